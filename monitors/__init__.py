@@ -1,0 +1,1 @@
+"""The judgement: pure functions over records. No clock, no socket, no file, no log, no environment; numpy only."""

@@ -1,0 +1,140 @@
+"""From evidence to inputs of the safe-mode table, and from the table back to the detectors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from monitors import cells as cell
+from monitors import safemode
+from monitors.plan import Plan, State, Transition
+from monitors.records import Comparisons, Order
+from monitors.safemode import Input
+
+WARNING = float(np.log(100.0))
+"""A monitor within a factor of a hundred of its budget stands in the way of a return."""
+
+LN10 = float(np.log(10.0))
+
+
+class UnknownScopeError(ValueError):
+    """An order names a scope that the model does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Where an input comes from: its event time (s), who, why, and the rows that the decision was made at, if any."""
+
+    time: float
+    actor: str = "judge"
+    reason: str = ""
+    rows: Comparisons | None = None
+
+
+def decide(plan: Plan, state: State, rows: Comparisons) -> tuple[State, list[Transition]]:
+    """At the end of a tick: dwells that are over, breaches (subgroups before the model), returns."""
+    cause = Cause(time=float(rows.time[-1]), rows=rows)
+    made: list[Transition] = []
+    for scope, mode in enumerate(state.modes):
+        if mode.dwelling and cause.time - mode.since >= plan.policy.min_dwell:
+            state = _take(plan, state, scope, Input.DWELL_ELAPSED, cause, made)
+    for scope in _breached(plan, state):
+        # Subgroups that leave now take their rows along: the model as a whole is asked again at the next tick.
+        if scope or not any(transition.moved for transition in made):
+            state = _take(plan, state, scope, Input.BREACH, cause, made)
+    for scope, mode in enumerate(state.modes):
+        if mode.state is safemode.State.SAFE and not mode.held and not mode.dwelling and _recovered(plan, state, scope):
+            state = _take(plan, state, scope, Input.RECOVERED, cause, made)
+    return state, made
+
+
+def order(plan: Plan, state: State, given: Order) -> tuple[State, Transition]:
+    """An operator's order.
+
+    Raises:
+        UnknownScopeError: when the model has no such scope.
+        IllegalTransitionError: when the table has no row for it.
+    """
+    if given.scope not in plan.scopes:
+        raise UnknownScopeError(f"model {plan.model} has no scope {given.scope!r}; it has {', '.join(plan.scopes)}")
+    made: list[Transition] = []
+    cause = Cause(given.time, given.actor, given.reason)
+    return _take(plan, state, plan.scopes.index(given.scope), Input(given.order), cause, made), made[0]
+
+
+def _breached(plan: Plan, state: State) -> Sequence[int]:
+    """Scopes with a monitor at or over the budget, subgroups first."""
+    over = np.zeros(len(plan.scopes), dtype=bool)
+    for rule, cells in zip(plan.rules, state.cells, strict=True):
+        over |= rule.alarm.evidence(cells.log_mass) >= plan.budget.threshold
+    return [int(scope) for scope in np.roll(np.arange(len(over)), -1) if over[scope]]
+
+
+def _recovered(plan: Plan, state: State, scope: int) -> bool:
+    """Every monitor that tripped has disproved the harm, and no other one is near an alarm."""
+    asked = np.log(safemode.recovery_samples(state.modes[scope], plan.policy))
+    for rule, cells in zip(plan.rules, state.cells, strict=True):
+        if cells.tripped[scope]:
+            if rule.recovery.evidence(cells.recovery)[scope] < asked:
+                return False
+        elif rule.alarm.evidence(cells.log_mass)[scope] >= plan.budget.threshold - WARNING:
+            return False
+    return True
+
+
+def _take(plan: Plan, state: State, scope: int, what: Input, cause: Cause, made: list[Transition]) -> State:
+    """Put one input to the table for one scope, note what came of it, and restart the detectors that it ends."""
+    before = state.modes[scope]
+    after = safemode.apply(before, what, cause.time, plan.policy)
+    here = np.arange(len(plan.scopes)) == scope
+    returned = here & (before.safe and not after.safe)
+    monitors, changed = [], []
+    for rule, cells in zip(plan.rules, state.cells, strict=True):
+        over = here & (rule.alarm.evidence(cells.log_mass) >= plan.budget.threshold) & (what is Input.BREACH)
+        if over[scope] or (what is Input.RECOVERED and cells.tripped[scope]):
+            monitors.append(_evidence(plan, rule, cells, scope))
+        tripped = (cells.tripped | (over & after.safe)) & ~returned
+        changed.append(replace(cell.restart(cells, over | returned), tripped=tripped))
+    reason = cause.reason or _reason(what, monitors)
+    evidence = {"monitors": monitors, **_where(plan, state, cause.rows)}
+    made.append(Transition(plan.scopes[scope], what, before, after, cause.time, cause.actor, reason, evidence))
+    modes = (*state.modes[:scope], after, *state.modes[scope + 1 :])
+    return replace(state, modes=modes, epoch=state.epoch + (after != before), cells=tuple(changed))
+
+
+def _evidence(plan: Plan, rule: cell.Rule, cells: cell.Cells, scope: int) -> dict[str, object]:
+    """One monitor's case: evidence as log10, with the path that led there."""
+    rows, mean = cell.recent(cells, scope)
+    return {
+        "monitor": rule.question.name,
+        "evidence": _log10(rule.alarm.evidence(cells.log_mass)[scope]),
+        "threshold": plan.budget.threshold / LN10,
+        "recovery": _log10(rule.recovery.evidence(cells.recovery)[scope]),
+        "limit": float(rule.limits[scope]),
+        "count": int(cells.count[scope]),
+        "recent_count": rows,
+        "recent_mean": mean,
+        "path": [round(float(value) / LN10, 3) for value in cells.path[scope, :, 0] if np.isfinite(value)],
+    }
+
+
+def _log10(log_mass: float) -> float | None:
+    """None where there is no evidence at all: minus infinity has no form in JSON."""
+    return float(log_mass) / LN10 if np.isfinite(log_mass) else None
+
+
+def _reason(what: Input, monitors: Sequence[dict[str, object]]) -> str:
+    if what is Input.DWELL_ELAPSED:
+        return "the minimum dwell is over"
+    shown = "{monitor} {recent_mean:.3f} over the last {recent_count} rows, limit {limit:g}"
+    return "; ".join(shown.format(**monitor) for monitor in monitors)
+
+
+def _where(plan: Plan, state: State, rows: Comparisons | None) -> dict[str, object]:
+    """What makes a decision repeatable: the pair, the configuration, the rows."""
+    pair = {"baseline_digest": plan.baseline_digest, "compressed_digest": plan.compressed_digest}
+    known = {**pair, "plan_digest": plan.digest, "armed": plan.armed, "samples": state.seen}
+    if rows is None or not len(rows):
+        return known
+    first, last = ({"partition": int(rows.partition[i]), "offset": int(rows.offset[i])} for i in (0, -1))
+    return {**known, "log": rows.log, "first": first, "last": last, "request_id": rows.request_id[-1]}

@@ -1,0 +1,168 @@
+"""The mixture Shiryaev-Roberts e-detector: one primitive for every monitor.
+
+For an observation y in [lo, hi] and a tolerated mean m0 (null: E[y | past] <= m0 at every step), the one-step e-value
+is ``1 + lambda (y - m0)`` with lambda in [0, 1 / (m0 - lo)); its expectation is at most 1 under the null. For a grid
+of alternatives j, a batch of N samples of which this cell is seeded ``c N`` before its outcomes are looked at:
+
+    M_j <- (M_j + c N) E_j        L = logsumexp_j(log w_j + log M_j)        alarm when L >= log A, then M_j <- 0
+
+Under the null ``M + A * alarms - c N`` is a supermartingale, so the expected number of false alarms in N samples is
+at most c N / A, however often one looks; over many detectors whose seeds sum to at most one it is N / A, whatever
+their dependence. Everything is held as logarithms: log 0 is -inf, never a floor.
+
+Source: Shin, Ramdas, Rinaldo, "E-detectors: a nonparametric framework for sequential change detection", NEJSDS 2024
+(arXiv 2203.03532).
+
+All functions work on arrays whose last axis is the grid; leading axes are cells.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitors.records import Floats, Ints
+
+RATIOS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
+"""Alternatives q / p0 of the Bernoulli detector: from a creeping excess to a collapse."""
+
+RECOVERY_RATIOS = (0.1, 0.25, 0.5, 0.75)
+"""Alternatives q / p_rec of the recovery detector."""
+
+BETS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
+"""Shares of the largest admissible bet, for the signed detector."""
+
+LARGEST_BET = 0.98
+"""Keeps every e-value above zero: a bet of 1 would be ruined by one extreme observation."""
+
+HIGHEST_RATE = 0.9
+"""Alternatives from here on are dropped from the Bernoulli grid."""
+
+NOTHING = -np.inf
+"""log 0: a detector that has seen nothing."""
+
+
+class BadObservationError(ValueError):
+    """An observation that is not finite or not in the declared range: the caller must count it, not feed it."""
+
+
+def logsumexp(values: Floats) -> Floats:
+    """log(sum(exp(values))) over the last axis; -inf where every term is -inf."""
+    top = np.max(values, axis=-1, keepdims=True)
+    safe = np.where(np.isneginf(top), 0.0, top)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(np.sum(np.exp(values - safe), axis=-1)) + safe[..., 0])
+
+
+def seeded(log_mass: Floats, seed: Floats | float) -> Floats:
+    """Add the mass ``seed`` (c N of this tick, linear) to every grid point. A cell with no rows is seeded too."""
+    with np.errstate(divide="ignore"):
+        return np.logaddexp(log_mass, np.log(np.asarray(seed, dtype=np.float64)))
+
+
+def advance(log_mass: Floats, seed: Floats | float, log_e: Floats) -> Floats:
+    """One tick: seed, then multiply by the batch's e-values. Seeds must not depend on the batch's outcomes."""
+    return np.asarray(seeded(log_mass, seed) + log_e)
+
+
+@dataclass(frozen=True, slots=True)
+class Bernoulli:
+    """Detects a rate above ``limit`` (or, for recovery, below it) from counts.
+
+    ``limit`` has any shape S; ``up``, ``down`` and ``log_weight`` have shape S + (K,): the log e-value of a one and
+    of a zero, and the log weight of each alternative (-inf where an alternative is dropped).
+    """
+
+    up: Floats
+    down: Floats
+    log_weight: Floats
+
+    @classmethod
+    def above(cls, limit: Floats | float, ratios: tuple[float, ...] = RATIOS) -> "Bernoulli":
+        """Null: the rate is at most ``limit`` in (0, 0.72). The likelihood ratio is valid for every rate below it."""
+        return cls._of(np.asarray(limit, dtype=np.float64), ratios)
+
+    @classmethod
+    def below(cls, limit: Floats | float, ratios: tuple[float, ...] = RECOVERY_RATIOS) -> "Bernoulli":
+        """Null: the rate is at least ``limit``: what a scope must disprove to come back from safe mode."""
+        return cls._of(np.asarray(limit, dtype=np.float64), ratios)
+
+    @classmethod
+    def _of(cls, limit: Floats, ratios: tuple[float, ...]) -> "Bernoulli":
+        p = limit[..., None]
+        q = p * np.asarray(ratios)
+        kept = q < HIGHEST_RATE
+        if np.any(limit <= 0) or not np.all(kept.any(axis=-1)):
+            raise ValueError(f"a rate's limit must lie above 0 and below {HIGHEST_RATE / min(ratios):.2f}; got {limit}")
+        q = np.where(kept, q, p)
+        with np.errstate(divide="ignore"):
+            weight = np.log(kept / kept.sum(axis=-1, keepdims=True))
+        return cls(np.log(q / p), np.log1p(-q) - np.log1p(-p), weight)
+
+    def log_e(self, n: Ints, k: Ints) -> Floats:
+        """Log e-values of k ones among n observations, shape S + (K,). Counts of parallel batches may be added
+        first.
+        """
+        k, n = np.asarray(k)[..., None], np.asarray(n)[..., None]
+        return np.asarray(k * self.up + (n - k) * self.down)
+
+    def evidence(self, log_mass: Floats) -> Floats:
+        """log M: the mixture over alternatives, shape S."""
+        return logsumexp(self.log_weight + log_mass)
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Detects that the mean of y in [-bound, bound] leaves [-tolerance, tolerance], on either side.
+
+    Grid of shape (2 K,): K bets on the upper side, then K on the lower, each side weighing one half. With ``below`` the
+    null is turned round (abs(mean) >= tolerance) and the two sides must *both* be disproved: see `recovered`.
+    """
+
+    tolerance: float
+    bound: float
+    sign: float
+
+    @classmethod
+    def outside(cls, tolerance: float, bound: float = 1.0) -> "Signed":
+        """Null: abs(mean) <= tolerance."""
+        return cls(tolerance, bound, 1.0)
+
+    @classmethod
+    def inside(cls, tolerance: float, bound: float = 1.0) -> "Signed":
+        """Null: abs(mean) >= tolerance, for recovery (two one-sided tests)."""
+        return cls(tolerance, bound, -1.0)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.tolerance < self.bound:
+            raise ValueError(f"a tolerance must lie above 0 and below the bound {self.bound}; got {self.tolerance}")
+
+    @property
+    def bets(self) -> Floats:
+        """The grid of lambda, shape (K,): shares of the largest bet that keeps every e-value positive."""
+        return LARGEST_BET / (self.bound + self.tolerance) * np.asarray(BETS)
+
+    def log_e(self, y: Floats) -> Floats:
+        """Log e-values of each observation, shape (n, 2 K); those of a batch are added up.
+
+        Raises:
+            BadObservationError: when an observation is not finite or lies outside [-bound, bound].
+        """
+        if not np.all(np.abs(y) <= self.bound):  # NaN fails the comparison too
+            raise BadObservationError(f"observations must be finite and in [-{self.bound}, {self.bound}]")
+        gain = self.sign * (np.stack([y, -y], axis=-1) - self.tolerance)
+        return np.log1p(gain[..., None] * self.bets).reshape(len(y), -1)
+
+    def evidence(self, log_mass: Floats) -> Floats:
+        """log M, both sides averaged; ``log_mass`` has shape (…, 2 K)."""
+        return np.asarray(logsumexp(log_mass) - np.log(2 * len(BETS)))
+
+    def recovered(self, log_mass: Floats) -> Floats:
+        """log M of the weaker side: the mean is inside only when both sides are disproved."""
+        sides = log_mass.reshape(*log_mass.shape[:-1], 2, len(BETS))
+        return np.asarray(np.min(logsumexp(sides) - np.log(len(BETS)), axis=-1))
+
+
+def divergence(rate: Floats | float, limit: Floats | float) -> Floats:
+    """Kullback-Leibler divergence KL(rate || limit) of two Bernoulli variables, in nats."""
+    q, p = np.asarray(rate, dtype=np.float64), np.asarray(limit, dtype=np.float64)
+    return np.asarray(q * np.log(q / p) + (1 - q) * (np.log1p(-q) - np.log1p(-p)))

@@ -1,0 +1,126 @@
+"""What is watched (the plan, fixed while it runs) and how far the judgement got (the state, replaced at every tick)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from monitors.cells import Budget, Cells, Rule
+from monitors.records import Bools, Comparisons, Floats, Ints
+from monitors.safemode import Input, Mode, Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One model's watch. ``scopes`` (S names) starts with the model itself, then its subgroups.
+
+    ``rates`` (S,) is the draw below which a row counts for a scope; ``tick_seconds`` is event time; ``digest`` stands
+    for everything that evidence depends on: evidence counted under another digest is not carried over.
+    """
+
+    model: str
+    baseline_digest: str
+    compressed_digest: str
+    scopes: tuple[str, ...]
+    rates: Floats
+    rules: tuple[Rule, ...]
+    budget: Budget = field(default_factory=Budget)
+    policy: Policy = field(default_factory=Policy)
+    armed: bool = True
+    tick_rows: int = 64
+    tick_seconds: float = 5.0
+    digest: str = ""
+
+    @property
+    def monitors(self) -> tuple[str, ...]:
+        """The names of the questions asked, in the order of the rules."""
+        return tuple(rule.question.name for rule in self.rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One input that a scope took, and what came of it. ``evidence`` holds what the decision was made from."""
+
+    scope: str
+    what: Input
+    before: Mode
+    after: Mode
+    time: float
+    actor: str
+    reason: str
+    evidence: Mapping[str, object]
+
+    @property
+    def moved(self) -> bool:
+        """Whether who answers, or who may change it, is another now."""
+        return (self.before.state, self.before.held) != (self.after.state, self.after.held)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything the judge knows of one model. ``watermarks`` hold, per partition of ``log``, the last offset counted.
+
+    ``seen`` counts rows, ``stale`` those of another artefact or configuration, ``errors`` and ``faulty`` (S,) the
+    rows that could not be measured, ever and in the latest tick that had any; ``epoch`` grows with every change of
+    mode.
+    """
+
+    digest: str
+    scopes: tuple[str, ...]
+    monitors: tuple[str, ...]
+    epoch: int
+    seen: int
+    stale: int
+    log: str
+    watermarks: Mapping[int, int]
+    pending: Comparisons | None
+    modes: tuple[Mode, ...]
+    errors: Ints
+    faulty: Bools
+    cells: tuple[Cells, ...]
+
+
+def start(plan: Plan) -> State:
+    """The state of a model that nobody has watched yet."""
+    scopes = len(plan.scopes)
+    return State(
+        digest=plan.digest,
+        scopes=plan.scopes,
+        monitors=plan.monitors,
+        epoch=0,
+        seen=0,
+        stale=0,
+        log="",
+        watermarks={},
+        pending=None,
+        modes=(Mode(),) * scopes,
+        errors=np.zeros(scopes, dtype=np.int64),
+        faulty=np.zeros(scopes, dtype=bool),
+        cells=tuple(Cells.fresh(rule) for rule in plan.rules),
+    )
+
+
+def adopt(plan: Plan, old: State) -> State:
+    """A stored state under the plan of today. Under another digest evidence starts anew, and modes stay as they were:
+    a scope in safe mode goes on owing the evidence of every monitor that tripped it.
+    """
+    if old.digest == plan.digest:
+        return old
+    fresh = start(plan)
+    place = {scope: index for index, scope in enumerate(old.scopes)}
+    modes = tuple(old.modes[place[scope]] if scope in place else Mode() for scope in plan.scopes)
+    carried = []
+    for name, cells in zip(plan.monitors, fresh.cells, strict=True):
+        before = old.cells[old.monitors.index(name)].tripped if name in old.monitors else None
+        tripped = [before is not None and scope in place and bool(before[place[scope]]) for scope in plan.scopes]
+        carried.append(replace(cells, tripped=np.array(tripped)))
+    return replace(
+        fresh,
+        epoch=old.epoch + 1,
+        seen=old.seen,
+        stale=old.stale,
+        log=old.log,
+        watermarks=old.watermarks,
+        modes=modes,
+        cells=tuple(carried),
+    )

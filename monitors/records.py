@@ -1,0 +1,218 @@
+"""What travels: samples, comparisons, verdicts, events. Frozen and typed; field names are a public contract.
+
+Many rows are held as a struct of arrays, because a worker publishes one batch of comparisons per poll, not one
+message a row. How records become bytes is the business of the wire adapter, not of this file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from enum import IntEnum, StrEnum
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+MODEL_SCOPE = "model"
+"""The scope that covers every request of a model; all other scopes are subgroups, written ``attribute=value``."""
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Tensors = Mapping[str, NDArray[np.generic]]
+
+
+class Role(StrEnum):
+    """The two roles of a model pair."""
+
+    BASELINE = "baseline"
+    COMPRESSED = "compressed"
+
+    @property
+    def other(self) -> "Role":
+        """The role that did not answer: what the shadow runs."""
+        return Role.COMPRESSED if self is Role.BASELINE else Role.BASELINE
+
+
+class Outcome(StrEnum):
+    """What a monitor says. There is no default: whoever builds a verdict must have found out."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    BREACH = "breach"
+    INSUFFICIENT = "insufficient"
+    ERROR = "error"
+
+
+class Fault(IntEnum):
+    """Why a row could not be compared."""
+
+    NONE = 0
+    NOT_FINITE = 1
+    OUT_OF_RANGE = 2
+    RUN_FAILED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a record stands in its log. ``log`` names one incarnation: a log that was made anew starts at zero
+    again.
+    """
+
+    log: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One served inference that the sampler kept; self-contained, so that a worker needs no other source.
+
+    ``member`` has shape (rows, scopes) and says which rows belong to which of ``scopes``; ``draw`` and ``inclusion``
+    are in [0, 1]; ``time`` is the event time in seconds since the epoch. ``outputs`` holds the decision output of the
+    role that answered, shape (rows, …).
+    """
+
+    model: str
+    request_id: str
+    time: float
+    served_by: Role
+    baseline_digest: str
+    compressed_digest: str
+    inputs: Tensors
+    outputs: Tensors
+    scopes: tuple[str, ...]
+    member: Bools
+    draw: float
+    inclusion: float
+
+    @property
+    def kind(self) -> tuple[str, str, tuple[str, ...]]:
+        """What samples must share to be compared in one batch."""
+        return self.baseline_digest, self.compressed_digest, self.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Comparisons:
+    """Paired results of n rows of one model, all arrays of length n (``member``: (n, scopes)).
+
+    ``partition`` and ``offset`` say where each row's sample stands in log ``log``: the judge counts a row once,
+    however often it is delivered. ``distance`` is the Jensen-Shannon distance in [0, 1] (base 2) for classifiers and
+    the absolute difference for regression; entropies are in nats; ``fault`` holds `Fault` codes, and a row with a
+    fault holds NaN.
+    """
+
+    model: str
+    baseline_digest: str
+    compressed_digest: str
+    log: str
+    scopes: tuple[str, ...]
+    partition: Ints
+    offset: Ints
+    time: Floats
+    request_id: tuple[str, ...]
+    served_by_baseline: Bools
+    member: Bools
+    draw: Floats
+    inclusion: Floats
+    disagree: Bools
+    confidence_baseline: Floats
+    confidence_compressed: Floats
+    entropy_baseline: Floats
+    entropy_compressed: Floats
+    margin_baseline: Floats
+    margin_compressed: Floats
+    refused_baseline: Bools
+    refused_compressed: Bools
+    distance: Floats
+    fault: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.offset)
+
+    def take(self, rows: slice | Bools) -> Self:
+        """The same record with only some of its rows, in order."""
+        picked: dict[str, Any] = {name: getattr(self, name)[rows] for name in ROW_ARRAYS}
+        index = np.arange(len(self))[rows]
+        return replace(self, request_id=tuple(self.request_id[i] for i in index), **picked)
+
+    def join(self, more: Self) -> Self:
+        """This record's rows followed by those of ``more``; both must speak of the same model, log and scopes."""
+        if (self.model, self.log, self.scopes) != (more.model, more.log, more.scopes):
+            raise ValueError(
+                f"cannot join comparisons of {self.model} and {more.model}: model, log and scopes must be the same"
+            )
+        joined: dict[str, Any] = {
+            name: np.concatenate([getattr(self, name), getattr(more, name)]) for name in ROW_ARRAYS
+        }
+        return replace(self, request_id=self.request_id + more.request_id, **joined)
+
+
+_WHOLE = {"model", "baseline_digest", "compressed_digest", "log", "scopes", "request_id"}
+ROW_ARRAYS = tuple(f.name for f in fields(Comparisons) if f.name not in _WHOLE)
+"""The fields of `Comparisons` that hold one array entry a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one monitor says of one scope, with its evidence so far.
+
+    ``count`` is the number of rows that spoke to the question since its detector last started, ``needed`` how many a
+    pass takes, ``mean`` their mean and ``recent`` that of the latest ticks. ``evidence`` and ``threshold`` are log10
+    of the e-detector and of the samples that one false alarm is budgeted for; ``recovery`` against
+    ``recovery_threshold`` likewise, once the monitor has tripped its scope. ``errors`` counts the scope's rows that
+    could not be measured.
+    """
+
+    scope: str
+    monitor: str
+    outcome: Outcome
+    count: int
+    needed: float
+    mean: float | None
+    recent: float | None
+    limit: float
+    evidence: float
+    threshold: float
+    recovery: float | None
+    recovery_threshold: float
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the audit trail. ``id`` is the same however often the event is delivered."""
+
+    id: str
+    time: float
+    model: str
+    kind: str
+    scope: str
+    actor: str
+    reason: str
+    detail: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What an operator asks for one scope: force-safe, force-normal or release, with a reason and a name."""
+
+    id: str
+    time: float
+    model: str
+    scope: str
+    order: str
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """Which scopes of a model the baseline answers; ``epoch`` only grows, and an older one is never applied.
+
+    ``states`` gives every scope's state; ``order`` is the id of the operator's order that they carry out, if any.
+    """
+
+    model: str
+    epoch: int
+    safe: tuple[str, ...]
+    states: Mapping[str, str]
+    order: str = ""

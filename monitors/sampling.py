@@ -1,0 +1,40 @@
+"""Which served requests are kept for the shadow: by a hash of the request id, so that every replica decides alike.
+
+Each request has one permanent random number, its draw in [0, 1). It is kept when the draw is below its inclusion
+probability, the largest of the base rate and the floors of the subgroups it belongs to. Because draws are permanent,
+the rows with a draw below any fixed rate r are a simple random sample of rate r, whatever else was kept: so every
+cell counts the rows below its own scope's rate and needs no weights (permanent random numbers; Ohlsson, "Coordination
+of samples using permanent random numbers", in Business Survey Methods, 1995).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from monitors.records import MODEL_SCOPE
+
+_BITS = 53
+"""A float64 in [0, 1) holds exactly this many bits."""
+
+
+def draw(request_id: str, salt: str = "") -> float:
+    """The request's permanent random number in [0, 1): the same on every replica, and after every restart."""
+    digest = blake2b(request_id.encode(), digest_size=8, salt=salt.encode()[:16]).digest()
+    return (int.from_bytes(digest, "big") >> (64 - _BITS)) / (1 << _BITS)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """Base ``rate`` in [0, 1] for everyone, and a floor in [0, 1] for the subgroups that must always be watched."""
+
+    rate: float
+    floors: Mapping[str, float] = field(default_factory=dict)
+    salt: str = ""
+
+    def inclusion(self, scopes: Iterable[str]) -> float:
+        """The probability with which a request of these subgroups is kept; it is recorded with the sample."""
+        return max(self.rate, *(self.floors.get(scope, 0.0) for scope in scopes), 0.0)
+
+    def scope_rate(self, scope: str) -> float:
+        """The draw below which a kept row counts for this scope's cells."""
+        return self.rate if scope == MODEL_SCOPE else max(self.rate, self.floors.get(scope, 0.0))

@@ -1,0 +1,129 @@
+"""The embedded bus: logs in this process's memory, one partition each, the same contract as Kafka's."""
+
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Iterable
+from itertools import islice
+
+from service.adapters.ports import BusFullError, Record
+
+DEFAULT_CAPACITY = 256 * 1024 * 1024
+"""Bytes that one topic may hold before publishers are refused: minutes of samples, a fraction of a machine."""
+
+KEPT_UNREAD = 10_000
+"""Records kept in a topic that no group reads."""
+
+
+class _Log:
+    """One topic: the records from offset ``start`` on, and how far each group has got."""
+
+    def __init__(self) -> None:
+        self.records: deque[Record] = deque()
+        self.start = 0
+        self.size = 0
+        self.committed: dict[str, int] = {}
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.records)
+
+    def append(self, record: Record) -> None:
+        self.records.append(record)
+        self.size += len(record.value)
+
+    def trim(self) -> None:
+        """Forget what every group has dealt with."""
+        keep_from = min(self.committed.values()) if self.committed else self.end - KEPT_UNREAD
+        while self.records and self.start < keep_from:
+            self.size -= len(self.records.popleft().value)
+            self.start += 1
+
+
+class MemoryBus:
+    """Implements `service.adapters.ports.Bus`. Safe to share between threads."""
+
+    def __init__(self, capacity: int = DEFAULT_CAPACITY) -> None:
+        self.log = uuid.uuid4().hex
+        self._capacity = capacity
+        self._logs: dict[str, _Log] = {}
+        self._changed = threading.Condition()
+
+    def publish(self, topic: str, value: bytes, key: str | None = None) -> None:
+        """Append, and wake the readers."""
+        with self._changed:
+            log = self._log(topic)
+            if log.size + len(value) > self._capacity:
+                raise BusFullError(
+                    f"topic {topic} holds {log.size} bytes of at most {self._capacity}: its readers are behind"
+                )
+            log.append(Record(topic, 0, log.end, key, value))
+            log.trim()
+            self._changed.notify_all()
+
+    def flush(self, timeout: float) -> None:
+        """Nothing to wait for: what was published is in memory already."""
+
+    def subscribe(self, *topics: str, group: str | None = None) -> "MemorySubscription":
+        """Read topics. A group that is new starts at the oldest record, and holds what it has not read in memory."""
+        with self._changed:
+            for topic in topics:
+                log = self._log(topic)
+                if group is not None:
+                    log.committed.setdefault(group, log.start)
+            logs = {topic: self._logs[topic] for topic in topics}
+        return MemorySubscription(logs, self._changed, group)
+
+    def _log(self, topic: str) -> _Log:
+        return self._logs.setdefault(topic, _Log())
+
+
+class MemorySubscription:
+    """Implements `service.adapters.ports.Subscription`."""
+
+    def __init__(self, logs: dict[str, _Log], changed: threading.Condition, group: str | None) -> None:
+        self._logs = logs
+        self._changed = changed
+        self._group = group
+        self._next = {t: log.committed[group] if group is not None else log.start for t, log in logs.items()}
+
+    def poll(self, limit: int, timeout: float) -> list[Record]:
+        """The next records of all topics, in the order of each."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while not self.lag():
+                left = deadline - time.monotonic()
+                if left <= 0 or not self._changed.wait(left):
+                    break
+            return list(self._take(limit))
+
+    def _take(self, limit: int) -> Iterable[Record]:
+        for topic, log in self._logs.items():
+            position = max(self._next[topic], log.start)
+            taken = list(islice(log.records, position - log.start, position - log.start + limit))
+            self._next[topic] = position + len(taken)
+            limit -= len(taken)
+            yield from taken
+
+    def commit(self) -> None:
+        """Let go of what was polled."""
+        if self._group is None:
+            return
+        with self._changed:
+            for topic, log in self._logs.items():
+                log.committed[self._group] = self._next[topic]
+                log.trim()
+
+    def seek(self, topic: str, partition: int, offset: int) -> None:
+        """Go on from ``offset``; there is one partition, 0."""
+        if partition:
+            raise ValueError(f"topic {topic} has only partition 0, not {partition}")
+        self._next[topic] = offset
+
+    def lag(self) -> int:
+        """Records not polled yet, over all topics."""
+        return sum(max(0, log.end - self._next[topic]) for topic, log in self._logs.items())
+
+    def close(self) -> None:
+        """The group keeps its place."""

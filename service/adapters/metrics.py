@@ -1,0 +1,109 @@
+"""Every Prometheus metric of Tightrope, on a registry handed in: the one door to prometheus_client.
+
+Base units, counters beside every rate, labels that are bounded by the configuration: never a request id, a path or a
+text.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import choose_encoder
+
+from monitors.records import Outcome, Role, Routes, Verdict
+
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+"""Buckets of latency: models from microseconds to seconds."""
+
+UNKNOWN = "unknown"
+"""The model label of a request for a model that is not served."""
+
+
+class Metrics:
+    """The catalogue. Label values are announced at start, so that rates exist from the first scrape on."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"tightrope_{name}", text, labels, registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"tightrope_{name}", text, labels, registry=registry)
+
+        self.requests = counter("requests", "Inference requests by what became of them.", "model", "outcome")
+        self.seconds = Histogram(
+            "tightrope_request_seconds",
+            "Time to answer an inference request.",
+            ("model",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.rows = counter("rows", "Rows answered, by the role that answered.", "model", "role")
+        self.refusals = counter(
+            "refusals", "Rows that the answering role was too unsure of.", "model", "role", "action"
+        )
+        self.failures = counter("model_failures", "Runs of a model that failed.", "model", "role", "reason")
+        self.samples = counter("samples", "Requests kept for the shadow.", "model")
+        self.drops = counter("samples_dropped", "Requests that should have been kept and were not.", "model", "reason")
+        self.compared = counter("comparisons", "Rows compared.", "model", "scope")
+        self.disagreed = counter("disagreements", "Rows on which the two models decided differently.", "model", "scope")
+        self.faulty = counter("comparison_errors", "Rows that could not be compared.", "model", "scope")
+        self.dead = counter("dead_records", "Records that could not be read, by topic.", "topic")
+        self.lag = gauge("lag_records", "Records published and not read yet.", "reader")
+        self.evidence = gauge(
+            "evidence", "Log10 of a monitor's evidence; the alarm is at the budget.", "model", "scope", "monitor"
+        )
+        self.budget = gauge("evidence_budget", "Log10 of the samples that one false alarm is budgeted for.", "model")
+        self.mean = gauge("monitor_mean", "Mean of a monitor's latest rows.", "model", "scope", "monitor")
+        self.limit = gauge("monitor_limit", "A monitor's tolerated limit.", "model", "scope", "monitor")
+        self.verdict = gauge(
+            "verdict", "1 for the outcome that a monitor gives now.", "model", "scope", "monitor", "outcome"
+        )
+        self.safe = gauge("safe_mode_active", "1 while the baseline answers a scope.", "model", "scope")
+        self.state = gauge("scope_state", "1 for the state that a scope is in.", "model", "scope", "state")
+        self.transitions = counter("transitions", "Inputs to the safe-mode table.", "model", "scope", "input")
+
+    def announce(self, model: str) -> None:
+        """Make a model's series exist at zero."""
+        for outcome in ("ok", "caller_error", "server_error"):
+            self.requests.labels(model, outcome)
+        for role in Role:
+            self.rows.labels(model, role)
+        self.samples.labels(model)
+        self.drops.labels(model, "buffer_full")
+
+    def dropped(self, model: str, reason: str) -> None:
+        """Count a sample that could not be kept."""
+        self.drops.labels(model, reason).inc()
+
+    def compare(self, model: str, scopes: Sequence[str], compared: Any, disagreed: Any, faulty: Any) -> None:  # noqa: ANN401
+        """Count a batch of comparisons; the three arrays have one entry a scope."""
+        for scope, rows, others, errors in zip(scopes, compared, disagreed, faulty, strict=True):
+            self.compared.labels(model, scope).inc(int(rows))
+            self.disagreed.labels(model, scope).inc(int(others))
+            self.faulty.labels(model, scope).inc(int(errors))
+
+    def judge(self, model: str, verdicts: Iterable[Verdict]) -> None:
+        """Show the verdicts."""
+        for v in verdicts:
+            at = (model, v.scope, v.monitor)
+            self.evidence.labels(*at).set(v.evidence)
+            self.budget.labels(model).set(v.threshold)
+            self.limit.labels(*at).set(v.limit)
+            self.mean.labels(*at).set(float("nan") if v.recent is None else v.recent)
+            for outcome in Outcome:
+                self.verdict.labels(*at, outcome).set(outcome is v.outcome)
+
+    def route(self, routes: Routes, states: Iterable[str]) -> None:
+        """Show who answers."""
+        known = tuple(states)
+        for scope, state in routes.states.items():
+            self.safe.labels(routes.model, scope).set(scope in routes.safe)
+            for name in known:
+                self.state.labels(routes.model, scope, name).set(name == state)
+
+    def page(self, accept: str) -> tuple[bytes, str]:
+        """The exposition, in the format that the scraper asks for, and its content type."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type

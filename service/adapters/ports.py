@@ -1,0 +1,135 @@
+"""The ports: what Tightrope asks of a log, of a model, of a store. Each has one adapter a file beside this one."""
+
+from collections.abc import Mapping, Sequence
+from threading import Event as Flag
+from typing import NamedTuple, Protocol
+
+from monitors.records import Event, Tensors
+from service.errors import TightropeError
+from service.tensors import TensorSpec
+
+
+class BusFullError(TightropeError):
+    """The log cannot take more until its readers have caught up; nothing was written."""
+
+
+class RunFailedError(TightropeError):
+    """A model could not answer."""
+
+
+class Record(NamedTuple):
+    """One entry of a log: where it stands, its key, its bytes."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str | None
+    value: bytes
+
+
+class Subscription(Protocol):
+    """A reader's place in some topics. Not shared between threads."""
+
+    def poll(self, limit: int, timeout: float) -> list[Record]:
+        """The next records, at most ``limit``, waiting up to ``timeout`` seconds for the first one."""
+
+    def commit(self) -> None:
+        """Everything polled so far has been dealt with: the group goes on from here, whoever reads for it."""
+
+    def seek(self, topic: str, partition: int, offset: int) -> None:
+        """Go on from ``offset``, the next record to be polled."""
+
+    def lag(self) -> int:
+        """Records published and not polled yet."""
+
+    def close(self) -> None:
+        """Leave."""
+
+
+class Bus(Protocol):
+    """Ordered, re-readable logs of bytes. ``log`` names this incarnation: offsets of another one mean nothing here."""
+
+    @property
+    def log(self) -> str:
+        """The name of the incarnation."""
+
+    def publish(self, topic: str, value: bytes, key: str | None = None) -> None:
+        """Append a record.
+
+        Raises:
+            BusFullError: when readers are too far behind.
+        """
+
+    def flush(self, timeout: float) -> None:
+        """Wait until everything published is safe.
+
+        Raises:
+            TimeoutError: when it is not within ``timeout`` seconds.
+        """
+
+    def subscribe(self, *topics: str, group: str | None = None) -> Subscription:
+        """Read topics, from where ``group`` had got to; without a group, from the oldest record that is kept."""
+
+
+PAUSE = 0.02
+"""Seconds between two tries at a bus that is full."""
+
+
+def insist(bus: Bus, topic: str, value: bytes, key: str | None, stopping: Flag) -> bool:
+    """Publish, and while the bus is full wait: so a slow reader slows its writers down, and nothing is lost.
+
+    False when ``stopping`` was set before there was room.
+    """
+    while True:
+        try:
+            bus.publish(topic, value, key)
+        except BusFullError:
+            if stopping.wait(PAUSE):
+                return False
+        else:
+            return True
+
+
+class Model(Protocol):
+    """One ONNX file that answers."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file, hexadecimal."""
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """What it takes."""
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """What it gives."""
+
+    def run(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
+        """Answer one batch with the named outputs.
+
+        Raises:
+            RunFailedError: when it cannot.
+        """
+
+
+class Store(Protocol):
+    """Where the judge's state and the audit trail survive a restart."""
+
+    def snapshot(self, model: str) -> bytes | None:
+        """The latest snapshot of a model's judgement."""
+
+    def positions(self, log: str) -> Mapping[tuple[str, int], int]:
+        """The next offset for each (topic, partition) of a log, as of the latest save."""
+
+    def save(
+        self,
+        log: str,
+        positions: Mapping[tuple[str, int], int],
+        snapshots: Mapping[str, bytes],
+        events: Sequence[Event],
+    ) -> None:
+        """Snapshots, events and the position they stand for: all of them, or none."""
+
+    def events(self, model: str | None = None, after: int = 0, limit: int = 100) -> list[tuple[int, Event]]:
+        """Events in the order they were saved, each with its sequence number; those beyond ``after`` only."""

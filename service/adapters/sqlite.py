@@ -1,0 +1,127 @@
+"""The embedded store: snapshots, events and positions in one SQLite file, saved in one transaction."""
+
+import fcntl
+import json
+import sqlite3
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TextIO
+
+from monitors.records import Event
+from service.errors import TightropeError
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS snapshots (model TEXT PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS positions (
+    log TEXT, topic TEXT, partition INTEGER, next INTEGER NOT NULL, PRIMARY KEY (log, topic, partition)
+);
+CREATE TABLE IF NOT EXISTS events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, model TEXT NOT NULL, body TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS events_model ON events (model, seq);
+"""
+VERSION = 1
+
+
+class StoreError(TightropeError):
+    """The state file cannot be used."""
+
+
+class SqliteStore:
+    """Implements `service.adapters.ports.Store`. Safe to share between threads.
+
+    ``exclusive`` is for the one process that judges: a second one on the same file is refused.
+    """
+
+    def __init__(self, path: Path, *, exclusive: bool = False) -> None:
+        self._lock = threading.Lock()
+        self._guard = _guarded(path) if exclusive else None
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute(
+                "PRAGMA synchronous=NORMAL"
+            )  # a killed process loses nothing; a power cut the last moments
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version not in {0, VERSION}:
+                raise StoreError(f"{path}: state of version {version}, but this Tightrope reads {VERSION}")
+            self._db.executescript(SCHEMA)
+            self._db.execute(f"PRAGMA user_version={VERSION}")
+        except sqlite3.Error as error:
+            raise StoreError(f"{path}: cannot be used as the state file: {error}") from error
+
+    def snapshot(self, model: str) -> bytes | None:
+        """The latest snapshot of a model."""
+        row = self._all("SELECT body FROM snapshots WHERE model = ?", model)
+        return bytes(row[0][0]) if row else None
+
+    def positions(self, log: str) -> Mapping[tuple[str, int], int]:
+        """The next offsets of a log."""
+        rows = self._all("SELECT topic, partition, next FROM positions WHERE log = ?", log)
+        return {(topic, partition): offset for topic, partition, offset in rows}
+
+    def save(
+        self,
+        log: str,
+        positions: Mapping[tuple[str, int], int],
+        snapshots: Mapping[str, bytes],
+        events: Sequence[Event],
+    ) -> None:
+        """All of it in one transaction. Positions of other logs are forgotten: those logs are gone."""
+        with self._lock, closing(self._db.cursor()) as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                cursor.execute("DELETE FROM positions WHERE log <> ?", (log,))
+                cursor.executemany(
+                    "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?)",
+                    [(log, topic, partition, offset) for (topic, partition), offset in positions.items()],
+                )
+                cursor.executemany("INSERT OR REPLACE INTO snapshots VALUES (?, ?)", list(snapshots.items()))
+                cursor.executemany(
+                    "INSERT OR IGNORE INTO events (id, model, body) VALUES (?, ?, ?)",
+                    [(event.id, event.model, json.dumps(asdict(event))) for event in events],
+                )
+            except BaseException:
+                cursor.execute("ROLLBACK")
+                raise
+            cursor.execute("COMMIT")
+
+    def events(self, model: str | None = None, after: int = 0, limit: int = 100) -> list[tuple[int, Event]]:
+        """Events beyond sequence number ``after``, oldest first."""
+        rows = self._all(
+            "SELECT seq, body FROM events WHERE seq > ? AND (? IS NULL OR model = ?) ORDER BY seq LIMIT ?",
+            after,
+            model,
+            model,
+            limit,
+        )
+        return [(seq, Event(**json.loads(body))) for seq, body in rows]
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+        if self._guard is not None:
+            self._guard.close()
+
+    def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._db.execute(query, values).fetchall()
+
+
+def _guarded(path: Path) -> TextIO:
+    """Hold a lock beside the file for as long as the process lives, however it ends."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        guard = path.with_suffix(".lock").open("w")
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be used as the state file: {error.strerror}") from error
+    try:
+        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        guard.close()
+        raise StoreError(f"{path}: another Tightrope is running on this state; give this one its own folder") from error
+    return guard

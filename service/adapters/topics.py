@@ -1,0 +1,19 @@
+"""The topics, by their part of the way of the data; which groups read them."""
+
+from typing import Final
+
+SAMPLES: Final = "samples"
+COMPARISONS: Final = "comparisons"
+CONTROL: Final = "control"
+EVENTS: Final = "events"
+DEAD: Final = "dead"
+
+WORKERS: Final = "workers"
+JUDGES: Final = "judges"
+
+PREFIX: Final = "tightrope"
+
+
+def topic(name: str, prefix: str = PREFIX) -> str:
+    """The full name of a topic."""
+    return f"{prefix}.{name}"

@@ -1,0 +1,221 @@
+"""Everything but inference, over FastAPI: the protocol's health and metadata, /metrics, and /v1 to watch and to
+steer.
+"""
+
+import contextlib
+import secrets
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Annotated, Protocol
+
+import orjson
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from monitors.records import MODEL_SCOPE, Order, Role, Verdict
+from monitors.safemode import ORDERS
+from service.adapters.ports import Bus, BusFullError, Store
+from service.adapters.wire import encode_order
+from service.errors import TightropeError, UnknownModelError
+from service.gateway import Gateway
+from service.http import status_of
+from service.openapi import describe
+from service.pair import Pair
+from service.tensors import TensorSpec
+
+VERSION = "0.1.0"
+EXTENSIONS = ("binary_tensor_data",)
+CONFIRMATION_SECONDS = 2.0
+"""How long an order waits for the judge before this replica carries it out on its own."""
+
+
+class Desk(Protocol):
+    """Where the judgement can be looked at."""
+
+    def verdicts(self, model: str) -> Sequence[Verdict]:
+        """What every monitor says of every scope now."""
+
+    def progress(self, model: str) -> Mapping[str, object]:
+        """How far the judgement got: rows seen, pending, stale."""
+
+
+class OrderBody(BaseModel):
+    """Why, and who: both go into the audit trail."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    scope: str = Field(MODEL_SCOPE, max_length=256, description="`model`, or a subgroup written attribute=value")
+    reason: str = Field(min_length=3, max_length=1000)
+    actor: str = Field(min_length=1, max_length=200)
+
+
+def create_api(gateway: Gateway, desk: Desk, store: Store, bus: Bus, control_topic: str, token: str | None) -> FastAPI:
+    """The application that answers whatever the inference layer lets through."""
+    app = FastAPI(title="Tightrope", version=VERSION, default_response_class=JSONResponse)
+    app.include_router(_protocol(gateway))
+    app.include_router(_status(gateway, desk, store))
+    app.include_router(_control(gateway, bus, control_topic, token))
+    describe(app)
+
+    @app.get("/metrics", tags=["operations"], response_class=Response)
+    def metrics(accept: Annotated[str, Header()] = "") -> Response:
+        """Prometheus or OpenMetrics, as the scraper asks."""
+        body, content_type = gateway.metrics.page(accept)
+        return Response(body, media_type=content_type)
+
+    @app.exception_handler(TightropeError)
+    def known(_: Request, error: TightropeError) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, status_of(error))
+
+    @app.exception_handler(StarletteHTTPException)
+    def http(_: Request, error: StarletteHTTPException) -> JSONResponse:
+        return JSONResponse({"error": str(error.detail)}, error.status_code, headers=error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return JSONResponse({"error": f"{where}: {first['msg']}"}, 400)
+
+    return app
+
+
+def _protocol(gateway: Gateway) -> APIRouter:
+    """Open Inference Protocol v2, health and metadata (inference_rest.md)."""
+    router = APIRouter(prefix="/v2", tags=["inference protocol"])
+
+    @router.get("")
+    def server() -> dict[str, object]:
+        """What this server is."""
+        return {"name": "tightrope", "version": VERSION, "extensions": list(EXTENSIONS)}
+
+    @router.get("/health/live")
+    def live() -> dict[str, bool]:
+        """The process answers; depends on nothing outside it."""
+        return {"live": True}
+
+    @router.get("/health/ready")
+    def ready() -> dict[str, bool]:
+        """This replica can answer inference requests. Safe mode is ready."""
+        return {"ready": True}
+
+    @router.get("/models/{model}")
+    @router.get("/models/{model}/versions/{version}")
+    def metadata(model: str, version: str | None = None) -> dict[str, object]:
+        """A model's inputs and outputs."""
+        pair = gateway.pair(model, version)
+        return {
+            "name": pair.name,
+            "versions": [pair.version],
+            "platform": "onnx_onnxv1",
+            "inputs": [_tensor(spec) for spec in pair.inputs],
+            "outputs": [_tensor(spec) for spec in pair.outputs],
+        }
+
+    @router.get("/models/{model}/ready")
+    @router.get("/models/{model}/versions/{version}/ready")
+    def model_ready(model: str, version: str | None = None) -> dict[str, object]:
+        """This model can answer."""
+        return {"name": gateway.pair(model, version).name, "ready": True}
+
+    return router
+
+
+def _status(gateway: Gateway, desk: Desk, store: Store) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["status"])
+
+    @router.get("/models")
+    def models() -> Response:
+        """Every model with the modes of its scopes."""
+        return _json({"models": [_summary(gateway, pair) for pair in gateway.pairs.values()]})
+
+    @router.get("/models/{model}")
+    def model(model: str) -> Response:
+        """One model: artefacts, modes, sampling, limits' digest, and how far the judgement got."""
+        pair = gateway.pair(model)
+        sampling = {"rate": pair.sampler.rate, "floors": dict(pair.sampler.floors)}
+        return _json({**_summary(gateway, pair), "sampling": sampling, "judged": desk.progress(pair.name)})
+
+    @router.get("/models/{model}/verdicts")
+    def verdicts(model: str, scope: str | None = None) -> Response:
+        """What every monitor says of every scope, with the evidence so far (log10, against its budget)."""
+        said = [asdict(v) for v in desk.verdicts(gateway.pair(model).name) if scope in {None, v.scope}]
+        return _json({"model": model, "verdicts": said})
+
+    @router.get("/events")
+    def events(model: str | None = None, after: int = 0, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:
+        """The audit trail, oldest first; ask again with ``after`` set to the last ``seq``."""
+        return _json({"events": [{"seq": seq, **asdict(e)} for seq, e in store.events(model, after, limit)]})
+
+    return router
+
+
+def _control(gateway: Gateway, bus: Bus, topic: str, token: str | None) -> APIRouter:
+    bearer = HTTPBearer(auto_error=False)
+
+    def authorised(given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> None:
+        if token is None:
+            raise HTTPException(403, "control is off: set TIGHTROPE_CONTROL_TOKEN or server.control_token_file")
+        if given is None or not secrets.compare_digest(given.credentials.encode(), token.encode()):
+            raise HTTPException(401, "a valid bearer token is needed", {"WWW-Authenticate": "Bearer"})
+
+    router = APIRouter(prefix="/v1", tags=["control"], dependencies=[Depends(authorised)])
+
+    def give(model: str, what: str, body: OrderBody) -> Response:
+        pair = gateway.pair(model)
+        if body.scope not in pair.plan.scopes:
+            raise UnknownModelError(f"scope: {body.scope!r} is none of {', '.join(pair.plan.scopes)}")
+        order = Order(uuid.uuid4().hex, time.time(), pair.name, body.scope, what, body.actor, body.reason)
+        confirmed = False
+        with contextlib.suppress(BusFullError):  # whatever ails the bus, an operator's order holds on this replica
+            bus.publish(topic, encode_order(order), key=f"{pair.name}/{order.id}")
+            confirmed = gateway.router.confirmed(order, CONFIRMATION_SECONDS)
+        if not confirmed:
+            gateway.router.force(order)
+        return _json({**_summary(gateway, pair), "order": order.id, "confirmed": confirmed})
+
+    for what in ORDERS:
+
+        def endpoint(model: str, body: OrderBody, what: str = what) -> Response:
+            return give(model, what, body)
+
+        router.add_api_route(
+            f"/models/{{model}}/{what}", endpoint, methods=["POST"], name=what, description=_ORDERS[what]
+        )
+    return router
+
+
+_ORDERS = {
+    "force-safe": "The baseline answers this scope until it is released, whatever the monitors say.",
+    "force-normal": "The compressed model answers this scope until it is released, whatever the monitors say.",
+    "release": "Give a scope back to the monitors: ends a force, and unlatches.",
+}
+
+
+def _summary(gateway: Gateway, pair: Pair) -> dict[str, object]:
+    routes = gateway.router.routes(pair.name)
+    return {
+        "name": pair.name,
+        "version": pair.version,
+        "mode": "armed" if pair.plan.armed else "advisory",
+        "baseline_digest": pair.models[Role.BASELINE].digest,
+        "compressed_digest": pair.models[Role.COMPRESSED].digest,
+        "epoch": routes.epoch,
+        "safe": list(routes.safe),
+        "scopes": {scope: routes.states.get(scope, "normal") for scope in pair.plan.scopes},
+    }
+
+
+def _tensor(spec: TensorSpec) -> dict[str, object]:
+    return {"name": spec.name, "datatype": spec.datatype, "shape": list(spec.shape)}
+
+
+def _json(value: object) -> Response:
+    """Minus infinity, a detector that has seen nothing, becomes null."""
+    return Response(orjson.dumps(value), media_type="application/json")

@@ -1,0 +1,112 @@
+"""The gateway's wiring, on one screen: the only function of this package that puts the parts together."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from monitors.records import Role
+from service.adapters.metrics import Metrics
+from service.adapters.onnx import OnnxModel
+from service.adapters.ports import Bus, Model, RunFailedError, Store
+from service.adapters.topics import CONTROL, topic
+from service.api import Desk, create_api
+from service.control import ControlLoop
+from service.gateway import Gateway
+from service.http import App, InferLayer
+from service.outbox import Outbox
+from service.pair import Pair, build
+from service.router import Router
+from service.settings import ConfigError, Settings, control_token
+from service.tensors import dtype_of
+
+SLOW_SECONDS = 0.001
+"""A model that takes longer for one row runs in a thread: it would hold up everybody on the event loop, and a thread
+hop costs less than a tenth of it."""
+
+TRIALS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A gateway that is wired and not started yet."""
+
+    app: App
+    gateway: Gateway
+    outbox: Outbox
+    control: ControlLoop
+
+    def start(self) -> None:
+        """Start the threads beside the request path."""
+        self.outbox.start()
+        self.control.start()
+
+    def stop(self, timeout: float) -> None:
+        """Publish what waits, then stop."""
+        self.outbox.stop(timeout)
+        self.control.stop(timeout)
+
+
+def load_model(path: Path, threads: int) -> Model:
+    """An ONNX file from disk."""
+    return OnnxModel(path, threads)
+
+
+def load_pairs(settings: Settings, load: Callable[[Path, int], Model] = load_model) -> dict[str, Pair]:
+    """Load and check every model.
+
+    Raises:
+        ConfigError: with every mistake of every model.
+    """
+    pairs: dict[str, Pair] = {}
+    problems: list[str] = []
+    for name in settings.models:
+        try:
+            pairs[name] = build(name, settings, load)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return pairs
+
+
+def build_service(
+    settings: Settings, pairs: dict[str, Pair], bus: Bus, store: Store, desk: Desk, metrics: Metrics
+) -> Service:
+    """Wire a gateway for these pairs."""
+    for name in pairs:
+        metrics.announce(name)
+    router = Router({name: pair.subgroups.scopes for name, pair in pairs.items()})
+    outbox = Outbox(bus, metrics.dropped)
+    gateway = Gateway(pairs, router, outbox, metrics)
+    control = ControlLoop(bus, router, metrics)
+    api = create_api(gateway, desk, store, bus, topic(CONTROL), control_token(settings))
+    slow = {name: is_slow(pair) for name, pair in pairs.items()}
+    return Service(InferLayer(api, gateway, settings.server.max_body_bytes, slow), gateway, outbox, control)
+
+
+def is_slow(pair: Pair) -> bool:
+    """Whether either model takes longer than `SLOW_SECONDS` for one row of zeros; also warms both up."""
+    return max(_seconds(pair, role) for role in Role) > SLOW_SECONDS
+
+
+def _seconds(pair: Pair, role: Role) -> float:
+    """The best of a few trials; a model that refuses zeros counts as slow."""
+    shapes = {spec.name: tuple(1 if side < 0 else side for side in spec.shape) for spec in pair.inputs}
+    row = {
+        spec.name: np.full(shapes[spec.name], "", dtype=object)
+        if spec.datatype == "BYTES"
+        else np.zeros(shapes[spec.name], dtype_of(spec.datatype))
+        for spec in pair.inputs
+    }
+    taken = []
+    for _ in range(TRIALS):
+        began = time.perf_counter()
+        try:
+            pair.models[role].run(row, [pair.output])
+        except RunFailedError:
+            return float("inf")
+        taken.append(time.perf_counter() - began)
+    return min(taken)

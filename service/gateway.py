@@ -1,0 +1,192 @@
+"""The data plane, free of any transport: a request in, an answer out, and perhaps a sample for the shadow.
+
+Nothing here waits: no lock is held across a model's run, no broker, disk or monitor is asked. If the model that should
+answer fails, the other one does.
+"""
+
+import itertools
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitors.compare import Reading, Scale, confidence, entropy, read, refused
+from monitors.records import Bools, Event, Fault, Role, Sample, Tensors
+from monitors.sampling import draw
+from service.adapters.metrics import Metrics
+from service.adapters.ports import RunFailedError
+from service.errors import CallerError, ServerError, UnknownModelError
+from service.outbox import Outbox
+from service.pair import Pair
+from service.protocol import InferRequest, InferResponse, Scalar
+from service.router import Router
+
+NOTICE_EVERY = 60.0
+"""Seconds between two events about the same failure; the counter counts every one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a role said, and how it reads."""
+
+    role: Role
+    outputs: Tensors
+    reading: Reading
+
+
+class Gateway:
+    """Serves every pair. ``clock`` gives seconds since the epoch."""
+
+    def __init__(
+        self,
+        pairs: Mapping[str, Pair],
+        router: Router,
+        outbox: Outbox,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.pairs = pairs
+        self.router = router
+        self.metrics = metrics
+        self._outbox = outbox
+        self._clock = clock
+        self._prefix = uuid.uuid4().hex[:16]
+        self._counter = itertools.count()
+        self._noticed: dict[tuple[str, Role, str], float] = {}
+
+    def pair(self, model: str, version: str | None = None) -> Pair:
+        """The pair of that name.
+
+        Raises:
+            UnknownModelError: when it, or that version of it, is not served here.
+        """
+        pair = self.pairs.get(model)
+        if pair is None:
+            raise UnknownModelError(f"model {model[:80]!r} is not served here; there are {', '.join(self.pairs)}")
+        if version is not None and version != pair.version:
+            raise UnknownModelError(f"model {model!r} has no version {version[:80]!r}; it has {pair.version!r}")
+        return pair
+
+    def infer(self, pair: Pair, request: InferRequest) -> InferResponse:
+        """Answer a request.
+
+        Raises:
+            CallerError: when neither model can run on this input.
+            ServerError: when both models give what cannot be an answer.
+        """
+        rows = len(next(iter(request.inputs.values())))
+        member = pair.subgroups.members(request.inputs, request.parameters, rows)
+        role = self.router.role(pair.name, member)
+        answer, parameters = self._answer(pair, request, role)
+        parameters["safe_mode"] = role is Role.BASELINE
+        unsure = refused(answer.reading, pair.decision, answer.role)
+        if pair.action == "escalate" and answer.role is Role.COMPRESSED and unsure.any():
+            answer, unsure = self._escalate(pair, request, answer, unsure)
+            parameters["escalated"] = True
+        request_id = request.id or f"{self._prefix}-{next(self._counter):x}"
+        self._sample(pair, request, request_id, answer, member)
+        parameters |= self._account(pair, answer, unsure, rows)
+        withheld = pair.action == "abstain" and bool(unsure.any())
+        outputs = {} if withheld else {o.name: answer.outputs[o.name] for o in request.outputs} or answer.outputs
+        return InferResponse(pair.name, pair.version, request_id, parameters, dict(outputs))
+
+    def _answer(self, pair: Pair, request: InferRequest, role: Role) -> tuple[_Answer, dict[str, Scalar]]:
+        """The answer of ``role``, or of the other one where it fails."""
+        try:
+            return self._run(pair, request, role), {}
+        except RunFailedError as failure:
+            try:
+                answer = self._run(pair, request, role.other)
+            except RunFailedError as second:
+                return self._refuse_input(second)
+            self._notice(pair, role, failure)
+            return answer, {"fallback": str(role)}
+
+    def _run(self, pair: Pair, request: InferRequest, role: Role) -> _Answer:
+        names = [output.name for output in request.outputs] or [spec.name for spec in pair.outputs]
+        names += [] if pair.output in names else [pair.output]
+        outputs = pair.models[role].run(request.inputs, names)
+        reading = read(outputs[pair.output], pair.decision.scale)
+        if reading.fault.any():
+            raise UnreadableError(f"{pair.output}: {Fault(int(reading.fault.max())).name.lower()}")
+        return _Answer(role, outputs, reading)
+
+    @staticmethod
+    def _refuse_input(failure: RunFailedError) -> tuple[_Answer, dict[str, Scalar]]:
+        if isinstance(failure, UnreadableError):
+            raise ServerError(f"both models failed; the last said: {failure}") from failure
+        raise CallerError(f"inputs: neither model can run on these values: {failure}") from failure
+
+    def _escalate(self, pair: Pair, request: InferRequest, first: _Answer, unsure: Bools) -> tuple[_Answer, Bools]:
+        """Ask the baseline; if it fails, the compressed model's unsure answer stands, refused."""
+        try:
+            second = self._run(pair, request, Role.BASELINE)
+        except RunFailedError as failure:
+            self._notice(pair, Role.BASELINE, failure)
+            return first, unsure
+        return second, refused(second.reading, pair.decision, Role.BASELINE)
+
+    def _notice(self, pair: Pair, role: Role, failure: RunFailedError) -> None:
+        """Count a failure, and put it into the audit trail, but not once a request."""
+        reason = "unreadable_output" if isinstance(failure, UnreadableError) else "run_failed"
+        self.metrics.failures.labels(pair.name, role, reason).inc()
+        now, key = self._clock(), (pair.name, role, reason)
+        if now - self._noticed.get(key, -NOTICE_EVERY) < NOTICE_EVERY:
+            return
+        self._noticed[key] = now
+        detail = {"role": str(role), "answered_by": str(role.other), "digest": pair.models[role].digest}
+        event = Event(
+            uuid.uuid4().hex, now, pair.name, "model-failed", "model", "gateway", f"{reason}: {failure}", detail
+        )
+        self._outbox.note(event)
+
+    def _sample(self, pair: Pair, request: InferRequest, request_id: str, answer: _Answer, member: Bools) -> None:
+        groups = np.flatnonzero(member.any(axis=0)) if pair.sampler.floors else ()
+        inclusion = pair.sampler.inclusion(pair.subgroups.scopes[index] for index in groups)
+        number = draw(request_id, pair.sampler.salt)
+        if number >= inclusion:
+            return
+        sample = Sample(
+            model=pair.name,
+            request_id=request_id,
+            time=self._clock(),
+            served_by=answer.role,
+            baseline_digest=pair.plan.baseline_digest,
+            compressed_digest=pair.plan.compressed_digest,
+            inputs=request.inputs,
+            outputs={pair.output: answer.outputs[pair.output]},
+            scopes=pair.subgroups.scopes,
+            member=member,
+            draw=number,
+            inclusion=inclusion,
+        )
+        if self._outbox.offer(sample):
+            self.metrics.samples.labels(pair.name).inc()
+
+    def _account(self, pair: Pair, answer: _Answer, unsure: Bools, rows: int) -> dict[str, Scalar]:
+        """The parameters of the answer, flat as the protocol wants them, and the counters.
+
+        Of several rows the least certain speaks: lowest confidence, highest uncertainty (entropy over its maximum).
+        """
+        name, role = pair.name, str(answer.role)
+        parameters: dict[str, Scalar] = {
+            "served_by": role,
+            "refused": bool(unsure.any()),
+            "model_digest": pair.models[answer.role].digest,
+        }
+        if pair.decision.scale is not Scale.REGRESSION:
+            values = answer.reading.values
+            parameters["confidence"] = float(confidence(values).min())
+            parameters["uncertainty"] = float(entropy(values).max() / np.log(values.shape[1]))
+        if rows > 1 and unsure.any():
+            parameters["refused_rows"] = ",".join(map(str, np.flatnonzero(unsure)))
+        self.metrics.rows.labels(name, role).inc(rows)
+        if unsure.any():
+            self.metrics.refusals.labels(name, role, pair.action).inc(int(unsure.sum()))
+        return parameters
+
+
+class UnreadableError(RunFailedError):
+    """A model answered with what cannot be an answer: NaN, infinity, or numbers that are no probabilities."""

@@ -1,0 +1,187 @@
+"""The inference path as one outermost ASGI layer: bytes in, the gateway, bytes out. Everything else passes to FastAPI.
+
+FastAPI's router costs more than a small model takes to run, so the one path that is called all the time does not go
+through it. A body is refused by size before it is read; the error is always ``{"error": "…"}`` with a status by whose
+fault it is.
+"""
+
+import asyncio
+import contextlib
+import logging
+import re
+import time
+import zlib
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from service.adapters.metrics import UNKNOWN
+from service.errors import (
+    CallerError,
+    ServerError,
+    TightropeError,
+    TooLargeError,
+    UnknownModelError,
+    UnsupportedEncodingError,
+)
+from service.gateway import Gateway
+from service.pair import Pair
+from service.protocol import HEADER_LENGTH, decode_request, encode_response, parse_header_length
+
+log = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+PATH = re.compile(r"^/v2/models/([^/]+)(?:/versions/([^/]+))?/infer$")
+STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (UnknownModelError, 404),
+    (TooLargeError, 413),
+    (UnsupportedEncodingError, 415),
+    (CallerError, 400),
+    (ServerError, 500),
+)
+LENGTH_NAME = HEADER_LENGTH.lower().encode()
+JSON, BINARY = b"application/json", b"application/octet-stream"
+MOST_DISCARDED = 512 * 1024 * 1024
+DISCARD_SECONDS = 10.0
+"""How much of a body that is too large is read and thrown away before the answer, in bytes and seconds."""
+WINDOWS = {"gzip": 31, "deflate": 47}
+"""zlib's window bits for the encodings that clients compress requests with."""
+
+
+def status_of(error: Exception) -> int:
+    """The HTTP status of an error, by whose fault it is; what nobody foresaw is ours."""
+    return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+
+
+def error_body(error: Exception) -> bytes:
+    """What the caller is told; the text of an error that nobody foresaw goes to the log only."""
+    if isinstance(error, TightropeError):
+        return orjson.dumps({"error": str(error)})
+    log.error("an inference request failed", exc_info=error)
+    return orjson.dumps({"error": "internal error; the server's log says more"})
+
+
+class DisconnectedError(Exception):
+    """The caller went away while sending."""
+
+
+class InferLayer:
+    """Answers ``POST /v2/models/{m}[/versions/{v}]/infer``; ``slow`` says which pairs must not run on the event
+    loop.
+    """
+
+    def __init__(self, app: App, gateway: Gateway, max_body: int, slow: Mapping[str, bool]) -> None:
+        self._app = app
+        self._gateway = gateway
+        self._max_body = max_body
+        self._slow = slow
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI entry."""
+        match = PATH.match(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if match is None:
+            await self._app(scope, receive, send)
+            return
+        model, version = match.groups()
+        started = time.perf_counter()
+        try:
+            body, headers = await self._infer(scope, receive, model, version)
+            status, outcome = 200, "ok"
+        except DisconnectedError:
+            return
+        except Exception as error:  # noqa: BLE001 - the one place where whatever went wrong becomes an answer
+            body, headers, status = error_body(error), [(b"content-type", JSON)], status_of(error)
+            outcome = "caller_error" if isinstance(error, CallerError) else "server_error"
+        label = model if model in self._gateway.pairs else UNKNOWN
+        self._gateway.metrics.requests.labels(label, outcome).inc()
+        self._gateway.metrics.seconds.labels(label).observe(time.perf_counter() - started)
+        await _respond(send, status, headers, body)
+
+    async def _infer(
+        self, scope: Scope, receive: Receive, model: str, version: str | None
+    ) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+        headers = dict(scope["headers"])
+        pair = self._gateway.pair(model, version)
+        body = _inflate(await self._read(headers, receive), headers, self._max_body)
+        length = parse_header_length(_text(headers, LENGTH_NAME))
+        if self._slow[model]:
+            return await asyncio.get_running_loop().run_in_executor(None, self._work, pair, body, length)
+        return self._work(pair, body, length)
+
+    def _work(self, pair: Pair, body: bytes, length: int | None) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+        request = decode_request(body, length, pair.inputs, pair.outputs)
+        response = self._gateway.infer(pair, request)
+        withheld = not response.outputs
+        answer, json_length = encode_response(response, replace(request, outputs=()) if withheld else request)
+        if json_length is None:
+            return answer, [(b"content-type", JSON)]
+        return answer, [(b"content-type", BINARY), (LENGTH_NAME, b"%d" % json_length)]
+
+    async def _read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+        """The whole body, never more than the limit in memory."""
+        announced = headers.get(b"content-length", b"0")[:18]
+        fits = int(announced) <= self._max_body if announced.isdigit() else True
+        chunks: list[bytes] = []
+        size = 0
+        while fits:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise DisconnectedError
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            fits = size <= self._max_body
+            if fits and not message.get("more_body"):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        if b"expect" not in headers:
+            await _discard(receive)
+        raise TooLargeError(f"the body has more than {self._max_body} bytes, which is the most that is taken")
+
+
+async def _discard(receive: Receive) -> None:
+    """Let a caller who sends before reading finish, within bounds, so that it sees the answer and not a reset."""
+    left = MOST_DISCARDED
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DISCARD_SECONDS):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body"):
+                    return
+
+
+async def _respond(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    headers.append((b"content-length", b"%d" % len(body)))
+    if status == 413:  # noqa: PLR2004 - the rest of the body is not read: the connection cannot go on
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
+
+
+def _inflate(body: bytes, headers: Mapping[bytes, bytes], limit: int) -> bytes:
+    """Undo a request's compression, in bounded memory."""
+    encoding = (_text(headers, b"content-encoding") or "identity").strip().lower()
+    if encoding == "identity":
+        return body
+    if encoding not in WINDOWS:
+        raise UnsupportedEncodingError(f"content-encoding {encoding[:40]!r}; gzip, deflate and identity are understood")
+    inflater = zlib.decompressobj(WINDOWS[encoding])
+    try:
+        inflated = inflater.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise CallerError(f"the body is not {encoding}: {error}") from error
+    if len(inflated) > limit or inflater.unconsumed_tail:
+        raise TooLargeError(f"the body inflates to more than {limit} bytes, which is the most that is taken")
+    if not inflater.eof:
+        raise CallerError(f"the body is not {encoding}: it ends too early")
+    return inflated

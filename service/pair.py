@@ -1,0 +1,245 @@
+"""A model pair made ready: both files loaded and checked against each other, and everything derived from its
+settings.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from monitors import cells
+from monitors.catalogue import CATALOGUE, SUBGROUP_FACTOR, Question
+from monitors.cells import Budget
+from monitors.compare import Decision, Refusal, Scale
+from monitors.plan import Plan
+from monitors.records import MODEL_SCOPE, Floats, Role
+from monitors.safemode import Policy
+from monitors.sampling import Sampler
+from service import settings as config
+from service.adapters.ports import Model
+from service.errors import TightropeError
+from service.settings import ConfigError, Settings
+from service.subgroups import Cut, Spelled, Subgroups, Told
+from service.tensors import TensorSpec
+
+FLOATS = frozenset({"FP16", "FP32", "FP64"})
+MATRIX = 2
+HIGHEST_SUBGROUP_LIMIT = 0.7
+"""A doubled default stops here: beyond it no alternative is left to bet on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What the gateway serves under one name."""
+
+    name: str
+    version: str
+    models: dict[Role, Model]
+    decision: Decision
+    output: str
+    action: Literal["flag", "escalate", "abstain"]
+    subgroups: Subgroups
+    sampler: Sampler
+    plan: Plan
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """What a caller sends."""
+        return self.models[Role.BASELINE].inputs
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """What a caller gets."""
+        return self.models[Role.BASELINE].outputs
+
+
+class _Mistakes(list[str]):
+    """Collects every mistake instead of stopping at the first."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def add(self, key: str, text: str) -> None:
+        self.append(f"models.{self._name}.{key}: {text}")
+
+
+def build(name: str, settings: Settings, load: Callable[[Path, int], Model]) -> Pair:
+    """Load and check one pair.
+
+    Raises:
+        ConfigError: with every mistake found, each naming its key.
+    """
+    of = settings.models[name]
+    wrong = _Mistakes(name)
+    models: dict[Role, Model] = {}
+    for role, path in ((Role.BASELINE, of.baseline), (Role.COMPRESSED, of.compressed)):
+        try:
+            models[role] = load(path, of.threads)
+        except TightropeError as error:
+            wrong.add(role, str(error))
+    if wrong:
+        raise ConfigError(wrong)
+    _check_signatures(models, wrong)
+    output = _decision_output(of, models[Role.BASELINE].outputs, wrong)
+    subgroups = _subgroups(of, models[Role.BASELINE].inputs, wrong)
+    for scope in set(of.sampling.floors) - set(subgroups.scopes):
+        wrong.add(f"sampling.floors.{scope}", f"there is no such subgroup; there are {', '.join(subgroups.scopes)}")
+    if of.refusal and of.decision.scale is Scale.REGRESSION:
+        wrong.add("refusal", "a regression has no certainty to refuse by")
+    if wrong:
+        raise ConfigError(wrong)
+    sampler = Sampler(of.sampling.rate, dict(of.sampling.floors), name)
+    return Pair(
+        name=name,
+        version=of.version,
+        models=models,
+        decision=_decision(of),
+        output=output,
+        action=of.refusal.action if of.refusal else "flag",
+        subgroups=subgroups,
+        sampler=sampler,
+        plan=_plan(name, settings, models, subgroups, sampler),
+    )
+
+
+def _check_signatures(models: dict[Role, Model], wrong: _Mistakes) -> None:
+    """Both models must take and give the same tensors, or one cannot stand in for the other."""
+    for side in ("inputs", "outputs"):
+        baseline = {spec.name: spec for spec in getattr(models[Role.BASELINE], side)}
+        compressed = {spec.name: spec for spec in getattr(models[Role.COMPRESSED], side)}
+        for name in baseline.keys() | compressed.keys():
+            ours, theirs = baseline.get(name), compressed.get(name)
+            if ours is None or theirs is None or ours != theirs:
+                wrong.add("compressed", f"{side} {name!r} is {_show(theirs)}, but the baseline's is {_show(ours)}")
+    for spec in models[Role.BASELINE].inputs:
+        if not spec.shape:
+            wrong.add("baseline", f"input {spec.name!r} is a scalar; the first dimension must be the row")
+
+
+def _show(spec: TensorSpec | None) -> str:
+    return f"{spec.datatype}{list(spec.shape)}" if spec else "missing"
+
+
+def _decision_output(of: config.Model, outputs: tuple[TensorSpec, ...], wrong: _Mistakes) -> str:
+    """The output that decides: named, or the only one."""
+    known = {spec.name: spec for spec in outputs}
+    name = of.decision.output or (outputs[0].name if len(outputs) == 1 else None)
+    if name not in known:
+        wrong.add("decision.output", f"is {name!r}; it must name one of the outputs {', '.join(known)}")
+        return ""
+    if known[name].datatype not in FLOATS or not 1 <= len(known[name].shape) <= MATRIX:
+        wrong.add(
+            "decision.output", f"{name!r} is {_show(known[name])}; it must be FP16, FP32 or FP64 by rows (and classes)"
+        )
+    return name
+
+
+def _decision(of: config.Model) -> Decision:
+    if of.refusal is None:
+        return Decision(of.decision.scale, None, of.decision.tolerance)
+    own = of.refusal.compressed_threshold
+    thresholds = {Role.BASELINE: of.refusal.threshold, Role.COMPRESSED: of.refusal.threshold if own is None else own}
+    return Decision(of.decision.scale, Refusal(of.refusal.score, thresholds), of.decision.tolerance)
+
+
+def _subgroups(of: config.Model, inputs: tuple[TensorSpec, ...], wrong: _Mistakes) -> Subgroups:
+    scopes: list[str] = []
+    told: list[Told] = []
+    spelled: list[Spelled] = []
+    intervals: dict[str, list[tuple[int, float, float, int]]] = {}
+    specs = {spec.name: spec for spec in inputs}
+    for attribute, subgroup in of.subgroups.items():
+        places = {value: len(scopes) + place for place, value in enumerate(subgroup.values)}
+        scopes += [f"{attribute}={value}" for value in subgroup.values]
+        if subgroup.parameter is not None:
+            told.append(Told(subgroup.parameter, places))
+        elif (source := _source(attribute, subgroup, specs, wrong)) is not None:
+            column, values = subgroup.cut
+            if source.datatype == "BYTES":
+                codes = {str(code): places[value] for value, given in values.items() for code in _codes(given)}
+                spelled.append(Spelled(source.name, column, codes))
+            else:
+                intervals.setdefault(source.name, []).extend(
+                    (column, low, high, places[value])
+                    for value, given in values.items()
+                    for low, high in _intervals(given)
+                )
+    cuts = tuple(Cut.of(name, found) for name, found in intervals.items())
+    return Subgroups(tuple(scopes), tuple(told), (*cuts, *spelled))
+
+
+def _source(
+    attribute: str, subgroup: config.Subgroup, specs: dict[str, TensorSpec], wrong: _Mistakes
+) -> TensorSpec | None:
+    """The input that a subgroup is cut from, if the configuration fits it."""
+    name = subgroup.input or (next(iter(specs)) if len(specs) == 1 else None)
+    key = f"subgroups.{attribute}"
+    if name not in specs:
+        wrong.add(f"{key}.input", f"is {name!r}; it must name one of the inputs {', '.join(specs)}")
+        return None
+    spec = specs[name]
+    width = spec.shape[1] if len(spec.shape) == MATRIX else 1
+    if len(spec.shape) > MATRIX or (width >= 0 and not 0 <= subgroup.cut[0] < width):
+        wrong.add(f"{key}.column", f"is {subgroup.column}; input {name!r} is {_show(spec)}")
+        return None
+    _, values = subgroup.cut
+    texts = any(isinstance(code, str) for given in values.values() for code in _codes(given))
+    if texts != (spec.datatype == "BYTES"):
+        wrong.add(f"{key}.values", f"must be {'numbers' if texts else 'strings'}: input {name!r} is {_show(spec)}")
+        return None
+    return spec
+
+
+def _codes(given: list[float] | list[str] | config.Range) -> list[float] | list[str]:
+    return [] if isinstance(given, config.Range) else given
+
+
+def _intervals(given: list[float] | list[str] | config.Range) -> list[tuple[float, float]]:
+    if isinstance(given, config.Range):
+        return [(given.low, given.high)]
+    return [(float(code), float(code)) for code in given]
+
+
+def _limits(of: config.Model, question: Question, subgroups: int) -> Floats | None:
+    """(S,) limits of one monitor, or None where it is switched off or cannot be asked."""
+    unasked = question.needs_refusal and of.refusal is None
+    unasked = unasked or (question.needs_classes and of.decision.scale is Scale.REGRESSION)
+    limit = of.limits.get(question.name, question.limit)
+    if unasked or limit is None:
+        return None
+    apart = of.subgroup_limits.get(question.name, min(SUBGROUP_FACTOR * limit, HIGHEST_SUBGROUP_LIMIT))
+    return np.array([limit, *[apart] * subgroups])
+
+
+def _plan(name: str, settings: Settings, models: dict[Role, Model], subgroups: Subgroups, sampler: Sampler) -> Plan:
+    of, alarms, back = settings.models[name], settings.alarms, settings.safe_mode
+    scopes = (MODEL_SCOPE, *subgroups.scopes)
+    asked = [(q, limits) for q in CATALOGUE.values() if (limits := _limits(of, q, len(subgroups.scopes))) is not None]
+    budget = Budget(alarms.samples_per_false_alarm)
+    told = of.model_dump(mode="json") | {"alarms": alarms.model_dump(), "safe_mode": back.model_dump()}
+    digests = {role: model.digest for role, model in models.items()}
+    for path in ("baseline", "compressed", "version", "threads", "mode"):
+        told.pop(path)
+    return Plan(
+        model=name,
+        baseline_digest=digests[Role.BASELINE],
+        compressed_digest=digests[Role.COMPRESSED],
+        scopes=scopes,
+        rates=np.array([sampler.scope_rate(scope) for scope in scopes]),
+        rules=cells.rules([q for q, _ in asked], [limits for _, limits in asked], budget, back.recovery_ratio),
+        budget=budget,
+        policy=Policy(
+            min_dwell=back.min_dwell_seconds,
+            flap_window=back.flap_window_seconds,
+            max_flaps=back.max_flaps,
+            recovery_ratio=back.recovery_ratio,
+            recovery_samples=back.recovery_samples,
+        ),
+        armed=of.mode == "armed",
+        digest=hashlib.sha256(json.dumps([told, digests], sort_keys=True).encode()).hexdigest(),
+    )

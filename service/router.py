@@ -1,0 +1,77 @@
+"""Which role answers a request: the modes that the judge decided, as this replica knows them."""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from monitors.records import MODEL_SCOPE, Bools, Order, Role, Routes
+from monitors.safemode import Input
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """One model's routes, ready to be looked up: swapped whole, never changed."""
+
+    routes: Routes
+    everything: bool
+    safe: Bools
+    some: bool
+
+
+class Router:
+    """Holds the routes of every model. Reads take no lock; writes only ever replace a table."""
+
+    def __init__(self, scopes: dict[str, tuple[str, ...]]) -> None:
+        self._scopes = scopes
+        self._writing = threading.Condition()
+        self._tables = {name: self._table(Routes(name, -1, (), {})) for name in scopes}
+        self._confirmed: dict[str, str] = {}
+
+    def role(self, model: str, member: Bools) -> Role:
+        """Who answers a request with rows in these subgroups, shape (rows, subgroups): one row in a safe scope is
+        enough.
+        """
+        table = self._tables[model]
+        if table.everything or (table.some and bool((member & table.safe).any())):
+            return Role.BASELINE
+        return Role.COMPRESSED
+
+    def routes(self, model: str) -> Routes:
+        """What this replica goes by."""
+        return self._tables[model].routes
+
+    def apply(self, routes: Routes) -> None:
+        """Go by these from now on, unless they are older than what is known."""
+        if routes.model not in self._tables:
+            return
+        with self._writing:
+            if routes.epoch > self._tables[routes.model].routes.epoch:
+                self._tables[routes.model] = self._table(routes)
+            if routes.order:
+                self._confirmed[routes.model] = routes.order
+            self._writing.notify_all()
+
+    def confirmed(self, order: Order, timeout: float) -> bool:
+        """Whether the judge carried out an order within ``timeout`` seconds."""
+        with self._writing:
+            return self._writing.wait_for(lambda: self._confirmed.get(order.model) == order.id, timeout)
+
+    def force(self, order: Order) -> None:
+        """Carry out an order here and now, because the judge did not answer; its next routes replace this."""
+        with self._writing:
+            known = self._tables[order.model].routes
+            others = [scope for scope in known.safe if scope != order.scope]
+            if order.order == Input.FORCE_SAFE:
+                self._tables[order.model] = self._table(replace(known, safe=(*others, order.scope)))
+            elif order.order == Input.FORCE_NORMAL:
+                self._tables[order.model] = self._table(replace(known, safe=tuple(others)))
+
+    def _table(self, routes: Routes) -> _Table:
+        safe = self._mask(routes.model, routes.safe)
+        return _Table(routes, MODEL_SCOPE in routes.safe, safe, bool(safe.any()))
+
+    def _mask(self, model: str, safe: Iterable[str]) -> Bools:
+        chosen = set(safe)
+        return np.array([scope in chosen for scope in self._scopes[model]], dtype=bool)

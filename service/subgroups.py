@@ -1,0 +1,83 @@
+"""Which subgroups each row of a request belongs to: told by a request parameter, or cut from an input column.
+
+A value that was not declared belongs to no subgroup: it is watched with the model as a whole only.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from monitors.records import Bools, Floats, Ints, Tensors
+from service.protocol import Scalar
+from service.tensors import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Scopes that a request parameter tells, by its value."""
+
+    parameter: str
+    scopes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Scopes cut from columns of one numeric input: interval i of column ``column[i]`` gives scope ``scope[i]``.
+
+    All arrays have one entry an interval; a single code is the interval [code, code].
+    """
+
+    input: str
+    column: Ints
+    low: Floats
+    high: Floats
+    scope: Ints
+
+    @classmethod
+    def of(cls, name: str, intervals: Sequence[tuple[int, float, float, int]]) -> Self:
+        """From (column, low, high, scope) tuples."""
+        column, low, high, scope = zip(*intervals, strict=True)
+        return cls(name, np.array(column), np.array(low, dtype=float), np.array(high, dtype=float), np.array(scope))
+
+    def mark(self, member: Bools, tensor: Tensor) -> None:
+        """Set the scopes of every row."""
+        columns = tensor.reshape(len(tensor), -1)[:, self.column]
+        rows, intervals = np.nonzero((columns >= self.low) & (columns <= self.high))
+        member[rows, self.scope[intervals]] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Spelled:
+    """Scopes cut from a column of strings, by its value."""
+
+    input: str
+    column: int
+    scopes: Mapping[str, int]
+
+    def mark(self, member: Bools, tensor: Tensor) -> None:
+        """Set the scope of every row."""
+        for row, value in enumerate(tensor.reshape(len(tensor), -1)[:, self.column]):
+            if value in self.scopes:
+                member[row, self.scopes[value]] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Subgroups:
+    """All declared subgroups of a model; ``scopes`` are their names, ``attribute=value``."""
+
+    scopes: tuple[str, ...]
+    told: tuple[Told, ...]
+    cuts: tuple[Cut | Spelled, ...]
+
+    def members(self, inputs: Tensors, parameters: Mapping[str, Scalar], rows: int) -> Bools:
+        """Shape (rows, scopes): which row belongs to which subgroup."""
+        member = np.zeros((rows, len(self.scopes)), dtype=bool)
+        for cut in self.cuts:
+            cut.mark(member, inputs[cut.input])
+        for told in self.told:
+            scope = told.scopes.get(str(parameters.get(told.parameter)))
+            if scope is not None:
+                member[:, scope] = True
+        return member

@@ -1,0 +1,1 @@
+"""The shadow: runs the model that did not answer, compares, and judges. Knows nothing of HTTP."""

@@ -1,0 +1,231 @@
+"""The worker: samples in, the other model in batches, comparisons out. An offset is committed after its output is
+safe.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from monitors.compare import Decision, Reading, failed, pair, read
+from monitors.records import MODEL_SCOPE, Comparisons, Fault, Role, Sample, Tensors
+from service.adapters import wire
+from service.adapters.metrics import Metrics
+from service.adapters.ports import Bus, Model, Record, RunFailedError, insist
+from service.adapters.topics import COMPARISONS, DEAD, SAMPLES, WORKERS, topic
+
+log = logging.getLogger(__name__)
+
+POLL = 64
+"""Records in one poll; each may hold many samples."""
+
+MOST_ROWS = 1024
+"""Rows in one run of the shadow model."""
+
+ACKNOWLEDGED_WITHIN = 30.0
+"""Seconds to wait until comparisons are safe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a worker needs of one pair. ``free`` says whether the first dimension is free, so that samples can be
+    batched.
+    """
+
+    models: Mapping[Role, Model]
+    decision: Decision
+    output: str
+    free: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """One sample with the place it came from."""
+
+    sample: Sample
+    record: Record
+
+
+class Worker:
+    """One member of the workers' group. `step` does one round; whoever runs it decides when to stop."""
+
+    def __init__(self, bus: Bus, watched: Mapping[str, Watched], metrics: Metrics, stopping: threading.Event) -> None:
+        self._bus = bus
+        self._watched = watched
+        self._metrics = metrics
+        self._stopping = stopping
+        self._samples = bus.subscribe(topic(SAMPLES), group=WORKERS)
+
+    def step(self, timeout: float) -> int:
+        """Compare what has arrived, waiting up to ``timeout`` seconds for it; returns the number of records."""
+        records = self._samples.poll(POLL, timeout)
+        self._metrics.lag.labels(WORKERS).set(self._samples.lag())
+        taken = [item for record in records for item in self._open(record)]
+        for model in sorted({item.sample.model for item in taken}):
+            mine = [item for item in taken if item.sample.model == model]
+            for batch in self._compare(self._watched[model], mine):
+                insist(self._bus, topic(COMPARISONS), wire.encode_comparisons(batch), model, self._stopping)
+                self._count(batch)
+        if records:
+            self._bus.flush(ACKNOWLEDGED_WITHIN)
+            self._samples.commit()
+        return len(records)
+
+    def _open(self, record: Record) -> list[_Taken]:
+        """A record's samples, or none: what cannot be used is parked for people to see, and the rest goes on."""
+        try:
+            samples = wire.decode_samples(record.value)
+            _check(samples, self._watched)
+        except wire.WireError as error:
+            self._metrics.dead.labels(record.topic).inc()
+            log.warning("%s, offset %d parked: %s", record.topic, record.offset, error)
+            insist(self._bus, topic(DEAD), record.value, str(error)[:200], self._stopping)
+            return []
+        return [_Taken(sample, record) for sample in samples]
+
+    def _count(self, batch: Comparisons) -> None:
+        member = np.concatenate([np.ones((len(batch), 1), dtype=bool), batch.member], axis=1)
+        rows = (np.ones(len(batch), dtype=int), batch.disagree, batch.fault != Fault.NONE)
+        self._metrics.compare(
+            batch.model, (MODEL_SCOPE, *batch.scopes), *(column @ member.astype(int) for column in rows)
+        )
+
+    def _compare(self, watched: Watched, taken: Sequence[_Taken]) -> Iterator[Comparisons]:
+        """Comparisons of one model's samples, in the order of the log; one batch for each pair of artefacts."""
+        readings = self._readings(watched, taken)
+        for _, items in groupby(zip(taken, readings, strict=True), key=lambda item: item[0].sample.kind):
+            part = list(items)
+            yield _pair(watched, [taken for taken, _ in part], [shadow for _, shadow in part], self._bus.log)
+
+    def _readings(self, watched: Watched, taken: Sequence[_Taken]) -> list[Reading]:
+        """What the model that did not answer says to each sample; samples that can share a run do."""
+        readings: dict[int, Reading] = {}
+        runs: dict[object, list[int]] = {}
+        for index, item in enumerate(taken):
+            alone = index if not watched.free else 0
+            runs.setdefault((item.sample.served_by, alone, _layout(item.sample.inputs)), []).append(index)
+        for indexes in runs.values():
+            for part in _parts(indexes, [len(taken[i].sample.member) for i in indexes]):
+                shadows = _run(watched, [taken[i].sample for i in part])
+                readings |= dict(zip(part, shadows, strict=True))
+        return [readings[index] for index in range(len(taken))]
+
+
+def _check(samples: Sequence[Sample], watched: Mapping[str, Watched]) -> None:
+    """Samples of one record must be sound, and for each model of one pair of artefacts: they are counted as one."""
+    for sample in samples:
+        _check_one(sample, watched)
+    if len({(sample.model, sample.kind) for sample in samples}) > len({sample.model for sample in samples}):
+        raise wire.WireError("samples: of several pairs of artefacts in one record")
+
+
+def _check_one(sample: Sample, watched: Mapping[str, Watched]) -> None:
+    """A sample must be of a known model and self-consistent; its tensors must be what the model takes."""
+    if sample.model not in watched:
+        raise wire.WireError(f"model: {sample.model!r} is not watched here")
+    of = watched[sample.model]
+    rows = len(sample.member)
+    names = {spec.name for spec in of.models[Role.BASELINE].inputs}
+    if set(sample.inputs) != names or of.output not in sample.outputs:
+        raise wire.WireError(
+            f"inputs: {sorted(sample.inputs)} where {sorted(names)} and output {of.output!r} should be"
+        )
+    for name, tensor in (*sample.inputs.items(), (of.output, sample.outputs[of.output])):
+        if not tensor.ndim or len(tensor) != rows or not rows:
+            raise wire.WireError(f"{name}: shape {tensor.shape} where {rows} rows should be")
+
+
+def _layout(inputs: Tensors) -> tuple[object, ...]:
+    return tuple((name, tensor.dtype.str, tensor.shape[1:]) for name, tensor in sorted(inputs.items()))
+
+
+def _parts(indexes: Sequence[int], rows: Sequence[int]) -> Iterator[list[int]]:
+    """Cut into runs of at most `MOST_ROWS` rows, a larger sample alone."""
+    part: list[int] = []
+    size = 0
+    for index, count in zip(indexes, rows, strict=True):
+        if part and size + count > MOST_ROWS:
+            yield part
+            part, size = [], 0
+        part.append(index)
+        size += count
+    if part:
+        yield part
+
+
+def _run(watched: Watched, samples: Sequence[Sample]) -> list[Reading]:
+    """One run of the shadow for samples alike. If it fails, each is asked alone: bad input costs nobody else
+    anything.
+    """
+    role = samples[0].served_by.other
+    inputs = {name: np.concatenate([s.inputs[name] for s in samples]) for name in samples[0].inputs}
+    rows = [len(sample.member) for sample in samples]
+    try:
+        reading = _read(watched, role, inputs, sum(rows))
+    except RunFailedError as error:
+        if len(samples) > 1:
+            return [_run(watched, [sample])[0] for sample in samples]
+        log.warning("the %s model could not answer the sample %s: %s", role, samples[0].request_id, error)
+        return [failed(read(samples[0].outputs[watched.output], watched.decision.scale))]
+    ends = np.cumsum(rows)[:-1]
+    parts = zip(np.split(reading.values, ends), np.split(reading.fault, ends), strict=True)
+    return [Reading(values, fault) for values, fault in parts]
+
+
+def _read(watched: Watched, role: Role, inputs: Tensors, rows: int) -> Reading:
+    output = watched.models[role].run(inputs, [watched.output])[watched.output]
+    if not output.ndim or len(output) != rows:
+        raise RunFailedError(f"{watched.output}: shape {output.shape} for {rows} rows")
+    return read(output, watched.decision.scale)
+
+
+def _pair(watched: Watched, taken: Sequence[_Taken], shadows: Sequence[Reading], log_name: str) -> Comparisons:
+    """All columns of one batch."""
+    samples = [item.sample for item in taken]
+    rows = [len(sample.member) for sample in samples]
+    by_baseline = np.repeat([sample.served_by is Role.BASELINE for sample in samples], rows)
+    primary = [read(sample.outputs[watched.output], watched.decision.scale) for sample in samples]
+    baseline, compressed = _by_role(primary, shadows, samples)
+    paired = pair(baseline, compressed, watched.decision)
+
+    return Comparisons(
+        model=samples[0].model,
+        baseline_digest=samples[0].baseline_digest,
+        compressed_digest=samples[0].compressed_digest,
+        log=log_name,
+        scopes=samples[0].scopes,
+        partition=np.repeat([item.record.partition for item in taken], rows),
+        offset=np.repeat([item.record.offset for item in taken], rows),
+        time=np.repeat([sample.time for sample in samples], rows),
+        request_id=tuple(s.request_id for s, count in zip(samples, rows, strict=True) for _ in range(count)),
+        served_by_baseline=by_baseline,
+        member=np.concatenate([sample.member for sample in samples]),
+        draw=np.repeat([sample.draw for sample in samples], rows),
+        inclusion=np.repeat([sample.inclusion for sample in samples], rows),
+        **{name: getattr(paired, name) for name in paired.__dataclass_fields__},
+    )
+
+
+def _by_role(
+    primary: Sequence[Reading], shadows: Sequence[Reading], samples: Sequence[Sample]
+) -> tuple[Reading, Reading]:
+    """The same rows as the baseline and as the compressed model read them."""
+    served = [
+        (p, s) if sample.served_by is Role.BASELINE else (s, p)
+        for p, s, sample in zip(primary, shadows, samples, strict=True)
+    ]
+    width = primary[0].values.shape[1]
+    return _stack([baseline for baseline, _ in served], width), _stack([compressed for _, compressed in served], width)
+
+
+def _stack(readings: Sequence[Reading], width: int) -> Reading:
+    """Rows one below the other. A reading with another number of classes cannot be paired: it becomes a fault."""
+    fitting = [r if r.values.shape[1] == width else _unfit(len(r.fault), width) for r in readings]
+    return Reading(np.concatenate([r.values for r in fitting]), np.concatenate([r.fault for r in fitting]))
+
+
+def _unfit(rows: int, width: int) -> Reading:
+    return Reading(np.full((rows, width), np.nan), np.full(rows, Fault.OUT_OF_RANGE, dtype=np.int8))

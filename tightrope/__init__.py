@@ -1,0 +1,1 @@
+"""Tightrope's face: the command line, and the wiring of everything in one process."""

@@ -1,0 +1,134 @@
+"""Everything in one process: gateway, worker and judge over the memory bus, with state in SQLite."""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import uvicorn
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from service.adapters import host
+from service.adapters.memory import MemoryBus
+from service.adapters.metrics import Metrics
+from service.adapters.sqlite import SqliteStore
+from service.app import Service, build_service, load_pairs
+from service.pair import Pair
+from service.settings import Settings
+from shadow.judge import Bench, Judge
+from shadow.loop import Loop
+from shadow.worker import Watched, Worker
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS = 10.0
+"""How long each part may take to finish what has arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """All the parts, wired and not started yet."""
+
+    service: Service
+    bench: Bench
+    store: SqliteStore
+    worker: Loop
+    judge: Loop
+
+    def start(self) -> None:
+        """The judge first, so that modes are known before the first request."""
+        self.judge.start()
+        self.service.start()
+        self.worker.start()
+        deadline = time.monotonic() + STOP_SECONDS
+        while any(self.service.gateway.router.routes(name).epoch < 0 for name in self.bench.plans):
+            if time.monotonic() > deadline:
+                log.warning("the judge has not told the modes yet: the compressed models answer until it does")
+                break
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        """In the direction of the data, each part when it has finished what the one before it left."""
+        self.service.stop(STOP_SECONDS)
+        self.worker.stop(STOP_SECONDS)
+        self.judge.stop(STOP_SECONDS)
+        self.store.close()
+
+
+def wire_up(settings: Settings) -> Embedded:
+    """Build everything from the settings.
+
+    Raises:
+        ConfigError: with every mistake in the settings or the models.
+    """
+    pairs = load_pairs(settings)
+    metrics = Metrics(CollectorRegistry())
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=metrics.registry)
+    bus, store = MemoryBus(), SqliteStore(settings.state / "tightrope.db", exclusive=True)
+    bench = Bench({name: pair.plan for name, pair in pairs.items()})
+    service = build_service(settings, pairs, bus, store, bench, metrics)
+    watched = {name: _watched(pair) for name, pair in pairs.items()}
+    return Embedded(
+        service=service,
+        bench=bench,
+        store=store,
+        worker=Loop("worker", partial(Worker, bus, watched, metrics)),
+        judge=Loop("judge", partial(Judge, bus, store, bench, metrics, host.cpu())),
+    )
+
+
+def _watched(pair: Pair) -> Watched:
+    """A pair as the shadow sees it."""
+    free = all(spec.shape[0] == -1 for spec in pair.inputs)
+    return Watched(pair.models, pair.decision, pair.output, free)
+
+
+class HttpServer(uvicorn.Server):
+    """uvicorn, telling when it listens and where; whoever runs it decides about signals."""
+
+    def __init__(self, settings: Settings, embedded: Embedded) -> None:
+        config = uvicorn.Config(
+            embedded.service.app,
+            host=settings.server.host,
+            port=settings.server.port,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=int(STOP_SECONDS),
+        )
+        super().__init__(config)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """None: uvicorn's own way would end the process before what has arrived is finished."""
+        yield
+
+    def serve_until_told(self, ready: Callable[[str, int], None], signals: Sequence[int] = ()) -> None:
+        """Run an event loop until `should_exit` is set, or one of the signals comes."""
+        with asyncio.Runner(loop_factory=self.config.get_loop_factory()) as runner:
+            for number in signals:
+                runner.get_loop().add_signal_handler(number, self.handle_exit, number, None)
+            runner.run(self._announced(ready))
+
+    async def _announced(self, ready: Callable[[str, int], None]) -> None:
+        serving = asyncio.create_task(self.serve())
+        while not self.started and not serving.done():
+            await asyncio.sleep(0.005)  # uvicorn has no event to wait for
+        if self.started:
+            ready(*self.servers[0].sockets[0].getsockname()[:2])
+        await serving
+
+
+def run(settings: Settings, ready: Callable[[str, int], None]) -> None:
+    """Serve until a signal says stop. ``ready`` is told the address when the first request would be answered."""
+    embedded = wire_up(settings)
+    embedded.start()
+    try:
+        HttpServer(settings, embedded).serve_until_told(ready, (signal.SIGINT, signal.SIGTERM))
+    finally:
+        embedded.stop()
