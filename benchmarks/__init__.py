@@ -1,0 +1,1 @@
+"""Commands that measure what is promised, and print it as tables."""

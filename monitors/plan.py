@@ -60,9 +60,9 @@ class Transition:
 class State:
     """Everything the judge knows of one model. ``watermarks`` hold, per partition of ``log``, the last offset counted.
 
-    ``seen`` counts rows, ``stale`` those of another artefact or configuration, ``errors`` and ``faulty`` (S,) the
-    rows that could not be measured, ever and in the latest tick that had any; ``epoch`` grows with every change of
-    mode.
+    ``seen`` counts rows, ``compared`` and ``disagreed`` (S,) those of each scope, whoever counts them; ``stale``
+    those of another artefact or configuration, ``errors`` and ``faulty`` (S,) the rows that could not be measured,
+    ever and in the latest tick that had any; ``epoch`` grows with every change of mode.
     """
 
     digest: str
@@ -75,6 +75,8 @@ class State:
     watermarks: Mapping[int, int]
     pending: Comparisons | None
     modes: tuple[Mode, ...]
+    compared: Ints
+    disagreed: Ints
     errors: Ints
     faulty: Bools
     cells: tuple[Cells, ...]
@@ -94,6 +96,8 @@ def start(plan: Plan) -> State:
         watermarks={},
         pending=None,
         modes=(Mode(),) * scopes,
+        compared=np.zeros(scopes, dtype=np.int64),
+        disagreed=np.zeros(scopes, dtype=np.int64),
         errors=np.zeros(scopes, dtype=np.int64),
         faulty=np.zeros(scopes, dtype=bool),
         cells=tuple(Cells.fresh(rule) for rule in plan.rules),

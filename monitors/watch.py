@@ -72,7 +72,8 @@ def _tick_end(plan: Plan, times: Floats, begin: int) -> int | None:
 
 
 def _tick(plan: Plan, state: State, rows: Comparisons) -> tuple[State, list[Transition]]:
-    member = counted(plan, state.modes, rows)
+    member = np.concatenate([np.ones((len(rows), 1), dtype=bool), rows.member], axis=1)
+    mine = counted(plan, state.modes, member, rows.draw)
     normal = np.array([not mode.safe for mode in state.modes])
     faulty = member & (rows.fault != Fault.NONE)[:, None]
     advanced = []
@@ -81,10 +82,12 @@ def _tick(plan: Plan, state: State, rows: Comparisons) -> tuple[State, list[Tran
         tripped = cells.tripped & ~normal
         # While the model as a whole is safe, a subgroup in normal mode has nothing to decide.
         alarming = np.where(normal, normal[0], ~tripped)
-        advanced.append(cell.advance(rule, cells, Tick(member, valid, y, alarming, tripped)))
+        advanced.append(cell.advance(rule, cells, Tick(mine, valid, y, alarming, tripped)))
     state = replace(
         state,
         seen=state.seen + len(rows),
+        compared=state.compared + member.sum(axis=0),
+        disagreed=state.disagreed + (member & rows.disagree[:, None]).sum(axis=0),
         errors=state.errors + faulty.sum(axis=0),
         faulty=np.where(member.any(axis=0), faulty.any(axis=0), state.faulty),
         cells=tuple(advanced),
@@ -92,14 +95,13 @@ def _tick(plan: Plan, state: State, rows: Comparisons) -> tuple[State, list[Tran
     return decide(plan, state, rows)
 
 
-def counted(plan: Plan, modes: Sequence[Mode], rows: Comparisons) -> Bools:
-    """Which rows each scope's cells count, shape (n, S)."""
+def counted(plan: Plan, modes: Sequence[Mode], member: Bools, draw: Floats) -> Bools:
+    """Which rows each scope's cells count, shape (n, S), from membership (n, S) and the rows' draws (n,)."""
     safe = np.array([mode.safe for mode in modes])
-    member = np.concatenate([np.ones((len(rows), 1), dtype=bool), rows.member], axis=1)
     saved = (member[:, 1:] & safe[1:]).any(axis=1)
     taken = saved[:, None] & ~safe
     taken[:, 0] = saved  # the return of the model as a whole would not move them either
-    return np.asarray(member & ~taken & (rows.draw[:, None] < plan.rates))
+    return np.asarray(member & ~taken & (draw[:, None] < plan.rates))
 
 
 def verdicts(plan: Plan, state: State) -> list[Verdict]:

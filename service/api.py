@@ -139,7 +139,12 @@ def _status(gateway: Gateway, desk: Desk, store: Store) -> APIRouter:
     def model(model: str) -> Response:
         """One model: artefacts, modes, sampling, limits' digest, and how far the judgement got."""
         pair = gateway.pair(model)
-        sampling = {"rate": pair.sampler.rate, "floors": dict(pair.sampler.floors)}
+        sampling = {
+            "rate": pair.sampler.rate,
+            "floors": dict(pair.sampler.floors),
+            "kept": gateway.metrics.total("samples", model=pair.name),
+            "dropped": gateway.metrics.total("samples_dropped", model=pair.name, reason="buffer_full"),
+        }
         return _json({**_summary(gateway, pair), "sampling": sampling, "judged": desk.progress(pair.name)})
 
     @router.get("/models/{model}/verdicts")

@@ -37,12 +37,18 @@ class Bench:
         return watch.verdicts(self.plans[model], state) if state else []
 
     def progress(self, model: str) -> Mapping[str, object]:
-        """How far the judgement of a model got."""
-        state = self.states.get(model)
-        if state is None:
-            return {"seen": 0, "pending": 0, "stale": 0, "epoch": -1}
-        pending = 0 if state.pending is None else len(state.pending)
-        return {"seen": state.seen, "pending": pending, "stale": state.stale, "epoch": state.epoch}
+        """How far the judgement of a model got: rows judged, rows of the open tick, rows of another artefact."""
+        state = self.states.get(model) or start(self.plans[model])
+        counts = zip(state.scopes, state.compared, state.disagreed, state.errors, strict=True)
+        return {
+            "seen": state.seen,
+            "pending": 0 if state.pending is None else len(state.pending),
+            "stale": state.stale,
+            "scopes": {
+                scope: {"compared": int(rows), "disagreed": int(others), "errors": int(errors)}
+                for scope, rows, others, errors in counts
+            },
+        }
 
 
 @dataclass

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from functools import partial
 
 import uvicorn
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from service.adapters import host
 from service.adapters.memory import MemoryBus
-from service.adapters.metrics import Metrics
+from service.adapters.metrics import Metrics, process_registry
 from service.adapters.sqlite import SqliteStore
 from service.app import Service, build_service, load_pairs
 from service.pair import Pair
@@ -24,6 +23,9 @@ from shadow.loop import Loop
 from shadow.worker import Watched, Worker
 
 log = logging.getLogger(__name__)
+
+DATABASE = "tightrope.db"
+"""The state's file, in the folder that the settings name."""
 
 STOP_SECONDS = 10.0
 """How long each part may take to finish what has arrived."""
@@ -66,10 +68,8 @@ def wire_up(settings: Settings) -> Embedded:
         ConfigError: with every mistake in the settings or the models.
     """
     pairs = load_pairs(settings)
-    metrics = Metrics(CollectorRegistry())
-    for collector in (ProcessCollector, PlatformCollector, GCCollector):
-        collector(registry=metrics.registry)
-    bus, store = MemoryBus(), SqliteStore(settings.state / "tightrope.db", exclusive=True)
+    metrics = Metrics(process_registry())
+    bus, store = MemoryBus(), SqliteStore(settings.state / DATABASE, exclusive=True)
     bench = Bench({name: pair.plan for name, pair in pairs.items()})
     service = build_service(settings, pairs, bus, store, bench, metrics)
     watched = {name: _watched(pair) for name, pair in pairs.items()}

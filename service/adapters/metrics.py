@@ -7,7 +7,15 @@ text.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
 from prometheus_client.exposition import choose_encoder
 
 from monitors.records import Outcome, Role, Routes, Verdict
@@ -17,6 +25,14 @@ SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 
 UNKNOWN = "unknown"
 """The model label of a request for a model that is not served."""
+
+
+def process_registry() -> CollectorRegistry:
+    """A registry of its own, with what Prometheus users expect of any Python process."""
+    registry = CollectorRegistry()
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    return registry
 
 
 class Metrics:
@@ -72,6 +88,10 @@ class Metrics:
             self.rows.labels(model, role)
         self.samples.labels(model)
         self.drops.labels(model, "buffer_full")
+
+    def total(self, name: str, **labels: str) -> int:
+        """The present value of a counter, 0 where there is none yet."""
+        return int(self.registry.get_sample_value(f"tightrope_{name}_total", labels) or 0)
 
     def dropped(self, model: str, reason: str) -> None:
         """Count a sample that could not be kept."""

@@ -117,8 +117,7 @@ def decode_state(data: bytes) -> State:
                 "monitors": tuple(body["monitors"]),
                 "pending": None if body["pending"] is None else _comparisons(body["pending"]),
                 "modes": tuple(Mode(**{**mode, "state": ModeState(mode["state"])}) for mode in body["modes"]),
-                "errors": _array(body["errors"], "errors"),
-                "faulty": _array(body["faulty"], "faulty"),
+                **{name: _array(body[name], name) for name in ("compared", "disagreed", "errors", "faulty")},
                 "cells": tuple(
                     Cells(**{name: _array(value, name) for name, value in cells.items()}) for cells in body["cells"]
                 ),

@@ -1,0 +1,59 @@
+# Every command builds what it needs. Python 3.11 or newer, make and a package index are enough.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench docs lock demo-data clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+demo: .venv/run.stamp ## Real traffic, a harmful model, an alarm, one subgroup saved: about a minute
+	$(BIN)/tightrope demo
+
+test: .venv/dev.stamp ## All tests
+	$(BIN)/python -m pytest
+
+check: .venv/dev.stamp ## Format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/dev.stamp ## Format, and mend what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/dev.stamp ## What the detectors promise, measured; and how fast the judge is
+	$(BIN)/python -m benchmarks.detectors
+	$(BIN)/python -m benchmarks.judge
+
+docs: .venv/dev.stamp ## Write the generated parts of docs/
+	$(BIN)/python -m docs.generate
+
+lock: .venv/dev.stamp ## Pin every dependency anew, with hashes
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 demo/requirements-builder.in -o demo/requirements-builder.lock
+
+demo-data: ## Build the demo's models and traffic anew, from the pinned public package
+	test -d .venv-builder || $(PYTHON) -m venv .venv-builder
+	.venv-builder/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r demo/requirements-builder.lock
+	.venv-builder/bin/python -m demo.build
+
+clean: ## Remove what the commands made
+	rm -rf .venv .venv-builder .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/pyvenv.cfg:
+	$(PYTHON) -m venv .venv
+
+.venv/run.stamp: .venv/pyvenv.cfg requirements.lock pyproject.toml
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --editable .
+	touch $@
+
+.venv/dev.stamp: .venv/pyvenv.cfg requirements.lock requirements-dev.lock pyproject.toml
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	$(PIP) install --no-deps --editable .
+	touch $@ .venv/run.stamp

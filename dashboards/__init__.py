@@ -1,0 +1,1 @@
+"""Grafana dashboards as code: nothing yet, they come with the operations issue."""

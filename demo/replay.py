@@ -1,0 +1,86 @@
+"""Replays the demo's traffic over HTTP, as an application would call the gateway: one row a request, one connection."""
+
+import csv
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import urllib3
+
+HERE = Path(__file__).parent
+TRAFFIC = ("traffic_stable.csv", "traffic_drift.csv")
+MODEL = "employment"
+TAG = "tag_"
+LABEL = "label"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One request to be: its id, the 16 codes, the truth that only the demo knows, its subgroups (attribute=value)."""
+
+    id: str
+    codes: tuple[float, ...]
+    label: int
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the caller got: the predicted class, and who said so."""
+
+    row: Row
+    predicted: int
+    served_by: str
+
+    @property
+    def correct(self) -> bool:
+        """Whether the caller was told the truth."""
+        return self.predicted == self.row.label
+
+
+def traffic(files: tuple[str, ...] = TRAFFIC) -> list[Row]:
+    """The rows of the traffic files, in order."""
+    rows: list[Row] = []
+    for name in files:
+        with (HERE / "data" / name).open(newline="") as file:
+            rows += [_row(record, len(rows) + number) for number, record in enumerate(csv.DictReader(file))]
+    return rows
+
+
+def _row(record: dict[str, str], number: int) -> Row:
+    tags = tuple(f"{name.removeprefix(TAG)}={value}" for name, value in record.items() if name.startswith(TAG))
+    codes = tuple(float(v) for name, v in record.items() if name != LABEL and not name.startswith(TAG))
+    return Row(f"demo-{number:05d}", codes, int(record[LABEL]), tags)
+
+
+def replay(address: str, rows: list[Row], per_second: float | None = None) -> Iterator[Answer]:
+    """Send the rows one after the other, at most ``per_second`` of them, and yield what came back.
+
+    Raises:
+        urllib3.exceptions.HTTPError: when the gateway cannot be reached.
+        RuntimeError: when it answers with an error.
+    """
+    url = f"{address}/v2/models/{MODEL}/infer"
+    with urllib3.PoolManager(maxsize=1, retries=False) as http:
+        began = time.monotonic()
+        for number, row in enumerate(rows):
+            if per_second is not None:
+                time.sleep(max(0.0, began + number / per_second - time.monotonic()))
+            answer = http.request("POST", url, body=orjson.dumps(_request(row)))
+            if answer.status != 200:  # noqa: PLR2004 - HTTP's OK
+                raise RuntimeError(f"{row.id}: {answer.status} {answer.data[:200]!r}")
+            yield _read(row, orjson.loads(answer.data))
+
+
+def _request(row: Row) -> dict[str, object]:
+    tensor = {"name": "input", "shape": [1, len(row.codes)], "datatype": "FP32", "data": row.codes}
+    return {"id": row.id, "inputs": [tensor]}
+
+
+def _read(row: Row, answer: dict[str, object]) -> Answer:
+    outputs, parameters = answer["outputs"], answer["parameters"]
+    probabilities = outputs[0]["data"]  # type: ignore[index]
+    predicted = max(range(len(probabilities)), key=probabilities.__getitem__)
+    return Answer(row, predicted, parameters["served_by"])  # type: ignore[index]

@@ -1,0 +1,5 @@
+"""`python -m tightrope` is the command."""
+
+from tightrope.cli import main
+
+main()

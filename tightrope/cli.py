@@ -1,0 +1,173 @@
+"""The command line: `tightrope demo | run | check | events`."""
+
+import json
+import logging
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+from monitors.records import Event
+from service.adapters.sqlite import SqliteStore
+from service.app import load_pairs
+from service.errors import TightropeError
+from service.settings import ConfigError, control_token, load
+from tightrope import story
+from tightrope.embedded import DATABASE, run
+from tightrope.facts import describe
+from tightrope.stage import summary
+
+app = typer.Typer(
+    help="Serve a compressed model, shadow its baseline, and fall back for whom it harms.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out, err = Console(), Console(stderr=True)
+
+Config = Annotated[Path, typer.Argument(help="The YAML configuration file.", metavar="CONFIG", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def main() -> None:
+    """Run the command; whatever goes wrong foreseeably is one line a mistake, and exit code 1."""
+    logging.basicConfig(level="WARNING", format="%(message)s", handlers=[RichHandler(console=err, show_path=False)])
+    try:
+        app()
+    except TightropeError as error:
+        for line in getattr(error, "problems", [str(error)]):
+            err.print(f"[bold red]error[/] {line}", highlight=False, soft_wrap=True)
+        raise SystemExit(1) from None
+
+
+@app.command("run")
+def run_(
+    config: Config,
+    host: Annotated[str | None, typer.Option(help="Listen on this address instead.")] = None,
+    port: Annotated[int | None, typer.Option(help="Listen on this port instead; 0 picks a free one.")] = None,
+    json_: Json = False,
+) -> None:
+    """Serve the models of CONFIG: gateway, shadow worker and judge in one process."""
+    settings = load(config)
+    given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    settings = settings.model_copy(update={"server": settings.server.model_copy(update=given)})
+
+    def ready(at: str, number: int) -> None:
+        address = f"http://{at}:{number}"
+        if json_:
+            typer.echo(json.dumps({"address": address, "models": list(settings.models)}))
+        else:
+            out.print(f"[bold green]ready[/] {address}/v2/models/{next(iter(settings.models))}/infer")
+            out.print(f"      watch {address}/metrics, {address}/v1/models, {address}/docs", style="dim")
+
+    run(settings, ready)
+
+
+@app.command()
+def check(config: Config, json_: Json = False) -> None:
+    """Say everything that is wrong with CONFIG, without starting anything."""
+    try:
+        settings = load(config)
+        pairs = load_pairs(settings)
+        token = control_token(settings)
+    except ConfigError as error:
+        if not json_:
+            raise
+        typer.echo(json.dumps({"ok": False, "problems": error.problems}))
+        raise typer.Exit(1) from None
+    told = [describe(pair) for pair in pairs.values()]
+    if json_:
+        typer.echo(json.dumps({"ok": True, "models": told, "control": token is not None}))
+        return
+    for model in told:
+        out.print(_facts(model))
+    off = "" if token else " (control is off: no token)"
+    out.print(f"[bold green]ok[/] {config}: {len(pairs)} model{'s' * (len(pairs) > 1)}{off}", highlight=False)
+
+
+@app.command()
+def events(
+    config: Config,
+    model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
+    after: Annotated[int, typer.Option(help="Only beyond this sequence number.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    follow: Annotated[bool, typer.Option(help="Go on with what happens from now on.")] = False,
+    json_: Json = False,
+) -> None:
+    """The audit trail of the state that CONFIG names: what happened, when, why, and who did it."""
+    path = load(config).state / DATABASE
+    if not path.exists():
+        raise ConfigError([f"state: {path} does not exist yet; `tightrope run {config}` makes it"])
+    store = SqliteStore(path)
+    found = store.events(model, after, limit)
+    if json_:
+        _lines(found)
+    else:
+        out.print(_trail(found))
+    while follow:
+        after = found[-1][0] if found else after
+        time.sleep(0.5)
+        found = store.events(model, after, limit)
+        if json_:
+            _lines(found)
+        for seq, event in found if not json_ else ():
+            out.print(_line(seq, event))
+
+
+@app.command()
+def demo(
+    model: Annotated[str, typer.Option(help=f"On trial: {', '.join(story.MODELS)}.")] = story.DEFAULT_MODEL,
+    sampling: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of requests the shadow sees.")] = 1.0,
+    fast: Annotated[bool, typer.Option(help="As fast as it goes, instead of about a minute.")] = False,
+    headless: Annotated[bool, typer.Option(help="No live table.")] = False,
+    json_: Json = False,
+    svg: Annotated[Path | None, typer.Option(help="Save the last table as a picture.", hidden=True)] = None,
+) -> None:
+    """Real traffic, a compressed model that fails one subgroup, an alarm, and that subgroup saved."""
+    if model not in story.MODELS:
+        raise ConfigError([f"--model: is {model!r}; it must be one of {', '.join(story.MODELS)}"])
+    told = story.tell(model, sampling, fast=fast, console=None if headless else err if json_ else out, svg=svg)
+    if json_:
+        typer.echo(json.dumps(told))
+    else:
+        out.print(summary(told))
+
+
+def _lines(found: list[tuple[int, Event]]) -> None:
+    for seq, event in found:
+        typer.echo(json.dumps({"seq": seq, **asdict(event)}))
+
+
+def _trail(found: list[tuple[int, Event]]) -> Table:
+    table = Table("#", "time (UTC)", "model", "scope", "what", "to", "by", "why", title="events", expand=True)
+    for seq, event in found:
+        table.add_row(*_cells(seq, event))
+    return table
+
+
+def _line(seq: int, event: Event) -> str:
+    return "  ".join(_cells(seq, event))
+
+
+def _cells(seq: int, event: Event) -> tuple[str, ...]:
+    at = datetime.fromtimestamp(event.time, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    after = event.detail.get("after")
+    state = str(after["state"]) if isinstance(after, dict) else ""
+    return str(seq), at, event.model, event.scope, event.kind, state, event.actor, event.reason
+
+
+def _facts(model: dict[str, object]) -> Table:
+    table = Table(title=str(model["name"]), show_header=False, title_justify="left")
+    for key, value in model.items():
+        table.add_row(key, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+    return table
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""What a checked configuration amounts to, for people to read before they start it."""
+
+from monitors.records import MODEL_SCOPE, Role
+from service.pair import Pair
+from service.tensors import TensorSpec
+
+
+def describe(pair: Pair) -> dict[str, object]:
+    """One model: artefacts, signature, monitors with their limits, and how many rows each needs before it may pass."""
+    plan = pair.plan
+    return {
+        "name": pair.name,
+        "version": pair.version,
+        "mode": "armed" if plan.armed else "advisory",
+        "baseline": pair.models[Role.BASELINE].digest,
+        "compressed": pair.models[Role.COMPRESSED].digest,
+        "inputs": [_show(spec) for spec in pair.inputs],
+        "outputs": [_show(spec) for spec in pair.outputs],
+        "decides by": f"{pair.output} ({pair.decision.scale})",
+        "subgroups": list(plan.scopes[1:]),
+        "sampling": f"{pair.sampler.rate:.0%} of requests"
+        + "".join(f", {floor:.0%} of {scope}" for scope, floor in pair.sampler.floors.items()),
+        "monitors": [
+            f"{rule.question.name} <= {rule.limits[0]:g} ({MODEL_SCOPE})"
+            + (f", {rule.limits[1]:g} (subgroups)" if len(rule.limits) > 1 else "")
+            for rule in plan.rules
+        ],
+        "can pass after": [f"{rule.question.name}: {int(max(rule.needed)) + 1} rows of a scope" for rule in plan.rules],
+        "false alarms": f"at most one in {plan.budget.samples:.3g} samples, all monitors and subgroups together",
+    }
+
+
+def _show(spec: TensorSpec) -> str:
+    return f"{spec.name} {spec.datatype}{list(spec.shape)}"
