@@ -1,19 +1,29 @@
-"""Replays the demo's traffic over HTTP, as an application would call the gateway: one row a request, one connection."""
+"""Replays the demo's traffic over HTTP, as applications would call the gateway: one row a request."""
 
 import csv
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 import orjson
 import urllib3
+
+from service.errors import TightropeError
 
 HERE = Path(__file__).parent
 TRAFFIC = ("traffic_stable.csv", "traffic_drift.csv")
 MODEL = "employment"
 TAG = "tag_"
 LABEL = "label"
+CONNECTIONS = 4
+
+
+class ReplayError(TightropeError):
+    """The gateway did not answer as it should."""
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +66,25 @@ def _row(record: dict[str, str], number: int) -> Row:
 
 
 def replay(address: str, rows: list[Row], per_second: float | None = None) -> Iterator[Answer]:
-    """Send the rows one after the other, at most ``per_second`` of them, and yield what came back.
+    """Send the rows over a few connections, at most ``per_second`` of them, and yield what came back, in their order.
 
     Raises:
         urllib3.exceptions.HTTPError: when the gateway cannot be reached.
-        RuntimeError: when it answers with an error.
+        ReplayError: when it answers with an error.
     """
     url = f"{address}/v2/models/{MODEL}/infer"
-    with urllib3.PoolManager(maxsize=1, retries=False) as http:
-        began = time.monotonic()
-        for number, row in enumerate(rows):
-            if per_second is not None:
-                time.sleep(max(0.0, began + number / per_second - time.monotonic()))
-            answer = http.request("POST", url, body=orjson.dumps(_request(row)))
-            if answer.status != 200:  # noqa: PLR2004 - HTTP's OK
-                raise RuntimeError(f"{row.id}: {answer.status} {answer.data[:200]!r}")
-            yield _read(row, orjson.loads(answer.data))
+    began = time.monotonic()
+
+    def send(number: int, row: Row) -> Answer:
+        if per_second is not None:
+            time.sleep(max(0.0, began + number / per_second - time.monotonic()))
+        answer = http.request("POST", url, body=orjson.dumps(_request(row)))
+        if answer.status != HTTPStatus.OK:
+            raise ReplayError(f"{row.id}: {answer.status} {answer.data[:200]!r}")
+        return _read(row, orjson.loads(answer.data))
+
+    with urllib3.PoolManager(maxsize=CONNECTIONS, retries=False) as http, ThreadPoolExecutor(CONNECTIONS) as pool:
+        yield from pool.map(send, range(len(rows)), rows)
 
 
 def _request(row: Row) -> dict[str, object]:

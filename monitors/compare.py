@@ -72,13 +72,19 @@ def read(output: NDArray[np.generic], scale: Scale) -> Reading:
     """Read a decision output of shape (n,) or (n, k); binary models may give one column, the probability of class 1."""
     raw = output.astype(np.float64)
     raw = raw[:, None] if raw.ndim < MATRIX else raw
-    fault = np.where(np.isfinite(raw).all(axis=1), Fault.NONE, Fault.NOT_FINITE).astype(np.int8)
-    raw[fault > 0] = np.nan
+    if scale is Scale.PROBABILITIES:
+        return _normalise(raw if raw.shape[1] > 1 else np.hstack([1 - raw, raw]))
+    fault = _faults(raw)
     if scale is Scale.REGRESSION:
         return Reading(raw, fault)
-    if scale is Scale.LOGITS:
-        return Reading(_softmax(raw if raw.shape[1] > 1 else np.hstack([np.zeros_like(raw), raw])), fault)
-    return _normalise(raw if raw.shape[1] > 1 else np.hstack([1 - raw, raw]), fault)
+    return Reading(_softmax(raw if raw.shape[1] > 1 else np.hstack([np.zeros_like(raw), raw])), fault)
+
+
+def _faults(raw: Floats) -> NDArray[np.int8]:
+    """Which rows are not finite; they become NaN."""
+    fault = np.where(np.isfinite(raw).all(axis=1), Fault.NONE, Fault.NOT_FINITE).astype(np.int8)
+    raw[fault > 0] = np.nan
+    return fault
 
 
 def failed(like: Reading) -> Reading:
@@ -91,10 +97,16 @@ def _softmax(logits: Floats) -> Floats:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def _normalise(raw: Floats, fault: NDArray[np.int8]) -> Reading:
-    outside = (np.abs(raw - 0.5) > 0.5 + ROUNDING).any(axis=1) | (np.abs(raw.sum(axis=1) - 1) > ROUNDING)
-    fault = np.where(outside, np.int8(Fault.OUT_OF_RANGE), fault)
-    raw[fault > 0] = np.nan
+def _normalise(raw: Floats) -> Reading:
+    with np.errstate(invalid="ignore"):
+        total = raw.sum(axis=1)
+    # NaN and infinity fail every comparison, so sound rows, all but a few, need no further look.
+    sound = (raw.min(axis=1) >= -ROUNDING) & (raw.max(axis=1) <= 1 + ROUNDING) & (np.abs(total - 1) <= ROUNDING)
+    fault = np.zeros(len(raw), dtype=np.int8)
+    if not sound.all():
+        fault = _faults(raw)
+        fault[~sound & (fault == Fault.NONE)] = Fault.OUT_OF_RANGE
+        raw[~sound] = np.nan
     kept = np.maximum(raw, 0.0)
     return Reading(kept / kept.sum(axis=1, keepdims=True), fault)
 

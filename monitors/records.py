@@ -85,9 +85,9 @@ class Sample:
     inclusion: float
 
     @property
-    def kind(self) -> tuple[str, str, tuple[str, ...]]:
+    def kind(self) -> tuple[str, str, str, tuple[str, ...]]:
         """What samples must share to be compared in one batch."""
-        return self.baseline_digest, self.compressed_digest, self.scopes
+        return self.model, self.baseline_digest, self.compressed_digest, self.scopes
 
 
 @dataclass(frozen=True, slots=True)

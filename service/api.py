@@ -179,7 +179,7 @@ def _control(gateway: Gateway, bus: Bus, topic: str, token: str | None) -> APIRo
         order = Order(uuid.uuid4().hex, time.time(), pair.name, body.scope, what, body.actor, body.reason)
         confirmed = False
         with contextlib.suppress(BusFullError):  # whatever ails the bus, an operator's order holds on this replica
-            bus.publish(topic, encode_order(order), key=f"{pair.name}/{order.id}")
+            bus.publish(topic, encode_order(order), key=f"{pair.name}/{order.scope}")
             confirmed = gateway.router.confirmed(order, CONFIRMATION_SECONDS)
         if not confirmed:
             gateway.router.force(order)

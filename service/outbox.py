@@ -18,6 +18,9 @@ MOST_WAITING = 8_192
 BATCH = 256
 """Most samples in one record."""
 
+LINGER = 0.05
+"""Seconds to collect samples before they are published: everything behind works in batches, and costs the less."""
+
 
 class Drops(Protocol):
     """Told of every sample that could not be kept, by model and reason."""
@@ -66,6 +69,7 @@ class Outbox:
     def _run(self) -> None:
         while not (self._stopping.is_set() and not self._waiting):
             self._wake.wait(0.5)
+            self._stopping.wait(LINGER)
             self._wake.clear()
             while self._waiting:
                 self._publish(self._take())

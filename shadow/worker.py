@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
+from numpy.typing import NDArray
 
-from monitors.compare import Decision, Reading, failed, pair, read
+from monitors.compare import Decision, Reading, Scale, failed, pair, read
 from monitors.records import MODEL_SCOPE, Comparisons, Fault, Role, Sample, Tensors
 from service.adapters import wire
 from service.adapters.metrics import Metrics
@@ -170,6 +171,11 @@ def _run(watched: Watched, samples: Sequence[Sample]) -> list[Reading]:
             return [_run(watched, [sample])[0] for sample in samples]
         log.warning("the %s model could not answer the sample %s: %s", role, samples[0].request_id, error)
         return [failed(read(samples[0].outputs[watched.output], watched.decision.scale))]
+    return _split(reading, rows)
+
+
+def _split(reading: Reading, rows: Sequence[int]) -> list[Reading]:
+    """The reading of several samples, sample by sample."""
     ends = np.cumsum(rows)[:-1]
     parts = zip(np.split(reading.values, ends), np.split(reading.fault, ends), strict=True)
     return [Reading(values, fault) for values, fault in parts]
@@ -187,7 +193,7 @@ def _pair(watched: Watched, taken: Sequence[_Taken], shadows: Sequence[Reading],
     samples = [item.sample for item in taken]
     rows = [len(sample.member) for sample in samples]
     by_baseline = np.repeat([sample.served_by is Role.BASELINE for sample in samples], rows)
-    primary = [read(sample.outputs[watched.output], watched.decision.scale) for sample in samples]
+    primary = _primary([sample.outputs[watched.output] for sample in samples], rows, watched.decision.scale)
     baseline, compressed = _by_role(primary, shadows, samples)
     paired = pair(baseline, compressed, watched.decision)
 
@@ -207,6 +213,13 @@ def _pair(watched: Watched, taken: Sequence[_Taken], shadows: Sequence[Reading],
         inclusion=np.repeat([sample.inclusion for sample in samples], rows),
         **{name: getattr(paired, name) for name in paired.__dataclass_fields__},
     )
+
+
+def _primary(outputs: Sequence[NDArray[np.generic]], rows: Sequence[int], scale: Scale) -> list[Reading]:
+    """What the models that answered said, sample by sample: read at once where all look alike."""
+    if len({(output.dtype, output.shape[1:]) for output in outputs}) > 1:
+        return [read(output, scale) for output in outputs]
+    return _split(read(np.concatenate(outputs), scale), rows)
 
 
 def _by_role(

@@ -5,6 +5,7 @@ The gateway is a process of its own, the very `tightrope run` that anybody would
 it, it asks over HTTP. Only the truth (the labels) is the demo's own.
 """
 
+import io
 import json
 import signal
 import subprocess
@@ -89,9 +90,9 @@ def tell(
     """Play the whole story and return it as the JSON object that machines get."""
     rows = traffic()
     truth = _baseline_correct(rows)
-    tallies = {scope: Tally() for scope in (MODEL_SCOPE, *dict.fromkeys(s for row in rows for s in row.scopes))}
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tightrope-") as folder, _started(Path(folder), model, sampling) as gateway:
+        tallies = {scope: Tally() for scope in gateway.get(f"/v1/models/{MODEL}")["scopes"]}
         stage = Board(model, sampling, len(rows))
         with _shown(console) as show:
             looked = 0.0
@@ -175,7 +176,7 @@ def _shown(console: Console | None) -> Iterator[Any]:
 
 
 def _draw(picture: Panel, path: Path) -> None:
-    console = Console(record=True, width=112, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console = Console(record=True, width=112, file=io.StringIO(), force_terminal=True)
     console.print(picture)
     console.save_svg(str(path), title="tightrope demo")
 

@@ -4,10 +4,11 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from itertools import islice
 
 from service.adapters.ports import BusFullError, Record
+from service.adapters.topics import COMPACTED
 
 DEFAULT_CAPACITY = 256 * 1024 * 1024
 """Bytes that one topic may hold before publishers are refused: minutes of samples, a fraction of a machine."""
@@ -17,10 +18,16 @@ KEPT_UNREAD = 10_000
 
 
 class _Log:
-    """One topic: the records from offset ``start`` on, and how far each group has got."""
+    """One topic: the records from offset ``start`` on, and how far each group has got.
 
-    def __init__(self) -> None:
+    A compacted one keeps, beyond what is trimmed, the latest record of every key: so a reader that comes late still
+    learns the present state.
+    """
+
+    def __init__(self, *, compacted: bool) -> None:
         self.records: deque[Record] = deque()
+        self.latest: dict[str | None, Record] = {}
+        self.compacted = compacted
         self.start = 0
         self.size = 0
         self.committed: dict[str, int] = {}
@@ -37,16 +44,30 @@ class _Log:
         """Forget what every group has dealt with."""
         keep_from = min(self.committed.values()) if self.committed else self.end - KEPT_UNREAD
         while self.records and self.start < keep_from:
-            self.size -= len(self.records.popleft().value)
+            record = self.records.popleft()
+            self.size -= len(record.value)
             self.start += 1
+            if self.compacted:
+                self.latest[record.key] = record
+
+    def read(self, position: int, limit: int) -> list[Record]:
+        """At most ``limit`` records from ``position`` on, as far as they are kept."""
+        old = sorted(r for r in self.latest.values() if position <= r.offset < self.start) if self.compacted else []
+        begin = max(position - self.start, 0)
+        return [*old, *islice(self.records, begin, begin + limit)][:limit]
+
+    def kept(self, position: int) -> int:
+        """How many records are kept from ``position`` on."""
+        return self.end - max(position, self.start) + sum(r.offset >= position for r in self.latest.values())
 
 
 class MemoryBus:
     """Implements `service.adapters.ports.Bus`. Safe to share between threads."""
 
-    def __init__(self, capacity: int = DEFAULT_CAPACITY) -> None:
+    def __init__(self, capacity: int = DEFAULT_CAPACITY, compacted: Container[str] = COMPACTED) -> None:
         self.log = uuid.uuid4().hex
         self._capacity = capacity
+        self._compacted = compacted
         self._logs: dict[str, _Log] = {}
         self._changed = threading.Condition()
 
@@ -76,7 +97,7 @@ class MemoryBus:
         return MemorySubscription(logs, self._changed, group)
 
     def _log(self, topic: str) -> _Log:
-        return self._logs.setdefault(topic, _Log())
+        return self._logs.setdefault(topic, _Log(compacted=topic in self._compacted))
 
 
 class MemorySubscription:
@@ -86,7 +107,7 @@ class MemorySubscription:
         self._logs = logs
         self._changed = changed
         self._group = group
-        self._next = {t: log.committed[group] if group is not None else log.start for t, log in logs.items()}
+        self._next = {t: log.committed[group] if group is not None else 0 for t, log in logs.items()}
 
     def poll(self, limit: int, timeout: float) -> list[Record]:
         """The next records of all topics, in the order of each."""
@@ -100,9 +121,9 @@ class MemorySubscription:
 
     def _take(self, limit: int) -> Iterable[Record]:
         for topic, log in self._logs.items():
-            position = max(self._next[topic], log.start)
-            taken = list(islice(log.records, position - log.start, position - log.start + limit))
-            self._next[topic] = position + len(taken)
+            taken = log.read(self._next[topic], limit)
+            if taken:
+                self._next[topic] = taken[-1].offset + 1
             limit -= len(taken)
             yield from taken
 
@@ -123,7 +144,7 @@ class MemorySubscription:
 
     def lag(self) -> int:
         """Records not polled yet, over all topics."""
-        return sum(max(0, log.end - self._next[topic]) for topic, log in self._logs.items())
+        return sum(log.kept(self._next[topic]) for topic, log in self._logs.items())
 
     def close(self) -> None:
         """The group keeps its place."""

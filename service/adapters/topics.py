@@ -17,3 +17,7 @@ PREFIX: Final = "tightrope"
 def topic(name: str, prefix: str = PREFIX) -> str:
     """The full name of a topic."""
     return f"{prefix}.{name}"
+
+
+COMPACTED: Final = frozenset({topic(CONTROL)})
+"""Topics that keep the latest record of every key for good."""
