@@ -25,7 +25,6 @@ class ReplayError(TightropeError):
     """The gateway did not answer as it should."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Row:
     """One request to be: its id, the 16 codes, the truth that only the demo knows, its subgroups (attribute=value)."""

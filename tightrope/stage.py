@@ -3,24 +3,29 @@
 from dataclasses import dataclass
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+LOG = "evidence of budget, log10"
 WIDTH = 16
 """Characters of an evidence bar."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One scope now. ``evidence`` and ``budget`` are log10; ``accuracy`` is of the latest answers that callers got."""
+    """One scope now. ``disagreement`` is of the rows that its decision moves, None without any; ``evidence`` and
+    ``budget`` are log10; ``accuracy`` is of the latest answers that callers got.
+    """
 
     scope: str
     requests: int
     compared: int
-    disagreed: int
+    disagreement: float | None
     evidence: float
     budget: float
     state: str
@@ -39,25 +44,29 @@ class Board:
 def board(stage: Board, sent: int, standings: list[Standing], trips: list[dict[str, Any]]) -> Panel:
     """The whole picture."""
     table = Table(expand=True, box=None, pad_edge=False, header_style="bold")
-    for heading in ("scope", "requests", "compared", "disagree", "evidence / budget", "answered by", "accuracy"):
-        table.add_column(
-            heading, justify="left" if heading in {"scope", "evidence / budget", "answered by"} else "right"
-        )
+    for heading in ("scope", "requests", "compared", "disagree", LOG, "answered by", "accuracy"):
+        table.add_column(heading, justify="left" if heading in {"scope", LOG, "answered by"} else "right")
     for standing in standings:
         table.add_row(*_row(standing), style="red" if standing.state != "normal" else "")
     title = (
         f"[bold]{stage.model}[/] on trial, the shadow sees {stage.sampling:.0%} of {sent:,} of {stage.total:,} requests"
     )
     progress = ProgressBar(total=stage.total, completed=sent)
-    return Panel(Group(progress, table, Text(""), *_story(trips)), title=title, border_style="dim")
+    shown = Group(Padding(progress, (0, 0, 1, 0)), table, Text(""), *_story(trips))
+    return Panel(shown, title=title, border_style="dim")
 
 
 def _row(s: Standing) -> tuple[str | Text, ...]:
-    share = f"{s.disagreed / s.compared:.1%}" if s.compared else "-"
     saved = s.state != "normal"
     by = Text("baseline", "bold green") if saved else Text("compressed", "dim")
-    accuracy = "-" if s.accuracy is None else f"{s.accuracy:.1%}"
-    return s.scope, f"{s.requests:,}", f"{s.compared:,}", share, _bar(s, saved=saved), by, accuracy
+    return (
+        s.scope, f"{s.requests:,}", f"{s.compared:,}", _share(s.disagreement), _bar(s, saved=saved), by,
+        _share(s.accuracy),
+    )  # fmt: skip
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
 
 
 def _bar(s: Standing, *, saved: bool) -> Text:
@@ -78,11 +87,11 @@ def _story(trips: list[dict[str, Any]]) -> list[Text]:
         return [Text("No alarm: every subgroup is within its limits.", "green")]
     return [
         Text.assemble(
-            (f"request {trip['at_request']:,}: ", "bold"),
+            (f"request {trip['at_request']:,}  ", "bold"),
             (trip["scope"], "bold red"),
-            f" breached {trip['monitor']} (limit {trip['limit']:g}), evidence 10^{trip['evidence']:.1f} ",
+            f"  {trip['monitor']} over {trip['limit']:g}, evidence 10^{trip['evidence']:.1f} ",
             f"of 10^{trip['threshold']:.1f}: ",
-            ("it is answered by the baseline now, and only it", "bold green"),
+            ("the baseline answers", "bold green"),
         )
         for trip in trips
     ]
@@ -90,13 +99,20 @@ def _story(trips: list[dict[str, Any]]) -> list[Text]:
 
 def summary(told: dict[str, Any]) -> Table:
     """The end of the story: what the callers of each scope got before and after."""
-    title = f"{told['model']}: {told['requests']:,} requests, {told['compared']:,} compared, {told['seconds']} s"
-    table = Table(title=title, title_justify="left", expand=True)
-    for heading in ("scope", "accuracy before", "after", "baseline's", "by compressed", "by baseline"):
-        table.add_column(heading, justify="left" if heading == "scope" else "right")
+    title = f"{told['requests']:,} requests, {told['compared']:,} compared, {told['seconds']} s"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table.add_column("scope", no_wrap=True)
+    for heading in (
+        "accuracy before",
+        "accuracy after",
+        "baseline's accuracy",
+        "compressed answers",
+        "baseline answers",
+    ):
+        table.add_column(heading, justify="right", min_width=max(map(len, heading.split())))
     tripped = {trip["scope"] for trip in told["trips"]}
     for scope, accuracy in told["accuracy"].items():
-        shown = ["-" if accuracy[key] is None else f"{accuracy[key]:.1%}" for key in ("before", "after", "baseline")]
+        shown = [_share(accuracy[key]) for key in ("before", "after", "baseline")]
         served = told["served_by"][scope]
         cells = (scope, *shown, f"{served['compressed']:,}", f"{served['baseline']:,}")
         table.add_row(*cells, style="bold red" if scope in tripped else "")

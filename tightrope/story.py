@@ -185,19 +185,19 @@ def _standings(gateway: Gateway, tallies: dict[str, Tally]) -> list[Standing]:
     """What each scope looks like now: what callers got, what the judge says."""
     status = gateway.get(f"/v1/models/{MODEL}")
     verdicts = gateway.get(f"/v1/models/{MODEL}/verdicts")["verdicts"]
+    whole = status["scopes"][MODEL_SCOPE]
     standings = []
     for scope, tally in tallies.items():
         said = [v for v in verdicts if v["scope"] == scope]
-        counts = status["judged"]["scopes"][scope]
         standings.append(
             Standing(
                 scope=scope,
                 requests=len(tally.correct),
-                compared=counts["compared"],
-                disagreed=counts["disagreed"],
+                compared=status["judged"]["scopes"][scope]["compared"],
+                disagreement=next((v["mean"] for v in said if v["monitor"] == "disagreement"), None),
                 evidence=max((v["evidence"] or 0.0 for v in said), default=0.0),
                 budget=max((v["threshold"] for v in said), default=1.0),
-                state=status["scopes"][scope],
+                state=status["scopes"][scope] if whole == "normal" else whole,
                 accuracy=_mean(tally.correct[-500:]),
             )
         )
