@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.padding import Padding
 from rich.panel import Panel
@@ -100,7 +99,7 @@ def _story(trips: list[dict[str, Any]]) -> list[Text]:
 def summary(told: dict[str, Any]) -> Table:
     """The end of the story: what the callers of each scope got before and after."""
     title = f"{told['requests']:,} requests, {told['compared']:,} compared, {told['seconds']} s"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("scope", no_wrap=True)
     for heading in (
         "accuracy before",
