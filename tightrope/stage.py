@@ -99,16 +99,16 @@ def _story(trips: list[dict[str, Any]]) -> list[Text]:
 def summary(told: dict[str, Any]) -> Table:
     """The end of the story: what the callers of each scope got before and after."""
     title = f"{told['requests']:,} requests, {told['compared']:,} compared, {told['seconds']} s"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=None, collapse_padding=True, pad_edge=False)
     table.add_column("scope", no_wrap=True)
     for heading in (
         "accuracy before",
         "accuracy after",
-        "baseline's accuracy",
+        "baseline alone",
         "compressed answers",
         "baseline answers",
     ):
-        table.add_column(heading, justify="right", min_width=max(map(len, heading.split())))
+        table.add_column(heading, justify="right")
     tripped = {trip["scope"] for trip in told["trips"]}
     for scope, accuracy in told["accuracy"].items():
         shown = [_share(accuracy[key]) for key in ("before", "after", "baseline")]
