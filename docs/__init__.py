@@ -1,0 +1,1 @@
+"""What to read beside the code, and the generator of its tables."""

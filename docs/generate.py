@@ -1,0 +1,144 @@
+"""Writes the parts of docs/ that are read from the program: `python -m docs.generate`. A test compares them."""
+
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from monitors.catalogue import CATALOGUE, SUBGROUP_FACTOR, SUBGROUP_SHARE
+from monitors.safemode import TABLE, Input, Row, State
+from service.settings import Settings
+
+HERE = Path(__file__).parent
+
+
+SAFE_MODE = """# Safe mode
+
+One table decides for every scope (the whole model, or one subgroup): `TABLE` in `monitors/safemode.py`. This page is
+written from it by `make docs`.
+
+```mermaid
+stateDiagram-v2
+    [*] --> normal
+{arrows}
+```
+
+- `normal`: the compressed model answers. `safe`: the baseline answers, and the compressed model goes on being measured
+  as the shadow. `latched`: as `safe`, but it flapped too often: a person must act.
+- An operator's `force-safe` or `force-normal` holds the scope: automatic inputs are recorded and move nothing until
+  `release`.
+- A scope returns by evidence and not before its minimum dwell is over. A breach soon after a return is a flap: the
+  evidence asked for the next return grows tenfold.
+- Pairs without a row raise and change nothing: {missing}.
+"""
+
+
+def safe_mode() -> str:
+    """The transition table as a Mermaid state diagram."""
+    arrows: dict[tuple[State, State], list[str]] = {}
+    for (state, what), row in TABLE.items():
+        for to, condition in _targets(row, state):
+            arrows.setdefault((state, to), []).append(f"{what}{condition}")
+    lines = [f"    {state} --> {to}: {'<br/>'.join(texts)}" for (state, to), texts in arrows.items()]
+    missing = [f"`{what}` in `{state}`" for state in State for what in Input if (state, what) not in TABLE]
+    return SAFE_MODE.format(arrows="\n".join(lines), missing=", ".join(missing))
+
+
+def _targets(row: Row, state: State) -> Iterator[tuple[State, str]]:
+    """Where an input leads, with the condition in words; where it is not met the scope stays."""
+    conditions = [
+        text for text, set_ in (("unless held", row.unless_held), ("after the dwell", row.after_dwell)) if set_
+    ]
+    yield row.to, f" ({', '.join(conditions)})" if conditions else ""
+    if row.or_latch:
+        yield State.LATCHED, " (too many flaps)"
+    if conditions and row.to is not state:
+        yield state, " (otherwise)"
+
+
+MONITORS = """# Monitors
+
+Written from `monitors/catalogue.py` by `make docs`. Every monitor is asked for the model as a whole and for every
+declared subgroup; a subgroup's limit is {factor:g} times the model's unless `subgroup_limits` says otherwise. All
+subgroup cells together have {share:g} of the alarm budget.
+
+| monitor | asks | observes per row | default limit | budget share | blind to |
+|---|---|---|---|---|---|
+{rows}
+"""
+
+
+def monitors() -> str:
+    """The catalogue as a table."""
+    rows = [
+        f"| `{q.name}` | {q.asks} | {q.statistic} | {q.limit:g} | {q.share:g} | {q.blind_to} |"
+        for q in CATALOGUE.values()
+    ]
+    return MONITORS.format(factor=SUBGROUP_FACTOR, share=SUBGROUP_SHARE, rows="\n".join(rows))
+
+
+CONFIGURATION = """# Configuration
+
+One YAML file, checked whole before anything starts: `tightrope check CONFIG` names every mistake. Written from
+`service/settings.py` by `make docs`. `NAME` stands for a name of yours; paths are relative to the file.
+
+| key | type | default | meaning |
+|---|---|---|---|
+{keys}
+"""
+
+
+def configuration() -> str:
+    """Every key of the configuration file."""
+    return CONFIGURATION.format(keys="\n".join(_keys(Settings, "")))
+
+
+def _keys(section: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in section.model_fields.items():
+        inner, key = _section(field.annotation), f"{prefix}{name}"
+        if get_origin(field.annotation) is dict:
+            key += ".NAME"
+        if inner is not None:
+            yield from _keys(inner, f"{key}.")
+        else:
+            meaning = " ".join((field.description or "").split())
+            yield f"| `{prefix}{name}` | {_type(field.annotation)} | {_default(field)} | {meaning} |"
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - whatever a field may be annotated with
+    """The section that a field holds, one or a map of them; a choice of shapes is told as one key."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = [_section(part) for part in get_args(annotation) if part is not type(None)]
+    plain = get_origin(annotation) in {dict, Union, types.UnionType}
+    return inner[-1] if plain and inner and "Range" not in str(annotation) else None
+
+
+def _type(annotation: Any) -> str:  # noqa: ANN401 - as above
+    if get_origin(annotation) is Literal:
+        return ", ".join(f"`{value}`" for value in get_args(annotation))
+    if isinstance(annotation, type) and not get_args(annotation):
+        members = getattr(annotation, "__members__", None)
+        return ", ".join(f"`{value}`" for value in members.values()) if members else annotation.__name__.lower()
+    parts = [part for part in get_args(annotation) if part is not type(None)]
+    if get_origin(annotation) in {dict, list}:
+        return f"{'map' if get_origin(annotation) is dict else 'list'} of {_type(parts[-1])}"
+    return " or ".join(dict.fromkeys(_type(part) for part in parts if not isinstance(part, FieldInfo)))
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "needed"
+    value = field.get_default(call_default_factory=True)
+    shown = f"{value:g}" if isinstance(value, float) else value
+    return "" if value in (None, {}, []) else f"`{shown}`"
+
+
+PAGES = {"safe-mode.md": safe_mode, "monitors.md": monitors, "configuration.md": configuration}
+
+if __name__ == "__main__":
+    for page, write in PAGES.items():
+        (HERE / page).write_text(write())
