@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench docs lock demo-data clean
+.PHONY: help demo test tools check format bench docs lock demo-data clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -12,8 +12,11 @@ help: ## Show this list
 demo: .venv/run.stamp ## Real traffic, a harmful model, an alarm, one subgroup saved: about a minute
 	$(BIN)/tightrope demo
 
-test: .venv/dev.stamp ## All tests
+test: .venv/dev.stamp tools ## All tests
 	$(BIN)/python -m pytest
+
+tools: # what some tests talk to besides Python; installed where that is possible
+	command -v curl >/dev/null || { test "$$(id -u)" = 0 && apt-get install -y -qq curl; } || echo "curl is missing: its tests will say so"
 
 check: .venv/dev.stamp ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -91,8 +91,9 @@ class Bernoulli:
         p = limit[..., None]
         q = p * np.asarray(ratios)
         kept = q < HIGHEST_RATE
-        if np.any(limit <= 0) or not np.all(kept.any(axis=-1)):
-            raise ValueError(f"a rate's limit must lie above 0 and below {HIGHEST_RATE / min(ratios):.2f}; got {limit}")
+        highest = min(HIGHEST_RATE / min(ratios), 1.0)
+        if not np.all((limit > 0) & (limit < highest)):  # NaN fails the comparison too
+            raise ValueError(f"a rate's limit must lie above 0 and below {highest:.2f}; got {limit}")
         q = np.where(kept, q, p)
         with np.errstate(divide="ignore"):
             weight = np.log(kept / kept.sum(axis=-1, keepdims=True))
@@ -114,7 +115,7 @@ class Bernoulli:
 class Signed:
     """Detects that the mean of y in [-bound, bound] leaves [-tolerance, tolerance], on either side.
 
-    Grid of shape (2 K,): K bets on the upper side, then K on the lower, each side weighing one half. With ``below`` the
+    Grid of shape (2 K,): K bets on the upper side, then K on the lower, each side weighing one half. With `inside` the
     null is turned round (abs(mean) >= tolerance) and the two sides must *both* be disproved: see `recovered`.
     """
 
@@ -150,7 +151,7 @@ class Signed:
         if not np.all(np.abs(y) <= self.bound):  # NaN fails the comparison too
             raise BadObservationError(f"observations must be finite and in [-{self.bound}, {self.bound}]")
         gain = self.sign * (np.stack([y, -y], axis=-1) - self.tolerance)
-        return np.log1p(gain[..., None] * self.bets).reshape(len(y), -1)
+        return np.log1p(gain[..., None] * self.bets).reshape(len(y), 2 * len(BETS))
 
     def evidence(self, log_mass: Floats) -> Floats:
         """log M, both sides averaged; ``log_mass`` has shape (…, 2 K)."""
