@@ -1,144 +1,56 @@
-"""A monitor's cells: one e-detector for every scope, held as arrays, with one more per scope to judge recovery.
+"""A monitor's cells: one e-detector for every variant and scope, held as arrays, and one more each to judge recovery.
 
 The rules say what is tested (from the configuration, fixed); the cells say how far it got (the state, replaced at
-every tick). Row 0 of every array is the model as a whole, the others are its subgroups.
+every tick). Arrays start with the axes (V, S): variants of the question, and scopes, of which 0 is the model as a
+whole and the others are its subgroups. With several lanes, those of a variant stand side by side.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
-from monitors import detector, verdict
-from monitors.catalogue import SUBGROUP_SHARE, Kind, Question
-from monitors.detector import NOTHING, Bernoulli, Signed
+from monitors.catalogue import Question
+from monitors.detector import NOTHING
+from monitors.evidence import Tally, Test
 from monitors.records import Bools, Floats, Ints
 
 PATH = 16
 """How many ticks of evidence an event can show."""
 
 
-class Test(Protocol):
-    """What a kind of question does with counted rows: S scopes, n rows, K alternatives."""
-
-    def log_e(self, counted: Bools, y: Floats) -> Floats:
-        """Log e-values of a tick, shape (S, K), from ``counted`` (n, S) and ``y`` (n,)."""
-
-    def evidence(self, log_mass: Floats) -> Floats:
-        """log M of every scope, shape (S,)."""
-
-    @property
-    def width(self) -> int:
-        """K."""
-
-
-@dataclass(frozen=True, slots=True)
-class RateTest:
-    """A Bernoulli detector for every scope."""
-
-    bernoulli: Bernoulli
-
-    def log_e(self, counted: Bools, y: Floats) -> Floats:
-        """From integer counts, so the sum does not depend on the order of rows."""
-        ones = counted & (y[:, None] > 0)
-        return self.bernoulli.log_e(counted.sum(axis=0), ones.sum(axis=0))
-
-    def evidence(self, log_mass: Floats) -> Floats:
-        """The mixture over alternatives, (S,)."""
-        return self.bernoulli.evidence(log_mass)
-
-    @property
-    def width(self) -> int:
-        """Alternatives."""
-        return int(self.bernoulli.up.shape[-1])
-
-
-@dataclass(frozen=True, slots=True)
-class MeanTest:
-    """Signed detectors; scopes with the same tolerance share one. ``of`` gives each scope's place in ``signed``."""
-
-    signed: tuple[Signed, ...]
-    of: Ints
-    both_sides: bool
-
-    def log_e(self, counted: Bools, y: Floats) -> Floats:
-        """One product of matrices for all scopes that share a tolerance."""
-        y = np.where(counted.any(axis=1), y, 0.0)  # rows that nobody counts may hold NaN
-        sums = np.zeros((counted.shape[1], self.width))
-        for place, signed in enumerate(self.signed):
-            scopes = self.of == place
-            sums[scopes] = counted[:, scopes].T.astype(np.float64) @ signed.log_e(y)
-        return sums
-
-    def evidence(self, log_mass: Floats) -> Floats:
-        """Both sides averaged; or, for a return, the weaker side, (S,)."""
-        one = self.signed[0]
-        return one.recovered(log_mass) if self.both_sides else one.evidence(log_mass)
-
-    @property
-    def width(self) -> int:
-        """Bets upward, then bets downward."""
-        return 2 * len(detector.BETS)
-
-
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One question with its limits (S,), alarm-budget shares (S,), and what has to be seen before a scope may pass
-    (S,).
+    """One question with its variants and lanes (together V), limits (S,), alarm-budget shares of a cell (S,), 0 where
+    it does not reach, and the rows that a cell has to see before it may pass (S,).
     """
 
     question: Question
+    variants: tuple[str, ...]
+    lanes: int
     limits: Floats
     shares: Floats
     needed: Floats
     alarm: Test
     recovery: Test
 
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """At most one false alarm in ``samples`` samples on average, over every cell of a model together."""
-
-    samples: float = 3.15e8
-
     @property
-    def threshold(self) -> float:
-        """ln A: what the evidence of any cell is held against."""
-        return float(np.log(self.samples))
+    def watched(self) -> Bools:
+        """The scopes that the question reaches, (S,)."""
+        return np.asarray(self.shares > 0)
 
-
-def rules(
-    questions: Sequence[Question], limits: Sequence[Floats], budget: Budget, recovery_ratio: float, bound: float = 1.0
-) -> tuple[Rule, ...]:
-    """The rules of one model; ``limits`` holds (S,) for each question, the model first, then its subgroups."""
-    subgroup_cells = sum(len(row) - 1 for row in limits)
-    made = []
-    for question, limit in zip(questions, limits, strict=True):
-        shares = np.full(len(limit), SUBGROUP_SHARE / max(subgroup_cells, 1))
-        shares[0] = question.share
-        log_budget = budget.threshold - np.log(shares)
-        if question.kind is Kind.RATE:
-            needed = verdict.rows_to_see_rate(limit, log_budget)
-            alarm: Test = RateTest(Bernoulli.above(limit))
-            back: Test = RateTest(Bernoulli.below(recovery_ratio * limit))
-        else:
-            needed = verdict.rows_to_see_mean(limit, bound, log_budget)
-            values, of = np.unique(limit, return_inverse=True)
-            alarm = MeanTest(tuple(Signed.outside(float(v), bound) for v in values), of, both_sides=False)
-            inside = tuple(Signed.inside(float(recovery_ratio * v), bound) for v in values)
-            back = MeanTest(inside, of, both_sides=True)
-        made.append(Rule(question, limit, shares, needed, alarm, back))
-    return tuple(made)
+    def name_of(self, variant: int) -> str:
+        """The name of a variant by its place on the first axis."""
+        return self.variants[variant // self.lanes]
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """State of one monitor over S scopes.
+    """State of one monitor.
 
-    ``log_mass`` (S, K) and ``recovery`` (S, R) are the detectors; ``count`` and ``total`` (S,) the rows since the last
-    start and the sum of what they said; ``path`` (S, PATH, 3) evidence, rows and their sum at each of the latest ticks,
-    newest last; ``tripped`` the scopes that this monitor has sent to safe mode.
+    ``log_mass`` (V, S, K) and ``recovery`` (V, S, R) are the detectors; ``count`` and ``total`` (V, S) the rows since
+    the last start and the sum of what they said; ``path`` (V, S, PATH, 3) evidence, rows and their sum at each of the
+    latest ticks, newest last; ``tripped`` (S,) the scopes that this monitor has sent to safe mode.
     """
 
     log_mass: Floats
@@ -151,65 +63,125 @@ class Cells:
     @classmethod
     def fresh(cls, rule: Rule) -> "Cells":
         """Cells that have seen nothing."""
-        scopes = len(rule.limits)
+        cells = len(rule.variants) * rule.lanes, len(rule.limits)
         return cls(
-            log_mass=np.full((scopes, rule.alarm.width), NOTHING),
-            recovery=np.full((scopes, rule.recovery.width), NOTHING),
-            count=np.zeros(scopes, dtype=np.int64),
-            total=np.zeros(scopes),
-            path=np.full((scopes, PATH, 3), (NOTHING, 0.0, 0.0)),
-            tripped=np.zeros(scopes, dtype=bool),
+            log_mass=np.full((*cells, rule.alarm.width), NOTHING),
+            recovery=np.full((*cells, rule.recovery.width), NOTHING),
+            count=np.zeros(cells, dtype=np.int64),
+            total=np.zeros(cells),
+            path=np.full((*cells, PATH, 3), (NOTHING, 0.0, 0.0)),
+            tripped=np.zeros(cells[1], dtype=bool),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
-    """One tick's rows as a monitor sees them: ``member`` (n, S) the rows each scope counts, and who is on duty (S,)."""
+class Course:
+    """The detectors of one monitor at the end of each of T ticks: ``log_mass`` and ``recovery`` (T, V, S, ...)."""
 
-    member: Bools
-    valid: Bools
-    y: Floats
+    tally: Tally
+    on_duty: Bools
+    log_mass: Floats
+    recovery: Floats
+
+    def at(self, cells: Cells, rule: Rule, ticks: int) -> Cells:
+        """The cells after the first ``ticks`` ticks."""
+        count = np.where(self.on_duty, self.tally.count[:ticks], 0.0)
+        total = np.where(self.on_duty, self.tally.total[:ticks], 0.0)
+        latest = rule.alarm.evidence(self.log_mass[max(ticks - PATH, 0) : ticks])
+        added = np.stack([latest, count[-PATH:], total[-PATH:]], axis=-1)
+        return replace(
+            cells,
+            log_mass=self.log_mass[ticks - 1],
+            recovery=self.recovery[ticks - 1],
+            count=cells.count + count.sum(axis=0).astype(np.int64),
+            total=_added(cells.total, total),
+            path=np.concatenate([cells.path[:, :, len(added) :], np.moveaxis(added, 0, 2)], axis=2),
+        )
+
+
+def _added(start: Floats, parts: Floats) -> Floats:
+    """A running sum, always in the same order, so that it does not depend on how ticks arrived."""
+    for part in parts:
+        start = start + part
+    return start
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One monitor put to work on a tally; ``alarming`` and ``recovering`` (S,) say which scopes are on duty."""
+
+    rule: Rule
+    cells: Cells
+    tally: Tally
     alarming: Bools
     recovering: Bools
 
-    @property
-    def seed(self) -> int:
-        """The global clock: all samples of the tick, whichever cell they belong to."""
-        return len(self.valid)
+
+def courses(runs: Sequence[Run]) -> list[Course]:
+    """Run all detectors of several monitors through the same ticks, side by side."""
+    alarms = [_alarm(run) for run in runs]
+    returns = [_return(run) for run in runs if run.recovering.any()]
+    done = iter(_advanced([*alarms, *returns]))
+    log_masses = [next(done) for _ in runs]
+    return [
+        Course(
+            run.tally,
+            run.alarming | run.recovering,
+            log_mass,
+            next(done) if run.recovering.any() else np.broadcast_to(run.cells.recovery, _shape(run)),
+        )
+        for run, log_mass in zip(runs, log_masses, strict=True)
+    ]
 
 
-def advance(rule: Rule, cells: Cells, tick: Tick) -> Cells:
-    """One tick for every scope of one monitor. Scopes that are not on duty keep their detectors as they are."""
-    counted = tick.member & tick.valid[:, None]
-    own = counted.sum(axis=0)
-    stepped = detector.advance(cells.log_mass, tick.seed * rule.shares[:, None], rule.alarm.log_e(counted, tick.y))
-    log_mass = np.where(tick.alarming[:, None], stepped, cells.log_mass)
-    recovery = cells.recovery
-    if tick.recovering.any():
-        stepped = detector.advance(recovery, own[:, None].astype(np.float64), rule.recovery.log_e(counted, tick.y))
-        recovery = np.where(tick.recovering[:, None], stepped, recovery)
-    on_duty = tick.alarming | tick.recovering
-    count = np.where(on_duty, own, 0)
-    total = np.where(on_duty, np.where(tick.valid, tick.y, 0.0) @ counted, 0.0)
-    latest = np.stack([rule.alarm.evidence(log_mass), count, total], axis=1)
-    return replace(
-        cells,
-        log_mass=log_mass,
-        recovery=recovery,
-        count=cells.count + count,
-        total=cells.total + total,
-        path=np.concatenate([cells.path[:, 1:], latest[:, None]], axis=1),
-    )
+def _shape(run: Run) -> tuple[int, ...]:
+    return (len(run.tally.seeds), *run.cells.recovery.shape)
 
 
-def recent(cells: Cells, scope: int) -> tuple[int, float | None]:
+Part = tuple[Floats, Floats, Floats]
+"""Where detectors stand (V, S, K), their seeds (T, V, S, 1), and the log e-values of every tick (T, V, S, K)."""
+
+
+def _alarm(run: Run) -> Part:
+    seeds = np.where(run.alarming, run.rule.shares, 0.0) * run.tally.seeds[:, :, None]
+    return run.cells.log_mass, seeds[..., None], _on_duty(run.rule.alarm.log_e(run.tally), run.alarming)
+
+
+def _return(run: Run) -> Part:
+    seeds = np.where(run.recovering, run.tally.count, 0.0)
+    return run.cells.recovery, seeds[..., None], _on_duty(run.rule.recovery.log_e(run.tally), run.recovering)
+
+
+def _on_duty(log_e: Floats, on_duty: Bools) -> Floats:
+    """A detector that is not on duty is neither seeded nor moved."""
+    return np.where(on_duty[:, None], log_e, 0.0)
+
+
+def _advanced(parts: Sequence[Part]) -> list[Floats]:
+    """Tick by tick, all parts in one array: their detectors do not know of each other."""
+    if not parts:
+        return []
+    ticks = len(parts[0][2])
+    shapes = [log_e.shape for _, _, log_e in parts]
+    here = np.concatenate([start.ravel() for start, _, _ in parts])
+    log_e = np.concatenate([part.reshape(ticks, -1) for _, _, part in parts], axis=1)
+    seeds = [np.broadcast_to(seed, shape).reshape(ticks, -1) for (_, seed, _), shape in zip(parts, shapes, strict=True)]
+    with np.errstate(divide="ignore"):
+        log_seeds = np.log(np.concatenate(seeds, axis=1))
+    for tick in range(ticks):
+        here = np.add(np.logaddexp(here, log_seeds[tick]), log_e[tick], out=log_e[tick])
+    ends = np.cumsum([int(np.prod(shape[1:])) for shape in shapes])[:-1]
+    return [part.reshape(shape) for part, shape in zip(np.split(log_e, ends, axis=1), shapes, strict=True)]
+
+
+def recent(cells: Cells, variant: int, scope: int) -> tuple[int, float | None]:
     """Rows of the latest PATH ticks and their mean: for people to look at, never the switch."""
-    count, total = cells.path[scope, :, 1:].sum(axis=0)
+    count, total = cells.path[variant, scope, :, 1:].sum(axis=0)
     return int(count), float(total / count) if count else None
 
 
 def restart(cells: Cells, scopes: Bools) -> Cells:
-    """The same cells with the detectors and counts of some scopes at nothing."""
+    """The same cells with the detectors and counts of some scopes (S,) at nothing."""
     return replace(
         cells,
         log_mass=np.where(scopes[:, None], NOTHING, cells.log_mass),

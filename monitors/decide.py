@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import numpy as np
 
 from monitors import cells as cell
 from monitors import safemode
+from monitors.cells import Course
+from monitors.detector import LN10
 from monitors.plan import Plan, State, Transition
-from monitors.records import Comparisons, Order
-from monitors.safemode import Input
+from monitors.records import Bools, Comparisons, Floats, Order, Stream
+from monitors.safemode import Input, Mode
 
 WARNING = float(np.log(100.0))
 """A monitor within a factor of a hundred of its budget stands in the way of a return."""
-
-LN10 = float(np.log(10.0))
 
 
 class UnknownScopeError(ValueError):
@@ -43,7 +44,7 @@ def decide(plan: Plan, state: State, rows: Comparisons) -> tuple[State, list[Tra
         if scope or not any(transition.moved for transition in made):
             state = _take(plan, state, scope, Input.BREACH, cause, made)
     for scope, mode in enumerate(state.modes):
-        if mode.state is safemode.State.SAFE and not mode.held and not mode.dwelling and _recovered(plan, state, scope):
+        if _may_return(mode) and _recovered(plan, state, scope).all():
             state = _take(plan, state, scope, Input.RECOVERED, cause, made)
     return state, made
 
@@ -62,24 +63,46 @@ def order(plan: Plan, state: State, given: Order) -> tuple[State, Transition]:
     return _take(plan, state, plan.scopes.index(given.scope), Input(given.order), cause, made), made[0]
 
 
+def first_decision(plan: Plan, state: State, courses: Sequence[Course | None], ends: Floats) -> int | None:
+    """The first of T ticks, ending at ``ends`` (T,) in event time, at which `decide` would do something."""
+    due = np.zeros(len(ends), dtype=bool)
+    for mode in state.modes:
+        if mode.dwelling:
+            due |= ends - mode.since >= plan.policy.min_dwell
+    for rule, course in zip(plan.rules, courses, strict=True):
+        # A mixture is no larger than its largest part: most of the time one look at that is enough.
+        if course is not None and course.log_mass.max() >= plan.budget.threshold:
+            due |= (rule.alarm.evidence(course.log_mass) >= plan.budget.threshold).any(axis=(1, 2))
+    for scope, mode in enumerate(state.modes):
+        if _may_return(mode):
+            due |= _recovered(plan, state, scope, courses, len(ends))
+    return int(due.argmax()) if due.any() else None
+
+
+def _may_return(mode: Mode) -> bool:
+    return mode.state is safemode.State.SAFE and not mode.held and not mode.dwelling
+
+
 def _breached(plan: Plan, state: State) -> Sequence[int]:
     """Scopes with a monitor at or over the budget, subgroups first."""
     over = np.zeros(len(plan.scopes), dtype=bool)
     for rule, cells in zip(plan.rules, state.cells, strict=True):
-        over |= rule.alarm.evidence(cells.log_mass) >= plan.budget.threshold
+        over |= (rule.alarm.evidence(cells.log_mass) >= plan.budget.threshold).any(axis=0)
     return [int(scope) for scope in np.roll(np.arange(len(over)), -1) if over[scope]]
 
 
-def _recovered(plan: Plan, state: State, scope: int) -> bool:
-    """Every monitor that tripped has disproved the harm, and no other one is near an alarm."""
+def _recovered(plan: Plan, state: State, scope: int, courses: Sequence[Course | None] = (), ticks: int = 1) -> Bools:
+    """At which ticks every monitor that tripped has disproved the harm, and no other one is near an alarm, (T,)."""
     asked = np.log(safemode.recovery_samples(state.modes[scope], plan.policy))
-    for rule, cells in zip(plan.rules, state.cells, strict=True):
+    good = np.ones(ticks, dtype=bool)
+    for rule, cells, course in zip_longest(plan.rules, state.cells, courses):
+        log_mass = cells.log_mass[None] if course is None else course.log_mass
+        recovery = cells.recovery[None] if course is None else course.recovery
         if cells.tripped[scope]:
-            if rule.recovery.evidence(cells.recovery)[scope] < asked:
-                return False
-        elif rule.alarm.evidence(cells.log_mass)[scope] >= plan.budget.threshold - WARNING:
-            return False
-    return True
+            good &= (rule.recovery.evidence(recovery)[:, :, scope] >= asked).all(axis=1)
+        else:
+            good &= (rule.alarm.evidence(log_mass)[:, :, scope] < plan.budget.threshold - WARNING).all(axis=1)
+    return good
 
 
 def _take(plan: Plan, state: State, scope: int, what: Input, cause: Cause, made: list[Transition]) -> State:
@@ -90,7 +113,8 @@ def _take(plan: Plan, state: State, scope: int, what: Input, cause: Cause, made:
     returned = here & (before.safe and not after.safe)
     monitors, changed = [], []
     for rule, cells in zip(plan.rules, state.cells, strict=True):
-        over = here & (rule.alarm.evidence(cells.log_mass) >= plan.budget.threshold) & (what is Input.BREACH)
+        over = here & (rule.alarm.evidence(cells.log_mass) >= plan.budget.threshold).any(axis=0)
+        over &= what is Input.BREACH
         if over[scope] or (what is Input.RECOVERED and cells.tripped[scope]):
             monitors.append(_evidence(plan, rule, cells, scope))
         tripped = (cells.tripped | (over & after.safe)) & ~returned
@@ -103,18 +127,21 @@ def _take(plan: Plan, state: State, scope: int, what: Input, cause: Cause, made:
 
 
 def _evidence(plan: Plan, rule: cell.Rule, cells: cell.Cells, scope: int) -> dict[str, object]:
-    """One monitor's case: evidence as log10, with the path that led there."""
-    rows, mean = cell.recent(cells, scope)
+    """One monitor's case: evidence as log10, with the path that led there; of its variants the one that says most."""
+    evidence = rule.alarm.evidence(cells.log_mass)[:, scope]
+    worst = int(evidence.argmax())
+    rows, mean = cell.recent(cells, worst, scope)
     return {
         "monitor": rule.question.name,
-        "evidence": _log10(rule.alarm.evidence(cells.log_mass)[scope]),
+        "variant": rule.name_of(worst),
+        "evidence": _log10(evidence[worst]),
         "threshold": plan.budget.threshold / LN10,
-        "recovery": _log10(rule.recovery.evidence(cells.recovery)[scope]),
+        "recovery": _log10(rule.recovery.evidence(cells.recovery)[:, scope].min()),
         "limit": float(rule.limits[scope]),
-        "count": int(cells.count[scope]),
+        "count": int(cells.count[worst, scope]),
         "recent_count": rows,
         "recent_mean": mean,
-        "path": [round(float(value) / LN10, 3) for value in cells.path[scope, :, 0] if np.isfinite(value)],
+        "path": [round(float(value) / LN10, 3) for value in cells.path[worst, scope, :, 0] if np.isfinite(value)],
     }
 
 
@@ -126,14 +153,15 @@ def _log10(log_mass: float) -> float | None:
 def _reason(what: Input, monitors: Sequence[dict[str, object]]) -> str:
     if what is Input.DWELL_ELAPSED:
         return "the minimum dwell is over"
-    shown = "{monitor} {recent_mean:.3f} over the last {recent_count} rows, limit {limit:g}"
-    return "; ".join(shown.format(**monitor) for monitor in monitors)
+    shown = "{monitor}{of} {recent_mean:.3f} over the last {recent_count} rows, limit {limit:g}"
+    named = [{**monitor, "of": f" of {monitor['variant']}" if monitor["variant"] else ""} for monitor in monitors]
+    return "; ".join(shown.format(**monitor) for monitor in named)
 
 
 def _where(plan: Plan, state: State, rows: Comparisons | None) -> dict[str, object]:
     """What makes a decision repeatable: the pair, the configuration, the rows."""
     pair = {"baseline_digest": plan.baseline_digest, "compressed_digest": plan.compressed_digest}
-    known = {**pair, "plan_digest": plan.digest, "armed": plan.armed, "samples": state.seen}
+    known = {**pair, "plan_digest": plan.digest, "armed": plan.armed, "samples": state.seen[Stream.COMPARISONS]}
     if rows is None or not len(rows):
         return known
     first, last = ({"partition": int(rows.partition[i]), "offset": int(rows.offset[i])} for i in (0, -1))

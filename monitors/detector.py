@@ -37,6 +37,8 @@ LARGEST_BET = 0.98
 HIGHEST_RATE = 0.9
 """Alternatives from here on are dropped from the Bernoulli grid."""
 
+LN10 = float(np.log(10.0))
+
 NOTHING = -np.inf
 """log 0: a detector that has seen nothing."""
 
@@ -113,7 +115,8 @@ class Bernoulli:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """Detects that the mean of y in [-bound, bound] leaves [-tolerance, tolerance], on either side.
+    """Detects that the mean of y in [-bound, bound] leaves [-tolerance, tolerance], on either side, or (with one of
+    ``sides``) that it rises above the tolerance.
 
     Grid of shape (2 K,): K bets on the upper side, then K on the lower, each side weighing one half. With `inside` the
     null is turned round (abs(mean) >= tolerance) and the two sides must *both* be disproved: see `recovered`.
@@ -122,16 +125,17 @@ class Signed:
     tolerance: float
     bound: float
     sign: float
+    sides: int = 2
 
     @classmethod
-    def outside(cls, tolerance: float, bound: float = 1.0) -> "Signed":
-        """Null: abs(mean) <= tolerance."""
-        return cls(tolerance, bound, 1.0)
+    def outside(cls, tolerance: float, bound: float = 1.0, sides: int = 2) -> "Signed":
+        """Null: abs(mean) <= tolerance; on one side, mean <= tolerance."""
+        return cls(tolerance, bound, 1.0, sides)
 
     @classmethod
-    def inside(cls, tolerance: float, bound: float = 1.0) -> "Signed":
-        """Null: abs(mean) >= tolerance, for recovery (two one-sided tests)."""
-        return cls(tolerance, bound, -1.0)
+    def inside(cls, tolerance: float, bound: float = 1.0, sides: int = 2) -> "Signed":
+        """Null: abs(mean) >= tolerance, for recovery (two one-sided tests); on one side, mean >= tolerance."""
+        return cls(tolerance, bound, -1.0, sides)
 
     def __post_init__(self) -> None:
         if not 0 < self.tolerance < self.bound:
@@ -150,16 +154,16 @@ class Signed:
         """
         if not np.all(np.abs(y) <= self.bound):  # NaN fails the comparison too
             raise BadObservationError(f"observations must be finite and in [-{self.bound}, {self.bound}]")
-        gain = self.sign * (np.stack([y, -y], axis=-1) - self.tolerance)
-        return np.log1p(gain[..., None] * self.bets).reshape(len(y), 2 * len(BETS))
+        gain = self.sign * (np.stack([y, -y][: self.sides], axis=-1) - self.tolerance)
+        return np.log1p(gain[..., None] * self.bets).reshape(len(y), self.sides * len(BETS))
 
     def evidence(self, log_mass: Floats) -> Floats:
         """log M, both sides averaged; ``log_mass`` has shape (…, 2 K)."""
-        return np.asarray(logsumexp(log_mass) - np.log(2 * len(BETS)))
+        return np.asarray(logsumexp(log_mass) - np.log(self.sides * len(BETS)))
 
     def recovered(self, log_mass: Floats) -> Floats:
         """log M of the weaker side: the mean is inside only when both sides are disproved."""
-        sides = log_mass.reshape(*log_mass.shape[:-1], 2, len(BETS))
+        sides = log_mass.reshape(*log_mass.shape[:-1], self.sides, len(BETS))
         return np.asarray(np.min(logsumexp(sides) - np.log(len(BETS)), axis=-1))
 
 

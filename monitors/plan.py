@@ -2,12 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 import numpy as np
 
-from monitors.cells import Budget, Cells, Rule
-from monitors.records import Bools, Comparisons, Floats, Ints
+from monitors.budget import Budget
+from monitors.cells import Cells, Rule
+from monitors.records import Bools, Comparisons, Floats, Ints, Stream
 from monitors.safemode import Input, Mode, Policy
+
+
+class Repeats(StrEnum):
+    """Which rows of a tick count once: those of one request id, those of one input, or none."""
+
+    RETRIES = "retries"
+    INPUTS = "inputs"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,7 @@ class Plan:
     armed: bool = True
     tick_rows: int = 64
     tick_seconds: float = 5.0
+    repeats: Repeats = Repeats.RETRIES
     digest: str = ""
 
     @property
@@ -57,28 +68,49 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
+class Lag:
+    """Running sums for the autocorrelation of neighbouring rows: pairs seen, sum of y, of products, and the last y."""
+
+    pairs: int = 0
+    total: float = 0.0
+    products: float = 0.0
+    last: float = 0.0
+
+    @property
+    def correlation(self) -> float | None:
+        """Lag-1 autocorrelation of a 0/1 quantity, or None while it has no variance."""
+        mean = self.total / self.pairs if self.pairs else 0.0
+        spread = mean - mean**2
+        return (self.products / self.pairs - mean**2) / spread if spread > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """Everything the judge knows of one model. ``watermarks`` hold, per partition of ``log``, the last offset counted.
 
-    ``seen`` counts rows, ``compared`` and ``disagreed`` (S,) those of each scope, whoever counts them; ``stale``
-    those of another artefact or configuration, ``errors`` and ``faulty`` (S,) the rows that could not be measured,
-    ever and in the latest tick that had any; ``epoch`` grows with every change of mode.
+    ``seen`` counts the rows of each stream, ``pending`` holds those of its open tick; ``compared`` and ``disagreed``
+    (S,) count those of each scope, whoever counts them; ``stale`` those of another artefact or configuration,
+    ``errors`` and ``faulty`` (S,) the rows that could not be measured, ever and in the latest tick that had any;
+    ``noise`` (S, 2) the rows on which the baseline was asked twice, and those on which it contradicted itself; ``lag``
+    how much a disagreement depends on its neighbour; ``epoch`` grows with every change of mode.
     """
 
     digest: str
     scopes: tuple[str, ...]
     monitors: tuple[str, ...]
     epoch: int
-    seen: int
+    seen: Mapping[Stream, int]
     stale: int
     log: str
     watermarks: Mapping[int, int]
-    pending: Comparisons | None
+    pending: Mapping[Stream, Comparisons]
     modes: tuple[Mode, ...]
     compared: Ints
     disagreed: Ints
     errors: Ints
     faulty: Bools
+    noise: Ints
+    lag: Lag
     cells: tuple[Cells, ...]
 
 
@@ -90,16 +122,18 @@ def start(plan: Plan) -> State:
         scopes=plan.scopes,
         monitors=plan.monitors,
         epoch=0,
-        seen=0,
+        seen=dict.fromkeys(Stream, 0),
         stale=0,
         log="",
         watermarks={},
-        pending=None,
+        pending={},
         modes=(Mode(),) * scopes,
         compared=np.zeros(scopes, dtype=np.int64),
         disagreed=np.zeros(scopes, dtype=np.int64),
         errors=np.zeros(scopes, dtype=np.int64),
         faulty=np.zeros(scopes, dtype=bool),
+        noise=np.zeros((scopes, 2), dtype=np.int64),
+        lag=Lag(),
         cells=tuple(Cells.fresh(rule) for rule in plan.rules),
     )
 

@@ -42,6 +42,13 @@ class Outcome(StrEnum):
     ERROR = "error"
 
 
+class Stream(StrEnum):
+    """What a monitor's clock counts: compared rows, or rows whose truth became known."""
+
+    COMPARISONS = "comparisons"
+    LABELS = "labels"
+
+
 class Fault(IntEnum):
     """Why a row could not be compared."""
 
@@ -97,7 +104,9 @@ class Comparisons:
     ``partition`` and ``offset`` say where each row's sample stands in log ``log``: the judge counts a row once,
     however often it is delivered. ``distance`` is the Jensen-Shannon distance in [0, 1] (base 2) for classifiers and
     the absolute difference for regression; entropies are in nats; ``fault`` holds `Fault` codes, and a row with a
-    fault holds NaN.
+    fault holds NaN. ``top`` is the class (-1 without one); ``twin`` a hash of the input, 0 where it is not known;
+    ``seconds`` what the primary took for the request; ``self_disagree`` 1 where the baseline contradicted itself, NaN
+    where it was not asked twice; ``correct`` 1 or 0 once the truth is known, NaN before.
     """
 
     model: str
@@ -123,6 +132,13 @@ class Comparisons:
     refused_baseline: Bools
     refused_compressed: Bools
     distance: Floats
+    top_baseline: Ints
+    top_compressed: Ints
+    twin: NDArray[np.uint64]
+    seconds: Floats
+    self_disagree: Floats
+    correct_baseline: Floats
+    correct_compressed: Floats
     fault: NDArray[np.int8]
 
     def __len__(self) -> int:
@@ -159,7 +175,8 @@ class Verdict:
     pass takes, ``mean`` their mean and ``recent`` that of the latest ticks. ``evidence`` and ``threshold`` are log10
     of the e-detector and of the samples that one false alarm is budgeted for; ``recovery`` against
     ``recovery_threshold`` likewise, once the monitor has tripped its scope. ``errors`` counts the scope's rows that
-    could not be measured.
+    could not be measured. A monitor with several variants (classes, bins) shows the one with the most evidence.
+    ``note`` says why a monitor cannot be believed, if it cannot.
     """
 
     scope: str
@@ -175,6 +192,8 @@ class Verdict:
     recovery: float | None
     recovery_threshold: float
     errors: int
+    variant: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from monitors.detector import BETS, HIGHEST_RATE, LARGEST_BET, divergence
-from monitors.records import Bools, Floats, Ints, Outcome
+from monitors.records import Floats, Outcome
 
 HARM = 3.0
 """A cell passes once an excess of three times its limit would have raised the alarm by now, on average."""
@@ -30,9 +30,3 @@ def outcome(*, breached: bool, faulty: bool, count: int, needed: float) -> Outco
     if faulty:
         return Outcome.ERROR
     return Outcome.PASS if count >= needed else Outcome.INSUFFICIENT
-
-
-def outcomes(breached: Bools, faulty: Bools, count: Ints, needed: Floats) -> list[Outcome]:
-    """`outcome` for every scope of one monitor."""
-    rows = zip(breached, faulty, count, needed, strict=True)
-    return [outcome(breached=bool(b), faulty=bool(f), count=int(c), needed=float(n)) for b, f, c, n in rows]

@@ -2,57 +2,64 @@
 
 Rows are counted in ticks of fixed size (or less, when event time moves on), so the state after a stream of rows
 depends on the rows alone, not on how they were polled, and a restart in the middle changes nothing. Within a tick
-modes are constant.
+modes are constant. Many ticks are looked at together; when one of them decides something, those after it are looked
+at again under the new modes.
 
 A cell counts the requests that its decision would move. Once a subgroup is in safe mode its requests leave every other
 cell, because the compressed model no longer answers them; its own cells go on, in reverse shadow, to judge recovery.
 Membership is known before the outcome, so the guarantee of the detectors stands.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from monitors import cells as cell
-from monitors import safemode
-from monitors.cells import Tick, recent
-from monitors.decide import LN10, decide
-from monitors.plan import Plan, State, Transition
-from monitors.records import Bools, Comparisons, Fault, Floats, Routes, Verdict
-from monitors.safemode import Mode
-from monitors.verdict import outcomes
+from monitors.cells import Course, Run, courses
+from monitors.decide import decide, first_decision
+from monitors.plan import Lag, Plan, State, Transition
+from monitors.records import Comparisons, Fault, Floats, Routes, Stream
+from monitors.ticks import View, next_block, whole
 
 
-def step(plan: Plan, state: State, batch: Comparisons) -> tuple[State, list[Transition]]:
-    """Fold a batch of comparisons into the state. Rows that were counted before are passed over."""
-    state, rows = _take_new(plan, state, batch)
-    if state.pending is not None:
-        rows = state.pending.join(rows)
+def step(
+    plan: Plan, state: State, batch: Comparisons, stream: Stream = Stream.COMPARISONS
+) -> tuple[State, list[Transition]]:
+    """Fold a batch into the state. Comparisons that were counted before are passed over; labelled rows must come
+    once.
+    """
+    state, rows = _take_new(plan, state, batch, stream)
+    waiting = state.pending.get(stream)
+    if waiting is not None:
+        rows = waiting.join(rows)
     transitions: list[Transition] = []
     begin = 0
-    while (end := _tick_end(plan, rows.time, begin)) is not None:
-        state, made = _tick(plan, state, rows.take(slice(begin, end)))
+    while (block := next_block(plan, rows.time, begin)) is not None:
+        part = rows.take(slice(block.begin, block.end))
+        view = View.of(plan, state, part, block, state.seen[stream])
+        state, ticks, made = _judge(plan, state, view, stream)
         transitions += made
-        begin = end
-    return replace(state, pending=rows.take(slice(begin, None))), transitions
+        begin += ticks * block.rows
+    return replace(state, pending={**state.pending, stream: rows.take(slice(begin, None))}), transitions
 
 
-def _take_new(plan: Plan, state: State, batch: Comparisons) -> tuple[State, Comparisons]:
+def _take_new(plan: Plan, state: State, batch: Comparisons, stream: Stream) -> tuple[State, Comparisons]:
     """Only rows beyond the watermark of their partition, and only of the pair and scopes that the plan speaks of."""
-    marks = dict(state.watermarks) if batch.log == state.log else {}
-    new = np.zeros(len(batch), dtype=bool)
-    for partition in np.unique(batch.partition):
-        here = batch.partition == partition
-        mark = marks.get(int(partition), -1)
-        new |= here & (batch.offset > mark)
-        marks[int(partition)] = max(mark, int(batch.offset[here].max()))
+    new = np.ones(len(batch), dtype=bool)
+    pending = {name: replace(rows, log=batch.log) for name, rows in state.pending.items()}
+    if stream is Stream.COMPARISONS:
+        marks = dict(state.watermarks) if batch.log == state.log else {}
+        for partition in np.unique(batch.partition):
+            here = batch.partition == partition
+            mark = marks.get(int(partition), -1)
+            new &= ~here | (batch.offset > mark)
+            marks[int(partition)] = max(mark, int(batch.offset[here].max()))
+        state = replace(state, log=batch.log, watermarks=marks, pending=pending)
     ours = (batch.baseline_digest, batch.compressed_digest) == (plan.baseline_digest, plan.compressed_digest)
     ours = ours and batch.scopes == plan.scopes[1:]
-    pending = None if state.pending is None else replace(state.pending, log=batch.log)
-    stale = state.stale + (0 if ours else int(new.sum()))
-    state = replace(state, log=batch.log, watermarks=marks, stale=stale, pending=pending)
-    return state, batch.take(new) if ours else _none_of(plan, batch)
+    if not ours:
+        state = replace(state, stale=state.stale + int(new.sum()))
+    rows = batch if ours and new.all() else batch.take(new) if ours else _none_of(plan, batch)
+    return state, rows if rows.log == state.log else replace(rows, log=state.log)
 
 
 def _none_of(plan: Plan, batch: Comparisons) -> Comparisons:
@@ -60,79 +67,76 @@ def _none_of(plan: Plan, batch: Comparisons) -> Comparisons:
     return replace(batch.take(slice(0, 0)), scopes=scopes, member=np.zeros((0, len(scopes)), dtype=bool))
 
 
-def _tick_end(plan: Plan, times: Floats, begin: int) -> int | None:
-    """Where the tick that starts at ``begin`` ends, or None while it is open."""
-    window = times[begin : begin + plan.tick_rows]
-    if not len(window):
-        return None
-    late = np.flatnonzero(window - window[0] >= plan.tick_seconds)
-    if len(late):
-        return begin + int(late[0])
-    return begin + plan.tick_rows if len(window) == plan.tick_rows else None
-
-
-def _tick(plan: Plan, state: State, rows: Comparisons) -> tuple[State, list[Transition]]:
-    member = np.concatenate([np.ones((len(rows), 1), dtype=bool), rows.member], axis=1)
-    mine = counted(plan, state.modes, member, rows.draw)
-    normal = np.array([not mode.safe for mode in state.modes])
-    faulty = member & (rows.fault != Fault.NONE)[:, None]
-    advanced = []
-    for rule, cells in zip(plan.rules, state.cells, strict=True):
-        valid, y = rule.question.observe(rows)
-        tripped = cells.tripped & ~normal
-        # While the model as a whole is safe, a subgroup in normal mode has nothing to decide.
-        alarming = np.where(normal, normal[0], ~tripped)
-        advanced.append(cell.advance(rule, cells, Tick(mine, valid, y, alarming, tripped)))
-    state = replace(
-        state,
-        seen=state.seen + len(rows),
-        compared=state.compared + member.sum(axis=0),
-        disagreed=state.disagreed + (member & rows.disagree[:, None]).sum(axis=0),
-        errors=state.errors + faulty.sum(axis=0),
-        faulty=np.where(member.any(axis=0), faulty.any(axis=0), state.faulty),
-        cells=tuple(advanced),
-    )
-    return decide(plan, state, rows)
-
-
-def counted(plan: Plan, modes: Sequence[Mode], member: Bools, draw: Floats) -> Bools:
-    """Which rows each scope's cells count, shape (n, S), from membership (n, S) and the rows' draws (n,)."""
-    safe = np.array([mode.safe for mode in modes])
-    saved = (member[:, 1:] & safe[1:]).any(axis=1)
-    taken = saved[:, None] & ~safe
-    taken[:, 0] = saved  # the return of the model as a whole would not move them either
-    return np.asarray(member & ~taken & (draw[:, None] < plan.rates))
-
-
-def verdicts(plan: Plan, state: State) -> list[Verdict]:
-    """What every monitor says of every scope now, scope by scope, the model first."""
-    by_monitor = [_of_monitor(plan, state, index) for index in range(len(plan.rules))]
-    return [verdict for of_scope in zip(*by_monitor, strict=True) for verdict in of_scope]
-
-
-def _of_monitor(plan: Plan, state: State, index: int) -> list[Verdict]:
-    rule, cells = plan.rules[index], state.cells[index]
-    evidence, recovery = rule.alarm.evidence(cells.log_mass) / LN10, rule.recovery.evidence(cells.recovery) / LN10
-    threshold = plan.budget.threshold / LN10
-    said = outcomes((evidence >= threshold) | cells.tripped, state.faulty, cells.count, rule.needed)
-    return [
-        Verdict(
-            scope=scope,
-            monitor=rule.question.name,
-            outcome=said[s],
-            count=int(cells.count[s]),
-            needed=float(rule.needed[s]),
-            mean=float(cells.total[s] / cells.count[s]) if cells.count[s] else None,
-            recent=recent(cells, s)[1],
-            limit=float(rule.limits[s]),
-            evidence=float(evidence[s]),
-            threshold=threshold,
-            recovery=float(recovery[s]) if cells.tripped[s] else None,
-            recovery_threshold=float(np.log10(safemode.recovery_samples(state.modes[s], plan.policy))),
-            errors=int(state.errors[s]),
-        )
-        for s, scope in enumerate(plan.scopes)
+def _judge(plan: Plan, state: State, view: View, stream: Stream) -> tuple[State, int, list[Transition]]:
+    """Judge a block as far as the first tick that decides something; returns how many ticks that were."""
+    ran = _courses(plan, state, view, stream)
+    ends = view.rows.time.reshape(view.block.ticks, -1)[:, -1]
+    first = first_decision(plan, state, ran, ends)
+    ticks = view.block.ticks if first is None else first + 1
+    cells = [
+        before if course is None else course.at(before, rule, ticks)
+        for rule, before, course in zip(plan.rules, state.cells, ran, strict=True)
     ]
+    state = replace(
+        state, cells=tuple(cells), seen={**state.seen, stream: state.seen[stream] + ticks * view.block.rows}
+    )
+    if stream is Stream.COMPARISONS:
+        state = _counted(state, view, ticks)
+    if first is None:
+        return state, ticks, []
+    last = view.rows.take(slice(first * view.block.rows, ticks * view.block.rows))
+    state, made = decide(plan, state, last)
+    return state, ticks, made
+
+
+def _courses(plan: Plan, state: State, view: View, stream: Stream) -> list[Course | None]:
+    """What each monitor of this stream comes to in the block; None for those of another one."""
+    normal = np.array([not mode.safe for mode in state.modes])
+    # While the model as a whole is safe, a subgroup in normal mode has nothing to decide.
+    runs = {
+        index: Run(rule, cells, view.tally(rule), np.where(normal, normal[0], ~cells.tripped), cells.tripped & ~normal)
+        for index, (rule, cells) in enumerate(zip(plan.rules, state.cells, strict=True))
+        if rule.question.stream is stream
+    }
+    made = dict(zip(runs, courses(list(runs.values())), strict=True))
+    return [made.get(index) for index in range(len(plan.rules))]
+
+
+def _counted(state: State, view: View, ticks: int) -> State:
+    """The counts that people look at, of every row whoever decides about it."""
+    upto = slice(ticks * view.block.rows)
+    member, rows = whole(view.rows.member[upto]), view.rows
+    faulty = member & (rows.fault[upto] != Fault.NONE)[:, None]
+    asked = np.isfinite(rows.self_disagree[upto])
+    contradicted = asked & (rows.self_disagree[upto] > 0)
+    noise = np.stack([member[asked].sum(axis=0), member[contradicted].sum(axis=0)], axis=1)
+    counted = view.member[:ticks, :, 0].ravel() > 0
+    return replace(
+        state,
+        compared=state.compared + member.sum(axis=0),
+        disagreed=state.disagreed + member[rows.disagree[upto]].sum(axis=0),
+        errors=state.errors + faulty.sum(axis=0),
+        faulty=_latest(state, view, ticks),
+        noise=state.noise + noise,
+        lag=_lagged(state.lag, rows.disagree[upto][counted].astype(np.float64)),
+    )
+
+
+def _latest(state: State, view: View, ticks: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Whether the latest tick that had rows of a scope had any that could not be measured, (S,)."""
+    upto = slice(ticks * view.block.rows)
+    member = whole(view.rows.member[upto]).reshape(ticks, view.block.rows, -1)
+    faulty = member & (view.rows.fault[upto] != Fault.NONE).reshape(ticks, -1, 1)
+    had, last = member.any(axis=1), faulty.any(axis=1)
+    latest = ticks - 1 - had[::-1].argmax(axis=0)
+    return np.where(had.any(axis=0), last[latest, np.arange(had.shape[1])], state.faulty)
+
+
+def _lagged(lag: Lag, y: Floats) -> Lag:
+    if not len(y):
+        return lag
+    before = np.concatenate([[lag.last], y[:-1]])
+    return Lag(lag.pairs + len(y), lag.total + float(y.sum()), lag.products + float(before @ y), float(y[-1]))
 
 
 def routes(plan: Plan, state: State) -> Routes:

@@ -1,0 +1,72 @@
+"""What every monitor says of every scope now, for people, dashboards and the status API."""
+
+import numpy as np
+
+from monitors import safemode
+from monitors.cells import Cells, Rule, recent
+from monitors.detector import LN10, divergence
+from monitors.plan import Plan, State
+from monitors.records import Floats, Verdict
+from monitors.verdict import outcome
+
+SURE = float(np.log(1000.0))
+"""How sure it must be that the baseline contradicts itself more often than the limit allows: one in a thousand."""
+
+
+def verdicts(plan: Plan, state: State) -> list[Verdict]:
+    """What every monitor says of every scope that it watches now, scope by scope, the model first."""
+    by_rule = [_of_rule(plan, state, rule, cells) for rule, cells in zip(plan.rules, state.cells, strict=True)]
+    return [said[scope] for scope in range(len(plan.scopes)) for said in by_rule if scope in said]
+
+
+def _of_rule(plan: Plan, state: State, rule: Rule, cells: Cells) -> dict[int, Verdict]:
+    evidence, recovery = rule.alarm.evidence(cells.log_mass), rule.recovery.evidence(cells.recovery)
+    return {
+        scope: _verdict(plan, state, rule, cells, scope, evidence[:, scope], float(recovery[:, scope].min()))
+        for scope in np.flatnonzero(rule.watched).tolist()
+    }
+
+
+def _verdict(
+    plan: Plan, state: State, rule: Rule, cells: Cells, scope: int, evidence: Floats, recovery: float
+) -> Verdict:
+    """The variant with the most evidence speaks; a pass needs enough rows in every one."""
+    worst = int(evidence.argmax())
+    count, tripped, note = int(cells.count[worst, scope]), bool(cells.tripped[scope]), _note(rule, state, scope)
+    return Verdict(
+        scope=plan.scopes[scope],
+        monitor=rule.question.name,
+        outcome=outcome(
+            breached=tripped or float(evidence[worst]) >= plan.budget.threshold,
+            faulty=bool(state.faulty[scope]) or bool(note),
+            count=int(cells.count[:, scope].min()),
+            needed=float(rule.needed[scope]),
+        ),
+        count=count,
+        needed=float(rule.needed[scope]),
+        mean=float(cells.total[worst, scope] / count) if count else None,
+        recent=recent(cells, worst, scope)[1],
+        limit=float(rule.limits[scope]),
+        evidence=float(evidence[worst]) / LN10,
+        threshold=plan.budget.threshold / LN10,
+        recovery=recovery / LN10 if tripped else None,
+        recovery_threshold=float(np.log10(safemode.recovery_samples(state.modes[scope], plan.policy))),
+        errors=int(state.errors[scope]),
+        variant=rule.name_of(worst),
+        note=note,
+    )
+
+
+def _note(rule: Rule, state: State, scope: int) -> str:
+    """Why this monitor cannot be believed: a baseline that contradicts itself more often than the limit tolerates.
+
+    By the Chernoff bound: n KL(k/n || limit) exceeds the logarithm of a thousand.
+    """
+    asked, contradicted = (int(value) for value in state.noise[scope])
+    limit = float(rule.limits[scope])
+    if rule.question.name != "disagreement" or not asked or contradicted / asked <= limit:
+        return ""
+    rate = min(contradicted / asked, 1 - 1e-12)
+    if asked * float(divergence(rate, limit)) < SURE:
+        return ""
+    return f"the baseline contradicts itself on {rate:.2%} of {asked} rows: a limit of {limit:g} is below its noise"
