@@ -172,8 +172,8 @@ CATALOGUE: dict[str, Question] = {
         Question(
             name="confidence_shape",
             asks="Are the two distributions of confidence too far apart anywhere (paired Kolmogorov-Smirnov)?",
-            statistic="for each of .1, .2 … .9: 1 if only the compressed model's confidence is at most that, -1 if only "
-            "the baseline's, else 0",
+            statistic="for each of .1, .2 … .9: 1 if only the compressed model's confidence is at most that, -1 if "
+            "only the baseline's, else 0",
             blind_to="differences between two of the nine points that cancel at both",
             kind=Kind.MEAN,
             limit=0.05,
@@ -255,7 +255,7 @@ CATALOGUE: dict[str, Question] = {
         Question(
             name="brier",
             asks="Is the compressed model's confidence a worse forecast of being right than its baseline's?",
-            statistic="of labelled rows: squared error of the compressed model's confidence minus that of its baseline's",
+            statistic="of labelled rows: squared error of the compressed model's confidence minus its baseline's",
             blind_to="errors of confidence that both models share",
             kind=Kind.UPPER,
             limit=0.01,

@@ -108,13 +108,16 @@ def _added(start: Floats, parts: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One monitor put to work on a tally; ``alarming`` and ``recovering`` (S,) say which scopes are on duty."""
+    """One monitor put to work on a tally; ``alarming`` and ``recovering`` (S,) say which scopes are on duty, and
+    ``on_trial`` (S,) which recover from a wealth of one that nobody adds to.
+    """
 
     rule: Rule
     cells: Cells
     tally: Tally
     alarming: Bools
     recovering: Bools
+    on_trial: Bools
 
 
 def courses(runs: Sequence[Run]) -> list[Course]:
@@ -148,7 +151,7 @@ def _alarm(run: Run) -> Part:
 
 
 def _return(run: Run) -> Part:
-    seeds = np.where(run.recovering, run.tally.count, 0.0)
+    seeds = np.where(run.recovering & ~run.on_trial, run.tally.count, 0.0)
     return run.cells.recovery, seeds[..., None], _on_duty(run.rule.recovery.log_e(run.tally), run.recovering)
 
 
@@ -178,6 +181,11 @@ def recent(cells: Cells, variant: int, scope: int) -> tuple[int, float | None]:
     """Rows of the latest PATH ticks and their mean: for people to look at, never the switch."""
     count, total = cells.path[variant, scope, :, 1:].sum(axis=0)
     return int(count), float(total / count) if count else None
+
+
+def try_again(cells: Cells, scopes: Bools) -> Cells:
+    """The same cells with the recovery of some scopes (S,) at a wealth of one."""
+    return replace(cells, recovery=np.where(scopes[:, None], 0.0, cells.recovery))
 
 
 def restart(cells: Cells, scopes: Bools) -> Cells:

@@ -10,7 +10,7 @@ from monitors import cells as cell
 from monitors import safemode
 from monitors.cells import Course
 from monitors.detector import LN10
-from monitors.plan import Plan, State, Transition
+from monitors.plan import Plan, State, Transition, adopt
 from monitors.records import Bools, Comparisons, Floats, Order, Stream
 from monitors.safemode import Input, Mode
 
@@ -81,6 +81,25 @@ def first_decision(plan: Plan, state: State, courses: Sequence[Course | None], e
 
 def _may_return(mode: Mode) -> bool:
     return mode.state is safemode.State.SAFE and not mode.held and not mode.dwelling
+
+
+def blinded(plan: Plan, state: State, cause: Cause) -> tuple[State, list[Transition]]:
+    """The model as a whole, once nobody knows whether it is safe."""
+    made: list[Transition] = []
+    return _take(plan, state, 0, Input.BLIND, cause, made), made
+
+
+def deploy(plan: Plan, old: State, cause: Cause) -> tuple[State, list[Transition]]:
+    """A stored state under the plan of today: where an artefact is another, every scope is told so."""
+    state = adopt(plan, old)
+    same = (old.baseline_digest, old.compressed_digest) == (plan.baseline_digest, plan.compressed_digest)
+    made: list[Transition] = []
+    for scope in () if same else range(len(plan.scopes)):
+        state = _take(plan, state, scope, Input.NEW_ARTEFACT, cause, made)
+    trial = np.array([mode.trial for mode in state.modes])
+    if not same:
+        state = replace(state, cells=tuple(cell.try_again(cells, trial & cells.tripped) for cells in state.cells))
+    return state, [transition for transition in made if transition.before.safe]
 
 
 def _breached(plan: Plan, state: State) -> Sequence[int]:

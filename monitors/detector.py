@@ -101,7 +101,7 @@ class Bernoulli:
             weight = np.log(kept / kept.sum(axis=-1, keepdims=True))
         return cls(np.log(q / p), np.log1p(-q) - np.log1p(-p), weight)
 
-    def log_e(self, n: Ints, k: Ints) -> Floats:
+    def log_e(self, n: Ints | Floats, k: Ints | Floats) -> Floats:
         """Log e-values of k ones among n observations, shape S + (K,). Counts of parallel batches may be added
         first.
         """

@@ -35,7 +35,7 @@ class Tally:
 
 def _summed(values: Floats | Bools, member: Floats) -> Floats:
     """(T, n, V) over the rows of each scope (T, n, S): (T, V, S)."""
-    return np.matmul(values.astype(np.float64).transpose(0, 2, 1), member)
+    return np.asarray(np.matmul(values.astype(np.float64).transpose(0, 2, 1), member))
 
 
 class Test(Protocol):
@@ -118,7 +118,7 @@ def _counted(signed: Signed, tally: Tally, scopes: Ints) -> Floats:
 def _looked_at(signed: Signed, tally: Tally, scopes: Ints) -> Floats:
     """One product of matrices a tick."""
     ticks, rows, variants = tally.y.shape
-    each = signed.log_e(tally.y.reshape(-1)).reshape(ticks, rows, variants, -1)
-    each = np.where(tally.valid[..., None], each, 0.0).reshape(ticks, rows, -1)
+    logs = signed.log_e(tally.y.reshape(-1)).reshape(ticks, rows, variants, -1)
+    each = np.where(tally.valid[..., None], logs, 0.0).reshape(ticks, rows, -1)
     sums = np.matmul(each.transpose(0, 2, 1), np.ascontiguousarray(tally.member[:, :, scopes]))
     return np.moveaxis(sums.reshape(ticks, variants, -1, len(scopes)), 2, 3)

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from monitors import safemode
+from monitors import latency, safemode
 from monitors.cells import Cells, Rule, recent
 from monitors.detector import LN10, divergence
-from monitors.plan import Plan, State
-from monitors.records import Floats, Verdict
+from monitors.plan import Plan, State, is_blind
+from monitors.records import Floats, Outcome, Stream, Verdict
 from monitors.verdict import outcome
 
 SURE = float(np.log(1000.0))
@@ -15,8 +15,34 @@ SURE = float(np.log(1000.0))
 
 def verdicts(plan: Plan, state: State) -> list[Verdict]:
     """What every monitor says of every scope that it watches now, scope by scope, the model first."""
+    extra = [_sight(plan, state)]
+    if plan.objective is not None:
+        extra.append(latency.verdict(plan.objective, state.latency, plan.scopes[0]))
     by_rule = [_of_rule(plan, state, rule, cells) for rule, cells in zip(plan.rules, state.cells, strict=True)]
-    return [said[scope] for scope in range(len(plan.scopes)) for said in by_rule if scope in said]
+    return extra + [said[scope] for scope in range(len(plan.scopes)) for said in by_rule if scope in said]
+
+
+def _sight(plan: Plan, state: State) -> Verdict:
+    """Whether comparisons follow the traffic: the limit is in seconds of traffic without any."""
+    waiting = state.unanswered.until - state.unanswered.since
+    seen = state.seen[Stream.COMPARISONS]
+    blind = is_blind(plan, state)
+    return Verdict(
+        scope=plan.scopes[0],
+        monitor="sight",
+        outcome=Outcome.BREACH if blind else Outcome.PASS if seen else Outcome.INSUFFICIENT,
+        count=seen,
+        needed=1.0,
+        mean=None,
+        recent=waiting,
+        limit=plan.blind_seconds,
+        evidence=0.0,
+        threshold=1.0,
+        recovery=None,
+        recovery_threshold=0.0,
+        errors=0,
+        note=f"{state.unanswered.kept} requests kept, and no comparison of any" if blind else "",
+    )
 
 
 def _of_rule(plan: Plan, state: State, rule: Rule, cells: Cells) -> dict[int, Verdict]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from monitors.budget import Budget
 from monitors.cells import Cells, Rule
+from monitors.latency import Blocks, Objective
 from monitors.records import Bools, Comparisons, Floats, Ints, Stream
 from monitors.safemode import Input, Mode, Policy
 
@@ -24,7 +25,8 @@ class Repeats(StrEnum):
 class Plan:
     """One model's watch. ``scopes`` (S names) starts with the model itself, then its subgroups.
 
-    ``rates`` (S,) is the draw below which a row counts for a scope; ``tick_seconds`` is event time; ``digest`` stands
+    ``rates`` (S,) is the draw below which a row counts for a scope; ``tick_seconds`` is event time; after
+    ``blind_seconds`` of traffic without a comparison the judge is blind (0: never); ``digest`` stands
     for everything that evidence depends on: evidence counted under another digest is not carried over.
     """
 
@@ -40,6 +42,8 @@ class Plan:
     tick_rows: int = 64
     tick_seconds: float = 5.0
     repeats: Repeats = Repeats.RETRIES
+    blind_seconds: float = 60.0
+    objective: Objective | None = None
     digest: str = ""
 
     @property
@@ -85,17 +89,29 @@ class Lag:
 
 
 @dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Traffic since comparisons last arrived: requests kept, the event times (s) of its first and latest notice."""
+
+    kept: int = 0
+    since: float = 0.0
+    until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """Everything the judge knows of one model. ``watermarks`` hold, per partition of ``log``, the last offset counted.
 
     ``seen`` counts the rows of each stream, ``pending`` holds those of its open tick; ``compared`` and ``disagreed``
     (S,) count those of each scope, whoever counts them; ``stale`` those of another artefact or configuration,
     ``errors`` and ``faulty`` (S,) the rows that could not be measured, ever and in the latest tick that had any;
+    ``unanswered`` is the traffic that no comparison has followed yet, ``latency`` the blocks of served requests;
     ``noise`` (S, 2) the rows on which the baseline was asked twice, and those on which it contradicted itself; ``lag``
     how much a disagreement depends on its neighbour; ``epoch`` grows with every change of mode.
     """
 
     digest: str
+    baseline_digest: str
+    compressed_digest: str
     scopes: tuple[str, ...]
     monitors: tuple[str, ...]
     epoch: int
@@ -111,7 +127,15 @@ class State:
     faulty: Bools
     noise: Ints
     lag: Lag
+    unanswered: Unanswered
+    latency: Blocks
     cells: tuple[Cells, ...]
+
+
+def is_blind(plan: Plan, state: State) -> bool:
+    """Whether traffic has gone without comparisons for too long."""
+    waiting = state.unanswered.until - state.unanswered.since
+    return plan.blind_seconds > 0 and state.unanswered.kept > 0 and waiting >= plan.blind_seconds
 
 
 def start(plan: Plan) -> State:
@@ -119,6 +143,8 @@ def start(plan: Plan) -> State:
     scopes = len(plan.scopes)
     return State(
         digest=plan.digest,
+        baseline_digest=plan.baseline_digest,
+        compressed_digest=plan.compressed_digest,
         scopes=plan.scopes,
         monitors=plan.monitors,
         epoch=0,
@@ -134,6 +160,8 @@ def start(plan: Plan) -> State:
         faulty=np.zeros(scopes, dtype=bool),
         noise=np.zeros((scopes, 2), dtype=np.int64),
         lag=Lag(),
+        unanswered=Unanswered(),
+        latency=Blocks.fresh(),
         cells=tuple(Cells.fresh(rule) for rule in plan.rules),
     )
 
@@ -159,6 +187,7 @@ def adopt(plan: Plan, old: State) -> State:
         stale=old.stale,
         log=old.log,
         watermarks=old.watermarks,
+        unanswered=old.unanswered,
         modes=modes,
         cells=tuple(carried),
     )

@@ -211,6 +211,26 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Traffic:
+    """How many requests of a model a gateway kept for the shadow since it last said so; ``time`` in seconds."""
+
+    model: str
+    time: float
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """The truth about one row of a request, learnt late: the class; ``time`` in seconds since the epoch."""
+
+    model: str
+    request_id: str
+    row: int
+    label: int
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """What an operator asks for one scope: force-safe, force-normal or release, with a reason and a name."""
 

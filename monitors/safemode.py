@@ -80,6 +80,9 @@ class IllegalTransitionError(ValueError):
     """The table has no row for this state and input; the scope stays as it was."""
 
 
+TRIAL_WEALTH = 100.0
+"""What a new artefact has to multiply its wealth by, before it may return."""
+
 MOST_RECOVERY_SAMPLES = 1e8
 """Tenfold growth of the recovery evidence stops here, or a scope that flapped could never return."""
 
@@ -98,7 +101,7 @@ class Policy:
 @dataclass(frozen=True, slots=True)
 class Mode:
     """One scope's mode. ``since`` and ``returned`` are event times (seconds); ``flaps`` counts breaches soon after
-    returns.
+    returns; ``trial`` says that another artefact came since it went safe: it returns on evidence from zero on.
     """
 
     state: State = State.NORMAL
@@ -107,6 +110,7 @@ class Mode:
     since: float = 0.0
     returned: float = -1e18
     flaps: int = 0
+    trial: bool = False
 
     @property
     def safe(self) -> bool:
@@ -138,6 +142,8 @@ def _noted(mode: Mode, what: Input, time: float, policy: Policy) -> Mode:
         return replace(mode, held=what is not Input.RELEASE, flaps=0 if latched else mode.flaps)
     if what is Input.DWELL_ELAPSED:
         return replace(mode, dwelling=False)
+    if what is Input.NEW_ARTEFACT:
+        return replace(mode, trial=mode.safe)
     if what is Input.BREACH and mode.state is State.NORMAL and not mode.held:
         flapped = time - mode.returned <= policy.flap_window
         return replace(mode, flaps=mode.flaps + 1 if flapped else 0)
@@ -148,10 +154,16 @@ def _entered(mode: Mode, to: State, time: float) -> Mode:
     if to is mode.state:
         return mode
     if to is State.NORMAL:
-        return replace(mode, state=to, since=time, dwelling=False, returned=time)
+        return replace(mode, state=to, since=time, dwelling=False, returned=time, trial=False)
     return replace(mode, state=to, since=time, dwelling=to is State.SAFE)
 
 
 def recovery_samples(mode: Mode, policy: Policy) -> float:
-    """The evidence that a return needs: tenfold after every flap."""
-    return float(min(policy.recovery_samples * 10.0**mode.flaps, MOST_RECOVERY_SAMPLES))
+    """The evidence that a return needs: tenfold after every flap, up to the cap, and never less than configured.
+
+    A new artefact is on trial once: its wealth starts at one and is never seeded, so a hundredfold is as good as one
+    wrong return in a hundred deployments.
+    """
+    first = TRIAL_WEALTH if mode.trial else policy.recovery_samples
+    grown = first * 10.0 ** min(mode.flaps, 10)  # beyond the cap by then, and no overflow
+    return max(first, min(grown, MOST_RECOVERY_SAMPLES))

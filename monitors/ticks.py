@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitors.cells import Rule
 from monitors.evidence import Tally
 from monitors.plan import Plan, Repeats, State
 from monitors.records import Bools, Comparisons, Floats, Ints
 from monitors.safemode import Mode
+
+T = TypeVar("T", bound=np.generic)
 
 MOST_TICKS = 64
 """Ticks that are looked at together: enough to work in bulk, few enough to look again after a change of mode."""
@@ -39,8 +43,8 @@ def next_block(plan: Plan, times: Floats, begin: int) -> Block | None:
     if full:
         return Block(begin, full, plan.tick_rows)
     window = times[begin : begin + plan.tick_rows]
-    late = np.flatnonzero(window - window[:1] >= plan.tick_seconds)
-    return Block(begin, 1, int(late[0])) if len(late) else None
+    ended = np.flatnonzero(window - window[:1] >= plan.tick_seconds)
+    return Block(begin, 1, int(ended[0])) if len(ended) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class View:
             seeds = np.tile(self._shaped(mine).sum(axis=1, dtype=np.float64), variants)
         return Tally.of(self.member, self._shaped(valid), self._shaped(y), seeds)
 
-    def _shaped(self, values: Floats | Bools) -> Floats | Bools:
+    def _shaped(self, values: NDArray[T]) -> NDArray[T]:
+        """(T n, V) as (T, n, V)."""
         return values.reshape(self.block.ticks, self.block.rows, -1)
 
 
@@ -101,7 +106,7 @@ def repeated(plan: Plan, rows: Comparisons, block: Block) -> Bools:
         return _retried(rows, tick)
     order = np.lexsort((np.arange(len(rows)), rows.twin, tick))
     again[order[1:]] = (np.diff(rows.twin[order]) == 0) & (np.diff(tick[order]) == 0)
-    return again & (rows.twin != 0)
+    return np.asarray(again & (rows.twin != 0))
 
 
 def _retried(rows: Comparisons, tick: Ints) -> Bools:

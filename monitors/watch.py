@@ -14,10 +14,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from monitors import latency
 from monitors.cells import Course, Run, courses
-from monitors.decide import decide, first_decision
-from monitors.plan import Lag, Plan, State, Transition
-from monitors.records import Comparisons, Fault, Floats, Routes, Stream
+from monitors.decide import Cause, blinded, decide, first_decision
+from monitors.plan import Lag, Plan, State, Transition, Unanswered, is_blind
+from monitors.records import Bools, Comparisons, Fault, Floats, Routes, Stream, Traffic
 from monitors.ticks import View, next_block, whole
 
 
@@ -28,6 +29,8 @@ def step(
     once.
     """
     state, rows = _take_new(plan, state, batch, stream)
+    if stream is Stream.COMPARISONS and plan.objective is not None:
+        state = replace(state, latency=latency.take(plan.objective, state.latency, rows.time, rows.seconds))
     waiting = state.pending.get(stream)
     if waiting is not None:
         rows = waiting.join(rows)
@@ -42,6 +45,20 @@ def step(
     return replace(state, pending={**state.pending, stream: rows.take(slice(begin, None))}), transitions
 
 
+def hear(plan: Plan, state: State, note: Traffic) -> tuple[State, list[Transition]]:
+    """A gateway's word that it kept requests. When none of them comes back compared, nobody knows whether the model
+    is safe: it is blind, and what is blind is answered by the baseline.
+    """
+    known = state.unanswered
+    since = known.since if known.kept else note.time
+    heard = Unanswered(known.kept + note.kept, since, max(known.until, note.time))
+    state = replace(state, unanswered=heard)
+    if not is_blind(plan, state) or state.modes[0].safe:
+        return state, []
+    reason = f"{heard.kept} requests kept in {heard.until - heard.since:.0f} s, and no comparison of any"
+    return blinded(plan, state, Cause(heard.until, reason=reason))
+
+
 def _take_new(plan: Plan, state: State, batch: Comparisons, stream: Stream) -> tuple[State, Comparisons]:
     """Only rows beyond the watermark of their partition, and only of the pair and scopes that the plan speaks of."""
     new = np.ones(len(batch), dtype=bool)
@@ -54,6 +71,8 @@ def _take_new(plan: Plan, state: State, batch: Comparisons, stream: Stream) -> t
             new &= ~here | (batch.offset > mark)
             marks[int(partition)] = max(mark, int(batch.offset[here].max()))
         state = replace(state, log=batch.log, watermarks=marks, pending=pending)
+        if new.any():
+            state = replace(state, unanswered=Unanswered())
     ours = (batch.baseline_digest, batch.compressed_digest) == (plan.baseline_digest, plan.compressed_digest)
     ours = ours and batch.scopes == plan.scopes[1:]
     if not ours:
@@ -92,9 +111,12 @@ def _judge(plan: Plan, state: State, view: View, stream: Stream) -> tuple[State,
 def _courses(plan: Plan, state: State, view: View, stream: Stream) -> list[Course | None]:
     """What each monitor of this stream comes to in the block; None for those of another one."""
     normal = np.array([not mode.safe for mode in state.modes])
+    trial = np.array([mode.trial for mode in state.modes])
     # While the model as a whole is safe, a subgroup in normal mode has nothing to decide.
     runs = {
-        index: Run(rule, cells, view.tally(rule), np.where(normal, normal[0], ~cells.tripped), cells.tripped & ~normal)
+        index: Run(
+            rule, cells, view.tally(rule), np.where(normal, normal[0], ~cells.tripped), cells.tripped & ~normal, trial
+        )
         for index, (rule, cells) in enumerate(zip(plan.rules, state.cells, strict=True))
         if rule.question.stream is stream
     }
@@ -122,14 +144,14 @@ def _counted(state: State, view: View, ticks: int) -> State:
     )
 
 
-def _latest(state: State, view: View, ticks: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _latest(state: State, view: View, ticks: int) -> Bools:
     """Whether the latest tick that had rows of a scope had any that could not be measured, (S,)."""
     upto = slice(ticks * view.block.rows)
     member = whole(view.rows.member[upto]).reshape(ticks, view.block.rows, -1)
     faulty = member & (view.rows.fault[upto] != Fault.NONE).reshape(ticks, -1, 1)
     had, last = member.any(axis=1), faulty.any(axis=1)
     latest = ticks - 1 - had[::-1].argmax(axis=0)
-    return np.where(had.any(axis=0), last[latest, np.arange(had.shape[1])], state.faulty)
+    return np.asarray(np.where(had.any(axis=0), last[latest, np.arange(had.shape[1])], state.faulty))
 
 
 def _lagged(lag: Lag, y: Floats) -> Lag:
