@@ -105,8 +105,8 @@ class Bernoulli:
         """Log e-values of k ones among n observations, shape S + (K,). Counts of parallel batches may be added
         first.
         """
-        k, n = np.asarray(k)[..., None], np.asarray(n)[..., None]
-        return np.asarray(k * self.up + (n - k) * self.down)
+        ones, all_ = np.asarray(k, dtype=np.float64)[..., None], np.asarray(n, dtype=np.float64)[..., None]
+        return np.asarray(ones * self.up + (all_ - ones) * self.down)
 
     def evidence(self, log_mass: Floats) -> Floats:
         """log M: the mixture over alternatives, shape S."""

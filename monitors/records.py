@@ -231,6 +231,31 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """One compared row that waits for its label: what label monitors need of it. ``member`` (S - 1,) its subgroups,
+    ``digest`` the plan it was compared under, ``joined`` whether a label has come.
+    """
+
+    request_id: str
+    row: int
+    time: float
+    digest: str
+    member: Bools
+    draw: float
+    disagree: bool
+    confidence_baseline: float
+    confidence_compressed: float
+    top_baseline: int
+    top_compressed: int
+    joined: bool = False
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What a label names it by."""
+        return self.request_id, self.row
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """What an operator asks for one scope: force-safe, force-normal or release, with a reason and a name."""
 

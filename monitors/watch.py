@@ -149,7 +149,7 @@ def _latest(state: State, view: View, ticks: int) -> Bools:
     upto = slice(ticks * view.block.rows)
     member = whole(view.rows.member[upto]).reshape(ticks, view.block.rows, -1)
     faulty = member & (view.rows.fault[upto] != Fault.NONE).reshape(ticks, -1, 1)
-    had, last = member.any(axis=1), faulty.any(axis=1)
+    had, last = np.asarray(member.any(axis=1)), np.asarray(faulty.any(axis=1))
     latest = ticks - 1 - had[::-1].argmax(axis=0)
     return np.asarray(np.where(had.any(axis=0), last[latest, np.arange(had.shape[1])], state.faulty))
 
