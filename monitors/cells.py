@@ -12,7 +12,7 @@ import numpy as np
 
 from monitors import detector, verdict
 from monitors.catalogue import SUBGROUP_SHARE, Kind, Question
-from monitors.detector import NOTHING, Bernoulli, Signed
+from monitors.detector import NOTHING, BadObservationError, Bernoulli, Signed
 from monitors.records import Bools, Floats, Ints
 
 PATH = 16
@@ -21,6 +21,9 @@ PATH = 16
 
 class Test(Protocol):
     """What a kind of question does with counted rows: S scopes, n rows, K alternatives."""
+
+    def check(self, y: Floats) -> None:
+        """Raise `BadObservationError` for numbers that cannot be counted."""
 
     def log_e(self, counted: Bools, y: Floats) -> Floats:
         """Log e-values of a tick, shape (S, K), from ``counted`` (n, S) and ``y`` (n,)."""
@@ -38,6 +41,11 @@ class RateTest:
     """A Bernoulli detector for every scope."""
 
     bernoulli: Bernoulli
+
+    def check(self, y: Floats) -> None:
+        """Zeros and ones."""
+        if not np.all((y == 0) | (y == 1)):
+            raise BadObservationError("observations of a rate must be zeros and ones")
 
     def log_e(self, counted: Bools, y: Floats) -> Floats:
         """From integer counts, so the sum does not depend on the order of rows."""
@@ -61,6 +69,10 @@ class MeanTest:
     signed: tuple[Signed, ...]
     of: Ints
     both_sides: bool
+
+    def check(self, y: Floats) -> None:
+        """Numbers within the bound, which all tolerances share."""
+        self.signed[0].check(y)
 
     def log_e(self, counted: Bools, y: Floats) -> Floats:
         """One product of matrices for all scopes that share a tolerance."""

@@ -153,5 +153,6 @@ def _entered(mode: Mode, to: State, time: float) -> Mode:
 
 
 def recovery_samples(mode: Mode, policy: Policy) -> float:
-    """The evidence that a return needs: tenfold after every flap."""
-    return float(min(policy.recovery_samples * 10.0**mode.flaps, MOST_RECOVERY_SAMPLES))
+    """The evidence that a return needs: tenfold after every flap, up to the cap, and never less than configured."""
+    grown = policy.recovery_samples * 10.0 ** min(mode.flaps, 10)  # beyond the cap by then, and no overflow
+    return max(policy.recovery_samples, min(grown, MOST_RECOVERY_SAMPLES))

@@ -25,8 +25,15 @@ from monitors.verdict import outcomes
 
 
 def step(plan: Plan, state: State, batch: Comparisons) -> tuple[State, list[Transition]]:
-    """Fold a batch of comparisons into the state. Rows that were counted before are passed over."""
+    """Fold a batch of comparisons into the state. Rows that were counted before are passed over.
+
+    Raises:
+        BadObservationError: when a sound row holds what no detector takes; at once, and not when its tick ends.
+    """
     state, rows = _take_new(plan, state, batch)
+    for rule in plan.rules:
+        valid, y = rule.question.observe(rows)
+        rule.alarm.check(y[valid])
     if state.pending is not None:
         rows = state.pending.join(rows)
     transitions: list[Transition] = []
