@@ -168,7 +168,11 @@ class Paired:
 
 
 def pair(baseline: Reading, compressed: Reading, decision: Decision) -> Paired:
-    """Pair two readings of the same n rows; a row that either model could not answer carries the fault, and NaN."""
+    """Pair two readings of the same n rows; a row that either model could not answer carries the fault, and NaN, and so
+    does every row where the two gave different numbers of classes or values.
+    """
+    if baseline.values.shape != compressed.values.shape:
+        baseline, compressed = _unlike(baseline), _unlike(compressed)
     fault = np.maximum(baseline.fault, compressed.fault)
     if decision.scale is Scale.REGRESSION:
         return _pair_regression(baseline, compressed, decision.tolerance, fault)
@@ -184,13 +188,17 @@ def pair(baseline: Reading, compressed: Reading, decision: Decision) -> Paired:
         margin_compressed=margin(c),
         refused_baseline=refused(baseline, decision, Role.BASELINE),
         refused_compressed=refused(compressed, decision, Role.COMPRESSED),
-        distance=jensen_shannon(b, c) if b.shape == c.shape else np.full(len(fault), np.nan),
+        distance=jensen_shannon(b, c),
         fault=fault,
     )
 
 
+def _unlike(reading: Reading) -> Reading:
+    return Reading(np.full((len(reading.fault), 2), np.nan), np.maximum(reading.fault, np.int8(Fault.OUT_OF_RANGE)))
+
+
 def _pair_regression(b: Reading, c: Reading, tolerance: float, fault: NDArray[np.int8]) -> Paired:
-    gap = np.abs(b.values - c.values).max(axis=1) if b.values.shape == c.values.shape else np.full(len(fault), np.nan)
+    gap = np.abs(b.values - c.values).max(axis=1)
     nothing, never = np.full(len(fault), np.nan), np.zeros(len(fault), dtype=bool)
     return Paired(
         disagree=(fault == Fault.NONE) & (gap > tolerance),

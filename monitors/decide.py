@@ -22,6 +22,10 @@ class UnknownScopeError(ValueError):
     """An order names a scope that the model does not have."""
 
 
+class UnknownOrderError(ValueError):
+    """An order is none that an operator can give."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
     """Where an input comes from: its event time (s), who, why, and the rows that the decision was made at, if any."""
@@ -54,10 +58,13 @@ def order(plan: Plan, state: State, given: Order) -> tuple[State, Transition]:
 
     Raises:
         UnknownScopeError: when the model has no such scope.
+        UnknownOrderError: when it is no order but, say, a return, which takes evidence.
         IllegalTransitionError: when the table has no row for it.
     """
     if given.scope not in plan.scopes:
         raise UnknownScopeError(f"model {plan.model} has no scope {given.scope!r}; it has {', '.join(plan.scopes)}")
+    if given.order not in safemode.ORDERS:
+        raise UnknownOrderError(f"{given.order!r} is no order; there are {', '.join(safemode.ORDERS)}")
     made: list[Transition] = []
     cause = Cause(given.time, given.actor, given.reason)
     return _take(plan, state, plan.scopes.index(given.scope), Input(given.order), cause, made), made[0]
@@ -130,6 +137,9 @@ def _take(plan: Plan, state: State, scope: int, what: Input, cause: Cause, made:
     after = safemode.apply(before, what, cause.time, plan.policy)
     here = np.arange(len(plan.scopes)) == scope
     returned = here & (before.safe and not after.safe)
+    left = scope > 0 and after.safe and not before.safe and not state.modes[0].safe
+    # A subgroup that leaves takes its rows along: what the model's cells made of them says nothing about the rest.
+    ended = returned | (left & (np.arange(len(plan.scopes)) == 0))
     monitors, changed = [], []
     for rule, cells in zip(plan.rules, state.cells, strict=True):
         over = here & (rule.alarm.evidence(cells.log_mass) >= plan.budget.threshold).any(axis=0)
@@ -137,7 +147,7 @@ def _take(plan: Plan, state: State, scope: int, what: Input, cause: Cause, made:
         if over[scope] or (what is Input.RECOVERED and cells.tripped[scope]):
             monitors.append(_evidence(plan, rule, cells, scope))
         tripped = (cells.tripped | (over & after.safe)) & ~returned
-        changed.append(replace(cell.restart(cells, over | returned), tripped=tripped))
+        changed.append(replace(cell.restart(cells, over | ended), tripped=tripped))
     reason = cause.reason or _reason(what, monitors)
     evidence = {"monitors": monitors, **_where(plan, state, cause.rows)}
     made.append(Transition(plan.scopes[scope], what, before, after, cause.time, cause.actor, reason, evidence))
@@ -172,9 +182,10 @@ def _log10(log_mass: float) -> float | None:
 def _reason(what: Input, monitors: Sequence[dict[str, object]]) -> str:
     if what is Input.DWELL_ELAPSED:
         return "the minimum dwell is over"
-    shown = "{monitor}{of} {recent_mean:.3f} over the last {recent_count} rows, limit {limit:g}"
+    seen = "{monitor}{of} {recent_mean:.3f} over the last {recent_count} rows, limit {limit:g}"
+    unseen = "{monitor}{of} not heard of lately, limit {limit:g}"
     named = [{**monitor, "of": f" of {monitor['variant']}" if monitor["variant"] else ""} for monitor in monitors]
-    return "; ".join(shown.format(**monitor) for monitor in named)
+    return "; ".join((seen if monitor["recent_count"] else unseen).format(**monitor) for monitor in named)
 
 
 def _where(plan: Plan, state: State, rows: Comparisons | None) -> dict[str, object]:

@@ -146,14 +146,22 @@ class Signed:
         """The grid of lambda, shape (K,): shares of the largest bet that keeps every e-value positive."""
         return LARGEST_BET / (self.bound + self.tolerance) * np.asarray(BETS)
 
-    def log_e(self, y: Floats) -> Floats:
-        """Log e-values of each observation, shape (n, 2 K); those of a batch are added up.
+    def check(self, y: Floats) -> None:
+        """Refuse what is no observation.
 
         Raises:
             BadObservationError: when an observation is not finite or lies outside [-bound, bound].
         """
         if not np.all(np.abs(y) <= self.bound):  # NaN fails the comparison too
             raise BadObservationError(f"observations must be finite and in [-{self.bound}, {self.bound}]")
+
+    def log_e(self, y: Floats) -> Floats:
+        """Log e-values of each observation, shape (n, 2 K); those of a batch are added up.
+
+        Raises:
+            BadObservationError: as `check` does.
+        """
+        self.check(y)
         gain = self.sign * (np.stack([y, -y][: self.sides], axis=-1) - self.tolerance)
         return np.log1p(gain[..., None] * self.bets).reshape(len(y), self.sides * len(BETS))
 

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from monitors import detector
-from monitors.detector import Bernoulli, Signed
+from monitors.detector import BadObservationError, Bernoulli, Signed
 from monitors.records import Bools, Floats, Ints
 
 
@@ -41,6 +41,9 @@ def _summed(values: Floats | Bools, member: Floats) -> Floats:
 class Test(Protocol):
     """What a kind of question does with counted rows: T ticks, V variants, S scopes, K alternatives."""
 
+    def check(self, y: Floats) -> None:
+        """Raise `BadObservationError` for numbers that cannot be counted."""
+
     def log_e(self, tally: Tally) -> Floats:
         """Log e-values of every tick, (T, V, S, K)."""
 
@@ -57,6 +60,11 @@ class RateTest:
     """A Bernoulli detector for every scope."""
 
     bernoulli: Bernoulli
+
+    def check(self, y: Floats) -> None:
+        """Zeros and ones."""
+        if not np.all((y == 0) | (y == 1)):
+            raise BadObservationError("observations of a rate must be zeros and ones")
 
     def log_e(self, tally: Tally) -> Floats:
         """From integer counts, so the sum does not depend on the order of rows."""
@@ -84,6 +92,10 @@ class MeanTest:
     of: Ints
     ternary: bool
     weaker: bool
+
+    def check(self, y: Floats) -> None:
+        """Numbers within the bound, which all tolerances share."""
+        self.signed[0].check(y)
 
     def log_e(self, tally: Tally) -> Floats:
         """Every scope's rows at its own tolerance."""

@@ -27,8 +27,15 @@ def step(
 ) -> tuple[State, list[Transition]]:
     """Fold a batch into the state. Comparisons that were counted before are passed over; labelled rows must come
     once.
+
+    Raises:
+        BadObservationError: when a sound row holds what no detector takes; at once, and not when its tick ends.
     """
     state, rows = _take_new(plan, state, batch, stream)
+    for rule in plan.rules:
+        if rule.question.stream is stream:
+            valid, y = rule.question.observe(rows, len(rule.variants))
+            rule.alarm.check(y[valid])
     if stream is Stream.COMPARISONS and plan.objective is not None:
         state = replace(state, latency=latency.take(plan.objective, state.latency, rows.time, rows.seconds))
     waiting = state.pending.get(stream)

@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from monitors.records import MODEL_SCOPE, Order, Role, Verdict
 from monitors.safemode import ORDERS
+from service.adapters.metrics import DROPPED
 from service.adapters.ports import Bus, BusFullError, Store
 from service.adapters.wire import encode_order
 from service.errors import TightropeError, UnknownModelError
@@ -143,7 +144,9 @@ def _status(gateway: Gateway, desk: Desk, store: Store) -> APIRouter:
             "rate": pair.sampler.rate,
             "floors": dict(pair.sampler.floors),
             "kept": gateway.metrics.total("samples", model=pair.name),
-            "dropped": gateway.metrics.total("samples_dropped", model=pair.name, reason="buffer_full"),
+            "dropped": sum(
+                gateway.metrics.total("samples_dropped", model=pair.name, reason=reason) for reason in DROPPED
+            ),
         }
         return _json({**_summary(gateway, pair), "sampling": sampling, "judged": desk.progress(pair.name)})
 
@@ -154,7 +157,11 @@ def _status(gateway: Gateway, desk: Desk, store: Store) -> APIRouter:
         return _json({"model": model, "verdicts": said})
 
     @router.get("/events")
-    def events(model: str | None = None, after: int = 0, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:
+    def events(
+        model: str | None = None,
+        after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    ) -> Response:
         """The audit trail, oldest first; ask again with ``after`` set to the last ``seq``."""
         return _json({"events": [{"seq": seq, **asdict(e)} for seq, e in store.events(model, after, limit)]})
 

@@ -47,5 +47,5 @@ class ControlLoop:
     def _take(self, value: bytes) -> None:
         if wire.schema_of(value) == wire.ROUTES:
             routes = wire.decode_routes(value)
-            self._router.apply(routes)
-            self._metrics.route(self._router.routes(routes.model), State)
+            if self._router.apply(routes):
+                self._metrics.route(self._router.routes(routes.model), State)

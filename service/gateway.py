@@ -73,10 +73,10 @@ class Gateway:
         """Answer a request.
 
         Raises:
-            CallerError: when neither model can run on this input.
+            CallerError: when the inputs differ in rows, or neither model can run on them.
             ServerError: when both models give what cannot be an answer.
         """
-        rows = len(next(iter(request.inputs.values())))
+        rows = _rows(request)
         member = pair.subgroups.members(request.inputs, request.parameters, rows)
         role = self.router.role(pair.name, member)
         answer, parameters = self._answer(pair, request, role)
@@ -186,6 +186,17 @@ class Gateway:
         if unsure.any():
             self.metrics.refusals.labels(name, role, pair.action).inc(int(unsure.sum()))
         return parameters
+
+
+def _rows(request: InferRequest) -> int:
+    """The first dimension, which every input must have in common: it is the row that is sampled, compared and
+    counted.
+    """
+    counts = {name: len(tensor) for name, tensor in request.inputs.items()}
+    if len(set(counts.values())) > 1:
+        told = ", ".join(f"{name!r} has {count}" for name, count in counts.items())
+        raise CallerError(f"inputs: all must have the same number of rows, but {told}")
+    return next(iter(counts.values()))
 
 
 class UnreadableError(RunFailedError):

@@ -37,7 +37,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-PATH = re.compile(r"^/v2/models/([^/]+)(?:/versions/([^/]+))?/infer$")
+PATH = re.compile(r"^/v2/models/([^/]+)(?:/versions/([^/]+))?/infer\Z")
 STATUS: tuple[tuple[type[Exception], int], ...] = (
     (UnknownModelError, 404),
     (TooLargeError, 413),
@@ -50,6 +50,10 @@ JSON, BINARY = b"application/json", b"application/octet-stream"
 MOST_DISCARDED = 512 * 1024 * 1024
 DISCARD_SECONDS = 10.0
 """How much of a body that is too large is read and thrown away before the answer, in bytes and seconds."""
+MOST_OTHER = 64 * 1024
+"""Bytes of a body that is no inference request: an order with its reason takes a fraction of it."""
+LARGE = 64 * 1024
+"""Bytes of a request that is read in a thread even for a fast model: decoding it would hold up the event loop."""
 WINDOWS = {"gzip": 31, "deflate": 47}
 """zlib's window bits for the encodings that clients compress requests with."""
 
@@ -86,7 +90,7 @@ class InferLayer:
         """The ASGI entry."""
         match = PATH.match(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
         if match is None:
-            await self._app(scope, receive, send)
+            await self._pass_on(scope, receive, send)
             return
         model, version = match.groups()
         started = time.perf_counter()
@@ -103,18 +107,38 @@ class InferLayer:
         self._gateway.metrics.seconds.labels(label).observe(time.perf_counter() - started)
         await _respond(send, status, headers, body)
 
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """To FastAPI, which reads a body whole before it looks who sends it: so what it gets is bounded here."""
+        if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
+            await self._app(scope, receive, send)
+            return
+        try:
+            body = await _read(dict(scope["headers"]), receive, MOST_OTHER)
+        except DisconnectedError:
+            return
+        except TooLargeError as error:
+            await _respond(send, status_of(error), [(b"content-type", JSON)], error_body(error))
+            return
+        first = [{"type": "http.request", "body": body}]
+
+        async def again() -> MutableMapping[str, Any]:
+            return first.pop() if first else await receive()
+
+        await self._app(scope, again, send)
+
     async def _infer(
         self, scope: Scope, receive: Receive, model: str, version: str | None
     ) -> tuple[bytes, list[tuple[bytes, bytes]]]:
         headers = dict(scope["headers"])
         pair = self._gateway.pair(model, version)
-        body = _inflate(await self._read(headers, receive), headers, self._max_body)
-        length = parse_header_length(_text(headers, LENGTH_NAME))
-        if self._slow[model]:
-            return await asyncio.get_running_loop().run_in_executor(None, self._work, pair, body, length)
-        return self._work(pair, body, length)
+        body = await _read(headers, receive, self._max_body)
+        if self._slow[model] or len(body) > LARGE or b"content-encoding" in headers:
+            return await asyncio.get_running_loop().run_in_executor(None, self._work, pair, body, headers)
+        return self._work(pair, body, headers)
 
-    def _work(self, pair: Pair, body: bytes, length: int | None) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    def _work(self, pair: Pair, raw: bytes, headers: Mapping[bytes, bytes]) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+        body = _inflate(raw, headers, self._max_body)
+        length = parse_header_length(_text(headers, LENGTH_NAME))
         request = decode_request(body, length, pair.inputs, pair.outputs)
         response = self._gateway.infer(pair, request)
         withheld = not response.outputs
@@ -123,24 +147,26 @@ class InferLayer:
             return answer, [(b"content-type", JSON)]
         return answer, [(b"content-type", BINARY), (LENGTH_NAME, b"%d" % json_length)]
 
-    async def _read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
-        """The whole body, never more than the limit in memory."""
-        announced = headers.get(b"content-length", b"0")[:18]
-        fits = int(announced) <= self._max_body if announced.isdigit() else True
-        chunks: list[bytes] = []
-        size = 0
-        while fits:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise DisconnectedError
-            chunks.append(message.get("body", b""))
-            size += len(chunks[-1])
-            fits = size <= self._max_body
-            if fits and not message.get("more_body"):
-                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        if b"expect" not in headers:
-            await _discard(receive)
-        raise TooLargeError(f"the body has more than {self._max_body} bytes, which is the most that is taken")
+
+async def _read(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:
+    """The whole body, never more than the limit in memory."""
+    announced = headers.get(b"content-length", b"0")[:18]
+    fits = int(announced) <= limit if announced.isdigit() else True
+    chunks: list[bytes] = []
+    size = 0
+    while fits:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise DisconnectedError
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        fits = size <= limit
+        if fits and not message.get("more_body"):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    if b"expect" not in headers:
+        chunks.clear()
+        await _discard(receive)
+    raise TooLargeError(f"the body has more than {limit} bytes, which is the most that is taken")
 
 
 async def _discard(receive: Receive) -> None:

@@ -3,7 +3,9 @@
 import logging
 import threading
 from collections import deque
-from typing import Protocol
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
 
 from monitors.records import Event, Sample
 from service.adapters import wire
@@ -17,6 +19,16 @@ MOST_WAITING = 8_192
 
 BATCH = 256
 """Most samples in one record."""
+
+MOST_BYTES = 128 * 1024 * 1024
+"""Bytes of tensors that may wait: images fill the memory long before their number is large."""
+
+MOST_ROWS = 1 << 18
+"""Rows after which a record is closed, and most of one request that is kept: comparing more at once would hold up
+everybody else's."""
+
+BATCH_BYTES = 8 * 1024 * 1024
+"""A record is closed when its tensors have so many bytes, so that it is small beside what a topic may hold."""
 
 LINGER = 0.05
 """Seconds to collect samples before they are published: everything behind works in batches, and costs the less."""
@@ -36,17 +48,27 @@ class Outbox:
         self._bus = bus
         self._dropped = dropped
         self._limit = limit
+        self._counting = threading.Lock()
+        self._bytes = 0
         self._waiting: deque[Sample | Event] = deque()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
 
     def offer(self, sample: Sample) -> bool:
-        """Keep a sample for the shadow; False, and counted, when too many wait already."""
-        if len(self._waiting) >= self._limit:
+        """Keep a sample for the shadow; False, and counted, when it is too large or too many wait already."""
+        if len(sample.member) > MOST_ROWS:
+            self._dropped(sample.model, "too_many_rows")
+            return False
+        size = _bytes(sample)
+        with self._counting:
+            fits = len(self._waiting) < self._limit and self._bytes + size <= MOST_BYTES
+            if fits:
+                self._bytes += size
+                self._waiting.append(sample)
+        if not fits:
             self._dropped(sample.model, "buffer_full")
             return False
-        self._waiting.append(sample)
         self._wake.set()
         return True
 
@@ -75,7 +97,15 @@ class Outbox:
                 self._publish(self._take())
 
     def _take(self) -> list[Sample | Event]:
-        return [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+        items: list[Sample | Event] = []
+        size = rows = 0
+        while self._waiting and len(items) < BATCH and size < BATCH_BYTES and rows < MOST_ROWS:
+            items.append(self._waiting.popleft())
+            size += _bytes(items[-1])
+            rows += len(items[-1].member) if isinstance(items[-1], Sample) else 0
+        with self._counting:
+            self._bytes -= size
+        return items
 
     def _publish(self, items: list[Sample | Event]) -> None:
         """One record for the samples of each pair of artefacts, one for each event."""
@@ -90,3 +120,11 @@ class Outbox:
         """A full bus makes this thread wait, the buffer fill, and `offer` drop: the request path notices nothing."""
         if not insist(self._bus, topic(name), value, None, self._stopping):
             log.warning("stopped while the bus was full: a record for %s was not published", name)
+
+
+def _bytes(item: Sample | Event) -> int:
+    """What an item's tensors hold of the memory, near enough."""
+    if isinstance(item, Event):
+        return 0
+    tensors: tuple[NDArray[Any], ...] = (*item.inputs.values(), *item.outputs.values(), item.member)
+    return sum(tensor.nbytes + (sum(map(len, tensor.flat)) if tensor.dtype == object else 0) for tensor in tensors)

@@ -112,7 +112,7 @@ def _check_signatures(models: dict[Role, Model], wrong: _Mistakes) -> None:
     for side in ("inputs", "outputs"):
         baseline = {spec.name: spec for spec in getattr(models[Role.BASELINE], side)}
         compressed = {spec.name: spec for spec in getattr(models[Role.COMPRESSED], side)}
-        for name in baseline.keys() | compressed.keys():
+        for name in baseline | compressed:
             ours, theirs = baseline.get(name), compressed.get(name)
             if ours is None or theirs is None or ours != theirs:
                 wrong.add("compressed", f"{side} {name!r} is {_show(theirs)}, but the baseline's is {_show(ours)}")
@@ -188,11 +188,15 @@ def _source(
         wrong.add(f"{key}.column", f"is {subgroup.column}; input {name!r} is {_show(spec)}")
         return None
     _, values = subgroup.cut
-    texts = any(isinstance(code, str) for given in values.values() for code in _codes(given))
-    if texts != (spec.datatype == "BYTES"):
-        wrong.add(f"{key}.values", f"must be {'numbers' if texts else 'strings'}: input {name!r} is {_show(spec)}")
+    texts = spec.datatype == "BYTES"
+    if any(texts != _spelled(given) for given in values.values()):
+        wrong.add(f"{key}.values", f"must be {'strings' if texts else 'numbers'}: input {name!r} is {_show(spec)}")
         return None
     return spec
+
+
+def _spelled(given: list[float] | list[str] | config.Range) -> bool:
+    return isinstance(given, list) and isinstance(given[0], str)
 
 
 def _codes(given: list[float] | list[str] | config.Range) -> list[float] | list[str]:

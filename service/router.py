@@ -1,6 +1,7 @@
 """Which role answers a request: the modes that the judge decided, as this replica knows them."""
 
 import threading
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -8,6 +9,9 @@ import numpy as np
 
 from monitors.records import MODEL_SCOPE, Bools, Order, Role, Routes
 from monitors.safemode import Input
+
+MOST_CONFIRMED = 1024
+"""Orders whose confirmation is remembered: operators may give several at a time, and each waits for its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class Router:
         self._scopes = scopes
         self._writing = threading.Condition()
         self._tables = {name: self._table(Routes(name, -1, (), {})) for name in scopes}
-        self._confirmed: dict[str, str] = {}
+        self._confirmed: deque[str] = deque(maxlen=MOST_CONFIRMED)
 
     def role(self, model: str, member: Bools) -> Role:
         """Who answers a request with rows in these subgroups, shape (rows, subgroups): one row in a safe scope is
@@ -42,21 +46,24 @@ class Router:
         """What this replica goes by."""
         return self._tables[model].routes
 
-    def apply(self, routes: Routes) -> None:
-        """Go by these from now on, unless they are older than what is known."""
+    def apply(self, routes: Routes) -> bool:
+        """Go by these from now on, unless they are older than what is known; False when the model is not served
+        here.
+        """
         if routes.model not in self._tables:
-            return
+            return False
         with self._writing:
             if routes.epoch > self._tables[routes.model].routes.epoch:
                 self._tables[routes.model] = self._table(routes)
             if routes.order:
-                self._confirmed[routes.model] = routes.order
+                self._confirmed.append(routes.order)
             self._writing.notify_all()
+        return True
 
     def confirmed(self, order: Order, timeout: float) -> bool:
         """Whether the judge carried out an order within ``timeout`` seconds."""
         with self._writing:
-            return self._writing.wait_for(lambda: self._confirmed.get(order.model) == order.id, timeout)
+            return self._writing.wait_for(lambda: order.id in self._confirmed, timeout)
 
     def force(self, order: Order) -> None:
         """Carry out an order here and now, because the judge did not answer; its next routes replace this."""

@@ -7,21 +7,34 @@ reads the environment, and a TIGHTROPE_ variable that nothing reads is an error,
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from monitors.catalogue import CATALOGUE
 from monitors.compare import Scale, Score
 from monitors.detector import HIGHEST_RATE, RATIOS
-from service.errors import TightropeError
+from service.errors import TightropeError, quote
 
 TOKEN_VARIABLE = "TIGHTROPE_CONTROL_TOKEN"  # noqa: S105 - a variable's name
 ENVIRONMENT = frozenset({TOKEN_VARIABLE})
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$"
 
+MARK = "<"
+"""Begins the tag of a form that a key may be written in: no name does, so tags can be told from keys."""
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Limit = Annotated[float, Field(gt=0, lt=HIGHEST_RATE / min(RATIOS))]
 Name = Annotated[str, Field(pattern=NAME)]
@@ -49,6 +62,34 @@ class Range(Section):
     high: float = float("inf")
     """The highest value."""
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.low <= self.high:
+            raise ValueError("low must not be above high")
+        return self
+
+
+def _form_of_codes(value: object) -> str | None:
+    if isinstance(value, list):
+        return "<strings>" if value and isinstance(value[0], str) else "<numbers>"
+    return "<range>" if isinstance(value, dict | Range) else None
+
+
+def _form_of_values(value: object) -> str | None:
+    if isinstance(value, list):
+        return "<list>"
+    return "<map>" if isinstance(value, dict) else None
+
+
+Numbers: TypeAlias = Annotated[list[float], Field(min_length=1)]
+Strings: TypeAlias = Annotated[list[str], Field(min_length=1)]
+Codes: TypeAlias = Annotated[
+    Annotated[Numbers, Tag("<numbers>")] | Annotated[Strings, Tag("<strings>")] | Annotated[Range, Tag("<range>")],
+    Discriminator(_form_of_codes, "codes", "must be a list of codes, or {low, high}"),
+]
+CodesByName: TypeAlias = Annotated[dict[Name, Codes], Field(min_length=1)]
+Names: TypeAlias = Annotated[list[Name], Field(min_length=1)]
+
 
 class Subgroup(Section):
     """One attribute whose values are watched apart. Either cut from an input column, or told by the caller."""
@@ -57,9 +98,12 @@ class Subgroup(Section):
     """The request parameter that carries the value."""
     input: str | None = None
     """The input to cut from; the model's only input if left out."""
-    column: int | None = None
+    column: Annotated[int, Field(ge=0)] | None = None
     """The column of that input, from 0."""
-    values: dict[Name, list[float] | list[str] | Range] | list[Name]
+    values: Annotated[
+        Annotated[CodesByName, Tag("<map>")] | Annotated[Names, Tag("<list>")],
+        Discriminator(_form_of_values, "values", "must be a list of names, or a map from names to codes"),
+    ]
     """With a parameter: the values that are watched. With a column: for each value its codes, or {low, high}."""
 
     @property
@@ -75,6 +119,9 @@ class Subgroup(Section):
             raise ValueError("needs either parameter or column")
         if (self.column is None) != isinstance(self.values, list):
             raise ValueError("values must be a list of names with parameter, and a map from names to codes with column")
+        twice = next((name for name in self.values if list(self.values).count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"values has {twice!r} twice")
         return self
 
 
@@ -83,9 +130,9 @@ class Refusal(Section):
 
     score: Score = Score.MAX_PROBABILITY
     """What is compared with the threshold: max_probability, margin, or entropy (nats; refused above it)."""
-    threshold: float
+    threshold: Finite
     """Refuse below it (above it, for entropy)."""
-    compressed_threshold: float | None = None
+    compressed_threshold: Finite | None = None
     """The compressed model's own threshold, if it was calibrated apart."""
     action: Literal["flag", "escalate", "abstain"] = "flag"
     """flag: answer, and say so. escalate: ask the baseline, refuse only if it is unsure too. abstain: give no
@@ -228,6 +275,8 @@ def control_token(settings: Settings, environ: Mapping[str, str] = os.environ) -
         token = file.read_text().strip()
     except OSError as error:
         raise ConfigError([f"server.control_token_file: {file}: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"server.control_token_file: {file}: is not text; it should hold the token"]) from error
     if not token:
         raise ConfigError([f"server.control_token_file: {file}: is empty; it should hold the token"])
     return token
@@ -238,7 +287,7 @@ def _read(path: Path) -> object:
         document = YAML(typ="safe", pure=True).load(path)
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
-    except (YAMLError, ValueError) as error:
+    except (YAMLError, ValueError, RecursionError) as error:
         raise ConfigError([f"{path}: not YAML: {' '.join(str(error).split())[:300]}"]) from error
     if not isinstance(document, dict):
         raise ConfigError([f"{path}: must be a map that starts with models:"])
@@ -246,11 +295,11 @@ def _read(path: Path) -> object:
 
 
 def _line(path: Path, error: dict[str, Any]) -> str:
-    key = ".".join(str(part) for part in error["loc"] if not str(part).startswith(("list[", "Range", "dict[")))
+    key = ".".join(str(part) for part in error["loc"] if not str(part).startswith(MARK))
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         return f"{path}: {key}: there is no such key"
-    shown = "" if error["type"] == "missing" else f" (it is {str(error['input'])[:80]!r})"
+    shown = "" if error["type"] == "missing" else f" (it is {quote(error['input'])})"
     return f"{path}: {key or 'top level'}: {message[:1].lower()}{message[1:]}{shown}"
 
 

@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 
 from monitors.records import Bools, Floats, Ints, Tensors
+from service.errors import CallerError
 from service.protocol import Scalar
 from service.tensors import Tensor
 
@@ -43,7 +44,7 @@ class Cut:
 
     def mark(self, member: Bools, tensor: Tensor) -> None:
         """Set the scopes of every row."""
-        columns = tensor.reshape(len(tensor), -1)[:, self.column]
+        columns = _columns(self.input, tensor, int(self.column.max()))[:, self.column]
         rows, intervals = np.nonzero((columns >= self.low) & (columns <= self.high))
         member[rows, self.scope[intervals]] = True
 
@@ -58,7 +59,7 @@ class Spelled:
 
     def mark(self, member: Bools, tensor: Tensor) -> None:
         """Set the scope of every row."""
-        for row, value in enumerate(tensor.reshape(len(tensor), -1)[:, self.column]):
+        for row, value in enumerate(_columns(self.input, tensor, self.column)[:, self.column]):
             if value in self.scopes:
                 member[row, self.scopes[value]] = True
 
@@ -77,7 +78,20 @@ class Subgroups:
         for cut in self.cuts:
             cut.mark(member, inputs[cut.input])
         for told in self.told:
-            scope = told.scopes.get(str(parameters.get(told.parameter)))
+            scope = told.scopes.get(_spelled(parameters.get(told.parameter, "")))
             if scope is not None:
                 member[:, scope] = True
         return member
+
+
+def _columns(name: str, tensor: Tensor, last: int) -> Tensor:
+    """The tensor by rows and columns; an input of free width must be wide enough for the column it is cut by."""
+    columns: Tensor = tensor.reshape(len(tensor), -1)
+    if columns.shape[1] <= last:
+        raise CallerError(f"input {name!r}: has {columns.shape[1]} columns, but a subgroup is cut from column {last}")
+    return columns
+
+
+def _spelled(value: Scalar) -> str:
+    """A parameter's value as JSON writes it, so that the configuration's "true" is a caller's true."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

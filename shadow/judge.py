@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from monitors import decide, watch
+from monitors.detector import BadObservationError
 from monitors.plan import Plan, State, Transition, adopt, start
 from monitors.records import Event, Order, Routes, Verdict
 from service.adapters import wire
@@ -57,7 +58,7 @@ class _Round:
 
     states: dict[str, State]
     events: list[Event]
-    routes: dict[str, Routes]
+    routes: list[Routes]
     positions: dict[tuple[str, int], int]
 
 
@@ -90,7 +91,7 @@ class Judge:
         self._metrics.lag.labels(JUDGES).set(self._records.lag())
         if not records:
             return 0
-        made = _Round(dict(self._bench.states), [], {}, {})
+        made = _Round(dict(self._bench.states), [], [], {})
         for record in records:
             made.positions[record.topic, record.partition] = record.offset + 1
             self._take(record, made)
@@ -108,7 +109,7 @@ class Judge:
                 self._obey(wire.decode_order(record.value), made)
             elif schema == wire.EVENT:
                 made.events.append(wire.decode_event(record.value))
-        except wire.WireError:
+        except (wire.WireError, BadObservationError):
             self._metrics.dead.labels(record.topic).inc()
 
     def _judge(self, record: Record, made: _Round) -> None:
@@ -142,7 +143,7 @@ class Judge:
             made.events.append(self._entry(plan, state, transition, order))
             self._metrics.transitions.labels(plan.model, transition.scope, transition.what).inc()
         if order or state.epoch != before:
-            made.routes[plan.model] = replace(watch.routes(plan, state), order=order)
+            made.routes.append(replace(watch.routes(plan, state), order=order))
 
     def _entry(self, plan: Plan, state: State, t: Transition, order: str) -> Event:
         detail = {
@@ -161,7 +162,7 @@ class Judge:
         snapshots = {name: wire.encode_state(state) for name, state in changed.items()}
         self._store.save(self._bus.log, made.positions, snapshots, made.events)
         self._bench.states = made.states
-        self._tell(made.routes.values())
+        self._tell(made.routes)
         self._show(changed if made.routes or time.monotonic() - self._shown > SHOWN_EVERY else ())
 
     def _tell(self, routes: Iterable[Routes]) -> None:

@@ -51,9 +51,10 @@ class Loop:
             try:
                 stepper = self._make(self._stopping)
                 while not self._stopping.is_set():
-                    done = stepper.step(0.0 if self._drained.is_set() else PATIENCE)
+                    last = self._drained.is_set()  # asked before: what arrives during the step is still to be done
+                    done = stepper.step(0.0 if last else PATIENCE)
                     in_a_row = 0
-                    if self._drained.is_set() and not done:
+                    if last and not done:
                         return
             except Exception:
                 self.failures += 1

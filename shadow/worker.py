@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitors.compare import Decision, Reading, Scale, failed, pair, read
-from monitors.records import MODEL_SCOPE, Comparisons, Fault, Role, Sample, Tensors
+from monitors.records import MODEL_SCOPE, Comparisons, Fault, Floats, Role, Sample, Tensors
 from service.adapters import wire
 from service.adapters.metrics import Metrics
-from service.adapters.ports import Bus, Model, Record, RunFailedError, insist
+from service.adapters.ports import Archive, Bus, Compared, Model, NoArchive, Record, RunFailedError, insist
 from service.adapters.topics import COMPARISONS, DEAD, SAMPLES, WORKERS, topic
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,9 @@ MOST_ROWS = 1024
 
 ACKNOWLEDGED_WITHIN = 30.0
 """Seconds to wait until comparisons are safe."""
+
+MATRIX = 2
+"""Decision outputs are vectors or matrices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,16 @@ class _Taken:
 class Worker:
     """One member of the workers' group. `step` does one round; whoever runs it decides when to stop."""
 
-    def __init__(self, bus: Bus, watched: Mapping[str, Watched], metrics: Metrics, stopping: threading.Event) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        watched: Mapping[str, Watched],
+        metrics: Metrics,
+        stopping: threading.Event,
+        archive: Archive | None = None,
+    ) -> None:
         self._bus = bus
+        self._archive = archive or NoArchive()
         self._watched = watched
         self._metrics = metrics
         self._stopping = stopping
@@ -68,9 +79,10 @@ class Worker:
         for model in sorted({item.sample.model for item in taken}):
             mine = [item for item in taken if item.sample.model == model]
             for batch in self._compare(self._watched[model], mine):
-                insist(self._bus, topic(COMPARISONS), wire.encode_comparisons(batch), model, self._stopping)
-                self._count(batch)
-        if records:
+                insist(self._bus, topic(COMPARISONS), wire.encode_comparisons(batch.comparisons), model, self._stopping)
+                self._count(batch.comparisons)
+                self._archive.append(batch)
+        if records and not self._stopping.is_set():  # told to stop, `insist` may have given up: nothing is committed
             self._bus.flush(ACKNOWLEDGED_WITHIN)
             self._samples.commit()
         return len(records)
@@ -94,7 +106,7 @@ class Worker:
             batch.model, (MODEL_SCOPE, *batch.scopes), *(column @ member.astype(int) for column in rows)
         )
 
-    def _compare(self, watched: Watched, taken: Sequence[_Taken]) -> Iterator[Comparisons]:
+    def _compare(self, watched: Watched, taken: Sequence[_Taken]) -> Iterator[Compared]:
         """Comparisons of one model's samples, in the order of the log; one batch for each pair of artefacts."""
         readings = self._readings(watched, taken)
         for _, items in groupby(zip(taken, readings, strict=True), key=lambda item: item[0].sample.kind):
@@ -137,6 +149,9 @@ def _check_one(sample: Sample, watched: Mapping[str, Watched]) -> None:
     for name, tensor in (*sample.inputs.items(), (of.output, sample.outputs[of.output])):
         if not tensor.ndim or len(tensor) != rows or not rows:
             raise wire.WireError(f"{name}: shape {tensor.shape} where {rows} rows should be")
+    said = sample.outputs[of.output]
+    if said.dtype.kind != "f" or said.ndim > MATRIX or not said.size:
+        raise wire.WireError(f"{of.output}: {said.dtype} of shape {said.shape} where floats by rows should be")
 
 
 def _layout(inputs: Tensors) -> tuple[object, ...]:
@@ -188,8 +203,8 @@ def _read(watched: Watched, role: Role, inputs: Tensors, rows: int) -> Reading:
     return read(output, watched.decision.scale)
 
 
-def _pair(watched: Watched, taken: Sequence[_Taken], shadows: Sequence[Reading], log_name: str) -> Comparisons:
-    """All columns of one batch."""
+def _pair(watched: Watched, taken: Sequence[_Taken], shadows: Sequence[Reading], log_name: str) -> Compared:
+    """All columns of one batch, and what they were made of."""
     samples = [item.sample for item in taken]
     rows = [len(sample.member) for sample in samples]
     by_baseline = np.repeat([sample.served_by is Role.BASELINE for sample in samples], rows)
@@ -197,7 +212,7 @@ def _pair(watched: Watched, taken: Sequence[_Taken], shadows: Sequence[Reading],
     baseline, compressed = _by_role(primary, shadows, samples)
     paired = pair(baseline, compressed, watched.decision)
 
-    return Comparisons(
+    comparisons = Comparisons(
         model=samples[0].model,
         baseline_digest=samples[0].baseline_digest,
         compressed_digest=samples[0].compressed_digest,
@@ -213,6 +228,15 @@ def _pair(watched: Watched, taken: Sequence[_Taken], shadows: Sequence[Reading],
         inclusion=np.repeat([sample.inclusion for sample in samples], rows),
         **{name: getattr(paired, name) for name in paired.__dataclass_fields__},
     )
+    decided = {Role.BASELINE: _decided(baseline, watched), Role.COMPRESSED: _decided(compressed, watched)}
+    return Compared(comparisons, [sample.inputs for sample in samples], decided)
+
+
+def _decided(reading: Reading, watched: Watched) -> Floats:
+    """(rows,) the class decided for, or the first value of a regression; NaN where the row could not be read."""
+    if watched.decision.scale is Scale.REGRESSION:
+        return reading.values[:, 0]
+    return np.where(reading.fault == Fault.NONE, reading.values.argmax(axis=1), np.nan)
 
 
 def _primary(outputs: Sequence[NDArray[np.generic]], rows: Sequence[int], scale: Scale) -> list[Reading]:
@@ -227,18 +251,24 @@ def _by_role(
 ) -> tuple[Reading, Reading]:
     """The same rows as the baseline and as the compressed model read them."""
     served = [
-        (p, s) if sample.served_by is Role.BASELINE else (s, p)
+        (p, _fit(s, p)) if sample.served_by is Role.BASELINE else (_fit(s, p), p)
         for p, s, sample in zip(primary, shadows, samples, strict=True)
     ]
-    width = primary[0].values.shape[1]
+    width = max(reading.values.shape[1] for reading in primary)
     return _stack([baseline for baseline, _ in served], width), _stack([compressed for _, compressed in served], width)
 
 
+def _fit(shadow: Reading, primary: Reading) -> Reading:
+    """The shadow's reading. With another number of classes than the primary's it cannot be paired: a fault."""
+    if shadow.values.shape == primary.values.shape:
+        return shadow
+    return Reading(np.full_like(primary.values, np.nan), np.full_like(primary.fault, Fault.OUT_OF_RANGE))
+
+
 def _stack(readings: Sequence[Reading], width: int) -> Reading:
-    """Rows one below the other. A reading with another number of classes cannot be paired: it becomes a fault."""
-    fitting = [r if r.values.shape[1] == width else _unfit(len(r.fault), width) for r in readings]
-    return Reading(np.concatenate([r.values for r in fitting]), np.concatenate([r.fault for r in fitting]))
-
-
-def _unfit(rows: int, width: int) -> Reading:
-    return Reading(np.full((rows, width), np.nan), np.full(rows, Fault.OUT_OF_RANGE, dtype=np.int8))
+    """Rows one below the other; fewer classes than ``width`` are filled up with zeros, which changes no figure."""
+    values = [
+        r.values if r.values.shape[1] == width else np.pad(r.values, ((0, 0), (0, width - r.values.shape[1])))
+        for r in readings
+    ]
+    return Reading(np.concatenate(values), np.concatenate([r.fault for r in readings]))

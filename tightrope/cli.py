@@ -1,8 +1,10 @@
-"""The command line: `tightrope demo | run | check | events`."""
+"""The command line: `tightrope demo | run | check | events | calibrate | limits`."""
 
 import json
 import logging
+import signal
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,13 +14,14 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
+from rich.text import Text
 
 from monitors.records import Event
 from service.adapters.sqlite import SqliteStore
 from service.app import load_pairs
 from service.errors import TightropeError
 from service.settings import ConfigError, control_token, load
-from tightrope import story
+from tightrope import calibrate, limits, story
 from tightrope.embedded import DATABASE, run
 from tightrope.facts import describe
 from tightrope.stage import summary
@@ -32,6 +35,10 @@ app = typer.Typer(
 out, err = Console(), Console(stderr=True)
 
 Config = Annotated[Path, typer.Argument(help="The YAML configuration file.", metavar="CONFIG", show_default=False)]
+Data = Annotated[
+    Path, typer.Argument(help="Rows as a CSV file, with a header.", metavar="DATA.csv", show_default=False)
+]
+One = Annotated[str | None, typer.Option("--model", help="Which model, if CONFIG has several.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
@@ -42,7 +49,7 @@ def main() -> None:
         app()
     except TightropeError as error:
         for line in getattr(error, "problems", [str(error)]):
-            err.print(f"[bold red]error[/] {line}", highlight=False, soft_wrap=True)
+            err.print(Text.assemble(("error", "bold red"), f" {line}"), soft_wrap=True)
         raise SystemExit(1) from None
 
 
@@ -50,7 +57,9 @@ def main() -> None:
 def run_(
     config: Config,
     host: Annotated[str | None, typer.Option(help="Listen on this address instead.")] = None,
-    port: Annotated[int | None, typer.Option(help="Listen on this port instead; 0 picks a free one.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Listen on this port instead; 0 picks a free one.")
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Serve the models of CONFIG: gateway, shadow worker and judge in one process."""
@@ -59,7 +68,7 @@ def run_(
     settings = settings.model_copy(update={"server": settings.server.model_copy(update=given)})
 
     def ready(at: str, number: int) -> None:
-        address = f"http://{at}:{number}"
+        address = f"http://[{at}]:{number}" if ":" in at else f"http://{at}:{number}"
         if json_:
             typer.echo(json.dumps({"address": address, "models": list(settings.models)}))
         else:
@@ -88,7 +97,8 @@ def check(config: Config, json_: Json = False) -> None:
     for model in told:
         out.print(_facts(model))
     off = "" if token else " (control is off: no token)"
-    out.print(f"[bold green]ok[/] {config}: {len(pairs)} model{'s' * (len(pairs) > 1)}{off}", highlight=False)
+    said = f" {config}: {len(pairs)} model{'s' * (len(pairs) > 1)}{off}"
+    out.print(Text.assemble(("ok", "bold green"), said), soft_wrap=True)
 
 
 @app.command()
@@ -117,7 +127,7 @@ def events(
         if json_:
             _lines(found)
         for seq, event in found if not json_ else ():
-            out.print(_line(seq, event))
+            out.print(Text(_line(seq, event)), soft_wrap=True)
 
 
 @app.command()
@@ -132,11 +142,54 @@ def demo(
     """Real traffic, a compressed model that fails one subgroup, an alarm, and that subgroup saved."""
     if model not in story.MODELS:
         raise ConfigError([f"--model: is {model!r}; it must be one of {', '.join(story.MODELS)}"])
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the gateway is stopped, not left behind
     told = story.tell(model, sampling, fast=fast, console=None if headless else err if json_ else out, svg=svg)
     if json_:
         typer.echo(json.dumps(told))
     else:
         out.print(summary(told))
+
+
+@app.command("calibrate")
+def calibrate_(
+    config: Config,
+    data: Data,
+    model: One = None,
+    risk: Annotated[float, typer.Option(help="The share of accepted answers that may be wrong.")] = 0.05,
+    delta: Annotated[float, typer.Option(help="The probability with which a promise may fail.")] = 0.05,
+    json_: Json = False,
+) -> None:
+    """Choose refusal thresholds with a guarantee, from labelled rows that nothing was trained on."""
+    found = calibrate.calibrate(load(config), data, model, risk, delta)
+    _report(found, lambda: calibrate.show(found, out), json_=json_)
+
+
+@app.command("limits")
+def limits_(
+    config: Config,
+    data: Data,
+    model: One = None,
+    per_second: Annotated[float, typer.Option(help="Requests a second to the model.")] = 10.0,
+    proposed: Annotated[
+        bool, typer.Option("--proposed", help="Harm beyond the proposed limits, not CONFIG's.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Propose limits for the monitors from known rows, and say how soon harm beyond a limit would be seen."""
+    found = limits.limits(load(config), data, model, per_second, proposed=proposed)
+    _report(found, lambda: limits.show(found, out), json_=json_)
+
+
+def _report(found: calibrate.Calibration | limits.Limits, show: Callable[[], None], *, json_: bool) -> None:
+    """A finding, for machines or for people; with problems in it the exit code is 1."""
+    if not json_:
+        show()
+        if found.problems:
+            raise ConfigError(list(found.problems))
+        return
+    typer.echo(json.dumps({"ok": not found.problems, **asdict(found)}))
+    if found.problems:
+        raise typer.Exit(1)
 
 
 def _lines(found: list[tuple[int, Event]]) -> None:
@@ -147,7 +200,7 @@ def _lines(found: list[tuple[int, Event]]) -> None:
 def _trail(found: list[tuple[int, Event]]) -> Table:
     table = Table("#", "time (UTC)", "model", "scope", "what", "to", "by", "why", title="events", expand=True)
     for seq, event in found:
-        table.add_row(*_cells(seq, event))
+        table.add_row(*map(Text, _cells(seq, event)))
     return table
 
 
@@ -165,7 +218,7 @@ def _cells(seq: int, event: Event) -> tuple[str, ...]:
 def _facts(model: dict[str, object]) -> Table:
     table = Table(title=str(model["name"]), show_header=False, title_justify="left")
     for key, value in model.items():
-        table.add_row(key, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+        table.add_row(key, Text(", ".join(map(str, value)) if isinstance(value, list) else str(value)))
     return table
 
 

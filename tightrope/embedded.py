@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from service.adapters.metrics import Metrics, process_registry
 from service.adapters.sqlite import SqliteStore
 from service.app import Service, build_service, load_pairs
 from service.pair import Pair
-from service.settings import Settings
+from service.settings import ConfigError, Server, Settings
 from shadow.judge import Bench, Judge
 from shadow.loop import Loop
 from shadow.worker import Watched, Worker
@@ -93,7 +94,11 @@ def _watched(pair: Pair) -> Watched:
 
 
 class HttpServer(uvicorn.Server):
-    """uvicorn, telling when it listens and where; whoever runs it decides about signals."""
+    """uvicorn, telling when it listens and where; whoever runs it decides about signals.
+
+    Raises:
+        ConfigError: when the address is not to be had.
+    """
 
     def __init__(self, settings: Settings, embedded: Embedded) -> None:
         config = uvicorn.Config(
@@ -106,6 +111,7 @@ class HttpServer(uvicorn.Server):
             timeout_graceful_shutdown=int(STOP_SECONDS),
         )
         super().__init__(config)
+        self._listener = _listen(settings.server)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -120,7 +126,7 @@ class HttpServer(uvicorn.Server):
             runner.run(self._announced(ready))
 
     async def _announced(self, ready: Callable[[str, int], None]) -> None:
-        serving = asyncio.create_task(self.serve())
+        serving = asyncio.create_task(self.serve([self._listener]))
         while not self.started and not serving.done():
             await asyncio.sleep(0.005)  # uvicorn has no event to wait for
         if self.started:
@@ -128,12 +134,22 @@ class HttpServer(uvicorn.Server):
         await serving
 
 
+def _listen(server: Server) -> socket.socket:
+    """Take the port; uvicorn's own way would end the process with a traceback where it is in use."""
+    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+    try:
+        return socket.create_server((server.host, server.port), family=family)
+    except OSError as error:
+        raise ConfigError([f"server: cannot listen: {error.strerror}"]) from error
+
+
 def run(settings: Settings, ready: Callable[[str, int], None]) -> None:
     """Serve until a signal says stop. ``ready`` is told the address when the first request would be answered."""
     sys.setswitchinterval(SWITCH_SECONDS)
     embedded = wire_up(settings)
+    server = HttpServer(settings, embedded)
     embedded.start()
     try:
-        HttpServer(settings, embedded).serve_until_told(ready, (signal.SIGINT, signal.SIGTERM))
+        server.serve_until_told(ready, (signal.SIGINT, signal.SIGTERM))
     finally:
         embedded.stop()

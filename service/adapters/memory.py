@@ -13,8 +13,13 @@ from service.adapters.topics import COMPACTED
 DEFAULT_CAPACITY = 256 * 1024 * 1024
 """Bytes that one topic may hold before publishers are refused: minutes of samples, a fraction of a machine."""
 
+KEPT_WHOLE = 1_000
+"""Records of a compacted topic that are kept though every group is beyond them and their keys have newer ones: a reader
+without a group that is a moment behind misses none of the confirmations that somebody waits for.
+"""
+
 KEPT_UNREAD = 10_000
-"""Records kept in a topic that no group reads."""
+"""Records kept in a topic that no group reads; fewer when they fill it."""
 
 
 class _Log:
@@ -24,9 +29,10 @@ class _Log:
     learns the present state.
     """
 
-    def __init__(self, *, compacted: bool) -> None:
+    def __init__(self, capacity: int, *, compacted: bool) -> None:
         self.records: deque[Record] = deque()
         self.latest: dict[str | None, Record] = {}
+        self.capacity = capacity
         self.compacted = compacted
         self.start = 0
         self.size = 0
@@ -36,19 +42,29 @@ class _Log:
     def end(self) -> int:
         return self.start + len(self.records)
 
+    def full(self, more: int) -> bool:
+        """Whether a group is too far behind for so many bytes more; a record larger than all goes into an empty log."""
+        return bool(self.committed and self.records) and self.size + more > self.capacity
+
     def append(self, record: Record) -> None:
         self.records.append(record)
         self.size += len(record.value)
 
-    def trim(self) -> None:
-        """Forget what every group has dealt with."""
+    def trim(self, whole: int = KEPT_WHOLE) -> None:
+        """Forget what every group has dealt with, and of what no group reads the oldest that is too much."""
         keep_from = min(self.committed.values()) if self.committed else self.end - KEPT_UNREAD
-        while self.records and self.start < keep_from:
+        if self.compacted:
+            keep_from = min(keep_from, self.end - whole)
+        while self.records and (self.start < keep_from or self._crowded):
             record = self.records.popleft()
             self.size -= len(record.value)
             self.start += 1
             if self.compacted:
                 self.latest[record.key] = record
+
+    @property
+    def _crowded(self) -> bool:
+        return not self.committed and self.size > self.capacity and len(self.records) > 1
 
     def read(self, position: int, limit: int) -> list[Record]:
         """At most ``limit`` records from ``position`` on, as far as they are kept."""
@@ -58,7 +74,7 @@ class _Log:
 
     def kept(self, position: int) -> int:
         """How many records are kept from ``position`` on."""
-        return self.end - max(position, self.start) + sum(r.offset >= position for r in self.latest.values())
+        return max(self.end - max(position, self.start), 0) + sum(r.offset >= position for r in self.latest.values())
 
 
 class MemoryBus:
@@ -75,7 +91,9 @@ class MemoryBus:
         """Append, and wake the readers."""
         with self._changed:
             log = self._log(topic)
-            if log.size + len(value) > self._capacity:
+            if log.full(len(value)):
+                log.trim(whole=0)
+            if log.full(len(value)):
                 raise BusFullError(
                     f"topic {topic} holds {log.size} bytes of at most {self._capacity}: its readers are behind"
                 )
@@ -97,7 +115,7 @@ class MemoryBus:
         return MemorySubscription(logs, self._changed, group)
 
     def _log(self, topic: str) -> _Log:
-        return self._logs.setdefault(topic, _Log(compacted=topic in self._compacted))
+        return self._logs.setdefault(topic, _Log(self._capacity, compacted=topic in self._compacted))
 
 
 class MemorySubscription:

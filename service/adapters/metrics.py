@@ -23,6 +23,9 @@ from monitors.records import Outcome, Role, Routes, Verdict
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Buckets of latency: models from microseconds to seconds."""
 
+DROPPED = ("buffer_full", "too_many_rows")
+"""Why a sample was not kept."""
+
 UNKNOWN = "unknown"
 """The model label of a request for a model that is not served."""
 
@@ -66,6 +69,11 @@ class Metrics:
         self.disagreed = counter("disagreements", "Rows on which the two models decided differently.", "model", "scope")
         self.faulty = counter("comparison_errors", "Rows that could not be compared.", "model", "scope")
         self.dead = counter("dead_records", "Records that could not be read, by topic.", "topic")
+        self.archived = counter("archived_rows", "Compared rows kept for the drift report.", "model")
+        self.unarchived = counter(
+            "archive_skipped_rows", "Compared rows that could not be kept for the drift report.", "model", "reason"
+        )
+        self.reports = counter("reports", "Runs of the drift report's job by how they ended.", "outcome")
         self.lag = gauge("lag_records", "Records published and not read yet.", "reader")
         self.evidence = gauge(
             "evidence", "Log10 of a monitor's evidence; the alarm is at the budget.", "model", "scope", "monitor"
@@ -87,7 +95,8 @@ class Metrics:
         for role in Role:
             self.rows.labels(model, role)
         self.samples.labels(model)
-        self.drops.labels(model, "buffer_full")
+        for reason in DROPPED:
+            self.drops.labels(model, reason)
 
     def total(self, name: str, **labels: str) -> int:
         """The present value of a counter, 0 where there is none yet."""

@@ -1,10 +1,11 @@
 """The ports: what Tightrope asks of a log, of a model, of a store. Each has one adapter a file beside this one."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from threading import Event as Flag
 from typing import NamedTuple, Protocol
 
-from monitors.records import Event, Tensors
+from monitors.records import Comparisons, Event, Floats, Role, Tensors
 from service.errors import TightropeError
 from service.tensors import TensorSpec
 
@@ -133,3 +134,30 @@ class Store(Protocol):
 
     def events(self, model: str | None = None, after: int = 0, limit: int = 100) -> list[tuple[int, Event]]:
         """Events in the order they were saved, each with its sequence number; those beyond ``after`` only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A batch of comparisons with what they were made of: ``inputs`` sample by sample, together as many rows.
+
+    ``decided`` has shape (rows,) for each role: the class that it decided for, or the first value of a regression;
+    NaN where it could not be read.
+    """
+
+    comparisons: Comparisons
+    inputs: Sequence[Tensors]
+    decided: Mapping[Role, Floats]
+
+
+class Archive(Protocol):
+    """Where compared rows are kept for people to read about."""
+
+    def append(self, batch: Compared) -> None:
+        """Keep these rows, if that is possible: never waits, never fails."""
+
+
+class NoArchive:
+    """Implements `Archive`: keeps nothing."""
+
+    def append(self, batch: Compared) -> None:
+        """Forget these rows."""

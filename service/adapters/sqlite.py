@@ -40,18 +40,11 @@ class SqliteStore:
         self._lock = threading.Lock()
         self._guard = _guarded(path) if exclusive else None
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute(
-                "PRAGMA synchronous=NORMAL"
-            )  # a killed process loses nothing; a power cut the last moments
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version not in {0, VERSION}:
-                raise StoreError(f"{path}: state of version {version}, but this Tightrope reads {VERSION}")
-            self._db.executescript(SCHEMA)
-            self._db.execute(f"PRAGMA user_version={VERSION}")
-        except sqlite3.Error as error:
-            raise StoreError(f"{path}: cannot be used as the state file: {error}") from error
+            self._db = _opened(path)
+        except StoreError:
+            if self._guard is not None:
+                self._guard.close()
+            raise
 
     def snapshot(self, model: str) -> bytes | None:
         """The latest snapshot of a model."""
@@ -110,6 +103,32 @@ class SqliteStore:
     def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with self._lock:
             return self._db.execute(query, values).fetchall()
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    try:
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: cannot be used as the state file: {error}") from error
+    try:
+        _prepare(db, path)
+    except sqlite3.Error as error:
+        db.close()
+        raise StoreError(f"{path}: cannot be used as the state file: {error}") from error
+    except StoreError:
+        db.close()
+        raise
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("PRAGMA synchronous=NORMAL")  # a killed process loses nothing; a power cut the last moments
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version not in {0, VERSION}:
+        raise StoreError(f"{path}: state of version {version}, but this Tightrope reads {VERSION}")
+    db.executescript(SCHEMA)
+    db.execute(f"PRAGMA user_version={VERSION}")
 
 
 def _guarded(path: Path) -> TextIO:

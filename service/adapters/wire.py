@@ -7,6 +7,7 @@ array of strings {"dtype": "str", "shape": [...], "data": [...]}. Whatever does 
 names the field; nothing is guessed.
 """
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
@@ -31,6 +32,12 @@ DTYPES = frozenset(
     ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8")  # what the protocol has
 )
 TEXT = "str"
+PLAIN: dict[object, tuple[frozenset[type], str]] = {
+    str: (frozenset((str,)), "text"),
+    float: (frozenset((float, int)), "a number"),
+    int: (frozenset((int,)), "a whole number"),
+}
+"""What a field of these types may hold, and that in words."""
 T = TypeVar("T")
 
 
@@ -77,7 +84,12 @@ def encode_event(event: Event) -> bytes:
 
 def decode_event(data: bytes) -> Event:
     """One event."""
-    return _build(Event, _open(data, EVENT))
+    event = _build(Event, _open(data, EVENT))
+    try:
+        json.dumps(_map(event.detail, "event.detail"))
+    except (TypeError, ValueError) as error:
+        raise WireError(f"event.detail: {error}") from error
+    return event
 
 
 def encode_order(order: Order) -> bytes:
@@ -98,7 +110,9 @@ def encode_routes(routes: Routes) -> bytes:
 def decode_routes(data: bytes) -> Routes:
     """Which scopes the baseline answers."""
     body = _map(_open(data, ROUTES), "routes")
-    return _build(Routes, {**body, "safe": tuple(body.get("safe", ()))})
+    states = _map(body.get("states"), "routes.states")
+    _names(list(states.values()), "routes.states")
+    return _build(Routes, {**body, "safe": _names(body.get("safe"), "routes.safe")})
 
 
 def encode_state(state: State) -> bytes:
@@ -113,8 +127,8 @@ def decode_state(data: bytes) -> State:
         return State(
             **{
                 **body,
-                "scopes": tuple(body["scopes"]),
-                "monitors": tuple(body["monitors"]),
+                "scopes": _names(body["scopes"], "scopes"),
+                "monitors": _names(body["monitors"], "monitors"),
                 "pending": None if body["pending"] is None else _comparisons(body["pending"]),
                 "modes": tuple(Mode(**{**mode, "state": ModeState(mode["state"])}) for mode in body["modes"]),
                 **{name: _array(body[name], name) for name in ("compared", "disagreed", "errors", "faulty")},
@@ -152,7 +166,7 @@ def _fields(record: Any) -> dict[str, object]:  # noqa: ANN401 - any record of m
 def _envelope(data: bytes) -> dict[str, Any]:
     try:
         envelope = msgpack.unpackb(data, strict_map_key=False)
-    except (ValueError, msgpack.exceptions.UnpackException, RecursionError) as error:
+    except (ValueError, TypeError, msgpack.exceptions.UnpackException, RecursionError) as error:
         raise WireError(f"not a record: {str(error)[:80] or type(error).__name__}") from error
     if not isinstance(envelope, dict) or "schema" not in envelope or "body" not in envelope:
         raise WireError("not a record: it must be a map with schema, version and body")
@@ -174,29 +188,49 @@ def _map(value: object, where: str) -> Mapping[str, Any]:
     return value
 
 
+def _names(value: object, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise WireError(f"{where}: must be a list of names")
+    return tuple(value)
+
+
 def _build(kind: type[T], body: object) -> T:
     where = kind.__name__.lower()
+    given = _map(body, where)
     try:
-        return kind(**_map(body, where))
+        record = kind(**given)
     except TypeError as error:
         raise WireError(f"{where}: {error}") from error
+    for field in fields(kind):  # type: ignore[arg-type]  # every record is a dataclass
+        types, wanted = PLAIN.get(field.type, (None, ""))
+        if types and type(getattr(record, field.name)) not in types:
+            raise WireError(f"{where}.{field.name}: must be {wanted}")
+    return record
 
 
 def _array(value: object, where: str, dtype: str | None = None) -> NDArray[Any]:
     """An array, checked: its bytes must be what its dtype and shape say."""
     box = _map(value, where)
     kind, shape, data = box.get("dtype"), box.get("shape"), box.get("data")
-    if not isinstance(shape, list) or not all(isinstance(side, int) and side >= 0 for side in shape):
+    if not isinstance(shape, list) or not all(type(side) is int and side >= 0 for side in shape):
         raise WireError(f"{where}: shape must be a list of sizes")
     if dtype is not None and kind != dtype:
         raise WireError(f"{where}: dtype {str(kind)[:20]!r} where {dtype!r} should be")
-    if kind == TEXT and isinstance(data, list) and len(data) == math.prod(shape):
-        return np.array(data, dtype=object).reshape(shape)
-    if kind not in DTYPES or not isinstance(data, bytes):
+    if kind == TEXT:
+        return _shaped(np.array(_names(data, where), dtype=object), shape, where)
+    if not isinstance(kind, str) or kind not in DTYPES or not isinstance(data, bytes):
         raise WireError(f"{where}: dtype {str(kind)[:20]!r} is not known, or its data are not bytes")
     if len(data) != math.prod(shape) * np.dtype(kind).itemsize:
-        raise WireError(f"{where}: {len(data)} bytes cannot be {kind} of shape {shape}")
-    return np.frombuffer(data, dtype=kind).reshape(shape)
+        raise WireError(f"{where}: {len(data)} bytes cannot be {kind} of shape {str(shape)[:40]}")
+    return _shaped(np.frombuffer(data, dtype=kind), shape, where)
+
+
+def _shaped(flat: NDArray[Any], shape: list[int], where: str) -> NDArray[Any]:
+    """numpy itself knows which shapes there can be."""
+    try:
+        return flat.reshape(shape)
+    except (ValueError, OverflowError) as error:
+        raise WireError(f"{where}: {str(error)[:80]}") from error
 
 
 _COLUMNS = {"partition": "<i8", "offset": "<i8", "fault": "|i1", "member": "|b1"} | dict.fromkeys(
@@ -207,7 +241,7 @@ _COLUMNS = {"partition": "<i8", "offset": "<i8", "fault": "|i1", "member": "|b1"
 def _comparisons(body: object) -> Comparisons:
     given = _map(body, "comparisons")
     columns = {name: _array(given.get(name), name, _COLUMNS.get(name, "<f8")) for name in ROW_ARRAYS}
-    ids, scopes = tuple(given.get("request_id", ())), tuple(given.get("scopes", ()))
+    ids, scopes = _names(given.get("request_id"), "request_id"), _names(given.get("scopes"), "scopes")
     wrong = [name for name, column in columns.items() if len(column.shape) != 1 + (name == "member")]
     wrong += [name for name, column in columns.items() if name not in wrong and len(column) != len(ids)]
     if wrong or columns["member"].shape[1] != len(scopes):
@@ -226,7 +260,7 @@ def _sample(body: object) -> Sample:
         side: {name: _array(value, f"{side}.{name}") for name, value in _map(given.get(side), side).items()}
         for side in ("inputs", "outputs")
     }
-    scopes = tuple(given.get("scopes", ()))
+    scopes = _names(given.get("scopes"), "scopes")
     if member.ndim != 2 or member.shape[1] != len(scopes):  # noqa: PLR2004 - rows and scopes
         raise WireError(f"member: shape {member.shape} does not fit {len(scopes)} scopes")
     try:

@@ -1,0 +1,133 @@
+"""How fast the judge counts: the fold itself, and the wire format before it, beside a plain sum over the same rows.
+
+Measured in slices, in turn with the reference, so that what else the machine does befalls both: the ratio is what to
+compare between machines, the absolute figure what to plan with.
+
+    python -m benchmarks.judge
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from monitors import watch
+from monitors.plan import Plan, start
+from monitors.records import ROW_ARRAYS, Bools, Comparisons
+from service.adapters.wire import decode_comparisons, encode_comparisons
+from service.app import load_pairs
+from service.settings import load
+
+CONFIGURATION = Path(__file__).parents[1] / "demo" / "tightrope.yaml"
+SEED = 20_241_121
+ROWS = 32_768
+"""Comparisons in one slice."""
+
+BATCHES = (64, 256, 1024)
+"""Comparisons in one record: what a worker has at hand when it polls, from quiet traffic to a backlog."""
+
+SLICES = 7
+UNLIKE, REFUSED = 0.01, 0.02
+"""Rates well below every limit."""
+
+PAUSE = 0.01
+"""Seconds between two rows: with ten milliseconds, 64 rows fill a tick before its time is over."""
+
+
+def membership(plan: Plan, rng: np.random.Generator) -> Bools:
+    """One value of every attribute for each row, (ROWS, subgroups)."""
+    scopes = plan.scopes[1:]
+    attributes = [scope.partition("=")[0] for scope in scopes]
+    member = np.zeros((ROWS, len(scopes)), dtype=bool)
+    for attribute in dict.fromkeys(attributes):
+        places = np.flatnonzero([name == attribute for name in attributes])
+        member[np.arange(ROWS), rng.choice(places, ROWS)] = True
+    return member
+
+
+def traffic(plan: Plan) -> Comparisons:
+    """Healthy rows: few disagree, confidences differ by a hair, few are refused, and then by both."""
+    rng = np.random.default_rng(SEED)
+    sure, hair = rng.uniform(0.55, 1, ROWS), rng.normal(0, 0.001, ROWS)
+    refused, flags, floats = rng.random(ROWS) < REFUSED, np.zeros(ROWS, dtype=bool), np.zeros(ROWS)
+    return Comparisons(
+        model=plan.model,
+        baseline_digest=plan.baseline_digest,
+        compressed_digest=plan.compressed_digest,
+        log="benchmark",
+        scopes=plan.scopes[1:],
+        partition=np.zeros(ROWS, dtype=np.int64),
+        offset=np.arange(ROWS),
+        time=np.arange(ROWS, dtype=np.float64) * PAUSE,
+        request_id=tuple(f"request-{row}" for row in range(ROWS)),
+        served_by_baseline=flags,
+        member=membership(plan, rng),
+        draw=rng.random(ROWS) * plan.rates.min(),
+        inclusion=floats + 1,
+        disagree=rng.random(ROWS) < UNLIKE,
+        confidence_baseline=sure,
+        confidence_compressed=np.clip(sure + hair, 0.5, 1),
+        entropy_baseline=floats,
+        entropy_compressed=floats,
+        margin_baseline=floats,
+        margin_compressed=floats,
+        refused_baseline=refused,
+        refused_compressed=refused,
+        distance=floats,
+        fault=np.zeros(ROWS, dtype=np.int8),
+    )
+
+
+def reference(batches: Sequence[Comparisons]) -> None:
+    """The least that reading every number once can cost."""
+    for batch in batches:
+        for name in ROW_ARRAYS:
+            getattr(batch, name).sum(axis=0)
+
+
+def judge(plan: Plan, batches: Sequence[Comparisons]) -> None:
+    """From nothing to the state after all rows; that nothing happened shows that the usual way was measured."""
+    state = start(plan)
+    for batch in batches:
+        state, happened = watch.step(plan, state, batch)
+        assert not happened
+    assert state.seen > ROWS - plan.tick_rows
+
+
+def through_the_wire(batches: Sequence[Comparisons]) -> None:
+    """What the worker writes and the judge reads."""
+    for batch in batches:
+        decode_comparisons(encode_comparisons(batch))
+
+
+def rate(work: Callable[[Sequence[Comparisons]], None], batches: Sequence[Comparisons]) -> float:
+    """Comparisons a second in one slice."""
+    begun = perf_counter()
+    work(batches)
+    return ROWS / (perf_counter() - begun)
+
+
+def main() -> None:
+    """Print the table."""
+    plan = load_pairs(load(CONFIGURATION))["employment"].plan
+    rows, console = traffic(plan), Console()
+    table = Table(title=f"{len(plan.scopes)} scopes, {len(plan.rules)} monitors, ticks of {plan.tick_rows} rows")
+    for heading in ("work", "batch", "comparisons/s", "of reference"):
+        table.add_column(heading, justify="right" if heading != "work" else "left")
+    for name, work in (("judge", partial(judge, plan)), ("wire, there and back", through_the_wire)):
+        for size in BATCHES:
+            batches = [rows.take(slice(begin, begin + size)) for begin in range(0, ROWS, size)]
+            slices = [(rate(work, batches), rate(reference, [rows])) for _ in range(SLICES)]
+            speed, share = np.median([fast for fast, _ in slices]), np.median([fast / ref for fast, ref in slices])
+            table.add_row(name, f"{size:,}", f"{speed:,.0f}", f"{share:.2%}")
+    console.print(table)
+    speed = rate(reference, [rows] * SLICES) * SLICES
+    console.print(f"The reference sums every column once, in turn with the work: {speed:,.0f} rows/s.")
+
+
+if __name__ == "__main__":
+    main()

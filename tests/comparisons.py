@@ -1,0 +1,113 @@
+"""Comparisons, plans and folds made to order, for tests of the judgement."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from monitors import watch
+from monitors.catalogue import CATALOGUE
+from monitors.cells import Budget, rules
+from monitors.plan import Plan, State, Transition, start
+from monitors.records import MODEL_SCOPE, Comparisons
+from monitors.safemode import Policy
+
+SCOPES = ("group=a", "group=b", "half=left")
+_SCORES = [f"{name}_{role}" for name in ("confidence", "entropy", "margin") for role in ("baseline", "compressed")]
+_FLOATS = ("time", "draw", "inclusion", "distance", *_SCORES)
+_BOOLS = ("served_by_baseline", "disagree", "refused_baseline", "refused_compressed")
+
+
+def comparisons(n: int, *, scopes: tuple[str, ...] = SCOPES, log: str = "log-1", **columns: ArrayLike) -> Comparisons:
+    """Sound rows, one a second, on which both models agree, in no subgroup; ``columns`` says what is otherwise, row by
+    row or for all.
+    """
+    dtypes: dict[str, type[np.generic]] = dict.fromkeys(_FLOATS, np.float64) | dict.fromkeys(_BOOLS, np.bool_)
+    dtypes |= {"partition": np.int64, "offset": np.int64, "fault": np.int8}
+    usual: dict[str, ArrayLike] = {"time": np.arange(n), "offset": np.arange(n), "inclusion": 1.0}
+    given = usual | columns
+    member = given.pop("member", False)
+    arrays: dict[str, Any] = {
+        name: np.broadcast_to(np.asarray(given.pop(name, 0), dtype=dtype), n).copy() for name, dtype in dtypes.items()
+    }
+    assert not given, f"no such columns: {given}"
+    return Comparisons(
+        model="m",
+        baseline_digest="b1",
+        compressed_digest="c1",
+        log=log,
+        scopes=scopes,
+        request_id=tuple(f"{arrays['partition'][i]}-{arrays['offset'][i]}" for i in range(n)),
+        member=np.broadcast_to(np.asarray(member, dtype=bool), (n, len(scopes))).copy(),
+        **arrays,
+    )
+
+
+@dataclass
+class Traffic:
+    """Rows one batch after the other: offsets and event times go on where the batch before ended."""
+
+    seconds: float = 1.0
+    offset: int = 0
+    time: float = 0.0
+
+    def rows(self, n: int, **columns: ArrayLike) -> Comparisons:
+        """The next n rows, ``seconds`` apart."""
+        counted: dict[str, ArrayLike] = {
+            "offset": self.offset + np.arange(n),
+            "time": self.time + self.seconds * np.arange(n),
+        }
+        self.offset += n
+        self.time += self.seconds * n
+        return comparisons(n, **(counted | columns))
+
+
+def plan(
+    *monitors: str,
+    scopes: tuple[str, ...] = SCOPES,
+    samples: float = 3.15e8,
+    policy: Policy | None = None,
+    **changes: Any,  # noqa: ANN401 - any field of a plan
+) -> Plan:
+    """A plan that asks these questions (or all) with the catalogue's limits, and twice them for subgroups."""
+    questions = [CATALOGUE[name] for name in monitors or CATALOGUE]
+    limits = [np.array([question.limit, *[2 * question.limit] * len(scopes)]) for question in questions]
+    policy = policy or Policy()
+    made = Plan(
+        model="m",
+        baseline_digest="b1",
+        compressed_digest="c1",
+        scopes=(MODEL_SCOPE, *scopes),
+        rates=np.ones(1 + len(scopes)),
+        rules=rules(questions, limits, Budget(samples), policy.recovery_ratio),
+        budget=Budget(samples),
+        policy=policy,
+        tick_seconds=1e9,
+        digest="d1",
+    )
+    return replace(made, **changes)
+
+
+def fold(plan: Plan, *batches: Comparisons, state: State | None = None) -> tuple[State, list[Transition]]:
+    """The state after the batches, and everything that happened."""
+    state = start(plan) if state is None else state
+    happened: list[Transition] = []
+    for batch in batches:
+        state, made = watch.step(plan, state, batch)
+        happened += made
+    return state, happened
+
+
+def bits(value: object) -> object:
+    """A record as something that compares equal only if every bit is the same."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: bits(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: bits(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [bits(item) for item in value]
+    return repr(value)

@@ -1,0 +1,114 @@
+"""A bus and a store that fail at a chosen moment, as if the process had been killed there."""
+
+from collections.abc import Mapping, Sequence
+
+from monitors.records import Event
+from service.adapters.ports import Bus, Record, Store, Subscription
+
+
+class KilledError(Exception):
+    """The process ended here."""
+
+
+class Fuse:
+    """Burns down with every operation, before it and after it; the one that finds it burnt is where the process
+    ends.
+    """
+
+    def __init__(self, length: float) -> None:
+        self.length = length
+
+    def burn(self) -> None:
+        """One moment at which the process may end."""
+        if self.length <= 0:
+            raise KilledError
+        self.length -= 1
+
+
+class FusedBus:
+    """A bus whose publishing, polling and committing burn a fuse."""
+
+    def __init__(self, bus: Bus, fuse: Fuse) -> None:
+        self._bus = bus
+        self._fuse = fuse
+        self.log = bus.log
+
+    def publish(self, topic: str, value: bytes, key: str | None = None) -> None:
+        """The end may come before the record is published, or right after."""
+        self._fuse.burn()
+        self._bus.publish(topic, value, key)
+        self._fuse.burn()
+
+    def flush(self, timeout: float) -> None:
+        """The end may come before."""
+        self._fuse.burn()
+        self._bus.flush(timeout)
+
+    def subscribe(self, *topics: str, group: str | None = None) -> Subscription:
+        """A subscription on the same fuse."""
+        return FusedSubscription(self._bus.subscribe(*topics, group=group), self._fuse)
+
+
+class FusedSubscription:
+    """A reader's place, on a fuse."""
+
+    def __init__(self, records: Subscription, fuse: Fuse) -> None:
+        self._records = records
+        self._fuse = fuse
+
+    def poll(self, limit: int, timeout: float) -> list[Record]:
+        """The end may come with the records in hand."""
+        found = self._records.poll(limit, timeout)
+        if found:
+            self._fuse.burn()
+        return found
+
+    def commit(self) -> None:
+        """The end may come before, or right after."""
+        self._fuse.burn()
+        self._records.commit()
+        self._fuse.burn()
+
+    def seek(self, topic: str, partition: int, offset: int) -> None:
+        """Never fails."""
+        self._records.seek(topic, partition, offset)
+
+    def lag(self) -> int:
+        """Never fails."""
+        return self._records.lag()
+
+    def close(self) -> None:
+        """Never fails."""
+        self._records.close()
+
+
+class FusedStore:
+    """A store whose saving burns a fuse."""
+
+    def __init__(self, store: Store, fuse: Fuse) -> None:
+        self._store = store
+        self._fuse = fuse
+
+    def save(
+        self,
+        log: str,
+        positions: Mapping[tuple[str, int], int],
+        snapshots: Mapping[str, bytes],
+        events: Sequence[Event],
+    ) -> None:
+        """The end may come before anything is saved, or after all of it is."""
+        self._fuse.burn()
+        self._store.save(log, positions, snapshots, events)
+        self._fuse.burn()
+
+    def snapshot(self, model: str) -> bytes | None:
+        """Never fails."""
+        return self._store.snapshot(model)
+
+    def positions(self, log: str) -> Mapping[tuple[str, int], int]:
+        """Never fails."""
+        return self._store.positions(log)
+
+    def events(self, model: str | None = None, after: int = 0, limit: int = 100) -> list[tuple[int, Event]]:
+        """Never fails."""
+        return self._store.events(model, after, limit)

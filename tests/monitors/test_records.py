@@ -1,0 +1,90 @@
+"""Records keep their rows together, and roles know each other."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitors.records import ROW_ARRAYS, Comparisons, Role, Sample
+from tests.comparisons import bits, comparisons
+
+
+def distinct(n: int) -> Comparisons:
+    """Rows of which no two are alike in any column that can tell them apart."""
+    columns = {name: np.arange(n) + 100.0 * place for place, name in enumerate(ROW_ARRAYS) if name != "member"}
+    return comparisons(n, **columns | {"fault": np.arange(n) % 4, "member": np.eye(n, 3, dtype=bool)})
+
+
+def test_every_column_is_a_row_array() -> None:
+    """Columns have one entry a row; the other fields speak of the whole batch."""
+    rows = distinct(4)
+    assert set(ROW_ARRAYS) | {"model", "baseline_digest", "compressed_digest", "log", "scopes", "request_id"} == set(
+        Comparisons.__dataclass_fields__
+    )
+    assert {len(getattr(rows, name)) for name in (*ROW_ARRAYS, "request_id")} == {4}
+    assert len(rows) == 4
+
+
+def test_take_picks_the_same_rows_of_every_column() -> None:
+    """By a mask or by a slice, in order, the request ids too."""
+    rows = distinct(5)
+    for picked in (rows.take(np.array([False, True, False, True, False])), rows.take(slice(1, 4, 2))):
+        assert picked.request_id == (rows.request_id[1], rows.request_id[3])
+        for name in ROW_ARRAYS:
+            assert np.array_equal(getattr(picked, name), getattr(rows, name)[[1, 3]]), name
+        assert (picked.model, picked.log, picked.scopes) == (rows.model, rows.log, rows.scopes)
+
+
+@settings(deadline=None, max_examples=50)
+@given(n=st.integers(0, 12), cut=st.integers(0, 12))
+def test_join_undoes_a_cut(n: int, cut: int) -> None:
+    """Wherever it was made, down to the last bit and dtype."""
+    rows = distinct(n)
+    assert bits(rows.take(slice(0, cut)).join(rows.take(slice(cut, None)))) == bits(rows)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        comparisons(1, log="log-2"),
+        comparisons(1, scopes=("group=a", "half=left", "group=b")),
+        comparisons(1, scopes=()),
+    ],
+    ids=["log", "order of scopes", "no scopes"],
+)
+def test_join_refuses_rows_of_another_kind(other: Comparisons) -> None:
+    """Offsets of another log and memberships in other scopes must not be mixed up."""
+    with pytest.raises(ValueError, match="model, log and scopes must be the same"):
+        comparisons(1).join(other)
+
+
+def test_each_role_shadows_the_other() -> None:
+    """Who answered is never the one that is re-run."""
+    assert (Role.BASELINE.other, Role.COMPRESSED.other) == (Role.COMPRESSED, Role.BASELINE)
+
+
+def sample(**changes: object) -> Sample:
+    """A sample of one row."""
+    usual: dict[str, object] = {
+        "model": "m",
+        "request_id": "1",
+        "time": 1.0,
+        "served_by": Role.COMPRESSED,
+        "baseline_digest": "b1",
+        "compressed_digest": "c1",
+        "inputs": {},
+        "outputs": {},
+        "scopes": ("group=a",),
+        "member": np.ones((1, 1), dtype=bool),
+        "draw": 0.5,
+        "inclusion": 1.0,
+    }
+    return Sample(**(usual | changes))  # type: ignore[arg-type]
+
+
+def test_samples_of_one_kind_share_model_artefacts_and_scopes() -> None:
+    """And differ in all else without harm."""
+    assert sample().kind == sample(request_id="2", served_by=Role.BASELINE, draw=0.1, time=9.0).kind
+    others = {"model": "n", "baseline_digest": "b2", "compressed_digest": "c2", "scopes": ("group=b",)}
+    for name, value in others.items():
+        assert sample(**{name: value}).kind != sample().kind
