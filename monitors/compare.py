@@ -11,7 +11,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from monitors.records import Bools, Fault, Floats, Role
+from monitors.records import Bools, Fault, Floats, Ints, Role
 
 ROUNDING = 1e-2
 """How far a probability may leave [0, 1], or a row's sum leave 1, as rounding: int8 softmax has steps of 1/256."""
@@ -116,6 +116,11 @@ def confidence(values: Floats) -> Floats:
     return np.asarray(values.max(axis=1))
 
 
+def top(reading: Reading) -> Ints:
+    """The class of each row, -1 where it could not be read."""
+    return np.where(reading.fault == Fault.NONE, reading.values.argmax(axis=1), -1)
+
+
 def margin(values: Floats) -> Floats:
     """The largest minus the second largest probability of each row."""
     two = np.partition(values, -MATRIX, axis=1)
@@ -164,6 +169,8 @@ class Paired:
     refused_baseline: Bools
     refused_compressed: Bools
     distance: Floats
+    top_baseline: Ints
+    top_compressed: Ints
     fault: NDArray[np.int8]
 
 
@@ -189,6 +196,8 @@ def pair(baseline: Reading, compressed: Reading, decision: Decision) -> Paired:
         refused_baseline=refused(baseline, decision, Role.BASELINE),
         refused_compressed=refused(compressed, decision, Role.COMPRESSED),
         distance=jensen_shannon(b, c),
+        top_baseline=top(baseline),
+        top_compressed=top(compressed),
         fault=fault,
     )
 
@@ -211,5 +220,7 @@ def _pair_regression(b: Reading, c: Reading, tolerance: float, fault: NDArray[np
         refused_baseline=never,
         refused_compressed=never,
         distance=gap,
+        top_baseline=np.full(len(fault), -1),
+        top_compressed=np.full(len(fault), -1),
         fault=fault,
     )

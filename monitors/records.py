@@ -75,7 +75,7 @@ class Sample:
 
     ``member`` has shape (rows, scopes) and says which rows belong to which of ``scopes``; ``draw`` and ``inclusion``
     are in [0, 1]; ``time`` is the event time in seconds since the epoch. ``outputs`` holds the decision output of the
-    role that answered, shape (rows, …).
+    role that answered, shape (rows, …), which took ``seconds``.
     """
 
     model: str
@@ -90,6 +90,7 @@ class Sample:
     member: Bools
     draw: float
     inclusion: float
+    seconds: float
 
     @property
     def kind(self) -> tuple[str, str, str, tuple[str, ...]]:

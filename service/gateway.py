@@ -29,11 +29,12 @@ NOTICE_EVERY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What a role said, and how it reads."""
+    """What a role said, how it reads, and how long it took."""
 
     role: Role
     outputs: Tensors
     reading: Reading
+    seconds: float
 
 
 class Gateway:
@@ -107,11 +108,13 @@ class Gateway:
     def _run(self, pair: Pair, request: InferRequest, role: Role) -> _Answer:
         names = [output.name for output in request.outputs] or [spec.name for spec in pair.outputs]
         names += [] if pair.output in names else [pair.output]
+        began = time.perf_counter()
         outputs = pair.models[role].run(request.inputs, names)
+        seconds = time.perf_counter() - began
         reading = read(outputs[pair.output], pair.decision.scale)
         if reading.fault.any():
             raise UnreadableError(f"{pair.output}: {Fault(int(reading.fault.max())).name.lower()}")
-        return _Answer(role, outputs, reading)
+        return _Answer(role, outputs, reading, seconds)
 
     @staticmethod
     def _refuse_input(failure: RunFailedError) -> tuple[_Answer, dict[str, Scalar]]:
@@ -161,6 +164,7 @@ class Gateway:
             member=member,
             draw=number,
             inclusion=inclusion,
+            seconds=answer.seconds,
         )
         if self._outbox.offer(sample):
             self.metrics.samples.labels(pair.name).inc()

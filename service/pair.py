@@ -2,34 +2,25 @@
 settings.
 """
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
-from monitors import cells
-from monitors.catalogue import CATALOGUE, SUBGROUP_FACTOR, Question
-from monitors.cells import Budget
 from monitors.compare import Decision, Refusal, Scale
 from monitors.plan import Plan
-from monitors.records import MODEL_SCOPE, Floats, Role
-from monitors.safemode import Policy
+from monitors.records import Role
 from monitors.sampling import Sampler
 from service import settings as config
 from service.adapters.ports import Model
 from service.errors import TightropeError
+from service.plans import plan_of
 from service.settings import ConfigError, Settings
 from service.subgroups import Cut, Spelled, Subgroups, Told
 from service.tensors import TensorSpec
 
 FLOATS = frozenset({"FP16", "FP32", "FP64"})
 MATRIX = 2
-HIGHEST_SUBGROUP_LIMIT = 0.7
-"""A doubled default stops here: beyond it no alternative is left to bet on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +94,7 @@ def build(name: str, settings: Settings, load: Callable[[Path, int], Model]) -> 
         action=of.refusal.action if of.refusal else "flag",
         subgroups=subgroups,
         sampler=sampler,
-        plan=_plan(name, settings, models, subgroups, sampler),
+        plan=plan_of(name, settings, models, subgroups, sampler, output),
     )
 
 
@@ -207,43 +198,3 @@ def _intervals(given: list[float] | list[str] | config.Range) -> list[tuple[floa
     if isinstance(given, config.Range):
         return [(given.low, given.high)]
     return [(float(code), float(code)) for code in given]
-
-
-def _limits(of: config.Model, question: Question, subgroups: int) -> Floats | None:
-    """(S,) limits of one monitor, or None where it is switched off or cannot be asked."""
-    unasked = question.needs_refusal and of.refusal is None
-    unasked = unasked or (question.needs_classes and of.decision.scale is Scale.REGRESSION)
-    limit = of.limits.get(question.name, question.limit)
-    if unasked or limit is None:
-        return None
-    apart = of.subgroup_limits.get(question.name, min(SUBGROUP_FACTOR * limit, HIGHEST_SUBGROUP_LIMIT))
-    return np.array([limit, *[apart] * subgroups])
-
-
-def _plan(name: str, settings: Settings, models: dict[Role, Model], subgroups: Subgroups, sampler: Sampler) -> Plan:
-    of, alarms, back = settings.models[name], settings.alarms, settings.safe_mode
-    scopes = (MODEL_SCOPE, *subgroups.scopes)
-    asked = [(q, limits) for q in CATALOGUE.values() if (limits := _limits(of, q, len(subgroups.scopes))) is not None]
-    budget = Budget(alarms.samples_per_false_alarm)
-    told = of.model_dump(mode="json") | {"alarms": alarms.model_dump(), "safe_mode": back.model_dump()}
-    digests = {role: model.digest for role, model in models.items()}
-    for path in ("baseline", "compressed", "version", "threads", "mode"):
-        told.pop(path)
-    return Plan(
-        model=name,
-        baseline_digest=digests[Role.BASELINE],
-        compressed_digest=digests[Role.COMPRESSED],
-        scopes=scopes,
-        rates=np.array([sampler.scope_rate(scope) for scope in scopes]),
-        rules=cells.rules([q for q, _ in asked], [limits for _, limits in asked], budget, back.recovery_ratio),
-        budget=budget,
-        policy=Policy(
-            min_dwell=back.min_dwell_seconds,
-            flap_window=back.flap_window_seconds,
-            max_flaps=back.max_flaps,
-            recovery_ratio=back.recovery_ratio,
-            recovery_samples=back.recovery_samples,
-        ),
-        armed=of.mode == "armed",
-        digest=hashlib.sha256(json.dumps([told, digests], sort_keys=True).encode()).hexdigest(),
-    )

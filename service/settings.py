@@ -25,6 +25,7 @@ from ruamel.yaml.error import YAMLError
 from monitors.catalogue import CATALOGUE
 from monitors.compare import Scale, Score
 from monitors.detector import HIGHEST_RATE, RATIOS
+from monitors.plan import Repeats
 from service.errors import TightropeError, quote
 
 TOKEN_VARIABLE = "TIGHTROPE_CONTROL_TOKEN"  # noqa: S105 - a variable's name
@@ -160,6 +161,22 @@ class Sampling(Section):
     """For a subgroup, written attribute=value, the least share of its requests."""
 
 
+class Latency(Section):
+    """An objective for the time that the answering model takes. A breach is shown, and moves nobody."""
+
+    seconds: Annotated[float, Field(gt=0)]
+    """An answer that takes longer is slow."""
+    limit: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """The tolerated share of slow answers in a block of ten seconds."""
+
+
+class Labels(Section):
+    """Late labels."""
+
+    horizon_seconds: Annotated[float, Field(gt=0)] = 172_800.0
+    """How long a compared row waits for its label, and a label for its row."""
+
+
 class Model(Section):
     """One pair: a compressed model and its uncompressed baseline."""
 
@@ -185,6 +202,16 @@ class Model(Section):
     """When an answer is too uncertain."""
     sampling: Sampling = Field(default_factory=Sampling)
     """Which requests the shadow sees."""
+    repeats: Repeats = Repeats.RETRIES
+    """Which samples of a tick count once: retries (one request id), inputs (equal inputs), or none."""
+    lanes: Annotated[int, Field(ge=1, le=50)] = 1
+    """Detectors that take the rows of a stream in turn; more than 1 where neighbouring rows depend on each other."""
+    noise_share: Share = 0.01
+    """Of this share of the samples the baseline is asked twice: a limit below its own noise cannot be held."""
+    latency: Latency | None = None
+    """The objective for the time that a model takes, if it is watched."""
+    labels: Labels | None = None
+    """How late labels are joined; without it none are taken."""
 
     @field_validator("limits", "subgroup_limits")
     @classmethod
@@ -203,7 +230,10 @@ class Alarms(Section):
 
 
 class SafeMode(Section):
-    """How a scope comes back from safe mode."""
+    """How a scope goes to safe mode, and comes back."""
+
+    blind_seconds: Annotated[float, Field(ge=0)] = 60.0
+    """After so much traffic without a comparison nobody knows whether a model is safe: the baseline answers. 0: never."""
 
     min_dwell_seconds: Annotated[float, Field(ge=0)] = 300.0
     """It stays at least so long."""

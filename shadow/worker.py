@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from itertools import groupby
 
 import numpy as np
@@ -36,13 +37,14 @@ MATRIX = 2
 @dataclass(frozen=True, slots=True)
 class Watched:
     """What a worker needs of one pair. ``free`` says whether the first dimension is free, so that samples can be
-    batched.
+    batched; of ``noise_share`` of the samples the baseline is asked twice.
     """
 
     models: Mapping[Role, Model]
     decision: Decision
     output: str
     free: bool
+    noise_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,10 +228,45 @@ def _pair(watched: Watched, taken: Sequence[_Taken], shadows: Sequence[Reading],
         member=np.concatenate([sample.member for sample in samples]),
         draw=np.repeat([sample.draw for sample in samples], rows),
         inclusion=np.repeat([sample.inclusion for sample in samples], rows),
+        twin=np.concatenate([_twins(sample) for sample in samples]),
+        seconds=np.repeat([sample.seconds for sample in samples], rows),
+        self_disagree=_contradictions(watched, samples, baseline),
+        correct_baseline=np.full(len(by_baseline), np.nan),
+        correct_compressed=np.full(len(by_baseline), np.nan),
         **{name: getattr(paired, name) for name in paired.__dataclass_fields__},
     )
     decided = {Role.BASELINE: _decided(baseline, watched), Role.COMPRESSED: _decided(compressed, watched)}
     return Compared(comparisons, [sample.inputs for sample in samples], decided)
+
+
+def _twins(sample: Sample) -> NDArray[np.uint64]:
+    """A hash of each row's input, never 0, (rows,)."""
+    rows = zip(*(tensor for _, tensor in sorted(sample.inputs.items())), strict=True)
+    digests = [blake2b(b"".join(_bytes(part) for part in row), digest_size=8).digest() for row in rows]
+    return np.maximum(np.frombuffer(b"".join(digests), dtype="<u8"), 1)
+
+
+def _bytes(part: NDArray[np.generic]) -> bytes:
+    array = np.asarray(part)
+    return array.tobytes() if array.dtype != object else repr(array.tolist()).encode()
+
+
+def _contradictions(watched: Watched, samples: Sequence[Sample], baseline: Reading) -> Floats:
+    """1 where the baseline decides otherwise when a sample is run again, alone; NaN for rows that are not, (rows,)."""
+    found = np.full(len(baseline.fault), np.nan)
+    end = 0
+    for sample in samples:
+        begin, end = end, end + len(sample.member)
+        if sample.draw >= watched.noise_share * sample.inclusion:
+            continue
+        first = Reading(baseline.values[begin:end], baseline.fault[begin:end])
+        try:
+            again = _read(watched, Role.BASELINE, sample.inputs, end - begin)
+        except RunFailedError:
+            continue
+        both = pair(first, again, watched.decision)
+        found[begin:end] = np.where(both.fault == Fault.NONE, both.disagree, np.nan)
+    return found
 
 
 def _decided(reading: Reading, watched: Watched) -> Floats:

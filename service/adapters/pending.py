@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgpack
 import numpy as np
@@ -74,14 +75,22 @@ def write(cursor: sqlite3.Cursor, changes: Mapping[str, Changes]) -> None:
         cursor.execute("DELETE FROM waiting WHERE model = ? AND time < ?", (model, change.before))
 
 
-def _rows(db: sqlite3.Connection, query: str, model: str, keys: Sequence[Key]) -> Iterable[tuple[object, ...]]:
+def _rows(db: sqlite3.Connection, query: str, model: str, keys: Sequence[Key]) -> Iterable[tuple[Any, ...]]:
     for begin in range(0, len(keys), CHUNK):
         part = keys[begin : begin + CHUNK]
         marks = ", ".join(["(?, ?)"] * len(part))
         yield from db.execute(query % marks, (model, *(value for key in part for value in key)))
 
 
-FIELDS = ("digest", "draw", "disagree", "confidence_baseline", "confidence_compressed", "top_baseline", "top_compressed")
+FIELDS = (
+    "digest",
+    "draw",
+    "disagree",
+    "confidence_baseline",
+    "confidence_compressed",
+    "top_baseline",
+    "top_compressed",
+)
 
 
 def _write(row: Held) -> bytes:

@@ -5,6 +5,7 @@ from typing import Final
 SAMPLES: Final = "samples"
 COMPARISONS: Final = "comparisons"
 CONTROL: Final = "control"
+LABELS: Final = "labels"
 EVENTS: Final = "events"
 DEAD: Final = "dead"
 
