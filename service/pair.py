@@ -227,7 +227,7 @@ def _plan(name: str, settings: Settings, models: dict[Role, Model], subgroups: S
     budget = Budget(alarms.samples_per_false_alarm)
     told = of.model_dump(mode="json") | {"alarms": alarms.model_dump(), "safe_mode": back.model_dump()}
     digests = {role: model.digest for role, model in models.items()}
-    for path in ("baseline", "compressed", "version", "threads", "mode"):
+    for path in ("baseline", "compressed", "golden", "version", "threads", "mode"):
         told.pop(path)
     return Plan(
         model=name,
