@@ -1,5 +1,6 @@
 """The gateway's wiring, on one screen: the only function of this package that puts the parts together."""
 
+import importlib.util
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from monitors.records import Role
+from service import golden, reports
 from service.adapters.metrics import Metrics
 from service.adapters.onnx import OnnxModel
 from service.adapters.ports import Bus, Model, RunFailedError, Store
+from service.adapters.reports import ReportStore
 from service.adapters.topics import CONTROL, topic
 from service.api import Desk, create_api
 from service.control import ControlLoop
@@ -27,6 +30,9 @@ SLOW_SECONDS = 0.001
 hop costs less than a tenth of it."""
 
 TRIALS = 5
+
+ROWS, REPORTS = "rows", "reports"
+"""Folders in the state's: compared rows, and the drift reports made of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +71,27 @@ def load_pairs(settings: Settings, load: Callable[[Path, int], Model] = load_mod
     for name in settings.models:
         try:
             pairs[name] = build(name, settings, load)
+            golden_rows(pairs[name], settings)
         except ConfigError as error:
             problems += error.problems
+    if settings.reports.every_seconds is not None and importlib.util.find_spec("evidently") is None:
+        problems.append("reports.every_seconds: drift reports need more: pip install 'tightrope[reports]'")
     if problems:
         raise ConfigError(problems)
     return pairs
+
+
+def golden_rows(pair: Pair, settings: Settings) -> golden.Golden | None:
+    """The rows that a model's traffic is compared with in drift reports, where the settings name a file of them.
+
+    Raises:
+        ConfigError: when the file does not fit the model.
+    """
+    path = settings.models[pair.name].golden
+    if path is None:
+        return None
+    key, most = f"models.{pair.name}.golden", max(settings.reports.reference_rows, 1)
+    return golden.read(path, key, pair.inputs, pair.subgroups, most)
 
 
 def build_service(
@@ -83,6 +105,7 @@ def build_service(
     gateway = Gateway(pairs, router, outbox, metrics)
     control = ControlLoop(bus, router, metrics)
     api = create_api(gateway, desk, store, bus, topic(CONTROL), control_token(settings))
+    api.include_router(reports.routes(gateway, ReportStore(settings.state / REPORTS)))
     slow = {name: is_slow(pair) for name, pair in pairs.items()}
     return Service(InferLayer(api, gateway, settings.server.max_body_bytes, slow), gateway, outbox, control)
 

@@ -212,6 +212,8 @@ class Model(Section):
     """The objective for the time that a model takes, if it is watched."""
     labels: Labels | None = None
     """How late labels are joined; without it none are taken."""
+    golden: Path | None = None
+    """A CSV of input rows that drift reports compare with; the first rows that were compared if left out."""
 
     @field_validator("limits", "subgroup_limits")
     @classmethod
@@ -247,6 +249,21 @@ class SafeMode(Section):
     """At most one false return in so many shadowed samples."""
 
 
+class Reports(Section):
+    """Drift reports for people to read, and the compared rows that they are made of; see docs/reports.md."""
+
+    keep_rows: Annotated[int, Field(ge=0)] = 50_000
+    """The newest compared rows of each model that are kept in the state folder, inputs included; 0 keeps none."""
+    reference_rows: Annotated[int, Field(ge=0)] = 5_000
+    """The first rows of each model, kept apart: what newer ones are compared with."""
+    window_rows: Annotated[int, Field(ge=1)] = 5_000
+    """The newest rows that a report is about."""
+    every_seconds: Annotated[float, Field(ge=1)] | None = None
+    """Make a report so often, in a process of its own; only when somebody asks if left out."""
+    keep: Annotated[int, Field(ge=1)] = 20
+    """Reports of each model that are kept."""
+
+
 class Server(Section):
     """Where the gateway listens, and what it takes."""
 
@@ -269,6 +286,8 @@ class Settings(Section):
     """What is promised of false alarms."""
     safe_mode: SafeMode = Field(default_factory=SafeMode)
     """How a scope comes back from safe mode."""
+    reports: Reports = Field(default_factory=Reports)
+    """Drift reports."""
     server: Server = Field(default_factory=Server)
     """Where the gateway listens."""
     state: Path = Path("state")
@@ -335,7 +354,13 @@ def _line(path: Path, error: dict[str, Any]) -> str:
 
 def _rooted(settings: Settings, folder: Path) -> Settings:
     models = {
-        name: model.model_copy(update={"baseline": folder / model.baseline, "compressed": folder / model.compressed})
+        name: model.model_copy(
+            update={
+                "baseline": folder / model.baseline,
+                "compressed": folder / model.compressed,
+                "golden": folder / model.golden if model.golden else None,
+            }
+        )
         for name, model in settings.models.items()
     }
     token = settings.server.control_token_file

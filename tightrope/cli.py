@@ -24,6 +24,7 @@ from service.settings import ConfigError, control_token, load
 from tightrope import calibrate, limits, story
 from tightrope.embedded import DATABASE, run
 from tightrope.facts import describe
+from tightrope.report import report
 from tightrope.stage import summary
 
 app = typer.Typer(
@@ -53,6 +54,9 @@ def main() -> None:
         raise SystemExit(1) from None
 
 
+app.command()(report)
+
+
 @app.command("run")
 def run_(
     config: Config,
@@ -75,7 +79,7 @@ def run_(
             out.print(f"[bold green]ready[/] {address}/v2/models/{next(iter(settings.models))}/infer")
             out.print(f"      watch {address}/metrics, {address}/v1/models, {address}/docs", style="dim")
 
-    run(settings, ready)
+    run(settings, ready, config)
 
 
 @app.command()

@@ -6,23 +6,27 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import uvicorn
 
 from service.adapters import host
+from service.adapters.archive import DiskArchive
 from service.adapters.memory import MemoryBus
 from service.adapters.metrics import Metrics, process_registry
+from service.adapters.rows import Layout
 from service.adapters.sqlite import SqliteStore
-from service.app import Service, build_service, load_pairs
+from service.app import ROWS, Service, build_service, load_pairs
 from service.pair import Pair
 from service.settings import ConfigError, Server, Settings
 from shadow.judge import Bench, Judge
 from shadow.loop import Loop
 from shadow.worker import Watched, Worker
+from tightrope.schedule import Reporter
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +49,15 @@ class Embedded:
     store: SqliteStore
     worker: Loop
     judge: Loop
+    archive: DiskArchive
+    reporter: Reporter
 
     def start(self) -> None:
         """The judge first, so that modes are known before the first request."""
         self.judge.start()
         self.service.start()
+        self.archive.start()
+        self.reporter.start()
         self.worker.start()
         deadline = time.monotonic() + STOP_SECONDS
         while any(self.service.gateway.router.routes(name).epoch < 0 for name in self.bench.plans):
@@ -62,12 +70,14 @@ class Embedded:
         """In the direction of the data, each part when it has finished what the one before it left."""
         self.service.stop(STOP_SECONDS)
         self.worker.stop(STOP_SECONDS)
+        self.archive.stop(STOP_SECONDS)
         self.judge.stop(STOP_SECONDS)
+        self.reporter.stop(STOP_SECONDS)
         self.store.close()
 
 
-def wire_up(settings: Settings) -> Embedded:
-    """Build everything from the settings.
+def wire_up(settings: Settings, config: Path | None = None) -> Embedded:
+    """Build everything from the settings; ``config`` is the file that a drift report's own process reads them from.
 
     Raises:
         ConfigError: with every mistake in the settings or the models.
@@ -77,17 +87,26 @@ def wire_up(settings: Settings) -> Embedded:
     bus, store = MemoryBus(), SqliteStore(settings.state / DATABASE, exclusive=True)
     bench = Bench({name: pair.plan for name, pair in pairs.items()})
     service = build_service(settings, pairs, bus, store, bench, metrics)
-    watched = {name: _watched(pair) for name, pair in pairs.items()}
+    watched = {name: as_watched(pair) for name, pair in pairs.items()}
+    archive = _archive(settings, pairs, metrics)
     return Embedded(
         service=service,
         bench=bench,
         store=store,
-        worker=Loop("worker", partial(Worker, bus, watched, metrics)),
+        worker=Loop("worker", partial(Worker, bus, watched, metrics, archive=archive)),
         judge=Loop("judge", partial(Judge, bus, store, bench, metrics, host.cpu())),
+        archive=archive,
+        reporter=Reporter(settings, {name: pair.plan.scopes for name, pair in pairs.items()}, metrics, config),
     )
 
 
-def _watched(pair: Pair) -> Watched:
+def _archive(settings: Settings, pairs: Mapping[str, Pair], metrics: Metrics) -> DiskArchive:
+    layouts = {name: Layout.of(pair.inputs) for name, pair in pairs.items()}
+    keep, reference = settings.reports.keep_rows, settings.reports.reference_rows
+    return DiskArchive(settings.state / ROWS, layouts, keep=keep, reference=reference, metrics=metrics)
+
+
+def as_watched(pair: Pair) -> Watched:
     """A pair as the shadow sees it."""
     free = all(spec.shape[0] == -1 for spec in pair.inputs)
     return Watched(pair.models, pair.decision, pair.output, free)
@@ -143,10 +162,10 @@ def _listen(server: Server) -> socket.socket:
         raise ConfigError([f"server: cannot listen: {error.strerror}"]) from error
 
 
-def run(settings: Settings, ready: Callable[[str, int], None]) -> None:
+def run(settings: Settings, ready: Callable[[str, int], None], config: Path | None = None) -> None:
     """Serve until a signal says stop. ``ready`` is told the address when the first request would be answered."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    embedded = wire_up(settings)
+    embedded = wire_up(settings, config)
     server = HttpServer(settings, embedded)
     embedded.start()
     try:

@@ -4,7 +4,7 @@ Base units, counters beside every rate, labels that are bounded by the configura
 text.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import (
@@ -25,6 +25,16 @@ SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 
 DROPPED = ("buffer_full", "too_many_rows")
 """Why a sample was not kept."""
+
+DRIFT = {
+    "rows": "Rows that the newest drift report is about; kind: reference, window.",
+    "disagreement": "Share of rows on which the two models decided differently; kind: reference, window.",
+    "confidence_shift": "How much a model's mean confidence has moved; kind: the role.",
+    "share": "Share of the tested columns that drifted; kind: inputs, outcomes (now against then), pair (the models).",
+    "psi": "Largest population stability index of a kind's columns.",
+    "psi_expected": "What chance alone gives for that column.",
+}
+"""The figures of a drift report, for people to look at: kinds and scopes are bounded, columns are in the report."""
 
 UNKNOWN = "unknown"
 """The model label of a request for a model that is not served."""
@@ -86,6 +96,8 @@ class Metrics:
         )
         self.safe = gauge("safe_mode_active", "1 while the baseline answers a scope.", "model", "scope")
         self.state = gauge("scope_state", "1 for the state that a scope is in.", "model", "scope", "state")
+        self.drift = {name: gauge(f"drift_{name}", text, "model", "kind", "scope") for name, text in DRIFT.items()}
+        self.drift_time = gauge("drift_report_timestamp_seconds", "When the newest drift report was made.", "model")
         self.transitions = counter("transitions", "Inputs to the safe-mode table.", "model", "scope", "input")
 
     def announce(self, model: str) -> None:
@@ -131,6 +143,14 @@ class Metrics:
             self.safe.labels(routes.model, scope).set(scope in routes.safe)
             for name in known:
                 self.state.labels(routes.model, scope, name).set(name == state)
+
+    def report(self, model: str, at: float, scopes: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> None:
+        """Show the figures of a drift report: by scope, figure and kind; NaN where there was nothing to tell."""
+        self.drift_time.labels(model).set(at)
+        for scope, figures in scopes.items():
+            for name, gauge in self.drift.items():
+                for kind, value in figures.get(name, {}).items():
+                    gauge.labels(model, kind, scope).set(float("nan") if value is None else value)
 
     def page(self, accept: str) -> tuple[bytes, str]:
         """The exposition, in the format that the scraper asks for, and its content type."""

@@ -30,7 +30,7 @@ def true_risk(threshold: float) -> float:
 def test_selected_risk_is_kept_where_the_naive_choice_breaks_it_half_the_time(rows: int) -> None:
     """P(risk of the accepted > 5 %) is at most delta; choosing by the risk seen breaks it in a third to two thirds.
 
-    At 10,000 rows it accepts at least two thirds of the 32 % that perfect knowledge would.
+    It accepts two fifths, and at 10,000 rows two thirds, of the 32 % that perfect knowledge would.
     """
     kept, naive, coverage = [], [], []
     for certainty, wrong in zip(*overconfident(rows, 300, seed=rows), strict=True):
@@ -43,7 +43,7 @@ def test_selected_risk_is_kept_where_the_naive_choice_breaks_it_half_the_time(ro
     best = (RISK / FULL_RISK) ** (1 / POWER)
     assert np.mean(np.array(kept) > RISK) <= DELTA
     assert 0.33 <= np.mean(np.array(naive) > RISK) <= 0.67
-    assert np.mean(coverage) >= {2000: 0.3, 10_000: 0.67}[rows] * best
+    assert np.mean(coverage) >= {2000: 0.4, 10_000: 0.67}[rows] * best
 
 
 def test_persistence_is_kept_and_its_delta_used() -> None:
@@ -61,11 +61,11 @@ def test_persistence_is_kept_and_its_delta_used() -> None:
 @pytest.mark.parametrize("mean", [0.0, 0.04, -0.3])
 @pytest.mark.parametrize("rows", [20, 400])
 def test_bounds_of_a_mean_hold(mean: float, rows: int) -> None:
-    """Over 1000 samples of {-1, 0, 1} and of small noise each side misses in at most delta, and 0.02 above that."""
+    """Over 300 samples, half of {-1, 0, 1} and half of small noise, each side misses in at most delta of them."""
     rng = np.random.default_rng(rows)
     spread = 0.5 - abs(mean) / 2
-    signs = rng.choice([1.0, -1.0, 0.0], (500, rows), p=[spread / 2 + max(mean, 0), spread / 2 + max(-mean, 0), spread])
-    small = mean + rng.choice([-0.1, 0.1], (500, rows))
+    signs = rng.choice([1.0, -1.0, 0.0], (150, rows), p=[spread / 2 + max(mean, 0), spread / 2 + max(-mean, 0), spread])
+    small = mean + rng.choice([-0.1, 0.1], (150, rows))
     bounds = np.array([mean_bounds(y, DELTA) for y in (*signs, *small)])
     assert np.mean(bounds[:, 0] > abs(mean)) <= DELTA
     assert np.mean(bounds[:, 1] < abs(mean)) <= DELTA
@@ -76,7 +76,8 @@ def test_bound_of_a_mean_is_much_tighter_than_empirical_bernstein_on_few_rows() 
     y = np.random.default_rng(1).choice([-0.08, 0.08], 217)
     log_term = np.log(2 / (DELTA / 2))
     bernstein = abs(y.mean()) + np.sqrt(2 * y.var(ddof=1) * log_term / 217) + 7 * 2 * log_term / (3 * 216)
-    assert mean_bounds(y, DELTA)[1] < 0.04 < 0.09 < bernstein
+    assert bernstein > 0.09
+    assert mean_bounds(y, DELTA)[1] < 0.04
 
 
 def test_bounds_of_a_mean_close_in_on_it() -> None:

@@ -1,5 +1,6 @@
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,8 +92,9 @@ def judged(shop: Workshop) -> dict[str, list[str]]:
 
 
 def _plan(shop: Workshop, name: str) -> Plan:
-    digests = {f"{role}_digest": shop.watched[name].models[role].digest for role in Role}
-    return plan(scopes=("half=left",), tick_rows=1000, model=name, **digests)
+    baseline, compressed = (shop.watched[name].models[role].digest for role in Role)
+    made = plan(scopes=("half=left",), tick_rows=1000, model=name)
+    return replace(made, baseline_digest=baseline, compressed_digest=compressed)
 
 
 EXPECTED = {"m": ["r-0", "r-0", "r-1", "r-1", "r-2", "r-2", "r-3", "r-3"], "n": ["r-0", "r-1", "r-2"]}

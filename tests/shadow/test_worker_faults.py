@@ -119,10 +119,10 @@ def test_numbers_of_classes_may_differ_from_sample_to_sample(tmp_path: Path) -> 
             helper.make_node("Mul", ["input", "factor"], ["scaled"]),
             helper.make_node("Softmax", ["scaled"], ["probabilities"]),
         ]
-        sides = [
+        taken, given = (
             [helper.make_tensor_value_info(side, TensorProto.FLOAT, ["n", "k"])] for side in ("input", "probabilities")
-        ]
-        graph = helper.make_graph(nodes, "ranker", *sides)
+        )
+        graph = helper.make_graph(nodes, "ranker", taken, given)
         save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / name)
         return OnnxModel(tmp_path / name)
 

@@ -1,0 +1,31 @@
+"""For all tests: in continuous integration nothing may be skipped, because there everything is installed."""
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+
+def _forbid(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn a skip into a failure that names its reason, where the environment says that this is CI."""
+    if os.environ.get("CI") != "true" or not report.skipped or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+    report.outcome = "failed"
+    report.longrepr = f"In CI nothing may be skipped, but {report.nodeid} was: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that skipped itself, or whose marker or fixture did."""
+    report = yield
+    _forbid(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A file that skipped all its tests, because a library is missing."""
+    report = yield
+    _forbid(report)
+    return report

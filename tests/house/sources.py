@@ -1,0 +1,69 @@
+"""The project's Python files, and how they are counted."""
+
+import ast
+import io
+import subprocess
+import tokenize
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("monitors", "service", "shadow", "tightrope", "demo")
+"""The packages whose modules have tests beside them."""
+
+_LAYOUT = frozenset(
+    {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+)
+
+
+@cache
+def files() -> tuple[Path, ...]:
+    """Every file that is tracked or would be, relative to the root."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],  # noqa: S607 - the git of the path
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    if listed.returncode:
+        pytest.skip("this is no git checkout, or git is missing")
+    return tuple(Path(name) for name in sorted(set(listed.stdout.split("\0"))) if name and (ROOT / name).is_file())
+
+
+def python(*folders: str) -> list[Path]:
+    """The Python files, of all folders or of some."""
+    return [path for path in files() if path.suffix == ".py" and (not folders or path.parts[0] in folders)]
+
+
+def code_lines(text: str) -> int:
+    """Lines that hold a token: not blank, not only a comment, not of a docstring."""
+    return len(_code(text))
+
+
+def functions(text: str) -> dict[str, int]:
+    """All of them, methods and nested ones too: name and line, and the lines of code from the signature to the end."""
+    code = _code(text)
+    found = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return {f"{node.name}:{node.lineno}": len(code & {*_lines(node)}) for node in found}
+
+
+def _code(text: str) -> set[int]:
+    docstrings = {line for node in ast.walk(ast.parse(text)) if _is_docstring(node) for line in _lines(node)}
+    code: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in _LAYOUT:
+            code.update(range(token.start[0], token.end[0] + 1))
+    return code - docstrings
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    """A text that stands for itself: of a module, a class, a function, or below a constant or a field."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _lines(node: ast.AST) -> range:
+    assert isinstance(node, ast.stmt)
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1)

@@ -1,0 +1,77 @@
+import ast
+from pathlib import Path
+
+from tests.house.sources import PACKAGES, ROOT, files, python
+
+EXCUSED = {
+    "demo/census.py": "the builder's: it needs the public package; test_build.py runs it where that is to be had",
+    "demo/graph.py": "the builder's: test_build.py",
+    "demo/networks.py": "the builder's: test_build.py",
+    "demo/recipe.py": "the builder's: test_build.py",
+    "demo/source.py": "the builder's: test_build.py",
+    "tightrope/__main__.py": "one call: every test that starts a server goes through it",
+}
+
+
+def has_logic(path: Path) -> bool:
+    """Whether a module defines a function or a class."""
+    tree = ast.parse((ROOT / path).read_text())
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return any(isinstance(node, kinds) for node in ast.walk(tree)) or path.name == "__main__.py"
+
+
+def mirrors(path: Path) -> list[Path]:
+    """The test files that stand where the module's tests should be."""
+    folder = Path("tests") / path.parent
+    names = [file.name for file in files() if file.parent == folder]
+    return [folder / name for name in names if _fits(name, path.stem)]
+
+
+def _fits(name: str, module: str) -> bool:
+    return name == f"test_{module}.py" or (name.startswith(f"test_{module}_") and name.endswith(".py"))
+
+
+def modules() -> list[Path]:
+    """Every module that has something to test."""
+    return [path for path in python(*PACKAGES) if has_logic(path)]
+
+
+def test_names_are_matched_as_they_are_meant() -> None:
+    """A module's tests may be split by topic; another module's, whose name begins alike, are not its own."""
+    assert _fits("test_judge.py", "judge")
+    assert _fits("test_judge_restart.py", "judge")
+    assert not _fits("test_judges.py", "judge")
+    assert not _fits("judge.py", "judge")
+
+
+def test_every_module_has_its_tests_where_they_are_looked_for() -> None:
+    """tests/ mirrors the source: whoever changes a module finds its tests without a search."""
+    missing = [str(path) for path in modules() if not mirrors(path) and str(path) not in EXCUSED]
+    assert missing == []
+
+
+def test_excuses_are_needed() -> None:
+    """A module that has its tests by now, or is gone, needs no excuse any more."""
+    known = {str(path): path for path in modules()}
+    assert [path for path in EXCUSED if path not in known or mirrors(known[path])] == []
+
+
+def test_every_test_says_what_it_shows() -> None:
+    """Its name states a fact, and a docstring says what stands behind it."""
+    silent = []
+    for path in python("tests"):
+        for node in ast.walk(ast.parse((ROOT / path).read_text())):
+            named = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+            if named and not ast.get_docstring(node):  # type: ignore[arg-type]
+                silent.append(f"{path}: {getattr(node, 'name', '')}")
+    assert silent == []
+
+
+def test_every_test_file_is_collected() -> None:
+    """A file whose name pytest does not know would never run; helpers define no tests."""
+    stray = [
+        str(path)
+        for path in python("tests")
+        if not path.name.startswith("test_") and "\ndef test_" in (ROOT / path).read_text()
+    ]
+    assert stray == []

@@ -1,0 +1,46 @@
+from tests.house.sources import ROOT, code_lines, functions, python
+
+MOST_LINES = 200
+LONGEST_FUNCTION = 45
+
+EXAMPLE = '''"""A docstring
+of two lines."""
+
+# a comment
+import os  # and one beside code
+
+
+class Thing:
+    """A class."""
+
+    text = """two lines
+    of text"""
+    """What a field is."""
+
+    def method(
+        self,
+    ) -> None:
+        """Another docstring."""
+
+        return os.name, self.text
+'''
+
+
+def test_lines_are_counted_as_they_are_meant() -> None:
+    """Blank lines, comments and docstrings do not count; a text over two lines counts two."""
+    assert code_lines(EXAMPLE) == 8
+    assert functions(EXAMPLE) == {"method:15": 4}
+
+
+def test_files_are_short() -> None:
+    """At most two hundred lines of code: what is longer is two things."""
+    found = {str(path): code_lines((ROOT / path).read_text()) for path in python()}
+    assert len(found) > 100
+    assert {path: lines for path, lines in found.items() if lines > MOST_LINES} == {}
+
+
+def test_functions_are_short() -> None:
+    """A function fits on a screen."""
+    found = {f"{path}:{name}": n for path in python() for name, n in functions((ROOT / path).read_text()).items()}
+    assert len(found) > 500
+    assert {name: lines for name, lines in found.items() if lines > LONGEST_FUNCTION} == {}

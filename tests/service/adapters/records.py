@@ -1,0 +1,140 @@
+"""Records of any content, for tests of what becomes of them on the wire."""
+
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from monitors.cells import Cells
+from monitors.plan import State
+from monitors.records import ROW_ARRAYS, Comparisons, Event, Order, Role, Routes, Sample
+from monitors.safemode import Mode
+from monitors.safemode import State as ModeState
+from service.tensors import Tensor
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+NUMBER = st.floats()
+COUNT = st.integers(0, 2**62)
+NAMES = st.lists(TEXT, unique=True, max_size=3)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=5,
+)
+DTYPES = ("?", "<u1", "<u2", "<u4", "<u8", "<i1", "<i2", "<i4", "<i8", "<f2", "<f4", "<f8")
+TYPES = {"partition": "<i8", "offset": "<i8", "fault": "<i1"} | dict.fromkeys(
+    ("served_by_baseline", "disagree", "refused_baseline", "refused_compressed"), "?"
+)
+
+events = st.builds(Event, TEXT, NUMBER, TEXT, TEXT, TEXT, TEXT, TEXT, st.dictionaries(TEXT, JSON, max_size=3))
+orders = st.builds(Order, TEXT, NUMBER, TEXT, TEXT, TEXT, TEXT, TEXT)
+routes = st.builds(
+    Routes, TEXT, st.integers(-1, 2**62), NAMES.map(tuple), st.dictionaries(TEXT, TEXT, max_size=3), TEXT
+)
+
+
+@st.composite
+def tensors(draw: st.DrawFn) -> Tensor:
+    """A tensor of any datatype and shape, row-major or not."""
+    shape = draw(arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3))
+    if draw(st.booleans()):
+        return draw(arrays.arrays(object, shape, elements=TEXT))
+    tensor = draw(arrays.arrays(draw(st.sampled_from(DTYPES)), shape))
+    return np.asfortranarray(tensor) if draw(st.booleans()) else tensor
+
+
+@st.composite
+def samples(draw: st.DrawFn) -> Sample:
+    """One sample."""
+    scopes = draw(NAMES)
+    rows = draw(st.integers(0, 3))
+    return Sample(
+        model=draw(TEXT),
+        request_id=draw(TEXT),
+        time=draw(NUMBER),
+        served_by=draw(st.sampled_from(Role)),
+        baseline_digest=draw(TEXT),
+        compressed_digest=draw(TEXT),
+        inputs=draw(st.dictionaries(TEXT, tensors(), max_size=2)),
+        outputs=draw(st.dictionaries(TEXT, tensors(), max_size=2)),
+        scopes=tuple(scopes),
+        member=draw(arrays.arrays(bool, (rows, len(scopes)))),
+        draw=draw(NUMBER),
+        inclusion=draw(NUMBER),
+    )
+
+
+@st.composite
+def comparisons(draw: st.DrawFn) -> Comparisons:
+    """One batch."""
+    scopes, rows = draw(NAMES), draw(st.integers(0, 4))
+    columns = {name: draw(arrays.arrays(TYPES.get(name, "<f8"), rows)) for name in ROW_ARRAYS if name != "member"}
+    return Comparisons(
+        model=draw(TEXT),
+        baseline_digest=draw(TEXT),
+        compressed_digest=draw(TEXT),
+        log=draw(TEXT),
+        scopes=tuple(scopes),
+        request_id=tuple(draw(st.lists(TEXT, min_size=rows, max_size=rows))),
+        member=draw(arrays.arrays(bool, (rows, len(scopes)))),
+        **columns,
+    )
+
+
+@st.composite
+def cells(draw: st.DrawFn, scopes: int) -> Cells:
+    """One monitor's cells: minus infinity, NaN and minus zero among them."""
+    width, back = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    return Cells(
+        log_mass=draw(arrays.arrays("<f8", (scopes, width))),
+        recovery=draw(arrays.arrays("<f8", (scopes, back))),
+        count=draw(arrays.arrays("<i8", scopes)),
+        total=draw(arrays.arrays("<f8", scopes)),
+        path=draw(arrays.arrays("<f8", (scopes, 2, 3))),
+        tripped=draw(arrays.arrays(bool, scopes)),
+    )
+
+
+@st.composite
+def states(draw: st.DrawFn) -> State:
+    """A whole snapshot."""
+    scopes, monitors = draw(NAMES), draw(NAMES)
+    modes = st.builds(
+        Mode, st.sampled_from(ModeState), st.booleans(), st.booleans(), NUMBER, NUMBER, st.integers(0, 99)
+    )
+    size = len(scopes)
+    return State(
+        digest=draw(TEXT),
+        scopes=tuple(scopes),
+        monitors=tuple(monitors),
+        epoch=draw(COUNT),
+        seen=draw(COUNT),
+        stale=draw(COUNT),
+        log=draw(TEXT),
+        watermarks=draw(st.dictionaries(st.integers(0, 9), COUNT, max_size=3)),
+        pending=draw(st.none() | comparisons()),
+        modes=tuple(draw(modes) for _ in scopes),
+        compared=draw(arrays.arrays("<i8", size)),
+        disagreed=draw(arrays.arrays("<i8", size)),
+        errors=draw(arrays.arrays("<i8", size)),
+        faulty=draw(arrays.arrays(bool, size)),
+        cells=tuple(draw(cells(size)) for _ in monitors),
+    )
+
+
+def same(left: Any, right: Any) -> bool:  # noqa: ANN401 - anything a record holds
+    """Equal in type, structure and every bit: NaN equals itself, 0.0 is not -0.0, and 1 is not 1.0."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, np.ndarray):
+        bits = np.ndarray.tolist if left.dtype == object else np.ndarray.tobytes
+        return (left.dtype, left.shape, bits(left)) == (right.dtype, right.shape, bits(right))
+    if is_dataclass(left):
+        return all(same(getattr(left, f.name), getattr(right, f.name)) for f in fields(left))
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same(value, right[key]) for key, value in left.items())
+    if isinstance(left, list | tuple):
+        return len(left) == len(right) and all(map(same, left, right))
+    return repr(left) == repr(right)

@@ -1,0 +1,305 @@
+"""The contract of a bus, held against every adapter: order, groups, redelivery, what is kept and what is refused."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from service.adapters.ports import Bus, BusFullError, Subscription, insist
+from tests.service.adapters.conftest import COMPACTED
+
+SOON = 5.0
+TOPIC, OTHER = "contract.one", "contract.two"
+
+
+def publish(bus: Bus, *values: str, topic: str = TOPIC, key: str | None = None) -> None:
+    """Publish texts, one record each."""
+    for value in values:
+        bus.publish(topic, value.encode(), key)
+    bus.flush(SOON)
+
+
+def read(subscription: Subscription, count: int = 100, patience: float = 0.0) -> list[str]:
+    """Poll once."""
+    return [record.value.decode() for record in subscription.poll(count, patience)]
+
+
+def test_records_come_in_order_with_their_place_and_key(bus: Bus) -> None:
+    """Topic, partition, rising offsets, key and bytes."""
+    bus.publish(TOPIC, b"a", "k")
+    bus.publish(TOPIC, b"", None)
+    bus.publish(TOPIC, b"\x00\xff", "l")
+    records = bus.subscribe(TOPIC).poll(10, SOON)
+    assert [(record.topic, record.key, record.value) for record in records] == [
+        (TOPIC, "k", b"a"),
+        (TOPIC, None, b""),
+        (TOPIC, "l", b"\x00\xff"),
+    ]
+    assert len({record.partition for record in records}) == 1
+    first = records[0].offset
+    assert [record.offset for record in records] == [first, first + 1, first + 2]
+
+
+def test_poll_gives_at_most_what_is_asked_for_and_goes_on_from_there(bus: Bus) -> None:
+    """Over all topics together, nothing twice, nothing left out."""
+    publish(bus, "a", "b", "c")
+    publish(bus, "x", "y", topic=OTHER)
+    both = bus.subscribe(TOPIC, OTHER)
+    polled = [read(both, 2) for _ in range(4)]
+    assert [len(records) for records in polled] == [2, 2, 1, 0]
+    flat = [value for records in polled for value in records]
+    assert [value for value in flat if value in "abc"] == ["a", "b", "c"]
+    assert [value for value in flat if value in "xy"] == ["x", "y"]
+
+
+def test_poll_waits_for_the_first_record_only(bus: Bus) -> None:
+    """It returns as soon as there is one, and empty-handed after its patience."""
+    reader = bus.subscribe(TOPIC)
+    began = time.monotonic()
+    assert read(reader, patience=0.05) == []
+    assert time.monotonic() - began >= 0.04
+    later = threading.Timer(0.05, publish, [bus, "a"])
+    later.start()
+    began = time.monotonic()
+    assert read(reader, patience=30.0) == ["a"]
+    assert time.monotonic() - began < 10.0
+    later.join()
+
+
+def test_record_in_any_topic_ends_the_wait(bus: Bus) -> None:
+    """Not only in the first."""
+    reader = bus.subscribe(TOPIC, OTHER)
+    later = threading.Timer(0.05, publish, [bus, "x"], {"topic": OTHER})
+    later.start()
+    assert read(reader, patience=30.0) == ["x"]
+    later.join()
+
+
+def test_readers_without_a_group_each_get_everything(bus: Bus) -> None:
+    """From the oldest record that is kept, also when they come late."""
+    publish(bus, "a", "b")
+    first = bus.subscribe(TOPIC)
+    assert read(first) == ["a", "b"]
+    publish(bus, "c")
+    assert read(first) == ["c"]
+    assert read(bus.subscribe(TOPIC)) == ["a", "b", "c"]
+
+
+def test_groups_do_not_hinder_each_other(bus: Bus) -> None:
+    """Each has its own place."""
+    one, two = bus.subscribe(TOPIC, group="one"), bus.subscribe(TOPIC, group="two")
+    publish(bus, "a", "b")
+    assert read(one) == ["a", "b"]
+    one.commit()
+    assert read(two) == ["a", "b"]
+
+
+def test_new_group_begins_at_the_oldest_record(bus: Bus) -> None:
+    """What was published before anybody came is not lost."""
+    publish(bus, "a", "b")
+    assert read(bus.subscribe(TOPIC, group="late")) == ["a", "b"]
+
+
+def test_group_goes_on_from_what_it_committed(bus: Bus) -> None:
+    """Whoever reads for it next."""
+    publish(bus, "a", "b", "c")
+    reader = bus.subscribe(TOPIC, group="g")
+    assert read(reader, 2) == ["a", "b"]
+    reader.commit()
+    reader.close()
+    assert read(bus.subscribe(TOPIC, group="g")) == ["c"]
+
+
+def test_what_was_not_committed_comes_again_after_a_crash(bus: Bus) -> None:
+    """In its order; nothing is lost between the last commit and the crash."""
+    publish(bus, "a", "b", "c", "d")
+    crashed = bus.subscribe(TOPIC, group="g")
+    read(crashed, 1)
+    crashed.commit()
+    assert read(crashed, 2) == ["b", "c"]
+    del crashed
+    assert read(bus.subscribe(TOPIC, group="g")) == ["b", "c", "d"]
+
+
+def test_commit_covers_what_was_polled_and_nothing_else(bus: Bus) -> None:
+    """A record that arrives between poll and commit is still to be read."""
+    publish(bus, "a")
+    reader = bus.subscribe(TOPIC, group="g")
+    read(reader)
+    publish(bus, "b")
+    reader.commit()
+    reader.close()
+    assert read(bus.subscribe(TOPIC, group="g")) == ["b"]
+
+
+def test_reader_without_a_group_commits_nothing(bus: Bus) -> None:
+    """It has no place to keep."""
+    publish(bus, "a")
+    reader = bus.subscribe(TOPIC)
+    read(reader)
+    reader.commit()
+    assert read(bus.subscribe(TOPIC)) == ["a"]
+
+
+def test_seek_goes_on_from_an_offset(bus: Bus) -> None:
+    """Back to read again what is kept, or forward to leave out."""
+    publish(bus, "a", "b", "c", "d")
+    reader = bus.subscribe(TOPIC, group="g")
+    records = reader.poll(10, SOON)
+    reader.seek(TOPIC, records[1].partition, records[1].offset)
+    assert read(reader, 1) == ["b"]
+    reader.seek(TOPIC, records[3].partition, records[3].offset)
+    assert read(reader) == ["d"]
+
+
+def test_place_beyond_the_end_waits_for_its_record(bus: Bus) -> None:
+    """It is no lag, and the wait is a wait."""
+    publish(bus, "a", "b")
+    reader = bus.subscribe(TOPIC, group="g")
+    last = reader.poll(10, SOON)[-1]
+    reader.seek(TOPIC, last.partition, last.offset + 3)
+    assert reader.lag() == 0
+    began = time.monotonic()
+    assert read(reader, patience=0.05) == []
+    assert time.monotonic() - began >= 0.04
+    publish(bus, "c", "d", "e")
+    assert read(reader, patience=SOON) == ["e"]
+
+
+def test_lag_counts_what_was_published_and_not_polled(bus: Bus) -> None:
+    """Over all topics, whether committed or not."""
+    reader = bus.subscribe(TOPIC, OTHER, group="g")
+    assert reader.lag() == 0
+    publish(bus, "a", "b", "c")
+    publish(bus, "x", topic=OTHER)
+    assert reader.lag() == 4
+    read(reader, 3)
+    assert reader.lag() == 1
+    read(reader)
+    reader.commit()
+    assert reader.lag() == 0
+
+
+def test_incarnation_has_a_name_of_its_own(make_bus: Callable[..., Bus]) -> None:
+    """Offsets of another log mean nothing here."""
+    assert make_bus().log != make_bus().log
+
+
+def test_full_bus_refuses_and_forgets_nothing(make_bus: Callable[..., Bus]) -> None:
+    """As long as a group is behind; other topics go on."""
+    bus = make_bus(capacity=100)
+    reader = bus.subscribe(TOPIC, group="g")
+    publish(bus, "a" * 60)
+    with pytest.raises(BusFullError, match=f"topic {TOPIC} holds 60 bytes of at most 100: its readers are behind"):
+        publish(bus, "b" * 60)
+    publish(bus, "c" * 40)
+    publish(bus, "d" * 60, topic=OTHER)
+    assert [value[0] for value in read(reader)] == ["a", "c"]
+
+
+def test_commit_makes_room_again(make_bus: Callable[..., Bus]) -> None:
+    """When the slowest group has got past what was in the way; polling alone does not."""
+    bus = make_bus(capacity=100)
+    one, two = bus.subscribe(TOPIC, group="one"), bus.subscribe(TOPIC, group="two")
+    publish(bus, "a" * 60)
+    for reader in (one, two):
+        with pytest.raises(BusFullError):
+            publish(bus, "b" * 60)
+        read(reader)
+        with pytest.raises(BusFullError):
+            publish(bus, "b" * 60)
+        reader.commit()
+    publish(bus, "b" * 60)
+    assert read(one) == ["b" * 60]
+
+
+def test_insisting_waits_for_room(make_bus: Callable[..., Bus]) -> None:
+    """So a slow reader slows its writers down, and nothing is lost."""
+    bus = make_bus(capacity=100)
+    reader = bus.subscribe(TOPIC, group="g")
+    seen: list[str] = []
+
+    def slowly() -> None:
+        while len(seen) < 50:
+            seen.extend(read(reader, 1, SOON))
+            reader.commit()
+
+    reading = threading.Thread(target=slowly)
+    reading.start()
+    for number in range(50):
+        assert insist(bus, TOPIC, f"{number:050d}".encode(), None, threading.Event())
+    reading.join(SOON)
+    assert [int(value) for value in seen] == list(range(50))
+
+
+def test_insisting_ends_when_told_to_stop(make_bus: Callable[..., Bus]) -> None:
+    """It says that the record was not written."""
+    bus = make_bus(capacity=100)
+    reader = bus.subscribe(TOPIC, group="g")
+    publish(bus, "a" * 60)
+    stopping = threading.Event()
+    threading.Timer(0.05, stopping.set).start()
+    assert not insist(bus, TOPIC, b"b" * 60, None, stopping)
+    assert read(reader) == ["a" * 60]
+    assert insist(bus, OTHER, b"c", None, stopping)
+
+
+def test_compacted_topic_keeps_the_latest_of_every_key(bus: Bus) -> None:
+    """For whoever comes late without a group, however much the groups have long dealt with."""
+    judges = bus.subscribe(COMPACTED, group="judges")
+    for number in range(3000):
+        bus.publish(COMPACTED, f"{number}".encode(), f"k{number % 3}")
+        if number % 500 == 0:
+            while judges.poll(500, 0.0):
+                judges.commit()
+    while judges.poll(500, 0.0):
+        judges.commit()
+    late = bus.subscribe(COMPACTED)
+    latest: dict[str | None, str] = {}
+    offsets: list[int] = []
+    while records := late.poll(7, 0.0):
+        latest |= {record.key: record.value.decode() for record in records}
+        offsets += [record.offset for record in records]
+    assert latest == {"k0": "2997", "k1": "2998", "k2": "2999"}
+    assert offsets == sorted(set(offsets))
+    assert late.lag() == 0
+
+
+def test_key_that_fell_silent_is_kept_too(bus: Bus) -> None:
+    """A model whose modes have not changed for long is still in them."""
+    judges = bus.subscribe(COMPACTED, group="judges")
+    publish(bus, "silent", topic=COMPACTED, key="a")
+    for number in range(3000):
+        bus.publish(COMPACTED, f"{number}".encode(), "b")
+    while judges.poll(500, 0.0):
+        judges.commit()
+    late = bus.subscribe(COMPACTED)
+    assert late.lag() >= 2
+    assert read(late, 1) == ["silent"]
+
+
+def test_many_writers_and_readers_lose_nothing(bus: Bus) -> None:
+    """Each writer's records stay in its order, each group gets all of them once."""
+    writers, each = 4, 300
+    seen: dict[str, list[str]] = {"one": [], "two": []}
+
+    def write(name: int) -> None:
+        publish(bus, *(f"{name}-{number}" for number in range(each)))
+
+    def follow(group: str, reader: Subscription) -> None:
+        while len(seen[group]) < writers * each and (records := read(reader, 17, SOON)):
+            seen[group] += records
+            reader.commit()
+
+    threads = [threading.Thread(target=write, args=[name]) for name in range(writers)]
+    threads += [threading.Thread(target=follow, args=[group, bus.subscribe(TOPIC, group=group)]) for group in seen]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30.0)
+    for records in seen.values():
+        for name in range(writers):
+            mine = [record for record in records if record.startswith(f"{name}-")]
+            assert mine == [f"{name}-{number}" for number in range(each)]
+        assert len(records) == writers * each

@@ -1,0 +1,152 @@
+"""Every record comes back from its bytes as it was, to the last bit; what is no such record is refused by its field."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import msgpack
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitors.records import ROW_ARRAYS, Comparisons, Event, Order, Role, Routes, Sample
+from service.adapters import wire
+from tests.service.adapters.records import comparisons, events, orders, routes, same, samples, states
+
+SAMPLE = Sample(
+    model="m",
+    request_id="r",
+    time=1.5,
+    served_by=Role.BASELINE,
+    baseline_digest="b",
+    compressed_digest="c",
+    inputs={"x": np.array([[1.0, 2.0]], np.float32)},
+    outputs={"p": np.array([[0.25, 0.75]], np.float32)},
+    scopes=("a=b",),
+    member=np.array([[True]]),
+    draw=0.25,
+    inclusion=1.0,
+)
+BATCH = Comparisons(
+    model="m",
+    baseline_digest="b",
+    compressed_digest="c",
+    log="l",
+    scopes=("a=b",),
+    request_id=("r", "s"),
+    member=np.zeros((2, 1), dtype=bool),
+    **{name: np.zeros(2, wire._COLUMNS.get(name, "<f8")) for name in ROW_ARRAYS if name != "member"},
+)
+EVENT = Event("i", 1.5, "m", "kind", "model", "me", "why", {"x": [1, None]})
+ORDER = Order("i", 1.5, "m", "model", "release", "me", "why")
+ROUTES = Routes("m", 3, ("a=b",), {"model": "normal"}, "i")
+
+
+@given(st.lists(samples(), max_size=3))
+def test_samples_come_back(given_samples: list[Sample]) -> None:
+    """With every tensor's datatype, shape and bits."""
+    assert same(wire.decode_samples(wire.encode_samples(given_samples)), given_samples)
+
+
+@given(comparisons())
+def test_comparisons_come_back(batch: Comparisons) -> None:
+    """With every column, also of no rows at all."""
+    assert same(wire.decode_comparisons(wire.encode_comparisons(batch)), batch)
+
+
+@given(events)
+def test_events_come_back(event: Event) -> None:
+    """With all of their detail."""
+    assert same(wire.decode_event(wire.encode_event(event)), event)
+
+
+@given(orders)
+def test_orders_come_back(order: Order) -> None:
+    """Who, what, why."""
+    assert same(wire.decode_order(wire.encode_order(order)), order)
+
+
+@given(routes)
+def test_routes_come_back(told: Routes) -> None:
+    """Epoch, safe scopes and every state."""
+    assert same(wire.decode_routes(wire.encode_routes(told)), told)
+
+
+@given(states())
+def test_snapshots_come_back_bit_for_bit(state: Any) -> None:  # noqa: ANN401 - monitors.plan.State
+    """A judge that restarts goes on with exactly the evidence that it had; written again it is the same bytes."""
+    data = wire.encode_state(state)
+    back = wire.decode_state(data)
+    assert same(back, state)
+    assert wire.encode_state(back) == data
+
+
+def test_numbers_of_numpy_travel_as_numbers() -> None:
+    """A record may be made from an array's elements."""
+    sample = replace(SAMPLE, time=np.float64(1.5), draw=np.float32(0.25))  # type: ignore[arg-type]
+    assert same(wire.decode_samples(wire.encode_samples([sample])), [SAMPLE])
+
+
+def test_big_endian_arrays_are_written_little_endian() -> None:
+    """The wire has one byte order."""
+    sample = replace(SAMPLE, inputs={"x": np.array([[1.0, 2.0]], ">f4")})
+    assert same(wire.decode_samples(wire.encode_samples([sample])), [SAMPLE])
+
+
+def test_what_a_record_cannot_hold_is_not_written() -> None:
+    """The writer finds out, not the reader."""
+    with pytest.raises(TypeError, match="a record cannot hold object"):
+        wire.encode_event(replace(EVENT, detail={"x": object()}))
+
+
+ENCODED: list[tuple[str, bytes, Callable[[bytes], Any]]] = [
+    (wire.SAMPLES, wire.encode_samples([SAMPLE]), wire.decode_samples),
+    (wire.COMPARISONS, wire.encode_comparisons(BATCH), wire.decode_comparisons),
+    (wire.EVENT, wire.encode_event(EVENT), wire.decode_event),
+    (wire.ORDER, wire.encode_order(ORDER), wire.decode_order),
+    (wire.ROUTES, wire.encode_routes(ROUTES), wire.decode_routes),
+]
+KINDS = pytest.mark.parametrize(("schema", "data", "decode"), ENCODED, ids=[schema for schema, _, _ in ENCODED])
+
+
+@KINDS
+def test_envelope_names_schema_and_version(schema: str, data: bytes, decode: Callable[[bytes], Any]) -> None:
+    """Any msgpack reader sees what a record is before it reads on."""
+    envelope = msgpack.unpackb(data)
+    assert (envelope["schema"], envelope["version"]) == (schema, wire.VERSION)
+    assert wire.schema_of(data) == schema
+    assert decode(data) is not None
+
+
+@KINDS
+def test_unknown_version_is_refused(schema: str, data: bytes, decode: Callable[[bytes], Any]) -> None:
+    """Nothing is guessed about what a newer writer meant."""
+    envelope = {**msgpack.unpackb(data), "version": 2}
+    for read in (decode, wire.schema_of):
+        with pytest.raises(wire.WireError, match=r"version: '2'; this reader knows 1"):
+            read(msgpack.packb(envelope))
+    assert schema
+
+
+@KINDS
+def test_another_schema_is_refused(schema: str, data: bytes, decode: Callable[[bytes], Any]) -> None:
+    """A record of one kind is never read as another."""
+    for other, others, _ in ENCODED:
+        if other != schema:
+            with pytest.raises(wire.WireError, match=f"schema: '{other}' where '{schema}' should be"):
+                decode(others)
+    assert data
+
+
+@KINDS
+def test_unknown_field_is_refused(schema: str, data: bytes, decode: Callable[[bytes], Any]) -> None:
+    """But for comparisons, which take the columns they know."""
+    envelope = msgpack.unpackb(data, strict_map_key=False)
+    body = envelope["body"][0] if schema == wire.SAMPLES else envelope["body"]
+    body["surprise"] = 1
+    if schema == wire.COMPARISONS:
+        assert same(decode(msgpack.packb(envelope)), BATCH)
+        return
+    with pytest.raises(wire.WireError, match="surprise"):
+        decode(msgpack.packb(envelope))

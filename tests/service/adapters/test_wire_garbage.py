@@ -1,0 +1,196 @@
+"""Whatever bytes arrive, reading them raises WireError or gives a record whose fields are of their types."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import msgpack
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitors.records import Comparisons, Sample
+from service.adapters import wire
+from tests.service.adapters.records import states
+from tests.service.adapters.test_wire import BATCH, ENCODED, SAMPLE
+
+PLAIN = {str: str, float: (float, int), int: int, tuple[str, ...]: tuple}
+READERS: list[Callable[[bytes], Any]] = [*(decode for _, _, decode in ENCODED), wire.decode_state, wire.schema_of]
+
+
+def only_wire_errors(data: bytes) -> None:
+    """Read with every reader; what one gives must be what its fields promise."""
+    for read in READERS:
+        try:
+            record = read(data)
+        except wire.WireError as error:
+            refused = str(error)
+            assert "\n" not in refused
+            assert len(refused) < 300
+            continue
+        for one in record if isinstance(record, list) else [record]:
+            check(one)
+
+
+def check(record: Any) -> None:  # noqa: ANN401 - any record
+    """Plain fields hold plain values of their types; rows fit scopes."""
+    if isinstance(record, str):
+        return
+    for field in fields(record):
+        if field.type in PLAIN and not (isinstance(record, wire.State)):
+            assert isinstance(getattr(record, field.name), PLAIN[field.type])
+    if isinstance(record, Sample | Comparisons):
+        assert record.member.shape[1] == len(record.scopes)
+        assert all(isinstance(scope, str) for scope in record.scopes)
+
+
+@given(st.binary(max_size=60))
+def test_random_bytes_are_refused(data: bytes) -> None:
+    """Nothing but WireError."""
+    only_wire_errors(data)
+
+
+SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats()
+SCALARS |= st.text(max_size=3) | st.binary(max_size=9)
+KEYS = st.text(max_size=3) | st.integers(0, 3)
+ANY = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(body=ANY, schema=st.sampled_from([schema for schema, _, _ in ENCODED] + [wire.STATE]))
+def test_any_body_in_a_good_envelope_is_read_or_refused(body: object, schema: str) -> None:
+    """Whatever msgpack can hold."""
+    only_wire_errors(msgpack.packb({"schema": schema, "version": wire.VERSION, "body": body}))
+
+
+@given(data=st.data(), record=st.sampled_from([data for _, data, _ in ENCODED]))
+@settings(max_examples=500)
+def test_mutated_records_are_read_or_refused(data: st.DataObject, record: bytes) -> None:
+    """Flipped, cut, inserted and dropped bytes."""
+    at = data.draw(st.integers(0, len(record)))
+    patch, drop = data.draw(st.binary(max_size=3)), data.draw(st.integers(0, 3))
+    only_wire_errors(record[:at] + patch + record[at + drop :])
+
+
+@given(data=st.data(), value=ANY)
+@settings(max_examples=500)
+def test_any_value_in_any_field_is_read_or_refused(data: st.DataObject, value: object) -> None:
+    """One field of a good record, at any depth, replaced by anything."""
+    envelope = msgpack.unpackb(data.draw(st.sampled_from([record for _, record, _ in ENCODED])), strict_map_key=False)
+    place: Any = envelope["body"]
+    while True:
+        key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+        if not (isinstance(place[key], dict | list) and place[key] and data.draw(st.booleans())):
+            break
+        place = place[key]
+    place[key] = value
+    only_wire_errors(msgpack.packb(envelope))
+
+
+@given(state=states(), data=st.data())
+@settings(max_examples=50)
+def test_truncated_snapshots_are_refused(state: Any, data: st.DataObject) -> None:  # noqa: ANN401 - monitors.plan.State
+    """A snapshot that was not written whole is not half a judgement."""
+    whole = wire.encode_state(state)
+    with pytest.raises(wire.WireError):
+        wire.decode_state(whole[: data.draw(st.integers(0, len(whole) - 1))])
+
+
+def array(dtype: object, shape: object, data: object) -> dict[str, object]:
+    """An array on the wire."""
+    return {"dtype": dtype, "shape": shape, "data": data}
+
+
+@pytest.mark.parametrize(
+    ("member", "says"),
+    [
+        (None, "member: must be a map with names as keys"),
+        (array("|b1", [1, 1], b""), r"member: 0 bytes cannot be \|b1 of shape \[1, 1\]"),
+        (array("|b1", [1, -1], b""), "member: shape must be a list of sizes"),
+        (array("|b1", [1, True], b"1"), "member: shape must be a list of sizes"),
+        (array("|b1", "11", b"1"), "member: shape must be a list of sizes"),
+        (array("|b1", [0, 2**63], b""), "member: "),
+        (array("|b1", [0] * 100, b""), "member: "),
+        (array("|b1", [2**62, 2**62, 2**62], b"1"), "member: 1 bytes cannot be"),
+        (array("<f8", [1, 1], b"12345678"), r"member: dtype '<f8' where '\|b1' should be"),
+        (array(["|b1"], [1, 1], b"1"), "member: dtype"),
+        (array("|b1", [1, 1], "1"), r"member: dtype '\|b1' is not known, or its data are not bytes"),
+        (array("|b1", [1], b"1"), r"member: shape \(1,\) does not fit 1 scopes"),
+        (array("|b1", [1, 2], b"12"), r"member: shape \(1, 2\) does not fit 1 scopes"),
+    ],
+)
+def test_array_that_is_not_what_it_says_is_refused(member: object, says: str) -> None:
+    """By its field; the bytes must be what datatype and shape say, and the shape one that can be."""
+    envelope = msgpack.unpackb(wire.encode_samples([SAMPLE]))
+    envelope["body"][0]["member"] = member
+    with pytest.raises(wire.WireError, match=says):
+        wire.decode_samples(msgpack.packb(envelope))
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (array("<c8", [1], b"12345678"), r"inputs.x: dtype '<c8' is not known"),
+        (array("|O", [1], b"12345678"), r"inputs.x: dtype '\|O' is not known"),
+        (array("str", [2], ["a"]), "inputs.x: cannot reshape"),
+        (array("str", [1], [1]), "inputs.x: must be a list of names"),
+        (array("str", [2], [["a"], ["b"]]), "inputs.x: must be a list of names"),
+        (array("str", [1], b"a"), "inputs.x: must be a list of names"),
+    ],
+)
+def test_tensor_of_no_datatype_of_ours_is_refused(value: object, says: str) -> None:
+    """Objects and complex numbers do not travel, strings are strings."""
+    envelope = msgpack.unpackb(wire.encode_samples([SAMPLE]))
+    envelope["body"][0]["inputs"]["x"] = value
+    with pytest.raises(wire.WireError, match=says):
+        wire.decode_samples(msgpack.packb(envelope))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"served_by": "nobody"}, "served_by: 'nobody' is neither baseline nor compressed"),
+        ({"model": ["m"]}, "sample.model: must be text"),
+        ({"time": "now"}, "sample.time: must be a number"),
+        ({"draw": None}, "sample.draw: must be a number"),
+        ({"inclusion": True}, "sample.inclusion: must be a number"),
+        ({"scopes": [["a"]]}, "scopes: must be a list of names"),
+        ({"scopes": 1}, "scopes: must be a list of names"),
+        ({"inputs": []}, "inputs: must be a map with names as keys"),
+    ],
+)
+def test_sample_with_a_field_of_another_type_is_refused(changes: dict[str, object], says: str) -> None:
+    """One such record would stop a worker again and again: it is found out when it is read."""
+    envelope = msgpack.unpackb(wire.encode_samples([SAMPLE]))
+    envelope["body"][0].update(changes)
+    with pytest.raises(wire.WireError, match=says):
+        wire.decode_samples(msgpack.packb(envelope))
+
+
+@pytest.mark.parametrize("detail", [{"x": b"bytes"}, {"x": {b"key": 1}}, {1: 2}, [], None])
+def test_event_that_has_no_form_in_json_is_refused(detail: object) -> None:
+    """The audit trail could not hold it, and the judge would fail on it again and again."""
+    envelope = msgpack.unpackb(ENCODED[2][1])
+    envelope["body"]["detail"] = detail
+    with pytest.raises(wire.WireError, match=r"event\.detail: "):
+        wire.decode_event(msgpack.packb(envelope))
+
+
+@pytest.mark.parametrize("column", ["offset", "member", "disagree", "distance", "fault"])
+def test_column_of_another_length_is_refused(column: str) -> None:
+    """A batch is one row everywhere or not at all."""
+    envelope = msgpack.unpackb(wire.encode_comparisons(BATCH))
+    short = np.asarray(getattr(BATCH, column)[:1])
+    envelope["body"][column] = array(short.dtype.str, list(short.shape), short.tobytes())
+    with pytest.raises(wire.WireError, match=rf"{column}: must have one entry for each of 2 rows \(and of 1 scopes\)"):
+        wire.decode_comparisons(msgpack.packb(envelope))
+
+
+def test_deep_nesting_is_refused() -> None:
+    """Without a crash of the interpreter."""
+    only_wire_errors(b"\x91" * 100_000 + b"\x01")
+    only_wire_errors(b"\x81\xa1a" * 100_000 + b"\x01")

@@ -1,0 +1,24 @@
+"""One running server for all tests of the service that ask over HTTP."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.servers import Server, serving, write_config
+from tests.service.models import all_pairs
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real `tightrope run` with every pair of `models.all_pairs`."""
+    folder: Path = tmp_path_factory.mktemp("server")
+    with serving(write_config(folder, {"models": all_pairs(folder), "state": "state"})) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: Server) -> httpx.Client:
+    """The shared server's client."""
+    return server.client

@@ -1,0 +1,133 @@
+"""If one model of a pair fails the other answers, marked so, counted, and told to the audit trail but not once a
+request.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from monitors.records import Event, Role
+from service.errors import CallerError, ServerError
+from service.gateway import NOTICE_EVERY
+from tests.onnx_models import classifier
+from tests.service.models import HUGE, failing, weights
+from tests.service.support import Bench, body
+
+FAILING = 5.0
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Bench:
+    """A gateway with the pairs that fail for some inputs."""
+    return Bench(tmp_path, failing(tmp_path))
+
+
+def events(served: Bench) -> list[Event]:
+    """The audit trail's events so far; the gateway's outbox is stopped then."""
+    return served.published()[1]
+
+
+@pytest.mark.parametrize(
+    ("model", "value", "reason"),
+    [("fragile", FAILING, "run_failed"), ("overflowing", HUGE, "unreadable_output")],
+)
+def test_compressed_model_that_fails_is_stood_in_for(served: Bench, model: str, value: float, reason: str) -> None:
+    """A failed run and an output that is no answer alike: the baseline answers and the parameters say so."""
+    parameters = served.infer(model, body([[value]])).parameters
+    assert (parameters["served_by"], parameters["fallback"]) == ("baseline", "compressed")
+    assert parameters["safe_mode"] is False
+    assert parameters["model_digest"] == served.pairs[model].models[Role.BASELINE].digest
+    assert served.count("model_failures", model=model, role="compressed", reason=reason) == 1
+    (event,) = events(served)
+    assert (event.kind, event.model, event.scope, event.actor) == ("model-failed", model, "model", "gateway")
+    assert event.reason.startswith(f"{reason}: ")
+    digest = served.pairs[model].models[Role.COMPRESSED].digest
+    assert event.detail == {"role": "compressed", "answered_by": "baseline", "digest": digest}
+
+
+def test_other_requests_are_not_affected(served: Bench) -> None:
+    """Before and after the failure the compressed model answers what it can."""
+    for value, by in ((1.0, "compressed"), (FAILING, "baseline"), (0.0, "compressed")):
+        parameters = served.infer("fragile", body([[value]])).parameters
+        assert parameters["served_by"] == by
+        assert ("fallback" in parameters) is (by == "baseline")
+
+
+def test_baseline_that_fails_in_safe_mode_is_stood_in_for(served: Bench) -> None:
+    """The compressed model's answer is better than none; that it was safe mode is still said."""
+    served.safe("fragile_baseline", "model")
+    parameters = served.infer("fragile_baseline", body([[FAILING]])).parameters
+    assert (parameters["served_by"], parameters["fallback"], parameters["safe_mode"]) == (
+        "compressed",
+        "baseline",
+        True,
+    )
+    assert served.infer("fragile_baseline", body([[1.0]])).parameters["served_by"] == "baseline"
+    (event,) = events(served)
+    assert event.detail["answered_by"] == "compressed"
+
+
+def test_one_bad_row_takes_the_whole_request_along(served: Bench) -> None:
+    """A request is answered by one model."""
+    answer = served.infer("overflowing", body([[1.0], [HUGE]]))
+    assert answer.parameters["served_by"] == "baseline"
+    assert answer.outputs["probabilities"].shape == (2, 2)
+
+
+def test_sample_of_a_stand_in_says_who_answered(served: Bench) -> None:
+    """The shadow then asks the one that failed, and counts the fault."""
+    served.infer("fragile", body([[FAILING]]))
+    ((sample,), _) = served.published()
+    assert sample.served_by is Role.BASELINE
+
+
+def test_input_that_neither_model_can_run_on_is_the_callers(served: Bench) -> None:
+    """With the reason of the run, and without a notice: a caller could fill the audit trail otherwise."""
+    with pytest.raises(CallerError, match=r"inputs: neither model can run on these values: .*Gather"):
+        served.infer("doomed", body([[FAILING]]))
+    assert served.published() == ([], [])
+
+
+def test_answers_of_both_models_that_are_none_are_ours(served: Bench) -> None:
+    """The request was good."""
+    with pytest.raises(ServerError, match="both models failed; the last said: probabilities: not_finite"):
+        served.infer("poisoned", body([[HUGE]]))
+    assert served.published() == ([], [])
+
+
+def test_output_beyond_probabilities_is_no_answer(tmp_path: Path) -> None:
+    """Numbers that do not sum to one, where probabilities were promised, are not passed on."""
+    good = str(classifier(tmp_path / "good.onnx", weights((1, -1))))
+    bad = str(classifier(tmp_path / "bad.onnx", weights((1, -1)), scores=True))
+    served = Bench(tmp_path, {"m": {"baseline": good, "compressed": bad}})
+    parameters = served.infer("m", body([[2.0]])).parameters
+    assert (parameters["served_by"], parameters["fallback"]) == ("baseline", "compressed")
+    (event,) = events(served)
+    assert event.reason == "unreadable_output: probabilities: out_of_range"
+
+
+def test_the_same_failure_is_told_once_a_minute(served: Bench) -> None:
+    """Every one is counted; the audit trail gets the first, and another when it goes on."""
+    for _ in range(50):
+        served.infer("fragile", body([[FAILING]]))
+    served.time += NOTICE_EVERY - 0.1
+    served.infer("fragile", body([[FAILING]]))
+    served.time += 0.1
+    served.infer("fragile", body([[FAILING]]))
+    assert served.count("model_failures", model="fragile", role="compressed", reason="run_failed") == 52
+    assert [event.time for event in events(served)] == [1000.0, 1000.0 + NOTICE_EVERY]
+
+
+def test_different_failures_are_told_apart(served: Bench) -> None:
+    """One model's trouble does not hide another's."""
+    served.infer("fragile", body([[FAILING]]))
+    served.infer("overflowing", body([[HUGE]]))
+    served.safe("fragile_baseline", "model")
+    served.infer("fragile_baseline", body([[FAILING]]))
+    told = events(served)
+    assert [(event.model, event.detail["role"]) for event in told] == [
+        ("fragile", "compressed"),
+        ("overflowing", "compressed"),
+        ("fragile_baseline", "baseline"),
+    ]
+    assert len({event.id for event in told}) == 3

@@ -1,0 +1,288 @@
+"""The inference layer itself: which requests are its own, where they run, what callers learn of errors."""
+
+import asyncio
+import gzip
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from service import http
+from service.errors import (
+    CallerError,
+    ServerError,
+    TightropeError,
+    TooLargeError,
+    UnknownModelError,
+    UnsupportedEncodingError,
+)
+from service.http import LARGE, MOST_OTHER, InferLayer, status_of
+from service.protocol import InferRequest, InferResponse
+from tests.service.models import CALM, sure_and_unsure
+from tests.service.support import Bench, body
+
+INFER = "/v2/models/m/infer"
+GOOD = json.dumps(body([[0.0, 1.0]])).encode()
+MOST = 4 * LARGE
+
+
+@dataclass
+class Inner:
+    """The application behind the layer: remembers what it is asked, and answers 299."""
+
+    asked: list[tuple[str, str, bytes]] = field(default_factory=list)
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: http.Receive, send: http.Send) -> None:
+        """Read one message as FastAPI would."""
+        message = await receive() if scope.get("method") == "POST" else {}
+        self.asked.append((scope["method"], scope["path"], message.get("body", b"")))
+        await send({"type": "http.response.start", "status": 299, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+@dataclass
+class Exchange:
+    """One request to the layer: what was taken of its body, and what came back."""
+
+    layer: InferLayer
+    taken: int = 0
+    sent: list[MutableMapping[str, Any]] = field(default_factory=list)
+
+    async def _run(self, path: str, chunks: list[bytes], method: str, headers: dict[str, str], *, breaks: bool) -> None:
+        async def receive() -> MutableMapping[str, Any]:
+            if self.taken == len(chunks):
+                return {"type": "http.disconnect"}
+            self.taken += 1
+            more = breaks or self.taken < len(chunks)
+            return {"type": "http.request", "body": chunks[self.taken - 1], "more_body": more}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            self.sent.append(message)
+
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        await self.layer({"type": "http", "method": method, "path": path, "headers": raw}, receive, send)
+
+    def run(
+        self,
+        path: str,
+        *chunks: bytes,
+        method: str = "POST",
+        headers: dict[str, str] | None = None,
+        breaks: bool = False,
+    ) -> "Exchange":
+        """Send a body in chunks; ``breaks``: the caller goes away where the next one should follow."""
+        asyncio.run(self._run(path, list(chunks or (b"",)), method, headers or {}, breaks=breaks))
+        return self
+
+    @property
+    def status(self) -> int:
+        """The answer's status."""
+        return int(self.sent[0]["status"])
+
+    @property
+    def error(self) -> str:
+        """The answer's error."""
+        return str(json.loads(self.sent[1]["body"])["error"])
+
+
+@dataclass
+class World:
+    """A layer around a gateway of one pair, m."""
+
+    bench: Bench
+    inner: Inner
+    layer: InferLayer
+
+    def post(self, path: str, *chunks: bytes, **how: Any) -> Exchange:  # noqa: ANN401 - see Exchange.run
+        """One exchange."""
+        return Exchange(self.layer).run(path, *chunks, **how)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A fast pair, and bodies of at most MOST bytes."""
+    bench, inner = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}}), Inner()
+    return World(bench, inner, InferLayer(inner, bench.gateway, MOST, {"m": False}))
+
+
+@pytest.mark.parametrize("path", [INFER, "/v2/models/m/versions/1/infer"])
+def test_inference_is_answered_here(world: World, path: str) -> None:
+    """With and without a version; FastAPI never sees it."""
+    answer = world.post(path, GOOD)
+    assert (answer.status, world.inner.asked) == (200, [])
+    headers = dict(answer.sent[0]["headers"])
+    assert headers[b"content-type"] == b"application/json"
+    assert int(headers[b"content-length"]) == len(answer.sent[1]["body"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", INFER),
+        ("POST", "/v2/models/m/infer/"),
+        ("POST", "/v2/models/m/infer\n"),
+        ("POST", "/v2/models/infer"),
+        ("POST", "/v2/models/m/n/infer"),
+        ("POST", "/v2/models/m/versions/infer"),
+        ("POST", "/v1/models/m/force-safe"),
+        ("GET", "/metrics"),
+    ],
+)
+def test_everything_else_is_passed_on(world: World, method: str, path: str) -> None:
+    """Whole, with its body."""
+    answer = world.post(path, b"a body", method=method)
+    assert answer.status == 299
+    assert world.inner.asked == [(method, path, b"a body" if method == "POST" else b"")]
+
+
+def test_body_of_anything_else_is_bounded(world: World) -> None:
+    """FastAPI reads a body whole before it looks who sends it: so what it gets is small."""
+    half = b"x" * (MOST_OTHER // 2)
+    assert world.post("/v1/models/m/force-safe", half, half).status == 299
+    assert world.inner.asked.pop()[2] == half * 2
+    answer = world.post("/v1/models/m/force-safe", half, half, b"x")
+    assert (answer.status, answer.error) == (413, "the body has more than 65536 bytes, which is the most that is taken")
+    announced = world.post("/v1/models/m/force-safe", b"x", headers={"Content-Length": str(MOST_OTHER + 1)})
+    assert announced.status == 413
+    assert world.inner.asked == []
+
+
+@pytest.mark.parametrize("path", [INFER, "/v1/models/m/force-safe"])
+def test_caller_that_goes_away_gets_no_answer(world: World, path: str) -> None:
+    """Half a body is no request: nothing is run, nothing is passed on, nothing is counted."""
+    answer = world.post(path, GOOD[:20], breaks=True)
+    assert (answer.sent, world.inner.asked) == ([], [])
+    assert world.bench.count("requests", model="m", outcome="caller_error") == 0
+
+
+def test_body_is_put_together_from_its_chunks(world: World) -> None:
+    """However small they are."""
+    assert world.post(INFER, *(GOOD[i : i + 1] for i in range(len(GOOD)))).status == 200
+
+
+def test_body_that_is_too_large_is_not_kept(world: World) -> None:
+    """As soon as it is, or as its header says so; the connection is not used again."""
+    chunk = b"x" * LARGE
+    for chunks, headers in (([chunk] * 9, {}), ([b"x"], {"Content-Length": "9" * 30})):
+        answer = world.post(INFER, *chunks, headers=headers)
+        assert (answer.status, answer.taken) == (413, len(chunks))
+        assert answer.error == f"the body has more than {MOST} bytes, which is the most that is taken"
+        assert (b"connection", b"close") in answer.sent[0]["headers"]
+
+
+def test_what_is_thrown_away_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can keep us reading by sending on and on."""
+    monkeypatch.setattr(http, "MOST_DISCARDED", 3 * LARGE)
+    answer = world.post(INFER, *[b"x" * LARGE] * 100)
+    assert (answer.status, answer.taken) == (413, 5 + 3)
+
+
+def test_nobody_is_waited_for_endlessly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor by sending nothing more."""
+    monkeypatch.setattr(http, "DISCARD_SECONDS", 0.05)
+
+    async def receive() -> MutableMapping[str, Any]:
+        await asyncio.sleep(30)
+        return {}
+
+    began = time.monotonic()
+    asyncio.run(http._discard(receive))
+    assert time.monotonic() - began < 10
+
+
+def test_caller_that_waits_for_leave_to_send_is_told_at_once(world: World) -> None:
+    """Whoever asks with Expect: 100-continue sends nothing before it is invited, and it is not."""
+    answer = world.post(INFER, b"x", headers={"Content-Length": str(MOST + 1), "Expect": "100-continue"})
+    assert (answer.status, answer.taken) == (413, 0)
+
+
+def where_it_runs(world: World, monkeypatch: pytest.MonkeyPatch, *, slow: bool, **how: Any) -> bool:  # noqa: ANN401
+    """Whether the gateway is asked on the event loop's thread."""
+    seen: list[threading.Thread] = []
+    real = world.bench.gateway.infer
+
+    def infer(pair: Any, request: InferRequest) -> InferResponse:  # noqa: ANN401 - passed through
+        seen.append(threading.current_thread())
+        return real(pair, request)
+
+    monkeypatch.setattr(world.bench.gateway, "infer", infer)
+    world.layer._slow = {"m": slow}
+    assert world.post(INFER, how.pop("content", GOOD), **how).status == 200
+    return seen == [threading.current_thread()]
+
+
+def test_fast_model_runs_on_the_event_loop(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread hop would cost more than the model."""
+    assert where_it_runs(world, monkeypatch, slow=False)
+
+
+@pytest.mark.parametrize(
+    ("slow", "how"),
+    [
+        (True, {}),
+        (False, {"content": GOOD + b" " * LARGE}),
+        (False, {"content": gzip.compress(GOOD), "headers": {"Content-Encoding": "gzip"}}),
+    ],
+    ids=["slow", "large", "compressed"],
+)
+def test_what_takes_long_runs_in_a_thread(
+    world: World, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any], *, slow: bool
+) -> None:
+    """A slow model, a large body, and one that may inflate to a large one: none may hold up everybody else."""
+    assert not where_it_runs(world, monkeypatch, slow=slow, **how)
+
+
+def test_unforeseen_error_is_told_to_the_log_only(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The caller learns that it is our fault, and nothing of how we are made."""
+
+    def infer(*_: object) -> NoReturn:
+        raise RuntimeError("a secret of ours")
+
+    monkeypatch.setattr(world.bench.gateway, "infer", infer)
+    with caplog.at_level(logging.ERROR):
+        answer = world.post(INFER, GOOD)
+    assert (answer.status, answer.error) == (500, "internal error; the server's log says more")
+    assert "a secret of ours" in caplog.text
+    assert world.bench.count("requests", model="m", outcome="server_error") == 1
+
+
+def kinds(of: type[TightropeError]) -> Iterable[type[TightropeError]]:
+    """An error and everything derived from it."""
+    yield of
+    for kind in of.__subclasses__():
+        yield from kinds(kind)
+
+
+def test_status_tells_whose_fault_it_is() -> None:
+    """4xx for the caller's, 500 for ours; the kinds that HTTP has a word for get it."""
+    assert {kind: status_of(kind("")) for kind in kinds(CallerError)} == {
+        CallerError: 400,
+        UnknownModelError: 404,
+        TooLargeError: 413,
+        UnsupportedEncodingError: 415,
+    }
+    assert {status_of(kind("")) for kind in kinds(ServerError)} == {500}
+    assert status_of(RuntimeError()) == 500
+
+
+def test_requests_are_counted_by_outcome_and_known_model_only(world: World) -> None:
+    """A caller cannot make up label values; every answer is timed."""
+    world.post(INFER, GOOD)
+    world.post(INFER, b"{")
+    for name in ("nope", "x" * 500):
+        assert world.post(f"/v2/models/{name}/infer", GOOD).status == 404
+    count = world.bench.count
+    assert count("requests", model="m", outcome="ok") == 1
+    assert count("requests", model="m", outcome="caller_error") == 1
+    assert count("requests", model="unknown", outcome="caller_error") == 2
+    timed = world.bench.metrics.registry.get_sample_value
+    assert timed("tightrope_request_seconds_count", {"model": "m"}) == 2
+    assert timed("tightrope_request_seconds_count", {"model": "unknown"}) == 2

@@ -1,0 +1,63 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitors.records import Role
+from service.app import load_pairs
+from service.settings import load
+from tests.harm import config
+from tests.servers import write_config
+from tightrope.facts import describe
+
+
+def facts(folder: Path, **changes: object) -> dict[str, Any]:
+    """What is said of the model of a configuration."""
+    pairs = load_pairs(load(write_config(folder, config(folder, **changes)), {}))
+    told = describe(pairs["m"])
+    assert told["baseline"] == pairs["m"].models[Role.BASELINE].digest
+    assert told["compressed"] == pairs["m"].models[Role.COMPRESSED].digest
+    return told
+
+
+def test_facts_name_what_is_served(tmp_path: Path) -> None:
+    """Name, version, mode, signature, the deciding output and its scale."""
+    told = facts(tmp_path, version="7", mode="advisory")
+    assert (told["name"], told["version"], told["mode"]) == ("m", "7", "advisory")
+    assert (told["inputs"], told["outputs"]) == (["input FP32[-1, 4]"], ["probabilities FP32[-1, 2]"])
+    assert told["decides by"] == "probabilities (probabilities)"
+    assert told["baseline"] != told["compressed"]
+
+
+def test_facts_say_who_is_sampled(tmp_path: Path) -> None:
+    """The rate of all requests, and every subgroup's own floor."""
+    assert facts(tmp_path)["sampling"] == "100% of requests"
+    sampling = {"rate": 0.1, "floors": {"group=minority": 0.5}}
+    assert facts(tmp_path, sampling=sampling)["sampling"] == "10% of requests, 50% of group=minority"
+
+
+def test_facts_give_every_monitor_its_limits(tmp_path: Path) -> None:
+    """Of the model, and of its subgroups where it has any."""
+    limits = {"limits": {"disagreement": 0.1, "confidence": 0.05}, "subgroup_limits": {"disagreement": 0.3}}
+    assert facts(tmp_path, **limits)["monitors"] == [
+        "disagreement <= 0.1 (model), 0.3 (subgroups)",
+        "confidence <= 0.05 (model), 0.1 (subgroups)",
+    ]
+    assert facts(tmp_path, subgroups={}, subgroup_limits={})["monitors"] == ["disagreement <= 0.1 (model)"]
+
+
+@pytest.mark.parametrize(("limit", "fewer"), [(0.02, 0.1), (0.1, 0.4)])
+def test_smaller_limit_takes_more_rows_to_pass(tmp_path: Path, limit: float, fewer: float) -> None:
+    """What is said of the wait before a pass follows the limit."""
+
+    def rows(of: float) -> int:
+        (told,) = facts(tmp_path, limits={"disagreement": of, "confidence": None})["can pass after"]
+        assert told.startswith("disagreement: ")
+        return int(told.split()[1])
+
+    assert rows(limit) > rows(fewer) > 10
+
+
+def test_facts_state_the_promise(tmp_path: Path) -> None:
+    """At most one false alarm in so many samples."""
+    assert facts(tmp_path)["false alarms"].startswith("at most one in 1e+04 samples")

@@ -1,0 +1,164 @@
+"""`tightrope report`: a drift report of what the state folder holds, made in a process of its own."""
+
+import importlib.util
+import json
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from threading import Event
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from monitors.records import Role, Sample, Tensors
+from service.adapters import archive
+from service.adapters.memory import MemoryBus
+from service.adapters.metrics import Metrics, process_registry
+from service.adapters.ports import Compared
+from service.adapters.reports import Report, ReportStore
+from service.adapters.rows import Layout, Table, pack
+from service.adapters.topics import SAMPLES, topic
+from service.adapters.wire import encode_samples
+from service.app import REPORTS, ROWS, golden_rows, load_pairs
+from service.errors import TightropeError
+from service.golden import Golden
+from service.pair import Pair
+from service.settings import ConfigError, Settings, load
+from shadow.figures import TooFewRowsError, insist_on_rows
+from shadow.page import Subject
+from shadow.worker import MOST_ROWS, Worker
+from tightrope.embedded import as_watched
+
+REFUSED = 3
+"""The exit code when there are too few rows: nothing is wrong, it is too early."""
+
+EXTRA = ("evidently", "pandas")
+
+
+class MissingExtraError(TightropeError):
+    """What draws the reports is not installed."""
+
+
+def report(
+    config: Annotated[Path, typer.Argument(help="The YAML configuration file.", metavar="CONFIG", show_default=False)],
+    model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the page here too; with one model.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,  # noqa: FBT002 - typer's way
+) -> None:
+    """Compare the newest rows with the reference, for people to read: drift of inputs, predictions and subgroups."""
+    settings = load(config)
+    if model is not None and model not in settings.models:
+        raise ConfigError([f"--model: is {model!r}; it must be one of {', '.join(settings.models)}"])
+    models = list(settings.models) if model is None else [model]
+    if out is not None and len(models) > 1:
+        raise ConfigError(["--out: takes the page of one model; name it with --model"])
+    made = 0
+    for name in models:
+        try:
+            done = make(settings, name)
+        except TooFewRowsError as error:
+            typer.echo(json.dumps({"model": name, "refused": str(error)}) if json_ else f"{name}: {error}")
+            continue
+        made += 1
+        if out is not None:
+            _copy(done, out)
+        told = {"model": name, "page": str(out or done.page), "figures": done.figures}
+        typer.echo(json.dumps(told) if json_ else f"{name}: {out or done.page}")
+    if not made:
+        raise typer.Exit(REFUSED)
+
+
+def make(settings: Settings, model: str) -> Report:
+    """Make a model's report and store it; the oldest beyond `reports.keep` go.
+
+    Raises:
+        MissingExtraError: when the extra `reports` is not installed.
+        TooFewRowsError: when there is too little to compare.
+        TightropeError: when the golden rows cannot be used, or the disk is full.
+    """
+    missing = next((name for name in EXTRA if importlib.util.find_spec(name) is None), None)
+    if missing is not None:
+        raise MissingExtraError(f"a drift report needs {missing}: pip install 'tightrope[reports]'")
+    window = archive.newest(settings.state / ROWS, model, settings.reports.window_rows)
+    reference, names, source = _reference(settings, model)
+    insist_on_rows(len(reference), len(window))
+    try:
+        from shadow.report import build  # noqa: PLC0415 - takes seconds, and whoever serves must never load it
+    except ImportError as error:
+        raise MissingExtraError(
+            f"a drift report cannot use what is installed ({error}): pip install 'tightrope[reports]'"
+        ) from error
+    now = time.time()
+    page, figures = build(Subject(model, now, source), reference.rename(names), window.rename(names))
+    try:
+        return ReportStore(settings.state / REPORTS).save(model, page, figures, settings.reports.keep, now)
+    except OSError as error:
+        raise TightropeError(f"state: the report cannot be written: {error.strerror}") from error
+
+
+def _copy(done: Report, out: Path) -> None:
+    try:
+        out.write_bytes(done.page.read_bytes())
+    except OSError as error:
+        raise ConfigError([f"--out: {out}: {error.strerror}"]) from error
+
+
+def _reference(settings: Settings, model: str) -> tuple[Table, Mapping[str, str], str]:
+    """What the newest rows are compared with, better names for its columns, and in words where it is from."""
+    if settings.models[model].golden is None:
+        kept = archive.reference(settings.state / ROWS, model, settings.reports.reference_rows)
+        return kept, {}, "the first that were compared"
+    pair = load_pairs(settings.model_copy(update={"models": {model: settings.models[model]}}))[model]
+    golden = golden_rows(pair, settings)
+    assert golden is not None  # noqa: S101 - the settings name it
+    flat = [f"{spec.name}_{i}" for spec in pair.inputs for i in range(int(np.prod(spec.shape[1:])))]
+    names = dict(zip(flat, golden.columns, strict=True)) if len(set(golden.columns)) == len(flat) else {}
+    return answered(pair, golden), names, f"the golden rows of {settings.models[model].golden}"
+
+
+class _Kept:
+    """Implements `service.adapters.ports.Archive` in memory."""
+
+    def __init__(self) -> None:
+        self.batches: list[Compared] = []
+
+    def append(self, batch: Compared) -> None:
+        """Keep it as it is."""
+        self.batches.append(batch)
+
+
+def answered(pair: Pair, golden: Golden) -> Table:
+    """Golden rows with what both models say of them, by the very worker that compares traffic.
+
+    Raises:
+        RunFailedError: when the baseline cannot run on them.
+    """
+    bus, kept, watched = MemoryBus(), _Kept(), as_watched(pair)
+    worker = Worker(bus, {pair.name: watched}, Metrics(process_registry()), Event(), kept)
+    for sample in _samples(pair, golden, MOST_ROWS if watched.free else max(s.shape[0] for s in pair.inputs)):
+        bus.publish(topic(SAMPLES), encode_samples([sample]))
+        worker.step(0.0)
+    layout = Layout.of(pair.inputs)
+    return Table.join([Table.of(*pack(layout, batch)) for batch in kept.batches])
+
+
+def _samples(pair: Pair, golden: Golden, size: int) -> Iterator[Sample]:
+    """The golden rows as if the baseline had been asked ``size`` of them at a time."""
+    for start in range(0, len(golden.member), size):
+        rows = slice(start, start + size)
+        inputs: Tensors = {name: tensor[rows] for name, tensor in golden.inputs.items()}
+        yield Sample(
+            model=pair.name,
+            request_id=f"golden-{start}",
+            time=0.0,
+            served_by=Role.BASELINE,
+            baseline_digest=pair.plan.baseline_digest,
+            compressed_digest=pair.plan.compressed_digest,
+            inputs=inputs,
+            outputs=pair.models[Role.BASELINE].run(inputs, [pair.output]),
+            scopes=pair.subgroups.scopes,
+            member=golden.member[rows],
+            draw=0.0,
+            inclusion=1.0,
+        )
