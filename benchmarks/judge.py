@@ -17,7 +17,7 @@ from rich.table import Table
 
 from monitors import watch
 from monitors.plan import Plan, start
-from monitors.records import ROW_ARRAYS, Bools, Comparisons
+from monitors.records import ROW_ARRAYS, Bools, Comparisons, Stream
 from service.adapters.wire import decode_comparisons, encode_comparisons
 from service.app import load_pairs
 from service.settings import load
@@ -78,6 +78,13 @@ def traffic(plan: Plan) -> Comparisons:
         refused_baseline=refused,
         refused_compressed=refused,
         distance=floats,
+        top_baseline=np.zeros(ROWS, dtype=np.int64),
+        top_compressed=np.zeros(ROWS, dtype=np.int64),
+        twin=np.arange(1, ROWS + 1, dtype=np.uint64),
+        seconds=floats,
+        self_disagree=floats + np.nan,
+        correct_baseline=floats + np.nan,
+        correct_compressed=floats + np.nan,
         fault=np.zeros(ROWS, dtype=np.int8),
     )
 
@@ -95,7 +102,7 @@ def judge(plan: Plan, batches: Sequence[Comparisons]) -> None:
     for batch in batches:
         state, happened = watch.step(plan, state, batch)
         assert not happened
-    assert state.seen > ROWS - plan.tick_rows
+    assert state.seen[Stream.COMPARISONS] > ROWS - plan.tick_rows
 
 
 def through_the_wire(batches: Sequence[Comparisons]) -> None:

@@ -191,8 +191,15 @@ def _reason(what: Input, monitors: Sequence[dict[str, object]]) -> str:
 def _where(plan: Plan, state: State, rows: Comparisons | None) -> dict[str, object]:
     """What makes a decision repeatable: the pair, the configuration, the rows."""
     pair = {"baseline_digest": plan.baseline_digest, "compressed_digest": plan.compressed_digest}
-    known = {**pair, "plan_digest": plan.digest, "armed": plan.armed, "samples": state.seen[Stream.COMPARISONS]}
+    known: dict[str, object] = {
+        **pair,
+        "plan_digest": plan.digest,
+        "armed": plan.armed,
+        "samples": state.seen[Stream.COMPARISONS],
+        "labels": state.seen[Stream.LABELS],
+        "log": state.log,
+    }
     if rows is None or not len(rows):
         return known
     first, last = ({"partition": int(rows.partition[i]), "offset": int(rows.offset[i])} for i in (0, -1))
-    return {**known, "log": rows.log, "first": first, "last": last, "request_id": rows.request_id[-1]}
+    return {**known, "first": first, "last": last, "request_id": rows.request_id[-1]}

@@ -96,3 +96,19 @@ def _note(rule: Rule, state: State, scope: int) -> str:
     if asked * float(divergence(rate, limit)) < SURE:
         return ""
     return f"the baseline contradicts itself on {rate:.2%} of {asked} rows: a limit of {limit:g} is below its noise"
+
+
+def coverage(state: State) -> float | None:
+    """The share of rows that have got their label, of those that have got it or will not any more; None without any."""
+    joined, expired = state.labels.get("joined", 0), state.labels.get("expired", 0)
+    return joined / (joined + expired) if joined + expired else None
+
+
+DEPENDENCE = 0.05
+"""A lag-1 autocorrelation from which on the promise of false alarms does not hold near the limit."""
+
+
+def dependent(state: State) -> bool:
+    """Whether neighbouring rows depend on each other, beyond what chance would show in so many pairs."""
+    correlation = state.lag.correlation
+    return correlation is not None and correlation > DEPENDENCE + 2 / float(np.sqrt(state.lag.pairs))

@@ -26,7 +26,8 @@ class Plan:
     """One model's watch. ``scopes`` (S names) starts with the model itself, then its subgroups.
 
     ``rates`` (S,) is the draw below which a row counts for a scope; ``tick_seconds`` is event time; after
-    ``blind_seconds`` of traffic without a comparison the judge is blind (0: never); ``digest`` stands
+    ``blind_seconds`` of traffic without a comparison the judge is blind (0: never); rows and labels wait for each
+    other for ``label_horizon`` seconds (0: there are no labels); ``digest`` stands
     for everything that evidence depends on: evidence counted under another digest is not carried over.
     """
 
@@ -44,6 +45,7 @@ class Plan:
     repeats: Repeats = Repeats.RETRIES
     blind_seconds: float = 60.0
     objective: Objective | None = None
+    label_horizon: float = 0.0
     digest: str = ""
 
     @property
@@ -102,7 +104,8 @@ class State:
     """Everything the judge knows of one model. ``watermarks`` hold, per partition of ``log``, the last offset counted.
 
     ``seen`` counts the rows of each stream, ``pending`` holds those of its open tick; ``compared`` and ``disagreed``
-    (S,) count those of each scope, whoever counts them; ``stale`` those of another artefact or configuration,
+    (S,) count those of each scope, whoever counts them; ``labels`` what became of labels (joined, duplicate, unknown,
+    expired, stale); ``stale`` those of another artefact or configuration,
     ``errors`` and ``faulty`` (S,) the rows that could not be measured, ever and in the latest tick that had any;
     ``unanswered`` is the traffic that no comparison has followed yet, ``latency`` the blocks of served requests;
     ``noise`` (S, 2) the rows on which the baseline was asked twice, and those on which it contradicted itself; ``lag``
@@ -129,6 +132,7 @@ class State:
     lag: Lag
     unanswered: Unanswered
     latency: Blocks
+    labels: Mapping[str, int]
     cells: tuple[Cells, ...]
 
 
@@ -162,6 +166,7 @@ def start(plan: Plan) -> State:
         lag=Lag(),
         unanswered=Unanswered(),
         latency=Blocks.fresh(),
+        labels={},
         cells=tuple(Cells.fresh(rule) for rule in plan.rules),
     )
 
@@ -188,6 +193,7 @@ def adopt(plan: Plan, old: State) -> State:
         log=old.log,
         watermarks=old.watermarks,
         unanswered=old.unanswered,
+        labels=old.labels,
         modes=modes,
         cells=tuple(carried),
     )

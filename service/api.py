@@ -3,7 +3,6 @@ steer.
 """
 
 import contextlib
-import secrets
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -11,15 +10,16 @@ from dataclasses import asdict
 from typing import Annotated, Protocol
 
 import orjson
-from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from monitors.records import MODEL_SCOPE, Order, Role, Verdict
 from monitors.safemode import ORDERS
+from service import labels
+from service.access import application, operator
 from service.adapters.metrics import DROPPED
 from service.adapters.ports import Bus, BusFullError, Store
 from service.adapters.wire import encode_order
@@ -62,6 +62,7 @@ def create_api(gateway: Gateway, desk: Desk, store: Store, bus: Bus, control_top
     app.include_router(_protocol(gateway))
     app.include_router(_status(gateway, desk, store))
     app.include_router(_control(gateway, bus, control_topic, token))
+    app.include_router(labels.routes(gateway, bus, application(token)))
     describe(app)
 
     @app.get("/metrics", tags=["operations"], response_class=Response)
@@ -169,15 +170,7 @@ def _status(gateway: Gateway, desk: Desk, store: Store) -> APIRouter:
 
 
 def _control(gateway: Gateway, bus: Bus, topic: str, token: str | None) -> APIRouter:
-    bearer = HTTPBearer(auto_error=False)
-
-    def authorised(given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> None:
-        if token is None:
-            raise HTTPException(403, "control is off: set TIGHTROPE_CONTROL_TOKEN or server.control_token_file")
-        if given is None or not secrets.compare_digest(given.credentials.encode(), token.encode()):
-            raise HTTPException(401, "a valid bearer token is needed", {"WWW-Authenticate": "Bearer"})
-
-    router = APIRouter(prefix="/v1", tags=["control"], dependencies=[Depends(authorised)])
+    router = APIRouter(prefix="/v1", tags=["control"], dependencies=[Depends(operator(token))])
 
     def give(model: str, what: str, body: OrderBody) -> Response:
         pair = gateway.pair(model)

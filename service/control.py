@@ -6,6 +6,7 @@ import threading
 from monitors.safemode import State
 from service.adapters import wire
 from service.adapters.metrics import Metrics
+from service.adapters.packing import WireError
 from service.adapters.ports import Bus
 from service.adapters.topics import CONTROL, topic
 from service.router import Router
@@ -40,7 +41,7 @@ class ControlLoop:
             for record in self._control.poll(100, PATIENCE):
                 try:
                     self._take(record.value)
-                except wire.WireError as error:
+                except WireError as error:
                     self._metrics.dead.labels(record.topic).inc()
                     log.warning("%s, offset %d: %s", record.topic, record.offset, error)
 

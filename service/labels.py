@@ -1,6 +1,7 @@
 """Late labels over HTTP: what turned out to be true of requests that were answered before."""
 
 import time
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -34,14 +35,16 @@ class Labels(BaseModel):
     labels: Annotated[list[OneLabel], Field(min_length=1, max_length=MOST)]
 
 
-def routes(gateway: Gateway, bus: Bus, authorised: object) -> APIRouter:
+def routes(gateway: Gateway, bus: Bus, authorised: Callable[..., None]) -> APIRouter:
     """``POST /v1/models/{m}/labels``, single or in batches."""
-    router = APIRouter(prefix="/v1", tags=["labels"], dependencies=[Depends(authorised)])  # type: ignore[arg-type]
+    router = APIRouter(prefix="/v1", tags=["labels"], dependencies=[Depends(authorised)])
 
     @router.post("/models/{model}/labels", status_code=202)
     def labels(model: str, body: OneLabel | Labels) -> JSONResponse:
         """Accepted is not joined: labels of requests that were not sampled are counted as unknown after the horizon."""
         pair = gateway.pair(model)
+        if not pair.plan.label_horizon:
+            return JSONResponse({"error": f"model {pair.name} takes no labels: set models.{pair.name}.labels"}, 404)
         now = time.time()
         given = body.labels if isinstance(body, Labels) else [body]
         told = [Label(pair.name, one.id, one.row, one.label, now) for one in given]

@@ -2,15 +2,16 @@
 
 import logging
 import threading
-from collections import deque
+import time
+from collections import Counter, deque
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from monitors.records import Event, Sample
+from monitors.records import Event, Sample, Traffic
 from service.adapters import wire
 from service.adapters.ports import Bus, insist
-from service.adapters.topics import EVENTS, SAMPLES, topic
+from service.adapters.topics import COMPARISONS, EVENTS, SAMPLES, topic
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,9 @@ everybody else's."""
 
 BATCH_BYTES = 8 * 1024 * 1024
 """A record is closed when its tensors have so many bytes, so that it is small beside what a topic may hold."""
+
+TRAFFIC_EVERY = 5.0
+"""Seconds between two notes of how much was kept."""
 
 LINGER = 0.05
 """Seconds to collect samples before they are published: everything behind works in batches, and costs the less."""
@@ -50,6 +54,8 @@ class Outbox:
         self._limit = limit
         self._counting = threading.Lock()
         self._bytes = 0
+        self._kept: Counter[str] = Counter()
+        self._told = time.monotonic()
         self._waiting: deque[Sample | Event] = deque()
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -95,6 +101,15 @@ class Outbox:
             self._wake.clear()
             while self._waiting:
                 self._publish(self._take())
+            if self._kept and time.monotonic() - self._told > TRAFFIC_EVERY:
+                self._tell()
+
+    def _tell(self) -> None:
+        """Say how much was kept, so that somebody notices when no comparison of it arrives."""
+        for model, kept in self._kept.items():
+            self._send(COMPARISONS, wire.encode_traffic(Traffic(model, time.time(), kept)), model)
+        self._kept.clear()
+        self._told = time.monotonic()
 
     def _take(self) -> list[Sample | Event]:
         items: list[Sample | Event] = []
@@ -110,15 +125,16 @@ class Outbox:
     def _publish(self, items: list[Sample | Event]) -> None:
         """One record for the samples of each pair of artefacts, one for each event."""
         samples = [item for item in items if isinstance(item, Sample)]
+        self._kept.update(sample.model for sample in samples)
         for kind in dict.fromkeys(sample.kind for sample in samples):
             self._send(SAMPLES, wire.encode_samples([sample for sample in samples if sample.kind == kind]))
         for event in items:
             if isinstance(event, Event):
                 self._send(EVENTS, wire.encode_event(event))
 
-    def _send(self, name: str, value: bytes) -> None:
+    def _send(self, name: str, value: bytes, key: str | None = None) -> None:
         """A full bus makes this thread wait, the buffer fill, and `offer` drop: the request path notices nothing."""
-        if not insist(self._bus, topic(name), value, None, self._stopping):
+        if not insist(self._bus, topic(name), value, key, self._stopping):
             log.warning("stopped while the bus was full: a record for %s was not published", name)
 
 

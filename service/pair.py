@@ -11,7 +11,7 @@ from monitors.compare import Decision, Refusal, Scale
 from monitors.plan import Plan
 from monitors.records import Role
 from monitors.sampling import Sampler
-from service import settings as config
+from service import sections as config
 from service.adapters.ports import Model
 from service.errors import TightropeError
 from service.plans import plan_of
@@ -35,6 +35,7 @@ class Pair:
     action: Literal["flag", "escalate", "abstain"]
     subgroups: Subgroups
     sampler: Sampler
+    noise_share: float
     plan: Plan
 
     @property
@@ -94,6 +95,7 @@ def build(name: str, settings: Settings, load: Callable[[Path, int], Model]) -> 
         action=of.refusal.action if of.refusal else "flag",
         subgroups=subgroups,
         sampler=sampler,
+        noise_share=of.noise_share,
         plan=plan_of(name, settings, models, subgroups, sampler, output),
     )
 

@@ -13,7 +13,7 @@ from monitors.plan import Plan
 from monitors.records import MODEL_SCOPE, Role, Stream
 from monitors.safemode import Policy
 from monitors.sampling import Sampler
-from service import settings as config
+from service import sections as config
 from service.adapters.ports import Model
 from service.settings import Settings
 from service.subgroups import Subgroups
@@ -79,5 +79,6 @@ def plan_of(
         repeats=of.repeats,
         blind_seconds=back.blind_seconds,
         objective=Objective(of.latency.seconds, of.latency.limit) if of.latency else None,
+        label_horizon=of.labels.horizon_seconds if of.labels else 0.0,
         digest=hashlib.sha256(json.dumps([told, digests], sort_keys=True).encode()).hexdigest(),
     )

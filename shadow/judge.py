@@ -4,19 +4,25 @@ stands for.
 What happened is saved before anybody is told: a judge that is killed between the two tells it again when it starts.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 
-from monitors import decide, watch
+from monitors import watch
+from monitors.decide import Cause
 from monitors.detector import BadObservationError
-from monitors.plan import Plan, State, Transition, adopt, start
-from monitors.records import Event, Order, Routes, Verdict
+from monitors.findings import coverage, dependent, verdicts
+from monitors.plan import Plan, State, start
+from monitors.records import Routes, Stream, Verdict
 from service.adapters import wire
 from service.adapters.metrics import Metrics
+from service.adapters.packing import WireError
 from service.adapters.ports import Bus, Record, Store, insist
-from service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES, topic
+from service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES, LABELS, topic
+from shadow.docket import Docket
+
+log = logging.getLogger(__name__)
 
 POLL = 256
 """Records in one round."""
@@ -35,16 +41,22 @@ class Bench:
     def verdicts(self, model: str) -> Sequence[Verdict]:
         """What every monitor says of every scope now."""
         state = self.states.get(model)
-        return watch.verdicts(self.plans[model], state) if state else []
+        return verdicts(self.plans[model], state) if state else []
 
     def progress(self, model: str) -> Mapping[str, object]:
         """How far the judgement of a model got: rows judged, rows of the open tick, rows of another artefact."""
         state = self.states.get(model) or start(self.plans[model])
         counts = zip(state.scopes, state.compared, state.disagreed, state.errors, strict=True)
+        waiting = state.pending.get(Stream.COMPARISONS)
         return {
-            "seen": state.seen,
-            "pending": 0 if state.pending is None else len(state.pending),
+            "seen": state.seen[Stream.COMPARISONS],
+            "pending": 0 if waiting is None else len(waiting),
             "stale": state.stale,
+            "labels": dict(state.labels),
+            "coverage": coverage(state),
+            "autocorrelation": state.lag.correlation,
+            "dependent": dependent(state),
+            "noise": {"asked_twice": int(state.noise[0, 0]), "contradictions": int(state.noise[0, 1])},
             "scopes": {
                 scope: {"compared": int(rows), "disagreed": int(others), "errors": int(errors)}
                 for scope, rows, others, errors in counts
@@ -52,18 +64,11 @@ class Bench:
         }
 
 
-@dataclass
-class _Round:
-    """What one round changes, saved together or not at all."""
-
-    states: dict[str, State]
-    events: list[Event]
-    routes: list[Routes]
-    positions: dict[tuple[str, int], int]
-
-
 class Judge:
-    """Judges the models of ``bench.plans``. `step` does one round; whoever runs it decides when to stop."""
+    """Judges the models of ``bench.plans``. `step` does one round; whoever runs it decides when to stop.
+
+    A plan that is replaced on the bench is judged by from the next round on.
+    """
 
     def __init__(
         self, bus: Bus, store: Store, bench: Bench, metrics: Metrics, host: str, stopping: threading.Event
@@ -75,95 +80,68 @@ class Judge:
         self._host = host
         self._stopping = stopping
         self._shown = 0.0
-        self._records = bus.subscribe(topic(COMPARISONS), topic(CONTROL), topic(EVENTS), group=JUDGES)
+        self._expired = dict.fromkeys(bench.plans, float("-inf"))
+        self._records = bus.subscribe(*map(topic, (COMPARISONS, LABELS, CONTROL, EVENTS)), group=JUDGES)
         for (name, partition), offset in store.positions(bus.log).items():
             self._records.seek(name, partition, offset)
         bench.states = {name: self._restore(plan) for name, plan in bench.plans.items()}
+        self._redeploy()
         self._tell(watch.routes(plan, bench.states[name]) for name, plan in bench.plans.items())
 
     def _restore(self, plan: Plan) -> State:
         saved = self._store.snapshot(plan.model)
-        return start(plan) if saved is None else adopt(plan, wire.decode_state(saved))
+        return start(plan) if saved is None else wire.decode_state(saved)
 
     def step(self, timeout: float) -> int:
         """Judge what has arrived, waiting up to ``timeout`` seconds for it; returns the number of records."""
+        self._redeploy()
         records = self._records.poll(POLL, timeout)
         self._metrics.lag.labels(JUDGES).set(self._records.lag())
         if not records:
             return 0
-        made = _Round(dict(self._bench.states), [], [], {})
+        docket = self._docket()
         for record in records:
-            made.positions[record.topic, record.partition] = record.offset + 1
-            self._take(record, made)
-        self._settle(made)
+            self._take(record, docket)
+        self._settle(docket)
         self._records.commit()
         return len(records)
 
-    def _take(self, record: Record, made: _Round) -> None:
+    def _docket(self) -> Docket:
+        return Docket(self._bench.plans, self._bench.states, self._store, self._host)
+
+    def _redeploy(self) -> None:
+        """Go over to the plans that are on the bench now."""
+        docket = self._docket()
+        for name, plan in self._bench.plans.items():
+            if docket.states[name].digest != plan.digest:
+                cause = Cause(time.time(), reason="another artefact or configuration")
+                docket.deploy(plan, docket.states[name], cause)
+        if any(docket.states[name] is not state for name, state in self._bench.states.items()):
+            self._settle(docket)
+
+    def _take(self, record: Record, docket: Docket) -> None:
         """One record; what cannot be read is counted and passed over."""
         try:
-            schema = wire.schema_of(record.value)
-            if schema == wire.COMPARISONS:
-                self._judge(record, made)
-            elif schema == wire.ORDER:
-                self._obey(wire.decode_order(record.value), made)
-            elif schema == wire.EVENT:
-                made.events.append(wire.decode_event(record.value))
-        except (wire.WireError, BadObservationError):
+            docket.take(record)
+        except (WireError, BadObservationError) as error:
             self._metrics.dead.labels(record.topic).inc()
+            log.warning("%s, offset %d passed over: %s", record.topic, record.offset, error)
 
-    def _judge(self, record: Record, made: _Round) -> None:
-        batch = wire.decode_comparisons(record.value)
-        plan = self._bench.plans.get(batch.model)
-        if plan is None:
-            raise wire.WireError(f"model: {batch.model!r} is not judged here")
-        state, transitions = watch.step(plan, made.states[plan.model], batch)
-        self._enter(plan, state, transitions, made)
-
-    def _obey(self, order: Order, made: _Round) -> None:
-        plan = self._bench.plans.get(order.model)
-        if plan is None:
-            raise wire.WireError(f"model: {order.model!r} is not judged here")
-        try:
-            state, transition = decide.order(plan, made.states[plan.model], order)
-        except ValueError as error:
-            made.events.append(
-                _event(order.id, order.time, order.model, "order-refused", order.scope, order.actor, str(error))
-            )
-            return
-        self._enter(plan, state, [transition], made, order.id)
-
-    def _enter(
-        self, plan: Plan, state: State, transitions: Sequence[Transition], made: _Round, order: str = ""
-    ) -> None:
-        """Note a new state, and what is to be told of it."""
-        before = made.states[plan.model].epoch
-        made.states[plan.model] = state
-        for transition in transitions:
-            made.events.append(self._entry(plan, state, transition, order))
-            self._metrics.transitions.labels(plan.model, transition.scope, transition.what).inc()
-        if order or state.epoch != before:
-            made.routes.append(replace(watch.routes(plan, state), order=order))
-
-    def _entry(self, plan: Plan, state: State, t: Transition, order: str) -> Event:
-        detail = {
-            "before": asdict(t.before),
-            "after": asdict(t.after),
-            "moved": t.moved,
-            "host": self._host,
-            **t.evidence,
-        }
-        identity = order or f"{plan.model}/{state.log}/{state.seen}/{t.scope}/{t.what}"
-        return _event(identity, t.time, plan.model, t.what, t.scope, t.actor, t.reason, detail)
-
-    def _settle(self, made: _Round) -> None:
+    def _settle(self, docket: Docket) -> None:
         """Save, then show, then tell."""
-        changed = {name: state for name, state in made.states.items() if state is not self._bench.states[name]}
+        expired = {name: self._expire(docket, plan) for name, plan in self._bench.plans.items() if plan.label_horizon}
+        before = self._bench.states
+        changed = {name: state for name, state in docket.states.items() if state is not before[name]}
         snapshots = {name: wire.encode_state(state) for name, state in changed.items()}
-        self._store.save(self._bus.log, made.positions, snapshots, made.events)
-        self._bench.states = made.states
-        self._tell(made.routes)
-        self._show(changed if made.routes or time.monotonic() - self._shown > SHOWN_EVERY else ())
+        self._store.save(self._bus.log, docket.positions, snapshots, docket.events, docket.pending)
+        self._expired |= expired
+        self._bench.states = docket.states
+        self._tell(docket.routes)
+        self._metrics.decided(docket.events)
+        self._show(changed if docket.routes or time.monotonic() - self._shown > SHOWN_EVERY else ())
+
+    def _expire(self, docket: Docket, plan: Plan) -> float:
+        return docket.expire(plan, time.time(), self._expired[plan.model])
 
     def _tell(self, routes: Iterable[Routes]) -> None:
         for route in routes:
@@ -172,17 +150,5 @@ class Judge:
     def _show(self, models: Iterable[str]) -> None:
         for name in models:
             self._metrics.judge(name, self._bench.verdicts(name))
+            self._metrics.learn(self._bench.states[name], name)
             self._shown = time.monotonic()
-
-
-def _event(
-    identity: str,
-    at: float,
-    model: str,
-    kind: str,
-    scope: str,
-    actor: str,
-    reason: str,
-    detail: Mapping[str, object] | None = None,
-) -> Event:
-    return Event(identity, at, model, str(kind), scope, actor, reason, detail or {})

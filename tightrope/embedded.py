@@ -25,7 +25,8 @@ from service.pair import Pair
 from service.settings import ConfigError, Server, Settings
 from shadow.judge import Bench, Judge
 from shadow.loop import Loop
-from shadow.worker import Watched, Worker
+from shadow.pairing import Watched
+from shadow.worker import Worker
 from tightrope.schedule import Reporter
 
 log = logging.getLogger(__name__)
@@ -109,7 +110,7 @@ def _archive(settings: Settings, pairs: Mapping[str, Pair], metrics: Metrics) ->
 def as_watched(pair: Pair) -> Watched:
     """A pair as the shadow sees it."""
     free = all(spec.shape[0] == -1 for spec in pair.inputs)
-    return Watched(pair.models, pair.decision, pair.output, free)
+    return Watched(pair.models, pair.decision, pair.output, free, pair.noise_share)
 
 
 class HttpServer(uvicorn.Server):

@@ -16,7 +16,7 @@ from monitors.catalogue import Kind
 from monitors.cells import Rule
 from monitors.plan import Plan
 from monitors.records import MODEL_SCOPE, Floats
-from service.pair import HIGHEST_SUBGROUP_LIMIT as HIGHEST
+from service.plans import HIGHEST_SUBGROUP_LIMIT as HIGHEST
 from service.settings import ConfigError, Settings
 from tightrope.outlook import HARMS, Clock, Harm, harms, spell
 from tightrope.trial import Compared, prepare
@@ -136,11 +136,13 @@ def _monitor(plan: Plan, rule: Rule, compared: Compared, per_second: float, *, p
 
 
 def _listen(rule: Rule, compared: Compared, scope: int) -> _Said:
-    """The rows that a cell would count; of the two ways round the one that looks worse."""
+    """The rows that a cell would count; of the two ways round, and of the variants, the one that looks worst."""
     heard = []
     for rows in (compared.noise, *compared.ways):
-        speaks, y = rule.question.observe(rows)
-        heard.append(y[speaks & compared.member[:, scope]])
+        speaks, y = rule.question.observe(rows, len(rule.variants))
+        counted = speaks & compared.member[:, scope : scope + 1]
+        variants = [column[mine] for column, mine in zip(y.T, counted.T, strict=True)]
+        heard.append(max(variants, key=lambda y: _bounds(rule.question.kind, y)[1]))
     return _Said(heard[0], max(heard[1:], key=lambda y: _bounds(rule.question.kind, y)[1]))
 
 

@@ -27,7 +27,8 @@ from service.pair import Pair
 from service.settings import ConfigError, Settings, load
 from shadow.figures import TooFewRowsError, insist_on_rows
 from shadow.page import Subject
-from shadow.worker import MOST_ROWS, Worker
+from shadow.pairing import MOST_ROWS
+from shadow.worker import Worker
 from tightrope.embedded import as_watched
 
 REFUSED = 3
@@ -161,4 +162,5 @@ def _samples(pair: Pair, golden: Golden, size: int) -> Iterator[Sample]:
             member=golden.member[rows],
             draw=0.0,
             inclusion=1.0,
+            seconds=float("nan"),
         )

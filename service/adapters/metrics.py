@@ -18,7 +18,9 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
-from monitors.records import Outcome, Role, Routes, Verdict
+from monitors.plan import State
+from monitors.records import Event, Outcome, Role, Routes, Verdict
+from monitors.safemode import Input
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Buckets of latency: models from microseconds to seconds."""
@@ -99,6 +101,10 @@ class Metrics:
         self.drift = {name: gauge(f"drift_{name}", text, "model", "kind", "scope") for name, text in DRIFT.items()}
         self.drift_time = gauge("drift_report_timestamp_seconds", "When the newest drift report was made.", "model")
         self.transitions = counter("transitions", "Inputs to the safe-mode table.", "model", "scope", "input")
+        self.labels = gauge("labels", "Late labels by what became of them, since the state began.", "model", "outcome")
+        self.autocorrelation = gauge(
+            "disagreement_autocorrelation", "Lag-1 autocorrelation of disagreements; a warning from 0.05 on.", "model"
+        )
 
     def announce(self, model: str) -> None:
         """Make a model's series exist at zero."""
@@ -135,6 +141,18 @@ class Metrics:
             self.mean.labels(*at).set(float("nan") if v.recent is None else v.recent)
             for outcome in Outcome:
                 self.verdict.labels(*at, outcome).set(outcome is v.outcome)
+
+    def decided(self, events: Iterable[Event]) -> None:
+        """Count what the safe-mode table was given."""
+        for event in events:
+            if event.kind in set(Input):
+                self.transitions.labels(event.model, event.scope, event.kind).inc()
+
+    def learn(self, state: State, model: str) -> None:
+        """Show what became of labels, and whether rows depend on each other."""
+        for outcome, count in state.labels.items():
+            self.labels.labels(model, outcome).set(count)
+        self.autocorrelation.labels(model).set(state.lag.correlation or 0.0)
 
     def route(self, routes: Routes, states: Iterable[str]) -> None:
         """Show who answers."""

@@ -2,13 +2,13 @@
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgpack
 import numpy as np
 
 from monitors.records import Held, Label
+from service.adapters.ports import Changes, Key
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS held (
@@ -24,21 +24,6 @@ CREATE INDEX IF NOT EXISTS waiting_time ON waiting (model, time);
 
 CHUNK = 400
 """Keys in one query: SQLite takes at most 999 values."""
-
-Key = tuple[str, int]
-
-
-@dataclass(slots=True)
-class Changes:
-    """What one round changes of one model: rows that wait from now on, rows and labels that do no longer, labels that
-    wait from now on, and the event time before which both are given up.
-    """
-
-    held: dict[Key, Held] = field(default_factory=dict)
-    joined: set[Key] = field(default_factory=set)
-    waiting: dict[Key, Label] = field(default_factory=dict)
-    matched: set[Key] = field(default_factory=set)
-    before: float = float("-inf")
 
 
 def held(db: sqlite3.Connection, model: str, keys: Sequence[Key]) -> dict[Key, Held]:

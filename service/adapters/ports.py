@@ -1,11 +1,11 @@
 """The ports: what Tightrope asks of a log, of a model, of a store. Each has one adapter a file beside this one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event as Flag
 from typing import NamedTuple, Protocol
 
-from monitors.records import Comparisons, Event, Floats, Role, Tensors
+from monitors.records import Comparisons, Event, Floats, Held, Label, Role, Tensors
 from service.errors import TightropeError
 from service.tensors import TensorSpec
 
@@ -114,6 +114,22 @@ class Model(Protocol):
         """
 
 
+Key = tuple[str, int]
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one round changes of one model: rows that wait from now on, rows and labels that do no longer, labels that
+    wait from now on, and the event time before which both are given up.
+    """
+
+    held: dict[Key, Held] = field(default_factory=dict)
+    joined: set[Key] = field(default_factory=set)
+    waiting: dict[Key, Label] = field(default_factory=dict)
+    matched: set[Key] = field(default_factory=set)
+    before: float = float("-inf")
+
+
 class Store(Protocol):
     """Where the judge's state and the audit trail survive a restart."""
 
@@ -129,8 +145,18 @@ class Store(Protocol):
         positions: Mapping[tuple[str, int], int],
         snapshots: Mapping[str, bytes],
         events: Sequence[Event],
+        pending: Mapping[str, Changes] | None = None,
     ) -> None:
-        """Snapshots, events and the position they stand for: all of them, or none."""
+        """Snapshots, events, what waits for labels, and the position all that stands for: all of it, or nothing."""
+
+    def held(self, model: str, keys: Sequence[Key]) -> dict[Key, Held]:
+        """The compared rows of these keys (request id, row) that wait for a label, or have got it lately."""
+
+    def waiting(self, model: str, keys: Sequence[Key]) -> dict[Key, Label]:
+        """The labels of these keys that wait for their row."""
+
+    def overdue(self, model: str, before: float) -> tuple[int, int]:
+        """How many rows without a label, and labels without a row, are older than ``before``."""
 
     def events(self, model: str | None = None, after: int = 0, limit: int = 100) -> list[tuple[int, Event]]:
         """Events in the order they were saved, each with its sequence number; those beyond ``after`` only."""

@@ -10,7 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
-from monitors.records import Event
+from monitors.records import Event, Held, Label
+from service.adapters import pending as waiting_rows
+from service.adapters.ports import Changes, Key
 from service.errors import TightropeError
 
 SCHEMA = """
@@ -62,6 +64,7 @@ class SqliteStore:
         positions: Mapping[tuple[str, int], int],
         snapshots: Mapping[str, bytes],
         events: Sequence[Event],
+        pending: Mapping[str, Changes] | None = None,
     ) -> None:
         """All of it in one transaction. Positions of other logs are forgotten: those logs are gone."""
         with self._lock, closing(self._db.cursor()) as cursor:
@@ -77,6 +80,7 @@ class SqliteStore:
                     "INSERT OR IGNORE INTO events (id, model, body) VALUES (?, ?, ?)",
                     [(event.id, event.model, json.dumps(asdict(event))) for event in events],
                 )
+                waiting_rows.write(cursor, pending or {})
             except BaseException:
                 cursor.execute("ROLLBACK")
                 raise
@@ -92,6 +96,21 @@ class SqliteStore:
             limit,
         )
         return [(seq, Event(**json.loads(body))) for seq, body in rows]
+
+    def held(self, model: str, keys: Sequence[Key]) -> dict[Key, Held]:
+        """Compared rows by key."""
+        with self._lock:
+            return waiting_rows.held(self._db, model, keys)
+
+    def waiting(self, model: str, keys: Sequence[Key]) -> dict[Key, Label]:
+        """Labels without a row, by key."""
+        with self._lock:
+            return waiting_rows.waiting(self._db, model, keys)
+
+    def overdue(self, model: str, before: float) -> tuple[int, int]:
+        """How many rows without a label, and labels without a row, are older than ``before``."""
+        with self._lock:
+            return waiting_rows.overdue(self._db, model, before)
 
     def close(self) -> None:
         """Close the file."""
@@ -127,7 +146,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version not in {0, VERSION}:
         raise StoreError(f"{path}: state of version {version}, but this Tightrope reads {VERSION}")
-    db.executescript(SCHEMA)
+    db.executescript(SCHEMA + waiting_rows.SCHEMA)
     db.execute(f"PRAGMA user_version={VERSION}")
 
 

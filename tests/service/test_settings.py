@@ -10,7 +10,8 @@ from pydantic.fields import FieldInfo
 
 from monitors.catalogue import CATALOGUE
 from monitors.compare import Scale, Score
-from service.settings import TOKEN_VARIABLE, Range, Settings, control_token, load
+from service.sections import Range
+from service.settings import TOKEN_VARIABLE, Settings, control_token, load
 
 MINIMAL = "models: {m: {baseline: b.onnx, compressed: sub/c.onnx}}\n"
 WHOLE = """

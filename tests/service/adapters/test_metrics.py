@@ -11,7 +11,21 @@ from monitors.safemode import State
 from service.adapters.metrics import DROPPED, Metrics, process_registry
 
 LABELS = frozenset(
-    "model role scope monitor outcome reason action topic reader state input kind le".split(),
+    [
+        "model",
+        "role",
+        "scope",
+        "monitor",
+        "outcome",
+        "reason",
+        "action",
+        "topic",
+        "reader",
+        "state",
+        "input",
+        "kind",
+        "le",
+    ],
 )
 
 

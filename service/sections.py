@@ -1,0 +1,196 @@
+"""The sections of the configuration that speak of one model. Every field says what it means, in which unit."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+
+from monitors.catalogue import CATALOGUE
+from monitors.compare import Scale, Score
+from monitors.detector import HIGHEST_RATE, RATIOS
+from monitors.plan import Repeats
+
+NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$"
+
+MARK = "<"
+"""Begins the tag of a form that a key may be written in: no name does, so tags can be told from keys."""
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Limit = Annotated[float, Field(gt=0, lt=HIGHEST_RATE / min(RATIOS))]
+Name = Annotated[str, Field(pattern=NAME)]
+
+
+class Section(BaseModel):
+    """A part of the file: frozen, and an unknown key is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Range(Section):
+    """Codes from ``low`` to ``high``, both included."""
+
+    low: float = float("-inf")
+    """The lowest value."""
+    high: float = float("inf")
+    """The highest value."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.low <= self.high:
+            raise ValueError("low must not be above high")
+        return self
+
+
+def _form_of_codes(value: object) -> str | None:
+    if isinstance(value, list):
+        return "<strings>" if value and isinstance(value[0], str) else "<numbers>"
+    return "<range>" if isinstance(value, dict | Range) else None
+
+
+def _form_of_values(value: object) -> str | None:
+    if isinstance(value, list):
+        return "<list>"
+    return "<map>" if isinstance(value, dict) else None
+
+
+Numbers: TypeAlias = Annotated[list[float], Field(min_length=1)]
+Strings: TypeAlias = Annotated[list[str], Field(min_length=1)]
+Codes: TypeAlias = Annotated[
+    Annotated[Numbers, Tag("<numbers>")] | Annotated[Strings, Tag("<strings>")] | Annotated[Range, Tag("<range>")],
+    Discriminator(_form_of_codes, "codes", "must be a list of codes, or {low, high}"),
+]
+CodesByName: TypeAlias = Annotated[dict[Name, Codes], Field(min_length=1)]
+Names: TypeAlias = Annotated[list[Name], Field(min_length=1)]
+
+
+class Subgroup(Section):
+    """One attribute whose values are watched apart. Either cut from an input column, or told by the caller."""
+
+    parameter: str | None = None
+    """The request parameter that carries the value."""
+    input: str | None = None
+    """The input to cut from; the model's only input if left out."""
+    column: Annotated[int, Field(ge=0)] | None = None
+    """The column of that input, from 0."""
+    values: Annotated[
+        Annotated[CodesByName, Tag("<map>")] | Annotated[Names, Tag("<list>")],
+        Discriminator(_form_of_values, "values", "must be a list of names, or a map from names to codes"),
+    ]
+    """With a parameter: the values that are watched. With a column: for each value its codes, or {low, high}."""
+
+    @property
+    def cut(self) -> tuple[int, dict[str, list[float] | list[str] | Range]]:
+        """The column, and each value's codes; nothing where the caller tells the value."""
+        if self.column is None or isinstance(self.values, list):
+            return 0, {}
+        return self.column, self.values
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.parameter is None) == (self.column is None):
+            raise ValueError("needs either parameter or column")
+        if (self.column is None) != isinstance(self.values, list):
+            raise ValueError("values must be a list of names with parameter, and a map from names to codes with column")
+        twice = next((name for name in self.values if list(self.values).count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"values has {twice!r} twice")
+        return self
+
+
+class Refusal(Section):
+    """When an answer is too uncertain to be given, and what happens then."""
+
+    score: Score = Score.MAX_PROBABILITY
+    """What is compared with the threshold: max_probability, margin, or entropy (nats; refused above it)."""
+    threshold: Finite
+    """Refuse below it (above it, for entropy)."""
+    compressed_threshold: Finite | None = None
+    """The compressed model's own threshold, if it was calibrated apart."""
+    action: Literal["flag", "escalate", "abstain"] = "flag"
+    """flag: answer, and say so. escalate: ask the baseline, refuse only if it is unsure too. abstain: give no
+    outputs.
+    """
+
+
+class Decision(Section):
+    """Which output decides, and what its numbers mean."""
+
+    output: str | None = None
+    """The output's name; the model's only output if left out."""
+    scale: Scale = Scale.PROBABILITIES
+    """probabilities, logits or regression."""
+    tolerance: Annotated[float, Field(ge=0)] = 0.0
+    """Regression only: values further apart than this disagree."""
+
+
+class Sampling(Section):
+    """Which requests the shadow sees."""
+
+    rate: Share = 1.0
+    """The share of all requests."""
+    floors: dict[str, Share] = Field(default_factory=dict)
+    """For a subgroup, written attribute=value, the least share of its requests."""
+
+
+class Latency(Section):
+    """An objective for the time that the answering model takes. A breach is shown, and moves nobody."""
+
+    seconds: Annotated[float, Field(gt=0)]
+    """An answer that takes longer is slow."""
+    limit: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """The tolerated share of slow answers in a block of ten seconds."""
+
+
+class Labels(Section):
+    """Late labels."""
+
+    horizon_seconds: Annotated[float, Field(gt=0)] = 172_800.0
+    """How long a compared row waits for its label, and a label for its row."""
+
+
+class Model(Section):
+    """One pair: a compressed model and its uncompressed baseline."""
+
+    baseline: Path
+    """The uncompressed model's ONNX file, relative to this configuration file."""
+    compressed: Path
+    """The compressed model's ONNX file."""
+    version: Name = "1"
+    """The version that the protocol shows."""
+    threads: Annotated[int, Field(ge=1, le=256)] = 1
+    """onnxruntime threads of one call."""
+    mode: Literal["armed", "advisory"] = "armed"
+    """armed: a breach moves requests to the baseline. advisory: it is only recorded."""
+    decision: Decision = Field(default_factory=Decision)
+    """How to read the outputs."""
+    subgroups: dict[Name, Subgroup] = Field(default_factory=dict)
+    """The attributes whose values are watched apart."""
+    limits: dict[str, Limit | None] = Field(default_factory=dict)
+    """A monitor's tolerated limit for the model as a whole; null switches the monitor off, for its subgroups too."""
+    subgroup_limits: dict[str, Limit] = Field(default_factory=dict)
+    """The same for every subgroup; twice the model's limit if left out."""
+    refusal: Refusal | None = None
+    """When an answer is too uncertain."""
+    sampling: Sampling = Field(default_factory=Sampling)
+    """Which requests the shadow sees."""
+    repeats: Repeats = Repeats.RETRIES
+    """Which samples of a tick count once: retries (one request id), inputs (equal inputs), or none."""
+    lanes: Annotated[int, Field(ge=1, le=50)] = 1
+    """Detectors that take the rows of a stream in turn; more than 1 where neighbouring rows depend on each other."""
+    noise_share: Share = 0.01
+    """Of this share of the samples the baseline is asked twice: a limit below its own noise cannot be held."""
+    latency: Latency | None = None
+    """The objective for the time that a model takes, if it is watched."""
+    labels: Labels | None = None
+    """How late labels are joined; without it none are taken."""
+    golden: Path | None = None
+    """A CSV of input rows that drift reports compare with; the first rows that were compared if left out."""
+
+    @field_validator("limits", "subgroup_limits")
+    @classmethod
+    def _known(cls, limits: dict[str, float | None]) -> dict[str, float | None]:
+        unknown = sorted(set(limits) - set(CATALOGUE))
+        if unknown:
+            raise ValueError(f"there is no monitor {unknown[0]!r}; there are {', '.join(CATALOGUE)}")
+        return limits

@@ -1,0 +1,163 @@
+"""One round of the judge: what arrived, and what it changes. Saved together, or not at all."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+
+from monitors import decide, watch
+from monitors.plan import Plan, State, Transition
+from monitors.records import Comparisons, Event, Held, Label, Order, Routes, Stream
+from monitors.truth import holdings, join, labelled
+from service.adapters import wire
+from service.adapters.packing import WireError
+from service.adapters.ports import Changes, Record, Store
+
+EXPIRY_STEP = 0.01
+"""How far event time moves, as a share of the horizon, before waiting labels and rows are looked through again."""
+
+
+class Docket:
+    """Takes records, and collects the states, events, routes, positions and waiting rows that come of them."""
+
+    def __init__(self, plans: Mapping[str, Plan], states: Mapping[str, State], store: Store, host: str) -> None:
+        self.states = dict(states)
+        self.events: list[Event] = []
+        self.routes: list[Routes] = []
+        self.positions: dict[tuple[str, int], int] = {}
+        self.pending: dict[str, Changes] = {}
+        self._plans = plans
+        self._store = store
+        self._host = host
+
+    def take(self, record: Record) -> None:
+        """One record.
+
+        Raises:
+            WireError: when it cannot be read, or speaks of a model that is not judged here.
+            BadObservationError: when it holds numbers that cannot be counted.
+        """
+        self.positions[record.topic, record.partition] = record.offset + 1
+        schema = wire.schema_of(record.value)
+        if schema == wire.COMPARISONS:
+            self._judge(wire.decode_comparisons(record.value))
+        elif schema == wire.TRAFFIC:
+            note = wire.decode_traffic(record.value)
+            plan = self._plan(note.model)
+            self._enter(plan, *watch.hear(plan, self.states[plan.model], note))
+        elif schema == wire.LABELS:
+            self._learn(wire.decode_labels(record.value))
+        elif schema == wire.ORDER:
+            self._obey(wire.decode_order(record.value))
+        elif schema == wire.EVENT:
+            self.events.append(wire.decode_event(record.value))
+
+    def deploy(self, plan: Plan, old: State, cause: decide.Cause) -> None:
+        """Judge by another plan from now on."""
+        state, transitions = decide.deploy(plan, old, cause)
+        self.states[plan.model] = old
+        self._enter(plan, state, transitions)
+
+    def _plan(self, model: str) -> Plan:
+        plan = self._plans.get(model)
+        if plan is None:
+            raise WireError(f"model: {model!r} is not judged here")
+        return plan
+
+    def _judge(self, batch: Comparisons) -> None:
+        plan = self._plan(batch.model)
+        self._enter(plan, *watch.step(plan, self.states[plan.model], batch))
+        if plan.label_horizon:
+            self._hold(plan, batch)
+
+    def _obey(self, order: Order) -> None:
+        plan = self._plan(order.model)
+        try:
+            state, transition = decide.order(plan, self.states[plan.model], order)
+        except ValueError as error:
+            self.events.append(
+                Event(order.id, order.time, order.model, "order-refused", order.scope, order.actor, str(error))
+            )
+            return
+        self._enter(plan, state, [transition], order.id)
+
+    def _hold(self, plan: Plan, batch: Comparisons) -> None:
+        """Sound rows wait for their labels; some labels were here first."""
+        change = self.pending.setdefault(plan.model, Changes())
+        held = {row.key: row for row in holdings(plan, batch) if row.key not in change.held}
+        change.held |= held
+        waiting = self._store.waiting(plan.model, list(held)) | {k: v for k, v in change.waiting.items() if k in held}
+        early = [label for key, label in waiting.items() if key not in change.matched]
+        change.matched |= set(waiting)
+        for key in waiting:
+            change.waiting.pop(key, None)
+        if early:
+            self._join(plan, join(early, held, {}).rows)
+
+    def _learn(self, labels: Sequence[Label]) -> None:
+        for model in dict.fromkeys(label.model for label in labels):
+            plan = self._plan(model)
+            mine = [label for label in labels if label.model == model]
+            change = self.pending.setdefault(model, Changes())
+            keys = [(label.request_id, label.row) for label in mine]
+            known = self._store.held(model, keys) | {key: change.held[key] for key in keys if key in change.held}
+            held = {key: replace(row, joined=row.joined or key in change.joined) for key, row in known.items()}
+            joined = join(mine, held, self._store.waiting(model, keys) | change.waiting)
+            change.waiting |= {(label.request_id, label.row): label for label in joined.waiting}
+            self._count(plan, duplicate=joined.duplicates)
+            self._join(plan, joined.rows)
+
+    def _join(self, plan: Plan, rows: Sequence[tuple[Held, Label]]) -> None:
+        """Rows whose truth is known now; those of another plan say nothing of this one."""
+        change = self.pending[plan.model]
+        change.joined |= {row.key for row, _ in rows}
+        ours = [(row, label) for row, label in rows if row.digest == plan.digest]
+        self._count(plan, joined=len(ours), stale=len(rows) - len(ours))
+        if ours:
+            state = self.states[plan.model]
+            self._enter(plan, *watch.step(plan, state, labelled(plan, state.log, ours), Stream.LABELS))
+
+    def expire(self, plan: Plan, now: float, last: float) -> float:
+        """Give up what has waited for longer than the horizon; returns the event time up to which that was done."""
+        before = now - plan.label_horizon
+        if before - last < EXPIRY_STEP * plan.label_horizon:
+            return last
+        rows, labels = self._store.overdue(plan.model, before)
+        self.pending.setdefault(plan.model, Changes()).before = before
+        self._count(plan, expired=rows, unknown=labels)
+        return before
+
+    def _count(self, plan: Plan, **more: int) -> None:
+        state = self.states[plan.model]
+        counts = {name: state.labels.get(name, 0) + more.get(name, 0) for name in {*state.labels, *more}}
+        if any(more.values()):
+            self.states[plan.model] = replace(state, labels=counts)
+
+    def _enter(self, plan: Plan, state: State, transitions: Sequence[Transition], order: str = "") -> None:
+        """Note a new state, and what is to be told of it."""
+        before = self.states[plan.model]
+        self.states[plan.model] = state
+        self.events += [self._entry(plan, transition, order) for transition in transitions]
+        if before.latency.breached != state.latency.breached:
+            self.events.append(_slow(plan, state))
+        if order or state.epoch != before.epoch:
+            self.routes.append(replace(watch.routes(plan, state), order=order))
+
+    def _entry(self, plan: Plan, t: Transition, order: str) -> Event:
+        detail = {
+            "before": asdict(t.before),
+            "after": asdict(t.after),
+            "moved": t.moved,
+            "host": self._host,
+            **t.evidence,
+        }
+        place = f"{t.evidence['log']}/{t.evidence['samples']}/{t.evidence['labels']}"
+        identity = order or f"{plan.model}/{place}/{t.scope}/{t.what}/{t.time}"
+        return Event(identity, t.time, plan.model, str(t.what), t.scope, t.actor, t.reason, detail)
+
+
+def _slow(plan: Plan, state: State) -> Event:
+    """The latency objective is broken, or met again: told, and nobody is moved."""
+    kind = "latency-breach" if state.latency.breached else "latency-met"
+    objective = plan.objective
+    reason = f"more than {objective.limit:.2%} of answers took over {objective.seconds:g} s" if objective else ""
+    at = state.latency.block * (objective.block if objective else 0.0)
+    return Event(f"{plan.model}/latency/{state.latency.closed}", at, plan.model, kind, "model", "judge", reason)
