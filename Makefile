@@ -9,8 +9,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
 
-demo: .venv/run.stamp ## Real traffic, a harmful model, an alarm, one subgroup saved: about a minute
-	$(BIN)/tightrope demo
+demo: .venv/run.stamp ## Real traffic, a harmful model, an alarm, one subgroup saved, the way back: a minute and a half
+	$(BIN)/tightrope demo --third-act
 
 test: .venv/dev.stamp tools ## All tests
 	$(BIN)/python -m pytest

@@ -18,8 +18,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from monitors.records import MODEL_SCOPE, Order, Role, Verdict
 from monitors.safemode import ORDERS
-from service import labels
-from service.access import application, operator
+from service.access import operator
 from service.adapters.metrics import DROPPED
 from service.adapters.ports import Bus, BusFullError, Store
 from service.adapters.wire import encode_order
@@ -62,7 +61,6 @@ def create_api(gateway: Gateway, desk: Desk, store: Store, bus: Bus, control_top
     app.include_router(_protocol(gateway))
     app.include_router(_status(gateway, desk, store))
     app.include_router(_control(gateway, bus, control_topic, token))
-    app.include_router(labels.routes(gateway, bus, application(token)))
     describe(app)
 
     @app.get("/metrics", tags=["operations"], response_class=Response)

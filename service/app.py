@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from monitors.records import Role
-from service import golden, reports
+from service import deploy, golden, labels, reports
+from service.access import application, operator
 from service.adapters.metrics import Metrics
 from service.adapters.onnx import OnnxModel
 from service.adapters.ports import Bus, Model, RunFailedError, Store
@@ -17,6 +18,7 @@ from service.adapters.reports import ReportStore
 from service.adapters.topics import CONTROL, topic
 from service.api import Desk, create_api
 from service.control import ControlLoop
+from service.deploy import Deployer
 from service.gateway import Gateway
 from service.http import App, InferLayer
 from service.outbox import Outbox
@@ -95,18 +97,27 @@ def golden_rows(pair: Pair, settings: Settings) -> golden.Golden | None:
 
 
 def build_service(
-    settings: Settings, pairs: dict[str, Pair], bus: Bus, store: Store, desk: Desk, metrics: Metrics
+    settings: Settings,
+    pairs: dict[str, Pair],
+    slow: dict[str, bool],
+    bus: Bus,
+    store: Store,
+    desk: Desk,
+    deployer: Deployer,
+    metrics: Metrics,
 ) -> Service:
-    """Wire a gateway for these pairs."""
+    """Wire a gateway for these pairs; ``slow`` says which of them must not run on the event loop."""
     for name in pairs:
         metrics.announce(name)
     router = Router({name: pair.subgroups.scopes for name, pair in pairs.items()})
     outbox = Outbox(bus, metrics.dropped)
     gateway = Gateway(pairs, router, outbox, metrics)
     control = ControlLoop(bus, router, metrics)
-    api = create_api(gateway, desk, store, bus, topic(CONTROL), control_token(settings))
+    token = control_token(settings)
+    api = create_api(gateway, desk, store, bus, topic(CONTROL), token)
+    api.include_router(labels.routes(gateway, bus, application(token)))
+    api.include_router(deploy.routes(gateway, deployer, operator(token)))
     api.include_router(reports.routes(gateway, ReportStore(settings.state / REPORTS)))
-    slow = {name: is_slow(pair) for name, pair in pairs.items()}
     return Service(InferLayer(api, gateway, settings.server.max_body_bytes, slow), gateway, outbox, control)
 
 

@@ -72,7 +72,10 @@ class Worker:
             log.warning("%s, offset %d parked: %s", record.topic, record.offset, error)
             insist(self._bus, topic(DEAD), record.value, str(error)[:200], self._stopping)
             return []
-        return [Taken(sample, record) for sample in samples]
+        ours = [sample for sample in samples if _is_of(sample, self._watched[sample.model])]
+        for sample in samples[len(ours) :]:
+            self._metrics.dropped(sample.model, "old_artefact")
+        return [Taken(sample, record) for sample in ours]
 
     def _count(self, batch: Comparisons) -> None:
         member = np.concatenate([np.ones((len(batch), 1), dtype=bool), batch.member], axis=1)
@@ -80,6 +83,12 @@ class Worker:
         self._metrics.compare(
             batch.model, (MODEL_SCOPE, *batch.scopes), *(column @ member.astype(int) for column in rows)
         )
+
+
+def _is_of(sample: Sample, watched: Watched) -> bool:
+    """Whether it comes from the artefacts that are run now: after a deployment some of old ones are on their way."""
+    digests = sample.baseline_digest, sample.compressed_digest
+    return digests == tuple(watched.models[role].digest for role in (Role.BASELINE, Role.COMPRESSED))
 
 
 def _check(samples: Sequence[Sample], watched: Mapping[str, Watched]) -> None:

@@ -140,6 +140,7 @@ def demo(
     sampling: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of requests the shadow sees.")] = 1.0,
     fast: Annotated[bool, typer.Option(help="As fast as it goes, instead of about a minute.")] = False,
     headless: Annotated[bool, typer.Option(help="No live table.")] = False,
+    third_act: Annotated[bool, typer.Option(help="Then deploy the fixed model, and watch scopes come back.")] = False,
     json_: Json = False,
     svg: Annotated[Path | None, typer.Option(help="Save the last table as a picture.", hidden=True)] = None,
 ) -> None:
@@ -147,7 +148,8 @@ def demo(
     if model not in story.MODELS:
         raise ConfigError([f"--model: is {model!r}; it must be one of {', '.join(story.MODELS)}"])
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the gateway is stopped, not left behind
-    told = story.tell(model, sampling, fast=fast, console=None if headless else err if json_ else out, svg=svg)
+    console = None if headless else err if json_ else out
+    told = story.tell(model, sampling, fast=fast, console=console, svg=svg, third_act=third_act)
     if json_:
         typer.echo(json.dumps(told))
     else:

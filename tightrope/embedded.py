@@ -14,19 +14,21 @@ from pathlib import Path
 
 import uvicorn
 
+from monitors.records import Event
 from service.adapters import host
 from service.adapters.archive import DiskArchive
 from service.adapters.memory import MemoryBus
 from service.adapters.metrics import Metrics, process_registry
 from service.adapters.rows import Layout
 from service.adapters.sqlite import SqliteStore
-from service.app import ROWS, Service, build_service, load_pairs
+from service.app import ROWS, Service, build_service, is_slow, load_pairs
 from service.pair import Pair
 from service.settings import ConfigError, Server, Settings
 from shadow.judge import Bench, Judge
 from shadow.loop import Loop
 from shadow.pairing import Watched
 from shadow.worker import Worker
+from tightrope.deploy import Deployer, Places, as_deployed
 from tightrope.schedule import Reporter
 
 log = logging.getLogger(__name__)
@@ -83,18 +85,29 @@ def wire_up(settings: Settings, config: Path | None = None) -> Embedded:
     Raises:
         ConfigError: with every mistake in the settings or the models.
     """
+    settings = as_deployed(settings)
     pairs = load_pairs(settings)
     metrics = Metrics(process_registry())
     bus, store = MemoryBus(), SqliteStore(settings.state / DATABASE, exclusive=True)
-    bench = Bench({name: pair.plan for name, pair in pairs.items()})
-    service = build_service(settings, pairs, bus, store, bench, metrics)
-    watched = {name: as_watched(pair) for name, pair in pairs.items()}
+    places = Places(
+        pairs=pairs,
+        watched={name: as_watched(pair) for name, pair in pairs.items()},
+        plans={name: pair.plan for name, pair in pairs.items()},
+        slow={name: is_slow(pair) for name, pair in pairs.items()},
+    )
+    bench = Bench(places.plans)
+
+    def tell(event: Event) -> None:
+        service.outbox.note(event)
+
+    deployer = Deployer(settings, places, as_watched, tell)
+    service = build_service(settings, pairs, places.slow, bus, store, bench, deployer, metrics)
     archive = _archive(settings, pairs, metrics)
     return Embedded(
         service=service,
         bench=bench,
         store=store,
-        worker=Loop("worker", partial(Worker, bus, watched, metrics, archive=archive)),
+        worker=Loop("worker", partial(Worker, bus, places.watched, metrics, archive=archive)),
         judge=Loop("judge", partial(Judge, bus, store, bench, metrics, host.cpu())),
         archive=archive,
         reporter=Reporter(settings, {name: pair.plan.scopes for name, pair in pairs.items()}, metrics, config),

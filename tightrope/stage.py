@@ -40,7 +40,7 @@ class Board:
     total: int
 
 
-def board(stage: Board, sent: int, standings: list[Standing], trips: list[dict[str, Any]]) -> Panel:
+def board(stage: Board, sent: int, standings: list[Standing], moves: list[dict[str, Any]]) -> Panel:
     """The whole picture."""
     table = Table(expand=True, box=None, pad_edge=False, header_style="bold")
     for heading in ("scope", "requests", "compared", "disagree", LOG, "answered by", "accuracy"):
@@ -51,7 +51,7 @@ def board(stage: Board, sent: int, standings: list[Standing], trips: list[dict[s
         f"[bold]{stage.model}[/] on trial, the shadow sees {stage.sampling:.0%} of {sent:,} of {stage.total:,} requests"
     )
     progress = ProgressBar(total=stage.total, completed=sent)
-    shown = Group(Padding(progress, (0, 0, 1, 0)), table, Text(""), *_story(trips))
+    shown = Group(Padding(progress, (0, 0, 1, 0)), table, Text(""), *_story(moves))
     return Panel(shown, title=title, border_style="dim")
 
 
@@ -81,19 +81,29 @@ def _bar(s: Standing, *, saved: bool) -> Text:
     )
 
 
-def _story(trips: list[dict[str, Any]]) -> list[Text]:
-    if not trips:
+def _story(moves: list[dict[str, Any]]) -> list[Text]:
+    if not moves:
         return [Text("No alarm: every subgroup is within its limits.", "green")]
-    return [
-        Text.assemble(
-            (f"request {trip['at_request']:,}  ", "bold"),
-            (trip["scope"], "bold red"),
-            f"  {trip['monitor']} over {trip['limit']:g}, evidence 10^{trip['evidence']:.1f} ",
-            f"of 10^{trip['threshold']:.1f}: ",
-            ("the baseline answers", "bold green"),
-        )
-        for trip in trips
-    ]
+    return [_returned(move) if move["what"] == "recovered" else _tripped(move) for move in moves]
+
+
+def _tripped(move: dict[str, Any]) -> Text:
+    return Text.assemble(
+        (f"request {move['at_request']:,}  ", "bold"),
+        (move["scope"], "bold red"),
+        f"  {move['monitor']} over {move['limit']:g}, evidence 10^{move['evidence']:.1f} ",
+        f"of 10^{move['threshold']:.1f}: ",
+        ("the baseline answers", "bold green"),
+    )
+
+
+def _returned(move: dict[str, Any]) -> Text:
+    return Text.assemble(
+        (f"request {move['at_request']:,}  ", "bold"),
+        (move["scope"], "bold green"),
+        f"  {move['monitor']} proved within {move['limit']:g}, evidence 10^{move['recovery']:.1f}: ",
+        ("it is back on the compressed model", "bold green"),
+    )
 
 
 def summary(told: dict[str, Any]) -> Table:

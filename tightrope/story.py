@@ -6,30 +6,24 @@ it, it asks over HTTP. Only the truth (the labels) is the demo's own.
 """
 
 import io
-import json
 import re
-import signal
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import urllib3
 from rich.console import Console
 from rich.live import Live
 from rich.panel import Panel
-from ruamel.yaml import YAML
 
-from demo.replay import HERE, MODEL, Answer, Row, replay, traffic
+from demo.replay import HERE, MODEL, TRAFFIC, Answer, Row, replay, traffic
 from monitors.records import MODEL_SCOPE
 from service.adapters.onnx import OnnxModel
-from service.errors import ServerError
+from tightrope.guest import Gateway, started
 from tightrope.stage import Board, Standing, board
 
 MODELS = ("bad_distilled_households_only", "good_distilled", "good_int8", "bad_pruned98")
@@ -41,7 +35,13 @@ REFRESH = 0.25
 """Seconds between two looks at the gateway."""
 
 SETTLE_SECONDS = 15.0
-START_SECONDS = 30.0
+
+FIXED = "good_distilled"
+"""What is deployed in the third act."""
+
+TRIP = ("scope", "monitor", "at_request", "evidence", "threshold", "limit")
+RETURN = ("scope", "monitor", "at_request", "recovery", "limit")
+Show = Callable[[Panel], None]
 
 
 @dataclass
@@ -72,98 +72,89 @@ class Tally:
         }
 
 
-class Gateway:
-    """A running `tightrope run`, asked over HTTP like by anybody."""
+@dataclass
+class Play:
+    """A replay in progress, and who is shown what of it."""
 
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self._http = urllib3.PoolManager(retries=False)
+    gateway: Gateway
+    stage: Board
+    rows: list[Row]
+    show: Show | None
+    tallies: dict[str, Tally]
+    sent: int = 0
+    looked: float = 0.0
 
-    def get(self, path: str) -> dict[str, Any]:
-        """One answer of the status API."""
-        answer: dict[str, Any] = self._http.request("GET", self.address + path).json()
-        return answer
+    def act(self, upto: int, *, fast: bool) -> dict[str, Any]:
+        """Send the rows up to number ``upto``; the status, once all that was sampled of them has been judged."""
+        rows = self.rows[self.sent : upto]
+        truth = _baseline_correct(rows)
+        pace = None if fast else len(self.rows[: self.stage.total]) / SECONDS
+        for correct, answer in zip(truth, replay(self.gateway.address, rows, pace), strict=True):
+            for scope in (MODEL_SCOPE, *answer.row.scopes):
+                self.tallies[scope].add(answer, baseline_correct=correct)
+            self.sent += 1
+            if self.show and time.monotonic() - self.looked > REFRESH:
+                self.looked = time.monotonic()
+                self.show(self.picture())
+        status = _settled(self.gateway)
+        if self.show:
+            self.show(self.picture())
+        return status
+
+    def picture(self) -> Panel:
+        """The board as it is now."""
+        return board(self.stage, self.sent, _standings(self.gateway, self.tallies), _moves(self.gateway))
 
 
 def tell(
-    model: str, sampling: float, *, fast: bool, console: Console | None, svg: Path | None = None
+    model: str,
+    sampling: float,
+    *,
+    fast: bool,
+    console: Console | None,
+    svg: Path | None = None,
+    third_act: bool = False,
 ) -> dict[str, object]:
     """Play the whole story and return it as the JSON object that machines get."""
     rows = traffic()
-    truth = _baseline_correct(rows)
+    stage = Board(model, sampling, len(rows))
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="tightrope-") as folder, _started(Path(folder), model, sampling) as gateway:
-        tallies = {scope: Tally() for scope in gateway.get(f"/v1/models/{MODEL}")["scopes"]}
-        stage = Board(model, sampling, len(rows))
+    with tempfile.TemporaryDirectory(prefix="tightrope-") as folder, started(Path(folder), model, sampling) as gateway:
+        scopes = gateway.get(f"/v1/models/{MODEL}")["scopes"]
         with _shown(console) as show:
-            looked = 0.0
-            for number, answer in enumerate(replay(gateway.address, rows, None if fast else len(rows) / SECONDS)):
-                for scope in (MODEL_SCOPE, *answer.row.scopes):
-                    tallies[scope].add(answer, baseline_correct=truth[number])
-                if show and time.monotonic() - looked > REFRESH:
-                    looked = time.monotonic()
-                    show(board(stage, number + 1, _standings(gateway, tallies), _trips(gateway)))
-            status = _settled(gateway)
-            picture = board(stage, len(rows), _standings(gateway, tallies), _trips(gateway))
-            if show:
-                show(picture)
-        if svg is not None:
-            _draw(picture, svg)
-        trips = _trips(gateway)
-    return _told(model, sampling, rows, status, trips, tallies, time.monotonic() - began)
+            play = Play(gateway, stage, traffic((*TRAFFIC, TRAFFIC[-1])), show, {scope: Tally() for scope in scopes})
+            status = play.act(len(rows), fast=fast)
+            told = _told(stage, status, _trips(gateway), play.tallies)
+            if svg is not None:
+                _draw(play.picture(), svg)
+            if third_act:
+                told["third_act"] = _third_act(play, fast=fast)
+    return {**told, "seconds": round(time.monotonic() - began, 1)}
+
+
+def _third_act(play: Play, *, fast: bool) -> dict[str, object]:
+    """The fixed model is deployed; scopes come back by evidence, and by nothing else."""
+    play.gateway.deploy(HERE / f"models/{FIXED}.onnx", "distilled anew, from everybody")
+    play.stage = replace(play.stage, model=FIXED, total=len(play.rows))
+    play.act(len(play.rows), fast=fast)
+    returns = [move for move in _moves(play.gateway) if move["what"] == "recovered"]
+    return {"deployed": FIXED, "returns": [{key: move[key] for key in RETURN} for move in returns]}
 
 
 def _told(
-    model: str,
-    sampling: float,
-    rows: list[Row],
-    status: dict[str, Any],
-    trips: list[dict[str, Any]],
-    tallies: dict[str, Tally],
-    seconds: float,
+    stage: Board, status: dict[str, Any], trips: list[dict[str, Any]], tallies: dict[str, Tally]
 ) -> dict[str, object]:
     tripped = {trip["scope"] for trip in trips}
     return {
-        "model": model,
-        "sampling": sampling,
-        "requests": len(rows),
+        "model": stage.model,
+        "sampling": stage.sampling,
+        "requests": stage.total,
         "compared": status["judged"]["seen"] + status["judged"]["pending"],
         "dropped": status["sampling"]["dropped"],
         "trips": trips,
         "accuracy": {s: tally.accuracy(tally.switched if s in tripped else None) for s, tally in tallies.items()},
-        "served_by": {scope: tally.served_by for scope, tally in tallies.items()},
-        "seconds": round(seconds, 1),
+        "served_by": {scope: dict(tally.served_by) for scope, tally in tallies.items()},
     }
-
-
-@contextmanager
-def _started(folder: Path, model: str, sampling: float) -> Iterator[Gateway]:
-    """The gateway on a free port, with this model on trial; told to stop at the end."""
-    yaml = YAML(typ="safe")
-    config = yaml.load(HERE / "tightrope.yaml")
-    pair = config["models"][MODEL]
-    pair |= {"baseline": str(HERE / "models/baseline_fp32.onnx"), "compressed": str(HERE / f"models/{model}.onnx")}
-    config |= {"server": {"port": 0}, "state": "state"}
-    pair["sampling"] = {"rate": sampling}
-    path = folder / "tightrope.yaml"
-    yaml.dump(config, path)
-    command = [sys.executable, "-m", "tightrope", "run", str(path), "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
-        try:
-            yield Gateway(_address(process))
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(START_SECONDS)
-
-
-def _address(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None  # noqa: S101 - Popen was given a pipe
-    line = process.stdout.readline()
-    if not line:
-        raise ServerError(
-            f"the gateway did not start (exit code {process.wait(START_SECONDS)}); its error stands above"
-        )
-    return str(json.loads(line)["address"])
 
 
 @contextmanager
@@ -208,18 +199,25 @@ def _standings(gateway: Gateway, tallies: dict[str, Tally]) -> list[Standing]:
 
 def _trips(gateway: Gateway) -> list[dict[str, Any]]:
     """Every scope that was sent to safe mode, with the case against the compressed model."""
+    return [{key: move[key] for key in TRIP} for move in _moves(gateway) if move["what"] == "breach"]
+
+
+def _moves(gateway: Gateway) -> list[dict[str, Any]]:
+    """Every scope that changed hands by evidence, with the strongest case for it."""
     events = gateway.get(f"/v1/events?model={MODEL}&limit=1000")["events"]
     return [
         {
+            "what": event["kind"],
             "scope": event["scope"],
             "monitor": case["monitor"],
             "at_request": int(event["detail"]["request_id"].rpartition("-")[2]) + 1,
-            "evidence": round(case["evidence"], 3),
+            "evidence": round(case["evidence"] or 0.0, 3),
+            "recovery": round(case["recovery"] or 0.0, 3),
             "threshold": round(case["threshold"], 3),
             "limit": case["limit"],
         }
         for event in events
-        if event["kind"] == "breach" and event["detail"]["moved"]
+        if event["kind"] in {"breach", "recovered"} and event["detail"]["moved"]
         for case in event["detail"]["monitors"][:1]
     ]
 

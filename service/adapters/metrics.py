@@ -25,7 +25,7 @@ from monitors.safemode import Input
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Buckets of latency: models from microseconds to seconds."""
 
-DROPPED = ("buffer_full", "too_many_rows")
+DROPPED = ("buffer_full", "too_many_rows", "old_artefact")
 """Why a sample was not kept."""
 
 DRIFT = {

@@ -1,0 +1,143 @@
+"""Hot swap: another artefact beside the one that serves, checked, then put in its place everywhere at once.
+
+The judge and the worker go first: samples of the old pair that are still on their way are passed over, none of the new
+pair is. What is deployed outlives a restart, in a file of the state folder.
+"""
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from monitors.compare import read
+from monitors.plan import Plan
+from monitors.records import Event, Role
+from service.adapters.ports import RunFailedError
+from service.app import golden_rows, is_slow, load_model
+from service.pair import Pair, build
+from service.settings import ConfigError, Settings
+from shadow.pairing import Watched
+
+FILE = "deployed.json"
+KEPT = 5
+"""Deployments that can be rolled back, one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a pair stands: what the gateway serves, what the worker runs, what the judge goes by, who is slow."""
+
+    pairs: dict[str, Pair]
+    watched: dict[str, Watched]
+    plans: dict[str, Plan]
+    slow: dict[str, bool]
+
+    def put(self, pair: Pair, watched: Watched, *, slow: bool) -> None:
+        """One after the other; each is a single assignment that readers see whole."""
+        self.watched[pair.name] = watched
+        self.plans[pair.name] = pair.plan
+        self.slow[pair.name] = slow or self.slow[pair.name]
+        self.pairs[pair.name] = pair
+        self.slow[pair.name] = slow
+
+
+@dataclass
+class Deployer:
+    """Implements `service.deploy.Deployer` for one process. ``tell`` puts an event into the audit trail."""
+
+    settings: Settings
+    places: Places
+    as_watched: Callable[[Pair], Watched]
+    tell: Callable[[Event], None]
+    _before: dict[str, list[Settings]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def deploy(self, model: str, role: Role, path: str, actor: str, reason: str) -> None:
+        """Load, check, and switch."""
+        with self._lock:
+            wanted = with_artefact(self.settings, model, role, Path(path))
+            self._switch(model, wanted, "deployed", actor, reason)
+            self._before[model] = [*self._before.get(model, []), self.settings][-KEPT:]
+            self._keep(wanted)
+
+    def roll_back(self, model: str, actor: str, reason: str) -> None:
+        """Switch to what was there before."""
+        with self._lock:
+            before = self._before.get(model) or []
+            if not before:
+                raise LookupError(model)
+            old = before[-1].models[model]
+            wanted = self.settings
+            for role in Role:
+                wanted = with_artefact(wanted, model, role, getattr(old, role))
+            self._switch(model, wanted, "rolled-back", actor, reason)
+            before.pop()
+            self._keep(wanted)
+
+    def _switch(self, model: str, wanted: Settings, kind: str, actor: str, reason: str) -> None:
+        pair = build(model, wanted, load_model)
+        self_test(pair, wanted)
+        old = self.places.pairs[model]
+        self.places.put(pair, self.as_watched(pair), slow=is_slow(pair))
+        detail = {
+            f"{role}_digest": {"before": old.models[role].digest, "after": pair.models[role].digest} for role in Role
+        }
+        self.tell(Event(uuid.uuid4().hex, time.time(), model, kind, "model", actor, reason, dict(detail)))
+
+    def _keep(self, settings: Settings) -> None:
+        """Write the paths beside the state, whole or not at all."""
+        self.settings = settings
+        told = {name: {str(role): str(getattr(of, role)) for role in Role} for name, of in settings.models.items()}
+        draft = settings.state / f"{FILE}.draft"
+        draft.write_text(json.dumps(told))
+        draft.replace(settings.state / FILE)
+
+
+def with_artefact(settings: Settings, model: str, role: Role, path: Path) -> Settings:
+    """The same settings with another file for one role; a relative path is one beside the file it replaces."""
+    of = settings.models[model]
+    whole = path if path.is_absolute() else getattr(of, role).parent / path
+    models = {**settings.models, model: of.model_copy(update={str(role): whole})}
+    return settings.model_copy(update={"models": models})
+
+
+def as_deployed(settings: Settings) -> Settings:
+    """The settings with the artefacts that were deployed before this process started.
+
+    Raises:
+        ConfigError: when the file that names them cannot be read.
+    """
+    path = settings.state / FILE
+    if not path.exists():
+        return settings
+    try:
+        told = json.loads(path.read_text())
+        for model, files in told.items():
+            for role in Role:
+                if model in settings.models:
+                    settings = with_artefact(settings, model, role, Path(files[role]))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise ConfigError([f"{path}: not a list of deployed artefacts: {error}; remove it to start anew"]) from error
+    return settings
+
+
+def self_test(pair: Pair, settings: Settings) -> None:
+    """Both models must give readable answers to the golden rows, where there are any.
+
+    Raises:
+        ConfigError: naming the role that does not.
+    """
+    rows = golden_rows(pair, settings)
+    if rows is None:
+        return
+    for role, model in pair.models.items():
+        try:
+            reading = read(model.run(rows.inputs, [pair.output])[pair.output], pair.decision.scale)
+        except RunFailedError as error:
+            raise ConfigError([f"models.{pair.name}.{role}: failed on the golden rows: {error}"]) from error
+        if reading.fault.any():
+            wrong = int((reading.fault > 0).sum())
+            raise ConfigError([f"models.{pair.name}.{role}: {wrong} golden rows have no readable answer"])

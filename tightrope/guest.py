@@ -1,0 +1,74 @@
+"""A gateway of its own process, the very `tightrope run` that anybody would start, asked over HTTP like by anybody."""
+
+import json
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from ruamel.yaml import YAML
+
+from demo.replay import HERE, MODEL
+from service.errors import ServerError
+
+START_SECONDS = 30.0
+
+
+class Gateway:
+    """A running `tightrope run`, asked over HTTP like by anybody."""
+
+    def __init__(self, address: str, token: str) -> None:
+        self.address = address
+        self._token = token
+        self._http = urllib3.PoolManager(retries=False)
+
+    def get(self, path: str) -> dict[str, Any]:
+        """One answer of the status API."""
+        answer: dict[str, Any] = self._http.request("GET", self.address + path).json()
+        return answer
+
+    def deploy(self, file: Path, reason: str) -> None:
+        """Put another compressed model in place, as an operator would."""
+        body = json.dumps({"path": str(file), "reason": reason, "actor": "demo"}).encode()
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        answer = self._http.request("POST", f"{self.address}/v1/models/{MODEL}/deploy", body=body, headers=headers)
+        if answer.status != HTTPStatus.OK:
+            raise ServerError(f"{file.name} could not be deployed: {answer.data[:300]!r}")
+
+
+@contextmanager
+def started(folder: Path, model: str, sampling: float) -> Iterator[Gateway]:
+    """The gateway on a free port, with this model on trial; told to stop at the end."""
+    yaml = YAML(typ="safe")
+    config = yaml.load(HERE / "tightrope.yaml")
+    pair = config["models"][MODEL]
+    pair |= {"baseline": str(HERE / "models/baseline_fp32.onnx"), "compressed": str(HERE / f"models/{model}.onnx")}
+    token = secrets.token_hex()
+    (folder / "token").write_text(token)
+    config |= {"server": {"port": 0, "control_token_file": "token"}, "state": "state"}
+    pair["sampling"] = {"rate": sampling}
+    path = folder / "tightrope.yaml"
+    yaml.dump(config, path)
+    command = [sys.executable, "-m", "tightrope", "run", str(path), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
+        try:
+            yield Gateway(_address(process), token)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(START_SECONDS)
+
+
+def _address(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None  # noqa: S101 - Popen was given a pipe
+    line = process.stdout.readline()
+    if not line:
+        raise ServerError(
+            f"the gateway did not start (exit code {process.wait(START_SECONDS)}); its error stands above"
+        )
+    return str(json.loads(line)["address"])
