@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from monitors import findings, watch
-from monitors.catalogue import CATALOGUE, Reach
 from monitors.budget import Ask, Budget, rules
+from monitors.catalogue import CATALOGUE, Reach
 from monitors.plan import Plan, State, Transition, start
 from monitors.records import MODEL_SCOPE, Comparisons, Stream, Verdict
 from monitors.safemode import Policy

@@ -9,8 +9,8 @@ from threading import Event as Flag
 import numpy as np
 from prometheus_client import CollectorRegistry
 
-from monitors.catalogue import CATALOGUE
 from monitors.budget import Ask, Budget, rules
+from monitors.catalogue import CATALOGUE
 from monitors.plan import Plan, State
 from monitors.records import Comparisons, Event, Order, Routes
 from monitors.safemode import Policy

@@ -36,7 +36,7 @@ def rule(limit: float = 0.02, apart: float = 0.04, name: str = "disagreement", r
     return rules([Ask(question, question.variants(2), np.array([limit, apart]))], Budget(), ratio)[0]
 
 
-def tally(y: ArrayLike, member: ArrayLike, valid: ArrayLike = True, rows: float | None = None) -> Tally:
+def tally(y: ArrayLike, member: ArrayLike, valid: ArrayLike = 1, rows: float | None = None) -> Tally:
     """One tick of a question without variants; ``member`` (n,) says which rows are the subgroup's."""
     y = np.asarray(y, dtype=float)
     whole = np.stack([np.ones(len(y)), np.asarray(member, dtype=float)], axis=1)
@@ -45,7 +45,7 @@ def tally(y: ArrayLike, member: ArrayLike, valid: ArrayLike = True, rows: float 
     return Tally.of(whole[None], speaking[None, :, None], y[None, :, None], seeds)
 
 
-def tick(y: ArrayLike, member: ArrayLike, valid: ArrayLike = True, **duty: ArrayLike) -> Tick:
+def tick(y: ArrayLike, member: ArrayLike, valid: ArrayLike = 1, **duty: ArrayLike) -> Tick:
     """`tally`, and who is on duty: both alarms, unless told otherwise."""
     return Tick(tally(y, member, valid), **duty)
 

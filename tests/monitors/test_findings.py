@@ -106,5 +106,3 @@ def test_pass_is_never_given_to_what_was_not_measured(data: st.DataObject) -> No
             earned = verdict.count >= verdict.needed and not faulty and not mode.safe
             earned = earned and verdict.evidence < verdict.threshold
             assert (verdict.outcome is Outcome.PASS) == earned
-
-

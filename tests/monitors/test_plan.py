@@ -48,7 +48,9 @@ def test_other_plan_keeps_modes_and_places_and_drops_evidence() -> None:
         assert np.isneginf(cells.log_mass).all()
         assert np.isneginf(cells.recovery).all()
         assert not cells.count.any()
-    assert not any(column.any() for column in (after.compared, after.disagreed, after.errors, after.faulty, after.noise))
+    assert not any(
+        column.any() for column in (after.compared, after.disagreed, after.errors, after.faulty, after.noise)
+    )
 
 
 def test_scope_still_owes_what_tripped_it_after_a_new_plan() -> None:

@@ -183,5 +183,13 @@ def test_safe_means_that_the_baseline_answers() -> None:
 def test_a_new_mode_is_normal_free_and_untroubled() -> None:
     """What a scope is before anything happened."""
     mode = Mode()
-    assert {field.name for field in fields(Mode)} == {"state", "held", "dwelling", "since", "returned", "flaps", "trial"}
+    assert {field.name for field in fields(Mode)} == {
+        "state",
+        "held",
+        "dwelling",
+        "since",
+        "returned",
+        "flaps",
+        "trial",
+    }
     assert (mode.state, mode.held, mode.dwelling, mode.flaps, mode.trial) == (NORMAL, False, False, 0, False)
