@@ -9,14 +9,15 @@ from threading import Event as Flag
 import numpy as np
 from prometheus_client import CollectorRegistry
 
+from monitors.budget import Ask, Budget, rules
 from monitors.catalogue import CATALOGUE
-from monitors.cells import Budget, rules
 from monitors.plan import Plan, State
 from monitors.records import Comparisons, Event, Order, Routes
 from monitors.safemode import Policy
 from service.adapters import wire
 from service.adapters.memory import MemoryBus
 from service.adapters.metrics import Metrics
+from service.adapters.packing import WireError
 from service.adapters.ports import Bus, Store
 from service.adapters.sqlite import SqliteStore
 from service.adapters.topics import COMPARISONS, CONTROL, EVENTS, topic
@@ -29,8 +30,8 @@ POLICY = Policy(min_dwell=100.0, recovery_samples=10.0)
 
 def lenient(model: str = "m", *, armed: bool = True) -> Plan:
     """One question with generous limits, a small budget and small ticks: decisions come after tens of rows."""
-    questions, limits = [CATALOGUE["disagreement"]], [np.array([0.4, 0.1, 0.1, 0.1])]
-    asked = rules(questions, limits, Budget(1e3), POLICY.recovery_ratio)
+    ask = Ask(CATALOGUE["disagreement"], ("",), np.array([0.4, 0.1, 0.1, 0.1]))
+    asked = rules([ask], Budget(1e3), POLICY.recovery_ratio)
     return plan(samples=1e3, policy=POLICY, rules=asked, tick_rows=16, model=model, armed=armed)
 
 
@@ -99,7 +100,7 @@ class Court:
     def listen(self) -> None:
         """Add the routes that were told meanwhile to ``told``; the topic itself keeps only the latest."""
         for record in self._control.poll(10_000, 0):
-            with suppress(wire.WireError):
+            with suppress(WireError):
                 self.told.append(wire.decode_routes(record.value))
 
     def saved(self, model: str = "m") -> State:

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from monitors.records import Event
-from service.adapters.ports import Bus, Record, Store, Subscription
+from monitors.records import Event, Held, Label
+from service.adapters.ports import Bus, Changes, Key, Record, Store, Subscription
 
 
 class KilledError(Exception):
@@ -95,10 +95,11 @@ class FusedStore:
         positions: Mapping[tuple[str, int], int],
         snapshots: Mapping[str, bytes],
         events: Sequence[Event],
+        pending: Mapping[str, Changes] | None = None,
     ) -> None:
         """The end may come before anything is saved, or after all of it is."""
         self._fuse.burn()
-        self._store.save(log, positions, snapshots, events)
+        self._store.save(log, positions, snapshots, events, pending)
         self._fuse.burn()
 
     def snapshot(self, model: str) -> bytes | None:
@@ -112,3 +113,15 @@ class FusedStore:
     def events(self, model: str | None = None, after: int = 0, limit: int = 100) -> list[tuple[int, Event]]:
         """Never fails."""
         return self._store.events(model, after, limit)
+
+    def held(self, model: str, keys: Sequence[Key]) -> dict[Key, Held]:
+        """Never fails."""
+        return self._store.held(model, keys)
+
+    def waiting(self, model: str, keys: Sequence[Key]) -> dict[Key, Label]:
+        """Never fails."""
+        return self._store.waiting(model, keys)
+
+    def overdue(self, model: str, before: float) -> tuple[int, int]:
+        """Never fails."""
+        return self._store.overdue(model, before)

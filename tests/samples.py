@@ -18,7 +18,8 @@ from service.adapters.onnx import OnnxModel
 from service.adapters.ports import Bus, Model
 from service.adapters.topics import COMPARISONS, DEAD, SAMPLES, topic
 from service.tensors import TensorSpec
-from shadow.worker import Watched, Worker
+from shadow.pairing import Watched
+from shadow.worker import Worker
 from tests.onnx_models import Weights, classifier
 
 BASELINE = np.array([[2.0, 0.0, 1.0], [0.0, 2.0, -1.0]], np.float32)
@@ -87,6 +88,7 @@ def sample(
         member=np.ones((len(inputs["input"]), 1), dtype=bool),
         draw=0.25,
         inclusion=1.0,
+        seconds=0.01,
     )
 
 

@@ -5,63 +5,16 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from numpy.typing import ArrayLike
 
-from monitors.catalogue import CATALOGUE, SUBGROUP_SHARE
-from monitors.cells import PATH, Budget, Cells, Rule, Tick, advance, recent, restart, rules
+from monitors.cells import PATH, Cells, recent, restart, try_again
 from monitors.detector import BETS, RATIOS, RECOVERY_RATIOS, BadObservationError
-from monitors.verdict import rows_to_see_mean, rows_to_see_rate
 from tests import exact
 from tests.comparisons import bits
+from tests.tallies import NO, YES, advance, block, course, rule, run, tick
 
-DISAGREEMENT, CONFIDENCE = CATALOGUE["disagreement"], CATALOGUE["confidence"]
-YES, NO = np.array([True, True]), np.array([False, False])
 TICKS = ([1, 0, 0], [0, 0], [0, 0, 0, 0], [1, 1, 0])
 OWN = ([True, False, True], [False, False], [True, True, True, True], [True, True, False])
 """What rows say, tick by tick, and which of them are the subgroup's."""
-
-
-def rule(limit: float = 0.02, apart: float = 0.04, name: str = "disagreement", ratio: float = 0.75) -> Rule:
-    """One question about a model and its one subgroup: shares 0.25 (or 0.1) and 0.2."""
-    return rules([CATALOGUE[name]], [np.array([limit, apart])], Budget(), ratio)[0]
-
-
-def tick(y: ArrayLike, member: ArrayLike, *, alarming: ArrayLike = YES, recovering: ArrayLike = NO) -> Tick:
-    """Rows that all speak; ``member`` says which are the subgroup's."""
-    y = np.asarray(y, dtype=float)
-    whole = np.stack([np.ones(len(y), dtype=bool), np.asarray(member, dtype=bool)], axis=1)
-    return Tick(whole, np.ones(len(y), dtype=bool), y, np.asarray(alarming), np.asarray(recovering))
-
-
-def run(of: Rule, *ticks: Tick) -> Cells:
-    """The cells after these ticks."""
-    cells = Cells.fresh(of)
-    for one in ticks:
-        cells = advance(of, cells, one)
-    return cells
-
-
-@pytest.mark.parametrize("subgroups", [0, 1, 23, 400])
-def test_shares_of_all_cells_sum_to_at_most_one(subgroups: int) -> None:
-    """Of all monitors of the catalogue and all their subgroups together, whatever their number."""
-    limits = [np.full(1 + subgroups, question.limit) for question in CATALOGUE.values()]
-    made = rules(list(CATALOGUE.values()), limits, Budget(), 0.75)
-    of_subgroups = np.concatenate([one.shares[1:] for one in made])
-    assert sum(float(one.shares.sum()) for one in made) <= 1
-    assert [one.shares[0] for one in made] == [question.share for question in CATALOGUE.values()]
-    assert of_subgroups.sum() == pytest.approx(SUBGROUP_SHARE if subgroups else 0)
-    assert len(set(of_subgroups.tolist())) <= 1
-
-
-def test_rows_needed_for_a_pass_follow_the_share_of_each_cell() -> None:
-    """Half the share of the budget takes as many rows as half the alarms: ln A grows by ln 2."""
-    limits = np.array([0.02, 0.02])
-    for name, shares in (("disagreement", [0.25, 0.2]), ("confidence", [0.1, 0.2])):
-        own_budget = np.log(Budget().samples / np.array(shares))
-        seen = rows_to_see_rate(limits, own_budget), rows_to_see_mean(limits, 1.0, own_budget)
-        assert rule(0.02, 0.02, name).needed == pytest.approx(seen[name == "confidence"], rel=1e-12)
 
 
 def test_rate_cells_are_exact_on_the_global_clock() -> None:
@@ -74,8 +27,8 @@ def test_rate_cells_are_exact_on_the_global_clock() -> None:
         ]
         ratios = [exact.likelihood_ratio(Fraction(r) * limit, limit) for r in RATIOS]
         expected = exact.evidence(batches, ratios)
-        assert cells.path[scope, -4:, 0] == pytest.approx(expected, abs=1e-9)
-    assert rule().alarm.evidence(cells.log_mass).tolist() == cells.path[:, -1, 0].tolist()
+        assert cells.path[0, scope, -4:, 0] == pytest.approx(expected, abs=1e-9)
+    assert rule().alarm.evidence(cells.log_mass).tolist() == cells.path[:, :, -1, 0].tolist()
 
 
 def test_mean_cells_are_exact_on_the_global_clock() -> None:
@@ -88,7 +41,7 @@ def test_mean_cells_are_exact_on_the_global_clock() -> None:
             for y, own in zip(ticks, OWN, strict=True)
         ]
         bets = [exact.bet(Fraction(str(bet)), tolerance, Fraction(1), sign=sign) for sign in (1, -1) for bet in BETS]
-        assert cells.path[scope, -4:, 0] == pytest.approx(exact.evidence(batches, bets), abs=1e-9)
+        assert cells.path[0, scope, -4:, 0] == pytest.approx(exact.evidence(batches, bets), abs=1e-9)
 
 
 def test_recovery_is_exact_and_seeded_with_own_rows_only() -> None:
@@ -100,8 +53,30 @@ def test_recovery_is_exact_and_seeded_with_own_rows_only() -> None:
     limit = Fraction(3, 100)
     ratios = [exact.likelihood_ratio(Fraction(r) * limit, limit) for r in RECOVERY_RATIOS]
     expected = exact.evidence([(len(ys), ys) for ys in own_rows], ratios)[-1]
-    assert of.recovery.evidence(cells.recovery).tolist() == [-np.inf, pytest.approx(expected, abs=1e-9)]
-    assert of.alarm.evidence(cells.log_mass)[1] == -np.inf
+    assert of.recovery.evidence(cells.recovery).tolist() == [[-np.inf, pytest.approx(expected, abs=1e-9)]]
+    assert of.alarm.evidence(cells.log_mass)[0, 1] == -np.inf
+
+
+def test_trial_is_exact_from_a_wealth_of_one_that_nobody_adds_to() -> None:
+    """A new artefact's recovery is a plain test: the product of its e-values, averaged over the alternatives."""
+    duty = {"alarming": NO, "recovering": YES, "on_trial": np.array([False, True])}
+    of = rule()
+    cells = try_again(Cells.fresh(of), np.array([False, True]))
+    for y, own in zip(TICKS, OWN, strict=True):
+        cells = advance(of, cells, tick(y, own, **duty))
+    own_rows = [one for y, own in zip(TICKS, OWN, strict=True) for one, mine in zip(y, own, strict=True) if mine]
+    limit = Fraction(3, 100)
+    ratios = [exact.likelihood_ratio(Fraction(r) * limit, limit) for r in RECOVERY_RATIOS]
+    trial = exact.evidence([(1, own_rows)], ratios)[-1]
+    seeded = exact.evidence([(len(y), y) for y in TICKS], [exact.likelihood_ratio(q, p) for q, p in _below(0.02)])[-1]
+    found = of.recovery.evidence(cells.recovery).tolist()
+    assert found == [[pytest.approx(seeded, abs=1e-9), pytest.approx(trial, abs=1e-9)]]
+
+
+def _below(limit: float) -> list[tuple[Fraction, Fraction]]:
+    """Alternatives of the recovery from this limit, and three quarters of it."""
+    p = Fraction(str(limit)) * Fraction(3, 4)
+    return [(Fraction(str(ratio)) * p, p) for ratio in RECOVERY_RATIOS]
 
 
 def test_mean_recovers_only_when_both_sides_are_disproved() -> None:
@@ -119,63 +94,64 @@ def test_scope_off_duty_keeps_its_detectors_and_counts() -> None:
     before = run(of, tick([1, 0], [True, True]))
     after = advance(of, before, tick([1, 1], [True, True], alarming=[True, False]))
     for name in ("log_mass", "recovery", "count", "total"):
-        assert np.array_equal(getattr(after, name)[1], getattr(before, name)[1]), name
-    assert after.count.tolist() == [4, 2]
-    assert after.total.tolist() == [3.0, 1.0]
-    assert after.path[1, -1].tolist() == [before.path[1, -1, 0], 0.0, 0.0]
-    assert after.log_mass[0].max() > before.log_mass[0].max()
+        assert np.array_equal(getattr(after, name)[:, 1], getattr(before, name)[:, 1]), name
+    assert after.count.tolist() == [[4, 2]]
+    assert after.total.tolist() == [[3.0, 1.0]]
+    assert after.path[0, 1, -1].tolist() == [before.path[0, 1, -1, 0], 0.0, 0.0]
+    assert after.log_mass[0, 0].max() > before.log_mass[0, 0].max()
 
 
 def test_rows_that_do_not_speak_are_not_counted_but_seed_the_clock() -> None:
     """A refusal question hears few rows, and is seeded with all of them."""
     of = rule()
-    half = replace(tick([1, 1], [True, True]), valid=np.array([True, False]))
-    cells = advance(of, Cells.fresh(of), half)
+    cells = run(of, tick([1, 1], [True, True], [True, False]))
     ratios = [exact.likelihood_ratio(Fraction(r) * Fraction(1, 50), Fraction(1, 50)) for r in RATIOS]
-    assert of.alarm.evidence(cells.log_mass)[0] == pytest.approx(exact.evidence([(Fraction(1, 2), [1])], ratios)[0])
-    assert (cells.count.tolist(), cells.total.tolist()) == ([1, 1], [1.0, 1.0])
-
-
-@settings(deadline=None, max_examples=50)
-@given(st.data())
-def test_order_of_rows_within_a_tick_does_not_matter_for_rates(data: st.DataObject) -> None:
-    """Integer counts: the same cells to the last bit."""
-    y = data.draw(st.lists(st.integers(0, 1), min_size=1, max_size=64))
-    own = data.draw(st.lists(st.booleans(), min_size=len(y), max_size=len(y)))
-    order = data.draw(st.permutations(range(len(y))))
-    shuffled = tick([y[i] for i in order], [own[i] for i in order])
-    assert bits(run(rule(), tick(y, own))) == bits(run(rule(), shuffled))
-
-
-def test_scopes_of_equal_and_of_other_tolerance_get_what_they_would_alone() -> None:
-    """Sharing the arithmetic changes nothing."""
-    y, member = np.linspace(-1, 1, 9), np.ones((9, 3), dtype=bool)
-    together = rules([CONFIDENCE], [np.array([0.02, 0.04, 0.02])], Budget(), 0.75)[0]
-    sums = together.alarm.log_e(member, y)
-    for scope, limit in enumerate((0.02, 0.04, 0.02)):
-        alone = rules([CONFIDENCE], [np.array([limit])], Budget(), 0.75)[0]
-        assert sums[scope] == pytest.approx(alone.alarm.log_e(member[:, :1], y)[0], rel=1e-12)
+    assert of.alarm.evidence(cells.log_mass)[0, 0] == pytest.approx(exact.evidence([(Fraction(1, 2), [1])], ratios)[0])
+    assert (cells.count.tolist(), cells.total.tolist()) == ([[1, 1]], [[1.0, 1.0]])
 
 
 def test_number_that_nobody_counts_may_be_nan_and_one_that_counts_may_not() -> None:
     """NaN is never taken for a number."""
     of = rule(name="confidence")
-    ignored = replace(tick([np.nan, 0.5], [True, True]), valid=np.array([False, True]))
-    cells = advance(of, Cells.fresh(of), ignored)
+    cells = run(of, tick([np.nan, 0.5], [True, True], [False, True]))
     assert np.isfinite(cells.log_mass).all()
-    assert cells.total.tolist() == [0.5, 0.5]
+    assert cells.total.tolist() == [[0.5, 0.5]]
     with pytest.raises(BadObservationError):
-        advance(of, Cells.fresh(of), tick([np.nan, 0.5], [True, True]))
+        run(of, tick([np.nan, 0.5], [True, True]))
 
 
 def test_path_holds_the_latest_ticks_newest_last() -> None:
     """Evidence, rows and what they said; the mean of the latest ticks is for people to look at."""
     cells = run(rule(), *(tick([1] * (n % 3) + [0], [n % 2 == 0] * (n % 3 + 1)) for n in range(20)))
-    assert cells.path.shape == (2, PATH, 3)
-    assert cells.path[0, :, 1].tolist() == [n % 3 + 1 for n in range(4, 20)]
-    assert cells.path[0, :, 2].tolist() == [n % 3 for n in range(4, 20)]
-    assert recent(cells, 0) == (32, 0.5)
-    assert recent(Cells.fresh(rule()), 1) == (0, None)
+    assert cells.path.shape == (1, 2, PATH, 3)
+    assert cells.path[0, 0, :, 1].tolist() == [n % 3 + 1 for n in range(4, 20)]
+    assert cells.path[0, 0, :, 2].tolist() == [n % 3 for n in range(4, 20)]
+    assert recent(cells, 0, 0) == (32, 0.5)
+    assert recent(Cells.fresh(rule()), 0, 1) == (0, None)
+
+
+@pytest.mark.parametrize("name", ["disagreement", "confidence", "accuracy"])
+@pytest.mark.parametrize("ticks", [1, 15, 16, 17, 40])
+def test_block_of_ticks_gives_the_cells_that_single_ticks_give(name: str, ticks: int) -> None:
+    """To the last bit, also when the path holds fewer ticks than the block, or more."""
+    rng = np.random.default_rng(ticks)
+    of = rule(name=name)
+    made = [tick(rng.integers(0, 2, 8), rng.random(8) < 0.5, alarming=[True, False]) for _ in range(ticks)]
+    before = run(of, tick(rng.integers(0, 2, 5), rng.random(5) < 0.5))
+    single = before
+    for one in made:
+        single = advance(of, single, one)
+    assert bits(advance(of, before, block(*made))) == bits(single)
+
+
+def test_course_can_be_left_at_any_tick() -> None:
+    """The cells after the first ticks of a block are those that never saw the rest."""
+    rng = np.random.default_rng(0)
+    of = rule()
+    made = [tick(rng.integers(0, 2, 8), rng.random(8) < 0.5, recovering=[False, True]) for _ in range(20)]
+    whole = course(of, block(*made))
+    for ticks in (1, 7, 20):
+        assert bits(whole.at(Cells.fresh(of), of, ticks)) == bits(run(of, *made[:ticks]))
 
 
 def test_restart_empties_the_chosen_scopes_only() -> None:
@@ -184,7 +160,17 @@ def test_restart_empties_the_chosen_scopes_only() -> None:
     cells = replace(run(of, tick([1, 0], [True, True], recovering=YES)), tripped=YES)
     again, fresh = restart(cells, np.array([False, True])), Cells.fresh(of)
     for name in ("log_mass", "recovery", "count", "total", "path"):
-        assert np.array_equal(getattr(again, name)[0], getattr(cells, name)[0]), name
-        assert np.array_equal(getattr(again, name)[1], getattr(fresh, name)[1]), name
-        assert not np.array_equal(getattr(cells, name)[1], getattr(fresh, name)[1]), name
+        assert np.array_equal(getattr(again, name)[:, 0], getattr(cells, name)[:, 0]), name
+        assert np.array_equal(getattr(again, name)[:, 1], getattr(fresh, name)[:, 1]), name
+        assert not np.array_equal(getattr(cells, name)[:, 1], getattr(fresh, name)[:, 1]), name
     assert again.tripped.tolist() == [True, True]
+
+
+def test_second_trial_begins_with_a_wealth_of_one_in_the_chosen_scopes_only() -> None:
+    """All else stays as it was."""
+    of = rule()
+    cells = run(of, tick([1, 0], [True, True], recovering=YES))
+    again = try_again(cells, np.array([False, True]))
+    assert not again.recovery[:, 1].any()
+    assert np.array_equal(again.recovery[:, 0], cells.recovery[:, 0])
+    assert bits(replace(again, recovery=cells.recovery)) == bits(cells)

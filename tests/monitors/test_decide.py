@@ -59,7 +59,7 @@ def test_forced_normal_scope_breaches_and_stays() -> None:
     ]
     assert routes(watched(), state).safe == ("model",)
     assert state.cells[0].tripped.tolist() == [True, False, False, False]
-    assert state.cells[0].count.tolist() == [48, 0, 0, 0]
+    assert state.cells[0].count.tolist() == [[48, 0, 0, 0]]
 
 
 def test_forced_safe_scope_stays_until_it_is_released() -> None:
@@ -89,8 +89,8 @@ def test_forced_return_forgives_and_starts_anew() -> None:
     """Detectors and the note of what tripped are gone with the order."""
     state = obeyed(ill(Traffic())[0], "force-normal")[0]
     assert not state.cells[0].tripped.any()
-    assert state.cells[0].count[1] == 0
-    assert np.isneginf(state.cells[0].log_mass[1]).all()
+    assert state.cells[0].count[0, 1] == 0
+    assert np.isneginf(state.cells[0].log_mass[:, 1]).all()
 
 
 def test_forced_subgroup_takes_its_rows_out_of_the_models_evidence() -> None:
@@ -98,10 +98,10 @@ def test_forced_subgroup_takes_its_rows_out_of_the_models_evidence() -> None:
     source = Traffic()
     before, _ = fold(watched(), source.rows(160, member=[True, True, False]))
     after, _ = obeyed(before, "force-safe")
-    assert after.cells[0].count.tolist() == [0, 160, 160, 0]
-    assert np.isneginf(after.cells[0].log_mass[0]).all()
+    assert after.cells[0].count.tolist() == [[0, 160, 160, 0]]
+    assert np.isneginf(after.cells[0].log_mass[:, 0]).all()
     safe, _ = obeyed(before, "force-safe", "model")
-    assert obeyed(safe, "force-safe")[0].cells[0].count.tolist() == [160, 160, 160, 0]
+    assert obeyed(safe, "force-safe")[0].cells[0].count.tolist() == [[160, 160, 160, 0]]
 
 
 @pytest.mark.parametrize("scope", ["group=z", "", "MODEL", "group"])
@@ -145,6 +145,7 @@ def test_breach_tells_everything_it_was_made_from() -> None:
         "plan_digest": "d1",
         "armed": True,
         "samples": 48,
+        "labels": 0,
         "log": "log-1",
         "first": {"partition": 7, "offset": 32},
         "last": {"partition": 7, "offset": 47},
@@ -155,6 +156,7 @@ def test_breach_tells_everything_it_was_made_from() -> None:
     assert path[0] < 4 <= path[2] == round(case.pop("evidence"), 3)
     assert case == {
         "monitor": "disagreement",
+        "variant": "",
         "threshold": pytest.approx(4),
         "recovery": None,
         "limit": 0.04,
@@ -176,6 +178,8 @@ def test_order_tells_the_artefacts_but_no_rows() -> None:
         "plan_digest": "d1",
         "armed": True,
         "samples": 0,
+        "labels": 0,
+        "log": "",
     }
 
 

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from monitors.findings import verdicts
 from monitors.plan import Plan, State, adopt, start
-from monitors.records import Outcome
+from monitors.records import Outcome, Stream
 from monitors.safemode import Mode
 from monitors.safemode import State as Is
-from monitors.watch import routes, verdicts
-from tests.comparisons import SCOPES, Traffic, bits, fold, plan
+from monitors.watch import routes
+from tests.comparisons import SCOPES, Traffic, bits, fold, plan, seen, waiting
 
 A = [True, False, False]
 
@@ -30,8 +31,7 @@ def test_same_plan_goes_on_as_if_nothing_had_been() -> None:
     """The stored state is taken as it is, the open tick's rows with it."""
     state = harmed(Traffic())
     assert bits(adopt(watched(), state)) == bits(state)
-    assert state.pending is not None
-    assert len(state.pending) == 8
+    assert len(waiting(state)) == 8
 
 
 def test_other_plan_keeps_modes_and_places_and_drops_evidence() -> None:
@@ -39,8 +39,8 @@ def test_other_plan_keeps_modes_and_places_and_drops_evidence() -> None:
     state, today = harmed(Traffic()), watched(digest="d2")
     state = replace(state, stale=3)
     after = adopt(today, state)
-    assert (after.digest, after.epoch, after.seen, after.stale) == ("d2", state.epoch + 1, 64, 3)
-    assert (after.log, after.watermarks, after.pending) == (state.log, {0: 71}, None)
+    assert (after.digest, after.epoch, seen(after), after.stale) == ("d2", state.epoch + 1, 64, 3)
+    assert (after.log, after.watermarks, after.pending) == (state.log, {0: 71}, {})
     assert after.modes == state.modes
     assert routes(today, after).safe == ("group=a",)
     for kept, cells in zip(state.cells, after.cells, strict=True):
@@ -48,7 +48,9 @@ def test_other_plan_keeps_modes_and_places_and_drops_evidence() -> None:
         assert np.isneginf(cells.log_mass).all()
         assert np.isneginf(cells.recovery).all()
         assert not cells.count.any()
-    assert not any(column.any() for column in (after.compared, after.disagreed, after.errors, after.faulty))
+    assert not any(
+        column.any() for column in (after.compared, after.disagreed, after.errors, after.faulty, after.noise)
+    )
 
 
 def test_scope_still_owes_what_tripped_it_after_a_new_plan() -> None:
@@ -88,8 +90,9 @@ def test_start_has_a_cell_for_every_question_and_scope() -> None:
     state = start(watched())
     assert (state.scopes, state.monitors) == (("model", *SCOPES), ("disagreement", "confidence"))
     assert state.modes == (Mode(),) * 4
-    assert [cells.log_mass.shape for cells in state.cells] == [(4, 6), (4, 14)]
-    assert (state.epoch, state.seen, state.stale, dict(state.watermarks), state.pending) == (0, 0, 0, {}, None)
+    assert [cells.log_mass.shape for cells in state.cells] == [(1, 4, 6), (1, 4, 14)]
+    assert (state.epoch, state.stale, state.watermarks, state.pending, state.labels) == (0, 0, {}, {}, {})
+    assert state.seen == {Stream.COMPARISONS: 0, Stream.LABELS: 0}
 
 
 @pytest.mark.parametrize(("state", "held"), [(Is.NORMAL, True), (Is.SAFE, False)])

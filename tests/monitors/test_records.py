@@ -78,6 +78,7 @@ def sample(**changes: object) -> Sample:
         "member": np.ones((1, 1), dtype=bool),
         "draw": 0.5,
         "inclusion": 1.0,
+        "seconds": 0.01,
     }
     return Sample(**(usual | changes))  # type: ignore[arg-type]
 

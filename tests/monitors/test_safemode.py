@@ -132,11 +132,30 @@ def test_flapping_scope_latches_and_waits_for_a_person() -> None:
             mode = apply(mode, Input.RECOVERED, time + 400, POLICY)
         time += 500
     assert entered == [(SAFE, 0), (SAFE, 1), (SAFE, 2), (LATCHED, 3)]
-    for what in (Input.RECOVERED, Input.BREACH, Input.BLIND, Input.NEW_ARTEFACT):
+    for what in (Input.RECOVERED, Input.BREACH, Input.BLIND):
         assert apply(mode, what, time, POLICY) == mode
     assert apply(mode, Input.RELEASE, time, POLICY) == Mode(
         SAFE, held=False, dwelling=True, since=time, returned=mode.returned
     )
+
+
+@pytest.mark.parametrize("state", State)
+def test_new_artefact_puts_who_is_safe_on_trial_and_moves_nobody(state: State) -> None:
+    """A latched scope waits for a person all the same; whoever is in normal mode has nothing to prove."""
+    mode = Mode(state, flaps=1, since=5.0)
+    assert apply(mode, Input.NEW_ARTEFACT, NOW, POLICY) == replace(mode, trial=state is not NORMAL)
+
+
+@pytest.mark.parametrize("what", [Input.RECOVERED, Input.FORCE_NORMAL])
+def test_trial_ends_with_the_return(what: Input) -> None:
+    """The next breach is judged as every other."""
+    assert not apply(Mode(SAFE, trial=True), what, NOW, POLICY).trial
+
+
+@pytest.mark.parametrize(("flaps", "wanted"), [(0, 1e2), (1, 1e3), (2, 1e4), (6, 1e8), (400, 1e8)])
+def test_trial_asks_a_hundred_and_tenfold_after_every_flap(flaps: int, wanted: float) -> None:
+    """Up to the same cap."""
+    assert recovery_samples(Mode(SAFE, flaps=flaps, trial=True), POLICY) == wanted
 
 
 def test_first_breach_of_all_is_no_flap() -> None:
@@ -164,5 +183,13 @@ def test_safe_means_that_the_baseline_answers() -> None:
 def test_a_new_mode_is_normal_free_and_untroubled() -> None:
     """What a scope is before anything happened."""
     mode = Mode()
-    assert {field.name for field in fields(Mode)} == {"state", "held", "dwelling", "since", "returned", "flaps"}
-    assert (mode.state, mode.held, mode.dwelling, mode.flaps) == (NORMAL, False, False, 0)
+    assert {field.name for field in fields(Mode)} == {
+        "state",
+        "held",
+        "dwelling",
+        "since",
+        "returned",
+        "flaps",
+        "trial",
+    }
+    assert (mode.state, mode.held, mode.dwelling, mode.flaps, mode.trial) == (NORMAL, False, False, 0, False)

@@ -4,7 +4,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from monitors.safemode import ORDERS, IllegalTransitionError, Input, Mode, Policy, State, apply, recovery_samples
+from monitors.safemode import (
+    ORDERS,
+    TRIAL_WEALTH,
+    IllegalTransitionError,
+    Input,
+    Mode,
+    Policy,
+    State,
+    apply,
+    recovery_samples,
+)
 
 POLICY = Policy(min_dwell=300.0, flap_window=500.0, max_flaps=2)
 AUTOMATIC = [what for what in Input if what not in ORDERS]
@@ -81,8 +91,14 @@ class Scope(RuleBasedStateMachine):
 
     @invariant()
     def return_stays_possible(self) -> None:
-        """The evidence asked is never less than configured, and never out of reach."""
-        assert POLICY.recovery_samples <= recovery_samples(self.mode, POLICY) <= 1e8
+        """The evidence asked is never less than configured (or, of a new artefact, a hundred), nor out of reach."""
+        least = TRIAL_WEALTH if self.mode.trial else POLICY.recovery_samples
+        assert least <= recovery_samples(self.mode, POLICY) <= 1e8
+
+    @invariant()
+    def trial_is_for_the_safe(self) -> None:
+        """Who is in normal mode has nothing to prove."""
+        assert self.mode.safe or not self.mode.trial
 
 
 Scope.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from monitors import verdict
 from monitors.detector import NOTHING, Signed, advance
 from monitors.records import Outcome
-from monitors.verdict import outcome, outcomes, rows_to_see_mean, rows_to_see_rate
+from monitors.verdict import outcome, rows_to_see_mean, rows_to_see_rate
 
 
 @pytest.mark.parametrize(("breached", "faulty", "enough"), list(product((True, False), repeat=3)))
@@ -32,17 +32,6 @@ def test_pass_takes_as_many_rows_as_are_needed(count: int, needed: float) -> Non
 def test_nothing_seen_is_insufficient() -> None:
     """Silence is not health."""
     assert outcome(breached=False, faulty=False, count=0, needed=1e-9) is Outcome.INSUFFICIENT
-
-
-def test_every_scope_gets_its_own_outcome() -> None:
-    """Scope by scope, in order."""
-    said = outcomes(
-        np.array([True, False, False, False]),
-        np.array([True, True, False, False]),
-        np.array([9, 9, 9, 10]),
-        np.array([10.0, 10.0, 10.0, 10.0]),
-    )
-    assert said == [Outcome.BREACH, Outcome.ERROR, Outcome.INSUFFICIENT, Outcome.PASS]
 
 
 @pytest.mark.parametrize(("rate", "expected"), [(0.03, 3790.37), (0.05, 638.31), (0.1, 142.76)])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
+from monitors.budget import Ask, Budget, rules
 from monitors.catalogue import CATALOGUE
-from monitors.cells import Budget, rules
 from monitors.plan import Plan, State, Transition
 from monitors.records import Bools, Comparisons
 from monitors.safemode import Input
@@ -60,8 +60,8 @@ def test_saved_rows_leave_every_other_cell_and_stay_in_their_own() -> None:
     before, _ = fold(whole, traffic(source, 160, disagree=harm_in_a(160)))
     assert safe(whole, before) == ("group=a",)
     after, _ = fold(whole, traffic(source, 1600, disagree=harm_in_a(1600)), state=before)
-    assert (after.cells[0].count - before.cells[0].count).tolist() == [1200, 400, 1200, 400]
-    assert (after.cells[0].total - before.cells[0].total).tolist() == [0, 200, 0, 0]
+    assert (after.cells[0].count - before.cells[0].count).tolist() == [[1200, 400, 1200, 400]]
+    assert (after.cells[0].total - before.cells[0].total).tolist() == [[0, 200, 0, 0]]
     assert after.compared.tolist() == [1760, 440, 1320, 880]
     assert after.disagreed.tolist() == [220, 220, 0, 220]
 
@@ -76,7 +76,7 @@ def test_harm_to_half_of_all_traffic_stays_where_it_is(tick_rows: int) -> None:
     state, happened = fold(whole, rows)
     assert breaches(happened) == ["half=left"]
     assert safe(whole, state) == ("half=left",)
-    assert 3000 < state.cells[0].count[0] < 4096
+    assert 3000 < state.cells[0].count[0, 0] < 4096
 
 
 def test_harm_beyond_the_subgroup_is_still_found() -> None:
@@ -95,7 +95,7 @@ def test_model_and_subgroup_over_the_limit_in_one_tick_move_the_subgroup_only() 
     member = membership(1024)[:, :1]
     state, happened = fold(whole, source.rows(1024, scopes=("group=a",), member=member, disagree=member[:, 0]))
     assert breaches(happened) == ["group=a"]
-    assert state.cells[0].count.tolist() == [0, 0]
+    assert state.cells[0].count.tolist() == [[0, 0]]
     for ill, moved in ((False, []), (True, ["model"])):
         rows = source.rows(1024, scopes=("group=a",), member=member, disagree=ill)
         assert breaches(fold(whole, rows, state=state)[1]) == moved
@@ -124,8 +124,8 @@ def test_harm_everywhere_moves_the_model_and_nobody_twice() -> None:
     assert safe(whole, state) == ("model",)
     after, _ = fold(whole, traffic(source, 1600, disagree=True), state=state)
     assert safe(whole, after) == ("model",)
-    assert np.array_equal(after.cells[0].log_mass[1:], state.cells[0].log_mass[1:])
-    assert after.cells[0].count.tolist() == [state.cells[0].count[0] + 1600, *state.cells[0].count[1:]]
+    assert np.array_equal(after.cells[0].log_mass[:, 1:], state.cells[0].log_mass[:, 1:])
+    assert after.cells[0].count.tolist() == [[state.cells[0].count[0, 0] + 1600, *state.cells[0].count[0, 1:]]]
 
 
 def test_any_monitor_can_move_its_scope() -> None:
@@ -164,8 +164,7 @@ def test_oversampled_subgroup_does_not_harm_the_model() -> None:
     own = row % 3 == 0
     draw = np.where(own, (row // 3 % 100) / 100, (row % 50) / 1000)
     rows = Traffic().rows(12_000, scopes=("group=a",), member=own[:, None], draw=draw, disagree=row % 12 == 0)
-    limits = [np.array([0.02, 0.5])]
-    tolerant = rules([CATALOGUE["disagreement"]], limits, Budget(), 0.75)
+    tolerant = rules([Ask(CATALOGUE["disagreement"], ("",), np.array([0.02, 0.5]))], Budget(), 0.75)
     for rates, moved in (([0.05, 1.0], []), ([1.0, 1.0], ["model"])):
         whole = watched(scopes=("group=a",), rules=tolerant, rates=np.array(rates))
         state, happened = fold(whole, rows)

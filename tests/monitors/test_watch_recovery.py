@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from monitors.decide import WARNING, order
+from monitors.findings import verdicts
 from monitors.plan import Plan, State, Transition
 from monitors.records import Comparisons, Order, Outcome, Verdict
 from monitors.safemode import Input, Policy
 from monitors.safemode import State as Is
-from monitors.watch import routes, verdicts
+from monitors.watch import routes
 from tests.comparisons import Traffic, fold, plan
 
 A, B = [True, False, False], [False, True, False]
@@ -52,10 +53,10 @@ def test_harmed_scope_breaches_until_it_is_back() -> None:
     assert of_a(whole, before).outcome is Outcome.BREACH
     assert of_a(whole, after).outcome is Outcome.INSUFFICIENT
     assert of_a(whole, after).recovery is None
-    assert after.cells[0].count[1] == 0
+    assert after.cells[0].count[0, 1] == 0
     assert not after.cells[0].tripped.any()
-    assert np.isneginf(after.cells[0].log_mass[1]).all()
-    assert np.isneginf(after.cells[0].recovery[1]).all()
+    assert np.isneginf(after.cells[0].log_mass[:, 1]).all()
+    assert np.isneginf(after.cells[0].recovery[:, 1]).all()
     assert routes(whole, after).safe == ()
 
 
@@ -137,7 +138,7 @@ def test_other_monitor_near_its_alarm_stands_in_the_way(above: float, back: bool
     state, _ = fold(whole, source.rows(1600, member=A), state=state)
     quiet, uneasy = state.cells
     log_mass = uneasy.log_mass.copy()
-    log_mass[1] = whole.budget.threshold - WARNING + above
+    log_mass[:, 1] = whole.budget.threshold - WARNING + above
     source.time += 300
     state = replace(state, cells=(quiet, replace(uneasy, log_mass=log_mass)))
     _, happened = fold(whole, source.rows(16, member=B), state=state)
@@ -195,7 +196,7 @@ def test_overlapping_scopes_both_safe_recover_on_all_their_rows() -> None:
     state = order(whole, state, Order("1", source.time, "m", "group=a", "force-safe", "eve", "look"))[0]
     state = order(whole, state, Order("2", source.time, "m", "half=left", "force-safe", "eve", "look"))[0]
     after, _ = fold(whole, overlapping(160, source, ill=False), state=state)
-    assert (after.cells[0].count - state.cells[0].count).tolist() == [0, 80, 0, 160]
+    assert (after.cells[0].count - state.cells[0].count).tolist() == [[0, 80, 0, 160]]
 
 
 def test_model_comes_back_as_a_subgroup_does() -> None:

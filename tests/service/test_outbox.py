@@ -34,6 +34,7 @@ def sample(number: int = 0, *, model: str = "m", digest: str = "b", rows: int = 
         member=np.zeros((rows, 1), dtype=bool),
         draw=0.25,
         inclusion=1.0,
+        seconds=0.01,
     )
 
 

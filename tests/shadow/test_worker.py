@@ -8,7 +8,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 
 from monitors.records import Comparisons, Fault, Role
-from shadow import worker as module
+from shadow import pairing as module
 from tests.samples import BASELINE, COMPRESSED, Workshop, runs, sample, watched
 
 Floats = npt.NDArray[np.float64]

@@ -14,7 +14,7 @@ from monitors.records import Role
 from service.adapters.memory import MemoryBus
 from service.adapters.ports import Bus, BusFullError, Subscription
 from service.adapters.topics import COMPARISONS, topic
-from tests.comparisons import plan
+from tests.comparisons import plan, waiting
 from tests.crashes import Fuse, FusedBus, KilledError
 from tests.samples import BASELINE, Workshop, sample, watched
 
@@ -85,9 +85,7 @@ def judged(shop: Workshop) -> dict[str, list[str]]:
     for batch in shop.comparisons():
         before = states[batch.model]
         states[batch.model], _ = watch.step(_plan(shop, batch.model), before, batch)
-        pending = states[batch.model].pending
-        assert pending is not None
-        counted[batch.model] = list(pending.request_id)
+        counted[batch.model] = list(waiting(states[batch.model]).request_id)
     return counted
 
 

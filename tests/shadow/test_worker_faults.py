@@ -12,7 +12,7 @@ from monitors.records import Comparisons, Fault, Order, Role, Sample
 from service.adapters import wire
 from service.adapters.onnx import OnnxModel
 from service.adapters.topics import SAMPLES, topic
-from shadow.worker import Watched
+from shadow.pairing import Watched
 from tests.onnx_models import classifier, fragile
 from tests.samples import Workshop, sample, watched
 

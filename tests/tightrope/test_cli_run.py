@@ -15,6 +15,7 @@ from monitors.plan import State
 from service.adapters import wire
 from service.adapters.sqlite import SqliteStore
 from tests.commands import command, environment, tightrope
+from tests.comparisons import seen, waiting
 from tests.harm import MAJORITY, MINORITY, config, request, traffic
 from tests.servers import ROOT, TOKEN, Server, serving, write_config
 from tightrope.embedded import DATABASE
@@ -48,7 +49,7 @@ def saved(path: Path) -> State:
 
 def counted(state: State) -> int:
     """Rows judged and rows of the open tick."""
-    return state.seen + len(state.pending or ())
+    return seen(state) + len(waiting(state))
 
 
 def model(server: Server) -> dict[str, Any]:

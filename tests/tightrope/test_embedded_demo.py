@@ -9,6 +9,7 @@ from monitors import watch
 from monitors.records import MODEL_SCOPE
 from service.protocol import InferRequest
 from service.settings import load
+from tests.comparisons import seen, waiting
 from tests.servers import write_config
 from tightrope.embedded import Embedded, wire_up
 
@@ -40,7 +41,7 @@ def test_good_model_trips_nobody(tmp_path: Path) -> None:
     parts = trial(tmp_path, "good_distilled")
     play(parts, rows)
     state = parts.bench.states[MODEL]
-    assert state.seen + len(state.pending or ()) == len(rows)
+    assert seen(state) + len(waiting(state)) == len(rows)
     assert parts.store.events() == []
     assert not any(mode.safe for mode in state.modes)
     parts.store.close()

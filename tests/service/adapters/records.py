@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from monitors.cells import Cells
-from monitors.plan import State
-from monitors.records import ROW_ARRAYS, Comparisons, Event, Order, Role, Routes, Sample
+from monitors.latency import Blocks
+from monitors.plan import Lag, State, Unanswered
+from monitors.records import ROW_ARRAYS, Comparisons, Event, Label, Order, Role, Routes, Sample, Stream
+from monitors.records import Traffic as Note
 from monitors.safemode import Mode
 from monitors.safemode import State as ModeState
 from service.tensors import Tensor
@@ -24,15 +26,19 @@ JSON = st.recursive(
     max_leaves=5,
 )
 DTYPES = ("?", "<u1", "<u2", "<u4", "<u8", "<i1", "<i2", "<i4", "<i8", "<f2", "<f4", "<f8")
-TYPES = {"partition": "<i8", "offset": "<i8", "fault": "<i1"} | dict.fromkeys(
-    ("served_by_baseline", "disagree", "refused_baseline", "refused_compressed"), "?"
+TYPES = {"fault": "<i1", "twin": "<u8"} | dict.fromkeys(
+    ("partition", "offset", "top_baseline", "top_compressed"), "<i8"
 )
+TYPES |= dict.fromkeys(("served_by_baseline", "disagree", "refused_baseline", "refused_compressed"), "?")
 
 events = st.builds(Event, TEXT, NUMBER, TEXT, TEXT, TEXT, TEXT, TEXT, st.dictionaries(TEXT, JSON, max_size=3))
 orders = st.builds(Order, TEXT, NUMBER, TEXT, TEXT, TEXT, TEXT, TEXT)
 routes = st.builds(
     Routes, TEXT, st.integers(-1, 2**62), NAMES.map(tuple), st.dictionaries(TEXT, TEXT, max_size=3), TEXT
 )
+
+labels = st.builds(Label, TEXT, TEXT, COUNT, COUNT, NUMBER)
+notes = st.builds(Note, TEXT, NUMBER, COUNT)
 
 
 @st.composite
@@ -63,6 +69,7 @@ def samples(draw: st.DrawFn) -> Sample:
         member=draw(arrays.arrays(bool, (rows, len(scopes)))),
         draw=draw(NUMBER),
         inclusion=draw(NUMBER),
+        seconds=draw(NUMBER),
     )
 
 
@@ -86,14 +93,23 @@ def comparisons(draw: st.DrawFn) -> Comparisons:
 @st.composite
 def cells(draw: st.DrawFn, scopes: int) -> Cells:
     """One monitor's cells: minus infinity, NaN and minus zero among them."""
-    width, back = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    width, back, variants = (draw(st.integers(1, 3)) for _ in range(3))
     return Cells(
-        log_mass=draw(arrays.arrays("<f8", (scopes, width))),
-        recovery=draw(arrays.arrays("<f8", (scopes, back))),
-        count=draw(arrays.arrays("<i8", scopes)),
-        total=draw(arrays.arrays("<f8", scopes)),
-        path=draw(arrays.arrays("<f8", (scopes, 2, 3))),
+        log_mass=draw(arrays.arrays("<f8", (variants, scopes, width))),
+        recovery=draw(arrays.arrays("<f8", (variants, scopes, back))),
+        count=draw(arrays.arrays("<i8", (variants, scopes))),
+        total=draw(arrays.arrays("<f8", (variants, scopes))),
+        path=draw(arrays.arrays("<f8", (variants, scopes, 2, 3))),
         tripped=draw(arrays.arrays(bool, scopes)),
+    )
+
+
+@st.composite
+def blocks(draw: st.DrawFn) -> Blocks:
+    """How far the latency objective got."""
+    log_mass = draw(arrays.arrays("<f8", (draw(st.integers(1, 3)), 2)))
+    return Blocks(
+        log_mass, draw(st.integers(-1, 2**62)), *(draw(COUNT) for _ in range(3)), draw(NUMBER), draw(st.booleans())
     )
 
 
@@ -102,24 +118,38 @@ def states(draw: st.DrawFn) -> State:
     """A whole snapshot."""
     scopes, monitors = draw(NAMES), draw(NAMES)
     modes = st.builds(
-        Mode, st.sampled_from(ModeState), st.booleans(), st.booleans(), NUMBER, NUMBER, st.integers(0, 99)
+        Mode,
+        st.sampled_from(ModeState),
+        st.booleans(),
+        st.booleans(),
+        NUMBER,
+        NUMBER,
+        st.integers(0, 99),
+        st.booleans(),
     )
     size = len(scopes)
     return State(
         digest=draw(TEXT),
+        baseline_digest=draw(TEXT),
+        compressed_digest=draw(TEXT),
         scopes=tuple(scopes),
         monitors=tuple(monitors),
         epoch=draw(COUNT),
-        seen=draw(COUNT),
+        seen={stream: draw(COUNT) for stream in Stream},
         stale=draw(COUNT),
         log=draw(TEXT),
         watermarks=draw(st.dictionaries(st.integers(0, 9), COUNT, max_size=3)),
-        pending=draw(st.none() | comparisons()),
+        pending=draw(st.dictionaries(st.sampled_from(Stream), comparisons())),
         modes=tuple(draw(modes) for _ in scopes),
         compared=draw(arrays.arrays("<i8", size)),
         disagreed=draw(arrays.arrays("<i8", size)),
         errors=draw(arrays.arrays("<i8", size)),
         faulty=draw(arrays.arrays(bool, size)),
+        noise=draw(arrays.arrays("<i8", (size, 2))),
+        lag=draw(st.builds(Lag, COUNT, NUMBER, NUMBER, NUMBER)),
+        unanswered=draw(st.builds(Unanswered, COUNT, NUMBER, NUMBER)),
+        latency=draw(blocks()),
+        labels=draw(st.dictionaries(TEXT, COUNT, max_size=3)),
         cells=tuple(draw(cells(size)) for _ in monitors),
     )
 

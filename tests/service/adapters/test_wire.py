@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitors.records import ROW_ARRAYS, Comparisons, Event, Order, Role, Routes, Sample
+from monitors.records import ROW_ARRAYS, Comparisons, Event, Label, Order, Role, Routes, Sample
+from monitors.records import Traffic as Note
 from service.adapters import wire
-from tests.service.adapters.records import comparisons, events, orders, routes, same, samples, states
+from service.adapters.packing import VERSION, WireError
+from tests.service.adapters.records import comparisons, events, labels, notes, orders, routes, same, samples, states
 
 SAMPLE = Sample(
     model="m",
@@ -27,6 +29,7 @@ SAMPLE = Sample(
     member=np.array([[True]]),
     draw=0.25,
     inclusion=1.0,
+    seconds=0.01,
 )
 BATCH = Comparisons(
     model="m",
@@ -40,6 +43,8 @@ BATCH = Comparisons(
 )
 EVENT = Event("i", 1.5, "m", "kind", "model", "me", "why", {"x": [1, None]})
 ORDER = Order("i", 1.5, "m", "model", "release", "me", "why")
+LABEL = Label("m", "r", 0, 1, 1.5)
+NOTE = Note("m", 1.5, 7)
 ROUTES = Routes("m", 3, ("a=b",), {"model": "normal"}, "i")
 
 
@@ -71,6 +76,18 @@ def test_orders_come_back(order: Order) -> None:
 def test_routes_come_back(told: Routes) -> None:
     """Epoch, safe scopes and every state."""
     assert same(wire.decode_routes(wire.encode_routes(told)), told)
+
+
+@given(st.lists(labels, max_size=3))
+def test_labels_come_back(given_labels: list[Label]) -> None:
+    """Of which row of which request, and when they came."""
+    assert same(wire.decode_labels(wire.encode_labels(given_labels)), given_labels)
+
+
+@given(notes)
+def test_traffic_notes_come_back(note: Note) -> None:
+    """Of which model, when, and how much was kept."""
+    assert same(wire.decode_traffic(wire.encode_traffic(note)), note)
 
 
 @given(states())
@@ -106,6 +123,8 @@ ENCODED: list[tuple[str, bytes, Callable[[bytes], Any]]] = [
     (wire.EVENT, wire.encode_event(EVENT), wire.decode_event),
     (wire.ORDER, wire.encode_order(ORDER), wire.decode_order),
     (wire.ROUTES, wire.encode_routes(ROUTES), wire.decode_routes),
+    (wire.LABELS, wire.encode_labels([LABEL]), wire.decode_labels),
+    (wire.TRAFFIC, wire.encode_traffic(NOTE), wire.decode_traffic),
 ]
 KINDS = pytest.mark.parametrize(("schema", "data", "decode"), ENCODED, ids=[schema for schema, _, _ in ENCODED])
 
@@ -114,7 +133,7 @@ KINDS = pytest.mark.parametrize(("schema", "data", "decode"), ENCODED, ids=[sche
 def test_envelope_names_schema_and_version(schema: str, data: bytes, decode: Callable[[bytes], Any]) -> None:
     """Any msgpack reader sees what a record is before it reads on."""
     envelope = msgpack.unpackb(data)
-    assert (envelope["schema"], envelope["version"]) == (schema, wire.VERSION)
+    assert (envelope["schema"], envelope["version"]) == (schema, VERSION)
     assert wire.schema_of(data) == schema
     assert decode(data) is not None
 
@@ -124,7 +143,7 @@ def test_unknown_version_is_refused(schema: str, data: bytes, decode: Callable[[
     """Nothing is guessed about what a newer writer meant."""
     envelope = {**msgpack.unpackb(data), "version": 2}
     for read in (decode, wire.schema_of):
-        with pytest.raises(wire.WireError, match=r"version: '2'; this reader knows 1"):
+        with pytest.raises(WireError, match=r"version: '2'; this reader knows 1"):
             read(msgpack.packb(envelope))
     assert schema
 
@@ -134,7 +153,7 @@ def test_another_schema_is_refused(schema: str, data: bytes, decode: Callable[[b
     """A record of one kind is never read as another."""
     for other, others, _ in ENCODED:
         if other != schema:
-            with pytest.raises(wire.WireError, match=f"schema: '{other}' where '{schema}' should be"):
+            with pytest.raises(WireError, match=f"schema: '{other}' where '{schema}' should be"):
                 decode(others)
     assert data
 
@@ -143,10 +162,10 @@ def test_another_schema_is_refused(schema: str, data: bytes, decode: Callable[[b
 def test_unknown_field_is_refused(schema: str, data: bytes, decode: Callable[[bytes], Any]) -> None:
     """But for comparisons, which take the columns they know."""
     envelope = msgpack.unpackb(data, strict_map_key=False)
-    body = envelope["body"][0] if schema == wire.SAMPLES else envelope["body"]
+    body = envelope["body"][0] if schema in {wire.SAMPLES, wire.LABELS} else envelope["body"]
     body["surprise"] = 1
     if schema == wire.COMPARISONS:
         assert same(decode(msgpack.packb(envelope)), BATCH)
         return
-    with pytest.raises(wire.WireError, match="surprise"):
+    with pytest.raises(WireError, match="surprise"):
         decode(msgpack.packb(envelope))

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitors.plan import State
 from monitors.records import Comparisons, Sample
 from service.adapters import wire
+from service.adapters.packing import VERSION, WireError
 from tests.service.adapters.records import states
 from tests.service.adapters.test_wire import BATCH, ENCODED, SAMPLE
 
@@ -24,7 +26,7 @@ def only_wire_errors(data: bytes) -> None:
     for read in READERS:
         try:
             record = read(data)
-        except wire.WireError as error:
+        except WireError as error:
             refused = str(error)
             assert "\n" not in refused
             assert len(refused) < 300
@@ -38,7 +40,7 @@ def check(record: Any) -> None:  # noqa: ANN401 - any record
     if isinstance(record, str):
         return
     for field in fields(record):
-        if field.type in PLAIN and not (isinstance(record, wire.State)):
+        if field.type in PLAIN and not (isinstance(record, State)):
             assert isinstance(getattr(record, field.name), PLAIN[field.type])
     if isinstance(record, Sample | Comparisons):
         assert record.member.shape[1] == len(record.scopes)
@@ -64,7 +66,7 @@ ANY = st.recursive(
 @given(body=ANY, schema=st.sampled_from([schema for schema, _, _ in ENCODED] + [wire.STATE]))
 def test_any_body_in_a_good_envelope_is_read_or_refused(body: object, schema: str) -> None:
     """Whatever msgpack can hold."""
-    only_wire_errors(msgpack.packb({"schema": schema, "version": wire.VERSION, "body": body}))
+    only_wire_errors(msgpack.packb({"schema": schema, "version": VERSION, "body": body}))
 
 
 @given(data=st.data(), record=st.sampled_from([data for _, data, _ in ENCODED]))
@@ -96,7 +98,7 @@ def test_any_value_in_any_field_is_read_or_refused(data: st.DataObject, value: o
 def test_truncated_snapshots_are_refused(state: Any, data: st.DataObject) -> None:  # noqa: ANN401 - monitors.plan.State
     """A snapshot that was not written whole is not half a judgement."""
     whole = wire.encode_state(state)
-    with pytest.raises(wire.WireError):
+    with pytest.raises(WireError):
         wire.decode_state(whole[: data.draw(st.integers(0, len(whole) - 1))])
 
 
@@ -127,7 +129,7 @@ def test_array_that_is_not_what_it_says_is_refused(member: object, says: str) ->
     """By its field; the bytes must be what datatype and shape say, and the shape one that can be."""
     envelope = msgpack.unpackb(wire.encode_samples([SAMPLE]))
     envelope["body"][0]["member"] = member
-    with pytest.raises(wire.WireError, match=says):
+    with pytest.raises(WireError, match=says):
         wire.decode_samples(msgpack.packb(envelope))
 
 
@@ -146,7 +148,7 @@ def test_tensor_of_no_datatype_of_ours_is_refused(value: object, says: str) -> N
     """Objects and complex numbers do not travel, strings are strings."""
     envelope = msgpack.unpackb(wire.encode_samples([SAMPLE]))
     envelope["body"][0]["inputs"]["x"] = value
-    with pytest.raises(wire.WireError, match=says):
+    with pytest.raises(WireError, match=says):
         wire.decode_samples(msgpack.packb(envelope))
 
 
@@ -167,7 +169,7 @@ def test_sample_with_a_field_of_another_type_is_refused(changes: dict[str, objec
     """One such record would stop a worker again and again: it is found out when it is read."""
     envelope = msgpack.unpackb(wire.encode_samples([SAMPLE]))
     envelope["body"][0].update(changes)
-    with pytest.raises(wire.WireError, match=says):
+    with pytest.raises(WireError, match=says):
         wire.decode_samples(msgpack.packb(envelope))
 
 
@@ -176,7 +178,7 @@ def test_event_that_has_no_form_in_json_is_refused(detail: object) -> None:
     """The audit trail could not hold it, and the judge would fail on it again and again."""
     envelope = msgpack.unpackb(ENCODED[2][1])
     envelope["body"]["detail"] = detail
-    with pytest.raises(wire.WireError, match=r"event\.detail: "):
+    with pytest.raises(WireError, match=r"event\.detail: "):
         wire.decode_event(msgpack.packb(envelope))
 
 
@@ -186,7 +188,7 @@ def test_column_of_another_length_is_refused(column: str) -> None:
     envelope = msgpack.unpackb(wire.encode_comparisons(BATCH))
     short = np.asarray(getattr(BATCH, column)[:1])
     envelope["body"][column] = array(short.dtype.str, list(short.shape), short.tobytes())
-    with pytest.raises(wire.WireError, match=rf"{column}: must have one entry for each of 2 rows \(and of 1 scopes\)"):
+    with pytest.raises(WireError, match=rf"{column}: must have one entry for each of 2 rows \(and of 1 scopes\)"):
         wire.decode_comparisons(msgpack.packb(envelope))
 
 
