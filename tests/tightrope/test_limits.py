@@ -54,6 +54,14 @@ def test_rates_are_counted_with_their_bounds(tmp_path: Path, data: Path) -> None
     assert [cell.over for cell in cells] == [False, False, True], "0.1 of 400 is over 0.04, and 0.02 is not over 0.02"
 
 
+def test_worse_of_both_ways_round_counts(tmp_path: Path) -> None:
+    """A compressed model that looks at its batch agrees while it serves row by row; as the shadow it does not."""
+    config = pair_config(tmp_path)
+    config["models"]["m"]["compressed"] = str(moody(tmp_path / "moody.onnx"))  # type: ignore[index]
+    data = write_table(tmp_path / "data.csv", [[1, 0], [3, 0]] * 20)
+    assert monitor(limits(read_settings(tmp_path, config), data, None, 10.0)).cells[0].seen == 0.5
+
+
 def test_means_are_counted_with_their_sign(tmp_path: Path, data: Path) -> None:
     """Confidence falls, so the mean is negative; its bound is on its size."""
     told = monitor(found(tmp_path, data, compressed=0.5 * SURE), "confidence").cells[0]
