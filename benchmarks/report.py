@@ -87,7 +87,7 @@ def prepare(folder: Path) -> Path:
     layout = Layout.of([TensorSpec("input", "FP32", (-1, COLUMNS))])
     metrics = Metrics(process_registry())
     archive = DiskArchive(
-        folder / "state" / ROWS, {MODEL: layout}, keep=ROWS_A_SIDE, reference=ROWS_A_SIDE, metrics=metrics
+        folder / "state" / ROWS, {MODEL: layout}, keep=ROWS_A_SIDE, reference={MODEL: ROWS_A_SIDE}, metrics=metrics
     )
     archive.start()
     for seed, shift in ((1, 0.0), (2, 0.3)):

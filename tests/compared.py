@@ -34,10 +34,10 @@ def compared(first: int, rows: int, **changes: Any) -> Compared:  # noqa: ANN401
 class Shelf:
     """An archive on disk of one model ``m``, with its own metrics; a new one goes on where an earlier one stopped."""
 
-    def __init__(self, folder: Path, *, keep: int = 1000, reference: int = 0, specs: tuple[TensorSpec, ...] = SPECS):
+    def __init__(self, folder: Path, *, keep: int = 1000, reference: int = 0) -> None:
         self.metrics = Metrics(CollectorRegistry())
-        layouts = {"m": Layout.of(specs)}
-        self.archive = DiskArchive(folder, layouts, keep=keep, reference=reference, metrics=self.metrics)
+        layouts = {"m": Layout.of(SPECS)}
+        self.archive = DiskArchive(folder, layouts, keep=keep, reference={"m": reference}, metrics=self.metrics)
 
     def put(self, *batches: Compared) -> None:
         """Append all of them, and wait until they are written."""

@@ -133,7 +133,7 @@ def test_nothing_is_committed_before_it_is_acknowledged(shop: Workshop) -> None:
     assert shop.worker().step(0) == 4
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(lives=st.lists(st.integers(0, 9), max_size=6))
 def test_worker_that_dies_anywhere_loses_and_doubles_nothing(folder: Path, lives: list[int]) -> None:
     """However many workers die, and wherever: the judge counts every row once, in the order of the log."""

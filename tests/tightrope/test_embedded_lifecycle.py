@@ -20,7 +20,10 @@ def test_stop_judges_all_that_was_served(tmp_path: Path, slow: str) -> None:
     """Stopped right after the last answer, on a machine however slow: the state on disk has every row."""
     path = write_config(tmp_path, config(tmp_path))
     parts = wire_up(load(path, {}))
-    parts = replace(parts, **{slow: slowed(getattr(parts, slow), step=0.8)})
+    if slow == "worker":
+        parts = replace(parts, worker=slowed(parts.worker, step=0.8))
+    else:
+        parts = replace(parts, judge=slowed(parts.judge, step=0.8))
     parts.start()
     gateway = parts.service.gateway
     for row in traffic(500, harm=False):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from monitors.detector import divergence
 from monitors.thresholds import limit_above, mean_bounds, upper_bound
 from service.settings import ConfigError
 from tests.commands import tightrope
@@ -93,6 +94,15 @@ def test_a_subgroup_of_few_rows_asks_for_nothing(tmp_path: Path) -> None:
     assert (told.proposal.worst, told.proposal.subgroups) == ("side=right", 0.67)
 
 
+def test_a_rate_that_chance_may_have_lifted_is_not_over_its_limit(tmp_path: Path) -> None:
+    """5 of 100 are more than 4 %, and no proof; 50 of 1000 are."""
+    for rows, over in ((100, False), (1000, True)):
+        score = np.where(np.arange(rows) % 20 == 0, 2.0, 9.0)
+        data = write_table(tmp_path / "data.csv", np.stack([score, np.ones(rows)], axis=1))
+        right = monitor(found(tmp_path, data, compressed=CROSSED)).cells[2]
+        assert (right.seen, right.limit, right.over) == (0.05, 0.04, over)
+
+
 def test_no_limit_is_proposed_that_could_not_be_configured(tmp_path: Path, data: Path) -> None:
     """A subgroup that disagrees always is not to be tolerated."""
     always = monitor(found(tmp_path, data, compressed=[[1, 0], [-40, 0]]))
@@ -155,12 +165,17 @@ def test_harms_are_multiples_of_the_configured_or_of_the_proposed_limit(tmp_path
 
 
 def test_floors_shorten_the_time_to_see_a_small_subgroup(tmp_path: Path, data: Path) -> None:
-    """With a tenth sampled, and all of the right side, that side is seen nearly ten times sooner."""
-    plain = monitor(found(tmp_path, data, sampling={"rate": 0.1})).harms[2][1].seconds
-    floored = monitor(found(tmp_path, data, sampling={"rate": 0.1, "floors": {"side=right": 1.0}})).harms[2][1].seconds
-    assert plain is not None
-    assert floored is not None
-    assert 7 < plain / floored < 10
+    """With a tenth sampled, and all of the right side, that side is seen nearly ten times sooner.
+
+    It has a fifth of the rows, and a quarter of the subgroups' budget: two monitors, two subgroups.
+    """
+    plain = monitor(found(tmp_path, data, sampling={"rate": 0.1})).harms[2][1]
+    floored = monitor(found(tmp_path, data, sampling={"rate": 0.1, "floors": {"side=right": 1.0}})).harms[2][1]
+    for harm, own, samples in ((plain, 0.2 * 0.1, 0.1), (floored, 0.2, 0.8 * 0.1 + 0.2)):
+        information = float(divergence(0.12, 0.04))
+        budget = 3.15e8 / (0.2 / 4) * own / samples
+        assert harm.rows == pytest.approx(np.log(budget * information) / information)
+        assert harm.seconds == pytest.approx(harm.rows / own / 10)
 
 
 def test_traffic_sets_the_time(tmp_path: Path, data: Path) -> None:

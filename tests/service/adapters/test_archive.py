@@ -1,7 +1,7 @@
-import os
 import stat
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,8 +91,6 @@ def test_a_file_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
 
 def test_a_new_artefact_begins_a_new_file(tmp_path: Path) -> None:
     """Rows of two kinds are never in one; what is read names the latest."""
-    from dataclasses import replace
-
     shelf, late = Shelf(tmp_path), compared(10, 5)
     shelf.put(compared(0, 10), replace(late, comparisons=replace(late.comparisons, compressed_digest="c2")))
     assert len(list(tmp_path.rglob("*.rows"))) == 2
@@ -181,4 +179,4 @@ def test_the_space_of_a_row_is_that_of_its_columns(tmp_path: Path) -> None:
 def test_an_archive_that_was_never_started_can_be_stopped(tmp_path: Path) -> None:
     """A start that failed elsewhere stops everything."""
     Shelf(tmp_path).archive.stop(1.0)
-    assert os.listdir(tmp_path) == []
+    assert not list(tmp_path.iterdir())

@@ -95,7 +95,7 @@ def test_a_header_of_another_kind_is_refused(told: object) -> None:
     """Another version's columns are not guessed."""
     line = json.loads(pack(Layout.of(SPECS), compared(0, 1))[0].line())
     changed = told if isinstance(told, list) else {**line, **told}  # type: ignore[dict-item]
-    with pytest.raises(ValueError, match="not a file of compared rows|other fields"):
+    with pytest.raises(ValueError, match=r"not a file of compared rows|other fields"):
         Header.read(json.dumps(changed).encode() + b"\n")
 
 
