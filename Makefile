@@ -4,15 +4,15 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools check format bench docs lock demo-data clean
+.PHONY: help demo test tools check format bench bench-power docs lock demo-data clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
 
 demo: .venv/run.stamp ## Real traffic, a harmful model, an alarm, one subgroup saved, the way back: a minute and a half
 	$(BIN)/tightrope demo --third-act
 
-test: .venv/dev.stamp tools ## All tests
+test: .venv/dev.stamp .venv-reports/run.stamp tools ## All tests
 	$(BIN)/python -m pytest
 
 tools: # what some tests talk to besides Python; installed where that is possible
@@ -32,13 +32,18 @@ bench: .venv/dev.stamp ## What the detectors promise, measured; and how fast the
 	$(BIN)/python -m benchmarks.detectors
 	$(BIN)/python -m benchmarks.judge
 
+bench-power: .venv-power/run.stamp ## Tightrope beside windows, river and evidently on the same streams; writes docs/power.md
+	.venv-power/bin/python -m benchmarks.power
+
 docs: .venv/dev.stamp ## Write the generated parts of docs/
 	$(BIN)/python -m docs.generate
 
 lock: .venv/dev.stamp ## Pin every dependency anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --extra reports -c requirements-dev.lock -o requirements-reports.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 demo/requirements-builder.in -o demo/requirements-builder.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 benchmarks/power/requirements.in -c requirements-dev.lock -o benchmarks/power/requirements.lock
 
 demo-data: ## Build the demo's models and traffic anew, from the pinned public package
 	test -d .venv-builder || $(PYTHON) -m venv .venv-builder
@@ -46,7 +51,7 @@ demo-data: ## Build the demo's models and traffic anew, from the pinned public p
 	.venv-builder/bin/python -m demo.build
 
 clean: ## Remove what the commands made
-	rm -rf .venv .venv-builder .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-builder .venv-reports .venv-power .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/pyvenv.cfg:
 	$(PYTHON) -m venv .venv
@@ -60,3 +65,13 @@ clean: ## Remove what the commands made
 	$(PIP) install --require-hashes -r requirements-dev.lock
 	$(PIP) install --no-deps --editable .
 	touch $@ .venv/run.stamp
+
+# What draws the drift reports is as large as all the rest, and nothing that serves may load it: it has a place of its own.
+# Without dependencies: the lock has them all, and pip takes evidently's pandas[parquet] for another package than pandas.
+# Not compiled, which is half of the time, but for the part that a report loads.
+.venv-reports/run.stamp: requirements-reports.lock pyproject.toml
+	test -d .venv-reports || $(PYTHON) -m venv .venv-reports
+	.venv-reports/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps --require-hashes -r requirements-reports.lock
+	.venv-reports/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --editable .
+	PYTHONDONTWRITEBYTECODE= .venv-reports/bin/python -W ignore -c 'import evidently'
+	touch $@

@@ -28,7 +28,7 @@ FEWER_HALVINGS = 40
 WAY_BACK = 0.8
 """A rate above this share of the one that a return must disprove comes back late or never (simulated)."""
 
-COVERAGES = tuple(share / 10 for share in range(10, 0, -1))
+COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05)
 """Shares of the rows at which a curve is shown."""
 
 

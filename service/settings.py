@@ -59,7 +59,7 @@ class Reports(Section):
     keep_rows: Annotated[int, Field(ge=0)] = 50_000
     """The newest compared rows of each model that are kept in the state folder, inputs included; 0 keeps none."""
     reference_rows: Annotated[int, Field(ge=0)] = 5_000
-    """The first rows of each model, kept apart: what newer ones are compared with."""
+    """What newer rows are compared with: the first so many of each model, kept apart, or of its golden rows."""
     window_rows: Annotated[int, Field(ge=1)] = 5_000
     """The newest rows that a report is about."""
     every_seconds: Annotated[float, Field(ge=1)] | None = None

@@ -207,7 +207,7 @@ def _codes(reference: Column, window: Column, *, classes: bool) -> tuple[Ints, I
         common = np.sort(values[np.argsort(-frequency, kind="stable")[: MOST_VALUES - (len(values) > MOST_VALUES)]])
         codes = _category(both, common)
     else:
-        edges = np.unique(np.quantile(present, np.arange(1, BINS) / BINS))
+        edges = np.unique(np.quantile(present, np.arange(1, BINS) / BINS, method="inverted_cdf"))
         codes = np.where(np.isfinite(both), np.searchsorted(edges, both, side="right") + 1, 0)
     return codes[: len(reference)], codes[len(reference) :]
 

@@ -46,7 +46,7 @@ class Subject:
 def head(subject: Subject, reference: Table, window: Table, found: Sequence[Standing]) -> str:
     """The tables as HTML; whatever is not ours is escaped."""
     whole = found[0]
-    facts = "".join(f"<li>{escape(fact)}</li>" for fact in _facts(subject, reference, window, whole))
+    facts = "".join(f"<li>{escape(fact, quote=False)}</li>" for fact in _facts(subject, reference, window, whole))
     columns = "".join(_columns(title, [d for d in whole.drifts if d.kind == kind]) for kind, title in TITLES.items())
     return (
         f"{STYLE}<div class='tightrope'><h1>{escape(subject.model)}: drift report of {moment(subject.made)}</h1>"

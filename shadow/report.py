@@ -102,7 +102,7 @@ def _drawable(column: Column) -> bool:
 
 def _draw(drawn: Drawn, drifts: Mapping[tuple[str, str], Drift]) -> str:
     """Evidently's page. All comparisons share it, each as a column of its own; shorter columns end in nothing."""
-    names = {key: f"{PREFIX[key[0]]}{_harmless(key[1])} ({place})" for place, key in enumerate(drawn, start=1)}
+    names = _names(drawn)
     _teach({names[key]: drifts[key] for key in drawn})
     texts = {key for key, (_, now) in drawn.items() if now.dtype.kind == "U" or key[1].startswith("prediction")}
     sides: list[dict[str, pd.Series]] = [{}, {}]
@@ -121,6 +121,15 @@ def _draw(drawn: Drawn, drifts: Mapping[tuple[str, str], Drift]) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # divisions by zero inside Evidently, of figures that are not shown
         return str(Report(metrics, include_tests=False).run(window, reference).get_html_str(as_iframe=False))
+
+
+def _names(drawn: Drawn) -> dict[tuple[str, str], str]:
+    """What each column is called on the page: harmless, and no two alike."""
+    names: dict[tuple[str, str], str] = {}
+    for key in drawn:
+        name = f"{PREFIX[key[0]]}{_harmless(key[1])}"
+        names[key] = name if name not in names.values() else f"{name} ({len(names)})"
+    return names
 
 
 def _teach(drifts: Mapping[str, Drift]) -> None:

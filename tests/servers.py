@@ -40,9 +40,11 @@ def write_config(folder: Path, config: Mapping[str, object]) -> Path:
 
 
 @contextmanager
-def serving(config: Path, environ: Mapping[str, str] | None = None) -> Iterator[Server]:
+def serving(
+    config: Path, environ: Mapping[str, str] | None = None, python: str | Path = sys.executable
+) -> Iterator[Server]:
     """Serve a configuration file until the block ends, with a control token; it may have been stopped before."""
-    command = [sys.executable, "-m", "tightrope", "run", str(config), "--json"]
+    command = [str(python), "-m", "tightrope", "run", str(config), "--json"]
     environment = {**os.environ, "TIGHTROPE_CONTROL_TOKEN": TOKEN, **(environ or {})}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as process:
         assert process.stdout is not None

@@ -148,11 +148,11 @@ def _select(asked: _Asked, problems: list[str]) -> int | None:
     place = thresholds.select(ranking, risk, delta)
     if place is None:
         needed, searched = (thresholds.rows_without_error(risk, part) for part in (delta, delta / ranking.steps))
-        best = min((asked.point(each) for each in thresholds.places(ranking)), key=lambda point: point.bound)
+        best = min(asked.choice(place).curve, key=lambda point: point.bound)
         problems.append(
             f"{asked.role}: no threshold: needs at least {needed:,} labels accepted with no error, {searched:,} in a "
-            f"search of {ranking.steps} steps; in this file the best bound is {best.bound:.1%}, at {best.accepted:,} "
-            f"accepted with {best.wrong:,} errors"
+            f"search of {ranking.steps} steps; the lowest bound on its curve is {best.bound:.1%}, at {best.accepted:,} "
+            f"accepted, {best.wrong:,} of them wrong"
         )
     return place
 

@@ -116,8 +116,9 @@ def wire_up(settings: Settings, config: Path | None = None) -> Embedded:
 
 def _archive(settings: Settings, pairs: Mapping[str, Pair], metrics: Metrics) -> DiskArchive:
     layouts = {name: Layout.of(pair.inputs) for name, pair in pairs.items()}
-    keep, reference = settings.reports.keep_rows, settings.reports.reference_rows
-    return DiskArchive(settings.state / ROWS, layouts, keep=keep, reference=reference, metrics=metrics)
+    first = {n: 0 if of.golden else settings.reports.reference_rows for n, of in settings.models.items()}
+    keep = settings.reports.keep_rows
+    return DiskArchive(settings.state / ROWS, layouts, keep=keep, reference=first, metrics=metrics)
 
 
 def as_watched(pair: Pair) -> Watched:

@@ -90,12 +90,12 @@ class Segments:
 class DiskArchive:
     """Implements `service.adapters.ports.Archive`: a thread of its own writes, so that the worker never waits.
 
-    ``layouts`` says for every model which input columns are kept; of each model ``keep`` newest rows, and apart from
-    them the first ``reference`` ones.
+    ``layouts`` says for every model which input columns are kept; of each model the ``keep`` newest rows are, and apart
+    from them so many first ones as ``reference`` says.
     """
 
     def __init__(
-        self, folder: Path, layouts: Mapping[str, Layout], *, keep: int, reference: int, metrics: Metrics
+        self, folder: Path, layouts: Mapping[str, Layout], *, keep: int, reference: Mapping[str, int], metrics: Metrics
     ) -> None:
         self._folder = folder
         self._layouts = layouts
@@ -142,14 +142,14 @@ class DiskArchive:
             model, header, records = item
             try:
                 self._write(model, header, records)
-            except OSError as error:
-                self._skip(model, len(records), "disk", error.strerror or str(error))
+            except Exception as error:  # noqa: BLE001 - whatever ails the disk, later rows get their chance
+                self._skip(model, len(records), "disk", getattr(error, "strerror", None) or repr(error))
             with self._lock:
                 self._waiting -= len(records)
 
     def _write(self, model: str, header: Header, records: Records) -> None:
         first, newest = self._place(model)
-        room = max(self._reference - first.rows, 0)
+        room = max(self._reference[model] - first.rows, 0)
         first.append(header, records[:room])
         newest.append(header, records[room:])
         self._metrics.archived.labels(model).inc(len(records))
@@ -159,7 +159,7 @@ class DiskArchive:
         if model not in self._places:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder = self._folder / model
-            self._places[model] = Segments(folder / REFERENCE, 2 * self._reference), Segments(folder, self._keep)
+            self._places[model] = Segments(folder / REFERENCE, 2 * self._reference[model]), Segments(folder, self._keep)
         return self._places[model]
 
     def _skip(self, model: str, rows: int, reason: str, text: str) -> None:
@@ -200,7 +200,7 @@ def _files(folder: Path) -> list[Path]:
 def _load(path: Path) -> tuple[Header, Any] | None:
     try:
         return load(path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         log.warning("%s is passed over: %s", path, error)
         return None
 

@@ -28,6 +28,9 @@ SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 DROPPED = ("buffer_full", "too_many_rows", "old_artefact")
 """Why a sample was not kept."""
 
+UNARCHIVED = ("busy", "disk", "unfit")
+"""Why a compared row was not kept: too many wait for the disk, the disk did not take it, its inputs have no columns."""
+
 DRIFT = {
     "rows": "Rows that the newest drift report is about; kind: reference, window.",
     "disagreement": "Share of rows on which the two models decided differently; kind: reference, window.",
@@ -115,6 +118,9 @@ class Metrics:
         self.samples.labels(model)
         for reason in DROPPED:
             self.drops.labels(model, reason)
+        self.archived.labels(model)
+        for reason in UNARCHIVED:
+            self.unarchived.labels(model, reason)
 
     def total(self, name: str, **labels: str) -> int:
         """The present value of a counter, 0 where there is none yet."""

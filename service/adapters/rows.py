@@ -26,6 +26,9 @@ MOST_COLUMNS = 128
 TEXT_BYTES = 64
 """Bytes of UTF-8 that are kept of a string: enough to tell categories apart."""
 
+MOST_HEADER_BYTES = 1_000_000
+"""Of a first line: thousands of subgroups fit, and a file that has no lines is not read whole to find out."""
+
 PAIRED = ("prediction", "confidence", "entropy")
 """What is known of a row for each of the two models; the column is called e.g. ``confidence_baseline``."""
 
@@ -152,7 +155,7 @@ def load(path: Path) -> tuple[Header, Records]:
         ValueError: when it is no file of compared rows.
     """
     with path.open("rb") as file:
-        header = Header.read(file.readline())
+        header = Header.read(file.readline(MOST_HEADER_BYTES))
         data = file.read()
     records = np.frombuffer(data[: len(data) // header.dtype.itemsize * header.dtype.itemsize], header.dtype)
     return header, records[records["time"] != 0]
@@ -190,7 +193,7 @@ class Table:
     @classmethod
     def of(cls, header: Header, records: Records) -> Self:
         """What was read from one file."""
-        texts = np.char.decode(records["texts"], errors="replace") if header.texts else records["texts"].astype(str)
+        texts = np.char.decode(records["texts"], "utf-8", "replace") if header.texts else records["texts"].astype(str)
         return cls(
             inputs={name: records["numbers"][:, i] for i, name in enumerate(header.numbers)}
             | {name: texts[:, i] for i, name in enumerate(header.texts)},

@@ -6,8 +6,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from service.http import InferLayer
 from tests.servers import Server, serving, write_config
-from tests.service.models import all_pairs
+from tests.service.asgi import MOST, Inner, World
+from tests.service.models import CALM, all_pairs, sure_and_unsure
+from tests.service.support import Bench
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +25,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def client(server: Server) -> httpx.Client:
     """The shared server's client."""
     return server.client
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A fast pair, and bodies of at most MOST bytes."""
+    bench, inner = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}}), Inner()
+    return World(bench, inner, InferLayer(inner, bench.gateway, MOST, {"m": False}))

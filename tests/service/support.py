@@ -24,6 +24,7 @@ from service.protocol import InferResponse, decode_request
 from service.router import Router
 from service.settings import Settings, load
 from tests.servers import TOKEN, write_config
+from tests.service.models import CALM, SUBGROUPS, sure_and_unsure
 
 T = TypeVar("T")
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
@@ -91,6 +92,19 @@ class Bench:
     def count(self, name: str, **labels: str) -> int:
         """A counter's value."""
         return self.metrics.total(name, **labels)
+
+
+def kept(
+    folder: Path, ids: Sequence[str], sampling: Mapping[str, object], region: str = "", model: str = "m"
+) -> set[str]:
+    """The ids that a new gateway keeps of all these requests."""
+    pair = {**sure_and_unsure(folder), **CALM, "subgroups": SUBGROUPS, "sampling": sampling}
+    served = Bench(folder, {model: pair})
+    for request_id in ids:
+        served.infer(model, body([[50.0, 1.0]], id=request_id, parameters={"region": region}))
+    samples, _ = served.published()
+    assert served.count("samples", model=model) == len(samples)
+    return {sample.request_id for sample in samples}
 
 
 def good_request(client: httpx.Client) -> bool:

@@ -1,5 +1,6 @@
 """The wiring: every mistake of every model before anything starts, and parts that start and stop in order."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,16 +15,16 @@ from prometheus_client import CollectorRegistry
 from monitors.records import Role, Routes, Tensors
 from service.adapters.memory import MemoryBus
 from service.adapters.metrics import Metrics
+from service.adapters.onnx import OnnxModel
 from service.adapters.ports import RunFailedError
 from service.adapters.topics import CONTROL, SAMPLES, topic
 from service.adapters.wire import decode_samples, encode_routes
 from service.app import SLOW_SECONDS, build_service, is_slow, load_pairs
-from service.settings import ConfigError
+from service.settings import ConfigError, load
 from service.tensors import TensorSpec
 from tests.servers import serving, write_config
 from tests.service.models import CALM, ONNX_TYPES, copier, save, sure_and_unsure
-from tests.service.support import body, eventually, pair_of, settings_of
-from tests.service.test_gateway_sampling import kept
+from tests.service.support import body, eventually, kept, pair_of, settings_of
 
 
 class Sleepy:
@@ -61,10 +62,15 @@ def test_mistakes_of_all_models_are_told_at_once(tmp_path: Path) -> None:
     ]
 
 
-def test_pairs_are_loaded_by_their_names(tmp_path: Path) -> None:
-    """In the order of the file, which is the order in which they are shown."""
-    files = sure_and_unsure(tmp_path)
-    assert list(load_pairs(settings_of(tmp_path, {"b": files, "a": files}))) == ["a", "b"] or True
+def test_pairs_are_loaded_in_the_order_of_the_file(tmp_path: Path) -> None:
+    """Which is the order in which they are shown."""
+    sure_and_unsure(tmp_path)
+    path = tmp_path / "tightrope.yaml"
+    files = "{baseline: sure.onnx, compressed: unsure.onnx}"
+    path.write_text(f"models: {{z: {files}, a: {files}, m: {files}}}")
+    pairs = load_pairs(load(path, {}))
+    assert list(pairs) == ["z", "a", "m"]
+    assert [pair.name for pair in pairs.values()] == ["z", "a", "m"]
 
 
 @pytest.mark.parametrize("role", Role)
@@ -90,8 +96,6 @@ def test_every_datatype_can_be_tried(tmp_path: Path, datatype: str) -> None:
     """A small model is fast, whatever it takes."""
     path = str(copier(tmp_path / "c.onnx", "rows", 2, kind=ONNX_TYPES[datatype]))
     pair = pair_of(tmp_path, **sure_and_unsure(tmp_path))
-    from service.adapters.onnx import OnnxModel
-
     object.__setattr__(pair, "models", dict.fromkeys(Role, OnnxModel(Path(path))))
     object.__setattr__(pair, "output", "output")
     assert not is_slow(pair)
@@ -135,8 +139,6 @@ def test_service_starts_and_stops_with_what_waits(tmp_path: Path) -> None:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(service.app), base_url="http://test") as client:
             return await client.post("/v2/models/m/infer", json=body([[0.0, 1.0]], id="last"))
 
-    import asyncio
-
     answer = asyncio.run(ask())
     service.stop(10.0)
     assert answer.json()["parameters"]["served_by"] == "baseline"
@@ -148,7 +150,7 @@ def test_restarted_server_keeps_the_same_requests(tmp_path: Path) -> None:
     """Another process, with other random seeds, samples as the one before and as a gateway in this process."""
     ids = [f"request-{number}" for number in range(60)]
     models = {"m": {**sure_and_unsure(tmp_path), **CALM, "sampling": {"rate": 0.3}}}
-    expected = kept(tmp_path, {"rate": 0.3})
+    expected = kept(tmp_path, ids, {"rate": 0.3})
     config = write_config(tmp_path, {"models": models})
     for seed in ("1", "2"):
         seen = []

@@ -1,14 +1,9 @@
-"""The inference layer itself: which requests are its own, where they run, what callers learn of errors."""
+"""The inference layer itself: which requests are its own, how much of them is read, what callers learn of errors."""
 
 import asyncio
-import gzip
-import json
 import logging
-import threading
 import time
 from collections.abc import Iterable, MutableMapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -22,93 +17,8 @@ from service.errors import (
     UnknownModelError,
     UnsupportedEncodingError,
 )
-from service.http import LARGE, MOST_OTHER, InferLayer, status_of
-from service.protocol import InferRequest, InferResponse
-from tests.service.models import CALM, sure_and_unsure
-from tests.service.support import Bench, body
-
-INFER = "/v2/models/m/infer"
-GOOD = json.dumps(body([[0.0, 1.0]])).encode()
-MOST = 4 * LARGE
-
-
-@dataclass
-class Inner:
-    """The application behind the layer: remembers what it is asked, and answers 299."""
-
-    asked: list[tuple[str, str, bytes]] = field(default_factory=list)
-
-    async def __call__(self, scope: MutableMapping[str, Any], receive: http.Receive, send: http.Send) -> None:
-        """Read one message as FastAPI would."""
-        message = await receive() if scope.get("method") == "POST" else {}
-        self.asked.append((scope["method"], scope["path"], message.get("body", b"")))
-        await send({"type": "http.response.start", "status": 299, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-
-@dataclass
-class Exchange:
-    """One request to the layer: what was taken of its body, and what came back."""
-
-    layer: InferLayer
-    taken: int = 0
-    sent: list[MutableMapping[str, Any]] = field(default_factory=list)
-
-    async def _run(self, path: str, chunks: list[bytes], method: str, headers: dict[str, str], *, breaks: bool) -> None:
-        async def receive() -> MutableMapping[str, Any]:
-            if self.taken == len(chunks):
-                return {"type": "http.disconnect"}
-            self.taken += 1
-            more = breaks or self.taken < len(chunks)
-            return {"type": "http.request", "body": chunks[self.taken - 1], "more_body": more}
-
-        async def send(message: MutableMapping[str, Any]) -> None:
-            self.sent.append(message)
-
-        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        await self.layer({"type": "http", "method": method, "path": path, "headers": raw}, receive, send)
-
-    def run(
-        self,
-        path: str,
-        *chunks: bytes,
-        method: str = "POST",
-        headers: dict[str, str] | None = None,
-        breaks: bool = False,
-    ) -> "Exchange":
-        """Send a body in chunks; ``breaks``: the caller goes away where the next one should follow."""
-        asyncio.run(self._run(path, list(chunks or (b"",)), method, headers or {}, breaks=breaks))
-        return self
-
-    @property
-    def status(self) -> int:
-        """The answer's status."""
-        return int(self.sent[0]["status"])
-
-    @property
-    def error(self) -> str:
-        """The answer's error."""
-        return str(json.loads(self.sent[1]["body"])["error"])
-
-
-@dataclass
-class World:
-    """A layer around a gateway of one pair, m."""
-
-    bench: Bench
-    inner: Inner
-    layer: InferLayer
-
-    def post(self, path: str, *chunks: bytes, **how: Any) -> Exchange:  # noqa: ANN401 - see Exchange.run
-        """One exchange."""
-        return Exchange(self.layer).run(path, *chunks, **how)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    """A fast pair, and bodies of at most MOST bytes."""
-    bench, inner = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}}), Inner()
-    return World(bench, inner, InferLayer(inner, bench.gateway, MOST, {"m": False}))
+from service.http import LARGE, MOST_OTHER, status_of
+from tests.service.asgi import GOOD, INFER, MOST, World
 
 
 @pytest.mark.parametrize("path", [INFER, "/v2/models/m/versions/1/infer"])
@@ -200,42 +110,6 @@ def test_caller_that_waits_for_leave_to_send_is_told_at_once(world: World) -> No
     """Whoever asks with Expect: 100-continue sends nothing before it is invited, and it is not."""
     answer = world.post(INFER, b"x", headers={"Content-Length": str(MOST + 1), "Expect": "100-continue"})
     assert (answer.status, answer.taken) == (413, 0)
-
-
-def where_it_runs(world: World, monkeypatch: pytest.MonkeyPatch, *, slow: bool, **how: Any) -> bool:  # noqa: ANN401
-    """Whether the gateway is asked on the event loop's thread."""
-    seen: list[threading.Thread] = []
-    real = world.bench.gateway.infer
-
-    def infer(pair: Any, request: InferRequest) -> InferResponse:  # noqa: ANN401 - passed through
-        seen.append(threading.current_thread())
-        return real(pair, request)
-
-    monkeypatch.setattr(world.bench.gateway, "infer", infer)
-    world.layer._slow = {"m": slow}
-    assert world.post(INFER, how.pop("content", GOOD), **how).status == 200
-    return seen == [threading.current_thread()]
-
-
-def test_fast_model_runs_on_the_event_loop(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thread hop would cost more than the model."""
-    assert where_it_runs(world, monkeypatch, slow=False)
-
-
-@pytest.mark.parametrize(
-    ("slow", "how"),
-    [
-        (True, {}),
-        (False, {"content": GOOD + b" " * LARGE}),
-        (False, {"content": gzip.compress(GOOD), "headers": {"Content-Encoding": "gzip"}}),
-    ],
-    ids=["slow", "large", "compressed"],
-)
-def test_what_takes_long_runs_in_a_thread(
-    world: World, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any], *, slow: bool
-) -> None:
-    """A slow model, a large body, and one that may inflate to a large one: none may hold up everybody else."""
-    assert not where_it_runs(world, monkeypatch, slow=slow, **how)
 
 
 def test_unforeseen_error_is_told_to_the_log_only(

@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -72,6 +73,18 @@ def test_flood_is_refused_and_not_kept(
     assert time.monotonic() - began < SECONDS
     assert answer.status_code == 413
     assert answer.json()["error"].startswith("the body has more than ")
+    assert memory.growth() < MOST_GROWTH
+    neighbour.is_served()
+
+
+def test_bomb_is_not_blown_up(server: Server, neighbour: Neighbour) -> None:
+    """Half a gigabyte of zeros in two megabytes: inflating stops at the limit."""
+    packer = zlib.compressobj(level=1)
+    bomb = b"".join([*(packer.compress(bytes(MB)) for _ in range(512)), packer.flush()])
+    memory = Memory(server)
+    answer = httpx.post(server.address + INFER, content=bomb, headers={"Content-Encoding": "deflate"}, timeout=60.0)
+    assert answer.status_code == 413
+    assert answer.json()["error"] == "the body inflates to more than 16777216 bytes, which is the most that is taken"
     assert memory.growth() < MOST_GROWTH
     neighbour.is_served()
 

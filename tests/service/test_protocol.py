@@ -1,78 +1,32 @@
 """Requests and answers survive the wire, a stock Triton client agrees, and every bad request says what is wrong."""
 
 import contextlib
-import json
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import orjson
 import pytest
-import tritonclient.http as triton  # type: ignore[import-untyped]
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from service.errors import CallerError, ServerError
+from service.errors import CallerError
 from service.protocol import (
     InferRequest,
-    InferResponse,
     OutputRequest,
-    Scalar,
     decode_request,
-    encode_response,
     parse_header_length,
 )
-from service.tensors import Tensor, TensorSpec, datatype_of, decode_binary, decode_json
-
-X = TensorSpec("x", "FP32", (-1, 3))
-TAG = TensorSpec("tag", "BYTES", (-1, 1))
-P = TensorSpec("p", "FP32", (-1, 2))
-LABEL = TensorSpec("label", "INT64", (-1,))
-
-EXAMPLES: dict[str, Tensor] = {
-    "BOOL": np.array([[True, False, True]]),
-    **{f"UINT{bits}": np.array([[0, 1, 2**bits - 1]], f"u{bits // 8}") for bits in (8, 16, 32, 64)},
-    **{f"INT{bits}": np.array([[-(2 ** (bits - 1)), 0, 7]], f"i{bits // 8}") for bits in (8, 16, 32, 64)},
-    "FP16": np.array([[0.5, -2.0, 65504.0]], np.float16),
-    "FP32": np.array([[0.1, -0.0, 3.4e38]], np.float32),
-    "FP64": np.array([[0.1, 1e-300, 1.7e308]], np.float64),
-    "BYTES": np.array([["", "né\n", "雪"]], object),
-}
-
-FORMS = [(datatype, binary) for datatype in EXAMPLES for binary in (False, True) if binary or datatype != "FP16"]
-
-
-def document(**changes: object) -> dict[str, Any]:
-    """A good request for the input x, with fields of the request changed."""
-    return {"inputs": [{"name": "x", "shape": [1, 3], "datatype": "FP32", "data": [1.0, 2.0, 3.0]}], **changes}
-
-
-def with_input(**changes: object) -> dict[str, Any]:
-    """A good request with fields of its input changed; None leaves a field out."""
-    return document(inputs=[document()["inputs"][0] | changes])
-
-
-def binary_request(data: bytes = bytes(12), size: object = 12) -> tuple[bytes, int]:
-    """The body of a request whose input is binary, and the bytes of JSON in it."""
-    head = orjson.dumps(with_input(data=None, parameters={"binary_data_size": size}))
-    return head + data, len(head)
-
-
-def decode(body: object, header_length: int | None = None) -> InferRequest:
-    """Decode for a model of one input and two outputs; anything but bytes is written as JSON first."""
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return decode_request(raw, header_length, [X], [P, LABEL])
-
-
-def asking(*outputs: OutputRequest, binary_default: bool = False) -> InferRequest:
-    """A request that asks for these outputs."""
-    return InferRequest(id=None, parameters={}, inputs={}, outputs=outputs, binary_default=binary_default)
-
-
-def answer(**outputs: Tensor) -> InferResponse:
-    """An answer of a model with these outputs."""
-    parameters: dict[str, Scalar] = {"served_by": "compressed", "safe_mode": False, "confidence": 0.5, "rows": 1}
-    return InferResponse("m", "1", "abc", parameters, outputs)
+from service.tensors import TensorSpec, datatype_of
+from tests.messages import (
+    TAG,
+    P,
+    X,
+    binary_request,
+    decode,
+    document,
+    with_input,
+)
 
 
 def test_request_is_read_whole() -> None:
@@ -239,110 +193,6 @@ def test_header_that_is_no_plain_number_is_refused(value: str) -> None:
     """What int() would still take is refused too: other parsers on the way may read it differently."""
     with pytest.raises(CallerError, match="Inference-Header-Content-Length is"):
         parse_header_length(value)
-
-
-@pytest.mark.parametrize(("datatype", "binary"), FORMS)
-def test_triton_client_and_this_codec_agree(datatype: str, *, binary: bool) -> None:
-    """A stock client's request decodes to its tensors, and it reads our answer as what we encoded."""
-    tensor = EXAMPLES[datatype]
-    given_input = triton.InferInput("x", list(tensor.shape), datatype)
-    given_input.set_data_from_numpy(tensor, binary_data=binary)
-    wanted = triton.InferRequestedOutput("y", binary_data=binary)
-    body, length = triton.InferenceServerClient.generate_request_body(
-        [given_input], [wanted], request_id="abc", parameters={"region": "north"}
-    )
-    request = decode_request(body, length, [TensorSpec("x", datatype, (-1, 3))], [TensorSpec("y", datatype, (-1, 3))])
-    assert request.inputs["x"].dtype == tensor.dtype
-    assert request.inputs["x"].tolist() == tensor.tolist()
-    assert (request.id, request.parameters) == ("abc", {"region": "north"})
-
-    text, header = encode_response(answer(y=tensor), request)
-    result = triton.InferenceServerClient.parse_response_body(text, header_length=header)
-    seen = result.as_numpy("y").tolist()
-    if datatype == "BYTES" and binary:  # the client hands strings back as bytes
-        seen = [[text.decode() for text in row] for row in seen]
-    assert seen == tensor.tolist()
-    assert result.get_output("y")["datatype"] == datatype
-    assert result.get_response()["id"] == "abc"
-
-
-def test_triton_client_without_outputs_gets_all_in_binary() -> None:
-    """It asks with `binary_data_output`, which is not passed on as a parameter."""
-    given_input = triton.InferInput("x", [1, 3], "FP32").set_data_from_numpy(EXAMPLES["FP32"])
-    body, length = triton.InferenceServerClient.generate_request_body([given_input])
-    request = decode(body, length)
-    assert (request.outputs, request.binary_default, request.parameters) == ((), True, {})
-
-
-@pytest.mark.parametrize(("datatype", "binary"), FORMS)
-def test_answer_decodes_to_what_was_encoded(datatype: str, *, binary: bool) -> None:
-    """Both forms hold the same values, in C or Fortran order."""
-    tensor = np.asfortranarray(np.concatenate([EXAMPLES[datatype], EXAMPLES[datatype][:, ::-1]]))
-    body, length = encode_response(answer(y=tensor), asking(binary_default=binary))
-    head = orjson.loads(body[:length])
-    output = head["outputs"][0]
-    assert (output["name"], output["datatype"], output["shape"]) == ("y", datatype, [2, 3])
-    if binary:
-        assert output["parameters"] == {"binary_data_size": len(body) - (length or 0)}
-        decoded = decode_binary(datatype, (2, 3), memoryview(body)[length:], "y")
-    else:
-        assert length is None
-        decoded = decode_json(datatype, (2, 3), output["data"], "y")
-    assert decoded.tolist() == tensor.tolist()
-
-
-def test_answer_has_the_fields_of_the_protocol() -> None:
-    """Names, version, id and flat parameters, then the outputs asked for, in the order asked for."""
-    outputs = {"p": np.array([[0.25, 0.75]], np.float32), "label": np.array([1]), "unasked": np.array([2])}
-    wanted = asking(OutputRequest("label", binary=True), OutputRequest("p", binary=False))
-    body, length = encode_response(answer(**outputs), wanted)
-    assert length is not None
-    assert orjson.loads(body[:length]) == {
-        "model_name": "m",
-        "model_version": "1",
-        "id": "abc",
-        "parameters": {"served_by": "compressed", "safe_mode": False, "confidence": 0.5, "rows": 1},
-        "outputs": [
-            {"name": "label", "shape": [1], "datatype": "INT64", "parameters": {"binary_data_size": 8}},
-            {"name": "p", "shape": [1, 2], "datatype": "FP32", "data": [0.25, 0.75]},
-        ],
-    }
-    assert body[length:] == (1).to_bytes(8, "little")
-
-
-def test_answer_leaves_out_what_was_not_given() -> None:
-    """Without an id or parameters the answer has no such field."""
-    body, _ = encode_response(InferResponse("m", "1", None, {}, {}), asking())
-    assert orjson.loads(body) == {"model_name": "m", "model_version": "1", "outputs": []}
-
-
-def test_fp16_output_as_json_is_the_callers_mistake() -> None:
-    """The error says how to ask."""
-    with pytest.raises(CallerError, match=r"output 'y': FP16 .* binary_data"):
-        encode_response(answer(y=EXAMPLES["FP16"]), asking())
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_numbers_json_cannot_hold_are_not_sent_as_null(value: float) -> None:
-    """NaN and infinity travel as binary data only; a caller must not mistake null for a number."""
-    response = answer(y=np.array([1.0, value], np.float32))
-    with pytest.raises(ServerError, match="output 'y' has NaN or infinity"):
-        encode_response(response, asking())
-    assert encode_response(response, asking(binary_default=True))[1] is not None
-    with pytest.raises(ServerError, match=r"parameters\['confidence'\]"):
-        encode_response(InferResponse("m", "1", None, {"confidence": value}, {}), asking())
-
-
-def test_the_word_null_is_still_a_word() -> None:
-    """Text that looks like the sign of NaN passes."""
-    body, _ = encode_response(answer(null=np.array(["null"], object)), asking())
-    assert orjson.loads(body)["outputs"][0]["data"] == ["null"]
-
-
-def test_output_the_model_did_not_give_is_the_servers_fault() -> None:
-    """The request was good."""
-    with pytest.raises(ServerError, match="output 'p'"):
-        encode_response(answer(), asking(OutputRequest("p", binary=False)))
 
 
 def only_caller_errors(decoding: Callable[[], InferRequest]) -> None:

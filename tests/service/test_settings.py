@@ -105,7 +105,7 @@ def test_settings_cannot_be_changed(tmp_path: Path) -> None:
     """They are read once, early, and frozen."""
     settings = load(written(tmp_path, MINIMAL), {})
     with pytest.raises(ValidationError, match="frozen"):
-        settings.state = tmp_path  # type: ignore[misc]
+        settings.state = tmp_path
 
 
 def fields(section: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:

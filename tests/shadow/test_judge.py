@@ -78,6 +78,16 @@ def test_routes_follow_every_change_and_only_grow(court: Court) -> None:
     assert court.told[1].states == {"model": "normal", "group=a": "safe", "group=b": "normal", "half=left": "normal"}
 
 
+def test_same_thing_may_happen_twice(court: Court) -> None:
+    """A subgroup that is harmed again after its return is saved again, and the audit trail has both."""
+    traffic = Traffic()
+    court.publish(*story(traffic), *story(traffic))
+    court.drain(court.judge())
+    happened = [(e.kind, e.time) for e in court.events()]
+    assert [kind for kind, _ in happened].count("breach") == 2
+    assert happened == sorted(set(happened), key=lambda one: one[1])
+
+
 def test_advisory_plan_moves_nobody(tmp_path: Path) -> None:
     """It records what it would have done, and says so in the states; no scope is routed to the baseline."""
     court = Court(tmp_path, {"m": lenient(armed=False)})

@@ -73,10 +73,10 @@ def test_every_score_chooses_the_same_rows_of_two_classes(tmp_path: Path, data: 
 
 
 def test_curve_tells_coverage_against_risk(tmp_path: Path, data: Path) -> None:
-    """From all rows to a tenth of them, every bound at its part of delta and above the risk seen."""
+    """From all rows to a twentieth of them, every bound at its part of delta and above the risk seen."""
     told = found(tmp_path, data).baseline
     assert told.steps == 12
-    assert [point.accepted for point in told.curve] == list(range(4000, 0, -400))
+    assert [point.accepted for point in told.curve] == [*range(4000, 0, -400), 200]
     for point in told.curve:
         assert point.bound == upper_bound(point.wrong, point.accepted, 0.05 / 12) > point.wrong / point.accepted
     assert told.curve[0].wrong / 4000 == pytest.approx(0.2, abs=0.02)
@@ -98,8 +98,8 @@ def test_too_few_labels_give_no_threshold_but_their_number(tmp_path: Path) -> No
     told = found(tmp_path, write_table(tmp_path / "few.csv", inputs, np.zeros(50)))
     assert (told.baseline.chosen, told.compressed.chosen, told.refusal) == (None, None, None)
     said = (
-        "no threshold: needs at least 59 labels accepted with no error, 94 in a search of 6 steps; in this file the "
-        f"best bound is {upper_bound(0, 50, 0.05 / 6):.1%}, at 50 accepted with 0 errors"
+        "no threshold: needs at least 59 labels accepted with no error, 94 in a search of 6 steps; the lowest bound on "
+        f"its curve is {upper_bound(0, 50, 0.05 / 6):.1%}, at 50 accepted, 0 of them wrong"
     )
     assert told.problems == (f"baseline: {said}", f"compressed: {said}")
 
@@ -218,7 +218,7 @@ def test_demo_is_calibrated_for_machines() -> None:
     assert told["ok"] is True
     assert told["rows"] == 4000
     assert told["refusal"]["threshold"] == told["baseline"]["chosen"]["threshold"]
-    assert len(told["compressed"]["curve"]) == 10
+    assert len(told["compressed"]["curve"]) == 11
 
 
 def test_demo_without_proof_ends_with_code_1() -> None:

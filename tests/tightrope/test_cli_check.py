@@ -192,3 +192,16 @@ def test_port_option_beyond_all_ports_is_refused(run: Run, path: Path, capsys: p
     """It is a mistake of use, and not another port."""
     assert run("run", path, "--port", "99999") == 2
     assert "65535" in capsys.readouterr().err
+
+
+def test_address_of_ipv6_is_an_url(
+    run: Run, path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An IPv6 address stands in brackets, wherever the server said that it listens."""
+
+    def serve(_: object, ready: Callable[[str, int], None], *__: object) -> None:
+        ready("::1", 8080)
+
+    monkeypatch.setattr(cli, "run", serve)
+    assert run("run", path, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["address"] == "http://[::1]:8080"

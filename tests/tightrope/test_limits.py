@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from monitors.detector import divergence
 from monitors.thresholds import limit_above, mean_bounds, upper_bound
 from service.settings import ConfigError
 from tests.commands import tightrope
@@ -54,6 +55,14 @@ def test_rates_are_counted_with_their_bounds(tmp_path: Path, data: Path) -> None
     assert [cell.over for cell in cells] == [False, False, True], "0.1 of 400 is over 0.04, and 0.02 is not over 0.02"
 
 
+def test_worse_of_both_ways_round_counts(tmp_path: Path) -> None:
+    """A compressed model that looks at its batch agrees while it serves row by row; as the shadow it does not."""
+    config = pair_config(tmp_path)
+    config["models"]["m"]["compressed"] = str(moody(tmp_path / "moody.onnx"))  # type: ignore[index]
+    data = write_table(tmp_path / "data.csv", [[1, 0], [3, 0]] * 20)
+    assert monitor(limits(read_settings(tmp_path, config), data, None, 10.0)).cells[0].seen == 0.5
+
+
 def test_means_are_counted_with_their_sign(tmp_path: Path, data: Path) -> None:
     """Confidence falls, so the mean is negative; its bound is on its size."""
     told = monitor(found(tmp_path, data, compressed=0.5 * SURE), "confidence").cells[0]
@@ -83,6 +92,15 @@ def test_a_subgroup_of_few_rows_asks_for_nothing(tmp_path: Path) -> None:
     assert monitor(found(tmp_path, quiet, compressed=CROSSED)).proposal.worst == "side=left"
     told = monitor(found(tmp_path, loud, compressed=CROSSED))
     assert (told.proposal.worst, told.proposal.subgroups) == ("side=right", 0.67)
+
+
+def test_a_rate_that_chance_may_have_lifted_is_not_over_its_limit(tmp_path: Path) -> None:
+    """5 of 100 are more than 4 %, and no proof; 50 of 1000 are."""
+    for rows, over in ((100, False), (1000, True)):
+        score = np.where(np.arange(rows) % 20 == 0, 2.0, 9.0)
+        data = write_table(tmp_path / "data.csv", np.stack([score, np.ones(rows)], axis=1))
+        right = monitor(found(tmp_path, data, compressed=CROSSED)).cells[2]
+        assert (right.seen, right.limit, right.over) == (0.05, 0.04, over)
 
 
 def test_no_limit_is_proposed_that_could_not_be_configured(tmp_path: Path, data: Path) -> None:
@@ -147,12 +165,17 @@ def test_harms_are_multiples_of_the_configured_or_of_the_proposed_limit(tmp_path
 
 
 def test_floors_shorten_the_time_to_see_a_small_subgroup(tmp_path: Path, data: Path) -> None:
-    """With a tenth sampled, and all of the right side, that side is seen nearly ten times sooner."""
-    plain = monitor(found(tmp_path, data, sampling={"rate": 0.1})).harms[2][1].seconds
-    floored = monitor(found(tmp_path, data, sampling={"rate": 0.1, "floors": {"side=right": 1.0}})).harms[2][1].seconds
-    assert plain is not None
-    assert floored is not None
-    assert 7 < plain / floored < 10
+    """With a tenth sampled, and all of the right side, that side is seen nearly ten times sooner.
+
+    It has a fifth of the rows, and a quarter of the subgroups' budget: two monitors, two subgroups.
+    """
+    plain = monitor(found(tmp_path, data, sampling={"rate": 0.1})).harms[2][1]
+    floored = monitor(found(tmp_path, data, sampling={"rate": 0.1, "floors": {"side=right": 1.0}})).harms[2][1]
+    for harm, own, samples in ((plain, 0.2 * 0.1, 0.1), (floored, 0.2, 0.8 * 0.1 + 0.2)):
+        information = float(divergence(0.12, 0.04))
+        budget = 3.15e8 / (0.2 / 4) * own / samples
+        assert harm.rows == pytest.approx(np.log(budget * information) / information)
+        assert harm.seconds == pytest.approx(harm.rows / own / 10)
 
 
 def test_traffic_sets_the_time(tmp_path: Path, data: Path) -> None:

@@ -42,8 +42,9 @@ def test_label_is_not_needed(tmp_path: Path) -> None:
 
 def test_spreadsheet_marks_and_blank_lines_do_no_harm(tmp_path: Path) -> None:
     """A byte order mark, blank lines, quotes, Windows line ends; line numbers are those of the file."""
-    table = read(write(tmp_path, '\ufeffa,b\r\n"1",2\r\n\r\n3,4\r\n\r\n'), SPEC)
+    table = read(write(tmp_path, '\ufefflabel,a,b\r\n1,"1",2\r\n\r\n0,3,4\r\n\r\n'), SPEC)
     assert table.inputs.tolist() == [[1, 2], [3, 4]]
+    assert table.labels is not None
     assert table.lines.tolist() == [2, 4]
 
 

@@ -6,9 +6,7 @@ import pytest
 
 from service.adapters.memory import MemoryBus
 from service.adapters.ports import Bus
-
-COMPACTED = "contract.compacted"
-"""The topic that every bus of the contract compacts."""
+from tests.service.adapters.buses import COMPACTED
 
 
 def memory_bus(capacity: int = 1 << 20) -> Bus:

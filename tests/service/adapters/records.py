@@ -159,8 +159,9 @@ def same(left: Any, right: Any) -> bool:  # noqa: ANN401 - anything a record hol
     if type(left) is not type(right):
         return False
     if isinstance(left, np.ndarray):
-        bits = np.ndarray.tolist if left.dtype == object else np.ndarray.tobytes
-        return (left.dtype, left.shape, bits(left)) == (right.dtype, right.shape, bits(right))
+        bits = "tolist" if left.dtype == object else "tobytes"
+        ours, theirs = ((a.dtype, a.shape, getattr(a, bits)()) for a in (left, right))
+        return bool(ours == theirs)
     if is_dataclass(left):
         return all(same(getattr(left, f.name), getattr(right, f.name)) for f in fields(left))
     if isinstance(left, dict):

@@ -10,23 +10,10 @@ from monitors.records import Outcome, Routes, Verdict
 from monitors.safemode import State
 from service.adapters.metrics import DROPPED, Metrics, process_registry
 
-LABELS = frozenset(
-    [
-        "model",
-        "role",
-        "scope",
-        "monitor",
-        "outcome",
-        "reason",
-        "action",
-        "topic",
-        "reader",
-        "state",
-        "input",
-        "kind",
-        "le",
-    ],
-)
+LABELS = {
+    *("model", "role", "scope", "monitor", "outcome", "reason", "action"),
+    *("topic", "reader", "state", "input", "kind", "le"),
+}
 
 
 @pytest.fixture

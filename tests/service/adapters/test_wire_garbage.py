@@ -17,7 +17,7 @@ from service.adapters.packing import VERSION, WireError
 from tests.service.adapters.records import states
 from tests.service.adapters.test_wire import BATCH, ENCODED, SAMPLE
 
-PLAIN = {str: str, float: (float, int), int: int, tuple[str, ...]: tuple}
+PLAIN: dict[Any, Any] = {str: str, float: (float, int), int: int, tuple[str, ...]: tuple}
 READERS: list[Callable[[bytes], Any]] = [*(decode for _, _, decode in ENCODED), wire.decode_state, wire.schema_of]
 
 
@@ -29,7 +29,7 @@ def only_wire_errors(data: bytes) -> None:
         except WireError as error:
             refused = str(error)
             assert "\n" not in refused
-            assert len(refused) < 300
+            assert len(refused) <= 200
             continue
         for one in record if isinstance(record, list) else [record]:
             check(one)
@@ -40,7 +40,7 @@ def check(record: Any) -> None:  # noqa: ANN401 - any record
     if isinstance(record, str):
         return
     for field in fields(record):
-        if field.type in PLAIN and not (isinstance(record, State)):
+        if field.type in PLAIN and not isinstance(record, State):
             assert isinstance(getattr(record, field.name), PLAIN[field.type])
     if isinstance(record, Sample | Comparisons):
         assert record.member.shape[1] == len(record.scopes)
@@ -53,10 +53,12 @@ def test_random_bytes_are_refused(data: bytes) -> None:
     only_wire_errors(data)
 
 
-SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats()
-SCALARS |= st.text(max_size=3) | st.binary(max_size=9)
-KEYS = st.text(max_size=3) | st.integers(0, 3)
-ANY = st.recursive(
+WHOLE = st.integers(-(2**63), 2**64 - 1)
+SCALARS: st.SearchStrategy[object] = st.one_of(
+    st.none(), st.booleans(), WHOLE, st.floats(), st.text(max_size=3), st.binary(max_size=9)
+)
+KEYS: st.SearchStrategy[object] = st.text(max_size=3) | st.integers(0, 3)
+ANY: st.SearchStrategy[object] = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=6,
@@ -190,6 +192,17 @@ def test_column_of_another_length_is_refused(column: str) -> None:
     envelope["body"][column] = array(short.dtype.str, list(short.shape), short.tobytes())
     with pytest.raises(WireError, match=rf"{column}: must have one entry for each of 2 rows \(and of 1 scopes\)"):
         wire.decode_comparisons(msgpack.packb(envelope))
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a" * 10_000])
+def test_names_of_strangers_do_not_break_the_line(name: str) -> None:
+    """Errors go into a log and a header of the record that is parked."""
+    envelope = msgpack.unpackb(ENCODED[2][1])
+    envelope["body"][name] = 1
+    with pytest.raises(wire.WireError) as caught:
+        wire.decode_event(msgpack.packb(envelope))
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) <= 200
 
 
 def test_deep_nesting_is_refused() -> None:

@@ -1,0 +1,175 @@
+"""What a drift report costs: `python -m benchmarks.report [--beside-gateway]`.
+
+A report of 10,000 newest rows against 10,000 of reference, 16 input columns, 6 subgroup dimensions: its seconds and its
+memory. With the flag also whether callers of a gateway notice a report that is being made: their latency in turns with
+and without one. Evidently must be installed beside this interpreter, or in .venv-reports (`make test` makes it).
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import urllib3
+from ruamel.yaml import YAML
+
+from demo.replay import HERE, traffic
+from monitors.records import Comparisons, Role
+from service.adapters.archive import DiskArchive
+from service.adapters.metrics import Metrics, process_registry
+from service.adapters.ports import Compared
+from service.adapters.rows import Layout
+from service.app import ROWS
+from service.tensors import TensorSpec
+from tightrope.schedule import command
+
+ROWS_A_SIDE = 10_000
+COLUMNS = 16
+DIMENSIONS = {"sex": 2, "race": 5, "age": 8, "disability": 2, "nativity": 2, "residence": 3}
+BEST_SECONDS, BEST_MEGABYTES = 30.0, 1024.0
+MODEL = "employment"
+
+RATE = 200.0
+"""Requests a second of the callers beside a report: far from what the gateway can do, so that queues tell nothing."""
+
+TURNS, TURN_SECONDS = 4, 15.0
+
+PYTHON = next((p for p in (Path(".venv-reports/bin/python"),) if p.exists()), Path(sys.executable)).absolute()
+
+
+def batch(rows: int, seed: int, shift: float) -> Compared:
+    """Compared rows of random inputs that lie ``shift`` off."""
+    rng = np.random.default_rng(seed)
+    inputs = rng.normal(shift, 1.0, (rows, COLUMNS)).astype(np.float32)
+    scopes = tuple(f"{name}={value}" for name, count in DIMENSIONS.items() for value in range(count))
+    member = np.concatenate(
+        [np.eye(count, dtype=bool)[rng.integers(0, count, rows)] for count in DIMENSIONS.values()], 1
+    )
+    confidence = {role: rng.beta(5, 2, rows) for role in Role}
+    flags = rng.random(rows) < 0.03  # noqa: PLR2004 - a rate of disagreement
+    figures = {f"{name}_{role}": confidence[role] for name in ("confidence", "entropy", "margin") for role in Role}
+    whole = {"model": MODEL, "baseline_digest": "b", "compressed_digest": "c", "log": "log", "scopes": scopes}
+    zeros, never = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=bool)
+    comparisons = Comparisons(
+        **whole,  # type: ignore[arg-type]
+        **figures,  # type: ignore[arg-type]
+        partition=zeros,
+        offset=np.arange(rows),
+        time=1e9 + np.arange(rows, dtype=float),
+        request_id=("",) * rows,
+        served_by_baseline=never,
+        member=member,
+        draw=np.zeros(rows),
+        inclusion=np.ones(rows),
+        disagree=flags,
+        refused_baseline=never,
+        refused_compressed=never,
+        distance=np.zeros(rows),
+        fault=zeros.astype(np.int8),
+    )
+    decided = {role: rng.integers(0, 2, rows).astype(float) for role in Role}
+    return Compared(comparisons, [{"input": inputs}], decided)
+
+
+def prepare(folder: Path) -> Path:
+    """A configuration with an archive that is full enough."""
+    config = YAML(typ="safe").load(HERE / "tightrope.yaml")
+    pair = config["models"][MODEL]
+    pair |= {role: str(HERE / pair[role]) for role in ("baseline", "compressed")}
+    config |= {"server": {"port": 0}, "reports": {"reference_rows": ROWS_A_SIDE, "window_rows": ROWS_A_SIDE}}
+    YAML(typ="safe").dump(config, folder / "tightrope.yaml")
+    layout = Layout.of([TensorSpec("input", "FP32", (-1, COLUMNS))])
+    metrics = Metrics(process_registry())
+    archive = DiskArchive(
+        folder / "state" / ROWS, {MODEL: layout}, keep=ROWS_A_SIDE, reference={MODEL: ROWS_A_SIDE}, metrics=metrics
+    )
+    archive.start()
+    for seed, shift in ((1, 0.0), (2, 0.3)):
+        archive.append(batch(ROWS_A_SIDE, seed, shift))
+    archive.stop(60.0)
+    return folder / "tightrope.yaml"
+
+
+def cost(config: Path) -> dict[str, float]:
+    """One report's wall seconds, processor seconds, largest memory in MB, and its page in MB."""
+    began = time.monotonic()
+    done = subprocess.run(  # noqa: S603 - our own command
+        [PYTHON, "-m", "tightrope", "report", config, "--json"], stdout=subprocess.PIPE, check=True, text=True
+    )
+    seconds, used = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    page = Path(json.loads(done.stdout)["page"])
+    return {
+        "seconds": seconds,
+        "processor seconds": used.ru_utime + used.ru_stime,
+        "MB of memory": used.ru_maxrss / 1024,
+        "MB of page": page.stat().st_size / 1e6,
+    }
+
+
+@contextmanager
+def gateway(config: Path) -> Iterator[str]:
+    """A running gateway's address."""
+    started = [sys.executable, "-m", "tightrope", "run", str(config), "--json"]
+    with subprocess.Popen(started, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - as above
+        assert process.stdout is not None
+        try:
+            yield str(json.loads(process.stdout.readline())["address"])
+        finally:
+            process.terminate()
+
+
+def latencies(address: str, seconds: float) -> list[float]:
+    """Milliseconds from when a request was due to when its answer was there, at a steady rate."""
+    url, rows = f"{address}/v2/models/{MODEL}/infer", traffic()
+    found: list[float] = []
+    with urllib3.PoolManager(retries=False) as http:
+        began = time.perf_counter()
+        for number in range(int(seconds * RATE)):
+            due = began + number / RATE
+            time.sleep(max(0.0, due - time.perf_counter()))
+            tensor = {"name": "input", "shape": [1, 16], "datatype": "FP32", "data": rows[number % len(rows)].codes}
+            http.request("POST", url, body=json.dumps({"inputs": [tensor]}))
+            found.append((time.perf_counter() - due) * 1e3)
+    return found
+
+
+def beside(config: Path) -> dict[str, list[float]]:
+    """Latencies in turns: nothing else, and reports one after the other, as the gateway itself starts them."""
+    found: dict[str, list[float]] = {"alone": [], "beside a report": []}
+    nice = command(config)
+    report = [str(PYTHON) if part == sys.executable else part for part in nice]
+    with gateway(config) as address:
+        latencies(address, 3.0)
+        for _ in range(TURNS):
+            found["alone"] += latencies(address, TURN_SECONDS)
+            with subprocess.Popen(report, stdout=subprocess.DEVNULL) as process:  # noqa: S603 - as above
+                while process.poll() is None:
+                    found["beside a report"] += latencies(address, 1.0)
+    return found
+
+
+def main() -> None:
+    """Print the tables."""
+    with tempfile.TemporaryDirectory(prefix="tightrope-bench-") as folder:
+        config = prepare(Path(folder))
+        figures = cost(config)
+        print(f"a report of {ROWS_A_SIDE} rows a side, {COLUMNS} columns, {len(DIMENSIONS)} subgroup dimensions")
+        for name, value in figures.items():
+            print(f"  {name:<20}{value:>9.1f}")
+        held = figures["seconds"] < BEST_SECONDS and figures["MB of memory"] < BEST_MEGABYTES
+        print(f"  within {BEST_SECONDS:g} s and {BEST_MEGABYTES:g} MB: {'yes' if held else 'NO'}")
+        if "--beside-gateway" in sys.argv:
+            print(f"a gateway's latency in ms, {RATE:g} requests a second, one connection")
+            for name, found in beside(config).items():
+                p50, p99, p999 = np.percentile(found, (50, 99, 99.9))
+                print(f"  {name:<20}n={len(found):<7}p50 {p50:6.2f}  p99 {p99:6.2f}  p99.9 {p999:6.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""The interpreter that has what the drift reports need, and the command run by it."""
+
+import os
+import subprocess
+import sys
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.commands import PATIENCE, environment
+from tests.servers import ROOT
+
+SEPARATE = ROOT / ".venv-reports" / "bin" / "python"
+
+
+@cache
+def interpreter() -> Path:
+    """This one if it has Evidently, or that of `.venv-reports`, which `make test` builds; without either the test is
+    skipped, and where everything is to be proved it fails.
+    """
+    if find_spec("evidently") is not None:
+        return Path(sys.executable)
+    if not SEPARATE.exists():
+        missing = "Evidently is not installed: `make .venv-reports/run.stamp` builds a place for it"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return SEPARATE
+
+
+def run(*arguments: str | Path, offline: bool = False, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with Evidently to its end, in the project's folder; ``offline``: whoever looks for a network fails."""
+    guard = ["-c", OFFLINE] if offline else []
+    return subprocess.run(
+        [interpreter(), *guard, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+        cwd=ROOT,
+        env=environment(**environ),
+    )
+
+
+OFFLINE = """
+import runpy, socket, sys
+def refuse(*where, **_):
+    print("NETWORK", where, file=sys.stderr)
+    raise OSError("no network here")
+socket.socket.connect = socket.socket.connect_ex = socket.socket.sendto = socket.getaddrinfo = refuse
+sys.argv = sys.argv[2:] if sys.argv[1] == "-m" else sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+"""Runs `-m MODULE ARGUMENT...`; every attempt to reach anybody is told and refused."""
