@@ -116,7 +116,9 @@ class Metrics:
         )
         self.safe = self._gauge("safe_mode_active", "1 while the baseline answers a scope.", "model", "scope")
         self.state = self._gauge("scope_state", "1 for the state that a scope is in.", "model", "scope", "state")
-        self.drift = {name: gauge(f"drift_{name}", text, "model", "kind", "scope") for name, text in DRIFT.items()}
+        self.drift = {
+            name: self._gauge(f"drift_{name}", text, "model", "kind", "scope") for name, text in DRIFT.items()
+        }
         self.drift_time = self._gauge(
             "drift_report_timestamp_seconds", "When the newest drift report was made.", "model"
         )

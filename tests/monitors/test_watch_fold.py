@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import replace
-from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -11,20 +10,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitors.detector import BadObservationError
+from monitors.latency import Objective
 from monitors.plan import Plan, State, adopt, start
-from monitors.records import Comparisons, Fault
+from monitors.records import Comparisons, Fault, Stream
 from monitors.safemode import Input, Policy
 from monitors.watch import step
 from tests.comparisons import bits, comparisons, fold, plan, seen, waiting
 
-ROWS = 420
-PLAN = plan(
-    samples=2e3,
-    policy=Policy(min_dwell=20.0, flap_window=200.0, recovery_samples=10.0, recovery_ratio=0.99),
-    tick_rows=16,
-    tick_seconds=10.0,
-    rates=np.array([0.6, 0.9, 0.6, 0.6]),
+ROWS = 600
+PLAN, LANES = (
+    plan(
+        samples=samples,
+        policy=Policy(min_dwell=20.0, flap_window=200.0, recovery_samples=back, recovery_ratio=0.99),
+        tick_rows=16,
+        tick_seconds=10.0,
+        rates=np.array([0.6, 0.9, 0.6, 0.6]),
+        objective=Objective(0.5, 0.1),
+        lanes=lanes,
+        classes=3,
+    )
+    for lanes, samples, back in ((1, 2e3, 10.0), (3, 2e2, 2.0))
 )
+PLANS = pytest.mark.parametrize("of", [PLAN, LANES], ids=["one lane", "three lanes"])
 CUTS = st.lists(st.integers(0, ROWS), max_size=12).map(sorted)
 
 
@@ -50,6 +57,11 @@ def stream(seed: int) -> Comparisons:
         refused_baseline=refused,
         refused_compressed=refused,
         fault=fault,
+        top_compressed=rng.integers(0, 3, ROWS),
+        seconds=rng.random(ROWS),
+        self_disagree=np.where(rng.random(ROWS) < 0.1, 0.0, np.nan),
+        correct_baseline=rng.integers(0, 2, ROWS),
+        correct_compressed=rng.integers(0, 2, ROWS),
     )
 
 
@@ -58,15 +70,10 @@ def parts(rows: Comparisons, cuts: list[int]) -> list[Comparisons]:
     return [rows.take(slice(begin, end)) for begin, end in pairwise([0, *cuts, ROWS])]
 
 
-@cache
-def at_once(seed: int) -> object:
-    """The state and the transitions after the whole stream in one batch."""
-    return bits(fold(PLAN, stream(seed)))
-
-
-def test_stream_is_eventful() -> None:
-    """What follows is proved on streams with breaches, dwells, returns and faults, not on quiet ones."""
-    state, happened = fold(PLAN, stream(0))
+@PLANS
+def test_stream_is_eventful(of: Plan) -> None:
+    """What follows is proved on streams with breaches, dwells, returns, faults and short ticks, not on quiet ones."""
+    state, happened = fold(of, stream(0))
     kinds = Counter(transition.what for transition in happened)
     assert set(kinds) == {Input.BREACH, Input.DWELL_ELAPSED, Input.RECOVERED}
     assert state.errors[0] > 0
@@ -74,34 +81,38 @@ def test_stream_is_eventful() -> None:
     assert seen(state) + len(waiting(state)) == ROWS
 
 
-@settings(deadline=None, max_examples=25)
+@PLANS
+@pytest.mark.parametrize("what", Stream)
+@settings(deadline=None, max_examples=12)
 @given(seed=st.integers(0, 5), cuts=CUTS)
-def test_state_does_not_depend_on_how_rows_are_batched(seed: int, cuts: list[int]) -> None:
-    """Any split gives the bit-identical state and the same transitions."""
-    assert bits(fold(PLAN, *parts(stream(seed), cuts))) == at_once(seed)
+def test_state_does_not_depend_on_how_rows_are_batched(of: Plan, what: Stream, seed: int, cuts: list[int]) -> None:
+    """Any split gives the bit-identical state and the same transitions, of comparisons and of labels."""
+    rows = stream(seed)
+    assert bits(fold(of, *parts(rows, cuts), stream=what)) == bits(fold(of, rows, stream=what))
 
 
-@settings(deadline=None, max_examples=25)
+@PLANS
+@settings(deadline=None, max_examples=12)
 @given(seed=st.integers(0, 5), cuts=CUTS, data=st.data())
-def test_state_does_not_depend_on_redelivery(seed: int, cuts: list[int], data: st.DataObject) -> None:
+def test_state_does_not_depend_on_redelivery(of: Plan, seed: int, cuts: list[int], data: st.DataObject) -> None:
     """Batches that begin anywhere in what was delivered before count only what is new."""
     rows = stream(seed)
     batches = [
         rows.take(slice(data.draw(st.integers(0, begin), label="from"), end))
         for begin, end in pairwise([0, *cuts, ROWS])
     ]
-    assert bits(fold(PLAN, *batches)) == at_once(seed)
+    assert bits(fold(of, *batches)) == bits(fold(of, rows))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=20)
 @given(cuts=CUTS)
 def test_restart_between_batches_changes_nothing(cuts: list[int]) -> None:
     """A judge that adopts its stored state under the same plan goes on where it stopped."""
-    state, happened = start(PLAN), []
-    for batch in parts(stream(1), cuts):
-        state, made = step(PLAN, adopt(PLAN, state), batch)
-        happened += made
-    assert bits((state, happened)) == at_once(1)
+    rows = stream(1)
+    state = start(PLAN)
+    for batch in parts(rows, cuts):
+        state = adopt(PLAN, step(PLAN, state, batch)[0])
+    assert bits(state) == bits(fold(PLAN, rows)[0])
 
 
 def test_step_leaves_the_given_state_alone() -> None:
