@@ -7,6 +7,7 @@ message a row. How records become bytes is the business of the wire adapter, not
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum, StrEnum
+from itertools import compress
 from typing import Any, Self
 
 import numpy as np
@@ -148,8 +149,9 @@ class Comparisons:
     def take(self, rows: slice | Bools) -> Self:
         """The same record with only some of its rows, in order."""
         picked: dict[str, Any] = {name: getattr(self, name)[rows] for name in ROW_ARRAYS}
-        index = np.arange(len(self))[rows]
-        return replace(self, request_id=tuple(self.request_id[i] for i in index), **picked)
+        if isinstance(rows, slice):
+            return replace(self, request_id=self.request_id[rows], **picked)
+        return replace(self, request_id=tuple(compress(self.request_id, rows)), **picked)
 
     def join(self, more: Self) -> Self:
         """This record's rows followed by those of ``more``; both must speak of the same model, log and scopes."""

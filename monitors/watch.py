@@ -169,7 +169,10 @@ def _lagged(lag: Lag, y: Floats) -> Lag:
 
 
 def routes(plan: Plan, state: State) -> Routes:
-    """Which scopes the baseline answers: what every gateway is told. An advisory plan moves nobody."""
-    safe = [scope for scope, mode in zip(plan.scopes, state.modes, strict=True) if mode.safe]
-    states = {scope: mode.state.value for scope, mode in zip(plan.scopes, state.modes, strict=True)}
-    return Routes(plan.model, state.epoch, tuple(safe) if plan.armed else (), states)
+    """Which scopes the baseline answers: what every gateway is told. Evidence moves nobody under an advisory plan; an
+    operator who holds a scope in safe mode does.
+    """
+    modes = list(zip(plan.scopes, state.modes, strict=True))
+    safe = [scope for scope, mode in modes if mode.safe and (plan.armed or mode.held)]
+    states = {scope: mode.state.value for scope, mode in modes}
+    return Routes(plan.model, state.epoch, tuple(safe), states)

@@ -72,10 +72,13 @@ class Worker:
             log.warning("%s, offset %d parked: %s", record.topic, record.offset, error)
             insist(self._bus, topic(DEAD), record.value, str(error)[:200], self._stopping)
             return []
-        ours = [sample for sample in samples if _is_of(sample, self._watched[sample.model])]
-        for sample in samples[len(ours) :]:
-            self._metrics.dropped(sample.model, "old_artefact")
-        return [Taken(sample, record) for sample in ours]
+        ours: list[Taken] = []
+        for sample in samples:
+            if _is_of(sample, self._watched[sample.model]):
+                ours.append(Taken(sample, record))
+            else:
+                self._metrics.dropped(sample.model, "old_artefact")
+        return ours
 
     def _count(self, batch: Comparisons) -> None:
         member = np.concatenate([np.ones((len(batch), 1), dtype=bool), batch.member], axis=1)
