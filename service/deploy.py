@@ -42,7 +42,13 @@ class DeployBody(BaseModel):
 
     role: Role = Role.COMPRESSED
     path: Annotated[
-        str, Field(min_length=1, max_length=4096, description="On the server; relative to its configuration")
+        str,
+        Field(
+            min_length=1,
+            max_length=4096,
+            pattern=r"^[^\x00]+$",
+            description="On the server; a relative one lies beside the file that it replaces",
+        ),
     ]
     reason: Annotated[str, Field(min_length=3, max_length=1000)]
     actor: Annotated[str, Field(min_length=1, max_length=200)]

@@ -36,7 +36,7 @@ def config(folder: Path, **changes: object) -> dict[str, Any]:
     """A configuration of one model ``m`` that decides after tens of harmed rows; ``changes`` are to the model."""
     model = models(folder) | {
         "subgroups": {"group": {"column": GROUP, "values": {"minority": [1], "majority": [0]}}},
-        "limits": {"disagreement": 0.1, "confidence": None},
+        "limits": {"disagreement": 0.1, "confidence": None, "confidence_shape": None, "mix": None},
         "subgroup_limits": {"disagreement": 0.2},
     }
     return {

@@ -12,13 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from monitors.compare import read
 from monitors.plan import Plan
 from monitors.records import Event, Role
-from service.adapters.ports import RunFailedError
+from service.adapters.ports import Model, RunFailedError
 from service.app import golden_rows, is_slow, load_model
+from service.golden import Golden
 from service.pair import Pair, build
 from service.settings import ConfigError, Settings
+from service.tensors import Tensor
 from shadow.pairing import Watched
 
 FILE = "deployed.json"
@@ -135,9 +139,21 @@ def self_test(pair: Pair, settings: Settings) -> None:
         return
     for role, model in pair.models.items():
         try:
-            reading = read(model.run(rows.inputs, [pair.output])[pair.output], pair.decision.scale)
+            reading = read(_answers(pair, model, rows), pair.decision.scale)
         except RunFailedError as error:
             raise ConfigError([f"models.{pair.name}.{role}: failed on the golden rows: {error}"]) from error
         if reading.fault.any():
             wrong = int((reading.fault > 0).sum())
             raise ConfigError([f"models.{pair.name}.{role}: {wrong} golden rows have no readable answer"])
+
+
+def _answers(pair: Pair, model: Model, rows: Golden) -> Tensor:
+    """The decision output of every golden row; a model that takes one row at a time is asked row by row."""
+    free = all(spec.shape[0] < 0 for spec in pair.inputs)
+    count = len(rows.member)
+    step = count if free else 1
+    parts = [
+        model.run({name: tensor[begin : begin + step] for name, tensor in rows.inputs.items()}, [pair.output])
+        for begin in range(0, count, step)
+    ]
+    return np.concatenate([part[pair.output] for part in parts])

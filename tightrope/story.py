@@ -136,9 +136,10 @@ def _third_act(play: Play, *, fast: bool) -> dict[str, object]:
     """The fixed model is deployed; scopes come back by evidence, and by nothing else."""
     play.gateway.deploy(HERE / f"models/{FIXED}.onnx", "distilled anew, from everybody")
     play.stage = replace(play.stage, model=FIXED, total=len(play.rows))
-    play.act(len(play.rows), fast=fast)
+    status = play.act(len(play.rows), fast=fast)
     returns = [move for move in _moves(play.gateway) if move["what"] == "recovered"]
-    return {"deployed": FIXED, "returns": [{key: move[key] for key in RETURN} for move in returns]}
+    told = [{key: move[key] for key in RETURN} for move in returns]
+    return {"deployed": FIXED, "returns": told, "still_safe": status["safe"]}
 
 
 def _told(

@@ -34,7 +34,7 @@ SUBGROUPS: dict[str, Any] = {
 
 SCOPES = ("model", "region=north", "region=south", "band=low", "band=high")
 REFUSAL = {"score": "max_probability", "threshold": 0.8}
-CALM = {"limits": {"confidence": None}}
+CALM = {"limits": {"confidence": None, "confidence_shape": None}}
 """The pairs differ in confidence on purpose; what is asked of them is not how long that goes unnoticed."""
 
 HUGE = 3e38

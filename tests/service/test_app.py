@@ -127,9 +127,9 @@ def test_model_that_refuses_zeros_counts_as_slow(tmp_path: Path) -> None:
 def test_service_starts_and_stops_with_what_waits(tmp_path: Path) -> None:
     """Requests are answered, modes are followed, and the last sample is published before the end."""
     settings = settings_of(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
-    bus = MemoryBus()
+    bus, metrics = MemoryBus(), Metrics(CollectorRegistry())
     nothing: Any = None
-    service = build_service(settings, load_pairs(settings), bus, nothing, nothing, Metrics(CollectorRegistry()))
+    service = build_service(settings, load_pairs(settings), {"m": False}, bus, nothing, nothing, nothing, metrics)
     samples = bus.subscribe(topic(SAMPLES))
     service.start()
     bus.publish(topic(CONTROL), encode_routes(Routes("m", 1, ("model",), {"model": "safe"})), "m")

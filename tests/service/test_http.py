@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import pytest
 
 from service import http
+from service.deploy import CannotDeployError
 from service.errors import (
     CallerError,
     ServerError,
@@ -139,6 +140,7 @@ def test_status_tells_whose_fault_it_is() -> None:
     """4xx for the caller's, 500 for ours; the kinds that HTTP has a word for get it."""
     assert {kind: status_of(kind("")) for kind in kinds(CallerError)} == {
         CallerError: 400,
+        CannotDeployError: 400,
         UnknownModelError: 404,
         TooLargeError: 413,
         UnsupportedEncodingError: 415,

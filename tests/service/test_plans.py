@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from monitors.catalogue import CATALOGUE
-from monitors.plan import Plan
+from monitors.plan import Plan, Repeats
+from monitors.records import Stream
 from service.adapters.onnx import OnnxModel
 from service.pair import build
 from tests.onnx_models import classifier
@@ -15,6 +16,8 @@ from tests.service.models import REFUSAL, SUBGROUPS, sure_and_unsure
 from tests.service.support import pair_of, settings_of
 
 DEFAULTS = {name: question.limit for name, question in CATALOGUE.items()}
+LABELLED = {name for name, question in CATALOGUE.items() if question.stream is Stream.LABELS}
+SHAPE = "confidence_shape"
 
 
 def plan_of(folder: Path, **model: object) -> Plan:
@@ -30,7 +33,7 @@ def limits(plan: Plan) -> dict[str, list[float]]:
 def test_subgroups_are_given_twice_the_models_limit(tmp_path: Path) -> None:
     """Few rows say little; the model's limit itself is the catalogue's."""
     region = {"subgroups": {"region": SUBGROUPS["region"]}}
-    told = limits(plan_of(tmp_path, refusal=REFUSAL, **region))
+    told = limits(plan_of(tmp_path, refusal=REFUSAL, labels={}, **region))
     assert told == {name: [limit, 2 * limit, 2 * limit] for name, limit in DEFAULTS.items()}
 
 
@@ -48,15 +51,27 @@ def test_configured_limits_take_the_place_of_the_defaults(tmp_path: Path) -> Non
 def test_null_switches_a_monitor_off(tmp_path: Path) -> None:
     """For its subgroups too, even if they were given a limit."""
     plan = plan_of(tmp_path, limits={"confidence": None}, subgroup_limits={"confidence": 0.1}, refusal=REFUSAL)
-    assert plan.monitors == ("disagreement", "refusal_rate", "refusal_persistence")
+    assert plan.monitors == ("disagreement", SHAPE, "refusal_rate", "refusal_persistence")
 
 
 def test_monitors_that_cannot_be_asked_are_left_out(tmp_path: Path) -> None:
-    """Without a refusal rule nobody refuses; a regression has neither classes nor refusals."""
-    assert plan_of(tmp_path).monitors == ("disagreement", "confidence")
+    """Without a refusal rule nobody refuses, without subgroups there is no mix in them; a regression has neither
+    classes nor refusals.
+    """
+    assert plan_of(tmp_path).monitors == ("disagreement", "confidence", SHAPE)
+    assert plan_of(tmp_path, subgroups=SUBGROUPS).monitors == ("disagreement", "confidence", SHAPE, "mix")
     value = str(classifier(tmp_path / "v.onnx", np.ones((2, 1), np.float32), scores=True))
     plan = plan_of(tmp_path, baseline=value, compressed=value, decision={"scale": "regression", "tolerance": 0.5})
     assert plan.monitors == ("disagreement",)
+
+
+def test_truth_is_asked_for_only_where_labels_are_taken(tmp_path: Path) -> None:
+    """Without ``labels:`` none of these monitors can ever be answered; with it rows wait as long as it says."""
+    plain, told = plan_of(tmp_path), plan_of(tmp_path, labels={"horizon_seconds": 60})
+    assert LABELLED
+    assert not LABELLED & set(plain.monitors)
+    assert set(told.monitors) >= LABELLED
+    assert (plain.label_horizon, told.label_horizon) == (0.0, 60.0)
 
 
 def test_rates_and_floors_arrive_scope_by_scope(tmp_path: Path) -> None:
@@ -73,7 +88,7 @@ def test_rates_and_floors_arrive_scope_by_scope(tmp_path: Path) -> None:
 
 def test_sections_of_the_file_reach_the_plan(tmp_path: Path) -> None:
     """Alarms, the way back, and whether the plan is armed."""
-    back = {"min_dwell_seconds": 1, "flap_window_seconds": 2, "max_flaps": 4, "recovery_ratio": 0.5}
+    back = {"min_dwell_seconds": 1, "flap_window_seconds": 2, "max_flaps": 4, "recovery_ratio": 0.5, "blind_seconds": 9}
     models = {"m": {**sure_and_unsure(tmp_path), "mode": "advisory"}}
     settings = settings_of(
         tmp_path, models, alarms={"samples_per_false_alarm": 1e6}, safe_mode={**back, "recovery_samples": 1e3}
@@ -83,8 +98,20 @@ def test_sections_of_the_file_reach_the_plan(tmp_path: Path) -> None:
     assert plan.budget.samples == 1e6
     assert (policy.min_dwell, policy.flap_window, policy.max_flaps) == (1, 2, 4)
     assert (policy.recovery_ratio, policy.recovery_samples) == (0.5, 1e3)
+    assert plan.blind_seconds == 9
     assert not plan.armed
     assert plan_of(tmp_path).armed
+
+
+def test_keys_of_a_model_reach_the_plan(tmp_path: Path) -> None:
+    """What counts once, how many detectors take turns, and the time an answer may take."""
+    latency = {"seconds": 0.5, "limit": 0.02}
+    plan = plan_of(tmp_path, repeats="inputs", lanes=3, latency=latency)
+    assert plan.repeats is Repeats.INPUTS
+    assert {rule.lanes for rule in plan.rules} == {3}
+    assert plan.objective is not None
+    assert (plan.objective.seconds, plan.objective.limit) == (0.5, 0.02)
+    assert plan_of(tmp_path).objective is None
 
 
 CHANGES: list[dict[str, Any]] = [
@@ -95,6 +122,9 @@ CHANGES: list[dict[str, Any]] = [
     {"refusal": REFUSAL},
     {"sampling": {"rate": 0.5}},
     {"decision": {"scale": "logits"}},
+    {"repeats": "inputs"},
+    {"lanes": 2},
+    {"labels": {}},
 ]
 
 
@@ -104,7 +134,16 @@ def test_digest_changes_with_what_evidence_depends_on(tmp_path: Path, change: di
     assert plan_of(tmp_path, **change).digest != plan_of(tmp_path).digest
 
 
-@pytest.mark.parametrize("change", [{"threads": 2}, {"mode": "advisory"}, {"version": "9"}], ids=str)
+STILL: list[dict[str, Any]] = [
+    {"threads": 2},
+    {"mode": "advisory"},
+    {"version": "9"},
+    {"noise_share": 0.5},
+    {"latency": {"seconds": 1}},
+]
+
+
+@pytest.mark.parametrize("change", STILL, ids=str)
 def test_digest_stays_when_evidence_does_not_depend_on_it(tmp_path: Path, change: dict[str, Any]) -> None:
     """Arming a plan, or giving it more threads, must not throw its evidence away."""
     assert plan_of(tmp_path, **change).digest == plan_of(tmp_path).digest

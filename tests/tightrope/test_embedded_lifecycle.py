@@ -8,6 +8,7 @@ import pytest
 from service.adapters import wire
 from service.adapters.sqlite import SqliteStore, StoreError
 from service.settings import ConfigError, load
+from tests.comparisons import seen, waiting
 from tests.harm import config, traffic
 from tests.inprocess import question, running, served_by, slowed
 from tests.servers import write_config
@@ -34,7 +35,7 @@ def test_stop_judges_all_that_was_served(tmp_path: Path, slow: str) -> None:
     store.close()
     assert snapshot is not None
     state = wire.decode_state(snapshot)
-    assert state.seen + len(state.pending or ()) == 500
+    assert seen(state) + len(waiting(state)) == 500
 
 
 def test_modes_are_known_before_the_first_request(tmp_path: Path) -> None:
