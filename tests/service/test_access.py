@@ -12,7 +12,16 @@ from service.access import application, operator
 
 TOKEN = "tökén"  # noqa: S105 - it guards nothing
 GOOD = f"Bearer {TOKEN}".encode()
-WRONG: list[bytes | None] = [None, b"", b"Bearer", b"Bearer ", b"Bearer tok", GOOD + b"x", b"Basic dDp0", TOKEN.encode()]
+WRONG: list[bytes | None] = [
+    None,
+    b"",
+    b"Bearer",
+    b"Bearer ",
+    b"Bearer tok",
+    GOOD + b"x",
+    b"Basic dDp0",
+    TOKEN.encode(),
+]
 
 
 def asked(check: Callable[..., None], given: bytes | None) -> httpx.Response:
