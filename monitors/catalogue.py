@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-
-from monitors.records import Bools, Comparisons, Fault, Floats, Stream
+from monitors import observations
+from monitors.observations import BINS, QUANTILES, Observed
+from monitors.records import Comparisons, Stream
 
 SUBGROUP_SHARE = 0.2
 """The share of the alarm budget that all subgroup cells of all monitors split evenly."""
@@ -37,10 +37,6 @@ class Reach(StrEnum):
     ALL = "model and subgroups"
     MODEL = "model"
     SUBGROUPS = "subgroups"
-
-
-Observed = tuple[Bools, Floats]
-"""For n comparisons and V variants: which rows speak to the question (n, V), what they say (n, V), NaN where not."""
 
 
 def _one(_: int) -> tuple[str, ...]:
@@ -71,28 +67,6 @@ class Question:
     needs_refusal: bool = False
 
 
-def _sound(rows: Comparisons) -> Bools:
-    return np.asarray(rows.fault == Fault.NONE)[:, None]
-
-
-def _disagreement(rows: Comparisons, _: int) -> Observed:
-    return _sound(rows), rows.disagree[:, None].astype(np.float64)
-
-
-def _confidence(rows: Comparisons, _: int) -> Observed:
-    return _sound(rows), (rows.confidence_compressed - rows.confidence_baseline)[:, None]
-
-
-QUANTILES = tuple(round(0.1 * step, 1) for step in range(1, 10))
-"""Confidences at which the two distribution functions are held against each other."""
-
-
-def _shape(rows: Comparisons, variants: int) -> Observed:
-    at = np.array(QUANTILES)
-    y = (rows.confidence_compressed[:, None] <= at).astype(float) - (rows.confidence_baseline[:, None] <= at)
-    return np.repeat(_sound(rows), variants, axis=1), y
-
-
 def _classes(classes: int) -> tuple[str, ...]:
     """Of two classes one says it all."""
     if classes == 2:  # noqa: PLR2004 - binary
@@ -100,49 +74,8 @@ def _classes(classes: int) -> tuple[str, ...]:
     return tuple(f"class {index}" for index in range(classes)) if classes <= MOST_CLASSES else ()
 
 
-def _mix(rows: Comparisons, variants: int) -> Observed:
-    classes = np.arange(variants) if variants > 1 else np.array([1])
-    y = (rows.top_compressed[:, None] == classes).astype(float) - (rows.top_baseline[:, None] == classes)
-    return np.repeat(_sound(rows), variants, axis=1), y
-
-
-def _refusals(rows: Comparisons, _: int) -> Observed:
-    return _sound(rows), (rows.refused_compressed.astype(np.float64) - rows.refused_baseline)[:, None]
-
-
-def _persistence(rows: Comparisons, _: int) -> Observed:
-    return _sound(rows) & rows.refused_baseline[:, None], (~rows.refused_compressed[:, None]).astype(np.float64)
-
-
-def _labelled(rows: Comparisons) -> Bools:
-    return np.asarray(_sound(rows) & np.isfinite(rows.correct_baseline)[:, None])
-
-
-def _accuracy(rows: Comparisons, _: int) -> Observed:
-    return _labelled(rows), (rows.correct_baseline - rows.correct_compressed)[:, None]
-
-
-def _excess(rows: Comparisons, _: int) -> Observed:
-    return _labelled(rows) & rows.disagree[:, None], (rows.correct_baseline - rows.correct_compressed)[:, None]
-
-
-def _brier(rows: Comparisons, _: int) -> Observed:
-    compressed = (rows.confidence_compressed - rows.correct_compressed) ** 2
-    return _labelled(rows), (compressed - (rows.confidence_baseline - rows.correct_baseline) ** 2)[:, None]
-
-
-BINS = 10
-
-
 def _bins(_: int) -> tuple[str, ...]:
     return tuple(f"{low / BINS:g} to {(low + 1) / BINS:g}" for low in range(BINS))
-
-
-def _calibration(rows: Comparisons, variants: int) -> Observed:
-    sure = np.where(np.isfinite(rows.confidence_compressed), rows.confidence_compressed, 0.0)
-    of = np.minimum((sure * BINS).astype(int), BINS - 1)
-    y = np.repeat((rows.confidence_compressed - rows.correct_compressed)[:, None], variants, axis=1)
-    return _labelled(rows) & (of[:, None] == np.arange(variants)), y
 
 
 CATALOGUE: dict[str, Question] = {
@@ -156,7 +89,7 @@ CATALOGUE: dict[str, Question] = {
             kind=Kind.RATE,
             limit=0.02,
             share=0.25,
-            observe=_disagreement,
+            observe=observations.disagreement,
         ),
         Question(
             name="confidence",
@@ -166,7 +99,7 @@ CATALOGUE: dict[str, Question] = {
             kind=Kind.MEAN,
             limit=0.02,
             share=0.1,
-            observe=_confidence,
+            observe=observations.confidence,
             needs_classes=True,
         ),
         Question(
@@ -178,7 +111,7 @@ CATALOGUE: dict[str, Question] = {
             kind=Kind.MEAN,
             limit=0.05,
             share=0.05,
-            observe=_shape,
+            observe=observations.shape,
             variants=lambda _: tuple(f"at {at:g}" for at in QUANTILES),
             ternary=True,
             reach=Reach.MODEL,
@@ -192,7 +125,7 @@ CATALOGUE: dict[str, Question] = {
             kind=Kind.MEAN,
             limit=0.02,
             share=0.0,
-            observe=_mix,
+            observe=observations.mix,
             variants=_classes,
             ternary=True,
             reach=Reach.SUBGROUPS,
@@ -206,7 +139,7 @@ CATALOGUE: dict[str, Question] = {
             kind=Kind.MEAN,
             limit=0.01,
             share=0.1,
-            observe=_refusals,
+            observe=observations.refusals,
             ternary=True,
             needs_classes=True,
             needs_refusal=True,
@@ -219,7 +152,7 @@ CATALOGUE: dict[str, Question] = {
             kind=Kind.RATE,
             limit=0.1,
             share=0.1,
-            observe=_persistence,
+            observe=observations.persistence,
             needs_classes=True,
             needs_refusal=True,
         ),
@@ -231,7 +164,7 @@ CATALOGUE: dict[str, Question] = {
             kind=Kind.UPPER,
             limit=0.01,
             share=0.1,
-            observe=_accuracy,
+            observe=observations.accuracy,
             ternary=True,
             stream=Stream.LABELS,
             reach=Reach.MODEL,
@@ -246,7 +179,7 @@ CATALOGUE: dict[str, Question] = {
             kind=Kind.UPPER,
             limit=0.3,
             share=0.02,
-            observe=_excess,
+            observe=observations.excess,
             ternary=True,
             stream=Stream.LABELS,
             reach=Reach.MODEL,
@@ -260,7 +193,7 @@ CATALOGUE: dict[str, Question] = {
             kind=Kind.UPPER,
             limit=0.01,
             share=0.03,
-            observe=_brier,
+            observe=observations.brier,
             stream=Stream.LABELS,
             reach=Reach.MODEL,
             needs_classes=True,
@@ -273,7 +206,7 @@ CATALOGUE: dict[str, Question] = {
             kind=Kind.MEAN,
             limit=0.05,
             share=0.02,
-            observe=_calibration,
+            observe=observations.calibration,
             variants=_bins,
             stream=Stream.LABELS,
             reach=Reach.MODEL,

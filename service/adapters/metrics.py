@@ -5,7 +5,8 @@ text.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -38,6 +39,8 @@ DRIFT = {
 }
 """The figures of a drift report, for people to look at: kinds and scopes are bounded, columns are in the report."""
 
+T = TypeVar("T", Counter, Gauge)
+
 UNKNOWN = "unknown"
 """The model label of a request for a model that is not served."""
 
@@ -50,18 +53,18 @@ def process_registry() -> CollectorRegistry:
     return registry
 
 
+def _series(kind: type[T], registry: CollectorRegistry, name: str, text: str, *labels: str) -> T:
+    """A series of the catalogue; all their names begin alike."""
+    return kind(f"tightrope_{name}", text, labels, registry=registry)
+
+
 class Metrics:
     """The catalogue. Label values are announced at start, so that rates exist from the first scrape on."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
 
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"tightrope_{name}", text, labels, registry=registry)
-
-        def gauge(name: str, text: str, *labels: str) -> Gauge:
-            return Gauge(f"tightrope_{name}", text, labels, registry=registry)
-
+        counter, gauge = partial(_series, Counter, registry), partial(_series, Gauge, registry)
         self.requests = counter("requests", "Inference requests by what became of them.", "model", "outcome")
         self.seconds = Histogram(
             "tightrope_request_seconds",

@@ -33,7 +33,10 @@ T = TypeVar("T")
 
 
 class WireError(TightropeError):
-    """These bytes are not the record they should be: whoever wrote them is at fault."""
+    """These bytes are not the record they should be: whoever wrote them is at fault. One line, whatever they hold."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(" ".join(text.split())[:200])
 
 
 def pack(schema: str, body: object) -> bytes:
