@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from monitors import observations
+from monitors.observations import BINS, QUANTILES, Observed
 from monitors.records import Comparisons, Stream
 
 SUBGROUP_SHARE = 0.2
@@ -17,6 +18,9 @@ SUBGROUP_SHARE = 0.2
 
 SUBGROUP_FACTOR = 2.0
 """A subgroup's default limit, as a multiple of the model's: few rows say little, and a small excess there is common."""
+
+MOST_CLASSES = 20
+"""Beyond so many classes their mix is not watched class by class."""
 
 
 class Kind(StrEnum):
@@ -35,6 +39,10 @@ class Reach(StrEnum):
     SUBGROUPS = "subgroups"
 
 
+def _one(_: int) -> tuple[str, ...]:
+    return ("",)
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One monitor. ``share`` is the model-wide cell's part of the alarm budget, split evenly over its variants.
@@ -50,13 +58,24 @@ class Question:
     kind: Kind
     limit: float
     share: float
-    observe: Callable[[Comparisons, int], observations.Observed]
-    variants: Callable[[int], tuple[str, ...]] = observations.one
+    observe: Callable[[Comparisons, int], Observed]
+    variants: Callable[[int], tuple[str, ...]] = _one
     ternary: bool = False
     stream: Stream = Stream.COMPARISONS
     reach: Reach = Reach.ALL
     needs_classes: bool = False
     needs_refusal: bool = False
+
+
+def _classes(classes: int) -> tuple[str, ...]:
+    """Of two classes one says it all."""
+    if classes == 2:  # noqa: PLR2004 - binary
+        return ("class 1",)
+    return tuple(f"class {index}" for index in range(classes)) if classes <= MOST_CLASSES else ()
+
+
+def _bins(_: int) -> tuple[str, ...]:
+    return tuple(f"{low / BINS:g} to {(low + 1) / BINS:g}" for low in range(BINS))
 
 
 CATALOGUE: dict[str, Question] = {
@@ -93,7 +112,7 @@ CATALOGUE: dict[str, Question] = {
             limit=0.05,
             share=0.05,
             observe=observations.shape,
-            variants=lambda _: tuple(f"at {at:g}" for at in observations.QUANTILES),
+            variants=lambda _: tuple(f"at {at:g}" for at in QUANTILES),
             ternary=True,
             reach=Reach.MODEL,
             needs_classes=True,
@@ -107,7 +126,7 @@ CATALOGUE: dict[str, Question] = {
             limit=0.02,
             share=0.0,
             observe=observations.mix,
-            variants=observations.classes,
+            variants=_classes,
             ternary=True,
             reach=Reach.SUBGROUPS,
             needs_classes=True,
@@ -188,7 +207,7 @@ CATALOGUE: dict[str, Question] = {
             limit=0.05,
             share=0.02,
             observe=observations.calibration,
-            variants=observations.bins,
+            variants=_bins,
             stream=Stream.LABELS,
             reach=Reach.MODEL,
             needs_classes=True,

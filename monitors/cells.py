@@ -39,6 +39,11 @@ class Rule:
         """The scopes that the question reaches, (S,)."""
         return np.asarray(self.shares > 0)
 
+    def with_lanes(self, cells: Bools) -> Bools:
+        """These cells (V, S), and those of the other lanes of their variants."""
+        any_lane = cells.reshape(len(self.variants), self.lanes, -1).any(axis=1)
+        return np.repeat(any_lane, self.lanes, axis=0)
+
     def name_of(self, variant: int) -> str:
         """The name of a variant by its place on the first axis."""
         return self.variants[variant // self.lanes]
@@ -50,7 +55,7 @@ class Cells:
 
     ``log_mass`` (V, S, K) and ``recovery`` (V, S, R) are the detectors; ``count`` and ``total`` (V, S) the rows since
     the last start and the sum of what they said; ``path`` (V, S, PATH, 3) evidence, rows and their sum at each of the
-    latest ticks, newest last; ``tripped`` (S,) the scopes that this monitor has sent to safe mode.
+    latest ticks, newest last; ``tripped`` (V, S) which variants have sent which scopes to safe mode.
     """
 
     log_mass: Floats
@@ -70,7 +75,7 @@ class Cells:
             count=np.zeros(cells, dtype=np.int64),
             total=np.zeros(cells),
             path=np.full((*cells, PATH, 3), (NOTHING, 0.0, 0.0)),
-            tripped=np.zeros(cells[1], dtype=bool),
+            tripped=np.zeros(cells, dtype=bool),
         )
 
 
@@ -108,8 +113,8 @@ def _added(start: Floats, parts: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One monitor put to work on a tally; ``alarming`` and ``recovering`` (S,) say which scopes are on duty, and
-    ``on_trial`` (S,) which recover from a wealth of one that nobody adds to.
+    """One monitor put to work on a tally; ``alarming`` and ``recovering``, (S,) or (V, S), say which cells are on duty,
+    and ``on_trial`` (S,) which recover from a wealth of one that nobody adds to.
     """
 
     rule: Rule
@@ -157,7 +162,7 @@ def _return(run: Run) -> Part:
 
 def _on_duty(log_e: Floats, on_duty: Bools) -> Floats:
     """A detector that is not on duty is neither seeded nor moved."""
-    return np.where(on_duty[:, None], log_e, 0.0)
+    return np.where(on_duty[..., None], log_e, 0.0)
 
 
 def _advanced(parts: Sequence[Part]) -> list[Floats]:
@@ -183,18 +188,25 @@ def recent(cells: Cells, variant: int, scope: int) -> tuple[int, float | None]:
     return int(count), float(total / count) if count else None
 
 
-def try_again(cells: Cells, scopes: Bools) -> Cells:
-    """The same cells with the recovery of some scopes (S,) at a wealth of one."""
-    return replace(cells, recovery=np.where(scopes[:, None], 0.0, cells.recovery))
+def disproved(rule: Rule, cells: Cells) -> Floats:
+    """How far the harm of each scope is disproved by the cell that owes most, of those that tripped if any, (S,)."""
+    evidence = rule.recovery.evidence(cells.recovery)
+    owing = cells.tripped | ~cells.tripped.any(axis=0)
+    return np.asarray(np.where(owing, evidence, np.inf).min(axis=0))
 
 
-def restart(cells: Cells, scopes: Bools) -> Cells:
-    """The same cells with the detectors and counts of some scopes (S,) at nothing."""
+def try_again(cells: Cells, some: Bools) -> Cells:
+    """The same cells with the recovery of some, (S,) or (V, S), at a wealth of one."""
+    return replace(cells, recovery=np.where(some[..., None], 0.0, cells.recovery))
+
+
+def restart(cells: Cells, some: Bools) -> Cells:
+    """The same cells with the detectors and counts of some, (S,) or (V, S), at nothing."""
     return replace(
         cells,
-        log_mass=np.where(scopes[:, None], NOTHING, cells.log_mass),
-        recovery=np.where(scopes[:, None], NOTHING, cells.recovery),
-        count=np.where(scopes, 0, cells.count),
-        total=np.where(scopes, 0.0, cells.total),
-        path=np.where(scopes[:, None, None], (NOTHING, 0.0, 0.0), cells.path),
+        log_mass=np.where(some[..., None], NOTHING, cells.log_mass),
+        recovery=np.where(some[..., None], NOTHING, cells.recovery),
+        count=np.where(some, 0, cells.count),
+        total=np.where(some, 0.0, cells.total),
+        path=np.where(some[..., None, None], (NOTHING, 0.0, 0.0), cells.path),
     )

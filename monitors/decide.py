@@ -104,7 +104,7 @@ def deploy(plan: Plan, old: State, cause: Cause) -> tuple[State, list[Transition
     for scope in () if same else range(len(plan.scopes)):
         state = _take(plan, state, scope, Input.NEW_ARTEFACT, cause, made)
     trial = np.array([mode.trial for mode in state.modes])
-    if not same:
+    if old.digest != plan.digest:  # evidence starts anew, and a trial with the wealth that it never gets more of
         state = replace(state, cells=tuple(cell.try_again(cells, trial & cells.tripped) for cells in state.cells))
     return state, [transition for transition in made if transition.before.safe]
 
@@ -118,16 +118,15 @@ def _breached(plan: Plan, state: State) -> Sequence[int]:
 
 
 def _recovered(plan: Plan, state: State, scope: int, courses: Sequence[Course | None] = (), ticks: int = 1) -> Bools:
-    """At which ticks every monitor that tripped has disproved the harm, and no other one is near an alarm, (T,)."""
+    """At which ticks every cell that tripped has disproved the harm, and no other one is near an alarm, (T,)."""
     asked = np.log(safemode.recovery_samples(state.modes[scope], plan.policy))
     good = np.ones(ticks, dtype=bool)
     for rule, cells, course in zip_longest(plan.rules, state.cells, courses):
         log_mass = cells.log_mass[None] if course is None else course.log_mass
         recovery = cells.recovery[None] if course is None else course.recovery
-        if cells.tripped[scope]:
-            good &= (rule.recovery.evidence(recovery)[:, :, scope] >= asked).all(axis=1)
-        else:
-            good &= (rule.alarm.evidence(log_mass)[:, :, scope] < plan.budget.threshold - WARNING).all(axis=1)
+        quiet = rule.alarm.evidence(log_mass)[:, :, scope] < plan.budget.threshold - WARNING
+        back = rule.recovery.evidence(recovery)[:, :, scope] >= asked
+        good &= np.where(cells.tripped[:, scope], back, quiet).all(axis=1)
     return good
 
 
@@ -142,12 +141,13 @@ def _take(plan: Plan, state: State, scope: int, what: Input, cause: Cause, made:
     ended = returned | (left & (np.arange(len(plan.scopes)) == 0))
     monitors, changed = [], []
     for rule, cells in zip(plan.rules, state.cells, strict=True):
-        over = here & (rule.alarm.evidence(cells.log_mass) >= plan.budget.threshold).any(axis=0)
-        over &= what is Input.BREACH
-        if over[scope] or (what is Input.RECOVERED and cells.tripped[scope]):
+        over = here & (rule.alarm.evidence(cells.log_mass) >= plan.budget.threshold) & (what is Input.BREACH)
+        if over.any() or (what is Input.RECOVERED and cells.tripped[:, scope].any()):
             monitors.append(_evidence(plan, rule, cells, scope))
+        over = rule.with_lanes(over)
         tripped = (cells.tripped | (over & after.safe)) & ~returned
-        changed.append(replace(cell.restart(cells, over | ended), tripped=tripped))
+        started = cell.restart(cells, over | ended)
+        changed.append(replace(cell.try_again(started, over) if after.trial else started, tripped=tripped))
     reason = cause.reason or _reason(what, monitors)
     evidence = {"monitors": monitors, **_where(plan, state, cause.rows)}
     made.append(Transition(plan.scopes[scope], what, before, after, cause.time, cause.actor, reason, evidence))
@@ -165,7 +165,7 @@ def _evidence(plan: Plan, rule: cell.Rule, cells: cell.Cells, scope: int) -> dic
         "variant": rule.name_of(worst),
         "evidence": _log10(evidence[worst]),
         "threshold": plan.budget.threshold / LN10,
-        "recovery": _log10(rule.recovery.evidence(cells.recovery)[:, scope].min()),
+        "recovery": _log10(cell.disproved(rule, cells)[scope]),
         "limit": float(rule.limits[scope]),
         "count": int(cells.count[worst, scope]),
         "recent_count": rows,

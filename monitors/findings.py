@@ -3,7 +3,7 @@
 import numpy as np
 
 from monitors import latency, safemode
-from monitors.cells import Cells, Rule, recent
+from monitors.cells import Cells, Rule, disproved, recent
 from monitors.detector import LN10, divergence
 from monitors.plan import Plan, State, is_blind
 from monitors.records import Floats, Outcome, Stream, Verdict
@@ -46,9 +46,9 @@ def _sight(plan: Plan, state: State) -> Verdict:
 
 
 def _of_rule(plan: Plan, state: State, rule: Rule, cells: Cells) -> dict[int, Verdict]:
-    evidence, recovery = rule.alarm.evidence(cells.log_mass), rule.recovery.evidence(cells.recovery)
+    evidence, recovery = rule.alarm.evidence(cells.log_mass), disproved(rule, cells)
     return {
-        scope: _verdict(plan, state, rule, cells, scope, evidence[:, scope], float(recovery[:, scope].min()))
+        scope: _verdict(plan, state, rule, cells, scope, evidence[:, scope], float(recovery[scope]))
         for scope in np.flatnonzero(rule.watched).tolist()
     }
 
@@ -58,7 +58,11 @@ def _verdict(
 ) -> Verdict:
     """The variant with the most evidence speaks; a pass needs enough rows in every one."""
     worst = int(evidence.argmax())
-    count, tripped, note = int(cells.count[worst, scope]), bool(cells.tripped[scope]), _note(rule, state, scope)
+    count, tripped, note = (
+        int(cells.count[worst, scope]),
+        bool(cells.tripped[:, scope].any()),
+        _note(rule, state, scope),
+    )
     return Verdict(
         scope=plan.scopes[scope],
         monitor=rule.question.name,

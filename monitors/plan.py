@@ -48,6 +48,11 @@ class Plan:
     label_horizon: float = 0.0
     digest: str = ""
 
+    def covers(self, rows: Comparisons) -> bool:
+        """Whether these rows are of the pair and of the subgroups that are watched."""
+        ours = (rows.baseline_digest, rows.compressed_digest) == (self.baseline_digest, self.compressed_digest)
+        return ours and rows.scopes == self.scopes[1:]
+
     @property
     def monitors(self) -> tuple[str, ...]:
         """The names of the questions asked, in the order of the rules."""
@@ -182,9 +187,12 @@ def adopt(plan: Plan, old: State) -> State:
     modes = tuple(old.modes[place[scope]] if scope in place else Mode() for scope in plan.scopes)
     carried = []
     for name, cells in zip(plan.monitors, fresh.cells, strict=True):
-        before = old.cells[old.monitors.index(name)].tripped if name in old.monitors else None
-        tripped = [before is not None and scope in place and bool(before[place[scope]]) for scope in plan.scopes]
-        carried.append(replace(cells, tripped=np.array(tripped)))
+        tripped = cells.tripped.copy()
+        for index, scope in enumerate(plan.scopes):
+            if name in old.monitors and scope in place:
+                before = old.cells[old.monitors.index(name)].tripped[:, place[scope]]
+                tripped[:, index] = before if len(before) == len(tripped) else before.any()
+        carried.append(replace(cells, tripped=tripped))
     return replace(
         fresh,
         epoch=old.epoch + 1,

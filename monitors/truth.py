@@ -39,7 +39,10 @@ def join(labels: Sequence[Label], held: Mapping[Key, Held], waiting: Mapping[Key
 
 
 def holdings(plan: Plan, rows: Comparisons) -> Iterator[Held]:
-    """The sound rows of a batch as they wait for their labels; rows of one request are counted from 0."""
+    """The sound rows of a batch as they wait for their labels; rows of one request are counted from 0. Rows that the
+    plan does not cover wait as those of no plan.
+    """
+    digest = plan.digest if plan.covers(rows) else ""
     number = -1
     before: tuple[str, int] | None = None
     for index, name in enumerate(rows.request_id):
@@ -51,7 +54,7 @@ def holdings(plan: Plan, rows: Comparisons) -> Iterator[Held]:
                 request_id=name,
                 row=number,
                 time=float(rows.time[index]),
-                digest=plan.digest,
+                digest=digest,
                 member=rows.member[index],
                 draw=float(rows.draw[index]),
                 disagree=bool(rows.disagree[index]),

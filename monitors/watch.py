@@ -80,8 +80,7 @@ def _take_new(plan: Plan, state: State, batch: Comparisons, stream: Stream) -> t
         state = replace(state, log=batch.log, watermarks=marks, pending=pending)
         if new.any():
             state = replace(state, unanswered=Unanswered())
-    ours = (batch.baseline_digest, batch.compressed_digest) == (plan.baseline_digest, plan.compressed_digest)
-    ours = ours and batch.scopes == plan.scopes[1:]
+    ours = plan.covers(batch)
     if not ours:
         state = replace(state, stale=state.stale + int(new.sum()))
     rows = batch if ours and new.all() else batch.take(new) if ours else _none_of(plan, batch)

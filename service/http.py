@@ -50,8 +50,8 @@ JSON, BINARY = b"application/json", b"application/octet-stream"
 MOST_DISCARDED = 512 * 1024 * 1024
 DISCARD_SECONDS = 10.0
 """How much of a body that is too large is read and thrown away before the answer, in bytes and seconds."""
-MOST_OTHER = 64 * 1024
-"""Bytes of a body that is no inference request: an order with its reason takes a fraction of it."""
+MOST_OTHER = 1024 * 1024
+"""Bytes of a body that is no inference request: a full batch of labels has room, an order takes a fraction of it."""
 LARGE = 64 * 1024
 """Bytes of a request that is read in a thread even for a fast model: decoding it would hold up the event loop."""
 WINDOWS = {"gzip": 31, "deflate": 47}

@@ -98,7 +98,7 @@ class Docket:
             mine = [label for label in labels if label.model == model]
             change = self.pending.setdefault(model, Changes())
             keys = [(label.request_id, label.row) for label in mine]
-            known = self._store.held(model, keys) | {key: change.held[key] for key in keys if key in change.held}
+            known = {key: change.held[key] for key in keys if key in change.held} | self._store.held(model, keys)
             held = {key: replace(row, joined=row.joined or key in change.joined) for key, row in known.items()}
             joined = join(mine, held, self._store.waiting(model, keys) | change.waiting)
             change.waiting |= {(label.request_id, label.row): label for label in joined.waiting}
@@ -120,8 +120,12 @@ class Docket:
         before = now - plan.label_horizon
         if before - last < EXPIRY_STEP * plan.label_horizon:
             return last
+        change = self.pending.setdefault(plan.model, Changes())
         rows, labels = self._store.overdue(plan.model, before)
-        self.pending.setdefault(plan.model, Changes()).before = before
+        # What found its other half in this round is on file as waiting still.
+        rows -= sum(row.time < before for row in self._store.held(plan.model, list(change.joined)).values())
+        labels -= sum(label.time < before for label in self._store.waiting(plan.model, list(change.matched)).values())
+        change.before = before
         self._count(plan, expired=rows, unknown=labels)
         return before
 

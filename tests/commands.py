@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.servers import ROOT
 
-PATIENCE = 120.0
+PATIENCE = 240.0
 
 
 def environment(**changes: str) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """What a checked configuration amounts to, for people to read before they start it."""
 
+from monitors.cells import Rule
 from monitors.records import MODEL_SCOPE, Role
 from service.pair import Pair
 from service.tensors import TensorSpec
@@ -20,14 +21,19 @@ def describe(pair: Pair) -> dict[str, object]:
         "subgroups": list(plan.scopes[1:]),
         "sampling": f"{pair.sampler.rate:.0%} of requests"
         + "".join(f", {floor:.0%} of {scope}" for scope, floor in pair.sampler.floors.items()),
-        "monitors": [
-            f"{rule.question.name} <= {rule.limits[0]:g} ({MODEL_SCOPE})"
-            + (f", {rule.limits[1]:g} (subgroups)" if len(rule.limits) > 1 else "")
-            for rule in plan.rules
+        "monitors": [_limits(rule) for rule in plan.rules],
+        "can pass after": [
+            f"{rule.question.name}: {int(max(rule.needed[rule.watched])) + 1} rows of a scope" for rule in plan.rules
         ],
-        "can pass after": [f"{rule.question.name}: {int(max(rule.needed)) + 1} rows of a scope" for rule in plan.rules],
         "false alarms": f"at most one in {plan.budget.samples:.3g} samples, all monitors and subgroups together",
     }
+
+
+def _limits(rule: Rule) -> str:
+    """One monitor: what it tolerates, of the model and of subgroups, where it watches them."""
+    whole = [f"{rule.limits[0]:g} ({MODEL_SCOPE})"] if rule.watched[0] else []
+    apart = [f"{rule.limits[1]:g} (subgroups)"] if rule.watched[1:].any() else []
+    return f"{rule.question.name} <= {', '.join(whole + apart)}"
 
 
 def _show(spec: TensorSpec) -> str:

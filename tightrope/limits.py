@@ -60,8 +60,8 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    """One monitor: its cells, the model first, the limits proposed; and for each cell a limit with the harms beyond it,
-    none where none is proposed.
+    """One monitor: its cells, the model first if it watches that, the limits proposed; and for each cell a limit with
+    the harms beyond it, none where none is proposed.
     """
 
     name: str
@@ -122,15 +122,17 @@ def limits(settings: Settings, data: Path, name: str | None, per_second: float, 
 
 
 def _monitor(plan: Plan, rule: Rule, compared: Compared, per_second: float, *, proposed: bool) -> Monitor:
-    scopes = range(len(plan.scopes))
+    scopes = np.flatnonzero(rule.watched).tolist()
     said = [_listen(rule, compared, scope) for scope in scopes]
-    cells = tuple(_cell(plan, rule, said[scope], compared, scope) for scope in scopes)
+    cells = tuple(_cell(plan, rule, heard, compared, scope) for heard, scope in zip(said, scopes, strict=True))
     proposal = _propose(cells, plan.policy.recovery_ratio)
-    used = [proposal.subgroups if scope else proposal.model for scope in scopes] if proposed else rule.limits.tolist()
+    limits = (proposal.model, *[proposal.subgroups] * (len(plan.scopes) - 1)) if proposed else rule.limits.tolist()
+    used = [limits[scope] for scope in scopes]
     samples = float(np.where(compared.member, plan.rates, plan.rates[0]).max(axis=1).mean())
     beyond: list[tuple[Harm, ...]] = []
-    for cell, heard, limit, rate, share in zip(cells, said, used, plan.rates, rule.shares, strict=True):
-        clock = Clock(cell.share * float(rate), samples, plan.budget.threshold - log(share), per_second)
+    for cell, heard, limit, scope in zip(cells, said, used, scopes, strict=True):
+        budget = plan.budget.threshold - log(rule.shares[scope])
+        clock = Clock(cell.share * float(plan.rates[scope]), samples, budget, per_second)
         beyond.append(() if limit is None else tuple(harms(rule.question.kind, heard.pair, limit, clock)))
     return Monitor(rule.question.name, cells, proposal, tuple(used), tuple(beyond))
 
@@ -189,11 +191,9 @@ def _allowed(limit: float | None) -> float | None:
 def _problems(settings: Settings, model: str, monitor: Monitor) -> Iterator[str]:
     """One line for the model and one for the worst subgroup whose limit the baseline itself would not keep."""
     of = settings.models[model]
-    for cells, key, given in (
-        (monitor.cells[:1], "limits", of.limits),
-        (monitor.cells[1:], "subgroup_limits", of.subgroup_limits),
-    ):
-        below = [(abs(cell.noise), cell) for cell in cells if cell.noise is not None and abs(cell.noise) >= cell.limit]
+    for whole, key, given in ((True, "limits", of.limits), (False, "subgroup_limits", of.subgroup_limits)):
+        cells = [cell for cell in monitor.cells if (cell.scope == MODEL_SCOPE) is whole and cell.noise is not None]
+        below = [(abs(cell.noise or 0.0), cell) for cell in cells if abs(cell.noise or 0.0) >= cell.limit]
         if below:
             noise, cell = max(below, key=lambda each: each[0])
             default = "" if monitor.name in given else " (the default)"

@@ -92,6 +92,10 @@ class Trial:
             member=member,
             draw=np.zeros(rows),
             inclusion=np.ones(rows),
+            twin=np.zeros(rows, dtype=np.uint64),
+            **dict.fromkeys(
+                ("seconds", "self_disagree", "correct_baseline", "correct_compressed"), np.full(rows, np.nan)
+            ),
             **{name: getattr(paired, name) for name in paired.__dataclass_fields__},
         )
 

@@ -5,7 +5,8 @@ text.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -28,9 +29,6 @@ SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 DROPPED = ("buffer_full", "too_many_rows", "old_artefact")
 """Why a sample was not kept."""
 
-UNARCHIVED = ("busy", "disk", "unfit")
-"""Why a compared row was not kept: too many wait for the disk, the disk did not take it, its inputs have no columns."""
-
 DRIFT = {
     "rows": "Rows that the newest drift report is about; kind: reference, window.",
     "disagreement": "Share of rows on which the two models decided differently; kind: reference, window.",
@@ -40,6 +38,8 @@ DRIFT = {
     "psi_expected": "What chance alone gives for that column.",
 }
 """The figures of a drift report, for people to look at: kinds and scopes are bounded, columns are in the report."""
+
+T = TypeVar("T", Counter, Gauge)
 
 UNKNOWN = "unknown"
 """The model label of a request for a model that is not served."""
@@ -53,80 +53,59 @@ def process_registry() -> CollectorRegistry:
     return registry
 
 
+def _series(kind: type[T], registry: CollectorRegistry, name: str, text: str, *labels: str) -> T:
+    """A series of the catalogue; all their names begin alike."""
+    return kind(f"tightrope_{name}", text, labels, registry=registry)
+
+
 class Metrics:
     """The catalogue. Label values are announced at start, so that rates exist from the first scrape on."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
 
-        self._of_requests()
-        self._of_samples()
-        self._of_verdicts()
-
-    def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(f"tightrope_{name}", text, labels, registry=self.registry)
-
-    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        return Gauge(f"tightrope_{name}", text, labels, registry=self.registry)
-
-    def _of_requests(self) -> None:
-        self.requests = self._counter("requests", "Inference requests by what became of them.", "model", "outcome")
+        counter, gauge = partial(_series, Counter, registry), partial(_series, Gauge, registry)
+        self.requests = counter("requests", "Inference requests by what became of them.", "model", "outcome")
         self.seconds = Histogram(
             "tightrope_request_seconds",
             "Time to answer an inference request.",
             ("model",),
             buckets=SECONDS,
-            registry=self.registry,
+            registry=registry,
         )
-        self.rows = self._counter("rows", "Rows answered, by the role that answered.", "model", "role")
-        self.refusals = self._counter(
+        self.rows = counter("rows", "Rows answered, by the role that answered.", "model", "role")
+        self.refusals = counter(
             "refusals", "Rows that the answering role was too unsure of.", "model", "role", "action"
         )
-        self.failures = self._counter("model_failures", "Runs of a model that failed.", "model", "role", "reason")
-
-    def _of_samples(self) -> None:
-        self.samples = self._counter("samples", "Requests kept for the shadow.", "model")
-        self.drops = self._counter(
-            "samples_dropped", "Requests that should have been kept and were not.", "model", "reason"
-        )
-        self.compared = self._counter("comparisons", "Rows compared.", "model", "scope")
-        self.disagreed = self._counter(
-            "disagreements", "Rows on which the two models decided differently.", "model", "scope"
-        )
-        self.faulty = self._counter("comparison_errors", "Rows that could not be compared.", "model", "scope")
-        self.dead = self._counter("dead_records", "Records that could not be read, by topic.", "topic")
-        self.archived = self._counter("archived_rows", "Compared rows kept for the drift report.", "model")
-        self.unarchived = self._counter(
+        self.failures = counter("model_failures", "Runs of a model that failed.", "model", "role", "reason")
+        self.samples = counter("samples", "Requests kept for the shadow.", "model")
+        self.drops = counter("samples_dropped", "Requests that should have been kept and were not.", "model", "reason")
+        self.compared = counter("comparisons", "Rows compared.", "model", "scope")
+        self.disagreed = counter("disagreements", "Rows on which the two models decided differently.", "model", "scope")
+        self.faulty = counter("comparison_errors", "Rows that could not be compared.", "model", "scope")
+        self.dead = counter("dead_records", "Records that could not be read, by topic.", "topic")
+        self.archived = counter("archived_rows", "Compared rows kept for the drift report.", "model")
+        self.unarchived = counter(
             "archive_skipped_rows", "Compared rows that could not be kept for the drift report.", "model", "reason"
         )
-        self.reports = self._counter("reports", "Runs of the drift report's job by how they ended.", "outcome")
-        self.lag = self._gauge("lag_records", "Records published and not read yet.", "reader")
-
-    def _of_verdicts(self) -> None:
-        self.evidence = self._gauge(
+        self.reports = counter("reports", "Runs of the drift report's job by how they ended.", "outcome")
+        self.lag = gauge("lag_records", "Records published and not read yet.", "reader")
+        self.evidence = gauge(
             "evidence", "Log10 of a monitor's evidence; the alarm is at the budget.", "model", "scope", "monitor"
         )
-        self.budget = self._gauge(
-            "evidence_budget", "Log10 of the samples that one false alarm is budgeted for.", "model"
-        )
-        self.mean = self._gauge("monitor_mean", "Mean of a monitor's latest rows.", "model", "scope", "monitor")
-        self.limit = self._gauge("monitor_limit", "A monitor's tolerated limit.", "model", "scope", "monitor")
-        self.verdict = self._gauge(
+        self.budget = gauge("evidence_budget", "Log10 of the samples that one false alarm is budgeted for.", "model")
+        self.mean = gauge("monitor_mean", "Mean of a monitor's latest rows.", "model", "scope", "monitor")
+        self.limit = gauge("monitor_limit", "A monitor's tolerated limit.", "model", "scope", "monitor")
+        self.verdict = gauge(
             "verdict", "1 for the outcome that a monitor gives now.", "model", "scope", "monitor", "outcome"
         )
-        self.safe = self._gauge("safe_mode_active", "1 while the baseline answers a scope.", "model", "scope")
-        self.state = self._gauge("scope_state", "1 for the state that a scope is in.", "model", "scope", "state")
-        self.drift = {
-            name: self._gauge(f"drift_{name}", text, "model", "kind", "scope") for name, text in DRIFT.items()
-        }
-        self.drift_time = self._gauge(
-            "drift_report_timestamp_seconds", "When the newest drift report was made.", "model"
-        )
-        self.transitions = self._counter("transitions", "Inputs to the safe-mode table.", "model", "scope", "input")
-        self.labels = self._gauge(
-            "labels", "Late labels by what became of them, since the state began.", "model", "outcome"
-        )
-        self.autocorrelation = self._gauge(
+        self.safe = gauge("safe_mode_active", "1 while the baseline answers a scope.", "model", "scope")
+        self.state = gauge("scope_state", "1 for the state that a scope is in.", "model", "scope", "state")
+        self.drift = {name: gauge(f"drift_{name}", text, "model", "kind", "scope") for name, text in DRIFT.items()}
+        self.drift_time = gauge("drift_report_timestamp_seconds", "When the newest drift report was made.", "model")
+        self.transitions = counter("transitions", "Inputs to the safe-mode table.", "model", "scope", "input")
+        self.labels = gauge("labels", "Late labels by what became of them, since the state began.", "model", "outcome")
+        self.autocorrelation = gauge(
             "disagreement_autocorrelation", "Lag-1 autocorrelation of disagreements; a warning from 0.05 on.", "model"
         )
 
@@ -139,9 +118,6 @@ class Metrics:
         self.samples.labels(model)
         for reason in DROPPED:
             self.drops.labels(model, reason)
-        self.archived.labels(model)
-        for reason in UNARCHIVED:
-            self.unarchived.labels(model, reason)
 
     def total(self, name: str, **labels: str) -> int:
         """The present value of a counter, 0 where there is none yet."""

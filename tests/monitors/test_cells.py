@@ -157,13 +157,13 @@ def test_course_can_be_left_at_any_tick() -> None:
 def test_restart_empties_the_chosen_scopes_only() -> None:
     """Detectors, counts and path go back to nothing; the note of what tripped stays."""
     of = rule()
-    cells = replace(run(of, tick([1, 0], [True, True], recovering=YES)), tripped=YES)
+    cells = replace(run(of, tick([1, 0], [True, True], recovering=YES)), tripped=YES[None])
     again, fresh = restart(cells, np.array([False, True])), Cells.fresh(of)
     for name in ("log_mass", "recovery", "count", "total", "path"):
         assert np.array_equal(getattr(again, name)[:, 0], getattr(cells, name)[:, 0]), name
         assert np.array_equal(getattr(again, name)[:, 1], getattr(fresh, name)[:, 1]), name
         assert not np.array_equal(getattr(cells, name)[:, 1], getattr(fresh, name)[:, 1]), name
-    assert again.tripped.tolist() == [True, True]
+    assert again.tripped.tolist() == [[True, True]]
 
 
 def test_second_trial_begins_with_a_wealth_of_one_in_the_chosen_scopes_only() -> None:

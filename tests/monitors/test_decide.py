@@ -58,7 +58,7 @@ def test_forced_normal_scope_breaches_and_stays() -> None:
         ("model", Input.BREACH, True),
     ]
     assert routes(watched(), state).safe == ("model",)
-    assert state.cells[0].tripped.tolist() == [True, False, False, False]
+    assert state.cells[0].tripped.tolist() == [[True, False, False, False]]
     assert state.cells[0].count.tolist() == [[48, 0, 0, 0]]
 
 

@@ -73,7 +73,7 @@ def test_scopes_are_matched_by_name() -> None:
     state = replace(state, modes=(*state.modes[:3], held))
     after = adopt(watched(scopes=("half=left", "group=new", "group=a"), digest="d2"), state)
     assert after.modes == (state.modes[0], held, Mode(), state.modes[1])
-    assert after.cells[0].tripped.tolist() == [False, False, False, True]
+    assert after.cells[0].tripped.tolist() == [[False, False, False, True]]
     assert len(after.compared) == 4
 
 
@@ -81,7 +81,7 @@ def test_monitors_are_matched_by_name() -> None:
     """A note of what tripped follows its question, in whatever place it stands; a new question has none."""
     state = harmed(Traffic())
     after = adopt(watched("refusal_rate", "confidence", "disagreement", digest="d2"), state)
-    assert [bool(cells.tripped[1]) for cells in after.cells] == [False, False, True]
+    assert [bool(cells.tripped[0, 1]) for cells in after.cells] == [False, False, True]
     assert [cells.tripped.sum() for cells in after.cells] == [0, 0, 1]
 
 

@@ -32,3 +32,12 @@ def test_routes_tell_the_gateway_who_is_safe() -> None:
     told = routes(whole, moved)
     assert (told.model, told.epoch, told.safe, told.order) == ("m", 7, ("group=a", "group=b"), "")
     assert told.states == {"model": "normal", "group=a": "safe", "group=b": "latched", "half=left": "normal"}
+
+
+def test_advisory_plan_moves_whom_an_operator_holds_and_nobody_else() -> None:
+    """Evidence is only told; a person who said safe is obeyed, and one who said normal too."""
+    whole = plan(armed=False)
+    modes = (Mode(held=True), Mode(Is.SAFE), Mode(Is.SAFE, held=True), Mode())
+    told = routes(whole, replace(start(whole), modes=modes))
+    assert told.safe == ("group=b",)
+    assert told.states == {"model": "normal", "group=a": "safe", "group=b": "safe", "half=left": "normal"}

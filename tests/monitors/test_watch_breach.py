@@ -51,7 +51,7 @@ def test_harmed_subgroup_alone_goes_to_safe_mode() -> None:
     assert breaches(happened) == ["group=a"]
     assert safe(whole, state) == ("group=a",)
     assert happened[0].time < 160
-    assert state.cells[0].tripped.tolist() == [False, True, False, False]
+    assert state.cells[0].tripped.tolist() == [[False, True, False, False]]
 
 
 def test_saved_rows_leave_every_other_cell_and_stay_in_their_own() -> None:

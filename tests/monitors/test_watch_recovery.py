@@ -155,7 +155,7 @@ def test_every_monitor_that_tripped_must_be_disproved() -> None:
     """Confidence joins in while a is safe already: disagreement alone cannot bring it back."""
     whole, source = watched("disagreement", "confidence"), Traffic()
     state, _ = also_unsure(whole, source)
-    assert [cells.tripped[1] for cells in state.cells] == [True, True]
+    assert [cells.tripped[0, 1] for cells in state.cells] == [True, True]
     recovery = of_a(whole, state).recovery
     assert recovery is not None
     assert recovery > 5

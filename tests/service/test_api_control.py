@@ -168,3 +168,23 @@ def test_orders_may_not_be_read(client: httpx.Client) -> None:
     """They are given, with POST."""
     answer = client.get("/v1/models/modes/force-safe", headers=AUTH)
     assert (answer.status_code, answer.json()) == (405, {"error": "Method Not Allowed"})
+
+
+def test_operator_is_obeyed_on_an_advisory_model_too(client: httpx.Client) -> None:
+    """Only evidence moves nobody there; once it is given back, the compressed model answers."""
+
+    def give(what: str) -> dict[str, Any]:
+        asked = {"reason": "a test asks for it", "actor": "tests"}
+        return dict(client.post(f"/v1/models/flag/{what}", json=asked, headers=AUTH).json())
+
+    def answered_by() -> str:
+        told = client.post("/v2/models/flag/infer", json=body([NO_BAND])).json()
+        return str(told["parameters"]["served_by"])
+
+    told = give("force-safe")
+    assert (told["mode"], told["confirmed"], told["safe"]) == ("advisory", True, ["model"])
+    assert answered_by() == "baseline"
+    assert give("release")["safe"] == []
+    assert answered_by() == "compressed"
+    assert give("force-normal")["confirmed"]
+    assert give("release")["confirmed"]

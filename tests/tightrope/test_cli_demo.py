@@ -114,6 +114,20 @@ def test_clean_model_trips_nobody(stories: dict[str, Told]) -> None:
     assert {accuracy["after"] for accuracy in told["accuracy"].values()} == {None}
 
 
+def test_third_act_brings_the_harmed_subgroup_back() -> None:
+    """The fixed model is deployed into the running gateway; the subgroup returns by evidence, and stays."""
+    ended = tightrope("demo", "--fast", "--headless", "--json", "--third-act")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    told = json.loads(ended.stdout)
+    act = told["third_act"]
+    returned = {move["scope"]: move for move in act["returns"]}
+    assert act["deployed"] == "good_distilled"
+    assert HARMED in returned
+    assert set(returned[HARMED]) == {"scope", "monitor", "at_request", "recovery", "limit"}
+    assert returned[HARMED]["at_request"] > told["requests"]
+    assert HARMED not in act["still_safe"]
+
+
 def test_unknown_model_is_one_line() -> None:
     """It names the ones there are."""
     ended = tightrope("demo", "--model", "nobody")

@@ -100,7 +100,7 @@ def cells(draw: st.DrawFn, scopes: int) -> Cells:
         count=draw(arrays.arrays("<i8", (variants, scopes))),
         total=draw(arrays.arrays("<f8", (variants, scopes))),
         path=draw(arrays.arrays("<f8", (variants, scopes, 2, 3))),
-        tripped=draw(arrays.arrays(bool, scopes)),
+        tripped=draw(arrays.arrays(bool, (variants, scopes))),
     )
 
 
