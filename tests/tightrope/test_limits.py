@@ -95,8 +95,8 @@ def test_a_subgroup_of_few_rows_asks_for_nothing(tmp_path: Path) -> None:
 
 
 def test_a_rate_that_chance_may_have_lifted_is_not_over_its_limit(tmp_path: Path) -> None:
-    """5 of 100 are more than 4 %, and no proof; 50 of 1000 are."""
-    for rows, over in ((100, False), (1000, True)):
+    """5 of 100 are more than 4 %, and no proof; 100 of 2000 are."""
+    for rows, over in ((100, False), (2000, True)):
         score = np.where(np.arange(rows) % 20 == 0, 2.0, 9.0)
         data = write_table(tmp_path / "data.csv", np.stack([score, np.ones(rows)], axis=1))
         right = monitor(found(tmp_path, data, compressed=CROSSED)).cells[2]

@@ -37,8 +37,8 @@ class Job:
         self._notes = folder / "notes"
         self._notes.touch()
         script = (
-            f"import sys, time; f = open({str(self._notes)!r}, 'a', buffering=1); f.write('+'); time.sleep({seconds}); "
-            f"f.write('-'); f.close(); print('line one\\nthe reason', file=sys.stderr); sys.exit({code})"
+            f"import sys, time; f = open({str(self._notes)!r}, 'ab', 0); f.write(b'+'); time.sleep({seconds}); "
+            f"f.write(b'-'); f.close(); print('line one\\nthe reason', file=sys.stderr); sys.exit({code})"
         )
         monkeypatch.setattr(schedule, "command", lambda _config: [sys.executable, "-c", script])
         self.metrics = Metrics(CollectorRegistry())
