@@ -38,10 +38,14 @@ def test_facts_say_who_is_sampled(tmp_path: Path) -> None:
 
 def test_facts_give_every_monitor_its_limits(tmp_path: Path) -> None:
     """Of the model, and of its subgroups where it has any."""
-    limits = {"limits": {"disagreement": 0.1, "confidence": 0.05}, "subgroup_limits": {"disagreement": 0.3}}
+    limits = {
+        "limits": {"disagreement": 0.1, "confidence": 0.05, "confidence_shape": None, "mix": 0.02},
+        "subgroup_limits": {"disagreement": 0.3},
+    }
     assert facts(tmp_path, **limits)["monitors"] == [
         "disagreement <= 0.1 (model), 0.3 (subgroups)",
         "confidence <= 0.05 (model), 0.1 (subgroups)",
+        "mix <= 0.04 (subgroups)",
     ]
     assert facts(tmp_path, subgroups={}, subgroup_limits={})["monitors"] == ["disagreement <= 0.1 (model)"]
 
@@ -50,8 +54,10 @@ def test_facts_give_every_monitor_its_limits(tmp_path: Path) -> None:
 def test_smaller_limit_takes_more_rows_to_pass(tmp_path: Path, limit: float, fewer: float) -> None:
     """What is said of the wait before a pass follows the limit."""
 
+    only = dict.fromkeys(("confidence", "confidence_shape", "mix"))
+
     def rows(of: float) -> int:
-        (told,) = facts(tmp_path, limits={"disagreement": of, "confidence": None})["can pass after"]
+        (told,) = facts(tmp_path, limits=only | {"disagreement": of})["can pass after"]
         assert told.startswith("disagreement: ")
         return int(told.split()[1])
 

@@ -8,6 +8,7 @@ from tightrope.stage import Board, Standing, board, summary
 
 STAGE = Board("good_int8", 0.25, 12_000)
 TRIP = {
+    "what": "breach",
     "scope": "residence=group_quarters",
     "monitor": "disagreement",
     "at_request": 1443,
@@ -87,6 +88,14 @@ def test_board_tells_every_trip() -> None:
     shown = " ".join(drawn(board(STAGE, 3000, [], [TRIP])).split())
     assert "request 1,443 residence=group_quarters disagreement over 0.1, evidence 10^8.7 of 10^8.5" in shown
     assert "No alarm" not in shown
+
+
+def test_board_tells_every_return() -> None:
+    """When, who, and with which evidence the compressed model got it back."""
+    back = {**TRIP, "what": "recovered", "recovery": 3.808}
+    shown = " ".join(drawn(board(STAGE, 3000, [], [TRIP, back])).split())
+    assert "request 1,443 residence=group_quarters disagreement proved within 0.1, evidence 10^3.8" in shown
+    assert "it is back on the compressed model" in shown
 
 
 def test_summary_compares_before_and_after() -> None:

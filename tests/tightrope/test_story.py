@@ -9,6 +9,7 @@ from rich.console import Console
 from demo.replay import Answer, Row, traffic
 from service.errors import ServerError
 from tightrope import story
+from tightrope.guest import started
 from tightrope.story import Gateway, Tally
 
 SCOPE = "residence=group_quarters"
@@ -60,7 +61,7 @@ class Answers(Gateway):
     """A gateway's answers, by path."""
 
     def __init__(self, **answers: Any) -> None:  # noqa: ANN401 - JSON
-        super().__init__("nowhere")
+        super().__init__("nowhere", "a-token")
         self.answers = answers
 
     def get(self, path: str) -> dict[str, Any]:
@@ -71,7 +72,9 @@ class Answers(Gateway):
 
 def event(kind: str, *, moved: bool, monitors: tuple[str, ...] = ("disagreement",)) -> dict[str, Any]:
     """An event as the gateway tells it."""
-    cases = [{"monitor": name, "evidence": 8.71234, "threshold": 8.4983, "limit": 0.1} for name in monitors]
+    cases = [
+        {"monitor": name, "evidence": 8.71234, "recovery": None, "threshold": 8.4983, "limit": 0.1} for name in monitors
+    ]
     detail = {"moved": moved, "monitors": cases, "request_id": "demo-00442"}
     return {"kind": kind, "scope": SCOPE, "detail": detail}
 
@@ -127,13 +130,13 @@ def test_settled_waits_for_what_was_sampled(monkeypatch: pytest.MonkeyPatch) -> 
 def test_gateway_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With its exit code; its own words were on stderr."""
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(ServerError, match=r"did not start \(exit code 1\)"), story._started(tmp_path, "good_int8", 1.0):
+    with pytest.raises(ServerError, match=r"did not start \(exit code 1\)"), started(tmp_path, "good_int8", 1.0):
         pass
 
 
 def test_story_is_shown_and_drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A short one, live on a terminal, with a sampled shadow, and its last table as a picture."""
-    monkeypatch.setattr(story, "traffic", lambda: traffic()[:300])
+    monkeypatch.setattr(story, "traffic", lambda *files: traffic(*files)[:300])
     console = Console(file=io.StringIO(), width=150, force_terminal=True)
     told = story.tell("good_int8", 0.5, fast=True, console=console, svg=tmp_path / "board.svg")
     assert (told["requests"], told["sampling"], told["trips"]) == (300, 0.5, [])
