@@ -53,7 +53,6 @@ def test_facts_give_every_monitor_its_limits(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("limit", "fewer"), [(0.02, 0.1), (0.1, 0.4)])
 def test_smaller_limit_takes_more_rows_to_pass(tmp_path: Path, limit: float, fewer: float) -> None:
     """What is said of the wait before a pass follows the limit."""
-
     only = dict.fromkeys(("confidence", "confidence_shape", "mix"))
 
     def rows(of: float) -> int:
