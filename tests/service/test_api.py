@@ -104,15 +104,17 @@ def test_model_tells_how_far_its_judgement_is(client: httpx.Client) -> None:
 
 def test_verdicts_are_given_for_every_scope_and_monitor(client: httpx.Client) -> None:
     """With the evidence against its budget; one that has seen nothing says so, and is not a pass."""
-    said = get(client, "/v1/models/modes/verdicts")
-    asked = {(verdict["scope"], verdict["monitor"]) for verdict in said["verdicts"]}
+    found = get(client, "/v1/models/modes/verdicts")["verdicts"]
+    assert [verdict["scope"] for verdict in found if verdict["monitor"] == "sight"] == ["model"]
+    said = [verdict for verdict in found if verdict["monitor"] != "sight"]
+    asked = {(verdict["scope"], verdict["monitor"]) for verdict in said}
     assert asked == {(scope, "disagreement") for scope in SCOPES} | {(scope, "mix") for scope in SCOPES[1:]}
-    assert {verdict["outcome"] for verdict in said["verdicts"]} == {"insufficient"}
-    assert {verdict["evidence"] for verdict in said["verdicts"]} == {None}
-    assert all(verdict["threshold"] > 0 for verdict in said["verdicts"])
+    assert {verdict["outcome"] for verdict in said} == {"insufficient"}
+    assert {verdict["evidence"] for verdict in said} == {None}
+    assert all(verdict["threshold"] > 0 for verdict in said)
     of_flag = get(client, "/v1/models/flag/verdicts")["verdicts"]
     asked_of_all = {name for name, of in CATALOGUE.items() if of.stream is Stream.COMPARISONS} - {"mix"}
-    assert {verdict["monitor"] for verdict in of_flag} == asked_of_all
+    assert {verdict["monitor"] for verdict in of_flag} == asked_of_all | {"sight"}
 
 
 def test_verdicts_can_be_asked_for_one_scope(client: httpx.Client) -> None:
