@@ -8,6 +8,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_prometheus
 
 from monitors.catalogue import CATALOGUE
+from monitors.records import Stream
+from tests.comparisons import watching
 from tests.servers import Server
 from tests.service.models import SCOPES
 from tests.service.support import body, eventually
@@ -105,12 +107,13 @@ def test_verdicts_are_given_for_every_scope_and_monitor(client: httpx.Client) ->
     """With the evidence against its budget; one that has seen nothing says so, and is not a pass."""
     said = get(client, "/v1/models/modes/verdicts")
     asked = {(verdict["scope"], verdict["monitor"]) for verdict in said["verdicts"]}
-    assert asked == {(scope, "disagreement") for scope in SCOPES}
+    assert asked == {("model", "sight")} | watching(["disagreement", "mix"], SCOPES[1:])
     assert {verdict["outcome"] for verdict in said["verdicts"]} == {"insufficient"}
-    assert {verdict["evidence"] for verdict in said["verdicts"]} == {None}
+    assert {verdict["evidence"] for verdict in said["verdicts"] if verdict["monitor"] != "sight"} == {None}
     assert all(verdict["threshold"] > 0 for verdict in said["verdicts"])
     of_flag = get(client, "/v1/models/flag/verdicts")["verdicts"]
-    assert {verdict["monitor"] for verdict in of_flag} == set(CATALOGUE)
+    of_rows = {name for name, question in CATALOGUE.items() if question.stream is Stream.COMPARISONS}
+    assert {verdict["monitor"] for verdict in of_flag} == {"sight"} | of_rows - {"mix"}, "without subgroups or labels"
 
 
 def test_verdicts_can_be_asked_for_one_scope(client: httpx.Client) -> None:

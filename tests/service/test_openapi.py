@@ -1,18 +1,26 @@
 """The OpenAPI document names every route that exists, and every path that it names answers."""
 
+import re
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from fastapi.routing import APIRoute
+from prometheus_client import CollectorRegistry
 
-from service import api
-from tests.service.models import CALM, sure_and_unsure
-from tests.service.support import AUTH, Bench, body
+from service.adapters.memory import MemoryBus
+from service.adapters.metrics import Metrics
+from service.app import build_service, load_pairs
+from service.http import InferLayer
+from tests.service.models import sure_and_unsure
+from tests.service.support import AUTH, body, settings_of
 
-NAMES = {"model": "plain", "version": "1", "role": "baseline"}
+NAMES = defaultdict(lambda: "nope", model="plain", version="1")
 ORDER = {"scope": "band=high", "reason": "a test asks for it", "actor": "tests"}
+LABEL = {"id": "nobody", "label": 0}
 
 
 @pytest.fixture(scope="module")
@@ -24,16 +32,15 @@ def document(server: Any) -> dict[str, Any]:  # noqa: ANN401 - tests.servers.Ser
 
 def test_every_route_is_named(tmp_path: Path, document: dict[str, Any]) -> None:
     """FastAPI's own, and the inference endpoints that it cannot see; none besides."""
-    gateway = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}}).gateway
+    settings = settings_of(tmp_path, {"m": sure_and_unsure(tmp_path)})
     nothing: Any = None  # no route is called
-    routers = [api._protocol(gateway), api._status(gateway, nothing, nothing), api._control(gateway, nothing, "", None)]
-    found = [route for router in routers for route in router.routes]
-    found += api.create_api(gateway, nothing, nothing, nothing, "", None).routes
+    service = build_service(settings, load_pairs(settings), MemoryBus(), nothing, nothing, Metrics(CollectorRegistry()))
+    assert isinstance(service.app, InferLayer)
     routes = {
         (method.lower(), route.path)
-        for route in found
-        if isinstance(route, APIRoute) and route.include_in_schema
-        for method in route.methods
+        for route in api_routes(service.app._app)
+        if route.include_in_schema
+        for method in route.methods or ()
     }
     infer = {("post", "/v2/models/{model}/infer"), ("post", "/v2/models/{model}/versions/{version}/infer")}
     named = {(method, path) for path, methods in document["paths"].items() for method in methods}
@@ -41,15 +48,28 @@ def test_every_route_is_named(tmp_path: Path, document: dict[str, Any]) -> None:
     assert {("get", "/v2"), ("get", "/metrics"), ("post", "/v1/models/{model}/release")} < routes
 
 
+def api_routes(of: Any) -> Iterator[APIRoute]:  # noqa: ANN401 - an application or a router, as FastAPI keeps them
+    """Every route, in routers that are included too."""
+    for route in of.routes:
+        if isinstance(route, APIRoute):
+            yield route
+        elif hasattr(route, "original_router"):
+            yield from api_routes(route.original_router)
+
+
 def test_every_named_path_answers(client: httpx.Client, document: dict[str, Any]) -> None:
-    """With 200, for the model and version that are there; orders with the token."""
+    """With 200 (labels are taken with 202), for the model and version that are there; orders with the token."""
     asked = 0
     for path, methods in document["paths"].items():
         for method in methods:
-            given = ORDER if path.startswith("/v1") else body([[15.0, 5.0]])
-            sent = {"json": given, "headers": AUTH} if method == "post" else {}
-            answer = client.request(method, path.format(**NAMES), **sent)
-            assert answer.status_code == 200, (method, path, answer.text)
+            of_labels = path.endswith("/labels")
+            given = LABEL if of_labels else ORDER if path.startswith("/v1") else body([[15.0, 5.0]])
+            sent: dict[str, Any] = {"json": given, "headers": AUTH} if method == "post" else {}
+            answer = client.request(method, path.format_map(NAMES), **sent)
+            there = not re.search(r"{(?!model|version)", path)  # of other things there may be none
+            good = 202 if of_labels else 200
+            assert answer.status_code == (good if there else 404), (method, path, answer.text)
+            assert there or list(answer.json()) == ["error"]
             asked += 1
     assert asked >= 17
     for what in ("force-normal", "release"):

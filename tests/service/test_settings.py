@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 
 from monitors.catalogue import CATALOGUE
 from monitors.compare import Scale, Score
+from monitors.plan import Repeats
 from service.sections import Range
 from service.settings import TOKEN_VARIABLE, Settings, control_token, load
 
@@ -30,8 +31,15 @@ models:
     subgroup_limits: {disagreement: 0.2}
     refusal: {score: entropy, threshold: 0.5, compressed_threshold: 0.6, action: abstain}
     sampling: {rate: 0.1, floors: {region=north: 0.5}}
+    repeats: inputs
+    lanes: 4
+    noise_share: 0.2
+    latency: {seconds: 0.5, limit: 0.05}
+    labels: {horizon_seconds: 3600}
 alarms: {samples_per_false_alarm: 1.0e+9}
-safe_mode: {min_dwell_seconds: 1, flap_window_seconds: 2, max_flaps: 4, recovery_ratio: 0.5, recovery_samples: 1000}
+safe_mode:
+  {blind_seconds: 9, min_dwell_seconds: 1, flap_window_seconds: 2, max_flaps: 4, recovery_ratio: 0.5,
+   recovery_samples: 1000}
 server: {host: 0.0.0.0, port: 0, max_body_bytes: 4096, control_token_file: token}
 state: here
 """
@@ -50,6 +58,8 @@ def test_minimal_file_gets_every_default(tmp_path: Path) -> None:
     model = settings.models["m"]
     assert (model.version, model.threads, model.mode, model.sampling.rate) == ("1", 1, "armed", 1.0)
     assert (model.decision.scale, model.decision.output, model.refusal) == (Scale.PROBABILITIES, None, None)
+    assert (model.repeats, model.lanes, model.noise_share) == (Repeats.RETRIES, 1, 0.01)
+    assert (model.latency, model.labels, settings.safe_mode.blind_seconds) == (None, None, 60.0)
     assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8080)
     assert settings.server.max_body_bytes == 16 * 1024 * 1024
     assert (settings.safe_mode.min_dwell_seconds, settings.safe_mode.max_flaps) == (300.0, 3)
@@ -67,8 +77,14 @@ def test_every_key_of_the_file_arrives(tmp_path: Path) -> None:
     assert (model.refusal.score, model.refusal.threshold) == (Score.ENTROPY, 0.5)
     assert (model.refusal.compressed_threshold, model.refusal.action) == (0.6, "abstain")
     assert (model.sampling.rate, model.sampling.floors) == (0.1, {"region=north": 0.5})
+    assert (model.repeats, model.lanes, model.noise_share) == (Repeats.INPUTS, 4, 0.2)
+    assert model.latency is not None
+    assert (model.latency.seconds, model.latency.limit) == (0.5, 0.05)
+    assert model.labels is not None
+    assert model.labels.horizon_seconds == 3600
     assert settings.alarms.samples_per_false_alarm == 1e9
     assert settings.safe_mode.model_dump() == {
+        "blind_seconds": 9,
         "min_dwell_seconds": 1,
         "flap_window_seconds": 2,
         "max_flaps": 4,

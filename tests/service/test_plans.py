@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 from monitors.catalogue import CATALOGUE
-from monitors.plan import Plan
+from monitors.cells import Rule
+from monitors.latency import Objective
+from monitors.plan import Plan, Repeats
+from monitors.records import Stream
 from service.adapters.onnx import OnnxModel
 from service.pair import build
 from tests.onnx_models import classifier
-from tests.service.models import REFUSAL, SUBGROUPS, sure_and_unsure
+from tests.service.models import REFUSAL, SUBGROUPS, copier, sure_and_unsure
 from tests.service.support import pair_of, settings_of
 
 DEFAULTS = {name: question.limit for name, question in CATALOGUE.items()}
@@ -30,7 +33,7 @@ def limits(plan: Plan) -> dict[str, list[float]]:
 def test_subgroups_are_given_twice_the_models_limit(tmp_path: Path) -> None:
     """Few rows say little; the model's limit itself is the catalogue's."""
     region = {"subgroups": {"region": SUBGROUPS["region"]}}
-    told = limits(plan_of(tmp_path, refusal=REFUSAL, **region))
+    told = limits(plan_of(tmp_path, refusal=REFUSAL, labels={}, **region))
     assert told == {name: [limit, 2 * limit, 2 * limit] for name, limit in DEFAULTS.items()}
 
 
@@ -48,14 +51,18 @@ def test_configured_limits_take_the_place_of_the_defaults(tmp_path: Path) -> Non
 def test_null_switches_a_monitor_off(tmp_path: Path) -> None:
     """For its subgroups too, even if they were given a limit."""
     plan = plan_of(tmp_path, limits={"confidence": None}, subgroup_limits={"confidence": 0.1}, refusal=REFUSAL)
-    assert plan.monitors == ("disagreement", "refusal_rate", "refusal_persistence")
+    assert plan.monitors == ("disagreement", "confidence_shape", "refusal_rate", "refusal_persistence")
 
 
 def test_monitors_that_cannot_be_asked_are_left_out(tmp_path: Path) -> None:
-    """Without a refusal rule nobody refuses; a regression has neither classes nor refusals."""
-    assert plan_of(tmp_path).monitors == ("disagreement", "confidence")
+    """Without a refusal rule nobody refuses, without labels nobody is right, without subgroups they have no mix; a
+    regression has neither classes nor refusals.
+    """
+    assert plan_of(tmp_path).monitors == ("disagreement", "confidence", "confidence_shape")
     value = str(classifier(tmp_path / "v.onnx", np.ones((2, 1), np.float32), scores=True))
-    plan = plan_of(tmp_path, baseline=value, compressed=value, decision={"scale": "regression", "tolerance": 0.5})
+    plan = plan_of(
+        tmp_path, baseline=value, compressed=value, decision={"scale": "regression", "tolerance": 0.5}, labels={}
+    )
     assert plan.monitors == ("disagreement",)
 
 
@@ -95,6 +102,9 @@ CHANGES: list[dict[str, Any]] = [
     {"refusal": REFUSAL},
     {"sampling": {"rate": 0.5}},
     {"decision": {"scale": "logits"}},
+    {"repeats": "inputs"},
+    {"lanes": 2},
+    {"labels": {}},
 ]
 
 
@@ -104,7 +114,11 @@ def test_digest_changes_with_what_evidence_depends_on(tmp_path: Path, change: di
     assert plan_of(tmp_path, **change).digest != plan_of(tmp_path).digest
 
 
-@pytest.mark.parametrize("change", [{"threads": 2}, {"mode": "advisory"}, {"version": "9"}], ids=str)
+@pytest.mark.parametrize(
+    "change",
+    [{"threads": 2}, {"mode": "advisory"}, {"version": "9"}, {"noise_share": 0.5}, {"latency": {"seconds": 1}}],
+    ids=str,
+)
 def test_digest_stays_when_evidence_does_not_depend_on_it(tmp_path: Path, change: dict[str, Any]) -> None:
     """Arming a plan, or giving it more threads, must not throw its evidence away."""
     assert plan_of(tmp_path, **change).digest == plan_of(tmp_path).digest
@@ -121,3 +135,53 @@ def test_digest_follows_the_files_content_and_not_its_name(tmp_path: Path) -> No
     assert plan_of(tmp_path, **moved).digest == digest
     other = str(classifier(tmp_path / "other.onnx", np.ones((2, 2), np.float32)))
     assert plan_of(tmp_path, compressed=other).digest != digest
+
+
+def named(plan: Plan, monitor: str) -> Rule:
+    """The rule of one monitor."""
+    return next(rule for rule in plan.rules if rule.question.name == monitor)
+
+
+def test_classes_come_from_the_models_output(tmp_path: Path) -> None:
+    """One column is the probability of class 1; beyond twenty classes, and where nobody tells, there is no mix."""
+    region = {"subgroups": {"region": SUBGROUPS["region"]}}
+    for classes, variants in ((1, 1), (2, 1), (3, 3), (20, 20), (21, None)):
+        file = str(classifier(tmp_path / f"{classes}.onnx", np.ones((2, classes), np.float32), scores=True))
+        plan = plan_of(tmp_path, baseline=file, compressed=file, decision={"scale": "logits"}, **region)
+        found = named(plan, "mix").variants if "mix" in plan.monitors else None
+        assert (found if found is None else len(found)) == variants, classes
+    free = str(copier(tmp_path / "free.onnx", "rows", "classes"))
+    assert "mix" not in plan_of(tmp_path, baseline=free, compressed=free, **region).monitors
+
+
+def test_labels_ask_the_monitors_that_need_them(tmp_path: Path) -> None:
+    """With the horizon that is configured; without the section no label is ever waited for."""
+    of_labels = {name for name, question in CATALOGUE.items() if question.stream is Stream.LABELS}
+    plan = plan_of(tmp_path, labels={"horizon_seconds": 3600})
+    assert of_labels <= set(plan.monitors)
+    assert plan.label_horizon == 3600
+    assert plan_of(tmp_path, labels={}).label_horizon == 172_800
+    assert plan_of(tmp_path).label_horizon == 0
+    assert not of_labels & set(plan_of(tmp_path).monitors)
+
+
+def test_lanes_repeats_sight_and_latency_reach_the_plan(tmp_path: Path) -> None:
+    """Lanes for every monitor; the noise share is the worker's and goes with the pair."""
+    models: dict[str, Any] = {
+        "m": {**sure_and_unsure(tmp_path), "lanes": 3, "repeats": "inputs", "noise_share": 0.5, "labels": {}}
+    }
+    models["m"]["latency"] = {"seconds": 0.2, "limit": 0.1}
+    pair = build("m", settings_of(tmp_path, models, safe_mode={"blind_seconds": 7}), OnnxModel)
+    plan = pair.plan
+    assert {rule.lanes for rule in plan.rules} == {3}
+    assert (plan.repeats, plan.blind_seconds, pair.noise_share) == (Repeats.INPUTS, 7.0, 0.5)
+    assert plan.objective == Objective(0.2, 0.1)
+    assert plan_of(tmp_path).objective is None
+    assert (plan_of(tmp_path).repeats, plan_of(tmp_path).blind_seconds) == (Repeats.RETRIES, 60.0)
+
+
+@pytest.mark.parametrize("subgroups", [{}, SUBGROUPS])
+def test_one_budget_is_enough_for_everything_that_is_asked(tmp_path: Path, subgroups: dict[str, Any]) -> None:
+    """Shares over all cells, variants and monitors of a configured model sum to at most one."""
+    plan = plan_of(tmp_path, refusal=REFUSAL, labels={}, lanes=5, subgroups=subgroups)
+    assert 0.7 < sum(float(rule.shares.sum()) * len(rule.variants) for rule in plan.rules) <= 1
