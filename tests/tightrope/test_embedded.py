@@ -119,7 +119,7 @@ def test_clean_pair_never_trips(tmp_path: Path) -> None:
         assert served_by(it.ask(rows), rows) == {0.0: {"compressed"}, 1.0: {"compressed"}}
         assert it.events() == []
         assert set(it.states().values()) == {"normal"}
-        assert module._watched(it.parts.service.gateway.pair("m")).free
+        assert module.as_watched(it.parts.service.gateway.pair("m")).free
 
 
 def test_stop_judges_all_that_was_served(tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_models_of_one_row_are_not_batched(tmp_path: Path) -> None:
         gateway = it.parts.service.gateway
         assert gateway.metrics.total("comparisons", model="m", scope="model") == 20
         assert gateway.metrics.total("comparison_errors", model="m", scope="model") == 0
-        assert not module._watched(gateway.pair("m")).free
+        assert not module.as_watched(gateway.pair("m")).free
 
 
 def test_port_in_use_is_a_mistake_of_the_configuration(tmp_path: Path) -> None:

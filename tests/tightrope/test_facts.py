@@ -42,8 +42,11 @@ def test_facts_give_every_monitor_its_limits(tmp_path: Path) -> None:
     assert facts(tmp_path, **limits)["monitors"] == [
         "disagreement <= 0.1 (model), 0.3 (subgroups)",
         "confidence <= 0.05 (model), 0.1 (subgroups)",
+        "confidence_shape <= 0.05 (model)",
+        "mix <= 0.04 (subgroups)",
     ]
-    assert facts(tmp_path, subgroups={}, subgroup_limits={})["monitors"] == ["disagreement <= 0.1 (model)"]
+    alone = facts(tmp_path, subgroups={}, subgroup_limits={})
+    assert alone["monitors"] == ["disagreement <= 0.1 (model)", "confidence_shape <= 0.05 (model)"]
 
 
 @pytest.mark.parametrize(("limit", "fewer"), [(0.02, 0.1), (0.1, 0.4)])
@@ -51,7 +54,8 @@ def test_smaller_limit_takes_more_rows_to_pass(tmp_path: Path, limit: float, few
     """What is said of the wait before a pass follows the limit."""
 
     def rows(of: float) -> int:
-        (told,) = facts(tmp_path, limits={"disagreement": of, "confidence": None})["can pass after"]
+        off = dict.fromkeys(("confidence", "confidence_shape", "mix"))
+        (told,) = facts(tmp_path, limits={"disagreement": of, **off})["can pass after"]
         assert told.startswith("disagreement: ")
         return int(told.split()[1])
 
