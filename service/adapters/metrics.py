@@ -67,11 +67,7 @@ class Metrics:
         counter, gauge = partial(_series, Counter, registry), partial(_series, Gauge, registry)
         self.requests = counter("requests", "Inference requests by what became of them.", "model", "outcome")
         self.seconds = Histogram(
-            "tightrope_request_seconds",
-            "Time to answer an inference request.",
-            ("model",),
-            buckets=SECONDS,
-            registry=registry,
+            "tightrope_request_seconds", "Time to answer a request.", ("model",), buckets=SECONDS, registry=registry
         )
         self.rows = counter("rows", "Rows answered, by the role that answered.", "model", "role")
         self.refusals = counter(

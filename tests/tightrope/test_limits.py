@@ -113,10 +113,25 @@ def test_no_limit_is_proposed_that_could_not_be_configured(tmp_path: Path, data:
 
 def test_monitors_that_cannot_be_asked_or_are_off_are_left_out(tmp_path: Path, data: Path) -> None:
     """No refusal, no refusal monitors; null switches one off."""
-    assert [each.name for each in found(tmp_path, data).monitors] == ["disagreement", "confidence"]
-    assert [each.name for each in found(tmp_path, data, limits={"confidence": None}).monitors] == ["disagreement"]
+    asked = ["disagreement", "confidence", "confidence_shape", "mix"]
+    assert [each.name for each in found(tmp_path, data).monitors] == asked
+    off = [each.name for each in found(tmp_path, data, limits={"confidence": None}).monitors]
+    assert off == ["disagreement", "confidence_shape", "mix"]
     refusal = {"threshold": 0.9}
-    assert len(found(tmp_path, data, refusal=refusal).monitors) == 4
+    assert len(found(tmp_path, data, refusal=refusal).monitors) == 6
+
+
+def test_monitor_is_told_of_the_scopes_that_it_watches(tmp_path: Path, data: Path) -> None:
+    """One has the model only, another the subgroups only; each proposes for those that it has."""
+    told = found(tmp_path, data, compressed=CROSSED)
+    shape, mix = monitor(told, "confidence_shape"), monitor(told, "mix")
+    assert [cell.scope for cell in shape.cells] == ["model"]
+    assert [cell.scope for cell in mix.cells] == ["side=left", "side=right"]
+    assert [cell.limit for cell in mix.cells] == [0.04, 0.04]
+    assert (shape.proposal.worst, mix.proposal.model, mix.proposal.worst) == (None, None, "side=right")
+    assert shape.proposal.model is not None
+    assert mix.proposal.subgroups is not None
+    assert (len(shape.harms), len(mix.harms)) == (1, 2)
 
 
 def test_persistence_counts_what_the_baseline_refuses(tmp_path: Path, data: Path) -> None:
@@ -215,7 +230,7 @@ def test_demo_shows_where_the_harm_is() -> None:
     over = said[said.index("over its limit already: ") :].split(" blind spot")[0]
     assert "residence=group_quarters" in over
     assert "residence=household" not in over
-    assert "blind spot: race=two_or_more_races, 2.1% of rows, at 0.3 needs about 6,104 requests: 10 min" in said
+    assert "blind spot: race=two_or_more_races, 2.1% of rows, at 0.3 needs about 6,172 requests: 10 min" in said
     assert all(len(line) <= 80 for line in done.stdout.splitlines() if "limits: {" not in line)
     pasted = YAML(typ="safe").load("\n".join(done.stdout.splitlines()[-2:]))
     assert 0.046 < pasted["limits"]["disagreement"] < 0.1
@@ -227,7 +242,7 @@ def test_demo_is_told_to_machines() -> None:
     done = tightrope("limits", DEMO, GOLDEN, "--json", "--proposed", "--per-second", "100")
     told = json.loads(done.stdout, parse_constant=pytest.fail)
     assert (done.returncode, told["ok"], told["rows"], told["harms_beyond"]) == (0, True, 4000, "proposed")
-    assert [len(each["cells"]) for each in told["monitors"]] == [23, 23, 23, 23]
+    assert [len(each["cells"]) for each in told["monitors"]] == [23, 23, 1, 22, 23, 23]
 
 
 def test_limit_below_the_noise_ends_with_code_1(tmp_path: Path) -> None:
