@@ -7,6 +7,7 @@ and without one. Evidently must be installed beside this interpreter, or in .ven
 
 import json
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -38,7 +39,7 @@ MODEL = "employment"
 RATE = 200.0
 """Requests a second of the callers beside a report: far from what the gateway can do, so that queues tell nothing."""
 
-TURNS, TURN_SECONDS = 4, 15.0
+SLICE_SECONDS, REPORTS = 2.0, 5
 
 PYTHON = next((p for p in (Path(".venv-reports/bin/python"),) if p.exists()), Path(sys.executable)).absolute()
 
@@ -139,18 +140,23 @@ def latencies(address: str, seconds: float) -> list[float]:
     return found
 
 
-def beside(config: Path) -> dict[str, list[float]]:
-    """Latencies in turns: nothing else, and reports one after the other, as the gateway itself starts them."""
-    found: dict[str, list[float]] = {"alone": [], "beside a report": []}
-    nice = command(config)
-    report = [str(PYTHON) if part == sys.executable else part for part in nice]
+def beside(config: Path) -> list[tuple[float, ...]]:
+    """p50 and p99 of adjacent slices, (alone, beside a report), over several reports started as a gateway starts them.
+
+    The report is stopped for one slice and goes on for the next: what else the machine does is alike in both.
+    """
+    found: list[tuple[float, ...]] = []
+    report = [str(PYTHON) if part == sys.executable else part for part in command(config)]
     with gateway(config) as address:
-        latencies(address, 3.0)
-        for _ in range(TURNS):
-            found["alone"] += latencies(address, TURN_SECONDS)
+        latencies(address, SLICE_SECONDS)
+        for _ in range(REPORTS):
             with subprocess.Popen(report, stdout=subprocess.DEVNULL) as process:  # noqa: S603 - as above
                 while process.poll() is None:
-                    found["beside a report"] += latencies(address, 1.0)
+                    process.send_signal(signal.SIGSTOP)
+                    alone = latencies(address, SLICE_SECONDS)
+                    process.send_signal(signal.SIGCONT)
+                    loaded = latencies(address, SLICE_SECONDS)
+                    found.append((*np.percentile(alone, (50, 99)), *np.percentile(loaded, (50, 99))))
     return found
 
 
@@ -165,10 +171,12 @@ def main() -> None:
         held = figures["seconds"] < BEST_SECONDS and figures["MB of memory"] < BEST_MEGABYTES
         print(f"  within {BEST_SECONDS:g} s and {BEST_MEGABYTES:g} MB: {'yes' if held else 'NO'}")
         if "--beside-gateway" in sys.argv:
-            print(f"a gateway's latency in ms, {RATE:g} requests a second, one connection")
-            for name, found in beside(config).items():
-                p50, p99, p999 = np.percentile(found, (50, 99, 99.9))
-                print(f"  {name:<20}n={len(found):<7}p50 {p50:6.2f}  p99 {p99:6.2f}  p99.9 {p999:6.2f}")
+            slices = np.array(beside(config))
+            p50, p99, p50_beside, p99_beside = np.median(slices, axis=0)
+            ratio = np.median(slices[:, 3] / slices[:, 1])
+            print(f"a gateway's latency in ms, {RATE:g} requests a second, {len(slices)} pairs of {SLICE_SECONDS:g} s")
+            print(f"  alone               p50 {p50:6.2f}  p99 {p99:6.2f}")
+            print(f"  beside a report     p50 {p50_beside:6.2f}  p99 {p99_beside:6.2f}  (p99 of a pair: {ratio:.2f} x)")
 
 
 if __name__ == "__main__":

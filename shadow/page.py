@@ -17,13 +17,17 @@ TITLES = {
     PAIR: "Compressed against baseline, on the newest rows",
 }
 
+SHARES = {INPUTS: "inputs drifted", OUTCOMES: "outcomes drifted", PAIR: "models apart"}
+"""What the share of drifted columns of each kind is called."""
+
 STYLE = """<style>
-.tightrope { font: 14px/1.5 system-ui, sans-serif; color: #1c1c1c; max-width: 72rem; margin: 2rem auto }
+.tightrope { font: 14px/1.5 system-ui, sans-serif; color: #1c1c1c; max-width: 72rem; margin: 2rem auto;
+  padding: 0 1rem }
 .tightrope h1 { font-size: 1.5rem } .tightrope h2 { font-size: 1.1rem; margin-top: 1.5rem }
 .tightrope table { border-collapse: collapse; width: 100% }
 .tightrope th, .tightrope td { padding: .15rem .6rem; border-bottom: 1px solid #ddd; text-align: right }
 .tightrope th:first-child, .tightrope td:first-child { text-align: left } .tightrope .drifted { color: #b00020 }
-.tightrope .quiet { color: #666 }
+.tightrope .columns th + th { width: 8rem } .tightrope .quiet { color: #666 }
 </style>"""
 
 EXPLANATION = f"""PSI, the population stability index, is 0 for equal shares in all bins. Two samples of the same
@@ -86,7 +90,7 @@ def _span(table: Table) -> str:
 def _scopes(found: Sequence[Standing]) -> str:
     """One line a scope: rows, disagreement, confidence shift, drift share."""
     names = ["scope", "rows then", "rows now", "disagree then", "disagree now"]
-    names += [f"confidence shift, {role}" for role in Role] + [f"drifted {kind}" for kind in KINDS]
+    names += [f"confidence shift, {role}" for role in Role] + [SHARES[kind] for kind in KINDS]
     lines = [
         [
             escape(s.scope),
@@ -103,7 +107,8 @@ def _scopes(found: Sequence[Standing]) -> str:
 def _columns(title: str, drifts: Sequence[Drift]) -> str:
     """One line a column, the most drifted first."""
     ordered = sorted(drifts, key=lambda d: -1.0 if d.psi is None else d.psi, reverse=True)
-    return f"<h2>{title}</h2>{_table(['column', 'PSI', 'by chance', 'at most', ''], map(_column, ordered))}"
+    names = ["column", "PSI", "by chance", "at most", ""]
+    return f"<h2>{title}</h2>{_table(names, [_column(drift) for drift in ordered], 'columns')}"
 
 
 def _column(drift: Drift) -> list[str]:
@@ -113,10 +118,10 @@ def _column(drift: Drift) -> list[str]:
     return [escape(drift.column), *(f"{value or 0.0:.4f}" for value in (drift.psi, drift.expected, drift.alarm)), said]
 
 
-def _table(names: Sequence[str], lines: "Iterator[list[str]] | Sequence[list[str]]") -> str:
+def _table(names: Sequence[str], lines: Sequence[Sequence[str]], kind: str = "scopes") -> str:
     first = "".join(f"<th>{name}</th>" for name in names)
     rest = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in line)}</tr>" for line in lines)
-    return f"<table><tr>{first}</tr>{rest}</table>"
+    return f"<table class='{kind}'><tr>{first}</tr>{rest}</table>"
 
 
 def _share(value: float | None) -> str:

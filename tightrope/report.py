@@ -107,7 +107,8 @@ def _copy(done: Report, out: Path) -> None:
 
 def _reference(settings: Settings, model: str) -> tuple[Table, Mapping[str, str], str]:
     """What the newest rows are compared with, better names for its columns, and in words where it is from."""
-    if settings.models[model].golden is None:
+    file = settings.models[model].golden
+    if file is None:
         kept = archive.reference(settings.state / ROWS, model, settings.reports.reference_rows)
         return kept, {}, "the first that were compared"
     pair = load_pairs(settings.model_copy(update={"models": {model: settings.models[model]}}))[model]
@@ -115,7 +116,7 @@ def _reference(settings: Settings, model: str) -> tuple[Table, Mapping[str, str]
     assert golden is not None  # noqa: S101 - the settings name it
     flat = [f"{spec.name}_{i}" for spec in pair.inputs for i in range(int(np.prod(spec.shape[1:])))]
     names = dict(zip(flat, golden.columns, strict=True)) if len(set(golden.columns)) == len(flat) else {}
-    return answered(pair, golden), names, f"the golden rows of {settings.models[model].golden}"
+    return answered(pair, golden), names, f"the golden rows of {file.name}"
 
 
 class _Kept:
