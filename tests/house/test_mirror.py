@@ -10,7 +10,6 @@ EXCUSED = {
     "demo/recipe.py": "the builder's: test_build.py",
     "demo/source.py": "the builder's: test_build.py",
     "service/errors.py": "names of errors, and `quote`: every test of a refused request goes through it",
-    "service/sections.py": "parts of the file: test_settings.py and its like read and break every section through it",
     "tightrope/__main__.py": "one call: every test that starts a server goes through it",
 }
 

@@ -50,7 +50,9 @@ class Caller:
 
 def client_of(bench: Bench, token: str | None = None) -> Caller:
     """The whole API in this process."""
-    return Caller(create_api(bench.gateway, NOTHING, NOTHING, bench.bus, "control", token))
+    api = create_api(bench.gateway, NOTHING, NOTHING, bench.bus, "control", token)
+    api.include_router(module.routes(bench.gateway, bench.bus, application(token)))
+    return Caller(api)
 
 
 @pytest.fixture

@@ -66,11 +66,7 @@ def test_sound_configuration_as_json(run: Run, path: Path, capsys: pytest.Captur
     assert (told["ok"], told["control"]) == (True, False)
     (model,) = told["models"]
     assert sorted(model["subgroups"]) == [MAJORITY, MINORITY]
-    assert model["monitors"] == [
-        "disagreement <= 0.1 (model), 0.2 (subgroups)",
-        "confidence_shape <= 0.05 (model)",
-        "mix <= 0.04 (subgroups)",
-    ]
+    assert model["monitors"] == ["disagreement <= 0.1 (model), 0.2 (subgroups)"]
 
 
 def _model(**changes: object) -> Callable[[Path], dict[str, Any]]:

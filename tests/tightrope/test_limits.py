@@ -182,13 +182,13 @@ def test_harms_are_multiples_of_the_configured_or_of_the_proposed_limit(tmp_path
 def test_floors_shorten_the_time_to_see_a_small_subgroup(tmp_path: Path, data: Path) -> None:
     """With a tenth sampled, and all of the right side, that side is seen nearly ten times sooner.
 
-    It has a fifth of the rows, and a quarter of the subgroups' budget: two monitors, two subgroups.
+    It has a fifth of the rows, and a sixth of the subgroups' budget: three monitors, two subgroups.
     """
     plain = monitor(found(tmp_path, data, sampling={"rate": 0.1})).harms[2][1]
     floored = monitor(found(tmp_path, data, sampling={"rate": 0.1, "floors": {"side=right": 1.0}})).harms[2][1]
     for harm, own, samples in ((plain, 0.2 * 0.1, 0.1), (floored, 0.2, 0.8 * 0.1 + 0.2)):
         information = float(divergence(0.12, 0.04))
-        budget = 3.15e8 / (0.2 / 4) * own / samples
+        budget = 3.15e8 / (0.2 / 6) * own / samples
         assert harm.rows == pytest.approx(np.log(budget * information) / information)
         assert harm.seconds == pytest.approx(harm.rows / own / 10)
 
