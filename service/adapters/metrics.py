@@ -85,6 +85,7 @@ class Metrics:
             "archive_skipped_rows", "Compared rows that could not be kept for the drift report.", "model", "reason"
         )
         self.reports = counter("reports", "Runs of the drift report's job by how they ended.", "outcome")
+        self.bearable = gauge("fallback_share", "Share of a whole model's fallback that the baseline bears.", "model")
         self.lag = gauge("lag_records", "Records published and not read yet.", "reader")
         self.evidence = gauge(
             "evidence", "Log10 of a monitor's evidence; the alarm is at the budget.", "model", "scope", "monitor"
@@ -112,6 +113,7 @@ class Metrics:
         for role in Role:
             self.rows.labels(model, role)
         self.samples.labels(model)
+        self.bearable.labels(model).set(1.0)
         for reason in DROPPED:
             self.drops.labels(model, reason)
 
