@@ -68,8 +68,8 @@ MONITORS = """| monitor | asks | statistic, per row | limit | watches | budget |
 |---|---|---|---|---|---|---|
 {rows}
 
-A subgroup's limit is {factor:g} times the model's unless `subgroup_limits` says otherwise (at most 0.7). All subgroup cells of
-all monitors together have {share:g} of the alarm budget.
+A subgroup's limit is {factor:g} times the model's unless `subgroup_limits` says otherwise (at most 0.7). All subgroup
+cells of all monitors together have {share:g} of the alarm budget.
 """
 
 

@@ -85,7 +85,7 @@ class Judge:
         for (name, partition), offset in store.positions(bus.log).items():
             self._records.seek(name, partition, offset)
         bench.states = {name: self._restore(plan) for name, plan in bench.plans.items()}
-        self._redeploy()
+        self._redeploy(dict(self._bench.plans))
         self._tell(watch.routes(plan, bench.states[name]) for name, plan in bench.plans.items())
 
     def _restore(self, plan: Plan) -> State:
@@ -94,25 +94,26 @@ class Judge:
 
     def step(self, timeout: float) -> int:
         """Judge what has arrived, waiting up to ``timeout`` seconds for it; returns the number of records."""
-        self._redeploy()
         records = self._records.poll(POLL, timeout)
         self._metrics.lag.labels(JUDGES).set(self._records.lag())
+        plans = dict(self._bench.plans)  # one round goes by one plan, whatever is deployed meanwhile
+        self._redeploy(plans)
         if not records:
             return 0
-        docket = self._docket()
+        docket = self._docket(plans)
         for record in records:
             self._take(record, docket)
         self._settle(docket)
         self._records.commit()
         return len(records)
 
-    def _docket(self) -> Docket:
-        return Docket(self._bench.plans, self._bench.states, self._store, self._host)
+    def _docket(self, plans: Mapping[str, Plan]) -> Docket:
+        return Docket(plans, self._bench.states, self._store, self._host)
 
-    def _redeploy(self) -> None:
-        """Go over to the plans that are on the bench now."""
-        docket = self._docket()
-        for name, plan in self._bench.plans.items():
+    def _redeploy(self, plans: Mapping[str, Plan]) -> None:
+        """Go over to the plans that are on the bench now, before any row of theirs is counted."""
+        docket = self._docket(plans)
+        for name, plan in plans.items():
             if docket.states[name].digest != plan.digest:
                 cause = Cause(time.time(), reason="another artefact or configuration")
                 docket.deploy(plan, docket.states[name], cause)
