@@ -179,7 +179,8 @@ class Verdict:
     of the e-detector and of the samples that one false alarm is budgeted for; ``recovery`` against
     ``recovery_threshold`` likewise, once the monitor has tripped its scope. ``errors`` counts the scope's rows that
     could not be measured. A monitor with several variants (classes, bins) shows the one with the most evidence.
-    ``note`` says why a monitor cannot be believed, if it cannot.
+    ``note`` says why a monitor cannot be believed, if it cannot. ``coverage`` stands with what labels tell: the share
+    of rows that got theirs, of those that got it or will not any more.
     """
 
     scope: str
@@ -197,6 +198,7 @@ class Verdict:
     errors: int
     variant: str = ""
     note: str = ""
+    coverage: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

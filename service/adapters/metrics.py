@@ -19,6 +19,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from monitors.findings import coverage
 from monitors.plan import State
 from monitors.records import Event, Outcome, Role, Routes, Verdict
 from monitors.safemode import Input
@@ -102,6 +103,7 @@ class Metrics:
         self.drift_time = gauge("drift_report_timestamp_seconds", "When the newest drift report was made.", "model")
         self.transitions = counter("transitions", "Inputs to the safe-mode table.", "model", "scope", "input")
         self.labels = gauge("labels", "Late labels by what became of them, since the state began.", "model", "outcome")
+        self.coverage = gauge("label_coverage", "Share of rows that got their label, of all settled ones.", "model")
         self.autocorrelation = gauge(
             "disagreement_autocorrelation", "Lag-1 autocorrelation of disagreements; a warning from 0.05 on.", "model"
         )
@@ -153,6 +155,8 @@ class Metrics:
         """Show what became of labels, and whether rows depend on each other."""
         for outcome, count in state.labels.items():
             self.labels.labels(model, outcome).set(count)
+        if (known := coverage(state)) is not None:
+            self.coverage.labels(model).set(known)
         self.autocorrelation.labels(model).set(state.lag.correlation or 0.0)
 
     def route(self, routes: Routes, states: Iterable[str]) -> None:
