@@ -1,7 +1,5 @@
 import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +15,7 @@ from service.app import golden_rows, load_pairs
 from service.settings import load
 from tests.commands import tightrope
 from tests.compared import Shelf, compared
-from tests.evidently import interpreter, run
+from tests.evidently import drawn_by_a_browser, interpreter, run
 from tests.harm import config
 from tests.harm import traffic as made
 from tests.servers import ROOT, Server, serving, write_config
@@ -92,17 +90,10 @@ def test_the_page_needs_nobody(demo: Path) -> None:
 
 def test_the_page_is_drawn_without_a_network(demo: Path, tmp_path: Path) -> None:
     """A browser runs its scripts under that policy: there are charts in it, and no complaint."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium is not installed")
     (tmp_path / "page.html").write_text(page(demo), encoding="utf-8")
-    drawn = subprocess.run(
-        [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND",
-         "--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom", f"file://{tmp_path}/page.html"],
-        capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
-    assert "Content Security Policy" not in drawn.stderr
-    body = drawn.stdout.rpartition("</script>")[0]
+    told, dom = drawn_by_a_browser(tmp_path / "page.html")
+    assert "Content Security Policy" not in told
+    body = dom.rpartition("</script>")[0]
     assert body.count('class="main-svg"') > 10
     assert "Drift in column 'RELP'" in body
 
