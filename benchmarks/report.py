@@ -97,7 +97,8 @@ def prepare(folder: Path) -> Path:
     config = YAML(typ="safe").load(HERE / "tightrope.yaml")
     pair = config["models"][MODEL]
     pair |= {role: str(HERE / pair[role]) for role in ("baseline", "compressed")}
-    config |= {"server": {"port": 0}, "reports": {"reference_rows": ROWS_A_SIDE, "window_rows": ROWS_A_SIDE}}
+    kept = dict.fromkeys(("keep_rows", "reference_rows", "window_rows"), ROWS_A_SIDE)
+    config |= {"server": {"port": 0}, "reports": kept}
     YAML(typ="safe").dump(config, folder / "tightrope.yaml")
     layout = Layout.of([TensorSpec("input", "FP32", (-1, COLUMNS))])
     metrics = Metrics(process_registry())

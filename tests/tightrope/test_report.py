@@ -29,7 +29,9 @@ EVIL = "</script><script>document.title='owned'</script>"
 def shelved(folder: Path, rows: int = 1200, **settings: object) -> Path:
     """A configuration whose state has compared rows of model ``m``: the first half is the reference."""
     Shelf(folder / "state" / "rows", keep=rows, reference=rows // 2).put(compared(0, rows))
-    return write_config(folder, {**config(folder), "reports": {"reference_rows": rows // 2, **settings}})
+    return write_config(
+        folder, {**config(folder), "reports": {"keep_rows": rows, "reference_rows": rows // 2, **settings}}
+    )
 
 
 def figures(folder: Path, model: str = "m") -> dict[str, Any]:
@@ -47,7 +49,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pair = document["models"]["employment"]
     pair |= {name: str(ROOT / "demo" / pair[name]) for name in ("baseline", "compressed")}
     pair["golden"] = str(ROOT / "demo" / "data" / "golden.csv")
-    path = write_config(folder, {**document, "reports": {"reference_rows": 4000}})
+    path = write_config(folder, {**document, "reports": {"keep_rows": 20_000, "reference_rows": 4000}})
     with serving(path) as server:
         codes = np.array([row.codes for row in traffic()[-6000:]])
         ask(server, "employment", codes)
@@ -167,6 +169,22 @@ def test_too_few_rows_are_refused_with_a_code_of_their_own(tmp_path: Path) -> No
     assert not (tmp_path / "state" / "reports").exists()
 
 
+def test_without_rows_kept_it_says_which_key_to_set(tmp_path: Path) -> None:
+    """By default there are none: it is no matter of waiting for more."""
+    done = run("-m", "tightrope", "report", write_config(tmp_path, config(tmp_path)))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "reports.keep_rows: is 0, so there are no rows to report about; set it, e.g. to 50000" in done.stderr
+
+
+def test_by_default_nothing_that_callers_sent_reaches_the_disk(tmp_path: Path) -> None:
+    """Whoever wants reports asks for their rows; nobody finds personal data on a disk by surprise."""
+    with serving(write_config(tmp_path, config(tmp_path))) as server:
+        ask(server, "m", made(900, harm=False))
+        eventually(lambda: server.client.get("/v1/models/m").json()["judged"]["seen"])
+    assert (tmp_path / "state" / "tightrope.db").exists()
+    assert not (tmp_path / "state" / "rows").exists()
+
+
 @pytest.mark.skipif(find_spec("evidently") is not None, reason="Evidently is installed here")
 def test_without_the_extra_there_is_one_line(tmp_path: Path) -> None:
     """What to install, and exit code 1."""
@@ -222,7 +240,10 @@ print(sorted({name.partition(".")[0] for name in sys.modules} & {"evidently", "p
 
 def test_a_gateway_makes_reports_on_its_own(tmp_path: Path) -> None:
     """By its schedule, of traffic that it saw, in another process; the figures are listed and can be scraped."""
-    document = {**config(tmp_path), "reports": {"every_seconds": 1, "reference_rows": 300, "keep": 1}}
+    document = {
+        **config(tmp_path),
+        "reports": {"every_seconds": 1, "keep_rows": 1000, "reference_rows": 300, "keep": 1},
+    }
     with serving(write_config(tmp_path, document), python=interpreter()) as server:
         ask(server, "m", made(900, harm=False))
         (told,) = eventually(lambda: server.client.get("/v1/models/m/reports").json()["reports"], 120.0)
