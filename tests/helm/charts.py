@@ -40,8 +40,9 @@ def text(shape: str, *more: str, major: str = "helm3", chart: Path = CHART) -> s
     return ended.stdout
 
 
+@cache
 def rendered(shape: str, *more: str, major: str = "helm3", chart: Path = CHART) -> list[Manifest]:
-    """The same as objects."""
+    """The same as objects, for reading only."""
     return [found for found in YAML(typ="safe").load_all(text(shape, *more, major=major, chart=chart)) if found]
 
 

@@ -1,12 +1,15 @@
 """The chart's values: what it does not understand it refuses, in a line that says what would be right."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from tests.helm.charts import CHART, CLUSTER, SHAPES, of_kind, pods, refused, rendered
+from tests.helm.charts import CHART, CLUSTER, SHAPES, helm, of_kind, pods, refused, rendered
+from tests.servers import ROOT
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = YAML(typ="safe").load(CHART / "values.yaml")
@@ -106,3 +109,12 @@ def test_network_policy_names_who_comes_in_and_what_goes_out() -> None:
 def test_every_shape_has_values_of_its_own() -> None:
     """What is installed somewhere is proved here: the smallest and the fullest of either shape."""
     assert len(SHAPES) == 2 * len(CLUSTER) == 4
+
+
+def test_values_of_the_page_are_taken(tmp_path: Path) -> None:
+    """What a reader of docs/install.md copies first must work."""
+    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "install.md").read_text(), flags=re.DOTALL)
+    (tmp_path / "values.yaml").write_text(block)
+    ended = helm("helm3", "template", "demo", CHART, "-f", tmp_path / "values.yaml")
+    assert ended.returncode == 0, ended.stderr
+    assert "registry.example.org/tightrope:0.1.0" in ended.stdout
