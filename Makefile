@@ -17,6 +17,8 @@ test: .venv/dev.stamp .venv-reports/run.stamp tools ## All tests
 
 tools: # what some tests talk to besides Python; installed where that is possible
 	command -v curl >/dev/null || { test "$$(id -u)" = 0 && apt-get install -y -qq curl; } || echo "curl is missing: its tests will say so"
+	command -v promtool amtool >/dev/null || { test "$$(id -u)" = 0 && apt-get install -y -qq --no-install-recommends \
+	  prometheus prometheus-alertmanager; } || echo "Prometheus and Alertmanager are missing: their tests will say so"
 
 check: .venv/dev.stamp ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .
