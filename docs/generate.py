@@ -144,13 +144,14 @@ def _default(field: FieldInfo) -> str:
 METRICS = """# Metrics
 
 Everything that `/metrics` shows of Tightrope, in the text format or, where the scraper asks for it, in OpenMetrics.
-Written from `service/adapters/series.py` by `make docs`.
+Written from `service/adapters/series.py` by `make docs`. The alerts on them are in
+[dashboards/rules/alerts.yml](../dashboards/rules/alerts.yml), each with a heading in the
+[runbook](../dashboards/runbook.md).
 
 - `model`, `scope` (`model` for the model as a whole, else a declared subgroup, `attribute=value`) and `monitor` have
-  the values that the configuration declares; the values of every other label are listed. There is no label that a caller
-  could fill: a request for a model that is not served counts as `unknown`, and a value that no subgroup declares
-  counts only for the model as a whole. So the number of series is bounded: with S scopes and M monitors a model has at
-  most {bound}.
+  the values that the configuration declares; the values of every other label are listed. No caller can fill a label:
+  a request for a model that is not served counts as `unknown`, and a value that no subgroup declares counts only for
+  the model as a whole. So the number of series is bounded: with S scopes and M monitors a model has at most {bound}.
 - Counters of a model exist at zero from the start, gauges once there is something to show. Nothing has a second series
   `_created`.
 - A request's id is in the exemplars of `tightrope_request_seconds` (OpenMetrics only), and nowhere else.
