@@ -86,6 +86,7 @@ class Judge:
             self._records.seek(name, partition, offset)
         bench.states = {name: self._restore(plan) for name, plan in bench.plans.items()}
         self._redeploy(dict(self._bench.plans))
+        self._show(bench.plans)
         self._tell(watch.routes(plan, bench.states[name]) for name, plan in bench.plans.items())
 
     def _restore(self, plan: Plan) -> State:
