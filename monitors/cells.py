@@ -169,9 +169,7 @@ def _advanced(parts: Sequence[Part]) -> list[Floats]:
     """Tick by tick, all parts in one array: their detectors do not know of each other."""
     if not parts:
         return []
-    # A cell that holds nothing and is given nothing stays so: most of those of questions that reach few scopes.
-    live = [(seeds > 0).any(axis=(0, 3)) | (start > NOTHING).any(axis=2) for start, seeds, _ in parts]
-    moving = list(zip(parts, live, strict=True))
+    moving = [(part, _live(part)) for part in parts]
     ticks = len(parts[0][2])
     with np.errstate(divide="ignore"):
         log_seeds = [np.repeat(np.log(seeds[:, on, 0]), start.shape[2], axis=1) for (start, seeds, _), on in moving]
@@ -185,6 +183,12 @@ def _advanced(parts: Sequence[Part]) -> list[Floats]:
         _spread(path, on, log_e.shape)
         for path, ((_, _, log_e), on) in zip(np.split(paths, ends, axis=1), moving, strict=True)
     ]
+
+
+def _live(part: Part) -> Bools:
+    """Cells (V, S) that hold anything or are given it: where a question does not reach a scope, there is nothing."""
+    start, seeds, _ = part
+    return np.asarray((seeds > 0).any(axis=(0, 3)) | (start > NOTHING).any(axis=2))
 
 
 def _paths(here: Floats, log_seeds: Floats, log_e: Floats) -> Floats:
