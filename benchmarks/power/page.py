@@ -5,6 +5,7 @@ figure filled in here; `check` refuses to write when the figures of Tightrope it
 import platform
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 
@@ -30,8 +31,8 @@ FAMILIES = {
 }
 
 SUMMARY = """At the limit, *{ours}* raised {alarms} false alarms per 100,000 samples; it found a change from 1 % to 5 %
-within {median:.0f} samples, half of the times. Sooner was found by: {quicker}. Of these, as few false alarms as Tightrope
-promises, at the limit and after the benign change, were raised by: {honest}."""
+within {median:.0f} samples, half of the times. Sooner was found by: {quicker}. Of these, as few false alarms as
+Tightrope promises, at the limit and after the benign change, were raised by: {honest}."""
 
 FALLBACK = """In Tightrope a scope that trips is answered by the baseline, and its rows leave the other cells, which
 stops the alarms that they would raise there. By the judge itself, in ticks of 64, the baseline takes over, with the
@@ -81,13 +82,14 @@ def _summary(outcomes: Outcomes) -> str:
     ours = next(point for point in shown if point.name == SAMPLE)
     quicker = [point for point in shown if point.median < ours.median and not point.ours]
     kept = [point.name for point in quicker if point.alarms <= PROMISED and not point.jumpy]
-    return SUMMARY.format(
+    said = SUMMARY.format(
         ours=ours.name,
         alarms=tables.number(ours.alarms),
         median=ours.median,
-        quicker=_names([_cited(point.name) for point in quicker]) or "Nobody",
-        honest=_names([_cited(name) for name in kept]) or "none",
+        quicker=_names([_cited(point.name) for point in quicker]) or "nobody",
+        honest=_names([_cited(name) for name in kept]) or "nobody",
     )
+    return fill(said, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def _cited(name: str) -> str:

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from html import escape
 from math import isinf, log10
 
-WIDTH, HEIGHT = 860, 470
-LEFT, RIGHT, TOP, BOTTOM = 70, 820, 50, 410
+WIDTH, HEIGHT = 860, 600
+LEFT, RIGHT, TOP, BOTTOM = 70, 820, 50, 540
 FASTEST, SLOWEST = 100.0, 10_000.0
 FEWEST, MOST = 0.01, 100.0
-NONE = BOTTOM - 26
-"""The height of those that raised no false alarm: a logarithm has no zero."""
+NONE, STEP = BOTTOM - 14, 24
+"""The height of those that raised no false alarm, as a logarithm has no zero; they stand one above the other."""
+
+FLOOR = BOTTOM - 90
+"""Where the logarithm begins."""
 
 STYLE = """
   text { font: 12px system-ui, sans-serif; fill: #1f2328 } .back { fill: #fff; stroke: #d0d7de }
@@ -45,16 +48,17 @@ Box = tuple[float, float, float, float]
 
 def svg(points: Sequence[Point], promised: float) -> str:
     """The picture; ``promised`` is the false alarms that Tightrope may raise per 100,000 samples."""
-    taken: list[Box] = [_dot(point) for point in points]
+    none = [point for point in points if point.alarms == 0]
+    heights = [NONE - STEP * none.index(point) if point in none else _y(point.alarms) for point in points]
+    taken: list[Box] = [_dot(point, y) for point, y in zip(points, heights, strict=True)]
     parts = [*_axes(), _line("promise", LEFT, _y(promised), RIGHT, _y(promised))]
     parts.append(_text(RIGHT - 4, _y(promised) + 15, f"Tightrope promises {promised:g}", "soft", "end"))
-    for point in points:
-        kind = "ours" if point.ours else "other"
-        x, y = _x(point.median), _y(point.alarms)
+    for y, point in sorted(zip(heights, points, strict=True), key=lambda pair: pair[0]):
+        kind, x = "ours" if point.ours else "other", _x(point.median)
         parts.append(_line(f"tail {kind}", x, y, _x(point.slow), y))
         fill = " hollow" if point.jumpy else ""
         parts.append(f'<circle class="{kind}{fill}" cx="{x:.1f}" cy="{y:.1f}" r="5" stroke-width="2"/>')
-        parts.append(_label(point, kind, taken))
+        parts.append(_label(point, y, kind, taken))
     body = "\n".join(parts)
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">'
     title = "<title>False alarms at the limit against the delay until a change from 1 % to 5 % is found</title>"
@@ -71,7 +75,7 @@ def _axes() -> list[str]:
             _line("axis", LEFT, _y(rate), RIGHT, _y(rate)),
             _text(LEFT - 8, _y(rate) + 4, f"{rate:g}", "soft", "end"),
         ]
-    parts += [_line("axis", LEFT, BOTTOM, RIGHT, BOTTOM), _text(LEFT - 8, NONE + 4, "none", "soft", "end")]
+    parts += [_line("axis", LEFT, BOTTOM, RIGHT, BOTTOM), _text(LEFT - 8, NONE - STEP + 4, "none", "soft", "end")]
     parts += [_text(LEFT - 50, 22, "false alarms per 100,000 samples while the rate is at its limit, 2 %", "", "start")]
     parts += [
         _text(LEFT - 50, 38, "filled: silent about a benign change; hollow: raises alarms about it", "soft", "start")
@@ -86,22 +90,21 @@ def _x(delay: float) -> float:
 
 
 def _y(rate: float) -> float:
-    if rate == 0:
-        return NONE
-    return BOTTOM - 40 - log10(max(rate, FEWEST) / FEWEST) / log10(MOST / FEWEST) * (BOTTOM - 40 - TOP)
+    return FLOOR - log10(max(rate, FEWEST) / FEWEST) / log10(MOST / FEWEST) * (FLOOR - TOP)
 
 
-def _dot(point: Point) -> Box:
-    x, y = _x(point.median), _y(point.alarms)
+def _dot(point: Point, y: float) -> Box:
+    x = _x(point.median)
     return x - 7, y - 7, max(x + 7, _x(point.slow)), y + 7
 
 
-def _label(point: Point, kind: str, taken: list[Box]) -> str:
+def _label(point: Point, y: float, kind: str, taken: list[Box]) -> str:
     """The name beside its dot, at the first place that no dot and no other name has taken."""
-    width, x, y = 6.4 * len(point.name), _x(point.median), _y(point.alarms)
-    boxes = [
+    width, x = 6.4 * len(point.name), _x(point.median)
+    beside = [(left, y - 6, left + width, y + 8) for left in (_x(point.slow) + 10, x - 12 - width)]
+    boxes = beside + [
         (left, y + lift - 9, left + width, y + lift + 5)
-        for lift in (-14, 20, -30, 36, -46, 52, -62)
+        for lift in (-14, 17, -30, 36, -46, 52, -62)
         for left in (x - 6, x + 6 - width, x - width / 2)
     ]
     free = [
