@@ -79,3 +79,9 @@ clean: ## Remove what the commands made
 	.venv-reports/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --editable .
 	PYTHONDONTWRITEBYTECODE= .venv-reports/bin/python -W ignore -c 'import evidently'
 	touch $@
+
+# What Tightrope is measured against, and nothing else needs: without dependencies for the reason above.
+.venv-power/run.stamp: benchmarks/power/requirements.lock
+	test -d .venv-power || $(PYTHON) -m venv .venv-power
+	.venv-power/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps --require-hashes -r benchmarks/power/requirements.lock
+	touch $@
