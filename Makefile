@@ -31,9 +31,10 @@ format: .venv/dev.stamp ## Format, and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/dev.stamp ## What the detectors promise, measured; and how fast the judge is
+bench: .venv/dev.stamp ## What the detectors promise, measured; how fast the judge is, and the pager
 	$(BIN)/python -m benchmarks.detectors
 	$(BIN)/python -m benchmarks.judge
+	$(BIN)/python -m benchmarks.paging
 
 bench-power: .venv-power/run.stamp ## Tightrope beside windows, river and evidently on the same streams; writes docs/power.md
 	.venv-power/bin/python -m benchmarks.power
