@@ -5,7 +5,8 @@ and again while it stands, and with backoff while nobody takes it. So a restart 
 that was away is told of everything when it is back, also of what is over by then.
 
 Prometheus raises the same alert from its rules. An alert that is over therefore ends a grace later: if it ended at
-once, Prometheus would raise it again until its next scrape, and people would be paged twice.
+once, Prometheus would raise it again until its next scrape, and people would be paged twice. Its end is told
+once: told again after Prometheus has ended it, the alert would stand anew.
 """
 
 import json
@@ -23,7 +24,7 @@ import urllib3
 
 from service.adapters.metrics import Metrics
 from service.adapters.ports import Alert
-from service.adapters.standing import Row, StandingAlerts
+from service.adapters.standing import ENDS, NOTHING, Row, StandingAlerts
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ class Alertmanager:
     def post(self) -> bool:
         """Tell everybody of everything; whether somebody took it, or there was nothing to tell."""
         now = self._clock()
-        rows = [self._until(row, now) for row in self._rows.all()]
+        rows = [self._until(row, now) for row in self._rows.all() if row.told < ENDS or (row.ends or now) <= now]
         if not rows:
             self._metrics.alerts_waiting.set(0)
             return True
@@ -127,7 +128,7 @@ class Alertmanager:
         taken = sum([self._tell(address, body) for address in self._desk.addresses])  # all of them, not the first only
         if taken:
             self._rows.told(rows, now)
-        self._metrics.alerts_waiting.set(0 if taken else sum(not row.told for row in rows))
+        self._metrics.alerts_waiting.set(0 if taken else sum(row.told == NOTHING for row in rows))
         return taken == len(self._desk.addresses)
 
     def _until(self, row: Row, now: float) -> Row:

@@ -17,15 +17,19 @@ CREATE TABLE IF NOT EXISTS alerts (
 """
 
 
+NOTHING, STANDS, ENDS = range(3)
+"""What somebody has taken of an alert: nothing yet, that it stands, when it ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One alert: it stands while it has no end; ``told`` says whether anybody took it. Times in seconds."""
+    """One alert: it stands while it has no end. ``told``: `NOTHING`, `STANDS` or `ENDS`. Times in seconds."""
 
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     since: float
     ends: float | None = None
-    told: bool = False
+    told: int = 0
 
     @property
     def key(self) -> str:
@@ -48,7 +52,7 @@ class StandingAlerts:
         with self._lock:
             found = self._db.execute("SELECT labels, annotations, since, ends, told FROM alerts").fetchall()
         return [
-            Row(json.loads(labels), json.loads(annotations), since, ends, bool(told))
+            Row(json.loads(labels), json.loads(annotations), since, ends, told)
             for labels, annotations, since, ends, told in found
         ]
 
@@ -79,12 +83,16 @@ class StandingAlerts:
     def told(self, rows: Sequence[Row], now: float) -> None:
         """These were taken as they are; what is over by ``now`` is forgotten. What changed meanwhile is told again."""
         over = [(row.key, row.since) for row in rows if row.ends is not None and row.ends <= now]
-        others = [(row.ends, row.key, row.since, row.ends is None) for row in rows if (row.key, row.since) not in over]
+        others = [
+            (STANDS if row.ends is None else ENDS, row.ends, row.key, row.since, row.ends is None)
+            for row in rows
+            if (row.key, row.since) not in over
+        ]
         with self._lock, self._db as db:
             db.execute("BEGIN IMMEDIATE")
             db.executemany("DELETE FROM alerts WHERE key = ? AND since = ? AND ends IS NOT NULL", over)
             db.executemany(
-                "UPDATE alerts SET told = 1, ends = ? WHERE key = ? AND since = ? AND (ends IS NULL) = ?", others
+                "UPDATE alerts SET told = ?, ends = ? WHERE key = ? AND since = ? AND (ends IS NULL) = ?", others
             )
 
     def close(self) -> None:

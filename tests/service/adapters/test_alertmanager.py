@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,21 @@ def test_alert_pages_once_with_its_evidence_and_resolves(tmp_path: Path, receive
         "runbook_url": "http://r/page#tightropesafemode",
         "dashboard_url": "http://g/d/tightrope-model?var-model=m",
     }
+
+
+def test_end_is_told_once(tmp_path: Path, receiver: Pager) -> None:
+    """Prometheus may have ended the alert before: told again it would stand anew, and page. The receiver stands in for
+    an Alertmanager, to see what is posted.
+    """
+    with telling(tmp_path, receiver.address) as pager:
+        pager.stand("m", [alert()])
+        until(lambda: len(receiver.heard) > 1, 10)
+        pager.stand("m", [])
+        until(lambda: not pager._rows.all(), 10)
+    told = [(body[0]["endsAt"], datetime.fromtimestamp(at, UTC).isoformat()) for at, body in receiver.heard]
+    ends = [end for end, _ in told]
+    assert ends[-1] == ends[-2] != ends[-3]
+    assert [end > at for end, at in told] == [True] * (len(told) - 1) + [False]
 
 
 def test_lost_alertmanager_loses_no_alert(tmp_path: Path, receiver: Pager) -> None:

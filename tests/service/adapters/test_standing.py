@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.adapters.standing import Row, StandingAlerts
+from service.adapters.standing import ENDS, NOTHING, STANDS, Row, StandingAlerts
 
 
 def row(scope: str, since: float = 1.0, **words: str) -> Row:
@@ -21,8 +21,8 @@ def book(tmp_path: Path) -> Iterator[StandingAlerts]:
     made.close()
 
 
-def ends(book: StandingAlerts) -> dict[str, tuple[float | None, bool]]:
-    """By scope: its end, and whether it was told."""
+def ends(book: StandingAlerts) -> dict[str, tuple[float | None, int]]:
+    """By scope: its end, and what was told of it."""
     return {one.labels["scope"]: (one.ends, one.told) for one in book.all()}
 
 
@@ -48,9 +48,9 @@ def test_what_stands_no_more_ends(book: StandingAlerts) -> None:
     book.replace("m", [row("a"), row("b")], 9.0)
     book.replace("n", [Row({"model": "n", "scope": "c"}, {}, 1.0)], 9.0)
     assert book.replace("m", [row("b")], 9.0)
-    assert ends(book) == {"a": (9.0, False), "b": (None, False), "c": (None, False)}
+    assert ends(book) == {"a": (9.0, NOTHING), "b": (None, NOTHING), "c": (None, NOTHING)}
     assert not book.replace("m", [row("b")], 10.0)
-    assert ends(book)["a"] == (9.0, False)
+    assert ends(book)["a"] == (9.0, NOTHING)
 
 
 def test_alert_that_comes_back_begins_anew(book: StandingAlerts) -> None:
@@ -66,10 +66,11 @@ def test_told_alert_is_kept_until_it_is_over(book: StandingAlerts) -> None:
     """Then it is forgotten."""
     book.replace("m", [row("a")], 9.0)
     book.told(book.all(), 2.0)
-    assert ends(book) == {"a": (None, True)}
+    assert ends(book) == {"a": (None, STANDS)}
     book.replace("m", [], 9.0)
+    assert ends(book) == {"a": (9.0, STANDS)}
     book.told(book.all(), 8.0)
-    assert ends(book) == {"a": (9.0, True)}
+    assert ends(book) == {"a": (9.0, ENDS)}
     book.told(book.all(), 9.0)
     assert book.all() == []
 
@@ -80,11 +81,11 @@ def test_change_while_it_was_told_is_told_again(book: StandingAlerts) -> None:
     read = book.all()
     book.replace("m", [row("a")], 9.0)
     book.told(read, 2.0)
-    assert ends(book) == {"a": (None, True), "b": (9.0, False)}
+    assert ends(book) == {"a": (None, STANDS), "b": (9.0, NOTHING)}
     over = book.all()
     book.replace("m", [row("a"), row("b", 5.0)], 9.0)
     book.told(over, 99.0)
-    assert ends(book)["b"] == (None, False)
+    assert ends(book)["b"] == (None, NOTHING)
 
 
 def test_failed_change_leaves_the_file_usable(book: StandingAlerts) -> None:
@@ -93,4 +94,4 @@ def test_failed_change_leaves_the_file_usable(book: StandingAlerts) -> None:
         book.replace("m", [row("a"), None], 9.0)  # type: ignore[list-item]
     assert book.all() == []
     assert book.replace("m", [row("a")], 9.0)
-    assert ends(book) == {"a": (None, False)}
+    assert ends(book) == {"a": (None, NOTHING)}
