@@ -2,16 +2,22 @@
 shipped for, and somebody to be paged.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
+import numpy as np
 from ruamel.yaml import YAML
 
 from demo.replay import HERE, MODEL, Row, replay, traffic
+from service.adapters.archive import newest
+from service.adapters.reports import ReportStore
+from service.app import REPORTS, ROWS
+from shadow.figures import standings
 from tests import debian
 from tests.alerts import HOME, document
 from tests.debian import until
@@ -21,6 +27,7 @@ from tests.webhook import Pager, listening
 HARMFUL, FIXED = "bad_distilled_households_only", "good_distilled"
 CLUSTER = {"cluster": "stage"}
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
+HARMED = "residence=group_quarters"
 TRIP, RETURN = 1_500, 6_000
 """Requests after which the harmed subgroup has tripped, and more after which it has returned to the fixed model."""
 
@@ -33,6 +40,7 @@ class Theatre:
     prometheus: str
     manager: str
     pager: Pager
+    state: Path
     rows: list[Row] = field(default_factory=traffic)
 
     def send(self, count: int) -> None:
@@ -40,6 +48,26 @@ class Theatre:
         part, self.rows = self.rows[:count], self.rows[count:]
         for _ in replay(self.server.address, part):
             pass
+
+    def label(self, count: int) -> None:
+        """The truth about the latest requests."""
+        sent = traffic()[: -len(self.rows)]
+        told = [{"id": row.id, "label": row.label} for row in sent[-count:]]
+        answer = self.server.client.post(f"/v1/models/{MODEL}/labels", json={"labels": told}, headers=AUTH)
+        assert answer.is_success, answer.text
+
+    def report(self) -> None:
+        """The figures of a drift report, of the rows that were compared; its page would take Evidently."""
+        rows = newest(self.state / ROWS, MODEL, 6_000)
+        half = np.arange(len(rows)) < len(rows) // 2
+        figures = {"scopes": {one.scope: one.told() for one in standings(rows.take(half), rows.take(~half))}}
+        ReportStore(self.state / REPORTS).save(MODEL, "<p>figures only</p>", figures, 1, time.time())
+
+    def settle(self, *expressions: str) -> Self:
+        """Wait until Prometheus finds each of these."""
+        for expression in expressions:
+            until(lambda expression=expression: self.query(expression), 30)
+        return self
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """What Prometheus finds now."""
@@ -99,6 +127,6 @@ def theatre(folder: Path, model: str = HARMFUL) -> Iterator[Theatre]:
         serving(write_config(folder, configuration(model, manager.address))) as server,
         debian.prometheus(folder, scraping(server, manager.address)) as prometheus,
     ):
-        found = Theatre(server, prometheus.address, manager.address, pager)
+        found = Theatre(server, prometheus.address, manager.address, pager, folder / "state")
         until(lambda: found.query("tightrope_requests_total"), 30)
         yield found

@@ -3,13 +3,8 @@
 from itertools import pairwise
 from typing import Any
 
-import pytest
-
 from demo.replay import MODEL
-from tests.debian import until
-from tests.theatre import CLUSTER, FIXED, RETURN, TRIP, Theatre
-
-HARMED = "residence=group_quarters"
+from tests.theatre import CLUSTER, HARMED, Theatre
 
 
 def pages(stage: Theatre) -> list[dict[str, Any]]:
@@ -22,24 +17,9 @@ def pages(stage: Theatre) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.fixture(scope="module")
-def played(stage: Theatre) -> Theatre:
-    """Traffic until the harmed subgroup has tripped and both ways have told of it; then the fixed model, and more
-    traffic until Prometheus has seen it return.
-    """
-    stage.send(TRIP)
-    until(lambda: HARMED in stage.safe(), 30)
-    until(lambda: stage.query('ALERTS{alertname="TightropeSafeMode", alertstate="firing"}'), 30)
-    stage.deploy(FIXED)
-    stage.send(RETURN)
-    until(lambda: HARMED not in stage.safe(), 60)
-    until(lambda: stage.pager.alerts("resolved", scope=HARMED), 60)
-    return stage
-
-
-def test_first_page_has_the_evidence(played: Theatre) -> None:
+def test_first_page_has_the_evidence(story: Theatre) -> None:
     """The judge's own: it was there before Prometheus had looked."""
-    first = pages(played)[0]
+    first = pages(story)[0]
     (alert,) = (one for one in first["alerts"] if one["labels"]["scope"] == HARMED)
     about = {"alertname": "TightropeSafeMode", "model": MODEL, "scope": HARMED, "severity": "page", **CLUSTER}
     assert alert["labels"] == about
@@ -51,30 +31,30 @@ def test_first_page_has_the_evidence(played: Theatre) -> None:
     assert told["runbook_url"].endswith("#tightropesafemode")
 
 
-def test_two_ways_are_one_alert(played: Theatre) -> None:
+def test_two_ways_are_one_alert(story: Theatre) -> None:
     """Prometheus' and the judge's have the same labels: Alertmanager knows one alert a scope, and tells of it once."""
-    by_rule = played.query('ALERTS{alertname="TightropeSafeMode"}') or played.query(
+    by_rule = story.query('ALERTS{alertname="TightropeSafeMode"}') or story.query(
         'last_over_time(ALERTS{alertname="TightropeSafeMode"}[10m])'
     )
     assert HARMED in {found["metric"]["scope"] for found in by_rule}
-    seen = [frozenset((a["labels"]["scope"], a["status"]) for a in told["alerts"]) for told in pages(played)]
-    assert len({told["groupKey"] for told in pages(played)}) == 1
+    seen = [frozenset((a["labels"]["scope"], a["status"]) for a in told["alerts"]) for told in pages(story)]
+    assert len({told["groupKey"] for told in pages(story)}) == 1
     assert all(earlier != later for earlier, later in pairwise(seen)), seen
 
 
-def test_return_resolves_and_nobody_is_paged_again(played: Theatre) -> None:
+def test_return_resolves_and_nobody_is_paged_again(story: Theatre) -> None:
     """Firing, then resolved, and then nothing more of that scope."""
-    states = [a["status"] for told in pages(played) for a in told["alerts"] if a["labels"]["scope"] == HARMED]
+    states = [a["status"] for told in pages(story) for a in told["alerts"] if a["labels"]["scope"] == HARMED]
     assert states == sorted(states)
     assert {"firing", "resolved"} == set(states)
 
 
-def test_nothing_else_paged(played: Theatre) -> None:
+def test_nothing_else_paged(story: Theatre) -> None:
     """No gateway down, no budget burnt, nothing latched; the watchdog is heard elsewhere."""
     names = {
         told["groupLabels"]["alertname"]
-        for p, (_, told) in zip(played.pager.paths, played.pager.heard, strict=False)
+        for p, (_, told) in zip(story.pager.paths, story.pager.heard, strict=False)
         if p == "/pager"
     }
     assert names == {"TightropeSafeMode"}
-    assert "/deadman" in played.pager.paths
+    assert "/deadman" in story.pager.paths
