@@ -32,15 +32,17 @@ format: .venv/dev.stamp ## Format, and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/dev.stamp ## What the detectors promise, measured; and how fast the judge is
+bench: .venv/dev.stamp ## What the detectors promise, measured; how fast the judge is, and the pager
 	$(BIN)/python -m benchmarks.detectors
 	$(BIN)/python -m benchmarks.judge
+	$(BIN)/python -m benchmarks.paging
 
 bench-power: .venv-power/run.stamp ## Tightrope beside windows, river and evidently on the same streams; writes docs/power.md
 	.venv-power/bin/python -m benchmarks.power
 
-docs: .venv/dev.stamp ## Write the generated parts of docs/
+docs: .venv/dev.stamp ## Write what is generated of docs/ and dashboards/
 	$(BIN)/python -m docs.generate
+	$(BIN)/python -m dashboards.boards
 
 lock: .venv/dev.stamp ## Pin every dependency anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml -o requirements.lock

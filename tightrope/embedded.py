@@ -20,6 +20,7 @@ from service.adapters import host
 from service.adapters.archive import DiskArchive
 from service.adapters.memory import MemoryBus
 from service.adapters.metrics import Metrics, process_registry
+from service.adapters.ports import Pager
 from service.adapters.rows import Layout
 from service.adapters.series import Part
 from service.adapters.sqlite import SqliteStore
@@ -31,6 +32,7 @@ from shadow.loop import Loop
 from shadow.pairing import Watched
 from shadow.worker import Worker
 from tightrope.deploy import Deployer, Places, as_deployed
+from tightrope.paging import pager_of
 from tightrope.schedule import Reporter
 
 log = logging.getLogger(__name__)
@@ -56,9 +58,11 @@ class Embedded:
     judge: Loop
     archive: DiskArchive
     reporter: Reporter
+    pager: Pager
 
     def start(self) -> None:
         """The judge first, so that modes are known before the first request."""
+        self.pager.start()
         self.judge.start()
         self.service.start()
         self.archive.start()
@@ -78,6 +82,7 @@ class Embedded:
         self.archive.stop(STOP_SECONDS)
         self.judge.stop(STOP_SECONDS)
         self.reporter.stop(STOP_SECONDS)
+        self.pager.stop(STOP_SECONDS)
         self.store.close()
 
 
@@ -106,15 +111,16 @@ def wire_up(settings: Settings, config: Path | None = None) -> Embedded:
 
     deployer = Deployer(settings, places, as_watched, tell)
     service = build_service(settings, pairs, places.slow, bus, store, bench, deployer, metrics)
-    archive = _archive(settings, pairs, metrics)
+    archive, pager = _archive(settings, pairs, metrics), pager_of(settings, metrics)
     return Embedded(
         service=service,
         bench=bench,
         store=store,
         worker=Loop("worker", partial(Worker, bus, places.watched, metrics, archive=archive)),
-        judge=Loop("judge", partial(Judge, bus, store, bench, metrics, host.cpu())),
+        judge=Loop("judge", partial(Judge, bus, store, bench, metrics, host.cpu(), pager=pager)),
         archive=archive,
         reporter=Reporter(settings, {name: pair.plan.scopes for name, pair in pairs.items()}, metrics, config),
+        pager=pager,
     )
 
 

@@ -66,6 +66,8 @@ class Metrics:
         self.verdict = self._make(Gauge, "verdict")
         self.safe = self._make(Gauge, "safe_mode_active")
         self.state = self._make(Gauge, "scope_state")
+        self.alerts_waiting = self._make(Gauge, "alerts_waiting")
+        self.alert_posts = self._make(Counter, "alert_posts")
         self.drift = {name: self._make(Gauge, f"drift_{name}") for name in DRIFT}
         self.drift_time = self._make(Gauge, "drift_report_timestamp_seconds")
         self.transitions = self._make(Counter, "transitions")

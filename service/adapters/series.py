@@ -155,6 +155,10 @@ CATALOGUE: Mapping[str, Metric] = {
     "disagreement_autocorrelation": _gauge(
         Part.JUDGE, "ratio", "Lag-1 autocorrelation of disagreements; a warning from 0.05 on.", MODEL
     ),
+    "alerts_waiting": _gauge(Part.JUDGE, "alerts", "Alerts that no Alertmanager has taken yet.", {}),
+    "alert_posts": _counter(
+        Part.JUDGE, "requests", "Posts of alerts to an Alertmanager.", {"outcome": ("taken", "failed")}
+    ),
     "reports": _counter(
         Part.REPORTER,
         "runs",
