@@ -16,6 +16,11 @@ from ruamel.yaml.error import YAMLError
 from service.errors import TightropeError, quote
 from service.sections import MARK, Model, Name, Section
 
+Address = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s/?#]+)*$")]
+"""Of a server, without the last slash."""
+
+LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
+
 TOKEN_VARIABLE = "TIGHTROPE_CONTROL_TOKEN"  # noqa: S105 - a variable's name
 ENVIRONMENT = frozenset({TOKEN_VARIABLE})
 
@@ -89,6 +94,25 @@ class Server(Section):
     """A file with the bearer token of the control API; or set TIGHTROPE_CONTROL_TOKEN. Without either it is off."""
 
 
+class Alerts(Section):
+    """Safe mode told to Alertmanager at once, in the words of the evidence; see docs/operations.md."""
+
+    alertmanagers: list[Address] = Field(default_factory=list)
+    """The addresses of all Alertmanagers, such as http://alertmanager:9093; without one only Prometheus tells."""
+    labels: dict[LabelName, str] = Field(default_factory=dict)
+    """On every alert: the external labels of your Prometheus, so that its alert and this one are the same."""
+    token_file: Path | None = None
+    """A file with a bearer token for the Alertmanagers."""
+    keep_seconds: Annotated[float, Field(ge=0.1)] = 30.0
+    """An alert that stands is told again so often; after four times as long without that it ends by itself."""
+    grace_seconds: Annotated[float, Field(ge=0)] = 60.0
+    """After a return an alert ends so much later: Prometheus must have seen it by then, or it would raise it again."""
+    runbook: Address = "https://runbooks.example.org/tightrope"
+    """Where you keep dashboards/runbook.md: alerts point to it."""
+    grafana: Address = "https://grafana.example.org"
+    """The address of your Grafana: alerts point to it."""
+
+
 class Settings(Section):
     """The whole file."""
 
@@ -102,6 +126,8 @@ class Settings(Section):
     """Drift reports."""
     server: Server = Field(default_factory=Server)
     """Where the gateway listens."""
+    alerts: Alerts = Field(default_factory=Alerts)
+    """Safe mode told to Alertmanager at once."""
     state: Path = Path("state")
     """The folder where verdicts, modes and events survive a restart, relative to this file."""
 
@@ -130,17 +156,24 @@ def control_token(settings: Settings, environ: Mapping[str, str] = os.environ) -
         ConfigError: when the file that should hold it cannot be read, or is empty.
     """
     file = settings.server.control_token_file
-    if file is None:
-        return environ.get(TOKEN_VARIABLE) or None
+    return environ.get(TOKEN_VARIABLE) or None if file is None else token(file, "server.control_token_file")
+
+
+def token(file: Path, key: str) -> str:
+    """The token in a file that the configuration names under ``key``.
+
+    Raises:
+        ConfigError: when the file cannot be read, or is empty.
+    """
     try:
-        token = file.read_text().strip()
+        found = file.read_text().strip()
     except OSError as error:
-        raise ConfigError([f"server.control_token_file: {file}: {error.strerror}"]) from error
+        raise ConfigError([f"{key}: {file}: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
-        raise ConfigError([f"server.control_token_file: {file}: is not text; it should hold the token"]) from error
-    if not token:
-        raise ConfigError([f"server.control_token_file: {file}: is empty; it should hold the token"])
-    return token
+        raise ConfigError([f"{key}: {file}: is not text; it should hold the token"]) from error
+    if not found:
+        raise ConfigError([f"{key}: {file}: is empty; it should hold the token"])
+    return found
 
 
 def _read(path: Path) -> object:
@@ -175,6 +208,9 @@ def _rooted(settings: Settings, folder: Path) -> Settings:
         )
         for name, model in settings.models.items()
     }
-    token = settings.server.control_token_file
-    server = settings.server.model_copy(update={"control_token_file": folder / token if token else None})
-    return settings.model_copy(update={"models": models, "state": folder / settings.state, "server": server})
+    server, alerts = settings.server.control_token_file, settings.alerts.token_file
+    changed = {
+        "server": settings.server.model_copy(update={"control_token_file": folder / server if server else None}),
+        "alerts": settings.alerts.model_copy(update={"token_file": folder / alerts if alerts else None}),
+    }
+    return settings.model_copy(update={"models": models, "state": folder / settings.state, **changed})

@@ -7,19 +7,18 @@ What happened is saved before anybody is told: a judge that is killed between th
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from monitors import watch
 from monitors.decide import Cause
-from monitors.detector import BadObservationError
 from monitors.findings import coverage, dependent, verdicts
 from monitors.plan import Plan, State, start
-from monitors.records import Routes, Stream, Verdict
+from monitors.records import Event, Routes, Stream, Verdict
 from service.adapters import wire
 from service.adapters.metrics import Metrics
-from service.adapters.packing import WireError
-from service.adapters.ports import Bus, Record, Store, insist
+from service.adapters.ports import Bus, NoPager, Pager, Store, insist
 from service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES, LABELS, topic
+from shadow.alerts import standing
 from shadow.docket import Docket
 
 log = logging.getLogger(__name__)
@@ -71,7 +70,14 @@ class Judge:
     """
 
     def __init__(
-        self, bus: Bus, store: Store, bench: Bench, metrics: Metrics, host: str, stopping: threading.Event
+        self,
+        bus: Bus,
+        store: Store,
+        bench: Bench,
+        metrics: Metrics,
+        host: str,
+        stopping: threading.Event,
+        pager: Pager | None = None,
     ) -> None:
         self._bus = bus
         self._store = store
@@ -79,14 +85,17 @@ class Judge:
         self._metrics = metrics
         self._host = host
         self._stopping = stopping
+        self._pager = pager or NoPager()
         self._shown = 0.0
+        self._unshown = set(bench.plans)
         self._expired = dict.fromkeys(bench.plans, float("-inf"))
         self._records = bus.subscribe(*map(topic, (COMPARISONS, LABELS, CONTROL, EVENTS)), group=JUDGES)
         for (name, partition), offset in store.positions(bus.log).items():
             self._records.seek(name, partition, offset)
         bench.states = {name: self._restore(plan) for name, plan in bench.plans.items()}
         self._redeploy(dict(self._bench.plans))
-        self._tell(watch.routes(plan, bench.states[name]) for name, plan in bench.plans.items())
+        self._show()
+        self._tell([watch.routes(plan, bench.states[name]) for name, plan in bench.plans.items()], ())
 
     def _restore(self, plan: Plan) -> State:
         saved = self._store.snapshot(plan.model)
@@ -99,10 +108,12 @@ class Judge:
         plans = dict(self._bench.plans)  # one round goes by one plan, whatever is deployed meanwhile
         self._redeploy(plans)
         if not records:
+            self._show()
             return 0
         docket = self._docket(plans)
-        for record in records:
-            self._take(record, docket)
+        for record, error in docket.take(records):
+            self._metrics.dead.labels(record.topic).inc()
+            log.warning("%s, offset %d passed over: %s", record.topic, record.offset, error)
         self._settle(docket)
         self._records.commit()
         return len(records)
@@ -120,14 +131,6 @@ class Judge:
         if any(docket.states[name] is not state for name, state in self._bench.states.items()):
             self._settle(docket)
 
-    def _take(self, record: Record, docket: Docket) -> None:
-        """One record; what cannot be read is counted and passed over."""
-        try:
-            docket.take(record)
-        except (WireError, BadObservationError) as error:
-            self._metrics.dead.labels(record.topic).inc()
-            log.warning("%s, offset %d passed over: %s", record.topic, record.offset, error)
-
     def _settle(self, docket: Docket) -> None:
         """Save, then show, then tell."""
         expired = {name: self._expire(docket, plan) for name, plan in self._bench.plans.items() if plan.label_horizon}
@@ -137,19 +140,26 @@ class Judge:
         self._store.save(self._bus.log, docket.positions, snapshots, docket.events, docket.pending)
         self._expired |= expired
         self._bench.states = docket.states
-        self._tell(docket.routes)
+        self._tell(docket.routes, docket.events)
         self._metrics.decided(docket.events)
-        self._show(changed if docket.routes or time.monotonic() - self._shown > SHOWN_EVERY else ())
+        self._unshown |= changed.keys()
+        if docket.routes or time.monotonic() - self._shown > SHOWN_EVERY:
+            self._show()
 
     def _expire(self, docket: Docket, plan: Plan) -> float:
         return docket.expire(plan, time.time(), self._expired[plan.model])
 
-    def _tell(self, routes: Iterable[Routes]) -> None:
+    def _tell(self, routes: Sequence[Routes], events: Sequence[Event]) -> None:
+        """The gateways first; then people, also of what came and went within one round."""
         for route in routes:
             insist(self._bus, topic(CONTROL), wire.encode_routes(route), route.model, self._stopping)
+        for route in routes:
+            self._pager.stand(route.model, standing(route, events))
 
-    def _show(self, models: Iterable[str]) -> None:
-        for name in models:
+    def _show(self) -> None:
+        """What has changed since it was last shown."""
+        for name in self._unshown:
             self._metrics.judge(name, self._bench.verdicts(name))
             self._metrics.learn(self._bench.states[name], name)
-            self._shown = time.monotonic()
+        self._unshown.clear()
+        self._shown = time.monotonic()

@@ -70,6 +70,7 @@ IN_SUBGROUP = [
 ]
 ELSEWHERE = [
     ("extra: 1", "extra: there is no such key"),
+    ("alerts: {keep_seconds: 0}", "alerts.keep_seconds: input should be greater than or equal to 0.1 (it is 0)"),
     ("server: {port: 70000}", "server.port: input should be less than or equal to 65535 (it is 70000)"),
     ("server: {max_body_bytes: 1}", "server.max_body_bytes: input should be greater than or equal to 1024 (it is 1)"),
     ("alarms: {samples_per_false_alarm: 5}", "alarms.samples_per_false_alarm: input should be greater than or equal"),
