@@ -1,6 +1,8 @@
 """Chart and program agree: configuration, commands, variables, probes, ports, names in Kafka, time to stop."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,6 +119,22 @@ def paths(shape: str) -> Iterator[str]:
     for found in of_kind(manifests, "ServiceMonitor") + of_kind(manifests, "PodMonitor"):
         spec = found["spec"]
         yield from (one["path"] for one in spec.get("endpoints", []) + spec.get("podMetricsEndpoints", []))
+
+
+def test_helm_test_holds_for_the_running_program(server: Server) -> None:
+    """The very command of its pod, asked of this server; of one that lacks a model, or is not there, it fails."""
+    (pod,) = [pod for component, pod in pods(rendered("embedded-full-values.yaml")) if component == "test"]
+    _, flag, program, address, *asked = pod["spec"]["containers"][0]["command"]
+    assert re.fullmatch(r"http://demo-tightrope:\d+", address)
+    for where, more, code in (
+        (server.address, [], 0),
+        (server.address, ["/v2/models/nobody/ready"], 1),
+        ("http://[::1]:9", [], 1),
+    ):
+        command = [sys.executable, flag, program, where, *asked, *more]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert ended.returncode == code, ended.stderr
+        assert code or ended.stdout.splitlines() == [f"200 {path}" for path in asked]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
