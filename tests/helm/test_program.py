@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from service import settings
 from service.adapters.topics import SAMPLES, WORKERS, topic
-from tests.commands import tightrope
 from tests.helm.charts import CLUSTER, EMBEDDED, SHAPES, configuration, of_kind, pods, rendered
 from tests.servers import ROOT, Server, serving
 from tightrope.cli import app
@@ -52,8 +52,8 @@ def without_reports(config: Path) -> Path:
 @pytest.mark.parametrize("shape", ALL)
 def test_program_takes_the_configuration(shape: str, tmp_path: Path) -> None:
     """`tightrope check` accepts what the chart mounts, with every key in it."""
-    ended = tightrope("check", without_reports(laid_out(shape, tmp_path)))
-    assert ended.returncode == 0, ended.stderr
+    ended = CliRunner().invoke(app, ["check", str(without_reports(laid_out(shape, tmp_path)))])
+    assert ended.exit_code == 0, ended.exception
     assert ("control is off" in ended.stdout) == ("full" not in shape)
 
 
