@@ -1,10 +1,12 @@
 # Every command builds what it needs. Python 3.11 or newer, make and a package index are enough.
 PYTHON ?= python3
 BIN := .venv/bin
+KAFKA_JARS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tightrope/kafka-4.1.1
+export KAFKA_JARS
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools check format bench bench-power docs lock demo-data clean
+.PHONY: help demo kafka test tools check format bench bench-power docs lock demo-data clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -15,8 +17,12 @@ demo: .venv/run.stamp ## Real traffic, a harmful model, an alarm, one subgroup s
 test: .venv/dev.stamp .venv-reports/run.stamp tools ## All tests
 	$(BIN)/python -m pytest
 
-tools: # what some tests talk to besides Python; installed where that is possible
+tools: kafka # what some tests talk to besides Python; installed where that is possible
 	command -v curl >/dev/null || { test "$$(id -u)" = 0 && apt-get install -y -qq curl; } || echo "curl is missing: its tests will say so"
+
+kafka: # Apache Kafka itself, as its jars: 50 MB from a Maven repository, once, kept outside of this folder
+	test -e $(KAFKA_JARS)/complete || { command -v java >/dev/null && command -v mvn >/dev/null; } || { test "$$(id -u)" = 0 && apt-get install -y -qq openjdk-17-jre-headless maven; } || true
+	test -e $(KAFKA_JARS)/complete || { mvn -B -q -f demo/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(KAFKA_JARS) && touch $(KAFKA_JARS)/complete; } || echo "Apache Kafka cannot be fetched (Java 17 and Maven are needed): its tests will say so"
 
 check: .venv/dev.stamp ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .

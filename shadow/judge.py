@@ -18,7 +18,7 @@ from monitors.records import Routes, Stream, Verdict
 from service.adapters import wire
 from service.adapters.metrics import Metrics
 from service.adapters.packing import WireError
-from service.adapters.ports import Bus, Record, Store, insist
+from service.adapters.ports import Bus, BusAwayError, Place, Record, Store, insist
 from service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES, LABELS, topic
 from shadow.docket import Docket
 
@@ -65,13 +65,24 @@ class Bench:
 
 
 class Judge:
-    """Judges the models of ``bench.plans``. `step` does one round; whoever runs it decides when to stop.
+    """Judges those models of ``bench.plans`` whose comparisons come here. `step` does one round; whoever runs it
+    decides when to stop.
 
-    A plan that is replaced on the bench is judged by from the next round on.
+    A plan that is replaced on the bench is judged by from the next round on. Where others judge too, the models are
+    dealt out by partition: whoever gets one goes on from its snapshot. Modes are told again every ``tell_every``
+    seconds, so that gateways know that somebody judges.
     """
 
     def __init__(
-        self, bus: Bus, store: Store, bench: Bench, metrics: Metrics, host: str, stopping: threading.Event
+        self,
+        bus: Bus,
+        store: Store,
+        bench: Bench,
+        metrics: Metrics,
+        host: str,
+        stopping: threading.Event,
+        topics: Sequence[str] = (COMPARISONS, LABELS, CONTROL, EVENTS),
+        tell_every: float = float("inf"),
     ) -> None:
         self._bus = bus
         self._store = store
@@ -80,13 +91,34 @@ class Judge:
         self._host = host
         self._stopping = stopping
         self._shown = 0.0
+        self._told = self._looked = 0.0
+        self._tell_every = tell_every
         self._expired = dict.fromkeys(bench.plans, float("-inf"))
-        self._records = bus.subscribe(*map(topic, (COMPARISONS, LABELS, CONTROL, EVENTS)), group=JUDGES)
-        for (name, partition), offset in store.positions(bus.log).items():
-            self._records.seek(name, partition, offset)
-        bench.states = {name: self._restore(plan) for name, plan in bench.plans.items()}
-        self._redeploy()
-        self._tell(watch.routes(plan, bench.states[name]) for name, plan in bench.plans.items())
+        self._known: dict[str, Mapping[Place, int]] = {}
+        self._dealt = False
+        self._records = bus.subscribe(*map(topic, topics), group=JUDGES, begin=self._begin)
+        self._open()
+
+    def _begin(self, places: Sequence[Place]) -> Mapping[Place, int]:
+        """Restore the models that are judged here from now on, and say from where their records are read."""
+        where = {partition for name, partition in places if name == topic(COMPARISONS)}
+        mine = [name for name in self._bench.plans if self._bus.partition(topic(COMPARISONS), name) in where]
+        self._known = {name: self._store.positions(self._bus.log, name) for name in mine}
+        self._bench.states = {name: self._restore(self._bench.plans[name]) for name in mine}
+        self._dealt = True
+        every = [(place, offset) for known in self._known.values() for place, offset in known.items()]
+        return {place: min(at for of, at in every if of == place) for place in dict(every) if place in places}
+
+    def _open(self) -> None:
+        """Once models were dealt out: go over to their plans of today, and tell their modes."""
+        if self._dealt:
+            self._dealt = False
+            self._redeploy()
+            self._tell_all()
+
+    @property
+    def _plans(self) -> dict[str, Plan]:
+        return {name: self._bench.plans[name] for name in self._known}
 
     def _restore(self, plan: Plan) -> State:
         saved = self._store.snapshot(plan.model)
@@ -96,8 +128,10 @@ class Judge:
         """Judge what has arrived, waiting up to ``timeout`` seconds for it; returns the number of records."""
         self._redeploy()
         records = self._records.poll(POLL, timeout)
-        self._metrics.lag.labels(JUDGES).set(self._records.lag())
+        self._open()
+        self._look()
         if not records:
+            self._store.rest(self._records.mine)
             return 0
         docket = self._docket()
         for record in records:
@@ -106,13 +140,26 @@ class Judge:
         self._records.commit()
         return len(records)
 
+    def close(self) -> None:
+        """Leave it to others."""
+        self._records.close()
+
+    def _look(self) -> None:
+        """What is due every now and then: how far behind this is, and that it is there."""
+        now = time.monotonic()
+        if now - self._looked > SHOWN_EVERY:
+            self._looked = now
+            self._metrics.lag.labels(JUDGES).set(self._records.lag())
+        if now - self._told > self._tell_every:
+            self._tell_all()
+
     def _docket(self) -> Docket:
-        return Docket(self._bench.plans, self._bench.states, self._store, self._host)
+        return Docket(self._plans, self._bench.states, self._store, self._host)
 
     def _redeploy(self) -> None:
         """Go over to the plans that are on the bench now."""
         docket = self._docket()
-        for name, plan in self._bench.plans.items():
+        for name, plan in self._plans.items():
             if docket.states[name].digest != plan.digest:
                 cause = Cause(time.time(), reason="another artefact or configuration")
                 docket.deploy(plan, docket.states[name], cause)
@@ -120,7 +167,12 @@ class Judge:
             self._settle(docket)
 
     def _take(self, record: Record, docket: Docket) -> None:
-        """One record; what cannot be read is counted and passed over."""
+        """One record; what cannot be read is counted and passed over, what its model's snapshot stands for already is
+        not taken again.
+        """
+        known = self._known.get((record.key or "").partition("/")[0], {})
+        if record.offset < known.get((record.topic, record.partition), 0):
+            return
         try:
             docket.take(record)
         except (WireError, BadObservationError) as error:
@@ -129,7 +181,9 @@ class Judge:
 
     def _settle(self, docket: Docket) -> None:
         """Save, then show, then tell."""
-        expired = {name: self._expire(docket, plan) for name, plan in self._bench.plans.items() if plan.label_horizon}
+        if not self._records.mine():
+            raise BusAwayError("another judge has taken over, or the log is away")
+        expired = {name: self._expire(docket, plan) for name, plan in self._plans.items() if plan.label_horizon}
         before = self._bench.states
         changed = {name: state for name, state in docket.states.items() if state is not before[name]}
         snapshots = {name: wire.encode_state(state) for name, state in changed.items()}
@@ -142,6 +196,10 @@ class Judge:
 
     def _expire(self, docket: Docket, plan: Plan) -> float:
         return docket.expire(plan, time.time(), self._expired[plan.model])
+
+    def _tell_all(self) -> None:
+        self._told = time.monotonic()
+        self._tell(watch.routes(plan, self._bench.states[name]) for name, plan in self._plans.items())
 
     def _tell(self, routes: Iterable[Routes]) -> None:
         for route in routes:

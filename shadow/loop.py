@@ -5,6 +5,7 @@ committed.
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from typing import Protocol
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,9 @@ class Stepper(Protocol):
 
     def step(self, timeout: float) -> int:
         """Do what there is to do, waiting up to ``timeout`` seconds for it; returns how much that was."""
+
+    def close(self) -> None:
+        """Let go of what it holds."""
 
 
 class Loop:
@@ -49,13 +53,13 @@ class Loop:
         in_a_row = 0
         while not self._stopping.is_set():
             try:
-                stepper = self._make(self._stopping)
-                while not self._stopping.is_set():
-                    last = self._drained.is_set()  # asked before: what arrives during the step is still to be done
-                    done = stepper.step(0.0 if last else PATIENCE)
-                    in_a_row = 0
-                    if last and not done:
-                        return
+                with closing(self._make(self._stopping)) as stepper:
+                    while not self._stopping.is_set():
+                        last = self._drained.is_set()  # asked before: what arrives during the step is still to be done
+                        done = stepper.step(0.0 if last else PATIENCE)
+                        in_a_row = 0
+                        if last and not done:
+                            return
             except Exception:
                 self.failures += 1
                 log.exception("%s failed; it begins again from what is committed", self._thread.name)

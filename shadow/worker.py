@@ -4,6 +4,7 @@ safe.
 
 import logging
 import threading
+import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -23,6 +24,9 @@ POLL = 64
 
 ACKNOWLEDGED_WITHIN = 30.0
 """Seconds to wait until comparisons are safe."""
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at how far behind the workers are."""
 
 MATRIX = 2
 """Decision outputs are vectors or matrices."""
@@ -44,12 +48,15 @@ class Worker:
         self._watched = watched
         self._metrics = metrics
         self._stopping = stopping
+        self._looked = 0.0
         self._samples = bus.subscribe(topic(SAMPLES), group=WORKERS)
 
     def step(self, timeout: float) -> int:
         """Compare what has arrived, waiting up to ``timeout`` seconds for it; returns the number of records."""
         records = self._samples.poll(POLL, timeout)
-        self._metrics.lag.labels(WORKERS).set(self._samples.lag())
+        if time.monotonic() - self._looked > LOOK_EVERY:
+            self._looked = time.monotonic()
+            self._metrics.lag.labels(WORKERS).set(self._samples.lag())
         taken = [item for record in records for item in self._open(record)]
         for model in sorted({item.sample.model for item in taken}):
             mine = [item for item in taken if item.sample.model == model]
@@ -61,6 +68,10 @@ class Worker:
             self._bus.flush(ACKNOWLEDGED_WITHIN)
             self._samples.commit()
         return len(records)
+
+    def close(self) -> None:
+        """Leave it to others."""
+        self._samples.close()
 
     def _open(self, record: Record) -> list[Taken]:
         """A record's samples, or none: what cannot be used is parked for people to see, and the rest goes on."""

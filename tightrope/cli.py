@@ -1,4 +1,4 @@
-"""The command line: `tightrope demo | run | check | events | calibrate | limits`."""
+"""The command line: `tightrope demo | run | topics | check | events | calibrate | limits`."""
 
 import json
 import logging
@@ -21,11 +21,12 @@ from service.adapters.sqlite import SqliteStore
 from service.app import load_pairs
 from service.errors import TightropeError
 from service.settings import ConfigError, control_token, load
-from tightrope import calibrate, limits, story
+from tightrope import calibrate, fleet, limits, story
 from tightrope.embedded import DATABASE, run
 from tightrope.facts import describe
 from tightrope.report import report
 from tightrope.stage import summary
+from tightrope.topics import options_of
 
 app = typer.Typer(
     help="Serve a compressed model, shadow its baseline, and fall back for whom it harms.",
@@ -55,6 +56,8 @@ def main() -> None:
 
 
 app.command()(report)
+for command in fleet.COMMANDS:
+    app.command()(command)
 
 
 @app.command("run")
@@ -89,6 +92,8 @@ def check(config: Config, json_: Json = False) -> None:
         settings = load(config)
         pairs = load_pairs(settings)
         token = control_token(settings)
+        if settings.bus is not None:
+            options_of(settings)
     except ConfigError as error:
         if not json_:
             raise
