@@ -5,7 +5,7 @@ steer.
 import contextlib
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Protocol
 
@@ -20,7 +20,7 @@ from monitors.records import MODEL_SCOPE, Order, Role, Verdict
 from monitors.safemode import ORDERS
 from service.access import operator
 from service.adapters.metrics import DROPPED
-from service.adapters.ports import Bus, BusFullError, Store
+from service.adapters.ports import Bus, BusFullError, Trail
 from service.adapters.wire import encode_order
 from service.errors import TightropeError, UnknownModelError
 from service.gateway import Gateway
@@ -55,10 +55,20 @@ class OrderBody(BaseModel):
     actor: str = Field(min_length=1, max_length=200)
 
 
-def create_api(gateway: Gateway, desk: Desk, store: Store, bus: Bus, control_topic: str, token: str | None) -> FastAPI:
-    """The application that answers whatever the inference layer lets through."""
+def create_api(
+    gateway: Gateway,
+    desk: Desk,
+    store: Trail,
+    bus: Bus,
+    control_topic: str,
+    token: str | None,
+    knows: Callable[[], bool] = lambda: True,
+) -> FastAPI:
+    """The application that answers whatever the inference layer lets through; ``knows`` says whether this replica is
+    ready.
+    """
     app = FastAPI(title="Tightrope", version=VERSION, default_response_class=JSONResponse)
-    app.include_router(_protocol(gateway))
+    app.include_router(_protocol(gateway, knows))
     app.include_router(_status(gateway, desk, store))
     app.include_router(_control(gateway, bus, control_topic, token))
     describe(app)
@@ -86,7 +96,7 @@ def create_api(gateway: Gateway, desk: Desk, store: Store, bus: Bus, control_top
     return app
 
 
-def _protocol(gateway: Gateway) -> APIRouter:
+def _protocol(gateway: Gateway, knows: Callable[[], bool]) -> APIRouter:
     """Open Inference Protocol v2, health and metadata (inference_rest.md)."""
     router = APIRouter(prefix="/v2", tags=["inference protocol"])
 
@@ -101,9 +111,11 @@ def _protocol(gateway: Gateway) -> APIRouter:
         return {"live": True}
 
     @router.get("/health/ready")
-    def ready() -> dict[str, bool]:
-        """This replica can answer inference requests. Safe mode is ready."""
-        return {"ready": True}
+    def ready(response: Response) -> dict[str, bool]:
+        """This replica can answer inference requests, by the modes of today. Safe mode is ready."""
+        known = knows()
+        response.status_code = 200 if known else 503
+        return {"ready": known}
 
     @router.get("/models/{model}")
     @router.get("/models/{model}/versions/{version}")
@@ -127,7 +139,7 @@ def _protocol(gateway: Gateway) -> APIRouter:
     return router
 
 
-def _status(gateway: Gateway, desk: Desk, store: Store) -> APIRouter:
+def _status(gateway: Gateway, desk: Desk, store: Trail) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["status"])
 
     @router.get("/models")

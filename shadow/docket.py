@@ -1,5 +1,6 @@
 """One round of the judge: what arrived, and what it changes. Saved together, or not at all."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
@@ -24,6 +25,7 @@ class Docket:
         self.routes: list[Routes] = []
         self.positions: dict[tuple[str, int], int] = {}
         self.pending: dict[str, Changes] = {}
+        self.repeated: Counter[str] = Counter()
         self._plans = plans
         self._store = store
         self._host = host
@@ -64,7 +66,9 @@ class Docket:
 
     def _judge(self, batch: Comparisons) -> None:
         plan = self._plan(batch.model)
+        before = _taken(self.states[plan.model])
         self._enter(plan, *watch.step(plan, self.states[plan.model], batch))
+        self.repeated[plan.model] += len(batch) - (_taken(self.states[plan.model]) - before)
         if plan.label_horizon:
             self._hold(plan, batch)
 
@@ -156,6 +160,12 @@ class Docket:
         place = f"{t.evidence['log']}/{t.evidence['samples']}/{t.evidence['labels']}"
         identity = order or f"{plan.model}/{place}/{t.scope}/{t.what}/{t.time}"
         return Event(identity, t.time, plan.model, str(t.what), t.scope, t.actor, t.reason, detail)
+
+
+def _taken(state: State) -> int:
+    """Rows that were taken, each once, whatever became of them."""
+    pending = state.pending.get(Stream.COMPARISONS)
+    return state.seen[Stream.COMPARISONS] + (0 if pending is None else len(pending)) + state.stale
 
 
 def _slow(plan: Plan, state: State) -> Event:

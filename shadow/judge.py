@@ -94,7 +94,7 @@ class Judge:
         self._told = self._looked = 0.0
         self._tell_every = tell_every
         self._expired = dict.fromkeys(bench.plans, float("-inf"))
-        self._known: dict[str, Mapping[Place, int]] = {}
+        self._known: Mapping[str, Mapping[Place, int]] = {}
         self._dealt = False
         self._records = bus.subscribe(*map(topic, topics), group=JUDGES, begin=self._begin)
         self._open()
@@ -103,7 +103,7 @@ class Judge:
         """Restore the models that are judged here from now on, and say from where their records are read."""
         where = {partition for name, partition in places if name == topic(COMPARISONS)}
         mine = [name for name in self._bench.plans if self._bus.partition(topic(COMPARISONS), name) in where]
-        self._known = {name: self._store.positions(self._bus.log, name) for name in mine}
+        self._known = self._store.positions(self._bus.log, mine)
         self._bench.states = {name: self._restore(self._bench.plans[name]) for name in mine}
         self._dealt = True
         every = [(place, offset) for known in self._known.values() for place, offset in known.items()]
@@ -192,6 +192,8 @@ class Judge:
         self._bench.states = docket.states
         self._tell(docket.routes)
         self._metrics.decided(docket.events)
+        for name, rows in docket.repeated.items():
+            self._metrics.repeated.labels(name).inc(rows)
         self._show(changed if docket.routes or time.monotonic() - self._shown > SHOWN_EVERY else ())
 
     def _expire(self, docket: Docket, plan: Plan) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from monitors.records import Event, Held, Label
-from service.adapters.ports import Begin, Bus, Changes, Key, Record, Store, Subscription
+from service.adapters.ports import Begin, Bus, Changes, Key, Place, Record, Store, Subscription
 
 
 class KilledError(Exception):
@@ -114,17 +114,13 @@ class FusedStore:
         """Never fails."""
         return self._store.snapshot(model)
 
-    def positions(self, log: str, model: str) -> Mapping[tuple[str, int], int]:
+    def positions(self, log: str, models: Sequence[str]) -> Mapping[str, Mapping[Place, int]]:
         """Never fails."""
-        return self._store.positions(log, model)
+        return self._store.positions(log, models)
 
     def rest(self, still: Callable[[], bool]) -> None:
         """Never fails."""
         self._store.rest(still)
-
-    def events(self, model: str | None = None, after: int = 0, limit: int = 100) -> list[tuple[int, Event]]:
-        """Never fails."""
-        return self._store.events(model, after, limit)
 
     def held(self, model: str, keys: Sequence[Key]) -> dict[Key, Held]:
         """Never fails."""

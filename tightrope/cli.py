@@ -21,7 +21,7 @@ from service.adapters.sqlite import SqliteStore
 from service.app import load_pairs
 from service.errors import TightropeError
 from service.settings import ConfigError, control_token, load
-from tightrope import calibrate, fleet, limits, story
+from tightrope import calibrate, fleet, limits, story, troupe
 from tightrope.embedded import DATABASE, run
 from tightrope.facts import describe
 from tightrope.report import report
@@ -146,6 +146,9 @@ def demo(
     fast: Annotated[bool, typer.Option(help="As fast as it goes, instead of about a minute.")] = False,
     headless: Annotated[bool, typer.Option(help="No live table.")] = False,
     third_act: Annotated[bool, typer.Option(help="Then deploy the fixed model, and watch scopes come back.")] = False,
+    kafka: Annotated[
+        str | None, typer.Option(help="On a cluster over this Kafka, host:port: five processes, one ledger; as JSON.")
+    ] = None,
     json_: Json = False,
     svg: Annotated[Path | None, typer.Option(help="Save the last table as a picture.", hidden=True)] = None,
 ) -> None:
@@ -153,6 +156,9 @@ def demo(
     if model not in story.MODELS:
         raise ConfigError([f"--model: is {model!r}; it must be one of {', '.join(story.MODELS)}"])
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the gateway is stopped, not left behind
+    if kafka is not None:
+        typer.echo(json.dumps(troupe.tell(kafka, model, sampling, fast=fast)))
+        return
     console = None if headless else err if json_ else out
     told = story.tell(model, sampling, fast=fast, console=console, svg=svg, third_act=third_act)
     if json_:

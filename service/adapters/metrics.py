@@ -26,7 +26,10 @@ from monitors.safemode import Input
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Buckets of latency: models from microseconds to seconds."""
 
-DROPPED = ("buffer_full", "too_many_rows", "old_artefact")
+ROWS = (1, 4, 16, 64, 256, 1024, 4096, 16384)
+"""Buckets of a batch."""
+
+DROPPED = ("buffer_full", "too_many_rows", "too_large", "undeliverable", "old_artefact")
 """Why a sample was not kept."""
 
 DRIFT = {
@@ -86,6 +89,7 @@ class Metrics:
         )
         self.reports = counter("reports", "Runs of the drift report's job by how they ended.", "outcome")
         self.lag = gauge("lag_records", "Records published and not read yet.", "reader")
+        self._of_the_bus()
         self.evidence = gauge(
             "evidence", "Log10 of a monitor's evidence; the alarm is at the budget.", "model", "scope", "monitor"
         )
@@ -104,6 +108,16 @@ class Metrics:
         self.autocorrelation = gauge(
             "disagreement_autocorrelation", "Lag-1 autocorrelation of disagreements; a warning from 0.05 on.", "model"
         )
+
+    def _of_the_bus(self) -> None:
+        """What tells how a cluster fares."""
+        counter, gauge = partial(_series, Counter, self.registry), partial(_series, Gauge, self.registry)
+        self.rebalances = counter("rebalances", "Times that a group's partitions were dealt out anew.", "reader")
+        self.undelivered = counter("undelivered_records", "Records that the bus never took.", "topic", "reason")
+        self.waiting = gauge("bus_waiting_records", "Records that the bus has not acknowledged yet.")
+        self.repeated = counter("comparisons_repeated", "Rows that came again and were not counted again.", "model")
+        self.silence = gauge("control_age_seconds", "Time since the judges were last heard.")
+        self.batch = Histogram("tightrope_batch_rows", "Rows compared at once.", buckets=ROWS, registry=self.registry)
 
     def announce(self, model: str) -> None:
         """Make a model's series exist at zero."""

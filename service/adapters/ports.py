@@ -170,14 +170,23 @@ class Changes:
     before: float = float("-inf")
 
 
+class Trail(Protocol):
+    """Where the audit trail can be read."""
+
+    def events(self, model: str | None = None, after: int = 0, limit: int = 100) -> list[tuple[int, Event]]:
+        """Events in the order they were saved, each with its sequence number; those beyond ``after`` only."""
+
+
 class Store(Protocol):
     """Where the judge's state and the audit trail survive a restart."""
 
+    def positions(self, log: str, models: Sequence[str]) -> Mapping[str, Mapping[Place, int]]:
+        """Whoever asks judges these models from now on, and no others: for each the next offset of each place of a log
+        that its snapshot stands for.
+        """
+
     def snapshot(self, model: str) -> bytes | None:
         """The latest snapshot of a model's judgement."""
-
-    def positions(self, log: str, model: str) -> Mapping[Place, int]:
-        """The next offset for each place of a log that the model's snapshot stands for."""
 
     def save(
         self,
@@ -203,9 +212,6 @@ class Store(Protocol):
 
     def overdue(self, model: str, before: float) -> tuple[int, int]:
         """How many rows without a label, and labels without a row, are older than ``before``."""
-
-    def events(self, model: str | None = None, after: int = 0, limit: int = 100) -> list[tuple[int, Event]]:
-        """Events in the order they were saved, each with its sequence number; those beyond ``after`` only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,10 +53,11 @@ class SqliteStore:
         row = self._all("SELECT body FROM snapshots WHERE model = ?", model)
         return bytes(row[0][0]) if row else None
 
-    def positions(self, log: str, model: str) -> Mapping[Place, int]:  # noqa: ARG002 - all are saved together
-        """The next offsets of a log."""
+    def positions(self, log: str, models: Sequence[str]) -> Mapping[str, Mapping[Place, int]]:
+        """The next offsets of a log; all models' are saved together."""
         rows = self._all("SELECT topic, partition, next FROM positions WHERE log = ?", log)
-        return {(topic, partition): offset for topic, partition, offset in rows}
+        places = {(topic, partition): offset for topic, partition, offset in rows}
+        return dict.fromkeys(models, places)
 
     def save(
         self,
