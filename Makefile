@@ -1,13 +1,15 @@
 # Every command builds what it needs. Python 3.11 or newer, make and a package index are enough.
 PYTHON ?= python3
 BIN := .venv/bin
+KAFKA_JARS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tightrope/kafka-4.1.1
+export KAFKA_JARS
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools check format bench bench-power docs lock demo-data clean
+.PHONY: help demo demo-cluster kafka test tools check format bench bench-power docs lock demo-data clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 demo: .venv/run.stamp ## Real traffic, a harmful model, an alarm, one subgroup saved, the way back: a minute and a half
 	$(BIN)/tightrope demo --third-act
@@ -17,10 +19,17 @@ test: .venv/dev.stamp .venv-reports/run.stamp tools ## All tests
 
 APT := apt-get update -qq && apt-get install -y -qq --no-install-recommends
 
-tools: # what some tests talk to besides Python; installed where that is possible
+tools: kafka # what some tests talk to besides Python; installed where that is possible
 	command -v curl >/dev/null || { test "$$(id -u)" = 0 && $(APT) curl; } || echo "curl is missing: its tests will say so"
 	command -v chromium >/dev/null || { test "$$(id -u)" = 0 && $(APT) chromium >/dev/null; } || echo "chromium is missing: its tests will say so"
 	command -v amtool >/dev/null || { test "$$(id -u)" = 0 && $(APT) prometheus prometheus-alertmanager; } || echo "Prometheus and Alertmanager are missing: their tests will say so"
+
+demo-cluster: .venv/run.stamp kafka ## The same story on a cluster: a real Kafka, two gateways, two workers, a judge; every sample accounted for
+	$(BIN)/python -m demo.broker $(BIN)/tightrope demo --kafka {kafka} --json
+
+kafka: # Apache Kafka itself, as its jars: 50 MB from a Maven repository, once, kept outside of this folder
+	test -e $(KAFKA_JARS)/complete || { command -v java >/dev/null && command -v mvn >/dev/null; } || { test "$$(id -u)" = 0 && apt-get install -y -qq openjdk-17-jre-headless maven; } || true
+	test -e $(KAFKA_JARS)/complete || { mvn -B -q -f demo/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(KAFKA_JARS) && touch $(KAFKA_JARS)/complete; } || echo "Apache Kafka cannot be fetched (Java 17 and Maven are needed): its tests will say so"
 
 check: .venv/dev.stamp ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from service.bus import SECRETS, Bus, Kafka
 from service.errors import TightropeError, quote
 from service.sections import MARK, Model, Name, Section
 
@@ -22,7 +23,13 @@ Address = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s/?#]+)*$")]
 LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 
 TOKEN_VARIABLE = "TIGHTROPE_CONTROL_TOKEN"  # noqa: S105 - a variable's name
-ENVIRONMENT = frozenset({TOKEN_VARIABLE})
+INSTANCE_VARIABLE = "TIGHTROPE_INSTANCE"
+PASSWORD_VARIABLES = {"password_file": "TIGHTROPE_KAFKA_PASSWORD", "ssl_password_file": "TIGHTROPE_KAFKA_SSL_PASSWORD"}
+ENVIRONMENT = frozenset({TOKEN_VARIABLE, INSTANCE_VARIABLE, *PASSWORD_VARIABLES.values()})
+
+
+CLIENT_FILES = frozenset({"ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile"})
+"""Options of the Kafka client that name a file."""
 
 
 class ConfigError(TightropeError):
@@ -128,6 +135,8 @@ class Settings(Section):
     """Where the gateway listens."""
     alerts: Alerts = Field(default_factory=Alerts)
     """Safe mode told to Alertmanager at once."""
+    bus: Bus | None = None
+    """The log between gateways, workers and judges; in the memory of the one process if left out."""
     state: Path = Path("state")
     """The folder where verdicts, modes and events survive a restart, relative to this file."""
 
@@ -139,7 +148,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
         ConfigError: naming every mistake, each in one line with the file, the key, the value and what would be right.
     """
     unread = sorted(name for name in environ if name.startswith("TIGHTROPE_") and name not in ENVIRONMENT)
-    problems = [f"{name}: no such setting; the environment may set {', '.join(ENVIRONMENT)}" for name in unread]
+    problems = [f"{name}: no such setting; the environment may set {', '.join(sorted(ENVIRONMENT))}" for name in unread]
     try:
         settings = Settings.model_validate(_read(path))
     except ValidationError as error:
@@ -155,12 +164,34 @@ def control_token(settings: Settings, environ: Mapping[str, str] = os.environ) -
     Raises:
         ConfigError: when the file that should hold it cannot be read, or is empty.
     """
-    file = settings.server.control_token_file
-    return environ.get(TOKEN_VARIABLE) or None if file is None else token(file, "server.control_token_file")
+    return _secret(settings.server.control_token_file, "server.control_token_file", environ.get(TOKEN_VARIABLE))
 
 
-def token(file: Path, key: str) -> str:
-    """The token in a file that the configuration names under ``key``.
+def kafka_secrets(kafka: Kafka, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The passwords that the Kafka client needs, by its names for them.
+
+    Raises:
+        ConfigError: when a file that should hold one cannot be read, or is empty.
+    """
+    given = {
+        option: _secret(getattr(kafka, key), f"bus.kafka.{key}", environ.get(PASSWORD_VARIABLES[key]))
+        for option, key in SECRETS.items()
+    }
+    return {option: found for option, found in given.items() if found}
+
+
+def kafka_instance(kafka: Kafka, environ: Mapping[str, str] = os.environ) -> str | None:
+    """The name that this process keeps over restarts, if it has one."""
+    return environ.get(INSTANCE_VARIABLE) or kafka.instance
+
+
+def _secret(file: Path | None, key: str, otherwise: str | None) -> str | None:
+    """What a file holds; without a file, what the environment has."""
+    return otherwise or None if file is None else secret(file, key)
+
+
+def secret(file: Path, key: str) -> str:
+    """What a file holds that the configuration names under ``key``: a token, a password.
 
     Raises:
         ConfigError: when the file cannot be read, or is empty.
@@ -170,9 +201,9 @@ def token(file: Path, key: str) -> str:
     except OSError as error:
         raise ConfigError([f"{key}: {file}: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
-        raise ConfigError([f"{key}: {file}: is not text; it should hold the token"]) from error
+        raise ConfigError([f"{key}: {file}: is not text; it should hold the secret"]) from error
     if not found:
-        raise ConfigError([f"{key}: {file}: is empty; it should hold the token"])
+        raise ConfigError([f"{key}: {file}: is empty; it should hold the secret"])
     return found
 
 
@@ -212,5 +243,13 @@ def _rooted(settings: Settings, folder: Path) -> Settings:
     changed = {
         "server": settings.server.model_copy(update={"control_token_file": folder / server if server else None}),
         "alerts": settings.alerts.model_copy(update={"token_file": folder / alerts if alerts else None}),
+        "bus": settings.bus and Bus(kafka=_rooted_kafka(settings.bus.kafka, folder)),
     }
     return settings.model_copy(update={"models": models, "state": folder / settings.state, **changed})
+
+
+def _rooted_kafka(kafka: Kafka, folder: Path) -> Kafka:
+    """Files that the client reads lie beside the configuration too."""
+    client = {name: str(folder / str(v)) if name in CLIENT_FILES else v for name, v in kafka.client.items()}
+    files = {key: folder / file for key in SECRETS.values() if (file := getattr(kafka, key))}
+    return kafka.model_copy(update={"client": client, **files})

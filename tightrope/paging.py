@@ -3,7 +3,7 @@
 from service.adapters.alertmanager import Alertmanager, Desk
 from service.adapters.metrics import Metrics
 from service.adapters.ports import NoPager, Pager
-from service.settings import Settings, token
+from service.settings import Settings, secret
 
 ALERTS = "alerts.db"
 """The file of the alerts that stand, in the folder of the state."""
@@ -29,7 +29,7 @@ def desk_of(settings: Settings) -> Desk:
     return Desk(
         addresses=tuple(alerts.alertmanagers),
         labels=alerts.labels,
-        token=token(alerts.token_file, "alerts.token_file") if alerts.token_file else None,
+        token=secret(alerts.token_file, "alerts.token_file") if alerts.token_file else None,
         keep=alerts.keep_seconds,
         grace=alerts.grace_seconds,
         runbook=alerts.runbook,

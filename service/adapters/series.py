@@ -12,14 +12,23 @@ from math import prod
 
 from monitors.records import Outcome, Role
 from monitors.safemode import Input, State
-from service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES, LABELS, SAMPLES, WORKERS, topic
+from service.adapters.topics import COMPARISONS, CONTROL, EVENTS, EVERY, JUDGES, LABELS, SAMPLES, WORKERS, topic
 
 PREFIX = "tightrope_"
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Buckets of latency: models from microseconds to seconds."""
 
-DROPPED = ("buffer_full", "too_many_rows", "old_artefact")
+ROWS = (1, 4, 16, 64, 256, 1024, 4096, 16384)
+"""Buckets of a batch."""
+
+BUCKETS = {"seconds": SECONDS, "rows": ROWS}
+"""Of a histogram, by its unit."""
+
+UNDELIVERED = ("too_large", "refused", "after_a_loss", "shutdown")
+"""Why the bus never took a record."""
+
+DROPPED = ("buffer_full", "too_many_rows", "too_large", "undeliverable", "old_artefact")
 """Why a sample was not kept."""
 
 UNKNOWN = "unknown"
@@ -71,7 +80,9 @@ class Metric:
     def most_series(self, sizes: Mapping[str, int]) -> int:
         """How many series it can have, where a label that the configuration bounds has so many values."""
         combinations = prod(len(listed) or sizes[name] for name, listed in self.labels.items())
-        return combinations * (len(SECONDS) + 3 if self.kind is Kind.HISTOGRAM else 1)  # +Inf, the sum, the count
+        return combinations * (
+            len(BUCKETS[self.unit]) + 3 if self.kind is Kind.HISTOGRAM else 1
+        )  # +Inf, the sum, the count
 
     def full_name(self, name: str) -> str:
         """As Prometheus sees it."""
@@ -96,6 +107,7 @@ def _drift(unit: str, text: str, kinds: Sequence[str]) -> Metric:
 
 OUTCOMES: Labels = {"outcome": ("ok", "caller_error", "server_error")}
 READ = tuple(map(topic, (SAMPLES, COMPARISONS, LABELS, CONTROL, EVENTS)))
+WRITTEN = tuple(map(topic, EVERY))
 FATES: Labels = {"outcome": ("joined", "duplicate", "unknown", "expired", "stale")}
 
 CATALOGUE: Mapping[str, Metric] = {
@@ -138,6 +150,16 @@ CATALOGUE: Mapping[str, Metric] = {
     ),
     "dead_records": _counter(Part.WORKER, "records", "Records that could not be read, by topic.", {"topic": READ}),
     "lag_records": _gauge(Part.WORKER, "records", "Records published and not read yet.", {"reader": (WORKERS, JUDGES)}),
+    "rebalances": _counter(
+        Part.WORKER, "times", "Times that a group's partitions were dealt out anew.", {"reader": (WORKERS, JUDGES)}
+    ),
+    "undelivered_records": _counter(
+        Part.GATEWAY, "records", "Records that the bus never took.", {"topic": WRITTEN, "reason": UNDELIVERED}
+    ),
+    "bus_waiting_records": _gauge(Part.GATEWAY, "records", "Records that the bus has not acknowledged yet.", {}),
+    "comparisons_repeated": _counter(Part.JUDGE, "rows", "Rows that came again and were not counted again.", MODEL),
+    "control_age_seconds": _gauge(Part.GATEWAY, "seconds", "Time since the judges were last heard.", {}),
+    "batch_rows": Metric(Kind.HISTOGRAM, Part.WORKER, "Rows compared at once.", "rows", {}),
     "evidence": _gauge(Part.JUDGE, "log10", "Log10 of a monitor's evidence; the alarm is at the budget.", CELL),
     "evidence_budget": _gauge(Part.JUDGE, "log10", "Log10 of the samples that one false alarm is budgeted for.", MODEL),
     "monitor_mean": _gauge(Part.JUDGE, "the monitor's", "Mean of a monitor's latest rows.", CELL),

@@ -7,7 +7,9 @@ COMPARISONS: Final = "comparisons"
 CONTROL: Final = "control"
 LABELS: Final = "labels"
 EVENTS: Final = "events"
+SNAPSHOTS: Final = "snapshots"
 DEAD: Final = "dead"
+EVERY: Final = (SAMPLES, COMPARISONS, LABELS, CONTROL, SNAPSHOTS, EVENTS, DEAD)
 
 WORKERS: Final = "workers"
 JUDGES: Final = "judges"
@@ -20,5 +22,5 @@ def topic(name: str, prefix: str = PREFIX) -> str:
     return f"{prefix}.{name}"
 
 
-COMPACTED: Final = frozenset({topic(CONTROL)})
+COMPACTED: Final = frozenset({topic(CONTROL), topic(SNAPSHOTS)})
 """Topics that keep the latest record of every key for good."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import TOKEN_VARIABLE, ConfigError, control_token, load
+from service.settings import ENVIRONMENT, TOKEN_VARIABLE, ConfigError, control_token, load
 
 MODEL = "baseline: b.onnx, compressed: c.onnx"
 
@@ -138,7 +138,7 @@ def test_missing_file_and_folder_are_said_so(tmp_path: Path) -> None:
 def test_misspelt_variable_is_a_mistake(tmp_path: Path) -> None:
     """A variable with our prefix that nothing reads is told besides the file's own mistakes."""
     good = f"models: {{m: {{{MODEL}}}}}"
-    told = f"TIGHTROPE_TOKEN: no such setting; the environment may set {TOKEN_VARIABLE}"
+    told = f"TIGHTROPE_TOKEN: no such setting; the environment may set {', '.join(sorted(ENVIRONMENT))}"
     assert problems(tmp_path, good, {"TIGHTROPE_TOKEN": "x", TOKEN_VARIABLE: "t"}) == [told]
     assert problems(tmp_path, good + "\nbogus: 1", {"TIGHTROPE_TOKEN": "x"}) == [told, "bogus: there is no such key"]
 

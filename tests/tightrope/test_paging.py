@@ -48,7 +48,7 @@ def test_alerts_that_stand_are_kept_in_the_state_folder(tmp_path: Path) -> None:
 def test_check_finds_a_token_that_is_not_there(tmp_path: Path) -> None:
     """Before anything starts, in one line that names the key."""
     with pytest.raises(ConfigError, match=r"alerts\.token_file: .*nowhere: No such file"):
-        desk_of(settings(tmp_path, token_file="nowhere"))  # noqa: S106 - a path
+        desk_of(settings(tmp_path, token_file="nowhere"))
     ended = tightrope("check", tmp_path / "tightrope.yaml")
     assert ended.returncode == 1
     assert "alerts.token_file" in ended.stderr

@@ -162,7 +162,7 @@ def test_token_goes_along_and_a_refusal_is_logged_without_it(
     tmp_path: Path, receiver: Pager, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The receiver stands in for an Alertmanager behind a proxy."""
-    with caplog.at_level(logging.WARNING), telling(tmp_path, receiver.address + "/am", token="s3cret") as pager:  # noqa: S106
+    with caplog.at_level(logging.WARNING), telling(tmp_path, receiver.address + "/am", token="s3cret") as pager:
         receiver.away = True
         pager.stand("m", [alert()])
         until(lambda: count(pager, "alert_posts_total", outcome="failed"), 10)
