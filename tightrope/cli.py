@@ -1,4 +1,4 @@
-"""The command line: `tightrope demo | run | check | events | calibrate | limits`."""
+"""The command line: `tightrope demo | run | check | events | calibrate | limits | report | dashboards`."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ from service.adapters.sqlite import SqliteStore
 from service.app import load_pairs
 from service.errors import TightropeError
 from service.settings import ConfigError, control_token, load
-from tightrope import calibrate, limits, story
+from tightrope import calibrate, limits, provision, story
 from tightrope.embedded import DATABASE, run
 from tightrope.facts import describe
 from tightrope.paging import desk_of
@@ -56,6 +56,7 @@ def main() -> None:
 
 
 app.command()(report)
+app.add_typer(provision.app, name="dashboards")
 
 
 @app.command("run")
