@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 from grafana_api.grafana_api import GrafanaClientError, GrafanaException
@@ -81,6 +81,18 @@ class Grafana:
         with _told(self._address):
             body = {"time": round(since * 1000), "text": text, "tags": list(tags)}
             return int(self._ask("POST", "/annotations", body)["id"])
+
+    def find(self, since: float, tags: Sequence[str]) -> int | None:
+        """The number of the mark that begins at ``since`` (seconds) and has these tags, if there is one.
+
+        Raises:
+            GrafanaError: when nobody can tell.
+        """
+        with _told(self._address):
+            at = round(since * 1000)
+            asked = [("type", "annotation"), ("from", at - 1), ("to", at + 1), *(("tags", tag) for tag in tags)]
+            found = self._ask("GET", f"/annotations?{urlencode(asked)}")
+            return next((int(one["id"]) for one in found if one["time"] == at), None)
 
     def end(self, mark: int, until: float) -> bool:
         """Make a mark last until then; False when it is not there any more.

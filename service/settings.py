@@ -103,6 +103,8 @@ class Alerts(Section):
     """Where you keep dashboards/runbook.md: alerts point to it."""
     grafana: Address = "https://grafana.example.org"
     """The address of your Grafana: alerts point to it."""
+    grafana_token_file: Path | None = None
+    """A file with the token of a service account of Grafana: with one, safe mode is marked on its dashboards."""
 
 
 class Settings(Section):
@@ -200,9 +202,13 @@ def _rooted(settings: Settings, folder: Path) -> Settings:
         )
         for name, model in settings.models.items()
     }
-    server, alerts = settings.server.control_token_file, settings.alerts.token_file
     changed = {
-        "server": settings.server.model_copy(update={"control_token_file": folder / server if server else None}),
-        "alerts": settings.alerts.model_copy(update={"token_file": folder / alerts if alerts else None}),
+        "server": _placed(settings.server, folder, "control_token_file"),
+        "alerts": _placed(settings.alerts, folder, "token_file", "grafana_token_file"),
     }
     return settings.model_copy(update={"models": models, "state": folder / settings.state, **changed})
+
+
+def _placed(section: Section, folder: Path, *names: str) -> Section:
+    """A section with the files that it names where they are."""
+    return section.model_copy(update={name: folder / file for name in names if (file := getattr(section, name))})

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs
 
 TOKEN = "a-service-account"  # noqa: S105 - it guards nothing
 
@@ -48,7 +49,7 @@ class Grafana(ThreadingHTTPServer):
         if kind == "search":
             (tag,) = re.findall(r"tag=(\w+)", query)
             return 200, [{"uid": uid} for uid, board in self.boards.items() if tag in board["dashboard"]["tags"]]
-        return self._mark(verb, rest, body)
+        return self._mark(verb, rest, body) if verb != "GET" else (200, self._marks(parse_qs(query)))
 
     def _keep(self, verb: str, kind: str, rest: str, body: Any) -> Answer:  # noqa: ANN401 - as above
         held = self.folders if kind == "folders" else self.sources
@@ -75,6 +76,14 @@ class Grafana(ThreadingHTTPServer):
             return 412, {"message": "version mismatch"}
         self.boards[uid] = body
         return 200, {"uid": uid, "status": "success"}
+
+    def _marks(self, asked: dict[str, list[str]]) -> list[dict[str, Any]]:
+        (begin,), (end,) = asked["from"], asked["to"]
+        return [
+            {**mark, "id": number}
+            for number, mark in self.marks.items()
+            if set(asked["tags"]) <= set(mark["tags"]) and int(begin) <= mark["time"] <= int(end)
+        ]
 
     def _mark(self, verb: str, rest: str, body: Any) -> Answer:  # noqa: ANN401 - as above
         if verb == "POST":

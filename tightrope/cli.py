@@ -24,7 +24,7 @@ from service.settings import ConfigError, control_token, load
 from tightrope import calibrate, limits, provision, story
 from tightrope.embedded import DATABASE, run
 from tightrope.facts import describe
-from tightrope.paging import desk_of
+from tightrope.paging import desk_of, grafana_of
 from tightrope.report import report
 from tightrope.stage import summary
 
@@ -92,6 +92,7 @@ def check(config: Config, json_: Json = False) -> None:
         pairs = load_pairs(settings)
         token = control_token(settings)
         desk_of(settings)
+        grafana_of(settings)
     except ConfigError as error:
         if not json_:
             raise

@@ -76,6 +76,16 @@ def test_mark_becomes_a_span(server: StandIn) -> None:
     assert not asked.end(99, 20.0)
 
 
+def test_mark_is_found_by_its_beginning_and_its_tags(server: StandIn) -> None:
+    """So that it need not be remembered."""
+    asked = Grafana(server.address, TOKEN)
+    number = asked.mark(17.5, "t", ["safe-mode", "model:m", "scope:a=b & c"])
+    asked.mark(17.501, "another", ["safe-mode", "model:m", "scope:a=b & c"])
+    assert asked.find(17.5, ["model:m", "scope:a=b & c"]) == number
+    assert asked.find(17.5, ["model:n"]) is None
+    assert asked.find(18.5, ["model:m"]) is None
+
+
 @pytest.mark.parametrize(
     ("broken", "told"),
     [
