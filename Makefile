@@ -19,6 +19,7 @@ APT := apt-get update -qq && apt-get install -y -qq --no-install-recommends
 
 tools: # what some tests talk to besides Python; installed where that is possible
 	command -v curl >/dev/null || { test "$$(id -u)" = 0 && $(APT) curl; } || echo "curl is missing: its tests will say so"
+	command -v chromium >/dev/null || { test "$$(id -u)" = 0 && $(APT) chromium >/dev/null; } || echo "chromium is missing: its tests will say so"
 	command -v amtool >/dev/null || { test "$$(id -u)" = 0 && $(APT) prometheus prometheus-alertmanager; } || echo "Prometheus and Alertmanager are missing: their tests will say so"
 
 check: .venv/dev.stamp ## Format, lint, types, import contracts
@@ -79,4 +80,10 @@ clean: ## Remove what the commands made
 	.venv-reports/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps --require-hashes -r requirements-reports.lock
 	.venv-reports/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --editable .
 	PYTHONDONTWRITEBYTECODE= .venv-reports/bin/python -W ignore -c 'import evidently'
+	touch $@
+
+# What Tightrope is measured against, and nothing else needs: without dependencies for the reason above.
+.venv-power/run.stamp: benchmarks/power/requirements.lock
+	test -d .venv-power || $(PYTHON) -m venv .venv-power
+	.venv-power/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps --require-hashes -r benchmarks/power/requirements.lock
 	touch $@

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from monitors.catalogue import CATALOGUE, SUBGROUP_FACTOR, SUBGROUP_SHARE
+from monitors.catalogue import CATALOGUE, SUBGROUP_FACTOR, SUBGROUP_SHARE, Kind
 from monitors.safemode import TABLE, Input, Row, State
 from service.adapters.series import CATALOGUE as SERIES
 from service.adapters.series import Metric, most_series
@@ -61,25 +61,30 @@ def _targets(row: Row, state: State) -> Iterator[tuple[State, str]]:
         yield state, " (otherwise)"
 
 
-MONITORS = """# Monitors
+BEGIN, END = "<!-- written from monitors/catalogue.py by `make docs` -->\n", "<!-- to here -->\n"
 
-Written from `monitors/catalogue.py` by `make docs`. Every monitor is asked for the model as a whole and for every
-declared subgroup; a subgroup's limit is {factor:g} times the model's unless `subgroup_limits` says otherwise. All
-subgroup cells together have {share:g} of the alarm budget.
+LIMITS = {Kind.RATE: "{:g} as a rate", Kind.MEAN: "±{:g} in the mean", Kind.UPPER: "+{:g} in the mean"}
+"""What a limit means, by the kind of the monitor."""
 
-| monitor | asks | observes per row | default limit | budget share | blind to |
-|---|---|---|---|---|---|
+MONITORS = """| monitor | asks | statistic, per row | limit | watches | budget | blind to |
+|---|---|---|---|---|---|---|
 {rows}
+
+A subgroup's limit is {factor:g} times the model's unless `subgroup_limits` says otherwise (at most 0.7). All subgroup
+cells of all monitors together have {share:g} of the alarm budget.
 """
 
 
-def monitors() -> str:
-    """The catalogue as a table."""
+def statistics() -> str:
+    """The page on statistics, with the catalogue of the monitors as its table."""
+    before, _, rest = (HERE / "statistics.md").read_text().partition(BEGIN)
     rows = [
-        f"| `{q.name}` | {q.asks} | {q.statistic} | {q.limit:g} | {q.share:g} | {q.blind_to} |"
+        f"| `{q.name}` | {q.asks} | {q.statistic} | {LIMITS[q.kind].format(q.limit)} | {q.reach} | {q.share:g} "
+        f"| {q.blind_to} |"
         for q in CATALOGUE.values()
     ]
-    return MONITORS.format(factor=SUBGROUP_FACTOR, share=SUBGROUP_SHARE, rows="\n".join(rows))
+    table = MONITORS.format(factor=SUBGROUP_FACTOR, share=SUBGROUP_SHARE, rows="\n".join(rows))
+    return f"{before}{BEGIN}{table}{END}{rest.partition(END)[2]}"
 
 
 CONFIGURATION = """# Configuration
@@ -188,7 +193,7 @@ def _bound() -> str:
 
 PAGES = {
     "safe-mode.md": safe_mode,
-    "monitors.md": monitors,
+    "statistics.md": statistics,
     "configuration.md": configuration,
     "metrics.md": metrics,
 }

@@ -84,6 +84,7 @@ def _verdict(
         errors=int(state.errors[scope]),
         variant=rule.name_of(worst),
         note=note,
+        coverage=coverage(state) if rule.question.stream is Stream.LABELS else None,
     )
 
 

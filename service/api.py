@@ -5,7 +5,7 @@ steer.
 import contextlib
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Protocol
 
@@ -55,12 +55,18 @@ class OrderBody(BaseModel):
     actor: str = Field(min_length=1, max_length=200)
 
 
-def create_api(gateway: Gateway, desk: Desk, store: Store, bus: Bus, control_topic: str, token: str | None) -> FastAPI:
+Report = Callable[[str], str | None]
+"""Where a model's newest drift report is, if there is one."""
+
+
+def create_api(
+    gateway: Gateway, desk: Desk, store: Store, bus: Bus, control_topic: str, token: str | None, report: Report
+) -> FastAPI:
     """The application that answers whatever the inference layer lets through."""
     app = FastAPI(title="Tightrope", version=VERSION, default_response_class=JSONResponse)
     app.include_router(_protocol(gateway))
-    app.include_router(_status(gateway, desk, store))
-    app.include_router(_control(gateway, bus, control_topic, token))
+    app.include_router(_status(gateway, desk, store, report))
+    app.include_router(_control(gateway, bus, control_topic, token, report))
     describe(app)
 
     @app.get("/metrics", tags=["operations"], response_class=Response)
@@ -127,17 +133,17 @@ def _protocol(gateway: Gateway) -> APIRouter:
     return router
 
 
-def _status(gateway: Gateway, desk: Desk, store: Store) -> APIRouter:
+def _status(gateway: Gateway, desk: Desk, store: Store, report: Report) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["status"])
 
     @router.get("/models")
     def models() -> Response:
         """Every model with the modes of its scopes."""
-        return _json({"models": [_summary(gateway, pair) for pair in gateway.pairs.values()]})
+        return _json({"models": [_summary(gateway, pair, report) for pair in gateway.pairs.values()]})
 
     @router.get("/models/{model}")
     def model(model: str) -> Response:
-        """One model: artefacts, modes, sampling, limits' digest, and how far the judgement got."""
+        """One model: artefacts, modes, sampling, how far the judgement got, and its newest drift report."""
         pair = gateway.pair(model)
         sampling = {
             "rate": pair.sampler.rate,
@@ -147,7 +153,7 @@ def _status(gateway: Gateway, desk: Desk, store: Store) -> APIRouter:
                 gateway.metrics.total("samples_dropped", model=pair.name, reason=reason) for reason in DROPPED
             ),
         }
-        return _json({**_summary(gateway, pair), "sampling": sampling, "judged": desk.progress(pair.name)})
+        return _json({**_summary(gateway, pair, report), "sampling": sampling, "judged": desk.progress(pair.name)})
 
     @router.get("/models/{model}/verdicts")
     def verdicts(model: str, scope: str | None = None) -> Response:
@@ -161,13 +167,17 @@ def _status(gateway: Gateway, desk: Desk, store: Store) -> APIRouter:
         after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> Response:
-        """The audit trail, oldest first; ask again with ``after`` set to the last ``seq``."""
-        return _json({"events": [{"seq": seq, **asdict(e)} for seq, e in store.events(model, after, limit)]})
+        """The audit trail, oldest first; ask again with ``after`` set to the last ``seq``. Beside each event stands
+        the newest drift report of its model.
+        """
+        known = {name: report(name) for name in gateway.pairs}
+        found = store.events(model, after, limit)
+        return _json({"events": [{"seq": seq, **asdict(e), "report": known.get(e.model)} for seq, e in found]})
 
     return router
 
 
-def _control(gateway: Gateway, bus: Bus, topic: str, token: str | None) -> APIRouter:
+def _control(gateway: Gateway, bus: Bus, topic: str, token: str | None, report: Report) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["control"], dependencies=[Depends(operator(token))])
 
     def give(model: str, what: str, body: OrderBody) -> Response:
@@ -181,7 +191,7 @@ def _control(gateway: Gateway, bus: Bus, topic: str, token: str | None) -> APIRo
             confirmed = gateway.router.confirmed(order, CONFIRMATION_SECONDS)
         if not confirmed:
             gateway.router.force(order)
-        return _json({**_summary(gateway, pair), "order": order.id, "confirmed": confirmed})
+        return _json({**_summary(gateway, pair, report), "order": order.id, "confirmed": confirmed})
 
     for what in ORDERS:
 
@@ -201,7 +211,7 @@ _ORDERS = {
 }
 
 
-def _summary(gateway: Gateway, pair: Pair) -> dict[str, object]:
+def _summary(gateway: Gateway, pair: Pair, report: Report) -> dict[str, object]:
     routes = gateway.router.routes(pair.name)
     return {
         "name": pair.name,
@@ -212,6 +222,7 @@ def _summary(gateway: Gateway, pair: Pair) -> dict[str, object]:
         "epoch": routes.epoch,
         "safe": list(routes.safe),
         "scopes": {scope: routes.states.get(scope, "normal") for scope in pair.plan.scopes},
+        "report": report(pair.name),
     }
 
 

@@ -4,6 +4,7 @@ import importlib.util
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -115,10 +116,11 @@ def build_service(
     gateway = Gateway(pairs, router, outbox, metrics)
     control = ControlLoop(bus, router, metrics)
     token = control_token(settings)
-    api = create_api(gateway, desk, store, bus, topic(CONTROL), token)
+    shelf = ReportStore(settings.state / REPORTS)
+    api = create_api(gateway, desk, store, bus, topic(CONTROL), token, partial(reports.newest, shelf))
     api.include_router(labels.routes(gateway, bus, application(token)))
     api.include_router(deploy.routes(gateway, deployer, operator(token)))
-    api.include_router(reports.routes(gateway, ReportStore(settings.state / REPORTS)))
+    api.include_router(reports.routes(gateway, shelf))
     return Service(InferLayer(api, gateway, settings.server.max_body_bytes, slow), gateway, outbox, control)
 
 

@@ -7,9 +7,9 @@ reads the environment, and a TIGHTROPE_ variable that nothing reads is an error,
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -61,8 +61,10 @@ class SafeMode(Section):
 class Reports(Section):
     """Drift reports for people to read, and the compared rows that they are made of; see docs/reports.md."""
 
-    keep_rows: Annotated[int, Field(ge=0)] = 50_000
-    """The newest compared rows of each model that are kept in the state folder, inputs included; 0 keeps none."""
+    keep_rows: Annotated[int, Field(ge=0)] = 0
+    """The newest compared rows of each model that are kept in the state folder, inputs as callers sent them: 0 keeps
+    none, and then there are no reports; 50000 is plenty.
+    """
     reference_rows: Annotated[int, Field(ge=0)] = 5_000
     """What newer rows are compared with: the first so many of each model, kept apart, or of its golden rows."""
     window_rows: Annotated[int, Field(ge=1)] = 5_000
@@ -71,6 +73,12 @@ class Reports(Section):
     """Make a report so often, in a process of its own; only when somebody asks if left out."""
     keep: Annotated[int, Field(ge=1)] = 20
     """Reports of each model that are kept."""
+
+    @model_validator(mode="after")
+    def _of_something(self) -> Self:
+        if self.every_seconds is not None and not self.keep_rows:
+            raise ValueError("every_seconds needs rows to report about: set keep_rows, e.g. to 50000")
+        return self
 
 
 class Server(Section):

@@ -11,14 +11,12 @@ from collections.abc import Mapping, Sequence
 
 from monitors import watch
 from monitors.decide import Cause
-from monitors.detector import BadObservationError
 from monitors.findings import coverage, dependent, verdicts
 from monitors.plan import Plan, State, start
 from monitors.records import Event, Routes, Stream, Verdict
 from service.adapters import wire
 from service.adapters.metrics import Metrics
-from service.adapters.packing import WireError
-from service.adapters.ports import Bus, NoPager, Pager, Record, Store, insist
+from service.adapters.ports import Bus, NoPager, Pager, Store, insist
 from service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES, LABELS, topic
 from shadow.alerts import standing
 from shadow.docket import Docket
@@ -95,7 +93,7 @@ class Judge:
         for (name, partition), offset in store.positions(bus.log).items():
             self._records.seek(name, partition, offset)
         bench.states = {name: self._restore(plan) for name, plan in bench.plans.items()}
-        self._redeploy()
+        self._redeploy(dict(self._bench.plans))
         self._show()
         self._tell([watch.routes(plan, bench.states[name]) for name, plan in bench.plans.items()], ())
 
@@ -105,39 +103,33 @@ class Judge:
 
     def step(self, timeout: float) -> int:
         """Judge what has arrived, waiting up to ``timeout`` seconds for it; returns the number of records."""
-        self._redeploy()
         records = self._records.poll(POLL, timeout)
         self._metrics.lag.labels(JUDGES).set(self._records.lag())
+        plans = dict(self._bench.plans)  # one round goes by one plan, whatever is deployed meanwhile
+        self._redeploy(plans)
         if not records:
             self._show()
             return 0
-        docket = self._docket()
-        for record in records:
-            self._take(record, docket)
+        docket = self._docket(plans)
+        for record, error in docket.take(records):
+            self._metrics.dead.labels(record.topic).inc()
+            log.warning("%s, offset %d passed over: %s", record.topic, record.offset, error)
         self._settle(docket)
         self._records.commit()
         return len(records)
 
-    def _docket(self) -> Docket:
-        return Docket(self._bench.plans, self._bench.states, self._store, self._host)
+    def _docket(self, plans: Mapping[str, Plan]) -> Docket:
+        return Docket(plans, self._bench.states, self._store, self._host)
 
-    def _redeploy(self) -> None:
-        """Go over to the plans that are on the bench now."""
-        docket = self._docket()
-        for name, plan in self._bench.plans.items():
+    def _redeploy(self, plans: Mapping[str, Plan]) -> None:
+        """Go over to the plans that are on the bench now, before any row of theirs is counted."""
+        docket = self._docket(plans)
+        for name, plan in plans.items():
             if docket.states[name].digest != plan.digest:
                 cause = Cause(time.time(), reason="another artefact or configuration")
                 docket.deploy(plan, docket.states[name], cause)
         if any(docket.states[name] is not state for name, state in self._bench.states.items()):
             self._settle(docket)
-
-    def _take(self, record: Record, docket: Docket) -> None:
-        """One record; what cannot be read is counted and passed over."""
-        try:
-            docket.take(record)
-        except (WireError, BadObservationError) as error:
-            self._metrics.dead.labels(record.topic).inc()
-            log.warning("%s, offset %d passed over: %s", record.topic, record.offset, error)
 
     def _settle(self, docket: Docket) -> None:
         """Save, then show, then tell."""

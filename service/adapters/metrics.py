@@ -15,6 +15,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from monitors.findings import coverage
 from monitors.plan import State
 from monitors.records import Event, Outcome, Routes, Verdict
 from monitors.safemode import Input
@@ -71,6 +72,8 @@ class Metrics:
         self.drift_time = self._make(Gauge, "drift_report_timestamp_seconds")
         self.transitions = self._make(Counter, "transitions")
         self.labels = self._make(Gauge, "labels")
+        self.coverage = self._make(Gauge, "label_coverage")
+        self.bearable = self._make(Gauge, "fallback_share")
         self.autocorrelation = self._make(Gauge, "disagreement_autocorrelation")
 
     def _make(self, kind: type[T], name: str) -> T:
@@ -133,6 +136,8 @@ class Metrics:
         """Show what became of labels, and whether rows depend on each other."""
         for outcome, count in state.labels.items():
             self.labels.labels(model, outcome).set(count)
+        if (known := coverage(state)) is not None:
+            self.coverage.labels(model).set(known)
         self.autocorrelation.labels(model).set(state.lag.correlation or 0.0)
 
     def route(self, routes: Routes, states: Iterable[str]) -> None:

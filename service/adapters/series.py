@@ -123,6 +123,9 @@ CATALOGUE: Mapping[str, Metric] = {
     "scope_state": _gauge(
         Part.GATEWAY, "0 or 1", "1 for the state that a scope is in.", {**SCOPE, "state": tuple(State)}
     ),
+    "fallback_share": _gauge(
+        Part.GATEWAY, "ratio", "Share of a whole model's fallback that the baseline bears, where it is measured.", MODEL
+    ),
     "comparisons": _counter(Part.WORKER, "rows", "Rows compared.", SCOPE),
     "disagreements": _counter(Part.WORKER, "rows", "Rows on which the two models decided differently.", SCOPE),
     "comparison_errors": _counter(Part.WORKER, "rows", "Rows that could not be compared.", SCOPE),
@@ -145,6 +148,9 @@ CATALOGUE: Mapping[str, Metric] = {
     "transitions": _counter(Part.JUDGE, "inputs", "Inputs to the safe-mode table.", {**SCOPE, "input": tuple(Input)}),
     "labels": _gauge(
         Part.JUDGE, "labels", "Late labels by what became of them, since the state began.", {**MODEL, **FATES}
+    ),
+    "label_coverage": _gauge(
+        Part.JUDGE, "ratio", "Share of rows that got their label, of those that got it or will not any more.", MODEL
     ),
     "disagreement_autocorrelation": _gauge(
         Part.JUDGE, "ratio", "Lag-1 autocorrelation of disagreements; a warning from 0.05 on.", MODEL

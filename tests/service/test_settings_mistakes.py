@@ -76,6 +76,7 @@ ELSEWHERE = [
     ("alarms: {samples_per_false_alarm: 5}", "alarms.samples_per_false_alarm: input should be greater than or equal"),
     ("safe_mode: {recovery_ratio: 1}", "safe_mode.recovery_ratio: input should be less than 1 (it is 1)"),
     ("safe_mode: {max_flaps: 1.5}", "safe_mode.max_flaps: input should be a valid integer"),
+    ("reports: {every_seconds: 60}", "reports: every_seconds needs rows to report about: set keep_rows, e.g. to 50000"),
     ("state: 5", "state: input is not a valid path"),
 ]
 FILES = [

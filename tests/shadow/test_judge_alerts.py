@@ -31,8 +31,10 @@ def judge(court: Court, pager: Recorder) -> Judge:
 def test_alert_stands_from_the_breach_to_the_return(tmp_path: Path) -> None:
     """With the breach's evidence; nothing is told of rounds in which nothing changed."""
     court, pager = Court(tmp_path), Recorder()
-    court.publish(*story(Traffic()))
-    court.drain(judge(court, pager))
+    of = judge(court, pager)
+    for batch in story(Traffic()):
+        court.publish(batch)
+        court.drain(of)
     assert pager.heard[0] == pager.heard[-1] == []
     spoken = [alerts for alerts in pager.heard if alerts]
     assert spoken
