@@ -7,7 +7,7 @@ reads the environment, and a TIGHTROPE_ variable that nothing reads is an error,
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML
@@ -21,6 +21,8 @@ Address = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s/?#]+)*$")]
 """Of a server, without the last slash."""
 
 LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
+
+SomeSection = TypeVar("SomeSection", bound=Section)
 
 TOKEN_VARIABLE = "TIGHTROPE_CONTROL_TOKEN"  # noqa: S105 - a variable's name
 INSTANCE_VARIABLE = "TIGHTROPE_INSTANCE"
@@ -118,6 +120,8 @@ class Alerts(Section):
     """Where you keep dashboards/runbook.md: alerts point to it."""
     grafana: Address = "https://grafana.example.org"
     """The address of your Grafana: alerts point to it."""
+    grafana_token_file: Path | None = None
+    """A file with the token of a service account of Grafana: with one, safe mode is marked on its dashboards."""
 
 
 class Settings(Section):
@@ -239,10 +243,9 @@ def _rooted(settings: Settings, folder: Path) -> Settings:
         )
         for name, model in settings.models.items()
     }
-    server, alerts = settings.server.control_token_file, settings.alerts.token_file
     changed = {
-        "server": settings.server.model_copy(update={"control_token_file": folder / server if server else None}),
-        "alerts": settings.alerts.model_copy(update={"token_file": folder / alerts if alerts else None}),
+        "server": _placed(settings.server, folder, "control_token_file"),
+        "alerts": _placed(settings.alerts, folder, "token_file", "grafana_token_file"),
         "bus": settings.bus and Bus(kafka=_rooted_kafka(settings.bus.kafka, folder)),
     }
     return settings.model_copy(update={"models": models, "state": folder / settings.state, **changed})
@@ -251,5 +254,9 @@ def _rooted(settings: Settings, folder: Path) -> Settings:
 def _rooted_kafka(kafka: Kafka, folder: Path) -> Kafka:
     """Files that the client reads lie beside the configuration too."""
     client = {name: str(folder / str(v)) if name in CLIENT_FILES else v for name, v in kafka.client.items()}
-    files = {key: folder / file for key in SECRETS.values() if (file := getattr(kafka, key))}
-    return kafka.model_copy(update={"client": client, **files})
+    return _placed(kafka, folder, *SECRETS.values()).model_copy(update={"client": client})
+
+
+def _placed(section: SomeSection, folder: Path, *names: str) -> SomeSection:
+    """A section with the files that it names where they are."""
+    return section.model_copy(update={name: folder / file for name in names if (file := getattr(section, name))})
