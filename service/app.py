@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from monitors.records import Role
 from service import deploy, golden, labels, reports
 from service.access import application, operator
+from service.adapters.endpoint import EndpointModel, Where, connect
 from service.adapters.metrics import Metrics
 from service.adapters.onnx import OnnxModel
 from service.adapters.ports import Bus, Model, RunFailedError, Store
@@ -25,8 +25,9 @@ from service.http import App, InferLayer
 from service.outbox import Outbox
 from service.pair import Pair, build
 from service.router import Router
-from service.settings import ConfigError, Settings, control_token
-from service.tensors import dtype_of
+from service.sections import Endpoint
+from service.settings import ConfigError, Settings, control_token, secret
+from service.tensors import zeros
 
 SLOW_SECONDS = 0.001
 """A model that takes longer for one row runs in a thread: it would hold up everybody on the event loop, and a thread
@@ -58,12 +59,25 @@ class Service:
         self.control.stop(timeout)
 
 
-def load_model(path: Path, threads: int) -> Model:
-    """An ONNX file from disk."""
-    return OnnxModel(path, threads)
+def load_model(artefact: Path | Endpoint, threads: int) -> Model:
+    """An ONNX file from disk, or a model on another server."""
+    if isinstance(artefact, Path):
+        return OnnxModel(artefact, threads)
+    where = Where(
+        url=artefact.endpoint,
+        model=artefact.model,
+        version=artefact.version,
+        timeout=artefact.timeout_seconds,
+        max_rows=artefact.max_rows,
+        failures=artefact.failures,
+        probe=artefact.probe_seconds,
+        required=artefact.required,
+        token=secret(artefact.token_file, "token_file") if artefact.token_file else None,
+    )
+    return connect(where)
 
 
-def load_pairs(settings: Settings, load: Callable[[Path, int], Model] = load_model) -> dict[str, Pair]:
+def load_pairs(settings: Settings, load: Callable[[Any, int], Model] = load_model) -> dict[str, Pair]:
     """Load and check every model.
 
     Raises:
@@ -124,19 +138,16 @@ def build_service(
 
 
 def is_slow(pair: Pair) -> bool:
-    """Whether either model takes longer than `SLOW_SECONDS` for one row of zeros; also warms both up."""
-    return max(_seconds(pair, role) for role in Role) > SLOW_SECONDS
+    """Whether either model takes longer than `SLOW_SECONDS` for one row of zeros, or lives elsewhere; also warms up
+    what is here.
+    """
+    here = [role for role in Role if not isinstance(pair.models[role], EndpointModel)]
+    return max((_seconds(pair, role) for role in here), default=0.0) > SLOW_SECONDS or pair.elsewhere
 
 
 def _seconds(pair: Pair, role: Role) -> float:
     """The best of a few trials; a model that refuses zeros counts as slow."""
-    shapes = {spec.name: tuple(1 if side < 0 else side for side in spec.shape) for spec in pair.inputs}
-    row = {
-        spec.name: np.full(shapes[spec.name], "", dtype=object)
-        if spec.datatype == "BYTES"
-        else np.zeros(shapes[spec.name], dtype_of(spec.datatype))
-        for spec in pair.inputs
-    }
+    row = zeros(pair.inputs)
     taken = []
     for _ in range(TRIALS):
         began = time.perf_counter()

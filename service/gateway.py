@@ -16,9 +16,9 @@ from monitors.compare import Reading, Scale, confidence, entropy, read, refused
 from monitors.records import MODEL_SCOPE, Bools, Event, Fault, Role, Sample, Tensors
 from monitors.sampling import draw
 from service.adapters.metrics import Metrics
-from service.adapters.ports import RunFailedError
+from service.adapters.ports import RunFailedError, UnreachableError
 from service.capacity import Capacity
-from service.errors import CallerError, ServerError, UnknownModelError
+from service.errors import CallerError, ServerError, UnavailableError, UnknownModelError
 from service.outbox import Outbox
 from service.pair import Pair
 from service.protocol import InferRequest, InferResponse, Scalar
@@ -26,6 +26,8 @@ from service.router import Router
 
 TIE = 1e-9
 """Weight of a request's own random number: it decides between answers that are equally uncertain."""
+
+MATRIX = 2
 
 NOTICE_EVERY = 60.0
 """Seconds between two events about the same failure; the counter counts every one."""
@@ -159,13 +161,18 @@ class Gateway:
         began = time.perf_counter()
         outputs = pair.models[role].run(request.inputs, names)
         seconds = time.perf_counter() - began
-        reading = read(outputs[pair.output], pair.decision.scale)
+        said, rows = outputs[pair.output], len(next(iter(request.inputs.values())))
+        if said.dtype.kind != "f" or not 1 <= said.ndim <= MATRIX or len(said) != rows or not said.size:
+            raise UnreadableError(f"{pair.output}: {said.dtype} of shape {said.shape} for {rows} rows")
+        reading = read(said, pair.decision.scale)
         if reading.fault.any():
             raise UnreadableError(f"{pair.output}: {Fault(int(reading.fault.max())).name.lower()}")
         return _Answer(role, outputs, reading, seconds)
 
     @staticmethod
     def _refuse_input(failure: RunFailedError) -> tuple[_Answer, dict[str, Scalar]]:
+        if isinstance(failure, UnreachableError):
+            raise UnavailableError(f"neither model could answer; the last is unreachable: {failure}") from failure
         if isinstance(failure, UnreadableError):
             raise ServerError(f"both models failed; the last said: {failure}") from failure
         raise CallerError(f"inputs: neither model can run on these values: {failure}") from failure
@@ -181,7 +188,7 @@ class Gateway:
 
     def _notice(self, pair: Pair, role: Role, failure: RunFailedError) -> None:
         """Count a failure, and put it into the audit trail, but not once a request."""
-        reason = "unreadable_output" if isinstance(failure, UnreadableError) else "run_failed"
+        reason = next((name for kind, name in REASONS if isinstance(failure, kind)), "run_failed")
         self.metrics.failures.labels(pair.name, role, reason).inc()
         now, key = self._clock(), (pair.name, role, reason)
         if now - self._noticed.get(key, -NOTICE_EVERY) < NOTICE_EVERY:
@@ -253,3 +260,7 @@ def _rows(request: InferRequest) -> int:
 
 class UnreadableError(RunFailedError):
     """A model answered with what cannot be an answer: NaN, infinity, or numbers that are no probabilities."""
+
+
+REASONS = ((UnreadableError, "unreadable_output"), (UnreachableError, "unreachable"))
+"""What a failure is called where it is counted; every other is `run_failed`."""

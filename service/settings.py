@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from service.errors import TightropeError, quote
-from service.sections import MARK, Model, Name, Section
+from service.sections import MARK, Endpoint, Model, Name, Section
 
 TOKEN_VARIABLE = "TIGHTROPE_CONTROL_TOKEN"  # noqa: S105 - a variable's name
 ENVIRONMENT = frozenset({TOKEN_VARIABLE})
@@ -132,14 +132,23 @@ def control_token(settings: Settings, environ: Mapping[str, str] = os.environ) -
     file = settings.server.control_token_file
     if file is None:
         return environ.get(TOKEN_VARIABLE) or None
+    return secret(file, "server.control_token_file")
+
+
+def secret(file: Path, key: str) -> str:
+    """What a file holds that the key names.
+
+    Raises:
+        ConfigError: when it cannot be read, or is empty.
+    """
     try:
         token = file.read_text().strip()
     except OSError as error:
-        raise ConfigError([f"server.control_token_file: {file}: {error.strerror}"]) from error
+        raise ConfigError([f"{key}: {file}: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
-        raise ConfigError([f"server.control_token_file: {file}: is not text; it should hold the token"]) from error
+        raise ConfigError([f"{key}: {file}: is not text; it should hold the token"]) from error
     if not token:
-        raise ConfigError([f"server.control_token_file: {file}: is empty; it should hold the token"])
+        raise ConfigError([f"{key}: {file}: is empty; it should hold the token"])
     return token
 
 
@@ -168,8 +177,8 @@ def _rooted(settings: Settings, folder: Path) -> Settings:
     models = {
         name: model.model_copy(
             update={
-                "baseline": folder / model.baseline,
-                "compressed": folder / model.compressed,
+                "baseline": _placed(model.baseline, folder),
+                "compressed": _placed(model.compressed, folder),
                 "golden": folder / model.golden if model.golden else None,
             }
         )
@@ -178,3 +187,10 @@ def _rooted(settings: Settings, folder: Path) -> Settings:
     token = settings.server.control_token_file
     server = settings.server.model_copy(update={"control_token_file": folder / token if token else None})
     return settings.model_copy(update={"models": models, "state": folder / settings.state, "server": server})
+
+
+def _placed(artefact: Path | Endpoint, folder: Path) -> Path | Endpoint:
+    if isinstance(artefact, Path):
+        return folder / artefact
+    token = artefact.token_file
+    return artefact.model_copy(update={"token_file": folder / token}) if token else artefact

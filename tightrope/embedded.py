@@ -17,6 +17,7 @@ import uvicorn
 from monitors.records import Event
 from service.adapters import host
 from service.adapters.archive import DiskArchive
+from service.adapters.endpoint import apart
 from service.adapters.memory import MemoryBus
 from service.adapters.metrics import Metrics, process_registry
 from service.adapters.rows import Layout
@@ -124,7 +125,8 @@ def _archive(settings: Settings, pairs: Mapping[str, Pair], metrics: Metrics) ->
 def as_watched(pair: Pair) -> Watched:
     """A pair as the shadow sees it."""
     free = all(spec.shape[0] == -1 for spec in pair.inputs)
-    return Watched(pair.models, pair.decision, pair.output, free, pair.noise_share)
+    models = {role: apart(model) for role, model in pair.models.items()}
+    return Watched(models, pair.decision, pair.output, free, pair.noise_share)
 
 
 class HttpServer(uvicorn.Server):
