@@ -15,9 +15,12 @@ demo: .venv/run.stamp ## Real traffic, a harmful model, an alarm, one subgroup s
 test: .venv/dev.stamp .venv-reports/run.stamp .venv-mlserver/run.stamp tools ## All tests
 	$(BIN)/python -m pytest
 
+APT := apt-get update -qq && apt-get install -y -qq --no-install-recommends
+
 tools: # what some tests talk to besides Python; installed where that is possible
-	command -v curl >/dev/null || { test "$$(id -u)" = 0 && apt-get install -y -qq curl; } || echo "curl is missing: its tests will say so"
-	command -v chromium >/dev/null || { test "$$(id -u)" = 0 && apt-get install -y -qq chromium >/dev/null; } || echo "chromium is missing: its tests will say so"
+	command -v curl >/dev/null || { test "$$(id -u)" = 0 && $(APT) curl; } || echo "curl is missing: its tests will say so"
+	command -v chromium >/dev/null || { test "$$(id -u)" = 0 && $(APT) chromium >/dev/null; } || echo "chromium is missing: its tests will say so"
+	command -v amtool >/dev/null || { test "$$(id -u)" = 0 && $(APT) prometheus prometheus-alertmanager; } || echo "Prometheus and Alertmanager are missing: their tests will say so"
 
 check: .venv/dev.stamp ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -82,4 +85,10 @@ clean: ## Remove what the commands made
 .venv-mlserver/run.stamp: tests/mlserver/requirements.lock .venv/dev.stamp
 	test -d .venv-mlserver || $(PYTHON) -m venv .venv-mlserver
 	$(BIN)/uv pip install --quiet --python .venv-mlserver/bin/python --require-hashes -r tests/mlserver/requirements.lock
+	touch $@
+
+# What Tightrope is measured against, and nothing else needs: without dependencies for the reason above.
+.venv-power/run.stamp: benchmarks/power/requirements.lock
+	test -d .venv-power || $(PYTHON) -m venv .venv-power
+	.venv-power/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps --require-hashes -r benchmarks/power/requirements.lock
 	touch $@

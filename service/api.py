@@ -19,8 +19,8 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from monitors.records import MODEL_SCOPE, Order, Role, Verdict
 from monitors.safemode import ORDERS
 from service.access import operator
-from service.adapters.metrics import DROPPED
 from service.adapters.ports import Bus, BusFullError, Store
+from service.adapters.series import DROPPED
 from service.adapters.wire import encode_order
 from service.errors import TightropeError, UnknownModelError
 from service.gateway import Gateway

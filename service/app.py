@@ -16,6 +16,7 @@ from service.adapters.metrics import Metrics
 from service.adapters.onnx import OnnxModel
 from service.adapters.ports import Bus, Model, RunFailedError, Store
 from service.adapters.reports import ReportStore
+from service.adapters.series import Part
 from service.adapters.topics import CONTROL, topic
 from service.api import Desk, create_api
 from service.control import ControlLoop
@@ -122,8 +123,8 @@ def build_service(
     metrics: Metrics,
 ) -> Service:
     """Wire a gateway for these pairs; ``slow`` says which of them must not run on the event loop."""
-    for name in pairs:
-        metrics.announce(name)
+    for name, pair in pairs.items():
+        metrics.announce(Part.GATEWAY, name, pair.plan.scopes)
     router = Router({name: pair.subgroups.scopes for name, pair in pairs.items()})
     outbox = Outbox(bus, metrics.dropped)
     gateway = Gateway(pairs, router, outbox, metrics)

@@ -242,6 +242,7 @@ class Gateway:
         if rows > 1 and unsure.any():
             parameters["refused_rows"] = ",".join(map(str, np.flatnonzero(unsure)))
         self.metrics.rows.labels(name, role).inc(rows)
+        self.metrics.answering.labels(name, role).observe(answer.seconds)
         if unsure.any():
             self.metrics.refusals.labels(name, role, pair.action).inc(int(unsure.sum()))
         return parameters

@@ -11,14 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from monitors import watch
 from monitors.decide import Cause
-from monitors.detector import BadObservationError
 from monitors.findings import coverage, dependent, verdicts
 from monitors.plan import Plan, State, start
 from monitors.records import Routes, Stream, Verdict
 from service.adapters import wire
 from service.adapters.metrics import Metrics
-from service.adapters.packing import WireError
-from service.adapters.ports import Bus, Record, Store, insist
+from service.adapters.ports import Bus, Store, insist
 from service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES, LABELS, topic
 from shadow.docket import Docket
 
@@ -86,6 +84,7 @@ class Judge:
             self._records.seek(name, partition, offset)
         bench.states = {name: self._restore(plan) for name, plan in bench.plans.items()}
         self._redeploy(dict(self._bench.plans))
+        self._show(bench.plans)
         self._tell(watch.routes(plan, bench.states[name]) for name, plan in bench.plans.items())
 
     def _restore(self, plan: Plan) -> State:
@@ -101,8 +100,9 @@ class Judge:
         if not records:
             return 0
         docket = self._docket(plans)
-        for record in records:
-            self._take(record, docket)
+        for record, error in docket.take(records):
+            self._metrics.dead.labels(record.topic).inc()
+            log.warning("%s, offset %d passed over: %s", record.topic, record.offset, error)
         self._settle(docket)
         self._records.commit()
         return len(records)
@@ -119,14 +119,6 @@ class Judge:
                 docket.deploy(plan, docket.states[name], cause)
         if any(docket.states[name] is not state for name, state in self._bench.states.items()):
             self._settle(docket)
-
-    def _take(self, record: Record, docket: Docket) -> None:
-        """One record; what cannot be read is counted and passed over."""
-        try:
-            docket.take(record)
-        except (WireError, BadObservationError) as error:
-            self._metrics.dead.labels(record.topic).inc()
-            log.warning("%s, offset %d passed over: %s", record.topic, record.offset, error)
 
     def _settle(self, docket: Docket) -> None:
         """Save, then show, then tell."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import uvicorn
@@ -21,6 +22,7 @@ from service.adapters.endpoint import apart
 from service.adapters.memory import MemoryBus
 from service.adapters.metrics import Metrics, process_registry
 from service.adapters.rows import Layout
+from service.adapters.series import Part
 from service.adapters.sqlite import SqliteStore
 from service.app import ROWS, Service, build_service, is_slow, load_pairs
 from service.pair import Pair
@@ -97,6 +99,8 @@ def wire_up(settings: Settings, config: Path | None = None) -> Embedded:
         slow={name: is_slow(pair) for name, pair in pairs.items()},
     )
     bench = Bench(places.plans)
+    for part, plan in product((Part.WORKER, Part.JUDGE), places.plans.values()):
+        metrics.announce(part, plan.model, plan.scopes)
 
     def tell(event: Event) -> None:
         service.outbox.note(event)

@@ -139,8 +139,9 @@ def test_judge_gives_up_what_has_waited_for_the_horizon(tmp_path: Path, clock: l
     assert {name: count for name, count in court.saved().labels.items() if count} == {"joined": 13, "expired": 7}
 
 
-def test_bench_shows_labels_noise_and_dependence(tmp_path: Path) -> None:
+def test_bench_shows_labels_noise_and_dependence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For the status, with a coverage as soon as there is one."""
+    monkeypatch.setattr(module, "SHOWN_EVERY", 0.0)
     court = Court(tmp_path, {"m": labelled()})
     judge = court.judge()
     assert court.bench.progress("m")["coverage"] is None

@@ -246,7 +246,7 @@ def test_a_gateway_makes_reports_on_its_own(tmp_path: Path) -> None:
     }
     with serving(write_config(tmp_path, document), python=interpreter()) as server:
         ask(server, "m", made(900, harm=False))
-        (told,) = eventually(lambda: server.client.get("/v1/models/m/reports").json()["reports"], 120.0)
+        (told,) = eventually(lambda: server.client.get("/v1/models/m/reports").json()["reports"], 300.0)
         assert told["figures"]["scopes"]["model"]["rows"] == {"reference": 300, "window": 600}
         scraped = eventually(lambda: [x for x in metrics(server) if x.startswith("tightrope_drift_rows")], 20.0)
         assert 'tightrope_drift_rows{kind="window",model="m",scope="model"} 600.0' in scraped

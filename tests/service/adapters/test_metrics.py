@@ -11,7 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_pro
 from monitors.plan import start
 from monitors.records import Outcome, Routes, Verdict
 from monitors.safemode import State
-from service.adapters.metrics import DROPPED, Metrics, process_registry
+from service.adapters.metrics import Metrics, process_registry
+from service.adapters.series import DROPPED, Part
 from tests.comparisons import plan
 
 LABELS = {
@@ -52,7 +53,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 def used(metrics: Metrics) -> Metrics:
     """Metrics with a series of everything."""
-    metrics.announce("m")
+    metrics.announce(Part.GATEWAY, "m", ("model", "a=b"))
     metrics.seconds.labels("m").observe(0.003)
     metrics.refusals.labels("m", "compressed", "flag").inc()
     metrics.failures.labels("m", "compressed", "run_failed").inc()
@@ -91,7 +92,7 @@ def test_both_formats_hold_the_same_series(metrics: Metrics) -> None:
 
 def test_announced_model_has_its_series_at_zero(metrics: Metrics) -> None:
     """So that a rate exists before the first request, and its first error is an increase."""
-    metrics.announce("m")
+    metrics.announce(Part.GATEWAY, "m", ("model", "a=b"))
     for outcome in ("ok", "caller_error", "server_error"):
         assert value(metrics, "tightrope_requests_total", model="m", outcome=outcome) == 0
     for role in ("baseline", "compressed"):
