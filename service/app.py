@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from monitors.records import Role
-from service import deploy, golden, labels, reports
+from service import deploy, golden, intake, labels, reports
 from service.access import application, operator
 from service.adapters.endpoint import EndpointModel, Where, connect
 from service.adapters.metrics import Metrics
@@ -25,6 +25,7 @@ from service.gateway import Gateway
 from service.http import App, InferLayer
 from service.outbox import Outbox
 from service.pair import Pair, build
+from service.payloads import PayloadLoop
 from service.router import Router
 from service.sections import Endpoint
 from service.settings import ConfigError, Settings, control_token, secret
@@ -48,14 +49,19 @@ class Service:
     gateway: Gateway
     outbox: Outbox
     control: ControlLoop
+    payloads: PayloadLoop | None = None
 
     def start(self) -> None:
         """Start the threads beside the request path."""
         self.outbox.start()
         self.control.start()
+        if self.payloads:
+            self.payloads.start()
 
     def stop(self, timeout: float) -> None:
         """Publish what waits, then stop."""
+        if self.payloads:
+            self.payloads.stop(timeout)
         self.outbox.stop(timeout)
         self.control.stop(timeout)
 
@@ -133,9 +139,13 @@ def build_service(
     shelf = ReportStore(settings.state / REPORTS)
     api = create_api(gateway, desk, store, bus, topic(CONTROL), token, partial(reports.newest, shelf))
     api.include_router(labels.routes(gateway, bus, application(token)))
+    told = {name: of.payloads for name, of in settings.models.items() if of.payloads}
+    api.include_router(intake.routes(gateway, bus, told, application(token)))
     api.include_router(deploy.routes(gateway, deployer, operator(token)))
     api.include_router(reports.routes(gateway, shelf))
-    return Service(InferLayer(api, gateway, settings.server.max_body_bytes, slow), gateway, outbox, control)
+    payloads = PayloadLoop(bus, pairs, told, outbox, metrics) if told else None
+    layer = InferLayer(api, gateway, settings.server.max_body_bytes, slow)
+    return Service(layer, gateway, outbox, control, payloads)
 
 
 def is_slow(pair: Pair) -> bool:

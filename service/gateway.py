@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitors.compare import Reading, Scale, confidence, entropy, read, refused
-from monitors.records import MODEL_SCOPE, Bools, Event, Fault, Role, Sample, Tensors
+from monitors.compare import Reading, Scale, confidence, entropy, refused
+from monitors.records import MODEL_SCOPE, Bools, Event, Fault, Role, Tensors
 from monitors.sampling import draw
 from service.adapters.metrics import Metrics
 from service.adapters.ports import RunFailedError, UnreachableError
@@ -23,11 +23,10 @@ from service.outbox import Outbox
 from service.pair import Pair
 from service.protocol import InferRequest, InferResponse, Scalar
 from service.router import Router
+from service.sampling import UnreadableError, reading_of, sample_of
 
 TIE = 1e-9
 """Weight of a request's own random number: it decides between answers that are equally uncertain."""
-
-MATRIX = 2
 
 NOTICE_EVERY = 60.0
 """Seconds between two events about the same failure; the counter counts every one."""
@@ -161,10 +160,7 @@ class Gateway:
         began = time.perf_counter()
         outputs = pair.models[role].run(request.inputs, names)
         seconds = time.perf_counter() - began
-        said, rows = outputs[pair.output], len(next(iter(request.inputs.values())))
-        if said.dtype.kind != "f" or not 1 <= said.ndim <= MATRIX or len(said) != rows or not said.size:
-            raise UnreadableError(f"{pair.output}: {said.dtype} of shape {said.shape} for {rows} rows")
-        reading = read(said, pair.decision.scale)
+        reading = reading_of(pair, outputs, len(next(iter(request.inputs.values()))))
         if reading.fault.any():
             raise UnreadableError(f"{pair.output}: {Fault(int(reading.fault.max())).name.lower()}")
         return _Answer(role, outputs, reading, seconds)
@@ -201,27 +197,9 @@ class Gateway:
         self._outbox.note(event)
 
     def _sample(self, pair: Pair, request: InferRequest, request_id: str, answer: _Answer, member: Bools) -> None:
-        groups = np.flatnonzero(member.any(axis=0)) if pair.sampler.floors else ()
-        inclusion = pair.sampler.inclusion(pair.subgroups.scopes[index] for index in groups)
-        number = draw(request_id, pair.sampler.salt)
-        if number >= inclusion:
-            return
-        sample = Sample(
-            model=pair.name,
-            request_id=request_id,
-            time=self._clock(),
-            served_by=answer.role,
-            baseline_digest=pair.plan.baseline_digest,
-            compressed_digest=pair.plan.compressed_digest,
-            inputs=request.inputs,
-            outputs={pair.output: answer.outputs[pair.output]},
-            scopes=pair.subgroups.scopes,
-            member=member,
-            draw=number,
-            inclusion=inclusion,
-            seconds=answer.seconds,
-        )
-        if self._outbox.offer(sample):
+        role, seconds = answer.role, answer.seconds
+        sample = sample_of(pair, request_id, role, request.inputs, answer.outputs, member, seconds, self._clock())
+        if sample is not None and self._outbox.offer(sample):
             self.metrics.samples.labels(pair.name).inc()
 
     def _account(self, pair: Pair, answer: _Answer, unsure: Bools, rows: int) -> dict[str, Scalar]:
@@ -257,10 +235,6 @@ def _rows(request: InferRequest) -> int:
         told = ", ".join(f"{name!r} has {count}" for name, count in counts.items())
         raise CallerError(f"inputs: all must have the same number of rows, but {told}")
     return next(iter(counts.values()))
-
-
-class UnreadableError(RunFailedError):
-    """A model answered with what cannot be an answer: NaN, infinity, or numbers that are no probabilities."""
 
 
 REASONS = ((UnreadableError, "unreadable_output"), (UnreachableError, "unreachable"))

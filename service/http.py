@@ -55,6 +55,8 @@ DISCARD_SECONDS = 10.0
 """How much of a body that is too large is read and thrown away before the answer, in bytes and seconds."""
 MOST_OTHER = 1024 * 1024
 """Bytes of a body that is no inference request: a full batch of labels has room, an order takes a fraction of it."""
+EVENTS = "/payloads"
+"""Ends the path of events that hold whole inference requests."""
 LARGE = 64 * 1024
 """Bytes of a request that is read in a thread even for a fast model: decoding it would hold up the event loop."""
 WAITERS = 32
@@ -122,7 +124,8 @@ class InferLayer:
             await self._app(scope, receive, send)
             return
         try:
-            body = await _read(dict(scope["headers"]), receive, MOST_OTHER)
+            most = self._max_body if scope["path"].endswith(EVENTS) else MOST_OTHER
+            body = await _read(dict(scope["headers"]), receive, most)
         except DisconnectedError:
             return
         except TooLargeError as error:

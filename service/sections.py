@@ -9,6 +9,7 @@ from monitors.catalogue import CATALOGUE
 from monitors.compare import Scale, Score
 from monitors.detector import HIGHEST_RATE, RATIOS
 from monitors.plan import Repeats
+from monitors.records import Role
 
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$"
 
@@ -149,6 +150,17 @@ class Labels(Section):
     """How long a compared row waits for its label, and a label for its row."""
 
 
+class Payloads(Section):
+    """Events of requests that somebody else answers; see docs/payload-events.md."""
+
+    answered_by: Role = Role.COMPRESSED
+    """Which of the two models answers there."""
+    wait_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """How long an event waits for its other half."""
+    most_waiting: Annotated[int, Field(ge=1)] = 10_000
+    """Events that may wait at a time; the oldest is given up."""
+
+
 class Endpoint(Section):
     """A model on another server of the Open Inference Protocol v2; see docs/endpoints.md."""
 
@@ -229,6 +241,8 @@ class Model(Section):
     """The objective for the time that a model takes, if it is watched."""
     labels: Labels | None = None
     """How late labels are joined; without it none are taken."""
+    payloads: Payloads | None = None
+    """Watches a model that is served elsewhere, by the events of its logger; without it none are taken."""
     golden: Path | None = None
     """A CSV of input rows that drift reports compare with; the first rows that were compared if left out."""
 

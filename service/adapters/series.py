@@ -12,7 +12,18 @@ from math import prod
 
 from monitors.records import Outcome, Role
 from monitors.safemode import Input, State
-from service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES, LABELS, SAMPLES, WORKERS, topic
+from service.adapters.topics import (
+    COMPARISONS,
+    CONTROL,
+    EVENTS,
+    INTAKE,
+    JUDGES,
+    LABELS,
+    PAYLOADS,
+    SAMPLES,
+    WORKERS,
+    topic,
+)
 
 PREFIX = "tightrope_"
 
@@ -95,7 +106,7 @@ def _drift(unit: str, text: str, kinds: Sequence[str]) -> Metric:
 
 
 OUTCOMES: Labels = {"outcome": ("ok", "caller_error", "server_error")}
-READ = tuple(map(topic, (SAMPLES, COMPARISONS, LABELS, CONTROL, EVENTS)))
+READ = tuple(map(topic, (SAMPLES, COMPARISONS, LABELS, CONTROL, EVENTS, PAYLOADS)))
 FATES: Labels = {"outcome": ("joined", "duplicate", "unknown", "expired", "stale")}
 
 CATALOGUE: Mapping[str, Metric] = {
@@ -119,6 +130,12 @@ CATALOGUE: Mapping[str, Metric] = {
     "samples_dropped": _counter(
         Part.GATEWAY, "requests", "Requests that should have been kept and were not.", {**MODEL, "reason": DROPPED}
     ),
+    "payload_events": _counter(
+        Part.GATEWAY,
+        "events",
+        "Payload events of a model that is served elsewhere, by what became of them.",
+        {**MODEL, "outcome": ("joined", "unreadable", "duplicate", "expired", "crowded")},
+    ),
     "safe_mode_active": _gauge(Part.GATEWAY, "0 or 1", "1 while the baseline answers a scope.", SCOPE),
     "scope_state": _gauge(
         Part.GATEWAY, "0 or 1", "1 for the state that a scope is in.", {**SCOPE, "state": tuple(State)}
@@ -137,7 +154,9 @@ CATALOGUE: Mapping[str, Metric] = {
         {**MODEL, "reason": ("unfit", "busy", "disk")},
     ),
     "dead_records": _counter(Part.WORKER, "records", "Records that could not be read, by topic.", {"topic": READ}),
-    "lag_records": _gauge(Part.WORKER, "records", "Records published and not read yet.", {"reader": (WORKERS, JUDGES)}),
+    "lag_records": _gauge(
+        Part.WORKER, "records", "Records published and not read yet.", {"reader": (WORKERS, JUDGES, INTAKE)}
+    ),
     "evidence": _gauge(Part.JUDGE, "log10", "Log10 of a monitor's evidence; the alarm is at the budget.", CELL),
     "evidence_budget": _gauge(Part.JUDGE, "log10", "Log10 of the samples that one false alarm is budgeted for.", MODEL),
     "monitor_mean": _gauge(Part.JUDGE, "the monitor's", "Mean of a monitor's latest rows.", CELL),

@@ -8,9 +8,11 @@ CONTROL: Final = "control"
 LABELS: Final = "labels"
 EVENTS: Final = "events"
 DEAD: Final = "dead"
+PAYLOADS: Final = "payloads"
 
 WORKERS: Final = "workers"
 JUDGES: Final = "judges"
+INTAKE: Final = "intake"
 
 PREFIX: Final = "tightrope"
 
