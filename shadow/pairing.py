@@ -92,8 +92,8 @@ def _run(watched: Watched, samples: Sequence[Sample]) -> list[Reading]:
     except RunFailedError as error:
         if len(samples) > 1 and not isinstance(error, UnreachableError):
             return [_run(watched, [sample])[0] for sample in samples]
-        first, more = samples[0].request_id, len(samples) - 1
-        log.warning("the %s model could not answer the sample %s, and %d more: %s", role, first, more, error)
+        if not isinstance(error, UnreachableError):  # whose absence is told once, where it is noticed
+            log.warning("the %s model could not answer the sample %s: %s", role, samples[0].request_id, error)
         return [failed(read(sample.outputs[watched.output], watched.decision.scale)) for sample in samples]
     return _split(reading, rows)
 

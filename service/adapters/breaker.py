@@ -2,6 +2,7 @@
 finds out whether it is back.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -9,16 +10,19 @@ from collections.abc import Callable
 from service.adapters.ports import UnreachableError
 from service.errors import TightropeError
 
+log = logging.getLogger(__name__)
+
 
 class Breaker:
     """Lets calls through until ``most`` failed in a row. Then ``probe`` is run, at most once in ``pause`` seconds and
     never by the caller's thread, and calls go through again when it raises nothing. Without calls it is not run.
     """
 
-    def __init__(self, probe: Callable[[], None], most: int, pause: float) -> None:
+    def __init__(self, name: str, probe: Callable[[], None], most: int, pause: float) -> None:
         self.away = ""
         """Why calls are refused; empty while they go through."""
 
+        self._name = name
         self._probe = probe
         self._most = most
         self._pause = pause
@@ -64,6 +68,7 @@ class Breaker:
     def _leave(self, reason: str) -> None:
         if not self.away:
             self.away, self._next = reason, time.monotonic() + self._pause
+            log.warning("%s is away: %s", self._name, reason)
 
     def _look(self) -> None:
         found = "the probe failed"
@@ -76,3 +81,5 @@ class Breaker:
             with self._lock:
                 self.away, self._failures = found, 0
                 self._probing, self._next = False, time.monotonic() + self._pause
+            if not found:
+                log.warning("%s is back", self._name)

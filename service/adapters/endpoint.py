@@ -109,7 +109,7 @@ class EndpointModel:
         self.outputs = told.outputs or (like.outputs if like else ())
         named = [where.url.rstrip("/"), where.model, where.version or list(told.versions)]
         self.digest = hashlib.sha256(json.dumps(named).encode()).hexdigest()
-        self.breaker = Breaker(self._look, where.failures, where.probe)
+        self.breaker = Breaker(str(where), self._look, where.failures, where.probe)
         if away:
             self.breaker.leave(away)
         self._caller = Caller(where.url, where.timeout, where.token)

@@ -1,5 +1,6 @@
 """Nobody waits for what is not there, and nobody but a thread of its own looks whether it is back."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -28,7 +29,7 @@ def gone() -> None:
 
 def broken(probe: Callable[[], None] = gone, pause: float = 0.01) -> Breaker:
     """A breaker after three failures."""
-    breaker = Breaker(probe, 3, pause)
+    breaker = Breaker("far", probe, 3, pause)
     for _ in range(3):
         assert passes(breaker)
         breaker.failed("refused")
@@ -44,7 +45,7 @@ def test_calls_are_refused_after_failures_in_a_row() -> None:
 
 def test_success_in_between_counts_from_the_start() -> None:
     """Now and then a failure is no outage."""
-    breaker = Breaker(gone, 3, 60.0)
+    breaker = Breaker("far", gone, 3, 60.0)
     for _ in range(10):
         breaker.failed("slow")
         breaker.failed("slow")
@@ -99,7 +100,26 @@ def test_nobody_looks_where_nobody_asks() -> None:
 
 def test_what_is_known_to_be_away_is_refused_from_the_start() -> None:
     """A server that was not there at start."""
-    breaker = Breaker(gone, 3, 60.0)
+    breaker = Breaker("far", gone, 3, 60.0)
     breaker.leave("not started yet")
     assert breaker.away == "not started yet"
     assert not passes(breaker)
+
+
+def test_absence_and_return_are_told_once_each(caplog: pytest.LogCaptureFixture) -> None:
+    """However many ask meanwhile, and however often it is looked for."""
+    here = threading.Event()
+
+    def look() -> None:
+        if not here.is_set():
+            gone()
+
+    with caplog.at_level(logging.WARNING):
+        breaker = broken(look, pause=0.01)
+        breaker.failed("one that was on its way")
+        for _ in range(20):
+            passes(breaker)
+            time.sleep(0.01)
+        here.set()
+        eventually(lambda: passes(breaker))
+    assert [record.getMessage() for record in caplog.records] == ["far is away: refused", "far is back"]
