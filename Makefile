@@ -14,7 +14,7 @@ help: ## Show this list
 demo: .venv/run.stamp ## Real traffic, a harmful model, an alarm, one subgroup saved, the way back: a minute and a half
 	$(BIN)/tightrope demo --third-act
 
-test: .venv/dev.stamp .venv-reports/run.stamp tools ## All tests
+test: .venv/dev.stamp .venv-reports/run.stamp .venv-mlserver/run.stamp tools ## All tests
 	$(BIN)/python -m pytest
 
 APT := apt-get update -qq && apt-get install -y -qq --no-install-recommends
@@ -59,6 +59,7 @@ lock: .venv/dev.stamp ## Pin every dependency anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --extra reports -c requirements-dev.lock -o requirements-reports.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 demo/requirements-builder.in -o demo/requirements-builder.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 benchmarks/power/requirements.in -c requirements-dev.lock -o benchmarks/power/requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 tests/mlserver/requirements.in -o tests/mlserver/requirements.lock
 
 demo-data: ## Build the demo's models and traffic anew, from the pinned public package
 	test -d .venv-builder || $(PYTHON) -m venv .venv-builder
@@ -66,7 +67,7 @@ demo-data: ## Build the demo's models and traffic anew, from the pinned public p
 	.venv-builder/bin/python -m demo.build
 
 clean: ## Remove what the commands made
-	rm -rf .venv .venv-builder .venv-reports .venv-power .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-builder .venv-reports .venv-power .venv-mlserver .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/pyvenv.cfg:
 	$(PYTHON) -m venv .venv
@@ -89,6 +90,14 @@ clean: ## Remove what the commands made
 	.venv-reports/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps --require-hashes -r requirements-reports.lock
 	.venv-reports/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --editable .
 	PYTHONDONTWRITEBYTECODE= .venv-reports/bin/python -W ignore -c 'import evidently'
+	touch $@
+
+# A server of the Open Inference Protocol that is not ours, for tests of models that live elsewhere. uv takes 20 seconds for
+# it, pip two minutes; but pip may know a package index that uv was not told of.
+.venv-mlserver/run.stamp: tests/mlserver/requirements.lock .venv/dev.stamp
+	test -d .venv-mlserver || $(PYTHON) -m venv .venv-mlserver
+	$(BIN)/uv pip install --quiet --python .venv-mlserver/bin/python --require-hashes -r tests/mlserver/requirements.lock \
+	  || .venv-mlserver/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps --require-hashes -r tests/mlserver/requirements.lock
 	touch $@
 
 # What Tightrope is measured against, and nothing else needs: without dependencies for the reason above.
