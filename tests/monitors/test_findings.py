@@ -123,6 +123,19 @@ def test_variant_with_the_most_evidence_speaks() -> None:
     assert ("model", "mix") not in said(whole, state)
 
 
+def test_variant_without_rows_does_not_speak() -> None:
+    """What others' samples seed it with would hide a variant that has something to show."""
+    whole = plan("calibration", tick_rows=16)
+    right = np.ones(400)
+    rows = comparisons(400, confidence_compressed=0.99, correct_compressed=right, correct_baseline=right)
+    state, _ = fold(whole, rows, stream=Stream.LABELS)
+    evidence = whole.rules[0].alarm.evidence(state.cells[0].log_mass)[:, 0]
+    assert evidence[0] > evidence[9]
+    shown = said(whole, state)["model", "calibration"]
+    assert (shown.variant, shown.count) == ("0.9 to 1", 400)
+    assert shown.recent is not None
+
+
 def test_breach_names_its_variant() -> None:
     """In the event's case and in its reason; all variants of the scope start anew, and owe their evidence."""
     whole = plan("mix", tick_rows=16, classes=3)

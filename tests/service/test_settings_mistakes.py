@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import TOKEN_VARIABLE, ConfigError, control_token, load
+from service.settings import ENVIRONMENT, TOKEN_VARIABLE, ConfigError, control_token, load
 
 MODEL = "baseline: b.onnx, compressed: c.onnx"
 
@@ -100,6 +100,7 @@ IN_SUBGROUP = [
 ]
 ELSEWHERE = [
     ("extra: 1", "extra: there is no such key"),
+    ("alerts: {keep_seconds: 0}", "alerts.keep_seconds: input should be greater than or equal to 0.1 (it is 0)"),
     ("server: {port: 70000}", "server.port: input should be less than or equal to 65535 (it is 70000)"),
     ("server: {max_body_bytes: 1}", "server.max_body_bytes: input should be greater than or equal to 1024 (it is 1)"),
     ("alarms: {samples_per_false_alarm: 5}", "alarms.samples_per_false_alarm: input should be greater than or equal"),
@@ -167,7 +168,7 @@ def test_missing_file_and_folder_are_said_so(tmp_path: Path) -> None:
 def test_misspelt_variable_is_a_mistake(tmp_path: Path) -> None:
     """A variable with our prefix that nothing reads is told besides the file's own mistakes."""
     good = f"models: {{m: {{{MODEL}}}}}"
-    told = f"TIGHTROPE_TOKEN: no such setting; the environment may set {TOKEN_VARIABLE}"
+    told = f"TIGHTROPE_TOKEN: no such setting; the environment may set {', '.join(sorted(ENVIRONMENT))}"
     assert problems(tmp_path, good, {"TIGHTROPE_TOKEN": "x", TOKEN_VARIABLE: "t"}) == [told]
     assert problems(tmp_path, good + "\nbogus: 1", {"TIGHTROPE_TOKEN": "x"}) == [told, "bogus: there is no such key"]
 

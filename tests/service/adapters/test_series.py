@@ -6,21 +6,8 @@ from prometheus_client import CollectorRegistry
 from service.adapters.metrics import Metrics
 from service.adapters.series import CATALOGUE, SECONDS, Kind, Part, most_series
 
-UNITS = {
-    "seconds",
-    "requests",
-    "rows",
-    "records",
-    "runs",
-    "events",
-    "inputs",
-    "labels",
-    "0 or 1",
-    "log10",
-    "ratio",
-    "nats",
-}
-UNITS |= {"probability", "the monitor's", "seconds since 1970"}
+UNITS = {"seconds", "requests", "rows", "records", "runs", "inputs", "labels", "0 or 1", "log10", "ratio", "nats"}
+UNITS |= {"alerts", "events", "times", "probability", "the monitor's", "seconds since 1970"}
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
