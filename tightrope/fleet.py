@@ -64,15 +64,20 @@ def tail(
     follow: Annotated[bool, typer.Option(help="Go on with what comes from now on.")] = False,
 ) -> None:
     """Read a topic: one JSON object a record, large arrays as their type and shape."""
-    logging.getLogger("kafka").setLevel("ERROR")
+    _quiet()
     for record in read(load(config), topic, last, follow=follow):
         typer.echo(json.dumps(record))
+
+
+def _quiet() -> None:
+    """The client tells every failed connection of an outage; metrics and our own lines, one a minute, say it better."""
+    logging.getLogger("kafka").setLevel("CRITICAL")
 
 
 def _run(
     wire_up: Callable[[Settings], cluster.Process], config: Path, host: str | None, port: int | None, *, json_: bool
 ) -> None:
-    logging.getLogger("kafka").setLevel("ERROR")  # it warns of what it then mends by itself
+    _quiet()
     settings = load(config)
     given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     settings = settings.model_copy(update={"server": settings.server.model_copy(update=given)})
