@@ -17,8 +17,12 @@ demo: .venv/run.stamp ## Real traffic, a harmful model, an alarm, one subgroup s
 test: .venv/dev.stamp .venv-reports/run.stamp tools ## All tests
 	$(BIN)/python -m pytest
 
+APT := apt-get update -qq && apt-get install -y -qq --no-install-recommends
+
 tools: kafka # what some tests talk to besides Python; installed where that is possible
-	command -v curl >/dev/null || { test "$$(id -u)" = 0 && apt-get install -y -qq curl; } || echo "curl is missing: its tests will say so"
+	command -v curl >/dev/null || { test "$$(id -u)" = 0 && $(APT) curl; } || echo "curl is missing: its tests will say so"
+	command -v chromium >/dev/null || { test "$$(id -u)" = 0 && $(APT) chromium >/dev/null; } || echo "chromium is missing: its tests will say so"
+	command -v amtool >/dev/null || { test "$$(id -u)" = 0 && $(APT) prometheus prometheus-alertmanager; } || echo "Prometheus and Alertmanager are missing: their tests will say so"
 
 demo-cluster: .venv/run.stamp kafka ## The same story on a cluster: a real Kafka, two gateways, two workers, a judge; every sample accounted for
 	$(BIN)/python -m demo.broker $(BIN)/tightrope demo --kafka {kafka} --json
@@ -37,15 +41,17 @@ format: .venv/dev.stamp ## Format, and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/dev.stamp ## What the detectors promise, measured; and how fast the judge is
+bench: .venv/dev.stamp ## What the detectors promise, measured; how fast the judge is, and the pager
 	$(BIN)/python -m benchmarks.detectors
 	$(BIN)/python -m benchmarks.judge
+	$(BIN)/python -m benchmarks.paging
 
 bench-power: .venv-power/run.stamp ## Tightrope beside windows, river and evidently on the same streams; writes docs/power.md
 	.venv-power/bin/python -m benchmarks.power
 
-docs: .venv/dev.stamp ## Write the generated parts of docs/
+docs: .venv/dev.stamp ## Write what is generated of docs/ and dashboards/
 	$(BIN)/python -m docs.generate
+	$(BIN)/python -m dashboards.boards
 
 lock: .venv/dev.stamp ## Pin every dependency anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml -o requirements.lock
@@ -83,4 +89,10 @@ clean: ## Remove what the commands made
 	.venv-reports/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps --require-hashes -r requirements-reports.lock
 	.venv-reports/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --editable .
 	PYTHONDONTWRITEBYTECODE= .venv-reports/bin/python -W ignore -c 'import evidently'
+	touch $@
+
+# What Tightrope is measured against, and nothing else needs: without dependencies for the reason above.
+.venv-power/run.stamp: benchmarks/power/requirements.lock
+	test -d .venv-power || $(PYTHON) -m venv .venv-power
+	.venv-power/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps --require-hashes -r benchmarks/power/requirements.lock
 	touch $@

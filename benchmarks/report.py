@@ -52,26 +52,40 @@ def batch(rows: int, seed: int, shift: float) -> Compared:
     member = np.concatenate(
         [np.eye(count, dtype=bool)[rng.integers(0, count, rows)] for count in DIMENSIONS.values()], 1
     )
-    confidence = {role: rng.beta(5, 2, rows) for role in Role}
-    flags = rng.random(rows) < 0.03  # noqa: PLR2004 - a rate of disagreement
-    figures = {f"{name}_{role}": confidence[role] for name in ("confidence", "entropy", "margin") for role in Role}
-    whole = {"model": MODEL, "baseline_digest": "b", "compressed_digest": "c", "log": "log", "scopes": scopes}
+    sure = {role: rng.beta(5, 2, rows) for role in Role}
     zeros, never = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=bool)
+    nothing, unknown = np.zeros(rows), np.full(rows, np.nan)
     comparisons = Comparisons(
-        **whole,  # type: ignore[arg-type]
-        **figures,  # type: ignore[arg-type]
+        model=MODEL,
+        baseline_digest="b",
+        compressed_digest="c",
+        log="log",
+        scopes=scopes,
         partition=zeros,
         offset=np.arange(rows),
         time=1e9 + np.arange(rows, dtype=float),
         request_id=("",) * rows,
         served_by_baseline=never,
         member=member,
-        draw=np.zeros(rows),
+        draw=nothing,
         inclusion=np.ones(rows),
-        disagree=flags,
+        disagree=rng.random(rows) < 0.03,  # noqa: PLR2004 - a rate of disagreement
+        confidence_baseline=sure[Role.BASELINE],
+        confidence_compressed=sure[Role.COMPRESSED],
+        entropy_baseline=sure[Role.BASELINE],
+        entropy_compressed=sure[Role.COMPRESSED],
+        margin_baseline=sure[Role.BASELINE],
+        margin_compressed=sure[Role.COMPRESSED],
         refused_baseline=never,
         refused_compressed=never,
-        distance=np.zeros(rows),
+        distance=nothing,
+        top_baseline=zeros,
+        top_compressed=zeros,
+        twin=zeros.astype(np.uint64),
+        seconds=nothing,
+        self_disagree=unknown,
+        correct_baseline=unknown,
+        correct_compressed=unknown,
         fault=zeros.astype(np.int8),
     )
     decided = {role: rng.integers(0, 2, rows).astype(float) for role in Role}
@@ -83,7 +97,8 @@ def prepare(folder: Path) -> Path:
     config = YAML(typ="safe").load(HERE / "tightrope.yaml")
     pair = config["models"][MODEL]
     pair |= {role: str(HERE / pair[role]) for role in ("baseline", "compressed")}
-    config |= {"server": {"port": 0}, "reports": {"reference_rows": ROWS_A_SIDE, "window_rows": ROWS_A_SIDE}}
+    kept = dict.fromkeys(("keep_rows", "reference_rows", "window_rows"), ROWS_A_SIDE)
+    config |= {"server": {"port": 0}, "reports": kept}
     YAML(typ="safe").dump(config, folder / "tightrope.yaml")
     layout = Layout.of([TensorSpec("input", "FP32", (-1, COLUMNS))])
     metrics = Metrics(process_registry())

@@ -8,8 +8,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from monitors.catalogue import CATALOGUE, SUBGROUP_FACTOR, SUBGROUP_SHARE
+from monitors.catalogue import CATALOGUE, SUBGROUP_FACTOR, SUBGROUP_SHARE, Kind
 from monitors.safemode import TABLE, Input, Row, State
+from service.adapters.series import CATALOGUE as SERIES
+from service.adapters.series import Metric, most_series
 from service.settings import Settings
 
 HERE = Path(__file__).parent
@@ -59,25 +61,30 @@ def _targets(row: Row, state: State) -> Iterator[tuple[State, str]]:
         yield state, " (otherwise)"
 
 
-MONITORS = """# Monitors
+BEGIN, END = "<!-- written from monitors/catalogue.py by `make docs` -->\n", "<!-- to here -->\n"
 
-Written from `monitors/catalogue.py` by `make docs`. Every monitor is asked for the model as a whole and for every
-declared subgroup; a subgroup's limit is {factor:g} times the model's unless `subgroup_limits` says otherwise. All
-subgroup cells together have {share:g} of the alarm budget.
+LIMITS = {Kind.RATE: "{:g} as a rate", Kind.MEAN: "±{:g} in the mean", Kind.UPPER: "+{:g} in the mean"}
+"""What a limit means, by the kind of the monitor."""
 
-| monitor | asks | observes per row | default limit | budget share | blind to |
-|---|---|---|---|---|---|
+MONITORS = """| monitor | asks | statistic, per row | limit | watches | budget | blind to |
+|---|---|---|---|---|---|---|
 {rows}
+
+A subgroup's limit is {factor:g} times the model's unless `subgroup_limits` says otherwise (at most 0.7). All subgroup
+cells of all monitors together have {share:g} of the alarm budget.
 """
 
 
-def monitors() -> str:
-    """The catalogue as a table."""
+def statistics() -> str:
+    """The page on statistics, with the catalogue of the monitors as its table."""
+    before, _, rest = (HERE / "statistics.md").read_text().partition(BEGIN)
     rows = [
-        f"| `{q.name}` | {q.asks} | {q.statistic} | {q.limit:g} | {q.share:g} | {q.blind_to} |"
+        f"| `{q.name}` | {q.asks} | {q.statistic} | {LIMITS[q.kind].format(q.limit)} | {q.reach} | {q.share:g} "
+        f"| {q.blind_to} |"
         for q in CATALOGUE.values()
     ]
-    return MONITORS.format(factor=SUBGROUP_FACTOR, share=SUBGROUP_SHARE, rows="\n".join(rows))
+    table = MONITORS.format(factor=SUBGROUP_FACTOR, share=SUBGROUP_SHARE, rows="\n".join(rows))
+    return f"{before}{BEGIN}{table}{END}{rest.partition(END)[2]}"
 
 
 CONFIGURATION = """# Configuration
@@ -139,7 +146,57 @@ def _default(field: FieldInfo) -> str:
     return "" if value in (None, {}, []) else f"`{shown}`"
 
 
-PAGES = {"safe-mode.md": safe_mode, "monitors.md": monitors, "configuration.md": configuration}
+METRICS = """# Metrics
+
+Everything that `/metrics` shows of Tightrope, in the text format or, where the scraper asks for it, in OpenMetrics.
+Written from `service/adapters/series.py` by `make docs`. The alerts on them are in
+[dashboards/rules/alerts.yml](../dashboards/rules/alerts.yml), each with a heading in the
+[runbook](../dashboards/runbook.md).
+
+- `model`, `scope` (`model` for the model as a whole, else a declared subgroup, `attribute=value`) and `monitor` have
+  the values that the configuration declares; the values of every other label are listed. No caller can fill a label:
+  a request for a model that is not served counts as `unknown`, and a value that no subgroup declares counts only for
+  the model as a whole. So the number of series is bounded: with S scopes and M monitors a model has at most {bound}.
+- Counters of a model exist at zero from the start, gauges once there is something to show. Nothing has a second series
+  `_created`.
+- A request's id is in the exemplars of `tightrope_request_seconds` (OpenMetrics only), and nowhere else.
+- In a cluster a gateway, a worker and a judge each show their own part; counters add up over replicas.
+
+| metric | type | labels | unit | set by | meaning |
+|---|---|---|---|---|---|
+{rows}
+
+Besides, there is what any Python process shows: `process_*` (memory, processor time, open files) and `python_*`.
+"""
+
+
+def metrics() -> str:
+    """The catalogue of metrics as a table."""
+    rows = [
+        f"| `{metric.full_name(name)}` | {metric.kind} | {_labels(metric)} | {metric.unit} | {metric.part} "
+        f"| {metric.text} |"
+        for name, metric in SERIES.items()
+    ]
+    return METRICS.format(rows="\n".join(rows), bound=_bound())
+
+
+def _labels(metric: Metric) -> str:
+    texts = [f"`{name}`" + (f" ({', '.join(values)})" if values else "") for name, values in metric.labels.items()]
+    return "; ".join(texts)
+
+
+def _bound() -> str:
+    """Series of a model as a formula of S and M: found by counting with none and with one of each."""
+    flat, with_scope, with_cell = most_series(0, 0), most_series(1, 0), most_series(1, 1)
+    return f"{flat} + {with_scope - flat} S + {with_cell - with_scope} S M"
+
+
+PAGES = {
+    "safe-mode.md": safe_mode,
+    "statistics.md": statistics,
+    "configuration.md": configuration,
+    "metrics.md": metrics,
+}
 
 if __name__ == "__main__":
     for page, write in PAGES.items():

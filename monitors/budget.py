@@ -9,7 +9,7 @@ from monitors import verdict
 from monitors.catalogue import SUBGROUP_SHARE, Kind, Question, Reach
 from monitors.cells import Rule
 from monitors.detector import Bernoulli, Signed
-from monitors.evidence import MeanTest, RateTest, Test
+from monitors.evidence import UNWATCHED, MeanTest, RateTest, Test
 from monitors.records import Floats
 
 
@@ -68,7 +68,8 @@ def _rule(ask: Ask, shares: Floats, budget: Budget, ratio: float) -> Rule:
         return Rule(ask.question, ask.variants, ask.lanes, ask.limits, shares, needed, alarm, back)
     needed = verdict.rows_to_see_mean(ask.limits, ask.bound, log_budget)
     sides = 1 if ask.question.kind is Kind.UPPER else 2
-    values, of = np.unique(ask.limits, return_inverse=True)
+    values, place = np.unique(ask.limits, return_inverse=True)
+    of = np.where(shares > 0, place, UNWATCHED)
     outside = tuple(Signed.outside(float(v), ask.bound, sides) for v in values)
     inside = tuple(Signed.inside(float(ratio * v), ask.bound, sides) for v in values)
     ternary = ask.question.ternary and ask.bound == 1.0

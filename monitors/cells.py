@@ -162,24 +162,49 @@ def _return(run: Run) -> Part:
 
 def _on_duty(log_e: Floats, on_duty: Bools) -> Floats:
     """A detector that is not on duty is neither seeded nor moved."""
-    return np.where(on_duty[..., None], log_e, 0.0)
+    return log_e if on_duty.all() else np.where(on_duty[..., None], log_e, 0.0)
 
 
 def _advanced(parts: Sequence[Part]) -> list[Floats]:
     """Tick by tick, all parts in one array: their detectors do not know of each other."""
     if not parts:
         return []
+    moving = [(part, _live(part)) for part in parts]
     ticks = len(parts[0][2])
-    shapes = [log_e.shape for _, _, log_e in parts]
-    here = np.concatenate([start.ravel() for start, _, _ in parts])
-    log_e = np.concatenate([part.reshape(ticks, -1) for _, _, part in parts], axis=1)
-    seeds = [np.broadcast_to(seed, shape).reshape(ticks, -1) for (_, seed, _), shape in zip(parts, shapes, strict=True)]
     with np.errstate(divide="ignore"):
-        log_seeds = np.log(np.concatenate(seeds, axis=1))
-    for tick in range(ticks):
+        log_seeds = [np.repeat(np.log(seeds[:, on, 0]), start.shape[2], axis=1) for (start, seeds, _), on in moving]
+    paths = _paths(
+        np.concatenate([start[on].ravel() for (start, _, _), on in moving]),
+        np.concatenate(log_seeds, axis=1),
+        np.concatenate([log_e[:, on].reshape(ticks, -1) for (_, _, log_e), on in moving], axis=1),
+    )
+    ends = np.cumsum([seeds.shape[1] for seeds in log_seeds])[:-1]
+    return [
+        _spread(path, on, log_e.shape)
+        for path, ((_, _, log_e), on) in zip(np.split(paths, ends, axis=1), moving, strict=True)
+    ]
+
+
+def _live(part: Part) -> Bools:
+    """Cells (V, S) that hold anything or are given it: where a question does not reach a scope, there is nothing."""
+    start, seeds, _ = part
+    return np.asarray((seeds > 0).any(axis=(0, 3)) | (start > NOTHING).any(axis=2))
+
+
+def _paths(here: Floats, log_seeds: Floats, log_e: Floats) -> Floats:
+    """Where detectors (D,) stand after every tick, (T, D)."""
+    for tick in range(len(log_e)):
         here = np.add(np.logaddexp(here, log_seeds[tick]), log_e[tick], out=log_e[tick])
-    ends = np.cumsum([int(np.prod(shape[1:])) for shape in shapes])[:-1]
-    return [part.reshape(shape) for part, shape in zip(np.split(log_e, ends, axis=1), shapes, strict=True)]
+    return log_e
+
+
+def _spread(path: Floats, live: Bools, shape: tuple[int, ...]) -> Floats:
+    """The paths (T, D) of live cells (V, S) among all, (T, V, S, K)."""
+    if live.all():
+        return path.reshape(shape)
+    masses = np.full(shape, NOTHING)
+    masses[:, live] = path.reshape(len(path), -1, shape[3])
+    return masses
 
 
 def recent(cells: Cells, variant: int, scope: int) -> tuple[int, float | None]:

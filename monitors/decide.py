@@ -18,6 +18,10 @@ WARNING = float(np.log(100.0))
 """A monitor within a factor of a hundred of its budget stands in the way of a return."""
 
 
+LATCHED = "; latched: it came back and failed too often, and stays with the baseline until a person releases it"
+"""What is added to the reason of the breach that ends the coming and going."""
+
+
 class UnknownScopeError(ValueError):
     """An order names a scope that the model does not have."""
 
@@ -149,6 +153,8 @@ def _take(plan: Plan, state: State, scope: int, what: Input, cause: Cause, made:
         started = cell.restart(cells, over | ended)
         changed.append(replace(cell.try_again(started, over) if after.trial else started, tripped=tripped))
     reason = cause.reason or _reason(what, monitors)
+    if after.state is safemode.State.LATCHED and before.state is not after.state:
+        reason += LATCHED
     evidence = {"monitors": monitors, **_where(plan, state, cause.rows)}
     made.append(Transition(plan.scopes[scope], what, before, after, cause.time, cause.actor, reason, evidence))
     modes = (*state.modes[:scope], after, *state.modes[scope + 1 :])

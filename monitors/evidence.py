@@ -9,6 +9,9 @@ from monitors import detector
 from monitors.detector import BadObservationError, Bernoulli, Signed
 from monitors.records import Bools, Floats, Ints
 
+UNWATCHED = -1
+"""In the place of a scope's detector: the question does not reach it, and its rows are worth nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -99,11 +102,12 @@ class MeanTest:
 
     def log_e(self, tally: Tally) -> Floats:
         """Every scope's rows at its own tolerance."""
-        sums = np.empty((*tally.count.shape, self.width))
+        sums = np.zeros((*tally.count.shape, self.width))
         for place, signed in enumerate(self.signed):
             scopes = np.flatnonzero(self.of == place)
             count = _counted if self.ternary else _looked_at
-            sums[:, :, scopes] = count(signed, tally, scopes)
+            if len(scopes):
+                sums[:, :, scopes] = count(signed, tally, scopes)
         return sums
 
     def evidence(self, log_mass: Floats) -> Floats:

@@ -56,8 +56,8 @@ def _of_rule(plan: Plan, state: State, rule: Rule, cells: Cells) -> dict[int, Ve
 def _verdict(
     plan: Plan, state: State, rule: Rule, cells: Cells, scope: int, evidence: Floats, recovery: float
 ) -> Verdict:
-    """The variant with the most evidence speaks; a pass needs enough rows in every one."""
-    worst = int(evidence.argmax())
+    """Of the variants that have rows the one with the most evidence speaks; a pass needs enough rows in every one."""
+    worst = int(np.where(cells.count[:, scope] > 0, evidence, -np.inf).argmax())
     count, tripped, note = (
         int(cells.count[worst, scope]),
         bool(cells.tripped[:, scope].any()),
@@ -84,6 +84,7 @@ def _verdict(
         errors=int(state.errors[scope]),
         variant=rule.name_of(worst),
         note=note,
+        coverage=coverage(state) if rule.question.stream is Stream.LABELS else None,
     )
 
 

@@ -7,7 +7,7 @@ message a row. How records become bytes is the business of the wire adapter, not
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum, StrEnum
-from itertools import compress
+from itertools import chain, compress
 from typing import Any, Self
 
 import numpy as np
@@ -153,16 +153,21 @@ class Comparisons:
             return replace(self, request_id=self.request_id[rows], **picked)
         return replace(self, request_id=tuple(compress(self.request_id, rows)), **picked)
 
-    def join(self, more: Self) -> Self:
-        """This record's rows followed by those of ``more``; both must speak of the same model, log and scopes."""
-        if (self.model, self.log, self.scopes) != (more.model, more.log, more.scopes):
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """What records must have in common to be one."""
+        return self.model, self.log, self.scopes, self.baseline_digest, self.compressed_digest
+
+    def join(self, *more: Self) -> Self:
+        """This record's rows followed by those of ``more``; all must be of one kind."""
+        if other := next((part for part in more if part.kind != self.kind), None):
             raise ValueError(
-                f"cannot join comparisons of {self.model} and {more.model}: model, log and scopes must be the same"
+                f"cannot join comparisons of {self.model} and {other.model}: model, log, scopes and digests must be "
+                "the same"
             )
-        joined: dict[str, Any] = {
-            name: np.concatenate([getattr(self, name), getattr(more, name)]) for name in ROW_ARRAYS
-        }
-        return replace(self, request_id=self.request_id + more.request_id, **joined)
+        parts = (self, *more)
+        joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ROW_ARRAYS}
+        return replace(self, request_id=tuple(chain.from_iterable(part.request_id for part in parts)), **joined)
 
 
 _WHOLE = {"model", "baseline_digest", "compressed_digest", "log", "scopes", "request_id"}
@@ -179,7 +184,8 @@ class Verdict:
     of the e-detector and of the samples that one false alarm is budgeted for; ``recovery`` against
     ``recovery_threshold`` likewise, once the monitor has tripped its scope. ``errors`` counts the scope's rows that
     could not be measured. A monitor with several variants (classes, bins) shows the one with the most evidence.
-    ``note`` says why a monitor cannot be believed, if it cannot.
+    ``note`` says why a monitor cannot be believed, if it cannot. ``coverage`` stands with what labels tell: the share
+    of rows that got theirs, of those that got it or will not any more.
     """
 
     scope: str
@@ -197,6 +203,7 @@ class Verdict:
     errors: int
     variant: str = ""
     note: str = ""
+    coverage: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

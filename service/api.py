@@ -19,8 +19,8 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from monitors.records import MODEL_SCOPE, Order, Role, Verdict
 from monitors.safemode import ORDERS
 from service.access import operator
-from service.adapters.metrics import DROPPED
 from service.adapters.ports import Bus, BusFullError, Trail
+from service.adapters.series import DROPPED
 from service.adapters.wire import encode_order
 from service.errors import TightropeError, UnknownModelError
 from service.gateway import Gateway
@@ -55,6 +55,10 @@ class OrderBody(BaseModel):
     actor: str = Field(min_length=1, max_length=200)
 
 
+Report = Callable[[str], str | None]
+"""Where a model's newest drift report is, if there is one."""
+
+
 def create_api(
     gateway: Gateway,
     desk: Desk,
@@ -62,6 +66,7 @@ def create_api(
     bus: Bus,
     control_topic: str,
     token: str | None,
+    report: Report,
     knows: Callable[[], bool] = lambda: True,
 ) -> FastAPI:
     """The application that answers whatever the inference layer lets through; ``knows`` says whether this replica is
@@ -69,8 +74,8 @@ def create_api(
     """
     app = FastAPI(title="Tightrope", version=VERSION, default_response_class=JSONResponse)
     app.include_router(_protocol(gateway, knows))
-    app.include_router(_status(gateway, desk, store))
-    app.include_router(_control(gateway, bus, control_topic, token))
+    app.include_router(_status(gateway, desk, store, report))
+    app.include_router(_control(gateway, bus, control_topic, token, report))
     describe(app)
 
     @app.get("/metrics", tags=["operations"], response_class=Response)
@@ -139,17 +144,17 @@ def _protocol(gateway: Gateway, knows: Callable[[], bool]) -> APIRouter:
     return router
 
 
-def _status(gateway: Gateway, desk: Desk, store: Trail) -> APIRouter:
+def _status(gateway: Gateway, desk: Desk, store: Trail, report: Report) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["status"])
 
     @router.get("/models")
     def models() -> Response:
         """Every model with the modes of its scopes."""
-        return _json({"models": [_summary(gateway, pair) for pair in gateway.pairs.values()]})
+        return _json({"models": [_summary(gateway, pair, report) for pair in gateway.pairs.values()]})
 
     @router.get("/models/{model}")
     def model(model: str) -> Response:
-        """One model: artefacts, modes, sampling, limits' digest, and how far the judgement got."""
+        """One model: artefacts, modes, sampling, how far the judgement got, and its newest drift report."""
         pair = gateway.pair(model)
         sampling = {
             "rate": pair.sampler.rate,
@@ -159,7 +164,7 @@ def _status(gateway: Gateway, desk: Desk, store: Trail) -> APIRouter:
                 gateway.metrics.total("samples_dropped", model=pair.name, reason=reason) for reason in DROPPED
             ),
         }
-        return _json({**_summary(gateway, pair), "sampling": sampling, "judged": desk.progress(pair.name)})
+        return _json({**_summary(gateway, pair, report), "sampling": sampling, "judged": desk.progress(pair.name)})
 
     @router.get("/models/{model}/verdicts")
     def verdicts(model: str, scope: str | None = None) -> Response:
@@ -173,13 +178,17 @@ def _status(gateway: Gateway, desk: Desk, store: Trail) -> APIRouter:
         after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> Response:
-        """The audit trail, oldest first; ask again with ``after`` set to the last ``seq``."""
-        return _json({"events": [{"seq": seq, **asdict(e)} for seq, e in store.events(model, after, limit)]})
+        """The audit trail, oldest first; ask again with ``after`` set to the last ``seq``. Beside each event stands
+        the newest drift report of its model.
+        """
+        known = {name: report(name) for name in gateway.pairs}
+        found = store.events(model, after, limit)
+        return _json({"events": [{"seq": seq, **asdict(e), "report": known.get(e.model)} for seq, e in found]})
 
     return router
 
 
-def _control(gateway: Gateway, bus: Bus, topic: str, token: str | None) -> APIRouter:
+def _control(gateway: Gateway, bus: Bus, topic: str, token: str | None, report: Report) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["control"], dependencies=[Depends(operator(token))])
 
     def give(model: str, what: str, body: OrderBody) -> Response:
@@ -193,7 +202,7 @@ def _control(gateway: Gateway, bus: Bus, topic: str, token: str | None) -> APIRo
             confirmed = gateway.router.confirmed(order, CONFIRMATION_SECONDS)
         if not confirmed:
             gateway.router.force(order)
-        return _json({**_summary(gateway, pair), "order": order.id, "confirmed": confirmed})
+        return _json({**_summary(gateway, pair, report), "order": order.id, "confirmed": confirmed})
 
     for what in ORDERS:
 
@@ -213,7 +222,7 @@ _ORDERS = {
 }
 
 
-def _summary(gateway: Gateway, pair: Pair) -> dict[str, object]:
+def _summary(gateway: Gateway, pair: Pair, report: Report) -> dict[str, object]:
     routes = gateway.router.routes(pair.name)
     return {
         "name": pair.name,
@@ -224,6 +233,7 @@ def _summary(gateway: Gateway, pair: Pair) -> dict[str, object]:
         "epoch": routes.epoch,
         "safe": list(routes.safe),
         "scopes": {scope: routes.states.get(scope, "normal") for scope in pair.plan.scopes},
+        "report": report(pair.name),
     }
 
 

@@ -4,6 +4,7 @@ import importlib.util
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from service.adapters.metrics import Metrics
 from service.adapters.onnx import OnnxModel
 from service.adapters.ports import Bus, Model, RunFailedError, Trail
 from service.adapters.reports import ReportStore
+from service.adapters.series import Part
 from service.adapters.topics import CONTROL, topic
 from service.api import Desk, create_api
 from service.control import ControlLoop
@@ -113,8 +115,8 @@ def build_service(
     """Wire a gateway for these pairs; ``slow`` says which of them must not run on the event loop. Where the judge is
     elsewhere, ``patience`` is how many seconds it may be until the modes are known.
     """
-    for name in pairs:
-        metrics.announce(name)
+    for name, pair in pairs.items():
+        metrics.announce(Part.GATEWAY, name, pair.plan.scopes)
     elsewhere = patience is not None
     router = Router({name: pair.subgroups.scopes for name, pair in pairs.items()}, cautious=elsewhere)
     outbox = Outbox(bus, metrics.dropped)
@@ -122,10 +124,12 @@ def build_service(
     control = ControlLoop(bus, router, metrics, SILENCE if elsewhere else float("inf"))
     until = time.monotonic() + (patience or 0.0)
     token = control_token(settings)
-    api = create_api(gateway, desk, store, bus, topic(CONTROL), token, lambda: _knows(control, until))
+    shelf = ReportStore(settings.state / REPORTS)
+    newest, known = partial(reports.newest, shelf), partial(_knows, control, until)
+    api = create_api(gateway, desk, store, bus, topic(CONTROL), token, newest, known)
     api.include_router(labels.routes(gateway, bus, application(token)))
     api.include_router(deploy.routes(gateway, deployer, operator(token)))
-    api.include_router(reports.routes(gateway, ReportStore(settings.state / REPORTS)))
+    api.include_router(reports.routes(gateway, shelf))
     return Service(InferLayer(api, gateway, settings.server.max_body_bytes, slow), gateway, outbox, control)
 
 

@@ -13,15 +13,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitors.compare import Reading, Scale, confidence, entropy, read, refused
-from monitors.records import Bools, Event, Fault, Role, Sample, Tensors
+from monitors.records import MODEL_SCOPE, Bools, Event, Fault, Role, Sample, Tensors
 from monitors.sampling import draw
 from service.adapters.metrics import Metrics
 from service.adapters.ports import RunFailedError
+from service.capacity import Capacity
 from service.errors import CallerError, ServerError, UnknownModelError
 from service.outbox import Outbox
 from service.pair import Pair
 from service.protocol import InferRequest, InferResponse, Scalar
 from service.router import Router
+
+TIE = 1e-9
+"""Weight of a request's own random number: it decides between answers that are equally uncertain."""
 
 NOTICE_EVERY = 60.0
 """Seconds between two events about the same failure; the counter counts every one."""
@@ -56,6 +60,7 @@ class Gateway:
         self._prefix = uuid.uuid4().hex[:16]
         self._counter = itertools.count()
         self._noticed: dict[tuple[str, Role, str], float] = {}
+        self._capacities: dict[str, Capacity] = {}
 
     def pair(self, model: str, version: str | None = None) -> Pair:
         """The pair of that name.
@@ -70,8 +75,12 @@ class Gateway:
             raise UnknownModelError(f"model {model!r} has no version {version[:80]!r}; it has {pair.version!r}")
         return pair
 
-    def infer(self, pair: Pair, request: InferRequest) -> InferResponse:
-        """Answer a request.
+    def is_guarded(self, model: str) -> bool:
+        """Whether all of a model falls back now, and how long its answers take decides how many the baseline gives."""
+        return self.pairs[model].fallback_seconds is not None and MODEL_SCOPE in self.router.routes(model).safe
+
+    def infer(self, pair: Pair, request: InferRequest, arrived: float | None = None) -> InferResponse:
+        """Answer a request, which was there whole at ``arrived`` (of `time.perf_counter`).
 
         Raises:
             CallerError: when the inputs differ in rows, or neither model can run on them.
@@ -80,15 +89,21 @@ class Gateway:
         rows = _rows(request)
         member = pair.subgroups.members(request.inputs, request.parameters, rows)
         role = self.router.role(pair.name, member)
-        answer, parameters = self._answer(pair, request, role)
+        request_id = request.id or f"{self._prefix}-{next(self._counter):x}"
+        capacity = self._capacity(pair, member) if role is Role.BASELINE else None
+        if capacity is not None and capacity.share < 1.0:
+            answer, parameters = self._ration(pair, request, request_id, capacity)
+        else:
+            answer, parameters = self._answer(pair, request, role)
         parameters["safe_mode"] = role is Role.BASELINE
         unsure = refused(answer.reading, pair.decision, answer.role)
-        if pair.action == "escalate" and answer.role is Role.COMPRESSED and unsure.any():
+        if pair.action == "escalate" and answer.role is Role.COMPRESSED and capacity is None and unsure.any():
             answer, unsure = self._escalate(pair, request, answer, unsure)
             parameters["escalated"] = True
-        request_id = request.id or f"{self._prefix}-{next(self._counter):x}"
         self._sample(pair, request, request_id, answer, member)
         parameters |= self._account(pair, answer, unsure, rows)
+        if capacity is not None and arrived is not None:
+            self._learn(pair, capacity, time.perf_counter() - arrived)
         withheld = pair.action == "abstain" and bool(unsure.any())
         outputs = {} if withheld else {o.name: answer.outputs[o.name] for o in request.outputs} or answer.outputs
         return InferResponse(pair.name, pair.version, request_id, parameters, dict(outputs))
@@ -104,6 +119,39 @@ class Gateway:
                 return self._refuse_input(second)
             self._notice(pair, role, failure)
             return answer, {"fallback": str(role)}
+
+    def _capacity(self, pair: Pair, member: Bools) -> Capacity | None:
+        """What the baseline bears of this request's kind; None where it is asked whatever it takes."""
+        if pair.fallback_seconds is None or not self.router.spared(pair.name, member):
+            return None
+        return self._capacities.setdefault(pair.name, Capacity(pair.fallback_seconds))
+
+    def _ration(
+        self, pair: Pair, request: InferRequest, request_id: str, capacity: Capacity
+    ) -> tuple[_Answer, dict[str, Scalar]]:
+        """The compressed model's answer, and the baseline's instead where that one is among the least certain."""
+        answer, parameters = self._answer(pair, request, Role.COMPRESSED)
+        if answer.role is Role.BASELINE:
+            return answer, parameters
+        values = None if pair.decision.scale is Scale.REGRESSION else answer.reading.values
+        uncertainty = 0.0 if values is None else float(entropy(values).max() / np.log(values.shape[1]))
+        if not capacity.takes(uncertainty + TIE * draw(request_id, "capacity")):
+            return answer, {"over_capacity": True}
+        return self._answer(pair, request, Role.BASELINE)
+
+    def _learn(self, pair: Pair, capacity: Capacity, seconds: float) -> None:
+        """See how long answers of the fallback take; tell when the baseline is not enough, and when it is again."""
+        window = capacity.took(seconds, time.perf_counter())
+        if window is None:
+            return
+        self.metrics.bearable.labels(pair.name).set(window.after)
+        if window.turns:
+            kind = "fallback-rationed" if window.after < 1.0 else "fallback-whole"
+            reason = f"{window.late} of {window.answers} answers took longer than {capacity.seconds:g} s"
+            detail = {"share": window.after, "late": window.late, "answers": window.answers}
+            self._outbox.note(
+                Event(uuid.uuid4().hex, self._clock(), pair.name, kind, MODEL_SCOPE, "gateway", reason, detail)
+            )
 
     def _run(self, pair: Pair, request: InferRequest, role: Role) -> _Answer:
         names = [output.name for output in request.outputs] or [spec.name for spec in pair.outputs]
@@ -187,6 +235,7 @@ class Gateway:
         if rows > 1 and unsure.any():
             parameters["refused_rows"] = ",".join(map(str, np.flatnonzero(unsure)))
         self.metrics.rows.labels(name, role).inc(rows)
+        self.metrics.answering.labels(name, role).observe(answer.seconds)
         if unsure.any():
             self.metrics.refusals.labels(name, role, pair.action).inc(int(unsure.sum()))
         return parameters

@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from service.adapters.metrics import UNKNOWN
+from service.adapters.series import UNKNOWN
 from service.errors import (
     CallerError,
     ServerError,
@@ -71,6 +71,10 @@ def error_body(error: Exception) -> bytes:
     return orjson.dumps({"error": "internal error; the server's log says more"})
 
 
+Answered = tuple[str, bytes, list[tuple[bytes, bytes]]]
+"""The id of a request that could be answered, the body of the answer, and its headers."""
+
+
 class DisconnectedError(Exception):
     """The caller went away while sending."""
 
@@ -95,16 +99,15 @@ class InferLayer:
         model, version = match.groups()
         started = time.perf_counter()
         try:
-            body, headers = await self._infer(scope, receive, model, version)
+            request_id, body, headers = await self._infer(scope, receive, model, version)
             status, outcome = 200, "ok"
         except DisconnectedError:
             return
         except Exception as error:  # noqa: BLE001 - the one place where whatever went wrong becomes an answer
-            body, headers, status = error_body(error), [(b"content-type", JSON)], status_of(error)
+            request_id, body, headers, status = "", error_body(error), [(b"content-type", JSON)], status_of(error)
             outcome = "caller_error" if isinstance(error, CallerError) else "server_error"
         label = model if model in self._gateway.pairs else UNKNOWN
-        self._gateway.metrics.requests.labels(label, outcome).inc()
-        self._gateway.metrics.seconds.labels(label).observe(time.perf_counter() - started)
+        self._gateway.metrics.answered(label, outcome, time.perf_counter() - started, request_id)
         await _respond(send, status, headers, body)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -126,26 +129,27 @@ class InferLayer:
 
         await self._app(scope, again, send)
 
-    async def _infer(
-        self, scope: Scope, receive: Receive, model: str, version: str | None
-    ) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    async def _infer(self, scope: Scope, receive: Receive, model: str, version: str | None) -> Answered:
         headers = dict(scope["headers"])
         pair = self._gateway.pair(model, version)
         body = await _read(headers, receive, self._max_body)
+        arrived = time.perf_counter()
+        if self._gateway.is_guarded(model):
+            await asyncio.sleep(0)  # behind all that wait already, so that the wait is seen
         if self._slow[model] or len(body) > LARGE or b"content-encoding" in headers:
-            return await asyncio.get_running_loop().run_in_executor(None, self._work, pair, body, headers)
-        return self._work(pair, body, headers)
+            return await asyncio.get_running_loop().run_in_executor(None, self._work, pair, body, headers, arrived)
+        return self._work(pair, body, headers, arrived)
 
-    def _work(self, pair: Pair, raw: bytes, headers: Mapping[bytes, bytes]) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    def _work(self, pair: Pair, raw: bytes, headers: Mapping[bytes, bytes], arrived: float) -> Answered:
         body = _inflate(raw, headers, self._max_body)
         length = parse_header_length(_text(headers, LENGTH_NAME))
         request = decode_request(body, length, pair.inputs, pair.outputs)
-        response = self._gateway.infer(pair, request)
+        response = self._gateway.infer(pair, request, arrived)
         withheld = not response.outputs
         answer, json_length = encode_response(response, replace(request, outputs=()) if withheld else request)
         if json_length is None:
-            return answer, [(b"content-type", JSON)]
-        return answer, [(b"content-type", BINARY), (LENGTH_NAME, b"%d" % json_length)]
+            return response.id or "", answer, [(b"content-type", JSON)]
+        return response.id or "", answer, [(b"content-type", BINARY), (LENGTH_NAME, b"%d" % json_length)]
 
 
 async def _read(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:

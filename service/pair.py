@@ -36,6 +36,7 @@ class Pair:
     subgroups: Subgroups
     sampler: Sampler
     noise_share: float
+    fallback_seconds: float | None
     plan: Plan
 
     @property
@@ -96,6 +97,7 @@ def build(name: str, settings: Settings, load: Callable[[Path, int], Model]) -> 
         subgroups=subgroups,
         sampler=sampler,
         noise_share=of.noise_share,
+        fallback_seconds=of.fallback_seconds,
         plan=plan_of(name, settings, models, subgroups, sampler, output),
     )
 

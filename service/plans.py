@@ -23,7 +23,17 @@ MATRIX = 2
 HIGHEST_SUBGROUP_LIMIT = 0.7
 """A doubled default stops here: beyond it no alternative is left to bet on."""
 
-UNTOLD = ("baseline", "compressed", "golden", "version", "threads", "mode", "noise_share", "latency")
+UNTOLD = (
+    "baseline",
+    "compressed",
+    "golden",
+    "version",
+    "threads",
+    "mode",
+    "noise_share",
+    "latency",
+    "fallback_seconds",
+)
 """Settings that evidence does not depend on; the artefacts speak through their own digests."""
 
 

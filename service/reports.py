@@ -13,6 +13,8 @@ from service.gateway import Gateway
 ALONE = "frame-ancestors 'none'; sandbox allow-scripts"
 """What only a header can ask: the page is a stranger to this server, whatever a script in it should try."""
 
+NEWEST = "newest"
+
 
 class ReportEntry(BaseModel):
     """One drift report."""
@@ -30,6 +32,16 @@ class ReportList(BaseModel):
     reports: list[ReportEntry]
 
 
+def link(model: str, report: str) -> str:
+    """Where a report's page is."""
+    return f"/v1/models/{model}/reports/{report}"
+
+
+def newest(store: ReportStore, model: str) -> str | None:
+    """Where a model's newest page is, if there is one: it belongs beside whatever is said of the model."""
+    return next((link(model, name) for name in store.names(model)), None)
+
+
 def routes(gateway: Gateway, store: ReportStore) -> APIRouter:
     """Everything about drift reports."""
     router = APIRouter(prefix="/v1/models/{model}/reports", tags=["drift reports"])
@@ -42,7 +54,7 @@ def routes(gateway: Gateway, store: ReportStore) -> APIRouter:
             ReportEntry(
                 name=report.name,
                 time=datetime.fromtimestamp(report.time, UTC),
-                link=f"/v1/models/{name}/reports/{report.name}",
+                link=link(name, report.name),
                 figures=dict(report.figures),
             )
             for report in store.list(name)
@@ -51,8 +63,12 @@ def routes(gateway: Gateway, store: ReportStore) -> APIRouter:
 
     @router.get("/{name}", response_class=FileResponse, responses={200: {"content": {"text/html": {}}}})
     def page(model: str, name: str) -> FileResponse:
-        """One report's page. Its scripts are known by their hashes; it can reach no server, not even this one."""
-        report = store.find(gateway.pair(model).name, name)
+        """One report's page; `newest` is the newest one's, an address that stays, for alerts and bookmarks. Its scripts
+        are known by their hashes; it can reach no server, not even this one.
+        """
+        known = gateway.pair(model).name
+        wanted = next(iter(store.names(known)), name) if name == NEWEST else name
+        report = store.find(known, wanted)
         if report is None:
             raise UnknownModelError(f"there is no report {name[:80]!r}; GET /v1/models/{model}/reports lists them")
         headers = {

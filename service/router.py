@@ -46,6 +46,13 @@ class Router:
             return Role.BASELINE
         return Role.COMPRESSED
 
+    def spared(self, model: str, member: Bools) -> bool:
+        """Whether a request is the baseline's only because every one is: no row of it is in a subgroup that is safe
+        itself.
+        """
+        table = self._tables[model]
+        return table.everything and not (table.some and bool((member & table.safe).any()))
+
     def routes(self, model: str) -> Routes:
         """What this replica goes by."""
         return self._tables[model].routes

@@ -180,6 +180,10 @@ class Model(Section):
     """Detectors that take the rows of a stream in turn; more than 1 where neighbouring rows depend on each other."""
     noise_share: Share = 0.01
     """Of this share of the samples the baseline is asked twice: a limit below its own noise cannot be held."""
+    fallback_seconds: Annotated[float, Field(gt=0)] | None = None
+    """When the whole model falls back and answers take longer than this, waiting included, the baseline gets what it
+    can bear: the harmed subgroups, then the most uncertain requests. Everything, however long it takes, if left out.
+    """
     latency: Latency | None = None
     """The objective for the time that a model takes, if it is watched."""
     labels: Labels | None = None

@@ -7,15 +7,22 @@ reads the environment, and a TIGHTROPE_ variable that nothing reads is an error,
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from service.bus import SECRETS, Bus, Kafka
 from service.errors import TightropeError, quote
 from service.sections import MARK, Model, Name, Section
+
+Address = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s/?#]+)*$")]
+"""Of a server, without the last slash."""
+
+LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
+
+SomeSection = TypeVar("SomeSection", bound=Section)
 
 TOKEN_VARIABLE = "TIGHTROPE_CONTROL_TOKEN"  # noqa: S105 - a variable's name
 INSTANCE_VARIABLE = "TIGHTROPE_INSTANCE"
@@ -63,8 +70,10 @@ class SafeMode(Section):
 class Reports(Section):
     """Drift reports for people to read, and the compared rows that they are made of; see docs/reports.md."""
 
-    keep_rows: Annotated[int, Field(ge=0)] = 50_000
-    """The newest compared rows of each model that are kept in the state folder, inputs included; 0 keeps none."""
+    keep_rows: Annotated[int, Field(ge=0)] = 0
+    """The newest compared rows of each model that are kept in the state folder, inputs as callers sent them: 0 keeps
+    none, and then there are no reports; 50000 is plenty.
+    """
     reference_rows: Annotated[int, Field(ge=0)] = 5_000
     """What newer rows are compared with: the first so many of each model, kept apart, or of its golden rows."""
     window_rows: Annotated[int, Field(ge=1)] = 5_000
@@ -73,6 +82,12 @@ class Reports(Section):
     """Make a report so often, in a process of its own; only when somebody asks if left out."""
     keep: Annotated[int, Field(ge=1)] = 20
     """Reports of each model that are kept."""
+
+    @model_validator(mode="after")
+    def _of_something(self) -> Self:
+        if self.every_seconds is not None and not self.keep_rows:
+            raise ValueError("every_seconds needs rows to report about: set keep_rows, e.g. to 50000")
+        return self
 
 
 class Server(Section):
@@ -88,6 +103,27 @@ class Server(Section):
     """A file with the bearer token of the control API; or set TIGHTROPE_CONTROL_TOKEN. Without either it is off."""
 
 
+class Alerts(Section):
+    """Safe mode told to Alertmanager at once, in the words of the evidence; see docs/operations.md."""
+
+    alertmanagers: list[Address] = Field(default_factory=list)
+    """The addresses of all Alertmanagers, such as http://alertmanager:9093; without one only Prometheus tells."""
+    labels: dict[LabelName, str] = Field(default_factory=dict)
+    """On every alert: the external labels of your Prometheus, so that its alert and this one are the same."""
+    token_file: Path | None = None
+    """A file with a bearer token for the Alertmanagers."""
+    keep_seconds: Annotated[float, Field(ge=0.1)] = 30.0
+    """An alert that stands is told again so often; after four times as long without that it ends by itself."""
+    grace_seconds: Annotated[float, Field(ge=0)] = 60.0
+    """After a return an alert ends so much later: Prometheus must have seen it by then, or it would raise it again."""
+    runbook: Address = "https://runbooks.example.org/tightrope"
+    """Where you keep dashboards/runbook.md: alerts point to it."""
+    grafana: Address = "https://grafana.example.org"
+    """The address of your Grafana: alerts point to it."""
+    grafana_token_file: Path | None = None
+    """A file with the token of a service account of Grafana: with one, safe mode is marked on its dashboards."""
+
+
 class Settings(Section):
     """The whole file."""
 
@@ -101,6 +137,8 @@ class Settings(Section):
     """Drift reports."""
     server: Server = Field(default_factory=Server)
     """Where the gateway listens."""
+    alerts: Alerts = Field(default_factory=Alerts)
+    """Safe mode told to Alertmanager at once."""
     bus: Bus | None = None
     """The log between gateways, workers and judges; in the memory of the one process if left out."""
     state: Path = Path("state")
@@ -143,7 +181,7 @@ def kafka_secrets(kafka: Kafka, environ: Mapping[str, str] = os.environ) -> dict
         option: _secret(getattr(kafka, key), f"bus.kafka.{key}", environ.get(PASSWORD_VARIABLES[key]))
         for option, key in SECRETS.items()
     }
-    return {option: secret for option, secret in given.items() if secret}
+    return {option: found for option, found in given.items() if found}
 
 
 def kafka_instance(kafka: Kafka, environ: Mapping[str, str] = os.environ) -> str | None:
@@ -153,17 +191,24 @@ def kafka_instance(kafka: Kafka, environ: Mapping[str, str] = os.environ) -> str
 
 def _secret(file: Path | None, key: str, otherwise: str | None) -> str | None:
     """What a file holds; without a file, what the environment has."""
-    if file is None:
-        return otherwise or None
+    return otherwise or None if file is None else secret(file, key)
+
+
+def secret(file: Path, key: str) -> str:
+    """What a file holds that the configuration names under ``key``: a token, a password.
+
+    Raises:
+        ConfigError: when the file cannot be read, or is empty.
+    """
     try:
-        secret = file.read_text().strip()
+        found = file.read_text().strip()
     except OSError as error:
         raise ConfigError([f"{key}: {file}: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
         raise ConfigError([f"{key}: {file}: is not text; it should hold the secret"]) from error
-    if not secret:
+    if not found:
         raise ConfigError([f"{key}: {file}: is empty; it should hold the secret"])
-    return secret
+    return found
 
 
 def _read(path: Path) -> object:
@@ -198,16 +243,20 @@ def _rooted(settings: Settings, folder: Path) -> Settings:
         )
         for name, model in settings.models.items()
     }
-    token = settings.server.control_token_file
-    server = settings.server.model_copy(update={"control_token_file": folder / token if token else None})
-    bus = settings.bus and Bus(kafka=_rooted_kafka(settings.bus.kafka, folder))
-    return settings.model_copy(
-        update={"models": models, "state": folder / settings.state, "server": server, "bus": bus}
-    )
+    changed = {
+        "server": _placed(settings.server, folder, "control_token_file"),
+        "alerts": _placed(settings.alerts, folder, "token_file", "grafana_token_file"),
+        "bus": settings.bus and Bus(kafka=_rooted_kafka(settings.bus.kafka, folder)),
+    }
+    return settings.model_copy(update={"models": models, "state": folder / settings.state, **changed})
 
 
 def _rooted_kafka(kafka: Kafka, folder: Path) -> Kafka:
     """Files that the client reads lie beside the configuration too."""
     client = {name: str(folder / str(v)) if name in CLIENT_FILES else v for name, v in kafka.client.items()}
-    files = {key: folder / file for key in SECRETS.values() if (file := getattr(kafka, key))}
-    return kafka.model_copy(update={"client": client, **files})
+    return _placed(kafka, folder, *SECRETS.values()).model_copy(update={"client": client})
+
+
+def _placed(section: SomeSection, folder: Path, *names: str) -> SomeSection:
+    """A section with the files that it names where they are."""
+    return section.model_copy(update={name: folder / file for name in names if (file := getattr(section, name))})

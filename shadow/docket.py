@@ -1,10 +1,11 @@
 """One round of the judge: what arrived, and what it changes. Saved together, or not at all."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from monitors import decide, watch
+from monitors.detector import BadObservationError
 from monitors.plan import Plan, State, Transition
 from monitors.records import Comparisons, Event, Held, Label, Order, Routes, Stream
 from monitors.truth import holdings, join, labelled
@@ -14,6 +15,12 @@ from service.adapters.ports import Changes, Record, Store
 
 EXPIRY_STEP = 0.01
 """How far event time moves, as a share of the horizon, before waiting labels and rows are looked through again."""
+
+
+MOST_ROWS = 8192
+"""Rows that are judged as one batch."""
+
+PASSED_OVER = (WireError, BadObservationError)
 
 
 class Docket:
@@ -30,18 +37,30 @@ class Docket:
         self._store = store
         self._host = host
 
-    def take(self, record: Record) -> None:
-        """One record.
+    def take(self, records: Sequence[Record]) -> Iterator[tuple[Record, Exception]]:
+        """Records in their order; yields those that are passed over, with the reason: they cannot be read, speak of a
+        model that is not judged here, or hold numbers that cannot be counted.
 
-        Raises:
-            WireError: when it cannot be read, or speaks of a model that is not judged here.
-            BadObservationError: when it holds numbers that cannot be counted.
+        Neighbouring comparisons of one kind are judged as one batch: that comes to the same, and is quicker.
         """
-        self.positions[record.topic, record.partition] = record.offset + 1
-        schema = wire.schema_of(record.value)
-        if schema == wire.COMPARISONS:
-            self._judge(wire.decode_comparisons(record.value))
-        elif schema == wire.TRAFFIC:
+        waiting: list[tuple[Record, Comparisons]] = []
+        for record in records:
+            self.positions[record.topic, record.partition] = record.offset + 1
+            try:
+                schema = wire.schema_of(record.value)
+                batch = wire.decode_comparisons(record.value) if schema == wire.COMPARISONS else None
+                if waiting and (batch is None or not _fits(waiting, batch)):
+                    yield from self._judge_all(waiting)
+                if batch is None:
+                    self._take(schema, record)
+                else:
+                    waiting.append((record, batch))
+            except PASSED_OVER as error:
+                yield record, error
+        yield from self._judge_all(waiting)
+
+    def _take(self, schema: str, record: Record) -> None:
+        if schema == wire.TRAFFIC:
             note = wire.decode_traffic(record.value)
             plan = self._plan(note.model)
             self._enter(plan, *watch.hear(plan, self.states[plan.model], note))
@@ -63,6 +82,21 @@ class Docket:
         if plan is None:
             raise WireError(f"model: {model!r} is not judged here")
         return plan
+
+    def _judge_all(self, waiting: list[tuple[Record, Comparisons]]) -> Iterator[tuple[Record, Exception]]:
+        """As one batch; or, where that has something bad in it, one by one, so that only the bad one is passed over."""
+        batches, apart = [batch for _, batch in waiting], len(waiting) == 1
+        try:
+            if not apart and batches:
+                self._judge(batches[0].join(*batches[1:]))
+        except PASSED_OVER:
+            apart = True
+        for record, batch in waiting if apart else ():
+            try:
+                self._judge(batch)
+            except PASSED_OVER as error:
+                yield record, error
+        waiting.clear()
 
     def _judge(self, batch: Comparisons) -> None:
         plan = self._plan(batch.model)
@@ -160,6 +194,12 @@ class Docket:
         place = f"{t.evidence['log']}/{t.evidence['samples']}/{t.evidence['labels']}"
         identity = order or f"{plan.model}/{place}/{t.scope}/{t.what}/{t.time}"
         return Event(identity, t.time, plan.model, str(t.what), t.scope, t.actor, t.reason, detail)
+
+
+def _fits(waiting: Sequence[tuple[Record, Comparisons]], batch: Comparisons) -> bool:
+    """Whether one more batch may join those that wait."""
+    rows = sum(len(other) for _, other in waiting) + len(batch)
+    return waiting[0][1].kind == batch.kind and rows <= MOST_ROWS
 
 
 def _taken(state: State) -> int:

@@ -7,19 +7,18 @@ What happened is saved before anybody is told: a judge that is killed between th
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from monitors import watch
 from monitors.decide import Cause
-from monitors.detector import BadObservationError
 from monitors.findings import coverage, dependent, verdicts
 from monitors.plan import Plan, State, start
-from monitors.records import Routes, Stream, Verdict
+from monitors.records import Event, Routes, Stream, Verdict
 from service.adapters import wire
 from service.adapters.metrics import Metrics
-from service.adapters.packing import WireError
-from service.adapters.ports import Bus, BusAwayError, Place, Record, Store, insist
+from service.adapters.ports import Bus, BusAwayError, NoPager, Pager, Place, Record, Store, insist
 from service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES, LABELS, topic
+from shadow.alerts import standing
 from shadow.docket import Docket
 
 log = logging.getLogger(__name__)
@@ -83,6 +82,7 @@ class Judge:
         stopping: threading.Event,
         topics: Sequence[str] = (COMPARISONS, LABELS, CONTROL, EVENTS),
         tell_every: float = float("inf"),
+        pager: Pager | None = None,
     ) -> None:
         self._bus = bus
         self._store = store
@@ -90,7 +90,9 @@ class Judge:
         self._metrics = metrics
         self._host = host
         self._stopping = stopping
+        self._pager = pager or NoPager()
         self._shown = 0.0
+        self._unshown: set[str] = set()
         self._told = self._looked = 0.0
         self._tell_every = tell_every
         self._expired = dict.fromkeys(bench.plans, float("-inf"))
@@ -110,14 +112,16 @@ class Judge:
         return {place: min(at for of, at in every if of == place) for place in dict(every) if place in places}
 
     def _open(self) -> None:
-        """Once models were dealt out: go over to their plans of today, and tell their modes."""
+        """Once models were dealt out: go over to their plans of today, show them, and tell their modes."""
         if self._dealt:
             self._dealt = False
-            self._redeploy()
+            self._redeploy(self._plans())
+            self._unshown = {*self._known}
+            self._show()
             self._tell_all()
 
-    @property
     def _plans(self) -> dict[str, Plan]:
+        """Of the models that are judged here; one round goes by one plan each, whatever is deployed meanwhile."""
         return {name: self._bench.plans[name] for name in self._known}
 
     def _restore(self, plan: Plan) -> State:
@@ -126,16 +130,19 @@ class Judge:
 
     def step(self, timeout: float) -> int:
         """Judge what has arrived, waiting up to ``timeout`` seconds for it; returns the number of records."""
-        self._redeploy()
         records = self._records.poll(POLL, timeout)
         self._open()
         self._look()
+        plans = self._plans()
+        self._redeploy(plans)
         if not records:
             self._store.rest(self._records.mine)
+            self._show()
             return 0
-        docket = self._docket()
-        for record in records:
-            self._take(record, docket)
+        docket = self._docket(plans)
+        for record, error in docket.take([record for record in records if self._is_new(record)]):
+            self._metrics.dead.labels(record.topic).inc()
+            log.warning("%s, offset %d passed over: %s", record.topic, record.offset, error)
         self._settle(docket)
         self._records.commit()
         return len(records)
@@ -153,62 +160,61 @@ class Judge:
         if now - self._told > self._tell_every:
             self._tell_all()
 
-    def _docket(self) -> Docket:
-        return Docket(self._plans, self._bench.states, self._store, self._host)
+    def _docket(self, plans: Mapping[str, Plan]) -> Docket:
+        return Docket(plans, self._bench.states, self._store, self._host)
 
-    def _redeploy(self) -> None:
-        """Go over to the plans that are on the bench now."""
-        docket = self._docket()
-        for name, plan in self._plans.items():
+    def _redeploy(self, plans: Mapping[str, Plan]) -> None:
+        """Go over to the plans that are on the bench now, before any row of theirs is counted."""
+        docket = self._docket(plans)
+        for name, plan in plans.items():
             if docket.states[name].digest != plan.digest:
                 cause = Cause(time.time(), reason="another artefact or configuration")
                 docket.deploy(plan, docket.states[name], cause)
         if any(docket.states[name] is not state for name, state in self._bench.states.items()):
             self._settle(docket)
 
-    def _take(self, record: Record, docket: Docket) -> None:
-        """One record; what cannot be read is counted and passed over, what its model's snapshot stands for already is
-        not taken again.
-        """
+    def _is_new(self, record: Record) -> bool:
+        """Whether the snapshot of the record's model does not stand for it already."""
         known = self._known.get((record.key or "").partition("/")[0], {})
-        if record.offset < known.get((record.topic, record.partition), 0):
-            return
-        try:
-            docket.take(record)
-        except (WireError, BadObservationError) as error:
-            self._metrics.dead.labels(record.topic).inc()
-            log.warning("%s, offset %d passed over: %s", record.topic, record.offset, error)
+        return record.offset >= known.get((record.topic, record.partition), 0)
 
     def _settle(self, docket: Docket) -> None:
         """Save, then show, then tell."""
         if not self._records.mine():
             raise BusAwayError("another judge has taken over, or the log is away")
-        expired = {name: self._expire(docket, plan) for name, plan in self._plans.items() if plan.label_horizon}
+        expired = {name: self._expire(docket, plan) for name, plan in self._plans().items() if plan.label_horizon}
         before = self._bench.states
         changed = {name: state for name, state in docket.states.items() if state is not before[name]}
         snapshots = {name: wire.encode_state(state) for name, state in changed.items()}
         self._store.save(self._bus.log, docket.positions, snapshots, docket.events, docket.pending)
         self._expired |= expired
         self._bench.states = docket.states
-        self._tell(docket.routes)
+        self._tell(docket.routes, docket.events)
         self._metrics.decided(docket.events)
         for name, rows in docket.repeated.items():
             self._metrics.repeated.labels(name).inc(rows)
-        self._show(changed if docket.routes or time.monotonic() - self._shown > SHOWN_EVERY else ())
+        self._unshown |= changed.keys()
+        if docket.routes or time.monotonic() - self._shown > SHOWN_EVERY:
+            self._show()
 
     def _expire(self, docket: Docket, plan: Plan) -> float:
         return docket.expire(plan, time.time(), self._expired[plan.model])
 
     def _tell_all(self) -> None:
         self._told = time.monotonic()
-        self._tell(watch.routes(plan, self._bench.states[name]) for name, plan in self._plans.items())
+        self._tell([watch.routes(plan, self._bench.states[name]) for name, plan in self._plans().items()], ())
 
-    def _tell(self, routes: Iterable[Routes]) -> None:
+    def _tell(self, routes: Sequence[Routes], events: Sequence[Event]) -> None:
+        """The gateways first; then people, also of what came and went within one round."""
         for route in routes:
             insist(self._bus, topic(CONTROL), wire.encode_routes(route), route.model, self._stopping)
+        for route in routes:
+            self._pager.stand(route.model, standing(route, events))
 
-    def _show(self, models: Iterable[str]) -> None:
-        for name in models:
+    def _show(self) -> None:
+        """What has changed since it was last shown."""
+        for name in self._unshown:
             self._metrics.judge(name, self._bench.verdicts(name))
             self._metrics.learn(self._bench.states[name], name)
-            self._shown = time.monotonic()
+        self._unshown.clear()
+        self._shown = time.monotonic()

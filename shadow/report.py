@@ -114,12 +114,12 @@ def _draw(drawn: Drawn, drifts: Mapping[tuple[str, str], Drift]) -> str:
         numerical_columns=[names[key] for key in drawn if key not in texts],
         categorical_columns=[names[key] for key in drawn if key in texts],
     )
-    reference, window = (Dataset.from_pandas(pd.DataFrame(side), data_definition=definition) for side in sides)
     inputs = [names[key] for key in drawn if key[0] == INPUTS]
     counted = [DriftedColumnsCount(columns=inputs, method=METHOD)] if inputs else []
     metrics = [*counted, *(ValueDrift(column=name, method=METHOD) for name in names.values())]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # divisions by zero inside Evidently, of figures that are not shown
+        warnings.simplefilter("ignore")  # divisions by zero and infinities inside Evidently, of figures not shown
+        reference, window = (Dataset.from_pandas(pd.DataFrame(side), data_definition=definition) for side in sides)
         return str(Report(metrics, include_tests=False).run(window, reference).get_html_str(as_iframe=False))
 
 

@@ -1,6 +1,7 @@
 """The interpreter that has what the drift reports need, and the command run by it."""
 
 import os
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -42,6 +43,19 @@ def run(*arguments: str | Path, offline: bool = False, **environ: str) -> subpro
         cwd=ROOT,
         env=environment(**environ),
     )
+
+
+def drawn_by_a_browser(page: Path) -> tuple[str, str]:
+    """What a browser without a network complains of, and the page after its scripts; skipped without a browser."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed")
+    drawn = subprocess.run(
+        [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND",
+         "--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom", page.absolute().as_uri()],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    return drawn.stderr, drawn.stdout
 
 
 OFFLINE = """

@@ -1,4 +1,4 @@
-"""The command line: `tightrope demo | run | topics | check | events | calibrate | limits`."""
+"""The command line; `tightrope --help` lists what it can do."""
 
 import json
 import logging
@@ -21,9 +21,10 @@ from service.adapters.sqlite import SqliteStore
 from service.app import load_pairs
 from service.errors import TightropeError
 from service.settings import ConfigError, control_token, load
-from tightrope import calibrate, fleet, limits, story, troupe
+from tightrope import calibrate, fleet, limits, provision, story, troupe
 from tightrope.embedded import DATABASE, run
 from tightrope.facts import describe
+from tightrope.paging import desk_of, grafana_of
 from tightrope.report import report
 from tightrope.stage import summary
 from tightrope.topics import options_of
@@ -58,6 +59,7 @@ def main() -> None:
 app.command()(report)
 for command in fleet.COMMANDS:
     app.command()(command)
+app.add_typer(provision.app, name="dashboards")
 
 
 @app.command("run")
@@ -92,8 +94,10 @@ def check(config: Config, json_: Json = False) -> None:
         settings = load(config)
         pairs = load_pairs(settings)
         token = control_token(settings)
+        desk_of(settings)
         if settings.bus is not None:
             options_of(settings)
+        grafana_of(settings)
     except ConfigError as error:
         if not json_:
             raise

@@ -16,6 +16,7 @@ from service.adapters import host, wire
 from service.adapters.kafka import KafkaBus
 from service.adapters.metrics import Metrics, process_registry
 from service.adapters.packing import WireError
+from service.adapters.series import UNDELIVERED, Part
 from service.adapters.snapshots import JUDGED, SnapshotStore
 from service.adapters.topics import SAMPLES, topic
 from service.app import Service, build_service, is_slow, load_pairs
@@ -27,11 +28,16 @@ from shadow.loop import Loop
 from shadow.worker import Worker
 from tightrope.embedded import SWITCH_SECONDS, all_watched
 from tightrope.follower import Follower
+from tightrope.paging import pager_of
 from tightrope.server import STOP_SECONDS, TOLD, HttpServer
 from tightrope.topics import kafka_of, options_of
 
 TELL_EVERY = 10.0
 """Seconds after which a judge tells the modes again: gateways know by it that somebody judges."""
+
+
+REASONS = {reason: reason for reason in UNDELIVERED} | {"MessageSizeTooLargeError": "too_large"}
+"""Why a record was lost, by what the publisher says: the errors of the client are many, and of one kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,8 @@ def worker(settings: Settings) -> Process:
     pairs = load_pairs(settings)
     metrics = Metrics(process_registry())
     bus = _bus(settings, metrics, strict=True)
+    for name, pair in pairs.items():
+        metrics.announce(Part.WORKER, name, pair.plan.scopes)
     loop = Loop("worker", partial(Worker, bus, all_watched(pairs), metrics))
     return _looping(loop, bus, metrics, lambda: None)
 
@@ -99,9 +107,21 @@ def judge(settings: Settings) -> Process:
     metrics = Metrics(process_registry())
     bus = _bus(settings, metrics, strict=True)
     bench = Bench({name: pair.plan for name, pair in pairs.items()})
-    store = SnapshotStore(bus)
-    make = partial(Judge, bus, store, bench, metrics, host.cpu(), topics=JUDGED, tell_every=TELL_EVERY)
-    return _looping(Loop("judge", make), bus, metrics, store.close)
+    for name, pair in pairs.items():
+        metrics.announce(Part.JUDGE, name, pair.plan.scopes)
+    store, pager = SnapshotStore(bus), pager_of(settings, metrics)
+    make = partial(Judge, bus, store, bench, metrics, host.cpu(), topics=JUDGED, tell_every=TELL_EVERY, pager=pager)
+    loop = _looping(Loop("judge", make), bus, metrics, store.close)
+
+    def start() -> None:
+        pager.start()
+        loop.start()
+
+    def stop() -> None:
+        loop.stop()
+        pager.stop(STOP_SECONDS)
+
+    return Process(loop.app, start, stop)
 
 
 def _looping(loop: Loop, bus: KafkaBus, metrics: Metrics, close: Callable[[], None]) -> Process:
@@ -117,7 +137,7 @@ def _looping(loop: Loop, bus: KafkaBus, metrics: Metrics, close: Callable[[], No
 
 def _bus(settings: Settings, metrics: Metrics, *, strict: bool) -> KafkaBus:
     def lost(name: str, value: bytes, reason: str) -> None:
-        metrics.undelivered.labels(name, reason).inc()
+        metrics.undelivered.labels(name, REASONS.get(reason, "refused")).inc()
         if name == topic(SAMPLES):
             with contextlib.suppress(WireError):
                 for sample in wire.decode_samples(value):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 from monitors.records import Event
@@ -13,7 +14,9 @@ from service.adapters import host
 from service.adapters.archive import DiskArchive
 from service.adapters.memory import MemoryBus
 from service.adapters.metrics import Metrics, process_registry
+from service.adapters.ports import Pager
 from service.adapters.rows import Layout
+from service.adapters.series import Part
 from service.adapters.sqlite import SqliteStore
 from service.app import ROWS, Service, build_service, is_slow, load_pairs
 from service.pair import Pair
@@ -23,6 +26,7 @@ from shadow.loop import Loop
 from shadow.pairing import Watched
 from shadow.worker import Worker
 from tightrope.deploy import Deployer, Places, as_deployed
+from tightrope.paging import pager_of
 from tightrope.schedule import Reporter
 from tightrope.server import STOP_SECONDS, TOLD, HttpServer
 
@@ -46,9 +50,11 @@ class Embedded:
     judge: Loop
     archive: DiskArchive
     reporter: Reporter
+    pager: Pager
 
     def start(self) -> None:
         """The judge first, so that modes are known before the first request."""
+        self.pager.start()
         self.judge.start()
         self.service.start()
         self.archive.start()
@@ -68,6 +74,7 @@ class Embedded:
         self.archive.stop(STOP_SECONDS)
         self.judge.stop(STOP_SECONDS)
         self.reporter.stop(STOP_SECONDS)
+        self.pager.stop(STOP_SECONDS)
         self.store.close()
 
 
@@ -88,21 +95,24 @@ def wire_up(settings: Settings, config: Path | None = None) -> Embedded:
         slow={name: is_slow(pair) for name, pair in pairs.items()},
     )
     bench = Bench(places.plans)
+    for part, plan in product((Part.WORKER, Part.JUDGE), places.plans.values()):
+        metrics.announce(part, plan.model, plan.scopes)
 
     def tell(event: Event) -> None:
         service.outbox.note(event)
 
     deployer = Deployer(settings, places, as_watched, tell)
     service = build_service(settings, pairs, places.slow, bus, store, bench, deployer, metrics)
-    archive = _archive(settings, pairs, metrics)
+    archive, pager = _archive(settings, pairs, metrics), pager_of(settings, metrics)
     return Embedded(
         service=service,
         bench=bench,
         store=store,
         worker=Loop("worker", partial(Worker, bus, places.watched, metrics, archive=archive)),
-        judge=Loop("judge", partial(Judge, bus, store, bench, metrics, host.cpu())),
+        judge=Loop("judge", partial(Judge, bus, store, bench, metrics, host.cpu(), pager=pager)),
         archive=archive,
         reporter=Reporter(settings, {name: pair.plan.scopes for name, pair in pairs.items()}, metrics, config),
+        pager=pager,
     )
 
 

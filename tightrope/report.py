@@ -75,6 +75,7 @@ def make(settings: Settings, model: str) -> Report:
 
     Raises:
         MissingExtraError: when the extra `reports` is not installed.
+        ConfigError: when no rows are kept.
         TooFewRowsError: when there is too little to compare.
         TightropeError: when the golden rows cannot be used, or the disk is full.
     """
@@ -82,6 +83,8 @@ def make(settings: Settings, model: str) -> Report:
     if missing is not None:
         raise MissingExtraError(f"a drift report needs {missing}: pip install 'tightrope[reports]'")
     window = archive.newest(settings.state / ROWS, model, settings.reports.window_rows)
+    if not len(window) and not settings.reports.keep_rows:
+        raise ConfigError(["reports.keep_rows: is 0, so there are no rows to report about; set it, e.g. to 50000"])
     reference, names, source = _reference(settings, model)
     insist_on_rows(len(reference), len(window))
     try:

@@ -1,11 +1,6 @@
-"""Every Prometheus metric of Tightrope, on a registry handed in: the one door to prometheus_client.
-
-Base units, counters beside every rate, labels that are bounded by the configuration: never a request id, a path or a
-text.
-"""
+"""The metrics of `series.py` on a registry handed in: the one door to prometheus_client."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any, TypeVar
 
 from prometheus_client import (
@@ -16,36 +11,22 @@ from prometheus_client import (
     Histogram,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
 )
 from prometheus_client.exposition import choose_encoder
 
+from monitors.findings import coverage
 from monitors.plan import State
-from monitors.records import Event, Outcome, Role, Routes, Verdict
+from monitors.records import Event, Outcome, Routes, Verdict
 from monitors.safemode import Input
+from service.adapters.series import BUCKETS, CATALOGUE, DRIFT, PREFIX, Kind, Part
 
-SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-"""Buckets of latency: models from microseconds to seconds."""
+LONGEST_EXEMPLAR = 100
+"""Characters of a request id that an exemplar may have: 128 with its name is the format's limit."""
 
-ROWS = (1, 4, 16, 64, 256, 1024, 4096, 16384)
-"""Buckets of a batch."""
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every counter, which nobody asks for
 
-DROPPED = ("buffer_full", "too_many_rows", "too_large", "undeliverable", "old_artefact")
-"""Why a sample was not kept."""
-
-DRIFT = {
-    "rows": "Rows that the newest drift report is about; kind: reference, window.",
-    "disagreement": "Share of rows on which the two models decided differently; kind: reference, window.",
-    "confidence_shift": "How much a model's mean confidence has moved; kind: the role.",
-    "share": "Share of the tested columns that drifted; kind: inputs, outcomes (now against then), pair (the models).",
-    "psi": "Largest population stability index of a kind's columns.",
-    "psi_expected": "What chance alone gives for that column.",
-}
-"""The figures of a drift report, for people to look at: kinds and scopes are bounded, columns are in the report."""
-
-T = TypeVar("T", Counter, Gauge)
-
-UNKNOWN = "unknown"
-"""The model label of a request for a model that is not served."""
+T = TypeVar("T", Counter, Gauge, Histogram)
 
 
 def process_registry() -> CollectorRegistry:
@@ -56,78 +37,73 @@ def process_registry() -> CollectorRegistry:
     return registry
 
 
-def _series(kind: type[T], registry: CollectorRegistry, name: str, text: str, *labels: str) -> T:
-    """A series of the catalogue; all their names begin alike."""
-    return kind(f"tightrope_{name}", text, labels, registry=registry)
-
-
 class Metrics:
-    """The catalogue. Label values are announced at start, so that rates exist from the first scrape on."""
+    """All of the catalogue. Label values are announced at start, so that rates exist from the first scrape on."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
+        self._made: dict[str, Counter | Gauge | Histogram] = {}
+        self.requests = self._make(Counter, "requests")
+        self.seconds = self._make(Histogram, "request_seconds")
+        self.answering = self._make(Histogram, "answer_seconds")
+        self.rows = self._make(Counter, "rows")
+        self.refusals = self._make(Counter, "refusals")
+        self.failures = self._make(Counter, "model_failures")
+        self.samples = self._make(Counter, "samples")
+        self.drops = self._make(Counter, "samples_dropped")
+        self.compared = self._make(Counter, "comparisons")
+        self.disagreed = self._make(Counter, "disagreements")
+        self.faulty = self._make(Counter, "comparison_errors")
+        self.dead = self._make(Counter, "dead_records")
+        self.archived = self._make(Counter, "archived_rows")
+        self.unarchived = self._make(Counter, "archive_skipped_rows")
+        self.reports = self._make(Counter, "reports")
+        self.lag = self._make(Gauge, "lag_records")
+        self.rebalances = self._make(Counter, "rebalances")
+        self.undelivered = self._make(Counter, "undelivered_records")
+        self.waiting = self._make(Gauge, "bus_waiting_records")
+        self.repeated = self._make(Counter, "comparisons_repeated")
+        self.silence = self._make(Gauge, "control_age_seconds")
+        self.batch = self._make(Histogram, "batch_rows")
+        self.evidence = self._make(Gauge, "evidence")
+        self.budget = self._make(Gauge, "evidence_budget")
+        self.mean = self._make(Gauge, "monitor_mean")
+        self.limit = self._make(Gauge, "monitor_limit")
+        self.verdict = self._make(Gauge, "verdict")
+        self.safe = self._make(Gauge, "safe_mode_active")
+        self.state = self._make(Gauge, "scope_state")
+        self.alerts_waiting = self._make(Gauge, "alerts_waiting")
+        self.alert_posts = self._make(Counter, "alert_posts")
+        self.drift = {name: self._make(Gauge, f"drift_{name}") for name in DRIFT}
+        self.drift_time = self._make(Gauge, "drift_report_timestamp_seconds")
+        self.transitions = self._make(Counter, "transitions")
+        self.labels = self._make(Gauge, "labels")
+        self.coverage = self._make(Gauge, "label_coverage")
+        self.bearable = self._make(Gauge, "fallback_share")
+        self.autocorrelation = self._make(Gauge, "disagreement_autocorrelation")
 
-        counter, gauge = partial(_series, Counter, registry), partial(_series, Gauge, registry)
-        self.requests = counter("requests", "Inference requests by what became of them.", "model", "outcome")
-        self.seconds = Histogram(
-            "tightrope_request_seconds", "Time to answer a request.", ("model",), buckets=SECONDS, registry=registry
-        )
-        self.rows = counter("rows", "Rows answered, by the role that answered.", "model", "role")
-        self.refusals = counter(
-            "refusals", "Rows that the answering role was too unsure of.", "model", "role", "action"
-        )
-        self.failures = counter("model_failures", "Runs of a model that failed.", "model", "role", "reason")
-        self.samples = counter("samples", "Requests kept for the shadow.", "model")
-        self.drops = counter("samples_dropped", "Requests that should have been kept and were not.", "model", "reason")
-        self.compared = counter("comparisons", "Rows compared.", "model", "scope")
-        self.disagreed = counter("disagreements", "Rows on which the two models decided differently.", "model", "scope")
-        self.faulty = counter("comparison_errors", "Rows that could not be compared.", "model", "scope")
-        self.dead = counter("dead_records", "Records that could not be read, by topic.", "topic")
-        self.archived = counter("archived_rows", "Compared rows kept for the drift report.", "model")
-        self.unarchived = counter(
-            "archive_skipped_rows", "Compared rows that could not be kept for the drift report.", "model", "reason"
-        )
-        self.reports = counter("reports", "Runs of the drift report's job by how they ended.", "outcome")
-        self.lag = gauge("lag_records", "Records published and not read yet.", "reader")
-        self._of_the_bus()
-        self.evidence = gauge(
-            "evidence", "Log10 of a monitor's evidence; the alarm is at the budget.", "model", "scope", "monitor"
-        )
-        self.budget = gauge("evidence_budget", "Log10 of the samples that one false alarm is budgeted for.", "model")
-        self.mean = gauge("monitor_mean", "Mean of a monitor's latest rows.", "model", "scope", "monitor")
-        self.limit = gauge("monitor_limit", "A monitor's tolerated limit.", "model", "scope", "monitor")
-        self.verdict = gauge(
-            "verdict", "1 for the outcome that a monitor gives now.", "model", "scope", "monitor", "outcome"
-        )
-        self.safe = gauge("safe_mode_active", "1 while the baseline answers a scope.", "model", "scope")
-        self.state = gauge("scope_state", "1 for the state that a scope is in.", "model", "scope", "state")
-        self.drift = {name: gauge(f"drift_{name}", text, "model", "kind", "scope") for name, text in DRIFT.items()}
-        self.drift_time = gauge("drift_report_timestamp_seconds", "When the newest drift report was made.", "model")
-        self.transitions = counter("transitions", "Inputs to the safe-mode table.", "model", "scope", "input")
-        self.labels = gauge("labels", "Late labels by what became of them, since the state began.", "model", "outcome")
-        self.autocorrelation = gauge(
-            "disagreement_autocorrelation", "Lag-1 autocorrelation of disagreements; a warning from 0.05 on.", "model"
-        )
+    def _make(self, kind: type[T], name: str) -> T:
+        metric = CATALOGUE[name]
+        more: dict[str, Any] = {"buckets": BUCKETS[metric.unit]} if metric.kind is Kind.HISTOGRAM else {}
+        made = kind(PREFIX + name, metric.text, tuple(metric.labels), registry=self.registry, **more)
+        self._made[name] = made
+        return made
 
-    def _of_the_bus(self) -> None:
-        """What tells how a cluster fares."""
-        counter, gauge = partial(_series, Counter, self.registry), partial(_series, Gauge, self.registry)
-        self.rebalances = counter("rebalances", "Times that a group's partitions were dealt out anew.", "reader")
-        self.undelivered = counter("undelivered_records", "Records that the bus never took.", "topic", "reason")
-        self.waiting = gauge("bus_waiting_records", "Records that the bus has not acknowledged yet.")
-        self.repeated = counter("comparisons_repeated", "Rows that came again and were not counted again.", "model")
-        self.silence = gauge("control_age_seconds", "Time since the judges were last heard.")
-        self.batch = Histogram("tightrope_batch_rows", "Rows compared at once.", buckets=ROWS, registry=self.registry)
+    def announce(self, part: Part, model: str, scopes: Sequence[str] = ()) -> None:
+        """Make the counters that a part of the program keeps of a model exist at zero; ``scopes`` has the model's own
+        first. Gauges exist once there is something to show.
+        """
+        known = {"model": (model,), "scope": scopes}
+        for name, metric in CATALOGUE.items():
+            if metric.part is part and metric.labels and metric.kind is not Kind.GAUGE:
+                for labels in metric.label_values(known):
+                    self._made[name].labels(**labels)
 
-    def announce(self, model: str) -> None:
-        """Make a model's series exist at zero."""
-        for outcome in ("ok", "caller_error", "server_error"):
-            self.requests.labels(model, outcome)
-        for role in Role:
-            self.rows.labels(model, role)
-        self.samples.labels(model)
-        for reason in DROPPED:
-            self.drops.labels(model, reason)
+    def answered(self, model: str, outcome: str, seconds: float, request_id: str) -> None:
+        """Count a request. Its id goes into an exemplar, which is no label, where it is of a form that can be shown."""
+        self.requests.labels(model, outcome).inc()
+        shown = 0 < len(request_id) <= LONGEST_EXEMPLAR and request_id.isascii() and request_id.isprintable()
+        self.seconds.labels(model).observe(seconds, {"request_id": request_id} if shown else None)
 
     def total(self, name: str, **labels: str) -> int:
         """The present value of a counter, 0 where there is none yet."""
@@ -146,10 +122,11 @@ class Metrics:
 
     def judge(self, model: str, verdicts: Iterable[Verdict]) -> None:
         """Show the verdicts."""
-        for v in verdicts:
+        said = list(verdicts)
+        self.budget.labels(model).set(said[-1].threshold)  # sight and latency come first, and have their own
+        for v in said:
             at = (model, v.scope, v.monitor)
             self.evidence.labels(*at).set(v.evidence)
-            self.budget.labels(model).set(v.threshold)
             self.limit.labels(*at).set(v.limit)
             self.mean.labels(*at).set(float("nan") if v.recent is None else v.recent)
             for outcome in Outcome:
@@ -165,6 +142,8 @@ class Metrics:
         """Show what became of labels, and whether rows depend on each other."""
         for outcome, count in state.labels.items():
             self.labels.labels(model, outcome).set(count)
+        if (known := coverage(state)) is not None:
+            self.coverage.labels(model).set(known)
         self.autocorrelation.labels(model).set(state.lag.correlation or 0.0)
 
     def route(self, routes: Routes, states: Iterable[str]) -> None:
@@ -181,7 +160,7 @@ class Metrics:
         for scope, figures in scopes.items():
             for name, gauge in self.drift.items():
                 for kind, value in figures.get(name, {}).items():
-                    gauge.labels(model, kind, scope).set(float("nan") if value is None else value)
+                    gauge.labels(model, scope, kind).set(float("nan") if value is None else value)
 
     def page(self, accept: str) -> tuple[bytes, str]:
         """The exposition, in the format that the scraper asks for, and its content type."""

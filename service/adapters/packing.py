@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 from service.errors import TightropeError
 
 VERSION = 1
+
+PEEKED = 128
+"""Bytes of a record that hold its schema and version."""
 DTYPES = frozenset(
     ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8")  # what the protocol has
 )
@@ -76,6 +79,19 @@ def envelope(data: bytes) -> dict[str, Any]:
     return found
 
 
+def peek(data: bytes) -> str:
+    """The schema of a record of this version, which its writer put first; the rest of it is not looked at."""
+    unpacker = msgpack.Unpacker(strict_map_key=False)
+    unpacker.feed(data[:PEEKED])
+    try:
+        unpacker.read_map_header()
+        head = [unpacker.unpack() for _ in range(4)]
+    except (ValueError, TypeError, msgpack.exceptions.UnpackException, RecursionError):
+        head = []
+    known = head[::2] == ["schema", "version"] and head[3] == VERSION and isinstance(head[1], str)
+    return head[1] if known else str(envelope(data)["schema"])
+
+
 def unpack(data: bytes, schema: str) -> object:
     """The body of a record of this schema."""
     found = envelope(data)
@@ -93,7 +109,7 @@ def mapping(value: object, where: str) -> Mapping[str, Any]:
 
 def names(value: object, where: str) -> tuple[str, ...]:
     """A list of names, or a `WireError`."""
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+    if not isinstance(value, list) or not set(map(type, value)) <= {str}:
         raise WireError(f"{where}: must be a list of names")
     return tuple(value)
 

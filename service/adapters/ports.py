@@ -239,3 +239,42 @@ class NoArchive:
 
     def append(self, batch: Compared) -> None:
         """Forget these rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that people must know of a scope: since when (seconds since the epoch, None for now), and why."""
+
+    name: str
+    model: str
+    scope: str
+    since: float | None
+    told: Mapping[str, str]
+
+
+class Pager(Protocol):
+    """Tells people what stands."""
+
+    def stand(self, model: str, alerts: Sequence[Alert]) -> None:
+        """These are all the alerts of a model from now on: what is new is told, what is gone is over. Waits for
+        nobody but the disk.
+        """
+
+    def start(self) -> None:
+        """Begin to tell."""
+
+    def stop(self, timeout: float) -> None:
+        """End; what has not been told yet is told after the next start."""
+
+
+class NoPager:
+    """Implements `Pager`: tells nobody."""
+
+    def stand(self, model: str, alerts: Sequence[Alert]) -> None:
+        """Forget these alerts."""
+
+    def start(self) -> None:
+        """Do nothing."""
+
+    def stop(self, timeout: float) -> None:
+        """Do nothing."""

@@ -51,7 +51,8 @@ class ReportStore:
             OSError: when the disk does not take it.
         """
         folder = self._folder / model
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for place in (self._folder, folder):
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
         scripts = script_hashes(page)
         _write(folder / f"{name}.html", page)

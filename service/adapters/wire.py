@@ -10,7 +10,7 @@ from monitors.plan import Lag, State, Unanswered
 from monitors.records import ROW_ARRAYS, Comparisons, Event, Label, Order, Role, Routes, Sample, Stream, Traffic
 from monitors.safemode import Mode
 from monitors.safemode import State as ModeState
-from service.adapters.packing import WireError, array, build, envelope, mapping, names, pack, record_fields, unpack
+from service.adapters.packing import WireError, array, build, mapping, names, pack, peek, record_fields, unpack
 
 SAMPLES, COMPARISONS, EVENT, ORDER, ROUTES, STATE, LABELS, TRAFFIC = (
     f"tightrope.{name}" for name in ("samples", "comparisons", "event", "order", "routes", "state", "labels", "traffic")
@@ -23,7 +23,7 @@ def schema_of(data: bytes) -> str:
     Raises:
         WireError: when they are no record of this version.
     """
-    return str(envelope(data)["schema"])
+    return peek(data)
 
 
 def encode_samples(samples: list[Sample]) -> bytes:

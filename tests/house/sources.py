@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("monitors", "service", "shadow", "tightrope", "demo")
+PACKAGES = ("monitors", "service", "shadow", "tightrope", "dashboards", "demo")
 """The packages whose modules have tests beside them."""
 
 _LAYOUT = frozenset(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from monitors.budget import Ask, Budget, rules
 from monitors.catalogue import CATALOGUE
 from monitors.detector import BadObservationError, Bernoulli, Signed
-from monitors.evidence import MeanTest, RateTest, Tally
+from monitors.evidence import UNWATCHED, MeanTest, RateTest, Tally
 from tests.comparisons import bits
 from tests.tallies import rule, run, tally, tick, together
 
@@ -118,3 +118,13 @@ def test_return_listens_to_the_weaker_side() -> None:
     assert mean_test(ternary=False, weaker=True).evidence(log_mass) == pytest.approx(1.0)
     both = np.log((np.exp(5) + np.exp(1)) / 2)
     assert mean_test(ternary=False).evidence(log_mass) == pytest.approx(both)
+
+
+def test_a_scope_that_the_question_does_not_reach_is_worth_nothing() -> None:
+    """Its rows move no detector, and those of the scope beside it move theirs as ever."""
+    member, y = np.ones((1, 3, 2)), np.array([1.0, 0.0, -1.0]).reshape(1, 3, 1)
+    counted = Tally.of(member, np.ones((1, 3, 1), dtype=bool), y, np.full((1, 1), 3.0))
+    signed = Signed.outside(0.02)
+    log_e = MeanTest((signed,), np.array([0, UNWATCHED]), ternary=True, weaker=False).log_e(counted)
+    assert np.allclose(log_e[0, 0, 0], signed.log_e(y.ravel()).sum(axis=0))
+    assert not log_e[0, 0, 1].any()

@@ -12,6 +12,7 @@ from monitors.findings import coverage, dependent, verdicts
 from monitors.plan import Plan, start
 from monitors.records import Comparisons, Fault, Outcome, Stream
 from tests.comparisons import SCOPES, Traffic, comparisons, fold, plan, said, watching
+from tests.tribunal import labelled
 
 OF_ROWS = [name for name, question in CATALOGUE.items() if question.stream is Stream.COMPARISONS]
 
@@ -120,6 +121,19 @@ def test_variant_with_the_most_evidence_speaks() -> None:
     assert shown.evidence == by_class[0] > max(by_class[1:])
     assert (shown.variant, shown.count, shown.mean) == ("class 0", 40, -0.25)
     assert ("model", "mix") not in said(whole, state)
+
+
+def test_variant_without_rows_does_not_speak() -> None:
+    """What others' samples seed it with would hide a variant that has something to show."""
+    whole = plan("calibration", tick_rows=16)
+    right = np.ones(400)
+    rows = comparisons(400, confidence_compressed=0.99, correct_compressed=right, correct_baseline=right)
+    state, _ = fold(whole, rows, stream=Stream.LABELS)
+    evidence = whole.rules[0].alarm.evidence(state.cells[0].log_mass)[:, 0]
+    assert evidence[0] > evidence[9]
+    shown = said(whole, state)["model", "calibration"]
+    assert (shown.variant, shown.count) == ("0.9 to 1", 400)
+    assert shown.recent is not None
 
 
 def test_breach_names_its_variant() -> None:
@@ -235,3 +249,15 @@ def test_coverage_is_the_share_of_rows_that_got_their_label() -> None:
     state = start(quiet())
     assert coverage(state) is None
     assert coverage(replace(state, labels={"joined": 3, "expired": 1, "unknown": 9, "duplicate": 9})) == 0.75
+
+
+def test_coverage_stands_with_what_labels_tell_and_with_nothing_else() -> None:
+    """A rate among labelled rows says little where few rows get a label."""
+    whole = labelled()
+    state = replace(start(whole), labels={"joined": 1, "expired": 3})
+    said = {verdict.monitor: verdict.coverage for verdict in verdicts(whole, state)}
+    assert {name for name, share in said.items() if share == 0.25} == {
+        name for name in said if name in CATALOGUE and CATALOGUE[name].stream is Stream.LABELS
+    }
+    assert said["accuracy"] == 0.25
+    assert said["disagreement"] is None

@@ -1,5 +1,7 @@
 """Records keep their rows together, and roles know each other."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -40,7 +42,8 @@ def test_take_picks_the_same_rows_of_every_column() -> None:
 def test_join_undoes_a_cut(n: int, cut: int) -> None:
     """Wherever it was made, down to the last bit and dtype."""
     rows = distinct(n)
-    assert bits(rows.take(slice(0, cut)).join(rows.take(slice(cut, None)))) == bits(rows)
+    first, last = rows.take(slice(0, cut)), rows.take(slice(cut, None))
+    assert bits(first.join(last)) == bits(first.join(last.take(slice(0, 1)), last.take(slice(1, None)))) == bits(rows)
 
 
 @pytest.mark.parametrize(
@@ -49,12 +52,13 @@ def test_join_undoes_a_cut(n: int, cut: int) -> None:
         comparisons(1, log="log-2"),
         comparisons(1, scopes=("group=a", "half=left", "group=b")),
         comparisons(1, scopes=()),
+        replace(comparisons(1), compressed_digest="another"),
     ],
-    ids=["log", "order of scopes", "no scopes"],
+    ids=["log", "order of scopes", "no scopes", "artefact"],
 )
 def test_join_refuses_rows_of_another_kind(other: Comparisons) -> None:
     """Offsets of another log and memberships in other scopes must not be mixed up."""
-    with pytest.raises(ValueError, match="model, log and scopes must be the same"):
+    with pytest.raises(ValueError, match="model, log, scopes and digests must be the same"):
         comparisons(1).join(other)
 
 

@@ -16,9 +16,9 @@ def where_it_runs(world: World, monkeypatch: pytest.MonkeyPatch, *, slow: bool, 
     seen: list[threading.Thread] = []
     real = world.bench.gateway.infer
 
-    def infer(pair: Any, request: InferRequest) -> InferResponse:  # noqa: ANN401 - passed through
+    def infer(pair: Any, request: InferRequest, arrived: float) -> InferResponse:  # noqa: ANN401 - passed through
         seen.append(threading.current_thread())
-        return real(pair, request)
+        return real(pair, request, arrived)
 
     monkeypatch.setattr(world.bench.gateway, "infer", infer)
     world.layer._slow = {"m": slow}

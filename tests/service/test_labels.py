@@ -50,7 +50,7 @@ class Caller:
 
 def client_of(bench: Bench, token: str | None = None) -> Caller:
     """The whole API in this process."""
-    api = create_api(bench.gateway, NOTHING, NOTHING, bench.bus, "control", token)
+    api = create_api(bench.gateway, NOTHING, NOTHING, bench.bus, "control", token, lambda _: None)
     api.include_router(module.routes(bench.gateway, bench.bus, application(token)))
     return Caller(api)
 

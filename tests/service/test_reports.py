@@ -9,7 +9,7 @@ from service.adapters.reports import ReportStore, policy, script_hashes
 from service.reports import ALONE
 from tests.servers import Server, serving, write_config
 from tests.service.models import CALM, sure_and_unsure
-from tests.service.support import eventually
+from tests.service.support import AUTH, eventually
 
 NOON = 1_769_860_800.0
 NAME = "20260131T120000Z"
@@ -36,7 +36,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     config = write_config(folder, {"models": {"m": pair, "n": pair}, "state": "state"})
     store = ReportStore(folder / "state" / "reports")
     store.save("m", PAGE, {"scopes": {}}, 20, NOON)
-    store.save("m", PAGE, FIGURES, 20, NOON + 60)
+    store.save("m", PAGE.replace("draw", "redraw"), FIGURES, 20, NOON + 60)
     for path in ("secret.html", "reports/secret.html", "reports/m/secret.html"):
         (folder / "state" / path).write_text("secret")
     with serving(config) as server:
@@ -66,6 +66,37 @@ def test_reports_are_listed_newest_first(client: httpx.Client) -> None:
 def test_a_model_without_reports_has_an_empty_list(client: httpx.Client) -> None:
     """Before the first one there is nothing to see, and no error."""
     assert client.get("/v1/models/n/reports").json() == {"model": "n", "reports": []}
+
+
+def test_the_newest_report_stands_beside_what_is_said_of_a_model(client: httpx.Client) -> None:
+    """Beside its status, its place in the list, an operator's order, and every event; nothing where there is none."""
+    newest = "/v1/models/m/reports/20260131T120100Z"
+    order = {"reason": "a test asks for it", "actor": "tests"}
+    given = client.post("/v1/models/m/force-safe", json=order, headers=AUTH)
+    assert [client.get("/v1/models/m").json()["report"], given.json()["report"]] == [newest, newest]
+    assert {told["name"]: told["report"] for told in client.get("/v1/models").json()["models"]} == {
+        "m": newest,
+        "n": None,
+    }
+    client.post("/v1/models/n/force-safe", json=order, headers=AUTH)
+    found = eventually(lambda: events(client) if len(events(client)) > 1 else {})
+    assert found == {"m": newest, "n": None}
+
+
+def events(client: httpx.Client) -> dict[str, str | None]:
+    """The report beside each model's events of an order."""
+    listed = client.get("/v1/events").json()["events"]
+    return {event["model"]: event["report"] for event in listed if event["kind"] == "force-safe"}
+
+
+def test_the_newest_report_has_an_address_that_stays(client: httpx.Client) -> None:
+    """The newest one's page under the newest one's policy; where there is none yet, it says so."""
+    answer, same = (client.get(f"/v1/models/m/reports/{name}") for name in ("newest", "20260131T120100Z"))
+    assert (answer.status_code, answer.text) == (200, same.text)
+    assert "<script>redraw()" in answer.text
+    assert answer.headers["content-security-policy"] == same.headers["content-security-policy"]
+    missing = client.get("/v1/models/n/reports/newest")
+    assert (missing.status_code, missing.json()["error"][:28]) == (404, "there is no report 'newest';")
 
 
 def test_a_page_may_run_its_own_scripts_and_reach_nobody(client: httpx.Client) -> None:

@@ -41,6 +41,10 @@ safe_mode:
   {blind_seconds: 9, min_dwell_seconds: 1, flap_window_seconds: 2, max_flaps: 4, recovery_ratio: 0.5,
    recovery_samples: 1000}
 server: {host: 0.0.0.0, port: 0, max_body_bytes: 4096, control_token_file: token}
+alerts:
+  {alertmanagers: ["http://am:9093", "https://h/am"], labels: {cluster: c}, token_file: am, keep_seconds: 5,
+   grace_seconds: 7, runbook: "http://wiki/page", grafana: "http://g",
+   grafana_token_file: gt}
 state: here
 """
 
@@ -64,6 +68,8 @@ def test_minimal_file_gets_every_default(tmp_path: Path) -> None:
     assert settings.server.max_body_bytes == 16 * 1024 * 1024
     assert (settings.safe_mode.min_dwell_seconds, settings.safe_mode.max_flaps) == (300.0, 3)
     assert settings.safe_mode.blind_seconds == 60.0
+    assert settings.alerts.alertmanagers == []
+    assert (settings.alerts.keep_seconds, settings.alerts.grace_seconds) == (30.0, 60.0)
 
 
 def test_every_key_of_the_file_arrives(tmp_path: Path) -> None:
@@ -93,6 +99,16 @@ def test_every_key_of_the_file_arrives(tmp_path: Path) -> None:
         "recovery_samples": 1000,
     }
     assert (settings.server.host, settings.server.port, settings.server.max_body_bytes) == ("0.0.0.0", 0, 4096)  # noqa: S104
+    assert settings.alerts.model_dump() == {
+        "alertmanagers": ["http://am:9093", "https://h/am"],
+        "labels": {"cluster": "c"},
+        "token_file": tmp_path / "am",
+        "keep_seconds": 5,
+        "grace_seconds": 7,
+        "runbook": "http://wiki/page",
+        "grafana": "http://g",
+        "grafana_token_file": tmp_path / "gt",
+    }
 
 
 def test_subgroup_values_keep_the_form_they_are_written_in(tmp_path: Path) -> None:

@@ -70,11 +70,13 @@ IN_SUBGROUP = [
 ]
 ELSEWHERE = [
     ("extra: 1", "extra: there is no such key"),
+    ("alerts: {keep_seconds: 0}", "alerts.keep_seconds: input should be greater than or equal to 0.1 (it is 0)"),
     ("server: {port: 70000}", "server.port: input should be less than or equal to 65535 (it is 70000)"),
     ("server: {max_body_bytes: 1}", "server.max_body_bytes: input should be greater than or equal to 1024 (it is 1)"),
     ("alarms: {samples_per_false_alarm: 5}", "alarms.samples_per_false_alarm: input should be greater than or equal"),
     ("safe_mode: {recovery_ratio: 1}", "safe_mode.recovery_ratio: input should be less than 1 (it is 1)"),
     ("safe_mode: {max_flaps: 1.5}", "safe_mode.max_flaps: input should be a valid integer"),
+    ("reports: {every_seconds: 60}", "reports: every_seconds needs rows to report about: set keep_rows, e.g. to 50000"),
     ("state: 5", "state: input is not a valid path"),
 ]
 FILES = [

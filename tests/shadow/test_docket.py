@@ -2,10 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from monitors.decide import Cause
 from monitors.latency import Objective
@@ -13,11 +18,10 @@ from monitors.plan import Plan, State, start
 from monitors.records import Comparisons, Event, Label, Stream
 from monitors.records import Traffic as Note
 from service.adapters import wire
-from service.adapters.packing import WireError
 from service.adapters.ports import Record
 from service.adapters.sqlite import SqliteStore
 from shadow.docket import Docket
-from tests.comparisons import comparisons, plan
+from tests.comparisons import bits, comparisons, plan, seen, waiting
 from tests.tribunal import HORIZON, NOW, batches, labelled, truths
 
 
@@ -33,8 +37,7 @@ class Office:
     def round(self, *given: Comparisons | Sequence[Label] | Note, expire: float | None = None) -> Docket:
         """Take these records, and save."""
         docket = Docket({"m": self.plan}, {"m": self.state}, self.store, "host")
-        for place, one in enumerate(given):
-            docket.take(Record("topic", 0, place, None, _bytes(one)))
+        assert not list(docket.take([Record("topic", 0, place, None, _bytes(one)) for place, one in enumerate(given)]))
         if expire is not None:
             docket.expire(self.plan, expire, float("-inf"))
         self.store.save("log", docket.positions, {}, docket.events, docket.pending)
@@ -181,9 +184,44 @@ def test_label_for_another_model_is_refused(office: Office) -> None:
     """Whoever sent it finds it among the dead records."""
     docket = Docket({"m": office.plan}, {"m": office.state}, office.store, "host")
     for value in (wire.encode_labels([Label("n", "r", 0, 0, 1.0)]), wire.encode_traffic(Note("n", 1.0, 1))):
-        with pytest.raises(WireError, match="model: 'n' is not judged here"):
-            docket.take(Record("topic", 0, 7, None, value))
+        ((record, error),) = docket.take([Record("topic", 0, 7, None, value)])
+        assert (record.value, str(error)) == (value, "model: 'n' is not judged here")
     assert docket.positions == {("topic", 0): 8}
+
+
+@settings(deadline=None, max_examples=20)
+@given(cuts=st.sets(st.integers(1, 19)), seed=st.integers(0, 9))
+def test_rounds_of_many_records_come_to_the_same_as_one_record_each(cuts: set[int], seed: int) -> None:
+    """State, events and what waits on disk, with labels, notes and two artefacts among the records."""
+    rows = batches(20, rows=7, begin=NOW + seed)
+    records: list[Any] = [*rows[:6], truths(rows[2]), replace(rows[6], compressed_digest="old"), *rows[7:12]]
+    records += [Note("m", NOW, 3), *rows[12:], truths(rows[15]), truths(rows[1])]
+    endings = []
+    for bounds in ([0, *sorted(cuts), len(records)], range(len(records) + 1)):
+        with TemporaryDirectory() as folder:
+            office = Office(Path(folder))
+            for begin, end in pairwise(bounds):
+                office.round(*records[begin:end])
+            keys = [(name, 0) for batch in rows for name in batch.request_id]
+            held = {key: bits(row) for key, row in office.store.held("m", keys).items()}
+            endings.append((bits(office.state), office.events, held))
+            office.store.close()
+    assert endings[0] == endings[1]
+
+
+def test_bad_record_among_good_ones_is_passed_over_alone(office: Office) -> None:
+    """The others are judged, whether before or behind it; garbage as well as numbers that cannot be counted."""
+    first, second, third, fourth = batches(4)
+    bad = replace(second, confidence_compressed=np.full(len(second), 7.0))
+    values = [wire.encode_comparisons(batch) for batch in (first, bad, third)]
+    values += [b"garbage", wire.encode_comparisons(fourth)]
+    office.plan = plan("disagreement", "confidence", tick_rows=16)
+    office.state = start(office.plan)
+    docket = Docket({"m": office.plan}, {"m": office.state}, office.store, "host")
+    passed = [record.offset for record, _ in docket.take([Record("t", 0, at, None, v) for at, v in enumerate(values)])]
+    assert sorted(passed) == [1, 3]
+    assert docket.positions == {("t", 0): 5}
+    assert seen(docket.states["m"]) + len(waiting(docket.states["m"])) == 3 * len(first)
 
 
 def test_harm_that_only_labels_show_trips_the_model(office: Office) -> None:

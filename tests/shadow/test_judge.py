@@ -67,13 +67,13 @@ def test_transition_is_an_event_with_its_evidence(court: Court) -> None:
 
 
 def test_routes_follow_every_change_and_only_grow(court: Court) -> None:
-    """The gateways are told at the start and at every change; what is told last is the present state."""
+    """The gateways are told at the start and after every round that changed something, of the present state."""
     judge = court.judge()
     court.listen()
     assert [(r.epoch, r.safe, r.order) for r in court.told] == [(0, (), "")]
-    court.publish(*story(Traffic()))
-    while judge.step(0):
-        court.listen()
+    for batch in story(Traffic()):
+        court.publish(batch)
+        court.drain(judge)
     assert [(r.epoch, r.safe) for r in court.told] == [(0, ()), (1, ("group=a",)), (2, ("group=a",)), (3, ())]
     assert court.told[1].states == {"model": "normal", "group=a": "safe", "group=b": "normal", "half=left": "normal"}
 
@@ -91,8 +91,10 @@ def test_same_thing_may_happen_twice(court: Court) -> None:
 def test_advisory_plan_moves_nobody(tmp_path: Path) -> None:
     """It records what it would have done, and says so in the states; no scope is routed to the baseline."""
     court = Court(tmp_path, {"m": lenient(armed=False)})
-    court.publish(*story(Traffic()))
-    court.drain(court.judge())
+    judge = court.judge()
+    for batch in story(Traffic()):
+        court.publish(batch)
+        court.drain(judge)
     assert kinds(court)[0] == ("group=a", "breach", "safe")
     assert _detail(court.events()[0])["armed"] is False
     assert {r.safe for r in court.told} == {()}

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
@@ -15,6 +15,7 @@ from monitors.plan import Plan, State
 from monitors.records import Event, Outcome, Stream
 from monitors.records import Traffic as Note
 from service.adapters import wire
+from service.adapters.ports import Record
 from service.adapters.topics import COMPARISONS, topic
 from shadow import judge as module
 from shadow.judge import Judge
@@ -112,7 +113,7 @@ def test_judge_with_labels_may_die_again_and_again_at_one_moment(
     assert_same(ending, undisturbed)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=50)
 @given(lives=st.lists(st.integers(0, 60), max_size=16), poll=st.integers(1, 9))
 def test_judge_with_labels_may_die_anywhere(undisturbed: Ending, lives: list[int], poll: int) -> None:
     """Whenever judges die, and however records are polled: the ending is that of an undisturbed run."""
@@ -138,8 +139,9 @@ def test_judge_gives_up_what_has_waited_for_the_horizon(tmp_path: Path, clock: l
     assert {name: count for name, count in court.saved().labels.items() if count} == {"joined": 13, "expired": 7}
 
 
-def test_bench_shows_labels_noise_and_dependence(tmp_path: Path) -> None:
+def test_bench_shows_labels_noise_and_dependence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For the status, with a coverage as soon as there is one."""
+    monkeypatch.setattr(module, "SHOWN_EVERY", 0.0)
     court = Court(tmp_path, {"m": labelled()})
     judge = court.judge()
     assert court.bench.progress("m")["coverage"] is None
@@ -184,6 +186,28 @@ def test_plan_that_is_replaced_on_the_bench_is_judged_by_from_the_next_round_on(
     state = court.saved()
     assert (state.digest, state.modes[0].trial, state.stale) == ("d2", True, 10)
     assert court.told[-1].epoch == state.epoch
+
+
+def test_rows_of_a_new_artefact_never_join_evidence_of_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deployed while the judge waits for rows, and the first that come are its own: they are counted anew."""
+    court = Court(tmp_path, {"m": labelled()})
+    judge = court.judge()
+    court.publish(*batches(1))
+    court.drain(judge)
+    rows = batches(2)[1]
+    court.publish(replace(rows, compressed_digest="c2"))
+    poll = judge._records.poll
+
+    def deployed(limit: int, timeout: float) -> list[Record]:
+        court.bench.plans = {"m": _second()}
+        return poll(limit, timeout)
+
+    monkeypatch.setattr(judge._records, "poll", deployed)
+    court.drain(judge)
+    progress = court.bench.progress("m")
+    assert (court.saved().digest, progress["stale"], progress["pending"]) == ("d2", 0, len(rows))
 
 
 def test_judge_that_starts_with_another_plan_judges_by_it(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_judge_may_die_again_and_again_at_one_moment(
     assert_same(ending, undisturbed)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=50)
 @given(lives=st.lists(st.integers(0, 80), max_size=16), poll=st.integers(1, 9))
 def test_judge_may_die_anywhere(undisturbed: Ending, lives: list[int], poll: int) -> None:
     """Whenever judges die, and however records are polled: the ending is that of an undisturbed run."""

@@ -1,7 +1,5 @@
 import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +15,7 @@ from service.app import golden_rows, load_pairs
 from service.settings import load
 from tests.commands import tightrope
 from tests.compared import Shelf, compared
-from tests.evidently import interpreter, run
+from tests.evidently import drawn_by_a_browser, interpreter, run
 from tests.harm import config
 from tests.harm import traffic as made
 from tests.servers import ROOT, Server, serving, write_config
@@ -31,7 +29,9 @@ EVIL = "</script><script>document.title='owned'</script>"
 def shelved(folder: Path, rows: int = 1200, **settings: object) -> Path:
     """A configuration whose state has compared rows of model ``m``: the first half is the reference."""
     Shelf(folder / "state" / "rows", keep=rows, reference=rows // 2).put(compared(0, rows))
-    return write_config(folder, {**config(folder), "reports": {"reference_rows": rows // 2, **settings}})
+    return write_config(
+        folder, {**config(folder), "reports": {"keep_rows": rows, "reference_rows": rows // 2, **settings}}
+    )
 
 
 def figures(folder: Path, model: str = "m") -> dict[str, Any]:
@@ -49,7 +49,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pair = document["models"]["employment"]
     pair |= {name: str(ROOT / "demo" / pair[name]) for name in ("baseline", "compressed")}
     pair["golden"] = str(ROOT / "demo" / "data" / "golden.csv")
-    path = write_config(folder, {**document, "reports": {"reference_rows": 4000}})
+    path = write_config(folder, {**document, "reports": {"keep_rows": 20_000, "reference_rows": 4000}})
     with serving(path) as server:
         codes = np.array([row.codes for row in traffic()[-6000:]])
         ask(server, "employment", codes)
@@ -92,17 +92,10 @@ def test_the_page_needs_nobody(demo: Path) -> None:
 
 def test_the_page_is_drawn_without_a_network(demo: Path, tmp_path: Path) -> None:
     """A browser runs its scripts under that policy: there are charts in it, and no complaint."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium is not installed")
     (tmp_path / "page.html").write_text(page(demo), encoding="utf-8")
-    drawn = subprocess.run(
-        [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND",
-         "--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom", f"file://{tmp_path}/page.html"],
-        capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
-    assert "Content Security Policy" not in drawn.stderr
-    body = drawn.stdout.rpartition("</script>")[0]
+    told, dom = drawn_by_a_browser(tmp_path / "page.html")
+    assert "Content Security Policy" not in told
+    body = dom.rpartition("</script>")[0]
     assert body.count('class="main-svg"') > 10
     assert "Drift in column 'RELP'" in body
 
@@ -176,6 +169,22 @@ def test_too_few_rows_are_refused_with_a_code_of_their_own(tmp_path: Path) -> No
     assert not (tmp_path / "state" / "reports").exists()
 
 
+def test_without_rows_kept_it_says_which_key_to_set(tmp_path: Path) -> None:
+    """By default there are none: it is no matter of waiting for more."""
+    done = run("-m", "tightrope", "report", write_config(tmp_path, config(tmp_path)))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "reports.keep_rows: is 0, so there are no rows to report about; set it, e.g. to 50000" in done.stderr
+
+
+def test_by_default_nothing_that_callers_sent_reaches_the_disk(tmp_path: Path) -> None:
+    """Whoever wants reports asks for their rows; nobody finds personal data on a disk by surprise."""
+    with serving(write_config(tmp_path, config(tmp_path))) as server:
+        ask(server, "m", made(900, harm=False))
+        eventually(lambda: server.client.get("/v1/models/m").json()["judged"]["seen"])
+    assert (tmp_path / "state" / "tightrope.db").exists()
+    assert not (tmp_path / "state" / "rows").exists()
+
+
 @pytest.mark.skipif(find_spec("evidently") is not None, reason="Evidently is installed here")
 def test_without_the_extra_there_is_one_line(tmp_path: Path) -> None:
     """What to install, and exit code 1."""
@@ -231,10 +240,13 @@ print(sorted({name.partition(".")[0] for name in sys.modules} & {"evidently", "p
 
 def test_a_gateway_makes_reports_on_its_own(tmp_path: Path) -> None:
     """By its schedule, of traffic that it saw, in another process; the figures are listed and can be scraped."""
-    document = {**config(tmp_path), "reports": {"every_seconds": 1, "reference_rows": 300, "keep": 1}}
+    document = {
+        **config(tmp_path),
+        "reports": {"every_seconds": 1, "keep_rows": 1000, "reference_rows": 300, "keep": 1},
+    }
     with serving(write_config(tmp_path, document), python=interpreter()) as server:
         ask(server, "m", made(900, harm=False))
-        (told,) = eventually(lambda: server.client.get("/v1/models/m/reports").json()["reports"], 120.0)
+        (told,) = eventually(lambda: server.client.get("/v1/models/m/reports").json()["reports"], 300.0)
         assert told["figures"]["scopes"]["model"]["rows"] == {"reference": 300, "window": 600}
         scraped = eventually(lambda: [x for x in metrics(server) if x.startswith("tightrope_drift_rows")], 20.0)
         assert 'tightrope_drift_rows{kind="window",model="m",scope="model"} 600.0' in scraped

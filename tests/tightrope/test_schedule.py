@@ -27,7 +27,10 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def settings(folder: Path, every: float | None) -> Settings:
     """A state folder, and how often to make a report."""
     models = {"m": {"baseline": "b.onnx", "compressed": "c.onnx"}}
-    return load(write_config(folder, {"models": models, "reports": {"every_seconds": every}, "state": "state"}), {})
+    return load(
+        write_config(folder, {"models": models, "reports": {"every_seconds": every, "keep_rows": 9}, "state": "state"}),
+        {},
+    )
 
 
 class Job:

@@ -1,14 +1,19 @@
 """Metrics have bounded labels, base units, a counter beside every rate, and two formats."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_prometheus
 
+from monitors.plan import start
 from monitors.records import Outcome, Routes, Verdict
 from monitors.safemode import State
-from service.adapters.metrics import DROPPED, Metrics, process_registry
+from service.adapters.metrics import Metrics, process_registry
+from service.adapters.series import DROPPED, Part
+from tests.comparisons import plan
 
 LABELS = {
     *("model", "role", "scope", "monitor", "outcome", "reason", "action"),
@@ -48,7 +53,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 def used(metrics: Metrics) -> Metrics:
     """Metrics with a series of everything."""
-    metrics.announce("m")
+    metrics.announce(Part.GATEWAY, "m", ("model", "a=b"))
     metrics.seconds.labels("m").observe(0.003)
     metrics.refusals.labels("m", "compressed", "flag").inc()
     metrics.failures.labels("m", "compressed", "run_failed").inc()
@@ -87,7 +92,7 @@ def test_both_formats_hold_the_same_series(metrics: Metrics) -> None:
 
 def test_announced_model_has_its_series_at_zero(metrics: Metrics) -> None:
     """So that a rate exists before the first request, and its first error is an increase."""
-    metrics.announce("m")
+    metrics.announce(Part.GATEWAY, "m", ("model", "a=b"))
     for outcome in ("ok", "caller_error", "server_error"):
         assert value(metrics, "tightrope_requests_total", model="m", outcome=outcome) == 0
     for role in ("baseline", "compressed"):
@@ -140,6 +145,16 @@ def test_scope_is_in_one_state_at_a_time(metrics: Metrics) -> None:
         shown = {s: value(metrics, "tightrope_scope_state", model="m", scope="a=b", state=s) for s in State}
         assert shown == {s: float(s == state) for s in State}
         assert value(metrics, "tightrope_safe_mode_active", model="m", scope="a=b") == float(safe)
+
+
+def test_label_coverage_is_shown_once_it_is_known(metrics: Metrics) -> None:
+    """No series stands for a share of nothing."""
+    fresh = start(plan())
+    metrics.learn(fresh, "m")
+    assert value(metrics, "tightrope_label_coverage", model="m") is None
+    metrics.learn(replace(fresh, labels={"joined": 3, "expired": 1, "unknown": 2}), "m")
+    assert value(metrics, "tightrope_label_coverage", model="m") == 0.75
+    assert value(metrics, "tightrope_labels", model="m", outcome="unknown") == 2
 
 
 def test_two_catalogues_do_not_collide() -> None:

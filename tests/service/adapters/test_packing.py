@@ -100,3 +100,23 @@ def test_writer_finds_out_what_cannot_travel() -> None:
     """Not the reader."""
     with pytest.raises(TypeError, match="a record cannot hold set"):
         pack("s", {"x": {1}})
+
+
+@pytest.mark.parametrize(
+    "order", [("schema", "version", "body"), ("body", "version", "schema"), ("version", "schema", "body")]
+)
+def test_schema_is_seen_without_reading_the_rest(order: tuple[str, ...]) -> None:
+    """As this writer puts it, first; where another one puts it elsewhere the whole record is read for it."""
+    whole = {"schema": "s", "version": VERSION, "body": [0] * 1000}
+    data = msgpack.packb({name: whole[name] for name in order})
+    assert packing.peek(data) == "s"
+    if order[0] == "schema":
+        assert packing.peek(data[: packing.PEEKED]) == "s"
+
+
+@pytest.mark.parametrize("change", [{"version": 2}, {"schema": 7, "version": None}])
+def test_record_of_another_version_has_no_schema_here(change: dict[str, object]) -> None:
+    """It is refused as the whole record would be."""
+    data = msgpack.packb({"schema": "s", "version": VERSION, "body": [], **change})
+    with pytest.raises(WireError, match="version"):
+        packing.peek(data)

@@ -1,4 +1,5 @@
 import hashlib
+import stat
 from base64 import b64encode
 from pathlib import Path
 
@@ -75,3 +76,10 @@ def test_without_hashes_no_script_runs() -> None:
     """There is no policy that lets any script run."""
     assert "script-src 'none'" in policy([])
     assert "default-src 'none'" in policy([])
+
+
+def test_reports_are_their_owner_s_alone(tmp_path: Path) -> None:
+    """They tell of what callers sent: nobody else on the machine may look into the folders."""
+    ReportStore(tmp_path / "reports").save("m", "", {}, 1, NOON)
+    modes = [(tmp_path / place).stat().st_mode for place in ("reports", "reports/m")]
+    assert [stat.S_IMODE(mode) for mode in modes] == [0o700, 0o700]

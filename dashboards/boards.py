@@ -1,0 +1,47 @@
+"""All dashboards, and what of this folder people take elsewhere with their own addresses in it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from dashboards.fleet import fleet
+from dashboards.model import model
+from dashboards.panels import Json
+from dashboards.pipeline import pipeline
+from dashboards.subgroups import subgroups
+
+HERE = Path(__file__).parent
+SHIPPED = HERE / "json"
+RULES = ("rules/recording.yml", "rules/alerts.yml")
+
+GRAFANA, RUNBOOK = "https://grafana.example.org", "https://runbooks.example.org/tightrope"
+"""What stands in the rules for the addresses of yours."""
+
+
+def boards() -> Mapping[str, Json]:
+    """Every dashboard by its uid."""
+    return {board["uid"]: board for board in (fleet(), model(), subgroups(), pipeline())}
+
+
+def text(board: Json) -> str:
+    """As it is committed."""
+    return json.dumps(board, indent=1, ensure_ascii=False) + "\n"
+
+
+def render(folder: Path, grafana: str = GRAFANA, runbook: str = RUNBOOK) -> list[Path]:
+    """Write dashboards and rules to a folder, with these addresses in the alerts; returns the files.
+
+    Raises:
+        OSError: when they cannot be written.
+    """
+    files = {f"json/{uid}.json": text(board) for uid, board in boards().items()}
+    for name in RULES:
+        files[name] = (HERE / name).read_text().replace(GRAFANA, grafana).replace(RUNBOOK, runbook)
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+    return [folder / name for name in files]
+
+
+if __name__ == "__main__":
+    render(HERE)

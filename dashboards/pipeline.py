@@ -1,0 +1,142 @@
+"""The dashboard *Pipeline*: whether the shadow keeps up."""
+
+from dashboards.panels import (
+    MODELS,
+    NEAR,
+    OVER,
+    Json,
+    Row,
+    dashboard,
+    figure,
+    growth,
+    lines,
+    variable,
+)
+
+M = '{model=~"$model"}'
+RATE = "[$__rate_interval]"
+HOUR = "[1h]"
+NOW = Row(
+    "Does the shadow keep up?",
+    [
+        figure(
+            "Records waiting", "For workers and judges together.", "sum(tightrope_lag_records)", {100: NEAR, 1000: OVER}
+        ),
+        figure(
+            "Dropped",
+            "Requests of the last hour that should have been compared and were not.",
+            f"sum(increase(tightrope_samples_dropped_total{M}{HOUR}))",
+            {1: NEAR},
+        ),
+        figure(
+            "Dead records",
+            "Of the last hour; they could not be read.",
+            f"sum(increase(tightrope_dead_records_total{HOUR}))",
+            {1: OVER},
+        ),
+        figure(
+            "Alerts untold",
+            "No Alertmanager has taken them yet.",
+            "max(tightrope_alerts_waiting) or vector(0)",
+            {1: OVER},
+        ),
+        figure("Processes up", "Of all that Prometheus knows.", 'sum(up{job=~"tightrope.*"})', {}),
+        figure("Processes down", "They do not show their metrics.", 'sum(up{job=~"tightrope.*"} == bool 0)', {1: OVER}),
+    ],
+)
+FLOW = Row(
+    "From the request to the verdict",
+    [
+        lines(
+            "Requests kept",
+            "For the shadow, by model.",
+            "reqps",
+            {"{{model}}": growth("tightrope_samples_total", "model", M)},
+        ),
+        lines(
+            "Rows compared",
+            "By model.",
+            "ops",
+            {"{{model}}": growth("tightrope_comparisons_total", "model", M, 'scope="model"')},
+        ),
+        lines(
+            "Records waiting",
+            "By who should read them.",
+            "short",
+            {"{{reader}}": "sum by (reader) (tightrope_lag_records)"},
+        ),
+        lines(
+            "Requests dropped",
+            "By reason; old artefacts are what a deployment leaves behind.",
+            "reqps",
+            {"{{reason}}": growth("tightrope_samples_dropped_total", "reason", M)},
+        ),
+        lines(
+            "Dead records",
+            "By topic.",
+            "short",
+            {"{{topic}}": f"sum by (topic) (increase(tightrope_dead_records_total{RATE}))"},
+        ),
+        lines(
+            "Rows that could not be compared",
+            "By model.",
+            "ops",
+            {"{{model}}": growth("tightrope_comparison_errors_total", "model", M, 'scope="model"')},
+        ),
+    ],
+)
+BESIDE = Row(
+    "Beside it",
+    [
+        lines(
+            "Rows kept for reports",
+            "And those that could not be, by reason.",
+            "ops",
+            {
+                "kept": f"sum(rate(tightrope_archived_rows_total{M}{RATE}))",
+                "{{reason}}": growth("tightrope_archive_skipped_rows_total", "reason", M),
+            },
+        ),
+        lines(
+            "Drift reports",
+            "By how they ended.",
+            "short",
+            {"{{outcome}}": "sum by (outcome) (tightrope_reports_total)"},
+        ),
+        lines(
+            "Posts of alerts",
+            "To every Alertmanager, by outcome.",
+            "short",
+            {"{{outcome}}": f"sum by (outcome) (increase(tightrope_alert_posts_total{RATE}))"},
+        ),
+    ],
+)
+
+
+def _processes() -> Row:
+    own = '{job=~"tightrope.*"}'
+    return Row(
+        "Processes",
+        [
+            lines(
+                "Processor",
+                "Of each process.",
+                "short",
+                {"{{instance}}": f"rate(process_cpu_seconds_total{own}{RATE})"},
+            ),
+            lines("Memory", "Of each process.", "bytes", {"{{instance}}": f"process_resident_memory_bytes{own}"}),
+            lines("Open files", "Of each process.", "short", {"{{instance}}": f"process_open_fds{own}"}),
+        ],
+        folded=True,
+    )
+
+
+def pipeline() -> Json:
+    """The whole dashboard."""
+    return dashboard(
+        "tightrope-pipeline",
+        "Tightrope / Pipeline",
+        "From the request over the shadow to the verdict: what waits, what is lost.",
+        [variable("model", "Model", MODELS, several=True)],
+        [NOW, FLOW, BESIDE, _processes()],
+    )
