@@ -1,26 +1,35 @@
 # Every command builds what it needs. Python 3.11 or newer, make and a package index are enough.
 PYTHON ?= python3
 BIN := .venv/bin
+KAFKA_JARS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tightrope/kafka-4.1.1
+export KAFKA_JARS
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools check format bench bench-power docs lock demo-data image clean
+.PHONY: help demo demo-cluster kafka test tools check format bench bench-power docs lock demo-data image clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 demo: .venv/run.stamp ## Real traffic, a harmful model, an alarm, one subgroup saved, the way back: a minute and a half
 	$(BIN)/tightrope demo --third-act
 
-test: .venv/dev.stamp .venv-reports/run.stamp tools ## All tests
-	$(BIN)/python -m pytest
+test: .venv/dev.stamp .venv-reports/run.stamp .venv-mlserver/run.stamp tools ## All tests
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 APT := apt-get update -qq && apt-get install -y -qq --no-install-recommends
 
-tools: # what some tests talk to besides Python; installed where that is possible
+tools: kafka # what some tests talk to besides Python; installed where that is possible
 	command -v curl >/dev/null || { test "$$(id -u)" = 0 && $(APT) curl; } || echo "curl is missing: its tests will say so"
 	command -v chromium >/dev/null || { test "$$(id -u)" = 0 && $(APT) chromium >/dev/null; } || echo "chromium is missing: its tests will say so"
 	command -v amtool >/dev/null || { test "$$(id -u)" = 0 && $(APT) prometheus prometheus-alertmanager; } || echo "Prometheus and Alertmanager are missing: their tests will say so"
+
+demo-cluster: .venv/run.stamp kafka ## The same story on a cluster: a real Kafka, two gateways, two workers, a judge; every sample accounted for
+	$(BIN)/python -m demo.broker $(BIN)/tightrope demo --kafka {kafka} --json
+
+kafka: # Apache Kafka itself, as its jars: 50 MB from a Maven repository, once, kept outside of this folder
+	test -e $(KAFKA_JARS)/complete || { command -v java >/dev/null && command -v mvn >/dev/null; } || { test "$$(id -u)" = 0 && apt-get install -y -qq openjdk-17-jre-headless maven; } || true
+	test -e $(KAFKA_JARS)/complete || { mvn -B -q -f demo/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(KAFKA_JARS) && touch $(KAFKA_JARS)/complete; } || echo "Apache Kafka cannot be fetched (Java 17 and Maven are needed): its tests will say so"
 
 check: .venv/dev.stamp ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -51,6 +60,7 @@ lock: .venv/dev.stamp ## Pin every dependency anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 demo/requirements-builder.in -o demo/requirements-builder.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 --excludes tests/helm/excludes.txt tests/helm/requirements.in -o tests/helm/requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 benchmarks/power/requirements.in -c requirements-dev.lock -o benchmarks/power/requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 tests/mlserver/requirements.in -o tests/mlserver/requirements.lock
 
 image: # build the lean image by buildah, on a stand-in base where none is to be had, run it and measure it; as root
 	tests/image/build.sh
@@ -61,7 +71,7 @@ demo-data: ## Build the demo's models and traffic anew, from the pinned public p
 	.venv-builder/bin/python -m demo.build
 
 clean: ## Remove what the commands made
-	rm -rf .venv .venv-builder .venv-reports .venv-power .venv-helm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-builder .venv-reports .venv-power .venv-mlserver .venv-helm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/pyvenv.cfg:
 	$(PYTHON) -m venv .venv
@@ -84,6 +94,14 @@ clean: ## Remove what the commands made
 	.venv-reports/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps --require-hashes -r requirements-reports.lock
 	.venv-reports/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --editable .
 	PYTHONDONTWRITEBYTECODE= .venv-reports/bin/python -W ignore -c 'import evidently'
+	touch $@
+
+# A server of the Open Inference Protocol that is not ours, for tests of models that live elsewhere. uv takes 20 seconds for
+# it, pip two minutes; but pip may know a package index that uv was not told of.
+.venv-mlserver/run.stamp: tests/mlserver/requirements.lock .venv/dev.stamp
+	test -d .venv-mlserver || $(PYTHON) -m venv .venv-mlserver
+	$(BIN)/uv pip install --quiet --python .venv-mlserver/bin/python --require-hashes -r tests/mlserver/requirements.lock \
+	  || .venv-mlserver/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps --require-hashes -r tests/mlserver/requirements.lock
 	touch $@
 
 # What Tightrope is measured against, and nothing else needs: without dependencies for the reason above.

@@ -37,11 +37,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the caller got: the predicted class, and who said so."""
+    """What the caller got: the predicted class, who said so, and when, in seconds since the epoch."""
 
     row: Row
     predicted: int
     served_by: str
+    at: float = 0.0
 
     @property
     def correct(self) -> bool:
@@ -95,4 +96,4 @@ def _read(row: Row, answer: dict[str, object]) -> Answer:
     outputs, parameters = answer["outputs"], answer["parameters"]
     probabilities = outputs[0]["data"]  # type: ignore[index]
     predicted = max(range(len(probabilities)), key=probabilities.__getitem__)
-    return Answer(row, predicted, parameters["served_by"])  # type: ignore[index]
+    return Answer(row, predicted, parameters["served_by"], time.time())  # type: ignore[index]

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from monitors.records import MODEL_SCOPE, Order, Role, Verdict
 from monitors.safemode import ORDERS
 from service.access import operator
-from service.adapters.ports import Bus, BusFullError, Store
+from service.adapters.ports import Bus, BusFullError, Trail
 from service.adapters.series import DROPPED
 from service.adapters.wire import encode_order
 from service.errors import TightropeError, UnknownModelError
@@ -60,11 +60,20 @@ Report = Callable[[str], str | None]
 
 
 def create_api(
-    gateway: Gateway, desk: Desk, store: Store, bus: Bus, control_topic: str, token: str | None, report: Report
+    gateway: Gateway,
+    desk: Desk,
+    store: Trail,
+    bus: Bus,
+    control_topic: str,
+    token: str | None,
+    report: Report,
+    knows: Callable[[], bool] = lambda: True,
 ) -> FastAPI:
-    """The application that answers whatever the inference layer lets through."""
+    """The application that answers whatever the inference layer lets through; ``knows`` says whether this replica is
+    ready.
+    """
     app = FastAPI(title="Tightrope", version=VERSION, default_response_class=JSONResponse)
-    app.include_router(_protocol(gateway))
+    app.include_router(_protocol(gateway, knows))
     app.include_router(_status(gateway, desk, store, report))
     app.include_router(_control(gateway, bus, control_topic, token, report))
     describe(app)
@@ -92,7 +101,7 @@ def create_api(
     return app
 
 
-def _protocol(gateway: Gateway) -> APIRouter:
+def _protocol(gateway: Gateway, knows: Callable[[], bool]) -> APIRouter:
     """Open Inference Protocol v2, health and metadata (inference_rest.md)."""
     router = APIRouter(prefix="/v2", tags=["inference protocol"])
 
@@ -107,9 +116,11 @@ def _protocol(gateway: Gateway) -> APIRouter:
         return {"live": True}
 
     @router.get("/health/ready")
-    def ready() -> dict[str, bool]:
-        """This replica can answer inference requests. Safe mode is ready."""
-        return {"ready": True}
+    def ready(response: Response) -> dict[str, bool]:
+        """This replica can answer inference requests, by the modes of today. Safe mode is ready."""
+        known = knows()
+        response.status_code = 200 if known else 503
+        return {"ready": known}
 
     @router.get("/models/{model}")
     @router.get("/models/{model}/versions/{version}")
@@ -133,7 +144,7 @@ def _protocol(gateway: Gateway) -> APIRouter:
     return router
 
 
-def _status(gateway: Gateway, desk: Desk, store: Store, report: Report) -> APIRouter:
+def _status(gateway: Gateway, desk: Desk, store: Trail, report: Report) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["status"])
 
     @router.get("/models")

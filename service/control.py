@@ -1,13 +1,15 @@
 """The loop that brings this replica to the modes that the judges publish."""
 
+import contextlib
 import logging
 import threading
+import time
 
 from monitors.safemode import State
 from service.adapters import wire
 from service.adapters.metrics import Metrics
 from service.adapters.packing import WireError
-from service.adapters.ports import Bus
+from service.adapters.ports import Bus, BusAwayError
 from service.adapters.topics import CONTROL, topic
 from service.router import Router
 
@@ -17,11 +19,23 @@ PATIENCE = 0.5
 """Seconds to wait for a record before looking whether to stop."""
 
 
-class ControlLoop:
-    """Reads the control topic from its start and applies every route that is newer than what is known."""
+_SILENT = "the judges have not been heard for long: the modes stay as they are"
+_AGAIN = "the judges are heard again"
 
-    def __init__(self, bus: Bus, router: Router, metrics: Metrics) -> None:
+
+class ControlLoop:
+    """Reads the control topic from its start and applies every route that is newer than what is known.
+
+    ``caught_up`` is set once it has been read to its end. Judges that say nothing for ``silence`` seconds, though they
+    tell their modes again and again, are away: the modes stay as they are known.
+    """
+
+    def __init__(self, bus: Bus, router: Router, metrics: Metrics, silence: float = float("inf")) -> None:
+        self.caught_up = threading.Event()
         self._control = bus.subscribe(topic(CONTROL))
+        self._silence = silence
+        self._heard = time.monotonic()
+        self._silent = False
         self._router = router
         self._metrics = metrics
         self._stopping = threading.Event()
@@ -44,9 +58,25 @@ class ControlLoop:
                 except WireError as error:
                     self._metrics.dead.labels(record.topic).inc()
                     log.warning("%s, offset %d: %s", record.topic, record.offset, error)
+            self._listen()
+        self._control.close()
+
+    def _listen(self) -> None:
+        """Whether all has been read that there was at the start, and for how long nothing was heard."""
+        if not self.caught_up.is_set():
+            with contextlib.suppress(BusAwayError):
+                if not self._control.lag():
+                    self._router.trust()
+                    self.caught_up.set()
+        age = time.monotonic() - self._heard
+        self._metrics.silence.set(age)
+        if (age > self._silence) is not self._silent:
+            self._silent = age > self._silence
+            log.warning(_SILENT if self._silent else _AGAIN)
 
     def _take(self, value: bytes) -> None:
         if wire.schema_of(value) == wire.ROUTES:
+            self._heard = time.monotonic()
             routes = wire.decode_routes(value)
             if self._router.apply(routes):
                 self._metrics.route(self._router.routes(routes.model), State)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from monitors.records import Event, Sample, Traffic
 from service.adapters import wire
-from service.adapters.ports import Bus, insist
+from service.adapters.ports import Bus, RecordTooLargeError, insist
 from service.adapters.topics import COMPARISONS, EVENTS, SAMPLES, topic
 
 log = logging.getLogger(__name__)
@@ -127,10 +127,21 @@ class Outbox:
         samples = [item for item in items if isinstance(item, Sample)]
         self._kept.update(sample.model for sample in samples)
         for kind in dict.fromkeys(sample.kind for sample in samples):
-            self._send(SAMPLES, wire.encode_samples([sample for sample in samples if sample.kind == kind]))
+            self._send_samples([sample for sample in samples if sample.kind == kind])
         for event in items:
             if isinstance(event, Event):
-                self._send(EVENTS, wire.encode_event(event))
+                self._send(EVENTS, wire.encode_event(event), event.model)
+
+    def _send_samples(self, samples: list[Sample]) -> None:
+        """As one record; where that is too large for the bus each alone, and what is too large alone is dropped."""
+        try:
+            self._send(SAMPLES, wire.encode_samples(samples))
+        except RecordTooLargeError:
+            if len(samples) == 1:
+                self._dropped(samples[0].model, "too_large")
+                return
+            for sample in samples:
+                self._send_samples([sample])
 
     def _send(self, name: str, value: bytes, key: str | None = None) -> None:
         """A full bus makes this thread wait, the buffer fill, and `offer` drop: the request path notices nothing."""

@@ -25,12 +25,16 @@ class _Table:
 
 
 class Router:
-    """Holds the routes of every model. Reads take no lock; writes only ever replace a table."""
+    """Holds the routes of every model. Reads take no lock; writes only ever replace a table.
 
-    def __init__(self, scopes: dict[str, tuple[str, ...]]) -> None:
+    A ``cautious`` one has the baseline answer until it is told the routes, or that there are none.
+    """
+
+    def __init__(self, scopes: dict[str, tuple[str, ...]], *, cautious: bool = False) -> None:
         self._scopes = scopes
         self._writing = threading.Condition()
-        self._tables = {name: self._table(Routes(name, -1, (), {})) for name in scopes}
+        safe = (MODEL_SCOPE,) if cautious else ()
+        self._tables = {name: self._table(Routes(name, -1, safe, {})) for name in scopes}
         self._confirmed: deque[str] = deque(maxlen=MOST_CONFIRMED)
 
     def role(self, model: str, member: Bools) -> Role:
@@ -66,6 +70,13 @@ class Router:
                 self._confirmed.append(routes.order)
             self._writing.notify_all()
         return True
+
+    def trust(self) -> None:
+        """All routes that there are have been told: a model without any is in its normal state."""
+        with self._writing:
+            for name, table in self._tables.items():
+                if table.routes.epoch < 0:
+                    self._tables[name] = self._table(Routes(name, -1, (), {}))
 
     def confirmed(self, order: Order, timeout: float) -> bool:
         """Whether the judge carried out an order within ``timeout`` seconds."""

@@ -7,22 +7,31 @@ reads the environment, and a TIGHTROPE_ variable that nothing reads is an error,
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from service.bus import SECRETS, Bus, Kafka
 from service.errors import TightropeError, quote
-from service.sections import MARK, Model, Name, Section
+from service.sections import MARK, Endpoint, Model, Name, Section
 
 Address = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s/?#]+)*$")]
 """Of a server, without the last slash."""
 
 LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 
+SomeSection = TypeVar("SomeSection", bound=Section)
+
 TOKEN_VARIABLE = "TIGHTROPE_CONTROL_TOKEN"  # noqa: S105 - a variable's name
-ENVIRONMENT = frozenset({TOKEN_VARIABLE})
+INSTANCE_VARIABLE = "TIGHTROPE_INSTANCE"
+PASSWORD_VARIABLES = {"password_file": "TIGHTROPE_KAFKA_PASSWORD", "ssl_password_file": "TIGHTROPE_KAFKA_SSL_PASSWORD"}
+ENVIRONMENT = frozenset({TOKEN_VARIABLE, INSTANCE_VARIABLE, *PASSWORD_VARIABLES.values()})
+
+
+CLIENT_FILES = frozenset({"ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile"})
+"""Options of the Kafka client that name a file."""
 
 
 class ConfigError(TightropeError):
@@ -111,6 +120,8 @@ class Alerts(Section):
     """Where you keep dashboards/runbook.md: alerts point to it."""
     grafana: Address = "https://grafana.example.org"
     """The address of your Grafana: alerts point to it."""
+    grafana_token_file: Path | None = None
+    """A file with the token of a service account of Grafana: with one, safe mode is marked on its dashboards."""
 
 
 class Settings(Section):
@@ -128,6 +139,8 @@ class Settings(Section):
     """Where the gateway listens."""
     alerts: Alerts = Field(default_factory=Alerts)
     """Safe mode told to Alertmanager at once."""
+    bus: Bus | None = None
+    """The log between gateways, workers and judges; in the memory of the one process if left out."""
     state: Path = Path("state")
     """The folder where verdicts, modes and events survive a restart, relative to this file."""
 
@@ -139,7 +152,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
         ConfigError: naming every mistake, each in one line with the file, the key, the value and what would be right.
     """
     unread = sorted(name for name in environ if name.startswith("TIGHTROPE_") and name not in ENVIRONMENT)
-    problems = [f"{name}: no such setting; the environment may set {', '.join(ENVIRONMENT)}" for name in unread]
+    problems = [f"{name}: no such setting; the environment may set {', '.join(sorted(ENVIRONMENT))}" for name in unread]
     try:
         settings = Settings.model_validate(_read(path))
     except ValidationError as error:
@@ -155,12 +168,34 @@ def control_token(settings: Settings, environ: Mapping[str, str] = os.environ) -
     Raises:
         ConfigError: when the file that should hold it cannot be read, or is empty.
     """
-    file = settings.server.control_token_file
-    return environ.get(TOKEN_VARIABLE) or None if file is None else token(file, "server.control_token_file")
+    return _secret(settings.server.control_token_file, "server.control_token_file", environ.get(TOKEN_VARIABLE))
 
 
-def token(file: Path, key: str) -> str:
-    """The token in a file that the configuration names under ``key``.
+def kafka_secrets(kafka: Kafka, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The passwords that the Kafka client needs, by its names for them.
+
+    Raises:
+        ConfigError: when a file that should hold one cannot be read, or is empty.
+    """
+    given = {
+        option: _secret(getattr(kafka, key), f"bus.kafka.{key}", environ.get(PASSWORD_VARIABLES[key]))
+        for option, key in SECRETS.items()
+    }
+    return {option: found for option, found in given.items() if found}
+
+
+def kafka_instance(kafka: Kafka, environ: Mapping[str, str] = os.environ) -> str | None:
+    """The name that this process keeps over restarts, if it has one."""
+    return environ.get(INSTANCE_VARIABLE) or kafka.instance
+
+
+def _secret(file: Path | None, key: str, otherwise: str | None) -> str | None:
+    """What a file holds; without a file, what the environment has."""
+    return otherwise or None if file is None else secret(file, key)
+
+
+def secret(file: Path, key: str) -> str:
+    """What a file holds that the configuration names under ``key``: a token, a password.
 
     Raises:
         ConfigError: when the file cannot be read, or is empty.
@@ -170,9 +205,9 @@ def token(file: Path, key: str) -> str:
     except OSError as error:
         raise ConfigError([f"{key}: {file}: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
-        raise ConfigError([f"{key}: {file}: is not text; it should hold the token"]) from error
+        raise ConfigError([f"{key}: {file}: is not text; it should hold the secret"]) from error
     if not found:
-        raise ConfigError([f"{key}: {file}: is empty; it should hold the token"])
+        raise ConfigError([f"{key}: {file}: is empty; it should hold the secret"])
     return found
 
 
@@ -201,16 +236,31 @@ def _rooted(settings: Settings, folder: Path) -> Settings:
     models = {
         name: model.model_copy(
             update={
-                "baseline": folder / model.baseline,
-                "compressed": folder / model.compressed,
+                "baseline": _artefact(model.baseline, folder),
+                "compressed": _artefact(model.compressed, folder),
                 "golden": folder / model.golden if model.golden else None,
             }
         )
         for name, model in settings.models.items()
     }
-    server, alerts = settings.server.control_token_file, settings.alerts.token_file
     changed = {
-        "server": settings.server.model_copy(update={"control_token_file": folder / server if server else None}),
-        "alerts": settings.alerts.model_copy(update={"token_file": folder / alerts if alerts else None}),
+        "server": _placed(settings.server, folder, "control_token_file"),
+        "alerts": _placed(settings.alerts, folder, "token_file", "grafana_token_file"),
+        "bus": settings.bus and Bus(kafka=_rooted_kafka(settings.bus.kafka, folder)),
     }
     return settings.model_copy(update={"models": models, "state": folder / settings.state, **changed})
+
+
+def _rooted_kafka(kafka: Kafka, folder: Path) -> Kafka:
+    """Files that the client reads lie beside the configuration too."""
+    client = {name: str(folder / str(v)) if name in CLIENT_FILES else v for name, v in kafka.client.items()}
+    return _placed(kafka, folder, *SECRETS.values()).model_copy(update={"client": client})
+
+
+def _placed(section: SomeSection, folder: Path, *names: str) -> SomeSection:
+    """A section with the files that it names where they are."""
+    return section.model_copy(update={name: folder / file for name in names if (file := getattr(section, name))})
+
+
+def _artefact(artefact: Path | Endpoint, folder: Path) -> Path | Endpoint:
+    return folder / artefact if isinstance(artefact, Path) else _placed(artefact, folder, "token_file")

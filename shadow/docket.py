@@ -1,5 +1,6 @@
 """One round of the judge: what arrived, and what it changes. Saved together, or not at all."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
@@ -31,6 +32,7 @@ class Docket:
         self.routes: list[Routes] = []
         self.positions: dict[tuple[str, int], int] = {}
         self.pending: dict[str, Changes] = {}
+        self.repeated: Counter[str] = Counter()
         self._plans = plans
         self._store = store
         self._host = host
@@ -98,7 +100,9 @@ class Docket:
 
     def _judge(self, batch: Comparisons) -> None:
         plan = self._plan(batch.model)
+        before = _taken(self.states[plan.model])
         self._enter(plan, *watch.step(plan, self.states[plan.model], batch))
+        self.repeated[plan.model] += len(batch) - (_taken(self.states[plan.model]) - before)
         if plan.label_horizon:
             self._hold(plan, batch)
 
@@ -196,6 +200,12 @@ def _fits(waiting: Sequence[tuple[Record, Comparisons]], batch: Comparisons) -> 
     """Whether one more batch may join those that wait."""
     rows = sum(len(other) for _, other in waiting) + len(batch)
     return waiting[0][1].kind == batch.kind and rows <= MOST_ROWS
+
+
+def _taken(state: State) -> int:
+    """Rows that were taken, each once, whatever became of them."""
+    pending = state.pending.get(Stream.COMPARISONS)
+    return state.seen[Stream.COMPARISONS] + (0 if pending is None else len(pending)) + state.stale
 
 
 def _slow(plan: Plan, state: State) -> Event:

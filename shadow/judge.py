@@ -16,7 +16,7 @@ from monitors.plan import Plan, State, start
 from monitors.records import Event, Routes, Stream, Verdict
 from service.adapters import wire
 from service.adapters.metrics import Metrics
-from service.adapters.ports import Bus, NoPager, Pager, Store, insist
+from service.adapters.ports import Bus, BusAwayError, NoPager, Pager, Place, Record, Store, insist
 from service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES, LABELS, topic
 from shadow.alerts import standing
 from shadow.docket import Docket
@@ -64,9 +64,12 @@ class Bench:
 
 
 class Judge:
-    """Judges the models of ``bench.plans``. `step` does one round; whoever runs it decides when to stop.
+    """Judges those models of ``bench.plans`` whose comparisons come here. `step` does one round; whoever runs it
+    decides when to stop.
 
-    A plan that is replaced on the bench is judged by from the next round on.
+    A plan that is replaced on the bench is judged by from the next round on. Where others judge too, the models are
+    dealt out by partition: whoever gets one goes on from its snapshot. Modes are told again every ``tell_every``
+    seconds, so that gateways know that somebody judges.
     """
 
     def __init__(
@@ -77,6 +80,8 @@ class Judge:
         metrics: Metrics,
         host: str,
         stopping: threading.Event,
+        topics: Sequence[str] = (COMPARISONS, LABELS, CONTROL, EVENTS),
+        tell_every: float = float("inf"),
         pager: Pager | None = None,
     ) -> None:
         self._bus = bus
@@ -87,15 +92,37 @@ class Judge:
         self._stopping = stopping
         self._pager = pager or NoPager()
         self._shown = 0.0
-        self._unshown = set(bench.plans)
+        self._unshown: set[str] = set()
+        self._told = self._looked = 0.0
+        self._tell_every = tell_every
         self._expired = dict.fromkeys(bench.plans, float("-inf"))
-        self._records = bus.subscribe(*map(topic, (COMPARISONS, LABELS, CONTROL, EVENTS)), group=JUDGES)
-        for (name, partition), offset in store.positions(bus.log).items():
-            self._records.seek(name, partition, offset)
-        bench.states = {name: self._restore(plan) for name, plan in bench.plans.items()}
-        self._redeploy(dict(self._bench.plans))
-        self._show()
-        self._tell([watch.routes(plan, bench.states[name]) for name, plan in bench.plans.items()], ())
+        self._known: Mapping[str, Mapping[Place, int]] = {}
+        self._dealt = False
+        self._records = bus.subscribe(*map(topic, topics), group=JUDGES, begin=self._begin)
+        self._open()
+
+    def _begin(self, places: Sequence[Place]) -> Mapping[Place, int]:
+        """Restore the models that are judged here from now on, and say from where their records are read."""
+        where = {partition for name, partition in places if name == topic(COMPARISONS)}
+        mine = [name for name in self._bench.plans if self._bus.partition(topic(COMPARISONS), name) in where]
+        self._known = self._store.positions(self._bus.log, mine)
+        self._bench.states = {name: self._restore(self._bench.plans[name]) for name in mine}
+        self._dealt = True
+        every = [(place, offset) for known in self._known.values() for place, offset in known.items()]
+        return {place: min(at for of, at in every if of == place) for place in dict(every) if place in places}
+
+    def _open(self) -> None:
+        """Once models were dealt out: go over to their plans of today, show them, and tell their modes."""
+        if self._dealt:
+            self._dealt = False
+            self._redeploy(self._plans())
+            self._unshown = {*self._known}
+            self._show()
+            self._tell_all()
+
+    def _plans(self) -> dict[str, Plan]:
+        """Of the models that are judged here; one round goes by one plan each, whatever is deployed meanwhile."""
+        return {name: self._bench.plans[name] for name in self._known}
 
     def _restore(self, plan: Plan) -> State:
         saved = self._store.snapshot(plan.model)
@@ -104,19 +131,34 @@ class Judge:
     def step(self, timeout: float) -> int:
         """Judge what has arrived, waiting up to ``timeout`` seconds for it; returns the number of records."""
         records = self._records.poll(POLL, timeout)
-        self._metrics.lag.labels(JUDGES).set(self._records.lag())
-        plans = dict(self._bench.plans)  # one round goes by one plan, whatever is deployed meanwhile
+        self._open()
+        self._look()
+        plans = self._plans()
         self._redeploy(plans)
         if not records:
+            self._store.rest(self._records.mine)
             self._show()
             return 0
         docket = self._docket(plans)
-        for record, error in docket.take(records):
+        for record, error in docket.take([record for record in records if self._is_new(record)]):
             self._metrics.dead.labels(record.topic).inc()
             log.warning("%s, offset %d passed over: %s", record.topic, record.offset, error)
         self._settle(docket)
         self._records.commit()
         return len(records)
+
+    def close(self) -> None:
+        """Leave it to others."""
+        self._records.close()
+
+    def _look(self) -> None:
+        """What is due every now and then: how far behind this is, and that it is there."""
+        now = time.monotonic()
+        if now - self._looked > SHOWN_EVERY:
+            self._looked = now
+            self._metrics.lag.labels(JUDGES).set(self._records.lag())
+        if now - self._told > self._tell_every:
+            self._tell_all()
 
     def _docket(self, plans: Mapping[str, Plan]) -> Docket:
         return Docket(plans, self._bench.states, self._store, self._host)
@@ -131,9 +173,16 @@ class Judge:
         if any(docket.states[name] is not state for name, state in self._bench.states.items()):
             self._settle(docket)
 
+    def _is_new(self, record: Record) -> bool:
+        """Whether the snapshot of the record's model does not stand for it already."""
+        known = self._known.get((record.key or "").partition("/")[0], {})
+        return record.offset >= known.get((record.topic, record.partition), 0)
+
     def _settle(self, docket: Docket) -> None:
         """Save, then show, then tell."""
-        expired = {name: self._expire(docket, plan) for name, plan in self._bench.plans.items() if plan.label_horizon}
+        if not self._records.mine():
+            raise BusAwayError("another judge has taken over, or the log is away")
+        expired = {name: self._expire(docket, plan) for name, plan in self._plans().items() if plan.label_horizon}
         before = self._bench.states
         changed = {name: state for name, state in docket.states.items() if state is not before[name]}
         snapshots = {name: wire.encode_state(state) for name, state in changed.items()}
@@ -142,12 +191,18 @@ class Judge:
         self._bench.states = docket.states
         self._tell(docket.routes, docket.events)
         self._metrics.decided(docket.events)
+        for name, rows in docket.repeated.items():
+            self._metrics.repeated.labels(name).inc(rows)
         self._unshown |= changed.keys()
         if docket.routes or time.monotonic() - self._shown > SHOWN_EVERY:
             self._show()
 
     def _expire(self, docket: Docket, plan: Plan) -> float:
         return docket.expire(plan, time.time(), self._expired[plan.model])
+
+    def _tell_all(self) -> None:
+        self._told = time.monotonic()
+        self._tell([watch.routes(plan, self._bench.states[name]) for name, plan in self._plans().items()], ())
 
     def _tell(self, routes: Sequence[Routes], events: Sequence[Event]) -> None:
         """The gateways first; then people, also of what came and went within one round."""

@@ -4,6 +4,7 @@ safe.
 
 import logging
 import threading
+import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ from monitors.records import MODEL_SCOPE, Comparisons, Fault, Role, Sample
 from service.adapters import wire
 from service.adapters.metrics import Metrics
 from service.adapters.packing import WireError
-from service.adapters.ports import Archive, Bus, NoArchive, Record, insist
+from service.adapters.ports import Archive, Bus, NoArchive, Record, RecordTooLargeError, insist
 from service.adapters.topics import COMPARISONS, DEAD, SAMPLES, WORKERS, topic
 from shadow.pairing import Taken, Watched, compared
 
@@ -23,6 +24,12 @@ POLL = 64
 
 ACKNOWLEDGED_WITHIN = 30.0
 """Seconds to wait until comparisons are safe."""
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at how far behind the workers are."""
+
+PARKED = 65_536
+"""Bytes that are kept of a record that is too large to be parked whole."""
 
 MATRIX = 2
 """Decision outputs are vectors or matrices."""
@@ -44,23 +51,55 @@ class Worker:
         self._watched = watched
         self._metrics = metrics
         self._stopping = stopping
+        self._looked = 0.0
         self._samples = bus.subscribe(topic(SAMPLES), group=WORKERS)
 
     def step(self, timeout: float) -> int:
         """Compare what has arrived, waiting up to ``timeout`` seconds for it; returns the number of records."""
         records = self._samples.poll(POLL, timeout)
-        self._metrics.lag.labels(WORKERS).set(self._samples.lag())
+        if time.monotonic() - self._looked > LOOK_EVERY:
+            self._looked = time.monotonic()
+            self._metrics.lag.labels(WORKERS).set(self._samples.lag())
         taken = [item for record in records for item in self._open(record)]
         for model in sorted({item.sample.model for item in taken}):
-            mine = [item for item in taken if item.sample.model == model]
-            for batch in compared(self._watched[model], mine, self._bus.log):
-                insist(self._bus, topic(COMPARISONS), wire.encode_comparisons(batch.comparisons), model, self._stopping)
-                self._count(batch.comparisons)
-                self._archive.append(batch)
+            self._compare(model, [item for item in taken if item.sample.model == model])
         if records and not self._stopping.is_set():  # told to stop, `insist` may have given up: nothing is committed
             self._bus.flush(ACKNOWLEDGED_WITHIN)
             self._samples.commit()
         return len(records)
+
+    def _compare(self, model: str, taken: Sequence[Taken]) -> None:
+        """Publish the comparisons of one model's samples; a record whose comparisons are too large is parked."""
+        for batch in compared(self._watched[model], taken, self._bus.log):
+            try:
+                insist(self._bus, topic(COMPARISONS), wire.encode_comparisons(batch.comparisons), model, self._stopping)
+            except RecordTooLargeError as error:
+                self._divide(model, taken, error)
+                return
+            self._count(batch.comparisons)
+            self._archive.append(batch)
+
+    def _divide(self, model: str, taken: Sequence[Taken], error: RecordTooLargeError) -> None:
+        records = list(dict.fromkeys((item.record.partition, item.record.offset) for item in taken))
+        if len(records) == 1:
+            self._park(taken[0].record, str(error))
+            return
+        for place in records:
+            self._compare(model, [item for item in taken if (item.record.partition, item.record.offset) == place])
+
+    def _park(self, record: Record, reason: str) -> None:
+        """For people to see, cut where even that is too large; the rest goes on."""
+        self._metrics.dead.labels(record.topic).inc()
+        log.warning("%s, offset %d parked: %s", record.topic, record.offset, reason)
+        where = f"{record.topic}/{record.partition}/{record.offset}: {reason}"[:300]
+        try:
+            insist(self._bus, topic(DEAD), record.value, where, self._stopping)
+        except RecordTooLargeError:
+            insist(self._bus, topic(DEAD), record.value[:PARKED], where, self._stopping)
+
+    def close(self) -> None:
+        """Leave it to others."""
+        self._samples.close()
 
     def _open(self, record: Record) -> list[Taken]:
         """A record's samples, or none: what cannot be used is parked for people to see, and the rest goes on."""
@@ -68,9 +107,7 @@ class Worker:
             samples = wire.decode_samples(record.value)
             _check(samples, self._watched)
         except WireError as error:
-            self._metrics.dead.labels(record.topic).inc()
-            log.warning("%s, offset %d parked: %s", record.topic, record.offset, error)
-            insist(self._bus, topic(DEAD), record.value, str(error)[:200], self._stopping)
+            self._park(record, str(error))
             return []
         ours: list[Taken] = []
         for sample in samples:
@@ -81,6 +118,7 @@ class Worker:
         return ours
 
     def _count(self, batch: Comparisons) -> None:
+        self._metrics.batch.observe(len(batch))
         member = np.concatenate([np.ones((len(batch), 1), dtype=bool), batch.member], axis=1)
         rows = (np.ones(len(batch), dtype=int), batch.disagree, batch.fault != Fault.NONE)
         self._metrics.compare(

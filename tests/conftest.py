@@ -1,9 +1,15 @@
-"""For all tests: in continuous integration nothing may be skipped, because there everything is installed."""
+"""For all tests: in continuous integration nothing may be skipped, because there everything is installed. And one real
+broker for all that need one.
+"""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from demo.broker import Broker
 
 
 def _forbid(report: pytest.TestReport | pytest.CollectReport) -> None:
@@ -29,3 +35,15 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     report = yield
     _forbid(report)
     return report
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator["Broker"]:
+    """Apache Kafka itself, started once for all tests that leave it as it was."""
+    from demo.broker import broker, why_not
+
+    missing = why_not()
+    if missing:
+        pytest.skip(missing)
+    with broker() as running:
+        yield running

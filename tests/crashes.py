@@ -1,9 +1,9 @@
 """A bus and a store that fail at a chosen moment, as if the process had been killed there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from monitors.records import Event, Held, Label
-from service.adapters.ports import Bus, Changes, Key, Record, Store, Subscription
+from service.adapters.ports import Begin, Bus, Changes, Key, Place, Record, Store, Subscription
 
 
 class KilledError(Exception):
@@ -44,9 +44,13 @@ class FusedBus:
         self._fuse.burn()
         self._bus.flush(timeout)
 
-    def subscribe(self, *topics: str, group: str | None = None) -> Subscription:
+    def subscribe(self, *topics: str, group: str | None = None, begin: Begin | None = None) -> Subscription:
         """A subscription on the same fuse."""
-        return FusedSubscription(self._bus.subscribe(*topics, group=group), self._fuse)
+        return FusedSubscription(self._bus.subscribe(*topics, group=group, begin=begin), self._fuse)
+
+    def partition(self, topic: str, key: str) -> int:
+        """Never fails."""
+        return self._bus.partition(topic, key)
 
 
 class FusedSubscription:
@@ -77,6 +81,10 @@ class FusedSubscription:
         """Never fails."""
         return self._records.lag()
 
+    def mine(self) -> bool:
+        """Never fails."""
+        return self._records.mine()
+
     def close(self) -> None:
         """Never fails."""
         self._records.close()
@@ -106,13 +114,13 @@ class FusedStore:
         """Never fails."""
         return self._store.snapshot(model)
 
-    def positions(self, log: str) -> Mapping[tuple[str, int], int]:
+    def positions(self, log: str, models: Sequence[str]) -> Mapping[str, Mapping[Place, int]]:
         """Never fails."""
-        return self._store.positions(log)
+        return self._store.positions(log, models)
 
-    def events(self, model: str | None = None, after: int = 0, limit: int = 100) -> list[tuple[int, Event]]:
+    def rest(self, still: Callable[[], bool]) -> None:
         """Never fails."""
-        return self._store.events(model, after, limit)
+        self._store.rest(still)
 
     def held(self, model: str, keys: Sequence[Key]) -> dict[Key, Held]:
         """Never fails."""

@@ -82,6 +82,10 @@ def slowed(loop: Loop, *, start: float = 0.0, step: float = 0.0) -> Loop:
             time.sleep(step)
             return self._stepper.step(timeout)
 
+        def close(self) -> None:
+            """At once."""
+            self._stepper.close()
+
     return Loop("slow", Slow)
 
 

@@ -1,4 +1,4 @@
-"""The command line: `tightrope demo | run | check | events | calibrate | limits`."""
+"""The command line; `tightrope --help` lists what it can do."""
 
 import json
 import logging
@@ -21,12 +21,13 @@ from service.adapters.sqlite import SqliteStore
 from service.app import load_pairs
 from service.errors import TightropeError
 from service.settings import ConfigError, control_token, load
-from tightrope import calibrate, limits, story
+from tightrope import calibrate, fleet, limits, provision, story, troupe
 from tightrope.embedded import DATABASE, run
 from tightrope.facts import describe
-from tightrope.paging import desk_of
+from tightrope.paging import desk_of, grafana_of
 from tightrope.report import report
 from tightrope.stage import summary
+from tightrope.topics import options_of
 
 app = typer.Typer(
     help="Serve a compressed model, shadow its baseline, and fall back for whom it harms.",
@@ -56,6 +57,9 @@ def main() -> None:
 
 
 app.command()(report)
+for command in fleet.COMMANDS:
+    app.command()(command)
+app.add_typer(provision.app, name="dashboards")
 
 
 @app.command("run")
@@ -91,6 +95,9 @@ def check(config: Config, json_: Json = False) -> None:
         pairs = load_pairs(settings)
         token = control_token(settings)
         desk_of(settings)
+        if settings.bus is not None:
+            options_of(settings)
+        grafana_of(settings)
     except ConfigError as error:
         if not json_:
             raise
@@ -143,6 +150,9 @@ def demo(
     fast: Annotated[bool, typer.Option(help="As fast as it goes, instead of about a minute.")] = False,
     headless: Annotated[bool, typer.Option(help="No live table.")] = False,
     third_act: Annotated[bool, typer.Option(help="Then deploy the fixed model, and watch scopes come back.")] = False,
+    kafka: Annotated[
+        str | None, typer.Option(help="On a cluster over this Kafka, host:port: five processes, one ledger; as JSON.")
+    ] = None,
     json_: Json = False,
     svg: Annotated[Path | None, typer.Option(help="Save the last table as a picture.", hidden=True)] = None,
 ) -> None:
@@ -150,6 +160,9 @@ def demo(
     if model not in story.MODELS:
         raise ConfigError([f"--model: is {model!r}; it must be one of {', '.join(story.MODELS)}"])
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the gateway is stopped, not left behind
+    if kafka is not None:
+        typer.echo(json.dumps(troupe.tell(kafka, model, sampling, fast=fast)))
+        return
     console = None if headless else err if json_ else out
     told = story.tell(model, sampling, fast=fast, console=console, svg=svg, third_act=third_act)
     if json_:

@@ -87,7 +87,7 @@ class Play:
     def act(self, upto: int, *, fast: bool) -> dict[str, Any]:
         """Send the rows up to number ``upto``; the status, once all that was sampled of them has been judged."""
         rows = self.rows[self.sent : upto]
-        truth = _baseline_correct(rows)
+        truth = baseline_correct(rows)
         pace = None if fast else len(self.rows[: self.stage.total]) / SECONDS
         for correct, answer in zip(truth, replay(self.gateway.address, rows, pace), strict=True):
             for scope in (MODEL_SCOPE, *answer.row.scopes):
@@ -124,7 +124,7 @@ def tell(
         with _shown(console) as show:
             play = Play(gateway, stage, traffic((*TRAFFIC, TRAFFIC[-1])), show, {scope: Tally() for scope in scopes})
             status = play.act(len(rows), fast=fast)
-            told = _told(stage, status, _trips(gateway), play.tallies)
+            told = told_of(stage, status, trips_of(gateway), play.tallies)
             if svg is not None:
                 _draw(play.picture(), svg)
             if third_act:
@@ -142,9 +142,10 @@ def _third_act(play: Play, *, fast: bool) -> dict[str, object]:
     return {"deployed": FIXED, "returns": told, "still_safe": status["safe"]}
 
 
-def _told(
+def told_of(
     stage: Board, status: dict[str, Any], trips: list[dict[str, Any]], tallies: dict[str, Tally]
 ) -> dict[str, object]:
+    """The story as machines get it."""
     tripped = {trip["scope"] for trip in trips}
     return {
         "model": stage.model,
@@ -198,7 +199,7 @@ def _standings(gateway: Gateway, tallies: dict[str, Tally]) -> list[Standing]:
     return standings
 
 
-def _trips(gateway: Gateway) -> list[dict[str, Any]]:
+def trips_of(gateway: Gateway) -> list[dict[str, Any]]:
     """Every scope that was sent to safe mode, with the case against the compressed model."""
     return [{key: move[key] for key in TRIP} for move in _moves(gateway) if move["what"] == "breach"]
 
@@ -234,7 +235,7 @@ def _settled(gateway: Gateway) -> dict[str, Any]:
         time.sleep(0.05)
 
 
-def _baseline_correct(rows: list[Row]) -> list[bool]:
+def baseline_correct(rows: list[Row]) -> list[bool]:
     """Whether the baseline alone would have told each caller the truth."""
     model = OnnxModel(HERE / "models/baseline_fp32.onnx")
     codes = np.array([row.codes for row in rows], dtype=np.float32)

@@ -11,10 +11,7 @@ once: told again after Prometheus has ended it, the alert would stand anew.
 
 import json
 import logging
-import sqlite3
-import threading
-import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -24,12 +21,9 @@ import urllib3
 
 from service.adapters.metrics import Metrics
 from service.adapters.ports import Alert
-from service.adapters.standing import ENDS, NOTHING, Row, StandingAlerts
+from service.adapters.standing import ENDS, NOTHING, Row, Teller
 
 log = logging.getLogger(__name__)
-
-PAUSES = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
-"""Seconds before the next attempt, after the first failure in a row, the second, and so on."""
 
 PATIENCE = 5.0
 """Seconds that an Alertmanager has to answer."""
@@ -51,52 +45,17 @@ class Desk:
     grafana: str = ""
 
 
-class Alertmanager:
-    """Implements `service.adapters.ports.Pager` for these models: what still stands for others is over. ``clock`` gives
-    seconds since the epoch.
-    """
+class Alertmanager(Teller):
+    """Posts to every Alertmanager of the desk."""
 
-    def __init__(
-        self,
-        path: Path,
-        desk: Desk,
-        metrics: Metrics,
-        models: Collection[str],
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._rows = StandingAlerts(path)
+    def __init__(self, path: Path, desk: Desk, metrics: Metrics, models: Collection[str]) -> None:
         self._desk = desk
         self._metrics = metrics
-        self._clock = clock
         self._http = urllib3.PoolManager(retries=False, timeout=PATIENCE)
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
-        for gone in self._rows.models() - set(models):
-            self.stand(gone, ())
+        super().__init__(path, models, desk.keep, desk.grace)
 
-    def stand(self, model: str, alerts: Sequence[Alert]) -> None:
-        """These stand from now on."""
-        now = self._clock()
-        try:
-            if self._rows.replace(model, [self._row(alert, now) for alert in alerts], now + self._desk.grace):
-                self._wake.set()
-        except sqlite3.Error:  # the judge goes on, and Prometheus' rule tells the same
-            log.exception("%s: its alerts cannot be kept, and are not told from here", model)
-
-    def start(self) -> None:
-        """Begin to post."""
-        self._thread.start()
-
-    def stop(self, timeout: float) -> None:
-        """End; what has not been told yet is told after the next start."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
-        self._rows.close()
-
-    def _row(self, alert: Alert, now: float) -> Row:
+    def row(self, alert: Alert, now: float) -> Row:
+        """With the labels of the rule, and links."""
         labels = {"alertname": alert.name, "model": alert.model, "scope": alert.scope, "severity": "page"}
         links = {
             "runbook_url": f"{self._desk.runbook}#{alert.name.lower()}",
@@ -105,29 +64,17 @@ class Alertmanager:
         since = now if alert.since is None else min(alert.since, now)
         return Row({**self._desk.labels, **labels}, {**alert.told, **links}, since)
 
-    def _run(self) -> None:
-        failures = 0
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                taken = self.post()
-            except Exception:
-                taken = False
-                log.exception("alerts could not be told")
-            failures = 0 if taken else failures + 1
-            self._wake.wait(self._desk.keep if taken else PAUSES[min(failures, len(PAUSES)) - 1])
-
-    def post(self) -> bool:
-        """Tell everybody of everything; whether somebody took it, or there was nothing to tell."""
-        now = self._clock()
-        rows = [self._until(row, now) for row in self._rows.all() if row.told < ENDS or (row.ends or now) <= now]
+    def tell(self) -> bool:
+        """Tell everybody of everything; whether all took it."""
+        now = self.clock()
+        rows = [self._until(row, now) for row in self.rows.all() if row.told < ENDS or (row.ends or now) <= now]
         if not rows:
             self._metrics.alerts_waiting.set(0)
             return True
         body = json.dumps([_spoken(row, now + LIVES * self._desk.keep) for row in rows]).encode()
-        taken = sum([self._tell(address, body) for address in self._desk.addresses])  # all of them, not the first only
+        taken = sum([self._post(address, body) for address in self._desk.addresses])  # all of them, not the first only
         if taken:
-            self._rows.told(rows, now)
+            self.rows.told(rows, now)
         self._metrics.alerts_waiting.set(0 if taken else sum(row.told == NOTHING for row in rows))
         return taken == len(self._desk.addresses)
 
@@ -135,7 +82,7 @@ class Alertmanager:
         """What is over and was never told is told all the same, and lasts for the grace."""
         return row if row.told or row.ends is None else replace(row, ends=now + self._desk.grace)
 
-    def _tell(self, address: str, body: bytes) -> bool:
+    def _post(self, address: str, body: bytes) -> bool:
         headers = {"Content-Type": "application/json"}
         if self._desk.token:
             headers["Authorization"] = f"Bearer {self._desk.token}"

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Container, Iterable
 from itertools import islice
 
-from service.adapters.ports import BusFullError, Record
+from service.adapters.ports import Begin, BusFullError, Record
 from service.adapters.topics import COMPACTED
 
 DEFAULT_CAPACITY = 256 * 1024 * 1024
@@ -104,7 +104,7 @@ class MemoryBus:
     def flush(self, timeout: float) -> None:
         """Nothing to wait for: what was published is in memory already."""
 
-    def subscribe(self, *topics: str, group: str | None = None) -> "MemorySubscription":
+    def subscribe(self, *topics: str, group: str | None = None, begin: Begin | None = None) -> "MemorySubscription":
         """Read topics. A group that is new starts at the oldest record, and holds what it has not read in memory."""
         with self._changed:
             for topic in topics:
@@ -112,7 +112,14 @@ class MemoryBus:
                 if group is not None:
                     log.committed.setdefault(group, log.start)
             logs = {topic: self._logs[topic] for topic in topics}
-        return MemorySubscription(logs, self._changed, group)
+        subscription = MemorySubscription(logs, self._changed, group)
+        for (topic, partition), offset in begin([(topic, 0) for topic in topics]).items() if begin else ():
+            subscription.seek(topic, partition, offset)
+        return subscription
+
+    def partition(self, topic: str, key: str) -> int:  # noqa: ARG002 - there is only one
+        """The one there is."""
+        return 0
 
     def _log(self, topic: str) -> _Log:
         return self._logs.setdefault(topic, _Log(self._capacity, compacted=topic in self._compacted))
@@ -163,6 +170,10 @@ class MemorySubscription:
     def lag(self) -> int:
         """Records not polled yet, over all topics."""
         return sum(log.kept(self._next[topic]) for topic, log in self._logs.items())
+
+    def mine(self) -> bool:
+        """Nobody else reads for this process."""
+        return True
 
     def close(self) -> None:
         """The group keeps its place."""

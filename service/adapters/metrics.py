@@ -19,7 +19,7 @@ from monitors.findings import coverage
 from monitors.plan import State
 from monitors.records import Event, Outcome, Routes, Verdict
 from monitors.safemode import Input
-from service.adapters.series import CATALOGUE, DRIFT, PREFIX, SECONDS, Kind, Part
+from service.adapters.series import BUCKETS, CATALOGUE, DRIFT, PREFIX, Kind, Part
 
 LONGEST_EXEMPLAR = 100
 """Characters of a request id that an exemplar may have: 128 with its name is the format's limit."""
@@ -51,6 +51,7 @@ class Metrics:
         self.failures = self._make(Counter, "model_failures")
         self.samples = self._make(Counter, "samples")
         self.drops = self._make(Counter, "samples_dropped")
+        self.payloads = self._make(Counter, "payload_events")
         self.compared = self._make(Counter, "comparisons")
         self.disagreed = self._make(Counter, "disagreements")
         self.faulty = self._make(Counter, "comparison_errors")
@@ -59,6 +60,12 @@ class Metrics:
         self.unarchived = self._make(Counter, "archive_skipped_rows")
         self.reports = self._make(Counter, "reports")
         self.lag = self._make(Gauge, "lag_records")
+        self.rebalances = self._make(Counter, "rebalances")
+        self.undelivered = self._make(Counter, "undelivered_records")
+        self.waiting = self._make(Gauge, "bus_waiting_records")
+        self.repeated = self._make(Counter, "comparisons_repeated")
+        self.silence = self._make(Gauge, "control_age_seconds")
+        self.batch = self._make(Histogram, "batch_rows")
         self.evidence = self._make(Gauge, "evidence")
         self.budget = self._make(Gauge, "evidence_budget")
         self.mean = self._make(Gauge, "monitor_mean")
@@ -78,7 +85,7 @@ class Metrics:
 
     def _make(self, kind: type[T], name: str) -> T:
         metric = CATALOGUE[name]
-        more: dict[str, Any] = {"buckets": SECONDS} if metric.kind is Kind.HISTOGRAM else {}
+        more: dict[str, Any] = {"buckets": BUCKETS[metric.unit]} if metric.kind is Kind.HISTOGRAM else {}
         made = kind(PREFIX + name, metric.text, tuple(metric.labels), registry=self.registry, **more)
         self._made[name] = made
         return made
@@ -89,7 +96,7 @@ class Metrics:
         """
         known = {"model": (model,), "scope": scopes}
         for name, metric in CATALOGUE.items():
-            if metric.part is part and metric.kind is not Kind.GAUGE:
+            if metric.part is part and metric.labels and metric.kind is not Kind.GAUGE:
                 for labels in metric.label_values(known):
                     self._made[name].labels(**labels)
 

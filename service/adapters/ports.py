@@ -1,6 +1,6 @@
 """The ports: what Tightrope asks of a log, of a model, of a store. Each has one adapter a file beside this one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event as Flag
 from typing import NamedTuple, Protocol
@@ -14,18 +14,46 @@ class BusFullError(TightropeError):
     """The log cannot take more until its readers have caught up; nothing was written."""
 
 
+class BusAwayError(TightropeError):
+    """The log cannot be asked now; it may be there again in a moment."""
+
+
+class UndeliveredError(TightropeError):
+    """Something published before could not be made safe: whatever depends on it has to be done again."""
+
+
+class RecordTooLargeError(TightropeError):
+    """The log will never take a record of this size; nothing was written."""
+
+
 class RunFailedError(TightropeError):
     """A model could not answer."""
 
 
+class UnreachableError(RunFailedError):
+    """A model that lives elsewhere is not there, or not in time: it never saw the input, or nobody knows."""
+
+
 class Record(NamedTuple):
-    """One entry of a log: where it stands, its key, its bytes."""
+    """One entry of a log: where it stands, its key, its bytes; ``time`` is when it was published, in seconds since the
+    epoch, 0 where the bus does not tell.
+    """
 
     topic: str
     partition: int
     offset: int
     key: str | None
     value: bytes
+    time: float = 0.0
+
+
+Place = tuple[str, int]
+"""A partition of a topic."""
+
+Begin = Callable[[Sequence[Place]], Mapping[Place, int]]
+"""Told which places a reader has from now on; answers from which offset to read those that it knows better than its
+group does.
+"""
 
 
 class Subscription(Protocol):
@@ -43,6 +71,9 @@ class Subscription(Protocol):
     def lag(self) -> int:
         """Records published and not polled yet."""
 
+    def mine(self) -> bool:
+        """Whether what was polled is still this reader's to deal with; another of its group may have taken over."""
+
     def close(self) -> None:
         """Leave."""
 
@@ -58,7 +89,8 @@ class Bus(Protocol):
         """Append a record.
 
         Raises:
-            BusFullError: when readers are too far behind.
+            BusFullError: when it can take no more just now.
+            RecordTooLargeError: when it never will.
         """
 
     def flush(self, timeout: float) -> None:
@@ -66,10 +98,22 @@ class Bus(Protocol):
 
         Raises:
             TimeoutError: when it is not within ``timeout`` seconds.
+            UndeliveredError: when something never will be.
         """
 
-    def subscribe(self, *topics: str, group: str | None = None) -> Subscription:
-        """Read topics, from where ``group`` had got to; without a group, from the oldest record that is kept."""
+    def subscribe(self, *topics: str, group: str | None = None, begin: Begin | None = None) -> Subscription:
+        """Read topics, from where ``group`` had got to; without a group, from the oldest record that is kept.
+
+        A reader that keeps its own position is asked for it by ``begin`` before the first record of a place, and
+        again whenever the group's places are dealt out anew.
+        """
+
+    def partition(self, topic: str, key: str) -> int:
+        """Where the records of a key stand.
+
+        Raises:
+            BusAwayError: when the log cannot be asked.
+        """
 
 
 PAUSE = 0.02
@@ -92,15 +136,15 @@ def insist(bus: Bus, topic: str, value: bytes, key: str | None, stopping: Flag) 
 
 
 class Model(Protocol):
-    """One ONNX file that answers."""
+    """What answers: an ONNX file that is loaded here, or a model that another server has."""
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the file, hexadecimal."""
+        """SHA-256 of the file, or of what a model elsewhere goes by; hexadecimal."""
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
-        """What it takes."""
+        """What it takes; nothing where that is not known."""
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
@@ -110,7 +154,7 @@ class Model(Protocol):
         """Answer one batch with the named outputs.
 
         Raises:
-            RunFailedError: when it cannot.
+            RunFailedError: when it cannot; `UnreachableError` when it was not there to try.
         """
 
 
@@ -130,24 +174,39 @@ class Changes:
     before: float = float("-inf")
 
 
+class Trail(Protocol):
+    """Where the audit trail can be read."""
+
+    def events(self, model: str | None = None, after: int = 0, limit: int = 100) -> list[tuple[int, Event]]:
+        """Events in the order they were saved, each with its sequence number; those beyond ``after`` only."""
+
+
 class Store(Protocol):
     """Where the judge's state and the audit trail survive a restart."""
+
+    def positions(self, log: str, models: Sequence[str]) -> Mapping[str, Mapping[Place, int]]:
+        """Whoever asks judges these models from now on, and no others: for each the next offset of each place of a log
+        that its snapshot stands for.
+        """
 
     def snapshot(self, model: str) -> bytes | None:
         """The latest snapshot of a model's judgement."""
 
-    def positions(self, log: str) -> Mapping[tuple[str, int], int]:
-        """The next offset for each (topic, partition) of a log, as of the latest save."""
-
     def save(
         self,
         log: str,
-        positions: Mapping[tuple[str, int], int],
+        positions: Mapping[Place, int],
         snapshots: Mapping[str, bytes],
         events: Sequence[Event],
         pending: Mapping[str, Changes] | None = None,
     ) -> None:
-        """Snapshots, events, what waits for labels, and the position all that stands for: all of it, or nothing."""
+        """Snapshots, events, what waits for labels, and the position all that stands for: all of it, or nothing.
+
+        Without events and ``pending`` it may be put off: what follows from the same records again needs no keeping.
+        """
+
+    def rest(self, still: Callable[[], bool]) -> None:
+        """Nothing happens just now: time to write what was put off, where ``still`` says that it is ours to write."""
 
     def held(self, model: str, keys: Sequence[Key]) -> dict[Key, Held]:
         """The compared rows of these keys (request id, row) that wait for a label, or have got it lately."""
@@ -157,9 +216,6 @@ class Store(Protocol):
 
     def overdue(self, model: str, before: float) -> tuple[int, int]:
         """How many rows without a label, and labels without a row, are older than ``before``."""
-
-    def events(self, model: str | None = None, after: int = 0, limit: int = 100) -> list[tuple[int, Event]]:
-        """Events in the order they were saved, each with its sequence number; those beyond ``after`` only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,35 @@ from math import prod
 
 from monitors.records import Outcome, Role
 from monitors.safemode import Input, State
-from service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES, LABELS, SAMPLES, WORKERS, topic
+from service.adapters.topics import (
+    COMPARISONS,
+    CONTROL,
+    EVENTS,
+    EVERY,
+    INTAKE,
+    JUDGES,
+    LABELS,
+    PAYLOADS,
+    SAMPLES,
+    WORKERS,
+    topic,
+)
 
 PREFIX = "tightrope_"
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Buckets of latency: models from microseconds to seconds."""
 
-DROPPED = ("buffer_full", "too_many_rows", "old_artefact")
+ROWS = (1, 4, 16, 64, 256, 1024, 4096, 16384)
+"""Buckets of a batch."""
+
+BUCKETS = {"seconds": SECONDS, "rows": ROWS}
+"""Of a histogram, by its unit."""
+
+UNDELIVERED = ("too_large", "refused", "after_a_loss", "shutdown")
+"""Why the bus never took a record."""
+
+DROPPED = ("buffer_full", "too_many_rows", "too_large", "undeliverable", "old_artefact")
 """Why a sample was not kept."""
 
 UNKNOWN = "unknown"
@@ -71,7 +92,9 @@ class Metric:
     def most_series(self, sizes: Mapping[str, int]) -> int:
         """How many series it can have, where a label that the configuration bounds has so many values."""
         combinations = prod(len(listed) or sizes[name] for name, listed in self.labels.items())
-        return combinations * (len(SECONDS) + 3 if self.kind is Kind.HISTOGRAM else 1)  # +Inf, the sum, the count
+        return combinations * (
+            len(BUCKETS[self.unit]) + 3 if self.kind is Kind.HISTOGRAM else 1
+        )  # +Inf, the sum, the count
 
     def full_name(self, name: str) -> str:
         """As Prometheus sees it."""
@@ -95,7 +118,8 @@ def _drift(unit: str, text: str, kinds: Sequence[str]) -> Metric:
 
 
 OUTCOMES: Labels = {"outcome": ("ok", "caller_error", "server_error")}
-READ = tuple(map(topic, (SAMPLES, COMPARISONS, LABELS, CONTROL, EVENTS)))
+READ = tuple(map(topic, (SAMPLES, COMPARISONS, LABELS, CONTROL, EVENTS, PAYLOADS)))
+WRITTEN = tuple(map(topic, EVERY))
 FATES: Labels = {"outcome": ("joined", "duplicate", "unknown", "expired", "stale")}
 
 CATALOGUE: Mapping[str, Metric] = {
@@ -113,11 +137,17 @@ CATALOGUE: Mapping[str, Metric] = {
         Part.GATEWAY,
         "runs",
         "Runs of a model that failed.",
-        {**MODEL, "role": ROLES, "reason": ("run_failed", "unreadable_output")},
+        {**MODEL, "role": ROLES, "reason": ("run_failed", "unreadable_output", "unreachable")},
     ),
     "samples": _counter(Part.GATEWAY, "requests", "Requests kept for the shadow.", MODEL),
     "samples_dropped": _counter(
         Part.GATEWAY, "requests", "Requests that should have been kept and were not.", {**MODEL, "reason": DROPPED}
+    ),
+    "payload_events": _counter(
+        Part.GATEWAY,
+        "events",
+        "Payload events of a model that is served elsewhere, by what became of them.",
+        {**MODEL, "outcome": ("joined", "unreadable", "duplicate", "expired", "crowded")},
     ),
     "safe_mode_active": _gauge(Part.GATEWAY, "0 or 1", "1 while the baseline answers a scope.", SCOPE),
     "scope_state": _gauge(
@@ -137,7 +167,19 @@ CATALOGUE: Mapping[str, Metric] = {
         {**MODEL, "reason": ("unfit", "busy", "disk")},
     ),
     "dead_records": _counter(Part.WORKER, "records", "Records that could not be read, by topic.", {"topic": READ}),
-    "lag_records": _gauge(Part.WORKER, "records", "Records published and not read yet.", {"reader": (WORKERS, JUDGES)}),
+    "lag_records": _gauge(
+        Part.WORKER, "records", "Records published and not read yet.", {"reader": (WORKERS, JUDGES, INTAKE)}
+    ),
+    "rebalances": _counter(
+        Part.WORKER, "times", "Times that a group's partitions were dealt out anew.", {"reader": (WORKERS, JUDGES)}
+    ),
+    "undelivered_records": _counter(
+        Part.GATEWAY, "records", "Records that the bus never took.", {"topic": WRITTEN, "reason": UNDELIVERED}
+    ),
+    "bus_waiting_records": _gauge(Part.GATEWAY, "records", "Records that the bus has not acknowledged yet.", {}),
+    "comparisons_repeated": _counter(Part.JUDGE, "rows", "Rows that came again and were not counted again.", MODEL),
+    "control_age_seconds": _gauge(Part.GATEWAY, "seconds", "Time since the judges were last heard.", {}),
+    "batch_rows": Metric(Kind.HISTOGRAM, Part.WORKER, "Rows compared at once.", "rows", {}),
     "evidence": _gauge(Part.JUDGE, "log10", "Log10 of a monitor's evidence; the alarm is at the budget.", CELL),
     "evidence_budget": _gauge(Part.JUDGE, "log10", "Log10 of the samples that one false alarm is budgeted for.", MODEL),
     "monitor_mean": _gauge(Part.JUDGE, "the monitor's", "Mean of a monitor's latest rows.", CELL),

@@ -4,7 +4,7 @@ import fcntl
 import json
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from monitors.records import Event, Held, Label
 from service.adapters import pending as waiting_rows
-from service.adapters.ports import Changes, Key
+from service.adapters.ports import Changes, Key, Place
 from service.errors import TightropeError
 
 SCHEMA = """
@@ -53,15 +53,16 @@ class SqliteStore:
         row = self._all("SELECT body FROM snapshots WHERE model = ?", model)
         return bytes(row[0][0]) if row else None
 
-    def positions(self, log: str) -> Mapping[tuple[str, int], int]:
-        """The next offsets of a log."""
+    def positions(self, log: str, models: Sequence[str]) -> Mapping[str, Mapping[Place, int]]:
+        """The next offsets of a log; all models' are saved together."""
         rows = self._all("SELECT topic, partition, next FROM positions WHERE log = ?", log)
-        return {(topic, partition): offset for topic, partition, offset in rows}
+        places = {(topic, partition): offset for topic, partition, offset in rows}
+        return dict.fromkeys(models, places)
 
     def save(
         self,
         log: str,
-        positions: Mapping[tuple[str, int], int],
+        positions: Mapping[Place, int],
         snapshots: Mapping[str, bytes],
         events: Sequence[Event],
         pending: Mapping[str, Changes] | None = None,
@@ -85,6 +86,9 @@ class SqliteStore:
                 cursor.execute("ROLLBACK")
                 raise
             cursor.execute("COMMIT")
+
+    def rest(self, still: Callable[[], bool]) -> None:
+        """Nothing is ever put off."""
 
     def events(self, model: str | None = None, after: int = 0, limit: int = 100) -> list[tuple[int, Event]]:
         """Events beyond sequence number ``after``, oldest first."""

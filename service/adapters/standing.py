@@ -1,13 +1,21 @@
-"""The alerts that stand, on disk: what has not been told yet outlives a restart. A file of its own, so that telling
-people never holds up the judge's state.
+"""The alerts that stand, on disk, and the thread that tells of them: what has not been told outlives a restart.
+
+A file of its own for everybody who is told, so that telling people never holds up the judge's state.
 """
 
 import json
+import logging
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from service.adapters.ports import Alert
+
+log = logging.getLogger(__name__)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS alerts (
@@ -99,3 +107,71 @@ class StandingAlerts:
         """Close the file."""
         with self._lock:
             self._db.close()
+
+
+PAUSES = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
+"""Seconds before the next attempt, after the first failure in a row, the second, and so on."""
+
+
+class Teller(ABC):
+    """Implements `service.adapters.ports.Pager` for these models: what still stands for others is over.
+
+    A thread tells when something changed, again every ``keep`` seconds, and with backoff while nobody listens. An alert
+    that stands no more ends ``grace`` seconds later; ``clock`` gives seconds since the epoch.
+    """
+
+    def __init__(
+        self, path: Path, models: Collection[str], keep: float, grace: float, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.rows = StandingAlerts(path)
+        self.clock = clock
+        self._keep = keep
+        self._grace = grace
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=path.stem, daemon=True)
+        for gone in self.rows.models() - set(models):
+            self.stand(gone, ())
+
+    @abstractmethod
+    def row(self, alert: Alert, now: float) -> Row | None:
+        """An alert as it is kept; None where it is not told of here."""
+
+    @abstractmethod
+    def tell(self) -> bool:
+        """Tell of everything that there is to tell; whether all of it was taken."""
+
+    def stand(self, model: str, alerts: Sequence[Alert]) -> None:
+        """These stand from now on."""
+        now = self.clock()
+        rows = [row for alert in alerts if (row := self.row(alert, now)) is not None]
+        try:
+            if self.rows.replace(model, rows, now + self._grace):
+                self._wake.set()
+        except sqlite3.Error:  # the judge goes on, and Prometheus' rule tells the same
+            log.exception("%s: its alerts cannot be kept, and are not told from here", model)
+
+    def start(self) -> None:
+        """Begin to tell."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """End; what has not been told yet is told after the next start."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        self.rows.close()
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                taken = self.tell()
+            except Exception:
+                taken = False
+                log.exception("alerts could not be told")
+            failures = 0 if taken else failures + 1
+            if not self._stopping.is_set():
+                self._wake.wait(self._keep if taken else PAUSES[min(failures, len(PAUSES)) - 1])

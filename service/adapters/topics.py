@@ -7,10 +7,15 @@ COMPARISONS: Final = "comparisons"
 CONTROL: Final = "control"
 LABELS: Final = "labels"
 EVENTS: Final = "events"
+SNAPSHOTS: Final = "snapshots"
 DEAD: Final = "dead"
+EVERY: Final = (SAMPLES, COMPARISONS, LABELS, CONTROL, SNAPSHOTS, EVENTS, DEAD)
+PAYLOADS: Final = "payloads"
+"""Written by whoever serves a model elsewhere: not ours to make."""
 
 WORKERS: Final = "workers"
 JUDGES: Final = "judges"
+INTAKE: Final = "intake"
 
 PREFIX: Final = "tightrope"
 
@@ -20,5 +25,5 @@ def topic(name: str, prefix: str = PREFIX) -> str:
     return f"{prefix}.{name}"
 
 
-COMPACTED: Final = frozenset({topic(CONTROL)})
+COMPACTED: Final = frozenset({topic(CONTROL), topic(SNAPSHOTS)})
 """Topics that keep the latest record of every key for good."""

@@ -30,9 +30,8 @@ def test_panels_stand_side_by_side_and_wrap() -> None:
 
 def test_limits_are_dashed_and_marks_are_thresholds() -> None:
     """So that a limit is never taken for a measurement."""
-    (panel,) = panels(
-        dashboard("u", "t", "d", (), [Row("a", [lines("x", "t", ONE, unit="s", defaults={"min": None})])])
-    )
+    drawn = lines("x", "t", "s", {"limit": "up"}, defaults={"min": None})
+    (panel,) = panels(dashboard("u", "t", "d", (), [Row("a", [drawn])]))
     assert "limit" in {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]}
     assert (panel["fieldConfig"]["defaults"]["unit"], panel["fieldConfig"]["defaults"]["min"]) == ("s", None)
     (stat,) = panels(dashboard("u", "t", "d", (), [Row("a", [figure("x", "t", "up", {1: "red"})])]))

@@ -25,7 +25,7 @@ class Recorder(NoPager):
 
 def judge(court: Court, pager: Recorder) -> Judge:
     """A judge that has just started, and tells this one."""
-    return Judge(court.bus, court.store, court.bench, court.metrics, HOST, Flag(), pager)
+    return Judge(court.bus, court.store, court.bench, court.metrics, HOST, Flag(), pager=pager)
 
 
 def test_alert_stands_from_the_breach_to_the_return(tmp_path: Path) -> None:

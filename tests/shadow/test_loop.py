@@ -37,6 +37,9 @@ class Work:
         self.done.append(item)
         return 1
 
+    def close(self) -> None:
+        """Nothing is held."""
+
 
 def until(condition: Callable[[], bool]) -> None:
     """Wait for what must come."""
@@ -134,6 +137,9 @@ def test_work_that_arrives_with_the_stop_is_done() -> None:
                 return 0
             return super().step(timeout)
 
+        def close(self) -> None:
+            """Nothing is held."""
+
     work = Late()
     loop = Loop("test", work.make)
     loop.start()
@@ -155,6 +161,9 @@ def test_stop_that_takes_too_long_is_given_up() -> None:
             release.wait(SOON)
             told.append(self.stopping.is_set())
             return 1
+
+        def close(self) -> None:
+            """Nothing is held."""
 
     loop = Loop("test", Stuck)
     loop.start()

@@ -7,13 +7,13 @@ import pytest
 
 from service.adapters import wire
 from service.adapters.sqlite import SqliteStore, StoreError
-from service.settings import ConfigError, load
+from service.settings import load
 from tests.comparisons import seen, waiting
 from tests.harm import config, traffic
 from tests.inprocess import question, running, served_by, slowed
 from tests.servers import write_config
 from tightrope import embedded as module
-from tightrope.embedded import DATABASE, HttpServer, wire_up
+from tightrope.embedded import DATABASE, wire_up
 
 
 @pytest.mark.parametrize("slow", ["worker", "judge"])
@@ -90,33 +90,3 @@ def test_gateway_answers_though_the_judge_cannot_start(
     parts.stop()
     assert parts.judge.failures > 0
     assert "the judge has not told the modes yet" in caplog.text
-
-
-def test_port_in_use_is_a_mistake_of_the_configuration(tmp_path: Path) -> None:
-    """Found before anything is started; the line says which address."""
-    settings = load(write_config(tmp_path, config(tmp_path)), {})
-    parts = wire_up(settings)
-    first = HttpServer(settings, parts)
-    taken = first._listener.getsockname()[1]
-    with pytest.raises(ConfigError, match=rf"cannot listen: Address already in use.*{taken}"):
-        HttpServer(settings.model_copy(update={"server": settings.server.model_copy(update={"port": taken})}), parts)
-    first._listener.close()
-    parts.store.close()
-
-
-def test_server_announces_where_it_listens_and_drains(tmp_path: Path) -> None:
-    """Told to stop as soon as it is ready, it has listened on the address that it announced."""
-    settings = load(write_config(tmp_path, config(tmp_path)), {})
-    parts = wire_up(settings)
-    server = HttpServer(settings, parts)
-    port = server._listener.getsockname()[1]
-    told: list[tuple[str, int]] = []
-
-    def ready(host: str, number: int) -> None:
-        told.append((host, number))
-        server.should_exit = True
-
-    parts.start()
-    server.serve_until_told(ready)
-    parts.stop()
-    assert told == [("127.0.0.1", port)]

@@ -1,5 +1,6 @@
 """Who is told of safe mode, as the settings have it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -7,12 +8,13 @@ from prometheus_client import CollectorRegistry
 
 from service.adapters.alertmanager import Alertmanager, Desk
 from service.adapters.metrics import Metrics
-from service.adapters.ports import NoPager
+from service.adapters.ports import Alert, Pager
 from service.settings import ConfigError, Settings, load
 from tests.commands import tightrope
 from tests.harm import config
 from tests.servers import write_config
-from tightrope.paging import ALERTS, desk_of, pager_of
+from tightrope.marks import Marks
+from tightrope.paging import ALERTS, MARKS, Pagers, desk_of, pager_of
 
 
 def settings(folder: Path, **alerts: object) -> Settings:
@@ -20,10 +22,17 @@ def settings(folder: Path, **alerts: object) -> Settings:
     return load(write_config(folder, {**config(folder), "alerts": alerts}), {})
 
 
+def told(settings: Settings) -> list[Pager]:
+    """Whoever is told."""
+    pagers = pager_of(settings, Metrics(CollectorRegistry()))
+    assert isinstance(pagers, Pagers)
+    return list(pagers.pagers)
+
+
 def test_without_an_alertmanager_nobody_is_told(tmp_path: Path) -> None:
     """And nothing is written."""
-    assert isinstance(pager_of(settings(tmp_path), Metrics(CollectorRegistry())), NoPager)
-    assert not list(tmp_path.glob(f"**/{ALERTS}"))
+    assert told(settings(tmp_path)) == []
+    assert not list(tmp_path.glob("**/*.db"))
 
 
 def test_every_setting_arrives(tmp_path: Path) -> None:
@@ -37,21 +46,50 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
 
 def test_alerts_that_stand_are_kept_in_the_state_folder(tmp_path: Path) -> None:
     """Beside the judge's state."""
-    told = settings(tmp_path, alertmanagers=["http://127.0.0.1:9"])
-    told.state.mkdir()
-    pager = pager_of(told, Metrics(CollectorRegistry()))
-    assert isinstance(pager, Alertmanager)
-    assert (told.state / ALERTS).exists()
-    pager.stop(1)
+    (tmp_path / "gt").write_text("x")
+    given = settings(tmp_path, alertmanagers=["http://127.0.0.1:9"], grafana_token_file="gt")
+    given.state.mkdir()
+    alerts, marks = told(given)
+    assert isinstance(alerts, Alertmanager)
+    assert isinstance(marks, Marks)
+    assert (given.state / ALERTS).exists()
+    assert (given.state / MARKS).exists()
+    alerts.stop(1)
+    marks.stop(1)
+
+
+def test_all_are_told_and_started_and_stopped() -> None:
+    """In turn."""
+    heard: list[tuple[object, ...]] = []
+
+    class Recorder:
+        def stand(self, model: str, alerts: Sequence[Alert]) -> None:
+            heard.append((model, tuple(alerts)))
+
+        def start(self) -> None:
+            heard.append(("start",))
+
+        def stop(self, timeout: float) -> None:
+            heard.append(("stop", timeout))
+
+    both = Pagers([Recorder(), Recorder()])
+    both.start()
+    both.stand("m", [])
+    both.stop(3.0)
+    assert heard == [("start",)] * 2 + [("m", ())] * 2 + [("stop", 3.0)] * 2
 
 
 def test_check_finds_a_token_that_is_not_there(tmp_path: Path) -> None:
     """Before anything starts, in one line that names the key."""
     with pytest.raises(ConfigError, match=r"alerts\.token_file: .*nowhere: No such file"):
-        desk_of(settings(tmp_path, token_file="nowhere"))  # noqa: S106 - a path
+        desk_of(settings(tmp_path, token_file="nowhere"))
     ended = tightrope("check", tmp_path / "tightrope.yaml")
     assert ended.returncode == 1
     assert "alerts.token_file" in ended.stderr
+    settings(tmp_path, grafana_token_file="nowhere")
+    ended = tightrope("check", tmp_path / "tightrope.yaml")
+    assert ended.returncode == 1
+    assert "alerts.grafana_token_file" in ended.stderr
 
 
 @pytest.mark.parametrize("address", ["host:9093", "http://", "http://h:1/", "ftp://h", "http://h/?x", "http://h h"])

@@ -52,7 +52,7 @@ def test_tally_of_nobody_claims_nothing() -> None:
 
 def test_truth_of_the_baseline_is_what_it_says_alone() -> None:
     """It is right on about four rows of five, and wrong on the others: as its manifest says."""
-    right = story._baseline_correct(traffic())
+    right = story.baseline_correct(traffic())
     assert len(right) == len(traffic())
     assert 0.75 < sum(right) / len(right) < 0.85
 
@@ -86,7 +86,7 @@ def test_trip_is_a_breach_that_moved_somebody() -> None:
         event("breach", moved=False),
         event("recovered", moved=True),
     ]
-    assert story._trips(Answers(events={"events": events})) == [
+    assert story.trips_of(Answers(events={"events": events})) == [
         {
             "scope": SCOPE,
             "monitor": "disagreement",

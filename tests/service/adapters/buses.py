@@ -15,6 +15,24 @@ def publish(bus: Bus, *values: str, topic: str = TOPIC, key: str | None = None) 
     bus.flush(SOON)
 
 
-def read(subscription: Subscription, count: int = 100, patience: float = 0.0) -> list[str]:
-    """Poll once."""
+def read(subscription: Subscription, count: int = 100, patience: float = SOON) -> list[str]:
+    """Poll once, for something that must be there."""
     return [record.value.decode() for record in subscription.poll(count, patience)]
+
+
+def read_all(subscription: Subscription, number: int) -> list[str]:
+    """So many records, in as many polls as it takes: those of several topics may come one after the other."""
+    values: list[str] = []
+    while len(values) < number and (more := read(subscription)):
+        values += more
+    return values
+
+
+def nothing_in(subscription: Subscription) -> bool:
+    """Whether there is nothing to be read for a moment."""
+    return not subscription.poll(100, 0.3)
+
+
+def joined(subscription: Subscription) -> None:
+    """Wait until a reader of an empty topic has its place."""
+    subscription.poll(1, 1.0)

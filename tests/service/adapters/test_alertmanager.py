@@ -11,7 +11,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from service.adapters.alertmanager import PAUSES, Alertmanager, Desk
+from service.adapters.alertmanager import Alertmanager, Desk
 from service.adapters.metrics import Metrics
 from service.adapters.ports import Alert, NoPager
 from tests import debian
@@ -90,7 +90,7 @@ def test_end_is_told_once(tmp_path: Path, receiver: Pager) -> None:
         pager.stand("m", [alert()])
         until(lambda: len(receiver.heard) > 1, 10)
         pager.stand("m", [])
-        until(lambda: not pager._rows.all(), 10)
+        until(lambda: not pager.rows.all(), 10)
     told = [(body[0]["endsAt"], datetime.fromtimestamp(at, UTC).isoformat()) for at, body in receiver.heard]
     ends = [end for end, _ in told]
     assert ends[-1] == ends[-2] != ends[-3]
@@ -131,7 +131,7 @@ def test_every_alertmanager_is_told_though_one_is_away(tmp_path: Path, receiver:
         assert (count(pager, "alert_posts_total", outcome="failed") or 0) >= 1
         pager.stand("m", [])
         until(lambda: receiver.alerts("resolved"), 10)
-        until(lambda: not pager._rows.all(), 5)
+        until(lambda: not pager.rows.all(), 5)
 
 
 def test_alert_of_a_model_that_is_not_served_any_more_ends(tmp_path: Path, receiver: Pager) -> None:
@@ -162,7 +162,7 @@ def test_token_goes_along_and_a_refusal_is_logged_without_it(
     tmp_path: Path, receiver: Pager, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The receiver stands in for an Alertmanager behind a proxy."""
-    with caplog.at_level(logging.WARNING), telling(tmp_path, receiver.address + "/am", token="s3cret") as pager:  # noqa: S106
+    with caplog.at_level(logging.WARNING), telling(tmp_path, receiver.address + "/am", token="s3cret") as pager:
         receiver.away = True
         pager.stand("m", [alert()])
         until(lambda: count(pager, "alert_posts_total", outcome="failed"), 10)
@@ -180,12 +180,6 @@ def test_broken_disk_does_not_hold_up_the_judge(tmp_path: Path, caplog: pytest.L
     pager.stop(1)
     pager.stand("m", [alert()])
     assert "m: its alerts cannot be kept" in caplog.text
-
-
-def test_attempts_slow_down_and_never_cease() -> None:
-    """Growing pauses, the longest less than a minute."""
-    assert sorted(PAUSES) == list(PAUSES)
-    assert PAUSES[-1] < 60
 
 
 def test_nobody_can_be_told() -> None:

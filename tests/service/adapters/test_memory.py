@@ -1,10 +1,14 @@
 """What is the memory bus's own: how much it keeps for whom, and that one partition is all there is."""
 
+import threading
+import time
+
 import pytest
 
 from service.adapters.memory import KEPT_UNREAD, KEPT_WHOLE, MemoryBus
-from service.adapters.ports import BusFullError
+from service.adapters.ports import BusFullError, insist
 from service.adapters.topics import CONTROL, topic
+from tests.service.adapters.buses import OTHER, SOON, TOPIC, publish, read
 
 
 def test_what_every_group_has_committed_is_forgotten() -> None:
@@ -88,3 +92,77 @@ def test_there_is_one_partition() -> None:
     """Whoever seeks in another one is mistaken."""
     with pytest.raises(ValueError, match="topic t has only partition 0, not 1"):
         MemoryBus().subscribe("t").seek("t", 1, 0)
+
+
+def test_place_beyond_the_end_waits_for_its_record() -> None:
+    """It is no lag, and the wait is a wait. (Kafka begins anew there: such a place is one of another log.)"""
+    bus = MemoryBus()
+    publish(bus, "a", "b")
+    reader = bus.subscribe(TOPIC, group="g")
+    last = reader.poll(10, SOON)[-1]
+    reader.seek(TOPIC, last.partition, last.offset + 3)
+    assert reader.lag() == 0
+    began = time.monotonic()
+    assert read(reader, patience=0.05) == []
+    assert time.monotonic() - began >= 0.04
+    publish(bus, "c", "d", "e")
+    assert read(reader) == ["e"]
+
+
+def test_full_bus_refuses_and_forgets_nothing() -> None:
+    """As long as a group is behind; other topics go on."""
+    bus = MemoryBus(capacity=100)
+    reader = bus.subscribe(TOPIC, group="g")
+    publish(bus, "a" * 60)
+    with pytest.raises(BusFullError, match=f"topic {TOPIC} holds 60 bytes of at most 100: its readers are behind"):
+        publish(bus, "b" * 60)
+    publish(bus, "c" * 40)
+    publish(bus, "d" * 60, topic=OTHER)
+    assert [value[0] for value in read(reader)] == ["a", "c"]
+
+
+def test_commit_makes_room_again() -> None:
+    """When the slowest group has got past what was in the way; polling alone does not."""
+    bus = MemoryBus(capacity=100)
+    one, two = bus.subscribe(TOPIC, group="one"), bus.subscribe(TOPIC, group="two")
+    publish(bus, "a" * 60)
+    for reader in (one, two):
+        with pytest.raises(BusFullError):
+            publish(bus, "b" * 60)
+        read(reader)
+        with pytest.raises(BusFullError):
+            publish(bus, "b" * 60)
+        reader.commit()
+    publish(bus, "b" * 60)
+    assert read(one) == ["b" * 60]
+
+
+def test_insisting_waits_for_room() -> None:
+    """So a slow reader slows its writers down, and nothing is lost."""
+    bus = MemoryBus(capacity=100)
+    reader = bus.subscribe(TOPIC, group="g")
+    seen: list[str] = []
+
+    def slowly() -> None:
+        while len(seen) < 50:
+            seen.extend(read(reader, 1, SOON))
+            reader.commit()
+
+    reading = threading.Thread(target=slowly)
+    reading.start()
+    for number in range(50):
+        assert insist(bus, TOPIC, f"{number:050d}".encode(), None, threading.Event())
+    reading.join(SOON)
+    assert [int(value) for value in seen] == list(range(50))
+
+
+def test_insisting_ends_when_told_to_stop() -> None:
+    """It says that the record was not written."""
+    bus = MemoryBus(capacity=100)
+    reader = bus.subscribe(TOPIC, group="g")
+    publish(bus, "a" * 60)
+    stopping = threading.Event()
+    threading.Timer(0.05, stopping.set).start()
+    assert not insist(bus, TOPIC, b"b" * 60, None, stopping)
+    assert read(reader) == ["a" * 60]
+    assert insist(bus, OTHER, b"c", None, stopping)

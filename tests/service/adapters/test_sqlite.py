@@ -40,7 +40,7 @@ def event(number: int, model: str = "m") -> Event:
 
 def everything(store: SqliteStore) -> tuple[object, ...]:
     """All that a store holds of model m and log l."""
-    return store.snapshot("m"), dict(store.positions("l")), store.events()
+    return store.snapshot("m"), dict(store.positions("l", ["m"])["m"]), store.events()
 
 
 def test_new_store_is_empty(store: SqliteStore) -> None:
@@ -96,8 +96,8 @@ def test_positions_of_older_logs_are_forgotten(store: SqliteStore) -> None:
     """Those logs are gone; snapshots and events are not."""
     store.save("old", PLACES, {"m": b"one"}, [EVENT])
     store.save("new", {("samples", 0): 1}, {}, [])
-    assert store.positions("old") == {}
-    assert store.positions("new") == {("samples", 0): 1}
+    assert store.positions("old", ["m"])["m"] == {}
+    assert store.positions("new", ["m"])["m"] == {("samples", 0): 1}
     assert (store.snapshot("m"), len(store.events())) == (b"one", 1)
 
 
@@ -150,7 +150,7 @@ def test_state_is_free_after_its_judge_was_killed(path: Path) -> None:
             SqliteStore(path, exclusive=True)
         process.send_signal(signal.SIGKILL)
     store = SqliteStore(path, exclusive=True)
-    number = store.positions("l")["samples", 0]
+    number = store.positions("l", ["m"])["m"]["samples", 0]
     assert number >= 20
     assert store.snapshot("m") == str(number).encode()
     store.close()

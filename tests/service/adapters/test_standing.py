@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.adapters.standing import ENDS, NOTHING, STANDS, Row, StandingAlerts
+from service.adapters.standing import ENDS, NOTHING, PAUSES, STANDS, Row, StandingAlerts
 
 
 def row(scope: str, since: float = 1.0, **words: str) -> Row:
@@ -95,3 +95,9 @@ def test_failed_change_leaves_the_file_usable(book: StandingAlerts) -> None:
     assert book.all() == []
     assert book.replace("m", [row("a")], 9.0)
     assert ends(book) == {"a": (None, NOTHING)}
+
+
+def test_attempts_slow_down_and_never_cease() -> None:
+    """Growing pauses, the longest less than a minute."""
+    assert sorted(PAUSES) == list(PAUSES)
+    assert PAUSES[-1] < 60

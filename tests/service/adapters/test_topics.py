@@ -12,11 +12,10 @@ def test_topics_have_the_prefix() -> None:
 
 def test_names_are_told_apart() -> None:
     """No two topics, and no two groups, are one."""
-    names = [topics.SAMPLES, topics.COMPARISONS, topics.CONTROL, topics.EVENTS, topics.DEAD]
-    assert len(set(names)) == len(names)
+    assert len(set(topics.EVERY)) == len(topics.EVERY)
     assert len({topics.WORKERS, topics.JUDGES}) == 2
 
 
-def test_control_topic_is_the_compacted_one() -> None:
-    """Late gateways learn the present modes from it; samples and events are history."""
-    assert {"tightrope.control"} == COMPACTED
+def test_what_tells_the_present_is_compacted() -> None:
+    """Late gateways learn the modes from it, and judges how far it has come; samples and events are history."""
+    assert {"tightrope.control", "tightrope.snapshots"} == COMPACTED

@@ -1,0 +1,216 @@
+"""A cluster on a real broker for tests: its parts in this process or as processes of their own, and a ledger of every
+sample by its id, from one end to the other.
+"""
+
+import asyncio
+import json
+import subprocess
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from monitors.plan import State
+from monitors.records import Comparisons, Stream
+from service.adapters import wire
+from service.adapters.kafka import KafkaBus
+from service.adapters.ports import Record
+from service.adapters.snapshots import decode
+from service.adapters.topics import COMPARISONS, DEAD, SAMPLES, SNAPSHOTS, topic
+from service.gateway import Gateway
+from service.protocol import InferResponse
+from service.settings import Settings, load
+from tests.commands import command, environment
+from tests.harm import Rows, config
+from tests.inprocess import question
+from tests.servers import ROOT, write_config
+from tightrope import cluster
+from tightrope.cluster import Process
+from tightrope.topics import options_of, topics
+
+PATIENCE = 60.0
+
+
+def until(condition: Callable[[], bool], patience: float = PATIENCE) -> None:
+    """Wait for what must come."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.02)
+
+
+def written(folder: Path, address: str, **model: object) -> Path:
+    """The configuration of a cluster with topics of its own."""
+    prefix = f"{uuid.uuid4().hex[:8]}-"
+    kafka = {"servers": [address], "prefix": prefix, "partitions": 2, "session_seconds": 6, "bootstrap_seconds": 0}
+    return write_config(folder, {**config(folder, **model), "bus": {"kafka": kafka}})
+
+
+def asked_of(app: Any, path: str) -> httpx.Response:  # noqa: ANN401 - any ASGI application
+    """What an application answers to a GET, without a socket."""
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://part") as client:
+            return await client.get(path)
+
+    return asyncio.run(ask())
+
+
+@dataclass
+class Cluster:
+    """One configuration on one broker. Parts that run here are stopped with it."""
+
+    path: Path
+    settings: Settings = field(init=False)
+    parts: list[Process] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.settings = load(self.path, {})
+
+    @property
+    def prefix(self) -> str:
+        """Of its topics and groups."""
+        return options_of(self.settings).prefix
+
+    def make_topics(self) -> None:
+        """As `tightrope topics` does."""
+        assert topics(self.settings, check=False).differences == []
+
+    def start(self, wire_up: Callable[[Settings], Process]) -> Process:
+        """A part in this process."""
+        part = wire_up(self.settings)
+        part.start()
+        self.parts.append(part)
+        return part
+
+    def stop(self, part: Process) -> None:
+        """As when it is told to."""
+        self.parts.remove(part)
+        part.stop()
+
+    def gateway(self) -> "Asked":
+        """A gateway, asked without HTTP."""
+        return Asked(self.start(cluster.gateway))
+
+    @contextmanager
+    def process(self, name: str) -> Iterator[subprocess.Popen[str]]:
+        """A part as a process of its own, which listens already; killed at the end."""
+        line = command(name, self.path, "--json")
+        with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment()) as process:
+            try:
+                assert process.stdout is not None
+                assert "address" in json.loads(process.stdout.readline())
+                yield process
+            finally:
+                process.kill()
+
+    @contextmanager
+    def bus(self) -> Iterator[KafkaBus]:
+        """Its log."""
+        bus = KafkaBus(options_of(self.settings))
+        try:
+            yield bus
+        finally:
+            bus.close(5.0)
+
+    def records(self, name: str) -> list[Record]:
+        """All records of a topic."""
+        with self.bus() as bus:
+            reader = bus.subscribe(topic(name))
+            found: list[Record] = []
+            while reader.lag():
+                found += reader.poll(1000, 1.0)
+            reader.close()
+        return found
+
+    def samples(self) -> Counter[str]:
+        """How often each id is in the samples' topic."""
+        readable = (record.value for record in self.records(SAMPLES))
+        return Counter(sample.request_id for value in readable for sample in wire.decode_samples(value))
+
+    def batches(self) -> list[Comparisons]:
+        """Every batch of comparisons."""
+        values = [r.value for r in self.records(COMPARISONS) if wire.schema_of(r.value) == wire.COMPARISONS]
+        return [wire.decode_comparisons(value) for value in values]
+
+    def compared(self) -> set[str]:
+        """The ids that were compared, however often."""
+        return {name for batch in self.batches() for name in batch.request_id}
+
+    def dead(self) -> list[str]:
+        """Why records were parked."""
+        return [str(record.key) for record in self.records(DEAD)]
+
+    def state(self) -> State | None:
+        """The latest that the judges wrote down."""
+        found = self.records(SNAPSHOTS)
+        return wire.decode_state(decode(found[-1].value).state) if found else None
+
+    def judged(self) -> int:
+        """Rows that were judged, each as often as it was counted."""
+        state = self.state()
+        if state is None:
+            return 0
+        pending = state.pending.get(Stream.COMPARISONS)
+        return state.seen[Stream.COMPARISONS] + (0 if pending is None else len(pending))
+
+    def ledger(self, asked: "Asked") -> dict[str, int]:
+        """Where every sample went, once as many have been judged as the gateway kept."""
+        until(lambda: self.judged() >= asked.kept)
+        written, compared = self.samples(), self.compared()
+        return {
+            "kept": asked.kept,
+            "written": len(written),
+            "written_twice": sum(written.values()) - len(written),
+            "lost": len(set(asked.ids) - compared),
+            "judged": self.judged(),
+        }
+
+
+class Asked:
+    """A gateway in this process, and the ids of what it was asked."""
+
+    def __init__(self, part: Process) -> None:
+        self.gateway: Gateway = part.app._gateway  # type: ignore[attr-defined]
+        self.app: Any = part.app
+        self.part = part
+        self.ids: list[str] = []
+        self.slowest = 0.0
+
+    @property
+    def kept(self) -> int:
+        """Samples that it kept."""
+        return self.gateway.metrics.total("samples", model="m")
+
+    def ask(self, rows: Rows) -> list[InferResponse]:
+        """One request a row."""
+        return [self._one(row) for row in rows]
+
+    def _one(self, row: Rows) -> InferResponse:
+        began = time.perf_counter()
+        answer = self.gateway.infer(self.gateway.pair("m"), question(row[None]))
+        self.slowest = max(self.slowest, time.perf_counter() - began)
+        self.ids.append(str(answer.id))
+        return answer
+
+    @property
+    def knows(self) -> bool:
+        """Whether it has read the modes."""
+        return self.gateway.router.routes("m").epoch >= 0
+
+
+@contextmanager
+def cluster_on(folder: Path, address: str, **model: object) -> Iterator[Cluster]:
+    """A cluster without parts yet; those that are started here are stopped at the end, gateways first."""
+    made = Cluster(written(folder, address, **model))
+    try:
+        yield made
+    finally:
+        for part in reversed(made.parts):
+            part.stop()

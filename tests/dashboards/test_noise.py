@@ -1,0 +1,50 @@
+"""A good model wakes nobody: the demo's whole traffic, every part restarted in between. All servers are real."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from demo.replay import replay, traffic
+from tests import debian
+from tests.servers import serving, write_config
+from tests.theatre import Theatre, configuration, routes, scraping
+from tests.webhook import Pager, listening
+
+GOOD = "good_int8"
+STOOD = {("TightropeWatchdog", "firing"), ("TightropeGatewayDown", "pending")}
+"""While the gateway restarts there is none, for far less than the minute that this alert waits."""
+
+
+@contextmanager
+def playing(folder: Path, pager: Pager, ports: tuple[int, int]) -> Iterator[Theatre]:
+    """Everything up, where it was before, on what it kept."""
+    at, told = ports
+    config = configuration(GOOD, f"http://127.0.0.1:{told}") | {"server": {"port": at}}
+    with (
+        debian.alertmanager(folder, routes(pager), told) as manager,
+        serving(write_config(folder, config)) as server,
+        debian.prometheus(folder, scraping(server, manager.address)) as prometheus,
+    ):
+        yield Theatre(server, prometheus.address, manager.address, pager, folder / "state")
+
+
+def test_good_model_wakes_nobody(tmp_path: Path) -> None:
+    """Twelve thousand requests in three parts: not one page, and no alert that stood but the watchdog's, firing or
+    pending; what takes a minute to fire would have been pending.
+    """
+    rows, ports = traffic(), (debian.free_port(), debian.free_port())
+    third = len(rows) // 3
+    stood: set[tuple[str, str]] = set()
+    with listening() as pager:
+        for part in range(3):
+            with playing(tmp_path, pager, ports) as stage:
+                for _ in replay(stage.server.address, rows[part * third : (part + 1) * third]):
+                    pass
+                stage.settle(f'tightrope_comparisons_total{{scope="model"}} >= {third}')
+                stage.settle('ALERTS{alertname="TightropeWatchdog", alertstate="firing"}')
+                found = [one["metric"] for one in stage.query("last_over_time(ALERTS[10m])")]
+                stood |= {(one["alertname"], one["alertstate"]) for one in found}
+        assert "/pager" not in pager.paths
+        assert "/deadman" in pager.paths
+    assert stood <= STOOD
+    assert len(rows) >= 12_000

@@ -1,0 +1,58 @@
+import importlib.util
+
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+
+from service.adapters.kafka_options import OURS, KafkaOptions, problems
+
+
+def test_client_options_reach_the_clients_that_know_them() -> None:
+    """By the client's own names: a producer's are not the consumer's, and what both know goes to both."""
+    options = KafkaOptions(("b:9092",), client={"linger_ms": 77, "fetch_min_bytes": 5, "security_protocol": "SSL"})
+    producer, consumer, admin = options.producer, options.consumer("g", 1.0), options.admin
+    assert producer["linger_ms"] == 77
+    assert consumer["fetch_min_bytes"] == 5
+    assert "linger_ms" not in consumer
+    assert "fetch_min_bytes" not in producer
+    assert {each["security_protocol"] for each in (producer, consumer, admin)} == {"SSL"}
+
+
+def test_guarantees_are_not_for_sale() -> None:
+    """What exact counting needs is set whatever the options say."""
+    options = KafkaOptions(("b:9092",), prefix="eu-", instance="one", session=7.5, client={"acks": 0})
+    assert (options.producer["acks"], options.producer["enable_idempotence"]) == ("all", True)
+    consumer = options.consumer("g", 1.0)
+    assert (consumer["enable_auto_commit"], consumer["auto_offset_reset"]) == (False, "earliest")
+    assert (consumer["group_id"], consumer["group_instance_id"]) == ("eu-g", "one")
+    assert consumer["session_timeout_ms"] == 7500
+    assert options.consumer(None, 1.0)["group_instance_id"] is None
+
+
+def test_every_option_of_ours_is_one_that_the_client_has() -> None:
+    """So that a name of theirs that changes is noticed here."""
+    known = {name for kind in (KafkaProducer, KafkaConsumer, KafkaAdminClient) for name in kind.DEFAULT_CONFIG}
+    assert known >= OURS
+
+
+def test_mistakes_are_named_with_key_and_value() -> None:
+    """One line each."""
+    found = problems(KafkaOptions(("b:9092",), client={"acks": 1, "linger": 5, "client_id": "x"}), "bus.kafka")
+    assert found == [
+        "bus.kafka.client.acks: is set by Tightrope (it is 1)",
+        "bus.kafka.client.linger: the Kafka client has no such option (it is 5)",
+    ]
+
+
+def test_missing_checksum_library_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the remedy: everything would work, at ten times the cost."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    (line,) = problems(KafkaOptions(("b:9092",)), "bus.kafka")
+    assert line.startswith("bus.kafka: the package crc32c is missing")
+    assert "pip install 'kafka-python[crc32c,lz4,zstd]'" in line
+
+
+def test_secrets_join_the_other_options() -> None:
+    """As one more option of the client."""
+    options = KafkaOptions(("b:9092",), client={"sasl_plain_username": "u"}).with_client({"sasl_plain_password": "p"})
+    assert options.producer["sasl_plain_password"] == "p"
+    assert options.producer["sasl_plain_username"] == "u"

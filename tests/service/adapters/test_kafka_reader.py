@@ -1,0 +1,110 @@
+import time
+
+from demo.broker import Broker
+from service.adapters.kafka import KafkaBus
+from service.adapters.kafka_options import KafkaOptions
+from service.adapters.kafka_reader import KafkaSubscription
+from service.adapters.ports import Place, Record
+from tests.kafka import bus_on, every_topic, options
+from tests.service.adapters.buses import SOON
+
+SAMPLES = "tightrope.samples"
+
+
+def both(one: KafkaSubscription, two: KafkaSubscription, number: int) -> tuple[list[Record], list[Record]]:
+    """Poll two readers in turn until they have so many records together."""
+    had: tuple[list[Record], list[Record]] = ([], [])
+    deadline = time.monotonic() + 30
+    while sum(map(len, had)) < number:
+        assert time.monotonic() < deadline
+        had[0].extend(one.poll(100, 0.1))
+        had[1].extend(two.poll(100, 0.1))
+    return had
+
+
+def test_members_of_a_group_share_the_partitions(kafka: Broker) -> None:
+    """Each record comes to one of them; both know that the places were dealt out."""
+    own = options(kafka.address)
+    every_topic(own)
+    dealt: list[str] = []
+    with bus_on(own) as bus:
+        one, two = (KafkaSubscription(own, (SAMPLES,), "g", None, dealt.append) for _ in range(2))
+        deadline = time.monotonic() + 30
+        while len(_partitions(one)) != 1 or len(_partitions(two)) != 1:
+            assert time.monotonic() < deadline
+            one.poll(1, 0.1)
+            two.poll(1, 0.1)
+        for number in range(40):
+            bus.publish(SAMPLES, b"%d" % number, f"k{number}")
+        bus.flush(SOON)
+        had = both(one, two, 40)
+        one.close()
+        two.close()
+    places = [{record.partition for record in records} for records in had]
+    assert [len(each) for each in places] == [1, 1]
+    assert places[0] != places[1]
+    assert sorted(int(record.value) for records in had for record in records) == list(range(40))
+    assert len(dealt) >= 2
+
+
+def _partitions(reader: KafkaSubscription) -> set[object]:
+    return reader._consumer.assignment() if reader._consumer is not None else set()
+
+
+def test_member_that_was_given_up_knows_it(kafka: Broker) -> None:
+    """A second one of the same name has taken over: what the first had polled is not its to deal with any more."""
+    own = options(kafka.address, instance="one")
+    every_topic(own)
+    with bus_on(own) as bus:
+        bus.publish(SAMPLES, b"a", "k")
+        bus.flush(SOON)
+        first, second = bus.subscribe(SAMPLES, group="g"), bus.subscribe(SAMPLES, group="g")
+        assert [record.value for record in first.poll(10, SOON)] == [b"a"]
+        assert first.mine()
+        assert [record.value for record in second.poll(10, SOON)] == [b"a"]
+        assert second.mine()
+        assert not first.mine()
+
+
+def test_leaving_hands_the_places_over_at_once(kafka: Broker) -> None:
+    """Without waiting until the session of the one that left has run out."""
+    own = options(kafka.address)
+    every_topic(own)
+    asked: list[list[Place]] = []
+    with bus_on(own) as bus:
+        first = bus.subscribe(SAMPLES, group="g")
+        first.poll(1, 2.0)
+        second = bus.subscribe(SAMPLES, group="g", begin=lambda places: asked.append(list(places)) or {})
+        began = time.monotonic()
+        first.close()
+        while not asked or len(asked[-1]) < 2:
+            assert time.monotonic() - began < own.session
+            second.poll(1, 0.2)
+    assert asked[-1] == [(SAMPLES, 0), (SAMPLES, 1)]
+
+
+def test_kafka_that_is_away_has_nothing_to_read() -> None:
+    """It is no error: the next poll tries again; a reader without topics waits for them likewise."""
+    reader = KafkaBus(KafkaOptions(("127.0.0.1:1",))).subscribe(SAMPLES, group="g")
+    began = time.monotonic()
+    assert reader.poll(10, 0.2) == []
+    assert reader.mine()
+    reader.commit()
+    reader.close()
+    assert time.monotonic() - began < 5.0
+
+
+def test_reader_finds_topics_that_come_late(kafka: Broker) -> None:
+    """It says what is missing, and goes on trying."""
+    own = options(kafka.address)
+    with bus_on(own) as bus:
+        reader = bus.subscribe(SAMPLES)
+        assert reader.poll(10, 0.2) == []
+        every_topic(own)
+        bus.publish(SAMPLES, b"a")
+        bus.flush(SOON)
+        deadline = time.monotonic() + 20
+        while not (found := reader.poll(10, 0.5)):
+            assert time.monotonic() < deadline
+    assert found[0].value == b"a"
+    assert abs(found[0].time - time.time()) < 60

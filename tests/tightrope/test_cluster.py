@@ -1,0 +1,99 @@
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from demo.broker import Broker
+from monitors.records import Label, Role
+from service.adapters.metrics import Metrics, process_registry
+from service.adapters.topics import LABELS, topic
+from service.adapters.wire import encode_labels
+from service.settings import ConfigError, load
+from shadow.loop import Loop
+from tests.cluster import asked_of, cluster_on, until
+from tests.harm import config, traffic
+from tests.servers import write_config
+from tightrope import cluster
+from tightrope.cluster import NoDeployer, health
+
+
+class Idle:
+    """Steps without a word, or fails."""
+
+    def __init__(self, stopping: Event) -> None:
+        self.stopping = stopping
+
+    def step(self, timeout: float) -> int:
+        """Nothing to do."""
+        self.stopping.wait(timeout)
+        return 0
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def test_health_tells_whether_the_loop_goes_on() -> None:
+    """Ready after a step that went well; when the loop has ended the process is not alive."""
+    loop = Loop("idle", Idle)
+    app = health(loop, Metrics(process_registry()))
+    assert asked_of(app, "/v2/health/live").status_code == 503
+    loop.start()
+    until(lambda: asked_of(app, "/v2/health/ready").status_code == 200)
+    assert asked_of(app, "/v2/health/live").json() == {"live": True}
+    assert "tightrope_bus_waiting_records" in asked_of(app, "/metrics").text
+    assert loop.leave(5.0)
+    assert asked_of(app, "/v2/health/live").status_code == 503
+    assert asked_of(app, "/v2/health/ready").status_code == 503
+
+
+def test_one_process_alone_takes_no_other_artefact() -> None:
+    """Its samples would be compared by nobody."""
+    with pytest.raises(ConfigError, match="model m: in a cluster another artefact comes with the configuration"):
+        NoDeployer().deploy("m", Role.COMPRESSED, "x.onnx", "a", "r")
+    with pytest.raises(LookupError, match="m"):
+        NoDeployer().roll_back("m", "a", "r")
+
+
+def test_configuration_without_a_bus_is_no_cluster(tmp_path: Path) -> None:
+    """Said before anything starts."""
+    with pytest.raises(ConfigError, match="bus: is missing"):
+        cluster.worker(load(write_config(tmp_path, config(tmp_path)), {}))
+
+
+def test_harmed_subgroup_is_saved_on_every_gateway(kafka: Broker, tmp_path: Path) -> None:
+    """Two gateways, a worker, a judge: what one gateway's requests proved holds on both, each shows the verdicts and
+    the audit trail, and a label is joined.
+    """
+    labelled = {"labels": {"horizon_seconds": 1000}}
+    with cluster_on(tmp_path, kafka.address, **labelled) as made:
+        made.make_topics()
+        one, two = made.gateway(), made.gateway()
+        judge = made.start(cluster.judge)
+        made.start(cluster.worker)
+        until(lambda: one.knows and two.knows)
+        one.ask(traffic(600, harm=True))
+        until(lambda: all("group=minority" in each.gateway.router.routes("m").safe for each in (one, two)))
+        assert {a.parameters["served_by"] for a in two.ask(traffic(60, harm=True)[::6])} == {"baseline"}
+        assert {a.parameters["served_by"] for a in two.ask(traffic(60, harm=True)[1::6])} == {"compressed"}
+        for each in (one, two):
+            until(lambda each=each: _asked(each.app, "/v1/events")["events"])  # type: ignore[misc]
+            assert _asked(each.app, "/v1/models/m")["safe"] == ["group=minority"]
+            verdicts = _asked(each.app, "/v1/models/m/verdicts?scope=group=minority")["verdicts"]
+            assert any(verdict["outcome"] == "breach" for verdict in verdicts)
+            assert _asked(each.app, "/v1/events")["events"][0]["kind"] == "breach"
+        until(lambda: made.judged() == 620)
+        with made.bus() as bus:
+            bus.publish(topic(LABELS), encode_labels([Label("m", one.ids[0], 0, 1, 1.0)]), "m")
+            bus.flush(5.0)
+        until(lambda: (state := made.state()) is not None and state.labels.get("joined") == 1)
+        page = asked_of(judge.app, "/metrics").text
+        assert 'tightrope_transitions_total{input="breach",model="m",scope="group=minority"} 1.0' in page
+        assert 'tightrope_lag_records{reader="judges"} 0.0' in page
+
+
+def _asked(app: object, path: str) -> dict[str, Any]:
+    """One answer of the gateway's status API."""
+    answer = asked_of(app, path)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())

@@ -1,0 +1,229 @@
+"""What fails in a cluster, on a real broker: every sample is counted by its id from one end to the other."""
+
+import gc
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from kafka import KafkaAdminClient, OffsetAndMetadata, TopicPartition
+
+from demo.broker import Broker, why_not
+from monitors import watch
+from monitors.plan import start
+from monitors.records import MODEL_SCOPE, ROW_ARRAYS, Comparisons
+from service.adapters import wire
+from service.adapters.topics import SAMPLES, WORKERS, topic
+from service.app import load_pairs
+from tests.cluster import Asked, asked_of, cluster_on, until
+from tests.harm import traffic
+from tightrope import cluster
+
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+"""Where a broker dies while a client is being made, the client library leaves the sockets to the garbage collector."""
+
+
+@pytest.fixture(scope="module")
+def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A broker of this file's own, not started yet."""
+    missing = why_not()
+    if missing:
+        pytest.skip(missing)
+    broker = Broker(tmp_path_factory.mktemp("broker"))
+    yield broker
+    broker.stop(signal.SIGKILL)
+
+
+class Load:
+    """Asks a gateway steadily, in a thread, until the block ends."""
+
+    def __init__(self, asked: Asked, per_second: float) -> None:
+        self._asked = asked
+        self._pause = 1 / per_second
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        rows = traffic(1000, harm=False)
+        number = 0
+        while not self._over.wait(self._pause):
+            self._asked.ask(rows[number % 1000][None])
+            number += 1
+
+
+def test_kafka_absent_at_the_start_then_killed_under_load(mortal: Broker, tmp_path: Path) -> None:
+    """Without Kafka a gateway answers by the baseline, and keeps what it samples; when Kafka appears the modes are read
+    and all of it is delivered. Then the broker is killed and comes back: no request fails, none waits, no sample is
+    lost, none is counted twice.
+    """
+    with cluster_on(tmp_path, mortal.address) as made:
+        asked = made.gateway()
+        assert {a.parameters["served_by"] for a in asked.ask(traffic(50, harm=False))} == {"baseline"}
+        mortal.start()
+        made.make_topics()
+        for part in (cluster.judge, cluster.worker):
+            made.start(part)
+        until(lambda: asked.knows)
+        assert {a.parameters["served_by"] for a in asked.ask(traffic(50, harm=False))} == {"compressed"}
+        with Load(asked, 100.0):
+            time.sleep(1.0)
+            mortal.stop(signal.SIGKILL)
+            time.sleep(2.0)
+            mortal.start()
+            time.sleep(1.0)
+        sent = len(asked.ids)
+        assert made.ledger(asked) == {"kept": sent, "written": sent, "written_twice": 0, "lost": 0, "judged": sent}
+        assert asked.slowest < 1.0
+    gc.collect()
+
+
+def test_worker_killed_in_the_middle_of_its_work(kafka: Broker, tmp_path: Path) -> None:
+    """Another takes over when the session of the dead one has run out: what was compared twice is judged once."""
+    with cluster_on(tmp_path, kafka.address) as made:
+        made.make_topics()
+        asked = made.gateway()
+        made.start(cluster.judge)
+        with made.process("worker") as worker:
+            until(lambda: asked.gateway.router.routes("m").epoch >= 0)
+            with Load(asked, 200.0):
+                until(lambda: len(made.compared()) > 100)
+                worker.kill()
+                made.start(cluster.worker)
+                time.sleep(1.0)
+        sent = len(asked.ids)
+        assert made.ledger(asked) == {"kept": sent, "written": sent, "written_twice": 0, "lost": 0, "judged": sent}
+
+
+def test_judge_killed_and_another_takes_over(kafka: Broker, tmp_path: Path) -> None:
+    """The second goes on from the first one's snapshot; a subgroup that is harmed afterwards is still saved, and the
+    state is, to the bit, that of one judge who saw all rows in the same order.
+    """
+    with cluster_on(tmp_path, kafka.address) as made:
+        made.make_topics()
+        asked = made.gateway()
+        made.start(cluster.worker)
+        with made.process("judge") as first:
+            until(lambda: asked.knows)
+            asked.ask(traffic(300, harm=False))
+            until(lambda: made.judged() > 0)
+            asked.ask(traffic(100, harm=False, seed=1))
+            first.kill()
+        second = made.start(cluster.judge)
+        asked.ask(traffic(600, harm=True))
+        sent = len(asked.ids)
+        assert made.ledger(asked) == {"kept": sent, "written": sent, "written_twice": 0, "lost": 0, "judged": sent}
+        until(lambda: "group=minority" in asked.gateway.router.routes("m").safe)
+        made.stop(second)
+        state = made.state()
+        assert state is not None
+        plan = load_pairs(made.settings)["m"].plan
+        expected = start(plan)
+        for batch in made.batches():
+            expected, _ = watch.step(plan, expected, batch)
+        assert [m.state for m in state.modes] == [m.state for m in expected.modes]
+        assert state.seen == expected.seen
+        for ours, theirs in zip(state.cells, expected.cells, strict=True):
+            for name in ours.__dataclass_fields__:
+                np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
+
+
+def test_poison_is_parked_with_its_reason_and_the_rest_goes_on(kafka: Broker, tmp_path: Path) -> None:
+    """Garbage, another version, a tensor that lies about its size, ten megabytes of nothing."""
+    with cluster_on(tmp_path, kafka.address) as made:
+        made.make_topics()
+        asked = made.gateway()
+        asked.ask(traffic(10, harm=False))
+        until(lambda: len(made.samples()) == 10)
+        good = made.records(SAMPLES)[0].value
+        poison = {
+            "not a record": b"\xff\x00garbage",
+            "version: '99'; this reader knows 1": good.replace(b"\xa7version\x01", b"\xa7version\x63"),
+            "bytes cannot be <f4 of shape": _lying(good),
+            "extra data": bytes(10 * 1024 * 1024),
+        }
+        with made.bus() as bus:
+            for value in poison.values():
+                bus.publish(topic(SAMPLES), value)
+            bus.flush(10.0)
+        for part in (cluster.judge, cluster.worker):
+            made.start(part)
+        asked.ask(traffic(10, harm=False, seed=1))
+        until(lambda: made.judged() == 20)
+        until(lambda: len(made.dead()) == len(poison))
+        told = made.dead()
+        assert {text: any(text in line for line in told) for text in poison} == dict.fromkeys(poison, True), told
+        assert len(made.compared()) == 20
+
+
+def _lying(good: bytes) -> bytes:
+    """The same record with inputs that claim to be twice as many rows as they are."""
+    import msgpack
+
+    box = msgpack.unpackb(good)
+    box["body"][0]["inputs"]["input"]["shape"][0] *= 2
+    return bytes(msgpack.packb(box))
+
+
+def test_replayed_partitions_count_nothing_and_two_workers_equal_one(kafka: Broker, tmp_path: Path) -> None:
+    """The group's offsets are set back to the start: two workers compare all of it again, to the bit what the one
+    compared before, and the judge counts none of it.
+    """
+    with cluster_on(tmp_path, kafka.address) as made:
+        made.make_topics()
+        asked = made.gateway()
+        judge = made.start(cluster.judge)
+        alone = made.start(cluster.worker)
+        until(lambda: asked.knows)
+        for seed in range(8):
+            asked.ask(traffic(60, harm=False, seed=seed))
+            time.sleep(0.12)
+        until(lambda: made.judged() == 480)
+        made.stop(alone)
+        before, state = made.batches(), made.state()
+        _set_back(kafka.address, made.prefix)
+        for _ in range(2):
+            made.start(cluster.worker)
+        until(lambda: sum(map(len, made.batches())) >= 960)
+        again = made.batches()[len(before) :]
+        assert sum(map(len, again)) == 480
+        _equal(_sorted(before), _sorted(again))
+        counted = 'tightrope_comparisons_repeated_total{model="m"} 480.0'
+        until(lambda: counted in asked_of(judge.app, "/metrics").text)
+        after = made.state()
+        assert made.judged() == 480
+        assert state is not None
+        assert after is not None
+        assert wire.encode_state(after) == wire.encode_state(state)
+        assert MODEL_SCOPE in after.scopes
+
+
+def _set_back(address: str, prefix: str) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=address)
+    name = prefix + topic(SAMPLES)
+    places = {TopicPartition(name, partition): OffsetAndMetadata(0, "", -1) for partition in range(2)}
+    admin.alter_group_offsets(prefix + WORKERS, places)
+    admin.close()
+
+
+def _sorted(batches: list[Comparisons]) -> Comparisons:
+    """All rows as one, in the order of the samples' log."""
+    whole = batches[0]
+    for batch in batches[1:]:
+        whole = whole.join(batch)
+    order = np.lexsort((np.arange(len(whole)), whole.offset, whole.partition))
+    return whole.take(order)  # type: ignore[arg-type]
+
+
+def _equal(one: Comparisons, other: Comparisons) -> None:
+    for name in ROW_ARRAYS:
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)

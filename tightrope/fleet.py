@@ -1,0 +1,95 @@
+"""The commands of a cluster: `tightrope topics | serve | worker | judge | tail`."""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from service.adapters.topics import EVERY
+from service.settings import Settings, load
+from tightrope import cluster
+from tightrope import topics as kafka_topics
+from tightrope.tail import tail as read
+
+out, err = Console(), Console(stderr=True)
+
+Config = Annotated[Path, typer.Argument(help="The YAML configuration file.", metavar="CONFIG", show_default=False)]
+Host = Annotated[str | None, typer.Option(help="Listen on this address instead.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65_535, help="Listen on this port instead; 0 picks a free one.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def topics(
+    config: Config,
+    check: Annotated[bool, typer.Option("--check", help="Make nothing, only say what is not as it should be.")] = False,
+    json_: Json = False,
+) -> None:
+    """Make the Kafka topics that CONFIG needs, where they are missing, and say what is not as it should be."""
+    found = kafka_topics.topics(load(config), check=check)
+    if json_:
+        typer.echo(json.dumps({"ok": not found.differences, **asdict(found)}))
+    for name in found.topics if not json_ else ():
+        out.print(Text.assemble((name, "bold"), "  made" if name in found.made else ""), soft_wrap=True)
+    for line in found.differences if not json_ else ():
+        err.print(Text.assemble(("differs", "bold red"), f" {line}"), soft_wrap=True)
+    if found.differences:
+        raise typer.Exit(1)
+
+
+def serve(config: Config, host: Host = None, port: Port = None, json_: Json = False) -> None:
+    """A gateway of a cluster: answers requests, and sends samples to Kafka."""
+    _run(cluster.gateway, config, host, port, json_=json_)
+
+
+def worker(config: Config, host: Host = None, port: Port = None, json_: Json = False) -> None:
+    """A shadow worker of a cluster: runs the other model on the samples. Its port shows health and metrics."""
+    _run(cluster.worker, config, host, port, json_=json_)
+
+
+def judge(config: Config, host: Host = None, port: Port = None, json_: Json = False) -> None:
+    """A judge of a cluster: decides who answers. Its port shows health and metrics."""
+    _run(cluster.judge, config, host, port, json_=json_)
+
+
+def tail(
+    config: Config,
+    topic: Annotated[str, typer.Argument(help=f"One of {', '.join(EVERY)}.", show_default=False)],
+    last: Annotated[int, typer.Option(min=0, help="The last so many records of every partition.")] = 10,
+    follow: Annotated[bool, typer.Option(help="Go on with what comes from now on.")] = False,
+) -> None:
+    """Read a topic: one JSON object a record, large arrays as their type and shape."""
+    _quiet()
+    for record in read(load(config), topic, last, follow=follow):
+        typer.echo(json.dumps(record))
+
+
+def _quiet() -> None:
+    """The client tells every failed connection of an outage; metrics and our own lines, one a minute, say it better."""
+    logging.getLogger("kafka").setLevel("CRITICAL")
+
+
+def _run(
+    wire_up: Callable[[Settings], cluster.Process], config: Path, host: str | None, port: int | None, *, json_: bool
+) -> None:
+    _quiet()
+    settings = load(config)
+    given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    settings = settings.model_copy(update={"server": settings.server.model_copy(update=given)})
+
+    def ready(at: str, number: int) -> None:
+        address = f"http://[{at}]:{number}" if ":" in at else f"http://{at}:{number}"
+        if json_:
+            typer.echo(json.dumps({"address": address, "models": list(settings.models)}))
+        else:
+            out.print(f"[bold green]up[/] {address}/metrics", soft_wrap=True)
+
+    cluster.run(wire_up(settings), settings, ready)
+
+
+COMMANDS: tuple[Callable[..., Any], ...] = (topics, serve, worker, judge, tail)
