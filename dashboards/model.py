@@ -189,6 +189,20 @@ MODE = Row(
             {"{{input}}": f"sum by (input) (increase(tightrope_transitions_total{M}{RATE}))"},
             height=12,
         ),
+        lines(
+            "Fallback that the baseline bears",
+            "While the model as a whole is in safe mode and the baseline is too slow: the share that still goes to it.",
+            "percentunit",
+            {"share": f"min(tightrope_fallback_share{M})"},
+            width=12,
+        ),
+        lines(
+            "Labels that came in time",
+            "Of the rows that have their label or will not get it any more.",
+            "percentunit",
+            {"coverage": f"min(tightrope_label_coverage{M})"},
+            width=12,
+        ),
     ],
 )
 
