@@ -7,11 +7,14 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
 from service.adapters import cloudevents
+from service.adapters.cloudevents import BATCH, STRUCTURED
 from service.adapters.packing import WireError
 from service.adapters.ports import Bus, BusFullError
 from service.adapters.topics import PAYLOADS, topic
 from service.errors import CallerError
 from service.gateway import Gateway
+
+BODY = {"required": True, "content": {kind: {"schema": {}} for kind in ("application/json", STRUCTURED, BATCH)}}
 
 
 async def _body(request: Request) -> bytes:
@@ -22,7 +25,7 @@ def routes(gateway: Gateway, bus: Bus, watched: Container[str], authorised: Call
     """``POST /v1/models/{m}/payloads``: CloudEvents 1.0, in binary, structured or batched form."""
     router = APIRouter(prefix="/v1", tags=["payload events"], dependencies=[Depends(authorised)])
 
-    @router.post("/models/{model}/payloads", status_code=202)
+    @router.post("/models/{model}/payloads", status_code=202, openapi_extra={"requestBody": BODY})
     def payloads(model: str, request: Request, body: Annotated[bytes, Depends(_body)]) -> JSONResponse:
         """Requests and answers of a model that is served elsewhere, in any order; both halves have the same id."""
         name = gateway.pair(model).name

@@ -71,12 +71,13 @@ def read(headers: Mapping[str, str], body: bytes) -> list[PayloadEvent]:
         WireError: when they are not payload events.
     """
     content = headers.get("content-type", "")
-    if content.startswith(BATCH):
+    form = content.lower()
+    if form.startswith(BATCH):
         found = _json(body)
         if not isinstance(found, list):
             raise WireError("a batch of events must be a JSON array")
         return [_structured(one) for one in found]
-    if content.startswith(STRUCTURED):
+    if form.startswith(STRUCTURED):
         return [decode(body)]
     told = {name[3:]: unquote(value) for name, value in headers.items() if name.startswith("ce-")}
     if content:

@@ -43,7 +43,7 @@ def test_form_does_not_matter() -> None:
     data = b'{"inputs": []}'
     binary = read(headers("response", time="2026-11-21T10:00:00.5Z"), data)
     told = {**EVENT, "type": f"{TYPE}response", "time": "2026-11-21T10:00:00.5Z", "data": {"inputs": []}}
-    structured = read({"content-type": "application/cloudevents+json; charset=utf-8"}, json.dumps(told).encode())
+    structured = read({"content-type": "Application/CloudEvents+JSON; charset=utf-8"}, json.dumps(told).encode())
     coded = {name: value for name, value in told.items() if name != "data"} | {
         "data_base64": base64.b64encode(data).decode()
     }
