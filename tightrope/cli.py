@@ -24,7 +24,7 @@ from service.settings import ConfigError, control_token, load
 from tightrope import calibrate, fleet, limits, provision, story, troupe
 from tightrope.embedded import DATABASE, run
 from tightrope.facts import describe
-from tightrope.paging import desk_of, grafana_of
+from tightrope.paging import insist_on_tokens
 from tightrope.report import report
 from tightrope.stage import summary
 from tightrope.topics import options_of
@@ -94,10 +94,9 @@ def check(config: Config, json_: Json = False) -> None:
         settings = load(config)
         pairs = load_pairs(settings)
         token = control_token(settings)
-        desk_of(settings)
+        insist_on_tokens(settings)
         if settings.bus is not None:
             options_of(settings)
-        grafana_of(settings)
     except ConfigError as error:
         if not json_:
             raise
