@@ -15,7 +15,7 @@ demo: .venv/run.stamp ## Real traffic, a harmful model, an alarm, one subgroup s
 	$(BIN)/tightrope demo --third-act
 
 test: .venv/dev.stamp .venv-reports/run.stamp .venv-mlserver/run.stamp tools ## All tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 APT := apt-get update -qq && apt-get install -y -qq --no-install-recommends
 

@@ -72,9 +72,7 @@ class ControlLoop:
         self._metrics.silence.set(age)
         if (age > self._silence) is not self._silent:
             self._silent = age > self._silence
-            log.warning(
-                "nothing heard from the judges: the modes stay" if self._silent else "the judges are heard again"
-            )
+            log.warning(_SILENT if self._silent else _AGAIN)
 
     def _take(self, value: bytes) -> None:
         if wire.schema_of(value) == wire.ROUTES:

@@ -1,4 +1,4 @@
-"""The commands of a cluster: `tightrope topics | serve | worker | judge`."""
+"""The commands of a cluster: `tightrope topics | serve | worker | judge | tail`."""
 
 import json
 import logging
@@ -11,9 +11,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from service.adapters.topics import EVERY
 from service.settings import Settings, load
 from tightrope import cluster
 from tightrope import topics as kafka_topics
+from tightrope.tail import tail as read
 
 out, err = Console(), Console(stderr=True)
 
@@ -55,10 +57,27 @@ def judge(config: Config, host: Host = None, port: Port = None, json_: Json = Fa
     _run(cluster.judge, config, host, port, json_=json_)
 
 
+def tail(
+    config: Config,
+    topic: Annotated[str, typer.Argument(help=f"One of {', '.join(EVERY)}.", show_default=False)],
+    last: Annotated[int, typer.Option(min=0, help="The last so many records of every partition.")] = 10,
+    follow: Annotated[bool, typer.Option(help="Go on with what comes from now on.")] = False,
+) -> None:
+    """Read a topic: one JSON object a record, large arrays as their type and shape."""
+    _quiet()
+    for record in read(load(config), topic, last, follow=follow):
+        typer.echo(json.dumps(record))
+
+
+def _quiet() -> None:
+    """The client tells every failed connection of an outage; metrics and our own lines, one a minute, say it better."""
+    logging.getLogger("kafka").setLevel("CRITICAL")
+
+
 def _run(
     wire_up: Callable[[Settings], cluster.Process], config: Path, host: str | None, port: int | None, *, json_: bool
 ) -> None:
-    logging.getLogger("kafka").setLevel("ERROR")  # it warns of what it then mends by itself
+    _quiet()
     settings = load(config)
     given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     settings = settings.model_copy(update={"server": settings.server.model_copy(update=given)})
@@ -73,4 +92,4 @@ def _run(
     cluster.run(wire_up(settings), settings, ready)
 
 
-COMMANDS: tuple[Callable[..., Any], ...] = (topics, serve, worker, judge)
+COMMANDS: tuple[Callable[..., Any], ...] = (topics, serve, worker, judge, tail)

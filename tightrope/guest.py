@@ -39,11 +39,19 @@ class Gateway:
 
     def deploy(self, file: Path, reason: str) -> None:
         """Put another compressed model in place, as an operator would."""
-        body = json.dumps({"path": str(file), "reason": reason, "actor": "demo"}).encode()
+        told = {"path": str(file), "reason": reason, "actor": "demo"}
+        self._post("deploy", told, f"{file.name} could not be deployed")
+
+    def order(self, what: str, scope: str = "model") -> None:
+        """Force a scope, or release it."""
+        self._post(what, {"scope": scope, "reason": "because the demo says so", "actor": "demo"}, "refused")
+
+    def _post(self, what: str, told: dict[str, str], failure: str) -> None:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-        answer = self._http.request("POST", f"{self.address}/v1/models/{MODEL}/deploy", body=body, headers=headers)
+        url = f"{self.address}/v1/models/{MODEL}/{what}"
+        answer = self._http.request("POST", url, body=json.dumps(told).encode(), headers=headers)
         if answer.status != HTTPStatus.OK:
-            raise ServerError(f"{file.name} could not be deployed: {answer.data[:300]!r}")
+            raise ServerError(f"{failure}: {answer.data[:300]!r}")
 
 
 def written(folder: Path, model: str, sampling: float, **more: object) -> tuple[Path, str]:

@@ -65,14 +65,15 @@ def cluster(folder: Path, kafka: str, model: str, sampling: float) -> Iterator[T
     parts = ["judge"] * JUDGES + ["worker"] * WORKERS + ["serve"] * GATEWAYS
     with ExitStack() as stack:
         stack.callback(log.close, 1.0)
-        processes = [stack.enter_context(running(_command(part, path))) for part in parts]
+        processes = [stack.enter_context(running(command(part, path))) for part in parts]
         members = [Gateway(address_of(process), token) for process in processes]
         for member in members:
             _ready(member)
         yield Troupe(members[-GATEWAYS:], log)
 
 
-def _command(part: str, path: Path) -> list[str]:
+def command(part: str, path: Path) -> list[str]:
+    """How one part of a cluster is started."""
     return [sys.executable, "-m", "tightrope", part, str(path), "--json"]
 
 

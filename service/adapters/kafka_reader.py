@@ -111,6 +111,19 @@ class KafkaSubscription:
         if self._consumer is not None:
             self._place(self._consumer.assignment())
 
+    def back(self, number: int) -> None:
+        """Go on from so many records before the end of every place.
+
+        Raises:
+            BusAwayError: when Kafka cannot be asked.
+        """
+        if not self._connected(ANSWER_MS / 1000):
+            raise BusAwayError(f"Kafka at {', '.join(self._options.servers)}: does not answer, or has no such topic")
+        places = list(self._consumer.assignment())
+        starts = self._consumer.beginning_offsets(places, timeout_ms=ANSWER_MS)
+        for place, end in self._consumer.end_offsets(places, timeout_ms=ANSWER_MS).items():
+            self._consumer.seek(place, max(starts[place], end - number))
+
     def lag(self) -> int:
         """Records not polled yet, of the places that this reader has."""
         if not self._connected(1.0):

@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from demo.broker import Broker
+from service.adapters.kafka import KafkaBus
+from service.settings import load
 from tests.tightrope.test_topics import NAMES, written
 from tightrope import cli
+from tightrope.topics import options_of
 
 Run = Callable[..., int]
 
@@ -51,3 +54,22 @@ def test_check_knows_the_options_of_the_client(tmp_path: Path, run: Run, capsys:
     path, _ = written(tmp_path, "127.0.0.1:1", client={"linger": 5})
     assert run("check", path) == 1
     assert "bus.kafka.client.linger: the Kafka client has no such option (it is 5)" in capsys.readouterr().err
+
+
+def test_tail_prints_a_line_a_record(
+    kafka: Broker, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the topic's short name or its whole one; one that does not exist is a mistake."""
+    path, _ = written(tmp_path, kafka.address)
+    assert run("topics", path, "--json") == 0
+    bus = KafkaBus(options_of(load(path, {})))
+    bus.publish("tightrope.dead", b"garbage", "why")
+    bus.flush(10.0)
+    bus.close(1.0)
+    capsys.readouterr()
+    for name in ("dead", "tightrope.dead"):
+        assert run("tail", path, name) == 0
+        (line,) = capsys.readouterr().out.splitlines()
+        assert {k: json.loads(line)[k] for k in ("key", "offset", "bytes")} == {"key": "why", "offset": 0, "bytes": 7}
+    assert run("tail", path, "nothing") == 1
+    assert capsys.readouterr().err.startswith("error TOPIC: is 'nothing'; it must be one of samples, comparisons, ")
