@@ -183,7 +183,7 @@ class PayloadLoop:
         """Put what cannot be used aside, with the reason, for people to see."""
         self._metrics.dead.labels(from_).inc()
         with contextlib.suppress(RecordTooLargeError):  # it came from the bus, but may have grown on its way back
-            insist(self._bus, topic(DEAD), value, " ".join(str(error).split())[:200], self._stopping)
+            insist(self._bus, topic(DEAD), value, " ".join(f"{from_}: {error}".split())[:300], self._stopping)
 
 
 def sample_from(pair: Pair, of: Payloads, both: Both, now: float) -> Sample | None:
