@@ -27,6 +27,8 @@ class Retention(Section):
     """The audit trail."""
     dead: Hours = 720.0
     """Records that could not be used."""
+    payloads: Hours = 1.0
+    """Events of models that are served elsewhere: as long as the gateways may be away."""
 
 
 class Kafka(Section):

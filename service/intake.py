@@ -9,9 +9,9 @@ from fastapi.responses import JSONResponse
 from service.adapters import cloudevents
 from service.adapters.cloudevents import BATCH, STRUCTURED
 from service.adapters.packing import WireError
-from service.adapters.ports import Bus, BusFullError
+from service.adapters.ports import Bus, BusFullError, RecordTooLargeError
 from service.adapters.topics import PAYLOADS, topic
-from service.errors import CallerError
+from service.errors import CallerError, TooLargeError
 from service.gateway import Gateway
 
 BODY = {"required": True, "content": {kind: {"schema": {}} for kind in ("application/json", STRUCTURED, BATCH)}}
@@ -41,6 +41,8 @@ def routes(gateway: Gateway, bus: Bus, watched: Container[str], authorised: Call
         except BusFullError as error:
             told = {"error": f"payload events cannot be taken just now: {error}"}
             return JSONResponse(told, 503, {"Retry-After": "5"})
+        except RecordTooLargeError as error:
+            raise TooLargeError(str(error)) from error
         return JSONResponse({"accepted": len(events)}, 202)
 
     return router

@@ -4,6 +4,7 @@ A request's event and its answer's come in any order, and one of them perhaps ne
 bounded memory and time. What becomes of every event is counted.
 """
 
+import contextlib
 import logging
 import threading
 import time
@@ -18,7 +19,7 @@ from service.adapters.cloudevents import PayloadEvent
 from service.adapters.inference import HEADER_LENGTH, OK, decode
 from service.adapters.metrics import Metrics
 from service.adapters.packing import WireError
-from service.adapters.ports import Bus, insist
+from service.adapters.ports import Bus, BusAwayError, RecordTooLargeError, insist
 from service.adapters.topics import DEAD, INTAKE, PAYLOADS, topic
 from service.errors import TightropeError
 from service.outbox import MOST_ROWS, Outbox
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 POLL = 256
 PATIENCE = 0.5
 """Most records of one poll, and seconds to wait for the first."""
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at how far behind this reader is."""
 
 MOST_BYTES = 128 * 1024 * 1024
 """Bytes of one model's events that may wait."""
@@ -110,6 +114,7 @@ class PayloadLoop:
         self._metrics = metrics
         self._clock = clock
         self._joiners = {name: self._joiner(name, of) for name, of in watched.items()}
+        self._looked = 0.0
         self._stopping = threading.Event()
         self._events = bus.subscribe(topic(PAYLOADS), group=INTAKE)
         self._thread = threading.Thread(target=self._run, name="payloads", daemon=True)
@@ -126,7 +131,10 @@ class PayloadLoop:
     def step(self, timeout: float) -> int:
         """Deal with what has arrived; returns the number of records."""
         records = self._events.poll(POLL, timeout)
-        self._metrics.lag.labels(INTAKE).set(self._events.lag())
+        if time.monotonic() - self._looked > LOOK_EVERY:
+            self._looked = time.monotonic()
+            with contextlib.suppress(BusAwayError):  # which the bus itself complains of
+                self._metrics.lag.labels(INTAKE).set(self._events.lag())
         for record in records:
             try:
                 self._take(cloudevents.decode(record.value))
@@ -134,7 +142,7 @@ class PayloadLoop:
                 self._park(record.value, record.topic, error)
         for joiner in self._joiners.values():
             joiner.expire(time.monotonic())
-        if records:
+        if records and not self._stopping.is_set():  # told to stop, `insist` may have given up
             self._events.commit()
         return len(records)
 
@@ -148,6 +156,7 @@ class PayloadLoop:
             except Exception:
                 log.exception("payload events could not be read; trying again")
                 self._stopping.wait(PATIENCE)
+        self._events.close()
 
     def _take(self, event: PayloadEvent) -> None:
         joiner = self._joiners.get(event.model)
@@ -173,7 +182,8 @@ class PayloadLoop:
     def _park(self, value: bytes, from_: str, error: TightropeError) -> None:
         """Put what cannot be used aside, with the reason, for people to see."""
         self._metrics.dead.labels(from_).inc()
-        insist(self._bus, topic(DEAD), value, " ".join(str(error).split())[:200], self._stopping)
+        with contextlib.suppress(RecordTooLargeError):  # it came from the bus, but may have grown on its way back
+            insist(self._bus, topic(DEAD), value, " ".join(f"{from_}: {error}".split())[:300], self._stopping)
 
 
 def sample_from(pair: Pair, of: Payloads, both: Both, now: float) -> Sample | None:

@@ -10,7 +10,7 @@ from service.adapters.kafka_reader import KafkaSubscription
 from service.adapters.kafka_topics import Spec, create, specs
 from service.adapters.ports import Begin
 
-HOURS = dict.fromkeys(("samples", "comparisons", "labels", "events", "dead"), 1.0)
+HOURS = dict.fromkeys(("samples", "comparisons", "labels", "events", "dead", "payloads"), 1.0)
 PARTITIONS = 2
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from service.adapters import topics
+from service.adapters.cloudevents import decode
 from service.adapters.kafka import KafkaBus
 from service.adapters.packing import DTYPES, WireError, envelope
 from service.adapters.ports import Record
@@ -44,8 +45,19 @@ def shown(record: Record) -> dict[str, object]:
     try:
         told = envelope(record.value)
     except WireError as error:
-        return {**place, "bytes": len(record.value), "error": str(error)}
+        event = _event(record.value)
+        return {**place, **(event or {"bytes": len(record.value), "error": str(error)})}
     return {**place, "schema": told["schema"], "body": plain(told["body"])}
+
+
+def _event(value: bytes) -> dict[str, object] | None:
+    """A payload event, which is JSON as others write it; None for anything else."""
+    try:
+        event = decode(value)
+    except WireError:
+        return None
+    told = {**event.attributes, "data": f"<{len(event.data)} bytes>"}
+    return {"schema": "cloudevents", "body": told}
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a record holds

@@ -9,9 +9,8 @@ LABELS: Final = "labels"
 EVENTS: Final = "events"
 SNAPSHOTS: Final = "snapshots"
 DEAD: Final = "dead"
-EVERY: Final = (SAMPLES, COMPARISONS, LABELS, CONTROL, SNAPSHOTS, EVENTS, DEAD)
 PAYLOADS: Final = "payloads"
-"""Written by whoever serves a model elsewhere: not ours to make."""
+EVERY: Final = (SAMPLES, COMPARISONS, LABELS, CONTROL, SNAPSHOTS, EVENTS, DEAD, PAYLOADS)
 
 WORKERS: Final = "workers"
 JUDGES: Final = "judges"

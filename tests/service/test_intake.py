@@ -10,6 +10,7 @@ import pytest
 from service.access import application
 from service.adapters.cloudevents import decode
 from service.adapters.memory import MemoryBus
+from service.adapters.ports import RecordTooLargeError
 from service.adapters.topics import PAYLOADS, topic
 from service.api import create_api
 from service.http import MOST_OTHER
@@ -96,6 +97,21 @@ def test_full_bus_is_503_and_says_when_to_come_again(bench: Bench) -> None:
     assert client.post(PATH, **sent).status_code == 202
     answer = client.post(PATH, **sent)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+
+
+class Narrow(MemoryBus):
+    """A bus that takes no record of more than a few bytes."""
+
+    def publish(self, topic: str, value: bytes, key: str | None = None) -> None:
+        """Refuse."""
+        raise RecordTooLargeError(f"topic {topic}: {len(value)} bytes by {key!r} are too many")
+
+
+def test_event_that_the_bus_will_never_take_is_413(bench: Bench) -> None:
+    """Trying again would not help."""
+    bench.bus = Narrow()
+    answer = client_of(bench).post(PATH, content=b"{}", headers=headers("request"))
+    assert (answer.status_code, "are too many" in answer.json()["error"]) == (413, True)
 
 
 def post(server: Server, kind: str, id_: str, body: bytes) -> httpx.Response:

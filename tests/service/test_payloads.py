@@ -54,7 +54,8 @@ class Office:
 
     def parked(self) -> list[str]:
         """Why records were put aside."""
-        return [record.key or "" for record in self.bench.bus.subscribe(topic(DEAD)).poll(1000, 0.0)]
+        records = self.bench.bus.subscribe(topic(DEAD)).poll(1000, 0.0)
+        return [(record.key or "").removeprefix(f"{topic(PAYLOADS)}: ") for record in records]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,11 +8,13 @@ import pytest
 from demo.broker import Broker
 from monitors.records import Event
 from service.adapters import wire
+from service.adapters.cloudevents import encode
 from service.adapters.packing import pack
 from service.adapters.ports import BusAwayError, Record
-from service.adapters.topics import EVENTS, topic
+from service.adapters.topics import EVENTS, PAYLOADS, topic
 from service.settings import ConfigError, load
 from tests.cluster import cluster_on
+from tests.payloads import event
 from tests.tightrope.test_topics import written
 from tightrope.tail import plain, shown, tail
 
@@ -80,3 +83,13 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
         list(tail(settings, "sample", 1, follow=False))
     with pytest.raises(BusAwayError, match="does not answer"):
         list(tail(settings, "samples", 1, follow=False))
+
+
+def test_payload_event_is_shown_by_its_attributes() -> None:
+    """It is JSON, because others write it, too; of its data, which are a caller's, only the size is told."""
+    record = Record(topic(PAYLOADS), 1, 7, "the-id", encode(event("request", b'{"inputs": []}', "the-id"), "credit"))
+    told = shown(record)
+    assert (told["schema"], told["key"]) == ("cloudevents", "the-id")
+    body: Any = told["body"]
+    assert (body["id"], body["tightropemodel"], body["data"]) == ("the-id", "credit", "<13 bytes>")
+    assert body["type"].endswith(".inference.request")

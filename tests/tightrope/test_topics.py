@@ -13,7 +13,9 @@ from tests.kafka import HOURS
 from tests.servers import write_config
 from tightrope.topics import Topics, options_of, topics
 
-NAMES = [f"tightrope.{n}" for n in ("samples", "comparisons", "labels", "control", "snapshots", "events", "dead")]
+NAMES = [
+    f"tightrope.{n}" for n in ("samples", "comparisons", "labels", "control", "snapshots", "events", "dead", "payloads")
+]
 
 
 def written(folder: Path, address: str, **more: object) -> tuple[Path, str]:

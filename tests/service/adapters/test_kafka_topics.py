@@ -8,7 +8,9 @@ from service.adapters.kafka_topics import create, described, differences, specs
 from service.adapters.ports import BusAwayError
 from tests.kafka import HOURS, options
 
-NAMES = [f"tightrope.{n}" for n in ("samples", "comparisons", "labels", "control", "snapshots", "events", "dead")]
+NAMES = [
+    f"tightrope.{n}" for n in ("samples", "comparisons", "labels", "control", "snapshots", "events", "dead", "payloads")
+]
 
 
 def test_topics_are_as_the_data_needs_them() -> None:

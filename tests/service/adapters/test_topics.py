@@ -13,7 +13,7 @@ def test_topics_have_the_prefix() -> None:
 def test_names_are_told_apart() -> None:
     """No two topics, and no two groups, are one."""
     assert len(set(topics.EVERY)) == len(topics.EVERY)
-    assert len({topics.WORKERS, topics.JUDGES}) == 2
+    assert len({topics.WORKERS, topics.JUDGES, topics.INTAKE}) == 3
 
 
 def test_what_tells_the_present_is_compacted() -> None:
