@@ -12,6 +12,7 @@ from monitors.catalogue import CATALOGUE, SUBGROUP_FACTOR, SUBGROUP_SHARE, Kind
 from monitors.safemode import TABLE, Input, Row, State
 from service.adapters.series import CATALOGUE as SERIES
 from service.adapters.series import Metric, most_series
+from service.sections import Endpoint
 from service.settings import Settings
 
 HERE = Path(__file__).parent
@@ -113,6 +114,8 @@ def _keys(section: type[BaseModel], prefix: str) -> Iterator[str]:
         else:
             meaning = " ".join((field.description or "").split())
             yield f"| `{prefix}{name}` | {_type(field.annotation)} | {_default(field)} | {meaning} |"
+            if "Endpoint" in str(field.annotation):
+                yield from _keys(Endpoint, f"{prefix}{name}.")
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - whatever a field may be annotated with

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from monitors.records import Role
-from service import deploy, golden, labels, reports
+from service import deploy, golden, intake, labels, reports
 from service.access import application, operator
+from service.adapters.endpoint import EndpointModel, Where, connect
 from service.adapters.metrics import Metrics
 from service.adapters.onnx import OnnxModel
 from service.adapters.ports import Bus, Model, RunFailedError, Trail
@@ -25,9 +25,11 @@ from service.gateway import Gateway
 from service.http import App, InferLayer
 from service.outbox import Outbox
 from service.pair import Pair, build
+from service.payloads import PayloadLoop
 from service.router import Router
-from service.settings import ConfigError, Settings, control_token
-from service.tensors import dtype_of
+from service.sections import Endpoint
+from service.settings import ConfigError, Settings, control_token, secret
+from service.tensors import zeros
 
 SLOW_SECONDS = 0.001
 """A model that takes longer for one row runs in a thread: it would hold up everybody on the event loop, and a thread
@@ -50,24 +52,42 @@ class Service:
     gateway: Gateway
     outbox: Outbox
     control: ControlLoop
+    payloads: PayloadLoop | None = None
 
     def start(self) -> None:
         """Start the threads beside the request path."""
         self.outbox.start()
         self.control.start()
+        if self.payloads:
+            self.payloads.start()
 
     def stop(self, timeout: float) -> None:
         """Publish what waits, then stop."""
+        if self.payloads:
+            self.payloads.stop(timeout)
         self.outbox.stop(timeout)
         self.control.stop(timeout)
 
 
-def load_model(path: Path, threads: int) -> Model:
-    """An ONNX file from disk."""
-    return OnnxModel(path, threads)
+def load_model(artefact: Path | Endpoint, threads: int) -> Model:
+    """An ONNX file from disk, or a model on another server."""
+    if isinstance(artefact, Path):
+        return OnnxModel(artefact, threads)
+    where = Where(
+        url=artefact.endpoint,
+        model=artefact.model,
+        version=artefact.version,
+        timeout=artefact.timeout_seconds,
+        max_rows=artefact.max_rows,
+        failures=artefact.failures,
+        probe=artefact.probe_seconds,
+        required=artefact.required,
+        token=secret(artefact.token_file, "token_file") if artefact.token_file else None,
+    )
+    return connect(where)
 
 
-def load_pairs(settings: Settings, load: Callable[[Path, int], Model] = load_model) -> dict[str, Pair]:
+def load_pairs(settings: Settings, load: Callable[[Any, int], Model] = load_model) -> dict[str, Pair]:
     """Load and check every model.
 
     Raises:
@@ -128,9 +148,13 @@ def build_service(
     newest, known = partial(reports.newest, shelf), partial(_knows, control, until)
     api = create_api(gateway, desk, store, bus, topic(CONTROL), token, newest, known)
     api.include_router(labels.routes(gateway, bus, application(token)))
+    told = {name: of.payloads for name, of in settings.models.items() if of.payloads}
+    api.include_router(intake.routes(gateway, bus, told, application(token)))
     api.include_router(deploy.routes(gateway, deployer, operator(token)))
     api.include_router(reports.routes(gateway, shelf))
-    return Service(InferLayer(api, gateway, settings.server.max_body_bytes, slow), gateway, outbox, control)
+    payloads = PayloadLoop(bus, pairs, told, outbox, metrics) if told else None
+    layer = InferLayer(api, gateway, settings.server.max_body_bytes, slow)
+    return Service(layer, gateway, outbox, control, payloads)
 
 
 def _knows(control: ControlLoop, until: float) -> bool:
@@ -139,19 +163,16 @@ def _knows(control: ControlLoop, until: float) -> bool:
 
 
 def is_slow(pair: Pair) -> bool:
-    """Whether either model takes longer than `SLOW_SECONDS` for one row of zeros; also warms both up."""
-    return max(_seconds(pair, role) for role in Role) > SLOW_SECONDS
+    """Whether either model takes longer than `SLOW_SECONDS` for one row of zeros, or lives elsewhere; also warms up
+    what is here.
+    """
+    here = [role for role in Role if not isinstance(pair.models[role], EndpointModel)]
+    return max((_seconds(pair, role) for role in here), default=0.0) > SLOW_SECONDS or pair.elsewhere
 
 
 def _seconds(pair: Pair, role: Role) -> float:
     """The best of a few trials; a model that refuses zeros counts as slow."""
-    shapes = {spec.name: tuple(1 if side < 0 else side for side in spec.shape) for spec in pair.inputs}
-    row = {
-        spec.name: np.full(shapes[spec.name], "", dtype=object)
-        if spec.datatype == "BYTES"
-        else np.zeros(shapes[spec.name], dtype_of(spec.datatype))
-        for spec in pair.inputs
-    }
+    row = zeros(pair.inputs)
     taken = []
     for _ in range(TRIALS):
         began = time.perf_counter()

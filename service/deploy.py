@@ -1,15 +1,17 @@
 """Hot swap over HTTP: another artefact for one role of a model, and the way back."""
 
 from collections.abc import Callable
-from typing import Annotated, Protocol
+from pathlib import Path
+from typing import Annotated, Protocol, Self, cast
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from monitors.records import Role
 from service.errors import CallerError
 from service.gateway import Gateway
+from service.sections import Endpoint
 from service.settings import ConfigError
 
 
@@ -20,7 +22,7 @@ class CannotDeployError(CallerError):
 class Deployer(Protocol):
     """Whoever can put another artefact in place while requests are answered."""
 
-    def deploy(self, model: str, role: Role, path: str, actor: str, reason: str) -> None:
+    def deploy(self, model: str, role: Role, artefact: Path | Endpoint, actor: str, reason: str) -> None:
         """Load, check, and switch.
 
         Raises:
@@ -36,22 +38,41 @@ class Deployer(Protocol):
 
 
 class DeployBody(BaseModel):
-    """Which file, for which role, why, and who."""
+    """Which file or endpoint, for which role, why, and who."""
 
     model_config = ConfigDict(extra="forbid")
 
     role: Role = Role.COMPRESSED
-    path: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=4096,
-            pattern=r"^[^\x00]+$",
-            description="On the server; a relative one lies beside the file that it replaces",
-        ),
-    ]
+    path: (
+        Annotated[
+            str,
+            Field(
+                min_length=1,
+                max_length=4096,
+                pattern=r"^[^\x00]+$",
+                description="On the server; a relative one lies beside the file that it replaces",
+            ),
+        ]
+        | None
+    ) = None
+    endpoint: Annotated[
+        Endpoint | None, Field(description="As in the configuration, without token_file; in place of a path")
+    ] = None
     reason: Annotated[str, Field(min_length=3, max_length=1000)]
     actor: Annotated[str, Field(min_length=1, max_length=200)]
+
+    @property
+    def artefact(self) -> Path | Endpoint:
+        """What is to be deployed."""
+        return Path(self.path) if self.path else cast(Endpoint, self.endpoint)
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.path is None) == (self.endpoint is None):
+            raise ValueError("needs either path or endpoint")
+        if self.endpoint is not None and self.endpoint.token_file is not None:
+            raise ValueError("endpoint.token_file cannot be given here: it would send any file anywhere")
+        return self
 
 
 class RollBackBody(BaseModel):
@@ -75,7 +96,7 @@ def routes(gateway: Gateway, deployer: Deployer, authorised: Callable[..., None]
         """
         name = gateway.pair(model).name
         try:
-            deployer.deploy(name, body.role, body.path, body.actor, body.reason)
+            deployer.deploy(name, body.role, body.artefact, body.actor, body.reason)
         except ConfigError as error:
             raise CannotDeployError("; ".join(error.problems)) from error
         return _digests(gateway, name)

@@ -34,6 +34,10 @@ class ServerError(TightropeError):
     """We could not answer a good request."""
 
 
+class UnavailableError(ServerError):
+    """Nobody could answer just now: the same request may succeed in a moment."""
+
+
 def quote(value: object) -> str:
     """The value for use in an error: escaped, on one line, at most 60 characters, in bounded time."""
     text = _brief.repr(value)

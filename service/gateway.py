@@ -12,17 +12,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitors.compare import Reading, Scale, confidence, entropy, read, refused
-from monitors.records import MODEL_SCOPE, Bools, Event, Fault, Role, Sample, Tensors
+from monitors.compare import Reading, Scale, confidence, entropy, refused
+from monitors.records import MODEL_SCOPE, Bools, Event, Fault, Role, Tensors
 from monitors.sampling import draw
 from service.adapters.metrics import Metrics
-from service.adapters.ports import RunFailedError
+from service.adapters.ports import RunFailedError, UnreachableError
 from service.capacity import Capacity
-from service.errors import CallerError, ServerError, UnknownModelError
+from service.errors import CallerError, ServerError, UnavailableError, UnknownModelError
 from service.outbox import Outbox
 from service.pair import Pair
 from service.protocol import InferRequest, InferResponse, Scalar
 from service.router import Router
+from service.sampling import UnreadableError, reading_of, sample_of
 
 TIE = 1e-9
 """Weight of a request's own random number: it decides between answers that are equally uncertain."""
@@ -159,13 +160,15 @@ class Gateway:
         began = time.perf_counter()
         outputs = pair.models[role].run(request.inputs, names)
         seconds = time.perf_counter() - began
-        reading = read(outputs[pair.output], pair.decision.scale)
+        reading = reading_of(pair, outputs, len(next(iter(request.inputs.values()))))
         if reading.fault.any():
             raise UnreadableError(f"{pair.output}: {Fault(int(reading.fault.max())).name.lower()}")
         return _Answer(role, outputs, reading, seconds)
 
     @staticmethod
     def _refuse_input(failure: RunFailedError) -> tuple[_Answer, dict[str, Scalar]]:
+        if isinstance(failure, UnreachableError):
+            raise UnavailableError(f"neither model could answer; the last is unreachable: {failure}") from failure
         if isinstance(failure, UnreadableError):
             raise ServerError(f"both models failed; the last said: {failure}") from failure
         raise CallerError(f"inputs: neither model can run on these values: {failure}") from failure
@@ -181,7 +184,7 @@ class Gateway:
 
     def _notice(self, pair: Pair, role: Role, failure: RunFailedError) -> None:
         """Count a failure, and put it into the audit trail, but not once a request."""
-        reason = "unreadable_output" if isinstance(failure, UnreadableError) else "run_failed"
+        reason = next((name for kind, name in REASONS if isinstance(failure, kind)), "run_failed")
         self.metrics.failures.labels(pair.name, role, reason).inc()
         now, key = self._clock(), (pair.name, role, reason)
         if now - self._noticed.get(key, -NOTICE_EVERY) < NOTICE_EVERY:
@@ -194,27 +197,9 @@ class Gateway:
         self._outbox.note(event)
 
     def _sample(self, pair: Pair, request: InferRequest, request_id: str, answer: _Answer, member: Bools) -> None:
-        groups = np.flatnonzero(member.any(axis=0)) if pair.sampler.floors else ()
-        inclusion = pair.sampler.inclusion(pair.subgroups.scopes[index] for index in groups)
-        number = draw(request_id, pair.sampler.salt)
-        if number >= inclusion:
-            return
-        sample = Sample(
-            model=pair.name,
-            request_id=request_id,
-            time=self._clock(),
-            served_by=answer.role,
-            baseline_digest=pair.plan.baseline_digest,
-            compressed_digest=pair.plan.compressed_digest,
-            inputs=request.inputs,
-            outputs={pair.output: answer.outputs[pair.output]},
-            scopes=pair.subgroups.scopes,
-            member=member,
-            draw=number,
-            inclusion=inclusion,
-            seconds=answer.seconds,
-        )
-        if self._outbox.offer(sample):
+        role, seconds = answer.role, answer.seconds
+        sample = sample_of(pair, request_id, role, request.inputs, answer.outputs, member, seconds, self._clock())
+        if sample is not None and self._outbox.offer(sample):
             self.metrics.samples.labels(pair.name).inc()
 
     def _account(self, pair: Pair, answer: _Answer, unsure: Bools, rows: int) -> dict[str, Scalar]:
@@ -252,5 +237,5 @@ def _rows(request: InferRequest) -> int:
     return next(iter(counts.values()))
 
 
-class UnreadableError(RunFailedError):
-    """A model answered with what cannot be an answer: NaN, infinity, or numbers that are no probabilities."""
+REASONS = ((UnreadableError, "unreadable_output"), (UnreachableError, "unreachable"))
+"""What a failure is called where it is counted; every other is `run_failed`."""

@@ -12,6 +12,7 @@ import re
 import time
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +24,7 @@ from service.errors import (
     ServerError,
     TightropeError,
     TooLargeError,
+    UnavailableError,
     UnknownModelError,
     UnsupportedEncodingError,
 )
@@ -43,6 +45,7 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (TooLargeError, 413),
     (UnsupportedEncodingError, 415),
     (CallerError, 400),
+    (UnavailableError, 503),
     (ServerError, 500),
 )
 LENGTH_NAME = HEADER_LENGTH.lower().encode()
@@ -52,8 +55,12 @@ DISCARD_SECONDS = 10.0
 """How much of a body that is too large is read and thrown away before the answer, in bytes and seconds."""
 MOST_OTHER = 1024 * 1024
 """Bytes of a body that is no inference request: a full batch of labels has room, an order takes a fraction of it."""
+EVENTS = "/payloads"
+"""Ends the path of events that hold whole inference requests."""
 LARGE = 64 * 1024
 """Bytes of a request that is read in a thread even for a fast model: decoding it would hold up the event loop."""
+WAITERS = 32
+"""Threads of a pair with a model elsewhere: so many requests are answered at a time."""
 WINDOWS = {"gzip": 31, "deflate": 47}
 """zlib's window bits for the encodings that clients compress requests with."""
 
@@ -89,6 +96,7 @@ class InferLayer:
         self._gateway = gateway
         self._max_body = max_body
         self._slow = slow
+        self._waiters: dict[str, ThreadPoolExecutor] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry."""
@@ -116,7 +124,8 @@ class InferLayer:
             await self._app(scope, receive, send)
             return
         try:
-            body = await _read(dict(scope["headers"]), receive, MOST_OTHER)
+            most = self._max_body if scope["path"].endswith(EVENTS) else MOST_OTHER
+            body = await _read(dict(scope["headers"]), receive, most)
         except DisconnectedError:
             return
         except TooLargeError as error:
@@ -137,8 +146,19 @@ class InferLayer:
         if self._gateway.is_guarded(model):
             await asyncio.sleep(0)  # behind all that wait already, so that the wait is seen
         if self._slow[model] or len(body) > LARGE or b"content-encoding" in headers:
-            return await asyncio.get_running_loop().run_in_executor(None, self._work, pair, body, headers, arrived)
+            threads = self._threads(pair)
+            return await asyncio.get_running_loop().run_in_executor(threads, self._work, pair, body, headers, arrived)
         return self._work(pair, body, headers, arrived)
+
+    def _threads(self, pair: Pair) -> ThreadPoolExecutor | None:
+        """Those that everybody shares, or for a pair with a model elsewhere its own: they wait, and hold up nobody
+        else.
+        """
+        if not pair.elsewhere:
+            return None
+        if pair.name not in self._waiters:
+            self._waiters[pair.name] = ThreadPoolExecutor(WAITERS, f"{pair.name}-elsewhere")
+        return self._waiters[pair.name]
 
     def _work(self, pair: Pair, raw: bytes, headers: Mapping[bytes, bytes], arrived: float) -> Answered:
         body = _inflate(raw, headers, self._max_body)

@@ -33,7 +33,10 @@ _PARAMETERS = {
         "refused_rows": {"type": "string", "description": "Of several rows: the refused ones, from 0, by commas"},
         "confidence": {"type": "number", "description": "Lowest confidence of the rows"},
         "uncertainty": {"type": "number", "description": "Highest entropy of the rows, as a share of its maximum"},
-        "model_digest": {"type": "string", "description": "SHA-256 of the file that answered"},
+        "model_digest": {
+            "type": "string",
+            "description": "SHA-256 of the file that answered, or of what a model elsewhere goes by",
+        },
     },
 }
 _REQUEST = {
@@ -65,7 +68,13 @@ def _content(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _infer(names: tuple[str, ...]) -> dict[str, Any]:
-    reasons = {"400": "The request is wrong", "404": "No such model", "413": "Too large", "500": "No model can answer"}
+    reasons = {
+        "400": "The request is wrong",
+        "404": "No such model",
+        "413": "Too large",
+        "500": "No model can answer",
+        "503": "No model is there to answer",
+    }
     errors = {
         code: {"description": text, "content": {"application/json": {"schema": _ERROR}}}
         for code, text in reasons.items()

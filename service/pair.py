@@ -1,17 +1,17 @@
-"""A model pair made ready: both files loaded and checked against each other, and everything derived from its
+"""A model pair made ready: both models loaded and checked against each other, and everything derived from its
 settings.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from monitors.compare import Decision, Refusal, Scale
 from monitors.plan import Plan
 from monitors.records import Role
 from monitors.sampling import Sampler
 from service import sections as config
+from service.adapters.endpoint import EndpointModel, assume
 from service.adapters.ports import Model
 from service.errors import TightropeError
 from service.plans import plan_of
@@ -40,6 +40,11 @@ class Pair:
     plan: Plan
 
     @property
+    def elsewhere(self) -> bool:
+        """Whether either model lives on another server: then an answer may have to be waited for."""
+        return any(isinstance(model, EndpointModel) for model in self.models.values())
+
+    @property
     def inputs(self) -> tuple[TensorSpec, ...]:
         """What a caller sends."""
         return self.models[Role.BASELINE].inputs
@@ -61,7 +66,7 @@ class _Mistakes(list[str]):
         self.append(f"models.{self._name}.{key}: {text}")
 
 
-def build(name: str, settings: Settings, load: Callable[[Path, int], Model]) -> Pair:
+def build(name: str, settings: Settings, load: Callable[[Any, int], Model]) -> Pair:
     """Load and check one pair.
 
     Raises:
@@ -70,12 +75,16 @@ def build(name: str, settings: Settings, load: Callable[[Path, int], Model]) -> 
     of = settings.models[name]
     wrong = _Mistakes(name)
     models: dict[Role, Model] = {}
-    for role, path in ((Role.BASELINE, of.baseline), (Role.COMPRESSED, of.compressed)):
+    for role, artefact in ((Role.BASELINE, of.baseline), (Role.COMPRESSED, of.compressed)):
         try:
-            models[role] = load(path, of.threads)
+            models[role] = load(artefact, of.threads)
         except TightropeError as error:
             wrong.add(role, str(error))
     if wrong:
+        raise ConfigError(wrong)
+    models = {role: assume(model, models[role.other]) for role, model in models.items()}
+    if not models[Role.BASELINE].inputs:
+        wrong.add("baseline", "neither server tells what its model takes and gives; one of the two must")
         raise ConfigError(wrong)
     _check_signatures(models, wrong)
     output = _decision_output(of, models[Role.BASELINE].outputs, wrong)

@@ -33,6 +33,7 @@ UNTOLD = (
     "noise_share",
     "latency",
     "fallback_seconds",
+    "payloads",
 )
 """Settings that evidence does not depend on; the artefacts speak through their own digests."""
 

@@ -9,6 +9,7 @@ from monitors.catalogue import CATALOGUE
 from monitors.compare import Scale, Score
 from monitors.detector import HIGHEST_RATE, RATIOS
 from monitors.plan import Repeats
+from monitors.records import Role
 
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$"
 
@@ -149,13 +150,65 @@ class Labels(Section):
     """How long a compared row waits for its label, and a label for its row."""
 
 
+class Payloads(Section):
+    """Events of requests that somebody else answers; see docs/payload-events.md."""
+
+    answered_by: Role = Role.COMPRESSED
+    """Which of the two models answers there."""
+    wait_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """How long an event waits for its other half."""
+    most_waiting: Annotated[int, Field(ge=1)] = 10_000
+    """Events that may wait at a time; the oldest is given up."""
+
+
+class Endpoint(Section):
+    """A model on another server of the Open Inference Protocol v2; see docs/endpoints.md."""
+
+    endpoint: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
+    """The server's address, http or https, without /v2."""
+    model: Annotated[str, Field(min_length=1, max_length=200)]
+    """The model's name there."""
+    version: Name | None = None
+    """The version that is asked for; whichever the server takes if left out."""
+    timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 2.0
+    """An answer that takes longer, connecting included, is none: the other model answers."""
+    max_rows: Annotated[int, Field(ge=1)] = 64
+    """Most rows of one call, as the server takes them; more are sent in several calls."""
+    failures: Annotated[int, Field(ge=1)] = 3
+    """After so many failures in a row nobody waits for it any more, until it is back."""
+    probe_seconds: Annotated[float, Field(gt=0)] = 1.0
+    """While it is away it is looked for so often."""
+    required: bool = True
+    """Whether it must be there at start; without it `version` is needed, and the other role must tell the inputs."""
+    token_file: Path | None = None
+    """A file with the bearer token that is sent to it."""
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if not self.required and self.version is None:
+            raise ValueError("required: false needs a version: a server that is not there cannot tell it")
+        return self
+
+
+def _form_of_artefact(value: object) -> str | None:
+    if isinstance(value, str | Path):
+        return "<file>"
+    return "<endpoint>" if isinstance(value, dict | Endpoint) else None
+
+
+Artefact: TypeAlias = Annotated[
+    Annotated[Path, Tag("<file>")] | Annotated[Endpoint, Tag("<endpoint>")],
+    Discriminator(_form_of_artefact, "artefact", "must be the path of an ONNX file, or a map with endpoint and model"),
+]
+
+
 class Model(Section):
     """One pair: a compressed model and its uncompressed baseline."""
 
-    baseline: Path
-    """The uncompressed model's ONNX file, relative to this configuration file."""
-    compressed: Path
-    """The compressed model's ONNX file."""
+    baseline: Artefact
+    """The uncompressed model: the path of an ONNX file, relative to this configuration file, or a map as below."""
+    compressed: Artefact
+    """The compressed model, likewise."""
     version: Name = "1"
     """The version that the protocol shows."""
     threads: Annotated[int, Field(ge=1, le=256)] = 1
@@ -188,6 +241,8 @@ class Model(Section):
     """The objective for the time that a model takes, if it is watched."""
     labels: Labels | None = None
     """How late labels are joined; without it none are taken."""
+    payloads: Payloads | None = None
+    """Watches a model that is served elsewhere, by the events of its logger; without it none are taken."""
     golden: Path | None = None
     """A CSV of input rows that drift reports compare with; the first rows that were compared if left out."""
 

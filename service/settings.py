@@ -15,7 +15,7 @@ from ruamel.yaml.error import YAMLError
 
 from service.bus import SECRETS, Bus, Kafka
 from service.errors import TightropeError, quote
-from service.sections import MARK, Model, Name, Section
+from service.sections import MARK, Endpoint, Model, Name, Section
 
 Address = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s/?#]+)*$")]
 """Of a server, without the last slash."""
@@ -236,8 +236,8 @@ def _rooted(settings: Settings, folder: Path) -> Settings:
     models = {
         name: model.model_copy(
             update={
-                "baseline": folder / model.baseline,
-                "compressed": folder / model.compressed,
+                "baseline": _artefact(model.baseline, folder),
+                "compressed": _artefact(model.compressed, folder),
                 "golden": folder / model.golden if model.golden else None,
             }
         )
@@ -260,3 +260,7 @@ def _rooted_kafka(kafka: Kafka, folder: Path) -> Kafka:
 def _placed(section: SomeSection, folder: Path, *names: str) -> SomeSection:
     """A section with the files that it names where they are."""
     return section.model_copy(update={name: folder / file for name in names if (file := getattr(section, name))})
+
+
+def _artefact(artefact: Path | Endpoint, folder: Path) -> Path | Endpoint:
+    return folder / artefact if isinstance(artefact, Path) else _placed(artefact, folder, "token_file")

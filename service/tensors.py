@@ -7,6 +7,7 @@ Shapes hold one length per axis, data is row-major, and `where` names the tensor
 
 import math
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, TypeAlias
@@ -85,6 +86,16 @@ def datatype_of(dtype: np.dtype[Any]) -> str:
         return _NAMES[dtype]
     except KeyError:
         raise ServerError(f"the protocol has no datatype for arrays of {dtype}") from None
+
+
+def zeros(specs: Sequence[TensorSpec]) -> dict[str, Tensor]:
+    """One row of zeros, or of empty strings, that fits these inputs; every free dimension is 1."""
+    return {
+        spec.name: np.full(
+            tuple(abs(side) for side in spec.shape), "" if spec.datatype == "BYTES" else 0, dtype_of(spec.datatype)
+        )
+        for spec in specs
+    }
 
 
 def check(shape: Shape, datatype: object, spec: TensorSpec, where: str) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from monitors.compare import Decision, Reading, Scale, failed, pair, read
 from monitors.records import Comparisons, Fault, Floats, Role, Sample, Tensors
-from service.adapters.ports import Compared, Model, Record, RunFailedError
+from service.adapters.ports import Compared, Model, Record, RunFailedError, UnreachableError
 
 log = logging.getLogger(__name__)
 
@@ -90,10 +90,11 @@ def _run(watched: Watched, samples: Sequence[Sample]) -> list[Reading]:
     try:
         reading = _read(watched, role, inputs, sum(rows))
     except RunFailedError as error:
-        if len(samples) > 1:
+        if len(samples) > 1 and not isinstance(error, UnreachableError):
             return [_run(watched, [sample])[0] for sample in samples]
-        log.warning("the %s model could not answer the sample %s: %s", role, samples[0].request_id, error)
-        return [failed(read(samples[0].outputs[watched.output], watched.decision.scale))]
+        if not isinstance(error, UnreachableError):  # whose absence is told once, where it is noticed
+            log.warning("the %s model could not answer the sample %s: %s", role, samples[0].request_id, error)
+        return [failed(read(sample.outputs[watched.output], watched.decision.scale)) for sample in samples]
     return _split(reading, rows)
 
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -22,6 +23,7 @@ from service.adapters.topics import SAMPLES, topic
 from service.app import Service, build_service, is_slow, load_pairs
 from service.http import App
 from service.pair import Pair
+from service.sections import Endpoint
 from service.settings import ConfigError, Settings
 from shadow.judge import Bench, Judge
 from shadow.loop import Loop
@@ -52,9 +54,9 @@ class Process:
 class NoDeployer:
     """Implements `service.deploy.Deployer`: an artefact that only one of many processes had would be judged by none."""
 
-    def deploy(self, model: str, role: Role, path: str, actor: str, reason: str) -> None:
+    def deploy(self, model: str, role: Role, artefact: Path | Endpoint, actor: str, reason: str) -> None:
         """Not here."""
-        del role, path, actor, reason
+        del role, artefact, actor, reason
         raise ConfigError(
             [f"model {model}: in a cluster another artefact comes with the configuration of all processes"]
         )

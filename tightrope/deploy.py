@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from monitors.compare import read
 from monitors.plan import Plan
@@ -21,11 +22,13 @@ from service.adapters.ports import Model, RunFailedError
 from service.app import golden_rows, is_slow, load_model
 from service.golden import Golden
 from service.pair import Pair, build
+from service.sections import Artefact, Endpoint
 from service.settings import ConfigError, Settings
 from service.tensors import Tensor
 from shadow.pairing import Watched
 
 FILE = "deployed.json"
+ARTEFACT: TypeAdapter[Path | Endpoint] = TypeAdapter(Artefact)
 KEPT = 5
 """Deployments that can be rolled back, one after the other."""
 
@@ -59,10 +62,10 @@ class Deployer:
     _before: dict[str, list[Settings]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def deploy(self, model: str, role: Role, path: str, actor: str, reason: str) -> None:
+    def deploy(self, model: str, role: Role, artefact: Path | Endpoint, actor: str, reason: str) -> None:
         """Load, check, and switch."""
         with self._lock:
-            wanted = with_artefact(self.settings, model, role, Path(path))
+            wanted = with_artefact(self.settings, model, role, artefact)
             self._switch(model, wanted, "deployed", actor, reason)
             self._before[model] = [*self._before.get(model, []), self.settings][-KEPT:]
             self._keep(wanted)
@@ -92,19 +95,30 @@ class Deployer:
         self.tell(Event(uuid.uuid4().hex, time.time(), model, kind, "model", actor, reason, dict(detail)))
 
     def _keep(self, settings: Settings) -> None:
-        """Write the paths beside the state, whole or not at all."""
+        """Write the artefacts beside the state, whole or not at all."""
         self.settings = settings
-        told = {name: {str(role): str(getattr(of, role)) for role in Role} for name, of in settings.models.items()}
+        told = {
+            name: of.model_dump(mode="json", include={str(role) for role in Role})
+            for name, of in settings.models.items()
+        }
         draft = settings.state / f"{FILE}.draft"
         draft.write_text(json.dumps(told))
         draft.replace(settings.state / FILE)
 
 
-def with_artefact(settings: Settings, model: str, role: Role, path: Path) -> Settings:
-    """The same settings with another file for one role; a relative path is one beside the file it replaces."""
+def with_artefact(settings: Settings, model: str, role: Role, artefact: Path | Endpoint) -> Settings:
+    """The same settings with another artefact for one role; a relative path is one beside the file it replaces.
+
+    Raises:
+        ConfigError: when it replaces none.
+    """
     of = settings.models[model]
-    whole = path if path.is_absolute() else getattr(of, role).parent / path
-    models = {**settings.models, model: of.model_copy(update={str(role): whole})}
+    before = getattr(of, role)
+    if isinstance(artefact, Path) and not artefact.is_absolute():
+        if isinstance(before, Endpoint):
+            raise ConfigError([f"path: is {str(artefact)!r}; it must be absolute, because no file is replaced"])
+        artefact = before.parent / artefact
+    models = {**settings.models, model: of.model_copy(update={str(role): artefact})}
     return settings.model_copy(update={"models": models})
 
 
@@ -122,7 +136,7 @@ def as_deployed(settings: Settings) -> Settings:
         for model, files in told.items():
             for role in Role:
                 if model in settings.models:
-                    settings = with_artefact(settings, model, role, Path(files[role]))
+                    settings = with_artefact(settings, model, role, ARTEFACT.validate_python(files[role]))
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise ConfigError([f"{path}: not a list of deployed artefacts: {error}; remove it to start anew"]) from error
     return settings

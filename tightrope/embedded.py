@@ -12,6 +12,7 @@ from pathlib import Path
 from monitors.records import Event
 from service.adapters import host
 from service.adapters.archive import DiskArchive
+from service.adapters.endpoint import apart
 from service.adapters.memory import MemoryBus
 from service.adapters.metrics import Metrics, process_registry
 from service.adapters.ports import Pager
@@ -131,7 +132,8 @@ def all_watched(pairs: Mapping[str, Pair]) -> dict[str, Watched]:
 def as_watched(pair: Pair) -> Watched:
     """A pair as the shadow sees it."""
     free = all(spec.shape[0] == -1 for spec in pair.inputs)
-    return Watched(pair.models, pair.decision, pair.output, free, pair.noise_share)
+    models = {role: apart(model) for role, model in pair.models.items()}
+    return Watched(models, pair.decision, pair.output, free, pair.noise_share)
 
 
 def run(settings: Settings, ready: Callable[[str, int], None], config: Path | None = None) -> None:

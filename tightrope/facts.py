@@ -2,6 +2,8 @@
 
 from monitors.cells import Rule
 from monitors.records import MODEL_SCOPE, Role
+from service.adapters.endpoint import EndpointModel
+from service.adapters.ports import Model
 from service.pair import Pair
 from service.tensors import TensorSpec
 
@@ -13,8 +15,8 @@ def describe(pair: Pair) -> dict[str, object]:
         "name": pair.name,
         "version": pair.version,
         "mode": "armed" if plan.armed else "advisory",
-        "baseline": pair.models[Role.BASELINE].digest,
-        "compressed": pair.models[Role.COMPRESSED].digest,
+        "baseline": _artefact(pair.models[Role.BASELINE]),
+        "compressed": _artefact(pair.models[Role.COMPRESSED]),
         "inputs": [_show(spec) for spec in pair.inputs],
         "outputs": [_show(spec) for spec in pair.outputs],
         "decides by": f"{pair.output} ({pair.decision.scale})",
@@ -27,6 +29,14 @@ def describe(pair: Pair) -> dict[str, object]:
         ],
         "false alarms": f"at most one in {plan.budget.samples:.3g} samples, all monitors and subgroups together",
     }
+
+
+def _artefact(model: Model) -> str:
+    """Its digest, and where it is if it is not here."""
+    if not isinstance(model, EndpointModel):
+        return model.digest
+    away = f" (away: {model.breaker.away})" if model.breaker.away else ""
+    return f"{model.digest} at {model.where}{away}"
 
 
 def _limits(rule: Rule) -> str:

@@ -51,6 +51,7 @@ class Metrics:
         self.failures = self._make(Counter, "model_failures")
         self.samples = self._make(Counter, "samples")
         self.drops = self._make(Counter, "samples_dropped")
+        self.payloads = self._make(Counter, "payload_events")
         self.compared = self._make(Counter, "comparisons")
         self.disagreed = self._make(Counter, "disagreements")
         self.faulty = self._make(Counter, "comparison_errors")

@@ -30,6 +30,10 @@ class RunFailedError(TightropeError):
     """A model could not answer."""
 
 
+class UnreachableError(RunFailedError):
+    """A model that lives elsewhere is not there, or not in time: it never saw the input, or nobody knows."""
+
+
 class Record(NamedTuple):
     """One entry of a log: where it stands, its key, its bytes; ``time`` is when it was published, in seconds since the
     epoch, 0 where the bus does not tell.
@@ -132,15 +136,15 @@ def insist(bus: Bus, topic: str, value: bytes, key: str | None, stopping: Flag) 
 
 
 class Model(Protocol):
-    """One ONNX file that answers."""
+    """What answers: an ONNX file that is loaded here, or a model that another server has."""
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the file, hexadecimal."""
+        """SHA-256 of the file, or of what a model elsewhere goes by; hexadecimal."""
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
-        """What it takes."""
+        """What it takes; nothing where that is not known."""
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
@@ -150,7 +154,7 @@ class Model(Protocol):
         """Answer one batch with the named outputs.
 
         Raises:
-            RunFailedError: when it cannot.
+            RunFailedError: when it cannot; `UnreachableError` when it was not there to try.
         """
 
 

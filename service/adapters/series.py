@@ -12,7 +12,19 @@ from math import prod
 
 from monitors.records import Outcome, Role
 from monitors.safemode import Input, State
-from service.adapters.topics import COMPARISONS, CONTROL, EVENTS, EVERY, JUDGES, LABELS, SAMPLES, WORKERS, topic
+from service.adapters.topics import (
+    COMPARISONS,
+    CONTROL,
+    EVENTS,
+    EVERY,
+    INTAKE,
+    JUDGES,
+    LABELS,
+    PAYLOADS,
+    SAMPLES,
+    WORKERS,
+    topic,
+)
 
 PREFIX = "tightrope_"
 
@@ -106,7 +118,7 @@ def _drift(unit: str, text: str, kinds: Sequence[str]) -> Metric:
 
 
 OUTCOMES: Labels = {"outcome": ("ok", "caller_error", "server_error")}
-READ = tuple(map(topic, (SAMPLES, COMPARISONS, LABELS, CONTROL, EVENTS)))
+READ = tuple(map(topic, (SAMPLES, COMPARISONS, LABELS, CONTROL, EVENTS, PAYLOADS)))
 WRITTEN = tuple(map(topic, EVERY))
 FATES: Labels = {"outcome": ("joined", "duplicate", "unknown", "expired", "stale")}
 
@@ -125,11 +137,17 @@ CATALOGUE: Mapping[str, Metric] = {
         Part.GATEWAY,
         "runs",
         "Runs of a model that failed.",
-        {**MODEL, "role": ROLES, "reason": ("run_failed", "unreadable_output")},
+        {**MODEL, "role": ROLES, "reason": ("run_failed", "unreadable_output", "unreachable")},
     ),
     "samples": _counter(Part.GATEWAY, "requests", "Requests kept for the shadow.", MODEL),
     "samples_dropped": _counter(
         Part.GATEWAY, "requests", "Requests that should have been kept and were not.", {**MODEL, "reason": DROPPED}
+    ),
+    "payload_events": _counter(
+        Part.GATEWAY,
+        "events",
+        "Payload events of a model that is served elsewhere, by what became of them.",
+        {**MODEL, "outcome": ("joined", "unreadable", "duplicate", "expired", "crowded")},
     ),
     "safe_mode_active": _gauge(Part.GATEWAY, "0 or 1", "1 while the baseline answers a scope.", SCOPE),
     "scope_state": _gauge(
@@ -149,7 +167,9 @@ CATALOGUE: Mapping[str, Metric] = {
         {**MODEL, "reason": ("unfit", "busy", "disk")},
     ),
     "dead_records": _counter(Part.WORKER, "records", "Records that could not be read, by topic.", {"topic": READ}),
-    "lag_records": _gauge(Part.WORKER, "records", "Records published and not read yet.", {"reader": (WORKERS, JUDGES)}),
+    "lag_records": _gauge(
+        Part.WORKER, "records", "Records published and not read yet.", {"reader": (WORKERS, JUDGES, INTAKE)}
+    ),
     "rebalances": _counter(
         Part.WORKER, "times", "Times that a group's partitions were dealt out anew.", {"reader": (WORKERS, JUDGES)}
     ),

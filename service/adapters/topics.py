@@ -10,9 +10,12 @@ EVENTS: Final = "events"
 SNAPSHOTS: Final = "snapshots"
 DEAD: Final = "dead"
 EVERY: Final = (SAMPLES, COMPARISONS, LABELS, CONTROL, SNAPSHOTS, EVENTS, DEAD)
+PAYLOADS: Final = "payloads"
+"""Written by whoever serves a model elsewhere: not ours to make."""
 
 WORKERS: Final = "workers"
 JUDGES: Final = "judges"
+INTAKE: Final = "intake"
 
 PREFIX: Final = "tightrope"
 

@@ -77,7 +77,7 @@ def all_pairs(folder: Path) -> dict[str, dict[str, Any]]:
     files = sure_and_unsure(folder)
     value = str(classifier(folder / "value.onnx", np.array([[1.0], [2.0]], np.float32), scores=True))
     pairs: dict[str, dict[str, Any]] = {
-        "plain": {**files, "subgroups": SUBGROUPS, **CALM, "labels": {}},
+        "plain": {**files, "subgroups": SUBGROUPS, **CALM, "labels": {}, "payloads": {}},
         "modes": {**files, "subgroups": SUBGROUPS, **CALM, "version": "7.1"},
         "value": {"baseline": value, "compressed": value, "decision": {"scale": "regression"}},
         **failing(folder),

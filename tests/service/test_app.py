@@ -19,9 +19,11 @@ from service.adapters.onnx import OnnxModel
 from service.adapters.ports import RunFailedError
 from service.adapters.topics import CONTROL, SAMPLES, topic
 from service.adapters.wire import decode_samples, encode_routes
-from service.app import SLOW_SECONDS, build_service, is_slow, load_pairs
+from service.app import SLOW_SECONDS, build_service, is_slow, load_model, load_pairs
+from service.pair import build
 from service.settings import ConfigError, load
 from service.tensors import TensorSpec
+from tests.far import certain, far
 from tests.servers import serving, write_config
 from tests.service.models import CALM, ONNX_TYPES, copier, save, sure_and_unsure
 from tests.service.support import body, eventually, kept, pair_of, settings_of
@@ -162,3 +164,18 @@ def test_restarted_server_keeps_the_same_requests(tmp_path: Path) -> None:
                 seen += [request_id] * (now - count)
                 count = now
         assert seen == [request_id for request_id in ids if request_id in expected]
+
+
+def test_pair_with_a_model_elsewhere_waits_in_threads(tmp_path: Path) -> None:
+    """However fast that server is today; and its token is read from the file that the settings name."""
+    with far() as server:
+        server.pages["POST /v2/models/m/infer"] = certain
+        role = {"endpoint": server.address, "model": "m", "token_file": "token"}
+        files = sure_and_unsure(tmp_path)
+        with pytest.raises(ConfigError, match=r"models\.m\.baseline: token_file: .*No such file"):
+            build("m", settings_of(tmp_path, {"m": {**files, "baseline": role, **CALM}}), load_model)
+        (tmp_path / "token").write_text("secret\n")
+        pair = build("m", settings_of(tmp_path, {"m": {**files, "baseline": role, **CALM}}), load_model)
+        assert server.headers[-1]["authorization"] == "Bearer secret"
+        assert is_slow(pair)
+        assert "POST /v2/models/m/infer" not in server.asked

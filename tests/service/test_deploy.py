@@ -42,10 +42,16 @@ def test_deployment_without_the_token_is_refused(
     assert digests(client) == before
 
 
+NOWHERE: dict[str, object] = {"endpoint": "http://127.0.0.1:1", "model": "m"}
+
+
 @pytest.mark.parametrize(
     ("what", "body", "says"),
     [
-        ("deploy", {}, "body.path: Field required"),
+        ("deploy", {}, "body: Value error, needs either path or endpoint"),
+        ("deploy", {"path": "x", "endpoint": NOWHERE}, "body: Value error, needs either path or endpoint"),
+        ("deploy", {"endpoint": {"endpoint": "x"}}, "body.endpoint.endpoint: String should match pattern"),
+        ("deploy", {"endpoint": NOWHERE | {"token_file": "/x"}}, "body: Value error, endpoint.token_file cannot be"),
         ("deploy", {"path": ""}, "body.path: String should have at least 1 character"),
         ("deploy", {"path": "a\0b"}, "body.path: String should match pattern"),
         ("deploy", {"path": "x", "role": "shadow"}, "body.role: Input should be 'baseline' or 'compressed'"),

@@ -2,13 +2,17 @@
 request.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from monitors.records import Event, Role
-from service.errors import CallerError, ServerError
+from monitors.records import Event, Role, Tensors
+from service.adapters.ports import RunFailedError, UnreachableError
+from service.errors import CallerError, ServerError, UnavailableError
 from service.gateway import NOTICE_EVERY
+from service.tensors import TensorSpec
 from tests.onnx_models import classifier
 from tests.service.models import HUGE, failing, weights
 from tests.service.support import Bench, body
@@ -131,3 +135,51 @@ def test_different_failures_are_told_apart(served: Bench) -> None:
         ("fragile_baseline", "baseline"),
     ]
     assert len({event.id for event in told}) == 3
+
+
+class Odd:
+    """A model that answers with the same tensor whatever it is asked, or is not there."""
+
+    digest = "0" * 64
+    inputs = (TensorSpec("input", "FP32", (-1, 1)),)
+    outputs = (TensorSpec("probabilities", "FP32", (-1, 2)),)
+
+    def __init__(self, says: object) -> None:
+        self.says = says
+
+    def run(self, _: Tensors, outputs: Sequence[str]) -> Tensors:
+        """Answer, or not."""
+        if isinstance(self.says, RunFailedError):
+            raise self.says
+        return dict.fromkeys(outputs, np.asarray(self.says))
+
+
+@pytest.mark.parametrize(
+    "says", [[[0.5, 0.5]] * 2, [[1, 0]], [[[0.5, 0.5]]], 0.5, [[]]], ids=["rows", "dtype", "axes", "scalar", "empty"]
+)
+def test_answer_that_does_not_fit_the_rows_is_no_answer(served: Bench, says: object) -> None:
+    """A server elsewhere may answer anything: whatever is no row of floats for each row asked is stood in for."""
+    pair = served.pairs["fragile"]
+    pair.models[Role.COMPRESSED] = Odd(says)
+    assert served.infer("fragile", body([[1.0]])).parameters["fallback"] == "compressed"
+    assert served.count("model_failures", model="fragile", role="compressed", reason="unreadable_output") == 1
+
+
+def test_model_that_is_not_there_is_counted_apart_from_one_that_fails(served: Bench) -> None:
+    """Whoever is called at night wants to know which; the caller gets the other model's answer."""
+    served.pairs["fragile"].models[Role.COMPRESSED] = Odd(UnreachableError("no answer within 2 s"))
+    assert served.infer("fragile", body([[1.0]])).parameters["served_by"] == "baseline"
+    assert served.count("model_failures", model="fragile", role="compressed", reason="unreachable") == 1
+    (event,) = events(served)
+    assert event.reason == "unreachable: no answer within 2 s"
+
+
+def test_it_is_the_callers_fault_only_if_the_last_model_says_so(served: Bench) -> None:
+    """With the baseline away nobody knows what it would have said of an input that the compressed model cannot run."""
+    models = served.pairs["fragile"].models
+    models[Role.BASELINE] = Odd(UnreachableError("gone"))
+    with pytest.raises(UnavailableError, match="neither model could answer; the last is unreachable: gone"):
+        served.infer("fragile", body([[FAILING]]))
+    models[Role.COMPRESSED], models[Role.BASELINE] = models[Role.BASELINE], models[Role.COMPRESSED]
+    with pytest.raises(CallerError):
+        served.infer("fragile", body([[FAILING]]))

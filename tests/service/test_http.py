@@ -15,6 +15,7 @@ from service.errors import (
     ServerError,
     TightropeError,
     TooLargeError,
+    UnavailableError,
     UnknownModelError,
     UnsupportedEncodingError,
 )
@@ -140,7 +141,7 @@ def kinds(of: type[TightropeError]) -> Iterable[type[TightropeError]]:
 
 
 def test_status_tells_whose_fault_it_is() -> None:
-    """4xx for the caller's, 500 for ours; the kinds that HTTP has a word for get it."""
+    """4xx for the caller's, 5xx for ours; the kinds that HTTP has a word for get it."""
     assert {kind: status_of(kind("")) for kind in kinds(CallerError)} == {
         CallerError: 400,
         CannotDeployError: 400,
@@ -148,7 +149,7 @@ def test_status_tells_whose_fault_it_is() -> None:
         TooLargeError: 413,
         UnsupportedEncodingError: 415,
     }
-    assert {status_of(kind("")) for kind in kinds(ServerError)} == {500}
+    assert {kind: status_of(kind("")) for kind in kinds(ServerError)} == {ServerError: 500, UnavailableError: 503}
     assert status_of(RuntimeError()) == 500
 
 

@@ -48,7 +48,7 @@ def test_every_route_is_named(tmp_path: Path, document: dict[str, Any]) -> None:
     assert {("get", "/v2"), ("get", "/metrics"), ("post", "/v1/models/{model}/release")} < routes
 
 
-OWN_BODY = ("/labels", "/deploy", "/rollback")
+OWN_BODY = ("/labels", "/deploy", "/rollback", "/payloads")
 """What takes another body than an order: it is told so."""
 
 

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from monitors.catalogue import CATALOGUE
 from monitors.compare import Scale, Score
 from monitors.plan import Repeats
-from service.sections import Range
+from service.sections import Endpoint, Range
 from service.settings import TOKEN_VARIABLE, Settings, control_token, load
 
 MINIMAL = "models: {m: {baseline: b.onnx, compressed: sub/c.onnx}}\n"
@@ -191,3 +191,17 @@ def test_token_comes_from_the_environment_without_a_file(
 def test_variables_of_others_are_nobodys_business(tmp_path: Path) -> None:
     """Only names with our prefix are held against what we read."""
     assert load(written(tmp_path, MINIMAL), {"HOME": "/", "TIGHTROPES": "1", "tightrope_x": "1"}).models
+
+
+def test_role_may_live_elsewhere(tmp_path: Path) -> None:
+    """With everything left out, and with everything said; its token's file is relative to the configuration."""
+    far = "{endpoint: 'https://far:8000/some/path', model: m, version: '2', timeout_seconds: 0.5, max_rows: 8,"
+    far += " failures: 1, probe_seconds: 9, required: false, token_file: token}"
+    text = f"models: {{m: {{baseline: {far}, compressed: {{endpoint: 'http://[::1]:80', model: c}}}}}}"
+    model = load(written(tmp_path, text), {}).models["m"]
+    assert model.baseline == Endpoint(
+        endpoint="https://far:8000/some/path", model="m", version="2", timeout_seconds=0.5, max_rows=8, failures=1,
+        probe_seconds=9, required=False, token_file=tmp_path / "token",
+    )  # fmt: skip
+    assert isinstance(model.compressed, Endpoint)
+    assert (model.compressed.timeout_seconds, model.compressed.required) == (2.0, True)

@@ -49,6 +49,36 @@ IN_MODEL = [
     ("refusal: {threshold: 1, action: shout}", "models.m.refusal.action: input should be 'flag', 'escalate' or 'ab"),
     ("refusal: {threshold: 1, score: luck}", "models.m.refusal.score: input should be 'max_probability', 'margin' or"),
 ]
+IN_ENDPOINT = [
+    ("model: m", "models.m.baseline.endpoint: field required"),
+    ("endpoint: 'http://h'", "models.m.baseline.model: field required"),
+    ("endpoint: far, model: m", "models.m.baseline.endpoint: string should match pattern"),
+    ("endpoint: 'ftp://h', model: m", "models.m.baseline.endpoint: string should match pattern"),
+    ("endpoint: 'http://me:secret@h', model: m", "models.m.baseline.endpoint: string should match pattern"),
+    ("endpoint: 'http://h?a=b', model: m", "models.m.baseline.endpoint: string should match pattern"),
+    ("endpoint: 'http://h', model: m, timeout: 1", "models.m.baseline.timeout: there is no such key"),
+    ("endpoint: 'http://h', model: m, timeout_seconds: 0", "models.m.baseline.timeout_seconds: input should be gre"),
+    ("endpoint: 'http://h', model: m, version: a/b", "models.m.baseline.version: string should match pattern"),
+    ("endpoint: 'http://h', model: m, max_rows: 0", "models.m.baseline.max_rows: input should be greater than or"),
+    ("endpoint: 'http://h', model: m, required: false", "models.m.baseline: required: false needs a version"),
+]
+
+
+@pytest.mark.parametrize(("fields", "says"), IN_ENDPOINT)
+def test_mistake_in_an_endpoint_is_told_by_its_key(tmp_path: Path, fields: str, says: str) -> None:
+    """A role is a path or a map; what is wrong in the map is named as if there were no choice."""
+    (problem,) = problems(tmp_path, f"models: {{m: {{baseline: {{{fields}}}, compressed: c.onnx}}}}")
+    assert problem.startswith(says)
+
+
+def test_role_that_is_neither_path_nor_map_is_told_both(tmp_path: Path) -> None:
+    """What would be right."""
+    (problem,) = problems(tmp_path, "models: {m: {baseline: [1], compressed: c.onnx}}")
+    assert (
+        problem == "models.m.baseline: must be the path of an ONNX file, or a map with endpoint and model (it is [1])"
+    )
+
+
 IN_SUBGROUP = [
     ("values: [a]", "models.m.subgroups.s: needs either parameter or column (it is {'values': ['a']})"),
     ("parameter: p, column: 1, values: [a]", "models.m.subgroups.s: needs either parameter or column"),

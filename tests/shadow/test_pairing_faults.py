@@ -6,8 +6,9 @@ import pytest
 from onnx import TensorProto, helper, save_model
 
 from monitors.compare import Decision, Scale
-from monitors.records import Comparisons, Fault, Role
+from monitors.records import Comparisons, Fault, Role, Tensors
 from service.adapters.onnx import OnnxModel
+from service.adapters.ports import Model, UnreachableError
 from shadow.pairing import Watched
 from tests.onnx_models import classifier, fragile
 from tests.samples import Workshop, sample, watched
@@ -131,3 +132,28 @@ def test_numbers_of_classes_may_differ_from_sample_to_sample(tmp_path: Path) -> 
     assert batch.fault.tolist() == [Fault.NONE] * 3
     np.testing.assert_allclose(batch.confidence_baseline, expected, atol=1e-6)
     assert batch.disagree.all()
+
+
+class Gone:
+    """A model that is not there; counts who asks."""
+
+    def __init__(self, like: Model) -> None:
+        self.digest, self.inputs, self.outputs = like.digest, like.inputs, like.outputs
+        self.asked = 0
+
+    def run(self, *_: object) -> Tensors:
+        """Not now."""
+        self.asked += 1
+        raise UnreachableError("no answer within 2 s")
+
+
+def test_samples_are_not_asked_one_by_one_of_a_model_that_is_not_there(shop: Workshop) -> None:
+    """What failed is not the input: all are faults after one attempt, and other models' samples do not wait."""
+    of = shop.watched["m"]
+    gone = Gone(of.models[Role.BASELINE])
+    away = replace(of, models={Role.BASELINE: gone, Role.COMPRESSED: of.models[Role.COMPRESSED]})
+    shop.publish(*(sample(of, ROWS, number=n) for n in range(5)))
+    shop = replace(shop, watched={"m": away})
+    batch = compared(shop)
+    assert (batch.fault == Fault.RUN_FAILED).tolist() == [True] * 10
+    assert gone.asked == 1

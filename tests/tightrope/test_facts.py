@@ -6,6 +6,7 @@ import pytest
 from monitors.records import Role
 from service.app import load_pairs
 from service.settings import load
+from tests.far import METADATA, far
 from tests.harm import config
 from tests.servers import write_config
 from tightrope.facts import describe
@@ -66,3 +67,23 @@ def test_smaller_limit_takes_more_rows_to_pass(tmp_path: Path, limit: float, few
 def test_facts_state_the_promise(tmp_path: Path) -> None:
     """At most one false alarm in so many samples."""
     assert facts(tmp_path)["false alarms"].startswith("at most one in 1e+04 samples")
+
+
+def test_facts_say_where_a_model_is_that_is_not_here(tmp_path: Path) -> None:
+    """Its address beside what it goes by, and that it is away if it is; the one that is here is a digest alone."""
+    with far() as server:
+        server.pages["GET /v2/models/m/versions/1"] = (200, four(METADATA))
+        role = {"endpoint": server.address, "model": "m", "version": "1", "required": False}
+        path = write_config(tmp_path, config(tmp_path, baseline=role))
+        there = describe(load_pairs(load(path, {}))["m"])
+        address = f"{server.address}/v2/models/m/versions/1"
+    away = describe(load_pairs(load(path, {}))["m"])
+    digest = str(there["baseline"]).partition(" ")[0]
+    assert there["baseline"] == f"{digest} at {address}"
+    assert str(away["baseline"]).startswith(f"{digest} at {address} (away: ")
+    assert "at" not in str(there["compressed"])
+
+
+def four(metadata: dict[str, Any]) -> dict[str, Any]:
+    """The same of a model of four features."""
+    return {**metadata, "inputs": [{**metadata["inputs"][0], "shape": [-1, 4]}]}

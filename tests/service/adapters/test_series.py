@@ -7,7 +7,7 @@ from service.adapters.metrics import Metrics
 from service.adapters.series import CATALOGUE, SECONDS, Kind, Part, most_series
 
 UNITS = {"seconds", "requests", "rows", "records", "runs", "inputs", "labels", "0 or 1", "log10", "ratio", "nats"}
-UNITS |= {"alerts", "times", "probability", "the monitor's", "seconds since 1970"}
+UNITS |= {"alerts", "events", "times", "probability", "the monitor's", "seconds since 1970"}
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

@@ -1,0 +1,65 @@
+{{- /* The configuration as it is mounted: the chart's own keys in it, and what cannot work refused in one line. */}}
+{{- define "tightrope.config" -}}
+{{- include "tightrope.refuse" . }}
+{{- $config := deepCopy .Values.config }}
+{{- $server := mustMerge (default dict $config.server) (dict "host" "0.0.0.0") }}
+{{- with .Values.secrets.control }}
+{{- if .existingSecret }}
+{{- $_ := set $server "control_token_file" (printf "/run/secrets/control/%s" .key) }}
+{{- end }}
+{{- end }}
+{{- $_ := set $config "server" $server }}
+{{- $_ := set $config "state" "/var/lib/tightrope" }}
+{{- if eq .Values.shape "cluster" }}
+{{- with .Values.secrets.kafka }}
+{{- if .passwordKey }}
+{{- $_ := set $config.bus.kafka "password_file" (printf "/run/secrets/kafka/%s" .passwordKey) }}
+{{- end }}
+{{- if .sslPasswordKey }}
+{{- $_ := set $config.bus.kafka "ssl_password_file" (printf "/run/secrets/kafka/%s" .sslPasswordKey) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- toYaml $config }}
+{{- end }}
+
+{{- define "tightrope.refuse" -}}
+{{- if not .Values.config.models }}
+{{- fail "config.models: is empty; name at least one model, as in docs/configuration.md" }}
+{{- end }}
+{{- if eq .Values.shape "cluster" }}
+{{- include "tightrope.refuse.cluster" . }}
+{{- else if .Values.config.bus }}
+{{- fail "config.bus: the embedded shape has no bus; set shape: cluster, or leave it out" }}
+{{- end }}
+{{- end }}
+
+{{- define "tightrope.refuse.cluster" -}}
+{{- if not (dig "bus" "kafka" "servers" nil .Values.config) }}
+{{- fail "config.bus.kafka.servers: is missing; shape: cluster needs a Kafka" }}
+{{- end }}
+{{- if dig "reports" "every_seconds" nil .Values.config }}
+{{- fail "config.reports.every_seconds: drift reports are made in the embedded shape only; leave it out" }}
+{{- end }}
+{{- $partitions := int (include "tightrope.partitions" .) }}
+{{- $counts := dict "judge.replicas" .Values.judge.replicas }}
+{{- if .Values.worker.keda.enabled }}
+{{- $_ := set $counts "worker.keda.maxReplicas" .Values.worker.keda.maxReplicas }}
+{{- else }}
+{{- $_ := set $counts "worker.replicas" .Values.worker.replicas }}
+{{- end }}
+{{- range $key, $replicas := $counts }}
+{{- if gt (int $replicas) $partitions }}
+{{- fail (printf "%s: is %d, but config.bus.kafka.partitions is %d; more than that have nothing to do" $key (int $replicas) $partitions) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* As in docs/configuration.md where it is left out. */}}
+{{- define "tightrope.partitions" -}}
+{{- dig "bus" "kafka" "partitions" 6 .Values.config }}
+{{- end }}
+
+{{- define "tightrope.port" -}}
+{{- dig "server" "port" 8080 .Values.config }}
+{{- end }}

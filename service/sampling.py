@@ -1,0 +1,60 @@
+"""From an answered request to a sample for the shadow: whether it is kept, and what of it."""
+
+import numpy as np
+
+from monitors.compare import Reading, read
+from monitors.records import Bools, Role, Sample, Tensors
+from monitors.sampling import draw
+from service.adapters.ports import RunFailedError
+from service.pair import Pair
+
+MATRIX = 2
+
+
+class UnreadableError(RunFailedError):
+    """A model answered with what cannot be an answer: no row of numbers for each row asked."""
+
+
+def reading_of(pair: Pair, outputs: Tensors, rows: int) -> Reading:
+    """The decision output, read; rows that are no answer have a fault.
+
+    Raises:
+        UnreadableError: when it has not that many rows of numbers.
+    """
+    said = outputs[pair.output]
+    if said.dtype.kind != "f" or not 1 <= said.ndim <= MATRIX or len(said) != rows or not said.size:
+        raise UnreadableError(f"{pair.output}: {said.dtype} of shape {said.shape} for {rows} rows")
+    return read(said, pair.decision.scale)
+
+
+def sample_of(
+    pair: Pair,
+    request_id: str,
+    role: Role,
+    inputs: Tensors,
+    outputs: Tensors,
+    member: Bools,
+    seconds: float,
+    time: float,
+) -> Sample | None:
+    """The sample of a request that ``role`` answered, or None when it is not to be kept."""
+    groups = np.flatnonzero(member.any(axis=0)) if pair.sampler.floors else ()
+    inclusion = pair.sampler.inclusion(pair.subgroups.scopes[index] for index in groups)
+    number = draw(request_id, pair.sampler.salt)
+    if number >= inclusion:
+        return None
+    return Sample(
+        model=pair.name,
+        request_id=request_id,
+        time=time,
+        served_by=role,
+        baseline_digest=pair.plan.baseline_digest,
+        compressed_digest=pair.plan.compressed_digest,
+        inputs=inputs,
+        outputs={pair.output: outputs[pair.output]},
+        scopes=pair.subgroups.scopes,
+        member=member,
+        draw=number,
+        inclusion=inclusion,
+        seconds=seconds,
+    )

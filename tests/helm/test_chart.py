@@ -1,0 +1,155 @@
+"""Every supported shape of the chart is what Kubernetes takes, by the tools of those who wrote it."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.helm.charts import CHART, CLUSTER, EMBEDDED, SHAPES, Manifest, helm, of_kind, pods, rendered, text, values
+from tests.venv_helm import program
+
+OPERATORS = {"ServiceMonitor", "PodMonitor", "PrometheusRule", "ScaledObject"}
+"""Kinds of somebody else's: test_resources.py."""
+
+
+def validated(manifests: Path, kubernetes: str) -> tuple[int, list[str]]:
+    """What the schemas of a release of Kubernetes say: the exit code, and the complaints."""
+    command = [program("kubernetes-validate"), "--strict", "--quiet", "-k", kubernetes, manifests]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return ended.returncode, [line for line in (ended.stdout + ended.stderr).splitlines() if "INFO" not in line]
+
+
+@pytest.mark.parametrize("major", ["helm3", "helm4"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_lint_finds_nothing(shape: str, major: str) -> None:
+    """Strictly: a warning is a failure."""
+    ended = helm(major, "lint", "--strict", CHART, "-f", values(shape))
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_both_majors_of_helm_make_the_same(shape: str) -> None:
+    """Object by object."""
+    ours, theirs = (rendered(shape, major=major) for major in ("helm3", "helm4"))
+    assert sorted(ours, key=_name) == sorted(theirs, key=_name)
+
+
+def _name(manifest: Manifest) -> str:
+    return f"{manifest['kind']}/{manifest['metadata']['name']}"
+
+
+@pytest.mark.parametrize("kubernetes", ["1.25", "1.37"])
+def test_every_object_fits_the_schemas_of_kubernetes(kubernetes: str, tmp_path: Path) -> None:
+    """The oldest release that the chart allows and a newer one; strictly, so that no key is unknown."""
+    (tmp_path / "all.yaml").write_text("\n---\n".join(map(text, SHAPES)))
+    code, complaints = validated(tmp_path / "all.yaml", kubernetes)
+    assert [line for line in complaints if not any(f"kind {kind} " in line for kind in OPERATORS)] == []
+    assert code == 0
+
+
+def test_misspelt_key_would_be_seen(tmp_path: Path) -> None:
+    """The schemas refuse what Kubernetes would pass over."""
+    (tmp_path / "one.yaml").write_text(text(SHAPES[0]).replace("runAsNonRoot:", "runAsNonRoott:"))
+    code, complaints = validated(tmp_path / "one.yaml", "1.33")
+    assert code == 1
+    assert "runAsNonRoott" in "".join(complaints)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_pod_is_restricted(shape: str) -> None:
+    """As the strictest of Kubernetes' standards wants it, and the root file system cannot be written."""
+    found = dict(pods(rendered(shape)))
+    assert len(found) >= 2
+    for pod in found.values():
+        spec = pod["spec"]
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert spec["automountServiceAccountToken"] is False
+        for container in spec["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_pod_gets_variables_of_services(shape: str) -> None:
+    """A service named tightrope would set TIGHTROPE_PORT, which the program refuses as a misspelt setting."""
+    assert all(pod["spec"]["enableServiceLinks"] is False for _, pod in pods(rendered(shape)))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_selectors_find_their_pods(shape: str) -> None:
+    """Services, workloads, disruption budgets and monitors select labels that pods, or services, bear."""
+    manifests = rendered(shape)
+    borne = [pod["metadata"]["labels"] for _, pod in pods(manifests)]
+    services = [found["metadata"]["labels"] for found in of_kind(manifests, "Service")]
+    for found in manifests:
+        selector = found.get("spec", {}).get("selector") or found.get("spec", {}).get("podSelector")
+        if selector:
+            wanted = selector.get("matchLabels", selector)
+            where = services if found["kind"] == "ServiceMonitor" else borne
+            assert any(wanted.items() <= labels.items() for labels in where), _name(found)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_mounts_and_volumes_belong_together(shape: str) -> None:
+    """Every mount has its volume, every volume its mount; what is mounted is read-only but for state and scratch."""
+    for found in rendered(shape):
+        claimed = {claim["metadata"]["name"] for claim in found.get("spec", {}).get("volumeClaimTemplates", [])}
+        for _, pod in pods([found]):
+            (container,) = pod["spec"]["containers"]
+            mounts = {mount["name"]: mount for mount in container.get("volumeMounts", [])}
+            assert set(mounts) == {volume["name"] for volume in pod["spec"].get("volumes", [])} | claimed
+            written = {name for name, mount in mounts.items() if not mount.get("readOnly")}
+            assert written <= {"state", "tmp", "scratch"}
+
+
+def test_embedded_shape_has_one_pod_and_a_disk() -> None:
+    """One process owns the state, and the state outlives it."""
+    for shape in EMBEDDED:
+        (found,) = of_kind(rendered(shape), "StatefulSet")
+        assert found["spec"]["replicas"] == 1
+        assert [claim["metadata"]["name"] for claim in found["spec"]["volumeClaimTemplates"]] == ["state"]
+        assert not of_kind(rendered(shape), "Deployment")
+
+
+def test_cluster_shape_has_every_process() -> None:
+    """Gateways and workers that may come and go, judges with names that stay; each with a disruption budget."""
+    for shape in CLUSTER:
+        manifests = rendered(shape)
+        kinds = {name: found["kind"] for found in manifests for name, _ in pods([found])}
+        processes = {"gateway": "Deployment", "worker": "Deployment", "judge": "StatefulSet"}
+        assert kinds == processes | {"test": "Pod"} | ({"topics": "Job"} if "full" in shape else {})
+        budgets = {found["metadata"]["name"] for found in of_kind(manifests, "PodDisruptionBudget")}
+        assert budgets == {f"demo-tightrope-{name}" for name in processes}
+
+
+def test_whoever_scales_owns_the_number_of_replicas() -> None:
+    """Where an autoscaler is on, the deployment says no number; one target has one autoscaler."""
+    manifests = rendered("cluster-full-values.yaml")
+    deployments = {found["metadata"]["name"]: found["spec"] for found in of_kind(manifests, "Deployment")}
+    scalers = of_kind(manifests, "HorizontalPodAutoscaler") + of_kind(manifests, "ScaledObject")
+    targets = [found["spec"]["scaleTargetRef"]["name"] for found in scalers]
+    assert sorted(targets) == sorted(deployments)
+    assert not any("replicas" in spec for spec in deployments.values())
+    still = {
+        found["metadata"]["name"]: found["spec"] for found in of_kind(rendered("cluster-values.yaml"), "Deployment")
+    }
+    assert [spec["replicas"] for _, spec in sorted(still.items())] == [3, 2]
+
+
+def test_changed_configuration_restarts_the_pods() -> None:
+    """The checksum in the annotations moves with it, and with nothing else."""
+    shape = "embedded-values.yaml"
+    sums = [
+        _checksum(rendered(shape, *more))
+        for more in ((), ("--set", "service.port=81"), ("--set", "config.safe_mode.max_flaps=5"))
+    ]
+    assert sums[0] == sums[1] != sums[2]
+
+
+def _checksum(manifests: list[Manifest]) -> str:
+    (found,) = of_kind(manifests, "StatefulSet")
+    return str(found["spec"]["template"]["metadata"]["annotations"]["checksum/config"])

@@ -1,0 +1,179 @@
+"""Chart and program agree: configuration, commands, variables, probes, ports, names in Kafka, time to stop."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from service import settings
+from service.adapters.topics import SAMPLES, WORKERS, topic
+from tests.commands import tightrope
+from tests.helm.charts import CLUSTER, EMBEDDED, SHAPES, configuration, of_kind, pods, rendered
+from tests.servers import ROOT, Server, serving
+from tightrope.cli import app
+from tightrope.embedded import STOP_SECONDS
+
+COMMANDS = set(getattr(get_command(app), "commands", {}))
+PROCESSES = {"serve", "worker", "judge", "topics"}
+
+known_fleet = pytest.mark.xfail(
+    not COMMANDS >= PROCESSES, reason="the program has no processes of a cluster yet", strict=True
+)
+"""Where the program has them the same must hold as for the embedded shape."""
+
+ALL = [*EMBEDDED, *(pytest.param(name, marks=known_fleet) for name in CLUSTER)]
+
+
+def laid_out(shape: str, folder: Path) -> Path:
+    """The configuration of a shape with its mounts in a folder: the demo's models, secrets, an empty state."""
+    text = configuration(rendered(shape))
+    for secret in re.findall(r"/run/secrets/(\S+)", text):
+        path = folder / "secrets" / secret
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("a-secret-for-tests")
+    places = {"/models/": f"{ROOT}/demo/models/", "/run/secrets/": f"{folder}/secrets/", "/var/lib/": f"{folder}/"}
+    for place, here in places.items():
+        text = text.replace(place, here)
+    config = folder / "tightrope.yaml"
+    config.write_text(text)
+    return config
+
+
+def without_reports(config: Path) -> Path:
+    """The same for an interpreter that cannot draw drift reports."""
+    config.write_text(re.sub(r"^ +every_seconds: 3600\n", "", config.read_text(), flags=re.MULTILINE))
+    return config
+
+
+@pytest.mark.parametrize("shape", ALL)
+def test_program_takes_the_configuration(shape: str, tmp_path: Path) -> None:
+    """`tightrope check` accepts what the chart mounts, with every key in it."""
+    ended = tightrope("check", without_reports(laid_out(shape, tmp_path)))
+    assert ended.returncode == 0, ended.stderr
+    assert ("control is off" in ended.stdout) == ("full" not in shape)
+
+
+def test_program_would_refuse_another(tmp_path: Path) -> None:
+    """A key of the chart that the program does not have would be seen by the test above."""
+    config = without_reports(laid_out(EMBEDDED[0], tmp_path))
+    config.write_text(f"{config.read_text()}\nsafe_mod: {{}}\n")
+    with pytest.raises(settings.ConfigError, match="safe_mod: there is no such key"):
+        settings.load(config, {})
+
+
+@pytest.mark.parametrize("shape", ALL)
+def test_every_command_of_the_chart_exists(shape: str) -> None:
+    """What the pods start is in the command line, and takes the configuration that is mounted."""
+    for component, pod in pods(rendered(shape)):
+        (container,) = pod["spec"]["containers"]
+        if component == "test":
+            continue
+        command, config = container["args"]
+        assert command in COMMANDS
+        (mount,) = [one for one in container["volumeMounts"] if one["name"] == "config"]
+        assert config == f"{mount['mountPath']}/tightrope.yaml"
+
+
+@pytest.mark.parametrize("shape", ALL)
+def test_program_knows_every_variable_that_is_its_own(shape: str) -> None:
+    """It refuses others that begin with its name."""
+    names = {
+        variable["name"]
+        for _, pod in pods(rendered(shape))
+        for variable in pod["spec"]["containers"][0].get("env", [])
+        if variable["name"].startswith("TIGHTROPE_")
+    }
+    assert names <= settings.ENVIRONMENT
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The embedded shape's own configuration, served; on a free port, so that tests may run beside each other."""
+    config = without_reports(laid_out("embedded-full-values.yaml", tmp_path_factory.mktemp("chart")))
+    config.write_text(config.read_text().replace("host: 0.0.0.0", "host: 127.0.0.1").replace("port: 9090", "port: 0"))
+    with serving(config) as running:
+        yield running
+
+
+def test_every_path_that_is_asked_answers(server: Server) -> None:
+    """Of probes, monitors and of `helm test`, in every shape: the running program has each of them."""
+    asked = {path for shape in SHAPES for path in paths(shape)}
+    assert {"/v2/health/live", "/v2/health/ready", "/metrics", "/v2/models/employment/ready"} <= asked
+    assert {path: server.client.get(path).status_code for path in asked} == dict.fromkeys(asked, 200)
+
+
+def paths(shape: str) -> Iterator[str]:
+    """Everything that the chart asks of a pod over HTTP."""
+    manifests = rendered(shape)
+    for component, pod in pods(manifests):
+        (container,) = pod["spec"]["containers"]
+        if component == "test":
+            yield from (argument for argument in container["command"] if argument.startswith("/"))
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+            if probe in container:
+                yield container[probe]["httpGet"]["path"]
+    for found in of_kind(manifests, "ServiceMonitor") + of_kind(manifests, "PodMonitor"):
+        spec = found["spec"]
+        yield from (one["path"] for one in spec.get("endpoints", []) + spec.get("podMetricsEndpoints", []))
+
+
+def test_helm_test_holds_for_the_running_program(server: Server) -> None:
+    """The very command of its pod, asked of this server; of one that lacks a model, or is not there, it fails."""
+    (pod,) = [pod for component, pod in pods(rendered("embedded-full-values.yaml")) if component == "test"]
+    _, flag, program, address, *asked = pod["spec"]["containers"][0]["command"]
+    assert re.fullmatch(r"http://demo-tightrope:\d+", address)
+    for where, more, code in (
+        (server.address, [], 0),
+        (server.address, ["/v2/models/nobody/ready"], 1),
+        ("http://[::1]:9", [], 1),
+    ):
+        command = [sys.executable, flag, program, where, *asked, *more]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert ended.returncode == code, ended.stderr
+        assert code or ended.stdout.splitlines() == [f"200 {path}" for path in asked]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_ports_are_those_of_the_configuration(shape: str) -> None:
+    """The pod's port is where the program listens, and every service, probe and monitor names that port."""
+    manifests = rendered(shape)
+    port = re.search(r"^  port: (\d+)$", configuration(manifests), flags=re.MULTILINE)
+    expected = [{"name": "http", "containerPort": int(port[1]) if port else settings.Server().port}]
+    for component, pod in pods(manifests):
+        (container,) = pod["spec"]["containers"]
+        if component not in {"test", "topics"}:
+            assert container["ports"] == expected
+            assert {
+                container[f"{probe}Probe"]["httpGet"]["port"] for probe in ("startup", "liveness", "readiness")
+            } == {"http"}
+    assert {one["targetPort"] for found in of_kind(manifests, "Service") for one in found["spec"]["ports"]} == {"http"}
+
+
+def test_liveness_asks_for_less_than_readiness() -> None:
+    """Safe mode and a lost Kafka must restart nothing: liveness has a path of its own, which asks only the process."""
+    for shape in SHAPES:
+        for component, pod in pods(rendered(shape)):
+            if component not in {"test", "topics"}:
+                (container,) = pod["spec"]["containers"]
+                assert container["livenessProbe"]["httpGet"]["path"] == "/v2/health/live"
+                assert container["readinessProbe"]["httpGet"]["path"] == "/v2/health/ready"
+
+
+def test_pods_get_the_time_that_stopping_may_take() -> None:
+    """Requests in flight, then each of the five parts; and the seconds before the signal."""
+    (pod,) = [pod for component, pod in pods(rendered(EMBEDDED[0])) if component == "embedded"]
+    before = int(pod["spec"]["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert pod["spec"]["terminationGracePeriodSeconds"] >= before + 6 * STOP_SECONDS
+
+
+def test_autoscaler_looks_where_the_workers_read() -> None:
+    """Its topic and group are the program's names, with the configuration's prefix."""
+    (found,) = of_kind(rendered("cluster-full-values.yaml"), "ScaledObject")
+    (trigger,) = found["spec"]["triggers"]
+    assert trigger["metadata"]["topic"] == "prod." + topic(SAMPLES)
+    assert trigger["metadata"]["consumerGroup"] == "prod." + WORKERS
+    assert found["spec"]["maxReplicaCount"] <= 12

@@ -1,0 +1,130 @@
+"""What the chart makes for the operators of others: KEDA, Prometheus, Grafana's sidecar. One source: dashboards/."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.helm.charts import FULL, Manifest, configuration, of_kind, rendered, text
+from tests.servers import ROOT
+from tests.venv_helm import program
+
+RULES = """groups:
+  - name: trial
+    rules:
+      - alert: Trial
+        expr: up{job=~"tightrope.*"} == 0
+        for: 5m
+        annotations:
+          summary: '{{ $labels.instance }} is "down" {{ $value | humanize }}'
+          runbook_url: https://runbooks.example.org/tightrope#trial
+          dashboard_url: https://grafana.example.org/d/trial
+"""
+PICTURE = {"title": "{{model}}", "panels": [{"targets": [{"expr": 'up{a="b"}', "legendFormat": "{{ model }}"}]}]}
+
+
+@pytest.fixture(scope="module")
+def chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The chart with one rule, one test of rules and one dashboard more in dashboards/."""
+    folder = tmp_path_factory.mktemp("chart")
+    shutil.copytree(ROOT / "helm", folder / "helm", symlinks=True)
+    shutil.copytree(ROOT / "dashboards", folder / "dashboards")
+    (folder / "dashboards" / "rules").mkdir(exist_ok=True)
+    (folder / "dashboards" / "rules" / "trial.yml").write_text(RULES)
+    (folder / "dashboards" / "rules" / "trial_test.yml").write_text("tests: []\n")
+    (folder / "dashboards" / "trial_picture.json").write_text(json.dumps(PICTURE))
+    return folder / "helm"
+
+
+def judged(manifests: str) -> list[str]:
+    """What the models of custom resources find wrong; the last line says how many they looked at."""
+    command = [program("python"), ROOT / "tests" / "helm" / "resources.py"]
+    ended = subprocess.run(command, input=manifests, capture_output=True, text=True, check=True, timeout=200)
+    return ended.stdout.splitlines()
+
+
+def test_custom_resources_fit_their_definitions(chart: Path) -> None:
+    """Every key is known and every value fits; a wrong one of either kind, put among them, is seen."""
+    wrong = text(FULL[0], chart=chart).replace("minReplicaCount: 1", "minReplicaCount: few\n  maxReplicas: 3", 1)
+    found = judged(
+        "\n---\n".join([*(text(shape, chart=chart) for shape in FULL), wrong.replace("jobLabel", "jobLabl")])
+    )
+    assert found[-1] == f"looked at {sum(count(shape, chart) for shape in (*FULL, FULL[0]))}"
+    assert {line.partition(":")[0] for line in found[:-1]} == {
+        "spec.minReplicaCount",
+        "ServiceMonitor.spec.jobLabl",
+        "PodMonitor.spec.jobLabl",
+    }
+
+
+def count(shape: str, chart: Path) -> int:
+    """How many custom resources a shape has."""
+    kinds = ("ScaledObject", "ServiceMonitor", "PodMonitor", "PrometheusRule")
+    return sum(len(of_kind(rendered(shape, chart=chart), kind)) for kind in kinds)
+
+
+@pytest.mark.parametrize("shape", FULL)
+def test_rules_are_those_of_dashboards(shape: str, chart: Path) -> None:
+    """Every file of rules, as it stands there, templates for Prometheus untouched; tests of rules stay out."""
+    found = {one["metadata"]["name"]: one["spec"] for one in of_kind(rendered(shape, chart=chart), "PrometheusRule")}
+    files = [path for path in (chart.parent / "dashboards" / "rules").glob("*.yml") if not path.stem.endswith("_test")]
+    assert "trial" in {path.stem for path in files}
+    assert found == {f"demo-tightrope-{path.stem}": YAML(typ="safe").load(path) for path in files}
+
+
+@pytest.mark.parametrize("shape", FULL)
+def test_dashboards_are_those_of_dashboards(shape: str, chart: Path) -> None:
+    """Each in a ConfigMap of its own, with the label that the sidecar looks for, below the most that one may hold."""
+    found = [m for m in of_kind(rendered(shape, chart=chart), "ConfigMap") if "tightrope.yaml" not in m["data"]]
+    files = sorted((chart.parent / "dashboards").rglob("*.json"))
+    data = {name: json.loads(content) for one in found for name, content in one["data"].items()}
+    assert data == {path.name: json.loads(path.read_text()) for path in files}
+    assert data["trial_picture.json"] == PICTURE
+    assert {one["metadata"]["labels"]["grafana_dashboard"] for one in found} == {"1"}
+    assert all(len(content) < 2**20 for one in found for content in one["data"].values())
+
+
+def test_addresses_come_from_the_configuration(chart: Path) -> None:
+    """Where it names a Grafana and a runbook, the alerts point there."""
+    more = ("--set", "config.alerts.grafana=https://g.test", "--set", "config.alerts.runbook=https://wiki.test/page")
+    manifests = rendered(FULL[0], *more, chart=chart)
+    (found,) = [m for m in of_kind(manifests, "PrometheusRule") if m["metadata"]["name"].endswith("trial")]
+    annotations = found["spec"]["groups"][0]["rules"][0]["annotations"]
+    assert annotations["runbook_url"] == "https://wiki.test/page#trial"
+    assert annotations["dashboard_url"] == "https://g.test/d/trial"
+    assert "g.test" in configuration(manifests)
+
+
+def test_packed_chart_has_the_files_and_nothing_else_of_dashboards(chart: Path, tmp_path: Path) -> None:
+    """What is installed from an archive has no link to follow: rules and pictures are in it, code and tests are not."""
+    packed = subprocess.run(
+        [program("helm3"), "package", chart, "-d", tmp_path], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert packed.returncode == 0, packed.stderr
+    (archive,) = tmp_path.glob("*.tgz")
+    shutil.unpack_archive(archive, tmp_path / "open", filter="data")
+    inside = {path.name for path in (tmp_path / "open" / "tightrope" / "files").rglob("*") if path.is_file()}
+    assert {"trial.yml", "trial_picture.json"} <= inside
+    assert {Path(name).suffix for name in inside} <= {".yml", ".json"}
+    assert not any(name.endswith("_test.yml") for name in inside)
+
+
+@pytest.mark.parametrize("shape", FULL)
+def test_every_process_is_scraped_as_a_job_of_tightrope(shape: str) -> None:
+    """By whose name the alerts know it: the monitors take the job from a label that services and pods bear."""
+    manifests = rendered(shape)
+    monitors = of_kind(manifests, "ServiceMonitor") + of_kind(manifests, "PodMonitor")
+    assert {found["spec"]["jobLabel"] for found in monitors} == {"tightrope/job"}
+    borne = [found["metadata"]["labels"] for found in of_kind(manifests, "Service")] + [*map(labels, manifests)]
+    jobs = {one["tightrope/job"] for one in borne if one}
+    assert jobs >= (
+        {"tightrope-embedded"} if "embedded" in shape else {f"tightrope-{n}" for n in ("gateway", "worker", "judge")}
+    )
+
+
+def labels(manifest: Manifest) -> dict[str, str]:
+    """Those of a workload's pods."""
+    return dict(manifest.get("spec", {}).get("template", {}).get("metadata", {}).get("labels", {}))

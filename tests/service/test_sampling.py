@@ -1,0 +1,45 @@
+"""What is read of an answer, and what is kept of a request, whoever answered it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from monitors.records import Fault, Role
+from service.sampling import UnreadableError, reading_of, sample_of
+from tests.service.models import CALM, SUBGROUPS, sure_and_unsure
+from tests.service.support import pair_of
+
+ROWS = {"input": np.array([[5.0, 1.0], [50.0, 1.0]], np.float32)}
+SAYS = {"probabilities": np.array([[0.9, 0.1], [0.2, 0.8]], np.float32), "other": np.zeros(3)}
+
+
+@pytest.mark.parametrize(
+    "says", [np.full((1, 2), 0.5), np.zeros((2, 2), int), np.zeros((2, 1, 2)), np.float64(1), np.zeros((2, 0))]
+)
+def test_answer_must_have_a_row_of_numbers_for_each_row_asked(tmp_path: Path, says: object) -> None:
+    """Another number of rows, whole numbers, too many axes, none, or nothing in them."""
+    with pytest.raises(UnreadableError, match=r"^probabilities: .* for 2 rows$"):
+        reading_of(pair_of(tmp_path, **sure_and_unsure(tmp_path)), {"probabilities": np.asarray(says)}, 2)
+
+
+def test_row_that_is_no_answer_is_a_fault_and_not_an_error(tmp_path: Path) -> None:
+    """Its neighbours are read."""
+    says = np.array([[0.9, 0.1], [np.nan, 0.8]], np.float32)
+    reading = reading_of(pair_of(tmp_path, **sure_and_unsure(tmp_path)), {"probabilities": says}, 2)
+    assert reading.fault.tolist() == [Fault.NONE, Fault.NOT_FINITE]
+
+
+def test_floor_of_a_subgroup_counts_for_requests_that_have_a_row_of_it(tmp_path: Path) -> None:
+    """Kept surely with one; else by the rate, which is 0 here. Of the outputs the one that decides is kept."""
+    sampling = {"rate": 0.0, "floors": {"band=low": 1.0}}
+    pair = pair_of(tmp_path, **sure_and_unsure(tmp_path), **CALM, subgroups=SUBGROUPS, sampling=sampling)
+    for rows, kept in ((slice(0, 2), True), (slice(1, 2), False)):
+        inputs = {"input": ROWS["input"][rows]}
+        outputs = {name: tensor[rows] for name, tensor in SAYS.items()}
+        member = pair.subgroups.members(inputs, {}, len(inputs["input"]))
+        sample = sample_of(pair, "r", Role.BASELINE, inputs, outputs, member, 0.5, 9.0)
+        assert (sample is not None) is kept
+        if sample is not None:
+            assert (sample.served_by, sample.inclusion, sample.seconds, sample.time) == (Role.BASELINE, 1.0, 0.5, 9.0)
+            assert list(sample.outputs) == ["probabilities"]
