@@ -72,9 +72,7 @@ def run_(
     json_: Json = False,
 ) -> None:
     """Serve the models of CONFIG: gateway, shadow worker and judge in one process."""
-    settings = load(config)
-    given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
-    settings = settings.model_copy(update={"server": settings.server.model_copy(update=given)})
+    settings = fleet.listening(load(config), host, port)
 
     def ready(at: str, number: int) -> None:
         address = f"http://[{at}]:{number}" if ":" in at else f"http://{at}:{number}"
