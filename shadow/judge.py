@@ -118,6 +118,7 @@ class Judge:
             self._redeploy(self._plans())
             self._unshown = {*self._known}
             self._show()
+            self._pager.mind(self._known)
             self._tell_all()
 
     def _plans(self) -> dict[str, Plan]:

@@ -1,6 +1,6 @@
 """Who is told of safe mode beside the gateways, as the settings have it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from dashboards.grafana import Grafana
 from service.adapters.alertmanager import Alertmanager, Desk
@@ -23,6 +23,11 @@ class Pagers:
         """Each keeps what it tells of."""
         for pager in self.pagers:
             pager.stand(model, alerts)
+
+    def mind(self, models: Collection[str]) -> None:
+        """The same for all."""
+        for pager in self.pagers:
+            pager.mind(models)
 
     def start(self) -> None:
         """All of them."""

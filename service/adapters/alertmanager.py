@@ -67,7 +67,9 @@ class Alertmanager(Teller):
     def tell(self) -> bool:
         """Tell everybody of everything; whether all took it."""
         now = self.clock()
-        rows = [self._until(row, now) for row in self.rows.all() if row.told < ENDS or (row.ends or now) <= now]
+        known = self.rows.all()
+        self.rows.told([row for row in known if row.told == ENDS and (row.ends or now) <= now], now)  # over by itself
+        rows = [self._until(row, now) for row in known if row.told < ENDS]
         if not rows:
             self._metrics.alerts_waiting.set(0)
             return True

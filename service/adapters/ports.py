@@ -1,6 +1,6 @@
 """The ports: what Tightrope asks of a log, of a model, of a store. Each has one adapter a file beside this one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event as Flag
 from typing import NamedTuple, Protocol
@@ -264,6 +264,9 @@ class Pager(Protocol):
         nobody but the disk.
         """
 
+    def mind(self, models: Collection[str]) -> None:
+        """Only these models are ours from now on: of the others somebody else tells."""
+
     def start(self) -> None:
         """Begin to tell."""
 
@@ -276,6 +279,9 @@ class NoPager:
 
     def stand(self, model: str, alerts: Sequence[Alert]) -> None:
         """Forget these alerts."""
+
+    def mind(self, models: Collection[str]) -> None:
+        """Do nothing."""
 
     def start(self) -> None:
         """Do nothing."""

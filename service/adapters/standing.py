@@ -88,6 +88,13 @@ class StandingAlerts:
             )
         return before != set(after)
 
+    def forget(self, kept: Collection[str]) -> None:
+        """What stands for other models than these; what is over is still to be told."""
+        with self._lock, self._db as db:
+            db.execute("BEGIN IMMEDIATE")
+            others = {model for (model,) in db.execute("SELECT DISTINCT model FROM alerts")} - set(kept)
+            db.executemany("DELETE FROM alerts WHERE model = ? AND ends IS NULL", [(model,) for model in others])
+
     def told(self, rows: Sequence[Row], now: float) -> None:
         """These were taken as they are; what is over by ``now`` is forgotten. What changed meanwhile is told again."""
         over = [(row.key, row.since) for row in rows if row.ends is not None and row.ends <= now]
@@ -150,6 +157,13 @@ class Teller(ABC):
                 self._wake.set()
         except sqlite3.Error:  # the judge goes on, and Prometheus' rule tells the same
             log.exception("%s: its alerts cannot be kept, and are not told from here", model)
+
+    def mind(self, models: Collection[str]) -> None:
+        """Another judge took the other models, and tells of them; what it does not tell any more ends by itself."""
+        try:
+            self.rows.forget(models)
+        except sqlite3.Error:
+            log.exception("alerts of models that are judged elsewhere cannot be forgotten")
 
     def start(self) -> None:
         """Begin to tell."""

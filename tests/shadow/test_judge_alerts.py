@@ -1,6 +1,6 @@
 """The judge tells people what stands, when it changed and when it starts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from threading import Event as Flag
 
@@ -16,6 +16,10 @@ class Recorder(NoPager):
 
     def __init__(self) -> None:
         self.heard: list[list[Alert]] = []
+
+    def mind(self, models: Collection[str]) -> None:
+        """Keep whose they are."""
+        self.ours = list(models)
 
     def stand(self, model: str, alerts: Sequence[Alert]) -> None:
         """Keep it."""
@@ -56,4 +60,5 @@ def test_judge_that_starts_tells_what_stood_when_it_ended(tmp_path: Path) -> Non
     pager = Recorder()
     judge(court, pager)
     ((alert,),) = pager.heard
+    assert pager.ours == ["m"]
     assert (alert.name, alert.scope, alert.since) == (SAFE_MODE, "group=a", None)

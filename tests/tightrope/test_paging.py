@@ -1,6 +1,6 @@
 """Who is told of safe mode, as the settings have it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pytest
@@ -66,6 +66,9 @@ def test_all_are_told_and_started_and_stopped() -> None:
         def stand(self, model: str, alerts: Sequence[Alert]) -> None:
             heard.append((model, tuple(alerts)))
 
+        def mind(self, models: Collection[str]) -> None:
+            heard.append(("mind", *models))
+
         def start(self) -> None:
             heard.append(("start",))
 
@@ -75,8 +78,9 @@ def test_all_are_told_and_started_and_stopped() -> None:
     both = Pagers([Recorder(), Recorder()])
     both.start()
     both.stand("m", [])
+    both.mind(["m"])
     both.stop(3.0)
-    assert heard == [("start",)] * 2 + [("m", ())] * 2 + [("stop", 3.0)] * 2
+    assert heard == [("start",)] * 2 + [("m", ())] * 2 + [("mind", "m")] * 2 + [("stop", 3.0)] * 2
 
 
 def test_check_finds_a_token_that_is_not_there(tmp_path: Path) -> None:

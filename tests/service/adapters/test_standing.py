@@ -88,6 +88,15 @@ def test_change_while_it_was_told_is_told_again(book: StandingAlerts) -> None:
     assert ends(book)["b"] == (None, NOTHING)
 
 
+def test_models_that_others_judge_are_forgotten(book: StandingAlerts) -> None:
+    """But for what is over: that is still to be told."""
+    book.replace("m", [row("a"), row("b")], 9.0)
+    book.replace("m", [row("b")], 9.0)
+    book.replace("n", [Row({"model": "n", "scope": "c"}, {}, 1.0)], 9.0)
+    book.forget(["n"])
+    assert ends(book) == {"a": (9.0, NOTHING), "c": (None, NOTHING)}
+
+
 def test_failed_change_leaves_the_file_usable(book: StandingAlerts) -> None:
     """Nothing of it is kept, and the next one is."""
     with pytest.raises(AttributeError):
