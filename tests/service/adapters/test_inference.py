@@ -77,12 +77,12 @@ ENTRY = {"name": "p", "datatype": "FP32", "shape": [1, 2], "data": [0.5, 0.5]}
     entry=st.fixed_dictionaries(
         {},
         optional={
-            "name": st.just("p") | st.integers(),
+            "name": st.just("p") | st.integers(-(2**63), 2**63),
             "datatype": st.sampled_from(["FP32", "INT8", "BF16", "", 3]),
             "shape": st.lists(st.integers(-2, 3) | st.text(max_size=2), max_size=3) | st.none(),
-            "data": st.lists(st.floats(width=32) | st.booleans() | st.text(max_size=2), max_size=6) | st.integers(),
+            "data": st.lists(st.floats(width=32) | st.booleans() | st.text(max_size=2), max_size=6) | st.integers(-(2**63), 2**63),
             "parameters": st.fixed_dictionaries({"binary_data_size": st.integers(-9, 99) | st.text(max_size=2)})
-            | st.none() | st.integers(),
+            | st.none() | st.integers(-(2**63), 2**63),
         },
     )
 )  # fmt: skip
