@@ -1,21 +1,8 @@
 """The dashboard *Model*: the compressed model beside its baseline, and the case against it."""
 
 from dashboards.drift import DRIFT
-from dashboards.panels import (
-    FINE,
-    MODELS,
-    NEAR,
-    OVER,
-    Json,
-    Query,
-    Row,
-    dashboard,
-    figure,
-    growth,
-    lines,
-    timeline,
-    variable,
-)
+from dashboards.mode import MODE
+from dashboards.panels import MODELS, NEAR, OVER, Json, Row, dashboard, figure, growth, lines, variable
 
 M = '{model="$model"}'
 RATE = "[$__rate_interval]"
@@ -168,26 +155,6 @@ CASE = Row(
             "A run of the shadow failed, or its output was no answer.",
             "ops",
             {"rows": f'sum(rate(tightrope_comparison_errors_total{{model="$model", scope="model"}}{RATE}))'},
-        ),
-    ],
-)
-MODE = Row(
-    "Who answers",
-    [
-        timeline(
-            "Mode",
-            "Of the model as a whole and of every subgroup.",
-            Query(f"max by (scope) (tightrope_safe_mode_active{M})", "{{scope}}"),
-            {0: ("compressed", FINE), 1: ("baseline", NEAR)},
-            width=16,
-            height=12,
-        ),
-        lines(
-            "What happened",
-            "Inputs to the safe-mode table, by kind.",
-            "short",
-            {"{{input}}": f"sum by (input) (increase(tightrope_transitions_total{M}{RATE}))"},
-            height=12,
         ),
     ],
 )

@@ -194,7 +194,7 @@ def _marks(tag: str) -> Iterable[Json]:
         "datasource": SOURCE,
         "enable": True,
         "iconColor": NEAR,
-        "expr": f"changes(max by (model, scope) (tightrope_safe_mode_active{chosen})[1m:15s]) > 0",
+        "expr": f"max by (model, scope) (changes(tightrope_safe_mode_active{chosen}[1m])) > 0",
         "step": "60s",
         "titleFormat": "{{scope}} of {{model}} changed hands",
     }

@@ -113,6 +113,56 @@ BESIDE = Row(
 )
 
 
+BUS = Row(
+    "The bus, and what is served elsewhere",
+    [
+        lines(
+            "Waiting to be acknowledged",
+            "Records that the brokers have not taken yet; only in a cluster.",
+            "short",
+            {"{{instance}}": "sum by (instance) (tightrope_bus_waiting_records)"},
+        ),
+        lines(
+            "Never taken",
+            "Records that were lost on the way to the bus, by topic and reason.",
+            "ops",
+            {"{{topic}} {{reason}}": growth("tightrope_undelivered_records_total", "topic, reason", "")},
+        ),
+        lines(
+            "Came again",
+            "Rows that were delivered twice, and not counted twice.",
+            "ops",
+            {"{{model}}": growth("tightrope_comparisons_repeated_total", "model", M)},
+        ),
+        lines(
+            "Silence of the judges",
+            "Since each gateway last heard of them; modes stay as they are meanwhile.",
+            "s",
+            {"{{instance}}": "max by (instance) (tightrope_control_age_seconds)"},
+        ),
+        lines(
+            "Partitions dealt out anew",
+            "A worker or a judge came or went; only in a cluster.",
+            "short",
+            {"{{reader}}": "sum by (reader) (increase(tightrope_rebalances_total[$__rate_interval]))"},
+        ),
+        lines(
+            "Rows compared at once",
+            "The 95th percentile: the larger, the busier the workers.",
+            "short",
+            {"rows": f"histogram_quantile(0.95, {growth('tightrope_batch_rows_bucket', 'le', '')})"},
+        ),
+        lines(
+            "Payload events",
+            "Of models that are served elsewhere, by what became of them.",
+            "ops",
+            {"{{outcome}}": growth("tightrope_payload_events_total", "outcome", M)},
+        ),
+    ],
+    folded=True,
+)
+
+
 def _processes() -> Row:
     own = '{job=~"tightrope.*"}'
     return Row(
@@ -138,5 +188,5 @@ def pipeline() -> Json:
         "Tightrope / Pipeline",
         "From the request over the shadow to the verdict: what waits, what is lost.",
         [variable("model", "Model", MODELS, several=True)],
-        [NOW, FLOW, BESIDE, _processes()],
+        [NOW, FLOW, BESIDE, BUS, _processes()],
     )

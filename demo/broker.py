@@ -28,11 +28,14 @@ PROPERTIES = """
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},LOCKED://127.0.0.1:{locked},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},LOCKED://127.0.0.1:{locked}
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,LOCKED:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.name.locked.sasl.enabled.mechanisms=PLAIN
+listener.name.locked.plain.sasl.jaas.config=\
+  org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}="{password}";
 log.dirs={folder}/data
 auto.create.topics.enable=false
 num.network.threads=2
@@ -46,6 +49,10 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 """
+
+
+USER, PASSWORD = "tightrope", "over-the-river"
+"""Who may come in by the locked door."""
 
 
 class BrokerError(TightropeError):
@@ -62,15 +69,19 @@ def why_not() -> str | None:
 
 
 class Broker:
-    """One broker with its folder and its port, which it keeps however often it is killed and started."""
+    """One broker with its folder and its ports, which it keeps however often it is killed and started: ``address`` for
+    everybody, ``locked`` for who has the password (SASL PLAIN).
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._port, controller = _free_ports(2)
+        self._port, locked, controller = _free_ports(3)
         self._settings = folder / "server.properties"
         self._process: subprocess.Popen[bytes] | None = None
         self.address = f"127.0.0.1:{self._port}"
-        self._settings.write_text(PROPERTIES.format(port=self._port, controller=controller, folder=folder))
+        self.locked = f"127.0.0.1:{locked}"
+        ports = {"port": self._port, "locked": locked, "controller": controller}
+        self._settings.write_text(PROPERTIES.format(**ports, folder=folder, user=USER, password=PASSWORD))
         self._java(
             "kafka.tools.StorageTool", "format", "-t", "tightropetightropeAAAA", "-c", str(self._settings)
         ).wait()

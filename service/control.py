@@ -69,7 +69,8 @@ class ControlLoop:
                     self._router.trust()
                     self.caught_up.set()
         age = time.monotonic() - self._heard
-        self._metrics.silence.set(age)
+        if self._silence < float("inf"):  # judges in this process tell what is new, and nothing else
+            self._metrics.silence.set(age)
         if (age > self._silence) is not self._silent:
             self._silent = age > self._silence
             log.warning(_SILENT if self._silent else _AGAIN)

@@ -24,7 +24,7 @@ from service.settings import ConfigError, control_token, load
 from tightrope import calibrate, fleet, limits, provision, story, troupe
 from tightrope.embedded import DATABASE, run
 from tightrope.facts import describe
-from tightrope.paging import desk_of, grafana_of
+from tightrope.paging import insist_on_tokens
 from tightrope.report import report
 from tightrope.stage import summary
 from tightrope.topics import options_of
@@ -72,9 +72,7 @@ def run_(
     json_: Json = False,
 ) -> None:
     """Serve the models of CONFIG: gateway, shadow worker and judge in one process."""
-    settings = load(config)
-    given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
-    settings = settings.model_copy(update={"server": settings.server.model_copy(update=given)})
+    settings = fleet.listening(load(config), host, port)
 
     def ready(at: str, number: int) -> None:
         address = f"http://[{at}]:{number}" if ":" in at else f"http://{at}:{number}"
@@ -94,10 +92,9 @@ def check(config: Config, json_: Json = False) -> None:
         settings = load(config)
         pairs = load_pairs(settings)
         token = control_token(settings)
-        desk_of(settings)
+        insist_on_tokens(settings)
         if settings.bus is not None:
             options_of(settings)
-        grafana_of(settings)
     except ConfigError as error:
         if not json_:
             raise

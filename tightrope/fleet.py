@@ -69,6 +69,12 @@ def tail(
         typer.echo(json.dumps(record))
 
 
+def listening(settings: Settings, host: str | None, port: int | None) -> Settings:
+    """The same settings with another address to listen on, where one is given."""
+    given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    return settings.model_copy(update={"server": settings.server.model_copy(update=given)})
+
+
 def _quiet() -> None:
     """The client tells every failed connection of an outage; metrics and our own lines, one a minute, say it better."""
     logging.getLogger("kafka").setLevel("CRITICAL")
@@ -78,9 +84,7 @@ def _run(
     wire_up: Callable[[Settings], cluster.Process], config: Path, host: str | None, port: int | None, *, json_: bool
 ) -> None:
     _quiet()
-    settings = load(config)
-    given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
-    settings = settings.model_copy(update={"server": settings.server.model_copy(update=given)})
+    settings = listening(load(config), host, port)
 
     def ready(at: str, number: int) -> None:
         address = f"http://[{at}]:{number}" if ":" in at else f"http://{at}:{number}"

@@ -68,6 +68,16 @@ def desk_of(settings: Settings) -> Desk:
     )
 
 
+def insist_on_tokens(settings: Settings) -> None:
+    """Refuse settings that name tokens which are not there.
+
+    Raises:
+        ConfigError: when one cannot be read.
+    """
+    desk_of(settings)
+    grafana_of(settings)
+
+
 def grafana_of(settings: Settings) -> Grafana | None:
     """Whose dashboards are marked, where there is a token for it.
 

@@ -64,12 +64,24 @@ class KafkaSubscription:
             return []
         while True:
             left = max(0.0, deadline - time.monotonic())
-            found = self._consumer.poll(timeout_ms=int(left * 1000), max_records=limit)
+            found = self._fetch(int(left * 1000), limit)
             self._insist_on_joining()
             if not self._dealt_anew(found) or not left:
                 break
         self._polled |= {place: messages[-1].offset + 1 for place, messages in found.items()}
         return [self._record(message) for messages in found.values() for message in messages]
+
+    def _fetch(self, timeout_ms: int, limit: int) -> dict[TopicPartition, list[Any]]:
+        """A member of a group that may not read must begin anew; whoever reads alone goes on trying."""
+        try:
+            found: dict[TopicPartition, list[Any]] = self._consumer.poll(timeout_ms=timeout_ms, max_records=limit)
+        except KafkaError as error:
+            if self._group is not None:
+                raise
+            self._complain(str(error) or type(error).__name__)
+            time.sleep(timeout_ms / 1000)
+            return {}
+        return found
 
     def _insist_on_joining(self) -> None:
         """The client forgets a join that changed metadata began, if a poll ends between its two requests (3.0.12): it

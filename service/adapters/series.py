@@ -178,7 +178,7 @@ CATALOGUE: Mapping[str, Metric] = {
     ),
     "bus_waiting_records": _gauge(Part.GATEWAY, "records", "Records that the bus has not acknowledged yet.", {}),
     "comparisons_repeated": _counter(Part.JUDGE, "rows", "Rows that came again and were not counted again.", MODEL),
-    "control_age_seconds": _gauge(Part.GATEWAY, "seconds", "Time since the judges were last heard.", {}),
+    "control_age_seconds": _gauge(Part.GATEWAY, "seconds", "Time since the judges of a cluster were last heard.", {}),
     "batch_rows": Metric(Kind.HISTOGRAM, Part.WORKER, "Rows compared at once.", "rows", {}),
     "evidence": _gauge(Part.JUDGE, "log10", "Log10 of a monitor's evidence; the alarm is at the budget.", CELL),
     "evidence_budget": _gauge(Part.JUDGE, "log10", "Log10 of the samples that one false alarm is budgeted for.", MODEL),

@@ -8,24 +8,16 @@ from pathlib import Path
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from service import settings
 from service.adapters.topics import SAMPLES, WORKERS, topic
-from tests.commands import tightrope
-from tests.helm.charts import CLUSTER, EMBEDDED, SHAPES, configuration, of_kind, pods, rendered
+from tests.helm.charts import EMBEDDED, SHAPES, configuration, of_kind, pods, rendered
 from tests.servers import ROOT, Server, serving
 from tightrope.cli import app
 from tightrope.embedded import STOP_SECONDS
 
 COMMANDS = set(getattr(get_command(app), "commands", {}))
-PROCESSES = {"serve", "worker", "judge", "topics"}
-
-known_fleet = pytest.mark.xfail(
-    not COMMANDS >= PROCESSES, reason="the program has no processes of a cluster yet", strict=True
-)
-"""Where the program has them the same must hold as for the embedded shape."""
-
-ALL = [*EMBEDDED, *(pytest.param(name, marks=known_fleet) for name in CLUSTER)]
 
 
 def laid_out(shape: str, folder: Path) -> Path:
@@ -49,11 +41,11 @@ def without_reports(config: Path) -> Path:
     return config
 
 
-@pytest.mark.parametrize("shape", ALL)
+@pytest.mark.parametrize("shape", SHAPES)
 def test_program_takes_the_configuration(shape: str, tmp_path: Path) -> None:
     """`tightrope check` accepts what the chart mounts, with every key in it."""
-    ended = tightrope("check", without_reports(laid_out(shape, tmp_path)))
-    assert ended.returncode == 0, ended.stderr
+    ended = CliRunner().invoke(app, ["check", str(without_reports(laid_out(shape, tmp_path)))])
+    assert ended.exit_code == 0, ended.exception
     assert ("control is off" in ended.stdout) == ("full" not in shape)
 
 
@@ -65,7 +57,7 @@ def test_program_would_refuse_another(tmp_path: Path) -> None:
         settings.load(config, {})
 
 
-@pytest.mark.parametrize("shape", ALL)
+@pytest.mark.parametrize("shape", SHAPES)
 def test_every_command_of_the_chart_exists(shape: str) -> None:
     """What the pods start is in the command line, and takes the configuration that is mounted."""
     for component, pod in pods(rendered(shape)):
@@ -78,7 +70,7 @@ def test_every_command_of_the_chart_exists(shape: str) -> None:
         assert config == f"{mount['mountPath']}/tightrope.yaml"
 
 
-@pytest.mark.parametrize("shape", ALL)
+@pytest.mark.parametrize("shape", SHAPES)
 def test_program_knows_every_variable_that_is_its_own(shape: str) -> None:
     """It refuses others that begin with its name."""
     names = {

@@ -7,7 +7,8 @@ most_megabytes=400
 place=$(mktemp -d)
 trap 'echo "line $LINENO failed" >&2' ERR
 build() { buildah --root "$place/storage" --runroot "$place/run" --storage-driver vfs "$@"; }
-trap 'kill -- "-${server:-}" 2>/dev/null || true; wait; build rm --all >/dev/null || true; rm -rf "$place"' EXIT
+stop() { kill "$(cat "${tree:-}/tmp/process")"; }
+trap 'stop 2>/dev/null || true; wait; build rm --all >/dev/null || true; rm -rf "$place"' EXIT
 
 echo '{"default": [{"type": "insecureAcceptAnything"}]}' > "$place/policy.json"
 base=${PYTHON_IMAGE:-localhost/python-stand-in}
@@ -34,13 +35,14 @@ test -z "$(find "$tree/opt/tightrope" -name '*.onnx')"
 run() { build run --isolation chroot --volume "$PWD/demo:/models:ro" "$container" -- "$@"; }
 test "$(run id -u)" = 10001
 run sh -c 'cp /models/tightrope.yaml /tmp/ && sed -i "s#models/#/models/models/#; \$a state: /var/lib/tightrope" /tmp/tightrope.yaml && tightrope check /tmp/tightrope.yaml'
-set -m # a group of its own, to be stopped as one
-run tightrope run /tmp/tightrope.yaml --port 8080 &
+run sh -c 'echo $$ > /tmp/process && exec tightrope run /tmp/tightrope.yaml --port 8080' &
 server=$!
-set +m
 healthy=(python3 -c "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/v2/health/live', timeout=2)")
 grep -qF "\"${healthy[2]}\"" Dockerfile # what is asked here is what HEALTHCHECK asks
 for _ in $(seq 60); do run "${healthy[@]}" 2>/dev/null && break; sleep 1; done
 run "${healthy[@]}"
 curl -sf http://127.0.0.1:8080/v2/models/employment/ready > /dev/null
-echo "it serves, and its health check holds"
+stop
+wait "$server"
+rm "$tree/tmp/process"
+echo "it serves, its health check holds, and it stops when it is told"

@@ -1,5 +1,6 @@
 """The control loop brings a replica to the modes that were published, early or late, past whatever is no mode."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,7 @@ from monitors.records import Event, Order, Routes
 from service import control
 from service.adapters.memory import KEPT_WHOLE, MemoryBus
 from service.adapters.metrics import Metrics
+from service.adapters.ports import BusAwayError, Record
 from service.adapters.topics import CONTROL, JUDGES, topic
 from service.adapters.wire import encode_event, encode_order, encode_routes
 from service.control import ControlLoop
@@ -137,3 +139,69 @@ def test_stopped_loop_listens_no_more(bus: MemoryBus) -> None:
     assert not replica.loop._thread.is_alive()
     tell(bus, 1)
     assert replica.router.routes("m").epoch == 0
+
+
+def test_replica_knows_when_it_has_read_all_that_there_was(bus: MemoryBus) -> None:
+    """Then a model without modes is in its normal state, and a cautious replica may trust that."""
+    tell(bus, 3, "region=north")
+    router = Router({"m": ("region=north",), "n": ()}, cautious=True)
+    assert router.routes("n").safe == ("model",)
+    loop = ControlLoop(bus, router, Metrics(CollectorRegistry()))
+    assert not loop.caught_up.is_set()
+    loop.start()
+    assert loop.caught_up.wait(10.0)
+    assert router.routes("m").safe == ("region=north",)
+    assert router.routes("n").safe == ()
+    loop.stop(10.0)
+
+
+class Away:
+    """A reader of a log that cannot be asked, until it can."""
+
+    def __init__(self) -> None:
+        self.there = False
+
+    def poll(self, _limit: int, timeout: float) -> list[Record]:
+        """Nothing to read."""
+        time.sleep(timeout)
+        return []
+
+    def lag(self) -> int:
+        """Who knows."""
+        if not self.there:
+            raise BusAwayError("gone")
+        return 0
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def test_log_that_is_away_is_not_read_to_its_end(bus: MemoryBus) -> None:
+    """A cautious replica stays on the safe side until it can be asked."""
+    router = Router({"m": ("region=north",)}, cautious=True)
+    loop = ControlLoop(bus, router, Metrics(CollectorRegistry()))
+    away = Away()
+    loop._control = away  # type: ignore[assignment]
+    loop.start()
+    assert not loop.caught_up.wait(0.2)
+    assert router.routes("m").safe == ("model",)
+    away.there = True
+    assert loop.caught_up.wait(10.0)
+    assert router.routes("m").safe == ()
+    loop.stop(10.0)
+
+
+def test_silence_of_the_judges_is_said_once_and_its_end_too(bus: MemoryBus, caplog: pytest.LogCaptureFixture) -> None:
+    """The modes stay as they are known; the metric tells for how long."""
+    metrics = Metrics(CollectorRegistry())
+    router = Router({"m": ("region=north",)})
+    loop = ControlLoop(bus, router, metrics, silence=0.3)
+    tell(bus, 0, "region=north")
+    loop.start()
+    assert eventually(lambda: "the judges have not been heard for long: the modes stay as they are" in caplog.text)
+    assert router.routes("m").safe == ("region=north",)
+    assert (metrics.registry.get_sample_value("tightrope_control_age_seconds") or 0.0) > 0.2
+    tell(bus, 0, "region=north")
+    assert eventually(lambda: "the judges are heard again" in caplog.text)
+    assert caplog.text.count("have not been heard") == 1
+    loop.stop(10.0)

@@ -160,3 +160,16 @@ def test_confirmations_do_not_pile_up() -> None:
         of.apply(routes(1, order=str(number)))
     assert not of.confirmed(order("release", number="0"), 0.0)
     assert of.confirmed(order("release", number="1"), 0.0)
+
+
+def test_cautious_router_has_the_baseline_answer_until_it_is_told() -> None:
+    """Where the judge is elsewhere: whoever does not know the modes takes the safe side."""
+    careful = Router({"m": SCOPES, "other": ()}, cautious=True)
+    assert answers(careful, set()) is Role.BASELINE
+    assert careful.apply(routes(0, "region=north"))
+    assert answers(careful, set()) is Role.COMPRESSED
+    assert answers(careful, {"region=north"}) is Role.BASELINE
+    assert careful.role("other", np.zeros((1, 0), dtype=bool)) is Role.BASELINE
+    careful.trust()
+    assert careful.role("other", np.zeros((1, 0), dtype=bool)) is Role.COMPRESSED
+    assert answers(careful, {"region=north"}) is Role.BASELINE, "what was told stays"

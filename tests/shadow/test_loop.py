@@ -187,3 +187,35 @@ def test_stop_ends_a_pause_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> N
     loop.start()
     until(lambda: loop.failures == 1)
     assert loop.stop(0.05)
+
+
+def test_leaving_finishes_the_step_and_no_more() -> None:
+    """What has arrived besides is for others; what the stepper holds is let go."""
+    begun, release, closed = threading.Event(), threading.Event(), threading.Event()
+
+    class Busy:
+        def __init__(self, _: threading.Event) -> None:
+            self.steps = 0
+
+        def step(self, timeout: float) -> int:
+            """One long step; there is always more."""
+            assert timeout >= 0
+            self.steps += 1
+            assert self.steps == 1
+            begun.set()
+            release.wait(SOON)
+            return 1
+
+        def close(self) -> None:
+            """Told."""
+            closed.set()
+
+    loop = Loop("test", Busy)
+    assert not loop.working
+    loop.start()
+    assert begun.wait(SOON)
+    threading.Timer(0.05, release.set).start()
+    assert loop.leave(SOON)
+    assert closed.is_set()
+    assert not loop.alive
+    assert loop.failures == 0

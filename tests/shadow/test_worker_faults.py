@@ -8,7 +8,10 @@ import pytest
 
 from monitors.records import Order, Sample
 from service.adapters import wire
+from service.adapters.memory import MemoryBus
+from service.adapters.ports import RecordTooLargeError
 from service.adapters.topics import SAMPLES, topic
+from shadow import worker
 from tests.samples import Workshop, sample, watched
 
 ROWS = [[0.5, 1.0], [1.0, 0.25]]
@@ -83,3 +86,31 @@ def test_poison_is_parked_and_the_rest_goes_on(shop: Workshop, name: str) -> Non
     assert len(shop.parked()[poison]) <= 200
     assert shop.dead() == 1
     assert shop.worker().step(0) == 0, "poison is committed, or it would come back for ever"
+
+
+class Narrow(MemoryBus):
+    """A bus that takes no comparisons of more than so many bytes, and no dead record of more either."""
+
+    most = 1 << 30
+
+    def publish(self, topic: str, value: bytes, key: str | None = None) -> None:
+        """Refuse what is too large, for good."""
+        if len(value) > self.most and not topic.endswith(SAMPLES):
+            raise RecordTooLargeError(f"a record of {len(value)} bytes")
+        super().publish(topic, value, key)
+
+
+def test_comparisons_that_are_too_large_are_divided_by_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never within one, because its rows are counted as one; what is too large alone is parked, cut if need be."""
+    shop = Workshop({"m": watched(tmp_path)}, Narrow())
+    of = shop.watched["m"]
+    for number, rows in enumerate((20, 400, 20)):
+        shop.publish(sample(of, np.ones((rows, 2)), number=number))
+    monkeypatch.setattr(Narrow, "most", 16_000)
+    monkeypatch.setattr(worker, "PARKED", 100)
+    assert shop.worker().step(0) == 3
+    assert [len(batch) for batch in shop.comparisons()] == [20, 20]
+    (reason,) = shop.parked().values()
+    assert reason.startswith(f"{topic(SAMPLES)}/0/1: a record of ")
+    assert shop.dead() == 1
+    assert shop.worker().step(0) == 0, "all of it was dealt with"

@@ -11,7 +11,7 @@ from service.adapters.topics import LABELS, topic
 from service.adapters.wire import encode_labels
 from service.settings import ConfigError, load
 from shadow.loop import Loop
-from tests.cluster import asked_of, cluster_on, until
+from tests.cluster import asked_of, cluster_on, until, written
 from tests.harm import config, traffic
 from tests.servers import write_config
 from tightrope import cluster
@@ -61,6 +61,19 @@ def test_configuration_without_a_bus_is_no_cluster(tmp_path: Path) -> None:
         cluster.worker(load(write_config(tmp_path, config(tmp_path)), {}))
 
 
+def test_gateway_that_does_not_know_the_modes_is_not_ready(tmp_path: Path) -> None:
+    """It is alive, and answers who asks nevertheless, by the baseline; `bootstrap_seconds` is how long it may wait."""
+    path = written(tmp_path, "127.0.0.1:1")
+    settings = load(path, {})
+    assert settings.bus is not None
+    for seconds, ready in ((600.0, False), (0.0, True)):
+        kafka = settings.bus.kafka.model_copy(update={"bootstrap_seconds": seconds})
+        part = cluster.gateway(settings.model_copy(update={"bus": settings.bus.model_copy(update={"kafka": kafka})}))
+        answer = asked_of(part.app, "/v2/health/ready")
+        assert (answer.status_code, answer.json()) == (200 if ready else 503, {"ready": ready})
+        assert asked_of(part.app, "/v2/health/live").status_code == 200
+
+
 def test_harmed_subgroup_is_saved_on_every_gateway(kafka: Broker, tmp_path: Path) -> None:
     """Two gateways, a worker, a judge: what one gateway's requests proved holds on both, each shows the verdicts and
     the audit trail, and a label is joined.
@@ -89,7 +102,7 @@ def test_harmed_subgroup_is_saved_on_every_gateway(kafka: Broker, tmp_path: Path
         until(lambda: (state := made.state()) is not None and state.labels.get("joined") == 1)
         page = asked_of(judge.app, "/metrics").text
         assert 'tightrope_transitions_total{input="breach",model="m",scope="group=minority"} 1.0' in page
-        assert 'tightrope_lag_records{reader="judges"} 0.0' in page
+        until(lambda: 'tightrope_lag_records{reader="judges"} 0.0' in asked_of(judge.app, "/metrics").text)
 
 
 def _asked(app: object, path: str) -> dict[str, Any]:

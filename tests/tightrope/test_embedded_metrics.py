@@ -82,6 +82,7 @@ def test_counters_of_a_served_model_exist_from_the_start(server: Server) -> None
 
 def test_request_id_is_in_exemplars_and_nowhere_else(server: Server) -> None:
     """Only in the format that has exemplars."""
+    server.client.post(INFER, json=request([1, 0, 0, 0], "id-7"))
     assert re.search(r'tightrope_request_seconds_bucket{[^}]*} [\d.]+ # {request_id="id-\d"} ', page(server, **OPEN))
     without = re.sub(r" # {.*", "", page(server, **OPEN))
     assert "id-" not in without

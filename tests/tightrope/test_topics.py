@@ -4,12 +4,13 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient
 
-from demo.broker import Broker
+from demo.broker import PASSWORD, USER, Broker
 from service.adapters.kafka_options import KafkaOptions
 from service.adapters.kafka_topics import create, specs
+from service.adapters.ports import BusAwayError
 from service.settings import ConfigError, load
 from tests.harm import config
-from tests.kafka import HOURS
+from tests.kafka import HOURS, bus_on
 from tests.servers import write_config
 from tightrope.topics import Topics, options_of, topics
 
@@ -68,3 +69,21 @@ def test_every_option_of_the_configuration_reaches_the_client(tmp_path: Path) ->
     given = options.client_options(KafkaAdminClient)
     assert (given["security_protocol"], given["sasl_mechanism"]) == ("SASL_SSL", "PLAIN")
     assert given["sasl_plain_password"] == "secret"
+
+
+def test_locked_broker_opens_to_who_has_the_password(
+    kafka: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Topics, publisher and readers come in by SASL, all with the one mapping; with another password none does."""
+    client = {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN", "sasl_plain_username": USER}
+    path, _ = written(tmp_path, kafka.locked, client=client)
+    settings = load(path, {})
+    monkeypatch.setenv("TIGHTROPE_KAFKA_PASSWORD", "another")
+    with pytest.raises(BusAwayError, match=rf"^Kafka at {kafka.locked}: "):
+        topics(settings, check=False)
+    monkeypatch.setenv("TIGHTROPE_KAFKA_PASSWORD", PASSWORD)
+    assert topics(settings, check=False).differences == []
+    with bus_on(options_of(settings)) as bus:
+        bus.publish("tightrope.samples", b"within")
+        bus.flush(10.0)
+        assert [record.value for record in bus.subscribe("tightrope.samples", group="g").poll(1, 10.0)] == [b"within"]
