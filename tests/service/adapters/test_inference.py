@@ -70,6 +70,9 @@ def test_any_bytes_for_an_answer_are_read_or_refused(body: bytes, length: str | 
         decode(Reply(200, headers, body), ["p"])
 
 
+WHOLE = st.integers(-(2**63), 2**63)
+"""As large as orjson takes them."""
+
 ENTRY = {"name": "p", "datatype": "FP32", "shape": [1, 2], "data": [0.5, 0.5]}
 
 
@@ -77,12 +80,12 @@ ENTRY = {"name": "p", "datatype": "FP32", "shape": [1, 2], "data": [0.5, 0.5]}
     entry=st.fixed_dictionaries(
         {},
         optional={
-            "name": st.just("p") | st.integers(),
+            "name": st.just("p") | WHOLE,
             "datatype": st.sampled_from(["FP32", "INT8", "BF16", "", 3]),
             "shape": st.lists(st.integers(-2, 3) | st.text(max_size=2), max_size=3) | st.none(),
-            "data": st.lists(st.floats(width=32) | st.booleans() | st.text(max_size=2), max_size=6) | st.integers(),
+            "data": st.lists(st.floats(width=32) | st.booleans() | st.text(max_size=2), max_size=6) | WHOLE,
             "parameters": st.fixed_dictionaries({"binary_data_size": st.integers(-9, 99) | st.text(max_size=2)})
-            | st.none() | st.integers(),
+            | st.none() | WHOLE,
         },
     )
 )  # fmt: skip
