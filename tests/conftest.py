@@ -7,9 +7,14 @@ from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from demo.broker import Broker
+
+
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")  # how long an example takes says something of the machine, not of the program
 
 
 def _forbid(report: pytest.TestReport | pytest.CollectReport) -> None:
