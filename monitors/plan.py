@@ -97,11 +97,14 @@ class Lag:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """Traffic since comparisons last arrived: requests kept, the event times (s) of its first and latest notice."""
+    """Traffic since comparisons last arrived: requests kept, the event time (s) of the first and of the latest notice;
+    ``answered`` is that of the newest comparison.
+    """
 
     kept: int = 0
     since: float = 0.0
     until: float = 0.0
+    answered: float = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)

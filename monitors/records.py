@@ -222,11 +222,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """How many requests of a model a gateway kept for the shadow since it last said so; ``time`` in seconds."""
+    """How many requests of a model a gateway kept for the shadow since it last said so; ``since`` is the event time of
+    the first of them, ``time`` now, both in seconds since the epoch.
+    """
 
     model: str
     time: float
     kept: int
+    since: float
 
 
 @dataclass(frozen=True, slots=True)

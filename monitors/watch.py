@@ -57,8 +57,12 @@ def hear(plan: Plan, state: State, note: Traffic) -> tuple[State, list[Transitio
     is safe: it is blind, and what is blind is answered by the baseline.
     """
     known = state.unanswered
-    since = known.since if known.kept else note.time
-    heard = Unanswered(known.kept + note.kept, since, max(known.until, note.time))
+    if (
+        note.since <= known.answered
+    ):  # notes come after the samples that they speak of: some of these are compared by now
+        return state, []
+    since = known.since if known.kept else note.since
+    heard = replace(known, kept=known.kept + note.kept, since=since, until=max(known.until, note.time))
     state = replace(state, unanswered=heard)
     if not is_blind(plan, state) or state.modes[0].safe:
         return state, []
@@ -79,7 +83,8 @@ def _take_new(plan: Plan, state: State, batch: Comparisons, stream: Stream) -> t
             marks[int(partition)] = max(mark, int(batch.offset[here].max()))
         state = replace(state, log=batch.log, watermarks=marks, pending=pending)
         if new.any():
-            state = replace(state, unanswered=Unanswered())
+            answered = max(state.unanswered.answered, float(batch.time[new].max()))
+            state = replace(state, unanswered=Unanswered(answered=answered))
     ours = plan.covers(batch)
     if not ours:
         state = replace(state, stale=state.stale + int(new.sum()))

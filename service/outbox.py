@@ -55,6 +55,7 @@ class Outbox:
         self._counting = threading.Lock()
         self._bytes = 0
         self._kept: Counter[str] = Counter()
+        self._since: dict[str, float] = {}
         self._told = time.monotonic()
         self._waiting: deque[Sample | Event] = deque()
         self._wake = threading.Event()
@@ -107,8 +108,9 @@ class Outbox:
     def _tell(self) -> None:
         """Say how much was kept, so that somebody notices when no comparison of it arrives."""
         for model, kept in self._kept.items():
-            self._send(COMPARISONS, wire.encode_traffic(Traffic(model, time.time(), kept)), model)
+            self._send(COMPARISONS, wire.encode_traffic(Traffic(model, time.time(), kept, self._since[model])), model)
         self._kept.clear()
+        self._since.clear()
         self._told = time.monotonic()
 
     def _take(self) -> list[Sample | Event]:
@@ -125,7 +127,9 @@ class Outbox:
     def _publish(self, items: list[Sample | Event]) -> None:
         """One record for the samples of each pair of artefacts, one for each event."""
         samples = [item for item in items if isinstance(item, Sample)]
-        self._kept.update(sample.model for sample in samples)
+        for sample in samples:
+            self._kept[sample.model] += 1
+            self._since[sample.model] = min(sample.time, self._since.get(sample.model, sample.time))
         for kind in dict.fromkeys(sample.kind for sample in samples):
             self._send_samples([sample for sample in samples if sample.kind == kind])
         for event in items:

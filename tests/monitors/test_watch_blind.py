@@ -24,7 +24,7 @@ def heard(of: Plan, state: State, *times: float, kept: int = 10) -> tuple[State,
     """The state after a gateway's notes at these times."""
     happened: list[Transition] = []
     for time in times:
-        state, made = watch.hear(of, state, Note("m", time, kept))
+        state, made = watch.hear(of, state, Note("m", time, kept, time))
         happened += made
     return state, happened
 
@@ -79,9 +79,29 @@ def test_comparisons_that_were_counted_before_open_no_eyes() -> None:
     """A record that is delivered again says nothing of now."""
     of = watched()
     state, _ = fold(of, comparisons(4))
-    state, _ = heard(of, state, 0.0, 50.0)
+    state, _ = heard(of, state, 1000.0, 1050.0)
     state, _ = fold(of, comparisons(4), state=state)
-    assert heard(of, state, 60.0)[1] != []
+    assert heard(of, state, 1060.0)[1] != []
+
+
+def test_note_that_comes_after_the_comparisons_of_its_samples_waits_for_nothing() -> None:
+    """A gateway speaks of what it kept some seconds later. With requests far apart nobody is blind between two."""
+    of, source = watched(), Traffic(time=0.0)
+    state = start(of)
+    for request in range(5):
+        now = 600.0 * request
+        source.time = now
+        late, early = Note("m", now + 5, 1, now), Note("m", now, 1, now)
+        if request % 2:  # the note of a request may also be there before its comparison
+            state, happened = watch.hear(of, state, early)
+            assert happened == []
+        state, happened = fold(of, source.rows(1), state=state)
+        assert happened == []
+        state, happened = watch.hear(of, state, late)
+        assert (happened, state.unanswered.kept) == ([], 0)
+    state, happened = heard(of, state, 3000.0, 3059.0)
+    assert happened == []
+    assert [t.what for t in heard(of, state, 3060.0)[1]] == [Input.BLIND]
 
 
 @pytest.mark.parametrize(("kept", "seconds"), [(0, 60.0), (10, 0.0)])

@@ -40,7 +40,7 @@ def body(rows: Sequence[Sequence[float]], **fields: object) -> dict[str, Any]:
     } | fields
 
 
-def eventually(look: Callable[[], T], seconds: float = 10.0) -> T:
+def eventually(look: Callable[[], T], seconds: float = 30.0) -> T:
     """Look again and again until what is seen is true; the last look decides."""
     deadline = time.monotonic() + seconds
     while not (seen := look()) and time.monotonic() < deadline:

@@ -183,7 +183,7 @@ def test_plan_without_labels_holds_nothing(tmp_path: Path) -> None:
 def test_label_for_another_model_is_refused(office: Office) -> None:
     """Whoever sent it finds it among the dead records."""
     docket = Docket({"m": office.plan}, {"m": office.state}, office.store, "host")
-    for value in (wire.encode_labels([Label("n", "r", 0, 0, 1.0)]), wire.encode_traffic(Note("n", 1.0, 1))):
+    for value in (wire.encode_labels([Label("n", "r", 0, 0, 1.0)]), wire.encode_traffic(Note("n", 1.0, 1, 1.0))):
         ((record, error),) = docket.take([Record("topic", 0, 7, None, value)])
         assert (record.value, str(error)) == (value, "model: 'n' is not judged here")
     assert docket.positions == {("topic", 0): 8}
@@ -195,7 +195,7 @@ def test_rounds_of_many_records_come_to_the_same_as_one_record_each(cuts: set[in
     """State, events and what waits on disk, with labels, notes and two artefacts among the records."""
     rows = batches(20, rows=7, begin=NOW + seed)
     records: list[Any] = [*rows[:6], truths(rows[2]), replace(rows[6], compressed_digest="old"), *rows[7:12]]
-    records += [Note("m", NOW, 3), *rows[12:], truths(rows[15]), truths(rows[1])]
+    records += [Note("m", NOW, 3, NOW), *rows[12:], truths(rows[15]), truths(rows[1])]
     endings = []
     for bounds in ([0, *sorted(cuts), len(records)], range(len(records) + 1)):
         with TemporaryDirectory() as folder:
@@ -251,7 +251,7 @@ def test_broken_and_kept_latency_objective_are_events(tmp_path: Path) -> None:
 
 def test_traffic_that_nobody_compares_trips_the_model(office: Office) -> None:
     """The event has the notes' time, and the routes follow."""
-    office.round(Note("m", NOW, 5))
-    docket = office.round(Note("m", NOW + 60, 5), Note("m", NOW + 65, 5))
+    office.round(Note("m", NOW, 5, NOW))
+    docket = office.round(Note("m", NOW + 60, 5, NOW + 55), Note("m", NOW + 65, 5, NOW + 60))
     assert [(event.kind, event.time) for event in office.events] == [("blind", NOW + 60)]
     assert [route.safe for route in docket.routes] == [("model",)]

@@ -160,7 +160,7 @@ def test_traffic_without_comparisons_makes_the_judge_send_the_model_to_safe_mode
     court = Court(tmp_path, {"m": labelled()})
     judge = court.judge()
     for seconds in (0, 30, 60, 90):
-        court.bus.publish(topic(COMPARISONS), wire.encode_traffic(Note("m", NOW + seconds, 7)), "m")
+        court.bus.publish(topic(COMPARISONS), wire.encode_traffic(Note("m", NOW + seconds, 7, NOW + seconds)), "m")
         court.drain(judge)
     assert [(event.kind, event.time) for event in court.events()] == [("blind", NOW + 60)]
     assert court.told[-1].safe == ("model",)

@@ -44,7 +44,7 @@ BATCH = Comparisons(
 EVENT = Event("i", 1.5, "m", "kind", "model", "me", "why", {"x": [1, None]})
 ORDER = Order("i", 1.5, "m", "model", "release", "me", "why")
 LABEL = Label("m", "r", 0, 1, 1.5)
-NOTE = Note("m", 1.5, 7)
+NOTE = Note("m", 1.5, 7, 1.25)
 ROUTES = Routes("m", 3, ("a=b",), {"model": "normal"}, "i")
 
 
