@@ -43,7 +43,7 @@ format: .venv/dev.stamp ## Format, and mend what the linter can
 
 bench: .venv/dev.stamp ## What the detectors promise, measured; how fast the judge is, and the pager
 	$(BIN)/python -m benchmarks.detectors
-	$(BIN)/python -m benchmarks.judge
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.judge
 	$(BIN)/python -m benchmarks.paging
 
 bench-power: .venv-power/run.stamp ## Tightrope beside windows, river and evidently on the same streams; writes docs/power.md

@@ -5,7 +5,9 @@ Records go through the judge's own rounds, from bytes to the new state, beside a
 Measured in processor time and in slices, in turn with the reference, so that what else the machine does befalls both:
 the ratio is what to compare between machines, the absolute figure what to plan with.
 
-    python -m benchmarks.judge
+One core means one: helpers of the linear algebra that wait in a spin would count as the judge's own time.
+
+    OPENBLAS_NUM_THREADS=1 python -m benchmarks.judge
 """
 
 from collections.abc import Callable, Sequence
