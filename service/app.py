@@ -2,40 +2,35 @@
 
 import importlib.util
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from monitors.records import Role
 from service import deploy, golden, intake, labels, reports
 from service.access import application, operator
-from service.adapters.endpoint import EndpointModel, Where, connect
+from service.adapters.endpoint import Where, connect
 from service.adapters.metrics import Metrics
 from service.adapters.onnx import OnnxModel
-from service.adapters.ports import Bus, Model, RunFailedError, Trail
+from service.adapters.ports import Bus, Model, Trail
 from service.adapters.reports import ReportStore
 from service.adapters.series import Part
 from service.adapters.topics import CONTROL, topic
 from service.api import Desk, create_api
+from service.batcher import Batcher
 from service.control import ControlLoop
 from service.deploy import Deployer
-from service.gateway import Gateway
+from service.gateway import Answer, Gateway
 from service.http import App, InferLayer
 from service.outbox import Outbox
+from service.pace import Pace
 from service.pair import Pair, build
 from service.payloads import PayloadLoop
+from service.protocol import InferRequest
 from service.router import Router
 from service.sections import Endpoint
 from service.settings import ConfigError, Settings, control_token, secret
-from service.tensors import zeros
-
-SLOW_SECONDS = 0.001
-"""A model that takes longer for one row runs in a thread: it would hold up everybody on the event loop, and a thread
-hop costs less than a tenth of it."""
-
-TRIALS = 5
 
 SILENCE = 60.0
 """Seconds without a word from judges elsewhere, after which this is told."""
@@ -124,7 +119,7 @@ def golden_rows(pair: Pair, settings: Settings) -> golden.Golden | None:
 def build_service(
     settings: Settings,
     pairs: dict[str, Pair],
-    slow: dict[str, bool],
+    paces: dict[str, Pace],
     bus: Bus,
     store: Trail,
     desk: Desk,
@@ -132,8 +127,8 @@ def build_service(
     metrics: Metrics,
     patience: float | None = None,
 ) -> Service:
-    """Wire a gateway for these pairs; ``slow`` says which of them must not run on the event loop. Where the judge is
-    elsewhere, ``patience`` is how many seconds it may be until the modes are known.
+    """Wire a gateway for these pairs, each with the pace that was learned of it. Where the judge is elsewhere,
+    ``patience`` is how many seconds it may be until the modes are known.
     """
     for name, pair in pairs.items():
         metrics.announce(Part.GATEWAY, name, pair.plan.scopes)
@@ -153,7 +148,8 @@ def build_service(
     api.include_router(deploy.routes(gateway, deployer, operator(token)))
     api.include_router(reports.routes(gateway, shelf))
     payloads = PayloadLoop(bus, pairs, told, outbox, metrics) if told else None
-    layer = InferLayer(api, gateway, settings.server.max_body_bytes, slow)
+    batchers = {name: _batcher(gateway, paces, name) for name in pairs}
+    layer = InferLayer(api, gateway, settings.server.max_body_bytes, batchers)
     return Service(layer, gateway, outbox, control, payloads)
 
 
@@ -162,23 +158,10 @@ def _knows(control: ControlLoop, until: float) -> bool:
     return control.caught_up.is_set() or time.monotonic() >= until
 
 
-def is_slow(pair: Pair) -> bool:
-    """Whether either model takes longer than `SLOW_SECONDS` for one row of zeros, or lives elsewhere; also warms up
-    what is here.
-    """
-    here = [role for role in Role if not isinstance(pair.models[role], EndpointModel)]
-    return max((_seconds(pair, role) for role in here), default=0.0) > SLOW_SECONDS or pair.elsewhere
+def _batcher(gateway: Gateway, paces: Mapping[str, Pace], name: str) -> Batcher:
+    """Of whatever is deployed under that name."""
 
+    def run(requests: Sequence[InferRequest], arrived: Sequence[float]) -> Sequence[Answer]:
+        return gateway.answer(gateway.pairs[name], requests, arrived)
 
-def _seconds(pair: Pair, role: Role) -> float:
-    """The best of a few trials; a model that refuses zeros counts as slow."""
-    row = zeros(pair.inputs)
-    taken = []
-    for _ in range(TRIALS):
-        began = time.perf_counter()
-        try:
-            pair.models[role].run(row, [pair.output])
-        except RunFailedError:
-            return float("inf")
-        taken.append(time.perf_counter() - began)
-    return min(taken)
+    return Batcher(name, run, lambda: paces[name], gateway.pairs[name].queue)

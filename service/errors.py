@@ -38,6 +38,14 @@ class UnavailableError(ServerError):
     """Nobody could answer just now: the same request may succeed in a moment."""
 
 
+class OverloadedError(UnavailableError):
+    """More requests wait than can be answered soon; ``seconds`` is when to ask again."""
+
+    def __init__(self, text: str, seconds: float) -> None:
+        super().__init__(text)
+        self.seconds = seconds
+
+
 def quote(value: object) -> str:
     """The value for use in an error: escaped, on one line, at most 60 characters, in bounded time."""
     text = _brief.repr(value)

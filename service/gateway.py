@@ -1,29 +1,28 @@
-"""The data plane, free of any transport: a request in, an answer out, and perhaps a sample for the shadow.
+"""The data plane, free of any transport: requests in, answers out, and perhaps samples for the shadow.
 
 Nothing here waits: no lock is held across a model's run, no broker, disk or monitor is asked. If the model that should
-answer fails, the other one does.
+answer fails, the other one does. Requests are answered in batches, and everything that can be is done once a batch.
 """
 
 import itertools
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
-
-from monitors.compare import Reading, Scale, confidence, entropy, refused
-from monitors.records import MODEL_SCOPE, Bools, Event, Fault, Role, Tensors
+from monitors.compare import Scale
+from monitors.glance import glance
+from monitors.records import MODEL_SCOPE, Event, Fault, Role
 from monitors.sampling import draw
 from service.adapters.metrics import Metrics
 from service.adapters.ports import RunFailedError, UnreachableError
+from service.batch import Batch, Part, Run, together
 from service.capacity import Capacity
 from service.errors import CallerError, ServerError, UnavailableError, UnknownModelError
 from service.outbox import Outbox
 from service.pair import Pair
 from service.protocol import InferRequest, InferResponse, Scalar
 from service.router import Router
-from service.sampling import UnreadableError, reading_of, sample_of
+from service.sampling import UnreadableError, decision_of, sample_of
 
 TIE = 1e-9
 """Weight of a request's own random number: it decides between answers that are equally uncertain."""
@@ -31,15 +30,22 @@ TIE = 1e-9
 NOTICE_EVERY = 60.0
 """Seconds between two events about the same failure; the counter counts every one."""
 
+Answer = InferResponse | Exception
+"""What becomes of a request: one that cannot be answered has its own error."""
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What a role said, how it reads, and how long it took."""
 
-    role: Role
-    outputs: Tensors
-    reading: Reading
-    seconds: float
+class _Asking:
+    """A batch on its way: each request's id, the part of a run that answers it, and what its caller is told."""
+
+    __slots__ = ("batch", "ids", "pair", "parts", "rationed", "told")
+
+    def __init__(self, pair: Pair, batch: Batch, ids: list[str]) -> None:
+        self.pair = pair
+        self.batch = batch
+        self.ids = ids
+        self.parts: dict[int, Part] = {}
+        self.told: list[dict[str, Scalar]] = [{} for _ in ids]
+        self.rationed: Capacity | None = None
 
 
 class Gateway:
@@ -76,69 +82,130 @@ class Gateway:
             raise UnknownModelError(f"model {model!r} has no version {version[:80]!r}; it has {pair.version!r}")
         return pair
 
-    def is_guarded(self, model: str) -> bool:
-        """Whether all of a model falls back now, and how long its answers take decides how many the baseline gives."""
-        return self.pairs[model].fallback_seconds is not None and MODEL_SCOPE in self.router.routes(model).safe
-
     def infer(self, pair: Pair, request: InferRequest, arrived: float | None = None) -> InferResponse:
-        """Answer a request, which was there whole at ``arrived`` (of `time.perf_counter`).
+        """Answer one request alone, which was there whole at ``arrived`` (of `time.perf_counter`).
 
         Raises:
             CallerError: when the inputs differ in rows, or neither model can run on them.
             ServerError: when both models give what cannot be an answer.
         """
-        rows = _rows(request)
-        member = pair.subgroups.members(request.inputs, request.parameters, rows)
-        role = self.router.role(pair.name, member)
-        request_id = request.id or f"{self._prefix}-{next(self._counter):x}"
-        capacity = self._capacity(pair, member) if role is Role.BASELINE else None
-        if capacity is not None and capacity.share < 1.0:
-            answer, parameters = self._ration(pair, request, request_id, capacity)
-        else:
-            answer, parameters = self._answer(pair, request, role)
-        parameters["safe_mode"] = role is Role.BASELINE
-        unsure = refused(answer.reading, pair.decision, answer.role)
-        if pair.action == "escalate" and answer.role is Role.COMPRESSED and capacity is None and unsure.any():
-            answer, unsure = self._escalate(pair, request, answer, unsure)
-            parameters["escalated"] = True
-        self._sample(pair, request, request_id, answer, member)
-        parameters |= self._account(pair, answer, unsure, rows)
-        if capacity is not None and arrived is not None:
-            self._learn(pair, capacity, time.perf_counter() - arrived)
-        withheld = pair.action == "abstain" and bool(unsure.any())
-        outputs = {} if withheld else {o.name: answer.outputs[o.name] for o in request.outputs} or answer.outputs
-        return InferResponse(pair.name, pair.version, request_id, parameters, dict(outputs))
+        answer = self.answer(pair, [request], [arrived])[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
-    def _answer(self, pair: Pair, request: InferRequest, role: Role) -> tuple[_Answer, dict[str, Scalar]]:
-        """The answer of ``role``, or of the other one where it fails."""
-        try:
-            return self._run(pair, request, role), {}
-        except RunFailedError as failure:
+    def answer(self, pair: Pair, requests: Sequence[InferRequest], arrived: Sequence[float | None]) -> Sequence[Answer]:
+        """Answer requests together; those that cannot be are answered alone, and cost the others nothing."""
+        if together(pair, requests):
             try:
-                answer = self._run(pair, request, role.other)
-            except RunFailedError as second:
-                return self._refuse_input(second)
-            self._notice(pair, role, failure)
-            return answer, {"fallback": str(role)}
+                return self._together(pair, requests, arrived)
+            except Exception as error:  # noqa: BLE001 - whatever one request brought about must not fail the others
+                if len(requests) == 1:
+                    return [error]
+        return [self.answer(pair, [one], [at])[0] for one, at in zip(requests, arrived, strict=True)]
 
-    def _capacity(self, pair: Pair, member: Bools) -> Capacity | None:
-        """What the baseline bears of this request's kind; None where it is asked whatever it takes."""
-        if pair.fallback_seconds is None or not self.router.spared(pair.name, member):
-            return None
-        return self._capacities.setdefault(pair.name, Capacity(pair.fallback_seconds))
+    def _together(
+        self, pair: Pair, requests: Sequence[InferRequest], arrived: Sequence[float | None]
+    ) -> Sequence[Answer]:
+        ids = [request.id or f"{self._prefix}-{next(self._counter):x}" for request in requests]
+        asking = _Asking(pair, Batch.of(pair, requests), ids)
+        routed = self.router.roles(pair.name, asking.batch.member, asking.batch.ends)
+        spared = self._spared(pair, asking.batch, routed)
+        rationed = self._capacities[pair.name].share < 1.0 if spared else False
+        for role in Role:
+            first = [p for p, to in enumerate(routed) if (Role.COMPRESSED if rationed and p in spared else to) is role]
+            if first:
+                self._ask(asking, first, role)
+        if rationed:
+            self._ration(asking, spared)
+        if pair.action == "escalate":
+            self._escalate(asking, spared)
+        for told, role in zip(asking.told, routed, strict=True):
+            told["safe_mode"] = role is Role.BASELINE
+        self._sample(asking)
+        answers = self._account(asking)
+        for place in spared:
+            if (at := arrived[place]) is not None:
+                self._learn(pair, self._capacities[pair.name], time.perf_counter() - at)
+        return answers
 
-    def _ration(
-        self, pair: Pair, request: InferRequest, request_id: str, capacity: Capacity
-    ) -> tuple[_Answer, dict[str, Scalar]]:
-        """The compressed model's answer, and the baseline's instead where that one is among the least certain."""
-        answer, parameters = self._answer(pair, request, Role.COMPRESSED)
-        if answer.role is Role.BASELINE:
-            return answer, parameters
-        values = None if pair.decision.scale is Scale.REGRESSION else answer.reading.values
-        uncertainty = 0.0 if values is None else float(entropy(values).max() / np.log(values.shape[1]))
-        if not capacity.takes(uncertainty + TIE * draw(request_id, "capacity")):
-            return answer, {"over_capacity": True}
-        return self._answer(pair, request, Role.BASELINE)
+    def _spared(self, pair: Pair, batch: Batch, routed: Sequence[Role]) -> Sequence[int]:
+        """The requests that fall back only because all of the model does, where the baseline may be not enough."""
+        if pair.fallback_seconds is None or Role.BASELINE not in routed:
+            return ()
+        self._capacities.setdefault(pair.name, Capacity(pair.fallback_seconds))
+        spans = ((place, batch.member[batch.start(place) : end]) for place, end in enumerate(batch.ends))
+        return [place for place, member in spans if self.router.spared(pair.name, member)]
+
+    def _ask(self, asking: _Asking, places: Sequence[int], role: Role) -> None:
+        """Have ``role`` answer these requests, or the other one where it fails."""
+        part = asking.batch.part(places)
+        try:
+            run = self._run(asking.pair, part, role)
+        except RunFailedError as failure:
+            if len(places) > 1 and not isinstance(failure, UnreachableError):
+                raise  # whose request it is, is found out by asking each alone
+            run = self._instead(asking.pair, part, role, failure)
+            for place in places:
+                asking.told[place]["fallback"] = str(role)
+        for index, place in enumerate(places):
+            asking.parts[place] = Part(run, part.start(index), part.ends[index])
+
+    def _instead(self, pair: Pair, part: Batch, role: Role, failure: RunFailedError) -> Run:
+        try:
+            run = self._run(pair, part, role.other)
+        except RunFailedError as second:
+            raise _refusal(second) from second
+        self._notice(pair, role, failure)
+        return run
+
+    def _ration(self, asking: _Asking, spared: Sequence[int]) -> None:
+        """The baseline's answer instead, for those of the least certain that it can bear."""
+        capacity, wanted = self._capacities[asking.pair.name], []
+        regression = asking.pair.decision.scale is Scale.REGRESSION
+        for place in spared:
+            part = asking.parts[place]
+            if part.run.role is Role.BASELINE:
+                continue
+            uncertainty = 0.0 if regression else part.uncertainty
+            if capacity.takes(uncertainty + TIE * draw(asking.ids[place], "capacity")):
+                wanted.append(place)
+            else:
+                asking.told[place]["over_capacity"] = True
+        if wanted:
+            self._ask(asking, wanted, Role.BASELINE)
+
+    def _escalate(self, asking: _Asking, spared: Sequence[int]) -> None:
+        """Ask the baseline too; if it fails, the compressed model's unsure answer stands, refused."""
+        parts = asking.parts.items()
+        unsure = [p for p, of in parts if of.run.role is Role.COMPRESSED and p not in spared and of.unsure]
+        if not unsure:
+            return
+        for place in unsure:
+            asking.told[place]["escalated"] = True
+        part = asking.batch.part(unsure)
+        try:
+            run = self._run(asking.pair, part, Role.BASELINE)
+        except RunFailedError as failure:
+            if len(asking.ids) > 1 and not isinstance(failure, UnreachableError):
+                raise
+            self._notice(asking.pair, Role.BASELINE, failure)
+            return
+        for index, place in enumerate(unsure):
+            asking.parts[place] = Part(run, part.start(index), part.ends[index])
+
+    def _run(self, pair: Pair, batch: Batch, role: Role) -> Run:
+        names = _names(pair, batch)
+        began = time.perf_counter()
+        outputs = pair.models[role].run(batch.inputs, names)
+        seconds = time.perf_counter() - began
+        said = glance(decision_of(pair, outputs, batch.rows), pair.decision, role)
+        if any(said.fault):
+            raise UnreadableError(f"{pair.output}: {Fault(max(said.fault)).name.lower()}")
+        if len(batch.requests) > 1 and any(not o.ndim or len(o) != batch.rows for o in outputs.values()):
+            raise UnreadableError("an output has not one row for each row asked")
+        self.metrics.ran(pair.name, role, seconds)
+        return Run(role, outputs, said, seconds)
 
     def _learn(self, pair: Pair, capacity: Capacity, seconds: float) -> None:
         """See how long answers of the fallback take; tell when the baseline is not enough, and when it is again."""
@@ -154,34 +221,6 @@ class Gateway:
                 Event(uuid.uuid4().hex, self._clock(), pair.name, kind, MODEL_SCOPE, "gateway", reason, detail)
             )
 
-    def _run(self, pair: Pair, request: InferRequest, role: Role) -> _Answer:
-        names = [output.name for output in request.outputs] or [spec.name for spec in pair.outputs]
-        names += [] if pair.output in names else [pair.output]
-        began = time.perf_counter()
-        outputs = pair.models[role].run(request.inputs, names)
-        seconds = time.perf_counter() - began
-        reading = reading_of(pair, outputs, len(next(iter(request.inputs.values()))))
-        if reading.fault.any():
-            raise UnreadableError(f"{pair.output}: {Fault(int(reading.fault.max())).name.lower()}")
-        return _Answer(role, outputs, reading, seconds)
-
-    @staticmethod
-    def _refuse_input(failure: RunFailedError) -> tuple[_Answer, dict[str, Scalar]]:
-        if isinstance(failure, UnreachableError):
-            raise UnavailableError(f"neither model could answer; the last is unreachable: {failure}") from failure
-        if isinstance(failure, UnreadableError):
-            raise ServerError(f"both models failed; the last said: {failure}") from failure
-        raise CallerError(f"inputs: neither model can run on these values: {failure}") from failure
-
-    def _escalate(self, pair: Pair, request: InferRequest, first: _Answer, unsure: Bools) -> tuple[_Answer, Bools]:
-        """Ask the baseline; if it fails, the compressed model's unsure answer stands, refused."""
-        try:
-            second = self._run(pair, request, Role.BASELINE)
-        except RunFailedError as failure:
-            self._notice(pair, Role.BASELINE, failure)
-            return first, unsure
-        return second, refused(second.reading, pair.decision, Role.BASELINE)
-
     def _notice(self, pair: Pair, role: Role, failure: RunFailedError) -> None:
         """Count a failure, and put it into the audit trail, but not once a request."""
         reason = next((name for kind, name in REASONS if isinstance(failure, kind)), "run_failed")
@@ -196,45 +235,64 @@ class Gateway:
         )
         self._outbox.note(event)
 
-    def _sample(self, pair: Pair, request: InferRequest, request_id: str, answer: _Answer, member: Bools) -> None:
-        role, seconds = answer.role, answer.seconds
-        sample = sample_of(pair, request_id, role, request.inputs, answer.outputs, member, seconds, self._clock())
-        if sample is not None and self._outbox.offer(sample):
-            self.metrics.samples.labels(pair.name).inc()
+    def _sample(self, asking: _Asking) -> None:
+        batch, now, kept = asking.batch, self._clock(), 0
+        for place, request_id in enumerate(asking.ids):
+            member = batch.member[batch.start(place) : batch.ends[place]]
+            part, inputs = asking.parts[place], batch.requests[place].inputs
+            outputs = part.outputs([asking.pair.output])
+            run = part.run
+            sample = sample_of(asking.pair, request_id, run.role, inputs, outputs, member, run.seconds, now)
+            kept += sample is not None and self._outbox.offer(sample)
+        if kept:
+            self.metrics.samples.labels(asking.pair.name).inc(kept)
 
-    def _account(self, pair: Pair, answer: _Answer, unsure: Bools, rows: int) -> dict[str, Scalar]:
-        """The parameters of the answer, flat as the protocol wants them, and the counters.
-
-        Of several rows the least certain speaks: lowest confidence, highest uncertainty (entropy over its maximum).
-        """
-        name, role = pair.name, str(answer.role)
-        parameters: dict[str, Scalar] = {
-            "served_by": role,
-            "refused": bool(unsure.any()),
-            "model_digest": pair.models[answer.role].digest,
-        }
-        if pair.decision.scale is not Scale.REGRESSION:
-            values = answer.reading.values
-            parameters["confidence"] = float(confidence(values).min())
-            parameters["uncertainty"] = float(entropy(values).max() / np.log(values.shape[1]))
-        if rows > 1 and unsure.any():
-            parameters["refused_rows"] = ",".join(map(str, np.flatnonzero(unsure)))
-        self.metrics.rows.labels(name, role).inc(rows)
-        self.metrics.answering.labels(name, role).observe(answer.seconds)
-        if unsure.any():
-            self.metrics.refusals.labels(name, role, pair.action).inc(int(unsure.sum()))
-        return parameters
+    def _account(self, asking: _Asking) -> Sequence[Answer]:
+        """The answers, with flat parameters as the protocol wants them, and the counters."""
+        pair, everything = asking.pair, [spec.name for spec in asking.pair.outputs]
+        rows, refused = dict.fromkeys(map(str, Role), 0), dict.fromkeys(map(str, Role), 0)
+        answers: list[Answer] = []
+        for place, request in enumerate(asking.batch.requests):
+            part = asking.parts[place]
+            told = _told(pair, part, asking.told[place])
+            rows[part.run.role] += part.stop - part.start
+            names = [output.name for output in request.outputs] or everything
+            if told["refused"]:
+                refused[part.run.role] += sum(part.run.said.refused[part.start : part.stop])
+                names = [] if pair.action == "abstain" else names
+            answers.append(InferResponse(pair.name, pair.version, asking.ids[place], told, part.outputs(names)))
+        self.metrics.served(pair.name, rows, refused, pair.action)
+        return answers
 
 
-def _rows(request: InferRequest) -> int:
-    """The first dimension, which every input must have in common: it is the row that is sampled, compared and
-    counted.
-    """
-    counts = {name: len(tensor) for name, tensor in request.inputs.items()}
-    if len(set(counts.values())) > 1:
-        told = ", ".join(f"{name!r} has {count}" for name, count in counts.items())
-        raise CallerError(f"inputs: all must have the same number of rows, but {told}")
-    return next(iter(counts.values()))
+def _told(pair: Pair, part: Part, told: dict[str, Scalar]) -> dict[str, Scalar]:
+    """What a caller is told of how the answer came to be."""
+    told["served_by"] = part.run.role.value
+    told["refused"] = part.unsure
+    told["model_digest"] = pair.models[part.run.role].digest
+    if pair.decision.scale is not Scale.REGRESSION:
+        told["confidence"] = part.confidence
+        told["uncertainty"] = part.uncertainty
+    if told["refused"] and part.stop - part.start > 1:
+        rows = part.run.said.refused[part.start : part.stop]
+        told["refused_rows"] = ",".join(str(row) for row, unsure in enumerate(rows) if unsure)
+    return told
+
+
+def _names(pair: Pair, batch: Batch) -> list[str]:
+    """The outputs to ask for: those that anybody wants, and the one that decides."""
+    wanted = dict.fromkeys(output.name for request in batch.requests for output in request.outputs)
+    if not all(request.outputs for request in batch.requests):
+        wanted |= dict.fromkeys(spec.name for spec in pair.outputs)
+    return list(wanted | {pair.output: None})
+
+
+def _refusal(failure: RunFailedError) -> Exception:
+    if isinstance(failure, UnreachableError):
+        return UnavailableError(f"neither model could answer; the last is unreachable: {failure}")
+    if isinstance(failure, UnreadableError):
+        return ServerError(f"both models failed; the last said: {failure}")
+    return CallerError(f"inputs: neither model can run on these values: {failure}")
 
 
 REASONS = ((UnreadableError, "unreadable_output"), (UnreachableError, "unreachable"))

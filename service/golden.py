@@ -81,14 +81,6 @@ def _numbers(texts: Tensor, where: str) -> Tensor:
 
 
 def _members(rows: Sequence[Sequence[str]], inputs: Tensors, tags: dict[int, str], subgroups: Subgroups) -> Bools:
-    """Row by row, because each is a request of its own."""
-    return np.concatenate(
-        [
-            subgroups.members(
-                {name: tensor[i : i + 1] for name, tensor in inputs.items()},
-                {parameter: row[place] for place, parameter in tags.items()},
-                1,
-            )
-            for i, row in enumerate(rows)
-        ]
-    )
+    """Each row is a request of its own."""
+    told = [{parameter: row[place] for place, parameter in tags.items()} for row in rows]
+    return subgroups.members(inputs, told, range(1, len(rows) + 1))

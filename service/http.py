@@ -8,19 +8,22 @@ fault it is.
 import asyncio
 import contextlib
 import logging
+import math
 import re
 import time
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from service.adapters.series import UNKNOWN
+from service.batch import rows_of
+from service.batcher import Batcher
 from service.errors import (
     CallerError,
+    OverloadedError,
     ServerError,
     TightropeError,
     TooLargeError,
@@ -30,7 +33,15 @@ from service.errors import (
 )
 from service.gateway import Gateway
 from service.pair import Pair
-from service.protocol import HEADER_LENGTH, decode_request, encode_response, parse_header_length
+from service.protocol import (
+    HEADER_LENGTH,
+    InferRequest,
+    InferResponse,
+    decode_request,
+    encode_response,
+    parse_header_length,
+)
+from service.reader import Reader
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +70,6 @@ EVENTS = "/payloads"
 """Ends the path of events that hold whole inference requests."""
 LARGE = 64 * 1024
 """Bytes of a request that is read in a thread even for a fast model: decoding it would hold up the event loop."""
-WAITERS = 32
-"""Threads of a pair with a model elsewhere: so many requests are answered at a time."""
 WINDOWS = {"gzip": 31, "deflate": 47}
 """zlib's window bits for the encodings that clients compress requests with."""
 
@@ -87,16 +96,14 @@ class DisconnectedError(Exception):
 
 
 class InferLayer:
-    """Answers ``POST /v2/models/{m}[/versions/{v}]/infer``; ``slow`` says which pairs must not run on the event
-    loop.
-    """
+    """Answers ``POST /v2/models/{m}[/versions/{v}]/infer`` by the model's batcher."""
 
-    def __init__(self, app: App, gateway: Gateway, max_body: int, slow: Mapping[str, bool]) -> None:
+    def __init__(self, app: App, gateway: Gateway, max_body: int, batchers: Mapping[str, Batcher]) -> None:
         self._app = app
         self._gateway = gateway
         self._max_body = max_body
-        self._slow = slow
-        self._waiters: dict[str, ThreadPoolExecutor] = {}
+        self._batchers = batchers
+        self._readers: dict[str, Reader] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry."""
@@ -113,6 +120,8 @@ class InferLayer:
             return
         except Exception as error:  # noqa: BLE001 - the one place where whatever went wrong becomes an answer
             request_id, body, headers, status = "", error_body(error), [(b"content-type", JSON)], status_of(error)
+            if isinstance(error, OverloadedError):
+                headers.append((b"retry-after", b"%d" % math.ceil(error.seconds)))
             outcome = "caller_error" if isinstance(error, CallerError) else "server_error"
         label = model if model in self._gateway.pairs else UNKNOWN
         self._gateway.metrics.answered(label, outcome, time.perf_counter() - started, request_id)
@@ -143,33 +152,48 @@ class InferLayer:
         pair = self._gateway.pair(model, version)
         body = await _read(headers, receive, self._max_body)
         arrived = time.perf_counter()
-        if self._gateway.is_guarded(model):
-            await asyncio.sleep(0)  # behind all that wait already, so that the wait is seen
-        if self._slow[model] or len(body) > LARGE or b"content-encoding" in headers:
-            threads = self._threads(pair)
-            return await asyncio.get_running_loop().run_in_executor(threads, self._work, pair, body, headers, arrived)
-        return self._work(pair, body, headers, arrived)
+        if len(body) > LARGE or b"content-encoding" in headers:
+            request = await asyncio.to_thread(self._decode, pair, body, headers)
+        else:
+            request = self._decode(pair, body, headers)
+        batcher, rows = self._batchers[model], rows_of(request)
+        if batcher.is_short(rows):
+            response = await batcher.ask(request, rows, arrived)
+        else:
+            response = await _unless_gone(receive, batcher.ask(request, rows, arrived))
+        if sum(tensor.nbytes for tensor in response.outputs.values()) > LARGE:
+            return await asyncio.to_thread(_encode, response, request)
+        return _encode(response, request)
 
-    def _threads(self, pair: Pair) -> ThreadPoolExecutor | None:
-        """Those that everybody shares, or for a pair with a model elsewhere its own: they wait, and hold up nobody
-        else.
-        """
-        if not pair.elsewhere:
-            return None
-        if pair.name not in self._waiters:
-            self._waiters[pair.name] = ThreadPoolExecutor(WAITERS, f"{pair.name}-elsewhere")
-        return self._waiters[pair.name]
-
-    def _work(self, pair: Pair, raw: bytes, headers: Mapping[bytes, bytes], arrived: float) -> Answered:
-        body = _inflate(raw, headers, self._max_body)
+    def _decode(self, pair: Pair, raw: bytes, headers: Mapping[bytes, bytes]) -> InferRequest:
+        body = _inflate(raw, headers, self._max_body) if b"content-encoding" in headers else raw
         length = parse_header_length(_text(headers, LENGTH_NAME))
-        request = decode_request(body, length, pair.inputs, pair.outputs)
-        response = self._gateway.infer(pair, request, arrived)
-        withheld = not response.outputs
-        answer, json_length = encode_response(response, replace(request, outputs=()) if withheld else request)
-        if json_length is None:
-            return response.id or "", answer, [(b"content-type", JSON)]
-        return response.id or "", answer, [(b"content-type", BINARY), (LENGTH_NAME, b"%d" % json_length)]
+        reader = self._readers.get(pair.name)
+        if reader is None or reader.inputs is not pair.inputs:
+            reader = self._readers[pair.name] = Reader(pair.inputs, pair.outputs)
+        return reader.read(body, length) or decode_request(body, length, pair.inputs, pair.outputs)
+
+
+def _encode(response: InferResponse, request: InferRequest) -> Answered:
+    withheld = not response.outputs
+    answer, json_length = encode_response(response, replace(request, outputs=()) if withheld else request)
+    if json_length is None:
+        return response.id or "", answer, [(b"content-type", JSON)]
+    return response.id or "", answer, [(b"content-type", BINARY), (LENGTH_NAME, b"%d" % json_length)]
+
+
+async def _unless_gone(receive: Receive, answer: Coroutine[None, None, InferResponse]) -> InferResponse:
+    """An answer that takes a while, unless its caller goes away first: then nobody need work on it any more."""
+    asking = asyncio.ensure_future(answer)
+    gone = asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait((asking, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not asking.done():
+            raise DisconnectedError
+        return asking.result()
+    finally:
+        asking.cancel()
+        gone.cancel()
 
 
 async def _read(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:

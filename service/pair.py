@@ -4,6 +4,7 @@ settings.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from monitors.compare import Decision, Refusal, Scale
@@ -23,7 +24,7 @@ FLOATS = frozenset({"FP16", "FP32", "FP64"})
 MATRIX = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pair:
     """What the gateway serves under one name."""
 
@@ -38,11 +39,23 @@ class Pair:
     noise_share: float
     fallback_seconds: float | None
     plan: Plan
+    batch_rows: int | None = None
+    queue: int = 1024
 
     @property
     def elsewhere(self) -> bool:
         """Whether either model lives on another server: then an answer may have to be waited for."""
         return any(isinstance(model, EndpointModel) for model in self.models.values())
+
+    @cached_property
+    def free(self) -> bool:
+        """Whether the first dimension of everything is free, so that requests can share a run."""
+        return all(spec.shape[:1] == (-1,) for spec in (*self.inputs, *self.outputs))
+
+    @cached_property
+    def ragged(self) -> bool:
+        """Whether another dimension than the first is free."""
+        return any(-1 in spec.shape[1:] for spec in self.inputs)
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
@@ -108,6 +121,8 @@ def build(name: str, settings: Settings, load: Callable[[Any, int], Model]) -> P
         noise_share=of.noise_share,
         fallback_seconds=of.fallback_seconds,
         plan=plan_of(name, settings, models, subgroups, sampler, output),
+        batch_rows=of.batch_rows,
+        queue=of.queue,
     )
 
 

@@ -25,7 +25,7 @@ from service.errors import TightropeError
 from service.outbox import MOST_ROWS, Outbox
 from service.pair import Pair
 from service.protocol import InferRequest, decode_request, parse_header_length
-from service.sampling import reading_of, sample_of
+from service.sampling import decision_of, sample_of
 from service.sections import Payloads
 
 log = logging.getLogger(__name__)
@@ -198,8 +198,8 @@ def sample_from(pair: Pair, of: Payloads, both: Both, now: float) -> Sample | No
     rows = len(next(iter(request.inputs.values())))
     if rows > MOST_ROWS or any(len(tensor) != rows for tensor in request.inputs.values()):
         raise WireError(f"inputs: must all have the same number of rows, at most {MOST_ROWS}")
-    reading_of(pair, outputs, rows)
-    member = pair.subgroups.members(request.inputs, request.parameters, rows)
+    decision_of(pair, outputs, rows)
+    member = pair.subgroups.members(request.inputs, [request.parameters], [rows])
     began, ended = both.request.time, both.response.time
     seconds = max(ended - began, 0.0) if began is not None and ended is not None else 0.0
     id_ = request.id or both.request.id

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,14 +37,16 @@ class Router:
         self._tables = {name: self._table(Routes(name, -1, safe, {})) for name in scopes}
         self._confirmed: deque[str] = deque(maxlen=MOST_CONFIRMED)
 
-    def role(self, model: str, member: Bools) -> Role:
-        """Who answers a request with rows in these subgroups, shape (rows, subgroups): one row in a safe scope is
-        enough.
+    def roles(self, model: str, member: Bools, ends: Sequence[int]) -> list[Role]:
+        """Who answers each of n requests, whose rows end where ``ends`` says; ``member`` is (rows, subgroups). One row
+        in a safe scope is enough.
         """
         table = self._tables[model]
-        if table.everything or (table.some and bool((member & table.safe).any())):
-            return Role.BASELINE
-        return Role.COMPRESSED
+        if table.everything or not table.some:
+            return [Role.BASELINE if table.everything else Role.COMPRESSED] * len(ends)
+        safe: list[bool] = np.any(member & table.safe, axis=1).tolist()
+        starts = (0, *ends[:-1])
+        return [Role.BASELINE if True in safe[a:b] else Role.COMPRESSED for a, b in zip(starts, ends, strict=True)]
 
     def spared(self, model: str, member: Bools) -> bool:
         """Whether a request is the baseline's only because every one is: no row of it is in a subgroup that is safe

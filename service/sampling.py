@@ -1,8 +1,10 @@
 """From an answered request to a sample for the shadow: whether it is kept, and what of it."""
 
-import numpy as np
+from typing import Any
 
-from monitors.compare import Reading, read
+import numpy as np
+from numpy.typing import NDArray
+
 from monitors.records import Bools, Role, Sample, Tensors
 from monitors.sampling import draw
 from service.adapters.ports import RunFailedError
@@ -15,8 +17,8 @@ class UnreadableError(RunFailedError):
     """A model answered with what cannot be an answer: no row of numbers for each row asked."""
 
 
-def reading_of(pair: Pair, outputs: Tensors, rows: int) -> Reading:
-    """The decision output, read; rows that are no answer have a fault.
+def decision_of(pair: Pair, outputs: Tensors, rows: int) -> NDArray[Any]:
+    """The output that decides.
 
     Raises:
         UnreadableError: when it has not that many rows of numbers.
@@ -24,7 +26,7 @@ def reading_of(pair: Pair, outputs: Tensors, rows: int) -> Reading:
     said = outputs[pair.output]
     if said.dtype.kind != "f" or not 1 <= said.ndim <= MATRIX or len(said) != rows or not said.size:
         raise UnreadableError(f"{pair.output}: {said.dtype} of shape {said.shape} for {rows} rows")
-    return read(said, pair.decision.scale)
+    return said
 
 
 def sample_of(
@@ -38,8 +40,10 @@ def sample_of(
     time: float,
 ) -> Sample | None:
     """The sample of a request that ``role`` answered, or None when it is not to be kept."""
-    groups = np.flatnonzero(member.any(axis=0)) if pair.sampler.floors else ()
-    inclusion = pair.sampler.inclusion(pair.subgroups.scopes[index] for index in groups)
+    inclusion = pair.sampler.rate
+    if pair.sampler.floors:
+        groups = np.flatnonzero(member.any(axis=0))
+        inclusion = pair.sampler.inclusion(pair.subgroups.scopes[index] for index in groups)
     number = draw(request_id, pair.sampler.salt)
     if number >= inclusion:
         return None

@@ -213,6 +213,10 @@ class Model(Section):
     """The version that the protocol shows."""
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     """onnxruntime threads of one call."""
+    batch_rows: Annotated[int, Field(ge=1, le=4096)] | None = None
+    """Most rows of the requests that share a run; 1 keeps them apart. If left out, whether batches pay is tried."""
+    queue: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
+    """Requests that may wait for a run; more are refused with 503."""
     mode: Literal["armed", "advisory"] = "armed"
     """armed: a breach moves requests to the baseline. advisory: it is only recorded."""
     decision: Decision = Field(default_factory=Decision)

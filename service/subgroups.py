@@ -72,15 +72,20 @@ class Subgroups:
     told: tuple[Told, ...]
     cuts: tuple[Cut | Spelled, ...]
 
-    def members(self, inputs: Tensors, parameters: Mapping[str, Scalar], rows: int) -> Bools:
-        """Shape (rows, scopes): which row belongs to which subgroup."""
-        member = np.zeros((rows, len(self.scopes)), dtype=bool)
+    def members(self, inputs: Tensors, parameters: Sequence[Mapping[str, Scalar]], ends: Sequence[int]) -> Bools:
+        """Shape (rows, scopes): which row belongs to which subgroup, of requests one below the other. Each has its
+        own parameters, and its rows end where ``ends`` says.
+        """
+        member = np.zeros((ends[-1], len(self.scopes)), dtype=bool)
         for cut in self.cuts:
             cut.mark(member, inputs[cut.input])
         for told in self.told:
-            scope = told.scopes.get(_spelled(parameters.get(told.parameter, "")))
-            if scope is not None:
-                member[:, scope] = True
+            start = 0
+            for given, end in zip(parameters, ends, strict=True):
+                scope = told.scopes.get(_spelled(given.get(told.parameter, "")))
+                if scope is not None:
+                    member[start:end, scope] = True
+                start = end
         return member
 
 

@@ -20,8 +20,9 @@ from service.adapters.packing import WireError
 from service.adapters.series import UNDELIVERED, Part
 from service.adapters.snapshots import JUDGED, SnapshotStore
 from service.adapters.topics import SAMPLES, topic
-from service.app import Service, build_service, is_slow, load_pairs
+from service.app import Service, build_service, load_pairs
 from service.http import App
+from service.pace import learn
 from service.pair import Pair
 from service.sections import Endpoint
 from service.settings import ConfigError, Settings
@@ -74,9 +75,9 @@ def gateway(settings: Settings) -> Process:
     bus = _bus(settings, metrics, strict=False)
     bench = Bench({name: pair.plan for name, pair in pairs.items()})
     follower = Follower(bus, bench, metrics)
-    slow = {name: is_slow(pair) for name, pair in pairs.items()}
+    paces = {name: learn(pair) for name, pair in pairs.items()}
     patience = kafka_of(settings).bootstrap_seconds
-    service = build_service(settings, pairs, slow, bus, follower, bench, NoDeployer(), metrics, patience)
+    service = build_service(settings, pairs, paces, bus, follower, bench, NoDeployer(), metrics, patience)
 
     def start() -> None:
         service.start()

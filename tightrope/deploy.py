@@ -19,8 +19,9 @@ from monitors.compare import read
 from monitors.plan import Plan
 from monitors.records import Event, Role
 from service.adapters.ports import Model, RunFailedError
-from service.app import golden_rows, is_slow, load_model
+from service.app import golden_rows, load_model
 from service.golden import Golden
+from service.pace import Pace, learn
 from service.pair import Pair, build
 from service.sections import Artefact, Endpoint
 from service.settings import ConfigError, Settings
@@ -35,20 +36,19 @@ KEPT = 5
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where a pair stands: what the gateway serves, what the worker runs, what the judge goes by, who is slow."""
+    """Where a pair stands: what the gateway serves, what the worker runs, what the judge goes by, how it is asked."""
 
     pairs: dict[str, Pair]
     watched: dict[str, Watched]
     plans: dict[str, Plan]
-    slow: dict[str, bool]
+    paces: dict[str, Pace]
 
-    def put(self, pair: Pair, watched: Watched, *, slow: bool) -> None:
+    def put(self, pair: Pair, watched: Watched, pace: Pace) -> None:
         """One after the other; each is a single assignment that readers see whole."""
         self.watched[pair.name] = watched
         self.plans[pair.name] = pair.plan
-        self.slow[pair.name] = slow or self.slow[pair.name]
+        self.paces[pair.name] = pace
         self.pairs[pair.name] = pair
-        self.slow[pair.name] = slow
 
 
 @dataclass
@@ -88,7 +88,7 @@ class Deployer:
         pair = build(model, wanted, load_model)
         self_test(pair, wanted)
         old = self.places.pairs[model]
-        self.places.put(pair, self.as_watched(pair), slow=is_slow(pair))
+        self.places.put(pair, self.as_watched(pair), learn(pair))
         detail = {
             f"{role}_digest": {"before": old.models[role].digest, "after": pair.models[role].digest} for role in Role
         }

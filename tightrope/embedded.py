@@ -19,7 +19,8 @@ from service.adapters.ports import Pager
 from service.adapters.rows import Layout
 from service.adapters.series import Part
 from service.adapters.sqlite import SqliteStore
-from service.app import ROWS, Service, build_service, is_slow, load_pairs
+from service.app import ROWS, Service, build_service, load_pairs
+from service.pace import learn
 from service.pair import Pair
 from service.settings import Settings
 from shadow.judge import Bench, Judge
@@ -93,7 +94,7 @@ def wire_up(settings: Settings, config: Path | None = None) -> Embedded:
         pairs=pairs,
         watched=all_watched(pairs),
         plans={name: pair.plan for name, pair in pairs.items()},
-        slow={name: is_slow(pair) for name, pair in pairs.items()},
+        paces={name: learn(pair) for name, pair in pairs.items()},
     )
     bench = Bench(places.plans)
     for part, plan in product((Part.WORKER, Part.JUDGE), places.plans.values()):
@@ -103,7 +104,7 @@ def wire_up(settings: Settings, config: Path | None = None) -> Embedded:
         service.outbox.note(event)
 
     deployer = Deployer(settings, places, as_watched, tell)
-    service = build_service(settings, pairs, places.slow, bus, store, bench, deployer, metrics)
+    service = build_service(settings, pairs, places.paces, bus, store, bench, deployer, metrics)
     archive, pager = _archive(settings, pairs, metrics), pager_of(settings, metrics)
     return Embedded(
         service=service,

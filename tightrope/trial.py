@@ -62,7 +62,7 @@ class Trial:
         one, many = ({role: self.answers(role, batched=batched) for role in Role} for batched in (False, True))
         base, small, decision = Role.BASELINE, Role.COMPRESSED, self.pair.decision
         inputs = {self.pair.inputs[0].name: self.table.inputs}
-        member = self.pair.subgroups.members(inputs, {}, len(self.table.lines))
+        member = self.pair.subgroups.members(inputs, [{}], [len(self.table.lines)])
         return Compared(
             noise=self._comparisons(one[base], many[base], _with_itself(decision), member),
             ways=(

@@ -2,6 +2,7 @@
 from.
 """
 
+import multiprocessing
 import platform
 from pathlib import Path
 
@@ -17,3 +18,8 @@ def cpu() -> str:
     name = told.get("model name") or platform.processor() or platform.machine()
     flags = (told.get("flags") or told.get("Features") or "").split()
     return " ".join([name, *(flag for flag in TELLING if flag in flags)])
+
+
+def cores() -> int:
+    """Those that a model's threads can have."""
+    return multiprocessing.cpu_count()

@@ -43,6 +43,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self._made: dict[str, Counter | Gauge | Histogram] = {}
+        self._children: dict[tuple[object, tuple[str, ...]], Counter | Gauge | Histogram] = {}
         self.requests = self._make(Counter, "requests")
         self.seconds = self._make(Histogram, "request_seconds")
         self.answering = self._make(Histogram, "answer_seconds")
@@ -105,6 +106,26 @@ class Metrics:
         self.requests.labels(model, outcome).inc()
         shown = 0 < len(request_id) <= LONGEST_EXEMPLAR and request_id.isascii() and request_id.isprintable()
         self.seconds.labels(model).observe(seconds, {"request_id": request_id} if shown else None)
+
+    def ran(self, model: str, role: str, seconds: float) -> None:
+        """Observe how long a model took for a batch."""
+        self._child(self.answering, model, role).observe(seconds)
+
+    def served(self, model: str, rows: Mapping[str, int], refused: Mapping[str, int], action: str) -> None:
+        """Count the answered and the refused rows of a batch, by role."""
+        for role, count in rows.items():
+            if count:
+                self._child(self.rows, model, role).inc(count)
+        for role, count in refused.items():
+            if count:
+                self._child(self.refusals, model, role, action).inc(count)
+
+    def _child(self, metric: T, *labels: str) -> T:
+        """What `labels` gives; it takes longer to check and to copy them than to count."""
+        known = self._children.get((metric, labels))
+        if known is None:
+            known = self._children[metric, labels] = metric.labels(*labels)
+        return known  # type: ignore[return-value]
 
     def total(self, name: str, **labels: str) -> int:
         """The present value of a counter, 0 where there is none yet."""

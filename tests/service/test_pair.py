@@ -157,7 +157,7 @@ def test_subgroups_are_told_and_cut_as_configured(tmp_path: Path) -> None:
     """Names are attribute=value; every row gets all of its subgroups."""
     pair = sound(tmp_path, subgroups=SUBGROUPS)
     rows = np.array([[9, 0], [10, 0], [11, 0]], np.float32)
-    member = pair.subgroups.members({"input": rows}, {"region": "south"}, 3)
+    member = pair.subgroups.members({"input": rows}, [{"region": "south"}], [3])
     named = [{pair.subgroups.scopes[index] for index in np.flatnonzero(row)} for row in member]
     assert set(pair.plan.scopes) == set(SCOPES)
     assert named == [{"region=south", "band=low"}, {"region=south", "band=high"}, {"region=south"}]

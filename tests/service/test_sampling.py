@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monitors.records import Fault, Role
-from service.sampling import UnreadableError, reading_of, sample_of
+from monitors.records import Role
+from service.sampling import UnreadableError, decision_of, sample_of
 from tests.service.models import CALM, SUBGROUPS, sure_and_unsure
 from tests.service.support import pair_of
 
@@ -20,14 +20,7 @@ SAYS = {"probabilities": np.array([[0.9, 0.1], [0.2, 0.8]], np.float32), "other"
 def test_answer_must_have_a_row_of_numbers_for_each_row_asked(tmp_path: Path, says: object) -> None:
     """Another number of rows, whole numbers, too many axes, none, or nothing in them."""
     with pytest.raises(UnreadableError, match=r"^probabilities: .* for 2 rows$"):
-        reading_of(pair_of(tmp_path, **sure_and_unsure(tmp_path)), {"probabilities": np.asarray(says)}, 2)
-
-
-def test_row_that_is_no_answer_is_a_fault_and_not_an_error(tmp_path: Path) -> None:
-    """Its neighbours are read."""
-    says = np.array([[0.9, 0.1], [np.nan, 0.8]], np.float32)
-    reading = reading_of(pair_of(tmp_path, **sure_and_unsure(tmp_path)), {"probabilities": says}, 2)
-    assert reading.fault.tolist() == [Fault.NONE, Fault.NOT_FINITE]
+        decision_of(pair_of(tmp_path, **sure_and_unsure(tmp_path)), {"probabilities": np.asarray(says)}, 2)
 
 
 def test_floor_of_a_subgroup_counts_for_requests_that_have_a_row_of_it(tmp_path: Path) -> None:
@@ -37,7 +30,7 @@ def test_floor_of_a_subgroup_counts_for_requests_that_have_a_row_of_it(tmp_path:
     for rows, kept in ((slice(0, 2), True), (slice(1, 2), False)):
         inputs = {"input": ROWS["input"][rows]}
         outputs = {name: tensor[rows] for name, tensor in SAYS.items()}
-        member = pair.subgroups.members(inputs, {}, len(inputs["input"]))
+        member = pair.subgroups.members(inputs, [{}], [len(inputs["input"])])
         sample = sample_of(pair, "r", Role.BASELINE, inputs, outputs, member, 0.5, 9.0)
         assert (sample is not None) is kept
         if sample is not None:

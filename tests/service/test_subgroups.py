@@ -17,7 +17,7 @@ BANDS = Cut.of("x", [(1, 0, 9, 0), (1, 10, 10, 1), (1, 20, 20, 1), (0, 65, INF, 
 
 def marked(cut: Cut | Spelled, tensor: Tensor, scopes: int = 3) -> list[list[int]]:
     """For each row, the scopes that it is in."""
-    member = Subgroups(tuple("abc"[:scopes]), (), (cut,)).members({cut.input: tensor}, {}, len(tensor))
+    member = Subgroups(tuple("abc"[:scopes]), (), (cut,)).members({cut.input: tensor}, [{}], [len(tensor)])
     return [list(map(int, np.flatnonzero(row))) for row in member]
 
 
@@ -82,7 +82,7 @@ def test_parameter_tells_the_subgroup_of_the_whole_request(parameters: dict[str,
         Told("flag", {"true": 3}),
         Told("absent", {"None": 4}),
     )
-    member = Subgroups(tuple("abcde"), told, ()).members({}, parameters, 2)
+    member = Subgroups(tuple("abcde"), told, ()).members({}, [parameters], [2])
     assert member.shape == (2, 5)
     assert [list(np.flatnonzero(row)) for row in member] == [scopes, scopes]
 

@@ -1,0 +1,127 @@
+"""Requests that one run of a model answers together, and each one's part of what it said.
+
+The rows of all requests stand one below the other. Whatever cannot be put together is answered alone; so is every
+request of a batch that failed, and then only the one that made it fail fails.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitors.glance import Glance
+from monitors.records import Bools, Role, Tensors
+from service.errors import CallerError
+from service.pair import Pair
+from service.protocol import InferRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a role said to all rows of a batch, how it reads, and how long it took."""
+
+    role: Role
+    outputs: Tensors
+    said: Glance
+    seconds: float
+
+
+class Part(NamedTuple):
+    """One request's rows of a run: those from ``start``, up to ``stop``."""
+
+    run: Run
+    start: int
+    stop: int
+
+    @property
+    def unsure(self) -> bool:
+        """Whether any row is refused."""
+        return True in self.run.said.refused[self.start : self.stop]
+
+    @property
+    def confidence(self) -> float:
+        """The lowest: of several rows the least certain speaks."""
+        return min(self.run.said.confidence[self.start : self.stop])
+
+    @property
+    def uncertainty(self) -> float:
+        """The highest, as above."""
+        return max(self.run.said.uncertainty[self.start : self.stop])
+
+    def outputs(self, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """These outputs of these rows."""
+        whole = self.run.outputs
+        if self.start == 0 and self.stop == len(self.run.said.fault):
+            return {name: whole[name] for name in names}
+        return {name: whole[name][self.start : self.stop] for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """n requests with R rows: ``ends`` has where each one's rows end, ``member`` (R, scopes) their subgroups."""
+
+    requests: Sequence[InferRequest]
+    inputs: Tensors
+    ends: Sequence[int]
+    member: Bools
+
+    @classmethod
+    def of(cls, pair: Pair, requests: Sequence[InferRequest]) -> Self:
+        """Put requests together.
+
+        Raises:
+            CallerError: when the inputs of one differ in rows, or are too narrow for a subgroup.
+        """
+        ends: list[int] = []
+        for request in requests:
+            ends.append((ends[-1] if ends else 0) + rows_of(request))
+        inputs = requests[0].inputs
+        if len(requests) > 1:
+            inputs = {name: np.concatenate([request.inputs[name] for request in requests]) for name in inputs}
+        told = [request.parameters for request in requests]
+        return cls(requests, inputs, ends, pair.subgroups.members(inputs, told, ends))
+
+    @property
+    def rows(self) -> int:
+        """R."""
+        return self.ends[-1]
+
+    def start(self, place: int) -> int:
+        """Where the rows of a request begin."""
+        return self.ends[place - 1] if place else 0
+
+    def part(self, places: Sequence[int]) -> Self:
+        """Only the requests at these places."""
+        if len(places) == len(self.requests):
+            return self
+        spans = [slice(self.start(place), self.ends[place]) for place in places]
+        inputs = {name: np.concatenate([tensor[span] for span in spans]) for name, tensor in self.inputs.items()}
+        ends = np.cumsum([span.stop - span.start for span in spans]).tolist()
+        member = np.concatenate([self.member[span] for span in spans])
+        return type(self)([self.requests[place] for place in places], inputs, ends, member)
+
+
+def together(pair: Pair, requests: Sequence[InferRequest]) -> bool:
+    """Whether these may share a run: the first dimension is free, and the others are alike."""
+    if len(requests) == 1:
+        return True
+    first = {name: tensor.shape[1:] for name, tensor in requests[0].inputs.items()}
+    return pair.free and (
+        not pair.ragged
+        or all(tensor.shape[1:] == first[name] for r in requests[1:] for name, tensor in r.inputs.items())
+    )
+
+
+def rows_of(request: InferRequest) -> int:
+    """The first dimension, which every input must have in common: it is the row that is sampled, compared and
+    counted.
+    """
+    if len(request.inputs) == 1:
+        return len(next(iter(request.inputs.values())))
+    counts = {name: len(tensor) for name, tensor in request.inputs.items()}
+    if len(set(counts.values())) > 1:
+        told = ", ".join(f"{name!r} has {count}" for name, count in counts.items())
+        raise CallerError(f"inputs: all must have the same number of rows, but {told}")
+    return next(iter(counts.values()))

@@ -1,0 +1,157 @@
+"""One model's queue: whatever came while the last batch ran is the next batch. Nobody ever waits for a full one.
+
+A short batch runs on the event loop, a long one in a thread. Callers who have gone are passed over; when too many wait,
+more are refused at once.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from service.errors import OverloadedError
+from service.gateway import Answer
+from service.pace import Pace
+from service.protocol import InferRequest, InferResponse
+
+REFILL, QUIET = 0.2, 0.0005
+"""After a batch of several, their callers are about to ask again: the next one waits for them while somebody comes
+every so many seconds, and no longer than this share of what the last one took.
+"""
+
+Run = Callable[[Sequence[InferRequest], Sequence[float]], Sequence[Answer]]
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    request: InferRequest
+    rows: int
+    arrived: float
+    answer: asyncio.Future[InferResponse]
+
+
+class Batcher:
+    """Belongs to one event loop. ``run`` answers a batch, ``most`` is how many requests may wait."""
+
+    def __init__(self, name: str, run: Run, pace: Callable[[], Pace], most: int) -> None:
+        self._name = name
+        self._run = run
+        self._pace = pace
+        self._most = most
+        self._small: deque[_Waiting] = deque()
+        self._large: deque[_Waiting] = deque()
+        self._running = 0
+        self._due: asyncio.Handle | None = None
+        self._last = (0, 0.0)
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._small) + len(self._large)
+
+    def is_short(self, rows: int) -> bool:
+        """Whether a request of so many rows is answered on the event loop."""
+        return self._pace().is_short(rows)
+
+    async def ask(self, request: InferRequest, rows: int, arrived: float) -> InferResponse:
+        """The answer to a request, which was there whole at ``arrived`` (of `time.perf_counter`).
+
+        Raises:
+            OverloadedError: when too many wait already.
+            Exception: whatever `Gateway.answer` has for it.
+        """
+        loop = asyncio.get_running_loop()
+        if len(self) >= self._most:
+            raise OverloadedError(f"model {self._name!r}: {self._most} requests wait already", self._wait())
+        waiting = _Waiting(request, rows, arrived, loop.create_future())
+        (self._small if rows <= self._pace().most_rows else self._large).append(waiting)
+        if self._due is None:
+            self._due = loop.call_soon(self._go)
+        elif self._last[0] > 1:
+            self._again(loop)
+        return await waiting.answer
+
+    def _wait(self) -> float:
+        """Seconds until most of those who wait will have been answered."""
+        pace = self._pace()
+        return len(self) / pace.most_rows * pace.takes(pace.most_rows) / pace.runners
+
+    def _again(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Somebody came while the next batch waits for the callers of the last one: begin, or wait for one more."""
+        assert self._due is not None  # noqa: S101 - the caller looked
+        count, until = self._last
+        if not isinstance(self._due, asyncio.TimerHandle):
+            return
+        self._due.cancel()
+        now = loop.time()
+        full = len(self._small) >= count or now >= until
+        self._due = loop.call_soon(self._go) if full else loop.call_at(min(now + QUIET, until), self._go)
+
+    def _go(self) -> None:
+        """Run what waits, as far as there are runners."""
+        self._due, self._last = None, (0, 0.0)
+        pace = self._pace()
+        while self._running < pace.runners and (batch := self._take(pace)):
+            rows = sum(one.rows for one in batch)
+            if not pace.is_short(rows):
+                self._in_thread(batch, rows)
+                continue
+            self._settle(batch, self._timed(batch, rows))
+            if len(self):
+                self._due = asyncio.get_running_loop().call_soon(self._go)
+            return
+
+    def _take(self, pace: Pace) -> list[_Waiting]:
+        """The next batch: small requests up to the most rows, or one large one; they take turns."""
+        if self._large and (not self._small or self._large[0].arrived <= self._small[0].arrived):
+            one = self._large.popleft()
+            return [one] if not one.answer.done() else self._take(pace)
+        batch: list[_Waiting] = []
+        rows = 0
+        while self._small and rows + self._small[0].rows <= pace.most_rows:
+            one = self._small.popleft()
+            if not one.answer.done():  # done already: its caller has gone
+                batch.append(one)
+                rows += one.rows
+        return batch
+
+    def _timed(self, batch: Sequence[_Waiting], rows: int) -> Sequence[Answer]:
+        began = time.perf_counter()
+        answers = self._run([one.request for one in batch], [one.arrived for one in batch])
+        self._pace().took(rows, time.perf_counter() - began)
+        return answers
+
+    def _in_thread(self, batch: Sequence[_Waiting], rows: int) -> None:
+        self._running += 1
+        loop = asyncio.get_running_loop()
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._pace().runners, self._name)
+        began = loop.time()
+
+        def done(run: asyncio.Future[Sequence[Answer]]) -> None:
+            self._running -= 1
+            self._settle(batch, run.result())
+            if self._due is None:
+                self._next(loop, len(batch), loop.time() - began)
+
+        loop.run_in_executor(self._pool, self._timed, batch, rows).add_done_callback(done)
+
+    def _next(self, loop: asyncio.AbstractEventLoop, count: int, seconds: float) -> None:
+        """After a batch: at once, unless the callers of several may be about to ask again."""
+        if count == 1 or len(self._small) >= count or self._pace().runners > 1:
+            self._due = loop.call_soon(self._go)
+            return
+        self._last = (count, loop.time() + REFILL * seconds)
+        self._due = loop.call_at(min(loop.time() + 4 * QUIET, self._last[1]), self._go)
+
+    @staticmethod
+    def _settle(batch: Sequence[_Waiting], answers: Sequence[Answer]) -> None:
+        for one, answer in zip(batch, answers, strict=True):
+            if one.answer.done():
+                continue
+            if isinstance(answer, Exception):
+                one.answer.set_exception(answer)
+            else:
+                one.answer.set_result(answer)

@@ -1,0 +1,161 @@
+"""How a pair likes to be asked: whether batches pay, whether threads pay, and what is short enough for the event loop.
+
+Tried when the model is loaded, and corrected by what every run then takes.
+"""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from math import inf
+
+import numpy as np
+
+from monitors.records import Tensors
+from service.adapters import host
+from service.adapters.ports import Model, RunFailedError
+from service.pair import Pair
+from service.tensors import Tensor, zeros
+
+SHORT = 0.001
+"""Seconds that a run may hold up everybody else on the event loop; a thread hop costs a tenth of it."""
+
+MOST_ROWS = 64
+"""Of one batch: beyond it callers wait for each other and little is gained."""
+
+TRIED = 32
+"""Rows with which batches are tried."""
+
+TRIALS = 5
+TRIAL_SECONDS = 0.25
+"""How often each size is tried, and after how many seconds not again."""
+
+MOST_TRIAL = 2.0
+"""Seconds of a batch that is not tried, because it would hold up the start; `batch_rows` can say that it pays."""
+
+PAYS = 1.25
+"""A batch, or a second thread, must give so many times the rows a second to be worth it."""
+
+MEMORY = 0.1
+"""Weight of the newest run."""
+
+WAITERS = 32
+"""Runs at a time of a pair with a model elsewhere: they only wait."""
+
+
+class Pace:
+    """Of one pair. ``runners`` is how many runs there may be at a time, ``most_rows`` the rows of one batch, 1 where
+    batches do not pay.
+    """
+
+    def __init__(self, runners: int = 1, most_rows: int = MOST_ROWS) -> None:
+        self.runners = runners
+        self.most_rows = most_rows
+        self._seconds: dict[int, float] = {}
+
+    def takes(self, rows: int) -> float:
+        """Seconds that so many rows will take, by what is known of the nearest size; 0 before anything is."""
+        if not self._seconds:
+            return 0.0
+        size = rows.bit_length()
+        near = min(self._seconds, key=lambda known: abs(known - size))
+        return self._seconds[near] * (rows / 2 ** (near - 1) if size > near else 1.0)
+
+    def is_short(self, rows: int) -> bool:
+        """Whether so many rows may run on the event loop."""
+        return self.takes(rows) <= SHORT
+
+    def took(self, rows: int, seconds: float) -> None:
+        """Learn from a run."""
+        size = rows.bit_length()
+        known = self._seconds.get(size, seconds)
+        self._seconds[size] = known + MEMORY * (seconds - known)
+
+
+def learn(pair: Pair) -> Pace:
+    """Try a pair on rows of zeros; also warms it up."""
+    cores = host.cores()
+    if pair.elsewhere:
+        return _long(WAITERS)
+    models = list(pair.models.values())
+    one = max(_seconds(model, pair, 1) for model in models)
+    if one == inf:  # it refuses zeros: nothing is known, and so nothing is risked
+        return _long(cores)
+    pace = Pace(most_rows=_most_rows(pair, one))
+    pace.took(1, one)
+    if pace.most_rows > 1:
+        pace.took(TRIED, max(_seconds(model, pair, TRIED) for model in models))
+        pace.runners = 1 if pace.is_short(TRIED) else max(1, cores - 1)
+    elif not pace.is_short(1) and cores > 1 and _threads_pay(models[0], pair, one):
+        pace.runners = cores
+    return pace
+
+
+def _most_rows(pair: Pair, one: float) -> int:
+    """Of a batch: as the settings say, or else `MOST_ROWS` where batches pay and are safe."""
+    if pair.batch_rows is not None:
+        return pair.batch_rows if pair.free else 1
+    models = list(pair.models.values())
+    if not pair.free or one * TRIED > MOST_TRIAL or not all(_rows_are_apart(model, pair) for model in models):
+        return 1
+    many = max(_seconds(model, pair, TRIED) for model in models)
+    return MOST_ROWS if one * TRIED >= PAYS * many else 1
+
+
+def _long(runners: int) -> Pace:
+    """One row a run, and never on the event loop."""
+    pace = Pace(runners, 1)
+    pace.took(1, 2 * SHORT)
+    return pace
+
+
+def _seconds(model: Model, pair: Pair, rows: int) -> float:
+    """The best of a few trials; infinite for a model that refuses zeros."""
+    best, inputs = inf, _rows(pair, rows, 0)
+    until = time.perf_counter() + TRIAL_SECONDS
+    for _ in range(TRIALS):
+        began = time.perf_counter()
+        try:
+            model.run(inputs, [pair.output])
+        except RunFailedError:
+            return inf
+        best = min(best, time.perf_counter() - began)
+        if time.perf_counter() > until:
+            break
+    return best
+
+
+def _rows(pair: Pair, rows: int, like: int) -> Tensors:
+    """So many equal rows, of zeros or of ones."""
+    single = {name: row if like == 0 else _ones(row) for name, row in zeros(pair.inputs).items()}
+    return {name: np.repeat(row, rows, axis=0) for name, row in single.items()} if rows > 1 else single
+
+
+def _ones(row: Tensor) -> Tensor:
+    return np.full_like(row, "1" if row.dtype == object else 1)
+
+
+def _rows_are_apart(model: Model, pair: Pair) -> bool:
+    """Whether a row's answer is the same beside another row: not where a model scales by the largest value of all its
+    rows, as dynamic quantization does. Then one caller's input would change another's answer.
+    """
+    alone = [_rows(pair, 1, like) for like in (0, 1)]
+    both = {name: np.concatenate([row[name] for row in alone]) for name in alone[0]}
+    try:
+        apart = np.concatenate([model.run(row, [pair.output])[pair.output] for row in alone])
+        beside = model.run(both, [pair.output])[pair.output]
+    except (RunFailedError, ValueError):
+        return False
+    return apart.shape == beside.shape and bool(np.allclose(apart, beside, rtol=1e-3, atol=1e-5, equal_nan=True))
+
+
+def _threads_pay(model: Model, pair: Pair, one: float) -> bool:
+    """Whether two threads that run one row each are done in less than twice the time."""
+    row = _rows(pair, 1, 0)
+
+    def several(_: int) -> None:
+        for _ in range(TRIALS):
+            model.run(row, [pair.output])
+
+    with ThreadPoolExecutor(2) as pool:
+        began = time.perf_counter()
+        list(pool.map(several, range(2)))
+        return 2 * TRIALS * one > PAYS * (time.perf_counter() - began)

@@ -1,0 +1,106 @@
+"""The usual request, read in one pass: numbers for every input, in JSON or in binary. Whatever is unusual, or wrong, is
+left to `protocol`, which says what is wrong with it.
+
+The JSON is checked against its types while it is parsed; what is left to check are names, shapes and sizes.
+"""
+
+import math
+import struct
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from service.protocol import MAX_ID_LENGTH, InferRequest, OutputRequest, Scalar
+from service.tensors import Tensor, TensorSpec, dtype_of
+
+CODES = {"FP32": "f", "FP64": "d"}
+"""`struct`'s code for the datatypes whose JSON form is read here: of the others a type says too little."""
+
+BINARY = frozenset({"FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"})
+"""Datatypes whose binary form needs no look at the values."""
+
+
+class _Input(msgspec.Struct, gc=False):
+    name: str
+    shape: list[int]
+    datatype: str
+    data: list[float] | None = None
+    parameters: dict[str, str | int | float | bool] | None = None
+
+
+class _Output(msgspec.Struct, gc=False):
+    name: str
+    parameters: dict[str, str | int | float | bool] | None = None
+
+
+class _Request(msgspec.Struct, gc=False):
+    inputs: list[_Input]
+    id: str | None = None
+    parameters: dict[str, str | int | float | bool] | None = None
+    outputs: list[_Output] | None = None
+
+
+_DECODER = msgspec.json.Decoder(_Request)
+_UNUSUAL = frozenset({"classification", "shared_memory_region"})
+
+
+class Reader:
+    """Reads requests for a model with these inputs and outputs."""
+
+    def __init__(self, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> None:
+        self.inputs = inputs
+        self._specs = {spec.name: spec for spec in inputs}
+        self._outputs = frozenset(spec.name for spec in outputs)
+
+    def read(self, body: bytes, header_length: int | None) -> InferRequest | None:
+        """The request; None for one that `protocol.decode_request` must look at."""
+        if header_length == 0 or (header_length or 0) > len(body):
+            return None
+        view = memoryview(body)
+        try:
+            said = _DECODER.decode(body if header_length is None else view[:header_length])
+            tensors = self._tensors(said.inputs, view[len(body) if header_length is None else header_length :])
+        except (msgspec.DecodeError, struct.error, OverflowError, ValueError, KeyError):
+            return None
+        parameters: dict[str, Scalar] = said.parameters or {}
+        default = parameters.pop("binary_data_output", False)
+        outputs = self._wanted(said.outputs or (), default)
+        if tensors is None or outputs is None or type(default) is not bool or len(said.id or "") > MAX_ID_LENGTH:
+            return None
+        return InferRequest(said.id, parameters, tensors, outputs, default)
+
+    def _tensors(self, inputs: Sequence[_Input], tail: memoryview) -> dict[str, Tensor] | None:
+        tensors: dict[str, Tensor] = {}
+        for given in inputs:
+            spec = self._specs[given.name]
+            if given.datatype != spec.datatype or not _fits(given.shape, spec):
+                return None
+            count = math.prod(given.shape)
+            if given.data is not None:
+                if given.parameters or len(given.data) != count:
+                    return None
+                packed = struct.pack(f"<{count}{CODES[given.datatype]}", *given.data)
+            else:
+                size = count * dtype_of(given.datatype).itemsize
+                if given.parameters != {"binary_data_size": size} or given.datatype not in BINARY or size > len(tail):
+                    return None
+                packed, tail = bytes(tail[:size]), tail[size:]
+            tensors[given.name] = np.frombuffer(packed, dtype_of(given.datatype)).reshape(given.shape)
+        return tensors if len(tensors) == len(self._specs) == len(inputs) and not tail else None
+
+    def _wanted(self, outputs: Sequence[_Output], default: Scalar) -> tuple[OutputRequest, ...] | None:
+        wanted: dict[str, OutputRequest] = {}
+        for output in outputs:
+            parameters = output.parameters or {}
+            binary = parameters.get("binary_data", default)
+            if output.name not in self._outputs or _UNUSUAL & parameters.keys() or type(binary) is not bool:
+                return None
+            wanted[output.name] = OutputRequest(output.name, binary)
+        return tuple(wanted.values()) if len(wanted) == len(outputs) else None
+
+
+def _fits(shape: list[int], spec: TensorSpec) -> bool:
+    return len(shape) == len(spec.shape) and all(
+        given >= 1 and declared in {-1, given} for given, declared in zip(shape, spec.shape, strict=True)
+    )
