@@ -26,6 +26,7 @@ from service.http import App, InferLayer
 from service.outbox import Outbox
 from service.pair import Pair, build
 from service.payloads import PayloadLoop
+from service.respond import Responder
 from service.router import Router
 from service.sections import Endpoint
 from service.settings import ConfigError, Settings, control_token, secret
@@ -153,7 +154,7 @@ def build_service(
     api.include_router(deploy.routes(gateway, deployer, operator(token)))
     api.include_router(reports.routes(gateway, shelf))
     payloads = PayloadLoop(bus, pairs, told, outbox, metrics) if told else None
-    layer = InferLayer(api, gateway, settings.server.max_body_bytes, slow)
+    layer = InferLayer(api, Responder(gateway, slow), settings.server.max_body_bytes)
     return Service(layer, gateway, outbox, control, payloads)
 
 

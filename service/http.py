@@ -7,32 +7,34 @@ fault it is.
 
 import asyncio
 import contextlib
-import logging
 import re
 import time
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import orjson
 
-from service.adapters.series import UNKNOWN
 from service.errors import (
     CallerError,
     ServerError,
-    TightropeError,
     TooLargeError,
     UnavailableError,
     UnknownModelError,
     UnsupportedEncodingError,
 )
-from service.gateway import Gateway
 from service.pair import Pair
-from service.protocol import HEADER_LENGTH, decode_request, encode_response, parse_header_length
-
-log = logging.getLogger(__name__)
+from service.protocol import (
+    HEADER_LENGTH,
+    InferRequest,
+    InferResponse,
+    decode_request,
+    encode_response,
+    parse_header_length,
+)
+from service.respond import LARGE, Responder, aside, is_large, told
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -57,10 +59,6 @@ MOST_OTHER = 1024 * 1024
 """Bytes of a body that is no inference request: a full batch of labels has room, an order takes a fraction of it."""
 EVENTS = "/payloads"
 """Ends the path of events that hold whole inference requests."""
-LARGE = 64 * 1024
-"""Bytes of a request that is read in a thread even for a fast model: decoding it would hold up the event loop."""
-WAITERS = 32
-"""Threads of a pair with a model elsewhere: so many requests are answered at a time."""
 WINDOWS = {"gzip": 31, "deflate": 47}
 """zlib's window bits for the encodings that clients compress requests with."""
 
@@ -71,11 +69,8 @@ def status_of(error: Exception) -> int:
 
 
 def error_body(error: Exception) -> bytes:
-    """What the caller is told; the text of an error that nobody foresaw goes to the log only."""
-    if isinstance(error, TightropeError):
-        return orjson.dumps({"error": str(error)})
-    log.error("an inference request failed", exc_info=error)
-    return orjson.dumps({"error": "internal error; the server's log says more"})
+    """What the caller is told."""
+    return orjson.dumps({"error": told(error)})
 
 
 Answered = tuple[str, bytes, list[tuple[bytes, bytes]]]
@@ -87,16 +82,12 @@ class DisconnectedError(Exception):
 
 
 class InferLayer:
-    """Answers ``POST /v2/models/{m}[/versions/{v}]/infer``; ``slow`` says which pairs must not run on the event
-    loop.
-    """
+    """Answers ``POST /v2/models/{m}[/versions/{v}]/infer``."""
 
-    def __init__(self, app: App, gateway: Gateway, max_body: int, slow: Mapping[str, bool]) -> None:
+    def __init__(self, app: App, responder: Responder, max_body: int) -> None:
         self._app = app
-        self._gateway = gateway
+        self._responder = responder
         self._max_body = max_body
-        self._slow = slow
-        self._waiters: dict[str, ThreadPoolExecutor] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry."""
@@ -106,16 +97,16 @@ class InferLayer:
             return
         model, version = match.groups()
         started = time.perf_counter()
+        wrong: Exception | None = None
         try:
             request_id, body, headers = await self._infer(scope, receive, model, version)
-            status, outcome = 200, "ok"
+            status = 200
         except DisconnectedError:
             return
         except Exception as error:  # noqa: BLE001 - the one place where whatever went wrong becomes an answer
             request_id, body, headers, status = "", error_body(error), [(b"content-type", JSON)], status_of(error)
-            outcome = "caller_error" if isinstance(error, CallerError) else "server_error"
-        label = model if model in self._gateway.pairs else UNKNOWN
-        self._gateway.metrics.answered(label, outcome, time.perf_counter() - started, request_id)
+            wrong = error
+        self._responder.answered(model, wrong, started, request_id)
         await _respond(send, status, headers, body)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -140,36 +131,26 @@ class InferLayer:
 
     async def _infer(self, scope: Scope, receive: Receive, model: str, version: str | None) -> Answered:
         headers = dict(scope["headers"])
-        pair = self._gateway.pair(model, version)
+        pair = self._responder.gateway.pair(model, version)
         body = await _read(headers, receive, self._max_body)
         arrived = time.perf_counter()
-        if self._gateway.is_guarded(model):
-            await asyncio.sleep(0)  # behind all that wait already, so that the wait is seen
-        if self._slow[model] or len(body) > LARGE or b"content-encoding" in headers:
-            threads = self._threads(pair)
-            return await asyncio.get_running_loop().run_in_executor(threads, self._work, pair, body, headers, arrived)
-        return self._work(pair, body, headers, arrived)
+        large = len(body) > LARGE or b"content-encoding" in headers
+        request = await aside(partial(self._decode, pair, body, headers), large=large)
+        response = await self._responder.respond(pair, request, arrived, large=large)
+        return await aside(partial(_encode, request, response), large=is_large(response))
 
-    def _threads(self, pair: Pair) -> ThreadPoolExecutor | None:
-        """Those that everybody shares, or for a pair with a model elsewhere its own: they wait, and hold up nobody
-        else.
-        """
-        if not pair.elsewhere:
-            return None
-        if pair.name not in self._waiters:
-            self._waiters[pair.name] = ThreadPoolExecutor(WAITERS, f"{pair.name}-elsewhere")
-        return self._waiters[pair.name]
-
-    def _work(self, pair: Pair, raw: bytes, headers: Mapping[bytes, bytes], arrived: float) -> Answered:
+    def _decode(self, pair: Pair, raw: bytes, headers: Mapping[bytes, bytes]) -> InferRequest:
         body = _inflate(raw, headers, self._max_body)
         length = parse_header_length(_text(headers, LENGTH_NAME))
-        request = decode_request(body, length, pair.inputs, pair.outputs)
-        response = self._gateway.infer(pair, request, arrived)
-        withheld = not response.outputs
-        answer, json_length = encode_response(response, replace(request, outputs=()) if withheld else request)
-        if json_length is None:
-            return response.id or "", answer, [(b"content-type", JSON)]
-        return response.id or "", answer, [(b"content-type", BINARY), (LENGTH_NAME, b"%d" % json_length)]
+        return decode_request(body, length, pair.inputs, pair.outputs)
+
+
+def _encode(request: InferRequest, response: InferResponse) -> Answered:
+    withheld = not response.outputs
+    answer, json_length = encode_response(response, replace(request, outputs=()) if withheld else request)
+    if json_length is None:
+        return response.id or "", answer, [(b"content-type", JSON)]
+    return response.id or "", answer, [(b"content-type", BINARY), (LENGTH_NAME, b"%d" % json_length)]
 
 
 async def _read(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from service.http import InferLayer
+from service.respond import Responder
 from tests.servers import Server, serving, write_config
 from tests.service.asgi import MOST, Inner, World
 from tests.service.models import CALM, all_pairs, sure_and_unsure
@@ -31,4 +32,4 @@ def client(server: Server) -> httpx.Client:
 def world(tmp_path: Path) -> World:
     """A fast pair, and bodies of at most MOST bytes."""
     bench, inner = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}}), Inner()
-    return World(bench, inner, InferLayer(inner, bench.gateway, MOST, {"m": False}))
+    return World(bench, inner, InferLayer(inner, Responder(bench.gateway, {"m": False}), MOST))

@@ -19,7 +19,8 @@ from service.errors import (
     UnknownModelError,
     UnsupportedEncodingError,
 )
-from service.http import LARGE, MOST_OTHER, status_of
+from service.http import MOST_OTHER, status_of
+from service.respond import LARGE
 from tests.service.asgi import GOOD, INFER, MOST, World
 
 

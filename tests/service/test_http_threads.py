@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from service.http import LARGE
 from service.protocol import InferRequest, InferResponse
+from service.respond import LARGE
 from tests.service.asgi import GOOD, INFER, World
 
 
@@ -21,7 +21,7 @@ def where_it_runs(world: World, monkeypatch: pytest.MonkeyPatch, *, slow: bool, 
         return real(pair, request, arrived)
 
     monkeypatch.setattr(world.bench.gateway, "infer", infer)
-    world.layer._slow = {"m": slow}
+    world.layer._responder._slow = {"m": slow}
     assert world.post(INFER, how.pop("content", GOOD), **how).status == 200
     return seen == [threading.current_thread()]
 

@@ -1,0 +1,106 @@
+"""Where a request runs, how it is counted, and what its caller learns: the same for every transport."""
+
+import asyncio
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.errors import CallerError, ServerError
+from service.pair import Pair
+from service.protocol import InferRequest, InferResponse
+from service.respond import LARGE, Responder, aside, is_large, told
+from tests.service.models import CALM, sure_and_unsure
+from tests.service.support import Bench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """A gateway of one pair, m."""
+    return Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
+
+
+def request() -> InferRequest:
+    """One row."""
+    return InferRequest("an-id", {}, {"input": np.array([[0.0, 1.0]], np.float32)}, (), binary_default=False)
+
+
+def where_it_runs(bench: Bench, monkeypatch: pytest.MonkeyPatch, *, slow: bool, large: bool) -> threading.Thread:
+    """The thread that the gateway is asked on."""
+    seen: list[threading.Thread] = []
+    real = bench.gateway.infer
+
+    def infer(pair: Pair, asked: InferRequest, arrived: float) -> InferResponse:
+        seen.append(threading.current_thread())
+        return real(pair, asked, arrived)
+
+    monkeypatch.setattr(bench.gateway, "infer", infer)
+    responder = Responder(bench.gateway, {"m": slow})
+    response = asyncio.run(responder.respond(bench.pairs["m"], request(), time.perf_counter(), large=large))
+    assert response.id == "an-id"
+    (thread,) = seen
+    return thread
+
+
+@pytest.mark.parametrize(("slow", "large"), [(False, False), (True, False), (False, True)])
+def test_only_what_is_fast_and_small_runs_on_the_event_loop(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, slow: bool, large: bool
+) -> None:
+    """A slow model or a large request would hold up everybody else."""
+    aside_ = where_it_runs(bench, monkeypatch, slow=slow, large=large) is not threading.current_thread()
+    assert aside_ is (slow or large)
+
+
+def test_pair_with_a_model_elsewhere_waits_in_threads_of_its_own(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a server that does not answer holds up nobody else."""
+    monkeypatch.setattr(Pair, "elsewhere", property(lambda _: True))
+    assert where_it_runs(bench, monkeypatch, slow=True, large=False).name.startswith("m-elsewhere")
+
+
+def test_large_work_is_done_in_a_thread() -> None:
+    """And small work at once: a thread hop would cost more."""
+    here = threading.current_thread()
+    assert asyncio.run(aside(threading.current_thread, large=False)) is here
+    assert asyncio.run(aside(threading.current_thread, large=True)) is not here
+
+
+def test_answer_is_large_by_its_outputs() -> None:
+    """All of them together."""
+    small = InferResponse(
+        "m", "1", None, {}, {"a": np.zeros(LARGE // 2, np.uint8), "b": np.zeros(LARGE // 2, np.uint8)}
+    )
+    assert not is_large(small)
+    assert is_large(replace(small, outputs={**small.outputs, "c": np.zeros(1, np.uint8)}))
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "labels"),
+    [
+        ("m", None, {"model": "m", "outcome": "ok"}),
+        ("m", CallerError(""), {"model": "m", "outcome": "caller_error"}),
+        ("m", ServerError(""), {"model": "m", "outcome": "server_error"}),
+        ("m", RuntimeError(), {"model": "m", "outcome": "server_error"}),
+        ("made up", CallerError(""), {"model": "unknown", "outcome": "caller_error"}),
+    ],
+)
+def test_answers_are_counted_by_whose_fault_they_are(
+    bench: Bench, model: str, error: Exception | None, labels: dict[str, Any]
+) -> None:
+    """And timed; nobody can make up a label."""
+    Responder(bench.gateway, {}).answered(model, error, time.perf_counter() - 1.0)
+    assert bench.count("requests", **labels) == 1
+    timed = bench.metrics.registry.get_sample_value("tightrope_request_seconds_sum", {"model": labels["model"]})
+    assert timed is not None
+    assert 1.0 <= timed < 60.0
+
+
+def test_unforeseen_error_is_told_to_the_log_only(caplog: pytest.LogCaptureFixture) -> None:
+    """Our own errors are written to be read; what nobody foresaw may tell too much."""
+    assert told(CallerError("input 'x': is wrong")) == "input 'x': is wrong"
+    assert caplog.text == ""
+    assert told(RuntimeError("a secret of ours")) == "internal error; the server's log says more"
+    assert "a secret of ours" in caplog.text
