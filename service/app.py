@@ -2,7 +2,7 @@
 
 import importlib.util
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,16 +18,15 @@ from service.adapters.reports import ReportStore
 from service.adapters.series import Part
 from service.adapters.topics import CONTROL, topic
 from service.api import Desk, create_api
-from service.batcher import Batcher
 from service.control import ControlLoop
 from service.deploy import Deployer
-from service.gateway import Answer, Gateway
+from service.gateway import Gateway
 from service.http import App, InferLayer
 from service.outbox import Outbox
 from service.pace import Pace
 from service.pair import Pair, build
 from service.payloads import PayloadLoop
-from service.protocol import InferRequest
+from service.respond import Responder
 from service.router import Router
 from service.sections import Endpoint
 from service.settings import ConfigError, Settings, control_token, secret
@@ -148,20 +147,10 @@ def build_service(
     api.include_router(deploy.routes(gateway, deployer, operator(token)))
     api.include_router(reports.routes(gateway, shelf))
     payloads = PayloadLoop(bus, pairs, told, outbox, metrics) if told else None
-    batchers = {name: _batcher(gateway, paces, name) for name in pairs}
-    layer = InferLayer(api, gateway, settings.server.max_body_bytes, batchers)
+    layer = InferLayer(api, Responder(gateway, paces), settings.server.max_body_bytes)
     return Service(layer, gateway, outbox, control, payloads)
 
 
 def _knows(control: ControlLoop, until: float) -> bool:
     """Whether this replica knows the modes, or has waited long enough for them."""
     return control.caught_up.is_set() or time.monotonic() >= until
-
-
-def _batcher(gateway: Gateway, paces: Mapping[str, Pace], name: str) -> Batcher:
-    """Of whatever is deployed under that name."""
-
-    def run(requests: Sequence[InferRequest], arrived: Sequence[float]) -> Sequence[Answer]:
-        return gateway.answer(gateway.pairs[name], requests, arrived)
-
-    return Batcher(name, run, lambda: paces[name], gateway.pairs[name].queue)

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from monitors.compare import Scale
 from monitors.glance import Glance
 from monitors.records import Bools, Role, Tensors
 from service.errors import CallerError
 from service.pair import Pair
-from service.protocol import InferRequest
+from service.protocol import InferRequest, Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,28 @@ class Batch:
         ends = np.cumsum([span.stop - span.start for span in spans]).tolist()
         member = np.concatenate([self.member[span] for span in spans])
         return type(self)([self.requests[place] for place in places], inputs, ends, member)
+
+
+def told_of(pair: Pair, part: Part, told: dict[str, Scalar]) -> dict[str, Scalar]:
+    """What a caller is told of how the answer came to be."""
+    told["served_by"] = part.run.role.value
+    told["refused"] = part.unsure
+    told["model_digest"] = pair.models[part.run.role].digest
+    if pair.decision.scale is not Scale.REGRESSION:
+        told["confidence"] = part.confidence
+        told["uncertainty"] = part.uncertainty
+    if told["refused"] and part.stop - part.start > 1:
+        rows = part.run.said.refused[part.start : part.stop]
+        told["refused_rows"] = ",".join(str(row) for row, unsure in enumerate(rows) if unsure)
+    return told
+
+
+def wanted_outputs(pair: Pair, batch: Batch) -> list[str]:
+    """The outputs to ask for: those that anybody wants, and the one that decides."""
+    wanted = dict.fromkeys(output.name for request in batch.requests for output in request.outputs)
+    if not all(request.outputs for request in batch.requests):
+        wanted |= dict.fromkeys(spec.name for spec in pair.outputs)
+    return list(wanted | {pair.output: None})
 
 
 def together(pair: Pair, requests: Sequence[InferRequest]) -> bool:

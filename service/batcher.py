@@ -16,9 +16,9 @@ from service.gateway import Answer
 from service.pace import Pace
 from service.protocol import InferRequest, InferResponse
 
-REFILL, QUIET = 0.2, 0.0005
-"""After a batch of several, their callers are about to ask again: the next one waits for them while somebody comes
-every so many seconds, and no longer than this share of what the last one took.
+REFILL, QUIET, LEAST = 0.2, 0.02, 0.0005
+"""After a batch of several, their callers are about to ask again. The next one waits for them at most this share of
+what the last one took, and no longer than that share, or so many seconds, after the latest of them.
 """
 
 Run = Callable[[Sequence[InferRequest], Sequence[float]], Sequence[Answer]]
@@ -44,16 +44,13 @@ class Batcher:
         self._large: deque[_Waiting] = deque()
         self._running = 0
         self._due: asyncio.Handle | None = None
-        self._last = (0, 0.0)
+        self._last = (0, 0.0, 0.0)
+        self._was_large = False
         self._pool: ThreadPoolExecutor | None = None
 
     def __len__(self) -> int:
         """How many wait."""
         return len(self._small) + len(self._large)
-
-    def is_short(self, rows: int) -> bool:
-        """Whether a request of so many rows is answered on the event loop."""
-        return self._pace().is_short(rows)
 
     async def ask(self, request: InferRequest, rows: int, arrived: float) -> InferResponse:
         """The answer to a request, which was there whole at ``arrived`` (of `time.perf_counter`).
@@ -81,17 +78,17 @@ class Batcher:
     def _again(self, loop: asyncio.AbstractEventLoop) -> None:
         """Somebody came while the next batch waits for the callers of the last one: begin, or wait for one more."""
         assert self._due is not None  # noqa: S101 - the caller looked
-        count, until = self._last
+        count, quiet, until = self._last
         if not isinstance(self._due, asyncio.TimerHandle):
             return
         self._due.cancel()
         now = loop.time()
         full = len(self._small) >= count or now >= until
-        self._due = loop.call_soon(self._go) if full else loop.call_at(min(now + QUIET, until), self._go)
+        self._due = loop.call_soon(self._go) if full else loop.call_at(min(now + quiet, until), self._go)
 
     def _go(self) -> None:
         """Run what waits, as far as there are runners."""
-        self._due, self._last = None, (0, 0.0)
+        self._due, self._last = None, (0, 0.0, 0.0)
         pace = self._pace()
         while self._running < pace.runners and (batch := self._take(pace)):
             rows = sum(one.rows for one in batch)
@@ -105,7 +102,8 @@ class Batcher:
 
     def _take(self, pace: Pace) -> list[_Waiting]:
         """The next batch: small requests up to the most rows, or one large one; they take turns."""
-        if self._large and (not self._small or self._large[0].arrived <= self._small[0].arrived):
+        self._was_large = bool(self._large) and not (self._small and self._was_large)
+        if self._was_large:
             one = self._large.popleft()
             return [one] if not one.answer.done() else self._take(pace)
         batch: list[_Waiting] = []
@@ -143,8 +141,9 @@ class Batcher:
         if count == 1 or len(self._small) >= count or self._pace().runners > 1:
             self._due = loop.call_soon(self._go)
             return
-        self._last = (count, loop.time() + REFILL * seconds)
-        self._due = loop.call_at(min(loop.time() + 4 * QUIET, self._last[1]), self._go)
+        now, quiet = loop.time(), max(LEAST, QUIET * seconds)
+        self._last = (count, quiet, now + REFILL * seconds)
+        self._due = loop.call_at(min(now + 4 * quiet, self._last[-1]), self._go)
 
     @staticmethod
     def _settle(batch: Sequence[_Waiting], answers: Sequence[Answer]) -> None:

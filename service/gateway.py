@@ -15,9 +15,10 @@ from monitors.records import MODEL_SCOPE, Event, Fault, Role
 from monitors.sampling import draw
 from service.adapters.metrics import Metrics
 from service.adapters.ports import RunFailedError, UnreachableError
-from service.batch import Batch, Part, Run, together
+from service.batch import Batch, Part, Run, together, told_of, wanted_outputs
 from service.capacity import Capacity
-from service.errors import CallerError, ServerError, UnavailableError, UnknownModelError
+from service.errors import UnknownModelError
+from service.failures import Failures, refusal
 from service.outbox import Outbox
 from service.pair import Pair
 from service.protocol import InferRequest, InferResponse, Scalar
@@ -26,9 +27,6 @@ from service.sampling import UnreadableError, decision_of, sample_of
 
 TIE = 1e-9
 """Weight of a request's own random number: it decides between answers that are equally uncertain."""
-
-NOTICE_EVERY = 60.0
-"""Seconds between two events about the same failure; the counter counts every one."""
 
 Answer = InferResponse | Exception
 """What becomes of a request: one that cannot be answered has its own error."""
@@ -66,7 +64,7 @@ class Gateway:
         self._clock = clock
         self._prefix = uuid.uuid4().hex[:16]
         self._counter = itertools.count()
-        self._noticed: dict[tuple[str, Role, str], float] = {}
+        self._failures = Failures(outbox, metrics, clock)
         self._capacities: dict[str, Capacity] = {}
 
     def pair(self, model: str, version: str | None = None) -> Pair:
@@ -155,8 +153,8 @@ class Gateway:
         try:
             run = self._run(pair, part, role.other)
         except RunFailedError as second:
-            raise _refusal(second) from second
-        self._notice(pair, role, failure)
+            raise refusal(second) from second
+        self._failures.notice(pair, role, failure)
         return run
 
     def _ration(self, asking: _Asking, spared: Sequence[int]) -> None:
@@ -189,13 +187,13 @@ class Gateway:
         except RunFailedError as failure:
             if len(asking.ids) > 1 and not isinstance(failure, UnreachableError):
                 raise
-            self._notice(asking.pair, Role.BASELINE, failure)
+            self._failures.notice(asking.pair, Role.BASELINE, failure)
             return
         for index, place in enumerate(unsure):
             asking.parts[place] = Part(run, part.start(index), part.ends[index])
 
     def _run(self, pair: Pair, batch: Batch, role: Role) -> Run:
-        names = _names(pair, batch)
+        names = wanted_outputs(pair, batch)
         began = time.perf_counter()
         outputs = pair.models[role].run(batch.inputs, names)
         seconds = time.perf_counter() - began
@@ -221,20 +219,6 @@ class Gateway:
                 Event(uuid.uuid4().hex, self._clock(), pair.name, kind, MODEL_SCOPE, "gateway", reason, detail)
             )
 
-    def _notice(self, pair: Pair, role: Role, failure: RunFailedError) -> None:
-        """Count a failure, and put it into the audit trail, but not once a request."""
-        reason = next((name for kind, name in REASONS if isinstance(failure, kind)), "run_failed")
-        self.metrics.failures.labels(pair.name, role, reason).inc()
-        now, key = self._clock(), (pair.name, role, reason)
-        if now - self._noticed.get(key, -NOTICE_EVERY) < NOTICE_EVERY:
-            return
-        self._noticed[key] = now
-        detail = {"role": str(role), "answered_by": str(role.other), "digest": pair.models[role].digest}
-        event = Event(
-            uuid.uuid4().hex, now, pair.name, "model-failed", "model", "gateway", f"{reason}: {failure}", detail
-        )
-        self._outbox.note(event)
-
     def _sample(self, asking: _Asking) -> None:
         batch, now, kept = asking.batch, self._clock(), 0
         for place, request_id in enumerate(asking.ids):
@@ -254,7 +238,7 @@ class Gateway:
         answers: list[Answer] = []
         for place, request in enumerate(asking.batch.requests):
             part = asking.parts[place]
-            told = _told(pair, part, asking.told[place])
+            told = told_of(pair, part, asking.told[place])
             rows[part.run.role] += part.stop - part.start
             names = [output.name for output in request.outputs] or everything
             if told["refused"]:
@@ -263,37 +247,3 @@ class Gateway:
             answers.append(InferResponse(pair.name, pair.version, asking.ids[place], told, part.outputs(names)))
         self.metrics.served(pair.name, rows, refused, pair.action)
         return answers
-
-
-def _told(pair: Pair, part: Part, told: dict[str, Scalar]) -> dict[str, Scalar]:
-    """What a caller is told of how the answer came to be."""
-    told["served_by"] = part.run.role.value
-    told["refused"] = part.unsure
-    told["model_digest"] = pair.models[part.run.role].digest
-    if pair.decision.scale is not Scale.REGRESSION:
-        told["confidence"] = part.confidence
-        told["uncertainty"] = part.uncertainty
-    if told["refused"] and part.stop - part.start > 1:
-        rows = part.run.said.refused[part.start : part.stop]
-        told["refused_rows"] = ",".join(str(row) for row, unsure in enumerate(rows) if unsure)
-    return told
-
-
-def _names(pair: Pair, batch: Batch) -> list[str]:
-    """The outputs to ask for: those that anybody wants, and the one that decides."""
-    wanted = dict.fromkeys(output.name for request in batch.requests for output in request.outputs)
-    if not all(request.outputs for request in batch.requests):
-        wanted |= dict.fromkeys(spec.name for spec in pair.outputs)
-    return list(wanted | {pair.output: None})
-
-
-def _refusal(failure: RunFailedError) -> Exception:
-    if isinstance(failure, UnreachableError):
-        return UnavailableError(f"neither model could answer; the last is unreachable: {failure}")
-    if isinstance(failure, UnreadableError):
-        return ServerError(f"both models failed; the last said: {failure}")
-    return CallerError(f"inputs: neither model can run on these values: {failure}")
-
-
-REASONS = ((UnreadableError, "unreadable_output"), (UnreachableError, "unreachable"))
-"""What a failure is called where it is counted; every other is `run_failed`."""

@@ -7,7 +7,6 @@ fault it is.
 
 import asyncio
 import contextlib
-import logging
 import math
 import re
 import time
@@ -18,20 +17,16 @@ from typing import Any
 
 import orjson
 
-from service.adapters.series import UNKNOWN
 from service.batch import rows_of
-from service.batcher import Batcher
 from service.errors import (
     CallerError,
     OverloadedError,
     ServerError,
-    TightropeError,
     TooLargeError,
     UnavailableError,
     UnknownModelError,
     UnsupportedEncodingError,
 )
-from service.gateway import Gateway
 from service.pair import Pair
 from service.protocol import (
     HEADER_LENGTH,
@@ -42,8 +37,7 @@ from service.protocol import (
     parse_header_length,
 )
 from service.reader import Reader
-
-log = logging.getLogger(__name__)
+from service.respond import LARGE, Responder, is_large, told
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -68,8 +62,6 @@ MOST_OTHER = 1024 * 1024
 """Bytes of a body that is no inference request: a full batch of labels has room, an order takes a fraction of it."""
 EVENTS = "/payloads"
 """Ends the path of events that hold whole inference requests."""
-LARGE = 64 * 1024
-"""Bytes of a request that is read in a thread even for a fast model: decoding it would hold up the event loop."""
 WINDOWS = {"gzip": 31, "deflate": 47}
 """zlib's window bits for the encodings that clients compress requests with."""
 
@@ -80,11 +72,8 @@ def status_of(error: Exception) -> int:
 
 
 def error_body(error: Exception) -> bytes:
-    """What the caller is told; the text of an error that nobody foresaw goes to the log only."""
-    if isinstance(error, TightropeError):
-        return orjson.dumps({"error": str(error)})
-    log.error("an inference request failed", exc_info=error)
-    return orjson.dumps({"error": "internal error; the server's log says more"})
+    """What the caller is told."""
+    return orjson.dumps({"error": told(error)})
 
 
 Answered = tuple[str, bytes, list[tuple[bytes, bytes]]]
@@ -96,13 +85,12 @@ class DisconnectedError(Exception):
 
 
 class InferLayer:
-    """Answers ``POST /v2/models/{m}[/versions/{v}]/infer`` by the model's batcher."""
+    """Answers ``POST /v2/models/{m}[/versions/{v}]/infer``."""
 
-    def __init__(self, app: App, gateway: Gateway, max_body: int, batchers: Mapping[str, Batcher]) -> None:
+    def __init__(self, app: App, responder: Responder, max_body: int) -> None:
         self._app = app
-        self._gateway = gateway
+        self._responder = responder
         self._max_body = max_body
-        self._batchers = batchers
         self._readers: dict[str, Reader] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,18 +101,18 @@ class InferLayer:
             return
         model, version = match.groups()
         started = time.perf_counter()
+        wrong: Exception | None = None
         try:
             request_id, body, headers = await self._infer(scope, receive, model, version)
-            status, outcome = 200, "ok"
+            status = 200
         except DisconnectedError:
             return
         except Exception as error:  # noqa: BLE001 - the one place where whatever went wrong becomes an answer
             request_id, body, headers, status = "", error_body(error), [(b"content-type", JSON)], status_of(error)
+            wrong = error
             if isinstance(error, OverloadedError):
-                headers.append((b"retry-after", b"%d" % math.ceil(error.seconds)))
-            outcome = "caller_error" if isinstance(error, CallerError) else "server_error"
-        label = model if model in self._gateway.pairs else UNKNOWN
-        self._gateway.metrics.answered(label, outcome, time.perf_counter() - started, request_id)
+                headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.seconds))))
+        self._responder.answered(model, wrong, started, request_id)
         await _respond(send, status, headers, body)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -149,32 +137,28 @@ class InferLayer:
 
     async def _infer(self, scope: Scope, receive: Receive, model: str, version: str | None) -> Answered:
         headers = dict(scope["headers"])
-        pair = self._gateway.pair(model, version)
+        pair = self._responder.gateway.pair(model, version)
         body = await _read(headers, receive, self._max_body)
         arrived = time.perf_counter()
         if len(body) > LARGE or b"content-encoding" in headers:
             request = await asyncio.to_thread(self._decode, pair, body, headers)
         else:
             request = self._decode(pair, body, headers)
-        batcher, rows = self._batchers[model], rows_of(request)
-        if batcher.is_short(rows):
-            response = await batcher.ask(request, rows, arrived)
-        else:
-            response = await _unless_gone(receive, batcher.ask(request, rows, arrived))
-        if sum(tensor.nbytes for tensor in response.outputs.values()) > LARGE:
-            return await asyncio.to_thread(_encode, response, request)
-        return _encode(response, request)
+        rows = rows_of(request)
+        answer = self._responder.respond(pair, request, rows, arrived)
+        response = await (answer if self._responder.is_short(pair, rows) else _unless_gone(receive, answer))
+        return await asyncio.to_thread(_encode, request, response) if is_large(response) else _encode(request, response)
 
     def _decode(self, pair: Pair, raw: bytes, headers: Mapping[bytes, bytes]) -> InferRequest:
         body = _inflate(raw, headers, self._max_body) if b"content-encoding" in headers else raw
         length = parse_header_length(_text(headers, LENGTH_NAME))
         reader = self._readers.get(pair.name)
-        if reader is None or reader.inputs is not pair.inputs:
+        if reader is None or reader.inputs is not pair.inputs:  # another artefact was deployed
             reader = self._readers[pair.name] = Reader(pair.inputs, pair.outputs)
         return reader.read(body, length) or decode_request(body, length, pair.inputs, pair.outputs)
 
 
-def _encode(response: InferResponse, request: InferRequest) -> Answered:
+def _encode(request: InferRequest, response: InferResponse) -> Answered:
     withheld = not response.outputs
     answer, json_length = encode_response(response, replace(request, outputs=()) if withheld else request)
     if json_length is None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service import http
-from service.http import LARGE, InferLayer
+from service.http import InferLayer
+from service.respond import LARGE
 from tests.service.support import Bench, body
 
 INFER = "/v2/models/m/infer"

@@ -17,12 +17,12 @@ from service.adapters.onnx import OnnxModel
 from service.adapters.topics import EVENTS, SAMPLES, topic
 from service.adapters.wire import decode_event, decode_samples
 from service.app import load_pairs
-from service.batcher import Batcher
 from service.gateway import Gateway
 from service.outbox import Outbox
 from service.pace import Pace
 from service.pair import Pair, build
 from service.protocol import InferResponse, decode_request
+from service.respond import Responder
 from service.router import Router
 from service.settings import Settings, load
 from tests.servers import TOKEN, write_config
@@ -73,11 +73,9 @@ class Bench:
         self.time = 1000.0
         self.gateway = Gateway(self.pairs, self.router, self.outbox, self.metrics, lambda: self.time)
 
-    def batcher(self, model: str, pace: Pace | None = None) -> Batcher:
-        """A queue in front of it; every run is short if no pace is given."""
-        at = pace or Pace()
-        gateway = self.gateway
-        return Batcher(model, lambda some, when: gateway.answer(gateway.pairs[model], some, when), lambda: at, 1024)
+    def responder(self, pace: Pace | None = None) -> Responder:
+        """What transports ask; every run is short if no pace is given."""
+        return Responder(self.gateway, dict.fromkeys(self.pairs, pace or Pace()))
 
     def infer(self, model: str, request: Mapping[str, Any]) -> InferResponse:
         """Answer a JSON request."""

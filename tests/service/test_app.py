@@ -1,50 +1,26 @@
 """The wiring: every mistake of every model before anything starts, and parts that start and stop in order."""
 
 import asyncio
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 from prometheus_client import CollectorRegistry
 
-from monitors.records import Role, Routes, Tensors
+from monitors.records import Routes
 from service.adapters.memory import MemoryBus
 from service.adapters.metrics import Metrics
-from service.adapters.onnx import OnnxModel
-from service.adapters.ports import RunFailedError
 from service.adapters.topics import CONTROL, SAMPLES, topic
 from service.adapters.wire import decode_samples, encode_routes
-from service.app import SLOW_SECONDS, build_service, is_slow, load_model, load_pairs
+from service.app import build_service, load_model, load_pairs
+from service.pace import Pace, learn
 from service.pair import build
 from service.settings import ConfigError, load
-from service.tensors import TensorSpec
 from tests.far import certain, far
 from tests.servers import serving, write_config
-from tests.service.models import CALM, ONNX_TYPES, copier, save, sure_and_unsure
-from tests.service.support import body, eventually, kept, pair_of, settings_of
-
-
-class Sleepy:
-    """A model that takes its time for every row of zeros, and remembers the shapes it was given."""
-
-    digest = "0" * 64
-    inputs = (TensorSpec("x", "FP32", (-1, 3)), TensorSpec("t", "BYTES", (2, -1)))
-    outputs = (TensorSpec("p", "FP32", (-1, 2)),)
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.seen: list[dict[str, tuple[Any, ...]]] = []
-
-    def run(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
-        """Sleep."""
-        self.seen.append({name: (tensor.dtype.char, tensor.shape) for name, tensor in inputs.items()})
-        time.sleep(self.seconds)
-        return dict.fromkeys(outputs, np.array([[0.5, 0.5]]))
+from tests.service.models import CALM, sure_and_unsure
+from tests.service.support import body, eventually, kept, settings_of
 
 
 def test_mistakes_of_all_models_are_told_at_once(tmp_path: Path) -> None:
@@ -75,63 +51,12 @@ def test_pairs_are_loaded_in_the_order_of_the_file(tmp_path: Path) -> None:
     assert [pair.name for pair in pairs.values()] == ["z", "a", "m"]
 
 
-@pytest.mark.parametrize("role", Role)
-def test_pair_is_slow_when_either_model_is(tmp_path: Path, role: Role) -> None:
-    """The event loop waits for whichever answers."""
-    pair = pair_of(tmp_path, **sure_and_unsure(tmp_path))
-    object.__setattr__(pair, "models", {role: Sleepy(2 * SLOW_SECONDS), role.other: Sleepy(0)})
-    assert is_slow(pair)
-
-
-def test_models_are_tried_with_one_row_of_their_own_datatypes(tmp_path: Path) -> None:
-    """Free dimensions are one, fixed ones what they are."""
-    pair = pair_of(tmp_path, **sure_and_unsure(tmp_path))
-    fast = Sleepy(0)
-    object.__setattr__(pair, "models", dict.fromkeys(Role, fast))
-    assert not is_slow(pair)
-    assert fast.seen
-    assert all(seen == {"x": ("f", (1, 3)), "t": ("O", (2, 1))} for seen in fast.seen)
-
-
-@pytest.mark.parametrize("datatype", ONNX_TYPES)
-def test_every_datatype_can_be_tried(tmp_path: Path, datatype: str) -> None:
-    """A small model is fast, whatever it takes."""
-    path = str(copier(tmp_path / "c.onnx", "rows", 2, kind=ONNX_TYPES[datatype]))
-    pair = pair_of(tmp_path, **sure_and_unsure(tmp_path))
-    object.__setattr__(pair, "models", dict.fromkeys(Role, OnnxModel(Path(path))))
-    object.__setattr__(pair, "output", "output")
-    assert not is_slow(pair)
-
-
-def test_model_that_refuses_zeros_counts_as_slow(tmp_path: Path) -> None:
-    """Nobody knows how long it takes: it may not hold up the event loop."""
-    nodes = [
-        helper.make_node("Add", ["input", "five"], ["shifted"]),
-        helper.make_node("Cast", ["shifted"], ["index"], to=TensorProto.INT64),
-        helper.make_node("Gather", ["table", "index"], ["output"]),
-    ]
-    path = save(
-        tmp_path / "z.onnx",
-        nodes,
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["rows"])],
-        [helper.make_tensor_value_info("output", TensorProto.FLOAT, ["rows"])],
-        [
-            numpy_helper.from_array(np.array([5.0], np.float32), "five"),
-            numpy_helper.from_array(np.array([0.1, 0.9], np.float32), "table"),
-        ],
-    )
-    pair = pair_of(tmp_path, baseline=str(path), compressed=str(path))
-    with pytest.raises(RunFailedError):
-        pair.models[Role.BASELINE].run({"input": np.zeros(1, np.float32)}, ["output"])
-    assert is_slow(pair)
-
-
 def test_service_starts_and_stops_with_what_waits(tmp_path: Path) -> None:
     """Requests are answered, modes are followed, and the last sample is published before the end."""
     settings = settings_of(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
     bus, metrics = MemoryBus(), Metrics(CollectorRegistry())
     nothing: Any = None
-    service = build_service(settings, load_pairs(settings), {"m": False}, bus, nothing, nothing, nothing, metrics)
+    service = build_service(settings, load_pairs(settings), {"m": Pace()}, bus, nothing, nothing, nothing, metrics)
     samples = bus.subscribe(topic(SAMPLES))
     service.start()
     bus.publish(topic(CONTROL), encode_routes(Routes("m", 1, ("model",), {"model": "safe"})), "m")
@@ -177,5 +102,5 @@ def test_pair_with_a_model_elsewhere_waits_in_threads(tmp_path: Path) -> None:
         (tmp_path / "token").write_text("secret\n")
         pair = build("m", settings_of(tmp_path, {"m": {**files, "baseline": role, **CALM}}), load_model)
         assert server.headers[-1]["authorization"] == "Bearer secret"
-        assert is_slow(pair)
+        assert not learn(pair).is_short(1)
         assert "POST /v2/models/m/infer" not in server.asked

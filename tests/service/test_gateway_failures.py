@@ -11,7 +11,7 @@ import pytest
 from monitors.records import Event, Role, Tensors
 from service.adapters.ports import RunFailedError, UnreachableError
 from service.errors import CallerError, ServerError, UnavailableError
-from service.gateway import NOTICE_EVERY
+from service.failures import NOTICE_EVERY
 from service.tensors import TensorSpec
 from tests.onnx_models import classifier
 from tests.service.models import HUGE, failing, weights

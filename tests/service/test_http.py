@@ -19,7 +19,8 @@ from service.errors import (
     UnknownModelError,
     UnsupportedEncodingError,
 )
-from service.http import LARGE, MOST_OTHER, status_of
+from service.http import MOST_OTHER, status_of
+from service.respond import LARGE
 from tests.service.asgi import GOOD, INFER, MOST, World
 
 
@@ -125,7 +126,7 @@ def test_unforeseen_error_is_told_to_the_log_only(
     def infer(*_: object) -> NoReturn:
         raise RuntimeError("a secret of ours")
 
-    monkeypatch.setattr(world.bench.gateway, "infer", infer)
+    monkeypatch.setattr(world.bench.gateway, "answer", infer)
     with caplog.at_level(logging.ERROR):
         answer = world.post(INFER, GOOD)
     assert (answer.status, answer.error) == (500, "internal error; the server's log says more")

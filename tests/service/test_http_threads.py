@@ -1,4 +1,4 @@
-"""Where a request runs: on the event loop what is fast, in a thread whatever would hold up everybody else."""
+"""Where the edge's own work is done: in a thread whatever would hold up everybody else."""
 
 import gzip
 import threading
@@ -6,42 +6,39 @@ from typing import Any
 
 import pytest
 
-from service.http import LARGE
-from service.protocol import InferRequest, InferResponse
+from service import http
+from service.respond import LARGE
 from tests.service.asgi import GOOD, INFER, World
 
 
-def where_it_runs(world: World, monkeypatch: pytest.MonkeyPatch, *, slow: bool, **how: Any) -> bool:  # noqa: ANN401
-    """Whether the gateway is asked on the event loop's thread."""
+def where_it_is_read(world: World, monkeypatch: pytest.MonkeyPatch, **how: Any) -> threading.Thread:  # noqa: ANN401
+    """The thread that a body is decoded on."""
     seen: list[threading.Thread] = []
-    real = world.bench.gateway.infer
+    real = http.InferLayer._decode
 
-    def infer(pair: Any, request: InferRequest, arrived: float) -> InferResponse:  # noqa: ANN401 - passed through
+    def decode(*of: Any) -> Any:  # noqa: ANN401 - passed through
         seen.append(threading.current_thread())
-        return real(pair, request, arrived)
+        return real(*of)
 
-    monkeypatch.setattr(world.bench.gateway, "infer", infer)
-    world.layer._slow = {"m": slow}
+    monkeypatch.setattr(http.InferLayer, "_decode", decode)
     assert world.post(INFER, how.pop("content", GOOD), **how).status == 200
-    return seen == [threading.current_thread()]
+    (thread,) = seen
+    return thread
 
 
-def test_fast_model_runs_on_the_event_loop(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thread hop would cost more than the model."""
-    assert where_it_runs(world, monkeypatch, slow=False)
+def test_small_body_is_read_on_the_event_loop(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread hop would cost more."""
+    assert where_it_is_read(world, monkeypatch) is threading.current_thread()
 
 
 @pytest.mark.parametrize(
-    ("slow", "how"),
+    "how",
     [
-        (True, {}),
-        (False, {"content": GOOD + b" " * LARGE}),
-        (False, {"content": gzip.compress(GOOD), "headers": {"Content-Encoding": "gzip"}}),
+        {"content": GOOD + b" " * LARGE},
+        {"content": gzip.compress(GOOD), "headers": {"Content-Encoding": "gzip"}},
     ],
-    ids=["slow", "large", "compressed"],
+    ids=["large", "compressed"],
 )
-def test_what_takes_long_runs_in_a_thread(
-    world: World, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any], *, slow: bool
-) -> None:
-    """A slow model, a large body, and one that may inflate to a large one: none may hold up everybody else."""
-    assert not where_it_runs(world, monkeypatch, slow=slow, **how)
+def test_large_body_is_read_in_a_thread(world: World, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any]) -> None:
+    """And one that may inflate to a large one."""
+    assert where_it_is_read(world, monkeypatch, **how) is not threading.current_thread()

@@ -31,7 +31,7 @@ def order(what: str, scope: str = "region=north", number: str = "o1") -> Order:
 
 def answers(of: Router, *rows: set[str]) -> Role:
     """Who answers a request with rows in these subgroups."""
-    return of.role("m", np.array([[scope in row for scope in SCOPES] for row in rows]))
+    return of.roles("m", np.array([[scope in row for scope in SCOPES] for row in rows]), [len(rows)])[0]
 
 
 def test_compressed_model_answers_until_told_otherwise() -> None:
@@ -59,12 +59,22 @@ def test_one_row_in_a_safe_scope_is_enough(rows: list[set[str]], role: Role) -> 
     assert answers(of, *rows) is role
 
 
+def test_requests_of_a_batch_are_routed_apart() -> None:
+    """Each by its own rows only."""
+    of = router()
+    of.apply(routes(1, "region=north"))
+    rows = [{"region=south"}, {"region=north"}, set(), set(), {"band=low"}, {"region=north"}]
+    member = np.array([[scope in row for scope in SCOPES] for row in rows])
+    roles = of.roles("m", member, [1, 3, 5, 6])
+    assert roles == [Role.COMPRESSED, Role.BASELINE, Role.COMPRESSED, Role.BASELINE]
+
+
 def test_model_scope_covers_every_request() -> None:
     """Also those in no subgroup, and only of this model."""
     of = router()
     of.apply(routes(1, MODEL_SCOPE))
     assert answers(of, set()) is Role.BASELINE
-    assert of.role("other", np.zeros((1, 0), dtype=bool)) is Role.COMPRESSED
+    assert of.roles("other", np.zeros((1, 0), dtype=bool), [1]) == [Role.COMPRESSED]
 
 
 @given(epochs=st.lists(st.integers(0, 9), min_size=1, max_size=20))
@@ -169,7 +179,7 @@ def test_cautious_router_has_the_baseline_answer_until_it_is_told() -> None:
     assert careful.apply(routes(0, "region=north"))
     assert answers(careful, set()) is Role.COMPRESSED
     assert answers(careful, {"region=north"}) is Role.BASELINE
-    assert careful.role("other", np.zeros((1, 0), dtype=bool)) is Role.BASELINE
+    assert careful.roles("other", np.zeros((1, 0), dtype=bool), [1]) == [Role.BASELINE]
     careful.trust()
-    assert careful.role("other", np.zeros((1, 0), dtype=bool)) is Role.COMPRESSED
+    assert careful.roles("other", np.zeros((1, 0), dtype=bool), [1]) == [Role.COMPRESSED]
     assert answers(careful, {"region=north"}) is Role.BASELINE, "what was told stays"

@@ -1,0 +1,67 @@
+"""Where requests of any transport are answered, and how an answer, or an error, is counted and told."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+
+from service.adapters.series import UNKNOWN
+from service.batcher import Batcher
+from service.errors import CallerError, TightropeError
+from service.gateway import Answer, Gateway
+from service.pace import Pace
+from service.pair import Pair
+from service.protocol import InferRequest, InferResponse
+
+log = logging.getLogger(__name__)
+
+LARGE = 64 * 1024
+"""Bytes of a request or an answer that is read or written in a thread: it would hold up the event loop."""
+
+
+class Responder:
+    """Answers requests that are decoded, through each pair's batcher."""
+
+    def __init__(self, gateway: Gateway, paces: Mapping[str, Pace]) -> None:
+        self.gateway = gateway
+        self._paces = paces
+        self._batchers = {name: self._batcher(name) for name in gateway.pairs}
+
+    def is_short(self, pair: Pair, rows: int) -> bool:
+        """Whether so many rows are answered on the event loop, sooner than their caller could go away."""
+        return self._paces[pair.name].is_short(rows)
+
+    async def respond(self, pair: Pair, request: InferRequest, rows: int, arrived: float) -> InferResponse:
+        """Answer a request, which was there whole at ``arrived`` (of `time.perf_counter`). When this is cancelled
+        before its run begins, no run is spent on it.
+
+        Raises what `Gateway.infer` does, and OverloadedError when too many wait.
+        """
+        return await self._batchers[pair.name].ask(request, rows, arrived)
+
+    def _batcher(self, name: str) -> Batcher:
+        """Of whatever is deployed under that name."""
+
+        def run(requests: Sequence[InferRequest], arrived: Sequence[float]) -> Sequence[Answer]:
+            return self.gateway.answer(self.gateway.pairs[name], requests, arrived)
+
+        return Batcher(name, run, lambda: self._paces[name], self.gateway.pairs[name].queue)
+
+    def answered(self, model: str, error: Exception | None, started: float, request_id: str = "") -> None:
+        """Count what has been answered, and how long that took since ``started``."""
+        label = model if model in self.gateway.pairs else UNKNOWN
+        fault = "caller_error" if isinstance(error, CallerError) else "server_error"
+        outcome = "ok" if error is None else fault
+        self.gateway.metrics.answered(label, outcome, time.perf_counter() - started, request_id)
+
+
+def is_large(response: InferResponse) -> bool:
+    """Whether an answer takes its time to be written; a string is a pointer here and more on the wire."""
+    return sum(tensor.nbytes for tensor in response.outputs.values()) > LARGE
+
+
+def told(error: Exception) -> str:
+    """What the caller learns; the text of an error that nobody foresaw goes to the log only."""
+    if isinstance(error, TightropeError):
+        return str(error)
+    log.error("an inference request failed", exc_info=error)
+    return "internal error; the server's log says more"

@@ -1,0 +1,205 @@
+"""What came while a batch ran is the next one; nobody waits for a full one, and nobody works for who has gone."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from service.batcher import Batcher
+from service.errors import OverloadedError
+from service.gateway import Answer
+from service.pace import SHORT, Pace
+from service.protocol import InferRequest, InferResponse
+
+
+def asked(name: str, rows: int = 1) -> InferRequest:
+    """A request of so many rows."""
+    return InferRequest(name, {}, {"x": np.zeros((rows, 1), np.float32)}, (), binary_default=False)
+
+
+class Model:
+    """Remembers the batches it is given, and where; each takes ``seconds``. A request named bad fails."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+        self.batches: list[list[str]] = []
+        self.began = threading.Event()
+        self.threads: set[threading.Thread] = set()
+
+    def __call__(self, requests: Sequence[InferRequest], arrived: Sequence[float]) -> Sequence[Answer]:
+        """Answer them all."""
+        assert len(arrived) == len(requests)
+        self.batches.append([request.id or "" for request in requests])
+        self.threads.add(threading.current_thread())
+        self.began.set()
+        time.sleep(self.seconds)
+        return [
+            ValueError(request.id) if request.id == "bad" else InferResponse("m", "1", request.id, {}, {})
+            for request in requests
+        ]
+
+
+def batcher(model: Model, pace: Pace | None = None, most: int = 1000) -> Batcher:
+    """A queue in front of it."""
+    at = pace or Pace()
+    return Batcher("m", model, lambda: at, most)
+
+
+def long(**how: int) -> Pace:
+    """A pace of runs that may not hold up the event loop."""
+    pace = Pace(**how)
+    pace.took(1, 10 * SHORT)
+    return pace
+
+
+def ask(of: Batcher, request: InferRequest) -> asyncio.Task[InferResponse]:
+    """Ask in a task of its own."""
+    return asyncio.ensure_future(of.ask(request, len(request.inputs["x"]), time.perf_counter()))
+
+
+def test_requests_that_arrive_together_share_a_run() -> None:
+    """And each gets its own answer."""
+    model = Model()
+
+    async def run() -> list[InferResponse]:
+        of = batcher(model)
+        return await asyncio.gather(*(ask(of, asked(name)) for name in "abc"))
+
+    assert [response.id for response in asyncio.run(run())] == ["a", "b", "c"]
+    assert model.batches == [["a", "b", "c"]]
+    assert model.threads == {threading.main_thread()}
+
+
+def test_lone_request_waits_for_nobody() -> None:
+    """No timer is set for company that may never come."""
+    model = Model()
+
+    async def run() -> float:
+        of, began = batcher(model, long()), time.perf_counter()
+        await ask(of, asked("a"))
+        return time.perf_counter() - began
+
+    assert asyncio.run(run()) < 10.0
+    assert model.batches == [["a"]]
+
+
+def test_what_comes_while_a_run_lasts_is_the_next_batch() -> None:
+    """In a thread: the event loop goes on taking requests."""
+    model = Model(0.1)
+
+    async def run() -> None:
+        of = batcher(model, long())
+        first = ask(of, asked("first"))
+        await asyncio.to_thread(model.began.wait, 30.0)
+        await asyncio.gather(first, *(ask(of, asked(str(number))) for number in range(5)))
+
+    asyncio.run(run())
+    assert model.batches == [["first"], ["0", "1", "2", "3", "4"]]
+    assert threading.main_thread() not in model.threads
+
+
+def test_batch_has_no_more_rows_than_pay() -> None:
+    """The rest is the next one, in the order of arrival."""
+    model = Model()
+
+    async def run() -> None:
+        of = batcher(model, Pace(most_rows=4))
+        await asyncio.gather(*(ask(of, asked(name, rows)) for name, rows in (("a", 3), ("b", 2), ("c", 2), ("d", 1))))
+
+    asyncio.run(run())
+    assert model.batches == [["a"], ["b", "c"], ["d"]]
+
+
+def test_large_request_runs_alone_and_small_ones_wait_for_one_at_most() -> None:
+    """However many large ones were there before."""
+    model = Model(0.02)
+
+    async def run() -> None:
+        of = batcher(model, long(most_rows=4))
+        tasks = [ask(of, asked(f"large{number}", 100)) for number in range(3)]
+        await asyncio.sleep(0.005)
+        tasks += [ask(of, asked("small"))]
+        await asyncio.gather(*tasks)
+
+    asyncio.run(run())
+    assert model.batches.index(["small"]) <= 2
+    assert sorted(map(len, model.batches)) == [1, 1, 1, 1]
+
+
+def test_as_many_runs_at_a_time_as_there_are_runners() -> None:
+    """Where batches do not pay."""
+    model = Model(0.05)
+
+    async def run() -> None:
+        of = batcher(model, long(runners=2, most_rows=1))
+        await asyncio.gather(*(ask(of, asked(str(number))) for number in range(6)))
+
+    began = time.perf_counter()
+    asyncio.run(run())
+    assert len(model.threads) == 2
+    assert len(model.batches) == 6
+    assert time.perf_counter() - began >= 3 * 0.05
+
+
+def test_request_that_fails_costs_the_others_nothing() -> None:
+    """Its caller gets its error."""
+
+    async def run() -> list[InferResponse | BaseException]:
+        of = batcher(Model())
+        return await asyncio.gather(*(ask(of, asked(name)) for name in ("a", "bad", "c")), return_exceptions=True)
+
+    first, second, third = asyncio.run(run())
+    assert isinstance(second, ValueError)
+    assert [getattr(answer, "id", None) for answer in (first, third)] == ["a", "c"]
+
+
+def test_nobody_works_for_a_caller_who_has_gone() -> None:
+    """One who left while waiting is passed over; one who left during its run changes nothing for the others."""
+    model = Model(0.05)
+
+    async def run() -> list[InferResponse]:
+        of = batcher(model, long())
+        running = ask(of, asked("running"))
+        await asyncio.to_thread(model.began.wait, 30.0)
+        waiting = [ask(of, asked(name)) for name in ("stays", "leaves", "stays too")]
+        await asyncio.sleep(0)
+        waiting.pop(1).cancel()
+        running.cancel()
+        return await asyncio.gather(*waiting)
+
+    assert [response.id for response in asyncio.run(run())] == ["stays", "stays too"]
+    assert model.batches == [["running"], ["stays", "stays too"]]
+
+
+def test_too_many_are_refused_at_once_and_told_when_to_come_again() -> None:
+    """Those who wait already are answered."""
+
+    async def run() -> list[InferResponse | BaseException]:
+        of = batcher(Model(0.01), long(most_rows=1), most=3)
+        return await asyncio.gather(*(ask(of, asked(str(number))) for number in range(5)), return_exceptions=True)
+
+    answers = asyncio.run(run())
+    assert [type(answer) for answer in answers] == [InferResponse] * 3 + [OverloadedError] * 2
+    refused = answers[-1]
+    assert isinstance(refused, OverloadedError)
+    assert refused.seconds == pytest.approx(3 * 10 * SHORT)
+
+
+def test_callers_of_a_batch_are_waited_for_while_they_come_back() -> None:
+    """Each asks again a moment after its answer: the next batch has them all, though the first comes alone."""
+    model = Model(0.2)
+
+    async def caller(of: Batcher, number: int) -> None:
+        for turn in range(3):
+            await ask(of, asked(f"{number}:{turn}"))
+            await asyncio.sleep(0.0001 * number)
+
+    async def run() -> None:
+        of = batcher(model, long())
+        await asyncio.gather(*(caller(of, number) for number in range(8)))
+
+    asyncio.run(run())
+    assert [len(batch) for batch in model.batches] == [8, 8, 8]

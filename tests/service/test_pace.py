@@ -1,0 +1,167 @@
+"""How a pair likes to be asked: tried at start on rows of zeros, corrected by every run."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from monitors.records import Role, Tensors
+from service.adapters import host
+from service.adapters.onnx import OnnxModel
+from service.adapters.ports import RunFailedError
+from service.pace import MOST_ROWS, SHORT, TRIED, Pace, learn
+from service.pair import Pair
+from service.tensors import TensorSpec
+from tests.service.models import CALM, ONNX_TYPES, copier, save, sure_and_unsure
+from tests.service.support import pair_of
+
+
+class Sleepy:
+    """A model that takes its time for every row of zeros, and remembers the shapes it was given."""
+
+    digest = "0" * 64
+    inputs = (TensorSpec("x", "FP32", (-1, 3)), TensorSpec("t", "BYTES", (2, -1)))
+    outputs = (TensorSpec("p", "FP32", (-1, 2)),)
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.seen: list[dict[str, tuple[Any, ...]]] = []
+
+    def run(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
+        """Sleep."""
+        self.seen.append({name: (tensor.dtype.char, tensor.shape) for name, tensor in inputs.items()})
+        time.sleep(self.seconds)
+        return dict.fromkeys(outputs, np.array([[0.5, 0.5]]))
+
+
+@pytest.mark.parametrize("role", Role)
+def test_pair_is_slow_when_either_model_is(tmp_path: Path, role: Role) -> None:
+    """The event loop waits for whichever answers."""
+    pair = pair_of(tmp_path, **sure_and_unsure(tmp_path))
+    object.__setattr__(pair, "models", {role: Sleepy(2 * SHORT), role.other: Sleepy(0)})
+    assert not learn(pair).is_short(1)
+
+
+def test_models_are_tried_with_one_row_of_their_own_datatypes(tmp_path: Path) -> None:
+    """Free dimensions are one, fixed ones what they are."""
+    pair = pair_of(tmp_path, **sure_and_unsure(tmp_path))
+    fast = Sleepy(0)
+    object.__setattr__(pair, "models", dict.fromkeys(Role, fast))
+    assert learn(pair).is_short(1)
+    assert fast.seen
+    assert all(seen == {"x": ("f", (1, 3)), "t": ("O", (2, 1))} for seen in fast.seen)
+
+
+@pytest.mark.parametrize("datatype", ONNX_TYPES)
+def test_every_datatype_can_be_tried(tmp_path: Path, datatype: str) -> None:
+    """A small model is fast, whatever it takes."""
+    path = str(copier(tmp_path / "c.onnx", "rows", 2, kind=ONNX_TYPES[datatype]))
+    pair = pair_of(tmp_path, **sure_and_unsure(tmp_path))
+    object.__setattr__(pair, "models", dict.fromkeys(Role, OnnxModel(Path(path))))
+    object.__setattr__(pair, "output", "output")
+    assert learn(pair).is_short(1)
+
+
+def test_model_that_refuses_zeros_counts_as_slow(tmp_path: Path) -> None:
+    """Nobody knows how long it takes: it may not hold up the event loop."""
+    nodes = [
+        helper.make_node("Add", ["input", "five"], ["shifted"]),
+        helper.make_node("Cast", ["shifted"], ["index"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["table", "index"], ["output"]),
+    ]
+    path = save(
+        tmp_path / "z.onnx",
+        nodes,
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["rows"])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, ["rows"])],
+        [
+            numpy_helper.from_array(np.array([5.0], np.float32), "five"),
+            numpy_helper.from_array(np.array([0.1, 0.9], np.float32), "table"),
+        ],
+    )
+    pair = pair_of(tmp_path, baseline=str(path), compressed=str(path))
+    with pytest.raises(RunFailedError):
+        pair.models[Role.BASELINE].run({"input": np.zeros(1, np.float32)}, ["output"])
+    assert not learn(pair).is_short(1)
+
+
+class Timed:
+    """A model that takes so many seconds for a run, and so many more for each row; ``mixes``: a row's answer is its
+    share of the largest. Only one thread at a time may be in it where ``single``.
+    """
+
+    digest = "0" * 64
+    inputs = (TensorSpec("x", "FP32", (-1, 1)),)
+    outputs = (TensorSpec("p", "FP32", (-1, 2)),)
+
+    def __init__(self, run: float, row: float, *, mixes: bool = False) -> None:
+        self.took = run, row
+        self.mixes = mixes
+
+    def run(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
+        """Sleep, which threads can do side by side."""
+        x = inputs["x"]
+        time.sleep(self.took[0] + self.took[1] * len(x))
+        p = x / max(float(np.abs(x).max()), 1.0) if self.mixes else 1 / (2 + x)
+        return {name: np.hstack([p, 1 - p]) for name in outputs}
+
+
+def timed(folder: Path, model: Timed, **changes: object) -> Pair:
+    """A pair of that model alone."""
+    pair = pair_of(folder, **sure_and_unsure(folder), **CALM)
+    for name, value in {"models": dict.fromkeys(Role, model), "output": "p", **changes}.items():
+        object.__setattr__(pair, name, value)
+    return pair
+
+
+def test_batches_pay_where_a_run_costs_more_than_a_row(tmp_path: Path) -> None:
+    """Thirty-two rows in hardly more time than one."""
+    pace = learn(timed(tmp_path, Timed(0.003, 0.0)))
+    assert (pace.most_rows, pace.is_short(1), pace.is_short(TRIED)) == (MOST_ROWS, False, False)
+
+
+def test_threads_pay_where_batches_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every row costs the same: two rows side by side instead of one after the other."""
+    monkeypatch.setattr(host, "cores", lambda: 2)
+    pace = learn(timed(tmp_path, Timed(0.0, 0.02)))
+    assert (pace.most_rows, pace.runners) == (1, 2)
+
+
+def test_rows_that_change_each_others_answers_are_kept_apart(tmp_path: Path) -> None:
+    """As dynamic quantization does: another caller's input must not change mine."""
+    assert learn(timed(tmp_path, Timed(0.003, 0.0, mixes=True))).most_rows == 1
+
+
+@pytest.mark.parametrize(("told", "most"), [(1, 1), (7, 7), (200, 200)])
+def test_settings_decide_about_batches_where_they_say_so(tmp_path: Path, told: int, most: int) -> None:
+    """Whatever a trial would say."""
+    assert learn(timed(tmp_path, Timed(0.0, 0.0001, mixes=True), batch_rows=told)).most_rows == most
+
+
+def test_model_of_a_fixed_number_of_rows_is_never_batched(tmp_path: Path) -> None:
+    """Whatever the settings say."""
+    model = Timed(0.0, 0.0)
+    model.inputs = (TensorSpec("x", "FP32", (1, 1)),)
+    assert learn(timed(tmp_path, model, batch_rows=8)).most_rows == 1
+
+
+def test_pace_follows_what_runs_take() -> None:
+    """A size that becomes slow leaves the event loop, and comes back when it is quick again; others are judged by the
+    nearest size that is known.
+    """
+    pace = Pace()
+    assert pace.is_short(10**6), "nothing is known yet"
+    pace.took(1, SHORT / 100)
+    assert pace.is_short(1)
+    assert not pace.is_short(1000)
+    for _ in range(50):
+        pace.took(32, 2 * SHORT)
+    assert (pace.is_short(1), pace.is_short(32), pace.is_short(33)) == (True, False, False)
+    for _ in range(50):
+        pace.took(32, SHORT / 10)
+    assert pace.is_short(32)
+    assert pace.takes(64) == pytest.approx(2 * SHORT / 10, rel=0.3)

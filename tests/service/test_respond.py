@@ -1,0 +1,95 @@
+"""Where a request runs, how it is counted, and what its caller learns: the same for every transport."""
+
+import asyncio
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.errors import CallerError, ServerError
+from service.pace import SHORT, Pace
+from service.protocol import InferRequest, InferResponse
+from service.respond import LARGE, is_large, told
+from tests.service.models import CALM, sure_and_unsure
+from tests.service.support import Bench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """A gateway of one pair, m."""
+    return Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
+
+
+def request() -> InferRequest:
+    """One row."""
+    return InferRequest("an-id", {}, {"input": np.array([[0.0, 1.0]], np.float32)}, (), binary_default=False)
+
+
+def where_it_runs(bench: Bench, monkeypatch: pytest.MonkeyPatch, pace: Pace) -> threading.Thread:
+    """The thread that the gateway is asked on."""
+    seen: list[threading.Thread] = []
+    real = bench.gateway.answer
+
+    def answer(*of: Any) -> Any:  # noqa: ANN401 - passed through
+        seen.append(threading.current_thread())
+        return real(*of)
+
+    monkeypatch.setattr(bench.gateway, "answer", answer)
+    responder = bench.responder(pace)
+    response = asyncio.run(responder.respond(bench.pairs["m"], request(), 1, time.perf_counter()))
+    assert response.id == "an-id"
+    (thread,) = seen
+    return thread
+
+
+@pytest.mark.parametrize("seconds", [SHORT / 2, SHORT * 2])
+def test_only_what_is_short_runs_on_the_event_loop(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """A slow model would hold up everybody else; a thread hop would cost more than a fast one."""
+    pace = Pace()
+    pace.took(1, seconds)
+    assert bench.responder(pace).is_short(bench.pairs["m"], 1) is (seconds < SHORT)
+    assert (where_it_runs(bench, monkeypatch, pace) is threading.current_thread()) is (seconds < SHORT)
+
+
+def test_answer_is_large_by_its_outputs() -> None:
+    """All of them together."""
+    small = InferResponse(
+        "m", "1", None, {}, {"a": np.zeros(LARGE // 2, np.uint8), "b": np.zeros(LARGE // 2, np.uint8)}
+    )
+    assert not is_large(small)
+    assert is_large(replace(small, outputs={**small.outputs, "c": np.zeros(1, np.uint8)}))
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "labels"),
+    [
+        ("m", None, {"model": "m", "outcome": "ok"}),
+        ("m", CallerError(""), {"model": "m", "outcome": "caller_error"}),
+        ("m", ServerError(""), {"model": "m", "outcome": "server_error"}),
+        ("m", RuntimeError(), {"model": "m", "outcome": "server_error"}),
+        ("made up", CallerError(""), {"model": "unknown", "outcome": "caller_error"}),
+    ],
+)
+def test_answers_are_counted_by_whose_fault_they_are(
+    bench: Bench, model: str, error: Exception | None, labels: dict[str, Any]
+) -> None:
+    """And timed; nobody can make up a label."""
+    bench.responder().answered(model, error, time.perf_counter() - 1.0)
+    assert bench.count("requests", **labels) == 1
+    timed = bench.metrics.registry.get_sample_value("tightrope_request_seconds_sum", {"model": labels["model"]})
+    assert timed is not None
+    assert 1.0 <= timed < 60.0
+
+
+def test_unforeseen_error_is_told_to_the_log_only(caplog: pytest.LogCaptureFixture) -> None:
+    """Our own errors are written to be read; what nobody foresaw may tell too much."""
+    assert told(CallerError("input 'x': is wrong")) == "input 'x': is wrong"
+    assert caplog.text == ""
+    assert told(RuntimeError("a secret of ours")) == "internal error; the server's log says more"
+    assert "a secret of ours" in caplog.text
