@@ -117,7 +117,10 @@ class Batcher:
 
     def _timed(self, batch: Sequence[_Waiting], rows: int) -> Sequence[Answer]:
         began = time.perf_counter()
-        answers = self._run([one.request for one in batch], [one.arrived for one in batch])
+        try:
+            answers = self._run([one.request for one in batch], [one.arrived for one in batch])
+        except Exception as error:  # noqa: BLE001 - nobody may wait for ever, whatever went wrong
+            return [error] * len(batch)
         self._pace().took(rows, time.perf_counter() - began)
         return answers
 

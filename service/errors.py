@@ -41,7 +41,7 @@ class UnavailableError(ServerError):
 class OverloadedError(UnavailableError):
     """More requests wait than can be answered soon; ``seconds`` is when to ask again."""
 
-    def __init__(self, text: str, seconds: float) -> None:
+    def __init__(self, text: str, seconds: float = 1.0) -> None:
         super().__init__(text)
         self.seconds = seconds
 

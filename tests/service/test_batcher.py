@@ -156,6 +156,21 @@ def test_request_that_fails_costs_the_others_nothing() -> None:
     assert [getattr(answer, "id", None) for answer in (first, third)] == ["a", "c"]
 
 
+@pytest.mark.parametrize("pace", [Pace(), long()], ids=["loop", "thread"])
+def test_run_that_breaks_leaves_nobody_waiting(pace: Pace) -> None:
+    """Whatever nobody foresaw; the next batch is run as ever."""
+
+    def broken(requests: Sequence[InferRequest], _: Sequence[float]) -> Sequence[Answer]:
+        raise ZeroDivisionError(str(len(requests)))
+
+    async def run() -> list[InferResponse | BaseException]:
+        of = Batcher("m", broken, lambda: pace, 10)
+        first = await asyncio.gather(ask(of, asked("a")), ask(of, asked("b")), return_exceptions=True)
+        return [*first, *await asyncio.gather(ask(of, asked("c")), return_exceptions=True)]
+
+    assert [str(error) for error in asyncio.run(run())] == ["2", "2", "1"]
+
+
 def test_nobody_works_for_a_caller_who_has_gone() -> None:
     """One who left while waiting is passed over; one who left during its run changes nothing for the others."""
     model = Model(0.05)
