@@ -17,6 +17,7 @@ from monitors.records import Event, Routes, Stream, Verdict
 from service.adapters import wire
 from service.adapters.metrics import Metrics
 from service.adapters.ports import Bus, BusAwayError, NoPager, Pager, Place, Record, Store, insist
+from service.adapters.series import Part
 from service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES, LABELS, topic
 from shadow.alerts import standing
 from shadow.docket import Docket
@@ -117,6 +118,7 @@ class Judge:
             self._dealt = False
             self._redeploy(self._plans())
             self._unshown = {*self._known}
+            self._metrics.mind(Part.JUDGE, self._known)
             self._show()
             self._pager.mind(self._known)
             self._tell_all()
@@ -149,8 +151,9 @@ class Judge:
         return len(records)
 
     def close(self) -> None:
-        """Leave it to others."""
+        """Leave it to others, who know more of it from now on."""
         self._records.close()
+        self._metrics.mind(Part.JUDGE, ())
 
     def _look(self) -> None:
         """What is due every now and then: how far behind this is, and that it is there."""

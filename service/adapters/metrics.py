@@ -1,6 +1,6 @@
 """The metrics of `series.py` on a registry handed in: the one door to prometheus_client."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from prometheus_client import (
@@ -132,6 +132,15 @@ class Metrics:
             self.mean.labels(*at).set(float("nan") if v.recent is None else v.recent)
             for outcome in Outcome:
                 self.verdict.labels(*at, outcome).set(outcome is v.outcome)
+
+    def mind(self, part: Part, models: Collection[str]) -> None:
+        """Show a part's gauges of these models only: of the others somebody else knows better."""
+        for name, metric in CATALOGUE.items():
+            if metric.part is part and metric.kind is Kind.GAUGE and "model" in metric.labels:
+                shown = [sample.labels for family in self._made[name].collect() for sample in family.samples]
+                for labels in shown:
+                    if labels["model"] not in models:
+                        self._made[name].remove(*(labels[label] for label in metric.labels))
 
     def decided(self, events: Iterable[Event]) -> None:
         """Count what the safe-mode table was given."""
