@@ -6,7 +6,8 @@ that was away is told of everything when it is back, also of what is over by the
 
 Prometheus raises the same alert from its rules. An alert that is over therefore ends a grace later: if it ended at
 once, Prometheus would raise it again until its next scrape, and people would be paged twice. Its end is told
-once: told again after Prometheus has ended it, the alert would stand anew.
+once: told again after Prometheus has ended it, the alert would stand anew. And one that begins is told every second for
+the same grace: Prometheus may still be telling, until its next scrape, that the last one of that name is over.
 """
 
 import json
