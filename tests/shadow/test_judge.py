@@ -9,8 +9,7 @@ import pytest
 
 from monitors.records import Event, Outcome
 from service.adapters import wire
-from service.adapters.memory import MemoryBus, MemorySubscription
-from service.adapters.ports import Begin
+from service.adapters.memory import MemoryBus
 from service.adapters.topics import COMPARISONS, CONTROL, EVENTS, topic
 from tests.comparisons import Traffic, comparisons, plan, seen, waiting
 from tests.court import HOST, Court, lenient, story
@@ -218,37 +217,3 @@ def test_judge_takes_a_bus_of_another_process_from_its_start(court: Court) -> No
     assert seen(state) == 480
     assert (state.log, dict(state.watermarks)) == ("log-2", {0: 289})
     assert len({e.id for e in court.events()}) == 3
-
-
-class Dealer(MemoryBus):
-    """Two models on two partitions, and somebody who deals them out."""
-
-    def subscribe(self, *topics: str, group: str | None = None, begin: Begin | None = None) -> MemorySubscription:
-        """Keep who is to be asked."""
-        if begin is not None:
-            self.deal = begin
-        return super().subscribe(*topics, group=group, begin=begin)
-
-    def partition(self, topic: str, key: str) -> int:  # noqa: ARG002 - whatever the topic
-        """A model each."""
-        return ["m", "n"].index(key)
-
-
-def test_model_that_another_judge_took_is_not_shown_any_more(tmp_path: Path) -> None:
-    """Its evidence stands still here while it grows there; a judge that leaves shows none at all."""
-    bus = Dealer()
-    court = Court(tmp_path, {"m": lenient(), "n": lenient("n")}, bus)
-    judge = court.judge()
-
-    def shown() -> set[str]:
-        families = [
-            f for f in court.metrics.registry.collect() if f.name in {"tightrope_evidence", "tightrope_verdict"}
-        ]
-        return {sample.labels["model"] for family in families for sample in family.samples}
-
-    for mine, models in (((0, 1), {"m", "n"}), ((1,), {"n"}), ((), set()), ((0,), {"m"})):
-        bus.deal([(topic(COMPARISONS), partition) for partition in mine])
-        judge.step(0)
-        assert shown() == models
-    judge.close()
-    assert shown() == set()
