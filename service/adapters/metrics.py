@@ -1,6 +1,7 @@
 """The metrics of `series.py` on a registry handed in: the one door to prometheus_client."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from prometheus_client import (
@@ -49,6 +50,7 @@ class Metrics:
         self.rows = self._make(Counter, "rows")
         self.refusals = self._make(Counter, "refusals")
         self.failures = self._make(Counter, "model_failures")
+        self.up = self._make(Gauge, "endpoint_up")
         self.samples = self._make(Counter, "samples")
         self.drops = self._make(Counter, "samples_dropped")
         self.payloads = self._make(Counter, "payload_events")
@@ -113,6 +115,14 @@ class Metrics:
     def dropped(self, model: str, reason: str) -> None:
         """Count a sample that could not be kept."""
         self.drops.labels(model, reason).inc()
+
+    def endpoint(self, model: str, role: str, *, up: bool | None) -> None:
+        """Show whether a role that lives elsewhere is there; None where it is a file by now."""
+        if up is not None:
+            self.up.labels(model, role).set(up)
+        else:
+            with suppress(KeyError):  # it may never have been anything else
+                self.up.remove(model, role)
 
     def compare(self, model: str, scopes: Sequence[str], compared: Any, disagreed: Any, faulty: Any) -> None:  # noqa: ANN401
         """Count a batch of comparisons; the three arrays have one entry a scope."""

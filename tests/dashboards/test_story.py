@@ -87,7 +87,10 @@ def test_nothing_else_paged(story: Theatre) -> None:
 
 STEP = 2
 
-ELSEWHERE = {"tightrope_fallback_share": "the demo's model never falls back as a whole, and nothing is late"}
+ELSEWHERE = {
+    "tightrope_fallback_share": "the demo's model never falls back as a whole, and nothing is late",
+    "tightrope_endpoint_up": "the demo's models are files: tests/service/test_presence.py",
+}
 """What the story does not show, and why."""
 
 
