@@ -44,6 +44,8 @@ class Desk:
     grace: float = 60.0
     runbook: str = ""
     grafana: str = ""
+    reports: str = ""
+    """Where the newest drift report of a model is, with its name as ``{model}``; nothing where there is none."""
 
 
 class Alertmanager(Teller):
@@ -62,6 +64,8 @@ class Alertmanager(Teller):
             "runbook_url": f"{self._desk.runbook}#{alert.name.lower()}",
             "dashboard_url": f"{self._desk.grafana}/d/tightrope-model?var-model={alert.model}",
         }
+        if self._desk.reports:
+            links["report_url"] = self._desk.reports.replace("{model}", alert.model)
         since = now if alert.since is None else min(alert.since, now)
         return Row({**self._desk.labels, **labels}, {**alert.told, **links}, since)
 

@@ -22,6 +22,7 @@ RULES = """groups:
           summary: '{{ $labels.instance }} is "down" {{ $value | humanize }}'
           runbook_url: https://runbooks.example.org/tightrope#trial
           dashboard_url: https://grafana.example.org/d/trial
+          report_url: https://tightrope.example.org/v1
 """
 PICTURE = {"title": "{{model}}", "panels": [{"targets": [{"expr": 'up{a="b"}', "legendFormat": "{{ model }}"}]}]}
 
@@ -89,12 +90,14 @@ def test_dashboards_are_those_of_dashboards(shape: str, chart: Path) -> None:
 
 def test_addresses_come_from_the_configuration(chart: Path) -> None:
     """Where it names a Grafana and a runbook, the alerts point there."""
-    more = ("--set", "config.alerts.grafana=https://g.test", "--set", "config.alerts.runbook=https://wiki.test/page")
+    told = {"grafana": "https://g.test", "runbook": "https://wiki.test/page", "gateway": "https://t.test"}
+    more = [part for key, address in told.items() for part in ("--set", f"config.alerts.{key}={address}")]
     manifests = rendered(FULL[0], *more, chart=chart)
     (found,) = [m for m in of_kind(manifests, "PrometheusRule") if m["metadata"]["name"].endswith("trial")]
     annotations = found["spec"]["groups"][0]["rules"][0]["annotations"]
     assert annotations["runbook_url"] == "https://wiki.test/page#trial"
     assert annotations["dashboard_url"] == "https://g.test/d/trial"
+    assert annotations["report_url"] == "https://t.test/v1"
     assert "g.test" in configuration(manifests)
 
 

@@ -109,6 +109,15 @@ def test_alert_that_comes_back_pages_once(tmp_path: Path, receiver: Pager, monke
     assert [a["status"] for _, told in receiver.heard for a in told["alerts"]] == ["firing", "resolved", "firing"]
 
 
+def test_newest_report_is_a_click_away_where_there_are_any(tmp_path: Path, receiver: Pager) -> None:
+    """Whether the inputs moved, or the model."""
+    with telling(tmp_path, receiver.address, reports="http://t/v1/models/{model}/reports/newest") as pager:
+        pager.stand("m", [alert()])
+        until(lambda: receiver.heard, 10)
+    ((told,), *_) = (body for _, body in receiver.heard)
+    assert told["annotations"]["report_url"] == "http://t/v1/models/m/reports/newest"
+
+
 def test_end_is_told_once(tmp_path: Path, receiver: Pager) -> None:
     """Prometheus may have ended the alert before: told again it would stand anew, and page. The receiver stands in for
     an Alertmanager, to see what is posted.
