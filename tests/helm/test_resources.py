@@ -99,6 +99,7 @@ def test_addresses_come_from_the_configuration(chart: Path) -> None:
     assert annotations["dashboard_url"] == "https://g.test/d/trial"
     assert annotations["report_url"] == "https://t.test/v1"
     assert "g.test" in configuration(manifests)
+    assert "example.org" not in str(of_kind(manifests, "PrometheusRule"))
 
 
 def test_packed_chart_has_the_files_and_nothing_else_of_dashboards(chart: Path, tmp_path: Path) -> None:
