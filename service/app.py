@@ -26,6 +26,7 @@ from service.outbox import Outbox
 from service.pace import Pace
 from service.pair import Pair, build
 from service.payloads import PayloadLoop
+from service.presence import Presence
 from service.respond import Responder
 from service.router import Router
 from service.sections import Endpoint
@@ -46,12 +47,14 @@ class Service:
     gateway: Gateway
     outbox: Outbox
     control: ControlLoop
+    presence: Presence
     payloads: PayloadLoop | None = None
 
     def start(self) -> None:
         """Start the threads beside the request path."""
         self.outbox.start()
         self.control.start()
+        self.presence.start()
         if self.payloads:
             self.payloads.start()
 
@@ -61,6 +64,7 @@ class Service:
             self.payloads.stop(timeout)
         self.outbox.stop(timeout)
         self.control.stop(timeout)
+        self.presence.stop(timeout)
 
 
 def load_model(artefact: Path | Endpoint, threads: int) -> Model:
@@ -148,7 +152,7 @@ def build_service(
     api.include_router(reports.routes(gateway, shelf))
     payloads = PayloadLoop(bus, pairs, told, outbox, metrics) if told else None
     layer = InferLayer(api, Responder(gateway, paces), settings.server.max_body_bytes)
-    return Service(layer, gateway, outbox, control, payloads)
+    return Service(layer, gateway, outbox, control, Presence(pairs, metrics), payloads)
 
 
 def _knows(control: ControlLoop, until: float) -> bool:
