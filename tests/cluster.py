@@ -3,12 +3,14 @@ sample by its id, from one end to the other.
 """
 
 import asyncio
+import gc
 import json
+import logging
 import subprocess
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,10 +47,13 @@ def until(condition: Callable[[], bool], patience: float = PATIENCE) -> None:
         time.sleep(0.02)
 
 
-def written(folder: Path, address: str, **model: object) -> Path:
-    """The configuration of a cluster with topics of its own."""
-    prefix = f"{uuid.uuid4().hex[:8]}-"
-    kafka = {"servers": [address], "prefix": prefix, "partitions": 2, "session_seconds": 6, "bootstrap_seconds": 0}
+def written(folder: Path, address: str, bus: Mapping[str, object] | None = None, **model: object) -> Path:
+    """The configuration of a cluster with topics of its own, copied to every broker of the address; ``bus`` has more
+    of Kafka's settings.
+    """
+    servers = address.split(",")
+    names = {"servers": servers, "replication": len(servers), "prefix": f"{uuid.uuid4().hex[:8]}-"}
+    kafka = {**names, "partitions": 2, "session_seconds": 6, "bootstrap_seconds": 0, **(bus or {})}
     return write_config(folder, {**config(folder, **model), "bus": {"kafka": kafka}})
 
 
@@ -206,11 +211,20 @@ class Asked:
 
 
 @contextmanager
-def cluster_on(folder: Path, address: str, **model: object) -> Iterator[Cluster]:
-    """A cluster without parts yet; those that are started here are stopped at the end, gateways first."""
-    made = Cluster(written(folder, address, **model))
+def cluster_on(
+    folder: Path, address: str, bus: Mapping[str, object] | None = None, **model: object
+) -> Iterator[Cluster]:
+    """A cluster without parts yet; those that are started here are stopped at the end, gateways first. The client is
+    quiet, as the commands have it, and the sockets that it left open are swept here, and not in another test.
+    """
+    made = Cluster(written(folder, address, bus, **model))
+    client = logging.getLogger("kafka")
+    told = client.level
+    client.setLevel("CRITICAL")
     try:
         yield made
     finally:
         for part in reversed(made.parts):
             part.stop()
+        client.setLevel(told)
+        gc.collect()

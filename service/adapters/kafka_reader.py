@@ -69,7 +69,7 @@ class KafkaSubscription:
             if not self._dealt_anew(found) or not left:
                 break
         self._polled |= {place: messages[-1].offset + 1 for place, messages in found.items()}
-        return [self._record(message) for messages in found.values() for message in messages]
+        return [record_of(m, self._options) for messages in found.values() for m in messages]
 
     def _fetch(self, timeout_ms: int, limit: int) -> dict[TopicPartition, list[Any]]:
         """A member of a group that may not read must begin anew; whoever reads alone goes on trying."""
@@ -227,12 +227,14 @@ class KafkaSubscription:
     def _logical(self, place: TopicPartition) -> Place:
         return place.topic.removeprefix(self._options.prefix), place.partition
 
-    def _record(self, message: Any) -> Record:  # noqa: ANN401 - the client ships no types
-        key = None if message.key is None else message.key.decode("utf-8", "replace")
-        topic = message.topic.removeprefix(self._options.prefix)
-        return Record(topic, message.partition, message.offset, key, message.value or b"", message.timestamp / 1000)
-
     def _complain(self, text: str) -> None:
         if time.monotonic() - self._complained > COMPLAIN_EVERY:
             self._complained = time.monotonic()
             log.warning("Kafka: %s", text)
+
+
+def record_of(message: Any, options: KafkaOptions) -> Record:  # noqa: ANN401 - the client ships no types
+    """A record as the client has it."""
+    key = None if message.key is None else message.key.decode("utf-8", "replace")
+    topic = message.topic.removeprefix(options.prefix)
+    return Record(topic, message.partition, message.offset, key, message.value or b"", message.timestamp / 1000)
