@@ -1,4 +1,4 @@
-"""The client forgets a join that changed metadata began, if a poll ends between its two requests; the reader insists."""
+"""The client forgets a join that changed metadata began, if a poll ends between its two requests; ours insists."""
 
 import time
 from collections.abc import Callable, Iterator
