@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 POLL = 256
 """Records in one round."""
 
+BUSY = 0.01
+"""Seconds to wait for records while there is something else to do."""
+
 SHOWN_EVERY = 1.0
 """Seconds between two updates of the verdicts' metrics."""
 
@@ -147,7 +150,7 @@ class Judge:
 
     def step(self, timeout: float) -> int:
         """Judge what has arrived, waiting up to ``timeout`` seconds for it; returns the number of records."""
-        records = self._records.poll(POLL, timeout)
+        records = self._records.poll(POLL, min(timeout, BUSY) if self._recalls else timeout)
         self._open()
         self._look()
         plans = self._plans()

@@ -9,8 +9,8 @@ from service.adapters.kafka_options import KafkaOptions
 from service.adapters.kafka_reader import ANSWER_MS, record_of
 from service.adapters.ports import BusAwayError, Record
 
-PORTION = 64
-"""Most records at once."""
+PORTION = 16
+"""Most records at once: each may hold hundreds of rows, and the reader has other work."""
 
 PATIENCE_MS = 50
 """How long a portion is waited for; then it is empty."""

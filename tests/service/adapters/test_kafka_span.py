@@ -6,7 +6,7 @@ import pytest
 
 from demo.broker import Broker
 from service.adapters.kafka_options import KafkaOptions
-from service.adapters.kafka_span import span
+from service.adapters.kafka_span import PORTION, span
 from service.adapters.ports import BusAwayError
 from tests.kafka import bus_on, every_topic, options
 from tests.service.adapters.buses import SOON
@@ -34,7 +34,7 @@ def test_stretch_begins_at_a_time_and_ends_before_an_offset(kafka: Broker) -> No
         found = [record for portion in portions for record in portion]
         assert [record.value for record in found] == [b"%d" % number for number in range(50)]
         assert {(record.topic, record.partition, record.key) for record in found} == {(LABELS, place, "k")}
-        assert max(map(len, portions)) <= 64
+        assert max(map(len, portions)) <= PORTION
         everything = [record for portion in bus.span(LABELS, place, 0.0, 103) for record in portion]
         assert [record.offset for record in everything] == list(range(103))
         assert list(bus.span(LABELS, place, time.time() + 100.0, 103)) == []
