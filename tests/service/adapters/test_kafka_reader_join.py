@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 
 from demo.broker import Broker
@@ -20,16 +19,9 @@ POLL = 0.2
 
 
 def test_join_that_a_poll_left_in_the_middle_is_not_forgotten(kafka: Broker) -> None:
-    """Without that it would read nothing of the new partition for good."""
+    """Left to itself, the client would read nothing of the new partition for good."""
     with _left_in_the_middle(kafka) as (own, reader):
         assert _read(own, reader, PATIENCE) == b"new"
-
-
-def test_client_would_forget_it(kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it does not any more, nobody need insist."""
-    monkeypatch.setattr(KafkaSubscription, "_insist_on_joining", lambda _: None)
-    with _left_in_the_middle(kafka) as (own, reader):
-        assert _read(own, reader, 3.0) is None
 
 
 @contextmanager
