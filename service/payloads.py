@@ -14,12 +14,13 @@ from typing import NamedTuple
 
 from monitors.records import Sample
 from service.adapters import cloudevents
+from service.adapters.behind import Behind
 from service.adapters.caller import Reply
 from service.adapters.cloudevents import PayloadEvent
 from service.adapters.inference import HEADER_LENGTH, OK, decode
 from service.adapters.metrics import Metrics
 from service.adapters.packing import WireError
-from service.adapters.ports import Bus, BusAwayError, RecordTooLargeError, insist
+from service.adapters.ports import Bus, RecordTooLargeError, insist
 from service.adapters.topics import DEAD, INTAKE, PAYLOADS, topic
 from service.errors import TightropeError
 from service.outbox import MOST_ROWS, Outbox
@@ -33,9 +34,6 @@ log = logging.getLogger(__name__)
 POLL = 256
 PATIENCE = 0.5
 """Most records of one poll, and seconds to wait for the first."""
-
-LOOK_EVERY = 1.0
-"""Seconds between two looks at how far behind this reader is."""
 
 MOST_BYTES = 128 * 1024 * 1024
 """Bytes of one model's events that may wait."""
@@ -114,9 +112,9 @@ class PayloadLoop:
         self._metrics = metrics
         self._clock = clock
         self._joiners = {name: self._joiner(name, of) for name, of in watched.items()}
-        self._looked = 0.0
         self._stopping = threading.Event()
         self._events = bus.subscribe(topic(PAYLOADS), group=INTAKE)
+        self._behind = Behind(metrics, INTAKE, self._events)
         self._thread = threading.Thread(target=self._run, name="payloads", daemon=True)
 
     def start(self) -> None:
@@ -131,10 +129,7 @@ class PayloadLoop:
     def step(self, timeout: float) -> int:
         """Deal with what has arrived; returns the number of records."""
         records = self._events.poll(POLL, timeout)
-        if time.monotonic() - self._looked > LOOK_EVERY:
-            self._looked = time.monotonic()
-            with contextlib.suppress(BusAwayError):  # which the bus itself complains of
-                self._metrics.lag.labels(INTAKE).set(self._events.lag())
+        self._behind.look()
         for record in records:
             try:
                 self._take(cloudevents.decode(record.value))

@@ -1,14 +1,15 @@
 """One round of the judge: what arrived, and what it changes. Saved together, or not at all."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import asdict, replace
+from typing import TypeVar
 
 from monitors import decide, watch
 from monitors.detector import BadObservationError
 from monitors.plan import Plan, State, Transition
-from monitors.records import Comparisons, Event, Held, Label, Order, Routes, Stream
-from monitors.truth import holdings, join, labelled
+from monitors.records import Comparisons, Event, Held, Label, Order, Routes, Stream, Traffic
+from monitors.truth import Key, holdings, join, labelled
 from service.adapters import wire
 from service.adapters.packing import WireError
 from service.adapters.ports import Changes, Record, Store
@@ -21,6 +22,8 @@ MOST_ROWS = 8192
 """Rows that are judged as one batch."""
 
 PASSED_OVER = (WireError, BadObservationError)
+
+Dated = TypeVar("Dated", Label, Order, Traffic)
 
 
 class Docket:
@@ -61,13 +64,13 @@ class Docket:
 
     def _take(self, schema: str, record: Record) -> None:
         if schema == wire.TRAFFIC:
-            note = wire.decode_traffic(record.value)
+            note = _noted(wire.decode_traffic(record.value), record)
             plan = self._plan(note.model)
             self._enter(plan, *watch.hear(plan, self.states[plan.model], note))
         elif schema == wire.LABELS:
-            self._learn(wire.decode_labels(record.value))
+            self.learn([timed(label, record) for label in wire.decode_labels(record.value)])
         elif schema == wire.ORDER:
-            self._obey(wire.decode_order(record.value))
+            self._obey(timed(wire.decode_order(record.value), record))
         elif schema == wire.EVENT:
             self.events.append(wire.decode_event(record.value))
 
@@ -92,23 +95,28 @@ class Docket:
         batches, apart = [batch for _, batch in waiting], len(waiting) == 1
         try:
             if not apart and batches:
-                self._judge(batches[0].join(*batches[1:]))
+                self._judge(batches[0].join(*batches[1:]), waiting[-1][0])
         except PASSED_OVER:
             apart = True
         for record, batch in waiting if apart else ():
             try:
-                self._judge(batch)
+                self._judge(batch, record)
             except PASSED_OVER as error:
                 yield record, error
         waiting.clear()
 
-    def _judge(self, batch: Comparisons) -> None:
+    def _judge(self, batch: Comparisons, last: Record) -> None:
         plan = self._plan(batch.model)
-        before = _taken(self.states[plan.model])
-        self._enter(plan, *watch.step(plan, self.states[plan.model], batch))
-        self.repeated[plan.model] += len(batch) - (_taken(self.states[plan.model]) - before)
+        before = self.states[plan.model]
+        state, transitions = watch.step(plan, before, batch)
+        new = _taken(state) - _taken(before)
+        if new:  # what was asked before these came is answered, whatever the gateways' clocks say
+            answered = max(state.unanswered.answered, last.time)
+            state = replace(state, unanswered=replace(state.unanswered, answered=answered))
+        self._enter(plan, state, transitions)
+        self.repeated[plan.model] += len(batch) - new
         if plan.label_horizon:
-            self._hold(plan, batch)
+            self._hold(plan, holdings(plan, batch))
 
     def _obey(self, order: Order) -> None:
         plan = self._plan(order.model)
@@ -121,20 +129,30 @@ class Docket:
             return
         self._enter(plan, state, [transition], order.id)
 
-    def _hold(self, plan: Plan, batch: Comparisons) -> None:
+    def remember(self, plan: Plan, batch: Comparisons, known: MutableMapping[Key, Label], since: float) -> None:
+        """Rows that were counted before. Those that have their label among ``known`` use it up; those from ``since`` on
+        are held as the others are.
+        """
+        rows = list(holdings(plan, batch))
+        joined = {row.key for row in rows if known.pop(row.key, None) is not None}
+        self._hold(plan, [replace(row, joined=row.key in joined) for row in rows if row.time >= since])
+
+    def _hold(self, plan: Plan, rows: Iterable[Held]) -> None:
         """Sound rows wait for their labels; some labels were here first."""
         change = self.pending.setdefault(plan.model, Changes())
-        held = {row.key: row for row in holdings(plan, batch) if row.key not in change.held}
+        held = {row.key: row for row in rows if row.key not in change.held}
         change.held |= held
         waiting = self._store.waiting(plan.model, list(held)) | {k: v for k, v in change.waiting.items() if k in held}
         early = [label for key, label in waiting.items() if key not in change.matched]
         change.matched |= set(waiting)
         for key in waiting:
             change.waiting.pop(key, None)
-        if early:
-            self._join(plan, join(early, held, {}).rows)
+        found = join(early, held, {})
+        self._count(plan, duplicate=found.duplicates)
+        self._join(plan, found.rows)
 
-    def _learn(self, labels: Sequence[Label]) -> None:
+    def learn(self, labels: Sequence[Label]) -> None:
+        """The truth of some rows: it is joined to them, or waits for them."""
         for model in dict.fromkeys(label.model for label in labels):
             plan = self._plan(model)
             mine = [label for label in labels if label.model == model]
@@ -204,6 +222,16 @@ def _fits(waiting: Sequence[tuple[Record, Comparisons]], batch: Comparisons) -> 
     """Whether one more batch may join those that wait."""
     rows = sum(len(other) for _, other in waiting) + len(batch)
     return waiting[0][1].kind == batch.kind and rows <= MOST_ROWS
+
+
+def timed(item: Dated, record: Record) -> Dated:
+    """Of the moment in which the log took it, where the log has a clock: that of whoever wrote it may be wrong."""
+    return replace(item, time=record.time) if record.time else item
+
+
+def _noted(note: Traffic, record: Record) -> Traffic:
+    """The same note by the log's clock."""
+    return timed(replace(note, since=note.since + record.time - note.time), record) if record.time else note
 
 
 def _taken(state: State) -> int:

@@ -16,6 +16,7 @@ from monitors.findings import coverage, dependent, verdicts
 from monitors.plan import Plan, State, start
 from monitors.records import Event, Routes, Stream, Verdict
 from service.adapters import wire
+from service.adapters.behind import Behind
 from service.adapters.metrics import Metrics
 from service.adapters.packing import WireError
 from service.adapters.ports import Bus, BusAwayError, NoPager, Pager, Place, Record, Store, insist
@@ -23,11 +24,15 @@ from service.adapters.series import Part
 from service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES, LABELS, topic
 from shadow.alerts import standing
 from shadow.docket import Docket
+from shadow.recall import Recall
 
 log = logging.getLogger(__name__)
 
 POLL = 256
 """Records in one round."""
+
+BUSY = 0.01
+"""Seconds to wait for records while there is something else to do."""
 
 SHOWN_EVERY = 1.0
 """Seconds between two updates of the verdicts' metrics."""
@@ -96,13 +101,15 @@ class Judge:
         self._pager = pager or NoPager()
         self._shown = 0.0
         self._unshown: set[str] = set()
-        self._told = self._looked = 0.0
+        self._told = 0.0
         self._tell_every = tell_every
         self._expired = dict.fromkeys(bench.plans, float("-inf"))
         self._known: Mapping[str, Mapping[Place, int]] = {}
         self._unread: dict[str, str] = {}
+        self._recalls: list[Recall] = []
         self._dealt = False
         self._records = bus.subscribe(*map(topic, topics), group=JUDGES, begin=self._begin)
+        self._behind = Behind(metrics, JUDGES, self._records)
         self._open()
 
     def _begin(self, places: Sequence[Place]) -> Mapping[Place, int]:
@@ -111,6 +118,9 @@ class Judge:
         mine = [name for name in self._bench.plans if self._bus.partition(topic(COMPARISONS), name) in where]
         self._known = self._store.positions(self._bus.log, mine)
         self._unread.clear()
+        self._recalls = [
+            Recall(plan, self._store, time.time()) for plan in self._plans().values() if plan.label_horizon
+        ]
         self._bench.states = {name: self._restore(self._bench.plans[name]) for name in mine}
         self._dealt = True
         every = [(place, offset) for known in self._known.values() for place, offset in known.items()]
@@ -126,6 +136,15 @@ class Judge:
             self._show()
             self._pager.mind(self._known)
             self._tell_all()
+
+    def _recall(self, plans: Mapping[str, Plan]) -> None:
+        """A portion of what the judge before this one knew; no more at once, because there is work to do."""
+        if self._recalls:
+            docket = self._docket(plans)
+            if not self._recalls[0].step(docket):
+                self._recalls.pop(0)
+            if docket.pending:
+                self._settle(docket)
 
     def _plans(self) -> dict[str, Plan]:
         """Of the models that are judged here; one round goes by one plan each, whatever is deployed meanwhile."""
@@ -146,11 +165,12 @@ class Judge:
 
     def step(self, timeout: float) -> int:
         """Judge what has arrived, waiting up to ``timeout`` seconds for it; returns the number of records."""
-        records = self._records.poll(POLL, timeout)
+        records = self._records.poll(POLL, min(timeout, BUSY) if self._recalls else timeout)
         self._open()
         self._look()
         plans = self._plans()
         self._redeploy(plans)
+        self._recall(plans)
         if not records:
             self._store.rest(self._records.mine)
             self._show()
@@ -170,11 +190,8 @@ class Judge:
 
     def _look(self) -> None:
         """What is due every now and then: how far behind this is, and that it is there."""
-        now = time.monotonic()
-        if now - self._looked > SHOWN_EVERY:
-            self._looked = now
-            self._metrics.lag.labels(JUDGES).set(self._records.lag())
-        if now - self._told > self._tell_every:
+        self._behind.look()
+        if time.monotonic() - self._told > self._tell_every:
             self._tell_all()
 
     def _docket(self, plans: Mapping[str, Plan]) -> Docket:

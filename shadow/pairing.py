@@ -34,10 +34,16 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """One sample with the place it came from."""
+    """One sample with the place it came from; by ``shift`` seconds its gateway's clock is behind the log's."""
 
     sample: Sample
     record: Record
+    shift: float = 0.0
+
+    @property
+    def time(self) -> float:
+        """The event time, by the log's clock."""
+        return self.sample.time + self.shift
 
 
 def compared(watched: Watched, taken: Sequence[Taken], log_name: str) -> Iterator[Compared]:
@@ -129,7 +135,7 @@ def _pair(watched: Watched, taken: Sequence[Taken], shadows: Sequence[Reading], 
         scopes=samples[0].scopes,
         partition=np.repeat([item.record.partition for item in taken], rows),
         offset=np.repeat([item.record.offset for item in taken], rows),
-        time=np.repeat([sample.time for sample in samples], rows),
+        time=np.repeat([item.time for item in taken], rows),
         request_id=tuple(s.request_id for s, count in zip(samples, rows, strict=True) for _ in range(count)),
         served_by_baseline=by_baseline,
         member=np.concatenate([sample.member for sample in samples]),

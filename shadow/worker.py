@@ -4,13 +4,13 @@ safe.
 
 import logging
 import threading
-import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from monitors.records import MODEL_SCOPE, Comparisons, Fault, Role, Sample
 from service.adapters import wire
+from service.adapters.behind import Behind
 from service.adapters.metrics import Metrics
 from service.adapters.packing import WireError
 from service.adapters.ports import Archive, Bus, NoArchive, Record, RecordTooLargeError, insist
@@ -24,9 +24,6 @@ POLL = 64
 
 ACKNOWLEDGED_WITHIN = 30.0
 """Seconds to wait until comparisons are safe."""
-
-LOOK_EVERY = 1.0
-"""Seconds between two looks at how far behind the workers are."""
 
 PARKED = 65_536
 """Bytes that are kept of a record that is too large to be parked whole."""
@@ -51,15 +48,13 @@ class Worker:
         self._watched = watched
         self._metrics = metrics
         self._stopping = stopping
-        self._looked = 0.0
         self._samples = bus.subscribe(topic(SAMPLES), group=WORKERS)
+        self._behind = Behind(metrics, WORKERS, self._samples)
 
     def step(self, timeout: float) -> int:
         """Compare what has arrived, waiting up to ``timeout`` seconds for it; returns the number of records."""
         records = self._samples.poll(POLL, timeout)
-        if time.monotonic() - self._looked > LOOK_EVERY:
-            self._looked = time.monotonic()
-            self._metrics.lag.labels(WORKERS).set(self._samples.lag())
+        self._behind.look()
         taken = [item for record in records for item in self._open(record)]
         for model in sorted({item.sample.model for item in taken}):
             self._compare(model, [item for item in taken if item.sample.model == model])
@@ -110,9 +105,10 @@ class Worker:
             self._park(record, str(error))
             return []
         ours: list[Taken] = []
+        shift = _shift(samples, record)
         for sample in samples:
             if _is_of(sample, self._watched[sample.model]):
-                ours.append(Taken(sample, record))
+                ours.append(Taken(sample, record, shift))
             else:
                 self._metrics.dropped(sample.model, "old_artefact")
         return ours
@@ -130,6 +126,13 @@ def _is_of(sample: Sample, watched: Watched) -> bool:
     """Whether it comes from the artefacts that are run now: after a deployment some of old ones are on their way."""
     digests = sample.baseline_digest, sample.compressed_digest
     return digests == tuple(watched.models[role].digest for role in (Role.BASELINE, Role.COMPRESSED))
+
+
+def _shift(samples: Sequence[Sample], record: Record) -> float:
+    """How far the gateway's clock is behind the log's, where the log has one: the newest sample is of the moment in
+    which the log took it.
+    """
+    return record.time - max(sample.time for sample in samples) if record.time and samples else 0.0
 
 
 def _check(samples: Sequence[Sample], watched: Mapping[str, Watched]) -> None:

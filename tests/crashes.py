@@ -1,6 +1,6 @@
 """A bus and a store that fail at a chosen moment, as if the process had been killed there."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from monitors.records import Event, Held, Label
 from service.adapters.ports import Begin, Bus, Changes, Key, Place, Record, Store, Subscription
@@ -47,6 +47,10 @@ class FusedBus:
     def subscribe(self, *topics: str, group: str | None = None, begin: Begin | None = None) -> Subscription:
         """A subscription on the same fuse."""
         return FusedSubscription(self._bus.subscribe(*topics, group=group, begin=begin), self._fuse)
+
+    def span(self, topic: str, partition: int, since: float, until: int) -> Iterator[list[Record]]:
+        """Never fails."""
+        return self._bus.span(topic, partition, since, until)
 
     def partition(self, topic: str, key: str) -> int:
         """Never fails."""
@@ -121,6 +125,10 @@ class FusedStore:
     def rest(self, still: Callable[[], bool]) -> None:
         """Never fails."""
         self._store.rest(still)
+
+    def past(self, model: str, name: str, since: float) -> Iterator[Sequence[Record]]:
+        """Never fails."""
+        return self._store.past(model, name, since)
 
     def held(self, model: str, keys: Sequence[Key]) -> dict[Key, Held]:
         """Never fails."""

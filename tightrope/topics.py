@@ -54,7 +54,7 @@ def options_of(settings: Settings) -> KafkaOptions:
 def wanted(settings: Settings) -> list[Spec]:
     """The topics as they should be."""
     kafka = kafka_of(settings)
-    return specs(kafka.partitions, kafka.record_bytes, kafka.retention_hours.model_dump())
+    return specs(kafka.partitions, kafka.record_bytes, kafka.retention_hours.model_dump(), kafka.replication)
 
 
 def topics(settings: Settings, *, check: bool) -> Topics:

@@ -1,10 +1,13 @@
 """The bus on Apache Kafka: the same contract as the embedded one, across processes and machines."""
 
+from collections.abc import Iterator
+
 from service.adapters.kafka_options import KafkaOptions
 from service.adapters.kafka_publisher import Lost, Publisher, partition_of
 from service.adapters.kafka_reader import KafkaSubscription, Rebalanced
+from service.adapters.kafka_span import span
 from service.adapters.kafka_topics import Found, described
-from service.adapters.ports import Begin, BusAwayError
+from service.adapters.ports import Begin, BusAwayError, Record
 from service.adapters.topics import SAMPLES, topic
 
 
@@ -48,6 +51,10 @@ class KafkaBus:
     def subscribe(self, *topics: str, group: str | None = None, begin: Begin | None = None) -> KafkaSubscription:
         """A reader, which connects when it first polls."""
         return KafkaSubscription(self._options, topics, group, begin, self._rebalanced)
+
+    def span(self, topic: str, partition: int, since: float, until: int) -> Iterator[list[Record]]:
+        """By a reader of its own, which ends with the iteration."""
+        return span(self._options, topic, partition, since, until)
 
     def partition(self, topic: str, key: str) -> int:
         """As every Kafka client has it, by what comes before a slash."""

@@ -69,7 +69,7 @@ class KafkaSubscription:
             if not self._dealt_anew(found) or not left:
                 break
         self._polled |= {place: messages[-1].offset + 1 for place, messages in found.items()}
-        return [self._record(message) for messages in found.values() for message in messages]
+        return [record_of(m, self._options) for messages in found.values() for m in messages]
 
     def _fetch(self, timeout_ms: int, limit: int) -> dict[TopicPartition, list[Any]]:
         """A member of a group that may not read must begin anew; whoever reads alone goes on trying."""
@@ -134,7 +134,7 @@ class KafkaSubscription:
         places = list(self._consumer.assignment())
         starts = self._consumer.beginning_offsets(places, timeout_ms=ANSWER_MS)
         for place, end in self._consumer.end_offsets(places, timeout_ms=ANSWER_MS).items():
-            self._consumer.seek(place, max(starts[place], end - number))
+            self._go(place, max(starts[place], end - number))
 
     def lag(self) -> int:
         """Records not polled yet, of the places that this reader has."""
@@ -145,7 +145,17 @@ class KafkaSubscription:
             ends = self._consumer.end_offsets(places, timeout_ms=ANSWER_MS) if places else {}
             return sum(max(0, end - self._position(place)) for place, end in ends.items())
         except KafkaError as error:
+            self._renew()
             raise BusAwayError(f"Kafka does not say how far it is: {error}") from error
+
+    def _renew(self) -> None:
+        """Where the client is told that another broker leads a partition it asks the same one again, until its metadata
+        are five minutes old (3.0.12). A member of a group learns it as it polls; whoever reads alone begins with a new
+        client, at the same places.
+        """
+        if self._group is None:
+            self._sought = {**self._polled, **self._sought}
+            self.close()
 
     def close(self) -> None:
         """Leave the group at once, so that others take over."""
@@ -184,7 +194,7 @@ class KafkaSubscription:
             return
         consumer.assign(places)
         consumer.seek_to_beginning(*places)
-        if self._begin is not None:
+        if not self._polled:
             self._ask(places)
 
     def _dealt_anew(self, found: dict[TopicPartition, list[Any]]) -> bool:
@@ -213,7 +223,12 @@ class KafkaSubscription:
 
     def _place(self, places: Iterable[TopicPartition]) -> None:
         for place in set(self._sought) & set(places):
-            self._consumer.seek(place, self._sought.pop(place))
+            self._go(place, self._sought.pop(place))
+
+    def _go(self, place: TopicPartition, offset: int) -> None:
+        self._consumer.seek(place, offset)
+        if self._group is None:
+            self._polled[place] = offset
 
     def _generation_now(self) -> object:
         """What changes with every dealing out; None without a group, or while the group deals."""
@@ -227,12 +242,14 @@ class KafkaSubscription:
     def _logical(self, place: TopicPartition) -> Place:
         return place.topic.removeprefix(self._options.prefix), place.partition
 
-    def _record(self, message: Any) -> Record:  # noqa: ANN401 - the client ships no types
-        key = None if message.key is None else message.key.decode("utf-8", "replace")
-        topic = message.topic.removeprefix(self._options.prefix)
-        return Record(topic, message.partition, message.offset, key, message.value or b"", message.timestamp / 1000)
-
     def _complain(self, text: str) -> None:
         if time.monotonic() - self._complained > COMPLAIN_EVERY:
             self._complained = time.monotonic()
             log.warning("Kafka: %s", text)
+
+
+def record_of(message: Any, options: KafkaOptions) -> Record:  # noqa: ANN401 - the client ships no types
+    """A record as the client has it."""
+    key = None if message.key is None else message.key.decode("utf-8", "replace")
+    topic = message.topic.removeprefix(options.prefix)
+    return Record(topic, message.partition, message.offset, key, message.value or b"", message.timestamp / 1000)

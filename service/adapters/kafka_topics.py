@@ -43,10 +43,18 @@ class Found:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
-def specs(partitions: int, record_bytes: int, hours: Mapping[str, float]) -> list[Spec]:
-    """All topics. What concerns one model stands in partitions of equal number, so that one judge has all of it."""
-    largest = {"max.message.bytes": str(record_bytes + MEGABYTE)}
-    return [Spec(topics.topic(name), partitions, largest | _settings(name, hours)) for name in topics.EVERY]
+def specs(partitions: int, record_bytes: int, hours: Mapping[str, float], copies: int = 1) -> list[Spec]:
+    """All topics. What concerns one model stands in partitions of equal number, so that one judge has all of it.
+
+    Brokers put their own time on records: a writer's clock may be wrong, and Kafka refuses what is of the future. What
+    is acknowledged stands on all ``copies`` but one, so that the loss of a broker loses none of it.
+    """
+    common = {
+        "max.message.bytes": str(record_bytes + MEGABYTE),
+        "message.timestamp.type": "LogAppendTime",
+        "min.insync.replicas": str(max(1, copies - 1)),
+    }
+    return [Spec(topics.topic(name), partitions, common | _settings(name, hours)) for name in topics.EVERY]
 
 
 def _settings(name: str, hours: Mapping[str, float]) -> dict[str, str]:

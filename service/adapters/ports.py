@@ -1,6 +1,6 @@
 """The ports: what Tightrope asks of a log, of a model, of a store. Each has one adapter a file beside this one."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event as Flag
 from typing import NamedTuple, Protocol
@@ -108,6 +108,14 @@ class Bus(Protocol):
         again whenever the group's places are dealt out anew.
         """
 
+    def span(self, topic: str, partition: int, since: float, until: int) -> Iterator[list[Record]]:
+        """The records of one place that were published from ``since`` on (seconds since the epoch), as far as offset
+        ``until``, in portions that may be empty: so that the reader has its turn while they are waited for.
+
+        Raises:
+            BusAwayError: when the log cannot be read.
+        """
+
     def partition(self, topic: str, key: str) -> int:
         """Where the records of a key stand.
 
@@ -207,6 +215,11 @@ class Store(Protocol):
 
     def rest(self, still: Callable[[], bool]) -> None:
         """Nothing happens just now: time to write what was put off, where ``still`` says that it is ours to write."""
+
+    def past(self, model: str, name: str, since: float) -> Iterator[Sequence[Record]]:
+        """What this store does not know of rows and labels though the model's snapshot stands for it: the records of
+        one topic from a time on (seconds since the epoch), in portions that may be empty.
+        """
 
     def held(self, model: str, keys: Sequence[Key]) -> dict[Key, Held]:
         """The compared rows of these keys (request id, row) that wait for a label, or have got it lately."""

@@ -4,12 +4,12 @@ Whoever gets a model goes on from its latest snapshot and judges the records aft
 the rows alone, so it comes out the same. Therefore a snapshot may be put off, but never one with a decision in it:
 events are safe before the snapshot that follows from them, and that before anybody is told.
 
-Rows that wait for labels are in this process's memory: a judge that takes over knows those that it compared itself.
+Rows that wait for labels are in this process's memory, and in the log: whoever takes over reads them there again.
 """
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +81,8 @@ class SnapshotStore:
         """From the topic, read to its end: whoever had these models before has written it."""
         self._catch_up()
         self._unwritten.clear()
+        self._labels.close()
+        self._labels = SqliteStore(Path(":memory:"))
         self._mine = {model: self._found(log, model) for model in models}
         return {model: snapshot.positions for model, snapshot in self._mine.items()}
 
@@ -150,6 +152,11 @@ class SnapshotStore:
         if models:
             self._bus.flush(SAFE_WITHIN)
         self._unwritten -= models
+
+    def past(self, model: str, name: str, since: float) -> Iterator[Sequence[Record]]:
+        """From the log: rows and labels that another judge knew, or this one before the models were dealt out anew."""
+        place = (topic(name), self._bus.partition(topic(name), model))
+        return self._bus.span(*place, since, self._mine[model].positions[place])
 
     def held(self, model: str, keys: Sequence[Key]) -> dict[Key, Held]:
         """Compared rows by key."""

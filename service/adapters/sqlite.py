@@ -4,7 +4,7 @@ import fcntl
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from monitors.records import Event, Held, Label
 from service.adapters import pending as waiting_rows
-from service.adapters.ports import Changes, Key, Place
+from service.adapters.ports import Changes, Key, Place, Record
 from service.errors import TightropeError
 
 SCHEMA = """
@@ -40,7 +40,7 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, exclusive: bool = False) -> None:
         self._lock = threading.Lock()
-        self._guard = _guarded(path) if exclusive else None
+        self._guard = guarded(path) if exclusive else None
         try:
             self._db = _opened(path)
         except StoreError:
@@ -89,6 +89,11 @@ class SqliteStore:
 
     def rest(self, still: Callable[[], bool]) -> None:
         """Nothing is ever put off."""
+
+    def past(self, model: str, name: str, since: float) -> Iterator[Sequence[Record]]:
+        """Nothing: rows and labels are in the file."""
+        del model, name, since
+        return iter(())
 
     def events(self, model: str | None = None, after: int = 0, limit: int = 100) -> list[tuple[int, Event]]:
         """Events beyond sequence number ``after``, oldest first."""
@@ -154,8 +159,12 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute(f"PRAGMA user_version={VERSION}")
 
 
-def _guarded(path: Path) -> TextIO:
-    """Hold a lock beside the file for as long as the process lives, however it ends."""
+def guarded(path: Path) -> TextIO:
+    """Hold a lock beside the file for as long as the process lives, however it ends.
+
+    Raises:
+        StoreError: when another process holds it.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         guard = path.with_suffix(".lock").open("w")

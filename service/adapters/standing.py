@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.adapters.ports import Alert
+from service.adapters.sqlite import guarded
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +47,15 @@ class Row:
 
 
 class StandingAlerts:
-    """All of them in one small table. Safe to share between threads."""
+    """All of them in one small table. Safe to share between threads, but not between processes: each would end what
+    the other tells of.
+
+    Raises:
+        StoreError: when another process tells of alerts from this file.
+    """
 
     def __init__(self, path: Path) -> None:
+        self._guard = guarded(path)
         self._lock = threading.Lock()
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -114,6 +121,7 @@ class StandingAlerts:
         """Close the file."""
         with self._lock:
             self._db.close()
+        self._guard.close()
 
 
 AGAIN = 1.0

@@ -2,7 +2,6 @@
 
 import gc
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +17,9 @@ from monitors.records import MODEL_SCOPE, ROW_ARRAYS, Comparisons
 from service.adapters import wire
 from service.adapters.topics import SAMPLES, WORKERS, topic
 from service.app import load_pairs
-from tests.cluster import Asked, asked_of, cluster_on, until
+from tests.cluster import asked_of, cluster_on, until
 from tests.harm import traffic
+from tests.ledger import Load
 from tightrope import cluster
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
@@ -35,30 +35,6 @@ def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     broker = Broker(tmp_path_factory.mktemp("broker"))
     yield broker
     broker.stop(signal.SIGKILL)
-
-
-class Load:
-    """Asks a gateway steadily, in a thread, until the block ends."""
-
-    def __init__(self, asked: Asked, per_second: float) -> None:
-        self._asked = asked
-        self._pause = 1 / per_second
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        rows = traffic(1000, harm=False)
-        number = 0
-        while not self._over.wait(self._pause):
-            self._asked.ask(rows[number % 1000][None])
-            number += 1
 
 
 def test_kafka_absent_at_the_start_then_killed_under_load(mortal: Broker, tmp_path: Path) -> None:

@@ -1,10 +1,14 @@
+import gc
 import time
+
+import pytest
+from kafka.errors import KafkaTimeoutError
 
 from demo.broker import Broker
 from service.adapters.kafka import KafkaBus
 from service.adapters.kafka_options import KafkaOptions
 from service.adapters.kafka_reader import KafkaSubscription
-from service.adapters.ports import Place, Record
+from service.adapters.ports import BusAwayError, Place, Record
 from tests.kafka import bus_on, every_topic, options
 from tests.service.adapters.buses import SOON
 
@@ -108,3 +112,35 @@ def test_reader_finds_topics_that_come_late(kafka: Broker) -> None:
             assert time.monotonic() < deadline
     assert found[0].value == b"a"
     assert abs(found[0].time - time.time()) < 60
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_reader_alone_whose_client_does_not_find_the_leader_takes_another(
+    kafka: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Said once; then it goes on where it was, in places that it has read, and in those that it was sent to."""
+    own = options(kafka.address)
+    every_topic(own)
+    with bus_on(own) as bus:
+        for number in range(20):
+            bus.publish(SAMPLES, b"%d" % number, f"k{number}")
+        bus.flush(SOON)
+        reader = bus.subscribe(SAMPLES)
+        (first,) = reader.poll(1, SOON)
+        left = reader.lag()
+        reader.seek(SAMPLES, 1 - first.partition, 3)
+        for _ in range(2):
+            monkeypatch.setattr(reader._consumer, "end_offsets", _timed_out)
+            with pytest.raises(BusAwayError, match="Kafka does not say how far it is: KafkaTimeoutError"):
+                reader.lag()
+            assert reader.lag() == left - 3
+        found = both(reader, reader, left - 3)
+        assert first.offset == 0
+        offsets = [(r.partition, r.offset) for records in found for r in records]
+        assert min(at for partition, at in offsets if partition == first.partition) == 1
+        assert min(at for partition, at in offsets if partition != first.partition) == 3
+    gc.collect()  # a client that is closed while it connects leaves the socket to it
+
+
+def _timed_out(*_: object, **__: object) -> None:
+    raise KafkaTimeoutError

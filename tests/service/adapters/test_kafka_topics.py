@@ -23,6 +23,14 @@ def test_topics_are_as_the_data_needs_them() -> None:
     assert wanted["tightrope.events"].settings["retention.ms"] == str(365 * 24 * 3_600_000)
 
 
+def test_records_are_dated_by_the_brokers_and_stand_on_all_copies_but_one() -> None:
+    """No writer's clock counts; a broker that is lost takes nothing acknowledged with it, and stops nobody."""
+    for copies, kept in ((1, "1"), (2, "1"), (3, "2")):
+        for spec in specs(2, MEGABYTE, HOURS, copies):
+            assert spec.settings["message.timestamp.type"] == "LogAppendTime"
+            assert spec.settings["min.insync.replicas"] == kept
+
+
 def test_made_topics_are_as_they_should_be_and_can_be_made_again(kafka: Broker) -> None:
     """Each has an id of its own, and what another process made in the meantime is no error."""
     own = options(kafka.address)
@@ -44,6 +52,7 @@ def test_differences_name_topic_setting_and_both_values(kafka: Broker) -> None:
     assert differences(wanted, described(own, NAMES, settings=True)) == [
         "tightrope.samples: has 3 partitions where 2 should be",
         "tightrope.samples: max.message.bytes is 1048588 where 17825792 should be",
+        "tightrope.samples: message.timestamp.type is CreateTime where LogAppendTime should be",
         "tightrope.samples: retention.ms is 1000000 where 3600000 should be",
     ]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from service.adapters.sqlite import StoreError
 from service.adapters.standing import ENDS, NOTHING, PAUSES, STANDS, Row, StandingAlerts
 
 
@@ -110,3 +111,11 @@ def test_attempts_slow_down_and_never_cease() -> None:
     """Growing pauses, the longest less than a minute."""
     assert sorted(PAUSES) == list(PAUSES)
     assert PAUSES[-1] < 60
+
+
+def test_two_processes_cannot_tell_from_one_file(tmp_path: Path, book: StandingAlerts) -> None:
+    """Each would end what the other tells of: the second is refused in one line, until the first is gone."""
+    with pytest.raises(StoreError, match=r"alerts\.db: another Tightrope .* give this one its own folder"):
+        StandingAlerts(tmp_path / "alerts.db")
+    book.close()
+    StandingAlerts(tmp_path / "alerts.db").close()

@@ -1,0 +1,46 @@
+"""A stretch of a partition, read again by time and offset."""
+
+import time
+
+import pytest
+
+from demo.broker import Broker
+from service.adapters.kafka_options import KafkaOptions
+from service.adapters.kafka_span import PORTION, span
+from service.adapters.ports import BusAwayError
+from tests.kafka import bus_on, every_topic, options
+from tests.service.adapters.buses import SOON
+
+LABELS = "tightrope.labels"
+
+
+def test_stretch_begins_at_a_time_and_ends_before_an_offset(kafka: Broker) -> None:
+    """Of one partition only; by the broker's clock, and nothing where all of it is older."""
+    own = options(kafka.address)
+    every_topic(own)
+    with bus_on(own) as bus:
+        place = bus.partition(LABELS, "k")
+        other = next(f"k{n}" for n in range(100) if bus.partition(LABELS, f"k{n}") != place)
+        for number in range(3):
+            bus.publish(LABELS, b"early %d" % number, "k")
+        bus.flush(SOON)
+        time.sleep(0.5)
+        since = bus.subscribe(LABELS).poll(10, SOON)[-1].time + 0.25
+        bus.publish(LABELS, b"elsewhere", other)
+        for number in range(100):
+            bus.publish(LABELS, b"%d" % number, "k")
+        bus.flush(SOON)
+        portions = list(bus.span(LABELS, place, since, 53))
+        found = [record for portion in portions for record in portion]
+        assert [record.value for record in found] == [b"%d" % number for number in range(50)]
+        assert {(record.topic, record.partition, record.key) for record in found} == {(LABELS, place, "k")}
+        assert max(map(len, portions)) <= PORTION
+        everything = [record for portion in bus.span(LABELS, place, 0.0, 103) for record in portion]
+        assert [record.offset for record in everything] == list(range(103))
+        assert list(bus.span(LABELS, place, time.time() + 100.0, 103)) == []
+
+
+def test_log_that_is_away_is_said() -> None:
+    """To whoever asks for the first portion."""
+    with pytest.raises(BusAwayError, match=r"^labels cannot be read again: "):
+        next(span(KafkaOptions(("127.0.0.1:1",)), "labels", 0, 0.0, 1))

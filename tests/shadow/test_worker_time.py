@@ -1,0 +1,33 @@
+"""Rows are dated by the log's clock, where it has one."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.adapters.memory import MemorySubscription
+from service.adapters.ports import Record
+from tests.samples import Workshop, sample, watched
+
+NOW = 1e9
+POLL: Callable[[MemorySubscription, int, float], list[Record]] = MemorySubscription.poll
+
+
+@pytest.mark.parametrize("ahead", [-7200.0, 0.0, 7200.0])
+def test_newest_sample_is_of_the_moment_in_which_the_log_took_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: float
+) -> None:
+    """And the others so much older as they were for their gateway, whose clock may be wrong."""
+
+    def dated(self: MemorySubscription, limit: int, timeout: float) -> list[Record]:
+        return [record._replace(time=NOW) for record in POLL(self, limit, timeout)]
+
+    monkeypatch.setattr(MemorySubscription, "poll", dated)
+    shop = Workshop({"m": watched(tmp_path)})
+    made = [replace(sample(shop.watched["m"], np.ones((2, 2)), number=n), time=NOW + ahead + 3 * n) for n in range(3)]
+    shop.publish(*made)
+    shop.worker().step(0)
+    (batch,) = shop.comparisons()
+    assert batch.time.tolist() == [NOW - 6, NOW - 6, NOW - 3, NOW - 3, NOW, NOW]
