@@ -27,9 +27,11 @@ REMEDIES = (
     ("WRONG_VERSION_NUMBER", "it does not speak TLS: see security_protocol"),
     ("UNEXPECTED_EOF", "it does not speak TLS: see security_protocol"),
     ("reset by peer", "it hangs up: see security_protocol"),
-    ("socket disconnected", "it hangs up: see security_protocol and sasl_mechanism"),
+    ("socket disconnected", "it hangs up: see security_protocol, sasl_mechanism, sasl_plain_username, password_file"),
 )
-"""What the library logs, and what that means; the first that fits is told."""
+"""What the library logs, and what that means; the first that fits is told. A broker that does not like a password may hang
+up before its word of it is read.
+"""
 
 
 class _Overhearing(logging.Filter):

@@ -115,7 +115,7 @@ def test_password_opens_the_door(guarded: Broker, keys: Keys, tmp_path: Path, me
     address, client = guarded.doors["SASL"], sasl(keys, mechanism)
     (tmp_path / "password").write_text("another")
     why = refused(tmp_path, address, client, password_file="password")
-    assert why.startswith("it does not know this user with this password: see sasl_plain_username, password_file (")
+    assert "sasl_plain_username, password_file (" in why
     (tmp_path / "password").write_text(f"{PASSWORD}\n")
     goes_through(tmp_path, address, client, password_file="password")
 

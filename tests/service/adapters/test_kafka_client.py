@@ -67,7 +67,7 @@ def test_broker_that_is_not_there_is_said_at_once() -> None:
         ("[SSL: SSLV3_ALERT_BAD_CERTIFICATE] x", "it wants a certificate of ours, or another one"),
         ("[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] x", "it wants a certificate of ours, or another one"),
         ("[Error 58] SaslAuthenticationFailedError: x", "it does not know this user with this password"),
-        ("KafkaConnectionError: socket disconnected", "it hangs up: see security_protocol and sasl_mechanism"),
+        ("KafkaConnectionError: socket disconnected", "it hangs up: see security_protocol, sasl_mechanism, sasl_"),
     ],
 )
 def test_failures_have_a_meaning(reason: str, said: str) -> None:
