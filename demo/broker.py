@@ -31,7 +31,7 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 listeners={listeners},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners={listeners}
+advertised.listeners={told}
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 listener.security.protocol.map={protocols},CONTROLLER:PLAINTEXT
@@ -51,10 +51,13 @@ group.initial.rebalance.delay.ms=0
 
 
 class Door(NamedTuple):
-    """One more way in: the protocol spoken there, and what the broker must know for it."""
+    """One more way in: the protocol spoken there, what the broker must know for it, and the address that clients are
+    told, where that is not its own.
+    """
 
     protocol: str
     settings: Mapping[str, str]
+    told: str = ""
 
 
 NO_DOORS: Mapping[str, Door] = MappingProxyType({})
@@ -102,6 +105,7 @@ class Broker:
             folder=self._folder,
             controller=controller,
             listeners=",".join(f"{name}://{address}" for name, address in addresses.items()),
+            told=",".join(f"{name}://{all_doors[name].told or address}" for name, address in addresses.items()),
             protocols=",".join(f"{name}:{door.protocol}" for name, door in all_doors.items()),
         )
 
@@ -156,7 +160,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def broker() -> Iterator[Broker]:
+def broker(doors: Mapping[str, Door] = NO_DOORS) -> Iterator[Broker]:
     """A broker that runs until the block ends, and leaves nothing behind.
 
     Raises:
@@ -166,7 +170,7 @@ def broker() -> Iterator[Broker]:
     if missing:
         raise BrokerError(missing)
     with tempfile.TemporaryDirectory(prefix="tightrope-kafka-", ignore_cleanup_errors=True) as folder:
-        running = Broker(Path(folder))
+        running = Broker(Path(folder), doors)
         try:
             running.start()
             yield running

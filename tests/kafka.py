@@ -1,5 +1,5 @@
-"""Buses on a real broker: each with topics of its own, and closed in the end. The broker is the one that KAFKA_BOOTSTRAP
-names (host:port, without a password), or one that is started.
+"""Buses on a real broker: each with topics of its own, and closed in the end. The broker is the one that
+KAFKA_BOOTSTRAP names (host:port, without a password), or one that is started.
 """
 
 import os

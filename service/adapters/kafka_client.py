@@ -29,8 +29,8 @@ REMEDIES = (
     ("reset by peer", "it hangs up: see security_protocol"),
     ("socket disconnected", "it hangs up: see security_protocol, sasl_mechanism, sasl_plain_username, password_file"),
 )
-"""What the library logs, and what that means; the first that fits is told. A broker that does not like a password may hang
-up before its word of it is read.
+"""What the library logs, and what that means; the first that fits is told. A broker that does not like a password may
+hang up before its word of it is read.
 """
 
 

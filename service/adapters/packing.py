@@ -126,7 +126,7 @@ def build(kind: type[T], body: object) -> T:
         record = kind(**given)
     except TypeError as error:
         raise WireError(f"{where}: {error}") from error
-    for name, types, wanted in _plain_fields(kind):
+    for name, types, wanted in _plain_fields(kind):  # type: ignore[arg-type]  # a class can be hashed
         if type(getattr(record, name)) not in types:
             raise WireError(f"{where}.{name}: must be {wanted}")
     return record
