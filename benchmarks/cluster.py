@@ -1,24 +1,26 @@
 """A cluster on a real Kafka: how fast one worker is, how fast a decision reaches every gateway, what an outage costs.
 
-    make kafka && python -m benchmarks.cluster
+    make kafka && python -m benchmarks.cluster [worker] [orders] [trips] [dead] [slow] [refusing]
 
-Five processes and a broker share this machine: the figures are those of its load, which is printed beside them.
+Up to five processes and a broker share this machine: the figures are those of its load, which is printed beside them.
 """
 
-import json
 import re
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from os import getloadavg
 from pathlib import Path
 
 import numpy as np
-import urllib3
 from rich.console import Console
 
+from benchmarks.outage import outage
+from benchmarks.trips import trips
 from demo.broker import Broker, broker
 from demo.replay import MODEL, replay, traffic
 from service.adapters import wire
@@ -36,9 +38,6 @@ BACKLOG = 60_000
 """Samples that wait when the worker starts."""
 
 ORDERS = 50
-RATE, SECONDS = 400.0, 6.0
-"""Requests a second during an outage, and how long each phase of it takes."""
-
 out = Console(width=120)
 
 
@@ -94,7 +93,7 @@ def throughput(kafka: Broker, folder: Path) -> None:
             worker = Gateway(address_of(process), token)
             before = _cpu(worker)
             while _metric(worker, "comparisons_total", 'scope="model"') < waiting:
-                time.sleep(0.1)
+                time.sleep(0.5)
             spent = _cpu(worker) - before
         found = rows_in(settings, COMPARISONS)
     seconds = max(at for _, at in found) - min(at for _, at in found)
@@ -137,45 +136,26 @@ def switching(kafka: Broker, folder: Path) -> None:
     )
 
 
-def outage(kafka: Broker, folder: Path) -> None:
-    """A gateway with Kafka there and killed in turn: errors, latency, memory."""
-    with configured(kafka.address, folder) as (path, _, token), running(command("serve", path)) as process:
-        gateway = Gateway(address_of(process), token)
-        load_up(gateway, 2.0)
-        for _ in range(2):
-            out.print(f"Kafka is there: {load_up(gateway, SECONDS)}")
-            kafka.stop(9)
-            out.print(f"Kafka is dead:  {load_up(gateway, SECONDS)}")
-            kafka.start()
+MEASURES: dict[str, Callable[[], None]] = {
+    "worker": lambda: _on_a_broker(throughput),
+    "orders": lambda: _on_a_broker(switching),
+    "trips": lambda: _on_a_broker(lambda kafka, folder: trips(kafka, folder, out)),
+    **{fault: partial(outage, fault, out) for fault in ("dead", "slow", "refusing")},
+}
 
 
-def load_up(gateway: Gateway, seconds: float) -> str:
-    """Requests at a steady rate, one after the other."""
-    rows, taken, errors = traffic(), [], 0
-    url = f"{gateway.address}/v2/models/{MODEL}/infer"
-    began = time.monotonic()
-    with urllib3.PoolManager(retries=False) as http:
-        for number in range(int(seconds * RATE)):
-            time.sleep(max(0.0, began + number / RATE - time.monotonic()))
-            tensor = {"name": "input", "shape": [1, 16], "datatype": "FP32", "data": rows[number].codes}
-            sent = time.perf_counter()
-            answer = http.request("POST", url, body=json.dumps({"inputs": [tensor]}))
-            taken.append(time.perf_counter() - sent)
-            errors += answer.status != 200  # noqa: PLR2004 - HTTP's OK
-    found = re.search(r"^process_resident_memory_bytes (.*)$", gateway.text("/metrics"), re.MULTILINE)
-    memory = float(found[1]) / 2**20 if found else float("nan")
-    middle, high = np.percentile(taken, [50, 99]) * 1000
-    return f"{len(taken)} requests, {errors} errors, p50 {middle:.2f} ms, p99 {high:.2f} ms, {memory:.0f} MB resident"
+def _on_a_broker(measure: Callable[[Broker, Path], None]) -> None:
+    with broker() as kafka, tempfile.TemporaryDirectory() as folder:
+        measure(kafka, Path(folder))
 
 
-def main() -> None:
-    """All three, each on topics of its own."""
-    with broker() as kafka:
-        for measure in (throughput, switching, outage):
-            out.print(f"load average {getloadavg()[0]:.1f}", style="dim")
-            with tempfile.TemporaryDirectory() as folder:
-                measure(kafka, Path(folder))
+def main(names: list[str]) -> None:
+    """Those that are named, or all; each on a broker and topics of its own."""
+    for name in names or MEASURES:
+        before = getloadavg()[0]
+        MEASURES[name]()
+        out.print(f"  {name}: load average {before:.1f} before, {getloadavg()[0]:.1f} after", style="dim")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -11,9 +11,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from service.errors import TightropeError
 
@@ -28,14 +30,11 @@ PROPERTIES = """
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},LOCKED://127.0.0.1:{locked},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},LOCKED://127.0.0.1:{locked}
+listeners={listeners},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners={told}
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,LOCKED:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
-listener.name.locked.sasl.enabled.mechanisms=PLAIN
-listener.name.locked.plain.sasl.jaas.config=\
-  org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}="{password}";
+listener.security.protocol.map={protocols},CONTROLLER:PLAINTEXT
 log.dirs={folder}/data
 auto.create.topics.enable=false
 num.network.threads=2
@@ -51,8 +50,17 @@ group.initial.rebalance.delay.ms=0
 """
 
 
-USER, PASSWORD = "tightrope", "over-the-river"
-"""Who may come in by the locked door."""
+class Door(NamedTuple):
+    """One more way in: the protocol spoken there, what the broker must know for it, and the address that clients are
+    told, where that is not its own.
+    """
+
+    protocol: str
+    settings: Mapping[str, str]
+    told: str = ""
+
+
+NO_DOORS: Mapping[str, Door] = MappingProxyType({})
 
 
 class BrokerError(TightropeError):
@@ -70,21 +78,36 @@ def why_not() -> str | None:
 
 class Broker:
     """One broker with its folder and its ports, which it keeps however often it is killed and started: ``address`` for
-    everybody, ``locked`` for who has the password (SASL PLAIN).
+    everybody, ``doors`` the addresses of those that were asked for by name; ``more`` are arguments to format its disk.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, doors: Mapping[str, Door] = NO_DOORS, more: Sequence[str] = ()) -> None:
         self._folder = folder
-        self._port, locked, controller = _free_ports(3)
         self._settings = folder / "server.properties"
         self._process: subprocess.Popen[bytes] | None = None
+        controller, self._port, *ports = _free_ports(2 + len(doors))
         self.address = f"127.0.0.1:{self._port}"
-        self.locked = f"127.0.0.1:{locked}"
-        ports = {"port": self._port, "locked": locked, "controller": controller}
-        self._settings.write_text(PROPERTIES.format(**ports, folder=folder, user=USER, password=PASSWORD))
+        self.doors = {name: f"127.0.0.1:{port}" for name, port in zip(doors, ports, strict=True)}
+        self._settings.write_text(self._properties(doors, controller))
         self._java(
-            "kafka.tools.StorageTool", "format", "-t", "tightropetightropeAAAA", "-c", str(self._settings)
+            "kafka.tools.StorageTool", "format", "-t", "tightropetightropeAAAA", "-c", str(self._settings), *more
         ).wait()
+
+    def _properties(self, doors: Mapping[str, Door], controller: int) -> str:
+        all_doors = {"PLAINTEXT": Door("PLAINTEXT", {}), **doors}
+        addresses = {"PLAINTEXT": self.address, **self.doors}
+        of_doors = (
+            f"listener.name.{name.lower()}.{key}={value}\n"
+            for name, door in doors.items()
+            for key, value in door.settings.items()
+        )
+        return "".join(of_doors) + PROPERTIES.format(
+            folder=self._folder,
+            controller=controller,
+            listeners=",".join(f"{name}://{address}" for name, address in addresses.items()),
+            told=",".join(f"{name}://{all_doors[name].told or address}" for name, address in addresses.items()),
+            protocols=",".join(f"{name}:{door.protocol}" for name, door in all_doors.items()),
+        )
 
     def start(self) -> None:
         """Start it, and wait until it takes connections.
@@ -137,7 +160,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def broker() -> Iterator[Broker]:
+def broker(doors: Mapping[str, Door] = NO_DOORS) -> Iterator[Broker]:
     """A broker that runs until the block ends, and leaves nothing behind.
 
     Raises:
@@ -147,7 +170,7 @@ def broker() -> Iterator[Broker]:
     if missing:
         raise BrokerError(missing)
     with tempfile.TemporaryDirectory(prefix="tightrope-kafka-", ignore_cleanup_errors=True) as folder:
-        running = Broker(Path(folder))
+        running = Broker(Path(folder), doors)
         try:
             running.start()
             yield running

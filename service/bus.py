@@ -32,7 +32,7 @@ class Retention(Section):
 
 
 class Kafka(Section):
-    """An Apache Kafka cluster, 2.5 or newer."""
+    """An Apache Kafka cluster, 2.8 or newer: since then topics have ids."""
 
     servers: Annotated[list[Address], Field(min_length=1)]
     """Some of its brokers, each as host:port."""

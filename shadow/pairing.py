@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import groupby
+from itertools import accumulate, groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,9 +106,8 @@ def _run(watched: Watched, samples: Sequence[Sample]) -> list[Reading]:
 
 def _split(reading: Reading, rows: Sequence[int]) -> list[Reading]:
     """The reading of several samples, sample by sample."""
-    ends = np.cumsum(rows)[:-1]
-    parts = zip(np.split(reading.values, ends), np.split(reading.fault, ends), strict=True)
-    return [Reading(values, fault) for values, fault in parts]
+    ends = list(accumulate(rows, initial=0))
+    return [Reading(reading.values[begin:end], reading.fault[begin:end]) for begin, end in pairwise(ends)]
 
 
 def _read(watched: Watched, role: Role, inputs: Tensors, rows: int) -> Reading:
@@ -154,14 +153,17 @@ def _pair(watched: Watched, taken: Sequence[Taken], shadows: Sequence[Reading], 
 
 def _twins(sample: Sample) -> NDArray[np.uint64]:
     """A hash of each row's input, never 0, (rows,)."""
-    rows = zip(*(tensor for _, tensor in sorted(sample.inputs.items())), strict=True)
-    digests = [blake2b(b"".join(_bytes(part) for part in row), digest_size=8).digest() for row in rows]
+    rows = zip(*(_bytes(tensor) for _, tensor in sorted(sample.inputs.items())), strict=True)
+    digests = [blake2b(b"".join(row), digest_size=8).digest() for row in rows]
     return np.asarray(np.maximum(np.frombuffer(b"".join(digests), dtype="<u8"), 1))
 
 
-def _bytes(part: NDArray[np.generic]) -> bytes:
-    array = np.asarray(part)
-    return array.tobytes() if array.dtype != object else repr(array.tolist()).encode()
+def _bytes(tensor: NDArray[np.generic]) -> list[bytes]:
+    """Row by row."""
+    if tensor.dtype == object:
+        return [repr(np.asarray(row).tolist()).encode() for row in tensor]
+    whole, width = tensor.tobytes(), tensor.nbytes // len(tensor)
+    return [whole[begin : begin + width] for begin in range(0, len(whole), width or 1)] or [b""] * len(tensor)
 
 
 def _contradictions(watched: Watched, samples: Sequence[Sample], baseline: Reading) -> Floats:

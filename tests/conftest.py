@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from demo.broker import Broker
+    from tests.kafka import Elsewhere
 
 
 # How long an example takes, or its making, says something of the machine, not of the program.
@@ -44,12 +45,9 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 @pytest.fixture(scope="session")
-def kafka() -> Iterator["Broker"]:
-    """Apache Kafka itself, started once for all tests that leave it as it was."""
-    from demo.broker import broker, why_not
+def kafka() -> Iterator["Broker | Elsewhere"]:
+    """Apache Kafka itself, one for all tests that leave it as it was."""
+    from tests.kafka import real
 
-    missing = why_not()
-    if missing:
-        pytest.skip(missing)
-    with broker() as running:
+    with real() as running:
         yield running

@@ -1,9 +1,16 @@
-"""Buses on a real broker: each with topics of its own, and closed in the end."""
+"""Buses on a real broker: each with topics of its own, and closed in the end. The broker is the one that
+KAFKA_BOOTSTRAP names (host:port, without a password), or one that is started.
+"""
 
+import os
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
+import pytest
+
+from demo.broker import Broker, broker, why_not
 from service.adapters.kafka import KafkaBus
 from service.adapters.kafka_options import KafkaOptions
 from service.adapters.kafka_reader import KafkaSubscription
@@ -12,6 +19,30 @@ from service.adapters.ports import Begin
 
 HOURS = dict.fromkeys(("samples", "comparisons", "labels", "events", "dead", "payloads"), 1.0)
 PARTITIONS = 2
+
+
+class Elsewhere(NamedTuple):
+    """A broker that others look after."""
+
+    address: str
+
+
+def missing() -> str | None:
+    """Why tests have no Apache Kafka here, if that is so."""
+    return None if "KAFKA_BOOTSTRAP" in os.environ else why_not()
+
+
+@contextmanager
+def real() -> Iterator[Broker | Elsewhere]:
+    """Apache Kafka; where there is none, the test is skipped."""
+    if "KAFKA_BOOTSTRAP" in os.environ:
+        yield Elsewhere(os.environ["KAFKA_BOOTSTRAP"])
+        return
+    reason = missing()
+    if reason:
+        pytest.skip(reason)
+    with broker() as running:
+        yield running
 
 
 def options(address: str, **more: object) -> KafkaOptions:

@@ -1,11 +1,13 @@
 """`tightrope topics`: the topics of a cluster as the configuration wants them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from service.adapters.kafka_options import KafkaOptions, problems
 from service.adapters.kafka_topics import Spec, create, described, differences, specs
 from service.bus import Kafka
-from service.settings import ConfigError, Settings, kafka_instance, kafka_secrets
+from service.settings import CLIENT_FILES, ConfigError, Settings, kafka_instance, kafka_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,18 @@ def options_of(settings: Settings) -> KafkaOptions:
         record_bytes=kafka.record_bytes,
         client=kafka.client,
     )
-    found = problems(options, "bus.kafka")
+    found = problems(options, "bus.kafka") + absent(kafka.client)
     if found:
         raise ConfigError(found)
     return options.with_client(kafka_secrets(kafka))
+
+
+def absent(client: Mapping[str, object]) -> list[str]:
+    """Files that the client would look for in vain: it says no more than that it cannot connect."""
+    named = {name: Path(str(client[name])) for name in sorted(CLIENT_FILES & client.keys())}
+    return [
+        f"bus.kafka.client.{name}: {file}: there is no such file" for name, file in named.items() if not file.is_file()
+    ]
 
 
 def wanted(settings: Settings) -> list[Spec]:

@@ -56,9 +56,16 @@ class Troupe:
 
 @contextmanager
 def cluster(folder: Path, kafka: str, model: str, sampling: float) -> Iterator[Troupe]:
-    """Topics made, all processes started, ready; told to stop at the end."""
+    """The demo's, on topics of its own."""
     bus = {"kafka": {"servers": [kafka], "prefix": f"demo-{time.time_ns():x}-", "partitions": 4}}
     path, token = written(folder, model, sampling, bus=bus)
+    with on_stage(path, token) as troupe:
+        yield troupe
+
+
+@contextmanager
+def on_stage(path: Path, token: str) -> Iterator[Troupe]:
+    """A configuration's topics made, all processes started, ready; told to stop at the end."""
     settings = load(path)
     topics(settings, check=False)
     log = KafkaBus(options_of(settings))

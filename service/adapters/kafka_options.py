@@ -6,7 +6,6 @@ are ours.
 """
 
 import importlib.util
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -29,9 +28,10 @@ OURS = frozenset(
 )  # fmt: skip
 """Options that cannot be given: the guarantees depend on them, or another key of the configuration sets them."""
 
-KINDS: tuple[Any, ...] = (KafkaProducer, KafkaConsumer, KafkaAdminClient)
+IGNORED = frozenset(("ssl_ciphers",))
+"""Options that the client takes and does nothing with (3.0.12): whoever relies on one must know."""
 
-KNOCK_SECONDS = 1.0
+KINDS: tuple[Any, ...] = (KafkaProducer, KafkaConsumer, KafkaAdminClient)
 
 FOR_EVER_MS = 2**31 - 1
 
@@ -60,24 +60,6 @@ class KafkaOptions:
         common = {"reconnect_backoff_max_ms": 1000, "request_timeout_ms": 10_000, **self.client}
         known = {name: value for name, value in common.items() if name in kind.DEFAULT_CONFIG}
         return {**known, "bootstrap_servers": list(self.servers)}
-
-    def reach(self) -> None:
-        """Knock at the brokers: a client that cannot connect would wait, and leave sockets behind.
-
-        Raises:
-            OSError: when none of them is there.
-        """
-        if "proxy_url" in self.client:
-            return
-        failure = OSError("no broker is named")
-        for server in self.servers:
-            host, _, port = server.rpartition(":")
-            try:
-                with socket.create_connection((host.strip("[]"), int(port)), KNOCK_SECONDS):
-                    return
-            except OSError as error:
-                failure = error
-        raise failure
 
     @property
     def producer(self) -> dict[str, Any]:
@@ -119,13 +101,16 @@ class KafkaOptions:
 
 def problems(options: KafkaOptions, key: str) -> list[str]:
     """Everything that is wrong with the options, one line each; ``key`` is where the configuration has them."""
-    known = {name for kind in KINDS for name in kind.DEFAULT_CONFIG} - OURS
+    known = {name for kind in KINDS for name in kind.DEFAULT_CONFIG}
+    wrong = {name: "the Kafka client has no such option" for name in options.client if name not in known}
+    wrong |= dict.fromkeys(OURS, "is set by Tightrope") | dict.fromkeys(IGNORED, "the Kafka client ignores this option")
     found = [
-        f"{key}.client.{name}: {'is set by Tightrope' if name in OURS else 'the Kafka client has no such option'}"
-        f" (it is {quote(value)})"
+        f"{key}.client.{name}: {wrong[name]} (it is {quote(value)})"
         for name, value in options.client.items()
-        if name not in known
+        if name in wrong
     ]
+    if str(options.client.get("security_protocol")).startswith("SASL_") and "sasl_mechanism" not in options.client:
+        found.append(f"{key}.client.sasl_mechanism: is missing; security_protocol needs one, such as SCRAM-SHA-512")
     if importlib.util.find_spec("crc32c") is None:
         found.append(
             f"{key}: the package crc32c is missing, and without it Kafka costs ten times the processor:"

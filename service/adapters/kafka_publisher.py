@@ -16,6 +16,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 from kafka.partitioner.default import murmur2
 
+from service.adapters.kafka_client import connected
 from service.adapters.kafka_options import KafkaOptions
 from service.adapters.ports import BusFullError, RecordTooLargeError, UndeliveredError
 
@@ -151,8 +152,7 @@ class Publisher:
             self._drop_producer()
             self._spoilt = False
         if self._producer is None:
-            self._options.reach()
-            self._producer = KafkaProducer(**self._options.producer)
+            self._producer = connected(self._options, KafkaProducer, self._options.producer)
 
     def _send(self, item: Outgoing) -> None:
         """Hand it to the client; where the topic is not known yet the record waits at its place."""

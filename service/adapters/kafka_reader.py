@@ -17,6 +17,7 @@ from kafka.errors import (
 )
 from kafka.structs import MemberState
 
+from service.adapters.kafka_client import connected
 from service.adapters.kafka_options import KafkaOptions
 from service.adapters.ports import Begin, BusAwayError, Place, Record
 
@@ -171,8 +172,7 @@ class KafkaSubscription:
             return True
         consumer = None
         try:
-            self._options.reach()
-            consumer = KafkaConsumer(**self._options.consumer(self._group, timeout))
+            consumer = connected(self._options, KafkaConsumer, self._options.consumer(self._group, timeout))
             self._attach(consumer)
         except (KafkaError, OSError, BusAwayError) as error:
             if consumer is not None:

@@ -10,6 +10,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from service.adapters import topics
+from service.adapters.kafka_client import connected
 from service.adapters.kafka_options import MEGABYTE, KafkaOptions
 from service.adapters.ports import BusAwayError
 
@@ -71,8 +72,7 @@ def described(options: KafkaOptions, names: Iterable[str], *, settings: bool = F
     """
     real = {options.prefix + name: name for name in names}
     try:
-        options.reach()
-        with closing(KafkaAdminClient(**options.admin)) as admin:
+        with closing(connected(options, KafkaAdminClient, options.admin)) as admin:
             told = [t for t in admin.describe_topics(list(real)) if not t["error_code"]]
             given = _settings_of(admin, [t["name"] for t in told]) if settings and told else {}
     except (KafkaError, OSError) as error:
@@ -95,8 +95,7 @@ def create(options: KafkaOptions, wanted: Sequence[Spec], replication: int) -> N
         BusAwayError: when Kafka cannot be asked, or refuses.
     """
     try:
-        options.reach()
-        with closing(KafkaAdminClient(**options.admin)) as admin:
+        with closing(connected(options, KafkaAdminClient, options.admin)) as admin:
             for spec in wanted:
                 new = NewTopic(
                     options.prefix + spec.name, spec.partitions, replication, topic_configs=dict(spec.settings)

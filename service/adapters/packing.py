@@ -10,6 +10,7 @@ names the field; nothing is guessed.
 import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 import msgpack
@@ -22,9 +23,12 @@ VERSION = 1
 
 PEEKED = 128
 """Bytes of a record that hold its schema and version."""
-DTYPES = frozenset(
-    ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8")  # what the protocol has
-)
+DTYPES = {
+    name: np.dtype(name)  # what the protocol has
+    for name in ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8")
+}
+TEXTS, SIZES = frozenset((str,)), frozenset((int,))
+"""The types of names, and of the sides of an array: a bool is no number here."""
 TEXT = "str"
 PLAIN: dict[object, tuple[frozenset[type], str]] = {
     str: (frozenset((str,)), "text"),
@@ -102,14 +106,14 @@ def unpack(data: bytes, schema: str) -> object:
 
 def mapping(value: object, where: str) -> Mapping[str, Any]:
     """A map with names as keys, or a `WireError`."""
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+    if not isinstance(value, dict) or not TEXTS.issuperset(map(type, value)):
         raise WireError(f"{where}: must be a map with names as keys")
     return value
 
 
 def names(value: object, where: str) -> tuple[str, ...]:
     """A list of names, or a `WireError`."""
-    if not isinstance(value, list) or not set(map(type, value)) <= {str}:
+    if not isinstance(value, list) or not TEXTS.issuperset(map(type, value)):
         raise WireError(f"{where}: must be a list of names")
     return tuple(value)
 
@@ -122,18 +126,23 @@ def build(kind: type[T], body: object) -> T:
         record = kind(**given)
     except TypeError as error:
         raise WireError(f"{where}: {error}") from error
-    for field in fields(kind):  # type: ignore[arg-type]  # every record is a dataclass
-        types, wanted = PLAIN.get(field.type, (None, ""))
-        if types and type(getattr(record, field.name)) not in types:
-            raise WireError(f"{where}.{field.name}: must be {wanted}")
+    for name, types, wanted in _plain_fields(kind):  # type: ignore[arg-type]  # a class can be hashed
+        if type(getattr(record, name)) not in types:
+            raise WireError(f"{where}.{name}: must be {wanted}")
     return record
+
+
+@cache
+def _plain_fields(kind: type) -> list[tuple[str, frozenset[type], str]]:
+    """The fields of a record whose type is a plain one, with what they may hold."""
+    return [(field.name, *PLAIN[field.type]) for field in fields(kind) if field.type in PLAIN]
 
 
 def array(value: object, where: str, dtype: str | None = None) -> NDArray[Any]:
     """An array, checked: its bytes must be what its dtype and shape say."""
     box = mapping(value, where)
     kind, shape, data = box.get("dtype"), box.get("shape"), box.get("data")
-    if not isinstance(shape, list) or not all(type(side) is int and side >= 0 for side in shape):
+    if not isinstance(shape, list) or not SIZES.issuperset(map(type, shape)) or min(shape, default=0) < 0:
         raise WireError(f"{where}: shape must be a list of sizes")
     if dtype is not None and kind != dtype:
         raise WireError(f"{where}: dtype {str(kind)[:20]!r} where {dtype!r} should be")
@@ -141,13 +150,15 @@ def array(value: object, where: str, dtype: str | None = None) -> NDArray[Any]:
         return _shaped(np.array(names(data, where), dtype=object), shape, where)
     if not isinstance(kind, str) or kind not in DTYPES or not isinstance(data, bytes):
         raise WireError(f"{where}: dtype {str(kind)[:20]!r} is not known, or its data are not bytes")
-    if len(data) != math.prod(shape) * np.dtype(kind).itemsize:
+    if len(data) != math.prod(shape) * DTYPES[kind].itemsize:
         raise WireError(f"{where}: {len(data)} bytes cannot be {kind} of shape {str(shape)[:40]}")
-    return _shaped(np.frombuffer(data, dtype=kind), shape, where)
+    try:  # numpy itself knows which shapes there can be
+        return np.ndarray(shape, DTYPES[kind], data)
+    except (ValueError, OverflowError) as error:
+        raise WireError(f"{where}: {str(error)[:80]}") from error
 
 
 def _shaped(flat: NDArray[Any], shape: list[int], where: str) -> NDArray[Any]:
-    """numpy itself knows which shapes there can be."""
     try:
         return flat.reshape(shape)
     except (ValueError, OverflowError) as error:

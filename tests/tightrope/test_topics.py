@@ -4,13 +4,12 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient
 
-from demo.broker import PASSWORD, USER, Broker
+from demo.broker import Broker
 from service.adapters.kafka_options import KafkaOptions
 from service.adapters.kafka_topics import create, specs
-from service.adapters.ports import BusAwayError
 from service.settings import ConfigError, load
 from tests.harm import config
-from tests.kafka import HOURS, bus_on
+from tests.kafka import HOURS
 from tests.servers import write_config
 from tightrope.topics import Topics, options_of, topics
 
@@ -52,6 +51,17 @@ def test_wrong_options_are_named(tmp_path: Path) -> None:
         options_of(load(path, {}))
 
 
+def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
+    """Every one; relative ones lie beside the configuration."""
+    path, _ = written(tmp_path, "127.0.0.1:1", client={"ssl_cafile": "ca.pem", "ssl_keyfile": "/nowhere/key.pem"})
+    with pytest.raises(ConfigError) as told:
+        options_of(load(path, {}))
+    assert told.value.problems == [
+        f"bus.kafka.client.ssl_cafile: {tmp_path}/ca.pem: there is no such file",
+        "bus.kafka.client.ssl_keyfile: /nowhere/key.pem: there is no such file",
+    ]
+
+
 def test_configuration_without_a_bus_says_what_is_missing(tmp_path: Path) -> None:
     """And what would be right."""
     with pytest.raises(ConfigError, match=r"^bus: is missing; a cluster needs bus: {kafka: {servers: \[host:port\]}}$"):
@@ -69,21 +79,3 @@ def test_every_option_of_the_configuration_reaches_the_client(tmp_path: Path) ->
     given = options.client_options(KafkaAdminClient)
     assert (given["security_protocol"], given["sasl_mechanism"]) == ("SASL_SSL", "PLAIN")
     assert given["sasl_plain_password"] == "secret"
-
-
-def test_locked_broker_opens_to_who_has_the_password(
-    kafka: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Topics, publisher and readers come in by SASL, all with the one mapping; with another password none does."""
-    client = {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN", "sasl_plain_username": USER}
-    path, _ = written(tmp_path, kafka.locked, client=client)
-    settings = load(path, {})
-    monkeypatch.setenv("TIGHTROPE_KAFKA_PASSWORD", "another")
-    with pytest.raises(BusAwayError, match=rf"^Kafka at {kafka.locked}: "):
-        topics(settings, check=False)
-    monkeypatch.setenv("TIGHTROPE_KAFKA_PASSWORD", PASSWORD)
-    assert topics(settings, check=False).differences == []
-    with bus_on(options_of(settings)) as bus:
-        bus.publish("tightrope.samples", b"within")
-        bus.flush(10.0)
-        assert [record.value for record in bus.subscribe("tightrope.samples", group="g").poll(1, 10.0)] == [b"within"]

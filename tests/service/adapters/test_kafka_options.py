@@ -1,9 +1,10 @@
+import importlib
 import importlib.util
 
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 
-from service.adapters.kafka_options import OURS, KafkaOptions, problems
+from service.adapters.kafka_options import IGNORED, OURS, KafkaOptions, problems
 
 
 def test_client_options_reach_the_clients_that_know_them() -> None:
@@ -36,11 +37,20 @@ def test_every_option_of_ours_is_one_that_the_client_has() -> None:
 
 def test_mistakes_are_named_with_key_and_value() -> None:
     """One line each."""
-    found = problems(KafkaOptions(("b:9092",), client={"acks": 1, "linger": 5, "client_id": "x"}), "bus.kafka")
-    assert found == [
+    client = {"acks": 1, "linger": 5, "client_id": "x", "ssl_ciphers": "HIGH", "security_protocol": "SASL_SSL"}
+    assert problems(KafkaOptions(("b:9092",), client=client), "bus.kafka") == [
         "bus.kafka.client.acks: is set by Tightrope (it is 1)",
         "bus.kafka.client.linger: the Kafka client has no such option (it is 5)",
+        "bus.kafka.client.ssl_ciphers: the Kafka client ignores this option (it is 'HIGH')",
+        "bus.kafka.client.sasl_mechanism: is missing; security_protocol needs one, such as SCRAM-SHA-512",
     ]
+
+
+def test_ignored_options_are_still_ignored() -> None:
+    """The library hands them to nobody: when it does one day, they can be allowed."""
+    transport = importlib.import_module("kafka.net.transport").KafkaSSLTransport
+    assert set(transport.DEFAULT_CONFIG).isdisjoint(IGNORED)
+    assert set(KafkaProducer.DEFAULT_CONFIG) >= IGNORED
 
 
 def test_missing_checksum_library_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
