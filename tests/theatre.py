@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -66,7 +67,7 @@ class Theatre:
     def settle(self, *expressions: str) -> Self:
         """Wait until Prometheus finds each of these."""
         for expression in expressions:
-            until(lambda expression=expression: self.query(expression), 30)
+            until(partial(self.query, expression), 30)
         return self
 
     def query(self, expression: str) -> list[dict[str, Any]]:
