@@ -24,11 +24,14 @@ AT = '{model="$model", scope=~"$scope"}'
 ONE = '{model="$model", scope=~"$scope", monitor="$monitor"}'
 RATE = f"max by (scope) (abs(tightrope_monitor_mean{ONE}))"
 LIMIT = f"max by (scope) (tightrope_monitor_limit{ONE})"
-EVIDENCE = f"model_scope_monitor:tightrope_evidence:ratio{AT}"
+BREACH = 'tightrope_verdict{model="$model", scope=~"$scope", monitor!~"sight|latency", outcome="breach"}'
+EVIDENCE = f"model_scope_monitor:tightrope_evidence:ratio{AT} or {BREACH}"
+"""The way to an alarm, and 1 from the alarm until the return: what tripped a scope begins to gather anew at once."""
+
 WORSE = {0.5: "yellow", 1: NEAR, 2: OVER}
 """Of a rate over its limit: beyond the limit it is a warm colour."""
 
-NEARER = {0.25: "yellow", 0.5: NEAR, 0.75: OVER}
+NEARER = {0.5: "yellow", 0.75: NEAR, 1: OVER}
 """Of evidence over its budget."""
 
 
@@ -79,14 +82,14 @@ ANSWERS = (("compressed", FINE), ("baseline", NEAR))
 
 
 def _matrix() -> Panel:
-    """Scopes by monitors, as of now."""
+    """Scopes by monitors, as of now, the nearest to an alarm first."""
     cells: list[Json] = [
         {"id": "groupingToMatrix", "options": {"rowField": "scope", "columnField": "monitor", "valueField": "Value"}}
     ]
     return table(
         "Evidence by scope and monitor",
-        "The way to an alarm, in powers of ten; 100 % is the alarm.",
-        [Query(f"max by (scope, monitor) ({EVIDENCE})", table=True)],
+        "The way to an alarm, in powers of ten; 100 % from the alarm until the return.",
+        [Query(f"sort_desc(max by (scope, monitor) ({EVIDENCE}))", table=True)],
         cells,
         unit="percentunit",
         width=24,
@@ -112,7 +115,8 @@ HARM = [
 CASE = [
     heat(
         "Evidence: the way to an alarm",
-        "Of whichever monitor is nearest, in powers of ten: at 100 % the baseline answers for that scope.",
+        "Of whichever monitor is nearest, in powers of ten; 100 % from the alarm until the return, while the baseline "
+        "answers for that scope.",
         Query(f"max by (scope) ({EVIDENCE})", "{{scope}}"),
         NEARER,
         width=24,

@@ -59,7 +59,7 @@ class Moments:
 def play(folder: Path) -> Moments:
     """Play it to its end; the folder then has what Prometheus has seen."""
     with _stage(folder) as server:
-        time.sleep(10 * SCRAPE)
+        time.sleep(4 * SCRAPE)  # so far do rates look back
         began = time.time()
         rows = {model: iter(traffic()) for model in MODELS}
         _act(server, rows, ACTS[0])
