@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dashboards.boards import boards
-from docs.pictures.album import NOTE, PICTURES, Picture, digests
+from docs.pictures.album import NOTE, PICTURES, Picture, _seen, digests
 from docs.pictures.ask import View
 from tests.boards import asked
 from tests.house.sources import ROOT
@@ -18,6 +18,16 @@ def test_pictures_are_of_the_dashboards_as_they_are() -> None:
     """Whoever changes a dashboard takes them anew."""
     changed = [uid for uid, digest in digests().items() if json.loads(NOTE.read_text()).get(uid) != digest]
     assert changed == [], "the pictures in docs/ are of other dashboards: run `make pictures` and look at them"
+
+
+def test_only_what_can_be_seen_asks_for_new_pictures() -> None:
+    """Another description does not, another title does; inside a folded row only a panel more or less."""
+    inside = {"title": "t", "description": "d", "targets": []}
+    row = {"title": "r", "type": "row", "panels": [inside]}
+    assert _seen(inside) == _seen({**inside, "description": "other"})
+    assert _seen(inside) != _seen({**inside, "title": "other"})
+    assert _seen(row) == _seen({**row, "panels": [{**inside, "title": "other"}]})
+    assert _seen(row) != _seen({**row, "panels": [inside, inside]})
 
 
 def test_every_dashboard_has_its_picture() -> None:
