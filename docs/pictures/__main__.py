@@ -1,6 +1,7 @@
 """The command: `python -m docs.pictures`; with ``--again`` of what Prometheus has seen of an earlier play."""
 
 import argparse
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -22,8 +23,11 @@ def main() -> None:
     parser.add_argument("--to", type=Path, default=Path(__file__).parents[1], help="the folder of the pictures")
     given = parser.parse_args()
     folder = given.again or FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    moments = Moments.of(folder) if given.again else play(folder)
+    if not given.again:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        play(folder)
+    moments = Moments.of(folder)
     with tempfile.TemporaryDirectory() as name, replayed(folder) as prometheus:
         build(Path(name))
         for picture in PICTURES:

@@ -56,8 +56,8 @@ class Moments:
         return cls(**json.loads((folder / "moments.json").read_text()))
 
 
-def play(folder: Path) -> Moments:
-    """Play it to its end; the folder then has what Prometheus has seen."""
+def play(folder: Path) -> None:
+    """Play it to its end; the folder then has what Prometheus has seen, and when."""
     with _stage(folder) as server:
         time.sleep(4 * SCRAPE)  # so far do rates look back
         began = time.time()
@@ -69,7 +69,6 @@ def play(folder: Path) -> Moments:
         time.sleep(2 * SCRAPE)
         moments = Moments(began, worst, time.time())
     (folder / "moments.json").write_text(json.dumps(asdict(moments)))
-    return moments
 
 
 @contextmanager
