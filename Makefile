@@ -6,7 +6,7 @@ export KAFKA_JARS
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-cluster kafka test tools check format bench bench-power docs lock demo-data image clean
+.PHONY: help demo demo-cluster kafka test tools check format bench bench-power docs pictures lock demo-data image clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -52,6 +52,12 @@ bench-power: .venv-power/run.stamp ## Tightrope beside windows, river and eviden
 docs: .venv/dev.stamp ## Write what is generated of docs/ and dashboards/
 	$(BIN)/python -m docs.generate
 	$(BIN)/python -m dashboards.boards
+
+pictures: .venv/dev.stamp tools docs/pictures/page/node_modules/.stamp ## Take the pictures of the dashboards anew: a quarter of an hour, with Node 20.9 or newer
+	$(BIN)/python -m docs.pictures $(AGAIN)
+
+docs/pictures/page/node_modules/.stamp: docs/pictures/page/package-lock.json
+	cd docs/pictures/page && npm ci --silent && touch node_modules/.stamp
 
 lock: .venv/dev.stamp ## Pin every dependency anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml -o requirements.lock

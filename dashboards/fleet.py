@@ -1,21 +1,23 @@
 """The dashboard *Fleet*: every model at a glance, whoever is on call looks here first."""
 
+from dashboards.grid import dashboard, variable
 from dashboards.panels import (
     FINE,
     MODELS,
     NEAR,
     OVER,
     Json,
+    Look,
     Panel,
     Query,
     Row,
-    dashboard,
+    by_name,
     figure,
     growth,
     lines,
+    stained,
     table,
     timeline,
-    variable,
 )
 
 M = '{model=~"$model"}'
@@ -76,32 +78,36 @@ def _models() -> Panel:
         {"id": "organize", "options": {"renameByName": named, "excludeByName": {"Time": True}}},
     ]
     link = {"title": "this model", "url": "/d/tightrope-model?var-model=${__value.text}&${__url_time_range}"}
-    shares = [
-        {"matcher": {"id": "byName", "options": name}, "properties": [{"id": "unit", "value": "percentunit"}]}
-        for name in ("Baseline answers", "Disagreement", "Most evidence")
-    ]
+    share = {"unit": "percentunit", "custom.width": 125}
     overrides = [
-        {"matcher": {"id": "byName", "options": "Model"}, "properties": [{"id": "links", "value": [link]}]},
-        *shares,
+        by_name("Model", {"links": [link]}),
+        by_name("Scopes safe", {"decimals": 0, "custom.width": 105, **stained({1: NEAR})}),
+        by_name("Requests/s", {"decimals": 1, "custom.width": 100}),
+        by_name("Baseline answers", share | {"custom.width": 140}),
+        by_name("Disagreement", share),
+        by_name("Most evidence", share | stained({0.5: NEAR, 0.75: OVER})),
     ]
     return table(
         "Models",
-        "Evidence is the share of the way to an alarm, in powers of ten; over 100 % a scope is in safe mode.",
+        "Evidence is the share of the way to an alarm, in powers of ten; at 100 % a scope goes to safe mode.",
         [Query(expr, table=True) for expr in asked.values()],
         merged,
-        width=14,
+        width=13,
         overrides=overrides,
     )
 
 
 def _alerts() -> Panel:
-    hidden = {"Time": True, "Value": True, "__name__": True, "alertstate": True}
+    expr = 'ALERTS{alertname=~"Tightrope.+", alertname!="TightropeWatchdog", alertstate="firing"}'
+    named_so = {"alertname": "Alert", "model": "Model", "scope": "Scope", "severity": "Severity"}
+    hidden = dict.fromkeys(("Time", "Value", "__name__", "alertstate"), True)
     return table(
         "Firing alerts",
         "Each has a heading in the runbook.",
-        [Query('ALERTS{alertname=~"Tightrope.+", alertname!="TightropeWatchdog", alertstate="firing"}', table=True)],
-        [{"id": "organize", "options": {"excludeByName": hidden}}],
-        width=10,
+        [Query(expr, table=True)],
+        [{"id": "organize", "options": {"excludeByName": hidden, "renameByName": named_so}}],
+        width=11,
+        overrides=[by_name("Severity", {"custom.width": 75}), by_name("Scope", {"custom.width": 190})],
     )
 
 
@@ -110,13 +116,14 @@ CALLERS = [
         "Requests",
         "By model and what became of them.",
         "reqps",
-        {"{{model}} {{outcome}}": growth("tightrope_requests_total", "model, outcome", M)},
+        {"{{model}} {{outcome}}": growth("tightrope_requests_total", "model, outcome", M) + " > 0"},
     ),
     lines(
         "Failures of a model",
         "The other model of the pair answered these.",
         "ops",
         {"{{model}} {{role}}": growth("tightrope_model_failures_total", "model, role", M)},
+        Look.QUIET,
     ),
     lines(
         "Time to answer",

@@ -1,6 +1,6 @@
 """Who answered, and what happened, for the dashboard *Model*."""
 
-from dashboards.panels import FINE, NEAR, Query, Row, lines, timeline
+from dashboards.panels import FINE, NEAR, Look, Query, Row, lines, timeline
 
 M = '{model="$model"}'
 RATE = "[$__rate_interval]"
@@ -20,7 +20,8 @@ MODE = Row(
             "What happened",
             "Inputs to the safe-mode table, by kind.",
             "short",
-            {"{{input}}": f"sum by (input) (increase(tightrope_transitions_total{M}{RATE}))"},
+            {"{{input}}": f"round(sum by (input) (increase(tightrope_transitions_total{M}{RATE})))"},
+            Look.EVENTS,
             height=12,
         ),
         lines(
@@ -29,6 +30,7 @@ MODE = Row(
             "percentunit",
             {"share": f"min(tightrope_fallback_share{M})"},
             width=12,
+            defaults={"noValue": "The baseline has not been too slow in safe mode"},
         ),
         lines(
             "Labels that came in time",

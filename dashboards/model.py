@@ -1,8 +1,9 @@
 """The dashboard *Model*: the compressed model beside its baseline, and the case against it."""
 
 from dashboards.drift import DRIFT
+from dashboards.grid import dashboard, variable
 from dashboards.mode import MODE
-from dashboards.panels import MODELS, NEAR, OVER, Json, Row, dashboard, figure, growth, lines, variable
+from dashboards.panels import MODELS, NEAR, OVER, Json, Look, Row, figure, growth, lines
 
 M = '{model="$model"}'
 RATE = "[$__rate_interval]"
@@ -76,6 +77,7 @@ BESIDE = Row(
             "Runs that failed; the other model answered.",
             "ops",
             {"{{role}}": growth("tightrope_model_failures_total", "role", M)},
+            Look.QUIET,
         ),
         lines(
             "Time of the model itself",
@@ -85,12 +87,11 @@ BESIDE = Row(
         ),
         lines(
             "Refusals",
-            "The share of rows that the answering model was too unsure of.",
+            "The share of rows that the answering model was too unsure of, in five minutes.",
             "percentunit",
             {
-                "{{role}}": growth("tightrope_refusals_total", "role", M)
-                + " / "
-                + growth("tightrope_rows_total", "role", M)
+                "{{role}}": f"sum by (role) (rate(tightrope_refusals_total{M}[5m]))"
+                f" / sum by (role) (rate(tightrope_rows_total{M}[5m]))"
             },
         ),
         lines(
@@ -155,6 +156,7 @@ CASE = Row(
             "A run of the shadow failed, or its output was no answer.",
             "ops",
             {"rows": f'sum(rate(tightrope_comparison_errors_total{{model="$model", scope="model"}}{RATE}))'},
+            Look.QUIET,
         ),
     ],
 )

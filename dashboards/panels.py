@@ -1,24 +1,28 @@
-"""Panels and dashboards as Grafana's classic JSON has them: what the four dashboards are built of.
+"""Panels as Grafana's classic JSON has them: what the four dashboards are built of.
 
 A panel says what it shows, in which unit, and why one would look; places and numbers are given when the dashboard is
-put together. Every query goes to the data source that the dashboard's first variable names.
+put together.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 Json = dict[str, Any]
 
-SOURCE = {"type": "prometheus", "uid": "${datasource}"}
-SCHEMA = 41
-"""Of classic dashboards; Grafana migrates it when it loads one."""
-
-TAG = "tightrope"
 WIDE = 24
 """Columns of Grafana's grid."""
 
-OVER, FINE, NEAR = "red", "green", "orange"
+OVER, FINE, NEAR, PLAIN = "red", "green", "orange", "transparent"
+ROLES = {"baseline": NEAR, "compressed": FINE}
+"""The same colours wherever the two are side by side."""
+
+
+class Look(Enum):
+    """Of lines: as usual; of what is zero while all is well; of many things, listed the largest first; of events."""
+
+    USUAL, QUIET, MANY, EVENTS = range(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,9 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One panel. ``marks`` are thresholds, from which value on which colour; the first one has no lower end."""
+    """One panel. ``marks`` are thresholds, from which value on which colour; below them it is ``base``. ``points`` is
+    the most that are asked for.
+    """
 
     kind: str
     title: str
@@ -46,6 +52,8 @@ class Panel:
     options: Json = field(default_factory=dict)
     overrides: Sequence[Json] = ()
     transformations: Sequence[Json] = ()
+    base: str = FINE
+    points: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,48 +65,93 @@ class Row:
     folded: bool = False
 
 
-def lines(title: str, text: str, unit: str, asked: Mapping[str, str], **more: Any) -> Panel:  # noqa: ANN401
+LARGEST_FIRST: Json = {"sortBy": "Last *", "sortDesc": True}
+STROKES: Mapping[Look, Json] = {
+    Look.USUAL: {},
+    Look.QUIET: {"axisSoftMax": 1},
+    Look.MANY: {"fillOpacity": 0},
+    Look.EVENTS: {"drawStyle": "bars", "fillOpacity": 100},
+}
+BARS = 60
+"""Of a panel of events: each is one bar where a point covers at least as much as a rate looks back."""
+
+
+def lines(
+    title: str,
+    text: str,
+    unit: str,
+    asked: Mapping[str, str],
+    look: Look = Look.USUAL,
+    **more: Any,  # noqa: ANN401
+) -> Panel:
     """Values over time, by what their series are called; those called limit or alarm are dashed."""
     queries = [Query(expr, legend) for legend, expr in asked.items()]
-    custom = {"drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "never"}
-    options = {
-        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
-        "tooltip": {"mode": "multi", "sort": "desc"},
-    }
+    legend: Json = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
+    if look is Look.MANY:
+        legend |= {"displayMode": "table", "placement": "right", "calcs": ["lastNotNull"]} | LARGEST_FIRST
+    options = {"legend": legend, "tooltip": {"mode": "multi", "sort": "desc"}}
+    custom = {"drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "never"} | STROKES[look]
     defaults = {"custom": custom, "color": {"mode": "palette-classic"}, "min": 0, **more.pop("defaults", {})}
-    dashed = [_dashed(name) for name in ("limit", "alarm", "by chance")]
-    return Panel("timeseries", title, text, queries, unit, defaults=defaults, options=options, overrides=dashed, **more)
+    overrides = [by_name(name, _dashed()) for name in ("limit", "alarm", "by chance")]
+    overrides += [by_name(name, {"color": {"mode": "fixed", "fixedColor": colour}}) for name, colour in ROLES.items()]
+    drawn: Json = {"defaults": defaults, "options": options, "overrides": overrides}
+    return Panel(
+        "timeseries", title, text, queries, unit, points=BARS if look is Look.EVENTS else None, **drawn, **more
+    )
 
 
-def _dashed(name: str) -> Json:
-    properties = [
-        {"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [8, 8]}},
-        {"id": "custom.fillOpacity", "value": 0},
-        {"id": "color", "value": {"mode": "fixed", "fixedColor": OVER}},
-    ]
-    return {"matcher": {"id": "byName", "options": name}, "properties": properties}
+def _dashed() -> Json:
+    return {
+        "custom.lineStyle": {"fill": "dash", "dash": [8, 8]},
+        "custom.fillOpacity": 0,
+        "color": {"mode": "fixed", "fixedColor": OVER},
+    }
 
 
 def figure(title: str, text: str, expr: str, marks: Mapping[float, str], unit: str = "short", **more: Any) -> Panel:  # noqa: ANN401
-    """One number, coloured by what it means."""
+    """One number, coloured by what it means; without ``marks`` it is neither good nor bad."""
     options = {
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
-        "colorMode": "background",
+        "colorMode": "background" if marks else "value",
         "graphMode": "none",
         "textMode": "value",
         "justifyMode": "auto",
         "orientation": "auto",
     }
     defaults = {"color": {"mode": "thresholds"}, **more.pop("defaults", {})}
-    return Panel(
-        "stat", title, text, [Query(expr)], unit, 4, 4, marks=marks, defaults=defaults, options=options, **more
-    )
+    look: Json = {"marks": marks, "base": FINE if marks else "blue", "defaults": defaults, "options": options}
+    return Panel("stat", title, text, [Query(expr)], unit, 4, 4, **look, **more)
 
 
-def table(title: str, text: str, queries: Sequence[Query], transformations: Sequence[Json], **more: Any) -> Panel:  # noqa: ANN401
-    """One row a thing."""
-    options = {"showHeader": True, "cellHeight": "sm"}
+def table(
+    title: str,
+    text: str,
+    queries: Sequence[Query],
+    transformations: Sequence[Json],
+    sort: str = "",
+    **more: Any,  # noqa: ANN401
+) -> Panel:
+    """One row a thing; the largest of the column ``sort`` first."""
+    options: Json = {"showHeader": True, "cellHeight": "sm"}
+    options |= {"sortBy": [{"displayName": sort, "desc": True}]} if sort else {}
     return Panel("table", title, text, queries, options=options, transformations=transformations, **more)
+
+
+def by_name(name: str, shown: Json) -> Json:
+    """How the line or the column of this name looks."""
+    properties = [{"id": id_, "value": value} for id_, value in shown.items()]
+    return {"matcher": {"id": "byName", "options": name}, "properties": properties}
+
+
+def steps(marks: Mapping[float, str], base: str) -> Json:
+    """Thresholds: from which value on which colour, and the colour below."""
+    rising = [{"value": value, "color": colour} for value, colour in marks.items()]
+    return {"mode": "absolute", "steps": [{"value": None, "color": base}, *rising]}
+
+
+def stained(marks: Mapping[float, str]) -> Json:
+    """A column whose cells have a colour from these values on, and none below."""
+    return {"thresholds": steps(marks, PLAIN), "custom.cellOptions": {"type": "color-background", "mode": "basic"}}
 
 
 def timeline(title: str, text: str, query: Query, names: Mapping[int, tuple[str, str]], **more: Any) -> Panel:  # noqa: ANN401
@@ -119,23 +172,22 @@ def timeline(title: str, text: str, query: Query, names: Mapping[int, tuple[str,
     return Panel("state-timeline", title, text, [query], defaults=defaults, options=options, **more)
 
 
-def heat(title: str, text: str, query: Query, most: float, unit: str = "percentunit", **more: Any) -> Panel:  # noqa: ANN401
-    """A heat map with a line for each thing: the redder the worse, from 0 to ``most``."""
-    defaults = {
-        "color": {"mode": "continuous-GrYlRd"},
-        "min": 0,
-        "max": most,
-        "custom": {"fillOpacity": 90, "lineWidth": 1},
-    }
+def heat(title: str, text: str, query: Query, marks: Mapping[float, str], **more: Any) -> Panel:  # noqa: ANN401
+    """A heat map with a line for each thing, in the colours of ``marks``."""
+    defaults = {"color": {"mode": "thresholds"}, "min": 0, "custom": {"fillOpacity": 80, "lineWidth": 0}}
     options = {
         "showValue": "never",
-        "rowHeight": 0.95,
-        "colWidth": 1,
-        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False},
+        "rowHeight": 0.9,
+        "colWidth": 0.9,
+        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
         "tooltip": {"mode": "single"},
     }
-    return Panel("status-history", title, text, [query], unit, WIDE, defaults=defaults, options=options, **more)
+    look: Json = {"marks": marks, "defaults": defaults, "options": options, "points": SAMPLES}
+    return Panel("status-history", title, text, [query], "percentunit", **look, **more)
 
+
+SAMPLES = 120
+"""Of a heat map: Grafana refuses to draw more than one every other pixel."""
 
 MODELS = 'label_values(tightrope_requests_total{model!="unknown"}, model)'
 """Every model that is served."""
@@ -145,115 +197,3 @@ def growth(metric: str, by: str, at: str, also: str = "") -> str:
     """How fast a counter grows a second, by some labels; ``also`` narrows the choice ``at``."""
     chosen = at if not also else "{" + ", ".join(part for part in (at.strip("{}"), also) if part) + "}"
     return f"sum by ({by}) (rate({metric}{chosen}[$__rate_interval]))"
-
-
-def variable(name: str, label: str, query: str, *, several: bool = False) -> Json:
-    """A choice among the values of a label, read anew whenever the time range changes."""
-    return {
-        "name": name,
-        "label": label,
-        "type": "query",
-        "datasource": SOURCE,
-        "query": {"query": query, "refId": name},
-        "definition": query,
-        "refresh": 2,
-        "sort": 1,
-        "multi": several,
-        "includeAll": several,
-        **({"allValue": ".*", "current": {"text": "All", "value": "$__all"}} if several else {}),
-    }
-
-
-def dashboard(uid: str, title: str, text: str, variables: Iterable[Json], rows: Iterable[Row], tag: str = "") -> Json:
-    """A whole dashboard, ready for Grafana; ``tag`` picks the marks that Tightrope posts."""
-    source = {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "hide": 0}
-    return {
-        "uid": uid,
-        "title": title,
-        "description": text,
-        "tags": [TAG],
-        "editable": False,
-        "schemaVersion": SCHEMA,
-        "graphTooltip": 1,
-        "refresh": "30s",
-        "time": {"from": "now-6h", "to": "now"},
-        "timezone": "browser",
-        "templating": {"list": [source, *variables]},
-        "annotations": {"list": list(_marks(tag))},
-        "links": [_link()],
-        "panels": list(_placed(rows)),
-    }
-
-
-def _marks(tag: str) -> Iterable[Json]:
-    """Safe mode entered and left: from the metrics, and as Tightrope told Grafana, so that either may be away."""
-    about = tag.partition(":")[2]
-    chosen = f'{{model="{about}"}}' if about else ""
-    yield {
-        "name": "Safe mode (metrics)",
-        "datasource": SOURCE,
-        "enable": True,
-        "iconColor": NEAR,
-        "expr": f"max by (model, scope) (changes(tightrope_safe_mode_active{chosen}[1m])) > 0",
-        "step": "60s",
-        "titleFormat": "{{scope}} of {{model}} changed hands",
-    }
-    yield {
-        "name": "Safe mode (told)",
-        "datasource": {"type": "grafana", "uid": "-- Grafana --"},
-        "enable": True,
-        "iconColor": OVER,
-        "target": {"type": "tags", "tags": ["safe-mode", *([tag] if tag else [])], "matchAny": False, "limit": 100},
-    }
-
-
-def _link() -> Json:
-    return {
-        "title": "Tightrope",
-        "type": "dashboards",
-        "tags": [TAG],
-        "asDropdown": True,
-        "keepTime": True,
-        "includeVars": True,
-    }
-
-
-def _placed(rows: Iterable[Row]) -> Iterable[Json]:
-    """Panels with numbers and places, row below row."""
-    number, top = 1, 0
-    for row in rows:
-        head = {"id": number, "type": "row", "title": row.title, "collapsed": row.folded}
-        number, left, below, inside = number + 1, 0, top + 1, []
-        for panel in row.panels:
-            if left + panel.width > WIDE:
-                left, below = 0, below + panel.height
-            inside.append(_panel(panel, number, {"h": panel.height, "w": panel.width, "x": left, "y": below}))
-            number, left = number + 1, left + panel.width
-        yield head | {"gridPos": {"h": 1, "w": WIDE, "x": 0, "y": top}, "panels": inside if row.folded else []}
-        if not row.folded:
-            yield from inside
-        top = below + max(panel.height for panel in row.panels)
-
-
-def _panel(panel: Panel, number: int, place: Json) -> Json:
-    steps = [{"value": None, "color": FINE}, *({"value": v, "color": c} for v, c in panel.marks.items())]
-    return {
-        "id": number,
-        "type": panel.kind,
-        "title": panel.title,
-        "description": panel.text,
-        "gridPos": place,
-        "datasource": SOURCE,
-        "targets": [_target(query, chr(ord("A") + n)) for n, query in enumerate(panel.queries)],
-        "fieldConfig": {
-            "defaults": {"unit": panel.unit, "thresholds": {"mode": "absolute", "steps": steps}, **panel.defaults},
-            "overrides": list(panel.overrides),
-        },
-        "options": panel.options,
-        "transformations": list(panel.transformations),
-    }
-
-
-def _target(query: Query, ref: str) -> Json:
-    asked = {"refId": ref, "datasource": SOURCE, "expr": query.expr, "legendFormat": query.legend, "exemplar": False}
-    return asked | ({"instant": True, "range": False, "format": "table"} if query.table else {"range": True})

@@ -1,16 +1,16 @@
 """The dashboard *Pipeline*: whether the shadow keeps up."""
 
+from dashboards.grid import dashboard, variable
 from dashboards.panels import (
     MODELS,
     NEAR,
     OVER,
     Json,
+    Look,
     Row,
-    dashboard,
     figure,
     growth,
     lines,
-    variable,
 )
 
 M = '{model=~"$model"}'
@@ -64,24 +64,28 @@ FLOW = Row(
             "By who should read them.",
             "short",
             {"{{reader}}": "sum by (reader) (tightrope_lag_records)"},
+            Look.QUIET,
         ),
         lines(
             "Requests dropped",
             "By reason; old artefacts are what a deployment leaves behind.",
             "reqps",
             {"{{reason}}": growth("tightrope_samples_dropped_total", "reason", M)},
+            Look.QUIET,
         ),
         lines(
             "Dead records",
             "By topic.",
             "short",
             {"{{topic}}": f"sum by (topic) (increase(tightrope_dead_records_total{RATE}))"},
+            Look.QUIET,
         ),
         lines(
             "Rows that could not be compared",
             "By model.",
             "ops",
             {"{{model}}": growth("tightrope_comparison_errors_total", "model", M, 'scope="model"')},
+            Look.QUIET,
         ),
     ],
 )
@@ -102,6 +106,7 @@ BESIDE = Row(
             "By how they ended.",
             "short",
             {"{{outcome}}": "sum by (outcome) (tightrope_reports_total)"},
+            Look.QUIET,
         ),
         lines(
             "Posts of alerts",
@@ -127,12 +132,14 @@ BUS = Row(
             "Records that were lost on the way to the bus, by topic and reason.",
             "ops",
             {"{{topic}} {{reason}}": growth("tightrope_undelivered_records_total", "topic, reason", "")},
+            Look.QUIET,
         ),
         lines(
             "Came again",
             "Rows that were delivered twice, and not counted twice.",
             "ops",
             {"{{model}}": growth("tightrope_comparisons_repeated_total", "model", M)},
+            Look.QUIET,
         ),
         lines(
             "Silence of the judges",
@@ -145,6 +152,7 @@ BUS = Row(
             "A worker or a judge came or went; only in a cluster.",
             "short",
             {"{{reader}}": "sum by (reader) (increase(tightrope_rebalances_total[$__rate_interval]))"},
+            Look.QUIET,
         ),
         lines(
             "Rows compared at once",

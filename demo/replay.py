@@ -19,6 +19,8 @@ MODEL = "employment"
 TAG = "tag_"
 LABEL = "label"
 CONNECTIONS = 4
+AGAIN = urllib3.Retry(connect=0, read=1, redirect=False, allowed_methods=None)
+"""A gateway may close a connection that was idle in the very moment of a request; its id makes it count once."""
 
 
 class ReplayError(TightropeError):
@@ -65,14 +67,14 @@ def _row(record: dict[str, str], number: int) -> Row:
     return Row(f"demo-{number:05d}", codes, int(record[LABEL]), tags)
 
 
-def replay(address: str, rows: list[Row], per_second: float | None = None) -> Iterator[Answer]:
+def replay(address: str, rows: list[Row], per_second: float | None = None, model: str = MODEL) -> Iterator[Answer]:
     """Send the rows over a few connections, at most ``per_second`` of them, and yield what came back, in their order.
 
     Raises:
         urllib3.exceptions.HTTPError: when the gateway cannot be reached.
         ReplayError: when it answers with an error.
     """
-    url = f"{address}/v2/models/{MODEL}/infer"
+    url = f"{address}/v2/models/{model}/infer"
     began = time.monotonic()
 
     def send(number: int, row: Row) -> Answer:
@@ -83,7 +85,7 @@ def replay(address: str, rows: list[Row], per_second: float | None = None) -> It
             raise ReplayError(f"{row.id}: {answer.status} {answer.data[:200]!r}")
         return _read(row, orjson.loads(answer.data))
 
-    with urllib3.PoolManager(maxsize=CONNECTIONS, retries=False) as http, ThreadPoolExecutor(CONNECTIONS) as pool:
+    with urllib3.PoolManager(maxsize=CONNECTIONS, retries=AGAIN) as http, ThreadPoolExecutor(CONNECTIONS) as pool:
         yield from pool.map(send, range(len(rows)), rows)
 
 

@@ -93,8 +93,15 @@ def _take_new(plan: Plan, state: State, batch: Comparisons, stream: Stream) -> t
 
 
 def _none_of(plan: Plan, batch: Comparisons) -> Comparisons:
+    """No rows, of the kind that the plan speaks of: they wait beside its own."""
     scopes = plan.scopes[1:]
-    return replace(batch.take(slice(0, 0)), scopes=scopes, member=np.zeros((0, len(scopes)), dtype=bool))
+    return replace(
+        batch.take(slice(0, 0)),
+        scopes=scopes,
+        member=np.zeros((0, len(scopes)), dtype=bool),
+        baseline_digest=plan.baseline_digest,
+        compressed_digest=plan.compressed_digest,
+    )
 
 
 def _judge(plan: Plan, state: State, view: View, stream: Stream) -> tuple[State, int, list[Transition]]:

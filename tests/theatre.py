@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -69,7 +70,7 @@ class Theatre:
     def settle(self, *expressions: str) -> Self:
         """Wait until Prometheus finds each of these."""
         for expression in expressions:
-            until(lambda expression=expression: self.query(expression), PATIENCE)
+            until(partial(self.query, expression), PATIENCE)
         return self
 
     def query(self, expression: str) -> list[dict[str, Any]]:

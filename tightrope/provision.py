@@ -7,7 +7,7 @@ import typer
 
 from dashboards import boards
 from dashboards.grafana import Grafana, GrafanaError, Target
-from dashboards.panels import TAG
+from dashboards.grid import TAG
 from service.settings import ConfigError, secret
 
 app = typer.Typer(help="Dashboards, rules and alerts for Grafana and Prometheus.", no_args_is_help=True)

@@ -1,31 +1,12 @@
-"""The builder gives panels their places and numbers, and leaves nothing out."""
-
-from itertools import product
+"""Panels are what Grafana knows, and look as what they show deserves."""
 
 import pytest
 
-from dashboards.panels import WIDE, Panel, Query, Row, dashboard, figure, growth, heat, lines, table, timeline, variable
+from dashboards.grid import dashboard
+from dashboards.panels import Look, Panel, Query, Row, figure, growth, heat, lines, stained, table, timeline
 from tests.boards import panels
 
 ONE = Query("up", "{{job}}")
-
-
-def test_panels_stand_side_by_side_and_wrap() -> None:
-    """None overlaps another, folded ones below their heading, and numbers are unique."""
-    wide = [Panel("stat", str(n), "t", [ONE], width=10, height=4 + n) for n in range(5)]
-    board = dashboard("u", "t", "d", (), [Row("a", wide), Row("b", wide[:1], folded=True), Row("c", wide[:2])])
-    shown = [p for p in board["panels"] if p["type"] != "row"]
-    assert [len(p.get("panels", ())) for p in board["panels"] if p["type"] == "row"] == [0, 1, 0]
-    taken: set[tuple[int, int]] = set()
-    for panel in shown:
-        place = panel["gridPos"]
-        across, down = range(place["x"], place["x"] + place["w"]), range(place["y"], place["y"] + place["h"])
-        cells = set(product(across, down))
-        assert max(x for x, _ in cells) < WIDE
-        assert not cells & taken
-        taken |= cells
-    numbers = [p["id"] for p in board["panels"]] + [p["id"] for row in board["panels"] for p in row.get("panels", ())]
-    assert len(set(numbers)) == len(numbers)
 
 
 def test_limits_are_dashed_and_marks_are_thresholds() -> None:
@@ -44,7 +25,7 @@ def test_limits_are_dashed_and_marks_are_thresholds() -> None:
     [
         (table("x", "t", [Query("up", table=True)], []), "table"),
         (timeline("x", "t", ONE, {0: ("no", "green"), 1: ("yes", "red")}), "state-timeline"),
-        (heat("x", "t", ONE, 1), "status-history"),
+        (heat("x", "t", ONE, {1: "red"}), "status-history"),
     ],
 )
 def test_kinds_are_grafanas(panel: Panel, kind: str) -> None:
@@ -61,10 +42,45 @@ def test_values_of_a_timeline_have_names_and_colours() -> None:
     assert made.defaults["mappings"][0]["options"]["1"] == {"text": "baseline", "color": "orange"}
 
 
-def test_variable_may_take_several_values() -> None:
-    """All of them to begin with; one that may not has no such choice."""
-    assert variable("m", "M", "label_values(up, m)", several=True)["allValue"] == ".*"
-    assert not variable("m", "M", "label_values(up, m)")["includeAll"]
+def test_heat_map_asks_for_what_grafana_draws() -> None:
+    """It refuses more samples than half of the panel's pixels, and a panel may be 300 wide."""
+    points = heat("x", "t", ONE, {1: "red"}).points
+    assert points is not None
+    assert points <= 150
+
+
+@pytest.mark.parametrize(
+    ("look", "changed"),
+    [
+        (Look.QUIET, {"axisSoftMax": 1}),
+        (Look.MANY, {"fillOpacity": 0}),
+        (Look.EVENTS, {"drawStyle": "bars", "fillOpacity": 100}),
+    ],
+)
+def test_lines_look_as_what_they_show(look: Look, changed: dict[str, object]) -> None:
+    """Zero is no full scale, a crowd is listed with the largest first, events are bars."""
+    usual, drawn = (lines("x", "t", "s", {"up": "up"}, one) for one in (Look.USUAL, look))
+    assert drawn.defaults["custom"] == usual.defaults["custom"] | changed
+    assert ("sortBy" in drawn.options["legend"]) == (look is Look.MANY)
+    assert (drawn.points is not None) == (look is Look.EVENTS)
+
+
+def test_roles_have_their_colours() -> None:
+    """Baseline and compressed are never taken for each other."""
+    fixed = {
+        one["matcher"]["options"]: one["properties"][0]["value"]["fixedColor"]
+        for one in lines("x", "t", "s", {"up": "up"}).overrides
+        if one["properties"][0]["id"] == "color"
+    }
+    assert fixed == {"baseline": "orange", "compressed": "green"}
+
+
+def test_table_begins_with_the_largest() -> None:
+    """Where it says of what; cells have a colour from a value on."""
+    made = table("x", "t", [ONE], [], sort="Harm")
+    assert made.options["sortBy"] == [{"displayName": "Harm", "desc": True}]
+    assert "sortBy" not in table("x", "t", [ONE], []).options
+    assert [step["color"] for step in stained({1: "red"})["thresholds"]["steps"]] == ["transparent", "red"]
 
 
 def test_growth_keeps_the_choice() -> None:

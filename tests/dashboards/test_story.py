@@ -10,8 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
+from dashboards.boards import boards
 from demo.replay import MODEL
-from tests.boards import Asked, everything
+from docs.pictures.album import PICTURES
+from docs.pictures.ask import View, answers
+from tests.boards import Asked, everything, panels
 from tests.debian import until
 from tests.theatre import CLUSTER, FIXED, HARMED, PATIENCE, RETURN, TRIP, Theatre, theatre
 
@@ -122,6 +125,20 @@ def test_expression_finds_data(played: Theatre, asked: Asked) -> None:
 def test_what_is_said_to_be_elsewhere_is_not_here(played: Theatre, name: str) -> None:
     """An excuse that is no longer needed would hide an empty panel."""
     assert played.query(f'{{__name__=~"{name}(_bucket)?"}}') == []
+
+
+def test_pictures_have_something_to_show(played: Theatre) -> None:
+    """What is drawn of the dashboards is asked for as Grafana asks, and found: in every panel, and the marks. Only no
+    alert fires any more when the story is over.
+    """
+    now = time.time()
+    for picture in PICTURES:
+        board = boards()[picture.uid]
+        shown = answers(played.prometheus, board, View(now - 300, now, 1, picture.chosen))
+        assert shown["marks"]
+        for panel in panels(board):
+            if not any(name in target["expr"] for name in (*ELSEWHERE, "ALERTS{") for target in panel["targets"]):
+                assert any(shown["answers"][panel["id"]].values()), panel["title"]
 
 
 def test_expression_of_what_is_not_there_finds_none(played: Theatre) -> None:

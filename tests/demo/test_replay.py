@@ -26,6 +26,9 @@ class Echo(BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.seen.append((self.path, request, time.monotonic()))
         number = int(request["inputs"][0]["data"][0])
+        if number == self.server.closing:
+            self.server.closing, self.close_connection = None, True
+            return
         if number % CONNECTIONS == 0:
             time.sleep(0.005)
         status, answer = self.server.answer(number)
@@ -40,7 +43,9 @@ class Echo(BaseHTTPRequestHandler):
 
 
 class Listening(ThreadingHTTPServer):
-    """A gateway of sorts, with what it was asked; ``failing`` is the number of the row that it refuses."""
+    """A gateway of sorts, with what it was asked; ``failing`` is the number of the row that it refuses, ``closing`` of
+    the one that it leaves without an answer, once.
+    """
 
     daemon_threads = True
 
@@ -48,6 +53,7 @@ class Listening(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Echo)
         self.seen: list[tuple[str, dict[str, Any], float]] = []
         self.failing: int | None = None
+        self.closing: int | None = None
 
     @property
     def address(self) -> str:
@@ -119,6 +125,16 @@ def test_gateway_that_is_not_there_is_an_error() -> None:
         address = server.address
     with pytest.raises(urllib3.exceptions.HTTPError):
         list(replay(address, ROWS[:1]))
+
+
+def test_connection_that_closes_is_asked_again_once(gateway: Listening) -> None:
+    """A gateway closes what was idle: the request goes over another connection, and every row has its answer."""
+    gateway.closing = 9
+    assert [answer.row for answer in replay(gateway.address, ROWS)] == ROWS
+    assert gateway.closing is None
+    sent = Counter(request["id"] for _, request, _ in gateway.seen)
+    assert [row for row, times in sent.items() if times == 2] == ["demo-00009"]
+    assert len(sent) == len(ROWS)
 
 
 def test_traffic_is_the_same_every_time() -> None:

@@ -191,6 +191,16 @@ def test_rows_of_another_artefact_are_stale(change: str) -> None:
     assert state.cells[0].count.tolist() == [[0, 0, 0, 0]]
 
 
+@pytest.mark.parametrize("change", ["baseline_digest", "compressed_digest"])
+@pytest.mark.parametrize("first", [0, 4])
+def test_rows_of_another_artefact_disturb_nothing(change: str, first: int) -> None:
+    """What a deployment leaves on the way comes among the new artefact's rows, or before any of them."""
+    late = replace(comparisons(3, offset=[4, 5, 6]), **{change: "former"})
+    before = [comparisons(first)] if first else []
+    state, _ = fold(quiet(), *before, late, comparisons(4, offset=[7, 8, 9, 10]))
+    assert (state.stale, seen(state)) == (3, first + 4)
+
+
 def test_rows_of_other_subgroups_are_stale() -> None:
     """Membership in unknown scopes, or in another order, cannot be counted; what fits goes on as before."""
     other = comparisons(3, scopes=("group=b", "group=a", "half=left"), offset=[4, 5, 6])
