@@ -6,7 +6,7 @@ export KAFKA_JARS
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-cluster kafka test tools check format bench bench-power docs lock demo-data image clean
+.PHONY: help demo demo-cluster kafka test tools check format bench bench-power bench-serving docs lock demo-data image wrk clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,12 @@ bench: .venv/dev.stamp ## What the detectors promise, measured; how fast the jud
 
 bench-power: .venv-power/run.stamp ## Tightrope beside windows, river and evidently on the same streams; writes docs/power.md
 	.venv-power/bin/python -m benchmarks.power
+
+bench-serving: .venv/dev.stamp wrk ## How fast the gateway is, beside a server by hand that does nothing else
+	$(BIN)/python -m benchmarks.serving
+
+wrk: # the load
+	command -v wrk >/dev/null || { test "$$(id -u)" = 0 && $(APT) wrk; } || echo "wrk is missing: apt-get install wrk"
 
 docs: .venv/dev.stamp ## Write what is generated of docs/ and dashboards/
 	$(BIN)/python -m docs.generate
