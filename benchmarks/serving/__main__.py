@@ -1,84 +1,105 @@
-"""`python -m benchmarks.serving [--cells S,M] [--connections 1,8,32] [--against raw_mb0] [--slices 5]`."""
+"""Measure how fast the gateway is, and write docs/serving.md and docs/serving.svg.
+
+`python -m benchmarks.serving` measures everything that is to be had here; `--parts table,peers` some of it; `--page`
+nothing, and writes the page anew. In less than a minute, while something is being made faster:
+`python -m benchmarks.serving --cells S --connections 1,8,32 --against raw_mb0 --slices 5`.
+"""
 
 import argparse
-import os
+import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from statistics import median
 
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.serving.models import KINDS
-from benchmarks.serving.pairs import Pair, Ring
+from benchmarks.serving import closed, opened, switches, tables
+from benchmarks.serving.load import NoWrkError
+from benchmarks.serving.part import Effort, Outcome, Part, keep, machine, measured
+from benchmarks.serving.process import NotStartedError
 from benchmarks.serving.servers import SERVERS
 
-COLUMNS = (
-    "model",
-    "conn.",
-    "server",
-    "req/s",
-    "of reference",
-    "from - to",
-    "p50 ms",
-    "p99",
-    "CPU s/1,000",
-    "MB",
-    "ready s",
-    "errors",
-)
+PARTS: Mapping[str, Part] = {
+    "table": closed.table,
+    "binary": closed.binary,
+    "sampling": closed.sampling,
+    "open": opened.opened,
+    "outage": opened.outage,
+    "neighbours": opened.neighbours,
+    "switches": switches.switches,
+    "peers": closed.peers,
+    "soak": opened.soak,
+}
+"""In the order in which they are measured."""
+
+out = Console()
 
 
-def compared(kind: str, names: list[str], connections: list[int], slices: int, seconds: float, table: Table) -> None:
-    """One model's rows."""
-    with (
-        tempfile.TemporaryDirectory(prefix="tightrope-serving-") as folder,
-        Ring(KINDS[kind], [SERVERS[name] for name in names], Path(folder)) as ring,
-    ):
-        for count in connections:
-            sides = ring.turns(count, slices, seconds)
-            for side in sides:
-                ratios = Pair(sides[0], side).ratios
-                spread = f"{min(ratios):.0%} - {max(ratios):.0%}"
-                table.add_row(
-                    kind,
-                    str(count),
-                    side.name,
-                    f"{side.rate:,.0f}",
-                    f"{median(ratios):.1%}",
-                    spread,
-                    f"{side.latency('p50'):.2f}",
-                    f"{side.latency('p99'):.2f}",
-                    f"{side.per_thousand:.3f}",
-                    f"{side.megabytes:.0f}",
-                    f"{side.ready_seconds:.2f}",
-                    str(side.errors),
-                )
+def quick(given: argparse.Namespace) -> Part:
+    """Chosen servers under chosen loads, kept nowhere."""
+
+    def part(effort: Effort, folder: Path) -> Outcome:
+        candidates = [SERVERS[name] for name in (given.against, *given.servers)]
+        limit = given.limit
+        cells = (closed.cell(name, candidates, given.connections, effort, folder, limit=limit) for name in given.cells)
+        return Outcome(rows=[row for cell in cells for row in cell])
+
+    return part
 
 
-def listed(text: str) -> list[str]:
-    """What commas part."""
-    return text.split(",")
+def run(part: Part, effort: Effort) -> Outcome:
+    """Measure, and show."""
+    with tempfile.TemporaryDirectory(prefix="tightrope-serving-") as folder:
+        outcome = measured(part, effort, Path(folder))
+    for table in tables.shown(outcome):
+        out.print(table)
+    out.print(*outcome.missing, sep="\n", end="\n" if outcome.missing else "")
+    before, after = outcome.load
+    out.print(f"{machine()}; load average {before:.1f} before, {after:.1f} after", style="dim")
+    return outcome
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cells", type=listed, default=["S"], metavar="S,M,MC")
-    parser.add_argument("--connections", type=lambda text: [int(n) for n in listed(text)], default=[1, 8, 32])
-    parser.add_argument("--against", default="raw_mb0", choices=SERVERS)
-    parser.add_argument("--servers", type=listed, default=["gateway"], help=",".join(SERVERS))
-    parser.add_argument("--slices", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0)
-    given = parser.parse_args()
-    table = Table(*COLUMNS)
-    before = os.getloadavg()[0]
-    for kind in given.cells:
-        compared(kind, [given.against, *given.servers], given.connections, given.slices, given.seconds, table)
-    console = Console()
-    console.print(table)
-    console.print(f"load average {before:.1f} before, of {os.cpu_count()} cores; {os.getloadavg()[0]:.1f} after")
+def arguments() -> argparse.Namespace:
+    """What was asked for."""
+    usual = Effort()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", type=_listed, default=list(PARTS), help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--page", action="store_true", help="measure nothing, write the page of what was measured")
+    parser.add_argument("--cells", type=_listed, metavar="S,M,MC", help="measure these models only, and write nothing")
+    parser.add_argument("--connections", type=_numbers, default=[1, 8, 32])
+    parser.add_argument("--against", default="raw_mb0", choices=SERVERS, metavar="SERVER")
+    parser.add_argument("--servers", type=_listed, default=["gateway"], help=f"of {', '.join(SERVERS)}")
+    parser.add_argument("--limit", action="store_true", help="also the model by itself")
+    parser.add_argument("--slices", type=int, default=usual.slices)
+    parser.add_argument("--seconds", type=float, default=usual.seconds, help="of a slice")
+    parser.add_argument("--minutes", type=float, default=usual.minutes, help="of the long run")
+    return parser.parse_args()
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def main() -> int:
+    """The command; its exit code."""
+    given = arguments()
+    effort = Effort(given.slices, given.seconds, given.minutes)
+    try:
+        if given.cells:
+            run(quick(given), effort)
+            return 0
+        for name in given.parts if not given.page else ():
+            out.rule(name)
+            keep(name, run(PARTS[name], effort))
+    except (NoWrkError, NotStartedError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

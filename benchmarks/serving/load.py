@@ -3,7 +3,7 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +15,7 @@ function init(args)
   for _, one in ipairs({{
 {bodies}
   }}) do
-    local headers = {headers}
-    requests[#requests + 1] = wrk.format("POST", "{path}", headers, one)
+    requests[#requests + 1] = wrk.format("POST", "{path}", {headers}, one)
   end
 end
 function request()
@@ -25,9 +24,9 @@ function request()
 end
 function done(summary, latency, _)
   local e = summary.errors
-  io.write(string.format('\\n{{"requests":%d,"micros":%d,"errors":%d,"p50":%.0f,"p99":%.0f,"p999":%.0f}}\\n',
+  io.write(string.format('\\n{{"requests":%d,"micros":%d,"errors":%d,"p50":%.0f,"p99":%.0f}}\\n',
     summary.requests, summary.duration, e.connect + e.read + e.write + e.status + e.timeout,
-    latency:percentile(50), latency:percentile(99), latency:percentile(99.9)))
+    latency:percentile(50), latency:percentile(99)))
 end
 """
 
@@ -42,10 +41,9 @@ class Slice:
 
     requests: int
     seconds: float
-    errors: int
-    p50: float
-    p99: float
-    p999: float
+    errors: int = 0
+    p50: float = float("nan")
+    p99: float = float("nan")
 
     @property
     def rate(self) -> float:
@@ -53,20 +51,15 @@ class Slice:
         return self.requests / self.seconds
 
 
-def script(requests: Sequence[Request], path: Path) -> Path:
-    """These requests in turn, as wrk wants them."""
-    bodies = ",\n".join(_lua(request.body) for request in requests)
-    headers = "{" + ", ".join(f'["{name}"] = "{value}"' for name, value in requests[0].headers.items()) + "}"
-    path.write_text(SCRIPT.format(bodies=bodies, headers=headers, path=requests[0].path))
-    return path
+Load = Callable[[str, int, float], Slice]
+"""Loads an address by so many connections for so many seconds."""
+
+Loader = Callable[[Sequence[Request], Path], Load]
+"""Prepares a load of these requests, in a folder of its own."""
 
 
-def _lua(body: bytes) -> str:
-    return '"' + "".join(f"\\{byte:03d}" for byte in body) + '"'
-
-
-def wrk(address: str, lua: Path, connections: int, seconds: float) -> Slice:
-    """Load for so long.
+def wrk(requests: Sequence[Request], folder: Path) -> Load:
+    """These requests in turn, by one thread.
 
     Raises:
         NoWrkError: when wrk is not installed.
@@ -74,8 +67,19 @@ def wrk(address: str, lua: Path, connections: int, seconds: float) -> Slice:
     found = shutil.which("wrk")
     if found is None:
         raise NoWrkError("wrk is not installed: apt-get install wrk")
-    command = [found, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", "-s", str(lua)]
-    done = subprocess.run([*command, address], check=True, capture_output=True, text=True)  # noqa: S603 - our own
-    told = json.loads(done.stdout.splitlines()[-1])
-    milliseconds = {name: told[name] / 1e3 for name in ("p50", "p99", "p999")}
-    return Slice(told["requests"], told["micros"] / 1e6, told["errors"], **milliseconds)
+    script = folder / "requests.lua"
+    bodies = ",\n".join(_lua(request.body) for request in requests)
+    headers = "{" + ", ".join(f'["{name}"] = "{value}"' for name, value in requests[0].headers.items()) + "}"
+    script.write_text(SCRIPT.format(bodies=bodies, headers=headers, path=requests[0].path))
+
+    def load(address: str, connections: int, seconds: float) -> Slice:
+        options = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", "-s", str(script)]
+        done = subprocess.run([found, *options, address], check=True, capture_output=True, text=True)  # noqa: S603 - ours
+        told = json.loads(done.stdout.splitlines()[-1])
+        return Slice(told["requests"], told["micros"] / 1e6, told["errors"], told["p50"] / 1e3, told["p99"] / 1e3)
+
+    return load
+
+
+def _lua(body: bytes) -> str:
+    return '"' + "".join(f"\\{byte:03d}" for byte in body) + '"'

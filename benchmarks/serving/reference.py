@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import onnxruntime
 import orjson
 import uvicorn
 
-Rows = npt.NDArray[np.float32]
+from benchmarks.serving.session import Rows, session
+from benchmarks.serving.session import Run as Model
+
 Message = MutableMapping[str, Any]
 Run = Callable[[Rows], Awaitable[Rows]]
 Send = Callable[[Message], Awaitable[None]]
@@ -26,20 +26,7 @@ LENGTH = b"inference-header-content-length"
 JSON, BINARY = b"application/json", b"application/octet-stream"
 
 
-def session(path: Path) -> Callable[[Rows], Rows]:
-    """The model, on one thread."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    model = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-    def run(rows: Rows) -> Rows:
-        answer: Rows = model.run(["probabilities"], {"input": rows})[0]
-        return answer
-
-    return run
-
-
-def inline(model: Callable[[Rows], Rows]) -> Run:
+def inline(model: Model) -> Run:
     """Every request by itself."""
 
     async def run(rows: Rows) -> Rows:
@@ -51,7 +38,7 @@ def inline(model: Callable[[Rows], Rows]) -> Run:
 class Batches:
     """What arrived while the last batch ran, together."""
 
-    def __init__(self, model: Callable[[Rows], Rows]) -> None:
+    def __init__(self, model: Model) -> None:
         self._model = model
         self._loop = asyncio.get_running_loop()
         self._waiting: list[tuple[Rows, asyncio.Future[Rows]]] = []
@@ -60,7 +47,7 @@ class Batches:
         """The rows' part of the next batch's answer."""
         if not self._waiting:
             self._loop.call_soon(self._flush)
-        future = self._loop.create_future()
+        future: asyncio.Future[Rows] = self._loop.create_future()
         self._waiting.append((rows, future))
         return await future
 

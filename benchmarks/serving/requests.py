@@ -1,6 +1,7 @@
 """What is asked: sixteen different requests of one model, as JSON or with binary tensors."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import orjson
@@ -21,7 +22,7 @@ def batches(kind: Kind, size: int) -> list[Weights]:
 def as_json(kind: Kind, size: int) -> list[Request]:
     """Open Inference Protocol, tensors as JSON."""
     return [
-        Request(path(kind), orjson.dumps({"inputs": [_tensor(kind, batch) | {"data": _numbers(batch)}]}), JSON)
+        Request(path(kind), _dumps({"inputs": [_tensor(kind, batch) | {"data": batch.ravel()}]}), JSON)
         for batch in batches(kind, size)
     ]
 
@@ -37,6 +38,16 @@ def as_binary(kind: Kind, size: int) -> list[Request]:
     return found
 
 
+def plain(kind: Kind, size: int) -> list[Request]:
+    """JSON as those like it who have a protocol of their own."""
+    return [Request("/", _dumps({"input": batch}), JSON) for batch in batches(kind, size)]
+
+
+def at(place: str, make: Make) -> Make:
+    """The same requests, elsewhere."""
+    return lambda kind, size: [replace(request, path=place) for request in make(kind, size)]
+
+
 JSON = {"Content-Type": "application/json"}
 
 
@@ -49,6 +60,6 @@ def _tensor(kind: Kind, batch: Weights) -> dict[str, object]:
     return {"name": "input", "datatype": "FP32", "shape": [len(batch), kind.features]}
 
 
-def _numbers(batch: Weights) -> list[float]:
-    """As a caller would write them: not all the digits of a float64."""
-    return [round(float(value), 4) for value in batch.ravel()]
+def _dumps(told: dict[str, object]) -> bytes:
+    """Numbers with the digits that a float32 has."""
+    return orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY)
