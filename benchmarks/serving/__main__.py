@@ -13,9 +13,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.serving import closed, opened, switches, tables
+from benchmarks.serving import closed, opened, page, switches, tables
+from benchmarks.serving.goals import goals
 from benchmarks.serving.load import NoWrkError
-from benchmarks.serving.part import Effort, Outcome, Part, keep, machine, measured
+from benchmarks.serving.part import Effort, Outcome, Part, keep, kept, machine, measured
 from benchmarks.serving.process import NotStartedError
 from benchmarks.serving.servers import SERVERS
 
@@ -31,6 +32,10 @@ PARTS: Mapping[str, Part] = {
     "soak": opened.soak,
 }
 """In the order in which they are measured."""
+
+DOCS = Path(__file__).parents[2] / "docs"
+QUICK = 1.0
+"""Seconds of a slice for whoever is in a hurry."""
 
 out = Console()
 
@@ -59,6 +64,16 @@ def run(part: Part, effort: Effort) -> Outcome:
     return outcome
 
 
+def write(outcomes: Mapping[str, Outcome]) -> None:
+    """The page and its picture, of what was found last."""
+    (DOCS / "serving.md").write_text(page.page(outcomes))
+    (DOCS / "serving.svg").write_text(page.picture(outcomes))
+    for goal in goals(outcomes):
+        found = "" if goal.verdict == "not measured" else f" ({goal.show(goal.found)}, asked: {goal.asked})"
+        out.print(f"{goal.verdict:<13}{goal.told}{found}", soft_wrap=True, highlight=False)
+    out.print("written to docs/serving.md and docs/serving.svg", style="dim")
+
+
 def arguments() -> argparse.Namespace:
     """What was asked for."""
     usual = Effort()
@@ -71,7 +86,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--servers", type=_listed, default=["gateway"], help=f"of {', '.join(SERVERS)}")
     parser.add_argument("--limit", action="store_true", help="also the model by itself")
     parser.add_argument("--slices", type=int, default=usual.slices)
-    parser.add_argument("--seconds", type=float, default=usual.seconds, help="of a slice")
+    parser.add_argument("--seconds", type=float, help=f"of a slice: {usual.seconds:g}, or with --cells {QUICK:g}")
     parser.add_argument("--minutes", type=float, default=usual.minutes, help="of the long run")
     return parser.parse_args()
 
@@ -87,7 +102,7 @@ def _numbers(text: str) -> list[int]:
 def main() -> int:
     """The command; its exit code."""
     given = arguments()
-    effort = Effort(given.slices, given.seconds, given.minutes)
+    effort = Effort(given.slices, given.seconds or (QUICK if given.cells else Effort().seconds), given.minutes)
     try:
         if given.cells:
             run(quick(given), effort)
@@ -95,6 +110,7 @@ def main() -> int:
         for name in given.parts if not given.page else ():
             out.rule(name)
             keep(name, run(PARTS[name], effort))
+        write({name: kept(name) for name in PARTS})
     except (NoWrkError, NotStartedError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -46,6 +46,24 @@ def shown(outcome: Outcome) -> Iterator[Table]:
             yield table
 
 
+def page(outcome: Outcome) -> str:
+    """For the page: every table that there is, what is missing, and why."""
+    figures = [[name, f"{value:,.2f}"] for name, value in outcome.figures.items()]
+    kinds = ((ROWS, rows(outcome.rows)), (LATENCIES, latencies(outcome.latencies)), (("figure", ""), figures))
+    found = [markdown([*titles], told) for titles, told in kinds if told]
+    return "\n\n".join([*found, *(f"Not measured: {reason}." for reason in outcome.missing)])
+
+
+def markdown(titles: Sequence[str], told: Sequence[Sequence[str]]) -> str:
+    """One table."""
+    return "\n".join([lines([titles]), "|" + "---|" * len(titles), lines(told)])
+
+
+def lines(told: Sequence[Sequence[str]]) -> str:
+    """Rows of one."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in told)
+
+
 def rows(found: Sequence[Row]) -> list[list[str]]:
     """One line a server and load."""
     return [[told(row) for told in ROWS.values()] for row in found]
