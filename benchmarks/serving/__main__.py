@@ -37,7 +37,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 QUICK = 1.0
 """Seconds of a slice for whoever is in a hurry."""
 
-out = Console()
+out = Console(width=max(150, Console().width))
 
 
 def quick(given: argparse.Namespace) -> Part:
@@ -59,8 +59,7 @@ def run(part: Part, effort: Effort) -> Outcome:
     for table in tables.shown(outcome):
         out.print(table)
     out.print(*outcome.missing, sep="\n", end="\n" if outcome.missing else "")
-    before, after = outcome.load
-    out.print(f"{machine()}; load average {before:.1f} before, {after:.1f} after", style="dim")
+    out.print(f"{machine()}; others used {outcome.others:.2f} cores", style="dim")
     return outcome
 
 

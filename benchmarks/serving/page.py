@@ -1,13 +1,13 @@
 """docs/serving.md: page.md with what the parts found."""
 
-import os
 from collections.abc import Mapping
+from math import isnan
 from pathlib import Path
 
 from benchmarks.serving import tables
 from benchmarks.serving.goals import GATEWAY, goals
 from benchmarks.serving.models import KINDS
-from benchmarks.serving.part import Outcome, machine
+from benchmarks.serving.part import IDLE, Outcome, machine
 from benchmarks.serving.picture import Shares, svg
 
 TEMPLATE = Path(__file__).with_suffix(".md")
@@ -17,13 +17,13 @@ HAND, OURS = ("raw_mb0", "raw"), (GATEWAY, "gateway, Kafka", "embedded")
 
 def page(outcomes: Mapping[str, Outcome]) -> str:
     """The whole page."""
-    loads = [[name, _at(one), *(f"{load:.1f}" for load in one.load)] for name, one in outcomes.items()]
+    loads = [[name, one.at or "-", _cores(one)] for name, one in outcomes.items()]
     return TEMPLATE.read_text().format(
         goals=_goals(outcomes),
         models=tables.lines([[f"{kind.name}", kind.told] for kind in KINDS.values()]),
         machine=machine(),
-        cores=os.cpu_count(),
-        loads=tables.markdown(["part", "when", "before", "after"], loads),
+        idle=_idle(outcomes),
+        loads=tables.markdown(["part", "when", "cores that others used"], loads),
         **{name: tables.page(outcome) for name, outcome in outcomes.items()},
     )
 
@@ -61,5 +61,16 @@ def _goals(outcomes: Mapping[str, Outcome]) -> str:
     return tables.markdown(["goal", "asked", "found", ""], lines)
 
 
-def _at(outcome: Outcome) -> str:
-    return outcome.at or "-"
+def _cores(outcome: Outcome) -> str:
+    return "-" if isnan(outcome.others) else f"{outcome.others:.2f}"
+
+
+def _idle(outcomes: Mapping[str, Outcome]) -> str:
+    """Whether the figures are those of a quiet machine."""
+    found = [one.others for one in outcomes.values() if not isnan(one.others)]
+    if max(found, default=0.0) < IDLE:
+        return "The machine was idle otherwise."
+    return (
+        "The machine was **not idle**: rates are lower and latencies higher than they could be, and CPU grows with\n"
+        "what others do to caches and shared cores. Ratios still compare, with more noise."
+    )

@@ -3,15 +3,20 @@
 import json
 import os
 import platform
+import resource
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from time import strftime
 
 from benchmarks.serving.models import CACHE
 from benchmarks.serving.turns import Row
 
 RESULTS = CACHE / "results"
+TICK = os.sysconf("SC_CLK_TCK")
+OURSELVES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+IDLE = 0.1
+"""Cores that may be busy with something else on a machine that is called idle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,8 @@ class Outcome:
     latencies: list[Latency] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
-    load: tuple[float, float] = (0.0, 0.0)
+    others: float = float("nan")
+    """Cores that somebody else used meanwhile."""
     at: str = ""
 
 
@@ -54,11 +60,23 @@ Part = Callable[[Effort, Path], Outcome]
 
 
 def measured(part: Part, effort: Effort, folder: Path) -> Outcome:
-    """A part's outcome, with the machine's load average before and after."""
-    before = os.getloadavg()[0]
+    """A part's outcome, and how busy others kept the machine: a load average would count the part's own load too."""
+    began, busy, own = time.monotonic(), _busy(), _own()
     outcome = part(effort, folder)
-    outcome.load, outcome.at = (before, os.getloadavg()[0]), strftime("%Y-%m-%d %H:%M")
+    outcome.others = max(0.0, _busy() - busy - _own() + own) / (time.monotonic() - began)
+    outcome.at = time.strftime("%Y-%m-%d %H:%M")
     return outcome
+
+
+def _busy() -> float:
+    """Processor seconds that all of the machine has used, by /proc/stat: user, nice, system, and interrupts."""
+    told = Path("/proc/stat").read_text().split(maxsplit=8)
+    return sum(int(told[place]) for place in (1, 2, 3, 6, 7)) / TICK
+
+
+def _own() -> float:
+    """Processor seconds of this process and of those that it started and that have ended."""
+    return sum(resource.getrusage(who)[0] + resource.getrusage(who)[1] for who in OURSELVES)
 
 
 def keep(name: str, outcome: Outcome) -> None:
@@ -75,7 +93,7 @@ def kept(name: str) -> Outcome:
     told = json.loads(path.read_text())
     told["rows"] = [Row(**one) for one in told["rows"]]
     told["latencies"] = [Latency(**one) for one in told["latencies"]]
-    return Outcome(**told | {"load": tuple(told["load"])})
+    return Outcome(**told)
 
 
 def machine() -> str:
