@@ -6,6 +6,7 @@ nothing, and writes the page anew. In less than a minute, while something is bei
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -101,6 +102,7 @@ def _numbers(text: str) -> list[int]:
 def main() -> int:
     """The command; its exit code."""
     given = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that whoever ends this ends its servers too
     effort = Effort(given.slices, given.seconds or (QUICK if given.cells else Effort().seconds), given.minutes)
     try:
         if given.cells:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.serving.models import KINDS
@@ -73,15 +74,16 @@ def sampling(effort: Effort, folder: Path) -> Outcome:
 
 def peers(effort: Effort, folder: Path) -> Outcome:
     """Servers of others, each beside the one by hand that batches."""
-    outcome = Outcome()
+    outcome, fewer = Outcome(), replace(effort, slices=(effort.slices + 1) // 2)
     for name, candidates in PEERS.items():
         if not python_of(name).exists():
             outcome.missing.append(f"{name}: not installed (`make peers` says why)")
             continue
         for one in candidates:
             try:
-                outcome.rows += cell("S", (BATCHING, one), (1, 8, 32), effort, folder)
-                outcome.rows += cell("M", (BATCHING, one), (1, 32), effort, folder)
+                pairs = [*cell("S", (BATCHING, one), (1, 8, 32), fewer, folder)]
+                pairs += cell("M", (BATCHING, one), (1, 32), fewer, folder)
+                outcome.rows += [row for row in pairs if row.server == one.name]
             except NotStartedError as error:
                 outcome.missing.append(str(error).splitlines()[0])
     return outcome

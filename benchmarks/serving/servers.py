@@ -14,6 +14,8 @@ from benchmarks.serving.requests import Make, as_binary, as_json, at, plain
 ROOT = Path(__file__).parents[2]
 SAMPLING = 0.25
 """The share of requests that the shadow sees."""
+NOWHERE = "127.0.0.1:9"
+"""Where no broker is: a gateway of a cluster wants to be told of one, the sink in its place asks nobody."""
 TOKEN = "the benchmark steers itself"  # noqa: S105 - of servers that live for seconds
 
 Command = Callable[[Kind, Path, int], Sequence[str]]
@@ -70,7 +72,8 @@ def alone(kind: Kind, folder: Path, port: int) -> Sequence[str]:
 
 def on_sink(kinds: Sequence[Kind], folder: Path, port: int) -> Sequence[str]:
     """The same of several models."""
-    return [sys.executable, "-m", "benchmarks.serving.gateway", str(configured(kinds, folder, port))]
+    path = configured(kinds, folder, port, bus={"kafka": {"servers": [NOWHERE]}})
+    return [sys.executable, "-m", "benchmarks.serving.gateway", str(path)]
 
 
 def embedded(kind: Kind, folder: Path, port: int, sampling: float = SAMPLING) -> Sequence[str]:
