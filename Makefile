@@ -52,8 +52,8 @@ bench-power: .venv-power/run.stamp ## Tightrope beside windows, river and eviden
 bench-serving: .venv/dev.stamp wrk kafka peers ## The gateway beside servers by hand and servers of others, an hour; writes docs/serving.md
 	$(BIN)/python -m benchmarks.serving
 
-wrk: # the load
-	command -v wrk >/dev/null || { test "$$(id -u)" = 0 && $(APT) wrk; } || echo "wrk is missing: what needs it will say so"
+wrk: # the load, over HTTP and over gRPC
+	command -v wrk >/dev/null && command -v h2load >/dev/null || { test "$$(id -u)" = 0 && $(APT) wrk nghttp2-client; } || echo "wrk or h2load is missing: what needs it will say so"
 
 docs: .venv/dev.stamp ## Write what is generated of docs/ and dashboards/
 	$(BIN)/python -m docs.generate

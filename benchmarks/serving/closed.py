@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.serving import rpc
 from benchmarks.serving.models import KINDS
 from benchmarks.serving.part import Effort, Outcome
 from benchmarks.serving.process import NotStartedError
@@ -63,6 +64,16 @@ def binary(effort: Effort, folder: Path) -> Outcome:
     for name in ("S", "M"):
         for size, connections in ((1, (1, 32)), (32, (1, 8))):
             found += cell(name, (GATEWAY, OURS_BINARY), connections, effort, folder, size=size)
+    return Outcome(rows=found)
+
+
+def grpc(effort: Effort, folder: Path) -> Outcome:
+    """The gateway asked over HTTP, in bytes, and over gRPC; each by the load that speaks it."""
+    missing = rpc.why_not()
+    if missing:
+        return Outcome(missing=[missing])
+    both = (OURS_BINARY, rpc.over_grpc())
+    found = [*cell("S", both, (1, 8, 32), effort, folder), *cell("M", both, (1, 32), effort, folder)]
     return Outcome(rows=found)
 
 

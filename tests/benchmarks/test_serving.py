@@ -25,6 +25,7 @@ from benchmarks.serving.part import Latency, Outcome, keep, kept
 from benchmarks.serving.process import Request, free_port, running
 from benchmarks.serving.reference import Batches
 from benchmarks.serving.requests import as_binary, as_json, batches
+from benchmarks.serving.rpc import SPARE, framed, message, slice_of
 from benchmarks.serving.servers import BATCHING, GATEWAY, OURS_BINARY, RAW, Candidate
 from benchmarks.serving.session import Rows, session
 from benchmarks.serving.turns import Row, Side, ring, row
@@ -219,3 +220,22 @@ def test_the_page_has_what_was_kept() -> None:
     assert all(f"Not measured: {name} & more." in written for name in PARTS)
     drawn = ET.fromstring(page.picture(back))  # noqa: S314 - our own
     assert "86%" in {text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")}
+
+
+def test_a_call_is_framed_as_grpc_has_it() -> None:
+    """Tag, length, value, as the protocol's messages say; a length beyond 127 takes two bytes."""
+    batch = np.full((1, 2), 1.0, np.float32)
+    tensor = b"\x0a\x05input\x12\x04FP32\x1a\x02\x01\x02"
+    expected = b"\x0a\x01S\x2a" + bytes([len(tensor)]) + tensor + b"\x3a\x08" + b"\0\0\x80\x3f" * 2
+    assert message(S, batch) == expected
+    assert framed(expected) == b"\0\0\0\0" + bytes([len(expected)]) + expected
+    assert message(S, np.zeros((1, 64), np.float32))[-258:-256] == b"\x80\x02"
+
+
+def test_a_call_without_an_answer_is_an_error() -> None:
+    """h2load sees 200 where gRPC refuses; the bytes tell."""
+    calls = np.array([[0, 200, 1000.0], [0, 200, 3000.0], [0, 200, 2000.0]])
+    told = "traffic: 1.2KB (1234) total, 500B (500) headers (space savings 90.00%), {0}B ({0}) data"
+    whole = slice_of(told.format(3 * 100 + 5), calls, 100, 2.0)
+    assert (whole.requests, whole.errors, whole.p50) == (3, 0, 2.0)
+    assert slice_of(told.format(2 * (100 + SPARE)), calls, 100, 2.0).errors == 1
