@@ -121,8 +121,7 @@ class Ring:
             for name, (server, load) in self.members.items():
                 _slice(sides[name], server, partial(load, server.address, connections, seconds))
             if limit:
-                bare.slices.append(_bare(self._kind, connections * self._size, seconds))
-                bare.seconds.append(bare.slices[-1].seconds)
+                _bare(bare, self._kind, connections * self._size, seconds)
         return [*sides.values(), *([bare] if limit else [])]
 
 
@@ -135,12 +134,14 @@ def _slice(side: Side, server: Server, load: Callable[[], Slice]) -> None:
     side.megabytes = max(side.megabytes, after.megabytes)
 
 
-def _bare(kind: Kind, batch: int, seconds: float) -> Slice:
+def _bare(side: Side, kind: Kind, batch: int, seconds: float) -> None:
+    """One slice of the model in a loop."""
     model = str(made(kind)["compressed"])
     options = [model, str(kind.features), str(batch), str(seconds)]
     command = [sys.executable, "-m", "benchmarks.serving.limit", *options]
     told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)  # noqa: S603 - our own command
-    return Slice(told["rows"], told["seconds"])
+    side.slices.append(Slice(told["rows"], told["seconds"]))
+    side.seconds.append(told["cpu"])
 
 
 @contextmanager
