@@ -46,15 +46,15 @@ def cell(
 
 def table(effort: Effort, folder: Path) -> Outcome:
     """The gateway beside servers by hand."""
-    outcome, ours = Outcome(), [BATCHING, RAW, GATEWAY, EMBEDDED]
+    outcome, ours = Outcome(), [BATCHING, GATEWAY, RAW, EMBEDDED]
     with ExitStack() as stack:
         try:
             ours.append(on_kafka(stack.enter_context(broker()).address))
         except BrokerError as error:
-            outcome.missing.append(f"gateway, Kafka: {error}")
+            outcome.missing.append(f"gateway (Kafka): {error}")
         outcome.rows += cell("S", ours, (1, 8, 32), effort, folder)
-    outcome.rows += cell("M", (BATCHING, RAW, GATEWAY, EMBEDDED), (1, 32), effort, folder, limit=True)
-    outcome.rows += cell("MC", (RAW, BATCHING, GATEWAY, EMBEDDED), (1, 32), effort, folder)
+    outcome.rows += cell("M", (BATCHING, GATEWAY, RAW, EMBEDDED), (1, 32), effort, folder, limit=True)
+    outcome.rows += cell("MC", (RAW, GATEWAY, BATCHING, EMBEDDED), (1, 32), effort, folder)
     return outcome
 
 

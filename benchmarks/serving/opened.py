@@ -73,7 +73,7 @@ def outage(effort: Effort, folder: Path) -> Outcome:
     except BrokerError as error:
         outcome.missing.append(f"outage: {error}")
         return outcome
-    outcome.latencies += [pooled(what, "gateway, Kafka", rate, streams) for what, streams in found.items()]
+    outcome.latencies += [pooled(what, "gateway (Kafka)", rate, streams) for what, streams in found.items()]
     ratios = [dead.percentile(0.99) / there.percentile(0.99) for there, dead in zip(*found.values(), strict=True)]
     outcome.figures["p99 without Kafka, of p99 with it"] = float(np.median(ratios))
     return outcome

@@ -12,18 +12,18 @@ from benchmarks.serving.picture import Shares, svg
 
 TEMPLATE = Path(__file__).with_suffix(".md")
 LOADS = (("S", 1), ("S", 8), ("S", 32), ("M", 1), ("M", 32))
-HAND, OURS = ("raw_mb0", "raw"), (GATEWAY, "gateway, Kafka", "embedded")
+HAND, OURS = ("raw_mb0", "raw"), (GATEWAY, "gateway (Kafka)", "embedded")
 
 
 def page(outcomes: Mapping[str, Outcome]) -> str:
     """The whole page."""
-    loads = [[name, one.at or "-", _cores(one)] for name, one in outcomes.items()]
+    loads = [[name, one.at or "-", one.turns or "-", _cores(one)] for name, one in outcomes.items()]
     return TEMPLATE.read_text().format(
         goals=_goals(outcomes),
         models=tables.lines([[f"{kind.name}", kind.told] for kind in KINDS.values()]),
         machine=machine(),
         idle=_idle(outcomes),
-        loads=tables.markdown(["part", "when", "cores that others used"], loads),
+        loads=tables.markdown(["part", "when", "turns", "cores that others used"], loads),
         **{name: tables.page(outcome) for name, outcome in outcomes.items()},
     )
 

@@ -53,6 +53,7 @@ class Outcome:
     others: float = float("nan")
     """Cores that somebody else used meanwhile."""
     at: str = ""
+    turns: str = ""
 
 
 Part = Callable[[Effort, Path], Outcome]
@@ -65,6 +66,7 @@ def measured(part: Part, effort: Effort, folder: Path) -> Outcome:
     outcome = part(effort, folder)
     outcome.others = max(0.0, _busy() - busy - _own() + own) / (time.monotonic() - began)
     outcome.at = time.strftime("%Y-%m-%d %H:%M")
+    outcome.turns = f"{effort.slices} of {effort.seconds:g} s"
     return outcome
 
 

@@ -52,7 +52,7 @@ def over_grpc(size: int = 1) -> Candidate:
         (folder / BODY).write_bytes(message(kind, batches(kind, size)[0]))
         return started
 
-    return Candidate("gateway, gRPC", command, as_json, h2load)
+    return Candidate("gateway (gRPC)", command, as_json, h2load)
 
 
 def h2load(_: Sequence[Request], folder: Path) -> Load:

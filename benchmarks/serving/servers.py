@@ -90,7 +90,7 @@ def on_kafka(address: str) -> Candidate:
         tightrope = [sys.executable, "-m", "tightrope"]
         return ["sh", "-c", 'p=$1; shift; "$@" topics "$p" && exec "$@" serve "$p" --json', "sh", path, *tightrope]
 
-    return Candidate("gateway, Kafka", command)
+    return Candidate("gateway (Kafka)", command)
 
 
 def python_of(peer: str) -> Path:
@@ -104,13 +104,15 @@ def _peer(name: str, ask: Make, batch: int) -> Candidate:
         module = f"benchmarks.serving.peers.{name}"
         return [str(python_of(name)), "-m", module, str(made(kind)["compressed"]), str(port), str(batch), kind.name]
 
-    return Candidate(f"{name}, batching" if batch > 1 else name, command, ask)
+    return Candidate(f"{name} (batching)" if batch > 1 else name, command, ask)
 
 
 RAW, BATCHING = Candidate("raw", reference()), Candidate("raw_mb0", reference("--batching"))
 GATEWAY, EMBEDDED = Candidate("gateway", alone), Candidate("embedded", embedded)
-OURS_BINARY = Candidate("gateway, binary", alone, as_binary)
-NEVER, ALWAYS = (Candidate(f"embedded, {share:.0%} sampled", partial(embedded, sampling=share)) for share in (0.0, 1.0))
+OURS_BINARY = Candidate("gateway (binary)", alone, as_binary)
+NEVER, ALWAYS = (
+    Candidate(f"embedded ({share:.0%} sampled)", partial(embedded, sampling=share)) for share in (0.0, 1.0)
+)
 PEERS: Mapping[str, Sequence[Candidate]] = {
     "mlserver": [_peer("mlserver", as_json, batch) for batch in (1, 32)],
     "kserve": [_peer("kserve", as_json, 1)],

@@ -1,5 +1,5 @@
 """Servers side by side, loaded in turns: A B A B. What else the machine does falls on all alike, so the ratio of
-adjacent slices says more than either figure.
+slices of the same turn says more than either figure.
 """
 
 import json
@@ -53,7 +53,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A server under one load, beside a reference: what the tables have. Ratios are medians of adjacent slices."""
+    """A server under one load, beside a reference: what the tables have. Ratios are medians over the turns."""
 
     what: str
     connections: int
