@@ -96,5 +96,6 @@ def peers(effort: Effort, folder: Path) -> Outcome:
                 pairs += cell("M", (BATCHING, one), (1, 32), fewer, folder)
                 outcome.rows += [row for row in pairs if row.server == one.name]
             except NotStartedError as error:
-                outcome.missing.append(str(error).splitlines()[0])
+                lines = str(error).splitlines()
+                outcome.missing.append(f"{lines[0]} ({lines[-1]})")
     return outcome
