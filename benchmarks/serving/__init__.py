@@ -1,0 +1,1 @@
+"""How fast the gateway is, beside the fastest server that one could write by hand and beside its peers."""
