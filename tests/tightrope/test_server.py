@@ -6,7 +6,7 @@ from service.settings import ConfigError, load
 from tests.harm import config
 from tests.servers import write_config
 from tightrope.embedded import wire_up
-from tightrope.server import HttpServer
+from tightrope.server import HttpServer, Listening
 
 
 def test_port_in_use_is_a_mistake_of_the_configuration(tmp_path: Path) -> None:
@@ -27,13 +27,13 @@ def test_server_announces_where_it_listens_and_drains(tmp_path: Path) -> None:
     parts = wire_up(settings)
     server = HttpServer(settings.server, parts.service.app)
     port = server._listener.getsockname()[1]
-    told: list[tuple[str, int]] = []
+    told: list[Listening] = []
 
-    def ready(host: str, number: int) -> None:
-        told.append((host, number))
+    def ready(at: Listening) -> None:
+        told.append(at)
         server.should_exit = True
 
     parts.start()
     server.serve_until_told(ready)
     parts.stop()
-    assert told == [("127.0.0.1", port)]
+    assert told == [Listening("127.0.0.1", port)]
