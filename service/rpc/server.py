@@ -34,14 +34,21 @@ class RpcServer:
         _insist_on_free(server)
 
     async def start(self) -> int:
-        """Listen, on the event loop that runs; the port."""
+        """Listen, on the event loop that runs; the port.
+
+        Raises:
+            ConfigError: when somebody took it meanwhile.
+        """
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
             options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", self._most)]
         )
         self._server.add_generic_rpc_handlers((self._inference,))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        port = self._server.add_insecure_port(f"{self._address}:{self._port}")
+        try:
+            port = self._server.add_insecure_port(f"{self._address}:{self._port}")
+        except RuntimeError as error:
+            raise ConfigError([f"server.grpc_port: cannot listen: {error}"]) from error
         self._telling = asyncio.create_task(self._tell())
         await self._server.start()
         return port

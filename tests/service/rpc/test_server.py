@@ -80,6 +80,18 @@ def test_port_belongs_to_one_server_only(bench: Bench) -> None:
     asyncio.run(run())
 
 
+def test_port_that_is_taken_at_the_last_moment_is_a_mistake_too(bench: Bench) -> None:
+    """Between the look and the start: no traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    server = RpcServer(Server(grpc_port=port), Inference(Responder(bench.gateway, {}), lambda: True), lambda: True)
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(ConfigError, match=r"^server.grpc_port: cannot listen: "),
+    ):
+        asyncio.run(server.start())
+
+
 def test_server_listens_on_ipv6(bench: Bench) -> None:
     """Where there is any."""
     if not socket.has_ipv6:
