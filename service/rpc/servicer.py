@@ -24,7 +24,7 @@ from service.rpc.codec import SomeMessage, decode_request, encode_response, pars
 from service.tensors import TensorSpec
 
 SERVICE = "inference.GRPCInferenceService"
-MOST_DETAILS = 1000
+MOST_DETAILS = 500
 """Characters of an error's text: it travels in a header, and clients take no long ones."""
 HASTE = 0.05
 """Seconds before its deadline at which a call that ends is a late one: the caller's clock started before ours."""

@@ -164,7 +164,7 @@ def test_mistake_is_told_in_one_line(bench: Bench, call: str, message: Any, code
         (ServerError("both models failed"), Code.INTERNAL, "both models failed"),
         (UnavailableError("nobody is there"), Code.UNAVAILABLE, "nobody is there"),
         (RuntimeError("a secret of ours"), Code.INTERNAL, "internal error; the server's log says more"),
-        (CallerError("é" * 9999), Code.INVALID_ARGUMENT, "é" * MOST_DETAILS),
+        (CallerError("𝄞" * 9999), Code.INVALID_ARGUMENT, "𝄞" * MOST_DETAILS),
     ],
 )
 def test_what_the_gateway_raises_is_told(

@@ -1,10 +1,12 @@
 """A stock Triton client, unchanged, works over gRPC against a running server, in the background and in streams too."""
 
 import queue
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
+import httpx
 import numpy as np
 import pytest
 import tritonclient.grpc as triton  # type: ignore[import-untyped]
@@ -177,6 +179,23 @@ def test_mistake_is_raised_with_our_text_and_costs_nobody_else(server: Server, c
         neighbour.is_served()
     assert caught.value.status() == f"StatusCode.{status}"
     assert words in caught.value.message()
+
+
+def test_large_batch_does_not_stop_the_event_loop(server: Server, client: Client) -> None:
+    """A request at the limit is read, run and answered in a thread: health over HTTP is told meanwhile."""
+    tensor = np.ones((1_900_000, 2), np.float32)
+    with Neighbour(server.address, live) as watch:
+        began = time.monotonic()
+        result = client.infer("plain", [value(tensor, "FP32", "input")])
+        took = time.monotonic() - began
+    assert result.as_numpy("probabilities").shape == tensor.shape
+    assert watch.failures == []
+    assert watch.slowest < took / 2
+
+
+def live(client: httpx.Client) -> bool:
+    """What an orchestrator asks before it restarts a server."""
+    return client.get("/v2/health/live").status_code == httpx.codes.OK
 
 
 def test_health_is_told_to_a_stock_client(server: Server) -> None:
