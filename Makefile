@@ -6,7 +6,7 @@ export KAFKA_JARS
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-cluster kafka test tools check format bench bench-power bench-serving docs pictures lock demo-data image wrk peers clean
+.PHONY: help demo demo-cluster kafka test tools check format bench bench-power bench-serving docs pictures lock demo-data proto image wrk peers clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -65,9 +65,12 @@ pictures: .venv/dev.stamp tools docs/pictures/page/node_modules/.stamp ## Take t
 docs/pictures/page/node_modules/.stamp: docs/pictures/page/package-lock.json
 	cd docs/pictures/page && npm ci --silent && touch node_modules/.stamp
 
+proto: .venv/dev.stamp # compile the messages of the protocol over gRPC, and their types
+	cd service/rpc && ../../$(BIN)/python -m grpc_tools.protoc --proto_path=. --descriptor_set_out=open_inference.binpb --pyi_out=. open_inference.proto && mv open_inference_pb2.pyi messages.pyi
+
 lock: .venv/dev.stamp ## Pin every dependency anew, with hashes
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --extra grpc -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --extra grpc --group dev -c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --extra reports -c requirements-dev.lock -o requirements-reports.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 demo/requirements-builder.in -o demo/requirements-builder.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 --excludes tests/helm/excludes.txt tests/helm/requirements.in -o tests/helm/requirements.lock

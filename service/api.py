@@ -25,12 +25,11 @@ from service.adapters.wire import encode_order
 from service.errors import TightropeError, UnknownModelError
 from service.gateway import Gateway
 from service.http import status_of
+from service.metadata import EXTENSIONS, PLATFORM, VERSION
 from service.openapi import describe
 from service.pair import Pair
 from service.tensors import TensorSpec
 
-VERSION = "0.1.0"
-EXTENSIONS = ("binary_tensor_data",)
 CONFIRMATION_SECONDS = 2.0
 """How long an order waits for the judge before this replica carries it out on its own."""
 
@@ -130,7 +129,7 @@ def _protocol(gateway: Gateway, knows: Callable[[], bool]) -> APIRouter:
         return {
             "name": pair.name,
             "versions": [pair.version],
-            "platform": "onnx_onnxv1",
+            "platform": PLATFORM,
             "inputs": [_tensor(spec) for spec in pair.inputs],
             "outputs": [_tensor(spec) for spec in pair.outputs],
         }

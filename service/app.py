@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from service import deploy, golden, intake, labels, reports
 from service.access import application, operator
@@ -32,6 +32,9 @@ from service.router import Router
 from service.sections import Endpoint
 from service.settings import ConfigError, Settings, control_token, secret
 
+if TYPE_CHECKING:
+    from service.rpc.server import RpcServer
+
 SILENCE = 60.0
 """Seconds without a word from judges elsewhere, after which this is told."""
 
@@ -49,6 +52,7 @@ class Service:
     control: ControlLoop
     presence: Presence
     payloads: PayloadLoop | None = None
+    rpc: "RpcServer | None" = None
 
     def start(self) -> None:
         """Start the threads beside the request path."""
@@ -101,6 +105,8 @@ def load_pairs(settings: Settings, load: Callable[[Any, int], Model] = load_mode
             problems += error.problems
     if settings.reports.every_seconds is not None and importlib.util.find_spec("evidently") is None:
         problems.append("reports.every_seconds: drift reports need more: pip install 'tightrope[reports]'")
+    if settings.server.grpc_port is not None and importlib.util.find_spec("grpc_health") is None:
+        problems.append("server.grpc_port: gRPC needs more: pip install 'tightrope[grpc]'")
     if problems:
         raise ConfigError(problems)
     return pairs
@@ -151,8 +157,24 @@ def build_service(
     api.include_router(deploy.routes(gateway, deployer, operator(token)))
     api.include_router(reports.routes(gateway, shelf))
     payloads = PayloadLoop(bus, pairs, told, outbox, metrics) if told else None
-    layer = InferLayer(api, Responder(gateway, paces), settings.server.max_body_bytes)
-    return Service(layer, gateway, outbox, control, Presence(pairs, metrics), payloads)
+    responder = Responder(gateway, paces)
+    layer = InferLayer(api, responder, settings.server.max_body_bytes)
+    rpc = _rpc(settings, responder, known)
+    return Service(layer, gateway, outbox, control, Presence(pairs, metrics), payloads, rpc)
+
+
+def _rpc(settings: Settings, responder: Responder, known: Callable[[], bool]) -> "RpcServer | None":
+    """gRPC, whose library is loaded only where it is asked for.
+
+    Raises:
+        ConfigError: when the port is not to be had.
+    """
+    if settings.server.grpc_port is None:
+        return None
+    from service.rpc.server import RpcServer  # noqa: PLC0415 - see above
+    from service.rpc.servicer import Inference  # noqa: PLC0415 - see above
+
+    return RpcServer(settings.server, Inference(responder, known), known)
 
 
 def _knows(control: ControlLoop, until: float) -> bool:

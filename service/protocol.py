@@ -40,7 +40,7 @@ _MAX_DIGITS = 18
 
 _SCALARS = frozenset({str, int, float, bool})
 _INTEGER, _OBJECT = frozenset({int}), frozenset({dict})
-_UNSUPPORTED = frozenset({"classification", "shared_memory_region"})
+UNSUPPORTED = frozenset({"classification", "shared_memory_region"})
 """Triton extensions that change what an output means; ignoring them would answer another question."""
 
 
@@ -236,7 +236,7 @@ def _decode_outputs(document: _Object, specs: Sequence[TensorSpec], *, default: 
         if name in wanted:
             raise CallerError(f"{where} is asked for twice")
         parameters = _parameters(entry, where)
-        for key in _UNSUPPORTED & parameters.keys():
+        for key in UNSUPPORTED & parameters.keys():
             raise CallerError(f"{where}: parameters.{key} is not supported, leave it out")
         wanted[name] = OutputRequest(name, _flag(parameters.get("binary_data", default), f"{where}: binary_data"))
     return tuple(wanted.values())

@@ -1,8 +1,10 @@
 """Where requests of any transport are answered, and how an answer, or an error, is counted and told."""
 
+import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from service.adapters.series import UNKNOWN
 from service.batcher import Batcher
@@ -13,6 +15,7 @@ from service.pair import Pair
 from service.protocol import InferRequest, InferResponse
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 LARGE = 64 * 1024
 """Bytes of a request or an answer that is read or written in a thread: it would hold up the event loop."""
@@ -52,6 +55,11 @@ class Responder:
         fault = "caller_error" if isinstance(error, CallerError) else "server_error"
         outcome = "ok" if error is None else fault
         self.gateway.metrics.answered(label, outcome, time.perf_counter() - started, request_id)
+
+
+async def aside(work: Callable[[], T], *, large: bool) -> T:
+    """Do what is large in a thread, the rest at once."""
+    return await asyncio.to_thread(work) if large else work()
 
 
 def is_large(response: InferResponse) -> bool:

@@ -97,6 +97,8 @@ class Server(Section):
     """The address to listen on."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     """The port; 0 picks a free one."""
+    grpc_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
+    """The port for gRPC; 0 picks a free one. None if left out; otherwise it needs the extra `grpc`."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     """A larger request is refused before it is read."""
     control_token_file: Path | None = None

@@ -18,11 +18,12 @@ ROOT = Path(__file__).parents[1]
 
 
 class Server:
-    """A running server: its address, its process, and a client that speaks to it."""
+    """A running server: its address, its process, and a client that speaks to it; and where it listens for gRPC."""
 
-    def __init__(self, process: subprocess.Popen[str], address: str) -> None:
+    def __init__(self, process: subprocess.Popen[str], address: str, grpc: str = "") -> None:
         self.process = process
         self.address = address
+        self.grpc = grpc
         self.client = httpx.Client(base_url=address, timeout=30.0)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -50,7 +51,8 @@ def serving(
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line, f"the server ended with code {process.wait(START_SECONDS)} before it was ready"
-        server = Server(process, json.loads(line)["address"])
+        told = json.loads(line)
+        server = Server(process, told["address"], told.get("grpc", ""))
         try:
             yield server
         finally:

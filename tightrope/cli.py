@@ -26,6 +26,7 @@ from tightrope.embedded import DATABASE, run
 from tightrope.facts import describe
 from tightrope.paging import insist_on_tokens
 from tightrope.report import report
+from tightrope.server import Listening
 from tightrope.stage import summary
 from tightrope.topics import options_of
 
@@ -69,18 +70,19 @@ def run_(
     port: Annotated[
         int | None, typer.Option(min=0, max=65_535, help="Listen on this port instead; 0 picks a free one.")
     ] = None,
+    grpc_port: fleet.GrpcPort = None,
     json_: Json = False,
 ) -> None:
     """Serve the models of CONFIG: gateway, shadow worker and judge in one process."""
-    settings = fleet.listening(load(config), host, port)
+    settings = fleet.listening(load(config), host, port, grpc_port)
 
-    def ready(at: str, number: int) -> None:
-        address = f"http://[{at}]:{number}" if ":" in at else f"http://{at}:{number}"
+    def ready(at: Listening) -> None:
         if json_:
-            typer.echo(json.dumps({"address": address, "models": list(settings.models)}))
-        else:
-            out.print(f"[bold green]ready[/] {address}/v2/models/{next(iter(settings.models))}/infer")
-            out.print(f"      watch {address}/metrics, {address}/v1/models, {address}/docs", style="dim")
+            typer.echo(json.dumps({**at.addresses, "models": list(settings.models)}))
+            return
+        rpc = f", gRPC on {at.grpc}" if at.grpc else ""
+        out.print(f"[bold green]ready[/] {at.http}/v2/models/{next(iter(settings.models))}/infer{rpc}", soft_wrap=True)
+        out.print(f"      watch {at.http}/metrics, {at.http}/v1/models, {at.http}/docs", style="dim")
 
     run(settings, ready, config)
 

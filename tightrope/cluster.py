@@ -32,7 +32,7 @@ from shadow.worker import Worker
 from tightrope.embedded import SWITCH_SECONDS, all_watched
 from tightrope.follower import Follower
 from tightrope.paging import pager_of
-from tightrope.server import STOP_SECONDS, TOLD, HttpServer
+from tightrope.server import STOP_SECONDS, TOLD, HttpServer, Ready, Rpc
 from tightrope.topics import kafka_of, options_of
 
 TELL_EVERY = 10.0
@@ -45,11 +45,14 @@ REASONS = {reason: reason for reason in UNDELIVERED} | {"MessageSizeTooLargeErro
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process of a cluster, wired and not started yet: what it shows over HTTP, and how it starts and stops."""
+    """One process of a cluster, wired and not started yet: what it shows over HTTP, how it starts and stops, and a
+    gateway's gRPC.
+    """
 
     app: App
     start: Callable[[], None]
     stop: Callable[[], None]
+    rpc: Rpc | None = None
 
 
 class NoDeployer:
@@ -83,7 +86,7 @@ def gateway(settings: Settings) -> Process:
         service.start()
         follower.start()
 
-    return Process(service.app, start, partial(_stop_gateway, service, follower, bus))
+    return Process(service.app, start, partial(_stop_gateway, service, follower, bus), service.rpc)
 
 
 def _stop_gateway(service: Service, follower: Follower, bus: KafkaBus) -> None:
@@ -167,10 +170,10 @@ def health(loop: Loop, metrics: Metrics) -> Starlette:
     return Starlette(routes=[Route("/v2/health/live", live), Route("/v2/health/ready", ready), Route("/metrics", page)])
 
 
-def run(process: Process, settings: Settings, ready: Callable[[str, int], None]) -> None:
-    """Until a signal says stop. ``ready`` is told the address when it listens."""
+def run(process: Process, settings: Settings, ready: Ready) -> None:
+    """Until a signal says stop."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    server = HttpServer(settings.server, process.app)
+    server = HttpServer(settings.server, process.app, process.rpc)
     process.start()
     try:
         server.serve_until_told(ready, TOLD)

@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -30,7 +30,7 @@ from shadow.worker import Worker
 from tightrope.deploy import Deployer, Places, as_deployed
 from tightrope.paging import pager_of
 from tightrope.schedule import Reporter
-from tightrope.server import STOP_SECONDS, TOLD, HttpServer
+from tightrope.server import STOP_SECONDS, TOLD, HttpServer, Ready
 
 log = logging.getLogger(__name__)
 
@@ -137,11 +137,11 @@ def as_watched(pair: Pair) -> Watched:
     return Watched(models, pair.decision, pair.output, free, pair.noise_share)
 
 
-def run(settings: Settings, ready: Callable[[str, int], None], config: Path | None = None) -> None:
-    """Serve until a signal says stop. ``ready`` is told the address when the first request would be answered."""
+def run(settings: Settings, ready: Ready, config: Path | None = None) -> None:
+    """Serve until a signal says stop."""
     sys.setswitchinterval(SWITCH_SECONDS)
     embedded = wire_up(settings, config)
-    server = HttpServer(settings.server, embedded.service.app)
+    server = HttpServer(settings.server, embedded.service.app, embedded.service.rpc)
     embedded.start()
     try:
         server.serve_until_told(ready, TOLD)

@@ -15,6 +15,7 @@ from service.adapters.topics import EVERY
 from service.settings import Settings, load
 from tightrope import cluster
 from tightrope import topics as kafka_topics
+from tightrope.server import Listening
 from tightrope.tail import tail as read
 
 out, err = Console(), Console(stderr=True)
@@ -22,6 +23,9 @@ out, err = Console(), Console(stderr=True)
 Config = Annotated[Path, typer.Argument(help="The YAML configuration file.", metavar="CONFIG", show_default=False)]
 Host = Annotated[str | None, typer.Option(help="Listen on this address instead.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65_535, help="Listen on this port instead; 0 picks a free one.")]
+GrpcPort = Annotated[
+    int | None, typer.Option(min=0, max=65_535, help="Serve gRPC on this port instead; 0: a free one.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
@@ -42,19 +46,21 @@ def topics(
         raise typer.Exit(1)
 
 
-def serve(config: Config, host: Host = None, port: Port = None, json_: Json = False) -> None:
+def serve(
+    config: Config, host: Host = None, port: Port = None, grpc_port: GrpcPort = None, json_: Json = False
+) -> None:
     """A gateway of a cluster: answers requests, and sends samples to Kafka."""
-    _run(cluster.gateway, config, host, port, json_=json_)
+    _run(cluster.gateway, listening(load(config), host, port, grpc_port), json_=json_)
 
 
 def worker(config: Config, host: Host = None, port: Port = None, json_: Json = False) -> None:
     """A shadow worker of a cluster: runs the other model on the samples. Its port shows health and metrics."""
-    _run(cluster.worker, config, host, port, json_=json_)
+    _run(cluster.worker, listening(load(config), host, port), json_=json_)
 
 
 def judge(config: Config, host: Host = None, port: Port = None, json_: Json = False) -> None:
     """A judge of a cluster: decides who answers. Its port shows health and metrics."""
-    _run(cluster.judge, config, host, port, json_=json_)
+    _run(cluster.judge, listening(load(config), host, port), json_=json_)
 
 
 def tail(
@@ -69,9 +75,10 @@ def tail(
         typer.echo(json.dumps(record))
 
 
-def listening(settings: Settings, host: str | None, port: int | None) -> Settings:
+def listening(settings: Settings, host: str | None, port: int | None, grpc_port: int | None = None) -> Settings:
     """The same settings with another address to listen on, where one is given."""
-    given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    wanted = {"host": host, "port": port, "grpc_port": grpc_port}
+    given = {key: value for key, value in wanted.items() if value is not None}
     return settings.model_copy(update={"server": settings.server.model_copy(update=given)})
 
 
@@ -80,18 +87,14 @@ def _quiet() -> None:
     logging.getLogger("kafka").setLevel("CRITICAL")
 
 
-def _run(
-    wire_up: Callable[[Settings], cluster.Process], config: Path, host: str | None, port: int | None, *, json_: bool
-) -> None:
+def _run(wire_up: Callable[[Settings], cluster.Process], settings: Settings, *, json_: bool) -> None:
     _quiet()
-    settings = listening(load(config), host, port)
 
-    def ready(at: str, number: int) -> None:
-        address = f"http://[{at}]:{number}" if ":" in at else f"http://{at}:{number}"
+    def ready(at: Listening) -> None:
         if json_:
-            typer.echo(json.dumps({"address": address, "models": list(settings.models)}))
+            typer.echo(json.dumps({**at.addresses, "models": list(settings.models)}))
         else:
-            out.print(f"[bold green]up[/] {address}/metrics", soft_wrap=True)
+            out.print(f"[bold green]up[/] {at.http}/metrics", soft_wrap=True)
 
     cluster.run(wire_up(settings), settings, ready)
 

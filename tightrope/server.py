@@ -5,6 +5,8 @@ import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
 
 import uvicorn
 
@@ -18,14 +20,56 @@ TOLD = (signal.SIGINT, signal.SIGTERM)
 """The signals that say stop."""
 
 
+class Rpc(Protocol):
+    """A server of another transport, on the same event loop."""
+
+    async def start(self) -> int:
+        """Listen; the port."""
+
+    async def stop(self, seconds: float) -> None:
+        """Finish what is under way within so many seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where a server listens: what its callers need."""
+
+    host: str
+    port: int
+    grpc_port: int | None = None
+
+    @property
+    def http(self) -> str:
+        """Where it is asked over HTTP."""
+        return f"http://{self._host}:{self.port}"
+
+    @property
+    def grpc(self) -> str | None:
+        """Where it is asked over gRPC, if it can be."""
+        return None if self.grpc_port is None else f"{self._host}:{self.grpc_port}"
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """For machines to read."""
+        return {"address": self.http} | ({"grpc": self.grpc} if self.grpc else {})
+
+    @property
+    def _host(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+
+Ready = Callable[[Listening], None]
+"""Told when the first request would be answered."""
+
+
 class HttpServer(uvicorn.Server):
-    """uvicorn, telling when it listens and where; whoever runs it decides about signals.
+    """uvicorn, telling when it listens and where; whoever runs it decides about signals. ``rpc`` runs beside it.
 
     Raises:
         ConfigError: when the address is not to be had.
     """
 
-    def __init__(self, server: Server, app: App) -> None:
+    def __init__(self, server: Server, app: App, rpc: Rpc | None = None) -> None:
         config = uvicorn.Config(
             app,
             host=server.host,
@@ -37,25 +81,33 @@ class HttpServer(uvicorn.Server):
         )
         super().__init__(config)
         self._listener = _listen(server)
+        self._rpc = rpc
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """None: uvicorn's own way would end the process before what has arrived is finished."""
         yield
 
-    def serve_until_told(self, ready: Callable[[str, int], None], signals: Sequence[int] = ()) -> None:
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Both transports at once: neither takes more while the other finishes."""
+        stopping = [self._rpc.stop(STOP_SECONDS)] if self._rpc else []
+        await asyncio.gather(super().shutdown(sockets), *stopping)
+
+    def serve_until_told(self, ready: Ready, signals: Sequence[int] = ()) -> None:
         """Run an event loop until `should_exit` is set, or one of the signals comes."""
         with asyncio.Runner(loop_factory=self.config.get_loop_factory()) as runner:
             for number in signals:
                 runner.get_loop().add_signal_handler(number, self.handle_exit, number, None)
             runner.run(self._announced(ready))
 
-    async def _announced(self, ready: Callable[[str, int], None]) -> None:
+    async def _announced(self, ready: Ready) -> None:
+        grpc_port = await self._rpc.start() if self._rpc else None
         serving = asyncio.create_task(self.serve([self._listener]))
         while not self.started and not serving.done():
             await asyncio.sleep(0.005)  # uvicorn has no event to wait for
         if self.started:
-            ready(*self.servers[0].sockets[0].getsockname()[:2])
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            ready(Listening(host, port, grpc_port))
         await serving
 
 

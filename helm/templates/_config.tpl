@@ -8,6 +8,9 @@
 {{- $_ := set $server "control_token_file" (printf "/run/secrets/control/%s" .key) }}
 {{- end }}
 {{- end }}
+{{- if .Values.gateway.grpc.enabled }}
+{{- $_ := set $server "grpc_port" (int (include "tightrope.grpcPort" .)) }}
+{{- end }}
 {{- $_ := set $config "server" $server }}
 {{- $_ := set $config "state" "/var/lib/tightrope" }}
 {{- if eq .Values.shape "cluster" }}
@@ -38,6 +41,12 @@
 {{- fail "metrics.grafana.enabled: the sidecar brings the dashboards already, and Grafana lets nobody else change those; turn off metrics.dashboards.enabled, or this" }}
 {{- end }}
 {{- end }}
+{{- end }}
+{{- if and (dig "server" "grpc_port" nil .Values.config) (not .Values.gateway.grpc.enabled) }}
+{{- fail "config.server.grpc_port: is set, but nobody could reach it; set gateway.grpc.enabled, or leave it out" }}
+{{- end }}
+{{- if and .Values.gateway.grpc.enabled (eq (include "tightrope.port" .) (include "tightrope.grpcPort" .)) }}
+{{- fail (printf "config.server.grpc_port: is %s, which is HTTP's; take another one" (include "tightrope.grpcPort" .)) }}
 {{- end }}
 {{- if eq .Values.shape "cluster" }}
 {{- include "tightrope.refuse.cluster" . }}
@@ -74,4 +83,8 @@
 
 {{- define "tightrope.port" -}}
 {{- dig "server" "port" 8080 .Values.config }}
+{{- end }}
+
+{{- define "tightrope.grpcPort" -}}
+{{- dig "server" "grpc_port" 8001 .Values.config }}
 {{- end }}

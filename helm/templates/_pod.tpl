@@ -42,7 +42,7 @@ spec:
       env: {{- toYaml . | nindent 8 }}
       {{- end }}
       {{- if not .once }}
-      {{- include "tightrope.probes" .root | nindent 6 }}
+      {{- include "tightrope.probes" . | nindent 6 }}
       {{- end }}
       {{- with .of.resources }}
       resources: {{- toYaml . | nindent 8 }}
@@ -68,17 +68,26 @@ capabilities: {drop: [ALL]}
 
 {{- /* Safe mode is ready; liveness asks only whether the process answers. It takes the port when it has loaded everything. */}}
 {{- define "tightrope.probes" -}}
+{{- $values := .root.Values }}
+{{- $grpc := and $values.gateway.grpc.enabled (eq .component (include "tightrope.front" .root)) }}
 ports:
-  - {name: http, containerPort: {{ include "tightrope.port" . }}}
+  - {name: http, containerPort: {{ include "tightrope.port" .root }}}
+  {{- if $grpc }}
+  - {name: grpc, containerPort: {{ include "tightrope.grpcPort" .root }}}
+  {{- end }}
 startupProbe:
   httpGet: {path: /v2/health/live, port: http}
   timeoutSeconds: 2
-  {{- toYaml .Values.startup | nindent 2 }}
+  {{- toYaml $values.startup | nindent 2 }}
 livenessProbe:
   httpGet: {path: /v2/health/live, port: http}
   timeoutSeconds: 2
 readinessProbe:
+  {{- if and $grpc $values.gateway.grpc.probe }}
+  grpc: {port: {{ include "tightrope.grpcPort" .root }}}
+  {{- else }}
   httpGet: {path: /v2/health/ready, port: http}
+  {{- end }}
   periodSeconds: 5
   timeoutSeconds: 2
 lifecycle:

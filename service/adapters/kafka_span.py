@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
+from service.adapters.kafka_client import connected
 from service.adapters.kafka_options import KafkaOptions
 from service.adapters.kafka_reader import ANSWER_MS, record_of
 from service.adapters.ports import BusAwayError, Record
@@ -21,8 +22,7 @@ def span(options: KafkaOptions, topic: str, partition: int, since: float, until:
     place = TopicPartition(options.prefix + topic, partition)
     consumer = None
     try:
-        options.reach()
-        consumer = KafkaConsumer(**options.consumer(None, 1.0))
+        consumer = connected(options, KafkaConsumer, options.consumer(None, 1.0))
         consumer.assign([place])
         first = consumer.offsets_for_times({place: max(0, int(since * 1000))}, timeout_ms=ANSWER_MS)[place]
         if first is None:

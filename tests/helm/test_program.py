@@ -7,7 +7,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -16,7 +18,7 @@ from service import settings
 from service.adapters.topics import SAMPLES, WORKERS, topic
 from tests.grafana import TOKEN as GRAFANA_TOKEN
 from tests.grafana import grafana
-from tests.helm.charts import EMBEDDED, SHAPES, configuration, of_kind, pods, rendered
+from tests.helm.charts import EMBEDDED, FULL, SHAPES, Manifest, configuration, of_kind, pods, rendered
 from tests.servers import ROOT, Server, serving
 from tightrope.cli import app
 from tightrope.embedded import STOP_SECONDS
@@ -110,7 +112,8 @@ def test_program_knows_every_variable_that_is_its_own(shape: str) -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The embedded shape's own configuration, served; on a free port, so that tests may run beside each other."""
     config = without_reports(laid_out("embedded-full-values.yaml", tmp_path_factory.mktemp("chart")))
-    config.write_text(config.read_text().replace("host: 0.0.0.0", "host: 127.0.0.1").replace("port: 9090", "port: 0"))
+    text = config.read_text().replace("host: 0.0.0.0", "host: 127.0.0.1")
+    config.write_text(text.replace(" port: 9090", " port: 0").replace("grpc_port: 8001", "grpc_port: 0"))
     with serving(config) as running:
         yield running
 
@@ -130,7 +133,7 @@ def paths(shape: str) -> Iterator[str]:
         if component == "test":
             yield from (argument for argument in container["command"] if argument.startswith("/"))
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-            if probe in container:
+            if "httpGet" in container.get(probe, {}):
                 yield container[probe]["httpGet"]["path"]
     for found in of_kind(manifests, "ServiceMonitor") + of_kind(manifests, "PodMonitor"):
         spec = found["spec"]
@@ -155,18 +158,39 @@ def test_helm_test_holds_for_the_running_program(server: Server) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_ports_are_those_of_the_configuration(shape: str) -> None:
-    """The pod's port is where the program listens, and every service, probe and monitor names that port."""
+    """The pod's ports are where the program listens, and every service, probe and monitor names one of them."""
     manifests = rendered(shape)
-    port = re.search(r"^  port: (\d+)$", configuration(manifests), flags=re.MULTILINE)
-    expected = [{"name": "http", "containerPort": int(port[1]) if port else settings.Server().port}]
+    listening = {name: configured(manifests, key) for name, key in (("http", "port"), ("grpc", "grpc_port"))}
+    assert (listening["grpc"] is not None) is (shape in FULL)
+    expected = {"http": listening["http"] or settings.Server().port}
+    answering = expected | ({"grpc": listening["grpc"]} if listening["grpc"] else {})
     for component, pod in pods(manifests):
         (container,) = pod["spec"]["containers"]
         if component not in ENDING:
-            assert container["ports"] == expected
-            assert {
-                container[f"{probe}Probe"]["httpGet"]["port"] for probe in ("startup", "liveness", "readiness")
-            } == {"http"}
-    assert {one["targetPort"] for found in of_kind(manifests, "Service") for one in found["spec"]["ports"]} == {"http"}
+            front = component in {"embedded", "gateway"}
+            ports = {one["name"]: one["containerPort"] for one in container["ports"]}
+            assert ports == (answering if front else expected)
+            asked = [container[f"{probe}Probe"].get("httpGet") for probe in ("startup", "liveness", "readiness")]
+            assert {one["port"] for one in asked if one} == {"http"}
+    services = {one["targetPort"] for found in of_kind(manifests, "Service") for one in found["spec"]["ports"]}
+    assert services == set(answering)
+
+
+def configured(manifests: list[Manifest], key: str) -> int | None:
+    """A port in the configuration that is mounted."""
+    found = re.search(rf"^  {key}: (\d+)$", configuration(manifests), flags=re.MULTILINE)
+    return int(found[1]) if found else None
+
+
+def test_readiness_may_be_asked_by_grpc(server: Server) -> None:
+    """Where the values say so: of the port that the program has, and it answers."""
+    manifests = rendered("embedded-full-values.yaml")
+    (pod,) = [pod for component, pod in pods(manifests) if component == "embedded"]
+    (container,) = pod["spec"]["containers"]
+    assert container["readinessProbe"]["grpc"] == {"port": configured(manifests, "grpc_port")}
+    with grpc.insecure_channel(server.grpc) as channel:
+        told = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+    assert told.status == health_pb2.HealthCheckResponse.SERVING
 
 
 def test_liveness_asks_for_less_than_readiness() -> None:
@@ -176,7 +200,8 @@ def test_liveness_asks_for_less_than_readiness() -> None:
             if component not in ENDING:
                 (container,) = pod["spec"]["containers"]
                 assert container["livenessProbe"]["httpGet"]["path"] == "/v2/health/live"
-                assert container["readinessProbe"]["httpGet"]["path"] == "/v2/health/ready"
+                readiness = container["readinessProbe"]
+                assert "grpc" in readiness or readiness["httpGet"]["path"] == "/v2/health/ready"
 
 
 def test_pods_get_the_time_that_stopping_may_take() -> None:

@@ -22,6 +22,14 @@ WRONG = [
     (SMALL, "embedded.persistence.sise=3Gi", "sise"),
     (SMALL, "config.state=elsewhere", "config"),
     (SMALL, "config.server.port=80", "port"),
+    (SMALL, "config.server.grpc_port=0,gateway.grpc.enabled=true", "grpc_port"),
+    (
+        SMALL,
+        "config.server.grpc_port=8001",
+        "config.server.grpc_port: is set, but nobody could reach it",
+    ),
+    (SMALL, "config.server.port=8001,gateway.grpc.enabled=true", "config.server.grpc_port: is 8001, which is HTTP's"),
+    (SMALL, "gateway.grpc.port=8001", "port"),
     (SMALL, "image.digest=latest", "digest"),
     (SMALL, "config.models=null", "models"),
     (SMALL, "config.bus.kafka.prefix=x", "config.bus: the embedded shape has no bus; set shape: cluster"),
@@ -110,6 +118,7 @@ def test_network_policy_names_who_comes_in_and_what_goes_out() -> None:
         {"port": 9094, "protocol": "TCP"},
     ]
     (rule,) = callers["ingress"]
+    assert rule["ports"] == [{"port": "http"}, {"port": "grpc"}]
     assert [peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for peer in rule["from"]] == ["test"]
 
 

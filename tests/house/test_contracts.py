@@ -68,6 +68,8 @@ WRONG = [
     ("tightrope/embedded.py", "from shadow import report", "What serves never loads the drift report"),
     ("service/gateway.py", "import onnxruntime", "One door to onnxruntime"),
     ("tightrope/embedded.py", "import kafka", "One door to kafka"),
+    ("service/http.py", "import grpc", "One door to gRPC"),
+    ("service/respond.py", "from service import rpc", "Inside service"),
     ("shadow/judge.py", "import prometheus_client", "One door to prometheus_client"),
     ("tightrope/cli.py", "import grafana_api", "One door to grafana_api"),
     ("shadow/judge.py", "from dashboards import grafana", "What serves asks nothing of Grafana's library"),

@@ -17,7 +17,8 @@ from tests.service.support import Bench
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A real `tightrope run` with every pair of `models.all_pairs`."""
     folder: Path = tmp_path_factory.mktemp("server")
-    with serving(write_config(folder, {"models": all_pairs(folder), "state": "state"})) as running:
+    ports = {"server": {"port": 0, "grpc_port": 0}}
+    with serving(write_config(folder, {"models": all_pairs(folder), "state": "state", **ports})) as running:
         yield running
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper, save_model
 
+from service.tensors import Tensor
 from tests.onnx_models import Weights, classifier, fragile, identity
 
 ONNX_TYPES = {
@@ -25,6 +26,19 @@ ONNX_TYPES = {
     "BYTES": TensorProto.STRING,
 }
 """Every datatype of the protocol that is carried here, and onnx's number for it."""
+
+TENSORS: dict[str, Tensor] = {
+    "BOOL": np.array([[True, False]]),
+    "UINT8": np.array([[0, 255]], np.uint8),
+    "UINT64": np.array([[0, 2**64 - 1]], np.uint64),
+    "INT16": np.array([[-32768, 32767]], np.int16),
+    "INT64": np.array([[-(2**63), 2**63 - 1]], np.int64),
+    "FP16": np.array([[0.5, -65504.0]], np.float16),
+    "FP32": np.array([[0.1, -0.0]], np.float32),
+    "FP64": np.array([[0.1, 1e300]], np.float64),
+    "BYTES": np.array([["né", ""]], object),
+}
+"""Values of every kind of datatype, for the models that give them back."""
 
 SUBGROUPS: dict[str, Any] = {
     "region": {"parameter": "region", "values": ["north", "south"]},

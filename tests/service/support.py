@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -17,6 +17,7 @@ from service.adapters.onnx import OnnxModel
 from service.adapters.topics import EVENTS, SAMPLES, topic
 from service.adapters.wire import decode_event, decode_samples
 from service.app import load_pairs
+from service.errors import TightropeError
 from service.gateway import Gateway
 from service.outbox import Outbox
 from service.pace import Pace
@@ -111,6 +112,13 @@ def kept(
     samples, _ = served.published()
     assert served.count("samples", model=model) == len(samples)
     return {sample.request_id for sample in samples}
+
+
+def kinds(of: type[TightropeError]) -> Iterable[type[TightropeError]]:
+    """An error and everything derived from it."""
+    yield of
+    for kind in of.__subclasses__():
+        yield from kinds(kind)
 
 
 def good_request(client: httpx.Client) -> bool:

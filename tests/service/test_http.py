@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any, NoReturn
 
 import pytest
@@ -13,7 +13,6 @@ from service.deploy import CannotDeployError
 from service.errors import (
     CallerError,
     ServerError,
-    TightropeError,
     TooLargeError,
     UnavailableError,
     UnknownModelError,
@@ -22,6 +21,7 @@ from service.errors import (
 from service.http import MOST_OTHER, status_of
 from service.respond import LARGE
 from tests.service.asgi import GOOD, INFER, MOST, World
+from tests.service.support import kinds
 
 
 @pytest.mark.parametrize("path", [INFER, "/v2/models/m/versions/1/infer"])
@@ -132,13 +132,6 @@ def test_unforeseen_error_is_told_to_the_log_only(
     assert (answer.status, answer.error) == (500, "internal error; the server's log says more")
     assert "a secret of ours" in caplog.text
     assert world.bench.count("requests", model="m", outcome="server_error") == 1
-
-
-def kinds(of: type[TightropeError]) -> Iterable[type[TightropeError]]:
-    """An error and everything derived from it."""
-    yield of
-    for kind in of.__subclasses__():
-        yield from kinds(kind)
 
 
 def test_status_tells_whose_fault_it_is() -> None:

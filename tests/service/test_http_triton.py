@@ -11,18 +11,8 @@ from tritonclient.utils import InferenceServerException  # type: ignore[import-u
 
 from service.tensors import Tensor
 from tests.servers import Server
+from tests.service.models import TENSORS
 
-TENSORS: dict[str, Tensor] = {
-    "BOOL": np.array([[True, False]]),
-    "UINT8": np.array([[0, 255]], np.uint8),
-    "UINT64": np.array([[0, 2**64 - 1]], np.uint64),
-    "INT16": np.array([[-32768, 32767]], np.int16),
-    "INT64": np.array([[-(2**63), 2**63 - 1]], np.int64),
-    "FP16": np.array([[0.5, -65504.0]], np.float16),
-    "FP32": np.array([[0.1, -0.0]], np.float32),
-    "FP64": np.array([[0.1, 1e300]], np.float64),
-    "BYTES": np.array([["né", ""]], object),
-}
 FORMS = [(datatype, binary) for datatype in TENSORS for binary in (True, False) if binary or datatype != "FP16"]
 
 

@@ -14,6 +14,7 @@ from tests.harm import MAJORITY, MINORITY, config
 from tests.onnx_models import classifier
 from tests.servers import write_config
 from tightrope import cli
+from tightrope.server import Listening, Ready
 
 Run = Callable[..., int]
 
@@ -199,9 +200,10 @@ def test_address_of_ipv6_is_an_url(
 ) -> None:
     """An IPv6 address stands in brackets, wherever the server said that it listens."""
 
-    def serve(_: object, ready: Callable[[str, int], None], *__: object) -> None:
-        ready("::1", 8080)
+    def serve(_: object, ready: Ready, *__: object) -> None:
+        ready(Listening("::1", 8080, 8001))
 
     monkeypatch.setattr(cli, "run", serve)
     assert run("run", path, "--json") == 0
-    assert json.loads(capsys.readouterr().out)["address"] == "http://[::1]:8080"
+    told = json.loads(capsys.readouterr().out)
+    assert (told["address"], told["grpc"]) == ("http://[::1]:8080", "[::1]:8001")

@@ -1,3 +1,4 @@
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ from service.settings import ConfigError, load
 from tests.harm import config
 from tests.servers import write_config
 from tightrope.embedded import wire_up
-from tightrope.server import HttpServer
+from tightrope.server import STOP_SECONDS, HttpServer, Listening
 
 
 def test_port_in_use_is_a_mistake_of_the_configuration(tmp_path: Path) -> None:
@@ -27,13 +28,56 @@ def test_server_announces_where_it_listens_and_drains(tmp_path: Path) -> None:
     parts = wire_up(settings)
     server = HttpServer(settings.server, parts.service.app)
     port = server._listener.getsockname()[1]
-    told: list[tuple[str, int]] = []
+    told: list[Listening] = []
 
-    def ready(host: str, number: int) -> None:
-        told.append((host, number))
+    def ready(at: Listening) -> None:
+        told.append(at)
         server.should_exit = True
 
     parts.start()
     server.serve_until_told(ready)
     parts.stop()
-    assert told == [("127.0.0.1", port)]
+    assert told == [Listening("127.0.0.1", port)]
+
+
+class Other:
+    """A server of another transport: remembers when it was started and stopped."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.seconds = 0.0
+
+    async def start(self) -> int:
+        """Listen."""
+        self.told.append("started")
+        return 8001
+
+    async def stop(self, seconds: float) -> None:
+        """Finish."""
+        self.told.append("stopping")
+        self.seconds = seconds
+        await asyncio.sleep(0.1)
+        self.told.append("stopped")
+
+
+def test_other_transport_runs_as_long_as_the_server(tmp_path: Path) -> None:
+    """It listens before anybody is told that the server is ready, and has finished when the server has."""
+    settings = load(write_config(tmp_path, config(tmp_path)), {})
+    parts, other = wire_up(settings), Other()
+    server = HttpServer(settings.server, parts.service.app, other)
+
+    def ready(at: Listening) -> None:
+        other.told.append(f"ready on {at.grpc}")
+        server.should_exit = True
+
+    parts.start()
+    server.serve_until_told(ready)
+    parts.stop()
+    assert other.told == ["started", "ready on 127.0.0.1:8001", "stopping", "stopped"]
+    assert other.seconds == STOP_SECONDS
+
+
+def test_addresses_are_told_as_they_are_asked() -> None:
+    """IPv6 in brackets; without gRPC there is no word of it."""
+    assert Listening("127.0.0.1", 80).addresses == {"address": "http://127.0.0.1:80"}
+    assert Listening("::1", 80, 81).addresses == {"address": "http://[::1]:80", "grpc": "[::1]:81"}
