@@ -15,6 +15,7 @@ from service.adapters.memory import MemoryBus
 from service.adapters.metrics import Metrics
 from service.app import build_service, load_pairs
 from service.http import InferLayer
+from service.pace import Pace
 from tests.service.models import sure_and_unsure
 from tests.service.support import AUTH, body, settings_of
 
@@ -34,7 +35,8 @@ def test_every_route_is_named(tmp_path: Path, document: dict[str, Any]) -> None:
     settings = settings_of(tmp_path, {"m": sure_and_unsure(tmp_path)})
     nothing: Any = None  # no route is called
     metrics = Metrics(CollectorRegistry())
-    service = build_service(settings, load_pairs(settings), {}, MemoryBus(), nothing, nothing, nothing, metrics)
+    pairs, bus = load_pairs(settings), MemoryBus()
+    service = build_service(settings, pairs, {"m": Pace()}, bus, nothing, nothing, nothing, metrics)
     assert isinstance(service.app, InferLayer)
     routes = {
         (method.lower(), route.path)

@@ -10,7 +10,8 @@ import grpc
 import grpc.aio
 import numpy as np
 
-from service.respond import LARGE, Responder
+from service.pace import SHORT, Pace
+from service.respond import LARGE
 from service.rpc.messages import ModelInferRequest, ModelInferResponse
 from service.rpc.server import RpcServer
 from service.rpc.servicer import SERVICE, Inference
@@ -47,7 +48,9 @@ class Talk:
 @asynccontextmanager
 async def talking(bench: Bench, *, slow: bool = False, knows: Callable[[], bool] = lambda: True) -> AsyncIterator[Talk]:
     """Serve the bench's pairs until the block ends."""
-    responder = Responder(bench.gateway, dict.fromkeys(bench.pairs, slow))
+    pace = Pace()
+    pace.took(1, 2 * SHORT if slow else SHORT / 100)
+    responder = bench.responder(pace)
     server = RpcServer(Server(grpc_port=0, max_body_bytes=MOST), Inference(responder, knows), knows)
     port = await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

@@ -118,17 +118,17 @@ def test_server_listens_on_ipv6(bench: Bench) -> None:
 
 def test_calls_under_way_are_finished_when_it_stops(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever was let in is answered; nobody else is let in, and the health service says so."""
-    real, begun, leave = bench.gateway.infer, asyncio.Event(), asyncio.Event()
+    real, begun, leave = bench.gateway.answer, asyncio.Event(), asyncio.Event()
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
 
-        def infer(*how: Any) -> Any:  # noqa: ANN401 - passed through
+        def answer(*how: Any) -> Any:  # noqa: ANN401 - passed through
             loop.call_soon_threadsafe(begun.set)
             asyncio.run_coroutine_threadsafe(leave.wait(), loop).result(60.0)
             return real(*how)
 
-        monkeypatch.setattr(bench.gateway, "infer", infer)
+        monkeypatch.setattr(bench.gateway, "answer", answer)
         async with talking(bench, slow=True) as talk:
             under_way = asyncio.create_task(talk.infer(row(0, 5, id="under way")))
             await begun.wait()

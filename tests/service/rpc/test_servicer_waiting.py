@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import grpc
 import numpy as np
 import pytest
 
+from service.gateway import Answer
 from service.pair import Pair
-from service.protocol import InferRequest, InferResponse
-from service.respond import LARGE, Responder
+from service.protocol import InferRequest
+from service.respond import LARGE
 from service.rpc.messages import ModelInferRequest
 from service.rpc.servicer import Inference
 from tests.service.models import CALM, sure_and_unsure
@@ -31,14 +33,14 @@ class Seen:
         self.asked: list[tuple[str | None, threading.Thread]] = []
         self.seconds = 0.0
         self._begun = threading.Event()
-        self._infer = bench.gateway.infer
+        self._answer = bench.gateway.answer
 
-    def infer(self, pair: Pair, request: InferRequest, arrived: float) -> InferResponse:
+    def answer(self, pair: Pair, requests: Sequence[InferRequest], arrived: Sequence[float]) -> Sequence[Answer]:
         """Answer after a while."""
-        self.asked.append((request.id, threading.current_thread()))
+        self.asked += [(request.id, threading.current_thread()) for request in requests]
         self._begun.set()
         time.sleep(self.seconds)
-        return self._infer(pair, request, arrived)
+        return self._answer(pair, requests, arrived)
 
     async def begun(self) -> None:
         """Wait until it has been asked, in a thread that nobody else needs."""
@@ -61,7 +63,7 @@ def bench(tmp_path: Path) -> Bench:
 def seen(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Seen:
     """Its door, watched."""
     watch = Seen(bench)
-    monkeypatch.setattr(bench.gateway, "infer", watch.infer)
+    monkeypatch.setattr(bench.gateway, "answer", watch.answer)
     return watch
 
 
@@ -128,7 +130,7 @@ class Over:
 def test_call_whose_deadline_passed_before_its_turn_is_not_run(bench: Bench, seen: Seen) -> None:
     """The event loop was busy with others since it came: what is read is not run any more, and counts as ours."""
     context = Over()
-    inference = Inference(Responder(bench.gateway, {"m": False}), lambda: True)
+    inference = Inference(bench.responder(), lambda: True)
     asyncio.run(inference._infer(row(0, 5).SerializeToString(), context))  # type: ignore[arg-type]
     assert context.told == [(Code.DEADLINE_EXCEEDED, "the deadline passed before it was this request's turn")]
     assert seen.ids == []
