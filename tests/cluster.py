@@ -36,7 +36,7 @@ from tightrope import cluster
 from tightrope.cluster import Process
 from tightrope.topics import options_of, topics
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def until(condition: Callable[[], bool], patience: float = PATIENCE) -> None:

@@ -110,10 +110,8 @@ class Bus(Protocol):
 
     def span(self, topic: str, partition: int, since: float, until: int) -> Iterator[list[Record]]:
         """The records of one place that were published from ``since`` on (seconds since the epoch), as far as offset
-        ``until``, in portions that may be empty: so that the reader has its turn while they are waited for.
-
-        Raises:
-            BusAwayError: when the log cannot be read.
+        ``until``, in portions that may be empty: so that the reader has its turn while they are waited for, or the log
+        is away.
         """
 
     def partition(self, topic: str, key: str) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from demo.broker import Broker
 from tests.cluster import Asked, Cluster, cluster_on, until
-from tests.ledger import Load, balance
+from tests.ledger import UNHINDERED, Load, balance
 from tightrope import cluster
 
 log = logging.getLogger(__name__)
@@ -23,16 +23,16 @@ ENDS = (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM, signal.SIGKILL)
 
 
 @contextmanager
-def loaded(folder: Path, kafka: Broker) -> Iterator[tuple[Cluster, Asked]]:
-    """A gateway that is asked steadily from then on, with a judge."""
-    with cluster_on(folder, kafka.address) as made:
+def loaded(folder: Path, kafka: Broker, session: float = 6.0) -> Iterator[tuple[Cluster, Asked]]:
+    """A gateway and a judge; in the end the books must balance."""
+    with cluster_on(folder, kafka.address, bus={"session_seconds": session}) as made:
         made.make_topics()
         asked = made.gateway()
         made.start(cluster.judge)
         until(lambda: asked.knows)
         yield made, asked
         assert balance(made, asked) == {"sampled": len(asked.ids), "dropped": {}, "dead": 0, "lost": 0, "twice": 0}
-        assert asked.slowest < 1.0
+        assert asked.slowest < UNHINDERED
 
 
 def test_workers_come_and_go_at_random(kafka: Broker, tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_workers_come_and_go_at_random(kafka: Broker, tmp_path: Path) -> None:
                 end = workers.pop(chance.randrange(len(workers)))
                 end.send_signal(number)
                 workers.append(stack.enter_context(made.process("worker")))
-                assert end.wait(30) == (0 if number == signal.SIGTERM else -number)
+                assert end.wait(90) == (0 if number == signal.SIGTERM else -number)
         until(lambda: len(made.compared()) == len(asked.ids))
 
 
@@ -56,7 +56,7 @@ def test_worker_stopped_for_longer_than_its_session_then_resumed(kafka: Broker, 
     """As when a machine swaps, or a container is paused. Its partition stands still while the other goes on; then the
     other worker has both, and what the first does when it wakes up is counted once.
     """
-    with loaded(tmp_path, kafka) as (made, asked), made.process("worker") as first:
+    with loaded(tmp_path, kafka, 12.0) as (made, asked), made.process("worker") as first:
         made.start(cluster.worker)
         with Load(asked, 100.0):
             until(lambda: len(_partitions(made, 0)) == 2)

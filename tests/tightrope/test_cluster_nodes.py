@@ -12,7 +12,7 @@ from demo.broker import why_not
 from service import outbox
 from service.adapters.topics import SAMPLES
 from tests.cluster import cluster_on, until
-from tests.ledger import Load, balance, dropped
+from tests.ledger import UNHINDERED, Load, balance, dropped
 from tests.trio import Trio, trio
 from tightrope import cluster
 
@@ -46,7 +46,7 @@ def test_leader_of_the_samples_killed_under_load(brokers: Trio, tmp_path: Path) 
             time.sleep(1.0)
         assert {record.partition for record in made.records(SAMPLES)} == {0, 1}
         assert balance(made, asked) == {"sampled": len(asked.ids), "dropped": {}, "dead": 0, "lost": 0, "twice": 0}
-        assert asked.slowest < 1.0
+        assert asked.slowest < UNHINDERED
         brokers.nodes[leader].start()
         brokers.wait()
 
@@ -83,4 +83,4 @@ def test_brokers_that_refuse_what_they_are_given(
         lost = dropped(asked)
         assert set(lost) == {"buffer_full"}
         assert book == {"sampled": len(asked.ids), "dropped": lost, "dead": 0, "lost": 0, "twice": 0}
-        assert asked.slowest < 1.0
+        assert asked.slowest < UNHINDERED

@@ -38,7 +38,7 @@ def test_wrong_clocks_lose_nothing_and_blind_nobody(kafka: Broker, tmp_path: Pat
         made.stop(worker)
         began = time.monotonic()
         while all(gateway.mode == "normal" for gateway in gateways):
-            assert time.monotonic() - began < 60.0, "nobody noticed"
+            assert time.monotonic() - began < 120.0, "nobody noticed"
             _ask_by_turns(gateways, 0.5)
         assert time.monotonic() - began > BLIND - 2.0
         until(lambda: _events(made) == ["blind"])

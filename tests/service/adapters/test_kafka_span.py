@@ -3,11 +3,12 @@
 import time
 
 import pytest
+from kafka import KafkaConsumer
+from kafka.errors import KafkaTimeoutError
 
 from demo.broker import Broker
-from service.adapters.kafka_options import KafkaOptions
-from service.adapters.kafka_span import PORTION, span
-from service.adapters.ports import BusAwayError
+from service.adapters import kafka_span
+from service.adapters.kafka_span import PORTION
 from tests.kafka import bus_on, every_topic, options
 from tests.service.adapters.buses import SOON
 
@@ -40,7 +41,30 @@ def test_stretch_begins_at_a_time_and_ends_before_an_offset(kafka: Broker) -> No
         assert list(bus.span(LABELS, place, time.time() + 100.0, 103)) == []
 
 
-def test_log_that_is_away_is_said() -> None:
-    """To whoever asks for the first portion."""
-    with pytest.raises(BusAwayError, match=r"^labels cannot be read again: "):
-        next(span(KafkaOptions(("127.0.0.1:1",)), "labels", 0, 0.0, 1))
+def test_log_that_is_away_stops_nobody(
+    kafka: Broker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Portions are empty until it is there again; then all of it comes, once."""
+    monkeypatch.setattr(kafka_span, "AGAIN", 0.2)
+    own = options(kafka.address)
+    every_topic(own)
+    with bus_on(own) as bus:
+        place = bus.partition(LABELS, "k")
+        for number in range(40):
+            bus.publish(LABELS, b"%d" % number, "k")
+        bus.flush(SOON)
+        portions = bus.span(LABELS, place, 0.0, 40)
+        found = []
+        while len(found) < PORTION:
+            found += next(portions)
+        monkeypatch.setattr(KafkaConsumer, "position", _away)
+        assert next(portions) == []
+        assert "cannot be read again now: KafkaTimeoutError" in caplog.text
+        monkeypatch.undo()
+        for portion in portions:
+            found += portion
+        assert [record.offset for record in found] == list(range(40))
+
+
+def _away(*_: object, **__: object) -> None:
+    raise KafkaTimeoutError
