@@ -64,7 +64,7 @@ def tail(
     follow: Annotated[bool, typer.Option(help="Go on with what comes from now on.")] = False,
 ) -> None:
     """Read a topic: one JSON object a record, large arrays as their type and shape."""
-    _quiet()
+    quiet()
     for record in read(load(config), topic, last, follow=follow):
         typer.echo(json.dumps(record))
 
@@ -75,7 +75,7 @@ def listening(settings: Settings, host: str | None, port: int | None) -> Setting
     return settings.model_copy(update={"server": settings.server.model_copy(update=given)})
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """The client tells every failed connection of an outage; metrics and our own lines, one a minute, say it better."""
     logging.getLogger("kafka").setLevel("CRITICAL")
 
@@ -83,7 +83,7 @@ def _quiet() -> None:
 def _run(
     wire_up: Callable[[Settings], cluster.Process], config: Path, host: str | None, port: int | None, *, json_: bool
 ) -> None:
-    _quiet()
+    quiet()
     settings = listening(load(config), host, port)
 
     def ready(at: str, number: int) -> None:
