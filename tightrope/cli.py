@@ -160,6 +160,7 @@ def demo(
         raise ConfigError([f"--model: is {model!r}; it must be one of {', '.join(story.MODELS)}"])
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the gateway is stopped, not left behind
     if kafka is not None:
+        fleet.quiet()
         typer.echo(json.dumps(troupe.tell(kafka, model, sampling, fast=fast)))
         return
     console = None if headless else err if json_ else out

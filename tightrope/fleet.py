@@ -70,7 +70,7 @@ def tail(
     follow: Annotated[bool, typer.Option(help="Go on with what comes from now on.")] = False,
 ) -> None:
     """Read a topic: one JSON object a record, large arrays as their type and shape."""
-    _quiet()
+    quiet()
     for record in read(load(config), topic, last, follow=follow):
         typer.echo(json.dumps(record))
 
@@ -82,13 +82,13 @@ def listening(settings: Settings, host: str | None, port: int | None, grpc_port:
     return settings.model_copy(update={"server": settings.server.model_copy(update=given)})
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """The client tells every failed connection of an outage; metrics and our own lines, one a minute, say it better."""
     logging.getLogger("kafka").setLevel("CRITICAL")
 
 
 def _run(wire_up: Callable[[Settings], cluster.Process], settings: Settings, *, json_: bool) -> None:
-    _quiet()
+    quiet()
 
     def ready(at: Listening) -> None:
         if json_:

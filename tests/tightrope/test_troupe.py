@@ -1,4 +1,5 @@
 import json
+import logging
 import sys
 
 import pytest
@@ -47,9 +48,10 @@ def test_switch_is_measured_from_the_trip_to_the_first_answer_after_it() -> None
 def test_demo_on_a_kafka_that_is_away_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before any process is started."""
+    """Before any process is started; what the client logs is silenced, as for the processes of a cluster."""
     monkeypatch.setattr(sys, "argv", ["tightrope", "demo", "--kafka", "127.0.0.1:1"])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 1
     assert capsys.readouterr().err.startswith("error Kafka at 127.0.0.1:1: ")
+    assert not logging.getLogger("kafka.net").isEnabledFor(logging.ERROR)
