@@ -17,6 +17,7 @@ from rich.console import Console
 from benchmarks.serving import closed, opened, page, switches, tables
 from benchmarks.serving.goals import goals
 from benchmarks.serving.load import NoWrkError
+from benchmarks.serving.models import KINDS
 from benchmarks.serving.part import Effort, Outcome, Part, keep, kept, machine, measured
 from benchmarks.serving.process import NotStartedError
 from benchmarks.serving.servers import SERVERS
