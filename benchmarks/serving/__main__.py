@@ -87,7 +87,9 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--connections", type=_numbers, default=[1, 8, 32])
     parser.add_argument("--against", default="raw_mb0", choices=SERVERS, metavar="SERVER")
-    parser.add_argument("--servers", type=_some(SERVERS), default=["gateway"], help=f"of {', '.join(SERVERS)}")
+    parser.add_argument(
+        "--servers", type=_some(SERVERS), default=["gateway"], help=f"of {', '.join(SERVERS)}".replace("%", "%%")
+    )
     parser.add_argument("--limit", action="store_true", help="also the model by itself")
     parser.add_argument("--slices", type=int, default=usual.slices)
     parser.add_argument("--seconds", type=float, help=f"of a slice: {usual.seconds:g}, or with --cells {QUICK:g}")

@@ -196,6 +196,9 @@ def test_names_that_nobody_knows_are_told(monkeypatch: pytest.MonkeyPatch, capsy
     with pytest.raises(SystemExit):
         arguments()
     assert "there is no 'peer'; there are table, binary" in capsys.readouterr().err
+    monkeypatch.setattr("sys.argv", ["serving", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        arguments()
 
 
 def outcomes(ratio: float) -> dict[str, Outcome]:
