@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.serving import closed, opened, page, switches, tables
+from benchmarks.serving import closed, opened, page, rpc, switches, tables
 from benchmarks.serving.goals import goals
 from benchmarks.serving.load import NoWrkError
 from benchmarks.serving.models import KINDS
@@ -36,6 +36,8 @@ PARTS: Mapping[str, Part] = {
 }
 """In the order in which they are measured."""
 
+CHOICES = {**SERVERS, rpc.over_grpc().name: rpc.over_grpc()}
+
 DOCS = Path(__file__).parents[2] / "docs"
 QUICK = 1.0
 """Seconds of a slice for whoever is in a hurry."""
@@ -47,7 +49,7 @@ def quick(given: argparse.Namespace) -> Part:
     """Chosen servers under chosen loads, kept nowhere."""
 
     def part(effort: Effort, folder: Path) -> Outcome:
-        candidates = [SERVERS[name] for name in (given.against, *given.servers)]
+        candidates = [CHOICES[name] for name in (given.against, *given.servers)]
         limit = given.limit
         cells = (closed.cell(name, candidates, given.connections, effort, folder, limit=limit) for name in given.cells)
         return Outcome(rows=[row for cell in cells for row in cell])
@@ -86,9 +88,9 @@ def arguments() -> argparse.Namespace:
         "--cells", type=_some(KINDS), metavar=",".join(KINDS), help="measure these models only, and write nothing"
     )
     parser.add_argument("--connections", type=_numbers, default=[1, 8, 32])
-    parser.add_argument("--against", default="raw_mb0", choices=SERVERS, metavar="SERVER")
+    parser.add_argument("--against", default="raw_mb0", choices=CHOICES, metavar="SERVER")
     parser.add_argument(
-        "--servers", type=_some(SERVERS), default=["gateway"], help=f"of {', '.join(SERVERS)}".replace("%", "%%")
+        "--servers", type=_some(CHOICES), default=["gateway"], help=f"of {', '.join(CHOICES)}".replace("%", "%%")
     )
     parser.add_argument("--limit", action="store_true", help="also the model by itself")
     parser.add_argument("--slices", type=int, default=usual.slices)

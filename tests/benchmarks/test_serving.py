@@ -66,10 +66,16 @@ class Stalling(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Crowded(ThreadingHTTPServer):
+    """Lets everybody connect who comes while it answers nobody."""
+
+    request_queue_size = 256
+
+
 @contextmanager
 def stalling() -> Iterator[str]:
     """Such a server's address."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Stalling) as server:
+    with Crowded(("127.0.0.1", 0), Stalling) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
