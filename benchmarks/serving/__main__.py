@@ -9,14 +9,15 @@ import argparse
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.serving import closed, opened, page, switches, tables
+from benchmarks.serving import closed, opened, page, rpc, switches, tables
 from benchmarks.serving.goals import goals
 from benchmarks.serving.load import NoWrkError
+from benchmarks.serving.models import KINDS
 from benchmarks.serving.part import Effort, Outcome, Part, keep, kept, machine, measured
 from benchmarks.serving.process import NotStartedError
 from benchmarks.serving.servers import SERVERS
@@ -35,6 +36,8 @@ PARTS: Mapping[str, Part] = {
 }
 """In the order in which they are measured."""
 
+CHOICES = {**SERVERS, rpc.over_grpc().name: rpc.over_grpc()}
+
 DOCS = Path(__file__).parents[2] / "docs"
 QUICK = 1.0
 """Seconds of a slice for whoever is in a hurry."""
@@ -46,7 +49,7 @@ def quick(given: argparse.Namespace) -> Part:
     """Chosen servers under chosen loads, kept nowhere."""
 
     def part(effort: Effort, folder: Path) -> Outcome:
-        candidates = [SERVERS[name] for name in (given.against, *given.servers)]
+        candidates = [CHOICES[name] for name in (given.against, *given.servers)]
         limit = given.limit
         cells = (closed.cell(name, candidates, given.connections, effort, folder, limit=limit) for name in given.cells)
         return Outcome(rows=[row for cell in cells for row in cell])
@@ -79,12 +82,16 @@ def arguments() -> argparse.Namespace:
     """What was asked for."""
     usual = Effort()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", type=_listed, default=list(PARTS), help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--parts", type=_some(PARTS), default=[*PARTS], help=f"of {', '.join(PARTS)}")
     parser.add_argument("--page", action="store_true", help="measure nothing, write the page of what was measured")
-    parser.add_argument("--cells", type=_listed, metavar="S,M,MC", help="measure these models only, and write nothing")
+    parser.add_argument(
+        "--cells", type=_some(KINDS), metavar=",".join(KINDS), help="measure these models only, and write nothing"
+    )
     parser.add_argument("--connections", type=_numbers, default=[1, 8, 32])
-    parser.add_argument("--against", default="raw_mb0", choices=SERVERS, metavar="SERVER")
-    parser.add_argument("--servers", type=_listed, default=["gateway"], help=f"of {', '.join(SERVERS)}")
+    parser.add_argument("--against", default="raw_mb0", choices=CHOICES, metavar="SERVER")
+    parser.add_argument(
+        "--servers", type=_some(CHOICES), default=["gateway"], help=f"of {', '.join(CHOICES)}".replace("%", "%%")
+    )
     parser.add_argument("--limit", action="store_true", help="also the model by itself")
     parser.add_argument("--slices", type=int, default=usual.slices)
     parser.add_argument("--seconds", type=float, help=f"of a slice: {usual.seconds:g}, or with --cells {QUICK:g}")
@@ -92,8 +99,17 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",")]
+def _some(known: Collection[str]) -> Callable[[str], list[str]]:
+    """Names out of these, with commas between."""
+
+    def names(text: str) -> list[str]:
+        found = [part.strip() for part in text.split(",")]
+        for name in found:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"there is no {name!r}; there are {', '.join(known)}")
+        return found
+
+    return names
 
 
 def _numbers(text: str) -> list[int]:

@@ -107,9 +107,10 @@ def soak(effort: Effort, folder: Path) -> Outcome:
             streams.append(stream(server.address, REQUESTS, rate, WATCH_EVERY))
             held.append((time.monotonic() - began, server.cost().megabytes))
     outcome.latencies.append(pooled(f"{effort.minutes:g} minutes at {STEADY_SHARE:.0%}", "gateway", rate, streams))
-    steady = np.array([one for one in held if one[0] > FIRST] or held)
-    slope = float(np.polyfit(steady[:, 0], steady[:, 1], 1)[0]) * 3600 if len(steady) > 1 else float("nan")
-    outcome.figures |= {"MB at the end": held[-1][1], "MB an hour": slope}
+    outcome.figures["MB at the end"] = held[-1][1]
+    steady = np.array([one for one in held if one[0] > FIRST])
+    if len(steady) > 1:
+        outcome.figures["MB an hour"] = float(np.polyfit(steady[:, 0], steady[:, 1], 1)[0]) * 3600
     return outcome
 
 

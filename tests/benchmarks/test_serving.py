@@ -17,7 +17,7 @@ import pytest
 import urllib3
 
 from benchmarks.serving import goals, page
-from benchmarks.serving.__main__ import PARTS
+from benchmarks.serving.__main__ import PARTS, arguments
 from benchmarks.serving.arrivals import stream
 from benchmarks.serving.load import Slice
 from benchmarks.serving.models import KINDS, made
@@ -66,10 +66,16 @@ class Stalling(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Crowded(ThreadingHTTPServer):
+    """Lets everybody connect who comes while it answers nobody."""
+
+    request_queue_size = 256
+
+
 @contextmanager
 def stalling() -> Iterator[str]:
     """Such a server's address."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Stalling) as server:
+    with Crowded(("127.0.0.1", 0), Stalling) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -186,6 +192,19 @@ def test_wrk_sends_what_it_is_given(tmp_path: Path) -> None:
         sides = up.turns(4, 1, 1.0)
     assert [side.errors for side in sides] == [0, 0, 0]
     assert all(side.rate > 1 and side.prices[0] > 0 for side in sides)
+
+
+def test_names_that_nobody_knows_are_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a second, with those that there are; not after an hour of measuring."""
+    monkeypatch.setattr("sys.argv", ["serving", "--cells", "S", "--servers", "gateway,gateway (binary)"])
+    assert arguments().servers == ["gateway", "gateway (binary)"]
+    monkeypatch.setattr("sys.argv", ["serving", "--parts", "table,peer"])
+    with pytest.raises(SystemExit):
+        arguments()
+    assert "there is no 'peer'; there are table, binary" in capsys.readouterr().err
+    monkeypatch.setattr("sys.argv", ["serving", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        arguments()
 
 
 def outcomes(ratio: float) -> dict[str, Outcome]:
