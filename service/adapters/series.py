@@ -125,7 +125,9 @@ FATES: Labels = {"outcome": ("joined", "duplicate", "unknown", "expired", "stale
 CATALOGUE: Mapping[str, Metric] = {
     "requests": _counter(Part.GATEWAY, "requests", "Inference requests by what became of them.", {**MODEL, **OUTCOMES}),
     "request_seconds": _seconds("Time to answer a request.", MODEL),
-    "answer_seconds": _seconds("Time that the answering model took for a run, of one request or of a batch.", {**MODEL, "role": ROLES}),
+    "answer_seconds": _seconds(
+        "Time that the answering model took for a run, of one request or of a batch.", {**MODEL, "role": ROLES}
+    ),
     "rows": _counter(Part.GATEWAY, "rows", "Rows answered, by the role that answered.", {**MODEL, "role": ROLES}),
     "refusals": _counter(
         Part.GATEWAY,
