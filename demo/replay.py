@@ -52,12 +52,12 @@ class Answer:
         return self.predicted == self.row.label
 
 
-def traffic(files: tuple[str, ...] = TRAFFIC) -> list[Row]:
-    """The rows of the traffic files, in order."""
+def traffic(files: tuple[str, ...] = TRAFFIC, first: int = 0) -> list[Row]:
+    """The rows of the traffic files, in order, numbered from ``first``."""
     rows: list[Row] = []
     for name in files:
         with (HERE / "data" / name).open(newline="") as file:
-            rows += [_row(record, len(rows) + number) for number, record in enumerate(csv.DictReader(file))]
+            rows += [_row(record, first + len(rows) + number) for number, record in enumerate(csv.DictReader(file))]
     return rows
 
 

@@ -117,12 +117,13 @@ def tell(
 ) -> dict[str, object]:
     """Play the whole story and return it as the JSON object that machines get."""
     rows = traffic()
+    later = traffic(TRAFFIC[-1:], len(rows)) if third_act else []
     stage = Board(model, sampling, len(rows))
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tightrope-") as folder, started(Path(folder), model, sampling) as gateway:
         scopes = gateway.get(f"/v1/models/{MODEL}")["scopes"]
         with _shown(console) as show:
-            play = Play(gateway, stage, traffic((*TRAFFIC, TRAFFIC[-1])), show, {scope: Tally() for scope in scopes})
+            play = Play(gateway, stage, [*rows, *later], show, {scope: Tally() for scope in scopes})
             status = play.act(len(rows), fast=fast)
             told = told_of(stage, status, trips_of(gateway), play.tallies)
             if svg is not None:

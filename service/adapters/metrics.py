@@ -1,5 +1,7 @@
 """The metrics of `series.py` on a registry handed in: the one door to prometheus_client."""
 
+import time
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -25,6 +27,9 @@ from service.adapters.series import BUCKETS, CATALOGUE, DRIFT, PREFIX, Kind, Par
 LONGEST_EXEMPLAR = 100
 """Characters of a request id that an exemplar may have: 128 with its name is the format's limit."""
 
+EXEMPLARS_EVERY = 0.5
+"""Seconds between two exemplars of one bucket."""
+
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every counter, which nobody asks for
 
 T = TypeVar("T", Counter, Gauge, Histogram)
@@ -44,6 +49,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self._made: dict[str, Counter | Gauge | Histogram] = {}
+        self._exemplary: dict[tuple[str, int], float] = {}
         self._children: dict[tuple[object, tuple[str, ...]], Counter | Gauge | Histogram] = {}
         self.requests = self._make(Counter, "requests")
         self.seconds = self._make(Histogram, "request_seconds")
@@ -104,10 +110,15 @@ class Metrics:
                     self._made[name].labels(**labels)
 
     def answered(self, model: str, outcome: str, seconds: float, request_id: str) -> None:
-        """Count a request. Its id goes into an exemplar, which is no label, where it is of a form that can be shown."""
-        self.requests.labels(model, outcome).inc()
-        shown = 0 < len(request_id) <= LONGEST_EXEMPLAR and request_id.isascii() and request_id.isprintable()
-        self.seconds.labels(model).observe(seconds, {"request_id": request_id} if shown else None)
+        """Count a request. Its id goes into an exemplar, which is no label, where it is of a form that can be shown; only
+        now and then, because the last one of a bucket is all that is kept.
+        """
+        self._child(self.requests, model, outcome).inc()
+        place, now = (model, bisect_left(BUCKETS["seconds"], seconds)), time.monotonic()
+        shown = None
+        if now - self._exemplary.get(place, -EXEMPLARS_EVERY) >= EXEMPLARS_EVERY and _can_be_shown(request_id):
+            self._exemplary[place], shown = now, {"request_id": request_id}
+        self._child(self.seconds, model).observe(seconds, shown)
 
     def ran(self, model: str, role: str, seconds: float) -> None:
         """Observe how long a model took for a batch."""
@@ -207,3 +218,7 @@ class Metrics:
         """The exposition, in the format that the scraper asks for, and its content type."""
         encode, content_type = choose_encoder(accept)
         return encode(self.registry), content_type
+
+
+def _can_be_shown(request_id: str) -> bool:
+    return 0 < len(request_id) <= LONGEST_EXEMPLAR and request_id.isascii() and request_id.isprintable()
