@@ -6,7 +6,7 @@ export KAFKA_JARS
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-cluster kafka test tools check format bench bench-power docs lock demo-data image clean
+.PHONY: help demo demo-cluster kafka test tools check format bench bench-power bench-serving docs lock demo-data image wrk peers clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -49,7 +49,6 @@ bench: .venv/dev.stamp ## What the detectors promise, measured; how fast the jud
 bench-power: .venv-power/run.stamp ## Tightrope beside windows, river and evidently on the same streams; writes docs/power.md
 	.venv-power/bin/python -m benchmarks.power
 
-.PHONY: bench-serving wrk peers
 bench-serving: .venv/dev.stamp wrk kafka peers ## The gateway beside servers by hand and servers of others, an hour; writes docs/serving.md
 	$(BIN)/python -m benchmarks.serving
 
