@@ -4,6 +4,7 @@ Tried when the model is loaded, and corrected by what every run then takes.
 """
 
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from math import inf
 
@@ -37,37 +38,59 @@ PAYS = 1.25
 MEMORY = 0.1
 """Weight of the newest run."""
 
+SIZES = 32
+"""Powers of two that are told apart, in rows of a run."""
+
 WAITERS = 32
 """Runs at a time of a pair with a model elsewhere: they only wait."""
 
 
 class Pace:
     """Of one pair. ``runners`` is how many runs there may be at a time, ``most_rows`` the rows of one batch, 1 where
-    batches do not pay.
+    batches do not pay; ``tried`` has the seconds that runs took at least when they were tried, by their rows.
     """
 
-    def __init__(self, runners: int = 1, most_rows: int = MOST_ROWS) -> None:
+    def __init__(self, runners: int = 1, most_rows: int = MOST_ROWS, tried: Mapping[int, float] | None = None) -> None:
         self.runners = runners
         self.most_rows = most_rows
-        self._seconds: dict[int, float] = {}
+        self._tried = {rows.bit_length(): seconds for rows, seconds in (tried or {}).items()}
+        self._seconds = dict(self._tried)
+        self._busy: dict[int, float] = {}
+        self._short = self._all_short()
 
     def takes(self, rows: int) -> float:
         """Seconds that so many rows will take, by what is known of the nearest size; 0 before anything is."""
-        if not self._seconds:
-            return 0.0
-        size = rows.bit_length()
-        near = min(self._seconds, key=lambda known: abs(known - size))
-        return self._seconds[near] * (rows / 2 ** (near - 1) if size > near else 1.0)
+        return _nearest(self._seconds, rows.bit_length(), rows)
 
     def is_short(self, rows: int) -> bool:
         """Whether so many rows may run on the event loop."""
-        return self.takes(rows) <= SHORT
+        return self._short[min(rows.bit_length(), SIZES - 1)]
 
-    def took(self, rows: int, seconds: float) -> None:
-        """Learn from a run."""
+    def took(self, rows: int, seconds: float, busy: float) -> None:
+        """Learn from a run, which kept a processor ``busy`` for so many seconds. In a thread a run may wait for others
+        longer than it takes: only what it keeps busy would hold up the event loop.
+        """
         size = rows.bit_length()
-        known = self._seconds.get(size, seconds)
+        known, before = self._seconds.get(size, seconds), self._busy.get(size, busy)
         self._seconds[size] = known + MEMORY * (seconds - known)
+        self._busy[size] = now = before + MEMORY * (busy - before)
+        if (now > SHORT) is self._short[min(size, SIZES - 1)]:
+            self._short = self._all_short()
+
+    def _all_short(self) -> list[bool]:
+        """By sizes, powers of two."""
+        sizes = range(SIZES)
+        return [
+            max(_nearest(known, size, 2**size - 1) for known in (self._tried, self._busy)) <= SHORT for size in sizes
+        ]
+
+
+def _nearest(known: Mapping[int, float], size: int, rows: int) -> float:
+    """What the nearest size takes, in proportion to the rows where these are more."""
+    if not known:
+        return 0.0
+    near = min(known, key=lambda one: abs(one - size))
+    return known[near] * (rows / 2 ** (near - 1) if size > near else 1.0)
 
 
 def learn(pair: Pair) -> Pace:
@@ -79,10 +102,11 @@ def learn(pair: Pair) -> Pace:
     one = max(_seconds(model, pair, 1) for model in models)
     if one == inf:  # it refuses zeros: nothing is known, and so nothing is risked
         return _long(cores)
-    pace = Pace(most_rows=_most_rows(pair, one))
-    pace.took(1, one)
-    if pace.most_rows > 1:
-        pace.took(TRIED, max(_seconds(model, pair, TRIED) for model in models))
+    tried = {1: one}
+    if (most := _most_rows(pair, one)) > 1:
+        tried[TRIED] = max(_seconds(model, pair, TRIED) for model in models)
+    pace = Pace(most_rows=most, tried=tried)
+    if most > 1:
         pace.runners = 1 if pace.is_short(TRIED) else max(1, cores - 1)
     elif not pace.is_short(1) and cores > 1 and _threads_pay(models[0], pair, one):
         pace.runners = cores
@@ -102,9 +126,7 @@ def _most_rows(pair: Pair, one: float) -> int:
 
 def _long(runners: int) -> Pace:
     """One row a run, and never on the event loop."""
-    pace = Pace(runners, 1)
-    pace.took(1, 2 * SHORT)
-    return pace
+    return Pace(runners, 1, {1: 2 * SHORT})
 
 
 def _seconds(model: Model, pair: Pair, rows: int) -> float:

@@ -76,6 +76,7 @@ class HttpServer(uvicorn.Server):
             port=server.port,
             log_level="warning",
             access_log=False,
+            proxy_headers=False,
             lifespan="off",
             timeout_graceful_shutdown=int(STOP_SECONDS),
         )

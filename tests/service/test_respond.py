@@ -51,8 +51,7 @@ def test_only_what_is_short_runs_on_the_event_loop(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
     """A slow model would hold up everybody else; a thread hop would cost more than a fast one."""
-    pace = Pace()
-    pace.took(1, seconds)
+    pace = Pace(tried={1: seconds})
     assert bench.responder(pace).is_short(bench.pairs["m"], 1) is (seconds < SHORT)
     assert (where_it_runs(bench, monkeypatch, pace) is threading.current_thread()) is (seconds < SHORT)
 

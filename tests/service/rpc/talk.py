@@ -48,9 +48,7 @@ class Talk:
 @asynccontextmanager
 async def talking(bench: Bench, *, slow: bool = False, knows: Callable[[], bool] = lambda: True) -> AsyncIterator[Talk]:
     """Serve the bench's pairs until the block ends."""
-    pace = Pace()
-    pace.took(1, 2 * SHORT if slow else SHORT / 100)
-    responder = bench.responder(pace)
+    responder = bench.responder(Pace(tried={1: 2 * SHORT if slow else SHORT / 100}))
     server = RpcServer(Server(grpc_port=0, max_body_bytes=MOST), Inference(responder, knows), knows)
     port = await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
