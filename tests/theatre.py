@@ -97,7 +97,7 @@ def configuration(model: str, manager: str) -> dict[str, Any]:
         config["models"][MODEL][role] = str(HERE / f"models/{name}.onnx")
     config["models"][MODEL] |= {"labels": {}, "latency": {"seconds": 0.5}}
     config["safe_mode"] = {"min_dwell_seconds": 1}
-    config["alerts"] = {"alertmanagers": [manager], "labels": CLUSTER, "keep_seconds": 5, "grace_seconds": 5}
+    config["alerts"] = {"alertmanagers": [manager], "labels": CLUSTER, "keep_seconds": 5, "grace_seconds": 8}
     return config | {"state": "state"}
 
 
@@ -113,9 +113,11 @@ def routes(pager: Pager) -> dict[str, Any]:
 
 
 def scraping(server: Server, manager: str) -> dict[str, Any]:
-    """The shipped configuration of Prometheus, quick, with these targets."""
+    """The shipped configuration of Prometheus, quick, with these targets. A scrape may take as long as until the next
+    one: on a busy machine that is not little, and a minute without any would be a page.
+    """
     config: dict[str, Any] = document(HOME / "prometheus.yml")
-    config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s", "external_labels": CLUSTER}
+    config["global"] = {"scrape_interval": "3s", "evaluation_interval": "1s", "external_labels": CLUSTER}
     config["rule_files"] = [str(HOME / file) for file in config["rule_files"]]
     config["alerting"]["alertmanagers"][0]["static_configs"] = [{"targets": [manager.removeprefix("http://")]}]
     config["scrape_configs"][0]["static_configs"] = [{"targets": [server.address.removeprefix("http://")]}]

@@ -73,15 +73,14 @@ def test_one_state_has_one_judge(tmp_path: Path) -> None:
 def test_gateway_answers_though_the_judge_cannot_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A snapshot that nobody can read is logged and counted; callers get their answers, and the log says by whom."""
+    """A disk that fails is logged and counted; callers get their answers, and the log says by whom."""
+
+    def fails(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
     monkeypatch.setattr(module, "STOP_SECONDS", 0.3)
-    path = write_config(tmp_path, config(tmp_path))
-    with running(path):
-        pass
-    with sqlite3.connect(tmp_path / "state" / DATABASE) as db:
-        db.execute("INSERT OR REPLACE INTO snapshots VALUES ('m', x'c1')")
-    db.close()
-    parts = wire_up(load(path, {}))
+    monkeypatch.setattr(SqliteStore, "snapshot", fails)
+    parts = wire_up(load(write_config(tmp_path, config(tmp_path)), {}))
     with caplog.at_level(logging.WARNING):
         parts.start()
     gateway = parts.service.gateway
