@@ -20,7 +20,7 @@ from service.errors import TightropeError
 VERSION = "4.1.1"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 JARS = Path(os.environ.get("KAFKA_JARS") or CACHE / "tightrope" / f"kafka-{VERSION}")
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 
 JVM = ("-Xmx768m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 
