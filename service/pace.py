@@ -79,10 +79,12 @@ class Pace:
 
     def _all_short(self) -> list[bool]:
         """By sizes, powers of two."""
-        sizes = range(SIZES)
-        return [
-            max(_nearest(known, size, 2**size - 1) for known in (self._tried, self._busy)) <= SHORT for size in sizes
-        ]
+        known = {size: max(self._busy.get(size, 0.0), self._least(size)) for size in self._tried | self._busy}
+        return [_nearest(known, size, 2**size - 1) <= SHORT for size in range(SIZES)]
+
+    def _least(self, size: int) -> float:
+        """What fewer rows took when they were tried: more never take less."""
+        return max((seconds for tried, seconds in self._tried.items() if tried <= size), default=0.0)
 
 
 def _nearest(known: Mapping[int, float], size: int, rows: int) -> float:

@@ -110,8 +110,8 @@ class Metrics:
                     self._made[name].labels(**labels)
 
     def answered(self, model: str, outcome: str, seconds: float, request_id: str) -> None:
-        """Count a request. Its id goes into an exemplar, which is no label, where it is of a form that can be shown; only
-        now and then, because the last one of a bucket is all that is kept.
+        """Count a request. Its id goes into an exemplar, which is no label, where it is of a form that can be shown;
+        only now and then, because the last one of a bucket is all that is kept.
         """
         self._child(self.requests, model, outcome).inc()
         place, now = (model, bisect_left(BUCKETS["seconds"], seconds)), time.monotonic()

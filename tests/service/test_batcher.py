@@ -201,14 +201,18 @@ def test_too_many_are_refused_at_once_and_told_when_to_come_again() -> None:
     assert refused.seconds == pytest.approx(3 * 10 * SHORT)
 
 
-def test_callers_of_a_batch_are_waited_for_while_they_come_back() -> None:
-    """Each asks again a moment after its answer: the next batch has them all, though the first comes alone."""
-    model = Model(0.2)
+def test_callers_of_a_batch_are_waited_for_while_they_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each asks again a moment after its answer: the next batch has them all, though the first comes alone. When all
+    are there nobody waits any longer.
+    """
+    monkeypatch.setattr("service.batcher.LEAST", 20.0)
+    monkeypatch.setattr("service.batcher.REFILL", 1000.0)
+    model, began = Model(0.1), time.perf_counter()
 
     async def caller(of: Batcher, number: int) -> None:
         for turn in range(3):
             await ask(of, asked(f"{number}:{turn}"))
-            await asyncio.sleep(0.0001 * number)
+            await asyncio.sleep(0.001 * number)
 
     async def run() -> None:
         of = batcher(model, long())
@@ -216,3 +220,19 @@ def test_callers_of_a_batch_are_waited_for_while_they_come_back() -> None:
 
     asyncio.run(run())
     assert [len(batch) for batch in model.batches] == [8, 8, 8]
+    assert time.perf_counter() - began < 20.0
+
+
+def test_callers_who_do_not_come_back_are_not_waited_for_long() -> None:
+    """A share of what the last run took."""
+    model = Model(0.1)
+
+    async def run() -> float:
+        of = batcher(model, long())
+        await asyncio.gather(*(ask(of, asked(name)) for name in "abc"))
+        began = time.perf_counter()
+        await ask(of, asked("again"))
+        return time.perf_counter() - began
+
+    assert asyncio.run(run()) < 10.0
+    assert model.batches[1:] == [["again"]]

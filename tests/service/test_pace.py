@@ -180,4 +180,6 @@ def test_model_that_waits_for_something_else_stays_in_its_thread() -> None:
     pace = Pace(tried={1: 2 * SHORT})
     for _ in range(50):
         pace.took(1, 2 * SHORT, 0.0)
+        pace.took(8, 2 * SHORT, 0.0)
     assert not pace.is_short(1)
+    assert not pace.is_short(8)

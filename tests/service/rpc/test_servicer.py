@@ -52,7 +52,7 @@ def fails(monkeypatch: pytest.MonkeyPatch, bench: Bench, error: Exception) -> No
     def infer(*_: object) -> NoReturn:
         raise error
 
-    monkeypatch.setattr(bench.gateway, "infer", infer)
+    monkeypatch.setattr(bench.gateway, "answer", infer)
 
 
 def test_health_and_metadata_are_told(bench: Bench) -> None:
