@@ -15,6 +15,7 @@ SHIPPED = HERE / "json"
 RULES = ("rules/recording.yml", "rules/alerts.yml")
 
 GRAFANA, RUNBOOK = "https://grafana.example.org", "https://runbooks.example.org/tightrope"
+GATEWAY = "https://tightrope.example.org"
 """What stands in the rules for the addresses of yours."""
 
 
@@ -28,7 +29,7 @@ def text(board: Json) -> str:
     return json.dumps(board, indent=1, ensure_ascii=False) + "\n"
 
 
-def render(folder: Path, grafana: str = GRAFANA, runbook: str = RUNBOOK) -> list[Path]:
+def render(folder: Path, grafana: str = GRAFANA, runbook: str = RUNBOOK, gateway: str = GATEWAY) -> list[Path]:
     """Write dashboards and rules to a folder, with these addresses in the alerts; returns the files.
 
     Raises:
@@ -36,7 +37,8 @@ def render(folder: Path, grafana: str = GRAFANA, runbook: str = RUNBOOK) -> list
     """
     files = {f"json/{uid}.json": text(board) for uid, board in boards().items()}
     for name in RULES:
-        files[name] = (HERE / name).read_text().replace(GRAFANA, grafana).replace(RUNBOOK, runbook)
+        rules = (HERE / name).read_text()
+        files[name] = rules.replace(GRAFANA, grafana).replace(RUNBOOK, runbook).replace(GATEWAY, gateway)
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content)

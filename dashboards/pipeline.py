@@ -166,6 +166,12 @@ BUS = Row(
             "ops",
             {"{{outcome}}": growth("tightrope_payload_events_total", "outcome", M)},
         ),
+        lines(
+            "Models elsewhere",
+            "1 while their server says that it is ready, whether anybody asks them or not.",
+            "short",
+            {"{{model}} {{role}}": f"min by (model, role) (tightrope_endpoint_up{M})"},
+        ),
     ],
     folded=True,
 )

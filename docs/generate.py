@@ -163,7 +163,8 @@ Written from `service/adapters/series.py` by `make docs`. The alerts on them are
 - Counters of a model exist at zero from the start, gauges once there is something to show. Nothing has a second series
   `_created`.
 - A request's id is in the exemplars of `tightrope_request_seconds` (OpenMetrics only), and nowhere else.
-- In a cluster a gateway, a worker and a judge each show their own part; counters add up over replicas.
+- In a cluster a gateway, a worker and a judge each show their own part, and a judge the gauges of those models that it
+  has at the time; counters add up over replicas.
 
 | metric | type | labels | unit | set by | meaning |
 |---|---|---|---|---|---|

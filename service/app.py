@@ -26,6 +26,7 @@ from service.http import App, InferLayer
 from service.outbox import Outbox
 from service.pair import Pair, build
 from service.payloads import PayloadLoop
+from service.presence import Presence
 from service.router import Router
 from service.sections import Endpoint
 from service.settings import ConfigError, Settings, control_token, secret
@@ -52,12 +53,14 @@ class Service:
     gateway: Gateway
     outbox: Outbox
     control: ControlLoop
+    presence: Presence
     payloads: PayloadLoop | None = None
 
     def start(self) -> None:
         """Start the threads beside the request path."""
         self.outbox.start()
         self.control.start()
+        self.presence.start()
         if self.payloads:
             self.payloads.start()
 
@@ -67,6 +70,7 @@ class Service:
             self.payloads.stop(timeout)
         self.outbox.stop(timeout)
         self.control.stop(timeout)
+        self.presence.stop(timeout)
 
 
 def load_model(artefact: Path | Endpoint, threads: int) -> Model:
@@ -154,7 +158,7 @@ def build_service(
     api.include_router(reports.routes(gateway, shelf))
     payloads = PayloadLoop(bus, pairs, told, outbox, metrics) if told else None
     layer = InferLayer(api, gateway, settings.server.max_body_bytes, slow)
-    return Service(layer, gateway, outbox, control, payloads)
+    return Service(layer, gateway, outbox, control, Presence(pairs, metrics), payloads)
 
 
 def _knows(control: ControlLoop, until: float) -> bool:

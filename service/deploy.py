@@ -22,15 +22,15 @@ class CannotDeployError(CallerError):
 class Deployer(Protocol):
     """Whoever can put another artefact in place while requests are answered."""
 
-    def deploy(self, model: str, role: Role, artefact: Path | Endpoint, actor: str, reason: str) -> None:
-        """Load, check, and switch.
+    def deploy(self, model: str, role: Role, artefact: Path | Endpoint, actor: str, reason: str) -> bool:
+        """Load, check, and switch; whether that outlives a restart.
 
         Raises:
             ConfigError: when the artefact does not fit; nothing has changed then.
         """
 
-    def roll_back(self, model: str, actor: str, reason: str) -> None:
-        """Switch to what was there before the latest deployment.
+    def roll_back(self, model: str, actor: str, reason: str) -> bool:
+        """Switch to what was there before the latest deployment; whether that outlives a restart.
 
         Raises:
             LookupError: when there is nothing to go back to.
@@ -96,24 +96,24 @@ def routes(gateway: Gateway, deployer: Deployer, authorised: Callable[..., None]
         """
         name = gateway.pair(model).name
         try:
-            deployer.deploy(name, body.role, body.artefact, body.actor, body.reason)
+            kept = deployer.deploy(name, body.role, body.artefact, body.actor, body.reason)
         except ConfigError as error:
             raise CannotDeployError("; ".join(error.problems)) from error
-        return _digests(gateway, name)
+        return _told(gateway, name, kept=kept)
 
     @router.post("/models/{model}/rollback")
     def rollback(model: str, body: RollBackBody) -> JSONResponse:
         """Go back to the artefacts before the latest deployment."""
         name = gateway.pair(model).name
         try:
-            deployer.roll_back(name, body.actor, body.reason)
+            kept = deployer.roll_back(name, body.actor, body.reason)
         except LookupError as error:
             raise CannotDeployError(f"model {name}: nothing was deployed since it started") from error
-        return _digests(gateway, name)
+        return _told(gateway, name, kept=kept)
 
     return router
 
 
-def _digests(gateway: Gateway, name: str) -> JSONResponse:
+def _told(gateway: Gateway, name: str, *, kept: bool) -> JSONResponse:
     models = gateway.pair(name).models
-    return JSONResponse({"name": name, **{f"{role}_digest": models[role].digest for role in Role}})
+    return JSONResponse({"name": name, **{f"{role}_digest": models[role].digest for role in Role}, "kept": kept})

@@ -120,6 +120,8 @@ class Alerts(Section):
     """Where you keep dashboards/runbook.md: alerts point to it."""
     grafana: Address = "https://grafana.example.org"
     """The address of your Grafana: alerts point to it."""
+    gateway: Address = "https://tightrope.example.org"
+    """The address of Tightrope as people reach it: alerts point to the newest drift report there."""
     grafana_token_file: Path | None = None
     """A file with the token of a service account of Grafana: with one, safe mode is marked on its dashboards."""
 

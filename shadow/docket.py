@@ -77,6 +77,10 @@ class Docket:
         self.states[plan.model] = old
         self._enter(plan, state, transitions)
 
+    def blind(self, plan: Plan, cause: decide.Cause) -> None:
+        """Nobody knows any more whether this model is safe."""
+        self._enter(plan, *decide.blinded(plan, self.states[plan.model], cause))
+
     def _plan(self, model: str) -> Plan:
         plan = self._plans.get(model)
         if plan is None:

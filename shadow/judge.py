@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from monitors import watch
 from monitors.decide import Cause
@@ -16,7 +17,9 @@ from monitors.plan import Plan, State, start
 from monitors.records import Event, Routes, Stream, Verdict
 from service.adapters import wire
 from service.adapters.metrics import Metrics
+from service.adapters.packing import WireError
 from service.adapters.ports import Bus, BusAwayError, NoPager, Pager, Place, Record, Store, insist
+from service.adapters.series import Part
 from service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES, LABELS, topic
 from shadow.alerts import standing
 from shadow.docket import Docket
@@ -97,6 +100,7 @@ class Judge:
         self._tell_every = tell_every
         self._expired = dict.fromkeys(bench.plans, float("-inf"))
         self._known: Mapping[str, Mapping[Place, int]] = {}
+        self._unread: dict[str, str] = {}
         self._dealt = False
         self._records = bus.subscribe(*map(topic, topics), group=JUDGES, begin=self._begin)
         self._open()
@@ -106,6 +110,7 @@ class Judge:
         where = {partition for name, partition in places if name == topic(COMPARISONS)}
         mine = [name for name in self._bench.plans if self._bus.partition(topic(COMPARISONS), name) in where]
         self._known = self._store.positions(self._bus.log, mine)
+        self._unread.clear()
         self._bench.states = {name: self._restore(self._bench.plans[name]) for name in mine}
         self._dealt = True
         every = [(place, offset) for known in self._known.values() for place, offset in known.items()]
@@ -117,6 +122,7 @@ class Judge:
             self._dealt = False
             self._redeploy(self._plans())
             self._unshown = {*self._known}
+            self._metrics.mind(Part.JUDGE, self._known)
             self._show()
             self._pager.mind(self._known)
             self._tell_all()
@@ -126,8 +132,17 @@ class Judge:
         return {name: self._bench.plans[name] for name in self._known}
 
     def _restore(self, plan: Plan) -> State:
+        """Of a snapshot that cannot be read nothing is known: the model begins anew, with a number for its modes that
+        every gateway takes for newer than what it has.
+        """
         saved = self._store.snapshot(plan.model)
-        return start(plan) if saved is None else wire.decode_state(saved)
+        if saved is None:
+            return start(plan)
+        try:
+            return wire.decode_state(saved)
+        except WireError as error:
+            self._unread[plan.model] = f"its snapshot cannot be read: {error}"
+            return replace(start(plan), epoch=int(time.time()))
 
     def step(self, timeout: float) -> int:
         """Judge what has arrived, waiting up to ``timeout`` seconds for it; returns the number of records."""
@@ -149,8 +164,9 @@ class Judge:
         return len(records)
 
     def close(self) -> None:
-        """Leave it to others."""
+        """Leave it to others, who know more of it from now on."""
         self._records.close()
+        self._metrics.mind(Part.JUDGE, ())
 
     def _look(self) -> None:
         """What is due every now and then: how far behind this is, and that it is there."""
@@ -165,14 +181,20 @@ class Judge:
         return Docket(plans, self._bench.states, self._store, self._host)
 
     def _redeploy(self, plans: Mapping[str, Plan]) -> None:
-        """Go over to the plans that are on the bench now, before any row of theirs is counted."""
+        """Go over to the plans that are on the bench now, before any row of theirs is counted. Whose snapshot could not
+        be read is answered by the baseline, until evidence says otherwise.
+        """
         docket = self._docket(plans)
+        for name, why in self._unread.items():
+            log.error("%s: %s", name, why)
+            docket.blind(plans[name], Cause(time.time(), reason=why))
         for name, plan in plans.items():
             if docket.states[name].digest != plan.digest:
                 cause = Cause(time.time(), reason="another artefact or configuration")
                 docket.deploy(plan, docket.states[name], cause)
         if any(docket.states[name] is not state for name, state in self._bench.states.items()):
             self._settle(docket)
+            self._unread.clear()
 
     def _is_new(self, record: Record) -> bool:
         """Whether the snapshot of the record's model does not stand for it already."""

@@ -7,14 +7,15 @@ from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from demo.broker import Broker
 
 
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")  # how long an example takes says something of the machine, not of the program
+# How long an example takes, or its making, says something of the machine, not of the program.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def _forbid(report: pytest.TestReport | pytest.CollectReport) -> None:

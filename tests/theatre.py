@@ -29,6 +29,8 @@ HARMFUL, FIXED = "bad_distilled_households_only", "good_distilled"
 CLUSTER = {"cluster": "stage"}
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 HARMED = "residence=group_quarters"
+PATIENCE = 120.0
+"""Seconds to wait for what takes one or two on an idle machine."""
 TRIP, RETURN = 1_500, 6_000
 """Requests after which the harmed subgroup has tripped, and more after which it has returned to the fixed model."""
 
@@ -43,6 +45,7 @@ class Theatre:
     pager: Pager
     state: Path
     rows: list[Row] = field(default_factory=traffic)
+    began: float = field(default_factory=time.time)
 
     def send(self, count: int) -> None:
         """The next requests, as fast as they are answered."""
@@ -67,7 +70,7 @@ class Theatre:
     def settle(self, *expressions: str) -> Self:
         """Wait until Prometheus finds each of these."""
         for expression in expressions:
-            until(partial(self.query, expression), 30)
+            until(partial(self.query, expression), PATIENCE)
         return self
 
     def query(self, expression: str) -> list[dict[str, Any]]:
@@ -94,7 +97,7 @@ def configuration(model: str, manager: str) -> dict[str, Any]:
         config["models"][MODEL][role] = str(HERE / f"models/{name}.onnx")
     config["models"][MODEL] |= {"labels": {}, "latency": {"seconds": 0.5}}
     config["safe_mode"] = {"min_dwell_seconds": 1}
-    config["alerts"] = {"alertmanagers": [manager], "labels": CLUSTER, "keep_seconds": 2, "grace_seconds": 5}
+    config["alerts"] = {"alertmanagers": [manager], "labels": CLUSTER, "keep_seconds": 5, "grace_seconds": 5}
     return config | {"state": "state"}
 
 
@@ -129,5 +132,5 @@ def theatre(folder: Path, model: str = HARMFUL) -> Iterator[Theatre]:
         debian.prometheus(folder, scraping(server, manager.address)) as prometheus,
     ):
         found = Theatre(server, prometheus.address, manager.address, pager, folder / "state")
-        until(lambda: found.query("tightrope_requests_total"), 30)
+        until(lambda: found.query("tightrope_requests_total"), PATIENCE)
         yield found

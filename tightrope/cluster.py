@@ -54,14 +54,14 @@ class Process:
 class NoDeployer:
     """Implements `service.deploy.Deployer`: an artefact that only one of many processes had would be judged by none."""
 
-    def deploy(self, model: str, role: Role, artefact: Path | Endpoint, actor: str, reason: str) -> None:
+    def deploy(self, model: str, role: Role, artefact: Path | Endpoint, actor: str, reason: str) -> bool:
         """Not here."""
         del role, artefact, actor, reason
         raise ConfigError(
             [f"model {model}: in a cluster another artefact comes with the configuration of all processes"]
         )
 
-    def roll_back(self, model: str, actor: str, reason: str) -> None:
+    def roll_back(self, model: str, actor: str, reason: str) -> bool:
         """Not here."""
         del actor, reason
         raise LookupError(model)

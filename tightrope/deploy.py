@@ -5,6 +5,7 @@ pair is. What is deployed outlives a restart, in a file of the state folder.
 """
 
 import json
+import logging
 import threading
 import time
 import uuid
@@ -26,6 +27,8 @@ from service.sections import Artefact, Endpoint
 from service.settings import ConfigError, Settings
 from service.tensors import Tensor
 from shadow.pairing import Watched
+
+log = logging.getLogger(__name__)
 
 FILE = "deployed.json"
 ARTEFACT: TypeAdapter[Path | Endpoint] = TypeAdapter(Artefact)
@@ -62,15 +65,16 @@ class Deployer:
     _before: dict[str, list[Settings]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def deploy(self, model: str, role: Role, artefact: Path | Endpoint, actor: str, reason: str) -> None:
+    def deploy(self, model: str, role: Role, artefact: Path | Endpoint, actor: str, reason: str) -> bool:
         """Load, check, and switch."""
         with self._lock:
-            wanted = with_artefact(self.settings, model, role, artefact)
-            self._switch(model, wanted, "deployed", actor, reason)
-            self._before[model] = [*self._before.get(model, []), self.settings][-KEPT:]
-            self._keep(wanted)
+            before = self.settings
+            wanted = with_artefact(before, model, role, artefact)
+            kept = self._switch(model, wanted, "deployed", actor, reason)
+            self._before[model] = [*self._before.get(model, []), before][-KEPT:]
+            return kept
 
-    def roll_back(self, model: str, actor: str, reason: str) -> None:
+    def roll_back(self, model: str, actor: str, reason: str) -> bool:
         """Switch to what was there before."""
         with self._lock:
             before = self._before.get(model) or []
@@ -80,30 +84,42 @@ class Deployer:
             wanted = self.settings
             for role in Role:
                 wanted = with_artefact(wanted, model, role, getattr(old, role))
-            self._switch(model, wanted, "rolled-back", actor, reason)
+            kept = self._switch(model, wanted, "rolled-back", actor, reason)
             before.pop()
-            self._keep(wanted)
+            return kept
 
-    def _switch(self, model: str, wanted: Settings, kind: str, actor: str, reason: str) -> None:
+    def _switch(self, model: str, wanted: Settings, kind: str, actor: str, reason: str) -> bool:
         pair = build(model, wanted, load_model)
         self_test(pair, wanted)
         old = self.places.pairs[model]
         self.places.put(pair, self.as_watched(pair), slow=is_slow(pair))
-        detail = {
+        self.settings = wanted
+        kept = _keep(wanted)
+        digests = {
             f"{role}_digest": {"before": old.models[role].digest, "after": pair.models[role].digest} for role in Role
         }
-        self.tell(Event(uuid.uuid4().hex, time.time(), model, kind, "model", actor, reason, dict(detail)))
+        detail = {**digests, "kept": kept}
+        self.tell(Event(uuid.uuid4().hex, time.time(), model, kind, "model", actor, reason, detail))
+        return kept
 
-    def _keep(self, settings: Settings) -> None:
-        """Write the artefacts beside the state, whole or not at all."""
-        self.settings = settings
-        told = {
-            name: of.model_dump(mode="json", include={str(role) for role in Role})
-            for name, of in settings.models.items()
-        }
-        draft = settings.state / f"{FILE}.draft"
+
+def _keep(settings: Settings) -> bool:
+    """Write the artefacts beside the state, whole or not at all; whether that could be done. A disk that is full takes
+    nobody's way back.
+    """
+    told = {
+        name: of.model_dump(mode="json", include={str(role) for role in Role}) for name, of in settings.models.items()
+    }
+    draft = settings.state / f"{FILE}.draft"
+    try:
         draft.write_text(json.dumps(told))
         draft.replace(settings.state / FILE)
+    except OSError as error:
+        log.warning(
+            "%s cannot be written, so what was deployed ends with this process: %s", settings.state / FILE, error
+        )
+        return False
+    return True
 
 
 def with_artefact(settings: Settings, model: str, role: Role, artefact: Path | Endpoint) -> Settings:

@@ -70,6 +70,7 @@ def desk_of(settings: Settings) -> Desk:
         grace=alerts.grace_seconds,
         runbook=alerts.runbook,
         grafana=alerts.grafana,
+        reports=f"{alerts.gateway}/v1/models/{{model}}/reports/newest" if settings.reports.keep_rows else "",
     )
 
 

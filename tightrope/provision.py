@@ -42,12 +42,13 @@ def render(
     folder: Annotated[Path, typer.Argument(help="Where to write.", metavar="FOLDER", show_default=False)],
     grafana: Annotated[str, typer.Option(help="The address that alerts point to.")] = boards.GRAFANA,
     runbook: Annotated[str, typer.Option(help="The page of the runbook that alerts point to.")] = boards.RUNBOOK,
+    gateway: Annotated[str, typer.Option(help="Tightrope's own address, for drift reports.")] = boards.GATEWAY,
 ) -> None:
     """Write dashboards, recording rules and alerts as files, with your addresses in them."""
-    for name, address in (("--grafana", grafana), ("--runbook", runbook)):
+    for name, address in (("--grafana", grafana), ("--runbook", runbook), ("--gateway", gateway)):
         _insist_on_http(name, address)
     try:
-        written = boards.render(folder, grafana.rstrip("/"), runbook)
+        written = boards.render(folder, grafana.rstrip("/"), runbook, gateway.rstrip("/"))
     except OSError as error:
         raise ConfigError([f"{error.filename or folder}: cannot be written: {error.strerror}"]) from error
     for path in written:

@@ -27,6 +27,18 @@
 {{- if not .Values.config.models }}
 {{- fail "config.models: is empty; name at least one model, as in docs/configuration.md" }}
 {{- end }}
+{{- with .Values.metrics.grafana }}
+{{- if .enabled }}
+{{- range $key := list "address" "existingSecret" }}
+{{- if not (get $.Values.metrics.grafana $key) }}
+{{- fail (printf "metrics.grafana.%s: is empty; metrics.grafana.enabled needs it" $key) }}
+{{- end }}
+{{- end }}
+{{- if $.Values.metrics.dashboards.enabled }}
+{{- fail "metrics.grafana.enabled: the sidecar brings the dashboards already, and Grafana lets nobody else change those; turn off metrics.dashboards.enabled, or this" }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if eq .Values.shape "cluster" }}
 {{- include "tightrope.refuse.cluster" . }}
 {{- else if .Values.config.bus }}

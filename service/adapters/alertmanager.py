@@ -6,7 +6,8 @@ that was away is told of everything when it is back, also of what is over by the
 
 Prometheus raises the same alert from its rules. An alert that is over therefore ends a grace later: if it ended at
 once, Prometheus would raise it again until its next scrape, and people would be paged twice. Its end is told
-once: told again after Prometheus has ended it, the alert would stand anew.
+once: told again after Prometheus has ended it, the alert would stand anew. And one that begins is told every second for
+the same grace: Prometheus may still be telling, until its next scrape, that the last one of that name is over.
 """
 
 import json
@@ -43,6 +44,8 @@ class Desk:
     grace: float = 60.0
     runbook: str = ""
     grafana: str = ""
+    reports: str = ""
+    """Where the newest drift report of a model is, with its name as ``{model}``; nothing where there is none."""
 
 
 class Alertmanager(Teller):
@@ -61,6 +64,8 @@ class Alertmanager(Teller):
             "runbook_url": f"{self._desk.runbook}#{alert.name.lower()}",
             "dashboard_url": f"{self._desk.grafana}/d/tightrope-model?var-model={alert.model}",
         }
+        if self._desk.reports:
+            links["report_url"] = self._desk.reports.replace("{model}", alert.model)
         since = now if alert.since is None else min(alert.since, now)
         return Row({**self._desk.labels, **labels}, {**alert.told, **links}, since)
 

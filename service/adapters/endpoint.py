@@ -133,6 +133,13 @@ class EndpointModel:
         except ValueError as error:
             raise RunFailedError(f"the answers to several calls do not fit together: {error}") from error
 
+    def ready(self) -> bool:
+        """Whether its server says now that it is there, and the model with it; asked whoever answers meanwhile."""
+        try:
+            return self._caller.ask("GET", f"{self.where.path}/ready").status == OK
+        except UnreachableError:
+            return False
+
     def _call(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
         self.breaker.check()
         try:

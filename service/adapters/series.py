@@ -139,6 +139,12 @@ CATALOGUE: Mapping[str, Metric] = {
         "Runs of a model that failed.",
         {**MODEL, "role": ROLES, "reason": ("run_failed", "unreadable_output", "unreachable")},
     ),
+    "endpoint_up": _gauge(
+        Part.GATEWAY,
+        "0 or 1",
+        "1 while the server of a model that lives elsewhere says that it is ready.",
+        {**MODEL, "role": ROLES},
+    ),
     "samples": _counter(Part.GATEWAY, "requests", "Requests kept for the shadow.", MODEL),
     "samples_dropped": _counter(
         Part.GATEWAY, "requests", "Requests that should have been kept and were not.", {**MODEL, "reason": DROPPED}

@@ -103,9 +103,11 @@ class SnapshotStore:
                 self._learn(record)
 
     def _learn(self, record: Record) -> None:
+        """What cannot be read is passed over; where nothing is older, whoever asks for the state is to see that."""
         try:
             self._latest[str(record.key)] = decode(record.value)
         except WireError as error:
+            self._latest.setdefault(str(record.key), Snapshot("", record.value, {}))
             log.warning("%s, offset %d passed over: %s", record.topic, record.offset, error)
 
     def save(

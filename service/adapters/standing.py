@@ -116,6 +116,9 @@ class StandingAlerts:
             self._db.close()
 
 
+AGAIN = 1.0
+"""Seconds until news is told again, and again, for as long as somebody else may not have heard it yet."""
+
 PAUSES = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
 """Seconds before the next attempt, after the first failure in a row, the second, and so on."""
 
@@ -123,8 +126,9 @@ PAUSES = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
 class Teller(ABC):
     """Implements `service.adapters.ports.Pager` for these models: what still stands for others is over.
 
-    A thread tells when something changed, again every ``keep`` seconds, and with backoff while nobody listens. An alert
-    that stands no more ends ``grace`` seconds later; ``clock`` gives seconds since the epoch.
+    A thread tells when something changed, again every ``keep`` seconds (sooner for the first ``grace`` seconds), and
+    with backoff while nobody listens. An alert that stands no more ends ``grace`` seconds later; ``clock`` gives
+    seconds since the epoch.
     """
 
     def __init__(
@@ -134,6 +138,7 @@ class Teller(ABC):
         self.clock = clock
         self._keep = keep
         self._grace = grace
+        self._changed = float("-inf")
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=path.stem, daemon=True)
@@ -154,6 +159,7 @@ class Teller(ABC):
         rows = [row for alert in alerts if (row := self.row(alert, now)) is not None]
         try:
             if self.rows.replace(model, rows, now + self._grace):
+                self._changed = now
                 self._wake.set()
         except sqlite3.Error:  # the judge goes on, and Prometheus' rule tells the same
             log.exception("%s: its alerts cannot be kept, and are not told from here", model)
@@ -188,4 +194,8 @@ class Teller(ABC):
                 log.exception("alerts could not be told")
             failures = 0 if taken else failures + 1
             if not self._stopping.is_set():
-                self._wake.wait(self._keep if taken else PAUSES[min(failures, len(PAUSES)) - 1])
+                self._wake.wait(self._rest() if taken else PAUSES[min(failures, len(PAUSES)) - 1])
+
+    def _rest(self) -> float:
+        """Seconds until it is told again."""
+        return min(self._keep, AGAIN) if self.clock() - self._changed < self._grace else self._keep

@@ -73,6 +73,13 @@ SILENCED = [
     ("TightropeAdvised", {"model": "e", "scope": "x=y"}, "TightropeEvidenceHigh", {"model": "e", "scope": "x=y"}),
     ("TightropeErrorBudgetBurn", {"model": "f"}, "TightropeErrorBudgetSlowBurn", {"model": "f"}),
     ("TightropeBaselineFailing", {"model": "g"}, "TightropeModelFailing", {"model": "g", "role": "baseline"}),
+    ("TightropeBaselineFailing", {"model": "h"}, "TightropeEndpointDown", {"model": "h", "role": "baseline"}),
+    (
+        "TightropeEndpointDown",
+        {"model": "i", "role": "baseline"},
+        "TightropeModelFailing",
+        {"model": "i", "role": "baseline"},
+    ),
 ]
 HEARD = [
     ("TightropeGatewayDown", {}, "TightropeWatchdog", {}),
@@ -80,6 +87,12 @@ HEARD = [
     ("TightropeSafeMode", {"model": "b", "scope": "model"}, "TightropeSafeMode", {"model": "c", "scope": "x=y"}),
     ("TightropeLatched", {"model": "d", "scope": "x=y"}, "TightropeSafeMode", {"model": "d", "scope": "u=v"}),
     ("TightropeSafeMode", {"model": "e", "scope": "model"}, "TightropeBaselineFailing", {"model": "e"}),
+    (
+        "TightropeEndpointDown",
+        {"model": "f", "role": "baseline"},
+        "TightropeModelFailing",
+        {"model": "f", "role": "compressed"},
+    ),
 ]
 
 

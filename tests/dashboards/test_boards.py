@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboards.boards import GRAFANA, HERE, RULES, RUNBOOK, SHIPPED, boards, render, text
+from dashboards.boards import GATEWAY, GRAFANA, HERE, RULES, RUNBOOK, SHIPPED, boards, render, text
 from service.adapters.series import CATALOGUE, Kind
 from tests.alerts import alerts, rules
 from tests.boards import Asked, Json, asked, everything, panels
@@ -119,7 +119,7 @@ def test_every_metric_is_drawn_or_alerted_on() -> None:
 
 def test_rendered_files_have_the_addresses_that_are_given(tmp_path: Path) -> None:
     """Of Grafana and of the runbook; nothing else differs from what is shipped."""
-    written = render(tmp_path, "http://grafana:3000", "http://wiki/tightrope")
+    written = render(tmp_path, "http://grafana:3000", "http://wiki/tightrope", "http://tightrope:8080")
     assert {path.relative_to(tmp_path).as_posix() for path in written} == {
         *(f"json/{uid}.json" for uid in BOARDS),
         *RULES,
@@ -128,6 +128,7 @@ def test_rendered_files_have_the_addresses_that_are_given(tmp_path: Path) -> Non
         rendered = (tmp_path / name).read_text()
         assert "example.org" not in rendered
         back = rendered.replace("http://grafana:3000", GRAFANA).replace("http://wiki/tightrope", RUNBOOK)
+        back = back.replace("http://tightrope:8080", GATEWAY)
         assert back == (HERE / name).read_text()
     assert json.loads((tmp_path / "json/tightrope-model.json").read_text()) == BOARDS["tightrope-model"]
 

@@ -8,6 +8,7 @@ import pytest
 from tests.helm.charts import CHART, CLUSTER, EMBEDDED, SHAPES, Manifest, helm, of_kind, pods, rendered, text, values
 from tests.venv_helm import program
 
+JOBS = {"topics": "Job", "dashboards": "Job"}
 OPERATORS = {"ServiceMonitor", "PodMonitor", "PrometheusRule", "ScaledObject"}
 """Kinds of somebody else's: test_resources.py."""
 
@@ -121,7 +122,7 @@ def test_cluster_shape_has_every_process() -> None:
         manifests = rendered(shape)
         kinds = {name: found["kind"] for found in manifests for name, _ in pods([found])}
         processes = {"gateway": "Deployment", "worker": "Deployment", "judge": "StatefulSet"}
-        assert kinds == processes | {"test": "Pod"} | ({"topics": "Job"} if "full" in shape else {})
+        assert kinds == processes | {"test": "Pod"} | (JOBS if "full" in shape else {})
         budgets = {found["metadata"]["name"] for found in of_kind(manifests, "PodDisruptionBudget")}
         assert budgets == {f"demo-tightrope-{name}" for name in processes}
 

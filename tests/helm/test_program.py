@@ -1,5 +1,6 @@
 """Chart and program agree: configuration, commands, variables, probes, ports, names in Kafka, time to stop."""
 
+import functools
 import re
 import subprocess
 import sys
@@ -10,12 +11,18 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from dashboards.boards import boards
 from service import settings
 from service.adapters.topics import SAMPLES, WORKERS, topic
+from tests.grafana import TOKEN as GRAFANA_TOKEN
+from tests.grafana import grafana
 from tests.helm.charts import EMBEDDED, SHAPES, configuration, of_kind, pods, rendered
 from tests.servers import ROOT, Server, serving
 from tightrope.cli import app
 from tightrope.embedded import STOP_SECONDS
+
+ENDING = {"test", "topics", "dashboards"}
+"""Pods that serve nothing."""
 
 COMMANDS = set(getattr(get_command(app), "commands", {}))
 
@@ -62,12 +69,29 @@ def test_every_command_of_the_chart_exists(shape: str) -> None:
     """What the pods start is in the command line, and takes the configuration that is mounted."""
     for component, pod in pods(rendered(shape)):
         (container,) = pod["spec"]["containers"]
-        if component == "test":
+        if component in {"test", "dashboards"}:
             continue
         command, config = container["args"]
         assert command in COMMANDS
         (mount,) = [one for one in container["volumeMounts"] if one["name"] == "config"]
         assert config == f"{mount['mountPath']}/tightrope.yaml"
+
+
+def test_job_brings_the_dashboards_to_grafana(tmp_path: Path) -> None:
+    """The very arguments of its pod, with the stand-in's address and a token where the secret is mounted."""
+    ((pod, job),) = [(p, m) for m in rendered("cluster-full-values.yaml") for c, p in pods([m]) if c == "dashboards"]
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "post-install,post-upgrade"
+    (container,) = pod["spec"]["containers"]
+    (mount,) = container["volumeMounts"]
+    assert pod["spec"]["volumes"][0]["secret"]["secretName"] == "grafana"
+    (tmp_path / "token").write_text(GRAFANA_TOKEN)
+    with grafana() as server:
+        places = {"https://grafana.monitoring": server.address, mount["mountPath"]: str(tmp_path)}
+        arguments = [functools.reduce(lambda text, at: text.replace(*at), places.items(), a) for a in container["args"]]
+        ended = CliRunner().invoke(app, arguments)
+        assert ended.exit_code == 0, ended.exception
+        assert set(server.boards) == set(boards())
+        assert server.sources["tightrope-prometheus"]["url"] == "http://prometheus:9090"
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -137,7 +161,7 @@ def test_ports_are_those_of_the_configuration(shape: str) -> None:
     expected = [{"name": "http", "containerPort": int(port[1]) if port else settings.Server().port}]
     for component, pod in pods(manifests):
         (container,) = pod["spec"]["containers"]
-        if component not in {"test", "topics"}:
+        if component not in ENDING:
             assert container["ports"] == expected
             assert {
                 container[f"{probe}Probe"]["httpGet"]["port"] for probe in ("startup", "liveness", "readiness")
@@ -149,7 +173,7 @@ def test_liveness_asks_for_less_than_readiness() -> None:
     """Safe mode and a lost Kafka must restart nothing: liveness has a path of its own, which asks only the process."""
     for shape in SHAPES:
         for component, pod in pods(rendered(shape)):
-            if component not in {"test", "topics"}:
+            if component not in ENDING:
                 (container,) = pod["spec"]["containers"]
                 assert container["livenessProbe"]["httpGet"]["path"] == "/v2/health/live"
                 assert container["readinessProbe"]["httpGet"]["path"] == "/v2/health/ready"

@@ -14,6 +14,7 @@ from tests.servers import ROOT
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = YAML(typ="safe").load(CHART / "values.yaml")
 SMALL, SMALL_CLUSTER = "embedded-values.yaml", "cluster-values.yaml"
+JOB = "metrics.grafana.enabled=true,metrics.grafana.address=http://g:3000,metrics.grafana.existingSecret=g"
 
 WRONG = [
     (SMALL, "shape=clustr", "shape"),
@@ -37,6 +38,11 @@ WRONG = [
         "worker.keda.enabled=true,worker.keda.maxReplicas=8",
         "worker.keda.maxReplicas: is 8, but config.bus.kafka.partitions is 6",
     ),
+    (SMALL, "metrics.grafana.enabled=true", "metrics.grafana.address: is empty; metrics.grafana.enabled needs it"),
+    (SMALL, f"{JOB},metrics.grafana.existingSecret=", "metrics.grafana.existingSecret: is empty"),
+    (SMALL, f"{JOB},metrics.grafana.address=grafana:3000", "address"),
+    (SMALL, f"{JOB},metrics.grafana.folder=a folder", "folder"),
+    (SMALL, f"{JOB},metrics.dashboards.enabled=true", "metrics.grafana.enabled: the sidecar brings the dashboards"),
     (SMALL_CLUSTER, "config.reports.every_seconds=60", "config.reports.every_seconds: drift reports are made in the"),
 ]
 
@@ -94,7 +100,8 @@ def test_image_is_by_digest_where_one_is_given() -> None:
 
 def test_network_policy_names_who_comes_in_and_what_goes_out() -> None:
     """Nobody else: an empty list would mean everybody, so it is left out; Kafka's ports come from the configuration."""
-    manifests = rendered("cluster-full-values.yaml", "--set", "networkPolicy.scrapers=null,networkPolicy.callers=null")
+    closed = "networkPolicy.scrapers=null,networkPolicy.callers=null,metrics.grafana.enabled=false"
+    manifests = rendered("cluster-full-values.yaml", "--set", closed)
     everything, callers = (found["spec"] for found in of_kind(manifests, "NetworkPolicy"))
     assert everything["policyTypes"] == ["Ingress", "Egress"]
     assert "ingress" not in everything
@@ -104,6 +111,19 @@ def test_network_policy_names_who_comes_in_and_what_goes_out() -> None:
     ]
     (rule,) = callers["ingress"]
     assert [peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for peer in rule["from"]] == ["test"]
+
+
+@pytest.mark.parametrize(
+    ("address", "port"), [("http://g:3000/grafana", 3000), ("http://g", 80), ("https://g.example.org/g", 443)]
+)
+def test_only_the_job_that_brings_the_dashboards_may_go_to_grafana(address: str, port: int) -> None:
+    """By its port; without a network policy there is nothing to allow."""
+    more = ("--set", f"{JOB},metrics.grafana.address={address}")
+    (found,) = [m["spec"] for m in of_kind(rendered(SMALL, *more), "NetworkPolicy") if "dashboards" in str(m["spec"])]
+    assert found["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "dashboards"
+    assert found["egress"] == [{"ports": [{"port": port, "protocol": "TCP"}]}]
+    without = rendered(SMALL, "--set", f"{JOB},networkPolicy.enabled=false")
+    assert (len(of_kind(without, "Job")), len(of_kind(without, "NetworkPolicy"))) == (1, 0)
 
 
 def test_every_shape_has_values_of_its_own() -> None:

@@ -133,6 +133,25 @@ def test_deployment_survives_a_restart(path: Path) -> None:
         send(server, 0, harm=False)
 
 
+def test_switch_that_cannot_be_written_down_is_made_and_said_to_be_so(path: Path) -> None:
+    """A full disk keeps nobody from the way back: it is 200, and the answer and the audit trail say what is missing."""
+    with serving(path) as server:
+        first = model(server)["compressed_digest"]
+        obstacle = path.parent / "state" / f"{FILE}.draft"
+        obstacle.mkdir()
+        told = post(server, "deploy", path="sound.onnx")
+        assert (told.status_code, told.json()["kept"]) == (200, False)
+        assert model(server)["compressed_digest"] == told.json()["compressed_digest"] != first
+        assert post(server, "rollback").json()["compressed_digest"] == first
+        assert post(server, "deploy", path="sound.onnx").json()["kept"] is False
+        obstacle.rmdir()
+        assert post(server, "rollback").json()["kept"] is True
+        assert model(server)["compressed_digest"] == first
+        eventually(lambda: len([e for e in events(server) if e["kind"] == "rolled-back"]) == 2)
+        switches = [e["detail"]["kept"] for e in events(server) if e["kind"] in {"deployed", "rolled-back"}]
+        assert switches == [False, False, False, True]
+
+
 def test_both_roles_can_be_deployed_and_rolled_back_in_turn(path: Path) -> None:
     """The latest deployment is undone first."""
     classifier(path.parent / "base.onnx", np.float32(0.99) * BASELINE)

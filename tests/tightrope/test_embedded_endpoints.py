@@ -115,6 +115,7 @@ def test_endpoint_that_dies_costs_nobody_an_answer(world: World) -> None:
     with world.far() as far, serving(world.config()) as near:
         order(near, "force-safe")
         assert ask(near)["served_by"] == "baseline"
+        assert figure(near, 'tightrope_endpoint_up{model="m",role="baseline"}') == 1
         far.stop(signal.SIGKILL)
         taken = []
         for _ in range(30):
@@ -127,6 +128,7 @@ def test_endpoint_that_dies_costs_nobody_an_answer(world: World) -> None:
         assert event["reason"].startswith("unreachable: ")
         assert (event["detail"]["role"], event["detail"]["answered_by"]) == ("baseline", "compressed")
         assert figure(near, 'tightrope_model_failures_total{model="m",reason="unreachable",role="baseline"}') == 30
+        eventually(lambda: figure(near, 'tightrope_endpoint_up{model="m",role="baseline"}') == 0, 30.0)
         with world.far():
             eventually(lambda: ask(near)["served_by"] == "baseline", 20.0)
 

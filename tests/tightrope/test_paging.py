@@ -44,6 +44,13 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
     assert desk == Desk(tuple(addresses), {"x": "y"}, "s3cret", 5.0, 7.0, "http://r/x", "http://g")
 
 
+@pytest.mark.parametrize(("rows", "where"), [(0, ""), (50, "http://t/v1/models/{model}/reports/newest")])
+def test_alerts_lead_to_reports_where_there_are_any(tmp_path: Path, rows: int, where: str) -> None:
+    """Without rows that are kept the link would lead nowhere."""
+    given = {**config(tmp_path), "alerts": {"gateway": "http://t"}, "reports": {"keep_rows": rows}}
+    assert desk_of(load(write_config(tmp_path, given), {})).reports == where
+
+
 def test_alerts_that_stand_are_kept_in_the_state_folder(tmp_path: Path) -> None:
     """Beside the judge's state."""
     (tmp_path / "gt").write_text("x")

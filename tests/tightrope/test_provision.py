@@ -60,12 +60,14 @@ def test_mistakes_name_their_option(server: Grafana, secret: Path, tmp_path: Pat
 def test_rendered_rules_are_good_and_have_the_addresses(tmp_path: Path) -> None:
     """What people give to their Prometheus."""
     out = tmp_path / "out"
-    ended = tightrope("dashboards", "render", out, "--grafana", "http://g:3000/", "--runbook", "http://wiki/t")
+    more = ("--runbook", "http://wiki/t", "--gateway", "http://t:8080/")
+    ended = tightrope("dashboards", "render", out, "--grafana", "http://g:3000/", *more)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert {path.stem for path in (out / "json").iterdir()} == BOARDS
     alerts = out / "rules" / "alerts.yml"
     assert "http://g:3000/d/tightrope-model?var-model=" in alerts.read_text()
     assert "http://wiki/t#tightropesafemode" in alerts.read_text()
+    assert "http://t:8080/v1/models/{{ $labels.model }}/reports/newest" in alerts.read_text()
     assert debian.said("promtool", "check", "rules", alerts, out / "rules" / "recording.yml")[0] == 0
 
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
+from service.adapters import standing
 from service.adapters.alertmanager import Alertmanager, Desk
 from service.adapters.metrics import Metrics
 from service.adapters.ports import Alert, NoPager
@@ -22,9 +23,10 @@ from tests.webhook import Pager, listening
 GRACE = 0.6
 
 
-def config(pager: Pager) -> Mapping[str, Any]:
+def config(pager: Pager, interval: str = "1s") -> Mapping[str, Any]:
     """Every alert goes out at once, each for itself."""
-    route = {"receiver": "r", "group_by": ["..."], "group_wait": "0s", "group_interval": "1s", "repeat_interval": "1h"}
+    often = {"group_wait": "0s", "group_interval": interval, "repeat_interval": "1h"}
+    route = {"receiver": "r", "group_by": ["..."], **often}
     return {"route": route, "receivers": [{"name": "r", "webhook_configs": [{"url": pager.address}]}]}
 
 
@@ -39,7 +41,8 @@ def receiver() -> Iterator[Pager]:
 def telling(folder: Path, *addresses: str, **more: Any) -> Iterator[Alertmanager]:  # noqa: ANN401 - as the desk has it
     """A pager that posts to these."""
     metrics = Metrics(CollectorRegistry())
-    desk = Desk(addresses, keep=0.3, grace=GRACE, runbook="http://r/page", grafana="http://g", **more)
+    times = {"keep": 0.3, "grace": GRACE, **more}
+    desk = Desk(addresses, runbook="http://r/page", grafana="http://g", **times)
     pager = Alertmanager(folder / "alerts.db", desk, metrics, ["m"])
     pager.start()
     try:
@@ -81,6 +84,38 @@ def test_alert_pages_once_with_its_evidence_and_resolves(tmp_path: Path, receive
         "runbook_url": "http://r/page#tightropesafemode",
         "dashboard_url": "http://g/d/tightrope-model?var-model=m",
     }
+
+
+def test_alert_that_comes_back_pages_once(tmp_path: Path, receiver: Pager, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prometheus goes on telling of the end of the first one for a quarter of an hour, until it has seen the second:
+    what it told last would be believed, and the second told as over and begun again.
+    """
+    monkeypatch.setattr(standing, "AGAIN", 0.1)
+    with (
+        debian.alertmanager(tmp_path, config(receiver, "2s")) as manager,
+        telling(tmp_path, manager.address, keep=60.0, grace=5.0) as pager,
+    ):
+        pager.stand("m", [alert()])
+        until(lambda: receiver.alerts("firing"), 10)
+        began, (told,) = datetime.now(UTC).isoformat(), receiver.alerts("firing")
+        pager.stand("m", [])
+        over = {"labels": told["labels"], "startsAt": began, "endsAt": datetime.now(UTC).isoformat()}
+        httpx.post(f"{manager.address}/api/v2/alerts", json=[over]).raise_for_status()
+        until(lambda: receiver.alerts("resolved"), 10)
+        pager.stand("m", [alert()])
+        until(lambda: len(receiver.alerts("firing")) > 1, 10)
+        httpx.post(f"{manager.address}/api/v2/alerts", json=[over]).raise_for_status()
+        time.sleep(4.5)  # Alertmanager looks twice what has changed
+    assert [a["status"] for _, told in receiver.heard for a in told["alerts"]] == ["firing", "resolved", "firing"]
+
+
+def test_newest_report_is_a_click_away_where_there_are_any(tmp_path: Path, receiver: Pager) -> None:
+    """Whether the inputs moved, or the model."""
+    with telling(tmp_path, receiver.address, reports="http://t/v1/models/{model}/reports/newest") as pager:
+        pager.stand("m", [alert()])
+        until(lambda: receiver.heard, 10)
+    ((told,), *_) = (body for _, body in receiver.heard)
+    assert told["annotations"]["report_url"] == "http://t/v1/models/m/reports/newest"
 
 
 def test_end_is_told_once(tmp_path: Path, receiver: Pager) -> None:

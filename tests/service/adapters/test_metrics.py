@@ -157,6 +157,20 @@ def test_label_coverage_is_shown_once_it_is_known(metrics: Metrics) -> None:
     assert value(metrics, "tightrope_labels", model="m", outcome="unknown") == 2
 
 
+def test_gauges_of_models_that_others_judge_are_gone(metrics: Metrics) -> None:
+    """Of that part of the program, and of those models; counters stay: they add up over replicas."""
+    for model in ("m", "n"):
+        metrics.judge(model, [verdict(Outcome.PASS), verdict(Outcome.BREACH, "a=b")])
+        metrics.learn(start(plan()), model)
+        metrics.route(Routes(model, 1, (), {"model": "normal"}), State)
+        metrics.transitions.labels(model, "model", "breach").inc()
+    metrics.mind(Part.JUDGE, ["n"])
+    families = list(metrics.registry.collect())
+    left = {family.name for family in families for sample in family.samples if sample.labels.get("model") == "m"}
+    assert left == {"tightrope_scope_state", "tightrope_safe_mode_active", "tightrope_transitions"}
+    assert value(metrics, "tightrope_evidence", model="n", scope="a=b", monitor="disagreement") == -np.inf
+
+
 def test_two_catalogues_do_not_collide() -> None:
     """Each is on the registry that it was handed."""
     one, two = Metrics(CollectorRegistry()), Metrics(CollectorRegistry())

@@ -131,3 +131,12 @@ def test_unreadable_snapshot_is_passed_over() -> None:
     store = SnapshotStore(bus)
     store.positions("l", ["m"])
     assert store.snapshot("m") == b"first"
+
+
+def test_unreadable_snapshot_without_an_older_one_is_not_nothing() -> None:
+    """A model whose modes are lost is not a model that nobody has watched yet."""
+    bus = MemoryBus()
+    bus.publish(topic(SNAPSHOTS), b"a version to come", "m")
+    store = SnapshotStore(bus)
+    assert store.positions("l", ["m"]) == {"m": START}
+    assert store.snapshot("m") == b"a version to come"
