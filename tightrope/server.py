@@ -16,6 +16,9 @@ from service.settings import ConfigError, Server
 STOP_SECONDS = 10.0
 """How long each part may take to finish what has arrived."""
 
+KEEP_ALIVE_SECONDS = 75
+"""How long a connection may rest; longer than pools of clients let theirs, which would meet a closed one otherwise."""
+
 TOLD = (signal.SIGINT, signal.SIGTERM)
 """The signals that say stop."""
 
@@ -77,6 +80,7 @@ class HttpServer(uvicorn.Server):
             log_level="warning",
             access_log=False,
             proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             lifespan="off",
             timeout_graceful_shutdown=int(STOP_SECONDS),
         )

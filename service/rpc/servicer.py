@@ -15,7 +15,7 @@ import grpc.aio
 from google.protobuf.message import Message
 
 from service.batch import rows_of
-from service.errors import CallerError, ServerError, TooLargeError, UnavailableError, UnknownModelError
+from service.errors import CallerError, OverloadedError, ServerError, TooLargeError, UnavailableError, UnknownModelError
 from service.gateway import Gateway
 from service.metadata import EXTENSIONS, PLATFORM, VERSION
 from service.protocol import InferRequest, InferResponse
@@ -134,7 +134,10 @@ def _left(context: Context) -> float:
 
 
 async def _abort(context: Context, error: Exception) -> NoReturn:
-    await context.abort(status_of(error), told(error)[:MOST_DETAILS])
+    """Tell what is wrong; who comes too many is told when to come again, as clients of gRPC read it."""
+    again = f"{1000 * error.seconds:.0f}" if isinstance(error, OverloadedError) else ""
+    trailing = (("grpc-retry-pushback-ms", again),) if again else ()
+    await context.abort(status_of(error), told(error)[:MOST_DETAILS], trailing)
 
 
 def _call(kind: type[SomeMessage], answer: Callable[[SomeMessage], Message]) -> Handler:

@@ -14,6 +14,7 @@ from monitors.records import Role
 from service.deploy import CannotDeployError
 from service.errors import (
     CallerError,
+    OverloadedError,
     ServerError,
     TooLargeError,
     UnavailableError,
@@ -127,6 +128,7 @@ def test_status_tells_whose_fault_it_is() -> None:
     assert {kind: status_of(kind("")) for kind in kinds(ServerError)} == {
         ServerError: Code.INTERNAL,
         UnavailableError: Code.UNAVAILABLE,
+        OverloadedError: Code.UNAVAILABLE,
         TooLateError: Code.DEADLINE_EXCEEDED,
     }
     assert status_of(RuntimeError()) is Code.INTERNAL
@@ -180,6 +182,19 @@ def test_what_the_gateway_raises_is_told(
     with caplog.at_level(logging.ERROR):
         assert on(bench, lambda talk: refusal(talk.infer(row(0, 5)))) == (code, words)
     assert ("a secret of ours" in caplog.text) is isinstance(error, RuntimeError)
+
+
+def test_caller_that_comes_too_many_is_told_when_to_come_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In milliseconds, where clients of gRPC look for it."""
+    fails(monkeypatch, bench, OverloadedError("too many wait", 1.5))
+
+    async def use(talk: Talk) -> object:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await talk.infer(row(0, 5))
+        assert (caught.value.code(), caught.value.details()) == (Code.UNAVAILABLE, "too many wait")
+        return caught.value.trailing_metadata().get("grpc-retry-pushback-ms")
+
+    assert on(bench, use) == "1500"
 
 
 @pytest.mark.parametrize("call", ["ModelStatistics", "RepositoryIndex", "SystemSharedMemoryStatus", ""])
