@@ -17,7 +17,7 @@ from rich.console import Console
 
 from benchmarks.proxy import way_to
 from demo.broker import Door, broker
-from demo.replay import MODEL, traffic
+from demo.replay import MODEL, replay, traffic
 from service.settings import load
 from tightrope.guest import Gateway, address_of, running, written
 from tightrope.topics import topics
@@ -52,6 +52,9 @@ def outage(fault: str, out: Console) -> None:
         for gateway in (well, ill):
             turn(gateway, SLICE)
         way.become(fault)
+        for gateway in (well, ill):  # until what it may hold for Kafka is full
+            for _ in replay(gateway.address, traffic()):
+                pass
         pairs = [_pair(well, ill, swapped=bool(number % 2)) for number in range(PAIRS)]
         _report(fault, pairs, ill, out)
 

@@ -28,6 +28,9 @@ OVERHEAD = 200
 PAUSES = (0.1, 0.5, 2.0)
 """Seconds before the next try to connect."""
 
+CALM_MS = 10.0
+"""The least that the client waits before it looks again whether a broker takes more."""
+
 COMPLAIN_EVERY = 60.0
 """Seconds between two lines in the log about the same trouble."""
 
@@ -51,6 +54,15 @@ class Outgoing(NamedTuple):
 def partition_of(key: str, partitions: int) -> int:
     """Where a key's records stand: as every Kafka client puts it, by what comes before a slash (model/scope)."""
     return int((murmur2(key.partition("/")[0].encode()) & 0x7FFFFFFF) % partitions)
+
+
+def _calm(producer: Any) -> None:  # noqa: ANN401 - the client ships no types
+    """While a broker does not answer the client spins (3.0.12), and takes the processor from whoever serves: asked how
+    long to wait for it, it says no time at all while it connects, and seconds for milliseconds after that.
+    """
+    client = producer._sender._client  # noqa: SLF001 - there is no public way
+    seconds = client.connection_delay
+    client.connection_delay = lambda node: max(seconds(node) * 1000, CALM_MS)
 
 
 class Publisher:
@@ -153,6 +165,7 @@ class Publisher:
             self._spoilt = False
         if self._producer is None:
             self._producer = connected(self._options, KafkaProducer, self._options.producer)
+            _calm(self._producer)
 
     def _send(self, item: Outgoing) -> None:
         """Hand it to the client; where the topic is not known yet the record waits at its place."""

@@ -1,12 +1,14 @@
+import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from kafka.partitioner.default import murmur2
 
-from demo.broker import Broker
+from demo.broker import Broker, why_not
 from service.adapters.kafka_options import MEGABYTE, KafkaOptions
 from service.adapters.kafka_publisher import OVERHEAD, Publisher, partition_of
 from service.adapters.ports import BusFullError, RecordTooLargeError, UndeliveredError
@@ -143,3 +145,32 @@ def test_all_that_concerns_a_model_stands_in_one_partition() -> None:
         for model in ("m", "employment", "a.b-c"):
             assert partition_of(model, partitions) == (murmur2(model.encode()) & 0x7FFFFFFF) % partitions
             assert partition_of(f"{model}/sex=female", partitions) == partition_of(model, partitions)
+
+
+def test_broker_that_does_not_answer_costs_no_processor(tmp_path: Path) -> None:
+    """The client looks now and then whether it may send, where it would look without a pause; then all is delivered."""
+    missing = why_not()
+    if missing:
+        pytest.skip(missing)
+    broker = Broker(tmp_path)
+    broker.start()
+    own = options(broker.address, client={"request_timeout_ms": 1000})
+    every_topic(own)
+    publisher = Publisher(own, Told(), strict=True)
+    try:
+        publisher.publish(SAMPLES, b"first", "m")
+        publisher.flush(SOON)
+        sender, rounds = publisher._producer._sender, []
+        once = sender.run_once
+        sender.run_once = lambda: (rounds.append(None), once())
+        broker.signal(signal.SIGSTOP)
+        for number in range(80):
+            publisher.publish(SAMPLES, b"%d" % number, "m")
+            time.sleep(0.05)
+        assert publisher.waiting == 80
+        assert len(rounds) < 1000
+        broker.signal(signal.SIGCONT)
+        publisher.flush(60.0)
+    finally:
+        publisher.close(SOON)
+        broker.stop(signal.SIGKILL)
