@@ -35,8 +35,8 @@ MOST_TRIAL = 2.0
 PAYS = 1.25
 """A batch, or a second thread, must give so many times the rows a second to be worth it."""
 
-MEMORY = 0.1
-"""Weight of the newest run."""
+MEMORY, RUNS = 0.1, 32
+"""Weight of the newest run, and runs of which the least tells whether a size is short."""
 
 SIZES = 32
 """Powers of two that are told apart, in rows of a run."""
@@ -53,9 +53,9 @@ class Pace:
     def __init__(self, runners: int = 1, most_rows: int = MOST_ROWS, tried: Mapping[int, float] | None = None) -> None:
         self.runners = runners
         self.most_rows = most_rows
-        self._tried = {rows.bit_length(): seconds for rows, seconds in (tried or {}).items()}
-        self._seconds = dict(self._tried)
-        self._busy: dict[int, float] = {}
+        self._least = {rows.bit_length(): seconds for rows, seconds in (tried or {}).items()}
+        self._seconds = dict(self._least)
+        self._latest: dict[int, list[float]] = {}
         self._short = self._all_short()
 
     def takes(self, rows: int) -> float:
@@ -66,25 +66,23 @@ class Pace:
         """Whether so many rows may run on the event loop."""
         return self._short[min(rows.bit_length(), SIZES - 1)]
 
-    def took(self, rows: int, seconds: float, busy: float) -> None:
-        """Learn from a run, which kept a processor ``busy`` for so many seconds. In a thread a run may wait for others
-        longer than it takes: only what it keeps busy would hold up the event loop.
+    def took(self, rows: int, seconds: float) -> None:
+        """Learn from a run. Whether it is short is told by the least of several: often a run waits for the interpreter,
+        which others keep, and that is not the model's time.
         """
         size = rows.bit_length()
-        known, before = self._seconds.get(size, seconds), self._busy.get(size, busy)
+        known = self._seconds.get(size, seconds)
         self._seconds[size] = known + MEMORY * (seconds - known)
-        self._busy[size] = now = before + MEMORY * (busy - before)
-        if (now > SHORT) is self._short[min(size, SIZES - 1)]:
+        latest = self._latest.setdefault(size, [])
+        latest.append(seconds)
+        if len(latest) == RUNS:
+            self._least[size] = min(latest)
+            latest.clear()
             self._short = self._all_short()
 
     def _all_short(self) -> list[bool]:
         """By sizes, powers of two."""
-        known = {size: max(self._busy.get(size, 0.0), self._least(size)) for size in self._tried | self._busy}
-        return [_nearest(known, size, 2**size - 1) <= SHORT for size in range(SIZES)]
-
-    def _least(self, size: int) -> float:
-        """What fewer rows took when they were tried: more never take less."""
-        return max((seconds for tried, seconds in self._tried.items() if tried <= size), default=0.0)
+        return [_nearest(self._least, size, 2**size - 1) <= SHORT for size in range(SIZES)]
 
 
 def _nearest(known: Mapping[int, float], size: int, rows: int) -> float:

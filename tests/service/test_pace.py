@@ -13,7 +13,7 @@ from monitors.records import Role, Tensors
 from service.adapters import host
 from service.adapters.onnx import OnnxModel
 from service.adapters.ports import RunFailedError
-from service.pace import MOST_ROWS, SHORT, TRIED, Pace, learn
+from service.pace import MOST_ROWS, RUNS, SHORT, TRIED, Pace, learn
 from service.pair import Pair
 from service.tensors import TensorSpec
 from tests.service.models import CALM, ONNX_TYPES, copier, save, sure_and_unsure
@@ -150,36 +150,26 @@ def test_model_of_a_fixed_number_of_rows_is_never_batched(tmp_path: Path) -> Non
 
 
 def test_pace_follows_what_runs_take() -> None:
-    """A size that keeps a processor busy too long leaves the event loop, and comes back when it is quick again; others
-    are judged by the nearest size that is known.
+    """A size that takes too long leaves the event loop, and comes back when it is quick again; others are judged by the
+    nearest size that is known.
     """
     assert Pace().is_short(10**6), "nothing is known yet"
     pace = Pace(tried={1: SHORT / 100})
     assert pace.is_short(1)
     assert not pace.is_short(1000)
-    for _ in range(50):
-        pace.took(32, 2 * SHORT, 2 * SHORT)
-    assert (pace.is_short(1), pace.is_short(32), pace.is_short(33)) == (True, False, False)
-    for _ in range(50):
-        pace.took(32, SHORT / 10, SHORT / 10)
-    assert pace.is_short(32)
+    for _ in range(2 * RUNS):
+        pace.took(32, 2 * SHORT)
+    assert [pace.is_short(rows) for rows in (1, 32, 33, 100)] == [True, False, False, False]
+    for _ in range(2 * RUNS):
+        pace.took(32, SHORT / 10)
+    assert [pace.is_short(rows) for rows in (1, 32, 33, 100)] == [True, True, True, True]
     assert pace.takes(64) == pytest.approx(2 * SHORT / 10, rel=0.3)
 
 
-def test_waiting_for_others_in_a_thread_does_not_keep_a_quick_model_there() -> None:
-    """It would wait there for ever: the longer the event loop is busy, the longer a thread waits for it."""
+def test_waiting_for_the_interpreter_does_not_send_a_quick_model_into_a_thread() -> None:
+    """Nor keep it there: the busier the event loop, the longer a thread waits for it."""
     pace = Pace(tried={1: SHORT / 100})
-    for _ in range(50):
-        pace.took(1, 20 * SHORT, SHORT / 50)
+    for number in range(2 * RUNS):
+        pace.took(1, SHORT / 50 if number % RUNS == 5 else 20 * SHORT)
     assert pace.is_short(1)
     assert pace.takes(1) > 10 * SHORT
-
-
-def test_model_that_waits_for_something_else_stays_in_its_thread() -> None:
-    """It keeps no processor busy, and would hold up the event loop all the same."""
-    pace = Pace(tried={1: 2 * SHORT})
-    for _ in range(50):
-        pace.took(1, 2 * SHORT, 0.0)
-        pace.took(8, 2 * SHORT, 0.0)
-    assert not pace.is_short(1)
-    assert not pace.is_short(8)
