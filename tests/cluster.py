@@ -88,8 +88,8 @@ class Cluster:
         return options_of(self.settings).prefix
 
     def make_topics(self) -> None:
-        """As `tightrope topics` does."""
-        assert topics(self.settings, check=False).differences == []
+        """As `tightrope topics` does; of several brokers one may hear of them a moment later."""
+        until(lambda: topics(self.settings, check=False).differences == [])
 
     def start(self, wire_up: Callable[[Settings], Process]) -> Process:
         """A part in this process."""
