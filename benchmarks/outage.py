@@ -23,7 +23,7 @@ from tightrope.guest import Gateway, address_of, running, written
 from tightrope.topics import topics
 from tightrope.troupe import command
 
-RATE, SLICE, PAIRS = 300.0, 2.0, 20
+RATE, SLICE, PAIRS = 300.0, 2.0, 15
 """Requests a second, seconds of one gateway's turn, and turns."""
 
 BUFFER = 2 * 1024 * 1024
