@@ -66,10 +66,8 @@ app.add_typer(provision.app, name="dashboards")
 @app.command("run")
 def run_(
     config: Config,
-    host: Annotated[str | None, typer.Option(help="Listen on this address instead.")] = None,
-    port: Annotated[
-        int | None, typer.Option(min=0, max=65_535, help="Listen on this port instead; 0 picks a free one.")
-    ] = None,
+    host: fleet.Host = None,
+    port: fleet.Port = None,
     grpc_port: fleet.GrpcPort = None,
     json_: Json = False,
 ) -> None:

@@ -43,7 +43,7 @@ safe_mode:
 server: {host: 0.0.0.0, port: 0, max_body_bytes: 4096, control_token_file: token}
 alerts:
   {alertmanagers: ["http://am:9093", "https://h/am"], labels: {cluster: c}, token_file: am, keep_seconds: 5,
-   grace_seconds: 7, runbook: "http://wiki/page", grafana: "http://g",
+   grace_seconds: 7, runbook: "http://wiki/page", grafana: "http://g", gateway: "http://t",
    grafana_token_file: gt}
 state: here
 """
@@ -107,6 +107,7 @@ def test_every_key_of_the_file_arrives(tmp_path: Path) -> None:
         "grace_seconds": 7,
         "runbook": "http://wiki/page",
         "grafana": "http://g",
+        "gateway": "http://t",
         "grafana_token_file": tmp_path / "gt",
     }
 

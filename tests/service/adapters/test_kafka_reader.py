@@ -33,7 +33,7 @@ def test_members_of_a_group_share_the_partitions(kafka: Broker) -> None:
     dealt: list[str] = []
     with bus_on(own) as bus:
         one, two = (KafkaSubscription(own, (SAMPLES,), "g", None, dealt.append) for _ in range(2))
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while len(_partitions(one)) != 1 or len(_partitions(two)) != 1:
             assert time.monotonic() < deadline
             one.poll(1, 0.1)

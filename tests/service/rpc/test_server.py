@@ -9,7 +9,6 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from service.respond import Responder
 from service.rpc.messages import ModelInferResponse
 from service.rpc.server import RpcServer
 from service.rpc.servicer import SERVICE, Inference
@@ -61,7 +60,7 @@ def test_health_follows_readiness(bench: Bench) -> None:
 
 def test_port_in_use_is_a_mistake_of_the_configuration(bench: Bench) -> None:
     """Found before anything is started, in one line."""
-    inference = Inference(Responder(bench.gateway, {}), lambda: True)
+    inference = Inference(bench.responder(), lambda: True)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = Server(grpc_port=taken.getsockname()[1])
         with pytest.raises(ConfigError, match=r"^server.grpc_port: cannot listen: Address already in use"):
@@ -75,7 +74,7 @@ def test_port_belongs_to_one_server_only(bench: Bench) -> None:
         async with talking(bench) as talk:
             settings = Server(grpc_port=talk.port)
             with pytest.raises(ConfigError, match="cannot listen"):
-                RpcServer(settings, Inference(Responder(bench.gateway, {}), lambda: True), lambda: True)
+                RpcServer(settings, Inference(bench.responder(), lambda: True), lambda: True)
 
     asyncio.run(run())
 
@@ -84,7 +83,7 @@ def test_port_that_is_taken_at_the_last_moment_is_a_mistake_too(bench: Bench) ->
     """Between the look and the start: no traceback."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    server = RpcServer(Server(grpc_port=port), Inference(Responder(bench.gateway, {}), lambda: True), lambda: True)
+    server = RpcServer(Server(grpc_port=port), Inference(bench.responder(), lambda: True), lambda: True)
     with (
         socket.create_server(("127.0.0.1", port)),
         pytest.raises(ConfigError, match=r"^server.grpc_port: cannot listen: "),
@@ -104,7 +103,7 @@ def test_server_listens_on_ipv6(bench: Bench) -> None:
     async def run() -> ModelInferResponse:
         server = RpcServer(
             Server(host="::1", grpc_port=0),
-            Inference(Responder(bench.gateway, {"m": False}), lambda: True),
+            Inference(bench.responder(), lambda: True),
             lambda: True,
         )
         port = await server.start()

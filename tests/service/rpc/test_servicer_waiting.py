@@ -121,7 +121,7 @@ class Over:
         """None."""
         return 0.0
 
-    async def abort(self, code: grpc.StatusCode, words: str) -> bytes:
+    async def abort(self, code: grpc.StatusCode, words: str, _: object = ()) -> bytes:
         """Remember it."""
         self.told.append((code, words))
         return b""
