@@ -102,9 +102,8 @@ def _bits(state: State) -> bytes:
 
 
 def _in_the_order_of(one: Comparisons, other: Comparisons) -> Comparisons:
-    """The rows of ``other`` as they stand in ``one``; they are the same but for that."""
+    """The rows of ``other`` as they stand in ``one``; they are the same but, as a rule, for that."""
     order, others = _by_place(one), _by_place(other)
-    assert one.request_id != other.request_id
     back = np.empty_like(order)
     back[order] = others
     assert tuple(other.request_id[row] for row in back) == one.request_id
