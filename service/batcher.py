@@ -101,16 +101,21 @@ class Batcher:
             return
 
     def _take(self, pace: Pace) -> list[_Waiting]:
-        """The next batch: small requests up to the most rows, or one large one; they take turns."""
+        """The next batch: small requests up to the most rows, or one large one; they take turns. Empty when nobody
+        waits.
+        """
+        for queue in (self._small, self._large):
+            while queue and queue[0].answer.done():  # its caller has gone
+                queue.popleft()
         self._was_large = bool(self._large) and not (self._small and self._was_large)
         if self._was_large:
-            one = self._large.popleft()
-            return [one] if not one.answer.done() else self._take(pace)
+            return [self._large.popleft()]
         batch: list[_Waiting] = []
         rows = 0
-        while self._small and rows + self._small[0].rows <= pace.most_rows:
+        # At least one: what was small when it came may be large by now, because another artefact was deployed.
+        while self._small and (not batch or rows + self._small[0].rows <= pace.most_rows):
             one = self._small.popleft()
-            if not one.answer.done():  # done already: its caller has gone
+            if not one.answer.done():
                 batch.append(one)
                 rows += one.rows
         return batch

@@ -187,6 +187,41 @@ def test_nobody_works_for_a_caller_who_has_gone() -> None:
     assert model.batches == [["running"], ["stays", "stays too"]]
 
 
+def test_gone_callers_of_small_requests_do_not_hold_up_a_large_one() -> None:
+    """It would have waited for the next request, whenever that came."""
+    model = Model(0.05)
+
+    async def run() -> list[InferResponse]:
+        of = batcher(model, long(most_rows=4))
+        large = [ask(of, asked(f"large{number}", 100)) for number in range(2)]
+        await asyncio.to_thread(model.began.wait, 30.0)
+        leaving = [ask(of, asked(name)) for name in "ab"]
+        await asyncio.sleep(0)
+        for one in leaving:
+            one.cancel()
+        return await asyncio.wait_for(asyncio.gather(*large), 30.0)
+
+    assert [response.id for response in asyncio.run(run())] == ["large0", "large1"]
+    assert model.batches == [["large0"], ["large1"]]
+
+
+def test_request_that_became_large_while_it_waited_is_answered() -> None:
+    """Another artefact was deployed, for which batches do not pay."""
+    model, paces = Model(0.05), [long(most_rows=64)]
+
+    async def run() -> list[InferResponse]:
+        of = Batcher("m", model, lambda: paces[-1], 10)
+        first = ask(of, asked("first", 5))
+        await asyncio.to_thread(model.began.wait, 30.0)
+        others = [ask(of, asked(name, 5)) for name in "ab"]
+        await asyncio.sleep(0)
+        paces.append(long(most_rows=1))
+        return await asyncio.wait_for(asyncio.gather(first, *others), 30.0)
+
+    assert [response.id for response in asyncio.run(run())] == ["first", "a", "b"]
+    assert model.batches == [["first"], ["a"], ["b"]]
+
+
 def test_too_many_are_refused_at_once_and_told_when_to_come_again() -> None:
     """Those who wait already are answered."""
 

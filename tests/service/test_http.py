@@ -150,6 +150,37 @@ def test_status_tells_whose_fault_it_is() -> None:
     assert status_of(RuntimeError()) == 500
 
 
+def test_refused_caller_is_told_when_to_come_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """503, and whole seconds, never none."""
+
+    async def full(*_: object) -> NoReturn:
+        raise OverloadedError("7 requests wait already", 1.2)
+
+    monkeypatch.setattr(world.layer._responder, "respond", full)
+    answer = world.post(INFER, GOOD)
+    assert (answer.status, answer.error) == (503, "7 requests wait already")
+    assert dict(answer.sent[0]["headers"])[b"retry-after"] == b"2"
+
+
+def test_caller_who_leaves_while_a_long_run_is_waited_for_gets_no_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And whatever still waits for it is told, so that nobody works on it; a short run is over before that."""
+    cancelled: list[bool] = []
+
+    async def never(*_: object) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    monkeypatch.setattr(world.layer._responder, "respond", never)
+    monkeypatch.setattr(world.layer._responder, "is_short", lambda *_: False)
+    assert world.post(INFER, GOOD).sent == []
+    assert cancelled == [True]
+
+
 def test_requests_are_counted_by_outcome_and_known_model_only(world: World) -> None:
     """A caller cannot make up label values; every answer is timed."""
     world.post(INFER, GOOD)
