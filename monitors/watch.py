@@ -57,9 +57,8 @@ def hear(plan: Plan, state: State, note: Traffic) -> tuple[State, list[Transitio
     is safe: it is blind, and what is blind is answered by the baseline.
     """
     known = state.unanswered
-    if (
-        note.since <= known.answered
-    ):  # notes come after the samples that they speak of: some of these are compared by now
+    # Notes come after the samples that they speak of: some of these are compared by now.
+    if note.since <= known.answered:
         return state, []
     since = known.since if known.kept else note.since
     heard = replace(known, kept=known.kept + note.kept, since=since, until=max(known.until, note.time))

@@ -35,7 +35,7 @@ Answer = InferResponse | Exception
 class _Asking:
     """A batch on its way: each request's id, the part of a run that answers it, and what its caller is told."""
 
-    __slots__ = ("batch", "ids", "pair", "parts", "rationed", "told")
+    __slots__ = ("batch", "ids", "pair", "parts", "told")
 
     def __init__(self, pair: Pair, batch: Batch, ids: list[str]) -> None:
         self.pair = pair
@@ -43,7 +43,11 @@ class _Asking:
         self.ids = ids
         self.parts: dict[int, Part] = {}
         self.told: list[dict[str, Scalar]] = [{} for _ in ids]
-        self.rationed: Capacity | None = None
+
+    def give(self, places: Sequence[int], part: Batch, run: Run) -> None:
+        """These requests are answered by this run of theirs."""
+        for index, place in enumerate(places):
+            self.parts[place] = Part(run, part.start(index), part.ends[index])
 
 
 class Gateway:
@@ -146,8 +150,7 @@ class Gateway:
             run = self._instead(asking.pair, part, role, failure)
             for place in places:
                 asking.told[place]["fallback"] = str(role)
-        for index, place in enumerate(places):
-            asking.parts[place] = Part(run, part.start(index), part.ends[index])
+        asking.give(places, part, run)
 
     def _instead(self, pair: Pair, part: Batch, role: Role, failure: RunFailedError) -> Run:
         try:
@@ -189,8 +192,7 @@ class Gateway:
                 raise
             self._failures.notice(asking.pair, Role.BASELINE, failure)
             return
-        for index, place in enumerate(unsure):
-            asking.parts[place] = Part(run, part.start(index), part.ends[index])
+        asking.give(unsure, part, run)
 
     def _run(self, pair: Pair, batch: Batch, role: Role) -> Run:
         names = wanted_outputs(pair, batch)

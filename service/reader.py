@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from service.protocol import MAX_ID_LENGTH, InferRequest, OutputRequest, Scalar
+from service.protocol import MAX_ID_LENGTH, UNSUPPORTED, InferRequest, OutputRequest, Scalar
 from service.tensors import Tensor, TensorSpec, dtype_of
 
 CODES = {"FP32": "f", "FP64": "d"}
@@ -42,7 +42,6 @@ class _Request(msgspec.Struct, gc=False):
 
 
 _DECODER = msgspec.json.Decoder(_Request)
-_UNUSUAL = frozenset({"classification", "shared_memory_region"})
 
 
 class Reader:
@@ -94,7 +93,7 @@ class Reader:
         for output in outputs:
             parameters = output.parameters or {}
             binary = parameters.get("binary_data", default)
-            if output.name not in self._outputs or _UNUSUAL & parameters.keys() or type(binary) is not bool:
+            if output.name not in self._outputs or UNSUPPORTED & parameters.keys() or type(binary) is not bool:
                 return None
             wanted[output.name] = OutputRequest(output.name, binary)
         return tuple(wanted.values()) if len(wanted) == len(outputs) else None

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from monitors.compare import Decision, Refusal, Scale, Score, confidence, entropy, read, refused
+from monitors.compare import Decision, Refusal, Scale, Score, certainty, confidence, entropy, read, refused
 from monitors.glance import FEW, Glance, glance
 from monitors.records import Fault, Role
 
@@ -38,9 +38,8 @@ def test_glance_agrees_with_the_reading(rows: np.ndarray, score: Score, scale: S
     expected = entropy(reading.values)[sound] / np.log(reading.values.shape[1])
     assert np.array(seen.uncertainty)[sound] == pytest.approx(expected, rel=1e-9, abs=1e-12)
     threshold = how.refusal.thresholds[ROLE] if how.refusal else 0.0
-    values = {Score.MAX_PROBABILITY: confidence, Score.ENTROPY: entropy}.get(score)
-    close = values is not None and bool(np.any(np.abs(values(reading.values) - threshold) < 1e-9))
-    if not close and score is not Score.MARGIN:
+    close = bool(np.any(np.abs(certainty(reading.values, score) - threshold) < 1e-9))
+    if not close:
         assert list(seen.refused) == refused(reading, how, ROLE).tolist()
 
 
