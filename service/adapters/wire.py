@@ -88,8 +88,9 @@ def decode_routes(data: bytes) -> Routes:
 
 
 def encode_state(state: State) -> bytes:
-    """A snapshot of one model's judgement."""
-    return pack(STATE, record_fields(state))
+    """A snapshot of one model's judgement; those of equal states are equal, whatever either of them met first."""
+    met = record_fields(state).items()
+    return pack(STATE, {name: dict(sorted(value.items())) if isinstance(value, dict) else value for name, value in met})
 
 
 def decode_state(data: bytes) -> State:
