@@ -6,7 +6,7 @@ figures are those of `compare`, up to rounding.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,10 @@ from monitors.compare import ROUNDING, Decision, Scale, Score, confidence, entro
 from monitors.records import Fault, Role
 
 FEW = 16
-"""Classes up to which plain arithmetic is the quicker way to read a row."""
+"""Probabilities up to which plain arithmetic is the quicker way to read them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
+class Glance(NamedTuple):
     """One entry a row, as plain numbers: the `Fault` code, the largest probability, the entropy over its maximum, and
     whether the rule refuses it. A regression has neither confidence nor uncertainty: both are empty.
     """
@@ -32,10 +31,10 @@ class Glance:
 
 def glance(output: NDArray[np.generic], decision: Decision, role: Role) -> Glance:
     """Look at a decision output of shape (n,) or (n, k)."""
-    if decision.scale is Scale.PROBABILITIES and len(output) == 1 and output.size <= FEW:
-        single = _single(output.ravel().tolist(), decision, role)
-        if single is not None:
-            return single
+    if decision.scale is Scale.PROBABILITIES:
+        quick = _few(output, decision, role) if output.size <= FEW else None
+        if quick is not None:
+            return quick
     reading = read(output, decision.scale)
     fault, unsure = reading.fault.tolist(), refused(reading, decision, role).tolist()
     if decision.scale is Scale.REGRESSION:
@@ -45,23 +44,30 @@ def glance(output: NDArray[np.generic], decision: Decision, role: Role) -> Glanc
     return Glance(fault, confidence(reading.values).tolist(), uncertainty, unsure)
 
 
-def _single(row: list[float], decision: Decision, role: Role) -> Glance | None:
-    """One row of probabilities; None where it is none."""
-    raw = row if len(row) > 1 else [1.0 - row[0], row[0]]
-    # NaN fails a comparison, and so it does here.
-    if not (min(raw) >= -ROUNDING and max(raw) <= 1 + ROUNDING and abs(sum(raw) - 1.0) <= ROUNDING):
-        return None
-    kept = [max(p, 0.0) for p in raw]
-    total = sum(kept)
-    values = [p / total for p in kept]
-    top, spread = max(values), abs(sum(p * math.log(p) for p in values if p > 0.0))
-    unsure = decision.refusal is not None and bool(
-        decision.refusal.applies(np.array([_score(decision.refusal.score, values, top, spread)]), role)[0]
-    )
-    return Glance((int(Fault.NONE),), (top,), (spread / math.log(len(values)),), (unsure,))
+def _few(output: NDArray[np.generic], decision: Decision, role: Role) -> Glance | None:
+    """A few rows of probabilities, one by one; None where any is none."""
+    confident, uncertain, unsure = [], [], []
+    rule = decision.refusal
+    for row in output.reshape(len(output), -1).tolist():
+        raw = row if len(row) > 1 else [1.0 - row[0], row[0]]
+        total = sum(raw)
+        # NaN fails a comparison, and so it does here.
+        if not (min(raw) >= -ROUNDING and max(raw) <= 1 + ROUNDING and -ROUNDING <= total - 1.0 <= ROUNDING):
+            return None
+        if min(raw) < 0.0:
+            raw = [max(p, 0.0) for p in raw]
+            total = sum(raw)
+        top, spread = max(raw) / total, 0.0
+        for p in raw:
+            if p > 0.0:
+                spread -= p / total * math.log(p / total)
+        confident.append(top)
+        uncertain.append(spread / math.log(len(raw)))
+        unsure.append(rule is not None and rule.refuses(_score(rule.score, raw, total, spread), role))
+    return Glance([int(Fault.NONE)] * len(unsure), confident, uncertain, unsure)
 
 
-def _score(score: Score, values: list[float], top: float, spread: float) -> float:
+def _score(score: Score, raw: list[float], total: float, spread: float) -> float:
     if score is Score.MAX_PROBABILITY:
-        return top
-    return spread if score is Score.ENTROPY else top - sorted(values)[-2]
+        return max(raw) / total
+    return spread if score is Score.ENTROPY else (max(raw) - sorted(raw)[-2]) / total

@@ -9,6 +9,7 @@ of samples using permanent random numbers", in Business Survey Methods, 1995).
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import blake2b
 
 from monitors.records import MODEL_SCOPE
@@ -23,13 +24,18 @@ def draw(request_id: str, salt: str = "") -> float:
     return (int.from_bytes(digest, "big") >> (64 - _BITS)) / (1 << _BITS)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sampler:
     """Base ``rate`` in [0, 1] for everyone, and a floor in [0, 1] for the subgroups that must always be watched."""
 
     rate: float
     floors: Mapping[str, float] = field(default_factory=dict)
     salt: str = ""
+
+    @cached_property
+    def most(self) -> float:
+        """The largest inclusion probability that a request can have."""
+        return self.inclusion(self.floors)
 
     def inclusion(self, scopes: Iterable[str]) -> float:
         """The probability with which a request of these subgroups is kept; it is recorded with the sample."""

@@ -22,9 +22,9 @@ from service.access import operator
 from service.adapters.ports import Bus, BusFullError, Trail
 from service.adapters.series import DROPPED
 from service.adapters.wire import encode_order
+from service.bodies import status_of
 from service.errors import TightropeError, UnknownModelError
 from service.gateway import Gateway
-from service.http import status_of
 from service.metadata import EXTENSIONS, PLATFORM, VERSION
 from service.openapi import describe
 from service.pair import Pair

@@ -144,7 +144,7 @@ def build_service(
     elsewhere = patience is not None
     router = Router({name: pair.subgroups.scopes for name, pair in pairs.items()}, cautious=elsewhere)
     outbox = Outbox(bus, metrics.dropped)
-    gateway = Gateway(pairs, router, outbox, metrics)
+    gateway = Gateway(pairs, router, outbox, metrics, paces=paces)
     control = ControlLoop(bus, router, metrics, SILENCE if elsewhere else float("inf"))
     until = time.monotonic() + (patience or 0.0)
     token = control_token(settings)

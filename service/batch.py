@@ -5,7 +5,6 @@ request of a batch that failed, and then only the one that made it fail fails.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -19,8 +18,7 @@ from service.pair import Pair
 from service.protocol import InferRequest, Scalar
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """What a role said to all rows of a batch, how it reads, and how long it took."""
 
     role: Role
@@ -39,16 +37,22 @@ class Part(NamedTuple):
     @property
     def unsure(self) -> bool:
         """Whether any row is refused."""
+        if self.stop - self.start == 1:
+            return self.run.said.refused[self.start]
         return True in self.run.said.refused[self.start : self.stop]
 
     @property
     def confidence(self) -> float:
         """The lowest: of several rows the least certain speaks."""
+        if self.stop - self.start == 1:
+            return self.run.said.confidence[self.start]
         return min(self.run.said.confidence[self.start : self.stop])
 
     @property
     def uncertainty(self) -> float:
         """The highest, as above."""
+        if self.stop - self.start == 1:
+            return self.run.said.uncertainty[self.start]
         return max(self.run.said.uncertainty[self.start : self.stop])
 
     def outputs(self, names: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -59,8 +63,7 @@ class Part(NamedTuple):
         return {name: whole[name][self.start : self.stop] for name in names}
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """n requests with R rows: ``ends`` has where each one's rows end, ``member`` (R, scopes) their subgroups."""
 
     requests: Sequence[InferRequest]
@@ -75,11 +78,10 @@ class Batch:
         Raises:
             CallerError: when the inputs of one differ in rows, or are too narrow for a subgroup.
         """
-        ends: list[int] = []
-        for request in requests:
-            ends.append((ends[-1] if ends else 0) + rows_of(request))
-        inputs = requests[0].inputs
+        inputs, ends = requests[0].inputs, [rows_of(requests[0])]
         if len(requests) > 1:
+            for request in requests[1:]:
+                ends.append(ends[-1] + rows_of(request))
             inputs = {name: np.concatenate([request.inputs[name] for request in requests]) for name in inputs}
         told = [request.parameters for request in requests]
         return cls(requests, inputs, ends, pair.subgroups.members(inputs, told, ends))
@@ -104,6 +106,24 @@ class Batch:
         return type(self)([self.requests[place] for place in places], inputs, ends, member)
 
 
+class Asking:
+    """A batch on its way: each request's id, the part of a run that answers it, and what its caller is told."""
+
+    __slots__ = ("batch", "ids", "pair", "parts", "told")
+
+    def __init__(self, pair: Pair, batch: Batch, ids: list[str]) -> None:
+        self.pair = pair
+        self.batch = batch
+        self.ids = ids
+        self.parts: dict[int, Part] = {}
+        self.told: list[dict[str, Scalar]] = [{} for _ in ids]
+
+    def give(self, places: Sequence[int], part: Batch, run: Run) -> None:
+        """These requests are answered by this run of theirs."""
+        for index, place in enumerate(places):
+            self.parts[place] = Part(run, part.start(index), part.ends[index])
+
+
 def told_of(pair: Pair, part: Part, told: dict[str, Scalar]) -> dict[str, Scalar]:
     """What a caller is told of how the answer came to be."""
     told["served_by"] = part.run.role.value
@@ -118,23 +138,22 @@ def told_of(pair: Pair, part: Part, told: dict[str, Scalar]) -> dict[str, Scalar
     return told
 
 
-def wanted_outputs(pair: Pair, batch: Batch) -> list[str]:
+def wanted_outputs(pair: Pair, batch: Batch) -> Sequence[str]:
     """The outputs to ask for: those that anybody wants, and the one that decides."""
-    wanted = dict.fromkeys(output.name for request in batch.requests for output in request.outputs)
+    wanted = dict.fromkeys([output.name for request in batch.requests for output in request.outputs])
+    if not wanted:
+        return pair.everything
     if not all(request.outputs for request in batch.requests):
-        wanted |= dict.fromkeys(spec.name for spec in pair.outputs)
+        wanted |= dict.fromkeys(pair.everything)
     return list(wanted | {pair.output: None})
 
 
 def together(pair: Pair, requests: Sequence[InferRequest]) -> bool:
     """Whether these may share a run: the first dimension is free, and the others are alike."""
-    if len(requests) == 1:
-        return True
+    if len(requests) == 1 or not (pair.free and pair.ragged):
+        return len(requests) == 1 or pair.free
     first = {name: tensor.shape[1:] for name, tensor in requests[0].inputs.items()}
-    return pair.free and (
-        not pair.ragged
-        or all(tensor.shape[1:] == first[name] for r in requests[1:] for name, tensor in r.inputs.items())
-    )
+    return all(tensor.shape[1:] == first[name] for r in requests[1:] for name, tensor in r.inputs.items())
 
 
 def rows_of(request: InferRequest) -> int:

@@ -5,11 +5,11 @@ more are refused at once.
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 from service.errors import OverloadedError
 from service.gateway import Answer
@@ -24,12 +24,37 @@ what the last one took, and no longer than that share, or so many seconds, after
 Run = Callable[[Sequence[InferRequest], Sequence[float]], Sequence[Answer]]
 
 
+class Waiting(Protocol):
+    """A request of so many rows, which was there whole at ``arrived`` (of `time.perf_counter`)."""
+
+    request: InferRequest
+    rows: int
+    arrived: float
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody wants the answer any more: then no run is spent on it."""
+
+    def tell(self, answer: Answer) -> None:
+        """Take the answer, on the event loop; must not raise."""
+
+
 @dataclass(slots=True, eq=False)
-class _Waiting:
+class _Asked:
     request: InferRequest
     rows: int
     arrived: float
     answer: asyncio.Future[InferResponse]
+
+    @property
+    def gone(self) -> bool:
+        return self.answer.done()
+
+    def tell(self, answer: Answer) -> None:
+        if isinstance(answer, Exception):
+            self.answer.set_exception(answer)
+        else:
+            self.answer.set_result(answer)
 
 
 class Batcher:
@@ -40,8 +65,8 @@ class Batcher:
         self._run = run
         self._pace = pace
         self._most = most
-        self._small: deque[_Waiting] = deque()
-        self._large: deque[_Waiting] = deque()
+        self._small: deque[Waiting] = deque()
+        self._large: deque[Waiting] = deque()
         self._running = 0
         self._due: asyncio.Handle | None = None
         self._last = (0, 0.0, 0.0)
@@ -53,22 +78,29 @@ class Batcher:
         return len(self._small) + len(self._large)
 
     async def ask(self, request: InferRequest, rows: int, arrived: float) -> InferResponse:
-        """The answer to a request, which was there whole at ``arrived`` (of `time.perf_counter`).
+        """The answer to a request, as `Waiting` has it.
 
         Raises:
             OverloadedError: when too many wait already.
             Exception: whatever `Gateway.answer` has for it.
         """
-        loop = asyncio.get_running_loop()
-        if len(self) >= self._most:
+        asked = _Asked(request, rows, arrived, asyncio.get_running_loop().create_future())
+        self.put(asked)
+        return await asked.answer
+
+    def put(self, one: Waiting) -> None:
+        """Let a request wait for its turn.
+
+        Raises:
+            OverloadedError: when too many wait already.
+        """
+        if len(self._small) + len(self._large) >= self._most:
             raise OverloadedError(f"model {self._name!r}: {self._most} requests wait already", self._wait())
-        waiting = _Waiting(request, rows, arrived, loop.create_future())
-        (self._small if rows <= self._pace().most_rows else self._large).append(waiting)
+        (self._small if one.rows <= self._pace().most_rows else self._large).append(one)
         if self._due is None:
-            self._due = loop.call_soon(self._go)
+            self._due = asyncio.get_running_loop().call_soon(self._go)
         elif self._last[0] > 1:
-            self._again(loop)
-        return await waiting.answer
+            self._again(asyncio.get_running_loop())
 
     def _wait(self) -> float:
         """Seconds until most of those who wait will have been answered."""
@@ -90,46 +122,45 @@ class Batcher:
         """Run what waits, as far as there are runners."""
         self._due, self._last = None, (0, 0.0, 0.0)
         pace = self._pace()
-        while self._running < pace.runners and (batch := self._take(pace)):
+        # Where batches do not pay nothing is gained by waiting: a runner that is done finds the next one ready.
+        most = pace.runners + (pace.most_rows == 1)
+        while self._running < most and (batch := self._take(pace)):
             rows = sum(one.rows for one in batch)
             if not pace.is_short(rows):
-                self._in_thread(batch, rows)
+                self._in_thread(batch)
                 continue
-            self._settle(batch, self._timed(batch, rows))
+            self._settle(batch, self._answers(batch))
             if len(self):
                 self._due = asyncio.get_running_loop().call_soon(self._go)
             return
 
-    def _take(self, pace: Pace) -> list[_Waiting]:
+    def _take(self, pace: Pace) -> list[Waiting]:
         """The next batch: small requests up to the most rows, or one large one; they take turns. Empty when nobody
         waits.
         """
         for queue in (self._small, self._large):
-            while queue and queue[0].answer.done():  # its caller has gone
+            while queue and queue[0].gone:  # its caller has gone
                 queue.popleft()
         self._was_large = bool(self._large) and not (self._small and self._was_large)
         if self._was_large:
             return [self._large.popleft()]
-        batch: list[_Waiting] = []
+        batch: list[Waiting] = []
         rows = 0
         # At least one: what was small when it came may be large by now, because another artefact was deployed.
         while self._small and (not batch or rows + self._small[0].rows <= pace.most_rows):
             one = self._small.popleft()
-            if not one.answer.done():
+            if not one.gone:
                 batch.append(one)
                 rows += one.rows
         return batch
 
-    def _timed(self, batch: Sequence[_Waiting], rows: int) -> Sequence[Answer]:
-        began = time.perf_counter()
+    def _answers(self, batch: Sequence[Waiting]) -> Sequence[Answer]:
         try:
-            answers = self._run([one.request for one in batch], [one.arrived for one in batch])
+            return self._run([one.request for one in batch], [one.arrived for one in batch])
         except Exception as error:  # noqa: BLE001 - nobody may wait for ever, whatever went wrong
             return [error] * len(batch)
-        self._pace().took(rows, time.perf_counter() - began)
-        return answers
 
-    def _in_thread(self, batch: Sequence[_Waiting], rows: int) -> None:
+    def _in_thread(self, batch: Sequence[Waiting]) -> None:
         self._running += 1
         loop = asyncio.get_running_loop()
         if self._pool is None:
@@ -142,7 +173,7 @@ class Batcher:
             if self._due is None:
                 self._next(loop, len(batch), loop.time() - began)
 
-        loop.run_in_executor(self._pool, self._timed, batch, rows).add_done_callback(done)
+        loop.run_in_executor(self._pool, self._answers, batch).add_done_callback(done)
 
     def _next(self, loop: asyncio.AbstractEventLoop, count: int, seconds: float) -> None:
         """After a batch: at once, unless the callers of several may be about to ask again."""
@@ -154,11 +185,7 @@ class Batcher:
         self._due = loop.call_at(min(now + 4 * quiet, self._last[-1]), self._go)
 
     @staticmethod
-    def _settle(batch: Sequence[_Waiting], answers: Sequence[Answer]) -> None:
+    def _settle(batch: Sequence[Waiting], answers: Sequence[Answer]) -> None:
         for one, answer in zip(batch, answers, strict=True):
-            if one.answer.done():
-                continue
-            if isinstance(answer, Exception):
-                one.answer.set_exception(answer)
-            else:
-                one.answer.set_result(answer)
+            if not one.gone:
+                one.tell(answer)

@@ -7,6 +7,7 @@ answer fails, the other one does. Requests are answered in batches, and everythi
 import itertools
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from monitors.compare import Scale
@@ -15,13 +16,14 @@ from monitors.records import MODEL_SCOPE, Event, Fault, Role
 from monitors.sampling import draw
 from service.adapters.metrics import Metrics
 from service.adapters.ports import RunFailedError, UnreachableError
-from service.batch import Batch, Part, Run, together, told_of, wanted_outputs
+from service.batch import Asking, Batch, Run, together, told_of, wanted_outputs
 from service.capacity import Capacity
 from service.errors import UnknownModelError
 from service.failures import Failures, refusal
 from service.outbox import Outbox
+from service.pace import Pace
 from service.pair import Pair
-from service.protocol import InferRequest, InferResponse, Scalar
+from service.protocol import InferRequest, InferResponse
 from service.router import Router
 from service.sampling import UnreadableError, decision_of, sample_of
 
@@ -32,26 +34,8 @@ Answer = InferResponse | Exception
 """What becomes of a request: one that cannot be answered has its own error."""
 
 
-class _Asking:
-    """A batch on its way: each request's id, the part of a run that answers it, and what its caller is told."""
-
-    __slots__ = ("batch", "ids", "pair", "parts", "told")
-
-    def __init__(self, pair: Pair, batch: Batch, ids: list[str]) -> None:
-        self.pair = pair
-        self.batch = batch
-        self.ids = ids
-        self.parts: dict[int, Part] = {}
-        self.told: list[dict[str, Scalar]] = [{} for _ in ids]
-
-    def give(self, places: Sequence[int], part: Batch, run: Run) -> None:
-        """These requests are answered by this run of theirs."""
-        for index, place in enumerate(places):
-            self.parts[place] = Part(run, part.start(index), part.ends[index])
-
-
 class Gateway:
-    """Serves every pair. ``clock`` gives seconds since the epoch."""
+    """Serves every pair. ``clock`` gives seconds since the epoch; ``paces`` learn how long runs take."""
 
     def __init__(
         self,
@@ -60,8 +44,10 @@ class Gateway:
         outbox: Outbox,
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
+        paces: Mapping[str, Pace] | None = None,
     ) -> None:
         self.pairs = pairs
+        self._paces = paces or {}
         self.router = router
         self.metrics = metrics
         self._outbox = outbox
@@ -110,14 +96,13 @@ class Gateway:
         self, pair: Pair, requests: Sequence[InferRequest], arrived: Sequence[float | None]
     ) -> Sequence[Answer]:
         ids = [request.id or f"{self._prefix}-{next(self._counter):x}" for request in requests]
-        asking = _Asking(pair, Batch.of(pair, requests), ids)
+        asking = Asking(pair, Batch.of(pair, requests), ids)
         routed = self.router.roles(pair.name, asking.batch.member, asking.batch.ends)
         spared = self._spared(pair, asking.batch, routed)
         rationed = self._capacities[pair.name].share < 1.0 if spared else False
-        for role in Role:
-            first = [p for p, to in enumerate(routed) if (Role.COMPRESSED if rationed and p in spared else to) is role]
-            if first:
-                self._ask(asking, first, role)
+        first = [Role.COMPRESSED if p in spared else to for p, to in enumerate(routed)] if rationed else routed
+        for role in set(first):
+            self._ask(asking, [place for place, to in enumerate(first) if to is role], role)
         if rationed:
             self._ration(asking, spared)
         if pair.action == "escalate":
@@ -139,7 +124,7 @@ class Gateway:
         spans = ((place, batch.member[batch.start(place) : end]) for place, end in enumerate(batch.ends))
         return [place for place, member in spans if self.router.spared(pair.name, member)]
 
-    def _ask(self, asking: _Asking, places: Sequence[int], role: Role) -> None:
+    def _ask(self, asking: Asking, places: Sequence[int], role: Role) -> None:
         """Have ``role`` answer these requests, or the other one where it fails."""
         part = asking.batch.part(places)
         try:
@@ -160,7 +145,7 @@ class Gateway:
         self._failures.notice(pair, role, failure)
         return run
 
-    def _ration(self, asking: _Asking, spared: Sequence[int]) -> None:
+    def _ration(self, asking: Asking, spared: Sequence[int]) -> None:
         """The baseline's answer instead, for those of the least certain that it can bear."""
         capacity, wanted = self._capacities[asking.pair.name], []
         regression = asking.pair.decision.scale is Scale.REGRESSION
@@ -176,7 +161,7 @@ class Gateway:
         if wanted:
             self._ask(asking, wanted, Role.BASELINE)
 
-    def _escalate(self, asking: _Asking, spared: Sequence[int]) -> None:
+    def _escalate(self, asking: Asking, spared: Sequence[int]) -> None:
         """Ask the baseline too; if it fails, the compressed model's unsure answer stands, refused."""
         parts = asking.parts.items()
         unsure = [p for p, of in parts if of.run.role is Role.COMPRESSED and p not in spared and of.unsure]
@@ -205,6 +190,8 @@ class Gateway:
         if len(batch.requests) > 1 and any(not o.ndim or len(o) != batch.rows for o in outputs.values()):
             raise UnreadableError("an output has not one row for each row asked")
         self.metrics.ran(pair.name, role, seconds)
+        if pair.name in self._paces:
+            self._paces[pair.name].took(batch.rows, seconds)
         return Run(role, outputs, said, seconds)
 
     def _learn(self, pair: Pair, capacity: Capacity, seconds: float) -> None:
@@ -221,28 +208,30 @@ class Gateway:
                 Event(uuid.uuid4().hex, self._clock(), pair.name, kind, MODEL_SCOPE, "gateway", reason, detail)
             )
 
-    def _sample(self, asking: _Asking) -> None:
-        batch, now, kept = asking.batch, self._clock(), 0
+    def _sample(self, asking: Asking) -> None:
+        pair, batch, now, kept = asking.pair, asking.batch, self._clock(), 0
         for place, request_id in enumerate(asking.ids):
-            member = batch.member[batch.start(place) : batch.ends[place]]
-            part, inputs = asking.parts[place], batch.requests[place].inputs
-            outputs = part.outputs([asking.pair.output])
-            run = part.run
-            sample = sample_of(asking.pair, request_id, run.role, inputs, outputs, member, run.seconds, now)
+            number = draw(request_id, pair.sampler.salt)
+            if number >= pair.sampler.most:
+                continue
+            part, member = asking.parts[place], batch.member[batch.start(place) : batch.ends[place]]
+            said, run = part.outputs([pair.output]), part.run
+            asked = batch.requests[place].inputs
+            sample = sample_of(pair, request_id, number, run.role, asked, said, member, run.seconds, now)
             kept += sample is not None and self._outbox.offer(sample)
         if kept:
-            self.metrics.samples.labels(asking.pair.name).inc(kept)
+            self.metrics.samples.labels(pair.name).inc(kept)
 
-    def _account(self, asking: _Asking) -> Sequence[Answer]:
+    def _account(self, asking: Asking) -> Sequence[Answer]:
         """The answers, with flat parameters as the protocol wants them, and the counters."""
-        pair, everything = asking.pair, [spec.name for spec in asking.pair.outputs]
-        rows, refused = dict.fromkeys(map(str, Role), 0), dict.fromkeys(map(str, Role), 0)
+        pair = asking.pair
+        rows, refused = Counter[str](), Counter[str]()
         answers: list[Answer] = []
         for place, request in enumerate(asking.batch.requests):
             part = asking.parts[place]
             told = told_of(pair, part, asking.told[place])
             rows[part.run.role] += part.stop - part.start
-            names = [output.name for output in request.outputs] or everything
+            names = [output.name for output in request.outputs] or pair.everything
             if told["refused"]:
                 refused[part.run.role] += sum(part.run.said.refused[part.start : part.stop])
                 names = [] if pair.action == "abstain" else names

@@ -7,37 +7,16 @@ fault it is.
 
 import asyncio
 import contextlib
-import math
 import re
 import time
-import zlib
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any
 
-import orjson
-
 from service.batch import rows_of
-from service.errors import (
-    CallerError,
-    OverloadedError,
-    ServerError,
-    TooLargeError,
-    UnavailableError,
-    UnknownModelError,
-    UnsupportedEncodingError,
-)
-from service.pair import Pair
-from service.protocol import (
-    HEADER_LENGTH,
-    InferRequest,
-    InferResponse,
-    decode_request,
-    encode_response,
-    parse_header_length,
-)
-from service.reader import Reader
-from service.respond import LARGE, Responder, is_large, told
+from service.bodies import Decoder, Headers, Reply, encode, refuse
+from service.errors import TooLargeError
+from service.protocol import InferResponse
+from service.respond import LARGE, Responder, is_large
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -45,16 +24,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PATH = re.compile(r"^/v2/models/([^/]+)(?:/versions/([^/]+))?/infer\Z")
-STATUS: tuple[tuple[type[Exception], int], ...] = (
-    (UnknownModelError, 404),
-    (TooLargeError, 413),
-    (UnsupportedEncodingError, 415),
-    (CallerError, 400),
-    (UnavailableError, 503),
-    (ServerError, 500),
-)
-LENGTH_NAME = HEADER_LENGTH.lower().encode()
-JSON, BINARY = b"application/json", b"application/octet-stream"
 MOST_DISCARDED = 512 * 1024 * 1024
 DISCARD_SECONDS = 10.0
 """How much of a body that is too large is read and thrown away before the answer, in bytes and seconds."""
@@ -62,22 +31,6 @@ MOST_OTHER = 1024 * 1024
 """Bytes of a body that is no inference request: a full batch of labels has room, an order takes a fraction of it."""
 EVENTS = "/payloads"
 """Ends the path of events that hold whole inference requests."""
-WINDOWS = {"gzip": 31, "deflate": 47}
-"""zlib's window bits for the encodings that clients compress requests with."""
-
-
-def status_of(error: Exception) -> int:
-    """The HTTP status of an error, by whose fault it is; what nobody foresaw is ours."""
-    return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
-
-
-def error_body(error: Exception) -> bytes:
-    """What the caller is told."""
-    return orjson.dumps({"error": told(error)})
-
-
-Answered = tuple[str, bytes, list[tuple[bytes, bytes]]]
-"""The id of a request that could be answered, the body of the answer, and its headers."""
 
 
 class DisconnectedError(Exception):
@@ -88,10 +41,10 @@ class InferLayer:
     """Answers ``POST /v2/models/{m}[/versions/{v}]/infer``."""
 
     def __init__(self, app: App, responder: Responder, max_body: int) -> None:
+        self.responder = responder
+        self.decoder = Decoder(max_body)
         self._app = app
-        self._responder = responder
         self._max_body = max_body
-        self._readers: dict[str, Reader] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry."""
@@ -101,19 +54,14 @@ class InferLayer:
             return
         model, version = match.groups()
         started = time.perf_counter()
-        wrong: Exception | None = None
         try:
-            request_id, body, headers = await self._infer(scope, receive, model, version)
-            status = 200
+            reply = await self._infer(scope, receive, model, version)
         except DisconnectedError:
             return
         except Exception as error:  # noqa: BLE001 - the one place where whatever went wrong becomes an answer
-            request_id, body, headers, status = "", error_body(error), [(b"content-type", JSON)], status_of(error)
-            wrong = error
-            if isinstance(error, OverloadedError):
-                headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.seconds))))
-        self._responder.answered(model, wrong, started, request_id)
-        await _respond(send, status, headers, body)
+            reply = refuse(error)
+        self.responder.answered(model, reply.error, started, reply.request_id)
+        await _send(send, reply)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         """To FastAPI, which reads a body whole before it looks who sends it: so what it gets is bounded here."""
@@ -126,7 +74,7 @@ class InferLayer:
         except DisconnectedError:
             return
         except TooLargeError as error:
-            await _respond(send, status_of(error), [(b"content-type", JSON)], error_body(error))
+            await _send(send, refuse(error))
             return
         first = [{"type": "http.request", "body": body}]
 
@@ -135,35 +83,19 @@ class InferLayer:
 
         await self._app(scope, again, send)
 
-    async def _infer(self, scope: Scope, receive: Receive, model: str, version: str | None) -> Answered:
+    async def _infer(self, scope: Scope, receive: Receive, model: str, version: str | None) -> Reply:
         headers = dict(scope["headers"])
-        pair = self._responder.gateway.pair(model, version)
+        pair = self.responder.gateway.pair(model, version)
         body = await _read(headers, receive, self._max_body)
         arrived = time.perf_counter()
         if len(body) > LARGE or b"content-encoding" in headers:
-            request = await asyncio.to_thread(self._decode, pair, body, headers)
+            request = await asyncio.to_thread(self.decoder.decode, pair, body, headers)
         else:
-            request = self._decode(pair, body, headers)
+            request = self.decoder.decode(pair, body, headers)
         rows = rows_of(request)
-        answer = self._responder.respond(pair, request, rows, arrived)
-        response = await (answer if self._responder.is_short(pair, rows) else _unless_gone(receive, answer))
-        return await asyncio.to_thread(_encode, request, response) if is_large(response) else _encode(request, response)
-
-    def _decode(self, pair: Pair, raw: bytes, headers: Mapping[bytes, bytes]) -> InferRequest:
-        body = _inflate(raw, headers, self._max_body) if b"content-encoding" in headers else raw
-        length = parse_header_length(_text(headers, LENGTH_NAME))
-        reader = self._readers.get(pair.name)
-        if reader is None or reader.inputs is not pair.inputs:  # another artefact was deployed
-            reader = self._readers[pair.name] = Reader(pair.inputs, pair.outputs)
-        return reader.read(body, length) or decode_request(body, length, pair.inputs, pair.outputs)
-
-
-def _encode(request: InferRequest, response: InferResponse) -> Answered:
-    withheld = not response.outputs
-    answer, json_length = encode_response(response, replace(request, outputs=()) if withheld else request)
-    if json_length is None:
-        return response.id or "", answer, [(b"content-type", JSON)]
-    return response.id or "", answer, [(b"content-type", BINARY), (LENGTH_NAME, b"%d" % json_length)]
+        answer = self.responder.respond(pair, request, rows, arrived)
+        response = await (answer if self.responder.is_short(pair, rows) else _unless_gone(receive, answer))
+        return await asyncio.to_thread(encode, request, response) if is_large(response) else encode(request, response)
 
 
 async def _unless_gone(receive: Receive, answer: Coroutine[None, None, InferResponse]) -> InferResponse:
@@ -180,7 +112,7 @@ async def _unless_gone(receive: Receive, answer: Coroutine[None, None, InferResp
         gone.cancel()
 
 
-async def _read(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:
+async def _read(headers: Headers, receive: Receive, limit: int) -> bytes:
     """The whole body, never more than the limit in memory."""
     announced = headers.get(b"content-length", b"0")[:18]
     fits = int(announced) <= limit if announced.isdigit() else True
@@ -213,33 +145,9 @@ async def _discard(receive: Receive) -> None:
                     return
 
 
-async def _respond(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    headers.append((b"content-length", b"%d" % len(body)))
-    if status == 413:  # noqa: PLR2004 - the rest of the body is not read: the connection cannot go on
+async def _send(send: Send, reply: Reply) -> None:
+    headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body))]
+    if reply.status == 413:  # noqa: PLR2004 - the rest of the body is not read: the connection cannot go on
         headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
-    value = headers.get(name)
-    return None if value is None else value.decode("latin-1")
-
-
-def _inflate(body: bytes, headers: Mapping[bytes, bytes], limit: int) -> bytes:
-    """Undo a request's compression, in bounded memory."""
-    encoding = (_text(headers, b"content-encoding") or "identity").strip().lower()
-    if encoding == "identity":
-        return body
-    if encoding not in WINDOWS:
-        raise UnsupportedEncodingError(f"content-encoding {encoding[:40]!r}; gzip, deflate and identity are understood")
-    inflater = zlib.decompressobj(WINDOWS[encoding])
-    try:
-        inflated = inflater.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise CallerError(f"the body is not {encoding}: {error}") from error
-    if len(inflated) > limit or inflater.unconsumed_tail:
-        raise TooLargeError(f"the body inflates to more than {limit} bytes, which is the most that is taken")
-    if not inflater.eof:
-        raise CallerError(f"the body is not {encoding}: it ends too early")
-    return inflated
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})

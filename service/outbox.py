@@ -76,7 +76,8 @@ class Outbox:
         if not fits:
             self._dropped(sample.model, "buffer_full")
             return False
-        self._wake.set()
+        if not self._wake.is_set():  # it costs more to set than to look at
+            self._wake.set()
         return True
 
     def note(self, event: Event) -> None:

@@ -35,8 +35,8 @@ MOST_TRIAL = 2.0
 PAYS = 1.25
 """A batch, or a second thread, must give so many times the rows a second to be worth it."""
 
-MEMORY, RUNS = 0.1, 32
-"""Weight of the newest run, and runs of which the least tells whether a size is short."""
+RUNS = 32
+"""Runs that are learned from at a time: their mean is what to expect, the least tells whether a size is short."""
 
 SIZES = 32
 """Powers of two that are told apart, in rows of a run."""
@@ -70,15 +70,17 @@ class Pace:
         """Learn from a run. Whether it is short is told by the least of several: often a run waits for the interpreter,
         which others keep, and that is not the model's time.
         """
-        size = rows.bit_length()
-        known = self._seconds.get(size, seconds)
-        self._seconds[size] = known + MEMORY * (seconds - known)
-        latest = self._latest.setdefault(size, [])
+        latest = self._latest.setdefault(rows.bit_length(), [])
         latest.append(seconds)
-        if len(latest) == RUNS:
+        if len(latest) >= RUNS or rows.bit_length() not in self._seconds:
+            self._learn(rows.bit_length(), latest)
+
+    def _learn(self, size: int, latest: list[float]) -> None:
+        self._seconds[size] = sum(latest) / len(latest)
+        if len(latest) >= RUNS:
             self._least[size] = min(latest)
-            latest.clear()
             self._short = self._all_short()
+            latest.clear()
 
     def _all_short(self) -> list[bool]:
         """By sizes, powers of two."""
@@ -108,7 +110,7 @@ def learn(pair: Pair) -> Pace:
     pace = Pace(most_rows=most, tried=tried)
     if most > 1:
         pace.runners = 1 if pace.is_short(TRIED) else max(1, cores - 1)
-    elif not pace.is_short(1) and cores > 1 and _threads_pay(models[0], pair, one):
+    elif not pace.is_short(1) and cores > 1 and _threads_pay(models[0], pair):
         pace.runners = cores
     return pace
 
@@ -173,12 +175,21 @@ def _rows_are_apart(model: Model, pair: Pair) -> bool:
     return bool(np.allclose(apart, beside, rtol=1e-3, atol=1e-5, equal_nan=True))
 
 
-def _threads_pay(model: Model, pair: Pair, one: float) -> bool:
-    """Whether two threads that run one row each are done in less than twice the time."""
-    row, best = _rows(pair, 1, 0), inf
+def _threads_pay(model: Model, pair: Pair) -> bool:
+    """Whether two threads that run one row each are done in less than twice the time; once is enough, because whatever
+    else the machine does can only hide it.
+    """
+    row = _rows(pair, 1, 0)
+
+    def run(_: int) -> None:
+        model.run(row, [pair.output])
+
     with ThreadPoolExecutor(2) as pool:
         for _ in range(TRIALS):
             began = time.perf_counter()
-            list(pool.map(lambda _: model.run(row, [pair.output]), range(2)))
-            best = min(best, time.perf_counter() - began)
-    return 2 * one > PAYS * best
+            list(pool.map(run, range(1)))
+            middle = time.perf_counter()
+            list(pool.map(run, range(2)))
+            if 2 * (middle - began) > PAYS * (time.perf_counter() - middle):
+                return True
+    return False

@@ -2,7 +2,7 @@
 settings.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -56,6 +56,11 @@ class Pair:
     def ragged(self) -> bool:
         """Whether another dimension than the first is free."""
         return any(-1 in spec.shape[1:] for spec in self.inputs)
+
+    @cached_property
+    def everything(self) -> Sequence[str]:
+        """The names of all outputs."""
+        return [spec.name for spec in self.outputs]
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from monitors.records import Sample
+from monitors.sampling import draw
 from service.adapters import cloudevents
 from service.adapters.behind import Behind
 from service.adapters.caller import Reply
@@ -198,7 +199,8 @@ def sample_from(pair: Pair, of: Payloads, both: Both, now: float) -> Sample | No
     began, ended = both.request.time, both.response.time
     seconds = max(ended - began, 0.0) if began is not None and ended is not None else 0.0
     id_ = request.id or both.request.id
-    return sample_of(pair, id_, of.answered_by, request.inputs, outputs, member, seconds, now)
+    number = draw(id_, pair.sampler.salt)
+    return sample_of(pair, id_, number, of.answered_by, request.inputs, outputs, member, seconds, now)
 
 
 def _request(pair: Pair, event: PayloadEvent) -> InferRequest:

@@ -9,8 +9,7 @@ Fields the protocol does not know are ignored, and null stands for an absent opt
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import orjson
@@ -44,16 +43,14 @@ UNSUPPORTED = frozenset({"classification", "shared_memory_region"})
 """Triton extensions that change what an output means; ignoring them would answer another question."""
 
 
-@dataclass(frozen=True, slots=True)
-class OutputRequest:
+class OutputRequest(NamedTuple):
     """One output the caller wants, and whether as binary data."""
 
     name: str
     binary: bool
 
 
-@dataclass(frozen=True, slots=True)
-class InferRequest:
+class InferRequest(NamedTuple):
     """A request that fits the model. No `outputs` means all of them, in the form `binary_default` says."""
 
     id: str | None
@@ -63,8 +60,7 @@ class InferRequest:
     binary_default: bool
 
 
-@dataclass(frozen=True, slots=True)
-class InferResponse:
+class InferResponse(NamedTuple):
     """An answer: every output of the model, and flat `parameters` about how it came to be."""
 
     model_name: str
@@ -111,14 +107,16 @@ def encode_response(response: InferResponse, request: InferRequest) -> tuple[byt
     Raises CallerError for FP16 asked for as JSON, ServerError for a missing output or one with NaN or infinity
     asked for as JSON.
     """
-    wanted = request.outputs or [OutputRequest(name, request.binary_default) for name in response.outputs]
+    wanted: Sequence[tuple[str, bool]] = request.outputs or [
+        (name, request.binary_default) for name in response.outputs
+    ]
     blobs: list[bytes] = []
     document: _Object = {"model_name": response.model_name, "model_version": response.model_version}
     if response.id is not None:
         document["id"] = response.id
     if response.parameters:
         document["parameters"] = response.parameters
-    document["outputs"] = [_encode_output(output, response.outputs, blobs) for output in wanted]
+    document["outputs"] = [_encode_output(name, response.outputs, blobs, binary=binary) for name, binary in wanted]
     text = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
     # orjson writes NaN and infinity as null and nothing else here is null: a cheap test before the slow search.
     if b"null" in text:
@@ -251,31 +249,31 @@ def _decode_raw(body: bytes, specs: Sequence[TensorSpec]) -> InferRequest:
     return InferRequest(id=None, parameters={}, inputs={spec.name: tensor}, outputs=(), binary_default=True)
 
 
-def _encode_output(output: OutputRequest, tensors: Mapping[str, Tensor], blobs: list[bytes]) -> _Object:
+def _encode_output(name: str, tensors: Mapping[str, Tensor], blobs: list[bytes], *, binary: bool) -> _Object:
     """The JSON of one output; its binary data, if asked for, is appended to `blobs`."""
-    if output.name not in tensors:
-        raise ServerError(f"output {output.name!r}: the model did not give it")
-    array = tensors[output.name]
+    if name not in tensors:
+        raise ServerError(f"output {name!r}: the model did not give it")
+    array = tensors[name]
     datatype = datatype_of(array.dtype)
-    entry: _Object = {"name": output.name, "shape": array.shape, "datatype": datatype}
-    if output.binary:
+    entry: _Object = {"name": name, "shape": array.shape, "datatype": datatype}
+    if binary:
         blobs.append(encode_binary(array))
         entry["parameters"] = {"binary_data_size": len(blobs[-1])}
     elif datatype == "FP16":
-        raise CallerError(f"output {output.name!r}: FP16 has no JSON form, ask for it with binary_data: true")
+        raise CallerError(f"output {name!r}: FP16 has no JSON form, ask for it with binary_data: true")
     else:
         # orjson writes contiguous arrays of numbers by itself, without a Python object per element.
         entry["data"] = encode_json(array) if datatype == "BYTES" else array.ravel()
     return entry
 
 
-def _refuse_non_finite(response: InferResponse, wanted: Sequence[OutputRequest]) -> None:
+def _refuse_non_finite(response: InferResponse, wanted: Sequence[tuple[str, bool]]) -> None:
     for name, value in response.parameters.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise ServerError(f"parameters[{name!r}] is {value}, which JSON cannot hold")
-    for output in wanted:
-        array = response.outputs[output.name]
-        if not output.binary and array.dtype.kind == "f" and not np.isfinite(array).all():
+    for wanted_name, binary in wanted:
+        array = response.outputs[wanted_name]
+        if not binary and array.dtype.kind == "f" and not np.isfinite(array).all():
             raise ServerError(
-                f"output {output.name!r} has NaN or infinity, which JSON cannot hold: ask for binary_data"
+                f"output {wanted_name!r} has NaN or infinity, which JSON cannot hold: ask for binary_data"
             )

@@ -50,6 +50,9 @@ class Reader:
     def __init__(self, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> None:
         self.inputs = inputs
         self._specs = {spec.name: spec for spec in inputs}
+        self._types = {spec.name: dtype_of(spec.datatype) for spec in inputs}
+        self._sizes = {n: self._types[n].itemsize if of.datatype in BINARY else 0 for n, of in self._specs.items()}
+        self._sides = {spec.name: list(spec.shape[1:]) for spec in inputs if _is_free_by_rows_only(spec)}
         self._outputs = frozenset(spec.name for spec in outputs)
 
     def read(self, body: bytes, header_length: int | None) -> InferRequest | None:
@@ -72,20 +75,20 @@ class Reader:
     def _tensors(self, inputs: Sequence[_Input], tail: memoryview) -> dict[str, Tensor] | None:
         tensors: dict[str, Tensor] = {}
         for given in inputs:
-            spec = self._specs[given.name]
-            if given.datatype != spec.datatype or not _fits(given.shape, spec):
+            spec, shape, data = self._specs[given.name], given.shape, given.data
+            if given.datatype != spec.datatype or not (shape[1:] == self._sides.get(spec.name) or _fits(shape, spec)):
                 return None
-            count = math.prod(given.shape)
-            if given.data is not None:
-                if given.parameters or len(given.data) != count:
+            count = math.prod(shape)
+            if data is not None:
+                if given.parameters or len(data) != count or count == 0:
                     return None
-                packed = struct.pack(f"<{count}{CODES[given.datatype]}", *given.data)
+                packed = struct.pack(f"<{count}{CODES[given.datatype]}", *data)
             else:
-                size = count * dtype_of(given.datatype).itemsize
-                if given.parameters != {"binary_data_size": size} or given.datatype not in BINARY or size > len(tail):
+                size = count * self._sizes[spec.name]
+                if given.parameters != {"binary_data_size": size} or not 0 < size <= len(tail):
                     return None
                 packed, tail = bytes(tail[:size]), tail[size:]
-            tensors[given.name] = np.frombuffer(packed, dtype_of(given.datatype)).reshape(given.shape)
+            tensors[given.name] = np.frombuffer(packed, self._types[spec.name]).reshape(shape)
         return tensors if len(tensors) == len(self._specs) == len(inputs) and not tail else None
 
     def _wanted(self, outputs: Sequence[_Output], default: Scalar) -> tuple[OutputRequest, ...] | None:
@@ -97,6 +100,10 @@ class Reader:
                 return None
             wanted[output.name] = OutputRequest(output.name, binary)
         return tuple(wanted.values()) if len(wanted) == len(outputs) else None
+
+
+def _is_free_by_rows_only(spec: TensorSpec) -> bool:
+    return spec.shape[:1] == (-1,) and -1 not in spec.shape[1:]
 
 
 def _fits(shape: list[int], spec: TensorSpec) -> bool:

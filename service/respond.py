@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from service.adapters.series import UNKNOWN
-from service.batcher import Batcher
+from service.batcher import Batcher, Waiting
 from service.errors import CallerError, TightropeError
 from service.gateway import Answer, Gateway
 from service.pace import Pace
@@ -41,6 +41,14 @@ class Responder:
         """
         return await self._batchers[pair.name].ask(request, rows, arrived)
 
+    def put(self, pair: Pair, one: Waiting) -> None:
+        """The same of a request that is told its answer.
+
+        Raises:
+            OverloadedError: when too many wait.
+        """
+        self._batchers[pair.name].put(one)
+
     def _batcher(self, name: str) -> Batcher:
         """Of whatever is deployed under that name."""
 
@@ -52,8 +60,7 @@ class Responder:
     def answered(self, model: str, error: Exception | None, started: float, request_id: str = "") -> None:
         """Count what has been answered, and how long that took since ``started``."""
         label = model if model in self.gateway.pairs else UNKNOWN
-        fault = "caller_error" if isinstance(error, CallerError) else "server_error"
-        outcome = "ok" if error is None else fault
+        outcome = "ok" if error is None else "caller_error" if isinstance(error, CallerError) else "server_error"
         self.gateway.metrics.answered(label, outcome, time.perf_counter() - started, request_id)
 
 
@@ -64,7 +71,10 @@ async def aside(work: Callable[[], T], *, large: bool) -> T:
 
 def is_large(response: InferResponse) -> bool:
     """Whether an answer takes its time to be written; a string is a pointer here and more on the wire."""
-    return sum(tensor.nbytes for tensor in response.outputs.values()) > LARGE
+    size = 0
+    for tensor in response.outputs.values():
+        size += tensor.nbytes
+    return size > LARGE
 
 
 def told(error: Exception) -> str:

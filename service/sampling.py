@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitors.records import Bools, Role, Sample, Tensors
-from monitors.sampling import draw
 from service.adapters.ports import RunFailedError
 from service.pair import Pair
 
@@ -32,6 +31,7 @@ def decision_of(pair: Pair, outputs: Tensors, rows: int) -> NDArray[Any]:
 def sample_of(
     pair: Pair,
     request_id: str,
+    number: float,
     role: Role,
     inputs: Tensors,
     outputs: Tensors,
@@ -39,12 +39,11 @@ def sample_of(
     seconds: float,
     time: float,
 ) -> Sample | None:
-    """The sample of a request that ``role`` answered, or None when it is not to be kept."""
+    """The sample of a request, whose draw is ``number``, as ``role`` answered it; None when it is not to be kept."""
     inclusion = pair.sampler.rate
     if pair.sampler.floors:
         groups = np.flatnonzero(member.any(axis=0))
         inclusion = pair.sampler.inclusion(pair.subgroups.scopes[index] for index in groups)
-    number = draw(request_id, pair.sampler.salt)
     if number >= inclusion:
         return None
     return Sample(

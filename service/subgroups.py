@@ -5,6 +5,7 @@ A value that was not declared belongs to no subgroup: it is watched with the mod
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -23,7 +24,7 @@ class Told:
     scopes: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cut:
     """Scopes cut from columns of one numeric input: interval i of column ``column[i]`` gives scope ``scope[i]``.
 
@@ -36,6 +37,17 @@ class Cut:
     high: Floats
     scope: Ints
 
+    @cached_property
+    def plain(self) -> Sequence[tuple[int, float, float, int]]:
+        """The intervals one by one: column, low, high, scope."""
+        whole = (self.column, self.low, self.high, self.scope)
+        return list(zip(*(array.tolist() for array in whole), strict=True))
+
+    @cached_property
+    def last(self) -> int:
+        """The largest column."""
+        return int(self.column.max())
+
     @classmethod
     def of(cls, name: str, intervals: Sequence[tuple[int, float, float, int]]) -> Self:
         """From (column, low, high, scope) tuples."""
@@ -44,7 +56,13 @@ class Cut:
 
     def mark(self, member: Bools, tensor: Tensor) -> None:
         """Set the scopes of every row."""
-        columns = _columns(self.input, tensor, int(self.column.max()))[:, self.column]
+        columns = _columns(self.input, tensor, self.last)
+        if len(columns) == 1:  # numpy's calls cost more than the comparisons
+            for column, low, high, scope in self.plain:
+                if low <= columns.item(column) <= high:
+                    member[0, scope] = True
+            return
+        columns = columns[:, self.column]
         rows, intervals = np.nonzero((columns >= self.low) & (columns <= self.high))
         member[rows, self.scope[intervals]] = True
 

@@ -3,6 +3,7 @@ broker for all that need one.
 """
 
 import os
+import signal
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from demo.broker import Broker
     from tests.kafka import Elsewhere
 
+
+# A shell that starts this in the background has Ctrl-C ignored, and so would every program that is ended by it here.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes, or its making, says something of the machine, not of the program.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,6 +1,7 @@
 """An HTTP server that somebody else starts and stops: of the gateway, and of whatever else shows its health."""
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +11,8 @@ from typing import Protocol
 
 import uvicorn
 
-from service.http import App
+from service.fastpath import fast_path
+from service.http import App, InferLayer
 from service.settings import ConfigError, Server
 
 STOP_SECONDS = 10.0
@@ -75,6 +77,7 @@ class HttpServer(uvicorn.Server):
     def __init__(self, server: Server, app: App, rpc: Rpc | None = None) -> None:
         config = uvicorn.Config(
             app,
+            http=fast_path(app) if isinstance(app, InferLayer) else "auto",
             host=server.host,
             port=server.port,
             log_level="warning",
@@ -111,6 +114,8 @@ class HttpServer(uvicorn.Server):
         while not self.started and not serving.done():
             await asyncio.sleep(0.005)  # uvicorn has no event to wait for
         if self.started:
+            gc.collect()
+            gc.freeze()  # what is there by now stays: to look at it again and again would hold up requests
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             ready(Listening(host, port, grpc_port))
         await serving

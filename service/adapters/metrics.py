@@ -1,10 +1,11 @@
 """The metrics of `series.py` on a registry handed in: the one door to prometheus_client."""
 
-import time
+import math
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -27,12 +28,12 @@ from service.adapters.series import BUCKETS, CATALOGUE, DRIFT, PREFIX, Kind, Par
 LONGEST_EXEMPLAR = 100
 """Characters of a request id that an exemplar may have: 128 with its name is the format's limit."""
 
-EXEMPLARS_EVERY = 0.5
-"""Seconds between two exemplars of one bucket."""
+MOST_PENDING = 2048
+"""Observations that wait to be counted: counting one at a time takes longer than a small model."""
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every counter, which nobody asks for
 
-T = TypeVar("T", Counter, Gauge, Histogram)
+T = TypeVar("T", bound=Counter | Gauge | Histogram)
 
 
 def process_registry() -> CollectorRegistry:
@@ -43,17 +44,55 @@ def process_registry() -> CollectorRegistry:
     return registry
 
 
+class _ManyHistogram(Histogram):
+    """A histogram that takes many observations at once."""
+
+    def observe_many(self, observed: Iterable[tuple[float, str]]) -> None:
+        """The same as `observe` with each of these, which have a request id, or none. A bucket's exemplar is the latest
+        that can be shown.
+        """
+        places: dict[int, list[float]] = {}
+        shown: dict[int, tuple[float, str]] = {}
+        for amount, request_id in observed:
+            place = bisect_left(self._upper_bounds, amount)
+            places.setdefault(place, []).append(amount)
+            if request_id and _can_be_shown(request_id):
+                shown[place] = amount, request_id
+        for amount, request_id in shown.values():
+            self.observe(amount, {"request_id": request_id})
+        self._sum.inc(sum(map(math.fsum, places.values())) - sum(amount for amount, _ in shown.values()))
+        for place, amounts in places.items():
+            self._buckets[place].inc(len(amounts) - (place in shown))
+
+
+_Child: TypeAlias = tuple[Counter | _ManyHistogram, tuple[str, ...]]
+
+
+class _Settling:
+    """A collector of nothing, asked before all others: it has what is pending counted."""
+
+    def __init__(self, settle: Callable[[], None]) -> None:
+        self._settle = settle
+
+    def collect(self) -> Iterable[Any]:
+        """Count."""
+        self._settle()
+        return ()
+
+    describe = collect
+
+
 class Metrics:
     """All of the catalogue. Label values are announced at start, so that rates exist from the first scrape on."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self._made: dict[str, Counter | Gauge | Histogram] = {}
-        self._exemplary: dict[tuple[str, int], float] = {}
-        self._children: dict[tuple[object, tuple[str, ...]], Counter | Gauge | Histogram] = {}
+        self._pending: deque[tuple[*_Child, float, str]] = deque()
+        registry.register(_Settling(self.settle))
         self.requests = self._make(Counter, "requests")
-        self.seconds = self._make(Histogram, "request_seconds")
-        self.answering = self._make(Histogram, "answer_seconds")
+        self.seconds = self._make(_ManyHistogram, "request_seconds")
+        self.answering = self._make(_ManyHistogram, "answer_seconds")
         self.rows = self._make(Counter, "rows")
         self.refusals = self._make(Counter, "refusals")
         self.failures = self._make(Counter, "model_failures")
@@ -110,35 +149,37 @@ class Metrics:
                     self._made[name].labels(**labels)
 
     def answered(self, model: str, outcome: str, seconds: float, request_id: str) -> None:
-        """Count a request. Its id goes into an exemplar, which is no label, where it is of a form that can be shown;
-        only now and then, because the last one of a bucket is all that is kept.
-        """
-        self._child(self.requests, model, outcome).inc()
-        place, now = (model, bisect_left(BUCKETS["seconds"], seconds)), time.monotonic()
-        shown = None
-        if now - self._exemplary.get(place, -EXEMPLARS_EVERY) >= EXEMPLARS_EVERY and _can_be_shown(request_id):
-            self._exemplary[place], shown = now, {"request_id": request_id}
-        self._child(self.seconds, model).observe(seconds, shown)
+        """Count a request. Its id goes into an exemplar, which is no label, where it is of a form that can be shown."""
+        self._pending.append((self.requests, (model, outcome), 1, ""))
+        self._pending.append((self.seconds, (model,), seconds, request_id))
+        if len(self._pending) > MOST_PENDING:
+            self.settle()
 
     def ran(self, model: str, role: str, seconds: float) -> None:
         """Observe how long a model took for a batch."""
-        self._child(self.answering, model, role).observe(seconds)
+        self._pending.append((self.answering, (model, role), seconds, ""))
 
     def served(self, model: str, rows: Mapping[str, int], refused: Mapping[str, int], action: str) -> None:
         """Count the answered and the refused rows of a batch, by role."""
         for role, count in rows.items():
-            if count:
-                self._child(self.rows, model, role).inc(count)
-        for role, count in refused.items():
-            if count:
-                self._child(self.refusals, model, role, action).inc(count)
+            self._pending.append((self.rows, (model, role), count, ""))
+            if refused.get(role):
+                self._pending.append((self.refusals, (model, role, action), refused[role], ""))
 
-    def _child(self, metric: T, *labels: str) -> T:
-        """What `labels` gives; it takes longer to check and to copy them than to count."""
-        known = self._children.get((metric, labels))
-        if known is None:
-            known = self._children[metric, labels] = metric.labels(*labels)
-        return known  # type: ignore[return-value]
+    def settle(self) -> None:
+        """Count what is pending: whoever looks at the registry has this done first."""
+        several: dict[_Child, list[tuple[float, str]]] = {}
+        while self._pending:
+            try:
+                metric, labels, amount, request_id = self._pending.popleft()
+            except IndexError:  # another thread settles, too
+                break
+            several.setdefault((metric, labels), []).append((amount, request_id))
+        for (metric, labels), observed in several.items():
+            if isinstance(metric, Counter):
+                metric.labels(*labels).inc(sum(amount for amount, _ in observed))
+            else:
+                metric.labels(*labels).observe_many(observed)
 
     def total(self, name: str, **labels: str) -> int:
         """The present value of a counter, 0 where there is none yet."""

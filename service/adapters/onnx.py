@@ -67,7 +67,7 @@ class OnnxModel:
             answer = self._session.run(list(outputs), dict(inputs))
         except RUN_ERRORS as error:
             raise RunFailedError(_short(error)) from error
-        return dict(zip(outputs, (np.asarray(tensor) for tensor in answer), strict=True))
+        return dict(zip(outputs, map(np.asarray, answer), strict=True))
 
 
 def _digest(path: Path) -> str:

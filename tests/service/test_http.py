@@ -9,20 +9,12 @@ from typing import Any, NoReturn
 import pytest
 
 from service import http
-from service.deploy import CannotDeployError
 from service.errors import (
-    CallerError,
     OverloadedError,
-    ServerError,
-    TooLargeError,
-    UnavailableError,
-    UnknownModelError,
-    UnsupportedEncodingError,
 )
-from service.http import MOST_OTHER, status_of
+from service.http import MOST_OTHER
 from service.respond import LARGE
 from tests.service.asgi import GOOD, INFER, MOST, World
-from tests.service.support import kinds
 
 
 @pytest.mark.parametrize("path", [INFER, "/v2/models/m/versions/1/infer"])
@@ -135,28 +127,13 @@ def test_unforeseen_error_is_told_to_the_log_only(
     assert world.bench.count("requests", model="m", outcome="server_error") == 1
 
 
-def test_status_tells_whose_fault_it_is() -> None:
-    """4xx for the caller's, 5xx for ours; the kinds that HTTP has a word for get it."""
-    assert {kind: status_of(kind("")) for kind in kinds(CallerError)} == {
-        CallerError: 400,
-        CannotDeployError: 400,
-        UnknownModelError: 404,
-        TooLargeError: 413,
-        UnsupportedEncodingError: 415,
-    }
-    ours = [kind for kind in kinds(ServerError) if ".rpc." not in kind.__module__]
-    expected = {ServerError: 500, UnavailableError: 503, OverloadedError: 503}
-    assert {kind: status_of(kind("")) for kind in ours} == expected
-    assert status_of(RuntimeError()) == 500
-
-
 def test_refused_caller_is_told_when_to_come_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """503, and whole seconds, never none."""
 
     async def full(*_: object) -> NoReturn:
         raise OverloadedError("7 requests wait already", 1.2)
 
-    monkeypatch.setattr(world.layer._responder, "respond", full)
+    monkeypatch.setattr(world.layer.responder, "respond", full)
     answer = world.post(INFER, GOOD)
     assert (answer.status, answer.error) == (503, "7 requests wait already")
     assert dict(answer.sent[0]["headers"])[b"retry-after"] == b"2"
@@ -175,8 +152,8 @@ def test_caller_who_leaves_while_a_long_run_is_waited_for_gets_no_answer(
             cancelled.append(True)
             raise
 
-    monkeypatch.setattr(world.layer._responder, "respond", never)
-    monkeypatch.setattr(world.layer._responder, "is_short", lambda *_: False)
+    monkeypatch.setattr(world.layer.responder, "respond", never)
+    monkeypatch.setattr(world.layer.responder, "is_short", lambda *_: False)
     assert world.post(INFER, GOOD).sent == []
     assert cancelled == [True]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service import http
+from service.bodies import Decoder
 from service.respond import LARGE
 from tests.service.asgi import GOOD, INFER, World
 
@@ -14,13 +14,13 @@ from tests.service.asgi import GOOD, INFER, World
 def where_it_is_read(world: World, monkeypatch: pytest.MonkeyPatch, **how: Any) -> threading.Thread:  # noqa: ANN401
     """The thread that a body is decoded on."""
     seen: list[threading.Thread] = []
-    real = http.InferLayer._decode
+    real = Decoder.decode
 
     def decode(*of: Any) -> Any:  # noqa: ANN401 - passed through
         seen.append(threading.current_thread())
         return real(*of)
 
-    monkeypatch.setattr(http.InferLayer, "_decode", decode)
+    monkeypatch.setattr(Decoder, "decode", decode)
     assert world.post(INFER, how.pop("content", GOOD), **how).status == 200
     (thread,) = seen
     return thread

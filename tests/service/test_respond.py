@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +61,7 @@ def test_answer_is_large_by_its_outputs() -> None:
         "m", "1", None, {}, {"a": np.zeros(LARGE // 2, np.uint8), "b": np.zeros(LARGE // 2, np.uint8)}
     )
     assert not is_large(small)
-    assert is_large(replace(small, outputs={**small.outputs, "c": np.zeros(1, np.uint8)}))
+    assert is_large(small._replace(outputs={**small.outputs, "c": np.zeros(1, np.uint8)}))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from monitors.records import Role
+from monitors.sampling import draw
 from service.sampling import UnreadableError, decision_of, sample_of
 from tests.service.models import CALM, SUBGROUPS, sure_and_unsure
 from tests.service.support import pair_of
@@ -31,7 +32,7 @@ def test_floor_of_a_subgroup_counts_for_requests_that_have_a_row_of_it(tmp_path:
         inputs = {"input": ROWS["input"][rows]}
         outputs = {name: tensor[rows] for name, tensor in SAYS.items()}
         member = pair.subgroups.members(inputs, [{}], [len(inputs["input"])])
-        sample = sample_of(pair, "r", Role.BASELINE, inputs, outputs, member, 0.5, 9.0)
+        sample = sample_of(pair, "r", draw("r", pair.sampler.salt), Role.BASELINE, inputs, outputs, member, 0.5, 9.0)
         assert (sample is not None) is kept
         if sample is not None:
             assert (sample.served_by, sample.inclusion, sample.seconds, sample.time) == (Role.BASELINE, 1.0, 0.5, 9.0)

@@ -1,0 +1,201 @@
+"""The fast path: small, whole inference requests are answered from uvicorn's protocol itself, without an ASGI task, its
+messages and its second write, which cost more than a small model takes to run.
+
+Everything else goes uvicorn's own way, to the ASGI layer: what is large, compressed, pipelined, chunked, of HTTP/1.0,
+of a caller who does not read its answers, or no inference request at all. The answer is the same either way.
+"""
+
+import asyncio
+import time
+from functools import partial
+from typing import Any, TypeAlias, cast
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from service.batch import rows_of
+from service.bodies import LENGTH_NAME, Reply, encode, refuse
+from service.gateway import Answer
+from service.http import PATH, InferLayer
+from service.protocol import InferRequest
+from service.respond import LARGE, is_large
+
+OTHERWISE = frozenset({b"expect", b"transfer-encoding", b"content-encoding", b"upgrade"})
+"""Headers of requests that go uvicorn's own way."""
+
+_Asked: TypeAlias = tuple[str, str | None]
+
+DIGITS = len(str(LARGE))
+
+MOST_PATHS = 1024
+"""Paths that are remembered: callers write the same few in different ways."""
+
+
+class _Shared:
+    """What the connections of a server have in common: paths that were seen, and the headers that every answer has."""
+
+    def __init__(self, layer: InferLayer) -> None:
+        self.layer = layer
+        self._paths: dict[bytes, _Asked] = {}
+        self._headers: list[tuple[bytes, bytes]] | None = None
+        self._head = b""
+
+    def asked(self, url: bytes) -> "_Asked | None":
+        """The model and the version that a path names, if it is one of inference."""
+        known = self._paths.get(url)
+        if known is None and len(self._paths) < MOST_PATHS and b"%" not in url:
+            match = PATH.match(url.decode("latin-1"))
+            if match is not None:
+                known = self._paths[url] = cast(_Asked, match.groups())
+        return known
+
+    def head(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """These as bytes; uvicorn makes them anew every second."""
+        if headers is not self._headers:
+            self._headers, self._head = headers, b"".join(b"%b: %b\r\n" % header for header in headers)
+        return self._head
+
+
+def fast_path(layer: InferLayer) -> type[asyncio.Protocol]:
+    """What uvicorn makes a connection of, for this application."""
+    return cast(type[asyncio.Protocol], partial(FastPath, _Shared(layer)))
+
+
+class FastPath(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, shared: _Shared, **given: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        super().__init__(**given)
+        self.shared = shared
+        self._fast: _Exchange | None = None
+
+    def on_message_begin(self) -> None:
+        """What is made here for ASGI is made when it turns out to be needed."""
+        self.url = b""
+        self.headers = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header of a request."""
+        self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """Choose the way."""
+        asked = self._asked()
+        if asked is not None:
+            self._fast = asked
+            self.cycle = cast(RequestResponseCycle, asked)
+            return
+        url, headers = self.url, self.headers
+        super().on_message_begin()
+        self.url = url
+        for name, value in headers:
+            super().on_header(name, value)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a body."""
+        if self._fast is not None and self._fast is cast(object, self.cycle):
+            self._fast.body += body
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """All of a request is there."""
+        if self._fast is not None and self._fast is cast(object, self.cycle):
+            self._fast.begin()
+        else:
+            super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nobody need work any more on what this caller asked."""
+        super().connection_lost(exc)
+        if self._fast is not None:
+            self._fast.gone = True
+
+    def _asked(self) -> "_Exchange | None":
+        """A request that can be answered here."""
+        of, parser = self.shared.asked(self.url), self.parser
+        cycle = cast(RequestResponseCycle | None, self.cycle)
+        if of is None or not (cycle is None or cycle.response_complete):  # the latter is pipelined
+            return None
+        size, json_size = b"", None
+        for name, value in self.headers:
+            if name == b"content-length":
+                size = value
+            elif name == LENGTH_NAME:
+                json_size = value
+            elif name in OTHERWISE:
+                return None
+        small = 0 < len(size) <= DIGITS and int(size) <= LARGE
+        if not small or self.flow.write_paused or self.transport.is_closing():
+            return None
+        if parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
+            return None
+        return _Exchange(self, of, json_size, keep_alive=parser.should_keep_alive())
+
+
+class _Exchange:
+    """A request and its answer. To uvicorn it looks like its own cycle, to a batcher like what waits."""
+
+    __slots__ = (
+        "arrived", "body", "disconnected", "gone", "json_size", "keep_alive", "model", "protocol", "request",
+        "response_complete", "rows", "started", "version",
+    )  # fmt: skip
+    message_event = asyncio.Event()  # uvicorn sets it for whoever waits for a body; here nobody does
+
+    request: InferRequest
+
+    def __init__(self, protocol: FastPath, asked: _Asked, json_size: bytes | None, *, keep_alive: bool) -> None:
+        self.protocol = protocol
+        self.model, self.version = asked
+        self.json_size = json_size
+        self.body = b""
+        self.keep_alive = keep_alive
+        self.gone = self.disconnected = self.response_complete = False
+        self.started = time.perf_counter()
+
+    def begin(self) -> None:
+        """Read the request, and let it wait for its turn."""
+        layer = self.protocol.shared.layer
+        self.arrived = time.perf_counter()
+        try:
+            pair = layer.responder.gateway.pair(self.model, self.version)
+            self.request = layer.decoder.read(pair, self.body, self.json_size)
+            self.rows = rows_of(self.request)
+            layer.responder.put(pair, self)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong becomes an answer
+            self._reply(refuse(error))
+
+    def tell(self, answer: Answer) -> None:
+        """Write the answer; a large one in a thread."""
+        if isinstance(answer, Exception):
+            self._reply(refuse(answer))
+        elif is_large(answer):
+            writing = asyncio.get_running_loop().run_in_executor(None, _written, self.request, answer)
+            writing.add_done_callback(lambda done: self._reply(done.result()))
+        else:
+            self._reply(_written(self.request, answer))
+
+    def _reply(self, reply: Reply) -> None:
+        """Count, and send in one piece."""
+        protocol = self.protocol
+        protocol.shared.layer.responder.answered(self.model, reply.error, self.started, reply.request_id)
+        self.response_complete = True
+        if protocol.transport.is_closing():
+            return
+        lines = [STATUS_LINE[reply.status], protocol.shared.head(protocol.server_state.default_headers)]
+        for name, value in reply.headers:
+            lines += (name, b": ", value, b"\r\n")
+        if not self.keep_alive:
+            lines.append(b"connection: close\r\n")
+        lines += (b"content-length: %d\r\n\r\n" % len(reply.body), reply.body)
+        protocol.transport.write(b"".join(lines))
+        if not self.keep_alive:
+            protocol.transport.close()
+        protocol.on_response_complete()
+
+
+def _written(request: InferRequest, answer: Any) -> Reply:  # noqa: ANN401 - InferResponse
+    try:
+        return encode(request, answer)
+    except Exception as error:  # noqa: BLE001 - as above
+        return refuse(error)
