@@ -6,8 +6,10 @@ import numpy.typing as npt
 import pytest
 
 from monitors.records import Comparisons, Role, Sample, Tensors
+from monitors.samples import Samples
 from service.adapters.ports import Model, Record, RunFailedError
-from shadow.pairing import Taken, Watched, compared
+from shadow.asking import Watched
+from shadow.pairing import Taken, compared
 from tests.samples import Counted, runs, sample, watched
 
 Rows = npt.NDArray[np.float64]
@@ -36,7 +38,7 @@ def of(tmp_path: Path) -> Watched:
 
 def batch(of: Watched, *samples: Sample) -> Comparisons:
     """What the shadow makes of these samples, which are alike."""
-    taken = [Taken(one, Record("samples", 0, place, None, b"")) for place, one in enumerate(samples)]
+    taken = [Taken(Samples.of([one]), Record("samples", 0, place, None, b"")) for place, one in enumerate(samples)]
     (found,) = compared(of, taken, "log-1")
     return found.comparisons
 
