@@ -40,7 +40,7 @@ class Samples:
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> Self:
         """Samples of one kind, at least one, each with as many rows in every tensor as in ``member``."""
-        first = samples[0]
+        first, baseline = samples[0], Role.BASELINE
         return cls(
             model=first.model,
             baseline_digest=first.baseline_digest,
@@ -49,7 +49,7 @@ class Samples:
             request_id=tuple([sample.request_id for sample in samples]),
             rows=np.array([len(sample.member) for sample in samples], np.int64),
             time=np.array([sample.time for sample in samples], np.float64),
-            served_by_baseline=np.array([sample.served_by is Role.BASELINE for sample in samples]),
+            served_by_baseline=np.array([sample.served_by is baseline for sample in samples], np.bool_),
             draw=np.array([sample.draw for sample in samples], np.float64),
             inclusion=np.array([sample.inclusion for sample in samples], np.float64),
             seconds=np.array([sample.seconds for sample in samples], np.float64),

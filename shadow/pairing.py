@@ -1,9 +1,10 @@
 """Pairing: what the model that did not answer says to the same inputs, beside what was answered, as comparisons."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import accumulate, chain, groupby
+from itertools import chain, groupby
 from typing import Any
 
 import numpy as np
@@ -116,18 +117,27 @@ def _bytes(tensor: NDArray[np.generic]) -> list[bytes]:
 def _contradictions(watched: Watched, parts: Sequence[Samples], baseline: Reading) -> Floats:
     """1 where the baseline decides otherwise when a sample is run again, alone; NaN for rows that are not, (rows,)."""
     found = np.full(len(baseline.fault), np.nan)
-    for part, start in zip(parts, accumulate((len(part.member) for part in parts), initial=0), strict=False):
+    again = list(_again(watched, parts, baseline.values.shape[1]))
+    if again:
+        at = np.concatenate([rows for rows, _ in again])
+        second = Reading(*(np.concatenate([getattr(said, name) for _, said in again]) for name in ("values", "fault")))
+        both = pair(Reading(baseline.values[at], baseline.fault[at]), second, watched.decision)
+        found[at] = np.where(both.fault == Fault.NONE, both.disagree, np.nan)
+    return found
+
+
+def _again(watched: Watched, parts: Sequence[Samples], width: int) -> Iterator[tuple[Ints, Reading]]:
+    """Rows that the baseline is asked a second time, a sample at a time, and what it says in ``width`` classes."""
+    start = 0
+    for part in parts:
         ends = np.cumsum(part.rows)
         for place in np.flatnonzero(~(part.draw >= watched.noise_share * part.inclusion)):
-            span = slice(ends[place] - part.rows[place], ends[place])
-            at = slice(start + span.start, start + span.stop)
-            try:
-                again = ask(watched, Role.BASELINE, {name: t[span] for name, t in part.inputs.items()})
-            except RunFailedError:
-                continue
-            both = pair(Reading(baseline.values[at], baseline.fault[at]), again, watched.decision)
-            found[at] = np.where(both.fault == Fault.NONE, both.disagree, np.nan)
-    return found
+            begin, end = ends[place] - part.rows[place], ends[place]
+            with suppress(RunFailedError):
+                said = ask(watched, Role.BASELINE, {name: t[begin:end] for name, t in part.inputs.items()})
+                if said.values.shape[1] == width:
+                    yield np.arange(start + begin, start + end), said
+        start += len(part.member)
 
 
 def _decided(reading: Reading, watched: Watched) -> Floats:
