@@ -34,7 +34,7 @@ from tightrope.topics import options_of, topics
 from tightrope.troupe import cluster as troupe
 from tightrope.troupe import command
 
-BACKLOG = 60_000
+BACKLOG = 100_000
 """Samples that wait when the worker starts."""
 
 ORDERS = 50
@@ -88,7 +88,8 @@ def throughput(kafka: Broker, folder: Path) -> None:
     """One worker process against a backlog: samples a second from its first to its last comparison, CPU a sample."""
     with configured(kafka.address, folder) as (path, settings, token):
         fill(settings, BACKLOG)
-        waiting = sum(count for count, _ in rows_in(settings, SAMPLES))
+        records = rows_in(settings, SAMPLES)
+        waiting = sum(count for count, _ in records)
         with running(command("worker", path)) as process:
             worker = Gateway(address_of(process), token)
             before = _cpu(worker)
@@ -99,8 +100,9 @@ def throughput(kafka: Broker, folder: Path) -> None:
     seconds = max(at for _, at in found) - min(at for _, at in found)
     rest = waiting - found[0][0]
     out.print(
-        f"one worker: {waiting} samples waiting, {rest / seconds:,.0f} samples/s from its first comparison to its last,"
-        f" {1e6 * spent / waiting:.0f} us of CPU a sample, {waiting / len(found):.0f} rows a batch"
+        f"one worker: {waiting} samples waiting, {waiting / len(records):.0f} a record, {rest / seconds:,.0f} samples/s"
+        f" from its first comparison to its last, {1e6 * spent / waiting:.0f} us of CPU a sample,"
+        f" {waiting / len(found):.0f} rows a batch"
     )
 
 

@@ -22,6 +22,11 @@ Bools = NDArray[np.bool_]
 Tensors = Mapping[str, NDArray[np.generic]]
 
 
+def layout(tensors: Tensors) -> tuple[object, ...]:
+    """What tensors must have in common to lie one below the other: names, datatypes, and all sides but the first."""
+    return tuple([(name, tensor.dtype.num, tensor.shape[1:]) for name, tensor in tensors.items()])
+
+
 class Role(StrEnum):
     """The two roles of a model pair."""
 
@@ -94,9 +99,10 @@ class Sample:
     seconds: float
 
     @property
-    def kind(self) -> tuple[str, str, str, tuple[str, ...]]:
-        """What samples must share to be compared in one batch."""
-        return self.model, self.baseline_digest, self.compressed_digest, self.scopes
+    def kind(self) -> tuple[object, ...]:
+        """What samples must share to travel in one record: model, artefacts, scopes, and how their tensors look."""
+        shared = self.model, self.baseline_digest, self.compressed_digest, self.scopes
+        return *shared, layout(self.inputs), layout(self.outputs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,10 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from typing import Any, Protocol
-
-from numpy.typing import NDArray
+from typing import Protocol
 
 from monitors.records import Event, Sample, Traffic
+from monitors.samples import Samples
 from service.adapters import wire
 from service.adapters.ports import Bus, RecordTooLargeError, insist
 from service.adapters.topics import COMPARISONS, EVENTS, SAMPLES, topic
@@ -57,7 +56,7 @@ class Outbox:
         self._kept: Counter[str] = Counter()
         self._since: dict[str, float] = {}
         self._told = time.monotonic()
-        self._waiting: deque[Sample | Event] = deque()
+        self._waiting: deque[tuple[Sample | Event, int]] = deque()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
@@ -72,7 +71,7 @@ class Outbox:
             fits = len(self._waiting) < self._limit and self._bytes + size <= MOST_BYTES
             if fits:
                 self._bytes += size
-                self._waiting.append(sample)
+                self._waiting.append((sample, size))
         if not fits:
             self._dropped(sample.model, "buffer_full")
             return False
@@ -82,7 +81,7 @@ class Outbox:
 
     def note(self, event: Event) -> None:
         """Keep an event for the audit trail. Events are few: they are never dropped for samples' sake."""
-        self._waiting.append(event)
+        self._waiting.append((event, 0))
         self._wake.set()
 
     def start(self) -> None:
@@ -118,21 +117,25 @@ class Outbox:
         items: list[Sample | Event] = []
         size = rows = 0
         while self._waiting and len(items) < BATCH and size < BATCH_BYTES and rows < MOST_ROWS:
-            items.append(self._waiting.popleft())
-            size += _bytes(items[-1])
-            rows += len(items[-1].member) if isinstance(items[-1], Sample) else 0
+            item, bytes_ = self._waiting.popleft()
+            items.append(item)
+            size += bytes_
+            rows += len(item.member) if isinstance(item, Sample) else 0
         with self._counting:
             self._bytes -= size
         return items
 
     def _publish(self, items: list[Sample | Event]) -> None:
-        """One record for the samples of each pair of artefacts, one for each event."""
-        samples = [item for item in items if isinstance(item, Sample)]
-        for sample in samples:
-            self._kept[sample.model] += 1
-            self._since[sample.model] = min(sample.time, self._since.get(sample.model, sample.time))
-        for kind in dict.fromkeys(sample.kind for sample in samples):
-            self._send_samples([sample for sample in samples if sample.kind == kind])
+        """One record for samples of one kind, one for each event."""
+        alike: dict[tuple[object, ...], list[Sample]] = {}
+        for item in items:
+            if isinstance(item, Sample):
+                alike.setdefault(item.kind, []).append(item)
+        for samples in alike.values():
+            model, oldest = samples[0].model, min([sample.time for sample in samples])
+            self._kept[model] += len(samples)
+            self._since[model] = min(oldest, self._since.get(model, oldest))
+            self._send_samples(samples)
         for event in items:
             if isinstance(event, Event):
                 self._send(EVENTS, wire.encode_event(event), event.model)
@@ -140,7 +143,7 @@ class Outbox:
     def _send_samples(self, samples: list[Sample]) -> None:
         """As one record; where that is too large for the bus each alone, and what is too large alone is dropped."""
         try:
-            self._send(SAMPLES, wire.encode_samples(samples))
+            self._send(SAMPLES, wire.encode_samples(Samples.of(samples)))
         except RecordTooLargeError:
             if len(samples) == 1:
                 self._dropped(samples[0].model, "too_large")
@@ -154,9 +157,10 @@ class Outbox:
             log.warning("stopped while the bus was full: a record for %s was not published", name)
 
 
-def _bytes(item: Sample | Event) -> int:
-    """What an item's tensors hold of the memory, near enough."""
-    if isinstance(item, Event):
-        return 0
-    tensors: tuple[NDArray[Any], ...] = (*item.inputs.values(), *item.outputs.values(), item.member)
-    return sum(tensor.nbytes + (sum(map(len, tensor.flat)) if tensor.dtype == object else 0) for tensor in tensors)
+def _bytes(sample: Sample) -> int:
+    """What a sample's tensors hold of the memory, near enough."""
+    size = sample.member.nbytes
+    for tensors in (sample.inputs, sample.outputs):
+        for tensor in tensors.values():
+            size += tensor.nbytes + (sum(map(len, tensor.ravel().tolist())) if tensor.dtype.hasobject else 0)
+    return size

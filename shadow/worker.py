@@ -8,14 +8,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from monitors.records import MODEL_SCOPE, Comparisons, Fault, Role, Sample
+from monitors.records import MODEL_SCOPE, Comparisons, Fault, Role
+from monitors.samples import Samples
 from service.adapters import wire
 from service.adapters.behind import Behind
 from service.adapters.metrics import Metrics
 from service.adapters.packing import WireError
 from service.adapters.ports import Archive, Bus, NoArchive, Record, RecordTooLargeError, insist
 from service.adapters.topics import COMPARISONS, DEAD, SAMPLES, WORKERS, topic
-from shadow.pairing import Taken, Watched, compared
+from shadow.asking import Watched
+from shadow.pairing import Taken, compared
 
 log = logging.getLogger(__name__)
 
@@ -55,16 +57,16 @@ class Worker:
         """Compare what has arrived, waiting up to ``timeout`` seconds for it; returns the number of records."""
         records = self._samples.poll(POLL, timeout)
         self._behind.look()
-        taken = [item for record in records for item in self._open(record)]
-        for model in sorted({item.sample.model for item in taken}):
-            self._compare(model, [item for item in taken if item.sample.model == model])
+        taken = [item for record in records if (item := self._open(record))]
+        for model in sorted({item.samples.model for item in taken}):
+            self._compare(model, [item for item in taken if item.samples.model == model])
         if records and not self._stopping.is_set():  # told to stop, `insist` may have given up: nothing is committed
             self._bus.flush(ACKNOWLEDGED_WITHIN)
             self._samples.commit()
         return len(records)
 
     def _compare(self, model: str, taken: Sequence[Taken]) -> None:
-        """Publish the comparisons of one model's samples; a record whose comparisons are too large is parked."""
+        """Publish the comparisons of one model's records; one whose comparisons are too large is parked."""
         for batch in compared(self._watched[model], taken, self._bus.log):
             try:
                 insist(self._bus, topic(COMPARISONS), wire.encode_comparisons(batch.comparisons), model, self._stopping)
@@ -75,12 +77,11 @@ class Worker:
             self._archive.append(batch)
 
     def _divide(self, model: str, taken: Sequence[Taken], error: RecordTooLargeError) -> None:
-        records = list(dict.fromkeys((item.record.partition, item.record.offset) for item in taken))
-        if len(records) == 1:
+        if len(taken) == 1:
             self._park(taken[0].record, str(error))
             return
-        for place in records:
-            self._compare(model, [item for item in taken if (item.record.partition, item.record.offset) == place])
+        for item in taken:
+            self._compare(model, [item])
 
     def _park(self, record: Record, reason: str) -> None:
         """For people to see, cut where even that is too large; the rest goes on."""
@@ -96,22 +97,18 @@ class Worker:
         """Leave it to others."""
         self._samples.close()
 
-    def _open(self, record: Record) -> list[Taken]:
+    def _open(self, record: Record) -> Taken | None:
         """A record's samples, or none: what cannot be used is parked for people to see, and the rest goes on."""
         try:
             samples = wire.decode_samples(record.value)
             _check(samples, self._watched)
         except WireError as error:
             self._park(record, str(error))
-            return []
-        ours: list[Taken] = []
-        shift = _shift(samples, record)
-        for sample in samples:
-            if _is_of(sample, self._watched[sample.model]):
-                ours.append(Taken(sample, record, shift))
-            else:
-                self._metrics.dropped(sample.model, "old_artefact")
-        return ours
+            return None
+        if not _is_of(samples, self._watched[samples.model]):
+            self._metrics.dropped(samples.model, "old_artefact", len(samples))
+            return None
+        return Taken(samples, record, _shift(samples, record))
 
     def _count(self, batch: Comparisons) -> None:
         self._metrics.batch.observe(len(batch))
@@ -122,39 +119,29 @@ class Worker:
         )
 
 
-def _is_of(sample: Sample, watched: Watched) -> bool:
-    """Whether it comes from the artefacts that are run now: after a deployment some of old ones are on their way."""
-    digests = sample.baseline_digest, sample.compressed_digest
+def _is_of(samples: Samples, watched: Watched) -> bool:
+    """Whether they come from the artefacts that are run now: after a deployment some of old ones are on their way."""
+    digests = samples.baseline_digest, samples.compressed_digest
     return digests == tuple(watched.models[role].digest for role in (Role.BASELINE, Role.COMPRESSED))
 
 
-def _shift(samples: Sequence[Sample], record: Record) -> float:
+def _shift(samples: Samples, record: Record) -> float:
     """How far the gateway's clock is behind the log's, where the log has one: the newest sample is of the moment in
     which the log took it.
     """
-    return record.time - max(sample.time for sample in samples) if record.time and samples else 0.0
+    return record.time - float(samples.time.max()) if record.time else 0.0
 
 
-def _check(samples: Sequence[Sample], watched: Mapping[str, Watched]) -> None:
-    """Samples of one record must be sound, and for each model of one pair of artefacts: they are counted as one."""
-    for sample in samples:
-        _check_one(sample, watched)
-    if len({(sample.model, sample.kind) for sample in samples}) > len({sample.model for sample in samples}):
-        raise WireError("samples: of several pairs of artefacts in one record")
-
-
-def _check_one(sample: Sample, watched: Mapping[str, Watched]) -> None:
-    """A sample must be of a known model and self-consistent; its tensors must be what the model takes."""
-    if sample.model not in watched:
-        raise WireError(f"model: {sample.model!r} is not watched here")
-    of = watched[sample.model]
-    rows = len(sample.member)
+def _check(samples: Samples, watched: Mapping[str, Watched]) -> None:
+    """Samples must be of a known model, with rows each; their tensors must be what the model takes and gives."""
+    if samples.model not in watched:
+        raise WireError(f"model: {samples.model!r} is not watched here")
+    of = watched[samples.model]
     names = {spec.name for spec in of.models[Role.BASELINE].inputs}
-    if set(sample.inputs) != names or of.output not in sample.outputs:
-        raise WireError(f"inputs: {sorted(sample.inputs)} where {sorted(names)} and output {of.output!r} should be")
-    for name, tensor in (*sample.inputs.items(), (of.output, sample.outputs[of.output])):
-        if not tensor.ndim or len(tensor) != rows or not rows:
-            raise WireError(f"{name}: shape {tensor.shape} where {rows} rows should be")
-    said = sample.outputs[of.output]
+    if set(samples.inputs) != names or of.output not in samples.outputs:
+        raise WireError(f"inputs: {sorted(samples.inputs)} where {sorted(names)} and output {of.output!r} should be")
+    if not len(samples) or not samples.rows.all():
+        raise WireError(f"rows: {samples.rows.tolist()[:20]} where there should be one at least for each sample")
+    said = samples.outputs[of.output]
     if said.dtype.kind != "f" or said.ndim > MATRIX or not said.size:
         raise WireError(f"{of.output}: {said.dtype} of shape {said.shape} where floats by rows should be")

@@ -149,7 +149,7 @@ class Cluster:
     def samples(self) -> Counter[str]:
         """How often each id is in the samples' topic."""
         readable = (record.value for record in self.records(SAMPLES))
-        return Counter(sample.request_id for value in readable for sample in wire.decode_samples(value))
+        return Counter(name for value in readable for name in wire.decode_samples(value).request_id)
 
     def batches(self) -> list[Comparisons]:
         """Every batch of comparisons."""

@@ -83,7 +83,7 @@ def _dead(made: Cluster) -> set[str]:
     found: set[str] = set()
     for record in made.records(DEAD):
         try:
-            found |= {sample.request_id for sample in wire.decode_samples(record.value)}
+            found |= {*wire.decode_samples(record.value).request_id}
         except WireError:
             continue
     return found

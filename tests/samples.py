@@ -18,9 +18,10 @@ from service.adapters.onnx import OnnxModel
 from service.adapters.ports import Bus, Model
 from service.adapters.topics import COMPARISONS, DEAD, SAMPLES, topic
 from service.tensors import TensorSpec
-from shadow.pairing import Watched
+from shadow.asking import Watched
 from shadow.worker import Worker
 from tests.onnx_models import Weights, classifier
+from tests.wired import records
 
 BASELINE = np.array([[2.0, 0.0, 1.0], [0.0, 2.0, -1.0]], np.float32)
 COMPRESSED = np.array([[2.0, 0.5, 1.0], [0.0, 1.0, 1.0]], np.float32)
@@ -106,8 +107,9 @@ class Workshop:
         return Worker(bus or self.bus, self.watched, self.metrics, self.stopping)
 
     def publish(self, *samples: Sample) -> None:
-        """All of them as one record."""
-        self.bus.publish(topic(SAMPLES), wire.encode_samples(list(samples)))
+        """One record for those of each kind."""
+        for record in records(samples):
+            self.bus.publish(topic(SAMPLES), record)
 
     def comparisons(self) -> list[Comparisons]:
         """Everything that was compared, batch by batch."""

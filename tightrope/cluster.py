@@ -146,8 +146,8 @@ def _bus(settings: Settings, metrics: Metrics, *, strict: bool) -> KafkaBus:
         metrics.undelivered.labels(name, REASONS.get(reason, "refused")).inc()
         if name == topic(SAMPLES):
             with contextlib.suppress(WireError):
-                for sample in wire.decode_samples(value):
-                    metrics.dropped(sample.model, "undeliverable")
+                samples = wire.decode_samples(value)
+                metrics.dropped(samples.model, "undeliverable", len(samples))
 
     bus = KafkaBus(options_of(settings), lost, lambda group: metrics.rebalances.labels(group).inc(), strict=strict)
     metrics.waiting.set_function(lambda: bus.waiting)

@@ -27,7 +27,7 @@ from service.pair import Pair, build
 from service.sections import Artefact, Endpoint
 from service.settings import ConfigError, Settings
 from service.tensors import Tensor
-from shadow.pairing import Watched
+from shadow.asking import Watched
 
 log = logging.getLogger(__name__)
 

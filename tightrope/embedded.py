@@ -23,9 +23,9 @@ from service.app import ROWS, Service, build_service, load_pairs
 from service.pace import learn
 from service.pair import Pair
 from service.settings import Settings
+from shadow.asking import Watched
 from shadow.judge import Bench, Judge
 from shadow.loop import Loop
-from shadow.pairing import Watched
 from shadow.worker import Worker
 from tightrope.deploy import Deployer, Places, as_deployed
 from tightrope.paging import pager_of

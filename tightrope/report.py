@@ -12,6 +12,7 @@ import numpy as np
 import typer
 
 from monitors.records import Role, Sample, Tensors
+from monitors.samples import Samples
 from service.adapters import archive
 from service.adapters.memory import MemoryBus
 from service.adapters.metrics import Metrics, process_registry
@@ -25,9 +26,9 @@ from service.errors import TightropeError
 from service.golden import Golden
 from service.pair import Pair
 from service.settings import ConfigError, Settings, load
+from shadow.asking import MOST_ROWS
 from shadow.figures import TooFewRowsError, insist_on_rows
 from shadow.page import Subject
-from shadow.pairing import MOST_ROWS
 from shadow.worker import Worker
 from tightrope.embedded import as_watched
 
@@ -142,7 +143,7 @@ def answered(pair: Pair, golden: Golden) -> Table:
     bus, kept, watched = MemoryBus(), _Kept(), as_watched(pair)
     worker = Worker(bus, {pair.name: watched}, Metrics(process_registry()), Event(), kept)
     for sample in _samples(pair, golden, MOST_ROWS if watched.free else max(s.shape[0] for s in pair.inputs)):
-        bus.publish(topic(SAMPLES), encode_samples([sample]))
+        bus.publish(topic(SAMPLES), encode_samples(Samples.of([sample])))
         worker.step(0.0)
     layout = Layout.of(pair.inputs)
     return Table.join([Table.of(*pack(layout, batch)) for batch in kept.batches])

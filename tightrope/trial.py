@@ -12,7 +12,7 @@ from service.app import load_model
 from service.pair import MATRIX, Pair, build
 from service.settings import ConfigError, Settings
 from service.tensors import Tensor, TensorSpec, dtype_of
-from shadow.pairing import MOST_ROWS
+from shadow.asking import MOST_ROWS
 from tightrope import table
 from tightrope.table import Table, TableError
 

@@ -185,9 +185,9 @@ class Metrics:
         """The present value of a counter, 0 where there is none yet."""
         return int(self.registry.get_sample_value(f"tightrope_{name}_total", labels) or 0)
 
-    def dropped(self, model: str, reason: str) -> None:
-        """Count a sample that could not be kept."""
-        self.drops.labels(model, reason).inc()
+    def dropped(self, model: str, reason: str, samples: int = 1) -> None:
+        """Count samples that could not be kept."""
+        self.drops.labels(model, reason).inc(samples)
 
     def endpoint(self, model: str, role: str, *, up: bool | None) -> None:
         """Show whether a role that lives elsewhere is there; None where it is a file by now."""

@@ -56,8 +56,8 @@ def _plain(value: object) -> object:
     if isinstance(value, np.ndarray):
         if value.dtype == object:
             return {"dtype": TEXT, "shape": value.shape, "data": value.ravel().tolist()}
-        little = value.astype(value.dtype.newbyteorder("<"), copy=False)
-        return {"dtype": little.dtype.str, "shape": value.shape, "data": little.tobytes()}
+        little = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
+        return {"dtype": little.dtype.str, "shape": value.shape, "data": little.data}
     if is_dataclass(value):
         return record_fields(value)
     if isinstance(value, np.generic):

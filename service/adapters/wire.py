@@ -7,9 +7,10 @@ from dataclasses import asdict
 from monitors.cells import Cells
 from monitors.latency import Blocks
 from monitors.plan import Lag, State, Unanswered
-from monitors.records import ROW_ARRAYS, Comparisons, Event, Label, Order, Role, Routes, Sample, Stream, Traffic
+from monitors.records import ROW_ARRAYS, Bools, Comparisons, Event, Ints, Label, Order, Routes, Stream, Tensors, Traffic
 from monitors.safemode import Mode
 from monitors.safemode import State as ModeState
+from monitors.samples import Samples
 from service.adapters.packing import WireError, array, build, mapping, names, pack, peek, record_fields, unpack
 
 SAMPLES, COMPARISONS, EVENT, ORDER, ROUTES, STATE, LABELS, TRAFFIC = (
@@ -26,17 +27,23 @@ def schema_of(data: bytes) -> str:
     return peek(data)
 
 
-def encode_samples(samples: list[Sample]) -> bytes:
-    """Several samples as one record."""
-    return pack(SAMPLES, [record_fields(sample) for sample in samples])
+def encode_samples(samples: Samples) -> bytes:
+    """Samples of one kind as one record."""
+    return pack(SAMPLES, record_fields(samples))
 
 
-def decode_samples(data: bytes) -> list[Sample]:
-    """Samples; each is checked to be self-consistent."""
-    body = unpack(data, SAMPLES)
-    if not isinstance(body, list):
-        raise WireError("samples: the body must be a list")
-    return [_sample(item) for item in body]
+def decode_samples(data: bytes) -> Samples:
+    """Samples of one kind; every column is checked to have an entry for each, every tensor a row for each row."""
+    given = mapping(unpack(data, SAMPLES), "samples")
+    ids, scopes = names(given.get("request_id"), "request_id"), names(given.get("scopes"), "scopes")
+    columns = {name: array(given.get(name), name, dtype) for name, dtype in _OF_SAMPLES.items()}
+    for name, column in columns.items():
+        if column.shape != (len(ids),):
+            raise WireError(f"{name}: shape {column.shape} where {len(ids)} samples should be")
+    member = array(given.get("member"), "member", "|b1")
+    _add_up(columns["rows"], member, len(scopes))
+    tensors = {side: _tensors(given.get(side), side, len(member)) for side in ("inputs", "outputs")}
+    return build(Samples, {**given, **columns, **tensors, "request_id": ids, "scopes": scopes, "member": member})
 
 
 def encode_comparisons(rows: Comparisons) -> bytes:
@@ -163,20 +170,25 @@ def _comparisons(body: object) -> Comparisons:
     return build(Comparisons, {**whole, **columns, "request_id": ids, "scopes": scopes})
 
 
-def _sample(body: object) -> Sample:
-    given = mapping(body, "sample")
-    member = array(given.get("member"), "member", "|b1")
-    tensors = {
-        side: {name: array(value, f"{side}.{name}") for name, value in mapping(given.get(side), side).items()}
-        for side in ("inputs", "outputs")
-    }
-    scopes = names(given.get("scopes"), "scopes")
-    if member.ndim != 2 or member.shape[1] != len(scopes):  # noqa: PLR2004 - rows and scopes
-        raise WireError(f"member: shape {member.shape} does not fit {len(scopes)} scopes")
-    try:
-        served_by = Role(str(given.get("served_by")))
-    except ValueError as error:
+_OF_SAMPLES = {"rows": "<i8", "served_by_baseline": "|b1"} | dict.fromkeys(
+    ("time", "draw", "inclusion", "seconds"), "<f8"
+)
+
+
+def _add_up(rows: Ints, member: Bools, scopes: int) -> None:
+    """Every sample has rows or none, together as many as ``member``, which has an entry for each scope."""
+    if member.ndim != 2 or member.shape[1] != scopes:  # noqa: PLR2004 - rows and scopes
+        raise WireError(f"member: shape {member.shape} does not fit {scopes} scopes")
+    counts: list[int] = rows.tolist()  # whose sum, unlike an array's, cannot overflow
+    if min(counts, default=0) < 0 or sum(counts) != len(member):
         raise WireError(
-            f"served_by: {str(given.get('served_by'))[:20]!r} is neither baseline nor compressed"
-        ) from error
-    return build(Sample, {**given, **tensors, "scopes": scopes, "member": member, "served_by": served_by})
+            f"rows: {sum(counts)} together, the least {min(counts, default=0)}, where {len(member)} should be"
+        )
+
+
+def _tensors(body: object, side: str, rows: int) -> Tensors:
+    tensors = {name: array(value, f"{side}.{name}") for name, value in mapping(body, side).items()}
+    for name, tensor in tensors.items():
+        if tensor.shape[:1] != (rows,):
+            raise WireError(f"{side}.{name}: shape {tensor.shape} where {rows} rows should be")
+    return tensors

@@ -87,9 +87,26 @@ def sample(**changes: object) -> Sample:
     return Sample(**(usual | changes))  # type: ignore[arg-type]
 
 
-def test_samples_of_one_kind_share_model_artefacts_and_scopes() -> None:
-    """And differ in all else without harm."""
-    assert sample().kind == sample(request_id="2", served_by=Role.BASELINE, draw=0.1, time=9.0).kind
+def test_samples_of_one_kind_share_model_artefacts_scopes_and_layout() -> None:
+    """And differ in all else without harm: the number of rows, who answered, when."""
+    usual = sample(inputs={"x": np.zeros((1, 2))})
+    alike = {"request_id": "2", "served_by": Role.BASELINE, "draw": 0.1, "time": 9.0, "inputs": {"x": np.ones((3, 2))}}
+    assert replace(usual, **alike).kind == usual.kind  # type: ignore[arg-type]
     others = {"model": "n", "baseline_digest": "b2", "compressed_digest": "c2", "scopes": ("group=b",)}
+    unlike = {
+        "another name": {"y": np.zeros((1, 2))},
+        "another side": {"x": np.zeros((1, 3))},
+        "another datatype": {"x": np.zeros((1, 2), np.float32)},
+        "strings": {"x": np.full((1, 2), "", object)},
+        "one more": {"x": np.zeros((1, 2)), "y": np.zeros((1, 2))},
+    }
     for name, value in others.items():
-        assert sample(**{name: value}).kind != sample().kind
+        assert replace(usual, **{name: value}).kind != usual.kind  # type: ignore[arg-type]
+    for tensors in unlike.values():
+        assert replace(usual, inputs=tensors).kind != usual.kind
+        assert sample(outputs=tensors).kind != sample(outputs=usual.inputs).kind
+
+
+def test_inputs_are_no_outputs() -> None:
+    """The same tensor on the other side is another kind."""
+    assert sample(inputs={"x": np.zeros((1, 2))}).kind != sample(outputs={"x": np.zeros((1, 2))}).kind

@@ -28,6 +28,7 @@ from service.router import Router
 from service.settings import Settings, load
 from tests.servers import TOKEN, write_config
 from tests.service.models import CALM, SUBGROUPS, sure_and_unsure
+from tests.wired import apart
 
 T = TypeVar("T")
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
@@ -93,7 +94,7 @@ class Bench:
         samples, events = self.bus.subscribe(topic(SAMPLES)), self.bus.subscribe(topic(EVENTS))
         self.outbox.start()
         assert self.outbox.stop(10.0)
-        told = [sample for record in samples.poll(1000, 0.0) for sample in decode_samples(record.value)]
+        told = [sample for record in samples.poll(1000, 0.0) for sample in apart(decode_samples(record.value))]
         return told, [decode_event(record.value) for record in events.poll(1000, 0.0)]
 
     def count(self, name: str, **labels: str) -> int:

@@ -70,7 +70,7 @@ def test_service_starts_and_stops_with_what_waits(tmp_path: Path) -> None:
     service.stop(10.0)
     assert answer.json()["parameters"]["served_by"] == "baseline"
     (record,) = samples.poll(10, 0.0)
-    assert [sample.request_id for sample in decode_samples(record.value)] == ["last"]
+    assert decode_samples(record.value).request_id == ("last",)
 
 
 def test_restarted_server_keeps_the_same_requests(tmp_path: Path) -> None:

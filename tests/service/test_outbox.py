@@ -12,10 +12,10 @@ import pytest
 from monitors.records import Event, Role, Sample
 from service import outbox as module
 from service.adapters.memory import MemoryBus
-from service.adapters.ports import RecordTooLargeError
 from service.adapters.topics import EVENTS, SAMPLES, topic
 from service.adapters.wire import decode_event, decode_samples
 from service.outbox import BATCH, MOST_ROWS, Outbox
+from tests.wired import apart
 
 SOON = 5.0
 
@@ -62,7 +62,7 @@ class Post:
         """Records of samples that have arrived since the last look."""
         records = self.samples.poll(10_000, patience)
         self.samples.commit()
-        return [decode_samples(record.value) for record in records]
+        return [list(apart(decode_samples(record.value))) for record in records]
 
 
 @pytest.fixture
@@ -234,31 +234,3 @@ def test_offers_from_many_threads_all_arrive(post: Post) -> None:
     assert post.outbox.stop(SOON)
     assert sorted(int(one.request_id) for record in post.published() for one in record) == list(range(2000))
     assert post.outbox._bytes == 0
-
-
-class Narrow(MemoryBus):
-    """A bus that takes no record of more than so many bytes."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self.most = most
-
-    def publish(self, topic: str, value: bytes, key: str | None = None) -> None:
-        """Refuse what is too large, for good."""
-        if len(value) > self.most:
-            raise RecordTooLargeError(f"{len(value)} bytes")
-        super().publish(topic, value, key)
-
-
-def test_record_that_is_too_large_for_the_bus_is_divided() -> None:
-    """Sample by sample; one that is too large alone is dropped and counted, and costs nobody else anything."""
-    dropped: Counter[tuple[str, str]] = Counter()
-    bus = Narrow(10_000)
-    outbox = Outbox(bus, lambda model, reason: dropped.update([(model, reason)]))
-    for number in range(5):
-        outbox.offer(sample(number, width=4000 if number == 2 else 1000))
-    outbox.start()
-    assert outbox.stop(SOON)
-    ids = [one.request_id for r in bus.subscribe(topic(SAMPLES)).poll(100, 0.0) for one in decode_samples(r.value)]
-    assert ids == ["0", "1", "3", "4"]
-    assert dropped == {("m", "too_large"): 1}

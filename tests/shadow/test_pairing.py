@@ -8,8 +8,9 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 
 from monitors.records import Comparisons, Fault, Role
+from monitors.samples import Samples
 from service.adapters.ports import Record
-from shadow import pairing as module
+from shadow import asking as module
 from shadow.pairing import Taken, compared
 from tests.samples import BASELINE, COMPRESSED, Workshop, runs, sample, watched
 
@@ -120,7 +121,7 @@ def test_fixed_first_dimension_runs_alone(tmp_path: Path) -> None:
 
 
 def test_models_are_compared_apart(tmp_path: Path) -> None:
-    """Samples of two models in one record become one batch of each, and each is counted."""
+    """Samples of two models in one poll become one batch of each, and each is counted."""
     for name in ("m", "n"):
         (tmp_path / name).mkdir()
     shop = Workshop({"m": watched(tmp_path / "m"), "n": watched(tmp_path / "n", BASELINE[:, ::-1], BASELINE)})
@@ -145,7 +146,7 @@ def test_pairs_of_artefacts_are_compared_apart(shop: Workshop) -> None:
         made = sample(of, random_rows(1, number), number=number)
         digest = "new" if number in {2, 3} else made.compressed_digest
         record = Record("samples", 0, number, None, b"")
-        taken.append(Taken(replace(made, compressed_digest=digest), record))
+        taken.append(Taken(Samples.of([replace(made, compressed_digest=digest)]), record))
     batches = [batch.comparisons for batch in compared(of, taken, "log-1")]
     assert [batch.offset.tolist() for batch in batches] == [[0, 1], [2, 3], [4, 5]]
     assert [batch.compressed_digest == "new" for batch in batches] == [False, True, False]

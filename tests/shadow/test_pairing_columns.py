@@ -1,14 +1,20 @@
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from monitors.records import Comparisons, Role, Sample, Tensors
+from monitors.samples import Samples
 from service.adapters.ports import Model, Record, RunFailedError
-from shadow.pairing import Taken, Watched, compared
+from shadow.asking import Watched
+from shadow.pairing import Taken, compared
 from tests.samples import Counted, runs, sample, watched
+from tests.service.adapters.records import same
 
 Rows = npt.NDArray[np.float64]
 
@@ -28,6 +34,12 @@ class Fickle(Counted):
         return {name: np.roll(value, len(self.runs), axis=1) for name, value in said.items()}
 
 
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Watched:
+    """The same, for many examples."""
+    return watched(tmp_path_factory.mktemp("models"))
+
+
 @pytest.fixture
 def of(tmp_path: Path) -> Watched:
     """A pair of small classifiers."""
@@ -36,7 +48,7 @@ def of(tmp_path: Path) -> Watched:
 
 def batch(of: Watched, *samples: Sample) -> Comparisons:
     """What the shadow makes of these samples, which are alike."""
-    taken = [Taken(one, Record("samples", 0, place, None, b"")) for place, one in enumerate(samples)]
+    taken = [Taken(Samples.of([one]), Record("samples", 0, place, None, b"")) for place, one in enumerate(samples)]
     (found,) = compared(of, taken, "log-1")
     return found.comparisons
 
@@ -132,3 +144,43 @@ def test_answer_that_cannot_be_read_is_no_contradiction(of: Watched) -> None:
     of = replace(of, noise_share=1.0)
     odd = sample(of, rows(1), served_by=Role.BASELINE, outputs=np.full((1, 3), np.nan, np.float32))
     assert np.isnan(batch(of, odd).self_disagree).all()
+
+
+class Wider(Counted):
+    """A baseline that knows one class more when it is asked again."""
+
+    def run(self, inputs: Tensors, outputs: list[str]) -> Tensors:  # type: ignore[override]
+        """Class upon class."""
+        said = super().run(inputs, outputs)
+        return {name: np.pad(value, ((0, 0), (0, len(self.runs) - 1))) for name, value in said.items()}
+
+
+def test_second_answer_of_other_classes_is_no_contradiction(of: Watched) -> None:
+    """It cannot be compared with the first."""
+    of = replace(of, models={**of.models, Role.BASELINE: Wider(of.models[Role.BASELINE])}, noise_share=1.0)
+    found = batch(of, sample(of, rows(3)))
+    assert np.isnan(found.self_disagree).all()
+    assert (found.fault == 0).all()
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    made=st.lists(st.tuples(st.integers(1, 3), st.sampled_from(Role)), min_size=1, max_size=12),
+    cuts=st.sets(st.integers(1, 11)),
+)
+def test_records_are_places_and_no_more(pair: Watched, made: list[tuple[int, Role]], cuts: set[int]) -> None:
+    """However samples are put into records, their rows are the same to the last bit; only offsets tell them apart."""
+    of = replace(pair, noise_share=0.5)
+    samples = [
+        replace(sample(of, rows(n, place), served_by=by, number=place), draw=place / 12, inclusion=1 / (1 + place % 2))
+        for place, (n, by) in enumerate(made)
+    ]
+    ends = sorted({0, len(samples), *(cut for cut in cuts if cut < len(samples))})
+    taken = [
+        Taken(Samples.of(samples[begin:end]), Record("samples", 0, begin, None, b"")) for begin, end in pairwise(ends)
+    ]
+    (found,) = compared(of, taken, "log-1")
+    alone = batch(of, *samples)
+    starts = [max(end for end in ends if end <= place) for place in range(len(samples))]
+    assert found.comparisons.offset.tolist() == [starts[place] for place in alone.offset]
+    assert same(replace(found.comparisons, offset=alone.offset), alone)

@@ -9,7 +9,7 @@ from monitors.compare import Decision, Scale
 from monitors.records import Comparisons, Fault, Role, Tensors
 from service.adapters.onnx import OnnxModel
 from service.adapters.ports import Model, UnreachableError
-from shadow.pairing import Watched
+from shadow.asking import Watched
 from tests.onnx_models import classifier, fragile
 from tests.samples import Workshop, sample, watched
 
@@ -89,11 +89,11 @@ def test_answer_that_is_no_distribution_is_a_fault_row(
     samples = [sample(of, ROWS[1:], number=1), sample(of, ROWS, number=2)]
     shop.publish(*samples[:place], odd, *samples[place:])
     batch = compared(shop)
-    expected = [Fault.NONE] * 3
-    expected.insert(place, fault)
-    assert batch.fault.tolist() == expected
-    np.testing.assert_array_equal(np.isnan(batch.distance), np.array(expected) != Fault.NONE)
-    assert not batch.disagree[place]
+    bad = np.array(batch.request_id) == odd.request_id
+    assert batch.fault.tolist() == np.where(bad, fault, Fault.NONE).tolist()
+    np.testing.assert_array_equal(np.isnan(batch.distance), bad)
+    assert (bad.sum(), len(batch)) == (1, 4)
+    assert not batch.disagree[bad].any()
 
 
 def test_shadow_that_says_nan_is_a_fault_row(shop: Workshop) -> None:

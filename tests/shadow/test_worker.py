@@ -36,16 +36,17 @@ def test_samples_of_an_artefact_that_is_gone_are_passed_over(shop: Workshop) -> 
 
 
 def test_dropped_sample_is_counted_for_its_own_model(tmp_path: Path) -> None:
-    """One record may hold samples of several models, and only one of these was deployed anew."""
+    """Among the records of one poll, of which only one model was deployed anew; every sample of them counts."""
     for name in ("m", "n"):
         (tmp_path / name).mkdir()
     shop = Workshop({"m": watched(tmp_path / "m"), "n": watched(tmp_path / "n", BASELINE[:, ::-1], BASELINE)})
     rows = np.ones((1, 2))
-    shop.publish(old(sample(shop.watched["m"], rows)), sample(shop.watched["n"], rows, model="n"))
+    gone = [old(sample(shop.watched["m"], rows, number=n)) for n in range(3)]
+    shop.publish(*gone, sample(shop.watched["n"], rows, model="n"))
     shop.worker().step(0)
     assert [batch.model for batch in shop.comparisons()] == ["n"]
     dropped = [shop.metrics.total("samples_dropped", model=name, reason="old_artefact") for name in ("m", "n")]
-    assert dropped == [1, 0]
+    assert dropped == [3, 0]
 
 
 def test_step_waits_no_longer_than_told(shop: Workshop) -> None:

@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def shop(folder: Path) -> Workshop:
-    """Two pairs of models, each with samples waiting: three records of ``m`` and ``n`` both, one of ``m``."""
+    """Two pairs of models, each with samples waiting: three records of ``m`` and ``n`` each, one more of ``m``."""
     return filled(folder)
 
 
@@ -128,7 +128,7 @@ def test_nothing_is_committed_before_it_is_acknowledged(shop: Workshop) -> None:
     with pytest.raises(TimeoutError):
         shop.worker(Unacknowledged(shop.bus, Fuse(1000))).step(0)
     assert len(shop.comparisons()) == 2
-    assert shop.worker().step(0) == 4
+    assert shop.worker().step(0) == 7
 
 
 @settings(deadline=None, max_examples=40)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from monitors.records import Order, Sample
+from monitors.samples import Samples
 from service.adapters import wire
 from service.adapters.memory import MemoryBus
 from service.adapters.ports import RecordTooLargeError
@@ -25,7 +26,22 @@ def shop(tmp_path: Path) -> Workshop:
 
 
 def _with(**changes: object) -> Callable[[Sample], bytes]:
-    return lambda good: wire.encode_samples([replace(good, **changes)])  # type: ignore[arg-type]
+    return lambda good: _encoded(replace(good, **changes))  # type: ignore[arg-type]
+
+
+def _encoded(*samples: Sample) -> bytes:
+    return wire.encode_samples(Samples.of(samples))
+
+
+def _claimed(**changes: object) -> Callable[[Sample], bytes]:
+    """A record that says something else of itself."""
+
+    def lie(good: Sample) -> bytes:
+        envelope = msgpack.unpackb(_encoded(good))
+        envelope["body"].update(changes)
+        return bytes(msgpack.packb(envelope))
+
+    return lie
 
 
 def _said(output: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Callable[[Sample], bytes]:
@@ -36,7 +52,7 @@ POISON: dict[str, tuple[Callable[[Sample], bytes], str]] = {
     "garbage": (lambda _: STRANGE, "not a record"),
     "nothing": (lambda _: b"", "not a record"),
     "no envelope": (lambda _: msgpack.packb(["a", "b"]), "must be a map"),
-    "truncated": (lambda good: wire.encode_samples([good])[:-9], "not a record"),
+    "truncated": (lambda good: _encoded(good)[:-9], "not a record"),
     "a version to come": (
         lambda _: msgpack.packb({"schema": wire.SAMPLES, "version": 2, "body": []}),
         "version: '2'; this reader knows 1",
@@ -46,25 +62,41 @@ POISON: dict[str, tuple[Callable[[Sample], bytes], str]] = {
     "another input": (_with(inputs={"pixels": np.zeros((2, 2), np.float32)}), "inputs: ['pixels']"),
     "no input": (_with(inputs={}), "inputs: []"),
     "no output": (_with(outputs={"other": np.zeros((2, 3), np.float32)}), "probabilities"),
-    "too many rows": (_with(inputs={"input": np.zeros((3, 2), np.float32)}), "input: shape (3, 2) where 2 rows"),
-    "a scalar": (_with(inputs={"input": np.array(1.0, np.float32)}), "input: shape () where 2 rows"),
-    "too few answers": (_said(np.full((1, 3), 1 / 3, np.float32)), "probabilities: shape (1, 3) where 2 rows"),
+    "too many rows": (_with(inputs={"input": np.zeros((3, 2), np.float32)}), "inputs.input: shape (3, 2) where 2 rows"),
+    "a scalar": (_with(inputs={"input": np.array(1.0, np.float32)}), "inputs.input: shape () where 2 rows"),
+    "a tensor that lies about its size": (
+        _claimed(inputs={"input": {"dtype": "<f4", "shape": [2, 2], "data": bytes(12)}}),
+        "inputs.input: 12 bytes cannot be <f4 of shape [2, 2]",
+    ),
+    "rows that do not add up": (
+        _claimed(rows={"dtype": "<i8", "shape": [1], "data": bytes([3] + [0] * 7)}),
+        "rows: 3 together, the least 3, where 2 should be",
+    ),
+    "negative rows": (
+        lambda good: wire.encode_samples(replace(Samples.of([good, good]), rows=np.array([5, -1]))),
+        "rows: 4 together, the least -1, where 4 should be",
+    ),
+    "rows that overflow": (
+        lambda good: wire.encode_samples(replace(Samples.of([good] * 5), rows=np.array([2**62] * 4 + [10]))),
+        f"rows: {2**64 + 10} together",
+    ),
+    "no samples at all": (
+        lambda good: wire.encode_samples(Samples.of([good]).take(np.zeros(1, dtype=bool))),
+        "rows: [] where there should be one at least for each sample",
+    ),
+    "too few answers": (_said(np.full((1, 3), 1 / 3, np.float32)), "outputs.probabilities: shape (1, 3) where 2 rows"),
     "no rows": (
         _with(
             inputs={"input": np.zeros((0, 2), np.float32)},
             outputs={"probabilities": np.zeros((0, 3), np.float32)},
             member=np.zeros((0, 1), dtype=bool),
         ),
-        "where 0 rows",
+        "rows: [0] where there should be one at least for each sample",
     ),
     "words": (_said(np.array([["a", "b", "c"]] * 2, dtype=object)), "object of shape (2, 3)"),
     "whole numbers": (_said(np.ones((2, 3), np.int64)), "int64 of shape (2, 3)"),
     "too many axes": (_said(np.ones((2, 3, 4), np.float32)), "float32 of shape (2, 3, 4)"),
     "no classes": (_said(np.ones((2, 0), np.float32)), "float32 of shape (2, 0)"),
-    "two pairs of artefacts": (
-        lambda good: wire.encode_samples([good, replace(good, baseline_digest="another")]),
-        "several pairs of artefacts",
-    ),
 }
 
 

@@ -1,19 +1,24 @@
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from demo.broker import Broker
 from monitors.records import Label, Role
 from service.adapters.metrics import Metrics, process_registry
-from service.adapters.topics import LABELS, topic
+from service.adapters.topics import LABELS, SAMPLES, topic
 from service.adapters.wire import encode_labels
 from service.settings import ConfigError, load
 from shadow.loop import Loop
 from tests.cluster import asked_of, cluster_on, until, written
 from tests.harm import config, traffic
 from tests.servers import write_config
+from tests.service.test_outbox import sample
+from tests.wired import records
 from tightrope import cluster
 from tightrope.cluster import NoDeployer, health
 
@@ -72,6 +77,21 @@ def test_gateway_that_does_not_know_the_modes_is_not_ready(tmp_path: Path) -> No
         answer = asked_of(part.app, "/v2/health/ready")
         assert (answer.status_code, answer.json()) == (200 if ready else 503, {"ready": ready})
         assert asked_of(part.app, "/v2/health/live").status_code == 200
+
+
+def test_every_sample_of_a_lost_record_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As undeliverable, by its model; bytes that cannot be read are a lost record and no more."""
+    told: list[Callable[[str, bytes, str], None]] = []
+    monkeypatch.setattr(
+        cluster, "KafkaBus", lambda _, lost, *__, **___: told.append(lost) or SimpleNamespace(waiting=0)
+    )
+    metrics = Metrics(CollectorRegistry())
+    cluster._bus(load(written(tmp_path, "127.0.0.1:1"), {}), metrics, strict=False)
+    (record,) = records([sample(number, rows=number + 1) for number in range(3)])
+    for value in (record, record, b"garbage"):
+        told[0](topic(SAMPLES), value, "shutdown")
+    assert metrics.total("samples_dropped", model="m", reason="undeliverable") == 6
+    assert metrics.total("undelivered_records", topic=topic(SAMPLES), reason="shutdown") == 3
 
 
 def test_harmed_subgroup_is_saved_on_every_gateway(kafka: Broker, tmp_path: Path) -> None:

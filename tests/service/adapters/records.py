@@ -42,35 +42,54 @@ notes = st.builds(Note, TEXT, NUMBER, COUNT)
 
 
 @st.composite
-def tensors(draw: st.DrawFn) -> Tensor:
-    """A tensor of any datatype and shape, row-major or not."""
-    shape = draw(arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3))
-    if draw(st.booleans()):
+def tensors(draw: st.DrawFn, dtype: str, shape: tuple[int, ...]) -> Tensor:
+    """A tensor of any content, row-major or not."""
+    if dtype == "O":
         return draw(arrays.arrays(object, shape, elements=TEXT))
-    tensor = draw(arrays.arrays(draw(st.sampled_from(DTYPES)), shape))
+    tensor = draw(arrays.arrays(dtype, shape))
     return np.asfortranarray(tensor) if draw(st.booleans()) else tensor
 
 
+LAYOUTS = st.dictionaries(
+    TEXT,
+    st.tuples(
+        st.sampled_from(("O", *DTYPES)),
+        arrays.array_shapes(min_dims=1, max_dims=2, min_side=0, max_side=3) | st.just(()),
+    ),
+    max_size=2,
+)
+"""For each tensor its datatype, and all sides but the first."""
+
+
 @st.composite
-def samples(draw: st.DrawFn) -> Sample:
-    """One sample."""
-    scopes = draw(NAMES)
-    rows = draw(st.integers(0, 3))
-    return Sample(
-        model=draw(TEXT),
-        request_id=draw(TEXT),
-        time=draw(NUMBER),
-        served_by=draw(st.sampled_from(Role)),
-        baseline_digest=draw(TEXT),
-        compressed_digest=draw(TEXT),
-        inputs=draw(st.dictionaries(TEXT, tensors(), max_size=2)),
-        outputs=draw(st.dictionaries(TEXT, tensors(), max_size=2)),
-        scopes=tuple(scopes),
-        member=draw(arrays.arrays(bool, (rows, len(scopes)))),
-        draw=draw(NUMBER),
-        inclusion=draw(NUMBER),
-        seconds=draw(NUMBER),
-    )
+def alike(draw: st.DrawFn) -> list[Sample]:
+    """Samples of one kind."""
+    scopes, model, baseline, compressed = draw(NAMES), draw(TEXT), draw(TEXT), draw(TEXT)
+    sides = draw(LAYOUTS), draw(LAYOUTS)
+    made = []
+    for _ in range(draw(st.integers(1, 3))):
+        rows = draw(st.integers(0, 3))
+        inputs, outputs = (
+            {name: draw(tensors(dtype, (rows, *shape))) for name, (dtype, shape) in side.items()} for side in sides
+        )
+        made.append(
+            Sample(
+                model=model,
+                request_id=draw(TEXT),
+                time=draw(NUMBER),
+                served_by=draw(st.sampled_from(Role)),
+                baseline_digest=baseline,
+                compressed_digest=compressed,
+                inputs=inputs,
+                outputs=outputs,
+                scopes=tuple(scopes),
+                member=draw(arrays.arrays(bool, (rows, len(scopes)))),
+                draw=draw(NUMBER),
+                inclusion=draw(NUMBER),
+                seconds=draw(NUMBER),
+            )
+        )
+    return made
 
 
 @st.composite

@@ -1,7 +1,7 @@
 """Whatever bytes arrive, reading them raises WireError or gives a record whose fields are of their types."""
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import msgpack
@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitors.plan import State
-from monitors.records import Comparisons, Sample
+from monitors.records import Comparisons
+from monitors.samples import Samples
 from service.adapters import wire
 from service.adapters.packing import VERSION, WireError
 from tests.service.adapters.records import states
-from tests.service.adapters.test_wire import BATCH, ENCODED, SAMPLE
+from tests.service.adapters.test_wire import BATCH, ENCODED, PAIR
+from tests.wired import apart
 
 PLAIN: dict[Any, Any] = {str: str, float: (float, int), int: int, tuple[str, ...]: tuple}
 READERS: list[Callable[[bytes], Any]] = [*(decode for _, _, decode in ENCODED), wire.decode_state, wire.schema_of]
@@ -42,9 +44,14 @@ def check(record: Any) -> None:  # noqa: ANN401 - any record
     for field in fields(record):
         if field.type in PLAIN and not isinstance(record, State):
             assert isinstance(getattr(record, field.name), PLAIN[field.type])
-    if isinstance(record, Sample | Comparisons):
+    if isinstance(record, Samples | Comparisons):
         assert record.member.shape[1] == len(record.scopes)
         assert all(isinstance(scope, str) for scope in record.scopes)
+    if isinstance(record, Samples):
+        assert {len(tensor) for side in (record.inputs, record.outputs) for tensor in side.values()} <= {
+            len(record.member)
+        }
+        assert sum(len(one.member) for one in apart(record)) == len(record.member)
 
 
 @given(st.binary(max_size=60))
@@ -125,12 +132,13 @@ def array(dtype: object, shape: object, data: object) -> dict[str, object]:
         (array("|b1", [1, 1], "1"), r"member: dtype '\|b1' is not known, or its data are not bytes"),
         (array("|b1", [1], b"1"), r"member: shape \(1,\) does not fit 1 scopes"),
         (array("|b1", [1, 2], b"12"), r"member: shape \(1, 2\) does not fit 1 scopes"),
+        (array("|b1", [3, 1], b"\0\0\1"), "rows: 2 together, the least 1, where 3 should be"),
     ],
 )
 def test_array_that_is_not_what_it_says_is_refused(member: object, says: str) -> None:
     """By its field; the bytes must be what datatype and shape say, and the shape one that can be."""
-    envelope = msgpack.unpackb(wire.encode_samples([SAMPLE]))
-    envelope["body"][0]["member"] = member
+    envelope = msgpack.unpackb(wire.encode_samples(PAIR))
+    envelope["body"]["member"] = member
     with pytest.raises(WireError, match=says):
         wire.decode_samples(msgpack.packb(envelope))
 
@@ -148,30 +156,64 @@ def test_array_that_is_not_what_it_says_is_refused(member: object, says: str) ->
 )
 def test_tensor_of_no_datatype_of_ours_is_refused(value: object, says: str) -> None:
     """Objects and complex numbers do not travel, strings are strings."""
-    envelope = msgpack.unpackb(wire.encode_samples([SAMPLE]))
-    envelope["body"][0]["inputs"]["x"] = value
+    envelope = msgpack.unpackb(wire.encode_samples(PAIR))
+    envelope["body"]["inputs"]["x"] = value
     with pytest.raises(WireError, match=says):
         wire.decode_samples(msgpack.packb(envelope))
+
+
+def column(dtype: str, *values: float) -> dict[str, object]:
+    """A column on the wire."""
+    return array(dtype, [len(values)], np.array(values, dtype).tobytes())
 
 
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"served_by": "nobody"}, "served_by: 'nobody' is neither baseline nor compressed"),
-        ({"model": ["m"]}, "sample.model: must be text"),
-        ({"time": "now"}, "sample.time: must be a number"),
-        ({"draw": None}, "sample.draw: must be a number"),
-        ({"inclusion": True}, "sample.inclusion: must be a number"),
+        ({"model": ["m"]}, "samples.model: must be text"),
+        ({"compressed_digest": 1}, "samples.compressed_digest: must be text"),
+        ({"time": "now"}, "time: must be a map with names as keys"),
+        ({"time": 1.5}, "time: must be a map with names as keys"),
+        ({"draw": None}, "draw: must be a map with names as keys"),
+        ({"inclusion": column("|b1", 1, 1)}, r"inclusion: dtype '\|b1' where '<f8' should be"),
+        ({"seconds": column("<f8", 1.0)}, r"seconds: shape \(1,\) where 2 samples should be"),
+        ({"seconds": array("<f8", [2, 1], bytes(16))}, r"seconds: shape \(2, 1\) where 2 samples should be"),
+        ({"served_by_baseline": "nobody"}, "served_by_baseline: must be a map with names as keys"),
+        ({"served_by_baseline": column("|i1", 0, 1)}, r"served_by_baseline: dtype '\|i1' where '\|b1' should be"),
+        ({"request_id": ["r"]}, r"rows: shape \(2,\) where 1 samples should be"),
+        ({"request_id": ["r", 1]}, "request_id: must be a list of names"),
+        ({"rows": column("<i8", 1, 2)}, "rows: 3 together, the least 1, where 2 should be"),
+        ({"rows": column("<i8", 3, -1)}, "rows: 2 together, the least -1, where 2 should be"),
+        ({"rows": column("<i8", *[2**62] * 2)}, "rows: 9223372036854775808 together"),
+        ({"rows": column("<f8", 1.0, 1.0)}, "rows: dtype '<f8' where '<i8' should be"),
+        ({"rows": column("<u8", 1, 1)}, "rows: dtype '<u8' where '<i8' should be"),
         ({"scopes": [["a"]]}, "scopes: must be a list of names"),
         ({"scopes": 1}, "scopes: must be a list of names"),
+        ({"scopes": []}, r"member: shape \(2, 1\) does not fit 0 scopes"),
         ({"inputs": []}, "inputs: must be a map with names as keys"),
+        ({"inputs": {"x": column("<f4", 1.0)}}, r"inputs.x: shape \(1,\) where 2 rows should be"),
+        ({"outputs": {"p": array("<f4", [], bytes(4))}}, r"outputs.p: shape \(\) where 2 rows should be"),
+        ({"outputs": {"p": array("<f4", [2, 2], bytes(8))}}, "outputs.p: 8 bytes cannot be <f4 of shape"),
+        ({"outputs": {"p": array("str", [2], ["a"])}}, "outputs.p: cannot reshape"),
     ],
 )
-def test_sample_with_a_field_of_another_type_is_refused(changes: dict[str, object], says: str) -> None:
+def test_samples_with_a_field_that_does_not_fit_are_refused(changes: dict[str, object], says: str) -> None:
     """One such record would stop a worker again and again: it is found out when it is read."""
-    envelope = msgpack.unpackb(wire.encode_samples([SAMPLE]))
-    envelope["body"][0].update(changes)
-    with pytest.raises(WireError, match=says):
+    envelope = msgpack.unpackb(wire.encode_samples(PAIR))
+    envelope["body"].update(changes)
+    with pytest.raises(WireError, match=f"^{says}"):
+        wire.decode_samples(msgpack.packb(envelope))
+
+
+def test_rows_whose_sum_overflows_are_refused() -> None:
+    """Four times 2^62 and two are two, for whoever counts in 64 bits; without scopes nothing else would hold them."""
+    whole = replace(PAIR, scopes=(), member=np.zeros((2, 0), dtype=bool), inputs={}, outputs={})
+    envelope = msgpack.unpackb(wire.encode_samples(whole))
+    envelope["body"]["request_id"] = list("abcde")
+    for name, dtype in wire._OF_SAMPLES.items():
+        envelope["body"][name] = column(dtype, *[0] * 5)
+    envelope["body"]["rows"] = column("<i8", *[2**62] * 4, 2)
+    with pytest.raises(WireError, match=f"rows: {2**64 + 2} together"):
         wire.decode_samples(msgpack.packb(envelope))
 
 

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from monitors.records import ROW_ARRAYS, Comparisons, Event, Label, Order, Role, Routes, Sample
 from monitors.records import Traffic as Note
+from monitors.samples import Samples
 from service.adapters import wire
 from service.adapters.packing import VERSION, WireError
-from tests.service.adapters.records import comparisons, events, labels, notes, orders, routes, same, samples, states
+from tests.service.adapters.records import alike, comparisons, events, labels, notes, orders, routes, same, states
+from tests.wired import apart
 
 SAMPLE = Sample(
     model="m",
@@ -31,6 +33,7 @@ SAMPLE = Sample(
     inclusion=1.0,
     seconds=0.01,
 )
+PAIR = Samples.of([SAMPLE, replace(SAMPLE, request_id="s", served_by=Role.COMPRESSED)])
 BATCH = Comparisons(
     model="m",
     baseline_digest="b",
@@ -48,10 +51,13 @@ NOTE = Note("m", 1.5, 7, 1.25)
 ROUTES = Routes("m", 3, ("a=b",), {"model": "normal"}, "i")
 
 
-@given(st.lists(samples(), max_size=3))
+@given(alike())
 def test_samples_come_back(given_samples: list[Sample]) -> None:
-    """With every tensor's datatype, shape and bits."""
-    assert same(wire.decode_samples(wire.encode_samples(given_samples)), given_samples)
+    """Each with its own rows, and with every tensor's datatype, shape and bits."""
+    samples = Samples.of(given_samples)
+    back = wire.decode_samples(wire.encode_samples(samples))
+    assert same(back, samples)
+    assert same(list(apart(back)), given_samples)
 
 
 @given(comparisons())
@@ -110,14 +116,16 @@ def test_snapshots_of_equal_states_are_equal(state: Any) -> None:  # noqa: ANN40
 
 def test_numbers_of_numpy_travel_as_numbers() -> None:
     """A record may be made from an array's elements."""
-    sample = replace(SAMPLE, time=np.float64(1.5), draw=np.float32(0.25))  # type: ignore[arg-type]
-    assert same(wire.decode_samples(wire.encode_samples([sample])), [SAMPLE])
+    event = replace(EVENT, time=np.float64(1.5), detail={"x": [np.int64(1), None]})
+    assert same(wire.decode_event(wire.encode_event(event)), EVENT)
 
 
 def test_big_endian_arrays_are_written_little_endian() -> None:
     """The wire has one byte order."""
     sample = replace(SAMPLE, inputs={"x": np.array([[1.0, 2.0]], ">f4")})
-    assert same(wire.decode_samples(wire.encode_samples([sample])), [SAMPLE])
+    for some in ([sample], [sample, sample]):
+        back = wire.decode_samples(wire.encode_samples(Samples.of(some)))
+        assert same(list(apart(back)), [SAMPLE] * len(some))
 
 
 def test_what_a_record_cannot_hold_is_not_written() -> None:
@@ -127,7 +135,7 @@ def test_what_a_record_cannot_hold_is_not_written() -> None:
 
 
 ENCODED: list[tuple[str, bytes, Callable[[bytes], Any]]] = [
-    (wire.SAMPLES, wire.encode_samples([SAMPLE]), wire.decode_samples),
+    (wire.SAMPLES, wire.encode_samples(PAIR), wire.decode_samples),
     (wire.COMPARISONS, wire.encode_comparisons(BATCH), wire.decode_comparisons),
     (wire.EVENT, wire.encode_event(EVENT), wire.decode_event),
     (wire.ORDER, wire.encode_order(ORDER), wire.decode_order),
@@ -171,7 +179,7 @@ def test_another_schema_is_refused(schema: str, data: bytes, decode: Callable[[b
 def test_unknown_field_is_refused(schema: str, data: bytes, decode: Callable[[bytes], Any]) -> None:
     """But for comparisons, which take the columns they know."""
     envelope = msgpack.unpackb(data, strict_map_key=False)
-    body = envelope["body"][0] if schema in {wire.SAMPLES, wire.LABELS} else envelope["body"]
+    body = envelope["body"][0] if schema == wire.LABELS else envelope["body"]
     body["surprise"] = 1
     if schema == wire.COMPARISONS:
         assert same(decode(msgpack.packb(envelope)), BATCH)
