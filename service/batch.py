@@ -15,7 +15,7 @@ from monitors.glance import Glance
 from monitors.records import Bools, Role, Tensors
 from service.errors import CallerError
 from service.pair import Pair
-from service.protocol import InferRequest, Scalar
+from service.protocol import InferRequest, InferResponse, Scalar
 
 
 class Run(NamedTuple):
@@ -124,7 +124,17 @@ class Asking:
             self.parts[place] = Part(run, part.start(index), part.ends[index])
 
 
-def told_of(pair: Pair, part: Part, told: dict[str, Scalar]) -> dict[str, Scalar]:
+def response_of(asking: Asking, place: int) -> InferResponse:
+    """A request's answer, with flat parameters, as the protocol wants them."""
+    pair, part, wanted = asking.pair, asking.parts[place], asking.batch.requests[place].outputs
+    told = _told_of(pair, part, asking.told[place])
+    names = [output.name for output in wanted] if wanted else pair.everything
+    if told["refused"] and pair.action == "abstain":
+        names = []
+    return InferResponse(pair.name, pair.version, asking.ids[place], told, part.outputs(names))
+
+
+def _told_of(pair: Pair, part: Part, told: dict[str, Scalar]) -> dict[str, Scalar]:
     """What a caller is told of how the answer came to be."""
     told["served_by"] = part.run.role.value
     told["refused"] = part.unsure

@@ -5,6 +5,7 @@ more are refused at once.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,8 @@ from service.errors import OverloadedError
 from service.gateway import Answer
 from service.pace import Pace
 from service.protocol import InferRequest, InferResponse
+
+log = logging.getLogger(__name__)
 
 REFILL, QUIET, LEAST = 0.2, 0.02, 0.0005
 """After a batch of several, their callers are about to ask again. The next one waits for them at most this share of
@@ -58,13 +61,18 @@ class _Asked:
 
 
 class Batcher:
-    """Belongs to one event loop. ``run`` answers a batch, ``most`` is how many requests may wait."""
+    """Belongs to one event loop. ``run`` answers a batch, ``most`` is how many requests may wait; ``afterwards`` is
+    called when answers have been told.
+    """
 
-    def __init__(self, name: str, run: Run, pace: Callable[[], Pace], most: int) -> None:
+    def __init__(
+        self, name: str, run: Run, pace: Callable[[], Pace], most: int, afterwards: Callable[[], None] = lambda: None
+    ) -> None:
         self._name = name
         self._run = run
         self._pace = pace
         self._most = most
+        self._afterwards = afterwards
         self._small: deque[Waiting] = deque()
         self._large: deque[Waiting] = deque()
         self._running = 0
@@ -184,8 +192,11 @@ class Batcher:
         self._last = (count, quiet, now + REFILL * seconds)
         self._due = loop.call_at(min(now + 4 * quiet, self._last[-1]), self._go)
 
-    @staticmethod
-    def _settle(batch: Sequence[Waiting], answers: Sequence[Answer]) -> None:
+    def _settle(self, batch: Sequence[Waiting], answers: Sequence[Answer]) -> None:
         for one, answer in zip(batch, answers, strict=True):
             if not one.gone:
                 one.tell(answer)
+        try:
+            self._afterwards()
+        except Exception:  # what was answered is answered, and others wait
+            log.exception("what was answered could not be sampled or counted")

@@ -176,22 +176,24 @@ class _Exchange:
             self._reply(_written(self.request, answer))
 
     def _reply(self, reply: Reply) -> None:
-        """Count, and send in one piece."""
+        """Send in one piece, and count."""
         protocol = self.protocol
-        protocol.shared.layer.responder.answered(self.model, reply.error, self.started, reply.request_id)
         self.response_complete = True
-        if protocol.transport.is_closing():
-            return
-        lines = [STATUS_LINE[reply.status], protocol.shared.head(protocol.server_state.default_headers)]
+        if not protocol.transport.is_closing():
+            protocol.transport.write(self._bytes(reply))
+            if not self.keep_alive:
+                protocol.transport.close()
+            protocol.on_response_complete()
+        protocol.shared.layer.responder.answered(self.model, reply.error, self.started, reply.request_id)
+
+    def _bytes(self, reply: Reply) -> bytes:
+        lines = [STATUS_LINE[reply.status], self.protocol.shared.head(self.protocol.server_state.default_headers)]
         for name, value in reply.headers:
             lines += (name, b": ", value, b"\r\n")
         if not self.keep_alive:
             lines.append(b"connection: close\r\n")
         lines += (b"content-length: %d\r\n\r\n" % len(reply.body), reply.body)
-        protocol.transport.write(b"".join(lines))
-        if not self.keep_alive:
-            protocol.transport.close()
-        protocol.on_response_complete()
+        return b"".join(lines)
 
 
 def _written(request: InferRequest, answer: Any) -> Reply:  # noqa: ANN401 - InferResponse

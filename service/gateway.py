@@ -7,7 +7,7 @@ answer fails, the other one does. Requests are answered in batches, and everythi
 import itertools
 import time
 import uuid
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 
 from monitors.compare import Scale
@@ -16,7 +16,7 @@ from monitors.records import MODEL_SCOPE, Event, Fault, Role
 from monitors.sampling import draw
 from service.adapters.metrics import Metrics
 from service.adapters.ports import RunFailedError, UnreachableError
-from service.batch import Asking, Batch, Run, together, told_of, wanted_outputs
+from service.batch import Asking, Batch, Run, response_of, together, wanted_outputs
 from service.capacity import Capacity
 from service.errors import UnknownModelError
 from service.failures import Failures, refusal
@@ -56,6 +56,7 @@ class Gateway:
         self._counter = itertools.count()
         self._failures = Failures(outbox, metrics, clock)
         self._capacities: dict[str, Capacity] = {}
+        self._answered: deque[tuple[Asking, float]] = deque()
 
     def pair(self, model: str, version: str | None = None) -> Pair:
         """The pair of that name.
@@ -78,12 +79,15 @@ class Gateway:
             ServerError: when both models give what cannot be an answer.
         """
         answer = self.answer(pair, [request], [arrived])[0]
+        self.afterwards()
         if isinstance(answer, Exception):
             raise answer
         return answer
 
     def answer(self, pair: Pair, requests: Sequence[InferRequest], arrived: Sequence[float | None]) -> Sequence[Answer]:
-        """Answer requests together; those that cannot be are answered alone, and cost the others nothing."""
+        """Answer requests together; those that cannot be are answered alone, and cost the others nothing. Whoever has
+        handed out the answers calls `afterwards`.
+        """
         if together(pair, requests):
             try:
                 return self._together(pair, requests, arrived)
@@ -109,12 +113,21 @@ class Gateway:
             self._escalate(asking, spared)
         for told, role in zip(asking.told, routed, strict=True):
             told["safe_mode"] = role is Role.BASELINE
-        self._sample(asking)
-        answers = self._account(asking)
         for place in spared:
             if (at := arrived[place]) is not None:
                 self._learn(pair, self._capacities[pair.name], time.perf_counter() - at)
-        return answers
+        self._answered.append((asking, self._clock()))
+        return [response_of(asking, place) for place in range(len(requests))]
+
+    def afterwards(self) -> None:
+        """Sample and count what has been answered: no caller need wait for it."""
+        while self._answered:
+            try:
+                asking, now = self._answered.popleft()
+            except IndexError:  # another thread had it
+                return
+            self._sample(asking, now)
+            self._count(asking)
 
     def _spared(self, pair: Pair, batch: Batch, routed: Sequence[Role]) -> Sequence[int]:
         """The requests that fall back only because all of the model does, where the baseline may be not enough."""
@@ -208,8 +221,8 @@ class Gateway:
                 Event(uuid.uuid4().hex, self._clock(), pair.name, kind, MODEL_SCOPE, "gateway", reason, detail)
             )
 
-    def _sample(self, asking: Asking) -> None:
-        pair, batch, now, kept = asking.pair, asking.batch, self._clock(), 0
+    def _sample(self, asking: Asking, now: float) -> None:
+        pair, batch, kept = asking.pair, asking.batch, 0
         for place, request_id in enumerate(asking.ids):
             number = draw(request_id, pair.sampler.salt)
             if number >= pair.sampler.most:
@@ -222,19 +235,10 @@ class Gateway:
         if kept:
             self.metrics.samples.labels(pair.name).inc(kept)
 
-    def _account(self, asking: Asking) -> Sequence[Answer]:
-        """The answers, with flat parameters as the protocol wants them, and the counters."""
-        pair = asking.pair
+    def _count(self, asking: Asking) -> None:
         rows, refused = Counter[str](), Counter[str]()
-        answers: list[Answer] = []
-        for place, request in enumerate(asking.batch.requests):
-            part = asking.parts[place]
-            told = told_of(pair, part, asking.told[place])
+        for part in asking.parts.values():
             rows[part.run.role] += part.stop - part.start
-            names = [output.name for output in request.outputs] or pair.everything
-            if told["refused"]:
+            if part.unsure:
                 refused[part.run.role] += sum(part.run.said.refused[part.start : part.stop])
-                names = [] if pair.action == "abstain" else names
-            answers.append(InferResponse(pair.name, pair.version, asking.ids[place], told, part.outputs(names)))
-        self.metrics.served(pair.name, rows, refused, pair.action)
-        return answers
+        self.metrics.served(asking.pair.name, rows, refused, asking.pair.action)

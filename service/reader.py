@@ -76,7 +76,9 @@ class Reader:
         tensors: dict[str, Tensor] = {}
         for given in inputs:
             spec, shape, data = self._specs[given.name], given.shape, given.data
-            if given.datatype != spec.datatype or not (shape[1:] == self._sides.get(spec.name) or _fits(shape, spec)):
+            if given.datatype != spec.datatype or not (
+                (shape and shape[1:] == self._sides.get(spec.name)) or _fits(shape, spec)
+            ):
                 return None
             count = math.prod(shape)
             if data is not None:

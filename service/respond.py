@@ -55,7 +55,7 @@ class Responder:
         def run(requests: Sequence[InferRequest], arrived: Sequence[float]) -> Sequence[Answer]:
             return self.gateway.answer(self.gateway.pairs[name], requests, arrived)
 
-        return Batcher(name, run, lambda: self._paces[name], self.gateway.pairs[name].queue)
+        return Batcher(name, run, lambda: self._paces[name], self.gateway.pairs[name].queue, self.gateway.afterwards)
 
     def answered(self, model: str, error: Exception | None, started: float, request_id: str = "") -> None:
         """Count what has been answered, and how long that took since ``started``."""

@@ -92,6 +92,8 @@ def test_every_request_is_sampled_and_counted_once(tmp_path: Path) -> None:
     bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM, "subgroups": SUBGROUPS}})
     asked = [request([[5.0, 1.0], [50.0, 2.0]], "a", "north"), request([[10.0, -1.0]], "b")]
     bench.gateway.answer(bench.pairs["m"], asked, [None] * 2)
+    assert bench.count("rows", model="m", role="compressed") == 0, "no caller waits for it"
+    bench.gateway.afterwards()
     samples, _ = bench.published()
     assert [(s.request_id, s.inputs["input"].tolist()) for s in samples] == [
         ("a", [[5.0, 1.0], [50.0, 2.0]]),

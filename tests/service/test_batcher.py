@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Sequence
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -271,3 +272,37 @@ def test_callers_who_do_not_come_back_are_not_waited_for_long() -> None:
 
     assert asyncio.run(run()) < 10.0
     assert model.batches[1:] == [["again"]]
+
+
+@pytest.mark.parametrize("pace", [Pace(), long()], ids=["on the loop", "in a thread"])
+def test_answers_are_told_before_what_is_done_afterwards(pace: Pace, caplog: pytest.LogCaptureFixture) -> None:
+    """And whatever goes wrong there costs nobody an answer, nor the next one."""
+    seen: list[str] = []
+
+    class Caller:
+        """Waits, and says so when it is told."""
+
+        rows, arrived, gone = 1, 0.0, False
+
+        def __init__(self, name: str) -> None:
+            self.request, self.told = asked(name), asyncio.Event()
+
+        def tell(self, _: Answer) -> None:
+            """Be told."""
+            seen.append(f"told {self.request.id}")
+            self.told.set()
+
+    def afterwards() -> NoReturn:
+        seen.append("afterwards")
+        raise RuntimeError("a mistake of ours")
+
+    async def run() -> None:
+        of = Batcher("m", Model(), lambda: pace, 10, afterwards)
+        for name in "ab":
+            caller = Caller(name)
+            of.put(caller)
+            await asyncio.wait_for(caller.told.wait(), 30.0)
+
+    asyncio.run(run())
+    assert seen[:3] == ["told a", "afterwards", "told b"]
+    assert "a mistake of ours" in caplog.text
