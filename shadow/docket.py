@@ -5,10 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequenc
 from dataclasses import asdict, replace
 from typing import TypeVar
 
+import numpy as np
+
 from monitors import decide, watch
 from monitors.detector import BadObservationError
 from monitors.plan import Plan, State, Transition
-from monitors.records import Comparisons, Event, Held, Label, Order, Routes, Stream, Traffic
+from monitors.records import Comparisons, Event, Held, Ints, Label, Order, Routes, Stream, Traffic
 from monitors.truth import Key, holdings, join, labelled
 from service.adapters import wire
 from service.adapters.packing import WireError
@@ -47,17 +49,20 @@ class Docket:
         Neighbouring comparisons of one kind are judged as one batch: that comes to the same, and is quicker.
         """
         waiting: list[tuple[Record, Comparisons]] = []
+        ends: dict[int, int] = {}
         for record in records:
             self.positions[record.topic, record.partition] = record.offset + 1
             try:
                 schema = wire.schema_of(record.value)
                 batch = wire.decode_comparisons(record.value) if schema == wire.COMPARISONS else None
-                if waiting and (batch is None or not _fits(waiting, batch)):
+                if waiting and (batch is None or not _fits(waiting, ends, batch)):
                     yield from self._judge_all(waiting)
+                    ends.clear()
                 if batch is None:
                     self._take(schema, record)
                 else:
                     waiting.append((record, batch))
+                    ends |= {partition: int(offsets.max()) for partition, offsets in _offsets(batch)}
             except PASSED_OVER as error:
                 yield record, error
         yield from self._judge_all(waiting)
@@ -218,10 +223,18 @@ class Docket:
         return Event(identity, t.time, plan.model, str(t.what), t.scope, t.actor, t.reason, detail)
 
 
-def _fits(waiting: Sequence[tuple[Record, Comparisons]], batch: Comparisons) -> bool:
-    """Whether one more batch may join those that wait."""
+def _fits(waiting: Sequence[tuple[Record, Comparisons]], ends: Mapping[int, int], batch: Comparisons) -> bool:
+    """Whether one more batch may join those that wait and that go as far as ``ends``. One with rows that were delivered
+    before may not: that they are old is told by what was judged, and not within a batch.
+    """
     rows = sum(len(other) for _, other in waiting) + len(batch)
-    return waiting[0][1].kind == batch.kind and rows <= MOST_ROWS
+    beyond = all(offsets.min() > ends.get(partition, -1) for partition, offsets in _offsets(batch))
+    return waiting[0][1].kind == batch.kind and rows <= MOST_ROWS and beyond
+
+
+def _offsets(batch: Comparisons) -> list[tuple[int, Ints]]:
+    """Those of each partition."""
+    return [(int(one), batch.offset[batch.partition == one]) for one in np.unique(batch.partition)]
 
 
 def timed(item: Dated, record: Record) -> Dated:
