@@ -96,10 +96,10 @@ def _nearest(known: Mapping[int, float], size: int, rows: int) -> float:
     return known[near] * (rows / 2 ** (near - 1) if size > near else 1.0)
 
 
-def learn(pair: Pair) -> Pace:
-    """Try a pair on rows of zeros; also warms it up."""
+def learn(pair: Pair, share: int = 1) -> Pace:
+    """Try a pair on rows of zeros; also warms it up. The cores are shared with so many processes."""
     _warm_up(pair)
-    cores = host.cores()
+    cores = max(1, host.cores() // share)
     if pair.elsewhere:
         return _long(WAITERS)
     models = list(pair.models.values())
