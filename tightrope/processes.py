@@ -34,6 +34,9 @@ PAUSE, LONGEST_PAUSE = 0.5, 30.0
 SOON = 60.0
 """Seconds that are soon."""
 
+CHUNK = 65_536
+"""Bytes that are thrown away at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -165,8 +168,7 @@ class Keeper:
         member, process = running or await self._begin(place)
         if running or await _is_up(process):
             up(place)
-        while await _is_up(process):
-            pass  # it has no more to say, but may not wait for somebody to read it either
+        await _drained(process)
         code = await process.wait()
         self._running.discard(process)
         bury(member.file)
@@ -196,6 +198,13 @@ class Keeper:
         for process in self._running:
             with suppress(ProcessLookupError):
                 process.send_signal(number)
+
+
+async def _drained(process: Process) -> None:
+    """It has no more to say, but may not wait for somebody to read it either."""
+    assert process.stdout is not None  # noqa: S101 - it was given a pipe
+    while await process.stdout.read(CHUNK):
+        pass
 
 
 async def _is_up(process: Process) -> bool:

@@ -131,6 +131,13 @@ def test_threads_pay_where_batches_do_not(tmp_path: Path, monkeypatch: pytest.Mo
     assert (pace.most_rows, pace.runners) == (1, 2)
 
 
+def test_processes_that_share_a_machine_share_its_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One core each is one run at a time, however well threads would do alone."""
+    monkeypatch.setattr(host, "cores", lambda: 2)
+    model = timed(tmp_path, Timed(0.0, 0.02))
+    assert [learn(model, share).runners for share in (1, 2, 4)] == [2, 1, 1]
+
+
 def test_rows_that_change_each_others_answers_are_kept_apart(tmp_path: Path) -> None:
     """As dynamic quantization does: another caller's input must not change mine."""
     assert learn(timed(tmp_path, Timed(0.003, 0.0, mixes=True))).most_rows == 1

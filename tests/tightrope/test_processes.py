@@ -12,7 +12,6 @@ from tests.harm import traffic
 from tests.servers import TOKEN
 from tests.several import alive, several
 from tests.tightrope.test_cli_run_grpc import ask
-from tightrope.processes import Member
 
 CALLERS = 16
 APART = [("grpc.use_local_subchannel_pool", 1)]
@@ -78,10 +77,3 @@ def test_settings_say_how_many_and_grpc_is_shared_too(path: Path, tmp_path: Path
     told = "server.processes: is 2, but `tightrope run` is one process; `tightrope serve` can be several"
     assert told in " ".join(ended.stderr.split())
     assert ended.returncode == 1
-
-
-def test_member_is_told_by_its_file(tmp_path: Path) -> None:
-    """Its place is kept by whoever replaces it; all but the first join others."""
-    first, second, again = (Member.at(tmp_path, place, serial) for place, serial in ((1, 0), (2, 1), (1, 10)))
-    assert [each.place for each in (first, second, again)] == ["1", "2", "1"]
-    assert [each.joins for each in (first, second, again)] == [False, True, True]
