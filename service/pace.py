@@ -119,7 +119,7 @@ def learn(pair: Pair, share: int = 1) -> Pace:
 
 def _warm_up(pair: Pair) -> None:
     """Run batches of 1, 2, 4 and so on up to the rows that are asked for: the first of a size takes longest."""
-    for role, most in pair.warm_up.items():
+    for role, most in pair.warm_up:
         sizes = {min(2**power, most) for power in range(most.bit_length() + 1)} if pair.free else {1}
         try:
             for rows in sorted(sizes):

@@ -2,8 +2,8 @@
 settings.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -42,7 +42,7 @@ class Pair:
     plan: Plan
     batch_rows: int | None = None
     queue: int = 1024
-    warm_up: Mapping[Role, int] = field(default_factory=dict)
+    warm_up: tuple[tuple[Role, int], ...] = ()
 
     @property
     def elsewhere(self) -> bool:
@@ -134,11 +134,10 @@ def build(name: str, settings: Settings, load: Callable[[Any, config.Runtime], M
     )
 
 
-def _warm_up(of: config.Model) -> dict[Role, int]:
+def _warm_up(of: config.Model) -> tuple[tuple[Role, int], ...]:
     """The rows that the models here run before they are served, where that is asked for."""
     here = [role for role in Role if isinstance(getattr(of, role), Path)]
-    wanted = {role: of.runtime_of(role)[1].warm_up_rows for role in here}
-    return {role: rows for role, rows in wanted.items() if rows}
+    return tuple((role, rows) for role in here if (rows := of.runtime_of(role)[1].warm_up_rows))
 
 
 def _check_signatures(models: dict[Role, Model], wrong: _Mistakes) -> None:

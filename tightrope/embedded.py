@@ -22,7 +22,7 @@ from service.adapters.sqlite import SqliteStore
 from service.app import ROWS, Service, build_service, load_pairs
 from service.pace import learn
 from service.pair import Pair
-from service.settings import ConfigError, Settings
+from service.settings import Settings
 from shadow.judge import Bench, Judge
 from shadow.loop import Loop
 from shadow.pairing import Watched
@@ -138,14 +138,7 @@ def as_watched(pair: Pair) -> Watched:
 
 
 def run(settings: Settings, ready: Ready, config: Path | None = None) -> None:
-    """Serve until a signal says stop.
-
-    Raises:
-        ConfigError: as `wire_up` does; or when several processes are asked for.
-    """
-    if settings.server.processes > 1:
-        told = f"is {settings.server.processes}, but `tightrope run` is one process; `tightrope serve` can be several"
-        raise ConfigError([f"server.processes: {told}"])
+    """Serve until a signal says stop."""
     sys.setswitchinterval(SWITCH_SECONDS)
     embedded = wire_up(settings, config)
     server = HttpServer(settings.server, embedded.service.app, embedded.service.rpc)

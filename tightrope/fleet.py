@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from service.adapters.topics import EVERY
-from service.settings import Settings, load
+from service.settings import ConfigError, Settings, load
 from tightrope import cluster, processes
 from tightrope import topics as kafka_topics
 from tightrope.server import Listening, Ready
@@ -101,6 +101,18 @@ def listening(
     wanted = {"host": host, "port": port, "grpc_port": grpc_port, "processes": count}
     given = {key: value for key, value in wanted.items() if value is not None}
     return settings.model_copy(update={"server": settings.server.model_copy(update=given)})
+
+
+def alone(settings: Settings) -> Settings:
+    """The same settings, if they are those of one process.
+
+    Raises:
+        ConfigError: when they ask for several.
+    """
+    if settings.server.processes > 1:
+        told = f"is {settings.server.processes}, but `tightrope run` is one process; `tightrope serve` can be several"
+        raise ConfigError([f"server.processes: {told}"])
+    return settings
 
 
 def quiet() -> None:

@@ -223,7 +223,7 @@ def test_each_role_may_be_run_in_its_own_way(tmp_path: Path) -> None:
     """What is asked for the compressed model is asked for it alone."""
     there = {"providers": ["AzureExecutionProvider", "CPUExecutionProvider"], "warm_up_rows": 8}
     pair = sound(tmp_path, runtime={"warm_up_rows": 2}, compressed_runtime=there)
-    assert pair.warm_up == {Role.BASELINE: 2, Role.COMPRESSED: 8}
+    assert dict(pair.warm_up) == {Role.BASELINE: 2, Role.COMPRESSED: 8}
     by = {role: model.providers for role, model in pair.models.items() if isinstance(model, OnnxModel)}
     assert by == {Role.BASELINE: ("CPUExecutionProvider",), Role.COMPRESSED: tuple(there["providers"])}
 
