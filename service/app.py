@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from service import deploy, golden, intake, labels, reports
+from service import deploy, golden, intake, labels, reports, sections
 from service.access import application, operator
 from service.adapters.endpoint import Where, connect
 from service.adapters.metrics import Metrics
-from service.adapters.onnx import OnnxModel
+from service.adapters.onnx import OnnxModel, Runtime
 from service.adapters.ports import Bus, Model, Trail
 from service.adapters.reports import ReportStore
 from service.adapters.series import Part
@@ -71,10 +71,10 @@ class Service:
         self.presence.stop(timeout)
 
 
-def load_model(artefact: Path | Endpoint, threads: int) -> Model:
+def load_model(artefact: Path | Endpoint, runtime: sections.Runtime) -> Model:
     """An ONNX file from disk, or a model on another server."""
     if isinstance(artefact, Path):
-        return OnnxModel(artefact, threads)
+        return OnnxModel(artefact, _runtime(runtime))
     where = Where(
         url=artefact.endpoint,
         model=artefact.model,
@@ -89,7 +89,13 @@ def load_model(artefact: Path | Endpoint, threads: int) -> Model:
     return connect(where)
 
 
-def load_pairs(settings: Settings, load: Callable[[Any, int], Model] = load_model) -> dict[str, Pair]:
+def _runtime(of: sections.Runtime) -> Runtime:
+    parallel = of.execution == "parallel"
+    fields = of.model_dump(exclude={"execution", "warm_up_rows"})
+    return Runtime(**fields, parallel=parallel)
+
+
+def load_pairs(settings: Settings, load: Callable[[Any, sections.Runtime], Model] = load_model) -> dict[str, Pair]:
     """Load and check every model.
 
     Raises:

@@ -3,6 +3,7 @@
 Tried when the model is loaded, and corrected by what every run then takes.
 """
 
+import logging
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,8 @@ from service.adapters import host
 from service.adapters.ports import Model, RunFailedError
 from service.pair import Pair
 from service.tensors import Tensor, zeros
+
+log = logging.getLogger(__name__)
 
 SHORT = 0.001
 """Seconds that a run may hold up everybody else on the event loop; a thread hop costs a tenth of it."""
@@ -95,9 +98,10 @@ def _nearest(known: Mapping[int, float], size: int, rows: int) -> float:
     return known[near] * (rows / 2 ** (near - 1) if size > near else 1.0)
 
 
-def learn(pair: Pair) -> Pace:
-    """Try a pair on rows of zeros; also warms it up."""
-    cores = host.cores()
+def learn(pair: Pair, share: int = 1) -> Pace:
+    """Try a pair on rows of zeros; also warms it up. The cores are shared with so many processes."""
+    _warm_up(pair)
+    cores = max(1, host.cores() // share)
     if pair.elsewhere:
         return _long(WAITERS)
     models = list(pair.models.values())
@@ -113,6 +117,17 @@ def learn(pair: Pair) -> Pace:
     elif not pace.is_short(1) and cores > 1 and _threads_pay(models[0], pair):
         pace.runners = cores
     return pace
+
+
+def _warm_up(pair: Pair) -> None:
+    """Run batches of 1, 2, 4 and so on up to the rows that are asked for: the first of a size takes longest."""
+    for role, most in pair.warm_up:
+        sizes = {min(2**power, most) for power in range(most.bit_length() + 1)} if pair.free else {1}
+        try:
+            for rows in sorted(sizes):
+                pair.models[role].run(_rows(pair, rows, 0), [pair.output])
+        except RunFailedError as error:
+            log.warning("models.%s.%s: cannot be warmed up, it refuses rows of zeros: %s", pair.name, role, error)
 
 
 def _most_rows(pair: Pair, one: float) -> int:

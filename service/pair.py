@@ -5,6 +5,7 @@ settings.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 from monitors.compare import Decision, Refusal, Scale
@@ -13,7 +14,7 @@ from monitors.records import Role
 from monitors.sampling import Sampler
 from service import sections as config
 from service.adapters.endpoint import EndpointModel, assume
-from service.adapters.ports import Model
+from service.adapters.ports import Model, ProviderError
 from service.errors import TightropeError
 from service.plans import plan_of
 from service.settings import ConfigError, Settings
@@ -41,6 +42,7 @@ class Pair:
     plan: Plan
     batch_rows: int | None = None
     queue: int = 1024
+    warm_up: tuple[tuple[Role, int], ...] = ()
 
     @property
     def elsewhere(self) -> bool:
@@ -81,10 +83,12 @@ class _Mistakes(list[str]):
         self._name = name
 
     def add(self, key: str, text: str) -> None:
-        self.append(f"models.{self._name}.{key}: {text}")
+        line = f"models.{self._name}.{key}: {text}"
+        if line not in self:  # what both models are wrong about is told once
+            self.append(line)
 
 
-def build(name: str, settings: Settings, load: Callable[[Any, int], Model]) -> Pair:
+def build(name: str, settings: Settings, load: Callable[[Any, config.Runtime], Model]) -> Pair:
     """Load and check one pair.
 
     Raises:
@@ -94,8 +98,11 @@ def build(name: str, settings: Settings, load: Callable[[Any, int], Model]) -> P
     wrong = _Mistakes(name)
     models: dict[Role, Model] = {}
     for role, artefact in ((Role.BASELINE, of.baseline), (Role.COMPRESSED, of.compressed)):
+        key, runtime = of.runtime_of(role)
         try:
-            models[role] = load(artefact, of.threads)
+            models[role] = load(artefact, runtime)
+        except ProviderError as error:
+            wrong.add(key, str(error))
         except TightropeError as error:
             wrong.add(role, str(error))
     if wrong:
@@ -128,7 +135,14 @@ def build(name: str, settings: Settings, load: Callable[[Any, int], Model]) -> P
         plan=plan_of(name, settings, models, subgroups, sampler, output),
         batch_rows=of.batch_rows,
         queue=of.queue,
+        warm_up=_warm_up(of),
     )
+
+
+def _warm_up(of: config.Model) -> tuple[tuple[Role, int], ...]:
+    """The rows that the models here run before they are served, where that is asked for."""
+    here = [role for role in Role if isinstance(getattr(of, role), Path)]
+    return tuple((role, rows) for role in here if (rows := of.runtime_of(role)[1].warm_up_rows))
 
 
 def _check_signatures(models: dict[Role, Model], wrong: _Mistakes) -> None:

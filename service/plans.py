@@ -28,7 +28,6 @@ UNTOLD = (
     "compressed",
     "golden",
     "version",
-    "threads",
     "mode",
     "noise_share",
     "latency",
@@ -36,6 +35,8 @@ UNTOLD = (
     "payloads",
 )
 """Settings that evidence does not depend on; the artefacts speak through their own digests."""
+ANSWERING = frozenset({"providers", "provider_options", "optimization"})
+"""Of how a model is run, what may change its answers."""
 
 
 def _ask(of: config.Model, question: Question, subgroups: int, classes: int) -> Ask | None:
@@ -71,6 +72,8 @@ def plan_of(
     digests = {role: model.digest for role, model in models.items()}
     for key in UNTOLD:
         told.pop(key)
+    for key in ("runtime", "compressed_runtime"):
+        told[key] = {name: value for name, value in (told[key] or {}).items() if name in ANSWERING}
     return Plan(
         model=name,
         baseline_digest=digests[Role.BASELINE],

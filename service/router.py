@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,7 +27,8 @@ class _Table:
 class Router:
     """Holds the routes of every model. Reads take no lock; writes only ever replace a table.
 
-    A ``cautious`` one has the baseline answer until it is told the routes, or that there are none.
+    A ``cautious`` one has the baseline answer until it is told the routes, or that there are none. ``forced`` hears of
+    every order that was carried out here because the judge did not answer.
     """
 
     def __init__(self, scopes: dict[str, tuple[str, ...]], *, cautious: bool = False) -> None:
@@ -36,6 +37,7 @@ class Router:
         safe = (MODEL_SCOPE,) if cautious else ()
         self._tables = {name: self._table(Routes(name, -1, safe, {})) for name in scopes}
         self._confirmed: deque[str] = deque(maxlen=MOST_CONFIRMED)
+        self.forced: Callable[[Order], None] = lambda _: None
 
     def roles(self, model: str, member: Bools, ends: Sequence[int]) -> list[Role]:
         """Who answers each of n requests, whose rows end where ``ends`` says; ``member`` is (rows, subgroups). One row
@@ -94,6 +96,7 @@ class Router:
                 self._tables[order.model] = self._table(replace(known, safe=(*others, order.scope)))
             elif order.order == Input.FORCE_NORMAL:
                 self._tables[order.model] = self._table(replace(known, safe=tuple(others)))
+        self.forced(order)
 
     def _table(self, routes: Routes) -> _Table:
         safe = self._mask(routes.model, routes.safe)

@@ -202,6 +202,41 @@ Artefact: TypeAlias = Annotated[
 ]
 
 
+class Runtime(Section):
+    """How onnxruntime runs a model that is a file; see docs/operations.md."""
+
+    providers: Annotated[list[str], Field(min_length=1)] = ["CPUExecutionProvider"]
+    """Execution providers, the first that can run a node does; the processor takes what none of them can."""
+    provider_options: dict[str, dict[str, str | int | float | bool]] = Field(default_factory=dict)
+    """By provider its own options, such as device_id; onnxruntime's documentation has them."""
+    threads: Annotated[int, Field(ge=1, le=256)] = 1
+    """Threads of one node of one call (intra-op). Calls run side by side anyway, where that pays."""
+    node_threads: Annotated[int, Field(ge=1, le=256)] = 1
+    """Nodes of one call that run side by side (inter-op); more than 1 needs execution: parallel."""
+    execution: Literal["sequential", "parallel"] = "sequential"
+    """Whether a call runs one node after the other, or branches of the graph side by side."""
+    optimization: Literal["none", "basic", "extended", "all"] = "all"
+    """How far the graph is rewritten when it is loaded; less loads sooner, and may run slower."""
+    arena: bool = True
+    """Whether memory is kept between calls. Without it a process is smaller after a large batch."""
+    memory_pattern: bool = True
+    """Whether what a call of a known shape needs is taken at once. Sequential execution only."""
+    warm_up_rows: Annotated[int, Field(ge=1, le=4096)] | None = None
+    """A gateway is not ready before either model has run batches of 1, 2, 4 and so on up to so many rows."""
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        twice = next((name for name in self.providers if self.providers.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"providers has {twice!r} twice")
+        stray = next((name for name in self.provider_options if name not in self.providers), None)
+        if stray is not None:
+            raise ValueError(f"provider_options has {stray!r}, which providers has not")
+        if self.node_threads > 1 and self.execution != "parallel":
+            raise ValueError("node_threads above 1 needs execution: parallel")
+        return self
+
+
 class Model(Section):
     """One pair: a compressed model and its uncompressed baseline."""
 
@@ -211,8 +246,10 @@ class Model(Section):
     """The compressed model, likewise."""
     version: Name = "1"
     """The version that the protocol shows."""
-    threads: Annotated[int, Field(ge=1, le=256)] = 1
-    """onnxruntime threads of one call."""
+    runtime: Runtime = Field(default_factory=Runtime)
+    """How onnxruntime runs the models."""
+    compressed_runtime: Runtime | None = None
+    """How it runs the compressed model, if that is to be run otherwise; nothing of the above is carried over."""
     batch_rows: Annotated[int, Field(ge=1, le=4096)] | None = None
     """Most rows of the requests that share a run; 1 keeps them apart. If left out, whether batches pay is tried."""
     queue: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
@@ -249,6 +286,18 @@ class Model(Section):
     """Watches a model that is served elsewhere, by the events of its logger; without it none are taken."""
     golden: Path | None = None
     """A CSV of input rows that drift reports compare with; the first rows that were compared if left out."""
+
+    def runtime_of(self, role: Role) -> tuple[str, Runtime]:
+        """How a role is run, after the key that says so."""
+        if role is Role.COMPRESSED and self.compressed_runtime is not None:
+            return "compressed_runtime", self.compressed_runtime
+        return "runtime", self.runtime
+
+    @model_validator(mode="after")
+    def _run_here(self) -> Self:
+        if self.compressed_runtime is not None and isinstance(self.compressed, Endpoint):
+            raise ValueError("compressed_runtime is for a file, but compressed is an endpoint")
+        return self
 
     @field_validator("limits", "subgroup_limits")
     @classmethod

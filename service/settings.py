@@ -99,6 +99,8 @@ class Server(Section):
     """The port; 0 picks a free one."""
     grpc_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
     """The port for gRPC; 0 picks a free one. None if left out; otherwise it needs the extra `grpc`."""
+    processes: Annotated[int, Field(ge=1, le=256)] = 1
+    """Processes of `tightrope serve` that share the port; see docs/cluster.md."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     """A larger request is refused before it is read."""
     control_token_file: Path | None = None

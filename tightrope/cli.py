@@ -72,7 +72,7 @@ def run_(
     json_: Json = False,
 ) -> None:
     """Serve the models of CONFIG: gateway, shadow worker and judge in one process."""
-    settings = fleet.listening(load(config), host, port, grpc_port)
+    settings = fleet.alone(fleet.listening(load(config), host, port, grpc_port))
 
     def ready(at: Listening) -> None:
         if json_:

@@ -1,6 +1,7 @@
 """The processes of a cluster: gateways, workers and judges over Apache Kafka, all from one configuration."""
 
 import contextlib
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,9 +19,10 @@ from service.adapters.kafka import KafkaBus
 from service.adapters.metrics import Metrics, process_registry
 from service.adapters.packing import WireError
 from service.adapters.series import UNDELIVERED, Part
+from service.adapters.siblings import SharedRegistry
 from service.adapters.snapshots import JUDGED, SnapshotStore
 from service.adapters.topics import SAMPLES, topic
-from service.app import Service, build_service, load_pairs
+from service.app import build_service, load_pairs
 from service.http import App
 from service.pace import learn
 from service.pair import Pair
@@ -31,7 +33,9 @@ from shadow.loop import Loop
 from shadow.worker import Worker
 from tightrope.embedded import SWITCH_SECONDS, all_watched
 from tightrope.follower import Follower
+from tightrope.orders import Orders
 from tightrope.paging import pager_of
+from tightrope.processes import Member
 from tightrope.server import STOP_SECONDS, TOLD, HttpServer, Ready, Rpc
 from tightrope.topics import kafka_of, options_of
 
@@ -71,29 +75,41 @@ class NoDeployer:
         raise LookupError(model)
 
 
-def gateway(settings: Settings) -> Process:
-    """Serves; samples go to Kafka, modes come from it. Kafka may be away, at the start too."""
+def gateway(settings: Settings, member: Member | None = None) -> Process:
+    """Serves; samples go to Kafka, modes come from it. Kafka may be away, at the start too. One that joins others on
+    their port knows the modes first.
+    """
     pairs = load_pairs(settings)
-    metrics = Metrics(process_registry())
-    bus = _bus(settings, metrics, strict=False)
+    shared = SharedRegistry(member.file) if member else None
+    metrics = Metrics(process_registry(shared))
+    bus = _bus(settings, metrics, strict=False, place=member.place if member else None)
     bench = Bench({name: pair.plan for name, pair in pairs.items()})
     follower = Follower(bus, bench, metrics)
-    paces = {name: learn(pair) for name, pair in pairs.items()}
+    paces = {name: learn(pair, settings.server.processes) for name, pair in pairs.items()}
     patience = kafka_of(settings).bootstrap_seconds
     service = build_service(settings, pairs, paces, bus, follower, bench, NoDeployer(), metrics, patience)
+
+    beside: list[SharedRegistry | Orders] = []
+    if shared and member:
+        beside = [shared, Orders(member.file.parent, service.gateway.router)]
 
     def start() -> None:
         service.start()
         follower.start()
+        for part in beside:
+            part.start()
+        if member and member.joins:
+            service.control.caught_up.wait(patience)
 
-    return Process(service.app, start, partial(_stop_gateway, service, follower, bus), service.rpc)
+    def stop() -> None:
+        """In the direction of the data."""
+        service.stop(STOP_SECONDS)
+        follower.stop(1.0)
+        bus.close(STOP_SECONDS)
+        for part in beside:
+            part.stop(STOP_SECONDS)
 
-
-def _stop_gateway(service: Service, follower: Follower, bus: KafkaBus) -> None:
-    """In the direction of the data."""
-    service.stop(STOP_SECONDS)
-    follower.stop(1.0)
-    bus.close(STOP_SECONDS)
+    return Process(service.app, start, stop, service.rpc)
 
 
 def worker(settings: Settings) -> Process:
@@ -141,7 +157,7 @@ def _looping(loop: Loop, bus: KafkaBus, metrics: Metrics, close: Callable[[], No
     return Process(health(loop, metrics), loop.start, stop)
 
 
-def _bus(settings: Settings, metrics: Metrics, *, strict: bool) -> KafkaBus:
+def _bus(settings: Settings, metrics: Metrics, *, strict: bool, place: str | None = None) -> KafkaBus:
     def lost(name: str, value: bytes, reason: str) -> None:
         metrics.undelivered.labels(name, REASONS.get(reason, "refused")).inc()
         if name == topic(SAMPLES):
@@ -149,7 +165,8 @@ def _bus(settings: Settings, metrics: Metrics, *, strict: bool) -> KafkaBus:
                 samples = wire.decode_samples(value)
                 metrics.dropped(samples.model, "undeliverable", len(samples))
 
-    bus = KafkaBus(options_of(settings), lost, lambda group: metrics.rebalances.labels(group).inc(), strict=strict)
+    options = options_of(settings).in_place(place) if place else options_of(settings)
+    bus = KafkaBus(options, lost, lambda group: metrics.rebalances.labels(group).inc(), strict=strict)
     metrics.waiting.set_function(lambda: bus.waiting)
     return bus
 
@@ -170,10 +187,10 @@ def health(loop: Loop, metrics: Metrics) -> Starlette:
     return Starlette(routes=[Route("/v2/health/live", live), Route("/v2/health/ready", ready), Route("/metrics", page)])
 
 
-def run(process: Process, settings: Settings, ready: Ready) -> None:
+def run(process: Process, settings: Settings, ready: Ready, listener: socket.socket | None = None) -> None:
     """Until a signal says stop."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    server = HttpServer(settings.server, process.app, process.rpc)
+    server = HttpServer(settings.server, process.app, process.rpc, listener)
     process.start()
     try:
         server.serve_until_told(ready, TOLD)

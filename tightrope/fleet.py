@@ -2,8 +2,10 @@
 
 import json
 import logging
+import socket
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,10 +14,10 @@ from rich.console import Console
 from rich.text import Text
 
 from service.adapters.topics import EVERY
-from service.settings import Settings, load
-from tightrope import cluster
+from service.settings import ConfigError, Settings, load
+from tightrope import cluster, processes
 from tightrope import topics as kafka_topics
-from tightrope.server import Listening
+from tightrope.server import Listening, Ready
 from tightrope.tail import tail as read
 
 out, err = Console(), Console(stderr=True)
@@ -47,20 +49,37 @@ def topics(
 
 
 def serve(
-    config: Config, host: Host = None, port: Port = None, grpc_port: GrpcPort = None, json_: Json = False
+    config: Config,
+    host: Host = None,
+    port: Port = None,
+    grpc_port: GrpcPort = None,
+    count: Annotated[
+        int | None, typer.Option("--processes", min=1, max=256, help="So many processes on the port.")
+    ] = None,
+    json_: Json = False,
+    listener: Annotated[int | None, typer.Option(hidden=True)] = None,
+    member: Annotated[Path | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """A gateway of a cluster: answers requests, and sends samples to Kafka."""
-    _run(cluster.gateway, listening(load(config), host, port, grpc_port), json_=json_)
+    settings = listening(load(config), host, port, grpc_port, count)
+    if member is not None:
+        processes.end_with_parent()
+        wire_up = partial(cluster.gateway, member=processes.Member(member))
+        _run(wire_up, settings, json_=json_, listener=socket.socket(fileno=listener))
+    elif settings.server.processes == 1:
+        _run(cluster.gateway, settings, json_=json_)
+    else:
+        raise typer.Exit(processes.serve(config, settings.server, _telling(settings, json_=json_)))
 
 
 def worker(config: Config, host: Host = None, port: Port = None, json_: Json = False) -> None:
     """A shadow worker of a cluster: runs the other model on the samples. Its port shows health and metrics."""
-    _run(cluster.worker, listening(load(config), host, port), json_=json_)
+    _run(cluster.worker, listening(load(config), host, port, count=1), json_=json_)
 
 
 def judge(config: Config, host: Host = None, port: Port = None, json_: Json = False) -> None:
     """A judge of a cluster: decides who answers. Its port shows health and metrics."""
-    _run(cluster.judge, listening(load(config), host, port), json_=json_)
+    _run(cluster.judge, listening(load(config), host, port, count=1), json_=json_)
 
 
 def tail(
@@ -75,11 +94,25 @@ def tail(
         typer.echo(json.dumps(record))
 
 
-def listening(settings: Settings, host: str | None, port: int | None, grpc_port: int | None = None) -> Settings:
-    """The same settings with another address to listen on, where one is given."""
-    wanted = {"host": host, "port": port, "grpc_port": grpc_port}
+def listening(
+    settings: Settings, host: str | None, port: int | None, grpc_port: int | None = None, count: int | None = None
+) -> Settings:
+    """The same settings with another address to listen on, where one is given, and another count of processes."""
+    wanted = {"host": host, "port": port, "grpc_port": grpc_port, "processes": count}
     given = {key: value for key, value in wanted.items() if value is not None}
     return settings.model_copy(update={"server": settings.server.model_copy(update=given)})
+
+
+def alone(settings: Settings) -> Settings:
+    """The same settings, if they are those of one process.
+
+    Raises:
+        ConfigError: when they ask for several.
+    """
+    if settings.server.processes > 1:
+        told = f"is {settings.server.processes}, but `tightrope run` is one process; `tightrope serve` can be several"
+        raise ConfigError([f"server.processes: {told}"])
+    return settings
 
 
 def quiet() -> None:
@@ -87,8 +120,19 @@ def quiet() -> None:
     logging.getLogger("kafka").setLevel("CRITICAL")
 
 
-def _run(wire_up: Callable[[Settings], cluster.Process], settings: Settings, *, json_: bool) -> None:
+def _run(
+    wire_up: Callable[[Settings], cluster.Process],
+    settings: Settings,
+    *,
+    json_: bool,
+    listener: socket.socket | None = None,
+) -> None:
     quiet()
+    cluster.run(wire_up(settings), settings, _telling(settings, json_=json_), listener)
+
+
+def _telling(settings: Settings, *, json_: bool) -> Ready:
+    """Says where it listens."""
 
     def ready(at: Listening) -> None:
         if json_:
@@ -96,7 +140,7 @@ def _run(wire_up: Callable[[Settings], cluster.Process], settings: Settings, *, 
         else:
             out.print(f"[bold green]up[/] {at.http}/metrics", soft_wrap=True)
 
-    cluster.run(wire_up(settings), settings, ready)
+    return ready
 
 
 COMMANDS: tuple[Callable[..., Any], ...] = (topics, serve, worker, judge, tail)

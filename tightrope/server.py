@@ -68,13 +68,14 @@ Ready = Callable[[Listening], None]
 
 
 class HttpServer(uvicorn.Server):
-    """uvicorn, telling when it listens and where; whoever runs it decides about signals. ``rpc`` runs beside it.
+    """uvicorn, telling when it listens and where; whoever runs it decides about signals. ``rpc`` runs beside it; a
+    ``listener`` that others share stands in the place of one of its own.
 
     Raises:
         ConfigError: when the address is not to be had.
     """
 
-    def __init__(self, server: Server, app: App, rpc: Rpc | None = None) -> None:
+    def __init__(self, server: Server, app: App, rpc: Rpc | None = None, listener: socket.socket | None = None) -> None:
         config = uvicorn.Config(
             app,
             http=fast_path(app) if isinstance(app, InferLayer) else "auto",
@@ -88,7 +89,7 @@ class HttpServer(uvicorn.Server):
             timeout_graceful_shutdown=int(STOP_SECONDS),
         )
         super().__init__(config)
-        self._listener = _listen(server)
+        self._listener = listener or listen(server)
         self._rpc = rpc
 
     @contextmanager
@@ -121,10 +122,33 @@ class HttpServer(uvicorn.Server):
         await serving
 
 
-def _listen(server: Server) -> socket.socket:
-    """Take the port; uvicorn's own way would end the process with a traceback where it is in use."""
-    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+def listen(server: Server) -> socket.socket:
+    """Take the port; uvicorn's own way would end the process with a traceback where it is in use.
+
+    Raises:
+        ConfigError: when it is not to be had.
+    """
+    return _taken(server.host, server.port, "server")
+
+
+def hold(host: str, port: int) -> socket.socket:
+    """A port for several servers of gRPC, which open it themselves: nobody else can have it, and nothing arrives here.
+
+    Raises:
+        ConfigError: when it is not to be had.
+    """
+    free = _taken(host, port, "server.grpc_port")  # what shares a port is not refused where others share theirs
+    held = socket.socket(free.family)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    host, port = free.getsockname()[:2]
+    free.close()
+    held.bind((host, port))
+    return held
+
+
+def _taken(host: str, port: int, key: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((server.host, server.port), family=family)
+        return socket.create_server((host, port), family=family)
     except OSError as error:
-        raise ConfigError([f"server: cannot listen: {error.strerror}"]) from error
+        raise ConfigError([f"{key}: cannot listen: {error.strerror}"]) from error

@@ -52,6 +52,8 @@
 {{- include "tightrope.refuse.cluster" . }}
 {{- else if .Values.config.bus }}
 {{- fail "config.bus: the embedded shape has no bus; set shape: cluster, or leave it out" }}
+{{- else if gt (int (dig "server" "processes" 1 .Values.config)) 1 }}
+{{- fail "config.server.processes: the embedded shape is one process; set shape: cluster, or leave it out" }}
 {{- end }}
 {{- end }}
 

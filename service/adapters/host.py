@@ -3,12 +3,16 @@ from.
 """
 
 import multiprocessing
+import os
 import platform
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
 TELLING = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
 """Instruction sets that change the results of quantized kernels."""
+
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""Microseconds of processor time that a container may have, and in how many: version 2 of control groups."""
 
 
 def cpu() -> str:
@@ -21,5 +25,7 @@ def cpu() -> str:
 
 
 def cores() -> int:
-    """Those that a model's threads can have."""
-    return multiprocessing.cpu_count()
+    """Those that this process may use: a container has often fewer than the machine."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else multiprocessing.cpu_count()
+    quota, _, period = QUOTA.read_text().partition(" ") if QUOTA.exists() else ("max", "", "")
+    return allowed if quota.strip() == "max" else max(1, min(allowed, round(int(quota) / int(period))))

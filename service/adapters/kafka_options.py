@@ -51,6 +51,10 @@ class KafkaOptions:
     record_bytes: int = 16 * MEGABYTE
     client: Mapping[str, Any] = field(default_factory=dict)
 
+    def in_place(self, place: str) -> "KafkaOptions":
+        """The same for one of several processes: no two are the same static member."""
+        return replace(self, instance=self.instance and f"{self.instance}-{place}")
+
     def with_client(self, more: Mapping[str, Any]) -> "KafkaOptions":
         """The same with more options of the client."""
         return replace(self, client={**self.client, **more})

@@ -36,9 +36,9 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series fo
 T = TypeVar("T", bound=Counter | Gauge | Histogram)
 
 
-def process_registry() -> CollectorRegistry:
-    """A registry of its own, with what Prometheus users expect of any Python process."""
-    registry = CollectorRegistry()
+def process_registry(registry: CollectorRegistry | None = None) -> CollectorRegistry:
+    """A registry of its own, or this one, with what Prometheus users expect of any Python process."""
+    registry = registry or CollectorRegistry()
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
     return registry

@@ -1,7 +1,8 @@
 """The one door to onnxruntime: a model file as `service.adapters.ports.Model`."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
 from monitors.records import Tensors
-from service.adapters.ports import RunFailedError
+from service.adapters.ports import ProviderError, RunFailedError
 from service.errors import TightropeError
 from service.tensors import TensorSpec
 
@@ -37,23 +38,53 @@ RUN_ERRORS = (
 LOAD_ERRORS = (*RUN_ERRORS, ort.InvalidProtobuf, ort.NoSuchFile, ort.NoModel, ort.ModelLoaded)
 
 
+LEVELS = {
+    "none": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    "basic": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    "extended": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    "all": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
+}
+"""How far a graph is rewritten."""
+
+
 class ModelFileError(TightropeError):
     """The file is not a model that can be served."""
 
 
-class OnnxModel:
-    """An ONNX file, loaded. ``threads`` is onnxruntime's intra-op parallelism of one call."""
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """How a model is run; the fields of `service.sections.Runtime` say what each means."""
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
+    providers: Sequence[str] = ("CPUExecutionProvider",)
+    provider_options: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    threads: int = 1
+    node_threads: int = 1
+    parallel: bool = False
+    optimization: str = "all"
+    arena: bool = True
+    memory_pattern: bool = True
+
+
+class OnnxModel:
+    """An ONNX file, loaded.
+
+    Raises:
+        ModelFileError: when it cannot be.
+        ProviderError: when nothing can be run here in the way that was asked for.
+    """
+
+    def __init__(self, path: Path, runtime: Runtime = Runtime()) -> None:
         self.digest = _digest(path)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # a failed run is raised and counted; it need not be printed too
+        _insist_on(runtime.providers, onnxruntime.get_available_providers())
+        providers = [(name, _texts(runtime.provider_options.get(name, {}))) for name in runtime.providers]
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                str(path), _options(runtime), providers=providers, enable_fallback=0
+            )
         except LOAD_ERRORS as error:
             raise ModelFileError(f"{path}: not a model that onnxruntime can load: {_short(error)}") from error
+        self.providers = tuple(self._session.get_providers())
+        _insist_on(runtime.providers, self.providers, "could start only")
         self.inputs = tuple(_spec(path, tensor) for tensor in self._session.get_inputs())
         self.outputs = tuple(_spec(path, tensor) for tensor in self._session.get_outputs())
 
@@ -68,6 +99,31 @@ class OnnxModel:
         except RUN_ERRORS as error:
             raise RunFailedError(_short(error)) from error
         return dict(zip(outputs, map(np.asarray, answer), strict=True))
+
+
+def _options(runtime: Runtime) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = runtime.threads
+    options.inter_op_num_threads = runtime.node_threads
+    modes = onnxruntime.ExecutionMode
+    options.execution_mode = modes.ORT_PARALLEL if runtime.parallel else modes.ORT_SEQUENTIAL
+    options.graph_optimization_level = LEVELS[runtime.optimization]
+    options.enable_cpu_mem_arena = runtime.arena
+    options.enable_mem_pattern = runtime.memory_pattern
+    options.log_severity_level = 4  # a failed run is raised and counted; it need not be printed too
+    return options
+
+
+def _texts(options: Mapping[str, object]) -> dict[str, str]:
+    """As onnxruntime wants them: true is 1."""
+    return {name: str(int(value) if isinstance(value, bool) else value) for name, value in options.items()}
+
+
+def _insist_on(wanted: Sequence[str], there: Sequence[str], has: str = "has only") -> None:
+    """Without this a model would quietly run on the processor."""
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        raise ProviderError(f"there is no {missing[0]!r} here; this onnxruntime {has} {', '.join(there)}")
 
 
 def _digest(path: Path) -> str:

@@ -30,6 +30,10 @@ class RunFailedError(TightropeError):
     """A model could not answer."""
 
 
+class ProviderError(TightropeError):
+    """A model is to be run by something that this process has not."""
+
+
 class UnreachableError(RunFailedError):
     """A model that lives elsewhere is not there, or not in time: it never saw the input, or nobody knows."""
 

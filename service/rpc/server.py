@@ -31,7 +31,9 @@ class RpcServer:
         self._most = server.max_body_bytes
         self._inference = inference
         self._knows = knows
-        _insist_on_free(server)
+        self._shared = server.processes > 1
+        if not self._shared:
+            _insist_on_free(server)
 
     async def start(self) -> int:
         """Listen, on the event loop that runs; the port.
@@ -41,7 +43,7 @@ class RpcServer:
         """
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
-            options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", self._most)]
+            options=[("grpc.so_reuseport", int(self._shared)), ("grpc.max_receive_message_length", self._most)]
         )
         self._server.add_generic_rpc_handlers((self._inference,))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)

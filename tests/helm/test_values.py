@@ -33,6 +33,12 @@ WRONG = [
     (SMALL, "image.digest=latest", "digest"),
     (SMALL, "config.models=null", "models"),
     (SMALL, "config.bus.kafka.prefix=x", "config.bus: the embedded shape has no bus; set shape: cluster"),
+    (
+        SMALL,
+        "config.server.processes=2",
+        "config.server.processes: the embedded shape is one process; set shape: cluster, or leave it out",
+    ),
+    (SMALL_CLUSTER, "config.server.processes=0", "processes"),
     (SMALL_CLUSTER, "config.bus=null", "bus"),
     (
         SMALL_CLUSTER,
@@ -86,6 +92,17 @@ def test_as_many_workers_as_partitions_are_allowed() -> None:
     """The bound is a bound, not an aversion."""
     deployments = of_kind(rendered(SMALL_CLUSTER, "--set", "worker.replicas=6"), "Deployment")
     assert 6 in [found["spec"]["replicas"] for found in deployments]
+
+
+def test_gateways_of_a_cluster_may_be_several_processes() -> None:
+    """The configuration says so; pods are as many as ever."""
+    manifests = rendered(SMALL_CLUSTER, "--set", "config.server.processes=2")
+    (config,) = [found for found in of_kind(manifests, "ConfigMap") if "tightrope.yaml" in found["data"]]
+    assert YAML(typ="safe").load(config["data"]["tightrope.yaml"])["server"]["processes"] == 2
+    assert (
+        of_kind(manifests, "Deployment")[0]["spec"]["replicas"]
+        == of_kind(rendered(SMALL_CLUSTER), "Deployment")[0]["spec"]["replicas"]
+    )
 
 
 def test_chart_makes_no_secret() -> None:

@@ -13,10 +13,9 @@ from prometheus_client import CollectorRegistry
 from monitors.records import Event, Routes, Sample
 from service.adapters.memory import MemoryBus
 from service.adapters.metrics import Metrics
-from service.adapters.onnx import OnnxModel
 from service.adapters.topics import EVENTS, SAMPLES, topic
 from service.adapters.wire import decode_event, decode_samples
-from service.app import load_pairs
+from service.app import load_model, load_pairs
 from service.errors import TightropeError
 from service.gateway import Gateway
 from service.outbox import Outbox
@@ -60,7 +59,7 @@ def settings_of(folder: Path, models: Mapping[str, object], **sections: object) 
 
 def pair_of(folder: Path, **model: object) -> Pair:
     """One pair named ``m``, loaded and checked."""
-    return build("m", settings_of(folder, {"m": model}), OnnxModel)
+    return build("m", settings_of(folder, {"m": model}), load_model)
 
 
 class Bench:

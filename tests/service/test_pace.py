@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from monitors.records import Role, Tensors
 from service.adapters import host
 from service.adapters.onnx import OnnxModel
-from service.adapters.ports import RunFailedError
+from service.adapters.ports import Model, RunFailedError
 from service.pace import MOST_ROWS, RUNS, SHORT, TRIED, Pace, learn
 from service.pair import Pair
 from service.tensors import TensorSpec
@@ -131,6 +131,13 @@ def test_threads_pay_where_batches_do_not(tmp_path: Path, monkeypatch: pytest.Mo
     assert (pace.most_rows, pace.runners) == (1, 2)
 
 
+def test_processes_that_share_a_machine_share_its_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One core each is one run at a time, however well threads would do alone."""
+    monkeypatch.setattr(host, "cores", lambda: 2)
+    model = timed(tmp_path, Timed(0.0, 0.02))
+    assert [learn(model, share).runners for share in (1, 2, 4)] == [2, 1, 1]
+
+
 def test_rows_that_change_each_others_answers_are_kept_apart(tmp_path: Path) -> None:
     """As dynamic quantization does: another caller's input must not change mine."""
     assert learn(timed(tmp_path, Timed(0.003, 0.0, mixes=True))).most_rows == 1
@@ -173,3 +180,51 @@ def test_waiting_for_the_interpreter_does_not_send_a_quick_model_into_a_thread()
         pace.took(1, SHORT / 50 if number % RUNS == 5 else 20 * SHORT)
     assert pace.is_short(1)
     assert pace.takes(1) > 10 * SHORT
+
+
+def test_models_are_warmed_up_with_the_sizes_that_are_asked_for(tmp_path: Path) -> None:
+    """Twice as many rows each time, up to the most; the other role by its own."""
+    files = sure_and_unsure(tmp_path)
+    runtimes = {"runtime": {"warm_up_rows": 5}, "compressed_runtime": {"warm_up_rows": 2}}
+    pair = pair_of(tmp_path, **files, **runtimes, batch_rows=1)
+    seen: dict[Role, list[int]] = {role: [] for role in Role}
+    for role, model in pair.models.items():
+        pair.models[role] = _Noting(model, seen[role])
+    learn(pair)
+    assert seen[Role.BASELINE][:4] == [1, 2, 4, 5]
+    assert seen[Role.COMPRESSED][:2] == [1, 2]
+    assert {*seen[Role.BASELINE][4:], *seen[Role.COMPRESSED][2:]} == {1}
+
+
+def test_model_that_refuses_zeros_starts_without_a_warm_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """And says so."""
+    pair = pair_of(tmp_path, **sure_and_unsure(tmp_path), runtime={"warm_up_rows": 2})
+    pair.models[Role.COMPRESSED] = _Refusing()
+    assert not learn(pair).is_short(1)
+    assert "models.m.compressed: cannot be warmed up, it refuses rows of zeros: no zeros" in caplog.text
+
+
+class _Noting:
+    """A model that notes how many rows it is given."""
+
+    def __init__(self, model: Model, rows: list[int]) -> None:
+        self.digest, self.inputs, self.outputs = model.digest, model.inputs, model.outputs
+        self._model = model
+        self._rows = rows
+
+    def run(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
+        """Pass it on."""
+        self._rows.append(len(inputs["input"]))
+        return self._model.run(inputs, outputs)
+
+
+class _Refusing(Sleepy):
+    """A model that refuses rows of zeros."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+    def run(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
+        """Refuse."""
+        del inputs, outputs
+        raise RunFailedError("no zeros")

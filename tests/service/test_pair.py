@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import TensorProto
+from onnxruntime import get_available_providers as get_available
 
 from monitors.compare import Decision, Refusal, Scale, Score
 from monitors.records import Role
+from service.adapters.onnx import OnnxModel
 from service.pair import Pair
 from service.settings import ConfigError
 from service.tensors import TensorSpec
@@ -215,3 +217,29 @@ def test_each_role_has_its_threshold(
     by_role = dict(zip((Role.BASELINE, Role.COMPRESSED), thresholds, strict=True))
     assert pair.decision == Decision(Scale.PROBABILITIES, Refusal(Score.MARGIN, by_role), 0.0)
     assert pair.action == action
+
+
+def test_each_role_may_be_run_in_its_own_way(tmp_path: Path) -> None:
+    """What is asked for the compressed model is asked for it alone."""
+    there = {"providers": ["AzureExecutionProvider", "CPUExecutionProvider"], "warm_up_rows": 8}
+    pair = sound(tmp_path, runtime={"warm_up_rows": 2}, compressed_runtime=there)
+    assert dict(pair.warm_up) == {Role.BASELINE: 2, Role.COMPRESSED: 8}
+    by = {role: model.providers for role, model in pair.models.items() if isinstance(model, OnnxModel)}
+    assert by == {Role.BASELINE: ("CPUExecutionProvider",), Role.COMPRESSED: tuple(there["providers"])}
+
+
+@pytest.mark.parametrize(
+    ("settings", "keys"),
+    [
+        ({"runtime": {"providers": ["CUDAExecutionProvider"]}}, ["runtime"]),
+        ({"compressed_runtime": {"providers": ["CUDAExecutionProvider"]}}, ["compressed_runtime"]),
+    ],
+)
+def test_provider_that_is_not_there_is_told_once(tmp_path: Path, settings: dict[str, Any], keys: list[str]) -> None:
+    """By the key that asks for it, though two files would be run by it."""
+    files = sure_and_unsure(tmp_path)
+    told = mistakes(tmp_path, Path(files["baseline"]), Path(files["compressed"]), **settings)
+    assert told == [
+        f"{key}: there is no 'CUDAExecutionProvider' here; this onnxruntime has only {', '.join(get_available())}"
+        for key in keys
+    ]

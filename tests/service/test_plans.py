@@ -9,7 +9,7 @@ import pytest
 from monitors.catalogue import CATALOGUE
 from monitors.plan import Plan, Repeats
 from monitors.records import Stream
-from service.adapters.onnx import OnnxModel
+from service.app import load_model
 from service.pair import build
 from tests.onnx_models import classifier
 from tests.service.models import REFUSAL, SUBGROUPS, sure_and_unsure
@@ -93,7 +93,7 @@ def test_sections_of_the_file_reach_the_plan(tmp_path: Path) -> None:
     settings = settings_of(
         tmp_path, models, alarms={"samples_per_false_alarm": 1e6}, safe_mode={**back, "recovery_samples": 1e3}
     )
-    plan = build("m", settings, OnnxModel).plan
+    plan = build("m", settings, load_model).plan
     policy = plan.policy
     assert plan.budget.samples == 1e6
     assert (policy.min_dwell, policy.flap_window, policy.max_flaps) == (1, 2, 4)
@@ -125,6 +125,8 @@ CHANGES: list[dict[str, Any]] = [
     {"repeats": "inputs"},
     {"lanes": 2},
     {"labels": {}},
+    {"runtime": {"optimization": "basic"}},
+    {"compressed_runtime": {"providers": ["AzureExecutionProvider"]}},
 ]
 
 
@@ -135,7 +137,8 @@ def test_digest_changes_with_what_evidence_depends_on(tmp_path: Path, change: di
 
 
 STILL: list[dict[str, Any]] = [
-    {"threads": 2},
+    {"runtime": {"threads": 2, "arena": False, "memory_pattern": False, "warm_up_rows": 4, "execution": "parallel"}},
+    {"runtime": {"execution": "parallel", "node_threads": 2}},
     {"mode": "advisory"},
     {"version": "9"},
     {"noise_share": 0.5},

@@ -11,7 +11,8 @@ from pydantic.fields import FieldInfo
 from monitors.catalogue import CATALOGUE
 from monitors.compare import Scale, Score
 from monitors.plan import Repeats
-from service.sections import Endpoint, Range
+from monitors.records import Role
+from service.sections import Endpoint, Range, Runtime
 from service.settings import TOKEN_VARIABLE, Settings, control_token, load
 
 MINIMAL = "models: {m: {baseline: b.onnx, compressed: sub/c.onnx}}\n"
@@ -21,7 +22,17 @@ models:
     baseline: /models/b.onnx
     compressed: c.onnx
     version: "3.2"
-    threads: 2
+    runtime:
+      providers: [CUDAExecutionProvider, CPUExecutionProvider]
+      provider_options: {CUDAExecutionProvider: {device_id: 1}}
+      threads: 2
+      node_threads: 3
+      execution: parallel
+      optimization: basic
+      arena: false
+      memory_pattern: false
+      warm_up_rows: 16
+    compressed_runtime: {threads: 4}
     mode: advisory
     decision: {output: scores, scale: logits}
     subgroups:
@@ -60,7 +71,7 @@ def test_minimal_file_gets_every_default(tmp_path: Path) -> None:
     """Two paths are enough; the rest is what the documentation promises."""
     settings = load(written(tmp_path, MINIMAL), {})
     model = settings.models["m"]
-    assert (model.version, model.threads, model.mode, model.sampling.rate) == ("1", 1, "armed", 1.0)
+    assert (model.version, model.runtime.threads, model.mode, model.sampling.rate) == ("1", 1, "armed", 1.0)
     assert (model.decision.scale, model.decision.output, model.refusal) == (Scale.PROBABILITIES, None, None)
     assert (model.repeats, model.lanes, model.noise_share) == (Repeats.RETRIES, 1, 0.01)
     assert (model.latency, model.labels) == (None, None)
@@ -76,7 +87,14 @@ def test_every_key_of_the_file_arrives(tmp_path: Path) -> None:
     """Nothing that is written is lost on the way."""
     settings = load(written(tmp_path, WHOLE), {})
     model = settings.models["m"]
-    assert (model.version, model.threads, model.mode) == ("3.2", 2, "advisory")
+    assert (model.version, model.mode) == ("3.2", "advisory")
+    run = model.runtime
+    assert run.providers == ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    assert run.provider_options == {"CUDAExecutionProvider": {"device_id": 1}}
+    assert (run.threads, run.node_threads, run.execution, run.optimization) == (2, 3, "parallel", "basic")
+    assert (run.arena, run.memory_pattern, run.warm_up_rows) == (False, False, 16)
+    assert model.runtime_of(Role.BASELINE) == ("runtime", run)
+    assert model.runtime_of(Role.COMPRESSED) == ("compressed_runtime", Runtime(threads=4))
     assert (model.decision.output, model.decision.scale) == ("scores", Scale.LOGITS)
     assert model.limits == {"disagreement": 0.05, "confidence": None}
     assert model.subgroup_limits == {"disagreement": 0.2}

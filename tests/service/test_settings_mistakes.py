@@ -21,8 +21,28 @@ def problems(folder: Path, text: str | bytes, environ: dict[str, str] | None = N
 
 IN_MODEL = [
     ("bogus: 1", "models.m.bogus: there is no such key"),
-    ("threads: many", "models.m.threads: input should be a valid integer, unable to parse string as an integer"),
-    ("threads: 0", "models.m.threads: input should be greater than or equal to 1 (it is 0)"),
+    (
+        "runtime: {threads: many}",
+        "models.m.runtime.threads: input should be a valid integer, unable to parse string as",
+    ),
+    ("runtime: {threads: 0}", "models.m.runtime.threads: input should be greater than or equal to 1 (it is 0)"),
+    ("runtime: {arenas: no}", "models.m.runtime.arenas: there is no such key"),
+    (
+        "runtime: {optimization: most}",
+        "models.m.runtime.optimization: input should be 'none', 'basic', 'extended' or 'al",
+    ),
+    (
+        "runtime: {execution: odd}",
+        "models.m.runtime.execution: input should be 'sequential' or 'parallel' (it is 'odd')",
+    ),
+    ("runtime: {node_threads: 2}", "models.m.runtime: node_threads above 1 needs execution: parallel"),
+    ("runtime: {providers: []}", "models.m.runtime.providers: list should have at least 1 item"),
+    ("runtime: {providers: [A, B, A]}", "models.m.runtime: providers has 'A' twice"),
+    ("runtime: {provider_options: {A: {b: 1}}}", "models.m.runtime: provider_options has 'A', which providers has not"),
+    (
+        "runtime: {warm_up_rows: 0}",
+        "models.m.runtime.warm_up_rows: input should be greater than or equal to 1 (it is 0)",
+    ),
     ("version: 1", "models.m.version: input should be a valid string (it is 1)"),
     ("mode: off", "models.m.mode: input should be 'armed' or 'advisory' (it is 'off')"),
     ("limits: {disagreement: 0}", "models.m.limits.disagreement: input should be greater than 0 (it is 0)"),
@@ -77,6 +97,15 @@ def test_role_that_is_neither_path_nor_map_is_told_both(tmp_path: Path) -> None:
     assert (
         problem == "models.m.baseline: must be the path of an ONNX file, or a map with endpoint and model (it is [1])"
     )
+
+
+def test_runtime_of_a_model_that_is_elsewhere_is_told(tmp_path: Path) -> None:
+    """It would do nothing here."""
+    far = "{endpoint: 'http://h', model: m}"
+    (problem,) = problems(
+        tmp_path, f"models: {{m: {{baseline: b.onnx, compressed: {far}, compressed_runtime: {{threads: 2}}}}}}"
+    )
+    assert problem.startswith("models.m: compressed_runtime is for a file, but compressed is an endpoint (it is {")
 
 
 IN_SUBGROUP = [

@@ -1,4 +1,6 @@
 import asyncio
+import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ from service.settings import ConfigError, load
 from tests.harm import config
 from tests.servers import write_config
 from tightrope.embedded import wire_up
-from tightrope.server import STOP_SECONDS, HttpServer, Listening
+from tightrope.server import STOP_SECONDS, HttpServer, Listening, hold, listen
 
 
 def test_port_in_use_is_a_mistake_of_the_configuration(tmp_path: Path) -> None:
@@ -81,3 +83,39 @@ def test_addresses_are_told_as_they_are_asked() -> None:
     """IPv6 in brackets; without gRPC there is no word of it."""
     assert Listening("127.0.0.1", 80).addresses == {"address": "http://127.0.0.1:80"}
     assert Listening("::1", 80, 81).addresses == {"address": "http://[::1]:80", "grpc": "[::1]:81"}
+
+
+def test_listener_of_others_is_served_and_stays_theirs(tmp_path: Path) -> None:
+    """It stands in the place of one of its own; who gave it can go on with it."""
+    settings = load(write_config(tmp_path, config(tmp_path)), {})
+    with listen(settings.server) as shared:
+        told: list[Listening] = []
+        for _ in range(2):
+            parts = wire_up(settings)
+            server = HttpServer(
+                settings.server, parts.service.app, listener=socket.socket(fileno=os.dup(shared.fileno()))
+            )
+
+            def ready(at: Listening, server: HttpServer = server) -> None:
+                told.append(at)
+                server.should_exit = True
+
+            parts.start()
+            server.serve_until_told(ready)
+            parts.stop()
+        assert told == [Listening("127.0.0.1", shared.getsockname()[1])] * 2
+
+
+def test_port_that_is_held_is_nobody_elses_and_takes_nothing() -> None:
+    """Only who shares it can listen there; until somebody does, callers are refused."""
+    with hold("127.0.0.1", 0) as held:
+        port = held.getsockname()[1]
+        with pytest.raises(ConfigError, match=r"server\.grpc_port: cannot listen: Address already in use"):
+            hold("127.0.0.1", port)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
+        with socket.socket() as sharer:
+            sharer.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            sharer.bind(("127.0.0.1", port))
+            sharer.listen()
+            socket.create_connection(("127.0.0.1", port)).close()

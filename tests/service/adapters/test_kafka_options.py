@@ -29,6 +29,15 @@ def test_guarantees_are_not_for_sale() -> None:
     assert options.consumer(None, 1.0)["group_instance_id"] is None
 
 
+def test_no_two_processes_are_the_same_static_member() -> None:
+    """The broker would shut one out for the other; without a name of its own each is another member anyway."""
+    named = KafkaOptions(("b:9092",), instance="gateway-a")
+    found = [named.in_place(place).consumer("g", 1.0)["group_instance_id"] for place in ("1", "2")]
+    assert found == ["gateway-a-1", "gateway-a-2"]
+    assert named.in_place("1").consumer(None, 1.0)["group_instance_id"] is None
+    assert KafkaOptions(("b:9092",)).in_place("1").instance is None
+
+
 def test_every_option_of_ours_is_one_that_the_client_has() -> None:
     """So that a name of theirs that changes is noticed here."""
     known = {name for kind in (KafkaProducer, KafkaConsumer, KafkaAdminClient) for name in kind.DEFAULT_CONFIG}

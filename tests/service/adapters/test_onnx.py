@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from service.adapters.onnx import ModelFileError, OnnxModel
+from service.adapters.onnx import ModelFileError, OnnxModel, Runtime
 from service.adapters.ports import RunFailedError
 from service.tensors import TensorSpec, dtype_of
 from tests.onnx_models import classifier, fragile, identity
@@ -61,7 +61,7 @@ def test_digest_is_the_files_sha256(tmp_path: Path) -> None:
 def test_threads_do_not_change_the_answer(tmp_path: Path) -> None:
     """Nor the digest."""
     path = classifier(tmp_path / "c.onnx", weights((1, 2), (3, 4)))
-    one, two = OnnxModel(path), OnnxModel(path, threads=2)
+    one, two = OnnxModel(path), OnnxModel(path, Runtime(threads=2))
     rows = {"input": np.array([[1, -1]], np.float32)}
     answers = [model.run(rows, ["probabilities"])["probabilities"].ravel() for model in (one, two)]
     assert answers[0].tolist() == pytest.approx(answers[1].tolist())
