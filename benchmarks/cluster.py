@@ -55,7 +55,7 @@ def fill(settings: Settings, number: int) -> None:
     """So many samples into Kafka, by a gateway in this process."""
     part = cluster.gateway(settings)
     part.start()
-    gateway = part.app._responder.gateway  # type: ignore[attr-defined]  # noqa: SLF001 - HTTP is not measured here
+    gateway = part.app.responder.gateway  # type: ignore[attr-defined]
     pair = gateway.pair(MODEL)
     rows = np.array([row.codes for row in traffic()], dtype=np.float32)
     for index in range(number):

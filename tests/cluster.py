@@ -194,7 +194,7 @@ class Asked:
     """A gateway in this process, and the ids of what it was asked."""
 
     def __init__(self, part: Process) -> None:
-        self.gateway: Gateway = part.app._responder.gateway  # type: ignore[attr-defined]
+        self.gateway: Gateway = part.app.responder.gateway  # type: ignore[attr-defined]
         self.app: Any = part.app
         self.part = part
         self.ids: list[str] = []

@@ -192,6 +192,7 @@ def test_exemplars_are_kept_and_the_newest_is_shown(made: Made) -> None:
     """In OpenMetrics, which both pages are."""
     one, two = made("1-0"), made("2-1")
     answer(one, 1, 0.002, "older")
+    one.settle()  # an exemplar is as old as its counting
     answer(two, 1, 0.002, "newer")
     answer(two, 1, 0.2, "slow")
     two.page("")
