@@ -146,7 +146,7 @@ def _lying(good: bytes) -> bytes:
     import msgpack
 
     box = msgpack.unpackb(good)
-    box["body"][0]["inputs"]["input"]["shape"][0] *= 2
+    box["body"]["inputs"]["input"]["shape"][0] *= 2
     return bytes(msgpack.packb(box))
 
 
