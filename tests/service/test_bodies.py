@@ -45,6 +45,7 @@ def pair(tmp_path: Path) -> Pair:
         (zlib.compress(GOOD), {ENCODING: b"deflate"}),
         (GOOD, {LENGTH_NAME: b"%d" % len(GOOD)}),
     ],
+    ids=["plain", "identity", "empty", "gzip", "deflate", "all JSON"],
 )
 def test_body_is_read_however_it_is_packed(pair: Pair, raw: bytes, headers: dict[bytes, bytes]) -> None:
     """As it is, or compressed."""
@@ -59,6 +60,7 @@ def test_body_is_read_however_it_is_packed(pair: Pair, raw: bytes, headers: dict
         (gzip.compress(GOOD)[:-9], b"gzip", CallerError, "ends too early"),
         (gzip.compress(GOOD + b" " * MOST), b"gzip", TooLargeError, f"more than {MOST} bytes"),
     ],
+    ids=["unknown", "a lie", "cut", "a bomb"],
 )
 def test_body_that_cannot_be_unpacked_is_refused(
     pair: Pair, raw: bytes, encoding: bytes, error: type[Exception], words: str
