@@ -5,13 +5,17 @@ what would be right.
 import logging
 import socket
 import ssl
+import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
 from kafka.errors import KafkaTimeoutError
 
 from service.adapters.kafka_options import KafkaOptions
+
+T = TypeVar("T")
 
 KNOCK_SECONDS, HANDSHAKE_SECONDS = 1.0, 10.0
 
@@ -109,3 +113,25 @@ def _shake_hands(door: socket.socket, host: str, client: Mapping[str, Any]) -> N
     door.settimeout(HANDSHAKE_SECONDS)
     with context.wrap_socket(door, server_hostname=host):
         return
+
+
+def within(seconds: float, call: Callable[..., T], *given: object, **named: object) -> T:
+    """What a call gives. From some the client never comes back while a leader changes, whatever timeout it was told
+    (3.0.12): then the thread that waits for it is left behind.
+
+    Raises:
+        KafkaTimeoutError: when it takes longer.
+    """
+    found: Future[T] = Future()
+
+    def wait() -> None:
+        try:
+            found.set_result(call(*given, **named))
+        except BaseException as error:  # noqa: BLE001 - it belongs to whoever asked
+            found.set_exception(error)
+
+    threading.Thread(target=wait, name="kafka-call", daemon=True).start()
+    try:
+        return found.result(seconds)
+    except TimeoutError as error:
+        raise KafkaTimeoutError(f"no answer within {seconds:g} s") from error

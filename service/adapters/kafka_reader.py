@@ -5,6 +5,7 @@ is nothing to read then, and the next poll tries again.
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
@@ -12,12 +13,13 @@ from kafka.errors import (
     CommitFailedError,
     FencedInstanceIdError,
     KafkaError,
+    KafkaTimeoutError,
     RebalanceInProgressError,
     UnknownMemberIdError,
 )
 from kafka.structs import MemberState
 
-from service.adapters.kafka_client import connected
+from service.adapters.kafka_client import connected, within
 from service.adapters.kafka_options import KafkaOptions
 from service.adapters.ports import Begin, BusAwayError, Place, Record
 
@@ -133,8 +135,8 @@ class KafkaSubscription:
         if not self._connected(ANSWER_MS / 1000):
             raise BusAwayError(f"Kafka at {', '.join(self._options.servers)}: does not answer, or has no such topic")
         places = list(self._consumer.assignment())
-        starts = self._consumer.beginning_offsets(places, timeout_ms=ANSWER_MS)
-        for place, end in self._consumer.end_offsets(places, timeout_ms=ANSWER_MS).items():
+        starts = _answer(self._consumer.beginning_offsets, places)
+        for place, end in _answer(self._consumer.end_offsets, places).items():
             self._go(place, max(starts[place], end - number))
 
     def lag(self) -> int:
@@ -143,7 +145,7 @@ class KafkaSubscription:
             raise BusAwayError("Kafka does not answer")
         places = list(self._consumer.assignment())
         try:
-            ends = self._consumer.end_offsets(places, timeout_ms=ANSWER_MS) if places else {}
+            ends = _answer(self._consumer.end_offsets, places) if places else {}
             return sum(max(0, end - self._position(place)) for place, end in ends.items())
         except KafkaError as error:
             self._renew()
@@ -162,7 +164,8 @@ class KafkaSubscription:
         """Leave the group at once, so that others take over."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            consumer.close(autocommit=False, timeout_ms=ANSWER_MS)
+            with suppress(KafkaTimeoutError):
+                within(2 * ANSWER_MS / 1000, consumer.close, autocommit=False, timeout_ms=ANSWER_MS)
 
     def _position(self, place: TopicPartition) -> int:
         return int(self._consumer.position(place, timeout_ms=ANSWER_MS) or 0)
@@ -246,6 +249,13 @@ class KafkaSubscription:
         if time.monotonic() - self._complained > COMPLAIN_EVERY:
             self._complained = time.monotonic()
             log.warning("Kafka: %s", text)
+
+
+def _answer(
+    ask: Callable[..., Mapping[TopicPartition, int]], places: list[TopicPartition]
+) -> Mapping[TopicPartition, int]:
+    """Offsets of places."""
+    return within(2 * ANSWER_MS / 1000, ask, places, timeout_ms=ANSWER_MS)
 
 
 def record_of(message: Any, options: KafkaOptions) -> Record:  # noqa: ANN401 - the client ships no types

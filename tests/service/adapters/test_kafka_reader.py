@@ -1,10 +1,12 @@
 import gc
 import time
+from threading import Event
 
 import pytest
 from kafka.errors import KafkaTimeoutError
 
 from demo.broker import Broker
+from service.adapters import kafka_reader
 from service.adapters.kafka import KafkaBus
 from service.adapters.kafka_options import KafkaOptions
 from service.adapters.kafka_reader import KafkaSubscription
@@ -144,3 +146,27 @@ def test_reader_alone_whose_client_does_not_find_the_leader_takes_another(
 
 def _timed_out(*_: object, **__: object) -> None:
     raise KafkaTimeoutError
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_reader_whose_client_never_answers_takes_another(kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither to the question, nor when it is closed: seen while leaders changed. Both are left behind."""
+    own = options(kafka.address)
+    every_topic(own)
+    with bus_on(own) as bus:
+        bus.publish(SAMPLES, b"a", "k")
+        bus.flush(SOON)
+        reader = bus.subscribe(SAMPLES)
+        assert reader.lag() == 1
+        hung, real = Event(), reader._consumer
+        close = real.close
+        for name in ("end_offsets", "close"):
+            monkeypatch.setattr(real, name, lambda *_, **__: hung.wait(60.0))
+        with monkeypatch.context() as sooner:
+            sooner.setattr(kafka_reader, "ANSWER_MS", 100)
+            with pytest.raises(BusAwayError, match=r"no answer within 0\.2 s"):
+                reader.lag()
+        assert reader._consumer is not real
+        assert reader.lag() == 1
+        hung.set()
+        close()
