@@ -116,8 +116,9 @@ class Gateway:
         for place in spared:
             if (at := arrived[place]) is not None:
                 self._learn(pair, self._capacities[pair.name], time.perf_counter() - at)
-        self._answered.append((asking, self._clock()))
-        return [response_of(asking, place) for place in range(len(requests))]
+        answers = [response_of(asking, place) for place in range(len(requests))]
+        self._answered.append((asking, self._clock()))  # not before: whoever cannot be answered so is asked again
+        return answers
 
     def afterwards(self) -> None:
         """Sample and count what has been answered: no caller need wait for it."""

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitors.records import Bools, Role
-from service.batch import Batch, rows_of, together
+from service import gateway
+from service.batch import Asking, Batch, response_of, rows_of, together
 from service.errors import CallerError
 from service.protocol import InferRequest, InferResponse, OutputRequest
 from tests.onnx_models import classifier
@@ -163,3 +164,21 @@ def test_models_of_both_roles_answer_parts_of_one_batch(tmp_path: Path) -> None:
     for role in Role:
         ran = bench.metrics.registry.get_sample_value("tightrope_answer_seconds_count", {"model": "m", "role": role})
         assert ran == 1.0
+
+
+def test_batch_that_could_not_be_answered_together_is_sampled_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However far it came: each of its requests is asked again, alone."""
+    bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
+
+    def alone(asking: Asking, place: int) -> InferResponse:
+        assert len(asking.ids) == 1, "a mistake of ours"
+        return response_of(asking, place)
+
+    monkeypatch.setattr(gateway, "response_of", alone)
+    answers = bench.gateway.answer(bench.pairs["m"], [request([[1.0, 1.0]], name) for name in "ab"], [None] * 2)
+    bench.gateway.afterwards()
+    assert [answer.id for answer in answers if isinstance(answer, InferResponse)] == ["a", "b"]
+    assert [sample.request_id for sample in bench.published()[0]] == ["a", "b"]
+    assert bench.count("rows", model="m", role="compressed") == 2
