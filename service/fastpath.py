@@ -26,9 +26,6 @@ _Asked: TypeAlias = tuple[str, str | None]
 
 DIGITS = len(str(LARGE))
 
-MOST_PATHS = 1024
-"""Paths that are remembered: callers write the same few in different ways."""
-
 
 class _Shared:
     """What the connections of a server have in common: paths that were seen, and the headers that every answer has."""
@@ -42,11 +39,16 @@ class _Shared:
     def asked(self, url: bytes) -> "_Asked | None":
         """The model and the version that a path names, if it is one of inference."""
         known = self._paths.get(url)
-        if known is None and len(self._paths) < MOST_PATHS and b"%" not in url:
+        if known is None and b"%" not in url:
             match = PATH.match(url.decode("latin-1"))
-            if match is not None:
-                known = self._paths[url] = cast(_Asked, match.groups())
+            known = cast(_Asked, match.groups()) if match is not None else None
+            if known and self._is_served(*known):  # only these: what else callers make up has no end
+                self._paths[url] = known
         return known
+
+    def _is_served(self, model: str, version: str | None) -> bool:
+        pair = self.layer.responder.gateway.pairs.get(model)
+        return pair is not None and version in {None, pair.version}
 
     def head(self, headers: list[tuple[bytes, bytes]]) -> bytes:
         """These as bytes; uvicorn makes them anew every second."""

@@ -82,6 +82,21 @@ def test_mistake_is_told_as_over_asgi(world: World, body: bytes, path: str, stat
     assert quick.told[0] == slow.told[0]
 
 
+def test_paths_that_callers_make_up_are_not_remembered(world: World) -> None:
+    """They would fill the memory, or take the place of those that are asked all the time."""
+
+    async def run() -> tuple[Answers, int, int]:
+        line = Line(world.layer)
+        for number in range(2000):
+            line.protocol.data_received(post(path=f"/v2/models/m/versions/{number + 2}/infer"))
+            line.transport.written = b""
+        line.protocol.data_received(post())
+        return await line.answers(1), line.slow, len(line.protocol.shared._paths)
+
+    answers, slow, paths = asyncio.run(run())
+    assert (answers.statuses, slow, paths) == ([200], 0, 1)
+
+
 def test_header_that_lies_about_its_json_is_a_mistake(world: World) -> None:
     """Even one that is no text."""
     for lie, words in (("10000", "has only"), ("-1", "must be a number"), ("\xff", "must be a number")):
