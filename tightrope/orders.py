@@ -10,6 +10,7 @@ from pathlib import Path
 
 from monitors.records import Order
 from service.adapters import wire
+from service.adapters.packing import WireError
 from service.router import Router
 
 log = logging.getLogger(__name__)
@@ -57,10 +58,20 @@ class Orders:
         """Once."""
         unknown = [file for file in self._folder.glob("*.order") if file.stem not in self._known]
         self._known.update(file.stem for file in unknown)
-        for order in sorted((wire.decode_order(file.read_bytes()) for file in unknown), key=lambda order: order.time):
+        found = (order for file in unknown if (order := _read(file)))
+        for order in sorted(found, key=lambda order: order.time):
             if order.time >= self._since:
                 self._router.force(order)
 
     def _run(self) -> None:
         while not self._stopping.wait(EVERY):
             self.look()
+
+
+def _read(file: Path) -> Order | None:
+    """What a file tells; one that cannot be read must not end the looking."""
+    try:
+        return wire.decode_order(file.read_bytes())
+    except (OSError, WireError) as error:
+        log.warning("%s: not an order that can be carried out: %s", file.name, error)
+        return None

@@ -76,3 +76,17 @@ def test_order_that_cannot_be_passed_on_holds_here_and_is_told(
         one.force(order("force-safe"))
     assert one.routes("m").safe == ("model",)
     assert "holds in one process of this port only" in caplog.text
+
+
+def test_file_that_is_no_order_costs_no_other_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is told once, and passed over."""
+    one, two = router(), router()
+    Orders(tmp_path, one)
+    part = Orders(tmp_path, two)
+    (tmp_path / "a.order").write_bytes(b"garbage")
+    one.force(order("force-safe"))
+    with caplog.at_level(logging.WARNING):
+        part.look()
+        part.look()
+    assert two.routes("m").safe == ("model",)
+    assert caplog.text.count("a.order: not an order") == 1
