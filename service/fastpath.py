@@ -112,6 +112,9 @@ class FastPath(HttpToolsProtocol):
         super().connection_lost(exc)
         if self._fast is not None:
             self._fast.gone = True
+        # What was asked last knows this connection: they would hold each other until Python looks at all that is old.
+        self._fast = None
+        self.cycle = cast(RequestResponseCycle, None)
 
     def _asked(self) -> "_Exchange | None":
         """A request that can be answered here."""

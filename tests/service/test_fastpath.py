@@ -1,7 +1,9 @@
 """Small, whole inference requests are answered without ASGI, all others with it; nobody can tell by the answers."""
 
 import asyncio
+import gc
 import gzip
+import weakref
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from service import fastpath
 from service.errors import OverloadedError
+from service.fastpath import FastPath
 from service.protocol import InferRequest, InferResponse
 from service.respond import LARGE
 from tests.service.asgi import GOOD, INFER, World
@@ -220,3 +223,25 @@ def test_answers_come_in_order_however_the_bytes_are_cut(world: World, kinds: li
     pieces = [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True) if a < b]
     answers, _ = ask(world, *pieces, count=len(kinds))
     assert answers.statuses == [STATUSES[kind] for kind in kinds]
+
+
+@pytest.mark.parametrize("request_", [post(), chunked(), post(b"", method="GET")], ids=["fast", "slow", "elsewhere"])
+def test_connection_that_is_over_is_freed_at_once(world: World, request_: bytes) -> None:
+    """Without a look for garbage: whoever serves looks rarely at what is old, and callers come and go."""
+
+    async def run() -> FastPath | None:
+        line = Line(world.layer)
+        line.protocol.data_received(request_)
+        await line.answers(1)
+        left = weakref.ref(line.protocol)
+        line.protocol.connection_lost(None)
+        del line.protocol
+        for _ in range(10):  # the task that answered ends
+            await asyncio.sleep(0)
+        return left()
+
+    gc.disable()
+    try:
+        assert asyncio.run(run()) is None
+    finally:
+        gc.enable()
