@@ -66,6 +66,7 @@ class Service:
         """Publish what waits, then stop."""
         if self.payloads:
             self.payloads.stop(timeout)
+        self.gateway.afterwards()
         self.outbox.stop(timeout)
         self.control.stop(timeout)
         self.presence.stop(timeout)

@@ -220,3 +220,36 @@ def test_answers_come_in_order_however_the_bytes_are_cut(world: World, kinds: li
     pieces = [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True) if a < b]
     answers, _ = ask(world, *pieces, count=len(kinds))
     assert answers.statuses == [STATUSES[kind] for kind in kinds]
+
+
+def test_connection_that_rests_too_long_is_closed(world: World) -> None:
+    """Not while it is used, however it is asked, nor while an answer is awaited."""
+
+    async def run() -> list[bool]:
+        line, closed = Line(world.layer), []
+        line.protocol.timeout_keep_alive = 0.5  # type: ignore[assignment] - a number
+        for count, request in enumerate((post(), chunked(), post(), post()), 1):
+            line.protocol.data_received(request)
+            await line.answers(count)
+            await asyncio.sleep(0.2)
+            closed.append(line.transport.closed)
+        await asyncio.sleep(0.6)
+        return [*closed, line.transport.closed]
+
+    assert asyncio.run(run()) == [False] * 4 + [True]
+
+
+def test_timer_of_a_connection_that_is_gone_is_forgotten(world: World) -> None:
+    """Nothing is left on the event loop."""
+
+    async def run() -> tuple[bool, bool]:
+        line = Line(world.layer)
+        line.protocol.data_received(post())
+        await line.answers(1)
+        timer = line.protocol._timer
+        assert timer is not None
+        before = timer.cancelled()
+        line.protocol.connection_lost(None)
+        return before, timer.cancelled()
+
+    assert asyncio.run(run()) == (False, True)
