@@ -1,11 +1,11 @@
 """What has been answered, until it is sampled and counted: no caller waits for that, and many at a time cost less."""
 
 import logging
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from monitors.records import Sample
+from monitors.records import Role, Sample
 from monitors.sampling import draw
 from service.adapters.metrics import Metrics
 from service.batch import Asking
@@ -39,40 +39,43 @@ class Answered:
     def settle(self) -> None:
         """Sample and count all that wait."""
         done: list[Asking] = []
+        kept = Counter[str]()
         with suppress(IndexError):  # another thread may be as far
             while self._waiting:
                 asking, now = self._waiting.popleft()
                 done.append(asking)
                 try:
-                    self._sample(asking, now)
+                    self._sample(asking, now, kept)
                 except Exception:  # what was answered is answered, and others wait
                     log.exception("what was answered could not be sampled")
+        for model, samples in kept.items():
+            self._metrics.samples.labels(model).inc(samples)
         self._count(done)
 
-    def _sample(self, asking: Asking, now: float) -> None:
-        pair, kept = asking.pair, 0
-        most, salt = pair.sampler.most, pair.sampler.salt
+    def _sample(self, asking: Asking, now: float, kept: Counter[str]) -> None:
+        most, salt = asking.pair.sampler.most, asking.pair.sampler.salt
         for place, request_id in enumerate(asking.ids):
             number = draw(request_id, salt)
             if number < most:
                 sample = _sample_of(asking, place, number, now)
-                kept += sample is not None and self._outbox.offer(sample)
-        if kept:
-            self._metrics.samples.labels(pair.name).inc(kept)
+                kept[asking.pair.name] += sample is not None and self._outbox.offer(sample)
 
     def _count(self, done: Sequence[Asking]) -> None:
+        took = defaultdict[tuple[str, Role, int], list[float]](list)
         rows, refused = Counter[tuple[str, str]](), Counter[tuple[str, str, str]]()
         for asking in done:
-            name, pace = asking.pair.name, self._paces.get(asking.pair.name)
+            name = asking.pair.name
             for count, run in asking.runs:
-                self._metrics.ran(name, run.role, run.seconds)
-                if pace is not None:
-                    pace.took(count, run.seconds)
+                took[name, run.role, count].append(run.seconds)
             for part in asking.parts.values():
                 role, lines = part.run.role, part.run.said.refused[part.start : part.stop]
                 rows[name, role] += len(lines)
                 if True in lines:
                     refused[name, role, asking.pair.action] += sum(lines)
+        for (name, role, count), seconds in took.items():
+            self._metrics.ran(name, role, seconds)
+            if name in self._paces:
+                self._paces[name].took(count, *seconds)
         self._metrics.served(rows, refused)
 
 

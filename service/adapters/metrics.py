@@ -64,7 +64,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self._made: dict[str, Counter | Gauge | Histogram] = {}
-        self._answered, self._ran = deque[tuple[str, str, float, str]](), deque[tuple[str, str, float]]()
+        self._answered: deque[tuple[str, str, float, str]] = deque()
         self._settling = _Settling(registry, self.settle)
         self.requests = self._make(Counter, "requests")
         self.seconds = self._make(ManyHistogram, "request_seconds")
@@ -134,9 +134,9 @@ class Metrics:
         if len(self._answered) >= MOST_PENDING:
             self.settle()
 
-    def ran(self, model: str, role: str, seconds: float) -> None:
-        """Observe how long a model took for a batch."""
-        self._ran.append((model, role, seconds))
+    def ran(self, model: str, role: str, seconds: Iterable[float]) -> None:
+        """Observe how long a model took for batches."""
+        self.answering.labels(model, role).observe_many((one, "") for one in seconds)
 
     def served(self, rows: Mapping[tuple[str, str], int], refused: Mapping[tuple[str, str, str], int]) -> None:
         """Count answered rows by model and role, and refused ones by model, role and action."""
@@ -156,11 +156,6 @@ class Metrics:
             self.requests.labels(*labels).inc(count)
         for model, observed in took.items():
             self.seconds.labels(model).observe_many(observed)
-        runs: dict[tuple[str, str], list[tuple[float, str]]] = {}
-        for model, role, seconds in _taken(self._ran):
-            runs.setdefault((model, role), []).append((seconds, ""))
-        for of, observed in runs.items():
-            self.answering.labels(*of).observe_many(observed)
 
     def total(self, name: str, **labels: str) -> int:
         """The present value of a counter, 0 where there is none yet."""
