@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from dashboards import GATEWAY, GRAFANA, RUNBOOK
 from dashboards.fleet import fleet
 from dashboards.model import model
 from dashboards.panels import Json
@@ -13,10 +14,6 @@ from dashboards.subgroups import subgroups
 HERE = Path(__file__).parent
 SHIPPED = HERE / "json"
 RULES = ("rules/recording.yml", "rules/alerts.yml")
-
-GRAFANA, RUNBOOK = "https://grafana.example.org", "https://runbooks.example.org/tightrope"
-GATEWAY = "https://tightrope.example.org"
-"""What stands in the rules for the addresses of yours."""
 
 
 def boards() -> Mapping[str, Json]:

@@ -5,9 +5,9 @@ steer.
 import contextlib
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated, Protocol
+from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request
@@ -16,13 +16,14 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from monitors.records import MODEL_SCOPE, Order, Role, Verdict
+from monitors.records import MODEL_SCOPE, Order, Role
 from monitors.safemode import ORDERS
 from service.access import operator
 from service.adapters.ports import Bus, BusFullError, Trail
 from service.adapters.series import DROPPED
 from service.adapters.wire import encode_order
 from service.bodies import status_of
+from service.desk import Desk
 from service.errors import TightropeError, UnknownModelError
 from service.gateway import Gateway
 from service.metadata import EXTENSIONS, PLATFORM, VERSION
@@ -32,16 +33,6 @@ from service.tensors import TensorSpec
 
 CONFIRMATION_SECONDS = 2.0
 """How long an order waits for the judge before this replica carries it out on its own."""
-
-
-class Desk(Protocol):
-    """Where the judgement can be looked at."""
-
-    def verdicts(self, model: str) -> Sequence[Verdict]:
-        """What every monitor says of every scope now."""
-
-    def progress(self, model: str) -> Mapping[str, object]:
-        """How far the judgement got: rows seen, pending, stale."""
 
 
 class OrderBody(BaseModel):

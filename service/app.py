@@ -8,18 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from service import deploy, golden, intake, labels, reports, sections
-from service.access import application, operator
+from service import golden, sections
 from service.adapters.endpoint import Where, connect
 from service.adapters.metrics import Metrics
 from service.adapters.onnx import OnnxModel, Runtime
 from service.adapters.ports import Bus, Model, Trail
 from service.adapters.reports import ReportStore
 from service.adapters.series import Part
-from service.adapters.topics import CONTROL, topic
-from service.api import Desk, create_api
 from service.control import ControlLoop
-from service.deploy import Deployer
+from service.desk import Deployer, Desk
 from service.gateway import Gateway
 from service.http import App, InferLayer
 from service.outbox import Outbox
@@ -156,16 +153,16 @@ def build_service(
     until = time.monotonic() + (patience or 0.0)
     token = control_token(settings)
     shelf = ReportStore(settings.state / REPORTS)
-    newest, known = partial(reports.newest, shelf), partial(_knows, control, until)
-    api = create_api(gateway, desk, store, bus, topic(CONTROL), token, newest, known)
-    api.include_router(labels.routes(gateway, bus, application(token)))
     told = {name: of.payloads for name, of in settings.models.items() if of.payloads}
-    api.include_router(intake.routes(gateway, bus, told, application(token)))
-    api.include_router(deploy.routes(gateway, deployer, operator(token)))
-    api.include_router(reports.routes(gateway, shelf))
     payloads = PayloadLoop(bus, pairs, told, outbox, metrics) if told else None
-    responder = Responder(gateway, paces)
-    layer = InferLayer(api, responder, settings.server.max_body_bytes)
+    known, responder = partial(_knows, control, until), Responder(gateway, paces)
+
+    def rest() -> App:
+        from service.pages import pages  # noqa: PLC0415 - FastAPI, once requests are answered
+
+        return pages(gateway, bus, store, desk, deployer, token, told, shelf, known)
+
+    layer = InferLayer(rest, responder, settings.server.max_body_bytes)
     rpc = _rpc(settings, responder, known)
     return Service(layer, gateway, outbox, control, Presence(pairs, metrics), payloads, rpc)
 

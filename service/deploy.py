@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Protocol, Self, cast
+from typing import Annotated, Self, cast
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from monitors.records import Role
+from service.desk import Deployer
 from service.errors import CallerError
 from service.gateway import Gateway
 from service.sections import Endpoint
@@ -17,24 +18,6 @@ from service.settings import ConfigError
 
 class CannotDeployError(CallerError):
     """The artefact cannot take the place of the one that serves; nothing has changed."""
-
-
-class Deployer(Protocol):
-    """Whoever can put another artefact in place while requests are answered."""
-
-    def deploy(self, model: str, role: Role, artefact: Path | Endpoint, actor: str, reason: str) -> bool:
-        """Load, check, and switch; whether that outlives a restart.
-
-        Raises:
-            ConfigError: when the artefact does not fit; nothing has changed then.
-        """
-
-    def roll_back(self, model: str, actor: str, reason: str) -> bool:
-        """Switch to what was there before the latest deployment; whether that outlives a restart.
-
-        Raises:
-            LookupError: when there is nothing to go back to.
-        """
 
 
 class DeployBody(BaseModel):

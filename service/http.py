@@ -38,13 +38,20 @@ class DisconnectedError(Exception):
 
 
 class InferLayer:
-    """Answers ``POST /v2/models/{m}[/versions/{v}]/infer``."""
+    """Answers ``POST /v2/models/{m}[/versions/{v}]/infer``; ``make`` makes the application that answers the rest."""
 
-    def __init__(self, app: App, responder: Responder, max_body: int) -> None:
+    def __init__(self, make: Callable[[], App], responder: Responder, max_body: int) -> None:
         self.responder = responder
         self.decoder = Decoder(max_body)
-        self._app = app
+        self._make = make
+        self._made: asyncio.Future[App] | None = None
         self._max_body = max_body
+
+    async def rest(self) -> App:
+        """What answers the rest, made when it is first asked for: in a thread, because inference goes on meanwhile."""
+        if self._made is None:
+            self._made = asyncio.ensure_future(asyncio.to_thread(self._make))
+        return await asyncio.shield(self._made)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry."""
@@ -66,7 +73,7 @@ class InferLayer:
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         """To FastAPI, which reads a body whole before it looks who sends it: so what it gets is bounded here."""
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
-            await self._app(scope, receive, send)
+            await (await self.rest())(scope, receive, send)
             return
         try:
             most = self._max_body if scope["path"].endswith(EVENTS) else MOST_OTHER
@@ -81,7 +88,7 @@ class InferLayer:
         async def again() -> MutableMapping[str, Any]:
             return first.pop() if first else await receive()
 
-        await self._app(scope, again, send)
+        await (await self.rest())(scope, again, send)
 
     async def _infer(self, scope: Scope, receive: Receive, model: str, version: str | None) -> Reply:
         headers = dict(scope["headers"])

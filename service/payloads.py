@@ -16,9 +16,8 @@ from monitors.records import Sample
 from monitors.sampling import draw
 from service.adapters import cloudevents
 from service.adapters.behind import Behind
-from service.adapters.caller import Reply
 from service.adapters.cloudevents import PayloadEvent
-from service.adapters.inference import HEADER_LENGTH, OK, decode
+from service.adapters.inference import HEADER_LENGTH, OK, Reply, decode
 from service.adapters.metrics import Metrics
 from service.adapters.packing import WireError
 from service.adapters.ports import Bus, RecordTooLargeError, insist

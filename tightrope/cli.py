@@ -1,34 +1,27 @@
-"""The command line; `tightrope --help` lists what it can do."""
+"""The command line; `tightrope --help` lists what it can do. A command loads what it needs when it is given."""
 
 import json
 import logging
 import signal
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.logging import RichHandler
-from rich.table import Table
-from rich.text import Text
 
-from monitors.records import Event
-from service.adapters.sqlite import SqliteStore
-from service.app import load_pairs
 from service.errors import TightropeError
-from service.settings import ConfigError, control_token, load
-from tightrope import calibrate, fleet, limits, provision, story, troupe
-from tightrope.embedded import DATABASE, run
-from tightrope.facts import describe
-from tightrope.paging import insist_on_tokens
-from tightrope.report import report
-from tightrope.server import Listening
-from tightrope.stage import summary
-from tightrope.topics import options_of
+from tightrope import collector, fleet, provision
+from tightrope.cast import DEFAULT_MODEL, MODELS
+from tightrope.fleet import Config, Json
+
+if TYPE_CHECKING:
+    from monitors.records import Event
+    from tightrope.calibrate import Calibration
+    from tightrope.limits import Limits
+    from tightrope.server import Listening
 
 app = typer.Typer(
     help="Serve a compressed model, shadow its baseline, and fall back for whom it harms.",
@@ -36,28 +29,36 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-out, err = Console(), Console(stderr=True)
 
-Config = Annotated[Path, typer.Argument(help="The YAML configuration file.", metavar="CONFIG", show_default=False)]
 Data = Annotated[
     Path, typer.Argument(help="Rows as a CSV file, with a header.", metavar="DATA.csv", show_default=False)
 ]
 One = Annotated[str | None, typer.Option("--model", help="Which model, if CONFIG has several.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 def main() -> None:
     """Run the command; whatever goes wrong foreseeably is one line a mistake, and exit code 1."""
-    logging.basicConfig(level="WARNING", format="%(message)s", handlers=[RichHandler(console=err, show_path=False)])
+    _log()
     try:
         app()
     except TightropeError as error:
+        from tightrope import screen
+
         for line in getattr(error, "problems", [str(error)]):
-            err.print(Text.assemble(("error", "bold red"), f" {line}"), soft_wrap=True)
+            screen.complain("error", line)
         raise SystemExit(1) from None
 
 
-app.command()(report)
+def _log() -> None:
+    """Warnings: in colours on a terminal, and elsewhere a line each, with its time."""
+    if sys.stderr.isatty():
+        from tightrope import screen
+
+        logging.basicConfig(level="WARNING", format="%(message)s", handlers=[screen.handler()])
+    else:
+        logging.basicConfig(level="WARNING", format="%(asctime)s %(levelname)s %(message)s")
+
+
 for command in fleet.COMMANDS:
     app.command()(command)
 app.add_typer(provision.app, name="dashboards")
@@ -72,28 +73,55 @@ def run_(
     json_: Json = False,
 ) -> None:
     """Serve the models of CONFIG: gateway, shadow worker and judge in one process."""
-    settings = fleet.alone(fleet.listening(load(config), host, port, grpc_port))
+    with collector.put_off():
+        from service.settings import load
+        from tightrope import embedded
 
-    def ready(at: Listening) -> None:
-        if json_:
-            typer.echo(json.dumps({**at.addresses, "models": list(settings.models)}))
-            return
-        rpc = f", gRPC on {at.grpc}" if at.grpc else ""
-        out.print(f"[bold green]ready[/] {at.http}/v2/models/{next(iter(settings.models))}/infer{rpc}", soft_wrap=True)
-        out.print(f"      watch {at.http}/metrics, {at.http}/v1/models, {at.http}/docs", style="dim")
+        settings = fleet.alone(fleet.listening(load(config), host, port, grpc_port))
 
-    run(settings, ready, config)
+        def ready(at: "Listening") -> None:
+            if json_:
+                typer.echo(json.dumps({**at.addresses, "models": list(settings.models)}))
+                return
+            from tightrope import screen
+
+            rpc = f", gRPC on {at.grpc}" if at.grpc else ""
+            screen.say("ready", f" {at.http}/v2/models/{next(iter(settings.models))}/infer{rpc}")
+            screen.say(f"      watch {at.http}/metrics, {at.http}/v1/models, {at.http}/docs", "", "dim")
+
+        embedded.run(settings, ready, config)
+
+
+@app.command()
+def report(
+    config: Config,
+    model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the page here too; with one model.")] = None,
+    json_: Json = False,
+) -> None:
+    """Compare the newest rows with the reference, for people to read: drift of inputs, predictions and subgroups."""
+    from tightrope import report as drift
+
+    drift.report(config, model, out, json_=json_)
 
 
 @app.command()
 def check(config: Config, json_: Json = False) -> None:
     """Say everything that is wrong with CONFIG, without starting anything."""
+    from service.app import load_pairs
+    from service.settings import ConfigError, control_token, load
+    from tightrope import screen
+    from tightrope.facts import describe
+    from tightrope.paging import insist_on_tokens
+
     try:
         settings = load(config)
         pairs = load_pairs(settings)
         token = control_token(settings)
         insist_on_tokens(settings)
         if settings.bus is not None:
+            from tightrope.topics import options_of
+
             options_of(settings)
     except ConfigError as error:
         if not json_:
@@ -105,10 +133,9 @@ def check(config: Config, json_: Json = False) -> None:
         typer.echo(json.dumps({"ok": True, "models": told, "control": token is not None}))
         return
     for model in told:
-        out.print(_facts(model))
+        screen.facts(model)
     off = "" if token else " (control is off: no token)"
-    said = f" {config}: {len(pairs)} model{'s' * (len(pairs) > 1)}{off}"
-    out.print(Text.assemble(("ok", "bold green"), said), soft_wrap=True)
+    screen.say("ok", f" {config}: {len(pairs)} model{'s' * (len(pairs) > 1)}{off}")
 
 
 @app.command()
@@ -121,28 +148,27 @@ def events(
     json_: Json = False,
 ) -> None:
     """The audit trail of the state that CONFIG names: what happened, when, why, and who did it."""
+    from service.adapters.sqlite import SqliteStore
+    from service.settings import ConfigError, load
+    from tightrope import screen
+    from tightrope.embedded import DATABASE
+
     path = load(config).state / DATABASE
     if not path.exists():
         raise ConfigError([f"state: {path} does not exist yet; `tightrope run {config}` makes it"])
     store = SqliteStore(path)
     found = store.events(model, after, limit)
-    if json_:
-        _lines(found)
-    else:
-        out.print(_trail(found))
+    (_lines if json_ else screen.trail)(found)
     while follow:
         after = found[-1][0] if found else after
         time.sleep(0.5)
         found = store.events(model, after, limit)
-        if json_:
-            _lines(found)
-        for seq, event in found if not json_ else ():
-            out.print(Text(_line(seq, event)), soft_wrap=True)
+        (_lines if json_ else screen.lines)(found)
 
 
 @app.command()
 def demo(
-    model: Annotated[str, typer.Option(help=f"On trial: {', '.join(story.MODELS)}.")] = story.DEFAULT_MODEL,
+    model: Annotated[str, typer.Option(help=f"On trial: {', '.join(MODELS)}.")] = DEFAULT_MODEL,
     sampling: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of requests the shadow sees.")] = 1.0,
     fast: Annotated[bool, typer.Option(help="As fast as it goes, instead of about a minute.")] = False,
     headless: Annotated[bool, typer.Option(help="No live table.")] = False,
@@ -154,19 +180,22 @@ def demo(
     svg: Annotated[Path | None, typer.Option(help="Save the last table as a picture.", hidden=True)] = None,
 ) -> None:
     """Real traffic, a compressed model that fails one subgroup, an alarm, and that subgroup saved."""
-    if model not in story.MODELS:
-        raise ConfigError([f"--model: is {model!r}; it must be one of {', '.join(story.MODELS)}"])
+    from service.settings import ConfigError
+    from tightrope import screen, stage, story, troupe
+
+    if model not in MODELS:
+        raise ConfigError([f"--model: is {model!r}; it must be one of {', '.join(MODELS)}"])
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the gateway is stopped, not left behind
     if kafka is not None:
         fleet.quiet()
         typer.echo(json.dumps(troupe.tell(kafka, model, sampling, fast=fast)))
         return
-    console = None if headless else err if json_ else out
+    console = None if headless else screen.err if json_ else screen.out
     told = story.tell(model, sampling, fast=fast, console=console, svg=svg, third_act=third_act)
     if json_:
         typer.echo(json.dumps(told))
     else:
-        out.print(summary(told))
+        screen.out.print(stage.summary(told))
 
 
 @app.command("calibrate")
@@ -179,8 +208,11 @@ def calibrate_(
     json_: Json = False,
 ) -> None:
     """Choose refusal thresholds with a guarantee, from labelled rows that nothing was trained on."""
+    from service.settings import load
+    from tightrope import calibrate, screen
+
     found = calibrate.calibrate(load(config), data, model, risk, delta)
-    _report(found, lambda: calibrate.show(found, out), json_=json_)
+    _report(found, lambda: calibrate.show(found, screen.out), json_=json_)
 
 
 @app.command("limits")
@@ -195,12 +227,17 @@ def limits_(
     json_: Json = False,
 ) -> None:
     """Propose limits for the monitors from known rows, and say how soon harm beyond a limit would be seen."""
+    from service.settings import load
+    from tightrope import limits, screen
+
     found = limits.limits(load(config), data, model, per_second, proposed=proposed)
-    _report(found, lambda: limits.show(found, out), json_=json_)
+    _report(found, lambda: limits.show(found, screen.out), json_=json_)
 
 
-def _report(found: calibrate.Calibration | limits.Limits, show: Callable[[], None], *, json_: bool) -> None:
+def _report(found: "Calibration | Limits", show: Callable[[], None], *, json_: bool) -> None:
     """A finding, for machines or for people; with problems in it the exit code is 1."""
+    from service.settings import ConfigError
+
     if not json_:
         show()
         if found.problems:
@@ -211,34 +248,9 @@ def _report(found: calibrate.Calibration | limits.Limits, show: Callable[[], Non
         raise typer.Exit(1)
 
 
-def _lines(found: list[tuple[int, Event]]) -> None:
+def _lines(found: "list[tuple[int, Event]]") -> None:
     for seq, event in found:
         typer.echo(json.dumps({"seq": seq, **asdict(event)}))
-
-
-def _trail(found: list[tuple[int, Event]]) -> Table:
-    table = Table("#", "time (UTC)", "model", "scope", "what", "to", "by", "why", title="events", expand=True)
-    for seq, event in found:
-        table.add_row(*map(Text, _cells(seq, event)))
-    return table
-
-
-def _line(seq: int, event: Event) -> str:
-    return "  ".join(_cells(seq, event))
-
-
-def _cells(seq: int, event: Event) -> tuple[str, ...]:
-    at = datetime.fromtimestamp(event.time, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    after = event.detail.get("after")
-    state = str(after["state"]) if isinstance(after, dict) else ""
-    return str(seq), at, event.model, event.scope, event.kind, state, event.actor, event.reason
-
-
-def _facts(model: dict[str, object]) -> Table:
-    table = Table(title=str(model["name"]), show_header=False, title_justify="left")
-    for key, value in model.items():
-        table.add_row(key, Text(", ".join(map(str, value)) if isinstance(value, list) else str(value)))
-    return table
 
 
 if __name__ == "__main__":

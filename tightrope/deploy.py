@@ -56,7 +56,7 @@ class Places:
 
 @dataclass
 class Deployer:
-    """Implements `service.deploy.Deployer` for one process. ``tell`` puts an event into the audit trail."""
+    """Implements `service.desk.Deployer` for one process. ``tell`` puts an event into the audit trail."""
 
     settings: Settings
     places: Places

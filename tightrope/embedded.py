@@ -30,15 +30,12 @@ from shadow.worker import Worker
 from tightrope.deploy import Deployer, Places, as_deployed
 from tightrope.paging import pager_of
 from tightrope.schedule import Reporter
-from tightrope.server import STOP_SECONDS, TOLD, HttpServer, Ready
+from tightrope.server import STOP_SECONDS, SWITCH_SECONDS, TOLD, HttpServer, Ready
 
 log = logging.getLogger(__name__)
 
 DATABASE = "tightrope.db"
 """The state's file, in the folder that the settings name."""
-
-SWITCH_SECONDS = 0.0005
-"""How long worker and judge may keep the interpreter while a request waits; Python's default is ten times that."""
 
 
 @dataclass(frozen=True, slots=True)

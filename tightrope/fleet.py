@@ -5,22 +5,18 @@ import logging
 import socket
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from service.adapters.topics import EVERY
-from service.settings import ConfigError, Settings, load
-from tightrope import cluster, processes
-from tightrope import topics as kafka_topics
-from tightrope.server import Listening, Ready
-from tightrope.tail import tail as read
+from tightrope import collector
 
-out, err = Console(), Console(stderr=True)
+if TYPE_CHECKING:
+    from service.settings import Settings
+    from tightrope.processes import Member
+    from tightrope.server import Listening, Ready
 
 Config = Annotated[Path, typer.Argument(help="The YAML configuration file.", metavar="CONFIG", show_default=False)]
 Host = Annotated[str | None, typer.Option(help="Listen on this address instead.")]
@@ -37,13 +33,17 @@ def topics(
     json_: Json = False,
 ) -> None:
     """Make the Kafka topics that CONFIG needs, where they are missing, and say what is not as it should be."""
-    found = kafka_topics.topics(load(config), check=check)
+    from service.settings import load
+    from tightrope import screen
+    from tightrope import topics as kafka
+
+    found = kafka.topics(load(config), check=check)
     if json_:
         typer.echo(json.dumps({"ok": not found.differences, **asdict(found)}))
     for name in found.topics if not json_ else ():
-        out.print(Text.assemble((name, "bold"), "  made" if name in found.made else ""), soft_wrap=True)
+        screen.say(name, "  made" if name in found.made else "", "bold")
     for line in found.differences if not json_ else ():
-        err.print(Text.assemble(("differs", "bold red"), f" {line}"), soft_wrap=True)
+        screen.complain("differs", line)
     if found.differences:
         raise typer.Exit(1)
 
@@ -61,25 +61,36 @@ def serve(
     member: Annotated[Path | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """A gateway of a cluster: answers requests, and sends samples to Kafka."""
-    settings = listening(load(config), host, port, grpc_port, count)
-    if member is not None:
-        processes.end_with_parent()
-        wire_up = partial(cluster.gateway, member=processes.Member(member))
-        _run(wire_up, settings, json_=json_, listener=socket.socket(fileno=listener))
-    elif settings.server.processes == 1:
-        _run(cluster.gateway, settings, json_=json_)
-    else:
-        raise typer.Exit(processes.serve(config, settings.server, _telling(settings, json_=json_)))
+    with collector.put_off():
+        from service.settings import load
+        from tightrope import processes
+
+        settings = listening(load(config), host, port, grpc_port, count)
+        if member is not None:
+            processes.end_with_parent()
+            shared = socket.socket(fileno=listener)
+            _run("gateway", settings, json_=json_, member=processes.Member(member), listener=shared)
+        elif settings.server.processes == 1:
+            _run("gateway", settings, json_=json_)
+        else:
+            collector.settled()
+            raise typer.Exit(processes.serve(config, settings.server, _telling(settings, json_=json_)))
 
 
 def worker(config: Config, host: Host = None, port: Port = None, json_: Json = False) -> None:
     """A shadow worker of a cluster: runs the other model on the samples. Its port shows health and metrics."""
-    _run(cluster.worker, listening(load(config), host, port, count=1), json_=json_)
+    with collector.put_off():
+        from service.settings import load
+
+        _run("worker", listening(load(config), host, port, count=1), json_=json_)
 
 
 def judge(config: Config, host: Host = None, port: Port = None, json_: Json = False) -> None:
     """A judge of a cluster: decides who answers. Its port shows health and metrics."""
-    _run(cluster.judge, listening(load(config), host, port, count=1), json_=json_)
+    with collector.put_off():
+        from service.settings import load
+
+        _run("judge", listening(load(config), host, port, count=1), json_=json_)
 
 
 def tail(
@@ -89,26 +100,31 @@ def tail(
     follow: Annotated[bool, typer.Option(help="Go on with what comes from now on.")] = False,
 ) -> None:
     """Read a topic: one JSON object a record, large arrays as their type and shape."""
+    from service.settings import load
+    from tightrope.tail import tail as read
+
     quiet()
     for record in read(load(config), topic, last, follow=follow):
         typer.echo(json.dumps(record))
 
 
 def listening(
-    settings: Settings, host: str | None, port: int | None, grpc_port: int | None = None, count: int | None = None
-) -> Settings:
+    settings: "Settings", host: str | None, port: int | None, grpc_port: int | None = None, count: int | None = None
+) -> "Settings":
     """The same settings with another address to listen on, where one is given, and another count of processes."""
     wanted = {"host": host, "port": port, "grpc_port": grpc_port, "processes": count}
     given = {key: value for key, value in wanted.items() if value is not None}
     return settings.model_copy(update={"server": settings.server.model_copy(update=given)})
 
 
-def alone(settings: Settings) -> Settings:
+def alone(settings: "Settings") -> "Settings":
     """The same settings, if they are those of one process.
 
     Raises:
         ConfigError: when they ask for several.
     """
+    from service.settings import ConfigError
+
     if settings.server.processes > 1:
         told = f"is {settings.server.processes}, but `tightrope run` is one process; `tightrope serve` can be several"
         raise ConfigError([f"server.processes: {told}"])
@@ -121,24 +137,36 @@ def quiet() -> None:
 
 
 def _run(
-    wire_up: Callable[[Settings], cluster.Process],
-    settings: Settings,
+    part: str,
+    settings: "Settings",
     *,
     json_: bool,
+    member: "Member | None" = None,
     listener: socket.socket | None = None,
 ) -> None:
+    """One process of a cluster, until it is told to stop."""
+    from tightrope import cluster
+
     quiet()
-    cluster.run(wire_up(settings), settings, _telling(settings, json_=json_), listener)
+    if part == "gateway":
+        process = cluster.gateway(settings, member)
+    else:
+        from tightrope import shadows
+
+        process = {"worker": shadows.worker, "judge": shadows.judge}[part](settings)
+    cluster.run(process, settings, _telling(settings, json_=json_), listener)
 
 
-def _telling(settings: Settings, *, json_: bool) -> Ready:
+def _telling(settings: "Settings", *, json_: bool) -> "Ready":
     """Says where it listens."""
 
-    def ready(at: Listening) -> None:
+    def ready(at: "Listening") -> None:
         if json_:
             typer.echo(json.dumps({**at.addresses, "models": list(settings.models)}))
-        else:
-            out.print(f"[bold green]up[/] {at.http}/metrics", soft_wrap=True)
+            return
+        from tightrope import screen
+
+        screen.say("up", f" {at.http}/metrics")
 
     return ready
 

@@ -1,13 +1,15 @@
 """Who is told of safe mode beside the gateways, as the settings have it."""
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
-from dashboards.grafana import Grafana
-from service.adapters.alertmanager import Alertmanager, Desk
 from service.adapters.metrics import Metrics
 from service.adapters.ports import Alert, Pager
 from service.settings import Settings, secret
-from tightrope.marks import Marks
+
+if TYPE_CHECKING:
+    from dashboards.grafana import Grafana
+    from service.adapters.alertmanager import Desk
 
 ALERTS, MARKS = "alerts.db", "marks.db"
 """The files of what stands, in the folder of the state."""
@@ -46,26 +48,34 @@ def pager_of(settings: Settings, metrics: Metrics) -> Pager:
     Raises:
         ConfigError: when a token is named that cannot be read.
     """
-    desk, grafana, models = desk_of(settings), grafana_of(settings), settings.models
+    insist_on_tokens(settings)
+    grafana, models = grafana_of(settings), settings.models
     told: list[Pager] = []
-    if desk.addresses:
+    if settings.alerts.alertmanagers:
+        from service.adapters.alertmanager import Alertmanager
+
+        desk = desk_of(settings)
         told.append(Alertmanager(settings.state / ALERTS, desk, metrics, models))
     if grafana is not None:
+        from tightrope.marks import Marks
+
         told.append(Marks(settings.state / MARKS, grafana, models))
     return Pagers(told)
 
 
-def desk_of(settings: Settings) -> Desk:
+def desk_of(settings: Settings) -> "Desk":
     """Whom to tell, and how.
 
     Raises:
         ConfigError: when a token is named that cannot be read.
     """
+    from service.adapters.alertmanager import Desk
+
     alerts = settings.alerts
     return Desk(
         addresses=tuple(alerts.alertmanagers),
         labels=alerts.labels,
-        token=secret(alerts.token_file, "alerts.token_file") if alerts.token_file else None,
+        token=_token(settings),
         keep=alerts.keep_seconds,
         grace=alerts.grace_seconds,
         runbook=alerts.runbook,
@@ -80,15 +90,24 @@ def insist_on_tokens(settings: Settings) -> None:
     Raises:
         ConfigError: when one cannot be read.
     """
-    desk_of(settings)
+    _token(settings)
     grafana_of(settings)
 
 
-def grafana_of(settings: Settings) -> Grafana | None:
-    """Whose dashboards are marked, where there is a token for it.
+def _token(settings: Settings) -> str | None:
+    file = settings.alerts.token_file
+    return secret(file, "alerts.token_file") if file else None
+
+
+def grafana_of(settings: Settings) -> "Grafana | None":
+    """Whose dashboards are marked, where there is a token for it; only then its library is loaded.
 
     Raises:
         ConfigError: when the token cannot be read.
     """
     file = settings.alerts.grafana_token_file
-    return Grafana(settings.alerts.grafana, secret(file, "alerts.grafana_token_file")) if file else None
+    if file is None:
+        return None
+    from dashboards.grafana import Grafana
+
+    return Grafana(settings.alerts.grafana, secret(file, "alerts.grafana_token_file"))

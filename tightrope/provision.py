@@ -5,15 +5,11 @@ from typing import Annotated
 
 import typer
 
-from dashboards import boards
-from dashboards.grafana import Grafana, GrafanaError, Target
-from dashboards.grid import TAG
-from service.settings import ConfigError, secret
+from dashboards import GATEWAY, GRAFANA, RUNBOOK
 
 app = typer.Typer(help="Dashboards, rules and alerts for Grafana and Prometheus.", no_args_is_help=True)
 
 Address = Annotated[str, typer.Option("--grafana", help="The address of Grafana.", show_default=False)]
-PLAIN = Target()
 
 
 @app.command()
@@ -23,9 +19,14 @@ def apply(
     prometheus: Annotated[
         str | None, typer.Option(help="Prometheus as Grafana reaches it; without it no data source is touched.")
     ] = None,
-    folder: Annotated[str, typer.Option(help="The uid of the folder.")] = PLAIN.folder,
+    folder: Annotated[str, typer.Option(help="The uid of the folder.")] = "tightrope",
 ) -> None:
     """Bring folder, data source and dashboards to what they should be; doing it again does no harm."""
+    from dashboards import boards
+    from dashboards.grafana import Grafana, GrafanaError, Target
+    from dashboards.grid import TAG
+    from service.settings import ConfigError, secret
+
     _insist_on_http("--grafana", grafana)
     if prometheus is not None:
         _insist_on_http("--prometheus", prometheus)
@@ -40,11 +41,14 @@ def apply(
 @app.command()
 def render(
     folder: Annotated[Path, typer.Argument(help="Where to write.", metavar="FOLDER", show_default=False)],
-    grafana: Annotated[str, typer.Option(help="The address that alerts point to.")] = boards.GRAFANA,
-    runbook: Annotated[str, typer.Option(help="The page of the runbook that alerts point to.")] = boards.RUNBOOK,
-    gateway: Annotated[str, typer.Option(help="Tightrope's own address, for drift reports.")] = boards.GATEWAY,
+    grafana: Annotated[str, typer.Option(help="The address that alerts point to.")] = GRAFANA,
+    runbook: Annotated[str, typer.Option(help="The page of the runbook that alerts point to.")] = RUNBOOK,
+    gateway: Annotated[str, typer.Option(help="Tightrope's own address, for drift reports.")] = GATEWAY,
 ) -> None:
     """Write dashboards, recording rules and alerts as files, with your addresses in them."""
+    from dashboards import boards
+    from service.settings import ConfigError
+
     for name, address in (("--grafana", grafana), ("--runbook", runbook), ("--gateway", gateway)):
         _insist_on_http(name, address)
     try:
@@ -56,5 +60,7 @@ def render(
 
 
 def _insist_on_http(option: str, address: str) -> None:
+    from service.settings import ConfigError
+
     if not address.startswith(("http://", "https://")):
         raise ConfigError([f"{option}: is {address!r}; it must begin with http:// or https://"])

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Event
-from typing import Annotated
 
 import numpy as np
 import typer
@@ -42,13 +41,8 @@ class MissingExtraError(TightropeError):
     """What draws the reports is not installed."""
 
 
-def report(
-    config: Annotated[Path, typer.Argument(help="The YAML configuration file.", metavar="CONFIG", show_default=False)],
-    model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the page here too; with one model.")] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,  # noqa: FBT002 - typer's way
-) -> None:
-    """Compare the newest rows with the reference, for people to read: drift of inputs, predictions and subgroups."""
+def report(config: Path, model: str | None, out: Path | None, *, json_: bool) -> None:
+    """Make the reports of all models, or of this one, and tell of each."""
     settings = load(config)
     if model is not None and model not in settings.models:
         raise ConfigError([f"--model: is {model!r}; it must be one of {', '.join(settings.models)}"])

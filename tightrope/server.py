@@ -1,7 +1,6 @@
 """An HTTP server that somebody else starts and stops: of the gateway, and of whatever else shows its health."""
 
 import asyncio
-import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -14,12 +13,16 @@ import uvicorn
 from service.fastpath import fast_path
 from service.http import App, InferLayer
 from service.settings import ConfigError, Server
+from tightrope import collector
 
 STOP_SECONDS = 10.0
 """How long each part may take to finish what has arrived."""
 
 KEEP_ALIVE_SECONDS = 75
 """How long a connection may rest; longer than pools of clients let theirs, which would meet a closed one otherwise."""
+
+SWITCH_SECONDS = 0.0005
+"""How long other threads may keep the interpreter while a request waits; Python's default is ten times that."""
 
 TOLD = (signal.SIGINT, signal.SIGTERM)
 """The signals that say stop."""
@@ -89,6 +92,7 @@ class HttpServer(uvicorn.Server):
             timeout_graceful_shutdown=int(STOP_SECONDS),
         )
         super().__init__(config)
+        self._layer = app if isinstance(app, InferLayer) else None
         self._listener = listener or listen(server)
         self._rpc = rpc
 
@@ -115,10 +119,11 @@ class HttpServer(uvicorn.Server):
         while not self.started and not serving.done():
             await asyncio.sleep(0.005)  # uvicorn has no event to wait for
         if self.started:
-            gc.collect()
-            gc.freeze()  # what is there by now stays: to look at it again and again would hold up requests
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             ready(Listening(host, port, grpc_port))
+            if self._layer:
+                await self._layer.rest()
+            collector.settled()
         await serving
 
 

@@ -26,8 +26,6 @@ from service.adapters.onnx import OnnxModel
 from tightrope.guest import Gateway, started
 from tightrope.stage import Board, Standing, board
 
-MODELS = ("bad_distilled_households_only", "good_distilled", "good_int8", "bad_pruned98")
-DEFAULT_MODEL = MODELS[0]
 SECONDS = 60.0
 """How long the replay takes at leisure."""
 

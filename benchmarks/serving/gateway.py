@@ -11,8 +11,7 @@ from typing import Any
 
 from service.adapters.memory import MemoryBus
 from service.adapters.topics import CONTROL, topic
-from service.settings import load
-from tightrope import cluster
+from tightrope import collector, fleet
 
 
 class Sink(MemoryBus):
@@ -37,9 +36,11 @@ def sink(*_: Any, **__: Any) -> Any:  # noqa: ANN401 - as the one that it stands
 def main() -> None:
     """Serve until a signal says stop."""
     logging.basicConfig(level="WARNING")
-    cluster._bus = sink  # noqa: SLF001 - the one thing that is not as in a cluster
-    settings = load(Path(sys.argv[1]))
-    cluster.run(cluster.gateway(settings), settings, lambda *at: print(*at, flush=True))
+    with collector.put_off():
+        from tightrope import cluster  # noqa: PLC0415 - when the command loads it
+
+        cluster.bus_of = sink  # the one thing that is not as in a cluster
+        fleet.serve(Path(sys.argv[1]), json_=True)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProtocolError, ReadTimeoutError
 from urllib3.util import Timeout
 
+from service.adapters.inference import Reply
 from service.adapters.ports import UnreachableError
 
 CONNECT_SECONDS = 1.0
@@ -20,14 +20,6 @@ MOST_BYTES = 256 * 1024 * 1024
 """A longer answer is not read to its end."""
 
 CHUNK = 64 * 1024
-
-
-class Reply(NamedTuple):
-    """What a server answered."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class Caller:

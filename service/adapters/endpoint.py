@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
@@ -17,11 +17,13 @@ import orjson
 
 from monitors.records import Tensors
 from service.adapters.breaker import Breaker
-from service.adapters.caller import Caller, Reply
-from service.adapters.inference import OK, decode, encode, said
+from service.adapters.inference import OK, Reply, decode, encode, said
 from service.adapters.ports import Model, RunFailedError, UnreachableError
 from service.errors import TightropeError
 from service.tensors import TensorSpec, zeros
+
+if TYPE_CHECKING:
+    from service.adapters.caller import Caller
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +79,7 @@ def connect(where: Where) -> "EndpointModel":
         EndpointError: when it does not say, or is not there though it is required.
     """
     try:
-        return EndpointModel(where, _describe(where, Caller(where.url, where.timeout, where.token)))
+        return EndpointModel(where, _describe(where, _caller(where)))
     except UnreachableError as error:
         if where.required:
             raise EndpointError(f"{where}: {error}; start it first, or set required: false") from error
@@ -112,7 +114,7 @@ class EndpointModel:
         self.breaker = Breaker(str(where), self._look, where.failures, where.probe)
         if away:
             self.breaker.leave(away)
-        self._caller = Caller(where.url, where.timeout, where.token)
+        self._caller = _caller(where)
 
     def run(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
         """Answer one batch, in calls of as many rows as the server takes.
@@ -184,7 +186,14 @@ def _present(reply: Reply, *statuses: int) -> Reply:
     return reply
 
 
-def _describe(where: Where, caller: Caller) -> Told:
+def _caller(where: Where) -> "Caller":
+    """Its library takes as long to load as ten models: only where one lives elsewhere."""
+    from service.adapters.caller import Caller  # noqa: PLC0415 - see above
+
+    return Caller(where.url, where.timeout, where.token)
+
+
+def _describe(where: Where, caller: "Caller") -> Told:
     """The server's extensions, and the model's metadata."""
     server = _json(where, caller.ask("GET", "/v2"))
     model = _json(where, _present(caller.ask("GET", where.path), OK))

@@ -4,19 +4,26 @@ Sources: Open Inference Protocol v2, `inference_rest.md`; Triton Inference Serve
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 
 from monitors.records import Tensors
-from service.adapters.caller import Reply
 from service.adapters.ports import RunFailedError
 from service.errors import TightropeError, quote
 from service.tensors import Tensor, datatype_of, decode_binary, decode_json, dtype_of, encode_binary, encode_json
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 OK = 200
+
+
+class Reply(NamedTuple):
+    """What a server answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 def encode(inputs: Tensors, outputs: Sequence[str], *, binary: bool) -> tuple[bytes, dict[str, str]]:

@@ -1,10 +1,13 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.harm import config
 from tests.house.sources import ROOT
+from tests.servers import write_config
 
 HEAVY = ("evidently", "pandas")
 ASKED_FOR = ("grpc", "google")
@@ -40,6 +43,36 @@ def test_grpc_is_loaded_only_where_it_is_asked_for(tmp_path: Path) -> None:
 def test_loading_them_would_be_seen(tmp_path: Path, name: str) -> None:
     """The look above sees what is there."""
     assert name in loaded(f"import tightrope.embedded, {name}", tmp_path)
+
+
+SERVES = {"run": "tightrope.embedded", "serve": "tightrope.cluster"}
+LATER = {"fastapi", "starlette"}
+"""What answers everything but inference: loaded when requests are answered already."""
+ELSEWHERE = {"rich", "requests", "grafana_api", "dashboards.grafana", "dashboards.boards", "tightrope.story"}
+"""What other commands need, or a configuration that names Grafana."""
+
+
+@pytest.mark.parametrize("command", SERVES)
+def test_server_loads_nothing_before_it_is_up_that_it_does_not_need(tmp_path: Path, command: str) -> None:
+    """The real command, up to the moment when it says where it listens; how long that takes is the benchmark's."""
+    path = write_config(tmp_path, config(tmp_path) | {"bus": {"kafka": {"servers": ["127.0.0.1:1"]}}})
+    program = f"""
+import json, sys
+from tightrope import cli, server
+server.HttpServer.serve_until_told = lambda *_: print(json.dumps(sorted(sys.modules)))
+sys.argv = ["tightrope", {command!r}, {str(path)!r}, "--json"]
+cli.main()
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert ended.stdout, ended.stderr
+    names = set(json.loads(ended.stdout))
+    assert {SERVES[command], "uvicorn", "onnxruntime", "monitors.watch"} <= names
+    assert names & (LATER | ELSEWHERE) == set()
+
+
+def test_help_loads_no_model_runtime(tmp_path: Path) -> None:
+    """A command is there to be listed before what it needs is loaded."""
+    assert loaded("import tightrope.cli", tmp_path) & {"numpy", "onnxruntime", "pydantic", "kafka", "rich"} == set()
 
 
 def test_judgement_loads_nothing_but_numpy(tmp_path: Path) -> None:

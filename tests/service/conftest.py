@@ -32,4 +32,4 @@ def client(server: Server) -> httpx.Client:
 def world(tmp_path: Path) -> World:
     """A fast pair, and bodies of at most MOST bytes."""
     bench, inner = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}}), Inner()
-    return World(bench, inner, InferLayer(inner, bench.responder(), MOST))
+    return World(bench, inner, InferLayer(lambda: inner, bench.responder(), MOST))

@@ -13,7 +13,7 @@ from tests.commands import tightrope
 from tests.harm import MAJORITY, MINORITY, config
 from tests.onnx_models import classifier
 from tests.servers import write_config
-from tightrope import cli
+from tightrope import cli, embedded, screen
 from tightrope.server import Listening, Ready
 
 Run = Callable[..., int]
@@ -23,7 +23,7 @@ Run = Callable[..., int]
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the command in this process, on a wide terminal; returns the exit code."""
     monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
-    monkeypatch.setattr(cli, "out", Console(width=200))
+    monkeypatch.setattr(screen, "out", Console(width=200))
 
     def it(*arguments: str | Path) -> int:
         monkeypatch.setattr(sys, "argv", ["tightrope", *map(str, arguments)])
@@ -203,7 +203,7 @@ def test_address_of_ipv6_is_an_url(
     def serve(_: object, ready: Ready, *__: object) -> None:
         ready(Listening("::1", 8080, 8001))
 
-    monkeypatch.setattr(cli, "run", serve)
+    monkeypatch.setattr(embedded, "run", serve)
     assert run("run", path, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["address"], told["grpc"]) == ("http://[::1]:8080", "[::1]:8001")

@@ -16,7 +16,7 @@ from service.adapters.sqlite import SqliteStore
 from tests.commands import command, environment
 from tests.harm import config
 from tests.servers import ROOT, write_config
-from tightrope import cli
+from tightrope import cli, screen
 from tightrope.embedded import DATABASE
 
 Run = Callable[..., int]
@@ -26,7 +26,7 @@ MARKUP = "see [/wiki] and [red]this[/red] :warning:"
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the command in this process, on a wide terminal; returns the exit code."""
-    monkeypatch.setattr(cli, "out", Console(width=200))
+    monkeypatch.setattr(screen, "out", Console(width=200))
 
     def it(*arguments: str | Path) -> int:
         monkeypatch.setattr(sys, "argv", ["tightrope", *map(str, arguments)])

@@ -1,6 +1,5 @@
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,47 +8,16 @@ from prometheus_client import CollectorRegistry
 
 from demo.broker import Broker
 from monitors.records import Label, Role
-from service.adapters.metrics import Metrics, process_registry
+from service.adapters.metrics import Metrics
 from service.adapters.topics import LABELS, SAMPLES, topic
 from service.adapters.wire import encode_labels
 from service.settings import ConfigError, load
-from shadow.loop import Loop
 from tests.cluster import asked_of, cluster_on, until, written
-from tests.harm import config, traffic
-from tests.servers import write_config
+from tests.harm import traffic
 from tests.service.test_outbox import sample
 from tests.wired import records
-from tightrope import cluster
-from tightrope.cluster import NoDeployer, health
-
-
-class Idle:
-    """Steps without a word, or fails."""
-
-    def __init__(self, stopping: Event) -> None:
-        self.stopping = stopping
-
-    def step(self, timeout: float) -> int:
-        """Nothing to do."""
-        self.stopping.wait(timeout)
-        return 0
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-
-def test_health_tells_whether_the_loop_goes_on() -> None:
-    """Ready after a step that went well; when the loop has ended the process is not alive."""
-    loop = Loop("idle", Idle)
-    app = health(loop, Metrics(process_registry()))
-    assert asked_of(app, "/v2/health/live").status_code == 503
-    loop.start()
-    until(lambda: asked_of(app, "/v2/health/ready").status_code == 200)
-    assert asked_of(app, "/v2/health/live").json() == {"live": True}
-    assert "tightrope_bus_waiting_records" in asked_of(app, "/metrics").text
-    assert loop.leave(5.0)
-    assert asked_of(app, "/v2/health/live").status_code == 503
-    assert asked_of(app, "/v2/health/ready").status_code == 503
+from tightrope import cluster, shadows
+from tightrope.cluster import NoDeployer
 
 
 def test_one_process_alone_takes_no_other_artefact() -> None:
@@ -58,12 +26,6 @@ def test_one_process_alone_takes_no_other_artefact() -> None:
         NoDeployer().deploy("m", Role.COMPRESSED, "x.onnx", "a", "r")
     with pytest.raises(LookupError, match="m"):
         NoDeployer().roll_back("m", "a", "r")
-
-
-def test_configuration_without_a_bus_is_no_cluster(tmp_path: Path) -> None:
-    """Said before anything starts."""
-    with pytest.raises(ConfigError, match="bus: is missing"):
-        cluster.worker(load(write_config(tmp_path, config(tmp_path)), {}))
 
 
 def test_gateway_that_does_not_know_the_modes_is_not_ready(tmp_path: Path) -> None:
@@ -86,7 +48,7 @@ def test_every_sample_of_a_lost_record_is_counted(tmp_path: Path, monkeypatch: p
         cluster, "KafkaBus", lambda _, lost, *__, **___: told.append(lost) or SimpleNamespace(waiting=0)
     )
     metrics = Metrics(CollectorRegistry())
-    cluster._bus(load(written(tmp_path, "127.0.0.1:1"), {}), metrics, strict=False)
+    cluster.bus_of(load(written(tmp_path, "127.0.0.1:1"), {}), metrics, strict=False)
     (record,) = records([sample(number, rows=number + 1) for number in range(3)])
     for value in (record, record, b"garbage"):
         told[0](topic(SAMPLES), value, "shutdown")
@@ -102,8 +64,8 @@ def test_harmed_subgroup_is_saved_on_every_gateway(kafka: Broker, tmp_path: Path
     with cluster_on(tmp_path, kafka.address, **labelled) as made:
         made.make_topics()
         one, two = made.gateway(), made.gateway()
-        judge = made.start(cluster.judge)
-        made.start(cluster.worker)
+        judge = made.start(shadows.judge)
+        made.start(shadows.worker)
         until(lambda: one.knows and two.knows)
         one.ask(traffic(600, harm=True))
         until(lambda: all("group=minority" in each.gateway.router.routes("m").safe for each in (one, two)))

@@ -21,7 +21,7 @@ from service.adapters.topics import COMPARISONS, SAMPLES, SNAPSHOTS, WORKERS, to
 from service.app import load_pairs
 from tests.cluster import Cluster, cluster_on, until
 from tests.harm import MINORITY, traffic
-from tightrope import cluster
+from tightrope import shadows
 from tightrope.cluster import Process
 
 ROWS = 600
@@ -34,7 +34,7 @@ def test_two_workers_come_to_the_verdict_of_one(kafka: Broker, tmp_path: Path) -
     """
     with cluster_on(tmp_path, kafka.address) as made:
         made.make_topics()
-        workers = [made.start(cluster.worker) for _ in range(2)]
+        workers = [made.start(shadows.worker) for _ in range(2)]
         until(lambda: _dealt(kafka.address, made.prefix + WORKERS) == [1, 1])
         asked = made.gateway()
         for seed in range(6):
@@ -44,7 +44,7 @@ def test_two_workers_come_to_the_verdict_of_one(kafka: Broker, tmp_path: Path) -
         two, state_of_two = _judged(made, *workers)
         _forget(made, kafka.address, plan)
         before = len(made.batches())
-        one, state_of_one = _judged(made, made.start(cluster.worker), after=before)
+        one, state_of_one = _judged(made, made.start(shadows.worker), after=before)
         in_order = _in_the_order_of(one, two)
         assert _bits(_fold(plan, two)) == _bits(state_of_two)
         assert _bits(_fold(plan, one)) == _bits(state_of_one)
@@ -65,7 +65,7 @@ def _dealt(address: str, group: str) -> list[int]:
 
 def _judged(made: Cluster, *workers: Process, after: int = 0) -> tuple[Comparisons, State]:
     """What these workers compare of all samples, in the order of the log, and what a judge makes of it."""
-    judge = made.start(cluster.judge)
+    judge = made.start(shadows.judge)
     until(lambda: made.judged() == ROWS)
     for part in (judge, *workers):
         made.stop(part)

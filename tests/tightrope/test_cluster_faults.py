@@ -20,7 +20,7 @@ from service.app import load_pairs
 from tests.cluster import asked_of, cluster_on, until
 from tests.harm import traffic
 from tests.ledger import Load
-from tightrope import cluster
+from tightrope import shadows
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 """Where a broker dies while a client is being made, the client library leaves the sockets to the garbage collector."""
@@ -47,7 +47,7 @@ def test_kafka_absent_at_the_start_then_killed_under_load(mortal: Broker, tmp_pa
         assert {a.parameters["served_by"] for a in asked.ask(traffic(50, harm=False))} == {"baseline"}
         mortal.start()
         made.make_topics()
-        for part in (cluster.judge, cluster.worker):
+        for part in (shadows.judge, shadows.worker):
             made.start(part)
         until(lambda: asked.knows)
         assert {a.parameters["served_by"] for a in asked.ask(traffic(50, harm=False))} == {"compressed"}
@@ -68,13 +68,13 @@ def test_worker_killed_in_the_middle_of_its_work(kafka: Broker, tmp_path: Path) 
     with cluster_on(tmp_path, kafka.address) as made:
         made.make_topics()
         asked = made.gateway()
-        made.start(cluster.judge)
+        made.start(shadows.judge)
         with made.process("worker") as worker:
             until(lambda: asked.gateway.router.routes("m").epoch >= 0)
             with Load(asked, 200.0):
                 until(lambda: len(made.compared()) > 100)
                 worker.kill()
-                made.start(cluster.worker)
+                made.start(shadows.worker)
                 time.sleep(1.0)
         sent = len(asked.ids)
         assert made.ledger(asked) == {"kept": sent, "written": sent, "written_twice": 0, "lost": 0, "judged": sent}
@@ -87,14 +87,14 @@ def test_judge_killed_and_another_takes_over(kafka: Broker, tmp_path: Path) -> N
     with cluster_on(tmp_path, kafka.address) as made:
         made.make_topics()
         asked = made.gateway()
-        made.start(cluster.worker)
+        made.start(shadows.worker)
         with made.process("judge") as first:
             until(lambda: asked.knows)
             asked.ask(traffic(300, harm=False))
             until(lambda: made.judged() > 0)
             asked.ask(traffic(100, harm=False, seed=1))
             first.kill()
-        second = made.start(cluster.judge)
+        second = made.start(shadows.judge)
         asked.ask(traffic(600, harm=True))
         sent = len(asked.ids)
         assert made.ledger(asked) == {"kept": sent, "written": sent, "written_twice": 0, "lost": 0, "judged": sent}
@@ -131,7 +131,7 @@ def test_poison_is_parked_with_its_reason_and_the_rest_goes_on(kafka: Broker, tm
             for value in poison.values():
                 bus.publish(topic(SAMPLES), value)
             bus.flush(10.0)
-        for part in (cluster.judge, cluster.worker):
+        for part in (shadows.judge, shadows.worker):
             made.start(part)
         asked.ask(traffic(10, harm=False, seed=1))
         until(lambda: made.judged() == 20)
@@ -157,8 +157,8 @@ def test_replayed_partitions_count_nothing_and_two_workers_equal_one(kafka: Brok
     with cluster_on(tmp_path, kafka.address) as made:
         made.make_topics()
         asked = made.gateway()
-        judge = made.start(cluster.judge)
-        alone = made.start(cluster.worker)
+        judge = made.start(shadows.judge)
+        alone = made.start(shadows.worker)
         until(lambda: asked.knows)
         for seed in range(8):
             asked.ask(traffic(60, harm=False, seed=seed))
@@ -168,7 +168,7 @@ def test_replayed_partitions_count_nothing_and_two_workers_equal_one(kafka: Brok
         before, state = made.batches(), made.state()
         _set_back(kafka.address, made.prefix)
         for _ in range(2):
-            made.start(cluster.worker)
+            made.start(shadows.worker)
         until(lambda: sum(map(len, made.batches())) >= 960)
         again = made.batches()[len(before) :]
         assert sum(map(len, again)) == 480

@@ -9,7 +9,7 @@ from service.adapters.topics import LABELS, topic
 from service.adapters.wire import encode_labels
 from tests.cluster import Asked, Cluster, cluster_on, until
 from tests.harm import traffic
-from tightrope import cluster
+from tightrope import shadows
 
 HORIZON = 3600.0
 
@@ -21,7 +21,7 @@ def test_labels_are_joined_after_the_judge_was_killed(kafka: Broker, tmp_path: P
     with cluster_on(tmp_path, kafka.address, labels={"horizon_seconds": HORIZON}) as made:
         made.make_topics()
         asked = made.gateway()
-        worker = made.start(cluster.worker)
+        worker = made.start(shadows.worker)
         with made.process("judge") as first:
             until(lambda: asked.knows)
             asked.ask(traffic(60, harm=False))
@@ -33,8 +33,8 @@ def test_labels_are_joined_after_the_judge_was_killed(kafka: Broker, tmp_path: P
             until(lambda: _labels(made) == {"joined": 20})
             time.sleep(3.0)  # what was known of labels is in the snapshot, or in the log
             first.kill()
-        second = made.start(cluster.judge)
-        made.start(cluster.worker)
+        second = made.start(shadows.judge)
+        made.start(shadows.worker)
         _tell(made, asked, range(20, 60))
         _tell(made, asked, range(5))
         until(lambda: made.judged() == 80)

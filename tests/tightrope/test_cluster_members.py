@@ -15,7 +15,7 @@ from pathlib import Path
 from demo.broker import Broker
 from tests.cluster import Asked, Cluster, cluster_on, until
 from tests.ledger import UNHINDERED, Load, balance
-from tightrope import cluster
+from tightrope import shadows
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def loaded(folder: Path, kafka: Broker, session: float = 6.0) -> Iterator[tuple[
     with cluster_on(folder, kafka.address, bus={"session_seconds": session}) as made:
         made.make_topics()
         asked = made.gateway()
-        made.start(cluster.judge)
+        made.start(shadows.judge)
         until(lambda: asked.knows)
         yield made, asked
         assert balance(made, asked) == {"sampled": len(asked.ids), "dropped": {}, "dead": 0, "lost": 0, "twice": 0}
@@ -57,7 +57,7 @@ def test_worker_stopped_for_longer_than_its_session_then_resumed(kafka: Broker, 
     other worker has both, and what the first does when it wakes up is counted once.
     """
     with loaded(tmp_path, kafka, 12.0) as (made, asked), made.process("worker") as first:
-        made.start(cluster.worker)
+        made.start(shadows.worker)
         with Load(asked, 100.0):
             until(lambda: len(_partitions(made, 0)) == 2)
             with _stopped(first):
@@ -75,13 +75,13 @@ def test_judge_stopped_for_longer_than_its_session_then_resumed(kafka: Broker, t
     with cluster_on(tmp_path, kafka.address) as made:
         made.make_topics()
         asked = made.gateway()
-        made.start(cluster.worker)
+        made.start(shadows.worker)
         with made.process("judge") as first:
             until(lambda: asked.knows)
             with Load(asked, 50.0):
                 until(lambda: made.judged() > 0)
                 with _stopped(first):
-                    made.start(cluster.judge)
+                    made.start(shadows.judge)
                     before = made.judged()
                     until(lambda: made.judged() > before)
                 time.sleep(1.0)

@@ -14,7 +14,7 @@ from service.adapters.topics import SAMPLES
 from tests.cluster import cluster_on, until
 from tests.ledger import UNHINDERED, Load, balance, dropped
 from tests.trio import Trio, trio
-from tightrope import cluster
+from tightrope import shadows
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 """The client leaves the sockets of connections that were refused to the garbage collector."""
@@ -35,7 +35,7 @@ def test_leader_of_the_samples_killed_under_load(brokers: Trio, tmp_path: Path) 
     with cluster_on(tmp_path, brokers.address) as made:
         made.make_topics()
         asked = made.gateway()
-        for part in (cluster.judge, cluster.worker):
+        for part in (shadows.judge, shadows.worker):
             made.start(part)
         until(lambda: asked.knows)
         leader = brokers.leader(made.prefix)
@@ -62,7 +62,7 @@ def test_brokers_that_refuse_what_they_are_given(
     with cluster_on(tmp_path, brokers.address, bus={"buffer_records": 10}) as made:
         made.make_topics()
         asked = made.gateway()
-        for part in (cluster.judge, cluster.worker):
+        for part in (shadows.judge, shadows.worker):
             made.start(part)
         until(lambda: asked.knows)
         with Load(asked, 100.0):

@@ -11,7 +11,7 @@ from service.adapters.topics import EVENTS
 from tests.cluster import Cluster, cluster_on, until
 from tests.harm import traffic
 from tests.skewed import Skewed, skewed
-from tightrope import cluster
+from tightrope import shadows
 
 HOURS = 2 * 3600.0
 BLIND = 5.0
@@ -24,8 +24,8 @@ def test_wrong_clocks_lose_nothing_and_blind_nobody(kafka: Broker, tmp_path: Pat
     """
     with cluster_on(tmp_path, kafka.address, blind_seconds=BLIND) as made, ExitStack() as stack:
         made.make_topics()
-        made.start(cluster.judge)
-        worker = made.start(cluster.worker)
+        made.start(shadows.judge)
+        worker = made.start(shadows.worker)
         gateways = [stack.enter_context(skewed(made.path, ahead)) for ahead in (HOURS, -HOURS)]
         until(lambda: all(gateway.ready for gateway in gateways))
         _ask_by_turns(gateways, 2 * BLIND)
@@ -42,7 +42,7 @@ def test_wrong_clocks_lose_nothing_and_blind_nobody(kafka: Broker, tmp_path: Pat
             _ask_by_turns(gateways, 0.5)
         assert time.monotonic() - began > BLIND - 2.0
         until(lambda: _events(made) == ["blind"])
-        made.start(cluster.worker)
+        made.start(shadows.worker)
         sent = {name for gateway in gateways for name in gateway.ids}
         until(lambda: made.judged() >= len(sent))
         assert (made.judged(), made.compared(), _dropped(gateways)) == (len(sent), sent, 0)

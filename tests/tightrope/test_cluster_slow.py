@@ -11,7 +11,7 @@ from tests.cluster import Asked, cluster_on, until
 from tests.harm import traffic
 from tests.ledger import balance
 from tests.slowly import proxy
-from tightrope import cluster
+from tightrope import shadows
 
 SLOW = 2.0
 """Seconds that everything takes to Kafka."""
@@ -35,7 +35,7 @@ def test_requests_notice_nothing_of_a_slow_kafka(
     ):
         made.make_topics()
         asked = made.gateway()
-        for part in (cluster.judge, cluster.worker):
+        for part in (shadows.judge, shadows.worker):
             made.start(part)
         until(lambda: asked.knows)
         asked.ask(traffic(200, harm=False))

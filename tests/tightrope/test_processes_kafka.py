@@ -11,7 +11,7 @@ from demo.broker import Broker
 from tests.cluster import cluster_on, until
 from tests.servers import TOKEN
 from tests.several import REQUESTS, Callers, Several, alive, several
-from tightrope import cluster
+from tightrope import shadows
 
 CALLERS = 16
 SAFE = 'tightrope_safe_mode_active{model="m",scope="model"}'
@@ -30,7 +30,7 @@ def test_metrics_add_up_and_all_follow_one_order(kafka: Broker, tmp_path: Path) 
     """
     with cluster_on(tmp_path, kafka.address) as made_of:
         made_of.make_topics()
-        made_of.start(cluster.judge)
+        made_of.start(shadows.judge)
         with several(made_of.path, tmp_path) as made:
             members = made.members
             assert len(members) == 2
@@ -72,7 +72,7 @@ def test_one_is_killed_and_the_other_goes_on(kafka: Broker, tmp_path: Path) -> N
     """
     with cluster_on(tmp_path, kafka.address, bus={"bootstrap_seconds": 60}) as made_of:
         made_of.make_topics()
-        made_of.start(cluster.judge)
+        made_of.start(shadows.judge)
         with several(made_of.path, tmp_path) as made:
             until(lambda: {made.served_by() for _ in range(CALLERS)} == {"compressed"})
             before = made.members

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.adapters.caller import Reply
-from service.adapters.inference import HEADER_LENGTH, decode, encode, said
+from service.adapters.inference import HEADER_LENGTH, Reply, decode, encode, said
 from service.adapters.ports import RunFailedError
 from service.protocol import InferResponse, decode_request, encode_response
 from service.tensors import Tensor, TensorSpec, datatype_of, dtype_of
