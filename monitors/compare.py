@@ -48,11 +48,6 @@ class Refusal:
         limit = self.thresholds[role]
         return np.asarray(values > limit if self.score is Score.ENTROPY else values < limit)
 
-    def refuses(self, value: float, role: Role) -> bool:
-        """The same of one row."""
-        limit = self.thresholds[role]
-        return value > limit if self.score is Score.ENTROPY else value < limit
-
 
 @dataclass(frozen=True, slots=True)
 class Decision:

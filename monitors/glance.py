@@ -6,13 +6,14 @@ figures are those of `compare`, up to rounding.
 
 import math
 from collections.abc import Sequence
+from operator import mul
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitors.compare import ROUNDING, Decision, Scale, Score, confidence, entropy, read, refused
-from monitors.records import Fault, Role
+from monitors.compare import MATRIX, ROUNDING, Decision, Scale, Score, confidence, entropy, read, refused
+from monitors.records import Role
 
 FEW = 16
 """Probabilities up to which plain arithmetic is the quicker way to read them."""
@@ -47,27 +48,26 @@ def glance(output: NDArray[np.generic], decision: Decision, role: Role) -> Glanc
 def _few(output: NDArray[np.generic], decision: Decision, role: Role) -> Glance | None:
     """A few rows of probabilities, one by one; None where any is none."""
     confident, uncertain, unsure = [], [], []
-    rule = decision.refusal
-    for row in output.reshape(len(output), -1).tolist():
-        raw = row if len(row) > 1 else [1.0 - row[0], row[0]]
-        total = sum(raw)
+    rule, rows = decision.refusal, output.tolist()
+    if output.ndim < MATRIX or output.shape[1] == 1:
+        rows = [[1.0 - p, p] for p in output.ravel().tolist()]
+    for row in rows:
+        least, most, total = min(row), max(row), sum(row)
         # NaN fails a comparison, and so it does here.
-        if not (min(raw) >= -ROUNDING and max(raw) <= 1 + ROUNDING and -ROUNDING <= total - 1.0 <= ROUNDING):
+        if not (least >= -ROUNDING and most <= 1 + ROUNDING and -ROUNDING <= total - 1.0 <= ROUNDING):
             return None
-        if min(raw) < 0.0:
-            raw = [max(p, 0.0) for p in raw]
-            total = sum(raw)
-        top, spread = max(raw) / total, 0.0
-        for p in raw:
-            if p > 0.0:
-                spread -= p / total * math.log(p / total)
-        confident.append(top)
-        uncertain.append(spread / math.log(len(raw)))
-        unsure.append(rule is not None and rule.refuses(_score(rule.score, raw, total, spread), role))
-    return Glance([int(Fault.NONE)] * len(unsure), confident, uncertain, unsure)
-
-
-def _score(score: Score, raw: list[float], total: float, spread: float) -> float:
-    if score is Score.MAX_PROBABILITY:
-        return max(raw) / total
-    return spread if score is Score.ENTROPY else (max(raw) - sorted(raw)[-2]) / total
+        some = row
+        if least <= 0.0:  # 0 log 0 is 0
+            some = [p for p in row if p > 0.0]
+            total = sum(some)
+        spread = abs(math.log(total) - sum(map(mul, some, map(math.log, some))) / total)
+        confident.append(most / total)
+        uncertain.append(spread / math.log(len(row)))
+        if rule is None:
+            unsure.append(False)
+        elif rule.score is Score.ENTROPY:
+            unsure.append(spread > rule.thresholds[role])
+        else:
+            next_ = 0.0 if rule.score is Score.MAX_PROBABILITY else max(sorted(row)[-2], 0.0)
+            unsure.append((most - next_) / total < rule.thresholds[role])
+    return Glance([0] * len(rows), confident, uncertain, unsure)

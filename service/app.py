@@ -63,6 +63,7 @@ class Service:
         """Publish what waits, then stop."""
         if self.payloads:
             self.payloads.stop(timeout)
+        self.gateway.afterwards()
         self.outbox.stop(timeout)
         self.control.stop(timeout)
         self.presence.stop(timeout)

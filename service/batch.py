@@ -4,21 +4,22 @@ The rows of all requests stand one below the other. Whatever cannot be put toget
 request of a batch that failed, and then only the one that made it fail fails.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
-from monitors.compare import Scale
 from monitors.glance import Glance
 from monitors.records import Bools, Role, Tensors
 from service.errors import CallerError
 from service.pair import Pair
 from service.protocol import InferRequest, InferResponse, Scalar
+from service.subgroups import Subgroups
 
 
-class Run(NamedTuple):
+class Run(Struct, frozen=True):
     """What a role said to all rows of a batch, how it reads, and how long it took."""
 
     role: Role
@@ -27,7 +28,7 @@ class Run(NamedTuple):
     seconds: float
 
 
-class Part(NamedTuple):
+class Part(Struct, frozen=True):
     """One request's rows of a run: those from ``start``, up to ``stop``."""
 
     run: Run
@@ -37,39 +38,34 @@ class Part(NamedTuple):
     @property
     def unsure(self) -> bool:
         """Whether any row is refused."""
-        if self.stop - self.start == 1:
-            return self.run.said.refused[self.start]
         return True in self.run.said.refused[self.start : self.stop]
 
     @property
     def confidence(self) -> float:
         """The lowest: of several rows the least certain speaks."""
-        if self.stop - self.start == 1:
-            return self.run.said.confidence[self.start]
         return min(self.run.said.confidence[self.start : self.stop])
 
     @property
     def uncertainty(self) -> float:
         """The highest, as above."""
-        if self.stop - self.start == 1:
-            return self.run.said.uncertainty[self.start]
         return max(self.run.said.uncertainty[self.start : self.stop])
 
-    def outputs(self, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    def outputs(self, names: Sequence[str]) -> Mapping[str, NDArray[Any]]:
         """These outputs of these rows."""
         whole = self.run.outputs
         if self.start == 0 and self.stop == len(self.run.said.fault):
-            return {name: whole[name] for name in names}
+            return whole if len(names) == len(whole) else {name: whole[name] for name in names}
         return {name: whole[name][self.start : self.stop] for name in names}
 
 
-class Batch(NamedTuple):
-    """n requests with R rows: ``ends`` has where each one's rows end, ``member`` (R, scopes) their subgroups."""
+class Batch(Struct, eq=False):
+    """n requests with R rows: ``ends`` has where each one's rows end. Their subgroups are cut when somebody asks."""
 
+    subgroups: Subgroups
     requests: Sequence[InferRequest]
     inputs: Tensors
     ends: Sequence[int]
-    member: Bools
+    _member: Bools | None = None
 
     @classmethod
     def of(cls, pair: Pair, requests: Sequence[InferRequest]) -> Self:
@@ -83,8 +79,17 @@ class Batch(NamedTuple):
             for request in requests[1:]:
                 ends.append(ends[-1] + rows_of(request))
             inputs = {name: np.concatenate([request.inputs[name] for request in requests]) for name in inputs}
-        told = [request.parameters for request in requests]
-        return cls(requests, inputs, ends, pair.subgroups.members(inputs, told, ends))
+        batch = cls(pair.subgroups, requests, inputs, ends)
+        if pair.ragged:
+            batch.member  # noqa: B018 - of any width: whether it is wide enough must be known now
+        return batch
+
+    @property
+    def member(self) -> Bools:
+        """Which row belongs to which subgroup, (R, scopes)."""
+        if self._member is None:
+            self._member = self.subgroups.members(self.inputs, [one.parameters for one in self.requests], self.ends)
+        return self._member
 
     @property
     def rows(self) -> int:
@@ -95,7 +100,7 @@ class Batch(NamedTuple):
         """Where the rows of a request begin."""
         return self.ends[place - 1] if place else 0
 
-    def part(self, places: Sequence[int]) -> Self:
+    def part(self, places: Sequence[int]) -> "Batch":
         """Only the requests at these places."""
         if len(places) == len(self.requests):
             return self
@@ -103,59 +108,72 @@ class Batch(NamedTuple):
         inputs = {name: np.concatenate([tensor[span] for span in spans]) for name, tensor in self.inputs.items()}
         ends = np.cumsum([span.stop - span.start for span in spans]).tolist()
         member = np.concatenate([self.member[span] for span in spans])
-        return type(self)([self.requests[place] for place in places], inputs, ends, member)
+        return Batch(self.subgroups, [self.requests[place] for place in places], inputs, ends, member)
 
 
-class Asking:
-    """A batch on its way: each request's id, the part of a run that answers it, and what its caller is told."""
+class Asking(Struct, eq=False):
+    """A batch on its way: each request's id, who should answer it, the part of a run that does, and what else is told;
+    ``runs`` are all there were, with their rows.
+    """
 
-    __slots__ = ("batch", "ids", "pair", "parts", "told")
-
-    def __init__(self, pair: Pair, batch: Batch, ids: list[str]) -> None:
-        self.pair = pair
-        self.batch = batch
-        self.ids = ids
-        self.parts: dict[int, Part] = {}
-        self.told: list[dict[str, Scalar]] = [{} for _ in ids]
+    pair: Pair
+    batch: Batch
+    ids: Sequence[str]
+    routed: Sequence[Role]
+    runs: list[tuple[int, Run]] = []
+    parts: dict[int, Part] = {}
+    told: dict[int, dict[str, Scalar]] = {}
 
     def give(self, places: Sequence[int], part: Batch, run: Run) -> None:
         """These requests are answered by this run of theirs."""
-        for index, place in enumerate(places):
-            self.parts[place] = Part(run, part.start(index), part.ends[index])
+        self.runs.append((part.rows, run))
+        start = 0
+        for place, end in zip(places, part.ends, strict=True):
+            self.parts[place] = Part(run, start, end)
+            start = end
+
+    def tell(self, place: int, **told: Scalar) -> None:
+        """Let a caller know how the answer came to be."""
+        self.told.setdefault(place, {}).update(told)
 
 
 def response_of(asking: Asking, place: int) -> InferResponse:
     """A request's answer, with flat parameters, as the protocol wants them."""
     pair, part, wanted = asking.pair, asking.parts[place], asking.batch.requests[place].outputs
-    told = _told_of(pair, part, asking.told[place])
+    told = _told_of(asking, place, part)
     names = [output.name for output in wanted] if wanted else pair.everything
     if told["refused"] and pair.action == "abstain":
         names = []
     return InferResponse(pair.name, pair.version, asking.ids[place], told, part.outputs(names))
 
 
-def _told_of(pair: Pair, part: Part, told: dict[str, Scalar]) -> dict[str, Scalar]:
+def _told_of(asking: Asking, place: int, part: Part) -> dict[str, Scalar]:
     """What a caller is told of how the answer came to be."""
-    told["served_by"] = part.run.role.value
-    told["refused"] = part.unsure
-    told["model_digest"] = pair.models[part.run.role].digest
-    if pair.decision.scale is not Scale.REGRESSION:
-        told["confidence"] = part.confidence
-        told["uncertainty"] = part.uncertainty
+    pair, said = asking.pair, part.run.said
+    told: dict[str, Scalar] = {
+        "served_by": str(part.run.role),
+        "model_digest": pair.models[part.run.role].digest,
+        "safe_mode": asking.routed[place] is Role.BASELINE,
+        "refused": part.unsure,
+    }
+    if asking.told:
+        told |= asking.told.get(place, {})
+    if said.confidence:
+        told["confidence"], told["uncertainty"] = part.confidence, part.uncertainty
     if told["refused"] and part.stop - part.start > 1:
-        rows = part.run.said.refused[part.start : part.stop]
+        rows = said.refused[part.start : part.stop]
         told["refused_rows"] = ",".join(str(row) for row, unsure in enumerate(rows) if unsure)
     return told
 
 
 def wanted_outputs(pair: Pair, batch: Batch) -> Sequence[str]:
     """The outputs to ask for: those that anybody wants, and the one that decides."""
-    wanted = dict.fromkeys([output.name for request in batch.requests for output in request.outputs])
-    if not wanted:
-        return pair.everything
-    if not all(request.outputs for request in batch.requests):
-        wanted |= dict.fromkeys(pair.everything)
-    return list(wanted | {pair.output: None})
+    wanted: list[str] = []
+    for request in batch.requests:
+        if not request.outputs:  # it wants them all
+            return pair.everything
+        wanted += [output.name for output in request.outputs]
+    return list(dict.fromkeys([*wanted, pair.output]))
 
 
 def together(pair: Pair, requests: Sequence[InferRequest]) -> bool:

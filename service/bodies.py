@@ -5,9 +5,10 @@ error to a status, headers and bytes.
 import math
 import zlib
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import orjson
+from msgspec import Struct
+from msgspec.structs import replace
 
 from service.errors import (
     CallerError,
@@ -46,7 +47,7 @@ WINDOWS = {"gzip": 31, "deflate": 47}
 Headers = Mapping[bytes, bytes]
 
 
-class Reply(NamedTuple):
+class Reply(Struct):
     """What a caller gets; ``request_id`` is that of a request that could be answered, ``error`` why it could not."""
 
     status: int
@@ -61,7 +62,7 @@ class Decoder:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._readers: dict[str, Reader] = {}
+        self._readers: dict[str, tuple[Pair, Reader]] = {}
 
     def decode(self, pair: Pair, raw: bytes, headers: Headers) -> InferRequest:
         """The request in a body.
@@ -75,9 +76,10 @@ class Decoder:
     def read(self, pair: Pair, body: bytes, json_size: bytes | None) -> InferRequest:
         """The same of a body that is not compressed, given the header that says how much of it is JSON."""
         length = None if json_size is None else parse_header_length(json_size.decode("latin-1"))
-        reader = self._readers.get(pair.name)
-        if reader is None or reader.inputs is not pair.inputs:  # another artefact was deployed
-            reader = self._readers[pair.name] = Reader(pair.inputs, pair.outputs)
+        of, reader = self._readers.get(pair.name, (None, None))
+        if of is not pair or reader is None:  # another artefact was deployed
+            reader = Reader(pair.inputs, pair.outputs)
+            self._readers[pair.name] = pair, reader
         return reader.read(body, length) or decode_request(body, length, pair.inputs, pair.outputs)
 
 
@@ -87,7 +89,7 @@ def encode(request: InferRequest, response: InferResponse) -> Reply:
     Raises:
         TightropeError: when it cannot be written in the form that was asked for.
     """
-    body, length = encode_response(response, request if response.outputs else request._replace(outputs=()))
+    body, length = encode_response(response, request if response.outputs else replace(request, outputs=()))
     if length is None:
         return Reply(200, [JSON], body, response.id or "")
     return Reply(200, [BINARY, (LENGTH_NAME, b"%d" % length)], body, response.id or "")

@@ -8,9 +8,10 @@ of a caller who does not read its answers, or no inference request at all. The a
 import asyncio
 import time
 from functools import partial
-from typing import Any, TypeAlias, cast
+from typing import Any, ClassVar, TypeAlias, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from msgspec import Struct
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.batch import rows_of
 from service.bodies import LENGTH_NAME, Reply, encode, refuse
@@ -25,6 +26,7 @@ OTHERWISE = frozenset({b"expect", b"transfer-encoding", b"content-encoding", b"u
 _Asked: TypeAlias = tuple[str, str | None]
 
 DIGITS = len(str(LARGE))
+NOTHING = InferRequest(None, {}, {}, (), binary_default=False)
 
 
 class _Shared:
@@ -34,15 +36,14 @@ class _Shared:
         self.layer = layer
         self._paths: dict[bytes, _Asked] = {}
         self._headers: list[tuple[bytes, bytes]] | None = None
-        self._head = b""
+        self._heads: dict[int, bytes] = {}
 
     def asked(self, url: bytes) -> "_Asked | None":
         """The model and the version that a path names, if it is one of inference."""
         known = self._paths.get(url)
-        if known is None and b"%" not in url:
-            match = PATH.match(url.decode("latin-1"))
-            known = cast(_Asked, match.groups()) if match is not None else None
-            if known and self._is_served(*known):  # only these: what else callers make up has no end
+        if known is None and b"%" not in url and (match := PATH.match(url.decode("latin-1"))):
+            known = match[1], match[2]
+            if self._is_served(*known):  # only these: what else callers make up has no end
                 self._paths[url] = known
         return known
 
@@ -50,11 +51,15 @@ class _Shared:
         pair = self.layer.responder.gateway.pairs.get(model)
         return pair is not None and version in {None, pair.version}
 
-    def head(self, headers: list[tuple[bytes, bytes]]) -> bytes:
-        """These as bytes; uvicorn makes them anew every second."""
+    def head(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """A status, and the headers that every answer has, as bytes; uvicorn makes these anew every second."""
         if headers is not self._headers:
-            self._headers, self._head = headers, b"".join(b"%b: %b\r\n" % header for header in headers)
-        return self._head
+            self._headers = headers
+            self._heads.clear()
+        head = self._heads.get(status)
+        if head is None:
+            head = self._heads[status] = STATUS_LINE[status] + b"".join(b"%b: %b\r\n" % one for one in headers)
+        return head
 
 
 def fast_path(layer: InferLayer) -> type[asyncio.Protocol]:
@@ -69,11 +74,16 @@ class FastPath(HttpToolsProtocol):
         super().__init__(**given)
         self.shared = shared
         self._fast: _Exchange | None = None
+        self._latest: _Exchange | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._rested = 0.0
 
     def on_message_begin(self) -> None:
         """What is made here for ASGI is made when it turns out to be needed."""
         self.url = b""
         self.headers = []
+        self._fast = None
+        self._rested = self.loop.time()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header of a request."""
@@ -81,10 +91,9 @@ class FastPath(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Choose the way."""
-        asked = self._asked()
-        if asked is not None:
-            self._fast = asked
-            self.cycle = cast(RequestResponseCycle, asked)
+        fast: Any = self._asked()
+        if fast is not None:
+            self._fast = self._latest = self.cycle = fast
             return
         url, headers = self.url, self.headers
         super().on_message_begin()
@@ -95,31 +104,57 @@ class FastPath(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A part of a body."""
-        if self._fast is not None and self._fast is cast(object, self.cycle):
+        if self._fast is not None:
             self._fast.body += body
         else:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """All of a request is there."""
-        if self._fast is not None and self._fast is cast(object, self.cycle):
+        if self._fast is not None:
             self._fast.begin()
         else:
             super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """An answer was sent. A timer for every one of them would cost more than to look again when one goes off."""
+        self._rested = self.loop.time()
+        if self._timer is not None and not (self.pipeline or self.flow.read_paused):
+            self.server_state.total_requests += 1
+            return
+        self._forget_timer()
+        super().on_response_complete()
+        self._timer, self.timeout_keep_alive_task = self.timeout_keep_alive_task, None
+
+    def _forget_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that has rested for so long."""
+        self._timer = None
+        if self.cycle.response_complete:  # a timer is only set when there was one
+            left = self._rested + self.timeout_keep_alive - self.loop.time()
+            if left > 0.0:
+                self._timer = self.loop.call_later(left, self.timeout_keep_alive_handler)
+            else:
+                super().timeout_keep_alive_handler()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody need work any more on what this caller asked."""
         super().connection_lost(exc)
-        if self._fast is not None:
-            self._fast.gone = True
+        self._forget_timer()
+        if self._latest is not None:
+            self._latest.gone = True
         # What was asked last knows this connection: they would hold each other until Python looks at all that is old.
-        self._fast = None
-        self.cycle = cast(RequestResponseCycle, None)
+        nothing: Any = None
+        self._fast = self._latest = self.cycle = nothing
 
     def _asked(self) -> "_Exchange | None":
         """A request that can be answered here."""
         of, parser = self.shared.asked(self.url), self.parser
-        cycle = cast(RequestResponseCycle | None, self.cycle)
+        cycle: Any = self.cycle
         if of is None or not (cycle is None or cycle.response_complete):  # the latter is pipelined
             return None
         size, json_size = b"", None
@@ -135,28 +170,26 @@ class FastPath(HttpToolsProtocol):
             return None
         if parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
             return None
-        return _Exchange(self, of, json_size, keep_alive=parser.should_keep_alive())
+        return _Exchange(self, *of, json_size, parser.should_keep_alive(), time.perf_counter())
 
 
-class _Exchange:
+class _Exchange(Struct, eq=False):
     """A request and its answer. To uvicorn it looks like its own cycle, to a batcher like what waits."""
 
-    __slots__ = (
-        "arrived", "body", "disconnected", "gone", "json_size", "keep_alive", "model", "protocol", "request",
-        "response_complete", "rows", "started", "version",
-    )  # fmt: skip
-    message_event = asyncio.Event()  # uvicorn sets it for whoever waits for a body; here nobody does
-
-    request: InferRequest
-
-    def __init__(self, protocol: FastPath, asked: _Asked, json_size: bytes | None, *, keep_alive: bool) -> None:
-        self.protocol = protocol
-        self.model, self.version = asked
-        self.json_size = json_size
-        self.body = b""
-        self.keep_alive = keep_alive
-        self.gone = self.disconnected = self.response_complete = False
-        self.started = time.perf_counter()
+    protocol: FastPath
+    model: str
+    version: str | None
+    json_size: bytes | None
+    keep_alive: bool
+    started: float
+    body: bytes = b""
+    gone: bool = False
+    disconnected: bool = False
+    response_complete: bool = False
+    arrived: float = 0.0
+    rows: int = 0
+    request: InferRequest = NOTHING
+    message_event: ClassVar = asyncio.Event()  # uvicorn sets it for whoever waits for a body; here nobody does
 
     def begin(self) -> None:
         """Read the request, and let it wait for its turn."""
@@ -192,13 +225,12 @@ class _Exchange:
         protocol.shared.layer.responder.answered(self.model, reply.error, self.started, reply.request_id)
 
     def _bytes(self, reply: Reply) -> bytes:
-        lines = [STATUS_LINE[reply.status], self.protocol.shared.head(self.protocol.server_state.default_headers)]
-        for name, value in reply.headers:
-            lines += (name, b": ", value, b"\r\n")
+        head, body = self.protocol.shared.head(reply.status, self.protocol.server_state.default_headers), reply.body
+        for header in reply.headers:
+            head += b"%b: %b\r\n" % header
         if not self.keep_alive:
-            lines.append(b"connection: close\r\n")
-        lines += (b"content-length: %d\r\n\r\n" % len(reply.body), reply.body)
-        return b"".join(lines)
+            head += b"connection: close\r\n"
+        return b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body)
 
 
 def _written(request: InferRequest, answer: Any) -> Reply:  # noqa: ANN401 - InferResponse

@@ -7,7 +7,6 @@ answer fails, the other one does. Requests are answered in batches, and everythi
 import itertools
 import time
 import uuid
-from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 
 from monitors.compare import Scale
@@ -16,7 +15,8 @@ from monitors.records import MODEL_SCOPE, Event, Fault, Role
 from monitors.sampling import draw
 from service.adapters.metrics import Metrics
 from service.adapters.ports import RunFailedError, UnreachableError
-from service.batch import Asking, Batch, Run, response_of, together, wanted_outputs
+from service.answered import Answered
+from service.batch import Asking, Batch, Part, Run, response_of, together, wanted_outputs
 from service.capacity import Capacity
 from service.errors import UnknownModelError
 from service.failures import Failures, refusal
@@ -25,7 +25,7 @@ from service.pace import Pace
 from service.pair import Pair
 from service.protocol import InferRequest, InferResponse
 from service.router import Router
-from service.sampling import UnreadableError, decision_of, sample_of
+from service.sampling import UnreadableError, decision_of
 
 TIE = 1e-9
 """Weight of a request's own random number: it decides between answers that are equally uncertain."""
@@ -47,7 +47,6 @@ class Gateway:
         paces: Mapping[str, Pace] | None = None,
     ) -> None:
         self.pairs = pairs
-        self._paces = paces or {}
         self.router = router
         self.metrics = metrics
         self._outbox = outbox
@@ -56,7 +55,7 @@ class Gateway:
         self._counter = itertools.count()
         self._failures = Failures(outbox, metrics, clock)
         self._capacities: dict[str, Capacity] = {}
-        self._answered: deque[tuple[Asking, float]] = deque()
+        self._answered = Answered(outbox, metrics, paces or {})
 
     def pair(self, model: str, version: str | None = None) -> Pair:
         """The pair of that name.
@@ -100,43 +99,43 @@ class Gateway:
         self, pair: Pair, requests: Sequence[InferRequest], arrived: Sequence[float | None]
     ) -> Sequence[Answer]:
         ids = [request.id or f"{self._prefix}-{next(self._counter):x}" for request in requests]
-        asking = Asking(pair, Batch.of(pair, requests), ids)
-        routed = self.router.roles(pair.name, asking.batch.member, asking.batch.ends)
-        spared = self._spared(pair, asking.batch, routed)
-        rationed = self._capacities[pair.name].share < 1.0 if spared else False
-        first = [Role.COMPRESSED if p in spared else to for p, to in enumerate(routed)] if rationed else routed
-        for role in set(first):
-            self._ask(asking, [place for place, to in enumerate(first) if to is role], role)
-        if rationed:
+        batch = Batch.of(pair, requests)
+        asking = Asking(pair, batch, ids, self.router.roles(pair.name, batch))
+        spared = self._spared(asking) if pair.fallback_seconds is not None else ()
+        if spared and self._capacities[pair.name].share < 1.0:
+            self._ask_all(asking, [Role.COMPRESSED if p in spared else to for p, to in enumerate(asking.routed)])
             self._ration(asking, spared)
+        else:
+            self._ask_all(asking, asking.routed)
         if pair.action == "escalate":
             self._escalate(asking, spared)
-        for told, role in zip(asking.told, routed, strict=True):
-            told["safe_mode"] = role is Role.BASELINE
         for place in spared:
             if (at := arrived[place]) is not None:
                 self._learn(pair, self._capacities[pair.name], time.perf_counter() - at)
         answers = [response_of(asking, place) for place in range(len(requests))]
-        self._answered.append((asking, self._clock()))  # not before: whoever cannot be answered so is asked again
+        self._answered.note(asking, self._clock())  # not before: whoever cannot be answered so is asked again
         return answers
 
     def afterwards(self) -> None:
         """Sample and count what has been answered: no caller need wait for it."""
-        while self._answered:
-            try:
-                asking, now = self._answered.popleft()
-            except IndexError:  # another thread had it
-                return
-            self._sample(asking, now)
-            self._count(asking)
+        self._answered.settle()
 
-    def _spared(self, pair: Pair, batch: Batch, routed: Sequence[Role]) -> Sequence[int]:
+    def _spared(self, asking: Asking) -> Sequence[int]:
         """The requests that fall back only because all of the model does, where the baseline may be not enough."""
-        if pair.fallback_seconds is None or Role.BASELINE not in routed:
+        pair, batch = asking.pair, asking.batch
+        if pair.fallback_seconds is None or Role.BASELINE not in asking.routed:
             return ()
         self._capacities.setdefault(pair.name, Capacity(pair.fallback_seconds))
         spans = ((place, batch.member[batch.start(place) : end]) for place, end in enumerate(batch.ends))
         return [place for place, member in spans if self.router.spared(pair.name, member)]
+
+    def _ask_all(self, asking: Asking, roles: Sequence[Role]) -> None:
+        """Have every request answered by its role."""
+        if roles.count(roles[0]) == len(roles):
+            self._ask(asking, range(len(roles)), roles[0])
+            return
+        for role in set(roles):
+            self._ask(asking, [place for place, to in enumerate(roles) if to is role], role)
 
     def _ask(self, asking: Asking, places: Sequence[int], role: Role) -> None:
         """Have ``role`` answer these requests, or the other one where it fails."""
@@ -148,7 +147,7 @@ class Gateway:
                 raise  # whose request it is, is found out by asking each alone
             run = self._instead(asking.pair, part, role, failure)
             for place in places:
-                asking.told[place]["fallback"] = str(role)
+                asking.tell(place, fallback=str(role))
         asking.give(places, part, run)
 
     def _instead(self, pair: Pair, part: Batch, role: Role, failure: RunFailedError) -> Run:
@@ -171,18 +170,17 @@ class Gateway:
             if capacity.takes(uncertainty + TIE * draw(asking.ids[place], "capacity")):
                 wanted.append(place)
             else:
-                asking.told[place]["over_capacity"] = True
+                asking.tell(place, over_capacity=True)
         if wanted:
             self._ask(asking, wanted, Role.BASELINE)
 
     def _escalate(self, asking: Asking, spared: Sequence[int]) -> None:
         """Ask the baseline too; if it fails, the compressed model's unsure answer stands, refused."""
-        parts = asking.parts.items()
-        unsure = [p for p, of in parts if of.run.role is Role.COMPRESSED and p not in spared and of.unsure]
+        unsure = [place for place in range(len(asking.ids)) if place not in spared and _is_unsure(asking.parts[place])]
         if not unsure:
             return
         for place in unsure:
-            asking.told[place]["escalated"] = True
+            asking.tell(place, escalated=True)
         part = asking.batch.part(unsure)
         try:
             run = self._run(asking.pair, part, Role.BASELINE)
@@ -203,9 +201,6 @@ class Gateway:
             raise UnreadableError(f"{pair.output}: {Fault(max(said.fault)).name.lower()}")
         if len(batch.requests) > 1 and any(not o.ndim or len(o) != batch.rows for o in outputs.values()):
             raise UnreadableError("an output has not one row for each row asked")
-        self.metrics.ran(pair.name, role, seconds)
-        if pair.name in self._paces:
-            self._paces[pair.name].took(batch.rows, seconds)
         return Run(role, outputs, said, seconds)
 
     def _learn(self, pair: Pair, capacity: Capacity, seconds: float) -> None:
@@ -222,24 +217,7 @@ class Gateway:
                 Event(uuid.uuid4().hex, self._clock(), pair.name, kind, MODEL_SCOPE, "gateway", reason, detail)
             )
 
-    def _sample(self, asking: Asking, now: float) -> None:
-        pair, batch, kept = asking.pair, asking.batch, 0
-        for place, request_id in enumerate(asking.ids):
-            number = draw(request_id, pair.sampler.salt)
-            if number >= pair.sampler.most:
-                continue
-            part, member = asking.parts[place], batch.member[batch.start(place) : batch.ends[place]]
-            said, run = part.outputs([pair.output]), part.run
-            asked = batch.requests[place].inputs
-            sample = sample_of(pair, request_id, number, run.role, asked, said, member, run.seconds, now)
-            kept += sample is not None and self._outbox.offer(sample)
-        if kept:
-            self.metrics.samples.labels(pair.name).inc(kept)
 
-    def _count(self, asking: Asking) -> None:
-        rows, refused = Counter[str](), Counter[str]()
-        for part in asking.parts.values():
-            rows[part.run.role] += part.stop - part.start
-            if part.unsure:
-                refused[part.run.role] += sum(part.run.said.refused[part.start : part.stop])
-        self.metrics.served(asking.pair.name, rows, refused, asking.pair.action)
+def _is_unsure(part: Part) -> bool:
+    """Whether the baseline could know better."""
+    return part.run.role is Role.COMPRESSED and part.unsure

@@ -69,12 +69,12 @@ class Pace:
         """Whether so many rows may run on the event loop."""
         return self._short[min(rows.bit_length(), SIZES - 1)]
 
-    def took(self, rows: int, seconds: float) -> None:
-        """Learn from a run. Whether it is short is told by the least of several: often a run waits for the interpreter,
-        which others keep, and that is not the model's time.
+    def took(self, rows: int, *seconds: float) -> None:
+        """Learn from runs of so many rows. Whether they are short is told by the least of several: often one waits for
+        the interpreter, which others keep, and that is not the model's time.
         """
         latest = self._latest.setdefault(rows.bit_length(), [])
-        latest.append(seconds)
+        latest += seconds
         if len(latest) >= RUNS or rows.bit_length() not in self._seconds:
             self._learn(rows.bit_length(), latest)
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import orjson
+from msgspec import Struct
 
 from service.errors import CallerError, ServerError, quote
 from service.tensors import (
@@ -50,7 +51,7 @@ class OutputRequest(NamedTuple):
     binary: bool
 
 
-class InferRequest(NamedTuple):
+class InferRequest(Struct, frozen=True):
     """A request that fits the model. No `outputs` means all of them, in the form `binary_default` says."""
 
     id: str | None
@@ -60,14 +61,14 @@ class InferRequest(NamedTuple):
     binary_default: bool
 
 
-class InferResponse(NamedTuple):
+class InferResponse(Struct, frozen=True):
     """An answer: every output of the model, and flat `parameters` about how it came to be."""
 
     model_name: str
     model_version: str
     id: str | None
     parameters: dict[str, Scalar]
-    outputs: dict[str, Tensor]
+    outputs: Mapping[str, Tensor]
 
 
 def parse_header_length(value: str | None) -> int | None:
@@ -107,9 +108,9 @@ def encode_response(response: InferResponse, request: InferRequest) -> tuple[byt
     Raises CallerError for FP16 asked for as JSON, ServerError for a missing output or one with NaN or infinity
     asked for as JSON.
     """
-    wanted: Sequence[tuple[str, bool]] = request.outputs or [
-        (name, request.binary_default) for name in response.outputs
-    ]
+    wanted: Sequence[tuple[str, bool]] = request.outputs
+    if not wanted:
+        wanted = [(name, request.binary_default) for name in response.outputs]
     blobs: list[bytes] = []
     document: _Object = {"model_name": response.model_name, "model_version": response.model_version}
     if response.id is not None:

@@ -4,6 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -12,6 +13,18 @@ from monitors.safemode import Input
 
 MOST_CONFIRMED = 1024
 """Orders whose confirmation is remembered: operators may give several at a time, and each waits for its own."""
+
+
+class Rows(Protocol):
+    """Rows of n requests, one below the other."""
+
+    @property
+    def ends(self) -> Sequence[int]:
+        """Where the rows of each request end."""
+
+    @property
+    def member(self) -> Bools:
+        """Which row is in which subgroup, (rows, subgroups); asked only when some are safe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +52,12 @@ class Router:
         self._confirmed: deque[str] = deque(maxlen=MOST_CONFIRMED)
         self.forced: Callable[[Order], None] = lambda _: None
 
-    def roles(self, model: str, member: Bools, ends: Sequence[int]) -> list[Role]:
-        """Who answers each of n requests, whose rows end where ``ends`` says; ``member`` is (rows, subgroups). One row
-        in a safe scope is enough.
-        """
-        table = self._tables[model]
+    def roles(self, model: str, rows: Rows) -> list[Role]:
+        """Who answers each of n requests. One row in a safe scope is enough."""
+        table, ends = self._tables[model], rows.ends
         if table.everything or not table.some:
             return [Role.BASELINE if table.everything else Role.COMPRESSED] * len(ends)
-        safe: list[bool] = np.any(member & table.safe, axis=1).tolist()
+        safe: list[bool] = np.any(rows.member & table.safe, axis=1).tolist()
         starts = (0, *ends[:-1])
         return [Role.BASELINE if True in safe[a:b] else Role.COMPRESSED for a, b in zip(starts, ends, strict=True)]
 

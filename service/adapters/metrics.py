@@ -1,11 +1,10 @@
 """The metrics of `series.py` on a registry handed in: the one door to prometheus_client."""
 
-import math
-from bisect import bisect_left
+from collections import Counter as Counts
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -23,10 +22,8 @@ from monitors.findings import coverage
 from monitors.plan import State
 from monitors.records import Event, Outcome, Routes, Verdict
 from monitors.safemode import Input
+from service.adapters.histogram import ManyHistogram
 from service.adapters.series import BUCKETS, CATALOGUE, DRIFT, PREFIX, Kind, Part
-
-LONGEST_EXEMPLAR = 100
-"""Characters of a request id that an exemplar may have: 128 with its name is the format's limit."""
 
 MOST_PENDING = 2048
 """Observations that wait to be counted: counting one at a time takes longer than a small model."""
@@ -34,6 +31,7 @@ MOST_PENDING = 2048
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every counter, which nobody asks for
 
 T = TypeVar("T", bound=Counter | Gauge | Histogram)
+Item = TypeVar("Item")
 
 
 def process_registry(registry: CollectorRegistry | None = None) -> CollectorRegistry:
@@ -44,39 +42,17 @@ def process_registry(registry: CollectorRegistry | None = None) -> CollectorRegi
     return registry
 
 
-class _ManyHistogram(Histogram):
-    """A histogram that takes many observations at once."""
-
-    def observe_many(self, observed: Iterable[tuple[float, str]]) -> None:
-        """The same as `observe` with each of these, which have a request id, or none. A bucket's exemplar is the latest
-        that can be shown.
-        """
-        places: dict[int, list[float]] = {}
-        shown: dict[int, tuple[float, str]] = {}
-        for amount, request_id in observed:
-            place = bisect_left(self._upper_bounds, amount)
-            places.setdefault(place, []).append(amount)
-            if request_id and _can_be_shown(request_id):
-                shown[place] = amount, request_id
-        for amount, request_id in shown.values():
-            self.observe(amount, {"request_id": request_id})
-        self._sum.inc(sum(map(math.fsum, places.values())) - sum(amount for amount, _ in shown.values()))
-        for place, amounts in places.items():
-            self._buckets[place].inc(len(amounts) - (place in shown))
-
-
-_Child: TypeAlias = tuple[Counter | _ManyHistogram, tuple[str, ...]]
-
-
 class _Settling:
     """A collector of nothing, asked before all others: it has what is pending counted."""
 
-    def __init__(self, settle: Callable[[], None]) -> None:
-        self._settle = settle
+    def __init__(self, registry: CollectorRegistry, settle: Callable[[], None]) -> None:
+        self.steps = [settle]
+        registry.register(self)
 
     def collect(self) -> Iterable[Any]:
         """Count."""
-        self._settle()
+        for step in self.steps:
+            step()
         return ()
 
     describe = collect
@@ -88,11 +64,11 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self._made: dict[str, Counter | Gauge | Histogram] = {}
-        self._pending: deque[tuple[*_Child, float, str]] = deque()
-        registry.register(_Settling(self.settle))
+        self._answered: deque[tuple[str, str, float, str]] = deque()
+        self._settling = _Settling(registry, self.settle)
         self.requests = self._make(Counter, "requests")
-        self.seconds = self._make(_ManyHistogram, "request_seconds")
-        self.answering = self._make(_ManyHistogram, "answer_seconds")
+        self.seconds = self._make(ManyHistogram, "request_seconds")
+        self.answering = self._make(ManyHistogram, "answer_seconds")
         self.rows = self._make(Counter, "rows")
         self.refusals = self._make(Counter, "refusals")
         self.failures = self._make(Counter, "model_failures")
@@ -148,38 +124,38 @@ class Metrics:
                 for labels in metric.label_values(known):
                     self._made[name].labels(**labels)
 
+    def before(self, note: Callable[[], None]) -> None:
+        """Have what somebody still has to note noted before anybody looks."""
+        self._settling.steps.insert(0, note)
+
     def answered(self, model: str, outcome: str, seconds: float, request_id: str) -> None:
         """Count a request. Its id goes into an exemplar, which is no label, where it is of a form that can be shown."""
-        self._pending.append((self.requests, (model, outcome), 1, ""))
-        self._pending.append((self.seconds, (model,), seconds, request_id))
-        if len(self._pending) > MOST_PENDING:
+        self._answered.append((model, outcome, seconds, request_id))
+        if len(self._answered) >= MOST_PENDING:
             self.settle()
 
-    def ran(self, model: str, role: str, seconds: float) -> None:
-        """Observe how long a model took for a batch."""
-        self._pending.append((self.answering, (model, role), seconds, ""))
+    def ran(self, model: str, role: str, seconds: Iterable[float]) -> None:
+        """Observe how long a model took for batches."""
+        self.answering.labels(model, role).observe_many((one, "") for one in seconds)
 
-    def served(self, model: str, rows: Mapping[str, int], refused: Mapping[str, int], action: str) -> None:
-        """Count the answered and the refused rows of a batch, by role."""
-        for role, count in rows.items():
-            self._pending.append((self.rows, (model, role), count, ""))
-            if refused.get(role):
-                self._pending.append((self.refusals, (model, role, action), refused[role], ""))
+    def served(self, rows: Mapping[tuple[str, str], int], refused: Mapping[tuple[str, str, str], int]) -> None:
+        """Count answered rows by model and role, and refused ones by model, role and action."""
+        for labels, count in rows.items():
+            self.rows.labels(*labels).inc(count)
+        for at, count in refused.items():
+            self.refusals.labels(*at).inc(count)
 
     def settle(self) -> None:
         """Count what is pending: whoever looks at the registry has this done first."""
-        several: dict[_Child, list[tuple[float, str]]] = {}
-        while self._pending:
-            try:
-                metric, labels, amount, request_id = self._pending.popleft()
-            except IndexError:  # another thread settles, too
-                break
-            several.setdefault((metric, labels), []).append((amount, request_id))
-        for (metric, labels), observed in several.items():
-            if isinstance(metric, Counter):
-                metric.labels(*labels).inc(sum(amount for amount, _ in observed))
-            else:
-                metric.labels(*labels).observe_many(observed)
+        outcomes = Counts[tuple[str, str]]()
+        took: dict[str, list[tuple[float, str]]] = {}
+        for model, outcome, seconds, request_id in _taken(self._answered):
+            outcomes[model, outcome] += 1
+            took.setdefault(model, []).append((seconds, request_id))
+        for labels, count in outcomes.items():
+            self.requests.labels(*labels).inc(count)
+        for model, observed in took.items():
+            self.seconds.labels(model).observe_many(observed)
 
     def total(self, name: str, **labels: str) -> int:
         """The present value of a counter, 0 where there is none yet."""
@@ -261,5 +237,8 @@ class Metrics:
         return encode(self.registry), content_type
 
 
-def _can_be_shown(request_id: str) -> bool:
-    return 0 < len(request_id) <= LONGEST_EXEMPLAR and request_id.isascii() and request_id.isprintable()
+def _taken(pending: deque[Item]) -> Iterator[Item]:
+    """What waits; another thread may take some of it."""
+    with suppress(IndexError):
+        while True:
+            yield pending.popleft()

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitors.records import Bools, Role
-from service import gateway
-from service.batch import Asking, Batch, response_of, rows_of, together
+from service.batch import Batch, rows_of, together
 from service.errors import CallerError
 from service.protocol import InferRequest, InferResponse, OutputRequest
 from tests.onnx_models import classifier
@@ -88,28 +87,6 @@ def test_only_the_request_that_fails_is_stood_in_for(tmp_path: Path, model: str,
     ), "what is found out by asking each alone is counted once"
 
 
-def test_every_request_is_sampled_and_counted_once(tmp_path: Path) -> None:
-    """With its own rows, subgroups and answer."""
-    bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM, "subgroups": SUBGROUPS}})
-    asked = [request([[5.0, 1.0], [50.0, 2.0]], "a", "north"), request([[10.0, -1.0]], "b")]
-    bench.gateway.answer(bench.pairs["m"], asked, [None] * 2)
-    assert bench.count("rows", model="m", role="compressed") == 0, "no caller waits for it"
-    bench.gateway.afterwards()
-    samples, _ = bench.published()
-    assert [(s.request_id, s.inputs["input"].tolist()) for s in samples] == [
-        ("a", [[5.0, 1.0], [50.0, 2.0]]),
-        ("b", [[10.0, -1.0]]),
-    ]
-    scopes = samples[0].scopes
-    assert [[{s for s, is_in in zip(scopes, row, strict=True) if is_in} for row in of.member] for of in samples] == [
-        [{"region=north", "band=low"}, {"region=north"}],
-        [{"band=high"}],
-    ]
-    assert [len(sample.outputs["probabilities"]) for sample in samples] == [2, 1]
-    assert bench.count("rows", model="m", role="compressed") == 3
-    assert bench.count("samples", model="m") == 2
-
-
 def test_inputs_that_differ_in_rows_fail_alone(tmp_path: Path) -> None:
     """The error names both; the neighbour is answered."""
     two = {"x": np.zeros((1, 2)), "y": np.zeros((2, 1))}
@@ -164,21 +141,3 @@ def test_models_of_both_roles_answer_parts_of_one_batch(tmp_path: Path) -> None:
     for role in Role:
         ran = bench.metrics.registry.get_sample_value("tightrope_answer_seconds_count", {"model": "m", "role": role})
         assert ran == 1.0
-
-
-def test_batch_that_could_not_be_answered_together_is_sampled_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However far it came: each of its requests is asked again, alone."""
-    bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
-
-    def alone(asking: Asking, place: int) -> InferResponse:
-        assert len(asking.ids) == 1, "a mistake of ours"
-        return response_of(asking, place)
-
-    monkeypatch.setattr(gateway, "response_of", alone)
-    answers = bench.gateway.answer(bench.pairs["m"], [request([[1.0, 1.0]], name) for name in "ab"], [None] * 2)
-    bench.gateway.afterwards()
-    assert [answer.id for answer in answers if isinstance(answer, InferResponse)] == ["a", "b"]
-    assert [sample.request_id for sample in bench.published()[0]] == ["a", "b"]
-    assert bench.count("rows", model="m", role="compressed") == 2

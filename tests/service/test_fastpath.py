@@ -1,9 +1,7 @@
 """Small, whole inference requests are answered without ASGI, all others with it; nobody can tell by the answers."""
 
 import asyncio
-import gc
 import gzip
-import weakref
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -14,7 +12,6 @@ from hypothesis import strategies as st
 
 from service import fastpath
 from service.errors import OverloadedError
-from service.fastpath import FastPath
 from service.protocol import InferRequest, InferResponse
 from service.respond import LARGE
 from tests.service.asgi import GOOD, INFER, World
@@ -225,23 +222,34 @@ def test_answers_come_in_order_however_the_bytes_are_cut(world: World, kinds: li
     assert answers.statuses == [STATUSES[kind] for kind in kinds]
 
 
-@pytest.mark.parametrize("request_", [post(), chunked(), post(b"", method="GET")], ids=["fast", "slow", "elsewhere"])
-def test_connection_that_is_over_is_freed_at_once(world: World, request_: bytes) -> None:
-    """Without a look for garbage: whoever serves looks rarely at what is old, and callers come and go."""
+def test_connection_that_rests_too_long_is_closed(world: World) -> None:
+    """Not while it is used, however it is asked, nor while an answer is awaited."""
 
-    async def run() -> FastPath | None:
+    async def run() -> list[bool]:
+        line, closed = Line(world.layer), []
+        line.protocol.timeout_keep_alive = 0.5  # type: ignore[assignment] - a number
+        for count, request in enumerate((post(), chunked(), post(), post()), 1):
+            line.protocol.data_received(request)
+            await line.answers(count)
+            await asyncio.sleep(0.2)
+            closed.append(line.transport.closed)
+        await asyncio.sleep(0.6)
+        return [*closed, line.transport.closed]
+
+    assert asyncio.run(run()) == [False] * 4 + [True]
+
+
+def test_timer_of_a_connection_that_is_gone_is_forgotten(world: World) -> None:
+    """Nothing is left on the event loop."""
+
+    async def run() -> tuple[bool, bool]:
         line = Line(world.layer)
-        line.protocol.data_received(request_)
+        line.protocol.data_received(post())
         await line.answers(1)
-        left = weakref.ref(line.protocol)
+        timer = line.protocol._timer
+        assert timer is not None
+        before = timer.cancelled()
         line.protocol.connection_lost(None)
-        del line.protocol
-        for _ in range(10):  # the task that answered ends
-            await asyncio.sleep(0)
-        return left()
+        return before, timer.cancelled()
 
-    gc.disable()
-    try:
-        assert asyncio.run(run()) is None
-    finally:
-        gc.enable()
+    assert asyncio.run(run()) == (False, True)

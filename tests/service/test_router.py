@@ -2,13 +2,15 @@
 
 import threading
 import time
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitors.records import MODEL_SCOPE, Order, Role, Routes
+from monitors.records import MODEL_SCOPE, Bools, Order, Role, Routes
 from service.router import MOST_CONFIRMED, Router
 
 SCOPES = ("region=north", "region=south", "band=low")
@@ -29,9 +31,16 @@ def order(what: str, scope: str = "region=north", number: str = "o1") -> Order:
     return Order(number, 1.0, "m", scope, what, "me", "a reason")
 
 
+class Rows(NamedTuple):
+    """Requests one below the other."""
+
+    member: Bools
+    ends: Sequence[int]
+
+
 def answers(of: Router, *rows: set[str]) -> Role:
     """Who answers a request with rows in these subgroups."""
-    return of.roles("m", np.array([[scope in row for scope in SCOPES] for row in rows]), [len(rows)])[0]
+    return of.roles("m", Rows(np.array([[scope in row for scope in SCOPES] for row in rows]), [len(rows)]))[0]
 
 
 def test_compressed_model_answers_until_told_otherwise() -> None:
@@ -65,7 +74,7 @@ def test_requests_of_a_batch_are_routed_apart() -> None:
     of.apply(routes(1, "region=north"))
     rows = [{"region=south"}, {"region=north"}, set(), set(), {"band=low"}, {"region=north"}]
     member = np.array([[scope in row for scope in SCOPES] for row in rows])
-    roles = of.roles("m", member, [1, 3, 5, 6])
+    roles = of.roles("m", Rows(member, [1, 3, 5, 6]))
     assert roles == [Role.COMPRESSED, Role.BASELINE, Role.COMPRESSED, Role.BASELINE]
 
 
@@ -74,7 +83,7 @@ def test_model_scope_covers_every_request() -> None:
     of = router()
     of.apply(routes(1, MODEL_SCOPE))
     assert answers(of, set()) is Role.BASELINE
-    assert of.roles("other", np.zeros((1, 0), dtype=bool), [1]) == [Role.COMPRESSED]
+    assert of.roles("other", Rows(np.zeros((1, 0), dtype=bool), [1])) == [Role.COMPRESSED]
 
 
 @given(epochs=st.lists(st.integers(0, 9), min_size=1, max_size=20))
@@ -179,7 +188,7 @@ def test_cautious_router_has_the_baseline_answer_until_it_is_told() -> None:
     assert careful.apply(routes(0, "region=north"))
     assert answers(careful, set()) is Role.COMPRESSED
     assert answers(careful, {"region=north"}) is Role.BASELINE
-    assert careful.roles("other", np.zeros((1, 0), dtype=bool), [1]) == [Role.BASELINE]
+    assert careful.roles("other", Rows(np.zeros((1, 0), dtype=bool), [1])) == [Role.BASELINE]
     careful.trust()
-    assert careful.roles("other", np.zeros((1, 0), dtype=bool), [1]) == [Role.COMPRESSED]
+    assert careful.roles("other", Rows(np.zeros((1, 0), dtype=bool), [1])) == [Role.COMPRESSED]
     assert answers(careful, {"region=north"}) is Role.BASELINE, "what was told stays"

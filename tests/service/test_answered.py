@@ -1,0 +1,96 @@
+"""Every request that was answered is sampled and counted once, soon, at nobody's cost."""
+
+from pathlib import Path
+
+import pytest
+
+from monitors.records import Role
+from service import answered, gateway
+from service.batch import Asking, response_of
+from service.pace import Pace
+from service.protocol import InferResponse
+from tests.service.models import CALM, SUBGROUPS, sure_and_unsure
+from tests.service.support import Bench
+from tests.service.test_batch import request
+
+
+def test_every_request_is_sampled_and_counted_once(tmp_path: Path) -> None:
+    """With its own rows, subgroups and answer."""
+    bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM, "subgroups": SUBGROUPS}})
+    asked = [request([[5.0, 1.0], [50.0, 2.0]], "a", "north"), request([[10.0, -1.0]], "b")]
+    bench.gateway.answer(bench.pairs["m"], asked, [None] * 2)
+    bench.gateway.afterwards()
+    samples, _ = bench.published()
+    assert [(s.request_id, s.inputs["input"].tolist()) for s in samples] == [
+        ("a", [[5.0, 1.0], [50.0, 2.0]]),
+        ("b", [[10.0, -1.0]]),
+    ]
+    scopes = samples[0].scopes
+    assert [[{s for s, is_in in zip(scopes, row, strict=True) if is_in} for row in of.member] for of in samples] == [
+        [{"region=north", "band=low"}, {"region=north"}],
+        [{"band=high"}],
+    ]
+    assert [len(sample.outputs["probabilities"]) for sample in samples] == [2, 1]
+    assert bench.count("rows", model="m", role="compressed") == 3
+    assert bench.count("samples", model="m") == 2
+
+
+def test_what_cannot_be_sampled_costs_the_others_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is counted all the same, and the log says why there is no sample of it."""
+    bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
+    for name in "abc":
+        bench.gateway.answer(bench.pairs["m"], [request([[1.0, 1.0]], name)], [None])
+    real = answered.draw
+
+    def refuses(request_id: str, salt: str) -> float:
+        if request_id == "b":
+            raise RuntimeError("a mistake of ours")
+        return real(request_id, salt)
+
+    monkeypatch.setattr(answered, "draw", refuses)
+    bench.gateway.afterwards()
+    assert [sample.request_id for sample in bench.published()[0]] == ["a", "c"]
+    assert bench.count("rows", model="m", role="compressed") == 3
+    assert "a mistake of ours" in caplog.text
+
+
+def test_batch_that_could_not_be_answered_together_is_sampled_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However far it came: each of its requests is asked again, alone."""
+    bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
+
+    def alone(asking: Asking, place: int) -> InferResponse:
+        assert len(asking.ids) == 1, "a mistake of ours"
+        return response_of(asking, place)
+
+    monkeypatch.setattr(gateway, "response_of", alone)
+    answers = bench.gateway.answer(bench.pairs["m"], [request([[1.0, 1.0]], name) for name in "ab"], [None] * 2)
+    bench.gateway.afterwards()
+    assert [answer.id for answer in answers if isinstance(answer, InferResponse)] == ["a", "b"]
+    assert [sample.request_id for sample in bench.published()[0]] == ["a", "b"]
+    assert bench.count("rows", model="m", role="compressed") == 2
+
+
+def test_paces_learn_from_every_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its rows."""
+    bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
+    seen: list[int] = []
+    pace = Pace()
+    monkeypatch.setattr(pace, "took", lambda rows, _: seen.append(rows))
+    kept = answered.Answered(bench.outbox, bench.metrics, {"m": pace})
+    monkeypatch.setattr(bench.gateway, "_answered", kept)
+    for rows in ([[1.0, 1.0]], [[1.0, 1.0], [2.0, 2.0]]):
+        bench.gateway.answer(bench.pairs["m"], [request(rows)], [None])
+    assert (len(kept), seen) == (2, [])
+    bench.gateway.afterwards()
+    assert (len(kept), seen) == (0, [1, 2])
+
+
+def test_whoever_looks_at_the_metrics_sees_what_was_just_answered(tmp_path: Path) -> None:
+    """It need not wait until that is due."""
+    bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
+    bench.gateway.answer(bench.pairs["m"], [request([[1.0, 1.0]])], [None])
+    assert bench.count("rows", model="m", role=Role.COMPRESSED) == 1
