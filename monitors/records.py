@@ -75,7 +75,7 @@ class Position:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made of every request that is kept, and freezing takes most of that time
 class Sample:
     """One served inference that the sampler kept; self-contained, so that a worker needs no other source.
 
