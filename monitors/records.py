@@ -98,12 +98,6 @@ class Sample:
     inclusion: float
     seconds: float
 
-    @property
-    def kind(self) -> tuple[object, ...]:
-        """What samples must share to travel in one record: model, artefacts, scopes, and how their tensors look."""
-        shared = self.model, self.baseline_digest, self.compressed_digest, self.scopes
-        return *shared, layout(self.inputs), layout(self.outputs)
-
 
 @dataclass(frozen=True, slots=True)
 class Comparisons:
