@@ -75,7 +75,7 @@ class Position:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made of every request that is kept, and freezing takes most of that time
 class Sample:
     """One served inference that the sampler kept; self-contained, so that a worker needs no other source.
 
@@ -97,12 +97,6 @@ class Sample:
     draw: float
     inclusion: float
     seconds: float
-
-    @property
-    def kind(self) -> tuple[object, ...]:
-        """What samples must share to travel in one record: model, artefacts, scopes, and how their tensors look."""
-        shared = self.model, self.baseline_digest, self.compressed_digest, self.scopes
-        return *shared, layout(self.inputs), layout(self.outputs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import compress
-from typing import Self
+from itertools import chain, compress
+from typing import Any, Self
 
 import numpy as np
 
-from monitors.records import Bools, Floats, Ints, Role, Sample, Tensors
+from monitors.records import Bools, Floats, Ints, Role, Sample, Tensors, layout
+
+COLUMNS = ("rows", "time", "served_by_baseline", "draw", "inclusion", "seconds")
+"""What has one entry a sample, in an array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,23 @@ class Samples:
             outputs=below([sample.outputs for sample in samples]),
         )
 
+    @classmethod
+    def joined(cls, parts: "Sequence[Sample | Samples]") -> "Samples":
+        """Samples of one kind, at least one, in their order."""
+        alone = [part for part in parts if isinstance(part, Sample)]
+        if len(alone) == len(parts):
+            return cls.of(alone)
+        chunks = [part if isinstance(part, Samples) else Samples.of([part]) for part in parts]
+        if len(chunks) == 1:
+            return chunks[0]
+        return replace(
+            chunks[0],
+            request_id=tuple(chain.from_iterable(chunk.request_id for chunk in chunks)),
+            inputs=below([chunk.inputs for chunk in chunks]),
+            outputs=below([chunk.outputs for chunk in chunks]),
+            **_columns(chunks),
+        )
+
     @property
     def kind(self) -> tuple[object, ...]:
         """What samples must share to be compared in one batch."""
@@ -68,15 +88,24 @@ class Samples:
         if chosen.all():
             return self
         at = np.repeat(chosen, self.rows)
-        columns = ("rows", "time", "served_by_baseline", "draw", "inclusion", "seconds")
         return replace(
             self,
             request_id=tuple(compress(self.request_id, chosen)),
             member=self.member[at],
             inputs={name: tensor[at] for name, tensor in self.inputs.items()},
             outputs={name: tensor[at] for name, tensor in self.outputs.items()},
-            **{name: getattr(self, name)[chosen] for name in columns},
+            **{name: getattr(self, name)[chosen] for name in COLUMNS},
         )
+
+
+def kind_of(of: Sample | Samples) -> tuple[object, ...]:
+    """What samples must share to travel in one record: model, artefacts, scopes, and how their tensors look."""
+    shared = of.model, of.baseline_digest, of.compressed_digest, of.scopes
+    return *shared, layout(of.inputs), layout(of.outputs)
+
+
+def _columns(chunks: Sequence[Samples]) -> dict[str, Any]:
+    return {name: np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in (*COLUMNS, "member")}
 
 
 def below(parts: Sequence[Tensors]) -> Tensors:

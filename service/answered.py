@@ -5,13 +5,16 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from monitors.records import Role, Sample
+import numpy as np
+
+from monitors.records import Ints, Role
+from monitors.samples import Samples
 from monitors.sampling import draw
 from service.adapters.metrics import Metrics
-from service.batch import Asking
+from service.batch import Asking, Run
 from service.outbox import Outbox
 from service.pace import Pace
-from service.sampling import sample_of
+from service.sampling import inclusion_of, sample_of
 
 log = logging.getLogger(__name__)
 
@@ -53,12 +56,22 @@ class Answered:
         self._count(done)
 
     def _sample(self, asking: Asking, now: float, kept: Counter[str]) -> None:
-        most, salt = asking.pair.sampler.most, asking.pair.sampler.salt
-        for place, request_id in enumerate(asking.ids):
-            number = draw(request_id, salt)
-            if number < most:
-                sample = _sample_of(asking, place, number, now)
-                kept[asking.pair.name] += sample is not None and self._outbox.offer(sample)
+        pair, batch = asking.pair, asking.batch
+        most, salt = pair.sampler.most, pair.sampler.salt
+        draws = [draw(request_id, salt) for request_id in asking.ids]
+        drawn = [place for place, number in enumerate(draws) if number < most]
+        if len(draws) == 1 and drawn:
+            part = asking.parts[0]
+            run, said = part.run, part.outputs([pair.output])
+            sample = sample_of(
+                pair, asking.ids[0], draws[0], run.role, batch.inputs, said, batch.member, run.seconds, now
+            )
+            kept[pair.name] += self._outbox.offer(sample) if sample else 0
+        elif drawn:
+            for _, run in asking.runs:
+                chosen = [place for place in drawn if asking.parts[place].run is run] if len(asking.runs) > 1 else drawn
+                if (samples := _samples_of(asking, run, chosen, draws, now)) is not None:
+                    kept[pair.name] += self._outbox.offer(samples)
 
     def _count(self, done: Sequence[Asking]) -> None:
         took = defaultdict[tuple[str, Role, int], list[float]](list)
@@ -79,8 +92,39 @@ class Answered:
         self._metrics.served(rows, refused)
 
 
-def _sample_of(asking: Asking, place: int, number: float, now: float) -> Sample | None:
-    pair, batch, part = asking.pair, asking.batch, asking.parts[place]
-    run, said = part.run, part.outputs([pair.output])
-    member, asked = batch.member[batch.start(place) : batch.ends[place]], batch.requests[place].inputs
-    return sample_of(pair, asking.ids[place], number, run.role, asked, said, member, run.seconds, now)
+def _samples_of(asking: Asking, run: Run, drawn: Sequence[int], draws: Sequence[float], now: float) -> Samples | None:
+    """Those of the requests at these places that are to be kept, if any is; this run answered them."""
+    pair, batch = asking.pair, asking.batch
+    rates = dict.fromkeys(drawn, pair.sampler.rate)
+    if pair.sampler.floors:
+        rates = {place: inclusion_of(pair, batch.member[batch.start(place) : batch.ends[place]]) for place in drawn}
+    places = [place for place in drawn if draws[place] < rates[place]]
+    if not places:
+        return None
+    parts = [asking.parts[place] for place in places]
+    asked = _rows([(batch.start(place), batch.ends[place]) for place in places])
+    said = _rows([(part.start, part.stop) for part in parts])
+    return Samples(
+        model=pair.name,
+        baseline_digest=pair.plan.baseline_digest,
+        compressed_digest=pair.plan.compressed_digest,
+        scopes=pair.subgroups.scopes,
+        request_id=tuple([asking.ids[place] for place in places]),
+        rows=np.array([part.stop - part.start for part in parts], np.int64),
+        time=np.full(len(places), now),
+        served_by_baseline=np.full(len(places), run.role is Role.BASELINE),
+        draw=np.array([draws[place] for place in places]),
+        inclusion=np.array([rates[place] for place in places]),
+        seconds=np.full(len(places), run.seconds),
+        member=batch.member[asked],
+        inputs={name: tensor[asked] for name, tensor in batch.inputs.items()},
+        outputs={pair.output: run.outputs[pair.output][said]},
+    )
+
+
+def _rows(spans: Sequence[tuple[int, int]]) -> Ints:
+    """The places of rows that stand from one place up to another."""
+    starts, ends = np.array(spans).T
+    if (ends - starts == 1).all():
+        return np.asarray(starts)
+    return np.concatenate([np.arange(start, end) for start, end in spans])

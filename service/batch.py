@@ -126,7 +126,7 @@ class Asking(Struct, eq=False):
 
     def give(self, places: Sequence[int], part: Batch, run: Run) -> None:
         """These requests are answered by this run of theirs."""
-        self.runs.append((part.rows, run))
+        self.runs.append((part.ends[-1], run))
         start = 0
         for place, end in zip(places, part.ends, strict=True):
             self.parts[place] = Part(run, start, end)

@@ -87,7 +87,7 @@ class Gateway:
         """Answer requests together; those that cannot be are answered alone, and cost the others nothing. Whoever has
         handed out the answers calls `afterwards`.
         """
-        if together(pair, requests):
+        if len(requests) == 1 or together(pair, requests):
             try:
                 return self._together(pair, requests, arrived)
             except Exception as error:  # noqa: BLE001 - whatever one request brought about must not fail the others

@@ -4,10 +4,12 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from typing import Protocol
+from typing import Protocol, TypeAlias
+
+import numpy as np
 
 from monitors.records import Event, Sample, Traffic
-from monitors.samples import Samples
+from monitors.samples import Samples, kind_of
 from service.adapters import wire
 from service.adapters.ports import Bus, RecordTooLargeError, insist
 from service.adapters.topics import COMPARISONS, EVENTS, SAMPLES, topic
@@ -37,11 +39,14 @@ LINGER = 0.05
 """Seconds to collect samples before they are published: everything behind works in batches, and costs the less."""
 
 
+Item: TypeAlias = Sample | Samples | Event
+
+
 class Drops(Protocol):
     """Told of every sample that could not be kept, by model and reason."""
 
-    def __call__(self, model: str, reason: str) -> None:
-        """Count one."""
+    def __call__(self, model: str, reason: str, samples: int = 1) -> None:
+        """Count so many."""
 
 
 class Outbox:
@@ -52,36 +57,39 @@ class Outbox:
         self._dropped = dropped
         self._limit = limit
         self._counting = threading.Lock()
-        self._bytes = 0
+        self._samples = self._bytes = 0
         self._kept: Counter[str] = Counter()
         self._since: dict[str, float] = {}
         self._told = time.monotonic()
-        self._waiting: deque[tuple[Sample | Event, int]] = deque()
+        self._waiting: deque[tuple[Item, int, int]] = deque()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
 
-    def offer(self, sample: Sample) -> bool:
-        """Keep a sample for the shadow; False, and counted, when it is too large or too many wait already."""
-        if len(sample.member) > MOST_ROWS:
-            self._dropped(sample.model, "too_many_rows")
-            return False
-        size = _bytes(sample)
+    def offer(self, kept: Sample | Samples) -> int:
+        """Keep samples for the shadow; how many are kept: none, and all counted, when they are too large or too many
+        wait already.
+        """
+        samples, size = len(kept) if isinstance(kept, Samples) else 1, _bytes(kept)
+        if len(kept.member) > MOST_ROWS:
+            self._dropped(kept.model, "too_many_rows", samples)
+            return 0
         with self._counting:
-            fits = len(self._waiting) < self._limit and self._bytes + size <= MOST_BYTES
+            fits = self._samples + samples <= self._limit and self._bytes + size <= MOST_BYTES
             if fits:
+                self._samples += samples
                 self._bytes += size
-                self._waiting.append((sample, size))
+                self._waiting.append((kept, samples, size))
         if not fits:
-            self._dropped(sample.model, "buffer_full")
-            return False
+            self._dropped(kept.model, "buffer_full", samples)
+            return 0
         if not self._wake.is_set():  # it costs more to set than to look at
             self._wake.set()
-        return True
+        return samples
 
     def note(self, event: Event) -> None:
         """Keep an event for the audit trail. Events are few: they are never dropped for samples' sake."""
-        self._waiting.append((event, 0))
+        self._waiting.append((event, 0, 0))
         self._wake.set()
 
     def start(self) -> None:
@@ -113,26 +121,29 @@ class Outbox:
         self._since.clear()
         self._told = time.monotonic()
 
-    def _take(self) -> list[Sample | Event]:
-        items: list[Sample | Event] = []
-        size = rows = 0
-        while self._waiting and len(items) < BATCH and size < BATCH_BYTES and rows < MOST_ROWS:
-            item, bytes_ = self._waiting.popleft()
+    def _take(self) -> list[Item]:
+        items: list[Item] = []
+        samples = size = rows = 0
+        while self._waiting and samples < BATCH and size < BATCH_BYTES and rows < MOST_ROWS:
+            item, count, bytes_ = self._waiting.popleft()
             items.append(item)
+            samples += count
             size += bytes_
-            rows += len(item.member) if isinstance(item, Sample) else 0
+            rows += 0 if isinstance(item, Event) else len(item.member)
         with self._counting:
+            self._samples -= samples
             self._bytes -= size
         return items
 
-    def _publish(self, items: list[Sample | Event]) -> None:
+    def _publish(self, items: list[Item]) -> None:
         """One record for samples of one kind, one for each event."""
-        alike: dict[tuple[object, ...], list[Sample]] = {}
+        alike: dict[tuple[object, ...], list[Sample | Samples]] = {}
         for item in items:
-            if isinstance(item, Sample):
-                alike.setdefault(item.kind, []).append(item)
-        for samples in alike.values():
-            model, oldest = samples[0].model, min([sample.time for sample in samples])
+            if not isinstance(item, Event):
+                alike.setdefault(kind_of(item), []).append(item)
+        for parts in alike.values():
+            samples = Samples.joined(parts)
+            model, oldest = samples.model, float(samples.time.min())
             self._kept[model] += len(samples)
             self._since[model] = min(oldest, self._since.get(model, oldest))
             self._send_samples(samples)
@@ -140,16 +151,16 @@ class Outbox:
             if isinstance(event, Event):
                 self._send(EVENTS, wire.encode_event(event), event.model)
 
-    def _send_samples(self, samples: list[Sample]) -> None:
+    def _send_samples(self, samples: Samples) -> None:
         """As one record; where that is too large for the bus each alone, and what is too large alone is dropped."""
         try:
-            self._send(SAMPLES, wire.encode_samples(Samples.of(samples)))
+            self._send(SAMPLES, wire.encode_samples(samples))
         except RecordTooLargeError:
             if len(samples) == 1:
-                self._dropped(samples[0].model, "too_large")
+                self._dropped(samples.model, "too_large")
                 return
-            for sample in samples:
-                self._send_samples([sample])
+            for chosen in np.eye(len(samples), dtype=bool):
+                self._send_samples(samples.take(chosen))
 
     def _send(self, name: str, value: bytes, key: str | None = None) -> None:
         """A full bus makes this thread wait, the buffer fill, and `offer` drop: the request path notices nothing."""
@@ -157,10 +168,10 @@ class Outbox:
             log.warning("stopped while the bus was full: a record for %s was not published", name)
 
 
-def _bytes(sample: Sample) -> int:
-    """What a sample's tensors hold of the memory, near enough."""
-    size = sample.member.nbytes
-    for tensors in (sample.inputs, sample.outputs):
+def _bytes(of: Sample | Samples) -> int:
+    """What the tensors of samples hold of the memory, near enough."""
+    size = of.member.nbytes
+    for tensors in (of.inputs, of.outputs):
         for tensor in tensors.values():
             size += tensor.nbytes + (sum(map(len, tensor.ravel().tolist())) if tensor.dtype.hasobject else 0)
     return size

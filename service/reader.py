@@ -41,6 +41,7 @@ class _Request(msgspec.Struct, gc=False):
     outputs: list[_Output] | None = None
 
 
+NO_TAIL = memoryview(b"")
 _DECODER = msgspec.json.Decoder(_Request)
 
 
@@ -59,15 +60,18 @@ class Reader:
         """The request; None for one that `protocol.decode_request` must look at."""
         if header_length == 0 or (header_length or 0) > len(body):
             return None
-        view = memoryview(body)
         try:
-            said = _DECODER.decode(body if header_length is None else view[:header_length])
-            tensors = self._tensors(said.inputs, view[len(body) if header_length is None else header_length :])
+            if header_length is None:
+                said, tail = _DECODER.decode(body), NO_TAIL
+            else:
+                view = memoryview(body)
+                said, tail = _DECODER.decode(view[:header_length]), view[header_length:]
+            tensors = self._tensors(said.inputs, tail)
         except (msgspec.DecodeError, struct.error, OverflowError, ValueError, KeyError):
             return None
         parameters: dict[str, Scalar] = said.parameters or {}
-        default = parameters.pop("binary_data_output", False)
-        outputs = self._wanted(said.outputs or (), default)
+        default = parameters.pop("binary_data_output", False) if parameters else False
+        outputs = self._wanted(said.outputs, default) if said.outputs else ()
         if tensors is None or outputs is None or type(default) is not bool or len(said.id or "") > MAX_ID_LENGTH:
             return None
         return InferRequest(said.id, parameters, tensors, outputs, default)
@@ -76,9 +80,9 @@ class Reader:
         tensors: dict[str, Tensor] = {}
         for given in inputs:
             spec, shape, data = self._specs[given.name], given.shape, given.data
-            if given.datatype != spec.datatype or not (
-                (shape and shape[1:] == self._sides.get(spec.name)) or _fits(shape, spec)
-            ):
+            if given.datatype != spec.datatype:
+                return None
+            if not (shape and shape[1:] == self._sides.get(spec.name)) and not _fits(shape, spec):
                 return None
             count = math.prod(shape)
             if data is not None:

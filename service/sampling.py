@@ -28,6 +28,13 @@ def decision_of(pair: Pair, outputs: Tensors, rows: int) -> NDArray[Any]:
     return said
 
 
+def inclusion_of(pair: Pair, member: Bools) -> float:
+    """The probability with which a request is kept that has rows (rows, scopes) of these subgroups."""
+    if not pair.sampler.floors:
+        return pair.sampler.rate
+    return pair.sampler.inclusion(pair.subgroups.scopes[index] for index in np.flatnonzero(member.any(axis=0)))
+
+
 def sample_of(
     pair: Pair,
     request_id: str,
@@ -40,10 +47,7 @@ def sample_of(
     time: float,
 ) -> Sample | None:
     """The sample of a request, whose draw is ``number``, as ``role`` answered it; None when it is not to be kept."""
-    inclusion = pair.sampler.rate
-    if pair.sampler.floors:
-        groups = np.flatnonzero(member.any(axis=0))
-        inclusion = pair.sampler.inclusion(pair.subgroups.scopes[index] for index in groups)
+    inclusion = inclusion_of(pair, member)
     if number >= inclusion:
         return None
     return Sample(

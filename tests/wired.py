@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 
 from monitors.records import Role, Sample
-from monitors.samples import Samples
+from monitors.samples import Samples, kind_of
 from service.adapters import wire
 
 
@@ -12,7 +12,7 @@ def records(samples: Sequence[Sample]) -> list[bytes]:
     """One record for the samples of each kind, as the outbox has it."""
     alike: dict[tuple[object, ...], list[Sample]] = {}
     for sample in samples:
-        alike.setdefault(sample.kind, []).append(sample)
+        alike.setdefault(kind_of(sample), []).append(sample)
     return [wire.encode_samples(Samples.of(some)) for some in alike.values()]
 
 

@@ -13,6 +13,8 @@ from benchmarks.serving.servers import (
     ALWAYS,
     BATCHING,
     EMBEDDED,
+    EMBEDDED_ALWAYS,
+    EMBEDDED_NEVER,
     GATEWAY,
     NEVER,
     OURS_BINARY,
@@ -78,23 +80,29 @@ def grpc(effort: Effort, folder: Path) -> Outcome:
 
 
 def sampling(effort: Effort, folder: Path) -> Outcome:
-    """All in one process: what sampling everything costs beside sampling nothing."""
-    both = (NEVER, ALWAYS)
-    return Outcome(rows=[*cell("S", both, (1, 32), effort, folder), *cell("M", both, (1, 32), effort, folder)])
+    """What sampling everything costs beside sampling nothing: a gateway's process, and all in one process."""
+    found: list[Row] = []
+    for both in ((NEVER, ALWAYS), (EMBEDDED_NEVER, EMBEDDED_ALWAYS)):
+        for name in ("S", "M"):
+            found += cell(name, both, (1, 32), effort, folder)
+    return Outcome(rows=found)
 
 
 def peers(effort: Effort, folder: Path) -> Outcome:
-    """Servers of others, each beside the one by hand that batches."""
+    """Servers of others, each beside the one by hand that batches, and beside the gateway."""
     outcome, fewer = Outcome(), replace(effort, slices=(effort.slices + 1) // 2)
-    for name, candidates in PEERS.items():
-        if not python_of(name).exists():
-            outcome.missing.append(f"{name}: not installed (`make peers` says why)")
+    for peer, candidates in PEERS.items():
+        if not python_of(peer).exists():
+            outcome.missing.append(f"{peer}: not installed (`make peers` says why)")
             continue
         for one in candidates:
             try:
-                pairs = [*cell("S", (BATCHING, one), (1, 8, 32), fewer, folder)]
-                pairs += cell("M", (BATCHING, one), (1, 32), fewer, folder)
-                outcome.rows += [row for row in pairs if row.server == one.name]
+                found = [*cell("S", (BATCHING, GATEWAY, one), (1, 8, 32), fewer, folder)]
+                found += cell("M", (BATCHING, GATEWAY, one), (1, 32), fewer, folder)
+                ours, theirs = ([row for row in found if row.server == name] for name in (GATEWAY.name, one.name))
+                outcome.rows += theirs
+                beside = [other.ratio / our.ratio for our, other in zip(ours, theirs, strict=True)]
+                outcome.figures[f"{one.name}, where it is fastest beside the gateway"] = max(beside)
             except NotStartedError as error:
                 lines = str(error).splitlines()
                 outcome.missing.append(f"{lines[0]} ({lines[-1]})")

@@ -10,6 +10,7 @@ from benchmarks.serving.turns import Row
 Outcomes = Mapping[str, Outcome]
 MISSING = float("nan")
 GATEWAY, BATCHING, BARE = "gateway", "raw_mb0", "the model by itself"
+ALWAYS = "gateway (100% sampled)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,10 @@ def _cheap(table: Outcome) -> Iterator[Goal]:
 def _steady(outcomes: Outcomes) -> Iterator[Goal]:
     bytes_ = [row.ratio for row in outcomes["binary"].rows if row.server != GATEWAY]
     yield Goal("asked in bytes, worst case: rate beside JSON", 1.0, min(bytes_, default=MISSING), share)
+    kept = [row.ratio for row in outcomes["sampling"].rows if row.server == ALWAYS]
+    yield Goal("everything sampled, worst case: rate beside nothing sampled", 0.9, min(kept, default=MISSING), share)
+    peers = max(outcomes["peers"].figures.values(), default=MISSING)
+    yield Goal("the fastest of others in any cell: rate beside the gateway", 1.0, peers, share, most=True)
     lost = outcomes["outage"].figures.get("p99 without Kafka, of p99 with it", MISSING)
     yield Goal("Kafka is dead: p99 beside p99 with Kafka", 1.05, lost, share, most=True)
     failed = outcomes["switches"].figures.get("failed", MISSING)

@@ -65,14 +65,14 @@ def configured(kinds: Sequence[Kind], folder: Path, port: int, sampling: float =
     return path
 
 
-def alone(kind: Kind, folder: Path, port: int) -> Sequence[str]:
+def alone(kind: Kind, folder: Path, port: int, sampling: float = SAMPLING) -> Sequence[str]:
     """The gateway's process, its samples to a sink."""
-    return on_sink([kind], folder, port)
+    return on_sink([kind], folder, port, sampling)
 
 
-def on_sink(kinds: Sequence[Kind], folder: Path, port: int) -> Sequence[str]:
+def on_sink(kinds: Sequence[Kind], folder: Path, port: int, sampling: float = SAMPLING) -> Sequence[str]:
     """The same of several models."""
-    path = configured(kinds, folder, port, bus={"kafka": {"servers": [NOWHERE]}})
+    path = configured(kinds, folder, port, sampling, bus={"kafka": {"servers": [NOWHERE]}})
     return [sys.executable, "-m", "benchmarks.serving.gateway", str(path)]
 
 
@@ -110,7 +110,8 @@ def _peer(name: str, ask: Make, batch: int) -> Candidate:
 RAW, BATCHING = Candidate("raw", reference()), Candidate("raw_mb0", reference("--batching"))
 GATEWAY, EMBEDDED = Candidate("gateway", alone), Candidate("embedded", embedded)
 OURS_BINARY = Candidate("gateway (binary)", alone, as_binary)
-NEVER, ALWAYS = (
+NEVER, ALWAYS = (Candidate(f"gateway ({share:.0%} sampled)", partial(alone, sampling=share)) for share in (0.0, 1.0))
+EMBEDDED_NEVER, EMBEDDED_ALWAYS = (
     Candidate(f"embedded ({share:.0%} sampled)", partial(embedded, sampling=share)) for share in (0.0, 1.0)
 )
 PEERS: Mapping[str, Sequence[Candidate]] = {
@@ -120,5 +121,5 @@ PEERS: Mapping[str, Sequence[Candidate]] = {
     "litserve": [_peer("litserve", at("/predict", plain), batch) for batch in (1, 32)],
     "bentoml": [_peer("bentoml", at("/predict", plain), batch) for batch in (1, 32)],
 }
-_HERE = (RAW, BATCHING, GATEWAY, EMBEDDED, OURS_BINARY, NEVER, ALWAYS)
+_HERE = (RAW, BATCHING, GATEWAY, EMBEDDED, OURS_BINARY, NEVER, ALWAYS, EMBEDDED_NEVER, EMBEDDED_ALWAYS)
 SERVERS: Mapping[str, Candidate] = {one.name: one for one in (*_HERE, *(one for two in PEERS.values() for one in two))}

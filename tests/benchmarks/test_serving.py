@@ -227,6 +227,14 @@ def test_a_goal_is_met_or_not(ratio: float, verdict: str) -> None:
     assert found["everywhere else: failed requests"] == "met"
 
 
+def test_one_that_is_faster_anywhere_is_told() -> None:
+    """However many are slower."""
+    measured = outcomes(0.86)
+    measured["peers"].figures.update({"one, where it is fastest": 0.7, "other, where it is fastest": 1.02})
+    (found,) = (goal for goal in goals.goals(measured) if "of others" in goal.told)
+    assert (found.found, found.verdict) == (1.02, "not met")
+
+
 def test_the_page_has_what_was_kept() -> None:
     """Outcomes come back as they were, with their tables and reasons on the page, and the picture is one."""
     for name, outcome in outcomes(0.86).items():

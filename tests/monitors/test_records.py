@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitors.records import ROW_ARRAYS, Comparisons, Role, Sample
+from monitors.records import ROW_ARRAYS, Comparisons, Role
 from tests.comparisons import bits, comparisons
 
 
@@ -65,48 +65,3 @@ def test_join_refuses_rows_of_another_kind(other: Comparisons) -> None:
 def test_each_role_shadows_the_other() -> None:
     """Who answered is never the one that is re-run."""
     assert (Role.BASELINE.other, Role.COMPRESSED.other) == (Role.COMPRESSED, Role.BASELINE)
-
-
-def sample(**changes: object) -> Sample:
-    """A sample of one row."""
-    usual: dict[str, object] = {
-        "model": "m",
-        "request_id": "1",
-        "time": 1.0,
-        "served_by": Role.COMPRESSED,
-        "baseline_digest": "b1",
-        "compressed_digest": "c1",
-        "inputs": {},
-        "outputs": {},
-        "scopes": ("group=a",),
-        "member": np.ones((1, 1), dtype=bool),
-        "draw": 0.5,
-        "inclusion": 1.0,
-        "seconds": 0.01,
-    }
-    return Sample(**(usual | changes))  # type: ignore[arg-type]
-
-
-def test_samples_of_one_kind_share_model_artefacts_scopes_and_layout() -> None:
-    """And differ in all else without harm: the number of rows, who answered, when."""
-    usual = sample(inputs={"x": np.zeros((1, 2))})
-    alike = {"request_id": "2", "served_by": Role.BASELINE, "draw": 0.1, "time": 9.0, "inputs": {"x": np.ones((3, 2))}}
-    assert replace(usual, **alike).kind == usual.kind  # type: ignore[arg-type]
-    others = {"model": "n", "baseline_digest": "b2", "compressed_digest": "c2", "scopes": ("group=b",)}
-    unlike = {
-        "another name": {"y": np.zeros((1, 2))},
-        "another side": {"x": np.zeros((1, 3))},
-        "another datatype": {"x": np.zeros((1, 2), np.float32)},
-        "strings": {"x": np.full((1, 2), "", object)},
-        "one more": {"x": np.zeros((1, 2)), "y": np.zeros((1, 2))},
-    }
-    for name, value in others.items():
-        assert replace(usual, **{name: value}).kind != usual.kind  # type: ignore[arg-type]
-    for tensors in unlike.values():
-        assert replace(usual, inputs=tensors).kind != usual.kind
-        assert sample(outputs=tensors).kind != sample(outputs=usual.inputs).kind
-
-
-def test_inputs_are_no_outputs() -> None:
-    """The same tensor on the other side is another kind."""
-    assert sample(inputs={"x": np.zeros((1, 2))}).kind != sample(outputs={"x": np.zeros((1, 2))}).kind

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitors.records import Role, Sample
-from monitors.samples import Samples, below
+from monitors.samples import Samples, below, kind_of
 from tests.service.adapters.records import alike, same
 from tests.wired import apart
 
@@ -78,6 +78,48 @@ def test_kind_is_of_the_pair_and_not_of_the_tensors() -> None:
     """Whatever layout they have, samples of one pair are compared in one batch."""
     wide = replace(sample(1, 1), inputs={"x": np.zeros((1, 9))})
     assert Samples.of([wide]).kind == Samples.of([sample(1, 1)]).kind == ("m", "b", "c", ("a=b", "c=d"))
+
+
+def test_samples_of_one_kind_share_model_artefacts_scopes_and_layout() -> None:
+    """And differ in all else without harm: the number of rows, who answered, when."""
+    usual = replace(sample(1, 1), inputs={"x": np.zeros((1, 2))})
+    alike = {"request_id": "2", "served_by": Role.BASELINE, "draw": 0.1, "time": 9.0, "inputs": {"x": np.ones((3, 2))}}
+    assert kind_of(replace(usual, **alike)) == kind_of(usual)  # type: ignore[arg-type]
+    others = {"model": "n", "baseline_digest": "b2", "compressed_digest": "c2", "scopes": ("e=f",)}
+    unlike = {
+        "another name": {"y": np.zeros((1, 2))},
+        "another side": {"x": np.zeros((1, 3))},
+        "another datatype": {"x": np.zeros((1, 2), np.float32)},
+        "strings": {"x": np.full((1, 2), "", object)},
+        "one more": {"x": np.zeros((1, 2)), "y": np.zeros((1, 2))},
+    }
+    for name, value in others.items():
+        assert kind_of(replace(usual, **{name: value})) != kind_of(usual)  # type: ignore[arg-type]
+    for tensors in unlike.values():
+        assert kind_of(replace(usual, inputs=tensors)) != kind_of(usual)
+        assert kind_of(replace(usual, outputs=tensors)) != kind_of(replace(usual, outputs=usual.inputs))
+
+
+def test_inputs_are_no_outputs() -> None:
+    """The same tensor on the other side is another kind."""
+    one = replace(sample(1, 1), inputs={"x": np.zeros((1, 2))}, outputs={})
+    assert kind_of(one) != kind_of(replace(one, inputs={}, outputs=one.inputs))
+
+
+@given(given_samples=alike(), data=st.data())
+def test_samples_and_columns_of_them_are_joined_in_their_order(
+    given_samples: list[Sample], data: st.DataObject
+) -> None:
+    """However they were put together before."""
+    parts: list[Sample | Samples] = []
+    left = given_samples
+    while left:
+        count = data.draw(st.integers(1, len(left)))
+        together = count > 1 or data.draw(st.booleans())
+        parts += [Samples.of(left[:count])] if together else left[:count]
+        left = left[count:]
+    assert {kind_of(part) for part in parts} == {kind_of(given_samples[0])}
+    assert same(list(apart(Samples.joined(parts))), given_samples)
 
 
 def test_one_sample_is_not_copied() -> None:

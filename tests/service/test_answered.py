@@ -2,16 +2,20 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from monitors.records import Role
+from monitors.records import Floats, Role, Sample
 from service import answered, gateway
 from service.batch import Asking, response_of
 from service.pace import Pace
-from service.protocol import InferResponse
-from tests.service.models import CALM, SUBGROUPS, sure_and_unsure
+from service.protocol import InferRequest, InferResponse
+from tests.service.models import CALM, REFUSAL, SUBGROUPS, sure_and_unsure
 from tests.service.support import Bench
-from tests.service.test_batch import request
+from tests.service.test_batch import REQUESTS, request
 
 
 def test_every_request_is_sampled_and_counted_once(tmp_path: Path) -> None:
@@ -94,3 +98,40 @@ def test_whoever_looks_at_the_metrics_sees_what_was_just_answered(tmp_path: Path
     bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
     bench.gateway.answer(bench.pairs["m"], [request([[1.0, 1.0]])], [None])
     assert bench.count("rows", model="m", role=Role.COMPRESSED) == 1
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(requests=REQUESTS, names=st.lists(st.uuids().map(str), min_size=6, max_size=6, unique=True))
+@pytest.mark.parametrize("action", ["flag", "escalate"])
+def test_what_is_answered_together_is_sampled_as_alone(
+    tmp_path: Path, requests: list[InferRequest], names: list[str], action: str
+) -> None:
+    """The same requests are kept, with the same rows, subgroups, rates and answers, whoever answered each of them."""
+    pair = {**sure_and_unsure(tmp_path), **CALM, "subgroups": SUBGROUPS, "refusal": {**REFUSAL, "action": action}}
+    sampling = {"rate": 0.3, "floors": {"region=north": 0.9}}
+    found = []
+    for alone in (False, True):
+        bench = Bench(tmp_path, {"m": {**pair, "sampling": sampling}})
+        bench.safe("m", "band=high")
+        asked = [replace(one, id=name) for one, name in zip(requests, names, strict=False)]
+        for some in ([one] for one in asked) if alone else [asked]:
+            bench.gateway.answer(bench.pairs["m"], some, [None] * len(some))
+        bench.gateway.afterwards()
+        samples = sorted(bench.published()[0], key=lambda sample: names.index(sample.request_id))
+        assert bench.count("samples", model="m") == len(samples)
+        found.append(samples)
+    together, apart = found
+    assert [_plain(sample) for sample in together] == [_plain(sample) for sample in apart]
+    for one, other in zip(together, apart, strict=True):
+        assert np.allclose(_said(one), _said(other), rtol=1e-4), "up to the rounding of another batch size"
+
+
+def _plain(sample: Sample) -> dict[str, object]:
+    """All but what it was answered, and how long that took."""
+    names = ("request_id", "served_by", "draw", "inclusion", "time", "scopes")
+    told: dict[str, object] = {name: getattr(sample, name) for name in names}
+    return told | {"inputs": sample.inputs["input"].tolist(), "member": sample.member.tolist()}
+
+
+def _said(sample: Sample) -> Floats:
+    return np.asarray(sample.outputs["probabilities"], float)

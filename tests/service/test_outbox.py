@@ -54,9 +54,9 @@ class Post:
         self.samples = self.bus.subscribe(topic(SAMPLES), group="g")
         self.events = self.bus.subscribe(topic(EVENTS))
 
-    def drop(self, model: str, reason: str) -> None:
-        """Count one."""
-        self.dropped[model, reason] += 1
+    def drop(self, model: str, reason: str, samples: int = 1) -> None:
+        """Count so many."""
+        self.dropped[model, reason] += samples
 
     def published(self, patience: float = 0.0) -> list[list[Sample]]:
         """Records of samples that have arrived since the last look."""
