@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from service.adapters.series import UNKNOWN
 from service.batcher import Batcher, Waiting
+from service.company import Company
 from service.errors import CallerError, TightropeError
 from service.gateway import Answer, Gateway
 from service.pace import Pace
@@ -27,6 +28,7 @@ class Responder:
     def __init__(self, gateway: Gateway, paces: Mapping[str, Pace]) -> None:
         self.gateway = gateway
         self._paces = paces
+        self._company = Company()
         self._batchers = {name: self._batcher(name) for name in gateway.pairs}
 
     def is_short(self, pair: Pair, rows: int) -> bool:
@@ -55,7 +57,8 @@ class Responder:
         def run(requests: Sequence[InferRequest], arrived: Sequence[float]) -> Sequence[Answer]:
             return self.gateway.answer(self.gateway.pairs[name], requests, arrived)
 
-        return Batcher(name, run, lambda: self._paces[name], self.gateway.pairs[name].queue, self.gateway.afterwards)
+        pair, afterwards = self.gateway.pairs[name], self.gateway.afterwards
+        return Batcher(name, run, lambda: self._paces[name], pair.queue, afterwards, self._company)
 
     def answered(self, model: str, error: Exception | None, started: float, request_id: str = "") -> None:
         """Count what has been answered, and how long that took since ``started``."""
