@@ -1,28 +1,33 @@
 """One model's queue: whatever came while the last batch ran is the next batch. Nobody ever waits for a full one.
 
-A short batch runs on the event loop, a long one in a thread. Callers who have gone are passed over; when too many wait,
-more are refused at once.
+A short batch runs on the event loop, a long one in a thread, unless nobody is there whom it could hold up. Callers who
+have gone are passed over; when too many wait, more are refused at once.
 """
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
+from service.company import Company
 from service.errors import OverloadedError
 from service.gateway import Answer
-from service.pace import Pace
+from service.pace import BRIEF, Pace
 from service.protocol import InferRequest, InferResponse
 
 log = logging.getLogger(__name__)
 
-REFILL, QUIET, LEAST = 0.2, 0.02, 0.0005
-"""After a batch of several, their callers are about to ask again. The next one waits for them at most this share of
-what the last one took, and no longer than that share, or so many seconds, after the latest of them.
+REFILL, QUIET, LEAST = 0.2, 0.02, 0.001
+"""After a batch of several, their callers are about to ask again. A free runner waits for its share of them, but no
+longer than this share of what that batch took, nor than that share, or so many seconds, after the latest who came.
 """
+
+PATIENCE = 4
+"""How many times longer the first of them is waited for: answers have to be written and read."""
 
 Run = Callable[[Sequence[InferRequest], Sequence[float]], Sequence[Answer]]
 
@@ -61,24 +66,32 @@ class _Asked:
 
 
 class Batcher:
-    """Belongs to one event loop. ``run`` answers a batch, ``most`` is how many requests may wait; ``afterwards`` is
-    called when answers have been told.
+    """Belongs to one event loop, where all models know each other's ``company``. ``run`` answers a batch, ``most`` is
+    how many requests may wait; ``afterwards`` is called when answers have been told.
     """
 
     def __init__(
-        self, name: str, run: Run, pace: Callable[[], Pace], most: int, afterwards: Callable[[], None] = lambda: None
+        self,
+        name: str,
+        run: Run,
+        pace: Callable[[], Pace],
+        most: int,
+        afterwards: Callable[[], None] = lambda: None,
+        company: Company | None = None,
     ) -> None:
         self._name = name
         self._run = run
         self._pace = pace
         self._most = most
         self._afterwards = afterwards
+        self._company = company or Company()
         self._small: deque[Waiting] = deque()
         self._large: deque[Waiting] = deque()
-        self._running = 0
-        self._due: asyncio.Handle | None = None
-        self._last = (0, 0.0, 0.0)
         self._was_large = False
+        self._runs = 0
+        self._waiting = self._running = self._returning = 0  # rows of small requests
+        self._told, self._quiet, self._until = 0.0, 0.0, 0.0
+        self._due: asyncio.Handle | None = None
         self._pool: ThreadPoolExecutor | None = None
 
     def __len__(self) -> int:
@@ -92,6 +105,7 @@ class Batcher:
             OverloadedError: when too many wait already.
             Exception: whatever `Gateway.answer` has for it.
         """
+        self._company.met = arrived  # who else was there cannot be told: its way here leads through tasks and threads
         asked = _Asked(request, rows, arrived, asyncio.get_running_loop().create_future())
         self.put(asked)
         return await asked.answer
@@ -104,59 +118,90 @@ class Batcher:
         """
         if len(self._small) + len(self._large) >= self._most:
             raise OverloadedError(f"model {self._name!r}: {self._most} requests wait already", self._wait())
-        (self._small if one.rows <= self._pace().most_rows else self._large).append(one)
+        if one.rows <= self._pace().most_rows:
+            self._small.append(one)
+            self._waiting += one.rows
+        else:
+            self._large.append(one)
+        if self._company.running:
+            self._company.meet(one.arrived, others=self._company.running > self._runs)
         if self._due is None:
             self._due = asyncio.get_running_loop().call_soon(self._go)
-        elif self._last[0] > 1:
-            self._again(asyncio.get_running_loop())
+        if self._returning:
+            self._came_back(one.rows)
 
     def _wait(self) -> float:
         """Seconds until most of those who wait will have been answered."""
         pace = self._pace()
         return len(self) / pace.most_rows * pace.takes(pace.most_rows) / pace.runners
 
-    def _again(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Somebody came while the next batch waits for the callers of the last one: begin, or wait for one more."""
-        assert self._due is not None  # noqa: S101 - the caller looked
-        count, quiet, until = self._last
-        if not isinstance(self._due, asyncio.TimerHandle):
-            return
-        self._due.cancel()
-        now = loop.time()
-        full = len(self._small) >= count or now >= until
-        self._due = loop.call_soon(self._go) if full else loop.call_at(min(now + quiet, until), self._go)
+    def _came_back(self, rows: int) -> None:
+        """Somebody came who was expected: begin at once when that is enough."""
+        self._returning = max(0, self._returning - rows)
+        if self._due is not None and self._patience(self._pace()) <= 0:
+            self._due.cancel()
+            self._due = asyncio.get_running_loop().call_soon(self._go)
+
+    def _patience(self, pace: Pace) -> float:
+        """How many seconds to wait for those who are about to ask again."""
+        if self._large or self._waiting >= self._share(pace):
+            return 0.0
+        latest = self._small[-1].arrived + self._quiet if self._small else 0.0
+        left = min(self._until, max(self._told + PATIENCE * self._quiet, latest)) - time.perf_counter()
+        if left <= 0:
+            self._returning = 0
+        return left
+
+    def _runners(self, pace: Pace) -> int:
+        """Runs at a time where batches pay. The last core gives the least there: others have it when they are asked."""
+        return pace.runners - (pace.runners > 1 and self._company.is_shared(time.perf_counter()))
+
+    def _share(self, pace: Pace) -> int:
+        """The rows of the next batch: a runner's part of all that are there, and of those about to be; half of it where
+        nothing is gained but work around the model, so that none waits long for the rest. What is short is not parted.
+        """
+        there = self._waiting + self._running + self._returning
+        parts = self._runners(pace) if pace.pays else 2 * pace.runners
+        if parts > 1 and not pace.is_short(min(self._waiting, pace.most_rows)):
+            there = -(-there // parts)
+        return min(there, pace.most_rows)
 
     def _go(self) -> None:
         """Run what waits, as far as there are runners."""
-        self._due, self._last = None, (0, 0.0, 0.0)
-        pace = self._pace()
+        self._due, pace = None, self._pace()
         # Where batches do not pay nothing is gained by waiting: a runner that is done finds the next one ready.
-        most = pace.runners + (pace.most_rows == 1)
-        while self._running < most and (batch := self._take(pace)):
+        most = self._runners(pace) if pace.pays else pace.runners + 1
+        while self._runs < most:
+            if self._returning and (patience := self._patience(pace)) > 0:
+                self._due = asyncio.get_running_loop().call_later(max(LEAST, patience), self._go)
+                return
+            if not (batch := self._take(pace)):
+                return
             rows = sum(one.rows for one in batch)
-            if not pace.is_short(rows):
-                self._in_thread(batch)
-                continue
-            self._settle(batch, self._answers(batch))
-            if len(self):
-                self._due = asyncio.get_running_loop().call_soon(self._go)
-            return
+            if pace.is_short(rows):
+                self._settle(batch, self._answers(batch))
+                if len(self):
+                    self._due = asyncio.get_running_loop().call_soon(self._go)
+                return
+            self._begin(batch, rows, pace)
 
     def _take(self, pace: Pace) -> list[Waiting]:
-        """The next batch: small requests up to the most rows, or one large one; they take turns. Empty when nobody
+        """The next batch: small requests up to their share, or one large one; they take turns. Nothing when nobody
         waits.
         """
-        for queue in (self._small, self._large):
-            while queue and queue[0].gone:  # its caller has gone
-                queue.popleft()
+        while self._small and self._small[0].gone:  # its caller has gone
+            self._waiting -= self._small.popleft().rows
+        while self._large and self._large[0].gone:
+            self._large.popleft()
         self._was_large = bool(self._large) and not (self._small and self._was_large)
         if self._was_large:
             return [self._large.popleft()]
         batch: list[Waiting] = []
-        rows = 0
+        rows, share = 0, self._share(pace)
         # At least one: what was small when it came may be large by now, because another artefact was deployed.
-        while self._small and (not batch or rows + self._small[0].rows <= pace.most_rows):
+        while self._small and (not batch or rows + self._small[0].rows <= share):
             one = self._small.popleft()
+            self._waiting -= one.rows
             if not one.gone:
                 batch.append(one)
                 rows += one.rows
@@ -168,29 +213,47 @@ class Batcher:
         except Exception as error:  # noqa: BLE001 - nobody may wait for ever, whatever went wrong
             return [error] * len(batch)
 
-    def _in_thread(self, batch: Sequence[Waiting]) -> None:
-        self._running += 1
-        loop = asyncio.get_running_loop()
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._pace().runners, self._name)
-        began = loop.time()
-
-        def done(run: asyncio.Future[Sequence[Answer]]) -> None:
-            self._running -= 1
-            self._settle(batch, run.result())
-            if self._due is None:
-                self._next(loop, len(batch), loop.time() - began)
-
-        loop.run_in_executor(self._pool, self._answers, batch).add_done_callback(done)
-
-    def _next(self, loop: asyncio.AbstractEventLoop, count: int, seconds: float) -> None:
-        """After a batch: at once, unless the callers of several may be about to ask again."""
-        if count == 1 or len(self._small) >= count or self._pace().runners > 1:
-            self._due = loop.call_soon(self._go)
+    def _begin(self, batch: Sequence[Waiting], rows: int, pace: Pace) -> None:
+        """A run that would hold up others: in a thread, unless there are none."""
+        loop, at = asyncio.get_running_loop(), batch[-1].arrived
+        if self._company.running or len(batch) > 1 or len(self):
+            self._company.met = at
+        alone = pace.is_brief(rows) and not self._company.is_there(at)
+        small = 0 if self._was_large else rows
+        self._runs += 1
+        self._running += small
+        self._company.running += 1
+        began = time.perf_counter()
+        if not alone:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(pace.runners, self._name)
+            self._pool.submit(self._in_thread, loop, batch, small, began)
             return
-        now, quiet = loop.time(), max(LEAST, QUIET * seconds)
-        self._last = (count, quiet, now + REFILL * seconds)
-        self._due = loop.call_at(min(now + 4 * quiet, self._last[-1]), self._go)
+        answers = self._answers(batch)
+        if time.perf_counter() - began > BRIEF:
+            self._company.met = time.perf_counter()
+        # Told two turns of the loop later: whoever came meanwhile has been read by then, and was company.
+        loop.call_soon(loop.call_soon, self._done, batch, answers, small, began)
+
+    def _in_thread(self, loop: asyncio.AbstractEventLoop, batch: Sequence[Waiting], small: int, began: float) -> None:
+        answers = self._answers(batch)
+        loop.call_soon_threadsafe(self._done, batch, answers, small, began)
+
+    def _done(self, batch: Sequence[Waiting], answers: Sequence[Answer], small: int, began: float) -> None:
+        """A run is over, which was of so many rows of small requests. Unless it was of one alone, others are about to
+        come back together.
+        """
+        self._runs -= 1
+        self._running -= small
+        self._company.running -= 1
+        self._settle(batch, answers)
+        now = time.perf_counter()
+        if len(batch) > 1 and self._pace().pays:
+            seconds = now - began
+            self._returning = small + (self._returning if now < self._until else 0)
+            self._told, self._quiet, self._until = now, max(LEAST, QUIET * seconds), now + REFILL * seconds
+        if self._due is None:
+            self._due = asyncio.get_running_loop().call_soon(self._go)
 
     def _settle(self, batch: Sequence[Waiting], answers: Sequence[Answer]) -> None:
         for one, answer in zip(batch, answers, strict=True):

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 SHORT = 0.001
 """Seconds that a run may hold up everybody else on the event loop; a thread hop costs a tenth of it."""
 
+BRIEF = 0.01
+"""The same where there is nobody else: as long as whoever comes may have to wait, once."""
+
 MOST_ROWS = 64
 """Of one batch: beyond it callers wait for each other and little is gained."""
 
@@ -38,6 +41,14 @@ MOST_TRIAL = 2.0
 PAYS = 1.25
 """A batch, or a second thread, must give so many times the rows a second to be worth it."""
 
+OWN = 1.1
+"""Times the processor's seconds of a run's own thread that all of the process may have used meanwhile."""
+
+EVEN, EVEN_ROWS = 0.9, 8
+"""Batches that give at least so many times the rows a second cost the model nothing, and save the work around it: those
+have so many rows.
+"""
+
 RUNS = 32
 """Runs that are learned from at a time: their mean is what to expect, the least tells whether a size is short."""
 
@@ -49,13 +60,24 @@ WAITERS = 32
 
 
 class Pace:
-    """Of one pair. ``runners`` is how many runs there may be at a time, ``most_rows`` the rows of one batch, 1 where
-    batches do not pay; ``tried`` has the seconds that runs took at least when they were tried, by their rows.
+    """Of one pair. ``runners`` is how many runs there may be at a time, ``most_rows`` the rows of one batch, which
+    ``pays`` where a row costs less among others; ``tried`` has the seconds that runs took at least when they were
+    tried, by their rows; what takes no longer than ``brief`` may hold up the event loop of a caller who is alone.
     """
 
-    def __init__(self, runners: int = 1, most_rows: int = MOST_ROWS, tried: Mapping[int, float] | None = None) -> None:
+    def __init__(
+        self,
+        runners: int = 1,
+        most_rows: int = MOST_ROWS,
+        tried: Mapping[int, float] | None = None,
+        *,
+        pays: bool = True,
+        brief: float = BRIEF,
+    ) -> None:
         self.runners = runners
         self.most_rows = most_rows
+        self.pays = pays and most_rows > 1
+        self._brief = brief
         self._least = {rows.bit_length(): seconds for rows, seconds in (tried or {}).items()}
         self._seconds = dict(self._least)
         self._latest: dict[int, list[float]] = {}
@@ -68,6 +90,10 @@ class Pace:
     def is_short(self, rows: int) -> bool:
         """Whether so many rows may run on the event loop."""
         return self._short[min(rows.bit_length(), SIZES - 1)]
+
+    def is_brief(self, rows: int) -> bool:
+        """Whether so many rows may run on the event loop of a caller who is alone."""
+        return self.takes(rows) <= self._brief
 
     def took(self, rows: int, *seconds: float) -> None:
         """Learn from runs of so many rows. Whether they are short is told by the least of several: often one waits for
@@ -108,15 +134,17 @@ def learn(pair: Pair, share: int = 1) -> Pace:
     one = max(_seconds(model, pair, 1) for model in models)
     if one == inf:  # it refuses zeros: nothing is known, and so nothing is risked
         return _long(cores)
-    tried = {1: one}
-    if (most := _most_rows(pair, one)) > 1:
-        tried[TRIED] = max(_seconds(model, pair, TRIED) for model in models)
-    pace = Pace(most_rows=most, tried=tried)
-    if most > 1:
-        pace.runners = 1 if pace.is_short(TRIED) else max(1, cores - 1)
-    elif not pace.is_short(1) and cores > 1 and _threads_pay(models[0], pair):
+    pace = _paced(pair, one, _batch_seconds(pair, one))
+    if not pace.is_short(TRIED if pace.pays else 1) and cores > 1 and _threads_pay(models[0], pair, pays=pace.pays):
         pace.runners = cores
     return pace
+
+
+def _paced(pair: Pair, one: float, many: float) -> Pace:
+    """The rows of a batch: as the settings say, or else by what a row takes, and a batch."""
+    told, gain = pair.batch_rows if pair.free else 1, one * TRIED / many
+    most = told or (MOST_ROWS if gain >= PAYS else EVEN_ROWS if gain >= EVEN and one > SHORT else 1)
+    return Pace(1, most, {1: one} | ({TRIED: many} if many < inf else {}), pays=bool(told) or gain >= PAYS)
 
 
 def _warm_up(pair: Pair) -> None:
@@ -130,20 +158,19 @@ def _warm_up(pair: Pair) -> None:
             log.warning("models.%s.%s: cannot be warmed up, it refuses rows of zeros: %s", pair.name, role, error)
 
 
-def _most_rows(pair: Pair, one: float) -> int:
-    """Of a batch: as the settings say, or else `MOST_ROWS` where batches pay and are safe."""
-    if pair.batch_rows is not None:
-        return pair.batch_rows if pair.free else 1
-    models = list(pair.models.values())
-    if not pair.free or one * TRIED > MOST_TRIAL or not all(_rows_are_apart(model, pair) for model in models):
-        return 1
-    many = max(_seconds(model, pair, TRIED) for model in models)
-    return MOST_ROWS if one * TRIED >= PAYS * many else 1
+def _batch_seconds(pair: Pair, one: float) -> float:
+    """What `TRIED` rows take together; infinite where they may not be together, or would hold up the start."""
+    models, told = list(pair.models.values()), pair.batch_rows
+    if not pair.free or told == 1:
+        return inf
+    if told is None and (one * TRIED > MOST_TRIAL or not all(_rows_are_apart(model, pair) for model in models)):
+        return inf
+    return max(_seconds(model, pair, TRIED) for model in models)
 
 
 def _long(runners: int) -> Pace:
     """One row a run, and never on the event loop."""
-    return Pace(runners, 1, {1: 2 * SHORT})
+    return Pace(runners, 1, {1: 2 * SHORT}, brief=0.0)
 
 
 def _seconds(model: Model, pair: Pair, rows: int) -> float:
@@ -190,21 +217,34 @@ def _rows_are_apart(model: Model, pair: Pair) -> bool:
     return bool(np.allclose(apart, beside, rtol=1e-3, atol=1e-5, equal_nan=True))
 
 
-def _threads_pay(model: Model, pair: Pair) -> bool:
-    """Whether two threads that run one row each are done in less than twice the time; once is enough, because whatever
-    else the machine does can only hide it.
+def _threads_pay(model: Model, pair: Pair, *, pays: bool) -> bool:
+    """Whether two threads are done sooner than one: with half a batch each, or a row each where batches do not pay.
+
+    Told by the clock, or by the processor's time where a run is work, and that of its own thread alone: the clock of a
+    busy machine says more of the others.
     """
-    row = _rows(pair, 1, 0)
+    half = _rows(pair, TRIED // 2 if pays else 1, 0)
+    whole = [_rows(pair, TRIED, 0)] if pays else [half, half]
 
-    def run(_: int) -> None:
-        model.run(row, [pair.output])
+    def run(rows: Tensors) -> float:
+        began = time.thread_time()
+        model.run(rows, [pair.output])
+        return time.thread_time() - began
 
+    one, used, both, most = inf, inf, inf, inf
+    until = time.perf_counter() + TRIAL_SECONDS
     with ThreadPoolExecutor(2) as pool:
         for _ in range(TRIALS):
+            began, before = time.perf_counter(), time.process_time()
+            own = sum(map(run, whole))
+            one, after = min(one, time.perf_counter() - began), time.process_time()
+            if after - before <= OWN * own:
+                used = min(used, own)
             began = time.perf_counter()
-            list(pool.map(run, range(1)))
-            middle = time.perf_counter()
-            list(pool.map(run, range(2)))
-            if 2 * (middle - began) > PAYS * (time.perf_counter() - middle):
+            most = min(most, max(pool.map(run, [half, half])))
+            both = min(both, time.perf_counter() - began)
+            if one > PAYS * both or (one < 2 * used < inf and used > PAYS * most):
                 return True
+            if time.perf_counter() > until:
+                break
     return False

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from service.adapters.series import UNKNOWN
 from service.batcher import Batcher, Waiting
+from service.company import Company
 from service.errors import CallerError, TightropeError
 from service.gateway import Answer, Gateway
 from service.pace import Pace
@@ -32,6 +33,7 @@ class Responder:
     def __init__(self, gateway: Gateway, paces: Mapping[str, Pace]) -> None:
         self.gateway = gateway
         self._paces = paces
+        self._company = Company()
         self._batchers = {name: self._batcher(name) for name in gateway.pairs}
         self._due: asyncio.TimerHandle | None = None
 
@@ -61,7 +63,8 @@ class Responder:
         def run(requests: Sequence[InferRequest], arrived: Sequence[float]) -> Sequence[Answer]:
             return self.gateway.answer(self.gateway.pairs[name], requests, arrived)
 
-        return Batcher(name, run, lambda: self._paces[name], self.gateway.pairs[name].queue, self._afterwards)
+        queue = self.gateway.pairs[name].queue
+        return Batcher(name, run, lambda: self._paces[name], queue, self._afterwards, self._company)
 
     def _afterwards(self) -> None:
         if self._due is None:

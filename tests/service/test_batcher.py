@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from typing import NoReturn
 
-import numpy as np
 import pytest
 
 from service.batcher import Batcher
@@ -14,49 +13,7 @@ from service.errors import OverloadedError
 from service.gateway import Answer
 from service.pace import SHORT, Pace
 from service.protocol import InferRequest, InferResponse
-
-
-def asked(name: str, rows: int = 1) -> InferRequest:
-    """A request of so many rows."""
-    return InferRequest(name, {}, {"x": np.zeros((rows, 1), np.float32)}, (), binary_default=False)
-
-
-class Model:
-    """Remembers the batches it is given, and where; each takes ``seconds``. A request named bad fails."""
-
-    def __init__(self, seconds: float = 0.0) -> None:
-        self.seconds = seconds
-        self.batches: list[list[str]] = []
-        self.began = threading.Event()
-        self.threads: set[threading.Thread] = set()
-
-    def __call__(self, requests: Sequence[InferRequest], arrived: Sequence[float]) -> Sequence[Answer]:
-        """Answer them all."""
-        assert len(arrived) == len(requests)
-        self.batches.append([request.id or "" for request in requests])
-        self.threads.add(threading.current_thread())
-        self.began.set()
-        time.sleep(self.seconds)
-        return [
-            ValueError(request.id) if request.id == "bad" else InferResponse("m", "1", request.id, {}, {})
-            for request in requests
-        ]
-
-
-def batcher(model: Model, pace: Pace | None = None, most: int = 1000) -> Batcher:
-    """A queue in front of it."""
-    at = pace or Pace()
-    return Batcher("m", model, lambda: at, most)
-
-
-def long(**how: int) -> Pace:
-    """A pace of runs that may not hold up the event loop."""
-    return Pace(**how, tried={1: 10 * SHORT})  # type: ignore[arg-type]
-
-
-def ask(of: Batcher, request: InferRequest) -> asyncio.Task[InferResponse]:
-    """Ask in a task of its own."""
-    return asyncio.ensure_future(of.ask(request, len(request.inputs["x"]), time.perf_counter()))
+from tests.service.queueing import Caller, Model, ask, asked, batcher, long
 
 
 def test_requests_that_arrive_together_share_a_run() -> None:
@@ -237,28 +194,6 @@ def test_too_many_are_refused_at_once_and_told_when_to_come_again() -> None:
     assert refused.seconds == pytest.approx(3 * 10 * SHORT)
 
 
-def test_callers_of_a_batch_are_waited_for_while_they_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each asks again a moment after its answer: the next batch has them all, though the first comes alone. When all
-    are there nobody waits any longer.
-    """
-    monkeypatch.setattr("service.batcher.LEAST", 20.0)
-    monkeypatch.setattr("service.batcher.REFILL", 1000.0)
-    model, began = Model(0.1), time.perf_counter()
-
-    async def caller(of: Batcher, number: int) -> None:
-        for turn in range(3):
-            await ask(of, asked(f"{number}:{turn}"))
-            await asyncio.sleep(0.001 * number)
-
-    async def run() -> None:
-        of = batcher(model, long())
-        await asyncio.gather(*(caller(of, number) for number in range(8)))
-
-    asyncio.run(run())
-    assert [len(batch) for batch in model.batches] == [8, 8, 8]
-    assert time.perf_counter() - began < 20.0
-
-
 def test_callers_who_do_not_come_back_are_not_waited_for_long() -> None:
     """A share of what the last run took."""
     model = Model(0.1)
@@ -279,19 +214,6 @@ def test_answers_are_told_before_what_is_done_afterwards(pace: Pace, caplog: pyt
     """And whatever goes wrong there costs nobody an answer, nor the next one."""
     seen: list[str] = []
 
-    class Caller:
-        """Waits, and says so when it is told."""
-
-        rows, arrived, gone = 1, 0.0, False
-
-        def __init__(self, name: str) -> None:
-            self.request, self.told = asked(name), asyncio.Event()
-
-        def tell(self, _: Answer) -> None:
-            """Be told."""
-            seen.append(f"told {self.request.id}")
-            self.told.set()
-
     def afterwards() -> NoReturn:
         seen.append("afterwards")
         raise RuntimeError("a mistake of ours")
@@ -299,9 +221,7 @@ def test_answers_are_told_before_what_is_done_afterwards(pace: Pace, caplog: pyt
     async def run() -> None:
         of = Batcher("m", Model(), lambda: pace, 10, afterwards)
         for name in "ab":
-            caller = Caller(name)
-            of.put(caller)
-            await asyncio.wait_for(caller.told.wait(), 30.0)
+            await Caller(of, name, seen.append).answered()
 
     asyncio.run(run())
     assert seen[:3] == ["told a", "afterwards", "told b"]

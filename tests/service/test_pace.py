@@ -1,5 +1,6 @@
 """How a pair likes to be asked: tried at start on rows of zeros, corrected by every run."""
 
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from monitors.records import Role, Tensors
 from service.adapters import host
 from service.adapters.onnx import OnnxModel
 from service.adapters.ports import Model, RunFailedError
-from service.pace import MOST_ROWS, RUNS, SHORT, TRIED, Pace, learn
+from service.pace import BRIEF, EVEN_ROWS, MOST_ROWS, RUNS, SHORT, TRIED, Pace, learn
 from service.pair import Pair
 from service.tensors import TensorSpec
 from tests.service.models import CALM, ONNX_TYPES, copier, save, sure_and_unsure
@@ -86,7 +87,9 @@ def test_model_that_refuses_zeros_counts_as_slow(tmp_path: Path) -> None:
     pair = pair_of(tmp_path, baseline=str(path), compressed=str(path))
     with pytest.raises(RunFailedError):
         pair.models[Role.BASELINE].run({"input": np.zeros(1, np.float32)}, ["output"])
-    assert not learn(pair).is_short(1)
+    pace = learn(pair)
+    assert not pace.is_short(1)
+    assert not pace.is_brief(1)
 
 
 class Timed:
@@ -105,9 +108,36 @@ class Timed:
     def run(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
         """Sleep, which threads can do side by side."""
         x = inputs["x"]
-        time.sleep(self.took[0] + self.took[1] * len(x))
+        time.sleep(max(0.0, self.took[0] + self.took[1] * len(x)))
         p = x / max(float(np.abs(x).max()), 1.0) if self.mixes else 1 / (2 + x)
         return {name: np.hstack([p, 1 - p]) for name in outputs}
+
+
+class Working(Timed):
+    """One that works as long, and lets nobody else work meanwhile; a thread of its own does it where it is helped."""
+
+    def __init__(self, run: float, row: float, *, helped: bool) -> None:
+        super().__init__(run, row)
+        self.helped = helped
+        self._alone = threading.Lock()
+
+    def run(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
+        """Work."""
+        seconds = self.took[0] + self.took[1] * len(inputs["x"])
+        with self._alone:
+            if self.helped:
+                helper = threading.Thread(target=_work, args=(seconds,))
+                helper.start()
+                helper.join()
+            else:
+                _work(seconds)
+        return {name: np.full((len(inputs["x"]), 2), 0.5) for name in outputs}
+
+
+def _work(seconds: float) -> None:
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
 
 
 def timed(folder: Path, model: Timed, **changes: object) -> Pair:
@@ -125,10 +155,36 @@ def test_batches_pay_where_a_run_costs_more_than_a_row(tmp_path: Path) -> None:
 
 
 def test_threads_pay_where_batches_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every row costs the same: two rows side by side instead of one after the other."""
+    """Every row costs the same: two rows side by side instead of one after the other. A few together cost nothing, and
+    save what is done around them.
+    """
     monkeypatch.setattr(host, "cores", lambda: 2)
     pace = learn(timed(tmp_path, Timed(0.0, 0.02)))
-    assert (pace.most_rows, pace.runners) == (1, 2)
+    assert (pace.most_rows, pace.pays, pace.runners) == (EVEN_ROWS, False, 2)
+
+
+def test_rows_that_cost_more_together_are_run_one_by_one(tmp_path: Path) -> None:
+    """However little the work around them is worth."""
+    assert learn(timed(tmp_path, Timed(-0.02, 0.022))).most_rows == 1
+
+
+@pytest.mark.parametrize(("run", "row", "runners"), [(0.004, 0.001, 2), (0.04, 0.0, 1)], ids=["sooner", "no sooner"])
+def test_two_halves_of_a_batch_run_side_by_side_where_they_are_done_sooner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: float, row: float, runners: int
+) -> None:
+    """Than the whole."""
+    monkeypatch.setattr(host, "cores", lambda: 2)
+    pace = learn(timed(tmp_path, Timed(run, row)))
+    assert (pace.most_rows, pace.pays, pace.runners) == (MOST_ROWS, True, runners)
+
+
+@pytest.mark.parametrize(("helped", "runners"), [(False, 2), (True, 1)], ids=["own work", "work of others"])
+def test_busy_machine_does_not_hide_that_threads_pay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, helped: bool, runners: int
+) -> None:
+    """Two threads that wait for each other by the clock have still less to do each, unless others do it for them."""
+    monkeypatch.setattr(host, "cores", lambda: 2)
+    assert learn(timed(tmp_path, Working(0.0, 0.002, helped=helped), batch_rows=32)).runners == runners
 
 
 def test_processes_that_share_a_machine_share_its_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,6 +227,15 @@ def test_pace_follows_what_runs_take() -> None:
         pace.took(32, SHORT / 10)
     assert [pace.is_short(rows) for rows in (1, 32, 33, 100)] == [True, True, True, True]
     assert pace.takes(64) == pytest.approx(2 * SHORT / 10, rel=0.3)
+
+
+def test_brief_is_what_was_quick_of_late() -> None:
+    """On the average: a caller who is alone is held up by nobody else."""
+    pace = Pace(tried={1: BRIEF / 2})
+    assert [pace.is_brief(rows) for rows in (1, 4)] == [True, False]
+    for _ in range(RUNS):
+        pace.took(1, 2 * BRIEF)
+    assert not pace.is_brief(1)
 
 
 def test_waiting_for_the_interpreter_does_not_send_a_quick_model_into_a_thread() -> None:
