@@ -1,22 +1,40 @@
-"""What has been answered, until it is sampled and counted: no caller waits for that, and many at a time cost less."""
+"""What has been answered, until it is sampled and counted: no caller waits for that. It is sampled as soon as answers
+are sent, while their callers read them, and counted many at a time, which costs less.
+"""
 
 import logging
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 import numpy as np
+from msgspec import Struct
 
 from monitors.records import Ints, Role
 from monitors.samples import Samples
 from monitors.sampling import draw
-from service.adapters.metrics import Metrics
+from service.adapters.metrics import Metrics, taken
 from service.batch import Asking, Run
 from service.outbox import Outbox
 from service.pace import Pace
 from service.sampling import inclusion_of, sample_of
 
 log = logging.getLogger(__name__)
+
+
+MOST_UNCOUNTED = 64
+"""Runs after which these are counted, whether anybody looks or not: the paces learn by it."""
+
+
+class _Served(Struct):
+    """What is to be counted of a run: its rows and seconds, the rows that it answered, and those of them refused."""
+
+    model: str
+    role: Role
+    action: str
+    ran: int
+    seconds: float
+    rows: int
+    refused: int
 
 
 class Answered:
@@ -29,67 +47,81 @@ class Answered:
         self._metrics = metrics
         self._paces = paces
         self._waiting: deque[tuple[Asking, float]] = deque()
+        self._served: deque[_Served] = deque()
+        self._kept: deque[tuple[str, int]] = deque()
         metrics.before(self.settle)
-
-    def __len__(self) -> int:
-        """Batches that wait."""
-        return len(self._waiting)
 
     def note(self, asking: Asking, now: float) -> None:
         """A batch was answered."""
         self._waiting.append((asking, now))
 
+    def sample(self) -> None:
+        """Sample all that wait."""
+        for asking, now in taken(self._waiting):
+            self._served += _served(asking)
+            try:
+                if kept := self._sample(asking, now):
+                    self._kept.append((asking.pair.name, kept))
+            except Exception:  # what was answered is answered, and others wait
+                log.exception("what was answered could not be sampled")
+        if len(self._served) >= MOST_UNCOUNTED:
+            self._count()
+
     def settle(self) -> None:
         """Sample and count all that wait."""
-        done: list[Asking] = []
-        kept = Counter[str]()
-        with suppress(IndexError):  # another thread may be as far
-            while self._waiting:
-                asking, now = self._waiting.popleft()
-                done.append(asking)
-                try:
-                    self._sample(asking, now, kept)
-                except Exception:  # what was answered is answered, and others wait
-                    log.exception("what was answered could not be sampled")
-        for model, samples in kept.items():
-            self._metrics.samples.labels(model).inc(samples)
-        self._count(done)
+        self.sample()
+        self._count()
 
-    def _sample(self, asking: Asking, now: float, kept: Counter[str]) -> None:
-        pair, batch = asking.pair, asking.batch
+    def _sample(self, asking: Asking, now: float) -> int:
+        pair, ids = asking.pair, asking.ids
         most, salt = pair.sampler.most, pair.sampler.salt
-        draws = [draw(request_id, salt) for request_id in asking.ids]
+        if len(ids) == 1:
+            number = draw(ids[0], salt)
+            return self._sample_one(asking, number, now) if number < most else 0
+        draws = [draw(request_id, salt) for request_id in ids]
         drawn = [place for place, number in enumerate(draws) if number < most]
-        if len(draws) == 1 and drawn:
-            part = asking.parts[0]
-            run, said = part.run, part.outputs([pair.output])
-            sample = sample_of(
-                pair, asking.ids[0], draws[0], run.role, batch.inputs, said, batch.member, run.seconds, now
-            )
-            kept[pair.name] += self._outbox.offer(sample) if sample else 0
-        elif drawn:
-            for _, run in asking.runs:
-                chosen = [place for place in drawn if asking.parts[place].run is run] if len(asking.runs) > 1 else drawn
-                if (samples := _samples_of(asking, run, chosen, draws, now)) is not None:
-                    kept[pair.name] += self._outbox.offer(samples)
+        kept = 0
+        for _, run in asking.runs:
+            chosen = [place for place in drawn if asking.parts[place].run is run] if len(asking.runs) > 1 else drawn
+            samples = _samples_of(asking, run, chosen, draws, now)
+            kept += self._outbox.offer(samples) if samples else 0
+        return kept
 
-    def _count(self, done: Sequence[Asking]) -> None:
+    def _sample_one(self, asking: Asking, number: float, now: float) -> int:
+        pair, batch, part = asking.pair, asking.batch, asking.parts[0]
+        run, said = part.run, part.outputs([pair.output])
+        sample = sample_of(pair, asking.ids[0], number, run.role, batch.inputs, said, batch.member, run.seconds, now)
+        return self._outbox.offer(sample) if sample else 0
+
+    def _count(self) -> None:
         took = defaultdict[tuple[str, Role, int], list[float]](list)
-        rows, refused = Counter[tuple[str, str]](), Counter[tuple[str, str, str]]()
-        for asking in done:
-            name = asking.pair.name
-            for count, run in asking.runs:
-                took[name, run.role, count].append(run.seconds)
-            for part in asking.parts.values():
-                role, lines = part.run.role, part.run.said.refused[part.start : part.stop]
-                rows[name, role] += len(lines)
-                if True in lines:
-                    refused[name, role, asking.pair.action] += sum(lines)
-        for (name, role, count), seconds in took.items():
-            self._metrics.ran(name, role, seconds)
-            if name in self._paces:
-                self._paces[name].took(count, *seconds)
-        self._metrics.served(rows, refused)
+        rows, refused, kept = Counter[tuple[str, str]](), Counter[tuple[str, str, str]](), Counter[str]()
+        for of in taken(self._served):
+            took[of.model, of.role, of.ran].append(of.seconds)
+            rows[of.model, of.role] += of.rows
+            if of.refused:
+                refused[of.model, of.role, of.action] += of.refused
+        for (model, role, ran), seconds in took.items():
+            self._metrics.ran(model, role, seconds)
+            if model in self._paces:
+                self._paces[model].took(ran, *seconds)
+        for model, samples in taken(self._kept):
+            kept[model] += samples
+        self._metrics.served(rows, refused, kept)
+
+
+def _served(asking: Asking) -> list[_Served]:
+    """The runs of a batch. A request whose rows two runs answered was answered by the last."""
+    pair, found = asking.pair, []
+    for ran, run in asking.runs:
+        lines, rows = run.said.refused, ran
+        if len(asking.runs) > 1:
+            own = [part for part in asking.parts.values() if part.run is run]
+            lines = [line for part in own for line in lines[part.start : part.stop]]
+            rows = len(lines)
+        refused = sum(lines) if True in lines else 0
+        found.append(_Served(pair.name, run.role, pair.action, ran, run.seconds, rows, refused))
+    return found
 
 
 def _samples_of(asking: Asking, run: Run, drawn: Sequence[int], draws: Sequence[float], now: float) -> Samples | None:

@@ -117,8 +117,8 @@ class Gateway:
         return answers
 
     def afterwards(self) -> None:
-        """Sample and count what has been answered: no caller need wait for it."""
-        self._answered.settle()
+        """Sample what has been answered: no caller need wait for it."""
+        self._answered.sample()
 
     def _spared(self, asking: Asking) -> Sequence[int]:
         """The requests that fall back only because all of the model does, where the baseline may be not enough."""

@@ -138,8 +138,15 @@ class Metrics:
         """Observe how long a model took for batches."""
         self.answering.labels(model, role).observe_many((one, "") for one in seconds)
 
-    def served(self, rows: Mapping[tuple[str, str], int], refused: Mapping[tuple[str, str, str], int]) -> None:
-        """Count answered rows by model and role, and refused ones by model, role and action."""
+    def served(
+        self,
+        rows: Mapping[tuple[str, str], int],
+        refused: Mapping[tuple[str, str, str], int],
+        kept: Mapping[str, int],
+    ) -> None:
+        """Count answered rows by model and role, refused ones by model, role and action, samples by model."""
+        for model, count in kept.items():
+            self.samples.labels(model).inc(count)
         for labels, count in rows.items():
             self.rows.labels(*labels).inc(count)
         for at, count in refused.items():
@@ -149,7 +156,7 @@ class Metrics:
         """Count what is pending: whoever looks at the registry has this done first."""
         outcomes = Counts[tuple[str, str]]()
         took: dict[str, list[tuple[float, str]]] = {}
-        for model, outcome, seconds, request_id in _taken(self._answered):
+        for model, outcome, seconds, request_id in taken(self._answered):
             outcomes[model, outcome] += 1
             took.setdefault(model, []).append((seconds, request_id))
         for labels, count in outcomes.items():
@@ -237,7 +244,7 @@ class Metrics:
         return encode(self.registry), content_type
 
 
-def _taken(pending: deque[Item]) -> Iterator[Item]:
+def taken(pending: deque[Item]) -> Iterator[Item]:
     """What waits; another thread may take some of it."""
     with suppress(IndexError):
         while True:

@@ -1,5 +1,6 @@
 """Every request that was answered is sampled and counted once, soon, at nobody's cost."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 
 from monitors.records import Floats, Role, Sample
 from service import answered, gateway
+from service.answered import MOST_UNCOUNTED
 from service.batch import Asking, response_of
 from service.pace import Pace
 from service.protocol import InferRequest, InferResponse
@@ -78,19 +80,20 @@ def test_batch_that_could_not_be_answered_together_is_sampled_once(
     assert bench.count("rows", model="m", role="compressed") == 2
 
 
-def test_paces_learn_from_every_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its rows."""
+def test_paces_learn_from_every_run_of_many_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its rows; nobody has to look."""
     bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
-    seen: list[int] = []
+    seen = Counter[int]()
     pace = Pace()
-    monkeypatch.setattr(pace, "took", lambda rows, _: seen.append(rows))
+    monkeypatch.setattr(pace, "took", lambda rows, *seconds: seen.update({rows: len(seconds)}))
     kept = answered.Answered(bench.outbox, bench.metrics, {"m": pace})
     monkeypatch.setattr(bench.gateway, "_answered", kept)
-    for rows in ([[1.0, 1.0]], [[1.0, 1.0], [2.0, 2.0]]):
+    for count in range(MOST_UNCOUNTED):
+        assert not seen
+        rows = [[1.0, 1.0]] * (1 + count % 2)
         bench.gateway.answer(bench.pairs["m"], [request(rows)], [None])
-    assert (len(kept), seen) == (2, [])
-    bench.gateway.afterwards()
-    assert (len(kept), seen) == (0, [1, 2])
+        bench.gateway.afterwards()
+    assert seen == {1: MOST_UNCOUNTED // 2, 2: MOST_UNCOUNTED // 2}
 
 
 def test_whoever_looks_at_the_metrics_sees_what_was_just_answered(tmp_path: Path) -> None:
@@ -117,6 +120,9 @@ def test_what_is_answered_together_is_sampled_as_alone(
         for some in ([one] for one in asked) if alone else [asked]:
             bench.gateway.answer(bench.pairs["m"], some, [None] * len(some))
         bench.gateway.afterwards()
+        assert bench.count("rows", model="m", role=Role.COMPRESSED) + bench.count(
+            "rows", model="m", role=Role.BASELINE
+        ) == sum(len(one.inputs["input"]) for one in asked)
         samples = sorted(bench.published()[0], key=lambda sample: names.index(sample.request_id))
         assert bench.count("samples", model="m") == len(samples)
         found.append(samples)

@@ -56,33 +56,6 @@ def test_only_what_is_short_runs_on_the_event_loop(
     assert (where_it_runs(bench, monkeypatch, pace) is threading.current_thread()) is (seconds < SHORT)
 
 
-def test_answers_are_sampled_soon_those_of_many_requests_in_one_go(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No caller waits for it."""
-    seen: list[int] = []
-    real = bench.gateway.afterwards
-
-    def afterwards() -> None:
-        seen.append(len(bench.gateway._answered))
-        real()
-
-    monkeypatch.setattr(bench.gateway, "afterwards", afterwards)
-    responder = bench.responder()
-
-    async def ask() -> int:
-        for _ in range(3):
-            await responder.respond(bench.pairs["m"], request(), 1, time.perf_counter())
-        before = len(seen)
-        while not seen:  # noqa: ASYNC110 - nobody is told
-            await asyncio.sleep(0.001)
-        return before
-
-    assert asyncio.run(ask()) == 0
-    assert seen == [3]
-    assert bench.count("rows", model="m", role="compressed") == 3
-
-
 def test_answer_is_large_by_its_outputs() -> None:
     """All of them together."""
     small = InferResponse(
