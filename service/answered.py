@@ -1,6 +1,4 @@
-"""What has been answered, until it is sampled and counted: no caller waits for that. It is sampled as soon as answers
-are sent, while their callers read them, and counted many at a time, which costs less.
-"""
+"""What has been answered, until it is sampled and counted: no caller waits for that, and many at a time cost less."""
 
 import logging
 from collections import Counter, defaultdict, deque
@@ -54,6 +52,11 @@ class Answered:
     def note(self, asking: Asking, now: float) -> None:
         """A batch was answered."""
         self._waiting.append((asking, now))
+
+    @property
+    def is_lone(self) -> bool:
+        """Whether a single request waits."""
+        return len(self._waiting) == 1 and len(self._waiting[0][0].ids) == 1
 
     def sample(self) -> None:
         """Sample all that wait."""

@@ -169,6 +169,13 @@ class Batcher:
     def _go(self) -> None:
         """Run what waits, as far as there are runners."""
         self._due, pace = None, self._pace()
+        if (
+            len(self._small) == 1
+            and not (self._large or self._runs or self._returning)
+            and pace.is_short(self._waiting)
+        ):
+            self._alone(self._small.popleft())
+            return
         # Where batches do not pay nothing is gained by waiting: a runner that is done finds the next one ready.
         most = self._runners(pace) if pace.pays else pace.runners + 1
         while self._runs < most:
@@ -184,6 +191,12 @@ class Batcher:
                     self._due = asyncio.get_running_loop().call_soon(self._go)
                 return
             self._begin(batch, rows, pace)
+
+    def _alone(self, one: Waiting) -> None:
+        """The usual case: a small request, nobody beside it, and a run too short to be shared, or to wait for more."""
+        self._waiting = 0
+        if not one.gone:
+            self._settle([one], self._answers([one]))
 
     def _take(self, pace: Pace) -> list[Waiting]:
         """The next batch: small requests up to their share, or one large one; they take turns. Nothing when nobody

@@ -18,6 +18,11 @@ from service.protocol import InferRequest, InferResponse
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+SOON = 0.01
+"""Seconds after which answers of many requests are sampled, all in one go: each by itself would find the processor's
+caches full of other things.
+"""
+
 LARGE = 64 * 1024
 """Bytes of a request or an answer that is read or written in a thread: it would hold up the event loop."""
 
@@ -30,6 +35,7 @@ class Responder:
         self._paces = paces
         self._company = Company()
         self._batchers = {name: self._batcher(name) for name in gateway.pairs}
+        self._due: asyncio.TimerHandle | None = None
 
     def is_short(self, pair: Pair, rows: int) -> bool:
         """Whether so many rows are answered on the event loop, sooner than their caller could go away."""
@@ -57,8 +63,20 @@ class Responder:
         def run(requests: Sequence[InferRequest], arrived: Sequence[float]) -> Sequence[Answer]:
             return self.gateway.answer(self.gateway.pairs[name], requests, arrived)
 
-        queue, afterwards = self.gateway.pairs[name].queue, self.gateway.afterwards
-        return Batcher(name, run, lambda: self._paces[name], queue, afterwards, self._company)
+        queue = self.gateway.pairs[name].queue
+        return Batcher(name, run, lambda: self._paces[name], queue, self._afterwards, self._company)
+
+    def _afterwards(self) -> None:
+        """A lone request is sampled at once, while its caller reads; of many, others wait already."""
+        if self._due is None:
+            if self.gateway.answered_one:
+                self.gateway.afterwards()
+            else:
+                self._due = asyncio.get_running_loop().call_later(SOON, self._catch_up)
+
+    def _catch_up(self) -> None:
+        self._due = None
+        self.gateway.afterwards()
 
     def answered(self, model: str, error: Exception | None, started: float, request_id: str = "") -> None:
         """Count what has been answered, and how long that took since ``started``."""

@@ -56,6 +56,35 @@ def test_only_what_is_short_runs_on_the_event_loop(
     assert (where_it_runs(bench, monkeypatch, pace) is threading.current_thread()) is (seconds < SHORT)
 
 
+def test_a_lone_answer_is_sampled_at_once_and_those_of_many_in_one_go(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No caller waits for it."""
+    seen: list[float] = []
+    real = bench.gateway.afterwards
+
+    def afterwards() -> None:
+        seen.append(time.perf_counter())
+        real()
+
+    monkeypatch.setattr(bench.gateway, "afterwards", afterwards)
+    responder = bench.responder()
+
+    async def ask(count: int) -> int:
+        asked = (responder.respond(bench.pairs["m"], request(), 1, time.perf_counter()) for _ in range(count))
+        await asyncio.gather(*asked)
+        return len(seen)
+
+    async def run() -> list[int]:
+        found = [await ask(1), await ask(3), await ask(1)]
+        while len(seen) == found[-1]:  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0.001)
+        return [*found, len(seen)]
+
+    assert asyncio.run(run()) == [1, 1, 1, 2]
+    assert bench.count("rows", model="m", role="compressed") == 5
+
+
 def test_answer_is_large_by_its_outputs() -> None:
     """All of them together."""
     small = InferResponse(
