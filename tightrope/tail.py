@@ -34,8 +34,11 @@ def tail(settings: Settings, name: str, last: int, *, follow: bool) -> Iterator[
         raise ConfigError([f"TOPIC: is {name!r}; it must be one of {', '.join(topics.EVERY)}"])
     with closing(KafkaBus(options_of(settings)).subscribe(topics.topic(short))) as reader:
         reader.back(last)
-        while reader.lag() or follow:
-            yield from map(shown, reader.poll(100, PATIENCE))
+        left = reader.lag()  # by now: more may come all the time
+        while follow or (left > 0 and reader.lag()):
+            records = reader.poll(100, PATIENCE)
+            left -= len(records)
+            yield from map(shown, records)
 
 
 def shown(record: Record) -> dict[str, object]:

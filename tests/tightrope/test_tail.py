@@ -75,6 +75,24 @@ def test_last_records_and_those_that_come(kafka: Broker, tmp_path: Path) -> None
         going.close()  # type: ignore[attr-defined]
 
 
+def test_it_ends_though_more_comes_all_the_time(kafka: Broker, tmp_path: Path) -> None:
+    """Records that come while others are shown need not be."""
+    with cluster_on(tmp_path, kafka.address) as made, made.bus() as bus:
+        made.make_topics()
+
+        def come() -> None:
+            bus.publish(topic(EVENTS), b"one", "m")
+            bus.flush(10.0)
+
+        come()
+        come()
+        seen = 0
+        for _ in islice(tail(made.settings, "events", 2, follow=False), 50):
+            seen += 1
+            come()
+        assert 2 <= seen < 50
+
+
 def test_mistakes_are_one_line(tmp_path: Path) -> None:
     """A topic that there is not, a Kafka that is not there."""
     path, _ = written(tmp_path, "127.0.0.1:1")
