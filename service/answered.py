@@ -56,7 +56,10 @@ class Answered:
     @property
     def is_lone(self) -> bool:
         """Whether a single request waits."""
-        return len(self._waiting) == 1 and len(self._waiting[0][0].ids) == 1
+        try:
+            return len(self._waiting) == 1 and len(self._waiting[0][0].ids) == 1
+        except IndexError:  # another thread had it
+            return False
 
     def sample(self) -> None:
         """Sample all that wait."""
