@@ -53,14 +53,6 @@ class Answered:
         """A batch was answered."""
         self._waiting.append((asking, now))
 
-    @property
-    def is_lone(self) -> bool:
-        """Whether a single request waits."""
-        try:
-            return len(self._waiting) == 1 and len(self._waiting[0][0].ids) == 1
-        except IndexError:  # another thread had it
-            return False
-
     def sample(self) -> None:
         """Sample all that wait."""
         for asking, now in taken(self._waiting):

@@ -116,11 +116,6 @@ class Gateway:
         self._answered.note(asking, self._clock())  # not before: whoever cannot be answered so is asked again
         return answers
 
-    @property
-    def answered_one(self) -> bool:
-        """Whether a single request has been answered and not sampled."""
-        return self._answered.is_lone
-
     def afterwards(self) -> None:
         """Sample what has been answered: no caller need wait for it."""
         self._answered.sample()

@@ -67,12 +67,8 @@ class Responder:
         return Batcher(name, run, lambda: self._paces[name], queue, self._afterwards, self._company)
 
     def _afterwards(self) -> None:
-        """A lone request is sampled at once, while its caller reads; of many, others wait already."""
         if self._due is None:
-            if self.gateway.answered_one:
-                self.gateway.afterwards()
-            else:
-                self._due = asyncio.get_running_loop().call_later(SOON, self._catch_up)
+            self._due = asyncio.get_running_loop().call_later(SOON, self._catch_up)
 
     def _catch_up(self) -> None:
         self._due = None
