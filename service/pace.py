@@ -41,6 +41,11 @@ MOST_TRIAL = 2.0
 PAYS = 1.25
 """A batch, or a second thread, must give so many times the rows a second to be worth it."""
 
+HALVES, HALF_TRIALS, HALF_SECONDS = 1.1, 15, 0.5
+"""The same of two threads with half a batch each, and how often that is tried, for how long: while one batch is read or
+written the other one runs, so there is more to gain than a trial shows, and less of it to see on a busy machine.
+"""
+
 OWN = 1.1
 """Times the processor's seconds of a run's own thread that all of the process may have used meanwhile."""
 
@@ -232,9 +237,10 @@ def _threads_pay(model: Model, pair: Pair, *, pays: bool) -> bool:
         return time.thread_time() - began
 
     one, used, both, most = inf, inf, inf, inf
-    until = time.perf_counter() + TRIAL_SECONDS
+    trials, seconds, least = (HALF_TRIALS, HALF_SECONDS, HALVES) if pays else (TRIALS, TRIAL_SECONDS, PAYS)
+    until = time.perf_counter() + seconds
     with ThreadPoolExecutor(2) as pool:
-        for _ in range(TRIALS):
+        for _ in range(trials):
             began, before = time.perf_counter(), time.process_time()
             own = sum(map(run, whole))
             one, after = min(one, time.perf_counter() - began), time.process_time()
@@ -243,7 +249,7 @@ def _threads_pay(model: Model, pair: Pair, *, pays: bool) -> bool:
             began = time.perf_counter()
             most = min(most, max(pool.map(run, [half, half])))
             both = min(both, time.perf_counter() - began)
-            if one > PAYS * both or (one < 2 * used < inf and used > PAYS * most):
+            if one > least * both or (one < 2 * used < inf and used > least * most):
                 return True
             if time.perf_counter() > until:
                 break
