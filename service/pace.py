@@ -104,17 +104,16 @@ class Pace:
         """Learn from runs of so many rows. Whether they are short is told by the least of several: often one waits for
         the interpreter, which others keep, and that is not the model's time.
         """
-        latest = self._latest.setdefault(rows.bit_length(), [])
-        latest += seconds
-        if len(latest) >= RUNS or rows.bit_length() not in self._seconds:
-            self._learn(rows.bit_length(), latest)
-
-    def _learn(self, size: int, latest: list[float]) -> None:
-        self._seconds[size] = sum(latest) / len(latest)
-        if len(latest) >= RUNS:
-            self._least[size] = min(latest)
+        size = rows.bit_length()
+        latest = [*self._latest.get(size, ()), *seconds]
+        whole = len(latest) >= RUNS
+        # What others may be reading is replaced and never changed: whoever looks at the metrics counts, too.
+        self._latest[size] = [] if whole else latest
+        if whole or size not in self._seconds:
+            self._seconds = {**self._seconds, size: sum(latest) / len(latest)}
+        if whole:
+            self._least = {**self._least, size: min(latest)}
             self._short = self._all_short()
-            latest.clear()
 
     def _all_short(self) -> list[bool]:
         """By sizes, powers of two."""

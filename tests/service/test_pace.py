@@ -1,8 +1,10 @@
 """How a pair likes to be asked: tried at start on rows of zeros, corrected by every run."""
 
+import sys
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -293,3 +295,22 @@ class _Refusing(Sleepy):
         """Refuse."""
         del inputs, outputs
         raise RunFailedError("no zeros")
+
+
+def test_several_threads_may_teach_it() -> None:
+    """Runs are counted by the event loop, and by whoever looks at the metrics."""
+    before = sys.getswitchinterval()
+    pace = Pace()
+
+    def teach(rows: int) -> None:
+        for count in range(5_000):
+            pace.took(1 + (rows + count) % 300, *[0.001] * 9)
+            assert pace.takes(1) >= 0.0
+
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(teach, range(4)))
+    finally:
+        sys.setswitchinterval(before)
+    assert pace.takes(1) == pytest.approx(0.001)
