@@ -20,6 +20,7 @@ from kafka.errors import (
 from kafka.structs import MemberState
 
 from service.adapters.kafka_client import connected, within
+from service.adapters.kafka_join import Joining
 from service.adapters.kafka_options import KafkaOptions
 from service.adapters.ports import Begin, BusAwayError, Place, Record
 
@@ -53,6 +54,7 @@ class KafkaSubscription:
         self._begin = begin
         self._rebalanced = rebalanced
         self._consumer: Any = None
+        self._joining: Joining | None = None
         self._generation: object = None
         self._polled: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
@@ -68,7 +70,8 @@ class KafkaSubscription:
         while True:
             left = max(0.0, deadline - time.monotonic())
             found = self._fetch(int(left * 1000), limit)
-            self._insist_on_joining()
+            if self._joining is not None:
+                self._joining.insist()
             if not self._dealt_anew(found) or not left:
                 break
         self._polled |= {place: messages[-1].offset + 1 for place, messages in found.items()}
@@ -85,13 +88,6 @@ class KafkaSubscription:
             time.sleep(timeout_ms / 1000)
             return {}
         return found
-
-    def _insist_on_joining(self) -> None:
-        """The client forgets a join that changed metadata began, if a poll ends between its two requests (3.0.12): it
-        would read nothing for good.
-        """
-        if self._group is not None and self._consumer.group_metadata().state == MemberState.REBALANCING:
-            self._consumer._coordinator.request_rejoin()  # noqa: SLF001 - there is no public way
 
     def commit(self) -> None:
         """The group goes on from here. Where it comes too late, what was polled will come again."""
@@ -194,6 +190,7 @@ class KafkaSubscription:
             raise BusAwayError(f"there is no topic {', '.join(sorted(missing))}; `tightrope topics` makes them")
         if self._group is not None:
             consumer.subscribe(self._topics)
+            self._joining = Joining(consumer)
             return
         consumer.assign(places)
         consumer.seek_to_beginning(*places)

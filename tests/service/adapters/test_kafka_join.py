@@ -1,4 +1,4 @@
-"""The client forgets a join that changed metadata began, if a poll ends between its two requests; ours insists."""
+"""How a member joins its group, on a real broker: what its client forgets on the way is remembered."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -6,16 +6,62 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaProducer
+from kafka.errors import KafkaConnectionError
 
 from demo.broker import Broker
 from service.adapters.kafka_options import KafkaOptions
 from service.adapters.kafka_reader import KafkaSubscription
 from service.adapters.kafka_topics import Spec
+from service.adapters.ports import Record
 from tests.kafka import bus_on, every_topic, options
+from tests.service.adapters.buses import SOON
 
-GROWS = "tightrope.grows"
+SAMPLES, GROWS = "tightrope.samples", "tightrope.grows"
 PATIENCE = 30.0
 POLL = 0.2
+
+
+def test_member_joins_though_every_answer_comes_between_two_polls(kafka: Broker) -> None:
+    """Answers that nobody waits for stand until the next poll: asking again would make the group deal for ever."""
+    own = options(kafka.address)
+    every_topic(own)
+    dealt: list[str] = []
+    with bus_on(own) as bus:
+        bus.publish(SAMPLES, b"a", "k")
+        bus.flush(SOON)
+        seldom = KafkaSubscription(own, (SAMPLES,), "g", None, dealt.append)
+        found: list[Record] = []
+        deadline = time.monotonic() + 60
+        while not found:
+            assert time.monotonic() < deadline
+            found = seldom.poll(1, 0.001)
+            time.sleep(0.2)
+        seldom.close()
+    assert [record.value for record in found] == [b"a"]
+    assert dealt == ["g"]
+
+
+def test_join_that_failed_is_asked_for_again(kafka: Broker) -> None:
+    """What was answered to an earlier join, and taken, is no answer to this one."""
+    own = options(kafka.address)
+    every_topic(own)
+    with bus_on(own) as bus:
+        reader = bus.subscribe(SAMPLES, group="g")
+        _until(reader, lambda: len(reader._consumer.assignment()) == 2)
+        coordinator: Any = reader._consumer._coordinator
+        send, asked = coordinator._manager.send, []
+
+        def fails_once(request: object, *given: object, **named: object) -> object:
+            """As where the connection is lost."""
+            asked.append(type(request).__name__)
+            if asked.count("JoinGroupRequest") == 1:
+                raise KafkaConnectionError("lost")
+            return send(request, *given, **named)
+
+        coordinator._manager.send = fails_once
+        coordinator.request_rejoin()
+        _until(reader, lambda: asked.count("JoinGroupRequest") > 1 and reader._generation_now() is not None)
+    assert "SyncGroupRequest" in asked
 
 
 def test_join_that_a_poll_left_in_the_middle_is_not_forgotten(kafka: Broker) -> None:
