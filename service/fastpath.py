@@ -26,17 +26,46 @@ OTHERWISE = frozenset({b"expect", b"transfer-encoding", b"content-encoding", b"u
 _Asked: TypeAlias = tuple[str, str | None]
 
 DIGITS = len(str(LARGE))
+HEAD_ENDS = b"\r\n\r\n"
+
+MOST_HEAD, MOST_HEADS = 2048, 512
+"""Bytes of a head that is remembered, and how many are."""
+
 NOTHING = InferRequest(None, {}, {}, (), binary_default=False)
 
 
+class _Said(Struct, frozen=True):
+    """What a request's head says: the model, the version, the bytes of the body, and those that are JSON."""
+
+    model: str
+    version: str | None
+    size: int
+    json_size: bytes | None
+
+
 class _Shared:
-    """What the connections of a server have in common: paths that were seen, and the headers that every answer has."""
+    """What the connections of a server have in common: paths and heads that were seen, and the headers that every
+    answer has.
+    """
 
     def __init__(self, layer: InferLayer) -> None:
         self.layer = layer
         self._paths: dict[bytes, _Asked] = {}
         self._headers: list[tuple[bytes, bytes]] | None = None
         self._heads: dict[int, bytes] = {}
+        self._said: dict[bytes, _Said] = {}
+
+    def said(self, head: bytes) -> "_Said | None":
+        """What a head says that was read before; callers send the same to the byte, again and again."""
+        return self._said.get(head)
+
+    def remember(self, head: bytes, said: "_Said") -> None:
+        """A head that may come again. Where none does, all are forgotten from time to time."""
+        if not self._is_served(said.model, said.version):
+            return
+        if len(self._said) >= MOST_HEADS:
+            self._said.clear()
+        self._said[head] = said
 
     def asked(self, url: bytes) -> "_Asked | None":
         """The model and the version that a path names, if it is one of inference."""
@@ -77,9 +106,26 @@ class FastPath(HttpToolsProtocol):
         self._latest: _Exchange | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._rested = 0.0
+        self._within = False
+        self._piece = b""
+
+    def data_received(self, data: bytes) -> None:
+        """A whole request whose head was read before needs no parser; the next one finds it as it was."""
+        if not self._within:
+            end = data.find(HEAD_ENDS, 0, MOST_HEAD) + len(HEAD_ENDS)
+            said = self.shared.said(data[:end])
+            if said is not None and len(data) - end == said.size and self._is_free():
+                exchange = self._take(said)
+                exchange.body = data[end:]
+                exchange.begin()
+                return
+            self._piece = data
+        super().data_received(data)
+        self._piece = b""
 
     def on_message_begin(self) -> None:
         """What is made here for ASGI is made when it turns out to be needed."""
+        self._within = True
         self.url = b""
         self.headers = []
         self._fast = None
@@ -91,9 +137,9 @@ class FastPath(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Choose the way."""
-        fast: Any = self._asked()
-        if fast is not None:
-            self._fast = self._latest = self.cycle = fast
+        said = self._asked()
+        if said is not None:
+            self._take(said, keep_alive=self.parser.should_keep_alive())
             return
         url, headers = self.url, self.headers
         super().on_message_begin()
@@ -111,7 +157,9 @@ class FastPath(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """All of a request is there."""
+        self._within = False
         if self._fast is not None:
+            self._remember(self._fast)
             self._fast.begin()
         else:
             super().on_message_complete()
@@ -151,11 +199,25 @@ class FastPath(HttpToolsProtocol):
         nothing: Any = None
         self._fast = self._latest = self.cycle = nothing
 
-    def _asked(self) -> "_Exchange | None":
+    def _remember(self, of: "_Exchange") -> None:
+        """The head of a request that came whole, and alone."""
+        end = len(self._piece) - of.said.size
+        if of.keep_alive and self._piece.find(HEAD_ENDS, 0, MOST_HEAD) == end - len(HEAD_ENDS):
+            self.shared.remember(self._piece[:end], of.said)
+
+    def _is_free(self) -> bool:
+        """Whether an answer can be written as soon as there is one: nothing is pipelined, and the caller reads."""
+        cycle: Any = self.cycle
+        return (
+            (cycle is None or cycle.response_complete)
+            and not self.flow.write_paused
+            and not self.transport.is_closing()
+        )
+
+    def _asked(self) -> "_Said | None":
         """A request that can be answered here."""
         of, parser = self.shared.asked(self.url), self.parser
-        cycle: Any = self.cycle
-        if of is None or not (cycle is None or cycle.response_complete):  # the latter is pipelined
+        if of is None or not self._is_free():
             return None
         size, json_size = b"", None
         for name, value in self.headers:
@@ -165,21 +227,23 @@ class FastPath(HttpToolsProtocol):
                 json_size = value
             elif name in OTHERWISE:
                 return None
-        small = 0 < len(size) <= DIGITS and int(size) <= LARGE
-        if not small or self.flow.write_paused or self.transport.is_closing():
+        if not 0 < len(size) <= DIGITS or int(size) > LARGE:
             return None
         if parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
             return None
-        return _Exchange(self, *of, json_size, parser.should_keep_alive(), time.perf_counter())
+        return _Said(*of, int(size), json_size)
+
+    def _take(self, said: "_Said", *, keep_alive: bool = True) -> "_Exchange":
+        exchange: Any = _Exchange(self, said, keep_alive, time.perf_counter())
+        self._fast = self._latest = self.cycle = exchange
+        return cast(_Exchange, exchange)
 
 
 class _Exchange(Struct, eq=False):
     """A request and its answer. To uvicorn it looks like its own cycle, to a batcher like what waits."""
 
     protocol: FastPath
-    model: str
-    version: str | None
-    json_size: bytes | None
+    said: _Said
     keep_alive: bool
     started: float
     body: bytes = b""
@@ -193,11 +257,11 @@ class _Exchange(Struct, eq=False):
 
     def begin(self) -> None:
         """Read the request, and let it wait for its turn."""
-        layer = self.protocol.shared.layer
+        layer, said = self.protocol.shared.layer, self.said
         self.arrived = time.perf_counter()
         try:
-            pair = layer.responder.gateway.pair(self.model, self.version)
-            self.request = layer.decoder.read(pair, self.body, self.json_size)
+            pair = layer.responder.gateway.pair(said.model, said.version)
+            self.request = layer.decoder.read(pair, self.body, said.json_size)
             self.rows = rows_of(self.request)
             layer.responder.put(pair, self)
         except Exception as error:  # noqa: BLE001 - whatever went wrong becomes an answer
@@ -222,7 +286,7 @@ class _Exchange(Struct, eq=False):
             if not self.keep_alive:
                 protocol.transport.close()
             protocol.on_response_complete()
-        protocol.shared.layer.responder.answered(self.model, reply.error, self.started, reply.request_id)
+        protocol.shared.layer.responder.answered(self.said.model, reply.error, self.started, reply.request_id)
 
     def _bytes(self, reply: Reply) -> bytes:
         head, body = self.protocol.shared.head(reply.status, self.protocol.server_state.default_headers), reply.body
