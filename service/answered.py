@@ -1,25 +1,27 @@
 """What has been answered, until it is sampled and counted: no caller waits for that, and many at a time cost less."""
 
 import logging
-from collections import Counter, defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
 
-from monitors.records import Ints, Role
-from monitors.samples import Samples
+from monitors.records import Floats, Role, Tensors
+from monitors.samples import Samples, below
 from monitors.sampling import draw
 from service.adapters.metrics import Metrics, taken
-from service.batch import Asking, Run
+from service.batch import Asking, Batch, Run, rows_at
 from service.outbox import Outbox
 from service.pace import Pace
-from service.sampling import inclusion_of, sample_of
+from service.pair import Pair
+from service.sampling import inclusion_of
 
 log = logging.getLogger(__name__)
 
 
-MOST_UNCOUNTED = 64
+MOST_UNCOUNTED = 256
 """Runs after which these are counted, whether anybody looks or not: the paces learn by it."""
 
 
@@ -33,6 +35,14 @@ class _Served(Struct):
     seconds: float
     rows: int
     refused: int
+
+
+class _Drawn(NamedTuple):
+    """A request that was answered alone, its draw, and when it was answered."""
+
+    asking: Asking
+    number: float
+    now: float
 
 
 class Answered:
@@ -54,14 +64,21 @@ class Answered:
         self._waiting.append((asking, now))
 
     def sample(self) -> None:
-        """Sample all that wait."""
+        """Sample all that wait; of one model, those that were answered alone, too, in one go."""
+        alone: dict[int, list[_Drawn]] = {}
         for asking, now in taken(self._waiting):
             self._served += _served(asking)
+            sampler = asking.pair.sampler
             try:
-                if kept := self._sample(asking, now):
-                    self._kept.append((asking.pair.name, kept))
+                if len(asking.ids) > 1:
+                    for samples in _of_batch(asking, now):
+                        self._keep(samples)
+                elif (number := draw(asking.ids[0], sampler.salt)) < sampler.most:
+                    alone.setdefault(id(asking.pair), []).append(_Drawn(asking, number, now))
             except Exception:  # what was answered is answered, and others wait
                 log.exception("what was answered could not be sampled")
+        for drawn in alone.values():
+            self._sample_alone(drawn)
         if len(self._served) >= MOST_UNCOUNTED:
             self._count()
 
@@ -70,39 +87,37 @@ class Answered:
         self.sample()
         self._count()
 
-    def _sample(self, asking: Asking, now: float) -> int:
-        pair, ids = asking.pair, asking.ids
-        most, salt = pair.sampler.most, pair.sampler.salt
-        if len(ids) == 1:
-            number = draw(ids[0], salt)
-            return self._sample_one(asking, number, now) if number < most else 0
-        draws = [draw(request_id, salt) for request_id in ids]
-        drawn = [place for place, number in enumerate(draws) if number < most]
-        kept = 0
-        for _, run in asking.runs:
-            chosen = [place for place in drawn if asking.parts[place].run is run] if len(asking.runs) > 1 else drawn
-            samples = _samples_of(asking, run, chosen, draws, now)
-            kept += self._outbox.offer(samples) if samples else 0
-        return kept
+    def _sample_alone(self, drawn: Sequence[_Drawn]) -> None:
+        """What cannot stand below each other, because it differs in width, is sampled by itself."""
+        try:
+            self._keep(_of_alone(drawn))
+        except Exception:
+            if len(drawn) == 1:
+                log.exception("what was answered could not be sampled")
+                return
+            for one in drawn:
+                self._sample_alone([one])
 
-    def _sample_one(self, asking: Asking, number: float, now: float) -> int:
-        pair, batch, part = asking.pair, asking.batch, asking.parts[0]
-        run, said = part.run, part.outputs([pair.output])
-        sample = sample_of(pair, asking.ids[0], number, run.role, batch.inputs, said, batch.member, run.seconds, now)
-        return self._outbox.offer(sample) if sample else 0
+    def _keep(self, samples: Samples | None) -> None:
+        if samples is not None and (kept := self._outbox.offer(samples)):
+            self._kept.append((samples.model, kept))
 
     def _count(self) -> None:
-        took = defaultdict[tuple[str, Role, int], list[float]](list)
         rows, refused, kept = Counter[tuple[str, str]](), Counter[tuple[str, str, str]](), Counter[str]()
+        alike: dict[tuple[str, Role], list[_Served]] = {}
         for of in taken(self._served):
-            took[of.model, of.role, of.ran].append(of.seconds)
-            rows[of.model, of.role] += of.rows
-            if of.refused:
-                refused[of.model, of.role, of.action] += of.refused
-        for (model, role, ran), seconds in took.items():
-            self._metrics.ran(model, role, seconds)
+            alike.setdefault((of.model, of.role), []).append(of)
+        for (model, role), served in alike.items():
+            took: dict[int, list[float]] = {}
+            for of in served:
+                took.setdefault(of.ran, []).append(of.seconds)
+                rows[model, role] += of.rows
+                if of.refused:
+                    refused[model, role, of.action] += of.refused
+            self._metrics.ran(model, role, [of.seconds for of in served])
             if model in self._paces:
-                self._paces[model].took(ran, *seconds)
+                for ran, seconds in took.items():
+                    self._paces[model].took(ran, *seconds)
         for model, samples in taken(self._kept):
             kept[model] += samples
         self._metrics.served(rows, refused, kept)
@@ -122,39 +137,67 @@ def _served(asking: Asking) -> list[_Served]:
     return found
 
 
-def _samples_of(asking: Asking, run: Run, drawn: Sequence[int], draws: Sequence[float], now: float) -> Samples | None:
-    """Those of the requests at these places that are to be kept, if any is; this run answered them."""
-    pair, batch = asking.pair, asking.batch
-    rates = dict.fromkeys(drawn, pair.sampler.rate)
-    if pair.sampler.floors:
-        rates = {place: inclusion_of(pair, batch.member[batch.start(place) : batch.ends[place]]) for place in drawn}
-    places = [place for place in drawn if draws[place] < rates[place]]
-    if not places:
-        return None
-    parts = [asking.parts[place] for place in places]
-    asked = _rows([(batch.start(place), batch.ends[place]) for place in places])
-    said = _rows([(part.start, part.stop) for part in parts])
-    return Samples(
+def _of_batch(asking: Asking, now: float) -> Iterator[Samples | None]:
+    """Of each run of a batch, those of the requests that it answered that are to be kept."""
+    pair, most = asking.pair, asking.pair.sampler.most
+    draws = [draw(request_id, pair.sampler.salt) for request_id in asking.ids]
+    drawn = [place for place, number in enumerate(draws) if number < most]
+    for _, run in asking.runs:
+        places = [place for place in drawn if asking.parts[place].run is run]
+        if places:
+            said = rows_at([(asking.parts[place].start, asking.parts[place].stop) for place in places])
+            ids, numbers = [asking.ids[place] for place in places], [draws[place] for place in places]
+            outputs = {pair.output: run.outputs[pair.output][said]}
+            yield _kept(
+                pair, asking.batch.part(places), outputs, ids, numbers, [run] * len(places), [now] * len(places)
+            )
+
+
+def _of_alone(drawn: Sequence[_Drawn]) -> Samples | None:
+    """Those that are to be kept of requests that were answered each by itself."""
+    pair = drawn[0].asking.pair
+    batch = Batch.of(pair, [one.asking.batch.requests[0] for one in drawn])
+    runs = [one.asking.parts[0].run for one in drawn]
+    outputs = below([{pair.output: run.outputs[pair.output]} for run in runs])
+    ids, numbers, times = zip(*[(one.asking.ids[0], one.number, one.now) for one in drawn], strict=True)
+    return _kept(pair, batch, outputs, ids, numbers, runs, times)
+
+
+def _kept(
+    pair: Pair,
+    batch: Batch,
+    outputs: Tensors,
+    ids: Sequence[str],
+    draws: Sequence[float],
+    runs: Sequence[Run],
+    times: Sequence[float],
+) -> Samples | None:
+    """What is kept of requests, each with its id, its draw, its run and when that was."""
+    drawn, inclusion = np.array(draws), _inclusions(pair, batch)
+    samples = Samples(
         model=pair.name,
         baseline_digest=pair.plan.baseline_digest,
         compressed_digest=pair.plan.compressed_digest,
         scopes=pair.subgroups.scopes,
-        request_id=tuple([asking.ids[place] for place in places]),
-        rows=np.array([part.stop - part.start for part in parts], np.int64),
-        time=np.full(len(places), now),
-        served_by_baseline=np.full(len(places), run.role is Role.BASELINE),
-        draw=np.array([draws[place] for place in places]),
-        inclusion=np.array([rates[place] for place in places]),
-        seconds=np.full(len(places), run.seconds),
-        member=batch.member[asked],
-        inputs={name: tensor[asked] for name, tensor in batch.inputs.items()},
-        outputs={pair.output: run.outputs[pair.output][said]},
+        request_id=tuple(ids),
+        rows=np.array(batch.sizes, np.int64),
+        time=np.array(times, np.float64),
+        served_by_baseline=np.array([run.role is Role.BASELINE for run in runs]),
+        draw=drawn,
+        inclusion=inclusion,
+        seconds=np.array([run.seconds for run in runs]),
+        member=batch.member,
+        inputs=batch.inputs,
+        outputs=outputs,
     )
+    if not pair.sampler.floors:  # all of them, then: each was drawn
+        return samples
+    chosen = drawn < inclusion
+    return samples.take(chosen) if chosen.any() else None
 
 
-def _rows(spans: Sequence[tuple[int, int]]) -> Ints:
-    """The places of rows that stand from one place up to another."""
-    starts, ends = np.array(spans).T
-    if (ends - starts == 1).all():
-        return np.asarray(starts)
-    return np.concatenate([np.arange(start, end) for start, end in spans])
+def _inclusions(pair: Pair, batch: Batch) -> Floats:
+    if not pair.sampler.floors:
+        return np.full(len(batch.ends), pair.sampler.rate)
+    spans = [batch.member[batch.start(place) : end] for place, end in enumerate(batch.ends)]
+    return np.array([inclusion_of(pair, span) for span in spans])

@@ -5,6 +5,7 @@ request of a batch that failed, and then only the one that made it fail fails.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +13,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from monitors.glance import Glance
-from monitors.records import Bools, Role, Tensors
+from monitors.records import Bools, Ints, Role, Tensors
 from service.errors import CallerError
 from service.pair import Pair
 from service.protocol import InferRequest, InferResponse, Scalar
@@ -96,6 +97,11 @@ class Batch(Struct, eq=False):
         """R."""
         return self.ends[-1]
 
+    @property
+    def sizes(self) -> list[int]:
+        """The rows of each request."""
+        return [end - start for start, end in zip((0, *self.ends), self.ends, strict=False)]
+
     def start(self, place: int) -> int:
         """Where the rows of a request begin."""
         return self.ends[place - 1] if place else 0
@@ -104,11 +110,11 @@ class Batch(Struct, eq=False):
         """Only the requests at these places."""
         if len(places) == len(self.requests):
             return self
-        spans = [slice(self.start(place), self.ends[place]) for place in places]
-        inputs = {name: np.concatenate([tensor[span] for span in spans]) for name, tensor in self.inputs.items()}
-        ends = np.cumsum([span.stop - span.start for span in spans]).tolist()
-        member = np.concatenate([self.member[span] for span in spans])
-        return Batch(self.subgroups, [self.requests[place] for place in places], inputs, ends, member)
+        rows = rows_at([(self.start(place), self.ends[place]) for place in places])
+        inputs = {name: tensor[rows] for name, tensor in self.inputs.items()}
+        sizes = self.sizes
+        requests, ends = [self.requests[at] for at in places], list(accumulate([sizes[at] for at in places]))
+        return Batch(self.subgroups, requests, inputs, ends, None if self._member is None else self._member[rows])
 
 
 class Asking(Struct, eq=False):
@@ -182,6 +188,14 @@ def together(pair: Pair, requests: Sequence[InferRequest]) -> bool:
         return len(requests) == 1 or pair.free
     first = {name: tensor.shape[1:] for name, tensor in requests[0].inputs.items()}
     return all(tensor.shape[1:] == first[name] for r in requests[1:] for name, tensor in r.inputs.items())
+
+
+def rows_at(spans: Sequence[tuple[int, int]]) -> Ints:
+    """The places of rows that stand from one place up to another."""
+    starts, ends = np.array(spans).T
+    if (ends - starts == 1).all():
+        return np.asarray(starts)
+    return np.concatenate([np.arange(start, end) for start, end in spans])
 
 
 def rows_of(request: InferRequest) -> int:

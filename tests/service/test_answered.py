@@ -15,7 +15,7 @@ from service.answered import MOST_UNCOUNTED
 from service.batch import Asking, response_of
 from service.pace import Pace
 from service.protocol import InferRequest, InferResponse
-from tests.service.models import CALM, REFUSAL, SUBGROUPS, sure_and_unsure
+from tests.service.models import CALM, REFUSAL, SUBGROUPS, copier, sure_and_unsure
 from tests.service.support import Bench
 from tests.service.test_batch import REQUESTS, request
 
@@ -101,6 +101,40 @@ def test_whoever_looks_at_the_metrics_sees_what_was_just_answered(tmp_path: Path
     bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
     bench.gateway.answer(bench.pairs["m"], [request([[1.0, 1.0]])], [None])
     assert bench.count("rows", model="m", role=Role.COMPRESSED) == 1
+
+
+def test_those_answered_alone_are_sampled_together_each_with_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time, seconds and model; other models' beside them."""
+    bench = Bench(tmp_path, {name: {**sure_and_unsure(tmp_path), **CALM, "subgroups": SUBGROUPS} for name in "mn"})
+    bench.safe("m", "region=north")
+    times = iter(range(100, 200))
+    monkeypatch.setattr(bench.gateway, "_clock", lambda: float(next(times)))
+    for number, (model, region) in enumerate([("m", "north"), ("n", "north"), ("m", "south"), ("m", "north")]):
+        bench.gateway.answer(bench.pairs[model], [request([[5.0, 1.0 + number]], str(number), region)], [None])
+    bench.gateway.afterwards()
+    samples = sorted(bench.published()[0], key=lambda sample: sample.request_id)
+    assert [(s.model, s.time, str(s.served_by)) for s in samples] == [
+        ("m", 100.0, "baseline"),
+        ("n", 101.0, "compressed"),
+        ("m", 102.0, "compressed"),
+        ("m", 103.0, "baseline"),
+    ]
+    assert [s.inputs["input"][0, 1] for s in samples] == [1.0, 2.0, 3.0, 4.0]
+    assert len({s.seconds for s in samples}) == 4
+    assert all(s.seconds > 0.0 for s in samples)
+
+
+def test_those_that_differ_in_width_are_sampled_each_by_itself(tmp_path: Path) -> None:
+    """They cannot stand below each other."""
+    models = {role: str(copier(tmp_path / f"{role}.onnx", "rows", "width")) for role in ("baseline", "compressed")}
+    bench = Bench(tmp_path, {"m": {**models, **CALM, "decision": {"scale": "logits"}}})
+    for width in (2, 3, 2):
+        bench.gateway.answer(bench.pairs["m"], [request([[1.0] * width])], [None])
+    bench.gateway.afterwards()
+    assert sorted(sample.inputs["input"].shape for sample in bench.published()[0]) == [(1, 2), (1, 2), (1, 3)]
+    assert bench.count("samples", model="m") == 3
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
