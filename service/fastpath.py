@@ -8,100 +8,35 @@ of a caller who does not read its answers, or no inference request at all. The a
 import asyncio
 import time
 from functools import partial
-from typing import Any, ClassVar, TypeAlias, cast
+from typing import Any, ClassVar, cast
 
 from msgspec import Struct
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.batch import rows_of
-from service.bodies import LENGTH_NAME, Reply, encode, refuse
+from service.bodies import Reply, encode, refuse
 from service.gateway import Answer
-from service.http import PATH, InferLayer
+from service.heads import Heads, Said
+from service.http import InferLayer
 from service.protocol import InferRequest
-from service.respond import LARGE, is_large
-
-OTHERWISE = frozenset({b"expect", b"transfer-encoding", b"content-encoding", b"upgrade"})
-"""Headers of requests that go uvicorn's own way."""
-
-_Asked: TypeAlias = tuple[str, str | None]
-
-DIGITS = len(str(LARGE))
-HEAD_ENDS = b"\r\n\r\n"
-
-MOST_HEAD, MOST_HEADS = 2048, 512
-"""Bytes of a head that is remembered, and how many are."""
+from service.respond import is_large
 
 NOTHING = InferRequest(None, {}, {}, (), binary_default=False)
 
 
-class _Said(Struct, frozen=True):
-    """What a request's head says: the model, the version, the bytes of the body, and those that are JSON."""
-
-    model: str
-    version: str | None
-    size: int
-    json_size: bytes | None
-
-
-class _Shared:
-    """What the connections of a server have in common: paths and heads that were seen, and the headers that every
-    answer has.
-    """
-
-    def __init__(self, layer: InferLayer) -> None:
-        self.layer = layer
-        self._paths: dict[bytes, _Asked] = {}
-        self._headers: list[tuple[bytes, bytes]] | None = None
-        self._heads: dict[int, bytes] = {}
-        self._said: dict[bytes, _Said] = {}
-
-    def said(self, head: bytes) -> "_Said | None":
-        """What a head says that was read before; callers send the same to the byte, again and again."""
-        return self._said.get(head)
-
-    def remember(self, head: bytes, said: "_Said") -> None:
-        """A head that may come again. Where none does, all are forgotten from time to time."""
-        if not self._is_served(said.model, said.version):
-            return
-        if len(self._said) >= MOST_HEADS:
-            self._said.clear()
-        self._said[head] = said
-
-    def asked(self, url: bytes) -> "_Asked | None":
-        """The model and the version that a path names, if it is one of inference."""
-        known = self._paths.get(url)
-        if known is None and b"%" not in url and (match := PATH.match(url.decode("latin-1"))):
-            known = match[1], match[2]
-            if self._is_served(*known):  # only these: what else callers make up has no end
-                self._paths[url] = known
-        return known
-
-    def _is_served(self, model: str, version: str | None) -> bool:
-        pair = self.layer.responder.gateway.pairs.get(model)
-        return pair is not None and version in {None, pair.version}
-
-    def head(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
-        """A status, and the headers that every answer has, as bytes; uvicorn makes these anew every second."""
-        if headers is not self._headers:
-            self._headers = headers
-            self._heads.clear()
-        head = self._heads.get(status)
-        if head is None:
-            head = self._heads[status] = STATUS_LINE[status] + b"".join(b"%b: %b\r\n" % one for one in headers)
-        return head
-
-
 def fast_path(layer: InferLayer) -> type[asyncio.Protocol]:
     """What uvicorn makes a connection of, for this application."""
-    return cast(type[asyncio.Protocol], partial(FastPath, _Shared(layer)))
+    heads = Heads(layer.responder.gateway.is_served)
+    return cast(type[asyncio.Protocol], partial(FastPath, layer, heads))
 
 
 class FastPath(HttpToolsProtocol):
     """One connection."""
 
-    def __init__(self, shared: _Shared, **given: Any) -> None:  # noqa: ANN401 - uvicorn's own
+    def __init__(self, layer: InferLayer, heads: Heads, **given: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(**given)
-        self.shared = shared
+        self.layer = layer
+        self.heads = heads
         self._fast: _Exchange | None = None
         self._latest: _Exchange | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -112,12 +47,10 @@ class FastPath(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """A whole request whose head was read before needs no parser; the next one finds it as it was."""
         if not self._within:
-            end = data.find(HEAD_ENDS, 0, MOST_HEAD) + len(HEAD_ENDS)
-            said = self.shared.said(data[:end])
-            if said is not None and len(data) - end == said.size and self._is_free():
-                exchange = self._take(said)
-                exchange.body = data[end:]
-                exchange.begin()
+            known = self.heads.recall(data)
+            if known is not None and self._is_free():
+                said, body = known
+                self._take(said, body).begin()
                 return
             self._piece = data
         super().data_received(data)
@@ -159,7 +92,8 @@ class FastPath(HttpToolsProtocol):
         """All of a request is there."""
         self._within = False
         if self._fast is not None:
-            self._remember(self._fast)
+            if self._fast.keep_alive:
+                self.heads.remember(self._piece, self._fast.said)
             self._fast.begin()
         else:
             super().on_message_complete()
@@ -199,12 +133,6 @@ class FastPath(HttpToolsProtocol):
         nothing: Any = None
         self._fast = self._latest = self.cycle = nothing
 
-    def _remember(self, of: "_Exchange") -> None:
-        """The head of a request that came whole, and alone."""
-        end = len(self._piece) - of.said.size
-        if of.keep_alive and self._piece.find(HEAD_ENDS, 0, MOST_HEAD) == end - len(HEAD_ENDS):
-            self.shared.remember(self._piece[:end], of.said)
-
     def _is_free(self) -> bool:
         """Whether an answer can be written as soon as there is one: nothing is pipelined, and the caller reads."""
         cycle: Any = self.cycle
@@ -214,27 +142,15 @@ class FastPath(HttpToolsProtocol):
             and not self.transport.is_closing()
         )
 
-    def _asked(self) -> "_Said | None":
+    def _asked(self) -> Said | None:
         """A request that can be answered here."""
-        of, parser = self.shared.asked(self.url), self.parser
-        if of is None or not self._is_free():
+        parser = self.parser
+        if not self._is_free() or parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
             return None
-        size, json_size = b"", None
-        for name, value in self.headers:
-            if name == b"content-length":
-                size = value
-            elif name == LENGTH_NAME:
-                json_size = value
-            elif name in OTHERWISE:
-                return None
-        if not 0 < len(size) <= DIGITS or int(size) > LARGE:
-            return None
-        if parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
-            return None
-        return _Said(*of, int(size), json_size)
+        return self.heads.read(self.url, self.headers)
 
-    def _take(self, said: "_Said", *, keep_alive: bool = True) -> "_Exchange":
-        exchange: Any = _Exchange(self, said, keep_alive, time.perf_counter())
+    def _take(self, said: Said, body: bytes = b"", *, keep_alive: bool = True) -> "_Exchange":
+        exchange: Any = _Exchange(self, said, keep_alive, time.perf_counter(), body)
         self._fast = self._latest = self.cycle = exchange
         return cast(_Exchange, exchange)
 
@@ -243,7 +159,7 @@ class _Exchange(Struct, eq=False):
     """A request and its answer. To uvicorn it looks like its own cycle, to a batcher like what waits."""
 
     protocol: FastPath
-    said: _Said
+    said: Said
     keep_alive: bool
     started: float
     body: bytes = b""
@@ -257,7 +173,7 @@ class _Exchange(Struct, eq=False):
 
     def begin(self) -> None:
         """Read the request, and let it wait for its turn."""
-        layer, said = self.protocol.shared.layer, self.said
+        layer, said = self.protocol.layer, self.said
         self.arrived = time.perf_counter()
         try:
             pair = layer.responder.gateway.pair(said.model, said.version)
@@ -286,10 +202,10 @@ class _Exchange(Struct, eq=False):
             if not self.keep_alive:
                 protocol.transport.close()
             protocol.on_response_complete()
-        protocol.shared.layer.responder.answered(self.said.model, reply.error, self.started, reply.request_id)
+        protocol.layer.responder.answered(self.said.model, reply.error, self.started, reply.request_id)
 
     def _bytes(self, reply: Reply) -> bytes:
-        head, body = self.protocol.shared.head(reply.status, self.protocol.server_state.default_headers), reply.body
+        head, body = self.protocol.heads.begin(reply.status, self.protocol.server_state.default_headers), reply.body
         for header in reply.headers:
             head += b"%b: %b\r\n" % header
         if not self.keep_alive:

@@ -70,6 +70,11 @@ class Gateway:
             raise UnknownModelError(f"model {model!r} has no version {version[:80]!r}; it has {pair.version!r}")
         return pair
 
+    def is_served(self, model: str, version: str | None = None) -> bool:
+        """Whether there is a pair of that name, in this version where one is named."""
+        pair = self.pairs.get(model)
+        return pair is not None and version in {None, pair.version}
+
     def infer(self, pair: Pair, request: InferRequest, arrived: float | None = None) -> InferResponse:
         """Answer one request alone, which was there whole at ``arrived`` (of `time.perf_counter`).
 

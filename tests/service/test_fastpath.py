@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service import fastpath
+from service import fastpath, heads
 from service.errors import OverloadedError
 from service.protocol import InferRequest, InferResponse
 from service.respond import LARGE
@@ -91,7 +91,7 @@ def test_paths_that_callers_make_up_are_not_remembered(world: World) -> None:
             line.protocol.data_received(post(path=f"/v2/models/m/versions/{number + 2}/infer"))
             line.transport.written = b""
         line.protocol.data_received(post())
-        return await line.answers(1), line.slow, len(line.protocol.shared._paths)
+        return await line.answers(1), line.slow, len(line.protocol.heads._paths)
 
     answers, slow, paths = asyncio.run(run())
     assert (answers.statuses, slow, paths) == ([200], 0, 1)
@@ -144,7 +144,7 @@ def test_head_that_was_read_before_is_not_read_again(world: World) -> None:
     [
         post(path="/v2/models/nobody/infer"),
         post(path="/v2/models/m/versions/77/infer"),
-        post(X_Long="x" * fastpath.MOST_HEAD),
+        post(X_Long="x" * heads.MOST_BYTES),
         chunked(),
     ],
     ids=["no model", "no version", "long", "chunked"],
@@ -157,14 +157,14 @@ def test_head_that_is_not_worth_it_is_not_remembered(world: World, request_: byt
 
 def test_heads_that_never_come_again_do_not_fill_the_memory(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some callers number their requests."""
-    monkeypatch.setattr(fastpath, "MOST_HEADS", 4)
+    monkeypatch.setattr(heads, "MOST_HEADS", 4)
 
     async def run() -> tuple[Answers, int]:
         line = Line(world.layer)
         for number in range(30):
             line.protocol.data_received(post(X_Number=str(number)))
             answers = await line.answers(number + 1)
-            assert len(line.protocol.shared._said) <= fastpath.MOST_HEADS
+            assert len(line.protocol.heads._said) <= heads.MOST_HEADS
         return answers, line.slow
 
     answers, slow = asyncio.run(run())
