@@ -9,7 +9,7 @@ of samples using permanent random numbers", in Business Survey Methods, 1995).
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 
 from monitors.records import MODEL_SCOPE
@@ -17,11 +17,20 @@ from monitors.records import MODEL_SCOPE
 _BITS = 53
 """A float64 in [0, 1) holds exactly this many bits."""
 
+_STEPS = 1 << _BITS
+
 
 def draw(request_id: str, salt: str = "") -> float:
     """The request's permanent random number in [0, 1): the same on every replica, and after every restart."""
-    digest = blake2b(request_id.encode(), digest_size=8, salt=salt.encode()[:16]).digest()
-    return (int.from_bytes(digest, "big") >> (64 - _BITS)) / (1 << _BITS)
+    hashed = _salted(salt).copy()
+    hashed.update(request_id.encode())
+    return (int.from_bytes(hashed.digest(), "big") >> (64 - _BITS)) / _STEPS
+
+
+@lru_cache(maxsize=256)
+def _salted(salt: str) -> "blake2b":
+    """To begin with a copy is sooner done than to begin anew, and every request has its draw."""
+    return blake2b(digest_size=8, salt=salt.encode()[:16])
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 import logging
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from itertools import chain
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
-from monitors.records import Floats, Role, Tensors
+from monitors.records import Floats, Role
 from monitors.samples import Samples, below
 from monitors.sampling import draw
 from service.adapters.metrics import Metrics, taken
@@ -25,6 +27,12 @@ MOST_UNCOUNTED = 256
 """Runs after which these are counted, whether anybody looks or not: the paces learn by it."""
 
 
+MOST_TOGETHER, MOST_BYTES = 256, 1 << 20
+"""Samples that are cut in one go, of more than one batch, and bytes of the batches' inputs."""
+
+LOST = "what was answered could not be sampled"
+
+
 class _Served(Struct):
     """What is to be counted of a run: its rows and seconds, the rows that it answered, and those of them refused."""
 
@@ -37,11 +45,15 @@ class _Served(Struct):
     refused: int
 
 
-class _Drawn(NamedTuple):
-    """A request that was answered alone, its draw, and when it was answered."""
+class _Drawn(Struct):
+    """Requests of a batch that are likely to be kept: the run that answered them, their places, their draws, and when
+    that was.
+    """
 
     asking: Asking
-    number: float
+    run: Run
+    places: Sequence[int]
+    draws: Sequence[float]
     now: float
 
 
@@ -64,21 +76,20 @@ class Answered:
         self._waiting.append((asking, now))
 
     def sample(self) -> None:
-        """Sample all that wait; of one model, those that were answered alone, too, in one go."""
-        alone: dict[int, list[_Drawn]] = {}
+        """Sample all that wait; what was answered by one pair, together."""
+        waiting: dict[int, list[_Drawn]] = {}
         for asking, now in taken(self._waiting):
             self._served += _served(asking)
-            sampler = asking.pair.sampler
             try:
-                if len(asking.ids) > 1:
-                    for samples in _of_batch(asking, now):
-                        self._keep(samples)
-                elif (number := draw(asking.ids[0], sampler.salt)) < sampler.most:
-                    alone.setdefault(id(asking.pair), []).append(_Drawn(asking, number, now))
+                drawn = _drawn(asking, now)
             except Exception:  # what was answered is answered, and others wait
-                log.exception("what was answered could not be sampled")
-        for drawn in alone.values():
-            self._sample_alone(drawn)
+                log.exception(LOST)
+                continue
+            if drawn:
+                waiting.setdefault(id(asking.pair), []).extend(drawn)
+        for drawn in waiting.values():
+            for together in _cut(drawn):
+                self._sample(together)
         if len(self._served) >= MOST_UNCOUNTED:
             self._count()
 
@@ -87,20 +98,18 @@ class Answered:
         self.sample()
         self._count()
 
-    def _sample_alone(self, drawn: Sequence[_Drawn]) -> None:
+    def _sample(self, drawn: Sequence[_Drawn]) -> None:
         """What cannot stand below each other, because it differs in width, is sampled by itself."""
         try:
-            self._keep(_of_alone(drawn))
+            samples = _kept(drawn)
+            if samples is not None and (kept := self._outbox.offer(samples)):
+                self._kept.append((samples.model, kept))
         except Exception:
             if len(drawn) == 1:
-                log.exception("what was answered could not be sampled")
+                log.exception(LOST)
                 return
             for one in drawn:
-                self._sample_alone([one])
-
-    def _keep(self, samples: Samples | None) -> None:
-        if samples is not None and (kept := self._outbox.offer(samples)):
-            self._kept.append((samples.model, kept))
+                self._sample([one])
 
     def _count(self) -> None:
         rows, refused, kept = Counter[tuple[str, str]](), Counter[tuple[str, str, str]](), Counter[str]()
@@ -137,63 +146,70 @@ def _served(asking: Asking) -> list[_Served]:
     return found
 
 
-def _of_batch(asking: Asking, now: float) -> Iterator[Samples | None]:
-    """Of each run of a batch, those of the requests that it answered that are to be kept."""
-    pair, most = asking.pair, asking.pair.sampler.most
-    draws = [draw(request_id, pair.sampler.salt) for request_id in asking.ids]
-    drawn = [place for place, number in enumerate(draws) if number < most]
+def _drawn(asking: Asking, now: float) -> Sequence[_Drawn]:
+    """Those requests of a batch that any of their subgroups would keep, by the run that answered them."""
+    ids, most, salt = asking.ids, asking.pair.sampler.most, asking.pair.sampler.salt
+    if len(ids) == 1:
+        number = draw(ids[0], salt)
+        return [_Drawn(asking, asking.parts[0].run, (0,), (number,), now)] if number < most else ()
+    draws = [draw(request_id, salt) for request_id in ids]
+    places, found = [place for place, number in enumerate(draws) if number < most], []
     for _, run in asking.runs:
-        places = [place for place in drawn if asking.parts[place].run is run]
-        if places:
-            said = rows_at([(asking.parts[place].start, asking.parts[place].stop) for place in places])
-            ids, numbers = [asking.ids[place] for place in places], [draws[place] for place in places]
-            outputs = {pair.output: run.outputs[pair.output][said]}
-            yield _kept(
-                pair, asking.batch.part(places), outputs, ids, numbers, [run] * len(places), [now] * len(places)
-            )
+        own = [at for at in places if asking.parts[at].run is run] if len(asking.runs) > 1 else places
+        if own:
+            found.append(_Drawn(asking, run, own, [draws[place] for place in own], now))
+    return found
 
 
-def _of_alone(drawn: Sequence[_Drawn]) -> Samples | None:
-    """Those that are to be kept of requests that were answered each by itself."""
+def _cut(drawn: Sequence[_Drawn]) -> Iterator[Sequence[_Drawn]]:
+    """In parts that are small enough for one record."""
+    part: list[_Drawn] = []
+    samples = size = 0
+    for one in drawn:
+        more = one.asking.batch.nbytes
+        if part and (samples + len(one.places) > MOST_TOGETHER or size + more > MOST_BYTES):
+            yield part
+            part, samples, size = [], 0, 0
+        part.append(one)
+        samples += len(one.places)
+        size += more
+    yield part
+
+
+def _kept(drawn: Sequence[_Drawn]) -> Samples | None:
+    """Those that are kept, of requests to one pair."""
     pair = drawn[0].asking.pair
-    batch = Batch.of(pair, [one.asking.batch.requests[0] for one in drawn])
-    runs = [one.asking.parts[0].run for one in drawn]
-    outputs = below([{pair.output: run.outputs[pair.output]} for run in runs])
-    ids, numbers, times = zip(*[(one.asking.ids[0], one.number, one.now) for one in drawn], strict=True)
-    return _kept(pair, batch, outputs, ids, numbers, runs, times)
-
-
-def _kept(
-    pair: Pair,
-    batch: Batch,
-    outputs: Tensors,
-    ids: Sequence[str],
-    draws: Sequence[float],
-    runs: Sequence[Run],
-    times: Sequence[float],
-) -> Samples | None:
-    """What is kept of requests, each with its id, its draw, its run and when that was."""
-    drawn, inclusion = np.array(draws), _inclusions(pair, batch)
+    batch = Batch.joined([one.asking.batch.part(one.places) for one in drawn])
+    draws, inclusion = np.array(list(chain.from_iterable([one.draws for one in drawn]))), _inclusions(pair, batch)
+    each = [one for one in drawn for _ in one.places]
     samples = Samples(
         model=pair.name,
         baseline_digest=pair.plan.baseline_digest,
         compressed_digest=pair.plan.compressed_digest,
         scopes=pair.subgroups.scopes,
-        request_id=tuple(ids),
+        request_id=tuple([one.asking.ids[place] for one in drawn for place in one.places]),
         rows=np.array(batch.sizes, np.int64),
-        time=np.array(times, np.float64),
-        served_by_baseline=np.array([run.role is Role.BASELINE for run in runs]),
-        draw=drawn,
+        time=np.array([one.now for one in each], np.float64),
+        served_by_baseline=np.array([one.run.role is Role.BASELINE for one in each]),
+        draw=draws,
         inclusion=inclusion,
-        seconds=np.array([run.seconds for run in runs]),
+        seconds=np.array([one.run.seconds for one in each]),
         member=batch.member,
         inputs=batch.inputs,
-        outputs=outputs,
+        outputs=below([{pair.output: _said(one)} for one in drawn]),
     )
     if not pair.sampler.floors:  # all of them, then: each was drawn
         return samples
-    chosen = drawn < inclusion
+    chosen = draws < inclusion
     return samples.take(chosen) if chosen.any() else None
+
+
+def _said(drawn: _Drawn) -> NDArray[Any]:
+    """What decided, of these requests."""
+    outputs, parts = drawn.run.outputs[drawn.asking.pair.output], drawn.asking.parts
+    if len(drawn.places) == len(parts) and len(drawn.asking.runs) == 1:
+        return outputs
+    return outputs[rows_at([(parts[place].start, parts[place].stop) for place in drawn.places])]
 
 
 def _inclusions(pair: Pair, batch: Batch) -> Floats:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from monitors.glance import Glance
 from monitors.records import Bools, Ints, Role, Tensors
+from monitors.samples import below
 from service.errors import CallerError
 from service.pair import Pair
 from service.protocol import InferRequest, InferResponse, Scalar
@@ -85,6 +86,19 @@ class Batch(Struct, eq=False):
             batch.member  # noqa: B018 - of any width: whether it is wide enough must be known now
         return batch
 
+    @classmethod
+    def joined(cls, batches: "Sequence[Batch]") -> "Batch":
+        """Several of one pair, at least one, below each other.
+
+        Raises:
+            ValueError: when they differ in width.
+        """
+        if len(batches) == 1:
+            return batches[0]
+        requests = [request for batch in batches for request in batch.requests]
+        ends = list(accumulate([size for batch in batches for size in batch.sizes]))
+        return cls(batches[0].subgroups, requests, below([batch.inputs for batch in batches]), ends)
+
     @property
     def member(self) -> Bools:
         """Which row belongs to which subgroup, (R, scopes)."""
@@ -98,8 +112,18 @@ class Batch(Struct, eq=False):
         return self.ends[-1]
 
     @property
-    def sizes(self) -> list[int]:
+    def nbytes(self) -> int:
+        """Of all inputs."""
+        size = 0
+        for tensor in self.inputs.values():
+            size += tensor.nbytes
+        return size
+
+    @property
+    def sizes(self) -> Sequence[int]:
         """The rows of each request."""
+        if len(self.ends) == 1:
+            return self.ends
         return [end - start for start, end in zip((0, *self.ends), self.ends, strict=False)]
 
     def start(self, place: int) -> int:

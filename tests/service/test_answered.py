@@ -126,6 +126,23 @@ def test_those_answered_alone_are_sampled_together_each_with_its_own(
     assert all(s.seconds > 0.0 for s in samples)
 
 
+@pytest.mark.parametrize(("most", "bytes_", "cut"), [(3, 1 << 20, [3, 3, 2]), (9, 8, [1, 1, 1, 2, 1, 1, 1])])
+def test_what_is_sampled_together_has_its_limits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, bytes_: int, cut: list[int]
+) -> None:
+    """In samples and in bytes, where it is more than one batch: what is large is kept, or dropped, by itself."""
+    monkeypatch.setattr(answered, "MOST_TOGETHER", most)
+    monkeypatch.setattr(answered, "MOST_BYTES", bytes_)
+    bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
+    offered: list[int] = []
+    monkeypatch.setattr(bench.outbox, "offer", lambda samples: offered.append(len(samples)) or len(samples))
+    for names in ("a", "b", "c", "de", "f", "g", "h"):
+        asked = [request([[1.0, 1.0]], name) for name in names]
+        bench.gateway.answer(bench.pairs["m"], asked, [None] * len(asked))
+    bench.gateway.afterwards()
+    assert offered == cut
+
+
 def test_those_that_differ_in_width_are_sampled_each_by_itself(tmp_path: Path) -> None:
     """They cannot stand below each other."""
     models = {role: str(copier(tmp_path / f"{role}.onnx", "rows", "width")) for role in ("baseline", "compressed")}
@@ -147,11 +164,11 @@ def test_what_is_answered_together_is_sampled_as_alone(
     pair = {**sure_and_unsure(tmp_path), **CALM, "subgroups": SUBGROUPS, "refusal": {**REFUSAL, "action": action}}
     sampling = {"rate": 0.3, "floors": {"region=north": 0.9}}
     found = []
-    for alone in (False, True):
+    for most in (len(requests), 1, 2):
         bench = Bench(tmp_path, {"m": {**pair, "sampling": sampling}})
         bench.safe("m", "band=high")
         asked = [replace(one, id=name) for one, name in zip(requests, names, strict=False)]
-        for some in ([one] for one in asked) if alone else [asked]:
+        for some in (asked[at : at + most] for at in range(0, len(asked), most)):
             bench.gateway.answer(bench.pairs["m"], some, [None] * len(some))
         bench.gateway.afterwards()
         assert bench.count("rows", model="m", role=Role.COMPRESSED) + bench.count(
@@ -160,10 +177,11 @@ def test_what_is_answered_together_is_sampled_as_alone(
         samples = sorted(bench.published()[0], key=lambda sample: names.index(sample.request_id))
         assert bench.count("samples", model="m") == len(samples)
         found.append(samples)
-    together, apart = found
-    assert [_plain(sample) for sample in together] == [_plain(sample) for sample in apart]
-    for one, other in zip(together, apart, strict=True):
-        assert np.allclose(_said(one), _said(other), rtol=1e-4), "up to the rounding of another batch size"
+    together, *others = found
+    for apart in others:
+        assert [_plain(sample) for sample in together] == [_plain(sample) for sample in apart]
+        for one, other in zip(together, apart, strict=True):
+            assert np.allclose(_said(one), _said(other), rtol=1e-4), "up to the rounding of another batch size"
 
 
 def _plain(sample: Sample) -> dict[str, object]:
