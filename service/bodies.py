@@ -5,6 +5,7 @@ error to a status, headers and bytes.
 import math
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 
 import orjson
 from msgspec import Struct
@@ -75,7 +76,7 @@ class Decoder:
 
     def read(self, pair: Pair, body: bytes, json_size: bytes | None) -> InferRequest:
         """The same of a body that is not compressed, given the header that says how much of it is JSON."""
-        length = None if json_size is None else parse_header_length(json_size.decode("latin-1"))
+        length = None if json_size is None else _length(json_size)
         of, reader = self._readers.get(pair.name, (None, None))
         if of is not pair or reader is None:  # another artefact was deployed
             reader = Reader(pair.inputs, pair.outputs)
@@ -106,6 +107,12 @@ def refuse(error: Exception) -> Reply:
 def status_of(error: Exception) -> int:
     """The HTTP status of an error, by whose fault it is; what nobody foresaw is ours."""
     return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+
+
+@lru_cache(maxsize=1024)
+def _length(json_size: bytes) -> int | None:
+    """The same few come again and again."""
+    return parse_header_length(json_size.decode("latin-1"))
 
 
 def _inflate(body: bytes, headers: Headers, limit: int) -> bytes:

@@ -258,7 +258,7 @@ def _encode_output(name: str, tensors: Mapping[str, Tensor], blobs: list[bytes],
     datatype = datatype_of(array.dtype)
     entry: _Object = {"name": name, "shape": array.shape, "datatype": datatype}
     if binary:
-        blobs.append(encode_binary(array))
+        blobs.append(encode_binary(array) if datatype == "BYTES" else array.tobytes())
         entry["parameters"] = {"binary_data_size": len(blobs[-1])}
     elif datatype == "FP16":
         raise CallerError(f"output {name!r}: FP16 has no JSON form, ask for it with binary_data: true")

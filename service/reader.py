@@ -41,7 +41,6 @@ class _Request(msgspec.Struct, gc=False):
     outputs: list[_Output] | None = None
 
 
-NO_TAIL = memoryview(b"")
 _DECODER = msgspec.json.Decoder(_Request)
 
 
@@ -61,12 +60,8 @@ class Reader:
         if header_length == 0 or (header_length or 0) > len(body):
             return None
         try:
-            if header_length is None:
-                said, tail = _DECODER.decode(body), NO_TAIL
-            else:
-                view = memoryview(body)
-                said, tail = _DECODER.decode(view[:header_length]), view[header_length:]
-            tensors = self._tensors(said.inputs, tail)
+            said = _DECODER.decode(body if header_length is None else body[:header_length])
+            tensors = self._tensors(said.inputs, body, len(body) if header_length is None else header_length)
         except (msgspec.DecodeError, struct.error, OverflowError, ValueError, KeyError):
             return None
         parameters: dict[str, Scalar] = said.parameters or {}
@@ -76,7 +71,8 @@ class Reader:
             return None
         return InferRequest(said.id, parameters, tensors, outputs, default)
 
-    def _tensors(self, inputs: Sequence[_Input], tail: memoryview) -> dict[str, Tensor] | None:
+    def _tensors(self, inputs: Sequence[_Input], body: bytes, at: int) -> dict[str, Tensor] | None:
+        """Those in binary stand in ``body``, from ``at`` to its end."""
         tensors: dict[str, Tensor] = {}
         for given in inputs:
             spec, shape, data = self._specs[given.name], given.shape, given.data
@@ -91,11 +87,11 @@ class Reader:
                 packed = struct.pack(f"<{count}{CODES[given.datatype]}", *data)
             else:
                 size = count * self._sizes[spec.name]
-                if given.parameters != {"binary_data_size": size} or not 0 < size <= len(tail):
+                if given.parameters != {"binary_data_size": size} or not 0 < size <= len(body) - at:
                     return None
-                packed, tail = bytes(tail[:size]), tail[size:]
+                packed, at = body[at : at + size], at + size
             tensors[given.name] = np.frombuffer(packed, self._types[spec.name]).reshape(shape)
-        return tensors if len(tensors) == len(self._specs) == len(inputs) and not tail else None
+        return tensors if len(tensors) == len(self._specs) == len(inputs) and at == len(body) else None
 
     def _wanted(self, outputs: Sequence[_Output], default: Scalar) -> tuple[OutputRequest, ...] | None:
         wanted: dict[str, OutputRequest] = {}
