@@ -24,6 +24,7 @@ from benchmarks.serving.servers import SERVERS
 
 PARTS: Mapping[str, Part] = {
     "table": closed.table,
+    "heads": closed.heads,
     "binary": closed.binary,
     "grpc": closed.grpc,
     "sampling": closed.sampling,

@@ -12,10 +12,12 @@ from benchmarks.serving.process import NotStartedError
 from benchmarks.serving.servers import (
     ALWAYS,
     BATCHING,
+    BATCHING_NUMBERED,
     EMBEDDED,
     EMBEDDED_ALWAYS,
     EMBEDDED_NEVER,
     GATEWAY,
+    GATEWAY_NUMBERED,
     NEVER,
     OURS_BINARY,
     PEERS,
@@ -58,6 +60,11 @@ def table(effort: Effort, folder: Path) -> Outcome:
     outcome.rows += cell("M", (BATCHING, GATEWAY, RAW, EMBEDDED), (1, 32), effort, folder, limit=True)
     outcome.rows += cell("MC", (RAW, GATEWAY, BATCHING, EMBEDDED), (1, 32), effort, folder)
     return outcome
+
+
+def heads(effort: Effort, folder: Path) -> Outcome:
+    """Callers who number their requests: no head comes twice."""
+    return Outcome(rows=[*cell("S", (BATCHING_NUMBERED, GATEWAY_NUMBERED), (1, 8, 32), effort, folder)])
 
 
 def binary(effort: Effort, folder: Path) -> Outcome:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.serving.process import Request
+from benchmarks.serving.requests import NUMBER
 
 SCRIPT = """\
-local requests, n = {{}}, 0
+local requests, n, asked = {{}}, 0, 0
 function init(args)
   for _, one in ipairs({{
 {bodies}
@@ -20,7 +21,7 @@ function init(args)
 end
 function request()
   n = n % #requests + 1
-  return requests[n]
+  {answer}
 end
 function done(summary, latency, _)
   local e = summary.errors
@@ -29,6 +30,12 @@ function done(summary, latency, _)
     latency:percentile(50), latency:percentile(99)))
 end
 """
+
+
+AS_IT_IS = "return requests[n]"
+COUNTED = (
+    f'asked = asked + 1; return (string.gsub(requests[n], "{NUMBER}", string.format("%0{len(NUMBER)}d", asked), 1))'
+)
 
 
 class NoWrkError(Exception):
@@ -59,7 +66,7 @@ Loader = Callable[[Sequence[Request], Path], Load]
 
 
 def wrk(requests: Sequence[Request], folder: Path) -> Load:
-    """These requests in turn, by one thread.
+    """These requests in turn, by one thread; where a header is `NUMBER`, each has its own.
 
     Raises:
         NoWrkError: when wrk is not installed.
@@ -70,7 +77,8 @@ def wrk(requests: Sequence[Request], folder: Path) -> Load:
     script = folder / "requests.lua"
     bodies = ",\n".join(_lua(request.body) for request in requests)
     headers = "{" + ", ".join(f'["{name}"] = "{value}"' for name, value in requests[0].headers.items()) + "}"
-    script.write_text(SCRIPT.format(bodies=bodies, headers=headers, path=requests[0].path))
+    answer = COUNTED if NUMBER in requests[0].headers.values() else AS_IT_IS
+    script.write_text(SCRIPT.format(bodies=bodies, headers=headers, path=requests[0].path, answer=answer))
 
     def load(address: str, connections: int, seconds: float) -> Slice:
         options = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", "-s", str(script)]

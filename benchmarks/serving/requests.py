@@ -10,6 +10,9 @@ from benchmarks.serving.models import Kind, Weights, rows
 from benchmarks.serving.process import Request
 
 BODIES = 16
+NUMBER = "#" * 10
+"""The load puts a number here, another one in each request."""
+
 Make = Callable[[Kind, int], Sequence[Request]]
 
 
@@ -41,6 +44,11 @@ def as_binary(kind: Kind, size: int) -> list[Request]:
 def plain(kind: Kind, size: int) -> list[Request]:
     """JSON as those like it who have a protocol of their own."""
     return [Request("/", _dumps({"input": batch}), JSON) for batch in batches(kind, size)]
+
+
+def numbered(kind: Kind, size: int) -> list[Request]:
+    """JSON, each request with an id in its head that no other one has."""
+    return [replace(one, headers={**one.headers, "X-Request-Id": NUMBER}) for one in as_json(kind, size)]
 
 
 def at(place: str, make: Make) -> Make:

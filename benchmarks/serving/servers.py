@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.serving.load import Loader, wrk
 from benchmarks.serving.models import Kind, made
-from benchmarks.serving.requests import Make, as_binary, as_json, at, plain
+from benchmarks.serving.requests import Make, as_binary, as_json, at, numbered, plain
 
 ROOT = Path(__file__).parents[2]
 SAMPLING = 0.25
@@ -110,6 +110,9 @@ def _peer(name: str, ask: Make, batch: int) -> Candidate:
 RAW, BATCHING = Candidate("raw", reference()), Candidate("raw_mb0", reference("--batching"))
 GATEWAY, EMBEDDED = Candidate("gateway", alone), Candidate("embedded", embedded)
 OURS_BINARY = Candidate("gateway (binary)", alone, as_binary)
+BATCHING_NUMBERED, GATEWAY_NUMBERED = (
+    Candidate(f"{one.name} (numbered)", one.command, numbered) for one in (BATCHING, GATEWAY)
+)
 NEVER, ALWAYS = (Candidate(f"gateway ({share:.0%} sampled)", partial(alone, sampling=share)) for share in (0.0, 1.0))
 EMBEDDED_NEVER, EMBEDDED_ALWAYS = (
     Candidate(f"embedded ({share:.0%} sampled)", partial(embedded, sampling=share)) for share in (0.0, 1.0)
@@ -121,5 +124,6 @@ PEERS: Mapping[str, Sequence[Candidate]] = {
     "litserve": [_peer("litserve", at("/predict", plain), batch) for batch in (1, 32)],
     "bentoml": [_peer("bentoml", at("/predict", plain), batch) for batch in (1, 32)],
 }
-_HERE = (RAW, BATCHING, GATEWAY, EMBEDDED, OURS_BINARY, NEVER, ALWAYS, EMBEDDED_NEVER, EMBEDDED_ALWAYS)
+_BESIDE = (BATCHING_NUMBERED, GATEWAY_NUMBERED, OURS_BINARY, NEVER, ALWAYS, EMBEDDED_NEVER, EMBEDDED_ALWAYS)
+_HERE = (RAW, BATCHING, GATEWAY, EMBEDDED, *_BESIDE)
 SERVERS: Mapping[str, Candidate] = {one.name: one for one in (*_HERE, *(one for two in PEERS.values() for one in two))}

@@ -76,7 +76,7 @@ class Crowded(ThreadingHTTPServer):
 def stalling() -> Iterator[str]:
     """Such a server's address."""
     with Crowded(("127.0.0.1", 0), Stalling) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread = threading.threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
@@ -201,7 +201,7 @@ def test_names_that_nobody_knows_are_told(monkeypatch: pytest.MonkeyPatch, capsy
     monkeypatch.setattr("sys.argv", ["serving", "--parts", "table,peer"])
     with pytest.raises(SystemExit):
         arguments()
-    assert "there is no 'peer'; there are table, binary" in capsys.readouterr().err
+    assert "there is no 'peer'; there are table, heads, binary" in capsys.readouterr().err
     monkeypatch.setattr("sys.argv", ["serving", "--help"])
     with pytest.raises(SystemExit, match="0"):
         arguments()
