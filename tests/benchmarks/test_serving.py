@@ -76,7 +76,7 @@ class Crowded(ThreadingHTTPServer):
 def stalling() -> Iterator[str]:
     """Such a server's address."""
     with Crowded(("127.0.0.1", 0), Stalling) as server:
-        thread = threading.threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()

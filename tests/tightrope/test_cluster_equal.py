@@ -24,7 +24,7 @@ from tests.harm import MINORITY, traffic
 from tightrope import shadows
 from tightrope.cluster import Process
 
-ROWS = 600
+ROWS, PARTS = 600, 20
 
 
 def test_two_workers_come_to_the_verdict_of_one(kafka: Broker, tmp_path: Path) -> None:
@@ -37,9 +37,9 @@ def test_two_workers_come_to_the_verdict_of_one(kafka: Broker, tmp_path: Path) -
         workers = [made.start(shadows.worker) for _ in range(2)]
         until(lambda: _dealt(kafka.address, made.prefix + WORKERS) == [1, 1])
         asked = made.gateway()
-        for seed in range(6):
-            asked.ask(traffic(ROWS // 6, harm=True, seed=seed))
-            time.sleep(0.1)  # several records, so that both partitions have some
+        for seed in range(PARTS):
+            asked.ask(traffic(ROWS // PARTS, harm=True, seed=seed))
+            time.sleep(0.1)  # so many records that it is by no chance that one partition has them all
         plan = load_pairs(made.settings)["m"].plan
         two, state_of_two = _judged(made, *workers)
         _forget(made, kafka.address, plan)
