@@ -11,12 +11,14 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
 
 from monitors.plan import State
 from monitors.records import Comparisons, Stream
@@ -148,6 +150,18 @@ class Cluster:
                 found += reader.poll(1000, 1.0)
             reader.close()
         return found
+
+    def dealt(self, group: str) -> list[int]:
+        """How many partitions each member of a group has; nobody any, where nobody can say yet."""
+        members: list[Any] = []
+        name = self.prefix + group
+        with (
+            suppress(KafkaError),
+            closing(KafkaAdminClient(bootstrap_servers=options_of(self.settings).servers)) as admin,
+        ):
+            members = admin.describe_groups([name])[name]["members"]
+        assigned = [member["member_assignment"] for member in members]
+        return [sum(len(of["partitions"]) for of in each["assigned_partitions"]) if each else 0 for each in assigned]
 
     def samples(self) -> Counter[str]:
         """How often each id is in the samples' topic."""

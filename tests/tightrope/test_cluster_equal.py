@@ -1,14 +1,12 @@
 """Two workers who share the partitions come to the verdict of one, to the bit."""
 
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from kafka import KafkaAdminClient, OffsetAndMetadata, TopicPartition
-from kafka.errors import KafkaError
 
 from demo.broker import Broker
 from monitors import watch
@@ -35,7 +33,7 @@ def test_two_workers_come_to_the_verdict_of_one(kafka: Broker, tmp_path: Path) -
     with cluster_on(tmp_path, kafka.address) as made:
         made.make_topics()
         workers = [made.start(shadows.worker) for _ in range(2)]
-        until(lambda: _dealt(kafka.address, made.prefix + WORKERS) == [1, 1])
+        until(lambda: made.dealt(WORKERS) == [1, 1])
         asked = made.gateway()
         for seed in range(PARTS):
             asked.ask(traffic(ROWS // PARTS, harm=True, seed=seed))
@@ -52,15 +50,6 @@ def test_two_workers_come_to_the_verdict_of_one(kafka: Broker, tmp_path: Path) -
         assert verdicts(plan, _fold(plan, in_order)) == verdicts(plan, replace(state_of_one, unanswered=Unanswered()))
         assert [mode.safe for mode in state_of_one.modes] == [scope == MINORITY for scope in plan.scopes]
         assert [mode.safe for mode in state_of_two.modes] == [mode.safe for mode in state_of_one.modes]
-
-
-def _dealt(address: str, group: str) -> list[int]:
-    """How many partitions each member of a group has; nobody any, where nobody can say yet."""
-    members: list[Any] = []
-    with suppress(KafkaError), closing(KafkaAdminClient(bootstrap_servers=address)) as admin:
-        members = admin.describe_groups([group])[group]["members"]
-    assigned = [member["member_assignment"] for member in members]
-    return [sum(len(topic["partitions"]) for topic in each["assigned_partitions"]) if each else 0 for each in assigned]
 
 
 def _judged(made: Cluster, *workers: Process, after: int = 0) -> tuple[Comparisons, State]:

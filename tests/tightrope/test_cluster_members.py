@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from demo.broker import Broker
+from service.adapters.topics import WORKERS
 from tests.cluster import Asked, Cluster, cluster_on, until
 from tests.ledger import UNHINDERED, Load, balance
 from tightrope import shadows
@@ -59,7 +60,7 @@ def test_worker_stopped_for_longer_than_its_session_then_resumed(kafka: Broker, 
     with loaded(tmp_path, kafka, 12.0) as (made, asked), made.process("worker") as first:
         made.start(shadows.worker)
         with Load(asked, 100.0):
-            until(lambda: len(_partitions(made, 0)) == 2)
+            until(lambda: made.dealt(WORKERS) == [1, 1] and len(_partitions(made, 0)) == 2)
             with _stopped(first):
                 before = len(made.batches())
                 until(lambda: len(made.batches()) > before + 5)
