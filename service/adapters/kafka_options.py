@@ -85,7 +85,11 @@ class KafkaOptions:
         """Whoever reads commits by hand, from the oldest record on. A record is fetched when it comes, however long a
         fetch may wait; but a group's member asks how far it is behind, and its question stands behind the fetch.
         """
-        mine = {"fetch_max_wait_ms": 100 if group else 500, "max_partition_fetch_bytes": 4 * MEGABYTE, "heartbeat_interval_ms": 2000}
+        mine = {
+            "fetch_max_wait_ms": 100 if group else 500,
+            "max_partition_fetch_bytes": 4 * MEGABYTE,
+            "heartbeat_interval_ms": 2000,
+        }
         return {
             **mine,
             **self.client_options(KafkaConsumer),
