@@ -210,7 +210,7 @@ def test_names_that_nobody_knows_are_told(monkeypatch: pytest.MonkeyPatch, capsy
 def outcomes(ratio: float) -> dict[str, Outcome]:
     """As if the gateway were so fast, and the rest were as it should be."""
     found = {name: Outcome() for name in PARTS}
-    for server, share in (("raw_mb0", 1.0), ("gateway", ratio)):
+    for server, share in (("raw_mb0", 1.0), ("gateway", ratio), ("gateway (Kafka)", ratio)):
         at = {"least": share, "most": share, "p50": 1.0, "p99": 2.0, "price": 0.04, "price_ratio": 1.2}
         one = Row("S", 8, server, 1e4 * share, share, megabytes=99.0, ready_seconds=1.0, errors=0, **at)
         found["table"].rows.append(one)
@@ -223,6 +223,7 @@ def test_a_goal_is_met_or_not(ratio: float, verdict: str) -> None:
     """By the figure that is shown; what nobody measured is neither."""
     found = {goal.told: goal.verdict for goal in goals.goals(outcomes(ratio))}
     assert found["S, 8 connections: rate beside raw_mb0"] == verdict
+    assert found["S, 8 connections, real Kafka: rate beside raw_mb0"] == verdict
     assert found["MC, 32 connections: rate beside raw"] == "not measured"
     assert found["everywhere else: failed requests"] == "met"
 

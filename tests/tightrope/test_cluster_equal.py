@@ -37,7 +37,7 @@ def test_two_workers_come_to_the_verdict_of_one(kafka: Broker, tmp_path: Path) -
         asked = made.gateway()
         for seed in range(PARTS):
             asked.ask(traffic(ROWS // PARTS, harm=True, seed=seed))
-            time.sleep(0.1)  # so many records that it is by no chance that one partition has them all
+            time.sleep(0.2)  # so many records that it is by no chance that one partition has them all
         plan = load_pairs(made.settings)["m"].plan
         two, state_of_two = _judged(made, *workers)
         _forget(made, kafka.address, plan)
