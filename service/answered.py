@@ -75,10 +75,12 @@ class Answered:
         """A batch was answered."""
         self._waiting.append((asking, now))
 
-    def sample(self) -> None:
-        """Sample all that wait; what was answered by one pair, together."""
+    def sample(self) -> int:
+        """Sample all requests that wait, and say how many; what was answered by one pair, together."""
         waiting: dict[int, list[_Drawn]] = {}
+        requests = 0
         for asking, now in taken(self._waiting):
+            requests += len(asking.ids)
             self._served += _served(asking)
             try:
                 drawn = _drawn(asking, now)
@@ -92,6 +94,7 @@ class Answered:
                 self._sample(together)
         if len(self._served) >= MOST_UNCOUNTED:
             self._count()
+        return requests
 
     def settle(self) -> None:
         """Sample and count all that wait."""

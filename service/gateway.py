@@ -121,9 +121,9 @@ class Gateway:
         self._answered.note(asking, self._clock())  # not before: whoever cannot be answered so is asked again
         return answers
 
-    def afterwards(self) -> None:
-        """Sample what has been answered: no caller need wait for it."""
-        self._answered.sample()
+    def afterwards(self) -> int:
+        """Sample what has been answered, so many requests: no caller need wait for it."""
+        return self._answered.sample()
 
     def _spared(self, asking: Asking) -> Sequence[int]:
         """The requests that fall back only because all of the model does, where the baseline may be not enough."""

@@ -18,10 +18,13 @@ from service.protocol import InferRequest, InferResponse
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-SOON = 0.01
+SOON, LATER = 0.01, 0.05
 """Seconds after which answers of many requests are sampled, all in one go: each by itself would find the processor's
-caches full of other things.
+caches full of other things. Later where requests come seldom, because then there would be one or two in a go.
 """
+
+OFTEN = 1000
+"""Requests in a second that come often."""
 
 LARGE = 64 * 1024
 """Bytes of a request or an answer that is read or written in a thread: it would hold up the event loop."""
@@ -36,6 +39,7 @@ class Responder:
         self._company = Company()
         self._batchers = {name: self._batcher(name) for name in gateway.pairs}
         self._due: asyncio.TimerHandle | None = None
+        self._pause = SOON
 
     def is_short(self, pair: Pair, rows: int) -> bool:
         """Whether so many rows are answered on the event loop, sooner than their caller could go away."""
@@ -68,11 +72,11 @@ class Responder:
 
     def _afterwards(self) -> None:
         if self._due is None:
-            self._due = asyncio.get_running_loop().call_later(SOON, self._catch_up)
+            self._due = asyncio.get_running_loop().call_later(self._pause, self._catch_up)
 
     def _catch_up(self) -> None:
         self._due = None
-        self.gateway.afterwards()
+        self._pause = SOON if self.gateway.afterwards() > OFTEN * self._pause else LATER
 
     def answered(self, model: str, error: Exception | None, started: float, request_id: str = "") -> None:
         """Count what has been answered, and how long that took since ``started``."""

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 from service.errors import CallerError, ServerError
 from service.pace import SHORT, Pace
 from service.protocol import InferRequest, InferResponse
-from service.respond import LARGE, is_large, told
+from service.respond import LARGE, LATER, SOON, is_large, told
 from tests.service.models import CALM, sure_and_unsure
 from tests.service.support import Bench
 
@@ -63,11 +64,12 @@ def test_answers_are_sampled_soon_those_of_many_requests_in_one_go(
     seen: list[float] = []
     real = bench.gateway.afterwards
 
-    def afterwards() -> None:
+    def afterwards() -> int:
         seen.append(time.perf_counter())
-        real()
+        return real()
 
     monkeypatch.setattr(bench.gateway, "afterwards", afterwards)
+    monkeypatch.setattr("service.respond.SOON", 0.2)
     responder = bench.responder()
 
     async def ask(count: int) -> int:
@@ -83,6 +85,37 @@ def test_answers_are_sampled_soon_those_of_many_requests_in_one_go(
 
     assert asyncio.run(run()) == [0, 0, 0, 1]
     assert bench.count("rows", model="m", role="compressed") == 5
+
+
+def test_where_requests_come_seldom_they_are_sampled_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until they come often again: what counts is how many the last time was for."""
+    responder = bench.responder()
+
+    async def ask(count: int) -> None:
+        asked = (responder.respond(bench.pairs["m"], request(), 1, time.perf_counter()) for _ in range(count))
+        await asyncio.gather(*asked)
+        await asyncio.sleep(2 * LATER)
+
+    async def run() -> None:
+        delays: list[float] = []
+        loop = asyncio.get_running_loop()
+        real = loop.call_later
+
+        def call_later(delay: float, callback: Callable[..., object], *args: object) -> asyncio.TimerHandle:
+            if delay in {SOON, LATER}:
+                delays.append(delay)
+            return real(delay, callback, *args)
+
+        monkeypatch.setattr(loop, "call_later", call_later)
+        await ask(1)
+        await ask(1)
+        assert delays == [SOON, LATER]
+        deadline = time.monotonic() + 30.0
+        while SOON not in delays[1:]:
+            assert time.monotonic() < deadline
+            await ask(200)
+
+    asyncio.run(run())
 
 
 def test_answer_is_large_by_its_outputs() -> None:
