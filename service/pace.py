@@ -46,6 +46,10 @@ HALVES, HALF_TRIALS, HALF_SECONDS = 1.1, 15, 0.5
 written the other one runs, so there is more to gain than a trial shows, and less of it to see on a busy machine.
 """
 
+SURE = 5
+"""Trials before threads are said to pay: the least of fewer may be of a moment in which others had the machine.
+"""
+
 OWN = 1.1
 """Times the processor's seconds of a run's own thread that all of the process may have used meanwhile."""
 
@@ -239,7 +243,7 @@ def _threads_pay(model: Model, pair: Pair, *, pays: bool) -> bool:
     trials, seconds, least = (HALF_TRIALS, HALF_SECONDS, HALVES) if pays else (TRIALS, TRIAL_SECONDS, PAYS)
     until = time.perf_counter() + seconds
     with ThreadPoolExecutor(2) as pool:
-        for _ in range(trials):
+        for trial in range(1, trials + 1):
             began, before = time.perf_counter(), time.process_time()
             own = sum(map(run, whole))
             one, after = min(one, time.perf_counter() - began), time.process_time()
@@ -248,8 +252,8 @@ def _threads_pay(model: Model, pair: Pair, *, pays: bool) -> bool:
             began = time.perf_counter()
             most = min(most, max(pool.map(run, [half, half])))
             both = min(both, time.perf_counter() - began)
-            if one > least * both or (one < 2 * used < inf and used > least * most):
-                return True
-            if time.perf_counter() > until:
-                break
+            late = time.perf_counter() > until
+            pay = one > least * both or (one < 2 * used < inf and used > least * most)
+            if late or (pay and trial >= SURE):
+                return pay
     return False
