@@ -47,8 +47,7 @@ written the other one runs, so there is more to gain than a trial shows, and les
 """
 
 SURE = 5
-"""Trials before threads are said to pay: the least of fewer may be of a moment in which others had the machine.
-"""
+"""Trials before threads are said to pay: the least of fewer may be of a moment in which others had the machine."""
 
 OWN = 1.1
 """Times the processor's seconds of a run's own thread that all of the process may have used meanwhile."""
