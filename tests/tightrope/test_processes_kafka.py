@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 
 from demo.broker import Broker
-from tests.cluster import cluster_on, until
+from tests.cluster import PATIENCE, cluster_on, until
 from tests.servers import TOKEN
 from tests.several import REQUESTS, Callers, Several, alive, several
 from tightrope import shadows
@@ -57,11 +57,13 @@ def test_metrics_add_up_and_all_follow_one_order(kafka: Broker, tmp_path: Path) 
 def _adds_up(made: Several, total: int) -> int:
     """The requests that were answered, so many before this, once each has answered some."""
     _counted(made, total)
+    assert len(made.counted) == 2
+    deadline = time.monotonic() + PATIENCE
     while min(made.counted.values()) == 0:  # the other was so quick that it took all connections
+        assert time.monotonic() < deadline, "one of them answers nobody"
         made.served_by()
         total += 1
         _counted(made, total)
-    assert len(made.counted) == 2
     pages = [made.page() for _ in range(12)]
     assert {page[REQUESTS] for page in pages} == {total}
     assert {page['tightrope_request_seconds_count{model="m"}'] for page in pages} == {total}
