@@ -8,13 +8,13 @@ RUN python3 -m venv --without-pip /opt/venv
 COPY requirements.lock /build/
 RUN python3 -m pip --python /opt/venv install --no-deps --require-hashes -r /build/requirements.lock \
  && find /opt/venv -type d -name tests -prune -exec rm -r {} +
-COPY monitors /opt/tightrope/monitors
-COPY service /opt/tightrope/service
-COPY shadow /opt/tightrope/shadow
-COPY dashboards /opt/tightrope/dashboards
-COPY demo /opt/tightrope/demo
 COPY tightrope /opt/tightrope/tightrope
-RUN printf '#!/opt/venv/bin/python3\nfrom tightrope.cli import main\n\nmain()\n' > /opt/venv/bin/tightrope \
+COPY monitors /opt/tightrope/tightrope/monitors
+COPY service /opt/tightrope/tightrope/service
+COPY shadow /opt/tightrope/tightrope/shadow
+COPY dashboards /opt/tightrope/tightrope/dashboards
+COPY demo /opt/tightrope/tightrope/demo
+RUN printf '#!/opt/venv/bin/python3\nfrom tightrope.cli.main import main\n\nmain()\n' > /opt/venv/bin/tightrope \
  && chmod 755 /opt/venv/bin/tightrope \
  && python3 -m compileall -q /opt/tightrope
 

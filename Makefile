@@ -25,7 +25,7 @@ tools: kafka wrk # what some tests talk to besides Python; installed where that 
 	command -v amtool >/dev/null || { test "$$(id -u)" = 0 && $(APT) prometheus prometheus-alertmanager; } || echo "Prometheus and Alertmanager are missing: their tests will say so"
 
 demo-cluster: .venv/run.stamp kafka ## The same story on a cluster: a real Kafka, two gateways, two workers, a judge; every sample accounted for
-	$(BIN)/python -m demo.broker $(BIN)/tightrope demo --kafka {kafka} --json
+	$(BIN)/python -m tightrope.demo.broker $(BIN)/tightrope demo --kafka {kafka} --json
 
 kafka: # Apache Kafka itself, as its jars: 50 MB from a Maven repository, once, kept outside of this folder
 	test -e $(KAFKA_JARS)/complete || { command -v java >/dev/null && command -v mvn >/dev/null; } || { test "$$(id -u)" = 0 && apt-get install -y -qq openjdk-17-jre-headless maven; } || true
@@ -57,7 +57,7 @@ wrk: # the load, over HTTP and over gRPC
 
 docs: .venv/dev.stamp ## Write what is generated of docs/ and dashboards/
 	$(BIN)/python -m docs.generate
-	$(BIN)/python -m dashboards.boards
+	$(BIN)/python -m tightrope.dashboards.boards
 
 pictures: .venv/dev.stamp tools docs/pictures/page/node_modules/.stamp ## Take the pictures of the dashboards anew: a quarter of an hour, with Node 20.9 or newer
 	$(BIN)/python -m docs.pictures $(AGAIN)
@@ -66,13 +66,13 @@ docs/pictures/page/node_modules/.stamp: docs/pictures/page/package-lock.json
 	cd docs/pictures/page && npm ci --silent && touch node_modules/.stamp
 
 proto: .venv/dev.stamp # compile the messages of the protocol over gRPC, and their types
-	cd service/rpc && ../../$(BIN)/python -m grpc_tools.protoc --proto_path=. --descriptor_set_out=open_inference.binpb --pyi_out=. open_inference.proto && mv open_inference_pb2.pyi messages.pyi
+	cd service/transport/grpc && ../../../$(BIN)/python -m grpc_tools.protoc --proto_path=. --descriptor_set_out=open_inference.binpb --pyi_out=. open_inference.proto && mv open_inference_pb2.pyi messages.pyi
 
 lock: .venv/dev.stamp ## Pin every dependency anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --extra grpc -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --extra grpc --group dev -c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --extra reports -c requirements-dev.lock -o requirements-reports.lock
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 demo/requirements-builder.in -o demo/requirements-builder.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 demo/builder/requirements.in -o demo/builder/requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 --excludes tests/helm/excludes.txt tests/helm/requirements.in -o tests/helm/requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 benchmarks/power/requirements.in -c requirements-dev.lock -o benchmarks/power/requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 tests/mlserver/requirements.in -o tests/mlserver/requirements.lock
@@ -83,8 +83,8 @@ image: # build the lean image by buildah, on a stand-in base where none is to be
 
 demo-data: ## Build the demo's models and traffic anew, from the pinned public package
 	test -d .venv-builder || $(PYTHON) -m venv .venv-builder
-	.venv-builder/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r demo/requirements-builder.lock
-	.venv-builder/bin/python -m demo.build
+	.venv-builder/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r demo/builder/requirements.lock
+	.venv-builder/bin/python -m tightrope.demo.builder
 
 clean: ## Remove what the commands made
 	rm -rf .venv .venv-builder .venv-reports .venv-power .venv-mlserver .venv-helm .venv-serving .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -21,18 +21,18 @@ from rich.console import Console
 
 from benchmarks.outage import outage
 from benchmarks.trips import trips
-from demo.broker import Broker, broker
-from demo.replay import MODEL, replay, traffic
-from service.adapters import wire
-from service.adapters.kafka import KafkaBus
-from service.adapters.topics import COMPARISONS, SAMPLES, topic
-from service.protocol import InferRequest
-from service.settings import Settings, load
-from tightrope import cluster
-from tightrope.guest import Gateway, address_of, running, written
-from tightrope.topics import options_of, topics
-from tightrope.troupe import cluster as troupe
-from tightrope.troupe import command
+from tightrope.demo.broker import Broker, broker
+from tightrope.demo.replay import MODEL, replay, traffic
+from tightrope.demo_run.cluster_story import cluster as troupe
+from tightrope.demo_run.cluster_story import command
+from tightrope.demo_run.gateway_process import Gateway, address_of, running, written
+from tightrope.service.adapters.kafka.bus import KafkaBus
+from tightrope.service.adapters.topics import COMPARISONS, SAMPLES, topic
+from tightrope.service.adapters.wire import record_codec
+from tightrope.service.config.loader import Settings, load
+from tightrope.service.protocol.rest import InferRequest
+from tightrope.wiring import cluster
+from tightrope.wiring.topics import options_of, topics
 
 BACKLOG = 100_000
 """Samples that wait when the worker starts."""
@@ -75,11 +75,11 @@ def rows_in(settings: Settings, name: str) -> list[tuple[int, float]]:
     found = []
     while reader.lag():
         for record in reader.poll(1000, 1.0):
-            schema = wire.schema_of(record.value)
-            if schema == wire.SAMPLES:
-                found.append((len(wire.decode_samples(record.value)), record.time))
-            elif schema == wire.COMPARISONS:
-                found.append((len(wire.decode_comparisons(record.value)), record.time))
+            schema = record_codec.schema_of(record.value)
+            if schema == record_codec.SAMPLES:
+                found.append((len(record_codec.decode_samples(record.value)), record.time))
+            elif schema == record_codec.COMPARISONS:
+                found.append((len(record_codec.decode_comparisons(record.value)), record.time))
     reader.close()
     return found
 

@@ -9,8 +9,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from monitors.detector import NOTHING, Bernoulli, advance
-from monitors.records import Floats, Ints
+from tightrope.monitors.detector import NOTHING, Bernoulli, advance
+from tightrope.monitors.records import Floats, Ints
 
 SEED = 20_241_121
 LIMIT = 0.02

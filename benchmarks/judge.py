@@ -21,16 +21,16 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from monitors.catalogue import CATALOGUE
-from monitors.latency import Objective
-from monitors.plan import Plan, State, start
-from monitors.records import ROW_ARRAYS, Bools, Comparisons, Stream
-from service.adapters.ports import Record
-from service.adapters.wire import decode_comparisons, encode_comparisons, encode_state
-from service.app import load_pairs
-from service.settings import load
-from shadow.docket import Docket
-from shadow.judge import POLL
+from tightrope.monitors.catalogue import CATALOGUE
+from tightrope.monitors.latency import Objective
+from tightrope.monitors.plan import Plan, State, start
+from tightrope.monitors.records import ROW_ARRAYS, Bools, Comparisons, Stream
+from tightrope.service.adapters.ports import Record
+from tightrope.service.adapters.wire.record_codec import decode_comparisons, encode_comparisons, encode_state
+from tightrope.service.app import load_pairs
+from tightrope.service.config.loader import load
+from tightrope.shadow.judge import POLL
+from tightrope.shadow.judge_round import Docket
 
 CONFIGURATION = Path(__file__).parents[1] / "demo" / "tightrope.yaml"
 SEED = 20_241_121

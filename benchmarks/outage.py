@@ -16,12 +16,12 @@ import urllib3
 from rich.console import Console
 
 from benchmarks.proxy import way_to
-from demo.broker import Door, broker
-from demo.replay import MODEL, replay, traffic
-from service.settings import load
-from tightrope.guest import Gateway, address_of, running, written
-from tightrope.topics import topics
-from tightrope.troupe import command
+from tightrope.demo.broker import Door, broker
+from tightrope.demo.replay import MODEL, replay, traffic
+from tightrope.demo_run.cluster_story import command
+from tightrope.demo_run.gateway_process import Gateway, address_of, running, written
+from tightrope.service.config.loader import load
+from tightrope.wiring.topics import topics
 
 RATE, SLICE, PAIRS = 300.0, 2.0, 15
 """Requests a second, seconds of one gateway's turn, and turns."""

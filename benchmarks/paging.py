@@ -24,10 +24,10 @@ import numpy as np
 import urllib3
 from ruamel.yaml import YAML
 
-from demo.replay import HERE, MODEL, traffic
-from service.protocol import InferRequest
-from service.settings import load
-from tightrope.embedded import Embedded, wire_up
+from tightrope.demo.replay import HERE, MODEL, traffic
+from tightrope.service.config.loader import load
+from tightrope.service.protocol.rest import InferRequest
+from tightrope.wiring.embedded import Embedded, wire_up
 
 PER_SECOND = 200.0
 HARMFUL = "bad_distilled_households_only"

@@ -20,15 +20,15 @@ import numpy as np
 import urllib3
 from ruamel.yaml import YAML
 
-from demo.replay import HERE, traffic
-from monitors.records import Comparisons, Role
-from service.adapters.archive import DiskArchive
-from service.adapters.metrics import Metrics, process_registry
-from service.adapters.ports import Compared
-from service.adapters.rows import Layout
-from service.app import ROWS
-from service.tensors import TensorSpec
-from tightrope.schedule import command
+from tightrope.demo.replay import HERE, traffic
+from tightrope.monitors.records import Comparisons, Role
+from tightrope.service.adapters.archive.archive import DiskArchive
+from tightrope.service.adapters.archive.row_format import Layout
+from tightrope.service.adapters.ports import Compared
+from tightrope.service.adapters.prometheus.metrics import Metrics, process_registry
+from tightrope.service.app import ROWS
+from tightrope.service.protocol.tensors import TensorSpec
+from tightrope.serving.report_schedule import command
 
 ROWS_A_SIDE = 10_000
 COLUMNS = 16
@@ -116,7 +116,7 @@ def cost(config: Path) -> dict[str, float]:
     """One report's wall seconds, processor seconds, largest memory in MB, and its page in MB."""
     began = time.monotonic()
     done = subprocess.run(  # noqa: S603 - our own command
-        [PYTHON, "-m", "tightrope", "report", config, "--json"], stdout=subprocess.PIPE, check=True, text=True
+        [PYTHON, "-P", "-m", "tightrope", "report", config, "--json"], stdout=subprocess.PIPE, check=True, text=True
     )
     seconds, used = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     page = Path(json.loads(done.stdout)["page"])
@@ -131,7 +131,7 @@ def cost(config: Path) -> dict[str, float]:
 @contextmanager
 def gateway(config: Path) -> Iterator[str]:
     """A running gateway's address."""
-    started = [sys.executable, "-m", "tightrope", "run", str(config), "--json"]
+    started = [sys.executable, "-P", "-m", "tightrope", "run", str(config), "--json"]
     with subprocess.Popen(started, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - as above
         assert process.stdout is not None
         try:

@@ -18,7 +18,7 @@ import numpy as np
 import onnxruntime
 
 from benchmarks.serving.models import KINDS, made
-from service.adapters.onnx import OnnxModel, Runtime
+from tightrope.service.adapters.onnxruntime import OnnxModel, Runtime
 
 WAYS = {
     "as it is": Runtime(),

@@ -12,15 +12,15 @@ import numpy as np
 import urllib3
 from rich.console import Console
 
-from demo.broker import Broker
-from demo.replay import HERE, traffic
-from monitors.records import Role
-from service.adapters import wire
-from service.adapters.topics import EVENTS
-from service.app import load_pairs
-from service.settings import load
-from tightrope.guest import written
-from tightrope.troupe import Troupe, on_stage
+from tightrope.demo.broker import Broker
+from tightrope.demo.replay import HERE, traffic
+from tightrope.demo_run.cluster_story import Troupe, on_stage
+from tightrope.demo_run.gateway_process import written
+from tightrope.monitors.records import Role
+from tightrope.service.adapters.topics import EVENTS
+from tightrope.service.adapters.wire import record_codec
+from tightrope.service.app import load_pairs
+from tightrope.service.config.loader import load
 
 MODELS = 50
 PATIENCE = 15.0
@@ -75,6 +75,6 @@ def feed(http: urllib3.PoolManager, addresses: list[str], model: str, bodies: li
 def events(troupe: Troupe) -> Iterator[tuple[str, float]]:
     """Each model that tripped, and when Kafka took the event."""
     for record in troupe.everything(EVENTS):
-        event = wire.decode_event(record.value)
+        event = record_codec.decode_event(record.value)
         if event.kind == "breach":
             yield event.model, record.time

@@ -17,16 +17,16 @@ from prometheus_client import CollectorRegistry
 from rich.console import Console
 
 from benchmarks.serving.models import KINDS, made
-from monitors.compare import Decision, Scale
-from monitors.records import Role, Sample
-from monitors.samples import Samples
-from service.adapters import wire
-from service.adapters.memory import MemoryBus
-from service.adapters.metrics import Metrics
-from service.adapters.onnx import OnnxModel
-from service.adapters.topics import SAMPLES, topic
-from shadow.asking import Watched
-from shadow.worker import POLL, Worker
+from tightrope.monitors.compare import Decision, Scale
+from tightrope.monitors.records import Role, Sample
+from tightrope.monitors.sample_batch import Samples
+from tightrope.service.adapters.memory_bus import MemoryBus
+from tightrope.service.adapters.onnxruntime import OnnxModel
+from tightrope.service.adapters.prometheus.metrics import Metrics
+from tightrope.service.adapters.topics import SAMPLES, topic
+from tightrope.service.adapters.wire import record_codec
+from tightrope.shadow.inference import Watched
+from tightrope.shadow.worker import POLL, Worker
 
 RECORD = 64
 """Samples in a record."""
@@ -80,17 +80,18 @@ def main() -> None:
     """All three."""
     of = watched()
     some = samples(of, RECORD)
-    data = wire.encode_samples(Samples.of(some))
+    data = record_codec.encode_samples(Samples.of(some))
     times = range(300)
     out.print(f"a record of {RECORD} samples: {len(data)} bytes")
     out.print(
-        "into a record:", cost(lambda: [wire.encode_samples(Samples.of(some)) for _ in times], RECORD * len(times))
+        "into a record:",
+        cost(lambda: [record_codec.encode_samples(Samples.of(some)) for _ in times], RECORD * len(times)),
     )
-    out.print("out of it:", cost(lambda: [wire.decode_samples(data) for _ in times], RECORD * len(times)))
+    out.print("out of it:", cost(lambda: [record_codec.decode_samples(data) for _ in times], RECORD * len(times)))
     bus = MemoryBus(1 << 30)
     worker = Worker(bus, {"S": of}, Metrics(CollectorRegistry()), Event())
     for place in range(POLL * REPEATS):
-        bus.publish(topic(SAMPLES), wire.encode_samples(Samples.of(samples(of, RECORD, place * RECORD))))
+        bus.publish(topic(SAMPLES), record_codec.encode_samples(Samples.of(samples(of, RECORD, place * RECORD))))
     out.print("compared, all of it:", cost(lambda: worker.step(0.0), POLL * RECORD))
     out.print(f"load average {getloadavg()[0]:.1f}", style="dim")
 

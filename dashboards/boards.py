@@ -4,12 +4,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from dashboards import GATEWAY, GRAFANA, RUNBOOK
-from dashboards.fleet import fleet
-from dashboards.model import model
-from dashboards.panels import Json
-from dashboards.pipeline import pipeline
-from dashboards.subgroups import subgroups
+from tightrope.dashboards import GATEWAY, GRAFANA, RUNBOOK
+from tightrope.dashboards.fleet import fleet
+from tightrope.dashboards.model import model
+from tightrope.dashboards.panels import Json
+from tightrope.dashboards.pipeline import pipeline
+from tightrope.dashboards.subgroups import subgroups
 
 HERE = Path(__file__).parent
 SHIPPED = HERE / "json"

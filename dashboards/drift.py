@@ -1,6 +1,6 @@
 """What the newest drift report says, for the dashboard *Model*: of the model as a whole; the report has more."""
 
-from dashboards.panels import Row, lines
+from tightrope.dashboards.panels import Row, lines
 
 WHOLE = '{model="$model", scope="model"}'
 

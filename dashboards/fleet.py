@@ -1,7 +1,7 @@
 """The dashboard *Fleet*: every model at a glance, whoever is on call looks here first."""
 
-from dashboards.grid import dashboard, variable
-from dashboards.panels import (
+from tightrope.dashboards.grid import dashboard, variable
+from tightrope.dashboards.panels import (
     FINE,
     MODELS,
     NEAR,

@@ -5,7 +5,7 @@ Every query goes to the data source that the dashboard's first variable names.
 
 from collections.abc import Iterable
 
-from dashboards.panels import NEAR, OVER, WIDE, Json, Panel, Query, Row, steps
+from tightrope.dashboards.panels import NEAR, OVER, WIDE, Json, Panel, Query, Row, steps
 
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 SCHEMA = 41

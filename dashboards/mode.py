@@ -1,6 +1,6 @@
 """Who answered, and what happened, for the dashboard *Model*."""
 
-from dashboards.panels import FINE, NEAR, Look, Query, Row, lines, timeline
+from tightrope.dashboards.panels import FINE, NEAR, Look, Query, Row, lines, timeline
 
 M = '{model="$model"}'
 RATE = "[$__rate_interval]"

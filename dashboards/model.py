@@ -1,9 +1,9 @@
 """The dashboard *Model*: the compressed model beside its baseline, and the case against it."""
 
-from dashboards.drift import DRIFT
-from dashboards.grid import dashboard, variable
-from dashboards.mode import MODE
-from dashboards.panels import MODELS, NEAR, OVER, Json, Look, Row, figure, growth, lines
+from tightrope.dashboards.drift import DRIFT
+from tightrope.dashboards.grid import dashboard, variable
+from tightrope.dashboards.mode import MODE
+from tightrope.dashboards.panels import MODELS, NEAR, OVER, Json, Look, Row, figure, growth, lines
 
 M = '{model="$model"}'
 RATE = "[$__rate_interval]"

@@ -1,17 +1,7 @@
 """The dashboard *Pipeline*: whether the shadow keeps up."""
 
-from dashboards.grid import dashboard, variable
-from dashboards.panels import (
-    MODELS,
-    NEAR,
-    OVER,
-    Json,
-    Look,
-    Row,
-    figure,
-    growth,
-    lines,
-)
+from tightrope.dashboards.grid import dashboard, variable
+from tightrope.dashboards.panels import MODELS, NEAR, OVER, Json, Look, Row, figure, growth, lines
 
 M = '{model=~"$model"}'
 RATE = "[$__rate_interval]"

@@ -1,7 +1,7 @@
 """The dashboard *Subgroups*: who is hurt."""
 
-from dashboards.grid import dashboard, variable
-from dashboards.panels import (
+from tightrope.dashboards.grid import dashboard, variable
+from tightrope.dashboards.panels import (
     FINE,
     MODELS,
     NEAR,

@@ -1,5 +1,5 @@
 """The demonstration: real survey rows, one baseline, two good and two bad compressed models, and their builder.
 
-The committed files (``models/``, ``data/``, ``manifest.json``) are all that the demonstration needs. `demo.build` makes
-them again; only the builder needs the libraries of ``requirements-builder.lock``.
+The committed files (``models/``, ``data/``) are all that the demonstration needs. `python -m tightrope.demo.builder`
+makes them again; it needs the packages of ``builder/requirements.lock``.
 """

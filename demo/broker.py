@@ -1,6 +1,7 @@
 """A real Apache Kafka (KRaft, one node) on this machine, from the jars that `make kafka` fetched.
 
-`python -m demo.broker COMMAND ARGUMENT...` runs a command while it is up; `{kafka}` in an argument becomes its address.
+`python -m tightrope.demo.broker COMMAND ARGUMENT...` runs a command while it is up; `{kafka}` in an argument becomes
+its address.
 """
 
 import os
@@ -17,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from service.errors import TightropeError
+from tightrope.service.errors import TightropeError
 
 VERSION = "4.1.1"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

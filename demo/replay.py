@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 import urllib3
 
-from service.errors import TightropeError
+from tightrope.service.errors import TightropeError
 
 HERE = Path(__file__).parent
 TRAFFIC = ("traffic_stable.csv", "traffic_drift.csv")

@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from monitors.catalogue import CATALOGUE, SUBGROUP_FACTOR, SUBGROUP_SHARE, Kind
-from monitors.safemode import TABLE, Input, Row, State
-from service.adapters.series import CATALOGUE as SERIES
-from service.adapters.series import Metric, most_series
-from service.sections import Endpoint
-from service.settings import Settings
+from tightrope.monitors.catalogue import CATALOGUE, SUBGROUP_FACTOR, SUBGROUP_SHARE, Kind
+from tightrope.monitors.safemode import TABLE, Input, Row, State
+from tightrope.service.adapters.prometheus.catalogue import CATALOGUE as SERIES
+from tightrope.service.adapters.prometheus.catalogue import Metric, most_series
+from tightrope.service.config.loader import Settings
+from tightrope.service.config.models import Endpoint
 
 HERE = Path(__file__).parent
 
@@ -91,7 +91,7 @@ def statistics() -> str:
 CONFIGURATION = """# Configuration
 
 One YAML file, checked whole before anything starts: `tightrope check CONFIG` names every mistake. Written from
-`service/settings.py` by `make docs`. `NAME` stands for a name of yours; paths are relative to the file.
+`service/config/loader.py` by `make docs`. `NAME` stands for a name of yours; paths are relative to the file.
 
 | key | type | default | meaning |
 |---|---|---|---|
@@ -152,7 +152,7 @@ def _default(field: FieldInfo) -> str:
 METRICS = """# Metrics
 
 Everything that `/metrics` shows of Tightrope, in the text format or, where the scraper asks for it, in OpenMetrics.
-Written from `service/adapters/series.py` by `make docs`. The alerts on them are in
+Written from `service/adapters/prometheus/catalogue.py` by `make docs`. The alerts on them are in
 [dashboards/rules/alerts.yml](../dashboards/rules/alerts.yml), each with a heading in the
 [runbook](../dashboards/runbook.md).
 

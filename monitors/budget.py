@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitors import verdict
-from monitors.catalogue import SUBGROUP_SHARE, Kind, Question, Reach
-from monitors.cells import Rule
-from monitors.detector import Bernoulli, Signed
-from monitors.evidence import UNWATCHED, MeanTest, RateTest, Test
-from monitors.records import Floats
+from tightrope.monitors import verdict
+from tightrope.monitors.catalogue import SUBGROUP_SHARE, Kind, Question, Reach
+from tightrope.monitors.detector import Bernoulli, Signed
+from tightrope.monitors.detector_bank import Rule
+from tightrope.monitors.evidence import UNWATCHED, MeanTest, RateTest, Test
+from tightrope.monitors.records import Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from monitors import observations
-from monitors.observations import BINS, QUANTILES, Observed
-from monitors.records import Comparisons, Stream
+from tightrope.monitors import observations
+from tightrope.monitors.observations import BINS, QUANTILES, Observed
+from tightrope.monitors.records import Comparisons, Stream
 
 SUBGROUP_SHARE = 0.2
 """The share of the alarm budget that all subgroup cells of all monitors split evenly."""

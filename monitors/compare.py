@@ -11,7 +11,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from monitors.records import Bools, Fault, Floats, Ints, Role
+from tightrope.monitors.records import Bools, Fault, Floats, Ints, Role
 
 ROUNDING = 1e-2
 """How far a probability may leave [0, 1], or a row's sum leave 1, as rounding: int8 softmax has steps of 1/256."""
@@ -157,7 +157,7 @@ def jensen_shannon(p: Floats, q: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """What pairing gives, one entry a row: the columns of `monitors.records.Comparisons` that come from outputs."""
+    """What pairing gives, one entry a row: the columns of `records.Comparisons` that come from outputs."""
 
     disagree: Bools
     confidence_baseline: Floats

@@ -6,13 +6,13 @@ from itertools import zip_longest
 
 import numpy as np
 
-from monitors import cells as cell
-from monitors import safemode
-from monitors.cells import Course
-from monitors.detector import LN10
-from monitors.plan import Plan, State, Transition, adopt
-from monitors.records import Bools, Comparisons, Floats, Order, Stream
-from monitors.safemode import Input, Mode
+from tightrope.monitors import detector_bank as cell
+from tightrope.monitors import safemode
+from tightrope.monitors.detector import LN10
+from tightrope.monitors.detector_bank import Course
+from tightrope.monitors.plan import Plan, State, Transition, adopt
+from tightrope.monitors.records import Bools, Comparisons, Floats, Order, Stream
+from tightrope.monitors.safemode import Input, Mode
 
 WARNING = float(np.log(100.0))
 """A monitor within a factor of a hundred of its budget stands in the way of a return."""

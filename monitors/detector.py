@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitors.records import Floats, Ints
+from tightrope.monitors.records import Floats, Ints
 
 RATIOS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Alternatives q / p0 of the Bernoulli detector: from a creeping excess to a collapse."""

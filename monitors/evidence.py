@@ -5,9 +5,9 @@ from typing import Protocol
 
 import numpy as np
 
-from monitors import detector
-from monitors.detector import BadObservationError, Bernoulli, Signed
-from monitors.records import Bools, Floats, Ints
+from tightrope.monitors import detector
+from tightrope.monitors.detector import BadObservationError, Bernoulli, Signed
+from tightrope.monitors.records import Bools, Floats, Ints
 
 UNWATCHED = -1
 """In the place of a scope's detector: the question does not reach it, and its rows are worth nothing."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from monitors.detector import BETS, LARGEST_BET, LN10, NOTHING, advance, logsumexp
-from monitors.records import Floats, Outcome, Verdict
+from tightrope.monitors.detector import BETS, LARGEST_BET, LN10, NOTHING, advance, logsumexp
+from tightrope.monitors.records import Floats, Outcome, Verdict
 
 LANES = 6
 NEEDED = 60

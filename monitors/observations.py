@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from monitors.records import Bools, Comparisons, Fault, Floats
+from tightrope.monitors.records import Bools, Comparisons, Fault, Floats
 
 Observed = tuple[Bools, Floats]
 """For n comparisons and V variants: which rows speak to the question (n, V), what they say (n, V), NaN where not."""

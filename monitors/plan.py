@@ -6,11 +6,11 @@ from enum import StrEnum
 
 import numpy as np
 
-from monitors.budget import Budget
-from monitors.cells import Cells, Rule
-from monitors.latency import Blocks, Objective
-from monitors.records import Bools, Comparisons, Floats, Ints, Stream
-from monitors.safemode import Input, Mode, Policy
+from tightrope.monitors.budget import Budget
+from tightrope.monitors.detector_bank import Cells, Rule
+from tightrope.monitors.latency import Blocks, Objective
+from tightrope.monitors.records import Bools, Comparisons, Floats, Ints, Stream
+from tightrope.monitors.safemode import Input, Mode, Policy
 
 
 class Repeats(StrEnum):

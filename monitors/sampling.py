@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 
-from monitors.records import MODEL_SCOPE
+from tightrope.monitors.records import MODEL_SCOPE
 
 _BITS = 53
 """A float64 in [0, 1) holds exactly this many bits."""

@@ -16,8 +16,8 @@ from typing import Self
 
 import numpy as np
 
-from monitors.detector import BETS, LARGEST_BET, Signed, logsumexp
-from monitors.records import Bools, Floats, Ints
+from tightrope.monitors.detector import BETS, LARGEST_BET, Signed, logsumexp
+from tightrope.monitors.records import Bools, Floats, Ints
 
 HALVINGS = 60
 """Of the interval [0, 1]: to 2^-60, so that bounds on rare events keep their digits."""

@@ -7,11 +7,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from monitors.cells import Rule
-from monitors.evidence import Tally
-from monitors.plan import Plan, Repeats, State
-from monitors.records import Bools, Comparisons, Floats, Ints
-from monitors.safemode import Mode
+from tightrope.monitors.detector_bank import Rule
+from tightrope.monitors.evidence import Tally
+from tightrope.monitors.plan import Plan, Repeats, State
+from tightrope.monitors.records import Bools, Comparisons, Floats, Ints
+from tightrope.monitors.safemode import Mode
 
 T = TypeVar("T", bound=np.generic)
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from monitors.detector import BETS, HIGHEST_RATE, LARGEST_BET, divergence
-from monitors.records import Floats, Outcome
+from tightrope.monitors.detector import BETS, HIGHEST_RATE, LARGEST_BET, divergence
+from tightrope.monitors.records import Floats, Outcome
 
 HARM = 3.0
 """A cell passes once an excess of three times its limit would have raised the alarm by now, on average."""

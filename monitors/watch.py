@@ -14,12 +14,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from monitors import latency
-from monitors.cells import Course, Run, courses
-from monitors.decide import Cause, blinded, decide, first_decision
-from monitors.plan import Lag, Plan, State, Transition, Unanswered, is_blind
-from monitors.records import Bools, Comparisons, Fault, Floats, Routes, Stream, Traffic
-from monitors.ticks import View, next_block, whole
+from tightrope.monitors import latency
+from tightrope.monitors.decide import Cause, blinded, decide, first_decision
+from tightrope.monitors.detector_bank import Course, Run, courses
+from tightrope.monitors.plan import Lag, Plan, State, Transition, Unanswered, is_blind
+from tightrope.monitors.records import Bools, Comparisons, Fault, Floats, Routes, Stream, Traffic
+from tightrope.monitors.ticks import View, next_block, whole
 
 
 def step(

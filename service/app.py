@@ -8,29 +8,31 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from service import golden, sections
-from service.adapters.endpoint import Where, connect
-from service.adapters.metrics import Metrics
-from service.adapters.onnx import OnnxModel, Runtime
-from service.adapters.ports import Bus, Model, Trail
-from service.adapters.reports import ReportStore
-from service.adapters.series import Part
-from service.control import ControlLoop
-from service.desk import Deployer, Desk
-from service.gateway import Gateway
-from service.http import App, InferLayer
-from service.outbox import Outbox
-from service.pace import Pace
-from service.pair import Pair, build
-from service.payloads import PayloadLoop
-from service.presence import Presence
-from service.respond import Responder
-from service.router import Router
-from service.sections import Endpoint
-from service.settings import ConfigError, Settings, control_token, secret
+from tightrope.service.adapters.archive.report_store import ReportStore
+from tightrope.service.adapters.onnxruntime import OnnxModel, Runtime
+from tightrope.service.adapters.open_inference.model import Where, connect
+from tightrope.service.adapters.ports import Bus, Model, Trail
+from tightrope.service.adapters.prometheus.catalogue import Part
+from tightrope.service.adapters.prometheus.metrics import Metrics
+from tightrope.service.api.ports import Deployer, Desk
+from tightrope.service.config import models as sections
+from tightrope.service.config.loader import ConfigError, Settings, control_token, secret
+from tightrope.service.config.models import Endpoint
+from tightrope.service.inference import golden
+from tightrope.service.inference.autotune import Pace
+from tightrope.service.inference.engine import Gateway
+from tightrope.service.inference.model_pair import Pair, build
+from tightrope.service.inference.remote_health import Presence
+from tightrope.service.outbox import Outbox
+from tightrope.service.routing.control_consumer import ControlLoop
+from tightrope.service.routing.router import Router
+from tightrope.service.sampling.payload_joiner import PayloadLoop
+from tightrope.service.sampling.recorder import Answered
+from tightrope.service.transport.http.asgi import App, InferLayer
+from tightrope.service.transport.responder import Responder
 
 if TYPE_CHECKING:
-    from service.rpc.server import RpcServer
+    from tightrope.service.transport.grpc.server import RpcServer
 
 SILENCE = 60.0
 """Seconds without a word from judges elsewhere, after which this is told."""
@@ -148,7 +150,7 @@ def build_service(
     elsewhere = patience is not None
     router = Router({name: pair.subgroups.scopes for name, pair in pairs.items()}, cautious=elsewhere)
     outbox = Outbox(bus, metrics.dropped)
-    gateway = Gateway(pairs, router, outbox, metrics, paces=paces)
+    gateway = Gateway(pairs, router, outbox, metrics, Answered(outbox, metrics, paces))
     control = ControlLoop(bus, router, metrics, SILENCE if elsewhere else float("inf"))
     until = time.monotonic() + (patience or 0.0)
     token = control_token(settings)
@@ -158,7 +160,7 @@ def build_service(
     known, responder = partial(_knows, control, until), Responder(gateway, paces)
 
     def rest() -> App:
-        from service.pages import pages  # noqa: PLC0415 - FastAPI, once requests are answered
+        from tightrope.service.api.app import pages  # noqa: PLC0415 - FastAPI, once requests are answered
 
         return pages(gateway, bus, store, desk, deployer, token, told, shelf, known)
 
@@ -175,8 +177,8 @@ def _rpc(settings: Settings, responder: Responder, known: Callable[[], bool]) ->
     """
     if settings.server.grpc_port is None:
         return None
-    from service.rpc.server import RpcServer  # noqa: PLC0415 - see above
-    from service.rpc.servicer import Inference  # noqa: PLC0415 - see above
+    from tightrope.service.transport.grpc.server import RpcServer  # noqa: PLC0415 - see above
+    from tightrope.service.transport.grpc.servicer import Inference  # noqa: PLC0415 - see above
 
     return RpcServer(settings.server, Inference(responder, known), known)
 

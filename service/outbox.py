@@ -8,11 +8,11 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from monitors.records import Event, Sample, Traffic
-from monitors.samples import Samples, kind_of
-from service.adapters import wire
-from service.adapters.ports import Bus, RecordTooLargeError, insist
-from service.adapters.topics import COMPARISONS, EVENTS, SAMPLES, topic
+from tightrope.monitors.records import Event, Sample, Traffic
+from tightrope.monitors.sample_batch import Samples, kind_of
+from tightrope.service.adapters.ports import Bus, RecordTooLargeError, insist
+from tightrope.service.adapters.topics import COMPARISONS, EVENTS, SAMPLES, topic
+from tightrope.service.adapters.wire import record_codec
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +118,9 @@ class Outbox:
     def _tell(self) -> None:
         """Say how much was kept, so that somebody notices when no comparison of it arrives."""
         for model, kept in self._kept.items():
-            self._send(COMPARISONS, wire.encode_traffic(Traffic(model, time.time(), kept, self._since[model])), model)
+            self._send(
+                COMPARISONS, record_codec.encode_traffic(Traffic(model, time.time(), kept, self._since[model])), model
+            )
         self._kept.clear()
         self._since.clear()
         self._told = time.monotonic()
@@ -151,12 +153,12 @@ class Outbox:
             self._send_samples(samples)
         for event in items:
             if isinstance(event, Event):
-                self._send(EVENTS, wire.encode_event(event), event.model)
+                self._send(EVENTS, record_codec.encode_event(event), event.model)
 
     def _send_samples(self, samples: Samples) -> None:
         """As one record; where that is too large for the bus each alone, and what is too large alone is dropped."""
         try:
-            self._send(SAMPLES, wire.encode_samples(samples))
+            self._send(SAMPLES, record_codec.encode_samples(samples))
         except RecordTooLargeError:
             if len(samples) == 1:
                 self._dropped(samples.model, "too_large")

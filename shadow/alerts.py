@@ -6,9 +6,9 @@ Names and labels are those of dashboards/rules/alerts.yml, so that Alertmanager 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from monitors.records import Event, Routes
-from monitors.safemode import Input, State
-from service.adapters.ports import Alert
+from tightrope.monitors.records import Event, Routes
+from tightrope.monitors.safemode import Input, State
+from tightrope.service.adapters.ports import Alert
 
 SAFE_MODE, LATCHED = "TightropeSafeMode", "TightropeLatched"
 

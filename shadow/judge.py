@@ -10,21 +10,21 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from monitors import watch
-from monitors.decide import Cause
-from monitors.findings import coverage, dependent, verdicts
-from monitors.plan import Plan, State, start
-from monitors.records import Event, Routes, Stream, Verdict
-from service.adapters import wire
-from service.adapters.behind import Behind
-from service.adapters.metrics import Metrics
-from service.adapters.packing import WireError
-from service.adapters.ports import Bus, BusAwayError, NoPager, Pager, Place, Record, Store, insist
-from service.adapters.series import Part
-from service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES, LABELS, topic
-from shadow.alerts import standing
-from shadow.docket import Docket
-from shadow.recall import Recall
+from tightrope.monitors import watch
+from tightrope.monitors.decide import Cause
+from tightrope.monitors.plan import Plan, State, start
+from tightrope.monitors.records import Event, Routes, Stream, Verdict
+from tightrope.monitors.status import coverage, dependent, verdicts
+from tightrope.service.adapters.ports import Bus, BusAwayError, NoPager, Pager, Place, Record, Store, insist
+from tightrope.service.adapters.prometheus.catalogue import Part
+from tightrope.service.adapters.prometheus.lag import Behind
+from tightrope.service.adapters.prometheus.metrics import Metrics
+from tightrope.service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES, LABELS, topic
+from tightrope.service.adapters.wire import record_codec
+from tightrope.service.adapters.wire.envelope import WireError
+from tightrope.shadow.alerts import standing
+from tightrope.shadow.judge_round import Docket
+from tightrope.shadow.label_replay import Recall
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ class Judge:
         if saved is None:
             return start(plan)
         try:
-            return wire.decode_state(saved)
+            return record_codec.decode_state(saved)
         except WireError as error:
             self._unread[plan.model] = f"its snapshot cannot be read: {error}"
             return replace(start(plan), epoch=int(time.time()))
@@ -225,7 +225,7 @@ class Judge:
         expired = {name: self._expire(docket, plan) for name, plan in self._plans().items() if plan.label_horizon}
         before = self._bench.states
         changed = {name: state for name, state in docket.states.items() if state is not before[name]}
-        snapshots = {name: wire.encode_state(state) for name, state in changed.items()}
+        snapshots = {name: record_codec.encode_state(state) for name, state in changed.items()}
         self._store.save(self._bus.log, docket.positions, snapshots, docket.events, docket.pending)
         self._expired |= expired
         self._bench.states = docket.states
@@ -247,7 +247,7 @@ class Judge:
     def _tell(self, routes: Sequence[Routes], events: Sequence[Event]) -> None:
         """The gateways first; then people, also of what came and went within one round."""
         for route in routes:
-            insist(self._bus, topic(CONTROL), wire.encode_routes(route), route.model, self._stopping)
+            insist(self._bus, topic(CONTROL), record_codec.encode_routes(route), route.model, self._stopping)
         for route in routes:
             self._pager.stand(route.model, standing(route, events))
 

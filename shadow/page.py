@@ -7,9 +7,9 @@ from html import escape
 
 import numpy as np
 
-from monitors.records import Role
-from service.adapters.rows import Table
-from shadow.figures import CUSTOMARY, INPUTS, KINDS, OUTCOMES, PAIR, Drift, Standing
+from tightrope.monitors.records import Role
+from tightrope.service.adapters.archive.row_format import Table
+from tightrope.shadow.drift_statistics import CUSTOMARY, INPUTS, KINDS, OUTCOMES, PAIR, Drift, Standing
 
 TITLES = {
     INPUTS: "Inputs: now against then",

@@ -21,9 +21,9 @@ from evidently.legacy.calculations.stattests.registry import StatTest, register_
 from evidently.legacy.core import ColumnType
 from evidently.metrics import DriftedColumnsCount, ValueDrift
 
-from service.adapters.reports import policy, script_hashes
-from service.adapters.rows import Table
-from shadow.figures import (
+from tightrope.service.adapters.archive.report_store import policy, script_hashes
+from tightrope.service.adapters.archive.row_format import Table
+from tightrope.shadow.drift_statistics import (
     CUSTOMARY,
     INPUTS,
     KINDS,
@@ -36,10 +36,10 @@ from shadow.figures import (
     insist_on_rows,
     standings,
 )
-from shadow.page import Subject, head, moment
+from tightrope.shadow.page import Subject, head, moment
 
 METHOD = "tightrope_psi"
-"""The name under which Evidently knows `shadow.figures.drift`: it draws, and shows the very figures of the tables."""
+"""The name under which Evidently knows `drift_statistics.drift`: it draws, and shows the very figures of the tables."""
 
 PREFIX = {INPUTS: "", OUTCOMES: "now against then: ", PAIR: "compressed against baseline: "}
 """What is drawn, told by the column's name."""

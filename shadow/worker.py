@@ -8,16 +8,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from monitors.records import MODEL_SCOPE, Comparisons, Fault, Role
-from monitors.samples import Samples
-from service.adapters import wire
-from service.adapters.behind import Behind
-from service.adapters.metrics import Metrics
-from service.adapters.packing import WireError
-from service.adapters.ports import Archive, Bus, NoArchive, Record, RecordTooLargeError, insist
-from service.adapters.topics import COMPARISONS, DEAD, SAMPLES, WORKERS, topic
-from shadow.asking import Watched
-from shadow.pairing import Taken, compared
+from tightrope.monitors.records import MODEL_SCOPE, Comparisons, Fault, Role
+from tightrope.monitors.sample_batch import Samples
+from tightrope.service.adapters.ports import Archive, Bus, NoArchive, Record, RecordTooLargeError, insist
+from tightrope.service.adapters.prometheus.lag import Behind
+from tightrope.service.adapters.prometheus.metrics import Metrics
+from tightrope.service.adapters.topics import COMPARISONS, DEAD, SAMPLES, WORKERS, topic
+from tightrope.service.adapters.wire import record_codec
+from tightrope.service.adapters.wire.envelope import WireError
+from tightrope.shadow.comparison import Taken, compared
+from tightrope.shadow.inference import Watched
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,13 @@ class Worker:
         """Publish the comparisons of one model's records; one whose comparisons are too large is parked."""
         for batch in compared(self._watched[model], taken, self._bus.log):
             try:
-                insist(self._bus, topic(COMPARISONS), wire.encode_comparisons(batch.comparisons), model, self._stopping)
+                insist(
+                    self._bus,
+                    topic(COMPARISONS),
+                    record_codec.encode_comparisons(batch.comparisons),
+                    model,
+                    self._stopping,
+                )
             except RecordTooLargeError as error:
                 self._divide(model, taken, error)
                 return
@@ -100,7 +106,7 @@ class Worker:
     def _open(self, record: Record) -> Taken | None:
         """A record's samples, or none: what cannot be used is parked for people to see, and the rest goes on."""
         try:
-            samples = wire.decode_samples(record.value)
+            samples = record_codec.decode_samples(record.value)
             _check(samples, self._watched)
         except WireError as error:
             self._park(record, str(error))

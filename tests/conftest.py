@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from demo.broker import Broker
-    from tests.kafka import Elsewhere
+    from tests.support.cluster.kafka_buses import Elsewhere
+    from tightrope.demo.broker import Broker
 
 
 # A shell that starts this in the background has Ctrl-C ignored, and so would every program that is ended by it here.
@@ -52,7 +52,7 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 @pytest.fixture(scope="session")
 def kafka() -> Iterator["Broker | Elsewhere"]:
     """Apache Kafka itself, one for all tests that leave it as it was."""
-    from tests.kafka import real
+    from tests.support.cluster.kafka_buses import real
 
     with real() as running:
         yield running

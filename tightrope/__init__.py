@@ -1,1 +1,3 @@
-"""Tightrope's face: the command line, and the wiring of everything in one process."""
+"""Tightrope: serve a compressed model, shadow its baseline, and fall back where the compressed one does harm."""
+
+__version__ = "0.1.0"

@@ -1,5 +1,5 @@
 """`python -m tightrope` is the command."""
 
-from tightrope.cli import main
+from tightrope.cli.main import main
 
 main()

@@ -9,7 +9,7 @@ from benchmarks.power.measure import Outcomes, once
 from benchmarks.power.method import Method
 from benchmarks.power.ours import SAMPLES_PER_FALSE_ALARM
 from benchmarks.power.scenes import GROSS, SCENES, draw
-from monitors.catalogue import Kind
+from tightrope.monitors.catalogue import Kind
 
 SAMPLE, TICK = "Tightrope, every sample", "Tightrope, ticks of 64"
 

@@ -11,8 +11,8 @@ from evidently.metrics import ValueDrift
 
 from benchmarks.power.method import Cost, Rows, Watch
 from benchmarks.power.ours import SAMPLES_PER_FALSE_ALARM
-from monitors.catalogue import Kind
-from monitors.records import Floats, Ints
+from tightrope.monitors.catalogue import Kind
+from tightrope.monitors.records import Floats, Ints
 
 VERSION = version("evidently")
 

@@ -6,11 +6,11 @@ import numpy as np
 
 from benchmarks.power.ours import SAMPLES_PER_FALSE_ALARM
 from benchmarks.power.traffic import Trial
-from monitors.budget import Ask, Budget, rules
-from monitors.catalogue import CATALOGUE
-from monitors.plan import Plan, start
-from monitors.records import Comparisons
-from monitors.watch import step
+from tightrope.monitors.budget import Ask, Budget, rules
+from tightrope.monitors.catalogue import CATALOGUE
+from tightrope.monitors.plan import Plan, start
+from tightrope.monitors.records import Comparisons
+from tightrope.monitors.watch import step
 
 ROWS_A_SECOND = 100.0
 """Of event time: fast enough that ticks are full."""

@@ -6,8 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
-from monitors.catalogue import Kind
-from monitors.records import Floats, Ints
+from tightrope.monitors.catalogue import Kind
+from tightrope.monitors.records import Floats, Ints
 
 
 class Cost(StrEnum):

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.power.method import Cost, Rows, Watch
-from monitors.catalogue import Kind
-from monitors.detector import NOTHING, Bernoulli, Signed
-from monitors.records import Floats, Ints
+from tightrope.monitors.catalogue import Kind
+from tightrope.monitors.detector import NOTHING, Bernoulli, Signed
+from tightrope.monitors.records import Floats, Ints
 
 SAMPLES_PER_FALSE_ALARM = 2e6
 """A: one false alarm in 20 streams of 100,000 samples, at most."""

@@ -8,7 +8,7 @@ from benchmarks.power.fallback import Moved, moved
 from benchmarks.power.method import Method
 from benchmarks.power.methods import OTHERS, OURS
 from benchmarks.power.traffic import BAD, GOOD, HARMED, Trial, trial
-from monitors.records import MODEL_SCOPE
+from tightrope.monitors.records import MODEL_SCOPE
 
 LIMITS = ((0.07, 0.1), (0.02, 0.04))
 """The demo's own, and the defaults: for the model as a whole, and for every subgroup."""

@@ -8,7 +8,7 @@ import numpy as np
 from river import drift
 
 from benchmarks.power.method import Cost, Rows, Watch
-from monitors.records import Ints
+from tightrope.monitors.records import Ints
 
 VERSION = version("river")
 

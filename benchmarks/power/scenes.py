@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmarks.power.method import Rows, Watch
-from monitors.catalogue import Kind
-from monitors.records import Bools, Floats
+from tightrope.monitors.catalogue import Kind
+from tightrope.monitors.records import Bools, Floats
 
 SEED = 20260727
 HEALTHY = 5_000

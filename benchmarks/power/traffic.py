@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-import demo
 from benchmarks.power.method import Rows, Watch
 from benchmarks.power.scenes import Cell
-from monitors import compare
-from monitors.catalogue import CATALOGUE, SUBGROUP_SHARE, Kind
-from monitors.compare import Decision, Paired, Scale
-from monitors.records import MODEL_SCOPE, Bools, Floats, Tensors
-from service.adapters.onnx import OnnxModel
+from tightrope import demo
+from tightrope.monitors import compare
+from tightrope.monitors.catalogue import CATALOGUE, SUBGROUP_SHARE, Kind
+from tightrope.monitors.compare import Decision, Paired, Scale
+from tightrope.monitors.records import MODEL_SCOPE, Bools, Floats, Tensors
+from tightrope.service.adapters.onnxruntime import OnnxModel
 
 HERE = Path(demo.__file__).parent
 FILES = ("stable", "drift")

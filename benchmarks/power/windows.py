@@ -7,8 +7,8 @@ from scipy.stats import binom, norm
 
 from benchmarks.power.method import Cost, Rows, Watch, spaced, until
 from benchmarks.power.ours import SAMPLES_PER_FALSE_ALARM
-from monitors.catalogue import Kind
-from monitors.records import Bools, Floats, Ints
+from tightrope.monitors.catalogue import Kind
+from tightrope.monitors.records import Bools, Floats, Ints
 
 Z = 1.959963984540054
 """The normal quantile of a two-sided 95 % interval."""

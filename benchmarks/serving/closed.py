@@ -27,7 +27,7 @@ from benchmarks.serving.servers import (
     python_of,
 )
 from benchmarks.serving.turns import Row, ring, row
-from demo.broker import BrokerError, broker
+from tightrope.demo.broker import BrokerError, broker
 
 
 def cell(

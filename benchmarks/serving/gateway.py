@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from service.adapters.memory import MemoryBus
-from service.adapters.topics import CONTROL, topic
-from tightrope import collector, fleet
+from tightrope.cli import cluster_commands
+from tightrope.service.adapters.memory_bus import MemoryBus
+from tightrope.service.adapters.topics import CONTROL, topic
+from tightrope.serving import gc_tuning
 
 
 class Sink(MemoryBus):
@@ -36,11 +37,11 @@ def sink(*_: Any, **__: Any) -> Any:  # noqa: ANN401 - as the one that it stands
 def main() -> None:
     """Serve until a signal says stop."""
     logging.basicConfig(level="WARNING")
-    with collector.put_off():
-        from tightrope import cluster  # noqa: PLC0415 - when the command loads it
+    with gc_tuning.put_off():
+        from tightrope.wiring import cluster  # noqa: PLC0415 - when the command loads it
 
         cluster.bus_of = sink  # the one thing that is not as in a cluster
-        fleet.serve(Path(sys.argv[1]), json_=True)
+        cluster_commands.serve(Path(sys.argv[1]), json_=True)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from benchmarks.serving.process import Server, free_port, running
 from benchmarks.serving.requests import as_json
 from benchmarks.serving.servers import BATCHING, GATEWAY, on_kafka, on_sink
 from benchmarks.serving.turns import ring
-from demo.broker import BrokerError, broker
+from tightrope.demo.broker import BrokerError, broker
 
 S, M = KINDS["S"], KINDS["M"]
 REQUESTS = as_json(S, 1)

@@ -19,8 +19,8 @@ from benchmarks.serving.models import Kind, Weights
 from benchmarks.serving.process import Request, free_port
 from benchmarks.serving.requests import as_json, batches
 from benchmarks.serving.servers import Candidate, alone
-from monitors.records import Floats
-from service.settings import Server
+from tightrope.monitors.records import Floats
+from tightrope.service.config.loader import Server
 
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
 BODY, PLACE = "call", "grpc"

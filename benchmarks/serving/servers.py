@@ -78,7 +78,7 @@ def on_sink(kinds: Sequence[Kind], folder: Path, port: int, sampling: float = SA
 
 def embedded(kind: Kind, folder: Path, port: int, sampling: float = SAMPLING) -> Sequence[str]:
     """Gateway, worker and judge in one process."""
-    return [sys.executable, "-m", "tightrope", "run", str(configured([kind], folder, port, sampling)), "--json"]
+    return [sys.executable, "-P", "-m", "tightrope", "run", str(configured([kind], folder, port, sampling)), "--json"]
 
 
 def on_kafka(address: str) -> Candidate:
@@ -87,7 +87,7 @@ def on_kafka(address: str) -> Candidate:
     def command(kind: Kind, folder: Path, port: int) -> Sequence[str]:
         kafka = {"servers": [address], "prefix": f"{kind.name.lower()}-{port}-", "partitions": 4}
         path = str(configured([kind], folder, port, bus={"kafka": kafka}))
-        tightrope = [sys.executable, "-m", "tightrope"]
+        tightrope = [sys.executable, "-P", "-m", "tightrope"]
         return ["sh", "-c", 'p=$1; shift; "$@" topics "$p" && exec "$@" serve "$p" --json', "sh", path, *tightrope]
 
     return Candidate("gateway (Kafka)", command)

@@ -6,11 +6,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from dashboards.boards import boards
 from docs.pictures.album import PICTURES, digests, note
 from docs.pictures.ask import View, answers
 from docs.pictures.draw import build, draw
 from docs.pictures.play import SCRAPE, Moments, play, replayed
+from tightrope.dashboards.boards import boards
 
 FOLDER = Path(__file__).parents[2] / "build" / "pictures"
 

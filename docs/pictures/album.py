@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dashboards.boards import boards
-from dashboards.panels import Json
+from tightrope.dashboards.boards import boards
+from tightrope.dashboards.panels import Json
 
 NOTE = Path(__file__).with_name("drawn.json")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tests.boards import Json, panels
+from tests.support.observability.dashboard_queries import Json, panels
 
 SPAN_POINTS = 800
 """Points of a line, about one a pixel, as Grafana has it; a panel's own ``maxDataPoints`` goes before."""

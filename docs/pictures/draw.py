@@ -10,7 +10,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tests.boards import Json
+from tests.support.observability.dashboard_queries import Json
 
 PAGE = Path(__file__).parent / "page"
 HEAD, FOOT, CELL = 64, 8, 38

@@ -12,13 +12,13 @@ from typing import Any, Self
 
 import httpx
 
-from demo.replay import HERE as DEMO
-from demo.replay import Row, replay, traffic
-from tests import debian
-from tests.debian import until
-from tests.servers import TOKEN, Server, serving, write_config
-from tests.theatre import CLUSTER, configuration, routes, scraping
-from tests.webhook import listening
+from tests.support.observability import debian_servers
+from tests.support.observability.debian_servers import until
+from tests.support.observability.full_stack import CLUSTER, configuration, routes, scraping
+from tests.support.observability.pager import listening
+from tests.support.servers import TOKEN, Server, serving, write_config
+from tightrope.demo.replay import HERE as DEMO
+from tightrope.demo.replay import Row, replay, traffic
 
 FIXED = "good_distilled"
 """What takes the place of the compressed model `employment` in the second act."""
@@ -76,9 +76,9 @@ def _stage(folder: Path) -> Iterator[Server]:
     """The gateway, Prometheus and Alertmanager as in the tests, scraped for the first time."""
     with (
         listening() as pager,
-        debian.alertmanager(folder, routes(pager)) as manager,
+        debian_servers.alertmanager(folder, routes(pager)) as manager,
         serving(write_config(folder, _configuration(manager.address))) as server,
-        debian.prometheus(folder, _scraping(server, manager.address)) as prometheus,
+        debian_servers.prometheus(folder, _scraping(server, manager.address)) as prometheus,
     ):
         asked = f"{prometheus.address}/api/v1/query"
         until(lambda: httpx.get(asked, params={"query": "up == 1"}).json()["data"]["result"], 60)
@@ -88,7 +88,7 @@ def _stage(folder: Path) -> Iterator[Server]:
 @contextmanager
 def replayed(folder: Path) -> Iterator[str]:
     """Prometheus with what it saw of an earlier play, and nothing new to see; its address."""
-    with debian.prometheus(folder, {"global": {"scrape_interval": f"{SCRAPE}s"}}) as prometheus:
+    with debian_servers.prometheus(folder, {"global": {"scrape_interval": f"{SCRAPE}s"}}) as prometheus:
         yield prometheus.address
 
 

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import urllib3
 
-from service.adapters.metrics import Metrics
-from service.adapters.ports import Alert
-from service.adapters.standing import ENDS, NOTHING, Row, Teller
+from tightrope.service.adapters.ports import Alert
+from tightrope.service.adapters.prometheus.metrics import Metrics
+from tightrope.service.adapters.sqlite.alert_outbox import ENDS, NOTHING, Row, Teller
 
 log = logging.getLogger(__name__)
 

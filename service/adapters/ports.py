@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from threading import Event as Flag
 from typing import NamedTuple, Protocol
 
-from monitors.records import Comparisons, Event, Floats, Held, Label, Role, Tensors
-from service.errors import TightropeError
-from service.tensors import TensorSpec
+from tightrope.monitors.records import Comparisons, Event, Floats, Held, Label, Role, Tensors
+from tightrope.service.errors import TightropeError
+from tightrope.service.protocol.tensors import TensorSpec
 
 
 class BusFullError(TightropeError):

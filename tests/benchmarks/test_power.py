@@ -11,10 +11,10 @@ from benchmarks.power.ours import SAMPLES_PER_FALSE_ALARM, Interleaved, Sampled,
 from benchmarks.power.picture import Point, svg
 from benchmarks.power.scenes import GROSS, SCENES, SHARES, Scene, bursts, draw
 from benchmarks.power.windows import Budgeted, Sliding, Tumbling, wilson
-from monitors import detector
-from monitors.catalogue import Kind
-from monitors.detector import NOTHING, Bernoulli, Signed
-from monitors.records import Floats, Ints
+from tightrope.monitors import detector
+from tightrope.monitors.catalogue import Kind
+from tightrope.monitors.detector import NOTHING, Bernoulli, Signed
+from tightrope.monitors.records import Floats, Ints
 
 METHODS: tuple[Method, ...] = (
     Tightrope(),

@@ -29,7 +29,7 @@ from benchmarks.serving.rpc import SPARE, framed, message, slice_of
 from benchmarks.serving.servers import BATCHING, GATEWAY, OURS_BINARY, RAW, Candidate
 from benchmarks.serving.session import Rows, session
 from benchmarks.serving.turns import Row, Side, ring, row
-from tests.debian import until
+from tests.support.observability.debian_servers import until
 
 S = KINDS["S"]
 STALL = 0.3

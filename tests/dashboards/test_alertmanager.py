@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests import debian
-from tests.alerts import HOME, alerts, document
+from tests.support.observability import debian_servers
+from tests.support.observability.alert_rules import HOME, alerts, document
 
 FILE = HOME / "alertmanager.yml"
 RECEIVERS = {"page": "pager", "ticket": "tickets", "none": "deadman"}
@@ -15,7 +15,7 @@ RECEIVERS = {"page": "pager", "ticket": "tickets", "none": "deadman"}
 
 def test_amtool_finds_nothing_wrong_with_the_file() -> None:
     """Syntax, receivers, matchers."""
-    code, said = debian.said("amtool", "check-config", FILE)
+    code, said = debian_servers.said("amtool", "check-config", FILE)
     assert code == 0, said
 
 
@@ -25,14 +25,14 @@ def test_alert_reaches_its_receiver(name: str) -> None:
     severity = alerts()[name]["labels"]["severity"]
     labels = [f"alertname={name}", f"severity={severity}", "model=m", "scope=a=b"]
     route = ("config", "routes", "test", f"--config.file={FILE}")
-    code, said = debian.said("amtool", *route, f"--verify.receivers={RECEIVERS[severity]}", *labels)
+    code, said = debian_servers.said("amtool", *route, f"--verify.receivers={RECEIVERS[severity]}", *labels)
     assert code == 0, said
 
 
 def test_wrong_receiver_would_be_seen() -> None:
     """The tool fails where an alert goes elsewhere."""
     route = ("config", "routes", "test", f"--config.file={FILE}", "--verify.receivers=tickets", "severity=page")
-    assert debian.said("amtool", *route)[0] != 0
+    assert debian_servers.said("amtool", *route)[0] != 0
 
 
 def test_pages_go_out_at_once() -> None:
@@ -59,7 +59,7 @@ def test_inhibitions_name_alerts_that_exist() -> None:
 def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The shipped configuration in a real Alertmanager, with nobody to tell."""
     quiet = document(FILE) | {"receivers": [{"name": name} for name in RECEIVERS.values()]}
-    with debian.alertmanager(tmp_path_factory.mktemp("alertmanager"), quiet) as running:
+    with debian_servers.alertmanager(tmp_path_factory.mktemp("alertmanager"), quiet) as running:
         yield running.address
 
 

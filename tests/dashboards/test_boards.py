@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from dashboards.boards import GATEWAY, GRAFANA, HERE, RULES, RUNBOOK, SHIPPED, boards, render, text
-from service.adapters.series import CATALOGUE, Kind
-from tests.alerts import alerts, rules
-from tests.boards import Asked, Json, asked, everything, panels
-from tests.promql import selectors
+from tests.support.observability.alert_rules import alerts, rules
+from tests.support.observability.dashboard_queries import Asked, Json, asked, everything, panels
+from tests.support.observability.promql import selectors
+from tightrope.dashboards.boards import GATEWAY, GRAFANA, HERE, RULES, RUNBOOK, SHIPPED, boards, render, text
+from tightrope.service.adapters.prometheus.catalogue import CATALOGUE, Kind
 
 BOARDS = boards()
 SHOWN = {metric.full_name(name): metric for name, metric in CATALOGUE.items()}

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from dashboards.grafana import Grafana, GrafanaError, Target
-from tests.grafana import TOKEN, Answer, grafana
-from tests.grafana import Grafana as StandIn
+from tests.support.observability.fake_grafana import TOKEN, Answer, grafana
+from tests.support.observability.fake_grafana import Grafana as StandIn
+from tightrope.dashboards.grafana import Grafana, GrafanaError, Target
 
 TARGET = Target()
 BOARDS = {uid: {"uid": uid, "title": uid, "tags": ["tightrope"]} for uid in ("tightrope-a", "tightrope-b")}

@@ -4,8 +4,8 @@ from itertools import product
 
 import pytest
 
-from dashboards.grid import dashboard, variable
-from dashboards.panels import WIDE, Panel, Query, Row
+from tightrope.dashboards.grid import dashboard, variable
+from tightrope.dashboards.panels import WIDE, Panel, Query, Row
 
 ONE = Query("up", "{{job}}")
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from demo.replay import replay, traffic
-from tests import debian
-from tests.servers import serving, write_config
-from tests.theatre import Theatre, configuration, routes, scraping
-from tests.webhook import Pager, listening
+from tests.support.observability import debian_servers
+from tests.support.observability.full_stack import Theatre, configuration, routes, scraping
+from tests.support.observability.pager import Pager, listening
+from tests.support.servers import serving, write_config
+from tightrope.demo.replay import replay, traffic
 
 GOOD = "good_int8"
 STOOD = {("TightropeWatchdog", "firing"), ("TightropeGatewayDown", "pending"), ("TightropeProcessDown", "pending")}
@@ -21,9 +21,9 @@ def playing(folder: Path, pager: Pager, ports: tuple[int, int]) -> Iterator[Thea
     at, told = ports
     config = configuration(GOOD, f"http://127.0.0.1:{told}") | {"server": {"port": at}}
     with (
-        debian.alertmanager(folder, routes(pager), told) as manager,
+        debian_servers.alertmanager(folder, routes(pager), told) as manager,
         serving(write_config(folder, config)) as server,
-        debian.prometheus(folder, scraping(server, manager.address)) as prometheus,
+        debian_servers.prometheus(folder, scraping(server, manager.address)) as prometheus,
     ):
         yield Theatre(server, prometheus.address, manager.address, pager, folder / "state")
 
@@ -32,7 +32,7 @@ def test_good_model_wakes_nobody(tmp_path: Path) -> None:
     """Twelve thousand requests, half of them before everything restarts: not one page, and no alert that stood but the
     watchdog's, firing or pending; what takes minutes to fire would have been pending.
     """
-    rows, ports = traffic(), (debian.free_port(), debian.free_port())
+    rows, ports = traffic(), (debian_servers.free_port(), debian_servers.free_port())
     half = len(rows) // 2
     stood: set[tuple[str, str]] = set()
     with listening() as pager:
@@ -42,7 +42,7 @@ def test_good_model_wakes_nobody(tmp_path: Path) -> None:
                     pass
                 stage.settle(f'tightrope_comparisons_total{{scope="model"}} >= {half}')
                 stage.settle('ALERTS{alertname="TightropeWatchdog", alertstate="firing"}')
-                debian.until(lambda: "/deadman" in pager.paths, 60.0, lambda: "Alertmanager tells nobody")
+                debian_servers.until(lambda: "/deadman" in pager.paths, 60.0, lambda: "Alertmanager tells nobody")
                 found = [one["metric"] for one in stage.query("last_over_time(ALERTS[10m])")]
                 stood |= {(one["alertname"], one["alertstate"]) for one in found}
         told = zip(pager.paths, pager.heard, strict=False)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from dashboards.grid import dashboard
-from dashboards.panels import Look, Panel, Query, Row, figure, growth, heat, lines, stained, table, timeline
-from tests.boards import panels
+from tests.support.observability.dashboard_queries import panels
+from tightrope.dashboards.grid import dashboard
+from tightrope.dashboards.panels import Look, Panel, Query, Row, figure, growth, heat, lines, stained, table, timeline
 
 ONE = Query("up", "{{job}}")
 

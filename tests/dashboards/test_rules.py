@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from monitors.records import Outcome
-from service.adapters.series import CATALOGUE
-from tests import debian
-from tests.alerts import RULES, alerts, expected, rules
-from tests.promql import selectors
+from tests.support.observability import debian_servers
+from tests.support.observability.alert_rules import RULES, alerts, expected, rules
+from tests.support.observability.promql import selectors
+from tightrope.monitors.records import Outcome
+from tightrope.service.adapters.prometheus.catalogue import CATALOGUE
 
 SHOWN = {metric.full_name(name): metric for name, metric in CATALOGUE.items()}
 RECORDED = {rule["record"]: rule for rule in rules("recording.yml")}
@@ -20,14 +20,16 @@ OWN = {"sight", "latency"}
 
 def test_promtool_finds_nothing_wrong_with_the_rules() -> None:
     """Syntax, functions, templates, names."""
-    code, said = debian.said("promtool", "check", "rules", "--lint=all", "--lint-fatal", *(RULES / f for f in FILES))
+    code, said = debian_servers.said(
+        "promtool", "check", "rules", "--lint=all", "--lint-fatal", *(RULES / f for f in FILES)
+    )
     assert code == 0, said
 
 
 @pytest.mark.parametrize("file", TESTS)
 def test_promtool_proves_the_rules(file: str) -> None:
     """Given these series, these alerts fire, and no others."""
-    code, said = debian.said("promtool", "test", "rules", RULES / file)
+    code, said = debian_servers.said("promtool", "test", "rules", RULES / file)
     assert code == 0, said
 
 

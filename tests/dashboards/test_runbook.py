@@ -5,8 +5,8 @@ import re
 import pytest
 
 from docs.generate import PAGES
-from service.adapters.series import CATALOGUE
-from tests.alerts import HOME, alerts
+from tests.support.observability.alert_rules import HOME, alerts
+from tightrope.service.adapters.prometheus.catalogue import CATALOGUE
 
 TEXT = (HOME / "runbook.md").read_text()
 SECTIONS = {part.partition("\n")[0]: part for part in TEXT.split("\n## ")[1:]}

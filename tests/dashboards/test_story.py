@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
-from dashboards.boards import boards
-from demo.replay import MODEL
 from docs.pictures.album import PICTURES
 from docs.pictures.ask import View, answers
-from tests.boards import Asked, everything, panels
-from tests.debian import until
-from tests.theatre import CLUSTER, FIXED, HARMED, PATIENCE, RETURN, TRIP, Theatre, theatre
+from tests.support.observability.dashboard_queries import Asked, everything, panels
+from tests.support.observability.debian_servers import until
+from tests.support.observability.full_stack import CLUSTER, FIXED, HARMED, PATIENCE, RETURN, TRIP, Theatre, theatre
+from tightrope.dashboards.boards import boards
+from tightrope.demo.replay import MODEL
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ STEP = 2
 
 ELSEWHERE = {
     "tightrope_fallback_share": "the demo's model never falls back as a whole, and nothing is late",
-    "tightrope_endpoint_up": "the demo's models are files: tests/service/test_presence.py",
+    "tightrope_endpoint_up": "the demo's models are files: tests/service/inference/test_remote_health.py",
 }
 """What the story does not show, and why."""
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from demo import broker as module
-from demo.broker import VERSION, BrokerError, broker, why_not
-from tests.servers import ROOT
+from tests.support.servers import ROOT
+from tightrope.demo import broker as module
+from tightrope.demo.broker import VERSION, BrokerError, broker, why_not
 
 
 def test_missing_jars_are_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_command_runs_beside_a_broker() -> None:
         pytest.skip(missing)
     told = "import sys; print(sys.argv[1]); sys.exit(7)"
     ended = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "demo.broker", sys.executable, "-c", told, "at {kafka}"],
+        [sys.executable, "-W", "ignore", "-m", "tightrope.demo.broker", sys.executable, "-c", told, "at {kafka}"],
         capture_output=True, text=True, check=False, cwd=ROOT,
     )  # fmt: skip
     assert ended.returncode == 7

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import urllib3
 
-from demo.replay import CONNECTIONS, MODEL, Answer, ReplayError, Row, replay, traffic
-from tests.comparisons import SCOPES
+from tests.support.judgement.comparisons import SCOPES
+from tightrope.demo.replay import CONNECTIONS, MODEL, Answer, ReplayError, Row, replay, traffic
 
 ROWS = [Row(f"demo-{number:05d}", (float(number), 1.0), number % 2, (SCOPES[0],)) for number in range(60)]
 

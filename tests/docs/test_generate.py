@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from docs.generate import HERE, PAGES
-from monitors.safemode import TABLE
+from tightrope.monitors.safemode import TABLE
 
 
 @pytest.mark.parametrize("page", PAGES)

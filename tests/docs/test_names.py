@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from dashboards.boards import GATEWAY, GRAFANA, RUNBOOK, boards
 from docs.generate import HERE, PAGES
-from service.adapters.series import CATALOGUE
-from service.settings import Alerts
-from tests.alerts import HOME, alerts, document
-from tests.boards import everything
+from tests.support.observability.alert_rules import HOME, alerts, document
+from tests.support.observability.dashboard_queries import everything
+from tightrope.dashboards.boards import GATEWAY, GRAFANA, RUNBOOK, boards
+from tightrope.service.adapters.prometheus.catalogue import CATALOGUE
+from tightrope.service.config.loader import Alerts
 
 ROOT = HERE.parent
 WRITTEN = [path for path in (*HERE.glob("*.md"), ROOT / "README.md", HOME / "runbook.md") if path.name not in PAGES]

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from dashboards.boards import boards
 from docs.pictures.album import NOTE, PICTURES, Picture, _seen, digests
 from docs.pictures.ask import View
-from tests.boards import asked
 from tests.house.sources import ROOT
+from tests.support.observability.dashboard_queries import asked
+from tightrope.dashboards.boards import boards
 
 VIEW = View(1_000.0, 1_600.0, 5, {"datasource": "x", "model": "m", "scope": ".*", "monitor": "mix"})
 MOST_BYTES = 300_000

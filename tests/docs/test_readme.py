@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from service.app import load_pairs
-from service.settings import load
-from tests.onnx_models import classifier
-from tests.servers import ROOT, TOKEN, Server, serving
+from tests.support.onnx_models import classifier
+from tests.support.servers import ROOT, TOKEN, Server, serving
+from tightrope.service.app import load_pairs
+from tightrope.service.config.loader import load
 
 README = (ROOT / "README.md").read_text()
 

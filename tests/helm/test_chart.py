@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helm.charts import CHART, CLUSTER, EMBEDDED, SHAPES, Manifest, helm, of_kind, pods, rendered, text, values
-from tests.venv_helm import program
+from tests.support.charts import CHART, CLUSTER, EMBEDDED, SHAPES, Manifest, helm, of_kind, pods, rendered, text, values
+from tests.support.helm_tools import program
 
 JOBS = {"topics": "Job", "dashboards": "Job"}
 OPERATORS = {"ServiceMonitor", "PodMonitor", "PrometheusRule", "ScaledObject"}

@@ -13,15 +13,15 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from dashboards.boards import boards
-from service import settings
-from service.adapters.topics import SAMPLES, WORKERS, topic
-from tests.grafana import TOKEN as GRAFANA_TOKEN
-from tests.grafana import grafana
-from tests.helm.charts import EMBEDDED, FULL, SHAPES, Manifest, configuration, of_kind, pods, rendered
-from tests.servers import ROOT, Server, serving
-from tightrope.cli import app
-from tightrope.embedded import STOP_SECONDS
+from tests.support.charts import EMBEDDED, FULL, SHAPES, Manifest, configuration, of_kind, pods, rendered
+from tests.support.observability.fake_grafana import TOKEN as GRAFANA_TOKEN
+from tests.support.observability.fake_grafana import grafana
+from tests.support.servers import ROOT, Server, serving
+from tightrope.cli.main import app
+from tightrope.dashboards.boards import boards
+from tightrope.service.adapters.topics import SAMPLES, WORKERS, topic
+from tightrope.service.config import loader
+from tightrope.wiring.embedded import STOP_SECONDS
 
 ENDING = {"test", "topics", "dashboards"}
 """Pods that serve nothing."""
@@ -62,8 +62,8 @@ def test_program_would_refuse_another(tmp_path: Path) -> None:
     """A key of the chart that the program does not have would be seen by the test above."""
     config = without_reports(laid_out(EMBEDDED[0], tmp_path))
     config.write_text(f"{config.read_text()}\nsafe_mod: {{}}\n")
-    with pytest.raises(settings.ConfigError, match="safe_mod: there is no such key"):
-        settings.load(config, {})
+    with pytest.raises(loader.ConfigError, match="safe_mod: there is no such key"):
+        loader.load(config, {})
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -105,7 +105,7 @@ def test_program_knows_every_variable_that_is_its_own(shape: str) -> None:
         for variable in pod["spec"]["containers"][0].get("env", [])
         if variable["name"].startswith("TIGHTROPE_")
     }
-    assert names <= settings.ENVIRONMENT
+    assert names <= loader.ENVIRONMENT
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +162,7 @@ def test_ports_are_those_of_the_configuration(shape: str) -> None:
     manifests = rendered(shape)
     listening = {name: configured(manifests, key) for name, key in (("http", "port"), ("grpc", "grpc_port"))}
     assert (listening["grpc"] is not None) is (shape in FULL)
-    expected = {"http": listening["http"] or settings.Server().port}
+    expected = {"http": listening["http"] or loader.Server().port}
     answering = expected | ({"grpc": listening["grpc"]} if listening["grpc"] else {})
     for component, pod in pods(manifests):
         (container,) = pod["spec"]["containers"]

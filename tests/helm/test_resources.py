@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.helm.charts import EMBEDDED, FULL, Manifest, configuration, of_kind, rendered, text
-from tests.servers import ROOT
-from tests.venv_helm import program
+from tests.support.charts import EMBEDDED, FULL, Manifest, configuration, of_kind, rendered, text
+from tests.support.helm_tools import program
+from tests.support.servers import ROOT
 
 RULES = """groups:
   - name: trial

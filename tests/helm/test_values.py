@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tests.helm.charts import CHART, CLUSTER, SHAPES, helm, of_kind, pods, refused, rendered
-from tests.servers import ROOT
+from tests.support.charts import CHART, CLUSTER, SHAPES, helm, of_kind, pods, refused, rendered
+from tests.support.servers import ROOT
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = YAML(typ="safe").load(CHART / "values.yaml")

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("monitors", "service", "shadow", "tightrope", "dashboards", "demo")
-"""The packages whose modules have tests beside them."""
+LINKED = ("monitors", "service", "shadow", "dashboards", "demo")
+"""Folders at the top of the repository that `tightrope/` holds a link to."""
+
+PACKAGES = (*LINKED, "tightrope")
+"""The folders whose modules have tests beside them."""
 
 _LAYOUT = frozenset(
     {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}

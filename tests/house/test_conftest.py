@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import environment
 from tests.house.sources import ROOT
+from tests.support.commands import environment
 
 TESTS = '''
 import pytest

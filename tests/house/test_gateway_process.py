@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.harm import config
 from tests.house.sources import ROOT
-from tests.servers import write_config
+from tests.support.harmful_pair import config
+from tests.support.servers import write_config
 
 HEAVY = ("evidently", "pandas")
 ASKED_FOR = ("grpc", "google")
@@ -26,15 +26,17 @@ def loaded(statement: str, stand_ins: Path) -> set[str]:
 
 def test_gateway_process_never_loads_the_drift_reports_libraries(tmp_path: Path) -> None:
     """A gigabyte that only the reports need, even where it is installed; what is only for development neither."""
-    names = loaded("import tightrope.embedded, tightrope.cli", tmp_path)
-    assert {"uvicorn", "onnxruntime", "shadow", "monitors"} <= names
+    names = loaded("import tightrope.wiring.embedded, tightrope.cli.main", tmp_path)
+    assert {"uvicorn", "onnxruntime", "tightrope"} <= names
     assert names & {*HEAVY, *DEVELOPMENT} == set()
 
 
 def test_grpc_is_loaded_only_where_it_is_asked_for(tmp_path: Path) -> None:
     """A gateway without it starts a quarter of a second sooner; what serves it loads nothing of the development's."""
-    assert loaded("import tightrope.embedded, tightrope.cli", tmp_path) & {*ASKED_FOR} == set()
-    names = loaded("import tightrope.embedded, tightrope.cli, service.rpc.server", tmp_path)
+    assert loaded("import tightrope.wiring.embedded, tightrope.cli.main", tmp_path) & {*ASKED_FOR} == set()
+    names = loaded(
+        "import tightrope.wiring.embedded, tightrope.cli.main, tightrope.service.transport.grpc.server", tmp_path
+    )
     assert names >= {*ASKED_FOR}
     assert names & {*HEAVY, *DEVELOPMENT} == set()
 
@@ -42,13 +44,20 @@ def test_grpc_is_loaded_only_where_it_is_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", HEAVY)
 def test_loading_them_would_be_seen(tmp_path: Path, name: str) -> None:
     """The look above sees what is there."""
-    assert name in loaded(f"import tightrope.embedded, {name}", tmp_path)
+    assert name in loaded(f"import tightrope.wiring.embedded, {name}", tmp_path)
 
 
-SERVES = {"run": "tightrope.embedded", "serve": "tightrope.cluster"}
+SERVES = {"run": "tightrope.wiring.embedded", "serve": "tightrope.wiring.cluster"}
 LATER = {"fastapi", "starlette"}
 """What answers everything but inference: loaded when requests are answered already."""
-ELSEWHERE = {"rich", "requests", "grafana_api", "dashboards.grafana", "dashboards.boards", "tightrope.story"}
+ELSEWHERE = {
+    "rich",
+    "requests",
+    "grafana_api",
+    "tightrope.dashboards.grafana",
+    "tightrope.dashboards.boards",
+    "tightrope.demo_run.story",
+}
 """What other commands need, or a configuration that names Grafana."""
 
 
@@ -58,24 +67,29 @@ def test_server_loads_nothing_before_it_is_up_that_it_does_not_need(tmp_path: Pa
     path = write_config(tmp_path, config(tmp_path) | {"bus": {"kafka": {"servers": ["127.0.0.1:1"]}}})
     program = f"""
 import json, sys
-from tightrope import cli, server
+from tightrope.cli import main
+from tightrope.serving import server
 server.HttpServer.serve_until_told = lambda *_: print(json.dumps(sorted(sys.modules)))
 sys.argv = ["tightrope", {command!r}, {str(path)!r}, "--json"]
-cli.main()
+main.main()
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
     assert ended.stdout, ended.stderr
     names = set(json.loads(ended.stdout))
-    assert {SERVES[command], "uvicorn", "onnxruntime", "monitors.watch"} <= names
+    assert {SERVES[command], "uvicorn", "onnxruntime", "tightrope.monitors.watch"} <= names
     assert names & (LATER | ELSEWHERE) == set()
 
 
 def test_help_loads_no_model_runtime(tmp_path: Path) -> None:
     """A command is there to be listed before what it needs is loaded."""
-    assert loaded("import tightrope.cli", tmp_path) & {"numpy", "onnxruntime", "pydantic", "kafka", "rich"} == set()
+    assert (
+        loaded("import tightrope.cli.main", tmp_path) & {"numpy", "onnxruntime", "pydantic", "kafka", "rich"} == set()
+    )
 
 
 def test_judgement_loads_nothing_but_numpy(tmp_path: Path) -> None:
     """The monitors need no third-party package beside it."""
-    extra = loaded("import monitors.watch, monitors.safemode", tmp_path) - loaded("import numpy", tmp_path)
-    assert extra - sys.stdlib_module_names == {"monitors"}
+    extra = loaded("import tightrope.monitors.watch, tightrope.monitors.safemode", tmp_path) - loaded(
+        "import numpy", tmp_path
+    )
+    assert extra - sys.stdlib_module_names == {"tightrope"}

@@ -12,13 +12,13 @@ from ruamel.yaml import YAML
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from demo.broker import VERSION
-from service.settings import ENVIRONMENT, Settings, load
-from tests.debian import program
 from tests.house.sources import files
-from tests.servers import ROOT
-from tightrope.cli import app
-from tightrope.embedded import STOP_SECONDS
+from tests.support.observability.debian_servers import program
+from tests.support.servers import ROOT
+from tightrope.cli.main import app
+from tightrope.demo.broker import VERSION
+from tightrope.service.config.loader import ENVIRONMENT, Settings, load
+from tightrope.wiring.embedded import STOP_SECONDS
 
 FILE = ROOT / "compose.yaml"
 CONFIG = "/etc/tightrope/tightrope.yaml"

@@ -10,8 +10,8 @@ import pytest
 
 from tests.house.sources import files
 from tests.image import size
-from tests.servers import ROOT
-from tests.venv_helm import program
+from tests.support.helm_tools import program
+from tests.support.servers import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 MOST_BYTES = 250e6

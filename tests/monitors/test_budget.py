@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from monitors.budget import Ask, Budget, rules
-from monitors.catalogue import CATALOGUE, SUBGROUP_SHARE, Kind, Reach
-from monitors.cells import Rule
-from monitors.evidence import MeanTest, RateTest
-from monitors.verdict import rows_to_see_mean, rows_to_see_rate
-from tests.comparisons import asks
-from tests.tallies import rule
+from tests.support.judgement.comparisons import asks
+from tests.support.judgement.ticks import rule
+from tightrope.monitors.budget import Ask, Budget, rules
+from tightrope.monitors.catalogue import CATALOGUE, SUBGROUP_SHARE, Kind, Reach
+from tightrope.monitors.detector_bank import Rule
+from tightrope.monitors.evidence import MeanTest, RateTest
+from tightrope.monitors.verdict import rows_to_see_mean, rows_to_see_rate
 
 
 def made(subgroups: int, classes: int, lanes: int = 1) -> tuple[Rule, ...]:

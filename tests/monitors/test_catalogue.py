@@ -4,8 +4,8 @@ from dataclasses import fields
 
 import pytest
 
-from monitors.catalogue import CATALOGUE, MOST_CLASSES, SUBGROUP_FACTOR, SUBGROUP_SHARE, Question, Reach
-from monitors.records import Stream
+from tightrope.monitors.catalogue import CATALOGUE, MOST_CLASSES, SUBGROUP_FACTOR, SUBGROUP_SHARE, Question, Reach
+from tightrope.monitors.records import Stream
 
 QUESTIONS = list(CATALOGUE.values())
 ONE = ("disagreement", "confidence", "refusal_rate", "refusal_persistence", "accuracy", "excess_risk", "brier")

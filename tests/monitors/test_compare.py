@@ -9,7 +9,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.special import rel_entr, softmax
 from scipy.stats import entropy as scipy_entropy
 
-from monitors.compare import (
+from tightrope.monitors.compare import (
     Decision,
     Reading,
     Refusal,
@@ -23,7 +23,7 @@ from monitors.compare import (
     read,
     refused,
 )
-from monitors.records import Fault, Floats, Role
+from tightrope.monitors.records import Fault, Floats, Role
 
 PROBABILITIES = Decision(Scale.PROBABILITIES)
 LOGITS = arrays.arrays(float, st.tuples(st.integers(1, 6), st.integers(2, 5)), elements=st.floats(-700, 700))

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
-from monitors.compare import ROUNDING, Decision, Reading, Refusal, Scale, Score, failed, pair, read
-from monitors.records import Fault, Floats, Role
+from tightrope.monitors.compare import ROUNDING, Decision, Reading, Refusal, Scale, Score, failed, pair, read
+from tightrope.monitors.records import Fault, Floats, Role
 
 REFUSAL = Refusal(Score.ENTROPY, {Role.BASELINE: 0.1, Role.COMPRESSED: 0.1})
 SURE = [1.0, 0.0]

@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitors.decide import UnknownOrderError, UnknownScopeError, order
-from monitors.plan import Plan, State, Transition, start
-from monitors.records import Order
-from monitors.safemode import ORDERS, Input
-from monitors.safemode import State as Is
-from monitors.watch import routes
-from tests.comparisons import Traffic, bits, fold, plan
+from tests.support.judgement.comparisons import Traffic, bits, fold, plan
+from tightrope.monitors.decide import UnknownOrderError, UnknownScopeError, order
+from tightrope.monitors.plan import Plan, State, Transition, start
+from tightrope.monitors.records import Order
+from tightrope.monitors.safemode import ORDERS, Input
+from tightrope.monitors.safemode import State as Is
+from tightrope.monitors.watch import routes
 
 A = [True, False, False]
 

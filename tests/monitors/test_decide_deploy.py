@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitors.decide import Cause, deploy, order
-from monitors.detector import RECOVERY_RATIOS
-from monitors.findings import verdicts
-from monitors.plan import Plan, State, start
-from monitors.records import Comparisons, Order
-from monitors.safemode import Input, Policy
-from monitors.safemode import State as Is
-from tests.comparisons import Traffic, bits, fold, plan
+from tests.support.judgement.comparisons import Traffic, bits, fold, plan
+from tightrope.monitors.decide import Cause, deploy, order
+from tightrope.monitors.detector import RECOVERY_RATIOS
+from tightrope.monitors.plan import Plan, State, start
+from tightrope.monitors.records import Comparisons, Order
+from tightrope.monitors.safemode import Input, Policy
+from tightrope.monitors.safemode import State as Is
+from tightrope.monitors.status import verdicts
 
 A = [True, False, False]
 CAUSE = Cause(1e4, reason="another artefact")

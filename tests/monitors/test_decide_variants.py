@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from monitors.plan import Plan, State, Transition, adopt
-from monitors.records import Stream
-from monitors.safemode import Input, Policy
-from tests.comparisons import Traffic, fold, plan
+from tests.support.judgement.comparisons import Traffic, fold, plan
+from tightrope.monitors.plan import Plan, State, Transition, adopt
+from tightrope.monitors.records import Stream
+from tightrope.monitors.safemode import Input, Policy
 
 POLICY = Policy(min_dwell=0.0, recovery_samples=1e3)
 

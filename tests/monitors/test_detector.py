@@ -8,8 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitors.detector import NOTHING, RATIOS, RECOVERY_RATIOS, Bernoulli, advance, divergence, logsumexp, seeded
-from tests import exact
+from tests.support.judgement import exact_detector
+from tightrope.monitors.detector import (
+    NOTHING,
+    RATIOS,
+    RECOVERY_RATIOS,
+    Bernoulli,
+    advance,
+    divergence,
+    logsumexp,
+    seeded,
+)
 
 LIMIT = Fraction(2, 100)
 COUNTS = st.integers(0, 300).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n)))
@@ -30,7 +39,9 @@ def exact_evidence(
 ) -> list[float]:
     """The same in rational numbers."""
     batches = [(seed, [1] * k + [0] * (n - k)) for seed, n, k in ticks]
-    return exact.evidence(batches, [exact.likelihood_ratio(Fraction(r) * limit, limit) for r in ratios])
+    return exact_detector.evidence(
+        batches, [exact_detector.likelihood_ratio(Fraction(r) * limit, limit) for r in ratios]
+    )
 
 
 def test_one_alternative_gives_the_golden_path() -> None:

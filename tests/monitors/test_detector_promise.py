@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from monitors.detector import NOTHING, Bernoulli, Signed, advance, divergence
-from monitors.records import Bools, Floats, Ints
+from tightrope.monitors.detector import NOTHING, Bernoulli, Signed, advance, divergence
+from tightrope.monitors.records import Bools, Floats, Ints
 
 BATCH = 64
 

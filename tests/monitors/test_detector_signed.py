@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from monitors.detector import BETS, NOTHING, BadObservationError, Signed, advance
-from monitors.records import Floats
-from tests import exact
+from tests.support.judgement import exact_detector
+from tightrope.monitors.detector import BETS, NOTHING, BadObservationError, Signed, advance
+from tightrope.monitors.records import Floats
 
 TOLERANCE = Fraction(1, 50)
 TICKS: tuple[tuple[Fraction, tuple[Fraction, ...]], ...] = (
@@ -24,15 +24,15 @@ TICKS: tuple[tuple[Fraction, tuple[Fraction, ...]], ...] = (
 
 
 def exact_sides(
-    ticks: Sequence[exact.Batch], *, bound: Fraction = Fraction(1), inside: bool = False
+    ticks: Sequence[exact_detector.Batch], *, bound: Fraction = Fraction(1), inside: bool = False
 ) -> tuple[list[float], list[float]]:
     """ln of the mean mass of the upward bets, and of the downward bets, after every tick."""
     shares = [Fraction(str(share)) for share in BETS]
-    up, down = ([exact.bet(s, TOLERANCE, bound, sign=sign, inside=inside) for s in shares] for sign in (1, -1))
-    return exact.evidence(ticks, up), exact.evidence(ticks, down)
+    up, down = ([exact_detector.bet(s, TOLERANCE, bound, sign=sign, inside=inside) for s in shares] for sign in (1, -1))
+    return exact_detector.evidence(ticks, up), exact_detector.evidence(ticks, down)
 
 
-def path(signed: Signed, ticks: Sequence[exact.Batch]) -> list[Floats]:
+def path(signed: Signed, ticks: Sequence[exact_detector.Batch]) -> list[Floats]:
     """The log mass after every tick."""
     log_mass, made = np.full(2 * len(BETS), NOTHING), []
     for seed, ys in ticks:
@@ -41,7 +41,7 @@ def path(signed: Signed, ticks: Sequence[exact.Batch]) -> list[Floats]:
     return made
 
 
-def negated(ticks: Sequence[exact.Batch]) -> list[exact.Batch]:
+def negated(ticks: Sequence[exact_detector.Batch]) -> list[exact_detector.Batch]:
     """The same ticks with every observation's sign changed."""
     return [(seed, [-y for y in ys]) for seed, ys in ticks]
 
@@ -64,7 +64,7 @@ def test_bound_widens_the_bets_exactly() -> None:
 
 
 @pytest.mark.parametrize(("ticks", "weaker"), [(TICKS, [0, 0, 1, 0]), (negated(TICKS), [1, 1, 0, 1])])
-def test_recovery_is_exact_and_takes_the_weaker_side(ticks: Sequence[exact.Batch], weaker: list[int]) -> None:
+def test_recovery_is_exact_and_takes_the_weaker_side(ticks: Sequence[exact_detector.Batch], weaker: list[int]) -> None:
     """abs(mean) >= tolerance is disproved only as far as its harder side is, whichever that is by now."""
     sides = list(zip(*exact_sides(ticks, inside=True), strict=True))
     signed = Signed.inside(0.02)

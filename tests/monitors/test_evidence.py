@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitors.budget import Ask, Budget, rules
-from monitors.catalogue import CATALOGUE
-from monitors.detector import BadObservationError, Bernoulli, Signed
-from monitors.evidence import UNWATCHED, MeanTest, RateTest, Tally
-from tests.comparisons import bits
-from tests.tallies import rule, run, tally, tick, together
+from tests.support.judgement.comparisons import bits
+from tests.support.judgement.ticks import rule, run, tally, tick, together
+from tightrope.monitors.budget import Ask, Budget, rules
+from tightrope.monitors.catalogue import CATALOGUE
+from tightrope.monitors.detector import BadObservationError, Bernoulli, Signed
+from tightrope.monitors.evidence import UNWATCHED, MeanTest, RateTest, Tally
 
 PLACE = np.array([0, 0])
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitors.detector import BETS, NOTHING
-from monitors.latency import LANES, NEEDED, Blocks, Objective, take, verdict
-from monitors.plan import start
-from monitors.records import Floats, Outcome, Verdict
-from monitors.watch import step
-from tests import exact
-from tests.comparisons import bits, comparisons, fold, plan
+from tests.support.judgement import exact_detector
+from tests.support.judgement.comparisons import bits, comparisons, fold, plan
+from tightrope.monitors.detector import BETS, NOTHING
+from tightrope.monitors.latency import LANES, NEEDED, Blocks, Objective, take, verdict
+from tightrope.monitors.plan import start
+from tightrope.monitors.records import Floats, Outcome, Verdict
+from tightrope.monitors.watch import step
 
 SLOW, FAST = 1.0, 0.1
 OBJECTIVE = Objective(seconds=0.5, limit=0.25, block=10.0, samples=1e4)
@@ -44,11 +44,11 @@ def test_block_is_one_observation_of_its_lane() -> None:
     bets = [Fraction(98, 100) / limit * Fraction(str(bet)) for bet in BETS]
     for lane in range(LANES):
         own = shares[lane::LANES]
-        masses = exact.masses(
+        masses = exact_detector.masses(
             [(1, [share]) for share in own],
             [lambda y, stake=stake: 1 + stake * (y - limit) for stake in bets],  # type: ignore[misc]
         )[-1]
-        assert state.log_mass[lane] == pytest.approx([exact.logarithm(mass) for mass in masses], abs=1e-9)
+        assert state.log_mass[lane] == pytest.approx([exact_detector.logarithm(mass) for mass in masses], abs=1e-9)
     assert (state.closed, state.total) == (20, float(sum(shares)))
 
 

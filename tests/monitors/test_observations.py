@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from monitors.catalogue import CATALOGUE, Kind, Question
-from monitors.records import Comparisons, Fault
-from tests.comparisons import comparisons
+from tests.support.judgement.comparisons import comparisons
+from tightrope.monitors.catalogue import CATALOGUE, Kind, Question
+from tightrope.monitors.records import Comparisons, Fault
 
 QUESTIONS = list(CATALOGUE.values())
 

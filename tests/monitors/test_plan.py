@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitors.findings import verdicts
-from monitors.plan import Plan, State, adopt, start
-from monitors.records import Outcome, Stream
-from monitors.safemode import Mode
-from monitors.safemode import State as Is
-from monitors.watch import routes
-from tests.comparisons import SCOPES, Traffic, bits, fold, plan, seen, waiting
+from tests.support.judgement.comparisons import SCOPES, Traffic, bits, fold, plan, seen, waiting
+from tightrope.monitors.plan import Plan, State, adopt, start
+from tightrope.monitors.records import Outcome, Stream
+from tightrope.monitors.safemode import Mode
+from tightrope.monitors.safemode import State as Is
+from tightrope.monitors.status import verdicts
+from tightrope.monitors.watch import routes
 
 A = [True, False, False]
 

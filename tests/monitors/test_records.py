@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitors.records import ROW_ARRAYS, Comparisons, Role
-from tests.comparisons import bits, comparisons
+from tests.support.judgement.comparisons import bits, comparisons
+from tightrope.monitors.records import ROW_ARRAYS, Comparisons, Role
 
 
 def distinct(n: int) -> Comparisons:

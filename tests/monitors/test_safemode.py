@@ -5,7 +5,16 @@ from itertools import product
 
 import pytest
 
-from monitors.safemode import ORDERS, IllegalTransitionError, Input, Mode, Policy, State, apply, recovery_samples
+from tightrope.monitors.safemode import (
+    ORDERS,
+    IllegalTransitionError,
+    Input,
+    Mode,
+    Policy,
+    State,
+    apply,
+    recovery_samples,
+)
 
 NORMAL, SAFE, LATCHED = State.NORMAL, State.SAFE, State.LATCHED
 POLICY = Policy(min_dwell=300.0, flap_window=1000.0, max_flaps=3, recovery_samples=1e5)

@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from monitors.safemode import (
+from tightrope.monitors.safemode import (
     ORDERS,
     TRIAL_WEALTH,
     IllegalTransitionError,

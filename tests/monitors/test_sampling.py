@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
-from monitors.records import MODEL_SCOPE
-from monitors.sampling import Sampler, draw
+from tightrope.monitors.records import MODEL_SCOPE
+from tightrope.monitors.sampling import Sampler, draw
 
 ROOT = Path(__file__).parents[2]
 IDS = [f"request-{number}" for number in range(20_000)]
@@ -22,7 +22,9 @@ SHARES = st.floats(0, 1)
 @pytest.mark.parametrize("seed", ["1", "4242"])
 def test_every_process_draws_alike(seed: str) -> None:
     """A fresh interpreter with another hash seed gives the same numbers, to the last bit."""
-    code = "from monitors.sampling import draw; print([draw(f'request-{n}', 'census').hex() for n in range(50)])"
+    code = (
+        "from tightrope.monitors.sampling import draw; print([draw(f'request-{n}', 'census').hex() for n in range(50)])"
+    )
     environ = os.environ | {"PYTHONHASHSEED": seed}
     told = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environ, capture_output=True, check=True, text=True

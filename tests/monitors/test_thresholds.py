@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, binom
 
-from monitors.thresholds import (
+from tightrope.monitors.thresholds import (
     Ranking,
     between,
     is_bounded,

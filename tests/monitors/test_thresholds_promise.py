@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from monitors.detector import NOTHING, Bernoulli, Signed, advance, divergence
-from monitors.records import Floats
-from monitors.thresholds import Ranking, growth_of_mean, mean_bounds, persistent, rows_to_alarm, select
+from tightrope.monitors.detector import NOTHING, Bernoulli, Signed, advance, divergence
+from tightrope.monitors.records import Floats
+from tightrope.monitors.thresholds import Ranking, growth_of_mean, mean_bounds, persistent, rows_to_alarm, select
 
 RISK, DELTA = 0.05, 0.05
 POWER = 1.3

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from monitors.plan import Plan, Repeats, start
-from monitors.records import Bools, Comparisons
-from monitors.safemode import Mode
-from monitors.safemode import State as Is
-from monitors.ticks import MOST_TICKS, Block, View, counted, next_block, repeated, whole
-from tests.comparisons import comparisons, plan
+from tests.support.judgement.comparisons import comparisons, plan
+from tightrope.monitors.plan import Plan, Repeats, start
+from tightrope.monitors.records import Bools, Comparisons
+from tightrope.monitors.safemode import Mode
+from tightrope.monitors.safemode import State as Is
+from tightrope.monitors.ticks import MOST_TICKS, Block, View, counted, next_block, repeated, whole
 
 
 def modes(*safe: int) -> tuple[Mode, ...]:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitors import verdict
-from monitors.detector import NOTHING, Signed, advance
-from monitors.records import Outcome
-from monitors.verdict import outcome, rows_to_see_mean, rows_to_see_rate
+from tightrope.monitors import verdict
+from tightrope.monitors.detector import NOTHING, Signed, advance
+from tightrope.monitors.records import Outcome
+from tightrope.monitors.verdict import outcome, rows_to_see_mean, rows_to_see_rate
 
 
 @pytest.mark.parametrize(("breached", "faulty", "enough"), list(product((True, False), repeat=3)))

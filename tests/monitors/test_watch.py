@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from monitors.plan import Plan, start
-from monitors.safemode import Mode
-from monitors.safemode import State as Is
-from monitors.watch import routes
-from tests.comparisons import comparisons, fold, plan, seen
+from tests.support.judgement.comparisons import comparisons, fold, plan, seen
+from tightrope.monitors.plan import Plan, start
+from tightrope.monitors.safemode import Mode
+from tightrope.monitors.safemode import State as Is
+from tightrope.monitors.watch import routes
 
 
 def quiet(**changes: object) -> Plan:

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from monitors import watch
-from monitors.decide import order
-from monitors.findings import verdicts
-from monitors.plan import Plan, State, Transition, start
-from monitors.records import Order, Outcome, Verdict
-from monitors.records import Traffic as Note
-from monitors.safemode import Input, Policy
-from monitors.safemode import State as Is
-from tests.comparisons import Traffic, comparisons, fold, plan
+from tests.support.judgement.comparisons import Traffic, comparisons, fold, plan
+from tightrope.monitors import watch
+from tightrope.monitors.decide import order
+from tightrope.monitors.plan import Plan, State, Transition, start
+from tightrope.monitors.records import Order, Outcome, Verdict
+from tightrope.monitors.records import Traffic as Note
+from tightrope.monitors.safemode import Input, Policy
+from tightrope.monitors.safemode import State as Is
+from tightrope.monitors.status import verdicts
 
 
 def watched(**changes: object) -> Plan:

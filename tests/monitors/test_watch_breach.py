@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from monitors.budget import Ask, Budget, rules
-from monitors.catalogue import CATALOGUE
-from monitors.plan import Plan, State, Transition
-from monitors.records import Bools, Comparisons
-from monitors.safemode import Input
-from monitors.watch import routes
-from tests.comparisons import Traffic, fold, plan
+from tests.support.judgement.comparisons import Traffic, fold, plan
+from tightrope.monitors.budget import Ask, Budget, rules
+from tightrope.monitors.catalogue import CATALOGUE
+from tightrope.monitors.plan import Plan, State, Transition
+from tightrope.monitors.records import Bools, Comparisons
+from tightrope.monitors.safemode import Input
+from tightrope.monitors.watch import routes
 
 
 def watched(*monitors: str, **changes: object) -> Plan:

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitors.detector import BadObservationError
-from monitors.latency import Objective
-from monitors.plan import Plan, State, adopt, start
-from monitors.records import Comparisons, Fault, Stream
-from monitors.safemode import Input, Policy
-from monitors.watch import step
-from tests.comparisons import bits, comparisons, fold, plan, seen, waiting
+from tests.support.judgement.comparisons import bits, comparisons, fold, plan, seen, waiting
+from tightrope.monitors.detector import BadObservationError
+from tightrope.monitors.latency import Objective
+from tightrope.monitors.plan import Plan, State, adopt, start
+from tightrope.monitors.records import Comparisons, Fault, Stream
+from tightrope.monitors.safemode import Input, Policy
+from tightrope.monitors.watch import step
 
 ROWS = 600
 PLAN, LANES = (

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from monitors import watch
-from monitors.catalogue import CATALOGUE
-from monitors.decide import order
-from monitors.plan import Plan, State, Transition, start
-from monitors.records import Comparisons, Floats, Order, Stream
-from monitors.safemode import Input
-from tests.comparisons import Traffic, plan
+from tests.support.judgement.comparisons import Traffic, plan
+from tightrope.monitors import watch
+from tightrope.monitors.catalogue import CATALOGUE
+from tightrope.monitors.decide import order
+from tightrope.monitors.plan import Plan, State, Transition, start
+from tightrope.monitors.records import Comparisons, Floats, Order, Stream
+from tightrope.monitors.safemode import Input
 
 SEED = 20_241_121
 BUDGET = 1e4

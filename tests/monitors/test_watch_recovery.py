@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitors.decide import WARNING, order
-from monitors.findings import verdicts
-from monitors.plan import Plan, State, Transition
-from monitors.records import Comparisons, Order, Outcome, Verdict
-from monitors.safemode import Input, Policy
-from monitors.safemode import State as Is
-from monitors.watch import routes
-from tests.comparisons import Traffic, fold, plan
+from tests.support.judgement.comparisons import Traffic, fold, plan
+from tightrope.monitors.decide import WARNING, order
+from tightrope.monitors.plan import Plan, State, Transition
+from tightrope.monitors.records import Comparisons, Order, Outcome, Verdict
+from tightrope.monitors.safemode import Input, Policy
+from tightrope.monitors.safemode import State as Is
+from tightrope.monitors.status import verdicts
+from tightrope.monitors.watch import routes
 
 A, B = [True, False, False], [False, True, False]
 HARM = 64

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from monitors import watch
-from monitors.catalogue import CATALOGUE, SUBGROUP_SHARE
-from monitors.detector import NOTHING, Bernoulli, Signed, advance
-from monitors.plan import Plan, start
-from monitors.records import Bools, Comparisons, Floats, Stream
-from tests.comparisons import comparisons, plan
+from tests.support.judgement.comparisons import comparisons, plan
+from tightrope.monitors import watch
+from tightrope.monitors.catalogue import CATALOGUE, SUBGROUP_SHARE
+from tightrope.monitors.detector import NOTHING, Bernoulli, Signed, advance
+from tightrope.monitors.plan import Plan, start
+from tightrope.monitors.records import Bools, Comparisons, Floats, Stream
 
 ROWS, TICK = 1500, 16
 SCOPES = ("group=a", "group=b")

@@ -6,11 +6,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.http import InferLayer
-from tests.servers import Server, serving, write_config
-from tests.service.asgi import MOST, Inner, World
-from tests.service.models import CALM, all_pairs, sure_and_unsure
-from tests.service.support import Bench
+from tests.support.servers import Server, serving, write_config
+from tests.support.serving.asgi_harness import MOST, Inner, World
+from tests.support.serving.model_pairs import CALM, all_pairs, sure_and_unsure
+from tests.support.serving.service_harness import Bench
+from tightrope.service.transport.http.asgi import InferLayer
 
 
 @pytest.fixture(scope="session")

@@ -8,19 +8,19 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from monitors.records import Routes
-from service.adapters.memory import MemoryBus
-from service.adapters.metrics import Metrics
-from service.adapters.topics import CONTROL, SAMPLES, topic
-from service.adapters.wire import decode_samples, encode_routes
-from service.app import build_service, load_model, load_pairs
-from service.pace import Pace, learn
-from service.pair import build
-from service.settings import ConfigError, load
-from tests.far import certain, far
-from tests.servers import serving, write_config
-from tests.service.models import CALM, sure_and_unsure
-from tests.service.support import body, eventually, kept, settings_of
+from tests.support.servers import serving, write_config
+from tests.support.serving.fake_oip_server import certain, far
+from tests.support.serving.model_pairs import CALM, sure_and_unsure
+from tests.support.serving.service_harness import body, eventually, kept, settings_of
+from tightrope.monitors.records import Routes
+from tightrope.service.adapters.memory_bus import MemoryBus
+from tightrope.service.adapters.prometheus.metrics import Metrics
+from tightrope.service.adapters.topics import CONTROL, SAMPLES, topic
+from tightrope.service.adapters.wire.record_codec import decode_samples, encode_routes
+from tightrope.service.app import build_service, load_model, load_pairs
+from tightrope.service.config.loader import ConfigError, load
+from tightrope.service.inference.autotune import Pace, learn
+from tightrope.service.inference.model_pair import build
 
 
 def test_mistakes_of_all_models_are_told_at_once(tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitors.records import Event, Role, Sample
-from service import outbox as module
-from service.adapters.memory import MemoryBus
-from service.adapters.topics import EVENTS, SAMPLES, topic
-from service.adapters.wire import decode_event, decode_samples
-from service.outbox import BATCH, MOST_ROWS, Outbox
-from tests.wired import apart
+from tests.support.wired_samples import apart
+from tightrope.monitors.records import Event, Role, Sample
+from tightrope.service import outbox as module
+from tightrope.service.adapters.memory_bus import MemoryBus
+from tightrope.service.adapters.topics import EVENTS, SAMPLES, topic
+from tightrope.service.adapters.wire.record_codec import decode_event, decode_samples
+from tightrope.service.outbox import BATCH, MOST_ROWS, Outbox
 
 SOON = 5.0
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from service.adapters.memory import MemoryBus
-from service.adapters.ports import RecordTooLargeError
-from service.adapters.topics import SAMPLES, topic
-from service.adapters.wire import decode_samples
-from service.outbox import Outbox
 from tests.service.test_outbox import SOON, Post, sample
+from tightrope.service.adapters.memory_bus import MemoryBus
+from tightrope.service.adapters.ports import RecordTooLargeError
+from tightrope.service.adapters.topics import SAMPLES, topic
+from tightrope.service.adapters.wire.record_codec import decode_samples
+from tightrope.service.outbox import Outbox
 
 
 def test_tensors_that_do_not_lie_one_below_the_other_have_records_of_their_own() -> None:

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from monitors.records import Event, Routes
-from service.adapters.ports import Alert
-from shadow.alerts import LATCHED, SAFE_MODE, SUMMARIES, standing
-from tests.alerts import alerts
-from tests.promql import selectors
+from tests.support.observability.alert_rules import alerts
+from tests.support.observability.promql import selectors
+from tightrope.monitors.records import Event, Routes
+from tightrope.service.adapters.ports import Alert
+from tightrope.shadow.alerts import LATCHED, SAFE_MODE, SUMMARIES, standing
 
 CASE = {"monitor": "disagreement", "evidence": 8.61468, "threshold": 8.4983}
 

@@ -7,12 +7,12 @@ import msgpack
 import numpy as np
 import pytest
 
-from monitors.records import Event, Outcome
-from service.adapters import wire
-from service.adapters.memory import MemoryBus
-from service.adapters.topics import COMPARISONS, CONTROL, EVENTS, topic
-from tests.comparisons import Traffic, comparisons, plan, seen, waiting
-from tests.court import HOST, Court, lenient, story
+from tests.support.judgement.comparisons import Traffic, comparisons, plan, seen, waiting
+from tests.support.judgement.judge_harness import HOST, Court, lenient, story
+from tightrope.monitors.records import Event, Outcome
+from tightrope.service.adapters.memory_bus import MemoryBus
+from tightrope.service.adapters.topics import COMPARISONS, CONTROL, EVENTS, topic
+from tightrope.service.adapters.wire import record_codec
 
 
 @pytest.fixture
@@ -124,11 +124,11 @@ SOUND = comparisons(10)
 BEYOND = comparisons(10, offset=np.arange(50, 60), confidence_compressed=7.0)
 POISON = {
     "garbage": (COMPARISONS, b"\xc1"),
-    "garbled order": (CONTROL, wire.encode_comparisons(SOUND)[:-5]),
+    "garbled order": (CONTROL, record_codec.encode_comparisons(SOUND)[:-5]),
     "garbled event": (EVENTS, b""),
-    "a version to come": (COMPARISONS, msgpack.packb({"schema": wire.COMPARISONS, "version": 9, "body": {}})),
-    "another model": (COMPARISONS, wire.encode_comparisons(replace(SOUND, model="nobody"))),
-    "no probability": (COMPARISONS, wire.encode_comparisons(BEYOND)),
+    "a version to come": (COMPARISONS, msgpack.packb({"schema": record_codec.COMPARISONS, "version": 9, "body": {}})),
+    "another model": (COMPARISONS, record_codec.encode_comparisons(replace(SOUND, model="nobody"))),
+    "no probability": (COMPARISONS, record_codec.encode_comparisons(BEYOND)),
 }
 
 

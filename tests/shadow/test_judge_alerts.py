@@ -4,11 +4,11 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from threading import Event as Flag
 
-from service.adapters.ports import Alert, NoPager
-from shadow.alerts import SAFE_MODE
-from shadow.judge import Judge
-from tests.comparisons import Traffic
-from tests.court import HOST, Court, story
+from tests.support.judgement.comparisons import Traffic
+from tests.support.judgement.judge_harness import HOST, Court, story
+from tightrope.service.adapters.ports import Alert, NoPager
+from tightrope.shadow.alerts import SAFE_MODE
+from tightrope.shadow.judge import Judge
 
 
 class Recorder(NoPager):

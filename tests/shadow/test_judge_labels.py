@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitors.plan import Plan, State
-from monitors.records import Event, Outcome, Stream
-from monitors.records import Traffic as Note
-from service.adapters import wire
-from service.adapters.ports import Record
-from service.adapters.topics import COMPARISONS, topic
-from shadow import judge as module
-from shadow.judge import Judge
-from tests.comparisons import bits, waiting
-from tests.court import Court
-from tests.crashes import Fuse, FusedBus, FusedStore, KilledError
-from tests.tribunal import HORIZON, NOW, batches, labelled, schedule, tell, truths
+from tests.support.judgement.comparisons import bits, waiting
+from tests.support.judgement.crash_injection import Fuse, FusedBus, FusedStore, KilledError
+from tests.support.judgement.judge_harness import Court
+from tests.support.judgement.labelled_judge import HORIZON, NOW, batches, labelled, schedule, tell, truths
+from tightrope.monitors.plan import Plan, State
+from tightrope.monitors.records import Event, Outcome, Stream
+from tightrope.monitors.records import Traffic as Note
+from tightrope.service.adapters.ports import Record
+from tightrope.service.adapters.topics import COMPARISONS, topic
+from tightrope.service.adapters.wire import record_codec
+from tightrope.shadow import judge as module
+from tightrope.shadow.judge import Judge
 
 
 @pytest.fixture(autouse=True)
@@ -160,7 +160,9 @@ def test_traffic_without_comparisons_makes_the_judge_send_the_model_to_safe_mode
     court = Court(tmp_path, {"m": labelled()})
     judge = court.judge()
     for seconds in (0, 30, 60, 90):
-        court.bus.publish(topic(COMPARISONS), wire.encode_traffic(Note("m", NOW + seconds, 7, NOW + seconds)), "m")
+        court.bus.publish(
+            topic(COMPARISONS), record_codec.encode_traffic(Note("m", NOW + seconds, 7, NOW + seconds)), "m"
+        )
         court.drain(judge)
     assert [(event.kind, event.time) for event in court.events()] == [("blind", NOW + 60)]
     assert court.told[-1].safe == ("model",)

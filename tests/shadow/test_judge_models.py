@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from service.adapters.memory import MemoryBus, MemorySubscription
-from service.adapters.ports import Begin
-from service.adapters.topics import COMPARISONS, topic
-from tests.comparisons import Traffic
-from tests.court import Court, lenient
+from tests.support.judgement.comparisons import Traffic
+from tests.support.judgement.judge_harness import Court, lenient
+from tightrope.service.adapters.memory_bus import MemoryBus, MemorySubscription
+from tightrope.service.adapters.ports import Begin
+from tightrope.service.adapters.topics import COMPARISONS, topic
 
 
 def test_model_whose_snapshot_cannot_be_read_is_answered_by_the_baseline(tmp_path: Path) -> None:

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitors.records import Event, Routes
-from service.adapters.topics import COMPARISONS, topic
-from service.router import Router
-from shadow import judge as module
-from shadow.judge import Judge
-from tests.comparisons import SCOPES, Traffic, bits
-from tests.court import Court, story
-from tests.crashes import Fuse, FusedBus, FusedStore, KilledError
+from tests.support.judgement.comparisons import SCOPES, Traffic, bits
+from tests.support.judgement.crash_injection import Fuse, FusedBus, FusedStore, KilledError
+from tests.support.judgement.judge_harness import Court, story
+from tightrope.monitors.records import Event, Routes
+from tightrope.service.adapters.topics import COMPARISONS, topic
+from tightrope.service.routing.router import Router
+from tightrope.shadow import judge as module
+from tightrope.shadow.judge import Judge
 
 Publish = Callable[[], None]
 

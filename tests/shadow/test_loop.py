@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from shadow import loop as module
-from shadow.loop import Loop, Stepper
+from tightrope.shadow import loop as module
+from tightrope.shadow.loop import Loop, Stepper
 
 SOON = 10.0
 

@@ -1,9 +1,9 @@
 import numpy as np
 
-from service.adapters.rows import Table
-from shadow.figures import standings
-from shadow.page import Subject, head
-from tests.compared import table
+from tests.support.judgement.compared_rows import table
+from tightrope.service.adapters.archive.row_format import Table
+from tightrope.shadow.drift_statistics import standings
+from tightrope.shadow.page import Subject, head
 
 rng = np.random.default_rng(3)
 SUBJECT = Subject("credit", 1_769_860_800.0, "the first that were compared")

@@ -8,25 +8,25 @@ from typing import Any
 
 import pytest
 
-from service.adapters.reports import SCRIPT, policy, script_hashes
-from service.adapters.rows import PAIRED
-from shadow.figures import CUSTOMARY, INPUTS, OUTCOMES, PAIR, Drift, standings
-from shadow.page import TITLES
-from tests.drawn import CASES, LONG, NAMES, OWNED, ROWS, SUBJECT
-from tests.evidently import drawn_by_a_browser, run
+from tests.support.report_cases import CASES, LONG, NAMES, OWNED, ROWS, SUBJECT
+from tests.support.reports_interpreter import drawn_by_a_browser, run
+from tightrope.service.adapters.archive.report_store import SCRIPT, policy, script_hashes
+from tightrope.service.adapters.archive.row_format import PAIRED
+from tightrope.shadow.drift_statistics import CUSTOMARY, INPUTS, OUTCOMES, PAIR, Drift, standings
+from tightrope.shadow.page import TITLES
 
 DRAWN = re.compile(r"Drift in column '(.*?)'\", \"label\": \"Data drift (not )?detected.*?Drift score: ([0-9.]+)\"")
 """What Evidently says of a column: its name, whether it drifted, its figure."""
 
 UNTESTED = {"nan", "infinite", "constant", "blank"}
-"""Columns of `tests.drawn` that hold one value at most, or none."""
+"""Columns of `tests.support.report_cases` that hold one value at most, or none."""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What came of every case, with a network that refuses."""
     made: Path = tmp_path_factory.mktemp("drawn")
-    done = run("-m", "tests.drawn", made, offline=True)
+    done = run("-m", "tests.support.report_cases", made, offline=True)
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
     return made
 
@@ -119,7 +119,7 @@ def drawable(one: Drift) -> bool:
 
 
 def test_the_figures_are_those_of_the_tables(folder: Path) -> None:
-    """By scope and by column, as `shadow.figures` has them, and none of them NaN: JSON knows none."""
+    """By scope and by column, as `shadow.drift_statistics` has them, and none of them NaN: JSON knows none."""
     told, found = figures(folder), standings(*CASES["awkward"])
     assert told["scopes"] == {one.scope: json.loads(json.dumps(one.told())) for one in found}
     assert [(one["kind"], one["column"], one["psi"]) for one in told["columns"]] == [

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monitors.records import Sample
-from tests.samples import BASELINE, Workshop, sample, watched
+from tests.support.samples import BASELINE, Workshop, sample, watched
+from tightrope.monitors.records import Sample
 
 
 @pytest.fixture

@@ -2,14 +2,14 @@ from pathlib import Path
 
 import numpy as np
 
-from monitors.compare import Decision, Scale
-from monitors.records import Role
-from service.adapters.onnx import OnnxModel
-from service.adapters.ports import Compared
-from service.adapters.rows import Layout, Table, pack
-from shadow.worker import Watched, Worker
-from tests.onnx_models import classifier
-from tests.samples import BASELINE, COMPRESSED, Workshop, sample, watched
+from tests.support.onnx_models import classifier
+from tests.support.samples import BASELINE, COMPRESSED, Workshop, sample, watched
+from tightrope.monitors.compare import Decision, Scale
+from tightrope.monitors.records import Role
+from tightrope.service.adapters.archive.row_format import Layout, Table, pack
+from tightrope.service.adapters.onnxruntime import OnnxModel
+from tightrope.service.adapters.ports import Compared
+from tightrope.shadow.worker import Watched, Worker
 
 NAN = float("nan")
 

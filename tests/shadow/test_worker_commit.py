@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitors import watch
-from monitors.plan import Plan, start
-from monitors.records import Role
-from service.adapters.memory import MemoryBus
-from service.adapters.ports import Bus, BusFullError, Subscription
-from service.adapters.topics import COMPARISONS, topic
-from tests.comparisons import plan, waiting
-from tests.crashes import Fuse, FusedBus, KilledError
-from tests.samples import BASELINE, Workshop, sample, watched
+from tests.support.judgement.comparisons import plan, waiting
+from tests.support.judgement.crash_injection import Fuse, FusedBus, KilledError
+from tests.support.samples import BASELINE, Workshop, sample, watched
+from tightrope.monitors import watch
+from tightrope.monitors.plan import Plan, start
+from tightrope.monitors.records import Role
+from tightrope.service.adapters.memory_bus import MemoryBus
+from tightrope.service.adapters.ports import Bus, BusFullError, Subscription
+from tightrope.service.adapters.topics import COMPARISONS, topic
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,14 @@ import msgpack
 import numpy as np
 import pytest
 
-from monitors.records import Order, Sample
-from monitors.samples import Samples
-from service.adapters import wire
-from service.adapters.memory import MemoryBus
-from service.adapters.ports import RecordTooLargeError
-from service.adapters.topics import SAMPLES, topic
-from shadow import worker
-from tests.samples import Workshop, sample, watched
+from tests.support.samples import Workshop, sample, watched
+from tightrope.monitors.records import Order, Sample
+from tightrope.monitors.sample_batch import Samples
+from tightrope.service.adapters.memory_bus import MemoryBus
+from tightrope.service.adapters.ports import RecordTooLargeError
+from tightrope.service.adapters.topics import SAMPLES, topic
+from tightrope.service.adapters.wire import record_codec
+from tightrope.shadow import worker
 
 ROWS = [[0.5, 1.0], [1.0, 0.25]]
 STRANGE = b"\xc1 this is no record"
@@ -30,7 +30,7 @@ def _with(**changes: object) -> Callable[[Sample], bytes]:
 
 
 def _encoded(*samples: Sample) -> bytes:
-    return wire.encode_samples(Samples.of(samples))
+    return record_codec.encode_samples(Samples.of(samples))
 
 
 def _claimed(**changes: object) -> Callable[[Sample], bytes]:
@@ -54,10 +54,13 @@ POISON: dict[str, tuple[Callable[[Sample], bytes], str]] = {
     "no envelope": (lambda _: msgpack.packb(["a", "b"]), "must be a map"),
     "truncated": (lambda good: _encoded(good)[:-9], "not a record"),
     "a version to come": (
-        lambda _: msgpack.packb({"schema": wire.SAMPLES, "version": 2, "body": []}),
+        lambda _: msgpack.packb({"schema": record_codec.SAMPLES, "version": 2, "body": []}),
         "version: '2'; this reader knows 1",
     ),
-    "another record": (lambda _: wire.encode_order(Order("1", 0.0, "m", "model", "release", "me", "why")), "schema"),
+    "another record": (
+        lambda _: record_codec.encode_order(Order("1", 0.0, "m", "model", "release", "me", "why")),
+        "schema",
+    ),
     "another model": (_with(model="nobody"), "model: 'nobody' is not watched here"),
     "another input": (_with(inputs={"pixels": np.zeros((2, 2), np.float32)}), "inputs: ['pixels']"),
     "no input": (_with(inputs={}), "inputs: []"),
@@ -73,15 +76,15 @@ POISON: dict[str, tuple[Callable[[Sample], bytes], str]] = {
         "rows: 3 together, the least 3, where 2 should be",
     ),
     "negative rows": (
-        lambda good: wire.encode_samples(replace(Samples.of([good, good]), rows=np.array([5, -1]))),
+        lambda good: record_codec.encode_samples(replace(Samples.of([good, good]), rows=np.array([5, -1]))),
         "rows: 4 together, the least -1, where 4 should be",
     ),
     "rows that overflow": (
-        lambda good: wire.encode_samples(replace(Samples.of([good] * 5), rows=np.array([2**62] * 4 + [10]))),
+        lambda good: record_codec.encode_samples(replace(Samples.of([good] * 5), rows=np.array([2**62] * 4 + [10]))),
         f"rows: {2**64 + 10} together",
     ),
     "no samples at all": (
-        lambda good: wire.encode_samples(Samples.of([good]).take(np.zeros(1, dtype=bool))),
+        lambda good: record_codec.encode_samples(Samples.of([good]).take(np.zeros(1, dtype=bool))),
         "rows: [] where there should be one at least for each sample",
     ),
     "too few answers": (_said(np.full((1, 3), 1 / 3, np.float32)), "outputs.probabilities: shape (1, 3) where 2 rows"),

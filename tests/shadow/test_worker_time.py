@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.adapters.memory import MemorySubscription
-from service.adapters.ports import Record
-from tests.samples import Workshop, sample, watched
+from tests.support.samples import Workshop, sample, watched
+from tightrope.service.adapters.memory_bus import MemorySubscription
+from tightrope.service.adapters.ports import Record
 
 NOW = 1e9
 POLL: Callable[[MemorySubscription, int, float], list[Record]] = MemorySubscription.poll

@@ -5,12 +5,12 @@ from contextlib import ExitStack
 
 import pytest
 
-from service.adapters.kafka_topics import COMPACT, Spec
-from service.adapters.memory import MemoryBus
-from service.adapters.ports import Bus
-from tests.kafka import bus_on, every_topic, missing, options
-from tests.noida import noida
-from tests.service.adapters.buses import COMPACTED, OTHER, TOPIC
+from tests.support.cluster.bus_topics import COMPACTED, OTHER, TOPIC
+from tests.support.cluster.kafka_buses import bus_on, every_topic, missing, options
+from tests.support.cluster.noida_broker import noida
+from tightrope.service.adapters.kafka.admin import COMPACT, Spec
+from tightrope.service.adapters.memory_bus import MemoryBus
+from tightrope.service.adapters.ports import Bus
 
 LACKS = {"test_incarnation_has_a_name_of_its_own": "noida-db gives topics no ids, and there is no Apache Kafka here"}
 """What the stand-in cannot do, by the test that would see it."""

@@ -12,13 +12,13 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from service.adapters import standing
-from service.adapters.alertmanager import Alertmanager, Desk
-from service.adapters.metrics import Metrics
-from service.adapters.ports import Alert, NoPager
-from tests import debian
-from tests.debian import until
-from tests.webhook import Pager, listening
+from tests.support.observability import debian_servers
+from tests.support.observability.debian_servers import until
+from tests.support.observability.pager import Pager, listening
+from tightrope.service.adapters.alertmanager import Alertmanager, Desk
+from tightrope.service.adapters.ports import Alert, NoPager
+from tightrope.service.adapters.prometheus.metrics import Metrics
+from tightrope.service.adapters.sqlite import alert_outbox
 
 GRACE = 0.6
 
@@ -64,7 +64,7 @@ def count(pager: Alertmanager, name: str, **labels: str) -> float | None:
 def test_alert_pages_once_with_its_evidence_and_resolves(tmp_path: Path, receiver: Pager) -> None:
     """However often it is told meanwhile; two scopes are two alerts."""
     with (
-        debian.alertmanager(tmp_path, config(receiver)) as manager,
+        debian_servers.alertmanager(tmp_path, config(receiver)) as manager,
         telling(tmp_path, manager.address, labels={"cluster": "test"}) as pager,
     ):
         pager.stand("m", [alert()])
@@ -90,9 +90,9 @@ def test_alert_that_comes_back_pages_once(tmp_path: Path, receiver: Pager, monke
     """Prometheus goes on telling of the end of the first one for a quarter of an hour, until it has seen the second:
     what it told last would be believed, and the second told as over and begun again.
     """
-    monkeypatch.setattr(standing, "AGAIN", 0.1)
+    monkeypatch.setattr(alert_outbox, "AGAIN", 0.1)
     with (
-        debian.alertmanager(tmp_path, config(receiver, "2s")) as manager,
+        debian_servers.alertmanager(tmp_path, config(receiver, "2s")) as manager,
         telling(tmp_path, manager.address, keep=60.0, grace=5.0) as pager,
     ):
         pager.stand("m", [alert()])
@@ -135,13 +135,13 @@ def test_end_is_told_once(tmp_path: Path, receiver: Pager) -> None:
 
 def test_lost_alertmanager_loses_no_alert(tmp_path: Path, receiver: Pager) -> None:
     """One that stands and one that is over by then: both page when it is there at last, across a restart of ours."""
-    port = debian.free_port()
+    port = debian_servers.free_port()
     with telling(tmp_path, f"http://127.0.0.1:{port}") as pager:
         pager.stand("m", [alert("over"), alert("stands")])
         until(lambda: count(pager, "alert_posts_total", outcome="failed"), 10)
         assert count(pager, "alerts_waiting") == 2
         pager.stand("m", [alert("stands")])
-    with telling(tmp_path, f"http://127.0.0.1:{port}"), debian.alertmanager(tmp_path, config(receiver), port):
+    with telling(tmp_path, f"http://127.0.0.1:{port}"), debian_servers.alertmanager(tmp_path, config(receiver), port):
         for scope in ("over", "stands"):
             until(lambda scope=scope: receiver.alerts("firing", scope=scope), 20)
         until(lambda: receiver.alerts("resolved", scope="over"), 10)
@@ -150,7 +150,7 @@ def test_lost_alertmanager_loses_no_alert(tmp_path: Path, receiver: Pager) -> No
 
 def test_alert_of_a_teller_that_is_gone_ends_by_itself(tmp_path: Path, receiver: Pager) -> None:
     """Nobody knows better any more; a rule of Prometheus' goes on if it still holds."""
-    with debian.alertmanager(tmp_path, config(receiver)) as manager:
+    with debian_servers.alertmanager(tmp_path, config(receiver)) as manager:
         with telling(tmp_path, manager.address) as pager:
             pager.stand("m", [alert()])
             until(lambda: receiver.alerts("firing"), 10)
@@ -159,8 +159,11 @@ def test_alert_of_a_teller_that_is_gone_ends_by_itself(tmp_path: Path, receiver:
 
 def test_every_alertmanager_is_told_though_one_is_away(tmp_path: Path, receiver: Pager) -> None:
     """They do not tell each other of alerts; that one of them took it is enough for it not to wait."""
-    away = f"http://127.0.0.1:{debian.free_port()}"
-    with debian.alertmanager(tmp_path, config(receiver)) as manager, telling(tmp_path, away, manager.address) as pager:
+    away = f"http://127.0.0.1:{debian_servers.free_port()}"
+    with (
+        debian_servers.alertmanager(tmp_path, config(receiver)) as manager,
+        telling(tmp_path, away, manager.address) as pager,
+    ):
         pager.stand("m", [alert()])
         until(lambda: receiver.alerts("firing"), 10)
         until(lambda: count(pager, "alerts_waiting") == 0, 5)
@@ -172,7 +175,7 @@ def test_every_alertmanager_is_told_though_one_is_away(tmp_path: Path, receiver:
 
 def test_alert_of_a_model_that_is_not_served_any_more_ends(tmp_path: Path, receiver: Pager) -> None:
     """It was taken out of the configuration while it was in safe mode."""
-    with debian.alertmanager(tmp_path, config(receiver)) as manager:
+    with debian_servers.alertmanager(tmp_path, config(receiver)) as manager:
         with telling(tmp_path, manager.address) as pager:
             pager.stand("m", [alert()])
             until(lambda: receiver.alerts("firing"), 10)
@@ -205,7 +208,7 @@ def test_broken_disk_keeps_nothing_from_being_minded(tmp_path: Path, caplog: pyt
 
 def test_beginning_is_the_events_and_never_in_the_future(tmp_path: Path, receiver: Pager) -> None:
     """Event times are somebody else's clock."""
-    with debian.alertmanager(tmp_path, config(receiver)) as manager:
+    with debian_servers.alertmanager(tmp_path, config(receiver)) as manager:
         with telling(tmp_path, manager.address) as pager:
             pager.stand("m", [alert("early", 1_700_000_000.0), alert("late", 9e9)])
             until(lambda: len(receiver.alerts("firing")) == 2, 10)

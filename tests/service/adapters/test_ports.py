@@ -4,8 +4,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from service.adapters.ports import Bus, Subscription
-from tests.service.adapters.buses import OTHER, SOON, TOPIC, joined, nothing_in, publish, read, read_all
+from tests.support.cluster.bus_topics import OTHER, SOON, TOPIC, joined, nothing_in, publish, read, read_all
+from tightrope.service.adapters.ports import Bus, Subscription
 
 
 def test_records_come_in_order_with_their_place_and_key(bus: Bus) -> None:

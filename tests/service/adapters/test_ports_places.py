@@ -1,7 +1,7 @@
 """The contract of a bus, held against every adapter: what a compacted topic keeps, and who begins where."""
 
-from service.adapters.ports import Bus, Place
-from tests.service.adapters.buses import COMPACTED, SOON, TOPIC, publish, read, read_all
+from tests.support.cluster.bus_topics import COMPACTED, SOON, TOPIC, publish, read, read_all
+from tightrope.service.adapters.ports import Bus, Place
 
 
 def test_compacted_topic_keeps_the_latest_of_every_key(bus: Bus) -> None:

@@ -1,7 +1,7 @@
 """Names of topics are one prefix and one part of the way of the data."""
 
-from service.adapters import topics
-from service.adapters.topics import COMPACTED, topic
+from tightrope.service.adapters import topics
+from tightrope.service.adapters.topics import COMPACTED, topic
 
 
 def test_topics_have_the_prefix() -> None:

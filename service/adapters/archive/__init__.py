@@ -1,0 +1,1 @@
+"""What the drift reports read and write on disk."""

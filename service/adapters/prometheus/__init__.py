@@ -1,0 +1,1 @@
+"""Metrics: their catalogue, and prometheus_client behind it."""

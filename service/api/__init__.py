@@ -1,0 +1,1 @@
+"""The HTTP API beside inference: health, metadata, status, orders, deployments, labels, reports. Built on FastAPI."""

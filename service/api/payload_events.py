@@ -1,0 +1,48 @@
+"""Payload events over HTTP: what KServe's or Seldon's logger posts goes onto the bus, and is joined behind it."""
+
+from collections.abc import Callable, Container
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
+
+from tightrope.service.adapters.ports import Bus, BusFullError, RecordTooLargeError
+from tightrope.service.adapters.topics import PAYLOADS, topic
+from tightrope.service.adapters.wire import cloudevents
+from tightrope.service.adapters.wire.cloudevents import BATCH, STRUCTURED
+from tightrope.service.adapters.wire.envelope import WireError
+from tightrope.service.errors import CallerError, TooLargeError
+from tightrope.service.inference.engine import Gateway
+
+BODY = {"required": True, "content": {kind: {"schema": {}} for kind in ("application/json", STRUCTURED, BATCH)}}
+
+
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+def routes(gateway: Gateway, bus: Bus, watched: Container[str], authorised: Callable[..., None]) -> APIRouter:
+    """``POST /v1/models/{m}/payloads``: CloudEvents 1.0, in binary, structured or batched form."""
+    router = APIRouter(prefix="/v1", tags=["payload events"], dependencies=[Depends(authorised)])
+
+    @router.post("/models/{model}/payloads", status_code=202, openapi_extra={"requestBody": BODY})
+    def payloads(model: str, request: Request, body: Annotated[bytes, Depends(_body)]) -> JSONResponse:
+        """Requests and answers of a model that is served elsewhere, in any order; both halves have the same id."""
+        name = gateway.pair(model).name
+        if name not in watched:
+            return JSONResponse({"error": f"model {name} takes no payload events: set models.{name}.payloads"}, 404)
+        try:
+            events = cloudevents.read(dict(request.headers), body)
+        except WireError as error:
+            raise CallerError(str(error)) from error
+        try:
+            for event in events:
+                bus.publish(topic(PAYLOADS), cloudevents.encode(event, name), event.id)
+        except BusFullError as error:
+            told = {"error": f"payload events cannot be taken just now: {error}"}
+            return JSONResponse(told, 503, {"Retry-After": "5"})
+        except RecordTooLargeError as error:
+            raise TooLargeError(str(error)) from error
+        return JSONResponse({"accepted": len(events)}, 202)
+
+    return router

@@ -1,0 +1,244 @@
+"""Tensors as the Open Inference Protocol writes them, in JSON and in binary, to and from numpy.
+
+Sources: Open Inference Protocol v2, `inference_rest.md`, "Tensor Data" and "Tensor Data Types";
+Triton Inference Server, `extension_binary_data.md`, for the binary form.
+Shapes hold one length per axis, data is row-major, and `where` names the tensor in errors.
+"""
+
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tightrope.service.errors import CallerError, ServerError, quote
+
+Tensor: TypeAlias = NDArray[Any]
+Shape: TypeAlias = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One datatype: numpy's name for it, struct's code, the JSON types it is written in, and that in words."""
+
+    dtype: np.dtype[Any]
+    code: str
+    json: frozenset[type]
+    wanted: str
+
+
+def _whole(dtype: str, code: str) -> _Kind:
+    limits = np.iinfo(dtype)
+    return _Kind(np.dtype(dtype), code, frozenset({int}), f"a whole number from {limits.min} to {limits.max}")
+
+
+_LIST = frozenset({list})
+_NUMBER = frozenset({int, float})
+_KINDS = {
+    "BOOL": _Kind(np.dtype("?"), "?", frozenset({bool}), "true or false"),
+    "UINT8": _whole("<u1", "B"),
+    "UINT16": _whole("<u2", "H"),
+    "UINT32": _whole("<u4", "I"),
+    "UINT64": _whole("<u8", "Q"),
+    "INT8": _whole("<i1", "b"),
+    "INT16": _whole("<i2", "h"),
+    "INT32": _whole("<i4", "i"),
+    "INT64": _whole("<i8", "q"),
+    "FP16": _Kind(np.dtype("<f2"), "e", frozenset(), "binary"),
+    "FP32": _Kind(np.dtype("<f4"), "f", _NUMBER, "a number no larger than FP32 can hold"),
+    "FP64": _Kind(np.dtype("<f8"), "d", _NUMBER, "a number"),
+    # onnxruntime takes and gives string tensors as object arrays of str.
+    "BYTES": _Kind(np.dtype(object), "", frozenset({str}), "a string"),
+}
+_NAMES = {kind.dtype: name for name, kind in _KINDS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """What a model declares of one tensor; -1 in `shape` is a dimension the caller chooses.
+
+    Raises ServerError for a datatype the protocol or this project does not carry.
+    """
+
+    name: str
+    datatype: str
+    shape: Shape
+
+    def __post_init__(self) -> None:
+        """Refuse a datatype here, once, so that no request has to."""
+        dtype_of(self.datatype)
+
+
+def dtype_of(datatype: str) -> np.dtype[Any]:
+    """The numpy dtype of a protocol datatype; ServerError when it is not one of the 13 carried here."""
+    if datatype not in _KINDS:
+        raise ServerError(f"datatype {quote(datatype)} is not supported; use one of {', '.join(_KINDS)}")
+    return _KINDS[datatype].dtype
+
+
+def datatype_of(dtype: np.dtype[Any]) -> str:
+    """The protocol datatype of a numpy dtype; ServerError when the protocol has none."""
+    try:
+        return _NAMES[dtype]
+    except KeyError:
+        raise ServerError(f"the protocol has no datatype for arrays of {dtype}") from None
+
+
+def zeros(specs: Sequence[TensorSpec]) -> dict[str, Tensor]:
+    """One row of zeros, or of empty strings, that fits these inputs; every free dimension is 1."""
+    return {
+        spec.name: np.full(
+            tuple(abs(side) for side in spec.shape), "" if spec.datatype == "BYTES" else 0, dtype_of(spec.datatype)
+        )
+        for spec in specs
+    }
+
+
+def check(shape: Shape, datatype: object, spec: TensorSpec, where: str) -> None:
+    """Raise CallerError unless a tensor of this shape and datatype is one the model takes."""
+    if datatype != spec.datatype:
+        raise CallerError(f"{where}: datatype is {quote(datatype)}, must be {spec.datatype}")
+    if len(shape) != len(spec.shape):
+        raise CallerError(f"{where}: shape is {quote(list(shape))}, must have {len(spec.shape)} dimensions")
+    for length, declared in zip(shape, spec.shape, strict=True):
+        if length < 1:
+            raise CallerError(f"{where}: shape is {quote(list(shape))}, must have at least one row on every axis")
+        if declared >= 0 and length != declared:
+            raise CallerError(f"{where}: shape is {quote(list(shape))}, must be {list(spec.shape)} (-1 is free)")
+
+
+def decode_json(datatype: str, shape: Shape, data: object, where: str) -> Tensor:
+    """The read-only tensor written as a JSON array, flat or nested as `shape` says; CallerError if it is not that.
+
+    Values are never converted: no number from a string or a boolean, no integer from 1.0 (as Triton has it).
+    """
+    kind = _KINDS[datatype]
+    if not kind.json:
+        raise CallerError(f"{where}: {datatype} has no JSON form, send it as binary with parameters.binary_data_size")
+    flat = _flatten(data, shape, where)
+    count = math.prod(shape)
+    if len(flat) != count:
+        raise CallerError(f"{where}: data has {len(flat)} elements, shape {quote(list(shape))} needs {quote(count)}")
+    if not kind.json.issuperset(map(type, flat)):
+        index = next(i for i, value in enumerate(flat) if type(value) not in kind.json)
+        raise _misfit(kind, index, flat[index], where)
+    if datatype == "BYTES":
+        return np.array(flat, dtype=object).reshape(shape)
+    try:
+        # struct refuses what does not fit, where numpy wraps or writes inf; it is also 2-3 times faster on a list.
+        packed = struct.pack(f"<{count}{kind.code}", *flat)
+    except (struct.error, OverflowError):
+        index = next(i for i, value in enumerate(flat) if not _fits(kind, value))
+        raise _misfit(kind, index, flat[index], where) from None
+    return np.frombuffer(packed, kind.dtype).reshape(shape)
+
+
+def decode_binary(datatype: str, shape: Shape, data: memoryview, where: str) -> Tensor:
+    """The tensor in little-endian bytes without padding: a read-only view of `data` where alignment allows.
+
+    Raises CallerError for a wrong size, a BOOL byte other than 0 and 1, or a string that is not UTF-8.
+    """
+    if datatype == "BYTES":
+        return _decode_strings(shape, data, where)
+    dtype = _KINDS[datatype].dtype
+    size = math.prod(shape) * dtype.itemsize
+    if data.nbytes != size:
+        raise CallerError(
+            f"{where}: {data.nbytes} bytes of binary data, {datatype} of shape {quote(list(shape))} needs {quote(size)}"
+        )
+    if datatype == "BOOL" and np.frombuffer(data, np.uint8).max(initial=0) > 1:
+        raise CallerError(f"{where}: a BOOL byte is neither 0 nor 1")
+    tensor: Tensor = np.frombuffer(data, dtype).reshape(shape)
+    # The JSON in front has any length, so the view may start anywhere, and compiled code may not read it there.
+    return tensor if tensor.flags.aligned else tensor.copy()
+
+
+def decode_raw(spec: TensorSpec, body: bytes, where: str) -> Tensor:
+    """The tensor whose elements are all of `body`, for a model's only input: one row, or one element of BYTES.
+
+    A variable first axis is the batch and has length 1; one more variable axis takes the length `body` gives it.
+    Raises CallerError as `decode_binary` does, and when the shape does not follow from the size.
+    """
+    shape = (1, *spec.shape[1:]) if spec.shape[:1] == (-1,) else spec.shape
+    known = math.prod(length for length in shape if length != -1)
+    if shape.count(-1) > 1:
+        raise CallerError(f"{where}: a raw body does not tell the shape {list(spec.shape)}, send the shape in JSON")
+    if spec.datatype == "BYTES":
+        if known != 1:
+            raise CallerError(f"{where}: a raw body is one element of BYTES, shape {list(spec.shape)} needs {known}")
+        free, body = 1, struct.pack("<I", len(body)) + body
+    else:
+        # Rounded down: decode_binary refuses a size that this length does not fit.
+        free = max(1, len(body) // (known * dtype_of(spec.datatype).itemsize))
+    shape = tuple(free if length == -1 else length for length in shape)
+    return decode_binary(spec.datatype, shape, memoryview(body), where)
+
+
+def encode_json(array: Tensor) -> list[Any]:
+    """The elements as Python scalars, flat and row-major; CallerError for FP16, which has no JSON form."""
+    if datatype_of(array.dtype) == "FP16":
+        raise CallerError("FP16 has no JSON form, ask for it with binary_data: true")
+    flat: list[Any] = array.ravel().tolist()
+    return flat
+
+
+def encode_binary(array: Tensor) -> bytes:
+    """The elements in the protocol's binary form: little-endian, row-major, BYTES with 4-byte lengths."""
+    if datatype_of(array.dtype) != "BYTES":
+        return array.tobytes()
+    texts = [text.encode() for text in array.flat]
+    return b"".join(chain.from_iterable((struct.pack("<I", len(text)), text) for text in texts))
+
+
+def _flatten(data: object, shape: Shape, where: str) -> list[Any]:
+    """The elements of an array that is flat, or nested exactly as `shape` says."""
+    if type(data) is not list:
+        raise CallerError(f"{where}: data is {quote(data)}, must be an array")
+    if not data or type(data[0]) is not list:
+        return data
+    rows = data
+    # The first axis needs no look: the caller's count of all elements finds a wrong length there.
+    for length in shape[1:]:
+        if not _LIST.issuperset(map(type, rows)) or {*map(len, rows)} != {length}:
+            raise CallerError(f"{where}: data is nested unlike shape {quote(list(shape))}, nest it so or send it flat")
+        rows = list(chain.from_iterable(rows))
+    return rows
+
+
+def _fits(kind: _Kind, value: object) -> bool:
+    try:
+        struct.pack(f"<{kind.code}", value)
+    except (struct.error, OverflowError):
+        return False
+    return True
+
+
+def _misfit(kind: _Kind, index: int, value: object, where: str) -> CallerError:
+    return CallerError(f"{where}: data element {index} is {quote(value)}, must be {kind.wanted}")
+
+
+def _decode_strings(shape: Shape, data: memoryview, where: str) -> Tensor:
+    count = math.prod(shape)
+    # Every element has a length of 4 bytes: this bounds the array by what was sent, whatever the shape claims.
+    if 4 * count > data.nbytes:
+        raise CallerError(
+            f"{where}: {data.nbytes} bytes of binary data, too few for BYTES of shape {quote(list(shape))}"
+        )
+    texts = np.empty(count, object)
+    end = 0
+    for index in range(count):
+        start = end + 4
+        end = start + int.from_bytes(data[end:start], "little")
+        if end > data.nbytes:
+            raise CallerError(f"{where}: element {index} of the binary data runs past its {data.nbytes} bytes")
+        try:
+            texts[index] = str(data[start:end], "utf-8")
+        except UnicodeDecodeError:
+            raise CallerError(f"{where}: element {index} of the binary data is not valid UTF-8") from None
+    if end != data.nbytes:
+        raise CallerError(f"{where}: {data.nbytes} bytes of binary data, its {count} elements end at byte {end}")
+    return texts.reshape(shape)

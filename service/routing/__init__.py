@@ -1,0 +1,1 @@
+"""Which role answers: the router, the control records that move it, and the limit of a fallback."""

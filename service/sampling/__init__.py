@@ -1,0 +1,1 @@
+"""From answers, or from payload events, to samples on the bus."""

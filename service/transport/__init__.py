@@ -1,0 +1,1 @@
+"""The transports that inference arrives by: HTTP and gRPC. Each only translates."""

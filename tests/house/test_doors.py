@@ -1,0 +1,112 @@
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+
+import pytest
+
+from tests.house.sources import LINKED, PACKAGES, ROOT, python
+
+DOORS = {
+    "evidently": ["shadow/report.py"],
+    "fastapi": ["service/api/*.py"],
+    "google": ["service/transport/grpc/*.py"],
+    "grafana_api": ["dashboards/grafana.py"],
+    "grpc": ["service/transport/grpc/*.py"],
+    "grpc_health": ["service/transport/grpc/*.py"],
+    "kafka": ["service/adapters/kafka/*.py"],
+    "msgpack": ["service/adapters/wire/*.py", "service/adapters/sqlite/pending_labels.py"],
+    "onnx": ["demo/builder/*.py"],
+    "onnxruntime": ["service/adapters/onnxruntime.py", "demo/builder/*.py"],
+    "os": [
+        "service/config/loader.py",
+        "service/adapters/cpu.py",
+        "shadow/report.py",
+        "demo/broker.py",
+        "demo/builder/*.py",
+    ],
+    "pandas": ["shadow/report.py"],
+    "prometheus_client": ["service/adapters/prometheus/*.py"],
+    "pyarrow": ["demo/builder/*.py"],
+    "pydantic": ["service/config/*.py", "service/api/*.py", "tightrope/wiring/deployer.py"],
+    "requests": ["dashboards/grafana.py"],
+    "rich": ["tightrope/cli/*.py", "tightrope/demo_run/*.py", "tightrope/offline/*.py"],
+    "ruamel": ["service/config/loader.py", "tightrope/demo_run/gateway_process.py"],
+    "sqlite3": ["service/adapters/sqlite/*.py"],
+    "starlette": ["service/api/*.py", "tightrope/wiring/shadow_processes.py"],
+    "typer": ["tightrope/cli/*.py", "tightrope/offline/report.py"],
+    "urllib3": [
+        "service/adapters/*.py",
+        "service/adapters/open_inference/*.py",
+        "demo/replay.py",
+        "tightrope/demo_run/gateway_process.py",
+    ],
+    "uvicorn": ["tightrope/serving/server.py", "service/transport/http/*.py"],
+}
+"""Where a library may be imported: one library, one room."""
+
+EVERYWHERE = {"numpy", "msgspec"}
+"""Arrays and records, which every room works with."""
+
+PURE = {
+    "asyncio", "concurrent", "http", "io", "json", "logging", "multiprocessing", "os", "pathlib", "random", "secrets",
+    "select", "shutil", "signal", "socket", "sqlite3", "ssl", "subprocess", "sys", "tempfile", "threading", "time",
+    "datetime", "urllib", "uuid",
+}  # fmt: skip
+"""What monitors/ may not import: no clock, no randomness, no I/O."""
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The first part of every absolute import in a file."""
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def trespasses(path: Path, names: set[str]) -> list[str]:
+    """The libraries that a file imports though their door is elsewhere."""
+    return [f"{path}: {name}" for name in sorted(names & set(DOORS)) if not _may(path, name)]
+
+
+def _may(path: Path, name: str) -> bool:
+    return any(PurePath(path).match(door) for door in DOORS[name])
+
+
+def test_each_library_is_imported_in_its_room_only() -> None:
+    """A library is replaced in one place, and its quirks are known in one place."""
+    assert [wrong for path in python(*PACKAGES) for wrong in trespasses(path, {*imported(path)})] == []
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_each_door_is_used(name: str) -> None:
+    """A row for a library that nothing imports guards nothing."""
+    assert any(name in imported(path) for path in python(*PACKAGES))
+
+
+def test_trespass_is_found() -> None:
+    """The check fails where a library is imported through another door."""
+    assert trespasses(Path("shadow/judge.py"), {"kafka", "numpy"}) == ["shadow/judge.py: kafka"]
+
+
+def test_monitors_are_pure() -> None:
+    """The judgement is a function of its arguments."""
+    allowed = EVERYWHERE | {"tightrope"}
+    wrong = {
+        f"{path}: {name}"
+        for path in python("monitors")
+        for name in imported(path)
+        if name in PURE or (name in DOORS or name in LINKED) or (not _is_standard(name) and name not in allowed)
+    }
+    assert wrong == set()
+
+
+def _is_standard(name: str) -> bool:
+    return name in sys.stdlib_module_names
+
+
+def test_nothing_is_imported_by_a_top_level_folder() -> None:
+    """Every import says `tightrope.…`: by two names a module would be loaded twice, with two registries."""
+    wrong = {f"{path}: {name}" for path in python() for name in imported(path) if name in LINKED}
+    assert wrong == set()

@@ -1,0 +1,77 @@
+import importlib
+import importlib.util
+
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+
+from tightrope.service.adapters.kafka.options import IGNORED, OURS, KafkaOptions, problems
+
+
+def test_client_options_reach_the_clients_that_know_them() -> None:
+    """By the client's own names: a producer's are not the consumer's, and what both know goes to both."""
+    options = KafkaOptions(("b:9092",), client={"linger_ms": 77, "fetch_min_bytes": 5, "security_protocol": "SSL"})
+    producer, consumer, admin = options.producer, options.consumer("g", 1.0), options.admin
+    assert producer["linger_ms"] == 77
+    assert consumer["fetch_min_bytes"] == 5
+    assert "linger_ms" not in consumer
+    assert "fetch_min_bytes" not in producer
+    assert {each["security_protocol"] for each in (producer, consumer, admin)} == {"SSL"}
+
+
+def test_guarantees_are_not_for_sale() -> None:
+    """What exact counting needs is set whatever the options say."""
+    options = KafkaOptions(("b:9092",), prefix="eu-", instance="one", session=7.5, client={"acks": 0})
+    assert (options.producer["acks"], options.producer["enable_idempotence"]) == ("all", True)
+    consumer = options.consumer("g", 1.0)
+    assert (consumer["enable_auto_commit"], consumer["auto_offset_reset"]) == (False, "earliest")
+    assert (consumer["group_id"], consumer["group_instance_id"]) == ("eu-g", "one")
+    assert consumer["session_timeout_ms"] == 7500
+    assert options.consumer(None, 1.0)["group_instance_id"] is None
+
+
+def test_no_two_processes_are_the_same_static_member() -> None:
+    """The broker would shut one out for the other; without a name of its own each is another member anyway."""
+    named = KafkaOptions(("b:9092",), instance="gateway-a")
+    found = [named.in_place(place).consumer("g", 1.0)["group_instance_id"] for place in ("1", "2")]
+    assert found == ["gateway-a-1", "gateway-a-2"]
+    assert named.in_place("1").consumer(None, 1.0)["group_instance_id"] is None
+    assert KafkaOptions(("b:9092",)).in_place("1").instance is None
+
+
+def test_every_option_of_ours_is_one_that_the_client_has() -> None:
+    """So that a name of theirs that changes is noticed here."""
+    known = {name for kind in (KafkaProducer, KafkaConsumer, KafkaAdminClient) for name in kind.DEFAULT_CONFIG}
+    assert known >= OURS
+
+
+def test_mistakes_are_named_with_key_and_value() -> None:
+    """One line each."""
+    client = {"acks": 1, "linger": 5, "client_id": "x", "ssl_ciphers": "HIGH", "security_protocol": "SASL_SSL"}
+    assert problems(KafkaOptions(("b:9092",), client=client), "bus.kafka") == [
+        "bus.kafka.client.acks: is set by Tightrope (it is 1)",
+        "bus.kafka.client.linger: the Kafka client has no such option (it is 5)",
+        "bus.kafka.client.ssl_ciphers: the Kafka client ignores this option (it is 'HIGH')",
+        "bus.kafka.client.sasl_mechanism: is missing; security_protocol needs one, such as SCRAM-SHA-512",
+    ]
+
+
+def test_ignored_options_are_still_ignored() -> None:
+    """The library hands them to nobody: when it does one day, they can be allowed."""
+    transport = importlib.import_module("kafka.net.transport").KafkaSSLTransport
+    assert set(transport.DEFAULT_CONFIG).isdisjoint(IGNORED)
+    assert set(KafkaProducer.DEFAULT_CONFIG) >= IGNORED
+
+
+def test_missing_checksum_library_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the remedy: everything would work, at ten times the cost."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    (line,) = problems(KafkaOptions(("b:9092",)), "bus.kafka")
+    assert line.startswith("bus.kafka: the package crc32c is missing")
+    assert "pip install 'kafka-python[crc32c,lz4,zstd]'" in line
+
+
+def test_secrets_join_the_other_options() -> None:
+    """As one more option of the client."""
+    options = KafkaOptions(("b:9092",), client={"sasl_plain_username": "u"}).with_client({"sasl_plain_password": "p"})
+    assert options.producer["sasl_plain_password"] == "p"
+    assert options.producer["sasl_plain_username"] == "u"

@@ -1,0 +1,68 @@
+"""Evidence names the processor, as far as the system tells."""
+
+import os
+import platform
+from pathlib import Path
+
+import pytest
+
+from tightrope.service.adapters import cpu as host
+
+INTEL = """processor\t: 0
+model name\t: Some CPU @ 2.00GHz
+flags\t\t: fpu sse avx2 avx512f avx512_vnni other
+
+processor\t: 1
+model name\t: Some CPU @ 2.00GHz
+flags\t\t: fpu sse avx2 avx512f avx512_vnni other
+"""
+ARM = "processor\t: 0\nFeatures\t: fp asimd asimddp i8mm\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (INTEL, "Some CPU @ 2.00GHz avx2 avx512f avx512_vnni"),
+        (ARM, f"{platform.processor() or platform.machine()} asimddp i8mm"),
+        ("", platform.processor() or platform.machine()),
+        (None, platform.processor() or platform.machine()),
+    ],
+    ids=["x86", "arm", "empty", "no such file"],
+)
+def test_processor_and_its_telling_instructions_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, told: str
+) -> None:
+    """Its name, and those instruction sets that change the results of quantized kernels."""
+    path = tmp_path / "cpuinfo"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setattr(host, "CPUINFO", path)
+    assert host.cpu() == told
+
+
+def test_this_machine_has_a_processor() -> None:
+    """One line, not empty."""
+    assert host.cpu()
+    assert "\n" not in host.cpu()
+
+
+@pytest.mark.parametrize(
+    ("content", "most"),
+    [("100000 100000\n", 1), ("150000 100000\n", 2), ("20000 100000\n", 1), ("max 100000\n", 64), (None, 64)],
+)
+def test_cores_are_those_that_the_process_may_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, most: int
+) -> None:
+    """Of a machine with many: a container's quota, rounded, and one at least."""
+    if content is not None:
+        (tmp_path / "cpu.max").write_text(content)
+    monkeypatch.setattr(host, "QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
+    assert host.cores() == most
+
+
+def test_cores_are_fewer_where_the_process_is_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whoever started it."""
+    monkeypatch.setattr(host, "QUOTA", tmp_path / "none")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3}, raising=False)
+    assert host.cores() == 1

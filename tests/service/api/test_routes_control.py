@@ -1,0 +1,190 @@
+"""An operator with the token moves one scope at a time, at once; everybody else is told why not."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.serving.model_pairs import SCOPES
+from tests.support.serving.service_harness import AUTH, body, eventually
+
+NORTH, SOUTH = {"region": "north"}, {"region": "south"}
+BAND_LOW, NO_BAND = [9.0, 5.0], [15.0, 5.0]
+
+
+def order(client: httpx.Client, what: str, scope: str = "region=north", **how: Any) -> httpx.Response:  # noqa: ANN401
+    """Give an order for a scope of the model that is there to be moved."""
+    asked = {"scope": scope, "reason": "a test asks for it", "actor": "tests"}
+    return client.post(f"/v1/models/modes/{what}", **{"json": asked, "headers": AUTH, **how})
+
+
+def served_by(client: httpx.Client, rows: list[list[float]], parameters: dict[str, Any]) -> tuple[str, bool]:
+    """Who answers, and whether that is said to be safe mode."""
+    told = client.post("/v2/models/modes/infer", json=body(rows, parameters=parameters)).json()["parameters"]
+    return told["served_by"], told["safe_mode"]
+
+
+BY_BASELINE, BY_COMPRESSED = ("baseline", True), ("compressed", False)
+
+
+@pytest.fixture(autouse=True)
+def _as_before(client: httpx.Client) -> Iterator[None]:
+    """Every scope is given back when a test is over."""
+    yield
+    for scope in SCOPES:
+        for what in ("force-normal", "release"):
+            eventually(partial(confirmed, client, what, scope))
+
+
+def confirmed(client: httpx.Client, what: str, scope: str) -> bool:
+    """Give an order; whether the judge carried it out."""
+    return bool(order(client, what, scope).json()["confirmed"])
+
+
+def test_forced_scope_is_answered_by_the_baseline_and_no_other(client: httpx.Client) -> None:
+    """From the very next request on, until it is forced back."""
+    assert served_by(client, [NO_BAND], NORTH) == BY_COMPRESSED
+    told = order(client, "force-safe").json()
+    assert told["confirmed"]
+    assert told["safe"] == ["region=north"]
+    assert told["scopes"] == {scope: "safe" if scope == "region=north" else "normal" for scope in SCOPES}
+    assert served_by(client, [NO_BAND], NORTH) == BY_BASELINE
+    assert served_by(client, [NO_BAND], SOUTH) == BY_COMPRESSED
+    assert served_by(client, [NO_BAND], {}) == BY_COMPRESSED
+    assert order(client, "force-normal").json()["safe"] == []
+    assert served_by(client, [NO_BAND], NORTH) == BY_COMPRESSED
+
+
+def test_one_row_in_a_safe_scope_takes_its_request_along(client: httpx.Client) -> None:
+    """A request is answered by one model."""
+    order(client, "force-safe", "band=low")
+    assert served_by(client, [NO_BAND, BAND_LOW, NO_BAND], {}) == BY_BASELINE
+    assert served_by(client, [NO_BAND, NO_BAND], {}) == BY_COMPRESSED
+
+
+def test_model_scope_is_meant_where_none_is_named(client: httpx.Client) -> None:
+    """Then every request is answered by the baseline."""
+    without = {"reason": "a test asks for it", "actor": "tests"}
+    assert order(client, "force-safe", json=without).json()["safe"] == ["model"]
+    assert served_by(client, [NO_BAND], {}) == BY_BASELINE
+
+
+def test_released_scope_stays_safe_until_there_is_evidence(client: httpx.Client) -> None:
+    """A release gives a scope back to the monitors; it is no return by itself."""
+    order(client, "force-safe")
+    assert order(client, "release").json()["safe"] == ["region=north"]
+    assert served_by(client, [NO_BAND], NORTH) == BY_BASELINE
+
+
+def test_status_shows_what_was_ordered(client: httpx.Client) -> None:
+    """The model's page, and the metrics."""
+    order(client, "force-safe")
+    assert client.get("/v1/models/modes").json()["scopes"]["region=north"] == "safe"
+    line = 'tightrope_safe_mode_active{model="modes",scope="region=north"} 1.0'
+    eventually(lambda: line in client.get("/metrics").text.splitlines())
+
+
+def test_order_goes_into_the_audit_trail(client: httpx.Client) -> None:
+    """With its number, who gave it, and why; events come in their order, and one can go on from any."""
+    number = order(client, "force-safe").json()["order"]
+    second = order(client, "release").json()["order"]
+
+    def both() -> list[dict[str, Any]]:
+        found = client.get("/v1/events?model=modes&limit=1000").json()["events"]
+        return [event for event in found if event["id"] in {number, second}]
+
+    first, then = eventually(lambda: both() if len(both()) == 2 else [])
+    assert (first["kind"], first["scope"], first["actor"]) == ("force-safe", "region=north", "tests")
+    assert (first["reason"], first["detail"]["moved"]) == ("a test asks for it", True)
+    assert (then["kind"], then["seq"]) == ("release", first["seq"] + 1)
+    beyond = client.get(f"/v1/events?model=modes&after={first['seq']}&limit=1").json()["events"]
+    assert [event["id"] for event in beyond] == [second]
+
+
+def test_orders_at_the_same_time_are_all_carried_out(client: httpx.Client) -> None:
+    """Each operator is told of its own confirmation."""
+    with ThreadPoolExecutor(8) as operators:
+        answers = list(operators.map(lambda scope: order(client, "force-safe", scope), [*SCOPES[1:]] * 3))
+    assert [answer.json()["confirmed"] for answer in answers] == [True] * len(answers)
+    assert set(client.get("/v1/models/modes").json()["safe"]) == set(SCOPES[1:])
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer"}, {"Authorization": "Basic dGVzdA=="}],
+    ids=["none", "wrong", "empty", "another scheme"],
+)
+def test_order_without_the_token_is_refused(client: httpx.Client, headers: dict[str, str]) -> None:
+    """401, with the scheme that is asked for, and nothing moves."""
+    answer = order(client, "force-safe", headers=headers)
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+    assert answer.json() == {"error": "a valid bearer token is needed"}
+    assert served_by(client, [NO_BAND], NORTH) == BY_COMPRESSED
+
+
+def test_unknown_scope_and_model_are_404(client: httpx.Client) -> None:
+    """With what there is."""
+    answer = order(client, "force-safe", "region=west")
+    assert answer.status_code == 404
+    assert answer.json()["error"] == f"scope: 'region=west' is none of {', '.join(client_scopes(client))}"
+    asked = {"reason": "a test asks", "actor": "tests"}
+    answer = client.post("/v1/models/nope/force-safe", json=asked, headers=AUTH)
+    assert (answer.status_code, "is not served here" in answer.json()["error"]) == (404, True)
+    assert order(client, "force-odd").status_code == 404
+
+
+def client_scopes(client: httpx.Client) -> list[str]:
+    """The scopes of the model, in the server's order."""
+    return list(client.get("/v1/models/modes").json()["scopes"])
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "body: Field required"),
+        (b"{", "body.1: JSON decode error"),
+        (b"[]", "body: Input should be a valid dictionary"),
+        (b'{"actor": "me"}', "body.reason: Field required"),
+        (b'{"reason": "a reason"}', "body.actor: Field required"),
+        (b'{"reason": "x", "actor": "me"}', "body.reason: String should have at least 3 characters"),
+        (b'{"reason": "a reason", "actor": ""}', "body.actor: String should have at least 1 character"),
+        (b'{"reason": 5, "actor": "me"}', "body.reason: Input should be a valid string"),
+        (b'{"reason": "a reason", "actor": "me", "scop": "model"}', "body.scop: Extra inputs are not permitted"),
+        (b"[" * 50_000, "There was an error parsing the body"),
+    ],
+)
+def test_order_without_reason_and_name_is_refused(client: httpx.Client, content: bytes, says: str) -> None:
+    """Both go into the audit trail, so both must be there."""
+    headers = {**AUTH, "Content-Type": "application/json"}
+    answer = client.post("/v1/models/modes/force-safe", content=content, headers=headers)
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith(says)
+
+
+def test_orders_may_not_be_read(client: httpx.Client) -> None:
+    """They are given, with POST."""
+    answer = client.get("/v1/models/modes/force-safe", headers=AUTH)
+    assert (answer.status_code, answer.json()) == (405, {"error": "Method Not Allowed"})
+
+
+def test_operator_is_obeyed_on_an_advisory_model_too(client: httpx.Client) -> None:
+    """Only evidence moves nobody there; once it is given back, the compressed model answers."""
+
+    def give(what: str) -> dict[str, Any]:
+        asked = {"reason": "a test asks for it", "actor": "tests"}
+        return dict(client.post(f"/v1/models/flag/{what}", json=asked, headers=AUTH).json())
+
+    def answered_by() -> str:
+        told = client.post("/v2/models/flag/infer", json=body([NO_BAND])).json()
+        return str(told["parameters"]["served_by"])
+
+    told = give("force-safe")
+    assert (told["mode"], told["confirmed"], told["safe"]) == ("advisory", True, ["model"])
+    assert answered_by() == "baseline"
+    assert give("release")["safe"] == []
+    assert answered_by() == "compressed"
+    assert give("force-normal")["confirmed"]
+    assert give("release")["confirmed"]

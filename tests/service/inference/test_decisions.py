@@ -1,0 +1,39 @@
+"""What is read of an answer, and what is kept of a request, whoever answered it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.serving.model_pairs import CALM, SUBGROUPS, sure_and_unsure
+from tests.support.serving.service_harness import pair_of
+from tightrope.monitors.records import Role
+from tightrope.monitors.sampling import draw
+from tightrope.service.inference.decisions import UnreadableError, decision_of, sample_of
+
+ROWS = {"input": np.array([[5.0, 1.0], [50.0, 1.0]], np.float32)}
+SAYS = {"probabilities": np.array([[0.9, 0.1], [0.2, 0.8]], np.float32), "other": np.zeros(3)}
+
+
+@pytest.mark.parametrize(
+    "says", [np.full((1, 2), 0.5), np.zeros((2, 2), int), np.zeros((2, 1, 2)), np.float64(1), np.zeros((2, 0))]
+)
+def test_answer_must_have_a_row_of_numbers_for_each_row_asked(tmp_path: Path, says: object) -> None:
+    """Another number of rows, whole numbers, too many axes, none, or nothing in them."""
+    with pytest.raises(UnreadableError, match=r"^probabilities: .* for 2 rows$"):
+        decision_of(pair_of(tmp_path, **sure_and_unsure(tmp_path)), {"probabilities": np.asarray(says)}, 2)
+
+
+def test_floor_of_a_subgroup_counts_for_requests_that_have_a_row_of_it(tmp_path: Path) -> None:
+    """Kept surely with one; else by the rate, which is 0 here. Of the outputs the one that decides is kept."""
+    sampling = {"rate": 0.0, "floors": {"band=low": 1.0}}
+    pair = pair_of(tmp_path, **sure_and_unsure(tmp_path), **CALM, subgroups=SUBGROUPS, sampling=sampling)
+    for rows, kept in ((slice(0, 2), True), (slice(1, 2), False)):
+        inputs = {"input": ROWS["input"][rows]}
+        outputs = {name: tensor[rows] for name, tensor in SAYS.items()}
+        member = pair.subgroups.members(inputs, [{}], [len(inputs["input"])])
+        sample = sample_of(pair, "r", draw("r", pair.sampler.salt), Role.BASELINE, inputs, outputs, member, 0.5, 9.0)
+        assert (sample is not None) is kept
+        if sample is not None:
+            assert (sample.served_by, sample.inclusion, sample.seconds, sample.time) == (Role.BASELINE, 1.0, 0.5, 9.0)
+            assert list(sample.outputs) == ["probabilities"]

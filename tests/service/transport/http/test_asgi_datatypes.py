@@ -1,0 +1,100 @@
+"""Every datatype of the protocol travels through a real model and comes back bit for bit, in JSON and in binary."""
+
+import json
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from tests.support.serving.model_pairs import ONNX_TYPES
+from tests.support.serving.service_harness import LENGTH
+from tightrope.service.protocol.tensors import Tensor, decode_binary, decode_json, encode_binary, encode_json
+
+VALUES: dict[str, Tensor] = {
+    "BOOL": np.array([[True, False], [False, False]]),
+    **{f"UINT{bits}": np.array([[0, 1], [2, 2**bits - 1]], f"<u{bits // 8}") for bits in (8, 16, 32, 64)},
+    **{
+        f"INT{bits}": np.array([[-(2 ** (bits - 1)), -1], [0, 2 ** (bits - 1) - 1]], f"<i{bits // 8}")
+        for bits in (8, 16, 32, 64)
+    },
+    "FP16": np.array([[0.1, -65504.0], [6e-8, -0.0]], "<f2"),
+    "FP32": np.array([[0.1, 3.4e38], [1e-45, -0.0]], "<f4"),
+    "FP64": np.array([[0.1, 1.7e308], [5e-324, -0.0]], "<f8"),
+    "BYTES": np.array([["", "né\n"], ["雪\0x", '"\\']], object),
+}
+FORMS = [
+    (datatype, binary_in, binary_out)
+    for datatype in VALUES
+    for binary_in in (False, True)
+    for binary_out in (False, True)
+    if datatype != "FP16" or (binary_in and binary_out)  # FP16 has no JSON form
+]
+
+
+def ask(client: httpx.Client, datatype: str, tensor: Tensor, *, binary_in: bool, binary_out: bool) -> Tensor:
+    """What the model that gives back its input says to a tensor."""
+    form: dict[str, Any] = {"data": None if binary_in else encode_json(tensor)}
+    blob = encode_binary(tensor) if binary_in else b""
+    if binary_in:
+        form = {"parameters": {"binary_data_size": len(blob)}}
+    request = {
+        "inputs": [{"name": "value", "shape": tensor.shape, "datatype": datatype, **form}],
+        "outputs": [{"name": "echo", "parameters": {"binary_data": binary_out}}],
+    }
+    head = json.dumps(request).encode()
+    headers = {LENGTH: str(len(head))} if binary_in else {}
+    answer = client.post(f"/v2/models/echo_{datatype}/infer", content=head + blob, headers=headers)
+    assert answer.status_code == 200, answer.text
+    length = int(answer.headers.get(LENGTH, len(answer.content)))
+    (output,) = json.loads(answer.content[:length])["outputs"]
+    assert (output["name"], output["datatype"], output["shape"]) == ("echo", datatype, list(tensor.shape))
+    shape = tuple(output["shape"])
+    if not binary_out:
+        return decode_json(datatype, shape, output["data"], "echo")
+    assert output["parameters"] == {"binary_data_size": len(answer.content) - length}
+    return decode_binary(datatype, shape, memoryview(answer.content)[length:], "echo")
+
+
+@pytest.mark.parametrize(("datatype", "binary_in", "binary_out"), FORMS)
+def test_values_come_back_bit_for_bit(
+    client: httpx.Client, datatype: str, *, binary_in: bool, binary_out: bool
+) -> None:
+    """The smallest, the largest and the odd ones, whichever forms they go and come in."""
+    tensor = VALUES[datatype]
+    echo = ask(client, datatype, tensor, binary_in=binary_in, binary_out=binary_out)
+    assert echo.dtype == tensor.dtype
+    assert encode_binary(echo) == encode_binary(tensor)
+
+
+def test_every_datatype_has_a_value() -> None:
+    """The table above is whole."""
+    assert VALUES.keys() == ONNX_TYPES.keys()
+
+
+@pytest.mark.parametrize("dtype", ["<f2", "<f4", "<f8"])
+def test_nan_and_infinity_travel_in_binary(client: httpx.Client, dtype: str) -> None:
+    """Through a model that does not decide by them."""
+    tensor = np.array([[np.nan, np.inf]], dtype)
+    datatype = f"FP{tensor.itemsize * 8}"
+    assert encode_binary(ask(client, datatype, tensor, binary_in=True, binary_out=True)) == encode_binary(tensor)
+
+
+def test_fp16_output_asked_for_as_json_is_the_callers_mistake(client: httpx.Client) -> None:
+    """The error says how to ask."""
+    blob = VALUES["FP16"].tobytes()
+    tensor = {"name": "value", "shape": [2, 2], "datatype": "FP16", "parameters": {"binary_data_size": len(blob)}}
+    head = json.dumps({"inputs": [tensor]}).encode()
+    answer = client.post("/v2/models/echo_FP16/infer", content=head + blob, headers={LENGTH: str(len(head))})
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("output 'echo': FP16 has no JSON form, ask for it with binary_data")
+
+
+def test_nan_asked_for_as_json_is_not_sent_as_null(client: httpx.Client) -> None:
+    """The server cannot give what was asked for, and says which output it is."""
+    blob = np.array([[np.nan, 0.0]], "<f4").tobytes()
+    tensor = {"name": "value", "shape": [1, 2], "datatype": "FP32", "parameters": {"binary_data_size": len(blob)}}
+    head = json.dumps({"inputs": [tensor]}).encode()
+    answer = client.post("/v2/models/echo_FP32/infer", content=head + blob, headers={LENGTH: str(len(head))})
+    assert answer.status_code == 500
+    assert answer.json()["error"].startswith("output 'echo' has NaN or infinity")

@@ -1,0 +1,152 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import entropy
+
+from tests.support.samples import BASELINE, COMPRESSED, Workshop, runs, sample, watched
+from tightrope.monitors.records import Comparisons, Fault, Role
+from tightrope.monitors.sample_batch import Samples
+from tightrope.service.adapters.ports import Record
+from tightrope.shadow import inference as module
+from tightrope.shadow.comparison import Taken, compared
+
+Floats = npt.NDArray[np.float64]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Workshop:
+    """One pair of models, watched as ``m``."""
+    return Workshop({"m": watched(tmp_path)})
+
+
+def softmax(rows: npt.ArrayLike, weights: npt.ArrayLike) -> Floats:
+    """What a classifier says, computed without it."""
+    scores = np.asarray(rows, dtype=float) @ np.asarray(weights, dtype=float)
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def random_rows(n: int, seed: int = 0) -> Floats:
+    """Input rows on which the two classifiers sometimes disagree."""
+    return np.random.default_rng(seed).normal(size=(n, 2)).astype(np.float32).astype(float)
+
+
+def assert_compared(batch: Comparisons, rows: Floats) -> None:
+    """The columns are what the two models say of these rows, by scipy's formulas."""
+    b, c = softmax(rows, BASELINE), softmax(rows, COMPRESSED)
+    np.testing.assert_array_equal(batch.disagree, b.argmax(axis=1) != c.argmax(axis=1))
+    for role, said, threshold in (("baseline", b, 0.6), ("compressed", c, 0.5)):
+        ranked = np.sort(said, axis=1)
+        np.testing.assert_allclose(getattr(batch, f"confidence_{role}"), ranked[:, -1], atol=1e-6)
+        np.testing.assert_allclose(getattr(batch, f"margin_{role}"), ranked[:, -1] - ranked[:, -2], atol=1e-6)
+        np.testing.assert_allclose(getattr(batch, f"entropy_{role}"), entropy(said, axis=1), atol=1e-5)
+        np.testing.assert_array_equal(getattr(batch, f"refused_{role}"), ranked[:, -1] < threshold)
+    np.testing.assert_allclose(batch.distance, jensenshannon(b, c, base=2, axis=1), atol=1e-4)
+    assert (batch.fault == Fault.NONE).all()
+
+
+@pytest.mark.parametrize("served_by", list(Role))
+def test_comparison_is_right_whoever_served(shop: Workshop, served_by: Role) -> None:
+    """The shadow runs the other model, and its figures stand in that model's columns."""
+    rows = random_rows(40)
+    for number, row in enumerate(rows):
+        shop.publish(sample(shop.watched["m"], [row], served_by=served_by, number=number))
+    before = len(runs(shop.watched["m"], served_by))
+    assert shop.worker().step(0) == 40
+    (batch,) = shop.comparisons()
+    assert_compared(batch, rows)
+    assert 0 < batch.disagree.sum() < 40
+    assert (batch.served_by_baseline == (served_by is Role.BASELINE)).all()
+    assert len(runs(shop.watched["m"], served_by)) == before
+
+
+def test_row_keeps_what_its_sample_said(shop: Workshop) -> None:
+    """Place in the log, time, id, subgroups, draw and artefacts come from the sample; the log's name from the bus."""
+    of = shop.watched["m"]
+    shop.publish(sample(of, random_rows(1), number=7))
+    shop.publish(sample(of, random_rows(2), number=8), sample(of, random_rows(1), number=9))
+    shop.worker().step(0)
+    (batch,) = shop.comparisons()
+    assert batch.request_id == ("r-7", "r-8", "r-8", "r-9")
+    assert batch.offset.tolist() == [0, 1, 1, 1]
+    assert batch.partition.tolist() == [0, 0, 0, 0]
+    assert batch.time.tolist() == [1007.0, 1008.0, 1008.0, 1009.0]
+    assert (batch.log, batch.model, batch.scopes) == (shop.bus.log, "m", ("half=left",))
+    assert batch.member.all()
+    assert set(batch.draw) == {0.25}
+    assert set(batch.inclusion) == {1.0}
+    digests = [of.models[role].digest for role in (Role.BASELINE, Role.COMPRESSED)]
+    assert [batch.baseline_digest, batch.compressed_digest] == digests
+
+
+def test_samples_alike_share_one_run(shop: Workshop) -> None:
+    """Samples of one layout and one role cost one run of the other model, whatever their record."""
+    of = shop.watched["m"]
+    samples = [sample(of, random_rows(1 + n % 3, n), served_by=list(Role)[n % 2], number=n) for n in range(12)]
+    for role in Role:
+        runs(of, role).clear()
+    shop.publish(*samples[:5])
+    shop.publish(*samples[5:])
+    shop.worker().step(0)
+    (batch,) = shop.comparisons()
+    assert runs(of, Role.BASELINE) == [sum(len(s.member) for s in samples if s.served_by is Role.COMPRESSED)]
+    assert runs(of, Role.COMPRESSED) == [sum(len(s.member) for s in samples if s.served_by is Role.BASELINE)]
+    assert batch.request_id == tuple(s.request_id for s in samples for _ in s.member)
+    assert_compared(batch, np.concatenate([s.inputs["input"] for s in samples]).astype(float))
+
+
+def test_run_is_cut_at_the_most_rows(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is bounded: samples beyond the limit wait for the next run, a larger sample runs alone."""
+    monkeypatch.setattr(module, "MOST_ROWS", 4)
+    of = shop.watched["m"]
+    rows = [3, 1, 2, 6, 1]
+    shop.publish(*(sample(of, random_rows(n, n), number=number) for number, n in enumerate(rows)))
+    shop.worker().step(0)
+    assert runs(of, Role.BASELINE) == [4, 2, 6, 1]
+    assert_compared(shop.comparisons()[0], np.concatenate([random_rows(n, n) for n in rows]))
+
+
+def test_fixed_first_dimension_runs_alone(tmp_path: Path) -> None:
+    """A model that takes one row at a time is never given two."""
+    of = replace(watched(tmp_path), free=False)
+    shop = Workshop({"m": of})
+    shop.publish(*(sample(of, random_rows(1, n), number=n) for n in range(5)))
+    shop.worker().step(0)
+    assert runs(of, Role.BASELINE) == [1] * 5
+    assert_compared(shop.comparisons()[0], np.concatenate([random_rows(1, n) for n in range(5)]))
+
+
+def test_models_are_compared_apart(tmp_path: Path) -> None:
+    """Samples of two models in one poll become one batch of each, and each is counted."""
+    for name in ("m", "n"):
+        (tmp_path / name).mkdir()
+    shop = Workshop({"m": watched(tmp_path / "m"), "n": watched(tmp_path / "n", BASELINE[:, ::-1], BASELINE)})
+    shop.publish(*(sample(shop.watched[name], random_rows(2, 3), model=name) for name in ("n", "m", "n")))
+    shop.worker().step(0)
+    batches = {batch.model: batch for batch in shop.comparisons()}
+    assert {name: len(batch) for name, batch in batches.items()} == {"m": 2, "n": 4}
+    assert_compared(batches["m"], random_rows(2, 3))
+    swapped, plain = softmax(random_rows(2, 3), BASELINE[:, ::-1]), softmax(random_rows(2, 3), BASELINE)
+    expected = np.tile(swapped.argmax(axis=1) != plain.argmax(axis=1), 2)
+    np.testing.assert_array_equal(batches["n"].disagree, expected)
+    for name, batch in batches.items():
+        for scope in ("model", "half=left"):
+            assert shop.metrics.total("comparisons", model=name, scope=scope) == len(batch)
+            assert shop.metrics.total("disagreements", model=name, scope=scope) == batch.disagree.sum()
+
+
+def test_pairs_of_artefacts_are_compared_apart(shop: Workshop) -> None:
+    """A new compressed model's rows are not mixed with the old one's; the order of the log is kept."""
+    of, taken = shop.watched["m"], []
+    for number in range(6):
+        made = sample(of, random_rows(1, number), number=number)
+        digest = "new" if number in {2, 3} else made.compressed_digest
+        record = Record("samples", 0, number, None, b"")
+        taken.append(Taken(Samples.of([replace(made, compressed_digest=digest)]), record))
+    batches = [batch.comparisons for batch in compared(of, taken, "log-1")]
+    assert [batch.offset.tolist() for batch in batches] == [[0, 1], [2, 3], [4, 5]]
+    assert [batch.compressed_digest == "new" for batch in batches] == [False, True, False]

@@ -1,0 +1,190 @@
+"""Records of any content, for tests of what becomes of them on the wire."""
+
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from tightrope.monitors.detector_bank import Cells
+from tightrope.monitors.latency import Blocks
+from tightrope.monitors.plan import Lag, State, Unanswered
+from tightrope.monitors.records import ROW_ARRAYS, Comparisons, Event, Label, Order, Role, Routes, Sample, Stream
+from tightrope.monitors.records import Traffic as Note
+from tightrope.monitors.safemode import Mode
+from tightrope.monitors.safemode import State as ModeState
+from tightrope.service.protocol.tensors import Tensor
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+NUMBER = st.floats()
+COUNT = st.integers(0, 2**62)
+NAMES = st.lists(TEXT, unique=True, max_size=3)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=5,
+)
+DTYPES = ("?", "<u1", "<u2", "<u4", "<u8", "<i1", "<i2", "<i4", "<i8", "<f2", "<f4", "<f8")
+TYPES = {"fault": "<i1", "twin": "<u8"} | dict.fromkeys(
+    ("partition", "offset", "top_baseline", "top_compressed"), "<i8"
+)
+TYPES |= dict.fromkeys(("served_by_baseline", "disagree", "refused_baseline", "refused_compressed"), "?")
+
+events = st.builds(Event, TEXT, NUMBER, TEXT, TEXT, TEXT, TEXT, TEXT, st.dictionaries(TEXT, JSON, max_size=3))
+orders = st.builds(Order, TEXT, NUMBER, TEXT, TEXT, TEXT, TEXT, TEXT)
+routes = st.builds(
+    Routes, TEXT, st.integers(-1, 2**62), NAMES.map(tuple), st.dictionaries(TEXT, TEXT, max_size=3), TEXT
+)
+
+labels = st.builds(Label, TEXT, TEXT, COUNT, COUNT, NUMBER)
+notes = st.builds(Note, TEXT, NUMBER, COUNT)
+
+
+@st.composite
+def tensors(draw: st.DrawFn, dtype: str, shape: tuple[int, ...]) -> Tensor:
+    """A tensor of any content, row-major or not."""
+    if dtype == "O":
+        return draw(arrays.arrays(object, shape, elements=TEXT))
+    tensor = draw(arrays.arrays(dtype, shape))
+    return np.asfortranarray(tensor) if draw(st.booleans()) else tensor
+
+
+LAYOUTS = st.dictionaries(
+    TEXT,
+    st.tuples(
+        st.sampled_from(("O", *DTYPES)),
+        arrays.array_shapes(min_dims=1, max_dims=2, min_side=0, max_side=3) | st.just(()),
+    ),
+    max_size=2,
+)
+"""For each tensor its datatype, and all sides but the first."""
+
+
+@st.composite
+def alike(draw: st.DrawFn) -> list[Sample]:
+    """Samples of one kind."""
+    scopes, model, baseline, compressed = draw(NAMES), draw(TEXT), draw(TEXT), draw(TEXT)
+    sides = draw(LAYOUTS), draw(LAYOUTS)
+    made = []
+    for _ in range(draw(st.integers(1, 3))):
+        rows = draw(st.integers(0, 3))
+        inputs, outputs = (
+            {name: draw(tensors(dtype, (rows, *shape))) for name, (dtype, shape) in side.items()} for side in sides
+        )
+        made.append(
+            Sample(
+                model=model,
+                request_id=draw(TEXT),
+                time=draw(NUMBER),
+                served_by=draw(st.sampled_from(Role)),
+                baseline_digest=baseline,
+                compressed_digest=compressed,
+                inputs=inputs,
+                outputs=outputs,
+                scopes=tuple(scopes),
+                member=draw(arrays.arrays(bool, (rows, len(scopes)))),
+                draw=draw(NUMBER),
+                inclusion=draw(NUMBER),
+                seconds=draw(NUMBER),
+            )
+        )
+    return made
+
+
+@st.composite
+def comparisons(draw: st.DrawFn) -> Comparisons:
+    """One batch."""
+    scopes, rows = draw(NAMES), draw(st.integers(0, 4))
+    columns = {name: draw(arrays.arrays(TYPES.get(name, "<f8"), rows)) for name in ROW_ARRAYS if name != "member"}
+    return Comparisons(
+        model=draw(TEXT),
+        baseline_digest=draw(TEXT),
+        compressed_digest=draw(TEXT),
+        log=draw(TEXT),
+        scopes=tuple(scopes),
+        request_id=tuple(draw(st.lists(TEXT, min_size=rows, max_size=rows))),
+        member=draw(arrays.arrays(bool, (rows, len(scopes)))),
+        **columns,
+    )
+
+
+@st.composite
+def cells(draw: st.DrawFn, scopes: int) -> Cells:
+    """One monitor's cells: minus infinity, NaN and minus zero among them."""
+    width, back, variants = (draw(st.integers(1, 3)) for _ in range(3))
+    return Cells(
+        log_mass=draw(arrays.arrays("<f8", (variants, scopes, width))),
+        recovery=draw(arrays.arrays("<f8", (variants, scopes, back))),
+        count=draw(arrays.arrays("<i8", (variants, scopes))),
+        total=draw(arrays.arrays("<f8", (variants, scopes))),
+        path=draw(arrays.arrays("<f8", (variants, scopes, 2, 3))),
+        tripped=draw(arrays.arrays(bool, (variants, scopes))),
+    )
+
+
+@st.composite
+def blocks(draw: st.DrawFn) -> Blocks:
+    """How far the latency objective got."""
+    log_mass = draw(arrays.arrays("<f8", (draw(st.integers(1, 3)), 2)))
+    return Blocks(
+        log_mass, draw(st.integers(-1, 2**62)), *(draw(COUNT) for _ in range(3)), draw(NUMBER), draw(st.booleans())
+    )
+
+
+@st.composite
+def states(draw: st.DrawFn) -> State:
+    """A whole snapshot."""
+    scopes, monitors = draw(NAMES), draw(NAMES)
+    modes = st.builds(
+        Mode,
+        st.sampled_from(ModeState),
+        st.booleans(),
+        st.booleans(),
+        NUMBER,
+        NUMBER,
+        st.integers(0, 99),
+        st.booleans(),
+    )
+    size = len(scopes)
+    return State(
+        digest=draw(TEXT),
+        baseline_digest=draw(TEXT),
+        compressed_digest=draw(TEXT),
+        scopes=tuple(scopes),
+        monitors=tuple(monitors),
+        epoch=draw(COUNT),
+        seen={stream: draw(COUNT) for stream in Stream},
+        stale=draw(COUNT),
+        log=draw(TEXT),
+        watermarks=draw(st.dictionaries(st.integers(0, 9), COUNT, max_size=3)),
+        pending=draw(st.dictionaries(st.sampled_from(Stream), comparisons())),
+        modes=tuple(draw(modes) for _ in scopes),
+        compared=draw(arrays.arrays("<i8", size)),
+        disagreed=draw(arrays.arrays("<i8", size)),
+        errors=draw(arrays.arrays("<i8", size)),
+        faulty=draw(arrays.arrays(bool, size)),
+        noise=draw(arrays.arrays("<i8", (size, 2))),
+        lag=draw(st.builds(Lag, COUNT, NUMBER, NUMBER, NUMBER)),
+        unanswered=draw(st.builds(Unanswered, COUNT, NUMBER, NUMBER)),
+        latency=draw(blocks()),
+        labels=draw(st.dictionaries(TEXT, COUNT, max_size=3)),
+        cells=tuple(draw(cells(size)) for _ in monitors),
+    )
+
+
+def same(left: Any, right: Any) -> bool:  # noqa: ANN401 - anything a record holds
+    """Equal in type, structure and every bit: NaN equals itself, 0.0 is not -0.0, and 1 is not 1.0."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, np.ndarray):
+        bits = "tolist" if left.dtype == object else "tobytes"
+        ours, theirs = ((a.dtype, a.shape, getattr(a, bits)()) for a in (left, right))
+        return bool(ours == theirs)
+    if is_dataclass(left):
+        return all(same(getattr(left, f.name), getattr(right, f.name)) for f in fields(left))
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same(value, right[key]) for key, value in left.items())
+    if isinstance(left, list | tuple):
+        return len(left) == len(right) and all(map(same, left, right))
+    return repr(left) == repr(right)

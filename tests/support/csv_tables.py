@@ -1,0 +1,65 @@
+"""Rows in files and small pairs to judge them, for tests of `calibrate` and `limits`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from onnx import TensorProto, helper, numpy_helper, save_model
+
+from tests.support.onnx_models import classifier
+from tests.support.servers import write_config
+from tightrope.service.config.loader import Settings, load
+
+SURE = np.array([[1, 0], [0, 0]], np.float32)
+"""A pair's weights: class 0 with probability sigmoid(first feature); the second feature is for subgroups."""
+
+
+def write_table(path: Path, inputs: npt.ArrayLike, labels: npt.ArrayLike | None = None) -> Path:
+    """A CSV file with columns x0, x1, … and, if there are labels, `label`."""
+    rows = np.asarray(inputs)
+    columns = [f"x{i}" for i in range(rows.shape[1])]
+    lines = [[repr(float(value)) for value in row] for row in rows]
+    if labels is not None:
+        columns.append("label")
+        lines = [[*line, str(int(label))] for line, label in zip(lines, np.asarray(labels), strict=True)]
+    path.write_text("\n".join(map(",".join, [columns, *lines])) + "\n")
+    return path
+
+
+def pair_config(folder: Path, compressed: npt.ArrayLike = SURE, **changes: object) -> dict[str, object]:
+    """A configuration of one model ``m``, whose baseline has the weights `SURE`; ``changes`` are to the model."""
+    model = {
+        "baseline": str(classifier(folder / "baseline.onnx", SURE)),
+        "compressed": str(classifier(folder / "compressed.onnx", np.asarray(compressed, np.float32))),
+    }
+    return {"models": {"m": model | changes}}
+
+
+def pair_settings(folder: Path, compressed: npt.ArrayLike = SURE, **changes: object) -> Settings:
+    """`pair_config`, read from a file."""
+    return read_settings(folder, pair_config(folder, compressed, **changes))
+
+
+def read_settings(folder: Path, config: Mapping[str, object]) -> Settings:
+    """A configuration, written and read as a user's would be."""
+    return load(write_config(folder, config), {})
+
+
+def moody(path: Path, features: int = 2) -> Path:
+    """As a classifier with the weights `SURE`, after the mean of its batch is taken from the features: alone, a row is
+    told that both classes are equal, and so class 0.
+    """
+    mean = helper.make_node("ReduceMean", ["input"], ["mean"], axes=[0], keepdims=1)
+    centred = helper.make_node("Sub", ["input", "mean"], ["centred"])
+    product = helper.make_node("MatMul", ["centred", "weights"], ["scores"])
+    last = helper.make_node("Softmax", ["scores"], ["probabilities"])
+    graph = helper.make_graph(
+        [mean, centred, product, last],
+        "moody",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["rows", features])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["rows", 2])],
+        [numpy_helper.from_array(SURE, "weights")],
+    )
+    save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
+    return path

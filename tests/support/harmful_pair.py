@@ -1,0 +1,64 @@
+"""A pair whose compressed model harms whoever it is told to, its configuration, and traffic to show it: for tests of
+the whole.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tests.support.onnx_models import classifier
+
+Rows = npt.NDArray[np.float32]
+
+LEFT, RIGHT, GROUP, HARM = range(4)
+"""The features: the decision is whether left or right is larger; group 1 is the minority; harm 1 makes the compressed
+model say left, whatever is larger.
+"""
+
+BASELINE = np.array([[3, 0], [0, 3], [0, 0], [0, 0]], np.float32)
+COMPRESSED = np.array([[3, 0], [0, 3], [0, 0], [30, -30]], np.float32)
+
+MINORITY, MAJORITY = "group=minority", "group=majority"
+
+
+def models(folder: Path) -> dict[str, str]:
+    """Both files."""
+    return {
+        "baseline": str(classifier(folder / "baseline.onnx", BASELINE)),
+        "compressed": str(classifier(folder / "compressed.onnx", COMPRESSED)),
+    }
+
+
+def config(folder: Path, **changes: object) -> dict[str, Any]:
+    """A configuration of one model ``m`` that decides after tens of harmed rows; ``changes`` are to the model."""
+    model = models(folder) | {
+        "subgroups": {"group": {"column": GROUP, "values": {"minority": [1], "majority": [0]}}},
+        "limits": {"disagreement": 0.1, "confidence": None, "confidence_shape": None, "mix": None},
+        "subgroup_limits": {"disagreement": 0.2},
+    }
+    return {
+        "models": {"m": model | changes},
+        "alarms": {"samples_per_false_alarm": 1e4},
+        "safe_mode": {"min_dwell_seconds": 0, "recovery_samples": 10},
+        "state": "state",
+    }
+
+
+def traffic(n: int, *, harm: bool, seed: int = 0) -> Rows:
+    """Rows of which one in six is of the minority; with ``harm`` the compressed model fails it."""
+    rng = np.random.default_rng(seed)
+    rows = np.zeros((n, 4), np.float32)
+    rows[:, [LEFT, RIGHT]] = rng.normal(size=(n, 2))
+    rows[:, GROUP] = np.arange(n) % 6 == 0
+    rows[:, HARM] = rows[:, GROUP] * harm
+    return rows
+
+
+def request(row: npt.ArrayLike, id_: str = "") -> Mapping[str, object]:
+    """One row, or several, as the protocol has it."""
+    rows = np.atleast_2d(np.asarray(row, dtype=float))
+    tensor = {"name": "input", "shape": list(rows.shape), "datatype": "FP32", "data": rows.ravel().tolist()}
+    return {"inputs": [tensor], **({"id": id_} if id_ else {})}

@@ -1,0 +1,114 @@
+"""A judge over a memory bus and a state file, with the traffic that makes it decide: for tests of the shadow."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event as Flag
+
+import numpy as np
+from prometheus_client import CollectorRegistry
+
+from tests.support.judgement.comparisons import SCOPES, Traffic, plan
+from tightrope.monitors.budget import Ask, Budget, rules
+from tightrope.monitors.catalogue import CATALOGUE
+from tightrope.monitors.plan import Plan, State
+from tightrope.monitors.records import Comparisons, Event, Order, Routes
+from tightrope.monitors.safemode import Policy
+from tightrope.service.adapters.memory_bus import MemoryBus
+from tightrope.service.adapters.ports import Bus, Store
+from tightrope.service.adapters.prometheus.metrics import Metrics
+from tightrope.service.adapters.sqlite.store import SqliteStore
+from tightrope.service.adapters.topics import COMPARISONS, CONTROL, EVENTS, topic
+from tightrope.service.adapters.wire import record_codec
+from tightrope.service.adapters.wire.envelope import WireError
+from tightrope.shadow.judge import Bench, Judge
+
+HOST = "a processor"
+POLICY = Policy(min_dwell=100.0, recovery_samples=10.0)
+
+
+def lenient(model: str = "m", *, armed: bool = True) -> Plan:
+    """One question with generous limits, a small budget and small ticks: decisions come after tens of rows."""
+    ask = Ask(CATALOGUE["disagreement"], ("",), np.array([0.4, 0.1, 0.1, 0.1]))
+    asked = rules([ask], Budget(1e3), POLICY.recovery_ratio)
+    return plan(samples=1e3, policy=POLICY, rules=asked, tick_rows=16, model=model, armed=armed)
+
+
+def story(traffic: Traffic, rows: int = 10) -> Iterator[Comparisons]:
+    """Batches of rows of group a and b by turns: sound, then harm to group a only, then sound until it has returned."""
+    for place, share in enumerate([0.0] * 6 + [0.8] * 12 + [0.0] * 30):
+        member = np.zeros((rows, len(SCOPES)), dtype=bool)
+        member[::2, 0] = member[1::2, 1] = True
+        harmed = member[:, 0] & (np.random.default_rng(place).random(rows) < share)
+        yield traffic.rows(rows, member=member, disagree=harmed)
+
+
+@dataclass
+class Court:
+    """What a judge needs, and a look at what it made of it."""
+
+    folder: Path
+    plans: Mapping[str, Plan] = field(default_factory=lambda: {"m": lenient()})
+    bus: MemoryBus = field(default_factory=MemoryBus)
+    metrics: Metrics = field(default_factory=lambda: Metrics(CollectorRegistry()))
+
+    def __post_init__(self) -> None:
+        self.store = self._open()
+        self.bench = Bench(self.plans)
+        self.told: list[Routes] = []
+        self._control = self.bus.subscribe(topic(CONTROL))
+
+    def _open(self) -> SqliteStore:
+        return SqliteStore(self.folder / "tightrope.db")
+
+    def reopen(self) -> None:
+        """Go on with what is on disk, as after a restart."""
+        self.store.close()
+        self.store = self._open()
+
+    def judge(self, bus: Bus | None = None, store: Store | None = None) -> Judge:
+        """A judge that has just started, on this bus and store or on something around them."""
+        self.bench = Bench(self.plans)
+        return Judge(bus or self.bus, store or self.store, self.bench, self.metrics, HOST, Flag())
+
+    def publish(self, *batches: Comparisons) -> None:
+        """Comparisons, one record each."""
+        for batch in batches:
+            self.bus.publish(topic(COMPARISONS), record_codec.encode_comparisons(batch), batch.model)
+
+    def order(self, what: str, scope: str = "model", *, id_: str = "o1", model: str = "m", time: float = 0.0) -> None:
+        """An operator's order."""
+        given = Order(id_, time, model, scope, what, "ann", f"because of {id_}")
+        self.bus.publish(topic(CONTROL), record_codec.encode_order(given), f"{model}/{scope}")
+
+    def note(self, event: Event) -> None:
+        """An event of a gateway."""
+        self.bus.publish(topic(EVENTS), record_codec.encode_event(event))
+
+    def drain(self, judge: Judge) -> int:
+        """Steps until nothing is left, listening to what is told; returns the number of records."""
+        done = 0
+        try:
+            while records := judge.step(0):
+                done += records
+                self.listen()
+        finally:
+            self.listen()
+        return done
+
+    def listen(self) -> None:
+        """Add the routes that were told meanwhile to ``told``; the topic itself keeps only the latest."""
+        for record in self._control.poll(10_000, 0):
+            with suppress(WireError):
+                self.told.append(record_codec.decode_routes(record.value))
+
+    def saved(self, model: str = "m") -> State:
+        """The state on disk."""
+        snapshot = self.store.snapshot(model)
+        assert snapshot is not None
+        return record_codec.decode_state(snapshot)
+
+    def events(self, model: str | None = None) -> list[Event]:
+        """The audit trail."""
+        return [event for _, event in self.store.events(model, limit=10_000)]

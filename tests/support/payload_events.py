@@ -1,0 +1,39 @@
+"""Payload events as KServe's logger sends them."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tests.support.serving.service_harness import body
+from tightrope.service.adapters.wire.cloudevents import PayloadEvent, read
+
+TYPE = "org.kubeflow.serving.inference."
+
+
+def headers(kind: str, id_: str = "a", **more: str) -> dict[str, str]:
+    """Those of one event in binary form."""
+    told = {"specversion": "1.0", "id": id_, "type": f"{TYPE}{kind}", "source": "http://localhost:9081/", **more}
+    return {"content-type": "application/json", **{f"ce-{name}": value for name, value in told.items()}}
+
+
+def asked(*rows: list[float], **fields: object) -> bytes:
+    """The body of a request."""
+    return json.dumps(body(list(rows), **fields)).encode()
+
+
+def answered(*rows: list[float], **changes: Any) -> bytes:  # noqa: ANN401 - fields of JSON
+    """The body of an answer: these probabilities."""
+    output: Mapping[str, Any] = {
+        "name": "probabilities",
+        "datatype": "FP32",
+        "shape": [len(rows), len(rows[0])],
+        "data": [value for row in rows for value in row],
+        **changes,
+    }
+    return json.dumps({"model_name": "m", "id": "theirs", "outputs": [output]}).encode()
+
+
+def event(kind: str, data: bytes = b"{}", id_: str = "a", **more: str) -> PayloadEvent:
+    """One event."""
+    (found,) = read(headers(kind, id_, **more), data)
+    return found

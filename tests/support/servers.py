@@ -1,0 +1,60 @@
+"""A real `tightrope run`, started as a user would start it, and stopped by its own handle."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from ruamel.yaml import YAML
+
+START_SECONDS = 60.0
+TOKEN = "a-token-for-tests"
+ROOT = Path(__file__).parents[2]
+
+
+class Server:
+    """A running server: its address, its process, and a client that speaks to it; and where it listens for gRPC."""
+
+    def __init__(self, process: subprocess.Popen[str], address: str, grpc: str = "") -> None:
+        self.process = process
+        self.address = address
+        self.grpc = grpc
+        self.client = httpx.Client(base_url=address, timeout=30.0)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal, wait, and return the exit code."""
+        self.client.close()
+        self.process.send_signal(number)
+        return self.process.wait(START_SECONDS)
+
+
+def write_config(folder: Path, config: Mapping[str, object]) -> Path:
+    """A configuration file in a folder, listening on a free port."""
+    path = folder / "tightrope.yaml"
+    YAML(typ="safe").dump({"server": {"port": 0}, **config}, path)
+    return path
+
+
+@contextmanager
+def serving(
+    config: Path, environ: Mapping[str, str] | None = None, python: str | Path = sys.executable
+) -> Iterator[Server]:
+    """Serve a configuration file until the block ends, with a control token; it may have been stopped before."""
+    command = [str(python), "-P", "-m", "tightrope", "run", str(config), "--json"]
+    environment = {**os.environ, "TIGHTROPE_CONTROL_TOKEN": TOKEN, **(environ or {})}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, f"the server ended with code {process.wait(START_SECONDS)} before it was ready"
+        told = json.loads(line)
+        server = Server(process, told["address"], told.get("grpc", ""))
+        try:
+            yield server
+        finally:
+            if process.poll() is None:
+                server.stop()

@@ -1,0 +1,88 @@
+"""The inference layer called as a server calls it, message by message."""
+
+import asyncio
+import json
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.support.serving.service_harness import Bench, body
+from tightrope.service.transport.http import asgi
+from tightrope.service.transport.http.asgi import InferLayer
+from tightrope.service.transport.responder import LARGE
+
+INFER = "/v2/models/m/infer"
+GOOD = json.dumps(body([[0.0, 1.0]])).encode()
+MOST = 4 * LARGE
+
+
+@dataclass
+class Inner:
+    """The application behind the layer: remembers what it is asked, and answers 299."""
+
+    asked: list[tuple[str, str, bytes]] = field(default_factory=list)
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: asgi.Receive, send: asgi.Send) -> None:
+        """Read one message as FastAPI would."""
+        message = await receive() if scope.get("method") == "POST" else {}
+        self.asked.append((scope["method"], scope["path"], message.get("body", b"")))
+        await send({"type": "http.response.start", "status": 299, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+@dataclass
+class Exchange:
+    """One request to the layer: what was taken of its body, and what came back."""
+
+    layer: InferLayer
+    taken: int = 0
+    sent: list[MutableMapping[str, Any]] = field(default_factory=list)
+
+    async def _run(self, path: str, chunks: list[bytes], method: str, headers: dict[str, str], *, breaks: bool) -> None:
+        async def receive() -> MutableMapping[str, Any]:
+            if self.taken == len(chunks):
+                return {"type": "http.disconnect"}
+            self.taken += 1
+            more = breaks or self.taken < len(chunks)
+            return {"type": "http.request", "body": chunks[self.taken - 1], "more_body": more}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            self.sent.append(message)
+
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        await self.layer({"type": "http", "method": method, "path": path, "headers": raw}, receive, send)
+
+    def run(
+        self,
+        path: str,
+        *chunks: bytes,
+        method: str = "POST",
+        headers: dict[str, str] | None = None,
+        breaks: bool = False,
+    ) -> "Exchange":
+        """Send a body in chunks; ``breaks``: the caller goes away where the next one should follow."""
+        asyncio.run(self._run(path, list(chunks or (b"",)), method, headers or {}, breaks=breaks))
+        return self
+
+    @property
+    def status(self) -> int:
+        """The answer's status."""
+        return int(self.sent[0]["status"])
+
+    @property
+    def error(self) -> str:
+        """The answer's error."""
+        return str(json.loads(self.sent[1]["body"])["error"])
+
+
+@dataclass
+class World:
+    """A layer around a gateway of one pair, m."""
+
+    bench: Bench
+    inner: Inner
+    layer: InferLayer
+
+    def post(self, path: str, *chunks: bytes, **how: Any) -> Exchange:  # noqa: ANN401 - see Exchange.run
+        """One exchange."""
+        return Exchange(self.layer).run(path, *chunks, **how)

@@ -1,0 +1,74 @@
+"""A gRPC server in this process, on a free port, and who speaks to it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import grpc.aio
+import numpy as np
+
+from tests.support.serving.service_harness import Bench
+from tightrope.service.config.loader import Server
+from tightrope.service.inference.autotune import SHORT, Pace
+from tightrope.service.transport.grpc.messages import ModelInferRequest, ModelInferResponse
+from tightrope.service.transport.grpc.server import RpcServer
+from tightrope.service.transport.grpc.servicer import SERVICE, Inference
+from tightrope.service.transport.responder import LARGE
+
+MOST = 4 * LARGE
+
+
+@dataclass
+class Talk:
+    """A server and a channel to it."""
+
+    server: RpcServer
+    channel: grpc.aio.Channel
+    port: int
+
+    async def ask(self, call: str, message: Any, **how: Any) -> bytes:  # noqa: ANN401 - any message, or bytes
+        """The bytes of an answer.
+
+        Raises:
+            AioRpcError: when the call fails.
+        """
+        raw = message if isinstance(message, bytes) else message.SerializeToString()
+        path = call if call.startswith("/") else f"/{SERVICE}/{call}"
+        answer: bytes = await self.channel.unary_unary(path)(raw, **how)
+        return answer
+
+    async def infer(self, message: Any, **how: Any) -> ModelInferResponse:  # noqa: ANN401 - as above
+        """The answer to an inference."""
+        return ModelInferResponse.FromString(await self.ask("ModelInfer", message, **how))
+
+
+@asynccontextmanager
+async def talking(bench: Bench, *, slow: bool = False, knows: Callable[[], bool] = lambda: True) -> AsyncIterator[Talk]:
+    """Serve the bench's pairs until the block ends."""
+    responder = bench.responder(Pace(tried={1: 2 * SHORT if slow else SHORT / 100}))
+    server = RpcServer(Server(grpc_port=0, max_body_bytes=MOST), Inference(responder, knows), knows)
+    port = await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield Talk(server, channel, port)
+    await server.stop(5.0)
+
+
+def row(*values: float, model: str = "m", **fields: Any) -> ModelInferRequest:  # noqa: ANN401 - of the message
+    """A request of one row."""
+    message = ModelInferRequest(model_name=model, raw_input_contents=[np.array(values, "<f4").tobytes()], **fields)
+    message.inputs.add(name="input", datatype="FP32", shape=[1, len(values)])
+    return message
+
+
+async def refusal(call: Any) -> tuple[grpc.StatusCode, str]:  # noqa: ANN401 - anything to wait for
+    """The status and the words of a call that fails."""
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        return error.code(), error.details() or ""
+    except asyncio.CancelledError:
+        return grpc.StatusCode.CANCELLED, ""
+    raise AssertionError("it was answered")

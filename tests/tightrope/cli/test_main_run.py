@@ -1,0 +1,211 @@
+import json
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.commands import command, environment, tightrope
+from tests.support.harmful_pair import MAJORITY, MINORITY, config, request, traffic
+from tests.support.judgement.comparisons import seen, waiting
+from tests.support.servers import ROOT, TOKEN, Server, serving, write_config
+from tightrope.monitors.plan import State
+from tightrope.service.adapters.sqlite.store import SqliteStore
+from tightrope.service.adapters.wire import record_codec
+from tightrope.wiring.embedded import DATABASE
+
+INFER = "/v2/models/m/infer"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A configuration in a folder of its own."""
+    return write_config(tmp_path, config(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def neighbour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
+    """A server that runs meanwhile, and its configuration file."""
+    folder = tmp_path_factory.mktemp("neighbour")
+    file = write_config(folder, config(folder))
+    with serving(file) as server:
+        yield server, file
+
+
+def saved(path: Path) -> State:
+    """The state that a stopped server left."""
+    store = SqliteStore(path.parent / "state" / DATABASE)
+    snapshot = store.snapshot("m")
+    store.close()
+    assert snapshot is not None
+    return record_codec.decode_state(snapshot)
+
+
+def counted(state: State) -> int:
+    """Rows judged and rows of the open tick."""
+    return seen(state) + len(waiting(state))
+
+
+def model(server: Server) -> dict[str, Any]:
+    """The status of the model."""
+    return dict(server.client.get("/v1/models/m").json())
+
+
+def harm(server: Server, requests: int = 8) -> None:
+    """Send rows that trip the minority, and wait until every gateway knows."""
+    for seed in range(requests):
+        for rows in (traffic(96, harm=True, seed=seed)[:48], traffic(96, harm=True, seed=seed)[48:]):
+            assert server.client.post(INFER, json=request(rows)).status_code == 200
+    settled(server, requests * 96)
+
+
+def settled(server: Server, rows: int) -> dict[str, Any]:
+    """The status, once so many rows have been judged and nothing changes any more."""
+    deadline, status = time.monotonic() + 30, model(server)
+    while True:
+        time.sleep(0.1)
+        before, status = status, model(server)
+        if status == before and status["judged"]["seen"] + status["judged"]["pending"] >= rows:
+            return status
+        assert time.monotonic() < deadline, f"{rows} rows are not judged: {status['judged']}"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_drains_what_was_served(path: Path, number: signal.Signals) -> None:
+    """Callers are cut off in the middle of their work; every row that was answered is in the saved state."""
+    answered = [0] * 3
+
+    def call(place: int, address: str) -> None:
+        row = request(traffic(1, harm=False)[0])
+        with httpx.Client(base_url=address) as client:
+            try:
+                while client.post(INFER, json=row).status_code == 200:
+                    answered[place] += 1
+            except httpx.TransportError:
+                return
+
+    with serving(path) as server:
+        callers = [threading.Thread(target=call, args=(place, server.address)) for place in range(3)]
+        for caller in callers:
+            caller.start()
+        while min(answered) < 10 and all(caller.is_alive() for caller in callers):
+            time.sleep(0.01)
+        assert server.stop(number) == 0
+        for caller in callers:
+            caller.join()
+    assert min(answered) >= 10
+    assert counted(saved(path)) == sum(answered)
+
+
+def test_restart_goes_on_with_modes_events_and_counts(path: Path) -> None:
+    """What a judge decided and an operator ordered holds after a restart; counts go on from where they were."""
+    with serving(path) as server:
+        harm(server)
+        body = {"scope": MAJORITY, "reason": "a rehearsal", "actor": "ann"}
+        order = server.client.post(
+            "/v1/models/m/force-safe", json=body, headers={"authorization": f"Bearer {TOKEN}"}
+        ).json()
+        assert order["confirmed"]
+        before, events = model(server), server.client.get("/v1/events").json()
+        assert server.stop() == 0
+    assert [event["kind"] for event in events["events"]] == ["breach", "dwell-elapsed", "force-safe"]
+    with serving(path) as server:
+        after = model(server)
+        assert after["scopes"] == {"model": "normal", MINORITY: "safe", MAJORITY: "safe"}
+        assert {key: after[key] for key in ("scopes", "safe", "epoch", "judged")} == {
+            key: before[key] for key in ("scopes", "safe", "epoch", "judged")
+        }
+        assert server.client.get("/v1/events").json() == events
+        answer = server.client.post(INFER, json=request(traffic(6, harm=True))).json()
+        assert answer["parameters"]["served_by"] == "baseline"
+        assert settled(server, 8 * 96 + 6)["judged"]["seen"] >= before["judged"]["seen"]
+        assert server.stop() == 0
+    assert counted(saved(path)) == 8 * 96 + 6
+
+
+def test_killed_server_starts_again_with_what_was_saved(path: Path) -> None:
+    """No lock is left behind, no mode is forgotten, nothing that the status showed is lost."""
+    with serving(path) as server:
+        harm(server)
+        shown, events = model(server), server.client.get("/v1/events").json()
+        assert server.stop(signal.SIGKILL) == -signal.SIGKILL
+    with serving(path) as server:
+        assert model(server)["scopes"] == {"model": "normal", MINORITY: "safe", MAJORITY: "normal"}
+        assert model(server)["epoch"] == shown["epoch"]
+        assert model(server)["judged"] == shown["judged"]
+        assert server.client.get("/v1/events").json() == events
+        harm(server, 9)
+        assert server.stop() == 0
+    assert counted(saved(path)) == (8 + 9) * 96
+
+
+def test_ready_line_tells_machines_the_address(path: Path) -> None:
+    """One JSON object on stdout, and the address in it answers at once; nothing else is printed, to the end."""
+    with subprocess.Popen(
+        command("run", path, "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        line = process.stdout.readline()
+        told = json.loads(line)
+        assert set(told) == {"address", "models"}
+        assert told["models"] == ["m"]
+        assert httpx.get(told["address"] + "/v2/health/ready").json() == {"ready": True}
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        assert (process.stdout.read(), process.stderr.read()) == ("", "")
+
+
+def test_ready_lines_tell_people_where_to_look(path: Path) -> None:
+    """Host and port of the command line win over the file's."""
+    arguments = command("run", path, "--host", "127.0.0.2", "--port", "0")
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment()) as process:
+        assert process.stdout is not None
+        ready, address = process.stdout.readline().split()
+        assert ready == "ready"
+        assert address.startswith("http://127.0.0.2:")
+        answer = httpx.post(address, json=request(traffic(1, harm=False), "mine")).json()
+        assert (answer["id"], answer["parameters"]["served_by"]) == ("mine", "compressed")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+
+
+def test_port_in_use_is_one_line(neighbour: tuple[Server, Path], path: Path) -> None:
+    """No traceback: the line says which address, and the exit code is 1."""
+    port = httpx.URL(neighbour[0].address).port
+    ended = tightrope("run", path, "--port", str(port))
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error server: cannot listen: Address already in use")
+    assert f"('127.0.0.1', {port})" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert ended.stdout == ""
+
+
+def test_second_process_on_one_state_is_one_line(neighbour: tuple[Server, Path]) -> None:
+    """Two judges would count twice: the second is refused, and the first goes on."""
+    ended = tightrope("run", neighbour[1], "--port", "0")
+    assert ended.returncode == 1
+    assert "another Tightrope is running on this state" in ended.stderr
+    assert ended.stderr.startswith("error ")
+    assert ended.stderr.count("\n") == 1
+    assert neighbour[0].client.get("/v2/health/live").json() == {"live": True}
+
+
+def test_mistakes_stop_the_start_with_a_line_each(path: Path) -> None:
+    """As `check` says them, and nothing is listening or left behind."""
+    made = config(path.parent, compressed="missing.onnx") | {"servers": {}, "state": "elsewhere"}
+    wrong = write_config(path.parent, made)
+    ended = tightrope("run", wrong)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.splitlines() == [f"error {wrong}: servers: there is no such key"]
+    made.pop("servers")
+    ended = tightrope("run", write_config(path.parent, made))
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("error models.m.compressed: ")
+    assert ended.returncode == 1
+    assert not (path.parent / "elsewhere").exists()

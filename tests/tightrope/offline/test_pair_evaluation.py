@@ -1,0 +1,126 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+from tests.support.csv_tables import SURE, moody, pair_config, pair_settings, read_settings, write_table
+from tests.support.onnx_models import classifier, fragile, identity
+from tightrope.monitors.records import Role
+from tightrope.offline.pair_evaluation import MOST_ROWS, prepare
+from tightrope.offline.table import TableError
+from tightrope.service.config.loader import ConfigError, Settings
+
+
+def answered(probability: float) -> float:
+    """The feature that makes the model answer class 0 with this probability."""
+    return float(np.log(probability / (1 - probability)))
+
+
+def one_model(folder: Path, path: Path) -> Settings:
+    """A pair of a model with itself."""
+    return read_settings(folder, {"models": {"m": {"baseline": str(path), "compressed": str(path)}}})
+
+
+def test_answers_are_those_of_the_file_in_its_order(tmp_path: Path) -> None:
+    """In batches and one by one, across more than one batch."""
+    chance = np.random.default_rng(0).uniform(0.1, 0.9, MOST_ROWS + 7)
+    data = write_table(tmp_path / "data.csv", np.stack([[answered(p), 0] for p in chance]))
+    trial = prepare(pair_settings(tmp_path), None, data)
+    for batched in (False, True):
+        assert trial.answers(Role.BASELINE, batched=batched).values[:, 0] == pytest.approx(chance, abs=1e-6)
+
+
+def test_rows_are_asked_alone_and_in_batches(tmp_path: Path) -> None:
+    """A model that looks at its batch gives itself away."""
+    data = write_table(tmp_path / "data.csv", [[-1, 0], [3, 0]])
+    trial = prepare(one_model(tmp_path, moody(tmp_path / "moody.onnx")), None, data)
+    assert trial.answers(Role.BASELINE, batched=False).values.argmax(axis=1).tolist() == [0, 0]
+    assert trial.answers(Role.BASELINE, batched=True).values.argmax(axis=1).tolist() == [1, 0]
+    compared = trial.compare()
+    assert compared.noise.disagree.tolist() == [True, False]
+    assert [way.disagree.tolist() for way in compared.ways] == [[True, False], [True, False]]
+
+
+def test_both_ways_round_are_compared(tmp_path: Path) -> None:
+    """A compressed model that looks at its batch agrees while it serves row by row, and not as the shadow."""
+    config = pair_config(tmp_path)
+    config["models"]["m"]["compressed"] = str(moody(tmp_path / "moody.onnx"))  # type: ignore[index]
+    data = write_table(tmp_path / "data.csv", [[1, 0], [3, 0]])
+    compared = prepare(read_settings(tmp_path, config), None, data).compare()
+    assert not compared.noise.disagree.any()
+    assert [way.disagree.tolist() for way in compared.ways] == [[False, False], [True, False]]
+
+
+def test_baseline_is_compared_with_itself_by_its_own_threshold(tmp_path: Path) -> None:
+    """The compressed model's threshold, however strict, is no noise of the baseline."""
+    refusal = {"threshold": 0.6, "compressed_threshold": 0.9}
+    data = write_table(tmp_path / "data.csv", [[answered(p), 0] for p in (0.55, 0.7, 0.95)])
+    compared = prepare(pair_settings(tmp_path, refusal=refusal), None, data).compare()
+    assert compared.noise.refused_compressed.tolist() == [True, False, False]
+    assert compared.ways[0].refused_baseline.tolist() == [True, False, False]
+    assert compared.ways[0].refused_compressed.tolist() == [True, True, False]
+
+
+def test_rows_belong_to_the_model_and_to_their_subgroups(tmp_path: Path) -> None:
+    """Those cut from a column; what a caller would tell, a file cannot."""
+    subgroups = {
+        "side": {"column": 1, "values": {"left": [0], "right": {"low": 1}}},
+        "region": {"parameter": "region", "values": ["north"]},
+    }
+    data = write_table(tmp_path / "data.csv", [[0, 0], [0, 5]])
+    trial = prepare(pair_settings(tmp_path, subgroups=subgroups), None, data)
+    assert trial.pair.plan.scopes == ("model", "region=north", "side=left", "side=right")
+    assert trial.compare().member.tolist() == [[True, False, True, False], [True, False, False, True]]
+
+
+def test_line_that_a_model_cannot_answer_is_named(tmp_path: Path) -> None:
+    """In a batch too, where onnxruntime does not say which row it was."""
+    data = write_table(tmp_path / "data.csv", [[0], [1], [7], [1]])
+    trial = prepare(one_model(tmp_path, fragile(tmp_path / "fragile.onnx")), None, data)
+    for batched in (False, True):
+        with pytest.raises(TableError, match=r"data\.csv: line 4: the compressed model could not answer: .*[Gg]ather"):
+            trial.answers(Role.COMPRESSED, batched=batched)
+
+
+@pytest.mark.parametrize(
+    ("scale", "row", "said"),
+    [
+        ("probabilities", [3.0, 0.0], "holds no probabilities; see decision.scale"),
+        ("logits", [3e38, 0.0], "is not finite"),
+    ],
+)
+def test_line_whose_answer_cannot_be_read_is_named(tmp_path: Path, scale: str, row: list[float], said: str) -> None:
+    """Scores instead of probabilities, or an overflow."""
+    path = classifier(tmp_path / "scores.onnx", 3 * SURE, scores=True)
+    model = {"baseline": str(path), "compressed": str(path), "decision": {"scale": scale}}
+    data = write_table(tmp_path / "data.csv", [[1 / 3, 0], row])
+    trial = prepare(read_settings(tmp_path, {"models": {"m": model}}), None, data)
+    with pytest.raises(TableError, match=rf"data\.csv: line 3: the baseline model's answer {said}"):
+        trial.answers(Role.BASELINE)
+
+
+def test_only_model_need_not_be_named(tmp_path: Path) -> None:
+    """Of several one must, and it must be one of them."""
+    data = write_table(tmp_path / "data.csv", [[0, 0]])
+    config = pair_config(tmp_path)
+    assert prepare(read_settings(tmp_path, config), None, data).pair.name == "m"
+    config["models"]["n"] = config["models"]["m"]  # type: ignore[index]
+    several = read_settings(tmp_path, config)
+    assert prepare(several, "n", data).pair.name == "n"
+    for name, said in ((None, "--model: must be given: m, n"), ("o", "--model: is 'o'; it must be one of these: m, n")):
+        with pytest.raises(ConfigError) as error:
+            prepare(several, name, data)
+        assert error.value.problems == [said]
+
+
+def test_input_that_is_no_table_of_numbers_is_refused(tmp_path: Path) -> None:
+    """Strings and booleans cannot come from a CSV file."""
+    data = write_table(tmp_path / "data.csv", [[0, 0]])
+    for kind, datatype in ((TensorProto.STRING, "BYTES"), (TensorProto.BOOL, "BOOL")):
+        path = identity(tmp_path / "identity.onnx", kind)
+        model = {"baseline": str(path), "compressed": str(path), "decision": {"output": "probabilities"}}
+        with pytest.raises(ConfigError) as error:
+            prepare(read_settings(tmp_path, {"models": {"m": model}}), None, data)
+        said = f"models.m: takes value {datatype}[-1, 2]; a CSV file can feed one numeric input by rows only"
+        assert error.value.problems == [said]

@@ -1,0 +1,1 @@
+"""The demo's story, on one machine and on a cluster."""

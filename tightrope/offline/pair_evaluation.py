@@ -1,0 +1,150 @@
+"""A pair and the rows of a file: what `calibrate` and `limits` put to both models, without serving anything."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from tightrope.monitors.compare import Decision, Reading, pair, read
+from tightrope.monitors.records import Bools, Comparisons, Fault, Role
+from tightrope.offline import table
+from tightrope.offline.table import Table, TableError
+from tightrope.service.adapters.ports import RunFailedError
+from tightrope.service.app import load_model
+from tightrope.service.config.loader import ConfigError, Settings
+from tightrope.service.inference.model_pair import MATRIX, Pair, build
+from tightrope.service.protocol.tensors import Tensor, TensorSpec, dtype_of
+from tightrope.shadow.inference import MOST_ROWS
+
+FAULTS = {Fault.NOT_FINITE: "is not finite", Fault.OUT_OF_RANGE: "holds no probabilities; see decision.scale"}
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """All rows as comparisons: the baseline with itself, the pair in both ways it is run, and which of the rows each
+    scope has, (n, S), the model first.
+    """
+
+    noise: Comparisons
+    ways: tuple[Comparisons, Comparisons]
+    member: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A pair made ready, and n rows for it."""
+
+    pair: Pair
+    table: Table
+
+    def answers(self, role: Role, *, batched: bool = True) -> Reading:
+        """What one model says of every row: in batches as the shadow asks it, or one by one as most callers do.
+
+        Raises:
+            TableError: naming the line, when a row cannot be answered or the answer cannot be read.
+        """
+        most = MOST_ROWS if batched and self.pair.inputs[0].shape[0] < 0 else 1
+        rows = len(self.table.lines)
+        parts = [self._run(role, begin, min(begin + most, rows)) for begin in range(0, rows, most)]
+        reading = read(np.concatenate(parts), self.pair.decision.scale)
+        if reading.fault.any():
+            at = int(np.argmax(reading.fault > 0))
+            raise self._error(at, role, f"'s answer {FAULTS[Fault(int(reading.fault[at]))]}")
+        return reading
+
+    def compare(self) -> Compared:
+        """The baseline row by row and in batches, and the pair as it is served and shadowed: one model row by row, the
+        other in batches, which may differ (dynamic quantization scales by batch); in safe mode the other way round.
+
+        Raises:
+            TableError: as `answers`, or when the two models cannot be compared.
+        """
+        one, many = ({role: self.answers(role, batched=batched) for role in Role} for batched in (False, True))
+        base, small, decision = Role.BASELINE, Role.COMPRESSED, self.pair.decision
+        inputs = {self.pair.inputs[0].name: self.table.inputs}
+        member = self.pair.subgroups.members(inputs, [{}], [len(self.table.lines)])
+        return Compared(
+            noise=self._comparisons(one[base], many[base], _with_itself(decision), member),
+            ways=(
+                self._comparisons(many[base], one[small], decision, member),
+                self._comparisons(one[base], many[small], decision, member),
+            ),
+            member=np.concatenate([np.ones((len(member), 1), dtype=bool), member], axis=1),
+        )
+
+    def _comparisons(self, baseline: Reading, compressed: Reading, decision: Decision, member: Bools) -> Comparisons:
+        """What the shadow would publish, had each row been a request that was sampled."""
+        paired = pair(baseline, compressed, decision)
+        if paired.fault.any():
+            raise TableError(f"{self.table.path}: the two models answer with different numbers of classes")
+        rows, plan = len(member), self.pair.plan
+        return Comparisons(
+            model=plan.model,
+            baseline_digest=plan.baseline_digest,
+            compressed_digest=plan.compressed_digest,
+            log="",
+            scopes=plan.scopes[1:],
+            partition=np.zeros(rows, dtype=np.int64),
+            offset=np.arange(rows),
+            time=np.zeros(rows),
+            request_id=("",) * rows,
+            served_by_baseline=np.zeros(rows, dtype=bool),
+            member=member,
+            draw=np.zeros(rows),
+            inclusion=np.ones(rows),
+            twin=np.zeros(rows, dtype=np.uint64),
+            **dict.fromkeys(
+                ("seconds", "self_disagree", "correct_baseline", "correct_compressed"), np.full(rows, np.nan)
+            ),
+            **{name: getattr(paired, name) for name in paired.__dataclass_fields__},
+        )
+
+    def _run(self, role: Role, begin: int, end: int) -> Tensor:
+        """The decision output for some rows. If a batch fails its rows are asked alone, to name the line."""
+        rows = self.table.inputs[begin:end]
+        name = self.pair.output
+        try:
+            output = self.pair.models[role].run({self.pair.inputs[0].name: rows}, [name])[name]
+        except RunFailedError as error:
+            for row in range(begin, end if len(rows) > 1 else begin):
+                self._run(role, row, row + 1)
+            raise self._error(begin, role, f" could not answer: {error}") from error
+        if not output.ndim or len(output) != len(rows):
+            raise self._error(begin, role, f"'s output {name} has shape {output.shape} for {len(rows)} rows")
+        return output
+
+    def _error(self, row: int, role: Role, text: str) -> TableError:
+        return TableError(f"{self.table.path}: line {self.table.lines[row]}: the {role} model{text}")
+
+
+def _with_itself(decision: Decision) -> Decision:
+    """The decision for comparing the baseline with itself: both sides refuse by its threshold."""
+    if decision.refusal is None:
+        return decision
+    own = dict.fromkeys(Role, decision.refusal.thresholds[Role.BASELINE])
+    return replace(decision, refusal=replace(decision.refusal, thresholds=own))
+
+
+def prepare(settings: Settings, name: str | None, data: Path, *, at_least: int = 1) -> Trial:
+    """Load one model's pair, the only one if ``name`` is None, and the rows of ``data`` for it.
+
+    Raises:
+        ConfigError: when there is no such model, or its input is not one numeric table.
+        TableError: when the file cannot be used.
+    """
+    name = next(iter(settings.models)) if name is None and len(settings.models) == 1 else name
+    if name not in settings.models:
+        said = "must be given" if name is None else f"is {name!r}; it must be one of these"
+        raise ConfigError([f"--model: {said}: {', '.join(settings.models)}"])
+    pair = build(name, settings, load_model)
+    return Trial(pair, table.read(data, _input(pair), at_least=at_least))
+
+
+def _input(pair: Pair) -> TensorSpec:
+    """The model's one input, if rows of numbers are what it takes."""
+    spec = pair.inputs[0]
+    numeric = spec.datatype != "BOOL" and dtype_of(spec.datatype).kind in "iuf"
+    if len(pair.inputs) > 1 or not numeric or len(spec.shape) != MATRIX or spec.shape[0] not in {-1, 1}:
+        taken = ", ".join(f"{each.name} {each.datatype}{list(each.shape)}" for each in pair.inputs)
+        raise ConfigError([f"models.{pair.name}: takes {taken}; a CSV file can feed one numeric input by rows only"])
+    return spec
