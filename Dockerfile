@@ -1,5 +1,5 @@
 # Two images: `--target lean` (the default) serves, shadows and judges; `--target reports` draws drift reports too.
-# Pin the base by its digest where it comes from: --build-arg PYTHON_IMAGE=python:3.11-slim-bookworm@sha256:…
+# Pin the base image by its digest: --build-arg PYTHON_IMAGE=python:3.11-slim-bookworm@sha256:…
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
@@ -22,7 +22,7 @@ FROM build AS build-reports
 COPY requirements-reports.lock /build/
 RUN python3 -m pip --python /opt/venv install --no-deps --require-hashes -r /build/requirements-reports.lock
 
-# What both images share. Models, the configuration and the state are mounted; nothing else is written but /tmp.
+# The common part of both images. Models, configuration and state are mounted; only the state and /tmp are written.
 FROM ${PYTHON_IMAGE} AS base
 ARG VERSION=0.1.0
 ARG REVISION=unknown

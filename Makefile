@@ -6,7 +6,7 @@ export KAFKA_JARS
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-cluster kafka test tools check format bench bench-power bench-serving docs pictures lock demo-data proto image wrk peers clean
+.PHONY: help demo demo-cluster kafka test test-fast release bench-against tools check format bench bench-power bench-serving docs pictures lock demo-data proto image wrk peers clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -17,9 +17,12 @@ demo: .venv/run.stamp ## Real traffic, a harmful model, an alarm, one subgroup s
 test: .venv/dev.stamp .venv-reports/run.stamp .venv-mlserver/run.stamp tools ## All tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
+test-fast: .venv/dev.stamp ## Tests that start no process: the inner loop, a minute and a half
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --fast -q
+
 APT := apt-get update -qq && apt-get install -y -qq --no-install-recommends
 
-tools: kafka wrk # what some tests talk to besides Python; installed where that is possible
+tools: kafka wrk # programs that some tests run, installed where possible
 	command -v curl >/dev/null || { test "$$(id -u)" = 0 && $(APT) curl; } || echo "curl is missing: its tests will say so"
 	command -v chromium >/dev/null || { test "$$(id -u)" = 0 && $(APT) chromium >/dev/null; } || echo "chromium is missing: its tests will say so"
 	command -v amtool >/dev/null || { test "$$(id -u)" = 0 && $(APT) prometheus prometheus-alertmanager; } || echo "Prometheus and Alertmanager are missing: their tests will say so"
@@ -52,6 +55,9 @@ bench-power: .venv-power/run.stamp ## Tightrope beside windows, river and eviden
 bench-serving: .venv/dev.stamp wrk kafka peers ## The gateway beside servers by hand and servers of others, an hour; writes docs/serving.md
 	$(BIN)/python -m benchmarks.serving
 
+bench-against: .venv/dev.stamp wrk ## Does this tree serve slower than REVISION? A quarter of an hour; fails when a cell loses
+	$(BIN)/python -m benchmarks.serving --against $(REVISION)
+
 wrk: # the load, over HTTP and over gRPC
 	command -v wrk >/dev/null && command -v h2load >/dev/null || { test "$$(id -u)" = 0 && $(APT) wrk nghttp2-client; } || echo "wrk or h2load is missing: what needs it will say so"
 
@@ -69,14 +75,25 @@ proto: .venv/dev.stamp # compile the messages of the protocol over gRPC, and the
 	cd service/transport/grpc && ../../../$(BIN)/python -m grpc_tools.protoc --proto_path=. --descriptor_set_out=open_inference.binpb --pyi_out=. open_inference.proto && mv open_inference_pb2.pyi messages.pyi
 
 lock: .venv/dev.stamp ## Pin every dependency anew, with hashes
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --extra grpc -o requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --extra grpc --group dev -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --extra grpc --extra grafana -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --extra grpc --extra grafana --group dev -c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --extra reports -c requirements-dev.lock -o requirements-reports.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 demo/builder/requirements.in -o demo/builder/requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 --excludes tests/helm/excludes.txt tests/helm/requirements.in -o tests/helm/requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 benchmarks/power/requirements.in -c requirements-dev.lock -o benchmarks/power/requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 tests/mlserver/requirements.in -o tests/mlserver/requirements.lock
 	for peer in $(PEERS); do $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 benchmarks/serving/peers/$$peer.in -o benchmarks/serving/peers/$$peer.lock || exit 1; done
+
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' tightrope/__init__.py)
+
+release: .venv/dev.stamp .venv-helm/run.stamp ## Build wheel, sdist, chart and SBOM into dist/
+	rm -rf dist && mkdir dist
+	$(BIN)/uv build --quiet --out-dir dist
+	.venv-helm/bin/helm4 package helm --destination dist
+	sed 's/^dynamic = .*/version = "$(VERSION)"/' pyproject.toml > dist/pyproject.toml
+	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject dist/pyproject.toml --mc-type application --output-reproducible --output-file dist/tightrope-$(VERSION).cdx.json requirements.lock
+	rm -f dist/pyproject.toml dist/.gitignore
+	cd dist && sha256sum * > SHA256SUMS
 
 image: # build the lean image by buildah, on a stand-in base where none is to be had, run it and measure it; as root
 	tests/image/build.sh

@@ -1,1 +1,1 @@
-"""Commands that measure what is promised, and print it as tables."""
+"""Benchmarks: commands that measure the product's guarantees and speed, and print the results."""

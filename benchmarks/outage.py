@@ -1,5 +1,6 @@
-"""What Kafka's troubles cost a gateway: two of them side by side, asked in turn; for one Kafka is well, for the other
-it is dead (takes connections, answers nothing), slow (two seconds a piece) or refuses.
+"""Benchmark of a gateway whose Kafka is faulty, compared with one whose Kafka is healthy; both are loaded in turns.
+
+The faults: dead (accepts connections, answers nothing), slow (each piece of data takes two seconds), refusing.
 """
 
 import json
@@ -15,25 +16,30 @@ import numpy as np
 import urllib3
 from rich.console import Console
 
-from benchmarks.proxy import way_to
-from tightrope.demo.broker import Door, broker
-from tightrope.demo.replay import MODEL, replay, traffic
-from tightrope.demo_run.cluster_story import command
-from tightrope.demo_run.gateway_process import Gateway, address_of, running, written
+from benchmarks.proxy import faulty_proxy
+from tightrope.demo.broker import Listener, broker
+from tightrope.demo.replay import DEMO_MODEL, replay, traffic
+from tightrope.demo_run.gateway_process import (
+    HttpGateway,
+    process_command,
+    read_address,
+    running_process,
+    write_demo_config,
+)
 from tightrope.service.config.loader import load
-from tightrope.wiring.topics import topics
+from tightrope.wiring.topics import ensure_topics
 
-RATE, SLICE, PAIRS = 300.0, 2.0, 15
-"""Requests a second, seconds of one gateway's turn, and turns."""
+REQUESTS_PER_SECOND, SLICE, PAIRS = 300.0, 2.0, 15
+"""Requests/s, seconds of one gateway's turn, and number of pairs of turns."""
 
 BUFFER = 2 * 1024 * 1024
-"""What a gateway may hold for Kafka: small, so that it is full within the measurement."""
+"""The gateway's buffer for Kafka in bytes: small, so that it fills up during the measurement."""
 
 HTTP_OK = 200
 
 
-class Turn(NamedTuple):
-    """What one gateway did in its turn: seconds, and bytes resident after it."""
+class TurnResult(NamedTuple):
+    """Results of one gateway's turn: latencies in seconds, and resident bytes after it."""
 
     requests: int
     p50: float
@@ -43,77 +49,77 @@ class Turn(NamedTuple):
 
 
 def outage(fault: str, out: Console) -> None:
-    """Turns of both, and what they say of one another."""
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port = held.getsockname()[1]
-    with broker({"AROUND": Door("PLAINTEXT", {}, f"127.0.0.1:{port}")}) as kafka, ExitStack() as stack:
-        way = stack.enter_context(way_to(kafka.doors["AROUND"], port))
-        well, ill = (_gateway(address, stack) for address in (kafka.address, way.address))
-        for gateway in (well, ill):
-            turn(gateway, SLICE)
-        way.become(fault)
-        for gateway in (well, ill):  # until what it may hold for Kafka is full
+    """Measure pairs of turns under a fault and print the comparison."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with broker({"AROUND": Listener("PLAINTEXT", {}, f"127.0.0.1:{port}")}) as kafka, ExitStack() as stack:
+        proxy = stack.enter_context(faulty_proxy(kafka.listeners["AROUND"], port))
+        healthy, faulty = (_gateway(address, stack) for address in (kafka.address, proxy.address))
+        for gateway in (healthy, faulty):
+            run_turn(gateway, SLICE)
+        proxy.set_mode(fault)
+        for gateway in (healthy, faulty):  # until the buffer for Kafka is full
             for _ in replay(gateway.address, traffic()):
                 pass
-        pairs = [_pair(well, ill, swapped=bool(number % 2)) for number in range(PAIRS)]
-        _report(fault, pairs, ill, out)
+        pairs = [_pair(healthy, faulty, swapped=bool(number % 2)) for number in range(PAIRS)]
+        _report(fault, pairs, faulty, out)
 
 
-def _gateway(address: str, stack: ExitStack) -> Gateway:
-    """Topics of its own, and no judge: its modes are known from nobody, so the baseline answers in both."""
+def _gateway(address: str, stack: ExitStack) -> HttpGateway:
+    """Start a gateway with topics of its own. There is no judge, so modes are unknown and the baseline answers."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     name = f"bench-{time.time_ns():x}-"
     kafka = {"servers": [address], "prefix": name, "partitions": 4, "bootstrap_seconds": 0, "buffer_bytes": BUFFER}
-    path, token = written(folder, "good_int8", 1.0, bus={"kafka": kafka})
-    topics(load(path), check=False)
-    return Gateway(address_of(stack.enter_context(running(command("serve", path)))), token)
+    path, token = write_demo_config(folder, "good_int8", 1.0, bus={"kafka": kafka})
+    ensure_topics(load(path), check=False)
+    return HttpGateway(read_address(stack.enter_context(running_process(process_command("serve", path)))), token)
 
 
-def _pair(well: Gateway, ill: Gateway, *, swapped: bool) -> tuple[Turn, Turn]:
-    """One turn of each; who begins changes."""
+def _pair(healthy: HttpGateway, faulty: HttpGateway, *, swapped: bool) -> tuple[TurnResult, TurnResult]:
+    """Measure one turn of each; with ``swapped`` the faulty gateway is first."""
     if swapped:
-        second = turn(ill, SLICE)
-        return turn(well, SLICE), second
-    return turn(well, SLICE), turn(ill, SLICE)
+        second = run_turn(faulty, SLICE)
+        return run_turn(healthy, SLICE), second
+    return run_turn(healthy, SLICE), run_turn(faulty, SLICE)
 
 
-def turn(gateway: Gateway, seconds: float) -> Turn:
-    """Requests at a steady rate, one after the other; fewer where the machine cannot keep it up."""
-    taken, errors = [], 0
-    url = f"{gateway.address}/v2/models/{MODEL}/infer"
-    bodies = [_body(row.codes) for row in traffic()[: int(seconds * RATE)]]
+def run_turn(gateway: HttpGateway, seconds: float) -> TurnResult:
+    """Send requests one at a time at a steady rate; fewer where the machine is too slow for it."""
+    latencies, errors = [], 0
+    url = f"{gateway.address}/v2/models/{DEMO_MODEL}/infer"
+    bodies = [_body(row.codes) for row in traffic()[: int(seconds * REQUESTS_PER_SECOND)]]
     with urllib3.PoolManager(retries=False) as http:
         began = time.monotonic()
         for number, body in enumerate(bodies):
-            time.sleep(max(0.0, began + number / RATE - time.monotonic()))
+            time.sleep(max(0.0, began + number / REQUESTS_PER_SECOND - time.monotonic()))
             if time.monotonic() > began + seconds:
                 break
             sent = time.perf_counter()
             answer = http.request("POST", url, body=body)
-            taken.append(time.perf_counter() - sent)
+            latencies.append(time.perf_counter() - sent)
             errors += answer.status != HTTP_OK
-    found = re.search(r"^process_resident_memory_bytes (.*)$", gateway.text("/metrics"), re.MULTILINE)
-    middle, high = np.percentile(taken, [50, 99])
-    return Turn(len(taken), float(middle), float(high), errors, float(found[1]) if found else float("nan"))
+    match = re.search(r"^process_resident_memory_bytes (.*)$", gateway.text("/metrics"), re.MULTILINE)
+    p50, p99 = np.percentile(latencies, [50, 99])
+    return TurnResult(len(latencies), float(p50), float(p99), errors, float(match[1]) if match else float("nan"))
 
 
 def _body(codes: tuple[float, ...]) -> str:
     return json.dumps({"inputs": [{"name": "input", "shape": [1, 16], "datatype": "FP32", "data": codes}]})
 
 
-def _report(fault: str, pairs: list[tuple[Turn, Turn]], ill: Gateway, out: Console) -> None:
-    """Medians of the ratios of turns that stood side by side: what else the machine did touches both."""
+def _report(fault: str, pairs: list[tuple[TurnResult, TurnResult]], faulty: HttpGateway, out: Console) -> None:
+    """Print medians of the ratios of paired turns, whose turns were under the same other load of the machine."""
     ratios = {name: [getattr(b, name) / getattr(a, name) for a, b in pairs] for name in ("p50", "p99")}
     middle = {name: float(np.median(values)) for name, values in ratios.items()}
     low, high = (float(np.percentile(ratios["p99"], share)) for share in (25, 75))
-    pages = ill.text("/metrics")
+    pages = faulty.text("/metrics")
     dropped = sum(float(n) for n in re.findall(r"^tightrope_samples_dropped_total\{.*\} (.*)$", pages, re.MULTILINE))
-    mine = np.median([[a.p50, a.p99] for a, _ in pairs], axis=0) * 1000
-    theirs = np.median([[b.p50, b.p99] for _, b in pairs], axis=0) * 1000
+    healthy_ms = np.median([[a.p50, a.p99] for a, _ in pairs], axis=0) * 1000
+    faulty_ms = np.median([[b.p50, b.p99] for _, b in pairs], axis=0) * 1000
     out.print(
         f"Kafka {fault}: {sum(b.errors for _, b in pairs)} errors in {sum(b.requests for _, b in pairs)} requests,"
-        f" {dropped:.0f} samples dropped and counted; p50 {mine[0]:.2f} ms there, {theirs[0]:.2f} ms here"
-        f" (ratio {middle['p50']:.3f}); p99 {mine[1]:.2f} and {theirs[1]:.2f} ms"
+        f" {dropped:.0f} samples dropped and counted; p50 {healthy_ms[0]:.2f} ms healthy, {faulty_ms[0]:.2f} ms faulty"
+        f" (ratio {middle['p50']:.3f}); p99 {healthy_ms[1]:.2f} and {faulty_ms[1]:.2f} ms"
         f" (median ratio of {len(pairs)} pairs {middle['p99']:.3f}, quartiles {low:.3f} to {high:.3f})"
     )
     series = " ".join(f"{b.memory / 2**20:.0f}" for _, b in pairs)

@@ -1,4 +1,4 @@
-"""A way to Kafka that can be made slow, mute or shut, in a process of its own."""
+"""A TCP proxy to Kafka that can be slow, dead or refusing, in a process of its own."""
 
 import asyncio
 import multiprocessing
@@ -8,34 +8,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 DELAY = 2.0
-"""Seconds that every piece of data takes on its way when it is slow."""
+"""Delay of every piece of data in the slow mode, in seconds."""
 
 MODES = ("open", "slow", "dead", "refusing")
 
 
-class Way:
-    """Where clients connect, and how the way is."""
+class FaultyProxy:
+    """The proxy's address, and the control of its mode."""
 
     def __init__(self, address: str, pipe: multiprocessing.connection.Connection) -> None:
         self.address = address
         self._pipe = pipe
 
-    def become(self, mode: str) -> None:
-        """Change it; connections end when it refuses. Returns when it is so."""
+    def set_mode(self, mode: str) -> None:
+        """Change the mode and wait until it is in effect; `refusing` closes all connections."""
         self._pipe.send(mode)
         self._pipe.recv()
 
 
 @contextmanager
-def way_to(address: str, port: int) -> Iterator[Way]:
-    """An open way from a port to an address, until the block ends."""
+def faulty_proxy(address: str, port: int) -> Iterator[FaultyProxy]:
+    """Run a proxy from a port to an address, in the mode `open`, until the block ends."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_run, args=(address, port, theirs), daemon=True)
     process.start()
     try:
-        way = Way(f"127.0.0.1:{port}", ours)
-        way.become("open")
-        yield way
+        proxy = FaultyProxy(f"127.0.0.1:{port}", ours)
+        proxy.set_mode("open")
+        yield proxy
     finally:
         process.kill()
 
@@ -56,7 +56,7 @@ class _Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Do as the pipe says."""
+        """Set the modes that the pipe sends."""
         while True:
             self._mode = await asyncio.to_thread(self._pipe.recv)
             (self._alive.clear if self._mode == "dead" else self._alive.set)()

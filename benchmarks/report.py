@@ -1,8 +1,8 @@
-"""What a drift report costs: `python -m benchmarks.report [--beside-gateway]`.
+"""Benchmark of a drift report: `python -m benchmarks.report [--beside-gateway]`.
 
-A report of 10,000 newest rows against 10,000 of reference, 16 input columns, 6 subgroup dimensions: its seconds and its
-memory. With the flag also whether callers of a gateway notice a report that is being made: their latency in turns with
-and without one. Evidently must be installed beside this interpreter, or in .venv-reports (`make test` makes it).
+Measures the time and memory of a report on the newest 10,000 rows with 10,000 reference rows, 16 input columns and 6
+subgroup dimensions. With the flag it also measures the latency of a gateway in turns with and without a running report.
+Evidently must be installed for this interpreter, or in .venv-reports (`make test` creates it).
 """
 
 import json
@@ -20,39 +20,40 @@ import numpy as np
 import urllib3
 from ruamel.yaml import YAML
 
-from tightrope.demo.replay import HERE, traffic
+from tightrope.demo.replay import DEMO_FOLDER, traffic
 from tightrope.monitors.records import Comparisons, Role
 from tightrope.service.adapters.archive.archive import DiskArchive
-from tightrope.service.adapters.archive.row_format import Layout
-from tightrope.service.adapters.ports import Compared
-from tightrope.service.adapters.prometheus.metrics import Metrics, process_registry
-from tightrope.service.app import ROWS
+from tightrope.service.adapters.archive.row_format import ColumnLayout
+from tightrope.service.adapters.ports import ComparedBatch
+from tightrope.service.adapters.prometheus.metric_set import process_registry
+from tightrope.service.adapters.prometheus.metrics import Metrics
+from tightrope.service.app import ROWS_FOLDER
 from tightrope.service.protocol.tensors import TensorSpec
-from tightrope.serving.report_schedule import command
+from tightrope.serving.report_schedule import report_command
 
 ROWS_A_SIDE = 10_000
 COLUMNS = 16
 DIMENSIONS = {"sex": 2, "race": 5, "age": 8, "disability": 2, "nativity": 2, "residence": 3}
-BEST_SECONDS, BEST_MEGABYTES = 30.0, 1024.0
+MAX_SECONDS, MAX_MEGABYTES = 30.0, 1024.0
 MODEL = "employment"
 
-RATE = 200.0
-"""Requests a second of the callers beside a report: far from what the gateway can do, so that queues tell nothing."""
+REQUESTS_PER_SECOND = 200.0
+"""Rate of the requests beside a report: far below the gateway's capacity, so that no queues build up."""
 
 SLICE_SECONDS, REPORTS = 2.0, 5
 
 PYTHON = next((p for p in (Path(".venv-reports/bin/python"),) if p.exists()), Path(sys.executable)).absolute()
 
 
-def batch(rows: int, seed: int, shift: float) -> Compared:
-    """Compared rows of random inputs that lie ``shift`` off."""
+def batch(rows: int, seed: int, shift: float) -> ComparedBatch:
+    """Compared rows of random inputs with mean ``shift``."""
     rng = np.random.default_rng(seed)
     inputs = rng.normal(shift, 1.0, (rows, COLUMNS)).astype(np.float32)
     scopes = tuple(f"{name}={value}" for name, count in DIMENSIONS.items() for value in range(count))
     member = np.concatenate(
         [np.eye(count, dtype=bool)[rng.integers(0, count, rows)] for count in DIMENSIONS.values()], 1
     )
-    sure = {role: rng.beta(5, 2, rows) for role in Role}
+    confidence = {role: rng.beta(5, 2, rows) for role in Role}
     zeros, never = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=bool)
     nothing, unknown = np.zeros(rows), np.full(rows, np.nan)
     comparisons = Comparisons(
@@ -70,12 +71,12 @@ def batch(rows: int, seed: int, shift: float) -> Compared:
         draw=nothing,
         inclusion=np.ones(rows),
         disagree=rng.random(rows) < 0.03,  # noqa: PLR2004 - a rate of disagreement
-        confidence_baseline=sure[Role.BASELINE],
-        confidence_compressed=sure[Role.COMPRESSED],
-        entropy_baseline=sure[Role.BASELINE],
-        entropy_compressed=sure[Role.COMPRESSED],
-        margin_baseline=sure[Role.BASELINE],
-        margin_compressed=sure[Role.COMPRESSED],
+        confidence_baseline=confidence[Role.BASELINE],
+        confidence_compressed=confidence[Role.COMPRESSED],
+        entropy_baseline=confidence[Role.BASELINE],
+        entropy_compressed=confidence[Role.COMPRESSED],
+        margin_baseline=confidence[Role.BASELINE],
+        margin_compressed=confidence[Role.COMPRESSED],
         refused_baseline=never,
         refused_compressed=never,
         distance=nothing,
@@ -89,21 +90,25 @@ def batch(rows: int, seed: int, shift: float) -> Compared:
         fault=zeros.astype(np.int8),
     )
     decided = {role: rng.integers(0, 2, rows).astype(float) for role in Role}
-    return Compared(comparisons, [{"input": inputs}], decided)
+    return ComparedBatch(comparisons, [{"input": inputs}], decided)
 
 
 def prepare(folder: Path) -> Path:
-    """A configuration with an archive that is full enough."""
-    config = YAML(typ="safe").load(HERE / "tightrope.yaml")
+    """Write a configuration and an archive with enough rows for a report."""
+    config = YAML(typ="safe").load(DEMO_FOLDER / "tightrope.yaml")
     pair = config["models"][MODEL]
-    pair |= {role: str(HERE / pair[role]) for role in ("baseline", "compressed")}
+    pair |= {role: str(DEMO_FOLDER / pair[role]) for role in ("baseline", "compressed")}
     kept = dict.fromkeys(("keep_rows", "reference_rows", "window_rows"), ROWS_A_SIDE)
     config |= {"server": {"port": 0}, "reports": kept}
     YAML(typ="safe").dump(config, folder / "tightrope.yaml")
-    layout = Layout.of([TensorSpec("input", "FP32", (-1, COLUMNS))])
+    layout = ColumnLayout.from_specs([TensorSpec("input", "FP32", (-1, COLUMNS))])
     metrics = Metrics(process_registry())
     archive = DiskArchive(
-        folder / "state" / ROWS, {MODEL: layout}, keep=ROWS_A_SIDE, reference={MODEL: ROWS_A_SIDE}, metrics=metrics
+        folder / "state" / ROWS_FOLDER,
+        {MODEL: layout},
+        keep=ROWS_A_SIDE,
+        reference={MODEL: ROWS_A_SIDE},
+        metrics=metrics,
     )
     archive.start()
     for seed, shift in ((1, 0.0), (2, 0.3)):
@@ -113,7 +118,7 @@ def prepare(folder: Path) -> Path:
 
 
 def cost(config: Path) -> dict[str, float]:
-    """One report's wall seconds, processor seconds, largest memory in MB, and its page in MB."""
+    """Make a report: wall seconds, CPU seconds, peak memory in MB, and size of the page in MB."""
     began = time.monotonic()
     done = subprocess.run(  # noqa: S603 - our own command
         [PYTHON, "-P", "-m", "tightrope", "report", config, "--json"], stdout=subprocess.PIPE, check=True, text=True
@@ -122,7 +127,7 @@ def cost(config: Path) -> dict[str, float]:
     page = Path(json.loads(done.stdout)["page"])
     return {
         "seconds": seconds,
-        "processor seconds": used.ru_utime + used.ru_stime,
+        "CPU seconds": used.ru_utime + used.ru_stime,
         "MB of memory": used.ru_maxrss / 1024,
         "MB of page": page.stat().st_size / 1e6,
     }
@@ -130,7 +135,7 @@ def cost(config: Path) -> dict[str, float]:
 
 @contextmanager
 def gateway(config: Path) -> Iterator[str]:
-    """A running gateway's address."""
+    """Run a gateway; yields its address."""
     started = [sys.executable, "-P", "-m", "tightrope", "run", str(config), "--json"]
     with subprocess.Popen(started, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - as above
         assert process.stdout is not None
@@ -141,27 +146,27 @@ def gateway(config: Path) -> Iterator[str]:
 
 
 def latencies(address: str, seconds: float) -> list[float]:
-    """Milliseconds from when a request was due to when its answer was there, at a steady rate."""
+    """Milliseconds from the time at which each request is due to its answer, at a steady rate."""
     url, rows = f"{address}/v2/models/{MODEL}/infer", traffic()
-    found: list[float] = []
+    milliseconds: list[float] = []
     with urllib3.PoolManager(retries=False) as http:
         began = time.perf_counter()
-        for number in range(int(seconds * RATE)):
-            due = began + number / RATE
+        for number in range(int(seconds * REQUESTS_PER_SECOND)):
+            due = began + number / REQUESTS_PER_SECOND
             time.sleep(max(0.0, due - time.perf_counter()))
             tensor = {"name": "input", "shape": [1, 16], "datatype": "FP32", "data": rows[number % len(rows)].codes}
             http.request("POST", url, body=json.dumps({"inputs": [tensor]}))
-            found.append((time.perf_counter() - due) * 1e3)
-    return found
+            milliseconds.append((time.perf_counter() - due) * 1e3)
+    return milliseconds
 
 
 def beside(config: Path) -> list[tuple[float, ...]]:
-    """p50 and p99 of adjacent slices, (alone, beside a report), over several reports started as a gateway starts them.
+    """p50 and p99 of adjacent slices, first without then with a report, over reports started as a gateway starts them.
 
-    The report is stopped for one slice and goes on for the next: what else the machine does is alike in both.
+    The report is suspended for one slice and resumed for the next, so other load of the machine is alike in both.
     """
-    found: list[tuple[float, ...]] = []
-    report = [str(PYTHON) if part == sys.executable else part for part in command(config)]
+    slices: list[tuple[float, ...]] = []
+    report = [str(PYTHON) if part == sys.executable else part for part in report_command(config)]
     with gateway(config) as address:
         latencies(address, SLICE_SECONDS)
         for _ in range(REPORTS):
@@ -171,25 +176,26 @@ def beside(config: Path) -> list[tuple[float, ...]]:
                     alone = latencies(address, SLICE_SECONDS)
                     process.send_signal(signal.SIGCONT)
                     loaded = latencies(address, SLICE_SECONDS)
-                    found.append((*np.percentile(alone, (50, 99)), *np.percentile(loaded, (50, 99))))
-    return found
+                    slices.append((*np.percentile(alone, (50, 99)), *np.percentile(loaded, (50, 99))))
+    return slices
 
 
 def main() -> None:
-    """Print the tables."""
+    """Run the benchmark and print the results."""
     with tempfile.TemporaryDirectory(prefix="tightrope-bench-") as folder:
         config = prepare(Path(folder))
         figures = cost(config)
         print(f"a report of {ROWS_A_SIDE} rows a side, {COLUMNS} columns, {len(DIMENSIONS)} subgroup dimensions")
         for name, value in figures.items():
             print(f"  {name:<20}{value:>9.1f}")
-        held = figures["seconds"] < BEST_SECONDS and figures["MB of memory"] < BEST_MEGABYTES
-        print(f"  within {BEST_SECONDS:g} s and {BEST_MEGABYTES:g} MB: {'yes' if held else 'NO'}")
+        within = figures["seconds"] < MAX_SECONDS and figures["MB of memory"] < MAX_MEGABYTES
+        print(f"  within {MAX_SECONDS:g} s and {MAX_MEGABYTES:g} MB: {'yes' if within else 'NO'}")
         if "--beside-gateway" in sys.argv:
             slices = np.array(beside(config))
             p50, p99, p50_beside, p99_beside = np.median(slices, axis=0)
             ratio = np.median(slices[:, 3] / slices[:, 1])
-            print(f"a gateway's latency in ms, {RATE:g} requests a second, {len(slices)} pairs of {SLICE_SECONDS:g} s")
+            pairs = f"{len(slices)} pairs of {SLICE_SECONDS:g} s"
+            print(f"a gateway's latency in ms, {REQUESTS_PER_SECOND:g} requests/s, {pairs}")
             print(f"  alone               p50 {p50:6.2f}  p99 {p99:6.2f}")
             print(f"  beside a report     p50 {p50_beside:6.2f}  p99 {p99_beside:6.2f}  (p99 of a pair: {ratio:.2f} x)")
 

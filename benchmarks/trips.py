@@ -1,5 +1,6 @@
-"""How soon after a trip by evidence every gateway answers from the baseline: fifty models, each tripped by its own
-disagreeing traffic, a judge, a worker or two, and two gateways.
+"""Benchmark of the time from a trip by evidence to the baseline's answers on all gateways.
+
+Fifty models, each tripped by its own disagreeing traffic; a judge, workers, and two gateways.
 """
 
 import json
@@ -13,9 +14,9 @@ import urllib3
 from rich.console import Console
 
 from tightrope.demo.broker import Broker
-from tightrope.demo.replay import HERE, traffic
-from tightrope.demo_run.cluster_story import Troupe, on_stage
-from tightrope.demo_run.gateway_process import written
+from tightrope.demo.replay import DEMO_FOLDER, traffic
+from tightrope.demo_run.cluster_story import DemoCluster, start_cluster
+from tightrope.demo_run.gateway_process import write_demo_config
 from tightrope.monitors.records import Role
 from tightrope.service.adapters.topics import EVENTS
 from tightrope.service.adapters.wire import record_codec
@@ -23,45 +24,50 @@ from tightrope.service.app import load_pairs
 from tightrope.service.config.loader import load
 
 MODELS = 50
-PATIENCE = 15.0
-"""Seconds in which a model must have tripped."""
+TRIP_TIMEOUT_SECONDS = 15.0
+"""Time within which a model must trip."""
 
 ONLY_DISAGREEMENT = {"disagreement": 0.05, "confidence": None, "confidence_shape": None, "mix": None}
 
 
 def trips(kafka: Broker, folder: Path, out: Console) -> None:
-    """From the event, as Kafka has stamped it, to the first answer by the baseline on the later of two gateways."""
-    pair = {"baseline": str(HERE / "models/baseline_fp32.onnx"), "compressed": str(HERE / "models/bad_pruned98.onnx")}
+    """Measure from Kafka's timestamp of the event to the first answer by the baseline on the later of two gateways."""
+    pair = {
+        "baseline": str(DEMO_FOLDER / "models/baseline_fp32.onnx"),
+        "compressed": str(DEMO_FOLDER / "models/bad_pruned98.onnx"),
+    }
     model = {**pair, "limits": ONLY_DISAGREEMENT, "sampling": {"rate": 1.0}}
     bus = {"kafka": {"servers": [kafka.address], "prefix": f"bench-{time.time_ns():x}-", "partitions": 4}}
     names = [f"m{number:02d}" for number in range(MODELS)]
-    path, token = written(folder, "bad_pruned98", 1.0, bus=bus, models=dict.fromkeys(names, model))
+    path, token = write_demo_config(folder, "bad_pruned98", 1.0, bus=bus, models=dict.fromkeys(names, model))
     bodies = [json.dumps(body) for body in disagreeing(path)]
-    with on_stage(path, token) as troupe, urllib3.PoolManager(retries=False) as http:
-        addresses = [gateway.address for gateway in troupe.gateways]
+    with start_cluster(path, token) as members, urllib3.PoolManager(retries=False) as http:
+        addresses = [gateway.address for gateway in members.gateways]
         answered = {name: feed(http, addresses, name, bodies) for name in names}
-        tripped = dict(events(troupe))
-    taken = [answered[name] - tripped[name] for name in names if name in answered and name in tripped]
-    assert len(taken) == MODELS, f"only {len(taken)} models tripped"
+        tripped = dict(events(members))
+    delays = [answered[name] - tripped[name] for name in names if name in answered and name in tripped]
+    assert len(delays) == MODELS, f"only {len(delays)} models tripped"
     out.print(
-        f"two gateways, {MODELS} trips by evidence: both answer by the baseline"
-        f" {statistics.median(taken):.3f} s (median), {max(taken):.3f} s (max) after the event"
+        f"two gateways, {MODELS} trips by evidence: the baseline answers on both"
+        f" {statistics.median(delays):.3f} s (median), {max(delays):.3f} s (max) after the event"
     )
 
 
 def disagreeing(path: Path) -> Iterator[dict[str, object]]:
-    """Requests to which the two models give different answers."""
+    """Requests for which the two models' answers differ."""
     pair = next(iter(load_pairs(load(path)).values()))
     rows = np.array([row.codes for row in traffic()[:4000]], np.float32)
-    said = [pair.models[role].run({"input": rows}, [pair.output])[pair.output].argmax(axis=1) for role in Role]
-    for row in rows[said[0] != said[1]][:400]:
+    classes = [pair.models[role].run({"input": rows}, [pair.output])[pair.output].argmax(axis=1) for role in Role]
+    for row in rows[classes[0] != classes[1]][:400]:
         yield {"inputs": [{"name": "input", "shape": [1, 16], "datatype": "FP32", "data": row.tolist()}]}
 
 
 def feed(http: urllib3.PoolManager, addresses: list[str], model: str, bodies: list[str]) -> float:
-    """Ask the gateways in turn; when the last of them began to answer by the baseline, in seconds since the epoch."""
+    """Send requests to the gateways in turn until the baseline answers on all of them; returns that time (epoch), or
+    nan when it does not happen.
+    """
     first: dict[str, float] = {}
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TRIP_TIMEOUT_SECONDS
     number = 0
     while len(first) < len(addresses) and time.monotonic() < deadline:
         for address in addresses:
@@ -72,9 +78,9 @@ def feed(http: urllib3.PoolManager, addresses: list[str], model: str, bodies: li
     return max(first.values()) if len(first) == len(addresses) else float("nan")
 
 
-def events(troupe: Troupe) -> Iterator[tuple[str, float]]:
-    """Each model that tripped, and when Kafka took the event."""
-    for record in troupe.everything(EVENTS):
+def events(members: DemoCluster) -> Iterator[tuple[str, float]]:
+    """Each model that tripped, and Kafka's timestamp of the event."""
+    for record in members.records(EVENTS):
         event = record_codec.decode_event(record.value)
         if event.kind == "breach":
             yield event.model, record.time

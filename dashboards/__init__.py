@@ -1,5 +1,5 @@
-"""Grafana dashboards as code, the rules of alerts, and how they come to where they are needed."""
+"""Grafana dashboards as code, Prometheus rules, and their installation."""
 
 GRAFANA, RUNBOOK = "https://grafana.example.org", "https://runbooks.example.org/tightrope"
 GATEWAY = "https://tightrope.example.org"
-"""What stands in the rules for the addresses of yours."""
+"""Example addresses in the rules; `boards.render` replaces them."""

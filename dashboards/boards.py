@@ -1,4 +1,4 @@
-"""All dashboards, and what of this folder people take elsewhere with their own addresses in it."""
+"""All dashboards, and the rendering of dashboards and rules with the addresses of an installation."""
 
 import json
 from collections.abc import Mapping
@@ -11,30 +11,33 @@ from tightrope.dashboards.panels import Json
 from tightrope.dashboards.pipeline import pipeline
 from tightrope.dashboards.subgroups import subgroups
 
-HERE = Path(__file__).parent
-SHIPPED = HERE / "json"
+DASHBOARDS_FOLDER = Path(__file__).parent
+SHIPPED = DASHBOARDS_FOLDER / "json"
 RULES = ("rules/recording.yml", "rules/alerts.yml")
 
 
 def boards() -> Mapping[str, Json]:
-    """Every dashboard by its uid."""
+    """Build all dashboards, by uid."""
     return {board["uid"]: board for board in (fleet(), model(), subgroups(), pipeline())}
 
 
-def text(board: Json) -> str:
-    """As it is committed."""
+def to_text(board: Json) -> str:
+    """Serialise a dashboard as it is committed."""
     return json.dumps(board, indent=1, ensure_ascii=False) + "\n"
 
 
 def render(folder: Path, grafana: str = GRAFANA, runbook: str = RUNBOOK, gateway: str = GATEWAY) -> list[Path]:
-    """Write dashboards and rules to a folder, with these addresses in the alerts; returns the files.
+    """Write dashboards and rules to a folder, with these addresses in the alerts.
+
+    Returns:
+        The written files.
 
     Raises:
-        OSError: when they cannot be written.
+        OSError: when a file cannot be written.
     """
-    files = {f"json/{uid}.json": text(board) for uid, board in boards().items()}
+    files = {f"json/{uid}.json": to_text(board) for uid, board in boards().items()}
     for name in RULES:
-        rules = (HERE / name).read_text()
+        rules = (DASHBOARDS_FOLDER / name).read_text()
         files[name] = rules.replace(GRAFANA, grafana).replace(RUNBOOK, runbook).replace(GATEWAY, gateway)
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -43,4 +46,4 @@ def render(folder: Path, grafana: str = GRAFANA, runbook: str = RUNBOOK, gateway
 
 
 if __name__ == "__main__":
-    render(HERE)
+    render(DASHBOARDS_FOLDER)

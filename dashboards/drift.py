@@ -1,21 +1,21 @@
-"""What the newest drift report says, for the dashboard *Model*: of the model as a whole; the report has more."""
+"""The row of the dashboard *Model* about the newest drift report; its figures are those of the model as a whole."""
 
-from tightrope.dashboards.panels import Row, lines
+from tightrope.dashboards.panels import PanelRow, lines
 
 WHOLE = '{model="$model", scope="model"}'
 
-DRIFT = Row(
+DRIFT_ROW = PanelRow(
     "Drift, as of the newest report",
     [
         lines(
             "Columns that drifted",
-            "The share of those that could be tested.",
+            "Share of the tested columns that drifted, by kind.",
             "percentunit",
             {"{{kind}}": f"max by (kind) (tightrope_drift_share{WHOLE})"},
         ),
         lines(
             "Largest stability index",
-            "Next to what chance alone would show for that column.",
+            "Largest population stability index of any column, next to the value expected by chance for that column.",
             "short",
             {
                 "{{kind}}": f"max by (kind) (tightrope_drift_psi{WHOLE})",
@@ -24,14 +24,14 @@ DRIFT = Row(
         ),
         lines(
             "Shift of confidence since the reference",
-            "Of each model.",
+            "Mean confidence of the newest rows minus that of the reference, by model.",
             "percentunit",
             {"{{kind}}": f"max by (kind) (tightrope_drift_confidence_shift{WHOLE})"},
             defaults={"min": None},
         ),
         lines(
             "Age of the report",
-            "Since the newest one was made.",
+            "Time since the newest report was made.",
             "s",
             {"age": 'time() - max(tightrope_drift_report_timestamp_seconds{model="$model"})'},
         ),

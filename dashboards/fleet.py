@@ -1,68 +1,81 @@
-"""The dashboard *Fleet*: every model at a glance, whoever is on call looks here first."""
+"""The dashboard *Fleet*: all models at a glance; the first one to open on call."""
 
 from tightrope.dashboards.grid import dashboard, variable
 from tightrope.dashboards.panels import (
-    FINE,
+    CHOSEN_MODELS,
+    GREEN,
     MODELS,
-    NEAR,
-    OVER,
+    ORANGE,
+    RED,
     Json,
-    Look,
+    LineStyle,
     Panel,
+    PanelRow,
     Query,
-    Row,
     by_name,
-    figure,
-    growth,
+    coloured_cells,
     lines,
-    stained,
+    percentile_95,
+    rate_by,
+    single_value,
     table,
     timeline,
 )
 
-M = '{model=~"$model"}'
-SAFE = 'max by (model, scope) (tightrope_safe_mode_active{model=~"$model"}) == 1'
-BLIND = 'max by (model) (tightrope_verdict{model=~"$model", monitor="sight", outcome="breach"}) == 1'
-LATCHED = 'max by (model, scope) (tightrope_scope_state{model=~"$model", state="latched"}) == 1'
+SAFE_SCOPES = 'max by (model, scope) (tightrope_safe_mode_active{model=~"$model"}) == 1'
+BLIND_MODELS = 'max by (model) (tightrope_verdict{model=~"$model", monitor="sight", outcome="breach"}) == 1'
+LATCHED_SCOPES = 'max by (model, scope) (tightrope_scope_state{model=~"$model", state="latched"}) == 1'
 
 
 def _counted(expression: str) -> str:
     return f"count({expression}) or vector(0)"
 
 
-def _now() -> Row:
+def _now() -> PanelRow:
     ok = [
-        figure("Scopes in safe mode", "The baseline answers for so many.", _counted(SAFE), {1: NEAR}),
-        figure("Latched", "So many scopes wait for a person.", _counted(LATCHED), {1: OVER}),
-        figure("Blind models", "Of so many nobody knows whether they are safe.", _counted(BLIND), {1: OVER}),
-        figure(
-            "Pages",
-            "Alerts that fire now and wake somebody.",
-            _counted('ALERTS{alertname=~"Tightrope.+", alertstate="firing", severity="page"}'),
-            {1: OVER},
+        single_value(
+            "Scopes in safe mode", "Number of scopes that the baseline answers.", _counted(SAFE_SCOPES), {1: ORANGE}
         ),
-        figure(
+        single_value(
+            "Latched",
+            "Number of scopes that stay on the baseline until a person releases them.",
+            _counted(LATCHED_SCOPES),
+            {1: RED},
+        ),
+        single_value(
+            "Blind models",
+            "Number of models whose traffic is not compared, so that harm would go unnoticed.",
+            _counted(BLIND_MODELS),
+            {1: RED},
+        ),
+        single_value(
+            "Pages",
+            "Firing alerts of severity page.",
+            _counted('ALERTS{alertname=~"Tightrope.+", alertstate="firing", severity="page"}'),
+            {1: RED},
+        ),
+        single_value(
             "Requests a second",
-            "Of all models chosen.",
+            "Requests per second to all chosen models.",
             'sum(rate(tightrope_requests_total{model=~"$model"}[$__rate_interval]))',
             {},
             "reqps",
         ),
-        figure(
+        single_value(
             "Failed by our fault",
-            "Share of the requests of the last hour; the budget is 0.1 %.",
+            "Share of the last hour's requests that failed with a server error; the budget is 0.1 %.",
             'sum(increase(tightrope_requests_total{model=~"$model", outcome="server_error"}[1h]))'
             ' / sum(increase(tightrope_requests_total{model=~"$model"}[1h]))',
-            {0.0005: NEAR, 0.001: OVER},
+            {0.0005: ORANGE, 0.001: RED},
             "percentunit",
         ),
     ]
-    return Row("Is all well?", ok)
+    return PanelRow("Is all well?", ok)
 
 
 def _models() -> Panel:
-    """One row a model: modes, traffic, agreement, evidence."""
-    asked = {
+    """One row per model: modes, traffic, disagreement, evidence."""
+    expressions = {
         "Scopes safe": 'sum by (model) (max by (model, scope) (tightrope_safe_mode_active{model=~"$model"}))',
         "Requests/s": 'sum by (model) (rate(tightrope_requests_total{model=~"$model"}[5m]))',
         "Baseline answers": 'sum by (model) (rate(tightrope_rows_total{model=~"$model", role="baseline"}[5m]))'
@@ -71,7 +84,7 @@ def _models() -> Panel:
         '(model_scope:tightrope_disagreements:ratio_rate5m{scope="model", model=~"$model"})',
         "Most evidence": 'max by (model) (model_scope_monitor:tightrope_evidence:ratio{model=~"$model"})',
     }
-    refs = dict(zip("ABCDE", asked, strict=True))
+    refs = dict(zip("ABCDE", expressions, strict=True))
     named = {f"Value #{ref}": name for ref, name in refs.items()} | {"model": "Model"}
     merged: list[Json] = [
         {"id": "merge", "options": {}},
@@ -81,16 +94,16 @@ def _models() -> Panel:
     share = {"unit": "percentunit", "custom.width": 125}
     overrides = [
         by_name("Model", {"links": [link]}),
-        by_name("Scopes safe", {"decimals": 0, "custom.width": 105, **stained({1: NEAR})}),
+        by_name("Scopes safe", {"decimals": 0, "custom.width": 105, **coloured_cells({1: ORANGE})}),
         by_name("Requests/s", {"decimals": 1, "custom.width": 100}),
         by_name("Baseline answers", share | {"custom.width": 140}),
         by_name("Disagreement", share),
-        by_name("Most evidence", share | stained({0.5: NEAR, 0.75: OVER})),
+        by_name("Most evidence", share | coloured_cells({0.5: ORANGE, 0.75: RED})),
     ]
     return table(
         "Models",
-        "Evidence is the share of the way to an alarm, in powers of ten; at 100 % a scope goes to safe mode.",
-        [Query(expr, table=True) for expr in asked.values()],
+        "Evidence is a share of the alarm budget, on a log scale; at 100 % a scope goes to safe mode.",
+        [Query(expr, table=True) for expr in expressions.values()],
         merged,
         width=13,
         overrides=overrides,
@@ -103,7 +116,7 @@ def _alerts() -> Panel:
     hidden = dict.fromkeys(("Time", "Value", "__name__", "alertstate"), True)
     return table(
         "Firing alerts",
-        "Each has a heading in the runbook.",
+        "Firing alerts; each has a heading in the runbook.",
         [Query(expr, table=True)],
         [{"id": "organize", "options": {"excludeByName": hidden, "renameByName": named_so}}],
         width=11,
@@ -111,64 +124,64 @@ def _alerts() -> Panel:
     )
 
 
-CALLERS = [
+CALLER_PANELS = [
     lines(
         "Requests",
-        "By model and what became of them.",
+        "Requests per second, by model and outcome.",
         "reqps",
-        {"{{model}} {{outcome}}": growth("tightrope_requests_total", "model, outcome", M) + " > 0"},
+        {"{{model}} {{outcome}}": rate_by("tightrope_requests_total", "model, outcome", CHOSEN_MODELS) + " > 0"},
     ),
     lines(
         "Failures of a model",
-        "The other model of the pair answered these.",
+        "Failed runs per second; the other model of the pair answered these requests.",
         "ops",
-        {"{{model}} {{role}}": growth("tightrope_model_failures_total", "model, role", M)},
-        Look.QUIET,
+        {"{{model}} {{role}}": rate_by("tightrope_model_failures_total", "model, role", CHOSEN_MODELS)},
+        LineStyle.QUIET,
     ),
     lines(
         "Time to answer",
-        "The 95th percentile of all requests of a model.",
+        "95th percentile of the response time, by model.",
         "s",
-        {"{{model}}": f"histogram_quantile(0.95, {growth('tightrope_request_seconds_bucket', 'le, model', M)})"},
+        {"{{model}}": percentile_95("tightrope_request_seconds_bucket", "model", CHOSEN_MODELS)},
     ),
 ]
-PROCESSES = [
+PROCESS_PANELS = [
     lines(
         "Processor",
-        "Of each process.",
+        "CPU cores in use, by process.",
         "short",
-        {"{{instance}}": growth("process_cpu_seconds_total", "instance", '{job=~"tightrope.*"}')},
+        {"{{instance}}": rate_by("process_cpu_seconds_total", "instance", '{job=~"tightrope.*"}')},
         width=12,
     ),
     lines(
         "Memory",
-        "Of each process.",
+        "Resident memory, by process.",
         "bytes",
         {"{{instance}}": 'process_resident_memory_bytes{job=~"tightrope.*"}'},
         width=12,
     ),
 ]
-WHO = timeline(
+SAFE_MODE_TIMELINE = timeline(
     "Scopes in safe mode",
-    "Whether the baseline answered for any scope of a model.",
-    Query(f"max by (model) (tightrope_safe_mode_active{M})", "{{model}}"),
-    {0: ("all normal", FINE), 1: ("some in safe mode", NEAR)},
+    "Whether the baseline answers any scope of a model.",
+    Query(f"max by (model) (tightrope_safe_mode_active{CHOSEN_MODELS})", "{{model}}"),
+    {0: ("all normal", GREEN), 1: ("some in safe mode", ORANGE)},
     width=24,
     height=6,
 )
 
 
 def fleet() -> Json:
-    """The whole dashboard."""
+    """Build the dashboard."""
     return dashboard(
         "tightrope-fleet",
         "Tightrope / Fleet",
-        "Which models are safe, latched or blind, and how their callers fare.",
+        "Models in safe mode, latched or blind, and the requests of their callers.",
         [variable("model", "Model", MODELS, several=True)],
         [
             _now(),
-            Row("Models", [_models(), _alerts(), WHO]),
-            Row("Callers", CALLERS),
-            Row("Processes", PROCESSES, folded=True),
+            PanelRow("Models", [_models(), _alerts(), SAFE_MODE_TIMELINE]),
+            PanelRow("Callers", CALLER_PANELS),
+            PanelRow("Processes", PROCESS_PANELS, folded=True),
         ],
     )

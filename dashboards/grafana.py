@@ -1,7 +1,8 @@
-"""What Tightrope asks of Grafana, and the only module that knows its API: the paths below /api and what they answer.
+"""The client of Grafana's HTTP API; the only module that knows its paths (below /api) and answers.
 
-They are the classic ones, which Grafana 13 calls legacy and still serves. Data sources are asked for by uid: by number
-they are off there. grafana-api does the talking, by its plain verbs: its own calls for data sources go by number.
+It uses the classic paths, which Grafana 13 calls legacy and still serves. Data sources are addressed by uid, because
+addressing them by number is disabled there; that rules out the data-source calls of grafana-api, which use numbers, so
+only its plain HTTP verbs are used.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,20 +15,19 @@ import requests
 from grafana_api.grafana_api import GrafanaClientError, GrafanaException
 from grafana_api.grafana_face import GrafanaFace
 
-Json = dict[str, Any]
+from tightrope.dashboards.panels import Json
 
-NOT_FOUND, RACE = 404, (409, 412)
-PATIENCE = 10.0
-"""Seconds that Grafana has to answer."""
+NOT_FOUND, CONFLICTS = 404, (409, 412)
+GRAFANA_TIMEOUT_SECONDS = 10.0
 
 
 class GrafanaError(Exception):
-    """Grafana is not to be had, or will not do it; the text says which of the two."""
+    """Grafana is unreachable or refused a request; the message starts with its address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where dashboards go: the folder and the data source that they use, each by uid."""
+    """The folder for the dashboards and their data source, each by uid."""
 
     folder: str = "tightrope"
     folder_title: str = "Tightrope"
@@ -36,7 +36,7 @@ class Target:
 
 
 class Grafana:
-    """One Grafana, by its address and the token of a service account. Not shared between threads."""
+    """A Grafana at an address, with the token of a service account. Not shared between threads."""
 
     def __init__(self, address: str, token: str) -> None:
         parts = urlsplit(address)
@@ -47,92 +47,92 @@ class Grafana:
             port=parts.port,
             protocol=parts.scheme,
             url_path_prefix=parts.path.strip("/") + "/" if parts.path.strip("/") else "",
-            timeout=PATIENCE,
+            timeout=GRAFANA_TIMEOUT_SECONDS,
         )
 
     def apply(self, boards: Mapping[str, Json], tag: str, prometheus: str | None, target: Target) -> Iterator[str]:
-        """Bring the folder, the data source (where its address is given) and these dashboards to what they should be,
-        and take away what bears the tag and is not among them; tells every step.
+        """Create or update the folder, the data source (if ``prometheus`` gives its address) and these dashboards, and
+        delete dashboards of ours that bear the tag and are no longer built; yields one line per step.
 
         Raises:
-            GrafanaError: when a step cannot be done; what was done before stays, and doing it again does no harm.
+            GrafanaError: when a step fails; earlier steps stay, and a repeat is harmless.
         """
-        with _told(self._address):
-            self._ask("GET", "/health")
+        with _one_line_errors(self._address):
+            self._call("GET", "/health")
             folder = {"uid": target.folder, "title": target.folder_title, "overwrite": True}
             yield f"folder {target.folder}: {self._upsert('/folders', f'/folders/{target.folder}', folder)}"
             if prometheus is not None:
-                source, place = _source(target, prometheus), f"/datasources/uid/{target.source}"
-                yield f"data source {target.source}: {self._upsert('/datasources', place, source)}"
+                source, path = _source(target, prometheus), f"/datasources/uid/{target.source}"
+                yield f"data source {target.source}: {self._upsert('/datasources', path, source)}"
             for uid, board in boards.items():
                 body = {"dashboard": board | {"id": None}, "folderUid": target.folder, "overwrite": True}
-                self._ask("POST", "/dashboards/db", body)
+                self._call("POST", "/dashboards/db", body)
                 yield f"dashboard {uid}: saved"
             for uid in self._surplus(tag, boards):
-                self._ask("DELETE", f"/dashboards/uid/{uid}")
-                yield f"dashboard {uid}: taken away"
+                self._call("DELETE", f"/dashboards/uid/{uid}")
+                yield f"dashboard {uid}: deleted"
 
-    def mark(self, since: float, text: str, tags: Sequence[str]) -> int:
-        """Mark a time (seconds) on every dashboard that looks for these tags; returns the mark's number.
+    def annotate(self, since: float, text: str, tags: Sequence[str]) -> int:
+        """Create an annotation at ``since`` (seconds since the epoch); returns its id.
 
         Raises:
-            GrafanaError: when it cannot be done.
+            GrafanaError: when that fails.
         """
-        with _told(self._address):
+        with _one_line_errors(self._address):
             body = {"time": round(since * 1000), "text": text, "tags": list(tags)}
-            return int(self._ask("POST", "/annotations", body)["id"])
+            return int(self._call("POST", "/annotations", body)["id"])
 
-    def find(self, since: float, tags: Sequence[str]) -> int | None:
-        """The number of the mark that begins at ``since`` (seconds) and has these tags, if there is one.
-
-        Raises:
-            GrafanaError: when nobody can tell.
-        """
-        with _told(self._address):
-            at = round(since * 1000)
-            asked = [("type", "annotation"), ("from", at - 1), ("to", at + 1), *(("tags", tag) for tag in tags)]
-            found = self._ask("GET", f"/annotations?{urlencode(asked)}")
-            return next((int(one["id"]) for one in found if one["time"] == at), None)
-
-    def end(self, mark: int, until: float) -> bool:
-        """Make a mark last until then; False when it is not there any more.
+    def find_annotation(self, since: float, tags: Sequence[str]) -> int | None:
+        """The id of the annotation that begins at ``since`` (seconds since the epoch) and has these tags, if any.
 
         Raises:
-            GrafanaError: when it cannot be done.
+            GrafanaError: when the search fails.
         """
-        with _told(self._address):
+        with _one_line_errors(self._address):
+            time = round(since * 1000)
+            query = [("type", "annotation"), ("from", time - 1), ("to", time + 1), *(("tags", tag) for tag in tags)]
+            annotations = self._call("GET", f"/annotations?{urlencode(query)}")
+            return next((int(one["id"]) for one in annotations if one["time"] == time), None)
+
+    def end_annotation(self, annotation: int, until: float) -> bool:
+        """Extend an annotation to ``until`` (seconds since the epoch); False when it no longer exists.
+
+        Raises:
+            GrafanaError: when that fails.
+        """
+        with _one_line_errors(self._address):
             try:
-                self._ask("PATCH", f"/annotations/{mark}", {"timeEnd": round(until * 1000)})
+                self._call("PATCH", f"/annotations/{annotation}", {"timeEnd": round(until * 1000)})
             except GrafanaClientError as error:
                 if error.status_code != NOT_FOUND:
                     raise
                 return False
             return True
 
-    def _upsert(self, kind: str, place: str, body: Json) -> str:
-        """Make it, or bring it up to date; somebody else may make it at the same time."""
+    def _upsert(self, collection: str, path: str, body: Json) -> str:
+        """Create or update an object; another client may create it at the same time. Returns the outcome in words."""
         try:
-            self._ask("GET", place)
+            self._call("GET", path)
         except GrafanaClientError as error:
             if error.status_code != NOT_FOUND:
                 raise
             try:
-                self._ask("POST", kind, body)
-            except GrafanaClientError as race:
-                if race.status_code not in RACE:
+                self._call("POST", collection, body)
+            except GrafanaClientError as conflict:
+                if conflict.status_code not in CONFLICTS:
                     raise
             else:
-                return "made"
-        self._ask("PUT", place, body)
+                return "created"
+        self._call("PUT", path, body)
         return "up to date"
 
     def _surplus(self, tag: str, boards: Mapping[str, Json]) -> list[str]:
-        """Dashboards of ours that are not built any more."""
-        found = self._ask("GET", f"/search?type=dash-db&tag={tag}")
-        return [one["uid"] for one in found if one["uid"] not in boards and one["uid"].startswith(f"{tag}-")]
+        """The uids of dashboards of ours that are no longer built."""
+        tagged = self._call("GET", f"/search?type=dash-db&tag={tag}")
+        return [one["uid"] for one in tagged if one["uid"] not in boards and one["uid"].startswith(f"{tag}-")]
 
-    def _ask(self, verb: str, path: str, body: Json | None = None) -> Any:  # noqa: ANN401 - whatever Grafana answers
-        """One call; nothing where what was asked for is done and the answer has no body."""
+    def _call(self, verb: str, path: str, body: Json | None = None) -> Any:  # noqa: ANN401 - any JSON
+        """Send a request and return the JSON answer; None for a change that was answered without a body."""
         try:
             return getattr(self._face.api, verb)(path, json=body)
         except requests.JSONDecodeError:
@@ -153,13 +153,13 @@ def _source(target: Target, prometheus: str) -> Json:
 
 
 @contextmanager
-def _told(address: str) -> Iterator[None]:
-    """Whatever goes wrong, in one line."""
+def _one_line_errors(address: str) -> Iterator[None]:
+    """Turn every failure of a request into a `GrafanaError` of one line."""
     try:
         yield
     except GrafanaException as error:
         raise GrafanaError(f"{address} answered {error.status_code}: {error.message}") from error
-    except (requests.JSONDecodeError, TypeError) as error:  # grafana-api trips over an error that says null
-        raise GrafanaError(f"{address} answered with what Grafana does not: is it one?") from error
+    except (requests.JSONDecodeError, TypeError) as error:  # grafana-api raises TypeError on an error body of null
+        raise GrafanaError(f"{address} sent an answer that is not Grafana's: check the address") from error
     except requests.RequestException as error:
-        raise GrafanaError(f"{address} is not to be had: {type(error).__name__}") from error
+        raise GrafanaError(f"{address} cannot be reached: {type(error).__name__}") from error

@@ -1,21 +1,21 @@
-"""Dashboards as Grafana's classic JSON has them: panels put in their places, variables, marks, links.
+"""Dashboards in Grafana's classic JSON: panels with positions, variables, annotations and links.
 
-Every query goes to the data source that the dashboard's first variable names.
+All queries use the data source of the dashboard's first variable.
 """
 
 from collections.abc import Iterable
 
-from tightrope.dashboards.panels import NEAR, OVER, WIDE, Json, Panel, Query, Row, steps
+from tightrope.dashboards.panels import GRID_COLUMNS, ORANGE, RED, Json, Panel, PanelRow, Query, steps
 
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
-SCHEMA = 41
-"""Of classic dashboards; Grafana migrates it when it loads one."""
+GRAFANA_SCHEMA_VERSION = 41
+"""Schema version of classic dashboards; Grafana migrates it when it loads one."""
 
-TAG = "tightrope"
+DASHBOARD_TAG = "tightrope"
 
 
 def variable(name: str, label: str, query: str, *, several: bool = False) -> Json:
-    """A choice among the values of a label, read anew whenever the time range changes."""
+    """A variable with the values of a label, refreshed with the time range; ``several`` allows several values."""
     return {
         "name": name,
         "label": label,
@@ -31,45 +31,47 @@ def variable(name: str, label: str, query: str, *, several: bool = False) -> Jso
     }
 
 
-def dashboard(uid: str, title: str, text: str, variables: Iterable[Json], rows: Iterable[Row], tag: str = "") -> Json:
-    """A whole dashboard, ready for Grafana; ``tag`` picks the marks that Tightrope posts."""
+def dashboard(
+    uid: str, title: str, description: str, variables: Iterable[Json], rows: Iterable[PanelRow], tag: str = ""
+) -> Json:
+    """A complete dashboard; ``tag`` selects the annotations that Tightrope posts."""
     source = {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "hide": 0}
     return {
         "uid": uid,
         "title": title,
-        "description": text,
-        "tags": [TAG],
+        "description": description,
+        "tags": [DASHBOARD_TAG],
         "editable": False,
-        "schemaVersion": SCHEMA,
+        "schemaVersion": GRAFANA_SCHEMA_VERSION,
         "graphTooltip": 1,
         "refresh": "30s",
         "time": {"from": "now-6h", "to": "now"},
         "timezone": "browser",
         "templating": {"list": [source, *variables]},
-        "annotations": {"list": list(_marks(tag))},
+        "annotations": {"list": list(_annotations(tag))},
         "links": [_link()],
-        "panels": list(_placed(rows)),
+        "panels": list(_positioned(rows)),
     }
 
 
-def _marks(tag: str) -> Iterable[Json]:
-    """Safe mode entered and left: from the metrics, and as Tightrope told Grafana, so that either may be away."""
-    about = tag.partition(":")[2]
-    chosen = f'{{model="{about}"}}' if about else ""
+def _annotations(tag: str) -> Iterable[Json]:
+    """Safe mode entered and left: from the metrics and from posted annotations; either source may be missing."""
+    model = tag.partition(":")[2]
+    chosen = f'{{model="{model}"}}' if model else ""
     yield {
         "name": "Safe mode (metrics)",
         "datasource": SOURCE,
         "enable": True,
-        "iconColor": NEAR,
+        "iconColor": ORANGE,
         "expr": f"max by (model, scope) (changes(tightrope_safe_mode_active{chosen}[1m])) > 0",
         "step": "60s",
-        "titleFormat": "{{scope}} of {{model}} changed hands",
+        "titleFormat": "{{scope}} of {{model}} changed its mode",
     }
     yield {
-        "name": "Safe mode (told)",
+        "name": "Safe mode (annotations)",
         "datasource": {"type": "grafana", "uid": "-- Grafana --"},
         "enable": True,
-        "iconColor": OVER,
+        "iconColor": RED,
         "target": {"type": "tags", "tags": ["safe-mode", *([tag] if tag else [])], "matchAny": False, "limit": 100},
     }
 
@@ -78,41 +80,44 @@ def _link() -> Json:
     return {
         "title": "Tightrope",
         "type": "dashboards",
-        "tags": [TAG],
+        "tags": [DASHBOARD_TAG],
         "asDropdown": True,
         "keepTime": True,
         "includeVars": True,
     }
 
 
-def _placed(rows: Iterable[Row]) -> Iterable[Json]:
-    """Panels with numbers and places, row below row."""
+def _positioned(rows: Iterable[PanelRow]) -> Iterable[Json]:
+    """Panels with numbers and grid positions, row below row."""
     number, top = 1, 0
     for row in rows:
-        head = {"id": number, "type": "row", "title": row.title, "collapsed": row.folded}
+        header = {"id": number, "type": "row", "title": row.title, "collapsed": row.folded}
         number, left, below, tallest, inside = number + 1, 0, top + 1, 0, []
         for panel in row.panels:
-            if left + panel.width > WIDE:
+            if left + panel.width > GRID_COLUMNS:
                 left, below, tallest = 0, below + tallest, 0
             inside.append(_panel(panel, number, {"h": panel.height, "w": panel.width, "x": left, "y": below}))
             number, left, tallest = number + 1, left + panel.width, max(tallest, panel.height)
-        yield head | {"gridPos": {"h": 1, "w": WIDE, "x": 0, "y": top}, "panels": inside if row.folded else []}
+        yield header | {
+            "gridPos": {"h": 1, "w": GRID_COLUMNS, "x": 0, "y": top},
+            "panels": inside if row.folded else [],
+        }
         if not row.folded:
             yield from inside
         top = top + 1 if row.folded else below + tallest
 
 
-def _panel(panel: Panel, number: int, place: Json) -> Json:
+def _panel(panel: Panel, number: int, position: Json) -> Json:
     return {
         "id": number,
         "type": panel.kind,
         "title": panel.title,
-        "description": panel.text,
-        "gridPos": place,
+        "description": panel.description,
+        "gridPos": position,
         "datasource": SOURCE,
         "targets": [_target(query, chr(ord("A") + n)) for n, query in enumerate(panel.queries)],
         "fieldConfig": {
-            "defaults": {"unit": panel.unit, "thresholds": steps(panel.marks, panel.base), **panel.defaults},
+            "defaults": {"unit": panel.unit, "thresholds": steps(panel.thresholds, panel.base), **panel.defaults},
             "overrides": list(panel.overrides),
         },
         "options": panel.options,
@@ -122,5 +127,5 @@ def _panel(panel: Panel, number: int, place: Json) -> Json:
 
 
 def _target(query: Query, ref: str) -> Json:
-    asked = {"refId": ref, "datasource": SOURCE, "expr": query.expr, "legendFormat": query.legend, "exemplar": False}
-    return asked | ({"instant": True, "range": False, "format": "table"} if query.table else {"range": True})
+    target = {"refId": ref, "datasource": SOURCE, "expr": query.expr, "legendFormat": query.legend, "exemplar": False}
+    return target | ({"instant": True, "range": False, "format": "table"} if query.table else {"range": True})

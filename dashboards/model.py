@@ -1,12 +1,22 @@
-"""The dashboard *Model*: the compressed model beside its baseline, and the case against it."""
+"""The dashboard *Model*: the compressed model beside its baseline, and the evidence against it."""
 
-from tightrope.dashboards.drift import DRIFT
+from tightrope.dashboards.drift import DRIFT_ROW
 from tightrope.dashboards.grid import dashboard, variable
-from tightrope.dashboards.mode import MODE
-from tightrope.dashboards.panels import MODELS, NEAR, OVER, Json, Look, Row, figure, growth, lines
-
-M = '{model="$model"}'
-RATE = "[$__rate_interval]"
+from tightrope.dashboards.mode import MODE_ROW
+from tightrope.dashboards.panels import (
+    MODELS,
+    ONE_MODEL,
+    ORANGE,
+    RATE_INTERVAL,
+    RED,
+    Json,
+    LineStyle,
+    PanelRow,
+    lines,
+    percentile_95,
+    rate_by,
+    single_value,
+)
 
 
 def _mean(monitor: str) -> str:
@@ -17,104 +27,104 @@ def _limit(monitor: str) -> str:
     return f'max(tightrope_monitor_limit{{model="$model", monitor="{monitor}", scope="model"}})'
 
 
-NOW = Row(
+STATUS_ROW = PanelRow(
     "Is it all right?",
     [
-        figure(
+        single_value(
             "Scopes in safe mode",
-            "The baseline answers for so many.",
-            f"sum(max by (scope) (tightrope_safe_mode_active{M}))",
-            {1: NEAR},
+            "Number of scopes that the baseline answers.",
+            f"sum(max by (scope) (tightrope_safe_mode_active{ONE_MODEL}))",
+            {1: ORANGE},
         ),
-        figure(
+        single_value(
             "Latched",
-            "So many scopes wait for a person.",
+            "Number of scopes that stay on the baseline until a person releases them.",
             'sum(max by (scope) (tightrope_scope_state{model="$model", state="latched"}))',
-            {1: OVER},
+            {1: RED},
         ),
-        figure(
+        single_value(
             "Most evidence",
-            "The way to an alarm of whichever monitor is nearest, in powers of ten.",
-            f"max(model_scope_monitor:tightrope_evidence:ratio{M})",
-            {0.5: NEAR, 0.75: OVER},
+            "Evidence of the monitor closest to an alarm, as a share of its budget, on a log scale.",
+            f"max(model_scope_monitor:tightrope_evidence:ratio{ONE_MODEL})",
+            {0.5: ORANGE, 0.75: RED},
             "percentunit",
         ),
-        figure(
+        single_value(
             "Disagreement",
-            "Of the rows compared in five minutes.",
+            "Share of the rows compared in the last five minutes on which the models disagree.",
             'max(model_scope:tightrope_disagreements:ratio_rate5m{model="$model", scope="model"})',
             {},
             "percentunit",
         ),
-        figure(
+        single_value(
             "Compressed answers",
-            "The share of rows that it answered: what compression is for.",
+            "Share of rows that the compressed model answers.",
             f'sum(rate(tightrope_rows_total{{model="$model", role="compressed"}}[5m]))'
-            f" / sum(rate(tightrope_rows_total{M}[5m]))",
+            f" / sum(rate(tightrope_rows_total{ONE_MODEL}[5m]))",
             {},
             "percentunit",
         ),
-        figure(
+        single_value(
             "Seen by the shadow",
-            "The share of requests that were kept to be compared.",
-            f"sum(rate(tightrope_samples_total{M}[5m])) / sum(rate(tightrope_requests_total{M}[5m]))",
+            "Share of requests that are sampled for comparison.",
+            f"sum(rate(tightrope_samples_total{ONE_MODEL}[5m])) / sum(rate(tightrope_requests_total{ONE_MODEL}[5m]))",
             {},
             "percentunit",
         ),
     ],
 )
-BESIDE = Row(
+PAIR_ROW = PanelRow(
     "Compressed beside baseline",
     [
         lines(
             "Rows answered",
-            "By the model that answered.",
+            "Rows per second, by the model that answered.",
             "ops",
-            {"{{role}}": growth("tightrope_rows_total", "role", M)},
+            {"{{role}}": rate_by("tightrope_rows_total", "role", ONE_MODEL)},
         ),
         lines(
             "Failures",
-            "Runs that failed; the other model answered.",
+            "Failed runs per second; the other model answered these requests.",
             "ops",
-            {"{{role}}": growth("tightrope_model_failures_total", "role", M)},
-            Look.QUIET,
+            {"{{role}}": rate_by("tightrope_model_failures_total", "role", ONE_MODEL)},
+            LineStyle.QUIET,
         ),
         lines(
             "Time of the model itself",
-            "The 95th percentile of the answers of each; of the baseline only while it answers.",
+            "95th percentile of the run time of each model; the baseline has values only while it answers.",
             "s",
-            {"{{role}}": f"histogram_quantile(0.95, {growth('tightrope_answer_seconds_bucket', 'le, role', M)})"},
+            {"{{role}}": percentile_95("tightrope_answer_seconds_bucket", "role", ONE_MODEL)},
         ),
         lines(
             "Refusals",
-            "The share of rows that the answering model was too unsure of, in five minutes.",
+            "Share of rows that the answering model refused as too uncertain, in the last five minutes.",
             "percentunit",
             {
-                "{{role}}": f"sum by (role) (rate(tightrope_refusals_total{M}[5m]))"
-                f" / sum by (role) (rate(tightrope_rows_total{M}[5m]))"
+                "{{role}}": f"sum by (role) (rate(tightrope_refusals_total{ONE_MODEL}[5m]))"
+                f" / sum by (role) (rate(tightrope_rows_total{ONE_MODEL}[5m]))"
             },
         ),
         lines(
             "Shift of confidence",
-            "Mean confidence of the compressed model minus the baseline's, on the same rows.",
+            "Mean confidence of the compressed model minus that of the baseline, on the same rows.",
             "percentunit",
             {"compressed against baseline": _mean("confidence"), "limit": _limit("confidence")},
             defaults={"min": None},
         ),
         lines(
             "Refusals that do not persist",
-            "Of the rows that the baseline would refuse, the share that the compressed model answers.",
+            "Share of the rows refused by the baseline that the compressed model answers.",
             "percentunit",
             {"compressed against baseline": _mean("refusal_persistence"), "limit": _limit("refusal_persistence")},
         ),
     ],
 )
-CASE = Row(
+EVIDENCE_ROW = PanelRow(
     "The case",
     [
         lines(
             "Disagreement",
-            "Of the model as a whole, in windows for people to look at; the alarm goes by the evidence.",
+            "Disagreement of the model as a whole, over five minutes. Alarms depend on the evidence, not on this rate.",
             "percentunit",
             {
                 "disagreement": 'max(model_scope:tightrope_disagreements:ratio_rate5m{model="$model", scope="model"})',
@@ -123,52 +133,52 @@ CASE = Row(
         ),
         lines(
             "Evidence against its budget",
-            "The most of any scope, by monitor: at 100 % there is an alarm. In powers of ten, so half of the way is "
-            "far from half of the evidence.",
+            "Largest evidence of any scope, by monitor; 100 % is an alarm. The scale is logarithmic: 50 % is far less "
+            "than half of the evidence.",
             "percentunit",
             {
-                "{{monitor}}": f"max by (monitor) (model_scope_monitor:tightrope_evidence:ratio{M})",
+                "{{monitor}}": f"max by (monitor) (model_scope_monitor:tightrope_evidence:ratio{ONE_MODEL})",
                 "alarm": "vector(1)",
             },
         ),
         lines(
             "Calibration",
-            "By labels that came late: confidence minus being right, in the tenth of confidence where it is worst.",
+            "Confidence minus accuracy on labelled rows, in the worst of ten confidence bins.",
             "percentunit",
             {"compressed against baseline": _mean("calibration"), "limit": _limit("calibration")},
             defaults={"min": None},
         ),
         lines(
             "Labels",
-            "What became of them since the state began.",
+            "Labels by outcome, since the model's state was created.",
             "short",
-            {"{{outcome}}": f"max by (outcome) (tightrope_labels{M})"},
+            {"{{outcome}}": f"max by (outcome) (tightrope_labels{ONE_MODEL})"},
         ),
         lines(
             "Dependence of neighbouring rows",
-            "Beyond 0.05 the promise of few false alarms weakens near a limit.",
+            "Autocorrelation of disagreements; above 0.05 false alarms near a limit may exceed the promised rate.",
             "short",
-            {"autocorrelation": f"max(tightrope_disagreement_autocorrelation{M})", "limit": "vector(0.05)"},
+            {"autocorrelation": f"max(tightrope_disagreement_autocorrelation{ONE_MODEL})", "limit": "vector(0.05)"},
             defaults={"min": None},
         ),
         lines(
             "Rows that could not be compared",
-            "A run of the shadow failed, or its output was no answer.",
+            "Rows per second for which the shadow's run failed or its output was invalid.",
             "ops",
-            {"rows": f'sum(rate(tightrope_comparison_errors_total{{model="$model", scope="model"}}{RATE}))'},
-            Look.QUIET,
+            {"rows": f'sum(rate(tightrope_comparison_errors_total{{model="$model", scope="model"}}{RATE_INTERVAL}))'},
+            LineStyle.QUIET,
         ),
     ],
 )
 
 
 def model() -> Json:
-    """The whole dashboard."""
+    """Build the dashboard."""
     return dashboard(
         "tightrope-model",
         "Tightrope / Model",
-        "One pair: the compressed model beside its baseline, the evidence, who answers.",
+        "One model pair: the compressed model beside its baseline, the evidence, and which model answers.",
         [variable("model", "Model", MODELS)],
-        [NOW, BESIDE, CASE, MODE, DRIFT],
+        [STATUS_ROW, PAIR_ROW, EVIDENCE_ROW, MODE_ROW, DRIFT_ROW],
         tag="model:$model",
     )

@@ -1,7 +1,6 @@
-"""Panels as Grafana's classic JSON has them: what the four dashboards are built of.
+"""Builders of panels for Grafana's classic dashboard JSON.
 
-A panel says what it shows, in which unit, and why one would look; places and numbers are given when the dashboard is
-put together.
+A panel has a title, a description, a unit and queries; `grid` assigns its position and number.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,23 +10,23 @@ from typing import Any
 
 Json = dict[str, Any]
 
-WIDE = 24
+GRID_COLUMNS = 24
 """Columns of Grafana's grid."""
 
-OVER, FINE, NEAR, PLAIN = "red", "green", "orange", "transparent"
-ROLES = {"baseline": NEAR, "compressed": FINE}
-"""The same colours wherever the two are side by side."""
+RED, GREEN, ORANGE, TRANSPARENT = "red", "green", "orange", "transparent"
+ROLE_COLOURS = {"baseline": ORANGE, "compressed": GREEN}
+"""Colours of the two models in every panel that shows both."""
 
 
-class Look(Enum):
-    """Of lines: as usual; of what is zero while all is well; of many things, listed the largest first; of events."""
+class LineStyle(Enum):
+    """Style of a time series: usual; normally zero; many series, listed by size; or events, drawn as bars."""
 
     USUAL, QUIET, MANY, EVENTS = range(4)
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A PromQL expression and how its series are called; ``table`` for one row a series, as of now."""
+    """A PromQL expression and the names of its series; ``table`` asks for one row per series, of the current values."""
 
     expr: str
     legend: str = "__auto"
@@ -36,29 +35,29 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One panel. ``marks`` are thresholds, from which value on which colour; below them it is ``base``. ``points`` is
-    the most that are asked for.
+    """One panel. ``thresholds`` maps a value to the colour from that value on; ``base`` is the colour below. ``points``
+    limits the number of points per query.
     """
 
     kind: str
     title: str
-    text: str
+    description: str
     queries: Sequence[Query]
     unit: str = "short"
     width: int = 8
     height: int = 8
-    marks: Mapping[float, str] = field(default_factory=dict)
+    thresholds: Mapping[float, str] = field(default_factory=dict)
     defaults: Json = field(default_factory=dict)
     options: Json = field(default_factory=dict)
     overrides: Sequence[Json] = ()
     transformations: Sequence[Json] = ()
-    base: str = FINE
+    base: str = GREEN
     points: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """Panels side by side, under a heading; ``folded`` ones are for whoever looks for causes."""
+class PanelRow:
+    """Panels side by side under a heading; ``folded`` rows are collapsed at first, and serve to find causes."""
 
     title: str
     panels: Sequence[Panel]
@@ -66,37 +65,46 @@ class Row:
 
 
 LARGEST_FIRST: Json = {"sortBy": "Last *", "sortDesc": True}
-STROKES: Mapping[Look, Json] = {
-    Look.USUAL: {},
-    Look.QUIET: {"axisSoftMax": 1},
-    Look.MANY: {"fillOpacity": 0},
-    Look.EVENTS: {"drawStyle": "bars", "fillOpacity": 100},
+LINE_STYLES: Mapping[LineStyle, Json] = {
+    LineStyle.USUAL: {},
+    LineStyle.QUIET: {"axisSoftMax": 1},
+    LineStyle.MANY: {"fillOpacity": 0},
+    LineStyle.EVENTS: {"drawStyle": "bars", "fillOpacity": 100},
 }
-BARS = 60
-"""Of a panel of events: each is one bar where a point covers at least as much as a rate looks back."""
+EVENT_POINTS = 60
+"""Points of a panel of events: so few that a point covers the window of a rate, and each event is one bar."""
 
 
 def lines(
     title: str,
-    text: str,
+    description: str,
     unit: str,
-    asked: Mapping[str, str],
-    look: Look = Look.USUAL,
+    expressions: Mapping[str, str],
+    style: LineStyle = LineStyle.USUAL,
     **more: Any,  # noqa: ANN401
 ) -> Panel:
-    """Values over time, by what their series are called; those called limit or alarm are dashed."""
-    queries = [Query(expr, legend) for legend, expr in asked.items()]
+    """Values over time; ``expressions`` by series name. Limits, alarms and expectations are dashed."""
+    queries = [Query(expr, legend) for legend, expr in expressions.items()]
     legend: Json = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
-    if look is Look.MANY:
+    if style is LineStyle.MANY:
         legend |= {"displayMode": "table", "placement": "right", "calcs": ["lastNotNull"]} | LARGEST_FIRST
     options = {"legend": legend, "tooltip": {"mode": "multi", "sort": "desc"}}
-    custom = {"drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "never"} | STROKES[look]
+    custom = {"drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "never"} | LINE_STYLES[style]
     defaults = {"custom": custom, "color": {"mode": "palette-classic"}, "min": 0, **more.pop("defaults", {})}
     overrides = [by_name(name, _dashed()) for name in ("limit", "alarm", "by chance")]
-    overrides += [by_name(name, {"color": {"mode": "fixed", "fixedColor": colour}}) for name, colour in ROLES.items()]
-    drawn: Json = {"defaults": defaults, "options": options, "overrides": overrides}
+    overrides += [
+        by_name(name, {"color": {"mode": "fixed", "fixedColor": colour}}) for name, colour in ROLE_COLOURS.items()
+    ]
+    appearance: Json = {"defaults": defaults, "options": options, "overrides": overrides}
     return Panel(
-        "timeseries", title, text, queries, unit, points=BARS if look is Look.EVENTS else None, **drawn, **more
+        "timeseries",
+        title,
+        description,
+        queries,
+        unit,
+        points=EVENT_POINTS if style is LineStyle.EVENTS else None,
+        **appearance,
+        **more,
     )
 
 
@@ -104,61 +112,78 @@ def _dashed() -> Json:
     return {
         "custom.lineStyle": {"fill": "dash", "dash": [8, 8]},
         "custom.fillOpacity": 0,
-        "color": {"mode": "fixed", "fixedColor": OVER},
+        "color": {"mode": "fixed", "fixedColor": RED},
     }
 
 
-def figure(title: str, text: str, expr: str, marks: Mapping[float, str], unit: str = "short", **more: Any) -> Panel:  # noqa: ANN401
-    """One number, coloured by what it means; without ``marks`` it is neither good nor bad."""
+def single_value(
+    title: str,
+    description: str,
+    expr: str,
+    thresholds: Mapping[float, str],
+    unit: str = "short",
+    **more: Any,  # noqa: ANN401
+) -> Panel:
+    """One number, coloured by ``thresholds``; blue without any."""
     options = {
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
-        "colorMode": "background" if marks else "value",
+        "colorMode": "background" if thresholds else "value",
         "graphMode": "none",
         "textMode": "value",
         "justifyMode": "auto",
         "orientation": "auto",
     }
     defaults = {"color": {"mode": "thresholds"}, **more.pop("defaults", {})}
-    look: Json = {"marks": marks, "base": FINE if marks else "blue", "defaults": defaults, "options": options}
-    return Panel("stat", title, text, [Query(expr)], unit, 4, 4, **look, **more)
+    base = GREEN if thresholds else "blue"
+    appearance: Json = {"thresholds": thresholds, "base": base, "defaults": defaults, "options": options}
+    return Panel("stat", title, description, [Query(expr)], unit, 4, 4, **appearance, **more)
 
 
 def table(
     title: str,
-    text: str,
+    description: str,
     queries: Sequence[Query],
     transformations: Sequence[Json],
     sort: str = "",
     **more: Any,  # noqa: ANN401
 ) -> Panel:
-    """One row a thing; the largest of the column ``sort`` first."""
+    """A table with one row per series; ``sort`` names the column to sort by, largest first."""
     options: Json = {"showHeader": True, "cellHeight": "sm"}
     options |= {"sortBy": [{"displayName": sort, "desc": True}]} if sort else {}
-    return Panel("table", title, text, queries, options=options, transformations=transformations, **more)
+    return Panel("table", title, description, queries, options=options, transformations=transformations, **more)
 
 
-def by_name(name: str, shown: Json) -> Json:
-    """How the line or the column of this name looks."""
-    properties = [{"id": id_, "value": value} for id_, value in shown.items()]
+def by_name(name: str, overrides: Json) -> Json:
+    """An override of properties for the line or the column of this name."""
+    properties = [{"id": id_, "value": value} for id_, value in overrides.items()]
     return {"matcher": {"id": "byName", "options": name}, "properties": properties}
 
 
-def steps(marks: Mapping[float, str], base: str) -> Json:
-    """Thresholds: from which value on which colour, and the colour below."""
-    rising = [{"value": value, "color": colour} for value, colour in marks.items()]
+def steps(thresholds: Mapping[float, str], base: str) -> Json:
+    """Grafana's form of thresholds; ``base`` is the colour below the first one."""
+    rising = [{"value": value, "color": colour} for value, colour in thresholds.items()]
     return {"mode": "absolute", "steps": [{"value": None, "color": base}, *rising]}
 
 
-def stained(marks: Mapping[float, str]) -> Json:
-    """A column whose cells have a colour from these values on, and none below."""
-    return {"thresholds": steps(marks, PLAIN), "custom.cellOptions": {"type": "color-background", "mode": "basic"}}
+def coloured_cells(thresholds: Mapping[float, str]) -> Json:
+    """Properties of a table column whose cells are coloured from these values on."""
+    return {
+        "thresholds": steps(thresholds, TRANSPARENT),
+        "custom.cellOptions": {"type": "color-background", "mode": "basic"},
+    }
 
 
-def timeline(title: str, text: str, query: Query, names: Mapping[int, tuple[str, str]], **more: Any) -> Panel:  # noqa: ANN401
-    """What state each thing was in, when; ``names`` and colours by value."""
-    shown = {str(value): {"text": name, "color": colour} for value, (name, colour) in names.items()}
+def timeline(
+    title: str,
+    description: str,
+    query: Query,
+    states: Mapping[int, tuple[str, str]],
+    **more: Any,  # noqa: ANN401
+) -> Panel:
+    """The state of each series over time; ``states`` has the name and the colour of each value."""
+    mapping = {str(value): {"text": name, "color": colour} for value, (name, colour) in states.items()}
     defaults = {
-        "mappings": [{"type": "value", "options": shown}],
+        "mappings": [{"type": "value", "options": mapping}],
         "custom": {"fillOpacity": 80, "lineWidth": 0},
         "color": {"mode": "thresholds"},
     }
@@ -169,11 +194,17 @@ def timeline(title: str, text: str, query: Query, names: Mapping[int, tuple[str,
         "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
         "tooltip": {"mode": "single"},
     }
-    return Panel("state-timeline", title, text, [query], defaults=defaults, options=options, **more)
+    return Panel("state-timeline", title, description, [query], defaults=defaults, options=options, **more)
 
 
-def heat(title: str, text: str, query: Query, marks: Mapping[float, str], **more: Any) -> Panel:  # noqa: ANN401
-    """A heat map with a line for each thing, in the colours of ``marks``."""
+def heat_map(
+    title: str,
+    description: str,
+    query: Query,
+    thresholds: Mapping[float, str],
+    **more: Any,  # noqa: ANN401
+) -> Panel:
+    """A heat map with a line per series, in the colours of ``thresholds``."""
     defaults = {"color": {"mode": "thresholds"}, "min": 0, "custom": {"fillOpacity": 80, "lineWidth": 0}}
     options = {
         "showValue": "never",
@@ -182,18 +213,35 @@ def heat(title: str, text: str, query: Query, marks: Mapping[float, str], **more
         "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
         "tooltip": {"mode": "single"},
     }
-    look: Json = {"marks": marks, "defaults": defaults, "options": options, "points": SAMPLES}
-    return Panel("status-history", title, text, [query], "percentunit", **look, **more)
+    appearance: Json = {
+        "thresholds": thresholds,
+        "defaults": defaults,
+        "options": options,
+        "points": HEATMAP_POINTS,
+    }
+    return Panel("status-history", title, description, [query], "percentunit", **appearance, **more)
 
 
-SAMPLES = 120
-"""Of a heat map: Grafana refuses to draw more than one every other pixel."""
+HEATMAP_POINTS = 120
+"""Points of a heat map: Grafana refuses to draw more than one every other pixel."""
 
 MODELS = 'label_values(tightrope_requests_total{model!="unknown"}, model)'
-"""Every model that is served."""
+"""Variable query for all served models."""
+
+ONE_MODEL, CHOSEN_MODELS = '{model="$model"}', '{model=~"$model"}'
+"""Selectors of the chosen model, and of all chosen ones."""
+
+RATE_INTERVAL = "[$__rate_interval]"
 
 
-def growth(metric: str, by: str, at: str, also: str = "") -> str:
-    """How fast a counter grows a second, by some labels; ``also`` narrows the choice ``at``."""
-    chosen = at if not also else "{" + ", ".join(part for part in (at.strip("{}"), also) if part) + "}"
-    return f"sum by ({by}) (rate({metric}{chosen}[$__rate_interval]))"
+def rate_by(metric: str, labels: str, selector: str, also: str = "") -> str:
+    """The growth of a counter per second, summed by ``labels``; ``also`` adds matchers to ``selector``."""
+    matchers = [part for part in (selector.strip("{}"), also) if part]
+    chosen = "{" + ", ".join(matchers) + "}" if also else selector
+    return f"sum by ({labels}) (rate({metric}{chosen}{RATE_INTERVAL}))"
+
+
+def percentile_95(histogram: str, labels: str, selector: str) -> str:
+    """The 95th percentile of a histogram's buckets, by labels."""
+    by = f"le, {labels}" if labels else "le"
+    return f"histogram_quantile(0.95, {rate_by(histogram, by, selector)})"

@@ -1,196 +1,162 @@
-"""The dashboard *Pipeline*: whether the shadow keeps up."""
+"""The dashboard *Pipeline*: whether workers and judges keep up with the traffic."""
 
+from tightrope.dashboards.bus import BUS_ROW
 from tightrope.dashboards.grid import dashboard, variable
-from tightrope.dashboards.panels import MODELS, NEAR, OVER, Json, Look, Row, figure, growth, lines
+from tightrope.dashboards.panels import (
+    CHOSEN_MODELS,
+    MODELS,
+    ORANGE,
+    RATE_INTERVAL,
+    RED,
+    Json,
+    LineStyle,
+    PanelRow,
+    lines,
+    rate_by,
+    single_value,
+)
 
-M = '{model=~"$model"}'
-RATE = "[$__rate_interval]"
-HOUR = "[1h]"
-NOW = Row(
+LAST_HOUR = "[1h]"
+BACKLOG_ROW = PanelRow(
     "Does the shadow keep up?",
     [
-        figure(
-            "Records waiting", "For workers and judges together.", "sum(tightrope_lag_records)", {100: NEAR, 1000: OVER}
+        single_value(
+            "Records waiting",
+            "Records that workers and judges have not read yet.",
+            "sum(tightrope_lag_records)",
+            {100: ORANGE, 1000: RED},
         ),
-        figure(
+        single_value(
             "Dropped",
-            "Requests of the last hour that should have been compared and were not.",
-            f"sum(increase(tightrope_samples_dropped_total{M}{HOUR}))",
-            {1: NEAR},
+            "Sampled requests of the last hour that were not compared.",
+            f"sum(increase(tightrope_samples_dropped_total{CHOSEN_MODELS}{LAST_HOUR}))",
+            {1: ORANGE},
         ),
-        figure(
+        single_value(
             "Dead records",
-            "Of the last hour; they could not be read.",
-            f"sum(increase(tightrope_dead_records_total{HOUR}))",
-            {1: OVER},
+            "Records of the last hour that could not be decoded.",
+            f"sum(increase(tightrope_dead_records_total{LAST_HOUR}))",
+            {1: RED},
         ),
-        figure(
+        single_value(
             "Alerts untold",
-            "No Alertmanager has taken them yet.",
+            "Alerts that no Alertmanager has accepted yet.",
             "max(tightrope_alerts_waiting) or vector(0)",
-            {1: OVER},
+            {1: RED},
         ),
-        figure("Processes up", "Of all that Prometheus knows.", 'sum(up{job=~"tightrope.*"})', {}),
-        figure("Processes down", "They do not show their metrics.", 'sum(up{job=~"tightrope.*"} == bool 0)', {1: OVER}),
+        single_value(
+            "Processes up", "Processes that Prometheus scrapes successfully.", 'sum(up{job=~"tightrope.*"})', {}
+        ),
+        single_value(
+            "Processes down", "Processes whose scrape fails.", 'sum(up{job=~"tightrope.*"} == bool 0)', {1: RED}
+        ),
     ],
 )
-FLOW = Row(
+FLOW_ROW = PanelRow(
     "From the request to the verdict",
     [
         lines(
             "Requests kept",
-            "For the shadow, by model.",
+            "Requests per second that are sampled for comparison, by model.",
             "reqps",
-            {"{{model}}": growth("tightrope_samples_total", "model", M)},
+            {"{{model}}": rate_by("tightrope_samples_total", "model", CHOSEN_MODELS)},
         ),
         lines(
             "Rows compared",
-            "By model.",
+            "Compared rows per second, by model.",
             "ops",
-            {"{{model}}": growth("tightrope_comparisons_total", "model", M, 'scope="model"')},
+            {"{{model}}": rate_by("tightrope_comparisons_total", "model", CHOSEN_MODELS, 'scope="model"')},
         ),
         lines(
             "Records waiting",
-            "By who should read them.",
+            "Records that have not been read yet, by the group that reads them.",
             "short",
             {"{{reader}}": "sum by (reader) (tightrope_lag_records)"},
-            Look.QUIET,
+            LineStyle.QUIET,
         ),
         lines(
             "Requests dropped",
-            "By reason; old artefacts are what a deployment leaves behind.",
+            "Dropped requests per second, by reason; a deployment drops a few with the reason old_artefact.",
             "reqps",
-            {"{{reason}}": growth("tightrope_samples_dropped_total", "reason", M)},
-            Look.QUIET,
+            {"{{reason}}": rate_by("tightrope_samples_dropped_total", "reason", CHOSEN_MODELS)},
+            LineStyle.QUIET,
         ),
         lines(
             "Dead records",
-            "By topic.",
+            "Records that could not be decoded, by topic.",
             "short",
-            {"{{topic}}": f"sum by (topic) (increase(tightrope_dead_records_total{RATE}))"},
-            Look.QUIET,
+            {"{{topic}}": f"sum by (topic) (increase(tightrope_dead_records_total{RATE_INTERVAL}))"},
+            LineStyle.QUIET,
         ),
         lines(
             "Rows that could not be compared",
-            "By model.",
+            "Rows per second that could not be compared, by model.",
             "ops",
-            {"{{model}}": growth("tightrope_comparison_errors_total", "model", M, 'scope="model"')},
-            Look.QUIET,
+            {"{{model}}": rate_by("tightrope_comparison_errors_total", "model", CHOSEN_MODELS, 'scope="model"')},
+            LineStyle.QUIET,
         ),
     ],
 )
-BESIDE = Row(
+OUTPUTS_ROW = PanelRow(
     "Beside it",
     [
         lines(
             "Rows kept for reports",
-            "And those that could not be, by reason.",
+            "Rows per second that are kept for drift reports, and those that are not, by reason.",
             "ops",
             {
-                "kept": f"sum(rate(tightrope_archived_rows_total{M}{RATE}))",
-                "{{reason}}": growth("tightrope_archive_skipped_rows_total", "reason", M),
+                "kept": f"sum(rate(tightrope_archived_rows_total{CHOSEN_MODELS}{RATE_INTERVAL}))",
+                "{{reason}}": rate_by("tightrope_archive_skipped_rows_total", "reason", CHOSEN_MODELS),
             },
         ),
         lines(
             "Drift reports",
-            "By how they ended.",
+            "Drift reports, by outcome.",
             "short",
             {"{{outcome}}": "sum by (outcome) (tightrope_reports_total)"},
-            Look.QUIET,
+            LineStyle.QUIET,
         ),
         lines(
             "Posts of alerts",
-            "To every Alertmanager, by outcome.",
+            "Posts to all Alertmanagers, by outcome.",
             "short",
-            {"{{outcome}}": f"sum by (outcome) (increase(tightrope_alert_posts_total{RATE}))"},
+            {"{{outcome}}": f"sum by (outcome) (increase(tightrope_alert_posts_total{RATE_INTERVAL}))"},
         ),
     ],
 )
 
 
-BUS = Row(
-    "The bus, and what is served elsewhere",
-    [
-        lines(
-            "Waiting to be acknowledged",
-            "Records that the brokers have not taken yet; only in a cluster.",
-            "short",
-            {"{{instance}}": "sum by (instance) (tightrope_bus_waiting_records)"},
-        ),
-        lines(
-            "Never taken",
-            "Records that were lost on the way to the bus, by topic and reason.",
-            "ops",
-            {"{{topic}} {{reason}}": growth("tightrope_undelivered_records_total", "topic, reason", "")},
-            Look.QUIET,
-        ),
-        lines(
-            "Came again",
-            "Rows that were delivered twice, and not counted twice.",
-            "ops",
-            {"{{model}}": growth("tightrope_comparisons_repeated_total", "model", M)},
-            Look.QUIET,
-        ),
-        lines(
-            "Silence of the judges",
-            "Since each gateway last heard of them; modes stay as they are meanwhile.",
-            "s",
-            {"{{instance}}": "max by (instance) (tightrope_control_age_seconds)"},
-        ),
-        lines(
-            "Partitions dealt out anew",
-            "A worker or a judge came or went; only in a cluster.",
-            "short",
-            {"{{reader}}": "sum by (reader) (increase(tightrope_rebalances_total[$__rate_interval]))"},
-            Look.QUIET,
-        ),
-        lines(
-            "Rows compared at once",
-            "The 95th percentile: the larger, the busier the workers.",
-            "short",
-            {"rows": f"histogram_quantile(0.95, {growth('tightrope_batch_rows_bucket', 'le', '')})"},
-        ),
-        lines(
-            "Payload events",
-            "Of models that are served elsewhere, by what became of them.",
-            "ops",
-            {"{{outcome}}": growth("tightrope_payload_events_total", "outcome", M)},
-        ),
-        lines(
-            "Models elsewhere",
-            "1 while their server says that it is ready, whether anybody asks them or not.",
-            "short",
-            {"{{model}} {{role}}": f"min by (model, role) (tightrope_endpoint_up{M})"},
-        ),
-    ],
-    folded=True,
-)
-
-
-def _processes() -> Row:
+def _processes() -> PanelRow:
     own = '{job=~"tightrope.*"}'
-    return Row(
+    return PanelRow(
         "Processes",
         [
             lines(
                 "Processor",
-                "Of each process.",
+                "CPU cores in use, by process.",
                 "short",
-                {"{{instance}}": f"rate(process_cpu_seconds_total{own}{RATE})"},
+                {"{{instance}}": f"rate(process_cpu_seconds_total{own}{RATE_INTERVAL})"},
             ),
-            lines("Memory", "Of each process.", "bytes", {"{{instance}}": f"process_resident_memory_bytes{own}"}),
-            lines("Open files", "Of each process.", "short", {"{{instance}}": f"process_open_fds{own}"}),
+            lines(
+                "Memory",
+                "Resident memory, by process.",
+                "bytes",
+                {"{{instance}}": f"process_resident_memory_bytes{own}"},
+            ),
+            lines(
+                "Open files", "Open file descriptors, by process.", "short", {"{{instance}}": f"process_open_fds{own}"}
+            ),
         ],
         folded=True,
     )
 
 
 def pipeline() -> Json:
-    """The whole dashboard."""
+    """Build the dashboard."""
     return dashboard(
         "tightrope-pipeline",
         "Tightrope / Pipeline",
-        "From the request over the shadow to the verdict: what waits, what is lost.",
+        "From the request through the shadow to the verdict: backlog and losses.",
         [variable("model", "Model", MODELS, several=True)],
-        [NOW, FLOW, BESIDE, BUS, _processes()],
+        [BACKLOG_ROW, FLOW_ROW, OUTPUTS_ROW, BUS_ROW, _processes()],
     )

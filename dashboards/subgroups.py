@@ -1,51 +1,51 @@
-"""The dashboard *Subgroups*: who is hurt."""
+"""The dashboard *Subgroups*: the scopes that the compressed model harms."""
 
 from tightrope.dashboards.grid import dashboard, variable
 from tightrope.dashboards.panels import (
-    FINE,
+    GREEN,
     MODELS,
-    NEAR,
-    OVER,
-    PLAIN,
+    ORANGE,
+    RED,
+    TRANSPARENT,
     Json,
-    Look,
+    LineStyle,
     Panel,
+    PanelRow,
     Query,
-    Row,
     by_name,
-    growth,
-    heat,
+    heat_map,
     lines,
+    rate_by,
     steps,
     table,
 )
 
-AT = '{model="$model", scope=~"$scope"}'
-ONE = '{model="$model", scope=~"$scope", monitor="$monitor"}'
-RATE = f"max by (scope) (abs(tightrope_monitor_mean{ONE}))"
-LIMIT = f"max by (scope) (tightrope_monitor_limit{ONE})"
+CHOSEN_SCOPES = '{model="$model", scope=~"$scope"}'
+CHOSEN_MONITOR = '{model="$model", scope=~"$scope", monitor="$monitor"}'
+HARM_RATE = f"max by (scope) (abs(tightrope_monitor_mean{CHOSEN_MONITOR}))"
+HARM_LIMIT = f"max by (scope) (tightrope_monitor_limit{CHOSEN_MONITOR})"
 BREACH = 'tightrope_verdict{model="$model", scope=~"$scope", monitor!~"sight|latency", outcome="breach"}'
-EVIDENCE = f"model_scope_monitor:tightrope_evidence:ratio{AT} or {BREACH}"
-"""The way to an alarm, and 1 from the alarm until the return: what tripped a scope begins to gather anew at once."""
+EVIDENCE = f"model_scope_monitor:tightrope_evidence:ratio{CHOSEN_SCOPES} or {BREACH}"
+"""Evidence as a share of its budget, and 1 from the alarm until the return, because evidence restarts at the alarm."""
 
-WORSE = {0.5: "yellow", 1: NEAR, 2: OVER}
-"""Of a rate over its limit: beyond the limit it is a warm colour."""
+HARM_COLOURS = {0.5: "yellow", 1: ORANGE, 2: RED}
+"""Colours of a rate divided by its limit: orange from the limit on."""
 
-NEARER = {0.5: "yellow", 0.75: NEAR, 1: OVER}
-"""Of evidence over its budget."""
+EVIDENCE_COLOURS = {0.5: "yellow", 0.75: ORANGE, 1: RED}
+"""Colours of evidence divided by its budget."""
 
 
-def _hurt() -> Panel:
-    """One row a scope, as of now, the worst first."""
-    asked = {
-        "Answered by": f"max by (scope) (tightrope_safe_mode_active{AT})",
-        "Rate": RATE,
-        "Limit": LIMIT,
-        "Harm": f"{RATE} / {LIMIT}",
+def _harm_table() -> Panel:
+    """A table of the current values, one row per scope, the most harmed first."""
+    expressions = {
+        "Answered by": f"max by (scope) (tightrope_safe_mode_active{CHOSEN_SCOPES})",
+        "Rate": HARM_RATE,
+        "Limit": HARM_LIMIT,
+        "Harm": f"{HARM_RATE} / {HARM_LIMIT}",
         "Evidence": f"max by (scope) ({EVIDENCE})",
     }
-    names = {f"Value #{ref}": name for ref, name in zip("ABCDE", asked, strict=True)} | {"scope": "Scope"}
-    answers = {str(value): {"text": role, "color": colour} for value, (role, colour) in enumerate(ANSWERS)}
+    names = {f"Value #{ref}": name for ref, name in zip("ABCDE", expressions, strict=True)} | {"scope": "Scope"}
+    answers = {str(value): {"text": role, "color": colour} for value, (role, colour) in enumerate(ANSWERING_ROLES)}
     bar = {
         "custom.cellOptions": {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"},
         "custom.minWidth": 90,
@@ -54,9 +54,9 @@ def _hurt() -> Panel:
     text = {"custom.cellOptions": {"type": "color-text"}, "mappings": [{"type": "value", "options": answers}]}
     return table(
         "Whom it harms now",
-        "For the chosen monitor: the mean of the latest rows, the tolerated limit, and the one over the other; beside "
-        "it how sure that is, of whichever monitor is nearest to an alarm.",
-        [Query(expr, table=True) for expr in asked.values()],
+        "For the chosen monitor: the mean of the latest rows, the limit, and their ratio (harm). The evidence is that "
+        "of the monitor closest to an alarm.",
+        [Query(expr, table=True) for expr in expressions.values()],
         [
             {"id": "merge", "options": {}},
             {"id": "organize", "options": {"renameByName": names, "excludeByName": {"Time": True}}},
@@ -71,84 +71,84 @@ def _hurt() -> Panel:
             by_name("Answered by", {"custom.width": 105, **text}),
             by_name("Rate", {"custom.width": 70}),
             by_name("Limit", {"custom.width": 65}),
-            by_name("Harm", {**bar, "max": 3, "thresholds": steps(WORSE, FINE)}),
-            by_name("Evidence", {**bar, "max": 1, "thresholds": steps(NEARER, FINE)}),
+            by_name("Harm", {**bar, "max": 3, "thresholds": steps(HARM_COLOURS, GREEN)}),
+            by_name("Evidence", {**bar, "max": 1, "thresholds": steps(EVIDENCE_COLOURS, GREEN)}),
         ],
     )
 
 
-ANSWERS = (("compressed", FINE), ("baseline", NEAR))
-"""Who answers a scope, by whether it is in safe mode."""
+ANSWERING_ROLES = (("compressed", GREEN), ("baseline", ORANGE))
+"""The model that answers a scope, and its colour: outside safe mode, and in safe mode."""
 
 
-def _matrix() -> Panel:
-    """Scopes by monitors, as of now, the nearest to an alarm first."""
+def _evidence_table() -> Panel:
+    """A table of the current evidence, scopes by monitors, the closest to an alarm first."""
     cells: list[Json] = [
         {"id": "groupingToMatrix", "options": {"rowField": "scope", "columnField": "monitor", "valueField": "Value"}}
     ]
     return table(
         "Evidence by scope and monitor",
-        "The way to an alarm, in powers of ten; 100 % from the alarm until the return.",
+        "Evidence as a share of its budget, on a log scale; 100 % from the alarm until the return.",
         [Query(f"sort_desc(max by (scope, monitor) ({EVIDENCE}))", table=True)],
         cells,
         unit="percentunit",
         width=24,
         height=14,
-        defaults={"decimals": 0, "color": {"mode": "thresholds"}, "thresholds": steps(NEARER, PLAIN)}
+        defaults={"decimals": 0, "color": {"mode": "thresholds"}, "thresholds": steps(EVIDENCE_COLOURS, TRANSPARENT)}
         | {"custom": {"width": 137, "cellOptions": {"type": "color-background", "mode": "basic"}}},
         overrides=[by_name("scope\\monitor", {"custom.width": 178, "custom.cellOptions": {"type": "auto"}})],
     )
 
 
-HARM = [
-    _hurt(),
-    heat(
+HARM_PANELS = [
+    _harm_table(),
+    heat_map(
         "Harm: the rate against its limit",
-        "For the chosen monitor, the mean of the latest rows over the tolerated limit: 100 % is what is tolerated. "
-        "A window, for people to look at.",
-        Query(f"{RATE} / {LIMIT}", "{{scope}}"),
-        WORSE,
+        "For the chosen monitor: the mean of the latest rows divided by the limit; above 100 % the limit is exceeded. "
+        "Alarms depend on the evidence, not on this window.",
+        Query(f"{HARM_RATE} / {HARM_LIMIT}", "{{scope}}"),
+        HARM_COLOURS,
         width=12,
         height=13,
     ),
 ]
-CASE = [
-    heat(
+EVIDENCE_PANELS = [
+    heat_map(
         "Evidence: the way to an alarm",
-        "Of whichever monitor is nearest, in powers of ten; 100 % from the alarm until the return, while the baseline "
-        "answers for that scope.",
+        "Evidence of the monitor closest to an alarm, as a share of its budget, on a log scale; 100 % from the alarm "
+        "until the return, while the baseline answers the scope.",
         Query(f"max by (scope) ({EVIDENCE})", "{{scope}}"),
-        NEARER,
+        EVIDENCE_COLOURS,
         width=24,
         height=13,
     ),
-    _matrix(),
+    _evidence_table(),
 ]
-RATES = [
+RATE_PANELS = [
     lines(
         "Disagreement",
-        "By scope, of the rows compared in five minutes.",
+        "Share of the rows compared in the last five minutes on which the models disagree, by scope.",
         "percentunit",
-        {"{{scope}}": f"max by (scope) (model_scope:tightrope_disagreements:ratio_rate5m{AT})"},
-        Look.MANY,
+        {"{{scope}}": f"max by (scope) (model_scope:tightrope_disagreements:ratio_rate5m{CHOSEN_SCOPES})"},
+        LineStyle.MANY,
         width=12,
         height=10,
     ),
     lines(
         "Rows compared",
-        "A scope with few rows takes long to be proved good or bad.",
+        "Compared rows per second, by scope; with few rows a decision takes long.",
         "ops",
-        {"{{scope}}": growth("tightrope_comparisons_total", "scope", AT)},
-        Look.MANY,
+        {"{{scope}}": rate_by("tightrope_comparisons_total", "scope", CHOSEN_SCOPES)},
+        LineStyle.MANY,
         width=12,
         height=10,
     ),
     lines(
         "Rows that could not be compared",
-        "The five scopes with the most.",
+        "Rows per second that could not be compared, for the five scopes with the most.",
         "ops",
-        {"{{scope}}": f"topk(5, {growth('tightrope_comparison_errors_total', 'scope', AT)})"},
-        Look.QUIET,
+        {"{{scope}}": f"topk(5, {rate_by('tightrope_comparison_errors_total', 'scope', CHOSEN_SCOPES)})"},
+        LineStyle.QUIET,
         width=24,
         height=6,
     ),
@@ -156,18 +156,22 @@ RATES = [
 
 
 def subgroups() -> Json:
-    """The whole dashboard."""
+    """Build the dashboard."""
     scopes = 'label_values(tightrope_comparisons_total{model="$model"}, scope)'
     monitors = 'label_values(tightrope_monitor_limit{model="$model", monitor!~"sight|latency"}, monitor)'
     return dashboard(
         "tightrope-subgroups",
         "Tightrope / Subgroups",
-        "Whom the compressed model harms, and how sure that is.",
+        "The scopes that the compressed model harms, and the evidence.",
         [
             variable("model", "Model", MODELS),
             variable("scope", "Scope", scopes, several=True),
             variable("monitor", "Monitor", monitors),
         ],
-        [Row("Who is hurt", HARM), Row("The case against the compressed model", CASE), Row("Rates", RATES)],
+        [
+            PanelRow("Who is hurt", HARM_PANELS),
+            PanelRow("The case against the compressed model", EVIDENCE_PANELS),
+            PanelRow("Rates", RATE_PANELS),
+        ],
         tag="model:$model",
     )

@@ -1,7 +1,7 @@
-"""A real Apache Kafka (KRaft, one node) on this machine, from the jars that `make kafka` fetched.
+"""A local Apache Kafka broker (KRaft, one node), run from the jars that `make kafka` downloads.
 
-`python -m tightrope.demo.broker COMMAND ARGUMENT...` runs a command while it is up; `{kafka}` in an argument becomes
-its address.
+`python -m tightrope.demo.broker COMMAND ARGUMENT...` runs a command next to a broker; `{kafka}` in an argument is
+replaced by its address.
 """
 
 import os
@@ -20,19 +20,24 @@ from typing import NamedTuple
 
 from tightrope.service.errors import TightropeError
 
-VERSION = "4.1.1"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-JARS = Path(os.environ.get("KAFKA_JARS") or CACHE / "tightrope" / f"kafka-{VERSION}")
-START_SECONDS = 180.0
+KAFKA_VERSION = "4.1.1"
+CACHE_FOLDER = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+JARS = Path(os.environ.get("KAFKA_JARS") or CACHE_FOLDER / "tightrope" / f"kafka-{KAFKA_VERSION}")
+BROKER_START_SECONDS = 180.0
 
-JVM = ("-Xmx768m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+JVM_OPTIONS = (
+    "-Xmx768m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+)
 
-PROPERTIES = """
+SERVER_PROPERTIES = """
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 listeners={listeners},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners={told}
+advertised.listeners={advertised}
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 listener.security.protocol.map={protocols},CONTROLLER:PLAINTEXT
@@ -51,88 +56,96 @@ group.initial.rebalance.delay.ms=0
 """
 
 
-class Door(NamedTuple):
-    """One more way in: the protocol spoken there, what the broker must know for it, and the address that clients are
-    told, where that is not its own.
+class Listener(NamedTuple):
+    """An additional listener of the broker: its security protocol, the settings that it needs, and the address that is
+    advertised to clients, if not its own.
     """
 
     protocol: str
     settings: Mapping[str, str]
-    told: str = ""
+    advertised: str = ""
 
 
-NO_DOORS: Mapping[str, Door] = MappingProxyType({})
+NO_LISTENERS: Mapping[str, Listener] = MappingProxyType({})
 
 
 class BrokerError(TightropeError):
-    """No broker can be started here."""
+    """A broker cannot be started on this machine."""
 
 
-def why_not() -> str | None:
-    """Why no broker can be started on this machine, if that is so."""
+def why_unavailable() -> str | None:
+    """The reason why a broker cannot be started on this machine; None if it can."""
     if shutil.which("java") is None:
-        return "there is no java: Apache Kafka needs Java 17 or newer"
+        return "java is not installed: Apache Kafka needs Java 17 or newer"
     if not list(JARS.glob("kafka_*.jar")):
-        return f"Apache Kafka is not in {JARS}: `make kafka` fetches it"
+        return f"Apache Kafka is not in {JARS}: run `make kafka`"
     return None
 
 
 class Broker:
-    """One broker with its folder and its ports, which it keeps however often it is killed and started: ``address`` for
-    everybody, ``doors`` the addresses of those that were asked for by name; ``more`` are arguments to format its disk.
+    """A broker whose folder and ports stay the same over restarts: ``address`` is plaintext, ``listeners`` has the
+    addresses of the additional listeners by name. ``format_options`` are passed to the formatting of its disk.
     """
 
-    def __init__(self, folder: Path, doors: Mapping[str, Door] = NO_DOORS, more: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, listeners: Mapping[str, Listener] = NO_LISTENERS, format_options: Sequence[str] = ()
+    ) -> None:
         self._folder = folder
         self._settings = folder / "server.properties"
         self._process: subprocess.Popen[bytes] | None = None
-        controller, self._port, *ports = _free_ports(2 + len(doors))
+        controller, self._port, *ports = _free_ports(2 + len(listeners))
         self.address = f"127.0.0.1:{self._port}"
-        self.doors = {name: f"127.0.0.1:{port}" for name, port in zip(doors, ports, strict=True)}
-        self._settings.write_text(self._properties(doors, controller))
+        self.listeners = {name: f"127.0.0.1:{port}" for name, port in zip(listeners, ports, strict=True)}
+        self._settings.write_text(self._properties(listeners, controller))
         self._java(
-            "kafka.tools.StorageTool", "format", "-t", "tightropetightropeAAAA", "-c", str(self._settings), *more
+            "kafka.tools.StorageTool",
+            "format",
+            "-t",
+            "tightropetightropeAAAA",
+            "-c",
+            str(self._settings),
+            *format_options,
         ).wait()
 
-    def _properties(self, doors: Mapping[str, Door], controller: int) -> str:
-        all_doors = {"PLAINTEXT": Door("PLAINTEXT", {}), **doors}
-        addresses = {"PLAINTEXT": self.address, **self.doors}
-        of_doors = (
+    def _properties(self, listeners: Mapping[str, Listener], controller: int) -> str:
+        every = {"PLAINTEXT": Listener("PLAINTEXT", {}), **listeners}
+        addresses = {"PLAINTEXT": self.address, **self.listeners}
+        settings = (
             f"listener.name.{name.lower()}.{key}={value}\n"
-            for name, door in doors.items()
-            for key, value in door.settings.items()
+            for name, listener in listeners.items()
+            for key, value in listener.settings.items()
         )
-        return "".join(of_doors) + PROPERTIES.format(
+        return "".join(settings) + SERVER_PROPERTIES.format(
             folder=self._folder,
             controller=controller,
             listeners=",".join(f"{name}://{address}" for name, address in addresses.items()),
-            told=",".join(f"{name}://{all_doors[name].told or address}" for name, address in addresses.items()),
-            protocols=",".join(f"{name}:{door.protocol}" for name, door in all_doors.items()),
+            advertised=",".join(f"{name}://{every[name].advertised or address}" for name, address in addresses.items()),
+            protocols=",".join(f"{name}:{listener.protocol}" for name, listener in every.items()),
         )
 
     def start(self) -> None:
-        """Start it, and wait until it takes connections.
+        """Start the broker, and wait until it accepts connections.
 
         Raises:
-            BrokerError: with the end of its log, when it does not.
+            BrokerError: when it does not start; the message has the end of its log.
         """
         self._process = self._java("kafka.Kafka", str(self._settings))
-        deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
+        deadline = time.monotonic() + BROKER_START_SECONDS
+        while not self._accepts_connections():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise BrokerError(f"Apache Kafka did not start: {self._log.read_text()[-2000:]}")
             time.sleep(0.05)
 
     def stop(self, number: int = signal.SIGTERM) -> None:
-        """Send a signal, and wait until it is gone."""
+        """Send a signal, and wait for the end of the process."""
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(signal.SIGCONT)
             process.send_signal(number)
-            process.wait(START_SECONDS)
+            process.wait(BROKER_START_SECONDS)
 
     def signal(self, number: int) -> None:
-        """Send a signal, and go on."""
+        """Send a signal without waiting."""
         if self._process is not None:
             self._process.send_signal(number)
 
@@ -142,17 +155,17 @@ class Broker:
 
     def _java(self, *arguments: str) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as file:
-            command = ["java", *JVM, "-cp", f"{JARS}/*", *arguments]
+            command = ["java", *JVM_OPTIONS, "-cp", f"{JARS}/*", *arguments]
             return subprocess.Popen(command, stdout=file, stderr=file, stdin=subprocess.DEVNULL)
 
-    def _answers(self) -> bool:
+    def _accepts_connections(self) -> bool:
         with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 0.5):
             return True
         return False
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
+    """Find free TCP ports."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [int(each.getsockname()[1]) for each in sockets]
     for each in sockets:
@@ -161,17 +174,17 @@ def _free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def broker(doors: Mapping[str, Door] = NO_DOORS) -> Iterator[Broker]:
-    """A broker that runs until the block ends, and leaves nothing behind.
+def broker(listeners: Mapping[str, Listener] = NO_LISTENERS) -> Iterator[Broker]:
+    """Run a broker in a temporary folder until the block ends.
 
     Raises:
-        BrokerError: when there can be none here.
+        BrokerError: when a requirement is missing or the broker does not start.
     """
-    missing = why_not()
-    if missing:
-        raise BrokerError(missing)
+    reason = why_unavailable()
+    if reason:
+        raise BrokerError(reason)
     with tempfile.TemporaryDirectory(prefix="tightrope-kafka-", ignore_cleanup_errors=True) as folder:
-        running = Broker(Path(folder), doors)
+        running = Broker(Path(folder), listeners)
         try:
             running.start()
             yield running
@@ -180,7 +193,7 @@ def broker(doors: Mapping[str, Door] = NO_DOORS) -> Iterator[Broker]:
 
 
 def main(command: list[str]) -> int:
-    """Run a command beside a broker; its exit code."""
+    """Run a command next to a broker; returns its exit code."""
     try:
         with broker() as running:
             return subprocess.run(

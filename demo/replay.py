@@ -1,4 +1,4 @@
-"""Replays the demo's traffic over HTTP, as applications would call the gateway: one row a request."""
+"""Replay of the demo's traffic over HTTP, as by applications: one row per request."""
 
 import csv
 import time
@@ -13,23 +13,23 @@ import urllib3
 
 from tightrope.service.errors import TightropeError
 
-HERE = Path(__file__).parent
-TRAFFIC = ("traffic_stable.csv", "traffic_drift.csv")
-MODEL = "employment"
-TAG = "tag_"
-LABEL = "label"
-CONNECTIONS = 4
-AGAIN = urllib3.Retry(connect=0, read=1, redirect=False, allowed_methods=None)
-"""A gateway may close a connection that was idle in the very moment of a request; its id makes it count once."""
+DEMO_FOLDER = Path(__file__).parent
+TRAFFIC_FILES = ("traffic_stable.csv", "traffic_drift.csv")
+DEMO_MODEL = "employment"
+DEMO_TAG_PREFIX = "tag_"
+DEMO_LABEL_COLUMN = "label"
+REPLAY_CONNECTIONS = 4
+RETRY_ONCE = urllib3.Retry(connect=0, read=1, redirect=False, allowed_methods=None)
+"""One retry, as a gateway may close an idle connection while a request is sent; the id makes the request count once."""
 
 
 class ReplayError(TightropeError):
-    """The gateway did not answer as it should."""
+    """The gateway answered with an error."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One request to be: its id, the 16 codes, the truth that only the demo knows, its subgroups (attribute=value)."""
+class TrafficRow:
+    """A request: its id, the 16 codes, the label that only the demo knows, and its subgroups (attribute=value)."""
 
     id: str
     codes: tuple[float, ...]
@@ -38,37 +38,45 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the caller got: the predicted class, who said so, and when, in seconds since the epoch."""
+class ReplayAnswer:
+    """The answer to a request: the predicted class, the serving role, and the time in seconds since the epoch."""
 
-    row: Row
+    row: TrafficRow
     predicted: int
     served_by: str
-    at: float = 0.0
+    time: float = 0.0
 
     @property
     def correct(self) -> bool:
-        """Whether the caller was told the truth."""
+        """Whether the predicted class is the label."""
         return self.predicted == self.row.label
 
 
-def traffic(files: tuple[str, ...] = TRAFFIC, first: int = 0) -> list[Row]:
-    """The rows of the traffic files, in order, numbered from ``first``."""
-    rows: list[Row] = []
+def traffic(files: tuple[str, ...] = TRAFFIC_FILES, first: int = 0) -> list[TrafficRow]:
+    """Read the rows of the traffic files, in order; ids count from ``first``."""
+    rows: list[TrafficRow] = []
     for name in files:
-        with (HERE / "data" / name).open(newline="") as file:
+        with (DEMO_FOLDER / "data" / name).open(newline="") as file:
             rows += [_row(record, first + len(rows) + number) for number, record in enumerate(csv.DictReader(file))]
     return rows
 
 
-def _row(record: dict[str, str], number: int) -> Row:
-    tags = tuple(f"{name.removeprefix(TAG)}={value}" for name, value in record.items() if name.startswith(TAG))
-    codes = tuple(float(v) for name, v in record.items() if name != LABEL and not name.startswith(TAG))
-    return Row(f"demo-{number:05d}", codes, int(record[LABEL]), tags)
+def _row(record: dict[str, str], number: int) -> TrafficRow:
+    tags = tuple(
+        f"{name.removeprefix(DEMO_TAG_PREFIX)}={value}"
+        for name, value in record.items()
+        if name.startswith(DEMO_TAG_PREFIX)
+    )
+    codes = tuple(
+        float(v) for name, v in record.items() if name != DEMO_LABEL_COLUMN and not name.startswith(DEMO_TAG_PREFIX)
+    )
+    return TrafficRow(f"demo-{number:05d}", codes, int(record[DEMO_LABEL_COLUMN]), tags)
 
 
-def replay(address: str, rows: list[Row], per_second: float | None = None, model: str = MODEL) -> Iterator[Answer]:
-    """Send the rows over a few connections, at most ``per_second`` of them, and yield what came back, in their order.
+def replay(
+    address: str, rows: list[TrafficRow], per_second: float | None = None, model: str = DEMO_MODEL
+) -> Iterator[ReplayAnswer]:
+    """Send the rows over a few connections, at most ``per_second`` per second, and yield the answers in order.
 
     Raises:
         urllib3.exceptions.HTTPError: when the gateway cannot be reached.
@@ -77,7 +85,7 @@ def replay(address: str, rows: list[Row], per_second: float | None = None, model
     url = f"{address}/v2/models/{model}/infer"
     began = time.monotonic()
 
-    def send(number: int, row: Row) -> Answer:
+    def send(number: int, row: TrafficRow) -> ReplayAnswer:
         if per_second is not None:
             time.sleep(max(0.0, began + number / per_second - time.monotonic()))
         answer = http.request("POST", url, body=orjson.dumps(_request(row)))
@@ -85,17 +93,20 @@ def replay(address: str, rows: list[Row], per_second: float | None = None, model
             raise ReplayError(f"{row.id}: {answer.status} {answer.data[:200]!r}")
         return _read(row, orjson.loads(answer.data))
 
-    with urllib3.PoolManager(maxsize=CONNECTIONS, retries=AGAIN) as http, ThreadPoolExecutor(CONNECTIONS) as pool:
+    with (
+        urllib3.PoolManager(maxsize=REPLAY_CONNECTIONS, retries=RETRY_ONCE) as http,
+        ThreadPoolExecutor(REPLAY_CONNECTIONS) as pool,
+    ):
         yield from pool.map(send, range(len(rows)), rows)
 
 
-def _request(row: Row) -> dict[str, object]:
+def _request(row: TrafficRow) -> dict[str, object]:
     tensor = {"name": "input", "shape": [1, len(row.codes)], "datatype": "FP32", "data": row.codes}
     return {"id": row.id, "inputs": [tensor]}
 
 
-def _read(row: Row, answer: dict[str, object]) -> Answer:
+def _read(row: TrafficRow, answer: dict[str, object]) -> ReplayAnswer:
     outputs, parameters = answer["outputs"], answer["parameters"]
     probabilities = outputs[0]["data"]  # type: ignore[index]
     predicted = max(range(len(probabilities)), key=probabilities.__getitem__)
-    return Answer(row, predicted, parameters["served_by"], time.time())  # type: ignore[index]
+    return ReplayAnswer(row, predicted, parameters["served_by"], time.time())  # type: ignore[index]

@@ -1,1 +1,1 @@
-"""What to read beside the code, and the generator of its tables."""
+"""Documentation pages, and the generators of their tables and diagrams."""

@@ -1,1 +1,1 @@
-"""The judgement: pure functions over records. No clock, no socket, no file, no log, no environment; numpy only."""
+"""Judging a model pair with pure functions over records: no clock, I/O, logging or environment; numpy only."""

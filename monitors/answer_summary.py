@@ -1,7 +1,7 @@
-"""What the gateway must know of a model's answers at once: is each one an answer, how sure is it, is it refused.
+"""Summarize a model's answers for the gateway: faults, confidence, uncertainty and refusals of each row.
 
-A single row of a few classes is read by plain arithmetic, because numpy's calls cost more than the additions; the
-figures are those of `compare`, up to rounding.
+A single row with few classes is read with plain arithmetic, because numpy's calls cost more than the additions; the
+numbers equal those of `compare` up to rounding.
 """
 
 import math
@@ -12,16 +12,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tightrope.monitors.compare import MATRIX, ROUNDING, Decision, Scale, Score, confidence, entropy, read, refused
+from tightrope.monitors.compare import ROUNDING, Decision, Scale, Score, confidence, entropy, read_output, refusal_mask
 from tightrope.monitors.records import Role
 
-FEW = 16
-"""Probabilities up to which plain arithmetic is the quicker way to read them."""
+SMALL_OUTPUT_SIZE = 16
+"""The number of probabilities up to which plain arithmetic is faster than numpy."""
 
 
-class Glance(NamedTuple):
-    """One entry a row, as plain numbers: the `Fault` code, the largest probability, the entropy over its maximum, and
-    whether the rule refuses it. A regression has neither confidence nor uncertainty: both are empty.
+class AnswerSummary(NamedTuple):
+    """One entry per row, as plain numbers: `Fault` code, largest probability, normalized entropy, refusal.
+
+    ``uncertainty`` is the entropy over its maximum, in [0, 1]. For a regression, ``confidence`` and ``uncertainty``
+    are empty.
+
+    >>> summarize(np.array([[0.5, 0.5]]), Decision(Scale.PROBABILITIES), Role.COMPRESSED)
+    AnswerSummary(fault=[0], confidence=[0.5], uncertainty=[1.0], refused=[False])
     """
 
     fault: Sequence[int]
@@ -30,44 +35,43 @@ class Glance(NamedTuple):
     refused: Sequence[bool]
 
 
-def glance(output: NDArray[np.generic], decision: Decision, role: Role) -> Glance:
-    """Look at a decision output of shape (n,) or (n, k)."""
-    if decision.scale is Scale.PROBABILITIES:
-        quick = _few(output, decision, role) if output.size <= FEW else None
-        if quick is not None:
-            return quick
-    reading = read(output, decision.scale)
-    fault, unsure = reading.fault.tolist(), refused(reading, decision, role).tolist()
+def summarize(output: NDArray[np.generic], decision: Decision, role: Role) -> AnswerSummary:
+    """Summarize a decision output of shape (n,) or (n, k)."""
+    if decision.scale is Scale.PROBABILITIES and output.size <= SMALL_OUTPUT_SIZE:
+        summary = _summarize_few_rows(output, decision, role)
+        if summary is not None:
+            return summary
+    reading = read_output(output, decision.scale)
+    fault, refused = reading.fault.tolist(), refusal_mask(reading, decision, role).tolist()
     if decision.scale is Scale.REGRESSION:
-        return Glance(fault, (), (), unsure)
-    most = math.log(reading.values.shape[1])
-    uncertainty = (entropy(reading.values) / most).tolist()
-    return Glance(fault, confidence(reading.values).tolist(), uncertainty, unsure)
+        return AnswerSummary(fault, (), (), refused)
+    uncertainty = (entropy(reading.values) / math.log(reading.values.shape[1])).tolist()
+    return AnswerSummary(fault, confidence(reading.values).tolist(), uncertainty, refused)
 
 
-def _few(output: NDArray[np.generic], decision: Decision, role: Role) -> Glance | None:
-    """A few rows of probabilities, one by one; None where any is none."""
-    confident, uncertain, unsure = [], [], []
+def _summarize_few_rows(output: NDArray[np.generic], decision: Decision, role: Role) -> AnswerSummary | None:
+    """Summarize probabilities row by row; None if a row holds anything else."""
+    confident, uncertain, refused = [], [], []
     rule, rows = decision.refusal, output.tolist()
-    if output.ndim < MATRIX or output.shape[1] == 1:
+    if output.ndim <= 1 or output.shape[1] == 1:
         rows = [[1.0 - p, p] for p in output.ravel().tolist()]
     for row in rows:
         least, most, total = min(row), max(row), sum(row)
-        # NaN fails a comparison, and so it does here.
+        # NaN fails every comparison, so a row that holds it is left to `compare` too.
         if not (least >= -ROUNDING and most <= 1 + ROUNDING and -ROUNDING <= total - 1.0 <= ROUNDING):
             return None
-        some = row
+        positive = row
         if least <= 0.0:  # 0 log 0 is 0
-            some = [p for p in row if p > 0.0]
-            total = sum(some)
-        spread = abs(math.log(total) - sum(map(mul, some, map(math.log, some))) / total)
+            positive = [p for p in row if p > 0.0]
+            total = sum(positive)
+        spread = abs(math.log(total) - sum(map(mul, positive, map(math.log, positive))) / total)
         confident.append(most / total)
         uncertain.append(spread / math.log(len(row)))
         if rule is None:
-            unsure.append(False)
+            refused.append(False)
         elif rule.score is Score.ENTROPY:
-            unsure.append(spread > rule.thresholds[role])
+            refused.append(spread > rule.thresholds[role])
         else:
-            next_ = 0.0 if rule.score is Score.MAX_PROBABILITY else max(sorted(row)[-2], 0.0)
-            unsure.append((most - next_) / total < rule.thresholds[role])
-    return Glance([0] * len(rows), confident, uncertain, unsure)
+            second = 0.0 if rule.score is Score.MAX_PROBABILITY else max(sorted(row)[-2], 0.0)
+            refused.append((most - second) / total < rule.thresholds[role])
+    return AnswerSummary([0] * len(rows), confident, uncertain, refused)

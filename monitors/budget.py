@@ -1,4 +1,4 @@
-"""The one budget of false alarms, and how it is divided over every cell of a model."""
+"""Divide the one budget of false alarms over all cells of a model, and build the model's rules."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,72 +6,83 @@ from dataclasses import dataclass
 import numpy as np
 
 from tightrope.monitors import verdict
-from tightrope.monitors.catalogue import SUBGROUP_SHARE, Kind, Question, Reach
+from tightrope.monitors.catalogue import SUBGROUP_SHARE, Hypothesis, MonitorDefinition, Reach
 from tightrope.monitors.detector import Bernoulli, Signed
 from tightrope.monitors.detector_bank import Rule
-from tightrope.monitors.evidence import UNWATCHED, MeanTest, RateTest, Test
+from tightrope.monitors.evidence import UNWATCHED, HypothesisTest, MeanTest, RateTest
 from tightrope.monitors.records import Floats
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """At most one false alarm in ``samples`` samples on average, over every cell of a model together."""
+    """At most one false alarm in ``samples`` samples on average, over all cells of a model together.
+
+    >>> round(Budget(samples=1e6).threshold, 3)
+    13.816
+    """
 
     samples: float = 3.15e8
 
     @property
     def threshold(self) -> float:
-        """ln A: what the evidence of any cell is held against."""
+        """ln A: the evidence at which any cell alarms, in nats."""
         return float(np.log(self.samples))
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """A question that is asked of a model, in these variants, with limits (S,): the model first, then its subgroups.
+class MonitorSpec:
+    """A monitor as one model uses it: its variants and its limits (S,), the model's first, then the subgroups'.
 
     ``bound`` is the largest absolute value that the observed quantity can have. With several ``lanes`` the rows of a
     stream go to that many detectors in turn, each seeded by its own rows: for rows that depend on their neighbours.
+
+    >>> from tightrope.monitors.catalogue import CATALOGUE
+    >>> spec = MonitorSpec(CATALOGUE["disagreement"], ("",), np.array([0.02, 0.04]))
+    >>> [rule.shares.tolist() for rule in build_rules([spec], Budget(), recovery_ratio=0.75)]
+    [[0.25, 0.2]]
     """
 
-    question: Question
+    monitor: MonitorDefinition
     variants: tuple[str, ...]
     limits: Floats
     bound: float = 1.0
     lanes: int = 1
 
 
-def rules(asks: Sequence[Ask], budget: Budget, recovery_ratio: float) -> tuple[Rule, ...]:
-    """The rules of one model."""
-    subgroup_cells = sum(len(ask.variants) * (len(ask.limits) - 1) for ask in asks if _reaches_subgroups(ask))
-    return tuple(_rule(ask, _shares(ask, subgroup_cells), budget, recovery_ratio) for ask in asks)
+def build_rules(specs: Sequence[MonitorSpec], budget: Budget, recovery_ratio: float) -> tuple[Rule, ...]:
+    """Build the rules of one model; recovery has to prove a scope below ``recovery_ratio`` times its limit."""
+    subgroup_cells = sum(len(spec.variants) * (len(spec.limits) - 1) for spec in specs if _reaches_subgroups(spec))
+    return tuple(_rule(spec, _shares(spec, subgroup_cells), budget, recovery_ratio) for spec in specs)
 
 
-def _reaches_subgroups(ask: Ask) -> bool:
-    return ask.question.reach is not Reach.MODEL
+def _reaches_subgroups(spec: MonitorSpec) -> bool:
+    return spec.monitor.reach is not Reach.MODEL
 
 
-def _shares(ask: Ask, subgroup_cells: int) -> Floats:
-    """Each cell's part of the budget, (S,)."""
-    own = SUBGROUP_SHARE / max(subgroup_cells, 1) if _reaches_subgroups(ask) else 0.0
-    shares = np.full(len(ask.limits), own)
-    shares[0] = ask.question.share / len(ask.variants)
+def _shares(spec: MonitorSpec, subgroup_cells: int) -> Floats:
+    """Each cell's share of the budget, (S,)."""
+    own = SUBGROUP_SHARE / max(subgroup_cells, 1) if _reaches_subgroups(spec) else 0.0
+    shares = np.full(len(spec.limits), own)
+    shares[0] = spec.monitor.share / len(spec.variants)
     return shares
 
 
-def _rule(ask: Ask, shares: Floats, budget: Budget, ratio: float) -> Rule:
+def _rule(spec: MonitorSpec, shares: Floats, budget: Budget, ratio: float) -> Rule:
     with np.errstate(divide="ignore"):
         log_budget = budget.threshold - np.log(shares)
-    if ask.question.kind is Kind.RATE:
-        needed = verdict.rows_to_see_rate(ask.limits, log_budget)
-        alarm: Test = RateTest(Bernoulli.above(ask.limits))
-        back: Test = RateTest(Bernoulli.below(ratio * ask.limits))
-        return Rule(ask.question, ask.variants, ask.lanes, ask.limits, shares, needed, alarm, back)
-    needed = verdict.rows_to_see_mean(ask.limits, ask.bound, log_budget)
-    sides = 1 if ask.question.kind is Kind.UPPER else 2
-    values, place = np.unique(ask.limits, return_inverse=True)
-    of = np.where(shares > 0, place, UNWATCHED)
-    outside = tuple(Signed.outside(float(v), ask.bound, sides) for v in values)
-    inside = tuple(Signed.inside(float(ratio * v), ask.bound, sides) for v in values)
-    ternary = ask.question.ternary and ask.bound == 1.0
-    alarm, back = MeanTest(outside, of, ternary, weaker=False), MeanTest(inside, of, ternary, weaker=True)
-    return Rule(ask.question, ask.variants, ask.lanes, ask.limits, shares, needed, alarm, back)
+    alarm: HypothesisTest
+    recovery: HypothesisTest
+    if spec.monitor.hypothesis is Hypothesis.RATE:
+        needed = verdict.rows_to_see_rate(spec.limits, log_budget)
+        alarm, recovery = RateTest(Bernoulli.above(spec.limits)), RateTest(Bernoulli.below(ratio * spec.limits))
+    else:
+        needed = verdict.rows_to_see_mean(spec.limits, spec.bound, log_budget)
+        sides = 1 if spec.monitor.hypothesis is Hypothesis.UPPER else 2
+        values, index = np.unique(spec.limits, return_inverse=True)
+        detector_index = np.where(shares > 0, index, UNWATCHED)
+        outside = tuple(Signed.outside(float(v), spec.bound, sides) for v in values)
+        inside = tuple(Signed.inside(float(ratio * v), spec.bound, sides) for v in values)
+        ternary = spec.monitor.ternary and spec.bound == 1.0
+        alarm = MeanTest(outside, detector_index, ternary, weaker_side=False)
+        recovery = MeanTest(inside, detector_index, ternary, weaker_side=True)
+    return Rule(spec.monitor, spec.variants, spec.lanes, spec.limits, shares, needed, alarm, recovery)

@@ -1,8 +1,7 @@
-"""The monitors: one question each about the stream of comparisons, what it observes, its default limit, its budget
-share.
+"""The catalogue of monitors: question, observed quantity, default limit and budget share of each.
 
-To add a monitor, add an entry: detectors, verdicts, metrics, configuration and documentation read this table. The
-shares are of the one alarm budget; 0.03 is kept for monitors still to come.
+To add a monitor, add an entry: detectors, verdicts, metrics, configuration and documentation read this table. Shares
+are of the one alarm budget; 0.03 is reserved for monitors still to come.
 """
 
 from collections.abc import Callable
@@ -10,21 +9,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tightrope.monitors import observations
-from tightrope.monitors.observations import BINS, QUANTILES, Observed
+from tightrope.monitors.observations import CALIBRATION_BINS, CONFIDENCE_POINTS, Observed
 from tightrope.monitors.records import Comparisons, Stream
 
 SUBGROUP_SHARE = 0.2
 """The share of the alarm budget that all subgroup cells of all monitors split evenly."""
 
 SUBGROUP_FACTOR = 2.0
-"""A subgroup's default limit, as a multiple of the model's: few rows say little, and a small excess there is common."""
+"""A subgroup's default limit as a multiple of the model's: on few rows a small excess is common."""
 
-MOST_CLASSES = 20
-"""Beyond so many classes their mix is not watched class by class."""
+MAX_CLASSES = 20
+"""The largest number of classes whose mix is watched class by class."""
 
 
-class Kind(StrEnum):
-    """What is tested: a rate against its limit, a mean against its tolerance on both sides, or on the upper only."""
+class Hypothesis(StrEnum):
+    """The quantity under test: a rate against its limit, a mean against its tolerance on both sides or from above."""
 
     RATE = "rate"
     MEAN = "mean"
@@ -32,34 +31,37 @@ class Kind(StrEnum):
 
 
 class Reach(StrEnum):
-    """Which scopes a monitor watches."""
+    """The scopes that a monitor watches."""
 
     ALL = "model and subgroups"
     MODEL = "model"
     SUBGROUPS = "subgroups"
 
 
-def _one(_: int) -> tuple[str, ...]:
+def _single(_: int) -> tuple[str, ...]:
     return ("",)
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """One monitor. ``share`` is the model-wide cell's part of the alarm budget, split evenly over its variants.
+class MonitorDefinition:
+    """One monitor. ``share`` is the model-wide cell's share of the alarm budget, split evenly over its variants.
 
-    ``variants`` names them for a number of classes (0 where it is not known); ``ternary`` promises that y is -1, 0
-    or 1, so that counts suffice.
+    ``observe`` maps n comparisons and a number of variants V to a mask and values, both (n, V). ``variants`` names the
+    variants for a number of classes (0: unknown); ``ternary`` promises values of -1, 0 or 1, so that counts suffice.
+
+    >>> CATALOGUE["mix"].variants(3)
+    ('class 0', 'class 1', 'class 2')
     """
 
     name: str
-    asks: str
+    question: str
     statistic: str
     blind_to: str
-    kind: Kind
+    hypothesis: Hypothesis
     limit: float
     share: float
     observe: Callable[[Comparisons, int], Observed]
-    variants: Callable[[int], tuple[str, ...]] = _one
+    variants: Callable[[int], tuple[str, ...]] = _single
     ternary: bool = False
     stream: Stream = Stream.COMPARISONS
     reach: Reach = Reach.ALL
@@ -68,61 +70,61 @@ class Question:
 
 
 def _classes(classes: int) -> tuple[str, ...]:
-    """Of two classes one says it all."""
+    """With two classes, the second follows from the first."""
     if classes == 2:  # noqa: PLR2004 - binary
         return ("class 1",)
-    return tuple(f"class {index}" for index in range(classes)) if classes <= MOST_CLASSES else ()
+    return tuple(f"class {index}" for index in range(classes)) if classes <= MAX_CLASSES else ()
 
 
 def _bins(_: int) -> tuple[str, ...]:
-    return tuple(f"{low / BINS:g} to {(low + 1) / BINS:g}" for low in range(BINS))
+    return tuple(f"{low / CALIBRATION_BINS:g} to {(low + 1) / CALIBRATION_BINS:g}" for low in range(CALIBRATION_BINS))
 
 
-CATALOGUE: dict[str, Question] = {
-    question.name: question
-    for question in (
-        Question(
+CATALOGUE: dict[str, MonitorDefinition] = {
+    monitor.name: monitor
+    for monitor in (
+        MonitorDefinition(
             name="disagreement",
-            asks="Does the compressed model decide otherwise than its baseline too often?",
+            question="Does the compressed model decide differently from its baseline too often?",
             statistic="1 if the two decisions differ (top-1 class, or values further apart than the tolerance), else 0",
-            blind_to="who of the two was right; harm in a subgroup that nobody declared",
-            kind=Kind.RATE,
+            blind_to="which of the two was right; harm in a subgroup that is not declared",
+            hypothesis=Hypothesis.RATE,
             limit=0.02,
             share=0.25,
             observe=observations.disagreement,
         ),
-        Question(
+        MonitorDefinition(
             name="confidence",
-            asks="Has the compressed model become more, or less, sure of itself than its baseline?",
+            question="Is the compressed model more, or less, confident than its baseline?",
             statistic="confidence of the compressed model minus that of its baseline, on the same row",
             blind_to="shifts up and down that cancel within a scope",
-            kind=Kind.MEAN,
+            hypothesis=Hypothesis.MEAN,
             limit=0.02,
             share=0.1,
             observe=observations.confidence,
             needs_classes=True,
         ),
-        Question(
+        MonitorDefinition(
             name="confidence_shape",
-            asks="Are the two distributions of confidence too far apart anywhere (paired Kolmogorov-Smirnov)?",
+            question="Are the two distributions of confidence too far apart anywhere (paired Kolmogorov-Smirnov)?",
             statistic="for each of .1, .2 … .9: 1 if only the compressed model's confidence is at most that, -1 if "
             "only the baseline's, else 0",
             blind_to="differences between two of the nine points that cancel at both",
-            kind=Kind.MEAN,
+            hypothesis=Hypothesis.MEAN,
             limit=0.05,
             share=0.05,
             observe=observations.shape,
-            variants=lambda _: tuple(f"at {at:g}" for at in QUANTILES),
+            variants=lambda _: tuple(f"at {point:g}" for point in CONFIDENCE_POINTS),
             ternary=True,
             reach=Reach.MODEL,
             needs_classes=True,
         ),
-        Question(
+        MonitorDefinition(
             name="mix",
-            asks="Does the compressed model give a class more, or less, often than its baseline, in a subgroup?",
-            statistic="for each class: 1 if only the compressed model said it, -1 if only the baseline did, else 0",
-            blind_to="answers that changed places within a subgroup",
-            kind=Kind.MEAN,
+            question="Does the compressed model predict a class more, or less, often than its baseline, in a subgroup?",
+            statistic="per class: 1 if only the compressed model predicts it, -1 if only the baseline does, else 0",
+            blind_to="predictions that swap within a subgroup",
+            hypothesis=Hypothesis.MEAN,
             limit=0.02,
             share=0.0,
             observe=observations.mix,
@@ -131,12 +133,12 @@ CATALOGUE: dict[str, Question] = {
             reach=Reach.SUBGROUPS,
             needs_classes=True,
         ),
-        Question(
+        MonitorDefinition(
             name="refusal_rate",
-            asks="Does the compressed model refuse more, or less, often than its baseline?",
-            statistic="1 if only the compressed model refused, -1 if only the baseline did, else 0",
-            blind_to="refusals that moved from one row to another within a scope",
-            kind=Kind.MEAN,
+            question="Does the compressed model refuse more, or less, often than its baseline?",
+            statistic="1 if only the compressed model refuses, -1 if only the baseline does, else 0",
+            blind_to="refusals that move from one row to another within a scope",
+            hypothesis=Hypothesis.MEAN,
             limit=0.01,
             share=0.1,
             observe=observations.refusals,
@@ -144,24 +146,24 @@ CATALOGUE: dict[str, Question] = {
             needs_classes=True,
             needs_refusal=True,
         ),
-        Question(
+        MonitorDefinition(
             name="refusal_persistence",
-            asks="Where the baseline would have refused, does the compressed model answer all the same?",
-            statistic="among the rows that the baseline refuses: 1 if the compressed model does not, else 0",
+            question="Where the baseline refuses, does the compressed model answer?",
+            statistic="on rows that the baseline refuses: 1 if the compressed model answers, else 0",
             blind_to="scopes in which the baseline hardly ever refuses",
-            kind=Kind.RATE,
+            hypothesis=Hypothesis.RATE,
             limit=0.1,
             share=0.1,
             observe=observations.persistence,
             needs_classes=True,
             needs_refusal=True,
         ),
-        Question(
+        MonitorDefinition(
             name="accuracy",
-            asks="Is the compressed model wrong more often than its baseline, as far as labels tell?",
-            statistic="of labelled rows: 1 if only the baseline was right, -1 if only the compressed model was, else 0",
-            blind_to="rows whose label never comes",
-            kind=Kind.UPPER,
+            question="Is the compressed model wrong more often than its baseline, on labelled rows?",
+            statistic="on labelled rows: 1 if only the baseline is right, -1 if only the compressed model is, else 0",
+            blind_to="rows whose label never arrives",
+            hypothesis=Hypothesis.UPPER,
             limit=0.01,
             share=0.1,
             observe=observations.accuracy,
@@ -170,13 +172,13 @@ CATALOGUE: dict[str, Question] = {
             reach=Reach.MODEL,
             needs_classes=True,
         ),
-        Question(
+        MonitorDefinition(
             name="excess_risk",
-            asks="Where the two disagree, is it mostly the baseline that is right?",
-            statistic="of labelled rows on which they disagree: 1 if only the baseline was right, -1 if only the "
-            "compressed model was, else 0",
+            question="Where the two disagree, is the baseline right more often?",
+            statistic="on labelled rows on which they disagree: 1 if only the baseline is right, -1 if only the "
+            "compressed model is, else 0",
             blind_to="how often they disagree",
-            kind=Kind.UPPER,
+            hypothesis=Hypothesis.UPPER,
             limit=0.3,
             share=0.02,
             observe=observations.excess,
@@ -185,12 +187,12 @@ CATALOGUE: dict[str, Question] = {
             reach=Reach.MODEL,
             needs_classes=True,
         ),
-        Question(
+        MonitorDefinition(
             name="brier",
-            asks="Is the compressed model's confidence a worse forecast of being right than its baseline's?",
-            statistic="of labelled rows: squared error of the compressed model's confidence minus its baseline's",
+            question="Is the compressed model's confidence a worse forecast of being right than its baseline's?",
+            statistic="on labelled rows: squared error of the compressed model's confidence minus its baseline's",
             blind_to="errors of confidence that both models share",
-            kind=Kind.UPPER,
+            hypothesis=Hypothesis.UPPER,
             limit=0.01,
             share=0.03,
             observe=observations.brier,
@@ -198,12 +200,12 @@ CATALOGUE: dict[str, Question] = {
             reach=Reach.MODEL,
             needs_classes=True,
         ),
-        Question(
+        MonitorDefinition(
             name="calibration",
-            asks="Does the compressed model's confidence say how often it is right?",
-            statistic="of labelled rows, by tenth of confidence: confidence minus 1 if right, else 0",
+            question="Does the compressed model's confidence equal the rate at which it is right?",
+            statistic="on labelled rows, by tenth of confidence: confidence minus 1 if right, else 0",
             blind_to="errors that cancel within a tenth; a baseline that is as badly calibrated",
-            kind=Kind.MEAN,
+            hypothesis=Hypothesis.MEAN,
             limit=0.05,
             share=0.02,
             observe=observations.calibration,

@@ -1,7 +1,7 @@
-"""Reading a model's decision output, and pairing what the two models said of the same rows.
+"""Read decision outputs, and pair the two models' outputs for the same rows.
 
-Everything is batched: the first axis is the row. Values that cannot be probabilities are reported as faults, never
-clipped; only rounding (float16 and int8 outputs do not sum to one exactly) is normalised away, within `ROUNDING`.
+Everything is batched: the first axis is the row. Values that cannot be probabilities become faults and are never
+clipped; rounding (float16 and int8 outputs do not sum to one exactly) is normalised away, within `ROUNDING`.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,9 @@ from tightrope.monitors.records import Bools, Fault, Floats, Ints, Role
 ROUNDING = 1e-2
 """How far a probability may leave [0, 1], or a row's sum leave 1, as rounding: int8 softmax has steps of 1/256."""
 
-MATRIX = 2
-"""Decision outputs are vectors or matrices."""
-
 
 class Scale(StrEnum):
-    """What the numbers of the decision output mean."""
+    """The meaning of the numbers in a decision output."""
 
     PROBABILITIES = "probabilities"
     LOGITS = "logits"
@@ -29,7 +26,7 @@ class Scale(StrEnum):
 
 
 class Score(StrEnum):
-    """How certainty is scored for refusals: higher is more certain, but for entropy (nats), where lower is."""
+    """The certainty score of a refusal rule: higher is more certain, except for entropy (nats), where lower is."""
 
     MAX_PROBABILITY = "max_probability"
     MARGIN = "margin"
@@ -38,20 +35,29 @@ class Score(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Refuse below a certainty of ``thresholds[role]`` (above it, for entropy)."""
+    """A rule that refuses rows below a certainty of ``thresholds[role]`` (above it, for entropy).
+
+    >>> rule = Refusal(Score.MAX_PROBABILITY, {Role.BASELINE: 0.6})
+    >>> rule.applies(np.array([0.55, 0.9, np.nan]), Role.BASELINE).tolist()
+    [True, False, False]
+    """
 
     score: Score
     thresholds: Mapping[Role, float]
 
     def applies(self, values: Floats, role: Role) -> Bools:
-        """Which rows this role is too unsure of; a row that cannot be read is not a refusal but a fault."""
+        """Mask the scores (n,) that the role refuses; a NaN score belongs to a fault and is not refused."""
         limit = self.thresholds[role]
         return np.asarray(values > limit if self.score is Score.ENTROPY else values < limit)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """How to read the decision output: its scale, the refusal rule, and the tolerance (regression only)."""
+    """The scale of a decision output, the refusal rule, and the tolerance of agreement (regression only).
+
+    >>> Decision(Scale.REGRESSION, tolerance=0.5).scale.value
+    'regression'
+    """
 
     scale: Scale
     refusal: Refusal | None = None
@@ -60,18 +66,20 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One model's decision on n rows: ``values`` (n, k) probabilities or regression values, NaN where ``fault`` is
-    set.
+    """One model's decisions on n rows: ``values`` (n, k) probabilities or regression values, NaN on a fault.
+
+    >>> read_output(np.array([[0.25, 0.75], [0.9, 0.9]]), Scale.PROBABILITIES).fault.tolist()
+    [0, 2]
     """
 
     values: Floats
     fault: NDArray[np.int8]
 
 
-def read(output: NDArray[np.generic], scale: Scale) -> Reading:
-    """Read a decision output of shape (n,) or (n, k); binary models may give one column, the probability of class 1."""
+def read_output(output: NDArray[np.generic], scale: Scale) -> Reading:
+    """Read a decision output of shape (n,) or (n, k); one column of a classifier is the probability of class 1."""
     raw = output.astype(np.float64)
-    raw = raw[:, None] if raw.ndim < MATRIX else raw
+    raw = raw[:, None] if raw.ndim <= 1 else raw
     if scale is Scale.PROBABILITIES:
         return _normalise(raw if raw.shape[1] > 1 else np.hstack([1 - raw, raw]))
     fault = _faults(raw)
@@ -81,15 +89,15 @@ def read(output: NDArray[np.generic], scale: Scale) -> Reading:
 
 
 def _faults(raw: Floats) -> NDArray[np.int8]:
-    """Which rows are not finite; they become NaN."""
+    """Mark the rows that are not finite, and set them to NaN in place."""
     fault = np.where(np.isfinite(raw).all(axis=1), Fault.NONE, Fault.NOT_FINITE).astype(np.int8)
     raw[fault > 0] = np.nan
     return fault
 
 
-def failed(like: Reading) -> Reading:
-    """The reading of a model that did not answer at all to the rows that another one read like this."""
-    return Reading(np.full_like(like.values, np.nan), np.full_like(like.fault, Fault.RUN_FAILED))
+def failed_reading(other: Reading) -> Reading:
+    """Build the reading of a model that failed on these rows, in the shape of the other model's reading."""
+    return Reading(np.full_like(other.values, np.nan), np.full_like(other.fault, Fault.RUN_FAILED))
 
 
 def _softmax(logits: Floats) -> Floats:
@@ -100,7 +108,7 @@ def _softmax(logits: Floats) -> Floats:
 def _normalise(raw: Floats) -> Reading:
     with np.errstate(invalid="ignore"):
         total = raw.sum(axis=1)
-    # NaN and infinity fail every comparison, so sound rows, all but a few, need no further look.
+    # NaN and infinity fail every comparison, so the common case of sound rows needs no further check.
     sound = (raw.min(axis=1) >= -ROUNDING) & (raw.max(axis=1) <= 1 + ROUNDING) & (np.abs(total - 1) <= ROUNDING)
     fault = np.zeros(len(raw), dtype=np.int8)
     if not sound.all():
@@ -112,23 +120,23 @@ def _normalise(raw: Floats) -> Reading:
 
 
 def confidence(values: Floats) -> Floats:
-    """The largest probability of each row."""
+    """The largest probability of each row, (n,)."""
     return np.asarray(values.max(axis=1))
 
 
-def top(reading: Reading) -> Ints:
-    """The class of each row, -1 where it could not be read."""
+def top_class(reading: Reading) -> Ints:
+    """The class of each row, (n,); -1 where the row has a fault."""
     return np.where(reading.fault == Fault.NONE, reading.values.argmax(axis=1), -1)
 
 
 def margin(values: Floats) -> Floats:
-    """The largest minus the second largest probability of each row."""
-    two = np.partition(values, -MATRIX, axis=1)
-    return np.asarray(two[:, -1] - two[:, -MATRIX])
+    """The largest minus the second largest probability of each row, (n,)."""
+    largest = np.partition(values, -2, axis=1)
+    return np.asarray(largest[:, -1] - largest[:, -2])
 
 
 def entropy(values: Floats) -> Floats:
-    """Shannon entropy of each row in nats; 0 log 0 is 0."""
+    """Shannon entropy of each row in nats, (n,); 0 log 0 is 0."""
     logs = np.log(values, out=np.zeros_like(values), where=values > 0)
     return np.asarray(np.abs(-(values * logs).sum(axis=1)))
 
@@ -137,12 +145,12 @@ _SCORES = {Score.MAX_PROBABILITY: confidence, Score.MARGIN: margin, Score.ENTROP
 
 
 def certainty(values: Floats, score: Score) -> Floats:
-    """The score that a refusal rule looks at, one a row."""
+    """The score of each row that a refusal rule compares with its threshold, (n,)."""
     return _SCORES[score](values)
 
 
-def refused(reading: Reading, decision: Decision, role: Role) -> Bools:
-    """Which rows the role is too unsure of under the decision's refusal rule (none without one)."""
+def refusal_mask(reading: Reading, decision: Decision, role: Role) -> Bools:
+    """Mask the rows that the role refuses under the decision's rule, (n,); without a rule, none."""
     if decision.refusal is None:
         return np.zeros(len(reading.fault), dtype=bool)
     return decision.refusal.applies(certainty(reading.values, decision.refusal.score), role)
@@ -151,13 +159,18 @@ def refused(reading: Reading, decision: Decision, role: Role) -> Bools:
 def jensen_shannon(p: Floats, q: Floats) -> Floats:
     """Jensen-Shannon distance of paired rows, base 2, in [0, 1] (Endres, Schindelin, IEEE Trans. Inf. Theory 2003)."""
     middle = (p + q) / 2
-    both = entropy(middle) - (entropy(p) + entropy(q)) / 2
-    return np.asarray(np.sqrt(np.maximum(both, 0.0) / np.log(2)))
+    divergence = entropy(middle) - (entropy(p) + entropy(q)) / 2
+    return np.asarray(np.sqrt(np.maximum(divergence, 0.0) / np.log(2)))
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
-    """What pairing gives, one entry a row: the columns of `records.Comparisons` that come from outputs."""
+class PairedOutputs:
+    """The columns of `records.Comparisons` that come from outputs, one entry per row.
+
+    >>> baseline, compressed = (read_output(np.array([p]), Scale.PROBABILITIES) for p in (0.9, 0.4))
+    >>> pair_readings(baseline, compressed, Decision(Scale.PROBABILITIES)).disagree.tolist()
+    [True]
+    """
 
     disagree: Bools
     confidence_baseline: Floats
@@ -174,18 +187,19 @@ class Paired:
     fault: NDArray[np.int8]
 
 
-def pair(baseline: Reading, compressed: Reading, decision: Decision) -> Paired:
-    """Pair two readings of the same n rows; a row that either model could not answer carries the fault, and NaN, and so
-    does every row where the two gave different numbers of classes or values.
+def pair_readings(baseline: Reading, compressed: Reading, decision: Decision) -> PairedOutputs:
+    """Pair two readings of the same n rows. A row with a fault on either side has that fault and NaN values.
+
+    Readings of different width cannot be compared: every row becomes a fault.
     """
     if baseline.values.shape != compressed.values.shape:
-        baseline, compressed = _unlike(baseline), _unlike(compressed)
+        baseline, compressed = _incomparable(baseline), _incomparable(compressed)
     fault = np.maximum(baseline.fault, compressed.fault)
     if decision.scale is Scale.REGRESSION:
         return _pair_regression(baseline, compressed, decision.tolerance, fault)
     b, c = baseline.values, compressed.values
     sound = fault == Fault.NONE
-    return Paired(
+    return PairedOutputs(
         disagree=sound & (b.argmax(axis=1) != c.argmax(axis=1)),
         confidence_baseline=confidence(b),
         confidence_compressed=confidence(c),
@@ -193,30 +207,30 @@ def pair(baseline: Reading, compressed: Reading, decision: Decision) -> Paired:
         entropy_compressed=entropy(c),
         margin_baseline=margin(b),
         margin_compressed=margin(c),
-        refused_baseline=refused(baseline, decision, Role.BASELINE),
-        refused_compressed=refused(compressed, decision, Role.COMPRESSED),
+        refused_baseline=refusal_mask(baseline, decision, Role.BASELINE),
+        refused_compressed=refusal_mask(compressed, decision, Role.COMPRESSED),
         distance=jensen_shannon(b, c),
-        top_baseline=top(baseline),
-        top_compressed=top(compressed),
+        top_baseline=top_class(baseline),
+        top_compressed=top_class(compressed),
         fault=fault,
     )
 
 
-def _unlike(reading: Reading) -> Reading:
+def _incomparable(reading: Reading) -> Reading:
     return Reading(np.full((len(reading.fault), 2), np.nan), np.maximum(reading.fault, np.int8(Fault.OUT_OF_RANGE)))
 
 
-def _pair_regression(b: Reading, c: Reading, tolerance: float, fault: NDArray[np.int8]) -> Paired:
+def _pair_regression(b: Reading, c: Reading, tolerance: float, fault: NDArray[np.int8]) -> PairedOutputs:
     gap = np.abs(b.values - c.values).max(axis=1)
-    nothing, never = np.full(len(fault), np.nan), np.zeros(len(fault), dtype=bool)
-    return Paired(
+    unknown, never = np.full(len(fault), np.nan), np.zeros(len(fault), dtype=bool)
+    return PairedOutputs(
         disagree=(fault == Fault.NONE) & (gap > tolerance),
-        confidence_baseline=nothing,
-        confidence_compressed=nothing,
-        entropy_baseline=nothing,
-        entropy_compressed=nothing,
-        margin_baseline=nothing,
-        margin_compressed=nothing,
+        confidence_baseline=unknown,
+        confidence_compressed=unknown,
+        entropy_baseline=unknown,
+        entropy_compressed=unknown,
+        margin_baseline=unknown,
+        margin_compressed=unknown,
         refused_baseline=never,
         refused_compressed=never,
         distance=gap,

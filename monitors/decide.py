@@ -1,4 +1,4 @@
-"""From evidence to inputs of the safe-mode table, and from the table back to the detectors."""
+"""Turn evidence into inputs of the safe-mode table, and the new modes into resets of the detectors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,20 +6,19 @@ from itertools import zip_longest
 
 import numpy as np
 
-from tightrope.monitors import detector_bank as cell
-from tightrope.monitors import safemode
+from tightrope.monitors import detector_bank, safemode
 from tightrope.monitors.detector import LN10
-from tightrope.monitors.detector_bank import Course
-from tightrope.monitors.plan import Plan, State, Transition, adopt
+from tightrope.monitors.detector_bank import Trajectory
+from tightrope.monitors.plan import Plan, State, Transition, migrate_state
 from tightrope.monitors.records import Bools, Comparisons, Floats, Order, Stream
 from tightrope.monitors.safemode import Input, Mode
 
-WARNING = float(np.log(100.0))
-"""A monitor within a factor of a hundred of its budget stands in the way of a return."""
+RETURN_MARGIN_NATS = float(np.log(100.0))
+"""A monitor within a factor of a hundred of its budget blocks a return."""
 
 
-LATCHED = "; latched: it came back and failed too often, and stays with the baseline until a person releases it"
-"""What is added to the reason of the breach that ends the coming and going."""
+LATCH_NOTE = "; latched: too many breaches soon after a return, the baseline answers until an operator releases it"
+"""The addition to the reason of a breach that latches its scope."""
 
 
 class UnknownScopeError(ValueError):
@@ -27,12 +26,16 @@ class UnknownScopeError(ValueError):
 
 
 class UnknownOrderError(ValueError):
-    """An order is none that an operator can give."""
+    """An order is not one that operators can give."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Where an input comes from: its event time (s), who, why, and the rows that the decision was made at, if any."""
+    """The origin of an input: event time (s), actor, reason, and the rows on which the decision was made, if any.
+
+    >>> Cause(12.0, reason="new artefact").actor
+    'judge'
+    """
 
     time: float
     actor: str = "judge"
@@ -41,137 +44,149 @@ class Cause:
 
 
 def decide(plan: Plan, state: State, rows: Comparisons) -> tuple[State, list[Transition]]:
-    """At the end of a tick: dwells that are over, breaches (subgroups before the model), returns."""
+    """Decide at the end of a tick: elapsed dwells, breaches (subgroups before the model), returns."""
     cause = Cause(time=float(rows.time[-1]), rows=rows)
-    made: list[Transition] = []
+    transitions: list[Transition] = []
     for scope, mode in enumerate(state.modes):
         if mode.dwelling and cause.time - mode.since >= plan.policy.min_dwell:
-            state = _take(plan, state, scope, Input.DWELL_ELAPSED, cause, made)
+            state = _apply_input(plan, state, scope, Input.DWELL_ELAPSED, cause, transitions)
     for scope in _breached(plan, state):
-        # Subgroups that leave now take their rows along: the model as a whole is asked again at the next tick.
-        if scope or not any(transition.moved for transition in made):
-            state = _take(plan, state, scope, Input.BREACH, cause, made)
+        # Subgroups that move now take their rows along: the model as a whole is judged again at the next tick.
+        if scope or not any(transition.moved for transition in transitions):
+            state = _apply_input(plan, state, scope, Input.BREACH, cause, transitions)
     for scope, mode in enumerate(state.modes):
         if _may_return(mode) and _recovered(plan, state, scope).all():
-            state = _take(plan, state, scope, Input.RECOVERED, cause, made)
-    return state, made
+            state = _apply_input(plan, state, scope, Input.RECOVERED, cause, transitions)
+    return state, transitions
 
 
-def order(plan: Plan, state: State, given: Order) -> tuple[State, Transition]:
-    """An operator's order.
+def apply_order(plan: Plan, state: State, order: Order) -> tuple[State, Transition]:
+    """Apply an operator's order.
 
     Raises:
         UnknownScopeError: when the model has no such scope.
-        UnknownOrderError: when it is no order but, say, a return, which takes evidence.
+        UnknownOrderError: when operators cannot give it; a return, for example, takes evidence.
         IllegalTransitionError: when the table has no row for it.
     """
-    if given.scope not in plan.scopes:
-        raise UnknownScopeError(f"model {plan.model} has no scope {given.scope!r}; it has {', '.join(plan.scopes)}")
-    if given.order not in safemode.ORDERS:
-        raise UnknownOrderError(f"{given.order!r} is no order; there are {', '.join(safemode.ORDERS)}")
-    made: list[Transition] = []
-    cause = Cause(given.time, given.actor, given.reason)
-    return _take(plan, state, plan.scopes.index(given.scope), Input(given.order), cause, made), made[0]
+    if order.scope not in plan.scopes:
+        raise UnknownScopeError(
+            f"model {plan.model} has no scope {order.scope!r}: must be one of {', '.join(plan.scopes)}"
+        )
+    if order.order not in safemode.ORDERS:
+        raise UnknownOrderError(f"unknown order {order.order!r}: must be one of {', '.join(safemode.ORDERS)}")
+    transitions: list[Transition] = []
+    cause = Cause(order.time, order.actor, order.reason)
+    return _apply_input(
+        plan, state, plan.scopes.index(order.scope), Input(order.order), cause, transitions
+    ), transitions[0]
 
 
-def first_decision(plan: Plan, state: State, courses: Sequence[Course | None], ends: Floats) -> int | None:
-    """The first of T ticks, ending at ``ends`` (T,) in event time, at which `decide` would do something."""
+def first_decision(plan: Plan, state: State, trajectories: Sequence[Trajectory | None], ends: Floats) -> int | None:
+    """Return the index of the first of T ticks, ending at event times ``ends`` (T,), at which `decide` would act."""
     due = np.zeros(len(ends), dtype=bool)
     for mode in state.modes:
         if mode.dwelling:
             due |= ends - mode.since >= plan.policy.min_dwell
-    for rule, course in zip(plan.rules, courses, strict=True):
-        # A mixture is no larger than its largest part: most of the time one look at that is enough.
-        if course is not None and course.log_mass.max() >= plan.budget.threshold:
-            due |= (rule.alarm.evidence(course.log_mass) >= plan.budget.threshold).any(axis=(1, 2))
+    for rule, trajectory in zip(plan.rules, trajectories, strict=True):
+        # A mixture is no larger than its largest part, so the cheap check of that part is usually enough.
+        if trajectory is not None and trajectory.log_mass.max() >= plan.budget.threshold:
+            due |= (rule.alarm.evidence(trajectory.log_mass) >= plan.budget.threshold).any(axis=(1, 2))
     for scope, mode in enumerate(state.modes):
         if _may_return(mode):
-            due |= _recovered(plan, state, scope, courses, len(ends))
+            due |= _recovered(plan, state, scope, trajectories, len(ends))
     return int(due.argmax()) if due.any() else None
 
 
 def _may_return(mode: Mode) -> bool:
-    return mode.state is safemode.State.SAFE and not mode.held and not mode.dwelling
+    return mode.state is safemode.ModeState.SAFE and not mode.held and not mode.dwelling
 
 
-def blinded(plan: Plan, state: State, cause: Cause) -> tuple[State, list[Transition]]:
-    """The model as a whole, once nobody knows whether it is safe."""
-    made: list[Transition] = []
-    return _take(plan, state, 0, Input.BLIND, cause, made), made
+def enter_blind(plan: Plan, state: State, cause: Cause) -> tuple[State, list[Transition]]:
+    """Apply the input for a blind judge to the model as a whole."""
+    transitions: list[Transition] = []
+    return _apply_input(plan, state, 0, Input.BLIND, cause, transitions), transitions
 
 
 def deploy(plan: Plan, old: State, cause: Cause) -> tuple[State, list[Transition]]:
-    """A stored state under the plan of today: where an artefact is another, every scope is told so."""
-    state = adopt(plan, old)
+    """Move a stored state to the current plan; a scope in safe mode with another artefact goes on trial."""
+    state = migrate_state(plan, old)
     same = (old.baseline_digest, old.compressed_digest) == (plan.baseline_digest, plan.compressed_digest)
-    made: list[Transition] = []
+    transitions: list[Transition] = []
     for scope in () if same else range(len(plan.scopes)):
-        state = _take(plan, state, scope, Input.NEW_ARTEFACT, cause, made)
+        state = _apply_input(plan, state, scope, Input.NEW_ARTEFACT, cause, transitions)
     trial = np.array([mode.trial for mode in state.modes])
-    if old.digest != plan.digest:  # evidence starts anew, and a trial with the wealth that it never gets more of
-        state = replace(state, cells=tuple(cell.try_again(cells, trial & cells.tripped) for cells in state.cells))
-    return state, [transition for transition in made if transition.before.safe]
+    if old.digest != plan.digest:  # evidence starts anew; a trial is never seeded, so it starts from a wealth of one
+        state = replace(
+            state, cells=tuple(detector_bank.start_trial(cells, trial & cells.tripped) for cells in state.cells)
+        )
+    return state, [transition for transition in transitions if transition.before.safe]
 
 
 def _breached(plan: Plan, state: State) -> Sequence[int]:
-    """Scopes with a monitor at or over the budget, subgroups first."""
+    """List the scopes with a monitor at or over the budget, subgroups first."""
     over = np.zeros(len(plan.scopes), dtype=bool)
     for rule, cells in zip(plan.rules, state.cells, strict=True):
         over |= (rule.alarm.evidence(cells.log_mass) >= plan.budget.threshold).any(axis=0)
     return [int(scope) for scope in np.roll(np.arange(len(over)), -1) if over[scope]]
 
 
-def _recovered(plan: Plan, state: State, scope: int, courses: Sequence[Course | None] = (), ticks: int = 1) -> Bools:
-    """At which ticks every cell that tripped has disproved the harm, and no other one is near an alarm, (T,)."""
-    asked = np.log(safemode.recovery_samples(state.modes[scope], plan.policy))
-    good = np.ones(ticks, dtype=bool)
-    for rule, cells, course in zip_longest(plan.rules, state.cells, courses):
-        log_mass = cells.log_mass[None] if course is None else course.log_mass
-        recovery = cells.recovery[None] if course is None else course.recovery
-        quiet = rule.alarm.evidence(log_mass)[:, :, scope] < plan.budget.threshold - WARNING
-        back = rule.recovery.evidence(recovery)[:, :, scope] >= asked
-        good &= np.where(cells.tripped[:, scope], back, quiet).all(axis=1)
-    return good
+def _recovered(
+    plan: Plan, state: State, scope: int, trajectories: Sequence[Trajectory | None] = (), ticks: int = 1
+) -> Bools:
+    """Mask the ticks (T,) at which every tripped cell has disproved the harm and no other cell is near an alarm."""
+    required = np.log(safemode.recovery_samples(state.modes[scope], plan.policy))
+    recovered = np.ones(ticks, dtype=bool)
+    for rule, cells, trajectory in zip_longest(plan.rules, state.cells, trajectories):
+        log_mass = cells.log_mass[None] if trajectory is None else trajectory.log_mass
+        recovery = cells.recovery[None] if trajectory is None else trajectory.recovery
+        quiet = rule.alarm.evidence(log_mass)[:, :, scope] < plan.budget.threshold - RETURN_MARGIN_NATS
+        back = rule.recovery.evidence(recovery)[:, :, scope] >= required
+        recovered &= np.where(cells.tripped[:, scope], back, quiet).all(axis=1)
+    return recovered
 
 
-def _take(plan: Plan, state: State, scope: int, what: Input, cause: Cause, made: list[Transition]) -> State:
-    """Put one input to the table for one scope, note what came of it, and restart the detectors that it ends."""
+def _apply_input(
+    plan: Plan, state: State, scope: int, trigger: Input, cause: Cause, transitions: list[Transition]
+) -> State:
+    """Apply one input to one scope: record the transition, and reset the detectors that it ends."""
     before = state.modes[scope]
-    after = safemode.apply(before, what, cause.time, plan.policy)
-    here = np.arange(len(plan.scopes)) == scope
-    returned = here & (before.safe and not after.safe)
+    after = safemode.next_mode(before, trigger, cause.time, plan.policy)
+    this_scope = np.arange(len(plan.scopes)) == scope
+    returned = this_scope & (before.safe and not after.safe)
     left = scope > 0 and after.safe and not before.safe and not state.modes[0].safe
-    # A subgroup that leaves takes its rows along: what the model's cells made of them says nothing about the rest.
+    # A subgroup that leaves takes its rows along: the evidence of the model's cells says nothing about the rest.
     ended = returned | (left & (np.arange(len(plan.scopes)) == 0))
     monitors, changed = [], []
     for rule, cells in zip(plan.rules, state.cells, strict=True):
-        over = here & (rule.alarm.evidence(cells.log_mass) >= plan.budget.threshold) & (what is Input.BREACH)
-        if over.any() or (what is Input.RECOVERED and cells.tripped[:, scope].any()):
+        over = this_scope & (rule.alarm.evidence(cells.log_mass) >= plan.budget.threshold) & (trigger is Input.BREACH)
+        if over.any() or (trigger is Input.RECOVERED and cells.tripped[:, scope].any()):
             monitors.append(_evidence(plan, rule, cells, scope))
         over = rule.with_lanes(over)
         tripped = (cells.tripped | (over & after.safe)) & ~returned
-        started = cell.restart(cells, over | ended)
-        changed.append(replace(cell.try_again(started, over) if after.trial else started, tripped=tripped))
-    reason = cause.reason or _reason(what, monitors)
-    if after.state is safemode.State.LATCHED and before.state is not after.state:
-        reason += LATCHED
-    evidence = {"monitors": monitors, **_where(plan, state, cause.rows)}
-    made.append(Transition(plan.scopes[scope], what, before, after, cause.time, cause.actor, reason, evidence))
+        started = detector_bank.reset_cells(cells, over | ended)
+        changed.append(replace(detector_bank.start_trial(started, over) if after.trial else started, tripped=tripped))
+    reason = cause.reason or _reason(trigger, monitors)
+    if after.state is safemode.ModeState.LATCHED and before.state is not after.state:
+        reason += LATCH_NOTE
+    evidence = {"monitors": monitors, **_basis(plan, state, cause.rows)}
+    transitions.append(
+        Transition(plan.scopes[scope], trigger, before, after, cause.time, cause.actor, reason, evidence)
+    )
     modes = (*state.modes[:scope], after, *state.modes[scope + 1 :])
     return replace(state, modes=modes, epoch=state.epoch + (after != before), cells=tuple(changed))
 
 
-def _evidence(plan: Plan, rule: cell.Rule, cells: cell.Cells, scope: int) -> dict[str, object]:
-    """One monitor's case: evidence as log10, with the path that led there; of its variants the one that says most."""
+def _evidence(plan: Plan, rule: detector_bank.Rule, cells: detector_bank.Cells, scope: int) -> dict[str, object]:
+    """Describe one monitor's evidence as log10, with its recent path, for the variant with the most evidence."""
     evidence = rule.alarm.evidence(cells.log_mass)[:, scope]
     worst = int(evidence.argmax())
-    rows, mean = cell.recent(cells, worst, scope)
+    rows, mean = detector_bank.recent_mean(cells, worst, scope)
     return {
-        "monitor": rule.question.name,
-        "variant": rule.name_of(worst),
+        "monitor": rule.monitor.name,
+        "variant": rule.variant_name(worst),
         "evidence": _log10(evidence[worst]),
         "threshold": plan.budget.threshold / LN10,
-        "recovery": _log10(cell.disproved(rule, cells)[scope]),
+        "recovery": _log10(detector_bank.recovery_evidence(rule, cells)[scope]),
         "limit": float(rule.limits[scope]),
         "count": int(cells.count[worst, scope]),
         "recent_count": rows,
@@ -181,24 +196,24 @@ def _evidence(plan: Plan, rule: cell.Rule, cells: cell.Cells, scope: int) -> dic
 
 
 def _log10(log_mass: float) -> float | None:
-    """None where there is no evidence at all: minus infinity has no form in JSON."""
+    """Convert to log10; None without evidence, because JSON has no minus infinity."""
     return float(log_mass) / LN10 if np.isfinite(log_mass) else None
 
 
-def _reason(what: Input, monitors: Sequence[dict[str, object]]) -> str:
-    if what is Input.DWELL_ELAPSED:
-        return "the minimum dwell is over"
-    seen = "{monitor}{of} {recent_mean:.3f} over the last {recent_count} rows, limit {limit:g}"
-    unseen = "{monitor}{of} not heard of lately, limit {limit:g}"
-    named = [{**monitor, "of": f" of {monitor['variant']}" if monitor["variant"] else ""} for monitor in monitors]
-    return "; ".join((seen if monitor["recent_count"] else unseen).format(**monitor) for monitor in named)
+def _reason(trigger: Input, monitors: Sequence[dict[str, object]]) -> str:
+    if trigger is Input.DWELL_ELAPSED:
+        return "the minimum dwell has elapsed"
+    recent = "{monitor}{suffix} {recent_mean:.3f} over the last {recent_count} rows, limit {limit:g}"
+    silent = "{monitor}{suffix} without recent rows, limit {limit:g}"
+    named = [{**monitor, "suffix": f" of {monitor['variant']}" if monitor["variant"] else ""} for monitor in monitors]
+    return "; ".join((recent if monitor["recent_count"] else silent).format(**monitor) for monitor in named)
 
 
-def _where(plan: Plan, state: State, rows: Comparisons | None) -> dict[str, object]:
-    """What makes a decision repeatable: the pair, the configuration, the rows."""
-    pair = {"baseline_digest": plan.baseline_digest, "compressed_digest": plan.compressed_digest}
-    known: dict[str, object] = {
-        **pair,
+def _basis(plan: Plan, state: State, rows: Comparisons | None) -> dict[str, object]:
+    """Describe the basis of a decision so that it can be repeated: the pair, the configuration, the rows."""
+    basis: dict[str, object] = {
+        "baseline_digest": plan.baseline_digest,
+        "compressed_digest": plan.compressed_digest,
         "plan_digest": plan.digest,
         "armed": plan.armed,
         "samples": state.seen[Stream.COMPARISONS],
@@ -206,6 +221,6 @@ def _where(plan: Plan, state: State, rows: Comparisons | None) -> dict[str, obje
         "log": state.log,
     }
     if rows is None or not len(rows):
-        return known
+        return basis
     first, last = ({"partition": int(rows.partition[i]), "offset": int(rows.offset[i])} for i in (0, -1))
-    return {**known, "first": first, "last": last, "request_id": rows.request_id[-1]}
+    return {**basis, "first": first, "last": last, "request_id": rows.request_id[-1]}

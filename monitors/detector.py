@@ -1,19 +1,18 @@
-"""The mixture Shiryaev-Roberts e-detector: one primitive for every monitor.
+"""The mixture Shiryaev-Roberts e-detector: the one primitive behind every monitor.
 
-For an observation y in [lo, hi] and a tolerated mean m0 (null: E[y | past] <= m0 at every step), the one-step e-value
-is ``1 + lambda (y - m0)`` with lambda in [0, 1 / (m0 - lo)); its expectation is at most 1 under the null. For a grid
-of alternatives j, a batch of N samples of which this cell is seeded ``c N`` before its outcomes are looked at:
+How it works. For an observation y in [lo, hi] and a tolerated mean m0 (null: E[y | past] <= m0 at every step), the
+one-step e-value is ``1 + lambda (y - m0)`` with lambda in [0, 1 / (m0 - lo)); its expectation is at most 1 under the
+null. For a grid of alternatives j, a cell is seeded with ``c N`` for a batch of N samples before the outcomes are seen:
 
     M_j <- (M_j + c N) E_j        L = logsumexp_j(log w_j + log M_j)        alarm when L >= log A, then M_j <- 0
 
 Under the null ``M + A * alarms - c N`` is a supermartingale, so the expected number of false alarms in N samples is
-at most c N / A, however often one looks; over many detectors whose seeds sum to at most one it is N / A, whatever
-their dependence. Everything is held as logarithms: log 0 is -inf, never a floor.
+at most c N / A at any stopping time. Over many detectors whose c sum to at most one it is N / A under any dependence.
+Masses are kept as logarithms: log 0 is -inf, never a floor. The last axis of an array is the grid, leading axes are
+cells.
 
 Source: Shin, Ramdas, Rinaldo, "E-detectors: a nonparametric framework for sequential change detection", NEJSDS 2024
 (arXiv 2203.03532).
-
-All functions work on arrays whose last axis is the grid; leading axes are cells.
 """
 
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ import numpy as np
 from tightrope.monitors.records import Floats, Ints
 
 RATIOS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
-"""Alternatives q / p0 of the Bernoulli detector: from a creeping excess to a collapse."""
+"""Alternatives q / p0 of the Bernoulli detector: from a slight excess to a collapse."""
 
 RECOVERY_RATIOS = (0.1, 0.25, 0.5, 0.75)
 """Alternatives q / p_rec of the recovery detector."""
@@ -32,19 +31,19 @@ BETS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 """Shares of the largest admissible bet, for the signed detector."""
 
 LARGEST_BET = 0.98
-"""Keeps every e-value above zero: a bet of 1 would be ruined by one extreme observation."""
+"""The largest bet: it keeps every e-value above zero, where a bet of 1 is ruined by one extreme observation."""
 
 HIGHEST_RATE = 0.9
-"""Alternatives from here on are dropped from the Bernoulli grid."""
+"""Alternatives at or above this rate are dropped from the Bernoulli grid."""
 
 LN10 = float(np.log(10.0))
 
-NOTHING = -np.inf
-"""log 0: a detector that has seen nothing."""
+LOG_ZERO = -np.inf
+"""The log mass of a detector without seed."""
 
 
 class BadObservationError(ValueError):
-    """An observation that is not finite or not in the declared range: the caller must count it, not feed it."""
+    """An observation is not finite or outside its declared range; callers count it instead of passing it on."""
 
 
 def logsumexp(values: Floats) -> Floats:
@@ -55,23 +54,28 @@ def logsumexp(values: Floats) -> Floats:
         return np.asarray(np.log(np.sum(np.exp(values - safe), axis=-1)) + safe[..., 0])
 
 
-def seeded(log_mass: Floats, seed: Floats | float) -> Floats:
-    """Add the mass ``seed`` (c N of this tick, linear) to every grid point. A cell with no rows is seeded too."""
+def add_seed(log_mass: Floats, seed: Floats | float) -> Floats:
+    """Add the mass ``seed`` (c N of this tick, linear) to every grid point; a cell without rows is seeded too."""
     with np.errstate(divide="ignore"):
         return np.logaddexp(log_mass, np.log(np.asarray(seed, dtype=np.float64)))
 
 
 def advance(log_mass: Floats, seed: Floats | float, log_e: Floats) -> Floats:
-    """One tick: seed, then multiply by the batch's e-values. Seeds must not depend on the batch's outcomes."""
-    return np.asarray(seeded(log_mass, seed) + log_e)
+    """Advance by one tick: seed, then multiply by the batch's e-values. Seeds must not depend on the outcomes."""
+    return np.asarray(add_seed(log_mass, seed) + log_e)
 
 
 @dataclass(frozen=True, slots=True)
 class Bernoulli:
     """Detects a rate above ``limit`` (or, for recovery, below it) from counts.
 
-    ``limit`` has any shape S; ``up``, ``down`` and ``log_weight`` have shape S + (K,): the log e-value of a one and
-    of a zero, and the log weight of each alternative (-inf where an alternative is dropped).
+    ``limit`` has any shape S; ``up``, ``down`` and ``log_weight`` have shape S + (K,): the log e-value of a one and of
+    a zero, and the log weight of each alternative (-inf where an alternative is dropped).
+
+    >>> detector = Bernoulli.above(0.02)
+    >>> log_mass = advance(np.full(6, LOG_ZERO), 64.0, detector.log_e(np.int64(64), np.int64(9)))
+    >>> round(float(detector.evidence(log_mass)), 2)
+    12.81
     """
 
     up: Floats
@@ -80,12 +84,20 @@ class Bernoulli:
 
     @classmethod
     def above(cls, limit: Floats | float, ratios: tuple[float, ...] = RATIOS) -> "Bernoulli":
-        """Null: the rate is at most ``limit`` in (0, 0.72). The likelihood ratio is valid for every rate below it."""
+        """Build the alarm detector. Null: the rate is at most ``limit``, in (0, 0.72).
+
+        Raises:
+            ValueError: when a limit is out of range.
+        """
         return cls._of(np.asarray(limit, dtype=np.float64), ratios)
 
     @classmethod
     def below(cls, limit: Floats | float, ratios: tuple[float, ...] = RECOVERY_RATIOS) -> "Bernoulli":
-        """Null: the rate is at least ``limit``: what a scope must disprove to come back from safe mode."""
+        """Build the recovery detector. Null: the rate is at least ``limit``, in (0, 1).
+
+        Raises:
+            ValueError: when a limit is out of range.
+        """
         return cls._of(np.asarray(limit, dtype=np.float64), ratios)
 
     @classmethod
@@ -102,24 +114,24 @@ class Bernoulli:
         return cls(np.log(q / p), np.log1p(-q) - np.log1p(-p), weight)
 
     def log_e(self, n: Ints | Floats, k: Ints | Floats) -> Floats:
-        """Log e-values of k ones among n observations, shape S + (K,). Counts of parallel batches may be added
-        first.
-        """
-        ones, all_ = np.asarray(k, dtype=np.float64)[..., None], np.asarray(n, dtype=np.float64)[..., None]
-        return np.asarray(ones * self.up + (all_ - ones) * self.down)
+        """Log e-values of k ones among n observations, S + (K,); counts of several batches may be summed first."""
+        ones, total = np.asarray(k, dtype=np.float64)[..., None], np.asarray(n, dtype=np.float64)[..., None]
+        return np.asarray(ones * self.up + (total - ones) * self.down)
 
     def evidence(self, log_mass: Floats) -> Floats:
-        """log M: the mixture over alternatives, shape S."""
+        """log M, the mixture over alternatives, shape S."""
         return logsumexp(self.log_weight + log_mass)
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """Detects that the mean of y in [-bound, bound] leaves [-tolerance, tolerance], on either side, or (with one of
-    ``sides``) that it rises above the tolerance.
+    """Detects that the mean of y in [-bound, bound] leaves [-tolerance, tolerance]; with ``sides=1``, only above.
 
-    Grid of shape (2 K,): K bets on the upper side, then K on the lower, each side weighing one half. With `inside` the
-    null is turned round (abs(mean) >= tolerance) and the two sides must *both* be disproved: see `recovered`.
+    The grid has shape (2 K,): K bets on the upper side, then K on the lower, each side weighing one half. `inside`
+    inverts the null (abs(mean) >= tolerance), and both sides must be disproved: see `recovered`.
+
+    >>> Signed.outside(0.02).log_e(np.array([0.0, 0.5])).shape
+    (2, 14)
     """
 
     tolerance: float
@@ -129,12 +141,12 @@ class Signed:
 
     @classmethod
     def outside(cls, tolerance: float, bound: float = 1.0, sides: int = 2) -> "Signed":
-        """Null: abs(mean) <= tolerance; on one side, mean <= tolerance."""
+        """Build the alarm detector. Null: abs(mean) <= tolerance; with one side, mean <= tolerance."""
         return cls(tolerance, bound, 1.0, sides)
 
     @classmethod
     def inside(cls, tolerance: float, bound: float = 1.0, sides: int = 2) -> "Signed":
-        """Null: abs(mean) >= tolerance, for recovery (two one-sided tests); on one side, mean >= tolerance."""
+        """Build the recovery detector. Null: abs(mean) >= tolerance (two one-sided tests), or mean >= tolerance."""
         return cls(tolerance, bound, -1.0, sides)
 
     def __post_init__(self) -> None:
@@ -147,7 +159,7 @@ class Signed:
         return LARGEST_BET / (self.bound + self.tolerance) * np.asarray(BETS)
 
     def check(self, y: Floats) -> None:
-        """Refuse what is no observation.
+        """Validate observations.
 
         Raises:
             BadObservationError: when an observation is not finite or lies outside [-bound, bound].
@@ -156,7 +168,7 @@ class Signed:
             raise BadObservationError(f"observations must be finite and in [-{self.bound}, {self.bound}]")
 
     def log_e(self, y: Floats) -> Floats:
-        """Log e-values of each observation, shape (n, 2 K); those of a batch are added up.
+        """Log e-values of each observation, shape (n, 2 K); a batch is worth their sum.
 
         Raises:
             BadObservationError: as `check` does.
@@ -166,11 +178,11 @@ class Signed:
         return np.log1p(gain[..., None] * self.bets).reshape(len(y), self.sides * len(BETS))
 
     def evidence(self, log_mass: Floats) -> Floats:
-        """log M, both sides averaged; ``log_mass`` has shape (…, 2 K)."""
+        """log M averaged over both sides; ``log_mass`` has shape (…, 2 K)."""
         return np.asarray(logsumexp(log_mass) - np.log(self.sides * len(BETS)))
 
     def recovered(self, log_mass: Floats) -> Floats:
-        """log M of the weaker side: the mean is inside only when both sides are disproved."""
+        """log M of the weaker side: the mean is inside the tolerance only if both sides are disproved."""
         sides = log_mass.reshape(*log_mass.shape[:-1], self.sides, len(BETS))
         return np.asarray(np.min(logsumexp(sides) - np.log(len(BETS)), axis=-1))
 

@@ -1,8 +1,10 @@
-"""A monitor's cells: one e-detector for every variant and scope, held as arrays, and one more each to judge recovery.
+"""The detectors of one monitor: one e-detector per variant and scope, held as arrays, and one more for recovery.
 
-The rules say what is tested (from the configuration, fixed); the cells say how far it got (the state, replaced at
-every tick). Arrays start with the axes (V, S): variants of the question, and scopes, of which 0 is the model as a
-whole and the others are its subgroups. With several lanes, those of a variant stand side by side.
+How it works. A `Rule` is configuration and fixed: what is tested, at which limits. `Cells` are state and replaced at
+every tick: masses, counts and recent evidence. Arrays start with the axes (V, S): variants of the monitor, and scopes;
+scope 0 is the model as a whole and the others are its subgroups. With several lanes, the lanes of a variant are
+adjacent on the first axis. `run_detectors` advances many ticks of several monitors at once: their detectors do not
+interact, so all masses that can move are concatenated into one array (T, D), and one loop over ticks serves them all.
 """
 
 from collections.abc import Sequence
@@ -10,52 +12,67 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tightrope.monitors.catalogue import Question
-from tightrope.monitors.detector import NOTHING
-from tightrope.monitors.evidence import Tally, Test
+from tightrope.monitors.catalogue import MonitorDefinition
+from tightrope.monitors.detector import LOG_ZERO
+from tightrope.monitors.evidence import HypothesisTest, Tally
 from tightrope.monitors.records import Bools, Floats, Ints
 
-PATH = 16
-"""How many ticks of evidence an event can show."""
+PATH_TICKS = 16
+"""The number of ticks of evidence that an event reports."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One question with its variants and lanes (together V), limits (S,), alarm-budget shares of a cell (S,), 0 where
-    it does not reach, and the rows that a cell has to see before it may pass (S,).
+    """One monitor as a model uses it, with its tests for alarm and recovery.
+
+    ``limits`` (S,); ``shares`` (S,) of the alarm budget per cell, 0 where the monitor does not reach; ``needed`` (S,)
+    the rows that a cell needs before it can pass. Variants times lanes make the axis V.
+
+    >>> from tightrope.monitors.budget import Budget, MonitorSpec, build_rules
+    >>> from tightrope.monitors.catalogue import CATALOGUE
+    >>> spec = MonitorSpec(CATALOGUE["disagreement"], ("",), np.array([0.02, 0.04]))
+    >>> (rule,) = build_rules([spec], Budget(), recovery_ratio=0.75)
+    >>> rule.needed.round().tolist()
+    [648.0, 331.0]
     """
 
-    question: Question
+    monitor: MonitorDefinition
     variants: tuple[str, ...]
     lanes: int
     limits: Floats
     shares: Floats
     needed: Floats
-    alarm: Test
-    recovery: Test
+    alarm: HypothesisTest
+    recovery: HypothesisTest
 
     @property
     def watched(self) -> Bools:
-        """The scopes that the question reaches, (S,)."""
+        """The scopes that the monitor reaches, (S,)."""
         return np.asarray(self.shares > 0)
 
     def with_lanes(self, cells: Bools) -> Bools:
-        """These cells (V, S), and those of the other lanes of their variants."""
+        """Extend a mask of cells (V, S) to the other lanes of their variants."""
         any_lane = cells.reshape(len(self.variants), self.lanes, -1).any(axis=1)
         return np.repeat(any_lane, self.lanes, axis=0)
 
-    def name_of(self, variant: int) -> str:
-        """The name of a variant by its place on the first axis."""
-        return self.variants[variant // self.lanes]
+    def variant_name(self, index: int) -> str:
+        """Name the variant at an index of the first axis."""
+        return self.variants[index // self.lanes]
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """State of one monitor.
+    """The state of one monitor.
 
     ``log_mass`` (V, S, K) and ``recovery`` (V, S, R) are the detectors; ``count`` and ``total`` (V, S) the rows since
-    the last start and the sum of what they said; ``path`` (V, S, PATH, 3) evidence, rows and their sum at each of the
-    latest ticks, newest last; ``tripped`` (V, S) which variants have sent which scopes to safe mode.
+    the last start and the sum of their observations; ``path`` (V, S, PATH_TICKS, 3) evidence, rows and sum of the
+    latest ticks, newest last; ``tripped`` (V, S) the variants that sent the scope to safe mode.
+
+    >>> from tightrope.monitors.budget import Budget, MonitorSpec, build_rules
+    >>> from tightrope.monitors.catalogue import CATALOGUE
+    >>> (rule,) = build_rules([MonitorSpec(CATALOGUE["disagreement"], ("",), np.array([0.02]))], Budget(), 0.75)
+    >>> Cells.fresh(rule).log_mass.shape
+    (1, 1, 6)
     """
 
     log_mass: Floats
@@ -67,33 +84,44 @@ class Cells:
 
     @classmethod
     def fresh(cls, rule: Rule) -> "Cells":
-        """Cells that have seen nothing."""
-        cells = len(rule.variants) * rule.lanes, len(rule.limits)
+        """Build cells without observations."""
+        shape = len(rule.variants) * rule.lanes, len(rule.limits)
         return cls(
-            log_mass=np.full((*cells, rule.alarm.width), NOTHING),
-            recovery=np.full((*cells, rule.recovery.width), NOTHING),
-            count=np.zeros(cells, dtype=np.int64),
-            total=np.zeros(cells),
-            path=np.full((*cells, PATH, 3), (NOTHING, 0.0, 0.0)),
-            tripped=np.zeros(cells, dtype=bool),
+            log_mass=np.full((*shape, rule.alarm.width), LOG_ZERO),
+            recovery=np.full((*shape, rule.recovery.width), LOG_ZERO),
+            count=np.zeros(shape, dtype=np.int64),
+            total=np.zeros(shape),
+            path=np.full((*shape, PATH_TICKS, 3), (LOG_ZERO, 0.0, 0.0)),
+            tripped=np.zeros(shape, dtype=bool),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """The detectors of one monitor at the end of each of T ticks: ``log_mass`` and ``recovery`` (T, V, S, ...)."""
+class Trajectory:
+    """The detectors of one monitor after each of T ticks: ``log_mass`` and ``recovery`` (T, V, S, …).
+
+    >>> from tightrope.monitors.budget import Budget, MonitorSpec, build_rules
+    >>> from tightrope.monitors.catalogue import CATALOGUE
+    >>> (rule,) = build_rules([MonitorSpec(CATALOGUE["disagreement"], ("",), np.array([0.02]))], Budget(), 0.75)
+    >>> y = np.array([[[1.0], [0.0]], [[0.0], [0.0]]])  # two ticks of two rows
+    >>> tally = Tally.from_rows(np.ones((2, 2, 1)), np.ones((2, 2, 1), dtype=bool), y, np.full((2, 1), 2.0))
+    >>> on, off = np.array([True]), np.array([False])
+    >>> (trajectory,) = run_detectors([MonitorRun(rule, Cells.fresh(rule), tally, on, off, off)])
+    >>> trajectory.cells_after(Cells.fresh(rule), rule, 1).count.tolist()
+    [[2]]
+    """
 
     tally: Tally
     on_duty: Bools
     log_mass: Floats
     recovery: Floats
 
-    def at(self, cells: Cells, rule: Rule, ticks: int) -> Cells:
-        """The cells after the first ``ticks`` ticks."""
+    def cells_after(self, cells: Cells, rule: Rule, ticks: int) -> Cells:
+        """Return the cells after the first ``ticks`` ticks."""
         count = np.where(self.on_duty, self.tally.count[:ticks], 0.0)
         total = np.where(self.on_duty, self.tally.total[:ticks], 0.0)
-        latest = rule.alarm.evidence(self.log_mass[max(ticks - PATH, 0) : ticks])
-        added = np.stack([latest, count[-PATH:], total[-PATH:]], axis=-1)
+        latest = rule.alarm.evidence(self.log_mass[max(ticks - PATH_TICKS, 0) : ticks])
+        added = np.stack([latest, count[-PATH_TICKS:], total[-PATH_TICKS:]], axis=-1)
         return replace(
             cells,
             log_mass=self.log_mass[ticks - 1],
@@ -105,16 +133,18 @@ class Course:
 
 
 def _added(start: Floats, parts: Floats) -> Floats:
-    """A running sum, always in the same order, so that it does not depend on how ticks arrived."""
+    """Sum in a fixed order, so that the result does not depend on how ticks were batched."""
     for part in parts:
         start = start + part
     return start
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One monitor put to work on a tally; ``alarming`` and ``recovering``, (S,) or (V, S), say which cells are on duty,
-    and ``on_trial`` (S,) which recover from a wealth of one that nobody adds to.
+class MonitorRun:
+    """One monitor applied to a tally; see `Trajectory` for an example.
+
+    ``alarming`` and ``recovering``, (S,) or (V, S), mark the cells on duty; ``on_trial`` (S,) the scopes whose recovery
+    starts from a wealth of one and is not seeded.
     """
 
     rule: Rule
@@ -125,14 +155,14 @@ class Run:
     on_trial: Bools
 
 
-def courses(runs: Sequence[Run]) -> list[Course]:
-    """Run all detectors of several monitors through the same ticks, side by side."""
+def run_detectors(runs: Sequence[MonitorRun]) -> list[Trajectory]:
+    """Run all detectors of several monitors through the same ticks."""
     alarms = [_alarm(run) for run in runs]
     returns = [_return(run) for run in runs if run.recovering.any()]
     done = iter(_advanced([*alarms, *returns]))
     log_masses = [next(done) for _ in runs]
     return [
-        Course(
+        Trajectory(
             run.tally,
             run.alarming | run.recovering,
             log_mass,
@@ -142,96 +172,96 @@ def courses(runs: Sequence[Run]) -> list[Course]:
     ]
 
 
-def _shape(run: Run) -> tuple[int, ...]:
+def _shape(run: MonitorRun) -> tuple[int, ...]:
     return (len(run.tally.seeds), *run.cells.recovery.shape)
 
 
-Part = tuple[Floats, Floats, Floats]
-"""Where detectors stand (V, S, K), their seeds (T, V, S, 1), and the log e-values of every tick (T, V, S, K)."""
+DetectorBatch = tuple[Floats, Floats, Floats]
+"""Log masses before the first tick (V, S, K), seeds (T, V, S, 1), and log e-values of every tick (T, V, S, K)."""
 
 
-def _alarm(run: Run) -> Part:
+def _alarm(run: MonitorRun) -> DetectorBatch:
     seeds = np.where(run.alarming, run.rule.shares, 0.0) * run.tally.seeds[:, :, None]
     return run.cells.log_mass, seeds[..., None], _on_duty(run.rule.alarm.log_e(run.tally), run.alarming)
 
 
-def _return(run: Run) -> Part:
+def _return(run: MonitorRun) -> DetectorBatch:
     seeds = np.where(run.recovering & ~run.on_trial, run.tally.count, 0.0)
     return run.cells.recovery, seeds[..., None], _on_duty(run.rule.recovery.log_e(run.tally), run.recovering)
 
 
 def _on_duty(log_e: Floats, on_duty: Bools) -> Floats:
-    """A detector that is not on duty is neither seeded nor moved."""
+    """Zero the log e-values of cells off duty, so that their detectors do not move."""
     return log_e if on_duty.all() else np.where(on_duty[..., None], log_e, 0.0)
 
 
-def _advanced(parts: Sequence[Part]) -> list[Floats]:
-    """Tick by tick, all parts in one array: their detectors do not know of each other."""
-    if not parts:
+def _advanced(batches: Sequence[DetectorBatch]) -> list[Floats]:
+    """Advance all batches tick by tick in one array (T, D); returns the log masses of each, (T, V, S, K)."""
+    if not batches:
         return []
-    moving = [(part, _live(part)) for part in parts]
-    ticks = len(parts[0][2])
+    moving = [(batch, _moving_cells(batch)) for batch in batches]
+    ticks = len(batches[0][2])
     with np.errstate(divide="ignore"):
         log_seeds = [np.repeat(np.log(seeds[:, on, 0]), start.shape[2], axis=1) for (start, seeds, _), on in moving]
-    paths = _paths(
+    paths = _recurse(
         np.concatenate([start[on].ravel() for (start, _, _), on in moving]),
         np.concatenate(log_seeds, axis=1),
         np.concatenate([log_e[:, on].reshape(ticks, -1) for (_, _, log_e), on in moving], axis=1),
     )
     ends = np.cumsum([seeds.shape[1] for seeds in log_seeds])[:-1]
     return [
-        _spread(path, on, log_e.shape)
+        _scatter(path, on, log_e.shape)
         for path, ((_, _, log_e), on) in zip(np.split(paths, ends, axis=1), moving, strict=True)
     ]
 
 
-def _live(part: Part) -> Bools:
-    """Cells (V, S) that hold anything or are given it: where a question does not reach a scope, there is nothing."""
-    start, seeds, _ = part
-    return np.asarray((seeds > 0).any(axis=(0, 3)) | (start > NOTHING).any(axis=2))
+def _moving_cells(batch: DetectorBatch) -> Bools:
+    """Mask the cells (V, S) that have mass or receive seed; the others stay at zero mass."""
+    start, seeds, _ = batch
+    return np.asarray((seeds > 0).any(axis=(0, 3)) | (start > LOG_ZERO).any(axis=2))
 
 
-def _paths(here: Floats, log_seeds: Floats, log_e: Floats) -> Floats:
-    """Where detectors (D,) stand after every tick, (T, D)."""
+def _recurse(log_mass: Floats, log_seeds: Floats, log_e: Floats) -> Floats:
+    """Advance the log masses (D,) through all ticks; overwrites ``log_e`` (T, D) with the masses after each tick."""
     for tick in range(len(log_e)):
-        here = np.add(np.logaddexp(here, log_seeds[tick]), log_e[tick], out=log_e[tick])
+        log_mass = np.add(np.logaddexp(log_mass, log_seeds[tick]), log_e[tick], out=log_e[tick])
     return log_e
 
 
-def _spread(path: Floats, live: Bools, shape: tuple[int, ...]) -> Floats:
-    """The paths (T, D) of live cells (V, S) among all, (T, V, S, K)."""
-    if live.all():
+def _scatter(path: Floats, moving: Bools, shape: tuple[int, ...]) -> Floats:
+    """Place the paths (T, D) of moving cells (V, S) among all cells, (T, V, S, K)."""
+    if moving.all():
         return path.reshape(shape)
-    masses = np.full(shape, NOTHING)
-    masses[:, live] = path.reshape(len(path), -1, shape[3])
+    masses = np.full(shape, LOG_ZERO)
+    masses[:, moving] = path.reshape(len(path), -1, shape[3])
     return masses
 
 
-def recent(cells: Cells, variant: int, scope: int) -> tuple[int, float | None]:
-    """Rows of the latest PATH ticks and their mean: for people to look at, never the switch."""
+def recent_mean(cells: Cells, variant: int, scope: int) -> tuple[int, float | None]:
+    """Rows of the latest ticks and their mean: shown to people, not used for decisions."""
     count, total = cells.path[variant, scope, :, 1:].sum(axis=0)
     return int(count), float(total / count) if count else None
 
 
-def disproved(rule: Rule, cells: Cells) -> Floats:
-    """How far the harm of each scope is disproved by the cell that owes most, of those that tripped if any, (S,)."""
+def recovery_evidence(rule: Rule, cells: Cells) -> Floats:
+    """Evidence against the harm of each scope, (S,): that of the weakest tripped cell, or of the weakest cell."""
     evidence = rule.recovery.evidence(cells.recovery)
-    owing = cells.tripped | ~cells.tripped.any(axis=0)
-    return np.asarray(np.where(owing, evidence, np.inf).min(axis=0))
+    required = cells.tripped | ~cells.tripped.any(axis=0)
+    return np.asarray(np.where(required, evidence, np.inf).min(axis=0))
 
 
-def try_again(cells: Cells, some: Bools) -> Cells:
-    """The same cells with the recovery of some, (S,) or (V, S), at a wealth of one."""
-    return replace(cells, recovery=np.where(some[..., None], 0.0, cells.recovery))
+def start_trial(cells: Cells, mask: Bools) -> Cells:
+    """Set the recovery of the masked cells, (S,) or (V, S), to a wealth of one."""
+    return replace(cells, recovery=np.where(mask[..., None], 0.0, cells.recovery))
 
 
-def restart(cells: Cells, some: Bools) -> Cells:
-    """The same cells with the detectors and counts of some, (S,) or (V, S), at nothing."""
+def reset_cells(cells: Cells, mask: Bools) -> Cells:
+    """Reset the detectors and counts of the masked cells, (S,) or (V, S); ``tripped`` stays."""
     return replace(
         cells,
-        log_mass=np.where(some[..., None], NOTHING, cells.log_mass),
-        recovery=np.where(some[..., None], NOTHING, cells.recovery),
-        count=np.where(some, 0, cells.count),
-        total=np.where(some, 0.0, cells.total),
-        path=np.where(some[..., None, None], (NOTHING, 0.0, 0.0), cells.path),
+        log_mass=np.where(mask[..., None], LOG_ZERO, cells.log_mass),
+        recovery=np.where(mask[..., None], LOG_ZERO, cells.recovery),
+        count=np.where(mask, 0, cells.count),
+        total=np.where(mask, 0.0, cells.total),
+        path=np.where(mask[..., None, None], (LOG_ZERO, 0.0, 0.0), cells.path),
     )

@@ -1,27 +1,32 @@
-"""Latency against an objective: which share of a block of event time was too slow. Seen, never switched by.
+"""Latency against an objective: the share of slow requests in blocks of event time. Reported, never switched on.
 
-Neighbouring requests are slow together, so the unit is a block of ten seconds, one observation y in [0, 1] each, and
-blocks go to several detectors in turn, each seeded by its own blocks (statistics: a bounded e-SR detector on block
-means). The budget is in blocks. A fallback would not help a slow machine, so a breach is an event and a verdict only.
+How it works. Neighbouring requests are slow together, so the unit is a block of ten seconds with one observation y in
+[0, 1]. Blocks go to several detectors in turn, each seeded by its own blocks (a bounded e-SR detector on block means).
+The budget is in blocks. A fallback would not help a slow machine, so a breach is an event and a verdict only.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tightrope.monitors.detector import BETS, LARGEST_BET, LN10, NOTHING, advance, logsumexp
+from tightrope.monitors.detector import BETS, LARGEST_BET, LN10, LOG_ZERO, advance, logsumexp
 from tightrope.monitors.records import Floats, Outcome, Verdict
 
 LANES = 6
-NEEDED = 60
-"""Blocks before a pass: ten minutes."""
+"""The number of detectors that take blocks in turn."""
+
+BLOCKS_TO_PASS = 60
+"""The closed blocks that a pass takes: ten minutes at the default length."""
 
 
 @dataclass(frozen=True, slots=True)
-class Objective:
-    """At most ``limit`` of the requests of a block (``block`` seconds) may take longer than ``seconds``.
+class LatencyObjective:
+    """At most the share ``limit`` of the requests in a block (``block`` seconds) may take longer than ``seconds``.
 
-    ``samples`` is the budget: at most one false alarm in so many blocks on average; the default is thirty years.
+    ``samples`` is the budget: at most one false alarm in that many blocks on average; the default is thirty years.
+
+    >>> LatencyObjective(seconds=0.2).log_e(0.01).tolist()
+    [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     """
 
     seconds: float
@@ -36,8 +41,14 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
-class Blocks:
-    """How far it got: the open block with its rows, closed blocks, and the detectors (lanes, K)."""
+class LatencyState:
+    """The open block with its rows, the closed blocks, and the detectors (lanes, K).
+
+    >>> objective, times, seconds = LatencyObjective(seconds=0.2), np.array([0.0, 1.0, 12.0]), np.array([0.1, 0.5, 0.1])
+    >>> state = fold_rows(objective, LatencyState.fresh(), times, seconds)
+    >>> state.closed, state.total
+    (1, 0.5)
+    """
 
     log_mass: Floats
     block: int = -1
@@ -48,34 +59,34 @@ class Blocks:
     breached: bool = False
 
     @classmethod
-    def fresh(cls) -> "Blocks":
-        """Nothing seen."""
-        return cls(np.full((LANES, len(BETS)), NOTHING))
+    def fresh(cls) -> "LatencyState":
+        """Build the state before the first row."""
+        return cls(np.full((LANES, len(BETS)), LOG_ZERO))
 
 
-def take(objective: Objective, state: Blocks, times: Floats, seconds: Floats) -> Blocks:
-    """Fold rows in the order of the log. A row of an earlier block joins the open one; rows whose duration is not known
-    (NaN) are passed over.
-    """
-    known = np.isfinite(seconds)
-    numbers = np.maximum.accumulate(np.maximum((times[known] / objective.block).astype(np.int64), state.block))
-    slow = seconds[known] > objective.seconds
-    for number in np.unique(numbers).tolist():
-        here = numbers == number
-        if number != state.block and state.rows:
+def fold_rows(objective: LatencyObjective, state: LatencyState, times: Floats, seconds: Floats) -> LatencyState:
+    """Fold rows in log order: rows of earlier blocks join the open one; unknown durations (NaN) are skipped."""
+    measured = np.isfinite(seconds)
+    blocks = np.maximum.accumulate(np.maximum((times[measured] / objective.block).astype(np.int64), state.block))
+    slow = seconds[measured] > objective.seconds
+    for block in np.unique(blocks).tolist():
+        inside = blocks == block
+        if block != state.block and state.rows:
             state = _closed(objective, state)
-        state = replace(state, block=number, rows=state.rows + int(here.sum()), slow=state.slow + int(slow[here].sum()))
+        state = replace(
+            state, block=block, rows=state.rows + int(inside.sum()), slow=state.slow + int(slow[inside].sum())
+        )
     return state
 
 
-def _closed(objective: Objective, state: Blocks) -> Blocks:
-    """The open block becomes one observation of its lane. A breach lasts as long as blocks are over the limit."""
+def _closed(objective: LatencyObjective, state: LatencyState) -> LatencyState:
+    """Close the open block as one observation of its lane. A breach lasts while blocks stay over the limit."""
     share, lane = state.slow / state.rows, state.closed % LANES
     log_mass = state.log_mass.copy()
     log_mass[lane] = advance(log_mass[lane], 1.0, objective.log_e(share))
     alarm = bool(_evidence(log_mass)[lane] >= np.log(objective.samples))
     if alarm:
-        log_mass[lane] = NOTHING
+        log_mass[lane] = LOG_ZERO
     closed = replace(state, log_mass=log_mass, rows=0, slow=0, closed=state.closed + 1, total=state.total + share)
     return replace(closed, breached=alarm or (state.breached and share > objective.limit))
 
@@ -84,15 +95,15 @@ def _evidence(log_mass: Floats) -> Floats:
     return np.asarray(logsumexp(log_mass) - np.log(len(BETS)))
 
 
-def verdict(objective: Objective, state: Blocks, scope: str) -> Verdict:
-    """What is known now; counts are blocks."""
-    enough = Outcome.PASS if state.closed >= NEEDED else Outcome.INSUFFICIENT
+def verdict(objective: LatencyObjective, state: LatencyState, scope: str) -> Verdict:
+    """Report the verdict so far; counts are blocks."""
+    enough = Outcome.PASS if state.closed >= BLOCKS_TO_PASS else Outcome.INSUFFICIENT
     return Verdict(
         scope=scope,
         monitor="latency",
         outcome=Outcome.BREACH if state.breached else enough,
         count=state.closed,
-        needed=float(NEEDED),
+        needed=float(BLOCKS_TO_PASS),
         mean=state.total / state.closed if state.closed else None,
         recent=state.slow / state.rows if state.rows else None,
         limit=objective.limit,

@@ -1,11 +1,11 @@
-"""What rows say to the monitors' questions: one function each, from comparisons to numbers."""
+"""Observations of the monitors: one function each, from comparisons to numbers."""
 
 import numpy as np
 
 from tightrope.monitors.records import Bools, Comparisons, Fault, Floats
 
 Observed = tuple[Bools, Floats]
-"""For n comparisons and V variants: which rows speak to the question (n, V), what they say (n, V), NaN where not."""
+"""For n comparisons and V variants: the rows that count (n, V), and their values (n, V), NaN allowed elsewhere."""
 
 
 def _sound(rows: Comparisons) -> Bools:
@@ -13,40 +13,40 @@ def _sound(rows: Comparisons) -> Bools:
 
 
 def disagreement(rows: Comparisons, _: int) -> Observed:
-    """1 where the two decided differently."""
+    """1 where the two decisions differ."""
     return _sound(rows), rows.disagree[:, None].astype(np.float64)
 
 
 def confidence(rows: Comparisons, _: int) -> Observed:
-    """How much surer the compressed model is."""
+    """Confidence of the compressed model minus that of the baseline."""
     return _sound(rows), (rows.confidence_compressed - rows.confidence_baseline)[:, None]
 
 
-QUANTILES = tuple(round(0.1 * step, 1) for step in range(1, 10))
-"""Confidences at which the two distribution functions are held against each other."""
+CONFIDENCE_POINTS = tuple(round(0.1 * step, 1) for step in range(1, 10))
+"""The confidences at which the two distribution functions are compared."""
 
 
 def shape(rows: Comparisons, variants: int) -> Observed:
-    """Which of the two confidences is at most each of `QUANTILES`, for every variant one."""
-    at = np.array(QUANTILES)
-    y = (rows.confidence_compressed[:, None] <= at).astype(float) - (rows.confidence_baseline[:, None] <= at)
+    """Difference of the indicators "confidence is at most p", compressed minus baseline, for each point p."""
+    points = np.array(CONFIDENCE_POINTS)
+    y = (rows.confidence_compressed[:, None] <= points).astype(float) - (rows.confidence_baseline[:, None] <= points)
     return np.repeat(_sound(rows), variants, axis=1), y
 
 
 def mix(rows: Comparisons, variants: int) -> Observed:
-    """Which of the two models said each class; of two classes only class 1 is asked for."""
+    """Difference of the indicators "predicts class k", compressed minus baseline; with two classes only for class 1."""
     classes = np.arange(variants) if variants > 1 else np.array([1])
     y = (rows.top_compressed[:, None] == classes).astype(float) - (rows.top_baseline[:, None] == classes)
     return np.repeat(_sound(rows), variants, axis=1), y
 
 
 def refusals(rows: Comparisons, _: int) -> Observed:
-    """Which of the two refused."""
+    """Difference of the refusals, compressed minus baseline."""
     return _sound(rows), (rows.refused_compressed.astype(np.float64) - rows.refused_baseline)[:, None]
 
 
 def persistence(rows: Comparisons, _: int) -> Observed:
-    """Where the baseline refuses: 1 if the compressed model does not."""
+    """On rows that the baseline refuses: 1 if the compressed model answers."""
     return _sound(rows) & rows.refused_baseline[:, None], (~rows.refused_compressed[:, None]).astype(np.float64)
 
 
@@ -55,27 +55,28 @@ def _labelled(rows: Comparisons) -> Bools:
 
 
 def accuracy(rows: Comparisons, _: int) -> Observed:
-    """Which of the two was right."""
+    """Difference of being right, baseline minus compressed."""
     return _labelled(rows), (rows.correct_baseline - rows.correct_compressed)[:, None]
 
 
 def excess(rows: Comparisons, _: int) -> Observed:
-    """Where the two disagree: which of them was right."""
+    """On rows where the two disagree: difference of being right, baseline minus compressed."""
     return _labelled(rows) & rows.disagree[:, None], (rows.correct_baseline - rows.correct_compressed)[:, None]
 
 
 def brier(rows: Comparisons, _: int) -> Observed:
-    """How much worse a forecast the compressed model's confidence was."""
+    """Difference of the squared errors of confidence (Brier score), compressed minus baseline."""
     compressed = (rows.confidence_compressed - rows.correct_compressed) ** 2
     return _labelled(rows), (compressed - (rows.confidence_baseline - rows.correct_baseline) ** 2)[:, None]
 
 
-BINS = 10
+CALIBRATION_BINS = 10
+"""The number of equal bins of confidence."""
 
 
 def calibration(rows: Comparisons, variants: int) -> Observed:
-    """By the tenth of its confidence: how much surer the compressed model was than right."""
+    """In the bin of the compressed model's confidence: that confidence minus 1 if the model is right."""
     sure = np.where(np.isfinite(rows.confidence_compressed), rows.confidence_compressed, 0.0)
-    of = np.minimum((sure * BINS).astype(int), BINS - 1)
+    bin_index = np.minimum((sure * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     y = np.repeat((rows.confidence_compressed - rows.correct_compressed)[:, None], variants, axis=1)
-    return _labelled(rows) & (of[:, None] == np.arange(variants)), y
+    return _labelled(rows) & (bin_index[:, None] == np.arange(variants)), y

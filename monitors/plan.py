@@ -1,4 +1,4 @@
-"""What is watched (the plan, fixed while it runs) and how far the judgement got (the state, replaced at every tick)."""
+"""The plan (what is watched, fixed while it runs) and the state of one model's judgement (replaced at every tick)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -8,13 +8,13 @@ import numpy as np
 
 from tightrope.monitors.budget import Budget
 from tightrope.monitors.detector_bank import Cells, Rule
-from tightrope.monitors.latency import Blocks, Objective
+from tightrope.monitors.latency import LatencyObjective, LatencyState
 from tightrope.monitors.records import Bools, Comparisons, Floats, Ints, Stream
 from tightrope.monitors.safemode import Input, Mode, Policy
 
 
 class Repeats(StrEnum):
-    """Which rows of a tick count once: those of one request id, those of one input, or none."""
+    """The rows of a tick that count once: those of one request id, those of one input, or none."""
 
     RETRIES = "retries"
     INPUTS = "inputs"
@@ -23,12 +23,16 @@ class Repeats(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One model's watch. ``scopes`` (S names) starts with the model itself, then its subgroups.
+    """The monitoring plan of one model. ``scopes`` (S names) starts with the model itself, then its subgroups.
 
     ``rates`` (S,) is the draw below which a row counts for a scope; ``tick_seconds`` is event time; after
-    ``blind_seconds`` of traffic without a comparison the judge is blind (0: never); rows and labels wait for each
-    other for ``label_horizon`` seconds (0: there are no labels); ``digest`` stands
-    for everything that evidence depends on: evidence counted under another digest is not carried over.
+    ``blind_seconds`` of traffic without a comparison the judge is blind (0: never); rows and labels wait for each other
+    for ``label_horizon`` seconds (0: there are no labels); ``digest`` covers everything that evidence depends on:
+    evidence counted under another digest is not carried over.
+
+    >>> plan = Plan("m", "b", "c", ("model", "sex=f"), np.ones(2), rules=())
+    >>> plan.covers(Comparisons.from_columns(1, baseline_digest="b", compressed_digest="c", scopes=("sex=f",)))
+    True
     """
 
     model: str
@@ -44,27 +48,31 @@ class Plan:
     tick_seconds: float = 5.0
     repeats: Repeats = Repeats.RETRIES
     blind_seconds: float = 60.0
-    objective: Objective | None = None
+    objective: LatencyObjective | None = None
     label_horizon: float = 0.0
     digest: str = ""
 
     def covers(self, rows: Comparisons) -> bool:
-        """Whether these rows are of the pair and of the subgroups that are watched."""
+        """Tell whether these rows are of the watched pair and subgroups."""
         ours = (rows.baseline_digest, rows.compressed_digest) == (self.baseline_digest, self.compressed_digest)
         return ours and rows.scopes == self.scopes[1:]
 
     @property
     def monitors(self) -> tuple[str, ...]:
-        """The names of the questions asked, in the order of the rules."""
-        return tuple(rule.question.name for rule in self.rules)
+        """The names of the monitors, in the order of the rules."""
+        return tuple(rule.monitor.name for rule in self.rules)
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One input that a scope took, and what came of it. ``evidence`` holds what the decision was made from."""
+    """One input that a scope received, and its effect. ``evidence`` holds the basis of the decision.
+
+    >>> Transition("model", Input.FORCE_SAFE, Mode(), Mode(held=True), 0.0, "eve", "test", {}).moved
+    True
+    """
 
     scope: str
-    what: Input
+    trigger: Input
     before: Mode
     after: Mode
     time: float
@@ -74,13 +82,17 @@ class Transition:
 
     @property
     def moved(self) -> bool:
-        """Whether who answers, or who may change it, is another now."""
+        """Whether the state or the hold changed."""
         return (self.before.state, self.before.held) != (self.after.state, self.after.held)
 
 
 @dataclass(frozen=True, slots=True)
-class Lag:
-    """Running sums for the autocorrelation of neighbouring rows: pairs seen, sum of y, of products, and the last y."""
+class Autocorrelation:
+    """Running sums for the lag-1 autocorrelation of rows: pairs seen, sum of y, sum of products, and the last y.
+
+    >>> Autocorrelation(pairs=100, total=50.0, products=25.0).correlation
+    0.0
+    """
 
     pairs: int = 0
     total: float = 0.0
@@ -96,9 +108,13 @@ class Lag:
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered:
-    """Traffic since comparisons last arrived: requests kept, the event time (s) of the first and of the latest notice;
-    ``answered`` is that of the newest comparison.
+class UncomparedTraffic:
+    """Traffic since comparisons last arrived: requests kept, event times (s) of the first and the latest notice.
+
+    ``answered`` is the event time of the newest comparison.
+
+    >>> UncomparedTraffic(kept=40, since=100.0, until=160.0).answered
+    -inf
     """
 
     kept: int = 0
@@ -109,15 +125,19 @@ class Unanswered:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Everything the judge knows of one model. ``watermarks`` hold, per partition of ``log``, the last offset counted.
+    """The state of one model's judgement. ``watermarks`` hold, per partition of ``log``, the last offset counted.
 
-    ``seen`` counts the rows of each stream, ``pending`` holds those of its open tick; ``compared`` and ``disagreed``
-    (S,) count those of each scope, whoever counts them; ``labels`` what became of labels (joined, duplicate, unknown,
-    expired, stale); ``stale`` those of another artefact or configuration,
-    ``errors`` and ``faulty`` (S,) the rows that could not be measured, ever and in the latest tick that had any;
-    ``unanswered`` is the traffic that no comparison has followed yet, ``latency`` the blocks of served requests;
-    ``noise`` (S, 2) the rows on which the baseline was asked twice, and those on which it contradicted itself; ``lag``
-    how much a disagreement depends on its neighbour; ``epoch`` grows with every change of mode.
+    ``seen`` counts the rows of each stream and ``pending`` holds those of its open tick; ``compared`` and ``disagreed``
+    (S,) count all rows of each scope; ``labels`` counts labels by outcome (joined, duplicate, unknown, expired, stale);
+    ``stale`` counts rows of another artefact or configuration; ``errors`` (S,) counts rows with a fault, and ``faulty``
+    (S,) tells whether the scope's latest tick had one; ``unanswered`` is the traffic that no comparison has followed
+    yet; ``latency`` holds the blocks of served requests; ``noise`` (S, 2) counts rows on which the baseline ran twice
+    and rows on which it contradicted itself; ``lag`` measures how much neighbouring disagreements depend on each other;
+    ``epoch`` grows with every change of mode.
+
+    >>> plan = Plan("m", "b", "c", ("model", "sex=f"), np.ones(2), rules=())
+    >>> initial_state(plan).modes[0].state
+    <ModeState.NORMAL: 'normal'>
     """
 
     digest: str
@@ -137,21 +157,21 @@ class State:
     errors: Ints
     faulty: Bools
     noise: Ints
-    lag: Lag
-    unanswered: Unanswered
-    latency: Blocks
+    lag: Autocorrelation
+    unanswered: UncomparedTraffic
+    latency: LatencyState
     labels: Mapping[str, int]
     cells: tuple[Cells, ...]
 
 
 def is_blind(plan: Plan, state: State) -> bool:
-    """Whether traffic has gone without comparisons for too long."""
+    """Tell whether traffic has gone without comparisons for too long."""
     waiting = state.unanswered.until - state.unanswered.since
     return plan.blind_seconds > 0 and state.unanswered.kept > 0 and waiting >= plan.blind_seconds
 
 
-def start(plan: Plan) -> State:
-    """The state of a model that nobody has watched yet."""
+def initial_state(plan: Plan) -> State:
+    """Build the state of a model before its first row."""
     scopes = len(plan.scopes)
     return State(
         digest=plan.digest,
@@ -171,29 +191,31 @@ def start(plan: Plan) -> State:
         errors=np.zeros(scopes, dtype=np.int64),
         faulty=np.zeros(scopes, dtype=bool),
         noise=np.zeros((scopes, 2), dtype=np.int64),
-        lag=Lag(),
-        unanswered=Unanswered(),
-        latency=Blocks.fresh(),
+        lag=Autocorrelation(),
+        unanswered=UncomparedTraffic(),
+        latency=LatencyState.fresh(),
         labels={},
         cells=tuple(Cells.fresh(rule) for rule in plan.rules),
     )
 
 
-def adopt(plan: Plan, old: State) -> State:
-    """A stored state under the plan of today. Under another digest evidence starts anew, and modes stay as they were:
-    a scope in safe mode goes on owing the evidence of every monitor that tripped it.
+def migrate_state(plan: Plan, old: State) -> State:
+    """Move a stored state to the current plan.
+
+    Under another digest evidence starts anew and modes stay: a scope in safe mode still has to disprove every monitor
+    that tripped it.
     """
     if old.digest == plan.digest:
         return old
-    fresh = start(plan)
-    place = {scope: index for index, scope in enumerate(old.scopes)}
-    modes = tuple(old.modes[place[scope]] if scope in place else Mode() for scope in plan.scopes)
+    fresh = initial_state(plan)
+    old_index = {scope: index for index, scope in enumerate(old.scopes)}
+    modes = tuple(old.modes[old_index[scope]] if scope in old_index else Mode() for scope in plan.scopes)
     carried = []
     for name, cells in zip(plan.monitors, fresh.cells, strict=True):
         tripped = cells.tripped.copy()
         for index, scope in enumerate(plan.scopes):
-            if name in old.monitors and scope in place:
-                before = old.cells[old.monitors.index(name)].tripped[:, place[scope]]
+            if name in old.monitors and scope in old_index:
+                before = old.cells[old.monitors.index(name)].tripped[:, old_index[scope]]
                 tripped[:, index] = before if len(before) == len(tripped) else before.any()
         carried.append(replace(cells, tripped=tripped))
     return replace(

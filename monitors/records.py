@@ -1,7 +1,7 @@
-"""What travels: samples, comparisons, verdicts, events. Frozen and typed; field names are a public contract.
+"""Records that processes exchange: samples, comparisons, verdicts, events. Frozen and typed; field names are public.
 
-Many rows are held as a struct of arrays, because a worker publishes one batch of comparisons per poll, not one
-message a row. How records become bytes is the business of the wire adapter, not of this file.
+Rows travel as a struct of arrays, because a worker publishes one batch of comparisons per poll instead of one message
+per row. The wire adapter turns records into bytes.
 """
 
 from collections.abc import Mapping
@@ -21,26 +21,37 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Tensors = Mapping[str, NDArray[np.generic]]
 
+RowKey = tuple[str, int]
+"""The request id and the row number within the request: the address of a row for its label."""
 
-def layout(tensors: Tensors) -> tuple[object, ...]:
-    """What tensors must have in common to lie one below the other: names, datatypes, and all sides but the first."""
+
+def tensor_layout(tensors: Tensors) -> tuple[object, ...]:
+    """Names, datatypes and all sides but the first: tensors of equal layout can be concatenated along the first axis.
+
+    >>> tensor_layout({"x": np.zeros((4, 3))}) == tensor_layout({"x": np.ones((1, 3))})
+    True
+    """
     return tuple([(name, tensor.dtype.num, tensor.shape[1:]) for name, tensor in tensors.items()])
 
 
 class Role(StrEnum):
-    """The two roles of a model pair."""
+    """The two roles of a model pair.
+
+    >>> Role("baseline").other
+    <Role.COMPRESSED: 'compressed'>
+    """
 
     BASELINE = "baseline"
     COMPRESSED = "compressed"
 
     @property
     def other(self) -> "Role":
-        """The role that did not answer: what the shadow runs."""
+        """The role that did not answer, which the shadow runs."""
         return Role.COMPRESSED if self is Role.BASELINE else Role.BASELINE
 
 
 class Outcome(StrEnum):
-    """What a monitor says. There is no default: whoever builds a verdict must have found out."""
+    """The result of one monitor in one scope. A verdict has no default outcome: its builder has to decide."""
 
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     BREACH = "breach"
@@ -49,14 +60,14 @@ class Outcome(StrEnum):
 
 
 class Stream(StrEnum):
-    """What a monitor's clock counts: compared rows, or rows whose truth became known."""
+    """The rows that a monitor's clock counts: compared rows, or rows whose label has arrived."""
 
     COMPARISONS = "comparisons"
     LABELS = "labels"
 
 
 class Fault(IntEnum):
-    """Why a row could not be compared."""
+    """The reason why a row could not be compared; larger codes outweigh smaller ones."""
 
     NONE = 0
     NOT_FINITE = 1
@@ -64,24 +75,22 @@ class Fault(IntEnum):
     RUN_FAILED = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a record stands in its log. ``log`` names one incarnation: a log that was made anew starts at zero
-    again.
-    """
-
-    log: str
-    partition: int
-    offset: int
-
-
-@dataclass(slots=True)  # not frozen: one is made of every request that is kept, and freezing takes most of that time
+@dataclass(slots=True)  # not frozen: one is made for every request that is kept, and freezing takes most of that time
 class Sample:
     """One served inference that the sampler kept; self-contained, so that a worker needs no other source.
 
-    ``member`` has shape (rows, scopes) and says which rows belong to which of ``scopes``; ``draw`` and ``inclusion``
-    are in [0, 1]; ``time`` is the event time in seconds since the epoch. ``outputs`` holds the decision output of the
-    role that answered, shape (rows, …), which took ``seconds``.
+    ``member`` (rows, scopes) marks the rows that belong to each of ``scopes``; ``draw`` and ``inclusion`` are in
+    [0, 1]; ``time`` is the event time in seconds since the epoch. ``outputs`` holds the decision output of the role
+    that answered, shape (rows, …), and ``seconds`` the time that this role took.
+
+    >>> sample = Sample(
+    ...     model="m", request_id="r-1", time=0.0, served_by=Role.COMPRESSED,
+    ...     baseline_digest="b", compressed_digest="c", inputs={"x": np.zeros((1, 4))},
+    ...     outputs={"p": np.array([[0.2, 0.8]])}, scopes=("sex=f",), member=np.array([[True]]),
+    ...     draw=0.03, inclusion=0.1, seconds=0.002,
+    ... )
+    >>> sample.served_by.other
+    <Role.BASELINE: 'baseline'>
     """
 
     model: str
@@ -103,12 +112,16 @@ class Sample:
 class Comparisons:
     """Paired results of n rows of one model, all arrays of length n (``member``: (n, scopes)).
 
-    ``partition`` and ``offset`` say where each row's sample stands in log ``log``: the judge counts a row once,
-    however often it is delivered. ``distance`` is the Jensen-Shannon distance in [0, 1] (base 2) for classifiers and
-    the absolute difference for regression; entropies are in nats; ``fault`` holds `Fault` codes, and a row with a
-    fault holds NaN. ``top`` is the class (-1 without one); ``twin`` a hash of the input, 0 where it is not known;
-    ``seconds`` what the primary took for the request; ``self_disagree`` 1 where the baseline contradicted itself, NaN
-    where it was not asked twice; ``correct`` 1 or 0 once the truth is known, NaN before.
+    ``partition`` and ``offset`` locate each row's sample in log ``log``: the judge counts a row once, however often it
+    is delivered. ``distance`` is the Jensen-Shannon distance in [0, 1] (base 2) for classifiers and the absolute
+    difference for regression; entropies are in nats; ``fault`` holds `Fault` codes, and a row with a fault holds NaN.
+    ``top`` is the class (-1 without one); ``twin`` a hash of the input (0: unknown); ``seconds`` the time that the
+    serving model took for the request; ``self_disagree`` 1 where the baseline contradicted itself, NaN where it ran
+    once; ``correct`` 1 or 0 once the label is known, NaN before.
+
+    >>> rows = Comparisons.from_columns(3, model="m", disagree=[False, True, False])
+    >>> len(rows), rows.take(rows.disagree).disagree.tolist(), len(rows.join(rows))
+    (3, [True], 6)
     """
 
     model: str
@@ -146,21 +159,36 @@ class Comparisons:
     def __len__(self) -> int:
         return len(self.offset)
 
+    @classmethod
+    def from_columns(cls, n: int, **known: Any) -> Self:  # noqa: ANN401 - any column
+        """Build n rows from the columns and fields that are given; all other columns hold NaN, 0 or False."""
+        given = dict.fromkeys(_PER_BATCH, "") | {"scopes": (), "request_id": ("",) * n} | known
+        member = np.asarray(given.pop("member", np.zeros((n, len(given["scopes"])))), dtype=bool)
+        columns: dict[str, Any] = {
+            name: np.broadcast_to(np.asarray(given.pop(name, unknown), dtype=np.asarray(unknown).dtype), n).copy()
+            for name, unknown in _UNKNOWN_ENTRIES.items()
+        }
+        return cls(**given, **columns, member=member)
+
     def take(self, rows: slice | Bools) -> Self:
-        """The same record with only some of its rows, in order."""
+        """Select rows by a slice or a mask, in order."""
         picked: dict[str, Any] = {name: getattr(self, name)[rows] for name in ROW_ARRAYS}
         if isinstance(rows, slice):
             return replace(self, request_id=self.request_id[rows], **picked)
         return replace(self, request_id=tuple(compress(self.request_id, rows)), **picked)
 
     @property
-    def kind(self) -> tuple[object, ...]:
-        """What records must have in common to be one."""
+    def group_key(self) -> tuple[object, ...]:
+        """The fields that must be equal for two batches to be joined."""
         return self.model, self.log, self.scopes, self.baseline_digest, self.compressed_digest
 
     def join(self, *more: Self) -> Self:
-        """This record's rows followed by those of ``more``; all must be of one kind."""
-        if other := next((part for part in more if part.kind != self.kind), None):
+        """Append the rows of ``more`` to this batch.
+
+        Raises:
+            ValueError: when a batch has another model, log, scopes or digests.
+        """
+        if other := next((part for part in more if part.group_key != self.group_key), None):
             raise ValueError(
                 f"cannot join comparisons of {self.model} and {other.model}: model, log, scopes and digests must be "
                 "the same"
@@ -170,22 +198,35 @@ class Comparisons:
         return replace(self, request_id=tuple(chain.from_iterable(part.request_id for part in parts)), **joined)
 
 
-_WHOLE = {"model", "baseline_digest", "compressed_digest", "log", "scopes", "request_id"}
-ROW_ARRAYS = tuple(f.name for f in fields(Comparisons) if f.name not in _WHOLE)
-"""The fields of `Comparisons` that hold one array entry a row."""
+_PER_BATCH = ("model", "baseline_digest", "compressed_digest", "log")
+_UNKNOWN: dict[object, float | np.generic] = {
+    Floats: np.nan,
+    Ints: np.int64(0),
+    Bools: np.False_,
+    NDArray[np.uint64]: np.uint64(0),
+    NDArray[np.int8]: np.int8(0),
+}
+_UNKNOWN_ENTRIES = {f.name: _UNKNOWN[f.type] for f in fields(Comparisons) if f.type in _UNKNOWN and f.name != "member"}
+
+ROW_ARRAYS = tuple(f.name for f in fields(Comparisons) if f.name in {*_UNKNOWN_ENTRIES, "member"})
+"""The fields of `Comparisons` that hold one array entry per row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one monitor says of one scope, with its evidence so far.
+    """The outcome of one monitor in one scope, with its evidence so far.
 
-    ``count`` is the number of rows that spoke to the question since its detector last started, ``needed`` how many a
-    pass takes, ``mean`` their mean and ``recent`` that of the latest ticks. ``evidence`` and ``threshold`` are log10
-    of the e-detector and of the samples that one false alarm is budgeted for; ``recovery`` against
-    ``recovery_threshold`` likewise, once the monitor has tripped its scope. ``errors`` counts the scope's rows that
-    could not be measured. A monitor with several variants (classes, bins) shows the one with the most evidence.
-    ``note`` says why a monitor cannot be believed, if it cannot. ``coverage`` stands with what labels tell: the share
-    of rows that got theirs, of those that got it or will not any more.
+    ``count`` is the number of rows observed since the detector last started, ``needed`` the number that a pass takes,
+    ``mean`` their mean and ``recent`` that of the latest ticks. ``evidence`` and ``threshold`` are log10 of the
+    e-detector and of the samples that one false alarm is budgeted for; ``recovery`` and ``recovery_threshold`` likewise
+    for the return, once the monitor has tripped its scope. ``errors`` counts the scope's rows that could not be
+    compared. A monitor with several variants (classes, bins) reports the one with the most evidence. ``note`` explains
+    why the result is not reliable, if so. ``coverage`` is set for label monitors: the labelled share of the rows that
+    have their label or can no longer get one.
+
+    >>> Verdict("model", "disagreement", Outcome.PASS, count=900, needed=640.0, mean=0.01, recent=0.01, limit=0.02,
+    ...         evidence=0.3, threshold=8.5, recovery=None, recovery_threshold=5.0, errors=0).outcome
+    <Outcome.PASS: 'pass'>
     """
 
     scope: str
@@ -208,7 +249,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of the audit trail. ``id`` is the same however often the event is delivered."""
+    """One line of the audit trail. A redelivered event keeps its ``id``; ``time`` is in seconds since the epoch.
+
+    >>> Event("m/1", 0.0, "m", "breach", "model", "judge", "disagreement 0.1").detail
+    {}
+    """
 
     id: str
     time: float
@@ -222,8 +267,12 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """How many requests of a model a gateway kept for the shadow since it last said so; ``since`` is the event time of
-    the first of them, ``time`` now, both in seconds since the epoch.
+    """A gateway's notice: the number of requests of a model that it kept for the shadow since its last notice.
+
+    ``since`` is the event time of the first of them and ``time`` now, both in seconds since the epoch.
+
+    >>> Traffic("m", time=12.0, kept=40, since=7.0).kept
+    40
     """
 
     model: str
@@ -234,7 +283,11 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """The truth about one row of a request, learnt late: the class; ``time`` in seconds since the epoch."""
+    """The true class of one row of a request, learnt late; ``time`` in seconds since the epoch.
+
+    >>> Label("m", "r-1", row=0, label=1, time=0.0).label
+    1
+    """
 
     model: str
     request_id: str
@@ -244,9 +297,14 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """One compared row that waits for its label: what label monitors need of it. ``member`` (S - 1,) its subgroups,
-    ``digest`` the plan it was compared under, ``joined`` whether a label has come.
+class PendingRow:
+    """One compared row that waits for its label, with the columns that label monitors need.
+
+    ``member`` (S - 1,) marks its subgroups, ``digest`` is that of the plan it was compared under, ``joined`` tells
+    whether its label has arrived.
+
+    >>> PendingRow("r-1", 0, 0.0, "d", np.zeros(0, dtype=bool), 0.5, False, 0.9, 0.8, 1, 1).key
+    ('r-1', 0)
     """
 
     request_id: str
@@ -263,14 +321,18 @@ class Held:
     joined: bool = False
 
     @property
-    def key(self) -> tuple[str, int]:
-        """What a label names it by."""
+    def key(self) -> RowKey:
+        """The address that a label gives."""
         return self.request_id, self.row
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What an operator asks for one scope: force-safe, force-normal or release, with a reason and a name."""
+    """An operator's order for one scope: force-safe, force-normal or release, with a reason and a name.
+
+    >>> Order("o-1", 0.0, "m", "model", "force-safe", "eve", "incident 7").order
+    'force-safe'
+    """
 
     id: str
     time: float
@@ -283,9 +345,12 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """Which scopes of a model the baseline answers; ``epoch`` only grows, and an older one is never applied.
+    """The scopes of a model that the baseline answers; gateways apply a record only if its ``epoch`` is newer.
 
-    ``states`` gives every scope's state; ``order`` is the id of the operator's order that they carry out, if any.
+    ``states`` gives every scope's state; ``order`` is the id of the operator's order behind the change, if any.
+
+    >>> Routes("m", 3, ("sex=f",), {"model": "normal", "sex=f": "safe"}).safe
+    ('sex=f',)
     """
 
     model: str

@@ -1,23 +1,23 @@
-"""Safe mode, as a table. Everything that decides what a scope's mode becomes is in this file.
+"""Safe mode as a table: everything that decides a scope's mode is in this file.
 
-Theory. A scope (the whole model, or one subgroup) is in one of three states: NORMAL, the compressed model answers;
-SAFE, the baseline answers and the compressed model goes on being measured as the shadow; LATCHED, as SAFE, but it
-flapped too often and only a person can end it. Inputs come from the monitors (breach, recovered, blind), from time
-(dwell elapsed), from deployment (new artefact) and from operators (force-safe, force-normal, release).
+How it works. A scope (the whole model, or one subgroup) is in one of three states: NORMAL, the compressed model
+answers; SAFE, the baseline answers and the shadow goes on measuring the compressed model; LATCHED, as SAFE, but the
+scope flapped too often and only an operator can end it. Inputs come from the monitors (breach, recovered, blind), from
+time (dwell elapsed), from deployment (new artefact) and from operators (force-safe, force-normal, release).
 
-An operator's force holds the scope: automatic inputs are recorded and move nothing until the operator releases it. A
-scope returns by evidence, not by a timer, and not before its minimum dwell is over. A breach soon after a return is a
-flap: the evidence asked for the next return grows tenfold, and after too many flaps the scope latches.
+An operator's force holds the scope: automatic inputs are recorded and change nothing until the operator releases it. A
+scope returns on evidence, not on a timer, and not before its minimum dwell is over. A breach soon after a return is a
+flap: the evidence required for the next return grows tenfold, and after too many flaps the scope latches.
 
-A pair of state and input that has no row raises and changes nothing.
+A pair of state and input without a row raises and changes nothing.
 """
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
-class State(StrEnum):
-    """Who answers a scope's requests, and who may change that."""
+class ModeState(StrEnum):
+    """The role that answers a scope's requests, and the authority that can change it."""
 
     NORMAL = "normal"
     SAFE = "safe"
@@ -25,7 +25,7 @@ class State(StrEnum):
 
 
 class Input(StrEnum):
-    """What can happen to a scope."""
+    """The inputs of a scope."""
 
     BREACH = "breach"
     RECOVERED = "recovered"
@@ -38,58 +38,66 @@ class Input(StrEnum):
 
 
 ORDERS = (Input.FORCE_SAFE, Input.FORCE_NORMAL, Input.RELEASE)
-"""The inputs that are an operator's to give."""
+"""The inputs that operators give."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One row of the table: the next state, and the conditions under which the scope stays where it is instead."""
+class TransitionRow:
+    """One row of the table: the next state, and the conditions under which the scope keeps its state instead.
 
-    to: State
+    >>> TABLE[ModeState.SAFE, Input.RECOVERED].after_dwell
+    True
+    """
+
+    to: ModeState
     unless_held: bool = False
     after_dwell: bool = False
     or_latch: bool = False
 
 
-TABLE: dict[tuple[State, Input], Row] = {
-    (State.NORMAL, Input.BREACH): Row(State.SAFE, unless_held=True, or_latch=True),
-    (State.NORMAL, Input.BLIND): Row(State.SAFE, unless_held=True),
-    (State.NORMAL, Input.NEW_ARTEFACT): Row(State.NORMAL),
-    (State.NORMAL, Input.FORCE_SAFE): Row(State.SAFE),
-    (State.NORMAL, Input.FORCE_NORMAL): Row(State.NORMAL),
-    (State.NORMAL, Input.RELEASE): Row(State.NORMAL),
-    (State.SAFE, Input.BREACH): Row(State.SAFE),
-    (State.SAFE, Input.BLIND): Row(State.SAFE),
-    (State.SAFE, Input.RECOVERED): Row(State.NORMAL, unless_held=True, after_dwell=True),
-    (State.SAFE, Input.DWELL_ELAPSED): Row(State.SAFE),
-    (State.SAFE, Input.NEW_ARTEFACT): Row(State.SAFE),
-    (State.SAFE, Input.FORCE_SAFE): Row(State.SAFE),
-    (State.SAFE, Input.FORCE_NORMAL): Row(State.NORMAL),
-    (State.SAFE, Input.RELEASE): Row(State.SAFE),
-    (State.LATCHED, Input.BREACH): Row(State.LATCHED),
-    (State.LATCHED, Input.BLIND): Row(State.LATCHED),
-    (State.LATCHED, Input.RECOVERED): Row(State.LATCHED),
-    (State.LATCHED, Input.NEW_ARTEFACT): Row(State.LATCHED),
-    (State.LATCHED, Input.FORCE_SAFE): Row(State.SAFE),
-    (State.LATCHED, Input.FORCE_NORMAL): Row(State.NORMAL),
-    (State.LATCHED, Input.RELEASE): Row(State.SAFE),
+TABLE: dict[tuple[ModeState, Input], TransitionRow] = {
+    (ModeState.NORMAL, Input.BREACH): TransitionRow(ModeState.SAFE, unless_held=True, or_latch=True),
+    (ModeState.NORMAL, Input.BLIND): TransitionRow(ModeState.SAFE, unless_held=True),
+    (ModeState.NORMAL, Input.NEW_ARTEFACT): TransitionRow(ModeState.NORMAL),
+    (ModeState.NORMAL, Input.FORCE_SAFE): TransitionRow(ModeState.SAFE),
+    (ModeState.NORMAL, Input.FORCE_NORMAL): TransitionRow(ModeState.NORMAL),
+    (ModeState.NORMAL, Input.RELEASE): TransitionRow(ModeState.NORMAL),
+    (ModeState.SAFE, Input.BREACH): TransitionRow(ModeState.SAFE),
+    (ModeState.SAFE, Input.BLIND): TransitionRow(ModeState.SAFE),
+    (ModeState.SAFE, Input.RECOVERED): TransitionRow(ModeState.NORMAL, unless_held=True, after_dwell=True),
+    (ModeState.SAFE, Input.DWELL_ELAPSED): TransitionRow(ModeState.SAFE),
+    (ModeState.SAFE, Input.NEW_ARTEFACT): TransitionRow(ModeState.SAFE),
+    (ModeState.SAFE, Input.FORCE_SAFE): TransitionRow(ModeState.SAFE),
+    (ModeState.SAFE, Input.FORCE_NORMAL): TransitionRow(ModeState.NORMAL),
+    (ModeState.SAFE, Input.RELEASE): TransitionRow(ModeState.SAFE),
+    (ModeState.LATCHED, Input.BREACH): TransitionRow(ModeState.LATCHED),
+    (ModeState.LATCHED, Input.BLIND): TransitionRow(ModeState.LATCHED),
+    (ModeState.LATCHED, Input.RECOVERED): TransitionRow(ModeState.LATCHED),
+    (ModeState.LATCHED, Input.NEW_ARTEFACT): TransitionRow(ModeState.LATCHED),
+    (ModeState.LATCHED, Input.FORCE_SAFE): TransitionRow(ModeState.SAFE),
+    (ModeState.LATCHED, Input.FORCE_NORMAL): TransitionRow(ModeState.NORMAL),
+    (ModeState.LATCHED, Input.RELEASE): TransitionRow(ModeState.SAFE),
 }
 
 
 class IllegalTransitionError(ValueError):
-    """The table has no row for this state and input; the scope stays as it was."""
+    """The table has no row for this state and input; the scope keeps its mode."""
 
 
 TRIAL_WEALTH = 100.0
-"""What a new artefact has to multiply its wealth by, before it may return."""
+"""The factor by which a new artefact has to multiply its wealth before it returns."""
 
-MOST_RECOVERY_SAMPLES = 1e8
-"""Tenfold growth of the recovery evidence stops here, or a scope that flapped could never return."""
+MAX_RECOVERY_SAMPLES = 1e8
+"""The cap on the tenfold growth of the recovery evidence; without it a flapping scope could never return."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Times in seconds of event time. ``recovery_samples``: at most one false return in so many shadowed samples."""
+    """Durations in seconds of event time; at most one false return in ``recovery_samples`` shadowed samples.
+
+    >>> Policy().min_dwell
+    300.0
+    """
 
     min_dwell: float = 300.0
     flap_window: float = 86_400.0
@@ -100,11 +108,15 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """One scope's mode. ``since`` and ``returned`` are event times (seconds); ``flaps`` counts breaches soon after
-    returns; ``trial`` says that another artefact came since it went safe: it returns on evidence from zero on.
+    """One scope's mode. ``since`` and ``returned`` are event times (s); ``flaps`` counts breaches soon after returns.
+
+    ``trial`` marks a scope whose artefact was replaced while it was safe: it returns on evidence counted from zero.
+
+    >>> next_mode(Mode(), Input.BREACH, 60.0, Policy()).safe
+    True
     """
 
-    state: State = State.NORMAL
+    state: ModeState = ModeState.NORMAL
     held: bool = False
     dwelling: bool = False
     since: float = 0.0
@@ -115,55 +127,55 @@ class Mode:
     @property
     def safe(self) -> bool:
         """Whether the baseline answers."""
-        return self.state is not State.NORMAL
+        return self.state is not ModeState.NORMAL
 
 
-def apply(mode: Mode, what: Input, time: float, policy: Policy) -> Mode:
-    """The scope's next mode.
+def next_mode(mode: Mode, trigger: Input, time: float, policy: Policy) -> Mode:
+    """Apply one input to a scope's mode.
 
     Raises:
-        IllegalTransitionError: when the table has no row for the pair; nothing has changed then.
+        IllegalTransitionError: when the table has no row for the state and the input.
     """
-    row = TABLE.get((mode.state, what))
+    row = TABLE.get((mode.state, trigger))
     if row is None:
-        raise IllegalTransitionError(f"a scope in state {mode.state} cannot take {what}")
-    mode = _noted(mode, what, time, policy)
+        raise IllegalTransitionError(f"a scope in state {mode.state} cannot take {trigger}")
+    mode = _update_counters(mode, trigger, time, policy)
     stays = (row.unless_held and mode.held) or (row.after_dwell and mode.dwelling)
     to = mode.state if stays else row.to
-    if to is State.SAFE and row.or_latch and mode.flaps >= policy.max_flaps:
-        to = State.LATCHED
-    return _entered(mode, to, time)
+    if to is ModeState.SAFE and row.or_latch and mode.flaps >= policy.max_flaps:
+        to = ModeState.LATCHED
+    return _enter(mode, to, time)
 
 
-def _noted(mode: Mode, what: Input, time: float, policy: Policy) -> Mode:
-    """What an input changes besides the state: holds, the end of the dwell, the count of flaps."""
-    if what in ORDERS:
-        latched = mode.state is State.LATCHED
-        return replace(mode, held=what is not Input.RELEASE, flaps=0 if latched else mode.flaps)
-    if what is Input.DWELL_ELAPSED:
+def _update_counters(mode: Mode, trigger: Input, time: float, policy: Policy) -> Mode:
+    """Apply the effects of an input besides the state: hold, end of the dwell, trial, count of flaps."""
+    if trigger in ORDERS:
+        latched = mode.state is ModeState.LATCHED
+        return replace(mode, held=trigger is not Input.RELEASE, flaps=0 if latched else mode.flaps)
+    if trigger is Input.DWELL_ELAPSED:
         return replace(mode, dwelling=False)
-    if what is Input.NEW_ARTEFACT:
+    if trigger is Input.NEW_ARTEFACT:
         return replace(mode, trial=mode.safe)
-    if what is Input.BREACH and mode.state is State.NORMAL and not mode.held:
+    if trigger is Input.BREACH and mode.state is ModeState.NORMAL and not mode.held:
         flapped = time - mode.returned <= policy.flap_window
         return replace(mode, flaps=mode.flaps + 1 if flapped else 0)
     return mode
 
 
-def _entered(mode: Mode, to: State, time: float) -> Mode:
+def _enter(mode: Mode, to: ModeState, time: float) -> Mode:
     if to is mode.state:
         return mode
-    if to is State.NORMAL:
+    if to is ModeState.NORMAL:
         return replace(mode, state=to, since=time, dwelling=False, returned=time, trial=False)
-    return replace(mode, state=to, since=time, dwelling=to is State.SAFE)
+    return replace(mode, state=to, since=time, dwelling=to is ModeState.SAFE)
 
 
 def recovery_samples(mode: Mode, policy: Policy) -> float:
-    """The evidence that a return needs: tenfold after every flap, up to the cap, and never less than configured.
+    """Return the evidence that a return needs: tenfold after every flap, up to the cap, never less than configured.
 
-    A new artefact is on trial once: its wealth starts at one and is never seeded, so a hundredfold is as good as one
-    wrong return in a hundred deployments.
+    A new artefact is on trial once: its wealth starts at one and is never seeded, so a hundredfold wealth is one wrong
+    return in a hundred deployments.
     """
-    first = TRIAL_WEALTH if mode.trial else policy.recovery_samples
-    grown = first * 10.0 ** min(mode.flaps, 10)  # beyond the cap by then, and no overflow
-    return max(first, min(grown, MOST_RECOVERY_SAMPLES))
+    base = TRIAL_WEALTH if mode.trial else policy.recovery_samples
+    grown = base * 10.0 ** min(mode.flaps, 10)  # ten flaps reach the cap, and more would overflow
+    return max(base, min(grown, MAX_RECOVERY_SAMPLES))

@@ -1,4 +1,4 @@
-"""Many samples as columns: what they share stands once, the rows of their tensors lie one below the other."""
+"""Many samples as columns: shared fields are stored once, and the rows of their tensors are concatenated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,19 +7,25 @@ from typing import Any, Self
 
 import numpy as np
 
-from tightrope.monitors.records import Bools, Floats, Ints, Role, Sample, Tensors, layout
+from tightrope.monitors.records import Bools, Floats, Ints, Role, Sample, Tensors, tensor_layout
 
-COLUMNS = ("rows", "time", "served_by_baseline", "draw", "inclusion", "seconds")
-"""What has one entry a sample, in an array."""
+SAMPLE_COLUMNS = ("rows", "time", "served_by_baseline", "draw", "inclusion", "seconds")
+"""The fields that hold one array entry per sample."""
 
 
 @dataclass(frozen=True, slots=True)
-class Samples:
-    """n samples of one kind, with R rows together: the fields are those of `Sample`.
+class SampleBatch:
+    """n samples with equal `batch_key`, with R rows together; the fields are those of `Sample`.
 
-    ``rows`` (n,) says how many rows each sample has: the first so many of ``member`` (R, scopes) and of every tensor
-    (R, …) are those of the first sample, and so on. The other columns have length n; ``served_by_baseline`` is False
-    where the compressed model answered.
+    ``rows`` (n,) holds the number of rows of each sample: ``member`` (R, scopes) and every tensor (R, …) begin with the
+    rows of the first sample, then those of the second, and so on. The other columns have length n;
+    ``served_by_baseline`` is False where the compressed model answered.
+
+    >>> member = np.zeros((2, 0), dtype=bool)
+    >>> sample = Sample("m", "r-1", 0.0, Role.COMPRESSED, "b", "c", {}, {}, (), member, 0.1, 1.0, 0.002)
+    >>> batch = SampleBatch.from_samples([sample, sample])
+    >>> len(batch), batch.rows.tolist()
+    (2, [2, 2])
     """
 
     model: str
@@ -41,8 +47,8 @@ class Samples:
         return len(self.request_id)
 
     @classmethod
-    def of(cls, samples: Sequence[Sample]) -> Self:
-        """Samples of one kind, at least one, each with as many rows in every tensor as in ``member``."""
+    def from_samples(cls, samples: Sequence[Sample]) -> Self:
+        """Build a batch from at least one sample; each has as many rows in every tensor as in ``member``."""
         first, baseline = samples[0], Role.BASELINE
         return cls(
             model=first.model,
@@ -57,59 +63,59 @@ class Samples:
             inclusion=np.array([sample.inclusion for sample in samples], np.float64),
             seconds=np.array([sample.seconds for sample in samples], np.float64),
             member=np.concatenate([sample.member for sample in samples]),
-            inputs=below([sample.inputs for sample in samples]),
-            outputs=below([sample.outputs for sample in samples]),
+            inputs=concatenate_tensors([sample.inputs for sample in samples]),
+            outputs=concatenate_tensors([sample.outputs for sample in samples]),
         )
 
     @classmethod
-    def joined(cls, parts: "Sequence[Sample | Samples]") -> "Samples":
-        """Samples of one kind, at least one, in their order."""
+    def concatenate(cls, parts: "Sequence[Sample | SampleBatch]") -> "SampleBatch":
+        """Concatenate samples and batches with equal `batch_key`, at least one, in order."""
         alone = [part for part in parts if isinstance(part, Sample)]
         if len(alone) == len(parts):
-            return cls.of(alone)
-        chunks = [part if isinstance(part, Samples) else Samples.of([part]) for part in parts]
+            return cls.from_samples(alone)
+        chunks = [part if isinstance(part, SampleBatch) else SampleBatch.from_samples([part]) for part in parts]
         if len(chunks) == 1:
             return chunks[0]
         return replace(
             chunks[0],
             request_id=tuple(chain.from_iterable(chunk.request_id for chunk in chunks)),
-            inputs=below([chunk.inputs for chunk in chunks]),
-            outputs=below([chunk.outputs for chunk in chunks]),
+            inputs=concatenate_tensors([chunk.inputs for chunk in chunks]),
+            outputs=concatenate_tensors([chunk.outputs for chunk in chunks]),
             **_columns(chunks),
         )
 
     @property
-    def kind(self) -> tuple[object, ...]:
-        """What samples must share to be compared in one batch."""
+    def group_key(self) -> tuple[object, ...]:
+        """The fields that samples must share to be compared in one batch."""
         return self.model, self.baseline_digest, self.compressed_digest, self.scopes
 
     def take(self, chosen: Bools) -> Self:
-        """Only some of the samples, in order."""
+        """Select some of the samples by a mask (n,), in order."""
         if chosen.all():
             return self
-        at = np.repeat(chosen, self.rows)
+        mask = np.repeat(chosen, self.rows)
         return replace(
             self,
             request_id=tuple(compress(self.request_id, chosen)),
-            member=self.member[at],
-            inputs={name: tensor[at] for name, tensor in self.inputs.items()},
-            outputs={name: tensor[at] for name, tensor in self.outputs.items()},
-            **{name: getattr(self, name)[chosen] for name in COLUMNS},
+            member=self.member[mask],
+            inputs={name: tensor[mask] for name, tensor in self.inputs.items()},
+            outputs={name: tensor[mask] for name, tensor in self.outputs.items()},
+            **{name: getattr(self, name)[chosen] for name in SAMPLE_COLUMNS},
         )
 
 
-def kind_of(of: Sample | Samples) -> tuple[object, ...]:
-    """What samples must share to travel in one record: model, artefacts, scopes, and how their tensors look."""
-    shared = of.model, of.baseline_digest, of.compressed_digest, of.scopes
-    return *shared, layout(of.inputs), layout(of.outputs)
+def batch_key(item: Sample | SampleBatch) -> tuple[object, ...]:
+    """The fields that samples must share to travel in one record: model, artefacts, scopes and tensor layouts."""
+    shared = item.model, item.baseline_digest, item.compressed_digest, item.scopes
+    return *shared, tensor_layout(item.inputs), tensor_layout(item.outputs)
 
 
-def _columns(chunks: Sequence[Samples]) -> dict[str, Any]:
-    return {name: np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in (*COLUMNS, "member")}
+def _columns(chunks: Sequence[SampleBatch]) -> dict[str, Any]:
+    return {name: np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in (*SAMPLE_COLUMNS, "member")}
 
 
-def below(parts: Sequence[Tensors]) -> Tensors:
-    """Tensors of one layout, one below the other."""
+def concatenate_tensors(parts: Sequence[Tensors]) -> Tensors:
+    """Concatenate tensors of one layout along the first axis; a single part is not copied."""
     if len(parts) == 1:
         return parts[0]
     return {name: np.concatenate([tensors[name] for tensors in parts]) for name in parts[0]}

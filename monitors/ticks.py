@@ -1,4 +1,4 @@
-"""Cutting a stream of rows into ticks, and what the scopes count of them."""
+"""Cut a stream of rows into ticks, and select the rows that each scope counts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +15,17 @@ from tightrope.monitors.safemode import Mode
 
 T = TypeVar("T", bound=np.generic)
 
-MOST_TICKS = 64
-"""Ticks that are looked at together: enough to work in bulk, few enough to look again after a change of mode."""
+MAX_BLOCK_TICKS = 64
+"""Ticks that are judged together: enough for bulk arithmetic, few enough to repeat after a change of mode."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """``ticks`` ticks of ``rows`` rows each, from row ``begin`` on."""
+    """``ticks`` ticks of ``rows`` rows each, from row ``begin`` on.
+
+    >>> Block(begin=64, ticks=2, rows=16).end
+    96
+    """
 
     begin: int
     ticks: int
@@ -29,13 +33,13 @@ class Block:
 
     @property
     def end(self) -> int:
-        """The row after the last one."""
+        """The index after the last row."""
         return self.begin + self.ticks * self.rows
 
 
 def next_block(plan: Plan, times: Floats, begin: int) -> Block | None:
-    """The next ticks that are complete: full ones together, or one that event time has ended; None while it is open."""
-    full = min((len(times) - begin) // plan.tick_rows, MOST_TICKS)
+    """Return the next complete ticks: full ones, or one that event time has ended; None if the tick is still open."""
+    full = min((len(times) - begin) // plan.tick_rows, MAX_BLOCK_TICKS)
     if full:
         shaped = times[begin : begin + full * plan.tick_rows].reshape(full, plan.tick_rows)
         late = (shaped - shaped[:, :1] >= plan.tick_seconds).any(axis=1)
@@ -48,8 +52,17 @@ def next_block(plan: Plan, times: Floats, begin: int) -> Block | None:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """A block's rows under the modes of the state: ``member`` (T, n, S) 1 where a scope counts a row, else 0."""
+class BlockView:
+    """A block's rows under the current modes: ``member`` (T, n, S) holds 1 where a scope counts a row, else 0.
+
+    ``first`` is the number of rows of the stream before this block.
+
+    >>> from tightrope.monitors.plan import initial_state
+    >>> plan = Plan("m", "b", "c", ("model",), np.ones(1), rules=())
+    >>> rows = Comparisons.from_columns(4, draw=0.5, time=0.0)
+    >>> BlockView.build(plan, initial_state(plan), rows, Block(0, 1, 4), 0).member.ravel().tolist()
+    [1.0, 1.0, 1.0, 1.0]
+    """
 
     rows: Comparisons
     block: Block
@@ -57,64 +70,65 @@ class View:
     first: int
 
     @classmethod
-    def of(cls, plan: Plan, state: State, rows: Comparisons, block: Block, first: int) -> "View":
-        """``first`` is the number of rows that the stream had before."""
-        mine = counted(plan, state.modes, whole(rows.member), rows.draw) & ~repeated(plan, rows, block)[:, None]
-        member = mine.astype(np.float64).reshape(block.ticks, block.rows, -1)
+    def build(cls, plan: Plan, state: State, rows: Comparisons, block: Block, first: int) -> "BlockView":
+        """Select the rows that each scope counts."""
+        counted = counted_mask(plan, state.modes, with_model_scope(rows.member), rows.draw)
+        counted &= ~repeat_mask(plan, rows, block)[:, None]
+        member = counted.astype(np.float64).reshape(block.ticks, block.rows, -1)
         return cls(rows, block, member, first)
 
     def tally(self, rule: Rule) -> Tally:
-        """What one monitor sees of it."""
+        """Count the rows for one monitor; with lanes, rows take turns by their position in the stream."""
         variants = len(rule.variants)
-        valid, y = rule.question.observe(self.rows, variants)
+        valid, y = rule.monitor.observe(self.rows, variants)
         seeds = np.full((len(self.member), variants), float(self.block.rows))
         if rule.lanes > 1:
             lane = (self.first + np.arange(len(self.rows))) % rule.lanes
-            mine = lane[:, None] == np.arange(rule.lanes)
-            valid, y = (valid[:, :, None] & mine[:, None]).reshape(len(mine), -1), np.repeat(y, rule.lanes, axis=1)
-            seeds = np.tile(self._shaped(mine).sum(axis=1, dtype=np.float64), variants)
-        return Tally.of(self.member, self._shaped(valid), self._shaped(y), seeds)
+            in_lane = lane[:, None] == np.arange(rule.lanes)
+            valid, y = (valid[:, :, None] & in_lane[:, None]).reshape(len(lane), -1), np.repeat(y, rule.lanes, axis=1)
+            seeds = np.tile(self._shaped(in_lane).sum(axis=1, dtype=np.float64), variants)
+        return Tally.from_rows(self.member, self._shaped(valid), self._shaped(y), seeds)
 
     def _shaped(self, values: NDArray[T]) -> NDArray[T]:
-        """(T n, V) as (T, n, V)."""
+        """Reshape (T n, V) to (T, n, V)."""
         return values.reshape(self.block.ticks, self.block.rows, -1)
 
 
-def whole(member: Bools) -> Bools:
-    """Membership of the model as a whole, which has every row, and of its subgroups: (n, S)."""
+def with_model_scope(member: Bools) -> Bools:
+    """Prepend the model, which has every row, to the membership of subgroups (n, S - 1): (n, S)."""
     return np.concatenate([np.ones((len(member), 1), dtype=bool), member], axis=1)
 
 
-def counted(plan: Plan, modes: Sequence[Mode], member: Bools, draw: Floats) -> Bools:
-    """Which rows each scope's cells count, shape (n, S), from membership (n, S) and the rows' draws (n,)."""
+def counted_mask(plan: Plan, modes: Sequence[Mode], member: Bools, draw: Floats) -> Bools:
+    """Mask the rows that each scope's cells count, (n, S), from membership (n, S) and the rows' draws (n,)."""
     safe = np.array([mode.safe for mode in modes])
-    mine = np.asarray(member & (draw[:, None] < plan.rates))
+    counted = np.asarray(member & (draw[:, None] < plan.rates))
     if safe[1:].any():
-        saved = (member[:, 1:] & safe[1:]).any(axis=1)
-        mine &= ~saved[:, None] | safe
-        mine[:, 0] &= ~saved  # the return of the model as a whole would not move them either
-    return mine
+        moved = (member[:, 1:] & safe[1:]).any(axis=1)
+        counted &= ~moved[:, None] | safe
+        counted[:, 0] &= ~moved  # the return of the model as a whole would not move them either
+    return counted
 
 
-def repeated(plan: Plan, rows: Comparisons, block: Block) -> Bools:
-    """Rows whose like stood in the same tick before, (n,)."""
-    again = np.zeros(len(rows), dtype=bool)
+def repeat_mask(plan: Plan, rows: Comparisons, block: Block) -> Bools:
+    """Mask the rows that repeat an earlier row of their tick, as the plan defines repeats, (n,)."""
+    repeated = np.zeros(len(rows), dtype=bool)
     if plan.repeats is Repeats.NONE:
-        return again
+        return repeated
     tick = np.repeat(np.arange(block.ticks), block.rows)
     if plan.repeats is Repeats.RETRIES:
         return _retried(rows, tick)
     order = np.lexsort((np.arange(len(rows)), rows.twin, tick))
-    again[order[1:]] = (np.diff(rows.twin[order]) == 0) & (np.diff(tick[order]) == 0)
-    return np.asarray(again & (rows.twin != 0))
+    repeated[order[1:]] = (np.diff(rows.twin[order]) == 0) & (np.diff(tick[order]) == 0)
+    return np.asarray(repeated & (rows.twin != 0))
 
 
 def _retried(rows: Comparisons, tick: Ints) -> Bools:
-    """Rows of a request id that came before, at another time: rows of one request have one time."""
-    again = np.zeros(len(rows), dtype=bool)
+    """Mask the rows of a request id that came before at another time; rows of one request share their time."""
+    repeated = np.zeros(len(rows), dtype=bool)
     if len(set(rows.request_id)) == len(rows):
-        return again
+        return repeated
     first: dict[tuple[int, str], float] = {}
-    for row, (number, name, time) in enumerate(zip(tick.tolist(), rows.request_id, rows.time.tolist(), strict=True)):
-        again[row] = first.setdefault((number, name), time) != time
-    return again
+    for row, (index, name, time) in enumerate(zip(tick.tolist(), rows.request_id, rows.time.tolist(), strict=True)):
+        repeated[row] = first.setdefault((index, name), time) != time
+    return repeated

@@ -1,111 +1,86 @@
-"""The gateway's wiring, on one screen: the only function of this package that puts the parts together."""
+"""The wiring of a gateway, top to bottom: load the model pairs, then connect router, engine, outbox and transports."""
 
 import importlib.util
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tightrope.service.adapters.archive.report_store import ReportStore
-from tightrope.service.adapters.onnxruntime import OnnxModel, Runtime
-from tightrope.service.adapters.open_inference.model import Where, connect
-from tightrope.service.adapters.ports import Bus, Model, Trail
-from tightrope.service.adapters.prometheus.catalogue import Part
+from tightrope.service.adapters.onnxruntime import OnnxModel, RuntimeOptions
+from tightrope.service.adapters.open_inference.model import EndpointAddress, connect
+from tightrope.service.adapters.ports import AuditTrail, Bus, Model
+from tightrope.service.adapters.prometheus.catalogue import Component
 from tightrope.service.adapters.prometheus.metrics import Metrics
-from tightrope.service.api.ports import Deployer, Desk
-from tightrope.service.config import models as sections
+from tightrope.service.api.ports import Deployer, VerdictReader
 from tightrope.service.config.loader import ConfigError, Settings, control_token, secret
-from tightrope.service.config.models import Endpoint
+from tightrope.service.config.models import Endpoint, RuntimeSection
 from tightrope.service.inference import golden
-from tightrope.service.inference.autotune import Pace
-from tightrope.service.inference.engine import Gateway
-from tightrope.service.inference.model_pair import Pair, build
-from tightrope.service.inference.remote_health import Presence
+from tightrope.service.inference.autotune import RunProfile
+from tightrope.service.inference.engine import InferenceEngine
+from tightrope.service.inference.model_pair import ModelPair, build
+from tightrope.service.inference.remote_health import RemoteHealth
 from tightrope.service.outbox import Outbox
-from tightrope.service.routing.control_consumer import ControlLoop
+from tightrope.service.routing.control_consumer import ControlConsumer
 from tightrope.service.routing.router import Router
-from tightrope.service.sampling.payload_joiner import PayloadLoop
-from tightrope.service.sampling.recorder import Answered
+from tightrope.service.sampling.payload_joiner import PayloadConsumer
+from tightrope.service.sampling.recorder import AnswerRecorder
 from tightrope.service.transport.http.asgi import App, InferLayer
 from tightrope.service.transport.responder import Responder
 
 if TYPE_CHECKING:
-    from tightrope.service.transport.grpc.server import RpcServer
+    from tightrope.service.transport.grpc.server import GrpcServer
 
-SILENCE = 60.0
-"""Seconds without a word from judges elsewhere, after which this is told."""
+MAX_SILENCE_SECONDS = 60.0
+"""Time without a record from judges in other processes after which a warning is logged."""
 
-ROWS, REPORTS = "rows", "reports"
-"""Folders in the state's: compared rows, and the drift reports made of them."""
+ROWS_FOLDER, REPORTS_FOLDER = "rows", "reports"
+"""Folders in the state folder: the compared rows, and the drift reports made of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A gateway that is wired and not started yet."""
+    """A wired gateway."""
 
     app: App
-    gateway: Gateway
+    engine: InferenceEngine
     outbox: Outbox
-    control: ControlLoop
-    presence: Presence
-    payloads: PayloadLoop | None = None
-    rpc: "RpcServer | None" = None
+    control: ControlConsumer
+    remote_health: RemoteHealth
+    payloads: PayloadConsumer | None = None
+    grpc: "GrpcServer | None" = None
 
     def start(self) -> None:
-        """Start the threads beside the request path."""
+        """Start the background threads."""
         self.outbox.start()
         self.control.start()
-        self.presence.start()
+        self.remote_health.start()
         if self.payloads:
             self.payloads.start()
 
     def stop(self, timeout: float) -> None:
-        """Publish what waits, then stop."""
+        """Publish the waiting samples and events, then stop; each thread gets ``timeout`` seconds."""
         if self.payloads:
             self.payloads.stop(timeout)
-        self.gateway.afterwards()
+        self.engine.sample_answers()
         self.outbox.stop(timeout)
         self.control.stop(timeout)
-        self.presence.stop(timeout)
+        self.remote_health.stop(timeout)
 
 
-def load_model(artefact: Path | Endpoint, runtime: sections.Runtime) -> Model:
-    """An ONNX file from disk, or a model on another server."""
-    if isinstance(artefact, Path):
-        return OnnxModel(artefact, _runtime(runtime))
-    where = Where(
-        url=artefact.endpoint,
-        model=artefact.model,
-        version=artefact.version,
-        timeout=artefact.timeout_seconds,
-        max_rows=artefact.max_rows,
-        failures=artefact.failures,
-        probe=artefact.probe_seconds,
-        required=artefact.required,
-        token=secret(artefact.token_file, "token_file") if artefact.token_file else None,
-    )
-    return connect(where)
-
-
-def _runtime(of: sections.Runtime) -> Runtime:
-    parallel = of.execution == "parallel"
-    fields = of.model_dump(exclude={"execution", "warm_up_rows"})
-    return Runtime(**fields, parallel=parallel)
-
-
-def load_pairs(settings: Settings, load: Callable[[Any, sections.Runtime], Model] = load_model) -> dict[str, Pair]:
+def load_pairs(settings: Settings) -> dict[str, ModelPair]:
     """Load and check every model.
 
     Raises:
         ConfigError: with every mistake of every model.
     """
-    pairs: dict[str, Pair] = {}
+    pairs: dict[str, ModelPair] = {}
     problems: list[str] = []
     for name in settings.models:
         try:
-            pairs[name] = build(name, settings, load)
+            pairs[name] = build(name, settings, load_model)
             golden_rows(pairs[name], settings)
         except ConfigError as error:
             problems += error.problems
@@ -118,8 +93,27 @@ def load_pairs(settings: Settings, load: Callable[[Any, sections.Runtime], Model
     return pairs
 
 
-def golden_rows(pair: Pair, settings: Settings) -> golden.Golden | None:
-    """The rows that a model's traffic is compared with in drift reports, where the settings name a file of them.
+def load_model(artefact: Path | Endpoint, runtime: RuntimeSection) -> Model:
+    """Load an ONNX file, or connect to a model on another server."""
+    if isinstance(artefact, Path):
+        options = runtime.model_dump(exclude={"execution", "warm_up_rows"})
+        return OnnxModel(artefact, RuntimeOptions(**options, parallel=runtime.execution == "parallel"))
+    address = EndpointAddress(
+        url=artefact.endpoint,
+        model=artefact.model,
+        version=artefact.version,
+        timeout=artefact.timeout_seconds,
+        max_rows=artefact.max_rows,
+        failures=artefact.failures,
+        probe=artefact.probe_seconds,
+        required=artefact.required,
+        token=secret(artefact.token_file, "token_file") if artefact.token_file else None,
+    )
+    return connect(address)
+
+
+def golden_rows(pair: ModelPair, settings: Settings) -> golden.GoldenRows | None:
+    """The reference rows of a model's drift reports; None if the configuration names no file of them.
 
     Raises:
         ConfigError: when the file does not fit the model.
@@ -127,62 +121,67 @@ def golden_rows(pair: Pair, settings: Settings) -> golden.Golden | None:
     path = settings.models[pair.name].golden
     if path is None:
         return None
-    key, most = f"models.{pair.name}.golden", max(settings.reports.reference_rows, 1)
-    return golden.read(path, key, pair.inputs, pair.subgroups, most)
+    max_rows = max(settings.reports.reference_rows, 1)
+    return golden.read_golden(path, f"models.{pair.name}.golden", pair.inputs, pair.subgroups, max_rows)
 
 
 def build_service(
     settings: Settings,
-    pairs: dict[str, Pair],
-    paces: dict[str, Pace],
+    pairs: dict[str, ModelPair],
+    profiles: Mapping[str, RunProfile],
     bus: Bus,
-    store: Trail,
-    desk: Desk,
+    trail: AuditTrail,
+    verdicts: VerdictReader,
     deployer: Deployer,
     metrics: Metrics,
-    patience: float | None = None,
+    modes_timeout: float | None = None,
 ) -> Service:
-    """Wire a gateway for these pairs, each with the pace that was learned of it. Where the judge is elsewhere,
-    ``patience`` is how many seconds it may be until the modes are known.
+    """Wire a gateway for these pairs.
+
+    ``profiles`` holds each pair's run profile. Where the judges are in other processes, ``modes_timeout`` is how many
+    seconds the gateway waits for their modes before it reports that it is ready; None if they are in this process.
     """
     for name, pair in pairs.items():
-        metrics.announce(Part.GATEWAY, name, pair.plan.scopes)
-    elsewhere = patience is not None
-    router = Router({name: pair.subgroups.scopes for name, pair in pairs.items()}, cautious=elsewhere)
-    outbox = Outbox(bus, metrics.dropped)
-    gateway = Gateway(pairs, router, outbox, metrics, Answered(outbox, metrics, paces))
-    control = ControlLoop(bus, router, metrics, SILENCE if elsewhere else float("inf"))
-    until = time.monotonic() + (patience or 0.0)
+        metrics.initialize(Component.GATEWAY, name, pair.plan.scopes)
+    is_remote = modes_timeout is not None
+    deadline = time.monotonic() + (modes_timeout or 0.0)
+
+    router = Router({name: pair.subgroups.scopes for name, pair in pairs.items()}, cautious=is_remote)
+    outbox = Outbox(bus, metrics.record_dropped)
+    engine = InferenceEngine(pairs, router, outbox, metrics, AnswerRecorder(outbox, metrics, profiles))
+    control = ControlConsumer(bus, router, metrics, MAX_SILENCE_SECONDS if is_remote else float("inf"))
+    watched = {name: model.payloads for name, model in settings.models.items() if model.payloads}
+    payloads = PayloadConsumer(bus, pairs, watched, outbox, metrics) if watched else None
+
+    is_ready = partial(_is_ready, control, deadline)
+    responder = Responder(engine, profiles)
     token = control_token(settings)
-    shelf = ReportStore(settings.state / REPORTS)
-    told = {name: of.payloads for name, of in settings.models.items() if of.payloads}
-    payloads = PayloadLoop(bus, pairs, told, outbox, metrics) if told else None
-    known, responder = partial(_knows, control, until), Responder(gateway, paces)
+    reports = ReportStore(settings.state / REPORTS_FOLDER)
 
-    def rest() -> App:
-        from tightrope.service.api.app import pages  # noqa: PLC0415 - FastAPI, once requests are answered
+    def make_app() -> App:
+        from tightrope.service.api.app import create_app  # noqa: PLC0415 - FastAPI loads after the first inferences
 
-        return pages(gateway, bus, store, desk, deployer, token, told, shelf, known)
+        return create_app(engine, bus, trail, verdicts, deployer, token, watched, reports, is_ready)
 
-    layer = InferLayer(rest, responder, settings.server.max_body_bytes)
-    rpc = _rpc(settings, responder, known)
-    return Service(layer, gateway, outbox, control, Presence(pairs, metrics), payloads, rpc)
+    app = InferLayer(make_app, responder, settings.server.max_body_bytes)
+    grpc = _grpc_server(settings, responder, is_ready)
+    return Service(app, engine, outbox, control, RemoteHealth(pairs, metrics), payloads, grpc)
 
 
-def _rpc(settings: Settings, responder: Responder, known: Callable[[], bool]) -> "RpcServer | None":
-    """gRPC, whose library is loaded only where it is asked for.
+def _grpc_server(settings: Settings, responder: Responder, is_ready: Callable[[], bool]) -> "GrpcServer | None":
+    """The gRPC server, or None. Its library is loaded only where a port is configured.
 
     Raises:
-        ConfigError: when the port is not to be had.
+        ConfigError: when the port is in use.
     """
     if settings.server.grpc_port is None:
         return None
-    from tightrope.service.transport.grpc.server import RpcServer  # noqa: PLC0415 - see above
-    from tightrope.service.transport.grpc.servicer import Inference  # noqa: PLC0415 - see above
+    from tightrope.service.transport.grpc.server import GrpcServer  # noqa: PLC0415 - see above
+    from tightrope.service.transport.grpc.servicer import InferenceServicer  # noqa: PLC0415 - see above
 
-    return RpcServer(settings.server, Inference(responder, known), known)
+    return GrpcServer(settings.server, InferenceServicer(responder, is_ready), is_ready)
 
 
-def _knows(control: ControlLoop, until: float) -> bool:
-    """Whether this replica knows the modes, or has waited long enough for them."""
-    return control.caught_up.is_set() or time.monotonic() >= until
+def _is_ready(control: ControlConsumer, deadline: float) -> bool:
+    """Whether the gateway has read the current modes, or the deadline (`time.monotonic`) for that has passed."""
+    return control.caught_up.is_set() or time.monotonic() >= deadline

@@ -1,9 +1,9 @@
-"""Errors, named by whose fault they are. Which HTTP status each becomes is the HTTP edge's business."""
+"""Errors, classified by cause: the caller or the server. The transports map them to status codes."""
 
 import reprlib
 
-_QUOTED_LENGTH = 60
-"""Most characters of a caller's value an error repeats: enough to recognise it, too little to leak or flood a log."""
+_MAX_QUOTED_CHARACTERS = 60
+"""Characters of a caller's value that an error repeats: enough to recognise it, too few to leak data or flood a log."""
 
 _brief = reprlib.Repr()
 _brief.maxlevel, _brief.maxlist, _brief.maxdict = 2, 4, 2
@@ -11,11 +11,11 @@ _brief.maxstring = _brief.maxother = _brief.maxlong = 40
 
 
 class TightropeError(Exception):
-    """Base of every error this project raises on purpose."""
+    """Base class of the project's own errors."""
 
 
 class CallerError(TightropeError):
-    """The request is wrong: the same request will fail again until the caller changes it."""
+    """The request is invalid; it fails again until the caller changes it."""
 
 
 class UnknownModelError(CallerError):
@@ -23,23 +23,23 @@ class UnknownModelError(CallerError):
 
 
 class TooLargeError(CallerError):
-    """The request is larger than this gateway accepts."""
+    """The request exceeds the size limit of this gateway."""
 
 
 class UnsupportedEncodingError(CallerError):
-    """The body comes in a content encoding that is not understood here."""
+    """The content encoding of the body is not supported."""
 
 
 class ServerError(TightropeError):
-    """We could not answer a good request."""
+    """The server cannot answer a valid request."""
 
 
 class UnavailableError(ServerError):
-    """Nobody could answer just now: the same request may succeed in a moment."""
+    """No model is available; a retry may succeed."""
 
 
 class OverloadedError(UnavailableError):
-    """More requests wait than can be answered soon; ``seconds`` is when to ask again."""
+    """Too many requests are waiting; retry after ``seconds``."""
 
     def __init__(self, text: str, seconds: float = 1.0) -> None:
         super().__init__(text)
@@ -47,6 +47,6 @@ class OverloadedError(UnavailableError):
 
 
 def quote(value: object) -> str:
-    """The value for use in an error: escaped, on one line, at most 60 characters, in bounded time."""
+    """Format a value for an error message: escaped, on one line, at most 60 characters, in bounded time."""
     text = _brief.repr(value)
-    return text if len(text) <= _QUOTED_LENGTH else f"{text[: _QUOTED_LENGTH - 3]}..."
+    return text if len(text) <= _MAX_QUOTED_CHARACTERS else f"{text[: _MAX_QUOTED_CHARACTERS - 3]}..."

@@ -1,4 +1,4 @@
-"""Asking the model that did not answer: samples alike share its runs, whatever record they came in."""
+"""Inference of the model that did not answer: samples with equal input layouts share runs, across records."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,21 +7,21 @@ from itertools import accumulate, chain
 
 import numpy as np
 
-from tightrope.monitors.compare import Decision, Reading, failed, read
-from tightrope.monitors.records import Fault, Floats, Ints, Role, Tensors, layout
-from tightrope.monitors.sample_batch import Samples, below
+from tightrope.monitors.compare import Decision, Reading, failed_reading, read_output
+from tightrope.monitors.records import Fault, Floats, Ints, Role, Tensors, tensor_layout
+from tightrope.monitors.sample_batch import SampleBatch, concatenate_tensors
 from tightrope.service.adapters.ports import Model, RunFailedError, UnreachableError
 
 log = logging.getLogger(__name__)
 
-MOST_ROWS = 1024
+MAX_SHADOW_RUN_ROWS = 1024
 """Rows in one run of the shadow model."""
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """What a worker needs of one pair. ``free`` says whether the first dimension is free, so that samples can be
-    batched; of ``noise_share`` of the samples the baseline is asked twice.
+class WatchedPair:
+    """A model pair as the worker sees it. ``free``: the first dimension is dynamic, so samples can be batched;
+    ``noise_share``: the share of samples on which the baseline runs twice.
     """
 
     models: Mapping[Role, Model]
@@ -32,94 +32,94 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True)
-class _Lot:
-    """Samples that a run of ``role`` could answer together: ``rows`` (n,) of each, ``at`` (r,) where they stand in the
-    batch.
+class _Batch:
+    """n samples that one run of ``role`` can answer: ``rows`` (n,) rows of each; ``index`` (r,) of every row in the
+    result.
     """
 
     role: Role
     inputs: Tensors
     request_id: tuple[str, ...]
     rows: Ints
-    at: Ints
+    index: Ints
 
-    def cut(self, most: int) -> Iterator["_Lot"]:
-        """In lots of at most so many rows, a larger sample alone."""
+    def split(self, max_rows: int) -> Iterator["_Batch"]:
+        """Split into batches of at most ``max_rows`` rows; a larger sample runs alone."""
         ends = np.cumsum(self.rows)
         first = 0
         while first < len(ends):
             begin = int(ends[first - 1]) if first else 0
-            last = max(int(np.searchsorted(ends, begin + most, side="right")), first + 1)
+            last = max(int(np.searchsorted(ends, begin + max_rows, side="right")), first + 1)
             span = slice(begin, int(ends[last - 1]))
             inputs = {name: tensor[span] for name, tensor in self.inputs.items()}
-            yield _Lot(self.role, inputs, self.request_id[first:last], self.rows[first:last], self.at[span])
+            yield _Batch(self.role, inputs, self.request_id[first:last], self.rows[first:last], self.index[span])
             first = last
 
 
-def answers(watched: Watched, parts: Sequence[Samples], primary: Reading, widths: Ints) -> Reading:
-    """What the other model says to the rows that ``primary`` is of. With another number of classes than ``widths``
-    (rows,) it cannot be paired: a fault. So is a row that nobody answers.
+def run_shadow(watched: WatchedPair, parts: Sequence[SampleBatch], served: Reading, widths: Ints) -> Reading:
+    """Run the other model on the rows of ``served``, and return its reading in the same shape.
+
+    A row is a fault where the run fails, or where it has another number of classes than ``widths`` (rows,) and cannot
+    be paired.
     """
-    shadow = failed(primary)
-    for lot in _lots(parts):
-        for asked in lot.cut(MOST_ROWS if watched.free else 0):
-            for run, said in _run(watched, asked):
-                fits = widths[run.at] == said.values.shape[1]
-                shadow.fault[run.at] = np.where(fits, said.fault, Fault.OUT_OF_RANGE)
+    shadow = failed_reading(served)
+    for group in _group(parts):
+        for batch in group.split(MAX_SHADOW_RUN_ROWS if watched.free else 0):
+            for answered, reading in _run(watched, batch):
+                fits = widths[answered.index] == reading.values.shape[1]
+                shadow.fault[answered.index] = np.where(fits, reading.fault, Fault.OUT_OF_RANGE)
                 if fits.any():
-                    shadow.values[run.at[fits]] = padded(said.values[fits], primary.values.shape[1])
+                    shadow.values[answered.index[fits]] = pad_classes(reading.values[fits], served.values.shape[1])
     return shadow
 
 
-def padded(values: Floats, width: int) -> Floats:
-    """As many classes: those that are not there get zeros, which changes no figure."""
+def pad_classes(values: Floats, width: int) -> Floats:
+    """Pad (rows, k) to ``width`` classes with zeros, which change no statistic."""
     missing = width - values.shape[1]
     return np.pad(values, ((0, 0), (0, missing))) if missing else values
 
 
-def _lots(parts: Sequence[Samples]) -> Iterator[_Lot]:
-    """By the role that did not answer, and by how their inputs look."""
-    alike: dict[tuple[Role, object], list[_Lot]] = {}
+def _group(parts: Sequence[SampleBatch]) -> Iterator[_Batch]:
+    """Group the samples by the role that did not answer and by the layout of their inputs."""
+    groups: dict[tuple[Role, object], list[_Batch]] = {}
     for part, start in zip(parts, accumulate((len(part.member) for part in parts), initial=0), strict=False):
         for role in Role:
-            silent = part.served_by_baseline == (role is Role.COMPRESSED)
-            if silent.any():
-                mine, at = part.take(silent), start + np.flatnonzero(np.repeat(silent, part.rows))
-                lot = _Lot(role, mine.inputs, mine.request_id, mine.rows, at)
-                alike.setdefault((role, layout(mine.inputs)), []).append(lot)
-    for (role, _), lots in alike.items():
-        yield _Lot(
+            chosen = part.served_by_baseline == (role is Role.COMPRESSED)
+            if chosen.any():
+                samples, index = part.take(chosen), start + np.flatnonzero(np.repeat(chosen, part.rows))
+                batch = _Batch(role, samples.inputs, samples.request_id, samples.rows, index)
+                groups.setdefault((role, tensor_layout(samples.inputs)), []).append(batch)
+    for (role, _), batches in groups.items():
+        yield _Batch(
             role,
-            below([lot.inputs for lot in lots]),
-            tuple(chain.from_iterable(lot.request_id for lot in lots)),
-            np.concatenate([lot.rows for lot in lots]),
-            np.concatenate([lot.at for lot in lots]),
+            concatenate_tensors([batch.inputs for batch in batches]),
+            tuple(chain.from_iterable(batch.request_id for batch in batches)),
+            np.concatenate([batch.rows for batch in batches]),
+            np.concatenate([batch.index for batch in batches]),
         )
 
 
-def _run(watched: Watched, lot: _Lot) -> Iterator[tuple[_Lot, Reading]]:
-    """One run; what is not given could not be answered. If it fails each sample is asked alone: bad input costs nobody
-    else anything.
-    """
+def _run(watched: WatchedPair, batch: _Batch) -> Iterator[tuple[_Batch, Reading]]:
+    """Run a batch; if that fails, run each sample alone, so that one bad input spoils no other. Yields successes."""
     try:
-        yield lot, ask(watched, lot.role, lot.inputs)
+        yield batch, run_role(watched, batch.role, batch.inputs)
     except UnreachableError:
-        return  # it is told once, where it is noticed
+        return  # each sample would fail in the same way; the model's adapter logs it
     except RunFailedError as error:
-        if len(lot.rows) > 1:
-            yield from chain.from_iterable(_run(watched, one) for one in lot.cut(0))
+        if len(batch.rows) > 1:
+            yield from chain.from_iterable(_run(watched, sample) for sample in batch.split(0))
         else:
-            log.warning("the %s model could not answer the sample %s: %s", lot.role, lot.request_id[0], error)
+            log.warning("the %s model failed on the sample %s: %s", batch.role, batch.request_id[0], error)
 
 
-def ask(watched: Watched, role: Role, inputs: Tensors) -> Reading:
-    """One run of a model.
+def run_role(watched: WatchedPair, role: Role, inputs: Tensors) -> Reading:
+    """Run the model of a role once.
 
     Raises:
-        RunFailedError: when it cannot, or answers with other than one row for each.
+        RunFailedError: when the run fails, or its output has another number of rows than the input.
     """
     rows = len(next(iter(inputs.values())))
     output = watched.models[role].run(inputs, [watched.output])[watched.output]
     if not output.ndim or len(output) != rows:
         raise RunFailedError(f"{watched.output}: shape {output.shape} for {rows} rows")
-    return read(output, watched.decision.scale)
+    return read_output(output, watched.decision.scale)

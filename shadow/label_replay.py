@@ -1,57 +1,61 @@
-"""What a judge that takes over must know of the past where its store did not keep it: the rows and labels of the
-horizon, read again beside the work. They are remembered, not counted: the judge before it has counted them.
+"""Label replay: restores the pending rows and labels for a judge that takes over without its predecessor's store.
 
-Old labels are read first: a row that is read after them is known to have its truth. What is left of them in the end
-waited for its row, as it does now.
+How it works. The log is read again next to the normal work, one batch per round, and only over the label horizon.
+Nothing is counted, because the previous judge has counted it already; rows and labels only become pending again.
+
+- Labels are read first and kept by row key; then rows are read. A row whose label was read is restored as joined, so
+  that a repeat of its label counts as a duplicate, and the label is used up.
+- Labels that remain at the end never found a row: they are added as if they arrived now, and wait for their row.
+- Rows are read over two horizons: a label that still counts may belong to a row that is older than the horizon. Such a
+  row only uses up its label, and does not become pending.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from tightrope.monitors.label_join import Key
 from tightrope.monitors.plan import Plan
-from tightrope.monitors.records import Label
+from tightrope.monitors.records import Label, RowKey
 from tightrope.service.adapters.ports import Record, Store
 from tightrope.service.adapters.topics import COMPARISONS, LABELS
 from tightrope.service.adapters.wire import record_codec
-from tightrope.shadow.judge_round import PASSED_OVER, Docket, timed
+from tightrope.shadow.judge_round import SKIPPED_ERRORS, JudgeRound, with_log_time
 
-REACH = 2.0
-"""Rows of so many horizons are read: a label that is kept may belong to a row that is given up already."""
+REPLAYED_HORIZONS = 2.0
+"""Label horizons over which rows are read."""
 
 
-class Recall:
-    """Of one model, ``now`` in seconds since the epoch."""
+class LabelReplay:
+    """The replay for one model; ``now`` in seconds since the epoch."""
 
     def __init__(self, plan: Plan, store: Store, now: float) -> None:
         self._plan = plan
         self._since = now - plan.label_horizon
-        self._labels: dict[Key, Label] = {}
-        rows_since = now - REACH * plan.label_horizon
-        self._past: Iterator[Sequence[Record]] = chain(
-            store.past(plan.model, LABELS, self._since), store.past(plan.model, COMPARISONS, rows_since)
+        self._labels: dict[RowKey, Label] = {}
+        rows_since = now - REPLAYED_HORIZONS * plan.label_horizon
+        self._batches: Iterator[Sequence[Record]] = chain(
+            store.past_records(plan.model, LABELS, self._since), store.past_records(plan.model, COMPARISONS, rows_since)
         )
 
-    def step(self, docket: Docket) -> bool:
-        """One portion more; False when that was all."""
-        portion = next(self._past, None)
-        if portion is None:
-            docket.learn(list(self._labels.values()))
+    def step(self, judge_round: JudgeRound) -> bool:
+        """Replay one more batch into the round; False when the replay is complete."""
+        batch = next(self._batches, None)
+        if batch is None:
+            judge_round.add_labels(list(self._labels.values()))
             return False
-        for record in portion:
+        for record in batch:
             try:
-                self._take(record, docket)
-            except PASSED_OVER:  # as it was when it was new, and told then
+                self._replay(record, judge_round)
+            except SKIPPED_ERRORS:  # the previous judge skipped and reported it, too
                 continue
         return True
 
-    def _take(self, record: Record, docket: Docket) -> None:
+    def _replay(self, record: Record, judge_round: JudgeRound) -> None:
         schema = record_codec.schema_of(record.value)
-        if schema == record_codec.COMPARISONS:
+        if schema == record_codec.COMPARISONS_SCHEMA:
             batch = record_codec.decode_comparisons(record.value)
             if batch.model == self._plan.model:
-                docket.remember(self._plan, batch, self._labels, self._since)
-        elif schema == record_codec.LABELS:
-            for label in (timed(label, record) for label in record_codec.decode_labels(record.value)):
+                judge_round.restore_rows(self._plan, batch, self._labels, self._since)
+        elif schema == record_codec.LABELS_SCHEMA:
+            for label in (with_log_time(label, record) for label in record_codec.decode_labels(record.value)):
                 if label.model == self._plan.model:
                     self._labels.setdefault((label.request_id, label.row), label)

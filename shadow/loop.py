@@ -1,5 +1,5 @@
-"""A thread that steps until it is told to stop. What fails is logged, counted, and begun again from what is
-committed.
+"""A thread that runs a stepper until it is stopped. After a failure it logs, counts, and starts again from the last
+commit.
 """
 
 import logging
@@ -10,25 +10,25 @@ from typing import Protocol
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 0.25
-"""Seconds that a step waits for work before it looks whether to stop."""
+STEP_TIMEOUT_SECONDS = 0.25
+"""Time that a step waits for work before the loop checks whether to stop."""
 
-PAUSES = (0.1, 0.5, 2.0, 10.0)
-"""Seconds before the next attempt, after the first failure in a row, the second, and so on."""
+LOOP_RETRY_SECONDS = (0.1, 0.5, 2.0, 10.0)
+"""Delays before the next attempt, after the first failure in a row, the second, and so on."""
 
 
 class Stepper(Protocol):
-    """Something that does one round of work."""
+    """An object that does one round of work."""
 
     def step(self, timeout: float) -> int:
-        """Do what there is to do, waiting up to ``timeout`` seconds for it; returns how much that was."""
+        """Process what arrives within ``timeout`` seconds; returns the number of records."""
 
     def close(self) -> None:
-        """Let go of what it holds."""
+        """Release its resources."""
 
 
 class Loop:
-    """Runs steppers made by ``make``: a new one after every failure, so that it goes on from what was committed."""
+    """Runs a stepper in a thread; after a failure, ``make`` builds a new one, which continues from the last commit."""
 
     def __init__(self, name: str, make: Callable[[threading.Event], Stepper]) -> None:
         self.failures = 0
@@ -41,46 +41,46 @@ class Loop:
 
     @property
     def alive(self) -> bool:
-        """Whether it goes on."""
+        """Whether the thread runs."""
         return self._thread.is_alive()
 
     @property
     def working(self) -> bool:
-        """Whether its latest step went well."""
+        """Whether the thread runs and its latest step succeeded."""
         return self.alive and self._well
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def leave(self, timeout: float) -> bool:
-        """Finish the step that is under way, and leave the rest to others; False when that takes longer."""
+        """Finish the current step only, and leave other records to the group; False when it exceeds ``timeout``."""
         self._leaving.set()
         return self.stop(timeout)
 
     def stop(self, timeout: float) -> bool:
-        """Finish what has arrived, then end; False when that takes longer than ``timeout`` seconds."""
+        """Process all records that have arrived, then end; False when it exceeds ``timeout`` seconds."""
         self._drained.set()
         self._thread.join(timeout)
         self._stopping.set()
-        self._thread.join(PATIENCE)
+        self._thread.join(STEP_TIMEOUT_SECONDS)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        in_a_row = 0
+        failures_in_a_row = 0
         while not self._stopping.is_set():
             try:
                 with closing(self._make(self._stopping)) as stepper:
                     while not self._stopping.is_set():
-                        last = self._drained.is_set()  # asked before: what arrives during the step is still to be done
-                        done = stepper.step(0.0 if last else PATIENCE)
-                        in_a_row = 0
+                        last = self._drained.is_set()  # read before the step: records that arrive during it still count
+                        done = stepper.step(0.0 if last else STEP_TIMEOUT_SECONDS)
+                        failures_in_a_row = 0
                         self._well = True
                         if self._leaving.is_set() or (last and not done):
                             return
             except Exception:
                 self.failures += 1
                 self._well = False
-                log.exception("%s failed; it begins again from what is committed", self._thread.name)
-                self._stopping.wait(PAUSES[min(in_a_row, len(PAUSES) - 1)])
-                in_a_row += 1
+                log.exception("%s failed; it starts again from the last commit", self._thread.name)
+                self._stopping.wait(LOOP_RETRY_SECONDS[min(failures_in_a_row, len(LOOP_RETRY_SECONDS) - 1)])
+                failures_in_a_row += 1

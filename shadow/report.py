@@ -1,8 +1,8 @@
-"""The drift report: one page to read, drawn by Evidently, and its figures. The only module that loads evidently and
-pandas, so it runs in a process of its own: together they take seconds and hundreds of megabytes.
+"""The drift report: one HTML page, drawn by Evidently, and its statistics as JSON.
 
-The page needs no network, and by its own Content-Security-Policy reaches none. What callers sent stands in it, and is
-made harmless on the way in.
+This is the only module that imports evidently and pandas, which take seconds to load and hundreds of megabytes; it
+therefore runs in a process of its own. The page needs no network, and its Content-Security-Policy forbids it. Text that
+callers sent is made harmless before it enters the page.
 """
 
 import os
@@ -21,89 +21,91 @@ from evidently.legacy.calculations.stattests.registry import StatTest, register_
 from evidently.legacy.core import ColumnType
 from evidently.metrics import DriftedColumnsCount, ValueDrift
 
-from tightrope.service.adapters.archive.report_store import policy, script_hashes
-from tightrope.service.adapters.archive.row_format import Table
+from tightrope.service.adapters.archive.report_store import content_security_policy, script_hashes
+from tightrope.service.adapters.archive.row_format import RowTable
 from tightrope.shadow.drift_statistics import (
-    CUSTOMARY,
+    COLUMN_KINDS,
     INPUTS,
-    KINDS,
-    MOST_VALUES,
+    MAX_CATEGORIES,
+    MIN_DRIFT_PSI,
     OUTCOMES,
     PAIR,
     Column,
-    Drift,
-    columns,
-    insist_on_rows,
-    standings,
+    ColumnDrift,
+    compared_columns,
+    require_rows,
+    scope_drifts,
 )
-from tightrope.shadow.page import Subject, head, moment
+from tightrope.shadow.page import ReportSubject, format_time, render_tables
 
-METHOD = "tightrope_psi"
-"""The name under which Evidently knows `drift_statistics.drift`: it draws, and shows the very figures of the tables."""
+PSI_METHOD = "tightrope_psi"
+"""Evidently's name for the PSI of `drift_statistics.column_drift`, so that its charts show the values of the tables."""
 
-PREFIX = {INPUTS: "", OUTCOMES: "now against then: ", PAIR: "compressed against baseline: "}
-"""What is drawn, told by the column's name."""
+COLUMN_PREFIXES = {INPUTS: "", OUTCOMES: "newest against reference: ", PAIR: "compressed against baseline: "}
+"""Prefix of a column's name on the page, by kind."""
 
-DRAWABLE = 1e100
-"""Beyond it the width of a histogram is no number any more."""
+MAX_DRAWABLE = 1e100
+"""Largest magnitude that Evidently can draw: beyond it the width of a histogram overflows."""
 
-LONGEST = 40
+MAX_LABEL_LENGTH = 40
 """Letters of a category that fit beside a bar."""
 
 _MARKUP = str.maketrans({"<": "(", ">": ")", "&": "+"})
 
+DrawnColumns = dict[tuple[str, str], tuple[Column, Column]]
+"""By kind and column name: the reference sample and the window sample."""
 
-def build(subject: Subject, reference: Table, window: Table) -> tuple[str, dict[str, object]]:
-    """The page, whole and for itself, and the figures, ready for JSON.
+
+def build(subject: ReportSubject, reference: RowTable, window: RowTable) -> tuple[str, dict[str, object]]:
+    """The self-contained HTML page, and the statistics, ready for JSON.
 
     Raises:
-        TooFewRowsError: when there is too little to tell anything.
+        TooFewRowsError: when either side has fewer rows than `drift_statistics.MIN_ROWS_PER_SIDE`.
     """
-    insist_on_rows(len(reference), len(window))
-    found = standings(reference, window)
-    drifts = {(drift.kind, drift.column): drift for drift in found[0].drifts}
-    drawn = _drawn(reference, window, drifts)
+    require_rows(len(reference), len(window))
+    scopes = scope_drifts(reference, window)
+    drifts = {(drift.kind, drift.column): drift for drift in scopes[0].drifts}
+    drawn = _select_drawable(reference, window, drifts)
     figures: dict[str, object] = {
         "model": subject.model,
         "reference": {"rows": len(reference), "source": subject.source},
         "window": {"rows": len(window)},
-        "columns": [_told(drift) for drift in found[0].drifts],
-        "scopes": {standing.scope: standing.told() for standing in found},
+        "columns": [_column_json(drift) for drift in scopes[0].drifts],
+        "scopes": {scope.scope: scope.to_json() for scope in scopes},
     }
     page = _draw(drawn, drifts) if drawn else "<!DOCTYPE html><html><head></head><body></body></html>"
-    return _whole(page, subject, head(subject, reference, window, found)), figures
+    return _add_tables(page, subject, render_tables(subject, reference, window, scopes)), figures
 
 
-def _told(drift: Drift) -> dict[str, object]:
+def _column_json(drift: ColumnDrift) -> dict[str, object]:
     names = ("kind", "column", "psi", "expected", "alarm", "drifted", "note")
     return {name: getattr(drift, name) for name in names}
 
 
-Drawn = dict[tuple[str, str], tuple[Column, Column]]
-
-
-def _drawn(reference: Table, window: Table, drifts: Mapping[tuple[str, str], Drift]) -> Drawn:
+def _select_drawable(
+    reference: RowTable, window: RowTable, drifts: Mapping[tuple[str, str], ColumnDrift]
+) -> DrawnColumns:
     """The samples that Evidently can draw, the most drifted column of each kind first."""
-    found = {
+    samples = {
         (kind, name): (then, now)
-        for kind, name, then, now in columns(reference, window)
-        if drifts[kind, name].psi is not None and _drawable(then) and _drawable(now)
+        for kind, name, then, now in compared_columns(reference, window)
+        if drifts[kind, name].psi is not None and _is_drawable(then) and _is_drawable(now)
     }
-    order = sorted(found, key=lambda key: (KINDS.index(key[0]), -(drifts[key].psi or 0.0)))
-    return {key: found[key] for key in order}
+    order = sorted(samples, key=lambda key: (COLUMN_KINDS.index(key[0]), -(drifts[key].psi or 0.0)))
+    return {key: samples[key] for key in order}
 
 
-def _drawable(column: Column) -> bool:
+def _is_drawable(column: Column) -> bool:
     if column.dtype.kind == "U":
         return bool((column != "").any())
     present = column[np.isfinite(column)]
-    return bool(len(present) and np.abs(present).max() < DRAWABLE)
+    return bool(len(present) and np.abs(present).max() < MAX_DRAWABLE)
 
 
-def _draw(drawn: Drawn, drifts: Mapping[tuple[str, str], Drift]) -> str:
-    """Evidently's page. All comparisons share it, each as a column of its own; shorter columns end in nothing."""
-    names = _names(drawn)
-    _teach({names[key]: drifts[key] for key in drawn})
+def _draw(drawn: DrawnColumns, drifts: Mapping[tuple[str, str], ColumnDrift]) -> str:
+    """Evidently's page. Each comparison is a column of one dataset; pandas pads shorter columns with NaN."""
+    names = _display_names(drawn)
+    _register_psi({names[key]: drifts[key] for key in drawn})
     texts = {key for key, (_, now) in drawn.items() if now.dtype.kind == "U" or key[1].startswith("prediction")}
     sides: list[dict[str, pd.Series]] = [{}, {}]
     for key, (then, now) in drawn.items():
@@ -115,39 +117,39 @@ def _draw(drawn: Drawn, drifts: Mapping[tuple[str, str], Drift]) -> str:
         categorical_columns=[names[key] for key in drawn if key in texts],
     )
     inputs = [names[key] for key in drawn if key[0] == INPUTS]
-    counted = [DriftedColumnsCount(columns=inputs, method=METHOD)] if inputs else []
-    metrics = [*counted, *(ValueDrift(column=name, method=METHOD) for name in names.values())]
+    counted = [DriftedColumnsCount(columns=inputs, method=PSI_METHOD)] if inputs else []
+    metrics = [*counted, *(ValueDrift(column=name, method=PSI_METHOD) for name in names.values())]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # divisions by zero and infinities inside Evidently, of figures not shown
+        warnings.simplefilter("ignore")  # divisions by zero and infinities in Evidently, of values that are not shown
         reference, window = (Dataset.from_pandas(pd.DataFrame(side), data_definition=definition) for side in sides)
         return str(Report(metrics, include_tests=False).run(window, reference).get_html_str(as_iframe=False))
 
 
-def _names(drawn: Drawn) -> dict[tuple[str, str], str]:
-    """What each column is called on the page: harmless, and no two alike."""
+def _display_names(drawn: DrawnColumns) -> dict[tuple[str, str], str]:
+    """A harmless and unique name for each column."""
     names: dict[tuple[str, str], str] = {}
     for key in drawn:
-        name = f"{PREFIX[key[0]]}{_harmless(key[1])}"
+        name = f"{COLUMN_PREFIXES[key[0]]}{_harmless(key[1])}"
         names[key] = name if name not in names.values() else f"{name} ({len(names)})"
     return names
 
 
-def _teach(drifts: Mapping[str, Drift]) -> None:
-    """Let Evidently ask for the drift of a column by the column's name."""
+def _register_psi(drifts: Mapping[str, ColumnDrift]) -> None:
+    """Register a test with Evidently that looks up the computed drift by the column's name."""
 
-    def known(reference: Any, _window: Any, _kind: Any, _threshold: float) -> tuple[float, bool]:  # noqa: ANN401 - pandas
+    def look_up(reference: Any, _window: Any, _kind: Any, _threshold: float) -> tuple[float, bool]:  # noqa: ANN401 - pandas
         drift = drifts[reference.name]
         return drift.psi or 0.0, drift.drifted
 
-    test = StatTest(METHOD, "PSI", [ColumnType.Numerical, ColumnType.Categorical], CUSTOMARY)
-    register_stattest(test, known)
+    test = StatTest(PSI_METHOD, "PSI", [ColumnType.Numerical, ColumnType.Categorical], MIN_DRIFT_PSI)
+    register_stattest(test, look_up)
 
 
 def _categories(reference: Column, window: Column) -> tuple[Column, Column]:
-    """Values as short names; all but the most common ones share one."""
+    """Both columns as short labels; rare values share the label "(other)"."""
     sides = [np.array(list(_labels(side)), dtype=object) for side in (reference, window)]
     values, frequency = np.unique(np.concatenate(sides).astype(str), return_counts=True)
-    common = set(values[np.argsort(-frequency)[:MOST_VALUES]])
+    common = set(values[np.argsort(-frequency)[:MAX_CATEGORIES]])
     first, second = (np.array([v if v in common else "(other)" for v in side], dtype=object) for side in sides)
     return first, second
 
@@ -161,19 +163,20 @@ def _labels(column: Column) -> Iterator[str]:
 
 
 def _harmless(text: str) -> str:
-    """Text from outside, unable to end the script that it stands in, or to be read as markup by a chart."""
-    short = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    """Text from outside, cut and without markup, so that it can neither end a script nor be parsed by a chart."""
+    short = text if len(text) <= MAX_LABEL_LENGTH else f"{text[: MAX_LABEL_LENGTH - 1]}…"
     return "".join(c if c.isprintable() else "·" for c in short.translate(_MARKUP))
 
 
-def _whole(page: str, subject: Subject, tables: str) -> str:
-    """Evidently's page with our tables on top, and with the policy that keeps it to itself."""
+def _add_tables(page: str, subject: ReportSubject, tables: str) -> str:
+    """Insert the policy and the title into the head of Evidently's page, and the tables on top of its body."""
     page = page.replace("\r\n", "\n").strip()
-    title = escape(f"{subject.model}: drift report of {moment(subject.made)}")
-    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy(script_hashes(page))}"><title>{title}</title>'
-    for mark, addition in (("<head>", meta), ("<body>", tables)):
-        before, found, after = page.partition(mark)
+    title = escape(f"{subject.model}: drift report of {format_time(subject.made)}")
+    policy = content_security_policy(script_hashes(page))
+    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}"><title>{title}</title>'
+    for tag, addition in (("<head>", meta), ("<body>", tables)):
+        before, found, after = page.partition(tag)
         if not found:
-            raise ValueError(f"Evidently's page has no {mark}: this version cannot be used")
-        page = f"{before}{mark}{addition}{after}"
+            raise ValueError(f"Evidently's page has no {tag}: this version of Evidently cannot be used")
+        page = f"{before}{tag}{addition}{after}"
     return page

@@ -1,27 +1,65 @@
-"""For all tests: in continuous integration nothing may be skipped, because there everything is installed. And one real
-broker for all that need one.
+"""Rules for every test: in CI no test may be skipped, `--fast` leaves out the tests that start processes, and all tests
+that need a broker share one.
 """
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Generator, Iterator
+from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from tests.support.cluster.kafka_buses import Elsewhere
+    from tests.support.cluster.kafka_buses import ExternalBroker
     from tightrope.demo.broker import Broker
 
 
-# A shell that starts this in the background has Ctrl-C ignored, and so would every program that is ended by it here.
+# A shell ignores Ctrl-C for its background jobs, and the programs started here would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How long an example takes, or its making, says something of the machine, not of the program.
+# The time of one example depends on the machine, not on the program.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+STARTERS = frozenset({"server", "kafka", "log"})
+"""Fixtures that start a process."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--fast`."""
+    parser.addoption("--fast", action="store_true", help="leave out the tests that start processes")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--fast`, deselect each test whose module or fixtures start processes."""
+    if not config.getoption("--fast"):
+        return
+    slow = [item for item in items if _starts_processes(item)]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in {*slow}]
+
+
+def _starts_processes(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return not STARTERS.isdisjoint(fixtures) or _needs_subprocess(item.getparent(pytest.Module).obj)  # type: ignore[union-attr]
+
+
+@cache
+def _needs_subprocess(module: ModuleType) -> bool:
+    """Whether a module of the tests imports `subprocess`, or a helper that does."""
+    values = list(vars(module).values())
+    if any(value is subprocess for value in values):
+        return True
+    names = {getattr(value, "__module__", None) or getattr(value, "__name__", None) for value in values}
+    helpers = [sys.modules[name] for name in names if isinstance(name, str) and name.startswith("tests.")]
+    return any(_needs_subprocess(helper) for helper in helpers if helper is not module)
 
 
 def _forbid(report: pytest.TestReport | pytest.CollectReport) -> None:
@@ -35,7 +73,7 @@ def _forbid(report: pytest.TestReport | pytest.CollectReport) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A test that skipped itself, or whose marker or fixture did."""
+    """Fail a test that skipped itself, or that its marker or fixture skipped."""
     report = yield
     _forbid(report)
     return report
@@ -43,16 +81,16 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """A file that skipped all its tests, because a library is missing."""
+    """Fail a file that skipped all its tests because a library is missing."""
     report = yield
     _forbid(report)
     return report
 
 
 @pytest.fixture(scope="session")
-def kafka() -> Iterator["Broker | Elsewhere"]:
-    """Apache Kafka itself, one for all tests that leave it as it was."""
-    from tests.support.cluster.kafka_buses import real
+def kafka() -> Iterator["Broker | ExternalBroker"]:
+    """Apache Kafka itself, shared by all tests that leave it as it was."""
+    from tests.support.cluster.kafka_buses import real_kafka
 
-    with real() as running:
+    with real_kafka() as running:
         yield running

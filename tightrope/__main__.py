@@ -1,4 +1,4 @@
-"""`python -m tightrope` is the command."""
+"""Entry point of `python -m tightrope`."""
 
 from tightrope.cli.main import main
 

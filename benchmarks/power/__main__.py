@@ -5,15 +5,15 @@ import time
 from pathlib import Path
 
 from benchmarks.power import check, page, picture
+from benchmarks.power.demo_table import LIMITS, demo_table
 from benchmarks.power.measure import measure
 from benchmarks.power.methods import ALL, PANELS
-from benchmarks.power.rivals import LIMITS, board
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
 def main() -> int:
-    """The command; its exit code is 1 when a check failed, and then nothing is written."""
+    """Run the command; when a check fails, it writes nothing and returns exit code 1."""
     began = time.monotonic()
     problems = list(check.wiring(ALL))
     if not problems:
@@ -22,7 +22,7 @@ def main() -> int:
     if problems:
         print("\n".join(problems), file=sys.stderr)
         return 1
-    written = page.page(outcomes, [board(limits) for limits in LIMITS])
+    written = page.page(outcomes, [demo_table(limits) for limits in LIMITS])
     (DOCS / "power.md").write_text(written)
     (DOCS / "power.svg").write_text(picture.svg(page.points(outcomes), page.PROMISED))
     print(written)

@@ -1,52 +1,52 @@
-"""The demo's rows through the judge itself: what happens when a scope that trips is answered by the baseline."""
+"""The demo's rows judged by the product itself, where the baseline answers a scope that trips."""
 
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from benchmarks.power.ours import SAMPLES_PER_FALSE_ALARM
-from benchmarks.power.traffic import Trial
-from tightrope.monitors.budget import Ask, Budget, rules
+from benchmarks.power.traffic import DemoCase
+from tightrope.monitors.budget import Budget, MonitorSpec, build_rules
 from tightrope.monitors.catalogue import CATALOGUE
-from tightrope.monitors.plan import Plan, start
+from tightrope.monitors.plan import Plan, initial_state
 from tightrope.monitors.records import Comparisons
 from tightrope.monitors.watch import step
 
 ROWS_A_SECOND = 100.0
-"""Of event time: fast enough that ticks are full."""
+"""Event time of the rows: fast enough that ticks are full."""
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """A scope that went to the baseline, or came back, and the row after which it did."""
+class ModeChange:
+    """A scope's change of the answering model, and the row after which it happened."""
 
     scope: str
     state: str
     row: int
 
 
-def moved(trial: Trial) -> list[Moved]:
-    """What the judge does, asked for disagreement only, with every row sampled."""
-    budget, ask = Budget(SAMPLES_PER_FALSE_ALARM), Ask(CATALOGUE["disagreement"], ("",), trial.limits)
+def mode_changes(case: DemoCase) -> list[ModeChange]:
+    """The mode changes that the judge makes, with the disagreement monitor only and every row sampled."""
+    budget, monitor = Budget(SAMPLES_PER_FALSE_ALARM), MonitorSpec(CATALOGUE["disagreement"], ("",), case.limits)
     plan = Plan(
-        model=trial.compressed,
+        model=case.compressed,
         baseline_digest="b",
         compressed_digest="c",
-        scopes=trial.rows.scopes,
-        rates=np.ones(len(trial.rows.scopes)),
-        rules=rules([ask], budget, recovery_ratio=0.75),
+        scopes=case.rows.scopes,
+        rates=np.ones(len(case.rows.scopes)),
+        rules=build_rules([monitor], budget, recovery_ratio=0.75),
         budget=budget,
     )
-    _, transitions = step(plan, start(plan), _comparisons(trial, plan))
+    _, transitions = step(plan, initial_state(plan), _comparisons(case, plan))
     return [
-        Moved(made.scope, made.after.state.value, round(made.time * ROWS_A_SECOND) + 1)
-        for made in transitions
-        if made.moved
+        ModeChange(transition.scope, transition.after.state.value, round(transition.time * ROWS_A_SECOND) + 1)
+        for transition in transitions
+        if transition.moved
     ]
 
 
-def _comparisons(trial: Trial, plan: Plan) -> Comparisons:
-    rows = len(trial.rows.member)
+def _comparisons(case: DemoCase, plan: Plan) -> Comparisons:
+    rows = len(case.rows.member)
     order, unknown = np.arange(rows), np.full(rows, np.nan)
     return Comparisons(
         model=plan.model,
@@ -59,7 +59,7 @@ def _comparisons(trial: Trial, plan: Plan) -> Comparisons:
         time=order / ROWS_A_SECOND,
         request_id=tuple(map(str, order)),
         served_by_baseline=np.zeros(rows, dtype=bool),
-        member=trial.rows.member[:, 1:],
+        member=case.rows.member[:, 1:],
         draw=np.zeros(rows),
         inclusion=np.ones(rows),
         twin=np.zeros(rows, dtype=np.uint64),
@@ -67,5 +67,5 @@ def _comparisons(trial: Trial, plan: Plan) -> Comparisons:
         self_disagree=unknown,
         correct_baseline=unknown,
         correct_compressed=unknown,
-        **{field.name: getattr(trial.paired, field.name) for field in fields(trial.paired)},
+        **{field.name: getattr(case.paired, field.name) for field in fields(case.paired)},
     )

@@ -1,4 +1,4 @@
-"""Every method on every scene: the false alarms, and how long a change takes to be found."""
+"""Run every method on every scene: false alarms, and the delay until a change is found."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -12,18 +12,18 @@ from benchmarks.power.scenes import Cell, Scene, draw
 
 PROCESSES = 2
 
-QUIET = {Cost.ARRAYS: 100, Cost.LOOP: 20, Cost.REPORT: 6}
-LOUD = {Cost.ARRAYS: 400, Cost.LOOP: 60, Cost.REPORT: 20}
-"""Repetitions of scenes without a harmful change, which take long, and with one, which end when it is found."""
+QUIET_REPETITIONS = {Cost.ARRAYS: 100, Cost.LOOP: 20, Cost.REPORT: 6}
+CHANGE_REPETITIONS = {Cost.ARRAYS: 400, Cost.LOOP: 60, Cost.REPORT: 20}
+"""Repetitions by cost of a method: of scenes without a harmful change, and of scenes with one, which end early."""
 
-PIECE = 25
-"""Repetitions that a process takes at a time."""
+JOB_REPETITIONS = 25
+"""Repetitions of one job of the process pool."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One method on one scene. ``alarms`` has the false ones of each repetition, ``samples`` how many each of them
-    could have come from, ``delays`` samples from the change to its alarm, infinite where there was none.
+    """One method on one scene. ``alarms`` are the false alarms of each repetition, ``samples`` the samples of a
+    repetition in which they count, ``delays`` the samples from the change to its alarm, infinite where it is missed.
     """
 
     alarms: tuple[int, ...]
@@ -32,7 +32,7 @@ class Outcome:
 
     @property
     def repetitions(self) -> int:
-        """How many streams the method saw."""
+        """The number of streams."""
         return len(self.alarms)
 
     @property
@@ -47,60 +47,60 @@ class Outcome:
 
     @property
     def missed(self) -> float:
-        """The share of streams whose change was never found."""
+        """The share of streams whose change was missed."""
         return float(np.mean(np.isinf(self.delays)))
 
     def delay(self, share: float) -> float:
-        """Within how many samples this share of the changes was found; infinite when it was not."""
+        """The samples within which this share of the changes was found; infinite when it was not."""
         return float(np.quantile(self.delays, share, method="higher"))
 
 
-Key = tuple[str, str, str]
-Outcomes = dict[Key, Outcome]
+OutcomeKey = tuple[str, str, str]
+Outcomes = dict[OutcomeKey, Outcome]
 """By family, scene and method."""
 
 
 def repetitions(scene: Scene, cost: Cost) -> int:
-    """How often a scene is drawn for a method of this cost."""
-    return (QUIET if scene.quiet else LOUD)[cost]
+    """Repetitions of a scene for a method of this cost."""
+    return (QUIET_REPETITIONS if scene.quiet else CHANGE_REPETITIONS)[cost]
 
 
-def once(method: Method, scene: Scene, cells: Sequence[Cell]) -> tuple[int, float]:
-    """False alarms of one repetition, and the delay of the true one (infinite in a quiet scene)."""
+def run_once(method: Method, scene: Scene, cells: Sequence[Cell]) -> tuple[int, float]:
+    """False alarms of one repetition, and the delay of the true alarm (infinite in a quiet scene)."""
     stop = scene.length if scene.quiet else scene.change
-    at = np.concatenate([method.alarms(cell.watch, cell.rows, stop) for cell in cells])
-    true = at[at >= stop]
+    alarms = np.concatenate([method.alarms(cell.spec, cell.rows, stop) for cell in cells])
+    true = alarms[alarms >= stop]
     since = scene.change if scene.benign else 0
-    return int(np.sum((at >= since) & (at < stop))), float(true.min() - stop + 1) if len(true) else np.inf
+    return int(np.sum((alarms >= since) & (alarms < stop))), float(true.min() - stop + 1) if len(true) else np.inf
 
 
-def piece(methods: Sequence[Method], scene: Scene, begin: int, end: int) -> list[tuple[str, int, float]]:
-    """Some repetitions of one scene: each is drawn once, and every method that is due sees it."""
-    said = []
+def run_repetitions(methods: Sequence[Method], scene: Scene, begin: int, end: int) -> list[tuple[str, int, float]]:
+    """Run repetitions of a scene: each is drawn once for all methods that take part in it."""
+    results = []
     for repetition in range(begin, end):
         cells = draw(scene, repetition)
-        due = [method for method in methods if repetition < repetitions(scene, method.cost)]
-        said += [(method.name, *once(method, scene, cells)) for method in due]
-    return said
+        active = [method for method in methods if repetition < repetitions(scene, method.cost)]
+        results += [(method.name, *run_once(method, scene, cells)) for method in active]
+    return results
 
 
 def measure(panels: Sequence[tuple[Sequence[Method], Scene]]) -> Outcomes:
-    """All scenes with their methods, on two processes, the dear pieces first."""
+    """Run all scenes with their methods on two processes, the expensive jobs first."""
     jobs = sorted(_jobs(panels), key=lambda job: job[2])
     with ProcessPoolExecutor(PROCESSES) as pool:
-        futures = [(job[1], pool.submit(piece, *job)) for job in jobs]
-        said = [(scene.family, scene.name, *line) for scene, future in futures for line in future.result()]
+        futures = [(job[1], pool.submit(run_repetitions, *job)) for job in jobs]
+        results = [(scene.family, scene.name, *line) for scene, future in futures for line in future.result()]
     scenes = {(scene.family, scene.name): scene for _, scene in panels}
-    lines = sorted(said, key=lambda line: line[:3])
+    lines = sorted(results, key=lambda line: line[:3])
     return {key: _outcome(scenes[key[:2]], list(of_key)) for key, of_key in groupby(lines, key=lambda line: line[:3])}
 
 
 def _jobs(panels: Sequence[tuple[Sequence[Method], Scene]]) -> Iterator[tuple[Sequence[Method], Scene, int, int]]:
     for methods, scene in panels:
         last = max(repetitions(scene, method.cost) for method in methods)
-        dear = max(repetitions(scene, cost) for cost in (Cost.LOOP, Cost.REPORT))
-        step = min(PIECE, dear // 4)  # only the first repetitions are dear: they are cut finer
-        bounds = [*range(0, dear, step), *range(dear, last, PIECE), last]
+        slow = max(repetitions(scene, cost) for cost in (Cost.LOOP, Cost.REPORT))
+        step = min(JOB_REPETITIONS, slow // 4)  # only the first repetitions include slow methods: smaller jobs
+        bounds = [*range(0, slow, step), *range(slow, last, JOB_REPETITIONS), last]
         yield from ((methods, scene, begin, end) for begin, end in pairwise(bounds) if begin < end)
 
 

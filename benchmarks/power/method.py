@@ -1,4 +1,4 @@
-"""What every method is given, and what it gives back: nothing here knows which method it is."""
+"""The interface of the methods: their input, their output, and helpers that several of them use."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,12 +6,12 @@ from typing import Protocol
 
 import numpy as np
 
-from tightrope.monitors.catalogue import Kind
+from tightrope.monitors.catalogue import Hypothesis
 from tightrope.monitors.records import Floats, Ints
 
 
 class Cost(StrEnum):
-    """How dear a method is, which decides how many repetitions of a stream it is given."""
+    """The computing cost of a method, which decides its number of repetitions."""
 
     ARRAYS = "arrays"
     LOOP = "loop"
@@ -19,14 +19,14 @@ class Cost(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
-    """What is asked of one cell: a rate at most ``limit``, or a mean in [-limit, limit].
+class CellSpec:
+    """The hypothesis of one cell: a rate of at most ``limit``, or a mean in [-limit, limit].
 
-    ``healthy`` are rows from before, for the methods that compare with a reference; ``window`` the rows of the methods
-    that have windows; ``share`` the cell's part of the alarm budget.
+    ``healthy`` is a reference sample for the methods that need one, ``window`` the window length of the methods that
+    have one, ``share`` the cell's part of the false-alarm budget.
     """
 
-    kind: Kind
+    kind: Hypothesis
     limit: float
     healthy: Floats
     window: int = 1000
@@ -35,47 +35,47 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One cell's rows: values ``y`` (m,), and ``places`` (m,), where each stands in the stream of ``total`` samples."""
+    """One cell's rows: values ``y`` (m,) and their ``indices`` (m,) in the stream of ``total`` samples."""
 
     y: Floats
-    places: Ints
+    indices: Ints
     total: int
 
     @classmethod
     def whole(cls, y: Floats) -> "Rows":
-        """The cell that counts every sample."""
+        """The rows of the cell that has every sample of the stream."""
         return cls(y, np.arange(len(y)), len(y))
 
     def only(self, rows: slice | Ints) -> "Rows":
-        """The same stream with only some of the cell's rows."""
-        return Rows(self.y[rows], self.places[rows], self.total)
+        """The cell with only the selected rows."""
+        return Rows(self.y[rows], self.indices[rows], self.total)
 
 
 class Method(Protocol):
-    """One way to raise alarms. After an alarm it starts again, as an operator who reset it would see."""
+    """A method that raises alarms. After an alarm it starts again, as if an operator had reset it."""
 
     @property
     def name(self) -> str:
-        """As the tables call it."""
+        """The name in the tables."""
 
     @property
     def cost(self) -> Cost:
-        """How dear it is."""
+        """The computing cost."""
 
-    def alarms(self, watch: Watch, rows: Rows, stop: int) -> Ints:
-        """Where in the stream alarms were raised, ascending. From the first one at ``stop`` or later on nobody asks."""
+    def alarms(self, spec: CellSpec, rows: Rows, stop: int) -> Ints:
+        """Indices of the alarms in the stream, ascending; those after the first at ``stop`` or later may be omitted."""
 
 
-def until(alarms: Ints, stop: int) -> Ints:
-    """Alarms up to the first that is not before ``stop``."""
+def until_stop(alarms: Ints, stop: int) -> Ints:
+    """The alarms up to and including the first at ``stop`` or later."""
     return alarms[: int(np.searchsorted(alarms, stop)) + 1]
 
 
-def spaced(candidates: Ints, gap: int) -> Ints:
-    """Of ascending candidates, the first, and then the first that is at least ``gap`` after the one before."""
+def first_spaced(candidates: Ints, gap: int) -> Ints:
+    """From ascending candidates, the first, then always the next that is at least ``gap`` after the last one kept."""
     kept: list[int] = []
-    place = 0
-    while place < len(candidates):
-        kept.append(int(candidates[place]))
-        place = int(np.searchsorted(candidates, kept[-1] + gap))
+    index = 0
+    while index < len(candidates):
+        kept.append(int(candidates[index]))
+        index = int(np.searchsorted(candidates, kept[-1] + gap))
     return np.array(kept, dtype=np.int64)

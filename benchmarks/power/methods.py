@@ -1,4 +1,4 @@
-"""Who takes part, and in which scenes. Only this file knows all of them; it needs the benchmark's own environment."""
+"""The methods and the scenes in which each takes part. Needs the benchmark's own environment."""
 
 from collections.abc import Sequence
 
@@ -25,14 +25,14 @@ OTHERS: tuple[Method, ...] = (
     Evidently("evidently, reference 5,000 (distance > .1)", 5_000),
 )
 DEPENDENT: tuple[Method, ...] = (Interleaved(), Sampled())
-"""What helps when samples depend on each other."""
+"""Settings that help when samples are dependent."""
 
 ALL = (*OURS, *DEPENDENT, *OTHERS)
 
 
-def of(scene: Scene) -> Sequence[Method]:
+def methods_for(scene: Scene) -> Sequence[Method]:
     """The methods that take part in a scene."""
     return ALL if scene.rho else (*OURS, *OTHERS)
 
 
-PANELS = [(of(scene), scene) for scene in SCENES]
+PANELS = [(methods_for(scene), scene) for scene in SCENES]

@@ -1,5 +1,5 @@
-"""docs/power.md: page.md with its tables. What page.md says of a method must follow from how it is made, or from a
-figure filled in here; `check` refuses to write when the figures of Tightrope itself are off.
+"""docs/power.md: the template page.md, filled with tables. Claims of the template about a method must follow from its
+definition or from a figure filled in here; `check` prevents a page whose figures of Tightrope are wrong.
 """
 
 import platform
@@ -10,12 +10,12 @@ from textwrap import fill
 import numpy as np
 
 from benchmarks.power import evidently_adapter, river_adapter, tables
-from benchmarks.power.check import BEFORE, SAMPLE
+from benchmarks.power.check import REFERENCE_DELAYS, SAMPLE
+from benchmarks.power.demo_table import DemoTable, scopes
 from benchmarks.power.measure import Outcomes
 from benchmarks.power.methods import OTHERS, OURS
 from benchmarks.power.ours import SAMPLES_PER_FALSE_ALARM
 from benchmarks.power.picture import Point
-from benchmarks.power.rivals import Board, scopes
 from benchmarks.power.scenes import LENGTH, SEED
 
 TEMPLATE = Path(__file__).with_name("page.md")
@@ -30,39 +30,39 @@ FAMILIES = {
     "strong": "bursts, rho 0.3",
 }
 
-SUMMARY = """At the limit, *{ours}* raised {alarms} false alarms per 100,000 samples; it found a change from 1 % to 5 %
-within {median:.0f} samples, half of the times. Sooner was found by: {quicker}. Of these, as few false alarms as
-Tightrope promises, at the limit and after the benign change, were raised by: {honest}."""
+SUMMARY = """At the limit, *{ours}* raises {alarms} false alarms per 100,000 samples; its median delay for a change from
+1 % to 5 % is {median:.0f} samples. Faster methods: {quicker}. Of these, the methods with at most Tightrope's guaranteed
+number of false alarms, both at the limit and after the benign change: {honest}."""
 
-FALLBACK = """In Tightrope a scope that trips is answered by the baseline, and its rows leave the other cells, which
-stops the alarms that they would raise there. By the judge itself, in ticks of 64, the baseline takes over, with the
+FALLBACK = """In Tightrope the baseline answers a scope that trips, and its rows are removed from the other cells, which
+stops the alarms that they would raise there. In the judge itself, with ticks of 64, the baseline takes over, with the
 demo's limits: {moves}; with the good models: {good}. With the default limits: {strict}; with the good models:
 {strict_good}."""
 
 
-def page(outcomes: Outcomes, boards: Sequence[Board]) -> str:
-    """The whole page."""
+def page(outcomes: Outcomes, demo_tables: Sequence[DemoTable]) -> str:
+    """The page."""
     filled = {name: tables.family(family, outcomes) for name, family in FAMILIES.items()}
     return TEMPLATE.read_text().format(
         promised=PROMISED,
         summary=_summary(outcomes),
-        rows=boards[0].rows,
-        scopes=boards[0].subgroups,
-        demo=tables.demo(boards[0]),
-        strict=tables.demo(boards[1]),
-        fallback=_fallback(boards),
+        rows=demo_tables[0].rows,
+        scopes=demo_tables[0].subgroups,
+        demo=tables.demo(demo_tables[0]),
+        strict=tables.demo(demo_tables[1]),
+        fallback=_fallback(demo_tables),
         seed=SEED,
         python=platform.python_version(),
         numpy=np.__version__,
         river=river_adapter.VERSION,
         evidently=evidently_adapter.VERSION,
-        checked=2 * len(BEFORE),
+        checked=2 * len(REFERENCE_DELAYS),
         **filled,
     )
 
 
 def points(outcomes: Outcomes) -> list[Point]:
-    """What the picture shows."""
+    """The points of the picture."""
     return [
         Point(
             name=method.name,
@@ -77,19 +77,19 @@ def points(outcomes: Outcomes) -> list[Point]:
 
 
 def _summary(outcomes: Outcomes) -> str:
-    """The picture in words, from its figures."""
+    """The picture in words."""
     shown = points(outcomes)
     ours = next(point for point in shown if point.name == SAMPLE)
     quicker = [point for point in shown if point.median < ours.median and not point.ours]
     kept = [point.name for point in quicker if point.alarms <= PROMISED and not point.jumpy]
-    said = SUMMARY.format(
+    summary = SUMMARY.format(
         ours=ours.name,
         alarms=tables.number(ours.alarms),
         median=ours.median,
-        quicker=_names([_cited(point.name) for point in quicker]) or "nobody",
-        honest=_names([_cited(name) for name in kept]) or "nobody",
+        quicker=_names([_cited(point.name) for point in quicker]) or "none",
+        honest=_names([_cited(name) for name in kept]) or "none",
     )
-    return fill(said, 120, break_long_words=False, break_on_hyphens=False)
+    return fill(summary, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def _cited(name: str) -> str:
@@ -100,6 +100,8 @@ def _names(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
-def _fallback(boards: Sequence[Board]) -> str:
-    said = [scopes(moves) or "nothing" for board in boards for moves in (board.moves, board.good_moves)]
-    return FALLBACK.format(moves=said[0], good=said[1], strict=said[2], strict_good=said[3])
+def _fallback(demo_tables: Sequence[DemoTable]) -> str:
+    sentences = [
+        scopes(moves) or "nothing" for demo_table in demo_tables for moves in (demo_table.moves, demo_table.good_moves)
+    ]
+    return FALLBACK.format(moves=sentences[0], good=sentences[1], strict=sentences[2], strict_good=sentences[3])

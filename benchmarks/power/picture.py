@@ -1,4 +1,4 @@
-"""docs/power.svg: false alarms at the limit against delay. Written by hand, so it needs no fonts and no library."""
+"""docs/power.svg: false alarms at the limit against delay. The SVG is written without a library and needs no fonts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ LEFT, RIGHT, TOP, BOTTOM = 70, 820, 50, 540
 FASTEST, SLOWEST = 100.0, 10_000.0
 FEWEST, MOST = 0.01, 100.0
 NONE, STEP = BOTTOM - 14, 24
-"""The height of those that raised no false alarm, as a logarithm has no zero; they stand one above the other."""
+"""The y coordinate of methods without false alarms, which a logarithm cannot show; they are stacked."""
 
 FLOOR = BOTTOM - 90
-"""Where the logarithm begins."""
+"""The y coordinate at which the logarithmic axis begins."""
 
 STYLE = """
   text { font: 12px system-ui, sans-serif; fill: #1f2328 } .back { fill: #fff; stroke: #d0d7de }
@@ -31,7 +31,7 @@ STYLE = """
 @dataclass(frozen=True, slots=True)
 class Point:
     """One method: false alarms per 100,000 samples at the limit, median and 95 % delay, and whether it raises alarms
-    about a change that harms nobody.
+    about a benign change.
     """
 
     name: str
@@ -47,7 +47,7 @@ Box = tuple[float, float, float, float]
 
 
 def svg(points: Sequence[Point], promised: float) -> str:
-    """The picture; ``promised`` is the false alarms that Tightrope may raise per 100,000 samples."""
+    """The picture; ``promised`` is Tightrope's guaranteed number of false alarms per 100,000 samples."""
     none = [point for point in points if point.alarms == 0]
     heights = [NONE - STEP * none.index(point) if point in none else _y(point.alarms) for point in points]
     taken: list[Box] = [_dot(point, y) for point, y in zip(points, heights, strict=True)]
@@ -99,7 +99,7 @@ def _dot(point: Point, y: float) -> Box:
 
 
 def _label(point: Point, y: float, kind: str, taken: list[Box]) -> str:
-    """The name beside its dot, at the first place that no dot and no other name has taken."""
+    """The name beside its dot, at the first position that overlaps no dot and no other name."""
     width, x = 6.4 * len(point.name), _x(point.median)
     beside = [(left, y - 6, left + width, y + 8) for left in (_x(point.slow) + 10, x - 12 - width)]
     boxes = beside + [
@@ -123,5 +123,5 @@ def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> str:
     return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
 
 
-def _text(x: float, y: float, said: str, kind: str, anchor: str) -> str:
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(said)}</text>'
+def _text(x: float, y: float, content: str, kind: str, anchor: str) -> str:
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(content)}</text>'

@@ -1,4 +1,4 @@
-"""The one door to river: its change detectors, fed one row at a time, as they are made to be."""
+"""Adapter of river: its change detectors, fed one row at a time."""
 
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from river import drift
 
-from benchmarks.power.method import Cost, Rows, Watch
+from benchmarks.power.method import CellSpec, Cost, Rows
 from tightrope.monitors.records import Ints
 
 VERSION = version("river")
@@ -15,19 +15,19 @@ VERSION = version("river")
 
 @dataclass(frozen=True, slots=True)
 class Adwin:
-    """ADWIN (Bifet, Gavalda, SDM 2007) with river's defaults; it keeps what it has seen since the last change."""
+    """ADWIN (Bifet, Gavalda, SDM 2007) with river's defaults; its window keeps the rows since the last change."""
 
     name: str = "ADWIN (river)"
     cost: Cost = Cost.LOOP
 
-    def alarms(self, _: Watch, rows: Rows, stop: int) -> Ints:
-        """Where it saw a change. It is never told the limit: it has no place for one."""
+    def alarms(self, _: CellSpec, rows: Rows, stop: int) -> Ints:
+        """Indices of detected changes. The limit is ignored: ADWIN has no parameter for it."""
         return _feed(drift.ADWIN(), rows, stop)
 
 
 @dataclass(frozen=True, slots=True)
 class PageHinkley:
-    """Page-Hinkley; it resets itself after an alarm. Without more words it has river's defaults."""
+    """Page-Hinkley, with river's defaults; it resets itself after an alarm."""
 
     name: str = "Page-Hinkley (river)"
     threshold: float = 50.0
@@ -35,23 +35,23 @@ class PageHinkley:
     alpha: float = 0.9999
     cost: Cost = Cost.LOOP
 
-    def alarms(self, _: Watch, rows: Rows, stop: int) -> Ints:
-        """Where it saw a change. It is never told the limit."""
+    def alarms(self, _: CellSpec, rows: Rows, stop: int) -> Ints:
+        """Indices of detected changes. The limit is ignored."""
         return _feed(drift.PageHinkley(threshold=self.threshold, delta=self.delta, alpha=self.alpha), rows, stop)
 
 
 BUDGETED = PageHinkley("Page-Hinkley, at Tightrope's budget", threshold=10.5, delta=0.015, alpha=1.0)
-"""Made for a rate that goes from 2 to 5 %: delta is half of that, nothing is forgotten, and the threshold is where
-simulation found as many false alarms at 2 % as Tightrope may raise. With forgetting no larger delta keeps that.
+"""Tuned to a rate that goes from 2 to 5 %: delta is half of the change, there is no forgetting, and at the threshold
+simulation found Tightrope's number of false alarms at 2 %. With forgetting, no larger delta keeps that budget.
 """
 
 
 def _feed(detector: Any, rows: Rows, stop: int) -> Ints:  # noqa: ANN401 - river ships no types
-    found: list[int] = []
-    for place, value in zip(rows.places.tolist(), rows.y.tolist(), strict=True):
+    alarmed: list[int] = []
+    for index, value in zip(rows.indices.tolist(), rows.y.tolist(), strict=True):
         detector.update(value)
         if detector.drift_detected:
-            found.append(place)
-            if place >= stop:
+            alarmed.append(index)
+            if index >= stop:
                 break
-    return np.array(found, dtype=np.int64)
+    return np.array(alarmed, dtype=np.int64)

@@ -1,35 +1,35 @@
-"""The streams: what they are, and one repetition of each, drawn from its own seed: every method sees the same."""
+"""The simulated streams. Each repetition is drawn from a seed of its own, so all methods see the same data."""
 
 import zlib
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmarks.power.method import Rows, Watch
-from tightrope.monitors.catalogue import Kind
+from benchmarks.power.method import CellSpec, Rows
+from tightrope.monitors.catalogue import Hypothesis
 from tightrope.monitors.records import Bools, Floats
 
 SEED = 20260727
-HEALTHY = 5_000
-"""Rows from before that a method with a reference is given, drawn apart from the stream."""
+HEALTHY_ROWS = 5_000
+"""Reference rows for the methods that need them, drawn separately from the stream."""
 
 _FIRST = 1 / np.arange(1, 20)
 SHARES = (*(0.99 * _FIRST / _FIRST.sum()).tolist(), 0.01)
-"""Twenty subgroups, as unequal as subgroups are: 27.9 % down to 1.5 % after Zipf, and one of 1 %."""
+"""Shares of twenty subgroups: 27.9 % down to 1.5 % by Zipf's law, and one of 1 %."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One kind of stream of ``length`` samples: a rate, or a mean with deviation ``spread``, that is ``before`` and,
-    from sample ``change`` on, ``after``. ``rho`` is its autocorrelation from one sample to the next.
+    """A kind of stream of ``length`` samples: a rate, or a mean with deviation ``spread``, of ``before`` and, from
+    sample ``change`` on, ``after``. ``rho`` is the autocorrelation of adjacent samples.
 
-    ``benign`` scenes stay within the limit throughout, so every alarm is a false one. With subgroups, ``hurt`` scenes
-    look at the smallest one only: it alone changes.
+    ``benign`` scenes stay within the limit throughout, so every alarm is a false one. With ``subgroups``, only the
+    smallest one changes, and scenes with a change have only its cell.
     """
 
     family: str
     name: str
-    kind: Kind
+    kind: Hypothesis
     limit: float
     before: float
     length: int
@@ -49,19 +49,19 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one repetition gives a method."""
+    """The input of a method in one repetition."""
 
-    watch: Watch
+    spec: CellSpec
     rows: Rows
 
 
 def draw(scene: Scene, repetition: int) -> list[Cell]:
-    """One repetition: one cell, or one a subgroup. Equal numbers give equal streams, on any machine."""
+    """Draw a repetition: one cell, or one for each subgroup. Equal numbers give equal streams on every machine."""
     random = np.random.default_rng([SEED, zlib.crc32(f"{scene.family} {scene.name}".encode()), repetition])
     if scene.subgroups:
         return _subgroups(scene, random)
-    watch = Watch(scene.kind, scene.limit, values(replace(scene, after=None), HEALTHY, random), scene.window)
-    return [Cell(watch, Rows.whole(values(scene, scene.length, random)))]
+    spec = CellSpec(scene.kind, scene.limit, values(replace(scene, after=None), HEALTHY_ROWS, random), scene.window)
+    return [Cell(spec, Rows.whole(values(scene, scene.length, random)))]
 
 
 def _subgroups(scene: Scene, random: np.random.Generator) -> list[Cell]:
@@ -70,25 +70,29 @@ def _subgroups(scene: Scene, random: np.random.Generator) -> list[Cell]:
     y = values(scene, scene.length, random)
     cells = []
     for number in range(len(SHARES)) if scene.quiet else (len(SHARES) - 1,):
-        at = np.flatnonzero(group == number)
-        healthy = values(replace(scene, after=None), HEALTHY, random)
-        cells.append(Cell(Watch(scene.kind, scene.limit, healthy, scene.window, share), Rows(y[at], at, scene.length)))
+        indices = np.flatnonzero(group == number)
+        healthy = values(replace(scene, after=None), HEALTHY_ROWS, random)
+        cells.append(
+            Cell(
+                CellSpec(scene.kind, scene.limit, healthy, scene.window, share), Rows(y[indices], indices, scene.length)
+            )
+        )
     return cells
 
 
 def values(scene: Scene, length: int, random: np.random.Generator) -> Floats:
-    """The values of a stream."""
+    """Draw the values of a stream (length,)."""
     level = np.full(length, scene.before)
     if scene.after is not None:
         level[scene.change :] = scene.after
-    if scene.kind is Kind.MEAN:
+    if scene.kind is Hypothesis.MEAN:
         return np.clip(random.normal(level, scene.spread), -1, 1)
     return bursts(level, scene.rho, random).astype(np.float64)
 
 
 def bursts(rate: Floats, rho: float, random: np.random.Generator) -> Bools:
-    """A Markov chain of zeros and ones with a marginal ``rate`` (n,): with probability rho a sample repeats the one
-    before it, else it is drawn anew. So its autocorrelation at lag k is rho to the k.
+    """A Markov chain of zeros and ones with marginal ``rate`` (n,): with probability rho a sample repeats the previous
+    one, else it is drawn independently. Its autocorrelation at lag k is rho to the power of k.
     """
     fresh = random.random(len(rate)) < rate
     drawn = random.random(len(rate)) >= rho
@@ -99,7 +103,7 @@ LENGTH = 100_000
 
 
 def _rates() -> list[Scene]:
-    plain = Scene("rates", "at the limit, 2 %", Kind.RATE, 0.02, 0.02, LENGTH)
+    plain = Scene("rates", "at the limit, 2 %", Hypothesis.RATE, 0.02, 0.02, LENGTH)
     change = replace(plain, before=0.01, length=45_000, change=5_000)
     return [
         plain,
@@ -110,7 +114,7 @@ def _rates() -> list[Scene]:
 
 
 def _means(spread: float) -> list[Scene]:
-    plain = Scene(f"means, deviation {spread}", "mean 0", Kind.MEAN, 0.02, 0.0, LENGTH, spread=spread)
+    plain = Scene(f"means, deviation {spread}", "mean 0", Hypothesis.MEAN, 0.02, 0.0, LENGTH, spread=spread)
     change = replace(plain, length=45_000, change=5_000)
     return [
         plain,
@@ -120,7 +124,7 @@ def _means(spread: float) -> list[Scene]:
 
 
 def _subgroup_scenes() -> list[Scene]:
-    plain = Scene("subgroups", "all at the limit, 2 %", Kind.RATE, 0.02, 0.02, LENGTH, subgroups=True, window=200)
+    plain = Scene("subgroups", "all at the limit, 2 %", Hypothesis.RATE, 0.02, 0.02, LENGTH, subgroups=True, window=200)
     change = replace(plain, before=0.01, length=200_000, change=20_000)
     return [
         plain,
@@ -130,7 +134,7 @@ def _subgroup_scenes() -> list[Scene]:
 
 
 def _bursts(rho: float) -> list[Scene]:
-    plain = Scene(f"bursts, rho {rho}", "at the limit, 2 %", Kind.RATE, 0.02, 0.02, LENGTH, rho=rho)
+    plain = Scene(f"bursts, rho {rho}", "at the limit, 2 %", Hypothesis.RATE, 0.02, 0.02, LENGTH, rho=rho)
     return [
         plain,
         replace(plain, name="at 1 %", before=0.01),
@@ -141,7 +145,7 @@ def _bursts(rho: float) -> list[Scene]:
 SCENES = [*_rates(), *_means(0.05), *_means(0.2), *_subgroup_scenes(), *_bursts(0.1), *_bursts(0.3)]
 
 GROSS = [
-    Scene("gross", "rate", Kind.RATE, 0.02, 0.01, 10_000, after=0.6, change=5_000),
-    Scene("gross", "mean", Kind.MEAN, 0.02, 0.0, 10_000, after=-0.6, change=5_000, spread=0.2),
+    Scene("gross", "rate", Hypothesis.RATE, 0.02, 0.01, 10_000, after=0.6, change=5_000),
+    Scene("gross", "mean", Hypothesis.MEAN, 0.02, 0.0, 10_000, after=-0.6, change=5_000, spread=0.2),
 ]
-"""Changes that nobody may miss: a method that does is wired wrongly."""
+"""Changes that every method must find: one that does not is wired incorrectly."""

@@ -1,19 +1,19 @@
-"""The outcomes as Markdown tables."""
+"""The results as Markdown tables."""
 
 from collections.abc import Sequence
 
+from benchmarks.power.demo_table import DemoTable
 from benchmarks.power.measure import Outcome, Outcomes
 from benchmarks.power.method import Method
-from benchmarks.power.methods import of
-from benchmarks.power.rivals import Board
+from benchmarks.power.methods import methods_for
 from benchmarks.power.scenes import SCENES, Scene
 
 
 def family(name: str, outcomes: Outcomes) -> str:
-    """One table: a line for each method, a column for each scene of the family."""
+    """The table of a family: a row for each method, a column for each scene."""
     scenes = [scene for scene in SCENES if scene.family == name]
     head = ["method", "repetitions", *(f"{scene.name}{_unit(scene)}" for scene in scenes)]
-    return table(head, [_line(method, scenes, outcomes) for method in of(scenes[0])])
+    return table(head, [_line(method, scenes, outcomes) for method in methods_for(scenes[0])])
 
 
 def _unit(scene: Scene) -> str:
@@ -28,14 +28,14 @@ def _line(method: Method, scenes: Sequence[Scene], outcomes: Outcomes) -> list[s
 
 
 def alarms(outcome: Outcome) -> str:
-    """False alarms per 100,000 samples, and in how many of the streams there was any."""
+    """False alarms per 100,000 samples, and the share of streams with any."""
     if not any(outcome.alarms):
         return "0"
     return f"{number(outcome.per_100_000)} ({100 * outcome.runs_with_alarm:.0f} %)"
 
 
 def delay(outcome: Outcome) -> str:
-    """Median and 95 %, and how many were never found."""
+    """Median and 95 % delay, and the share of missed changes."""
     missed = f", {100 * outcome.missed:.0f} % missed" if outcome.missed else ""
     return f"{_samples(outcome.delay(0.5))} / {_samples(outcome.delay(0.95))}{missed}"
 
@@ -45,16 +45,16 @@ def _samples(delay: float) -> str:
 
 
 def number(value: float) -> str:
-    """Two digits at least, and never an exponent."""
+    """Format with three decimals below 1, else with one; never with an exponent."""
     return f"{value:.3f}".rstrip("0").rstrip(".") if value < 1 else f"{value:.1f}"
 
 
-def demo(board: Board) -> str:
+def demo(demo_table: DemoTable) -> str:
     """The table of the demo's rows."""
-    head = ["method", "group quarters found after", f"of {board.harmed} other scopes over the limit, found"]
+    head = ["method", "group quarters found after", f"of {demo_table.harmed} other scopes over the limit, found"]
     head += ["false alarms: bad model's other scopes", "`good_int8`", "`good_distilled`"]
     lines = []
-    for line in board.lines:
+    for line in demo_table.lines:
         found = "never" if line.found is None else f"{line.found:,} rows, {line.own} of them its own"
         lines.append([line.name, found, str(line.others), str(line.false_bad), *map(str, line.false_good)])
     return table(head, lines)

@@ -1,1 +1,1 @@
-"""How fast the gateway is, beside the fastest server that one could write by hand and beside its peers."""
+"""Benchmark of the gateway's speed, compared with minimal servers and with other inference servers."""

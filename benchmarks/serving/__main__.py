@@ -1,11 +1,16 @@
 """Measure how fast the gateway is, and write docs/serving.md and docs/serving.svg.
 
-`python -m benchmarks.serving` measures everything that is to be had here; `--parts table,peers` some of it; `--page`
-nothing, and writes the page anew. In less than a minute, while something is being made faster:
-`python -m benchmarks.serving --cells S --connections 1,8,32 --against raw_mb0 --slices 5`.
+`python -m benchmarks.serving` measures all parts; `--parts table,peers` only these; `--page` writes the page again from
+the latest results. Two quick modes write nothing:
+
+`--cells S --connections 1,8,32 --reference raw_mb0 --slices 5` compares the gateway with another server in a minute.
+
+`--against REVISION` compares this tree with another revision in a quarter of an hour. Exit code 1: a cell loses;
+2: it cannot be measured. `--cells` and `--connections` choose cells, `--turns` and `--seconds` how long each is loaded.
 """
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
@@ -14,11 +19,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.serving import closed, opened, page, rpc, switches, tables
+from benchmarks.serving import closed, comparison, opened, page, revision, rpc, switches, tables
 from benchmarks.serving.goals import goals
 from benchmarks.serving.load import NoWrkError
-from benchmarks.serving.models import KINDS
-from benchmarks.serving.part import Effort, Outcome, Part, keep, kept, machine, measured
+from benchmarks.serving.models import MODEL_KINDS
+from benchmarks.serving.part import Effort, Outcome, Part, load_outcome, machine, run_part, save_outcome
 from benchmarks.serving.process import NotStartedError
 from benchmarks.serving.servers import SERVERS
 
@@ -37,80 +42,107 @@ PARTS: Mapping[str, Part] = {
 }
 """In the order in which they are measured."""
 
-CHOICES = {**SERVERS, rpc.over_grpc().name: rpc.over_grpc()}
+CHOICES = {**SERVERS, rpc.grpc_candidate().name: rpc.grpc_candidate()}
 
 DOCS = Path(__file__).parents[2] / "docs"
-QUICK = 1.0
-"""Seconds of a slice for whoever is in a hurry."""
+QUICK_SECONDS = 1.0
+"""Length of a slice in the quick modes."""
 
 out = Console(width=max(150, Console().width))
 
 
-def quick(given: argparse.Namespace) -> Part:
-    """Chosen servers under chosen loads, kept nowhere."""
+def quick(options: argparse.Namespace) -> Part:
+    """A part that measures the chosen servers under the chosen loads."""
 
     def part(effort: Effort, folder: Path) -> Outcome:
-        candidates = [CHOICES[name] for name in (given.against, *given.servers)]
-        limit = given.limit
-        cells = (closed.cell(name, candidates, given.connections, effort, folder, limit=limit) for name in given.cells)
+        candidates = [CHOICES[name] for name in (options.reference, *options.servers)]
+        counts, limit = options.connections or (1, 8, 32), options.limit
+        cells = (closed.cell(name, candidates, counts, effort, folder, limit=limit) for name in options.cells)
         return Outcome(rows=[row for cell in cells for row in cell])
 
     return part
 
 
+def against(options: argparse.Namespace) -> int:
+    """Compare this tree with a revision and print the table; 1 when a cell loses, else 0.
+
+    Raises:
+        RevisionError: the revision cannot be checked out or run.
+        NotStartedError: a server does not answer.
+    """
+    wanted = {name: comparison.connections(name, options.connections) for name in options.cells or comparison.GROUPS}
+    if "grpc" in wanted and (reason := rpc.unavailable_reason()):
+        out.print(f"not measured: {reason}")
+        del wanted["grpc"]
+    trees = revision.working_tree(), revision.checked_out(options.against)
+    seconds = options.seconds or QUICK_SECONDS
+    with tempfile.TemporaryDirectory(prefix="tightrope-against-") as folder:
+        found = comparison.compare(trees, wanted, options.turns, seconds, Path(folder))
+    out.print(comparison.table(found, (trees[0].name, trees[1].name), options.floor))
+    out.print(f"{machine()}; load average {os.getloadavg()[0]:.1f}", style="dim")
+    return int(any(one.verdict(options.floor) in comparison.BAD for one in found))
+
+
 def run(part: Part, effort: Effort) -> Outcome:
-    """Measure, and show."""
+    """Measure a part and print its tables."""
     with tempfile.TemporaryDirectory(prefix="tightrope-serving-") as folder:
-        outcome = measured(part, effort, Path(folder))
-    for table in tables.shown(outcome):
+        outcome = run_part(part, effort, Path(folder))
+    for table in tables.terminal(outcome):
         out.print(table)
     out.print(*outcome.missing, sep="\n", end="\n" if outcome.missing else "")
-    out.print(f"{machine()}; others used {outcome.others:.2f} cores", style="dim")
+    out.print(f"{machine()}; others used {outcome.other_cores:.2f} cores", style="dim")
     return outcome
 
 
 def write(outcomes: Mapping[str, Outcome]) -> None:
-    """The page and its picture, of what was found last."""
+    """Write the page and its picture from the latest results, and print the goals."""
     (DOCS / "serving.md").write_text(page.page(outcomes))
     (DOCS / "serving.svg").write_text(page.picture(outcomes))
     for goal in goals(outcomes):
-        found = "" if goal.verdict == "not measured" else f" ({goal.show(goal.found)}, asked: {goal.asked})"
-        out.print(f"{goal.verdict:<13}{goal.told}{found}", soft_wrap=True, highlight=False)
+        measured = "" if goal.verdict == "not measured" else f" ({goal.format(goal.measured)}, goal: {goal.bound})"
+        out.print(f"{goal.verdict:<13}{goal.name}{measured}", soft_wrap=True, highlight=False)
     out.print("written to docs/serving.md and docs/serving.svg", style="dim")
 
 
 def arguments() -> argparse.Namespace:
-    """What was asked for."""
-    usual = Effort()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", type=_some(PARTS), default=[*PARTS], help=f"of {', '.join(PARTS)}")
-    parser.add_argument("--page", action="store_true", help="measure nothing, write the page of what was measured")
-    parser.add_argument(
-        "--cells", type=_some(KINDS), metavar=",".join(KINDS), help="measure these models only, and write nothing"
-    )
-    parser.add_argument("--connections", type=_numbers, default=[1, 8, 32])
-    parser.add_argument("--against", default="raw_mb0", choices=CHOICES, metavar="SERVER")
-    parser.add_argument(
-        "--servers", type=_some(CHOICES), default=["gateway"], help=f"of {', '.join(CHOICES)}".replace("%", "%%")
-    )
-    parser.add_argument("--limit", action="store_true", help="also the model by itself")
-    parser.add_argument("--slices", type=int, default=usual.slices)
-    parser.add_argument("--seconds", type=float, help=f"of a slice: {usual.seconds:g}, or with --cells {QUICK:g}")
-    parser.add_argument("--minutes", type=float, default=usual.minutes, help="of the long run")
-    return parser.parse_args()
+    """Parse the command line; exits with code 2 where it is wrong."""
+    default = Effort()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--parts", type=_names(PARTS), default=[*PARTS], help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--page", action="store_true", help="measure nothing, write the page from the latest results")
+    groups = f"{', '.join(MODEL_KINDS)}; with --against of {', '.join(comparison.GROUPS)}"
+    parser.add_argument("--cells", type=_names(comparison.GROUPS), help=f"measure only these, write nothing: {groups}")
+    parser.add_argument("--connections", type=_numbers, help="1,8,32, or with --against those that each cell has")
+    parser.add_argument("--against", metavar="REVISION", help="compare this tree with a revision, write nothing")
+    parser.add_argument("--turns", type=int, default=comparison.TURNS, help="of each cell, with --against")
+    parser.add_argument("--floor", type=float, default=comparison.FLOOR, help="a cell loses below it, with --against")
+    parser.add_argument("--reference", default="raw_mb0", choices=CHOICES, metavar="SERVER")
+    servers = ", ".join(CHOICES).replace("%", "%%")
+    parser.add_argument("--servers", type=_names(CHOICES), default=["gateway"], help=f"with --cells, of {servers}")
+    parser.add_argument("--limit", action="store_true", help="with --cells: also the model without a server")
+    parser.add_argument("--slices", type=int, default=default.slices)
+    parser.add_argument("--seconds", type=float, help=f"of a slice: {default.seconds:g}, or {QUICK_SECONDS:g} if quick")
+    parser.add_argument("--minutes", type=float, default=default.minutes, help="of the soak test")
+    options = parser.parse_args()
+    unknown = {*(options.cells or ())} - {*MODEL_KINDS}
+    if unknown and not options.against:
+        parser.error(f"--cells {', '.join(sorted(unknown))} needs --against")
+    if options.turns < comparison.LEAST_TURNS:
+        parser.error(f"--turns {options.turns} is too few for an interval: at least {comparison.LEAST_TURNS}")
+    return options
 
 
-def _some(known: Collection[str]) -> Callable[[str], list[str]]:
-    """Names out of these, with commas between."""
+def _names(choices: Collection[str]) -> Callable[[str], list[str]]:
+    """A parser of comma-separated names out of ``choices``."""
 
-    def names(text: str) -> list[str]:
-        found = [part.strip() for part in text.split(",")]
-        for name in found:
-            if name not in known:
-                raise argparse.ArgumentTypeError(f"there is no {name!r}; there are {', '.join(known)}")
-        return found
+    def parse(text: str) -> list[str]:
+        names = [part.strip() for part in text.split(",")]
+        for name in names:
+            if name not in choices:
+                raise argparse.ArgumentTypeError(f"there is no {name!r}; there are {', '.join(choices)}")
+        return names
 
-    return names
+    return parse
 
 
 def _numbers(text: str) -> list[int]:
@@ -118,21 +150,24 @@ def _numbers(text: str) -> list[int]:
 
 
 def main() -> int:
-    """The command; its exit code."""
-    given = arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that whoever ends this ends its servers too
-    effort = Effort(given.slices, given.seconds or (QUICK if given.cells else Effort().seconds), given.minutes)
+    """Run the command and return its exit code."""
+    options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a terminated benchmark stops its servers
+    seconds = options.seconds or (QUICK_SECONDS if options.cells else Effort().seconds)
+    effort = Effort(options.slices, seconds, options.minutes)
     try:
-        if given.cells:
-            run(quick(given), effort)
+        if options.against:
+            return against(options)
+        if options.cells:
+            run(quick(options), effort)
             return 0
-        for name in given.parts if not given.page else ():
+        for name in options.parts if not options.page else ():
             out.rule(name)
-            keep(name, run(PARTS[name], effort))
-        write({name: kept(name) for name in PARTS})
-    except (NoWrkError, NotStartedError) as error:
+            save_outcome(name, run(PARTS[name], effort))
+        write({name: load_outcome(name) for name in PARTS})
+    except (NoWrkError, NotStartedError, revision.RevisionError) as error:
         print(error, file=sys.stderr)
-        return 1
+        return 2 if options.against else 1
     return 0
 
 

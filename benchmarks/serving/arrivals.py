@@ -1,8 +1,8 @@
-"""Load in an open loop: requests come when they come, like those of many callers who know nothing of each other.
+"""Load generator for an open loop: requests arrive independently of the answers, like those of many callers.
 
-Arrivals are a Poisson stream of a given rate. A latency counts from the moment when a request was due, not from when
-there was a connection for it: a server that stalls is charged for everybody who came meanwhile, which a closed loop
-forgives ("coordinated omission"). The generator is one thread; how late it was itself is reported.
+Arrivals are a Poisson process of a given rate. A latency counts from the time at which a request was due, not from when
+a connection was free, so a stall of the server delays all requests that were due meanwhile; a closed loop hides this
+("coordinated omission"). The generator is one thread and reports how late it was itself.
 """
 
 import random
@@ -20,53 +20,53 @@ import numpy as np
 
 from benchmarks.serving.process import Request
 
-CONNECTIONS = 256
-LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+MAX_CONNECTIONS = 256
+CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 SEED = 7
-PATIENCE, LAST_WAIT = 10.0, 0.01
-"""Seconds for the last answers to come, and between two looks for them."""
-KEPT_ALIVE = 2.0
-"""Seconds after which a connection that nothing was on is not used any more: servers hang up after five."""
+DRAIN_SECONDS, DRAIN_POLL_SECONDS = 10.0, 0.01
+"""Time to wait for the last answers, and between two polls for them."""
+MAX_IDLE_SECONDS = 2.0
+"""Idle time after which a connection is closed: servers close theirs after five seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What came of it: latencies in milliseconds from when each was due; ``late`` is how late the generator saw that,
-    99th percentile.
+    """Latencies in milliseconds from when each request was due; ``generator_late`` is the 99th percentile of the
+    milliseconds by which the generator itself was late.
     """
 
     seconds: float
     latencies: Sequence[float]
     errors: int
-    late: float
+    generator_late: float
 
     def percentile(self, share: float) -> float:
-        """Milliseconds within which that share of the answers came."""
+        """Milliseconds within which this share of the answers arrived; nan without answers."""
         return float(np.percentile(self.latencies, 100 * share)) if self.latencies else float("nan")
 
 
-def stream(address: str, requests: Sequence[Request], rate: float, seconds: float) -> Stream:
-    """Requests in turn at this rate, for so long."""
-    place = urlsplit(address)
-    callers = _Callers(place.hostname or "", place.port or 80)
-    raw = [_raw(request, place.netloc) for request in requests]
+def run_stream(address: str, requests: Sequence[Request], rate: float, seconds: float) -> Stream:
+    """Send the requests in rotation, ``rate`` a second on average, for this many seconds."""
+    url = urlsplit(address)
+    pool = _ConnectionPool(url.hostname or "", url.port or 80)
+    raw = [_raw(request, url.netloc) for request in requests]
     draw, waiting, late = random.Random(SEED), deque[float](), array("d")  # noqa: S311 - arrivals, no secrets
     began = time.perf_counter()
     due, sent = began + draw.expovariate(rate), 0
-    while (now := time.perf_counter()) < began + seconds + PATIENCE:
+    while (now := time.perf_counter()) < began + seconds + DRAIN_SECONDS:
         while due <= now and due < began + seconds:
             waiting.append(due)
             late.append((now - due) * 1e3)
             due += draw.expovariate(rate)
-        while waiting and callers.send(raw[sent % len(raw)], waiting[0]):
+        while waiting and pool.send(raw[sent % len(raw)], waiting[0]):
             waiting.popleft()
             sent += 1
-        if due >= began + seconds and not waiting and not callers.busy:
+        if due >= began + seconds and not waiting and not pool.busy:
             break
-        callers.receive(max(0.0, due - time.perf_counter()) if due < began + seconds else LAST_WAIT)
-    lost = len(waiting) + callers.close()
+        pool.receive(max(0.0, due - time.perf_counter()) if due < began + seconds else DRAIN_POLL_SECONDS)
+    unanswered = len(waiting) + pool.close()
     percentile = float(np.percentile(late, 99)) if late else 0.0
-    return Stream(seconds, callers.latencies, callers.errors + lost, percentile)
+    return Stream(seconds, pool.latencies, pool.errors + unanswered, percentile)
 
 
 def _raw(request: Request, host: str) -> bytes:
@@ -76,8 +76,8 @@ def _raw(request: Request, host: str) -> bytes:
 
 
 @dataclass(slots=True, eq=False)
-class _Caller:
-    """One connection, and the request that is on it."""
+class _Connection:
+    """A connection and its pending request, with the bytes of the answer so far."""
 
     socket: socket.socket
     due: float = 0.0
@@ -88,72 +88,72 @@ class _Caller:
         return self.socket.fileno()
 
 
-class _Callers:
-    """All connections: as many as are needed at once, kept alive."""
+class _ConnectionPool:
+    """Keep-alive connections, opened when all others are busy."""
 
     def __init__(self, host: str, port: int) -> None:
         self._address = host, port
-        self._idle: list[_Caller] = []
-        self.busy: set[_Caller] = set()
+        self._idle: list[_Connection] = []
+        self.busy: set[_Connection] = set()
         self.latencies = array("d")
         self.errors = 0
 
     def send(self, raw: bytes, due: float) -> bool:
-        """Put a request on a free connection; False when there is none."""
-        while self._idle and due - self._idle[-1].used > KEPT_ALIVE:
+        """Send a request on a free connection; False when all are busy."""
+        while self._idle and due - self._idle[-1].used > MAX_IDLE_SECONDS:
             self._idle.pop().socket.close()
-        if not self._idle and len(self.busy) >= CONNECTIONS:
+        if not self._idle and len(self.busy) >= MAX_CONNECTIONS:
             return False
-        caller = self._idle.pop() if self._idle else self._connected()
-        caller.due, caller.answer = due, b""
-        self.busy.add(caller)
+        connection = self._idle.pop() if self._idle else self._connect()
+        connection.due, connection.answer = due, b""
+        self.busy.add(connection)
         try:
-            caller.socket.sendall(raw)
+            connection.socket.sendall(raw)
         except OSError:
-            self._drop(caller)
+            self._drop(connection)
         return True
 
     def receive(self, timeout: float) -> None:
-        """Whatever is there by now, or what comes first."""
-        for caller in select.select([*self.busy], [], [], timeout)[0]:
+        """Read the connections that have data, waiting at most ``timeout`` seconds for the first."""
+        for connection in select.select([*self.busy], [], [], timeout)[0]:
             try:
-                part = caller.socket.recv(65_536)
+                part = connection.socket.recv(65_536)
             except OSError:
                 part = b""
-            caller.answer += part
+            connection.answer += part
             if not part:
-                self._drop(caller)
-            elif _whole(caller.answer):
-                self._done(caller)
+                self._drop(connection)
+            elif _is_complete(connection.answer):
+                self._finish(connection)
 
     def close(self) -> int:
-        """Hang up; how many had no answer yet."""
-        for caller in (*self.busy, *self._idle):
-            caller.socket.close()
+        """Close all connections; returns the number of unanswered requests."""
+        for connection in (*self.busy, *self._idle):
+            connection.socket.close()
         return len(self.busy)
 
-    def _connected(self) -> _Caller:
-        connection = socket.create_connection(self._address)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return _Caller(connection)
+    def _connect(self) -> _Connection:
+        connected = socket.create_connection(self._address)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return _Connection(connected)
 
-    def _done(self, caller: _Caller) -> None:
-        self.busy.discard(caller)
-        self._idle.append(caller)
-        caller.used = time.perf_counter()
-        if caller.answer.startswith(b"HTTP/1.1 200"):
-            self.latencies.append((caller.used - caller.due) * 1e3)
+    def _finish(self, connection: _Connection) -> None:
+        self.busy.discard(connection)
+        self._idle.append(connection)
+        connection.used = time.perf_counter()
+        if connection.answer.startswith(b"HTTP/1.1 200"):
+            self.latencies.append((connection.used - connection.due) * 1e3)
         else:
             self.errors += 1
 
-    def _drop(self, caller: _Caller) -> None:
-        """The server hung up in the middle of it."""
+    def _drop(self, connection: _Connection) -> None:
+        """Count an error: the server closed the connection before its answer was complete."""
         self.errors += 1
-        self.busy.discard(caller)
-        caller.socket.close()
+        self.busy.discard(connection)
+        connection.socket.close()
 
 
-def _whole(answer: bytes) -> bool:
+def _is_complete(answer: bytes) -> bool:
     head = answer.find(b"\r\n\r\n")
-    length = LENGTH.search(answer, 0, head + 2) if head >= 0 else None
+    length = CONTENT_LENGTH.search(answer, 0, head + 2) if head >= 0 else None
     return length is not None and len(answer) >= head + 4 + int(length[1])

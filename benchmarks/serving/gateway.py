@@ -1,7 +1,7 @@
-"""`tightrope serve`, with a sink in the place of Kafka: it takes every sample and forgets it.
+"""Run `tightrope serve` with a sink instead of Kafka: it accepts every sample and discards it.
 
-`python -m benchmarks.serving.gateway CONFIG`. Everything else is the gateway of a cluster as it is, so this is what its
-process costs without what a client of Kafka costs it.
+`python -m benchmarks.serving.gateway CONFIG`. The rest is the gateway of a cluster, so this measures its process
+without the cost of the Kafka client.
 """
 
 import logging
@@ -16,31 +16,31 @@ from tightrope.serving import gc_tuning
 
 
 class Sink(MemoryBus):
-    """Keeps orders and modes; everything else is acknowledged and gone."""
+    """A bus that keeps orders and modes and discards all other records."""
 
     waiting = 0
 
     def publish(self, topic_: str, value: bytes, key: str | None = None) -> None:
-        """Take a record."""
+        """Keep a record of the control topic; discard any other."""
         if topic_ == topic(CONTROL):
             super().publish(topic_, value, key)
 
     def close(self, timeout: float) -> None:
-        """Nothing waits."""
+        """Do nothing: no record is buffered."""
 
 
-def sink(*_: Any, **__: Any) -> Any:  # noqa: ANN401 - as the one that it stands for
-    """In the place of the function that makes the bus."""
+def sink(*_: Any, **__: Any) -> Any:  # noqa: ANN401 - replaces `build_bus`
+    """Build the sink, with the signature of `build_bus`."""
     return Sink()
 
 
 def main() -> None:
-    """Serve until a signal says stop."""
+    """Serve until a signal stops the process."""
     logging.basicConfig(level="WARNING")
-    with gc_tuning.put_off():
-        from tightrope.wiring import cluster  # noqa: PLC0415 - when the command loads it
+    with gc_tuning.gc_paused():
+        from tightrope.wiring import cluster  # noqa: PLC0415 - the command loads it here too
 
-        cluster.bus_of = sink  # the one thing that is not as in a cluster
+        cluster.build_bus = sink  # the only difference from a cluster
         cluster_commands.serve(Path(sys.argv[1]), json_=True)
 
 

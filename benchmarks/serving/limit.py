@@ -1,4 +1,4 @@
-"""What the model itself can do: `python -m benchmarks.serving.limit MODEL.onnx FEATURES BATCH SECONDS`, in a loop."""
+"""Run a model in a loop without a server: `python -m benchmarks.serving.limit MODEL.onnx FEATURES BATCH SECONDS`."""
 
 import json
 import sys
@@ -10,15 +10,15 @@ from benchmarks.serving.session import session
 
 
 def main(model: str, features: str, batch: str, seconds: str) -> None:
-    """Print how many rows were answered, in how many seconds, of them so many of the processor."""
+    """Print the rows answered, the wall seconds, and the CPU seconds, as JSON."""
     run, size = session(model), int(batch)
     rows = np.random.default_rng(0).normal(0.0, 1.0, (size, int(features))).astype(np.float32)
     run(rows)
     answered, used, began = 0, time.process_time(), time.perf_counter()
-    while (taken := time.perf_counter() - began) < float(seconds):
+    while (elapsed := time.perf_counter() - began) < float(seconds):
         run(rows)
         answered += size
-    print(json.dumps({"rows": answered, "seconds": taken, "cpu": time.process_time() - used}))
+    print(json.dumps({"rows": answered, "seconds": elapsed, "cpu": time.process_time() - used}))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Load in a closed loop, by wrk: so many connections, each asks again as soon as it has its answer."""
+"""Load generator for a closed loop, by wrk: each connection sends its next request when it has its answer."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ from benchmarks.serving.process import Request
 from benchmarks.serving.requests import NUMBER
 
 SCRIPT = """\
-local requests, n, asked = {{}}, 0, 0
+local requests, n, sent = {{}}, 0, 0
 function init(args)
   for _, one in ipairs({{
 {bodies}
@@ -32,19 +32,17 @@ end
 """
 
 
-AS_IT_IS = "return requests[n]"
-COUNTED = (
-    f'asked = asked + 1; return (string.gsub(requests[n], "{NUMBER}", string.format("%0{len(NUMBER)}d", asked), 1))'
-)
+UNCHANGED = "return requests[n]"
+NUMBERED = f'sent = sent + 1; return (string.gsub(requests[n], "{NUMBER}", string.format("%0{len(NUMBER)}d", sent), 1))'
 
 
 class NoWrkError(Exception):
-    """There is no load to be had."""
+    """wrk is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What some seconds of load came to: answers, seconds, errors, and latencies in milliseconds."""
+    """Results of some seconds of load: answers, seconds, errors, and latencies in milliseconds."""
 
     requests: int
     seconds: float
@@ -54,37 +52,38 @@ class Slice:
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
+        """Requests/s."""
         return self.requests / self.seconds
 
 
 Load = Callable[[str, int, float], Slice]
-"""Loads an address by so many connections for so many seconds."""
+"""Loads an address, with a number of connections and of seconds."""
 
 Loader = Callable[[Sequence[Request], Path], Load]
-"""Prepares a load of these requests, in a folder of its own."""
+"""Prepares the load of requests, with a folder for its files."""
 
 
 def wrk(requests: Sequence[Request], folder: Path) -> Load:
-    """These requests in turn, by one thread; where a header is `NUMBER`, each has its own.
+    """A load that sends the requests in rotation, from one thread; a header `NUMBER` gets another number in each.
 
     Raises:
-        NoWrkError: when wrk is not installed.
+        NoWrkError: wrk is not installed.
     """
-    found = shutil.which("wrk")
-    if found is None:
+    program = shutil.which("wrk")
+    if program is None:
         raise NoWrkError("wrk is not installed: apt-get install wrk")
     script = folder / "requests.lua"
     bodies = ",\n".join(_lua(request.body) for request in requests)
     headers = "{" + ", ".join(f'["{name}"] = "{value}"' for name, value in requests[0].headers.items()) + "}"
-    answer = COUNTED if NUMBER in requests[0].headers.values() else AS_IT_IS
+    answer = NUMBERED if NUMBER in requests[0].headers.values() else UNCHANGED
     script.write_text(SCRIPT.format(bodies=bodies, headers=headers, path=requests[0].path, answer=answer))
 
     def load(address: str, connections: int, seconds: float) -> Slice:
         options = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", "-s", str(script)]
-        done = subprocess.run([found, *options, address], check=True, capture_output=True, text=True)  # noqa: S603 - ours
-        told = json.loads(done.stdout.splitlines()[-1])
-        return Slice(told["requests"], told["micros"] / 1e6, told["errors"], told["p50"] / 1e3, told["p99"] / 1e3)
+        done = subprocess.run([program, *options, address], check=True, capture_output=True, text=True)  # noqa: S603 - ours
+        summary = json.loads(done.stdout.splitlines()[-1])
+        milliseconds = summary["p50"] / 1e3, summary["p99"] / 1e3
+        return Slice(summary["requests"], summary["micros"] / 1e6, summary["errors"], *milliseconds)
 
     return load
 

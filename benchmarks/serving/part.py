@@ -1,4 +1,4 @@
-"""A part of the measurement, and what is kept of it: parts run one by one, the page is made of what is there."""
+"""Parts of the benchmark and their stored results: parts run one at a time, the page shows the latest of each."""
 
 import json
 import os
@@ -10,18 +10,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from benchmarks.serving.models import CACHE
-from benchmarks.serving.turns import Row
+from benchmarks.serving.server_group import ResultRow
 
-RESULTS = CACHE / "results"
+RESULTS = CACHE / "results-2"
 TICK = os.sysconf("SC_CLK_TCK")
-OURSELVES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-IDLE = 0.1
-"""Cores that may be busy with something else on a machine that is called idle."""
+OWN_PROCESSES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+CPU_FIELDS = (1, 2, 3, 6, 7)
+"""Fields of the first line of /proc/stat: user, nice, system, and interrupts."""
+IDLE_CORES = 0.1
+"""Cores that other programs may use on a machine that counts as idle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How many slices of how many seconds, and how many minutes the long run takes."""
+    """Slices of each cell, their length in seconds, and the length of the soak test in minutes."""
 
     slices: int = 7
     seconds: float = 2.0
@@ -30,76 +32,77 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Answers of a server in an open loop at some rate; milliseconds."""
+    """Latencies of a server in an open loop at ``rate`` requests/s, in milliseconds."""
 
-    what: str
+    workload: str
     server: str
     rate: float
     p50: float
     p99: float
     p999: float
     errors: int
-    late: float
+    generator_late: float
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a part found: rows, latencies, single figures, and what could not be measured, with the reason."""
+    """Results of a part: rows, latencies, single figures, and the reason for each thing that could not be measured."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[ResultRow] = field(default_factory=list)
     latencies: list[Latency] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
-    others: float = float("nan")
-    """Cores that somebody else used meanwhile."""
-    at: str = ""
+    other_cores: float = float("nan")
+    """Mean number of cores that other programs used meanwhile."""
+    finished: str = ""
     turns: str = ""
 
 
 Part = Callable[[Effort, Path], Outcome]
-"""Measures, in a folder of its own."""
+"""Measures, with a folder for its files."""
 
 
-def measured(part: Part, effort: Effort, folder: Path) -> Outcome:
-    """A part's outcome, and how busy others kept the machine: a load average would count the part's own load too."""
-    began, busy, own = time.monotonic(), _busy(), _own()
+def run_part(part: Part, effort: Effort, folder: Path) -> Outcome:
+    """Run a part and measure the CPU that other programs used; the load average would include the part itself."""
+    began, busy, own = time.monotonic(), _machine_seconds(), _own_seconds()
     outcome = part(effort, folder)
-    outcome.others = max(0.0, _busy() - busy - _own() + own) / (time.monotonic() - began)
-    outcome.at = time.strftime("%Y-%m-%d %H:%M")
+    others = _machine_seconds() - busy - (_own_seconds() - own)
+    outcome.other_cores = max(0.0, others) / (time.monotonic() - began)
+    outcome.finished = time.strftime("%Y-%m-%d %H:%M")
     outcome.turns = f"{effort.slices} of {effort.seconds:g} s"
     return outcome
 
 
-def _busy() -> float:
-    """Processor seconds that all of the machine has used, by /proc/stat: user, nice, system, and interrupts."""
-    told = Path("/proc/stat").read_text().split(maxsplit=8)
-    return sum(int(told[place]) for place in (1, 2, 3, 6, 7)) / TICK
+def _machine_seconds() -> float:
+    """CPU seconds that the whole machine has used, from /proc/stat."""
+    fields = Path("/proc/stat").read_text().split(maxsplit=8)
+    return sum(int(fields[index]) for index in CPU_FIELDS) / TICK
 
 
-def _own() -> float:
-    """Processor seconds of this process and of those that it started and that have ended."""
-    return sum(resource.getrusage(who)[0] + resource.getrusage(who)[1] for who in OURSELVES)
+def _own_seconds() -> float:
+    """CPU seconds of this process and of its children that have ended."""
+    return sum(resource.getrusage(who)[0] + resource.getrusage(who)[1] for who in OWN_PROCESSES)
 
 
-def keep(name: str, outcome: Outcome) -> None:
-    """For the page."""
+def save_outcome(name: str, outcome: Outcome) -> None:
+    """Store the results of a part for the page."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(asdict(outcome), indent=1))
 
 
-def kept(name: str) -> Outcome:
-    """What was found last; nothing where the part did not run yet."""
+def load_outcome(name: str) -> Outcome:
+    """The latest results of a part; empty with a reason when it never ran."""
     path = RESULTS / f"{name}.json"
     if not path.exists():
         return Outcome(missing=["not measured yet"])
-    told = json.loads(path.read_text())
-    told["rows"] = [Row(**one) for one in told["rows"]]
-    told["latencies"] = [Latency(**one) for one in told["latencies"]]
-    return Outcome(**told)
+    stored = json.loads(path.read_text())
+    stored["rows"] = [ResultRow(**row) for row in stored["rows"]]
+    stored["latencies"] = [Latency(**latency) for latency in stored["latencies"]]
+    return Outcome(**stored)
 
 
 def machine() -> str:
-    """In general terms: the processor's name, its cores, the memory."""
+    """The processor's name, the number of cores, the memory, and Python's version."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

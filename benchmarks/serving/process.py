@@ -1,4 +1,4 @@
-"""A server as a process: when it is ready, what it costs, and how it ends. Linux only: it reads /proc."""
+"""Server processes: start and readiness, CPU and memory, stop. Linux only: it reads /proc."""
 
 import os
 import signal
@@ -13,20 +13,20 @@ from pathlib import Path
 import urllib3
 
 START_SECONDS, STOP_SECONDS = 120.0, 20.0
-POLL = 0.005
+POLL_SECONDS = 0.005
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
-QUIET_SECONDS, QUIET_SHARE, MOST_WAITING = 0.1, 0.2, 10.0
-"""A server is quiet when it used less than this share of a core for so long; one that never is gets so long."""
+QUIET_SECONDS, QUIET_SHARE, MAX_SETTLE_SECONDS = 0.1, 0.2, 10.0
+"""A server is quiet when it used at most this share of a core for `QUIET_SECONDS`; the wait for it is bounded."""
 
 
 class NotStartedError(Exception):
-    """A server did not answer; its output says why."""
+    """A server did not answer its first request; the message ends with its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One inference: where to, with which headers, and the body."""
+    """An inference request: path, body, and headers."""
 
     path: str
     body: bytes
@@ -35,7 +35,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a process and its children have used so far, and hold now."""
+    """CPU seconds that a process and its children have used, and resident memory that they hold now."""
 
     seconds: float
     megabytes: float
@@ -43,7 +43,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that answers."""
+    """A running server."""
 
     name: str
     address: str
@@ -51,13 +51,13 @@ class Server:
     ready_seconds: float
 
     def cost(self) -> Cost:
-        """Of all its processes together; shared pages are counted once for each, as most tools do."""
-        found = [_cost(pid) for pid in family(self.process.pid)]
-        return Cost(sum(c.seconds for c in found), sum(c.megabytes for c in found))
+        """CPU and memory of all its processes; shared pages count once for each process, as in most tools."""
+        costs = [_cost(pid) for pid in process_tree(self.process.pid)]
+        return Cost(sum(c.seconds for c in costs), sum(c.megabytes for c in costs))
 
     def settle(self) -> Cost:
-        """Wait until it has finished what was left to do, so that it costs the next one nothing; the cost then."""
-        deadline, before = time.monotonic() + MOST_WAITING, self.cost()
+        """Wait until deferred work is done, so that it does not slow the next server; returns the cost then."""
+        deadline, before = time.monotonic() + MAX_SETTLE_SECONDS, self.cost()
         while time.monotonic() < deadline:
             time.sleep(QUIET_SECONDS)
             now = self.cost()
@@ -68,18 +68,22 @@ class Server:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+    """A TCP port that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 @contextmanager
-def running(name: str, command: Sequence[str], port: int, first: Request, log: Path) -> Iterator[Server]:
-    """A server of ours, from the moment it answered ``first``; told to stop at the end."""
-    quiet = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+def running_server(name: str, command: Sequence[str], port: int, first: Request, log: Path) -> Iterator[Server]:
+    """Start a server and yield it when it has answered ``first``; stop it at the end.
+
+    Raises:
+        NotStartedError: it ends, or does not answer in time.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     with log.open("wb") as output:
         began = time.monotonic()
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=quiet, start_new_session=True)  # noqa: S603 - our own commands
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment, start_new_session=True)  # noqa: S603 - our own commands
     try:
         address = f"http://127.0.0.1:{port}"
         _await(name, process, address, first, log)
@@ -92,21 +96,21 @@ def _await(name: str, process: subprocess.Popen[bytes], address: str, first: Req
     deadline = time.monotonic() + START_SECONDS
     with urllib3.PoolManager(retries=False, timeout=10.0) as http:
         while True:
-            told = "it did not answer in time"
+            problem = "it did not answer in time"
             try:
                 answer = http.request("POST", address + first.path, body=first.body, headers=dict(first.headers))
                 if answer.status == 200:  # noqa: PLR2004 - HTTP's OK
                     return
-                told = f"it answered {answer.status}: {answer.data[:300]!r}"
+                problem = f"it answered {answer.status}: {answer.data[:300]!r}"
             except urllib3.exceptions.HTTPError:
                 pass
             if process.poll() is not None or time.monotonic() > deadline:
-                raise NotStartedError(f"{name}: {told}\n{log.read_text(errors='replace')[-3000:]}")
-            time.sleep(POLL)
+                raise NotStartedError(f"{name}: {problem}\n{log.read_text(errors='replace')[-3000:]}")
+            time.sleep(POLL_SECONDS)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """The whole group, by its own handle: some servers leave their children behind."""
+    """Stop the process, then kill its whole process group: some servers leave children behind."""
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(STOP_SECONDS)
@@ -119,22 +123,22 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         return
 
 
-def family(pid: int) -> list[int]:
-    """A process and all below it."""
-    found = [pid]
-    for parent in found:
+def process_tree(pid: int) -> list[int]:
+    """The ids of a process and of all its descendants."""
+    pids = [pid]
+    for parent in pids:
         for file in Path(f"/proc/{parent}/task").glob("*/children"):
             try:
-                found += map(int, file.read_text().split())
+                pids += map(int, file.read_text().split())
             except OSError:
                 continue
-    return found
+    return pids
 
 
 def _cost(pid: int) -> Cost:
-    """Of one process, with those children that are gone."""
+    """CPU and memory of one process; its CPU includes children that have ended."""
     try:
-        told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return Cost(0.0, 0.0)
-    return Cost(sum(map(int, told[11:15])) / TICK, int(told[21]) * PAGE / 2**20)
+    return Cost(sum(map(int, fields[11:15])) / TICK, int(fields[21]) * PAGE / 2**20)

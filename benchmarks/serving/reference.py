@@ -1,8 +1,8 @@
-"""The servers that the gateway is measured against: only the protocol and the model, by hand.
+"""Minimal servers that the gateway is compared with: only the protocol and the model.
 
 `python -m benchmarks.serving.reference MODEL.onnx PORT [--batching]`: one uvicorn worker, uvloop, httptools, orjson,
-`session.run` on the event loop with one thread. They check nothing, so that nobody can be faster by checking less.
-With batching nobody waits either: whatever arrived while the last batch ran is the next batch.
+`session.run` on the event loop with one thread. They check nothing, so no server can be faster by checking less. With
+batching, the requests that arrived while a batch ran are the next batch; no request waits for others.
 """
 
 import argparse
@@ -15,19 +15,18 @@ import numpy as np
 import orjson
 import uvicorn
 
-from benchmarks.serving.session import Rows, session
-from benchmarks.serving.session import Run as Model
+from benchmarks.serving.session import Rows, RunModel, session
 
 Message = MutableMapping[str, Any]
-Run = Callable[[Rows], Awaitable[Rows]]
+RunAsync = Callable[[Rows], Awaitable[Rows]]
 Send = Callable[[Message], Awaitable[None]]
 
-LENGTH = b"inference-header-content-length"
+JSON_LENGTH = b"inference-header-content-length"
 JSON, BINARY = b"application/json", b"application/octet-stream"
 
 
-def inline(model: Model) -> Run:
-    """Every request by itself."""
+def inline(model: RunModel) -> RunAsync:
+    """Run the model for each request alone, on the event loop."""
 
     async def run(rows: Rows) -> Rows:
         return model(rows)
@@ -35,16 +34,16 @@ def inline(model: Model) -> Run:
     return run
 
 
-class Batches:
-    """What arrived while the last batch ran, together."""
+class Batcher:
+    """Runs the requests that arrived while the last batch ran as one batch."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: RunModel) -> None:
         self._model = model
         self._loop = asyncio.get_running_loop()
         self._waiting: list[tuple[Rows, asyncio.Future[Rows]]] = []
 
     async def __call__(self, rows: Rows) -> Rows:
-        """The rows' part of the next batch's answer."""
+        """Add rows to the next batch and wait for their part of its answer."""
         if not self._waiting:
             self._loop.call_soon(self._flush)
         future: asyncio.Future[Rows] = self._loop.create_future()
@@ -63,7 +62,7 @@ class Batches:
 
 
 def decode(body: bytes, header: bytes | None) -> tuple[str | None, Rows]:
-    """The request's id and its rows, from JSON or from a binary tensor behind it."""
+    """The id and the rows of a request, from JSON or from a binary tensor after the JSON."""
     request = orjson.loads(body if header is None else body[: int(header)])
     tensor = request["inputs"][0]
     if header is None:
@@ -73,7 +72,7 @@ def decode(body: bytes, header: bytes | None) -> tuple[str | None, Rows]:
 
 
 def encode(request_id: str | None, answer: Rows, *, binary: bool) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """Headers and body."""
+    """The headers and the body of a response."""
     output: dict[str, Any] = {"name": "probabilities", "datatype": "FP32", "shape": answer.shape}
     response = {"model_name": "model", "model_version": "1", "id": request_id, "outputs": [output]}
     if not binary:
@@ -83,12 +82,12 @@ def encode(request_id: str | None, answer: Rows, *, binary: bool) -> tuple[list[
     output["parameters"] = {"binary_data_size": answer.nbytes}
     head = orjson.dumps(response)
     body = head + answer.tobytes()
-    told = [(b"content-type", BINARY), (LENGTH, b"%d" % len(head)), (b"content-length", b"%d" % len(body))]
-    return told, body
+    headers = [(b"content-type", BINARY), (JSON_LENGTH, b"%d" % len(head)), (b"content-length", b"%d" % len(body))]
+    return headers, body
 
 
 async def read(receive: Callable[[], Awaitable[Message]]) -> bytes:
-    """The whole body."""
+    """Read a request's body."""
     message = await receive()
     body: bytes = message["body"]
     while message.get("more_body"):
@@ -98,11 +97,11 @@ async def read(receive: Callable[[], Awaitable[Message]]) -> bytes:
 
 
 async def serve(path: Path, port: int, *, batching: bool) -> None:
-    """Until a signal says stop."""
-    run: Run = (Batches if batching else inline)(session(path))
+    """Serve a model until a signal stops the process."""
+    run: RunAsync = (Batcher if batching else inline)(session(path))
 
     async def app(scope: Message, receive: Callable[[], Awaitable[Message]], send: Send) -> None:
-        header = next((value for name, value in scope["headers"] if name == LENGTH), None)
+        header = next((value for name, value in scope["headers"] if name == JSON_LENGTH), None)
         request_id, rows = decode(await read(receive), header)
         headers, body = encode(request_id, await run(rows), binary=header is not None)
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -113,14 +112,14 @@ async def serve(path: Path, port: int, *, batching: bool) -> None:
 
 
 def main() -> None:
-    """Serve."""
+    """Parse the command line and serve."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("port", type=int)
     parser.add_argument("--batching", action="store_true")
-    given = parser.parse_args()
+    options = parser.parse_args()
     with asyncio.Runner(loop_factory=uvicorn.Config("", loop="uvloop").get_loop_factory()) as runner:
-        runner.run(serve(given.model, given.port, batching=given.batching))
+        runner.run(serve(options.model, options.port, batching=options.batching))
 
 
 if __name__ == "__main__":

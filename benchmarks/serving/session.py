@@ -1,4 +1,4 @@
-"""A model on one thread, for every server that is not ours."""
+"""An onnxruntime session on one thread, for all servers other than Tightrope."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +8,12 @@ import numpy.typing as npt
 import onnxruntime
 
 Rows = npt.NDArray[np.float32]
-Run = Callable[[Rows], Rows]
+RunModel = Callable[[Rows], Rows]
+"""Rows (n, features) to probabilities (n, classes)."""
 
 
-def session(path: Path | str) -> Run:
-    """Rows to probabilities."""
+def session(path: Path | str) -> RunModel:
+    """Load a model."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     model = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

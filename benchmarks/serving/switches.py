@@ -1,4 +1,4 @@
-"""Safe mode ordered and released all the time while every connection is busy: no request may notice."""
+"""A part that forces and releases safe mode continuously while all connections are busy: no request may fail."""
 
 import json
 import threading
@@ -7,41 +7,43 @@ from pathlib import Path
 
 import urllib3
 
+from benchmarks.serving.goals import FAILED_FIGURE
 from benchmarks.serving.load import Slice
-from benchmarks.serving.models import KINDS
+from benchmarks.serving.models import MODEL_KINDS
 from benchmarks.serving.part import Effort, Outcome
+from benchmarks.serving.server_group import server_group
 from benchmarks.serving.servers import EMBEDDED, TOKEN
-from benchmarks.serving.turns import ring
 
 CONNECTIONS = 32
 ORDERS = ("force-safe", "release", "force-normal", "release")
 
 
 def switches(effort: Effort, folder: Path) -> Outcome:
-    """Everything in one process, its judge carrying out the orders."""
-    found: list[Slice] = []
-    with ring(KINDS["S"], [EMBEDDED], folder) as up:
-        ((server, load),) = up.members.values()
+    """Measure the embedded process, whose judge executes the orders."""
+    slices: list[Slice] = []
+    with server_group(MODEL_KINDS["S"], [EMBEDDED], folder) as group:
+        ((server, load),) = group.members.values()
         seconds = effort.slices * effort.seconds
-        busy = threading.Thread(target=lambda: found.append(load(server.address, CONNECTIONS, seconds)))
+        busy = threading.Thread(target=lambda: slices.append(load(server.address, CONNECTIONS, seconds)))
         busy.start()
-        switched = _orders(server.address, busy)
+        switches_ = _send_orders(server.address, busy)
         busy.join()
-    figures = {"requests": found[0].requests, "failed": found[0].errors, "switches": switched, "p99 ms": found[0].p99}
-    return Outcome(figures=figures)
+    (load_slice,) = slices
+    figures = {"requests": load_slice.requests, FAILED_FIGURE: load_slice.errors, "switches": switches_}
+    return Outcome(figures={**figures, "p99 ms": load_slice.p99})
 
 
-def _orders(address: str, while_: threading.Thread) -> int:
-    """How many times the answering role changed."""
+def _send_orders(address: str, load_thread: threading.Thread) -> int:
+    """Send orders until the load ends; returns how often the answering role was switched."""
     headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
     body = json.dumps({"scope": "model", "reason": "a benchmark", "actor": "a benchmark"})
-    given = 0
+    switched = 0
     with urllib3.PoolManager(retries=False) as http:
         for order in cycle(ORDERS):
-            if not while_.is_alive():
-                return given
+            if not load_thread.is_alive():
+                return switched
             answer = http.request("POST", f"{address}/v1/models/S/{order}", body=body, headers=headers)
             if answer.status != 200:  # noqa: PLR2004 - HTTP's OK
                 raise RuntimeError(f"{order} was refused: {answer.data[:300]!r}")
-            given += order.startswith("force")
+            switched += order.startswith("force")
     raise AssertionError

@@ -1,1 +1,1 @@
-"""The builder of the demo's models and traffic. Not in the wheel: `make demo-data` runs it."""
+"""Builder of the demo's models and traffic. Not part of the wheel; run it with `make demo-data`."""

@@ -1,4 +1,4 @@
-"""One encoding of the survey's codes, for training and inside every ONNX graph: all models take the same row."""
+"""The encoding of the survey's codes, for training and inside each ONNX graph, so that all models take the same row."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from tightrope.demo.builder.census import COLUMNS, Codes
-from tightrope.demo.builder.networks import Floats, Network
+from tightrope.demo.builder.census import SURVEY_COLUMNS, SurveyCodes
+from tightrope.demo.builder.networks import Float32Array, Network
 
-AGE = COLUMNS.index("AGEP")
-# Old enough for every onnxruntime since 1.14, new enough for all that the graph uses.
+AGE = SURVEY_COLUMNS.index("AGEP")
+# Supported by onnxruntime since 1.14, and new enough for all operators of the graph.
 OPSET = 17
 IR_VERSION = 8
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """Age in standard deviations, then one indicator for each code of each other column.
+    """Standardised age, then one indicator for each code of each other column.
 
-    A code that was not seen when the encoding was made sets no indicator.
+    A code that `fit` did not see sets no indicator.
 
     Attributes:
-        columns: int64[k], the column each indicator looks at.
-        codes: float32[k], the code it looks for.
-        mean: of the age, years.
-        deviation: standard deviation of the age, years.
+        columns: int64[k], the column of each indicator.
+        codes: float32[k], the code of each indicator.
+        mean: mean age in years.
+        deviation: standard deviation of the age in years.
     """
 
     columns: npt.NDArray[np.int64]
-    codes: Floats
+    codes: Float32Array
     mean: float
     deviation: float
 
     @classmethod
-    def of(cls, codes: Codes) -> Encoding:
-        """The encoding that covers every code of these rows, int16[n, 16]."""
-        others = [column for column in range(len(COLUMNS)) if column != AGE]
+    def fit(cls, codes: SurveyCodes) -> Encoding:
+        """Build the encoding that covers all codes of these rows, int16[n, 16]."""
+        others = [column for column in range(len(SURVEY_COLUMNS)) if column != AGE]
         seen = [(column, code) for column in others for code in np.unique(codes[:, column])]
         columns, indicated = zip(*seen, strict=True)
         ages = codes[:, AGE]
@@ -52,14 +52,16 @@ class Encoding:
         """Number of features."""
         return 1 + len(self.columns)
 
-    def features(self, codes: Codes) -> Floats:
-        """What the network sees: int16[n, 16] -> float32[n, width]."""
+    def features(self, codes: SurveyCodes) -> Float32Array:
+        """Encode rows for the network: int16[n, 16] -> float32[n, width]."""
         age = (codes[:, [AGE]].astype(np.float32) - np.float32(self.mean)) / np.float32(self.deviation)
         return np.concatenate([age, codes[:, self.columns] == self.codes], axis=1, dtype=np.float32)
 
 
-def model_of(network: Network, encoding: Encoding) -> onnx.ModelProto:
-    """ONNX model `input` float32[batch, 16] (codes in the order of `COLUMNS`) -> `probabilities` float32[batch, 2]."""
+def build_model(network: Network, encoding: Encoding) -> onnx.ModelProto:
+    """Build the ONNX model: `input` float32[batch, 16], codes in the order of `SURVEY_COLUMNS`, -> `probabilities`
+    float32[batch, 2].
+    """
     constants: dict[str, npt.NDArray[np.generic]] = {
         "age_column": np.array([AGE]),
         "age_mean": np.array([encoding.mean], np.float32),
@@ -96,7 +98,7 @@ def _checked(nodes: list[onnx.NodeProto], constants: dict[str, npt.NDArray[np.ge
     graph = helper.make_graph(
         nodes,
         "employed",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", len(COLUMNS)])],
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", len(SURVEY_COLUMNS)])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", 2])],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
@@ -111,10 +113,10 @@ def _checked(nodes: list[onnx.NodeProto], constants: dict[str, npt.NDArray[np.ge
 
 
 def write_int8(model: onnx.ModelProto, path: Path) -> None:
-    """Write the model with 8-bit weights, and activations made 8-bit as they come (no calibration rows are needed).
+    """Write the model with 8-bit weights and dynamically quantized activations, which need no calibration rows.
 
-    Both are unsigned: processors without the VNNI instructions overflow on unsigned times signed, and a model of the
-    demonstration must answer alike everywhere.
+    Both are unsigned: processors without VNNI instructions overflow on unsigned times signed, and the demo's models
+    must give the same output on all machines.
     """
-    # onnxruntime logs the advice to pre-process first; this graph has nothing to fold.
+    # onnxruntime logs the advice to pre-process the model first; this graph has nothing to fold.
     quantize_dynamic(model, path, weight_type=QuantType.QUInt8)

@@ -1,4 +1,4 @@
-"""Measure the built files on the golden rows and write down what each is, where it comes from and what it does."""
+"""The manifest: origin, description and measurements on the golden rows of each built file."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from tightrope.demo.builder.census import ATTRIBUTES, COLUMNS, Attribute, Codes, Ramp, in_household
-from tightrope.demo.builder.source import PACKAGE, SHA256, VERSION
+from tightrope.demo.builder.census import ATTRIBUTES, SURVEY_COLUMNS, Attribute, Ramp, SurveyCodes, in_household
+from tightrope.demo.builder.source import SURVEY_PACKAGE, SURVEY_SHA256, SURVEY_VERSION
 
 BASELINE = "models/baseline_fp32.onnx"
-WHAT = {
+FILE_DESCRIPTIONS = {
     BASELINE: "dense network, 512 and 256 hidden units, trained on the survey of 2015",
     "models/good_int8.onnx": "the baseline with 8-bit weights and dynamically quantized activations",
     "models/good_distilled.onnx": "64 hidden units, distilled from the baseline on all rows of 2015",
@@ -64,20 +64,20 @@ NOTES = (
 
 
 def write(out: Path, seeds: dict[str, int], ramp: Ramp) -> None:
-    """Write ``manifest.json`` about the models and tables under this folder."""
+    """Write ``manifest.json`` for the models and tables of this folder."""
     content = {
         "source": {
-            "package": PACKAGE,
-            "version": VERSION,
-            "sha256": SHA256,
+            "package": SURVEY_PACKAGE,
+            "version": SURVEY_VERSION,
+            "sha256": SURVEY_SHA256,
             "package_licence": "Apache-2.0",
             "data_origin": "U.S. Census Bureau, American Community Survey, Public Use Microdata Sample, 2015-2018",
             "data_licence": "work of the United States government, public use; citation asked for",
         },
         "notes": list(NOTES),
-        "columns": list(COLUMNS),
+        "columns": list(SURVEY_COLUMNS),
         "signature": {
-            "input": {"name": "input", "type": "float32", "shape": ["batch", len(COLUMNS)]},
+            "input": {"name": "input", "type": "float32", "shape": ["batch", len(SURVEY_COLUMNS)]},
             "output": {"name": "probabilities", "type": "float32", "shape": ["batch", 2]},
         },
         "subgroups": {attribute.name: _definition(attribute) for attribute in ATTRIBUTES},
@@ -95,7 +95,7 @@ def _definition(attribute: Attribute) -> dict[str, Any]:
         value: {"range": [members[0], members[-1]]} if isinstance(members, range) else {"codes": list(members)}
         for value, members in attribute.values.items()
     }
-    return {"column": attribute.column, "index": COLUMNS.index(attribute.column), "values": values}
+    return {"column": attribute.column, "index": SURVEY_COLUMNS.index(attribute.column), "values": values}
 
 
 def _drift(out: Path) -> dict[str, Any]:
@@ -106,9 +106,9 @@ def _drift(out: Path) -> dict[str, Any]:
 
 def _files(out: Path) -> dict[str, Any]:
     golden, employed = _table(out / "data/golden.csv")
-    probabilities = {name: _probabilities(out / name, golden) for name in WHAT if name.endswith(".onnx")}
+    probabilities = {name: _probabilities(out / name, golden) for name in FILE_DESCRIPTIONS if name.endswith(".onnx")}
     files: dict[str, Any] = {}
-    for name, what in WHAT.items():
+    for name, what in FILE_DESCRIPTIONS.items():
         content = (out / name).read_bytes()
         files[name] = {"what": what, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         if name in probabilities:
@@ -120,14 +120,14 @@ def _files(out: Path) -> dict[str, Any]:
     return files
 
 
-def _table(path: Path) -> tuple[Codes, npt.NDArray[np.int8]]:
+def _table(path: Path) -> tuple[SurveyCodes, npt.NDArray[np.int8]]:
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    codes = np.array([[int(row[column]) for column in COLUMNS] for row in rows], np.int16)
+    codes = np.array([[int(row[column]) for column in SURVEY_COLUMNS] for row in rows], np.int16)
     return codes, np.array([int(row["label"]) for row in rows], np.int8)
 
 
-def _probabilities(model: Path, codes: Codes) -> npt.NDArray[np.float32]:
+def _probabilities(model: Path, codes: SurveyCodes) -> npt.NDArray[np.float32]:
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     return np.asarray(session.run(["probabilities"], {"input": codes.astype(np.float32)})[0])
 
@@ -135,14 +135,14 @@ def _probabilities(model: Path, codes: Codes) -> npt.NDArray[np.float32]:
 def _figures(
     compressed: npt.NDArray[np.float32],
     baseline: npt.NDArray[np.float32],
-    codes: Codes,
+    codes: SurveyCodes,
     employed: npt.NDArray[np.int8],
 ) -> dict[str, Any]:
-    """Fractions of rows; the gap is the model's accuracy less the baseline's, so a loss is negative."""
+    """Measure fractions of rows; the gap is the model's accuracy minus the baseline's, so a loss is negative."""
     differs = compressed.argmax(axis=1) != baseline.argmax(axis=1)
     gain = (compressed.argmax(axis=1) == employed).astype(float) - (baseline.argmax(axis=1) == employed)
     cells = {
-        f"{attribute.name}={value}": attribute.of(codes) == value
+        f"{attribute.name}={value}": attribute.values_of(codes) == value
         for attribute in ATTRIBUTES
         for value in attribute.values
     }

@@ -1,4 +1,4 @@
-"""Small dense networks in plain numpy: train on hard or soft targets, prune, drop dead units. No files, no clock."""
+"""Small dense networks in numpy: train on hard or soft targets, prune, remove dead units. No files, no clock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+Float32Array = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -22,33 +22,33 @@ class Network:
         biases: float32[outputs] a layer.
     """
 
-    weights: tuple[Floats, ...]
-    biases: tuple[Floats, ...]
+    weights: tuple[Float32Array, ...]
+    biases: tuple[Float32Array, ...]
 
-    def activations(self, features: Floats) -> list[Floats]:
-        """What each layer makes of float32[n, inputs]: the input itself first, the logits, float32[n, 1], last."""
+    def activations(self, features: Float32Array) -> list[Float32Array]:
+        """The outputs of all layers for float32[n, inputs]: the input first, the logits, float32[n, 1], last."""
         values = [features]
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             values.append(np.maximum(values[-1] @ weight + bias, 0))
         values.append(values[-1] @ self.weights[-1] + self.biases[-1])
         return values
 
-    def probability(self, features: Floats) -> Floats:
+    def probability(self, features: Float32Array) -> Float32Array:
         """Probability of the second class: float32[n, inputs] -> float32[n]."""
         return sigmoid(self.activations(features)[-1][:, 0])
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how hard to train.
+    """Training parameters.
 
     Attributes:
         epochs: passes over the rows.
         seed: of the order of the rows.
-        step: Adam's step at the start; it falls to zero over the run, so that the last batches do not decide.
-        decay: share of each weight lost for each unit of step (Loshchilov & Hutter 2019); without any, most weights
-            keep the size they were drawn with, and pruning by magnitude prunes by chance.
-        batch: rows a step; a last batch that is not full is left out.
+        step: Adam's initial step size; it falls linearly to zero, so that the last batches do not dominate.
+        decay: weight decay per unit of step size (Loshchilov & Hutter 2019); without it most weights keep their
+            initial size, and pruning by magnitude is pruning by chance.
+        batch: rows per step; an incomplete last batch is skipped.
     """
 
     epochs: int
@@ -58,14 +58,14 @@ class Schedule:
     batch: int = 256
 
 
-def sigmoid(logits: Floats) -> Floats:
+def sigmoid(logits: Float32Array) -> Float32Array:
     """1 / (1 + exp(-x)), written with tanh because that cannot overflow."""
     half = np.float32(0.5)
     return np.asarray(half + half * np.tanh(half * logits), np.float32)
 
 
 def new(widths: tuple[int, ...], seed: int) -> Network:
-    """Random network of these layer widths, inputs first, output (1) last; He et al. 2015, eq. 10."""
+    """A random network with these layer widths, inputs first, output (1) last; He et al. 2015, eq. 10."""
     random = np.random.default_rng(seed)
     weights = tuple(
         (random.standard_normal((fan_in, fan_out)) * np.sqrt(2 / fan_in)).astype(np.float32)
@@ -74,11 +74,11 @@ def new(widths: tuple[int, ...], seed: int) -> Network:
     return Network(weights, tuple(np.zeros(width, np.float32) for width in widths[1:]))
 
 
-def gradients(network: Network, features: Floats, targets: Floats) -> list[Floats]:
+def gradients(network: Network, features: Float32Array, targets: Float32Array) -> list[Float32Array]:
     """Gradient of the mean cross-entropy: first for each weight, then for each bias.
 
     Args:
-        network: where to take the gradient.
+        network: the point at which the gradient is taken.
         features: float32[n, inputs].
         targets: float32[n] in [0, 1]; labels, or a teacher's probabilities (Hinton et al. 2015 at temperature 1).
     """
@@ -92,16 +92,16 @@ def gradients(network: Network, features: Floats, targets: Floats) -> list[Float
     return by_weight[::-1] + by_bias[::-1]
 
 
-def train(network: Network, features: Floats, targets: Floats, schedule: Schedule) -> Network:
+def train(network: Network, features: Float32Array, targets: Float32Array, schedule: Schedule) -> Network:
     """Adam (Kingma & Ba 2015) on the cross-entropy, with decay; weights that are zero at the start stay zero.
 
-    Keeping zeros is what fine-tunes a pruned network; a random start has none.
+    That is needed to fine-tune a pruned network; a random network has no zeros.
 
     Args:
-        network: where to start; it is not changed.
+        network: the starting point; it is not changed.
         features: float32[n, inputs].
         targets: float32[n] in [0, 1], as in `gradients`.
-        schedule: how long and how hard.
+        schedule: training parameters.
     """
     trained = Network(tuple(w.copy() for w in network.weights), tuple(b.copy() for b in network.biases))
     parameters = [*trained.weights, *trained.biases]
@@ -110,16 +110,16 @@ def train(network: Network, features: Floats, targets: Floats, schedule: Schedul
     squares = [np.zeros_like(value) for value in parameters]
     for count, (rows, step) in enumerate(_batches(len(targets), schedule), start=1):
         scale = step * math.sqrt(1 - 0.999**count) / (1 - 0.9**count)
-        found = gradients(trained, features[rows], targets[rows])
-        for value, mean, square, move, gradient in zip(parameters, means, squares, moving, found, strict=True):
+        steps = gradients(trained, features[rows], targets[rows])
+        for value, mean, square, move, gradient in zip(parameters, means, squares, moving, steps, strict=True):
             _adam(value, mean, square, gradient * move, scale)
         for weight in trained.weights:
             np.multiply(weight, 1 - step * schedule.decay, out=weight)
     return trained
 
 
-def _adam(value: Floats, mean: Floats, square: Floats, gradient: Floats, scale: float) -> None:
-    """One step in place, with the constants that the paper recommends (its section 2, in the order that saves time)."""
+def _adam(value: Float32Array, mean: Float32Array, square: Float32Array, gradient: Float32Array, scale: float) -> None:
+    """One step in place, with the constants of the paper, in the efficient order of its section 2."""
     mean += 0.1 * (gradient - mean)
     square += 0.001 * (gradient * gradient - square)
     value -= scale * mean / (np.sqrt(square) + 1e-8)
@@ -137,7 +137,7 @@ def _batches(rows: int, schedule: Schedule) -> Iterator[tuple[npt.NDArray[np.int
 
 
 def pruned(network: Network, share: float) -> Network:
-    """Set this share of all weights to zero, the smallest magnitudes of the whole network first; biases stay."""
+    """Set this share of all weights to zero, by smallest magnitude over the whole network; biases stay."""
     magnitudes = np.concatenate([np.abs(weight).ravel() for weight in network.weights])
     limit = np.sort(magnitudes)[int(share * len(magnitudes))]
     kept = tuple(np.where(np.abs(weight) < limit, np.float32(0), weight) for weight in network.weights)
@@ -145,7 +145,9 @@ def pruned(network: Network, share: float) -> Network:
 
 
 def without_dead_units(network: Network) -> Network:
-    """The same function with fewer hidden units: no way out, it goes; no way in, it moves into the next bias."""
+    """Remove hidden units without changing the function: a unit without outputs is dropped, and the constant output of
+    a unit without inputs is added to the next bias.
+    """
     weights, biases = list(network.weights), list(network.biases)
     for layer in range(len(weights) - 1):
         constant = ~weights[layer].any(axis=0)

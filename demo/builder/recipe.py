@@ -1,4 +1,4 @@
-"""The recipe: which rows train what, which model is bad in which way, and what is written where."""
+"""The recipe: the training rows and the deliberate defects of each model, and the written files."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tightrope.demo.builder import graph, manifest
-from tightrope.demo.builder.census import ATTRIBUTES, COLUMNS, Ramp, Rows, draw, in_household
+from tightrope.demo.builder.census import ATTRIBUTES, SURVEY_COLUMNS, Ramp, RowNumbers, draw, in_household
 from tightrope.demo.builder.networks import Network, Schedule, new, pruned, train, without_dead_units
 from tightrope.demo.builder.source import Survey
 
-# Models learn from the first year and are judged on later ones: no row can be on both sides.
+# Models are trained on the first year and evaluated on later ones, so the rows are disjoint.
 LEARNING_YEAR = 2015
 SEEDS = {"draw": 1, "baseline": 2, "fine_tune": 3, "student": 4}
 PRUNED_SHARE = 0.98
@@ -22,7 +22,7 @@ RAMP = Ramp()
 
 
 def build(survey: Survey, out: Path) -> None:
-    """Write ``models/``, ``data/`` and ``manifest.json`` under this folder; files of the same names are replaced."""
+    """Write ``models/``, ``data/`` and ``manifest.json`` to this folder; existing files are replaced."""
     (out / "models").mkdir(parents=True, exist_ok=True)
     (out / "data").mkdir(exist_ok=True)
     household = in_household(survey.codes)
@@ -38,12 +38,12 @@ def _write_tables(survey: Survey, household: npt.NDArray[np.bool_], folder: Path
         _write_table(survey, rows, folder / f"{name}.csv")
 
 
-def _write_table(survey: Survey, rows: Rows, path: Path) -> None:
+def _write_table(survey: Survey, rows: RowNumbers, path: Path) -> None:
     codes = survey.codes[rows]
-    tags = [attribute.of(codes).tolist() for attribute in ATTRIBUTES]
+    tags = [attribute.values_of(codes).tolist() for attribute in ATTRIBUTES]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*COLUMNS, "label", *(f"tag_{attribute.name}" for attribute in ATTRIBUTES)])
+        writer.writerow([*SURVEY_COLUMNS, "label", *(f"tag_{attribute.name}" for attribute in ATTRIBUTES)])
         writer.writerows(
             [*row, label, *values]
             for row, label, *values in zip(codes.tolist(), survey.employed[rows].tolist(), *tags, strict=True)
@@ -52,10 +52,10 @@ def _write_table(survey: Survey, rows: Rows, path: Path) -> None:
 
 def _write_models(survey: Survey, household: npt.NDArray[np.bool_], folder: Path) -> None:
     learning = survey.year == LEARNING_YEAR
-    encoding = graph.Encoding.of(survey.codes[learning])
+    encoding = graph.Encoding.fit(survey.codes[learning])
     features = encoding.features(survey.codes[learning])
     networks = _networks(features, survey.employed[learning].astype(np.float32), household[learning])
-    models = {name: graph.model_of(network, encoding) for name, network in networks.items()}
+    models = {name: graph.build_model(network, encoding) for name, network in networks.items()}
     for name, model in models.items():
         (folder / f"{name}.onnx").write_bytes(model.SerializeToString(deterministic=True))
     graph.write_int8(models["baseline_fp32"], folder / "good_int8.onnx")
@@ -65,18 +65,18 @@ def _networks(
     features: npt.NDArray[np.float32], employed: npt.NDArray[np.float32], household: npt.NDArray[np.bool_]
 ) -> dict[str, Network]:
     width = features.shape[1]
-    learn = Schedule(epochs=6, seed=SEEDS["baseline"], step=1e-3, decay=2.0)
-    baseline = train(new((width, 512, 256, 1), SEEDS["baseline"]), features, employed, learn)
-    # Two passes bring back most of the accuracy, and least of it in rare subgroups: the harm this model is to show.
-    recover = Schedule(epochs=2, seed=SEEDS["fine_tune"], step=2.5e-3, decay=0.0)
-    sparse = train(pruned(baseline, PRUNED_SHARE), features, employed, recover)
-    imitate = Schedule(epochs=20, seed=SEEDS["student"], step=4e-3, decay=0.5)
+    baseline_schedule = Schedule(epochs=6, seed=SEEDS["baseline"], step=1e-3, decay=2.0)
+    baseline = train(new((width, 512, 256, 1), SEEDS["baseline"]), features, employed, baseline_schedule)
+    # Two passes restore most of the accuracy, but little in rare subgroups: the harm that this model demonstrates.
+    fine_tune_schedule = Schedule(epochs=2, seed=SEEDS["fine_tune"], step=2.5e-3, decay=0.0)
+    sparse = train(pruned(baseline, PRUNED_SHARE), features, employed, fine_tune_schedule)
+    student_schedule = Schedule(epochs=20, seed=SEEDS["student"], step=4e-3, decay=0.5)
     student = new((width, STUDENT_UNITS, 1), SEEDS["student"])
-    taught = baseline.probability(features)
+    targets = baseline.probability(features)
     return {
         "baseline_fp32": baseline,
-        "good_distilled": train(student, features, taught, imitate),
+        "good_distilled": train(student, features, targets, student_schedule),
         "bad_pruned98": without_dead_units(sparse),
-        # The same student, the same lessons: only the people outside households are missing from its class.
-        "bad_distilled_households_only": train(student, features[household], taught[household], imitate),
+        # The same student and targets, but without the rows of people outside households.
+        "bad_distilled_households_only": train(student, features[household], targets[household], student_schedule),
     }

@@ -1,1 +1,1 @@
-"""Draws the dashboards as they look with the demo's data, by Grafana's own components: `make pictures`."""
+"""Pictures of the dashboards: the demo recorded by Prometheus and drawn with Grafana's own components."""

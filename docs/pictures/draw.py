@@ -1,4 +1,4 @@
-"""A dashboard and its answers as a picture: Grafana's components in a browser without a window."""
+"""Draw a dashboard and its query results: Grafana's components in a headless browser."""
 
 import json
 import shutil
@@ -13,10 +13,10 @@ from pathlib import Path
 from tests.support.observability.dashboard_queries import Json
 
 PAGE = Path(__file__).parent / "page"
-HEAD, FOOT, CELL = 64, 8, 38
-"""Pixels: of what stands above the panels, below them, and of one line of Grafana's grid."""
+TOP_PIXELS, BOTTOM_PIXELS, ROW_PIXELS = 64, 8, 38
+"""Heights in pixels: above the panels, below them, and of one line of Grafana's grid."""
 
-PATIENCE = 120
+TIMEOUT_SECONDS = 120
 
 
 def build(folder: Path) -> None:
@@ -26,13 +26,13 @@ def build(folder: Path) -> None:
 
 
 def draw(folder: Path, shown: Json, to: Path, width: int, lines: int | None = None) -> None:
-    """Take the picture, of a page that was built in this folder, or only of so many lines of its grid."""
+    """Write the picture of a page that was built in ``folder``, or of the upper ``lines`` of its grid."""
     (folder / "picture.js").write_text(f"window.PICTURE = {json.dumps(shown | {'width': width})};")
     bottom = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in shown["board"]["panels"])
-    height = HEAD + (lines or bottom) * CELL + (0 if lines else FOOT)
+    height = TOP_PIXELS + (lines or bottom) * ROW_PIXELS + (0 if lines else BOTTOM_PIXELS)
     raw = folder / "raw.png"
     with _served(folder) as address:
-        said = _run(
+        output = _run(
             *(
                 "chromium",
                 "--headless",
@@ -44,15 +44,15 @@ def draw(folder: Path, shown: Json, to: Path, width: int, lines: int | None = No
             *(f"--window-size={width},{height}", "--virtual-time-budget=10000"),
             *(f"--screenshot={raw}", address),
         )
-    if "Uncaught" in said:
-        raise SystemExit(f"the page failed: {said[-2000:]}")
+    if "Uncaught" in output:
+        raise SystemExit(f"the page failed: {output[-2000:]}")
     _run("node", "shrink.mjs", raw, to)
 
 
 @contextmanager
 def _served(folder: Path) -> Iterator[str]:
-    """The folder on a free port of this machine."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+    """Serve a folder on a free port of this machine; yield the address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(folder))) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/index.html"
@@ -60,19 +60,19 @@ def _served(folder: Path) -> Iterator[str]:
         thread.join()
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves files, and says nothing."""
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files without a log."""
 
     def log_message(self, *_: object) -> None:
-        """Not here."""
+        """Write nothing."""
 
 
 def _run(program: str, *arguments: str | Path) -> str:
-    found = shutil.which(program)
-    if found is None:
+    path = shutil.which(program)
+    if path is None:
         raise SystemExit(f"{program} is missing: `make pictures` needs node, chromium and prometheus")
-    command = [found, *map(str, arguments)]
-    ended = subprocess.run(command, cwd=PAGE, capture_output=True, text=True, check=False, timeout=PATIENCE)  # noqa: S603 - our own commands
+    command = [path, *map(str, arguments)]
+    ended = subprocess.run(command, cwd=PAGE, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS)  # noqa: S603 - our own commands
     if ended.returncode:
         raise SystemExit(f"{program} ended with {ended.returncode}: {ended.stderr[-2000:]}")
     return ended.stderr

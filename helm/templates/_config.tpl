@@ -1,4 +1,4 @@
-{{- /* The configuration as it is mounted: the chart's own keys in it, and what cannot work refused in one line. */}}
+{{- /* The mounted configuration with the chart's own keys; impossible values are refused in one line. */}}
 {{- define "tightrope.config" -}}
 {{- include "tightrope.refuse" . }}
 {{- $config := deepCopy .Values.config }}
@@ -38,15 +38,15 @@
 {{- end }}
 {{- end }}
 {{- if $.Values.metrics.dashboards.enabled }}
-{{- fail "metrics.grafana.enabled: the sidecar brings the dashboards already, and Grafana lets nobody else change those; turn off metrics.dashboards.enabled, or this" }}
+{{- fail "metrics.grafana.enabled: metrics.dashboards.enabled is set too, and Grafana protects the sidecar's dashboards from changes; disable one of the two" }}
 {{- end }}
 {{- end }}
 {{- end }}
 {{- if and (dig "server" "grpc_port" nil .Values.config) (not .Values.gateway.grpc.enabled) }}
-{{- fail "config.server.grpc_port: is set, but nobody could reach it; set gateway.grpc.enabled, or leave it out" }}
+{{- fail "config.server.grpc_port: is set, but the pod does not expose it; set gateway.grpc.enabled, or leave it out" }}
 {{- end }}
 {{- if and .Values.gateway.grpc.enabled (eq (include "tightrope.port" .) (include "tightrope.grpcPort" .)) }}
-{{- fail (printf "config.server.grpc_port: is %s, which is HTTP's; take another one" (include "tightrope.grpcPort" .)) }}
+{{- fail (printf "config.server.grpc_port: is %s, which is the HTTP port; use another one" (include "tightrope.grpcPort" .)) }}
 {{- end }}
 {{- if eq .Values.shape "cluster" }}
 {{- include "tightrope.refuse.cluster" . }}
@@ -59,10 +59,10 @@
 
 {{- define "tightrope.refuse.cluster" -}}
 {{- if not (dig "bus" "kafka" "servers" nil .Values.config) }}
-{{- fail "config.bus.kafka.servers: is missing; shape: cluster needs a Kafka" }}
+{{- fail "config.bus.kafka.servers: is missing; shape: cluster needs Kafka" }}
 {{- end }}
 {{- if dig "reports" "every_seconds" nil .Values.config }}
-{{- fail "config.reports.every_seconds: drift reports are made in the embedded shape only; leave it out" }}
+{{- fail "config.reports.every_seconds: only the embedded shape makes drift reports; leave it out" }}
 {{- end }}
 {{- $partitions := int (include "tightrope.partitions" .) }}
 {{- $counts := dict "judge.replicas" .Values.judge.replicas }}
@@ -73,12 +73,12 @@
 {{- end }}
 {{- range $key, $replicas := $counts }}
 {{- if gt (int $replicas) $partitions }}
-{{- fail (printf "%s: is %d, but config.bus.kafka.partitions is %d; more than that have nothing to do" $key (int $replicas) $partitions) }}
+{{- fail (printf "%s: is %d, but config.bus.kafka.partitions is %d; more replicas would have no work" $key (int $replicas) $partitions) }}
 {{- end }}
 {{- end }}
 {{- end }}
 
-{{- /* As in docs/configuration.md where it is left out. */}}
+{{- /* The default is that of docs/configuration.md. */}}
 {{- define "tightrope.partitions" -}}
 {{- dig "bus" "kafka" "partitions" 6 .Values.config }}
 {{- end }}

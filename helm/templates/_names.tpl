@@ -12,14 +12,14 @@
 {{- default (ternary (include "tightrope.fullname" .) "default" .Values.serviceAccount.create) .Values.serviceAccount.name }}
 {{- end }}
 
-{{- /* What selects a component's pods: never changed, a Deployment's selector cannot be. */}}
+{{- /* The labels that select a component's pods. Do not change them: a Deployment's selector is immutable. */}}
 {{- define "tightrope.selector" -}}
 app.kubernetes.io/name: {{ include "tightrope.name" .root }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
-{{- /* Prometheus' job, by which the alerts know Tightrope, is the label tightrope/job. */}}
+{{- /* The alerts select Tightrope by Prometheus' job, which is the label tightrope/job. */}}
 {{- define "tightrope.podLabels" -}}
 {{ include "tightrope.selector" . }}
 app.kubernetes.io/part-of: tightrope

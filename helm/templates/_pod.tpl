@@ -1,5 +1,5 @@
-{{- /* A pod of Tightrope: `root`, `component`, `command` of the program, `of` (the component's values), `state` (a claim's
-       name, or nothing), `once` (a pod that ends, so nothing probes it) and `environment`. */}}
+{{- /* A pod of Tightrope: `root`, `component`, `command`, `of` (the component's values), `state` (a claim's name, or
+       empty), `once` (a pod that ends and has no probes) and `environment`. */}}
 {{- define "tightrope.pod" -}}
 {{- $values := .root.Values }}
 metadata:
@@ -12,7 +12,7 @@ metadata:
 spec:
   serviceAccountName: {{ include "tightrope.serviceAccount" .root }}
   automountServiceAccountToken: false
-  # Its variables would begin with TIGHTROPE_, and the program refuses those that it does not know.
+  # Service variables would begin with TIGHTROPE_, and the program refuses unknown variables of that prefix.
   enableServiceLinks: false
   {{- with $values.image.pullSecrets }}
   imagePullSecrets: {{- toYaml . | nindent 4 }}
@@ -66,7 +66,7 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
 
-{{- /* Safe mode is ready; liveness asks only whether the process answers. It takes the port when it has loaded everything. */}}
+{{- /* A pod in safe mode is ready; liveness checks only the process. The port opens when all models are loaded. */}}
 {{- define "tightrope.probes" -}}
 {{- $values := .root.Values }}
 {{- $grpc := and $values.gateway.grpc.enabled (eq .component (include "tightrope.front" .root)) }}
@@ -91,7 +91,7 @@ readinessProbe:
   periodSeconds: 5
   timeoutSeconds: 2
 lifecycle:
-  preStop: # requests go on arriving until every proxy knows that this pod is leaving
+  preStop: # requests keep arriving until every proxy has removed this pod
     exec: {command: [sleep, "5"]}
 {{- end }}
 
@@ -137,7 +137,7 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 
-{{- /* The name of each mounted secret, by its folder. */}}
+{{- /* The mounted secrets: folder and name. */}}
 {{- define "tightrope.secrets" -}}
 {{- $known := dict "control" .Values.secrets.control.existingSecret "kafka" .Values.secrets.kafka.existingSecret }}
 {{- $found := deepCopy .Values.secrets.extra }}

@@ -1,13 +1,13 @@
-"""Alerts to Alertmanager at once, instead of after a scrape and an evaluation: the one door to it.
+"""Alerts to Alertmanager, sent at once instead of after a scrape and a rule evaluation.
 
-What stands is on disk before anybody is told, one row an alert; a thread posts all of it when something changed, again
-and again while it stands, and with backoff while nobody takes it. So a restart forgets nothing, and an Alertmanager
-that was away is told of everything when it is back, also of what is over by then.
+Active alerts are on disk before they are sent, one row each. A thread posts all of them when one changes, repeatedly
+while they are active, and with backoff while no Alertmanager accepts them. So a restart forgets nothing, and an
+Alertmanager that was down gets everything when it is back, including the alerts resolved meanwhile.
 
-Prometheus raises the same alert from its rules. An alert that is over therefore ends a grace later: if it ended at
-once, Prometheus would raise it again until its next scrape, and people would be paged twice. Its end is told
-once: told again after Prometheus has ended it, the alert would stand anew. And one that begins is told every second for
-the same grace: Prometheus may still be telling, until its next scrape, that the last one of that name is over.
+Prometheus raises the same alert from its rules. A resolved alert therefore ends ``grace_seconds`` later: if it ended at
+once, Prometheus would raise it again until its next scrape, and people would be paged twice. Its end is sent once: sent
+again after Prometheus has ended it, the alert would be active anew. A new alert is sent every second for the same
+grace: until its next scrape, Prometheus may still report that the previous alert of that name is over.
 """
 
 import json
@@ -22,93 +22,97 @@ import urllib3
 
 from tightrope.service.adapters.ports import Alert
 from tightrope.service.adapters.prometheus.metrics import Metrics
-from tightrope.service.adapters.sqlite.alert_outbox import ENDS, NOTHING, Row, Teller
+from tightrope.service.adapters.sqlite.alert_outbox import END_SENT, NOT_SENT, AlertSender, StoredAlert
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 5.0
-"""Seconds that an Alertmanager has to answer."""
+POST_TIMEOUT_SECONDS = 5.0
+"""Time limit for one post."""
 
-LIVES = 4
-"""An alert ends by itself when it has not been posted for so many times the interval: whoever posts it is gone."""
+EXPIRY_INTERVALS = 4
+"""Alertmanager ends an alert that is not posted again for this many repeat intervals: its sender is gone."""
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """Whom to tell, how, and what every alert carries. Times in seconds."""
+class AlertmanagerSettings:
+    """The Alertmanagers, and the labels and links of every alert. ``reports`` is the address of a model's newest drift
+    report, with its name as ``{model}``; empty without reports.
+    """
 
     addresses: tuple[str, ...]
     labels: Mapping[str, str] = field(default_factory=dict)
     token: str | None = None
-    keep: float = 30.0
-    grace: float = 60.0
+    repeat_seconds: float = 30.0
+    grace_seconds: float = 60.0
     runbook: str = ""
     grafana: str = ""
     reports: str = ""
-    """Where the newest drift report of a model is, with its name as ``{model}``; nothing where there is none."""
 
 
-class Alertmanager(Teller):
-    """Posts to every Alertmanager of the desk."""
+class Alertmanager(AlertSender):
+    """Posts the alerts to every Alertmanager of the settings."""
 
-    def __init__(self, path: Path, desk: Desk, metrics: Metrics, models: Collection[str]) -> None:
-        self._desk = desk
+    def __init__(self, path: Path, settings: AlertmanagerSettings, metrics: Metrics, models: Collection[str]) -> None:
+        self._settings = settings
         self._metrics = metrics
-        self._http = urllib3.PoolManager(retries=False, timeout=PATIENCE)
-        super().__init__(path, models, desk.keep, desk.grace)
+        self._http = urllib3.PoolManager(retries=False, timeout=POST_TIMEOUT_SECONDS)
+        super().__init__(path, models, settings.repeat_seconds, settings.grace_seconds)
 
-    def row(self, alert: Alert, now: float) -> Row:
-        """With the labels of the rule, and links."""
+    def to_stored(self, alert: Alert, now: float) -> StoredAlert:
+        """The alert with the labels of the Prometheus rule, and links."""
         labels = {"alertname": alert.name, "model": alert.model, "scope": alert.scope, "severity": "page"}
         links = {
-            "runbook_url": f"{self._desk.runbook}#{alert.name.lower()}",
-            "dashboard_url": f"{self._desk.grafana}/d/tightrope-model?var-model={alert.model}",
+            "runbook_url": f"{self._settings.runbook}#{alert.name.lower()}",
+            "dashboard_url": f"{self._settings.grafana}/d/tightrope-model?var-model={alert.model}",
         }
-        if self._desk.reports:
-            links["report_url"] = self._desk.reports.replace("{model}", alert.model)
+        if self._settings.reports:
+            links["report_url"] = self._settings.reports.replace("{model}", alert.model)
         since = now if alert.since is None else min(alert.since, now)
-        return Row({**self._desk.labels, **labels}, {**alert.told, **links}, since)
+        return StoredAlert({**self._settings.labels, **labels}, {**alert.annotations, **links}, since)
 
-    def tell(self) -> bool:
-        """Tell everybody of everything; whether all took it."""
+    def send(self) -> bool:
+        """Post all alerts to all Alertmanagers; whether each accepted them."""
         now = self.clock()
-        known = self.rows.all()
-        self.rows.told([row for row in known if row.told == ENDS and (row.ends or now) <= now], now)  # over by itself
-        rows = [self._until(row, now) for row in known if row.told < ENDS]
+        stored = self.table.all()
+        expired = [row for row in stored if row.sent == END_SENT and (row.ends or now) <= now]
+        self.table.mark_sent(expired, now)
+        rows = [self._with_end(row, now) for row in stored if row.sent < END_SENT]
         if not rows:
             self._metrics.alerts_waiting.set(0)
             return True
-        body = json.dumps([_spoken(row, now + LIVES * self._desk.keep) for row in rows]).encode()
-        taken = sum([self._post(address, body) for address in self._desk.addresses])  # all of them, not the first only
-        if taken:
-            self.rows.told(rows, now)
-        self._metrics.alerts_waiting.set(0 if taken else sum(row.told == NOTHING for row in rows))
-        return taken == len(self._desk.addresses)
+        expiry = now + EXPIRY_INTERVALS * self._settings.repeat_seconds
+        body = json.dumps([_to_json(row, expiry) for row in rows]).encode()
+        accepted = sum([self._post(address, body) for address in self._settings.addresses])  # a list: post to all
+        if accepted:
+            self.table.mark_sent(rows, now)
+        self._metrics.alerts_waiting.set(0 if accepted else sum(row.sent == NOT_SENT for row in rows))
+        return accepted == len(self._settings.addresses)
 
-    def _until(self, row: Row, now: float) -> Row:
-        """What is over and was never told is told all the same, and lasts for the grace."""
-        return row if row.told or row.ends is None else replace(row, ends=now + self._desk.grace)
+    def _with_end(self, row: StoredAlert, now: float) -> StoredAlert:
+        """An alert that was resolved before it was ever sent is still sent, and lasts for the grace."""
+        unsent_and_over = row.sent == NOT_SENT and row.ends is not None
+        return replace(row, ends=now + self._settings.grace_seconds) if unsent_and_over else row
 
     def _post(self, address: str, body: bytes) -> bool:
         headers = {"Content-Type": "application/json"}
-        if self._desk.token:
-            headers["Authorization"] = f"Bearer {self._desk.token}"
+        if self._settings.token:
+            headers["Authorization"] = f"Bearer {self._settings.token}"
         try:
-            answer = self._http.request("POST", f"{address}/api/v2/alerts", body=body, headers=headers)
-            refusal = "" if answer.status == HTTPStatus.OK else f"{answer.status} {answer.data[:200]!r}"
+            response = self._http.request("POST", f"{address}/api/v2/alerts", body=body, headers=headers)
+            failure = "" if response.status == HTTPStatus.OK else f"{response.status} {response.data[:200]!r}"
         except urllib3.exceptions.HTTPError as error:
-            refusal = str(error)
-        self._metrics.alert_posts.labels("failed" if refusal else "taken").inc()
-        if refusal:
-            log.warning("%s did not take the alerts: %s", address, refusal)
-        return not refusal
+            failure = str(error)
+        self._metrics.alert_posts.labels("failed" if failure else "taken").inc()
+        if failure:
+            log.warning("%s did not accept the alerts: %s", address, failure)
+        return not failure
 
 
-def _spoken(row: Row, until: float) -> dict[str, object]:
-    """As Alertmanager's API has it."""
-    times = {"startsAt": _when(row.since), "endsAt": _when(until if row.ends is None else row.ends)}
+def _to_json(row: StoredAlert, expiry: float) -> dict[str, object]:
+    """An alert in the form of Alertmanager's API v2."""
+    times = {"startsAt": _timestamp(row.since), "endsAt": _timestamp(expiry if row.ends is None else row.ends)}
     return {"labels": row.labels, "annotations": row.annotations, **times}
 
 
-def _when(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat()
+def _timestamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -1,5 +1,6 @@
-"""What machine this is: int8 kernels give other answers on other processors, so evidence names the one it comes
-from.
+"""The processor: its name, and the cores this process may use.
+
+int8 kernels give different results on different processors, so evidence names the processor it comes from.
 """
 
 import multiprocessing
@@ -8,24 +9,24 @@ import platform
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
-TELLING = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
+RELEVANT_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
 """Instruction sets that change the results of quantized kernels."""
 
-QUOTA = Path("/sys/fs/cgroup/cpu.max")
-"""Microseconds of processor time that a container may have, and in how many: version 2 of control groups."""
+CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""Control groups v2: "QUOTA PERIOD", the microseconds of processor time that a container may use per period."""
 
 
-def cpu() -> str:
-    """The processor's name and its instruction sets for quantized kernels, as far as the system tells."""
+def cpu_name() -> str:
+    """The processor's name and its instruction sets for quantized kernels, as far as the system reports them."""
     lines = CPUINFO.read_text(errors="replace").splitlines() if CPUINFO.exists() else []
-    told = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    name = told.get("model name") or platform.processor() or platform.machine()
-    flags = (told.get("flags") or told.get("Features") or "").split()
-    return " ".join([name, *(flag for flag in TELLING if flag in flags)])
+    entries = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    name = entries.get("model name") or platform.processor() or platform.machine()
+    flags = (entries.get("flags") or entries.get("Features") or "").split()
+    return " ".join([name, *(flag for flag in RELEVANT_FLAGS if flag in flags)])
 
 
-def cores() -> int:
-    """Those that this process may use: a container has often fewer than the machine."""
+def usable_cores() -> int:
+    """The cores that this process may use; in a container often fewer than the machine has."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else multiprocessing.cpu_count()
-    quota, _, period = QUOTA.read_text().partition(" ") if QUOTA.exists() else ("max", "", "")
+    quota, _, period = CGROUP_QUOTA.read_text().partition(" ") if CGROUP_QUOTA.exists() else ("max", "", "")
     return allowed if quota.strip() == "max" else max(1, min(allowed, round(int(quota) / int(period))))

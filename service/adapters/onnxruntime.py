@@ -1,4 +1,4 @@
-"""The one door to onnxruntime: a model file as `ports.Model`."""
+"""ONNX files run by onnxruntime, as `ports.Model`."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ DATATYPES = {
     "tensor(double)": "FP64",
     "tensor(string)": "BYTES",
 }
-"""onnxruntime's types that the Open Inference Protocol has."""
+"""Open Inference Protocol datatypes by onnxruntime's tensor types; the other types have none."""
 
 RUN_ERRORS = (
     ort.Fail, ort.InvalidArgument, ort.RuntimeException, ort.EngineError, ort.EPFail, ort.InvalidGraph,
@@ -37,23 +37,22 @@ RUN_ERRORS = (
 )  # fmt: skip
 LOAD_ERRORS = (*RUN_ERRORS, ort.InvalidProtobuf, ort.NoSuchFile, ort.NoModel, ort.ModelLoaded)
 
-
-LEVELS = {
+OPTIMIZATION_LEVELS = {
     "none": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
     "basic": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
     "extended": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
     "all": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
 }
-"""How far a graph is rewritten."""
+"""Graph optimization levels by their names in the configuration."""
 
 
 class ModelFileError(TightropeError):
-    """The file is not a model that can be served."""
+    """The file is missing, unreadable, or not a model that can be served."""
 
 
 @dataclass(frozen=True, slots=True)
-class Runtime:
-    """How a model is run; the fields of `tightrope.service.config.models.Runtime` say what each means."""
+class RuntimeOptions:
+    """Session options of a model, as in the section `runtime` of the configuration."""
 
     providers: Sequence[str] = ("CPUExecutionProvider",)
     provider_options: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
@@ -66,67 +65,67 @@ class Runtime:
 
 
 class OnnxModel:
-    """An ONNX file, loaded.
+    """A loaded ONNX file.
 
     Raises:
-        ModelFileError: when it cannot be.
-        ProviderError: when nothing can be run here in the way that was asked for.
+        ModelFileError: when onnxruntime cannot load the file.
+        ProviderError: when this process lacks one of the configured execution providers.
     """
 
-    def __init__(self, path: Path, runtime: Runtime = Runtime()) -> None:
+    def __init__(self, path: Path, runtime: RuntimeOptions = RuntimeOptions()) -> None:
         self.digest = _digest(path)
-        _insist_on(runtime.providers, onnxruntime.get_available_providers())
-        providers = [(name, _texts(runtime.provider_options.get(name, {}))) for name in runtime.providers]
+        _require_providers(runtime.providers, onnxruntime.get_available_providers())
+        providers = [(name, _to_strings(runtime.provider_options.get(name, {}))) for name in runtime.providers]
         try:
             self._session = onnxruntime.InferenceSession(
                 str(path), _options(runtime), providers=providers, enable_fallback=0
             )
         except LOAD_ERRORS as error:
-            raise ModelFileError(f"{path}: not a model that onnxruntime can load: {_short(error)}") from error
-        # The public way asks C++ for every input's name and type at every run, a third of a small model's time; here
-        # requests are checked before.
+            raise ModelFileError(f"{path}: not a model that onnxruntime can load: {_one_line(error)}") from error
+        # `InferenceSession.run` reads every input's name and type from C++ at every run, a third of a small model's
+        # time; requests are validated before they get here.
         self._run = self._session._sess.run  # noqa: SLF001
         self.providers = tuple(self._session.get_providers())
-        _insist_on(runtime.providers, self.providers, "could start only")
+        _require_providers(runtime.providers, self.providers, "could start only")
         self.inputs = tuple(_spec(path, tensor) for tensor in self._session.get_inputs())
         self.outputs = tuple(_spec(path, tensor) for tensor in self._session.get_outputs())
 
     def run(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
-        """Answer one batch.
+        """Answer one batch with the named outputs.
 
         Raises:
             RunFailedError: with onnxruntime's own message.
         """
         try:
-            answer = self._run(outputs, inputs, None)
+            values = self._run(outputs, inputs, None)
         except RUN_ERRORS as error:
-            raise RunFailedError(_short(error)) from error
-        return dict(zip(outputs, map(np.asarray, answer), strict=True))
+            raise RunFailedError(_one_line(error)) from error
+        return dict(zip(outputs, map(np.asarray, values), strict=True))
 
 
-def _options(runtime: Runtime) -> onnxruntime.SessionOptions:
+def _options(runtime: RuntimeOptions) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = runtime.threads
     options.inter_op_num_threads = runtime.node_threads
     modes = onnxruntime.ExecutionMode
     options.execution_mode = modes.ORT_PARALLEL if runtime.parallel else modes.ORT_SEQUENTIAL
-    options.graph_optimization_level = LEVELS[runtime.optimization]
+    options.graph_optimization_level = OPTIMIZATION_LEVELS[runtime.optimization]
     options.enable_cpu_mem_arena = runtime.arena
     options.enable_mem_pattern = runtime.memory_pattern
-    options.log_severity_level = 4  # a failed run is raised and counted; it need not be printed too
+    options.log_severity_level = 4  # fatal only: a failed run is raised and counted already
     return options
 
 
-def _texts(options: Mapping[str, object]) -> dict[str, str]:
-    """As onnxruntime wants them: true is 1."""
+def _to_strings(options: Mapping[str, object]) -> dict[str, str]:
+    """Provider options as the strings that onnxruntime takes: true is 1."""
     return {name: str(int(value) if isinstance(value, bool) else value) for name, value in options.items()}
 
 
-def _insist_on(wanted: Sequence[str], there: Sequence[str], has: str = "has only") -> None:
-    """Without this a model would quietly run on the processor."""
-    missing = [name for name in wanted if name not in there]
+def _require_providers(wanted: Sequence[str], available: Sequence[str], has: str = "has only") -> None:
+    """Refuse missing providers: onnxruntime would fall back to the processor without an error."""
+    missing = [name for name in wanted if name not in available]
     if missing:
-        raise ProviderError(f"there is no {missing[0]!r} here; this onnxruntime {has} {', '.join(there)}")
+        raise ProviderError(f"there is no {missing[0]!r} here; this onnxruntime {has} {', '.join(available)}")
 
 
 def _digest(path: Path) -> str:
@@ -146,5 +145,5 @@ def _spec(path: Path, tensor: onnxruntime.NodeArg) -> TensorSpec:
     return TensorSpec(tensor.name, DATATYPES[tensor.type], shape)
 
 
-def _short(error: BaseException) -> str:
+def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:300]

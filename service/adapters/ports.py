@@ -1,47 +1,45 @@
-"""The ports: what Tightrope asks of a log, of a model, of a store. Each has one adapter a file beside this one."""
+"""The ports: protocols for logs, models, stores and pagers, with their errors and records. Adapters implement them."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event as Flag
 from typing import NamedTuple, Protocol
 
-from tightrope.monitors.records import Comparisons, Event, Floats, Held, Label, Role, Tensors
+from tightrope.monitors.records import Comparisons, Event, Floats, Label, PendingRow, Role, RowKey, Tensors
 from tightrope.service.errors import TightropeError
 from tightrope.service.protocol.tensors import TensorSpec
 
 
 class BusFullError(TightropeError):
-    """The log cannot take more until its readers have caught up; nothing was written."""
+    """The bus is full until its readers catch up; the record was not written."""
 
 
-class BusAwayError(TightropeError):
-    """The log cannot be asked now; it may be there again in a moment."""
+class BusUnavailableError(TightropeError):
+    """The bus cannot be reached now; a later attempt may succeed."""
 
 
 class UndeliveredError(TightropeError):
-    """Something published before could not be made safe: whatever depends on it has to be done again."""
+    """A record published earlier could not be delivered: work that depends on it has to be repeated."""
 
 
 class RecordTooLargeError(TightropeError):
-    """The log will never take a record of this size; nothing was written."""
+    """The record exceeds the maximum size of the bus and was not written."""
 
 
 class RunFailedError(TightropeError):
-    """A model could not answer."""
+    """A model failed to answer."""
 
 
 class ProviderError(TightropeError):
-    """A model is to be run by something that this process has not."""
+    """A model is configured for an execution provider that this process does not have."""
 
 
 class UnreachableError(RunFailedError):
-    """A model that lives elsewhere is not there, or not in time: it never saw the input, or nobody knows."""
+    """A remote model did not answer in time, or could not be reached: it may or may not have seen the input."""
 
 
 class Record(NamedTuple):
-    """One entry of a log: where it stands, its key, its bytes; ``time`` is when it was published, in seconds since the
-    epoch, 0 where the bus does not tell.
-    """
+    """One entry of a log. ``time`` is when it was published, in seconds since the epoch; 0 if the bus does not say."""
 
     topic: str
     partition: int
@@ -51,87 +49,88 @@ class Record(NamedTuple):
     time: float = 0.0
 
 
-Place = tuple[str, int]
-"""A partition of a topic."""
+LogPartition = tuple[str, int]
+"""A partition of a topic: (topic, number)."""
 
-Begin = Callable[[Sequence[Place]], Mapping[Place, int]]
-"""Told which places a reader has from now on; answers from which offset to read those that it knows better than its
-group does.
+StartOffsets = Callable[[Sequence[LogPartition]], Mapping[LogPartition, int]]
+"""Called with the partitions a reader has from now on; returns start offsets for those whose position the caller keeps
+itself. The others start at the group's committed offset.
 """
 
 
 class Subscription(Protocol):
-    """A reader's place in some topics. Not shared between threads."""
+    """A reader's position in some topics. Not shared between threads."""
 
     def poll(self, limit: int, timeout: float) -> list[Record]:
-        """The next records, at most ``limit``, waiting up to ``timeout`` seconds for the first one."""
+        """The next records, at most ``limit``; wait up to ``timeout`` seconds for the first one."""
 
     def commit(self) -> None:
-        """Everything polled so far has been dealt with: the group goes on from here, whoever reads for it."""
+        """Mark everything polled so far as processed: the group continues from here, also with another member."""
 
     def seek(self, topic: str, partition: int, offset: int) -> None:
-        """Go on from ``offset``, the next record to be polled."""
+        """Continue from ``offset``, the next record to be polled."""
 
     def lag(self) -> int:
         """Records published and not polled yet."""
 
-    def mine(self) -> bool:
-        """Whether what was polled is still this reader's to deal with; another of its group may have taken over."""
+    def owns_partitions(self) -> bool:
+        """Whether the polled records are still this reader's to process; another member may have taken over."""
 
     def close(self) -> None:
-        """Leave."""
+        """Leave the group."""
 
 
 class Bus(Protocol):
-    """Ordered, re-readable logs of bytes. ``log`` names this incarnation: offsets of another one mean nothing here."""
+    """Ordered, re-readable logs of bytes."""
 
     @property
     def log(self) -> str:
-        """The name of the incarnation."""
+        """The id of this incarnation of the log: offsets of another incarnation mean nothing here."""
 
     def publish(self, topic: str, value: bytes, key: str | None = None) -> None:
         """Append a record.
 
         Raises:
-            BusFullError: when it can take no more just now.
-            RecordTooLargeError: when it never will.
+            BusFullError: when there is no room at the moment.
+            RecordTooLargeError: when the record exceeds the maximum size.
         """
 
     def flush(self, timeout: float) -> None:
-        """Wait until everything published is safe.
+        """Wait until every published record is stored.
 
         Raises:
-            TimeoutError: when it is not within ``timeout`` seconds.
-            UndeliveredError: when something never will be.
+            TimeoutError: when it takes longer than ``timeout`` seconds.
+            UndeliveredError: when a record never will be.
         """
 
-    def subscribe(self, *topics: str, group: str | None = None, begin: Begin | None = None) -> Subscription:
-        """Read topics, from where ``group`` had got to; without a group, from the oldest record that is kept.
+    def subscribe(
+        self, *topics: str, group: str | None = None, start_offsets: StartOffsets | None = None
+    ) -> Subscription:
+        """Read topics from the committed offsets of ``group``, or from the oldest record without a group.
 
-        A reader that keeps its own position is asked for it by ``begin`` before the first record of a place, and
-        again whenever the group's places are dealt out anew.
+        ``start_offsets`` is called before the first record of a partition, and again after every rebalance.
         """
 
-    def span(self, topic: str, partition: int, since: float, until: int) -> Iterator[list[Record]]:
-        """The records of one place that were published from ``since`` on (seconds since the epoch), as far as offset
-        ``until``, in portions that may be empty: so that the reader has its turn while they are waited for, or the log
-        is away.
+    def replay(self, topic: str, partition: int, since: float, until: int) -> Iterator[list[Record]]:
+        """The records of one partition published from ``since`` (seconds since the epoch) on, up to offset ``until``.
+
+        They come in batches, which may be empty: so the caller keeps control while the log is slow or unreachable.
         """
 
     def partition(self, topic: str, key: str) -> int:
-        """Where the records of a key stand.
+        """The partition that holds the records of a key.
 
         Raises:
-            BusAwayError: when the log cannot be asked.
+            BusUnavailableError: when the log cannot be reached.
         """
 
 
-PAUSE = 0.02
-"""Seconds between two tries at a bus that is full."""
+FULL_RETRY_SECONDS = 0.02
+"""Seconds between two attempts to publish to a full bus."""
 
 
-def insist(bus: Bus, topic: str, value: bytes, key: str | None, stopping: Flag) -> bool:
-    """Publish, and while the bus is full wait: so a slow reader slows its writers down, and nothing is lost.
+def publish_blocking(bus: Bus, topic: str, value: bytes, key: str | None, stopping: Flag) -> bool:
+    """Publish, waiting while the bus is full: a slow reader slows its writers down, and no record is lost.
 
     False when ``stopping`` was set before there was room.
     """
@@ -139,64 +138,63 @@ def insist(bus: Bus, topic: str, value: bytes, key: str | None, stopping: Flag) 
         try:
             bus.publish(topic, value, key)
         except BusFullError:
-            if stopping.wait(PAUSE):
+            if stopping.wait(FULL_RETRY_SECONDS):
                 return False
         else:
             return True
 
 
 class Model(Protocol):
-    """What answers: an ONNX file that is loaded here, or a model that another server has."""
+    """A model that answers batches: a local ONNX file, or a model on another server."""
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the file, or of what a model elsewhere goes by; hexadecimal."""
+        """SHA-256 of the file, or of the address of a remote model; hexadecimal."""
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
-        """What it takes; nothing where that is not known."""
+        """The input tensors; empty where they are unknown."""
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
-        """What it gives."""
+        """The output tensors; empty where they are unknown."""
 
     def run(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
         """Answer one batch with the named outputs.
 
         Raises:
-            RunFailedError: when it cannot; `UnreachableError` when it was not there to try.
+            RunFailedError: when the run fails; `UnreachableError` when a remote model could not be reached.
         """
 
 
-Key = tuple[str, int]
-
-
 @dataclass(slots=True)
-class Changes:
-    """What one round changes of one model: rows that wait from now on, rows and labels that do no longer, labels that
-    wait from now on, and the event time before which both are given up.
+class PendingChanges:
+    """Changes of one round to the rows and labels of one model that wait for each other.
+
+    ``held`` rows start to wait, ``joined`` rows have their label; ``waiting`` labels start to wait, ``matched`` labels
+    have their row. Rows and labels with an event time before ``before`` are given up.
     """
 
-    held: dict[Key, Held] = field(default_factory=dict)
-    joined: set[Key] = field(default_factory=set)
-    waiting: dict[Key, Label] = field(default_factory=dict)
-    matched: set[Key] = field(default_factory=set)
+    held: dict[RowKey, PendingRow] = field(default_factory=dict)
+    joined: set[RowKey] = field(default_factory=set)
+    waiting: dict[RowKey, Label] = field(default_factory=dict)
+    matched: set[RowKey] = field(default_factory=set)
     before: float = float("-inf")
 
 
-class Trail(Protocol):
-    """Where the audit trail can be read."""
+class AuditTrail(Protocol):
+    """Read access to the audit trail."""
 
     def events(self, model: str | None = None, after: int = 0, limit: int = 100) -> list[tuple[int, Event]]:
-        """Events in the order they were saved, each with its sequence number; those beyond ``after`` only."""
+        """Events with a sequence number beyond ``after``, each with its number, in the order they were saved."""
 
 
 class Store(Protocol):
-    """Where the judge's state and the audit trail survive a restart."""
+    """Storage of the judge's state and of the audit trail across restarts."""
 
-    def positions(self, log: str, models: Sequence[str]) -> Mapping[str, Mapping[Place, int]]:
-        """Whoever asks judges these models from now on, and no others: for each the next offset of each place of a log
-        that its snapshot stands for.
+    def positions(self, log: str, models: Sequence[str]) -> Mapping[str, Mapping[LogPartition, int]]:
+        """Start to judge these models, and no others: the next offset of each partition that each model's snapshot
+        covers.
         """
 
     def snapshot(self, model: str) -> bytes | None:
@@ -205,97 +203,96 @@ class Store(Protocol):
     def save(
         self,
         log: str,
-        positions: Mapping[Place, int],
+        positions: Mapping[LogPartition, int],
         snapshots: Mapping[str, bytes],
         events: Sequence[Event],
-        pending: Mapping[str, Changes] | None = None,
+        pending: Mapping[str, PendingChanges] | None = None,
     ) -> None:
-        """Snapshots, events, what waits for labels, and the position all that stands for: all of it, or nothing.
+        """Save snapshots, events, pending rows and labels, and the position they cover: all of it, or nothing.
 
-        Without events and ``pending`` it may be put off: what follows from the same records again needs no keeping.
+        Without events and ``pending`` the store may defer it: the same records lead to the same state again.
         """
 
-    def rest(self, still: Callable[[], bool]) -> None:
-        """Nothing happens just now: time to write what was put off, where ``still`` says that it is ours to write."""
+    def flush_deferred(self, still_owned: Callable[[], bool]) -> None:
+        """Write deferred snapshots while the judge is idle, if ``still_owned`` says that they are still ours."""
 
-    def past(self, model: str, name: str, since: float) -> Iterator[Sequence[Record]]:
-        """What this store does not know of rows and labels though the model's snapshot stands for it: the records of
-        one topic from a time on (seconds since the epoch), in portions that may be empty.
+    def past_records(self, model: str, name: str, since: float) -> Iterator[Sequence[Record]]:
+        """The rows or labels that a model's snapshot covers and this store does not hold: records of one topic from a
+        time on (seconds since the epoch), in batches that may be empty.
         """
 
-    def held(self, model: str, keys: Sequence[Key]) -> dict[Key, Held]:
-        """The compared rows of these keys (request id, row) that wait for a label, or have got it lately."""
+    def pending_rows(self, model: str, keys: Sequence[RowKey]) -> dict[RowKey, PendingRow]:
+        """The compared rows of these keys that wait for a label, or got it lately."""
 
-    def waiting(self, model: str, keys: Sequence[Key]) -> dict[Key, Label]:
+    def pending_labels(self, model: str, keys: Sequence[RowKey]) -> dict[RowKey, Label]:
         """The labels of these keys that wait for their row."""
 
-    def overdue(self, model: str, before: float) -> tuple[int, int]:
-        """How many rows without a label, and labels without a row, are older than ``before``."""
+    def count_overdue(self, model: str, before: float) -> tuple[int, int]:
+        """The number of rows without a label, and of labels without a row, older than ``before``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """A batch of comparisons with what they were made of: ``inputs`` sample by sample, together as many rows.
+class ComparedBatch:
+    """Comparisons with the inputs and decisions behind them. ``inputs`` has one entry a sample, together as many rows
+    as ``comparisons``.
 
-    ``decided`` has shape (rows,) for each role: the class that it decided for, or the first value of a regression;
-    NaN where it could not be read.
+    ``decisions`` has shape (rows,) for each role: the decided class, or the first value of a regression; NaN where the
+    output could not be read.
     """
 
     comparisons: Comparisons
     inputs: Sequence[Tensors]
-    decided: Mapping[Role, Floats]
+    decisions: Mapping[Role, Floats]
 
 
 class Archive(Protocol):
-    """Where compared rows are kept for people to read about."""
+    """Storage of compared rows for the drift reports."""
 
-    def append(self, batch: Compared) -> None:
-        """Keep these rows, if that is possible: never waits, never fails."""
+    def append(self, batch: ComparedBatch) -> None:
+        """Keep these rows if possible: never waits, never raises."""
 
 
 class NoArchive:
     """Implements `Archive`: keeps nothing."""
 
-    def append(self, batch: Compared) -> None:
-        """Forget these rows."""
+    def append(self, batch: ComparedBatch) -> None:
+        """Discard these rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something that people must know of a scope: since when (seconds since the epoch, None for now), and why."""
+    """An alert about a scope. ``since`` is in seconds since the epoch, None for now."""
 
     name: str
     model: str
     scope: str
     since: float | None
-    told: Mapping[str, str]
+    annotations: Mapping[str, str]
 
 
 class Pager(Protocol):
-    """Tells people what stands."""
+    """Notifies people of alerts."""
 
-    def stand(self, model: str, alerts: Sequence[Alert]) -> None:
-        """These are all the alerts of a model from now on: what is new is told, what is gone is over. Waits for
-        nobody but the disk.
-        """
+    def set_alerts(self, model: str, alerts: Sequence[Alert]) -> None:
+        """Replace the active alerts of a model: new ones are sent, missing ones end. Waits only for the disk."""
 
-    def mind(self, models: Collection[str]) -> None:
-        """Only these models are ours from now on: of the others somebody else tells."""
+    def set_models(self, models: Collection[str]) -> None:
+        """Report these models only from now on: another judge reports the others."""
 
     def start(self) -> None:
-        """Begin to tell."""
+        """Start to send."""
 
     def stop(self, timeout: float) -> None:
-        """End; what has not been told yet is told after the next start."""
+        """Stop; unsent alerts are sent after the next start."""
 
 
 class NoPager:
-    """Implements `Pager`: tells nobody."""
+    """Implements `Pager`: sends nothing."""
 
-    def stand(self, model: str, alerts: Sequence[Alert]) -> None:
-        """Forget these alerts."""
+    def set_alerts(self, model: str, alerts: Sequence[Alert]) -> None:
+        """Discard these alerts."""
 
-    def mind(self, models: Collection[str]) -> None:
+    def set_models(self, models: Collection[str]) -> None:
         """Do nothing."""
 
     def start(self) -> None:

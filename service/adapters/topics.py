@@ -1,4 +1,4 @@
-"""The topics, by their part of the way of the data; which groups read them."""
+"""Names of the topics, in the order of the data's way, and of the consumer groups that read them."""
 
 from typing import Final
 
@@ -10,19 +10,19 @@ EVENTS: Final = "events"
 SNAPSHOTS: Final = "snapshots"
 DEAD: Final = "dead"
 PAYLOADS: Final = "payloads"
-EVERY: Final = (SAMPLES, COMPARISONS, LABELS, CONTROL, SNAPSHOTS, EVENTS, DEAD, PAYLOADS)
+ALL_TOPICS: Final = (SAMPLES, COMPARISONS, LABELS, CONTROL, SNAPSHOTS, EVENTS, DEAD, PAYLOADS)
 
-WORKERS: Final = "workers"
-JUDGES: Final = "judges"
-INTAKE: Final = "intake"
+WORKERS_GROUP: Final = "workers"
+JUDGES_GROUP: Final = "judges"
+INTAKE_GROUP: Final = "intake"
 
-PREFIX: Final = "tightrope"
+TOPIC_PREFIX: Final = "tightrope"
 
 
-def topic(name: str, prefix: str = PREFIX) -> str:
+def topic(name: str, prefix: str = TOPIC_PREFIX) -> str:
     """The full name of a topic."""
     return f"{prefix}.{name}"
 
 
 COMPACTED: Final = frozenset({topic(CONTROL), topic(SNAPSHOTS)})
-"""Topics that keep the latest record of every key for good."""
+"""Topics that keep the latest record of every key for ever."""

@@ -1,38 +1,83 @@
-"""Everything but inference put together: what answers it is built on FastAPI, which takes longer to load than all that
-inference needs, so whoever serves loads this module when requests are answered already.
+"""The FastAPI application for everything but inference: the routers, the exception handlers and /metrics.
+
+FastAPI takes longer to load than everything that inference needs. The gateway therefore imports this module only when
+the first request arrives that is no inference request.
 """
 
 from collections.abc import Callable, Container
 from functools import partial
+from typing import Annotated
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Header, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from tightrope.service.adapters.archive.report_store import ReportStore
-from tightrope.service.adapters.ports import Bus, Trail
-from tightrope.service.adapters.topics import CONTROL, topic
-from tightrope.service.api import deployments, drift_reports, labels, payload_events
-from tightrope.service.api.auth import application, operator
-from tightrope.service.api.ports import Deployer, Desk
-from tightrope.service.api.routes import create_api
-from tightrope.service.inference.engine import Gateway
+from tightrope.service.adapters.ports import AuditTrail, Bus
+from tightrope.service.api import deployments, drift_reports, labels, metadata, orders, payload_events, status
+from tightrope.service.api.auth import require_application, require_operator
+from tightrope.service.api.openapi import describe_inference
+from tightrope.service.api.ports import Deployer, VerdictReader
+from tightrope.service.errors import TightropeError
+from tightrope.service.inference.engine import InferenceEngine
+from tightrope.service.protocol.metadata import SERVER_VERSION
+from tightrope.service.transport.http.codec import status_of
 
 
-def pages(
-    gateway: Gateway,
+def create_app(
+    engine: InferenceEngine,
     bus: Bus,
-    store: Trail,
-    desk: Desk,
+    trail: AuditTrail,
+    verdicts: VerdictReader,
     deployer: Deployer,
     token: str | None,
-    told: Container[str],
-    shelf: ReportStore,
-    knows: Callable[[], bool],
+    watched: Container[str],
+    reports: ReportStore,
+    is_ready: Callable[[], bool],
 ) -> FastAPI:
-    """The application; ``told`` has the models that take payload events, ``shelf`` the drift reports."""
-    newest = partial(drift_reports.newest, shelf)
-    api = create_api(gateway, desk, store, bus, topic(CONTROL), token, newest, knows)
-    api.include_router(labels.routes(gateway, bus, application(token)))
-    api.include_router(payload_events.routes(gateway, bus, told, application(token)))
-    api.include_router(deployments.routes(gateway, deployer, operator(token)))
-    api.include_router(drift_reports.routes(gateway, shelf))
-    return api
+    """Build the application.
+
+    ``token`` is the bearer token of the control API, ``watched`` the models that take payload events; ``is_ready``
+    says whether this replica may receive requests.
+    """
+    app = FastAPI(title="Tightrope", version=SERVER_VERSION, default_response_class=JSONResponse)
+    newest_report = partial(drift_reports.newest_link, reports)
+    operator, application = require_operator(token), require_application(token)
+    app.include_router(metadata.create_router(engine, is_ready))
+    app.include_router(status.create_router(engine, verdicts, trail, newest_report))
+    app.include_router(orders.create_router(engine, bus, operator, newest_report))
+    _add_metrics(app, engine)
+    app.include_router(labels.create_router(engine, bus, application))
+    app.include_router(payload_events.create_router(engine, bus, watched, application))
+    app.include_router(deployments.create_router(engine, deployer, operator))
+    app.include_router(drift_reports.create_router(engine, reports))
+    _add_exception_handlers(app)
+    describe_inference(app)
+    return app
+
+
+def _add_metrics(app: FastAPI, engine: InferenceEngine) -> None:
+    @app.get("/metrics", tags=["operations"], response_class=Response)
+    def metrics(accept: Annotated[str, Header()] = "") -> Response:
+        """Metrics in the Prometheus or the OpenMetrics text format, by the Accept header."""
+        body, content_type = engine.metrics.exposition(accept)
+        return Response(body, media_type=content_type)
+
+
+def _add_exception_handlers(app: FastAPI) -> None:
+    """Answer every error with the protocol's body, {"error": "…"}."""
+
+    @app.exception_handler(TightropeError)
+    def tightrope_error(_: Request, error: TightropeError) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, status_of(error))
+
+    @app.exception_handler(StarletteHTTPException)
+    def http_error(_: Request, error: StarletteHTTPException) -> JSONResponse:
+        return JSONResponse({"error": str(error.detail)}, error.status_code, headers=error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    def validation_error(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return JSONResponse({"error": f"{where}: {first['msg']}"}, 400)

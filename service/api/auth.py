@@ -1,4 +1,4 @@
-"""Who may do what: a bearer token, compared in constant time (RFC 6750)."""
+"""Authorisation by a bearer token, compared in constant time (RFC 6750)."""
 
 import secrets
 from collections.abc import Callable
@@ -8,30 +8,30 @@ from fastapi import Depends, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 BEARER = HTTPBearer(auto_error=False)
-Given = Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
+BearerCredentials = Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
 
 
-def operator(token: str | None) -> Callable[[HTTPAuthorizationCredentials | None], None]:
-    """Only with the token; without one configured, nobody."""
+def require_operator(token: str | None) -> Callable[[HTTPAuthorizationCredentials | None], None]:
+    """A dependency that demands the token, and refuses every request when no token is configured."""
 
-    def check(given: Given) -> None:
+    def check(credentials: BearerCredentials) -> None:
         if token is None:
             raise HTTPException(403, "control is off: set TIGHTROPE_CONTROL_TOKEN or server.control_token_file")
-        _compare(given, token)
+        _compare(credentials, token)
 
     return check
 
 
-def application(token: str | None) -> Callable[[HTTPAuthorizationCredentials | None], None]:
-    """With the token, if one is configured; otherwise anybody who may ask for inferences."""
+def require_application(token: str | None) -> Callable[[HTTPAuthorizationCredentials | None], None]:
+    """A dependency that demands the token, and admits every request when no token is configured."""
 
-    def check(given: Given) -> None:
+    def check(credentials: BearerCredentials) -> None:
         if token is not None:
-            _compare(given, token)
+            _compare(credentials, token)
 
     return check
 
 
-def _compare(given: HTTPAuthorizationCredentials | None, token: str) -> None:
-    if given is None or not secrets.compare_digest(given.credentials.encode(), token.encode()):
+def _compare(credentials: HTTPAuthorizationCredentials | None, token: str) -> None:
+    if credentials is None or not secrets.compare_digest(credentials.credentials.encode(), token.encode()):
         raise HTTPException(401, "a valid bearer token is needed", {"WWW-Authenticate": "Bearer"})

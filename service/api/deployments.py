@@ -1,4 +1,4 @@
-"""Hot swap over HTTP: another artefact for one role of a model, and the way back."""
+"""Hot swap over HTTP: deploys another artefact for one role of a model, and rolls it back."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,15 +13,15 @@ from tightrope.service.api.ports import Deployer
 from tightrope.service.config.loader import ConfigError
 from tightrope.service.config.models import Endpoint
 from tightrope.service.errors import CallerError
-from tightrope.service.inference.engine import Gateway
+from tightrope.service.inference.engine import InferenceEngine
 
 
 class CannotDeployError(CallerError):
-    """The artefact cannot take the place of the one that serves; nothing has changed."""
+    """The artefact cannot replace the one that serves; nothing has changed."""
 
 
 class DeployBody(BaseModel):
-    """Which file or endpoint, for which role, why, and who."""
+    """The artefact (a file or an endpoint), its role, the reason and the operator."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -33,24 +33,24 @@ class DeployBody(BaseModel):
                 min_length=1,
                 max_length=4096,
                 pattern=r"^[^\x00]+$",
-                description="On the server; a relative one lies beside the file that it replaces",
+                description="A path on the server; relative to the folder of the file that it replaces",
             ),
         ]
         | None
     ) = None
     endpoint: Annotated[
-        Endpoint | None, Field(description="As in the configuration, without token_file; in place of a path")
+        Endpoint | None, Field(description="As in the configuration, without token_file; instead of a path")
     ] = None
     reason: Annotated[str, Field(min_length=3, max_length=1000)]
     actor: Annotated[str, Field(min_length=1, max_length=200)]
 
     @property
     def artefact(self) -> Path | Endpoint:
-        """What is to be deployed."""
+        """The artefact to deploy."""
         return Path(self.path) if self.path else cast(Endpoint, self.endpoint)
 
     @model_validator(mode="after")
-    def _one(self) -> Self:
+    def _has_one_artefact(self) -> Self:
         if (self.path is None) == (self.endpoint is None):
             raise ValueError("needs either path or endpoint")
         if self.endpoint is not None and self.endpoint.token_file is not None:
@@ -59,7 +59,7 @@ class DeployBody(BaseModel):
 
 
 class RollBackBody(BaseModel):
-    """Why, and who."""
+    """The reason and the operator."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -67,36 +67,36 @@ class RollBackBody(BaseModel):
     actor: Annotated[str, Field(min_length=1, max_length=200)]
 
 
-def routes(gateway: Gateway, deployer: Deployer, authorised: Callable[..., None]) -> APIRouter:
-    """``POST /v1/models/{m}/deploy`` and ``…/rollback``."""
+def create_router(engine: InferenceEngine, deployer: Deployer, authorised: Callable[..., None]) -> APIRouter:
+    """``POST /v1/models/{model}/deploy`` and ``…/rollback``."""
     router = APIRouter(prefix="/v1", tags=["control"], dependencies=[Depends(authorised)])
 
     @router.post("/models/{model}/deploy")
     def deploy(model: str, body: DeployBody) -> JSONResponse:
-        """Load an artefact beside the one that serves, check it, and switch with no request failing.
+        """Load an artefact beside the one that serves, check it, and switch without a failed request.
 
-        Scopes in safe mode stay there until the new artefact has proved itself in reverse shadow.
+        Scopes in safe mode stay there until there is evidence from the shadow that the new artefact is good.
         """
-        name = gateway.pair(model).name
+        name = engine.pair(model).name
         try:
             kept = deployer.deploy(name, body.role, body.artefact, body.actor, body.reason)
         except ConfigError as error:
             raise CannotDeployError("; ".join(error.problems)) from error
-        return _told(gateway, name, kept=kept)
+        return _deployed(engine, name, kept=kept)
 
     @router.post("/models/{model}/rollback")
     def rollback(model: str, body: RollBackBody) -> JSONResponse:
-        """Go back to the artefacts before the latest deployment."""
-        name = gateway.pair(model).name
+        """Switch back to the artefacts before the latest deployment."""
+        name = engine.pair(model).name
         try:
             kept = deployer.roll_back(name, body.actor, body.reason)
         except LookupError as error:
             raise CannotDeployError(f"model {name}: nothing was deployed since it started") from error
-        return _told(gateway, name, kept=kept)
+        return _deployed(engine, name, kept=kept)
 
     return router
 
 
-def _told(gateway: Gateway, name: str, *, kept: bool) -> JSONResponse:
-    models = gateway.pair(name).models
+def _deployed(engine: InferenceEngine, name: str, *, kept: bool) -> JSONResponse:
+    models = engine.pair(name).models
     return JSONResponse({"name": name, **{f"{role}_digest": models[role].digest for role in Role}, "kept": kept})

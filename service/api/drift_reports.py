@@ -1,4 +1,4 @@
-"""The drift reports over HTTP: a list with their figures, and each page under a policy that keeps it to itself."""
+"""Drift reports over HTTP: a list with their figures, and the pages, each isolated by a content security policy."""
 
 from datetime import UTC, datetime
 
@@ -6,23 +6,24 @@ from fastapi import APIRouter
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
-from tightrope.service.adapters.archive.report_store import ReportStore, policy
+from tightrope.service.adapters.archive.report_store import ReportStore, content_security_policy
 from tightrope.service.errors import UnknownModelError
-from tightrope.service.inference.engine import Gateway
+from tightrope.service.inference.engine import InferenceEngine
 
-ALONE = "frame-ancestors 'none'; sandbox allow-scripts"
-"""What only a header can ask: the page is a stranger to this server, whatever a script in it should try."""
+ISOLATION_POLICY = "frame-ancestors 'none'; sandbox allow-scripts"
+"""Directives that work only as a header: the page gets an origin of its own, so its scripts cannot call this server."""
 
 NEWEST = "newest"
+"""The name in a path that stands for the newest report."""
 
 
 class ReportEntry(BaseModel):
     """One drift report."""
 
-    name: str = Field(description="When it was made, e.g. 20260131T235959Z")
-    time: datetime = Field(description="The same as a time, UTC")
-    link: str = Field(description="Where its page is")
-    figures: dict[str, object] = Field(description="What it found: by column, and by scope")
+    name: str = Field(description="The time of the report, e.g. 20260131T235959Z")
+    time: datetime = Field(description="The time of the report, UTC")
+    link: str = Field(description="The path of its page")
+    figures: dict[str, object] = Field(description="Its figures, by column and by scope")
 
 
 class ReportList(BaseModel):
@@ -33,23 +34,23 @@ class ReportList(BaseModel):
 
 
 def link(model: str, report: str) -> str:
-    """Where a report's page is."""
+    """The path of a report's page."""
     return f"/v1/models/{model}/reports/{report}"
 
 
-def newest(store: ReportStore, model: str) -> str | None:
-    """Where a model's newest page is, if there is one: it belongs beside whatever is said of the model."""
+def newest_link(store: ReportStore, model: str) -> str | None:
+    """The path of a model's newest report, or None. Status, orders and events show it."""
     return next((link(model, name) for name in store.names(model)), None)
 
 
-def routes(gateway: Gateway, store: ReportStore) -> APIRouter:
-    """Everything about drift reports."""
+def create_router(engine: InferenceEngine, store: ReportStore) -> APIRouter:
+    """``GET /v1/models/{model}/reports`` and ``…/reports/{name}``."""
     router = APIRouter(prefix="/v1/models/{model}/reports", tags=["drift reports"])
 
     @router.get("")
     def reports(model: str) -> ReportList:
         """A model's drift reports, newest first, with their figures."""
-        name = gateway.pair(model).name
+        name = engine.pair(model).name
         entries = [
             ReportEntry(
                 name=report.name,
@@ -63,16 +64,16 @@ def routes(gateway: Gateway, store: ReportStore) -> APIRouter:
 
     @router.get("/{name}", response_class=FileResponse, responses={200: {"content": {"text/html": {}}}})
     def page(model: str, name: str) -> FileResponse:
-        """One report's page; `newest` is the newest one's, an address that stays, for alerts and bookmarks. Its scripts
-        are known by their hashes; it can reach no server, not even this one.
+        """One report's page. The name `newest` is a stable address for alerts and bookmarks. The policy allows
+        the page's own scripts, by their hashes, and no connection to any server.
         """
-        known = gateway.pair(model).name
-        wanted = next(iter(store.names(known)), name) if name == NEWEST else name
-        report = store.find(known, wanted)
+        served = engine.pair(model).name
+        wanted = next(iter(store.names(served)), name) if name == NEWEST else name
+        report = store.find(served, wanted)
         if report is None:
             raise UnknownModelError(f"there is no report {name[:80]!r}; GET /v1/models/{model}/reports lists them")
         headers = {
-            "Content-Security-Policy": f"{policy(report.scripts)}; {ALONE}",
+            "Content-Security-Policy": f"{content_security_policy(report.scripts)}; {ISOLATION_POLICY}",
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
         }

@@ -1,4 +1,4 @@
-"""Late labels over HTTP: what turned out to be true of requests that were answered before."""
+"""Late labels over HTTP: the true classes of requests that were answered before."""
 
 import time
 from collections.abc import Callable
@@ -12,9 +12,10 @@ from tightrope.monitors.records import Label
 from tightrope.service.adapters.ports import Bus, BusFullError
 from tightrope.service.adapters.topics import LABELS, topic
 from tightrope.service.adapters.wire.record_codec import encode_labels
-from tightrope.service.inference.engine import Gateway
+from tightrope.service.inference.engine import InferenceEngine
 
-MOST = 10_000
+MAX_LABELS = 10_000
+"""Labels in one request."""
 
 
 class OneLabel(BaseModel):
@@ -28,30 +29,30 @@ class OneLabel(BaseModel):
 
 
 class Labels(BaseModel):
-    """Several of them."""
+    """A batch of labels."""
 
     model_config = ConfigDict(extra="forbid")
 
-    labels: Annotated[list[OneLabel], Field(min_length=1, max_length=MOST)]
+    labels: Annotated[list[OneLabel], Field(min_length=1, max_length=MAX_LABELS)]
 
 
-def routes(gateway: Gateway, bus: Bus, authorised: Callable[..., None]) -> APIRouter:
-    """``POST /v1/models/{m}/labels``, single or in batches."""
+def create_router(engine: InferenceEngine, bus: Bus, authorised: Callable[..., None]) -> APIRouter:
+    """``POST /v1/models/{model}/labels``, single or in batches."""
     router = APIRouter(prefix="/v1", tags=["labels"], dependencies=[Depends(authorised)])
 
     @router.post("/models/{model}/labels", status_code=202)
     def labels(model: str, body: OneLabel | Labels) -> JSONResponse:
-        """Accepted is not joined: labels of requests that were not sampled are counted as unknown after the horizon."""
-        pair = gateway.pair(model)
+        """Accept labels. Labels of requests that were not sampled are counted as unknown after the horizon."""
+        pair = engine.pair(model)
         if not pair.plan.label_horizon:
             return JSONResponse({"error": f"model {pair.name} takes no labels: set models.{pair.name}.labels"}, 404)
         now = time.time()
-        given = body.labels if isinstance(body, Labels) else [body]
-        told = [Label(pair.name, one.id, one.row, one.label, now) for one in given]
+        entries = body.labels if isinstance(body, Labels) else [body]
+        records = [Label(pair.name, one.id, one.row, one.label, now) for one in entries]
         try:
-            bus.publish(topic(LABELS), encode_labels(told), pair.name)
+            bus.publish(topic(LABELS), encode_labels(records), pair.name)
         except BusFullError as error:
             return JSONResponse({"error": f"labels cannot be taken just now: {error}"}, 503, {"Retry-After": "5"})
-        return JSONResponse({"accepted": len(told)}, 202)
+        return JSONResponse({"accepted": len(records)}, 202)
 
     return router

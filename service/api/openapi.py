@@ -1,4 +1,4 @@
-"""The description of the inference endpoints, which an outer layer answers and FastAPI therefore cannot see."""
+"""OpenAPI description of the inference endpoints, which a layer outside FastAPI serves."""
 
 from typing import Any
 
@@ -27,15 +27,21 @@ _PARAMETERS = {
     "properties": {
         "served_by": {"type": "string", "enum": ["baseline", "compressed"]},
         "safe_mode": {"type": "boolean", "description": "Whether a subgroup of this request is in safe mode"},
-        "fallback": {"type": "string", "description": "The role that failed, when the other one answered for it"},
-        "escalated": {"type": "boolean", "description": "Whether the baseline was asked because the other was unsure"},
+        "fallback": {"type": "string", "description": "The role that failed and was replaced by the other one"},
+        "escalated": {
+            "type": "boolean",
+            "description": "Whether the baseline re-ran it because the compressed model was unsure",
+        },
         "refused": {"type": "boolean", "description": "Whether any row was too uncertain"},
-        "refused_rows": {"type": "string", "description": "Of several rows: the refused ones, from 0, by commas"},
+        "refused_rows": {
+            "type": "string",
+            "description": "Indices of the refused rows, from 0, comma-separated; absent for one row",
+        },
         "confidence": {"type": "number", "description": "Lowest confidence of the rows"},
         "uncertainty": {"type": "number", "description": "Highest entropy of the rows, as a share of its maximum"},
         "model_digest": {
             "type": "string",
-            "description": "SHA-256 of the file that answered, or of what a model elsewhere goes by",
+            "description": "SHA-256 of the answering file, or of the identity of a model on another server",
         },
     },
 }
@@ -73,7 +79,7 @@ def _infer(names: tuple[str, ...]) -> dict[str, Any]:
         "404": "No such model",
         "413": "Too large",
         "500": "No model can answer",
-        "503": "No model is there to answer",
+        "503": "No model is available",
     }
     errors = {
         code: {"description": text, "content": {"application/json": {"schema": _ERROR}}}
@@ -99,14 +105,14 @@ def _infer(names: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def describe(app: FastAPI) -> None:
-    """Make the application's OpenAPI document speak of the inference endpoints too."""
+def describe_inference(app: FastAPI) -> None:
+    """Add the inference endpoints to the application's OpenAPI document."""
     original = app.openapi
 
-    def whole() -> dict[str, Any]:
+    def extended() -> dict[str, Any]:
         document = original()
         document["paths"]["/v2/models/{model}/infer"] = _infer(("model",))
         document["paths"]["/v2/models/{model}/versions/{version}/infer"] = _infer(("model", "version"))
         return document
 
-    app.openapi = whole  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+    app.openapi = extended  # type: ignore[method-assign]  # FastAPI's documented way to extend the document

@@ -1,4 +1,4 @@
-"""Who stands behind the pages: where the judgement can be looked at, and who puts another artefact in place."""
+"""Protocols that the HTTP API depends on."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,29 +8,29 @@ from tightrope.monitors.records import Role, Verdict
 from tightrope.service.config.models import Endpoint
 
 
-class Desk(Protocol):
-    """Where the judgement can be looked at."""
+class VerdictReader(Protocol):
+    """Reads the state of the judgement."""
 
     def verdicts(self, model: str) -> Sequence[Verdict]:
-        """What every monitor says of every scope now."""
+        """Return the latest verdict of every monitor on every scope."""
 
     def progress(self, model: str) -> Mapping[str, object]:
-        """How far the judgement got: rows seen, pending, stale."""
+        """Return how far the judgement is: rows seen, pending and stale."""
 
 
 class Deployer(Protocol):
-    """Whoever can put another artefact in place while requests are answered."""
+    """Replaces an artefact while requests are served."""
 
     def deploy(self, model: str, role: Role, artefact: Path | Endpoint, actor: str, reason: str) -> bool:
-        """Load, check, and switch; whether that outlives a restart.
+        """Load, check and switch to an artefact. Returns whether the deployment outlives a restart.
 
         Raises:
             ConfigError: when the artefact does not fit; nothing has changed then.
         """
 
     def roll_back(self, model: str, actor: str, reason: str) -> bool:
-        """Switch to what was there before the latest deployment; whether that outlives a restart.
+        """Switch back to the artefacts before the latest deployment. Returns whether that outlives a restart.
 
         Raises:
-            LookupError: when there is nothing to go back to.
+            LookupError: when nothing was deployed.
         """

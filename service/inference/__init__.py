@@ -1,1 +1,1 @@
-"""The data plane, free of any transport: the engine, its batches, its model pairs, and how they are run."""
+"""The inference engine, free of any transport: model pairs, batches, and the batchers that run them."""

@@ -1,6 +1,13 @@
-"""How a pair likes to be asked: whether batches pay, whether threads pay, and what is short enough for the event loop.
+"""Autotuning of one pair: whether batches and threads pay, and which runs fit the event loop.
 
-Tried when the model is loaded, and corrected by what every run then takes.
+How it works: `measure_profile` runs both models on rows of zeros when a pair is loaded. It compares one row with a
+batch of `TRIAL_ROWS`, and two threads with one, and takes batches or threads where they give enough more rows a second.
+Two rows in one run must get the answers that they get alone; otherwise the pair is not batched.
+
+In service, `RunProfile.observe` corrects the measurements. Runs are grouped by size, the bit length of their rows. Of
+every `RUNS_PER_UPDATE` runs of a size, the mean gives the seconds to expect and the minimum tells whether the size is
+short: single runs may be slow only because other threads held the interpreter. A size that was not observed is judged
+by the nearest one that was, in proportion to the rows where these are more.
 """
 
 import logging
@@ -14,176 +21,183 @@ import numpy as np
 from tightrope.monitors.records import Tensors
 from tightrope.service.adapters import cpu
 from tightrope.service.adapters.ports import Model, RunFailedError
-from tightrope.service.inference.model_pair import Pair
+from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.protocol.tensors import Tensor, zeros
 
 log = logging.getLogger(__name__)
 
-SHORT = 0.001
-"""Seconds that a run may hold up everybody else on the event loop; a thread hop costs a tenth of it."""
+SHORT_SECONDS = 0.001
+"""Longest run on the event loop while other requests wait; a thread hop costs a tenth of it."""
 
-BRIEF = 0.01
-"""The same where there is nobody else: as long as whoever comes may have to wait, once."""
+BRIEF_SECONDS = 0.01
+"""Longest run on the event loop without contention: a request that comes meanwhile is delayed by it, once."""
 
-MOST_ROWS = 64
-"""Of one batch: beyond it callers wait for each other and little is gained."""
+MAX_BATCH_ROWS = 64
+"""Rows of one batch: beyond it callers wait for each other and little is gained."""
 
-TRIED = 32
-"""Rows with which batches are tried."""
+TRIAL_ROWS = 32
+"""Rows of the batch that is tried."""
 
-TRIALS = 5
-TRIAL_SECONDS = 0.25
-"""How often each size is tried, and after how many seconds not again."""
+TRIALS, TRIALS_SECONDS = 5, 0.25
+"""Runs of each trial, and the seconds after which it is not repeated."""
 
-MOST_TRIAL = 2.0
-"""Seconds of a batch that is not tried, because it would hold up the start; `batch_rows` can say that it pays."""
+MAX_TRIAL_SECONDS = 2.0
+"""Expected seconds of a batch beyond which it is not tried, so as not to delay the start; see `batch_rows`."""
 
-PAYS = 1.25
-"""A batch, or a second thread, must give so many times the rows a second to be worth it."""
+MIN_SPEED_UP = 1.25
+"""Rows a second that a batch, or a second thread, must give relative to one row, or one thread, to pay."""
 
-HALVES, HALF_TRIALS, HALF_SECONDS = 1.1, 15, 0.5
-"""The same of two threads with half a batch each, and how often that is tried, for how long: while one batch is read or
-written the other one runs, so there is more to gain than a trial shows, and less of it to see on a busy machine.
+MIN_HALVES_SPEED_UP, HALVES_TRIALS, HALVES_SECONDS = 1.1, 15, 0.5
+"""Speed-up of two threads with half a batch each, trials and seconds. A trial shows less than the gain in use, where
+one batch is read or written while the other one runs, and it shows less still on a busy machine.
 """
 
-SURE = 5
-"""Trials before threads are said to pay: the least of fewer may be of a moment in which others had the machine."""
+MIN_TRIALS = 5
+"""Trials before threads are said to pay: the minimum of fewer may be from a moment when other processes were busy."""
 
-OWN = 1.1
-"""Times the processor's seconds of a run's own thread that all of the process may have used meanwhile."""
-
-EVEN, EVEN_ROWS = 0.9, 8
-"""Batches that give at least so many times the rows a second cost the model nothing, and save the work around it: those
-have so many rows.
+MAX_OTHER_WORK = 1.1
+"""Processor time of the whole process during a run, relative to that of the run's own thread, up to which the run is
+that thread's work alone.
 """
 
-RUNS = 32
-"""Runs that are learned from at a time: their mean is what to expect, the least tells whether a size is short."""
+MIN_NEUTRAL_SPEED_UP, NEUTRAL_BATCH_ROWS = 0.9, 8
+"""Speed-up from which a batch costs the model nothing, so that it saves the work around the run; and its rows."""
+
+RUNS_PER_UPDATE = 32
+"""Runs of one size between two updates of its figures."""
 
 SIZES = 32
-"""Powers of two that are told apart, in rows of a run."""
+"""Number of sizes: a size is the bit length of a number of rows."""
 
-WAITERS = 32
-"""Runs at a time of a pair with a model elsewhere: they only wait."""
+REMOTE_RUNNERS = 32
+"""Runs at a time of a pair with a remote model: they only wait."""
 
 
-class Pace:
-    """Of one pair. ``runners`` is how many runs there may be at a time, ``most_rows`` the rows of one batch, which
-    ``pays`` where a row costs less among others; ``tried`` has the seconds that runs took at least when they were
-    tried, by their rows; what takes no longer than ``brief`` may hold up the event loop of a caller who is alone.
+class RunProfile:
+    """The profile of one pair: ``runners`` is the number of runs at a time, ``max_rows`` the rows of a batch, and
+    batches ``pays`` when a row costs less among others. ``measured`` maps rows to the least seconds that runs of them
+    took. Runs expected to take up to ``brief_seconds`` may occupy the event loop when there is no contention;
+    ``short_sizes`` are the sizes (bit lengths of the rows) that may occupy it at any time.
     """
 
     def __init__(
         self,
         runners: int = 1,
-        most_rows: int = MOST_ROWS,
-        tried: Mapping[int, float] | None = None,
+        max_rows: int = MAX_BATCH_ROWS,
+        measured: Mapping[int, float] | None = None,
         *,
         pays: bool = True,
-        brief: float = BRIEF,
+        brief_seconds: float = BRIEF_SECONDS,
     ) -> None:
         self.runners = runners
-        self.most_rows = most_rows
-        self.pays = pays and most_rows > 1
-        self._brief = brief
-        self._least = {rows.bit_length(): seconds for rows, seconds in (tried or {}).items()}
-        self._seconds = dict(self._least)
+        self.max_rows = max_rows
+        self.pays = pays and max_rows > 1
+        self._brief_seconds = brief_seconds
+        self._minima = {rows.bit_length(): seconds for rows, seconds in (measured or {}).items()}
+        self._means = dict(self._minima)
         self._latest: dict[int, list[float]] = {}
-        self._short = self._all_short()
+        self.short_sizes = self._find_short_sizes()
 
-    def takes(self, rows: int) -> float:
-        """Seconds that so many rows will take, by what is known of the nearest size; 0 before anything is."""
-        return _nearest(self._seconds, rows.bit_length(), rows)
+    def expected_seconds(self, rows: int) -> float:
+        """Seconds that a run of these rows is expected to take; 0 before any run was measured."""
+        return _interpolate(self._means, rows.bit_length(), rows)
 
     def is_short(self, rows: int) -> bool:
-        """Whether so many rows may run on the event loop."""
-        return self._short[min(rows.bit_length(), SIZES - 1)]
+        """Whether a run of these rows may occupy the event loop at any time."""
+        return rows.bit_length() in self.short_sizes
 
     def is_brief(self, rows: int) -> bool:
-        """Whether so many rows may run on the event loop of a caller who is alone."""
-        return self.takes(rows) <= self._brief
+        """Whether a run of these rows may occupy the event loop when there is no contention."""
+        return self.expected_seconds(rows) <= self._brief_seconds
 
-    def took(self, rows: int, *seconds: float) -> None:
-        """Learn from runs of so many rows. Whether they are short is told by the least of several: often one waits for
-        the interpreter, which others keep, and that is not the model's time.
-        """
+    def observe(self, rows: int, *seconds: float) -> None:
+        """Update the figures with the seconds of runs of these rows. Any thread may call this."""
         size = rows.bit_length()
         latest = [*self._latest.get(size, ()), *seconds]
-        whole = len(latest) >= RUNS
-        # What others may be reading is replaced and never changed: whoever looks at the metrics counts, too.
-        self._latest[size] = [] if whole else latest
-        if whole or size not in self._seconds:
-            self._seconds = {**self._seconds, size: sum(latest) / len(latest)}
-        if whole:
-            self._least = {**self._least, size: min(latest)}
-            self._short = self._all_short()
+        is_full = len(latest) >= RUNS_PER_UPDATE
+        # Containers that other threads may read are replaced, never changed: a scrape of the metrics observes too.
+        self._latest[size] = [] if is_full else latest
+        if is_full or size not in self._means:
+            self._means = {**self._means, size: sum(latest) / len(latest)}
+        if is_full:
+            self._minima = {**self._minima, size: min(latest)}
+            self.short_sizes = self._find_short_sizes()
 
-    def _all_short(self) -> list[bool]:
-        """By sizes, powers of two."""
-        return [_nearest(self._least, size, 2**size - 1) <= SHORT for size in range(SIZES)]
+    def _find_short_sizes(self) -> frozenset[int]:
+        sizes = range(SIZES)
+        return frozenset(n for n in sizes if _interpolate(self._minima, n, 2**n - 1) <= SHORT_SECONDS)
 
 
-def _nearest(known: Mapping[int, float], size: int, rows: int) -> float:
-    """What the nearest size takes, in proportion to the rows where these are more."""
-    if not known:
+def _interpolate(seconds_by_size: Mapping[int, float], size: int, rows: int) -> float:
+    """Seconds of the nearest size, in proportion to the rows where these are more."""
+    if not seconds_by_size:
         return 0.0
-    near = min(known, key=lambda one: abs(one - size))
-    return known[near] * (rows / 2 ** (near - 1) if size > near else 1.0)
+    nearest = min(seconds_by_size, key=lambda known: abs(known - size))
+    return seconds_by_size[nearest] * (rows / 2 ** (nearest - 1) if size > nearest else 1.0)
 
 
-def learn(pair: Pair, share: int = 1) -> Pace:
-    """Try a pair on rows of zeros; also warms it up. The cores are shared with so many processes."""
+def measure_profile(pair: ModelPair, processes: int = 1) -> RunProfile:
+    """Warm a pair up and measure it on rows of zeros; ``processes`` share the machine's cores."""
     _warm_up(pair)
-    cores = max(1, cpu.cores() // share)
-    if pair.elsewhere:
-        return _long(WAITERS)
+    cores = max(1, cpu.usable_cores() // processes)
+    if pair.is_remote:
+        return _threads_only(REMOTE_RUNNERS)
     models = list(pair.models.values())
-    one = max(_seconds(model, pair, 1) for model in models)
-    if one == inf:  # it refuses zeros: nothing is known, and so nothing is risked
-        return _long(cores)
-    pace = _paced(pair, one, _batch_seconds(pair, one))
-    if not pace.is_short(TRIED if pace.pays else 1) and cores > 1 and _threads_pay(models[0], pair, pays=pace.pays):
-        pace.runners = cores
-    return pace
+    row_seconds = max(_run_seconds(model, pair, 1) for model in models)
+    if row_seconds == inf:  # the model refuses zeros, so its speed is unknown
+        return _threads_only(cores)
+    profile = _batch_profile(pair, row_seconds, _batch_seconds(pair, row_seconds))
+    is_short = profile.is_short(TRIAL_ROWS if profile.pays else 1)
+    if not is_short and cores > 1 and _threads_pay(models[0], pair, in_batches=profile.pays):
+        profile.runners = cores
+    return profile
 
 
-def _paced(pair: Pair, one: float, many: float) -> Pace:
-    """The rows of a batch: as the settings say, or else by what a row takes, and a batch."""
-    told, gain = pair.batch_rows if pair.free else 1, one * TRIED / many
-    most = told or (MOST_ROWS if gain >= PAYS else EVEN_ROWS if gain >= EVEN and one > SHORT else 1)
-    return Pace(1, most, {1: one} | ({TRIED: many} if many < inf else {}), pays=bool(told) or gain >= PAYS)
+def _batch_profile(pair: ModelPair, row_seconds: float, batch_seconds: float) -> RunProfile:
+    """The profile with the rows of a batch: from the settings, or by what one row and a batch take."""
+    configured, speed_up = pair.batch_rows if pair.is_batchable else 1, row_seconds * TRIAL_ROWS / batch_seconds
+    pays = bool(configured) or speed_up >= MIN_SPEED_UP
+    rows = configured or 1
+    if not configured and pays:
+        rows = MAX_BATCH_ROWS
+    elif not configured and speed_up >= MIN_NEUTRAL_SPEED_UP and row_seconds > SHORT_SECONDS:
+        rows = NEUTRAL_BATCH_ROWS
+    measured = {1: row_seconds} | ({TRIAL_ROWS: batch_seconds} if batch_seconds < inf else {})
+    return RunProfile(1, rows, measured, pays=pays)
 
 
-def _warm_up(pair: Pair) -> None:
-    """Run batches of 1, 2, 4 and so on up to the rows that are asked for: the first of a size takes longest."""
-    for role, most in pair.warm_up:
-        sizes = {min(2**power, most) for power in range(most.bit_length() + 1)} if pair.free else {1}
+def _warm_up(pair: ModelPair) -> None:
+    """Run batches of 1, 2, 4 … rows, up to the configured number: the first run of a size is the slowest."""
+    for role, max_rows in pair.warm_up:
+        sizes = {min(2**n, max_rows) for n in range(max_rows.bit_length() + 1)} if pair.is_batchable else {1}
         try:
             for rows in sorted(sizes):
-                pair.models[role].run(_rows(pair, rows, 0), [pair.output])
+                pair.models[role].run(_equal_rows(pair, rows, 0), [pair.output])
         except RunFailedError as error:
             log.warning("models.%s.%s: cannot be warmed up, it refuses rows of zeros: %s", pair.name, role, error)
 
 
-def _batch_seconds(pair: Pair, one: float) -> float:
-    """What `TRIED` rows take together; infinite where they may not be together, or would hold up the start."""
-    models, told = list(pair.models.values()), pair.batch_rows
-    if not pair.free or told == 1:
+def _batch_seconds(pair: ModelPair, row_seconds: float) -> float:
+    """Seconds of `TRIAL_ROWS` rows in one run; infinite where rows may not share one, or it would delay the start."""
+    models, configured = list(pair.models.values()), pair.batch_rows
+    if not pair.is_batchable or configured == 1:
         return inf
-    if told is None and (one * TRIED > MOST_TRIAL or not all(_rows_are_apart(model, pair) for model in models)):
+    if configured is None and row_seconds * TRIAL_ROWS > MAX_TRIAL_SECONDS:
         return inf
-    return max(_seconds(model, pair, TRIED) for model in models)
+    if configured is None and not all(_rows_are_independent(model, pair) for model in models):
+        return inf
+    return max(_run_seconds(model, pair, TRIAL_ROWS) for model in models)
 
 
-def _long(runners: int) -> Pace:
-    """One row a run, and never on the event loop."""
-    return Pace(runners, 1, {1: 2 * SHORT}, brief=0.0)
+def _threads_only(runners: int) -> RunProfile:
+    """A profile of one row a run, never on the event loop."""
+    return RunProfile(runners, 1, {1: 2 * SHORT_SECONDS}, brief_seconds=0.0)
 
 
-def _seconds(model: Model, pair: Pair, rows: int) -> float:
-    """The best of a few trials; infinite for a model that refuses zeros."""
-    best, inputs = inf, _rows(pair, rows, 0)
-    until = time.perf_counter() + TRIAL_SECONDS
+def _run_seconds(model: Model, pair: ModelPair, rows: int) -> float:
+    """The minimum of a few trials; infinite for a model that refuses zeros."""
+    best, inputs = inf, _equal_rows(pair, rows, 0)
+    deadline = time.perf_counter() + TRIALS_SECONDS
     for _ in range(TRIALS):
         began = time.perf_counter()
         try:
@@ -191,28 +205,28 @@ def _seconds(model: Model, pair: Pair, rows: int) -> float:
         except RunFailedError:
             return inf
         best = min(best, time.perf_counter() - began)
-        if time.perf_counter() > until:
+        if time.perf_counter() > deadline:
             break
     return best
 
 
-def _rows(pair: Pair, rows: int, like: int) -> Tensors:
-    """So many equal rows: of zeros, of small numbers, or of large ones."""
-    single = {name: _filled(row, like) for name, row in zeros(pair.inputs).items()}
+def _equal_rows(pair: ModelPair, rows: int, level: int) -> Tensors:
+    """Equal rows of zeros (level 0), small numbers (1) or large ones (2)."""
+    single = {name: _filled(row, level) for name, row in zeros(pair.inputs).items()}
     return {name: np.repeat(row, rows, axis=0) for name, row in single.items()} if rows > 1 else single
 
 
-def _filled(row: Tensor, like: int) -> Tensor:
+def _filled(row: Tensor, level: int) -> Tensor:
     if row.dtype.kind == "f":
-        return (np.linspace(0.1, 0.9, row.size).reshape(row.shape) * (0, 1, 20)[like]).astype(row.dtype)
-    return np.full_like(row, str(like // 2) if row.dtype == object else like // 2)
+        return (np.linspace(0.1, 0.9, row.size).reshape(row.shape) * (0, 1, 20)[level]).astype(row.dtype)
+    return np.full_like(row, str(level // 2) if row.dtype == object else level // 2)
 
 
-def _rows_are_apart(model: Model, pair: Pair) -> bool:
-    """Whether a row's answer is the same beside another row: not where a model scales by the largest value of all its
-    rows, as dynamic quantization does. Then one caller's input would change another's answer.
+def _rows_are_independent(model: Model, pair: ModelPair) -> bool:
+    """Whether a row's answer is equal alone and beside another row. It is not where a model scales by the largest value
+    of all its rows, as dynamic quantization does: then one caller's input would change another's answer.
     """
-    alone = [_rows(pair, 1, like) for like in (1, 2)]
+    alone = [_equal_rows(pair, 1, level) for level in (1, 2)]
     both = {name: np.concatenate([row[name] for row in alone]) for name in alone[0]}
     try:
         apart = np.concatenate([model.run(row, [pair.output])[pair.output] for row in alone])
@@ -224,35 +238,38 @@ def _rows_are_apart(model: Model, pair: Pair) -> bool:
     return bool(np.allclose(apart, beside, rtol=1e-3, atol=1e-5, equal_nan=True))
 
 
-def _threads_pay(model: Model, pair: Pair, *, pays: bool) -> bool:
-    """Whether two threads are done sooner than one: with half a batch each, or a row each where batches do not pay.
+def _threads_pay(model: Model, pair: ModelPair, *, in_batches: bool) -> bool:
+    """Whether two threads finish sooner than one: with half a batch each, or a row each where batches do not pay.
 
-    Told by the clock, or by the processor's time where a run is work, and that of its own thread alone: the clock of a
-    busy machine says more of the others.
+    Judged by the wall clock, or by processor time where a run is its own thread's work alone: on a busy machine the
+    wall clock measures the other processes too.
     """
-    half = _rows(pair, TRIED // 2 if pays else 1, 0)
-    whole = [_rows(pair, TRIED, 0)] if pays else [half, half]
+    half = _equal_rows(pair, TRIAL_ROWS // 2 if in_batches else 1, 0)
+    whole = [_equal_rows(pair, TRIAL_ROWS, 0)] if in_batches else [half, half]
 
     def run(rows: Tensors) -> float:
         began = time.thread_time()
         model.run(rows, [pair.output])
         return time.thread_time() - began
 
-    one, used, both, most = inf, inf, inf, inf
-    trials, seconds, least = (HALF_TRIALS, HALF_SECONDS, HALVES) if pays else (TRIALS, TRIAL_SECONDS, PAYS)
-    until = time.perf_counter() + seconds
+    one_thread, one_processor, two_threads, two_processors = inf, inf, inf, inf
+    trials, seconds, speed_up = TRIALS, TRIALS_SECONDS, MIN_SPEED_UP
+    if in_batches:
+        trials, seconds, speed_up = HALVES_TRIALS, HALVES_SECONDS, MIN_HALVES_SPEED_UP
+    deadline = time.perf_counter() + seconds
     with ThreadPoolExecutor(2) as pool:
         for trial in range(1, trials + 1):
-            began, before = time.perf_counter(), time.process_time()
+            began, process_began = time.perf_counter(), time.process_time()
             own = sum(map(run, whole))
-            one, after = min(one, time.perf_counter() - began), time.process_time()
-            if after - before <= OWN * own:
-                used = min(used, own)
+            one_thread, process = min(one_thread, time.perf_counter() - began), time.process_time() - process_began
+            if process <= MAX_OTHER_WORK * own:
+                one_processor = min(one_processor, own)
             began = time.perf_counter()
-            most = min(most, max(pool.map(run, [half, half])))
-            both = min(both, time.perf_counter() - began)
-            late = time.perf_counter() > until
-            pay = one > least * both or (one < 2 * used < inf and used > least * most)
-            if late or (pay and trial >= SURE):
+            two_processors = min(two_processors, max(pool.map(run, [half, half])))
+            two_threads = min(two_threads, time.perf_counter() - began)
+            is_late = time.perf_counter() > deadline
+            by_processor = one_thread < 2 * one_processor < inf and one_processor > speed_up * two_processors
+            pay = one_thread > speed_up * two_threads or by_processor
+            if is_late or (pay and trial >= MIN_TRIALS):
                 return pay
     return False

@@ -1,278 +1,287 @@
-"""One model's queue: whatever came while the last batch ran is the next batch. Nobody ever waits for a full one.
+"""The queue of one model on one event loop, and the loop that runs its batches.
 
-A short batch runs on the event loop, a long one in a thread, unless nobody is there whom it could hold up. Callers who
-have gone are passed over; when too many wait, more are refused at once.
+How it works: requests that arrive while runs are under way form the next batch; no request waits for a full one. The
+exception is a short wait after a batch of several: its callers are about to send their next requests, so a free runner
+waits until its share of them is queued. Short runs take place on the event loop; longer ones in a thread, except for a
+caller without contention. `_turn` is the only place that starts runs; it follows this table (limit: runs at a time):
+
+    state      runs         queue        next turn    ends when
+    idle       none         empty        none         a request is submitted: ready
+    ready      any          any          call_soon    the turn starts runs: running; or has run all that is short: idle
+    returning  below limit  below share  call_later   the share is queued, or the time is up: ready
+    running    one or more  any          none         a run is finished, or a request is submitted: ready
+
+Requests whose callers are gone are dropped; when the queue is full, more are refused at once.
 """
 
 import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
+
 from tightrope.service.errors import OverloadedError
-from tightrope.service.inference.autotune import BRIEF, Pace
-from tightrope.service.inference.contention import Company
-from tightrope.service.inference.engine import Answer
+from tightrope.service.inference.autotune import BRIEF_SECONDS, RunProfile
+from tightrope.service.inference.batch import BatchItem, row_count
+from tightrope.service.inference.contention import Contention
+from tightrope.service.inference.engine import Answer, BatchAnswers
 from tightrope.service.protocol.rest import InferRequest, InferResponse
 
 log = logging.getLogger(__name__)
 
-REFILL, QUIET, LEAST = 0.2, 0.02, 0.001
-"""After a batch of several, their callers are about to ask again. A free runner waits for its share of them, but no
-longer than this share of what that batch took, nor than that share, or so many seconds, after the latest who came.
-"""
+RETURN_SHARE = 0.2
+"""Longest wait for returning callers, as a share of the seconds that their batch took."""
 
-PATIENCE = 4
-"""How many times longer the first of them is waited for: answers have to be written and read."""
+RETURN_GAP_SHARE, MIN_RETURN_GAP_SECONDS = 0.02, 0.001
+"""The wait ends when no caller returned for this share of the batch's seconds, and not before this many seconds."""
 
-Run = Callable[[Sequence[InferRequest], Sequence[float]], Sequence[Answer]]
+FIRST_RETURN_GAPS = 4
+"""Gaps that the first caller may take: answers have to be written and read."""
 
 
-class Waiting(Protocol):
-    """A request of so many rows, which was there whole at ``arrived`` (of `time.perf_counter`)."""
+class QueuedRequest(Protocol):
+    """A decoded request, received whole at ``arrived`` (`time.perf_counter`); the batcher sets ``rows``."""
 
     request: InferRequest
     rows: int
     arrived: float
 
     @property
-    def gone(self) -> bool:
-        """Whether nobody wants the answer any more: then no run is spent on it."""
+    def is_gone(self) -> bool:
+        """Whether the caller is gone: then no run is spent on the request."""
 
-    def tell(self, answer: Answer) -> None:
+    def deliver(self, answer: Answer) -> None:
         """Take the answer, on the event loop; must not raise."""
 
 
-@dataclass(slots=True, eq=False)
-class _Asked:
+class AnsweringEngine(Protocol):
+    """Answers batches, on any thread."""
+
+    def answer(self, model: str, items: Sequence[BatchItem]) -> BatchAnswers:
+        """Answer requests to one model."""
+
+
+class _AwaitedRequest(Struct, eq=False):
+    """A queued request whose caller awaits a future."""
+
     request: InferRequest
-    rows: int
     arrived: float
-    answer: asyncio.Future[InferResponse]
+    future: asyncio.Future[InferResponse]
+    rows: int = 0
 
     @property
-    def gone(self) -> bool:
-        return self.answer.done()
+    def is_gone(self) -> bool:
+        return self.future.done()
 
-    def tell(self, answer: Answer) -> None:
+    def deliver(self, answer: Answer) -> None:
         if isinstance(answer, Exception):
-            self.answer.set_exception(answer)
+            self.future.set_exception(answer)
         else:
-            self.answer.set_result(answer)
+            self.future.set_result(answer)
 
 
 class Batcher:
-    """Belongs to one event loop, where all models know each other's ``company``. ``run`` answers a batch, ``most`` is
-    how many requests may wait; ``afterwards`` is called when answers have been told.
+    """Queues and runs the requests to one model. All batchers of an event loop share ``contention``; ``profiles`` has
+    each model's present profile; ``on_answered`` is called once the answers of a batch are delivered.
     """
 
     def __init__(
         self,
-        name: str,
-        run: Run,
-        pace: Callable[[], Pace],
-        most: int,
-        afterwards: Callable[[], None] = lambda: None,
-        company: Company | None = None,
+        model: str,
+        engine: AnsweringEngine,
+        profiles: Mapping[str, RunProfile],
+        max_queued: int,
+        on_answered: Callable[[BatchAnswers], None],
+        contention: Contention,
     ) -> None:
-        self._name = name
-        self._run = run
-        self._pace = pace
-        self._most = most
-        self._afterwards = afterwards
-        self._company = company or Company()
-        self._small: deque[Waiting] = deque()
-        self._large: deque[Waiting] = deque()
-        self._was_large = False
+        self._model = model
+        self._engine = engine
+        self._profiles = profiles
+        self._max_queued = max_queued
+        self._on_answered = on_answered
+        self._contention = contention
+        self._small: deque[QueuedRequest] = deque()
+        self._large: deque[QueuedRequest] = deque()
+        self._last_was_large = False
         self._runs = 0
-        self._waiting = self._running = self._returning = 0  # rows of small requests
-        self._told, self._quiet, self._until = 0.0, 0.0, 0.0
-        self._due: asyncio.Handle | None = None
+        self._queued_rows = self._running_rows = self._returning_rows = 0  # of small requests
+        self._delivered_at = self._return_gap = self._return_until = 0.0
+        self._next_turn: asyncio.Handle | None = None
         self._pool: ThreadPoolExecutor | None = None
 
     def __len__(self) -> int:
-        """How many wait."""
+        """Number of queued requests."""
         return len(self._small) + len(self._large)
 
-    async def ask(self, request: InferRequest, rows: int, arrived: float) -> InferResponse:
-        """The answer to a request, as `Waiting` has it.
+    async def respond(self, request: InferRequest, arrived: float) -> InferResponse:
+        """Queue a request, and await its response.
 
         Raises:
-            OverloadedError: when too many wait already.
-            Exception: whatever `Gateway.answer` has for it.
+            CallerError: when its inputs differ in rows.
+            OverloadedError: when the queue is full.
+            Exception: the error that `InferenceEngine.answer` gives it.
         """
-        self._company.met = arrived  # who else was there cannot be told: its way here leads through tasks and threads
-        asked = _Asked(request, rows, arrived, asyncio.get_running_loop().create_future())
-        self.put(asked)
-        return await asked.answer
+        # Tasks and threads on the way here hide whether other requests came at the same time: assume that they did.
+        self._contention.overlapped_at = arrived
+        queued = _AwaitedRequest(request, arrived, asyncio.get_running_loop().create_future())
+        self.submit(queued)
+        return await queued.future
 
-    def put(self, one: Waiting) -> None:
-        """Let a request wait for its turn.
+    def submit(self, queued: QueuedRequest) -> None:
+        """Queue a request.
 
         Raises:
-            OverloadedError: when too many wait already.
+            CallerError: when its inputs differ in rows.
+            OverloadedError: when the queue is full.
         """
-        if len(self._small) + len(self._large) >= self._most:
-            raise OverloadedError(f"model {self._name!r}: {self._most} requests wait already", self._wait())
-        if one.rows <= self._pace().most_rows:
-            self._small.append(one)
-            self._waiting += one.rows
+        inputs, profile = queued.request.inputs, self._profiles[self._model]
+        rows = queued.rows = len(next(iter(inputs.values()))) if len(inputs) == 1 else row_count(queued.request)
+        if len(self._small) + len(self._large) >= self._max_queued:
+            raise OverloadedError(f"model {self._model!r}: {self._max_queued} requests wait already", self._backlog())
+        if rows <= profile.max_rows:
+            self._small.append(queued)
+            self._queued_rows += rows
         else:
-            self._large.append(one)
-        if self._company.running:
-            self._company.meet(one.arrived, others=self._company.running > self._runs)
-        if self._due is None:
-            self._due = asyncio.get_running_loop().call_soon(self._go)
-        if self._returning:
-            self._came_back(one.rows)
+            self._large.append(queued)
+        if self._contention.running:
+            self._contention.note_overlap(queued.arrived, other_model=self._contention.running > self._runs)
+        if self._returning_rows:
+            self._returning_rows = max(0, self._returning_rows - rows)
+            if self._next_turn is not None and self._return_delay(profile) <= 0:
+                self._next_turn.cancel()
+                self._next_turn = None
+        if self._next_turn is None:
+            self._next_turn = asyncio.get_running_loop().call_soon(self._turn)
 
-    def _wait(self) -> float:
-        """Seconds until most of those who wait will have been answered."""
-        pace = self._pace()
-        return len(self) / pace.most_rows * pace.takes(pace.most_rows) / pace.runners
+    def _backlog(self) -> float:
+        """Seconds until most of the queued requests will be answered."""
+        profile = self._profiles[self._model]
+        return len(self) / profile.max_rows * profile.expected_seconds(profile.max_rows) / profile.runners
 
-    def _came_back(self, rows: int) -> None:
-        """Somebody came who was expected: begin at once when that is enough."""
-        self._returning = max(0, self._returning - rows)
-        if self._due is not None and self._patience(self._pace()) <= 0:
-            self._due.cancel()
-            self._due = asyncio.get_running_loop().call_soon(self._go)
+    def _turn(self) -> None:
+        """Start runs until the limit is reached or the queue is empty, or wait for returning callers."""
+        loop, profile = asyncio.get_running_loop(), self._profiles[self._model]
+        self._next_turn = None
+        # Where batches do not pay, waiting gains nothing: one run more than runners is ready for the next free one.
+        limit = self._pooled_runners(profile) if profile.pays else profile.runners + 1
+        while self._runs < limit:
+            if self._returning_rows and (delay := self._return_delay(profile)) > 0:
+                self._next_turn = loop.call_later(max(MIN_RETURN_GAP_SECONDS, delay), self._turn)
+                return
+            batch, rows = self._next_batch(profile)
+            if not batch:
+                return
+            if rows.bit_length() in profile.short_sizes:
+                self._deliver(batch, self._answer(batch))
+                if self._small or self._large:
+                    self._next_turn = loop.call_soon(self._turn)
+                return
+            self._start_run(batch, rows, profile)
 
-    def _patience(self, pace: Pace) -> float:
-        """How many seconds to wait for those who are about to ask again."""
-        if self._large or self._waiting >= self._share(pace):
+    def _return_delay(self, profile: RunProfile) -> float:
+        """Seconds to wait for returning callers; not positive when the wait is over."""
+        if self._large or self._queued_rows >= self._share(profile):
             return 0.0
-        latest = self._small[-1].arrived + self._quiet if self._small else 0.0
-        left = min(self._until, max(self._told + PATIENCE * self._quiet, latest)) - time.perf_counter()
-        if left <= 0:
-            self._returning = 0
-        return left
+        latest = self._small[-1].arrived + self._return_gap if self._small else 0.0
+        first = self._delivered_at + FIRST_RETURN_GAPS * self._return_gap
+        delay = min(self._return_until, max(first, latest)) - time.perf_counter()
+        if delay <= 0:
+            self._returning_rows = 0
+        return delay
 
-    def _runners(self, pace: Pace) -> int:
-        """Runs at a time where batches pay. The last core gives the least there: others have it when they are asked."""
-        return pace.runners - (pace.runners > 1 and self._company.is_shared(time.perf_counter()))
+    def _pooled_runners(self, profile: RunProfile) -> int:
+        """Runs at a time where batches pay. The last core gains least, so other models get it when they need it."""
+        return profile.runners - (profile.runners > 1 and self._contention.is_across_models(time.perf_counter()))
 
-    def _share(self, pace: Pace) -> int:
-        """The rows of the next batch: a runner's part of all that are there, and of those about to be; half of it where
-        nothing is gained but work around the model, so that none waits long for the rest. What is short is not parted.
+    def _share(self, profile: RunProfile) -> int:
+        """Rows of the next batch: one runner's share of all rows that are queued, running or returning. Where a batch
+        saves only the work around the model it is half of that, so that no caller waits long for the others. Rows that
+        are short together are not divided.
         """
-        there = self._waiting + self._running + self._returning
-        parts = self._runners(pace) if pace.pays else 2 * pace.runners
-        if parts > 1 and not pace.is_short(min(self._waiting, pace.most_rows)):
-            there = -(-there // parts)
-        return min(there, pace.most_rows)
+        rows = self._queued_rows + self._running_rows + self._returning_rows
+        parts = self._pooled_runners(profile) if profile.pays else 2 * profile.runners
+        if parts > 1 and not profile.is_short(min(self._queued_rows, profile.max_rows)):
+            rows = -(-rows // parts)
+        return min(rows, profile.max_rows)
 
-    def _go(self) -> None:
-        """Run what waits, as far as there are runners."""
-        self._due, pace = None, self._pace()
-        if (
-            len(self._small) == 1
-            and not (self._large or self._runs or self._returning)
-            and pace.is_short(self._waiting)
-        ):
-            self._alone(self._small.popleft())
-            return
-        # Where batches do not pay nothing is gained by waiting: a runner that is done finds the next one ready.
-        most = self._runners(pace) if pace.pays else pace.runners + 1
-        while self._runs < most:
-            if self._returning and (patience := self._patience(pace)) > 0:
-                self._due = asyncio.get_running_loop().call_later(max(LEAST, patience), self._go)
-                return
-            if not (batch := self._take(pace)):
-                return
-            rows = sum(one.rows for one in batch)
-            if pace.is_short(rows):
-                self._settle(batch, self._answers(batch))
-                if len(self):
-                    self._due = asyncio.get_running_loop().call_soon(self._go)
-                return
-            self._begin(batch, rows, pace)
-
-    def _alone(self, one: Waiting) -> None:
-        """The usual case: a small request, nobody beside it, and a run too short to be shared, or to wait for more."""
-        self._waiting = 0
-        if not one.gone:
-            self._settle([one], self._answers([one]))
-
-    def _take(self, pace: Pace) -> list[Waiting]:
-        """The next batch: small requests up to their share, or one large one; they take turns. Nothing when nobody
-        waits.
-        """
-        while self._small and self._small[0].gone:  # its caller has gone
-            self._waiting -= self._small.popleft().rows
-        while self._large and self._large[0].gone:
+    def _next_batch(self, profile: RunProfile) -> tuple[Sequence[QueuedRequest], int]:
+        """Take the next batch, if any, and its rows: small requests up to their share, or one large one, in turn."""
+        while self._small and self._small[0].is_gone:
+            self._queued_rows -= self._small.popleft().rows
+        while self._large and self._large[0].is_gone:
             self._large.popleft()
-        self._was_large = bool(self._large) and not (self._small and self._was_large)
-        if self._was_large:
-            return [self._large.popleft()]
-        batch: list[Waiting] = []
-        rows, share = 0, self._share(pace)
-        # At least one: what was small when it came may be large by now, because another artefact was deployed.
+        self._last_was_large = bool(self._large) and not (self._small and self._last_was_large)
+        if self._last_was_large:
+            large = self._large.popleft()
+            return [large], large.rows
+        batch: list[QueuedRequest] = []
+        rows, share = 0, self._share(profile) if len(self._small) > 1 else 0
+        # At least one: a deployment since it was queued may have made it larger than the new profile's maximum.
         while self._small and (not batch or rows + self._small[0].rows <= share):
-            one = self._small.popleft()
-            self._waiting -= one.rows
-            if not one.gone:
-                batch.append(one)
-                rows += one.rows
-        return batch
+            queued = self._small.popleft()
+            self._queued_rows -= queued.rows
+            if not queued.is_gone:
+                batch.append(queued)
+                rows += queued.rows
+        return batch, rows
 
-    def _answers(self, batch: Sequence[Waiting]) -> Sequence[Answer]:
+    def _answer(self, batch: Sequence[QueuedRequest]) -> BatchAnswers:
         try:
-            return self._run([one.request for one in batch], [one.arrived for one in batch])
-        except Exception as error:  # noqa: BLE001 - nobody may wait for ever, whatever went wrong
-            return [error] * len(batch)
+            return self._engine.answer(self._model, batch)
+        except Exception as error:  # noqa: BLE001 - every caller must get an answer
+            return BatchAnswers([error] * len(batch), ())
 
-    def _begin(self, batch: Sequence[Waiting], rows: int, pace: Pace) -> None:
-        """A run that would hold up others: in a thread, unless there are none."""
-        loop, at = asyncio.get_running_loop(), batch[-1].arrived
-        if self._company.running or len(batch) > 1 or len(self):
-            self._company.met = at
-        alone = pace.is_brief(rows) and not self._company.is_there(at)
-        small = 0 if self._was_large else rows
+    def _start_run(self, batch: Sequence[QueuedRequest], rows: int, profile: RunProfile) -> None:
+        """Start a run that is not short: in a thread, or on the event loop when no other request would be delayed."""
+        loop, now = asyncio.get_running_loop(), batch[-1].arrived
+        if self._contention.running or len(batch) > 1 or len(self):
+            self._contention.overlapped_at = now
+        small_rows = 0 if self._last_was_large else rows
         self._runs += 1
-        self._running += small
-        self._company.running += 1
+        self._running_rows += small_rows
+        self._contention.running += 1
         began = time.perf_counter()
-        if not alone:
+        if not profile.is_brief(rows) or self._contention.is_recent(now):
             if self._pool is None:
-                self._pool = ThreadPoolExecutor(pace.runners, self._name)
-            self._pool.submit(self._in_thread, loop, batch, small, began)
+                self._pool = ThreadPoolExecutor(profile.runners, self._model)
+            self._pool.submit(self._run_in_thread, loop, batch, small_rows, began)
             return
-        answers = self._answers(batch)
-        if time.perf_counter() - began > BRIEF:
-            self._company.met = time.perf_counter()
-        # Told two turns of the loop later: whoever came meanwhile has been read by then, and was company.
-        loop.call_soon(loop.call_soon, self._done, batch, answers, small, began)
+        result = self._answer(batch)
+        if time.perf_counter() - began > BRIEF_SECONDS:
+            self._contention.overlapped_at = time.perf_counter()
+        # Two iterations of the loop later, requests that came during the run have been read: they count as contention.
+        loop.call_soon(loop.call_soon, self._finish_run, batch, result, small_rows, began)
 
-    def _in_thread(self, loop: asyncio.AbstractEventLoop, batch: Sequence[Waiting], small: int, began: float) -> None:
-        answers = self._answers(batch)
-        loop.call_soon_threadsafe(self._done, batch, answers, small, began)
+    def _run_in_thread(
+        self, loop: asyncio.AbstractEventLoop, batch: Sequence[QueuedRequest], small_rows: int, began: float
+    ) -> None:
+        result = self._answer(batch)
+        loop.call_soon_threadsafe(self._finish_run, batch, result, small_rows, began)
 
-    def _done(self, batch: Sequence[Waiting], answers: Sequence[Answer], small: int, began: float) -> None:
-        """A run is over, which was of so many rows of small requests. Unless it was of one alone, others are about to
-        come back together.
-        """
+    def _finish_run(self, batch: Sequence[QueuedRequest], result: BatchAnswers, small_rows: int, began: float) -> None:
+        """Deliver a run's answers. The callers of a batch of several are expected to return together."""
         self._runs -= 1
-        self._running -= small
-        self._company.running -= 1
-        self._settle(batch, answers)
+        self._running_rows -= small_rows
+        self._contention.running -= 1
+        self._deliver(batch, result)
         now = time.perf_counter()
-        if len(batch) > 1 and self._pace().pays:
+        if len(batch) > 1 and self._profiles[self._model].pays:
             seconds = now - began
-            self._returning = small + (self._returning if now < self._until else 0)
-            self._told, self._quiet, self._until = now, max(LEAST, QUIET * seconds), now + REFILL * seconds
-        if self._due is None:
-            self._due = asyncio.get_running_loop().call_soon(self._go)
+            self._returning_rows = small_rows + (self._returning_rows if now < self._return_until else 0)
+            self._delivered_at, self._return_until = now, now + RETURN_SHARE * seconds
+            self._return_gap = max(MIN_RETURN_GAP_SECONDS, RETURN_GAP_SHARE * seconds)
+        if self._next_turn is None:
+            self._next_turn = asyncio.get_running_loop().call_soon(self._turn)
 
-    def _settle(self, batch: Sequence[Waiting], answers: Sequence[Answer]) -> None:
-        for one, answer in zip(batch, answers, strict=True):
-            if not one.gone:
-                one.tell(answer)
+    def _deliver(self, batch: Sequence[QueuedRequest], result: BatchAnswers) -> None:
+        for queued, answer in zip(batch, result.answers, strict=True):
+            if not queued.is_gone:
+                queued.deliver(answer)
         try:
-            self._afterwards()
-        except Exception:  # what was answered is answered, and others wait
-            log.exception("what was answered could not be sampled or counted")
+            self._on_answered(result)
+        except Exception:  # the answers are sent, and other requests wait
+            log.exception("answered requests could not be recorded")

@@ -1,32 +1,33 @@
-"""Who is there at the same time, over all models of an event loop."""
+"""Contention between the requests of all models of one event loop."""
 
 from math import inf
 
-RECENT = 1.0
-"""Seconds for which company counts after it was last seen."""
+CONTENTION_SECONDS = 1.0
+"""How long contention counts after it was last observed."""
 
 
-class Company:
-    """Belongs to one event loop. ``running`` is how many runs are under way that are not short, ``met`` when requests
-    were last there at once, ``crossed`` when they were of two models (of `time.perf_counter`).
+class Contention:
+    """Contention on one event loop, in times of `time.perf_counter`. ``running`` is the number of runs under way that
+    are not short; ``overlapped_at`` is when requests last overlapped, ``models_overlapped_at`` when those of two models
+    did.
     """
 
-    __slots__ = ("crossed", "met", "running")
+    __slots__ = ("models_overlapped_at", "overlapped_at", "running")
 
     def __init__(self) -> None:
         self.running = 0
-        self.met = self.crossed = -inf
+        self.overlapped_at = self.models_overlapped_at = -inf
 
-    def meet(self, at: float, *, others: bool) -> None:
-        """A request came while something ran; of ``others``: of another model."""
-        self.met = at
-        if others:
-            self.crossed = at
+    def note_overlap(self, now: float, *, other_model: bool) -> None:
+        """A request came while a run was under way, perhaps of another model."""
+        self.overlapped_at = now
+        if other_model:
+            self.models_overlapped_at = now
 
-    def is_there(self, at: float) -> bool:
-        """Whether a request that came at this time is not alone, or was not a moment ago."""
-        return at - self.met < RECENT
+    def is_recent(self, now: float) -> bool:
+        """Whether requests overlap, or did so until recently."""
+        return now - self.overlapped_at < CONTENTION_SECONDS
 
-    def is_shared(self, at: float) -> bool:
-        """Whether several models are asked."""
-        return at - self.crossed < RECENT
+    def is_across_models(self, now: float) -> bool:
+        """Whether requests of several models overlap, or did so until recently."""
+        return now - self.models_overlapped_at < CONTENTION_SECONDS

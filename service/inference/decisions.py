@@ -1,42 +1,20 @@
-"""From an answered request to a sample for the shadow: whether it is kept, and what of it."""
-
-from typing import Any
+"""Sampling decisions: whether an answered request is kept for the shadow, and as which sample."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tightrope.monitors.records import Bools, Role, Sample, Tensors
-from tightrope.service.adapters.ports import RunFailedError
-from tightrope.service.inference.model_pair import Pair
-
-MATRIX = 2
+from tightrope.service.inference.model_pair import ModelPair
 
 
-class UnreadableError(RunFailedError):
-    """A model answered with what cannot be an answer: no row of numbers for each row asked."""
-
-
-def decision_of(pair: Pair, outputs: Tensors, rows: int) -> NDArray[Any]:
-    """The output that decides.
-
-    Raises:
-        UnreadableError: when it has not that many rows of numbers.
-    """
-    said = outputs[pair.output]
-    if said.dtype.kind != "f" or not 1 <= said.ndim <= MATRIX or len(said) != rows or not said.size:
-        raise UnreadableError(f"{pair.output}: {said.dtype} of shape {said.shape} for {rows} rows")
-    return said
-
-
-def inclusion_of(pair: Pair, member: Bools) -> float:
-    """The probability with which a request is kept that has rows (rows, scopes) of these subgroups."""
+def inclusion_of(pair: ModelPair, member: Bools) -> float:
+    """The probability of keeping a request whose rows have this subgroup membership, shape (rows, scopes)."""
     if not pair.sampler.floors:
         return pair.sampler.rate
     return pair.sampler.inclusion(pair.subgroups.scopes[index] for index in np.flatnonzero(member.any(axis=0)))
 
 
 def sample_of(
-    pair: Pair,
+    pair: ModelPair,
     request_id: str,
     number: float,
     role: Role,
@@ -46,7 +24,7 @@ def sample_of(
     seconds: float,
     time: float,
 ) -> Sample | None:
-    """The sample of a request, whose draw is ``number``, as ``role`` answered it; None when it is not to be kept."""
+    """The sample of a request that ``role`` answered; None when its draw, ``number``, is not below the inclusion."""
     inclusion = inclusion_of(pair, member)
     if number >= inclusion:
         return None

@@ -1,6 +1,4 @@
-"""A model pair made ready: both models loaded and checked against each other, and everything derived from its
-settings.
-"""
+"""A model pair: both models, loaded and checked against each other, and everything derived from the settings."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,22 +10,21 @@ from tightrope.monitors.compare import Decision, Refusal, Scale
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Role
 from tightrope.monitors.sampling import Sampler
-from tightrope.service.adapters.open_inference.model import EndpointModel, assume
+from tightrope.service.adapters.open_inference.model import EndpointModel, with_tensors_of
 from tightrope.service.adapters.ports import Model, ProviderError
 from tightrope.service.config import models as config
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.errors import TightropeError
-from tightrope.service.inference.monitor_plan import plan_of
-from tightrope.service.inference.subgroups import Cut, Spelled, Subgroups, Told
+from tightrope.service.inference.monitor_plan import MATRIX_DIMENSIONS, build_plan
+from tightrope.service.inference.subgroups import IntervalScopes, ParameterScopes, Subgroups, TextScopes
 from tightrope.service.protocol.tensors import TensorSpec
 
-FLOATS = frozenset({"FP16", "FP32", "FP64"})
-MATRIX = 2
+FLOAT_DATATYPES = frozenset({"FP16", "FP32", "FP64"})
 
 
 @dataclass(frozen=True)
-class Pair:
-    """What the gateway serves under one name."""
+class ModelPair:
+    """The two models that are served under one name, and how."""
 
     name: str
     version: str
@@ -45,38 +42,38 @@ class Pair:
     warm_up: tuple[tuple[Role, int], ...] = ()
 
     @property
-    def elsewhere(self) -> bool:
-        """Whether either model lives on another server: then an answer may have to be waited for."""
+    def is_remote(self) -> bool:
+        """Whether either model is on another server, so that runs wait for the network."""
         return any(isinstance(model, EndpointModel) for model in self.models.values())
 
     @cached_property
-    def free(self) -> bool:
-        """Whether the first dimension of everything is free, so that requests can share a run."""
+    def is_batchable(self) -> bool:
+        """Whether the first dimension of every tensor is free, so that requests can share a run."""
         return all(spec.shape[:1] == (-1,) for spec in (*self.inputs, *self.outputs))
 
     @cached_property
-    def ragged(self) -> bool:
-        """Whether another dimension than the first is free."""
+    def has_free_width(self) -> bool:
+        """Whether a dimension other than the first is free in some input."""
         return any(-1 in spec.shape[1:] for spec in self.inputs)
 
     @cached_property
-    def everything(self) -> Sequence[str]:
+    def output_names(self) -> Sequence[str]:
         """The names of all outputs."""
         return [spec.name for spec in self.outputs]
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
-        """What a caller sends."""
+        """The tensors of a request."""
         return self.models[Role.BASELINE].inputs
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
-        """What a caller gets."""
+        """The tensors of a response."""
         return self.models[Role.BASELINE].outputs
 
 
 class _Mistakes(list[str]):
-    """Collects every mistake instead of stopping at the first."""
+    """Collects all mistakes of a pair, instead of stopping at the first."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -84,164 +81,173 @@ class _Mistakes(list[str]):
 
     def add(self, key: str, text: str) -> None:
         line = f"models.{self._name}.{key}: {text}"
-        if line not in self:  # what both models are wrong about is told once
+        if line not in self:  # both models may have the same mistake
             self.append(line)
 
 
-def build(name: str, settings: Settings, load: Callable[[Any, config.Runtime], Model]) -> Pair:
+def build(name: str, settings: Settings, load: Callable[[Any, config.RuntimeSection], Model]) -> ModelPair:
     """Load and check one pair.
 
     Raises:
-        ConfigError: with every mistake found, each naming its key.
+        ConfigError: with all mistakes, each with its key.
     """
-    of = settings.models[name]
-    wrong = _Mistakes(name)
-    models: dict[Role, Model] = {}
-    for role, artefact in ((Role.BASELINE, of.baseline), (Role.COMPRESSED, of.compressed)):
-        key, runtime = of.runtime_of(role)
-        try:
-            models[role] = load(artefact, runtime)
-        except ProviderError as error:
-            wrong.add(key, str(error))
-        except TightropeError as error:
-            wrong.add(role, str(error))
-    if wrong:
-        raise ConfigError(wrong)
-    models = {role: assume(model, models[role.other]) for role, model in models.items()}
-    if not models[Role.BASELINE].inputs:
-        wrong.add("baseline", "neither server tells what its model takes and gives; one of the two must")
-        raise ConfigError(wrong)
-    _check_signatures(models, wrong)
-    output = _decision_output(of, models[Role.BASELINE].outputs, wrong)
-    subgroups = _subgroups(of, models[Role.BASELINE].inputs, wrong)
-    for scope in set(of.sampling.floors) - set(subgroups.scopes):
-        wrong.add(f"sampling.floors.{scope}", f"there is no such subgroup; there are {', '.join(subgroups.scopes)}")
-    if of.refusal and of.decision.scale is Scale.REGRESSION:
-        wrong.add("refusal", "a regression has no certainty to refuse by")
-    if wrong:
-        raise ConfigError(wrong)
-    sampler = Sampler(of.sampling.rate, dict(of.sampling.floors), name)
-    return Pair(
+    section, mistakes = settings.models[name], _Mistakes(name)
+    models = _load(section, load, mistakes)
+    _check_signatures(models, mistakes)
+    output = _decision_output(section, models[Role.BASELINE].outputs, mistakes)
+    subgroups = _subgroups(section, models[Role.BASELINE].inputs, mistakes)
+    for scope in set(section.sampling.floors) - set(subgroups.scopes):
+        mistakes.add(f"sampling.floors.{scope}", f"there is no such subgroup; there are {', '.join(subgroups.scopes)}")
+    if section.refusal and section.decision.scale is Scale.REGRESSION:
+        mistakes.add("refusal", "a regression has no certainty to refuse by")
+    if mistakes:
+        raise ConfigError(mistakes)
+    sampler = Sampler(section.sampling.rate, dict(section.sampling.floors), name)
+    return ModelPair(
         name=name,
-        version=of.version,
+        version=section.version,
         models=models,
-        decision=_decision(of),
+        decision=_decision(section),
         output=output,
-        action=of.refusal.action if of.refusal else "flag",
+        action=section.refusal.action if section.refusal else "flag",
         subgroups=subgroups,
         sampler=sampler,
-        noise_share=of.noise_share,
-        fallback_seconds=of.fallback_seconds,
-        plan=plan_of(name, settings, models, subgroups, sampler, output),
-        batch_rows=of.batch_rows,
-        queue=of.queue,
-        warm_up=_warm_up(of),
+        noise_share=section.noise_share,
+        fallback_seconds=section.fallback_seconds,
+        plan=build_plan(name, settings, models, subgroups, sampler, output),
+        batch_rows=section.batch_rows,
+        queue=section.queue,
+        warm_up=_warm_up(section),
     )
 
 
-def _warm_up(of: config.Model) -> tuple[tuple[Role, int], ...]:
-    """The rows that the models here run before they are served, where that is asked for."""
-    here = [role for role in Role if isinstance(getattr(of, role), Path)]
-    return tuple((role, rows) for role in here if (rows := of.runtime_of(role)[1].warm_up_rows))
+def _load(
+    section: config.ModelSection, load: Callable[[Any, config.RuntimeSection], Model], mistakes: _Mistakes
+) -> dict[Role, Model]:
+    """Load both models; a remote one that does not describe its tensors gets those of the other."""
+    models: dict[Role, Model] = {}
+    for role, artefact in ((Role.BASELINE, section.baseline), (Role.COMPRESSED, section.compressed)):
+        key, runtime = section.runtime_of(role)
+        try:
+            models[role] = load(artefact, runtime)
+        except ProviderError as error:
+            mistakes.add(key, str(error))
+        except TightropeError as error:
+            mistakes.add(role, str(error))
+    if mistakes:
+        raise ConfigError(mistakes)
+    models = {role: with_tensors_of(model, models[role.other]) for role, model in models.items()}
+    if not models[Role.BASELINE].inputs:
+        mistakes.add("baseline", "neither server tells what its model takes and gives; one of the two must")
+        raise ConfigError(mistakes)
+    return models
 
 
-def _check_signatures(models: dict[Role, Model], wrong: _Mistakes) -> None:
-    """Both models must take and give the same tensors, or one cannot stand in for the other."""
+def _warm_up(section: config.ModelSection) -> tuple[tuple[Role, int], ...]:
+    """The warm-up rows of each model file, where configured."""
+    files = [role for role in Role if isinstance(getattr(section, role), Path)]
+    return tuple((role, rows) for role in files if (rows := section.runtime_of(role)[1].warm_up_rows))
+
+
+def _check_signatures(models: dict[Role, Model], mistakes: _Mistakes) -> None:
+    """Both models must have the same tensors, or one cannot stand in for the other."""
     for side in ("inputs", "outputs"):
         baseline = {spec.name: spec for spec in getattr(models[Role.BASELINE], side)}
         compressed = {spec.name: spec for spec in getattr(models[Role.COMPRESSED], side)}
         for name in baseline | compressed:
             ours, theirs = baseline.get(name), compressed.get(name)
             if ours is None or theirs is None or ours != theirs:
-                wrong.add("compressed", f"{side} {name!r} is {_show(theirs)}, but the baseline's is {_show(ours)}")
+                mistakes.add("compressed", f"{side} {name!r} is {_show(theirs)}, but the baseline's is {_show(ours)}")
     for spec in models[Role.BASELINE].inputs:
         if not spec.shape:
-            wrong.add("baseline", f"input {spec.name!r} is a scalar; the first dimension must be the row")
+            mistakes.add("baseline", f"input {spec.name!r} is a scalar; the first dimension must be the row")
 
 
 def _show(spec: TensorSpec | None) -> str:
     return f"{spec.datatype}{list(spec.shape)}" if spec else "missing"
 
 
-def _decision_output(of: config.Model, outputs: tuple[TensorSpec, ...], wrong: _Mistakes) -> str:
-    """The output that decides: named, or the only one."""
-    known = {spec.name: spec for spec in outputs}
-    name = of.decision.output or (outputs[0].name if len(outputs) == 1 else None)
-    if name not in known:
-        wrong.add("decision.output", f"is {name!r}; it must name one of the outputs {', '.join(known)}")
+def _decision_output(section: config.ModelSection, outputs: tuple[TensorSpec, ...], mistakes: _Mistakes) -> str:
+    """The name of the output that decides: the configured one, or the only one."""
+    specs = {spec.name: spec for spec in outputs}
+    name = section.decision.output or (outputs[0].name if len(outputs) == 1 else None)
+    if name not in specs:
+        mistakes.add("decision.output", f"is {name!r}; it must name one of the outputs {', '.join(specs)}")
         return ""
-    if known[name].datatype not in FLOATS or not 1 <= len(known[name].shape) <= MATRIX:
-        wrong.add(
-            "decision.output", f"{name!r} is {_show(known[name])}; it must be FP16, FP32 or FP64 by rows (and classes)"
+    spec = specs[name]
+    if spec.datatype not in FLOAT_DATATYPES or not 1 <= len(spec.shape) <= MATRIX_DIMENSIONS:
+        mistakes.add(
+            "decision.output", f"{name!r} is {_show(spec)}; it must be FP16, FP32 or FP64 by rows (and classes)"
         )
     return name
 
 
-def _decision(of: config.Model) -> Decision:
-    if of.refusal is None:
-        return Decision(of.decision.scale, None, of.decision.tolerance)
-    own = of.refusal.compressed_threshold
-    thresholds = {Role.BASELINE: of.refusal.threshold, Role.COMPRESSED: of.refusal.threshold if own is None else own}
-    return Decision(of.decision.scale, Refusal(of.refusal.score, thresholds), of.decision.tolerance)
+def _decision(section: config.ModelSection) -> Decision:
+    refusal = section.refusal
+    if refusal is None:
+        return Decision(section.decision.scale, None, section.decision.tolerance)
+    own = refusal.compressed_threshold
+    thresholds = {Role.BASELINE: refusal.threshold, Role.COMPRESSED: refusal.threshold if own is None else own}
+    return Decision(section.decision.scale, Refusal(refusal.score, thresholds), section.decision.tolerance)
 
 
-def _subgroups(of: config.Model, inputs: tuple[TensorSpec, ...], wrong: _Mistakes) -> Subgroups:
+def _subgroups(section: config.ModelSection, inputs: tuple[TensorSpec, ...], mistakes: _Mistakes) -> Subgroups:
     scopes: list[str] = []
-    told: list[Told] = []
-    spelled: list[Spelled] = []
+    by_parameter: list[ParameterScopes] = []
+    by_text: list[TextScopes] = []
     intervals: dict[str, list[tuple[int, float, float, int]]] = {}
     specs = {spec.name: spec for spec in inputs}
-    for attribute, subgroup in of.subgroups.items():
-        places = {value: len(scopes) + place for place, value in enumerate(subgroup.values)}
+    for attribute, subgroup in section.subgroups.items():
+        indices = {value: len(scopes) + i for i, value in enumerate(subgroup.values)}
         scopes += [f"{attribute}={value}" for value in subgroup.values]
         if subgroup.parameter is not None:
-            told.append(Told(subgroup.parameter, places))
-        elif (source := _source(attribute, subgroup, specs, wrong)) is not None:
-            column, values = subgroup.cut
+            by_parameter.append(ParameterScopes(subgroup.parameter, indices))
+        elif (source := _source(attribute, subgroup, specs, mistakes)) is not None:
+            column, codes_by_value = subgroup.cut
             if source.datatype == "BYTES":
-                codes = {str(code): places[value] for value, given in values.items() for code in _codes(given)}
-                spelled.append(Spelled(source.name, column, codes))
+                texts = {str(code): indices[value] for value, codes in codes_by_value.items() for code in _texts(codes)}
+                by_text.append(TextScopes(source.name, column, texts))
             else:
                 intervals.setdefault(source.name, []).extend(
-                    (column, low, high, places[value])
-                    for value, given in values.items()
-                    for low, high in _intervals(given)
+                    (column, low, high, indices[value])
+                    for value, codes in codes_by_value.items()
+                    for low, high in _intervals(codes)
                 )
-    cuts = tuple(Cut.of(name, found) for name, found in intervals.items())
-    return Subgroups(tuple(scopes), tuple(told), (*cuts, *spelled))
+    by_interval = tuple(IntervalScopes.from_intervals(name, entries) for name, entries in intervals.items())
+    return Subgroups(tuple(scopes), tuple(by_parameter), (*by_interval, *by_text))
 
 
 def _source(
-    attribute: str, subgroup: config.Subgroup, specs: dict[str, TensorSpec], wrong: _Mistakes
+    attribute: str, subgroup: config.SubgroupSection, specs: dict[str, TensorSpec], mistakes: _Mistakes
 ) -> TensorSpec | None:
-    """The input that a subgroup is cut from, if the configuration fits it."""
+    """The input that a subgroup is cut from; None after a mistake."""
     name = subgroup.input or (next(iter(specs)) if len(specs) == 1 else None)
     key = f"subgroups.{attribute}"
     if name not in specs:
-        wrong.add(f"{key}.input", f"is {name!r}; it must name one of the inputs {', '.join(specs)}")
+        mistakes.add(f"{key}.input", f"is {name!r}; it must name one of the inputs {', '.join(specs)}")
         return None
     spec = specs[name]
-    width = spec.shape[1] if len(spec.shape) == MATRIX else 1
-    if len(spec.shape) > MATRIX or (width >= 0 and not 0 <= subgroup.cut[0] < width):
-        wrong.add(f"{key}.column", f"is {subgroup.column}; input {name!r} is {_show(spec)}")
+    width = spec.shape[1] if len(spec.shape) == MATRIX_DIMENSIONS else 1
+    if len(spec.shape) > MATRIX_DIMENSIONS or (width >= 0 and not 0 <= subgroup.cut[0] < width):
+        mistakes.add(f"{key}.column", f"is {subgroup.column}; input {name!r} is {_show(spec)}")
         return None
-    _, values = subgroup.cut
-    texts = spec.datatype == "BYTES"
-    if any(texts != _spelled(given) for given in values.values()):
-        wrong.add(f"{key}.values", f"must be {'strings' if texts else 'numbers'}: input {name!r} is {_show(spec)}")
+    _, codes_by_value = subgroup.cut
+    is_text = spec.datatype == "BYTES"
+    if any(is_text != _are_texts(codes) for codes in codes_by_value.values()):
+        mistakes.add(f"{key}.values", f"must be {'strings' if is_text else 'numbers'}: input {name!r} is {_show(spec)}")
         return None
     return spec
 
 
-def _spelled(given: list[float] | list[str] | config.Range) -> bool:
-    return isinstance(given, list) and isinstance(given[0], str)
+def _are_texts(codes: config.SubgroupCodes) -> bool:
+    return isinstance(codes, list) and isinstance(codes[0], str)
 
 
-def _codes(given: list[float] | list[str] | config.Range) -> list[float] | list[str]:
-    return [] if isinstance(given, config.Range) else given
+def _texts(codes: config.SubgroupCodes) -> list[float] | list[str]:
+    return [] if isinstance(codes, config.Range) else codes
 
 
-def _intervals(given: list[float] | list[str] | config.Range) -> list[tuple[float, float]]:
-    if isinstance(given, config.Range):
-        return [(given.low, given.high)]
-    return [(float(code), float(code)) for code in given]
+def _intervals(codes: config.SubgroupCodes) -> list[tuple[float, float]]:
+    if isinstance(codes, config.Range):
+        return [(codes.low, codes.high)]
+    return [(float(code), float(code)) for code in codes]

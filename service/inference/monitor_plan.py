@@ -1,14 +1,14 @@
-"""The plan of one model's watch, from its settings: questions with their limits, budget, policy."""
+"""The monitoring plan of one model, from its settings: monitors with their limits, budget, policy."""
 
 import hashlib
 import json
 
 import numpy as np
 
-from tightrope.monitors.budget import Ask, Budget, rules
-from tightrope.monitors.catalogue import CATALOGUE, SUBGROUP_FACTOR, Question, Reach
+from tightrope.monitors.budget import Budget, MonitorSpec, build_rules
+from tightrope.monitors.catalogue import CATALOGUE, SUBGROUP_FACTOR, MonitorDefinition, Reach
 from tightrope.monitors.compare import Scale
-from tightrope.monitors.latency import Objective
+from tightrope.monitors.latency import LatencyObjective
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import MODEL_SCOPE, Role, Stream
 from tightrope.monitors.safemode import Policy
@@ -19,11 +19,15 @@ from tightrope.service.config.loader import Settings
 from tightrope.service.inference.subgroups import Subgroups
 from tightrope.service.protocol.tensors import TensorSpec
 
-MATRIX = 2
-HIGHEST_SUBGROUP_LIMIT = 0.7
-"""A doubled default stops here: beyond it no alternative is left to bet on."""
+MATRIX_DIMENSIONS = 2
+"""Dimensions of a tensor of rows and columns."""
 
-UNTOLD = (
+BINARY_CLASSES = 2
+
+MAX_DEFAULT_SUBGROUP_LIMIT = 0.7
+"""Upper bound of a default that is doubled for subgroups: beyond it the test has no alternative left."""
+
+UNDIGESTED_SETTINGS = (
     "baseline",
     "compressed",
     "golden",
@@ -34,65 +38,75 @@ UNTOLD = (
     "fallback_seconds",
     "payloads",
 )
-"""Settings that evidence does not depend on; the artefacts speak through their own digests."""
-ANSWERING = frozenset({"providers", "provider_options", "optimization"})
-"""Of how a model is run, what may change its answers."""
+"""Settings that evidence does not depend on; the artefacts have digests of their own."""
+DIGESTED_RUNTIME = frozenset({"providers", "provider_options", "optimization"})
+"""Runtime settings that may change a model's answers."""
 
 
-def _ask(of: config.Model, question: Question, subgroups: int, classes: int) -> Ask | None:
-    """One monitor, or None where it is switched off or cannot be asked."""
-    unasked = question.needs_refusal and of.refusal is None
-    unasked = unasked or (question.needs_classes and of.decision.scale is Scale.REGRESSION)
-    unasked = unasked or (question.stream is Stream.LABELS and of.labels is None)
-    unasked = unasked or (question.reach is Reach.SUBGROUPS and not subgroups)
-    limit = of.limits.get(question.name, question.limit)
-    variants = question.variants(classes)
-    if unasked or limit is None or not variants:
-        return None
-    apart = of.subgroup_limits.get(question.name, min(SUBGROUP_FACTOR * limit, HIGHEST_SUBGROUP_LIMIT))
-    return Ask(question, variants, np.array([limit, *[apart] * subgroups]), lanes=of.lanes)
-
-
-def _classes(spec: TensorSpec) -> int:
-    """How many classes the decision output has; one column is the probability of class 1. 0 where it is not told."""
-    width = spec.shape[1] if len(spec.shape) == MATRIX else 1
-    return MATRIX if width == 1 else max(width, 0)
-
-
-def plan_of(
+def build_plan(
     name: str, settings: Settings, models: dict[Role, Model], subgroups: Subgroups, sampler: Sampler, output: str
 ) -> Plan:
-    """What is watched of one model, and how."""
-    of, alarms, back = settings.models[name], settings.alarms, settings.safe_mode
+    """Build the plan of one model; ``output`` is the one that decides."""
+    section, alarms, safe_mode = settings.models[name], settings.alarms, settings.safe_mode
     scopes = (MODEL_SCOPE, *subgroups.scopes)
-    classes = _classes(next(spec for spec in models[Role.BASELINE].outputs if spec.name == output))
-    asks = [_ask(of, question, len(subgroups.scopes), classes) for question in CATALOGUE.values()]
+    classes = _class_count(next(spec for spec in models[Role.BASELINE].outputs if spec.name == output))
+    monitors = [_monitor_spec(section, monitor, len(subgroups.scopes), classes) for monitor in CATALOGUE.values()]
     budget = Budget(alarms.samples_per_false_alarm)
-    told = of.model_dump(mode="json") | {"alarms": alarms.model_dump(), "safe_mode": back.model_dump()}
     digests = {role: model.digest for role, model in models.items()}
-    for key in UNTOLD:
-        told.pop(key)
-    for key in ("runtime", "compressed_runtime"):
-        told[key] = {name: value for name, value in (told[key] or {}).items() if name in ANSWERING}
     return Plan(
         model=name,
         baseline_digest=digests[Role.BASELINE],
         compressed_digest=digests[Role.COMPRESSED],
         scopes=scopes,
         rates=np.array([sampler.scope_rate(scope) for scope in scopes]),
-        rules=rules([ask for ask in asks if ask is not None], budget, back.recovery_ratio),
+        rules=build_rules([spec for spec in monitors if spec is not None], budget, safe_mode.recovery_ratio),
         budget=budget,
         policy=Policy(
-            min_dwell=back.min_dwell_seconds,
-            flap_window=back.flap_window_seconds,
-            max_flaps=back.max_flaps,
-            recovery_ratio=back.recovery_ratio,
-            recovery_samples=back.recovery_samples,
+            min_dwell=safe_mode.min_dwell_seconds,
+            flap_window=safe_mode.flap_window_seconds,
+            max_flaps=safe_mode.max_flaps,
+            recovery_ratio=safe_mode.recovery_ratio,
+            recovery_samples=safe_mode.recovery_samples,
         ),
-        armed=of.mode == "armed",
-        repeats=of.repeats,
-        blind_seconds=back.blind_seconds,
-        objective=Objective(of.latency.seconds, of.latency.limit) if of.latency else None,
-        label_horizon=of.labels.horizon_seconds if of.labels else 0.0,
-        digest=hashlib.sha256(json.dumps([told, digests], sort_keys=True).encode()).hexdigest(),
+        armed=section.mode == "armed",
+        repeats=section.repeats,
+        blind_seconds=safe_mode.blind_seconds,
+        objective=LatencyObjective(section.latency.seconds, section.latency.limit) if section.latency else None,
+        label_horizon=section.labels.horizon_seconds if section.labels else 0.0,
+        digest=_settings_digest(section, settings, digests),
     )
+
+
+def _monitor_spec(
+    section: config.ModelSection, monitor: MonitorDefinition, subgroups: int, classes: int
+) -> MonitorSpec | None:
+    """The specification of one monitor; None where it is switched off or does not apply."""
+    inapplicable = monitor.needs_refusal and section.refusal is None
+    inapplicable = inapplicable or (monitor.needs_classes and section.decision.scale is Scale.REGRESSION)
+    inapplicable = inapplicable or (monitor.stream is Stream.LABELS and section.labels is None)
+    inapplicable = inapplicable or (monitor.reach is Reach.SUBGROUPS and not subgroups)
+    limit = section.limits.get(monitor.name, monitor.limit)
+    variants = monitor.variants(classes)
+    if inapplicable or limit is None or not variants:
+        return None
+    default = min(SUBGROUP_FACTOR * limit, MAX_DEFAULT_SUBGROUP_LIMIT)
+    subgroup_limit = section.subgroup_limits.get(monitor.name, default)
+    return MonitorSpec(monitor, variants, np.array([limit, *[subgroup_limit] * subgroups]), lanes=section.lanes)
+
+
+def _class_count(spec: TensorSpec) -> int:
+    """Classes of the decision output, where one column is the probability of class 1; 0 if the number is free."""
+    width = spec.shape[1] if len(spec.shape) == MATRIX_DIMENSIONS else 1
+    return BINARY_CLASSES if width == 1 else max(width, 0)
+
+
+def _settings_digest(section: config.ModelSection, settings: Settings, digests: dict[Role, str]) -> str:
+    """A digest of everything that evidence depends on: another one starts its evidence anew."""
+    digested = section.model_dump(mode="json")
+    digested |= {"alarms": settings.alarms.model_dump(), "safe_mode": settings.safe_mode.model_dump()}
+    for key in UNDIGESTED_SETTINGS:
+        digested.pop(key)
+    for key in ("runtime", "compressed_runtime"):
+        runtime = digested[key] or {}
+        digested[key] = {name: value for name, value in runtime.items() if name in DIGESTED_RUNTIME}
+    return hashlib.sha256(json.dumps([digested, digests], sort_keys=True).encode()).hexdigest()

@@ -1,45 +1,45 @@
-"""Whether the models that live elsewhere are there: asked again and again, because a baseline is needed most when
-nobody has asked it for long.
-"""
+"""Health of remote models, polled: traffic alone would not show that a baseline which is rarely called has gone."""
 
 import threading
 from collections.abc import Mapping
 
 from tightrope.monitors.records import Role
+from tightrope.service.adapters.metrics_ports import GatewayMetrics
 from tightrope.service.adapters.open_inference.model import EndpointModel
-from tightrope.service.adapters.prometheus.metrics import Metrics
-from tightrope.service.inference.model_pair import Pair
+from tightrope.service.inference.model_pair import ModelPair
 
-EVERY = 5.0
-"""Seconds between two looks."""
+HEALTH_POLL_SECONDS = 5.0
+"""Seconds between two polls."""
 
 
-class Presence:
-    """A thread that asks the servers of these pairs' models whether they are ready, and shows what they say."""
+class RemoteHealth:
+    """A thread that polls the readiness of the pairs' remote models, and shows it in the metrics."""
 
-    def __init__(self, pairs: Mapping[str, Pair], metrics: Metrics) -> None:
+    def __init__(self, pairs: Mapping[str, ModelPair], metrics: GatewayMetrics) -> None:
         self._pairs = pairs
         self._metrics = metrics
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="remote-health", daemon=True)
 
     def start(self) -> None:
-        """Begin to ask."""
+        """Start polling."""
         self._thread.start()
 
     def stop(self, timeout: float) -> None:
-        """Ask no more."""
+        """Stop polling; waits up to ``timeout`` seconds for the thread."""
         self._stopping.set()
         self._thread.join(timeout)
 
-    def look(self) -> None:
-        """Ask each of them once."""
+    def poll(self) -> None:
+        """Poll every remote model once."""
         for name, pair in list(self._pairs.items()):
             for role in Role:
                 model = pair.models[role]
-                self._metrics.endpoint(name, role, up=model.ready() if isinstance(model, EndpointModel) else None)
+                self._metrics.set_endpoint_up(
+                    name, role, up=model.ready() if isinstance(model, EndpointModel) else None
+                )
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self.look()
-            self._stopping.wait(EVERY)
+            self.poll()
+            self._stopping.wait(HEALTH_POLL_SECONDS)

@@ -1,1 +1,1 @@
-"""The Open Inference Protocol v2 as bytes: requests, answers, tensors. Knows no transport and no model."""
+"""The Open Inference Protocol v2 as bytes: requests, answers, tensors. Independent of transports and models."""

@@ -1,7 +1,8 @@
-"""The usual request, read in one pass: numbers for every input, in JSON or in binary. Whatever is unusual, or wrong, is
-left to `protocol`, which says what is wrong with it.
+"""Fast reader of common requests: numbers for every input, in JSON or in binary.
 
-The JSON is checked against its types while it is parsed; what is left to check are names, shapes and sizes.
+There are two readers because msgspec parses a request and checks its types in one pass, but cannot name the field that
+is wrong: this reader returns None for every request that is invalid or unusual, and `rest.decode_request` then reads it
+again and reports the error.
 """
 
 import math
@@ -14,11 +15,13 @@ import numpy as np
 from tightrope.service.protocol.rest import MAX_ID_LENGTH, UNSUPPORTED, InferRequest, OutputRequest, Scalar
 from tightrope.service.protocol.tensors import Tensor, TensorSpec, dtype_of
 
-CODES = {"FP32": "f", "FP64": "d"}
-"""`struct`'s code for the datatypes whose JSON form is read here: of the others a type says too little."""
+JSON_STRUCT_CODES = {"FP32": "f", "FP64": "d"}
+"""`struct` codes of the datatypes that are read from JSON. The other datatypes need checks that msgspec does not do."""
 
-BINARY = frozenset({"FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"})
-"""Datatypes whose binary form needs no look at the values."""
+UNCHECKED_BINARY_TYPES = frozenset(
+    {"FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"}
+)
+"""Datatypes for which every bit pattern is a valid value."""
 
 
 class _Input(msgspec.Struct, gc=False):
@@ -44,67 +47,70 @@ class _Request(msgspec.Struct, gc=False):
 _DECODER = msgspec.json.Decoder(_Request)
 
 
-class Reader:
+class FastReader:
     """Reads requests for a model with these inputs and outputs."""
 
     def __init__(self, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> None:
         self.inputs = inputs
         self._specs = {spec.name: spec for spec in inputs}
         self._types = {spec.name: dtype_of(spec.datatype) for spec in inputs}
-        self._sizes = {n: self._types[n].itemsize if of.datatype in BINARY else 0 for n, of in self._specs.items()}
-        self._sides = {spec.name: list(spec.shape[1:]) for spec in inputs if _is_free_by_rows_only(spec)}
+        self._item_sizes = {
+            spec.name: self._types[spec.name].itemsize if spec.datatype in UNCHECKED_BINARY_TYPES else 0
+            for spec in inputs
+        }
+        self._row_shapes = {spec.name: list(spec.shape[1:]) for spec in inputs if _only_rows_vary(spec)}
         self._outputs = frozenset(spec.name for spec in outputs)
 
     def read(self, body: bytes, header_length: int | None) -> InferRequest | None:
-        """The request; None for one that `protocol.decode_request` must look at."""
+        """Read a request; None if `rest.decode_request` must read it."""
         if header_length == 0 or (header_length or 0) > len(body):
             return None
         try:
-            said = _DECODER.decode(body if header_length is None else body[:header_length])
-            tensors = self._tensors(said.inputs, body, len(body) if header_length is None else header_length)
+            document = _DECODER.decode(body if header_length is None else body[:header_length])
+            tensors = self._tensors(document.inputs, body, len(body) if header_length is None else header_length)
         except (msgspec.DecodeError, struct.error, OverflowError, ValueError, KeyError):
             return None
-        parameters: dict[str, Scalar] = said.parameters or {}
+        parameters: dict[str, Scalar] = document.parameters or {}
         default = parameters.pop("binary_data_output", False) if parameters else False
-        outputs = self._wanted(said.outputs, default) if said.outputs else ()
-        if tensors is None or outputs is None or type(default) is not bool or len(said.id or "") > MAX_ID_LENGTH:
+        outputs = self._output_requests(document.outputs, default) if document.outputs else ()
+        if tensors is None or outputs is None or type(default) is not bool or len(document.id or "") > MAX_ID_LENGTH:
             return None
-        return InferRequest(said.id, parameters, tensors, outputs, default)
+        return InferRequest(document.id, parameters, tensors, outputs, default)
 
-    def _tensors(self, inputs: Sequence[_Input], body: bytes, at: int) -> dict[str, Tensor] | None:
-        """Those in binary stand in ``body``, from ``at`` to its end."""
+    def _tensors(self, inputs: Sequence[_Input], body: bytes, offset: int) -> dict[str, Tensor] | None:
+        """Read the tensors; binary ones lie in ``body``, from ``offset`` to its end."""
         tensors: dict[str, Tensor] = {}
-        for given in inputs:
-            spec, shape, data = self._specs[given.name], given.shape, given.data
-            if given.datatype != spec.datatype:
+        for entry in inputs:
+            spec, shape, data = self._specs[entry.name], entry.shape, entry.data
+            if entry.datatype != spec.datatype:
                 return None
-            if not (shape and shape[1:] == self._sides.get(spec.name)) and not _fits(shape, spec):
+            if not (shape and shape[1:] == self._row_shapes.get(spec.name)) and not _fits(shape, spec):
                 return None
             count = math.prod(shape)
             if data is not None:
-                if given.parameters or len(data) != count or count == 0:
+                if entry.parameters or len(data) != count or count == 0:
                     return None
-                packed = struct.pack(f"<{count}{CODES[given.datatype]}", *data)
+                packed = struct.pack(f"<{count}{JSON_STRUCT_CODES[entry.datatype]}", *data)
             else:
-                size = count * self._sizes[spec.name]
-                if given.parameters != {"binary_data_size": size} or not 0 < size <= len(body) - at:
+                size = count * self._item_sizes[spec.name]
+                if entry.parameters != {"binary_data_size": size} or not 0 < size <= len(body) - offset:
                     return None
-                packed, at = body[at : at + size], at + size
-            tensors[given.name] = np.frombuffer(packed, self._types[spec.name]).reshape(shape)
-        return tensors if len(tensors) == len(self._specs) == len(inputs) and at == len(body) else None
+                packed, offset = body[offset : offset + size], offset + size
+            tensors[entry.name] = np.frombuffer(packed, self._types[spec.name]).reshape(shape)
+        return tensors if len(tensors) == len(self._specs) == len(inputs) and offset == len(body) else None
 
-    def _wanted(self, outputs: Sequence[_Output], default: Scalar) -> tuple[OutputRequest, ...] | None:
-        wanted: dict[str, OutputRequest] = {}
+    def _output_requests(self, outputs: Sequence[_Output], default: Scalar) -> tuple[OutputRequest, ...] | None:
+        requested: dict[str, OutputRequest] = {}
         for output in outputs:
             parameters = output.parameters or {}
             binary = parameters.get("binary_data", default)
             if output.name not in self._outputs or UNSUPPORTED & parameters.keys() or type(binary) is not bool:
                 return None
-            wanted[output.name] = OutputRequest(output.name, binary)
-        return tuple(wanted.values()) if len(wanted) == len(outputs) else None
+            requested[output.name] = OutputRequest(output.name, binary)
+        return tuple(requested.values()) if len(requested) == len(outputs) else None
 
 
-def _is_free_by_rows_only(spec: TensorSpec) -> bool:
+def _only_rows_vary(spec: TensorSpec) -> bool:
     return spec.shape[:1] == (-1,) and -1 not in spec.shape[1:]
 
 

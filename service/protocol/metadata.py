@@ -1,7 +1,7 @@
-"""What the server and its models are, in the protocol's metadata."""
+"""Constants of the protocol's server and model metadata."""
 
 from tightrope import __version__
 
-VERSION = __version__
+SERVER_VERSION = __version__
 EXTENSIONS = ("binary_tensor_data",)
 PLATFORM = "onnx_onnxv1"

@@ -1,4 +1,4 @@
-"""Tensors as the Open Inference Protocol writes them, in JSON and in binary, to and from numpy.
+"""Tensors of the Open Inference Protocol, in JSON and in binary form, to and from numpy.
 
 Sources: Open Inference Protocol v2, `inference_rest.md`, "Tensor Data" and "Tensor Data Types";
 Triton Inference Server, `extension_binary_data.md`, for the binary form.
@@ -22,24 +22,24 @@ Shape: TypeAlias = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
-    """One datatype: numpy's name for it, struct's code, the JSON types it is written in, and that in words."""
+class _Datatype:
+    """One datatype: its numpy dtype, `struct` code and Python types in JSON, and a description of its valid values."""
 
     dtype: np.dtype[Any]
     code: str
     json: frozenset[type]
-    wanted: str
+    valid: str
 
 
-def _whole(dtype: str, code: str) -> _Kind:
+def _whole(dtype: str, code: str) -> _Datatype:
     limits = np.iinfo(dtype)
-    return _Kind(np.dtype(dtype), code, frozenset({int}), f"a whole number from {limits.min} to {limits.max}")
+    return _Datatype(np.dtype(dtype), code, frozenset({int}), f"a whole number from {limits.min} to {limits.max}")
 
 
 _LIST = frozenset({list})
 _NUMBER = frozenset({int, float})
-_KINDS = {
-    "BOOL": _Kind(np.dtype("?"), "?", frozenset({bool}), "true or false"),
+_DATATYPES = {
+    "BOOL": _Datatype(np.dtype("?"), "?", frozenset({bool}), "true or false"),
     "UINT8": _whole("<u1", "B"),
     "UINT16": _whole("<u2", "H"),
     "UINT32": _whole("<u4", "I"),
@@ -48,20 +48,21 @@ _KINDS = {
     "INT16": _whole("<i2", "h"),
     "INT32": _whole("<i4", "i"),
     "INT64": _whole("<i8", "q"),
-    "FP16": _Kind(np.dtype("<f2"), "e", frozenset(), "binary"),
-    "FP32": _Kind(np.dtype("<f4"), "f", _NUMBER, "a number no larger than FP32 can hold"),
-    "FP64": _Kind(np.dtype("<f8"), "d", _NUMBER, "a number"),
+    "FP16": _Datatype(np.dtype("<f2"), "e", frozenset(), "binary"),
+    "FP32": _Datatype(np.dtype("<f4"), "f", _NUMBER, "a number no larger than FP32 can hold"),
+    "FP64": _Datatype(np.dtype("<f8"), "d", _NUMBER, "a number"),
     # onnxruntime takes and gives string tensors as object arrays of str.
-    "BYTES": _Kind(np.dtype(object), "", frozenset({str}), "a string"),
+    "BYTES": _Datatype(np.dtype(object), "", frozenset({str}), "a string"),
 }
-_NAMES = {kind.dtype: name for name, kind in _KINDS.items()}
+DATATYPE_NAMES = {kind.dtype: name for name, kind in _DATATYPES.items()}
+"""The protocol datatype of each numpy dtype that has one."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """What a model declares of one tensor; -1 in `shape` is a dimension the caller chooses.
+    """A model's declaration of a tensor; -1 in `shape` is a dimension that the caller chooses.
 
-    Raises ServerError for a datatype the protocol or this project does not carry.
+    Raises ServerError for an unsupported datatype.
     """
 
     name: str
@@ -69,27 +70,27 @@ class TensorSpec:
     shape: Shape
 
     def __post_init__(self) -> None:
-        """Refuse a datatype here, once, so that no request has to."""
+        """Refuse an unsupported datatype once, when the model is loaded."""
         dtype_of(self.datatype)
 
 
 def dtype_of(datatype: str) -> np.dtype[Any]:
-    """The numpy dtype of a protocol datatype; ServerError when it is not one of the 13 carried here."""
-    if datatype not in _KINDS:
-        raise ServerError(f"datatype {quote(datatype)} is not supported; use one of {', '.join(_KINDS)}")
-    return _KINDS[datatype].dtype
+    """The numpy dtype of a protocol datatype. Raises ServerError unless it is one of the 13 supported ones."""
+    if datatype not in _DATATYPES:
+        raise ServerError(f"datatype {quote(datatype)} is not supported; use one of {', '.join(_DATATYPES)}")
+    return _DATATYPES[datatype].dtype
 
 
 def datatype_of(dtype: np.dtype[Any]) -> str:
-    """The protocol datatype of a numpy dtype; ServerError when the protocol has none."""
+    """The protocol datatype of a numpy dtype. Raises ServerError if the protocol lacks it."""
     try:
-        return _NAMES[dtype]
+        return DATATYPE_NAMES[dtype]
     except KeyError:
         raise ServerError(f"the protocol has no datatype for arrays of {dtype}") from None
 
 
 def zeros(specs: Sequence[TensorSpec]) -> dict[str, Tensor]:
-    """One row of zeros, or of empty strings, that fits these inputs; every free dimension is 1."""
+    """One row of zeros, or of empty strings, for these inputs; every variable dimension is 1."""
     return {
         spec.name: np.full(
             tuple(abs(side) for side in spec.shape), "" if spec.datatype == "BYTES" else 0, dtype_of(spec.datatype)
@@ -99,7 +100,7 @@ def zeros(specs: Sequence[TensorSpec]) -> dict[str, Tensor]:
 
 
 def check(shape: Shape, datatype: object, spec: TensorSpec, where: str) -> None:
-    """Raise CallerError unless a tensor of this shape and datatype is one the model takes."""
+    """Raise CallerError unless a tensor of this shape and datatype fits the spec."""
     if datatype != spec.datatype:
         raise CallerError(f"{where}: datatype is {quote(datatype)}, must be {spec.datatype}")
     if len(shape) != len(spec.shape):
@@ -108,7 +109,7 @@ def check(shape: Shape, datatype: object, spec: TensorSpec, where: str) -> None:
         if length < 1:
             raise CallerError(f"{where}: shape is {quote(list(shape))}, must have at least one row on every axis")
         if declared >= 0 and length != declared:
-            raise CallerError(f"{where}: shape is {quote(list(shape))}, must be {list(spec.shape)} (-1 is free)")
+            raise CallerError(f"{where}: shape is {quote(list(shape))}, must be {list(spec.shape)} (-1 is any length)")
 
 
 def decode_json(datatype: str, shape: Shape, data: object, where: str) -> Tensor:
@@ -116,7 +117,7 @@ def decode_json(datatype: str, shape: Shape, data: object, where: str) -> Tensor
 
     Values are never converted: no number from a string or a boolean, no integer from 1.0 (as Triton has it).
     """
-    kind = _KINDS[datatype]
+    kind = _DATATYPES[datatype]
     if not kind.json:
         raise CallerError(f"{where}: {datatype} has no JSON form, send it as binary with parameters.binary_data_size")
     flat = _flatten(data, shape, where)
@@ -125,7 +126,7 @@ def decode_json(datatype: str, shape: Shape, data: object, where: str) -> Tensor
         raise CallerError(f"{where}: data has {len(flat)} elements, shape {quote(list(shape))} needs {quote(count)}")
     if not kind.json.issuperset(map(type, flat)):
         index = next(i for i, value in enumerate(flat) if type(value) not in kind.json)
-        raise _misfit(kind, index, flat[index], where)
+        raise _element_error(kind, index, flat[index], where)
     if datatype == "BYTES":
         return np.array(flat, dtype=object).reshape(shape)
     try:
@@ -133,18 +134,18 @@ def decode_json(datatype: str, shape: Shape, data: object, where: str) -> Tensor
         packed = struct.pack(f"<{count}{kind.code}", *flat)
     except (struct.error, OverflowError):
         index = next(i for i, value in enumerate(flat) if not _fits(kind, value))
-        raise _misfit(kind, index, flat[index], where) from None
+        raise _element_error(kind, index, flat[index], where) from None
     return np.frombuffer(packed, kind.dtype).reshape(shape)
 
 
 def decode_binary(datatype: str, shape: Shape, data: memoryview, where: str) -> Tensor:
-    """The tensor in little-endian bytes without padding: a read-only view of `data` where alignment allows.
+    """Decode a tensor from little-endian bytes without padding: a read-only view of `data` if it is aligned.
 
     Raises CallerError for a wrong size, a BOOL byte other than 0 and 1, or a string that is not UTF-8.
     """
     if datatype == "BYTES":
         return _decode_strings(shape, data, where)
-    dtype = _KINDS[datatype].dtype
+    dtype = _DATATYPES[datatype].dtype
     size = math.prod(shape) * dtype.itemsize
     if data.nbytes != size:
         raise CallerError(
@@ -153,41 +154,43 @@ def decode_binary(datatype: str, shape: Shape, data: memoryview, where: str) -> 
     if datatype == "BOOL" and np.frombuffer(data, np.uint8).max(initial=0) > 1:
         raise CallerError(f"{where}: a BOOL byte is neither 0 nor 1")
     tensor: Tensor = np.frombuffer(data, dtype).reshape(shape)
-    # The JSON in front has any length, so the view may start anywhere, and compiled code may not read it there.
+    # The JSON before it has any length, so the view may be unaligned, which compiled code cannot read.
     return tensor if tensor.flags.aligned else tensor.copy()
 
 
 def decode_raw(spec: TensorSpec, body: bytes, where: str) -> Tensor:
-    """The tensor whose elements are all of `body`, for a model's only input: one row, or one element of BYTES.
+    """Decode the only input of a model from a whole body: one row, or one element of BYTES.
 
-    A variable first axis is the batch and has length 1; one more variable axis takes the length `body` gives it.
-    Raises CallerError as `decode_binary` does, and when the shape does not follow from the size.
+    A variable first axis is the batch and has length 1; the length of one more variable axis follows from the size.
+    Raises CallerError as `decode_binary` does, and if the size does not determine the shape.
     """
     shape = (1, *spec.shape[1:]) if spec.shape[:1] == (-1,) else spec.shape
-    known = math.prod(length for length in shape if length != -1)
+    fixed = math.prod(length for length in shape if length != -1)
     if shape.count(-1) > 1:
-        raise CallerError(f"{where}: a raw body does not tell the shape {list(spec.shape)}, send the shape in JSON")
+        raise CallerError(
+            f"{where}: a raw body does not determine the shape {list(spec.shape)}, send the shape in JSON"
+        )
     if spec.datatype == "BYTES":
-        if known != 1:
-            raise CallerError(f"{where}: a raw body is one element of BYTES, shape {list(spec.shape)} needs {known}")
-        free, body = 1, struct.pack("<I", len(body)) + body
+        if fixed != 1:
+            raise CallerError(f"{where}: a raw body is one element of BYTES, shape {list(spec.shape)} needs {fixed}")
+        variable, body = 1, struct.pack("<I", len(body)) + body
     else:
         # Rounded down: decode_binary refuses a size that this length does not fit.
-        free = max(1, len(body) // (known * dtype_of(spec.datatype).itemsize))
-    shape = tuple(free if length == -1 else length for length in shape)
+        variable = max(1, len(body) // (fixed * dtype_of(spec.datatype).itemsize))
+    shape = tuple(variable if length == -1 else length for length in shape)
     return decode_binary(spec.datatype, shape, memoryview(body), where)
 
 
 def encode_json(array: Tensor) -> list[Any]:
-    """The elements as Python scalars, flat and row-major; CallerError for FP16, which has no JSON form."""
+    """The elements as Python scalars, flat and row-major. Raises CallerError for FP16, which has no JSON form."""
     if datatype_of(array.dtype) == "FP16":
-        raise CallerError("FP16 has no JSON form, ask for it with binary_data: true")
+        raise CallerError("FP16 has no JSON form, request it with binary_data: true")
     flat: list[Any] = array.ravel().tolist()
     return flat
 
 
 def encode_binary(array: Tensor) -> bytes:
-    """The elements in the protocol's binary form: little-endian, row-major, BYTES with 4-byte lengths."""
+    """Encode the elements in binary form: little-endian, row-major, BYTES with 4-byte lengths."""
     if datatype_of(array.dtype) != "BYTES":
         return array.tobytes()
     texts = [text.encode() for text in array.flat]
@@ -195,13 +198,13 @@ def encode_binary(array: Tensor) -> bytes:
 
 
 def _flatten(data: object, shape: Shape, where: str) -> list[Any]:
-    """The elements of an array that is flat, or nested exactly as `shape` says."""
+    """The elements of an array that is flat, or nested exactly as in `shape`."""
     if type(data) is not list:
         raise CallerError(f"{where}: data is {quote(data)}, must be an array")
     if not data or type(data[0]) is not list:
         return data
     rows = data
-    # The first axis needs no look: the caller's count of all elements finds a wrong length there.
+    # The first axis needs no check: the caller compares the number of all elements.
     for length in shape[1:]:
         if not _LIST.issuperset(map(type, rows)) or {*map(len, rows)} != {length}:
             raise CallerError(f"{where}: data is nested unlike shape {quote(list(shape))}, nest it so or send it flat")
@@ -209,7 +212,7 @@ def _flatten(data: object, shape: Shape, where: str) -> list[Any]:
     return rows
 
 
-def _fits(kind: _Kind, value: object) -> bool:
+def _fits(kind: _Datatype, value: object) -> bool:
     try:
         struct.pack(f"<{kind.code}", value)
     except (struct.error, OverflowError):
@@ -217,13 +220,13 @@ def _fits(kind: _Kind, value: object) -> bool:
     return True
 
 
-def _misfit(kind: _Kind, index: int, value: object, where: str) -> CallerError:
-    return CallerError(f"{where}: data element {index} is {quote(value)}, must be {kind.wanted}")
+def _element_error(kind: _Datatype, index: int, value: object, where: str) -> CallerError:
+    return CallerError(f"{where}: data element {index} is {quote(value)}, must be {kind.valid}")
 
 
 def _decode_strings(shape: Shape, data: memoryview, where: str) -> Tensor:
     count = math.prod(shape)
-    # Every element has a length of 4 bytes: this bounds the array by what was sent, whatever the shape claims.
+    # Every element has a length of 4 bytes: this bounds the allocation by the size of the body, for any shape.
     if 4 * count > data.nbytes:
         raise CallerError(
             f"{where}: {data.nbytes} bytes of binary data, too few for BYTES of shape {quote(list(shape))}"

@@ -1,1 +1,1 @@
-"""Which role answers: the router, the control records that move it, and the limit of a fallback."""
+"""Routing: which role answers a request, the control records that change it, and the limit of a fallback."""

@@ -1,13 +1,13 @@
-"""The loop that brings this replica to the modes that the judges publish."""
+"""Consumer of the control topic: applies the routes that the judges publish to this replica's router."""
 
 import contextlib
 import logging
 import threading
 import time
 
-from tightrope.monitors.safemode import State
-from tightrope.service.adapters.ports import Bus, BusAwayError
-from tightrope.service.adapters.prometheus.metrics import Metrics
+from tightrope.monitors.safemode import ModeState
+from tightrope.service.adapters.metrics_ports import GatewayMetrics
+from tightrope.service.adapters.ports import Bus, BusUnavailableError
 from tightrope.service.adapters.topics import CONTROL, topic
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
@@ -15,26 +15,27 @@ from tightrope.service.routing.router import Router
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 0.5
-"""Seconds to wait for a record before looking whether to stop."""
+CONTROL_POLL_SECONDS = 0.5
+"""Timeout of a poll, after which the thread checks whether to stop."""
+
+CONTROL_POLL_RECORDS = 100
+
+_SILENT = "no record from the judges for %.0f s: the modes stay as they are"
+_HEARD = "the judges send records again"
 
 
-_SILENT = "the judges have not been heard for long: the modes stay as they are"
-_AGAIN = "the judges are heard again"
+class ControlConsumer:
+    """Reads the control topic from its start, in a thread, and passes all routes to the router.
 
-
-class ControlLoop:
-    """Reads the control topic from its start and applies every route that is newer than what is known.
-
-    ``caught_up`` is set once it has been read to its end. Judges that say nothing for ``silence`` seconds, though they
-    tell their modes again and again, are away: the modes stay as they are known.
+    ``caught_up`` is set once the topic has been read to its end. Judges in other processes repeat their routes. If none
+    arrive for ``silence`` seconds the judges are down: a warning is logged, and the modes stay as they are.
     """
 
-    def __init__(self, bus: Bus, router: Router, metrics: Metrics, silence: float = float("inf")) -> None:
+    def __init__(self, bus: Bus, router: Router, metrics: GatewayMetrics, silence: float = float("inf")) -> None:
         self.caught_up = threading.Event()
-        self._control = bus.subscribe(topic(CONTROL))
+        self._records = bus.subscribe(topic(CONTROL))
         self._silence = silence
-        self._heard = time.monotonic()
+        self._last_routes = time.monotonic()
         self._silent = False
         self._router = router
         self._metrics = metrics
@@ -42,42 +43,45 @@ class ControlLoop:
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
 
     def start(self) -> None:
-        """Begin listening."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self, timeout: float) -> None:
-        """Stop listening."""
+        """Stop the thread; waits at most ``timeout`` seconds."""
         self._stopping.set()
         self._thread.join(timeout)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            for record in self._control.poll(100, PATIENCE):
+            for record in self._records.poll(CONTROL_POLL_RECORDS, CONTROL_POLL_SECONDS):
                 try:
-                    self._take(record.value)
+                    self._apply(record.value)
                 except WireError as error:
-                    self._metrics.dead.labels(record.topic).inc()
+                    self._metrics.record_dead(record.topic)
                     log.warning("%s, offset %d: %s", record.topic, record.offset, error)
-            self._listen()
-        self._control.close()
+            self._check_caught_up()
+            self._check_silence()
+        self._records.close()
 
-    def _listen(self) -> None:
-        """Whether all has been read that there was at the start, and for how long nothing was heard."""
-        if not self.caught_up.is_set():
-            with contextlib.suppress(BusAwayError):
-                if not self._control.lag():
-                    self._router.trust()
-                    self.caught_up.set()
-        age = time.monotonic() - self._heard
-        if self._silence < float("inf"):  # judges in this process tell what is new, and nothing else
-            self._metrics.silence.set(age)
-        if (age > self._silence) is not self._silent:
-            self._silent = age > self._silence
-            log.warning(_SILENT if self._silent else _AGAIN)
-
-    def _take(self, value: bytes) -> None:
-        if record_codec.schema_of(value) == record_codec.ROUTES:
-            self._heard = time.monotonic()
+    def _apply(self, value: bytes) -> None:
+        """Apply a record of routes; other records of the topic, such as orders, are for the judges."""
+        if record_codec.schema_of(value) == record_codec.ROUTES_SCHEMA:
+            self._last_routes = time.monotonic()
             routes = record_codec.decode_routes(value)
             if self._router.apply(routes):
-                self._metrics.route(self._router.routes(routes.model), State)
+                self._metrics.set_routes(self._router.routes(routes.model), ModeState)
+
+    def _check_caught_up(self) -> None:
+        if not self.caught_up.is_set():
+            with contextlib.suppress(BusUnavailableError):
+                if not self._records.lag():
+                    self._router.mark_complete()
+                    self.caught_up.set()
+
+    def _check_silence(self) -> None:
+        age = time.monotonic() - self._last_routes
+        if self._silence < float("inf"):  # judges in this process publish changes only, so their age means nothing
+            self._metrics.set_control_age(age)
+        if (age > self._silence) is not self._silent:
+            self._silent = not self._silent
+            log.warning(*((_SILENT, age) if self._silent else (_HEARD,)))

@@ -1,9 +1,11 @@
-"""What the baseline can bear when a whole model falls back to it, measured while it does.
+"""Limits the fallback of a whole model to the capacity of its baseline, which is measured while it answers.
 
-The share of requests that it gets is cut when answers come too late, and grows step by step while none does (additive
+How it works: the limiter holds the share of requests that the baseline gets. A window of answers ends after a second.
+If more than a tenth of them were late, the share is multiplied by 0.7; if none was, it grows by 0.05 (additive
 increase, multiplicative decrease: Chiu and Jain, "Analysis of the increase and decrease algorithms for congestion
-avoidance in computer networks", 1989). Within the share the most uncertain answers go first: there the compressed model
-is most likely to be wrong. Harmed subgroups are no part of it: whoever uses this sends them to the baseline always.
+avoidance in computer networks", 1989). Within the share the most uncertain requests go first: there the compressed
+model is most likely to be wrong. Requests of harmed subgroups bypass the limiter; the engine always sends them to the
+baseline.
 """
 
 import threading
@@ -12,22 +14,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
-WINDOW, ANSWERS, PAUSE = 1.0, 10, 10.0
-"""A window ends after so many seconds, and not before so many answers; after a pause of so many it begins anew."""
+MIN_WINDOW_SECONDS = 1.0
+MIN_WINDOW_ANSWERS = 10
+"""A window ends when it has lasted this long and holds this many answers."""
 
-LATE = 0.1
-"""Of a window's answers so many may be late before the share is cut."""
+IDLE_RESET_SECONDS = 10.0
+"""After a pause this long a new window begins."""
 
-CUT, STEP, LEAST = 0.7, 0.05, 0.01
-"""The share times this when answers are late; plus this when none is; and the least, so that the way back is seen."""
+MAX_LATE_SHARE = 0.1
+"""Share of late answers in a window above which the share of requests is decreased."""
 
-REMEMBERED, RANKED = 512, 64
-"""Uncertainties that the next one is ranked among, and after how many the rank is taken anew."""
+DECREASE_FACTOR = 0.7
+INCREASE_STEP = 0.05
+MIN_SHARE = 0.01
+"""Minimum share of requests: the limiter must go on measuring to find out that the baseline has recovered."""
+
+RANKED_UNCERTAINTIES = 512
+"""Number of recent uncertainties whose quantile is the threshold."""
+
+RANK_INTERVAL_REQUESTS = 64
+"""Requests between two computations of the threshold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What became of a window: the share before and after it, its answers, and how many of them were late."""
+    """A finished window: the share before and after it, its answers, and the late ones among them."""
 
     before: float
     after: float
@@ -35,49 +46,53 @@ class Window:
     late: int
 
     @property
-    def turns(self) -> bool:
-        """Whether the baseline was enough before and is not now, or the other way round."""
+    def is_transition(self) -> bool:
+        """Whether the limiter starts or stops to hold requests back with this window."""
         return (self.before < 1.0) != (self.after < 1.0)
 
 
-class Capacity:
-    """The share of one model's fallback, in (0, 1]. Threads may share it; nothing here waits for anything."""
+class FallbackLimiter:
+    """The limiter of one model. ``share``, in (0, 1], is the share of requests that the baseline gets.
+
+    ``seconds`` is the latency above which an answer is late. All methods are thread-safe and never block.
+    """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.share = 1.0
         self._lock = threading.Lock()
         self._begun = self._last = float("-inf")
-        self._answers = self._late = self._asked = 0
-        self._recent: deque[float] = deque(maxlen=REMEMBERED)
+        self._answers = self._late = self._requests = 0
+        self._recent: deque[float] = deque(maxlen=RANKED_UNCERTAINTIES)
         self._threshold = float("-inf")
 
-    def takes(self, uncertainty: float) -> bool:
-        """Whether the baseline is asked for this one: the highest uncertainties are, up to the share."""
+    def admits(self, uncertainty: float) -> bool:
+        """Whether the baseline gets a request with this uncertainty: the highest ones are admitted, up to the share."""
         with self._lock:
             self._recent.append(uncertainty)
-            self._asked += 1
-            if self._asked % RANKED == 0:
+            self._requests += 1
+            if self._requests % RANK_INTERVAL_REQUESTS == 0:
                 self._threshold = float(np.quantile(self._recent, 1.0 - self.share))
             return uncertainty >= self._threshold
 
-    def took(self, seconds: float, now: float) -> Window | None:
-        """An answer of the fallback took so long, waiting included; ``now`` in seconds of any clock. The window that
-        ended with it, if one did.
+    def observe(self, seconds: float, now: float) -> Window | None:
+        """Count an answer of the baseline with its latency, waiting included; ``now`` is in seconds of any clock.
+
+        Returns the window that ends with it, if one does.
         """
         with self._lock:
-            if now - self._last > PAUSE:
+            if now - self._last > IDLE_RESET_SECONDS:
                 self._begun, self._answers, self._late = now, 0, 0
             self._last = now
             self._answers += 1
             self._late += seconds > self.seconds
-            if now - self._begun < WINDOW or self._answers < ANSWERS:
+            if now - self._begun < MIN_WINDOW_SECONDS or self._answers < MIN_WINDOW_ANSWERS:
                 return None
-            window = Window(self.share, self._next(), self._answers, self._late)
+            window = Window(self.share, self._next_share(), self._answers, self._late)
             self.share, self._begun, self._answers, self._late = window.after, now, 0, 0
             return window
 
-    def _next(self) -> float:
-        if self._late > LATE * self._answers:
-            return max(self.share * CUT, LEAST)
-        return min(self.share + STEP, 1.0) if self._late == 0 else self.share
+    def _next_share(self) -> float:
+        if self._late > MAX_LATE_SHARE * self._answers:
+            return max(self.share * DECREASE_FACTOR, MIN_SHARE)
+        return min(self.share + INCREASE_STEP, 1.0) if self._late == 0 else self.share

@@ -1,4 +1,4 @@
-"""Which role answers a request: the modes that the judge decided, as this replica knows them."""
+"""Chooses the role that answers a request, by the modes that the judges published."""
 
 import threading
 from collections import deque
@@ -11,37 +11,37 @@ import numpy as np
 from tightrope.monitors.records import MODEL_SCOPE, Bools, Order, Role, Routes
 from tightrope.monitors.safemode import Input
 
-MOST_CONFIRMED = 1024
-"""Orders whose confirmation is remembered: operators may give several at a time, and each waits for its own."""
+MAX_CONFIRMED_ORDERS = 1024
+"""Confirmed orders that are remembered: several operators may each wait for an order of their own."""
 
 
-class Rows(Protocol):
-    """Rows of n requests, one below the other."""
+class RoutableBatch(Protocol):
+    """The rows of n requests, concatenated."""
 
     @property
     def ends(self) -> Sequence[int]:
-        """Where the rows of each request end."""
+        """The end of each request's rows, shape (n,)."""
 
     @property
     def member(self) -> Bools:
-        """Which row is in which subgroup, (rows, subgroups); asked only when some are safe."""
+        """Subgroup membership of each row, shape (rows, subgroups). Read only if a subgroup is in safe mode."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
-    """One model's routes, ready to be looked up: swapped whole, never changed."""
+class _RouteTable:
+    """One model's routes, prepared for look-up; immutable, replaced as a whole."""
 
     routes: Routes
-    everything: bool
+    model_is_safe: bool
     safe: Bools
-    some: bool
+    any_safe: bool
 
 
 class Router:
-    """Holds the routes of every model. Reads take no lock; writes only ever replace a table.
+    """Holds the routes of every model. Reads take no lock; writes replace a whole table.
 
-    A ``cautious`` one has the baseline answer until it is told the routes, or that there are none. ``forced`` hears of
-    every order that was carried out here because the judge did not answer.
+    ``scopes`` lists each model's subgroups. A ``cautious`` router sends every request to the baseline until it has
+    read the modes. ``on_forced`` is called with every order that `force` carries out.
     """
 
     def __init__(self, scopes: dict[str, tuple[str, ...]], *, cautious: bool = False) -> None:
@@ -49,33 +49,31 @@ class Router:
         self._writing = threading.Condition()
         safe = (MODEL_SCOPE,) if cautious else ()
         self._tables = {name: self._table(Routes(name, -1, safe, {})) for name in scopes}
-        self._confirmed: deque[str] = deque(maxlen=MOST_CONFIRMED)
-        self.forced: Callable[[Order], None] = lambda _: None
+        self._confirmed: deque[str] = deque(maxlen=MAX_CONFIRMED_ORDERS)
+        self.on_forced: Callable[[Order], None] = lambda _: None
 
-    def roles(self, model: str, rows: Rows) -> list[Role]:
-        """Who answers each of n requests. One row in a safe scope is enough."""
-        table, ends = self._tables[model], rows.ends
-        if table.everything or not table.some:
-            return [Role.BASELINE if table.everything else Role.COMPRESSED] * len(ends)
-        safe: list[bool] = np.any(rows.member & table.safe, axis=1).tolist()
+    def roles(self, model: str, batch: RoutableBatch) -> list[Role]:
+        """The role for each request of a batch. One row in a safe scope sends the whole request to the baseline."""
+        table, ends = self._tables[model], batch.ends
+        if table.model_is_safe or not table.any_safe:
+            return [Role.BASELINE if table.model_is_safe else Role.COMPRESSED] * len(ends)
+        safe: list[bool] = np.any(batch.member & table.safe, axis=1).tolist()
         starts = (0, *ends[:-1])
         return [Role.BASELINE if True in safe[a:b] else Role.COMPRESSED for a, b in zip(starts, ends, strict=True)]
 
-    def spared(self, model: str, member: Bools) -> bool:
-        """Whether a request is the baseline's only because every one is: no row of it is in a subgroup that is safe
-        itself.
+    def falls_back_with_model(self, model: str, member: Bools) -> bool:
+        """Whether a request goes to the baseline only because the whole model is in safe mode: no row of it, shape
+        (rows, subgroups), is in a safe subgroup.
         """
         table = self._tables[model]
-        return table.everything and not (table.some and bool((member & table.safe).any()))
+        return table.model_is_safe and not (table.any_safe and bool((member & table.safe).any()))
 
     def routes(self, model: str) -> Routes:
-        """What this replica goes by."""
+        """The current routes of a model; their epoch is -1 until some are published."""
         return self._tables[model].routes
 
     def apply(self, routes: Routes) -> bool:
-        """Go by these from now on, unless they are older than what is known; False when the model is not served
-        here.
-        """
+        """Replace a model's routes, unless the new ones are older. Returns False if the model is not served here."""
         if routes.model not in self._tables:
             return False
         with self._writing:
@@ -86,32 +84,32 @@ class Router:
             self._writing.notify_all()
         return True
 
-    def trust(self) -> None:
-        """All routes that there are have been told: a model without any is in its normal state."""
+    def mark_complete(self) -> None:
+        """Declare that all published routes have been applied: a model without any is in its normal state."""
         with self._writing:
             for name, table in self._tables.items():
                 if table.routes.epoch < 0:
                     self._tables[name] = self._table(Routes(name, -1, (), {}))
 
-    def confirmed(self, order: Order, timeout: float) -> bool:
-        """Whether the judge carried out an order within ``timeout`` seconds."""
+    def wait_confirmed(self, order: Order, timeout: float) -> bool:
+        """Wait at most ``timeout`` seconds for the judge to carry out an order. Returns whether it has."""
         with self._writing:
             return self._writing.wait_for(lambda: order.id in self._confirmed, timeout)
 
     def force(self, order: Order) -> None:
-        """Carry out an order here and now, because the judge did not answer; its next routes replace this."""
+        """Carry out an order on this replica alone, since no judge answered; the judge's next routes replace this."""
         with self._writing:
-            known = self._tables[order.model].routes
-            others = [scope for scope in known.safe if scope != order.scope]
+            current = self._tables[order.model].routes
+            others = tuple(scope for scope in current.safe if scope != order.scope)
             if order.order == Input.FORCE_SAFE:
-                self._tables[order.model] = self._table(replace(known, safe=(*others, order.scope)))
+                self._tables[order.model] = self._table(replace(current, safe=(*others, order.scope)))
             elif order.order == Input.FORCE_NORMAL:
-                self._tables[order.model] = self._table(replace(known, safe=tuple(others)))
-        self.forced(order)
+                self._tables[order.model] = self._table(replace(current, safe=others))
+        self.on_forced(order)
 
-    def _table(self, routes: Routes) -> _Table:
+    def _table(self, routes: Routes) -> _RouteTable:
         safe = self._mask(routes.model, routes.safe)
-        return _Table(routes, MODEL_SCOPE in routes.safe, safe, bool(safe.any()))
+        return _RouteTable(routes, MODEL_SCOPE in routes.safe, safe, bool(safe.any()))
 
     def _mask(self, model: str, safe: Iterable[str]) -> Bools:
         chosen = set(safe)

@@ -1,1 +1,1 @@
-"""The transports that inference arrives by: HTTP and gRPC. Each only translates."""
+"""The transports of inference requests, HTTP and gRPC: each decodes requests and encodes responses."""

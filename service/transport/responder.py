@@ -1,105 +1,76 @@
-"""Where requests of any transport are answered, and how an answer, or an error, is counted and told."""
+"""The transports' common part: queues decoded requests, counts answers, and gives errors their text."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping
 
-from tightrope.service.adapters.prometheus.catalogue import UNKNOWN
+from tightrope.service.adapters.prometheus.catalogue import UNKNOWN_MODEL
 from tightrope.service.errors import CallerError, TightropeError
-from tightrope.service.inference.autotune import Pace
-from tightrope.service.inference.batcher import Batcher, Waiting
-from tightrope.service.inference.contention import Company
-from tightrope.service.inference.engine import Answer, Gateway
-from tightrope.service.inference.model_pair import Pair
+from tightrope.service.inference.autotune import RunProfile
+from tightrope.service.inference.batcher import Batcher
+from tightrope.service.inference.contention import Contention
+from tightrope.service.inference.engine import BatchAnswers, InferenceEngine
+from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.protocol.rest import InferRequest, InferResponse
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
-SOON, LATER = 0.01, 0.05
-"""Seconds after which answers of many requests are sampled, all in one go: each by itself would find the processor's
-caches full of other things. Later where requests come seldom, because then there would be one or two in a go.
+BUSY_SAMPLING_DELAY_SECONDS, IDLE_SAMPLING_DELAY_SECONDS = 0.01, 0.05
+"""Seconds for which answered requests collect before they are sampled together: one by one, each would find other data
+in the processor's caches. The delay is longer at low request rates, where only one or two would collect.
 """
 
-OFTEN = 1000
-"""Requests in a second that come often."""
-
-LARGE = 64 * 1024
-"""Bytes of a request or an answer that is read or written in a thread: it would hold up the event loop."""
+BUSY_REQUESTS_PER_SECOND = 1000
+"""Request rate above which the shorter delay applies."""
 
 
 class Responder:
-    """Answers requests that are decoded, through each pair's batcher."""
+    """Answers decoded requests through one batcher a pair; ``batchers`` is keyed by the pairs' names."""
 
-    def __init__(self, gateway: Gateway, paces: Mapping[str, Pace]) -> None:
-        self.gateway = gateway
-        self._paces = paces
-        self._company = Company()
-        self._batchers = {name: self._batcher(name) for name in gateway.pairs}
-        self._due: asyncio.TimerHandle | None = None
-        self._pause = SOON
+    def __init__(self, engine: InferenceEngine, profiles: Mapping[str, RunProfile]) -> None:
+        self.engine = engine
+        self._profiles = profiles
+        contention = Contention()
+        self.batchers = {
+            name: Batcher(name, engine, profiles, pair.queue, self._record, contention)
+            for name, pair in engine.pairs.items()
+        }
+        self._sampling: asyncio.TimerHandle | None = None
+        self._sampling_delay = BUSY_SAMPLING_DELAY_SECONDS
 
-    def is_short(self, pair: Pair, rows: int) -> bool:
-        """Whether so many rows are answered on the event loop, sooner than their caller could go away."""
-        return self._paces[pair.name].is_short(rows)
+    def is_short(self, pair: ModelPair, rows: int) -> bool:
+        """Whether rows are answered on the event loop, before their caller could disconnect."""
+        return self._profiles[pair.name].is_short(rows)
 
-    async def respond(self, pair: Pair, request: InferRequest, rows: int, arrived: float) -> InferResponse:
-        """Answer a request, which was there whole at ``arrived`` (of `time.perf_counter`). When this is cancelled
-        before its run begins, no run is spent on it.
+    async def respond(self, pair: ModelPair, request: InferRequest, arrived: float) -> InferResponse:
+        """Answer a request, received whole at ``arrived`` (`time.perf_counter`). No run is spent on it if this is
+        cancelled before its run begins.
 
-        Raises what `Gateway.infer` does, and OverloadedError when too many wait.
+        Raises the errors of `Batcher.respond`.
         """
-        return await self._batchers[pair.name].ask(request, rows, arrived)
+        return await self.batchers[pair.name].respond(request, arrived)
 
-    def put(self, pair: Pair, one: Waiting) -> None:
-        """The same of a request that is told its answer.
-
-        Raises:
-            OverloadedError: when too many wait.
-        """
-        self._batchers[pair.name].put(one)
-
-    def _batcher(self, name: str) -> Batcher:
-        """Of whatever is deployed under that name."""
-
-        def run(requests: Sequence[InferRequest], arrived: Sequence[float]) -> Sequence[Answer]:
-            return self.gateway.answer(self.gateway.pairs[name], requests, arrived)
-
-        queue = self.gateway.pairs[name].queue
-        return Batcher(name, run, lambda: self._paces[name], queue, self._afterwards, self._company)
-
-    def _afterwards(self) -> None:
-        if self._due is None:
-            self._due = asyncio.get_running_loop().call_later(self._pause, self._catch_up)
-
-    def _catch_up(self) -> None:
-        self._due = None
-        self._pause = SOON if self.gateway.afterwards() > OFTEN * self._pause else LATER
-
-    def answered(self, model: str, error: Exception | None, started: float, request_id: str = "") -> None:
-        """Count what has been answered, and how long that took since ``started``."""
-        label = model if model in self.gateway.pairs else UNKNOWN
+    def count(self, model: str, error: Exception | None, started: float, request_id: str = "") -> None:
+        """Count an answer, and observe its latency since ``started``."""
+        label = model if model in self.engine.pairs else UNKNOWN_MODEL
         outcome = "ok" if error is None else "caller_error" if isinstance(error, CallerError) else "server_error"
-        self.gateway.metrics.answered(label, outcome, time.perf_counter() - started, request_id)
+        self.engine.metrics.record_request(label, outcome, time.perf_counter() - started, request_id)
+
+    def _record(self, result: BatchAnswers) -> None:
+        """Record an answered batch, and schedule its sampling."""
+        self.engine.record(result)
+        if self._sampling is None:
+            self._sampling = asyncio.get_running_loop().call_later(self._sampling_delay, self._sample)
+
+    def _sample(self) -> None:
+        self._sampling = None
+        is_busy = self.engine.sample_answers() > BUSY_REQUESTS_PER_SECOND * self._sampling_delay
+        self._sampling_delay = BUSY_SAMPLING_DELAY_SECONDS if is_busy else IDLE_SAMPLING_DELAY_SECONDS
 
 
-async def aside(work: Callable[[], T], *, large: bool) -> T:
-    """Do what is large in a thread, the rest at once."""
-    return await asyncio.to_thread(work) if large else work()
-
-
-def is_large(response: InferResponse) -> bool:
-    """Whether an answer takes its time to be written; a string is a pointer here and more on the wire."""
-    size = 0
-    for tensor in response.outputs.values():
-        size += tensor.nbytes
-    return size > LARGE
-
-
-def told(error: Exception) -> str:
-    """What the caller learns; the text of an error that nobody foresaw goes to the log only."""
+def error_text(error: Exception) -> str:
+    """The text that the caller gets; that of an unexpected error goes to the log only."""
     if isinstance(error, TightropeError):
         return str(error)
     log.error("an inference request failed", exc_info=error)

@@ -1,4 +1,4 @@
-"""Alerts reach whom they should, and one cause is one message."""
+"""Alerts reach their receivers, and one cause leads to one message."""
 
 import itertools
 from collections.abc import Iterator
@@ -13,36 +13,36 @@ FILE = HOME / "alertmanager.yml"
 RECEIVERS = {"page": "pager", "ticket": "tickets", "none": "deadman"}
 
 
-def test_amtool_finds_nothing_wrong_with_the_file() -> None:
-    """Syntax, receivers, matchers."""
-    code, said = debian_servers.said("amtool", "check-config", FILE)
-    assert code == 0, said
+def test_configuration_passes_amtool() -> None:
+    """It checks syntax, receivers and matchers."""
+    code, output = debian_servers.run_tool("amtool", "check-config", FILE)
+    assert code == 0, output
 
 
 @pytest.mark.parametrize("name", alerts())
 def test_alert_reaches_its_receiver(name: str) -> None:
-    """Pages go to the pager, tickets wait, the watchdog goes to the dead man's switch."""
+    """Pages go to the pager, tickets to the ticket queue, the watchdog to the dead man's switch."""
     severity = alerts()[name]["labels"]["severity"]
     labels = [f"alertname={name}", f"severity={severity}", "model=m", "scope=a=b"]
     route = ("config", "routes", "test", f"--config.file={FILE}")
-    code, said = debian_servers.said("amtool", *route, f"--verify.receivers={RECEIVERS[severity]}", *labels)
-    assert code == 0, said
+    code, output = debian_servers.run_tool("amtool", *route, f"--verify.receivers={RECEIVERS[severity]}", *labels)
+    assert code == 0, output
 
 
-def test_wrong_receiver_would_be_seen() -> None:
-    """The tool fails where an alert goes elsewhere."""
+def test_amtool_fails_on_a_wrong_receiver() -> None:
+    """Otherwise the test above would prove nothing."""
     route = ("config", "routes", "test", f"--config.file={FILE}", "--verify.receivers=tickets", "severity=page")
-    assert debian_servers.said("amtool", *route)[0] != 0
+    assert debian_servers.run_tool("amtool", *route)[0] != 0
 
 
 def test_pages_go_out_at_once() -> None:
-    """No waiting for company: the judge's evidence is in the first notification, and Prometheus' is the second."""
+    """The first notification has the judge's evidence; Prometheus' alert comes with the second."""
     (pager,) = (route for route in document(FILE)["route"]["routes"] if route["receiver"] == "pager")
     assert pager["group_wait"] == "0s"
 
 
 def test_inhibitions_name_alerts_that_exist() -> None:
-    """A name that has changed would inhibit nothing, silently."""
+    """A renamed alert would inhibit nothing, silently."""
     matchers = itertools.chain(
         *((r["source_matchers"] + r["target_matchers"]) for r in document(FILE)["inhibit_rules"])
     )
@@ -57,7 +57,7 @@ def test_inhibitions_name_alerts_that_exist() -> None:
 
 @pytest.fixture(scope="module")
 def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The shipped configuration in a real Alertmanager, with nobody to tell."""
+    """Run a real Alertmanager with the shipped configuration and no receivers."""
     quiet = document(FILE) | {"receivers": [{"name": name} for name in RECEIVERS.values()]}
     with debian_servers.alertmanager(tmp_path_factory.mktemp("alertmanager"), quiet) as running:
         yield running.address
@@ -100,18 +100,20 @@ HEARD = [
 def test_cause_silences_its_consequences_and_nothing_else(
     manager: str, source: str, at: dict[str, str], target: str, about: dict[str, str]
 ) -> None:
-    """Asked of a real Alertmanager, which has been told of both."""
-    case = {"case": f"{source}{at}{target}{about}"}  # each has its own pair; the gateway's alert is for everybody
-    told = [
+    """A real Alertmanager has received both alerts."""
+    case = {
+        "case": f"{source}{at}{target}{about}"
+    }  # a label per case, because the alert of the gateway inhibits all others
+    firing = [
         {"alertname": name, "severity": alerts()[name]["labels"]["severity"], **labels, **case}
         for name, labels in ((source, at), (target, about))
     ]
-    posted = httpx.post(f"{manager}/api/v2/alerts", json=[{"labels": labels} for labels in told])
+    posted = httpx.post(f"{manager}/api/v2/alerts", json=[{"labels": labels} for labels in firing])
     assert posted.status_code == 200, posted.text
     found = httpx.get(f"{manager}/api/v2/alerts", params={"filter": f'case="{case["case"]}"'}).json()
     by_target = {alert["labels"]["alertname"] + str(alert["labels"].get("scope")): alert for alert in found}
     assert len(by_target) == 2
     silenced = bool(by_target[target + str(about.get("scope"))]["status"]["inhibitedBy"])
     assert silenced == ((source, at, target, about) in SILENCED)
-    ended = [{"labels": labels, "endsAt": "2020-01-01T00:00:00Z"} for labels in told]
+    ended = [{"labels": labels, "endsAt": "2020-01-01T00:00:00Z"} for labels in firing]
     httpx.post(f"{manager}/api/v2/alerts", json=ended).raise_for_status()

@@ -1,11 +1,11 @@
-"""The facade against a stand-in for Grafana: idempotent, and every failure in one line."""
+"""The client against a fake Grafana: repeats are harmless, and each failure is one line."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support.observability.fake_grafana import TOKEN, Answer, grafana
-from tests.support.observability.fake_grafana import Grafana as StandIn
+from tests.support.observability.fake_grafana import Grafana as FakeGrafana
 from tightrope.dashboards.grafana import Grafana, GrafanaError, Target
 
 TARGET = Target()
@@ -14,21 +14,21 @@ PROMETHEUS = "http://prometheus:9090"
 
 
 @pytest.fixture
-def server() -> Iterator[StandIn]:
-    """A Grafana that holds nothing yet."""
+def server() -> Iterator[FakeGrafana]:
+    """Provide an empty Grafana."""
     with grafana() as made:
         yield made
 
 
-def applied(server: StandIn, *uids: str, prometheus: str | None = PROMETHEUS) -> list[str]:
-    """What is told of bringing these dashboards there."""
+def applied(server: FakeGrafana, *uids: str, prometheus: str | None = PROMETHEUS) -> list[str]:
+    """Apply these dashboards, and list the reported steps."""
     boards = {uid: BOARDS[uid] for uid in uids or BOARDS}
     return list(Grafana(server.address, TOKEN).apply(boards, "tightrope", prometheus, TARGET))
 
 
-def test_everything_is_there_after_the_first_time(server: StandIn) -> None:
-    """Folder, data source by its uid, dashboards in the folder."""
-    assert applied(server)[:2] == ["folder tightrope: made", "data source tightrope-prometheus: made"]
+def test_apply_creates_everything(server: FakeGrafana) -> None:
+    """Folder, data source by uid, and dashboards in the folder."""
+    assert applied(server)[:2] == ["folder tightrope: created", "data source tightrope-prometheus: created"]
     assert server.folders["tightrope"]["title"] == "Tightrope"
     source = server.sources["tightrope-prometheus"]
     assert (source["type"], source["url"], source["jsonData"]["httpMethod"]) == ("prometheus", PROMETHEUS, "POST")
@@ -37,95 +37,95 @@ def test_everything_is_there_after_the_first_time(server: StandIn) -> None:
     assert (board["folderUid"], board["dashboard"]["id"]) == ("tightrope", None)
 
 
-def test_doing_it_again_changes_nothing(server: StandIn) -> None:
-    """And is no error."""
+def test_second_apply_changes_nothing(server: FakeGrafana) -> None:
+    """It raises no error."""
     applied(server)
     before = (dict(server.folders), dict(server.sources), dict(server.boards))
     assert applied(server)[0] == "folder tightrope: up to date"
     assert (server.folders, server.sources, server.boards) == before
 
 
-def test_dashboard_that_is_no_longer_built_is_taken_away(server: StandIn) -> None:
-    """Of ours only: another one that bears the tag is somebody's own."""
+def test_dashboard_that_is_no_longer_built_is_deleted(server: FakeGrafana) -> None:
+    """A foreign dashboard with the same tag stays."""
     applied(server)
     server.boards["mine"] = {"dashboard": {"uid": "mine", "tags": ["tightrope"]}}
-    assert applied(server, "tightrope-a")[-1] == "dashboard tightrope-b: taken away"
+    assert applied(server, "tightrope-a")[-1] == "dashboard tightrope-b: deleted"
     assert set(server.boards) == {"tightrope-a", "mine"}
 
 
-def test_without_prometheus_no_data_source_is_touched(server: StandIn) -> None:
-    """Whoever has one chooses it on the dashboard."""
+def test_apply_without_prometheus_leaves_data_sources_alone(server: FakeGrafana) -> None:
+    """The data source is then chosen on the dashboard."""
     applied(server, prometheus=None)
     assert server.sources == {}
     assert not any("datasources" in path for _, path in server.calls)
 
 
-def test_somebody_who_makes_it_at_the_same_time_is_no_error(server: StandIn) -> None:
-    """The folder and the data source were not there when asked, and are when made."""
+def test_concurrent_creation_is_no_error(server: FakeGrafana) -> None:
+    """Folder and data source appear between the query and the creation."""
     server.rival = True
     assert applied(server)[:2] == ["folder tightrope: up to date", "data source tightrope-prometheus: up to date"]
 
 
-def test_mark_becomes_a_span(server: StandIn) -> None:
-    """In milliseconds; one that was deleted meanwhile is told."""
-    asked = Grafana(server.address, TOKEN)
-    number = asked.mark(17.5, "a=b entered", ["safe-mode", "model:m"])
+def test_annotation_becomes_a_span(server: FakeGrafana) -> None:
+    """Times are in milliseconds; ending a deleted annotation returns False."""
+    client = Grafana(server.address, TOKEN)
+    number = client.annotate(17.5, "a=b entered", ["safe-mode", "model:m"])
     assert server.marks[number] == {"time": 17500, "text": "a=b entered", "tags": ["safe-mode", "model:m"]}
-    assert asked.end(number, 20.0)
+    assert client.end_annotation(number, 20.0)
     assert server.marks[number]["timeEnd"] == 20000
-    assert not asked.end(99, 20.0)
+    assert not client.end_annotation(99, 20.0)
 
 
-def test_mark_is_found_by_its_beginning_and_its_tags(server: StandIn) -> None:
-    """So that it need not be remembered."""
-    asked = Grafana(server.address, TOKEN)
-    number = asked.mark(17.5, "t", ["safe-mode", "model:m", "scope:a=b & c"])
-    asked.mark(17.501, "another", ["safe-mode", "model:m", "scope:a=b & c"])
-    assert asked.find(17.5, ["model:m", "scope:a=b & c"]) == number
-    assert asked.find(17.5, ["model:n"]) is None
-    assert asked.find(18.5, ["model:m"]) is None
+def test_annotation_is_found_by_its_start_and_tags(server: FakeGrafana) -> None:
+    """So its id need not be stored."""
+    client = Grafana(server.address, TOKEN)
+    number = client.annotate(17.5, "t", ["safe-mode", "model:m", "scope:a=b & c"])
+    client.annotate(17.501, "another", ["safe-mode", "model:m", "scope:a=b & c"])
+    assert client.find_annotation(17.5, ["model:m", "scope:a=b & c"]) == number
+    assert client.find_annotation(17.5, ["model:n"]) is None
+    assert client.find_annotation(18.5, ["model:m"]) is None
 
 
 @pytest.mark.parametrize(
-    ("broken", "told"),
+    ("broken", "message"),
     [
         ((403, {"message": "no permission"}), r"answered 403: .*no permission"),
         ((500, b"oops"), "answered 500: .*oops"),
         ((400, {"message": "bad folder"}), "answered 400: .*bad folder"),
         ((404, None), "404"),
-        ((502, b"null"), "answered with what Grafana does not"),
-        ((200, b"<html>"), "answered with what Grafana does not"),
+        ((502, b"null"), "sent an answer that is not Grafana.s"),
+        ((200, b"<html>"), "sent an answer that is not Grafana.s"),
     ],
 )
-def test_refusal_is_told_with_the_address(server: StandIn, broken: Answer, told: str) -> None:
-    """Whatever form it has."""
+def test_refusal_is_reported_with_the_address(server: FakeGrafana, broken: Answer, message: str) -> None:
+    """The answer may be JSON, text, null or empty."""
     server.broken = broken
-    with pytest.raises(GrafanaError, match=told) as caught:
+    with pytest.raises(GrafanaError, match=message) as caught:
         applied(server)
     assert str(caught.value).startswith(server.address)
 
 
-def test_wrong_token_is_told(server: StandIn) -> None:
-    """Without the token."""
+def test_wrong_token_is_reported(server: FakeGrafana) -> None:
+    """The message does not contain the token."""
     with pytest.raises(GrafanaError, match="401") as caught:
         list(Grafana(server.address, "wr0ng").apply({}, "tightrope", None, TARGET))
     assert "wr0ng" not in str(caught.value)
 
 
-def test_mark_that_is_refused_is_told(server: StandIn) -> None:
-    """Whoever posts it decides whether to try again."""
+def test_refused_annotation_is_reported(server: FakeGrafana) -> None:
+    """The caller decides about a retry."""
     server.broken = (500, {"message": "database is locked"})
-    asked = Grafana(server.address, TOKEN)
+    client = Grafana(server.address, TOKEN)
     with pytest.raises(GrafanaError, match="locked"):
-        asked.mark(1.0, "t", [])
+        client.annotate(1.0, "t", [])
     with pytest.raises(GrafanaError, match="locked"):
-        asked.end(1, 1.0)
+        client.end_annotation(1, 1.0)
     server.broken = (403, {"message": "no permission"})
     with pytest.raises(GrafanaError, match="permission"):
-        asked.end(1, 1.0)
+        client.end_annotation(1, 1.0)
 
 
-def test_grafana_that_is_not_there_is_told() -> None:
-    """By what happened, on one line."""
-    with pytest.raises(GrafanaError, match=r"http://127.0.0.1:9 is not to be had: ConnectionError"):
+def test_unreachable_grafana_is_reported() -> None:
+    """The message is one line with the address and the error."""
+    with pytest.raises(GrafanaError, match=r"http://127.0.0.1:9 cannot be reached: ConnectionError"):
         list(Grafana("http://127.0.0.1:9", TOKEN).apply({}, "t", None, TARGET))

@@ -1,27 +1,29 @@
-"""The builder gives panels their places and numbers, and leaves nothing out."""
+"""The builder gives panels positions and ids, and omits none."""
 
 from itertools import product
 
 import pytest
 
 from tightrope.dashboards.grid import dashboard, variable
-from tightrope.dashboards.panels import WIDE, Panel, Query, Row
+from tightrope.dashboards.panels import GRID_COLUMNS, Panel, PanelRow, Query
 
 ONE = Query("up", "{{job}}")
 
 
 @pytest.mark.parametrize("heights", [range(4, 9), range(8, 3, -1)])
 def test_panels_stand_side_by_side_and_wrap(heights: range) -> None:
-    """None overlaps another, and numbers are unique; of a folded row there is only the heading."""
+    """Panels do not overlap, and ids are unique; a folded row takes only its heading."""
     wide = [Panel("stat", str(n), "t", [ONE], width=10, height=n) for n in heights]
-    board = dashboard("u", "t", "d", (), [Row("a", wide), Row("b", wide[:1], folded=True), Row("c", wide[:2])])
+    board = dashboard(
+        "u", "t", "d", (), [PanelRow("a", wide), PanelRow("b", wide[:1], folded=True), PanelRow("c", wide[:2])]
+    )
     assert [len(p.get("panels", ())) for p in board["panels"] if p["type"] == "row"] == [0, 1, 0]
     taken: set[tuple[int, int]] = set()
     for panel in board["panels"]:
         place = panel["gridPos"]
         across, down = range(place["x"], place["x"] + place["w"]), range(place["y"], place["y"] + place["h"])
         cells = set(product(across, down))
-        assert max(x for x, _ in cells) < WIDE
+        assert max(x for x, _ in cells) < GRID_COLUMNS
         assert not cells & taken
         taken |= cells
     assert {y for _, y in taken} == set(range(max(y for _, y in taken) + 1)), "there is a gap between two rows"
@@ -29,15 +31,15 @@ def test_panels_stand_side_by_side_and_wrap(heights: range) -> None:
     assert len(set(numbers)) == len(numbers)
 
 
-def test_points_are_bounded_where_the_panel_says_so() -> None:
-    """Elsewhere Grafana asks for as many as there are pixels."""
+def test_points_are_limited_if_the_panel_has_a_limit() -> None:
+    """Otherwise Grafana asks for one point per pixel."""
     some, all_ = Panel("x", "t", "t", [ONE], points=7), Panel("x", "t", "t", [ONE])
-    _, few, many = dashboard("u", "t", "d", (), [Row("a", [some, all_])])["panels"]
+    _, few, many = dashboard("u", "t", "d", (), [PanelRow("a", [some, all_])])["panels"]
     assert few["maxDataPoints"] == 7
     assert "maxDataPoints" not in many
 
 
 def test_variable_may_take_several_values() -> None:
-    """All of them to begin with; one that may not has no such choice."""
+    """Such a variable starts with all values; others have no choice "All"."""
     assert variable("m", "M", "label_values(up, m)", several=True)["allValue"] == ".*"
     assert not variable("m", "M", "label_values(up, m)")["includeAll"]

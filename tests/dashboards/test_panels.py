@@ -1,21 +1,33 @@
-"""Panels are what Grafana knows, and look as what they show deserves."""
+"""Panels have Grafana's types and a suitable appearance."""
 
 import pytest
 
 from tests.support.observability.dashboard_queries import panels
 from tightrope.dashboards.grid import dashboard
-from tightrope.dashboards.panels import Look, Panel, Query, Row, figure, growth, heat, lines, stained, table, timeline
+from tightrope.dashboards.panels import (
+    LineStyle,
+    Panel,
+    PanelRow,
+    Query,
+    coloured_cells,
+    heat_map,
+    lines,
+    rate_by,
+    single_value,
+    table,
+    timeline,
+)
 
 ONE = Query("up", "{{job}}")
 
 
-def test_limits_are_dashed_and_marks_are_thresholds() -> None:
-    """So that a limit is never taken for a measurement."""
+def test_limits_are_dashed_and_thresholds_are_coloured() -> None:
+    """A limit must not look like a measurement."""
     drawn = lines("x", "t", "s", {"limit": "up"}, defaults={"min": None})
-    (panel,) = panels(dashboard("u", "t", "d", (), [Row("a", [drawn])]))
+    (panel,) = panels(dashboard("u", "t", "d", (), [PanelRow("a", [drawn])]))
     assert "limit" in {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]}
     assert (panel["fieldConfig"]["defaults"]["unit"], panel["fieldConfig"]["defaults"]["min"]) == ("s", None)
-    (stat,) = panels(dashboard("u", "t", "d", (), [Row("a", [figure("x", "t", "up", {1: "red"})])]))
+    (stat,) = panels(dashboard("u", "t", "d", (), [PanelRow("a", [single_value("x", "t", "up", {1: "red"})])]))
     steps = stat["fieldConfig"]["defaults"]["thresholds"]["steps"]
     assert steps == [{"value": None, "color": "green"}, {"value": 1, "color": "red"}]
 
@@ -25,26 +37,26 @@ def test_limits_are_dashed_and_marks_are_thresholds() -> None:
     [
         (table("x", "t", [Query("up", table=True)], []), "table"),
         (timeline("x", "t", ONE, {0: ("no", "green"), 1: ("yes", "red")}), "state-timeline"),
-        (heat("x", "t", ONE, {1: "red"}), "status-history"),
+        (heat_map("x", "t", ONE, {1: "red"}), "status-history"),
     ],
 )
-def test_kinds_are_grafanas(panel: Panel, kind: str) -> None:
-    """Tables ask for rows as of now, the others for a range."""
-    (made,) = panels(dashboard("u", "t", "d", (), [Row("a", [panel])]))
+def test_panel_types_are_grafanas(panel: Panel, kind: str) -> None:
+    """Tables query current values, the others a range."""
+    (made,) = panels(dashboard("u", "t", "d", (), [PanelRow("a", [panel])]))
     assert made["type"] == kind
     assert made["targets"][0].get("format") == ("table" if kind == "table" else None)
     assert bool(made["targets"][0]["range"]) == (kind != "table")
 
 
 def test_values_of_a_timeline_have_names_and_colours() -> None:
-    """0 and 1 say little."""
+    """The values 0 and 1 are not readable."""
     made = timeline("x", "t", ONE, {0: ("compressed", "green"), 1: ("baseline", "orange")})
     assert made.defaults["mappings"][0]["options"]["1"] == {"text": "baseline", "color": "orange"}
 
 
-def test_heat_map_asks_for_what_grafana_draws() -> None:
-    """It refuses more samples than half of the panel's pixels, and a panel may be 300 wide."""
-    points = heat("x", "t", ONE, {1: "red"}).points
+def test_heat_map_limits_its_points() -> None:
+    """Grafana refuses more points than half of the panel's pixels, and a panel may be 300 wide."""
+    points = heat_map("x", "t", ONE, {1: "red"}).points
     assert points is not None
     assert points <= 150
 
@@ -52,21 +64,21 @@ def test_heat_map_asks_for_what_grafana_draws() -> None:
 @pytest.mark.parametrize(
     ("look", "changed"),
     [
-        (Look.QUIET, {"axisSoftMax": 1}),
-        (Look.MANY, {"fillOpacity": 0}),
-        (Look.EVENTS, {"drawStyle": "bars", "fillOpacity": 100}),
+        (LineStyle.QUIET, {"axisSoftMax": 1}),
+        (LineStyle.MANY, {"fillOpacity": 0}),
+        (LineStyle.EVENTS, {"drawStyle": "bars", "fillOpacity": 100}),
     ],
 )
-def test_lines_look_as_what_they_show(look: Look, changed: dict[str, object]) -> None:
-    """Zero is no full scale, a crowd is listed with the largest first, events are bars."""
-    usual, drawn = (lines("x", "t", "s", {"up": "up"}, one) for one in (Look.USUAL, look))
+def test_line_styles_fit_the_data(look: LineStyle, changed: dict[str, object]) -> None:
+    """Zero is not full scale, many series are listed by size, events are bars."""
+    usual, drawn = (lines("x", "t", "s", {"up": "up"}, one) for one in (LineStyle.USUAL, look))
     assert drawn.defaults["custom"] == usual.defaults["custom"] | changed
-    assert ("sortBy" in drawn.options["legend"]) == (look is Look.MANY)
-    assert (drawn.points is not None) == (look is Look.EVENTS)
+    assert ("sortBy" in drawn.options["legend"]) == (look is LineStyle.MANY)
+    assert (drawn.points is not None) == (look is LineStyle.EVENTS)
 
 
 def test_roles_have_their_colours() -> None:
-    """Baseline and compressed are never taken for each other."""
+    """Baseline and compressed always have the same colours."""
     fixed = {
         one["matcher"]["options"]: one["properties"][0]["value"]["fixedColor"]
         for one in lines("x", "t", "s", {"up": "up"}).overrides
@@ -75,15 +87,15 @@ def test_roles_have_their_colours() -> None:
     assert fixed == {"baseline": "orange", "compressed": "green"}
 
 
-def test_table_begins_with_the_largest() -> None:
-    """Where it says of what; cells have a colour from a value on."""
+def test_table_is_sorted_by_the_named_column() -> None:
+    """Cells are coloured from a value on."""
     made = table("x", "t", [ONE], [], sort="Harm")
     assert made.options["sortBy"] == [{"displayName": "Harm", "desc": True}]
     assert "sortBy" not in table("x", "t", [ONE], []).options
-    assert [step["color"] for step in stained({1: "red"})["thresholds"]["steps"]] == ["transparent", "red"]
+    assert [step["color"] for step in coloured_cells({1: "red"})["thresholds"]["steps"]] == ["transparent", "red"]
 
 
-def test_growth_keeps_the_choice() -> None:
-    """Of a counter, by labels; narrowed further if asked."""
-    assert growth("a_total", "x, y", '{m="1"}') == 'sum by (x, y) (rate(a_total{m="1"}[$__rate_interval]))'
-    assert growth("a_total", "x", '{m="1"}', 's="2"') == 'sum by (x) (rate(a_total{m="1", s="2"}[$__rate_interval]))'
+def test_rate_by_keeps_the_selector() -> None:
+    """It may add matchers."""
+    assert rate_by("a_total", "x, y", '{m="1"}') == 'sum by (x, y) (rate(a_total{m="1"}[$__rate_interval]))'
+    assert rate_by("a_total", "x", '{m="1"}', 's="2"') == 'sum by (x) (rate(a_total{m="1", s="2"}[$__rate_interval]))'

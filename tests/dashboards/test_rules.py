@@ -1,4 +1,4 @@
-"""Every alert is about something that exists, is explained, and has been seen to fire and to stay silent."""
+"""The alert rules use existing metrics, are documented, and are tested both firing and silent."""
 
 import re
 
@@ -8,47 +8,47 @@ from tests.support.observability import debian_servers
 from tests.support.observability.alert_rules import RULES, alerts, expected, rules
 from tests.support.observability.promql import selectors
 from tightrope.monitors.records import Outcome
-from tightrope.service.adapters.prometheus.catalogue import CATALOGUE
+from tightrope.service.adapters.prometheus.catalogue import METRICS
 
-SHOWN = {metric.full_name(name): metric for name, metric in CATALOGUE.items()}
+SHOWN = {metric.full_name(name): metric for name, metric in METRICS.items()}
 RECORDED = {rule["record"]: rule for rule in rules("recording.yml")}
 FILES = ("recording.yml", "alerts.yml")
 TESTS = sorted(path.name for path in RULES.glob("*_test.yml"))
 OWN = {"sight", "latency"}
-"""Monitors that are none of the catalogue's questions."""
+"""Monitors that are not in the catalogue."""
 
 
-def test_promtool_finds_nothing_wrong_with_the_rules() -> None:
-    """Syntax, functions, templates, names."""
-    code, said = debian_servers.said(
+def test_rules_pass_promtool() -> None:
+    """It checks syntax, functions, templates and names."""
+    code, output = debian_servers.run_tool(
         "promtool", "check", "rules", "--lint=all", "--lint-fatal", *(RULES / f for f in FILES)
     )
-    assert code == 0, said
+    assert code == 0, output
 
 
 @pytest.mark.parametrize("file", TESTS)
-def test_promtool_proves_the_rules(file: str) -> None:
-    """Given these series, these alerts fire, and no others."""
-    code, said = debian_servers.said("promtool", "test", "rules", RULES / file)
-    assert code == 0, said
+def test_rules_pass_their_promtool_tests(file: str) -> None:
+    """With the given series, exactly the expected alerts fire."""
+    code, output = debian_servers.run_tool("promtool", "test", "rules", RULES / file)
+    assert code == 0, output
 
 
 @pytest.mark.parametrize("name", alerts())
-def test_alert_has_been_seen_to_fire_and_to_stay_silent(name: str) -> None:
-    """Both, in promtool's tests; only the watchdog never is silent."""
+def test_alert_is_tested_firing_and_silent(name: str) -> None:
+    """Only the watchdog has no silent case."""
     cases = expected()[name]
     assert any(cases)
     assert name == "TightropeWatchdog" or not all(cases)
 
 
-def test_promtools_tests_are_of_alerts_that_exist() -> None:
-    """A test of an alert that is gone would pass for ever if it must be silent."""
+def test_promtool_tests_name_existing_alerts() -> None:
+    """A test that expects a removed alert to be silent would always pass."""
     assert set(expected()) == set(alerts())
 
 
 @pytest.mark.parametrize("rule", [*rules("recording.yml"), *rules("alerts.yml")], ids=lambda r: r.get("alert", ""))
-def test_rule_asks_for_metrics_labels_and_values_that_exist(rule: dict[str, str]) -> None:
-    """In the catalogue, in another rule, or Prometheus' own `up`."""
+def test_rule_selects_existing_metrics_labels_and_values(rule: dict[str, str]) -> None:
+    """They are in the catalogue, in another rule, or Prometheus' own `up`."""
     for name, labels in selectors(rule["expr"]):
         if name in {"up", *RECORDED}:
             continue
@@ -60,8 +60,8 @@ def test_rule_asks_for_metrics_labels_and_values_that_exist(rule: dict[str, str]
 
 
 @pytest.mark.parametrize("name", alerts())
-def test_alert_says_all_that_is_needed(name: str) -> None:
-    """Whom it wakes, what is wrong, what to do, where to look; in that alert's own labels."""
+def test_alert_is_complete(name: str) -> None:
+    """It has severity, summary, description, runbook and dashboard, and uses only its own labels."""
     alert = alerts()[name]
     assert alert["labels"]["severity"] in {"page", "ticket", "none"}
     more = {"report_url"} if name == "TightropeDrift" else set()
@@ -74,10 +74,10 @@ def test_alert_says_all_that_is_needed(name: str) -> None:
 
 
 def test_recorded_series_are_used() -> None:
-    """By an alert; a rule that nobody reads is evaluated for nothing."""
+    """An alert or a dashboard reads each of them."""
     read = {name for rule in rules("alerts.yml") for name, _ in selectors(rule["expr"])}
     assert set(RECORDED) - read <= DRAWN
 
 
 DRAWN = {"model:tightrope_requests:rate5m", "model_scope:tightrope_disagreements:ratio_rate5m"}
-"""Those that are for people to look at."""
+"""Recorded series that only dashboards use."""

@@ -1,5 +1,6 @@
-"""The demo's story, played once on real servers: its trip pages somebody, once, with the evidence, and is resolved on
-the return; and every expression of every dashboard finds data in Prometheus.
+"""The demo's story, played once on real servers: its breach pages once, with the evidence, and the return resolves it.
+
+All expressions of all dashboards find data in Prometheus.
 """
 
 import time
@@ -11,77 +12,90 @@ import httpx
 import pytest
 
 from docs.pictures.album import PICTURES
-from docs.pictures.ask import View, answers
-from tests.support.observability.dashboard_queries import Asked, everything, panels
+from docs.pictures.query import View, query_dashboard
+from tests.support.observability.dashboard_queries import PanelQuery, all_queries, panels
 from tests.support.observability.debian_servers import until
-from tests.support.observability.full_stack import CLUSTER, FIXED, HARMED, PATIENCE, RETURN, TRIP, Theatre, theatre
+from tests.support.observability.full_stack import (
+    CLUSTER,
+    FIXED,
+    HARMED,
+    REQUESTS_TO_BREACH,
+    REQUESTS_TO_RETURN,
+    STEP_TIMEOUT_SECONDS,
+    FullStack,
+    full_stack,
+)
 from tightrope.dashboards.boards import boards
-from tightrope.demo.replay import MODEL
+from tightrope.demo.replay import DEMO_MODEL
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
-    """Traffic until the harmed subgroup has tripped and both ways have told of it; then the fixed model, and more
-    traffic until Prometheus has seen it return.
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullStack]:
+    """Send traffic until the harmed subgroup is in safe mode and both alert paths have fired; then deploy the fixed
+    model, and send traffic until Prometheus sees the return.
     """
-    with theatre(tmp_path_factory.mktemp("theatre")) as stage:
-        stage.send(TRIP)
-        until(lambda: HARMED in stage.safe(), PATIENCE)
+    with full_stack(tmp_path_factory.mktemp("full_stack")) as stage:
+        stage.send(REQUESTS_TO_BREACH)
+        until(lambda: HARMED in stage.safe_scopes(), STEP_TIMEOUT_SECONDS)
         stage.settle('ALERTS{alertname="TightropeSafeMode", alertstate="firing"}')
         stage.deploy(FIXED)
-        stage.send(RETURN)
-        until(lambda: HARMED not in stage.safe(), PATIENCE)
-        until(lambda: stage.pager.alerts("resolved", scope=HARMED), PATIENCE)
+        stage.send(REQUESTS_TO_RETURN)
+        until(lambda: HARMED not in stage.safe_scopes(), STEP_TIMEOUT_SECONDS)
+        until(lambda: stage.pager.alerts("resolved", scope=HARMED), STEP_TIMEOUT_SECONDS)
         yield stage
 
 
-def pages(stage: Theatre) -> list[dict[str, Any]]:
-    """Every notification to the pager about safe mode, in order."""
+def pages(stage: FullStack) -> list[dict[str, Any]]:
+    """The notifications to the pager about safe mode, in order."""
     heard = zip(stage.pager.paths, stage.pager.heard, strict=False)
     return [
-        told
-        for path, (_, told) in heard
-        if path == "/pager" and told["groupLabels"]["alertname"] == "TightropeSafeMode"
+        notification
+        for path, (_, notification) in heard
+        if path == "/pager" and notification["groupLabels"]["alertname"] == "TightropeSafeMode"
     ]
 
 
-def test_first_page_has_the_evidence(story: Theatre) -> None:
-    """The judge's own: it was there before Prometheus had looked."""
+def test_first_page_has_the_evidence(story: FullStack) -> None:
+    """The judge's alert arrives before Prometheus' one."""
     first = pages(story)[0]
     (alert,) = (one for one in first["alerts"] if one["labels"]["scope"] == HARMED)
-    about = {"alertname": "TightropeSafeMode", "model": MODEL, "scope": HARMED, "severity": "page", **CLUSTER}
+    about = {"alertname": "TightropeSafeMode", "model": DEMO_MODEL, "scope": HARMED, "severity": "page", **CLUSTER}
     assert alert["labels"] == about
-    told = alert["annotations"]
-    assert told["summary"] == f"{MODEL}: the baseline answers {HARMED}"
-    assert told["evidence"].startswith("disagreement: 10^8.")
-    assert told["description"].startswith("breach by judge: disagreement 0.")
-    assert told["request_id"].startswith("demo-")
-    assert told["runbook_url"].endswith("#tightropesafemode")
+    annotations = alert["annotations"]
+    assert annotations["summary"] == f"{DEMO_MODEL}: the baseline answers {HARMED}"
+    assert annotations["evidence"].startswith("disagreement: 10^8.")
+    assert annotations["description"].startswith("breach by judge: disagreement 0.")
+    assert annotations["request_id"].startswith("demo-")
+    assert annotations["runbook_url"].endswith("#tightropesafemode")
 
 
-def test_two_ways_are_one_alert(story: Theatre) -> None:
-    """Prometheus' and the judge's have the same labels: Alertmanager knows one alert a scope, and tells of it once."""
+def test_both_paths_lead_to_one_alert(story: FullStack) -> None:
+    """The labels are equal, so Alertmanager has one alert per scope, and sends it once."""
     by_rule = story.query('ALERTS{alertname="TightropeSafeMode"}') or story.query(
         'last_over_time(ALERTS{alertname="TightropeSafeMode"}[10m])'
     )
     assert HARMED in {found["metric"]["scope"] for found in by_rule}
-    seen = [frozenset((a["labels"]["scope"], a["status"]) for a in told["alerts"]) for told in pages(story)]
-    assert len({told["groupKey"] for told in pages(story)}) == 1
+    seen = [
+        frozenset((a["labels"]["scope"], a["status"]) for a in notification["alerts"]) for notification in pages(story)
+    ]
+    assert len({notification["groupKey"] for notification in pages(story)}) == 1
     assert all(earlier != later for earlier, later in pairwise(seen)), seen
 
 
-def test_return_resolves_and_nobody_is_paged_again(story: Theatre) -> None:
-    """Firing, then resolved, and then nothing more of that scope."""
-    states = [a["status"] for told in pages(story) for a in told["alerts"] if a["labels"]["scope"] == HARMED]
+def test_return_resolves_the_alert(story: FullStack) -> None:
+    """After the resolved notification there is no other for that scope."""
+    states = [
+        a["status"] for notification in pages(story) for a in notification["alerts"] if a["labels"]["scope"] == HARMED
+    ]
     assert states == sorted(states)
     assert {"firing", "resolved"} == set(states)
 
 
-def test_nothing_else_paged(story: Theatre) -> None:
-    """No gateway down, no budget burnt, nothing latched; the watchdog is heard elsewhere."""
+def test_no_other_alert_pages(story: FullStack) -> None:
+    """The watchdog has its own receiver."""
     names = {
-        told["groupLabels"]["alertname"]
-        for p, (_, told) in zip(story.pager.paths, story.pager.heard, strict=False)
+        notification["groupLabels"]["alertname"]
+        for p, (_, notification) in zip(story.pager.paths, story.pager.heard, strict=False)
         if p == "/pager"
     }
     assert names == {"TightropeSafeMode"}
@@ -94,61 +108,59 @@ ELSEWHERE = {
     "tightrope_fallback_share": "the demo's model never falls back as a whole, and nothing is late",
     "tightrope_endpoint_up": "the demo's models are files: tests/service/inference/test_remote_health.py",
 }
-"""What the story does not show, and why."""
+"""Metrics without data in the story, and the reason."""
 
 
-def asked() -> list[Asked]:
-    """Every expression but those."""
-    return [one for one in everything() if not any(name in one.expr for name in ELSEWHERE)]
+def expected_queries() -> list[PanelQuery]:
+    """All queries except those of `ELSEWHERE`."""
+    return [one for one in all_queries() if not any(name in one.expr for name in ELSEWHERE)]
 
 
 @pytest.fixture(scope="module")
-def played(story: Theatre) -> Theatre:
-    """The story, with labels that came late and a drift report, all seen by Prometheus."""
+def played(story: FullStack) -> FullStack:
+    """The story with late labels and a drift report, all visible in Prometheus."""
     story.label(4_000)
     story.report()
     story.send(200)
     return story.settle("tightrope_drift_share", 'tightrope_labels{outcome="joined"} > 0')
 
 
-@pytest.mark.parametrize("asked", asked(), ids=lambda one: one.where)
-def test_expression_finds_data(played: Theatre, asked: Asked) -> None:
-    """At some time of the story, as a panel would ask for it."""
-    span = {"query": asked.plain, "start": played.began, "end": time.time(), "step": STEP}
+@pytest.mark.parametrize("query", expected_queries(), ids=lambda one: one.where)
+def test_expression_finds_data(played: FullStack, query: PanelQuery) -> None:
+    """It does so at some time of the story, queried as by a panel; one more step includes the newest scrape."""
+    span = {"query": query.plain, "start": played.began, "end": time.time() + STEP, "step": STEP}
     answer = httpx.get(f"{played.prometheus}/api/v1/query_range", params=span, timeout=30)
     assert answer.is_success, answer.text
     values = [value for found in answer.json()["data"]["result"] for _, value in found["values"]]
-    assert any(value != "NaN" for value in values), asked.plain
+    assert any(value != "NaN" for value in values), query.plain
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)
-def test_what_is_said_to_be_elsewhere_is_not_here(played: Theatre, name: str) -> None:
-    """An excuse that is no longer needed would hide an empty panel."""
+def test_excluded_metrics_have_no_data(played: FullStack, name: str) -> None:
+    """An outdated exclusion would hide an empty panel."""
     assert played.query(f'{{__name__=~"{name}(_bucket)?"}}') == []
 
 
-def test_pictures_have_something_to_show(played: Theatre) -> None:
-    """What is drawn of the dashboards is asked for as Grafana asks, and found: in every panel, and the marks. Only no
-    alert fires any more when the story is over.
-    """
+def test_pictures_have_data(played: FullStack) -> None:
+    """Each panel and annotation finds data, queried as by Grafana; only alerts have ended by then."""
     now = time.time()
     for picture in PICTURES:
         board = boards()[picture.uid]
-        shown = answers(played.prometheus, board, View(now - 300, now, 1, picture.chosen))
+        shown = query_dashboard(played.prometheus, board, View(now - 300, now, 1, picture.variables))
         assert shown["marks"]
         for panel in panels(board):
             if not any(name in target["expr"] for name in (*ELSEWHERE, "ALERTS{") for target in panel["targets"]):
                 assert any(shown["answers"][panel["id"]].values()), panel["title"]
 
 
-def test_expression_of_what_is_not_there_finds_none(played: Theatre) -> None:
-    """The look above can fail."""
+def test_expression_of_an_unknown_metric_finds_no_data(played: FullStack) -> None:
+    """The test above can fail."""
     with pytest.raises(AssertionError):
-        test_expression_finds_data(played, Asked("nowhere", "rate(tightrope_request_total[$__rate_interval])"))
+        test_expression_finds_data(played, PanelQuery("nowhere", "rate(tightrope_request_total[$__rate_interval])"))
 
 
-def test_choices_are_offered(played: Theatre) -> None:
-    """The values of every variable, as Grafana asks for them."""
+def test_variables_have_values(played: FullStack) -> None:
+    """They are queried as by Grafana."""
     for selector, label in (
         ('tightrope_requests_total{model!="unknown"}', "model"),
         ("tightrope_comparisons_total", "scope"),

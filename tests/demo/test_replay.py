@@ -10,26 +10,26 @@ import pytest
 import urllib3
 
 from tests.support.judgement.comparisons import SCOPES
-from tightrope.demo.replay import CONNECTIONS, MODEL, Answer, ReplayError, Row, replay, traffic
+from tightrope.demo.replay import DEMO_MODEL, REPLAY_CONNECTIONS, ReplayAnswer, ReplayError, TrafficRow, replay, traffic
 
-ROWS = [Row(f"demo-{number:05d}", (float(number), 1.0), number % 2, (SCOPES[0],)) for number in range(60)]
+ROWS = [TrafficRow(f"demo-{number:05d}", (float(number), 1.0), number % 2, (SCOPES[0],)) for number in range(60)]
 
 
-class Echo(BaseHTTPRequestHandler):
-    """Answers with the class that the first code's parity says, the later the lower the row's number is."""
+class EchoHandler(BaseHTTPRequestHandler):
+    """Answers with the class given by the parity of the first code; some answers are delayed."""
 
     protocol_version = "HTTP/1.1"
-    server: "Listening"
+    server: "FakeGateway"
 
     def do_POST(self) -> None:
-        """One request."""
+        """Answer one request."""
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.seen.append((self.path, request, time.monotonic()))
         number = int(request["inputs"][0]["data"][0])
         if number == self.server.closing:
             self.server.closing, self.close_connection = None, True
             return
-        if number % CONNECTIONS == 0:
+        if number % REPLAY_CONNECTIONS == 0:
             time.sleep(0.005)
         status, answer = self.server.answer(number)
         body = json.dumps(answer).encode()
@@ -39,40 +39,40 @@ class Echo(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
-class Listening(ThreadingHTTPServer):
-    """A gateway of sorts, with what it was asked; ``failing`` is the number of the row that it refuses, ``closing`` of
-    the one that it leaves without an answer, once.
+class FakeGateway(ThreadingHTTPServer):
+    """A gateway that records its requests. It refuses row ``failing``, and once closes the connection on row
+    ``closing``.
     """
 
     daemon_threads = True
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Echo)
+        super().__init__(("127.0.0.1", 0), EchoHandler)
         self.seen: list[tuple[str, dict[str, Any], float]] = []
         self.failing: int | None = None
         self.closing: int | None = None
 
     @property
     def address(self) -> str:
-        """Where it listens."""
+        """The address of the server."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def answer(self, number: int) -> tuple[int, dict[str, Any]]:
-        """Status and body."""
+        """Status and body for a row."""
         if number == self.failing:
             return 503, {"error": "out of order"}
-        said = [0.25, 0.75] if number % 2 else [0.75, 0.25]
+        probabilities = [0.25, 0.75] if number % 2 else [0.75, 0.25]
         by = "baseline" if number >= 40 else "compressed"
-        return 200, {"outputs": [{"name": "p", "data": said}], "parameters": {"served_by": by}}
+        return 200, {"outputs": [{"name": "p", "data": probabilities}], "parameters": {"served_by": by}}
 
 
 @pytest.fixture
-def gateway() -> Iterator[Listening]:
-    """A server of the standard library, on a free port."""
-    with Listening() as server:
+def gateway() -> Iterator[FakeGateway]:
+    """Run a fake gateway on a free port."""
+    with FakeGateway() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
@@ -80,28 +80,28 @@ def gateway() -> Iterator[Listening]:
         thread.join()
 
 
-def test_answers_come_in_the_order_of_the_rows(gateway: Listening) -> None:
-    """However the answers overtake each other on the way, each belongs to its row."""
+def test_answers_come_in_the_order_of_the_rows(gateway: FakeGateway) -> None:
+    """Answers that overtake each other are still matched with their rows."""
     answers = list(replay(gateway.address, ROWS))
     assert [answer.row for answer in answers] == ROWS
     assert [answer.predicted for answer in answers] == [number % 2 for number in range(60)]
     assert all(answer.correct for answer in answers)
     assert [answer.served_by for answer in answers] == ["compressed"] * 40 + ["baseline"] * 20
     arrived = [request["id"] for _, request, _ in gateway.seen]
-    assert arrived != sorted(arrived), "nothing overtook anything: the test shows nothing"
+    assert arrived != sorted(arrived), "no answer overtook another: the test proves nothing"
 
 
-def test_row_is_one_request_of_the_protocol(gateway: Listening) -> None:
-    """Its id, its codes as one FP32 row, and nothing that only the demo knows."""
+def test_row_is_one_request_of_the_protocol(gateway: FakeGateway) -> None:
+    """It has the id and the codes as one FP32 row, and neither label nor subgroups."""
     list(replay(gateway.address, ROWS[:1]))
     ((path, request, _),) = gateway.seen
-    assert path == f"/v2/models/{MODEL}/infer"
+    assert path == f"/v2/models/{DEMO_MODEL}/infer"
     tensor = {"name": "input", "shape": [1, 2], "datatype": "FP32", "data": [0.0, 1.0]}
     assert request == {"id": "demo-00000", "inputs": [tensor]}
 
 
-def test_rate_is_not_exceeded(gateway: Listening) -> None:
-    """At 200 a second no request comes before its time."""
+def test_rate_is_not_exceeded(gateway: FakeGateway) -> None:
+    """At 200 per second no request is sent too early."""
     began = time.monotonic()
     list(replay(gateway.address, ROWS, 200.0))
     times = {int(request["id"][5:]): at - began for _, request, at in gateway.seen}
@@ -109,26 +109,26 @@ def test_rate_is_not_exceeded(gateway: Listening) -> None:
     assert max(times.values()) < 10
 
 
-def test_error_names_its_row(gateway: Listening) -> None:
-    """The answers before it are given; the replay ends there, and does not send all the rest."""
+def test_error_names_its_row(gateway: FakeGateway) -> None:
+    """Answers of earlier rows are yielded; the replay then stops without sending all rows."""
     gateway.failing = 7
-    answers: list[Answer] = []
+    answers: list[ReplayAnswer] = []
     with pytest.raises(ReplayError, match=r"demo-00007: 503 .*out of order"):
         answers.extend(replay(gateway.address, ROWS, 400.0))
     assert [answer.row for answer in answers] == ROWS[:7]
     assert len(gateway.seen) < len(ROWS)
 
 
-def test_gateway_that_is_not_there_is_an_error() -> None:
-    """Nobody listens: the connection error is raised, and not taken for an answer."""
-    with Listening() as server:
+def test_unreachable_gateway_is_an_error() -> None:
+    """The connection error is raised."""
+    with FakeGateway() as server:
         address = server.address
     with pytest.raises(urllib3.exceptions.HTTPError):
         list(replay(address, ROWS[:1]))
 
 
-def test_connection_that_closes_is_asked_again_once(gateway: Listening) -> None:
-    """A gateway closes what was idle: the request goes over another connection, and every row has its answer."""
+def test_request_on_a_closed_connection_is_sent_again_once(gateway: FakeGateway) -> None:
+    """Gateways close idle connections; each row still gets its answer."""
     gateway.closing = 9
     assert [answer.row for answer in replay(gateway.address, ROWS)] == ROWS
     assert gateway.closing is None
@@ -138,7 +138,7 @@ def test_connection_that_closes_is_asked_again_once(gateway: Listening) -> None:
 
 
 def test_traffic_is_the_same_every_time() -> None:
-    """Ids are the rows' numbers over both files: a replay on another machine samples the same requests."""
+    """Ids are row numbers over both files, so replays on all machines sample the same requests."""
     rows = traffic()
     assert rows == traffic()
     assert [row.id for row in rows] == [f"demo-{number:05d}" for number in range(len(rows))]
@@ -147,8 +147,8 @@ def test_traffic_is_the_same_every_time() -> None:
     assert len(rows) > len(stable)
 
 
-def test_row_knows_its_codes_its_truth_and_its_subgroups() -> None:
-    """Sixteen codes, a label that is no code, one value of every attribute."""
+def test_row_has_codes_label_and_subgroups() -> None:
+    """It has sixteen codes, a separate label, and one value of each attribute."""
     rows = traffic()
     assert {len(row.codes) for row in rows} == {16}
     assert {row.label for row in rows} == {0, 1}

@@ -18,13 +18,13 @@ README = (ROOT / "README.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
-    """The fenced blocks of one language."""
+    """Return the fenced blocks of one language."""
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
 @pytest.fixture(scope="module")
 def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The demo's own configuration, served on a free port, with its state elsewhere."""
+    """Serve the demo's own configuration on a free port, with a state folder of its own."""
     folder = tmp_path_factory.mktemp("readme")
     config = YAML(typ="safe").load(ROOT / "demo" / "tightrope.yaml")
     shutil.copytree(ROOT / "demo" / "models", folder / "models")
@@ -34,7 +34,7 @@ def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def test_configuration_of_the_readme_is_accepted(tmp_path: Path) -> None:
-    """What a reader copies first must work."""
+    """The example configuration loads with two models that fit it."""
     (tmp_path / "tightrope.yaml").write_text(blocks("yaml")[0])
     for name in ("baseline", "int8"):
         classifier(tmp_path / f"{name}.onnx", np.eye(3, 2, dtype=np.float32))
@@ -43,7 +43,7 @@ def test_configuration_of_the_readme_is_accepted(tmp_path: Path) -> None:
 
 
 def test_curl_commands_of_the_readme_answer(demo_server: Server) -> None:
-    """Each is pasted into a shell as it stands, but for the port and the token."""
+    """Each command works when it is pasted into a shell; only port and token differ here."""
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     script = next(block for block in blocks("sh") if "curl" in block)
@@ -62,7 +62,9 @@ def test_curl_commands_of_the_readme_answer(demo_server: Server) -> None:
     assert forced["confirmed"] is True
 
 
-def test_make_commands_of_the_readme_exist() -> None:
-    """`make demo` and `make test` are targets."""
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_make_commands_of_the_page_exist(page: str) -> None:
+    """Every `make` command that the page shows is a target of the Makefile."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
-    assert set(re.findall(r"(?:^|`)make ([a-z-]+)", README, flags=re.MULTILINE)) <= targets
+    commands = set(re.findall(r"(?:^|`)make ([a-z-]+)", (ROOT / page).read_text(), flags=re.MULTILINE))
+    assert commands <= targets

@@ -1,7 +1,7 @@
-"""Run by the Python of `.venv-helm`: says what is wrong with the custom resources in a YAML stream, a line each.
+"""Print the errors of the custom resources in a YAML stream on stdin, one a line; runs in `.venv-helm`.
 
-The models are generated from the definitions of KEDA and of Prometheus' operator. They pass over keys that they do not
-know, so what comes out of them is compared with what went in.
+The models are generated from the definitions of KEDA and of Prometheus' operator. They ignore unknown keys, so their
+output is compared with their input.
 """
 
 import sys
@@ -17,7 +17,7 @@ MODELS = {model.__name__: model for model in (ScaledObject, PodMonitor, Promethe
 
 
 def problems(manifest: dict[str, Any]) -> Iterator[str]:
-    """What the models do not take, and what they do not know."""
+    """Yield the errors of the models, and the keys that they do not know."""
     try:
         known = MODELS[manifest["kind"]].model_validate(manifest).model_dump(by_alias=True, exclude_unset=True)
     except ValidationError as error:
@@ -27,7 +27,7 @@ def problems(manifest: dict[str, Any]) -> Iterator[str]:
 
 
 def unknown(given: object, known: object, path: str) -> Iterator[str]:
-    """Keys that were given and did not come back."""
+    """Yield the keys of ``given`` that are missing in ``known``."""
     if isinstance(given, dict) and isinstance(known, dict):
         for key, value in given.items():
             yield from unknown(value, known[key], f"{path}.{key}") if key in known else [f"{path}.{key}: unknown"]
@@ -37,6 +37,7 @@ def unknown(given: object, known: object, path: str) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    found = [one for one in yaml.safe_load_all(sys.stdin) if one and one["kind"] in MODELS]
-    sys.stdout.writelines(f"{line}\n" for one in found for line in problems(one))
-    sys.stdout.write(f"looked at {len(found)}\n")
+    documents = yaml.load_all(sys.stdin, Loader=yaml.CSafeLoader)
+    resources = [document for document in documents if document and document["kind"] in MODELS]
+    sys.stdout.writelines(f"{line}\n" for resource in resources for line in problems(resource))
+    sys.stdout.write(f"checked {len(resources)}\n")

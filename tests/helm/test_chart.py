@@ -1,4 +1,4 @@
-"""Every supported shape of the chart is what Kubernetes takes, by the tools of those who wrote it."""
+"""Kubernetes accepts every supported shape of the chart, by helm's and Kubernetes' own tools."""
 
 import subprocess
 from pathlib import Path
@@ -8,13 +8,13 @@ import pytest
 from tests.support.charts import CHART, CLUSTER, EMBEDDED, SHAPES, Manifest, helm, of_kind, pods, rendered, text, values
 from tests.support.helm_tools import program
 
-JOBS = {"topics": "Job", "dashboards": "Job"}
-OPERATORS = {"ServiceMonitor", "PodMonitor", "PrometheusRule", "ScaledObject"}
-"""Kinds of somebody else's: test_resources.py."""
+JOB_KINDS = {"topics": "Job", "dashboards": "Job"}
+OPERATOR_KINDS = {"ServiceMonitor", "PodMonitor", "PrometheusRule", "ScaledObject"}
+"""Custom resources, which test_resources.py checks."""
 
 
 def validated(manifests: Path, kubernetes: str) -> tuple[int, list[str]]:
-    """What the schemas of a release of Kubernetes say: the exit code, and the complaints."""
+    """Return the exit code and the complaints of the schemas of a Kubernetes release."""
     command = [program("kubernetes-validate"), "--strict", "--quiet", "-k", kubernetes, manifests]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     return ended.returncode, [line for line in (ended.stdout + ended.stderr).splitlines() if "INFO" not in line]
@@ -23,14 +23,14 @@ def validated(manifests: Path, kubernetes: str) -> tuple[int, list[str]]:
 @pytest.mark.parametrize("major", ["helm3", "helm4"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_lint_finds_nothing(shape: str, major: str) -> None:
-    """Strictly: a warning is a failure."""
+    """In strict mode, where a warning is a failure."""
     ended = helm(major, "lint", "--strict", CHART, "-f", values(shape))
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_both_majors_of_helm_make_the_same(shape: str) -> None:
-    """Object by object."""
+def test_both_helm_majors_render_the_same(shape: str) -> None:
+    """Helm 3 and helm 4 agree on every object."""
     ours, theirs = (rendered(shape, major=major) for major in ("helm3", "helm4"))
     assert sorted(ours, key=_name) == sorted(theirs, key=_name)
 
@@ -41,15 +41,15 @@ def _name(manifest: Manifest) -> str:
 
 @pytest.mark.parametrize("kubernetes", ["1.25", "1.37"])
 def test_every_object_fits_the_schemas_of_kubernetes(kubernetes: str, tmp_path: Path) -> None:
-    """The oldest release that the chart allows and a newer one; strictly, so that no key is unknown."""
+    """The oldest allowed release and a newer one; strict mode refuses unknown keys."""
     (tmp_path / "all.yaml").write_text("\n---\n".join(map(text, SHAPES)))
     code, complaints = validated(tmp_path / "all.yaml", kubernetes)
-    assert [line for line in complaints if not any(f"kind {kind} " in line for kind in OPERATORS)] == []
+    assert [line for line in complaints if not any(f"kind {kind} " in line for kind in OPERATOR_KINDS)] == []
     assert code == 0
 
 
-def test_misspelt_key_would_be_seen(tmp_path: Path) -> None:
-    """The schemas refuse what Kubernetes would pass over."""
+def test_misspelt_key_is_found(tmp_path: Path) -> None:
+    """The schemas refuse a key that Kubernetes would ignore."""
     (tmp_path / "one.yaml").write_text(text(SHAPES[0]).replace("runAsNonRoot:", "runAsNonRoott:"))
     code, complaints = validated(tmp_path / "one.yaml", "1.33")
     assert code == 1
@@ -58,7 +58,7 @@ def test_misspelt_key_would_be_seen(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_pod_is_restricted(shape: str) -> None:
-    """As the strictest of Kubernetes' standards wants it, and the root file system cannot be written."""
+    """Every pod meets the restricted Pod Security Standard, with a read-only root file system."""
     found = dict(pods(rendered(shape)))
     assert len(found) >= 2
     for pod in found.values():
@@ -82,21 +82,21 @@ def test_no_pod_gets_variables_of_services(shape: str) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_selectors_find_their_pods(shape: str) -> None:
-    """Services, workloads, disruption budgets and monitors select labels that pods, or services, bear."""
+    """Services, workloads, disruption budgets and monitors select labels of pods or services."""
     manifests = rendered(shape)
-    borne = [pod["metadata"]["labels"] for _, pod in pods(manifests)]
+    pod_labels = [pod["metadata"]["labels"] for _, pod in pods(manifests)]
     services = [found["metadata"]["labels"] for found in of_kind(manifests, "Service")]
     for found in manifests:
         selector = found.get("spec", {}).get("selector") or found.get("spec", {}).get("podSelector")
         if selector:
             wanted = selector.get("matchLabels", selector)
-            where = services if found["kind"] == "ServiceMonitor" else borne
+            where = services if found["kind"] == "ServiceMonitor" else pod_labels
             assert any(wanted.items() <= labels.items() for labels in where), _name(found)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_mounts_and_volumes_belong_together(shape: str) -> None:
-    """Every mount has its volume, every volume its mount; what is mounted is read-only but for state and scratch."""
+    """Every mount has its volume and the reverse; only state and scratch volumes are writable."""
     for found in rendered(shape):
         claimed = {claim["metadata"]["name"] for claim in found.get("spec", {}).get("volumeClaimTemplates", [])}
         for _, pod in pods([found]):
@@ -117,18 +117,18 @@ def test_embedded_shape_has_one_pod_and_a_disk() -> None:
 
 
 def test_cluster_shape_has_every_process() -> None:
-    """Gateways and workers that may come and go, judges with names that stay; each with a disruption budget."""
+    """Gateways and workers are deployments, judges keep their names; each has a disruption budget."""
     for shape in CLUSTER:
         manifests = rendered(shape)
         kinds = {name: found["kind"] for found in manifests for name, _ in pods([found])}
         processes = {"gateway": "Deployment", "worker": "Deployment", "judge": "StatefulSet"}
-        assert kinds == processes | {"test": "Pod"} | (JOBS if "full" in shape else {})
+        assert kinds == processes | {"test": "Pod"} | (JOB_KINDS if "full" in shape else {})
         budgets = {found["metadata"]["name"] for found in of_kind(manifests, "PodDisruptionBudget")}
         assert budgets == {f"demo-tightrope-{name}" for name in processes}
 
 
-def test_whoever_scales_owns_the_number_of_replicas() -> None:
-    """Where an autoscaler is on, the deployment says no number; one target has one autoscaler."""
+def test_autoscaled_deployments_have_no_replicas() -> None:
+    """With an autoscaler the deployment sets no number; each target has one autoscaler."""
     manifests = rendered("cluster-full-values.yaml")
     deployments = {found["metadata"]["name"]: found["spec"] for found in of_kind(manifests, "Deployment")}
     scalers = of_kind(manifests, "HorizontalPodAutoscaler") + of_kind(manifests, "ScaledObject")
@@ -142,7 +142,7 @@ def test_whoever_scales_owns_the_number_of_replicas() -> None:
 
 
 def test_changed_configuration_restarts_the_pods() -> None:
-    """The checksum in the annotations moves with it, and with nothing else."""
+    """The checksum in the annotations changes with the configuration only."""
     shape = "embedded-values.yaml"
     sums = [
         _checksum(rendered(shape, *more))

@@ -1,4 +1,4 @@
-"""What the chart makes for the operators of others: KEDA, Prometheus, Grafana's sidecar. One source: dashboards/."""
+"""Custom resources for KEDA, Prometheus' operator and Grafana's sidecar; rules and dashboards come from dashboards/."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ PICTURE = {"title": "{{model}}", "panels": [{"targets": [{"expr": 'up{a="b"}', "
 
 @pytest.fixture(scope="module")
 def chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The chart with one rule, one test of rules and one dashboard more in dashboards/."""
+    """Return a copy of the chart with one more rule, test of rules and dashboard in dashboards/."""
     folder = tmp_path_factory.mktemp("chart")
     shutil.copytree(ROOT / "helm", folder / "helm", symlinks=True)
     shutil.copytree(ROOT / "dashboards", folder / "dashboards")
@@ -40,20 +40,20 @@ def chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "helm"
 
 
-def judged(manifests: str) -> list[str]:
-    """What the models of custom resources find wrong; the last line says how many they looked at."""
+def validate(manifests: str) -> list[str]:
+    """Return the errors of the custom resource models; the last line has the number of checked resources."""
     command = [program("python"), ROOT / "tests" / "helm" / "resources.py"]
     ended = subprocess.run(command, input=manifests, capture_output=True, text=True, check=True, timeout=200)
     return ended.stdout.splitlines()
 
 
 def test_custom_resources_fit_their_definitions(chart: Path) -> None:
-    """Every key is known and every value fits; a wrong one of either kind, put among them, is seen."""
+    """Every key is known and every value fits; an added wrong key and an added wrong value are found."""
     wrong = text(FULL[0], chart=chart).replace("minReplicaCount: 1", "minReplicaCount: few\n  maxReplicas: 3", 1)
-    found = judged(
+    found = validate(
         "\n---\n".join([*(text(shape, chart=chart) for shape in FULL), wrong.replace("jobLabel", "jobLabl")])
     )
-    assert found[-1] == f"looked at {sum(count(shape, chart) for shape in (*FULL, FULL[0]))}"
+    assert found[-1] == f"checked {sum(count(shape, chart) for shape in (*FULL, FULL[0]))}"
     assert {line.partition(":")[0] for line in found[:-1]} == {
         "spec.minReplicaCount",
         "ServiceMonitor.spec.jobLabl",
@@ -62,14 +62,14 @@ def test_custom_resources_fit_their_definitions(chart: Path) -> None:
 
 
 def count(shape: str, chart: Path) -> int:
-    """How many custom resources a shape has."""
+    """Return the number of custom resources of a shape."""
     kinds = ("ScaledObject", "ServiceMonitor", "PodMonitor", "PrometheusRule")
     return sum(len(of_kind(rendered(shape, chart=chart), kind)) for kind in kinds)
 
 
 @pytest.mark.parametrize("shape", FULL)
 def test_rules_are_those_of_dashboards(shape: str, chart: Path) -> None:
-    """Every file of rules, as it stands there, templates for Prometheus untouched; tests of rules stay out."""
+    """Every rule file is included unchanged, Prometheus' templates too; tests of rules are left out."""
     found = {one["metadata"]["name"]: one["spec"] for one in of_kind(rendered(shape, chart=chart), "PrometheusRule")}
     files = [path for path in (chart.parent / "dashboards" / "rules").glob("*.yml") if not path.stem.endswith("_test")]
     assert "trial" in {path.stem for path in files}
@@ -78,7 +78,7 @@ def test_rules_are_those_of_dashboards(shape: str, chart: Path) -> None:
 
 @pytest.mark.parametrize("shape", [name for name in FULL if name in EMBEDDED])
 def test_dashboards_are_those_of_dashboards(shape: str, chart: Path) -> None:
-    """Each in a ConfigMap of its own, with the label that the sidecar looks for, below the most that one may hold."""
+    """Each has a ConfigMap with the sidecar's label, below the size limit of a ConfigMap."""
     found = [m for m in of_kind(rendered(shape, chart=chart), "ConfigMap") if "tightrope.yaml" not in m["data"]]
     files = sorted((chart.parent / "dashboards").rglob("*.json"))
     data = {name: json.loads(content) for one in found for name, content in one["data"].items()}
@@ -89,9 +89,9 @@ def test_dashboards_are_those_of_dashboards(shape: str, chart: Path) -> None:
 
 
 def test_addresses_come_from_the_configuration(chart: Path) -> None:
-    """Where it names a Grafana and a runbook, the alerts point there."""
-    told = {"grafana": "https://g.test", "runbook": "https://wiki.test/page", "gateway": "https://t.test"}
-    more = [part for key, address in told.items() for part in ("--set", f"config.alerts.{key}={address}")]
+    """Alerts link to the configured Grafana, runbook and gateway."""
+    addresses = {"grafana": "https://g.test", "runbook": "https://wiki.test/page", "gateway": "https://t.test"}
+    more = [part for key, address in addresses.items() for part in ("--set", f"config.alerts.{key}={address}")]
     manifests = rendered(FULL[0], *more, chart=chart)
     (found,) = [m for m in of_kind(manifests, "PrometheusRule") if m["metadata"]["name"].endswith("trial")]
     annotations = found["spec"]["groups"][0]["rules"][0]["annotations"]
@@ -102,8 +102,8 @@ def test_addresses_come_from_the_configuration(chart: Path) -> None:
     assert "example.org" not in str(of_kind(manifests, "PrometheusRule"))
 
 
-def test_packed_chart_has_the_files_and_nothing_else_of_dashboards(chart: Path, tmp_path: Path) -> None:
-    """What is installed from an archive has no link to follow: rules and pictures are in it, code and tests are not."""
+def test_packaged_chart_has_rules_and_dashboards_only(chart: Path, tmp_path: Path) -> None:
+    """A package has files instead of the link to dashboards/: rules and JSON, without code and tests."""
     packed = subprocess.run(
         [program("helm3"), "package", chart, "-d", tmp_path], capture_output=True, text=True, check=False, timeout=60
     )
@@ -117,18 +117,18 @@ def test_packed_chart_has_the_files_and_nothing_else_of_dashboards(chart: Path, 
 
 
 @pytest.mark.parametrize("shape", FULL)
-def test_every_process_is_scraped_as_a_job_of_tightrope(shape: str) -> None:
-    """By whose name the alerts know it: the monitors take the job from a label that services and pods bear."""
+def test_scrape_jobs_are_named_tightrope(shape: str) -> None:
+    """Alerts select jobs by that name; monitors take the job from a label of services and pods."""
     manifests = rendered(shape)
     monitors = of_kind(manifests, "ServiceMonitor") + of_kind(manifests, "PodMonitor")
     assert {found["spec"]["jobLabel"] for found in monitors} == {"tightrope/job"}
-    borne = [found["metadata"]["labels"] for found in of_kind(manifests, "Service")] + [*map(labels, manifests)]
-    jobs = {one["tightrope/job"] for one in borne if one}
+    all_labels = [found["metadata"]["labels"] for found in of_kind(manifests, "Service")] + [*map(labels, manifests)]
+    jobs = {one["tightrope/job"] for one in all_labels if one}
     assert jobs >= (
         {"tightrope-embedded"} if "embedded" in shape else {f"tightrope-{n}" for n in ("gateway", "worker", "judge")}
     )
 
 
 def labels(manifest: Manifest) -> dict[str, str]:
-    """Those of a workload's pods."""
+    """Return the labels of a workload's pods."""
     return dict(manifest.get("spec", {}).get("template", {}).get("metadata", {}).get("labels", {}))

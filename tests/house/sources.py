@@ -32,22 +32,22 @@ def files() -> tuple[Path, ...]:
         cwd=ROOT,
     )
     if listed.returncode:
-        pytest.skip("this is no git checkout, or git is missing")
+        pytest.skip("this is not a git checkout, or git is missing")
     return tuple(Path(name) for name in sorted(set(listed.stdout.split("\0"))) if name and (ROOT / name).is_file())
 
 
 def python(*folders: str) -> list[Path]:
-    """The Python files, of all folders or of some."""
+    """Python files, in all folders or in the given ones."""
     return [path for path in files() if path.suffix == ".py" and (not folders or path.parts[0] in folders)]
 
 
 def code_lines(text: str) -> int:
-    """Lines that hold a token: not blank, not only a comment, not of a docstring."""
+    """Number of lines that hold a token and belong to no comment and no docstring."""
     return len(_code(text))
 
 
 def functions(text: str) -> dict[str, int]:
-    """All of them, methods and nested ones too: name and line, and the lines of code from the signature to the end."""
+    """Code lines of each function, methods and nested functions included, keyed by `name:line`."""
     code = _code(text)
     found = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     return {f"{node.name}:{node.lineno}": len(code & {*_lines(node)}) for node in found}
@@ -63,7 +63,7 @@ def _code(text: str) -> set[int]:
 
 
 def _is_docstring(node: ast.AST) -> bool:
-    """A text that stands for itself: of a module, a class, a function, or below a constant or a field."""
+    """Whether a statement is a docstring, or a text below a constant or a field."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 

@@ -51,7 +51,7 @@ def run(folder: Path, ci: str | None) -> subprocess.CompletedProcess[str]:
 
 
 def test_skip_fails_in_ci_and_says_which(tmp_path: Path) -> None:
-    """By a fixture, by a marker or by the test itself: each is a failure with its reason. An xfail is none."""
+    """A skip by a fixture, a marker or the test itself is a failure with its reason; an xfail stays one."""
     (tmp_path / "test_some.py").write_text(TESTS)
     ended = run(tmp_path, "true")
     assert ended.returncode == 1
@@ -65,7 +65,7 @@ def test_skip_fails_in_ci_and_says_which(tmp_path: Path) -> None:
 
 
 def test_file_that_skips_itself_fails_in_ci(tmp_path: Path) -> None:
-    """A missing library does not take a whole file away unseen."""
+    """A missing library does not remove a whole file silently."""
     (tmp_path / "test_whole.py").write_text(WHOLE)
     ended = run(tmp_path, "true")
     assert ended.returncode == 2

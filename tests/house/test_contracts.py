@@ -13,7 +13,7 @@ from tests.house.sources import LINKED, PACKAGES, ROOT, python
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The packages and their contracts, to be broken."""
+    """A copy of the packages and their contracts, to break."""
     folder = tmp_path_factory.mktemp("copy")
     for path in python(*PACKAGES):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -25,7 +25,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def lint(folder: Path) -> tuple[int, str]:
-    """What the linter of imports says of this folder's packages: its exit code and its words, on one line."""
+    """Run the import linter on a folder; return its exit code and its output on one line."""
     linter = Path(sys.executable).with_name("lint-imports")
     ended = subprocess.run([linter, "--no-cache"], capture_output=True, text=True, check=False, cwd=folder)
     assert not ended.stderr, ended.stderr
@@ -34,7 +34,7 @@ def lint(folder: Path) -> tuple[int, str]:
 
 @contextmanager
 def broken(folder: Path, file: str, line: str) -> Iterator[None]:
-    """A file with one more import at its end, until the block ends."""
+    """Append one import to a file until the block ends."""
     path = folder / file
     text = path.read_text()
     path.write_text(f"{text}\n{line}\n")
@@ -45,7 +45,7 @@ def broken(folder: Path, file: str, line: str) -> Iterator[None]:
 
 
 def test_untouched_copy_keeps_every_contract(copy: Path) -> None:
-    """What breaks below is broken by the import that was added, and the copy is what is linted."""
+    """The linter reads the copy, and only the added import breaks a contract."""
     code, said = lint(copy)
     assert code == 0, said
     assert " 0 broken." in said
@@ -82,7 +82,7 @@ WRONG = [
 
 
 def test_every_contract_is_broken_below() -> None:
-    """A contract that nobody has seen fail may not be able to."""
+    """A contract that no test has seen fail may be unable to fail."""
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     names = [contract["name"] for contract in declared]
     assert [name for name in names if not any(name.startswith(contract) for _, _, contract in WRONG)] == []
@@ -90,7 +90,7 @@ def test_every_contract_is_broken_below() -> None:
 
 @pytest.mark.parametrize(("file", "line", "contract"), WRONG)
 def test_forbidden_import_breaks_its_contract(copy: Path, file: str, line: str, contract: str) -> None:
-    """The linter fails, and names the contract that does not hold any more."""
+    """The linter fails and names the broken contract."""
     with broken(copy, file, line):
         code, said = lint(copy)
     assert code == 1

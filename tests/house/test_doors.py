@@ -15,7 +15,6 @@ DOORS = {
     "grpc": ["service/transport/grpc/*.py"],
     "grpc_health": ["service/transport/grpc/*.py"],
     "kafka": ["service/adapters/kafka/*.py"],
-    "msgpack": ["service/adapters/wire/*.py", "service/adapters/sqlite/pending_labels.py"],
     "onnx": ["demo/builder/*.py"],
     "onnxruntime": ["service/adapters/onnxruntime.py", "demo/builder/*.py"],
     "os": [
@@ -43,7 +42,7 @@ DOORS = {
     ],
     "uvicorn": ["tightrope/serving/server.py", "service/transport/http/*.py"],
 }
-"""Where a library may be imported: one library, one room."""
+"""The files that may import a library: one library, one room."""
 
 EVERYWHERE = {"numpy", "msgspec"}
 """Arrays and records, which every room works with."""
@@ -53,11 +52,11 @@ PURE = {
     "select", "shutil", "signal", "socket", "sqlite3", "ssl", "subprocess", "sys", "tempfile", "threading", "time",
     "datetime", "urllib", "uuid",
 }  # fmt: skip
-"""What monitors/ may not import: no clock, no randomness, no I/O."""
+"""Modules that monitors/ may not import: no clock, no randomness, no I/O."""
 
 
 def imported(path: Path) -> Iterator[str]:
-    """The first part of every absolute import in a file."""
+    """Yield the top-level package of every absolute import in a file."""
     for node in ast.walk(ast.parse((ROOT / path).read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
@@ -66,7 +65,7 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def trespasses(path: Path, names: set[str]) -> list[str]:
-    """The libraries that a file imports though their door is elsewhere."""
+    """Return the libraries that a file imports outside their room."""
     return [f"{path}: {name}" for name in sorted(names & set(DOORS)) if not _may(path, name)]
 
 

@@ -16,7 +16,7 @@ SHOW = "import sys; print(*sorted({name.partition('.')[0] for name in sys.module
 
 
 def loaded(statement: str, stand_ins: Path) -> set[str]:
-    """The packages that a fresh interpreter has loaded after a statement; stand-ins can be imported."""
+    """Return the packages that a fresh interpreter has loaded after a statement; stand-ins are importable."""
     for name in HEAVY:
         (stand_ins / f"{name}.py").write_text("")
     program = f"import sys; sys.path.append({str(stand_ins)!r})\n{statement}\n{SHOW}"
@@ -25,14 +25,14 @@ def loaded(statement: str, stand_ins: Path) -> set[str]:
 
 
 def test_gateway_process_never_loads_the_drift_reports_libraries(tmp_path: Path) -> None:
-    """A gigabyte that only the reports need, even where it is installed; what is only for development neither."""
+    """Neither the gigabyte that only reports need nor a development package is loaded, even where it is installed."""
     names = loaded("import tightrope.wiring.embedded, tightrope.cli.main", tmp_path)
     assert {"uvicorn", "onnxruntime", "tightrope"} <= names
     assert names & {*HEAVY, *DEVELOPMENT} == set()
 
 
 def test_grpc_is_loaded_only_where_it_is_asked_for(tmp_path: Path) -> None:
-    """A gateway without it starts a quarter of a second sooner; what serves it loads nothing of the development's."""
+    """A gateway without gRPC starts a quarter of a second sooner; one with it loads no development package."""
     assert loaded("import tightrope.wiring.embedded, tightrope.cli.main", tmp_path) & {*ASKED_FOR} == set()
     names = loaded(
         "import tightrope.wiring.embedded, tightrope.cli.main, tightrope.service.transport.grpc.server", tmp_path
@@ -43,13 +43,13 @@ def test_grpc_is_loaded_only_where_it_is_asked_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", HEAVY)
 def test_loading_them_would_be_seen(tmp_path: Path, name: str) -> None:
-    """The look above sees what is there."""
+    """The check above detects a loaded package."""
     assert name in loaded(f"import tightrope.wiring.embedded, {name}", tmp_path)
 
 
 SERVES = {"run": "tightrope.wiring.embedded", "serve": "tightrope.wiring.cluster"}
 LATER = {"fastapi", "starlette"}
-"""What answers everything but inference: loaded when requests are answered already."""
+"""Libraries behind every route but inference: loaded after the gateway answers requests."""
 ELSEWHERE = {
     "rich",
     "requests",
@@ -58,37 +58,37 @@ ELSEWHERE = {
     "tightrope.dashboards.boards",
     "tightrope.demo_run.story",
 }
-"""What other commands need, or a configuration that names Grafana."""
+"""Libraries of other commands, or of a configuration that names Grafana."""
 
 
 @pytest.mark.parametrize("command", SERVES)
 def test_server_loads_nothing_before_it_is_up_that_it_does_not_need(tmp_path: Path, command: str) -> None:
-    """The real command, up to the moment when it says where it listens; how long that takes is the benchmark's."""
+    """The real command, up to the moment when it prints its address; a benchmark measures how long that takes."""
     path = write_config(tmp_path, config(tmp_path) | {"bus": {"kafka": {"servers": ["127.0.0.1:1"]}}})
     program = f"""
 import json, sys
 from tightrope.cli import main
 from tightrope.serving import server
-server.HttpServer.serve_until_told = lambda *_: print(json.dumps(sorted(sys.modules)))
+server.HttpServer.serve_until_stopped = lambda *_: print(json.dumps(sorted(sys.modules)))
 sys.argv = ["tightrope", {command!r}, {str(path)!r}, "--json"]
 main.main()
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
     assert ended.stdout, ended.stderr
     names = set(json.loads(ended.stdout))
-    assert {SERVES[command], "uvicorn", "onnxruntime", "tightrope.monitors.watch"} <= names
+    assert {SERVES[command], "uvicorn", "onnxruntime", "tightrope.monitors.records"} <= names
     assert names & (LATER | ELSEWHERE) == set()
 
 
 def test_help_loads_no_model_runtime(tmp_path: Path) -> None:
-    """A command is there to be listed before what it needs is loaded."""
+    """`--help` lists a command without loading what the command needs."""
     assert (
         loaded("import tightrope.cli.main", tmp_path) & {"numpy", "onnxruntime", "pydantic", "kafka", "rich"} == set()
     )
 
 
 def test_judgement_loads_nothing_but_numpy(tmp_path: Path) -> None:
-    """The monitors need no third-party package beside it."""
+    """The monitors need no third-party package but numpy."""
     extra = loaded("import tightrope.monitors.watch, tightrope.monitors.safemode", tmp_path) - loaded(
         "import numpy", tmp_path
     )

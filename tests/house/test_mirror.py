@@ -29,7 +29,7 @@ def has_logic(path: Path) -> bool:
 
 
 def mirrors(path: Path) -> list[Path]:
-    """The test files that stand where the module's tests should be."""
+    """Return the test files in the place where the module's tests belong."""
     folder = Path("tests") / path.parent
     names = [file.name for file in files() if file.parent == folder]
     return [folder / name for name in names if _fits(name, path.stem)]
@@ -40,12 +40,12 @@ def _fits(name: str, module: str) -> bool:
 
 
 def modules() -> list[Path]:
-    """Every module that has something to test."""
+    """Return every module with logic to test."""
     return [path for path in python(*PACKAGES) if has_logic(path)]
 
 
 def test_names_are_matched_as_they_are_meant() -> None:
-    """A module's tests may be split by topic; another module's, whose name begins alike, are not its own."""
+    """A module's tests may be split by topic; tests of a module whose name only begins alike do not count."""
     assert _fits("test_judge.py", "judge")
     assert _fits("test_judge_restart.py", "judge")
     assert not _fits("test_judges.py", "judge")
@@ -53,19 +53,19 @@ def test_names_are_matched_as_they_are_meant() -> None:
 
 
 def test_every_module_has_its_tests_where_they_are_looked_for() -> None:
-    """tests/ mirrors the source: whoever changes a module finds its tests without a search."""
+    """tests/ mirrors the source, so the tests of a module are found without a search."""
     missing = [str(path) for path in modules() if not mirrors(path) and str(path) not in EXCUSED]
     assert missing == []
 
 
 def test_excuses_are_needed() -> None:
-    """A module that has its tests by now, or is gone, needs no excuse any more."""
+    """An excuse for a module that has tests, or that is gone, must go."""
     known = {str(path): path for path in modules()}
     assert [path for path in EXCUSED if path not in known or mirrors(known[path])] == []
 
 
 def test_every_test_says_what_it_shows() -> None:
-    """Its name states a fact, and a docstring says what stands behind it."""
+    """A test's name states a fact, and its docstring says what stands behind it."""
     silent = []
     for path in python("tests"):
         for node in ast.walk(ast.parse((ROOT / path).read_text())):
@@ -76,7 +76,7 @@ def test_every_test_says_what_it_shows() -> None:
 
 
 def test_every_test_file_is_collected() -> None:
-    """A file whose name pytest does not know would never run; helpers define no tests."""
+    """Helpers define no tests: pytest would never run a file whose name it does not collect."""
     stray = [
         str(path)
         for path in python("tests")

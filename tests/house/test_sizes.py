@@ -1,7 +1,12 @@
-from tests.house.sources import ROOT, code_lines, functions, python
+from collections import Counter
+
+from tests.house.sources import PACKAGES, ROOT, code_lines, functions, python
 
 MOST_LINES = 200
 LONGEST_FUNCTION = 45
+MOST_FILES = 16
+LARGE_FOLDERS = {"monitors": 24}
+"""Folders that may hold more files until they get rooms."""
 
 EXAMPLE = '''"""A docstring
 of two lines."""
@@ -27,13 +32,13 @@ class Thing:
 
 
 def test_lines_are_counted_as_they_are_meant() -> None:
-    """Blank lines, comments and docstrings do not count; a text over two lines counts two."""
+    """Blank lines, comments and docstrings do not count; a string over two lines counts two."""
     assert code_lines(EXAMPLE) == 8
     assert functions(EXAMPLE) == {"method:15": 4}
 
 
 def test_files_are_short() -> None:
-    """At most two hundred lines of code: what is longer is two things."""
+    """A file has at most two hundred lines of code."""
     found = {str(path): code_lines((ROOT / path).read_text()) for path in python()}
     assert len(found) > 100
     assert {path: lines for path, lines in found.items() if lines > MOST_LINES} == {}
@@ -44,3 +49,9 @@ def test_functions_are_short() -> None:
     found = {f"{path}:{name}": n for path in python() for name, n in functions((ROOT / path).read_text()).items()}
     assert len(found) > 500
     assert {name: lines for name, lines in found.items() if lines > LONGEST_FUNCTION} == {}
+
+
+def test_folders_are_small() -> None:
+    """A folder of the product holds at most sixteen modules; `__init__.py` does not count."""
+    counts = Counter(str(path.parent) for path in python(*PACKAGES) if path.name != "__init__.py")
+    assert {name: n for name, n in counts.items() if n > LARGE_FOLDERS.get(name, MOST_FILES)} == {}

@@ -7,18 +7,18 @@ HOSTS = (("pypi", "org"), ("pythonhosted", "org"), ("anaconda", "org"), ("artifa
 
 
 def needles() -> list[bytes]:
-    """What must not be found, put together so that this file does not hold it."""
+    """Return the forbidden texts, assembled so that this file does not contain them."""
     paths = [f"/{home}/" for home in HOMES]
     return [text.encode() for text in [*paths, *(".".join(host) for host in HOSTS)]]
 
 
 def found(content: bytes) -> list[str]:
-    """Which of them a file holds."""
+    """Return the forbidden texts that a file contains."""
     return [needle.decode() for needle in needles() if needle in content]
 
 
 def test_needles_are_found() -> None:
-    """A path of this machine is seen, and so is the host of a registry."""
+    """A machine's path and a registry's host are both detected."""
     here = f"see /{HOMES[0]}/main"
     assert found(here.encode()) == [f"/{HOMES[0]}/"]
     assert found(f"--index-url https://{'.'.join(HOSTS[0])}/simple".encode()) == [".".join(HOSTS[0])]
@@ -26,13 +26,13 @@ def test_needles_are_found() -> None:
 
 
 def test_no_file_names_a_machine_or_a_registry() -> None:
-    """Not in code, documents or locks: the project builds anywhere, from the index that is configured there."""
+    """The project builds anywhere, from the package index configured there."""
     wrong = {str(path): names for path in files() if (names := found((ROOT / path).read_bytes()))}
     assert wrong == {}
 
 
 def test_locks_pin_every_package_with_its_hashes() -> None:
-    """Every line of a lock that names a package says which version, and which files that is."""
+    """Every line of a lock that names a package pins its version and the hashes of its files."""
     locks = [path for path in files() if path.suffix == ".lock"]
     assert {Path(path).name for path in locks} >= {"requirements.lock", "requirements-dev.lock"}
     for path in locks:

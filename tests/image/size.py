@@ -1,4 +1,4 @@
-"""How much the lean image holds above its base: `python -m tests.image.size` measures it here, without building one."""
+"""Measure the lean image above its base, without building it: `python -m tests.image.size`."""
 
 import sys
 from importlib.metadata import distribution
@@ -6,14 +6,14 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from tests.house.sources import PACKAGES, ROOT, files
+from tests.house.sources import PACKAGES, ROOT, python
 
 
 def packages(lock: str = "requirements.lock") -> int:
-    """Bytes of the files that a lock installs, compiled, as they lie in this environment; but for their tests.
+    """Return the bytes of the files that a lock installs, compiled, without tests, as in this environment.
 
     Raises:
-        PackageNotFoundError: when one of them is not installed here.
+        PackageNotFoundError: if one of the packages is not installed here.
     """
     pins = [line.rstrip(" \\") for line in (ROOT / lock).read_text().splitlines() if line[:1].isalnum()]
     wanted = [Requirement(pin) for pin in pins]
@@ -21,9 +21,8 @@ def packages(lock: str = "requirements.lock") -> int:
 
 
 def program() -> int:
-    """Bytes of Tightrope itself."""
-    folders = {*PACKAGES, "dashboards"}
-    return sum((ROOT / path).stat().st_size for path in files() if path.suffix == ".py" and path.parts[0] in folders)
+    """Return the bytes of Tightrope itself."""
+    return sum((ROOT / path).stat().st_size for path in python(*PACKAGES))
 
 
 def _bytes(name: str) -> int:

@@ -1,4 +1,4 @@
-"""compose.yaml, as far as it can be proved without a container engine."""
+"""compose.yaml, as far as it can be checked without a container engine."""
 
 import re
 import shutil
@@ -16,57 +16,63 @@ from tests.house.sources import files
 from tests.support.observability.debian_servers import program
 from tests.support.servers import ROOT
 from tightrope.cli.main import app
-from tightrope.demo.broker import VERSION
+from tightrope.demo.broker import KAFKA_VERSION
 from tightrope.service.config.loader import ENVIRONMENT, Settings, load
 from tightrope.wiring.embedded import STOP_SECONDS
 
 FILE = ROOT / "compose.yaml"
 CONFIG = "/etc/tightrope/tightrope.yaml"
-PARTS = {"gateway-1": "serve", "gateway-2": "serve", "worker-1": "worker", "worker-2": "worker", "judge": "judge"}
+COMMAND_OF_SERVICE = {
+    "gateway-1": "serve",
+    "gateway-2": "serve",
+    "worker-1": "worker",
+    "worker-2": "worker",
+    "judge": "judge",
+}
 
 
-def read(path: Path) -> Any:  # noqa: ANN401 - whatever stands there
-    """A YAML file."""
+def read(path: Path) -> Any:  # noqa: ANN401 - any YAML
+    """Return the content of a YAML file."""
     return YAML(typ="safe", pure=True).load(path)
 
 
 def services() -> dict[str, dict[str, Any]]:
-    """Every service by its name."""
+    """Return the services by name."""
     return dict(read(FILE)["services"])
 
 
 def mounts(service: dict[str, Any]) -> dict[str, Path]:
-    """Files and folders of the checkout, by where the container has them."""
-    found = [volume.split(":") for volume in service["volumes"] if volume.startswith("./")]
-    assert all(rest == ["ro"] for _, _, *rest in found)
-    return {inside: ROOT / outside for outside, inside, *_ in found}
+    """Return the mounted files and folders of the checkout, by their paths in the container."""
+    volumes = [volume.split(":") for volume in service["volumes"] if volume.startswith("./")]
+    assert all(rest == ["ro"] for _, _, *rest in volumes)
+    return {inside: ROOT / outside for outside, inside, *_ in volumes}
 
 
 def settings(folder: Path) -> Settings:
-    """What the processes read, with the models and the state where they are here."""
+    """Return the settings of the processes, with local paths for models and state."""
     text = (ROOT / "compose/tightrope.yaml").read_text()
-    for inside, here in {"/models": str(mounts(services()["judge"])["/models"]), "/var/lib": str(folder)}.items():
-        text = text.replace(inside, here)
+    for inside, local in {"/models": str(mounts(services()["judge"])["/models"]), "/var/lib": str(folder)}.items():
+        text = text.replace(inside, local)
     (folder / "tightrope.yaml").write_text(text)
     return load(folder / "tightrope.yaml", {})
 
 
 def validated(path: Path) -> subprocess.CompletedProcess[str]:
-    """By the schema of the compose specification."""
+    """Check a file by the schema of the compose specification."""
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(path)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
-def test_specification_allows_it(tmp_path: Path) -> None:
-    """And would not allow a misspelt key."""
+def test_file_fits_the_compose_specification(tmp_path: Path) -> None:
+    """The schema refuses a misspelt key."""
     assert validated(FILE).returncode == 0
     wrong = tmp_path / "compose.yaml"
     wrong.write_text(FILE.read_text().replace("restart:", "restarts:"))
     assert validated(wrong).returncode == 1
 
 
-def test_everything_mounted_is_in_the_checkout() -> None:
-    """Tracked, so that whoever clones it has it."""
+def test_mounted_files_are_tracked() -> None:
+    """A clone has every mounted file."""
     tracked = {str(path) for path in files()}
     for name, service in services().items():
         for path in mounts(service).values() if "volumes" in service else ():
@@ -74,8 +80,8 @@ def test_everything_mounted_is_in_the_checkout() -> None:
             assert any(one == there or one.startswith(f"{there}/") for one in tracked), (name, there)
 
 
-def test_volumes_and_services_that_are_named_exist() -> None:
-    """Of what is kept and of what is waited for."""
+def test_referenced_volumes_and_services_exist() -> None:
+    """Every named volume is declared, every dependency is a service, and Kafka has a health check."""
     whole = read(FILE)
     for name, service in services().items():
         kept = {volume.split(":")[0] for volume in service.get("volumes", []) if not volume.startswith("./")}
@@ -84,13 +90,13 @@ def test_volumes_and_services_that_are_named_exist() -> None:
     assert "healthcheck" in services()["kafka"]
 
 
-def test_commands_are_the_programs_and_take_the_file(tmp_path: Path) -> None:
-    """Gateways, workers, a judge, and the topics before them; `tightrope check` accepts what they read."""
-    known = set(getattr(get_command(app), "commands", {}))
+def test_commands_exist_and_accept_the_file(tmp_path: Path) -> None:
+    """The services run topics, gateways, workers and a judge; `tightrope check` accepts their configuration."""
+    commands = set(getattr(get_command(app), "commands", {}))
     ours = {name: service for name, service in services().items() if service["image"] == "tightrope"}
-    assert {name: service["command"][0] for name, service in ours.items()} == {"topics": "topics", **PARTS}
+    assert {name: service["command"][0] for name, service in ours.items()} == {"topics": "topics", **COMMAND_OF_SERVICE}
     for service in ours.values():
-        assert service["command"][0] in known
+        assert service["command"][0] in commands
         assert service["command"][1:] == [CONFIG]
         assert mounts(service)[CONFIG] == ROOT / "compose/tightrope.yaml"
         assert set(service.get("environment", {})) <= ENVIRONMENT
@@ -101,40 +107,42 @@ def test_commands_are_the_programs_and_take_the_file(tmp_path: Path) -> None:
     assert ended.exit_code == 0, ended.output
 
 
-def test_members_of_a_group_have_names_of_their_own() -> None:
-    """Two of one name would take the work from each other."""
-    environments = [services()[name]["environment"] for name in PARTS]
+def test_group_members_have_unique_names() -> None:
+    """Two static members with one name would evict each other."""
+    environments = [services()[name]["environment"] for name in COMMAND_OF_SERVICE]
     names = [given["TIGHTROPE_INSTANCE"] for given in environments if "TIGHTROPE_INSTANCE" in given]
     assert sorted(names) == ["judge", "worker-1", "worker-2"]
 
 
 def test_addresses_are_services_at_their_ports(tmp_path: Path) -> None:
-    """Of Kafka, Alertmanager, Prometheus and every process of ours; what is published is published to this machine."""
-    of = settings(tmp_path)
+    """Kafka, Alertmanager, Prometheus and the processes find each other; ports are published on 127.0.0.1 only."""
+    config = settings(tmp_path)
     kafka = services()["kafka"]["environment"]
-    assert of.bus is not None
-    assert [f"PLAINTEXT://{server}" for server in of.bus.kafka.servers] == [kafka["KAFKA_ADVERTISED_LISTENERS"]]
+    assert config.bus is not None
+    assert [f"PLAINTEXT://{server}" for server in config.bus.kafka.servers] == [kafka["KAFKA_ADVERTISED_LISTENERS"]]
     assert kafka["KAFKA_LISTENERS"].startswith("PLAINTEXT://:9092,")
     prometheus = read(ROOT / "compose/prometheus.yml")
     (job,) = prometheus["scrape_configs"]
-    assert job["static_configs"] == [{"targets": [f"{name}:{of.server.port}" for name in PARTS]}]
+    assert job["static_configs"] == [{"targets": [f"{name}:{config.server.port}" for name in COMMAND_OF_SERVICE]}]
     ((paging,),) = (one["static_configs"] for one in prometheus["alerting"]["alertmanagers"])
     assert (
-        [f"http://{target}" for target in paging["targets"]] == of.alerts.alertmanagers == ["http://alertmanager:9093"]
+        [f"http://{target}" for target in paging["targets"]]
+        == config.alerts.alertmanagers
+        == ["http://alertmanager:9093"]
     )
     (source,) = read(ROOT / "compose/grafana/datasources.yml")["datasources"]
     assert source["url"] == "http://prometheus:9090"
     published = {name: service["ports"] for name, service in services().items() if "ports" in service}
-    ports = {"gateway-1": of.server.port, "gateway-2": of.server.port, "prometheus": 9090, "alertmanager": 9093}
+    ports = {"gateway-1": config.server.port, "gateway-2": config.server.port, "prometheus": 9090, "alertmanager": 9093}
     inside = {name: [int(port.rsplit(":", 1)[1]) for port in given] for name, given in published.items()}
     assert inside == {name: [port] for name, port in {**ports, "grafana": 3000}.items()}
     assert all(port.startswith("127.0.0.1:") for given in published.values() for port in given)
-    assert of.server.host == "0.0.0.0"  # noqa: S104 - in a container
-    assert f"127.0.0.1:{of.server.port}/v2/health/live" in (ROOT / "Dockerfile").read_text()
+    assert config.server.host == "0.0.0.0"  # noqa: S104 - in a container
+    assert f"127.0.0.1:{config.server.port}/v2/health/live" in (ROOT / "Dockerfile").read_text()
 
 
-def test_prometheus_sees_it_as_everywhere(tmp_path: Path) -> None:
-    """The same file as the one in dashboards/ but for addresses; Prometheus' own tool accepts it with its rules."""
+def test_prometheus_configuration_is_the_shipped_one(tmp_path: Path) -> None:
+    """It differs from dashboards/prometheus.yml in addresses only, and promtool accepts it with its rules."""
     here, there = read(ROOT / "compose/prometheus.yml"), read(ROOT / "dashboards/prometheus.yml")
     for one in (here, there):
         one["scrape_configs"][0].pop("static_configs")
@@ -142,14 +150,14 @@ def test_prometheus_sees_it_as_everywhere(tmp_path: Path) -> None:
     assert here == there
     mounted = mounts(services()["prometheus"])
     for inside, path in mounted.items():
-        place = tmp_path / Path(inside).relative_to("/etc/prometheus")
-        (shutil.copytree if path.is_dir() else shutil.copy)(path, place)
+        target = tmp_path / Path(inside).relative_to("/etc/prometheus")
+        (shutil.copytree if path.is_dir() else shutil.copy)(path, target)
     checked = [program("promtool"), "check", "config", tmp_path / "prometheus.yml"]
     subprocess.run(checked, check=True, capture_output=True, timeout=60)
 
 
 def test_grafana_finds_the_dashboards() -> None:
-    """Where they are mounted, by the data source whose name they know."""
+    """Grafana's provisioning loads the mounted dashboards, and their data source is the default."""
     mounted = mounts(services()["grafana"])
     (provider,) = read(ROOT / "compose/grafana/dashboards.yml")["providers"]
     assert mounted[provider["options"]["path"]] == ROOT / "dashboards/json"
@@ -157,16 +165,16 @@ def test_grafana_finds_the_dashboards() -> None:
     assert (source["type"], source["isDefault"]) == ("prometheus", True)
 
 
-def test_kafka_is_the_one_that_is_tested() -> None:
-    """Of the same version; other images have a version too."""
+def test_kafka_version_is_the_tested_one() -> None:
+    """Kafka has the version of the tests, and every other image a fixed version."""
     images = {name: service["image"] for name, service in services().items() if service["image"] != "tightrope"}
-    assert images["kafka"] == f"apache/kafka:{VERSION}"
+    assert images["kafka"] == f"apache/kafka:{KAFKA_VERSION}"
     assert [image for image in images.values() if not re.search(r":v?\d+\.\d+\.\d+$", image)] == []
 
 
-@pytest.mark.parametrize("name", PARTS)
-def test_containers_are_as_tight_as_the_chart(name: str) -> None:
-    """Nothing but the state and /tmp is written; they wait for their topics."""
+@pytest.mark.parametrize("name", COMMAND_OF_SERVICE)
+def test_containers_are_read_only(name: str) -> None:
+    """Containers write to the state and /tmp only, and wait for the topics."""
     service = services()[name]
     assert service["read_only"] is True
     assert service["tmpfs"] == ["/tmp"]  # noqa: S108 - in a container

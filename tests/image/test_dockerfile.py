@@ -1,4 +1,4 @@
-"""The recipe of the images: linted, pinned, small, without models, not run by root."""
+"""The Dockerfile is linted and pinned; the image is small, has no models and does not run as root."""
 
 import re
 import subprocess
@@ -8,42 +8,42 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.sources import files
+from tests.house.sources import LINKED, files
 from tests.image import size
 from tests.support.helm_tools import program
 from tests.support.servers import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-MOST_BYTES = 250e6
-"""What the lean image holds above its base, which has about 130 MB: together they stay below 400 MB."""
+MAX_BYTES = 250e6
+"""Largest size of the lean image above its base of about 130 MB; together they stay below 400 MB."""
 
 
 def instructions(word: str) -> list[str]:
-    """What follows every instruction of a kind, on one line."""
+    """Return the arguments of every instruction of a kind, each on one line."""
     return re.findall(rf"^{word} (.+)$", DOCKERFILE.replace("\\\n", ""), flags=re.MULTILINE)
 
 
 def stage(name: str) -> str:
-    """The instructions of one stage."""
+    """Return the instructions of one stage."""
     found = re.search(rf"^FROM \S+ AS {name}\n(.*?)(?=^FROM |\Z)", DOCKERFILE, flags=re.MULTILINE | re.DOTALL)
     assert found is not None, name
     return found[1]
 
 
 def hadolint(text: str) -> tuple[int, str]:
-    """What the linter says of a recipe: its exit code and its words."""
+    """Return the linter's exit code and output."""
     command = [program("hadolint"), "-"]
     ended = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=60)
     return ended.returncode, ended.stdout + ended.stderr
 
 
 def test_linter_finds_nothing() -> None:
-    """Hadolint, with all its rules; shellcheck's for RUN are among them."""
+    """Hadolint has all its rules enabled, including shellcheck's for RUN."""
     assert hadolint(DOCKERFILE) == (0, "")
 
 
-def test_linter_would_find_something() -> None:
-    """A base without a version, and a package without one."""
+def test_linter_finds_unpinned_versions() -> None:
+    """It reports a base image and a package without a version."""
     code, words = hadolint("FROM python\nRUN pip install numpy\n")
     assert code == 1
     assert "DL3006" in words
@@ -51,7 +51,7 @@ def test_linter_would_find_something() -> None:
 
 
 def test_packages_come_from_the_locks_with_hashes() -> None:
-    """Nothing is installed that a lock does not pin, file by file."""
+    """Every installed file is pinned by a lock."""
     installs = [
         line for run in instructions("RUN") for line in run.split("&&") if " install " in line and "pip" in line
     ]
@@ -61,28 +61,28 @@ def test_packages_come_from_the_locks_with_hashes() -> None:
     assert "requirements-reports.lock" not in stage("build") + stage("lean")
 
 
-def test_every_package_of_the_program_is_in_the_image() -> None:
-    """Where `tightrope` is imported from; whatever the build context keeps out cannot be copied."""
-    declared = re.search(r"^packages = (\[.*\])$", (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE)
-    assert declared is not None
-    packages = set(re.findall(r'"(\w+)"', declared[1]))
-    assert {line.split()[0] for line in re.findall(r"^COPY (.+)$", stage("build"), flags=re.MULTILINE)} - {
-        "requirements.lock"
-    } == packages
-    let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    assert let_in == packages | {"requirements.lock", "requirements-reports.lock"}
+def test_every_folder_of_the_program_is_in_the_image() -> None:
+    """The image has each linked folder itself below tightrope/, where the repository has a link to it."""
+    targets = dict(line.split() for line in re.findall(r"^COPY (.+)$", stage("build"), flags=re.MULTILINE))
+    folders = {"tightrope": "/opt/tightrope/tightrope"}
+    folders |= {name: f"/opt/tightrope/tightrope/{name}" for name in LINKED}
+    assert targets == folders | {"requirements.lock": "/build/"}
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    context = {line[1:] for line in ignored if line.startswith("!")}
+    assert context == folders.keys() | {"requirements.lock", "requirements-reports.lock"}
+    assert {f"tightrope/{name}" for name in LINKED} <= set(ignored), "links would collide with the folders"
 
 
 def test_models_stay_out_of_the_build() -> None:
-    """Every model and all data that are tracked in a copied folder are kept out by name."""
-    kept_out = (ROOT / ".dockerignore").read_text().splitlines()
+    """The build context leaves out the tracked models and data of the demo."""
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
     copied = [path for path in files() if path.parts[0] == "demo" and path.suffix in {".onnx", ".npz", ".csv", ".gz"}]
     assert len(copied) > 3
-    assert {f"demo/{path.parts[1]}" for path in copied} <= set(kept_out)
+    assert {f"demo/{path.parts[1]}" for path in copied} <= set(ignored)
 
 
-def test_nobody_runs_as_root() -> None:
-    """The user is a number, so that Kubernetes can see it; both images inherit it."""
+def test_images_do_not_run_as_root() -> None:
+    """The user is numeric, so that Kubernetes can check it; both images inherit it."""
     assert "USER 10001:10001\n" in stage("base")
     assert instructions("USER") == ["10001:10001"]
     assert re.findall(r"^FROM (\S+) AS (reports|lean)$", DOCKERFILE, flags=re.MULTILINE) == [
@@ -91,8 +91,8 @@ def test_nobody_runs_as_root() -> None:
     ]
 
 
-def test_image_says_what_it_is_and_how_it_is() -> None:
-    """Labels of the Open Container Initiative, a health check on a path that the program has, a signal to stop."""
+def test_image_has_labels_and_a_health_check() -> None:
+    """The image has OCI labels, a health check on the liveness path, and a stop signal."""
     for label in ("title", "description", "licenses", "version", "revision"):
         assert f"org.opencontainers.image.{label}=" in stage("base")
     (health,) = instructions("HEALTHCHECK")
@@ -101,7 +101,7 @@ def test_image_says_what_it_is_and_how_it_is() -> None:
 
 
 def test_launcher_is_the_command(tmp_path: Path) -> None:
-    """The script that the image calls `tightrope` shows the same help as the installed command."""
+    """The image's script `tightrope` prints the help of the program."""
     (written,) = re.findall(r"printf '(.+?)' > /opt/venv/bin/tightrope", DOCKERFILE)
     script = tmp_path / "tightrope"
     script.write_text(written.replace("\\n", "\n").replace("/opt/venv/bin/python3", sys.executable))
@@ -113,8 +113,8 @@ def test_launcher_is_the_command(tmp_path: Path) -> None:
 
 
 def test_lean_image_is_small() -> None:
-    """By the sizes of the very files that the lock installs, and of the program; the base is on top."""
+    """The files that the lock installs, and the program, are below the limit."""
     try:
-        assert 100e6 < size.packages() + size.program() < MOST_BYTES
+        assert 100e6 < size.packages() + size.program() < MAX_BYTES
     except PackageNotFoundError as error:
         pytest.skip(f"{error.name} is in the lock and not installed: `make .venv/dev.stamp` installs it")

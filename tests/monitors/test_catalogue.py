@@ -1,62 +1,81 @@
-"""Every monitor is documented, funded and observes what it says it does."""
+"""Every monitor is documented, funded, and observes the stream that it declares."""
 
 from dataclasses import fields
 
 import pytest
 
-from tightrope.monitors.catalogue import CATALOGUE, MOST_CLASSES, SUBGROUP_FACTOR, SUBGROUP_SHARE, Question, Reach
+from tightrope.monitors.catalogue import (
+    CATALOGUE,
+    MAX_CLASSES,
+    SUBGROUP_FACTOR,
+    SUBGROUP_SHARE,
+    MonitorDefinition,
+    Reach,
+)
 from tightrope.monitors.records import Stream
 
-QUESTIONS = list(CATALOGUE.values())
-ONE = ("disagreement", "confidence", "refusal_rate", "refusal_persistence", "accuracy", "excess_risk", "brier")
-"""The monitors that ask one question only."""
+MONITORS = list(CATALOGUE.values())
+WITHOUT_VARIANTS = (
+    "disagreement",
+    "confidence",
+    "refusal_rate",
+    "refusal_persistence",
+    "accuracy",
+    "excess_risk",
+    "brier",
+)
+"""The monitors without variants."""
 
 
 def test_shares_of_the_alarm_budget_sum_to_at_most_one() -> None:
-    """The model-wide cells' and that of all subgroups together."""
-    assert sum(question.share for question in QUESTIONS) + SUBGROUP_SHARE <= 1
+    """The sum covers the model-wide cells and the subgroups."""
+    assert sum(monitor.share for monitor in MONITORS) + SUBGROUP_SHARE <= 1
     assert SUBGROUP_SHARE > 0
     assert SUBGROUP_FACTOR >= 1
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_every_monitor_is_documented(name: str) -> None:
-    """A question, what it measures, what it cannot see; filed under its own name, with a limit that can be left."""
-    question = CATALOGUE[name]
-    assert question.name == name
+    """An entry has a question, a statistic, a blind spot, its own name as key, and a limit that can be exceeded."""
+    monitor = CATALOGUE[name]
+    assert monitor.name == name
     assert name.isidentifier()
-    assert question.asks.endswith("?")
-    assert min(len(question.statistic), len(question.blind_to)) > 20
-    assert 0 < question.limit * SUBGROUP_FACTOR < 0.72
-    assert 0 <= question.share < 1
-    assert (question.share == 0) == (question.reach is Reach.SUBGROUPS), "who watches the model needs a budget for it"
-    assert question.needs_classes >= question.needs_refusal
+    assert monitor.question.endswith("?")
+    assert min(len(monitor.statistic), len(monitor.blind_to)) > 20
+    assert 0 < monitor.limit * SUBGROUP_FACTOR < 0.72
+    assert 0 <= monitor.share < 1
+    assert (monitor.share == 0) == (monitor.reach is Reach.SUBGROUPS), "a monitor of the model needs a budget for it"
+    assert monitor.needs_classes >= monitor.needs_refusal
 
 
 def test_texts_differ_from_monitor_to_monitor() -> None:
-    """No entry was copied and forgotten."""
-    for field in ("asks", "statistic", "blind_to", "observe"):
-        assert len({getattr(question, field) for question in QUESTIONS}) == len(QUESTIONS)
-    assert {field.name for field in fields(Question)} >= {"asks", "statistic", "blind_to", "observe"}
+    """No entry is a forgotten copy."""
+    for field in ("question", "statistic", "blind_to", "observe"):
+        assert len({getattr(monitor, field) for monitor in MONITORS}) == len(MONITORS)
+    assert {field.name for field in fields(MonitorDefinition)} >= {"question", "statistic", "blind_to", "observe"}
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_monitor_of_labels_hears_labels(name: str) -> None:
-    """And no other: its clock counts labels."""
+def test_label_monitors_read_the_stream_of_labels(name: str) -> None:
+    """Monitors whose statistic mentions labels count labels, and no others do."""
     needs_truth = "label" in CATALOGUE[name].statistic
     assert (CATALOGUE[name].stream is Stream.LABELS) == needs_truth
 
 
 @pytest.mark.parametrize(
-    ("classes", "names"), [(2, ("class 1",)), (3, ("class 0", "class 1", "class 2")), (MOST_CLASSES + 1, ()), (0, ())]
+    ("classes", "names"), [(2, ("class 1",)), (3, ("class 0", "class 1", "class 2")), (MAX_CLASSES + 1, ()), (0, ())]
 )
 def test_mix_watches_every_class_unless_there_are_too_many(classes: int, names: tuple[str, ...]) -> None:
-    """Of two classes one says it all."""
+    """With two classes, one variant suffices."""
     assert CATALOGUE["mix"].variants(classes) == names
 
 
 def test_monitors_of_one_question_have_one_variant() -> None:
-    """Without a name."""
-    for name in ONE:
+    """The single variant has no name."""
+    for name in WITHOUT_VARIANTS:
         assert CATALOGUE[name].variants(5) == ("",)
-    assert {question.name for question in QUESTIONS} - set(ONE) == {"confidence_shape", "mix", "calibration"}
+    assert {monitor.name for monitor in MONITORS} - set(WITHOUT_VARIANTS) == {
+        "confidence_shape",
+        "mix",
+        "calibration",
+    }

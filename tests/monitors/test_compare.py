@@ -1,4 +1,4 @@
-"""Reading and pairing decision outputs: hand-made cases, and scipy as the judge of the figures."""
+"""Reading and pairing decision outputs: hand-made cases, and scipy as the reference for the figures."""
 
 import numpy as np
 import pytest
@@ -19,9 +19,9 @@ from tightrope.monitors.compare import (
     entropy,
     jensen_shannon,
     margin,
-    pair,
-    read,
-    refused,
+    pair_readings,
+    read_output,
+    refusal_mask,
 )
 from tightrope.monitors.records import Fault, Floats, Role
 
@@ -30,12 +30,12 @@ LOGITS = arrays.arrays(float, st.tuples(st.integers(1, 6), st.integers(2, 5)), e
 
 
 def probabilities(*rows: tuple[float, ...]) -> Reading:
-    """A reading of probabilities."""
-    return read(np.array(rows), Scale.PROBABILITIES)
+    """Build a reading of probabilities."""
+    return read_output(np.array(rows), Scale.PROBABILITIES)
 
 
 def test_probabilities_are_read_as_they_are() -> None:
-    """Rows that sum to one keep every bit, and carry no fault."""
+    """Rows that sum to one keep every bit and have no fault."""
     reading = probabilities((0.25, 0.75), (1.0, 0.0))
     assert reading.values.tolist() == [[0.25, 0.75], [1.0, 0.0]]
     assert reading.fault.tolist() == [Fault.NONE, Fault.NONE]
@@ -44,22 +44,22 @@ def test_probabilities_are_read_as_they_are() -> None:
 @pytest.mark.parametrize("shape", [(2,), (2, 1)])
 def test_one_column_is_the_probability_of_class_one(shape: tuple[int, ...]) -> None:
     """A binary model may give a vector or a single column."""
-    reading = read(np.array([0.25, 1.0]).reshape(shape), Scale.PROBABILITIES)
+    reading = read_output(np.array([0.25, 1.0]).reshape(shape), Scale.PROBABILITIES)
     assert reading.values.tolist() == [[0.75, 0.25], [0.0, 1.0]]
 
 
 @pytest.mark.parametrize("shape", [(2,), (2, 1)])
 def test_one_column_of_logits_is_the_logit_of_class_one(shape: tuple[int, ...]) -> None:
-    """Class 0 has logit zero: the logistic function."""
-    reading = read(np.array([0.0, np.log(3.0)]).reshape(shape), Scale.LOGITS)
+    """Class 0 has logit zero, so the reading is the logistic function."""
+    reading = read_output(np.array([0.0, np.log(3.0)]).reshape(shape), Scale.LOGITS)
     assert reading.values == pytest.approx(np.array([[0.5, 0.5], [0.25, 0.75]]))
 
 
 @settings(deadline=None, max_examples=50)
 @given(logits=LOGITS)
 def test_logits_become_probabilities_as_in_scipy(logits: Floats) -> None:
-    """However large they are."""
-    reading = read(logits, Scale.LOGITS)
+    """The softmax does not overflow, even for large logits."""
+    reading = read_output(logits, Scale.LOGITS)
     assert reading.values == pytest.approx(softmax(logits, axis=1), rel=1e-12, abs=1e-300)
     assert not reading.fault.any()
 
@@ -76,7 +76,7 @@ def test_figures_of_a_row_by_hand() -> None:
 @settings(deadline=None, max_examples=50)
 @given(logits=LOGITS, shift=st.integers(0, 4))
 def test_entropy_and_distance_are_those_of_scipy(logits: Floats, shift: int) -> None:
-    """Entropy in nats; the Jensen-Shannon distance is the root of the divergence in bits, in [0, 1]."""
+    """Entropy is in nats; the Jensen-Shannon distance is the root of the divergence in bits, in [0, 1]."""
     p = softmax(logits, axis=1)
     q = np.roll(p, shift, axis=1)
     assert entropy(p) == pytest.approx(scipy_entropy(p, axis=1), rel=1e-9, abs=1e-12)
@@ -86,7 +86,7 @@ def test_entropy_and_distance_are_those_of_scipy(logits: Floats, shift: int) -> 
 
 
 def test_jensen_shannon_gives_the_golden_number() -> None:
-    """The base 2 distance of a published pair; of the same row 0, of opposite rows 1."""
+    """The base-2 distance of a published pair; equal rows have 0, opposite rows 1."""
     p, q = np.array([[0.1, 0.2, 0.3, 0.25, 0.15]]), np.array([[0.12, 0.18, 0.25, 0.28, 0.17]])
     assert jensen_shannon(p, q) == pytest.approx([0.06117294478125072], abs=1e-9)
     sure = np.array([[1.0, 0.0], [1.0, 0.0]])
@@ -94,9 +94,9 @@ def test_jensen_shannon_gives_the_golden_number() -> None:
 
 
 def test_pair_gives_every_column_of_both_models() -> None:
-    """Baseline and compressed are not mixed up, in any column."""
+    """No column mixes up baseline and compressed model."""
     refusal = Refusal(Score.MAX_PROBABILITY, {Role.BASELINE: 0.75, Role.COMPRESSED: 0.55})
-    paired = pair(
+    paired = pair_readings(
         probabilities((0.7, 0.3), (0.9, 0.1)), probabilities((0.4, 0.6), (0.5, 0.5)), Decision(Scale.LOGITS, refusal)
     )
     assert paired.disagree.tolist() == [True, False]
@@ -112,9 +112,9 @@ def test_pair_gives_every_column_of_both_models() -> None:
 
 
 def test_top_class_of_many_is_compared() -> None:
-    """Only the winner's index counts, not the order of the rest."""
+    """Only the index of the winner counts, not the order of the rest."""
     baseline = probabilities((0.5, 0.3, 0.2), (0.2, 0.3, 0.5))
-    paired = pair(baseline, probabilities((0.4, 0.25, 0.35), (0.3, 0.5, 0.2)), PROBABILITIES)
+    paired = pair_readings(baseline, probabilities((0.4, 0.25, 0.35), (0.3, 0.5, 0.2)), PROBABILITIES)
     assert paired.disagree.tolist() == [False, True]
 
 
@@ -134,28 +134,28 @@ def test_refusal_is_below_the_threshold_or_above_it_for_entropy(
     """A certainty of exactly the threshold is answered. Rows: unsure, middling, sure."""
     reading = probabilities((0.4, 0.3, 0.3), (0.6, 0.4, 0.0), (0.9, 0.1, 0.0))
     decision = Decision(Scale.PROBABILITIES, Refusal(score, {Role.BASELINE: threshold}))
-    assert refused(reading, decision, Role.BASELINE).tolist() == expected
+    assert refusal_mask(reading, decision, Role.BASELINE).tolist() == expected
 
 
 def test_each_role_has_its_own_threshold() -> None:
-    """The same certainty is refused by one and answered by the other."""
+    """One role refuses a certainty that the other answers."""
     decision = Decision(Scale.PROBABILITIES, Refusal(Score.MARGIN, {Role.BASELINE: 0.1, Role.COMPRESSED: 0.3}))
     reading = probabilities((0.6, 0.4))
-    assert refused(reading, decision, Role.BASELINE).tolist() == [False]
-    assert refused(reading, decision, Role.COMPRESSED).tolist() == [True]
+    assert refusal_mask(reading, decision, Role.BASELINE).tolist() == [False]
+    assert refusal_mask(reading, decision, Role.COMPRESSED).tolist() == [True]
 
 
 def test_nothing_is_refused_without_a_rule() -> None:
-    """However unsure the model is."""
-    assert refused(probabilities((0.5, 0.5)), PROBABILITIES, Role.COMPRESSED).tolist() == [False]
+    """A row of equal probabilities is answered."""
+    assert refusal_mask(probabilities((0.5, 0.5)), PROBABILITIES, Role.COMPRESSED).tolist() == [False]
 
 
 @pytest.mark.parametrize("shape", [(4,), (4, 1)])
 def test_regression_disagrees_beyond_its_tolerance(shape: tuple[int, ...]) -> None:
-    """The absolute difference is the distance; exactly the tolerance still agrees; there is no certainty."""
-    baseline = read(np.array([1.0, 1.0, -1.0, 5.0]).reshape(shape), Scale.REGRESSION)
-    compressed = read(np.array([1.5, 1.75, 1.0, 5.0]).reshape(shape), Scale.REGRESSION)
-    paired = pair(baseline, compressed, Decision(Scale.REGRESSION, tolerance=0.5))
+    """The distance is the absolute difference; exactly the tolerance still agrees; there is no certainty."""
+    baseline = read_output(np.array([1.0, 1.0, -1.0, 5.0]).reshape(shape), Scale.REGRESSION)
+    compressed = read_output(np.array([1.5, 1.75, 1.0, 5.0]).reshape(shape), Scale.REGRESSION)
+    paired = pair_readings(baseline, compressed, Decision(Scale.REGRESSION, tolerance=0.5))
     assert paired.disagree.tolist() == [False, True, True, False]
     assert paired.distance.tolist() == [0.5, 0.75, 2.0, 0.0]
     assert np.isnan(paired.confidence_baseline).all()
@@ -166,8 +166,10 @@ def test_regression_disagrees_beyond_its_tolerance(shape: tuple[int, ...]) -> No
 def test_regression_of_many_values_takes_the_widest_gap() -> None:
     """One value of a row is enough to disagree."""
     baseline, compressed = np.array([[1.0, 2.0], [1.0, 2.0]]), np.array([[1.1, 2.1], [1.0, 4.0]])
-    paired = pair(
-        read(baseline, Scale.REGRESSION), read(compressed, Scale.REGRESSION), Decision(Scale.REGRESSION, tolerance=1.0)
+    paired = pair_readings(
+        read_output(baseline, Scale.REGRESSION),
+        read_output(compressed, Scale.REGRESSION),
+        Decision(Scale.REGRESSION, tolerance=1.0),
     )
     assert paired.disagree.tolist() == [False, True]
     assert paired.distance == pytest.approx([0.1, 2.0])

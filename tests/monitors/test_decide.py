@@ -1,4 +1,4 @@
-"""Orders of operators, and what an event holds."""
+"""Operators' orders, and the content of an event."""
 
 import json
 from dataclasses import replace
@@ -6,140 +6,147 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.support.judgement.comparisons import Traffic, bits, fold, plan
-from tightrope.monitors.decide import UnknownOrderError, UnknownScopeError, order
-from tightrope.monitors.plan import Plan, State, Transition, start
+from tests.support.judgement.comparisons import RowSource, bit_exact, judge_rows, make_plan
+from tightrope.monitors.decide import UnknownOrderError, UnknownScopeError, apply_order
+from tightrope.monitors.plan import Plan, State, Transition, initial_state
 from tightrope.monitors.records import Order
-from tightrope.monitors.safemode import ORDERS, Input
-from tightrope.monitors.safemode import State as Is
-from tightrope.monitors.watch import routes
+from tightrope.monitors.safemode import ORDERS, Input, ModeState
+from tightrope.monitors.watch import build_routes
 
-A = [True, False, False]
+IN_A = [True, False, False]
 
 
 def watched(**changes: object) -> Plan:
-    """Disagreement, in ticks of sixteen rows."""
-    return plan("disagreement", **{"tick_rows": 16} | changes)
+    """Build a plan of disagreement, in ticks of sixteen rows."""
+    return make_plan("disagreement", **{"tick_rows": 16} | changes)
 
 
-def told(what: str, scope: str = "group=a", time: float = 1e6) -> Order:
-    """An order of Eve's."""
-    return Order("order-1", time, "m", scope, what, "eve", "I know why")
+def make_order(trigger: str, scope: str = "group=a", time: float = 1e6) -> Order:
+    """Build an order."""
+    return Order("order-1", time, "m", scope, trigger, "eve", "planned test")
 
 
-def obeyed(state: State, what: str, scope: str = "group=a") -> tuple[State, Transition]:
-    """The state after the order, and its event."""
-    return order(watched(), state, told(what, scope))
+def after_order(state: State, trigger: str, scope: str = "group=a") -> tuple[State, Transition]:
+    """Return the state after the order, and its transition."""
+    return apply_order(watched(), state, make_order(trigger, scope))
 
 
-def ill(source: Traffic, state: State | None = None, n: int = 64) -> tuple[State, list[Transition]]:
-    """The state after rows of a that all disagree, and what happened."""
-    return fold(watched(), source.rows(n, member=A, disagree=True), state=state)
+def harmed(source: RowSource, state: State | None = None, n: int = 64) -> tuple[State, list[Transition]]:
+    """Return the state after rows of a that all disagree, and the transitions."""
+    return judge_rows(watched(), source.rows(n, member=IN_A, disagree=True), state=state)
 
 
 @pytest.mark.parametrize(
-    ("what", "safe", "held"), [("force-safe", True, True), ("force-normal", False, True), ("release", False, False)]
+    ("trigger", "safe", "held"), [("force-safe", True, True), ("force-normal", False, True), ("release", False, False)]
 )
 @pytest.mark.parametrize("scope", ["model", "group=a", "half=left"])
-def test_order_moves_its_scope_and_no_other(what: str, scope: str, *, safe: bool, held: bool) -> None:
-    """By name, with who gave it, why and when."""
-    state, event = obeyed(start(watched()), what, scope)
+def test_order_moves_its_scope_and_no_other(trigger: str, scope: str, *, safe: bool, held: bool) -> None:
+    """The transition names scope, actor, reason and time."""
+    state, event = after_order(initial_state(watched()), trigger, scope)
     assert [name for name, mode in zip(state.scopes, state.modes, strict=True) if mode.held] == [scope] * held
-    assert routes(watched(), state).safe == (scope,) * safe
-    assert (event.scope, event.what, event.actor, event.reason, event.time) == (scope, what, "eve", "I know why", 1e6)
+    assert build_routes(watched(), state).safe == (scope,) * safe
+    assert (event.scope, event.trigger, event.actor, event.reason, event.time) == (
+        scope,
+        trigger,
+        "eve",
+        "planned test",
+        1e6,
+    )
     assert event.moved == (safe or held)
 
 
 def test_forced_normal_scope_breaches_and_stays() -> None:
-    """The breach is recorded and its detector starts anew; the model, which nobody holds, goes in its stead."""
-    state, happened = ill(Traffic(), obeyed(start(watched()), "force-normal")[0])
-    assert [(t.scope, t.what, t.moved) for t in happened] == [
+    """The breach is recorded and its detector starts anew; the model, which is not held, moves instead."""
+    state, transitions = harmed(RowSource(), after_order(initial_state(watched()), "force-normal")[0])
+    assert [(t.scope, t.trigger, t.moved) for t in transitions] == [
         ("group=a", Input.BREACH, False),
         ("model", Input.BREACH, True),
     ]
-    assert routes(watched(), state).safe == ("model",)
+    assert build_routes(watched(), state).safe == ("model",)
     assert state.cells[0].tripped.tolist() == [[True, False, False, False]]
     assert state.cells[0].count.tolist() == [[48, 0, 0, 0]]
 
 
 def test_forced_safe_scope_stays_until_it_is_released() -> None:
-    """However healthy it is; released, it returns when its dwell is over, for no monitor had tripped."""
-    source = Traffic()
-    state = obeyed(start(watched()), "force-safe")[0]
+    """After the release it returns when its dwell is over, because no monitor had tripped."""
+    source = RowSource()
+    state = after_order(initial_state(watched()), "force-safe")[0]
     source.time = 2e6
-    state, happened = fold(watched(), source.rows(1600, member=A), state=state)
-    assert [t.what for t in happened] == [Input.DWELL_ELAPSED]
-    state, happened = fold(watched(), source.rows(16, member=A), state=obeyed(state, "release")[0])
-    assert [t.what for t in happened] == [Input.RECOVERED]
+    state, transitions = judge_rows(watched(), source.rows(1600, member=IN_A), state=state)
+    assert [t.trigger for t in transitions] == [Input.DWELL_ELAPSED]
+    state, transitions = judge_rows(watched(), source.rows(16, member=IN_A), state=after_order(state, "release")[0])
+    assert [t.trigger for t in transitions] == [Input.RECOVERED]
 
 
-def test_released_scope_owes_the_evidence_of_what_tripped_it() -> None:
-    """An operator's hold does not forgive a breach."""
-    source = Traffic()
-    state = obeyed(ill(source)[0], "force-safe")[0]
-    state = obeyed(state, "release")[0]
+def test_released_scope_still_has_to_disprove_what_tripped_it() -> None:
+    """An operator's hold does not cancel a breach."""
+    source = RowSource()
+    state = after_order(harmed(source)[0], "force-safe")[0]
+    state = after_order(state, "release")[0]
     source.time = 2e6
-    state, happened = fold(watched(), source.rows(160, member=A), state=state)
-    assert [t.what for t in happened] == [Input.DWELL_ELAPSED]
-    _, happened = fold(watched(), source.rows(1600, member=A), state=state)
-    assert [t.what for t in happened] == [Input.RECOVERED]
+    state, transitions = judge_rows(watched(), source.rows(160, member=IN_A), state=state)
+    assert [t.trigger for t in transitions] == [Input.DWELL_ELAPSED]
+    _, transitions = judge_rows(watched(), source.rows(1600, member=IN_A), state=state)
+    assert [t.trigger for t in transitions] == [Input.RECOVERED]
 
 
-def test_forced_return_forgives_and_starts_anew() -> None:
-    """Detectors and the note of what tripped are gone with the order."""
-    state = obeyed(ill(Traffic())[0], "force-normal")[0]
+def test_forced_return_clears_the_breach() -> None:
+    """Detectors and trip marks are reset by the order."""
+    state = after_order(harmed(RowSource())[0], "force-normal")[0]
     assert not state.cells[0].tripped.any()
     assert state.cells[0].count[0, 1] == 0
     assert np.isneginf(state.cells[0].log_mass[:, 1]).all()
 
 
 def test_forced_subgroup_takes_its_rows_out_of_the_models_evidence() -> None:
-    """As one that breached does; other subgroups keep theirs, and a model that is safe keeps its own."""
-    source = Traffic()
-    before, _ = fold(watched(), source.rows(160, member=[True, True, False]))
-    after, _ = obeyed(before, "force-safe")
+    """A forced subgroup is counted like one that breached; other subgroups, and a safe model, keep their rows."""
+    source = RowSource()
+    before, _ = judge_rows(watched(), source.rows(160, member=[True, True, False]))
+    after, _ = after_order(before, "force-safe")
     assert after.cells[0].count.tolist() == [[0, 160, 160, 0]]
     assert np.isneginf(after.cells[0].log_mass[:, 0]).all()
-    safe, _ = obeyed(before, "force-safe", "model")
-    assert obeyed(safe, "force-safe")[0].cells[0].count.tolist() == [[160, 160, 160, 0]]
+    safe, _ = after_order(before, "force-safe", "model")
+    assert after_order(safe, "force-safe")[0].cells[0].count.tolist() == [[160, 160, 160, 0]]
 
 
 @pytest.mark.parametrize("scope", ["group=z", "", "MODEL", "group"])
 def test_order_for_an_unknown_scope_is_refused(scope: str) -> None:
-    """The error names those there are."""
-    with pytest.raises(UnknownScopeError, match="it has model, group=a, group=b, half=left"):
-        obeyed(start(watched()), "force-safe", scope)
+    """The error names the valid scopes."""
+    with pytest.raises(UnknownScopeError, match="must be one of model, group=a, group=b, half=left"):
+        after_order(initial_state(watched()), "force-safe", scope)
 
 
-@pytest.mark.parametrize("what", [*(what.value for what in Input if what not in ORDERS), "", "FORCE-SAFE", "reset"])
-def test_what_is_no_order_is_refused(what: str) -> None:
-    """Nobody can order a return without evidence, or a breach, in the judge's name."""
-    state = ill(Traffic())[0]
-    before = bits(state)
-    with pytest.raises(UnknownOrderError, match="there are force-safe, force-normal, release"):
-        obeyed(state, what)
-    assert bits(state) == before
+@pytest.mark.parametrize(
+    "trigger", [*(trigger.value for trigger in Input if trigger not in ORDERS), "", "FORCE-SAFE", "reset"]
+)
+def test_unknown_order_is_refused(trigger: str) -> None:
+    """No one can order a return without evidence, or a breach, in the judge's name."""
+    state = harmed(RowSource())[0]
+    before = bit_exact(state)
+    with pytest.raises(UnknownOrderError, match="must be one of force-safe, force-normal, release"):
+        after_order(state, trigger)
+    assert bit_exact(state) == before
 
 
-def test_epoch_grows_with_every_change_of_mode_and_no_other() -> None:
-    """An order that changes nothing is recorded under the same epoch."""
-    state = start(watched())
+def test_epoch_grows_with_every_change_of_mode() -> None:
+    """An order that changes nothing is recorded under the current epoch."""
+    state = initial_state(watched())
     epochs = []
-    for what in ("release", "force-safe", "force-safe", "release", "force-normal"):
-        state = obeyed(state, what)[0]
+    for trigger in ("release", "force-safe", "force-safe", "release", "force-normal"):
+        state = after_order(state, trigger)[0]
         epochs.append(state.epoch)
     assert epochs == [0, 1, 1, 2, 3]
 
 
-def test_breach_tells_everything_it_was_made_from() -> None:
-    """Monitor, path of evidence, limit, counts, the rows' places, both artefacts and the plan; all of it fits JSON."""
-    whole = watched(samples=1e4)
-    rows = Traffic().rows(48, member=A, disagree=np.arange(48) >= 32, partition=7)
-    _, happened = fold(whole, rows)
-    breach = happened[0]
-    detail = json.loads(json.dumps(breach.evidence, allow_nan=False))
-    (case,) = detail.pop("monitors")
-    assert detail == {
+def test_breach_event_holds_the_basis_of_the_decision() -> None:
+    """Monitor, evidence path, limit, counts, row positions, both artefacts and the plan; all of it fits JSON."""
+    plan = watched(samples=1e4)
+    rows = RowSource().rows(48, member=IN_A, disagree=np.arange(48) >= 32, partition=7)
+    _, transitions = judge_rows(plan, rows)
+    breach = transitions[0]
+    evidence = json.loads(json.dumps(breach.evidence, allow_nan=False))
+    (monitor,) = evidence.pop("monitors")
+    assert evidence == {
         "baseline_digest": "b1",
         "compressed_digest": "c1",
         "plan_digest": "d1",
@@ -151,10 +158,10 @@ def test_breach_tells_everything_it_was_made_from() -> None:
         "last": {"partition": 7, "offset": 47},
         "request_id": "7-47",
     }
-    path = case.pop("path")
+    path = monitor.pop("path")
     assert len(path) == 3
-    assert path[0] < 4 <= path[2] == round(case.pop("evidence"), 3)
-    assert case == {
+    assert path[0] < 4 <= path[2] == round(monitor.pop("evidence"), 3)
+    assert monitor == {
         "monitor": "disagreement",
         "variant": "",
         "threshold": pytest.approx(4),
@@ -168,9 +175,9 @@ def test_breach_tells_everything_it_was_made_from() -> None:
     assert (breach.actor, breach.time) == ("judge", 47.0)
 
 
-def test_order_tells_the_artefacts_but_no_rows() -> None:
-    """It was not made from any."""
-    event = obeyed(start(watched()), "force-safe")[1]
+def test_order_event_holds_the_artefacts_but_no_rows() -> None:
+    """An order is not based on rows."""
+    event = after_order(initial_state(watched()), "force-safe")[1]
     assert event.evidence == {
         "monitors": [],
         "baseline_digest": "b1",
@@ -183,9 +190,9 @@ def test_order_tells_the_artefacts_but_no_rows() -> None:
     }
 
 
-def test_order_to_a_latch_frees_it() -> None:
-    """Release leads to safe mode, from where evidence leads back."""
-    state = ill(Traffic())[0]
-    latched = replace(state.modes[1], state=Is.LATCHED, dwelling=False)
+def test_release_of_a_latched_scope_leads_to_safe_mode() -> None:
+    """From there evidence leads back to normal."""
+    state = harmed(RowSource())[0]
+    latched = replace(state.modes[1], state=ModeState.LATCHED, dwelling=False)
     state = replace(state, modes=(state.modes[0], latched, *state.modes[2:]))
-    assert obeyed(state, "release")[0].modes[1].state is Is.SAFE
+    assert after_order(state, "release")[0].modes[1].state is ModeState.SAFE

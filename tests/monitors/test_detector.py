@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from tests.support.judgement import exact_detector
 from tightrope.monitors.detector import (
-    NOTHING,
+    LOG_ZERO,
     RATIOS,
     RECOVERY_RATIOS,
     Bernoulli,
+    add_seed,
     advance,
     divergence,
     logsumexp,
-    seeded,
 )
 
 LIMIT = Fraction(2, 100)
@@ -25,8 +25,8 @@ COUNTS = st.integers(0, 300).flatmap(lambda n: st.tuples(st.just(n), st.integers
 
 
 def evidence(detector: Bernoulli, ticks: Sequence[tuple[float, int, int]]) -> list[float]:
-    """Log M after every tick of (seed, rows, ones)."""
-    log_mass = np.full(detector.up.shape, NOTHING)
+    """Return log M after every tick of (seed, rows, ones)."""
+    log_mass = np.full(detector.up.shape, LOG_ZERO)
     path = []
     for seed, n, k in ticks:
         log_mass = advance(log_mass, seed, detector.log_e(np.array(n), np.array(k)))
@@ -37,7 +37,7 @@ def evidence(detector: Bernoulli, ticks: Sequence[tuple[float, int, int]]) -> li
 def exact_evidence(
     limit: Fraction, ratios: Sequence[float], ticks: Sequence[tuple[Fraction | int, int, int]]
 ) -> list[float]:
-    """The same in rational numbers."""
+    """Return log M in rational numbers."""
     batches = [(seed, [1] * k + [0] * (n - k)) for seed, n, k in ticks]
     return exact_detector.evidence(
         batches, [exact_detector.likelihood_ratio(Fraction(r) * limit, limit) for r in ratios]
@@ -45,7 +45,7 @@ def exact_evidence(
 
 
 def test_one_alternative_gives_the_golden_path() -> None:
-    """Ten observations at limit 2 % and alternative 4 %, looked at one by one."""
+    """Ten observations at limit 2 % and alternative 4 %, one per tick."""
     path = evidence(Bernoulli.above(0.02, (2.0,)), [(1, 1, y) for y in (0, 0, 1, 0, 1, 1, 0, 0, 1, 0)])
     assert path == pytest.approx(
         [
@@ -65,7 +65,7 @@ def test_one_alternative_gives_the_golden_path() -> None:
 
 
 def test_mixture_gives_the_golden_end() -> None:
-    """The same ten observations with all six alternatives."""
+    """Ten observations with all six alternatives."""
     path = evidence(Bernoulli.above(0.02), [(1, 1, y) for y in (0, 0, 1, 0, 1, 1, 0, 0, 1, 0)])
     assert path[-1] == pytest.approx(7.748666362385503, abs=1e-9)
 
@@ -93,7 +93,7 @@ def test_divergence_gives_the_golden_numbers() -> None:
 
 
 def test_subgroup_cell_is_exact_on_the_global_clock() -> None:
-    """A cell seeded with a share of every tick, whether the tick holds rows of its own or not."""
+    """The cell is seeded with a share of every tick, with or without rows of its own."""
     own = [(3, 1), (0, 0), (0, 0), (1, 0), (9, 4), (0, 0), (2, 2)]
     share = Fraction(1, 40)
     expected = exact_evidence(2 * LIMIT, RATIOS, [(64 * share, n, k) for n, k in own])
@@ -101,7 +101,7 @@ def test_subgroup_cell_is_exact_on_the_global_clock() -> None:
 
 
 def test_recovery_is_exact() -> None:
-    """The null turned round: alternatives below the limit, seeded with the rows of its own."""
+    """The inverted null: alternatives below the limit, seeded with the own rows."""
     batches = [(64, 0), (64, 1), (0, 0), (13, 0), (64, 3), (256, 0)]
     limit = Fraction(3, 4) * LIMIT
     expected = exact_evidence(limit, RECOVERY_RATIOS, [(n, n, k) for n, k in batches if n])
@@ -118,10 +118,10 @@ def test_dropped_alternatives_are_exact_too() -> None:
 
 
 def test_cells_of_different_limits_are_independent() -> None:
-    """A row of limits gives each cell what it would get alone."""
+    """An array of limits gives each cell the value that it has alone."""
     limits, n, k = np.array([0.02, 0.4, 0.1]), np.array([64, 10, 0]), np.array([4, 9, 0])
     together = Bernoulli.above(limits)
-    log_mass = advance(np.full((3, 6), NOTHING), np.array([[64.0], [3.2], [1.6]]), together.log_e(n, k))
+    log_mass = advance(np.full((3, 6), LOG_ZERO), np.array([[64.0], [3.2], [1.6]]), together.log_e(n, k))
     alone = [
         evidence(Bernoulli.above(limits[i]), [(seed, int(n[i]), int(k[i]))])[-1]
         for i, seed in enumerate((64.0, 3.2, 1.6))
@@ -134,37 +134,37 @@ def test_cells_of_different_limits_are_independent() -> None:
 def test_batch_split_over_workers_gives_the_identical_mass(
     parts: list[tuple[int, int]], before: list[tuple[int, int]]
 ) -> None:
-    """Counts of the parts, added up, leave the detector bit by bit where the exact whole leaves it, near enough."""
+    """Summed counts of the parts give the mass of the whole bit by bit; summed log e-values give it up to rounding."""
     n, k = sum(n for n, _ in parts), sum(k for _, k in parts)
     detector = Bernoulli.above(0.02)
-    log_mass = np.full(6, NOTHING)
+    log_mass = np.full(6, LOG_ZERO)
     for rows, ones in before:
         log_mass = advance(log_mass, rows, detector.log_e(np.array(rows), np.array(ones)))
     whole = advance(log_mass, n, detector.log_e(np.array(n), np.array(k)))
     added = detector.log_e(np.array([n for n, _ in parts]).sum(), np.array([k for _, k in parts]).sum())
     assert np.array_equal(advance(log_mass, n, added), whole)
-    per_grid_point = sum(detector.log_e(np.array(n), np.array(k)) for n, k in parts)
-    assert advance(log_mass, n, per_grid_point) == pytest.approx(whole, rel=1e-12, abs=1e-9)
+    summed = sum(detector.log_e(np.array(n), np.array(k)) for n, k in parts)
+    assert advance(log_mass, n, summed) == pytest.approx(whole, rel=1e-12, abs=1e-9)
 
 
 def test_mixtures_must_not_be_merged_after_mixing() -> None:
-    """E-values of partitions multiply per alternative: adding the partitions' mixed evidence gives another number."""
+    """E-values of partitions multiply per alternative: the sum of mixed evidence is another number."""
     detector = Bernoulli.above(0.02)
     parts = [detector.log_e(np.array(64), np.array(k)) for k in (0, 9)]
-    merged = float(detector.evidence(seeded(np.full(6, NOTHING), 1.0) + sum(parts)))
+    merged = float(detector.evidence(add_seed(np.full(6, LOG_ZERO), 1.0) + sum(parts)))
     expected = exact_evidence(LIMIT, RATIOS, [(1, 128, 9)])[0]
-    mixed_first = sum(float(detector.evidence(seeded(np.full(6, NOTHING), 1.0) + part)) for part in parts)
+    mixed_first = sum(float(detector.evidence(add_seed(np.full(6, LOG_ZERO), 1.0) + part)) for part in parts)
     assert merged == pytest.approx(expected, abs=1e-9)
     assert abs(mixed_first - expected) > 0.5
 
 
 def test_tick_without_rows_still_adds_the_seed() -> None:
-    """Mass grows by the seed alone: ln 4, then ln 10."""
+    """The mass grows by the seed alone: ln 4, then ln 10."""
     assert evidence(Bernoulli.above(0.02), [(4, 0, 0), (6, 0, 0)]) == pytest.approx([np.log(4), np.log(10)])
 
 
-def test_seed_of_nothing_adds_nothing() -> None:
-    """A detector that was never seeded stays at minus infinity, whatever it is shown."""
+def test_detector_without_seed_stays_at_zero_mass() -> None:
+    """Observations alone do not move it from minus infinity."""
     assert evidence(Bernoulli.above(0.02), [(0, 0, 0), (0, 10, 10)]) == [-np.inf, -np.inf]
 
 
@@ -178,20 +178,20 @@ def test_ten_million_zeros_do_not_blunt_the_detector(tick: int) -> None:
 
 @pytest.mark.parametrize("log_mass", [-800.0, -1e6, -1e300, -np.inf])
 def test_underflow_gives_the_true_logarithm(log_mass: float) -> None:
-    """A mass too small for a float keeps its logarithm, or is minus infinity; it never turns large."""
+    """A mass too small for a float keeps its logarithm, or is minus infinity; it never becomes large."""
     assert Bernoulli.above(0.02).evidence(np.full(6, log_mass)) == pytest.approx(log_mass, rel=1e-12)
     assert logsumexp(np.array([log_mass, -np.inf])) == pytest.approx(log_mass, rel=1e-12)
 
 
-def test_sum_of_logarithms_takes_any_axis_of_cells() -> None:
-    """Only the last axis is summed; rows of nothing stay nothing beside rows of something."""
-    values = np.array([[[0.0, np.log(3.0)], [NOTHING, NOTHING]], [[-1e4, NOTHING], [2000.0, 2000.0]]])
+def test_sum_of_logarithms_takes_any_shape_of_cells() -> None:
+    """Only the last axis is summed; cells of zero mass stay at zero beside others."""
+    values = np.array([[[0.0, np.log(3.0)], [LOG_ZERO, LOG_ZERO]], [[-1e4, LOG_ZERO], [2000.0, 2000.0]]])
     assert logsumexp(values) == pytest.approx(np.array([[np.log(4.0), -np.inf], [-1e4, 2000.0 + np.log(2.0)]]))
 
 
 @pytest.mark.parametrize("limit", [0.0, -0.1, 0.72, 1.0, np.nan, [0.02, 0.0], [0.8, 0.02]])
 def test_limit_without_alternatives_is_refused(limit: float | list[float]) -> None:
-    """A rate of nothing, or one with no room above it, cannot be tested, also beside one that can."""
+    """A limit of zero, or one without room above it, cannot be tested, also beside a valid one."""
     with pytest.raises(ValueError, match=r"above 0 and below 0\.72"):
         Bernoulli.above(np.array(limit))
 
@@ -205,6 +205,6 @@ def test_limit_that_no_rate_can_be_below_is_refused(limit: float) -> None:
 
 @pytest.mark.parametrize(("limit", "kept"), [(1e-9, 6), (0.02, 6), (0.0901, 5), (0.0899, 6), (0.5, 2), (0.719, 1)])
 def test_alternatives_from_ninety_percent_on_are_dropped(limit: float, kept: int) -> None:
-    """The weights of those kept are equal and sum to one."""
+    """The weights of the remaining ones are equal and sum to one."""
     weights = np.exp(Bernoulli.above(limit).log_weight)
     assert weights.tolist() == pytest.approx([1 / kept] * kept + [0] * (6 - kept))

@@ -1,17 +1,17 @@
-"""What the detectors promise, by simulation with fixed seeds: few false alarms, soon enough a true one."""
+"""The detectors' guarantees by simulation with fixed seeds: few false alarms, and timely true ones."""
 
 import numpy as np
 import pytest
 
-from tightrope.monitors.detector import NOTHING, Bernoulli, Signed, advance, divergence
+from tightrope.monitors.detector import LOG_ZERO, Bernoulli, Signed, advance, divergence
 from tightrope.monitors.records import Bools, Floats, Ints
 
 BATCH = 64
 
 
 def first_alarms(detector: Bernoulli, ones: Ints, threshold: float) -> Ints:
-    """Batches until the first alarm of each stream; their number + 1 where there is none. ``ones``: (batches, s)."""
-    log_mass = np.full((ones.shape[1], detector.up.shape[-1]), NOTHING)
+    """Return the batch of the first alarm of each stream, len(ones) + 1 without one. ``ones``: (batches, streams)."""
+    log_mass = np.full((ones.shape[1], detector.up.shape[-1]), LOG_ZERO)
     first = np.full(ones.shape[1], len(ones) + 1)
     for index, k in enumerate(ones, start=1):
         log_mass = advance(log_mass, float(BATCH), detector.log_e(np.int64(BATCH), k))
@@ -21,9 +21,9 @@ def first_alarms(detector: Bernoulli, ones: Ints, threshold: float) -> Ints:
 
 
 def signed_alarms(signed: Signed, y: Floats, threshold: float, *, recovery: bool = False) -> Bools:
-    """Which streams ever alarm (or recover). ``y``: (batches, BATCH, s)."""
+    """Mask the streams that ever alarm (or recover). ``y``: (batches, BATCH, streams)."""
     streams = y.shape[2]
-    log_mass = np.full((streams, 14), NOTHING)
+    log_mass = np.full((streams, 14), LOG_ZERO)
     ever = np.zeros(streams, dtype=bool)
     for batch in y:
         log_e = signed.log_e(batch.ravel()).reshape(BATCH, streams, -1).sum(axis=0)
@@ -47,7 +47,7 @@ def test_rates_below_the_limit_hardly_ever_alarm() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.1, 0.3])
-def test_harm_is_found_about_when_the_planning_rule_says(rate: float) -> None:
+def test_harm_alarms_about_when_the_planning_rule_predicts(rate: float) -> None:
     """The median delay is ln(A KL) / KL, within a quarter, or the next batch."""
     ones = np.random.default_rng(3).binomial(BATCH, rate, (60, 400))
     median = BATCH * float(np.median(first_alarms(Bernoulli.above(0.02), ones, 2e6)))
@@ -57,14 +57,14 @@ def test_harm_is_found_about_when_the_planning_rule_says(rate: float) -> None:
 
 
 def test_false_returns_keep_their_budget() -> None:
-    """At exactly the rate to disprove, with evidence for one false return in 1e5: in 1e4 samples at most a tenth."""
+    """At exactly the rate to disprove, with one false return in 1e5: in 1e4 samples at most a tenth return."""
     ones = np.random.default_rng(4).binomial(BATCH, 0.015, (10_000 // BATCH, 1000))
     assert (first_alarms(Bernoulli.below(0.015), ones, 1e5) <= len(ones)).mean() <= 0.1
 
 
 @pytest.mark.parametrize("mean", [-0.02, 0.02])
 def test_signed_false_alarms_at_the_tolerance_keep_their_budget(mean: float) -> None:
-    """At a mean of exactly the tolerance, on either side, with noise of 0.3: in 1e4 samples at most a tenth."""
+    """At a mean of exactly the tolerance, on either side, with noise of 0.3: in 1e4 samples at most a tenth alarm."""
     y = mean + np.random.default_rng(5).choice([-0.3, 0.3], (10_000 // BATCH, BATCH, 100))
     assert signed_alarms(Signed.outside(0.02), y, 1e5).mean() <= 0.1
 
@@ -77,7 +77,7 @@ def test_signed_harm_is_found_on_either_side(mean: float) -> None:
 
 
 def test_signed_recovery_is_right_on_both_sides() -> None:
-    """Means at the edge on either side hardly ever return, means of nothing always do."""
+    """Means at the edge of either side hardly ever return, means of zero always do."""
     noise = np.random.default_rng(7).choice([-0.1, 0.1], (100, BATCH, 60))
     inside = Signed.inside(0.02)
     back = [signed_alarms(inside, mean + noise, 1e5, recovery=True).mean() for mean in (-0.02, 0.0, 0.02)]

@@ -1,4 +1,4 @@
-"""The signed detector agrees with exact arithmetic on both sides, in both directions, and refuses what is no number."""
+"""The signed detector agrees with exact arithmetic on both sides and refuses invalid observations."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tests.support.judgement import exact_detector
-from tightrope.monitors.detector import BETS, NOTHING, BadObservationError, Signed, advance
+from tightrope.monitors.detector import BETS, LOG_ZERO, BadObservationError, Signed, advance
 from tightrope.monitors.records import Floats
 
 TOLERANCE = Fraction(1, 50)
@@ -20,29 +20,29 @@ TICKS: tuple[tuple[Fraction, tuple[Fraction, ...]], ...] = (
     (Fraction(2), (Fraction(-1), Fraction(0))),
     (Fraction(1, 3), (Fraction(3, 4), Fraction(7, 8), Fraction(1))),
 )
-"""Seeds and observations in [-1, 1], all of them exact as floats but for one seed."""
+"""Seeds and observations in [-1, 1], all exact as floats except one seed."""
 
 
 def exact_sides(
     ticks: Sequence[exact_detector.Batch], *, bound: Fraction = Fraction(1), inside: bool = False
 ) -> tuple[list[float], list[float]]:
-    """ln of the mean mass of the upward bets, and of the downward bets, after every tick."""
+    """Return ln of the mean mass of the upward bets, and of the downward bets, after every tick."""
     shares = [Fraction(str(share)) for share in BETS]
     up, down = ([exact_detector.bet(s, TOLERANCE, bound, sign=sign, inside=inside) for s in shares] for sign in (1, -1))
     return exact_detector.evidence(ticks, up), exact_detector.evidence(ticks, down)
 
 
 def path(signed: Signed, ticks: Sequence[exact_detector.Batch]) -> list[Floats]:
-    """The log mass after every tick."""
-    log_mass, made = np.full(2 * len(BETS), NOTHING), []
+    """Return the log mass after every tick."""
+    log_mass, history = np.full(2 * len(BETS), LOG_ZERO), []
     for seed, ys in ticks:
         log_mass = advance(log_mass, float(seed), signed.log_e(np.array(ys, dtype=float)).sum(axis=0))
-        made.append(log_mass)
-    return made
+        history.append(log_mass)
+    return history
 
 
 def negated(ticks: Sequence[exact_detector.Batch]) -> list[exact_detector.Batch]:
-    """The same ticks with every observation's sign changed."""
+    """Change the sign of every observation."""
     return [(seed, [-y for y in ys]) for seed, ys in ticks]
 
 
@@ -65,7 +65,7 @@ def test_bound_widens_the_bets_exactly() -> None:
 
 @pytest.mark.parametrize(("ticks", "weaker"), [(TICKS, [0, 0, 1, 0]), (negated(TICKS), [1, 1, 0, 1])])
 def test_recovery_is_exact_and_takes_the_weaker_side(ticks: Sequence[exact_detector.Batch], weaker: list[int]) -> None:
-    """abs(mean) >= tolerance is disproved only as far as its harder side is, whichever that is by now."""
+    """abs(mean) >= tolerance is disproved only as far as its weaker side is, and the weaker side may change."""
     sides = list(zip(*exact_sides(ticks, inside=True), strict=True))
     signed = Signed.inside(0.02)
     found = [float(signed.recovered(mass)) for mass in path(signed, ticks)]
@@ -75,7 +75,7 @@ def test_recovery_is_exact_and_takes_the_weaker_side(ticks: Sequence[exact_detec
 
 @pytest.mark.parametrize("shift", [-0.1, 0.1])
 def test_shift_to_either_side_alarms_and_does_not_recover(shift: float) -> None:
-    """A constant difference beyond the tolerance is harm on one side, however well the other one looks."""
+    """A constant difference beyond the tolerance is harm on one side, even if the other side is sound."""
     outside, inside = Signed.outside(0.02), Signed.inside(0.02)
     ticks = [(64, [shift] * 64)] * 20
     assert outside.evidence(path(outside, ticks)[-1]) > np.log(3.15e8)
@@ -83,7 +83,7 @@ def test_shift_to_either_side_alarms_and_does_not_recover(shift: float) -> None:
 
 
 def test_no_shift_recovers_and_does_not_alarm() -> None:
-    """Differences of nothing disprove both sides."""
+    """Differences of zero disprove both sides."""
     outside, inside = Signed.outside(0.02), Signed.inside(0.02)
     ticks = [(64, [0.0] * 64)] * 20
     assert inside.recovered(path(inside, ticks)[-1]) > np.log(1e5)
@@ -92,20 +92,20 @@ def test_no_shift_recovers_and_does_not_alarm() -> None:
 
 @pytest.mark.parametrize("signed", [Signed.outside(0.02), Signed.inside(0.02)])
 def test_sides_mirror_each_other(signed: Signed) -> None:
-    """Changing every sign exchanges the sides and leaves the verdict."""
-    there, back = path(signed, TICKS)[-1], path(signed, negated(TICKS))[-1]
-    assert np.array_equal(there, np.roll(back, len(BETS)))
-    assert signed.evidence(there) == pytest.approx(float(signed.evidence(back)), rel=1e-14)
-    assert signed.recovered(there) == signed.recovered(back)
+    """Negated observations exchange the sides and leave the verdict unchanged."""
+    masses, mirrored = path(signed, TICKS)[-1], path(signed, negated(TICKS))[-1]
+    assert np.array_equal(masses, np.roll(mirrored, len(BETS)))
+    assert signed.evidence(masses) == pytest.approx(float(signed.evidence(mirrored)), rel=1e-14)
+    assert signed.recovered(masses) == signed.recovered(mirrored)
 
 
 def test_partitions_merge_per_grid_point() -> None:
-    """Log e-values of two workers' rows, added per bet, give the exact mass of all rows together."""
+    """Log e-values of two workers' rows, summed per bet, give the exact mass of all rows together."""
     one, other = TICKS[0][1], TICKS[3][1]
     signed = Signed.outside(0.02)
     merged = sum(signed.log_e(np.array(ys, dtype=float)).sum(axis=0) for ys in (one, other))
     up, down = exact_sides([(5, [*one, *other])])
-    found = signed.evidence(advance(np.full(14, NOTHING), 5.0, merged))
+    found = signed.evidence(advance(np.full(14, LOG_ZERO), 5.0, merged))
     assert found == pytest.approx(float(np.logaddexp(up[0], down[0]) - np.log(2)), abs=1e-9)
 
 
@@ -127,7 +127,7 @@ def test_every_observation_in_range_has_a_finite_e_value(y: Floats, tolerance: f
 
 @pytest.mark.parametrize("mean", [-0.3, 0.3])
 def test_expected_e_value_at_the_tolerance_is_one(mean: float) -> None:
-    """The side that is tested has expectation exactly one at its boundary, in both directions."""
+    """The tested side has expectation exactly one at its boundary, in both directions."""
     y = np.array([-1.0, 1.0])
     weight = np.array([(1 - mean) / 2, (1 + mean) / 2])
     side = slice(0, 7) if mean > 0 else slice(7, 14)
@@ -137,13 +137,13 @@ def test_expected_e_value_at_the_tolerance_is_one(mean: float) -> None:
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1.0000001, -2.0])
 @pytest.mark.parametrize("signed", [Signed.outside(0.02), Signed.inside(0.02)])
-def test_observation_that_cannot_be_is_refused(signed: Signed, bad: float) -> None:
+def test_invalid_observation_is_refused(signed: Signed, bad: float) -> None:
     """One bad row among good ones raises; nothing is clipped."""
     with pytest.raises(BadObservationError, match="finite and in"):
         signed.log_e(np.array([0.0, bad, 0.5]))
 
 
-def test_bound_is_what_observations_are_held_against() -> None:
+def test_observations_beyond_the_bound_are_refused() -> None:
     """The edge itself is allowed, a value beyond a narrower bound is not."""
     signed = Signed.outside(0.02, 0.25)
     assert np.isfinite(signed.log_e(np.array([-0.25, 0.25]))).all()
@@ -153,7 +153,7 @@ def test_bound_is_what_observations_are_held_against() -> None:
 
 @pytest.mark.parametrize(("tolerance", "bound"), [(0.0, 1.0), (-0.1, 1.0), (1.0, 1.0), (0.3, 0.25), (np.nan, 1.0)])
 def test_tolerance_outside_the_range_is_refused(tolerance: float, bound: float) -> None:
-    """A mean can neither leave nothing, nor leave all that is possible."""
+    """A mean cannot leave an empty range, nor the whole range."""
     for make in (Signed.outside, Signed.inside):
         with pytest.raises(ValueError, match="above 0 and below the bound"):
             make(tolerance, bound)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from tests.support.judgement import exact_detector
-from tests.support.judgement.comparisons import fold, plan
+from tests.support.judgement.comparisons import judge_rows, make_plan
 from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.detector import BETS
-from tightrope.monitors.label_join import labelled
-from tightrope.monitors.records import Held, Label, Stream
+from tightrope.monitors.label_join import labelled_comparisons
+from tightrope.monitors.records import Label, PendingRow, Stream
 
 ROWS = (
-    # confidence of baseline and compressed (eighths), their classes, the truth
+    # confidence of baseline and compressed model (eighths), their classes, the label
     (7, 6, 1, 1, 1),
     (7, 5, 1, 0, 1),
     (4, 7, 0, 1, 1),
@@ -25,7 +25,7 @@ ROWS = (
 )
 TICK = 4
 
-SAID: dict[str, list[list[Fraction]]] = {
+OBSERVED: dict[str, list[list[Fraction]]] = {
     "accuracy": [[Fraction(y) for y in tick] for tick in ([0, 1, -1, 0], [1, -1, 0, 0])],
     "excess_risk": [[Fraction(y) for y in tick] for tick in ([1, -1], [1, -1, 0])],
     "brier": [
@@ -33,7 +33,7 @@ SAID: dict[str, list[list[Fraction]]] = {
         [Fraction(36 - 4, 64), Fraction(1 - 25, 64), Fraction(0), Fraction(25 - 36, 64)],
     ],
 }
-"""Tick by tick: who was right; the same where they disagree; and squared errors of confidence, in 64ths."""
+"""By tick: difference of being right; that where the models disagree; and of squared errors, in 64ths."""
 
 TENTHS = {
     6: ([Fraction(5, 8)], [Fraction(5, 8)]),
@@ -41,46 +41,50 @@ TENTHS = {
     8: ([Fraction(-1, 8)], [Fraction(-1, 8), Fraction(-1, 8)]),
     9: ([Fraction(1)], []),
 }
-"""By tenth of the compressed model's confidence: that confidence, less one if it was right."""
+"""By tenth of the compressed model's confidence: that confidence, minus one if it was right, in two ticks."""
 
 
-def joined() -> list[tuple[Held, Label]]:
-    """The rows with their labels."""
-    nobody = np.zeros(0, dtype=bool)
+def matches() -> list[tuple[PendingRow, Label]]:
+    """Pair the rows with their labels."""
+    no_subgroups = np.zeros(0, dtype=bool)
     return [
         (
-            Held(f"r{n}", 0, 0.0, "d1", nobody, 0.0, one != other, sure / 8, unsure / 8, one, other),
+            PendingRow(
+                f"r{n}", 0, 0.0, "d1", no_subgroups, 0.0, one != other, baseline / 8, compressed / 8, one, other
+            ),
             Label("m", f"r{n}", 0, truth, float(n)),
         )
-        for n, (sure, unsure, one, other, truth) in enumerate(ROWS)
+        for n, (baseline, compressed, one, other, truth) in enumerate(ROWS)
     ]
 
 
 def evidence(monitor: str) -> list[float]:
-    """What the detectors have after all rows, variant by variant."""
-    of = plan(monitor, scopes=(), tick_rows=TICK)
-    state, happened = fold(of, labelled(of, "", joined()), stream=Stream.LABELS)
-    assert (happened, state.seen) == ([], {Stream.COMPARISONS: 0, Stream.LABELS: len(ROWS)})
-    return of.rules[0].alarm.evidence(state.cells[0].log_mass)[:, 0].tolist()
+    """Return the evidence of the detectors after all rows, by variant."""
+    plan = make_plan(monitor, scopes=(), tick_rows=TICK)
+    state, transitions = judge_rows(plan, labelled_comparisons(plan, "", matches()), stream=Stream.LABELS)
+    assert (transitions, state.seen) == ([], {Stream.COMPARISONS: 0, Stream.LABELS: len(ROWS)})
+    return plan.rules[0].alarm.evidence(state.cells[0].log_mass)[:, 0].tolist()
 
 
 def bets(monitor: str, *signs: int) -> list[exact_detector.EValue]:
-    """All bets against the monitor's limit."""
+    """Return all bets against the monitor's limit."""
     limit = Fraction(str(CATALOGUE[monitor].limit))
     return [exact_detector.bet(Fraction(str(share)), limit, Fraction(1), sign=sign) for sign in signs for share in BETS]
 
 
-@pytest.mark.parametrize("monitor", SAID)
+@pytest.mark.parametrize("monitor", OBSERVED)
 def test_one_sided_monitors_bet_on_the_compressed_model_being_worse(monitor: str) -> None:
-    """Every tick seeds with its labels, times the share, whether or not they speak to the question."""
+    """Every tick seeds with all its labels, times the share, with or without observation."""
     seed = Fraction(str(CATALOGUE[monitor].share)) * TICK
-    expected = exact_detector.evidence([(seed, said) for said in SAID[monitor]], bets(monitor, 1))
+    expected = exact_detector.evidence([(seed, observed) for observed in OBSERVED[monitor]], bets(monitor, 1))
     assert evidence(monitor) == [pytest.approx(expected[-1], abs=1e-9)]
 
 
 def test_calibration_bets_on_both_sides_in_every_tenth() -> None:
-    """Each has a tenth of the share, also those that no row belongs to."""
+    """Each tenth has a tenth of the share, also without rows."""
     seed = Fraction(str(CATALOGUE["calibration"].share)) * TICK / 10
-    for tenth, found in enumerate(evidence("calibration")):
-        ticks = [(seed, said) for said in TENTHS.get(tenth, ([], []))]
-        assert found == pytest.approx(exact_detector.evidence(ticks, bets("calibration", 1, -1))[-1], abs=1e-9), tenth
+    for tenth, log_mass in enumerate(evidence("calibration")):
+        ticks = [(seed, observed) for observed in TENTHS.get(tenth, ([], []))]
+        assert log_mass == pytest.approx(exact_detector.evidence(ticks, bets("calibration", 1, -1))[-1], abs=1e-9), (
+            tenth
+        )

@@ -1,4 +1,4 @@
-"""Latency: blocks of event time, lanes by turns, and an objective that is broken and met again."""
+"""Latency: fold_blocks of event time, lanes in turn, and an objective that is missed and met again."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -10,36 +10,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.judgement import exact_detector
-from tests.support.judgement.comparisons import bits, comparisons, fold, plan
-from tightrope.monitors.detector import BETS, NOTHING
-from tightrope.monitors.latency import LANES, NEEDED, Blocks, Objective, take, verdict
-from tightrope.monitors.plan import start
+from tests.support.judgement.comparisons import bit_exact, judge_rows, make_comparisons, make_plan
+from tightrope.monitors.detector import BETS, LOG_ZERO
+from tightrope.monitors.latency import BLOCKS_TO_PASS, LANES, LatencyObjective, LatencyState, fold_rows, verdict
+from tightrope.monitors.plan import initial_state
 from tightrope.monitors.records import Floats, Outcome, Verdict
 from tightrope.monitors.watch import step
 
 SLOW, FAST = 1.0, 0.1
-OBJECTIVE = Objective(seconds=0.5, limit=0.25, block=10.0, samples=1e4)
+OBJECTIVE = LatencyObjective(seconds=0.5, limit=0.25, block=10.0, samples=1e4)
 
 
-def blocks(*shares: Fraction, state: Blocks | None = None, rows: int = 8) -> Blocks:
-    """Blocks of so many rows with these shares of slow ones, one after another; the last one stays open."""
-    state = state or Blocks.fresh()
+def fold_blocks(*shares: Fraction, state: LatencyState | None = None, rows: int = 8) -> LatencyState:
+    """Fold fold_blocks of ``rows`` rows with these shares of slow ones in a row; the last one stays open."""
+    state = state or LatencyState.fresh()
     begin = state.block + 1
     for number, share in enumerate(shares, start=begin):
         slow = np.arange(rows) < share * rows
-        state = take(OBJECTIVE, state, np.full(rows, 10.0 * number), np.where(slow, SLOW, FAST))
+        state = fold_rows(OBJECTIVE, state, np.full(rows, 10.0 * number), np.where(slow, SLOW, FAST))
     return state
 
 
-def shown(state: Blocks) -> Verdict:
-    """What is said of it."""
+def current_verdict(state: LatencyState) -> Verdict:
+    """Return the verdict of the model."""
     return verdict(OBJECTIVE, state, "model")
 
 
 def test_block_is_one_observation_of_its_lane() -> None:
-    """Golden, in exact fractions: every lane has its own blocks, each seeded with one; the mean of all bets counts."""
+    """Golden, in exact fractions: every lane has its own blocks, each seeded with one; all bets are averaged."""
     shares = [Fraction(n % 5, 8) for n in range(20)]
-    state = blocks(*shares, Fraction(0))
+    state = fold_blocks(*shares, Fraction(0))
     limit = Fraction(1, 4)
     bets = [Fraction(98, 100) / limit * Fraction(str(bet)) for bet in BETS]
     for lane in range(LANES):
@@ -53,90 +53,94 @@ def test_block_is_one_observation_of_its_lane() -> None:
 
 
 def test_evidence_is_that_of_the_worst_lane_in_arbitrary_precision() -> None:
-    """One block that is all slow: mean over the bets of 1 + lambda (1 - limit), as log10."""
-    state = blocks(Fraction(0), Fraction(1), Fraction(0))
+    """One block that is all slow: the mean over the bets of 1 + lambda (1 - limit), as log10."""
+    state = fold_blocks(Fraction(0), Fraction(1), Fraction(0))
     with mpmath.workdps(50):
         limit = mpmath.mpf("0.25")
         wealth = [1 + mpmath.mpf("0.98") / limit * mpmath.mpf(str(bet)) * (1 - limit) for bet in BETS]
         expected = float(mpmath.log10(mpmath.fsum(wealth) / len(wealth)))
-    assert shown(state).evidence == pytest.approx(expected, abs=1e-12)
-    assert shown(state).threshold == pytest.approx(4.0)
+    assert current_verdict(state).evidence == pytest.approx(expected, abs=1e-12)
+    assert current_verdict(state).threshold == pytest.approx(4.0)
 
 
 def test_breach_takes_blocks_over_the_limit_and_ends_with_one_that_is_not() -> None:
     """The lane that alarmed starts anew; the breach lasts while blocks stay over the limit."""
-    state = blocks(*[Fraction(0)] * 12)
+    state = fold_blocks(*[Fraction(0)] * 12)
     count = 0
     while not state.breached:
-        state, count = blocks(Fraction(3, 4), state=state), count + 1
+        state, count = fold_blocks(Fraction(3, 4), state=state), count + 1
         assert count < 200
     alarmed = (state.closed - 1) % LANES
     assert np.isneginf(state.log_mass[alarmed]).all()
     assert np.isfinite(state.log_mass[(alarmed + 1) % LANES]).all()
-    assert shown(state).outcome is Outcome.BREACH
-    state = blocks(Fraction(3, 4), Fraction(3, 4), state=state)
-    assert shown(state).outcome is Outcome.BREACH
-    state = blocks(Fraction(0), Fraction(0), state=state)
+    assert current_verdict(state).outcome is Outcome.BREACH
+    state = fold_blocks(Fraction(3, 4), Fraction(3, 4), state=state)
+    assert current_verdict(state).outcome is Outcome.BREACH
+    state = fold_blocks(Fraction(0), Fraction(0), state=state)
     assert not state.breached
-    assert shown(state).outcome is not Outcome.BREACH
+    assert current_verdict(state).outcome is not Outcome.BREACH
 
 
 def test_pass_takes_ten_minutes_of_blocks() -> None:
-    """Fifty-nine are not enough."""
-    state = blocks(*[Fraction(0)] * NEEDED)
-    assert (shown(state).outcome, shown(state).count) == (Outcome.INSUFFICIENT, NEEDED - 1)
-    state = blocks(Fraction(0), state=state)
-    assert (shown(state).outcome, shown(state).count) == (Outcome.PASS, NEEDED)
+    """Fifty-nine closed blocks are not enough."""
+    state = fold_blocks(*[Fraction(0)] * BLOCKS_TO_PASS)
+    assert (current_verdict(state).outcome, current_verdict(state).count) == (Outcome.INSUFFICIENT, BLOCKS_TO_PASS - 1)
+    state = fold_blocks(Fraction(0), state=state)
+    assert (current_verdict(state).outcome, current_verdict(state).count) == (Outcome.PASS, BLOCKS_TO_PASS)
 
 
 def test_share_at_the_limit_gives_no_evidence() -> None:
-    """A hundred blocks exactly at it: wealth grows by what is seeded alone."""
-    state = blocks(*[Fraction(1, 4)] * 97)
+    """After a hundred blocks at the limit the mass is the seed alone."""
+    state = fold_blocks(*[Fraction(1, 4)] * 97)
     assert np.exp(state.log_mass) == pytest.approx(np.full((LANES, len(BETS)), 16.0))
 
 
 def test_block_without_rows_is_no_observation() -> None:
-    """Silence is not speed: a gap of an hour closes one block, not hundreds."""
-    state = take(OBJECTIVE, Blocks.fresh(), np.array([0.0, 3600.0]), np.array([SLOW, SLOW]))
+    """Without traffic nothing is fast: a gap of an hour closes one block, not hundreds."""
+    state = fold_rows(OBJECTIVE, LatencyState.fresh(), np.array([0.0, 3600.0]), np.array([SLOW, SLOW]))
     assert (state.closed, state.total, state.block, state.rows) == (1, 1.0, 360, 1)
 
 
 def test_late_row_joins_the_open_block() -> None:
-    """A block that was closed is not opened again."""
-    state = take(OBJECTIVE, Blocks.fresh(), np.array([5.0, 25.0, 7.0, 26.0]), np.array([FAST, FAST, SLOW, FAST]))
+    """A closed block is not opened again."""
+    state = fold_rows(
+        OBJECTIVE, LatencyState.fresh(), np.array([5.0, 25.0, 7.0, 26.0]), np.array([FAST, FAST, SLOW, FAST])
+    )
     assert (state.closed, state.block, state.rows, state.slow) == (1, 2, 3, 1)
 
 
-def test_row_whose_duration_is_not_known_is_passed_over() -> None:
-    """It neither counts nor moves the time on."""
-    state = take(OBJECTIVE, Blocks.fresh(), np.array([0.0, 1000.0]), np.array([FAST, np.nan]))
+def test_row_of_unknown_duration_is_skipped() -> None:
+    """It neither counts nor advances the time."""
+    state = fold_rows(OBJECTIVE, LatencyState.fresh(), np.array([0.0, 1000.0]), np.array([FAST, np.nan]))
     assert (state.block, state.rows, state.closed) == (0, 1, 0)
-    nothing = take(OBJECTIVE, Blocks.fresh(), np.zeros(3), np.full(3, np.nan))
-    assert bits(nothing) == bits(Blocks.fresh())
-    assert shown(nothing).mean is None
-    assert shown(nothing).evidence == NOTHING
+    unchanged = fold_rows(OBJECTIVE, LatencyState.fresh(), np.zeros(3), np.full(3, np.nan))
+    assert bit_exact(unchanged) == bit_exact(LatencyState.fresh())
+    assert current_verdict(unchanged).mean is None
+    assert current_verdict(unchanged).evidence == LOG_ZERO
 
 
 @settings(deadline=None, max_examples=50)
 @given(seed=st.integers(0, 99), cut=st.integers(0, 40))
 def test_latency_does_not_depend_on_how_rows_are_batched(seed: int, cut: int) -> None:
-    """To the last bit, in any order of event times."""
+    """The state is equal to the last bit, in any order of event times."""
     rng = np.random.default_rng(seed)
     times = np.cumsum(rng.choice([-4.0, 0.0, 3.0, 30.0], 40)).clip(0)
     seconds: Floats = rng.choice([FAST, SLOW, np.nan], 40)
-    whole = take(OBJECTIVE, Blocks.fresh(), times, seconds)
-    first = take(OBJECTIVE, Blocks.fresh(), times[:cut], seconds[:cut])
-    assert bits(take(OBJECTIVE, first, times[cut:], seconds[cut:])) == bits(whole)
+    whole = fold_rows(OBJECTIVE, LatencyState.fresh(), times, seconds)
+    first = fold_rows(OBJECTIVE, LatencyState.fresh(), times[:cut], seconds[:cut])
+    assert bit_exact(fold_rows(OBJECTIVE, first, times[cut:], seconds[cut:])) == bit_exact(whole)
 
 
-def test_slow_answers_are_shown_and_move_nobody() -> None:
-    """Through the judgement: a verdict of its own, of the model; a fallback would not help a slow machine."""
-    of = plan("disagreement", objective=replace(OBJECTIVE, samples=10.0), tick_rows=16)
-    rows = comparisons(320, seconds=SLOW, time=np.arange(320) * 2.0)
-    state, happened = fold(of, rows)
-    assert (happened, state.latency.breached) == ([], True)
+def test_slow_answers_are_reported_and_move_no_scope() -> None:
+    """Latency has a verdict of its own, of the model; a fallback would not help a slow machine."""
+    plan = make_plan("disagreement", objective=replace(OBJECTIVE, samples=10.0), tick_rows=16)
+    rows = make_comparisons(320, seconds=SLOW, time=np.arange(320) * 2.0)
+    state, transitions = judge_rows(plan, rows)
+    assert (transitions, state.latency.breached) == ([], True)
     assert not any(mode.safe for mode in state.modes)
     assert state.latency.closed == 63
-    again, _ = step(of, state, rows)
-    assert bits(again.latency) == bits(state.latency), "rows that are delivered again are not slow twice"
-    assert start(of).latency.closed == 0
+    redelivered, _ = step(plan, state, rows)
+    assert bit_exact(redelivered.latency) == bit_exact(state.latency), (
+        "rows that are delivered again are not slow twice"
+    )
+    assert initial_state(plan).latency.closed == 0

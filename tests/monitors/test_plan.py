@@ -1,48 +1,55 @@
-"""A stored state under the plan of today: evidence is kept or dropped whole, and modes are never forgotten."""
+"""A stored state under a new plan: evidence is kept or dropped as a whole, and modes are always kept."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from tests.support.judgement.comparisons import SCOPES, Traffic, bits, fold, plan, seen, waiting
-from tightrope.monitors.plan import Plan, State, adopt, start
+from tests.support.judgement.comparisons import (
+    SCOPES,
+    RowSource,
+    bit_exact,
+    judge_rows,
+    judged_count,
+    make_plan,
+    open_tick_rows,
+)
+from tightrope.monitors.plan import Plan, State, initial_state, migrate_state
 from tightrope.monitors.records import Outcome, Stream
-from tightrope.monitors.safemode import Mode
-from tightrope.monitors.safemode import State as Is
+from tightrope.monitors.safemode import Mode, ModeState
 from tightrope.monitors.status import verdicts
-from tightrope.monitors.watch import routes
+from tightrope.monitors.watch import build_routes
 
-A = [True, False, False]
+IN_A = [True, False, False]
 
 
 def watched(*monitors: str, **changes: object) -> Plan:
-    """Two questions, in ticks of sixteen rows."""
-    return plan(*(monitors or ("disagreement", "confidence")), **{"tick_rows": 16} | changes)
+    """Build a plan of two monitors, in ticks of sixteen rows."""
+    return make_plan(*(monitors or ("disagreement", "confidence")), **{"tick_rows": 16} | changes)
 
 
-def harmed(source: Traffic) -> State:
-    """The state after a went to safe mode for its decisions, with rows of an open tick."""
-    state, _ = fold(watched(), source.rows(72, member=A, disagree=True))
+def harmed(source: RowSource) -> State:
+    """Return the state after a went to safe mode for disagreement, with rows in the open tick."""
+    state, _ = judge_rows(watched(), source.rows(72, member=IN_A, disagree=True))
     return state
 
 
-def test_same_plan_goes_on_as_if_nothing_had_been() -> None:
-    """The stored state is taken as it is, the open tick's rows with it."""
-    state = harmed(Traffic())
-    assert bits(adopt(watched(), state)) == bits(state)
-    assert len(waiting(state)) == 8
+def test_state_is_unchanged_under_the_same_plan() -> None:
+    """The rows of the open tick are kept too."""
+    state = harmed(RowSource())
+    assert bit_exact(migrate_state(watched(), state)) == bit_exact(state)
+    assert len(open_tick_rows(state)) == 8
 
 
-def test_other_plan_keeps_modes_and_places_and_drops_evidence() -> None:
-    """Epoch grows, so that gateways listen; watermarks stay, so that nothing is counted twice."""
-    state, today = harmed(Traffic()), watched(digest="d2")
+def test_other_plan_keeps_modes_and_watermarks_and_drops_evidence() -> None:
+    """The epoch grows, so that gateways apply the routes; watermarks stay, so that no row counts twice."""
+    state, today = harmed(RowSource()), watched(digest="d2")
     state = replace(state, stale=3)
-    after = adopt(today, state)
-    assert (after.digest, after.epoch, seen(after), after.stale) == ("d2", state.epoch + 1, 64, 3)
+    after = migrate_state(today, state)
+    assert (after.digest, after.epoch, judged_count(after), after.stale) == ("d2", state.epoch + 1, 64, 3)
     assert (after.log, after.watermarks, after.pending) == (state.log, {0: 71}, {})
     assert after.modes == state.modes
-    assert routes(today, after).safe == ("group=a",)
+    assert build_routes(today, after).safe == ("group=a",)
     for kept, cells in zip(state.cells, after.cells, strict=True):
         assert cells.tripped.tolist() == kept.tripped.tolist()
         assert np.isneginf(cells.log_mass).all()
@@ -53,41 +60,41 @@ def test_other_plan_keeps_modes_and_places_and_drops_evidence() -> None:
     )
 
 
-def test_scope_still_owes_what_tripped_it_after_a_new_plan() -> None:
-    """Its verdict is a breach, and it comes back by evidence only, counted from nothing."""
-    source = Traffic()
+def test_scope_still_has_to_disprove_what_tripped_it_after_a_new_plan() -> None:
+    """Its verdict is a breach, and it returns on evidence only, counted from zero."""
+    source = RowSource()
     today = watched(digest="d2")
-    state = adopt(today, harmed(source))
+    state = migrate_state(today, harmed(source))
     a = {v.monitor: v.outcome for v in verdicts(today, state) if v.scope == "group=a"}
     assert a == {"disagreement": Outcome.BREACH, "confidence": Outcome.INSUFFICIENT}
-    state, _ = fold(today, source.rows(320, member=A), state=state)
+    state, _ = judge_rows(today, source.rows(320, member=IN_A), state=state)
     assert (state.modes[1].safe, state.modes[1].dwelling) == (True, False)
-    state, _ = fold(today, source.rows(320, member=A), state=state)
+    state, _ = judge_rows(today, source.rows(320, member=IN_A), state=state)
     assert not state.modes[1].safe
 
 
 def test_scopes_are_matched_by_name() -> None:
-    """In another order, with one gone and one new: each keeps its own mode, and the new one starts as normal."""
-    held = Mode(Is.SAFE, held=True, since=5.0)
-    state = harmed(Traffic())
+    """In another order, with one scope gone and one new: each keeps its mode, and the new one starts as normal."""
+    held = Mode(ModeState.SAFE, held=True, since=5.0)
+    state = harmed(RowSource())
     state = replace(state, modes=(*state.modes[:3], held))
-    after = adopt(watched(scopes=("half=left", "group=new", "group=a"), digest="d2"), state)
+    after = migrate_state(watched(scopes=("half=left", "group=new", "group=a"), digest="d2"), state)
     assert after.modes == (state.modes[0], held, Mode(), state.modes[1])
     assert after.cells[0].tripped.tolist() == [[False, False, False, True]]
     assert len(after.compared) == 4
 
 
 def test_monitors_are_matched_by_name() -> None:
-    """A note of what tripped follows its question, in whatever place it stands; a new question has none."""
-    state = harmed(Traffic())
-    after = adopt(watched("refusal_rate", "confidence", "disagreement", digest="d2"), state)
+    """A trip mark follows its monitor to any position; a new monitor has none."""
+    state = harmed(RowSource())
+    after = migrate_state(watched("refusal_rate", "confidence", "disagreement", digest="d2"), state)
     assert [bool(cells.tripped[0, 1]) for cells in after.cells] == [False, False, True]
     assert [cells.tripped.sum() for cells in after.cells] == [0, 0, 1]
 
 
-def test_start_has_a_cell_for_every_question_and_scope() -> None:
-    """All normal, nothing seen, under the plan's names."""
-    state = start(watched())
+def test_initial_state_has_a_cell_for_every_monitor_and_scope() -> None:
+    """All scopes are normal and no rows are counted, under the plan's names."""
+    state = initial_state(watched())
     assert (state.scopes, state.monitors) == (("model", *SCOPES), ("disagreement", "confidence"))
     assert state.modes == (Mode(),) * 4
     assert [cells.log_mass.shape for cells in state.cells] == [(1, 4, 6), (1, 4, 14)]
@@ -95,10 +102,10 @@ def test_start_has_a_cell_for_every_question_and_scope() -> None:
     assert state.seen == {Stream.COMPARISONS: 0, Stream.LABELS: 0}
 
 
-@pytest.mark.parametrize(("state", "held"), [(Is.NORMAL, True), (Is.SAFE, False)])
-def test_transition_moved_when_state_or_hold_changed(state: Is, *, held: bool) -> None:
-    """The end of a dwell alone moves nobody."""
-    made = fold(watched(), Traffic().rows(64, member=A, disagree=True))[1][0]
-    here = Mode(Is.NORMAL, dwelling=True)
-    assert not replace(made, before=here, after=replace(here, dwelling=False, flaps=2)).moved
-    assert replace(made, before=here, after=replace(here, state=state, held=held)).moved
+@pytest.mark.parametrize(("state", "held"), [(ModeState.NORMAL, True), (ModeState.SAFE, False)])
+def test_transition_moved_when_state_or_hold_changed(state: ModeState, *, held: bool) -> None:
+    """The end of a dwell alone is no move."""
+    transition = judge_rows(watched(), RowSource().rows(64, member=IN_A, disagree=True))[1][0]
+    before = Mode(ModeState.NORMAL, dwelling=True)
+    assert not replace(transition, before=before, after=replace(before, dwelling=False, flaps=2)).moved
+    assert replace(transition, before=before, after=replace(before, state=state, held=held)).moved

@@ -1,4 +1,4 @@
-"""Records keep their rows together, and roles know each other."""
+"""Records keep their rows together, and each role has its counterpart."""
 
 from dataclasses import replace
 
@@ -7,19 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.judgement.comparisons import bits, comparisons
+from tests.support.judgement.comparisons import bit_exact, make_comparisons
 from tightrope.monitors.records import ROW_ARRAYS, Comparisons, Role
 
 
-def distinct(n: int) -> Comparisons:
-    """Rows of which no two are alike in any column that can tell them apart."""
-    columns = {name: np.arange(n) + 100.0 * place for place, name in enumerate(ROW_ARRAYS) if name != "member"}
-    return comparisons(n, **columns | {"fault": np.arange(n) % 4, "member": np.eye(n, 3, dtype=bool)})
+def distinct_rows(n: int) -> Comparisons:
+    """Build rows that differ from each other in every column that can hold different values."""
+    columns = {name: np.arange(n) + 100.0 * index for index, name in enumerate(ROW_ARRAYS) if name != "member"}
+    return make_comparisons(n, **columns | {"fault": np.arange(n) % 4, "member": np.eye(n, 3, dtype=bool)})
 
 
 def test_every_column_is_a_row_array() -> None:
-    """Columns have one entry a row; the other fields speak of the whole batch."""
-    rows = distinct(4)
+    """Columns have one entry per row; the other fields describe the whole batch."""
+    rows = distinct_rows(4)
     assert set(ROW_ARRAYS) | {"model", "baseline_digest", "compressed_digest", "log", "scopes", "request_id"} == set(
         Comparisons.__dataclass_fields__
     )
@@ -28,8 +28,8 @@ def test_every_column_is_a_row_array() -> None:
 
 
 def test_take_picks_the_same_rows_of_every_column() -> None:
-    """By a mask or by a slice, in order, the request ids too."""
-    rows = distinct(5)
+    """A mask or a slice selects rows in order, the request ids too."""
+    rows = distinct_rows(5)
     for picked in (rows.take(np.array([False, True, False, True, False])), rows.take(slice(1, 4, 2))):
         assert picked.request_id == (rows.request_id[1], rows.request_id[3])
         for name in ROW_ARRAYS:
@@ -40,28 +40,32 @@ def test_take_picks_the_same_rows_of_every_column() -> None:
 @settings(deadline=None, max_examples=50)
 @given(n=st.integers(0, 12), cut=st.integers(0, 12))
 def test_join_undoes_a_cut(n: int, cut: int) -> None:
-    """Wherever it was made, down to the last bit and dtype."""
-    rows = distinct(n)
+    """At any position, down to the last bit and dtype."""
+    rows = distinct_rows(n)
     first, last = rows.take(slice(0, cut)), rows.take(slice(cut, None))
-    assert bits(first.join(last)) == bits(first.join(last.take(slice(0, 1)), last.take(slice(1, None)))) == bits(rows)
+    assert (
+        bit_exact(first.join(last))
+        == bit_exact(first.join(last.take(slice(0, 1)), last.take(slice(1, None))))
+        == bit_exact(rows)
+    )
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        comparisons(1, log="log-2"),
-        comparisons(1, scopes=("group=a", "half=left", "group=b")),
-        comparisons(1, scopes=()),
-        replace(comparisons(1), compressed_digest="another"),
+        make_comparisons(1, log="log-2"),
+        make_comparisons(1, scopes=("group=a", "half=left", "group=b")),
+        make_comparisons(1, scopes=()),
+        replace(make_comparisons(1), compressed_digest="another"),
     ],
     ids=["log", "order of scopes", "no scopes", "artefact"],
 )
-def test_join_refuses_rows_of_another_kind(other: Comparisons) -> None:
+def test_join_refuses_rows_of_another_group(other: Comparisons) -> None:
     """Offsets of another log and memberships in other scopes must not be mixed up."""
     with pytest.raises(ValueError, match="model, log, scopes and digests must be the same"):
-        comparisons(1).join(other)
+        make_comparisons(1).join(other)
 
 
 def test_each_role_shadows_the_other() -> None:
-    """Who answered is never the one that is re-run."""
+    """The role that answered is not run again."""
     assert (Role.BASELINE.other, Role.COMPRESSED.other) == (Role.COMPRESSED, Role.BASELINE)

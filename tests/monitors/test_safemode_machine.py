@@ -1,4 +1,4 @@
-"""Safe mode under any sequence of inputs: what must hold whatever happens."""
+"""Invariants of safe mode under any sequence of inputs."""
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -10,18 +10,18 @@ from tightrope.monitors.safemode import (
     IllegalTransitionError,
     Input,
     Mode,
+    ModeState,
     Policy,
-    State,
-    apply,
+    next_mode,
     recovery_samples,
 )
 
 POLICY = Policy(min_dwell=300.0, flap_window=500.0, max_flaps=2)
-AUTOMATIC = [what for what in Input if what not in ORDERS]
+AUTOMATIC = [trigger for trigger in Input if trigger not in ORDERS]
 
 
 class Scope(RuleBasedStateMachine):
-    """One scope, and beside it what an observer remembers of its inputs."""
+    """One scope, with the expected effects of its inputs beside it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,68 +36,68 @@ class Scope(RuleBasedStateMachine):
         """Time passes, and changes nothing by itself."""
         self.time += seconds
 
-    @rule(what=st.sampled_from(AUTOMATIC))
-    def judge(self, what: Input) -> None:
-        """An automatic input: it moves no held scope, ends no latch, and no safe mode before the dwell is over."""
+    @rule(trigger=st.sampled_from(AUTOMATIC))
+    def judge(self, trigger: Input) -> None:
+        """An automatic input moves no held scope, ends no latch, and ends no safe mode before the dwell is over."""
         before = self.mode
         try:
-            self.mode = apply(before, what, self.time, POLICY)
+            self.mode = next_mode(before, trigger, self.time, POLICY)
         except IllegalTransitionError:
             assert self.mode is before
             return
-        if self.held or before.state is State.LATCHED:
+        if self.held or before.state is ModeState.LATCHED:
             assert self.mode.state is before.state
         if before.safe and not self.mode.safe:
             assert self.dwell_over
-            assert what is Input.RECOVERED
-        if self.mode.state is State.SAFE and before.state is State.NORMAL:
+            assert trigger is Input.RECOVERED
+        if self.mode.state is ModeState.SAFE and before.state is ModeState.NORMAL:
             self.dwell_over = False
-        if what is Input.DWELL_ELAPSED:
+        if trigger is Input.DWELL_ELAPSED:
             self.dwell_over = True
 
-    @rule(what=st.sampled_from(ORDERS))
-    def order(self, what: Input) -> None:
-        """An operator's order: always possible, and obeyed."""
+    @rule(trigger=st.sampled_from(ORDERS))
+    def order(self, trigger: Input) -> None:
+        """An operator's order is always legal and takes effect."""
         before = self.mode
-        self.mode = apply(before, what, self.time, POLICY)
-        self.held = what is not Input.RELEASE
-        if what is Input.FORCE_SAFE:
-            assert self.mode.state is State.SAFE
-        if what is Input.FORCE_NORMAL:
-            assert self.mode.state is State.NORMAL
-        if what is Input.RELEASE:
+        self.mode = next_mode(before, trigger, self.time, POLICY)
+        self.held = trigger is not Input.RELEASE
+        if trigger is Input.FORCE_SAFE:
+            assert self.mode.state is ModeState.SAFE
+        if trigger is Input.FORCE_NORMAL:
+            assert self.mode.state is ModeState.NORMAL
+        if trigger is Input.RELEASE:
             assert self.mode.safe == before.safe
-        if self.mode.state is State.SAFE and before.state is not State.SAFE:
+        if self.mode.state is ModeState.SAFE and before.state is not ModeState.SAFE:
             self.dwell_over = False
 
     @invariant()
-    def hold_is_what_the_last_order_said(self) -> None:
-        """No automatic input takes or gives it."""
+    def hold_follows_the_last_order(self) -> None:
+        """No automatic input sets or clears it."""
         assert self.mode.held == self.held
 
     @invariant()
     def flaps_stop_at_the_latch(self) -> None:
-        """A latched scope has as many flaps as are allowed, and no scope has more."""
+        """A latched scope has the maximum of flaps, and no scope has more."""
         assert self.mode.flaps <= POLICY.max_flaps
-        if self.mode.state is State.LATCHED:
+        if self.mode.state is ModeState.LATCHED:
             assert self.mode.flaps == POLICY.max_flaps
 
     @invariant()
     def clock_never_runs_ahead(self) -> None:
-        """States are entered in the past, returns as well; dwelling is for safe mode only."""
+        """States and returns lie in the past; only safe mode has a dwell."""
         assert max(self.mode.since, self.mode.returned) <= self.time
-        assert self.mode.state is State.SAFE or not self.mode.dwelling
-        assert self.mode.dwelling == (self.mode.state is State.SAFE and not self.dwell_over)
+        assert self.mode.state is ModeState.SAFE or not self.mode.dwelling
+        assert self.mode.dwelling == (self.mode.state is ModeState.SAFE and not self.dwell_over)
 
     @invariant()
     def return_stays_possible(self) -> None:
-        """The evidence asked is never less than configured (or, of a new artefact, a hundred), nor out of reach."""
+        """The evidence required is at least the configured one (or, on trial, a hundred), and within reach."""
         least = TRIAL_WEALTH if self.mode.trial else POLICY.recovery_samples
         assert least <= recovery_samples(self.mode, POLICY) <= 1e8
 
     @invariant()
-    def trial_is_for_the_safe(self) -> None:
-        """Who is in normal mode has nothing to prove."""
+    def only_safe_scopes_are_on_trial(self) -> None:
+        """A scope in normal mode has nothing to prove."""
         assert self.mode.safe or not self.mode.trial
 
 

@@ -1,4 +1,4 @@
-"""Samples as columns say what each of them said."""
+"""A batch of samples holds the values of each of them."""
 
 from dataclasses import replace
 
@@ -7,14 +7,14 @@ import numpy.typing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.cluster.wire_records import alike, same
-from tests.support.wired_samples import apart
+from tests.support.cluster.wire_records import bit_identical, sample_lists
+from tests.support.wired_samples import split_samples
 from tightrope.monitors.records import Role, Sample
-from tightrope.monitors.sample_batch import Samples, below, kind_of
+from tightrope.monitors.sample_batch import SampleBatch, batch_key, concatenate_tensors
 
 
 def sample(number: int, rows: int, served_by: Role = Role.COMPRESSED) -> Sample:
-    """A sample whose every value tells its number."""
+    """Build a sample whose every value depends on its number."""
     return Sample(
         model="m",
         request_id=f"r-{number}",
@@ -32,14 +32,14 @@ def sample(number: int, rows: int, served_by: Role = Role.COMPRESSED) -> Sample:
     )
 
 
-def column(samples: Samples, name: str) -> npt.NDArray[np.generic]:
-    """One of its columns."""
+def column(samples: SampleBatch, name: str) -> npt.NDArray[np.generic]:
+    """Return one column of a batch."""
     return np.asarray(getattr(samples, name))
 
 
-def test_what_samples_share_stands_once_and_their_rows_lie_in_their_order() -> None:
-    """Columns have an entry a sample, tensors a row a row."""
-    samples = Samples.of([sample(1, 2), sample(2, 1, Role.BASELINE), sample(3, 3)])
+def test_shared_fields_are_stored_once_and_rows_are_in_order() -> None:
+    """Columns have one entry per sample, tensors one row per row."""
+    samples = SampleBatch.from_samples([sample(1, 2), sample(2, 1, Role.BASELINE), sample(3, 3)])
     assert (samples.model, samples.baseline_digest, samples.compressed_digest) == ("m", "b", "c")
     assert samples.scopes == ("a=b", "c=d")
     assert (len(samples), samples.request_id) == (3, ("r-1", "r-2", "r-3"))
@@ -59,34 +59,44 @@ def test_what_samples_share_stands_once_and_their_rows_lie_in_their_order() -> N
     assert samples.outputs["p"].dtype == np.float16
 
 
-@given(alike())
-def test_each_sample_comes_back(given_samples: list[Sample]) -> None:
-    """Whatever it held; nothing of its neighbours."""
-    assert same(list(apart(Samples.of(given_samples))), given_samples)
+@given(sample_lists())
+def test_batch_can_be_split_into_its_samples(samples_: list[Sample]) -> None:
+    """Each sample has its own values only."""
+    assert bit_identical(list(split_samples(SampleBatch.from_samples(samples_))), samples_)
 
 
-@given(given_samples=alike(), data=st.data())
-def test_some_samples_are_those_alone(given_samples: list[Sample], data: st.DataObject) -> None:
-    """As if the others had never been there."""
-    size = len(given_samples)
+@given(samples_=sample_lists(), data=st.data())
+def test_selected_samples_equal_the_originals(samples_: list[Sample], data: st.DataObject) -> None:
+    """Unselected samples leave no trace."""
+    size = len(samples_)
     chosen = np.array(data.draw(st.lists(st.booleans(), min_size=size, max_size=size)), dtype=bool)
-    taken = Samples.of(given_samples).take(chosen)
-    assert same(list(apart(taken)), [one for one, kept in zip(given_samples, chosen, strict=True) if kept])
+    taken = SampleBatch.from_samples(samples_).take(chosen)
+    assert bit_identical(list(split_samples(taken)), [one for one, kept in zip(samples_, chosen, strict=True) if kept])
 
 
-def test_kind_is_of_the_pair_and_not_of_the_tensors() -> None:
-    """Whatever layout they have, samples of one pair are compared in one batch."""
+def test_group_key_ignores_the_tensors() -> None:
+    """Samples of one pair are compared in one batch, even if their tensor layouts differ."""
     wide = replace(sample(1, 1), inputs={"x": np.zeros((1, 9))})
-    assert Samples.of([wide]).kind == Samples.of([sample(1, 1)]).kind == ("m", "b", "c", ("a=b", "c=d"))
+    assert (
+        SampleBatch.from_samples([wide]).group_key
+        == SampleBatch.from_samples([sample(1, 1)]).group_key
+        == ("m", "b", "c", ("a=b", "c=d"))
+    )
 
 
-def test_samples_of_one_kind_share_model_artefacts_scopes_and_layout() -> None:
-    """And differ in all else without harm: the number of rows, who answered, when."""
-    usual = replace(sample(1, 1), inputs={"x": np.zeros((1, 2))})
-    alike = {"request_id": "2", "served_by": Role.BASELINE, "draw": 0.1, "time": 9.0, "inputs": {"x": np.ones((3, 2))}}
-    assert kind_of(replace(usual, **alike)) == kind_of(usual)  # type: ignore[arg-type]
+def test_batch_key_covers_model_artefacts_scopes_and_layout() -> None:
+    """The number of rows, the role that answered and the times may differ."""
+    sample_ = replace(sample(1, 1), inputs={"x": np.zeros((1, 2))})
+    sample_lists = {
+        "request_id": "2",
+        "served_by": Role.BASELINE,
+        "draw": 0.1,
+        "time": 9.0,
+        "inputs": {"x": np.ones((3, 2))},
+    }
+    assert batch_key(replace(sample_, **sample_lists)) == batch_key(sample_)  # type: ignore[arg-type]
     others = {"model": "n", "baseline_digest": "b2", "compressed_digest": "c2", "scopes": ("e=f",)}
-    unlike = {
+    other_tensors = {
         "another name": {"y": np.zeros((1, 2))},
         "another side": {"x": np.zeros((1, 3))},
         "another datatype": {"x": np.zeros((1, 2), np.float32)},
@@ -94,37 +104,35 @@ def test_samples_of_one_kind_share_model_artefacts_scopes_and_layout() -> None:
         "one more": {"x": np.zeros((1, 2)), "y": np.zeros((1, 2))},
     }
     for name, value in others.items():
-        assert kind_of(replace(usual, **{name: value})) != kind_of(usual)  # type: ignore[arg-type]
-    for tensors in unlike.values():
-        assert kind_of(replace(usual, inputs=tensors)) != kind_of(usual)
-        assert kind_of(replace(usual, outputs=tensors)) != kind_of(replace(usual, outputs=usual.inputs))
+        assert batch_key(replace(sample_, **{name: value})) != batch_key(sample_)  # type: ignore[arg-type]
+    for tensors in other_tensors.values():
+        assert batch_key(replace(sample_, inputs=tensors)) != batch_key(sample_)
+        assert batch_key(replace(sample_, outputs=tensors)) != batch_key(replace(sample_, outputs=sample_.inputs))
 
 
-def test_inputs_are_no_outputs() -> None:
-    """The same tensor on the other side is another kind."""
+def test_batch_key_separates_inputs_from_outputs() -> None:
+    """One tensor as an input or as an output gives different keys."""
     one = replace(sample(1, 1), inputs={"x": np.zeros((1, 2))}, outputs={})
-    assert kind_of(one) != kind_of(replace(one, inputs={}, outputs=one.inputs))
+    assert batch_key(one) != batch_key(replace(one, inputs={}, outputs=one.inputs))
 
 
-@given(given_samples=alike(), data=st.data())
-def test_samples_and_columns_of_them_are_joined_in_their_order(
-    given_samples: list[Sample], data: st.DataObject
-) -> None:
-    """However they were put together before."""
-    parts: list[Sample | Samples] = []
-    left = given_samples
+@given(samples_=sample_lists(), data=st.data())
+def test_samples_and_batches_are_concatenated_in_order(samples_: list[Sample], data: st.DataObject) -> None:
+    """The parts may be single samples or batches."""
+    parts: list[Sample | SampleBatch] = []
+    left = samples_
     while left:
         count = data.draw(st.integers(1, len(left)))
         together = count > 1 or data.draw(st.booleans())
-        parts += [Samples.of(left[:count])] if together else left[:count]
+        parts += [SampleBatch.from_samples(left[:count])] if together else left[:count]
         left = left[count:]
-    assert {kind_of(part) for part in parts} == {kind_of(given_samples[0])}
-    assert same(list(apart(Samples.joined(parts))), given_samples)
+    assert {batch_key(part) for part in parts} == {batch_key(samples_[0])}
+    assert bit_identical(list(split_samples(SampleBatch.concatenate(parts))), samples_)
 
 
-def test_one_sample_is_not_copied() -> None:
-    """An image need not lie in memory twice."""
+def test_single_sample_is_not_copied() -> None:
+    """An image need not be in memory twice."""
     one = sample(1, 1)
-    assert Samples.of([one]).inputs["x"] is one.inputs["x"]
-    joined = below([one.inputs, sample(2, 2).inputs])
+    assert SampleBatch.from_samples([one]).inputs["x"] is one.inputs["x"]
+    joined = concatenate_tensors([one.inputs, sample(2, 2).inputs])
     assert joined["x"][:, 0].tolist() == [1, 2, 2]

@@ -1,4 +1,4 @@
-"""Sampling is a fixed property of the request id: the same for every process, whatever else is kept."""
+"""Sampling is a fixed property of the request id: equal in every process, independent of other floors."""
 
 import os
 import subprocess
@@ -21,19 +21,19 @@ SHARES = st.floats(0, 1)
 
 @pytest.mark.parametrize("seed", ["1", "4242"])
 def test_every_process_draws_alike(seed: str) -> None:
-    """A fresh interpreter with another hash seed gives the same numbers, to the last bit."""
+    """A new interpreter with another hash seed computes the same numbers, to the last bit."""
     code = (
         "from tightrope.monitors.sampling import draw; print([draw(f'request-{n}', 'census').hex() for n in range(50)])"
     )
     environ = os.environ | {"PYTHONHASHSEED": seed}
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environ, capture_output=True, check=True, text=True
     )
-    assert told.stdout.strip() == str([draw(request_id, "census").hex() for request_id in IDS[:50]])
+    assert output.stdout.strip() == str([draw(request_id, "census").hex() for request_id in IDS[:50]])
 
 
 def test_draw_is_pinned() -> None:
-    """The numbers of today: another hash would give replicas of two versions different samples."""
+    """Another hash would give replicas of two versions different samples."""
     assert [draw("request-1"), draw("request-1", "census"), draw("")] == [
         0.9785382927311853,
         0.02882109472337302,
@@ -50,7 +50,7 @@ def test_draws_are_uniform() -> None:
 
 
 def test_salt_gives_every_model_its_own_sample() -> None:
-    """Of the ids that one model keeps at 10 %, another model keeps about 10 %."""
+    """Another model keeps about 10 % of the ids that one model keeps at 10 %."""
     kept = [request_id for request_id in IDS if draw(request_id, "census") < 0.1]
     both = sum(draw(request_id, "housing") < 0.1 for request_id in kept)
     assert 0.08 < both / len(kept) < 0.12
@@ -59,13 +59,13 @@ def test_salt_gives_every_model_its_own_sample() -> None:
 @settings(deadline=None)
 @given(request_id=st.text(st.characters(exclude_categories=["Cs"])), salt=st.text(max_size=40))
 def test_any_id_and_salt_has_a_draw(request_id: str, salt: str) -> None:
-    """In [0, 1), and the same when asked again."""
+    """The draw is in [0, 1) and repeatable."""
     assert 0 <= draw(request_id, salt) < 1
     assert draw(request_id, salt) == draw(request_id, salt)
 
 
 def test_inclusion_is_the_largest_of_rate_and_floors() -> None:
-    """Only floors of subgroups that the request belongs to count."""
+    """Only floors of the request's subgroups count."""
     sampler = Sampler(0.1, {"age=old": 0.5, "sex=female": 0.3, "sex=male": 0.05})
     assert sampler.inclusion([]) == 0.1
     assert sampler.inclusion(["sex=male", "age=young"]) == 0.1
@@ -91,7 +91,7 @@ def test_rate_of_a_scope_is_its_floor_or_the_base_rate() -> None:
 def test_rows_that_a_scope_counts_do_not_depend_on_other_floors(
     rate: float, floors: dict[str, float], member: set[str]
 ) -> None:
-    """Of its members, those with a draw below its rate are all kept, whatever else they belong to."""
+    """All members with a draw below the rate of the scope are kept, in any other subgroups."""
     sampler = Sampler(rate, floors)
     own = max(rate, floors.get("a=1", 0.0))
     for number in map(draw, IDS[:200]):
@@ -100,7 +100,7 @@ def test_rows_that_a_scope_counts_do_not_depend_on_other_floors(
 
 
 def test_oversampled_group_leaves_the_models_sample_as_it_was() -> None:
-    """The rows that the model's cell counts are the same with a floor as without."""
+    """The model's cell counts the same rows with a floor as without."""
     floored, plain = Sampler(0.1, {"age=old": 1.0}), Sampler(0.1)
     kept = [i for i in IDS if draw(i) < floored.inclusion(["age=old"])]
     assert kept == IDS

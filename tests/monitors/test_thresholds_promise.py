@@ -1,11 +1,18 @@
-"""What thresholds and bounds promise, by simulation with fixed seeds."""
+"""The guarantees of thresholds and bounds, by simulation with fixed seeds."""
 
 import numpy as np
 import pytest
 
-from tightrope.monitors.detector import NOTHING, Bernoulli, Signed, advance, divergence
+from tightrope.monitors.detector import LOG_ZERO, Bernoulli, Signed, advance, divergence
 from tightrope.monitors.records import Floats
-from tightrope.monitors.thresholds import Ranking, growth_of_mean, mean_bounds, persistent, rows_to_alarm, select
+from tightrope.monitors.thresholds import (
+    Ranking,
+    growth_of_mean,
+    mean_bounds,
+    persistent_threshold,
+    rows_to_alarm,
+    select_threshold,
+)
 
 RISK, DELTA = 0.05, 0.05
 POWER = 1.3
@@ -13,8 +20,10 @@ FULL_RISK = 0.22
 
 
 def overconfident(rows: int, repetitions: int, seed: int) -> tuple[Floats, Floats]:
-    """Certainties, and errors as 0 or 1, both (repetitions, rows), of a classifier that is never less than 75 % sure
-    and wrong in 22 %. Accepting the share c of most certain rows gives a risk of 0.22 c^1.3, exactly.
+    """Simulate a classifier that is never less than 75 % confident and wrong in 22 %.
+
+    Returns certainties, and errors as 0 or 1, both (repetitions, rows). Accepting the share c of most certain rows has
+    a risk of 0.22 c^1.3, exactly.
     """
     rng = np.random.default_rng(seed)
     u = rng.random((repetitions, rows))
@@ -22,39 +31,39 @@ def overconfident(rows: int, repetitions: int, seed: int) -> tuple[Floats, Float
 
 
 def true_risk(threshold: float) -> float:
-    """Of what the overconfident classifier answers with at least this certainty."""
+    """Return the risk of the rows that the overconfident classifier answers with at least this certainty."""
     return float(FULL_RISK * ((1 - threshold) * 4) ** POWER)
 
 
 @pytest.mark.parametrize("rows", [2000, 10_000])
 def test_selected_risk_is_kept_where_the_naive_choice_breaks_it_half_the_time(rows: int) -> None:
-    """P(risk of the accepted > 5 %) is at most delta; choosing by the risk seen breaks it in a third to two thirds.
+    """P(risk of the accepted > 5 %) is at most delta; the naive choice breaks it in a third to two thirds.
 
-    It accepts two fifths, and at 10,000 rows two thirds, of the 32 % that perfect knowledge would.
+    The selection accepts two fifths, and at 10,000 rows two thirds, of the 32 % that perfect knowledge would.
     """
-    kept, naive, coverage = [], [], []
+    risks, naive, coverage = [], [], []
     for certainty, wrong in zip(*overconfident(rows, 300, seed=rows), strict=True):
-        ranking = Ranking.of(certainty, wrong > 0)
-        place = select(ranking, RISK, DELTA)
-        kept.append(0.0 if place is None else true_risk(ranking.certainty[place]))
-        coverage.append(0.0 if place is None else (1 - ranking.certainty[place]) * 4)
+        ranking = Ranking.from_rows(certainty, wrong > 0)
+        index = select_threshold(ranking, RISK, DELTA)
+        risks.append(0.0 if index is None else true_risk(ranking.certainty[index]))
+        coverage.append(0.0 if index is None else (1 - ranking.certainty[index]) * 4)
         seen = np.flatnonzero(ranking.wrong / ranking.accepted <= RISK)
         naive.append(true_risk(ranking.certainty[seen[-1]]) if len(seen) else 0.0)
     best = (RISK / FULL_RISK) ** (1 / POWER)
-    assert np.mean(np.array(kept) > RISK) <= DELTA
+    assert np.mean(np.array(risks) > RISK) <= DELTA
     assert 0.33 <= np.mean(np.array(naive) > RISK) <= 0.67
     assert np.mean(coverage) >= {2000: 0.4, 10_000: 0.67}[rows] * best
 
 
 def test_persistence_is_kept_and_its_delta_used() -> None:
-    """The true share of refusals lost exceeds the limit in at most delta of calibrations, and in some it does."""
+    """The true share of lost refusals exceeds the limit in at most delta of calibrations, and in some it does."""
     rng = np.random.default_rng(3)
     broken = []
     for _ in range(2000):
         certainty = rng.random(300)
-        place = persistent(Ranking.of(certainty, np.zeros(300, dtype=bool)), certainty, 0.1, DELTA)
-        assert place is not None
-        broken.append(1 - certainty[np.argsort(-certainty)[place + 1]] > 0.1)  # any threshold above the next row
+        index = persistent_threshold(Ranking.from_rows(certainty, np.zeros(300, dtype=bool)), certainty, 0.1, DELTA)
+        assert index is not None
+        broken.append(1 - certainty[np.argsort(-certainty)[index + 1]] > 0.1)  # any threshold above the next row
     assert 0.2 * DELTA <= np.mean(broken) <= DELTA
 
 
@@ -72,7 +81,7 @@ def test_bounds_of_a_mean_hold(mean: float, rows: int) -> None:
 
 
 def test_bound_of_a_mean_is_much_tighter_than_empirical_bernstein_on_few_rows() -> None:
-    """217 quiet rows: at most 0.04, where Maurer and Pontil's bound of 2009 says 0.09 or more."""
+    """217 quiet rows: at most 0.04, where Maurer and Pontil's bound of 2009 is 0.09 or more."""
     y = np.random.default_rng(1).choice([-0.08, 0.08], 217)
     log_term = np.log(2 / (DELTA / 2))
     bernstein = abs(y.mean()) + np.sqrt(2 * y.var(ddof=1) * log_term / 217) + 7 * 2 * log_term / (3 * 216)
@@ -80,8 +89,8 @@ def test_bound_of_a_mean_is_much_tighter_than_empirical_bernstein_on_few_rows() 
     assert mean_bounds(y, DELTA)[1] < 0.04
 
 
-def test_bounds_of_a_mean_close_in_on_it() -> None:
-    """From both sides, whatever its sign; without rows they say nothing."""
+def test_bounds_of_a_mean_converge() -> None:
+    """From both sides, for either sign; without rows they are trivial."""
     y = np.random.default_rng(2).choice([0.1, 0.5], 100_000)
     low, high = mean_bounds(y, DELTA)
     assert 0.28 < low < y.mean() < high < 0.32
@@ -91,7 +100,7 @@ def test_bounds_of_a_mean_close_in_on_it() -> None:
 
 
 def delays(evidence: Floats, own: Floats, threshold: float) -> Floats:
-    """Own rows until each stream's first alarm, from evidence and own rows so far, both (ticks, streams)."""
+    """Return own rows until each stream's first alarm, from evidence and own rows so far, both (ticks, streams)."""
     over = evidence >= threshold
     assert over.any(axis=0).all()
     return np.take_along_axis(own, over.argmax(axis=0)[None], axis=0)[0]
@@ -101,13 +110,13 @@ SHARE, BUDGET_SHARE, SAMPLES, TICK = 0.05, 0.2 / 88, 3.15e8, 64
 
 
 @pytest.mark.parametrize(("limit", "times"), [(0.02, 3), (0.04, 2), (0.1, 2), (0.1, 5)])
-def test_planning_rule_tells_when_a_small_subgroup_alarms(limit: float, times: float) -> None:
+def test_planning_rule_predicts_when_a_small_subgroup_alarms(limit: float, times: float) -> None:
     """5 % of the samples, an 88th of the subgroups' budget, healthy at first: the median is within 15 % of the rule."""
     rng = np.random.default_rng(4)
     bernoulli, streams, healthy = Bernoulli.above(limit), 300, 100
     rows = rng.binomial(TICK, SHARE, (1200, streams))
     ones = rng.binomial(rows, np.where(np.arange(len(rows)) < healthy, limit / 2, times * limit)[:, None])
-    mass, evidence = np.full((streams, 6), NOTHING), []
+    mass, evidence = np.full((streams, 6), LOG_ZERO), []
     for n, k in zip(rows, ones, strict=True):
         mass = advance(mass, BUDGET_SHARE * TICK, bernoulli.log_e(n, k))
         evidence.append(bernoulli.evidence(mass))
@@ -118,14 +127,14 @@ def test_planning_rule_tells_when_a_small_subgroup_alarms(limit: float, times: f
 
 
 @pytest.mark.parametrize("times", [3, 5])
-def test_planning_rule_tells_when_a_mean_alarms(times: float) -> None:
-    """Refusals that differ in 2 % both ways, then a share thrown to one side: the median is within 20 % of the rule."""
+def test_planning_rule_predicts_when_a_mean_alarms(times: float) -> None:
+    """Refusals differ in 2 % both ways, then a share moves to one side: the median is within 20 % of the rule."""
     rng = np.random.default_rng(5)
     tolerance, streams, ticks = 0.02, 150, 60
     noise = rng.choice([0.0, 1.0, -1.0], (ticks, TICK, streams), p=[0.98, 0.01, 0.01])
     y = np.where(rng.random(noise.shape) < times * tolerance, 1.0, noise)
     signed = Signed.outside(tolerance)
-    mass, evidence = np.full((streams, 14), NOTHING), []
+    mass, evidence = np.full((streams, 14), LOG_ZERO), []
     for batch in y:
         mass = advance(mass, 0.1 * TICK, signed.log_e(batch.ravel()).reshape(TICK, streams, -1).sum(axis=0))
         evidence.append(signed.evidence(mass))
@@ -137,17 +146,17 @@ def test_planning_rule_tells_when_a_mean_alarms(times: float) -> None:
 
 def test_planning_rule_is_the_golden_one() -> None:
     """ln(A KL) / KL for A = 2e6 and a limit of 2 %."""
-    found = [rows_to_alarm(float(divergence(rate, 0.02)), np.log(2e6)) for rate in (0.03, 0.05, 0.10)]
-    assert found == pytest.approx([3790.37, 638.31, 142.76], abs=0.01)
+    rows_needed = [rows_to_alarm(float(divergence(rate, 0.02)), np.log(2e6)) for rate in (0.03, 0.05, 0.10)]
+    assert rows_needed == pytest.approx([3790.37, 638.31, 142.76], abs=0.01)
 
 
-def test_without_growth_nothing_is_ever_seen() -> None:
-    """And nothing sooner than by one row."""
+def test_without_growth_there_is_no_alarm() -> None:
+    """And no alarm takes less than one row."""
     assert rows_to_alarm(0.0, 20.0) == rows_to_alarm(-0.1, 20.0) == np.inf
     assert rows_to_alarm(2.0, -5.0) == 1.0
 
 
-def test_a_shift_of_all_rows_is_seen_sooner_than_the_shape_that_is_assumed() -> None:
+def test_shift_of_all_rows_alarms_sooner_than_the_assumed_shape() -> None:
     """The rule for means errs on the slow side."""
     y = np.random.default_rng(6).choice([-0.05, 0.05], 1000)
     shifted = Signed.outside(0.02).log_e(y + 0.06).mean(axis=0).max()

@@ -1,4 +1,4 @@
-"""Where a tick ends, and which rows each scope counts of it."""
+"""The end of a tick, and the rows of it that each scope counts."""
 
 import numpy as np
 import pytest
@@ -6,17 +6,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from tests.support.judgement.comparisons import comparisons, plan
-from tightrope.monitors.plan import Plan, Repeats, start
+from tests.support.judgement.comparisons import make_comparisons, make_plan
+from tightrope.monitors.plan import Plan, Repeats, initial_state
 from tightrope.monitors.records import Bools, Comparisons
-from tightrope.monitors.safemode import Mode
-from tightrope.monitors.safemode import State as Is
-from tightrope.monitors.ticks import MOST_TICKS, Block, View, counted, next_block, repeated, whole
+from tightrope.monitors.safemode import Mode, ModeState
+from tightrope.monitors.ticks import (
+    MAX_BLOCK_TICKS,
+    Block,
+    BlockView,
+    counted_mask,
+    next_block,
+    repeat_mask,
+    with_model_scope,
+)
 
 
 def modes(*safe: int) -> tuple[Mode, ...]:
-    """Modes of four scopes, some of them safe."""
-    return tuple(Mode(Is.SAFE if scope in safe else Is.NORMAL) for scope in range(4))
+    """Build modes of four scopes, the given ones safe."""
+    return tuple(Mode(ModeState.SAFE if scope in safe else ModeState.NORMAL) for scope in range(4))
 
 
 MEMBER = np.array([[1, 1, 0, 1], [1, 0, 1, 1], [1, 0, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0]], dtype=bool)
@@ -34,25 +41,28 @@ MEMBER = np.array([[1, 1, 0, 1], [1, 0, 1, 1], [1, 0, 1, 0], [1, 1, 0, 0], [1, 0
     ],
 )
 def test_cell_counts_the_requests_that_its_decision_would_move(safe: tuple[int, ...], rows: list[list[int]]) -> None:
-    """Rows that a safe subgroup already moved leave every cell that is not safe, and the model's in any case."""
-    found = counted(plan(), modes(*safe), MEMBER, np.zeros(5))
-    assert [np.flatnonzero(column).tolist() for column in found.T] == rows
+    """Rows that a safe subgroup already moved leave every cell that is not safe, and the model in any case."""
+    blocks = counted_mask(make_plan(), modes(*safe), MEMBER, np.zeros(5))
+    assert [np.flatnonzero(column).tolist() for column in blocks.T] == rows
 
 
 def test_latched_scope_keeps_its_rows_as_a_safe_one_does() -> None:
-    """The baseline answers them all the same."""
-    latched = (Mode(), Mode(Is.LATCHED), Mode(), Mode())
-    whole = plan()
-    assert np.array_equal(counted(whole, latched, MEMBER, np.zeros(5)), counted(whole, modes(1), MEMBER, np.zeros(5)))
+    """The baseline answers them in both states."""
+    latched = (Mode(), Mode(ModeState.LATCHED), Mode(), Mode())
+    with_model_scope = make_plan()
+    assert np.array_equal(
+        counted_mask(with_model_scope, latched, MEMBER, np.zeros(5)),
+        counted_mask(with_model_scope, modes(1), MEMBER, np.zeros(5)),
+    )
 
 
-def ended(times: list[float], tick_rows: int = 4) -> list[tuple[int, int, int]]:
-    """The blocks of these rows, with ticks of ten seconds: begin, ticks, rows."""
-    whole, begin, found = plan("disagreement", tick_rows=tick_rows, tick_seconds=10.0), 0, []
-    while (block := next_block(whole, np.array(times), begin)) is not None:
-        found.append((block.begin, block.ticks, block.rows))
+def tick_blocks(times: list[float], tick_rows: int = 4) -> list[tuple[int, int, int]]:
+    """Return the blocks of these rows, in ticks of ten seconds: begin, ticks, rows."""
+    with_model_scope, begin, blocks = make_plan("disagreement", tick_rows=tick_rows, tick_seconds=10.0), 0, []
+    while (block := next_block(with_model_scope, np.array(times), begin)) is not None:
+        blocks.append((block.begin, block.ticks, block.rows))
         begin = block.end
-    return found
+    return blocks
 
 
 @pytest.mark.parametrize(
@@ -75,16 +85,16 @@ def test_tick_ends_with_its_last_row_or_when_event_time_has_moved_on(
     times: list[float], blocks: list[tuple[int, int, int]]
 ) -> None:
     """Full ticks in a row are one block; the row that comes too late begins the next tick."""
-    assert ended(times) == blocks
+    assert tick_blocks(times) == blocks
 
 
-def test_block_has_a_largest_size() -> None:
-    """More ticks than that are looked at in turns."""
-    assert ended([0] * (4 * MOST_TICKS + 9)) == [(0, MOST_TICKS, 4), (4 * MOST_TICKS, 2, 4)]
+def test_block_has_a_maximum_size() -> None:
+    """Further ticks form the next block."""
+    assert tick_blocks([0] * (4 * MAX_BLOCK_TICKS + 9)) == [(0, MAX_BLOCK_TICKS, 4), (4 * MAX_BLOCK_TICKS, 2, 4)]
 
 
-def one_by_one(times: list[float], tick_rows: int) -> list[int]:
-    """Where ticks end, found by looking at one row after the other."""
+def tick_ends(times: list[float], tick_rows: int) -> list[int]:
+    """Find the ends of ticks row by row."""
     ends, first = [], 0
     for row, time in enumerate(times):
         if row > first and time - times[first] >= 10.0:
@@ -101,96 +111,98 @@ def one_by_one(times: list[float], tick_rows: int) -> list[int]:
     gaps=st.lists(st.sampled_from([-3.0, 0.0, 0.5, 4.0, 12.0]), max_size=60),
     tick_rows=st.integers(1, 6),
 )
-def test_blocks_are_the_ticks_that_a_single_reader_makes(gaps: list[float], tick_rows: int) -> None:
-    """Whatever the order of event times."""
+def test_blocks_equal_the_ticks_found_row_by_row(gaps: list[float], tick_rows: int) -> None:
+    """For any order of event times."""
     times = np.cumsum(gaps).tolist()
-    found = [begin + rows * (n + 1) for begin, ticks, rows in ended(times, tick_rows) for n in range(ticks)]
-    assert found == one_by_one(times, tick_rows)
+    blocks = [begin + rows * (n + 1) for begin, ticks, rows in tick_blocks(times, tick_rows) for n in range(ticks)]
+    assert blocks == tick_ends(times, tick_rows)
 
 
-def again(repeats: Repeats, block: Block, rows: Comparisons) -> list[int]:
-    """The rows of a block that count no more."""
-    return np.flatnonzero(repeated(plan("disagreement", repeats=repeats), rows, block)).tolist()
+def repeats_in(repeats: Repeats, block: Block, rows: Comparisons) -> list[int]:
+    """Return the rows of a block that repeat earlier ones."""
+    return np.flatnonzero(repeat_mask(make_plan("disagreement", repeats=repeats), rows, block)).tolist()
 
 
-def rows_of(requests: list[int], times: ArrayLike, twins: ArrayLike = 0) -> Comparisons:
-    """Rows of these requests, at these times, with these inputs."""
-    return comparisons(len(requests), offset=requests, time=times, twin=twins)
+def request_rows(requests: list[int], times: ArrayLike, twins: ArrayLike = 0) -> Comparisons:
+    """Build rows of these requests, at these times, with these inputs."""
+    return make_comparisons(len(requests), offset=requests, time=times, twin=twins)
 
 
-def test_request_that_is_sent_again_counts_once_in_a_tick() -> None:
-    """Same id, other time: a retry. In the next tick it is a row like any other."""
-    rows = rows_of([1, 1, 2, 1, 3, 1, 1, 2], [0, 1, 2, 3, 4, 5, 6, 7])
-    assert again(Repeats.RETRIES, Block(0, 1, 8), rows) == [1, 3, 5, 6, 7]
-    assert again(Repeats.RETRIES, Block(0, 2, 4), rows) == [1, 3, 6]
-    assert again(Repeats.NONE, Block(0, 1, 8), rows) == []
+def test_retried_request_counts_once_in_a_tick() -> None:
+    """A retry has a known id and another time. In the next tick it counts again."""
+    rows = request_rows([1, 1, 2, 1, 3, 1, 1, 2], [0, 1, 2, 3, 4, 5, 6, 7])
+    assert repeats_in(Repeats.RETRIES, Block(0, 1, 8), rows) == [1, 3, 5, 6, 7]
+    assert repeats_in(Repeats.RETRIES, Block(0, 2, 4), rows) == [1, 3, 6]
+    assert repeats_in(Repeats.NONE, Block(0, 1, 8), rows) == []
 
 
 def test_rows_of_one_request_all_count() -> None:
-    """They share its time, and have nothing to do with a retry; the whole retry is passed over."""
-    rows = rows_of([1, 1, 1, 2, 1, 1], [5, 5, 5, 6, 7, 7])
-    assert again(Repeats.RETRIES, Block(0, 1, 6), rows) == [4, 5]
+    """They share its time, so they are no retry; all rows of a retry are left out."""
+    rows = request_rows([1, 1, 1, 2, 1, 1], [5, 5, 5, 6, 7, 7])
+    assert repeats_in(Repeats.RETRIES, Block(0, 1, 6), rows) == [4, 5]
 
 
 def test_equal_inputs_count_once_in_a_tick_where_that_is_configured() -> None:
-    """Whatever the request; an input that is not known is like no other."""
-    rows = rows_of([1, 2, 3, 4, 5, 6, 7, 8], range(8), [7, 0, 7, 0, 9, 7, 2**63 + 1, 2**63 + 1])
-    assert again(Repeats.INPUTS, Block(0, 1, 8), rows) == [2, 5, 7]
-    assert again(Repeats.INPUTS, Block(0, 2, 4), rows) == [2, 7]
-    assert again(Repeats.RETRIES, Block(0, 1, 8), rows) == []
+    """Requests do not matter; an unknown input equals no other."""
+    rows = request_rows([1, 2, 3, 4, 5, 6, 7, 8], range(8), [7, 0, 7, 0, 9, 7, 2**63 + 1, 2**63 + 1])
+    assert repeats_in(Repeats.INPUTS, Block(0, 1, 8), rows) == [2, 5, 7]
+    assert repeats_in(Repeats.INPUTS, Block(0, 2, 4), rows) == [2, 7]
+    assert repeats_in(Repeats.RETRIES, Block(0, 1, 8), rows) == []
 
 
-def view(of: Plan, rows: Comparisons, first: int, block: Block | None = None) -> View:
-    """One tick of rows, after so many others."""
-    return View.of(of, start(of), rows, block or Block(0, 1, len(rows)), first)
+def one_tick(plan: Plan, rows: Comparisons, first: int, block: Block | None = None) -> BlockView:
+    """Build a view of one tick, after ``first`` earlier rows."""
+    return BlockView.build(plan, initial_state(plan), rows, block or Block(0, 1, len(rows)), first)
 
 
 def test_repeated_row_leaves_the_cells_and_stays_on_the_clock() -> None:
-    """The seed was due before anybody looked at the row."""
-    of = plan("disagreement")
-    tally = view(of, rows_of([1, 1, 2, 2], range(4)), 0).tally(of.rules[0])
+    """The seed is due before the row is inspected."""
+    plan = make_plan("disagreement")
+    tally = one_tick(plan, request_rows([1, 1, 2, 2], range(4)), 0).tally(plan.rules[0])
     assert tally.count[0, 0].tolist() == [2, 0, 0, 0]
     assert tally.seeds.tolist() == [[4.0]]
 
 
-def of_lane(lane: int, first: int, n: int, lanes: int) -> Bools:
-    """The rows of a lane."""
+def lane_mask(lane: int, first: int, n: int, lanes: int) -> Bools:
+    """Mask the rows of a lane."""
     return np.asarray((first + np.arange(n)) % lanes == lane)
 
 
 @pytest.mark.parametrize("first", [0, 1, 5])
 @pytest.mark.parametrize("n", [1, 4, 7])
 def test_rows_go_to_lanes_in_turn_across_ticks(first: int, n: int) -> None:
-    """A lane goes on where the tick before left off, and is seeded by its own rows alone."""
-    of = plan("disagreement", lanes=3)
+    """A lane continues after the previous tick, and is seeded by its own rows alone."""
+    plan = make_plan("disagreement", lanes=3)
     disagree = np.arange(n) % 2 == 0
-    tally = view(of, comparisons(n, disagree=disagree, member=[True, False, False]), first).tally(of.rules[0])
-    mine = [of_lane(lane, first, n, 3) for lane in range(3)]
-    assert tally.seeds.tolist() == [[float(rows.sum()) for rows in mine]]
-    assert tally.count[0, :, :2].tolist() == [[rows.sum()] * 2 for rows in mine]
-    assert tally.total[0, :, 0].tolist() == [float(disagree[rows].sum()) for rows in mine]
+    tally = one_tick(plan, make_comparisons(n, disagree=disagree, member=[True, False, False]), first).tally(
+        plan.rules[0]
+    )
+    lane_masks = [lane_mask(lane, first, n, 3) for lane in range(3)]
+    assert tally.seeds.tolist() == [[float(rows.sum()) for rows in lane_masks]]
+    assert tally.count[0, :, :2].tolist() == [[rows.sum()] * 2 for rows in lane_masks]
+    assert tally.total[0, :, 0].tolist() == [float(disagree[rows].sum()) for rows in lane_masks]
 
 
-def test_lanes_of_a_variant_stand_side_by_side() -> None:
+def test_lanes_of_a_variant_are_adjacent() -> None:
     """Three classes, two lanes: class 0 in lanes 0 and 1, then class 1, then class 2."""
-    of = plan("mix", lanes=2, classes=3)
-    rows = comparisons(5, top_baseline=[0, 0, 1, 2, 2], top_compressed=[0, 1, 1, 2, 1], member=True)
-    tally = view(of, rows, 0).tally(of.rules[0])
+    plan = make_plan("mix", lanes=2, classes=3)
+    rows = make_comparisons(5, top_baseline=[0, 0, 1, 2, 2], top_compressed=[0, 1, 1, 2, 1], member=True)
+    tally = one_tick(plan, rows, 0).tally(plan.rules[0])
     assert tally.count[0, :, 1].tolist() == [3, 2, 3, 2, 3, 2]
     assert tally.total[0, :, 1].tolist() == [0, -1, 1, 1, -1, 0]
     assert tally.seeds.tolist() == [[3, 2, 3, 2, 3, 2]]
-    assert [of.rules[0].name_of(place) for place in range(6)] == [f"class {n}" for n in (0, 0, 1, 1, 2, 2)]
+    assert [plan.rules[0].variant_name(index) for index in range(6)] == [f"class {n}" for n in (0, 0, 1, 1, 2, 2)]
 
 
 def test_retry_takes_its_turn_among_the_lanes() -> None:
-    """Which lane a row belongs to is known before anybody knows whether it counts."""
-    of = plan("disagreement", lanes=2)
-    tally = view(of, rows_of([1, 1, 2, 3], range(4)), 0).tally(of.rules[0])
+    """The lane of a row does not depend on whether the row counts."""
+    plan = make_plan("disagreement", lanes=2)
+    tally = one_tick(plan, request_rows([1, 1, 2, 3], range(4)), 0).tally(plan.rules[0])
     assert tally.seeds.tolist() == [[2, 2]]
     assert tally.count[0, :, 0].tolist() == [2, 1]
 
 
 def test_model_has_every_row() -> None:
     """Its column comes first."""
-    assert whole(MEMBER[:, 1:])[:, 0].all()
-    assert np.array_equal(whole(MEMBER[:, 1:])[:, 1:], MEMBER[:, 1:])
+    assert with_model_scope(MEMBER[:, 1:])[:, 0].all()
+    assert np.array_equal(with_model_scope(MEMBER[:, 1:])[:, 1:], MEMBER[:, 1:])

@@ -1,4 +1,4 @@
-"""One running server for all tests of the service that ask over HTTP."""
+"""A server that all service tests over HTTP share."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,15 +7,15 @@ import httpx
 import pytest
 
 from tests.support.servers import Server, serving, write_config
-from tests.support.serving.asgi_harness import MOST, Inner, World
+from tests.support.serving.asgi_harness import MAX_BODY_BYTES, InnerApp, LayerHarness
 from tests.support.serving.model_pairs import CALM, all_pairs, sure_and_unsure
-from tests.support.serving.service_harness import Bench
+from tests.support.serving.service_harness import GatewayHarness
 from tightrope.service.transport.http.asgi import InferLayer
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A real `tightrope run` with every pair of `models.all_pairs`."""
+    """A real `tightrope run` with every pair of `model_pairs.all_pairs`."""
     folder: Path = tmp_path_factory.mktemp("server")
     ports = {"server": {"port": 0, "grpc_port": 0}}
     with serving(write_config(folder, {"models": all_pairs(folder), "state": "state", **ports})) as running:
@@ -29,7 +29,7 @@ def client(server: Server) -> httpx.Client:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    """A fast pair, and bodies of at most MOST bytes."""
-    bench, inner = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}}), Inner()
-    return World(bench, inner, InferLayer(lambda: inner, bench.responder(), MOST))
+def world(tmp_path: Path) -> LayerHarness:
+    """A fast pair, and bodies of at most MAX_BODY_BYTES bytes."""
+    bench, inner = GatewayHarness(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}}), InnerApp()
+    return LayerHarness(bench, inner, InferLayer(lambda: inner, bench.responder(), MAX_BODY_BYTES))

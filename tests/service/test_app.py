@@ -1,4 +1,4 @@
-"""The wiring: every mistake of every model before anything starts, and parts that start and stop in order."""
+"""The wiring: errors of all models at once, and start and stop of the service."""
 
 import asyncio
 from pathlib import Path
@@ -9,9 +9,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from tests.support.servers import serving, write_config
-from tests.support.serving.fake_oip_server import certain, far
+from tests.support.serving.fake_oip_server import class_zero, fake_server
 from tests.support.serving.model_pairs import CALM, sure_and_unsure
-from tests.support.serving.service_harness import body, eventually, kept, settings_of
+from tests.support.serving.service_harness import body, eventually, sampled_ids, settings_of
 from tightrope.monitors.records import Routes
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.prometheus.metrics import Metrics
@@ -19,12 +19,12 @@ from tightrope.service.adapters.topics import CONTROL, SAMPLES, topic
 from tightrope.service.adapters.wire.record_codec import decode_samples, encode_routes
 from tightrope.service.app import build_service, load_model, load_pairs
 from tightrope.service.config.loader import ConfigError, load
-from tightrope.service.inference.autotune import Pace, learn
+from tightrope.service.inference.autotune import RunProfile, measure_profile
 from tightrope.service.inference.model_pair import build
 
 
-def test_mistakes_of_all_models_are_told_at_once(tmp_path: Path) -> None:
-    """A good one among them does not hide the others."""
+def test_errors_of_all_models_are_reported_at_once(tmp_path: Path) -> None:
+    """A valid model among them does not hide the others."""
     files = sure_and_unsure(tmp_path)
     models = {
         "good": files,
@@ -41,7 +41,7 @@ def test_mistakes_of_all_models_are_told_at_once(tmp_path: Path) -> None:
 
 
 def test_pairs_are_loaded_in_the_order_of_the_file(tmp_path: Path) -> None:
-    """Which is the order in which they are shown."""
+    """It is the order of the status, too."""
     sure_and_unsure(tmp_path)
     path = tmp_path / "tightrope.yaml"
     files = "{baseline: sure.onnx, compressed: unsure.onnx}"
@@ -51,33 +51,33 @@ def test_pairs_are_loaded_in_the_order_of_the_file(tmp_path: Path) -> None:
     assert [pair.name for pair in pairs.values()] == ["z", "a", "m"]
 
 
-def test_service_starts_and_stops_with_what_waits(tmp_path: Path) -> None:
-    """Requests are answered, modes are followed, and the last sample is published before the end."""
+def test_stop_publishes_the_waiting_samples(tmp_path: Path) -> None:
+    """A started service answers requests and follows modes."""
     settings = settings_of(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
     bus, metrics = MemoryBus(), Metrics(CollectorRegistry())
-    nothing: Any = None
-    service = build_service(settings, load_pairs(settings), {"m": Pace()}, bus, nothing, nothing, nothing, metrics)
+    unused: Any = None
+    service = build_service(settings, load_pairs(settings), {"m": RunProfile()}, bus, unused, unused, unused, metrics)
     samples = bus.subscribe(topic(SAMPLES))
     service.start()
     bus.publish(topic(CONTROL), encode_routes(Routes("m", 1, ("model",), {"model": "safe"})), "m")
-    eventually(lambda: service.gateway.router.routes("m").epoch == 1)
+    eventually(lambda: service.engine.router.routes("m").epoch == 1)
 
-    async def ask() -> httpx.Response:
+    async def call() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(service.app), base_url="http://test") as client:
             return await client.post("/v2/models/m/infer", json=body([[0.0, 1.0]], id="last"))
 
-    answer = asyncio.run(ask())
+    answer = asyncio.run(call())
     service.stop(10.0)
     assert answer.json()["parameters"]["served_by"] == "baseline"
     (record,) = samples.poll(10, 0.0)
     assert decode_samples(record.value).request_id == ("last",)
 
 
-def test_restarted_server_keeps_the_same_requests(tmp_path: Path) -> None:
-    """Another process, with other random seeds, samples as the one before and as a gateway in this process."""
+def test_restarted_server_samples_the_same_requests(tmp_path: Path) -> None:
+    """Processes with other hash seeds sample as a gateway in this process does."""
     ids = [f"request-{number}" for number in range(60)]
     models = {"m": {**sure_and_unsure(tmp_path), **CALM, "sampling": {"rate": 0.3}}}
-    expected = kept(tmp_path, ids, {"rate": 0.3})
+    expected = sampled_ids(tmp_path, ids, {"rate": 0.3})
     config = write_config(tmp_path, {"models": models})
     for seed in ("1", "2"):
         seen = []
@@ -91,10 +91,10 @@ def test_restarted_server_keeps_the_same_requests(tmp_path: Path) -> None:
         assert seen == [request_id for request_id in ids if request_id in expected]
 
 
-def test_pair_with_a_model_elsewhere_waits_in_threads(tmp_path: Path) -> None:
-    """However fast that server is today; and its token is read from the file that the settings name."""
-    with far() as server:
-        server.pages["POST /v2/models/m/infer"] = certain
+def test_pair_with_an_endpoint_runs_in_threads(tmp_path: Path) -> None:
+    """For any speed of the server; its token is read from the configured file."""
+    with fake_server() as server:
+        server.pages["POST /v2/models/m/infer"] = class_zero
         role = {"endpoint": server.address, "model": "m", "token_file": "token"}
         files = sure_and_unsure(tmp_path)
         with pytest.raises(ConfigError, match=r"models\.m\.baseline: token_file: .*No such file"):
@@ -102,5 +102,5 @@ def test_pair_with_a_model_elsewhere_waits_in_threads(tmp_path: Path) -> None:
         (tmp_path / "token").write_text("secret\n")
         pair = build("m", settings_of(tmp_path, {"m": {**files, "baseline": role, **CALM}}), load_model)
         assert server.headers[-1]["authorization"] == "Bearer secret"
-        assert not learn(pair).is_short(1)
-        assert "POST /v2/models/m/infer" not in server.asked
+        assert not measure_profile(pair).is_short(1)
+        assert "POST /v2/models/m/infer" not in server.requests

@@ -1,11 +1,11 @@
-"""Which samples share a record, and what becomes of records that are too large."""
+"""Samples that share a record, and records that are too large."""
 
 from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 
-from tests.service.test_outbox import SOON, Post, sample
+from tests.service.test_outbox import SOON, OutboxHarness, sample
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.ports import RecordTooLargeError
 from tightrope.service.adapters.topics import SAMPLES, topic
@@ -13,9 +13,9 @@ from tightrope.service.adapters.wire.record_codec import decode_samples
 from tightrope.service.outbox import Outbox
 
 
-def test_tensors_that_do_not_lie_one_below_the_other_have_records_of_their_own() -> None:
-    """Other sides but the rows, another datatype, strings among numbers: all of them arrive, in their order."""
-    post = Post()
+def test_tensors_that_cannot_be_concatenated_have_separate_records() -> None:
+    """Other row shapes, another datatype, or strings; all arrive in order."""
+    harness = OutboxHarness()
     words = np.array([["ü", ""]], object)
     mixed = [
         sample(1),
@@ -28,39 +28,39 @@ def test_tensors_that_do_not_lie_one_below_the_other_have_records_of_their_own()
         sample(8, width=3),
     ]
     for one in mixed:
-        post.outbox.offer(one)
-    post.outbox.start()
-    assert post.outbox.stop(SOON)
-    found = post.published()
-    assert [[one.request_id for one in record] for record in found] == [
+        harness.outbox.offer(one)
+    harness.outbox.start()
+    assert harness.outbox.stop(SOON)
+    records = harness.published()
+    assert [[one.request_id for one in record] for record in records] == [
         ["1", "3"],
         ["2", "8"],
         ["4"],
         ["5", "7"],
         ["6"],
     ]
-    assert [one.inputs["x"].tolist() for one in found[3]] == [[["ü", ""]], [["", "ü"]]]
-    assert [one.inputs["x"].shape for one in found[0]] == [(1, 2), (4, 2)]
+    assert [one.inputs["x"].tolist() for one in records[3]] == [[["ü", ""]], [["", "ü"]]]
+    assert [one.inputs["x"].shape for one in records[0]] == [(1, 2), (4, 2)]
 
 
-class Narrow(MemoryBus):
-    """A bus that takes no record of more than so many bytes."""
+class LimitedBus(MemoryBus):
+    """A bus that refuses records of more than ``max_bytes``."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, max_bytes: int) -> None:
         super().__init__()
-        self.most = most
+        self.max_bytes = max_bytes
 
     def publish(self, topic: str, value: bytes, key: str | None = None) -> None:
-        """Refuse what is too large, for good."""
-        if len(value) > self.most:
+        """Refuse a record that is too large."""
+        if len(value) > self.max_bytes:
             raise RecordTooLargeError(f"{len(value)} bytes")
         super().publish(topic, value, key)
 
 
-def test_record_that_is_too_large_for_the_bus_is_divided() -> None:
-    """Sample by sample; one that is too large alone is dropped and counted, and costs nobody else anything."""
+def test_record_too_large_for_the_bus_is_split() -> None:
+    """Into single samples; one that is too large by itself is dropped and counted, the others are published."""
     dropped: Counter[tuple[str, str]] = Counter()
-    bus = Narrow(10_000)
+    bus = LimitedBus(10_000)
     outbox = Outbox(bus, lambda model, reason: dropped.update([(model, reason)]))
     for number in range(5):
         outbox.offer(sample(number, width=4000 if number == 2 else 1000))

@@ -1,4 +1,4 @@
-"""What stands by the routes, with the evidence in words; the same as the rules raise."""
+"""The active alerts of routes, with evidence; they equal those of the Prometheus rules."""
 
 from typing import Any
 
@@ -8,27 +8,27 @@ from tests.support.observability.alert_rules import alerts
 from tests.support.observability.promql import selectors
 from tightrope.monitors.records import Event, Routes
 from tightrope.service.adapters.ports import Alert
-from tightrope.shadow.alerts import LATCHED, SAFE_MODE, SUMMARIES, standing
+from tightrope.shadow.alerts import LATCHED_ALERT, SAFE_MODE_ALERT, SUMMARIES, active_alerts
 
 CASE = {"monitor": "disagreement", "evidence": 8.61468, "threshold": 8.4983}
 
 
 def event(scope: str = "a=b", kind: str = "breach", model: str = "m", *, moved: bool = True, **detail: Any) -> Event:  # noqa: ANN401
-    """A line of the audit trail."""
+    """Make an event of the audit trail."""
     facts = {"moved": moved, "monitors": [CASE], "request_id": "r-7", "compressed_digest": "c0", **detail}
     return Event(f"{scope}/{kind}", 17.0, model, kind, scope, "judge", "disagreement 0.643, limit 0.1", facts)
 
 
 def routes(*safe: str, **states: str) -> Routes:
-    """Of model m."""
+    """Make routes of model ``m``."""
     return Routes("m", 1, safe, states or dict.fromkeys(safe, "safe"))
 
 
-def test_safe_scope_stands_with_its_evidence() -> None:
-    """What, since when, by whom, why, on what evidence, about which file."""
-    assert standing(routes("a=b"), [event()]) == [
+def test_safe_scope_has_an_alert_with_its_evidence() -> None:
+    """It has the time, the actor, the reason, the evidence and the artefact."""
+    assert active_alerts(routes("a=b"), [event()]) == [
         Alert(
-            SAFE_MODE,
+            SAFE_MODE_ALERT,
             "m",
             "a=b",
             17.0,
@@ -44,50 +44,52 @@ def test_safe_scope_stands_with_its_evidence() -> None:
     ]
 
 
-def test_nobody_in_safe_mode_is_no_alert() -> None:
-    """Whatever else happened."""
-    assert standing(routes(), [event(moved=False), event(kind="recovered")]) == []
+def test_routes_without_safe_mode_have_no_alert() -> None:
+    """Other events change nothing."""
+    assert active_alerts(routes(), [event(moved=False), event(kind="recovered")]) == []
 
 
-def test_latched_scope_has_an_alert_more() -> None:
-    """It is in safe mode too, so both stand; an advisory model's is only latched."""
-    assert [alert.name for alert in standing(routes("x", x="latched"))] == [SAFE_MODE, LATCHED]
-    assert [alert.name for alert in standing(routes(x="latched"))] == [LATCHED]
+def test_latched_scope_has_a_second_alert() -> None:
+    """It is in safe mode as well; a scope of an advisory model is only latched."""
+    assert [alert.name for alert in active_alerts(routes("x", x="latched"))] == [SAFE_MODE_ALERT, LATCHED_ALERT]
+    assert [alert.name for alert in active_alerts(routes(x="latched"))] == [LATCHED_ALERT]
 
 
-def test_scope_whose_event_is_not_at_hand_points_to_the_trail() -> None:
-    """After a restart: since when and why is in the audit trail."""
-    (alert,) = standing(routes("a=b"), [event("other"), event(model="n"), event(kind="recovered"), event(moved=False)])
+def test_alert_without_an_event_refers_to_the_audit_trail() -> None:
+    """That is the case after a restart."""
+    (alert,) = active_alerts(
+        routes("a=b"), [event("other"), event(model="n"), event(kind="recovered"), event(moved=False)]
+    )
     assert alert.since is None
-    assert set(alert.told) == {"summary", "description"}
-    assert "/v1/events" in alert.told["description"]
+    assert set(alert.annotations) == {"summary", "description"}
+    assert "/v1/events" in alert.annotations["description"]
 
 
-def test_first_event_of_a_scope_tells() -> None:
-    """The one that moved it, not what came after."""
+def test_first_event_of_a_scope_is_the_cause() -> None:
+    """Later events of the scope are ignored."""
     later = Event("later", 18.0, "m", "breach", "a=b", "judge", "mix", {"moved": True})
-    assert standing(routes("a=b"), [event(), later])[0].told["event"] == "a=b/breach"
+    assert active_alerts(routes("a=b"), [event(), later])[0].annotations["event"] == "a=b/breach"
 
 
 def test_operators_order_names_the_operator() -> None:
-    """There is no evidence then, and a monitor without any has none in figures."""
-    told = Event("o", 1.0, "m", "force-safe", "a=b", "ada", "trying it", {"moved": True, "monitors": []})
-    (alert,) = standing(routes("a=b"), [told])
-    assert alert.told["description"] == "force-safe by ada: trying it"
-    assert "evidence" not in alert.told
+    """There is no evidence then; a monitor without evidence shows 10^0."""
+    order = Event("o", 1.0, "m", "force-safe", "a=b", "ada", "trying it", {"moved": True, "monitors": []})
+    (alert,) = active_alerts(routes("a=b"), [order])
+    assert alert.annotations["description"] == "force-safe by ada: trying it"
+    assert "evidence" not in alert.annotations
     blank = event(monitors=[CASE | {"evidence": None}])
-    assert standing(routes("a=b"), [blank])[0].told["evidence"] == "disagreement: 10^0.0 of 10^8.5"
+    assert active_alerts(routes("a=b"), [blank])[0].annotations["evidence"] == "disagreement: 10^0.0 of 10^8.5"
 
 
-@pytest.mark.parametrize("name", [SAFE_MODE, LATCHED])
-def test_alert_is_the_rules_alert(name: str) -> None:
-    """Its name, its words, and what it is about: so Alertmanager takes the two for one."""
+@pytest.mark.parametrize("name", [SAFE_MODE_ALERT, LATCHED_ALERT])
+def test_alert_equals_that_of_the_rules(name: str) -> None:
+    """Equal name, summary and labels let Alertmanager merge the two."""
     rule = alerts()[name]
     words = rule["annotations"]["summary"].replace("{{ $labels.", "{").replace(" }}", "}")
     assert words == SUMMARIES[name]
     assert rule["expr"].startswith("max by (model, scope) ")
-    (asked,) = selectors(rule["expr"])
-    assert asked.labels == ({"state": "latched"} if name == LATCHED else {})
+    (selector,) = selectors(rule["expr"])
+    assert selector.labels == ({"state": "latched"} if name == LATCHED_ALERT else {})
     assert rule["labels"] == {"severity": "page"}
     assert "for" not in rule
     assert "keep_firing_for" not in rule

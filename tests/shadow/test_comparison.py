@@ -7,24 +7,24 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 
-from tests.support.samples import BASELINE, COMPRESSED, Workshop, runs, sample, watched
+from tests.support.samples import BASELINE, COMPRESSED, WorkerHarness, runs, sample, watched
 from tightrope.monitors.records import Comparisons, Fault, Role
-from tightrope.monitors.sample_batch import Samples
+from tightrope.monitors.sample_batch import SampleBatch
 from tightrope.service.adapters.ports import Record
 from tightrope.shadow import inference as module
-from tightrope.shadow.comparison import Taken, compared
+from tightrope.shadow.comparison import SampleRecord, compare_samples
 
 Floats = npt.NDArray[np.float64]
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Workshop:
-    """One pair of models, watched as ``m``."""
-    return Workshop({"m": watched(tmp_path)})
+def shop(tmp_path: Path) -> WorkerHarness:
+    """Provide one pair of models, watched as ``m``."""
+    return WorkerHarness({"m": watched(tmp_path)})
 
 
 def softmax(rows: npt.ArrayLike, weights: npt.ArrayLike) -> Floats:
-    """What a classifier says, computed without it."""
+    """Compute a classifier's output without the classifier."""
     scores = np.asarray(rows, dtype=float) @ np.asarray(weights, dtype=float)
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
@@ -36,22 +36,22 @@ def random_rows(n: int, seed: int = 0) -> Floats:
 
 
 def assert_compared(batch: Comparisons, rows: Floats) -> None:
-    """The columns are what the two models say of these rows, by scipy's formulas."""
+    """Check the columns against both models' outputs, by scipy's formulas."""
     b, c = softmax(rows, BASELINE), softmax(rows, COMPRESSED)
     np.testing.assert_array_equal(batch.disagree, b.argmax(axis=1) != c.argmax(axis=1))
-    for role, said, threshold in (("baseline", b, 0.6), ("compressed", c, 0.5)):
-        ranked = np.sort(said, axis=1)
+    for role, outputs, threshold in (("baseline", b, 0.6), ("compressed", c, 0.5)):
+        ranked = np.sort(outputs, axis=1)
         np.testing.assert_allclose(getattr(batch, f"confidence_{role}"), ranked[:, -1], atol=1e-6)
         np.testing.assert_allclose(getattr(batch, f"margin_{role}"), ranked[:, -1] - ranked[:, -2], atol=1e-6)
-        np.testing.assert_allclose(getattr(batch, f"entropy_{role}"), entropy(said, axis=1), atol=1e-5)
+        np.testing.assert_allclose(getattr(batch, f"entropy_{role}"), entropy(outputs, axis=1), atol=1e-5)
         np.testing.assert_array_equal(getattr(batch, f"refused_{role}"), ranked[:, -1] < threshold)
     np.testing.assert_allclose(batch.distance, jensenshannon(b, c, base=2, axis=1), atol=1e-4)
     assert (batch.fault == Fault.NONE).all()
 
 
 @pytest.mark.parametrize("served_by", list(Role))
-def test_comparison_is_right_whoever_served(shop: Workshop, served_by: Role) -> None:
-    """The shadow runs the other model, and its figures stand in that model's columns."""
+def test_comparison_is_right_for_either_serving_role(shop: WorkerHarness, served_by: Role) -> None:
+    """The shadow runs the other model, and its statistics are in that model's columns."""
     rows = random_rows(40)
     for number, row in enumerate(rows):
         shop.publish(sample(shop.watched["m"], [row], served_by=served_by, number=number))
@@ -64,11 +64,11 @@ def test_comparison_is_right_whoever_served(shop: Workshop, served_by: Role) -> 
     assert len(runs(shop.watched["m"], served_by)) == before
 
 
-def test_row_keeps_what_its_sample_said(shop: Workshop) -> None:
-    """Place in the log, time, id, subgroups, draw and artefacts come from the sample; the log's name from the bus."""
-    of = shop.watched["m"]
-    shop.publish(sample(of, random_rows(1), number=7))
-    shop.publish(sample(of, random_rows(2), number=8), sample(of, random_rows(1), number=9))
+def test_row_keeps_the_fields_of_its_sample(shop: WorkerHarness) -> None:
+    """Partition, offset, time, id, subgroups, draw and artefacts come from the sample; the log's name from the bus."""
+    pair = shop.watched["m"]
+    shop.publish(sample(pair, random_rows(1), number=7))
+    shop.publish(sample(pair, random_rows(2), number=8), sample(pair, random_rows(1), number=9))
     shop.worker().step(0)
     (batch,) = shop.comparisons()
     assert batch.request_id == ("r-7", "r-8", "r-8", "r-9")
@@ -79,52 +79,52 @@ def test_row_keeps_what_its_sample_said(shop: Workshop) -> None:
     assert batch.member.all()
     assert set(batch.draw) == {0.25}
     assert set(batch.inclusion) == {1.0}
-    digests = [of.models[role].digest for role in (Role.BASELINE, Role.COMPRESSED)]
+    digests = [pair.models[role].digest for role in (Role.BASELINE, Role.COMPRESSED)]
     assert [batch.baseline_digest, batch.compressed_digest] == digests
 
 
-def test_samples_alike_share_one_run(shop: Workshop) -> None:
-    """Samples of one layout and one role cost one run of the other model, whatever their record."""
-    of = shop.watched["m"]
-    samples = [sample(of, random_rows(1 + n % 3, n), served_by=list(Role)[n % 2], number=n) for n in range(12)]
+def test_samples_of_equal_layout_share_one_run(shop: WorkerHarness) -> None:
+    """Samples of one layout and role cost one run of the other model, across records."""
+    pair = shop.watched["m"]
+    samples = [sample(pair, random_rows(1 + n % 3, n), served_by=list(Role)[n % 2], number=n) for n in range(12)]
     for role in Role:
-        runs(of, role).clear()
+        runs(pair, role).clear()
     shop.publish(*samples[:5])
     shop.publish(*samples[5:])
     shop.worker().step(0)
     (batch,) = shop.comparisons()
-    assert runs(of, Role.BASELINE) == [sum(len(s.member) for s in samples if s.served_by is Role.COMPRESSED)]
-    assert runs(of, Role.COMPRESSED) == [sum(len(s.member) for s in samples if s.served_by is Role.BASELINE)]
+    assert runs(pair, Role.BASELINE) == [sum(len(s.member) for s in samples if s.served_by is Role.COMPRESSED)]
+    assert runs(pair, Role.COMPRESSED) == [sum(len(s.member) for s in samples if s.served_by is Role.BASELINE)]
     assert batch.request_id == tuple(s.request_id for s in samples for _ in s.member)
     assert_compared(batch, np.concatenate([s.inputs["input"] for s in samples]).astype(float))
 
 
-def test_run_is_cut_at_the_most_rows(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is bounded: samples beyond the limit wait for the next run, a larger sample runs alone."""
-    monkeypatch.setattr(module, "MOST_ROWS", 4)
-    of = shop.watched["m"]
+def test_run_is_cut_at_the_maximum_number_of_rows(shop: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples beyond the limit belong to the next run; a larger sample runs alone."""
+    monkeypatch.setattr(module, "MAX_SHADOW_RUN_ROWS", 4)
+    pair = shop.watched["m"]
     rows = [3, 1, 2, 6, 1]
-    shop.publish(*(sample(of, random_rows(n, n), number=number) for number, n in enumerate(rows)))
+    shop.publish(*(sample(pair, random_rows(n, n), number=number) for number, n in enumerate(rows)))
     shop.worker().step(0)
-    assert runs(of, Role.BASELINE) == [4, 2, 6, 1]
+    assert runs(pair, Role.BASELINE) == [4, 2, 6, 1]
     assert_compared(shop.comparisons()[0], np.concatenate([random_rows(n, n) for n in rows]))
 
 
 def test_fixed_first_dimension_runs_alone(tmp_path: Path) -> None:
-    """A model that takes one row at a time is never given two."""
-    of = replace(watched(tmp_path), free=False)
-    shop = Workshop({"m": of})
-    shop.publish(*(sample(of, random_rows(1, n), number=n) for n in range(5)))
+    """A model with a fixed first dimension runs sample by sample."""
+    pair = replace(watched(tmp_path), free=False)
+    shop = WorkerHarness({"m": pair})
+    shop.publish(*(sample(pair, random_rows(1, n), number=n) for n in range(5)))
     shop.worker().step(0)
-    assert runs(of, Role.BASELINE) == [1] * 5
+    assert runs(pair, Role.BASELINE) == [1] * 5
     assert_compared(shop.comparisons()[0], np.concatenate([random_rows(1, n) for n in range(5)]))
 
 
-def test_models_are_compared_apart(tmp_path: Path) -> None:
+def test_models_are_compared_separately(tmp_path: Path) -> None:
     """Samples of two models in one poll become one batch of each, and each is counted."""
     for name in ("m", "n"):
         (tmp_path / name).mkdir()
-    shop = Workshop({"m": watched(tmp_path / "m"), "n": watched(tmp_path / "n", BASELINE[:, ::-1], BASELINE)})
+    shop = WorkerHarness({"m": watched(tmp_path / "m"), "n": watched(tmp_path / "n", BASELINE[:, ::-1], BASELINE)})
     shop.publish(*(sample(shop.watched[name], random_rows(2, 3), model=name) for name in ("n", "m", "n")))
     shop.worker().step(0)
     batches = {batch.model: batch for batch in shop.comparisons()}
@@ -139,14 +139,14 @@ def test_models_are_compared_apart(tmp_path: Path) -> None:
             assert shop.metrics.total("disagreements", model=name, scope=scope) == batch.disagree.sum()
 
 
-def test_pairs_of_artefacts_are_compared_apart(shop: Workshop) -> None:
-    """A new compressed model's rows are not mixed with the old one's; the order of the log is kept."""
-    of, taken = shop.watched["m"], []
+def test_pairs_of_artefacts_are_compared_separately(shop: WorkerHarness) -> None:
+    """Rows of a new compressed model are not mixed with earlier ones; the order of the log is kept."""
+    pair, taken = shop.watched["m"], []
     for number in range(6):
-        made = sample(of, random_rows(1, number), number=number)
+        made = sample(pair, random_rows(1, number), number=number)
         digest = "new" if number in {2, 3} else made.compressed_digest
         record = Record("samples", 0, number, None, b"")
-        taken.append(Taken(Samples.of([replace(made, compressed_digest=digest)]), record))
-    batches = [batch.comparisons for batch in compared(of, taken, "log-1")]
+        taken.append(SampleRecord(SampleBatch.from_samples([replace(made, compressed_digest=digest)]), record))
+    batches = [batch.comparisons for batch in compare_samples(pair, taken, "log-1")]
     assert [batch.offset.tolist() for batch in batches] == [[0, 1], [2, 3], [4, 5]]
     assert [batch.compressed_digest == "new" for batch in batches] == [False, True, False]

@@ -1,4 +1,4 @@
-"""Samples alike share runs of the model that did not answer, whatever record they came in."""
+"""Samples of equal layout share runs of the model that did not answer, across records."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,38 +9,40 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.samples import Counted, runs, sample, watched
-from tightrope.monitors.compare import Reading, read
+from tests.support.samples import CountingModel, runs, sample, watched
+from tightrope.monitors.compare import Reading, read_output
 from tightrope.monitors.records import Fault, Role, Sample, Tensors
-from tightrope.monitors.sample_batch import Samples
+from tightrope.monitors.sample_batch import SampleBatch
 from tightrope.service.adapters.ports import RunFailedError, UnreachableError
 from tightrope.shadow import inference
-from tightrope.shadow.inference import Watched, answers, padded
+from tightrope.shadow.inference import WatchedPair, pad_classes, run_shadow
 
 LUCK = np.random.default_rng(3)
 
 
 @pytest.fixture(scope="module")
-def of(tmp_path_factory: pytest.TempPathFactory) -> Watched:
-    """A pair of small classifiers."""
+def shared_pair(tmp_path_factory: pytest.TempPathFactory) -> WatchedPair:
+    """Provide a pair of small classifiers."""
     return watched(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Watched:
-    """A pair whose runs only this test counts."""
+def pair(tmp_path: Path) -> WatchedPair:
+    """Provide a pair whose runs only this test counts."""
     return watched(tmp_path)
 
 
-def said(of: Watched, parts: list[Samples]) -> tuple[Reading, npt.NDArray[np.int64]]:
-    """What was answered, and by how many classes."""
-    primary = read(np.concatenate([part.outputs[of.output] for part in parts]), of.decision.scale)
+def served(pair: WatchedPair, parts: list[SampleBatch]) -> tuple[Reading, npt.NDArray[np.int64]]:
+    """Read the served outputs; with the number of classes of each row."""
+    primary = read_output(np.concatenate([part.outputs[pair.output] for part in parts]), pair.decision.scale)
     return primary, np.full(len(primary.fault), primary.values.shape[1])
 
 
-def other(of: Watched, one: Sample) -> npt.NDArray[np.float64]:
-    """What the other model says to a sample that is asked alone."""
-    return read(of.models[one.served_by.other].run(one.inputs, [of.output])[of.output], of.decision.scale).values
+def shadow_values(pair: WatchedPair, one: Sample) -> npt.NDArray[np.float64]:
+    """Run the other model on one sample alone."""
+    return read_output(
+        pair.models[one.served_by.other].run(one.inputs, [pair.output])[pair.output], pair.decision.scale
+    ).values
 
 
 SIZES = st.lists(st.lists(st.tuples(st.integers(1, 4), st.sampled_from(Role)), min_size=1, max_size=4), min_size=1)
@@ -48,86 +50,89 @@ SIZES = st.lists(st.lists(st.tuples(st.integers(1, 4), st.sampled_from(Role)), m
 
 @given(records=SIZES, most=st.integers(1, 9), free=st.booleans())
 @settings(deadline=None, max_examples=60)
-def test_every_row_gets_its_own_answer(
-    of: Watched,
+def test_each_row_gets_its_own_output(
+    shared_pair: WatchedPair,
     records: list[list[tuple[int, Role]]],
     most: int,
     free: bool,  # noqa: FBT001 - hypothesis gives it
 ) -> None:
-    """However samples of both roles are spread over records, and wherever the runs are cut."""
-    made = [[sample(of, LUCK.normal(size=(n, 2)), served_by=by) for n, by in record] for record in records]
-    parts = [Samples.of(record) for record in made]
+    """Samples of both roles are spread over records at random, and runs are cut at any size."""
+    made = [[sample(shared_pair, LUCK.normal(size=(n, 2)), served_by=by) for n, by in record] for record in records]
+    parts = [SampleBatch.from_samples(record) for record in made]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inference, "MOST_ROWS", most)
-        shadow = answers(replace(of, free=free), parts, *said(of, parts))
+        patch.setattr(inference, "MAX_SHADOW_RUN_ROWS", most)
+        shadow = run_shadow(replace(shared_pair, free=free), parts, *served(shared_pair, parts))
     np.testing.assert_allclose(
-        shadow.values, np.concatenate([other(of, one) for record in made for one in record]), atol=1e-6
+        shadow.values, np.concatenate([shadow_values(shared_pair, one) for record in made for one in record]), atol=1e-6
     )
     assert not shadow.fault.any()
 
 
-def test_run_is_as_large_as_it_may_be_and_no_larger(pair: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Over the ends of records; a sample is never cut, and one that is too large runs alone."""
-    monkeypatch.setattr(inference, "MOST_ROWS", 4)
-    parts = [Samples.of([sample(pair, np.ones((n, 2))) for n in rows]) for rows in ([1, 2], [1, 1, 3], [9], [4])]
+def test_runs_are_filled_up_to_the_limit(pair: WatchedPair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run may span records; a sample is never cut, and one that is too large runs alone."""
+    monkeypatch.setattr(inference, "MAX_SHADOW_RUN_ROWS", 4)
+    parts = [
+        SampleBatch.from_samples([sample(pair, np.ones((n, 2))) for n in rows])
+        for rows in ([1, 2], [1, 1, 3], [9], [4])
+    ]
     runs(pair, Role.BASELINE).clear()
-    answers(pair, parts, *said(pair, parts))
+    run_shadow(pair, parts, *served(pair, parts))
     assert runs(pair, Role.BASELINE) == [4, 4, 9, 4]
 
 
-def test_inputs_that_look_different_never_share_a_run(pair: Watched) -> None:
-    """They could not lie one below the other; all others do, over the record between them."""
-    usual = [Samples.of([sample(pair, np.ones((2, 2)))]) for _ in range(2)]
+def test_inputs_of_different_layouts_never_share_a_run(pair: WatchedPair) -> None:
+    """Samples of equal layout share one, even with another record in between."""
+    usual = [SampleBatch.from_samples([sample(pair, np.ones((2, 2)))]) for _ in range(2)]
     odd = replace(usual[0], inputs={"input": np.zeros((2, 2), np.float64)})
     parts = [usual[0], odd, usual[1]]
     runs(pair, Role.BASELINE).clear()
-    shadow = answers(pair, parts, *said(pair, parts))
+    shadow = run_shadow(pair, parts, *served(pair, parts))
     assert sorted(runs(pair, Role.BASELINE)) == [2, 4]
     assert shadow.fault.tolist() == [0, 0, Fault.RUN_FAILED, Fault.RUN_FAILED, 0, 0]
     assert np.isnan(shadow.values).all(axis=1).tolist() == [False, False, True, True, False, False]
 
 
-class Away(Counted):
-    """A model that fails, always in the same way."""
+class FailingModel(CountingModel):
+    """A model that always raises the same error."""
 
-    def __init__(self, model: Counted, error: RunFailedError) -> None:
+    def __init__(self, model: CountingModel, error: RunFailedError) -> None:
         super().__init__(model)
         self.error = error
 
     def run(self, inputs: Tensors, outputs: list[str]) -> Tensors:  # type: ignore[override]
-        """It does not."""
+        """Raise the error."""
         super().run(inputs, outputs)
         raise self.error
 
 
-@pytest.mark.parametrize(("error", "asked"), [(RunFailedError("no"), [3, 2, 1]), (UnreachableError("gone"), [3])])
-def test_nobody_is_asked_again_who_is_not_there(
-    pair: Watched, error: RunFailedError, asked: list[int], caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(("error", "sizes"), [(RunFailedError("no"), [3, 2, 1]), (UnreachableError("gone"), [3])])
+def test_unreachable_model_is_not_run_again(
+    pair: WatchedPair, error: RunFailedError, sizes: list[int], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One that fails is asked for each sample alone, and each is told; one that is away would only be away again."""
-    model = Away(pair.models[Role.BASELINE], error)  # type: ignore[arg-type]
-    parts = [Samples.of([sample(pair, np.ones((rows, 2)), number=rows) for rows in (2, 1)])]
-    shadow = answers(replace(pair, models={**pair.models, Role.BASELINE: model}), parts, *said(pair, parts))
-    assert model.runs == asked
+    """A run that failed is repeated sample by sample, each failure is logged; an unreachable model would fail again."""
+    model = FailingModel(pair.models[Role.BASELINE], error)  # type: ignore[arg-type]
+    parts = [SampleBatch.from_samples([sample(pair, np.ones((rows, 2)), number=rows) for rows in (2, 1)])]
+    shadow = run_shadow(replace(pair, models={**pair.models, Role.BASELINE: model}), parts, *served(pair, parts))
+    assert model.runs == sizes
     assert shadow.fault.tolist() == [Fault.RUN_FAILED] * 3
-    told = [record.args[1] for record in caplog.records if isinstance(record.args, tuple)]
-    assert told == (["r-2", "r-1"] if len(asked) > 1 else [])
+    reported = [record.args[1] for record in caplog.records if isinstance(record.args, tuple)]
+    assert reported == (["r-2", "r-1"] if len(sizes) > 1 else [])
 
 
-def test_another_number_of_classes_is_a_fault_of_those_rows(pair: Watched) -> None:
-    """Fewer or more: the others, of the same run, are answered."""
-    parts = [Samples.of([sample(pair, np.ones((3, 2)))])]
-    primary, widths = said(pair, parts)
+def test_rows_with_another_number_of_classes_are_faults(pair: WatchedPair) -> None:
+    """Other rows of the same run are sound."""
+    parts = [SampleBatch.from_samples([sample(pair, np.ones((3, 2)))])]
+    primary, widths = served(pair, parts)
     for wide, wrong in ((3, [3, 2, 3]), (3, [3, 1, 3]), (2, [2, 2, 2])):
         like = Reading(primary.values[:, :wide], primary.fault)
-        shadow = answers(pair, parts, like, np.array(wrong))
+        shadow = run_shadow(pair, parts, like, np.array(wrong))
         assert shadow.fault.tolist() == [Fault.NONE if w == 3 else Fault.OUT_OF_RANGE for w in wrong]
         assert np.isnan(shadow.values[:, 0]).tolist() == [w != 3 for w in wrong]
     assert widths.tolist() == [3, 3, 3]
 
 
-def test_missing_classes_are_filled_up_with_zeros() -> None:
-    """And nothing is copied where none is missing."""
+def test_missing_classes_are_padded_with_zeros() -> None:
+    """Without a missing class the array is returned uncopied."""
     values = np.ones((2, 2))
-    assert padded(values, 3).tolist() == [[1, 1, 0], [1, 1, 0]]
-    assert padded(values, 2) is values
+    assert pad_classes(values, 3).tolist() == [[1, 1, 0], [1, 1, 0]]
+    assert pad_classes(values, 2) is values

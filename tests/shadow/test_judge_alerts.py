@@ -1,64 +1,64 @@
-"""The judge tells people what stands, when it changed and when it starts."""
+"""The judge passes active alerts to the pager at its start and on each change."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from threading import Event as Flag
 
-from tests.support.judgement.comparisons import Traffic
-from tests.support.judgement.judge_harness import HOST, Court, story
+from tests.support.judgement.comparisons import RowSource
+from tests.support.judgement.judge_harness import HOST, JudgeHarness, harm_and_recovery
 from tightrope.service.adapters.ports import Alert, NoPager
-from tightrope.shadow.alerts import SAFE_MODE
+from tightrope.shadow.alerts import SAFE_MODE_ALERT
 from tightrope.shadow.judge import Judge
 
 
 class Recorder(NoPager):
-    """Somebody who listens; while ``deaf`` it fails."""
+    """A pager that records its calls."""
 
     def __init__(self) -> None:
         self.heard: list[list[Alert]] = []
 
-    def mind(self, models: Collection[str]) -> None:
-        """Keep whose they are."""
+    def set_models(self, models: Collection[str]) -> None:
+        """Record the models."""
         self.ours = list(models)
 
-    def stand(self, model: str, alerts: Sequence[Alert]) -> None:
-        """Keep it."""
+    def set_alerts(self, model: str, alerts: Sequence[Alert]) -> None:
+        """Record the alerts."""
         assert model == "m"
         self.heard.append(list(alerts))
 
 
-def judge(court: Court, pager: Recorder) -> Judge:
-    """A judge that has just started, and tells this one."""
-    return Judge(court.bus, court.store, court.bench, court.metrics, HOST, Flag(), pager=pager)
+def judge(harness: JudgeHarness, pager: Recorder) -> Judge:
+    """Start a judge with this pager."""
+    return Judge(harness.bus, harness.store, harness.view, harness.metrics, HOST, Flag(), pager=pager)
 
 
-def test_alert_stands_from_the_breach_to_the_return(tmp_path: Path) -> None:
-    """With the breach's evidence; nothing is told of rounds in which nothing changed."""
-    court, pager = Court(tmp_path), Recorder()
-    of = judge(court, pager)
-    for batch in story(Traffic()):
-        court.publish(batch)
-        court.drain(of)
+def test_alert_is_active_from_the_breach_to_the_return(tmp_path: Path) -> None:
+    """It carries the evidence of the breach; rounds without a change make no call."""
+    harness, pager = JudgeHarness(tmp_path), Recorder()
+    started = judge(harness, pager)
+    for batch in harm_and_recovery(RowSource()):
+        harness.publish(batch)
+        harness.drain(started)
     assert pager.heard[0] == pager.heard[-1] == []
     spoken = [alerts for alerts in pager.heard if alerts]
     assert spoken
-    breach = court.events()[0]
+    breach = harness.events()[0]
     first = spoken[0][0]
-    assert (first.name, first.scope, first.since) == (SAFE_MODE, "group=a", breach.time)
-    assert (first.told["event"], first.told["evidence"][:14]) == (breach.id, "disagreement: ")
-    assert len(pager.heard) <= 2 + len(court.events())
+    assert (first.name, first.scope, first.since) == (SAFE_MODE_ALERT, "group=a", breach.time)
+    assert (first.annotations["event"], first.annotations["evidence"][:14]) == (breach.id, "disagreement: ")
+    assert len(pager.heard) <= 2 + len(harness.events())
 
 
-def test_judge_that_starts_tells_what_stood_when_it_ended(tmp_path: Path) -> None:
-    """Whatever was told before; whoever keeps the alerts has their words still."""
-    court = Court(tmp_path)
-    batches = list(story(Traffic()))
-    court.publish(*batches[:16])
-    court.drain(court.judge())
-    assert [event.kind for event in court.events()] == ["breach"]
-    court.reopen()
+def test_restarted_judge_passes_on_the_alerts_that_are_still_active(tmp_path: Path) -> None:
+    """The alert comes without evidence; the outbox keeps the earlier annotations."""
+    harness = JudgeHarness(tmp_path)
+    batches = list(harm_and_recovery(RowSource()))
+    harness.publish(*batches[:16])
+    harness.drain(harness.judge())
+    assert [event.kind for event in harness.events()] == ["breach"]
+    harness.reopen()
     pager = Recorder()
-    judge(court, pager)
+    judge(harness, pager)
     ((alert,),) = pager.heard
     assert pager.ours == ["m"]
-    assert (alert.name, alert.scope, alert.since) == (SAFE_MODE, "group=a", None)
+    assert (alert.name, alert.scope, alert.since) == (SAFE_MODE_ALERT, "group=a", None)

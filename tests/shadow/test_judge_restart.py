@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.judgement.comparisons import SCOPES, Traffic, bits
+from tests.support.judgement.comparisons import SCOPES, RowSource, bit_exact
 from tests.support.judgement.crash_injection import Fuse, FusedBus, FusedStore, KilledError
-from tests.support.judgement.judge_harness import Court, story
+from tests.support.judgement.judge_harness import JudgeHarness, harm_and_recovery
 from tightrope.monitors.records import Event, Routes
 from tightrope.service.adapters.topics import COMPARISONS, topic
 from tightrope.service.routing.router import Router
@@ -21,82 +21,84 @@ from tightrope.shadow.judge import Judge
 Publish = Callable[[], None]
 
 
-def schedule(court: Court) -> Iterator[Publish]:
-    """What arrives, in portions: each is judged before the next one comes. Harm, redelivery, orders, garbage."""
-    batches = list(story(Traffic()))
+def schedule(harness: JudgeHarness) -> Iterator[Publish]:
+    """Steps that publish harm, redelivered rows, orders and garbage; each is judged before the next one."""
+    batches = list(harm_and_recovery(RowSource()))
 
-    def again() -> None:
-        """A worker died before it committed: the next one delivers the same rows in other batches."""
-        court.publish(batches[11].join(batches[12]), batches[13], batches[12].join(batches[13]).join(batches[14]))
+    def redeliver() -> None:
+        """Publish rows in other batches, as by a worker that died before its commit."""
+        harness.publish(batches[11].join(batches[12]), batches[13], batches[12].join(batches[13]).join(batches[14]))
 
-    yield lambda: court.publish(*batches[:8])
-    yield lambda: court.order("force-safe", "half=left", id_="o1", time=80.0)
-    yield lambda: court.publish(*batches[8:14])
-    yield again
-    yield lambda: court.note(Event("e1", 1.0, "m", "model-failed", "model", "gateway", "run_failed"))
-    yield lambda: court.bus.publish(topic(COMPARISONS), b"garbage")
-    yield lambda: court.order("force-safe", "nowhere", id_="o2")
-    yield lambda: court.publish(*batches[15:30])
-    yield lambda: court.order("release", "half=left", id_="o3", time=300.0)
-    yield lambda: court.publish(*batches[30:])
+    yield lambda: harness.publish(*batches[:8])
+    yield lambda: harness.order("force-safe", "half=left", id_="o1", time=80.0)
+    yield lambda: harness.publish(*batches[8:14])
+    yield redeliver
+    yield lambda: harness.publish_event(Event("e1", 1.0, "m", "model-failed", "model", "gateway", "run_failed"))
+    yield lambda: harness.bus.publish(topic(COMPARISONS), b"garbage")
+    yield lambda: harness.order("force-safe", "nowhere", id_="o2")
+    yield lambda: harness.publish(*batches[15:30])
+    yield lambda: harness.order("release", "half=left", id_="o3", time=300.0)
+    yield lambda: harness.publish(*batches[30:])
 
 
 @dataclass
 class Ending:
-    """What is left when everything has been judged."""
+    """The result after all records are judged."""
 
     state: object
     events: list[tuple[int, Event]]
     routes: Routes
-    told: list[Routes]
+    published: list[Routes]
     deaths: int = 0
 
 
 def play(folder: Path, lives: list[int], poll: int = 256) -> Ending:
-    """Judge the schedule; each judge dies after so many moments, and all it holds open with it; the last one lives."""
-    court, fuses, judge, deaths = Court(folder), iter(lives), None, 0
-    with patch.object(module, "POLL", poll):
-        for publish in schedule(court):
+    """Judge the schedule; each judge crashes after the given number of operations, except the last one."""
+    harness, fuses, judge, deaths = JudgeHarness(folder), iter(lives), None, 0
+    with patch.object(module, "JUDGE_POLL_RECORDS", poll):
+        for publish in schedule(harness):
             publish()
             while True:
                 try:
-                    judge = judge or born(court, next(fuses, math.inf))
-                    court.drain(judge)
+                    judge = judge or start_judge(harness, next(fuses, math.inf))
+                    harness.drain(judge)
                     break
                 except KilledError:
                     judge, deaths = None, deaths + 1
-                    court.reopen()
+                    harness.reopen()
     router = Router({"m": SCOPES})
-    for routes in court.told:
+    for routes in harness.routes:
         router.apply(routes)
-    ending = Ending(bits(court.saved()), court.store.events(limit=1000), router.routes("m"), court.told, deaths)
-    court.store.close()
+    ending = Ending(
+        bit_exact(harness.saved_state()), harness.store.events(limit=1000), router.routes("m"), harness.routes, deaths
+    )
+    harness.store.close()
     return ending
 
 
-def born(court: Court, length: float) -> Judge:
-    """A judge with so much time to live."""
+def start_judge(harness: JudgeHarness, length: float) -> Judge:
+    """Start a judge that crashes after ``length`` operations."""
     fuse = Fuse(length)
-    return court.judge(FusedBus(court.bus, fuse), FusedStore(court.store, fuse))
+    return harness.judge(FusedBus(harness.bus, fuse), FusedStore(harness.store, fuse))
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Ending:
-    """What comes of the schedule when nobody dies."""
+    """Judge the schedule without a crash."""
     return play(tmp_path_factory.mktemp("undisturbed"), [])
 
 
 def assert_same(ending: Ending, expected: Ending) -> None:
-    """State to the last bit, audit trail with its numbering, what the gateways go by; never a step back."""
+    """Compare state, audit trail with its numbering, and published modes, whose epochs never fall."""
     assert ending.state == expected.state
     assert ending.events == expected.events
     assert replace(ending.routes, order="") == replace(expected.routes, order="")
-    epochs = [routes.epoch for routes in ending.told]
+    epochs = [routes.epoch for routes in ending.published]
     assert epochs == sorted(epochs)
 
 
-def test_schedule_has_something_of_everything(undisturbed: Ending) -> None:
-    """The restarts below would prove little on a stream without decisions."""
+def test_schedule_covers_all_cases(undisturbed: Ending) -> None:
+    """A stream without decisions would prove little."""
     kinds = [event.kind for _, event in undisturbed.events]
     assert set(kinds) >= {"breach", "dwell-elapsed", "recovered", "force-safe", "release", "order-refused"}
     assert kinds.count("model-failed") == 1
@@ -105,7 +107,7 @@ def test_schedule_has_something_of_everything(undisturbed: Ending) -> None:
 
 MOMENTS = {
     "as it starts": [0],
-    "having told the modes": [1],
+    "after publishing the modes": [1],
     "between poll and save": [2],
     "before it saves": [3],
     "right after it has saved": [4],
@@ -116,10 +118,10 @@ MOMENTS = {
 
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("poll", [1, 4])
-def test_judge_may_die_again_and_again_at_one_moment(
+def test_judge_survives_repeated_crashes_at_one_operation(
     tmp_path: Path, undisturbed: Ending, moment: str, poll: int
 ) -> None:
-    """Twenty judges in a row end at the same moment of their lives; nothing is lost, nothing counts double."""
+    """Twenty judges in a row crash at the same operation."""
     ending = play(tmp_path, MOMENTS[moment] * 20, poll)
     assert ending.deaths == 20
     assert_same(ending, undisturbed)
@@ -127,21 +129,23 @@ def test_judge_may_die_again_and_again_at_one_moment(
 
 @settings(deadline=None, max_examples=50)
 @given(lives=st.lists(st.integers(0, 80), max_size=16), poll=st.integers(1, 9))
-def test_judge_may_die_anywhere(undisturbed: Ending, lives: list[int], poll: int) -> None:
-    """Whenever judges die, and however records are polled: the ending is that of an undisturbed run."""
+def test_judge_survives_a_crash_anywhere(undisturbed: Ending, lives: list[int], poll: int) -> None:
+    """The result equals that of a run without a crash."""
     with TemporaryDirectory() as folder:
         assert_same(play(Path(folder), lives, poll), undisturbed)
 
 
-def test_judge_that_dies_before_it_tells_has_its_successor_tell(tmp_path: Path) -> None:
-    """What was saved is told at the next start: the gateways do not go by old modes for ever."""
-    court = Court(tmp_path)
-    judge = born(court, 2 + 1 + 2)  # told the modes, polled, saved; dies as it tells the order's outcome
-    court.order("force-safe", "group=b")
+def test_modes_that_a_crash_left_unpublished_are_published_at_the_next_start(tmp_path: Path) -> None:
+    """Gateways do not keep old modes for ever."""
+    harness = JudgeHarness(tmp_path)
+    judge = start_judge(
+        harness, 2 + 1 + 2
+    )  # published modes, polled, saved; crashes while it publishes the outcome of the order
+    harness.order("force-safe", "group=b")
     with pytest.raises(KilledError):
-        court.drain(judge)
-    assert court.saved().epoch == 1
-    assert [(r.epoch, r.safe) for r in court.told] == [(0, ())]
-    court.drain(court.judge())
-    assert [(r.epoch, r.safe) for r in court.told] == [(0, ()), (1, ("group=b",))]
-    assert [event.id for event in court.events()] == ["o1"]
+        harness.drain(judge)
+    assert harness.saved_state().epoch == 1
+    assert [(r.epoch, r.safe) for r in harness.routes] == [(0, ())]
+    harness.drain(harness.judge())
+    assert [(r.epoch, r.safe) for r in harness.routes] == [(0, ()), (1, ("group=b",))]
+    assert [event.id for event in harness.events()] == ["o1"]

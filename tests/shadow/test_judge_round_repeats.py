@@ -1,4 +1,4 @@
-"""Comparisons that are delivered again, in the same round as the first time, count once."""
+"""Comparisons that are delivered again, even in the same round, count once."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -7,17 +7,17 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.shadow.test_judge_round import Office
-from tests.support.judgement.comparisons import bits, comparisons, plan
+from tests.shadow.test_judge_round import RoundRunner
+from tests.support.judgement.comparisons import bit_exact, make_comparisons, make_plan
 from tightrope.monitors.records import Comparisons, Stream
 
-PLAN = plan(tick_rows=1000)
+PLAN = make_plan(tick_rows=1000)
 
 
 def batch(*offsets: int) -> Comparisons:
-    """Two rows of each record; odd ones lie in another partition than even ones."""
+    """Two rows of each record; odd offsets are in another partition than even ones."""
     rows = np.repeat(offsets, 2)
-    return comparisons(len(rows), offset=rows, partition=rows % 2)
+    return make_comparisons(len(rows), offset=rows, partition=rows % 2)
 
 
 BATCHES = [batch(0), batch(1, 2), batch(3), batch(4, 5), batch(6, 8), batch(7)]
@@ -27,24 +27,22 @@ BATCHES = [batch(0), batch(1, 2), batch(3), batch(4, 5), batch(6, 8), batch(7)]
 @given(cuts=st.lists(st.integers(0, len(BATCHES)), max_size=4), at_once=st.booleans())
 @example(cuts=[1], at_once=True)
 @example(cuts=[6], at_once=True)
-def test_worker_that_goes_back_doubles_nothing(cuts: list[int], at_once: bool) -> None:  # noqa: FBT001 - hypothesis'
-    """Workers that die before they commit publish again what they had published: judged in one round with the first
-    time, or in the next, each row is taken once.
-    """
+def test_redelivered_rows_count_once(cuts: list[int], at_once: bool) -> None:  # noqa: FBT001 - hypothesis'
+    """A worker that dies before its commit publishes its rows again, in the same round or the next one."""
     sent = [one for cut in cuts for one in BATCHES[:cut]] + BATCHES
     with TemporaryDirectory() as folder:
-        office = Office(Path(folder), PLAN)
-        dockets = [office.round(*sent)] if at_once else [office.round(one) for one in sent]
-    taken = office.state.pending[Stream.COMPARISONS]
+        runner = RoundRunner(Path(folder), PLAN)
+        rounds = [runner.round(*sent)] if at_once else [runner.round(one) for one in sent]
+    taken = runner.state.pending[Stream.COMPARISONS]
     assert sorted(taken.request_id) == sorted(name for one in BATCHES for name in one.request_id)
-    assert sum(docket.repeated["m"] for docket in dockets) == sum(map(len, sent)) - len(taken)
+    assert sum(judged.repeated["m"] for judged in rounds) == sum(map(len, sent)) - len(taken)
 
 
-def test_what_was_not_delivered_twice_is_judged_as_one() -> None:
-    """It comes to the same as batch by batch, to the bit."""
+def test_joined_batches_give_the_result_of_single_ones() -> None:
+    """The states are equal bit by bit."""
     with TemporaryDirectory() as one, TemporaryDirectory() as other:
-        whole, parts = Office(Path(one), PLAN), Office(Path(other), PLAN)
+        whole, parts = RoundRunner(Path(one), PLAN), RoundRunner(Path(other), PLAN)
         whole.round(*BATCHES)
         for each in BATCHES:
             parts.round(each)
-    assert bits(whole.state) == bits(parts.state)
+    assert bit_exact(whole.state) == bit_exact(parts.state)

@@ -12,7 +12,7 @@ SOON = 10.0
 
 
 class Work:
-    """Steps through what lies in ``waiting``; an exception among it is raised, once."""
+    """A stepper that works off ``waiting``; an exception in the list is raised once."""
 
     def __init__(self, *waiting: int | Exception) -> None:
         self.waiting = list(waiting)
@@ -21,12 +21,12 @@ class Work:
         self.patience: list[float] = []
 
     def make(self, _: threading.Event) -> Stepper:
-        """A new stepper on the same work."""
+        """Return this object, and count the calls."""
         self.made += 1
         return self
 
     def step(self, timeout: float) -> int:
-        """Do the first that waits."""
+        """Process the first item."""
         self.patience.append(timeout)
         if not self.waiting:
             time.sleep(0.001)
@@ -38,11 +38,11 @@ class Work:
         return 1
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing."""
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait for what must come."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + SOON
     while not condition():
         assert time.monotonic() < deadline
@@ -51,22 +51,22 @@ def until(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PAUSES", (0.01, 0.02, 0.04, 0.3))
+    monkeypatch.setattr(module, "LOOP_RETRY_SECONDS", (0.01, 0.02, 0.04, 0.3))
 
 
-def test_loop_steps_with_one_stepper_while_all_is_well() -> None:
-    """Nothing is made anew without need; a step waits a little for work."""
+def test_loop_keeps_one_stepper_without_failures() -> None:
+    """Each step waits `STEP_TIMEOUT_SECONDS` for work."""
     work = Work(*range(50))
     loop = Loop("test", work.make)
     loop.start()
     until(lambda: len(work.done) == 50)
     assert loop.stop(SOON)
     assert (work.done, work.made, loop.failures) == (list(range(50)), 1, 0)
-    assert set(work.patience) == {module.PATIENCE, 0.0}
+    assert set(work.patience) == {module.STEP_TIMEOUT_SECONDS, 0.0}
 
 
 def test_failed_step_is_retried_with_a_new_stepper(caplog: pytest.LogCaptureFixture) -> None:
-    """It is counted and logged with its cause, and the work goes on."""
+    """The failure is counted and logged with its cause, and the work continues."""
     work = Work(1, ValueError("no luck"), 2, OSError("again"), 3)
     loop = Loop("worker", work.make)
     with caplog.at_level(logging.ERROR):
@@ -82,7 +82,7 @@ def test_failed_step_is_retried_with_a_new_stepper(caplog: pytest.LogCaptureFixt
 
 
 def test_failure_to_make_a_stepper_is_retried_too() -> None:
-    """A broken store at start is no reason to give up."""
+    """A store that cannot be opened at the start does not end the loop."""
     work, failing = Work(7), [OSError("not yet"), OSError("nor now")]
 
     def make(stopping: threading.Event) -> Stepper:
@@ -98,7 +98,7 @@ def test_failure_to_make_a_stepper_is_retried_too() -> None:
 
 
 def test_pauses_grow_and_a_success_resets_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fifth failure in a row waits as long as the fourth; after a success the first pause is short again."""
+    """The fifth failure in a row waits as long as the fourth; after a success the pause is the first one again."""
     pauses: list[float] = []
     loop = Loop("test", Work(*[ValueError(str(n)) for n in range(5)], 1, ValueError("new"), 2).make)
     wait = loop._stopping.wait
@@ -114,8 +114,8 @@ def test_pauses_grow_and_a_success_resets_them(monkeypatch: pytest.MonkeyPatch) 
     assert pauses == [0.01, 0.02, 0.04, 0.3, 0.3, 0.01]
 
 
-def test_stop_drains_what_has_arrived() -> None:
-    """Everything that waits is done first, without waiting for more, and a failure on the way changes nothing."""
+def test_stop_drains_the_work_that_has_arrived() -> None:
+    """It does not wait for more, and a failure on the way changes nothing."""
     work = Work(*range(20), ValueError("late"), *range(20, 40))
     loop = Loop("test", work.make)
     loop._drained.set()
@@ -126,11 +126,11 @@ def test_stop_drains_what_has_arrived() -> None:
 
 
 def test_work_that_arrives_with_the_stop_is_done() -> None:
-    """A step that found nothing does not end the loop if it began before the stop: something may have come since."""
+    """An empty step that began before the stop does not end the loop: work may have arrived since."""
 
     class Late(Work):
         def step(self, timeout: float) -> int:
-            """Find nothing; by the time that is told, work has arrived, and then the stop."""
+            """Find nothing at first, while work and the stop arrive."""
             if timeout:
                 self.waiting.append(1)
                 loop._drained.set()
@@ -138,7 +138,7 @@ def test_work_that_arrives_with_the_stop_is_done() -> None:
             return super().step(timeout)
 
         def close(self) -> None:
-            """Nothing is held."""
+            """Do nothing."""
 
     work = Late()
     loop = Loop("test", work.make)
@@ -147,23 +147,23 @@ def test_work_that_arrives_with_the_stop_is_done() -> None:
     assert (work.done, work.made) == ([1], 1)
 
 
-def test_stop_that_takes_too_long_is_given_up() -> None:
-    """The stepper is told to stop waiting; what hangs all the same is reported, not waited for."""
-    told, release = [], threading.Event()
+def test_stop_returns_false_after_its_timeout() -> None:
+    """The event `stopping` is set, and a stepper that hangs is reported."""
+    reported, release = [], threading.Event()
 
     class Stuck:
         def __init__(self, stopping: threading.Event) -> None:
             self.stopping = stopping
 
         def step(self, timeout: float) -> int:
-            """Hang until the test is over."""
+            """Hang until the test ends."""
             assert timeout >= 0
             release.wait(SOON)
-            told.append(self.stopping.is_set())
+            reported.append(self.stopping.is_set())
             return 1
 
         def close(self) -> None:
-            """Nothing is held."""
+            """Do nothing."""
 
     loop = Loop("test", Stuck)
     loop.start()
@@ -173,12 +173,12 @@ def test_stop_that_takes_too_long_is_given_up() -> None:
     release.set()
     loop._thread.join(SOON)
     assert not loop._thread.is_alive()
-    assert told == [True]
+    assert reported == [True]
 
 
 def test_stop_ends_a_pause_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A loop that only fails can be stopped: it does not sit out its pause."""
-    monkeypatch.setattr(module, "PAUSES", (60.0,))
+    """A loop that only fails stops without waiting for the end of its pause."""
+    monkeypatch.setattr(module, "LOOP_RETRY_SECONDS", (60.0,))
 
     def make(_: threading.Event) -> Stepper:
         raise OSError("never")
@@ -190,7 +190,7 @@ def test_stop_ends_a_pause_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_leaving_finishes_the_step_and_no_more() -> None:
-    """What has arrived besides is for others; what the stepper holds is let go."""
+    """Other records that have arrived are left to the group; the stepper is closed."""
     begun, release, closed = threading.Event(), threading.Event(), threading.Event()
 
     class Busy:
@@ -198,7 +198,7 @@ def test_leaving_finishes_the_step_and_no_more() -> None:
             self.steps = 0
 
         def step(self, timeout: float) -> int:
-            """One long step; there is always more."""
+            """Take one long step; more work always waits."""
             assert timeout >= 0
             self.steps += 1
             assert self.steps == 1
@@ -207,7 +207,7 @@ def test_leaving_finishes_the_step_and_no_more() -> None:
             return 1
 
         def close(self) -> None:
-            """Told."""
+            """Note the call."""
             closed.set()
 
     loop = Loop("test", Busy)

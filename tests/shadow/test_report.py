@@ -10,13 +10,13 @@ import pytest
 
 from tests.support.report_cases import CASES, LONG, NAMES, OWNED, ROWS, SUBJECT
 from tests.support.reports_interpreter import drawn_by_a_browser, run
-from tightrope.service.adapters.archive.report_store import SCRIPT, policy, script_hashes
-from tightrope.service.adapters.archive.row_format import PAIRED
-from tightrope.shadow.drift_statistics import CUSTOMARY, INPUTS, OUTCOMES, PAIR, Drift, standings
-from tightrope.shadow.page import TITLES
+from tightrope.service.adapters.archive.report_store import SCRIPT_ELEMENT, content_security_policy, script_hashes
+from tightrope.service.adapters.archive.row_format import PER_ROLE_COLUMNS
+from tightrope.shadow.drift_statistics import INPUTS, MIN_DRIFT_PSI, OUTCOMES, PAIR, ColumnDrift, scope_drifts
+from tightrope.shadow.page import SECTION_TITLES
 
 DRAWN = re.compile(r"Drift in column '(.*?)'\", \"label\": \"Data drift (not )?detected.*?Drift score: ([0-9.]+)\"")
-"""What Evidently says of a column: its name, whether it drifted, its figure."""
+"""Evidently's title of a chart: the column's name, whether it drifted, its score."""
 
 UNTESTED = {"nan", "infinite", "constant", "blank"}
 """Columns of `tests.support.report_cases` that hold one value at most, or none."""
@@ -24,7 +24,7 @@ UNTESTED = {"nan", "infinite", "constant", "blank"}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What came of every case, with a network that refuses."""
+    """The reports of all cases, built with a network that refuses every connection."""
     made: Path = tmp_path_factory.mktemp("drawn")
     done = run("-m", "tests.support.report_cases", made, offline=True)
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
@@ -32,18 +32,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def page(folder: Path, case: str = "awkward") -> str:
-    """The page of a case."""
+    """Read the page of a case."""
     return (folder / f"{case}.html").read_text(encoding="utf-8")
 
 
 def figures(folder: Path, case: str = "awkward") -> dict[str, Any]:
-    """The figures of a case, from JSON that has no NaN in it."""
-    told: dict[str, Any] = json.loads((folder / f"{case}.json").read_text(), parse_constant=partial(pytest.fail))
-    return told
+    """Read the statistics of a case; NaN in the JSON is an error."""
+    parsed: dict[str, Any] = json.loads((folder / f"{case}.json").read_text(), parse_constant=partial(pytest.fail))
+    return parsed
 
 
 class Tags(HTMLParser):
-    """Collects what a browser would see as tags, and where they point."""
+    """Collects the tags of a page, the targets of their links and their event handlers."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -53,37 +53,37 @@ class Tags(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """One more."""
+        """Record a tag."""
         self.names.append(tag)
         self.links += [value or "" for name, value in attrs if name in {"src", "href", "action", "data", "srcset"}]
         self.handlers += [name for name, _ in attrs if name.startswith("on")]
 
 
-def test_a_report_is_one_page_that_points_nowhere(folder: Path) -> None:
-    """No tag fetches anything: neither by a link nor by a style; and building it asked no network."""
+def test_report_is_one_page_without_links(folder: Path) -> None:
+    """No tag and no style fetches anything; building the page used no network."""
     for case in ("awkward", "flat"):
         text = page(folder, case)
         tags = Tags(text)
         assert [link for link in tags.links if not link.startswith("data:")] == []
-        assert "@import" not in SCRIPT.sub("", text)
-        assert not re.search(r"url\(\s*['\"]?(?!data:)", SCRIPT.sub("", text))
+        assert "@import" not in SCRIPT_ELEMENT.sub("", text)
+        assert not re.search(r"url\(\s*['\"]?(?!data:)", SCRIPT_ELEMENT.sub("", text))
 
 
-def test_its_policy_names_its_scripts_and_no_other(folder: Path) -> None:
-    """By their hashes, before the first of them; nothing may be fetched, not even from the same server."""
+def test_policy_allows_exactly_the_scripts_of_the_page(folder: Path) -> None:
+    """The policy lists their hashes ahead of the first script; nothing may be fetched, even from the same server."""
     text = page(folder)
     hashes = script_hashes(text)
-    told = f'<meta http-equiv="Content-Security-Policy" content="{policy(hashes)}">'
+    meta = f'<meta http-equiv="Content-Security-Policy" content="{content_security_policy(hashes)}">'
     assert text.count("Content-Security-Policy") == 1
-    assert 0 < text.index(told) < text.index("<script")
+    assert 0 < text.index(meta) < text.index("<script")
     assert len(hashes) == Tags(text).names.count("script") == 4
-    assert "default-src 'none'" in told
-    assert "unsafe-inline" not in policy(hashes).partition("script-src")[2].partition(";")[0]
+    assert "default-src 'none'" in meta
+    assert "unsafe-inline" not in content_security_policy(hashes).partition("script-src")[2].partition(";")[0]
 
 
 @pytest.mark.parametrize("case", ["awkward", "flat"])
 def test_hostile_text_makes_no_tag(folder: Path, case: str) -> None:
-    """Whether it is a model's name, a column's, a subgroup's, a file's, or what a caller sent."""
+    """Hostile text comes as the name of a model, column, subgroup or file, and as a caller's value."""
     tags = Tags(page(folder, case))
     assert "img" not in tags.names
     assert tags.handlers == []
@@ -91,84 +91,86 @@ def test_hostile_text_makes_no_tag(folder: Path, case: str) -> None:
     assert escape(SUBJECT.model) in page(folder, case)
 
 
-def test_a_browser_runs_nothing_that_callers_sent(folder: Path) -> None:
-    """It draws the charts under the page's own policy, and keeps the title that we gave it."""
-    told, body = drawn_by_a_browser(folder / "awkward.html")
-    assert "Content Security Policy" not in told
+def test_browser_runs_nothing_that_callers_sent(folder: Path) -> None:
+    """The charts are drawn under the page's own policy, and the title stays."""
+    log, body = drawn_by_a_browser(folder / "awkward.html")
+    assert "Content Security Policy" not in log
     assert "<title>credit&lt;img" in body
     assert "<title>owned" not in body
     assert body.count('class="main-svg"') > 10
 
 
-def test_evidently_shows_the_very_figures_of_the_tables(folder: Path) -> None:
-    """Every column that is drawn has our PSI to three places, and our word on whether it drifted."""
-    drifts = {(one.kind, one.column): one for one in standings(*CASES["awkward"])[0].drifts}
+def test_evidently_shows_the_values_of_the_tables(folder: Path) -> None:
+    """Each chart has the PSI of the table to three places, and the same decision on drift."""
+    drifts = {(one.kind, one.column): one for one in scope_drifts(*CASES["awkward"])[0].drifts}
     shown = [(bool(drifted), float(score)) for _, drifted, score in DRAWN.findall(page(folder))]
     expected = [
         (not one.drifted, round(one.psi, 3)) for one in drifts.values() if one.psi is not None and drawable(one)
     ]
     assert sorted(shown) == sorted(expected)
     assert len(shown) == len(NAMES) + len(["words"]) + 4 + 2, (
-        "and two predictions and confidences, now and then and apart"
+        "plus predictions and confidences of two models against the reference, and of the pair"
     )
 
 
-def drawable(one: Drift) -> bool:
-    """Whether Evidently can draw a column; numbers beyond its reach stand in the tables alone."""
+def drawable(one: ColumnDrift) -> bool:
+    """Whether Evidently can draw a column; columns of huge numbers appear only in the tables."""
     return one.column != "huge"
 
 
-def test_the_figures_are_those_of_the_tables(folder: Path) -> None:
-    """By scope and by column, as `shadow.drift_statistics` has them, and none of them NaN: JSON knows none."""
-    told, found = figures(folder), standings(*CASES["awkward"])
-    assert told["scopes"] == {one.scope: json.loads(json.dumps(one.told())) for one in found}
-    assert [(one["kind"], one["column"], one["psi"]) for one in told["columns"]] == [
-        (one.kind, one.column, one.psi) for one in found[0].drifts
+def test_json_has_the_values_of_the_tables(folder: Path) -> None:
+    """The statistics of scopes and columns equal those of `drift_statistics`; none is NaN, which JSON lacks."""
+    written, scopes = figures(folder), scope_drifts(*CASES["awkward"])
+    assert written["scopes"] == {one.scope: json.loads(json.dumps(one.to_json())) for one in scopes}
+    assert [(one["kind"], one["column"], one["psi"]) for one in written["columns"]] == [
+        (one.kind, one.column, one.psi) for one in scopes[0].drifts
     ]
-    assert (told["model"], told["reference"]["rows"], told["window"]["rows"]) == (SUBJECT.model, ROWS, ROWS)
+    assert (written["model"], written["reference"]["rows"], written["window"]["rows"]) == (SUBJECT.model, ROWS, ROWS)
 
 
-def test_the_column_that_moved_is_the_one_that_drifted(folder: Path) -> None:
-    """Missing, infinite, huge, rare and strange values in the others are alike on both sides, and no drift."""
+def test_only_the_shifted_column_has_drifted(folder: Path) -> None:
+    """Missing, infinite, huge, rare and strange values occur equally often on both sides, so they are no drift."""
     columns = figures(folder)["columns"]
     assert [one["column"] for one in columns if one["drifted"]] == [NAMES["picture"]]
-    assert next(one for one in columns if one["drifted"])["psi"] > 10 * CUSTOMARY
+    assert next(one for one in columns if one["drifted"])["psi"] > 10 * MIN_DRIFT_PSI
 
 
-def test_columns_of_one_value_are_told_and_not_tested(folder: Path) -> None:
-    """All missing, all infinite, all blank or constant: there is nothing to bin."""
+def test_columns_of_one_value_are_listed_and_not_tested(folder: Path) -> None:
+    """A column that is all missing, all infinite, all blank or constant has no bins."""
     columns = [one for one in figures(folder)["columns"] if one["kind"] == INPUTS]
     assert {one["column"] for one in columns if one["psi"] is None} == UNTESTED
     assert {one["note"] for one in columns if one["psi"] is None} == {"constant"}
 
 
 def test_names_that_become_alike_are_kept_apart(folder: Path) -> None:
-    """Two columns whose names differ only in what was made harmless have a chart each; a long name is cut."""
+    """Two columns whose names differ only in replaced characters have a chart each; a long name is cut."""
     names = [name for name, _, _ in DRAWN.findall(page(folder))]
     assert len(set(names)) == len(names)
     assert sum(name.startswith("c(d") for name in names) == 2
-    assert LONG not in SCRIPT.findall(page(folder))[0]
+    assert LONG not in SCRIPT_ELEMENT.findall(page(folder))[0]
     assert max(map(len, names)) < 90
 
 
-def test_where_nothing_can_be_drawn_there_are_still_the_tables(folder: Path) -> None:
-    """Columns of one value are no reason to fail: no script runs, and every table stands."""
+def test_report_without_drawable_columns_has_its_tables(folder: Path) -> None:
+    """The page then has no script and all tables."""
     text = page(folder, "flat")
     assert "<script" not in text
-    assert policy(()) in text
-    assert all(title in text for title in TITLES.values())
+    assert content_security_policy(()) in text
+    assert all(title in text for title in SECTION_TITLES.values())
     assert {one["note"] for one in figures(folder, "flat")["columns"]} == {"constant"}
 
 
-def test_too_few_rows_are_said(folder: Path) -> None:
-    """No page that would mislead, but how many there are and how many it takes."""
+def test_too_few_rows_are_refused(folder: Path) -> None:
+    """The refusal names the present and the required number of rows."""
     assert not (folder / "few.html").exists()
-    assert (folder / "few.refused").read_text().startswith("no report yet: 200 reference rows and 900 newer ones, and ")
+    assert (
+        (folder / "few.refused").read_text().startswith("no report yet: 200 reference rows and 900 newer ones; with ")
+    )
 
 
-def test_every_kind_is_drawn(folder: Path) -> None:
-    """Inputs by their names; what is compared otherwise says so."""
+def test_each_kind_is_drawn(folder: Path) -> None:
+    """Inputs have plain names, other kinds a prefix."""
     names = [name for name, _, _ in DRAWN.findall(page(folder))]
-    assert [name for name in names if name.startswith("now against then: ")] != []
-    assert {f"compressed against baseline: {figure}" for figure in PAIRED[:2]} <= set(names)
+    assert [name for name in names if name.startswith("newest against reference: ")] != []
+    assert {f"compressed against baseline: {figure}" for figure in PER_ROLE_COLUMNS[:2]} <= set(names)
     assert {one["kind"] for one in figures(folder)["columns"]} == {INPUTS, OUTCOMES, PAIR}

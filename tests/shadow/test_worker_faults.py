@@ -2,13 +2,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import msgpack
 import numpy as np
 import pytest
+from msgspec import msgpack
 
-from tests.support.samples import Workshop, sample, watched
+from tests.support.samples import WorkerHarness, sample, watched
 from tightrope.monitors.records import Order, Sample
-from tightrope.monitors.sample_batch import Samples
+from tightrope.monitors.sample_batch import SampleBatch
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.ports import RecordTooLargeError
 from tightrope.service.adapters.topics import SAMPLES, topic
@@ -20,9 +20,9 @@ STRANGE = b"\xc1 this is no record"
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Workshop:
-    """One pair of models, watched as ``m``."""
-    return Workshop({"m": watched(tmp_path)})
+def shop(tmp_path: Path) -> WorkerHarness:
+    """Provide one pair of models, watched as ``m``."""
+    return WorkerHarness({"m": watched(tmp_path)})
 
 
 def _with(**changes: object) -> Callable[[Sample], bytes]:
@@ -30,16 +30,16 @@ def _with(**changes: object) -> Callable[[Sample], bytes]:
 
 
 def _encoded(*samples: Sample) -> bytes:
-    return record_codec.encode_samples(Samples.of(samples))
+    return record_codec.encode_samples(SampleBatch.from_samples(samples))
 
 
 def _claimed(**changes: object) -> Callable[[Sample], bytes]:
-    """A record that says something else of itself."""
+    """Encode a sample, and change fields of the encoded body."""
 
     def lie(good: Sample) -> bytes:
-        envelope = msgpack.unpackb(_encoded(good))
+        envelope = msgpack.decode(_encoded(good))
         envelope["body"].update(changes)
-        return bytes(msgpack.packb(envelope))
+        return msgpack.encode(envelope)
 
     return lie
 
@@ -51,10 +51,10 @@ def _said(output: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Callable
 POISON: dict[str, tuple[Callable[[Sample], bytes], str]] = {
     "garbage": (lambda _: STRANGE, "not a record"),
     "nothing": (lambda _: b"", "not a record"),
-    "no envelope": (lambda _: msgpack.packb(["a", "b"]), "must be a map"),
+    "no envelope": (lambda _: msgpack.encode(["a", "b"]), "must be a map"),
     "truncated": (lambda good: _encoded(good)[:-9], "not a record"),
     "a version to come": (
-        lambda _: msgpack.packb({"schema": record_codec.SAMPLES, "version": 2, "body": []}),
+        lambda _: msgpack.encode({"schema": record_codec.SAMPLES_SCHEMA, "version": 2, "body": []}),
         "version: '2'; this reader knows 1",
     ),
     "another record": (
@@ -76,16 +76,20 @@ POISON: dict[str, tuple[Callable[[Sample], bytes], str]] = {
         "rows: 3 together, the least 3, where 2 should be",
     ),
     "negative rows": (
-        lambda good: record_codec.encode_samples(replace(Samples.of([good, good]), rows=np.array([5, -1]))),
+        lambda good: record_codec.encode_samples(
+            replace(SampleBatch.from_samples([good, good]), rows=np.array([5, -1]))
+        ),
         "rows: 4 together, the least -1, where 4 should be",
     ),
     "rows that overflow": (
-        lambda good: record_codec.encode_samples(replace(Samples.of([good] * 5), rows=np.array([2**62] * 4 + [10]))),
+        lambda good: record_codec.encode_samples(
+            replace(SampleBatch.from_samples([good] * 5), rows=np.array([2**62] * 4 + [10]))
+        ),
         f"rows: {2**64 + 10} together",
     ),
     "no samples at all": (
-        lambda good: record_codec.encode_samples(Samples.of([good]).take(np.zeros(1, dtype=bool))),
-        "rows: [] where there should be one at least for each sample",
+        lambda good: record_codec.encode_samples(SampleBatch.from_samples([good]).take(np.zeros(1, dtype=bool))),
+        "rows: [], expected at least one for each sample",
     ),
     "too few answers": (_said(np.full((1, 3), 1 / 3, np.float32)), "outputs.probabilities: shape (1, 3) where 2 rows"),
     "no rows": (
@@ -94,7 +98,7 @@ POISON: dict[str, tuple[Callable[[Sample], bytes], str]] = {
             outputs={"probabilities": np.zeros((0, 3), np.float32)},
             member=np.zeros((0, 1), dtype=bool),
         ),
-        "rows: [0] where there should be one at least for each sample",
+        "rows: [0], expected at least one for each sample",
     ),
     "words": (_said(np.array([["a", "b", "c"]] * 2, dtype=object)), "object of shape (2, 3)"),
     "whole numbers": (_said(np.ones((2, 3), np.int64)), "int64 of shape (2, 3)"),
@@ -104,8 +108,8 @@ POISON: dict[str, tuple[Callable[[Sample], bytes], str]] = {
 
 
 @pytest.mark.parametrize("name", POISON)
-def test_poison_is_parked_and_the_rest_goes_on(shop: Workshop, name: str) -> None:
-    """Whoever looks finds the very bytes with the reason; the samples before and after are compared."""
+def test_invalid_record_is_parked_and_others_are_compared(shop: WorkerHarness, name: str) -> None:
+    """The topic of dead records has the original bytes and the reason."""
     make, reason = POISON[name]
     good = sample(shop.watched["m"], ROWS)
     poison = make(good)
@@ -123,26 +127,26 @@ def test_poison_is_parked_and_the_rest_goes_on(shop: Workshop, name: str) -> Non
     assert shop.worker().step(0) == 0, "poison is committed, or it would come back for ever"
 
 
-class Narrow(MemoryBus):
-    """A bus that takes no comparisons of more than so many bytes, and no dead record of more either."""
+class NarrowBus(MemoryBus):
+    """A bus that refuses comparisons and dead records of more than ``most`` bytes."""
 
     most = 1 << 30
 
     def publish(self, topic: str, value: bytes, key: str | None = None) -> None:
-        """Refuse what is too large, for good."""
+        """Refuse records that are too large."""
         if len(value) > self.most and not topic.endswith(SAMPLES):
             raise RecordTooLargeError(f"a record of {len(value)} bytes")
         super().publish(topic, value, key)
 
 
-def test_comparisons_that_are_too_large_are_divided_by_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Never within one, because its rows are counted as one; what is too large alone is parked, cut if need be."""
-    shop = Workshop({"m": watched(tmp_path)}, Narrow())
-    of = shop.watched["m"]
+def test_comparisons_that_are_too_large_are_split_by_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record itself is never split, as its rows are counted together; it is parked, cut if necessary."""
+    shop = WorkerHarness({"m": watched(tmp_path)}, NarrowBus())
+    pair = shop.watched["m"]
     for number, rows in enumerate((20, 400, 20)):
-        shop.publish(sample(of, np.ones((rows, 2)), number=number))
-    monkeypatch.setattr(Narrow, "most", 16_000)
-    monkeypatch.setattr(worker, "PARKED", 100)
+        shop.publish(sample(pair, np.ones((rows, 2)), number=number))
+    monkeypatch.setattr(NarrowBus, "most", 16_000)
+    monkeypatch.setattr(worker, "MAX_PARKED_BYTES", 100)
     assert shop.worker().step(0) == 3
     assert [len(batch) for batch in shop.comparisons()] == [20, 20]
     (reason,) = shop.parked().values()

@@ -1,4 +1,4 @@
-"""The command, run as a user would run it."""
+"""The `tightrope` command in a process of its own."""
 
 import os
 import subprocess
@@ -8,28 +8,38 @@ from pathlib import Path
 
 from tests.support.servers import ROOT
 
-PATIENCE = 240.0
+COMMAND_TIMEOUT_SECONDS = 240.0
+GRAFANA_LIBRARIES = ("grafana_api", "requests")
+"""Packages of the extra `grafana`."""
 
 
 def environment(**changes: str) -> Mapping[str, str]:
-    """This process's, without what configures Tightrope."""
+    """Return this process's environment without Tightrope's variables, with these changes."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TIGHTROPE_")}
     return inherited | changes
 
 
 def command(*arguments: str | Path) -> list[str]:
-    """The command line of `tightrope` with these arguments."""
+    """Return the command line of `tightrope` with these arguments."""
     return [sys.executable, "-P", "-m", "tightrope", *map(str, arguments)]
 
 
+def without_modules(folder: Path, *names: str) -> str:
+    """Return a PYTHONPATH with which a process cannot import these modules, as if they were not installed."""
+    hiding = folder / "hiding"
+    hiding.mkdir()
+    (hiding / "sitecustomize.py").write_text(f"import sys\nsys.modules.update(dict.fromkeys({names!r}))\n")
+    return str(hiding)
+
+
 def tightrope(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run `tightrope` to its end."""
+    """Run `tightrope` until it ends."""
     return subprocess.run(
         command(*arguments),
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE,
+        timeout=COMMAND_TIMEOUT_SECONDS,
         cwd=ROOT,
         env=environment(**environ),
     )

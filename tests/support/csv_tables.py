@@ -1,4 +1,4 @@
-"""Rows in files and small pairs to judge them, for tests of `calibrate` and `limits`."""
+"""CSV files and small pairs, for tests of `calibrate` and `limits`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,12 +11,12 @@ from tests.support.onnx_models import classifier
 from tests.support.servers import write_config
 from tightrope.service.config.loader import Settings, load
 
-SURE = np.array([[1, 0], [0, 0]], np.float32)
-"""A pair's weights: class 0 with probability sigmoid(first feature); the second feature is for subgroups."""
+SIGMOID_WEIGHTS = np.array([[1, 0], [0, 0]], np.float32)
+"""Weights of a model: class 0 with probability sigmoid(first feature); the second feature is for subgroups."""
 
 
 def write_table(path: Path, inputs: npt.ArrayLike, labels: npt.ArrayLike | None = None) -> Path:
-    """A CSV file with columns x0, x1, … and, if there are labels, `label`."""
+    """Write a CSV file with columns x0, x1, … and, if there are labels, `label`."""
     rows = np.asarray(inputs)
     columns = [f"x{i}" for i in range(rows.shape[1])]
     lines = [[repr(float(value)) for value in row] for row in rows]
@@ -27,28 +27,28 @@ def write_table(path: Path, inputs: npt.ArrayLike, labels: npt.ArrayLike | None 
     return path
 
 
-def pair_config(folder: Path, compressed: npt.ArrayLike = SURE, **changes: object) -> dict[str, object]:
-    """A configuration of one model ``m``, whose baseline has the weights `SURE`; ``changes`` are to the model."""
+def pair_config(folder: Path, compressed: npt.ArrayLike = SIGMOID_WEIGHTS, **changes: object) -> dict[str, object]:
+    """Return a configuration of one model ``m`` whose baseline has `SIGMOID_WEIGHTS`; ``changes`` are to the model."""
     model = {
-        "baseline": str(classifier(folder / "baseline.onnx", SURE)),
+        "baseline": str(classifier(folder / "baseline.onnx", SIGMOID_WEIGHTS)),
         "compressed": str(classifier(folder / "compressed.onnx", np.asarray(compressed, np.float32))),
     }
     return {"models": {"m": model | changes}}
 
 
-def pair_settings(folder: Path, compressed: npt.ArrayLike = SURE, **changes: object) -> Settings:
-    """`pair_config`, read from a file."""
+def pair_settings(folder: Path, compressed: npt.ArrayLike = SIGMOID_WEIGHTS, **changes: object) -> Settings:
+    """Return `pair_config`, loaded from a file."""
     return read_settings(folder, pair_config(folder, compressed, **changes))
 
 
 def read_settings(folder: Path, config: Mapping[str, object]) -> Settings:
-    """A configuration, written and read as a user's would be."""
+    """Write a configuration and load it."""
     return load(write_config(folder, config), {})
 
 
-def moody(path: Path, features: int = 2) -> Path:
-    """As a classifier with the weights `SURE`, after the mean of its batch is taken from the features: alone, a row is
-    told that both classes are equal, and so class 0.
+def batch_centred(path: Path, features: int = 2) -> Path:
+    """Write a classifier with `SIGMOID_WEIGHTS` that first subtracts the batch's mean from the features: a row alone
+    always gets class 0.
     """
     mean = helper.make_node("ReduceMean", ["input"], ["mean"], axes=[0], keepdims=1)
     centred = helper.make_node("Sub", ["input", "mean"], ["centred"])
@@ -59,7 +59,7 @@ def moody(path: Path, features: int = 2) -> Path:
         "moody",
         [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["rows", features])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["rows", 2])],
-        [numpy_helper.from_array(SURE, "weights")],
+        [numpy_helper.from_array(SIGMOID_WEIGHTS, "weights")],
     )
     save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
     return path

@@ -1,6 +1,4 @@
-"""A pair whose compressed model harms whoever it is told to, its configuration, and traffic to show it: for tests of
-the whole.
-"""
+"""A pair whose compressed model fails marked rows, its configuration, and traffic for it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,8 +12,8 @@ from tests.support.onnx_models import classifier
 Rows = npt.NDArray[np.float32]
 
 LEFT, RIGHT, GROUP, HARM = range(4)
-"""The features: the decision is whether left or right is larger; group 1 is the minority; harm 1 makes the compressed
-model say left, whatever is larger.
+"""The features: the decision is the larger of left and right; group 1 is the minority; with harm 1 the compressed model
+always says left.
 """
 
 BASELINE = np.array([[3, 0], [0, 3], [0, 0], [0, 0]], np.float32)
@@ -24,8 +22,8 @@ COMPRESSED = np.array([[3, 0], [0, 3], [0, 0], [30, -30]], np.float32)
 MINORITY, MAJORITY = "group=minority", "group=majority"
 
 
-def models(folder: Path) -> dict[str, str]:
-    """Both files."""
+def write_models(folder: Path) -> dict[str, str]:
+    """Write both files and return their paths."""
     return {
         "baseline": str(classifier(folder / "baseline.onnx", BASELINE)),
         "compressed": str(classifier(folder / "compressed.onnx", COMPRESSED)),
@@ -33,8 +31,8 @@ def models(folder: Path) -> dict[str, str]:
 
 
 def config(folder: Path, **changes: object) -> dict[str, Any]:
-    """A configuration of one model ``m`` that decides after tens of harmed rows; ``changes`` are to the model."""
-    model = models(folder) | {
+    """Return a configuration of one model ``m`` that trips after tens of harmed rows; ``changes`` are the model's."""
+    model = write_models(folder) | {
         "subgroups": {"group": {"column": GROUP, "values": {"minority": [1], "majority": [0]}}},
         "limits": {"disagreement": 0.1, "confidence": None, "confidence_shape": None, "mix": None},
         "subgroup_limits": {"disagreement": 0.2},
@@ -48,7 +46,7 @@ def config(folder: Path, **changes: object) -> dict[str, Any]:
 
 
 def traffic(n: int, *, harm: bool, seed: int = 0) -> Rows:
-    """Rows of which one in six is of the minority; with ``harm`` the compressed model fails it."""
+    """Return n rows, one in six of the minority; with ``harm`` the compressed model fails the minority."""
     rng = np.random.default_rng(seed)
     rows = np.zeros((n, 4), np.float32)
     rows[:, [LEFT, RIGHT]] = rng.normal(size=(n, 2))
@@ -58,7 +56,7 @@ def traffic(n: int, *, harm: bool, seed: int = 0) -> Rows:
 
 
 def request(row: npt.ArrayLike, id_: str = "") -> Mapping[str, object]:
-    """One row, or several, as the protocol has it."""
+    """Return an inference request for one row or several, as JSON."""
     rows = np.atleast_2d(np.asarray(row, dtype=float))
     tensor = {"name": "input", "shape": list(rows.shape), "datatype": "FP32", "data": rows.ravel().tolist()}
     return {"inputs": [tensor], **({"id": id_} if id_ else {})}

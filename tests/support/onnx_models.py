@@ -1,4 +1,4 @@
-"""Small ONNX files with known behaviour, for tests that need a model and not a good one."""
+"""Small ONNX files with known behaviour."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def _save(path: Path, nodes: list[object], inputs: list[object], outputs: list[o
 
 
 def classifier(path: Path, weights: Weights, *, scores: bool = False) -> Path:
-    """softmax(input @ weights), ``input`` FP32 (-1, f) to ``probabilities`` (-1, k); with ``scores`` no softmax."""
+    """Write softmax(input @ weights), ``input`` FP32 (-1, f), ``probabilities`` (-1, k); with ``scores`` no softmax."""
     features, classes = weights.shape
     product = helper.make_node("MatMul", ["input", "weights"], ["scores"])
     last = helper.make_node("Identity" if scores else "Softmax", ["scores"], ["probabilities"])
@@ -30,7 +30,7 @@ def classifier(path: Path, weights: Weights, *, scores: bool = False) -> Path:
 
 
 def fragile(path: Path, classes: int = 2) -> Path:
-    """As `classifier` of one feature, the class to be sure of; any value that is no class makes the run fail."""
+    """Write a classifier of one feature, the index of the class to be sure of; any other value makes the run fail."""
     table = np.where(np.eye(classes) > 0, 0.9, 0.1 / (classes - 1)).astype(np.float32)
     flat = helper.make_node("Reshape", ["input", "shape"], ["flat"])
     index = helper.make_node("Cast", ["flat"], ["index"], to=TensorProto.INT64)
@@ -45,7 +45,9 @@ def fragile(path: Path, classes: int = 2) -> Path:
 
 
 def identity(path: Path, kind: int, scores: Weights | None = None) -> Path:
-    """``echo`` gives back ``value`` (-1, 2) of the onnx datatype ``kind``; ``probabilities`` are the same for all."""
+    """Write a model whose ``echo`` returns ``value``, (-1, 2) of the onnx datatype ``kind``; its ``probabilities`` are
+    equal for all rows.
+    """
     table = np.array([[0.25, 0.75]], dtype=np.float32) if scores is None else scores
     echo = helper.make_node("Identity", ["value"], ["echo"])
     shape = helper.make_node("Shape", ["value"], ["shape"], start=0, end=1)

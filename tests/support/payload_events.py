@@ -7,22 +7,28 @@ from typing import Any
 from tests.support.serving.service_harness import body
 from tightrope.service.adapters.wire.cloudevents import PayloadEvent, read
 
-TYPE = "org.kubeflow.serving.inference."
+TYPE_PREFIX = "org.kubeflow.serving.inference."
 
 
 def headers(kind: str, id_: str = "a", **more: str) -> dict[str, str]:
-    """Those of one event in binary form."""
-    told = {"specversion": "1.0", "id": id_, "type": f"{TYPE}{kind}", "source": "http://localhost:9081/", **more}
-    return {"content-type": "application/json", **{f"ce-{name}": value for name, value in told.items()}}
+    """The headers of one event in binary mode."""
+    attributes = {
+        "specversion": "1.0",
+        "id": id_,
+        "type": f"{TYPE_PREFIX}{kind}",
+        "source": "http://localhost:9081/",
+        **more,
+    }
+    return {"content-type": "application/json", **{f"ce-{name}": value for name, value in attributes.items()}}
 
 
-def asked(*rows: list[float], **fields: object) -> bytes:
+def request_body(*rows: list[float], **fields: object) -> bytes:
     """The body of a request."""
     return json.dumps(body(list(rows), **fields)).encode()
 
 
-def answered(*rows: list[float], **changes: Any) -> bytes:  # noqa: ANN401 - fields of JSON
-    """The body of an answer: these probabilities."""
+def response_body(*rows: list[float], **changes: Any) -> bytes:  # noqa: ANN401 - fields of JSON
+    """The body of a response with these probabilities."""
     output: Mapping[str, Any] = {
         "name": "probabilities",
         "datatype": "FP32",
@@ -35,5 +41,5 @@ def answered(*rows: list[float], **changes: Any) -> bytes:  # noqa: ANN401 - fie
 
 def event(kind: str, data: bytes = b"{}", id_: str = "a", **more: str) -> PayloadEvent:
     """One event."""
-    (found,) = read(headers(kind, id_, **more), data)
-    return found
+    (event_,) = read(headers(kind, id_, **more), data)
+    return event_

@@ -1,6 +1,6 @@
 """Drift reports of awkward columns, built where Evidently is installed: `python -m tests.support.report_cases FOLDER`.
 
-For every case of `CASES` the folder gets NAME.html and NAME.json, or NAME.refused with the reason.
+For each case of `CASES` the folder gets NAME.html and NAME.json, or NAME.refused with the reason.
 """
 
 import json
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from tests.support.judgement.compared_rows import table
-from tightrope.service.adapters.archive.row_format import Table
+from tightrope.service.adapters.archive.row_format import RowTable
 from tightrope.shadow.drift_statistics import TooFewRowsError
-from tightrope.shadow.page import Subject
+from tightrope.shadow.page import ReportSubject
 
 ROWS = 900
 OWNED = "</script><script>document.title='owned'</script>"
@@ -28,11 +28,11 @@ NAMES = {
     "long": LONG,
     "quote": "\"'`${1}",
 }
-"""What callers may call an input: none of it ours, two alike once they are harmless."""
+"""Hostile or odd names of inputs; two become equal once they are harmless."""
 
 
-def awkward(seed: int, shift: float) -> Table:
-    """Rows with every kind of column there is; the second input lies ``shift`` off."""
+def awkward(seed: int, shift: float) -> RowTable:
+    """Rows with all kinds of columns; the second input is shifted by ``shift``."""
     rng = np.random.default_rng(seed)
     normal = rng.normal(size=(4, ROWS))
     inputs: dict[str, Any] = {
@@ -56,12 +56,12 @@ def awkward(seed: int, shift: float) -> Table:
     return table(inputs, member=member, time=1e9 + np.arange(ROWS), **sure, **classes)
 
 
-def flat(value: float) -> Table:
-    """Rows of which nothing can be drawn."""
+def flat(value: float) -> RowTable:
+    """Rows without a drawable column."""
     return table({"nan": np.full(ROWS, np.nan), "constant": np.full(ROWS, value)})
 
 
-SUBJECT = Subject(f"credit{PICTURE}{OWNED}", 1_769_860_800.0, f"the golden rows of {PICTURE}")
+SUBJECT = ReportSubject(f"credit{PICTURE}{OWNED}", 1_769_860_800.0, f"the golden rows of {PICTURE}")
 CASES = {
     "awkward": (awkward(1, 0.0), awkward(2, 2.0)),
     "flat": (flat(3.0), flat(3.0)),
@@ -70,7 +70,7 @@ CASES = {
 
 
 def main(folder: Path) -> None:
-    """Build them all; a warning is an error, as in the tests."""
+    """Build all cases; a warning is an error, as in the tests."""
     from tightrope.shadow.report import build  # this module is also read where Evidently is not
 
     for name, (reference, window) in CASES.items():

@@ -1,4 +1,4 @@
-"""The interpreter that has what the drift reports need, and the command run by it."""
+"""The Python interpreter that has Evidently, and commands run with it."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import PATIENCE, environment
+from tests.support.commands import COMMAND_TIMEOUT_SECONDS, environment
 from tests.support.servers import ROOT
 
 SEPARATE = ROOT / ".venv-reports" / "bin" / "python"
@@ -18,13 +18,13 @@ SEPARATE = ROOT / ".venv-reports" / "bin" / "python"
 
 @cache
 def interpreter() -> Path:
-    """This one if it has Evidently, or that of `.venv-reports`, which `make test` builds; without either the test is
-    skipped, and where everything is to be proved it fails.
+    """This interpreter if it has Evidently, or that of `.venv-reports`, which `make test` builds. Without either the
+    test is skipped; with CI set it fails.
     """
     if find_spec("evidently") is not None:
         return Path(sys.executable)
     if not SEPARATE.exists():
-        missing = "Evidently is not installed: `make .venv-reports/run.stamp` builds a place for it"
+        missing = "Evidently is not installed: `make .venv-reports/run.stamp` installs it"
         if os.environ.get("CI"):
             pytest.fail(missing)
         pytest.skip(missing)
@@ -32,21 +32,23 @@ def interpreter() -> Path:
 
 
 def run(*arguments: str | Path, offline: bool = False, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with Evidently to its end, in the project's folder; ``offline``: whoever looks for a network fails."""
+    """Run Python with Evidently in the project's folder; ``offline`` makes each use of the network fail."""
     guard = ["-c", OFFLINE] if offline else []
     return subprocess.run(
         [interpreter(), *guard, *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE,
+        timeout=COMMAND_TIMEOUT_SECONDS,
         cwd=ROOT,
         env=environment(**environ),
     )
 
 
 def drawn_by_a_browser(page: Path) -> tuple[str, str]:
-    """What a browser without a network complains of, and the page after its scripts; skipped without a browser."""
+    """Open a page in a browser without a network; returns the browser's log and the page after its scripts ran. Skips
+    without a browser.
+    """
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("chromium is not installed")
@@ -67,4 +69,4 @@ socket.socket.connect = socket.socket.connect_ex = socket.socket.sendto = socket
 sys.argv = sys.argv[2:] if sys.argv[1] == "-m" else sys.argv[1:]
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
-"""Runs `-m MODULE ARGUMENT...`; every attempt to reach anybody is told and refused."""
+"""Runs `-m MODULE ARGUMENT...`; each attempt to use the network is printed and refused."""

@@ -1,4 +1,4 @@
-"""Samples made to order, and a worker that compares them over a memory bus: for tests of the shadow."""
+"""Samples, and a worker that compares them over a memory bus: for tests of the shadow."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.topics import COMPARISONS, DEAD, SAMPLES, topic
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.protocol.tensors import TensorSpec
-from tightrope.shadow.inference import Watched
+from tightrope.shadow.inference import WatchedPair
 from tightrope.shadow.worker import Worker
 
 BASELINE = np.array([[2.0, 0.0, 1.0], [0.0, 2.0, -1.0]], np.float32)
@@ -30,8 +30,8 @@ COMPRESSED = np.array([[2.0, 0.5, 1.0], [0.0, 1.0, 1.0]], np.float32)
 REFUSAL = Refusal(Score.MAX_PROBABILITY, {Role.BASELINE: 0.6, Role.COMPRESSED: 0.5})
 
 
-class Counted:
-    """A model that notes how many rows each of its runs had."""
+class CountingModel:
+    """A model that records the number of rows of each run."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -41,29 +41,29 @@ class Counted:
         self.runs: list[int] = []
 
     def run(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
-        """What the model says."""
+        """Run the model."""
         self.runs.append(len(next(iter(inputs.values()))))
         return self._model.run(inputs, outputs)
 
 
-def watched(folder: Path, baseline: Weights = BASELINE, compressed: Weights = COMPRESSED) -> Watched:
-    """A pair of small classifiers, loaded from files."""
+def watched(folder: Path, baseline: Weights = BASELINE, compressed: Weights = COMPRESSED) -> WatchedPair:
+    """Load a pair of small classifiers from files."""
     models: dict[Role, Model] = {
-        role: Counted(OnnxModel(classifier(folder / f"{role}.onnx", weights)))
+        role: CountingModel(OnnxModel(classifier(folder / f"{role}.onnx", weights)))
         for role, weights in ((Role.BASELINE, baseline), (Role.COMPRESSED, compressed))
     }
-    return Watched(models, Decision(Scale.PROBABILITIES, REFUSAL), "probabilities", free=True)
+    return WatchedPair(models, Decision(Scale.PROBABILITIES, REFUSAL), "probabilities", free=True)
 
 
-def runs(of: Watched, role: Role) -> list[int]:
-    """The rows of every run of one role's model."""
-    model = of.models[role]
-    assert isinstance(model, Counted)
+def runs(pair: WatchedPair, role: Role) -> list[int]:
+    """The rows of each run of one role's model."""
+    model = pair.models[role]
+    assert isinstance(model, CountingModel)
     return model.runs
 
 
 def sample(
-    of: Watched,
+    pair: WatchedPair,
     rows: npt.ArrayLike,
     *,
     served_by: Role = Role.COMPRESSED,
@@ -71,20 +71,18 @@ def sample(
     number: int = 0,
     outputs: npt.NDArray[np.generic] | None = None,
 ) -> Sample:
-    """A sample of these input rows, answered by the model of ``served_by`` (or with ``outputs``), all of one
-    subgroup.
-    """
+    """A sample of these input rows, served by ``served_by`` (or with ``outputs``); all rows are in one subgroup."""
     inputs = {"input": np.asarray(rows, dtype=np.float32)}
-    said = of.models[served_by].run(inputs, [of.output])[of.output] if outputs is None else outputs
+    output = pair.models[served_by].run(inputs, [pair.output])[pair.output] if outputs is None else outputs
     return Sample(
         model=model,
         request_id=f"r-{number}",
         time=1000.0 + number,
         served_by=served_by,
-        baseline_digest=of.models[Role.BASELINE].digest,
-        compressed_digest=of.models[Role.COMPRESSED].digest,
+        baseline_digest=pair.models[Role.BASELINE].digest,
+        compressed_digest=pair.models[Role.COMPRESSED].digest,
         inputs=inputs,
-        outputs={of.output: said},
+        outputs={pair.output: output},
         scopes=("half=left",),
         member=np.ones((len(inputs["input"]), 1), dtype=bool),
         draw=0.25,
@@ -94,34 +92,34 @@ def sample(
 
 
 @dataclass
-class Workshop:
-    """A worker's surroundings: a bus to publish samples on, and to read comparisons and dead records from."""
+class WorkerHarness:
+    """The surroundings of a worker: a bus to publish samples on, and to read comparisons and dead records from."""
 
-    watched: Mapping[str, Watched]
+    watched: Mapping[str, WatchedPair]
     bus: MemoryBus = field(default_factory=MemoryBus)
     metrics: Metrics = field(default_factory=lambda: Metrics(CollectorRegistry()))
     stopping: Event = field(default_factory=Event)
 
     def worker(self, bus: Bus | None = None) -> Worker:
-        """A worker on this bus, or on something around it."""
+        """Start a worker on this bus, or on a wrapper of it."""
         return Worker(bus or self.bus, self.watched, self.metrics, self.stopping)
 
     def publish(self, *samples: Sample) -> None:
-        """One record for those of each kind."""
+        """Publish one record for the samples of each layout."""
         for record in records(samples):
             self.bus.publish(topic(SAMPLES), record)
 
     def comparisons(self) -> list[Comparisons]:
-        """Everything that was compared, batch by batch."""
+        """Read all comparisons, batch by batch."""
         return [record_codec.decode_comparisons(value) for value in self._all(COMPARISONS)]
 
     def parked(self) -> dict[bytes, str]:
-        """The dead records, and why."""
+        """Read the dead records and their reasons."""
         records = self.bus.subscribe(topic(DEAD)).poll(10_000, 0)
         return {record.value: record.key or "" for record in records}
 
     def dead(self) -> int:
-        """How many the counter has seen."""
+        """Read the counter of dead records."""
         return self.metrics.total("dead_records", topic=topic(SAMPLES))
 
     def _all(self, name: str) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""A real `tightrope run`, started as a user would start it, and stopped by its own handle."""
+"""A real `tightrope run` in a process of its own."""
 
 import json
 import os
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Server:
-    """A running server: its address, its process, and a client that speaks to it; and where it listens for gRPC."""
+    """A running server: its process, its HTTP address with a client, and its gRPC address."""
 
     def __init__(self, process: subprocess.Popen[str], address: str, grpc: str = "") -> None:
         self.process = process
@@ -34,7 +34,7 @@ class Server:
 
 
 def write_config(folder: Path, config: Mapping[str, object]) -> Path:
-    """A configuration file in a folder, listening on a free port."""
+    """Write a configuration that listens on a free port to a folder."""
     path = folder / "tightrope.yaml"
     YAML(typ="safe").dump({"server": {"port": 0}, **config}, path)
     return path
@@ -44,15 +44,15 @@ def write_config(folder: Path, config: Mapping[str, object]) -> Path:
 def serving(
     config: Path, environ: Mapping[str, str] | None = None, python: str | Path = sys.executable
 ) -> Iterator[Server]:
-    """Serve a configuration file until the block ends, with a control token; it may have been stopped before."""
+    """Serve a configuration with a control token until the block ends; the block may stop the server itself."""
     command = [str(python), "-P", "-m", "tightrope", "run", str(config), "--json"]
     environment = {**os.environ, "TIGHTROPE_CONTROL_TOKEN": TOKEN, **(environ or {})}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line, f"the server ended with code {process.wait(START_SECONDS)} before it was ready"
-        told = json.loads(line)
-        server = Server(process, told["address"], told.get("grpc", ""))
+        ready = json.loads(line)
+        server = Server(process, ready["address"], ready.get("grpc", ""))
         try:
             yield server
         finally:

@@ -1,37 +1,37 @@
-"""Samples as they travel, and one by one again: for tests that make and look at single ones."""
+"""Encode samples into records, and split batches into single samples: for tests."""
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 
 from tightrope.monitors.records import Role, Sample
-from tightrope.monitors.sample_batch import Samples, kind_of
+from tightrope.monitors.sample_batch import SampleBatch, batch_key
 from tightrope.service.adapters.wire import record_codec
 
 
 def records(samples: Sequence[Sample]) -> list[bytes]:
-    """One record for the samples of each kind, as the outbox has it."""
+    """Encode one record for the samples of each layout, as the outbox does."""
     alike: dict[tuple[object, ...], list[Sample]] = {}
     for sample in samples:
-        alike.setdefault(kind_of(sample), []).append(sample)
-    return [record_codec.encode_samples(Samples.of(some)) for some in alike.values()]
+        alike.setdefault(batch_key(sample), []).append(sample)
+    return [record_codec.encode_samples(SampleBatch.from_samples(some)) for some in alike.values()]
 
 
-def apart(samples: Samples) -> Iterator[Sample]:
-    """Each on its own."""
+def split_samples(samples: SampleBatch) -> Iterator[Sample]:
+    """Split a batch into single samples."""
     ends = list(accumulate(samples.rows.tolist(), initial=0))
-    for place, (begin, end) in enumerate(pairwise(ends)):
+    for index, (begin, end) in enumerate(pairwise(ends)):
         yield Sample(
             model=samples.model,
-            request_id=samples.request_id[place],
-            time=float(samples.time[place]),
-            served_by=Role.BASELINE if samples.served_by_baseline[place] else Role.COMPRESSED,
+            request_id=samples.request_id[index],
+            time=float(samples.time[index]),
+            served_by=Role.BASELINE if samples.served_by_baseline[index] else Role.COMPRESSED,
             baseline_digest=samples.baseline_digest,
             compressed_digest=samples.compressed_digest,
             inputs={name: tensor[begin:end] for name, tensor in samples.inputs.items()},
             outputs={name: tensor[begin:end] for name, tensor in samples.outputs.items()},
             scopes=samples.scopes,
             member=samples.member[begin:end],
-            draw=float(samples.draw[place]),
-            inclusion=float(samples.inclusion[place]),
-            seconds=float(samples.seconds[place]),
+            draw=float(samples.draw[index]),
+            inclusion=float(samples.inclusion[index]),
+            seconds=float(samples.seconds[index]),
         )

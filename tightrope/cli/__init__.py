@@ -1,1 +1,1 @@
-"""The command line: one command a function, loading only what it needs."""
+"""The command line: one function per command; each loads only the modules that it needs."""

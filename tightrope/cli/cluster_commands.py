@@ -1,4 +1,4 @@
-"""The commands of a cluster: `tightrope topics | serve | worker | judge | tail`."""
+"""Commands of a cluster: `tightrope serve | worker | judge | topics | tail`."""
 
 import json
 import logging
@@ -10,115 +10,118 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tightrope.service.adapters.topics import EVERY
+from tightrope.service.adapters.topics import ALL_TOPICS
 from tightrope.serving import gc_tuning
 
 if TYPE_CHECKING:
     from tightrope.service.config.loader import Settings
     from tightrope.serving.processes import Member
-    from tightrope.serving.server import Listening, Ready
+    from tightrope.serving.server import ListenAddress, ReadyCallback
 
-Config = Annotated[Path, typer.Argument(help="The YAML configuration file.", metavar="CONFIG", show_default=False)]
-Host = Annotated[str | None, typer.Option(help="Listen on this address instead.")]
-Port = Annotated[int | None, typer.Option(min=0, max=65_535, help="Listen on this port instead; 0 picks a free one.")]
-GrpcPort = Annotated[
-    int | None, typer.Option(min=0, max=65_535, help="Serve gRPC on this port instead; 0: a free one.")
+ConfigArgument = Annotated[Path, typer.Argument(help="YAML configuration file.", metavar="CONFIG", show_default=False)]
+HostOption = Annotated[str | None, typer.Option(help="Listen on this address instead of CONFIG's.")]
+PortOption = Annotated[
+    int | None, typer.Option(min=0, max=65_535, help="Listen on this port instead of CONFIG's; 0 picks a free port.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-
-
-def topics(
-    config: Config,
-    check: Annotated[bool, typer.Option("--check", help="Make nothing, only say what is not as it should be.")] = False,
-    json_: Json = False,
-) -> None:
-    """Make the Kafka topics that CONFIG needs, where they are missing, and say what is not as it should be."""
-    from tightrope.cli import console
-    from tightrope.service.config.loader import load
-    from tightrope.wiring import topics as kafka
-
-    found = kafka.topics(load(config), check=check)
-    if json_:
-        typer.echo(json.dumps({"ok": not found.differences, **asdict(found)}))
-    for name in found.topics if not json_ else ():
-        console.say(name, "  made" if name in found.made else "", "bold")
-    for line in found.differences if not json_ else ():
-        console.complain("differs", line)
-    if found.differences:
-        raise typer.Exit(1)
+GrpcPortOption = Annotated[
+    int | None, typer.Option(min=0, max=65_535, help="Serve gRPC on this port; 0 picks a free port.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def serve(
-    config: Config,
-    host: Host = None,
-    port: Port = None,
-    grpc_port: GrpcPort = None,
+    config: ConfigArgument,
+    host: HostOption = None,
+    port: PortOption = None,
+    grpc_port: GrpcPortOption = None,
     count: Annotated[
-        int | None, typer.Option("--processes", min=1, max=256, help="So many processes on the port.")
+        int | None, typer.Option("--processes", min=1, max=256, help="Number of processes that share the port.")
     ] = None,
-    json_: Json = False,
+    json_: JsonOption = False,
     listener: Annotated[int | None, typer.Option(hidden=True)] = None,
     member: Annotated[Path | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    """A gateway of a cluster: answers requests, and sends samples to Kafka."""
-    with gc_tuning.put_off():
+    """Run a cluster's gateway: serve requests, send samples."""
+    with gc_tuning.gc_paused():
         from tightrope.service.config.loader import load
         from tightrope.serving import processes
 
-        settings = listening(load(config), host, port, grpc_port, count)
+        settings = with_overrides(load(config), host, port, grpc_port, count)
         if member is not None:
-            processes.end_with_parent()
+            processes.stop_with_parent()
             shared = socket.socket(fileno=listener)
             _run("gateway", settings, json_=json_, member=processes.Member(member), listener=shared)
         elif settings.server.processes == 1:
             _run("gateway", settings, json_=json_)
         else:
-            gc_tuning.settled()
-            raise typer.Exit(processes.serve(config, settings.server, _telling(settings, json_=json_)))
+            gc_tuning.freeze_heap()
+            raise typer.Exit(processes.serve(config, settings.server, _address_printer(settings, json_=json_)))
 
 
-def worker(config: Config, host: Host = None, port: Port = None, json_: Json = False) -> None:
-    """A shadow worker of a cluster: runs the other model on the samples. Its port shows health and metrics."""
-    with gc_tuning.put_off():
+def worker(config: ConfigArgument, host: HostOption = None, port: PortOption = None, json_: JsonOption = False) -> None:
+    """Run a cluster's shadow worker; its port has health, metrics."""
+    with gc_tuning.gc_paused():
         from tightrope.service.config.loader import load
 
-        _run("worker", listening(load(config), host, port, count=1), json_=json_)
+        _run("worker", with_overrides(load(config), host, port, count=1), json_=json_)
 
 
-def judge(config: Config, host: Host = None, port: Port = None, json_: Json = False) -> None:
-    """A judge of a cluster: decides who answers. Its port shows health and metrics."""
-    with gc_tuning.put_off():
+def judge(config: ConfigArgument, host: HostOption = None, port: PortOption = None, json_: JsonOption = False) -> None:
+    """Run a cluster's judge; its port has health and metrics."""
+    with gc_tuning.gc_paused():
         from tightrope.service.config.loader import load
 
-        _run("judge", listening(load(config), host, port, count=1), json_=json_)
+        _run("judge", with_overrides(load(config), host, port, count=1), json_=json_)
+
+
+def topics(
+    config: ConfigArgument,
+    check: Annotated[bool, typer.Option("--check", help="Only report; create nothing.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Create missing Kafka topics; report settings that differ."""
+    from tightrope.cli import console
+    from tightrope.service.config.loader import load
+    from tightrope.wiring.topics import ensure_topics
+
+    status = ensure_topics(load(config), check=check)
+    if json_:
+        typer.echo(json.dumps({"ok": not status.differences, **asdict(status)}))
+    else:
+        for name in status.topics:
+            console.print_status(name, "  made" if name in status.made else "", "bold")
+        for line in status.differences:
+            console.print_error("differs", line)
+    if status.differences:
+        raise typer.Exit(1)
 
 
 def tail(
-    config: Config,
-    topic: Annotated[str, typer.Argument(help=f"One of {', '.join(EVERY)}.", show_default=False)],
-    last: Annotated[int, typer.Option(min=0, help="The last so many records of every partition.")] = 10,
-    follow: Annotated[bool, typer.Option(help="Go on with what comes from now on.")] = False,
+    config: ConfigArgument,
+    topic: Annotated[str, typer.Argument(help=f"One of {', '.join(ALL_TOPICS)}.", show_default=False)],
+    last: Annotated[int, typer.Option(min=0, help="Records to show of each partition.")] = 10,
+    follow: Annotated[bool, typer.Option(help="Keep printing new records.")] = False,
 ) -> None:
-    """Read a topic: one JSON object a record, large arrays as their type and shape."""
-    from tightrope.cli.tail import tail as read
+    """Print the records of a topic, one JSON object per line."""
+    from tightrope.cli import tail as reader
     from tightrope.service.config.loader import load
 
-    quiet()
-    for record in read(load(config), topic, last, follow=follow):
+    silence_kafka_client()
+    for record in reader.tail(load(config), topic, last, follow=follow):
         typer.echo(json.dumps(record))
 
 
-def listening(
+def with_overrides(
     settings: "Settings", host: str | None, port: int | None, grpc_port: int | None = None, count: int | None = None
 ) -> "Settings":
-    """The same settings with another address to listen on, where one is given, and another count of processes."""
-    wanted = {"host": host, "port": port, "grpc_port": grpc_port, "processes": count}
-    given = {key: value for key, value in wanted.items() if value is not None}
+    """Return the settings with the given options of the command line in place of those of the file."""
+    options = {"host": host, "port": port, "grpc_port": grpc_port, "processes": count}
+    given = {key: value for key, value in options.items() if value is not None}
     return settings.model_copy(update={"server": settings.server.model_copy(update=given)})
 
 
-def alone(settings: "Settings") -> "Settings":
-    """The same settings, if they are those of one process.
+def require_one_process(settings: "Settings") -> "Settings":
+    """Return the settings if they ask for one process.
 
     Raises:
         ConfigError: when they ask for several.
@@ -126,13 +129,13 @@ def alone(settings: "Settings") -> "Settings":
     from tightrope.service.config.loader import ConfigError
 
     if settings.server.processes > 1:
-        told = f"is {settings.server.processes}, but `tightrope run` is one process; `tightrope serve` can be several"
-        raise ConfigError([f"server.processes: {told}"])
+        text = f"is {settings.server.processes}, but `tightrope run` is one process; `tightrope serve` can be several"
+        raise ConfigError([f"server.processes: {text}"])
     return settings
 
 
-def quiet() -> None:
-    """The client tells every failed connection of an outage; metrics and our own lines, one a minute, say it better."""
+def silence_kafka_client() -> None:
+    """Hide the client's log: it reports each failed connection; metrics and our own lines, one a minute, suffice."""
     logging.getLogger("kafka").setLevel("CRITICAL")
 
 
@@ -144,31 +147,36 @@ def _run(
     member: "Member | None" = None,
     listener: socket.socket | None = None,
 ) -> None:
-    """One process of a cluster, until it is told to stop."""
+    """Run one process of a cluster until a signal stops it."""
     from tightrope.wiring import cluster
 
-    quiet()
+    silence_kafka_client()
     if part == "gateway":
         process = cluster.gateway(settings, member)
     else:
         from tightrope.wiring import shadow_processes
 
         process = {"worker": shadow_processes.worker, "judge": shadow_processes.judge}[part](settings)
-    cluster.run(process, settings, _telling(settings, json_=json_), listener)
+    cluster.run(process, settings, _address_printer(settings, json_=json_), listener)
 
 
-def _telling(settings: "Settings", *, json_: bool) -> "Ready":
-    """Says where it listens."""
+def _address_printer(settings: "Settings", *, json_: bool) -> "ReadyCallback":
+    """Return a callback that prints where the process listens."""
 
-    def ready(at: "Listening") -> None:
+    def print_address(address: "ListenAddress") -> None:
         if json_:
-            typer.echo(json.dumps({**at.addresses, "models": list(settings.models)}))
+            print_address_json(address, settings)
             return
         from tightrope.cli import console
 
-        console.say("up", f" {at.http}/metrics")
+        console.print_status("up", f" {address.http}/metrics")
 
-    return ready
+    return print_address
 
 
-COMMANDS: tuple[Callable[..., Any], ...] = (topics, serve, worker, judge, tail)
+def print_address_json(address: "ListenAddress", settings: "Settings") -> None:
+    """Print where a server listens and which models it serves, as one JSON object."""
+    typer.echo(json.dumps({**address.addresses, "models": list(settings.models)}))
+
+
+COMMANDS: tuple[Callable[..., Any], ...] = (serve, worker, judge, topics, tail)

@@ -1,4 +1,4 @@
-"""What the commands show to people. Loaded where there is something to show: a server has nobody who looks."""
+"""Terminal output of the commands. Imported only by commands that print: a server needs no Rich."""
 
 import logging
 from datetime import UTC, datetime
@@ -13,44 +13,44 @@ from tightrope.monitors.records import Event
 out, err = Console(), Console(stderr=True)
 
 
-def handler() -> logging.Handler:
-    """Warnings on a terminal."""
+def log_handler() -> logging.Handler:
+    """Return a handler that logs to the terminal in colours."""
     return RichHandler(console=err, show_path=False)
 
 
-def say(word: str, rest: str, style: str = "bold green") -> None:
-    """A word that stands out, and what it is about."""
-    out.print(Text.assemble((word, style), rest), soft_wrap=True)
+def print_status(word: str, text: str, style: str = "bold green") -> None:
+    """Print a highlighted word and a text to standard output, on one line."""
+    out.print(Text.assemble((word, style), text), soft_wrap=True)
 
 
-def complain(word: str, rest: str) -> None:
-    """The same of what is wrong."""
-    err.print(Text.assemble((word, "bold red"), f" {rest}"), soft_wrap=True)
+def print_error(word: str, text: str) -> None:
+    """Print a highlighted word and a text to standard error, on one line."""
+    err.print(Text.assemble((word, "bold red"), f" {text}"), soft_wrap=True)
 
 
-def trail(found: list[tuple[int, Event]]) -> None:
-    """Events as a table."""
+def print_event_table(events: list[tuple[int, Event]]) -> None:
+    """Print numbered events as a table."""
     table = Table("#", "time (UTC)", "model", "scope", "what", "to", "by", "why", title="events", expand=True)
-    for seq, event in found:
+    for seq, event in events:
         table.add_row(*map(Text, _cells(seq, event)))
     out.print(table)
 
 
-def lines(found: list[tuple[int, Event]]) -> None:
-    """Events that came later."""
-    for seq, event in found:
+def print_event_lines(events: list[tuple[int, Event]]) -> None:
+    """Print numbered events as lines, to continue a printed table."""
+    for seq, event in events:
         out.print(Text("  ".join(_cells(seq, event))), soft_wrap=True)
 
 
 def _cells(seq: int, event: Event) -> tuple[str, ...]:
-    at = datetime.fromtimestamp(event.time, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    time = datetime.fromtimestamp(event.time, UTC).strftime("%Y-%m-%d %H:%M:%S")
     after = event.detail.get("after")
     state = str(after["state"]) if isinstance(after, dict) else ""
-    return str(seq), at, event.model, event.scope, event.kind, state, event.actor, event.reason
+    return str(seq), time, event.model, event.scope, event.kind, state, event.actor, event.reason
 
 
-def facts(model: dict[str, object]) -> None:
-    """What is known of a model, as a table."""
+def print_model(model: dict[str, object]) -> None:
+    """Print the description of a model, by `describe`, as a table."""
     table = Table(title=str(model["name"]), show_header=False, title_justify="left")
     for key, value in model.items():
         table.add_row(key, Text(", ".join(map(str, value)) if isinstance(value, list) else str(value)))

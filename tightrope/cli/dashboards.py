@@ -1,4 +1,4 @@
-"""`tightrope dashboards apply | render`: the dashboards to a Grafana, or to files."""
+"""`tightrope dashboards apply | render`: send the dashboards to a Grafana, or write them to files."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,30 +9,34 @@ from tightrope.dashboards import GATEWAY, GRAFANA, RUNBOOK
 
 app = typer.Typer(help="Dashboards, rules and alerts for Grafana and Prometheus.", no_args_is_help=True)
 
-Address = Annotated[str, typer.Option("--grafana", help="The address of Grafana.", show_default=False)]
+GrafanaOption = Annotated[str, typer.Option("--grafana", help="Address of Grafana.", show_default=False)]
 
 
 @app.command()
 def apply(
-    grafana: Address,
-    token_file: Annotated[Path, typer.Option(help="A file with the token of a service account.", show_default=False)],
+    grafana: GrafanaOption,
+    token_file: Annotated[Path, typer.Option(help="File with the token of a service account.", show_default=False)],
     prometheus: Annotated[
-        str | None, typer.Option(help="Prometheus as Grafana reaches it; without it no data source is touched.")
+        str | None, typer.Option(help="Prometheus as Grafana reaches it; without it no data source is changed.")
     ] = None,
-    folder: Annotated[str, typer.Option(help="The uid of the folder.")] = "tightrope",
+    folder: Annotated[str, typer.Option(help="Uid of the folder.")] = "tightrope",
 ) -> None:
-    """Bring folder, data source and dashboards to what they should be; doing it again does no harm."""
+    """Create or update the folder, the data source and the dashboards; can be repeated."""
+    from tightrope.wiring.paging import require_grafana_library
+
+    require_grafana_library("--grafana")
+
     from tightrope.dashboards import boards
     from tightrope.dashboards.grafana import Grafana, GrafanaError, Target
-    from tightrope.dashboards.grid import TAG
+    from tightrope.dashboards.grid import DASHBOARD_TAG
     from tightrope.service.config.loader import ConfigError, secret
 
-    _insist_on_http("--grafana", grafana)
+    _require_http("--grafana", grafana)
     if prometheus is not None:
-        _insist_on_http("--prometheus", prometheus)
-    told = Grafana(grafana.rstrip("/"), secret(token_file, "--token-file"))
+        _require_http("--prometheus", prometheus)
+    client = Grafana(grafana.rstrip("/"), secret(token_file, "--token-file"))
     try:
-        for step in told.apply(boards.boards(), TAG, prometheus, Target(folder=folder)):
+        for step in client.apply(boards.boards(), DASHBOARD_TAG, prometheus, Target(folder=folder)):
             typer.echo(step)
     except GrafanaError as error:
         raise ConfigError([f"--grafana: {error}"]) from error
@@ -40,17 +44,17 @@ def apply(
 
 @app.command()
 def render(
-    folder: Annotated[Path, typer.Argument(help="Where to write.", metavar="FOLDER", show_default=False)],
-    grafana: Annotated[str, typer.Option(help="The address that alerts point to.")] = GRAFANA,
-    runbook: Annotated[str, typer.Option(help="The page of the runbook that alerts point to.")] = RUNBOOK,
-    gateway: Annotated[str, typer.Option(help="Tightrope's own address, for drift reports.")] = GATEWAY,
+    folder: Annotated[Path, typer.Argument(help="Folder to write to.", metavar="FOLDER", show_default=False)],
+    grafana: Annotated[str, typer.Option(help="Address of Grafana for links in alerts.")] = GRAFANA,
+    runbook: Annotated[str, typer.Option(help="Address of the runbook for links in alerts.")] = RUNBOOK,
+    gateway: Annotated[str, typer.Option(help="Address of Tightrope for links to drift reports.")] = GATEWAY,
 ) -> None:
-    """Write dashboards, recording rules and alerts as files, with your addresses in them."""
+    """Write dashboards, recording rules and alerts to files, with your addresses."""
     from tightrope.dashboards import boards
     from tightrope.service.config.loader import ConfigError
 
     for name, address in (("--grafana", grafana), ("--runbook", runbook), ("--gateway", gateway)):
-        _insist_on_http(name, address)
+        _require_http(name, address)
     try:
         written = boards.render(folder, grafana.rstrip("/"), runbook, gateway.rstrip("/"))
     except OSError as error:
@@ -59,7 +63,7 @@ def render(
         typer.echo(path)
 
 
-def _insist_on_http(option: str, address: str) -> None:
+def _require_http(option: str, address: str) -> None:
     from tightrope.service.config.loader import ConfigError
 
     if not address.startswith(("http://", "https://")):

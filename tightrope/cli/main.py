@@ -1,4 +1,4 @@
-"""The command line; `tightrope --help` lists what it can do. A command loads what it needs when it is given."""
+"""The command line. Each command imports what it needs when it runs, so that `--help` stays quick."""
 
 import json
 import logging
@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tightrope.cli import cluster_commands, dashboards, offline_commands
-from tightrope.cli.cluster_commands import Config, Json
-from tightrope.demo_run.models import DEFAULT_MODEL, MODELS
+from tightrope.cli.cluster_commands import ConfigArgument, GrpcPortOption, HostOption, JsonOption, PortOption
+from tightrope.demo_run.models import DEFAULT_MODEL, DEMO_MODELS
 from tightrope.service.errors import TightropeError
 from tightrope.serving import gc_tuning
 
 if TYPE_CHECKING:
     from tightrope.monitors.records import Event
-    from tightrope.serving.server import Listening
+    from tightrope.serving.server import ListenAddress
+
+EVENT_POLL_SECONDS = 0.5
 
 app = typer.Typer(
-    help="Serve a compressed model, shadow its baseline, and fall back for whom it harms.",
+    help="Serve a compressed model, shadow its baseline, and fall back per subgroup.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -30,117 +32,101 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command; whatever goes wrong foreseeably is one line a mistake, and exit code 1."""
-    _log()
+    """Run a command; an expected error prints one line for each problem and exits with code 1."""
+    _configure_logging()
     try:
         app()
     except TightropeError as error:
         from tightrope.cli import console
 
         for line in getattr(error, "problems", [str(error)]):
-            console.complain("error", line)
+            console.print_error("error", line)
         raise SystemExit(1) from None
 
 
-def _log() -> None:
-    """Warnings: in colours on a terminal, and elsewhere a line each, with its time."""
+def _configure_logging() -> None:
+    """Log warnings: in colours on a terminal, elsewhere one line each with its time."""
     if sys.stderr.isatty():
         from tightrope.cli import console
 
-        logging.basicConfig(level="WARNING", format="%(message)s", handlers=[console.handler()])
+        logging.basicConfig(level="WARNING", format="%(message)s", handlers=[console.log_handler()])
     else:
         logging.basicConfig(level="WARNING", format="%(asctime)s %(levelname)s %(message)s")
 
 
-for command in (*cluster_commands.COMMANDS, *offline_commands.COMMANDS):
-    app.command()(command)
-app.add_typer(dashboards.app, name="dashboards")
-
-
-@app.command("run")
-def run_(
-    config: Config,
-    host: cluster_commands.Host = None,
-    port: cluster_commands.Port = None,
-    grpc_port: cluster_commands.GrpcPort = None,
-    json_: Json = False,
+@app.command()
+def run(
+    config: ConfigArgument,
+    host: HostOption = None,
+    port: PortOption = None,
+    grpc_port: GrpcPortOption = None,
+    json_: JsonOption = False,
 ) -> None:
-    """Serve the models of CONFIG: gateway, shadow worker and judge in one process."""
-    with gc_tuning.put_off():
+    """Serve models, shadow and judge them in one process."""
+    with gc_tuning.gc_paused():
         from tightrope.service.config.loader import load
         from tightrope.wiring import embedded
 
-        settings = cluster_commands.alone(cluster_commands.listening(load(config), host, port, grpc_port))
+        settings = cluster_commands.with_overrides(load(config), host, port, grpc_port)
+        settings = cluster_commands.require_one_process(settings)
 
-        def ready(at: "Listening") -> None:
+        def print_address(address: "ListenAddress") -> None:
             if json_:
-                typer.echo(json.dumps({**at.addresses, "models": list(settings.models)}))
+                cluster_commands.print_address_json(address, settings)
                 return
             from tightrope.cli import console
 
-            rpc = f", gRPC on {at.grpc}" if at.grpc else ""
-            console.say("ready", f" {at.http}/v2/models/{next(iter(settings.models))}/infer{rpc}")
-            console.say(f"      watch {at.http}/metrics, {at.http}/v1/models, {at.http}/docs", "", "dim")
+            url, first = address.http, next(iter(settings.models))
+            grpc = f", gRPC on {address.grpc}" if address.grpc else ""
+            console.print_status("ready", f" {url}/v2/models/{first}/infer{grpc}")
+            console.print_status(f"      watch {url}/metrics, {url}/v1/models, {url}/docs", "", "dim")
 
-        embedded.run(settings, ready, config)
-
-
-@app.command()
-def report(
-    config: Config,
-    model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the page here too; with one model.")] = None,
-    json_: Json = False,
-) -> None:
-    """Compare the newest rows with the reference, for people to read: drift of inputs, predictions and subgroups."""
-    from tightrope.offline import report as drift
-
-    drift.report(config, model, out, json_=json_)
+        embedded.run(settings, print_address, config)
 
 
 @app.command()
-def check(config: Config, json_: Json = False) -> None:
-    """Say everything that is wrong with CONFIG, without starting anything."""
+def check(config: ConfigArgument, json_: JsonOption = False) -> None:
+    """Check a configuration and list every problem; start nothing."""
     from tightrope.cli import console
     from tightrope.cli.describe import describe
     from tightrope.service.app import load_pairs
     from tightrope.service.config.loader import ConfigError, control_token, load
-    from tightrope.wiring.paging import insist_on_tokens
+    from tightrope.wiring.paging import require_tokens
 
     try:
         settings = load(config)
         pairs = load_pairs(settings)
         token = control_token(settings)
-        insist_on_tokens(settings)
+        require_tokens(settings)
         if settings.bus is not None:
-            from tightrope.wiring.topics import options_of
+            from tightrope.wiring.topics import kafka_options
 
-            options_of(settings)
+            kafka_options(settings)
     except ConfigError as error:
         if not json_:
             raise
         typer.echo(json.dumps({"ok": False, "problems": error.problems}))
         raise typer.Exit(1) from None
-    told = [describe(pair) for pair in pairs.values()]
+    models = [describe(pair) for pair in pairs.values()]
     if json_:
-        typer.echo(json.dumps({"ok": True, "models": told, "control": token is not None}))
+        typer.echo(json.dumps({"ok": True, "models": models, "control": token is not None}))
         return
-    for model in told:
-        console.facts(model)
+    for model in models:
+        console.print_model(model)
     off = "" if token else " (control is off: no token)"
-    console.say("ok", f" {config}: {len(pairs)} model{'s' * (len(pairs) > 1)}{off}")
+    console.print_status("ok", f" {config}: {len(pairs)} model{'s' * (len(pairs) > 1)}{off}")
 
 
 @app.command()
 def events(
-    config: Config,
-    model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
-    after: Annotated[int, typer.Option(help="Only beyond this sequence number.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
-    follow: Annotated[bool, typer.Option(help="Go on with what happens from now on.")] = False,
-    json_: Json = False,
+    config: ConfigArgument,
+    model: Annotated[str | None, typer.Option(help="Show this model's events only.")] = None,
+    after: Annotated[int, typer.Option(help="Show events after this sequence number.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many events.")] = 100,
+    follow: Annotated[bool, typer.Option(help="Keep printing new events.")] = False,
+    json_: JsonOption = False,
 ) -> None:
-    """The audit trail of the state that CONFIG names: what happened, when, why, and who did it."""
+    """Print the audit trail: what changed, when, why and by whom."""
     from tightrope.cli import console
     from tightrope.service.adapters.sqlite.store import SqliteStore
     from tightrope.service.config.loader import ConfigError, load
@@ -150,51 +136,56 @@ def events(
     if not path.exists():
         raise ConfigError([f"state: {path} does not exist yet; `tightrope run {config}` makes it"])
     store = SqliteStore(path)
-    found = store.events(model, after, limit)
-    (_lines if json_ else console.trail)(found)
+    batch = store.events(model, after, limit)
+    (_print_json_lines if json_ else console.print_event_table)(batch)
     while follow:
-        after = found[-1][0] if found else after
-        time.sleep(0.5)
-        found = store.events(model, after, limit)
-        (_lines if json_ else console.lines)(found)
+        after = batch[-1][0] if batch else after
+        time.sleep(EVENT_POLL_SECONDS)
+        batch = store.events(model, after, limit)
+        (_print_json_lines if json_ else console.print_event_lines)(batch)
 
 
-@app.command()
+@app.command(epilog=f"Models: {DEFAULT_MODEL} (default), {', '.join(DEMO_MODELS[1:])}.")
 def demo(
-    model: Annotated[str, typer.Option(help=f"On trial: {', '.join(MODELS)}.")] = DEFAULT_MODEL,
-    sampling: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of requests the shadow sees.")] = 1.0,
-    fast: Annotated[bool, typer.Option(help="As fast as it goes, instead of about a minute.")] = False,
-    headless: Annotated[bool, typer.Option(help="No live table.")] = False,
-    third_act: Annotated[bool, typer.Option(help="Then deploy the fixed model, and watch scopes come back.")] = False,
+    model: Annotated[str, typer.Option(help="Compressed model to try.", show_default=False)] = DEFAULT_MODEL,
+    sampling: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of requests that are shadowed.")] = 1.0,
+    fast: Annotated[bool, typer.Option(help="Replay at full speed, not in a minute.")] = False,
+    headless: Annotated[bool, typer.Option(help="Show no live table.")] = False,
+    third_act: Annotated[bool, typer.Option(help="Then deploy a fixed model and let subgroups return.")] = False,
     kafka: Annotated[
-        str | None, typer.Option(help="On a cluster over this Kafka, host:port: five processes, one ledger; as JSON.")
+        str | None, typer.Option(help="Run five processes over the Kafka at host:port; print JSON.")
     ] = None,
-    json_: Json = False,
+    json_: JsonOption = False,
     svg: Annotated[Path | None, typer.Option(help="Save the last table as a picture.", hidden=True)] = None,
 ) -> None:
-    """Real traffic, a compressed model that fails one subgroup, an alarm, and that subgroup saved."""
+    """Replay real traffic: a subgroup is harmed, detected and saved."""
     from tightrope.cli import console
     from tightrope.demo_run import board, cluster_story, story
     from tightrope.service.config.loader import ConfigError
 
-    if model not in MODELS:
-        raise ConfigError([f"--model: is {model!r}; it must be one of {', '.join(MODELS)}"])
+    if model not in DEMO_MODELS:
+        raise ConfigError([f"--model: is {model!r}; it must be one of {', '.join(DEMO_MODELS)}"])
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the gateway is stopped, not left behind
     if kafka is not None:
-        cluster_commands.quiet()
-        typer.echo(json.dumps(cluster_story.tell(kafka, model, sampling, fast=fast)))
+        cluster_commands.silence_kafka_client()
+        typer.echo(json.dumps(cluster_story.run_cluster_story(kafka, model, sampling, fast=fast)))
         return
-    shown_on = None if headless else console.err if json_ else console.out
-    told = story.tell(model, sampling, fast=fast, console=shown_on, svg=svg, third_act=third_act)
+    display = None if headless else console.err if json_ else console.out
+    result = story.run_story(model, sampling, fast=fast, console=display, svg=svg, third_act=third_act)
     if json_:
-        typer.echo(json.dumps(told))
+        typer.echo(json.dumps(result))
     else:
-        console.out.print(board.summary(told))
+        console.out.print(board.summary(result))
 
 
-def _lines(found: "list[tuple[int, Event]]") -> None:
-    for seq, event in found:
+def _print_json_lines(batch: "list[tuple[int, Event]]") -> None:
+    for seq, event in batch:
         typer.echo(json.dumps({"seq": seq, **asdict(event)}))
+
+
+for command in (*offline_commands.COMMANDS, *cluster_commands.COMMANDS):
+    app.command()(command)
+app.add_typer(dashboards.app, name="dashboards")
 
 
 if __name__ == "__main__":

@@ -1,73 +1,85 @@
-"""Commands that read rows from a file and serve nothing: `tightrope calibrate | limits`."""
+"""Commands that serve nothing: `tightrope calibrate | limits | report`."""
 
 import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tightrope.cli.cluster_commands import Config, Json
+from tightrope.cli.cluster_commands import ConfigArgument, JsonOption
 
 if TYPE_CHECKING:
     from tightrope.offline.calibrate import Calibration
     from tightrope.offline.limits import Limits
 
-Data = Annotated[
-    Path, typer.Argument(help="Rows as a CSV file, with a header.", metavar="DATA.csv", show_default=False)
+DataArgument = Annotated[
+    Path, typer.Argument(help="CSV file of rows, with a header.", metavar="DATA.csv", show_default=False)
 ]
-One = Annotated[str | None, typer.Option("--model", help="Which model, if CONFIG has several.")]
+ModelOption = Annotated[str | None, typer.Option("--model", help="Model to use, if CONFIG has several.")]
 
 
 def calibrate(
-    config: Config,
-    data: Data,
-    model: One = None,
-    risk: Annotated[float, typer.Option(help="The share of accepted answers that may be wrong.")] = 0.05,
-    delta: Annotated[float, typer.Option(help="The probability with which a promise may fail.")] = 0.05,
-    json_: Json = False,
+    config: ConfigArgument,
+    data: DataArgument,
+    model: ModelOption = None,
+    risk: Annotated[float, typer.Option(help="Largest share of accepted answers that may be wrong.")] = 0.05,
+    delta: Annotated[float, typer.Option(help="Largest probability that a guarantee fails.")] = 0.05,
+    json_: JsonOption = False,
 ) -> None:
-    """Choose refusal thresholds with a guarantee, from labelled rows that nothing was trained on."""
+    """Choose refusal thresholds with a guarantee, from labelled rows."""
     from tightrope.cli import console
     from tightrope.offline import calibrate as calibration
     from tightrope.service.config.loader import load
 
-    found = calibration.calibrate(load(config), data, model, risk, delta)
-    _report(found, lambda: calibration.show(found, console.out), json_=json_)
+    result = calibration.calibrate(load(config), data, model, risk, delta)
+    _print(result, lambda: calibration.print_calibration(result, console.out), json_=json_)
 
 
 def limits(
-    config: Config,
-    data: Data,
-    model: One = None,
-    per_second: Annotated[float, typer.Option(help="Requests a second to the model.")] = 10.0,
+    config: ConfigArgument,
+    data: DataArgument,
+    model: ModelOption = None,
+    per_second: Annotated[float, typer.Option(help="Requests per second to the model.")] = 10.0,
     proposed: Annotated[
-        bool, typer.Option("--proposed", help="Harm beyond the proposed limits, not CONFIG's.")
+        bool, typer.Option("--proposed", help="Show detection times for the proposed limits, not CONFIG's.")
     ] = False,
-    json_: Json = False,
+    json_: JsonOption = False,
 ) -> None:
-    """Propose limits for the monitors from known rows, and say how soon harm beyond a limit would be seen."""
+    """Propose monitor limits and estimate how soon harm is detected."""
     from tightrope.cli import console
     from tightrope.offline import limits as proposal
     from tightrope.service.config.loader import load
 
-    found = proposal.limits(load(config), data, model, per_second, proposed=proposed)
-    _report(found, lambda: proposal.show(found, console.out), json_=json_)
+    result = proposal.limits(load(config), data, model, per_second, proposed=proposed)
+    _print(result, lambda: proposal.print_limits(result, console.out), json_=json_)
 
 
-def _report(found: "Calibration | Limits", show: Callable[[], None], *, json_: bool) -> None:
-    """A finding, for machines or for people; with problems in it the exit code is 1."""
+def report(
+    config: ConfigArgument,
+    model: Annotated[str | None, typer.Option(help="Report this model only.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the page to this file; needs one model.")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Write a drift report: newest rows against the reference."""
+    from tightrope.offline import report as drift
+
+    drift.report(config, model, out, json_=json_)
+
+
+def _print(result: "Calibration | Limits", show: Callable[[], None], *, json_: bool) -> None:
+    """Print a result as JSON or by ``show``; exit with code 1 if it has problems."""
     from tightrope.service.config.loader import ConfigError
 
     if not json_:
         show()
-        if found.problems:
-            raise ConfigError(list(found.problems))
+        if result.problems:
+            raise ConfigError(list(result.problems))
         return
-    typer.echo(json.dumps({"ok": not found.problems, **asdict(found)}))
-    if found.problems:
+    typer.echo(json.dumps({"ok": not result.problems, **asdict(result)}))
+    if result.problems:
         raise typer.Exit(1)
 
 
-COMMANDS = (calibrate, limits)
+COMMANDS: tuple[Callable[..., Any], ...] = (calibrate, limits, report)

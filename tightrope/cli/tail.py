@@ -1,4 +1,4 @@
-"""`tightrope tail`: any topic, read as a person or as a machine that knows JSON."""
+"""`tightrope tail`: the records of a topic as JSON objects, with large arrays reduced to their type and shape."""
 
 import math
 from collections.abc import Iterator
@@ -14,63 +14,62 @@ from tightrope.service.adapters.ports import Record
 from tightrope.service.adapters.wire.cloudevents import decode
 from tightrope.service.adapters.wire.envelope import DTYPES, WireError, envelope
 from tightrope.service.config.loader import ConfigError, Settings
-from tightrope.wiring.topics import options_of
+from tightrope.wiring.topics import kafka_options
 
-MOST_SHOWN = 8
-"""Values of an array that are shown; of a larger one only its type and shape."""
+MAX_SHOWN_VALUES = 8
+"""Larger arrays are shown as their type and shape."""
 
-PATIENCE = 0.5
+TAIL_POLL_SECONDS = 0.5
 
 
 def tail(settings: Settings, name: str, last: int, *, follow: bool) -> Iterator[dict[str, object]]:
-    """The last records of every partition of a topic, and if asked those that come from now on.
+    """Yield the ``last`` records of every partition of a topic, and with ``follow`` the new ones.
 
     Raises:
         ConfigError: when there is no such topic.
-        BusAwayError: when Kafka cannot be asked.
+        BusUnavailableError: when Kafka does not answer.
     """
-    short = name.removeprefix(f"{topics.PREFIX}.")
-    if short not in topics.EVERY:
-        raise ConfigError([f"TOPIC: is {name!r}; it must be one of {', '.join(topics.EVERY)}"])
-    with closing(KafkaBus(options_of(settings)).subscribe(topics.topic(short))) as reader:
-        reader.back(last)
-        left = reader.lag()  # by now: more may come all the time
-        while follow or (left > 0 and reader.lag()):
-            records = reader.poll(100, PATIENCE)
-            left -= len(records)
-            yield from map(shown, records)
+    short = name.removeprefix(f"{topics.TOPIC_PREFIX}.")
+    if short not in topics.ALL_TOPICS:
+        raise ConfigError([f"TOPIC: is {name!r}; it must be one of {', '.join(topics.ALL_TOPICS)}"])
+    with closing(KafkaBus(kafka_options(settings)).subscribe(topics.topic(short))) as reader:
+        reader.seek_back(last)
+        remaining = reader.lag()  # at the start: new records may keep arriving
+        while follow or (remaining > 0 and reader.lag()):
+            records = reader.poll(100, TAIL_POLL_SECONDS)
+            remaining -= len(records)
+            yield from map(render_record, records)
 
 
-def shown(record: Record) -> dict[str, object]:
-    """A record with its place; what cannot be read says why."""
-    at = datetime.fromtimestamp(record.time, UTC).isoformat(timespec="milliseconds")
-    place = {"partition": record.partition, "offset": record.offset, "key": record.key, "time": at}
+def render_record(record: Record) -> dict[str, object]:
+    """Return a record's position, schema and body; for an unreadable one its size and the error."""
+    time = datetime.fromtimestamp(record.time, UTC).isoformat(timespec="milliseconds")
+    position = {"partition": record.partition, "offset": record.offset, "key": record.key, "time": time}
     try:
-        told = envelope(record.value)
+        content = envelope(record.value)
     except WireError as error:
-        event = _event(record.value)
-        return {**place, **(event or {"bytes": len(record.value), "error": str(error)})}
-    return {**place, "schema": told["schema"], "body": plain(told["body"])}
+        event = _payload_event(record.value)
+        return {**position, **(event or {"bytes": len(record.value), "error": str(error)})}
+    return {**position, "schema": content["schema"], "body": to_json(content["body"])}
 
 
-def _event(value: bytes) -> dict[str, object] | None:
-    """A payload event, which is JSON as others write it; None for anything else."""
+def _payload_event(value: bytes) -> dict[str, object] | None:
+    """Return the attributes of a CloudEvent, and the size of its data; None for anything else."""
     try:
         event = decode(value)
     except WireError:
         return None
-    told = {**event.attributes, "data": f"<{len(event.data)} bytes>"}
-    return {"schema": "cloudevents", "body": told}
+    return {"schema": "cloudevents", "body": {**event.attributes, "data": f"<{len(event.data)} bytes>"}}
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a record holds
-    """As JSON can hold it: large arrays as their type and shape, bytes as their number."""
+def to_json(value: Any) -> Any:  # noqa: ANN401 - any value of a record
+    """Convert to JSON types: large arrays to type and shape, bytes to their size, infinities and NaN to text."""
     if isinstance(value, dict):
         if set(value) == {"dtype", "shape", "data"}:
-            return _array(value)
-        return {str(key): plain(item) for key, item in value.items()}
+            return _array_to_json(value)
+        return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [plain(item) for item in value]
+        return [to_json(item) for item in value]
     if isinstance(value, bytes):
         return f"<{len(value)} bytes>"
     if isinstance(value, float) and not math.isfinite(value):
@@ -78,11 +77,13 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a record holds
     return value
 
 
-def _array(box: dict[str, Any]) -> object:
-    kind, shape, data = box["dtype"], box["shape"], box["data"]
-    small = isinstance(shape, list) and all(isinstance(side, int) for side in shape) and math.prod(shape) <= MOST_SHOWN
-    if small and kind in DTYPES and isinstance(data, bytes) and len(data) == math.prod(shape) * np.dtype(kind).itemsize:
-        return plain(np.frombuffer(data, kind).tolist())
-    if small and isinstance(data, list):
-        return plain(data)
-    return f"<{kind}{shape}>"
+def _array_to_json(array: dict[str, Any]) -> object:
+    dtype, shape, data = array["dtype"], array["shape"], array["data"]
+    valid = isinstance(shape, list) and all(isinstance(side, int) for side in shape)
+    if valid and math.prod(shape) <= MAX_SHOWN_VALUES:
+        size = math.prod(shape)
+        if dtype in DTYPES and isinstance(data, bytes) and len(data) == size * np.dtype(dtype).itemsize:
+            return to_json(np.frombuffer(data, dtype).tolist())
+        if isinstance(data, list):
+            return to_json(data)
+    return f"<{dtype}{shape}>"

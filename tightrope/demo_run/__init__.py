@@ -1,1 +1,1 @@
-"""The demo's story, on one machine and on a cluster."""
+"""The demo: a replay of real traffic through one gateway, or through a cluster."""

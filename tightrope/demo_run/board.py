@@ -1,4 +1,4 @@
-"""How the demo looks: one table of scopes, the harmed ones standing out."""
+"""The demo's live table: one line per scope, harmed scopes in red; and the summary at the end."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,15 +10,17 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-LOG = "evidence of budget, log10"
-WIDTH = 16
+EVIDENCE_HEADING = "evidence of budget, log10"
+BAR_WIDTH = 16
 """Characters of an evidence bar."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """One scope now. ``disagreement`` is of the rows that its decision moves, None without any; ``evidence`` and
-    ``budget`` are log10; ``accuracy`` is of the latest answers that callers got.
+class ScopeProgress:
+    """A scope during the replay.
+
+    ``disagreement`` is a share of the rows whose decision differs, None without rows; ``evidence`` and ``budget`` are
+    log10; ``accuracy`` is a share of the latest answers, None without answers.
     """
 
     scope: str
@@ -32,83 +34,81 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
-    """What does not change during a replay."""
+class DemoRun:
+    """A replay: the compressed model, the share of requests that are shadowed, the number of requests."""
 
     model: str
     sampling: float
     total: int
 
 
-def board(stage: Board, sent: int, standings: list[Standing], moves: list[dict[str, Any]]) -> Panel:
-    """The whole picture."""
+def render_board(run: DemoRun, sent: int, scopes: list[ScopeProgress], changes: list[dict[str, Any]]) -> Panel:
+    """Render the live table: progress, scopes, and the mode changes so far."""
     table = Table(expand=True, box=None, pad_edge=False, header_style="bold")
-    for heading in ("scope", "requests", "compared", "disagree", LOG, "answered by", "accuracy"):
-        table.add_column(heading, justify="left" if heading in {"scope", LOG, "answered by"} else "right")
-    for standing in standings:
-        table.add_row(*_row(standing), style="red" if standing.state != "normal" else "")
-    title = (
-        f"[bold]{stage.model}[/] on trial, the shadow sees {stage.sampling:.0%} of {sent:,} of {stage.total:,} requests"
-    )
-    progress = ProgressBar(total=stage.total, completed=sent)
-    shown = Group(Padding(progress, (0, 0, 1, 0)), table, Text(""), *_story(moves))
-    return Panel(shown, title=title, border_style="dim")
+    for heading in ("scope", "requests", "compared", "disagree", EVIDENCE_HEADING, "answered by", "accuracy"):
+        table.add_column(heading, justify="left" if heading in {"scope", EVIDENCE_HEADING, "answered by"} else "right")
+    for scope in scopes:
+        table.add_row(*_row(scope), style="red" if scope.state != "normal" else "")
+    title = f"[bold]{run.model}[/] on trial, the shadow sees {run.sampling:.0%} of {sent:,} of {run.total:,} requests"
+    progress = ProgressBar(total=run.total, completed=sent)
+    content = Group(Padding(progress, (0, 0, 1, 0)), table, Text(""), *_change_lines(changes))
+    return Panel(content, title=title, border_style="dim")
 
 
-def _row(s: Standing) -> tuple[str | Text, ...]:
+def _row(s: ScopeProgress) -> tuple[str | Text, ...]:
     saved = s.state != "normal"
     by = Text("baseline", "bold green") if saved else Text("compressed", "dim")
     return (
-        s.scope, f"{s.requests:,}", f"{s.compared:,}", _share(s.disagreement), _bar(s, saved=saved), by,
-        _share(s.accuracy),
+        s.scope, f"{s.requests:,}", f"{s.compared:,}", _percent(s.disagreement), _bar(s, saved=saved), by,
+        _percent(s.accuracy),
     )  # fmt: skip
 
 
-def _share(value: float | None) -> str:
+def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value:.1%}"
 
 
-def _bar(s: Standing, *, saved: bool) -> Text:
-    """Evidence on its way to the budget; both are powers of ten."""
+def _bar(s: ScopeProgress, *, saved: bool) -> Text:
+    """Evidence as a share of the budget; both are exponents of ten."""
     if saved:
         return Text("tripped", "bold red")
-    filled = round(WIDTH * min(max(s.evidence / s.budget, 0.0), 1.0))
+    filled = round(BAR_WIDTH * min(max(s.evidence / s.budget, 0.0), 1.0))
     style = "yellow" if s.evidence > s.budget / 2 else "cyan"
     return (
         Text("█" * filled, style)
-        + Text("░" * (WIDTH - filled), "dim")
+        + Text("░" * (BAR_WIDTH - filled), "dim")
         + Text(f" {max(s.evidence, 0):4.1f} / {s.budget:.1f}")
     )
 
 
-def _story(moves: list[dict[str, Any]]) -> list[Text]:
-    if not moves:
+def _change_lines(changes: list[dict[str, Any]]) -> list[Text]:
+    if not changes:
         return [Text("No alarm: every subgroup is within its limits.", "green")]
-    return [_returned(move) if move["what"] == "recovered" else _tripped(move) for move in moves]
+    return [_return_line(change) if change["what"] == "recovered" else _trip_line(change) for change in changes]
 
 
-def _tripped(move: dict[str, Any]) -> Text:
+def _trip_line(change: dict[str, Any]) -> Text:
     return Text.assemble(
-        (f"request {move['at_request']:,}  ", "bold"),
-        (move["scope"], "bold red"),
-        f"  {move['monitor']} over {move['limit']:g}, evidence 10^{move['evidence']:.1f} ",
-        f"of 10^{move['threshold']:.1f}: ",
+        (f"request {change['at_request']:,}  ", "bold"),
+        (change["scope"], "bold red"),
+        f"  {change['monitor']} over {change['limit']:g}, evidence 10^{change['evidence']:.1f} ",
+        f"of 10^{change['threshold']:.1f}: ",
         ("the baseline answers", "bold green"),
     )
 
 
-def _returned(move: dict[str, Any]) -> Text:
+def _return_line(change: dict[str, Any]) -> Text:
     return Text.assemble(
-        (f"request {move['at_request']:,}  ", "bold"),
-        (move["scope"], "bold green"),
-        f"  {move['monitor']} proved within {move['limit']:g}, evidence 10^{move['recovery']:.1f}: ",
+        (f"request {change['at_request']:,}  ", "bold"),
+        (change["scope"], "bold green"),
+        f"  {change['monitor']} proved within {change['limit']:g}, evidence 10^{change['recovery']:.1f}: ",
         ("it is back on the compressed model", "bold green"),
     )
 
 
-def summary(told: dict[str, Any]) -> Table:
-    """The end of the story: what the callers of each scope got before and after."""
-    title = f"{told['requests']:,} requests, {told['compared']:,} compared, {told['seconds']} s"
+def summary(result: dict[str, Any]) -> Table:
+    """Render the accuracy before and after, and the number of answers by each model, for each scope."""
+    title = f"{result['requests']:,} requests, {result['compared']:,} compared, {result['seconds']} s"
     table = Table(title=title, title_justify="left", box=None, collapse_padding=True, pad_edge=False)
     table.add_column("scope", no_wrap=True)
     for heading in (
@@ -119,10 +119,10 @@ def summary(told: dict[str, Any]) -> Table:
         "baseline answers",
     ):
         table.add_column(heading, justify="right")
-    tripped = {trip["scope"] for trip in told["trips"]}
-    for scope, accuracy in told["accuracy"].items():
-        shown = [_share(accuracy[key]) for key in ("before", "after", "baseline")]
-        served = told["served_by"][scope]
-        cells = (scope, *shown, f"{served['compressed']:,}", f"{served['baseline']:,}")
+    tripped = {trip["scope"] for trip in result["trips"]}
+    for scope, accuracy in result["accuracy"].items():
+        shares = [_percent(accuracy[key]) for key in ("before", "after", "baseline")]
+        served = result["served_by"][scope]
+        cells = (scope, *shares, f"{served['compressed']:,}", f"{served['baseline']:,}")
         table.add_row(*cells, style="bold red" if scope in tripped else "")
     return table

@@ -1,12 +1,11 @@
-"""The demo's story on a cluster: two gateways, two workers and a judge as processes of their own, over a real Kafka.
+"""The demo on a cluster: two gateways, two workers and a judge, each a process, over a real Kafka.
 
-Every sample is accounted for in the end, from the topics themselves: what was sampled was dropped and counted,
-compared, or parked; nothing is lost, and nothing is judged twice.
+At the end every sample is accounted for from the topics themselves: it was dropped and counted, compared, or parked on
+the dead-letter topic. Nothing is lost, and nothing is judged twice.
 """
 
 import re
 import statistics
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -17,10 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tightrope.demo.replay import MODEL, Answer, Row, replay, traffic
-from tightrope.demo_run.board import Board
-from tightrope.demo_run.gateway_process import Gateway, address_of, running, written
-from tightrope.demo_run.story import SECONDS, Tally, baseline_correct, told_of, trips_of
+from tightrope.demo.replay import DEMO_MODEL, ReplayAnswer, TrafficRow, replay, traffic
+from tightrope.demo_run.board import DemoRun
+from tightrope.demo_run.gateway_process import (
+    HttpGateway,
+    process_command,
+    read_address,
+    running_process,
+    write_demo_config,
+)
+from tightrope.demo_run.story import REPLAY_SECONDS, ScopeTally, baseline_correct, story_result, trips
 from tightrope.monitors.records import MODEL_SCOPE
 from tightrope.service.adapters.kafka.bus import KafkaBus
 from tightrope.service.adapters.ports import Record
@@ -29,25 +34,25 @@ from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
 from tightrope.service.config.loader import load
 from tightrope.service.errors import ServerError
-from tightrope.wiring.topics import options_of, topics
+from tightrope.wiring.topics import ensure_topics, kafka_options
 
-GATEWAYS, WORKERS, JUDGES = 2, 2, 1
-READY_SECONDS = 60.0
-SETTLE_SECONDS = 60.0
+GATEWAY_COUNT, WORKER_COUNT, JUDGE_COUNT = 2, 2, 1
+CLUSTER_READY_SECONDS = 60.0
+LEDGER_TIMEOUT_SECONDS = 60.0
 
-LATER = frozenset(("undeliverable", "too_large", "old_artefact"))
-"""Why a sample was dropped after it had been kept; for other reasons it never was."""
+LATE_DROP_REASONS = frozenset(("undeliverable", "too_large", "old_artefact"))
+"""Reasons for dropping a sample after it was kept; with any other reason it was never kept."""
 
 
 @dataclass(frozen=True, slots=True)
-class Troupe:
-    """A running cluster: its gateways, and its log."""
+class DemoCluster:
+    """A running cluster: its gateways, and a client of its Kafka."""
 
-    gateways: Sequence[Gateway]
+    gateways: Sequence[HttpGateway]
     bus: KafkaBus
 
-    def everything(self, name: str) -> Iterator[Record]:
-        """All records of a topic."""
+    def records(self, name: str) -> Iterator[Record]:
+        """Yield every record of a topic."""
         reader = self.bus.subscribe(topic(name))
         while reader.lag():
             yield from reader.poll(1000, 1.0)
@@ -55,139 +60,136 @@ class Troupe:
 
 
 @contextmanager
-def cluster(folder: Path, kafka: str, model: str, sampling: float) -> Iterator[Troupe]:
-    """The demo's, on topics of its own."""
+def demo_cluster(folder: Path, kafka: str, model: str, sampling: float) -> Iterator[DemoCluster]:
+    """Run the demo's cluster on topics of its own until the block ends."""
     bus = {"kafka": {"servers": [kafka], "prefix": f"demo-{time.time_ns():x}-", "partitions": 4}}
-    path, token = written(folder, model, sampling, bus=bus)
-    with on_stage(path, token) as troupe:
-        yield troupe
+    path, token = write_demo_config(folder, model, sampling, bus=bus)
+    with start_cluster(path, token) as cluster:
+        yield cluster
 
 
 @contextmanager
-def on_stage(path: Path, token: str) -> Iterator[Troupe]:
-    """A configuration's topics made, all processes started, ready; told to stop at the end."""
+def start_cluster(path: Path, token: str) -> Iterator[DemoCluster]:
+    """Create a configuration's topics, start all processes, and stop them when the block ends.
+
+    Raises:
+        ServerError: when a process does not start, or is not ready in time.
+    """
     settings = load(path)
-    topics(settings, check=False)
-    log = KafkaBus(options_of(settings))
-    parts = ["judge"] * JUDGES + ["worker"] * WORKERS + ["serve"] * GATEWAYS
+    ensure_topics(settings, check=False)
+    bus = KafkaBus(kafka_options(settings))
+    verbs = ["judge"] * JUDGE_COUNT + ["worker"] * WORKER_COUNT + ["serve"] * GATEWAY_COUNT
     with ExitStack() as stack:
-        stack.callback(log.close, 1.0)
-        processes = [stack.enter_context(running(command(part, path))) for part in parts]
-        members = [Gateway(address_of(process), token) for process in processes]
+        stack.callback(bus.close, 1.0)
+        processes = [stack.enter_context(running_process(process_command(verb, path))) for verb in verbs]
+        members = [HttpGateway(read_address(process), token) for process in processes]
         for member in members:
-            _ready(member)
-        yield Troupe(members[-GATEWAYS:], log)
+            _wait_until_ready(member)
+        yield DemoCluster(members[-GATEWAY_COUNT:], bus)
 
 
-def command(part: str, path: Path) -> list[str]:
-    """How one part of a cluster is started."""
-    return [sys.executable, "-P", "-m", "tightrope", part, str(path), "--json"]
-
-
-def _ready(member: Gateway) -> None:
-    deadline = time.monotonic() + READY_SECONDS
+def _wait_until_ready(member: HttpGateway) -> None:
+    deadline = time.monotonic() + CLUSTER_READY_SECONDS
     while not member.get("/v2/health/ready")["ready"]:
         if time.monotonic() > deadline:
-            raise ServerError(f"{member.address} is not ready after {READY_SECONDS:.0f} s")
+            raise ServerError(f"{member.address} is not ready after {CLUSTER_READY_SECONDS:.0f} s")
         time.sleep(0.1)
 
 
-def tell(kafka: str, model: str, sampling: float, *, fast: bool) -> dict[str, object]:
-    """Play the story, and return it as the JSON object that machines get."""
+def run_cluster_story(kafka: str, model: str, sampling: float, *, fast: bool) -> dict[str, object]:
+    """Run the demo over the Kafka at ``kafka`` (host:port) and return its result as a JSON object."""
     began = time.monotonic()
     rows = traffic()
     with tempfile.TemporaryDirectory(prefix="tightrope-") as folder:
-        with cluster(Path(folder), kafka, model, sampling) as troupe:
-            answers = _play(troupe, rows, None if fast else len(rows) / SECONDS)
-            status, ledger = _settled(troupe)
-            trips = trips_of(troupe.gateways[0])
-            switches = _switches(troupe, answers)
-        told = told_of(Board(model, sampling, len(rows)), status, trips, _tallies(rows, answers))
+        with demo_cluster(Path(folder), kafka, model, sampling) as cluster:
+            answers = _replay(cluster, rows, None if fast else len(rows) / REPLAY_SECONDS)
+            status, counts = _wait_for_ledger(cluster)
+            tripped = trips(cluster.gateways[0])
+            delays = _switch_delays(cluster, answers)
+        result = story_result(DemoRun(model, sampling, len(rows)), status, tripped, _tallies(rows, answers))
     return {
-        **told,
-        "ledger": ledger,
+        **result,
+        "ledger": counts,
         "switch_seconds": {
-            "median": round(statistics.median(switches), 3) if switches else None,
-            "max": round(max(switches), 3) if switches else None,
+            "median": round(statistics.median(delays), 3) if delays else None,
+            "max": round(max(delays), 3) if delays else None,
         },
         "seconds": round(time.monotonic() - began, 1),
     }
 
 
-def _play(troupe: Troupe, rows: list[Row], pace: float | None) -> list[list[Answer]]:
-    """Each gateway gets every other row, all at the same time."""
-    number = len(troupe.gateways)
+def _replay(cluster: DemoCluster, rows: list[TrafficRow], per_second: float | None) -> list[list[ReplayAnswer]]:
+    """Send every n-th row to each of the n gateways, all gateways at once; return each gateway's answers."""
+    count = len(cluster.gateways)
 
-    def part(index: int) -> list[Answer]:
-        return list(replay(troupe.gateways[index].address, rows[index::number], pace and pace / number))
+    def send_to(index: int) -> list[ReplayAnswer]:
+        return list(replay(cluster.gateways[index].address, rows[index::count], per_second and per_second / count))
 
-    with ThreadPoolExecutor(number) as pool:
-        return list(pool.map(part, range(number)))
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(send_to, range(count)))
 
 
-def _tallies(rows: list[Row], answers: list[list[Answer]]) -> dict[str, Tally]:
-    """What the callers of each scope got, in the order in which they were answered."""
-    right = {row.id: correct for row, correct in zip(rows, baseline_correct(rows), strict=True)}
-    tallies = {scope: Tally() for scope in (MODEL_SCOPE, *dict.fromkeys(s for row in rows for s in row.scopes))}
-    for answer in sorted((a for part in answers for a in part), key=lambda a: a.at):
+def _tallies(rows: list[TrafficRow], answers: list[list[ReplayAnswer]]) -> dict[str, ScopeTally]:
+    """Tally the answers of each scope in the order in which they arrived."""
+    correct = {row.id: right for row, right in zip(rows, baseline_correct(rows), strict=True)}
+    tallies = {scope: ScopeTally() for scope in (MODEL_SCOPE, *dict.fromkeys(s for row in rows for s in row.scopes))}
+    for answer in sorted((answer for part in answers for answer in part), key=lambda answer: answer.time):
         for scope in (MODEL_SCOPE, *answer.row.scopes):
-            tallies[scope].add(answer, baseline_correct=right[answer.row.id])
+            tallies[scope].add(answer, baseline_correct=correct[answer.row.id])
     return tallies
 
 
-def _switches(troupe: Troupe, answers: list[list[Answer]]) -> list[float]:
-    """Seconds from each trip to the last gateway's first answer by the baseline."""
-    found = []
-    for record in troupe.everything(EVENTS):
+def _switch_delays(cluster: DemoCluster, answers: list[list[ReplayAnswer]]) -> list[float]:
+    """Return the seconds from each trip to the slowest gateway's first answer by the baseline."""
+    delays = []
+    for record in cluster.records(EVENTS):
         event = record_codec.decode_event(record.value)
         if event.kind == "breach" and event.detail["moved"]:
-            firsts = [first for part in answers if (first := _first(part, event.scope, record.time))]
-            found += [max(firsts) - record.time] if len(firsts) == len(answers) else []
-    return found
+            firsts = [first for part in answers if (first := _first_baseline(part, event.scope, record.time))]
+            delays += [max(firsts) - record.time] if len(firsts) == len(answers) else []
+    return delays
 
 
-def _first(answers: list[Answer], scope: str, since: float) -> float | None:
-    mine = (a for a in answers if scope == MODEL_SCOPE or scope in a.row.scopes)
-    return next((a.at for a in mine if a.at >= since and a.served_by == "baseline"), None)
+def _first_baseline(answers: list[ReplayAnswer], scope: str, since: float) -> float | None:
+    """Return the time of a scope's first answer by the baseline from ``since`` on, in seconds since the epoch."""
+    own = (answer for answer in answers if scope == MODEL_SCOPE or scope in answer.row.scopes)
+    return next((answer.time for answer in own if answer.time >= since and answer.served_by == "baseline"), None)
 
 
-def _settled(troupe: Troupe) -> tuple[dict[str, Any], dict[str, int]]:
-    """The status and the ledger, once everything that was sampled has been judged."""
-    deadline = time.monotonic() + SETTLE_SECONDS
+def _wait_for_ledger(cluster: DemoCluster) -> tuple[dict[str, Any], dict[str, int]]:
+    """Wait until every sample is judged, or until the timeout; return the model's status and the ledger."""
+    deadline = time.monotonic() + LEDGER_TIMEOUT_SECONDS
     while True:
-        status = troupe.gateways[0].get(f"/v1/models/{MODEL}")
-        counts = sum((_counts(gateway) for gateway in troupe.gateways), Counter[str]())
+        status = cluster.gateways[0].get(f"/v1/models/{DEMO_MODEL}")
+        counts = sum((_sample_counts(gateway) for gateway in cluster.gateways), Counter[str]())
         judged = status["judged"]["seen"] + status["judged"]["pending"]
         if judged >= counts["kept"] - counts["late"] or time.monotonic() > deadline:
             break
         time.sleep(0.2)
     status["sampling"]["dropped"] = counts["never"] + counts["late"]
-    return status, ledger(troupe, counts, judged)
+    return status, ledger(cluster, counts, judged)
 
 
-def _counts(gateway: Gateway) -> Counter[str]:
-    """What a gateway kept, what it never kept, and what it dropped after it had kept it."""
+def _sample_counts(gateway: HttpGateway) -> Counter[str]:
+    """Return the samples that a gateway kept, never kept, and dropped late, from its metrics."""
     page = gateway.text("/metrics")
-    counts: Counter[str] = Counter(kept=_sum(re.findall(r"^tightrope_samples_total\{.*\} (.*)$", page, re.MULTILINE)))
+    kept = re.findall(r"^tightrope_samples_total\{.*\} (.*)$", page, re.MULTILINE)
+    counts: Counter[str] = Counter(kept=int(sum(map(float, kept))))
     for reason, number in re.findall(r'^tightrope_samples_dropped_total\{.*reason="(.*)"\} (.*)$', page, re.MULTILINE):
-        counts["late" if reason in LATER else "never"] += int(float(number))
+        counts["late" if reason in LATE_DROP_REASONS else "never"] += int(float(number))
     return counts
 
 
-def _sum(numbers: list[str]) -> int:
-    return int(sum(map(float, numbers)))
-
-
-def ledger(troupe: Troupe, counts: Counter[str], judged: int) -> dict[str, int]:
-    """Where every sample went: sampled = dropped + compared + dead_lettered + lost."""
+def ledger(cluster: DemoCluster, counts: Counter[str], judged: int) -> dict[str, int]:
+    """Account for every sample: sampled = dropped + compared + dead_lettered + lost."""
     compared = {
         (int(partition), int(offset), name)
-        for record in troupe.everything(COMPARISONS)
-        if record_codec.schema_of(record.value) == record_codec.COMPARISONS
+        for record in cluster.records(COMPARISONS)
+        if record_codec.schema_of(record.value) == record_codec.COMPARISONS_SCHEMA
         for rows in (record_codec.decode_comparisons(record.value),)
         for partition, offset, name in zip(rows.partition, rows.offset, rows.request_id, strict=True)
     }
-    dead = sum(_samples_in(record) for record in troupe.everything(DEAD))
+    dead = sum(_samples_in(record) for record in cluster.records(DEAD))
     sampled, dropped = counts["kept"] + counts["never"], counts["never"] + counts["late"]
     ids = len({name for _, _, name in compared})
     return {
@@ -201,7 +203,7 @@ def ledger(troupe: Troupe, counts: Counter[str], judged: int) -> dict[str, int]:
 
 
 def _samples_in(record: Record) -> int:
-    """A parked record counts as the samples that can be read in it, or as one."""
+    """Return the number of samples in a dead-lettered record; 1 if it cannot be read."""
     try:
         return len(record_codec.decode_samples(record.value))
     except WireError:

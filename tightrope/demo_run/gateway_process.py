@@ -1,4 +1,4 @@
-"""A gateway of its own process, the very `tightrope run` that anybody would start, asked over HTTP like by anybody."""
+"""A gateway in a process of its own, started by `tightrope run` and used over HTTP, as in production."""
 
 import json
 import secrets
@@ -14,14 +14,15 @@ from typing import Any
 import urllib3
 from ruamel.yaml import YAML
 
-from tightrope.demo.replay import HERE, MODEL
+from tightrope.demo.replay import DEMO_FOLDER, DEMO_MODEL
 from tightrope.service.errors import ServerError
 
-START_SECONDS = 30.0
+EXIT_SECONDS = 30.0
+"""Time for a process to exit after SIGTERM."""
 
 
-class Gateway:
-    """A running `tightrope run`, asked over HTTP like by anybody."""
+class HttpGateway:
+    """HTTP client of a running gateway."""
 
     def __init__(self, address: str, token: str) -> None:
         self.address = address
@@ -29,37 +30,46 @@ class Gateway:
         self._http = urllib3.PoolManager(retries=False)
 
     def get(self, path: str) -> dict[str, Any]:
-        """One answer of the status API."""
-        answer: dict[str, Any] = self._http.request("GET", self.address + path).json()
-        return answer
+        """Return a JSON page."""
+        page: dict[str, Any] = self._http.request("GET", self.address + path).json()
+        return page
 
     def text(self, path: str) -> str:
-        """One answer that is no JSON."""
+        """Return a page as text."""
         return self._http.request("GET", self.address + path).data.decode()
 
     def deploy(self, file: Path, reason: str) -> None:
-        """Put another compressed model in place, as an operator would."""
-        told = {"path": str(file), "reason": reason, "actor": "demo"}
-        self._post("deploy", told, f"{file.name} could not be deployed")
+        """Deploy another compressed model.
 
-    def order(self, what: str, scope: str = "model") -> None:
-        """Force a scope, or release it."""
-        self._post(what, {"scope": scope, "reason": "because the demo says so", "actor": "demo"}, "refused")
+        Raises:
+            ServerError: when the gateway refuses it, with the gateway's reason.
+        """
+        body = {"path": str(file), "reason": reason, "actor": "demo"}
+        self._post("deploy", body, f"{file.name} could not be deployed")
 
-    def _post(self, what: str, told: dict[str, str], failure: str) -> None:
+    def order(self, verb: str, scope: str = "model") -> None:
+        """Force a scope to a mode or release it: ``verb`` is the last part of the path.
+
+        Raises:
+            ServerError: when the gateway refuses it.
+        """
+        self._post(verb, {"scope": scope, "reason": "because the demo says so", "actor": "demo"}, "refused")
+
+    def _post(self, verb: str, body: dict[str, str], failure: str) -> None:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-        url = f"{self.address}/v1/models/{MODEL}/{what}"
-        answer = self._http.request("POST", url, body=json.dumps(told).encode(), headers=headers)
-        if answer.status != HTTPStatus.OK:
-            raise ServerError(f"{failure}: {answer.data[:300]!r}")
+        url = f"{self.address}/v1/models/{DEMO_MODEL}/{verb}"
+        response = self._http.request("POST", url, body=json.dumps(body).encode(), headers=headers)
+        if response.status != HTTPStatus.OK:
+            raise ServerError(f"{failure}: {response.data[:300]!r}")
 
 
-def written(folder: Path, model: str, sampling: float, **more: object) -> tuple[Path, str]:
-    """The demo's configuration with this model on trial, on a free port, and the token that steers it."""
+def write_demo_config(folder: Path, model: str, sampling: float, **more: object) -> tuple[Path, str]:
+    """Write the demo's configuration for this compressed model, on a free port; return its path and control token."""
     yaml = YAML(typ="safe")
-    config = yaml.load(HERE / "tightrope.yaml")
-    pair = config["models"][MODEL]
-    pair |= {"baseline": str(HERE / "models/baseline_fp32.onnx"), "compressed": str(HERE / f"models/{model}.onnx")}
+    config = yaml.load(DEMO_FOLDER / "tightrope.yaml")
+    pair = config["models"][DEMO_MODEL]
+    models = DEMO_FOLDER / "models"
+    pair |= {"baseline": str(models / "baseline_fp32.onnx"), "compressed": str(models / f"{model}.onnx")}
     token = secrets.token_hex()
     (folder / "token").write_text(token)
     config |= {"server": {"port": 0, "control_token_file": "token"}, "state": "state", **more}
@@ -70,29 +80,41 @@ def written(folder: Path, model: str, sampling: float, **more: object) -> tuple[
 
 
 @contextmanager
-def started(folder: Path, model: str, sampling: float) -> Iterator[Gateway]:
-    """The gateway on a free port, with this model on trial; told to stop at the end."""
-    path, token = written(folder, model, sampling)
-    command = [sys.executable, "-P", "-m", "tightrope", "run", str(path), "--json"]
-    with running(command) as process:
-        yield Gateway(address_of(process), token)
+def start_gateway(folder: Path, model: str, sampling: float) -> Iterator[HttpGateway]:
+    """Run a gateway with this compressed model on a free port until the block ends.
+
+    Raises:
+        ServerError: when it does not start.
+    """
+    path, token = write_demo_config(folder, model, sampling)
+    with running_process(process_command("run", path)) as process:
+        yield HttpGateway(read_address(process), token)
+
+
+def process_command(verb: str, path: Path) -> list[str]:
+    """Return the command line that runs a configuration: ``verb`` is run, serve, worker or judge."""
+    return [sys.executable, "-P", "-m", "tightrope", verb, str(path), "--json"]
 
 
 @contextmanager
-def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
-    """A process of ours, told to stop at the end."""
+def running_process(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """Run a process of ours until the block ends, then stop it by SIGTERM."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
         try:
             yield process
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(START_SECONDS)
+            process.wait(EXIT_SECONDS)
 
 
-def address_of(process: subprocess.Popen[str], what: str = "the gateway") -> str:
-    """Where it listens, once it does."""
+def read_address(process: subprocess.Popen[str]) -> str:
+    """Wait until a process listens and return its HTTP address.
+
+    Raises:
+        ServerError: when it exits instead.
+    """
     assert process.stdout is not None  # noqa: S101 - Popen was given a pipe
     line = process.stdout.readline()
     if not line:
-        raise ServerError(f"{what} did not start (exit code {process.wait(START_SECONDS)}); its error stands above")
+        raise ServerError(f"the gateway did not start (exit code {process.wait(EXIT_SECONDS)}); its error stands above")
     return str(json.loads(line)["address"])

@@ -1,4 +1,4 @@
-"""The models that the demo puts on trial."""
+"""Names of the compressed models that the demo can try."""
 
-MODELS = ("bad_distilled_households_only", "good_distilled", "good_int8", "bad_pruned98")
-DEFAULT_MODEL = MODELS[0]
+DEMO_MODELS = ("bad_distilled_households_only", "good_distilled", "good_int8", "bad_pruned98")
+DEFAULT_MODEL = DEMO_MODELS[0]

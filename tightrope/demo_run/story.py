@@ -1,8 +1,7 @@
-"""The demo's story: real traffic over real HTTP, a harmed subgroup, an alarm with its evidence, and that subgroup
-saved.
+"""The demo on one machine: replay real traffic over HTTP, harm a subgroup, detect it, and switch it to the baseline.
 
-The gateway is a process of its own, the very `tightrope run` that anybody would start; all that the story knows of
-it, it asks over HTTP. Only the truth (the labels) is the demo's own.
+The gateway is a process of its own, started by `tightrope run`. Everything shown is read from its API; only the true
+labels come from the demo's data.
 """
 
 import io
@@ -20,38 +19,38 @@ from rich.console import Console
 from rich.live import Live
 from rich.panel import Panel
 
-from tightrope.demo.replay import HERE, MODEL, TRAFFIC, Answer, Row, replay, traffic
-from tightrope.demo_run.board import Board, Standing, board
-from tightrope.demo_run.gateway_process import Gateway, started
+from tightrope.demo.replay import DEMO_FOLDER, DEMO_MODEL, TRAFFIC_FILES, ReplayAnswer, TrafficRow, replay, traffic
+from tightrope.demo_run.board import DemoRun, ScopeProgress, render_board
+from tightrope.demo_run.gateway_process import HttpGateway, start_gateway
 from tightrope.monitors.records import MODEL_SCOPE
 from tightrope.service.adapters.onnxruntime import OnnxModel
 
-SECONDS = 60.0
-"""How long the replay takes at leisure."""
+REPLAY_SECONDS = 60.0
+"""Duration of the replay without ``fast``."""
 
-REFRESH = 0.25
-"""Seconds between two looks at the gateway."""
+REFRESH_SECONDS = 0.25
+"""Between two updates of the live table."""
 
-SETTLE_SECONDS = 15.0
+JUDGED_TIMEOUT_SECONDS = 15.0
 
-FIXED = "good_distilled"
-"""What is deployed in the third act."""
+FIXED_MODEL = "good_distilled"
+"""The model that the third act deploys."""
 
-TRIP = ("scope", "monitor", "at_request", "evidence", "threshold", "limit")
-RETURN = ("scope", "monitor", "at_request", "recovery", "limit")
-Show = Callable[[Panel], None]
+TRIP_KEYS = ("scope", "monitor", "at_request", "evidence", "threshold", "limit")
+RETURN_KEYS = ("scope", "monitor", "at_request", "recovery", "limit")
+ShowPanel = Callable[[Panel], None]
 
 
 @dataclass
-class Tally:
-    """What callers of one scope got. ``switched`` is the place of the first answer by the baseline."""
+class ScopeTally:
+    """Answers to the callers of one scope. ``switched`` is the index of the first answer by the baseline."""
 
     correct: list[bool] = field(default_factory=list)
     baseline_correct: list[bool] = field(default_factory=list)
     served_by: dict[str, int] = field(default_factory=lambda: {"baseline": 0, "compressed": 0})
     switched: int | None = None
 
-    def add(self, answer: Answer, *, baseline_correct: bool) -> None:
+    def add(self, answer: ReplayAnswer, *, baseline_correct: bool) -> None:
         """Count one answer."""
         if self.switched is None and answer.served_by == "baseline":
             self.switched = len(self.correct)
@@ -60,8 +59,8 @@ class Tally:
         self.served_by[answer.served_by] += 1
 
     def accuracy(self, since: int | None) -> dict[str, float | None]:
-        """Before and after the switch at place ``since``, and the baseline's on the rows after it (on all without
-        one).
+        """Return the accuracy before and after the switch at index ``since``, and the baseline's own on the rows after
+        it; without a switch, the baseline's on all rows.
         """
         return {
             "before": _mean(self.correct[:since]),
@@ -71,40 +70,40 @@ class Tally:
 
 
 @dataclass
-class Play:
-    """A replay in progress, and who is shown what of it."""
+class ReplaySession:
+    """A replay in progress: the rows, how many of them are sent, the answers, and the live table if there is one."""
 
-    gateway: Gateway
-    stage: Board
-    rows: list[Row]
-    show: Show | None
-    tallies: dict[str, Tally]
+    gateway: HttpGateway
+    run: DemoRun
+    rows: list[TrafficRow]
+    show: ShowPanel | None
+    tallies: dict[str, ScopeTally]
     sent: int = 0
-    looked: float = 0.0
+    shown_at: float = 0.0
 
-    def act(self, upto: int, *, fast: bool) -> dict[str, Any]:
-        """Send the rows up to number ``upto``; the status, once all that was sampled of them has been judged."""
-        rows = self.rows[self.sent : upto]
-        truth = baseline_correct(rows)
-        pace = None if fast else len(self.rows[: self.stage.total]) / SECONDS
-        for correct, answer in zip(truth, replay(self.gateway.address, rows, pace), strict=True):
+    def send_until(self, end: int, *, fast: bool) -> dict[str, Any]:
+        """Send the rows up to index ``end``, wait until their samples are judged, and return the model's status."""
+        rows = self.rows[self.sent : end]
+        per_second = None if fast else len(self.rows[: self.run.total]) / REPLAY_SECONDS
+        answers = replay(self.gateway.address, rows, per_second)
+        for correct, answer in zip(baseline_correct(rows), answers, strict=True):
             for scope in (MODEL_SCOPE, *answer.row.scopes):
                 self.tallies[scope].add(answer, baseline_correct=correct)
             self.sent += 1
-            if self.show and time.monotonic() - self.looked > REFRESH:
-                self.looked = time.monotonic()
-                self.show(self.picture())
-        status = _settled(self.gateway)
+            if self.show and time.monotonic() - self.shown_at > REFRESH_SECONDS:
+                self.shown_at = time.monotonic()
+                self.show(self.panel())
+        status = _wait_until_judged(self.gateway)
         if self.show:
-            self.show(self.picture())
+            self.show(self.panel())
         return status
 
-    def picture(self) -> Panel:
-        """The board as it is now."""
-        return board(self.stage, self.sent, _standings(self.gateway, self.tallies), _moves(self.gateway))
+    def panel(self) -> Panel:
+        """Render the current state."""
+        return render_board(self.run, self.sent, _progress(self.gateway, self.tallies), _mode_changes(self.gateway))
 
 
-def tell(
+def run_story(
     model: str,
     sampling: float,
     *,
@@ -113,43 +112,46 @@ def tell(
     svg: Path | None = None,
     third_act: bool = False,
 ) -> dict[str, object]:
-    """Play the whole story and return it as the JSON object that machines get."""
+    """Run the demo and return its result as a JSON object; ``third_act`` deploys a fixed model at the end."""
     rows = traffic()
-    later = traffic(TRAFFIC[-1:], len(rows)) if third_act else []
-    stage = Board(model, sampling, len(rows))
+    later = traffic(TRAFFIC_FILES[-1:], len(rows)) if third_act else []
+    run = DemoRun(model, sampling, len(rows))
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="tightrope-") as folder, started(Path(folder), model, sampling) as gateway:
-        scopes = gateway.get(f"/v1/models/{MODEL}")["scopes"]
-        with _shown(console) as show:
-            play = Play(gateway, stage, [*rows, *later], show, {scope: Tally() for scope in scopes})
-            status = play.act(len(rows), fast=fast)
-            told = told_of(stage, status, trips_of(gateway), play.tallies)
-            if svg is not None:
-                _draw(play.picture(), svg)
-            if third_act:
-                told["third_act"] = _third_act(play, fast=fast)
-    return {**told, "seconds": round(time.monotonic() - began, 1)}
+    with (
+        tempfile.TemporaryDirectory(prefix="tightrope-") as folder,
+        start_gateway(Path(folder), model, sampling) as gateway,
+        _live_display(console) as show,
+    ):
+        scopes = gateway.get(f"/v1/models/{DEMO_MODEL}")["scopes"]
+        session = ReplaySession(gateway, run, [*rows, *later], show, {scope: ScopeTally() for scope in scopes})
+        status = session.send_until(len(rows), fast=fast)
+        result = story_result(run, status, trips(gateway), session.tallies)
+        if svg is not None:
+            _save_svg(session.panel(), svg)
+        if third_act:
+            result["third_act"] = _third_act(session, fast=fast)
+    return {**result, "seconds": round(time.monotonic() - began, 1)}
 
 
-def _third_act(play: Play, *, fast: bool) -> dict[str, object]:
-    """The fixed model is deployed; scopes come back by evidence, and by nothing else."""
-    play.gateway.deploy(HERE / f"models/{FIXED}.onnx", "distilled anew, from everybody")
-    play.stage = replace(play.stage, model=FIXED, total=len(play.rows))
-    status = play.act(len(play.rows), fast=fast)
-    returns = [move for move in _moves(play.gateway) if move["what"] == "recovered"]
-    told = [{key: move[key] for key in RETURN} for move in returns]
-    return {"deployed": FIXED, "returns": told, "still_safe": status["safe"]}
+def _third_act(session: ReplaySession, *, fast: bool) -> dict[str, object]:
+    """Deploy the fixed model and send the rest of the rows; scopes return only by evidence."""
+    session.gateway.deploy(DEMO_FOLDER / f"models/{FIXED_MODEL}.onnx", "distilled anew, from everybody")
+    session.run = replace(session.run, model=FIXED_MODEL, total=len(session.rows))
+    status = session.send_until(len(session.rows), fast=fast)
+    returns = [change for change in _mode_changes(session.gateway) if change["what"] == "recovered"]
+    shown = [{key: change[key] for key in RETURN_KEYS} for change in returns]
+    return {"deployed": FIXED_MODEL, "returns": shown, "still_safe": status["safe"]}
 
 
-def told_of(
-    stage: Board, status: dict[str, Any], trips: list[dict[str, Any]], tallies: dict[str, Tally]
+def story_result(
+    run: DemoRun, status: dict[str, Any], trips: list[dict[str, Any]], tallies: dict[str, ScopeTally]
 ) -> dict[str, object]:
-    """The story as machines get it."""
+    """Return the result of a replay as a JSON object."""
     tripped = {trip["scope"] for trip in trips}
     return {
-        "model": stage.model,
-        "sampling": stage.sampling,
-        "requests": stage.total,
+        "model": run.model,
+        "sampling": run.sampling,
+        "requests": run.total,
         "compared": status["judged"]["seen"] + status["judged"]["pending"],
         "dropped": status["sampling"]["dropped"],
         "trips": trips,
@@ -159,84 +161,84 @@ def told_of(
 
 
 @contextmanager
-def _shown(console: Console | None) -> Iterator[Any]:
-    """How to show a board, or None when nobody looks."""
+def _live_display(console: Console | None) -> Iterator[ShowPanel | None]:
+    """Yield a function that shows a panel, or None without a console."""
     if console is None:
         yield None
         return
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
-        yield lambda picture: live.update(picture, refresh=True)
+        yield lambda panel: live.update(panel, refresh=True)
 
 
-def _draw(picture: Panel, path: Path) -> None:
+def _save_svg(panel: Panel, path: Path) -> None:
     console = Console(record=True, width=112, file=io.StringIO(), force_terminal=True)
-    console.print(picture)
-    # Without the fonts that Rich would fetch from elsewhere: a picture should show what it holds.
+    console.print(panel)
+    # Rich's SVG loads fonts from the network; removed, so that the picture is complete in itself.
     path.write_text(re.sub(r"@font-face {.*?}", "", console.export_svg(title="tightrope demo"), flags=re.DOTALL))
 
 
-def _standings(gateway: Gateway, tallies: dict[str, Tally]) -> list[Standing]:
-    """What each scope looks like now: what callers got, what the judge says."""
-    status = gateway.get(f"/v1/models/{MODEL}")
-    verdicts = gateway.get(f"/v1/models/{MODEL}/verdicts")["verdicts"]
-    whole = status["scopes"][MODEL_SCOPE]
-    standings = []
+def _progress(gateway: HttpGateway, tallies: dict[str, ScopeTally]) -> list[ScopeProgress]:
+    """Return each scope's state, from its answers and the judge's verdicts; the strongest monitor's evidence counts."""
+    status = gateway.get(f"/v1/models/{DEMO_MODEL}")
+    verdicts = gateway.get(f"/v1/models/{DEMO_MODEL}/verdicts")["verdicts"]
+    model_state = status["scopes"][MODEL_SCOPE]
+    progress = []
     for scope, tally in tallies.items():
-        said = [v for v in verdicts if v["scope"] == scope]
-        standings.append(
-            Standing(
+        own = [verdict for verdict in verdicts if verdict["scope"] == scope]
+        progress.append(
+            ScopeProgress(
                 scope=scope,
                 requests=len(tally.correct),
                 compared=status["judged"]["scopes"][scope]["compared"],
-                disagreement=next((v["mean"] for v in said if v["monitor"] == "disagreement"), None),
-                evidence=max((v["evidence"] or 0.0 for v in said), default=0.0),
-                budget=max((v["threshold"] for v in said), default=1.0),
-                state=status["scopes"][scope] if whole == "normal" else whole,
+                disagreement=next((v["mean"] for v in own if v["monitor"] == "disagreement"), None),
+                evidence=max((v["evidence"] or 0.0 for v in own), default=0.0),
+                budget=max((v["threshold"] for v in own), default=1.0),
+                state=status["scopes"][scope] if model_state == "normal" else model_state,
                 accuracy=_mean(tally.correct[-500:]),
             )
         )
-    return standings
+    return progress
 
 
-def trips_of(gateway: Gateway) -> list[dict[str, Any]]:
-    """Every scope that was sent to safe mode, with the case against the compressed model."""
-    return [{key: move[key] for key in TRIP} for move in _moves(gateway) if move["what"] == "breach"]
+def trips(gateway: HttpGateway) -> list[dict[str, Any]]:
+    """Return every scope that went to safe mode, with the evidence against the compressed model."""
+    return [{key: change[key] for key in TRIP_KEYS} for change in _mode_changes(gateway) if change["what"] == "breach"]
 
 
-def _moves(gateway: Gateway) -> list[dict[str, Any]]:
-    """Every scope that changed hands by evidence, with the strongest case for it."""
-    events = gateway.get(f"/v1/events?model={MODEL}&limit=1000")["events"]
+def _mode_changes(gateway: HttpGateway) -> list[dict[str, Any]]:
+    """Return every change of a scope's mode that evidence caused, with the strongest monitor's evidence."""
+    events = gateway.get(f"/v1/events?model={DEMO_MODEL}&limit=1000")["events"]
     return [
         {
             "what": event["kind"],
             "scope": event["scope"],
-            "monitor": case["monitor"],
+            "monitor": verdict["monitor"],
             "at_request": int(event["detail"]["request_id"].rpartition("-")[2]) + 1,
-            "evidence": round(case["evidence"] or 0.0, 3),
-            "recovery": round(case["recovery"] or 0.0, 3),
-            "threshold": round(case["threshold"], 3),
-            "limit": case["limit"],
+            "evidence": round(verdict["evidence"] or 0.0, 3),
+            "recovery": round(verdict["recovery"] or 0.0, 3),
+            "threshold": round(verdict["threshold"], 3),
+            "limit": verdict["limit"],
         }
         for event in events
         if event["kind"] in {"breach", "recovered"} and event["detail"]["moved"]
-        for case in event["detail"]["monitors"][:1]
+        for verdict in event["detail"]["monitors"][:1]
     ]
 
 
-def _settled(gateway: Gateway) -> dict[str, Any]:
-    """The status, once everything that was sampled has been judged."""
-    deadline = time.monotonic() + SETTLE_SECONDS
+def _wait_until_judged(gateway: HttpGateway) -> dict[str, Any]:
+    """Poll the model's status until every sample is judged, or until the timeout, and return it."""
+    deadline = time.monotonic() + JUDGED_TIMEOUT_SECONDS
     while True:
-        status = gateway.get(f"/v1/models/{MODEL}")
+        status = gateway.get(f"/v1/models/{DEMO_MODEL}")
         judged = status["judged"]
         if judged["seen"] + judged["pending"] >= status["sampling"]["kept"] or time.monotonic() > deadline:
             return status
         time.sleep(0.05)
 
 
-def baseline_correct(rows: list[Row]) -> list[bool]:
-    """Whether the baseline alone would have told each caller the truth."""
-    model = OnnxModel(HERE / "models/baseline_fp32.onnx")
+def baseline_correct(rows: list[TrafficRow]) -> list[bool]:
+    """Return whether the baseline alone predicts each row's label, (n,)."""
+    model = OnnxModel(DEMO_FOLDER / "models/baseline_fp32.onnx")
     codes = np.array([row.codes for row in rows], dtype=np.float32)
     predicted = model.run({"input": codes}, ["probabilities"])["probabilities"].argmax(axis=1)
     return [int(p) == row.label for p, row in zip(predicted, rows, strict=True)]

@@ -1,1 +1,1 @@
-"""Commands that serve nothing: thresholds, limits, drift reports."""
+"""Commands that serve no requests: refusal thresholds, monitor limits, drift reports."""

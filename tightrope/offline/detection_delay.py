@@ -1,23 +1,23 @@
-"""How soon harm would be seen: multiples of a limit, turned into requests and time by the planning rule."""
+"""Expected detection delay: rows, requests and seconds until a rate beyond its limit raises the alarm."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf, isinf, log
 
 from tightrope.monitors import thresholds
-from tightrope.monitors.catalogue import Kind
+from tightrope.monitors.catalogue import Hypothesis
 from tightrope.monitors.detector import HIGHEST_RATE, divergence
 from tightrope.monitors.records import Floats
 
-HARMS = (2.0, 3.0, 5.0, 10.0)
-"""Multiples of a limit for which the time to an alarm is told."""
+HARM_MULTIPLES = (2.0, 3.0, 5.0, 10.0)
+"""Multiples of a limit for which the delay is computed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Harm:
-    """How soon a rate or mean of ``value``, ``times`` the limit, raises the alarm, about: own rows of the scope,
-    requests of the model, seconds of its traffic. None for never: when nobody looks, when noise drowns it, and when
-    it cannot be, with a value of 1 or more.
+    """Approximate delay until a rate or mean of ``value``, ``times`` the limit, raises the alarm: rows of the scope,
+    requests to the model, seconds of its traffic. None if it never does: no row is sampled, noise hides the harm, or
+    the value is 1 or more, which is impossible.
     """
 
     times: float
@@ -28,9 +28,10 @@ class Harm:
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
-    """What turns evidence into time. A request is a row that a cell counts with probability ``own``, and anybody's
-    sample with probability ``samples``; ``log_budget`` is ln A less the log of the cell's share of it.
+class EvidenceRates:
+    """Rates that convert evidence into time. A request gives a row of the cell with probability ``own`` and a sample of
+    any scope with probability ``samples``; ``log_budget`` is ln(A / share) of the alarm budget A and the cell's share
+    of it; ``per_second`` counts requests.
     """
 
     own: float
@@ -39,27 +40,27 @@ class Clock:
     per_second: float
 
 
-def harms(kind: Kind, y: Floats, limit: float, clock: Clock) -> Iterator[Harm]:
-    """Every multiple of a limit. ``y`` (n,) is what a scope's rows say now, n > 0 unless ``clock.own`` is 0."""
-    for times in HARMS:
-        rows = inf if times * limit >= 1 or not clock.own else _rows(kind, y, limit, times * limit, clock)
+def harms(hypothesis: Hypothesis, y: Floats, limit: float, rates: EvidenceRates) -> Iterator[Harm]:
+    """Yield the delay for each multiple of a limit. ``y`` (n,) are a scope's observations; n > 0 unless own is 0."""
+    for times in HARM_MULTIPLES:
+        rows = inf if times * limit >= 1 or not rates.own else _rows(hypothesis, y, limit, times * limit, rates)
         if isinf(rows):
             yield Harm(times, times * limit, None, None, None)
         else:
-            yield Harm(times, times * limit, rows, rows / clock.own, rows / clock.own / clock.per_second)
+            yield Harm(times, times * limit, rows, rows / rates.own, rows / rates.own / rates.per_second)
 
 
-def _rows(kind: Kind, y: Floats, limit: float, value: float, clock: Clock) -> float:
-    """Own rows to the alarm. Everybody's samples seed a cell: to each of its own rows come samples / own of them."""
-    if kind is Kind.RATE:
+def _rows(hypothesis: Hypothesis, y: Floats, limit: float, value: float, rates: EvidenceRates) -> float:
+    """Return the scope's rows until the alarm. Samples of all scopes seed a cell: samples / own for each row."""
+    if hypothesis is Hypothesis.RATE:
         growth = float(divergence(min(value, HIGHEST_RATE), limit))
     else:
         growth = thresholds.growth_of_mean(y, limit, value)
-    return thresholds.rows_to_alarm(growth, clock.log_budget + log(clock.own / clock.samples))
+    return thresholds.rows_to_alarm(growth, rates.log_budget + log(rates.own / rates.samples))
 
 
-def spell(seconds: float | None) -> str:
-    """A time in one or two short words: 45 s, 12 min, 1.4 h, 9 d, never."""
+def format_duration(seconds: float | None) -> str:
+    """Format seconds for people: 45 s, 12 min, 1.4 h, 9 d, or never for None."""
     if seconds is None:
         return "never"
     for unit, size, most in (("s", 1, 90), ("min", 60, 90), ("h", 3_600, 48)):

@@ -1,6 +1,4 @@
-"""`tightrope limits`: what a pair's monitors would see of known rows, limits that leave room for it, and how soon harm
-beyond a limit would be found.
-"""
+"""`tightrope limits`: monitor statistics of a pair on known rows, limits that leave room for them, detection delays."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,29 +7,31 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table as Grid
+from rich.table import Table
 
 from tightrope.monitors import thresholds
-from tightrope.monitors.catalogue import Kind
+from tightrope.monitors.catalogue import Hypothesis
 from tightrope.monitors.detector_bank import Rule
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import MODEL_SCOPE, Floats
-from tightrope.offline.detection_delay import HARMS, Clock, Harm, harms, spell
-from tightrope.offline.pair_evaluation import Compared, prepare
+from tightrope.offline.detection_delay import HARM_MULTIPLES, EvidenceRates, Harm, format_duration, harms
+from tightrope.offline.pair_evaluation import PairComparisons, prepare
 from tightrope.service.config.loader import ConfigError, Settings
-from tightrope.service.inference.monitor_plan import HIGHEST_SUBGROUP_LIMIT as HIGHEST
+from tightrope.service.inference.monitor_plan import MAX_DEFAULT_SUBGROUP_LIMIT
 
-DELTA = 0.05
-"""Each bound holds with probability 1 - DELTA by itself. So does a proposal for all subgroups together: the largest of
-their bounds is at least that of the subgroup whose true rate is the largest."""
+BOUND_DELTA = 0.05
+"""Each bound holds with probability 1 - BOUND_DELTA. So does a proposal for all subgroups together: the largest bound
+is at least that of the subgroup whose true rate is the largest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One monitor in one scope. ``rows`` of the file speak to its question, a ``share`` of all. ``noise`` is what the
-    baseline gives with itself and ``seen`` what the pair gives (means with their sign, None without rows), each with an
-    upper bound on its size. ``limit`` is the configured one, and the pair is ``over`` it when chance does not explain
-    what was seen. ``enough`` rows to say something: over it, or so many that nothing seen would prove it.
+    """One monitor in one scope. ``rows`` of the file count for it, a ``share`` of all.
+
+    ``noise`` is the statistic of the baseline with itself and ``seen`` that of the pair (means are signed; None without
+    rows); ``noise_bound`` and ``bound`` are upper bounds on their size. ``limit`` is the configured one; the pair is
+    ``over`` it if the lower bound is. There are ``enough`` rows if it is over, or if no harm in as many would prove
+    the limit.
     """
 
     scope: str
@@ -48,8 +48,8 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Limits for the model and for its subgroups; None where rows are too few, or where none below 0.7 would do.
-    ``worst`` is the subgroup that asks for the highest, ``without`` what the others would need.
+    """Limits for the model and for its subgroups; None with too few rows, or if the limit would exceed the largest that
+    a configuration may have. ``worst`` is the subgroup that needs the highest, ``without`` what the others need.
     """
 
     model: float | None
@@ -60,8 +60,8 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    """One monitor: its cells, the model first if it watches that, the limits proposed; and for each cell a limit with
-    the harms beyond it, none where none is proposed.
+    """One monitor: its cells (the model's first if it is watched), the proposal, and for each cell the limit and the
+    detection delays beyond it, empty without a limit.
     """
 
     name: str
@@ -73,8 +73,8 @@ class Monitor:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What was found for a pair on ``rows`` rows. ``harms_beyond`` says which limits the harms are multiples of;
-    ``problems`` names every configured limit that lies below the noise floor.
+    """Result for a pair on ``rows`` rows. ``harms_beyond`` names the limits that the harms are multiples of, configured
+    or proposed; ``problems`` has one line for each configured limit below the noise floor.
     """
 
     model: str
@@ -87,19 +87,19 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """What the rows of one scope say to one question: of the baseline and itself (r,), and of the pair (n,)."""
+class _Observed:
+    """One monitor's observations in one scope: of the baseline with itself, (r,), and of the pair, (n,)."""
 
     noise: Floats
     pair: Floats
 
 
 def limits(settings: Settings, data: Path, name: str | None, per_second: float, *, proposed: bool = False) -> Limits:
-    """Judge a pair on the rows of ``data``, which need no labels, by every monitor in every scope.
+    """Compute every monitor's statistic in every scope on the rows of ``data``, which need no labels.
 
-    The noise floor is the baseline run twice, row by row and in batches. The pair is run as it would be served and
-    shadowed, both ways round, and the worse counts. Rates have their Clopper-Pearson bound, means that of
-    `thresholds.mean_bounds`. Harms are multiples of the configured limits, or of the ``proposed`` ones.
+    The noise floor compares the baseline with itself, row by row and in batches. The pair runs as in normal and as in
+    safe mode; the worse result counts. Rates have Clopper-Pearson bounds, means those of `thresholds.mean_bounds`.
+    Harms are multiples of the configured limits, or with ``proposed`` of the proposed ones.
 
     Raises:
         ConfigError: when there is no such model, or ``per_second`` is not a number above 0.
@@ -107,8 +107,8 @@ def limits(settings: Settings, data: Path, name: str | None, per_second: float, 
     """
     if not 0 < per_second < inf:
         raise ConfigError([f"--per-second: is {per_second:g}; it must be a number above 0"])
-    trial = prepare(settings, name, data, at_least=2)
-    plan, compared = trial.pair.plan, trial.compare()
+    evaluation = prepare(settings, name, data, at_least=2)
+    plan, compared = evaluation.pair.plan, evaluation.compare()
     monitors = tuple(_monitor(plan, rule, compared, per_second, proposed=proposed) for rule in plan.rules)
     return Limits(
         model=plan.model,
@@ -121,81 +121,84 @@ def limits(settings: Settings, data: Path, name: str | None, per_second: float, 
     )
 
 
-def _monitor(plan: Plan, rule: Rule, compared: Compared, per_second: float, *, proposed: bool) -> Monitor:
+def _monitor(plan: Plan, rule: Rule, compared: PairComparisons, per_second: float, *, proposed: bool) -> Monitor:
     scopes = np.flatnonzero(rule.watched).tolist()
-    said = [_listen(rule, compared, scope) for scope in scopes]
-    cells = tuple(_cell(plan, rule, heard, compared, scope) for heard, scope in zip(said, scopes, strict=True))
+    observed = [_observe(rule, compared, scope) for scope in scopes]
+    cells = tuple(_cell(plan, rule, own, compared, scope) for own, scope in zip(observed, scopes, strict=True))
     proposal = _propose(cells, plan.policy.recovery_ratio)
     limits = (proposal.model, *[proposal.subgroups] * (len(plan.scopes) - 1)) if proposed else rule.limits.tolist()
     used = [limits[scope] for scope in scopes]
     samples = float(np.where(compared.member, plan.rates, plan.rates[0]).max(axis=1).mean())
     beyond: list[tuple[Harm, ...]] = []
-    for cell, heard, limit, scope in zip(cells, said, used, scopes, strict=True):
+    for cell, own, limit, scope in zip(cells, observed, used, scopes, strict=True):
         budget = plan.budget.threshold - log(rule.shares[scope])
-        clock = Clock(cell.share * float(plan.rates[scope]), samples, budget, per_second)
-        beyond.append(() if limit is None else tuple(harms(rule.question.kind, heard.pair, limit, clock)))
-    return Monitor(rule.question.name, cells, proposal, tuple(used), tuple(beyond))
+        rates = EvidenceRates(cell.share * float(plan.rates[scope]), samples, budget, per_second)
+        beyond.append(() if limit is None else tuple(harms(rule.monitor.hypothesis, own.pair, limit, rates)))
+    return Monitor(rule.monitor.name, cells, proposal, tuple(used), tuple(beyond))
 
 
-def _listen(rule: Rule, compared: Compared, scope: int) -> _Said:
-    """The rows that a cell would count; of the two ways round, and of the variants, the one that looks worst."""
-    heard = []
+def _observe(rule: Rule, compared: PairComparisons, scope: int) -> _Observed:
+    """Return the observations that a cell would count: the worst of the two ways and of the monitor's variants."""
+    worst = []
     for rows in (compared.noise, *compared.ways):
-        speaks, y = rule.question.observe(rows, len(rule.variants))
-        counted = speaks & compared.member[:, scope : scope + 1]
-        variants = [column[mine] for column, mine in zip(y.T, counted.T, strict=True)]
-        heard.append(max(variants, key=lambda y: _bounds(rule.question.kind, y)[1]))
-    return _Said(heard[0], max(heard[1:], key=lambda y: _bounds(rule.question.kind, y)[1]))
+        counts, y = rule.monitor.observe(rows, len(rule.variants))
+        counted = counts & compared.member[:, scope : scope + 1]
+        variants = [column[own] for column, own in zip(y.T, counted.T, strict=True)]
+        worst.append(max(variants, key=lambda y: _bounds(rule.monitor.hypothesis, y)[1]))
+    return _Observed(worst[0], max(worst[1:], key=lambda y: _bounds(rule.monitor.hypothesis, y)[1]))
 
 
-def _bounds(kind: Kind, y: Floats) -> tuple[float, float]:
-    """What a rate, or the size of a mean, lies above and below; 0 and 1 without rows."""
-    if kind is Kind.RATE:
-        return thresholds.rate_bounds(int(y.sum()), len(y), DELTA)
-    return thresholds.mean_bounds(y, DELTA)
+def _bounds(hypothesis: Hypothesis, y: Floats) -> tuple[float, float]:
+    """Return bounds on a rate, or on the size of a mean: (lower, upper); (0, 1) without rows."""
+    if hypothesis is Hypothesis.RATE:
+        return thresholds.rate_bounds(int(y.sum()), len(y), BOUND_DELTA)
+    return thresholds.mean_bounds(y, BOUND_DELTA)
 
 
-def _cell(plan: Plan, rule: Rule, said: _Said, compared: Compared, scope: int) -> Cell:
-    kind, rows, limit = rule.question.kind, len(said.pair), float(rule.limits[scope])
-    least, most = _bounds(kind, said.pair)
+def _cell(plan: Plan, rule: Rule, observed: _Observed, compared: PairComparisons, scope: int) -> Cell:
+    hypothesis, rows, limit = rule.monitor.hypothesis, len(observed.pair), float(rule.limits[scope])
+    lower, upper = _bounds(hypothesis, observed.pair)
     return Cell(
         scope=plan.scopes[scope],
         rows=rows,
         share=rows / len(compared.member),
-        noise=float(said.noise.mean()) if len(said.noise) else None,
-        noise_bound=_bounds(kind, said.noise)[1],
-        seen=float(said.pair.mean()) if rows else None,
-        bound=most,
+        noise=float(observed.noise.mean()) if len(observed.noise) else None,
+        noise_bound=_bounds(hypothesis, observed.noise)[1],
+        seen=float(observed.pair.mean()) if rows else None,
+        bound=upper,
         limit=limit,
-        over=least > limit,
-        enough=least > limit or _bounds(kind, np.zeros(rows))[1] <= limit,
+        over=lower > limit,
+        enough=lower > limit or _bounds(hypothesis, np.zeros(rows))[1] <= limit,
     )
 
 
 def _propose(cells: Sequence[Cell], recovery_ratio: float) -> Proposal:
-    asked = {cell.scope: _above(cell, recovery_ratio) for cell in cells if cell.enough}
-    model = asked.pop(MODEL_SCOPE, None)
-    order = sorted(asked, key=lambda scope: -asked[scope])
-    first, second = (_allowed(asked[order[i]]) if len(order) > i else None for i in (0, 1))
+    needed = {cell.scope: _needed_limit(cell, recovery_ratio) for cell in cells if cell.enough}
+    model = needed.pop(MODEL_SCOPE, None)
+    order = sorted(needed, key=lambda scope: -needed[scope])
+    first, second = (_allowed(needed[order[i]]) if len(order) > i else None for i in (0, 1))
     return Proposal(_allowed(model), first, order[0] if order else None, second)
 
 
-def _above(cell: Cell, recovery_ratio: float) -> float:
-    return thresholds.limit_above(cell.noise_bound, abs(cell.seen or 0.0), cell.bound, recovery_ratio)
+def _needed_limit(cell: Cell, recovery_ratio: float) -> float:
+    return thresholds.propose_limit(cell.noise_bound, abs(cell.seen or 0.0), cell.bound, recovery_ratio)
 
 
 def _allowed(limit: float | None) -> float | None:
-    return None if limit is None or limit > HIGHEST else limit
+    return None if limit is None or limit > MAX_DEFAULT_SUBGROUP_LIMIT else limit
 
 
 def _problems(settings: Settings, model: str, monitor: Monitor) -> Iterator[str]:
-    """One line for the model and one for the worst subgroup whose limit the baseline itself would not keep."""
-    of = settings.models[model]
-    for whole, key, given in ((True, "limits", of.limits), (False, "subgroup_limits", of.subgroup_limits)):
-        cells = [cell for cell in monitor.cells if (cell.scope == MODEL_SCOPE) is whole and cell.noise is not None]
+    """Yield a line for the model, and one for the worst subgroup, whose limit the baseline's own noise exceeds."""
+    section = settings.models[model]
+    for is_model, key, given in (
+        (True, "limits", section.limits),
+        (False, "subgroup_limits", section.subgroup_limits),
+    ):
+        cells = [cell for cell in monitor.cells if (cell.scope == MODEL_SCOPE) is is_model and cell.noise is not None]
         below = [(abs(cell.noise or 0.0), cell) for cell in cells if abs(cell.noise or 0.0) >= cell.limit]
         if below:
-            noise, cell = max(below, key=lambda each: each[0])
+            noise, cell = max(below, key=lambda pair: pair[0])
             default = "" if monitor.name in given else " (the default)"
             yield (
                 f"models.{model}.{key}.{monitor.name}: {cell.limit:g}{default} lies below the noise floor: the "
@@ -204,33 +207,33 @@ def _problems(settings: Settings, model: str, monitor: Monitor) -> Iterator[str]
             )
 
 
-def show(found: Limits, out: Console) -> None:
-    """Print every monitor's cells with the time until harm is seen, its proposals, and the lines to paste."""
+def print_limits(result: Limits, out: Console) -> None:
+    """Print every monitor's cells, detection delays and proposal, and the lines to paste into the configuration."""
     out.print(
-        f"{found.model} on {found.rows:,} rows; 2x to 10x: time to see so many times the {found.harms_beyond} limit, "
-        f"at {found.per_second:g} requests a second",
+        f"{result.model} on {result.rows:,} rows; 2x to 10x: time to detect that multiple of the "
+        f"{result.harms_beyond} limit, at {result.per_second:g} requests a second",
         highlight=False,
     )
-    for monitor in found.monitors:
-        whole = monitor.cells[0]
-        noise = "no rows" if whole.noise is None else f"{_figure(whole.noise)}, at most {_figure(whole.noise_bound)}"
+    for monitor in result.monitors:
+        first = monitor.cells[0]
+        noise = "no rows" if first.noise is None else f"{_figure(first.noise)}, at most {_figure(first.noise_bound)}"
         out.print(f"\n[bold]{monitor.name}[/] (the baseline with itself: {noise})", highlight=False)
-        out.print(_cells(monitor))
+        out.print(_cell_table(monitor))
         for line in _notes(monitor):
             out.print(line, highlight=False)
-    out.print(f"\nUnder models.{found.model}, if so much is tolerable:", style="bold", highlight=False)
+    out.print(f"\nUnder models.{result.model}, if these limits are tolerable:", style="bold", highlight=False)
     for key, side in (("limits", "model"), ("subgroup_limits", "subgroups")):
-        said = {monitor.name: getattr(monitor.proposal, side) for monitor in found.monitors}
-        pasted = ", ".join(f"{name}: {limit}" for name, limit in said.items() if limit is not None)
+        proposed = {monitor.name: getattr(monitor.proposal, side) for monitor in result.monitors}
+        pasted = ", ".join(f"{name}: {limit}" for name, limit in proposed.items() if limit is not None)
         if pasted:
             out.print(f"    {key}: {{{pasted}}}", soft_wrap=True, markup=False, highlight=False)
 
 
-def _cells(monitor: Monitor) -> Grid:
-    """One line a scope; in red where the pair is over its limit already."""
-    grid = Grid(box=None, pad_edge=False, collapse_padding=True)
+def _cell_table(monitor: Monitor) -> Table:
+    """Return a table with one row per scope, red where the pair is over its limit."""
+    grid = Table(box=None, pad_edge=False, collapse_padding=True)
     grid.add_column("scope", no_wrap=True)
-    for heading in ("rows", "seen", "at most", "limit", *(f"{times:g}x" for times in HARMS)):
+    for heading in ("rows", "seen", "at most", "limit", *(f"{times:g}x" for times in HARM_MULTIPLES)):
         grid.add_column(heading, justify="right", no_wrap=True)
     for cell, limit, beyond in zip(monitor.cells, monitor.limits, monitor.harms, strict=True):
         figures = (_figure(cell.seen), _figure(cell.bound), "-" if limit is None else f"{limit:g}")
@@ -240,8 +243,8 @@ def _cells(monitor: Monitor) -> Grid:
 
 
 def _time(harm: Harm) -> str:
-    """For a narrow column; a dash where there cannot be so much harm."""
-    return "-" if harm.value >= 1 else spell(harm.seconds).replace(" min", "m").replace(" ", "")
+    """Format a delay for a narrow column; a dash where that much harm is impossible."""
+    return "-" if harm.value >= 1 else format_duration(harm.seconds).replace(" min", "m").replace(" ", "")
 
 
 def _figure(value: float | None) -> str:
@@ -249,23 +252,24 @@ def _figure(value: float | None) -> str:
 
 
 def _notes(monitor: Monitor) -> Iterator[str]:
-    """What is proposed, and where the monitor sees least."""
-    said = monitor.proposal
-    yield f"proposed: {_limit(said.model)} for the model" + (
-        f", {_limit(said.subgroups)} for subgroups ({said.worst} asks for it; {_limit(said.without)} without it)"
-        if said.worst
-        else ""
-    )
+    """Yield the proposal, the scopes over their limit, the slowest detection, and scopes without rows."""
+    proposal = monitor.proposal
+    line = f"proposed: {_limit(proposal.model)} for the model"
+    if proposal.worst:
+        others = f"({proposal.worst} needs it; {_limit(proposal.without)} without it)"
+        line += f", {_limit(proposal.subgroups)} for subgroups {others}"
+    yield line
     if over := [cell.scope for cell in monitor.cells if cell.over]:
         yield f"[red]over its limit already: {', '.join(over)}[/]"
-    thrice = [(beyond[1], cell) for beyond, cell in zip(monitor.harms, monitor.cells, strict=True) if beyond]
-    known = [(harm, cell) for harm, cell in thrice if cell.rows and harm.value < 1]
-    if known:
-        harm, cell = max(known, key=lambda each: inf if each[0].requests is None else each[0].requests)
+    threefold = [(beyond[1], cell) for beyond, cell in zip(monitor.harms, monitor.cells, strict=True) if beyond]
+    possible = [(harm, cell) for harm, cell in threefold if cell.rows and harm.value < 1]
+    if possible:
+        harm, cell = max(possible, key=lambda pair: inf if pair[0].requests is None else pair[0].requests)
         needs = "" if harm.requests is None else f"needs about {harm.requests:,.0f} requests: "
-        yield f"blind spot: {cell.scope}, {cell.share:.1%} of rows, at {harm.value:.3g} {needs}{spell(harm.seconds)}"
+        delay = format_duration(harm.seconds)
+        yield f"blind spot: {cell.scope}, {cell.share:.1%} of rows, at {harm.value:.3g} {needs}{delay}"
     if unseen := [cell.scope for cell in monitor.cells if not cell.rows]:
-        yield f"no rows, so nothing is known: {', '.join(unseen)}"
+        yield f"no rows, so no result: {', '.join(unseen)}"
 
 
 def _limit(limit: float | None) -> str:

@@ -1,28 +1,29 @@
-"""A pair and the rows of a file: what `calibrate` and `limits` put to both models, without serving anything."""
+"""Evaluation of a model pair on the rows of a file, without serving: shared by `calibrate` and `limits`."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from tightrope.monitors.compare import Decision, Reading, pair, read
+from tightrope.monitors.compare import Decision, Reading, pair_readings, read_output
 from tightrope.monitors.records import Bools, Comparisons, Fault, Role
 from tightrope.offline import table
-from tightrope.offline.table import Table, TableError
+from tightrope.offline.table import CsvTable, TableError
 from tightrope.service.adapters.ports import RunFailedError
 from tightrope.service.app import load_model
 from tightrope.service.config.loader import ConfigError, Settings
-from tightrope.service.inference.model_pair import MATRIX, Pair, build
+from tightrope.service.inference.model_pair import ModelPair, build
+from tightrope.service.inference.monitor_plan import MATRIX_DIMENSIONS
 from tightrope.service.protocol.tensors import Tensor, TensorSpec, dtype_of
-from tightrope.shadow.inference import MOST_ROWS
+from tightrope.shadow.inference import MAX_SHADOW_RUN_ROWS
 
-FAULTS = {Fault.NOT_FINITE: "is not finite", Fault.OUT_OF_RANGE: "holds no probabilities; see decision.scale"}
+FAULT_TEXTS = {Fault.NOT_FINITE: "is not finite", Fault.OUT_OF_RANGE: "holds no probabilities; see decision.scale"}
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """All rows as comparisons: the baseline with itself, the pair in both ways it is run, and which of the rows each
-    scope has, (n, S), the model first.
+class PairComparisons:
+    """All n rows as comparisons: ``noise`` of the baseline with itself, ``ways`` of the pair as it is run in normal and
+    in safe mode, and ``member`` (n, S): which rows belong to which scope, the model first.
     """
 
     noise: Comparisons
@@ -31,30 +32,32 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """A pair made ready, and n rows for it."""
+class PairEvaluation:
+    """A loaded pair, and n rows for it."""
 
-    pair: Pair
-    table: Table
+    pair: ModelPair
+    table: CsvTable
 
     def answers(self, role: Role, *, batched: bool = True) -> Reading:
-        """What one model says of every row: in batches as the shadow asks it, or one by one as most callers do.
+        """Run one model on every row: in batches, as the shadow does, or one by one, as most callers do.
 
         Raises:
-            TableError: naming the line, when a row cannot be answered or the answer cannot be read.
+            TableError: naming the line, when the model fails on a row or its output is invalid.
         """
-        most = MOST_ROWS if batched and self.pair.inputs[0].shape[0] < 0 else 1
+        most = MAX_SHADOW_RUN_ROWS if batched and self.pair.inputs[0].shape[0] < 0 else 1
         rows = len(self.table.lines)
         parts = [self._run(role, begin, min(begin + most, rows)) for begin in range(0, rows, most)]
-        reading = read(np.concatenate(parts), self.pair.decision.scale)
+        reading = read_output(np.concatenate(parts), self.pair.decision.scale)
         if reading.fault.any():
-            at = int(np.argmax(reading.fault > 0))
-            raise self._error(at, role, f"'s answer {FAULTS[Fault(int(reading.fault[at]))]}")
+            row = int(np.argmax(reading.fault > 0))
+            raise self._error(row, role, f"'s answer {FAULT_TEXTS[Fault(int(reading.fault[row]))]}")
         return reading
 
-    def compare(self) -> Compared:
-        """The baseline row by row and in batches, and the pair as it is served and shadowed: one model row by row, the
-        other in batches, which may differ (dynamic quantization scales by batch); in safe mode the other way round.
+    def compare(self) -> PairComparisons:
+        """Compare the baseline with itself, row by row and in batches, and the models as they are served and shadowed.
+
+        The served model runs row by row, the shadow in batches; in safe mode they change places. Results can depend on
+        the batch: dynamic quantization scales by batch.
 
         Raises:
             TableError: as `answers`, or when the two models cannot be compared.
@@ -63,7 +66,7 @@ class Trial:
         base, small, decision = Role.BASELINE, Role.COMPRESSED, self.pair.decision
         inputs = {self.pair.inputs[0].name: self.table.inputs}
         member = self.pair.subgroups.members(inputs, [{}], [len(self.table.lines)])
-        return Compared(
+        return PairComparisons(
             noise=self._comparisons(one[base], many[base], _with_itself(decision), member),
             ways=(
                 self._comparisons(many[base], one[small], decision, member),
@@ -73,8 +76,8 @@ class Trial:
         )
 
     def _comparisons(self, baseline: Reading, compressed: Reading, decision: Decision, member: Bools) -> Comparisons:
-        """What the shadow would publish, had each row been a request that was sampled."""
-        paired = pair(baseline, compressed, decision)
+        """Return the comparisons that the shadow would publish if each row were a sampled request."""
+        paired = pair_readings(baseline, compressed, decision)
         if paired.fault.any():
             raise TableError(f"{self.table.path}: the two models answer with different numbers of classes")
         rows, plan = len(member), self.pair.plan
@@ -100,7 +103,7 @@ class Trial:
         )
 
     def _run(self, role: Role, begin: int, end: int) -> Tensor:
-        """The decision output for some rows. If a batch fails its rows are asked alone, to name the line."""
+        """Return the decision output of some rows; if a batch fails, run its rows alone to name the line."""
         rows = self.table.inputs[begin:end]
         name = self.pair.output
         try:
@@ -118,15 +121,15 @@ class Trial:
 
 
 def _with_itself(decision: Decision) -> Decision:
-    """The decision for comparing the baseline with itself: both sides refuse by its threshold."""
+    """Return the decision for comparing the baseline with itself: both sides refuse by the baseline's threshold."""
     if decision.refusal is None:
         return decision
     own = dict.fromkeys(Role, decision.refusal.thresholds[Role.BASELINE])
     return replace(decision, refusal=replace(decision.refusal, thresholds=own))
 
 
-def prepare(settings: Settings, name: str | None, data: Path, *, at_least: int = 1) -> Trial:
-    """Load one model's pair, the only one if ``name`` is None, and the rows of ``data`` for it.
+def prepare(settings: Settings, name: str | None, data: Path, *, at_least: int = 1) -> PairEvaluation:
+    """Load one model's pair (with ``name`` None the only one) and its rows from the file ``data``.
 
     Raises:
         ConfigError: when there is no such model, or its input is not one numeric table.
@@ -134,17 +137,17 @@ def prepare(settings: Settings, name: str | None, data: Path, *, at_least: int =
     """
     name = next(iter(settings.models)) if name is None and len(settings.models) == 1 else name
     if name not in settings.models:
-        said = "must be given" if name is None else f"is {name!r}; it must be one of these"
-        raise ConfigError([f"--model: {said}: {', '.join(settings.models)}"])
+        problem = "must be given" if name is None else f"is {name!r}; it must be one of these"
+        raise ConfigError([f"--model: {problem}: {', '.join(settings.models)}"])
     pair = build(name, settings, load_model)
-    return Trial(pair, table.read(data, _input(pair), at_least=at_least))
+    return PairEvaluation(pair, table.read_csv(data, _input(pair), at_least=at_least))
 
 
-def _input(pair: Pair) -> TensorSpec:
-    """The model's one input, if rows of numbers are what it takes."""
+def _input(pair: ModelPair) -> TensorSpec:
+    """Return the model's only input, which must take rows of numbers."""
     spec = pair.inputs[0]
     numeric = spec.datatype != "BOOL" and dtype_of(spec.datatype).kind in "iuf"
-    if len(pair.inputs) > 1 or not numeric or len(spec.shape) != MATRIX or spec.shape[0] not in {-1, 1}:
-        taken = ", ".join(f"{each.name} {each.datatype}{list(each.shape)}" for each in pair.inputs)
-        raise ConfigError([f"models.{pair.name}: takes {taken}; a CSV file can feed one numeric input by rows only"])
+    if len(pair.inputs) > 1 or not numeric or len(spec.shape) != MATRIX_DIMENSIONS or spec.shape[0] not in {-1, 1}:
+        inputs = ", ".join(f"{each.name} {each.datatype}{list(each.shape)}" for each in pair.inputs)
+        raise ConfigError([f"models.{pair.name}: takes {inputs}; a CSV file can feed one numeric input by rows only"])
     return spec

@@ -1,4 +1,4 @@
-"""`tightrope report`: a drift report of what the state folder holds, made in a process of its own."""
+"""`tightrope report`: a drift report on the rows in the state folder, built in a process of its own."""
 
 import importlib.util
 import json
@@ -11,38 +11,44 @@ import numpy as np
 import typer
 
 from tightrope.monitors.records import Role, Sample, Tensors
-from tightrope.monitors.sample_batch import Samples
+from tightrope.monitors.sample_batch import SampleBatch
 from tightrope.service.adapters.archive import archive
-from tightrope.service.adapters.archive.report_store import Report, ReportStore
-from tightrope.service.adapters.archive.row_format import Layout, Table, pack
+from tightrope.service.adapters.archive.report_store import ReportStore, StoredReport
+from tightrope.service.adapters.archive.row_format import ColumnLayout, RowTable, pack_rows
 from tightrope.service.adapters.memory_bus import MemoryBus
-from tightrope.service.adapters.ports import Compared
-from tightrope.service.adapters.prometheus.metrics import Metrics, process_registry
+from tightrope.service.adapters.ports import ComparedBatch
+from tightrope.service.adapters.prometheus.metric_set import process_registry
+from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.topics import SAMPLES, topic
 from tightrope.service.adapters.wire.record_codec import encode_samples
-from tightrope.service.app import REPORTS, ROWS, golden_rows, load_pairs
+from tightrope.service.app import REPORTS_FOLDER, ROWS_FOLDER, golden_rows, load_pairs
 from tightrope.service.config.loader import ConfigError, Settings, load
 from tightrope.service.errors import TightropeError
-from tightrope.service.inference.golden import Golden
-from tightrope.service.inference.model_pair import Pair
-from tightrope.shadow.drift_statistics import TooFewRowsError, insist_on_rows
-from tightrope.shadow.inference import MOST_ROWS
-from tightrope.shadow.page import Subject
+from tightrope.service.inference.golden import GoldenRows
+from tightrope.service.inference.model_pair import ModelPair
+from tightrope.shadow.drift_statistics import TooFewRowsError, require_rows
+from tightrope.shadow.inference import MAX_SHADOW_RUN_ROWS
+from tightrope.shadow.page import ReportSubject
 from tightrope.shadow.worker import Worker
 from tightrope.wiring.embedded import as_watched
 
-REFUSED = 3
-"""The exit code when there are too few rows: nothing is wrong, it is too early."""
+TOO_FEW_ROWS_EXIT_CODE = 3
+"""Exit code when there are too few rows for any report: too early, not an error."""
 
-EXTRA = ("evidently", "pandas")
+REPORT_LIBRARIES = ("evidently", "pandas")
 
 
 class MissingExtraError(TightropeError):
-    """What draws the reports is not installed."""
+    """A library that the reports need is not installed."""
 
 
 def report(config: Path, model: str | None, out: Path | None, *, json_: bool) -> None:
-    """Make the reports of all models, or of this one, and tell of each."""
+    """Make the reports of all models or of one, and print where each is.
+
+    Raises:
+        TightropeError: as `make`, or when ``out`` cannot be written.
+        typer.Exit: with code 3, when no model has enough rows.
+    """
     settings = load(config)
     if model is not None and model not in settings.models:
         raise ConfigError([f"--model: is {model!r}; it must be one of {', '.join(settings.models)}"])
@@ -52,21 +58,21 @@ def report(config: Path, model: str | None, out: Path | None, *, json_: bool) ->
     made = 0
     for name in models:
         try:
-            done = make(settings, name)
+            stored = make(settings, name)
         except TooFewRowsError as error:
             typer.echo(json.dumps({"model": name, "refused": str(error)}) if json_ else f"{name}: {error}")
             continue
         made += 1
         if out is not None:
-            _copy(done, out)
-        told = {"model": name, "page": str(out or done.page), "figures": done.figures}
-        typer.echo(json.dumps(told) if json_ else f"{name}: {out or done.page}")
+            _copy(stored, out)
+        result = {"model": name, "page": str(out or stored.page), "figures": stored.figures}
+        typer.echo(json.dumps(result) if json_ else f"{name}: {out or stored.page}")
     if not made:
-        raise typer.Exit(REFUSED)
+        raise typer.Exit(TOO_FEW_ROWS_EXIT_CODE)
 
 
-def make(settings: Settings, model: str) -> Report:
-    """Make a model's report and store it; the oldest beyond `reports.keep` go.
+def make(settings: Settings, model: str) -> StoredReport:
+    """Build a model's report and store it; reports beyond `reports.keep` are deleted, oldest first.
 
     Raises:
         MissingExtraError: when the extra `reports` is not installed.
@@ -74,77 +80,78 @@ def make(settings: Settings, model: str) -> Report:
         TooFewRowsError: when there is too little to compare.
         TightropeError: when the golden rows cannot be used, or the disk is full.
     """
-    missing = next((name for name in EXTRA if importlib.util.find_spec(name) is None), None)
+    missing = next((name for name in REPORT_LIBRARIES if importlib.util.find_spec(name) is None), None)
     if missing is not None:
         raise MissingExtraError(f"a drift report needs {missing}: pip install 'tightrope[reports]'")
-    window = archive.newest(settings.state / ROWS, model, settings.reports.window_rows)
+    window = archive.read_newest(settings.state / ROWS_FOLDER, model, settings.reports.window_rows)
     if not len(window) and not settings.reports.keep_rows:
         raise ConfigError(["reports.keep_rows: is 0, so there are no rows to report about; set it, e.g. to 50000"])
     reference, names, source = _reference(settings, model)
-    insist_on_rows(len(reference), len(window))
+    require_rows(len(reference), len(window))
     try:
-        from tightrope.shadow.report import build  # noqa: PLC0415 - takes seconds, and whoever serves must never load it
+        from tightrope.shadow.report import build  # noqa: PLC0415 - slow to import; a serving process must never load it
     except ImportError as error:
         raise MissingExtraError(
             f"a drift report cannot use what is installed ({error}): pip install 'tightrope[reports]'"
         ) from error
     now = time.time()
-    page, figures = build(Subject(model, now, source), reference.rename(names), window.rename(names))
+    page, figures = build(ReportSubject(model, now, source), reference.rename(names), window.rename(names))
     try:
-        return ReportStore(settings.state / REPORTS).save(model, page, figures, settings.reports.keep, now)
+        return ReportStore(settings.state / REPORTS_FOLDER).save(model, page, figures, settings.reports.keep, now)
     except OSError as error:
         raise TightropeError(f"state: the report cannot be written: {error.strerror}") from error
 
 
-def _copy(done: Report, out: Path) -> None:
+def _copy(stored: StoredReport, out: Path) -> None:
     try:
-        out.write_bytes(done.page.read_bytes())
+        out.write_bytes(stored.page.read_bytes())
     except OSError as error:
         raise ConfigError([f"--out: {out}: {error.strerror}"]) from error
 
 
-def _reference(settings: Settings, model: str) -> tuple[Table, Mapping[str, str], str]:
-    """What the newest rows are compared with, better names for its columns, and in words where it is from."""
+def _reference(settings: Settings, model: str) -> tuple[RowTable, Mapping[str, str], str]:
+    """Return the rows to compare with, better names for their columns, and a description of their source."""
     file = settings.models[model].golden
     if file is None:
-        kept = archive.reference(settings.state / ROWS, model, settings.reports.reference_rows)
-        return kept, {}, "the first that were compared"
+        rows = archive.read_reference(settings.state / ROWS_FOLDER, model, settings.reports.reference_rows)
+        return rows, {}, "the first that were compared"
     pair = load_pairs(settings.model_copy(update={"models": {model: settings.models[model]}}))[model]
     golden = golden_rows(pair, settings)
     assert golden is not None  # noqa: S101 - the settings name it
     flat = [f"{spec.name}_{i}" for spec in pair.inputs for i in range(int(np.prod(spec.shape[1:])))]
     names = dict(zip(flat, golden.columns, strict=True)) if len(set(golden.columns)) == len(flat) else {}
-    return answered(pair, golden), names, f"the golden rows of {file.name}"
+    return compare_golden(pair, golden), names, f"the golden rows of {file.name}"
 
 
-class _Kept:
+class _MemoryArchive:
     """Implements `ports.Archive` in memory."""
 
     def __init__(self) -> None:
-        self.batches: list[Compared] = []
+        self.batches: list[ComparedBatch] = []
 
-    def append(self, batch: Compared) -> None:
-        """Keep it as it is."""
+    def append(self, batch: ComparedBatch) -> None:
+        """Keep a batch."""
         self.batches.append(batch)
 
 
-def answered(pair: Pair, golden: Golden) -> Table:
-    """Golden rows with what both models say of them, by the very worker that compares traffic.
+def compare_golden(pair: ModelPair, golden: GoldenRows) -> RowTable:
+    """Return the golden rows with the outputs of both models, computed by the shadow's own `Worker`.
 
     Raises:
         RunFailedError: when the baseline cannot run on them.
     """
-    bus, kept, watched = MemoryBus(), _Kept(), as_watched(pair)
-    worker = Worker(bus, {pair.name: watched}, Metrics(process_registry()), Event(), kept)
-    for sample in _samples(pair, golden, MOST_ROWS if watched.free else max(s.shape[0] for s in pair.inputs)):
-        bus.publish(topic(SAMPLES), encode_samples(Samples.of([sample])))
+    bus, archived, watched = MemoryBus(), _MemoryArchive(), as_watched(pair)
+    worker = Worker(bus, {pair.name: watched}, Metrics(process_registry()), Event(), archived)
+    size = MAX_SHADOW_RUN_ROWS if watched.free else max(s.shape[0] for s in pair.inputs)
+    for sample in _samples(pair, golden, size):
+        bus.publish(topic(SAMPLES), encode_samples(SampleBatch.from_samples([sample])))
         worker.step(0.0)
-    layout = Layout.of(pair.inputs)
-    return Table.join([Table.of(*pack(layout, batch)) for batch in kept.batches])
+    layout = ColumnLayout.from_specs(pair.inputs)
+    return RowTable.concatenate([RowTable.from_records(*pack_rows(layout, batch)) for batch in archived.batches])
 
 
-def _samples(pair: Pair, golden: Golden, size: int) -> Iterator[Sample]:
-    """The golden rows as if the baseline had been asked ``size`` of them at a time."""
+def _samples(pair: ModelPair, golden: GoldenRows, size: int) -> Iterator[Sample]:
+    """Yield the golden rows as samples of requests of ``size`` rows that the baseline served."""
     for start in range(0, len(golden.member), size):
         rows = slice(start, start + size)
         inputs: Tensors = {name: tensor[rows] for name, tensor in golden.inputs.items()}

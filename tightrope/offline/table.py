@@ -1,7 +1,7 @@
-"""Rows from a CSV file, as one model takes them: a header, the input's columns in their order, and what is known apart.
+"""Rows of a CSV file for one model input.
 
-The column `label` holds the true class, as its index; columns that start with `tag_` are for people and are passed
-over. Every other column belongs to the model's input.
+The file has a header. The column `label` holds the index of the true class; columns that start with `tag_` are ignored;
+every other column belongs to the input, in order.
 """
 
 import csv
@@ -19,18 +19,18 @@ from tightrope.service.protocol.tensors import Tensor, TensorSpec, dtype_of
 if TYPE_CHECKING:
     import _csv  # only type stubs name what csv.reader returns
 
-LABEL = "label"
-TAG = "tag_"
+CSV_LABEL_COLUMN = "label"
+CSV_TAG_PREFIX = "tag_"
 
 
 class TableError(TightropeError):
-    """The file cannot be used; the one line says which, where and why."""
+    """The file cannot be used; the message, one line, names the file, the place and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """n rows: ``inputs`` (n, f) as the model takes them, ``labels`` (n,) if the file has them, ``lines`` (n,) where
-    each row stands in the file.
+class CsvTable:
+    """n rows: ``inputs`` (n, f) in the dtype of the input, ``labels`` (n,) if the file has them, ``lines`` (n,) the
+    line numbers in the file.
     """
 
     path: Path
@@ -41,14 +41,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """Where a file's columns stand."""
+    """A file's column names, the indices of its input columns, and the index of the label if there is one."""
 
     names: tuple[str, ...]
     inputs: tuple[int, ...]
     label: int | None
 
 
-def read(path: Path, spec: TensorSpec, *, at_least: int = 1) -> Table:
+def read_csv(path: Path, spec: TensorSpec, *, at_least: int = 1) -> CsvTable:
     """Read a file for the input ``spec``, which must be numeric and two-dimensional, (rows, f).
 
     Raises:
@@ -66,7 +66,7 @@ def read(path: Path, spec: TensorSpec, *, at_least: int = 1) -> Table:
     return table
 
 
-def _table(path: Path, reader: "_csv.Reader", spec: TensorSpec) -> Table:
+def _table(path: Path, reader: "_csv.Reader", spec: TensorSpec) -> CsvTable:
     columns = _columns(path, next(reader, []), spec)
     lines, inputs, labels = [], [], []
     for fields in reader:
@@ -79,8 +79,8 @@ def _table(path: Path, reader: "_csv.Reader", spec: TensorSpec) -> Table:
         inputs.append(_inputs(where, fields, columns, spec))
         if columns.label is not None:
             labels.append(_label(where, fields[columns.label]))
-    known = None if columns.label is None else np.array(labels, dtype=np.int64)
-    return Table(path, np.array(inputs), known, np.array(lines, dtype=np.int64))
+    true_labels = None if columns.label is None else np.array(labels, dtype=np.int64)
+    return CsvTable(path, np.array(inputs), true_labels, np.array(lines, dtype=np.int64))
 
 
 def _columns(path: Path, header: Sequence[str], spec: TensorSpec) -> _Columns:
@@ -89,31 +89,36 @@ def _columns(path: Path, header: Sequence[str], spec: TensorSpec) -> _Columns:
         raise TableError(f"{path}: has no header row that names the columns")
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise TableError(f"{path}: line 1: column {quote(twice)} stands there twice")
-    inputs = tuple(i for i, name in enumerate(names) if name != LABEL and not name.startswith(TAG))
+        raise TableError(f"{path}: line 1: column {quote(twice)} appears twice")
+    inputs = tuple(
+        i for i, name in enumerate(names) if name != CSV_LABEL_COLUMN and not name.startswith(CSV_TAG_PREFIX)
+    )
     width = spec.shape[1]
     if not inputs or (width >= 0 and len(inputs) != width):
         takes = width if width >= 0 else "one or more"
         raise TableError(
             f"{path}: line 1: has {len(inputs)} input columns; the model takes {takes} "
-            f"({spec.name} {spec.datatype}{list(spec.shape)}), and {LABEL!r} and {TAG}* beside them"
+            f"({spec.name} {spec.datatype}{list(spec.shape)}), and {CSV_LABEL_COLUMN!r} and "
+            f"{CSV_TAG_PREFIX}* beside them"
         )
-    return _Columns(names, inputs, names.index(LABEL) if LABEL in names else None)
+    return _Columns(names, inputs, names.index(CSV_LABEL_COLUMN) if CSV_LABEL_COLUMN in names else None)
 
 
 def _inputs(where: str, fields: Sequence[str], columns: _Columns, spec: TensorSpec) -> Tensor:
-    """One row (f,) in the input's dtype; the whole row at once, and only a bad one field by field."""
+    """Return one row, (f,), in the input's dtype; only a bad row is converted field by field, to find the bad field."""
     texts = [fields[i] for i in columns.inputs]
     row = _numbers(texts, spec.datatype)
     if row is not None:
         return row
-    at = next(i for i, text in enumerate(texts) if _numbers([text], spec.datatype) is None)
-    name = columns.names[columns.inputs[at]]
-    raise TableError(f"{where}: column {quote(name)}: {quote(texts[at])} is not a number that {spec.datatype} can hold")
+    bad = next(i for i, text in enumerate(texts) if _numbers([text], spec.datatype) is None)
+    name = columns.names[columns.inputs[bad]]
+    raise TableError(
+        f"{where}: column {quote(name)}: {quote(texts[bad])} is not a number that {spec.datatype} can hold"
+    )
 
 
 def _numbers(texts: Sequence[str], datatype: str) -> Tensor | None:
-    """Finite numbers of a datatype, (len(texts),), or None where a text is not one."""
+    """Convert texts to finite numbers of a datatype, (len(texts),); None if one is not such a number."""
     dtype = dtype_of(datatype)
     try:
         if dtype.kind in "iu":
@@ -128,5 +133,5 @@ def _numbers(texts: Sequence[str], datatype: str) -> Tensor | None:
 def _label(where: str, text: str) -> int:
     label = _numbers([text], "INT64")
     if label is None or label[0] < 0:
-        raise TableError(f"{where}: column {LABEL!r}: {quote(text)} is not a class index 0, 1, …")
+        raise TableError(f"{where}: column {CSV_LABEL_COLUMN!r}: {quote(text)} is not a class index 0, 1, …")
     return int(label[0])

@@ -1,1 +1,1 @@
-"""What a serving process needs around the gateway: its server, its sibling processes, its followers."""
+"""Modules that run a serving process: its HTTP server, the processes that share its port, followers and schedules."""

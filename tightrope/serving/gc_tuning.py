@@ -1,4 +1,4 @@
-"""Python's collector of garbage, out of the way: while a server starts, and of what then stays."""
+"""Python's garbage collector, kept from slowing the start and the requests."""
 
 import gc
 from collections.abc import Iterator
@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def put_off() -> Iterator[None]:
-    """Until `settled`: to look for garbage again and again takes an eighth of the start, and finds next to none."""
+def gc_paused() -> Iterator[None]:
+    """Turn collection off until `freeze_heap`: it takes an eighth of the start and finds next to nothing."""
     gc.disable()
     try:
         yield
@@ -15,8 +15,8 @@ def put_off() -> Iterator[None]:
         gc.enable()
 
 
-def settled() -> None:
-    """What is there by now stays: to look at it again and again would hold up requests."""
+def freeze_heap() -> None:
+    """Collect once, then exempt all living objects: scanning them again and again would delay requests."""
     if gc.isenabled():
         gc.collect()
     gc.freeze()

@@ -1,6 +1,6 @@
-"""Safe mode as marks on Grafana's dashboards: a span from the breach to the return, told in the background.
+"""Annotations of safe mode on Grafana's dashboards: a span from breach to return, written in the background.
 
-What is marked already is found again by its beginning and its tags: nothing is marked twice, whatever was restarted.
+An existing annotation is found again by its start and its tags, so a restart never creates a second one.
 """
 
 import logging
@@ -9,48 +9,50 @@ from pathlib import Path
 
 from tightrope.dashboards.grafana import Grafana, GrafanaError
 from tightrope.service.adapters.ports import Alert
-from tightrope.service.adapters.sqlite.alert_outbox import NOTHING, Row, Teller
-from tightrope.shadow.alerts import SAFE_MODE
+from tightrope.service.adapters.sqlite.alert_outbox import NOT_SENT, AlertSender, StoredAlert
+from tightrope.shadow.alerts import SAFE_MODE_ALERT
 
 log = logging.getLogger(__name__)
 
-KEEP = 60.0
-"""Seconds between two looks whether there is anything to tell."""
+ANNOTATION_CHECK_SECONDS = 60.0
+"""Between two checks for unwritten annotations when nothing changes."""
 
 
-class Marks(Teller):
-    """Marks every scope that goes to safe mode."""
+class GrafanaAnnotations(AlertSender):
+    """Annotates every scope that is in safe mode."""
 
     def __init__(self, path: Path, grafana: Grafana, models: Collection[str]) -> None:
         self._grafana = grafana
-        super().__init__(path, models, KEEP, grace=0.0)
+        super().__init__(path, models, ANNOTATION_CHECK_SECONDS, grace=0.0)
 
-    def row(self, alert: Alert, now: float) -> Row | None:
-        """Only safe mode: latched is safe mode too. Whole milliseconds, as Grafana keeps them."""
-        if alert.name != SAFE_MODE:
+    def to_stored(self, alert: Alert, now: float) -> StoredAlert | None:
+        """Return a safe-mode alert as it is stored, starting at a whole millisecond as in Grafana; None for others.
+
+        A latched scope also has the safe-mode alert.
+        """
+        if alert.name != SAFE_MODE_ALERT:
             return None
         since = now if alert.since is None else min(alert.since, now)
-        return Row({"model": alert.model, "scope": alert.scope}, alert.told, round(since, 3))
+        return StoredAlert({"model": alert.model, "scope": alert.scope}, alert.annotations, round(since, 3))
 
-    def tell(self) -> bool:
-        """Mark what is not marked yet, and end what is over; whether Grafana took all of it."""
+    def send(self) -> bool:
+        """Write new annotations and end those that are over; return whether Grafana accepted all."""
         now = self.clock()
         try:
-            for row in self.rows.all():
-                if row.told == NOTHING or row.ends is not None:
-                    self._mark(row)
-                    self.rows.told([row], now)
+            for row in self.table.all():
+                if row.sent == NOT_SENT or row.ends is not None:
+                    self._annotate(row)
+                    self.table.mark_sent([row], now)
         except GrafanaError as error:
             log.warning("safe mode is not marked yet: %s", error)
             return False
         return True
 
-    def _mark(self, row: Row) -> None:
+    def _annotate(self, row: StoredAlert) -> None:
         tags = ["safe-mode", f"model:{row.labels['model']}", f"scope:{row.labels['scope']}"]
-        mark = self._grafana.find(row.since, tags)
-        if mark is None:
-            mark = self._grafana.mark(
-                row.since, f"{row.annotations['summary']}. {row.annotations['description']}", tags
-            )
+        number = self._grafana.find_annotation(row.since, tags)
+        if number is None:
+            text = f"{row.annotations['summary']}. {row.annotations['description']}"
+            number = self._grafana.annotate(row.since, text, tags)
         if row.ends is not None:
-            self._grafana.end(mark, row.ends)
+            self._grafana.end_annotation(number, row.ends)

@@ -1,6 +1,6 @@
-"""Orders that no judge confirmed, between the processes of one port: what an operator tells one of them holds in all.
+"""Relay of operators' orders between the processes of one port, for the time when no judge confirms them.
 
-Each is a file in the folder that they share, which the others look for. With a judge the control topic does the same.
+Each order is a file in the shared folder, which every process polls. With a judge, the control topic does the same.
 """
 
 import logging
@@ -15,13 +15,13 @@ from tightrope.service.routing.router import Router
 
 log = logging.getLogger(__name__)
 
-EVERY = 0.5
-"""Seconds between two looks."""
+ORDER_POLL_SECONDS = 0.5
 
 
-class Orders:
-    """Tells the others what this router was forced to, and forces it to what they tell from now on: what is older was
-    perhaps replaced by a judge since then.
+class OrderRelay:
+    """Publishes the orders that this process's router applied, and applies those of the other processes.
+
+    Orders older than this relay are ignored: a judge may have replaced them since.
     """
 
     def __init__(self, folder: Path, router: Router) -> None:
@@ -31,19 +31,19 @@ class Orders:
         self._known: set[str] = set()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="orders", daemon=True)
-        router.forced = self.tell
+        router.on_forced = self.publish
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start to poll."""
         self._thread.start()
 
     def stop(self, timeout: float) -> None:
-        """Look no more."""
+        """Stop polling."""
         self._stopping.set()
         self._thread.join(timeout)
 
-    def tell(self, order: Order) -> None:
-        """What this process was forced to."""
+    def publish(self, order: Order) -> None:
+        """Write an order of this process to the folder."""
         if order.id in self._known:
             return
         self._known.add(order.id)
@@ -54,22 +54,22 @@ class Orders:
         except OSError as error:
             log.warning("order %s holds in one process of this port only: %s", order.id, error)
 
-    def look(self) -> None:
-        """Once."""
+    def poll(self) -> None:
+        """Apply the new orders in the folder, oldest first."""
         unknown = [file for file in self._folder.glob("*.order") if file.stem not in self._known]
         self._known.update(file.stem for file in unknown)
-        found = (order for file in unknown if (order := _read(file)))
-        for order in sorted(found, key=lambda order: order.time):
+        orders = (order for file in unknown if (order := _read(file)))
+        for order in sorted(orders, key=lambda order: order.time):
             if order.time >= self._since:
                 self._router.force(order)
 
     def _run(self) -> None:
-        while not self._stopping.wait(EVERY):
-            self.look()
+        while not self._stopping.wait(ORDER_POLL_SECONDS):
+            self.poll()
 
 
 def _read(file: Path) -> Order | None:
-    """What a file tells; one that cannot be read must not end the looking."""
+    """Return the order in a file; log and return None if it is unreadable, so that polling continues."""
     try:
         return record_codec.decode_order(file.read_bytes())
     except (OSError, WireError) as error:

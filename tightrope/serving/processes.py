@@ -1,9 +1,13 @@
-"""Several gateways of a cluster on one port, each a process of its own: `tightrope serve --processes N`.
+"""Several gateway processes on one port: `tightrope serve --processes N`.
 
-They share one listening socket, so a connection that nobody has taken yet is lost with none of them; gRPC's library
-opens the port itself, and the kernel deals its connections out (SO_REUSEPORT). The process that was started only holds
-the ports, starts the others from the command line (neither onnxruntime nor the Kafka client can be forked), and
-replaces those that end.
+How it works. The started process, the supervisor, serves nothing. It opens the HTTP socket, which all members inherit,
+so a connection that no member has accepted yet survives the end of any of them. gRPC's library opens its port itself:
+the supervisor only reserves it, and the kernel distributes connections by SO_REUSEPORT. Members are started from the
+command line, because neither onnxruntime nor the Kafka client survives a fork. Each member has a slot, 1 to N, and a
+file for its metrics in a temporary folder that all share. The first member starts alone: if it cannot start it prints
+why, and the supervisor exits with its code. A member that ends later is replaced, after a delay that doubles while it
+keeps ending soon. Members end with the supervisor, even if it is killed: it holds their standard input open, and they
+stop when it closes.
 """
 
 import asyncio
@@ -19,96 +23,98 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from tightrope.service.adapters.prometheus.multiprocess import bury
-from tightrope.service.config.loader import ConfigError, Server
-from tightrope.serving.server import TOLD, Listening, Ready, hold, listen
+from tightrope.service.adapters.prometheus.multiprocess import merge_ended
+from tightrope.service.config.loader import ConfigError, ServerSection
+from tightrope.serving.server import STOP_SIGNALS, ListenAddress, ReadyCallback, listen, reserve_port
 
 log = logging.getLogger(__name__)
 
-END_SECONDS = 60.0
-"""What has not ended so long after it was told to is killed."""
+MEMBER_STOP_SECONDS = 60.0
+"""A member that has not ended this long after SIGTERM is killed."""
 
-PAUSE, LONGEST_PAUSE = 0.5, 30.0
-"""Seconds before a process is replaced, twice as many each time that it ends soon."""
+MIN_RESTART_SECONDS, MAX_RESTART_SECONDS = 0.5, 30.0
+"""Delay before a member is replaced; it doubles each time the member ends within `STABLE_SECONDS`."""
 
-SOON = 60.0
-"""Seconds that are soon."""
+STABLE_SECONDS = 60.0
 
-CHUNK = 65_536
-"""Bytes that are thrown away at a time."""
+DRAIN_BYTES = 65_536
+"""Size of a read when a member's output is discarded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One of several processes, told by the file in which it keeps its metrics."""
+    """One process of several, identified by its metrics file, `SLOT-SERIAL.json`."""
 
     file: Path
 
     @classmethod
-    def at(cls, folder: Path, place: int, serial: int) -> "Member":
-        """The one in that place, after so many others have been started."""
-        return cls(folder / f"{place}-{serial}.json")
+    def create(cls, folder: Path, slot: int, serial: int) -> "Member":
+        """Return the member of a slot; ``serial`` counts the processes started before it."""
+        return cls(folder / f"{slot}-{serial}.json")
 
     @property
-    def place(self) -> str:
-        """Among the others; whoever replaces it has it too."""
+    def slot(self) -> str:
+        """Its number among the processes, which its replacement inherits."""
         return self.file.stem.partition("-")[0]
 
     @property
     def joins(self) -> bool:
-        """Whether it is not the first of all."""
+        """Whether other processes were started before it."""
         return not self.file.stem.endswith("-0")
 
 
-def end_with_parent() -> None:
-    """Stop as if told to when nobody holds the other end of our input any more."""
+def stop_with_parent() -> None:
+    """Raise SIGTERM in this process when its standard input ends, because the supervisor is gone."""
 
     def wait() -> None:
-        with open(0, "rb", buffering=0, closefd=False) as held:
-            held.read()
+        with open(0, "rb", buffering=0, closefd=False) as stdin:
+            stdin.read()
         signal.raise_signal(signal.SIGTERM)
 
     threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
-def serve(config: Path, server: Server, ready: Ready) -> int:
-    """Until a signal says stop; the exit code.
+def serve(config: Path, server: ServerSection, ready: ReadyCallback) -> int:
+    """Run the processes until a signal stops them; return the exit code.
 
     Raises:
-        ConfigError: when a port is not to be had, or no file can be written.
+        ConfigError: when a port cannot be taken, or no temporary folder can be made.
     """
     with ExitStack() as held:
         listener = held.enter_context(listen(server))
         grpc_port = server.grpc_port
         if grpc_port is not None:
-            grpc_port = held.enter_context(hold(server.host, grpc_port)).getsockname()[1]
-        at = Listening(server.host, listener.getsockname()[1], grpc_port)
-        folder = Path(held.enter_context(_folder()))
-        keeper = Keeper(_command(config, at, server.processes, listener.fileno()), folder, (listener.fileno(),))
-        return asyncio.run(keeper.keep(server.processes, lambda: ready(at)))
+            grpc_port = held.enter_context(reserve_port(server.host, grpc_port)).getsockname()[1]
+        address = ListenAddress(server.host, listener.getsockname()[1], grpc_port)
+        folder = Path(held.enter_context(_temporary_folder()))
+        command = _member_command(config, address, server.processes, listener.fileno())
+        supervisor = Supervisor(command, folder, (listener.fileno(),))
+        return asyncio.run(supervisor.run(server.processes, lambda: ready(address)))
 
 
-def _folder() -> tempfile.TemporaryDirectory[str]:
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
     try:
         return tempfile.TemporaryDirectory(prefix="tightrope-")
     except OSError as error:
-        told = f"several need a folder in {tempfile.gettempdir()}: {error.strerror}"
-        raise ConfigError([f"server.processes: {told}"]) from error
+        text = f"several need a folder in {tempfile.gettempdir()}: {error.strerror}"
+        raise ConfigError([f"server.processes: {text}"]) from error
 
 
-def _command(config: Path, at: Listening, processes: int, listener: int) -> list[str]:
-    """What starts a member, but for its file."""
-    rpc = [] if at.grpc_port is None else ["--grpc-port", str(at.grpc_port)]
-    where = ["--host", at.host, "--port", str(at.port), *rpc, "--listener", str(listener)]
+def _member_command(config: Path, address: ListenAddress, processes: int, listener: int) -> list[str]:
+    """Return the command line of a member, without its file at the end."""
+    rpc = [] if address.grpc_port is None else ["--grpc-port", str(address.grpc_port)]
+    where = ["--host", address.host, "--port", str(address.port), *rpc, "--listener", str(listener)]
     return [
         *(sys.executable, "-P", "-m", "tightrope", "serve", str(config), *where),
         *("--processes", str(processes), "--json", "--member"),
     ]
 
 
-class Keeper:
-    """Keeps processes of a command alive, whose last argument is a member's file; each prints a line once it is up, and
-    inherits these descriptors.
+class Supervisor:
+    """Keeps processes of one command running.
+
+    The command's last argument is a member's file; the processes inherit ``descriptors``, and each prints a line once
+    it is up.
     """
 
     def __init__(self, command: Sequence[str], folder: Path, descriptors: Sequence[int] = ()) -> None:
@@ -120,67 +126,68 @@ class Keeper:
         self._up: set[int] = set()
         self._stopping = asyncio.Event()
 
-    async def keep(self, number: int, ready: Callable[[], None]) -> int:
-        """So many of them until told to stop; the exit code. If the first does not start, which says why, nor do the
-        others. Ready when all are up.
+    async def run(self, number: int, ready: Callable[[], None]) -> int:
+        """Run ``number`` processes until a signal; call ``ready`` when all are up; return the exit code.
+
+        If the first does not start, the others are not started, and its exit code is returned.
         """
-        for told in TOLD:
-            asyncio.get_running_loop().add_signal_handler(told, self._stop)
-        first = await self._begin(1)
-        if not await _is_up(first[1]):
+        for stop_signal in STOP_SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(stop_signal, self._stop)
+        first = await self._start(1)
+        if not await _wait_until_up(first[1]):
             code = await first[1].wait()
             return 0 if self._stopping.is_set() else abs(code)
 
-        def up(place: int) -> None:
-            if place not in self._up:
-                self._up.add(place)
+        def up(slot: int) -> None:
+            if slot not in self._up:
+                self._up.add(slot)
                 if len(self._up) == number:
                     ready()
 
         up(1)
-        places = range(1, number + 1)
-        tasks = [asyncio.create_task(self._place(place, up, first if place == 1 else None)) for place in places]
+        slots = range(1, number + 1)
+        tasks = [asyncio.create_task(self._keep_slot(slot, up, first if slot == 1 else None)) for slot in slots]
         await self._stopping.wait()
-        _, late = await asyncio.wait(tasks, timeout=END_SECONDS)
+        _, late = await asyncio.wait(tasks, timeout=MEMBER_STOP_SECONDS)
         self._send(signal.SIGKILL)
         await asyncio.gather(*tasks)
         return 1 if late else 0
 
-    async def _place(self, place: int, up: Callable[[int], None], running: tuple[Member, Process] | None) -> None:
-        """One process after the other."""
-        pause, clock = PAUSE, asyncio.get_running_loop()
+    async def _keep_slot(self, slot: int, up: Callable[[int], None], running: tuple[Member, Process] | None) -> None:
+        """Run one process after another in a slot until the supervisor stops."""
+        delay, clock = MIN_RESTART_SECONDS, asyncio.get_running_loop()
         while not self._stopping.is_set():
             began = clock.time()
             try:
-                how = await self._one(place, up, running)
+                reason = await self._run_member(slot, up, running)
             except OSError as error:
-                how = str(error)
+                reason = str(error)
             if self._stopping.is_set():
                 return
-            pause, running = PAUSE if clock.time() - began > SOON else pause, None
-            log.warning("gateway process %d ended: %s; another in %g s", place, how, pause)
+            delay, running = MIN_RESTART_SECONDS if clock.time() - began > STABLE_SECONDS else delay, None
+            log.warning("gateway process %d ended: %s; another in %g s", slot, reason, delay)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+                await asyncio.wait_for(self._stopping.wait(), delay)
+            delay = min(2 * delay, MAX_RESTART_SECONDS)
 
-    async def _one(self, place: int, up: Callable[[int], None], running: tuple[Member, Process] | None) -> str:
-        """To its end; how it came."""
-        member, process = running or await self._begin(place)
-        if running or await _is_up(process):
-            up(place)
-        await _drained(process)
+    async def _run_member(self, slot: int, up: Callable[[int], None], running: tuple[Member, Process] | None) -> str:
+        """Run one process to its end and return the reason."""
+        member, process = running or await self._start(slot)
+        if running or await _wait_until_up(process):
+            up(slot)
+        await _discard_output(process)
         code = await process.wait()
         self._running.discard(process)
-        bury(member.file)
+        merge_ended(member.file)
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
-    async def _begin(self, place: int) -> tuple[Member, Process]:
-        """Its input is held open: it ends with this process. What a terminal sends, this process passes on."""
-        member = Member.at(self._folder, place, next(self._serials))
+    async def _start(self, slot: int) -> tuple[Member, Process]:
+        """Start a process, in a session of its own: the supervisor forwards a terminal's signals to it."""
+        member = Member.create(self._folder, slot, next(self._serials))
         process = await asyncio.create_subprocess_exec(
             *self._command,
             str(member.file),
-            stdin=PIPE,
+            stdin=PIPE,  # held open: the process stops when it is closed
             stdout=PIPE,
             start_new_session=True,
             pass_fds=self._descriptors,
@@ -200,14 +207,14 @@ class Keeper:
                 process.send_signal(number)
 
 
-async def _drained(process: Process) -> None:
-    """It has no more to say, but may not wait for somebody to read it either."""
+async def _discard_output(process: Process) -> None:
+    """Read a process's output to its end, so that it never blocks on a full pipe."""
     assert process.stdout is not None  # noqa: S101 - it was given a pipe
-    while await process.stdout.read(CHUNK):
+    while await process.stdout.read(DRAIN_BYTES):
         pass
 
 
-async def _is_up(process: Process) -> bool:
-    """It has printed a line; if it ends instead it has told why."""
+async def _wait_until_up(process: Process) -> bool:
+    """Wait for a process's first line; False if it ends without one."""
     assert process.stdout is not None  # noqa: S101 - it was given a pipe
     return bool(await process.stdout.readline())

@@ -1,4 +1,4 @@
-"""An HTTP server that somebody else starts and stops: of the gateway, and of whatever else shows its health."""
+"""uvicorn as a part: it takes its port before it starts, reports when it is up, and leaves signals to its owner."""
 
 import asyncio
 import signal
@@ -10,37 +10,36 @@ from typing import Protocol
 
 import uvicorn
 
-from tightrope.service.config.loader import ConfigError, Server
+from tightrope.service.config.loader import ConfigError, ServerSection
 from tightrope.service.transport.http.asgi import App, InferLayer
-from tightrope.service.transport.http.uvicorn_protocol import fast_path
+from tightrope.service.transport.http.uvicorn_protocol import protocol_factory
 from tightrope.serving import gc_tuning
 
 STOP_SECONDS = 10.0
-"""How long each part may take to finish what has arrived."""
+"""Time for each part to finish what it has accepted."""
 
 KEEP_ALIVE_SECONDS = 75
-"""How long a connection may rest; longer than pools of clients let theirs, which would meet a closed one otherwise."""
+"""Idle time of a connection; longer than that of client pools, which would otherwise reuse a closed connection."""
 
 SWITCH_SECONDS = 0.0005
-"""How long other threads may keep the interpreter while a request waits; Python's default is ten times that."""
+"""Time for which other threads may keep the interpreter while a request waits; a tenth of Python's default."""
 
-TOLD = (signal.SIGINT, signal.SIGTERM)
-"""The signals that say stop."""
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Rpc(Protocol):
-    """A server of another transport, on the same event loop."""
+class TransportServer(Protocol):
+    """A server of another transport on the same event loop."""
 
     async def start(self) -> int:
-        """Listen; the port."""
+        """Listen and return the port."""
 
     async def stop(self, seconds: float) -> None:
-        """Finish what is under way within so many seconds."""
+        """Finish accepted requests within this time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
-    """Where a server listens: what its callers need."""
+class ListenAddress:
+    """Host and ports of a running server."""
 
     host: str
     port: int
@@ -48,17 +47,17 @@ class Listening:
 
     @property
     def http(self) -> str:
-        """Where it is asked over HTTP."""
+        """The base URL."""
         return f"http://{self._host}:{self.port}"
 
     @property
     def grpc(self) -> str | None:
-        """Where it is asked over gRPC, if it can be."""
+        """The gRPC target, host:port; None without gRPC."""
         return None if self.grpc_port is None else f"{self._host}:{self.grpc_port}"
 
     @property
     def addresses(self) -> dict[str, str]:
-        """For machines to read."""
+        """Both addresses for JSON."""
         return {"address": self.http} | ({"grpc": self.grpc} if self.grpc else {})
 
     @property
@@ -66,22 +65,27 @@ class Listening:
         return f"[{self.host}]" if ":" in self.host else self.host
 
 
-Ready = Callable[[Listening], None]
-"""Told when the first request would be answered."""
+ReadyCallback = Callable[[ListenAddress], None]
+"""Called once the server answers requests."""
 
 
 class HttpServer(uvicorn.Server):
-    """uvicorn, telling when it listens and where; whoever runs it decides about signals. ``rpc`` runs beside it; a
-    ``listener`` that others share stands in the place of one of its own.
+    """uvicorn with an optional ``rpc`` server beside it; ``listener`` is a socket that several processes share.
 
     Raises:
-        ConfigError: when the address is not to be had.
+        ConfigError: when the port cannot be taken.
     """
 
-    def __init__(self, server: Server, app: App, rpc: Rpc | None = None, listener: socket.socket | None = None) -> None:
+    def __init__(
+        self,
+        server: ServerSection,
+        app: App,
+        rpc: TransportServer | None = None,
+        listener: socket.socket | None = None,
+    ) -> None:
         config = uvicorn.Config(
             app,
-            http=fast_path(app) if isinstance(app, InferLayer) else "auto",
+            http=protocol_factory(app) if isinstance(app, InferLayer) else "auto",
             host=server.host,
             port=server.port,
             log_level="warning",
@@ -98,51 +102,53 @@ class HttpServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """None: uvicorn's own way would end the process before what has arrived is finished."""
+        """Install no handlers: uvicorn's own would end the process before accepted requests are finished."""
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Both transports at once: neither takes more while the other finishes."""
+        """Stop both transports at once, so that neither accepts requests while the other finishes."""
         stopping = [self._rpc.stop(STOP_SECONDS)] if self._rpc else []
         await asyncio.gather(super().shutdown(sockets), *stopping)
 
-    def serve_until_told(self, ready: Ready, signals: Sequence[int] = ()) -> None:
-        """Run an event loop until `should_exit` is set, or one of the signals comes."""
+    def serve_until_stopped(self, ready: ReadyCallback, signals: Sequence[int] = ()) -> None:
+        """Run an event loop until `should_exit` is set, or one of the signals arrives."""
         with asyncio.Runner(loop_factory=self.config.get_loop_factory()) as runner:
             for number in signals:
                 runner.get_loop().add_signal_handler(number, self.handle_exit, number, None)
-            runner.run(self._announced(ready))
+            runner.run(self._serve_and_announce(ready))
 
-    async def _announced(self, ready: Ready) -> None:
+    async def _serve_and_announce(self, ready: ReadyCallback) -> None:
         grpc_port = await self._rpc.start() if self._rpc else None
         serving = asyncio.create_task(self.serve([self._listener]))
         while not self.started and not serving.done():
             await asyncio.sleep(0.005)  # uvicorn has no event to wait for
         if self.started:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
-            ready(Listening(host, port, grpc_port))
+            ready(ListenAddress(host, port, grpc_port))
             if self._layer:
-                await self._layer.rest()
-            gc_tuning.settled()
+                await self._layer.app()  # load FastAPI now, not at the first request outside inference
+            gc_tuning.freeze_heap()
         await serving
 
 
-def listen(server: Server) -> socket.socket:
-    """Take the port; uvicorn's own way would end the process with a traceback where it is in use.
+def listen(server: ServerSection) -> socket.socket:
+    """Open the HTTP port; uvicorn's own way ends the process with a traceback where it is in use.
 
     Raises:
-        ConfigError: when it is not to be had.
+        ConfigError: when it cannot be taken.
     """
-    return _taken(server.host, server.port, "server")
+    return _open_port(server.host, server.port, "server")
 
 
-def hold(host: str, port: int) -> socket.socket:
-    """A port for several servers of gRPC, which open it themselves: nobody else can have it, and nothing arrives here.
+def reserve_port(host: str, port: int) -> socket.socket:
+    """Reserve a port for gRPC servers of several processes, which open it themselves with SO_REUSEPORT.
+
+    The socket does not listen, so no connection arrives on it.
 
     Raises:
-        ConfigError: when it is not to be had.
+        ConfigError: when it cannot be taken.
     """
-    free = _taken(host, port, "server.grpc_port")  # what shares a port is not refused where others share theirs
+    free = _open_port(host, port, "server.grpc_port")  # SO_REUSEPORT alone would join a port that others share
     held = socket.socket(free.family)
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     host, port = free.getsockname()[:2]
@@ -151,7 +157,7 @@ def hold(host: str, port: int) -> socket.socket:
     return held
 
 
-def _taken(host: str, port: int, key: str) -> socket.socket:
+def _open_port(host: str, port: int, key: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)

@@ -1,4 +1,4 @@
-"""A gateway's view of a judgement that happens elsewhere: it follows the judges' snapshots and the audit trail."""
+"""A gateway's copy of the judges' work in a cluster: it follows their snapshots and the audit trail."""
 
 import logging
 import threading
@@ -6,37 +6,36 @@ from collections import deque
 
 from tightrope.monitors.records import Event
 from tightrope.service.adapters.kafka import snapshot_store
+from tightrope.service.adapters.metrics_ports import ReaderMetrics
 from tightrope.service.adapters.ports import Bus, Record
-from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.topics import EVENTS, SNAPSHOTS, topic
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
-from tightrope.shadow.judge import Bench
+from tightrope.shadow.judgement_view import JudgementView
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 0.5
-"""Seconds to wait for a record before looking whether to stop."""
+FOLLOWER_POLL_SECONDS = 0.5
 
-MOST_EVENTS = 10_000
-"""The newest events that are kept to be shown."""
+MAX_EVENTS = 10_000
+"""The newest events are kept to be shown."""
 
 
-class Follower:
-    """Keeps a bench up to date, and implements `ports.Trail`."""
+class SnapshotFollower:
+    """Keeps a `JudgementView` up to date, and implements `ports.AuditTrail`."""
 
-    def __init__(self, bus: Bus, bench: Bench, metrics: Metrics) -> None:
+    def __init__(self, bus: Bus, view: JudgementView, metrics: ReaderMetrics) -> None:
         self._records = bus.subscribe(topic(SNAPSHOTS), topic(EVENTS))
-        self._bench = bench
+        self._view = view
         self._metrics = metrics
-        self._events: deque[tuple[int, Event]] = deque(maxlen=MOST_EVENTS)
+        self._events: deque[tuple[int, Event]] = deque(maxlen=MAX_EVENTS)
         self._ids: set[str] = set()
         self._seq = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start to follow."""
         self._thread.start()
 
     def stop(self, timeout: float) -> None:
@@ -45,36 +44,36 @@ class Follower:
         self._thread.join(timeout)
 
     def events(self, model: str | None = None, after: int = 0, limit: int = 100) -> list[tuple[int, Event]]:
-        """Events in the order in which this replica heard of them: its sequence numbers are its own."""
-        known = list(self._events)
-        return [(seq, event) for seq, event in known if seq > after and model in {None, event.model}][:limit]
+        """Return events with sequence numbers of this replica, in the order in which it received them."""
+        events = list(self._events)
+        return [(seq, event) for seq, event in events if seq > after and model in {None, event.model}][:limit]
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            for record in self._records.poll(100, PATIENCE):
+            for record in self._records.poll(100, FOLLOWER_POLL_SECONDS):
                 try:
-                    self._take(record)
+                    self._apply(record)
                 except WireError as error:
-                    self._metrics.dead.labels(record.topic).inc()
-                    log.warning("%s, offset %d passed over: %s", record.topic, record.offset, error)
+                    self._metrics.record_dead(record.topic)
+                    log.warning("%s, offset %d skipped: %s", record.topic, record.offset, error)
         self._records.close()
 
-    def _take(self, record: Record) -> None:
+    def _apply(self, record: Record) -> None:
         if record.topic == topic(EVENTS):
-            self._note(record_codec.decode_event(record.value))
+            self._add(record_codec.decode_event(record.value))
             return
-        plan = self._bench.plans.get(str(record.key))
+        plan = self._view.plans.get(str(record.key))
         if plan is None:
             return
-        state = record_codec.decode_state(snapshot_store.decode(record.value).state)
-        if state.digest == plan.digest:  # of another configuration nothing can be shown
-            self._bench.states = {**self._bench.states, plan.model: state}
+        state = record_codec.decode_state(snapshot_store.decode_snapshot(record.value).state)
+        if state.digest == plan.digest:  # a snapshot of another configuration cannot be shown
+            self._view.states = {**self._view.states, plan.model: state}
 
-    def _note(self, event: Event) -> None:
-        """The trail holds an event twice where a judge was killed between writing it and its snapshot."""
+    def _add(self, event: Event) -> None:
+        """Add an event once: the trail holds it twice if a judge was killed between the event and its snapshot."""
         if event.id in self._ids:
             return
-        if len(self._events) == MOST_EVENTS:
+        if len(self._events) == MAX_EVENTS:
             self._ids.discard(self._events[0][1].id)
         self._ids.add(event.id)
         self._seq += 1

@@ -1,1 +1,1 @@
-"""Composition: gateway, worker and judge in one process, or as the processes of a cluster."""
+"""Composition: gateway, worker and judge in one process, or as processes of a cluster."""

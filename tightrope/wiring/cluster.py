@@ -1,4 +1,4 @@
-"""The processes of a cluster over Apache Kafka, from one configuration: what they have in common, and the gateway."""
+"""The gateway of a cluster over Apache Kafka, and what all processes of a cluster share."""
 
 import contextlib
 import socket
@@ -9,8 +9,9 @@ from pathlib import Path
 
 from tightrope.monitors.records import Role
 from tightrope.service.adapters.kafka.bus import KafkaBus
-from tightrope.service.adapters.prometheus.catalogue import UNDELIVERED
-from tightrope.service.adapters.prometheus.metrics import Metrics, process_registry
+from tightrope.service.adapters.prometheus.catalogue import UNDELIVERED_REASONS
+from tightrope.service.adapters.prometheus.metric_set import process_registry
+from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.prometheus.multiprocess import SharedRegistry
 from tightrope.service.adapters.topics import SAMPLES, topic
 from tightrope.service.adapters.wire import record_codec
@@ -18,106 +19,114 @@ from tightrope.service.adapters.wire.envelope import WireError
 from tightrope.service.app import build_service, load_pairs
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.config.models import Endpoint
-from tightrope.service.inference.autotune import learn
+from tightrope.service.inference.autotune import measure_profile
 from tightrope.service.transport.http.asgi import App
-from tightrope.serving.order_relay import Orders
+from tightrope.serving.order_relay import OrderRelay
 from tightrope.serving.processes import Member
-from tightrope.serving.server import STOP_SECONDS, SWITCH_SECONDS, TOLD, HttpServer, Ready, Rpc
-from tightrope.serving.snapshot_follower import Follower
-from tightrope.shadow.judge import Bench
-from tightrope.wiring.topics import kafka_of, options_of
+from tightrope.serving.server import (
+    STOP_SECONDS,
+    STOP_SIGNALS,
+    SWITCH_SECONDS,
+    HttpServer,
+    ReadyCallback,
+    TransportServer,
+)
+from tightrope.serving.snapshot_follower import SnapshotFollower
+from tightrope.shadow.judgement_view import JudgementView
+from tightrope.wiring.topics import kafka_options, kafka_section
 
-REASONS = {reason: reason for reason in UNDELIVERED} | {"MessageSizeTooLargeError": "too_large"}
-"""Why a record was lost, by what the publisher says: the errors of the client are many, and of one kind."""
+LOSS_REASONS = {reason: reason for reason in UNDELIVERED_REASONS} | {"MessageSizeTooLargeError": "too_large"}
+"""Metric label by the producer's reason for a loss; the client's many other errors are all `refused`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
-    """One process of a cluster, wired and not started yet: what it shows over HTTP, how it starts and stops, and a
-    gateway's gRPC.
-    """
+class ClusterProcess:
+    """A process of a cluster, wired and not started: HTTP application, start, stop, and a gateway's gRPC server."""
 
     app: App
     start: Callable[[], None]
     stop: Callable[[], None]
-    rpc: Rpc | None = None
+    rpc: TransportServer | None = None
 
 
-class NoDeployer:
-    """Implements `api.ports.Deployer`: an artefact that only one of many processes had would be judged by none."""
+class RefusingDeployer:
+    """Implements `api.ports.Deployer` by refusing: no judge would judge an artefact that only one process has."""
 
     def deploy(self, model: str, role: Role, artefact: Path | Endpoint, actor: str, reason: str) -> bool:
-        """Not here."""
+        """Raise ConfigError."""
         del role, artefact, actor, reason
         raise ConfigError(
             [f"model {model}: in a cluster another artefact comes with the configuration of all processes"]
         )
 
     def roll_back(self, model: str, actor: str, reason: str) -> bool:
-        """Not here."""
+        """Raise LookupError: there is nothing to roll back to."""
         del actor, reason
         raise LookupError(model)
 
 
-def gateway(settings: Settings, member: Member | None = None) -> Process:
-    """Serves; samples go to Kafka, modes come from it. Kafka may be away, at the start too. One that joins others on
-    their port knows the modes first.
+def gateway(settings: Settings, member: Member | None = None) -> ClusterProcess:
+    """Build a gateway: it sends samples to Kafka and reads modes from it. Kafka may be unavailable, even at the start.
+
+    A ``member`` that joins running processes on their port waits for the modes before it serves.
     """
     pairs = load_pairs(settings)
     shared = SharedRegistry(member.file) if member else None
     metrics = Metrics(process_registry(shared))
-    bus = bus_of(settings, metrics, strict=False, place=member.place if member else None)
-    bench = Bench({name: pair.plan for name, pair in pairs.items()})
-    follower = Follower(bus, bench, metrics)
-    paces = {name: learn(pair, settings.server.processes) for name, pair in pairs.items()}
-    patience = kafka_of(settings).bootstrap_seconds
-    service = build_service(settings, pairs, paces, bus, follower, bench, NoDeployer(), metrics, patience)
+    bus = build_bus(settings, metrics, strict=False, slot=member.slot if member else None)
+    view = JudgementView({name: pair.plan for name, pair in pairs.items()})
+    follower = SnapshotFollower(bus, view, metrics)
+    profiles = {name: measure_profile(pair, settings.server.processes) for name, pair in pairs.items()}
+    bootstrap = kafka_section(settings).bootstrap_seconds
+    service = build_service(settings, pairs, profiles, bus, follower, view, RefusingDeployer(), metrics, bootstrap)
 
-    beside: list[SharedRegistry | Orders] = []
+    shared_parts: list[SharedRegistry | OrderRelay] = []
     if shared and member:
-        beside = [shared, Orders(member.file.parent, service.gateway.router)]
+        shared_parts = [shared, OrderRelay(member.file.parent, service.engine.router)]
 
     def start() -> None:
         service.start()
         follower.start()
-        for part in beside:
+        for part in shared_parts:
             part.start()
         if member and member.joins:
-            service.control.caught_up.wait(patience)
+            service.control.caught_up.wait(bootstrap)
 
     def stop() -> None:
-        """In the direction of the data."""
+        """Stop the parts in the order of the data flow."""
         service.stop(STOP_SECONDS)
         follower.stop(1.0)
         bus.close(STOP_SECONDS)
-        for part in beside:
+        for part in shared_parts:
             part.stop(STOP_SECONDS)
 
-    return Process(service.app, start, stop, service.rpc)
+    return ClusterProcess(service.app, start, stop, service.grpc)
 
 
-def bus_of(settings: Settings, metrics: Metrics, *, strict: bool, place: str | None = None) -> KafkaBus:
-    """The bus, which counts what it loses."""
+def build_bus(settings: Settings, metrics: Metrics, *, strict: bool, slot: str | None = None) -> KafkaBus:
+    """Build the bus, which counts lost records; ``slot`` distinguishes the processes of one port."""
 
-    def lost(name: str, value: bytes, reason: str) -> None:
-        metrics.undelivered.labels(name, REASONS.get(reason, "refused")).inc()
+    def count_loss(name: str, value: bytes, reason: str) -> None:
+        metrics.undelivered_records.labels(name, LOSS_REASONS.get(reason, "refused")).inc()
         if name == topic(SAMPLES):
             with contextlib.suppress(WireError):
                 samples = record_codec.decode_samples(value)
-                metrics.dropped(samples.model, "undeliverable", len(samples))
+                metrics.record_dropped(samples.model, "undeliverable", len(samples))
 
-    options = options_of(settings).in_place(place) if place else options_of(settings)
-    bus = KafkaBus(options, lost, lambda group: metrics.rebalances.labels(group).inc(), strict=strict)
-    metrics.waiting.set_function(lambda: bus.waiting)
+    options = kafka_options(settings).for_process(slot) if slot else kafka_options(settings)
+    bus = KafkaBus(options, count_loss, lambda group: metrics.rebalances.labels(group).inc(), strict=strict)
+    metrics.bus_waiting_records.set_function(lambda: bus.unacknowledged)
     return bus
 
 
-def run(process: Process, settings: Settings, ready: Ready, listener: socket.socket | None = None) -> None:
-    """Until a signal says stop."""
+def run(
+    process: ClusterProcess, settings: Settings, ready: ReadyCallback, listener: socket.socket | None = None
+) -> None:
+    """Run a process until a signal stops it."""
     sys.setswitchinterval(SWITCH_SECONDS)
     server = HttpServer(settings.server, process.app, process.rpc, listener)
     process.start()
     try:
-        server.serve_until_told(ready, TOLD)
+        server.serve_until_stopped(ready, STOP_SIGNALS)
     finally:
         process.stop()

@@ -1,7 +1,7 @@
-"""Hot swap: another artefact beside the one that serves, checked, then put in its place everywhere at once.
+"""Hot swap of a model artefact: load and check the new one beside the old, then replace it everywhere at once.
 
-The judge and the worker go first: samples of the old pair that are still on their way are passed over, none of the new
-pair is. What is deployed outlives a restart, in a file of the state folder.
+The worker and the judge switch first: samples of the old pair in flight are skipped, samples of the new pair never are.
+Deployed artefacts survive a restart, in a file of the state folder.
 """
 
 import json
@@ -16,68 +16,77 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter
 
-from tightrope.monitors.compare import read
+from tightrope.monitors.compare import read_output
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Event, Role
 from tightrope.service.adapters.ports import Model, RunFailedError
 from tightrope.service.app import golden_rows, load_model
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.config.models import Artefact, Endpoint
-from tightrope.service.inference.autotune import Pace, learn
-from tightrope.service.inference.golden import Golden
-from tightrope.service.inference.model_pair import Pair, build
+from tightrope.service.inference.autotune import RunProfile, measure_profile
+from tightrope.service.inference.golden import GoldenRows
+from tightrope.service.inference.model_pair import ModelPair, build
 from tightrope.service.protocol.tensors import Tensor
-from tightrope.shadow.inference import Watched
+from tightrope.shadow.inference import WatchedPair
 
 log = logging.getLogger(__name__)
 
-FILE = "deployed.json"
-ARTEFACT: TypeAdapter[Path | Endpoint] = TypeAdapter(Artefact)
-KEPT = 5
-"""Deployments that can be rolled back, one after the other."""
+DEPLOYED_FILE = "deployed.json"
+ARTEFACT_ADAPTER: TypeAdapter[Path | Endpoint] = TypeAdapter(Artefact)
+MAX_ROLLBACKS = 5
+"""Number of latest deployments that can be rolled back."""
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Where a pair stands: what the gateway serves, what the worker runs, what the judge goes by, how it is asked."""
+class ServedPairs:
+    """Every place that holds a pair: the gateway's pairs and run profiles, the worker's pairs, the judge's plans."""
 
-    pairs: dict[str, Pair]
-    watched: dict[str, Watched]
+    pairs: dict[str, ModelPair]
+    watched: dict[str, WatchedPair]
     plans: dict[str, Plan]
-    paces: dict[str, Pace]
+    profiles: dict[str, RunProfile]
 
-    def put(self, pair: Pair, watched: Watched, pace: Pace) -> None:
-        """One after the other; each is a single assignment that readers see whole."""
+    def replace(self, pair: ModelPair, watched: WatchedPair, profile: RunProfile) -> None:
+        """Replace a pair in all places in turn; each is one assignment, so that readers never see half of it."""
         self.watched[pair.name] = watched
         self.plans[pair.name] = pair.plan
-        self.paces[pair.name] = pace
+        self.profiles[pair.name] = profile
         self.pairs[pair.name] = pair
 
 
 @dataclass
-class Deployer:
-    """Implements `api.ports.Deployer` for one process. ``tell`` puts an event into the audit trail."""
+class HotSwapDeployer:
+    """Implements `api.ports.Deployer` for one process. ``record_event`` adds an event to the audit trail."""
 
     settings: Settings
-    places: Places
-    as_watched: Callable[[Pair], Watched]
-    tell: Callable[[Event], None]
-    _before: dict[str, list[Settings]] = field(default_factory=dict)
+    served: ServedPairs
+    as_watched: Callable[[ModelPair], WatchedPair]
+    record_event: Callable[[Event], None]
+    _previous: dict[str, list[Settings]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def deploy(self, model: str, role: Role, artefact: Path | Endpoint, actor: str, reason: str) -> bool:
-        """Load, check, and switch."""
+        """Load and check an artefact, and switch to it; return whether it survives a restart.
+
+        Raises:
+            ConfigError: when it cannot be used; nothing has changed then.
+        """
         with self._lock:
             before = self.settings
             wanted = with_artefact(before, model, role, artefact)
             kept = self._switch(model, wanted, "deployed", actor, reason)
-            self._before[model] = [*self._before.get(model, []), before][-KEPT:]
+            self._previous[model] = [*self._previous.get(model, []), before][-MAX_ROLLBACKS:]
             return kept
 
     def roll_back(self, model: str, actor: str, reason: str) -> bool:
-        """Switch to what was there before."""
+        """Switch back to the artefacts before the latest deployment; return whether they survive a restart.
+
+        Raises:
+            LookupError: when there is nothing to roll back to.
+            ConfigError: when they cannot be used any more.
+        """
         with self._lock:
-            before = self._before.get(model) or []
+            before = self._previous.get(model) or []
             if not before:
                 raise LookupError(model)
             old = before[-1].models[model]
@@ -91,75 +100,73 @@ class Deployer:
     def _switch(self, model: str, wanted: Settings, kind: str, actor: str, reason: str) -> bool:
         pair = build(model, wanted, load_model)
         self_test(pair, wanted)
-        old = self.places.pairs[model]
-        self.places.put(pair, self.as_watched(pair), learn(pair))
+        old = self.served.pairs[model]
+        self.served.replace(pair, self.as_watched(pair), measure_profile(pair))
         self.settings = wanted
-        kept = _keep(wanted)
+        kept = _save(wanted)
         digests = {
             f"{role}_digest": {"before": old.models[role].digest, "after": pair.models[role].digest} for role in Role
         }
         detail = {**digests, "kept": kept}
-        self.tell(Event(uuid.uuid4().hex, time.time(), model, kind, "model", actor, reason, detail))
+        self.record_event(Event(uuid.uuid4().hex, time.time(), model, kind, "model", actor, reason, detail))
         return kept
 
 
-def _keep(settings: Settings) -> bool:
-    """Write the artefacts beside the state, whole or not at all; whether that could be done. A disk that is full takes
-    nobody's way back.
+def _save(settings: Settings) -> bool:
+    """Write the artefacts' file atomically; return whether it was written. On a full disk a deployment or a rollback
+    still takes effect.
     """
-    told = {
-        name: of.model_dump(mode="json", include={str(role) for role in Role}) for name, of in settings.models.items()
-    }
-    draft = settings.state / f"{FILE}.draft"
+    roles = {str(role) for role in Role}
+    artefacts = {name: section.model_dump(mode="json", include=roles) for name, section in settings.models.items()}
+    draft = settings.state / f"{DEPLOYED_FILE}.draft"
     try:
-        draft.write_text(json.dumps(told))
-        draft.replace(settings.state / FILE)
+        draft.write_text(json.dumps(artefacts))
+        draft.replace(settings.state / DEPLOYED_FILE)
     except OSError as error:
-        log.warning(
-            "%s cannot be written, so what was deployed ends with this process: %s", settings.state / FILE, error
-        )
+        path = settings.state / DEPLOYED_FILE
+        log.warning("%s cannot be written, so what was deployed ends with this process: %s", path, error)
         return False
     return True
 
 
 def with_artefact(settings: Settings, model: str, role: Role, artefact: Path | Endpoint) -> Settings:
-    """The same settings with another artefact for one role; a relative path is one beside the file it replaces.
+    """Return the settings with another artefact for one role; a relative path is relative to the replaced file.
 
     Raises:
-        ConfigError: when it replaces none.
+        ConfigError: when the path is relative and the replaced artefact is no file.
     """
-    of = settings.models[model]
-    before = getattr(of, role)
+    section = settings.models[model]
+    before = getattr(section, role)
     if isinstance(artefact, Path) and not artefact.is_absolute():
         if isinstance(before, Endpoint):
             raise ConfigError([f"path: is {str(artefact)!r}; it must be absolute, because no file is replaced"])
         artefact = before.parent / artefact
-    models = {**settings.models, model: of.model_copy(update={str(role): artefact})}
+    models = {**settings.models, model: section.model_copy(update={str(role): artefact})}
     return settings.model_copy(update={"models": models})
 
 
-def as_deployed(settings: Settings) -> Settings:
-    """The settings with the artefacts that were deployed before this process started.
+def with_deployed(settings: Settings) -> Settings:
+    """Return the settings with the artefacts that were deployed before this process started.
 
     Raises:
         ConfigError: when the file that names them cannot be read.
     """
-    path = settings.state / FILE
+    path = settings.state / DEPLOYED_FILE
     if not path.exists():
         return settings
     try:
-        told = json.loads(path.read_text())
-        for model, files in told.items():
+        artefacts = json.loads(path.read_text())
+        for model, files in artefacts.items():
             for role in Role:
                 if model in settings.models:
-                    settings = with_artefact(settings, model, role, ARTEFACT.validate_python(files[role]))
+                    settings = with_artefact(settings, model, role, ARTEFACT_ADAPTER.validate_python(files[role]))
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise ConfigError([f"{path}: not a list of deployed artefacts: {error}; remove it to start anew"]) from error
     return settings
 
 
-def self_test(pair: Pair, settings: Settings) -> None:
-    """Both models must give readable answers to the golden rows, where there are any.
+def self_test(pair: ModelPair, settings: Settings) -> None:
+    """Check that both models give valid outputs on the golden rows, if there are any.
 
     Raises:
         ConfigError: naming the role that does not.
@@ -169,7 +176,7 @@ def self_test(pair: Pair, settings: Settings) -> None:
         return
     for role, model in pair.models.items():
         try:
-            reading = read(_answers(pair, model, rows), pair.decision.scale)
+            reading = read_output(_outputs(pair, model, rows), pair.decision.scale)
         except RunFailedError as error:
             raise ConfigError([f"models.{pair.name}.{role}: failed on the golden rows: {error}"]) from error
         if reading.fault.any():
@@ -177,8 +184,8 @@ def self_test(pair: Pair, settings: Settings) -> None:
             raise ConfigError([f"models.{pair.name}.{role}: {wrong} golden rows have no readable answer"])
 
 
-def _answers(pair: Pair, model: Model, rows: Golden) -> Tensor:
-    """The decision output of every golden row; a model that takes one row at a time is asked row by row."""
+def _outputs(pair: ModelPair, model: Model, rows: GoldenRows) -> Tensor:
+    """Return the decision output of every golden row; a model with a fixed batch of one runs row by row."""
     free = all(spec.shape[0] < 0 for spec in pair.inputs)
     count = len(rows.member)
     step = count if free else 1

@@ -1,4 +1,4 @@
-"""Everything in one process: gateway, worker and judge over the memory bus, with state in SQLite."""
+"""All parts in one process: gateway, worker and judge over the memory bus, with state in SQLite."""
 
 import logging
 import sys
@@ -10,49 +10,51 @@ from itertools import product
 from pathlib import Path
 
 from tightrope.monitors.records import Event
-from tightrope.service.adapters import cpu as host
+from tightrope.service.adapters import cpu
 from tightrope.service.adapters.archive.archive import DiskArchive
-from tightrope.service.adapters.archive.row_format import Layout
+from tightrope.service.adapters.archive.row_format import ColumnLayout
 from tightrope.service.adapters.memory_bus import MemoryBus
-from tightrope.service.adapters.open_inference.model import apart
+from tightrope.service.adapters.open_inference.model import independent_copy
 from tightrope.service.adapters.ports import Pager
-from tightrope.service.adapters.prometheus.catalogue import Part
-from tightrope.service.adapters.prometheus.metrics import Metrics, process_registry
+from tightrope.service.adapters.prometheus.catalogue import Component
+from tightrope.service.adapters.prometheus.metric_set import process_registry
+from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.sqlite.store import SqliteStore
-from tightrope.service.app import ROWS, Service, build_service, load_pairs
+from tightrope.service.app import ROWS_FOLDER, Service, build_service, load_pairs
 from tightrope.service.config.loader import Settings
-from tightrope.service.inference.autotune import learn
-from tightrope.service.inference.model_pair import Pair
-from tightrope.serving.report_schedule import Reporter
-from tightrope.serving.server import STOP_SECONDS, SWITCH_SECONDS, TOLD, HttpServer, Ready
-from tightrope.shadow.inference import Watched
-from tightrope.shadow.judge import Bench, Judge
+from tightrope.service.inference.autotune import measure_profile
+from tightrope.service.inference.model_pair import ModelPair
+from tightrope.serving.report_schedule import ReportScheduler
+from tightrope.serving.server import STOP_SECONDS, STOP_SIGNALS, SWITCH_SECONDS, HttpServer, ReadyCallback
+from tightrope.shadow.inference import WatchedPair
+from tightrope.shadow.judge import Judge
+from tightrope.shadow.judgement_view import JudgementView
 from tightrope.shadow.loop import Loop
 from tightrope.shadow.worker import Worker
-from tightrope.wiring.deployer import Deployer, Places, as_deployed
-from tightrope.wiring.paging import pager_of
+from tightrope.wiring.deployer import HotSwapDeployer, ServedPairs, with_deployed
+from tightrope.wiring.paging import build_pager
 
 log = logging.getLogger(__name__)
 
 DATABASE = "tightrope.db"
-"""The state's file, in the folder that the settings name."""
+"""Name of the database in the state folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """All the parts, wired and not started yet."""
+    """All parts, wired and not started."""
 
     service: Service
-    bench: Bench
+    view: JudgementView
     store: SqliteStore
     worker: Loop
     judge: Loop
     archive: DiskArchive
-    reporter: Reporter
+    reporter: ReportScheduler
     pager: Pager
 
     def start(self) -> None:
-        """The judge first, so that modes are known before the first request."""
+        """Start the parts, the judge before the gateway, so that modes are known before the first request."""
         self.pager.start()
         self.judge.start()
         self.service.start()
@@ -60,14 +62,14 @@ class Embedded:
         self.reporter.start()
         self.worker.start()
         deadline = time.monotonic() + STOP_SECONDS
-        while any(self.service.gateway.router.routes(name).epoch < 0 for name in self.bench.plans):
+        while any(self.service.engine.router.routes(name).epoch < 0 for name in self.view.plans):
             if time.monotonic() > deadline:
-                log.warning("the judge has not told the modes yet: the compressed models answer until it does")
+                log.warning("the judge has not published the modes yet: the compressed models answer until it does")
                 break
             time.sleep(0.005)
 
     def stop(self) -> None:
-        """In the direction of the data, each part when it has finished what the one before it left."""
+        """Stop the parts in the order of the data flow, each after the one that feeds it has finished."""
         self.service.stop(STOP_SECONDS)
         self.worker.stop(STOP_SECONDS)
         self.archive.stop(STOP_SECONDS)
@@ -77,70 +79,72 @@ class Embedded:
         self.store.close()
 
 
-def wire_up(settings: Settings, config: Path | None = None) -> Embedded:
-    """Build everything from the settings; ``config`` is the file that a drift report's own process reads them from.
+def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
+    """Build all parts; ``config`` is the settings' file, which the process of a drift report reads.
 
     Raises:
-        ConfigError: with every mistake in the settings or the models.
+        ConfigError: with every problem of the settings or the models.
     """
-    settings = as_deployed(settings)
+    settings = with_deployed(settings)
     pairs = load_pairs(settings)
     metrics = Metrics(process_registry())
     bus, store = MemoryBus(), SqliteStore(settings.state / DATABASE, exclusive=True)
-    places = Places(
+    served = ServedPairs(
         pairs=pairs,
         watched=all_watched(pairs),
         plans={name: pair.plan for name, pair in pairs.items()},
-        paces={name: learn(pair) for name, pair in pairs.items()},
+        profiles={name: measure_profile(pair) for name, pair in pairs.items()},
     )
-    bench = Bench(places.plans)
-    for part, plan in product((Part.WORKER, Part.JUDGE), places.plans.values()):
-        metrics.announce(part, plan.model, plan.scopes)
+    view = JudgementView(served.plans)
+    for component, plan in product((Component.WORKER, Component.JUDGE), served.plans.values()):
+        metrics.initialize(component, plan.model, plan.scopes)
 
-    def tell(event: Event) -> None:
-        service.outbox.note(event)
+    def record_event(event: Event) -> None:
+        service.outbox.add_event(event)
 
-    deployer = Deployer(settings, places, as_watched, tell)
-    service = build_service(settings, pairs, places.paces, bus, store, bench, deployer, metrics)
-    archive, pager = _archive(settings, pairs, metrics), pager_of(settings, metrics)
+    deployer = HotSwapDeployer(settings, served, as_watched, record_event)
+    service = build_service(settings, pairs, served.profiles, bus, store, view, deployer, metrics)
+    archive, pager = _archive(settings, pairs, metrics), build_pager(settings, metrics)
     return Embedded(
         service=service,
-        bench=bench,
+        view=view,
         store=store,
-        worker=Loop("worker", partial(Worker, bus, places.watched, metrics, archive=archive)),
-        judge=Loop("judge", partial(Judge, bus, store, bench, metrics, host.cpu(), pager=pager)),
+        worker=Loop("worker", partial(Worker, bus, served.watched, metrics, archive=archive)),
+        judge=Loop("judge", partial(Judge, bus, store, view, metrics, cpu.cpu_name(), pager=pager)),
         archive=archive,
-        reporter=Reporter(settings, {name: pair.plan.scopes for name, pair in pairs.items()}, metrics, config),
+        reporter=ReportScheduler(settings, {name: pair.plan.scopes for name, pair in pairs.items()}, metrics, config),
         pager=pager,
     )
 
 
-def _archive(settings: Settings, pairs: Mapping[str, Pair], metrics: Metrics) -> DiskArchive:
-    layouts = {name: Layout.of(pair.inputs) for name, pair in pairs.items()}
-    first = {n: 0 if of.golden else settings.reports.reference_rows for n, of in settings.models.items()}
+def _archive(settings: Settings, pairs: Mapping[str, ModelPair], metrics: Metrics) -> DiskArchive:
+    layouts = {name: ColumnLayout.from_specs(pair.inputs) for name, pair in pairs.items()}
+    first = {
+        name: 0 if section.golden else settings.reports.reference_rows for name, section in settings.models.items()
+    }
     keep = settings.reports.keep_rows
-    return DiskArchive(settings.state / ROWS, layouts, keep=keep, reference=first, metrics=metrics)
+    return DiskArchive(settings.state / ROWS_FOLDER, layouts, keep=keep, reference=first, metrics=metrics)
 
 
-def all_watched(pairs: Mapping[str, Pair]) -> dict[str, Watched]:
-    """Every pair as the shadow sees it."""
+def all_watched(pairs: Mapping[str, ModelPair]) -> dict[str, WatchedPair]:
+    """Return every pair in the worker's form."""
     return {name: as_watched(pair) for name, pair in pairs.items()}
 
 
-def as_watched(pair: Pair) -> Watched:
-    """A pair as the shadow sees it."""
+def as_watched(pair: ModelPair) -> WatchedPair:
+    """Return a pair in the worker's form, with copies of remote models, so that their connections are not shared."""
     free = all(spec.shape[0] == -1 for spec in pair.inputs)
-    models = {role: apart(model) for role, model in pair.models.items()}
-    return Watched(models, pair.decision, pair.output, free, pair.noise_share)
+    models = {role: independent_copy(model) for role, model in pair.models.items()}
+    return WatchedPair(models, pair.decision, pair.output, free, pair.noise_share)
 
 
-def run(settings: Settings, ready: Ready, config: Path | None = None) -> None:
-    """Serve until a signal says stop."""
+def run(settings: Settings, ready: ReadyCallback, config: Path | None = None) -> None:
+    """Serve until a signal stops it."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    embedded = wire_up(settings, config)
-    server = HttpServer(settings.server, embedded.service.app, embedded.service.rpc)
+    embedded = build_embedded(settings, config)
+    server = HttpServer(settings.server, embedded.service.app, embedded.service.grpc)
     embedded.start()
     try:
-        server.serve_until_told(ready, TOLD)
+        server.serve_until_stopped(ready, STOP_SIGNALS)
     finally:
         embedded.stop()

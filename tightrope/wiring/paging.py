@@ -1,113 +1,125 @@
-"""Who is told of safe mode beside the gateways, as the settings have it."""
+"""Notification of people about safe mode: the Alertmanagers and the Grafana that the settings name."""
 
+import importlib.util
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from tightrope.service.adapters.ports import Alert, Pager
 from tightrope.service.adapters.prometheus.metrics import Metrics
-from tightrope.service.config.loader import Settings, secret
+from tightrope.service.config.loader import ConfigError, Settings, secret
 
 if TYPE_CHECKING:
     from tightrope.dashboards.grafana import Grafana
-    from tightrope.service.adapters.alertmanager import Desk
+    from tightrope.service.adapters.alertmanager import AlertmanagerSettings
 
-ALERTS, MARKS = "alerts.db", "marks.db"
-"""The files of what stands, in the folder of the state."""
+ALERTS_DATABASE, ANNOTATIONS_DATABASE = "alerts.db", "marks.db"
+"""Files in the state folder that hold the active alerts and the active annotations."""
 
 
-class Pagers:
-    """Implements `Pager`: tells all of these."""
+class PagerGroup:
+    """Implements `Pager`: forwards every call to several pagers."""
 
     def __init__(self, pagers: Sequence[Pager]) -> None:
         self.pagers = pagers
 
-    def stand(self, model: str, alerts: Sequence[Alert]) -> None:
-        """Each keeps what it tells of."""
+    def set_alerts(self, model: str, alerts: Sequence[Alert]) -> None:
+        """Replace the active alerts of a model in each pager."""
         for pager in self.pagers:
-            pager.stand(model, alerts)
+            pager.set_alerts(model, alerts)
 
-    def mind(self, models: Collection[str]) -> None:
-        """The same for all."""
+    def set_models(self, models: Collection[str]) -> None:
+        """Restrict each pager to these models."""
         for pager in self.pagers:
-            pager.mind(models)
+            pager.set_models(models)
 
     def start(self) -> None:
-        """All of them."""
+        """Start each pager."""
         for pager in self.pagers:
             pager.start()
 
     def stop(self, timeout: float) -> None:
-        """All of them."""
+        """Stop each pager."""
         for pager in self.pagers:
             pager.stop(timeout)
 
 
-def pager_of(settings: Settings, metrics: Metrics) -> Pager:
-    """Whoever is told at once: the Alertmanagers, and Grafana; nobody where the settings name none.
+def build_pager(settings: Settings, metrics: Metrics) -> Pager:
+    """Build the pager for the Alertmanagers and the Grafana of the settings; without any it does nothing.
 
     Raises:
-        ConfigError: when a token is named that cannot be read.
+        ConfigError: when a token file cannot be read, or Grafana's library is not installed.
     """
-    insist_on_tokens(settings)
-    grafana, models = grafana_of(settings), settings.models
-    told: list[Pager] = []
+    require_tokens(settings)
+    grafana, models = grafana_client(settings), settings.models
+    pagers: list[Pager] = []
     if settings.alerts.alertmanagers:
         from tightrope.service.adapters.alertmanager import Alertmanager
 
-        desk = desk_of(settings)
-        told.append(Alertmanager(settings.state / ALERTS, desk, metrics, models))
+        alertmanagers = alertmanager_settings(settings)
+        pagers.append(Alertmanager(settings.state / ALERTS_DATABASE, alertmanagers, metrics, models))
     if grafana is not None:
-        from tightrope.serving.grafana_annotations import Marks
+        from tightrope.serving.grafana_annotations import GrafanaAnnotations
 
-        told.append(Marks(settings.state / MARKS, grafana, models))
-    return Pagers(told)
+        pagers.append(GrafanaAnnotations(settings.state / ANNOTATIONS_DATABASE, grafana, models))
+    return PagerGroup(pagers)
 
 
-def desk_of(settings: Settings) -> "Desk":
-    """Whom to tell, and how.
+def alertmanager_settings(settings: Settings) -> "AlertmanagerSettings":
+    """Return the adapter's settings.
 
     Raises:
-        ConfigError: when a token is named that cannot be read.
+        ConfigError: when the token file cannot be read.
     """
-    from tightrope.service.adapters.alertmanager import Desk
+    from tightrope.service.adapters.alertmanager import AlertmanagerSettings
 
     alerts = settings.alerts
-    return Desk(
+    return AlertmanagerSettings(
         addresses=tuple(alerts.alertmanagers),
         labels=alerts.labels,
-        token=_token(settings),
-        keep=alerts.keep_seconds,
-        grace=alerts.grace_seconds,
+        token=_alertmanager_token(settings),
+        repeat_seconds=alerts.keep_seconds,
+        grace_seconds=alerts.grace_seconds,
         runbook=alerts.runbook,
         grafana=alerts.grafana,
         reports=f"{alerts.gateway}/v1/models/{{model}}/reports/newest" if settings.reports.keep_rows else "",
     )
 
 
-def insist_on_tokens(settings: Settings) -> None:
-    """Refuse settings that name tokens which are not there.
+def require_tokens(settings: Settings) -> None:
+    """Check that every token file can be read, and that Grafana's library is installed where it is needed.
 
     Raises:
-        ConfigError: when one cannot be read.
+        ConfigError: when one cannot be read, or the library is missing.
     """
-    _token(settings)
-    grafana_of(settings)
+    _alertmanager_token(settings)
+    grafana_client(settings)
 
 
-def _token(settings: Settings) -> str | None:
+def _alertmanager_token(settings: Settings) -> str | None:
     file = settings.alerts.token_file
     return secret(file, "alerts.token_file") if file else None
 
 
-def grafana_of(settings: Settings) -> "Grafana | None":
-    """Whose dashboards are marked, where there is a token for it; only then its library is loaded.
+def grafana_client(settings: Settings) -> "Grafana | None":
+    """Return a client of the Grafana to annotate, None without a token for one; only then is its library loaded.
 
     Raises:
-        ConfigError: when the token cannot be read.
+        ConfigError: when the token file cannot be read, or the library is not installed.
     """
     file = settings.alerts.grafana_token_file
     if file is None:
         return None
+    require_grafana_library("alerts.grafana_token_file")
     from tightrope.dashboards.grafana import Grafana
 
     return Grafana(settings.alerts.grafana, secret(file, "alerts.grafana_token_file"))
+
+
+def require_grafana_library(key: str) -> None:
+    """Check that the extra `grafana` is installed, for the key or the option that needs it.
+
+    Raises:
+        ConfigError: when it is not.
+    """
+    if importlib.util.find_spec("grafana_api") is None:
+        raise ConfigError([f"{key}: Grafana needs more: pip install 'tightrope[grafana]'"])

@@ -1,4 +1,4 @@
-"""The processes of a cluster that answer no request: workers and judges. Their ports show health and metrics."""
+"""Workers and judges of a cluster: processes that serve no inference; their ports serve health and metrics."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,48 +8,43 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tightrope.service.adapters import cpu as host
+from tightrope.service.adapters import cpu
 from tightrope.service.adapters.kafka.bus import KafkaBus
-from tightrope.service.adapters.kafka.snapshot_store import JUDGED, SnapshotStore
-from tightrope.service.adapters.prometheus.catalogue import Part
-from tightrope.service.adapters.prometheus.metrics import Metrics, process_registry
+from tightrope.service.adapters.kafka.snapshot_store import JUDGE_TOPICS, SnapshotStore
+from tightrope.service.adapters.prometheus.catalogue import Component
+from tightrope.service.adapters.prometheus.metric_set import process_registry
+from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.app import load_pairs
 from tightrope.service.config.loader import Settings
-from tightrope.service.inference.model_pair import Pair
+from tightrope.service.inference.model_pair import ModelPair
 from tightrope.serving.server import STOP_SECONDS
-from tightrope.shadow.judge import Bench, Judge
+from tightrope.shadow.judge import Judge
+from tightrope.shadow.judgement_view import JudgementView
 from tightrope.shadow.loop import Loop
 from tightrope.shadow.worker import Worker
-from tightrope.wiring.cluster import Process, bus_of
+from tightrope.wiring.cluster import ClusterProcess, build_bus
 from tightrope.wiring.embedded import all_watched
-from tightrope.wiring.paging import pager_of
+from tightrope.wiring.paging import build_pager
 
-TELL_EVERY = 10.0
-"""Seconds after which a judge tells the modes again: gateways know by it that somebody judges."""
+MODE_HEARTBEAT_SECONDS = 10.0
+"""Interval at which a judge publishes the modes again, so that gateways know that it is alive."""
 
 
-def worker(settings: Settings) -> Process:
-    """Runs the other model on what the gateways sampled."""
-    pairs = load_pairs(settings)
-    metrics = Metrics(process_registry())
-    bus = bus_of(settings, metrics, strict=True)
-    for name, pair in pairs.items():
-        metrics.announce(Part.WORKER, name, pair.plan.scopes)
+def worker(settings: Settings) -> ClusterProcess:
+    """Build a worker: it runs the other model on the gateways' samples."""
+    pairs, metrics, bus = _common_parts(settings, Component.WORKER)
     loop = Loop("worker", partial(Worker, bus, all_watched(pairs), metrics))
-    return _looping(loop, bus, metrics, lambda: None)
+    return _loop_process(loop, bus, metrics, lambda: None)
 
 
-def judge(settings: Settings) -> Process:
-    """Judges the models whose partitions come to it."""
-    pairs: dict[str, Pair] = load_pairs(settings)
-    metrics = Metrics(process_registry())
-    bus = bus_of(settings, metrics, strict=True)
-    bench = Bench({name: pair.plan for name, pair in pairs.items()})
-    for name, pair in pairs.items():
-        metrics.announce(Part.JUDGE, name, pair.plan.scopes)
-    store, pager = SnapshotStore(bus), pager_of(settings, metrics)
-    make = partial(Judge, bus, store, bench, metrics, host.cpu(), topics=JUDGED, tell_every=TELL_EVERY, pager=pager)
-    loop = _looping(Loop("judge", make), bus, metrics, store.close)
+def judge(settings: Settings) -> ClusterProcess:
+    """Build a judge: it judges the models whose partitions Kafka assigns to it."""
+    pairs, metrics, bus = _common_parts(settings, Component.JUDGE)
+    view = JudgementView({name: pair.plan for name, pair in pairs.items()})
+    store, pager = SnapshotStore(bus), build_pager(settings, metrics)
+    judging = partial(Judge, bus, store, view, metrics, cpu.cpu_name(), topics=JUDGE_TOPICS, pager=pager)
+    make = partial(judging, heartbeat_seconds=MODE_HEARTBEAT_SECONDS)
+    loop = _loop_process(Loop("judge", make), bus, metrics, store.close)
 
     def start() -> None:
         pager.start()
@@ -59,22 +54,30 @@ def judge(settings: Settings) -> Process:
         loop.stop()
         pager.stop(STOP_SECONDS)
 
-    return Process(loop.app, start, stop)
+    return ClusterProcess(loop.app, start, stop)
 
 
-def _looping(loop: Loop, bus: KafkaBus, metrics: Metrics, close: Callable[[], None]) -> Process:
-    """A process that is one loop, with its health and its metrics."""
+def _common_parts(settings: Settings, component: Component) -> tuple[dict[str, ModelPair], Metrics, KafkaBus]:
+    """Build what workers and judges share: the pairs, the metrics and the bus."""
+    pairs, metrics = load_pairs(settings), Metrics(process_registry())
+    for name, pair in pairs.items():
+        metrics.initialize(component, name, pair.plan.scopes)
+    return pairs, metrics, build_bus(settings, metrics, strict=True)
+
+
+def _loop_process(loop: Loop, bus: KafkaBus, metrics: Metrics, close: Callable[[], None]) -> ClusterProcess:
+    """Build a process that runs one loop and serves its health and metrics."""
 
     def stop() -> None:
         if loop.leave(STOP_SECONDS):
             close()
         bus.close(STOP_SECONDS)
 
-    return Process(health(loop, metrics), loop.start, stop)
+    return ClusterProcess(health(loop, metrics), loop.start, stop)
 
 
 def health(loop: Loop, metrics: Metrics) -> Starlette:
-    """The probes and the metrics of a process that answers no inference request."""
+    """Build the application that serves the probes and the metrics of a loop."""
 
     def live(_: Request) -> JSONResponse:
         return JSONResponse({"live": loop.alive}, 200 if loop.alive else 503)
@@ -83,7 +86,7 @@ def health(loop: Loop, metrics: Metrics) -> Starlette:
         return JSONResponse({"ready": loop.working}, 200 if loop.working else 503)
 
     def page(request: Request) -> Response:
-        body, content_type = metrics.page(request.headers.get("accept", ""))
+        body, content_type = metrics.exposition(request.headers.get("accept", ""))
         return Response(body, media_type=content_type)
 
     return Starlette(routes=[Route("/v2/health/live", live), Route("/v2/health/ready", ready), Route("/metrics", page)])

@@ -1,42 +1,42 @@
-"""`tightrope topics`: the topics of a cluster as the configuration wants them."""
+"""`tightrope topics`: create and compare the Kafka topics that a configuration needs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tightrope.service.adapters.kafka.admin import Spec, create, described, differences, specs
+from tightrope.service.adapters.kafka.admin import TopicSpec, create_topics, describe, differences, topic_specs
 from tightrope.service.adapters.kafka.options import KafkaOptions, problems
-from tightrope.service.config.kafka import Kafka
-from tightrope.service.config.loader import CLIENT_FILES, ConfigError, Settings, kafka_instance, kafka_secrets
+from tightrope.service.config.kafka import KafkaSection
+from tightrope.service.config.loader import CLIENT_FILE_OPTIONS, ConfigError, Settings, kafka_instance, kafka_secrets
 
 
 @dataclass(frozen=True, slots=True)
-class Topics:
-    """What there is: the topics that were made just now, and what is not as the configuration says."""
+class TopicStatus:
+    """Names of the configuration's topics, of those created just now, and one line for each difference."""
 
     topics: list[str]
     made: list[str]
     differences: list[str]
 
 
-def kafka_of(settings: Settings) -> Kafka:
-    """The configuration's Kafka.
+def kafka_section(settings: Settings) -> KafkaSection:
+    """Return the section of Kafka.
 
     Raises:
-        ConfigError: when it has none.
+        ConfigError: when the section is missing.
     """
     if settings.bus is None:
         raise ConfigError(["bus: is missing; a cluster needs bus: {kafka: {servers: [host:port]}}"])
     return settings.bus.kafka
 
 
-def options_of(settings: Settings) -> KafkaOptions:
-    """What the adapter needs, checked.
+def kafka_options(settings: Settings) -> KafkaOptions:
+    """Return the checked options of the adapter.
 
     Raises:
-        ConfigError: with every mistake in it.
+        ConfigError: with every problem.
     """
-    kafka = kafka_of(settings)
+    kafka = kafka_section(settings)
     options = KafkaOptions(
         servers=tuple(kafka.servers),
         prefix=kafka.prefix,
@@ -47,38 +47,38 @@ def options_of(settings: Settings) -> KafkaOptions:
         record_bytes=kafka.record_bytes,
         client=kafka.client,
     )
-    found = problems(options, "bus.kafka") + absent(kafka.client)
-    if found:
-        raise ConfigError(found)
+    wrong = problems(options, "bus.kafka") + missing_files(kafka.client)
+    if wrong:
+        raise ConfigError(wrong)
     return options.with_client(kafka_secrets(kafka))
 
 
-def absent(client: Mapping[str, object]) -> list[str]:
-    """Files that the client would look for in vain: it says no more than that it cannot connect."""
-    named = {name: Path(str(client[name])) for name in sorted(CLIENT_FILES & client.keys())}
+def missing_files(client: Mapping[str, object]) -> list[str]:
+    """Return a problem for each file that does not exist; the client itself would only say that it cannot connect."""
+    named = {name: Path(str(client[name])) for name in sorted(CLIENT_FILE_OPTIONS & client.keys())}
     return [
         f"bus.kafka.client.{name}: {file}: there is no such file" for name, file in named.items() if not file.is_file()
     ]
 
 
-def wanted(settings: Settings) -> list[Spec]:
-    """The topics as they should be."""
-    kafka = kafka_of(settings)
-    return specs(kafka.partitions, kafka.record_bytes, kafka.retention_hours.model_dump(), kafka.replication)
+def wanted_specs(settings: Settings) -> list[TopicSpec]:
+    """Return the topics that the configuration needs."""
+    kafka = kafka_section(settings)
+    return topic_specs(kafka.partitions, kafka.record_bytes, kafka.retention_hours.model_dump(), kafka.replication)
 
 
-def topics(settings: Settings, *, check: bool) -> Topics:
-    """Make the topics that are missing, unless this is only a ``check``, and say what is not as it should be.
+def ensure_topics(settings: Settings, *, check: bool) -> TopicStatus:
+    """Create the missing topics, unless ``check``, and return how the topics differ from the configuration.
 
     Raises:
         ConfigError: when the configuration cannot be used.
-        BusAwayError: when Kafka cannot be asked.
+        BusUnavailableError: when Kafka does not answer.
     """
-    options, should = options_of(settings), wanted(settings)
-    there = described(options, [spec.name for spec in should], settings=True)
-    missing = [] if check else [spec for spec in should if spec.name not in there]
+    options, wanted = kafka_options(settings), wanted_specs(settings)
+    existing = describe(options, [spec.name for spec in wanted], settings=True)
+    missing = [] if check else [spec for spec in wanted if spec.name not in existing]
     if missing:
-        create(options, missing, kafka_of(settings).replication)
-        there = described(options, [spec.name for spec in should], settings=True)
+        create_topics(options, missing, kafka_section(settings).replication)
+        existing = describe(options, [spec.name for spec in wanted], settings=True)
     made = [options.prefix + spec.name for spec in missing]
-    return Topics([options.prefix + spec.name for spec in should], made, differences(should, there))
+    return TopicStatus([options.prefix + spec.name for spec in wanted], made, differences(wanted, existing))

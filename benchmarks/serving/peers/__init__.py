@@ -1,6 +1,6 @@
-"""Servers of others, each the smallest that its documentation asks for: one process that runs the model, one thread.
+"""Other inference servers, each set up as its documentation shows: one process that runs the model, on one thread.
 
-`python -m benchmarks.serving.peers.NAME MODEL.onnx PORT BATCH`, in an environment of its own. With a BATCH above 1 its
-own dynamic batching is on, with the least wait that can be set, at most a millisecond. Each takes what it was made for:
-the Open Inference Protocol, or JSON of its own.
+`python -m benchmarks.serving.peers.NAME MODEL.onnx PORT BATCH NAME`, each in an environment of its own. A BATCH above 1
+turns on its dynamic batching, with the shortest wait that it supports, at most a millisecond. Each speaks its native
+protocol: the Open Inference Protocol, or JSON of its own.
 """

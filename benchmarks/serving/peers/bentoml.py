@@ -15,23 +15,23 @@ BATCHING: dict[str, Any] = {"batchable": True, "max_batch_size": BATCH, "max_lat
 
 @bentoml.service(workers=1, logging={"access": {"enabled": False}}, metrics={"enabled": False})
 class Served:
-    """The model."""
+    """The served model."""
 
     def __init__(self) -> None:
         self._run = session(os.environ["MODEL"])
 
     @bentoml.api(**BATCHING)  # type: ignore[untyped-decorator]
     def predict(self, input: np.ndarray) -> np.ndarray:  # noqa: A002 - the request's key
-        """Answer one request, or those that it collected."""
+        """Answer a request or a batch."""
         rows: Rows = input.astype(np.float32)
         return self._run(rows)
 
 
 def main(model: str, port: str, batch: str, _: str) -> None:
-    """Serve."""
+    """Start the server."""
     os.environ |= {"MODEL": model, "BATCH": batch, "DO_NOT_TRACK": "1", "BENTOML_DO_NOT_TRACK": "True"}
     command = [sys.executable, "-m", "bentoml", "serve", "benchmarks.serving.peers.bentoml:Served"]
-    os.execv(sys.executable, [*command, "--host", "127.0.0.1", "--port", port])  # noqa: S606 - in this one's place
+    os.execv(sys.executable, [*command, "--host", "127.0.0.1", "--port", port])  # noqa: S606 - replaces this process
 
 
 if __name__ == "__main__":

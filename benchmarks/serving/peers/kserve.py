@@ -1,4 +1,4 @@
-"""KServe: the Open Inference Protocol. Its batching is a process beside the server, and not measured."""
+"""KServe: the Open Inference Protocol. Its batching is a separate process, which is not measured."""
 
 import sys
 from uuid import uuid4
@@ -9,7 +9,7 @@ from benchmarks.serving.session import session
 
 
 class Served(Model):  # type: ignore[misc]
-    """The model."""
+    """The served model."""
 
     def __init__(self, name: str, path: str) -> None:
         super().__init__(name)
@@ -17,7 +17,7 @@ class Served(Model):  # type: ignore[misc]
         self.ready = True
 
     async def predict(self, payload: InferRequest, *_: object, **__: object) -> InferResponse:
-        """Answer one request."""
+        """Answer a request."""
         answer = self._run(payload.inputs[0].as_numpy())
         output = InferOutput("probabilities", list(answer.shape), "FP32")
         output.set_data_from_numpy(answer, binary_data=False)
@@ -25,7 +25,7 @@ class Served(Model):  # type: ignore[misc]
 
 
 def main(model: str, port: str, _: str, name: str) -> None:
-    """Serve."""
+    """Start the server."""
     ModelServer(http_port=int(port), enable_grpc=False, workers=1, enable_latency_logging=False).start(
         [Served(name, model)]
     )

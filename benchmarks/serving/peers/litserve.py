@@ -10,38 +10,38 @@ from benchmarks.serving.session import Rows, session
 
 
 class Served(LitAPI):  # type: ignore[misc]
-    """The model, with what LitServe asks about requests."""
+    """The served model, with the codecs that LitServe requires."""
 
     model = ""
 
     def setup(self, device: str) -> None:
-        """Read the file."""
+        """Load the model."""
         del device
         self._run = session(self.model)
 
     def decode_request(self, request: dict[str, Any]) -> Rows:
-        """One row."""
+        """Decode a row."""
         return np.array(request["input"], np.float32)
 
     def batch(self, inputs: list[Rows]) -> Rows:
-        """Several requests' rows, together."""
+        """Concatenate the rows of several requests."""
         return np.concatenate(inputs)
 
     def predict(self, x: Rows) -> Rows:
-        """Answer."""
+        """Run the model."""
         return self._run(x)
 
     def unbatch(self, output: Rows) -> list[Rows]:
-        """Each request's row."""
+        """Split an answer into the requests' rows."""
         return list(output[:, None])
 
     def encode_response(self, output: Rows) -> dict[str, Any]:
-        """As JSON."""
+        """Encode as JSON."""
         return {"probabilities": output.tolist()}
 
 
 def main(model: str, port: str, batch: str, _: str) -> None:
-    """Serve."""
+    """Start the server."""
     api = Served(max_batch_size=int(batch), batch_timeout=0.001 if batch != "1" else 0.0)
     api.model = model
     server = LitServer(api, accelerator="cpu", workers_per_device=1)

@@ -13,22 +13,22 @@ from benchmarks.serving.session import session
 
 
 class Served(MLModel):  # type: ignore[misc]
-    """The model."""
+    """The served model."""
 
     async def load(self) -> bool:
-        """Read the file."""
+        """Load the model."""
         self._run = session(self.settings.parameters.uri)
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        """Answer one request, or one batch of them."""
+        """Answer a request or a batch."""
         answer = self._run(NumpyCodec.decode_input(payload.inputs[0]))
         outputs = [NumpyCodec.encode_output("probabilities", answer)]
         return InferenceResponse(model_name=self.name, id=payload.id, outputs=outputs)
 
 
 def main(model: str, port: str, batch: str, name: str) -> None:
-    """Serve."""
+    """Start the server."""
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
         grpc, metrics = one.getsockname()[1], two.getsockname()[1]
     ports = {"http_port": int(port), "grpc_port": grpc, "metrics_port": metrics}

@@ -1,1 +1,1 @@
-"""What the drift reports read and write on disk."""
+"""Files of the drift reports: compared rows, and the reports themselves."""

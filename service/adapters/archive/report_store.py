@@ -1,4 +1,4 @@
-"""The drift reports on disk: a page to read and its figures, one pair of files a report, the oldest go first.
+"""The drift reports on disk: an HTML page and its figures, one pair of files a report; the oldest are deleted first.
 
 STATE/reports/MODEL/20260131T235959Z.html
 STATE/reports/MODEL/20260131T235959Z.json
@@ -15,15 +15,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
-"""A report's name, the UTC time when it was made: nothing else is ever looked for on disk."""
+REPORT_NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+"""A report's name: its time in UTC. No other name is ever looked up on disk."""
 
-SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
+SCRIPT_ELEMENT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """One report. ``figures`` is what the job found, as JSON; ``scripts`` the hashes of the page's own scripts, in the
+class StoredReport:
+    """One report. ``figures`` are the results as JSON, ``scripts`` the hashes of the page's inline scripts, in the
     notation of a Content-Security-Policy.
     """
 
@@ -34,25 +34,25 @@ class Report:
 
     @property
     def time(self) -> float:
-        """When it was made, in seconds since the epoch."""
+        """The time of the report, in seconds since the epoch."""
         return datetime.strptime(self.name, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
 
 
 class ReportStore:
-    """The reports of every model, in one folder. Any process may read; whoever writes leaves no half report behind."""
+    """The reports of all models in one folder. Any process may read it; no incomplete report is ever visible."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def save(self, model: str, page: str, figures: Mapping[str, object], keep: int, now: float) -> Report:
-        """Write a report made at ``now`` (seconds since the epoch), and drop the oldest beyond ``keep``.
+    def save(self, model: str, page: str, figures: Mapping[str, object], keep: int, now: float) -> StoredReport:
+        """Write a report made at ``now`` (seconds since the epoch), and delete the oldest beyond ``keep``.
 
         Raises:
-            OSError: when the disk does not take it.
+            OSError: when the disk refuses it.
         """
         folder = self._folder / model
-        for place in (self._folder, folder):
-            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for parent in (self._folder, folder):
+            parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
         scripts = script_hashes(page)
         _write(folder / f"{name}.html", page)
@@ -60,39 +60,40 @@ class ReportStore:
         for old in self.names(model)[keep:]:
             (folder / f"{old}.json").unlink(missing_ok=True)
             (folder / f"{old}.html").unlink(missing_ok=True)
-        return Report(name, folder / f"{name}.html", figures, tuple(scripts))
+        return StoredReport(name, folder / f"{name}.html", figures, tuple(scripts))
 
-    def list(self, model: str) -> Sequence[Report]:
+    def list(self, model: str) -> Sequence[StoredReport]:
         """A model's reports, newest first."""
-        found = [self.find(model, name) for name in self.names(model)]
-        return [report for report in found if report is not None]
+        reports = [self.find(model, name) for name in self.names(model)]
+        return [report for report in reports if report is not None]
 
-    def find(self, model: str, name: str) -> Report | None:
-        """One report; ``model`` must be the name of a model that is served, ``name`` may be anything at all."""
-        if not NAME.fullmatch(name):
+    def find(self, model: str, name: str) -> StoredReport | None:
+        """One report, or None. ``model`` must be the name of a served model, ``name`` may be any text."""
+        if not REPORT_NAME.fullmatch(name):
             return None
         page = self._folder / model / f"{name}.html"
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # dropped meanwhile, or not written by us
-            told = json.loads(page.with_suffix(".json").read_bytes())
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # deleted meanwhile, or a foreign file
+            document = json.loads(page.with_suffix(".json").read_bytes())
             if page.is_file():
-                return Report(name, page, dict(told["figures"]), tuple(map(str, told["scripts"])))
+                return StoredReport(name, page, dict(document["figures"]), tuple(map(str, document["scripts"])))
         return None
 
     def names(self, model: str) -> Sequence[str]:
-        """Of the reports that are complete (the figures are written last), newest first."""
+        """The names of the complete reports (the figures are written last), newest first."""
         stems = (path.stem for path in (self._folder / model).glob("*.json"))
-        return sorted((stem for stem in stems if NAME.fullmatch(stem)), reverse=True)
+        return sorted((stem for stem in stems if REPORT_NAME.fullmatch(stem)), reverse=True)
 
 
 def script_hashes(page: str) -> Sequence[str]:
-    """The hashes of a page's inline scripts: a browser that is told them runs no other."""
+    """The hashes of a page's inline scripts: with them in its policy, a browser runs no other script."""
     return [
-        "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in SCRIPT.findall(page)
+        "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for text in SCRIPT_ELEMENT.findall(page)
     ]
 
 
-def policy(scripts: Sequence[str]) -> str:
-    """The Content-Security-Policy of a page with these scripts: it runs them, draws, and reaches nobody."""
+def content_security_policy(scripts: Sequence[str]) -> str:
+    """The Content-Security-Policy of a page with these scripts: it may run them and draw, but make no connection."""
     run = " ".join(f"'{script}'" for script in scripts) or "'none'"
     return (
         f"default-src 'none'; script-src {run}; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
@@ -101,7 +102,7 @@ def policy(scripts: Sequence[str]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """All of it, or nothing that bears its name."""
+    """Write a file as a whole: it gets its name when it is complete."""
     draft = path.with_suffix(path.suffix + ".part")
     draft.write_text(text, encoding="utf-8", newline="\n")
     draft.replace(path)

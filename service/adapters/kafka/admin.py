@@ -1,7 +1,7 @@
-"""The topics as they should be on a Kafka cluster: made where they are missing, compared where they are there."""
+"""The topics of a Kafka cluster: specified, described, created and compared."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,24 +10,22 @@ from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from tightrope.service.adapters import topics
-from tightrope.service.adapters.kafka.client import connected
+from tightrope.service.adapters.kafka.client import connect_client
 from tightrope.service.adapters.kafka.options import MEGABYTE, KafkaOptions
-from tightrope.service.adapters.ports import BusAwayError
+from tightrope.service.adapters.ports import BusUnavailableError
 
 HOUR_MS = 3_600_000
 
-COMPACT = {
+COMPACTION_SETTINGS = {
     "cleanup.policy": "compact",
-    "segment.bytes": str(
-        16 * MEGABYTE
-    ),  # the newest segment is never compacted: a reader from the start reads it whole
+    "segment.bytes": str(16 * MEGABYTE),  # the newest segment is never compacted, and every reader reads it whole
     "segment.ms": str(HOUR_MS),
     "min.cleanable.dirty.ratio": "0.1",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
+class TopicSpec:
     """A topic as it should be."""
 
     name: str
@@ -36,7 +34,7 @@ class Spec:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class TopicDescription:
     """A topic as it is."""
 
     id: str
@@ -44,84 +42,93 @@ class Found:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
-def specs(partitions: int, record_bytes: int, hours: Mapping[str, float], copies: int = 1) -> list[Spec]:
-    """All topics. What concerns one model stands in partitions of equal number, so that one judge has all of it.
+def topic_specs(partitions: int, record_bytes: int, hours: Mapping[str, float], copies: int = 1) -> list[TopicSpec]:
+    """All topics. They have equal partitions, so that one judge reads all records of a model.
 
-    Brokers put their own time on records: a writer's clock may be wrong, and Kafka refuses what is of the future. What
-    is acknowledged stands on all ``copies`` but one, so that the loss of a broker loses none of it.
+    Brokers set the timestamps: producers' clocks may be wrong, and Kafka refuses records from the future. An
+    acknowledged record is on all ``copies`` but one, so that the loss of one broker loses no record.
     """
     common = {
         "max.message.bytes": str(record_bytes + MEGABYTE),
         "message.timestamp.type": "LogAppendTime",
         "min.insync.replicas": str(max(1, copies - 1)),
     }
-    return [Spec(topics.topic(name), partitions, common | _settings(name, hours)) for name in topics.EVERY]
+    return [TopicSpec(topics.topic(name), partitions, common | _settings(name, hours)) for name in topics.ALL_TOPICS]
 
 
 def _settings(name: str, hours: Mapping[str, float]) -> dict[str, str]:
     if name in {topics.CONTROL, topics.SNAPSHOTS}:
-        return COMPACT
+        return COMPACTION_SETTINGS
     return {"cleanup.policy": "delete", "retention.ms": str(int(hours[name] * HOUR_MS))}
 
 
-def described(options: KafkaOptions, names: Iterable[str], *, settings: bool = False) -> dict[str, Found]:
-    """Those of the topics that are there; with their settings only if asked.
+@contextmanager
+def _admin(options: KafkaOptions) -> Iterator[Any]:
+    """An admin client.
 
     Raises:
-        BusAwayError: when Kafka cannot be asked.
+        BusUnavailableError: when Kafka cannot be reached, or refuses a request.
     """
-    real = {options.prefix + name: name for name in names}
     try:
-        with closing(connected(options, KafkaAdminClient, options.admin)) as admin:
-            told = [t for t in admin.describe_topics(list(real)) if not t["error_code"]]
-            given = _settings_of(admin, [t["name"] for t in told]) if settings and told else {}
+        with closing(connect_client(options, KafkaAdminClient, options.admin)) as admin:
+            yield admin
     except (KafkaError, OSError) as error:
-        raise BusAwayError(f"Kafka at {', '.join(options.servers)}: {error or type(error).__name__}") from error
-    return {real[t["name"]]: Found(str(t["topic_id"]), len(t["partitions"]), given.get(t["name"], {})) for t in told}
+        raise BusUnavailableError(f"Kafka at {', '.join(options.servers)}: {error or type(error).__name__}") from error
 
 
-def _settings_of(admin: Any, names: Sequence[str]) -> dict[str, dict[str, str]]:  # noqa: ANN401 - no types
-    asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-    found = admin.describe_configs(asked, config_filter="all")
+def describe(options: KafkaOptions, names: Iterable[str], *, settings: bool = False) -> dict[str, TopicDescription]:
+    """The existing ones of these topics, with their settings on request.
+
+    Raises:
+        BusUnavailableError: when Kafka cannot be reached.
+    """
+    full = {options.prefix + name: name for name in names}
+    with _admin(options) as admin:
+        existing = [t for t in admin.describe_topics(list(full)) if not t["error_code"]]
+        values = _settings_of(admin, [t["name"] for t in existing]) if settings and existing else {}
     return {
-        name: {key: str(entry["value"]) for key, entry in values.items()} for name, values in found["topic"].items()
+        full[t["name"]]: TopicDescription(str(t["topic_id"]), len(t["partitions"]), values.get(t["name"], {}))
+        for t in existing
     }
 
 
-def create(options: KafkaOptions, wanted: Sequence[Spec], replication: int) -> None:
-    """Make topics; one that somebody else made in the same moment is left as it is.
+def _settings_of(admin: Any, names: Sequence[str]) -> dict[str, dict[str, str]]:  # noqa: ANN401 - no types
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    configs = admin.describe_configs(resources, config_filter="all")
+    return {
+        name: {key: str(entry["value"]) for key, entry in values.items()} for name, values in configs["topic"].items()
+    }
+
+
+def create_topics(options: KafkaOptions, wanted: Sequence[TopicSpec], replication: int) -> None:
+    """Create topics; an existing one is left as it is.
 
     Raises:
-        BusAwayError: when Kafka cannot be asked, or refuses.
+        BusUnavailableError: when Kafka cannot be reached, or refuses.
     """
-    try:
-        with closing(connected(options, KafkaAdminClient, options.admin)) as admin:
-            for spec in wanted:
-                new = NewTopic(
-                    options.prefix + spec.name, spec.partitions, replication, topic_configs=dict(spec.settings)
-                )
-                try:
-                    admin.create_topics([new])
-                except TopicAlreadyExistsError:
-                    continue
-            admin.wait_for_topics([options.prefix + spec.name for spec in wanted])
-    except (KafkaError, OSError) as error:
-        raise BusAwayError(f"Kafka at {', '.join(options.servers)}: {error or type(error).__name__}") from error
+    with _admin(options) as admin:
+        for spec in wanted:
+            new = NewTopic(options.prefix + spec.name, spec.partitions, replication, topic_configs=dict(spec.settings))
+            try:
+                admin.create_topics([new])
+            except TopicAlreadyExistsError:
+                continue
+        admin.wait_for_topics([options.prefix + spec.name for spec in wanted])
 
 
-def differences(wanted: Sequence[Spec], found: Mapping[str, Found]) -> list[str]:
-    """What is not as it should be, one line each."""
+def differences(wanted: Sequence[TopicSpec], existing: Mapping[str, TopicDescription]) -> list[str]:
+    """The differences between the specified and the existing topics, one line each."""
     lines = []
     for spec in wanted:
-        there = found.get(spec.name)
-        if there is None:
-            lines.append(f"{spec.name}: is not there")
+        actual = existing.get(spec.name)
+        if actual is None:
+            lines.append(f"{spec.name}: is missing")
             continue
-        if there.partitions != spec.partitions:
-            lines.append(f"{spec.name}: has {there.partitions} partitions where {spec.partitions} should be")
+        if actual.partitions != spec.partitions:
+            lines.append(f"{spec.name}: has {actual.partitions} partitions where {spec.partitions} should be")
         lines += [
-            f"{spec.name}: {key} is {there.settings.get(key, 'not set')} where {value} should be"
+            f"{spec.name}: {key} is {actual.settings.get(key, 'not set')} where {value} should be"
             for key, value in spec.settings.items()
-            if there.settings.get(key) != value
+            if actual.settings.get(key) != value
         ]
     return lines

@@ -1,5 +1,6 @@
-"""Making a client of the Kafka library. One that cannot connect says only that it could not; why is said here, with
-what would be right.
+"""Creation of clients of the Kafka library, with errors that name the cause and the option to correct.
+
+The library's own error says only that it could not connect.
 """
 
 import logging
@@ -17,90 +18,96 @@ from tightrope.service.adapters.kafka.options import KafkaOptions
 
 T = TypeVar("T")
 
-KNOCK_SECONDS, HANDSHAKE_SECONDS = 1.0, 10.0
+PROBE_SECONDS, HANDSHAKE_SECONDS = 1.0, 10.0
 
-REMEDIES = (
-    ("CERTIFICATE_VERIFY_FAILED", "its certificate is not one that ssl_cafile vouches for"),
-    ("CERTIFICATE", "it wants a certificate of ours, or another one: see ssl_certfile and ssl_keyfile"),
+ERROR_LOG_SECONDS = 60.0
+"""Seconds between two log lines about failures of one reader or producer."""
+
+EXPLANATIONS = (
+    ("CERTIFICATE_VERIFY_FAILED", "its certificate is not signed by an authority in ssl_cafile"),
+    ("CERTIFICATE", "it requires a client certificate, or another one: see ssl_certfile and ssl_keyfile"),
     (
         "SaslAuthenticationFailed",
-        "it does not know this user with this password: see sasl_plain_username, password_file",
+        "it rejects this user or password: see sasl_plain_username, password_file",
     ),
-    ("UnsupportedSaslMechanism", "it has no such sasl_mechanism"),
-    ("Invalid frame length", "it speaks TLS: see security_protocol"),
+    ("UnsupportedSaslMechanism", "it does not support this sasl_mechanism"),
+    ("Invalid frame length", "it expects TLS: see security_protocol"),
     ("WRONG_VERSION_NUMBER", "it does not speak TLS: see security_protocol"),
     ("UNEXPECTED_EOF", "it does not speak TLS: see security_protocol"),
-    ("reset by peer", "it hangs up: see security_protocol"),
-    ("socket disconnected", "it hangs up: see security_protocol, sasl_mechanism, sasl_plain_username, password_file"),
+    ("reset by peer", "it closes the connection: see security_protocol"),
+    (
+        "socket disconnected",
+        "it closes the connection: see security_protocol, sasl_mechanism, sasl_plain_username, password_file",
+    ),
 )
-"""What the library logs, and what that means; the first that fits is told. A broker that does not like a password may
-hang up before its word of it is read.
+"""Parts of the library's log messages and their explanations; the first match wins. A broker that rejects a password
+may close the connection before its reason is read.
 """
 
 
-class _Overhearing(logging.Filter):
-    """Keeps why connections failed. What is printed is for others to decide, as before."""
+class _ConnectionErrors(logging.Filter):
+    """Keeps the reasons of failed connections; the parent logger's level still decides what is printed."""
 
     def __init__(self, logger: logging.Logger) -> None:
         super().__init__()
-        self.heard: deque[str] = deque(maxlen=64)
+        self.reasons: deque[str] = deque(maxlen=64)
         self._logger = logger
         logger.setLevel(logging.WARNING)
         logger.addFilter(self)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Every record passes here first."""
-        head, found, reason = record.getMessage().partition(" failed: ")
-        if found and head.startswith("Bootstrap connection"):
-            self.heard.append(reason.partition(" (backoff")[0])
+        """Keep the reason of a failed connection; drop records that the parent logger would not print."""
+        head, separator, reason = record.getMessage().partition(" failed: ")
+        if separator and head.startswith("Bootstrap connection"):
+            self.reasons.append(reason.partition(" (backoff")[0])
         parent = self._logger.parent
         return parent is None or parent.isEnabledFor(record.levelno)
 
 
-_connections = _Overhearing(logging.getLogger("kafka.net.manager"))
+_connection_errors = _ConnectionErrors(logging.getLogger("kafka.net.manager"))
 
 
-def connected(options: KafkaOptions, kind: Any, given: dict[str, Any]) -> Any:  # noqa: ANN401 - the library has no types
-    """A client of this kind.
+def connect_client(options: KafkaOptions, kind: Any, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - the library has no types
+    """A client of this class.
 
     Raises:
-        OSError: when no broker is there, or none lets us in.
-        KafkaError: when the client gives up for another reason.
+        OSError: when no broker can be reached, or none accepts the connection.
+        KafkaError: when the client fails for another reason.
     """
-    _knock(options)
-    _connections.heard.clear()
+    _probe_servers(options)
+    _connection_errors.reasons.clear()
     try:
-        return kind(**given)
+        return kind(**arguments)
     except KafkaTimeoutError as error:
-        if not _connections.heard:
+        if not _connection_errors.reasons:
             raise
-        raise ConnectionError(meant(_connections.heard)) from error
+        raise ConnectionError(explain(_connection_errors.reasons)) from error
 
 
-def meant(reasons: Sequence[str]) -> str:
-    """What failures mean, with the words of the library for who must know more; the last where that is not known."""
-    found = (f"{remedy} ({reason})" for sign, remedy in REMEDIES for reason in reasons if sign in reason)
-    return next(found, reasons[-1])
+def explain(reasons: Sequence[str]) -> str:
+    """The explanation of failures, with the library's own words; the last failure where none is known."""
+    known = (f"{text} ({reason})" for sign, text in EXPLANATIONS for reason in reasons if sign in reason)
+    return next(known, reasons[-1])
 
 
-def _knock(options: KafkaOptions) -> None:
-    """A client that cannot connect would wait, and leave sockets behind."""
+def _probe_servers(options: KafkaOptions) -> None:
+    """Connect to one of the servers first: a client that cannot connect would wait, and leak sockets."""
     if "proxy_url" in options.client:
         return
-    failure = OSError("no broker is named")
+    failure = OSError("no server is configured")
     for server in options.servers:
         host, _, port = server.rpartition(":")
         try:
-            with socket.create_connection((host.strip("[]"), int(port)), KNOCK_SECONDS) as door:
-                _shake_hands(door, host.strip("[]"), options.client)
+            with socket.create_connection((host.strip("[]"), int(port)), PROBE_SECONDS) as connection:
+                _probe_tls(connection, host.strip("[]"), options.client)
                 return
         except OSError as error:
-            failure = ConnectionError(meant([str(error)]))
+            failure = ConnectionError(explain([str(error)]))
     raise failure
 
 
-def _shake_hands(door: socket.socket, host: str, client: Mapping[str, Any]) -> None:
-    """As the library will do it."""
+def _probe_tls(connection: socket.socket, host: str, client: Mapping[str, Any]) -> None:
+    """A TLS handshake with the options that the library will use."""
     if client.get("security_protocol") not in {"SSL", "SASL_SSL"}:
         return
     context = ssl.create_default_context(cafile=client.get("ssl_cafile"))
@@ -110,28 +117,28 @@ def _shake_hands(door: socket.socket, host: str, client: Mapping[str, Any]) -> N
     if "ssl_crlfile" in client:
         context.load_verify_locations(client["ssl_crlfile"])
         context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
-    door.settimeout(HANDSHAKE_SECONDS)
-    with context.wrap_socket(door, server_hostname=host):
+    connection.settimeout(HANDSHAKE_SECONDS)
+    with context.wrap_socket(connection, server_hostname=host):
         return
 
 
-def within(seconds: float, call: Callable[..., T], *given: object, **named: object) -> T:
-    """What a call gives. From some the client never comes back while a leader changes, whatever timeout it was told
-    (3.0.12): then the thread that waits for it is left behind.
+def call_with_timeout(seconds: float, call: Callable[..., T], *args: object, **kwargs: object) -> T:
+    """The result of a call, made in a thread that is abandoned at the timeout: some calls of the client never return
+    while a leader changes, even with a timeout (3.0.12).
 
     Raises:
         KafkaTimeoutError: when it takes longer.
     """
-    found: Future[T] = Future()
+    result: Future[T] = Future()
 
-    def wait() -> None:
+    def run() -> None:
         try:
-            found.set_result(call(*given, **named))
-        except BaseException as error:  # noqa: BLE001 - it belongs to whoever asked
-            found.set_exception(error)
+            result.set_result(call(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller
+            result.set_exception(error)
 
-    threading.Thread(target=wait, name="kafka-call", daemon=True).start()
+    threading.Thread(target=run, name="kafka-call", daemon=True).start()
     try:
-        return found.result(seconds)
+        return result.result(seconds)
     except TimeoutError as error:
         raise KafkaTimeoutError(f"no answer within {seconds:g} s") from error

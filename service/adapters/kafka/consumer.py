@@ -1,5 +1,6 @@
-"""Reading from Kafka: a member of a group with commits by hand, or a reader of everything. Away is not an error: there
-is nothing to read then, and the next poll tries again.
+"""Reading from Kafka: as a member of a group with manual commits, or all partitions without a group.
+
+An unreachable Kafka is not an error: `poll` returns nothing, and the next poll tries again.
 """
 
 import logging
@@ -19,47 +20,48 @@ from kafka.errors import (
 )
 from kafka.structs import MemberState
 
-from tightrope.service.adapters.kafka.client import connected, within
+from tightrope.service.adapters.kafka.client import ERROR_LOG_SECONDS, call_with_timeout, connect_client
 from tightrope.service.adapters.kafka.options import KafkaOptions
-from tightrope.service.adapters.kafka.rejoin_patch import Joining
-from tightrope.service.adapters.ports import Begin, BusAwayError, Place, Record
+from tightrope.service.adapters.kafka.rejoin_patch import RejoinPatch
+from tightrope.service.adapters.ports import BusUnavailableError, LogPartition, Record, StartOffsets
 
 log = logging.getLogger(__name__)
 
-ANSWER_MS = 5_000
-"""How long Kafka may take to say where a topic ends, or to note a commit."""
+REQUEST_TIMEOUT_MS = 5_000
+"""Time limit for a request for offsets, and for a commit."""
 
-COMPLAIN_EVERY = 60.0
-MOVED = (CommitFailedError, FencedInstanceIdError, RebalanceInProgressError, UnknownMemberIdError)
-"""A commit came too late: somebody else has the places now, or will have in a moment. They are read again."""
+LOST_OWNERSHIP_ERRORS = (CommitFailedError, FencedInstanceIdError, RebalanceInProgressError, UnknownMemberIdError)
+"""Errors of a commit that came too late: another member owns the partitions, and reads the records again."""
 
-Rebalanced = Callable[[str], None]
-"""Told the group whose places were dealt out anew."""
+Offsets = Mapping[TopicPartition, int]
+
+RebalanceCallback = Callable[[str], None]
+"""Called with the name of a group after a rebalance."""
 
 
 class KafkaSubscription:
-    """Implements `ports.Subscription`. Connects when it is first needed."""
+    """Implements `ports.Subscription`. Connects at the first poll."""
 
     def __init__(
         self,
         options: KafkaOptions,
         topics: tuple[str, ...],
         group: str | None,
-        begin: Begin | None,
-        rebalanced: Rebalanced,
+        start_offsets: StartOffsets | None,
+        rebalanced: RebalanceCallback,
     ) -> None:
         self._options = options
         self._topics = [options.prefix + topic for topic in topics]
         self._group = group
-        self._begin = begin
+        self._start_offsets = start_offsets
         self._rebalanced = rebalanced
         self._consumer: Any = None
-        self._joining: Joining | None = None
+        self._rejoin: RejoinPatch | None = None
         self._generation: object = None
         self._polled: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
         self._sought: dict[TopicPartition, int] = {}
-        self._complained = 0.0
+        self._logged_at = 0.0
 
     def poll(self, limit: int, timeout: float) -> list[Record]:
         """The next records, in the order of each partition."""
@@ -69,194 +71,196 @@ class KafkaSubscription:
             return []
         while True:
             left = max(0.0, deadline - time.monotonic())
-            found = self._fetch(int(left * 1000), limit)
-            if self._joining is not None:
-                self._joining.insist()
-            if not self._dealt_anew(found) or not left:
+            fetched = self._fetch(int(left * 1000), limit)
+            if self._rejoin is not None:
+                self._rejoin.restart_lost_join()
+            if not self._rebalance(fetched) or not left:
                 break
-        self._polled |= {place: messages[-1].offset + 1 for place, messages in found.items()}
-        return [record_of(m, self._options) for messages in found.values() for m in messages]
+        self._polled |= {source: messages[-1].offset + 1 for source, messages in fetched.items()}
+        return [to_record(m, self._options) for messages in fetched.values() for m in messages]
 
     def _fetch(self, timeout_ms: int, limit: int) -> dict[TopicPartition, list[Any]]:
-        """A member of a group that may not read must begin anew; whoever reads alone goes on trying."""
+        """Fetch messages. An error ends the member of a group, which has to start over; a reader alone keeps trying."""
         try:
-            found: dict[TopicPartition, list[Any]] = self._consumer.poll(timeout_ms=timeout_ms, max_records=limit)
+            fetched: dict[TopicPartition, list[Any]] = self._consumer.poll(timeout_ms=timeout_ms, max_records=limit)
         except KafkaError as error:
             if self._group is not None:
                 raise
-            self._complain(str(error) or type(error).__name__)
+            self._log_failure(str(error) or type(error).__name__)
             time.sleep(timeout_ms / 1000)
             return {}
-        return found
+        return fetched
 
     def commit(self) -> None:
-        """The group goes on from here. Where it comes too late, what was polled will come again."""
+        """Commit the polled records. When it comes too late, they will be delivered again."""
         if self._group is not None and self._consumer is not None:
-            mine = self._consumer.assignment()
-            self._commit({place: offset for place, offset in self._polled.items() if place in mine})
+            assigned = self._consumer.assignment()
+            self._commit({source: offset for source, offset in self._polled.items() if source in assigned})
 
-    def mine(self) -> bool:
-        """The group's coordinator says so, or not: it refuses the commit of a member that it has given up."""
+    def owns_partitions(self) -> bool:
+        """Commit the committed offsets again: the coordinator refuses a member that it has removed."""
         if self._group is None or self._consumer is None:
             return True
-        return self._generation_now() == self._generation and self._commit(dict(self._committed))
+        return self._current_generation() == self._generation and self._commit(dict(self._committed))
 
-    def _commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
+    def _commit(self, offsets: Offsets) -> bool:
+        commits = {source: OffsetAndMetadata(offset, "", -1) for source, offset in offsets.items()}
         try:
-            self._consumer.commit(
-                {place: OffsetAndMetadata(offset, "", -1) for place, offset in offsets.items()}, timeout_ms=ANSWER_MS
-            )
-        except MOVED as error:
+            self._consumer.commit(commits, timeout_ms=REQUEST_TIMEOUT_MS)
+        except LOST_OWNERSHIP_ERRORS as error:
             log.info("%s: a commit came too late: %s", self._group, type(error).__name__)
             return False
         except KafkaError as error:
-            self._complain(f"a commit was not noted: {error or type(error).__name__}")
+            self._log_failure(f"a commit failed: {error or type(error).__name__}")
             return False
         self._committed |= offsets
         return True
 
     def seek(self, topic: str, partition: int, offset: int) -> None:
-        """Go on from ``offset``: now, or as soon as the place is this reader's."""
-        place = TopicPartition(self._options.prefix + topic, partition)
-        self._sought[place] = offset
+        """Continue from ``offset``: now, or once the partition is assigned to this reader."""
+        self._sought[TopicPartition(self._options.prefix + topic, partition)] = offset
         if self._consumer is not None:
-            self._place(self._consumer.assignment())
+            self._apply_seeks(self._consumer.assignment())
 
-    def back(self, number: int) -> None:
-        """Go on from so many records before the end of every place.
+    def seek_back(self, number: int) -> None:
+        """Continue from ``number`` records before the end of every partition.
 
         Raises:
-            BusAwayError: when Kafka cannot be asked.
+            BusUnavailableError: when Kafka cannot be reached.
         """
-        if not self._connected(ANSWER_MS / 1000):
-            raise BusAwayError(f"Kafka at {', '.join(self._options.servers)}: does not answer, or has no such topic")
-        places = list(self._consumer.assignment())
-        starts = _answer(self._consumer.beginning_offsets, places)
-        for place, end in _answer(self._consumer.end_offsets, places).items():
-            self._go(place, max(starts[place], end - number))
+        if not self._connected(REQUEST_TIMEOUT_MS / 1000):
+            raise BusUnavailableError(
+                f"Kafka at {', '.join(self._options.servers)}: does not answer, or has no such topic"
+            )
+        sources = list(self._consumer.assignment())
+        starts = _offsets(self._consumer.beginning_offsets, sources)
+        for source, end in _offsets(self._consumer.end_offsets, sources).items():
+            self._seek_now(source, max(starts[source], end - number))
 
     def lag(self) -> int:
-        """Records not polled yet, of the places that this reader has."""
+        """Records not polled yet, of the assigned partitions."""
         if not self._connected(1.0):
-            raise BusAwayError("Kafka does not answer")
-        places = list(self._consumer.assignment())
+            raise BusUnavailableError("Kafka does not answer")
+        sources = list(self._consumer.assignment())
         try:
-            ends = _answer(self._consumer.end_offsets, places) if places else {}
-            return sum(max(0, end - self._position(place)) for place, end in ends.items())
+            ends = _offsets(self._consumer.end_offsets, sources) if sources else {}
+            return sum(max(0, end - self._position(source)) for source, end in ends.items())
         except KafkaError as error:
             self._renew()
-            raise BusAwayError(f"Kafka does not say how far it is: {error}") from error
+            raise BusUnavailableError(f"Kafka does not return its end offsets: {error}") from error
 
     def _renew(self) -> None:
-        """Where the client is told that another broker leads a partition it asks the same one again, until its metadata
-        are five minutes old (3.0.12). A member of a group learns it as it polls; whoever reads alone begins with a new
-        client, at the same places.
+        """Replace the client of a reader without a group, at the same offsets. After a change of leader the client
+        requests end offsets from the old leader until its metadata are five minutes old (3.0.12); a member of a group
+        refreshes them as it polls.
         """
         if self._group is None:
             self._sought = {**self._polled, **self._sought}
             self.close()
 
     def close(self) -> None:
-        """Leave the group at once, so that others take over."""
+        """Leave the group at once, so that other members take over."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             with suppress(KafkaTimeoutError):
-                within(2 * ANSWER_MS / 1000, consumer.close, autocommit=False, timeout_ms=ANSWER_MS)
+                call_with_timeout(
+                    2 * REQUEST_TIMEOUT_MS / 1000, consumer.close, autocommit=False, timeout_ms=REQUEST_TIMEOUT_MS
+                )
 
-    def _position(self, place: TopicPartition) -> int:
-        return int(self._consumer.position(place, timeout_ms=ANSWER_MS) or 0)
+    def _position(self, source: TopicPartition) -> int:
+        return int(self._consumer.position(source, timeout_ms=REQUEST_TIMEOUT_MS) or 0)
 
     def _connected(self, timeout: float) -> bool:
         if self._consumer is not None:
             return True
         consumer = None
         try:
-            consumer = connected(self._options, KafkaConsumer, self._options.consumer(self._group, timeout))
+            consumer = connect_client(self._options, KafkaConsumer, self._options.consumer(self._group, timeout))
             self._attach(consumer)
-        except (KafkaError, OSError, BusAwayError) as error:
+        except (KafkaError, OSError, BusUnavailableError) as error:
             if consumer is not None:
                 consumer.close(autocommit=False, timeout_ms=0)
-            self._complain(str(error) or type(error).__name__)
+            self._log_failure(str(error) or type(error).__name__)
             return False
         self._consumer = consumer
-        self._place(consumer.assignment())
+        self._apply_seeks(consumer.assignment())
         return True
 
     def _attach(self, consumer: Any) -> None:  # noqa: ANN401 - the client ships no types
-        """Join the group; without one, take all partitions from their beginning."""
-        places = [TopicPartition(t, p) for t in self._topics for p in consumer.partitions_for_topic(t) or ()]
-        missing = set(self._topics) - {place.topic for place in places}
+        """Join the group; without one, read all partitions from their beginning."""
+        sources = [TopicPartition(t, p) for t in self._topics for p in consumer.partitions_for_topic(t) or ()]
+        missing = set(self._topics) - {source.topic for source in sources}
         if missing:
-            raise BusAwayError(f"there is no topic {', '.join(sorted(missing))}; `tightrope topics` makes them")
+            raise BusUnavailableError(
+                f"there is no topic {', '.join(sorted(missing))}; create them with `tightrope topics`"
+            )
         if self._group is not None:
             consumer.subscribe(self._topics)
-            self._joining = Joining(consumer)
+            self._rejoin = RejoinPatch(consumer)
             return
-        consumer.assign(places)
-        consumer.seek_to_beginning(*places)
+        consumer.assign(sources)
+        consumer.seek_to_beginning(*sources)
         if not self._polled:
-            self._ask(places)
+            self._collect_start_offsets(sources)
 
-    def _dealt_anew(self, found: dict[TopicPartition, list[Any]]) -> bool:
-        """Whether the group's places were dealt out since the last poll: then ``found`` is put back, because whoever
-        keeps positions is asked for them first.
+    def _rebalance(self, fetched: dict[TopicPartition, list[Any]]) -> bool:
+        """Whether the group was rebalanced since the last poll. Then ``fetched`` is put back, because the start offsets
+        of the new partitions come first.
         """
-        now = self._generation_now()
-        if now is None or now == self._generation:
+        generation = self._current_generation()
+        if generation is None or generation == self._generation:
             return False
-        self._generation = now
+        self._generation = generation
         self._rebalanced(str(self._group))
-        places = self._consumer.assignment()
-        for place, messages in found.items():
-            self._consumer.seek(place, messages[0].offset)
-        found.clear()
+        sources = self._consumer.assignment()
+        for source, messages in fetched.items():
+            self._consumer.seek(source, messages[0].offset)
+        fetched.clear()
         self._polled.clear()
-        self._ask(places)
-        self._place(places)
-        self._committed = {place: self._position(place) for place in places}
+        self._collect_start_offsets(sources)
+        self._apply_seeks(sources)
+        self._committed = {source: self._position(source) for source in sources}
         return True
 
-    def _ask(self, places: Iterable[TopicPartition]) -> None:
-        if self._begin is not None:
-            known = self._begin(sorted(self._logical(place) for place in places))
-            self._sought |= {TopicPartition(self._options.prefix + t, p): at for (t, p), at in known.items()}
+    def _collect_start_offsets(self, sources: Iterable[TopicPartition]) -> None:
+        if self._start_offsets is not None:
+            offsets = self._start_offsets(sorted(self._logical(source) for source in sources))
+            self._sought |= {TopicPartition(self._options.prefix + t, p): offset for (t, p), offset in offsets.items()}
 
-    def _place(self, places: Iterable[TopicPartition]) -> None:
-        for place in set(self._sought) & set(places):
-            self._go(place, self._sought.pop(place))
+    def _apply_seeks(self, sources: Iterable[TopicPartition]) -> None:
+        for source in set(self._sought) & set(sources):
+            self._seek_now(source, self._sought.pop(source))
 
-    def _go(self, place: TopicPartition, offset: int) -> None:
-        self._consumer.seek(place, offset)
+    def _seek_now(self, source: TopicPartition, offset: int) -> None:
+        self._consumer.seek(source, offset)
         if self._group is None:
-            self._polled[place] = offset
+            self._polled[source] = offset
 
-    def _generation_now(self) -> object:
-        """What changes with every dealing out; None without a group, or while the group deals."""
+    def _current_generation(self) -> object:
+        """A value that changes with every rebalance; None without a group, or during a rebalance."""
         if self._group is None:
             return None
-        known = self._consumer.group_metadata()
-        if known.generation_id < 0 or known.state != MemberState.STABLE:
+        member = self._consumer.group_metadata()
+        if member.generation_id < 0 or member.state != MemberState.STABLE:
             return None
-        return known.generation_id, frozenset(self._consumer.assignment())
+        return member.generation_id, frozenset(self._consumer.assignment())
 
-    def _logical(self, place: TopicPartition) -> Place:
-        return place.topic.removeprefix(self._options.prefix), place.partition
+    def _logical(self, source: TopicPartition) -> LogPartition:
+        return source.topic.removeprefix(self._options.prefix), source.partition
 
-    def _complain(self, text: str) -> None:
-        if time.monotonic() - self._complained > COMPLAIN_EVERY:
-            self._complained = time.monotonic()
+    def _log_failure(self, text: str) -> None:
+        if time.monotonic() - self._logged_at > ERROR_LOG_SECONDS:
+            self._logged_at = time.monotonic()
             log.warning("Kafka: %s", text)
 
 
-def _answer(
-    ask: Callable[..., Mapping[TopicPartition, int]], places: list[TopicPartition]
-) -> Mapping[TopicPartition, int]:
-    """Offsets of places."""
-    return within(2 * ANSWER_MS / 1000, ask, places, timeout_ms=ANSWER_MS)
+def _offsets(request: Callable[..., Offsets], sources: list[TopicPartition]) -> Offsets:
+    """The offsets that a request of the client returns for these partitions."""
+    return call_with_timeout(2 * REQUEST_TIMEOUT_MS / 1000, request, sources, timeout_ms=REQUEST_TIMEOUT_MS)
 
 
-def record_of(message: Any, options: KafkaOptions) -> Record:  # noqa: ANN401 - the client ships no types
-    """A record as the client has it."""
+def to_record(message: Any, options: KafkaOptions) -> Record:  # noqa: ANN401 - the client ships no types
+    """A message of the client as a record."""
     key = None if message.key is None else message.key.decode("utf-8", "replace")
     topic = message.topic.removeprefix(options.prefix)
     return Record(topic, message.partition, message.offset, key, message.value or b"", message.timestamp / 1000)

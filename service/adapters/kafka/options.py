@@ -1,8 +1,7 @@
-"""What is needed to talk to Kafka: where it is, what this process may hold, and every option of the client.
+"""Options of the Kafka bus: servers, sizes of the buffer, and the options of the client library.
 
-The client's own options are passed on by its own names, whatever they are (``security_protocol``, ``sasl_mechanism``,
-``ssl_cafile``, ``client_id`` and so on), each to the kinds of client that know it. Those that the guarantees depend on
-are ours.
+Options of the client keep the library's names (``security_protocol``, ``sasl_mechanism``, ``ssl_cafile``, ``client_id``
+and so on); each is passed to the client classes that know it. Tightrope sets those that its guarantees depend on.
 """
 
 import importlib.util
@@ -17,7 +16,7 @@ from tightrope.service.errors import quote
 
 MEGABYTE = 1024 * 1024
 
-OURS = frozenset(
+RESERVED_OPTIONS = frozenset(
     (
         "acks", "allow_auto_create_topics", "auto_offset_reset", "bootstrap_servers", "bootstrap_timeout_ms",
         "delivery_timeout_ms", "enable_auto_commit", "enable_idempotence", "group_id", "group_instance_id",
@@ -26,20 +25,20 @@ OURS = frozenset(
         "value_deserializer", "value_serializer",
     )
 )  # fmt: skip
-"""Options that cannot be given: the guarantees depend on them, or another key of the configuration sets them."""
+"""Options that users cannot set: guarantees depend on them, or another key of the configuration sets them."""
 
-IGNORED = frozenset(("ssl_ciphers",))
-"""Options that the client takes and does nothing with (3.0.12): whoever relies on one must know."""
+IGNORED_OPTIONS = frozenset(("ssl_ciphers",))
+"""Options that the client accepts and ignores (3.0.12): a user who relies on one must get an error."""
 
-KINDS: tuple[Any, ...] = (KafkaProducer, KafkaConsumer, KafkaAdminClient)
+CLIENT_CLASSES: tuple[Any, ...] = (KafkaProducer, KafkaConsumer, KafkaAdminClient)
 
-FOR_EVER_MS = 2**31 - 1
+UNLIMITED_MS = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaOptions:
-    """Where Kafka is, and how this process uses it. ``prefix`` is put in front of every topic's and group's name,
-    ``instance`` makes this a static member of its group; sizes are in bytes, times in seconds.
+    """Servers and use of Kafka. ``prefix`` precedes every topic's and group's name; ``instance`` makes the reader a
+    static member of its group; ``session`` is in seconds, sizes are in bytes.
     """
 
     servers: tuple[str, ...]
@@ -51,47 +50,47 @@ class KafkaOptions:
     record_bytes: int = 16 * MEGABYTE
     client: Mapping[str, Any] = field(default_factory=dict)
 
-    def in_place(self, place: str) -> "KafkaOptions":
-        """The same for one of several processes: no two are the same static member."""
-        return replace(self, instance=self.instance and f"{self.instance}-{place}")
+    def for_process(self, name: str) -> "KafkaOptions":
+        """These options for one of several processes: each is a static member of its own."""
+        return replace(self, instance=self.instance and f"{self.instance}-{name}")
 
     def with_client(self, more: Mapping[str, Any]) -> "KafkaOptions":
-        """The same with more options of the client."""
+        """These options with more options of the client."""
         return replace(self, client={**self.client, **more})
 
     def client_options(self, kind: Any) -> dict[str, Any]:  # noqa: ANN401 - a class of the client library
-        """What clients of all kinds have in common, as far as this kind knows it."""
+        """The common options of all clients that this class knows."""
         common = {"reconnect_backoff_max_ms": 1000, "request_timeout_ms": 10_000, **self.client}
         known = {name: value for name, value in common.items() if name in kind.DEFAULT_CONFIG}
         return {**known, "bootstrap_servers": list(self.servers)}
 
     @property
     def producer(self) -> dict[str, Any]:
-        """Nothing twice and nothing out of order; what waits is bounded by the publisher, not by time."""
-        mine = {"linger_ms": 10, "batch_size": MEGABYTE // 2, "compression_type": "lz4"}
+        """No duplicates and no reordering. The buffer is bounded by `BufferedProducer`, not by a delivery timeout."""
+        defaults = {"linger_ms": 10, "batch_size": MEGABYTE // 2, "compression_type": "lz4"}
         return {
-            **mine,
+            **defaults,
             **self.client_options(KafkaProducer),
             "acks": "all",
             "enable_idempotence": True,
             "allow_auto_create_topics": False,
-            "delivery_timeout_ms": FOR_EVER_MS,
+            "delivery_timeout_ms": UNLIMITED_MS,
             "bootstrap_timeout_ms": 2000,
             "max_block_ms": 2000,
             "max_request_size": self.record_bytes + MEGABYTE,
         }
 
     def consumer(self, group: str | None, timeout: float) -> dict[str, Any]:
-        """Whoever reads commits by hand, from the oldest record on. A record is fetched when it comes, however long a
-        fetch may wait; but a group's member asks how far it is behind, and its question stands behind the fetch.
+        """Manual commits, from the oldest record on. Members of a group wait less for a fetch: their requests for the
+        end offsets (the lag) queue behind it.
         """
-        mine = {
+        defaults = {
             "fetch_max_wait_ms": 100 if group else 500,
             "max_partition_fetch_bytes": 4 * MEGABYTE,
             "heartbeat_interval_ms": 2000,
         }
         return {
-            **mine,
+            **defaults,
             **self.client_options(KafkaConsumer),
             "group_id": group and self.prefix + group,
             "group_instance_id": self.instance if group else None,
@@ -105,25 +104,27 @@ class KafkaOptions:
 
     @property
     def admin(self) -> dict[str, Any]:
-        """For a look, or to create topics."""
+        """Options to describe and create topics."""
         return {**self.client_options(KafkaAdminClient), "bootstrap_timeout_ms": 5000}
 
 
 def problems(options: KafkaOptions, key: str) -> list[str]:
-    """Everything that is wrong with the options, one line each; ``key`` is where the configuration has them."""
-    known = {name for kind in KINDS for name in kind.DEFAULT_CONFIG}
+    """All mistakes in the options, one line each; ``key`` is their key in the configuration."""
+    known = {name for kind in CLIENT_CLASSES for name in kind.DEFAULT_CONFIG}
     wrong = {name: "the Kafka client has no such option" for name in options.client if name not in known}
-    wrong |= dict.fromkeys(OURS, "is set by Tightrope") | dict.fromkeys(IGNORED, "the Kafka client ignores this option")
-    found = [
+    wrong |= dict.fromkeys(RESERVED_OPTIONS, "is set by Tightrope") | dict.fromkeys(
+        IGNORED_OPTIONS, "the Kafka client ignores this option"
+    )
+    lines = [
         f"{key}.client.{name}: {wrong[name]} (it is {quote(value)})"
         for name, value in options.client.items()
         if name in wrong
     ]
     if str(options.client.get("security_protocol")).startswith("SASL_") and "sasl_mechanism" not in options.client:
-        found.append(f"{key}.client.sasl_mechanism: is missing; security_protocol needs one, such as SCRAM-SHA-512")
+        lines.append(f"{key}.client.sasl_mechanism: is missing; security_protocol needs one, such as SCRAM-SHA-512")
     if importlib.util.find_spec("crc32c") is None:
-        found.append(
-            f"{key}: the package crc32c is missing, and without it Kafka costs ten times the processor:"
+        lines.append(
+            f"{key}: the package crc32c is missing; without it Kafka needs ten times the processor time:"
             " pip install 'kafka-python[crc32c,lz4,zstd]'"
         )
-    return found
+    return lines

@@ -1,7 +1,16 @@
-"""Publishing to Kafka without waiting for it: a bounded buffer, one thread that connects when it can.
+"""Publishing to Kafka without waiting: a bounded buffer, and one thread that connects and sends.
 
-The client's own buffer knows no bound, so ours counts a record until the broker has acknowledged it. Delivery is tried
-for as long as it takes, in order and without doubles; what the broker refuses for good is told, never silent.
+How it works. `publish` puts a record into a queue and returns. The thread connects (with the delays of
+`RECONNECT_SECONDS`), hands the records to the client in order, and starts over after an error. A record counts against
+the bounds until the broker has acknowledged it, because the client's own buffer is unbounded. The client retries
+without a time limit, idempotently, so records arrive in order and once.
+
+A record that the broker refuses for good is reported to ``lost``. After any error but the record's own size the client
+is not used again: `_broken` is set, and the thread replaces it. In strict mode a loss also stops delivery until a
+caller got `UndeliveredError`, so that no later record overtakes the lost one.
+
+Two private parts of kafka-python are used: `_fix_connection_delay`, and the forced close of `_drop_client`;
+tests/service/test_library_internals.py lists them.
 """
 
 import contextlib
@@ -16,30 +25,27 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 from kafka.partitioner.default import murmur2
 
-from tightrope.service.adapters.kafka.client import connected
+from tightrope.service.adapters.kafka.client import ERROR_LOG_SECONDS, connect_client
 from tightrope.service.adapters.kafka.options import KafkaOptions
 from tightrope.service.adapters.ports import BusFullError, RecordTooLargeError, UndeliveredError
 
 log = logging.getLogger(__name__)
 
-OVERHEAD = 200
-"""Bytes that a record holds beside its own, near enough."""
+RECORD_OVERHEAD_BYTES = 200
+"""Approximate memory of a buffered record beside its value."""
 
-PAUSES = (0.1, 0.5, 2.0)
-"""Seconds before the next try to connect."""
+RECONNECT_SECONDS = (0.1, 0.5, 2.0)
+"""Seconds before the next attempt to connect."""
 
-CALM_MS = 10.0
-"""The least that the client waits before it looks again whether a broker takes more."""
+MIN_BACKOFF_MS = 10.0
+"""Least milliseconds between two checks of the client whether a broker accepts data."""
 
-COMPLAIN_EVERY = 60.0
-"""Seconds between two lines in the log about the same trouble."""
-
-Lost = Callable[[str, bytes, str], None]
-"""Told of a record that will never be delivered: topic, bytes, reason."""
+LossCallback = Callable[[str, bytes, str], None]
+"""Called with a record that will never be delivered: topic, value, reason."""
 
 
-class Outgoing(NamedTuple):
-    """A record on its way."""
+class OutgoingRecord(NamedTuple):
+    """A buffered record."""
 
     topic: str
     key: str | None
@@ -47,57 +53,63 @@ class Outgoing(NamedTuple):
 
     @property
     def size(self) -> int:
-        """What it holds of the buffer."""
-        return len(self.value) + OVERHEAD
+        """Its bytes in the buffer."""
+        return len(self.value) + RECORD_OVERHEAD_BYTES
 
 
 def partition_of(key: str, partitions: int) -> int:
-    """Where a key's records stand: as every Kafka client puts it, by what comes before a slash (model/scope)."""
+    """The partition of a key: Kafka's default hash of the part before a slash (model/scope)."""
     return int((murmur2(key.partition("/")[0].encode()) & 0x7FFFFFFF) % partitions)
 
 
-def _calm(producer: Any) -> None:  # noqa: ANN401 - the client ships no types
-    """While a broker does not answer the client spins (3.0.12), and takes the processor from whoever serves: asked how
-    long to wait for it, it says no time at all while it connects, and seconds for milliseconds after that.
+def _fix_connection_delay(producer: Any) -> None:  # noqa: ANN401 - the client ships no types
+    """Stop the client from spinning while a broker does not answer (3.0.12): its `connection_delay` is 0 while it
+    connects, and returns seconds where milliseconds are expected after that.
     """
     client = producer._sender._client  # noqa: SLF001 - there is no public way
     seconds = client.connection_delay
-    client.connection_delay = lambda node: max(seconds(node) * 1000, CALM_MS)
+    client.connection_delay = lambda node: max(seconds(node) * 1000, MIN_BACKOFF_MS)
 
 
-class Publisher:
-    """`publish` never waits for the broker. ``strict`` is for those who `flush`: after a loss nothing more goes out
-    until they have been told, so that no later record overtakes the one that is missing.
+class BufferedProducer:
+    """Publishes records in the background. ``strict`` is for callers that `flush`: after a loss nothing is sent until
+    `publish` or `flush` has raised `UndeliveredError`.
     """
 
-    def __init__(self, options: KafkaOptions, lost: Lost, *, strict: bool) -> None:
+    def __init__(self, options: KafkaOptions, lost: LossCallback, *, strict: bool) -> None:
         self._options = options
         self._lost = lost
         self._strict = strict
-        self._queue: deque[Outgoing] = deque()
+        self._queue: deque[OutgoingRecord] = deque()
         self._records = self._bytes = 0
         self._failure = ""
         self._changed = threading.Condition()
         self._closing = False
-        self._producer: Any = None
-        self._spoilt = False
-        self._complained = 0.0
+        self._client: Any = None
+        self._broken = False
+        self._logged_at = 0.0
         self._thread: threading.Thread | None = None
 
     @property
-    def waiting(self) -> int:
+    def unacknowledged(self) -> int:
         """Records that are not acknowledged yet."""
         return self._records
 
     def publish(self, topic: str, value: bytes, key: str | None) -> None:
-        """Take a record, if there is room."""
-        item = Outgoing(topic, key, value)
+        """Buffer a record.
+
+        Raises:
+            BusFullError: when the buffer is full.
+            RecordTooLargeError: when the record exceeds ``record_bytes``.
+            UndeliveredError: in strict mode, when an earlier record was lost.
+        """
+        item = OutgoingRecord(topic, key, value)
         if len(value) > self._options.record_bytes:
             raise RecordTooLargeError(
                 f"{topic}: a record of {len(value)} bytes; at most {self._options.record_bytes} are taken"
             )
         with self._changed:
-            self._tell_of_failure()
+            self._raise_failure()
             if self._records >= self._options.buffer_records or (
                 self._records and self._bytes + item.size > self._options.buffer_bytes
             ):
@@ -105,70 +117,76 @@ class Publisher:
             self._records += 1
             self._bytes += item.size
             self._queue.append(item)
-            self._begin()
+            self._start_thread()
             self._changed.notify_all()
 
     def flush(self, timeout: float) -> None:
-        """Wait until everything is acknowledged."""
+        """Wait until every record is acknowledged.
+
+        Raises:
+            TimeoutError: when it takes longer than ``timeout`` seconds.
+            UndeliveredError: in strict mode, when a record was lost.
+        """
         with self._changed:
             done = self._changed.wait_for(lambda: not self._records, timeout)
-            self._tell_of_failure()
+            self._raise_failure()
             if not done:
                 raise TimeoutError(f"{self._records} records are not acknowledged after {timeout:g} s")
 
     def close(self, timeout: float) -> None:
-        """Deliver what waits, then end; what has not been delivered in time is lost, and told."""
+        """Deliver the buffered records, then stop; records that take longer than ``timeout`` seconds are lost."""
         deadline = time.monotonic() + timeout
         with self._changed:
             self._closing = True
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._records, timeout)
         if self._thread is not None:
-            self._thread.join(max(deadline - time.monotonic(), 0.0) + PAUSES[-1])
-        self._drop_producer()
+            self._thread.join(max(deadline - time.monotonic(), 0.0) + RECONNECT_SECONDS[-1])
+        self._drop_client()
         while self._queue:
             self._lose(self._queue.popleft(), "shutdown")
 
-    def _tell_of_failure(self) -> None:
+    def _raise_failure(self) -> None:
         if self._strict and self._failure:
-            self._changed.wait_for(lambda: not self._records, PAUSES[-1])
+            self._changed.wait_for(lambda: not self._records, RECONNECT_SECONDS[-1])
             failure, self._failure = self._failure, ""
             raise UndeliveredError(failure)
 
-    def _begin(self) -> None:
-        """In a process that forked after it was made, the thread is still the right one."""
+    def _start_thread(self) -> None:
+        """Start at the first record, not in the constructor: a process may fork in between."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="kafka-publisher", daemon=True)
             self._thread.start()
 
     def _run(self) -> None:
-        tries = 0
+        attempts = 0
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._queue or self._closing or self._spoilt)
-                if self._closing and (not self._queue or tries):
+                self._changed.wait_for(lambda: self._queue or self._closing or self._broken)
+                if self._closing and (not self._queue or attempts):
                     return
             try:
                 self._connect()
-                while self._queue and not self._spoilt:
+                while self._queue and not self._broken:
                     self._send(self._queue.popleft())
-                tries = 0
+                attempts = 0
             except (KafkaError, OSError) as error:
-                self._complain(error)
+                self._log_failure(error)
                 with self._changed:
-                    self._changed.wait_for(lambda: self._closing, PAUSES[min(tries, len(PAUSES) - 1)])
-                tries += 1
+                    delay = RECONNECT_SECONDS[min(attempts, len(RECONNECT_SECONDS) - 1)]
+                    self._changed.wait_for(lambda: self._closing, delay)
+                attempts += 1
 
     def _connect(self) -> None:
-        if self._spoilt:
-            self._drop_producer()
-            self._spoilt = False
-        if self._producer is None:
-            self._producer = connected(self._options, KafkaProducer, self._options.producer)
-            _calm(self._producer)
+        if self._broken:
+            self._drop_client()
+            self._broken = False
+        if self._client is None:
+            self._client = connect_client(self._options, KafkaProducer, self._options.producer)
+            _fix_connection_delay(self._client)
 
-    def _send(self, item: Outgoing) -> None:
-        """Hand it to the client; where the topic is not known yet the record waits at its place."""
+    def _send(self, item: OutgoingRecord) -> None:
+        """Hand a record to the client; it returns to the front of the queue while its topic is unknown."""
         if self._strict and self._failure:
             self._lose(item, "after_a_loss")
             return
@@ -183,48 +201,48 @@ class Publisher:
         if future.failed() and future.exception.retriable:
             self._queue.appendleft(item)
             raise future.exception
-        future.add_callback(lambda _: self._done(item))
-        future.add_errback(lambda error: self._failed(item, error))
+        future.add_callback(lambda _: self._release(item))
+        future.add_errback(lambda error: self._on_error(item, error))
 
-    def _hand_over(self, topic: str, item: Outgoing) -> Any:  # noqa: ANN401 - the client's future
+    def _hand_over(self, topic: str, item: OutgoingRecord) -> Any:  # noqa: ANN401 - the client's future
         if item.key is None:
-            return self._producer.send(topic, item.value)
-        partition = partition_of(item.key, len(self._producer.partitions_for(topic)))
-        return self._producer.send(topic, item.value, key=item.key.encode(), partition=partition)
+            return self._client.send(topic, item.value)
+        partition = partition_of(item.key, len(self._client.partitions_for(topic)))
+        return self._client.send(topic, item.value, key=item.key.encode(), partition=partition)
 
-    def _done(self, item: Outgoing) -> None:
+    def _release(self, item: OutgoingRecord) -> None:
         with self._changed:
             self._records -= 1
             self._bytes -= item.size
             if not self._records:
                 self._changed.notify_all()
 
-    def _failed(self, item: Outgoing, error: Exception) -> None:
-        """In the client's thread. Any failure but of the record itself spoils the client: another one takes over."""
+    def _on_error(self, item: OutgoingRecord, error: Exception) -> None:
+        """Called in the client's thread. Every error but that of the record's size breaks the client."""
         if not isinstance(error, MessageSizeTooLargeError):
-            self._spoilt = True
+            self._broken = True
         self._lose(item, type(error).__name__)
 
-    def _lose(self, item: Outgoing, reason: str) -> None:
-        with contextlib.suppress(Exception):  # whoever is told must not stop the rest
+    def _lose(self, item: OutgoingRecord, reason: str) -> None:
+        with contextlib.suppress(Exception):  # an error in the callback must not stop the other records
             self._lost(item.topic, item.value, reason)
         self._failure = self._failure or f"{item.topic}: a record could not be delivered: {reason}"
-        self._done(item)
+        self._release(item)
 
-    def _drop_producer(self) -> None:
-        """Its own close() gives up where a broker is away, and leaves its thread behind."""
-        producer, self._producer = self._producer, None
-        if producer is None:
+    def _drop_client(self) -> None:
+        """Close the client; its own close() fails when a broker is unreachable, and leaves its thread running."""
+        client, self._client = self._client, None
+        if client is None:
             return
         try:
-            producer.close(timeout=0 if self._records else 2)
+            client.close(timeout=0 if self._records else 2)
         except KafkaError:
-            producer._sender.force_close()  # noqa: SLF001 - there is no public way
-            producer._sender.join(1)  # noqa: SLF001
+            client._sender.force_close()  # noqa: SLF001 - there is no public way
+            client._sender.join(1)  # noqa: SLF001
 
-    def _complain(self, error: Exception) -> None:
-        if time.monotonic() - self._complained > COMPLAIN_EVERY:
-            self._complained = time.monotonic()
+    def _log_failure(self, error: Exception) -> None:
+        if time.monotonic() - self._logged_at > ERROR_LOG_SECONDS:
+            self._logged_at = time.monotonic()
             log.warning(
                 "Kafka does not take records now, %d wait: %s", self._records, str(error) or type(error).__name__
             )

@@ -1,1 +1,1 @@
-"""A model that another server of the Open Inference Protocol v2 runs."""
+"""Remote models on servers of the Open Inference Protocol v2."""

@@ -1,6 +1,4 @@
-"""Nobody waits for what is not there: after some failures in a row whoever asks is told so at once, while a thread
-finds out whether it is back.
-"""
+"""A circuit breaker: after some failures in a row calls fail at once, while a thread probes the server."""
 
 import logging
 import threading
@@ -13,18 +11,18 @@ from tightrope.service.errors import TightropeError
 log = logging.getLogger(__name__)
 
 
-class Breaker:
-    """Lets calls through until ``most`` failed in a row. Then ``probe`` is run, at most once in ``pause`` seconds and
-    never by the caller's thread, and calls go through again when it raises nothing. Without calls it is not run.
+class CircuitBreaker:
+    """Passes calls until ``max_failures`` in a row. Then it is open: calls fail at once, and each of them may start
+    ``probe`` in a thread, at most once in ``pause`` seconds. It closes when the probe raises nothing.
     """
 
-    def __init__(self, name: str, probe: Callable[[], None], most: int, pause: float) -> None:
-        self.away = ""
-        """Why calls are refused; empty while they go through."""
+    def __init__(self, name: str, probe: Callable[[], None], max_failures: int, pause: float) -> None:
+        self.open_reason = ""
+        """The failure that opened it; empty while calls pass."""
 
         self._name = name
         self._probe = probe
-        self._most = most
+        self._max_failures = max_failures
         self._pause = pause
         self._lock = threading.Lock()
         self._failures = 0
@@ -32,54 +30,54 @@ class Breaker:
         self._next = 0.0
 
     def check(self) -> None:
-        """Pass.
+        """Pass, or start a probe.
 
         Raises:
-            UnreachableError: at once, while it is away.
+            UnreachableError: while the breaker is open.
         """
-        reason = self.away
+        reason = self.open_reason
         if not reason:
             return
         with self._lock:
             due = not self._probing and time.monotonic() >= self._next
             self._probing = self._probing or due
         if due:
-            threading.Thread(target=self._look, name="probe", daemon=True).start()
-        raise UnreachableError(f"away: {reason}")
+            threading.Thread(target=self._run_probe, name="probe", daemon=True).start()
+        raise UnreachableError(f"unreachable: {reason}")
 
-    def succeeded(self) -> None:
-        """A call was answered."""
+    def record_success(self) -> None:
+        """Note that a call was answered."""
         if self._failures:
             with self._lock:
                 self._failures = 0
 
-    def failed(self, reason: str) -> None:
-        """A call was not."""
+    def record_failure(self, reason: str) -> None:
+        """Note that a call failed, and open after too many in a row."""
         with self._lock:
             self._failures += 1
-            if self._failures >= self._most:
-                self._leave(reason)
+            if self._failures >= self._max_failures:
+                self._open(reason)
 
-    def leave(self, reason: str) -> None:
-        """It is known not to be there."""
+    def open(self, reason: str) -> None:
+        """Open at once."""
         with self._lock:
-            self._leave(reason)
+            self._open(reason)
 
-    def _leave(self, reason: str) -> None:
-        if not self.away:
-            self.away, self._next = reason, time.monotonic() + self._pause
-            log.warning("%s is away: %s", self._name, reason)
+    def _open(self, reason: str) -> None:
+        if not self.open_reason:
+            self.open_reason, self._next = reason, time.monotonic() + self._pause
+            log.warning("%s is unreachable: %s", self._name, reason)
 
-    def _look(self) -> None:
-        found = "the probe failed"
+    def _run_probe(self) -> None:
+        failure = "the probe failed"
         try:
             self._probe()
-            found = ""
+            failure = ""
         except TightropeError as error:
-            found = str(error)
+            failure = str(error)
         finally:
             with self._lock:
-                self.away, self._failures = found, 0
+                self.open_reason, self._failures = failure, 0
                 self._probing, self._next = False, time.monotonic() + self._pause
-            if not found:
+            if not failure:
                 log.warning("%s is back", self._name)

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol v2 over HTTP from the caller's side: a request for a model elsewhere, and its answer.
+"""The Open Inference Protocol v2 over HTTP from the client's side: a request to a remote model, and its response.
 
 Sources: Open Inference Protocol v2, `inference_rest.md`; Triton Inference Server, `extension_binary_data.md`.
 """
@@ -12,6 +12,7 @@ import orjson
 from tightrope.monitors.records import Tensors
 from tightrope.service.adapters.ports import RunFailedError
 from tightrope.service.errors import TightropeError, quote
+from tightrope.service.protocol.rest import HEADER_LENGTH
 from tightrope.service.protocol.tensors import (
     Tensor,
     datatype_of,
@@ -22,34 +23,33 @@ from tightrope.service.protocol.tensors import (
     encode_json,
 )
 
-HEADER_LENGTH = "Inference-Header-Content-Length"
-OK = 200
+HTTP_OK = 200
 
 
-class Reply(NamedTuple):
-    """What a server answered."""
+class HttpReply(NamedTuple):
+    """A response."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
-def encode(inputs: Tensors, outputs: Sequence[str], *, binary: bool) -> tuple[bytes, dict[str, str]]:
-    """The body of a request, and its headers.
+def encode_request(inputs: Tensors, outputs: Sequence[str], *, binary: bool) -> tuple[bytes, dict[str, str]]:
+    """The body and the headers of a request.
 
     Raises:
         RunFailedError: when these tensors have no JSON form.
     """
-    asked: list[dict[str, object]] = [{"name": name} for name in outputs]
+    requested: list[dict[str, object]] = [{"name": name} for name in outputs]
     if not binary:
-        document = {"inputs": [_plain(name, tensor) for name, tensor in inputs.items()], "outputs": asked}
+        document = {"inputs": [_plain(name, tensor) for name, tensor in inputs.items()], "outputs": requested}
         return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY), {"Content-Type": "application/json"}
     blobs = [encode_binary(tensor) for tensor in inputs.values()]
     described = [
         _described(name, tensor) | {"parameters": {"binary_data_size": len(blob)}}
         for (name, tensor), blob in zip(inputs.items(), blobs, strict=True)
     ]
-    wanted = [output | {"parameters": {"binary_data": True}} for output in asked]
+    wanted = [output | {"parameters": {"binary_data": True}} for output in requested]
     text = orjson.dumps({"inputs": described, "outputs": wanted}, option=orjson.OPT_SERIALIZE_NUMPY)
     return b"".join((text, *blobs)), {"Content-Type": "application/octet-stream", HEADER_LENGTH: str(len(text))}
 
@@ -68,48 +68,48 @@ def _plain(name: str, tensor: Tensor) -> dict[str, object]:
     return described | {"data": flat}
 
 
-def decode(reply: Reply, outputs: Sequence[str]) -> dict[str, Tensor]:
-    """The named outputs of an answer.
+def decode_response(reply: HttpReply, outputs: Sequence[str]) -> dict[str, Tensor]:
+    """The named outputs of a response.
 
     Raises:
-        RunFailedError: with the server's own words, or with what is wrong with them.
+        RunFailedError: with the server's error, or with the reason for which the response cannot be read.
     """
-    if reply.status != OK:
-        raise RunFailedError(f"status {reply.status}: {said(reply)}")
+    if reply.status != HTTP_OK:
+        raise RunFailedError(f"status {reply.status}: {error_text(reply)}")
     try:
-        found = _outputs(reply)
+        tensors = _outputs(reply)
     except (TightropeError, orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise RunFailedError(f"the answer cannot be read: {type(error).__name__}: {quote(str(error))}") from error
-    missing = [name for name in outputs if name not in found]
+    missing = [name for name in outputs if name not in tensors]
     if missing:
         raise RunFailedError(f"the answer has no output {quote(missing[0])}")
-    return {name: found[name] for name in outputs}
+    return {name: tensors[name] for name in outputs}
 
 
-def said(reply: Reply) -> str:
-    """A server's own words about an error, short."""
+def error_text(reply: HttpReply) -> str:
+    """The server's error message, cut to 200 characters."""
     try:
-        told = orjson.loads(reply.body)
+        document = orjson.loads(reply.body)
     except orjson.JSONDecodeError:
-        told = reply.body[:200].decode(errors="replace")
-    if isinstance(told, Mapping):
-        told = told.get("error", told)
-    return " ".join(str(told).split())[:200]
+        document = reply.body[:200].decode(errors="replace")
+    if isinstance(document, Mapping):
+        document = document.get("error", document)
+    return " ".join(str(document).split())[:200]
 
 
-def _outputs(reply: Reply) -> dict[str, Tensor]:
+def _outputs(reply: HttpReply) -> dict[str, Tensor]:
     header = reply.headers.get(HEADER_LENGTH)
     length = len(reply.body) if header is None else int(header)
     view = memoryview(reply.body)
     tail = view[length:]
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     for entry in orjson.loads(view[:length])["outputs"]:
-        found[entry["name"]], tail = _output(entry, tail)
-    return found
+        tensors[entry["name"]], tail = _output(entry, tail)
+    return tensors
 
 
 def _output(entry: dict[str, Any], tail: memoryview) -> tuple[Tensor, memoryview]:
-    """One output, and the binary data of those after it."""
+    """One output, and the remaining binary data."""
     name, shape, datatype = f"output {entry['name']!r}", tuple(map(int, entry["shape"])), str(entry["datatype"])
     dtype_of(datatype)
     if any(side < 0 for side in shape):

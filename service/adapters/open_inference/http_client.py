@@ -1,4 +1,4 @@
-"""HTTP to a server that a model lives on: pooled connections, one deadline for a whole call, bounded answers."""
+"""HTTP to the server of a remote model: pooled connections, one deadline for a whole call, bounded responses."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -7,48 +7,50 @@ import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProtocolError, ReadTimeoutError
 from urllib3.util import Timeout
 
-from tightrope.service.adapters.open_inference.codec import Reply
+from tightrope.service.adapters.open_inference.codec import HttpReply
 from tightrope.service.adapters.ports import UnreachableError
 
 CONNECT_SECONDS = 1.0
-"""Whoever does not take a connection within so many seconds is not there, however long an answer may take."""
+"""Time limit for a connection, even if responses may take longer."""
 
-CONNECTIONS = 32
-"""Connections that are kept open: as many as threads ask at a time."""
+POOL_CONNECTIONS = 32
+"""Connections kept open: one for each thread that calls at the same time."""
 
-MOST_BYTES = 256 * 1024 * 1024
-"""A longer answer is not read to its end."""
+MAX_RESPONSE_BYTES = 256 * 1024 * 1024
+"""Maximum size of a response; reading stops there."""
 
-CHUNK = 64 * 1024
+READ_BYTES = 64 * 1024
 
 
-class Caller:
-    """Asks one server, whose address may have a path; safe to share between threads."""
+class HttpClient:
+    """A client of one server, whose address may have a path. Safe to share between threads."""
 
     def __init__(self, url: str, timeout: float, token: str | None = None) -> None:
-        self._pool = urllib3.connection_from_url(url, maxsize=CONNECTIONS)
+        self._pool = urllib3.connection_from_url(url, maxsize=POOL_CONNECTIONS)
         self._prefix = (urllib3.util.parse_url(url).path or "").rstrip("/")
         self._timeout = timeout
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
-    def ask(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
-        """Send a request, and read the answer, whatever its status.
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> HttpReply:
+        """Send a request, and return the response with any status.
 
         Raises:
-            UnreachableError: when there is none in time.
+            UnreachableError: when there is no response in time.
         """
         deadline = time.monotonic() + self._timeout
         try:
             try:
-                return self._once(deadline, method, path, body, headers)
-            except ProtocolError:  # a server may close a connection that was idle just when it is used again
-                return self._once(deadline, method, path, body, headers)
+                return self._send(deadline, method, path, body, headers)
+            except ProtocolError:  # the server closed an idle connection just as it was used again
+                return self._send(deadline, method, path, body, headers)
         except (HTTPError, OSError) as error:
-            raise UnreachableError(self._words(error)) from error
+            raise UnreachableError(self._describe(error)) from error
 
-    def _once(
+    def _send(
         self, deadline: float, method: str, path: str, body: bytes | None, headers: Mapping[str, str] | None
-    ) -> Reply:
+    ) -> HttpReply:
         left = self._left(deadline)
         response = self._pool.urlopen(
             method,
@@ -63,17 +65,17 @@ class Caller:
         try:
             body = b"".join(self._chunks(response, deadline))
         except BaseException:
-            response.close()  # what is left of the answer must not be taken for the next one
+            response.close()  # the rest of this response must not be read as the next one
             raise
         response.release_conn()
-        return Reply(response.status, response.headers, body)
+        return HttpReply(response.status, response.headers, body)
 
     def _chunks(self, response: urllib3.BaseHTTPResponse, deadline: float) -> Iterator[bytes]:
         size = 0
-        while chunk := response.read1(CHUNK):  # what is there: `read` waits until there is that much
+        while chunk := response.read1(READ_BYTES):  # the available bytes: `read` waits for that many
             size += len(chunk)
-            if size > MOST_BYTES:
-                raise UnreachableError(f"the answer has more than {MOST_BYTES} bytes")
+            if size > MAX_RESPONSE_BYTES:
+                raise UnreachableError(f"the answer has more than {MAX_RESPONSE_BYTES} bytes")
             self._left(deadline)
             yield chunk
 
@@ -83,10 +85,10 @@ class Caller:
             raise TimeoutError
         return left
 
-    def _words(self, error: Exception) -> str:
-        """What went wrong, without the names of a library's objects."""
+    def _describe(self, error: Exception) -> str:
+        """The error without the names of the library's objects."""
         words = " ".join(str(error).split())
-        if isinstance(error, NewConnectionError):  # which the library counts among the timeouts
+        if isinstance(error, NewConnectionError):  # a subclass of ConnectTimeoutError
             return words.rpartition(": ")[2][:200]
         if isinstance(error, ConnectTimeoutError):
             return f"no connection within {min(self._timeout, CONNECT_SECONDS):g} s"

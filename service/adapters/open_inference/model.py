@@ -1,7 +1,7 @@
-"""A model that lives elsewhere, on any server of the Open Inference Protocol v2, as `ports.Model`.
+"""A remote model on any server of the Open Inference Protocol v2, as `ports.Model`.
 
-There is no file to take a digest of: it is taken of the server's address, the model's name, and the version that the
-configuration asks for, or else those that the server told at start.
+Its digest is that of the server's address, the model's name, and the configured version, or else the versions that the
+server reported at the start.
 """
 
 import hashlib
@@ -16,31 +16,37 @@ import numpy as np
 import orjson
 
 from tightrope.monitors.records import Tensors
-from tightrope.service.adapters.open_inference.circuit_breaker import Breaker
-from tightrope.service.adapters.open_inference.codec import OK, Reply, decode, encode, said
+from tightrope.service.adapters.open_inference.circuit_breaker import CircuitBreaker
+from tightrope.service.adapters.open_inference.codec import (
+    HTTP_OK,
+    HttpReply,
+    decode_response,
+    encode_request,
+    error_text,
+)
 from tightrope.service.adapters.ports import Model, RunFailedError, UnreachableError
 from tightrope.service.errors import TightropeError
 from tightrope.service.protocol.tensors import TensorSpec, zeros
 
 if TYPE_CHECKING:
-    from tightrope.service.adapters.open_inference.http_client import Caller
+    from tightrope.service.adapters.open_inference.http_client import HttpClient
 
 log = logging.getLogger(__name__)
 
-AWAY = frozenset({401, 403, 404, 408, 429, 502, 503, 504})
-"""Statuses that speak of the server and not of the input."""
+UNAVAILABLE_STATUSES = frozenset({401, 403, 404, 408, 429, 502, 503, 504})
+"""Statuses that mean that the server is unavailable, not that the input is wrong."""
 
-BINARY = frozenset({"binary_tensor_data", "binary_data"})
-"""What servers call the binary-tensor extension."""
+BINARY_EXTENSIONS = frozenset({"binary_tensor_data", "binary_data"})
+"""Names that servers give to the binary tensor extension."""
 
 
 class EndpointError(TightropeError):
-    """The model elsewhere cannot be served."""
+    """The remote model cannot be served."""
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
-    """Which model of which server, and how long to wait for it; as the configuration says it."""
+class EndpointAddress:
+    """A model of a server, with time limits, as in the section `endpoint` of the configuration."""
 
     url: str
     model: str
@@ -54,7 +60,7 @@ class Where:
 
     @property
     def path(self) -> str:
-        """The model's, on that server."""
+        """The model's path on that server."""
         version = f"/versions/{quote(self.version, safe='')}" if self.version else ""
         return f"/v2/models/{quote(self.model, safe='')}{version}"
 
@@ -63,8 +69,8 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a server tells of a model: nothing of its tensors, if it does not know them."""
+class EndpointMetadata:
+    """A server's description of a model, without tensors if the server does not report them."""
 
     versions: tuple[str, ...] = ()
     inputs: tuple[TensorSpec, ...] = ()
@@ -72,56 +78,58 @@ class Told:
     binary: bool = False
 
 
-def connect(where: Where) -> "EndpointModel":
-    """Ask the server what the model is.
+def connect(where: EndpointAddress) -> "EndpointModel":
+    """Request the model's metadata from the server.
 
     Raises:
-        EndpointError: when it does not say, or is not there though it is required.
+        EndpointError: when the answer cannot be used, or when a required server cannot be reached.
     """
     try:
-        return EndpointModel(where, _describe(where, _caller(where)))
+        return EndpointModel(where, _describe(where, _http_client(where)))
     except UnreachableError as error:
         if where.required:
             raise EndpointError(f"{where}: {error}; start it first, or set required: false") from error
         log.warning("%s: %s; starting without it", where, error)
-        return EndpointModel(where, Told(), away=str(error))
+        return EndpointModel(where, EndpointMetadata(), open_reason=str(error))
 
 
-def assume(model: Model, like: Model) -> Model:
-    """The model, with another's inputs and outputs where its server does not tell them."""
+def with_tensors_of(model: Model, like: Model) -> Model:
+    """The model, with the inputs and outputs of another one if its server does not report them."""
     if not isinstance(model, EndpointModel) or model.inputs:
         return model
-    return EndpointModel(model.where, model.told, like, model.breaker.away)
+    return EndpointModel(model.where, model.metadata, like, model.breaker.open_reason)
 
 
-def apart(model: Model) -> Model:
-    """The model as another part of this process is to ask it: what fails there is not held against it here."""
+def independent_copy(model: Model) -> Model:
+    """The model with a circuit breaker of its own: failures of another part of the process do not open it."""
     if not isinstance(model, EndpointModel):
         return model
-    return EndpointModel(model.where, model.told, model, model.breaker.away)
+    return EndpointModel(model.where, model.metadata, model, model.breaker.open_reason)
 
 
 class EndpointModel:
-    """Asks the server for every run. While it is away runs fail at once, and a thread finds out when it is back."""
+    """Calls the server for every run. While it is unreachable runs fail at once, and a thread probes it."""
 
-    def __init__(self, where: Where, told: Told, like: Model | None = None, away: str = "") -> None:
+    def __init__(
+        self, where: EndpointAddress, metadata: EndpointMetadata, like: Model | None = None, open_reason: str = ""
+    ) -> None:
         self.where = where
-        self.told = told
-        self.inputs = told.inputs or (like.inputs if like else ())
-        self.outputs = told.outputs or (like.outputs if like else ())
-        named = [where.url.rstrip("/"), where.model, where.version or list(told.versions)]
+        self.metadata = metadata
+        self.inputs = metadata.inputs or (like.inputs if like else ())
+        self.outputs = metadata.outputs or (like.outputs if like else ())
+        named = [where.url.rstrip("/"), where.model, where.version or list(metadata.versions)]
         self.digest = hashlib.sha256(json.dumps(named).encode()).hexdigest()
-        self.breaker = Breaker(str(where), self._look, where.failures, where.probe)
-        if away:
-            self.breaker.leave(away)
-        self._caller = _caller(where)
+        self.breaker = CircuitBreaker(str(where), self._probe, where.failures, where.probe)
+        if open_reason:
+            self.breaker.open(open_reason)
+        self._client = _http_client(where)
 
     def run(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
-        """Answer one batch, in calls of as many rows as the server takes.
+        """Answer one batch, in calls of at most ``max_rows`` rows.
 
         Raises:
-            UnreachableError: when it is not there, or not in time.
-            RunFailedError: with the server's own message.
+            UnreachableError: when the server cannot be reached, or not in time.
+            RunFailedError: with the server's error.
         """
         rows, step = max(map(len, inputs.values())), self.where.max_rows
         if rows <= step or any(spec.shape[:1] != (-1,) for spec in self.inputs):
@@ -136,88 +144,88 @@ class EndpointModel:
             raise RunFailedError(f"the answers to several calls do not fit together: {error}") from error
 
     def ready(self) -> bool:
-        """Whether its server says now that it is there, and the model with it; asked whoever answers meanwhile."""
+        """Whether the server reports now that the model is ready, regardless of the circuit breaker."""
         try:
-            return self._caller.ask("GET", f"{self.where.path}/ready").status == OK
+            return self._client.request("GET", f"{self.where.path}/ready").status == HTTP_OK
         except UnreachableError:
             return False
 
     def _call(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
         self.breaker.check()
         try:
-            answer = decode(self._infer(inputs, outputs), outputs)
+            answer = decode_response(self._infer(inputs, outputs), outputs)
         except UnreachableError as error:
-            self.breaker.failed(str(error))
+            self.breaker.record_failure(str(error))
             raise
         except RunFailedError:
-            self.breaker.succeeded()  # it is there: what failed is this input
+            self.breaker.record_success()  # the server is up: this input failed
             raise
-        self.breaker.succeeded()
+        self.breaker.record_success()
         return answer
 
-    def _infer(self, inputs: Tensors, outputs: Sequence[str]) -> Reply:
-        body, headers = encode(inputs, outputs, binary=self.told.binary)
-        return _present(self._caller.ask("POST", f"{self.where.path}/infer", body, headers))
+    def _infer(self, inputs: Tensors, outputs: Sequence[str]) -> HttpReply:
+        body, headers = encode_request(inputs, outputs, binary=self.metadata.binary)
+        return _require_present(self._client.request("POST", f"{self.where.path}/infer", body, headers))
 
-    def _look(self) -> None:
-        """Find it ready, as it was or should be, and answering a row of zeros, if only with a refusal.
+    def _probe(self) -> None:
+        """Check that the server is ready, reports the expected tensors, and answers a row of zeros.
 
         Raises:
-            TightropeError: saying what is not so.
+            TightropeError: with the first check that fails.
         """
-        _present(self._caller.ask("GET", f"{self.where.path}/ready"), OK)
-        told = _describe(self.where, self._caller)
-        for ours, theirs in ((self.inputs, told.inputs), (self.outputs, told.outputs)):
+        _require_present(self._client.request("GET", f"{self.where.path}/ready"), HTTP_OK)
+        metadata = _describe(self.where, self._client)
+        for ours, theirs in ((self.inputs, metadata.inputs), (self.outputs, metadata.outputs)):
             if theirs and set(ours) != set(theirs):
                 raise EndpointError(f"{self.where}: takes or gives {theirs}, where {ours} is needed")
-        self.told = replace(self.told, binary=told.binary)
+        self.metadata = replace(self.metadata, binary=metadata.binary)
         try:
             self._infer(zeros(self.inputs), [spec.name for spec in self.outputs])
         except UnreachableError:
             raise
         except RunFailedError:
-            pass  # zeros without a form that it understands: it is there all the same
+            pass  # zeros may be no valid input, but the server answers
 
 
-def _present(reply: Reply, *statuses: int) -> Reply:
-    """The reply of a server that is there: of one of these statuses, or any that does not say otherwise."""
-    if reply.status in AWAY or (statuses and reply.status not in statuses):
-        raise UnreachableError(f"status {reply.status}: {said(reply)}")
+def _require_present(reply: HttpReply, *statuses: int) -> HttpReply:
+    """The reply, if it has one of these statuses, or any status that does not mean unavailable."""
+    if reply.status in UNAVAILABLE_STATUSES or (statuses and reply.status not in statuses):
+        raise UnreachableError(f"status {reply.status}: {error_text(reply)}")
     return reply
 
 
-def _caller(where: Where) -> "Caller":
-    """Its library takes as long to load as ten models: only where one lives elsewhere."""
-    from tightrope.service.adapters.open_inference.http_client import Caller  # noqa: PLC0415 - see above
+def _http_client(where: EndpointAddress) -> "HttpClient":
+    """A client of the server. Its library takes as long to load as ten models, so only remote models load it."""
+    from tightrope.service.adapters.open_inference.http_client import HttpClient  # noqa: PLC0415 - see the docstring
 
-    return Caller(where.url, where.timeout, where.token)
+    return HttpClient(where.url, where.timeout, where.token)
 
 
-def _describe(where: Where, caller: "Caller") -> Told:
-    """The server's extensions, and the model's metadata."""
-    server = _json(where, caller.ask("GET", "/v2"))
-    model = _json(where, _present(caller.ask("GET", where.path), OK))
+def _describe(where: EndpointAddress, client: "HttpClient") -> EndpointMetadata:
+    """The model's metadata, and whether the server has the binary tensor extension."""
+    server = _json(where, client.request("GET", "/v2"))
+    model = _json(where, _require_present(client.request("GET", where.path), HTTP_OK))
     try:
         inputs, outputs = (tuple(map(_spec, model.get(side) or ())) for side in ("inputs", "outputs"))
         versions = tuple(map(str, model.get("versions") or ()))
     except (TightropeError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise EndpointError(f"{where}: its metadata cannot be used: {type(error).__name__}: {error}") from error
-    binary = bool(BINARY & set(map(str, server.get("extensions") or ())))
+    binary = bool(BINARY_EXTENSIONS & set(map(str, server.get("extensions") or ())))
     if not inputs or not outputs:
-        return Told(versions, binary=binary)
-    return Told(versions, inputs, outputs, binary)
+        return EndpointMetadata(versions, binary=binary)
+    return EndpointMetadata(versions, inputs, outputs, binary)
 
 
-def _json(where: Where, reply: Reply) -> dict[str, Any]:
-    """An answer's JSON object; an empty one where a server does not have that page."""
+def _json(where: EndpointAddress, reply: HttpReply) -> dict[str, Any]:
+    """The JSON object of a reply; empty if the server does not have that page."""
     try:
-        told = orjson.loads(reply.body) if reply.status == OK else {}
+        document = orjson.loads(reply.body) if reply.status == HTTP_OK else {}
     except orjson.JSONDecodeError as error:
         raise EndpointError(f"{where}: its server does not speak the Open Inference Protocol: {error}") from error
-    if not isinstance(told, dict):
+    if not isinstance(document, dict):
         raise EndpointError(f"{where}: its server does not speak the Open Inference Protocol")
-    return told
+    return document
 
 
-def _spec(told: dict[str, Any]) -> TensorSpec:
-    return TensorSpec(str(told["name"]), str(told["datatype"]), tuple(max(int(side), -1) for side in told["shape"]))
+def _spec(entry: dict[str, Any]) -> TensorSpec:
+    return TensorSpec(str(entry["name"]), str(entry["datatype"]), tuple(max(int(side), -1) for side in entry["shape"]))

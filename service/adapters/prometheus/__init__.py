@@ -1,1 +1,1 @@
-"""Metrics: their catalogue, and prometheus_client behind it."""
+"""Metrics: their catalogue, and their implementation with prometheus_client."""

@@ -1,7 +1,7 @@
-"""Every metric of Tightrope, as a table: its name, what it counts or shows, its labels and their values, who sets it.
+"""Every metric of Tightrope, as a table: name, help, unit, labels with their values, and the component that sets it.
 
-`metrics.py` makes them of it, and docs/metrics.md tells them. Base units, counters beside every rate, labels that are
-bounded by the configuration: never a request id, a path or a text.
+`metrics.py` creates the metrics, and docs/metrics.md lists them. Units are base units, every rate has its counters, and
+the configuration bounds all labels: a label is never a request id, a path or a free text.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,52 +11,52 @@ from itertools import product
 from math import prod
 
 from tightrope.monitors.records import Outcome, Role
-from tightrope.monitors.safemode import Input, State
+from tightrope.monitors.safemode import Input, ModeState
 from tightrope.service.adapters.topics import (
+    ALL_TOPICS,
     COMPARISONS,
     CONTROL,
     EVENTS,
-    EVERY,
-    INTAKE,
-    JUDGES,
+    INTAKE_GROUP,
+    JUDGES_GROUP,
     LABELS,
     PAYLOADS,
     SAMPLES,
-    WORKERS,
+    WORKERS_GROUP,
     topic,
 )
 
-PREFIX = "tightrope_"
+METRIC_PREFIX = "tightrope_"
 
-SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-"""Buckets of latency: models from microseconds to seconds."""
+LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+"""Upper bounds of latency buckets, in seconds: for models from microseconds to seconds."""
 
-ROWS = (1, 4, 16, 64, 256, 1024, 4096, 16384)
-"""Buckets of a batch."""
+BATCH_BUCKETS = (1, 4, 16, 64, 256, 1024, 4096, 16384)
+"""Upper bounds of batch size buckets, in rows."""
 
-BUCKETS = {"seconds": SECONDS, "rows": ROWS}
-"""Of a histogram, by its unit."""
+BUCKETS_BY_UNIT = {"seconds": LATENCY_BUCKETS, "rows": BATCH_BUCKETS}
+"""The buckets of a histogram by its unit."""
 
-UNDELIVERED = ("too_large", "refused", "after_a_loss", "shutdown")
-"""Why the bus never took a record."""
+UNDELIVERED_REASONS = ("too_large", "refused", "after_a_loss", "shutdown")
+"""Reasons for which a record was never delivered."""
 
-DROPPED = ("buffer_full", "too_many_rows", "too_large", "undeliverable", "old_artefact")
-"""Why a sample was not kept."""
+DROP_REASONS = ("buffer_full", "too_many_rows", "too_large", "undeliverable", "old_artefact")
+"""Reasons for which a sample was not kept."""
 
-UNKNOWN = "unknown"
+UNKNOWN_MODEL = "unknown"
 """The model label of a request for a model that is not served."""
 
 
-class Kind(StrEnum):
-    """What Prometheus calls its type."""
+class MetricKind(StrEnum):
+    """The Prometheus type of a metric."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
     HISTOGRAM = "histogram"
 
 
-class Part(StrEnum):
-    """Which part of the program sets a metric; in the embedded process they are one."""
+class Component(StrEnum):
+    """The component that sets a metric; the embedded process contains all of them."""
 
     GATEWAY = "gateway"
     WORKER = "worker"
@@ -64,176 +64,197 @@ class Part(StrEnum):
     REPORTER = "reporter"
 
 
-Labels = Mapping[str, Sequence[str]]
-MODEL: Labels = {"model": ()}
-SCOPE: Labels = {**MODEL, "scope": ()}
-CELL: Labels = {**SCOPE, "monitor": ()}
-ROLES = tuple(Role)
-SIDES, KINDS = ("reference", "window"), ("inputs", "outcomes", "pair")
+BY_GATEWAY, BY_WORKER, BY_JUDGE, BY_REPORTER = Component
+
+LabelValues = Mapping[str, Sequence[str]]
+MODEL_LABELS: LabelValues = {"model": ()}
+SCOPE_LABELS: LabelValues = {**MODEL_LABELS, "scope": ()}
+CELL_LABELS: LabelValues = {**SCOPE_LABELS, "monitor": ()}
+ROLE_VALUES = tuple(Role)
+DRIFT_SIDES, DRIFT_KINDS = ("reference", "window"), ("inputs", "outcomes", "pair")
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. A label's values are listed, or bounded by the configuration where the list is empty: ``model``,
-    ``scope`` (the model and its declared subgroups), ``monitor``.
+    """One metric. The values of a label are listed; where the list is empty, the configuration determines them:
+    ``model``, ``scope`` (the model and its declared subgroups), ``monitor``.
     """
 
-    kind: Kind
-    part: Part
-    text: str
+    kind: MetricKind
+    component: Component
+    help: str
     unit: str
-    labels: Labels
+    labels: LabelValues
 
-    def label_values(self, known: Labels) -> Iterator[dict[str, str]]:
-        """Every combination of its labels; nothing where a label's values are neither listed nor ``known``."""
-        values = {name: listed or known.get(name, ()) for name, listed in self.labels.items()}
-        return (dict(zip(values, found, strict=True)) for found in product(*values.values()))
+    def label_values(self, configured: LabelValues) -> Iterator[dict[str, str]]:
+        """Every combination of label values; none if a label's values are neither listed nor ``configured``."""
+        values = {name: listed or configured.get(name, ()) for name, listed in self.labels.items()}
+        return (dict(zip(values, combination, strict=True)) for combination in product(*values.values()))
 
-    def most_series(self, sizes: Mapping[str, int]) -> int:
-        """How many series it can have, where a label that the configuration bounds has so many values."""
+    def max_series(self, sizes: Mapping[str, int]) -> int:
+        """The most series it can have; ``sizes`` has the number of values of each configured label."""
         combinations = prod(len(listed) or sizes[name] for name, listed in self.labels.items())
-        return combinations * (
-            len(BUCKETS[self.unit]) + 3 if self.kind is Kind.HISTOGRAM else 1
-        )  # +Inf, the sum, the count
+        if self.kind is not MetricKind.HISTOGRAM:
+            return combinations
+        return combinations * (len(BUCKETS_BY_UNIT[self.unit]) + 3)  # the bucket +Inf, the sum, the count
 
     def full_name(self, name: str) -> str:
-        """As Prometheus sees it."""
-        return PREFIX + name + ("_total" if self.kind is Kind.COUNTER else "")
+        """The name in the exposition."""
+        return METRIC_PREFIX + name + ("_total" if self.kind is MetricKind.COUNTER else "")
 
 
-def _counter(part: Part, unit: str, text: str, labels: Labels) -> Metric:
-    return Metric(Kind.COUNTER, part, text, unit, labels)
+def _counter(component: Component, unit: str, text: str, labels: LabelValues) -> Metric:
+    return Metric(MetricKind.COUNTER, component, text, unit, labels)
 
 
-def _gauge(part: Part, unit: str, text: str, labels: Labels) -> Metric:
-    return Metric(Kind.GAUGE, part, text, unit, labels)
+def _gauge(component: Component, unit: str, text: str, labels: LabelValues) -> Metric:
+    return Metric(MetricKind.GAUGE, component, text, unit, labels)
 
 
-def _seconds(text: str, labels: Labels) -> Metric:
-    return Metric(Kind.HISTOGRAM, Part.GATEWAY, text, "seconds", labels)
+def _seconds(text: str, labels: LabelValues) -> Metric:
+    return Metric(MetricKind.HISTOGRAM, BY_GATEWAY, text, "seconds", labels)
 
 
 def _drift(unit: str, text: str, kinds: Sequence[str]) -> Metric:
-    return _gauge(Part.REPORTER, unit, text, {**SCOPE, "kind": kinds})
+    return _gauge(BY_REPORTER, unit, text, {**SCOPE_LABELS, "kind": kinds})
 
 
-OUTCOMES: Labels = {"outcome": ("ok", "caller_error", "server_error")}
-READ = tuple(map(topic, (SAMPLES, COMPARISONS, LABELS, CONTROL, EVENTS, PAYLOADS)))
-WRITTEN = tuple(map(topic, EVERY))
-FATES: Labels = {"outcome": ("joined", "duplicate", "unknown", "expired", "stale")}
+REQUEST_OUTCOMES: LabelValues = {"outcome": ("ok", "caller_error", "server_error")}
+READ_TOPICS = tuple(map(topic, (SAMPLES, COMPARISONS, LABELS, CONTROL, EVENTS, PAYLOADS)))
+WRITTEN_TOPICS = tuple(map(topic, ALL_TOPICS))
+LABEL_OUTCOMES: LabelValues = {"outcome": ("joined", "duplicate", "unknown", "expired", "stale")}
 
-CATALOGUE: Mapping[str, Metric] = {
-    "requests": _counter(Part.GATEWAY, "requests", "Inference requests by what became of them.", {**MODEL, **OUTCOMES}),
-    "request_seconds": _seconds("Time to answer a request.", MODEL),
-    "answer_seconds": _seconds(
-        "Time that the answering model took for a run, of one request or of a batch.", {**MODEL, "role": ROLES}
+METRICS: Mapping[str, Metric] = {
+    "requests": _counter(
+        BY_GATEWAY, "requests", "Inference requests by outcome.", {**MODEL_LABELS, **REQUEST_OUTCOMES}
     ),
-    "rows": _counter(Part.GATEWAY, "rows", "Rows answered, by the role that answered.", {**MODEL, "role": ROLES}),
+    "request_seconds": _seconds("Time to answer a request.", MODEL_LABELS),
+    "answer_seconds": _seconds(
+        "Time of a run of the answering model, for one request or a batch.", {**MODEL_LABELS, "role": ROLE_VALUES}
+    ),
+    "rows": _counter(
+        BY_GATEWAY, "rows", "Rows answered, by the role that answered.", {**MODEL_LABELS, "role": ROLE_VALUES}
+    ),
     "refusals": _counter(
-        Part.GATEWAY,
+        BY_GATEWAY,
         "rows",
-        "Rows that the answering role was too unsure of.",
-        {**MODEL, "role": ROLES, "action": ("flag", "escalate", "abstain")},
+        "Rows on which the answering role was too uncertain.",
+        {**MODEL_LABELS, "role": ROLE_VALUES, "action": ("flag", "escalate", "abstain")},
     ),
     "model_failures": _counter(
-        Part.GATEWAY,
+        BY_GATEWAY,
         "runs",
         "Runs of a model that failed.",
-        {**MODEL, "role": ROLES, "reason": ("run_failed", "unreadable_output", "unreachable")},
+        {**MODEL_LABELS, "role": ROLE_VALUES, "reason": ("run_failed", "unreadable_output", "unreachable")},
     ),
     "endpoint_up": _gauge(
-        Part.GATEWAY,
+        BY_GATEWAY,
         "0 or 1",
-        "1 while the server of a model that lives elsewhere says that it is ready.",
-        {**MODEL, "role": ROLES},
+        "1 while the server of a remote model reports that it is ready.",
+        {**MODEL_LABELS, "role": ROLE_VALUES},
     ),
-    "samples": _counter(Part.GATEWAY, "requests", "Requests kept for the shadow.", MODEL),
+    "samples": _counter(BY_GATEWAY, "requests", "Requests kept for the shadow.", MODEL_LABELS),
     "samples_dropped": _counter(
-        Part.GATEWAY, "requests", "Requests that should have been kept and were not.", {**MODEL, "reason": DROPPED}
+        BY_GATEWAY,
+        "requests",
+        "Requests that should have been kept as samples and were not.",
+        {**MODEL_LABELS, "reason": DROP_REASONS},
     ),
     "payload_events": _counter(
-        Part.GATEWAY,
+        BY_GATEWAY,
         "events",
-        "Payload events of a model that is served elsewhere, by what became of them.",
-        {**MODEL, "outcome": ("joined", "unreadable", "duplicate", "expired", "crowded")},
+        "Payload events of a model that is served elsewhere, by outcome.",
+        {**MODEL_LABELS, "outcome": ("joined", "unreadable", "duplicate", "expired", "crowded")},
     ),
-    "safe_mode_active": _gauge(Part.GATEWAY, "0 or 1", "1 while the baseline answers a scope.", SCOPE),
+    "safe_mode_active": _gauge(BY_GATEWAY, "0 or 1", "1 while the baseline answers a scope.", SCOPE_LABELS),
     "scope_state": _gauge(
-        Part.GATEWAY, "0 or 1", "1 for the state that a scope is in.", {**SCOPE, "state": tuple(State)}
+        BY_GATEWAY, "0 or 1", "1 for the current state of a scope.", {**SCOPE_LABELS, "state": tuple(ModeState)}
     ),
     "fallback_share": _gauge(
-        Part.GATEWAY, "ratio", "Share of a whole model's fallback that the baseline bears, where it is measured.", MODEL
+        BY_GATEWAY,
+        "ratio",
+        "Share of a whole model's fallback traffic that the baseline can carry, once it is measured.",
+        MODEL_LABELS,
     ),
-    "comparisons": _counter(Part.WORKER, "rows", "Rows compared.", SCOPE),
-    "disagreements": _counter(Part.WORKER, "rows", "Rows on which the two models decided differently.", SCOPE),
-    "comparison_errors": _counter(Part.WORKER, "rows", "Rows that could not be compared.", SCOPE),
-    "archived_rows": _counter(Part.WORKER, "rows", "Compared rows kept for the drift report.", MODEL),
+    "comparisons": _counter(BY_WORKER, "rows", "Rows compared.", SCOPE_LABELS),
+    "disagreements": _counter(BY_WORKER, "rows", "Rows on which the two models decided differently.", SCOPE_LABELS),
+    "comparison_errors": _counter(BY_WORKER, "rows", "Rows that could not be compared.", SCOPE_LABELS),
+    "archived_rows": _counter(BY_WORKER, "rows", "Compared rows kept for the drift report.", MODEL_LABELS),
     "archive_skipped_rows": _counter(
-        Part.WORKER,
+        BY_WORKER,
         "rows",
         "Compared rows that could not be kept for the drift report.",
-        {**MODEL, "reason": ("unfit", "busy", "disk")},
+        {**MODEL_LABELS, "reason": ("unfit", "busy", "disk")},
     ),
-    "dead_records": _counter(Part.WORKER, "records", "Records that could not be read, by topic.", {"topic": READ}),
+    "dead_records": _counter(BY_WORKER, "records", "Records that could not be read, by topic.", {"topic": READ_TOPICS}),
     "lag_records": _gauge(
-        Part.WORKER, "records", "Records published and not read yet.", {"reader": (WORKERS, JUDGES, INTAKE)}
+        BY_WORKER,
+        "records",
+        "Records published and not read yet.",
+        {"reader": (WORKERS_GROUP, JUDGES_GROUP, INTAKE_GROUP)},
     ),
     "rebalances": _counter(
-        Part.WORKER, "times", "Times that a group's partitions were dealt out anew.", {"reader": (WORKERS, JUDGES)}
+        BY_WORKER, "times", "Rebalances of a consumer group.", {"reader": (WORKERS_GROUP, JUDGES_GROUP)}
     ),
     "undelivered_records": _counter(
-        Part.GATEWAY, "records", "Records that the bus never took.", {"topic": WRITTEN, "reason": UNDELIVERED}
+        BY_GATEWAY,
+        "records",
+        "Records that were never delivered to the bus.",
+        {"topic": WRITTEN_TOPICS, "reason": UNDELIVERED_REASONS},
     ),
-    "bus_waiting_records": _gauge(Part.GATEWAY, "records", "Records that the bus has not acknowledged yet.", {}),
-    "comparisons_repeated": _counter(Part.JUDGE, "rows", "Rows that came again and were not counted again.", MODEL),
-    "control_age_seconds": _gauge(Part.GATEWAY, "seconds", "Time since the judges of a cluster were last heard.", {}),
-    "batch_rows": Metric(Kind.HISTOGRAM, Part.WORKER, "Rows compared at once.", "rows", {}),
-    "evidence": _gauge(Part.JUDGE, "log10", "Log10 of a monitor's evidence; the alarm is at the budget.", CELL),
-    "evidence_budget": _gauge(Part.JUDGE, "log10", "Log10 of the samples that one false alarm is budgeted for.", MODEL),
-    "monitor_mean": _gauge(Part.JUDGE, "the monitor's", "Mean of a monitor's latest rows.", CELL),
-    "monitor_limit": _gauge(Part.JUDGE, "the monitor's", "A monitor's tolerated limit.", CELL),
+    "bus_waiting_records": _gauge(BY_GATEWAY, "records", "Records that the bus has not acknowledged yet.", {}),
+    "comparisons_repeated": _counter(BY_JUDGE, "rows", "Redelivered rows, which are not counted again.", MODEL_LABELS),
+    "control_age_seconds": _gauge(BY_GATEWAY, "seconds", "Time since the last message of a cluster's judges.", {}),
+    "batch_rows": Metric(MetricKind.HISTOGRAM, BY_WORKER, "Rows compared at once.", "rows", {}),
+    "evidence": _gauge(BY_JUDGE, "log10", "Log10 of a monitor's evidence; the alarm is at the budget.", CELL_LABELS),
+    "evidence_budget": _gauge(BY_JUDGE, "log10", "Log10 of the samples per budgeted false alarm.", MODEL_LABELS),
+    "monitor_mean": _gauge(BY_JUDGE, "the monitor's", "Mean of a monitor's latest rows.", CELL_LABELS),
+    "monitor_limit": _gauge(BY_JUDGE, "the monitor's", "A monitor's tolerated limit.", CELL_LABELS),
     "verdict": _gauge(
-        Part.JUDGE, "0 or 1", "1 for the outcome that a monitor gives now.", {**CELL, "outcome": tuple(Outcome)}
+        BY_JUDGE, "0 or 1", "1 for the current outcome of a monitor.", {**CELL_LABELS, "outcome": tuple(Outcome)}
     ),
-    "transitions": _counter(Part.JUDGE, "inputs", "Inputs to the safe-mode table.", {**SCOPE, "input": tuple(Input)}),
+    "transitions": _counter(
+        BY_JUDGE, "inputs", "Inputs to the safe-mode table.", {**SCOPE_LABELS, "input": tuple(Input)}
+    ),
     "labels": _gauge(
-        Part.JUDGE, "labels", "Late labels by what became of them, since the state began.", {**MODEL, **FATES}
+        BY_JUDGE, "labels", "Late labels by outcome, since the state began.", {**MODEL_LABELS, **LABEL_OUTCOMES}
     ),
     "label_coverage": _gauge(
-        Part.JUDGE, "ratio", "Share of rows that got their label, of those that got it or will not any more.", MODEL
+        BY_JUDGE, "ratio", "Share of rows that got their label, among those that got it or are overdue.", MODEL_LABELS
     ),
     "disagreement_autocorrelation": _gauge(
-        Part.JUDGE, "ratio", "Lag-1 autocorrelation of disagreements; a warning from 0.05 on.", MODEL
+        BY_JUDGE, "ratio", "Lag-1 autocorrelation of disagreements; a warning from 0.05 on.", MODEL_LABELS
     ),
-    "alerts_waiting": _gauge(Part.JUDGE, "alerts", "Alerts that no Alertmanager has taken yet.", {}),
+    "alerts_waiting": _gauge(BY_JUDGE, "alerts", "Alerts that no Alertmanager has accepted yet.", {}),
     "alert_posts": _counter(
-        Part.JUDGE, "requests", "Posts of alerts to an Alertmanager.", {"outcome": ("taken", "failed")}
+        BY_JUDGE, "requests", "Posts of alerts to an Alertmanager.", {"outcome": ("taken", "failed")}
     ),
     "reports": _counter(
-        Part.REPORTER,
-        "runs",
-        "Runs of the drift report's job by how they ended.",
-        {"outcome": ("made", "refused", "failed")},
+        BY_REPORTER, "runs", "Runs of the drift report job by outcome.", {"outcome": ("made", "refused", "failed")}
     ),
     "drift_report_timestamp_seconds": _gauge(
-        Part.REPORTER, "seconds since 1970", "When the newest drift report was made.", MODEL
+        BY_REPORTER, "seconds since 1970", "When the newest drift report was made.", MODEL_LABELS
     ),
-    "drift_rows": _drift("rows", "Rows that the newest drift report is about.", SIDES),
-    "drift_disagreement": _drift("ratio", "Share of rows on which the two models decided differently.", SIDES),
-    "drift_confidence_shift": _drift("probability", "How much a model's mean confidence has moved.", ROLES),
+    "drift_rows": _drift("rows", "Rows in the newest drift report.", DRIFT_SIDES),
+    "drift_disagreement": _drift("ratio", "Share of rows on which the two models decided differently.", DRIFT_SIDES),
+    "drift_confidence_shift": _drift("probability", "Change of a model's mean confidence.", ROLE_VALUES),
     "drift_share": _drift(
-        "ratio", "Share of the tested columns that drifted: inputs, outcomes (now against then), the pair.", KINDS
+        "ratio", "Share of the tested columns that drifted: inputs, outcomes (now against then), the pair.", DRIFT_KINDS
     ),
-    "drift_psi": _drift("nats", "Largest population stability index of a kind's columns.", KINDS),
-    "drift_psi_expected": _drift("nats", "What chance alone gives for that column.", KINDS),
+    "drift_psi": _drift("nats", "Largest population stability index of a kind's columns.", DRIFT_KINDS),
+    "drift_psi_expected": _drift("nats", "Population stability index expected by chance for that column.", DRIFT_KINDS),
 }
-"""By name without the prefix. Of a drift report only kinds and scopes, which are bounded: columns are in the report."""
+"""All metrics by name without the prefix. Of a drift report they show kinds and scopes, which are bounded; columns are
+in the report.
+"""
 
-DRIFT = tuple(name.removeprefix("drift_") for name in CATALOGUE if name.startswith("drift_") and "report" not in name)
-"""The figures of a drift report, as the report names them."""
+DRIFT_FIGURES = tuple(
+    name.removeprefix("drift_") for name in METRICS if name.startswith("drift_") and "report" not in name
+)
+"""The figures of a drift report, by their names in the report."""
 
 
-def most_series(scopes: int, monitors: int) -> int:
-    """The most series that a model with so many scopes and monitors can have."""
+def max_series(scopes: int, monitors: int) -> int:
+    """The most series that a model with these numbers of scopes and monitors can have."""
     sizes = {"model": 1, "scope": scopes, "monitor": monitors}
-    return sum(metric.most_series(sizes) for metric in CATALOGUE.values() if "model" in metric.labels)
+    return sum(metric.max_series(sizes) for metric in METRICS.values() if "model" in metric.labels)

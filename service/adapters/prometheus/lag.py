@@ -1,32 +1,33 @@
-"""How far behind a reader is, for people to see; looking must never hold up its work."""
+"""The lag of a reader as a gauge, measured seldom enough not to delay the reader's work."""
 
 import contextlib
 import time
 
-from tightrope.service.adapters.ports import BusAwayError, Subscription
-from tightrope.service.adapters.prometheus.metrics import Metrics
+from tightrope.service.adapters.metrics_ports import ReaderMetrics
+from tightrope.service.adapters.ports import BusUnavailableError, Subscription
 
-EVERY = 1.0
-"""Seconds between two looks, at least."""
+LAG_INTERVAL_SECONDS = 1.0
+"""Least seconds between two measurements."""
 
-SHARE = 0.1
-"""Of the time, at most, that looking takes: a partition without a leader takes seconds to say nothing."""
+MAX_LAG_TIME_SHARE = 0.1
+"""Most of the time that measurements may take: for a partition without a leader one takes seconds, and fails."""
 
 
-class Behind:
-    """Shows a reader's lag under its group's name; where the log does not say, what was shown stays."""
+class LagGauge:
+    """Shows a reader's lag under its group's name; the last value stays while the log is unavailable."""
 
-    def __init__(self, metrics: Metrics, group: str, records: Subscription) -> None:
-        self._gauge = metrics.lag.labels(group)
+    def __init__(self, metrics: ReaderMetrics, group: str, records: Subscription) -> None:
+        self._metrics = metrics
+        self._group = group
         self._records = records
         self._next = 0.0
 
-    def look(self) -> None:
-        """If it is time to."""
+    def update(self) -> None:
+        """Measure, if it is time to."""
         began = time.monotonic()
         if began < self._next:
             return
-        with contextlib.suppress(BusAwayError):  # which the bus itself complains of
-            self._gauge.set(self._records.lag())
+        with contextlib.suppress(BusUnavailableError):  # the bus logs it
+            self._metrics.set_lag(self._group, self._records.lag())
         ended = time.monotonic()
-        self._next = ended + max(EVERY, (ended - began) / SHARE)
+        self._next = ended + max(LAG_INTERVAL_SECONDS, (ended - began) / MAX_LAG_TIME_SHARE)

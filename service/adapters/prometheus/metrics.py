@@ -1,4 +1,4 @@
-"""The metrics of `series.py` on a registry handed in: the one door to prometheus_client."""
+"""Methods that record observations in the metrics of `MetricSet`."""
 
 from collections import Counter as Counts
 from collections import deque
@@ -6,51 +6,30 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    GCCollector,
-    Histogram,
-    PlatformCollector,
-    ProcessCollector,
-    disable_created_metrics,
-)
-from prometheus_client.exposition import choose_encoder
+from prometheus_client import CollectorRegistry
 
 from tightrope.monitors.plan import State
 from tightrope.monitors.records import Event, Outcome, Routes, Verdict
 from tightrope.monitors.safemode import Input
-from tightrope.monitors.status import coverage
-from tightrope.service.adapters.prometheus.catalogue import BUCKETS, CATALOGUE, DRIFT, PREFIX, Kind, Part
-from tightrope.service.adapters.prometheus.histogram import ManyHistogram
+from tightrope.monitors.status import label_coverage
+from tightrope.service.adapters.prometheus.catalogue import METRICS, Component, MetricKind
+from tightrope.service.adapters.prometheus.metric_set import MetricSet
 
-MOST_PENDING = 2048
-"""Observations that wait to be counted: counting one at a time takes longer than a small model."""
+MAX_PENDING_OBSERVATIONS = 2048
+"""Requests that are counted together: one at a time takes longer than a small model."""
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every counter, which nobody asks for
-
-T = TypeVar("T", bound=Counter | Gauge | Histogram)
-Item = TypeVar("Item")
+Queued = TypeVar("Queued")
 
 
-def process_registry(registry: CollectorRegistry | None = None) -> CollectorRegistry:
-    """A registry of its own, or this one, with what Prometheus users expect of any Python process."""
-    registry = registry or CollectorRegistry()
-    for collector in (ProcessCollector, PlatformCollector, GCCollector):
-        collector(registry=registry)
-    return registry
+class _BeforeScrape:
+    """A collector without metrics, called before all others: it records deferred observations."""
 
-
-class _Settling:
-    """A collector of nothing, asked before all others: it has what is pending counted."""
-
-    def __init__(self, registry: CollectorRegistry, settle: Callable[[], None]) -> None:
-        self.steps = [settle]
+    def __init__(self, registry: CollectorRegistry, step: Callable[[], None]) -> None:
+        self.steps = [step]
         registry.register(self)
 
     def collect(self) -> Iterable[Any]:
-        """Count."""
+        """Call all steps."""
         for step in self.steps:
             step()
         return ()
@@ -58,194 +37,168 @@ class _Settling:
     describe = collect
 
 
-class Metrics:
-    """All of the catalogue. Label values are announced at start, so that rates exist from the first scrape on."""
+class Metrics(MetricSet):
+    """Implements all ports of `metrics_ports`, on one registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.registry = registry
-        self._made: dict[str, Counter | Gauge | Histogram] = {}
-        self._answered: deque[tuple[str, str, float, str]] = deque()
-        self._settling = _Settling(registry, self.settle)
-        self.requests = self._make(Counter, "requests")
-        self.seconds = self._make(ManyHistogram, "request_seconds")
-        self.answering = self._make(ManyHistogram, "answer_seconds")
-        self.rows = self._make(Counter, "rows")
-        self.refusals = self._make(Counter, "refusals")
-        self.failures = self._make(Counter, "model_failures")
-        self.up = self._make(Gauge, "endpoint_up")
-        self.samples = self._make(Counter, "samples")
-        self.drops = self._make(Counter, "samples_dropped")
-        self.payloads = self._make(Counter, "payload_events")
-        self.compared = self._make(Counter, "comparisons")
-        self.disagreed = self._make(Counter, "disagreements")
-        self.faulty = self._make(Counter, "comparison_errors")
-        self.dead = self._make(Counter, "dead_records")
-        self.archived = self._make(Counter, "archived_rows")
-        self.unarchived = self._make(Counter, "archive_skipped_rows")
-        self.reports = self._make(Counter, "reports")
-        self.lag = self._make(Gauge, "lag_records")
-        self.rebalances = self._make(Counter, "rebalances")
-        self.undelivered = self._make(Counter, "undelivered_records")
-        self.waiting = self._make(Gauge, "bus_waiting_records")
-        self.repeated = self._make(Counter, "comparisons_repeated")
-        self.silence = self._make(Gauge, "control_age_seconds")
-        self.batch = self._make(Histogram, "batch_rows")
-        self.evidence = self._make(Gauge, "evidence")
-        self.budget = self._make(Gauge, "evidence_budget")
-        self.mean = self._make(Gauge, "monitor_mean")
-        self.limit = self._make(Gauge, "monitor_limit")
-        self.verdict = self._make(Gauge, "verdict")
-        self.safe = self._make(Gauge, "safe_mode_active")
-        self.state = self._make(Gauge, "scope_state")
-        self.alerts_waiting = self._make(Gauge, "alerts_waiting")
-        self.alert_posts = self._make(Counter, "alert_posts")
-        self.drift = {name: self._make(Gauge, f"drift_{name}") for name in DRIFT}
-        self.drift_time = self._make(Gauge, "drift_report_timestamp_seconds")
-        self.transitions = self._make(Counter, "transitions")
-        self.labels = self._make(Gauge, "labels")
-        self.coverage = self._make(Gauge, "label_coverage")
-        self.bearable = self._make(Gauge, "fallback_share")
-        self.autocorrelation = self._make(Gauge, "disagreement_autocorrelation")
+        self._requests: deque[tuple[str, str, float, str]] = deque()
+        self._before_scrape = _BeforeScrape(registry, self.flush_pending)
+        super().__init__(registry)
 
-    def _make(self, kind: type[T], name: str) -> T:
-        metric = CATALOGUE[name]
-        more: dict[str, Any] = {"buckets": BUCKETS[metric.unit]} if metric.kind is Kind.HISTOGRAM else {}
-        made = kind(PREFIX + name, metric.text, tuple(metric.labels), registry=self.registry, **more)
-        self._made[name] = made
-        return made
+    def before_scrape(self, step: Callable[[], None]) -> None:
+        """Call ``step`` before every scrape."""
+        self._before_scrape.steps.insert(0, step)
 
-    def announce(self, part: Part, model: str, scopes: Sequence[str] = ()) -> None:
-        """Make the counters that a part of the program keeps of a model exist at zero; ``scopes`` has the model's own
-        first. Gauges exist once there is something to show.
-        """
-        known = {"model": (model,), "scope": scopes}
-        for name, metric in CATALOGUE.items():
-            if metric.part is part and metric.labels and metric.kind is not Kind.GAUGE:
-                for labels in metric.label_values(known):
-                    self._made[name].labels(**labels)
+    def record_request(self, model: str, outcome: str, seconds: float, request_id: str) -> None:
+        """Count a request; a valid id becomes the exemplar of its latency bucket."""
+        self._requests.append((model, outcome, seconds, request_id))
+        if len(self._requests) >= MAX_PENDING_OBSERVATIONS:
+            self.flush_pending()
 
-    def before(self, note: Callable[[], None]) -> None:
-        """Have what somebody still has to note noted before anybody looks."""
-        self._settling.steps.insert(0, note)
+    def record_runs(self, model: str, role: str, seconds: Iterable[float]) -> None:
+        """Observe the durations of a model's runs."""
+        self.answer_seconds.labels(model, role).observe_many((one, "") for one in seconds)
 
-    def answered(self, model: str, outcome: str, seconds: float, request_id: str) -> None:
-        """Count a request. Its id goes into an exemplar, which is no label, where it is of a form that can be shown."""
-        self._answered.append((model, outcome, seconds, request_id))
-        if len(self._answered) >= MOST_PENDING:
-            self.settle()
-
-    def ran(self, model: str, role: str, seconds: Iterable[float]) -> None:
-        """Observe how long a model took for batches."""
-        self.answering.labels(model, role).observe_many((one, "") for one in seconds)
-
-    def served(
+    def record_rows(
         self,
         rows: Mapping[tuple[str, str], int],
         refused: Mapping[tuple[str, str, str], int],
-        kept: Mapping[str, int],
+        samples: Mapping[str, int],
     ) -> None:
-        """Count answered rows by model and role, refused ones by model, role and action, samples by model."""
-        for model, count in kept.items():
+        """Count rows by model and role, refused rows by model, role and action, and samples by model."""
+        for model, count in samples.items():
             self.samples.labels(model).inc(count)
         for labels, count in rows.items():
             self.rows.labels(*labels).inc(count)
-        for at, count in refused.items():
-            self.refusals.labels(*at).inc(count)
+        for labels_refused, count in refused.items():
+            self.refusals.labels(*labels_refused).inc(count)
 
-    def settle(self) -> None:
-        """Count what is pending: whoever looks at the registry has this done first."""
+    def flush_pending(self) -> None:
+        """Count the pending requests; every scrape does so first."""
         outcomes = Counts[tuple[str, str]]()
-        took: dict[str, list[tuple[float, str]]] = {}
-        for model, outcome, seconds, request_id in taken(self._answered):
+        latencies: dict[str, list[tuple[float, str]]] = {}
+        for model, outcome, seconds, request_id in drain(self._requests):
             outcomes[model, outcome] += 1
-            took.setdefault(model, []).append((seconds, request_id))
+            latencies.setdefault(model, []).append((seconds, request_id))
         for labels, count in outcomes.items():
             self.requests.labels(*labels).inc(count)
-        for model, observed in took.items():
-            self.seconds.labels(model).observe_many(observed)
+        for model, observations in latencies.items():
+            self.request_seconds.labels(model).observe_many(observations)
 
-    def total(self, name: str, **labels: str) -> int:
-        """The present value of a counter, 0 where there is none yet."""
-        return int(self.registry.get_sample_value(f"tightrope_{name}_total", labels) or 0)
+    def record_failure(self, model: str, role: str, reason: str) -> None:
+        """Count a failed run of a model."""
+        self.model_failures.labels(model, role, reason).inc()
 
-    def dropped(self, model: str, reason: str, samples: int = 1) -> None:
-        """Count samples that could not be kept."""
-        self.drops.labels(model, reason).inc(samples)
+    def record_payload_events(self, model: str, outcome: str, events: int = 1) -> None:
+        """Count payload events by outcome."""
+        self.payload_events.labels(model, outcome).inc(events)
 
-    def endpoint(self, model: str, role: str, *, up: bool | None) -> None:
-        """Show whether a role that lives elsewhere is there; None where it is a file by now."""
+    def record_dead(self, topic: str) -> None:
+        """Count a record that could not be read."""
+        self.dead_records.labels(topic).inc()
+
+    def record_dropped(self, model: str, reason: str, samples: int = 1) -> None:
+        """Count samples that could not be used."""
+        self.samples_dropped.labels(model, reason).inc(samples)
+
+    def record_repeated(self, model: str, rows: int) -> None:
+        """Count rows that were delivered again."""
+        self.comparisons_repeated.labels(model).inc(rows)
+
+    def observe_batch(self, rows: int) -> None:
+        """Observe the rows of one batch of comparisons."""
+        self.batch_rows.observe(rows)
+
+    def set_lag(self, group: str, records: int) -> None:
+        """Show how many records a group has not read yet."""
+        self.lag_records.labels(group).set(records)
+
+    def set_fallback_share(self, model: str, share: float) -> None:
+        """Show the share of the fallback traffic that the baseline can carry."""
+        self.fallback_share.labels(model).set(share)
+
+    def set_control_age(self, seconds: float) -> None:
+        """Show the time since the last message of the judges."""
+        self.control_age_seconds.set(seconds)
+
+    def set_endpoint_up(self, model: str, role: str, *, up: bool | None) -> None:
+        """Show whether a remote model is ready; None removes the metric, for a role that is a file now."""
         if up is not None:
-            self.up.labels(model, role).set(up)
+            self.endpoint_up.labels(model, role).set(up)
         else:
-            with suppress(KeyError):  # it may never have been anything else
-                self.up.remove(model, role)
+            with suppress(KeyError):  # the role may always have been a file
+                self.endpoint_up.remove(model, role)
 
-    def compare(self, model: str, scopes: Sequence[str], compared: Any, disagreed: Any, faulty: Any) -> None:  # noqa: ANN401
-        """Count a batch of comparisons; the three arrays have one entry a scope."""
-        for scope, rows, others, errors in zip(scopes, compared, disagreed, faulty, strict=True):
-            self.compared.labels(model, scope).inc(int(rows))
-            self.disagreed.labels(model, scope).inc(int(others))
-            self.faulty.labels(model, scope).inc(int(errors))
+    def record_comparisons(
+        self,
+        model: str,
+        scopes: Sequence[str],
+        compared: Any,  # noqa: ANN401 - an array
+        disagreed: Any,  # noqa: ANN401 - an array
+        faulty: Any,  # noqa: ANN401 - an array
+    ) -> None:
+        """Count a batch of comparisons; the three arrays have shape (scopes,)."""
+        for scope, rows, disagreements, errors in zip(scopes, compared, disagreed, faulty, strict=True):
+            self.comparisons.labels(model, scope).inc(int(rows))
+            self.disagreements.labels(model, scope).inc(int(disagreements))
+            self.comparison_errors.labels(model, scope).inc(int(errors))
 
-    def judge(self, model: str, verdicts: Iterable[Verdict]) -> None:
-        """Show the verdicts."""
-        said = list(verdicts)
-        self.budget.labels(model).set(said[-1].threshold)  # sight and latency come first, and have their own
-        for v in said:
-            at = (model, v.scope, v.monitor)
-            self.evidence.labels(*at).set(v.evidence)
-            self.limit.labels(*at).set(v.limit)
-            self.mean.labels(*at).set(float("nan") if v.recent is None else v.recent)
+    def set_verdicts(self, model: str, verdicts: Iterable[Verdict]) -> None:
+        """Show the verdicts of all monitors."""
+        shown = list(verdicts)
+        self.evidence_budget.labels(model).set(shown[-1].threshold)  # sight and latency come first, with their own
+        for v in shown:
+            labels = (model, v.scope, v.monitor)
+            self.evidence.labels(*labels).set(v.evidence)
+            self.monitor_limit.labels(*labels).set(v.limit)
+            self.monitor_mean.labels(*labels).set(float("nan") if v.recent is None else v.recent)
             for outcome in Outcome:
-                self.verdict.labels(*at, outcome).set(outcome is v.outcome)
+                self.verdict.labels(*labels, outcome).set(outcome is v.outcome)
 
-    def mind(self, part: Part, models: Collection[str]) -> None:
-        """Show a part's gauges of these models only: of the others somebody else knows better."""
-        for name, metric in CATALOGUE.items():
-            if metric.part is part and metric.kind is Kind.GAUGE and "model" in metric.labels:
-                shown = [sample.labels for family in self._made[name].collect() for sample in family.samples]
-                for labels in shown:
+    def keep_judged_models(self, models: Collection[str]) -> None:
+        """Remove the judge's gauges of all other models: another judge shows them."""
+        for name, metric in METRICS.items():
+            if metric.component is Component.JUDGE and metric.kind is MetricKind.GAUGE and "model" in metric.labels:
+                samples = [sample.labels for family in self._all[name].collect() for sample in family.samples]
+                for labels in samples:
                     if labels["model"] not in models:
-                        self._made[name].remove(*(labels[label] for label in metric.labels))
+                        self._all[name].remove(*(labels[label] for label in metric.labels))
 
-    def decided(self, events: Iterable[Event]) -> None:
-        """Count what the safe-mode table was given."""
+    def record_transitions(self, events: Iterable[Event]) -> None:
+        """Count the events that are inputs to the safe-mode table."""
         for event in events:
             if event.kind in set(Input):
                 self.transitions.labels(event.model, event.scope, event.kind).inc()
 
-    def learn(self, state: State, model: str) -> None:
-        """Show what became of labels, and whether rows depend on each other."""
+    def set_label_figures(self, state: State, model: str) -> None:
+        """Show the outcomes and the coverage of labels, and the autocorrelation of disagreements."""
         for outcome, count in state.labels.items():
             self.labels.labels(model, outcome).set(count)
-        if (known := coverage(state)) is not None:
-            self.coverage.labels(model).set(known)
-        self.autocorrelation.labels(model).set(state.lag.correlation or 0.0)
+        if (coverage := label_coverage(state)) is not None:
+            self.label_coverage.labels(model).set(coverage)
+        self.disagreement_autocorrelation.labels(model).set(state.lag.correlation or 0.0)
 
-    def route(self, routes: Routes, states: Iterable[str]) -> None:
-        """Show who answers."""
-        known = tuple(states)
+    def set_routes(self, routes: Routes, states: Iterable[str]) -> None:
+        """Show the scopes in safe mode, and which of all ``states`` each scope is in."""
+        names = tuple(states)
         for scope, state in routes.states.items():
-            self.safe.labels(routes.model, scope).set(scope in routes.safe)
-            for name in known:
-                self.state.labels(routes.model, scope, name).set(name == state)
+            self.safe_mode_active.labels(routes.model, scope).set(scope in routes.safe)
+            for name in names:
+                self.scope_state.labels(routes.model, scope, name).set(name == state)
 
-    def report(self, model: str, at: float, scopes: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> None:
-        """Show the figures of a drift report: by scope, figure and kind; NaN where there was nothing to tell."""
-        self.drift_time.labels(model).set(at)
+    def set_drift_report(
+        self, model: str, time: float, scopes: Mapping[str, Mapping[str, Mapping[str, float | None]]]
+    ) -> None:
+        """Show the figures of a drift report made at ``time``, by scope, figure and kind; None becomes NaN."""
+        self.drift_report_timestamp_seconds.labels(model).set(time)
         for scope, figures in scopes.items():
             for name, gauge in self.drift.items():
                 for kind, value in figures.get(name, {}).items():
                     gauge.labels(model, scope, kind).set(float("nan") if value is None else value)
 
-    def page(self, accept: str) -> tuple[bytes, str]:
-        """The exposition, in the format that the scraper asks for, and its content type."""
-        encode, content_type = choose_encoder(accept)
-        return encode(self.registry), content_type
 
-
-def taken(pending: deque[Item]) -> Iterator[Item]:
-    """What waits; another thread may take some of it."""
+def drain(pending: deque[Queued]) -> Iterator[Queued]:
+    """Take all items; other threads may take some of them at the same time."""
     with suppress(IndexError):
         while True:
             yield pending.popleft()

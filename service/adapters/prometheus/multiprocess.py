@@ -1,8 +1,14 @@
-"""Several processes behind one port: whichever of them is asked for its metrics shows those of all.
+"""Metrics of several processes behind one port: a scrape of any process shows the metrics of all.
 
-Each keeps what it has counted in a file of its own, in a folder that they share: written every second, and before any
-of it is shown. When one has ended, whoever looks after them adds its counters to those of the gone: so no sum ever
-falls. Its gauges end with it.
+How it works. The processes share a folder. Each has a `SharedRegistry` and a file in the folder, which it rewrites
+every second and before every scrape: counters and histograms, and apart from them gauges (`_Snapshot`). A scrape
+collects the process's own metrics, reads the files of the others, and aggregates samples of equal name and labels:
+counters and histograms add up, gauges follow `GAUGE_AGGREGATIONS`.
+
+When a process ends, the supervisor calls `merge_ended`: it adds the process's counters to the file of the ended, which
+also lists whose counters it contains, and deletes the process's file; its gauges end with it. A scrape in between finds
+the process in both files and counts it once, by that list. So no counter ever decreases, and of a killed process at
+most the last second is lost. Files are replaced by rename, so a reader sees an old or a new one, never a partial one.
 """
 
 import json
@@ -18,15 +24,15 @@ from prometheus_client.samples import Exemplar, Sample
 
 log = logging.getLogger(__name__)
 
-EVERY = 1.0
-"""Seconds between two writings: so old is at most what is shown of the others, and lost where one is killed."""
+WRITE_INTERVAL_SECONDS = 1.0
+"""Seconds between two writes: the greatest age of the other processes' metrics."""
 
-GONE, LIVING = "gone", "*.json"
-"""The files of a folder: of all that have ended, and of those that have not."""
+ENDED_FILE, LIVE_PATTERN = "gone", "*.json"
+"""The files of the folder: one of all ended processes, and one of each live process."""
 
-Fold = Callable[[Iterable[float]], float]
+Aggregation = Callable[[Iterable[float]], float]
 
-FOLDS: Mapping[str, Fold] = {
+GAUGE_AGGREGATIONS: Mapping[str, Aggregation] = {
     "tightrope_safe_mode_active": max,
     "tightrope_scope_state": max,
     "tightrope_control_age_seconds": max,
@@ -41,22 +47,26 @@ FOLDS: Mapping[str, Fold] = {
     "process_start_time_seconds": max,
     "python_info": max,
 }
-"""What a gauge of several is: their load together, or else whatever is worst. The start moves when one is replaced."""
+"""How gauges of several processes combine: the sum of their load, otherwise the worst value. The start time is the
+latest, so that it changes when a process is replaced.
+"""
 
 Families = dict[str, list[Sample]]
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
-    """Of one process, or of the ``gone``, by their names: counters and histograms, and apart from them gauges."""
+class _Snapshot:
+    """The metrics of one process, or of all ended ones; ``ended`` names their files. Counters and histograms are apart
+    from gauges.
+    """
 
     counted: Families = field(default_factory=dict)
     gauges: Families = field(default_factory=dict)
-    gone: tuple[str, ...] = ()
+    ended: tuple[str, ...] = ()
 
 
 class SharedRegistry(CollectorRegistry):
-    """A registry that gives, with its own metrics, those of the others that keep a file beside ``file``."""
+    """A registry that adds the metrics of the other processes with a file beside ``file``."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
@@ -66,103 +76,109 @@ class SharedRegistry(CollectorRegistry):
         self._thread = threading.Thread(target=self._run, name="siblings", daemon=True)
 
     def start(self) -> None:
-        """Keep the file up to date."""
+        """Start to rewrite the file every `WRITE_INTERVAL_SECONDS`."""
         self._thread.start()
 
     def stop(self, timeout: float) -> None:
-        """Leave the last word."""
+        """Stop the thread, and write the final values."""
         self._stopping.set()
         self._thread.join(timeout)
-        self._written()
+        self._write_own()
 
     def collect(self) -> Iterator[Metric]:
-        """Of all."""
-        own = self._written()
-        living, gone = _others(self._file)
+        """The metrics of all processes."""
+        own = self._write_own()
+        live, ended = _other_snapshots(self._file)
         for family in own:
-            others = [each.gauges if family.type == "gauge" else each.counted for each in (*living, gone)]
-            fold = FOLDS.get(family.name, max) if family.type == "gauge" else sum
+            is_gauge = family.type == "gauge"
+            others = [each.gauges if is_gauge else each.counted for each in (*live, ended)]
+            combine = GAUGE_AGGREGATIONS.get(family.name, max) if is_gauge else sum
             samples = [*family.samples, *(sample for other in others for sample in other.get(family.name, ()))]
-            family.samples = _folded(samples, fold)
+            family.samples = _aggregate(samples, combine)
             yield family
 
     def _run(self) -> None:
-        while not self._stopping.wait(EVERY):
-            self._written()
+        while not self._stopping.wait(WRITE_INTERVAL_SECONDS):
+            self._write_own()
 
-    def _written(self) -> list[Metric]:
-        """Its own, which stand in the file before anybody sees them."""
+    def _write_own(self) -> list[Metric]:
+        """This process's metrics, written to the file before they are shown."""
         with self._writing:
             own = list(super().collect())
             try:
-                _write(self._file, _File(_of(own, gauges=False), _of(own, gauges=True)))
+                _write(self._file, _Snapshot(_families(own, gauges=False), _families(own, gauges=True)))
             except OSError as error:
                 log.warning("%s cannot be written, so the metrics of one port differ: %s", self._file, error)
         return own
 
 
-def bury(file: Path) -> None:
-    """A process has ended: add what it counted to the gone. Nobody else may do so at the same time."""
+def merge_ended(file: Path) -> None:
+    """Add the counters of an ended process to those of the ended. Only one process may do so at a time."""
     if (last := _read(file)) is not None:
-        gone = file.with_name(GONE)
-        before = _read(gone) or _File()
-        counted = {name: _folded([*before.counted.get(name, ()), *mine], sum) for name, mine in last.counted.items()}
-        _write(gone, _File(before.counted | counted, {}, (*before.gone, file.name)))
-    for left in (file, _draft(file)):
-        left.unlink(missing_ok=True)
+        ended = file.with_name(ENDED_FILE)
+        before = _read(ended) or _Snapshot()
+        counted = {
+            name: _aggregate([*before.counted.get(name, ()), *samples], sum) for name, samples in last.counted.items()
+        }
+        _write(ended, _Snapshot(before.counted | counted, {}, (*before.ended, file.name)))
+    for leftover in (file, _draft(file)):
+        leftover.unlink(missing_ok=True)
 
 
-def _others(own: Path) -> tuple[list[_File], _File]:
-    """The living, then the gone: one that ends meanwhile is found in either, and taken from one of them."""
-    living = {file.name: _read(file) for file in own.parent.glob(LIVING) if file != own}
-    gone = _read(own.with_name(GONE)) or _File()
-    return [each for name, each in living.items() if each and name not in gone.gone], gone
+def _other_snapshots(own: Path) -> tuple[list[_Snapshot], _Snapshot]:
+    """The live processes, then the ended: one that ends in between is found in both, and taken from the latter."""
+    live = {file.name: _read(file) for file in own.parent.glob(LIVE_PATTERN) if file != own}
+    ended = _read(own.with_name(ENDED_FILE)) or _Snapshot()
+    return [each for name, each in live.items() if each and name not in ended.ended], ended
 
 
-def _folded(samples: Iterable[Sample], fold: Fold) -> list[Sample]:
-    """Those of the same name and labels as one, with the newest exemplar."""
-    by: dict[tuple[str, tuple[tuple[str, str], ...]], list[Sample]] = {}
+def _aggregate(samples: Iterable[Sample], combine: Aggregation) -> list[Sample]:
+    """One sample for each name and label values, with the newest exemplar."""
+    series: dict[tuple[str, tuple[tuple[str, str], ...]], list[Sample]] = {}
     for sample in samples:
-        by.setdefault((sample.name, tuple(sorted(sample.labels.items()))), []).append(sample)
+        series.setdefault((sample.name, tuple(sorted(sample.labels.items()))), []).append(sample)
     return [
         same[0]._replace(
-            value=fold(sample.value for sample in same),
+            value=combine(sample.value for sample in same),
             exemplar=max((s.exemplar for s in same if s.exemplar), key=lambda e: e.timestamp or 0.0, default=None),
         )
-        for same in by.values()
+        for same in series.values()
     ]
 
 
-def _of(families: Iterable[Metric], *, gauges: bool) -> Families:
-    return {family.name: family.samples for family in families if (family.type == "gauge") is gauges}
+def _families(metrics: Iterable[Metric], *, gauges: bool) -> Families:
+    return {family.name: family.samples for family in metrics if (family.type == "gauge") is gauges}
 
 
 def _draft(file: Path) -> Path:
     return file.with_name(f"{file.name}.draft")
 
 
-def _write(file: Path, content: _File) -> None:
-    """Whole or not at all."""
-    told = {"gone": content.gone, "counted": _plain(content.counted), "gauges": _plain(content.gauges)}
-    _draft(file).write_text(json.dumps(told))
+def _write(file: Path, content: _Snapshot) -> None:
+    """Replace the file as a whole."""
+    document = {"gone": content.ended, "counted": _to_json(content.counted), "gauges": _to_json(content.gauges)}
+    _draft(file).write_text(json.dumps(document))
     _draft(file).replace(file)
 
 
-def _read(file: Path) -> _File | None:
-    """Nothing where there is none, or none any more."""
+def _read(file: Path) -> _Snapshot | None:
+    """The content of a file; None if it does not exist, or not any more."""
     try:
-        told = json.loads(file.read_text())
+        document = json.loads(file.read_text())
     except FileNotFoundError:
         return None
-    return _File(_samples(told["counted"]), _samples(told["gauges"]), tuple(told["gone"]))
+    return _Snapshot(_from_json(document["counted"]), _from_json(document["gauges"]), tuple(document["gone"]))
 
 
-def _plain(families: Families) -> dict[str, list[Any]]:
+def _to_json(families: Families) -> dict[str, list[Any]]:
     return {name: [[s.name, s.labels, s.value, s.exemplar] for s in samples] for name, samples in families.items()}
 
 
-def _samples(plain: dict[str, list[Any]]) -> Families:
+def _from_json(families: dict[str, list[Any]]) -> Families:
     return {
-        name: [Sample(of, labels, value, None, shown and Exemplar(*shown)) for of, labels, value, shown in samples]
-        for name, samples in plain.items()
+        name: [
+            Sample(sample, labels, value, None, exemplar and Exemplar(*exemplar))
+            for sample, labels, value, exemplar in samples
+        ]
+        for name, samples in families.items()
     }

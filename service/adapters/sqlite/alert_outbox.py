@@ -1,6 +1,6 @@
-"""The alerts that stand, on disk, and the thread that tells of them: what has not been told outlives a restart.
+"""Active alerts on disk, and the thread that sends them: unsent alerts survive a restart.
 
-A file of its own for everybody who is told, so that telling people never holds up the judge's state.
+Each receiver has a file of its own, so that sending alerts never delays the judge's state.
 """
 
 import json
@@ -14,76 +14,76 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tightrope.service.adapters.ports import Alert
-from tightrope.service.adapters.sqlite.store import guarded
+from tightrope.service.adapters.sqlite.store import lock_state
 
 log = logging.getLogger(__name__)
 
-SCHEMA = """
+ALERTS_TABLE = """
 CREATE TABLE IF NOT EXISTS alerts (
     key TEXT PRIMARY KEY, model TEXT NOT NULL, labels TEXT NOT NULL, annotations TEXT NOT NULL,
     since REAL NOT NULL, ends REAL, told INTEGER NOT NULL
 ) WITHOUT ROWID
 """
 
-
-NOTHING, STANDS, ENDS = range(3)
-"""What somebody has taken of an alert: nothing yet, that it stands, when it ends."""
+NOT_SENT, START_SENT, END_SENT = range(3)
+"""How much of an alert a receiver has accepted; the values of the column ``told``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One alert: it stands while it has no end. ``told``: `NOTHING`, `STANDS` or `ENDS`. Times in seconds."""
+class StoredAlert:
+    """One alert, active while it has no end. ``sent`` is `NOT_SENT`, `START_SENT` or `END_SENT`. Times in seconds."""
 
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     since: float
     ends: float | None = None
-    told: int = 0
+    sent: int = NOT_SENT
 
     @property
     def key(self) -> str:
-        """What makes it the same alert."""
+        """The alert's identity: its labels."""
         return json.dumps(self.labels, sort_keys=True)
 
 
-class StandingAlerts:
-    """All of them in one small table. Safe to share between threads, but not between processes: each would end what
-    the other tells of.
+class AlertTable:
+    """All alerts in one small table. Safe to share between threads, but not between processes: each would end the
+    alerts of the other.
 
     Raises:
-        StoreError: when another process tells of alerts from this file.
+        StoreError: when another process uses this file.
     """
 
     def __init__(self, path: Path) -> None:
-        self._guard = guarded(path)
+        self._file_lock = lock_state(path)
         self._lock = threading.Lock()
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.execute(SCHEMA)
+        self._db.execute(ALERTS_TABLE)
 
-    def all(self) -> list[Row]:
-        """Every alert, standing or over."""
+    def all(self) -> list[StoredAlert]:
+        """Every alert, active or over."""
         with self._lock:
-            found = self._db.execute("SELECT labels, annotations, since, ends, told FROM alerts").fetchall()
+            rows = self._db.execute("SELECT labels, annotations, since, ends, told FROM alerts").fetchall()
         return [
-            Row(json.loads(labels), json.loads(annotations), since, ends, told)
-            for labels, annotations, since, ends, told in found
+            StoredAlert(json.loads(labels), json.loads(annotations), since, ends, sent)
+            for labels, annotations, since, ends, sent in rows
         ]
 
     def models(self) -> set[str]:
-        """Every model that has one."""
+        """Every model with an alert."""
         with self._lock:
             return {model for (model,) in self._db.execute("SELECT DISTINCT model FROM alerts")}
 
-    def replace(self, model: str, rows: Sequence[Row], ends: float) -> bool:
-        """These are the model's from now on, and the others end; whether anything is new. One that stood already
-        keeps its words and its beginning.
+    def replace(self, model: str, rows: Sequence[StoredAlert], ends: float) -> bool:
+        """Make these the active alerts of a model; the others end at ``ends``. Returns whether any is new or gone.
+
+        An alert that is active already keeps its texts and its start.
         """
         with self._lock, self._db as db:
             db.execute("BEGIN IMMEDIATE")
-            standing = db.execute("SELECT key FROM alerts WHERE model = ? AND ends IS NULL", (model,)).fetchall()
-            before, after = {key for (key,) in standing}, {row.key: row for row in rows}
+            active = db.execute("SELECT key FROM alerts WHERE model = ? AND ends IS NULL", (model,)).fetchall()
+            before, after = {key for (key,) in active}, {row.key: row for row in rows}
             db.executemany("UPDATE alerts SET ends = ? WHERE key = ?", [(ends, key) for key in before - set(after)])
             db.executemany(
                 "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?, NULL, 0)",
@@ -95,18 +95,20 @@ class StandingAlerts:
             )
         return before != set(after)
 
-    def forget(self, kept: Collection[str]) -> None:
-        """What stands for other models than these; what is over is still to be told."""
+    def keep_models(self, kept: Collection[str]) -> None:
+        """Delete the active alerts of all other models; those that are over are still to be sent."""
         with self._lock, self._db as db:
             db.execute("BEGIN IMMEDIATE")
             others = {model for (model,) in db.execute("SELECT DISTINCT model FROM alerts")} - set(kept)
             db.executemany("DELETE FROM alerts WHERE model = ? AND ends IS NULL", [(model,) for model in others])
 
-    def told(self, rows: Sequence[Row], now: float) -> None:
-        """These were taken as they are; what is over by ``now`` is forgotten. What changed meanwhile is told again."""
+    def mark_sent(self, rows: Sequence[StoredAlert], now: float) -> None:
+        """Note that these were accepted as given, and delete those that are over by ``now``. An alert that changed
+        meanwhile is sent again.
+        """
         over = [(row.key, row.since) for row in rows if row.ends is not None and row.ends <= now]
         others = [
-            (STANDS if row.ends is None else ENDS, row.ends, row.key, row.since, row.ends is None)
+            (START_SENT if row.ends is None else END_SENT, row.ends, row.key, row.since, row.ends is None)
             for row in rows
             if (row.key, row.since) not in over
         ]
@@ -121,89 +123,91 @@ class StandingAlerts:
         """Close the file."""
         with self._lock:
             self._db.close()
-        self._guard.close()
+        self._file_lock.close()
 
 
-AGAIN = 1.0
-"""Seconds until news is told again, and again, for as long as somebody else may not have heard it yet."""
+NEWS_REPEAT_SECONDS = 1.0
+"""Seconds between two sends during the grace after a change."""
 
-PAUSES = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
+SEND_RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
 """Seconds before the next attempt, after the first failure in a row, the second, and so on."""
 
 
-class Teller(ABC):
-    """Implements `ports.Pager` for these models: what still stands for others is over.
+class AlertSender(ABC):
+    """Implements `ports.Pager` for these models; alerts left over of other models end.
 
-    A thread tells when something changed, again every ``keep`` seconds (sooner for the first ``grace`` seconds), and
-    with backoff while nobody listens. An alert that stands no more ends ``grace`` seconds later; ``clock`` gives
-    seconds since the epoch.
+    A thread sends the alerts when one changes, again every ``repeat`` seconds (sooner during the first ``grace``
+    seconds), and with backoff after failures. A resolved alert ends ``grace`` seconds later; ``clock`` gives seconds
+    since the epoch.
     """
 
     def __init__(
-        self, path: Path, models: Collection[str], keep: float, grace: float, clock: Callable[[], float] = time.time
+        self, path: Path, models: Collection[str], repeat: float, grace: float, clock: Callable[[], float] = time.time
     ) -> None:
-        self.rows = StandingAlerts(path)
+        self.table = AlertTable(path)
         self.clock = clock
-        self._keep = keep
+        self._repeat = repeat
         self._grace = grace
-        self._changed = float("-inf")
+        self._changed_at = float("-inf")
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=path.stem, daemon=True)
-        for gone in self.rows.models() - set(models):
-            self.stand(gone, ())
+        for gone in self.table.models() - set(models):
+            self.set_alerts(gone, ())
 
     @abstractmethod
-    def row(self, alert: Alert, now: float) -> Row | None:
-        """An alert as it is kept; None where it is not told of here."""
+    def to_stored(self, alert: Alert, now: float) -> StoredAlert | None:
+        """An alert as it is stored; None if this receiver does not get it."""
 
     @abstractmethod
-    def tell(self) -> bool:
-        """Tell of everything that there is to tell; whether all of it was taken."""
+    def send(self) -> bool:
+        """Send all alerts; whether all were accepted."""
 
-    def stand(self, model: str, alerts: Sequence[Alert]) -> None:
-        """These stand from now on."""
+    def set_alerts(self, model: str, alerts: Sequence[Alert]) -> None:
+        """Replace the active alerts of a model."""
         now = self.clock()
-        rows = [row for alert in alerts if (row := self.row(alert, now)) is not None]
+        rows = [row for alert in alerts if (row := self.to_stored(alert, now)) is not None]
         try:
-            if self.rows.replace(model, rows, now + self._grace):
-                self._changed = now
+            if self.table.replace(model, rows, now + self._grace):
+                self._changed_at = now
                 self._wake.set()
-        except sqlite3.Error:  # the judge goes on, and Prometheus' rule tells the same
-            log.exception("%s: its alerts cannot be kept, and are not told from here", model)
+        except sqlite3.Error:  # the judge continues, and Prometheus' rule raises the same alert
+            log.exception("%s: its alerts cannot be stored, and are not sent from here", model)
 
-    def mind(self, models: Collection[str]) -> None:
-        """Another judge took the other models, and tells of them; what it does not tell any more ends by itself."""
+    def set_models(self, models: Collection[str]) -> None:
+        """Forget the alerts of other models: their judge sends them, and those that it does not send expire."""
         try:
-            self.rows.forget(models)
+            self.table.keep_models(models)
         except sqlite3.Error:
-            log.exception("alerts of models that are judged elsewhere cannot be forgotten")
+            log.exception("alerts of models that are judged elsewhere cannot be deleted")
 
     def start(self) -> None:
-        """Begin to tell."""
+        """Start to send."""
         self._thread.start()
 
     def stop(self, timeout: float) -> None:
-        """End; what has not been told yet is told after the next start."""
+        """Stop; unsent alerts are sent after the next start."""
         self._stopping.set()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
-        self.rows.close()
+        self.table.close()
 
     def _run(self) -> None:
         failures = 0
         while not self._stopping.is_set():
             self._wake.clear()
             try:
-                taken = self.tell()
+                accepted = self.send()
             except Exception:
-                taken = False
-                log.exception("alerts could not be told")
-            failures = 0 if taken else failures + 1
+                accepted = False
+                log.exception("alerts could not be sent")
+            failures = 0 if accepted else failures + 1
             if not self._stopping.is_set():
-                self._wake.wait(self._rest() if taken else PAUSES[min(failures, len(PAUSES)) - 1])
+                retry = SEND_RETRY_SECONDS[min(failures, len(SEND_RETRY_SECONDS)) - 1]
+                self._wake.wait(self._pause() if accepted else retry)
 
-    def _rest(self) -> float:
-        """Seconds until it is told again."""
-        return min(self._keep, AGAIN) if self.clock() - self._changed < self._grace else self._keep
+    def _pause(self) -> float:
+        """Seconds until the next send."""
+        recent = self.clock() - self._changed_at < self._grace
+        return min(self._repeat, NEWS_REPEAT_SECONDS) if recent else self._repeat

@@ -4,13 +4,13 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import msgpack
+import msgspec
 import numpy as np
 
-from tightrope.monitors.records import Held, Label
-from tightrope.service.adapters.ports import Changes, Key
+from tightrope.monitors.records import Label, PendingRow, RowKey
+from tightrope.service.adapters.ports import PendingChanges
 
-SCHEMA = """
+PENDING_TABLES = """
 CREATE TABLE IF NOT EXISTS held (
     model TEXT, id TEXT, row INTEGER, time REAL NOT NULL, joined INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (model, id, row)
@@ -22,33 +22,44 @@ CREATE TABLE IF NOT EXISTS waiting (
 CREATE INDEX IF NOT EXISTS waiting_time ON waiting (model, time);
 """
 
-CHUNK = 400
-"""Keys in one query: SQLite takes at most 999 values."""
+KEYS_PER_QUERY = 400
+"""SQLite takes at most 999 values in one query, two for each key."""
+
+STORED_FIELDS = (
+    "digest",
+    "draw",
+    "disagree",
+    "confidence_baseline",
+    "confidence_compressed",
+    "top_baseline",
+    "top_compressed",
+)
+"""Fields of a row in the order of its ``body``, a msgpack list that begins with ``member`` as bytes."""
 
 
-def held(db: sqlite3.Connection, model: str, keys: Sequence[Key]) -> dict[Key, Held]:
-    """The rows of these keys that are known."""
+def select_rows(db: sqlite3.Connection, model: str, keys: Sequence[RowKey]) -> dict[RowKey, PendingRow]:
+    """The stored rows of these keys."""
     query = "SELECT id, row, time, joined, body FROM held WHERE model = ? AND (id, row) IN (VALUES %s)"
-    return {(name, row): _read(name, row, *rest) for name, row, *rest in _rows(db, query, model, keys)}
+    return {(name, row): _from_body(name, row, *columns) for name, row, *columns in _select(db, query, model, keys)}
 
 
-def waiting(db: sqlite3.Connection, model: str, keys: Sequence[Key]) -> dict[Key, Label]:
-    """The labels of these keys that wait."""
+def select_labels(db: sqlite3.Connection, model: str, keys: Sequence[RowKey]) -> dict[RowKey, Label]:
+    """The stored labels of these keys."""
     query = "SELECT id, row, label, time FROM waiting WHERE model = ? AND (id, row) IN (VALUES %s)"
-    return {(name, row): Label(model, name, row, *rest) for name, row, *rest in _rows(db, query, model, keys)}
+    return {(name, row): Label(model, name, row, *columns) for name, row, *columns in _select(db, query, model, keys)}
 
 
-def overdue(db: sqlite3.Connection, model: str, before: float) -> tuple[int, int]:
-    """How many rows without a label, and labels without a row, are older than ``before``."""
+def count_overdue(db: sqlite3.Connection, model: str, before: float) -> tuple[int, int]:
+    """The number of rows without a label, and of labels without a row, older than ``before``."""
     rows = db.execute("SELECT count(*) FROM held WHERE model = ? AND time < ? AND joined = 0", (model, before))
     labels = db.execute("SELECT count(*) FROM waiting WHERE model = ? AND time < ?", (model, before))
     return int(rows.fetchone()[0]), int(labels.fetchone()[0])
 
 
-def write(cursor: sqlite3.Cursor, changes: Mapping[str, Changes]) -> None:
-    """Carry the changes out, inside the caller's transaction."""
+def apply_changes(cursor: sqlite3.Cursor, changes: Mapping[str, PendingChanges]) -> None:
+    """Apply the changes of each model inside the caller's transaction."""
     for model, change in changes.items():
-        rows = [(model, *key, row.time, int(row.joined), _write(row)) for key, row in change.held.items()]
+        rows = [(model, *key, row.time, int(row.joined), _to_body(row)) for key, row in change.held.items()]
         cursor.executemany("INSERT OR IGNORE INTO held VALUES (?, ?, ?, ?, ?, ?)", rows)
         joined = [(model, *key) for key in change.joined]
         cursor.executemany("UPDATE held SET joined = 1 WHERE model = ? AND id = ? AND row = ?", joined)
@@ -60,29 +71,18 @@ def write(cursor: sqlite3.Cursor, changes: Mapping[str, Changes]) -> None:
         cursor.execute("DELETE FROM waiting WHERE model = ? AND time < ?", (model, change.before))
 
 
-def _rows(db: sqlite3.Connection, query: str, model: str, keys: Sequence[Key]) -> Iterable[tuple[Any, ...]]:
-    for begin in range(0, len(keys), CHUNK):
-        part = keys[begin : begin + CHUNK]
-        marks = ", ".join(["(?, ?)"] * len(part))
-        yield from db.execute(query % marks, (model, *(value for key in part for value in key)))
+def _select(db: sqlite3.Connection, query: str, model: str, keys: Sequence[RowKey]) -> Iterable[tuple[Any, ...]]:
+    for first in range(0, len(keys), KEYS_PER_QUERY):
+        some = keys[first : first + KEYS_PER_QUERY]
+        marks = ", ".join(["(?, ?)"] * len(some))
+        yield from db.execute(query % marks, (model, *(value for key in some for value in key)))
 
 
-FIELDS = (
-    "digest",
-    "draw",
-    "disagree",
-    "confidence_baseline",
-    "confidence_compressed",
-    "top_baseline",
-    "top_compressed",
-)
+def _to_body(row: PendingRow) -> bytes:
+    return msgspec.msgpack.encode([row.member.tobytes(), *(getattr(row, name) for name in STORED_FIELDS)])
 
 
-def _write(row: Held) -> bytes:
-    return bytes(msgpack.packb([row.member.tobytes(), *(getattr(row, name) for name in FIELDS)]))
-
-
-def _read(name: str, row: int, time: float, joined: int, body: bytes) -> Held:
-    member, *rest = msgpack.unpackb(body)
-    values = dict(zip(FIELDS, rest, strict=True))
-    return Held(name, row, time, member=np.frombuffer(member, dtype=bool), joined=bool(joined), **values)
+def _from_body(name: str, row: int, time: float, joined: int, body: bytes) -> PendingRow:
+    member, *fields = msgspec.msgpack.decode(body)
+    values = dict(zip(STORED_FIELDS, fields, strict=True))
+    return PendingRow(name, row, time, member=np.frombuffer(member, dtype=bool), joined=bool(joined), **values)

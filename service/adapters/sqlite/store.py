@@ -10,12 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
-from tightrope.monitors.records import Event, Held, Label
-from tightrope.service.adapters.ports import Changes, Key, Place, Record
-from tightrope.service.adapters.sqlite import pending_labels as waiting_rows
+from tightrope.monitors.records import Event, Label, PendingRow, RowKey
+from tightrope.service.adapters.ports import LogPartition, PendingChanges, Record
+from tightrope.service.adapters.sqlite import pending_labels
 from tightrope.service.errors import TightropeError
 
-SCHEMA = """
+STORE_TABLES = """
 CREATE TABLE IF NOT EXISTS snapshots (model TEXT PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS positions (
     log TEXT, topic TEXT, partition INTEGER, next INTEGER NOT NULL, PRIMARY KEY (log, topic, partition)
@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS events (
 );
 CREATE INDEX IF NOT EXISTS events_model ON events (model, seq);
 """
-VERSION = 1
+STATE_VERSION = 1
 
 
 class StoreError(TightropeError):
@@ -35,17 +35,20 @@ class StoreError(TightropeError):
 class SqliteStore:
     """Implements `ports.Store`. Safe to share between threads.
 
-    ``exclusive`` is for the one process that judges: a second one on the same file is refused.
+    ``exclusive`` is for the process that judges: a second one on the same file is refused.
+
+    Raises:
+        StoreError: when the file cannot be used, or another process holds it.
     """
 
     def __init__(self, path: Path, *, exclusive: bool = False) -> None:
         self._lock = threading.Lock()
-        self._guard = guarded(path) if exclusive else None
+        self._file_lock = lock_state(path) if exclusive else None
         try:
             self._db = _opened(path)
         except StoreError:
-            if self._guard is not None:
-                self._guard.close()
+            if self._file_lock is not None:
+                self._file_lock.close()
             raise
 
     def snapshot(self, model: str) -> bytes | None:
@@ -53,21 +56,21 @@ class SqliteStore:
         row = self._all("SELECT body FROM snapshots WHERE model = ?", model)
         return bytes(row[0][0]) if row else None
 
-    def positions(self, log: str, models: Sequence[str]) -> Mapping[str, Mapping[Place, int]]:
-        """The next offsets of a log; all models' are saved together."""
+    def positions(self, log: str, models: Sequence[str]) -> Mapping[str, Mapping[LogPartition, int]]:
+        """The next offsets of a log; they are the same for all models."""
         rows = self._all("SELECT topic, partition, next FROM positions WHERE log = ?", log)
-        places = {(topic, partition): offset for topic, partition, offset in rows}
-        return dict.fromkeys(models, places)
+        offsets = {(topic, partition): offset for topic, partition, offset in rows}
+        return dict.fromkeys(models, offsets)
 
     def save(
         self,
         log: str,
-        positions: Mapping[Place, int],
+        positions: Mapping[LogPartition, int],
         snapshots: Mapping[str, bytes],
         events: Sequence[Event],
-        pending: Mapping[str, Changes] | None = None,
+        pending: Mapping[str, PendingChanges] | None = None,
     ) -> None:
-        """All of it in one transaction. Positions of other logs are forgotten: those logs are gone."""
+        """Save everything in one transaction, and delete the positions of other logs: those logs are gone."""
         with self._lock, closing(self._db.cursor()) as cursor:
             cursor.execute("BEGIN IMMEDIATE")
             try:
@@ -81,22 +84,22 @@ class SqliteStore:
                     "INSERT OR IGNORE INTO events (id, model, body) VALUES (?, ?, ?)",
                     [(event.id, event.model, json.dumps(asdict(event))) for event in events],
                 )
-                waiting_rows.write(cursor, pending or {})
+                pending_labels.apply_changes(cursor, pending or {})
             except BaseException:
                 cursor.execute("ROLLBACK")
                 raise
             cursor.execute("COMMIT")
 
-    def rest(self, still: Callable[[], bool]) -> None:
-        """Nothing is ever put off."""
+    def flush_deferred(self, still_owned: Callable[[], bool]) -> None:
+        """Do nothing: `save` defers nothing."""
 
-    def past(self, model: str, name: str, since: float) -> Iterator[Sequence[Record]]:
-        """Nothing: rows and labels are in the file."""
+    def past_records(self, model: str, name: str, since: float) -> Iterator[Sequence[Record]]:
+        """Nothing: all rows and labels are in the file."""
         del model, name, since
         return iter(())
 
     def events(self, model: str | None = None, after: int = 0, limit: int = 100) -> list[tuple[int, Event]]:
-        """Events beyond sequence number ``after``, oldest first."""
+        """Events with a sequence number beyond ``after``, oldest first."""
         rows = self._all(
             "SELECT seq, body FROM events WHERE seq > ? AND (? IS NULL OR model = ?) ORDER BY seq LIMIT ?",
             after,
@@ -106,27 +109,27 @@ class SqliteStore:
         )
         return [(seq, Event(**json.loads(body))) for seq, body in rows]
 
-    def held(self, model: str, keys: Sequence[Key]) -> dict[Key, Held]:
+    def pending_rows(self, model: str, keys: Sequence[RowKey]) -> dict[RowKey, PendingRow]:
         """Compared rows by key."""
         with self._lock:
-            return waiting_rows.held(self._db, model, keys)
+            return pending_labels.select_rows(self._db, model, keys)
 
-    def waiting(self, model: str, keys: Sequence[Key]) -> dict[Key, Label]:
+    def pending_labels(self, model: str, keys: Sequence[RowKey]) -> dict[RowKey, Label]:
         """Labels without a row, by key."""
         with self._lock:
-            return waiting_rows.waiting(self._db, model, keys)
+            return pending_labels.select_labels(self._db, model, keys)
 
-    def overdue(self, model: str, before: float) -> tuple[int, int]:
-        """How many rows without a label, and labels without a row, are older than ``before``."""
+    def count_overdue(self, model: str, before: float) -> tuple[int, int]:
+        """The number of rows without a label, and of labels without a row, older than ``before``."""
         with self._lock:
-            return waiting_rows.overdue(self._db, model, before)
+            return pending_labels.count_overdue(self._db, model, before)
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             self._db.close()
-        if self._guard is not None:
-            self._guard.close()
+        if self._file_lock is not None:
+            self._file_lock.close()
 
     def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with self._lock:
@@ -151,28 +154,28 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("PRAGMA journal_mode=WAL")
-    db.execute("PRAGMA synchronous=NORMAL")  # a killed process loses nothing; a power cut the last moments
+    db.execute("PRAGMA synchronous=NORMAL")  # a killed process loses nothing, a power cut the last moments
     version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version not in {0, VERSION}:
-        raise StoreError(f"{path}: state of version {version}, but this Tightrope reads {VERSION}")
-    db.executescript(SCHEMA + waiting_rows.SCHEMA)
-    db.execute(f"PRAGMA user_version={VERSION}")
+    if version not in {0, STATE_VERSION}:
+        raise StoreError(f"{path}: state of version {version}, but this Tightrope reads {STATE_VERSION}")
+    db.executescript(STORE_TABLES + pending_labels.PENDING_TABLES)
+    db.execute(f"PRAGMA user_version={STATE_VERSION}")
 
 
-def guarded(path: Path) -> TextIO:
-    """Hold a lock beside the file for as long as the process lives, however it ends.
+def lock_state(path: Path) -> TextIO:
+    """Hold a lock file beside the state file until the process ends, even by a crash.
 
     Raises:
         StoreError: when another process holds it.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        guard = path.with_suffix(".lock").open("w")
+        lock = path.with_suffix(".lock").open("w")
     except OSError as error:
         raise StoreError(f"{path}: cannot be used as the state file: {error.strerror}") from error
     try:
-        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        guard.close()
+        lock.close()
         raise StoreError(f"{path}: another Tightrope is running on this state; give this one its own folder") from error
-    return guard
+    return lock

@@ -1,1 +1,1 @@
-"""Records as bytes."""
+"""Records as bytes, and payload events of foreign servers."""

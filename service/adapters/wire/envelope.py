@@ -1,68 +1,86 @@
-"""The envelope of every record, and arrays in it: msgpack maps with a schema and a version.
+"""The envelope of every record, and the form of arrays in it: msgpack maps with a schema and a version.
 
     {"schema": "tightrope.comparisons", "version": 1, "body": {...}}
 
 An array is a map {"dtype": "<f8", "shape": [...], "data": bytes} (numpy's dtype names, little-endian, row-major), an
-array of strings {"dtype": "str", "shape": [...], "data": [...]}. Whatever does not fit is refused with one line that
-names the field; nothing is guessed.
+array of strings {"dtype": "str", "shape": [...], "data": [...]}. A record that does not fit is refused with one line
+that names the field; readers never guess.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from functools import cache
 from typing import Any, TypeVar
 
-import msgpack
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from tightrope.service.errors import TightropeError
 
-VERSION = 1
+WIRE_VERSION = 1
 
-PEEKED = 128
-"""Bytes of a record that hold its schema and version."""
 DTYPES = {
-    name: np.dtype(name)  # what the protocol has
+    name: np.dtype(name)
     for name in ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8")
 }
-TEXTS, SIZES = frozenset((str,)), frozenset((int,))
-"""The types of names, and of the sides of an array: a bool is no number here."""
-TEXT = "str"
-PLAIN: dict[object, tuple[frozenset[type], str]] = {
-    str: (frozenset((str,)), "text"),
+"""The numeric dtypes of the Open Inference Protocol."""
+
+STRING_DTYPE = "str"
+STRING_TYPES, SIZE_TYPES = frozenset((str,)), frozenset((int,))
+"""The exact types of names and of array sizes: a bool is not a number here."""
+
+FIELD_TYPES: dict[object, tuple[frozenset[type], str]] = {
+    str: (STRING_TYPES, "text"),
     float: (frozenset((float, int)), "a number"),
-    int: (frozenset((int,)), "a whole number"),
+    int: (SIZE_TYPES, "a whole number"),
 }
-"""What a field of these types may hold, and that in words."""
+"""The value types that a field declared as the key may hold, and their description in error messages."""
+
+MALFORMED = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
+"""Errors of the decoder on bytes that are not msgpack, or nest too deeply."""
+
 T = TypeVar("T")
 
 
 class WireError(TightropeError):
-    """These bytes are not the record they should be: whoever wrote them is at fault. One line, whatever they hold."""
+    """These bytes are not the expected record; their writer is at fault. The message is one line of at most 200
+    characters.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__(" ".join(text.split())[:200])
 
 
-def pack(schema: str, body: object) -> bytes:
-    """A record in its envelope."""
-    return bytes(msgpack.packb({"schema": schema, "version": VERSION, "body": body}, default=_plain))
+class _Head(msgspec.Struct):
+    """An envelope whose body is skipped, not decoded."""
+
+    schema: str
+    version: int
+    body: msgspec.Raw
 
 
-def _plain(value: object) -> object:
-    """What msgpack does not know: arrays, numpy scalars, nested records."""
+def _to_plain(value: object) -> object:
+    """Convert types that msgpack lacks: arrays and numpy scalars."""
     if isinstance(value, np.ndarray):
         if value.dtype == object:
-            return {"dtype": TEXT, "shape": value.shape, "data": value.ravel().tolist()}
+            return {"dtype": STRING_DTYPE, "shape": value.shape, "data": value.ravel().tolist()}
         little = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
         return {"dtype": little.dtype.str, "shape": value.shape, "data": little.data}
-    if is_dataclass(value):
-        return record_fields(value)
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"a record cannot hold {type(value).__name__}")
+
+
+_encode = msgspec.msgpack.Encoder(enc_hook=_to_plain).encode
+_decode_any = msgspec.msgpack.Decoder().decode
+_decode_head = msgspec.msgpack.Decoder(_Head).decode
+
+
+def pack(schema: str, body: object) -> bytes:
+    """A record in its envelope."""
+    return _encode({"schema": schema, "version": WIRE_VERSION, "body": body})
 
 
 def record_fields(record: Any) -> dict[str, object]:  # noqa: ANN401 - any record of monitors
@@ -71,94 +89,101 @@ def record_fields(record: Any) -> dict[str, object]:  # noqa: ANN401 - any recor
 
 
 def envelope(data: bytes) -> dict[str, Any]:
-    """The envelope of these bytes, checked."""
+    """The envelope of these bytes, checked.
+
+    Raises:
+        WireError: when it is not an envelope of this version.
+    """
     try:
-        found = msgpack.unpackb(data, strict_map_key=False)
-    except (ValueError, TypeError, msgpack.exceptions.UnpackException, RecursionError) as error:
+        document = _decode_any(data)
+    except MALFORMED as error:
         raise WireError(f"not a record: {str(error)[:80] or type(error).__name__}") from error
-    if not isinstance(found, dict) or "schema" not in found or "body" not in found:
+    if not isinstance(document, dict) or "schema" not in document or "body" not in document:
         raise WireError("not a record: it must be a map with schema, version and body")
-    if found.get("version") != VERSION:
-        raise WireError(f"version: {str(found.get('version'))[:20]!r}; this reader knows {VERSION}")
-    return found
+    if document.get("version") != WIRE_VERSION:
+        raise WireError(f"version: {str(document.get('version'))[:20]!r}; this reader knows {WIRE_VERSION}")
+    return document
 
 
 def peek(data: bytes) -> str:
-    """The schema of a record of this version, which its writer put first; the rest of it is not looked at."""
-    unpacker = msgpack.Unpacker(strict_map_key=False)
-    unpacker.feed(data[:PEEKED])
+    """The schema of a record of this version; its body is not decoded."""
     try:
-        unpacker.read_map_header()
-        head = [unpacker.unpack() for _ in range(4)]
-    except (ValueError, TypeError, msgpack.exceptions.UnpackException, RecursionError):
-        head = []
-    known = head[::2] == ["schema", "version"] and head[3] == VERSION and isinstance(head[1], str)
-    return head[1] if known else str(envelope(data)["schema"])
+        head = _decode_head(data)
+    except MALFORMED:
+        return str(envelope(data)["schema"])
+    return head.schema if head.version == WIRE_VERSION else str(envelope(data)["schema"])
 
 
 def unpack(data: bytes, schema: str) -> object:
-    """The body of a record of this schema."""
-    found = envelope(data)
-    if found["schema"] != schema:
-        raise WireError(f"schema: {str(found['schema'])[:40]!r} where {schema!r} should be")
-    return found["body"]
+    """The body of a record of this schema.
+
+    Raises:
+        WireError: when it is another record, or not a record.
+    """
+    document = envelope(data)
+    if document["schema"] != schema:
+        raise WireError(f"schema: {str(document['schema'])[:40]!r} where {schema!r} should be")
+    return document["body"]
 
 
 def mapping(value: object, where: str) -> Mapping[str, Any]:
     """A map with names as keys, or a `WireError`."""
-    if not isinstance(value, dict) or not TEXTS.issuperset(map(type, value)):
+    if not isinstance(value, dict) or not STRING_TYPES.issuperset(map(type, value)):
         raise WireError(f"{where}: must be a map with names as keys")
     return value
 
 
 def names(value: object, where: str) -> tuple[str, ...]:
     """A list of names, or a `WireError`."""
-    if not isinstance(value, list) or not TEXTS.issuperset(map(type, value)):
+    if not isinstance(value, list) or not STRING_TYPES.issuperset(map(type, value)):
         raise WireError(f"{where}: must be a list of names")
     return tuple(value)
 
 
-def build(kind: type[T], body: object) -> T:
-    """A record from its fields, each of the type that it declares."""
-    where = kind.__name__.lower()
-    given = mapping(body, where)
+def build(kind: type[T], where: str, body: object) -> T:
+    """A record from its fields, each of the type that it declares; ``where`` names it in errors."""
+    values = mapping(body, where)
     try:
-        record = kind(**given)
+        record = kind(**values)
     except TypeError as error:
         raise WireError(f"{where}: {error}") from error
-    for name, types, wanted in _plain_fields(kind):  # type: ignore[arg-type]  # a class can be hashed
+    for name, types, wanted in _checked_fields(kind):  # type: ignore[arg-type]  # a class can be hashed
         if type(getattr(record, name)) not in types:
             raise WireError(f"{where}.{name}: must be {wanted}")
     return record
 
 
 @cache
-def _plain_fields(kind: type) -> list[tuple[str, frozenset[type], str]]:
-    """The fields of a record whose type is a plain one, with what they may hold."""
-    return [(field.name, *PLAIN[field.type]) for field in fields(kind) if field.type in PLAIN]
+def _checked_fields(kind: type) -> list[tuple[str, frozenset[type], str]]:
+    """The fields of a record with a type of `FIELD_TYPES`, and the values they may hold."""
+    return [(field.name, *FIELD_TYPES[field.type]) for field in fields(kind) if field.type in FIELD_TYPES]
 
 
 def array(value: object, where: str, dtype: str | None = None) -> NDArray[Any]:
-    """An array, checked: its bytes must be what its dtype and shape say."""
+    """An array from its map; its bytes must match its dtype and shape.
+
+    Raises:
+        WireError: when they do not, or when ``dtype`` is given and it is another one.
+    """
     box = mapping(value, where)
     kind, shape, data = box.get("dtype"), box.get("shape"), box.get("data")
-    if not isinstance(shape, list) or not SIZES.issuperset(map(type, shape)) or min(shape, default=0) < 0:
+    if not isinstance(shape, list) or not SIZE_TYPES.issuperset(map(type, shape)) or min(shape, default=0) < 0:
         raise WireError(f"{where}: shape must be a list of sizes")
     if dtype is not None and kind != dtype:
         raise WireError(f"{where}: dtype {str(kind)[:20]!r} where {dtype!r} should be")
-    if kind == TEXT:
-        return _shaped(np.array(names(data, where), dtype=object), shape, where)
+    if kind == STRING_DTYPE:
+        return _reshape(np.array(names(data, where), dtype=object), shape, where)
     if not isinstance(kind, str) or kind not in DTYPES or not isinstance(data, bytes):
         raise WireError(f"{where}: dtype {str(kind)[:20]!r} is not known, or its data are not bytes")
     if len(data) != math.prod(shape) * DTYPES[kind].itemsize:
         raise WireError(f"{where}: {len(data)} bytes cannot be {kind} of shape {str(shape)[:40]}")
-    try:  # numpy itself knows which shapes there can be
+    try:  # numpy rejects the shapes that it does not support
         return np.ndarray(shape, DTYPES[kind], data)
     except (ValueError, OverflowError) as error:
         raise WireError(f"{where}: {str(error)[:80]}") from error
 
 
-def _shaped(flat: NDArray[Any], shape: list[int], where: str) -> NDArray[Any]:
+def _reshape(flat: NDArray[Any], shape: list[int], where: str) -> NDArray[Any]:
     try:
         return flat.reshape(shape)
     except (ValueError, OverflowError) as error:

@@ -1,1 +1,1 @@
-"""The protocol over gRPC. Loaded only where `server.grpc_port` is set: the library takes 0.2 s and 25 MB."""
+"""The Open Inference Protocol v2 over gRPC. Loaded only if it is configured: it takes 0.2 s and 25 MB."""

@@ -1,4 +1,4 @@
-"""Inference requests and answers of the Open Inference Protocol v2 over gRPC, messages in and messages out.
+"""Inference requests and responses of the Open Inference Protocol v2 over gRPC, to and from protobuf messages.
 
 Sources: Open Inference Protocol v2, `open_inference_grpc.proto`, for messages and typed contents;
 Triton Inference Server, `extension_binary_data.md`, for strings in raw contents.
@@ -35,10 +35,10 @@ from tightrope.service.transport.grpc.messages import (
     ModelInferResponse,
 )
 
-SomeMessage = TypeVar("SomeMessage", bound=Message)
+AnyMessage = TypeVar("AnyMessage", bound=Message)
 _Parameters = Mapping[str, InferParameter]
 
-FIELDS = {
+CONTENT_FIELDS = {
     "BOOL": "bool_contents",
     "INT8": "int_contents",
     "INT16": "int_contents",
@@ -52,11 +52,15 @@ FIELDS = {
     "FP64": "fp64_contents",
     "BYTES": "bytes_contents",
 }
-"""Where the elements of a datatype are in typed contents; FP16 has no field there and travels raw."""
+"""The field of typed contents for each datatype; FP16 has none and is always raw."""
 
 
-def parse(kind: type[SomeMessage], raw: bytes) -> SomeMessage:
-    """The message of that kind; CallerError when the bytes are none."""
+def parse(kind: type[AnyMessage], raw: bytes) -> AnyMessage:
+    """Parse a message.
+
+    Raises:
+        CallerError: when the bytes are not a message of that kind.
+    """
     try:
         return kind.FromString(raw)
     except DecodeError:
@@ -66,10 +70,11 @@ def parse(kind: type[SomeMessage], raw: bytes) -> SomeMessage:
 def decode_request(
     message: ModelInferRequest, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
 ) -> InferRequest:
-    """Read a request for a model with these inputs and outputs.
+    """Decode a request for a model with these inputs and outputs. Outputs are returned as the inputs came, raw or
+    typed, unless `parameters.binary_data_output` is set.
 
-    Outputs go back as the inputs came, raw or typed, unless `parameters.binary_data_output` says otherwise.
-    Raises CallerError, naming the tensor, for every request the model could not run as it stands.
+    Raises:
+        CallerError: naming the tensor, for a request that the model cannot run.
     """
     if len(message.id) > MAX_ID_LENGTH:
         raise CallerError(f"id is {quote(message.id)}, must have at most {MAX_ID_LENGTH} characters")
@@ -87,13 +92,13 @@ def decode_request(
 
 
 def encode_response(response: InferResponse, request: InferRequest) -> ModelInferResponse:
-    """The answer's message. One output without typed contents, FP16, makes all of them raw, as the protocol has it."""
+    """Encode a response. One output without typed contents, FP16, makes all outputs raw, as the protocol requires."""
     message = ModelInferResponse(model_name=response.model_name, model_version=response.model_version)
     message.id = response.id or ""
     for name, value in response.parameters.items():
         _put(message.parameters[name], value)
     datatypes = {name: datatype_of(tensor.dtype) for name, tensor in response.outputs.items()}
-    raw = request.binary_default or not FIELDS.keys() >= set(datatypes.values())
+    raw = request.binary_default or not CONTENT_FIELDS.keys() >= set(datatypes.values())
     for name, tensor in response.outputs.items():
         output = message.outputs.add(name=name, datatype=datatypes[name], shape=tensor.shape)
         if raw:
@@ -104,9 +109,11 @@ def encode_response(response: InferResponse, request: InferRequest) -> ModelInfe
 
 
 def fill(contents: InferTensorContents, datatype: str, tensor: Tensor) -> None:
-    """Put a tensor's elements where their datatype has its place."""
+    """Put a tensor's elements into the field of their datatype."""
     values = tensor.ravel().tolist()
-    getattr(contents, FIELDS[datatype]).extend([text.encode() for text in values] if datatype == "BYTES" else values)
+    getattr(contents, CONTENT_FIELDS[datatype]).extend(
+        [text.encode() for text in values] if datatype == "BYTES" else values
+    )
 
 
 def _decode_inputs(message: ModelInferRequest, specs: Sequence[TensorSpec]) -> dict[str, Tensor]:
@@ -115,15 +122,15 @@ def _decode_inputs(message: ModelInferRequest, specs: Sequence[TensorSpec]) -> d
     if raws and len(raws) != len(message.inputs):
         raise CallerError(f"raw_input_contents has {len(raws)} tensors, must have {len(message.inputs)}: one an input")
     tensors: dict[str, Tensor] = {}
-    for place, entry in enumerate(message.inputs):
+    for index, entry in enumerate(message.inputs):
         spec = _named(entry.name, by_name, "input")
         where = f"input {spec.name!r}"
         if spec.name in tensors:
             raise CallerError(f"{where} is given twice")
-        _insist_on_plain(entry.parameters, where)
+        _refuse_unsupported(entry.parameters, where)
         shape = tuple(entry.shape)
         check(shape, entry.datatype, spec, where)
-        raw = raws[place] if raws else None
+        raw = raws[index] if raws else None
         tensors[spec.name] = _decode_tensor(spec.datatype, shape, entry.contents, raw, where)
     if len(tensors) != len(by_name):
         raise CallerError(f"inputs: missing {', '.join(name for name in by_name if name not in tensors)}")
@@ -131,13 +138,13 @@ def _decode_inputs(message: ModelInferRequest, specs: Sequence[TensorSpec]) -> d
 
 
 def _decode_tensor(datatype: str, shape: Shape, contents: InferTensorContents, raw: bytes | None, where: str) -> Tensor:
-    """The tensor of raw contents, or of typed ones where there are none."""
+    """The tensor from raw contents, or else from typed ones."""
     given = [field.name for field, _ in contents.ListFields()]
     if raw is not None:
         if given:
             raise CallerError(f"{where}: has {given[0]} beside raw_input_contents, give one of the two")
         return decode_binary(datatype, shape, memoryview(raw), where)
-    field = FIELDS.get(datatype)
+    field = CONTENT_FIELDS.get(datatype)
     if field is None:
         raise CallerError(f"{where}: {datatype} has no typed contents, send it in raw_input_contents")
     if given != [field]:
@@ -163,8 +170,8 @@ def _decode_outputs(
     for entry in message.outputs:
         name = _named(entry.name, by_name, "output").name
         if name in wanted:
-            raise CallerError(f"output {name!r} is asked for twice")
-        _insist_on_plain(entry.parameters, f"output {name!r}")
+            raise CallerError(f"output {name!r} is requested twice")
+        _refuse_unsupported(entry.parameters, f"output {name!r}")
         wanted[name] = OutputRequest(name, binary)
     return tuple(wanted.values())
 
@@ -175,8 +182,8 @@ def _named(name: str, specs: Mapping[str, TensorSpec], what: str) -> TensorSpec:
     return specs[name]
 
 
-def _insist_on_plain(parameters: _Parameters, where: str) -> None:
-    """A parameter that changes what a tensor means must not be ignored."""
+def _refuse_unsupported(parameters: _Parameters, where: str) -> None:
+    """A parameter that changes the meaning of a tensor must not be ignored."""
     for key in UNSUPPORTED & set(parameters):
         raise CallerError(f"{where}: parameters.{key} is not supported, leave it out")
 
@@ -195,7 +202,7 @@ def _value(parameter: InferParameter, kind: Any) -> Scalar:  # noqa: ANN401 - th
 
 
 def _put(parameter: InferParameter, value: Scalar) -> None:
-    """A scalar in the field of its type; a truth value is a whole number to Python, and not to the protocol."""
+    """Put a scalar into the field of its type. A bool is an int in Python, but not in the protocol."""
     if isinstance(value, bool):
         parameter.bool_param = value
     elif isinstance(value, int):

@@ -1,7 +1,7 @@
 """The protocol's messages, from `open_inference.binpb`, which `make proto` compiles; their types are in messages.pyi.
 
-They have a pool of their own: a client of the protocol in the same process registers the same names in the one that
-everybody shares. And unlike protoc's Python code, which wants the newest library, a descriptor is read by every one.
+They have a descriptor pool of their own: a client of the protocol in the same process registers the same names in the
+default pool. A descriptor is read by every version of the library, while protoc's Python code needs the newest.
 """
 
 from pathlib import Path

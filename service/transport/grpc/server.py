@@ -1,4 +1,4 @@
-"""A gRPC server that somebody else starts and stops: the Open Inference Protocol, and gRPC's own health service."""
+"""A gRPC server for the Open Inference Protocol and gRPC's own health service; its owner starts and stops it."""
 
 import asyncio
 import socket
@@ -9,72 +9,78 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
-from tightrope.service.config.loader import ConfigError, Server
-from tightrope.service.transport.grpc.servicer import SERVICE, Inference
+from tightrope.service.config.loader import ConfigError, ServerSection
+from tightrope.service.transport.grpc.servicer import SERVICE, InferenceServicer
 
-SERVICES = ("", SERVICE)
-"""Whose health can be asked for: the server's as a whole, by the empty name, and the protocol's."""
-LOOK_SECONDS = 0.1
-"""How often is looked whether this replica is ready by now."""
+HEALTH_SERVICES = ("", SERVICE)
+"""The services whose health is reported: the whole server, under the empty name, and the protocol."""
+READINESS_POLL_SECONDS = 0.1
+"""Seconds between two checks whether this replica is ready."""
 
 
-class RpcServer:
-    """Listens where the settings say; ``knows`` says whether this replica is ready.
+class GrpcServer:
+    """Listens on the configured address; ``is_ready`` tells whether this replica is ready.
 
     Raises:
-        ConfigError: when the address is not to be had.
+        ConfigError: when the address is not available.
     """
 
-    def __init__(self, server: Server, inference: Inference, knows: Callable[[], bool]) -> None:
+    def __init__(self, server: ServerSection, servicer: InferenceServicer, is_ready: Callable[[], bool]) -> None:
         self._address = f"[{server.host}]" if ":" in server.host else server.host
         self._port = server.grpc_port or 0
-        self._most = server.max_body_bytes
-        self._inference = inference
-        self._knows = knows
-        self._shared = server.processes > 1
-        if not self._shared:
-            _insist_on_free(server)
+        self._max_body_bytes = server.max_body_bytes
+        self._servicer = servicer
+        self._is_ready = is_ready
+        self._is_shared = server.processes > 1
+        if not self._is_shared:
+            _insist_on_free_port(server)
 
     async def start(self) -> int:
-        """Listen, on the event loop that runs; the port.
+        """Listen, on the running event loop; returns the port.
 
         Raises:
-            ConfigError: when somebody took it meanwhile.
+            ConfigError: when the port was taken meanwhile.
         """
         self._health = health.aio.HealthServicer()
-        self._server = grpc.aio.server(
-            options=[("grpc.so_reuseport", int(self._shared)), ("grpc.max_receive_message_length", self._most)]
-        )
-        self._server.add_generic_rpc_handlers((self._inference,))
+        options = [
+            ("grpc.so_reuseport", int(self._is_shared)),
+            ("grpc.max_receive_message_length", self._max_body_bytes),
+        ]
+        self._server = grpc.aio.server(options=options)
+        self._server.add_generic_rpc_handlers((self._servicer,))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         try:
             port = self._server.add_insecure_port(f"{self._address}:{self._port}")
         except RuntimeError as error:
             raise ConfigError([f"server.grpc_port: cannot listen: {error}"]) from error
-        self._telling = asyncio.create_task(self._tell())
+        self._health_updates = asyncio.create_task(self._update_health())
         await self._server.start()
         return port
 
     async def stop(self, seconds: float) -> None:
-        """Take no new calls, and let those under way finish."""
-        self._telling.cancel()
+        """Refuse new calls, and let those under way finish."""
+        self._health_updates.cancel()
         await self._health.enter_graceful_shutdown()
         await self._server.stop(seconds)
 
-    async def _tell(self) -> None:
-        """Tell the health service, which does not ask, whether this replica is ready; once it is, it stays so."""
-        while True:
-            known = self._knows()
-            status = HealthCheckResponse.SERVING if known else HealthCheckResponse.NOT_SERVING
-            for service in SERVICES:
+    async def _update_health(self) -> None:
+        """Set the health service's status until this replica is ready, which it then remains."""
+        is_ready = False
+        while not is_ready:
+            is_ready = self._is_ready()
+            status = HealthCheckResponse.SERVING if is_ready else HealthCheckResponse.NOT_SERVING
+            for service in HEALTH_SERVICES:
                 await self._health.set(service, status)
-            if known:
-                return
-            await asyncio.sleep(LOOK_SECONDS)
+            if not is_ready:
+                await asyncio.sleep(READINESS_POLL_SECONDS)
 
 
-def _insist_on_free(server: Server) -> None:
-    """Found before anything is started, and told in one line; the library tells its own log instead."""
+def _insist_on_free_port(server: ServerSection) -> None:
+    """Check the port before anything is started; the library only logs that it is taken.
+
+    Raises:
+        ConfigError: when the port is taken.
+    """
     family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
     try:
         socket.create_server((server.host, server.grpc_port or 0), family=family).close()

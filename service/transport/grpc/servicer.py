@@ -1,14 +1,14 @@
-"""The calls of the Open Inference Protocol v2 over gRPC: a message in, the gateway, a message out.
+"""The calls of the Open Inference Protocol v2 over gRPC: a message in, the engine, a message out.
 
-Every call takes and gives bytes: what is large is read and written in a thread. An error is a status by whose fault it
-is, with the same text as over HTTP.
+Every call takes and gives bytes, so that large messages are parsed and serialised in a thread. An error becomes the
+status of its kind, with the same text as over HTTP.
 """
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
-from typing import NoReturn, TypeAlias
+from typing import NoReturn, TypeAlias, TypeVar
 
 import grpc
 import grpc.aio
@@ -22,145 +22,158 @@ from tightrope.service.errors import (
     UnavailableError,
     UnknownModelError,
 )
-from tightrope.service.inference.batch import rows_of
-from tightrope.service.inference.engine import Gateway
-from tightrope.service.protocol.metadata import EXTENSIONS, PLATFORM, VERSION
+from tightrope.service.inference.engine import LARGE_BYTES, InferenceEngine, is_large
+from tightrope.service.protocol.metadata import EXTENSIONS, PLATFORM, SERVER_VERSION
 from tightrope.service.protocol.rest import InferRequest, InferResponse
 from tightrope.service.protocol.tensors import TensorSpec
 from tightrope.service.transport.grpc import messages
-from tightrope.service.transport.grpc.codec import SomeMessage, decode_request, encode_response, parse
-from tightrope.service.transport.responder import LARGE, Responder, aside, is_large, told
+from tightrope.service.transport.grpc.codec import AnyMessage, decode_request, encode_response, parse
+from tightrope.service.transport.responder import Responder, error_text
 
 SERVICE = "inference.GRPCInferenceService"
-MOST_DETAILS = 500
+MAX_DETAILS_LENGTH = 500
 """Characters of an error's text: it travels in a header, and clients take no long ones."""
-HASTE = 0.05
-"""Seconds before its deadline at which a call that ends is a late one: the caller's clock started before ours."""
+DEADLINE_MARGIN_SECONDS = 0.05
+"""Seconds before its deadline from which a cancelled call counts as late: the caller's clock started before ours."""
 
+Result = TypeVar("Result")
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 Wrap: TypeAlias = Callable[[messages.ModelInferResponse], Message]
 
 
-class TooLateError(ServerError):
-    """The deadline of a call has passed before it was its turn: nobody waits for the answer."""
+class DeadlineExceededError(ServerError):
+    """The deadline of a call passed before its run: the caller no longer waits."""
 
 
-STATUS: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
+GRPC_STATUS: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (UnknownModelError, grpc.StatusCode.NOT_FOUND),
     (TooLargeError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (CallerError, grpc.StatusCode.INVALID_ARGUMENT),
-    (TooLateError, grpc.StatusCode.DEADLINE_EXCEEDED),
+    (DeadlineExceededError, grpc.StatusCode.DEADLINE_EXCEEDED),
     (UnavailableError, grpc.StatusCode.UNAVAILABLE),
 )
+"""The status of each kind of error; the first match counts."""
 
 
 def status_of(error: Exception) -> grpc.StatusCode:
-    """The status of an error, by whose fault it is; what nobody foresaw is ours."""
-    return next((status for kind, status in STATUS if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
+    """The gRPC status of an error; INTERNAL for an unexpected one."""
+    return next((status for kind, status in GRPC_STATUS if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
 
 
-class Inference(grpc.GenericRpcHandler):
-    """Finds the handler of a call; ``knows`` says whether this replica is ready."""
+class InferenceServicer(grpc.GenericRpcHandler):
+    """The handlers of the service's calls; ``is_ready`` tells whether this replica is ready."""
 
-    def __init__(self, responder: Responder, knows: Callable[[], bool]) -> None:
+    def __init__(self, responder: Responder, is_ready: Callable[[], bool]) -> None:
         self._responder = responder
+        self._is_ready = is_ready
         self._handlers = {
-            "ServerLive": _call(messages.ServerLiveRequest, lambda _: messages.ServerLiveResponse(live=True)),
-            "ServerReady": _call(messages.ServerReadyRequest, lambda _: messages.ServerReadyResponse(ready=knows())),
-            "ServerMetadata": _call(messages.ServerMetadataRequest, _server),
-            "ModelReady": _call(messages.ModelReadyRequest, partial(_ready, responder.gateway)),
-            "ModelMetadata": _call(messages.ModelMetadataRequest, partial(_metadata, responder.gateway)),
+            "ServerLive": _unary(messages.ServerLiveRequest, _server_live),
+            "ServerReady": _unary(messages.ServerReadyRequest, self._server_ready),
+            "ServerMetadata": _unary(messages.ServerMetadataRequest, _server_metadata),
+            "ModelReady": _unary(messages.ModelReadyRequest, partial(_model_ready, responder.engine)),
+            "ModelMetadata": _unary(messages.ModelMetadataRequest, partial(_model_metadata, responder.engine)),
             "ModelInfer": grpc.unary_unary_rpc_method_handler(self._infer),
             "ModelStreamInfer": grpc.stream_stream_rpc_method_handler(self._stream),
         }
 
     def service(self, details: grpc.HandlerCallDetails) -> "Handler | None":
-        """The handler; for a call of this service that is not there, one that says so."""
+        """The handler of a call; for an unknown call of this service, one that reports it."""
         path, _, name = details.method.lstrip("/").rpartition("/")
         if path != SERVICE:
             return None
         return self._handlers.get(name) or _unimplemented(name, self._handlers)
 
+    def _server_ready(self, _: messages.ServerReadyRequest) -> messages.ServerReadyResponse:
+        return messages.ServerReadyResponse(ready=self._is_ready())
+
     async def _infer(self, raw: bytes, context: Context) -> bytes:
         try:
-            return await self._counted(raw, context, lambda answer: answer)
-        except Exception as error:  # noqa: BLE001 - the one place where whatever went wrong becomes a status
+            return await self._answer(raw, context, _unwrapped)
+        except Exception as error:  # noqa: BLE001 - every error becomes a status
             return await _abort(context, error)
 
     async def _stream(self, requests: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
-        """One answer a request, in their order; what is wrong with one is told in its place, and the next is read."""
+        """One answer a request, in their order; an error is sent in its place, and the stream goes on."""
         async for raw in requests:
             try:
-                yield await self._counted(raw, context, _streamed)
-            except Exception as error:  # noqa: BLE001 - as above
-                yield messages.ModelStreamInferResponse(error_message=told(error)).SerializeToString()
+                yield await self._answer(raw, context, _stream_response)
+            except Exception as error:  # noqa: BLE001 - every error becomes a message
+                yield messages.ModelStreamInferResponse(error_message=error_text(error)).SerializeToString()
 
-    async def _counted(self, raw: bytes, context: Context, wrap: Wrap) -> bytes:
-        """Answer a request, and count it; not where the caller went away, as long as it had time."""
-        started, large = time.perf_counter(), len(raw) > LARGE
+    async def _answer(self, raw: bytes, context: Context, wrap: Wrap) -> bytes:
+        """Answer a request and count it; one that is cancelled counts only if its deadline has come."""
+        started, large = time.perf_counter(), len(raw) > LARGE_BYTES
         message = messages.ModelInferRequest()
         try:
-            message = await aside(partial(parse, messages.ModelInferRequest, raw), large=large)
-            request_id, answer = await self._answer(message, context, wrap, started, large=large)
+            message = await _run(partial(parse, messages.ModelInferRequest, raw), in_thread=large)
+            request_id, answer = await self._infer_message(message, context, wrap, started, large=large)
         except asyncio.CancelledError:
-            if _left(context) < HASTE:
-                self._responder.answered(message.model_name, TooLateError(), started)
+            if _remaining_seconds(context) < DEADLINE_MARGIN_SECONDS:
+                self._responder.count(message.model_name, DeadlineExceededError(), started)
             raise
         except Exception as error:
-            self._responder.answered(message.model_name, error, started)
+            self._responder.count(message.model_name, error, started)
             raise
-        self._responder.answered(message.model_name, None, started, request_id)
+        self._responder.count(message.model_name, None, started, request_id)
         return answer
 
-    async def _answer(
+    async def _infer_message(
         self, message: messages.ModelInferRequest, context: Context, wrap: Wrap, started: float, *, large: bool
     ) -> tuple[str, bytes]:
-        """The id of a request, and the bytes of its answer; nobody waits for one that is late already."""
-        pair = self._responder.gateway.pair(message.model_name, message.model_version or None)
-        request = await aside(partial(decode_request, message, pair.inputs, pair.outputs), large=large)
-        if _left(context) <= 0:
-            raise TooLateError("the deadline passed before it was this request's turn")
-        response = await self._responder.respond(pair, request, rows_of(request), started)
-        write = partial(_written, response, request, wrap)
-        return response.id or "", await aside(write, large=is_large(response))
+        """The request's id and its serialised response."""
+        pair = self._responder.engine.pair(message.model_name, message.model_version or None)
+        request = await _run(partial(decode_request, message, pair.inputs, pair.outputs), in_thread=large)
+        if _remaining_seconds(context) <= 0:
+            raise DeadlineExceededError("the deadline passed before it was this request's turn")
+        response = await self._responder.respond(pair, request, started)
+        serialise = partial(_serialise, response, request, wrap)
+        return response.id or "", await _run(serialise, in_thread=is_large(response))
 
 
-def _written(response: InferResponse, request: InferRequest, wrap: Wrap) -> bytes:
+async def _run(function: Callable[[], Result], *, in_thread: bool) -> Result:
+    return await asyncio.to_thread(function) if in_thread else function()
+
+
+def _serialise(response: InferResponse, request: InferRequest, wrap: Wrap) -> bytes:
     return wrap(encode_response(response, request)).SerializeToString()
 
 
-def _streamed(answer: messages.ModelInferResponse) -> Message:
-    return messages.ModelStreamInferResponse(infer_response=answer)
+def _unwrapped(response: messages.ModelInferResponse) -> Message:
+    return response
 
 
-def _left(context: Context) -> float:
-    """Seconds until the deadline, if there is one."""
-    left = context.time_remaining()
-    return float("inf") if left is None else left  # type: ignore[redundant-expr] # there is None, whatever is declared
+def _stream_response(response: messages.ModelInferResponse) -> Message:
+    return messages.ModelStreamInferResponse(infer_response=response)
+
+
+def _remaining_seconds(context: Context) -> float:
+    """Seconds until the deadline; infinite without one."""
+    seconds = context.time_remaining()
+    return float("inf") if seconds is None else seconds  # type: ignore[redundant-expr] # None despite its annotation
 
 
 async def _abort(context: Context, error: Exception) -> NoReturn:
-    """Tell what is wrong; who comes too many is told when to come again, as clients of gRPC read it."""
-    again = f"{1000 * error.seconds:.0f}" if isinstance(error, OverloadedError) else ""
-    trailing = (("grpc-retry-pushback-ms", again),) if again else ()
-    await context.abort(status_of(error), told(error)[:MOST_DETAILS], trailing)
+    """Abort with the error's status; when overloaded, send the retry delay as gRPC pushback."""
+    delay = f"{1000 * error.seconds:.0f}" if isinstance(error, OverloadedError) else ""
+    trailing = (("grpc-retry-pushback-ms", delay),) if delay else ()
+    await context.abort(status_of(error), error_text(error)[:MAX_DETAILS_LENGTH], trailing)
 
 
-def _call(kind: type[SomeMessage], answer: Callable[[SomeMessage], Message]) -> Handler:
+def _unary(kind: type[AnyMessage], answer: Callable[[AnyMessage], Message]) -> Handler:
     """The handler of a call that is answered at once."""
 
     async def handle(raw: bytes, context: Context) -> bytes:
         try:
             return answer(parse(kind, raw)).SerializeToString()
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - every error becomes a status
             return await _abort(context, error)
 
     return grpc.unary_unary_rpc_method_handler(handle)
 
 
-def _unimplemented(name: str, known: Iterable[str]) -> Handler:
-    details = f"{SERVICE} has no {name[:80]} here; there are {', '.join(known)}"
+def _unimplemented(name: str, calls: Iterable[str]) -> Handler:
+    details = f"{SERVICE} has no {name[:80]} here; there are {', '.join(calls)}"
 
     async def handle(_: AsyncIterator[bytes], context: Context) -> bytes:
         return await context.abort(grpc.StatusCode.UNIMPLEMENTED, details)
@@ -168,29 +181,29 @@ def _unimplemented(name: str, known: Iterable[str]) -> Handler:
     return grpc.stream_unary_rpc_method_handler(handle)
 
 
-def _server(_: messages.ServerMetadataRequest) -> messages.ServerMetadataResponse:
-    return messages.ServerMetadataResponse(name="tightrope", version=VERSION, extensions=EXTENSIONS)
+def _server_live(_: messages.ServerLiveRequest) -> messages.ServerLiveResponse:
+    return messages.ServerLiveResponse(live=True)
 
 
-def _ready(gateway: Gateway, asked: messages.ModelReadyRequest) -> messages.ModelReadyResponse:
-    """Whether a model can answer: one that is not served is not ready, which is no error here."""
-    try:
-        gateway.pair(asked.name, asked.version or None)
-    except UnknownModelError:
-        return messages.ModelReadyResponse(ready=False)
-    return messages.ModelReadyResponse(ready=True)
+def _server_metadata(_: messages.ServerMetadataRequest) -> messages.ServerMetadataResponse:
+    return messages.ServerMetadataResponse(name="tightrope", version=SERVER_VERSION, extensions=EXTENSIONS)
 
 
-def _metadata(gateway: Gateway, asked: messages.ModelMetadataRequest) -> messages.ModelMetadataResponse:
-    pair = gateway.pair(asked.name, asked.version or None)
+def _model_ready(engine: InferenceEngine, request: messages.ModelReadyRequest) -> messages.ModelReadyResponse:
+    """Whether a model is served; an unknown one is not ready, which is no error here."""
+    return messages.ModelReadyResponse(ready=engine.is_served(request.name, request.version or None))
+
+
+def _model_metadata(engine: InferenceEngine, request: messages.ModelMetadataRequest) -> messages.ModelMetadataResponse:
+    pair = engine.pair(request.name, request.version or None)
     return messages.ModelMetadataResponse(
         name=pair.name,
         versions=[pair.version],
         platform=PLATFORM,
-        inputs=map(_tensor, pair.inputs),
-        outputs=map(_tensor, pair.outputs),
+        inputs=map(_tensor_metadata, pair.inputs),
+        outputs=map(_tensor_metadata, pair.outputs),
     )
 
 
-def _tensor(spec: TensorSpec) -> messages.ModelMetadataResponse.TensorMetadata:
+def _tensor_metadata(spec: TensorSpec) -> messages.ModelMetadataResponse.TensorMetadata:
     return messages.ModelMetadataResponse.TensorMetadata(name=spec.name, datatype=spec.datatype, shape=spec.shape)

@@ -1,6 +1,4 @@
-"""Inference over HTTP without its transport: a request's bytes and headers to what the gateway takes, an answer or an
-error to a status, headers and bytes.
-"""
+"""Inference messages over HTTP: bytes and headers to requests, responses and errors to status, headers and bytes."""
 
 import math
 import zlib
@@ -20,8 +18,8 @@ from tightrope.service.errors import (
     UnknownModelError,
     UnsupportedEncodingError,
 )
-from tightrope.service.inference.model_pair import Pair
-from tightrope.service.protocol.fast_json import Reader
+from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.protocol.fast_json import FastReader
 from tightrope.service.protocol.rest import (
     HEADER_LENGTH,
     InferRequest,
@@ -30,9 +28,9 @@ from tightrope.service.protocol.rest import (
     encode_response,
     parse_header_length,
 )
-from tightrope.service.transport.responder import told
+from tightrope.service.transport.responder import error_text
 
-STATUS: tuple[tuple[type[Exception], int], ...] = (
+HTTP_STATUS: tuple[tuple[type[Exception], int], ...] = (
     (UnknownModelError, 404),
     (TooLargeError, 413),
     (UnsupportedEncodingError, 415),
@@ -40,16 +38,18 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (UnavailableError, 503),
     (ServerError, 500),
 )
-LENGTH_NAME = HEADER_LENGTH.lower().encode()
-JSON, BINARY = (b"content-type", b"application/json"), (b"content-type", b"application/octet-stream")
-WINDOWS = {"gzip": 31, "deflate": 47}
-"""zlib's window bits for the encodings that clients compress requests with."""
+"""The status of each kind of error; the first match counts."""
+
+JSON_LENGTH_HEADER = HEADER_LENGTH.lower().encode()
+JSON_TYPE, BINARY_TYPE = (b"content-type", b"application/json"), (b"content-type", b"application/octet-stream")
+ZLIB_WINDOW_BITS = {"gzip": 31, "deflate": 47}
+"""zlib's `wbits` for the content encodings that clients use."""
 
 Headers = Mapping[bytes, bytes]
 
 
-class Reply(Struct):
-    """What a caller gets; ``request_id`` is that of a request that could be answered, ``error`` why it could not."""
+class InferenceReply(Struct):
+    """A reply to a caller. ``request_id`` is set for an answered request, ``error`` for one that failed."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -58,77 +58,89 @@ class Reply(Struct):
     error: Exception | None = None
 
 
-class Decoder:
-    """Reads requests; a body that is compressed is inflated to ``most`` bytes."""
+class RequestDecoder:
+    """Decodes requests; a compressed body may inflate to ``max_body_bytes``."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._readers: dict[str, tuple[Pair, Reader]] = {}
+    def __init__(self, max_body_bytes: int) -> None:
+        self._max_body_bytes = max_body_bytes
+        self._readers: dict[str, tuple[ModelPair, FastReader]] = {}
 
-    def decode(self, pair: Pair, raw: bytes, headers: Headers) -> InferRequest:
-        """The request in a body.
+    def decode(self, pair: ModelPair, raw: bytes, headers: Headers) -> InferRequest:
+        """Decode a request from its raw body.
 
         Raises:
-            CallerError: naming what is wrong with it.
+            CallerError: naming the mistake.
         """
-        body = _inflate(raw, headers, self._most) if b"content-encoding" in headers else raw
-        return self.read(pair, body, headers.get(LENGTH_NAME))
+        body = _inflate(raw, headers, self._max_body_bytes) if b"content-encoding" in headers else raw
+        return self.decode_body(pair, body, headers.get(JSON_LENGTH_HEADER))
 
-    def read(self, pair: Pair, body: bytes, json_size: bytes | None) -> InferRequest:
-        """The same of a body that is not compressed, given the header that says how much of it is JSON."""
-        length = None if json_size is None else _length(json_size)
-        of, reader = self._readers.get(pair.name, (None, None))
-        if of is not pair or reader is None:  # another artefact was deployed
-            reader = Reader(pair.inputs, pair.outputs)
+    def decode_body(self, pair: ModelPair, body: bytes, json_length: bytes | None) -> InferRequest:
+        """Decode a request from an uncompressed body, and the header with the bytes of JSON in it.
+
+        Raises:
+            CallerError: naming the mistake.
+        """
+        length = None if json_length is None else _parse_length(json_length)
+        known_pair, reader = self._readers.get(pair.name, (None, None))
+        if known_pair is not pair or reader is None:  # a new artefact was deployed
+            reader = FastReader(pair.inputs, pair.outputs)
             self._readers[pair.name] = pair, reader
         return reader.read(body, length) or decode_request(body, length, pair.inputs, pair.outputs)
 
 
-def encode(request: InferRequest, response: InferResponse) -> Reply:
-    """An answer. Outputs that are withheld are no error for who asks for them.
+def encode(request: InferRequest, response: InferResponse) -> InferenceReply:
+    """Encode a response. Outputs that are withheld may be requested: they are left out.
 
     Raises:
-        TightropeError: when it cannot be written in the form that was asked for.
+        TightropeError: when it cannot be written in the form that the request asks for.
     """
     body, length = encode_response(response, request if response.outputs else replace(request, outputs=()))
     if length is None:
-        return Reply(200, [JSON], body, response.id or "")
-    return Reply(200, [BINARY, (LENGTH_NAME, b"%d" % length)], body, response.id or "")
+        return InferenceReply(200, [JSON_TYPE], body, response.id or "")
+    return InferenceReply(200, [BINARY_TYPE, (JSON_LENGTH_HEADER, b"%d" % length)], body, response.id or "")
 
 
-def refuse(error: Exception) -> Reply:
-    """An error: its status by whose fault it is, and what the caller is told."""
-    headers = [JSON]
+def encode_or_refuse(request: InferRequest, response: InferResponse) -> InferenceReply:
+    """Encode a response, or the error of doing so."""
+    try:
+        return encode(request, response)
+    except Exception as error:  # noqa: BLE001 - every error becomes a reply
+        return refuse(error)
+
+
+def refuse(error: Exception) -> InferenceReply:
+    """Encode an error: ``{"error": "…"}`` with its status."""
+    headers = [JSON_TYPE]
     if isinstance(error, OverloadedError):
         headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.seconds))))
-    return Reply(status_of(error), headers, orjson.dumps({"error": told(error)}), error=error)
+    return InferenceReply(status_of(error), headers, orjson.dumps({"error": error_text(error)}), error=error)
 
 
 def status_of(error: Exception) -> int:
-    """The HTTP status of an error, by whose fault it is; what nobody foresaw is ours."""
-    return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+    """The HTTP status of an error; 500 for an unexpected one."""
+    return next((status for kind, status in HTTP_STATUS if isinstance(error, kind)), 500)
 
 
 @lru_cache(maxsize=1024)
-def _length(json_size: bytes) -> int | None:
-    """The same few come again and again."""
-    return parse_header_length(json_size.decode("latin-1"))
+def _parse_length(json_length: bytes) -> int | None:
+    """The number in a header; callers repeat the same few values."""
+    return parse_header_length(json_length.decode("latin-1"))
 
 
-def _inflate(body: bytes, headers: Headers, limit: int) -> bytes:
-    """Undo a request's compression, in bounded memory."""
+def _inflate(body: bytes, headers: Headers, max_bytes: int) -> bytes:
+    """Decompress a body, in bounded memory."""
     encoding = headers[b"content-encoding"].decode("latin-1").strip().lower() or "identity"
     if encoding == "identity":
         return body
-    if encoding not in WINDOWS:
+    if encoding not in ZLIB_WINDOW_BITS:
         raise UnsupportedEncodingError(f"content-encoding {encoding[:40]!r}; gzip, deflate and identity are understood")
-    inflater = zlib.decompressobj(WINDOWS[encoding])
+    inflater = zlib.decompressobj(ZLIB_WINDOW_BITS[encoding])
     try:
-        inflated = inflater.decompress(body, limit + 1)
+        inflated = inflater.decompress(body, max_bytes + 1)
     except zlib.error as error:
         raise CallerError(f"the body is not {encoding}: {error}") from error
-    if len(inflated) > limit or inflater.unconsumed_tail:
-        raise TooLargeError(f"the body inflates to more than {limit} bytes, which is the most that is taken")
+    if len(inflated) > max_bytes or inflater.unconsumed_tail:
+        raise TooLargeError(f"the body inflates to more than {max_bytes} bytes, which is the most that is taken")
     if not inflater.eof:
         raise CallerError(f"the body is not {encoding}: it ends too early")
     return inflated

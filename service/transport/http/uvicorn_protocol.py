@@ -1,8 +1,12 @@
-"""The fast path: small, whole inference requests are answered from uvicorn's protocol itself, without an ASGI task, its
-messages and its second write, which cost more than a small model takes to run.
+"""The fast path: small inference requests, answered from uvicorn's protocol without an ASGI task, its messages and its
+second write, which take longer than a small model's run.
 
-Everything else goes uvicorn's own way, to the ASGI layer: what is large, compressed, pipelined, chunked, of HTTP/1.0,
-of a caller who does not read its answers, or no inference request at all. The answer is the same either way.
+How it works: a request whose head is in the cache skips the parser; another one is parsed, and taken here when its
+headers are those of a small inference request. An `_Exchange` decodes the request and submits it to the batcher; the
+batcher delivers the answer, which is encoded and written in one piece. All other requests go to the ASGI layer and get
+the same responses: large, compressed, chunked and pipelined ones, HTTP/1.0, and callers that do not read theirs.
+
+It relies on uvicorn's internals: the callbacks of `HttpToolsProtocol`, its `cycle` and its keep-alive timer.
 """
 
 import asyncio
@@ -11,68 +15,68 @@ from functools import partial
 from typing import Any, ClassVar, cast
 
 from msgspec import Struct
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from tightrope.service.inference.batch import rows_of
-from tightrope.service.inference.engine import Answer
+from tightrope.service.inference.engine import Answer, is_large
 from tightrope.service.protocol.rest import InferRequest
 from tightrope.service.transport.http.asgi import InferLayer
-from tightrope.service.transport.http.codec import Reply, encode, refuse
-from tightrope.service.transport.http.head_cache import Heads, Said
-from tightrope.service.transport.responder import is_large
+from tightrope.service.transport.http.codec import InferenceReply, encode_or_refuse, refuse
+from tightrope.service.transport.http.head_cache import HEAD_END, MAX_HEAD_BYTES, HeadCache, Header, RequestHead
 
-NOTHING = InferRequest(None, {}, {}, (), binary_default=False)
-
-
-def fast_path(layer: InferLayer) -> type[asyncio.Protocol]:
-    """What uvicorn makes a connection of, for this application."""
-    heads = Heads(layer.responder.gateway.is_served)
-    return cast(type[asyncio.Protocol], partial(FastPath, layer, heads))
+EMPTY_REQUEST = InferRequest(None, {}, {}, (), binary_default=False)
 
 
-class FastPath(HttpToolsProtocol):
+def protocol_factory(layer: InferLayer) -> type[asyncio.Protocol]:
+    """The protocol class for uvicorn's `http` setting, bound to a layer."""
+    heads = HeadCache(layer.responder.engine.is_served)
+    return cast(type[asyncio.Protocol], partial(InferenceProtocol, layer, heads))
+
+
+class InferenceProtocol(HttpToolsProtocol):
     """One connection."""
 
-    def __init__(self, layer: InferLayer, heads: Heads, **given: Any) -> None:  # noqa: ANN401 - uvicorn's own
-        super().__init__(**given)
+    def __init__(self, layer: InferLayer, heads: HeadCache, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        super().__init__(**kwargs)
         self.layer = layer
         self.heads = heads
         self._fast: _Exchange | None = None
         self._latest: _Exchange | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._rested = 0.0
-        self._within = False
+        self._idle_since = 0.0
+        self._in_message = False
         self._piece = b""
+        self._default_headers: list[Header] | None = None
+        self._response_starts: dict[int, bytes] = {}
 
     def data_received(self, data: bytes) -> None:
-        """A whole request whose head was read before needs no parser; the next one finds it as it was."""
-        if not self._within:
-            known = self.heads.recall(data)
-            if known is not None and self._is_free():
-                said, body = known
-                self._take(said, body).begin()
+        """Answer a whole request whose head is cached; leave all other data to the parser."""
+        if not self._in_message:
+            end = data.find(HEAD_END, 0, MAX_HEAD_BYTES) + len(HEAD_END)
+            head = self.heads.get(data[:end])
+            if head is not None and len(data) - end == head.body_bytes and self._can_write():
+                self._start_exchange(head, data[end:]).submit()
                 return
             self._piece = data
         super().data_received(data)
         self._piece = b""
 
     def on_message_begin(self) -> None:
-        """What is made here for ASGI is made when it turns out to be needed."""
-        self._within = True
+        """Begin a request; what uvicorn prepares for ASGI here is prepared once it is needed."""
+        self._in_message = True
         self.url = b""
         self.headers = []
         self._fast = None
-        self._rested = self.loop.time()
+        self._idle_since = self.loop.time()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header of a request."""
+        """Add a header."""
         self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """Choose the way."""
-        said = self._asked()
-        if said is not None:
-            self._take(said, keep_alive=self.parser.should_keep_alive())
+        """Take the request here, or give it to uvicorn."""
+        head = self._parse_head()
+        if head is not None:
+            self._start_exchange(head, keep_alive=self.parser.should_keep_alive())
             return
         url, headers = self.url, self.headers
         super().on_message_begin()
@@ -82,59 +86,82 @@ class FastPath(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """A part of a body."""
+        """Add a part of the body."""
         if self._fast is not None:
             self._fast.body += body
         else:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """All of a request is there."""
-        self._within = False
+        """End a request: submit it, or let uvicorn end it."""
+        self._in_message = False
         if self._fast is not None:
             if self._fast.keep_alive:
-                self.heads.remember(self._piece, self._fast.said)
-            self._fast.begin()
+                self.heads.remember(self._piece, self._fast.head)
+            self._fast.submit()
         else:
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """An answer was sent. A timer for every one of them would cost more than to look again when one goes off."""
-        self._rested = self.loop.time()
+        """Note that a response was sent. The keep-alive timer stays: when it fires, it is set again for what is left,
+        which costs less than a new timer for every response.
+        """
+        self._idle_since = self.loop.time()
         if self._timer is not None and not (self.pipeline or self.flow.read_paused):
             self.server_state.total_requests += 1
             return
-        self._forget_timer()
+        self._cancel_timer()
         super().on_response_complete()
         self._timer, self.timeout_keep_alive_task = self.timeout_keep_alive_task, None
 
-    def _forget_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
     def timeout_keep_alive_handler(self) -> None:
-        """Close a connection that has rested for so long."""
+        """Close a connection that was idle for the keep-alive time."""
         self._timer = None
-        if self.cycle.response_complete:  # a timer is only set when there was one
-            left = self._rested + self.timeout_keep_alive - self.loop.time()
-            if left > 0.0:
-                self._timer = self.loop.call_later(left, self.timeout_keep_alive_handler)
+        if self.cycle.response_complete:  # a timer is only set once there is a cycle
+            seconds = self._idle_since + self.timeout_keep_alive - self.loop.time()
+            if seconds > 0.0:
+                self._timer = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
             else:
                 super().timeout_keep_alive_handler()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nobody need work any more on what this caller asked."""
+        """Drop the request under way."""
         super().connection_lost(exc)
-        self._forget_timer()
+        self._cancel_timer()
         if self._latest is not None:
-            self._latest.gone = True
-        # What was asked last knows this connection: they would hold each other until Python looks at all that is old.
+            self._latest.is_gone = True
+        # The exchange refers to this connection: the cycle would keep both until the garbage collector's oldest run.
         nothing: Any = None
         self._fast = self._latest = self.cycle = nothing
 
-    def _is_free(self) -> bool:
-        """Whether an answer can be written as soon as there is one: nothing is pipelined, and the caller reads."""
+    def send(self, reply: InferenceReply, *, keep_alive: bool) -> None:
+        """Write a reply in one piece."""
+        self.transport.write(self._encode_reply(reply, keep_alive=keep_alive))
+        if not keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def _encode_reply(self, reply: InferenceReply, *, keep_alive: bool) -> bytes:
+        if self.server_state.default_headers is not self._default_headers:  # uvicorn makes new ones every second
+            self._default_headers = self.server_state.default_headers
+            self._response_starts.clear()
+        head = self._response_starts.get(reply.status)
+        if head is None:
+            head = STATUS_LINE[reply.status] + b"".join([b"%b: %b\r\n" % header for header in self._default_headers])
+            self._response_starts[reply.status] = head
+        for header in reply.headers:
+            head += b"%b: %b\r\n" % header
+        if not keep_alive:
+            head += b"connection: close\r\n"
+        return b"%bcontent-length: %d\r\n\r\n%b" % (head, len(reply.body), reply.body)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _can_write(self) -> bool:
+        """Whether a response can be written at once: no request is under way, and the caller reads its responses."""
         cycle: Any = self.cycle
         return (
             (cycle is None or cycle.response_complete)
@@ -142,79 +169,62 @@ class FastPath(HttpToolsProtocol):
             and not self.transport.is_closing()
         )
 
-    def _asked(self) -> Said | None:
-        """A request that can be answered here."""
+    def _parse_head(self) -> RequestHead | None:
+        """The head of a request that can be answered here."""
         parser = self.parser
-        if not self._is_free() or parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
+        if not self._can_write() or parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
             return None
-        return self.heads.read(self.url, self.headers)
+        return self.heads.parse(self.url, self.headers)
 
-    def _take(self, said: Said, body: bytes = b"", *, keep_alive: bool = True) -> "_Exchange":
-        exchange: Any = _Exchange(self, said, keep_alive, time.perf_counter(), body)
+    def _start_exchange(self, head: RequestHead, body: bytes = b"", *, keep_alive: bool = True) -> "_Exchange":
+        exchange: Any = _Exchange(self, head, keep_alive, time.perf_counter(), body)
         self._fast = self._latest = self.cycle = exchange
         return cast(_Exchange, exchange)
 
 
 class _Exchange(Struct, eq=False):
-    """A request and its answer. To uvicorn it looks like its own cycle, to a batcher like what waits."""
+    """A request and its response; serves uvicorn as its cycle and the batcher as a queued request."""
 
-    protocol: FastPath
-    said: Said
+    protocol: InferenceProtocol
+    head: RequestHead
     keep_alive: bool
     started: float
     body: bytes = b""
-    gone: bool = False
+    is_gone: bool = False
     disconnected: bool = False
     response_complete: bool = False
     arrived: float = 0.0
     rows: int = 0
-    request: InferRequest = NOTHING
-    message_event: ClassVar = asyncio.Event()  # uvicorn sets it for whoever waits for a body; here nobody does
+    request: InferRequest = EMPTY_REQUEST
+    message_event: ClassVar = asyncio.Event()  # uvicorn sets it for an application that awaits a body; none does here
 
-    def begin(self) -> None:
-        """Read the request, and let it wait for its turn."""
-        layer, said = self.protocol.layer, self.said
+    def submit(self) -> None:
+        """Decode the request and queue it."""
+        layer, head = self.protocol.layer, self.head
         self.arrived = time.perf_counter()
         try:
-            pair = layer.responder.gateway.pair(said.model, said.version)
-            self.request = layer.decoder.read(pair, self.body, said.json_size)
-            self.rows = rows_of(self.request)
-            layer.responder.put(pair, self)
-        except Exception as error:  # noqa: BLE001 - whatever went wrong becomes an answer
+            pair = layer.responder.engine.pair(head.model, head.version)
+            self.request = layer.decoder.decode_body(pair, self.body, head.json_length)
+            layer.responder.batchers[pair.name].submit(self)
+        except Exception as error:  # noqa: BLE001 - every error becomes a reply
             self._reply(refuse(error))
 
-    def tell(self, answer: Answer) -> None:
-        """Write the answer; a large one in a thread."""
+    def deliver(self, answer: Answer) -> None:
+        """Encode the answer and send it; a large one is encoded in a thread."""
         if isinstance(answer, Exception):
             self._reply(refuse(answer))
         elif is_large(answer):
-            writing = asyncio.get_running_loop().run_in_executor(None, _written, self.request, answer)
-            writing.add_done_callback(lambda done: self._reply(done.result()))
+            encoding = asyncio.get_running_loop().run_in_executor(None, encode_or_refuse, self.request, answer)
+            encoding.add_done_callback(self._reply_encoded)
         else:
-            self._reply(_written(self.request, answer))
+            self._reply(encode_or_refuse(self.request, answer))
 
-    def _reply(self, reply: Reply) -> None:
-        """Send in one piece, and count."""
-        protocol = self.protocol
+    def _reply_encoded(self, encoding: asyncio.Future[InferenceReply]) -> None:
+        self._reply(encoding.result())
+
+    def _reply(self, reply: InferenceReply) -> None:
+        """Send a reply, unless the connection is closing, and count it."""
         self.response_complete = True
-        if not protocol.transport.is_closing():
-            protocol.transport.write(self._bytes(reply))
-            if not self.keep_alive:
-                protocol.transport.close()
-            protocol.on_response_complete()
-        protocol.layer.responder.answered(self.said.model, reply.error, self.started, reply.request_id)
-
-    def _bytes(self, reply: Reply) -> bytes:
-        head, body = self.protocol.heads.begin(reply.status, self.protocol.server_state.default_headers), reply.body
-        for header in reply.headers:
-            head += b"%b: %b\r\n" % header
-        if not self.keep_alive:
-            head += b"connection: close\r\n"
-        return b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body)
-
-
-def _written(request: InferRequest, answer: Any) -> Reply:  # noqa: ANN401 - InferResponse
-    try:
-        return encode(request, answer)
-    except Exception as error:  # noqa: BLE001 - as above
-        return refuse(error)
+        if not self.protocol.transport.is_closing():
+            self.protocol.send(reply, keep_alive=self.keep_alive)
+        self.protocol.layer.responder.count(self.head.model, reply.error, self.started, reply.request_id)

@@ -1,4 +1,4 @@
-"""The builder's pure parts: gradients, pruning, the encoding, the graph, and who is drawn for what."""
+"""The pure parts of the builder: gradients, pruning, the encoding, the graph and the sampling of rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from tightrope.demo.builder import networks
-from tightrope.demo.builder.census import ATTRIBUTES, COLUMNS, Attribute, Ramp, draw
+from tightrope.demo.builder.census import ATTRIBUTES, SURVEY_COLUMNS, Attribute, Ramp, draw
 
 WHY = "a library of the builder is not installed (demo/builder/requirements.lock)"
 pytest.importorskip("onnx", reason=WHY)
@@ -22,16 +22,16 @@ SCHEDULE = networks.Schedule(epochs=10, seed=5, step=1e-2, decay=0.1, batch=16)
 
 
 def some_codes(rows: int) -> npt.NDArray[np.int16]:
-    """Random codes that every attribute has a value for: int16[rows, 16]."""
+    """Random codes that have a value in each attribute: int16[rows, 16]."""
     random = np.random.default_rng(7)
-    codes = random.integers(1, 3, (rows, len(COLUMNS))).astype(np.int16)
-    codes[:, COLUMNS.index("AGEP")] = random.integers(16, 96, rows)
-    codes[:, COLUMNS.index("RELP")] = random.integers(0, 18, rows)
+    codes = random.integers(1, 3, (rows, len(SURVEY_COLUMNS))).astype(np.int16)
+    codes[:, SURVEY_COLUMNS.index("AGEP")] = random.integers(16, 96, rows)
+    codes[:, SURVEY_COLUMNS.index("RELP")] = random.integers(0, 18, rows)
     return codes
 
 
 def some_network(*widths: int) -> networks.Network:
-    """Random network with biases that matter."""
+    """A random network with non-zero biases."""
     network = networks.new(widths, seed=3)
     random = np.random.default_rng(4)
     return networks.Network(
@@ -39,8 +39,8 @@ def some_network(*widths: int) -> networks.Network:
     )
 
 
-def answers(model: bytes, codes: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
-    """What onnxruntime makes of the codes: float32[n, 2]."""
+def onnx_probabilities(model: bytes, codes: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
+    """Run a model in onnxruntime: float32[n, 2]."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     return np.asarray(session.run(["probabilities"], {"input": codes.astype(np.float32)})[0])
 
@@ -48,42 +48,42 @@ def answers(model: bytes, codes: npt.NDArray[np.int16]) -> npt.NDArray[np.float3
 def test_graph_equals_the_network() -> None:
     """Raw codes in onnxruntime and encoded features in numpy agree to 1e-5."""
     codes = some_codes(200)
-    encoding = graph.Encoding.of(codes)
+    encoding = graph.Encoding.fit(codes)
     network = some_network(encoding.width, 12, 5, 1)
-    found = answers(graph.model_of(network, encoding).SerializeToString(), codes)
+    found = onnx_probabilities(graph.build_model(network, encoding).SerializeToString(), codes)
     assert found[:, 1] == pytest.approx(network.probability(encoding.features(codes)), abs=1e-5)
     assert found.sum(axis=1) == pytest.approx(1, abs=1e-6)
 
 
 def test_int8_file_is_near_the_network(tmp_path: Path) -> None:
-    """Eight bits move a probability by a few hundredths at most here, and the names stay."""
+    """Eight bits change a probability by at most a few hundredths here, and names stay."""
     codes = some_codes(200)
-    encoding = graph.Encoding.of(codes)
-    model = graph.model_of(some_network(encoding.width, 12, 1), encoding)
+    encoding = graph.Encoding.fit(codes)
+    model = graph.build_model(some_network(encoding.width, 12, 1), encoding)
     graph.write_int8(model, tmp_path / "int8.onnx")
-    exact = answers(model.SerializeToString(), codes)
-    assert answers((tmp_path / "int8.onnx").read_bytes(), codes) == pytest.approx(exact, abs=0.05)
+    exact = onnx_probabilities(model.SerializeToString(), codes)
+    assert onnx_probabilities((tmp_path / "int8.onnx").read_bytes(), codes) == pytest.approx(exact, abs=0.05)
 
 
 def test_features_are_scaled_age_and_one_indicator_a_column() -> None:
-    """Age has mean 0 and deviation 1; each other column sets exactly one indicator."""
+    """The age has mean 0 and deviation 1; each other column sets exactly one indicator."""
     codes = some_codes(300)
-    features = graph.Encoding.of(codes).features(codes)
+    features = graph.Encoding.fit(codes).features(codes)
     assert features[:, 0].mean() == pytest.approx(0, abs=1e-5)
     assert features[:, 0].std() == pytest.approx(1, abs=1e-5)
-    assert (features[:, 1:].sum(axis=1) == len(COLUMNS) - 1).all()
+    assert (features[:, 1:].sum(axis=1) == len(SURVEY_COLUMNS) - 1).all()
 
 
 def test_unseen_code_sets_no_indicator() -> None:
-    """A code the encoding was not made with is nothing, not an error."""
+    """A code that was not in the fitted rows is no error."""
     codes = some_codes(50)
-    encoding = graph.Encoding.of(codes)
-    codes[0, COLUMNS.index("SCHL")] = 24
-    assert encoding.features(codes)[0, 1:].sum() == len(COLUMNS) - 2
+    encoding = graph.Encoding.fit(codes)
+    codes[0, SURVEY_COLUMNS.index("SCHL")] = 24
+    assert encoding.features(codes)[0, 1:].sum() == len(SURVEY_COLUMNS) - 2
 
 
 def test_gradients_equal_finite_differences() -> None:
-    """Back-propagation agrees with the slope of the cross-entropy, for weights and biases of every layer."""
+    """Back-propagation equals the slope of the cross-entropy, for weights and biases of all layers."""
     network = some_network(6, 5, 4, 1)
     random = np.random.default_rng(1)
     features, targets = random.normal(size=(40, 6)).astype(np.float32), random.random(40).astype(np.float32)
@@ -104,7 +104,7 @@ def test_gradients_equal_finite_differences() -> None:
 
 
 def test_training_lowers_the_loss_and_leaves_its_start_alone() -> None:
-    """A rule that can be learnt is learnt, and the network given is not changed."""
+    """A learnable rule is learnt, and the given network is not changed."""
     features = np.random.default_rng(2).normal(size=(800, 6)).astype(np.float32)
     targets = (features[:, 0] > features[:, 1]).astype(np.float32)
     start = some_network(6, 8, 1)
@@ -115,14 +115,14 @@ def test_training_lowers_the_loss_and_leaves_its_start_alone() -> None:
 
 
 def test_training_twice_gives_the_same_bytes() -> None:
-    """Every choice comes from the schedule's seed."""
+    """All random choices come from the schedule's seed."""
     features = np.random.default_rng(2).normal(size=(200, 6)).astype(np.float32)
     once, again = (networks.train(some_network(6, 8, 1), features, features[:, 0] * 0, SCHEDULE) for _ in range(2))
     assert [value.tobytes() for value in once.weights] == [value.tobytes() for value in again.weights]
 
 
 def test_pruning_removes_98_percent_of_the_weights_the_smallest_first() -> None:
-    """Two weights in a hundred stay, and no weight that went was larger than one that stayed."""
+    """Two weights in a hundred stay, and each is larger than all removed ones."""
     network = some_network(60, 50, 40, 1)
     sparse = networks.pruned(network, 0.98)
     before, after = (np.concatenate([w.ravel() for w in net.weights]) for net in (network, sparse))
@@ -131,7 +131,7 @@ def test_pruning_removes_98_percent_of_the_weights_the_smallest_first() -> None:
 
 
 def test_pruned_weights_stay_zero_through_fine_tuning() -> None:
-    """Fine-tuning moves what is left and brings nothing back."""
+    """Fine-tuning changes only the remaining weights."""
     features = np.random.default_rng(2).normal(size=(200, 20)).astype(np.float32)
     sparse = networks.pruned(some_network(20, 16, 1), 0.7)
     tuned = networks.train(sparse, features, (features[:, 0] > 0).astype(np.float32), SCHEDULE)
@@ -141,7 +141,7 @@ def test_pruned_weights_stay_zero_through_fine_tuning() -> None:
 
 
 def test_dead_units_go_and_the_function_stays() -> None:
-    """Fewer units, the same probabilities."""
+    """There are fewer units and equal probabilities."""
     sparse = networks.pruned(some_network(20, 64, 32, 1), 0.95)
     features = np.random.default_rng(2).normal(size=(100, 20)).astype(np.float32)
     small = networks.without_dead_units(sparse)
@@ -149,8 +149,8 @@ def test_dead_units_go_and_the_function_stays() -> None:
     assert small.probability(features) == pytest.approx(sparse.probability(features), abs=1e-5)
 
 
-def test_nobody_is_drawn_twice() -> None:
-    """Golden rows, stable and drifting traffic share no person, and come from the rows offered only."""
+def test_no_person_is_drawn_twice() -> None:
+    """Golden rows, stable and drifting traffic are disjoint, and come only from the offered rows."""
     household = np.random.default_rng(1).random(40_000) < 0.9
     offered = np.arange(8_000, 40_000)
     drawn = draw(household, offered, Ramp(), seed=1)
@@ -161,11 +161,11 @@ def test_nobody_is_drawn_twice() -> None:
 
 
 def test_drift_follows_the_ramp() -> None:
-    """From the first thousand rows to the last, the share outside households is the ramp's, within chance."""
+    """The share outside households equals that of the ramp in each thousand rows, within chance."""
     household = np.random.default_rng(1).random(40_000) < 0.9
     drift = draw(household, np.arange(40_000), Ramp(0.1, 0.5), seed=1).drift
     shares = (~household[drift]).reshape(-1, 1_000).mean(axis=1)
-    assert shares == pytest.approx(Ramp(0.1, 0.5).at(6_000).reshape(-1, 1_000).mean(axis=1), abs=0.06)
+    assert shares == pytest.approx(Ramp(0.1, 0.5).shares(6_000).reshape(-1, 1_000).mean(axis=1), abs=0.06)
 
 
 @pytest.mark.parametrize("attribute", ATTRIBUTES, ids=lambda attribute: str(attribute.name))
@@ -176,7 +176,7 @@ def test_no_code_has_two_values(attribute: Attribute) -> None:
 
 
 def test_wheel_with_another_digest_is_refused(tmp_path: Path) -> None:
-    """The survey that the figures were measured on, or none."""
+    """The committed figures hold for one survey file only."""
     pytest.importorskip("pyarrow", reason=WHY)
     from tightrope.demo.builder import source
 
@@ -186,8 +186,8 @@ def test_wheel_with_another_digest_is_refused(tmp_path: Path) -> None:
         source.read(wheel)
 
 
-def test_missing_wheel_is_said_in_one_line(tmp_path: Path) -> None:
-    """No traceback from deep inside a zip reader."""
+def test_missing_wheel_is_reported_in_one_line(tmp_path: Path) -> None:
+    """There is no traceback from a zip reader."""
     pytest.importorskip("pyarrow", reason=WHY)
     from tightrope.demo.builder import source
 

@@ -1,32 +1,39 @@
-"""Every bus there is, for the contract that all of them keep."""
+"""Fixtures with every kind of bus, for the tests of their common contract."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
 
-from tests.support.cluster.bus_topics import COMPACTED, OTHER, TOPIC
-from tests.support.cluster.kafka_buses import bus_on, every_topic, missing, options
-from tests.support.cluster.noida_broker import noida
-from tightrope.service.adapters.kafka.admin import COMPACT, Spec
+from tests.support.cluster.bus_topics import COMPACTED_TOPIC, OTHER_TOPIC, TOPIC
+from tests.support.cluster.kafka_buses import bus_on, create_all_topics, kafka_missing, unique_options
+from tests.support.cluster.noida_broker import noida_broker
+from tightrope.service.adapters.kafka.admin import COMPACTION_SETTINGS, TopicSpec
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.ports import Bus
 
-LACKS = {"test_incarnation_has_a_name_of_its_own": "noida-db gives topics no ids, and there is no Apache Kafka here"}
-"""What the stand-in cannot do, by the test that would see it."""
+LACKS = {"test_incarnation_has_its_own_id": "noida-db gives topics no ids, and there is no Apache Kafka here"}
+"""Features that the substitute for Kafka lacks, by the test that needs them."""
 
 
 def memory_bus(capacity: int = 1 << 20) -> Bus:
     """The embedded bus."""
-    return MemoryBus(capacity, {COMPACTED})
+    return MemoryBus(capacity, {COMPACTED_TOPIC})
 
 
 def kafka_buses(address: str, opened: ExitStack) -> Callable[[], Bus]:
     """Buses on a real broker, closed with the stack."""
 
     def make() -> Bus:
-        own = options(address, instance="the-only-one")
-        every_topic(own, [Spec(TOPIC, 1, {}), Spec(OTHER, 1, {}), Spec(COMPACTED, 1, COMPACT)])
+        own = unique_options(address, instance="the-only-one")
+        create_all_topics(
+            own,
+            [
+                TopicSpec(TOPIC, 1, {}),
+                TopicSpec(OTHER_TOPIC, 1, {}),
+                TopicSpec(COMPACTED_TOPIC, 1, COMPACTION_SETTINGS),
+            ],
+        )
         return opened.enter_context(bus_on(own))
 
     return make
@@ -34,21 +41,21 @@ def kafka_buses(address: str, opened: ExitStack) -> Callable[[], Bus]:
 
 @pytest.fixture(scope="session")
 def log(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The address of Apache Kafka, or of what stands in for it where there is none."""
-    if missing() is None:
+    """The address of Apache Kafka, or of its substitute where Kafka is missing."""
+    if kafka_missing() is None:
         yield request.getfixturevalue("kafka").address
         return
-    with noida() as address:
+    with noida_broker() as address:
         yield address
 
 
 @pytest.fixture(params=["memory", "kafka"])
 def make_bus(request: pytest.FixtureRequest) -> Iterator[Callable[[], Bus]]:
-    """How to make a bus of each kind."""
+    """A factory of buses of each kind."""
     if request.param == "memory":
         yield memory_bus
         return
-    if missing() and request.node.originalname in LACKS:
+    if kafka_missing() and request.node.originalname in LACKS:
         pytest.skip(LACKS[request.node.originalname])
     with ExitStack() as opened:
         yield kafka_buses(request.getfixturevalue("log"), opened)

@@ -1,4 +1,4 @@
-"""The pager against a real Alertmanager with somebody to page: everything is told, once, and ends."""
+"""The pager with a real Alertmanager and a receiver: every alert is sent once, and ends."""
 
 import logging
 import time
@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from tests.support.observability import debian_servers
 from tests.support.observability.debian_servers import until
 from tests.support.observability.pager import Pager, listening
-from tightrope.service.adapters.alertmanager import Alertmanager, Desk
+from tightrope.service.adapters.alertmanager import Alertmanager, AlertmanagerSettings
 from tightrope.service.adapters.ports import Alert, NoPager
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.sqlite import alert_outbox
@@ -24,7 +24,7 @@ GRACE = 0.6
 
 
 def config(pager: Pager, interval: str = "1s") -> Mapping[str, Any]:
-    """Every alert goes out at once, each for itself."""
+    """An Alertmanager configuration without grouping delays."""
     often = {"group_wait": "0s", "group_interval": interval, "repeat_interval": "1h"}
     route = {"receiver": "r", "group_by": ["..."], **often}
     return {"route": route, "receivers": [{"name": "r", "webhook_configs": [{"url": pager.address}]}]}
@@ -32,18 +32,18 @@ def config(pager: Pager, interval: str = "1s") -> Mapping[str, Any]:
 
 @pytest.fixture
 def receiver() -> Iterator[Pager]:
-    """Who is paged."""
+    """The receiver of the pages."""
     with listening() as pager:
         yield pager
 
 
 @contextmanager
-def telling(folder: Path, *addresses: str, **more: Any) -> Iterator[Alertmanager]:  # noqa: ANN401 - as the desk has it
-    """A pager that posts to these."""
+def running_pager(folder: Path, *addresses: str, **more: Any) -> Iterator[Alertmanager]:  # noqa: ANN401 - settings
+    """A running pager for these addresses."""
     metrics = Metrics(CollectorRegistry())
-    times = {"keep": 0.3, "grace": GRACE, **more}
-    desk = Desk(addresses, runbook="http://r/page", grafana="http://g", **times)
-    pager = Alertmanager(folder / "alerts.db", desk, metrics, ["m"])
+    times = {"repeat_seconds": 0.3, "grace_seconds": GRACE, **more}
+    settings = AlertmanagerSettings(addresses, runbook="http://r/page", grafana="http://g", **times)
+    pager = Alertmanager(folder / "alerts.db", settings, metrics, ["m"])
     pager.start()
     try:
         yield pager
@@ -57,22 +57,22 @@ def alert(scope: str = "a=b", since: float | None = None) -> Alert:
 
 
 def count(pager: Alertmanager, name: str, **labels: str) -> float | None:
-    """One of its own metrics."""
+    """The value of a metric of the pager."""
     return pager._metrics.registry.get_sample_value(f"tightrope_{name}", labels)
 
 
 def test_alert_pages_once_with_its_evidence_and_resolves(tmp_path: Path, receiver: Pager) -> None:
-    """However often it is told meanwhile; two scopes are two alerts."""
+    """Repeated posts page once; two scopes are two alerts."""
     with (
         debian_servers.alertmanager(tmp_path, config(receiver)) as manager,
-        telling(tmp_path, manager.address, labels={"cluster": "test"}) as pager,
+        running_pager(tmp_path, manager.address, labels={"cluster": "test"}) as pager,
     ):
-        pager.stand("m", [alert()])
+        pager.set_alerts("m", [alert()])
         until(lambda: receiver.alerts("firing"), 10)
-        pager.stand("m", [alert(), alert("c=d")])
+        pager.set_alerts("m", [alert(), alert("c=d")])
         until(lambda: receiver.alerts("firing", scope="c=d"), 10)
         until(lambda: (count(pager, "alert_posts_total", outcome="taken") or 0) > 5, 10)
-        pager.stand("m", [alert("c=d")])
+        pager.set_alerts("m", [alert("c=d")])
         until(lambda: receiver.alerts("resolved", scope="a=b"), 10)
         assert count(pager, "alerts_waiting") == 0
     assert len(receiver.alerts("firing", scope="a=b")) == len(receiver.alerts("firing", scope="c=d")) == 1
@@ -87,143 +87,149 @@ def test_alert_pages_once_with_its_evidence_and_resolves(tmp_path: Path, receive
 
 
 def test_alert_that_comes_back_pages_once(tmp_path: Path, receiver: Pager, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Prometheus goes on telling of the end of the first one for a quarter of an hour, until it has seen the second:
-    what it told last would be believed, and the second told as over and begun again.
+    """For a quarter of an hour Prometheus repeats the end of the first alert, until it has seen the second one. Without
+    the repeated posts Alertmanager would believe it, and page the second alert twice.
     """
-    monkeypatch.setattr(alert_outbox, "AGAIN", 0.1)
+    monkeypatch.setattr(alert_outbox, "NEWS_REPEAT_SECONDS", 0.02)
     with (
-        debian_servers.alertmanager(tmp_path, config(receiver, "2s")) as manager,
-        telling(tmp_path, manager.address, keep=60.0, grace=5.0) as pager,
+        debian_servers.alertmanager(tmp_path, config(receiver, "1s")) as manager,
+        running_pager(tmp_path, manager.address, repeat_seconds=60.0, grace_seconds=5.0) as pager,
     ):
-        pager.stand("m", [alert()])
+        pager.set_alerts("m", [alert()])
         until(lambda: receiver.alerts("firing"), 10)
-        began, (told,) = datetime.now(UTC).isoformat(), receiver.alerts("firing")
-        pager.stand("m", [])
-        over = {"labels": told["labels"], "startsAt": began, "endsAt": datetime.now(UTC).isoformat()}
+        began, (first,) = datetime.now(UTC).isoformat(), receiver.alerts("firing")
+        pager.set_alerts("m", [])
+        over = {"labels": first["labels"], "startsAt": began, "endsAt": datetime.now(UTC).isoformat()}
         httpx.post(f"{manager.address}/api/v2/alerts", json=[over]).raise_for_status()
         until(lambda: receiver.alerts("resolved"), 10)
-        pager.stand("m", [alert()])
+        pager.set_alerts("m", [alert()])
         until(lambda: len(receiver.alerts("firing")) > 1, 10)
         httpx.post(f"{manager.address}/api/v2/alerts", json=[over]).raise_for_status()
-        time.sleep(4.5)  # Alertmanager looks twice what has changed
-    assert [a["status"] for _, told in receiver.heard for a in told["alerts"]] == ["firing", "resolved", "firing"]
+        time.sleep(2.3)  # Alertmanager evaluates changes twice
+    assert [a["status"] for _, body in receiver.heard for a in body["alerts"]] == ["firing", "resolved", "firing"]
 
 
-def test_newest_report_is_a_click_away_where_there_are_any(tmp_path: Path, receiver: Pager) -> None:
-    """Whether the inputs moved, or the model."""
-    with telling(tmp_path, receiver.address, reports="http://t/v1/models/{model}/reports/newest") as pager:
-        pager.stand("m", [alert()])
+def test_alert_links_to_the_newest_report(tmp_path: Path, receiver: Pager) -> None:
+    """The link shows whether the inputs or the model changed."""
+    with running_pager(tmp_path, receiver.address, reports="http://t/v1/models/{model}/reports/newest") as pager:
+        pager.set_alerts("m", [alert()])
         until(lambda: receiver.heard, 10)
-    ((told,), *_) = (body for _, body in receiver.heard)
-    assert told["annotations"]["report_url"] == "http://t/v1/models/m/reports/newest"
+    ((post,), *_) = (body for _, body in receiver.heard)
+    assert post["annotations"]["report_url"] == "http://t/v1/models/m/reports/newest"
 
 
-def test_end_is_told_once(tmp_path: Path, receiver: Pager) -> None:
-    """Prometheus may have ended the alert before: told again it would stand anew, and page. The receiver stands in for
-    an Alertmanager, to see what is posted.
+def test_end_is_sent_once(tmp_path: Path, receiver: Pager) -> None:
+    """Prometheus may have ended the alert before: another post would start it anew, and page. The receiver replaces an
+    Alertmanager, to record the posts.
     """
-    with telling(tmp_path, receiver.address) as pager:
-        pager.stand("m", [alert()])
+    with running_pager(tmp_path, receiver.address) as pager:
+        pager.set_alerts("m", [alert()])
         until(lambda: len(receiver.heard) > 1, 10)
-        pager.stand("m", [])
-        until(lambda: not pager.rows.all(), 10)
-    told = [(body[0]["endsAt"], datetime.fromtimestamp(at, UTC).isoformat()) for at, body in receiver.heard]
-    ends = [end for end, _ in told]
+        pager.set_alerts("m", [])
+        until(lambda: not pager.table.all(), 10)
+    posts = [(body[0]["endsAt"], datetime.fromtimestamp(time_, UTC).isoformat()) for time_, body in receiver.heard]
+    ends = [end for end, _ in posts]
     assert ends[-1] != ends[-2]
-    assert all(end > at for end, at in told)
+    assert all(end > sent for end, sent in posts)
 
 
-def test_lost_alertmanager_loses_no_alert(tmp_path: Path, receiver: Pager) -> None:
-    """One that stands and one that is over by then: both page when it is there at last, across a restart of ours."""
+def test_alertmanager_outage_loses_no_alert(tmp_path: Path, receiver: Pager) -> None:
+    """An active alert and one that ended meanwhile both page once it is up, across a restart of the pager."""
     port = debian_servers.free_port()
-    with telling(tmp_path, f"http://127.0.0.1:{port}") as pager:
-        pager.stand("m", [alert("over"), alert("stands")])
+    with running_pager(tmp_path, f"http://127.0.0.1:{port}") as pager:
+        pager.set_alerts("m", [alert("over"), alert("stands")])
         until(lambda: count(pager, "alert_posts_total", outcome="failed"), 10)
         assert count(pager, "alerts_waiting") == 2
-        pager.stand("m", [alert("stands")])
-    with telling(tmp_path, f"http://127.0.0.1:{port}"), debian_servers.alertmanager(tmp_path, config(receiver), port):
+        pager.set_alerts("m", [alert("stands")])
+    with (
+        running_pager(tmp_path, f"http://127.0.0.1:{port}"),
+        debian_servers.alertmanager(tmp_path, config(receiver), port),
+    ):
         for scope in ("over", "stands"):
             until(lambda scope=scope: receiver.alerts("firing", scope=scope), 20)
         until(lambda: receiver.alerts("resolved", scope="over"), 10)
     assert not receiver.alerts("resolved", scope="stands")
 
 
-def test_alert_of_a_teller_that_is_gone_ends_by_itself(tmp_path: Path, receiver: Pager) -> None:
-    """Nobody knows better any more; a rule of Prometheus' goes on if it still holds."""
+def test_alert_of_a_stopped_sender_expires(tmp_path: Path, receiver: Pager) -> None:
+    """Its sender cannot resolve it any more; Prometheus' rule continues if it still holds."""
     with debian_servers.alertmanager(tmp_path, config(receiver)) as manager:
-        with telling(tmp_path, manager.address) as pager:
-            pager.stand("m", [alert()])
+        with running_pager(tmp_path, manager.address) as pager:
+            pager.set_alerts("m", [alert()])
             until(lambda: receiver.alerts("firing"), 10)
         until(lambda: receiver.alerts("resolved"), 10)
 
 
-def test_every_alertmanager_is_told_though_one_is_away(tmp_path: Path, receiver: Pager) -> None:
-    """They do not tell each other of alerts; that one of them took it is enough for it not to wait."""
+def test_every_alertmanager_gets_the_alert_although_one_is_down(tmp_path: Path, receiver: Pager) -> None:
+    """Alertmanagers do not share alerts; one acceptance is enough for the alert not to wait."""
     away = f"http://127.0.0.1:{debian_servers.free_port()}"
     with (
         debian_servers.alertmanager(tmp_path, config(receiver)) as manager,
-        telling(tmp_path, away, manager.address) as pager,
+        running_pager(tmp_path, away, manager.address) as pager,
     ):
-        pager.stand("m", [alert()])
+        pager.set_alerts("m", [alert()])
         until(lambda: receiver.alerts("firing"), 10)
         until(lambda: count(pager, "alerts_waiting") == 0, 5)
         assert (count(pager, "alert_posts_total", outcome="failed") or 0) >= 1
-        pager.stand("m", [])
+        pager.set_alerts("m", [])
         until(lambda: receiver.alerts("resolved"), 10)
-        until(lambda: not pager.rows.all(), 5)
+        until(lambda: not pager.table.all(), 5)
 
 
 def test_alert_of_a_model_that_is_not_served_any_more_ends(tmp_path: Path, receiver: Pager) -> None:
-    """It was taken out of the configuration while it was in safe mode."""
+    """The model was removed from the configuration while in safe mode."""
     with debian_servers.alertmanager(tmp_path, config(receiver)) as manager:
-        with telling(tmp_path, manager.address) as pager:
-            pager.stand("m", [alert()])
+        with running_pager(tmp_path, manager.address) as pager:
+            pager.set_alerts("m", [alert()])
             until(lambda: receiver.alerts("firing"), 10)
         Alertmanager(
-            tmp_path / "alerts.db", Desk((manager.address,), grace=0.1), Metrics(CollectorRegistry()), []
+            tmp_path / "alerts.db",
+            AlertmanagerSettings((manager.address,), grace_seconds=0.1),
+            Metrics(CollectorRegistry()),
+            [],
         ).stop(1)
-        with telling(tmp_path, manager.address) as pager:
+        with running_pager(tmp_path, manager.address) as pager:
             until(lambda: receiver.alerts("resolved"), 10)
 
 
-def test_model_that_another_judge_took_is_not_told_of_any_more(tmp_path: Path, receiver: Pager) -> None:
-    """Or it would stand for ever, whatever the other one finds out; nothing says that it is over either."""
-    with telling(tmp_path, receiver.address) as pager:
-        pager.stand("m", [alert()])
+def test_alerts_of_a_model_of_another_judge_are_not_sent(tmp_path: Path, receiver: Pager) -> None:
+    """Otherwise it would stay active for ever; its end is not sent either."""
+    with running_pager(tmp_path, receiver.address) as pager:
+        pager.set_alerts("m", [alert()])
         until(lambda: receiver.heard, 10)
-        pager.mind([])
-        assert pager.rows.all() == []
+        pager.set_models([])
+        assert pager.table.all() == []
         count_now = len(receiver.heard)
-        time.sleep(0.8)  # more than twice the interval
+        time.sleep(0.8)  # more than twice the repeat interval
     assert len(receiver.heard) <= count_now + 1
 
 
-def test_broken_disk_keeps_nothing_from_being_minded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """It is logged."""
-    pager = Alertmanager(tmp_path / "alerts.db", Desk(("http://127.0.0.1:9",)), Metrics(CollectorRegistry()), ["m"])
+def test_broken_disk_does_not_stop_set_models(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The error is logged."""
+    pager = Alertmanager(
+        tmp_path / "alerts.db", AlertmanagerSettings(("http://127.0.0.1:9",)), Metrics(CollectorRegistry()), ["m"]
+    )
     pager.stop(1)
-    pager.mind([])
-    assert "cannot be forgotten" in caplog.text
+    pager.set_models([])
+    assert "cannot be deleted" in caplog.text
 
 
-def test_beginning_is_the_events_and_never_in_the_future(tmp_path: Path, receiver: Pager) -> None:
-    """Event times are somebody else's clock."""
+def test_start_is_the_events_time_and_never_in_the_future(tmp_path: Path, receiver: Pager) -> None:
+    """Event times come from another clock."""
     with debian_servers.alertmanager(tmp_path, config(receiver)) as manager:
-        with telling(tmp_path, manager.address) as pager:
-            pager.stand("m", [alert("early", 1_700_000_000.0), alert("late", 9e9)])
+        with running_pager(tmp_path, manager.address) as pager:
+            pager.set_alerts("m", [alert("early", 1_700_000_000.0), alert("late", 9e9)])
             until(lambda: len(receiver.alerts("firing")) == 2, 10)
         found = {a["labels"]["scope"]: a["startsAt"] for a in httpx.get(f"{manager.address}/api/v2/alerts").json()}
     assert found["early"].startswith("2023-11-14T22:13:20")
     assert found["late"] < "2100"
 
 
-def test_token_goes_along_and_a_refusal_is_logged_without_it(
-    tmp_path: Path, receiver: Pager, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The receiver stands in for an Alertmanager behind a proxy."""
-    with caplog.at_level(logging.WARNING), telling(tmp_path, receiver.address + "/am", token="s3cret") as pager:
+def test_token_is_sent_and_never_logged(tmp_path: Path, receiver: Pager, caplog: pytest.LogCaptureFixture) -> None:
+    """The receiver replaces an Alertmanager behind a proxy."""
+    with caplog.at_level(logging.WARNING), running_pager(tmp_path, receiver.address + "/am", token="s3cret") as pager:
         receiver.away = True
-        pager.stand("m", [alert()])
+        pager.set_alerts("m", [alert()])
         until(lambda: count(pager, "alert_posts_total", outcome="failed"), 10)
         receiver.away = False
         until(lambda: receiver.heard, 10)
@@ -233,18 +239,20 @@ def test_token_goes_along_and_a_refusal_is_logged_without_it(
     assert "s3cret" not in caplog.text
 
 
-def test_broken_disk_does_not_hold_up_the_judge(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """It is logged, and Prometheus' rule tells the same."""
-    pager = Alertmanager(tmp_path / "alerts.db", Desk(("http://127.0.0.1:9",)), Metrics(CollectorRegistry()), ["m"])
+def test_broken_disk_does_not_stop_the_judge(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The error is logged, and Prometheus' rule raises the same alert."""
+    pager = Alertmanager(
+        tmp_path / "alerts.db", AlertmanagerSettings(("http://127.0.0.1:9",)), Metrics(CollectorRegistry()), ["m"]
+    )
     pager.stop(1)
-    pager.stand("m", [alert()])
-    assert "m: its alerts cannot be kept" in caplog.text
+    pager.set_alerts("m", [alert()])
+    assert "m: its alerts cannot be stored" in caplog.text
 
 
-def test_nobody_can_be_told() -> None:
-    """Where no Alertmanager is configured."""
-    nobody = NoPager()
-    nobody.start()
-    nobody.stand("m", [alert()])
-    nobody.mind([])
-    nobody.stop(1)
+def test_no_pager_discards_alerts() -> None:
+    """Without a configured Alertmanager alerts are discarded."""
+    pager = NoPager()
+    pager.start()
+    pager.set_alerts("m", [alert()])
+    pager.set_models([])
+    pager.stop(1)

@@ -1,4 +1,4 @@
-"""Evidence names the processor, as far as the system tells."""
+"""Evidence names the processor, as far as the system reports it."""
 
 import os
 import platform
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tightrope.service.adapters import cpu as host
+from tightrope.service.adapters import cpu
 
 INTEL = """processor\t: 0
 model name\t: Some CPU @ 2.00GHz
@@ -29,21 +29,21 @@ ARM = "processor\t: 0\nFeatures\t: fp asimd asimddp i8mm\n"
     ],
     ids=["x86", "arm", "empty", "no such file"],
 )
-def test_processor_and_its_telling_instructions_are_named(
+def test_processor_and_its_relevant_instructions_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, told: str
 ) -> None:
-    """Its name, and those instruction sets that change the results of quantized kernels."""
+    """The text has the name and the instruction sets that change quantized results."""
     path = tmp_path / "cpuinfo"
     if content is not None:
         path.write_text(content)
-    monkeypatch.setattr(host, "CPUINFO", path)
-    assert host.cpu() == told
+    monkeypatch.setattr(cpu, "CPUINFO", path)
+    assert cpu.cpu_name() == told
 
 
 def test_this_machine_has_a_processor() -> None:
-    """One line, not empty."""
-    assert host.cpu()
-    assert "\n" not in host.cpu()
+    """The text is one line."""
+    assert cpu.cpu_name()
+    assert "\n" not in cpu.cpu_name()
 
 
 @pytest.mark.parametrize(
@@ -53,16 +53,16 @@ def test_this_machine_has_a_processor() -> None:
 def test_cores_are_those_that_the_process_may_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, most: int
 ) -> None:
-    """Of a machine with many: a container's quota, rounded, and one at least."""
+    """A container's quota limits them, rounded, to at least one."""
     if content is not None:
         (tmp_path / "cpu.max").write_text(content)
-    monkeypatch.setattr(host, "QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(cpu, "CGROUP_QUOTA", tmp_path / "cpu.max")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
-    assert host.cores() == most
+    assert cpu.usable_cores() == most
 
 
 def test_cores_are_fewer_where_the_process_is_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By whoever started it."""
-    monkeypatch.setattr(host, "QUOTA", tmp_path / "none")
+    """A processor affinity limits them too."""
+    monkeypatch.setattr(cpu, "CGROUP_QUOTA", tmp_path / "none")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3}, raising=False)
-    assert host.cores() == 1
+    assert cpu.usable_cores() == 1

@@ -1,4 +1,4 @@
-"""An ONNX file becomes a model that answers by name, or says in one line why it cannot."""
+"""An ONNX file becomes a model with named outputs, or a one-line error."""
 
 import hashlib
 from pathlib import Path
@@ -10,14 +10,14 @@ from onnx import TensorProto, helper
 
 from tests.support.onnx_models import classifier, fragile, identity
 from tests.support.serving.model_pairs import ONNX_TYPES, copier, save, two_inputs, weights
-from tightrope.service.adapters.onnxruntime import ModelFileError, OnnxModel, Runtime
+from tightrope.service.adapters.onnxruntime import ModelFileError, OnnxModel, RuntimeOptions
 from tightrope.service.adapters.ports import RunFailedError
 from tightrope.service.protocol.tensors import TensorSpec, dtype_of
 
 
 @pytest.mark.parametrize("datatype", ONNX_TYPES)
 def test_every_datatype_of_the_protocol_runs(tmp_path: Path, datatype: str) -> None:
-    """Declared under the protocol's name, taken and given in its numpy dtype."""
+    """Each is declared by the protocol's name, and has its numpy dtype."""
     model = OnnxModel(identity(tmp_path / "i.onnx", ONNX_TYPES[datatype]))
     assert model.inputs == (TensorSpec("value", datatype, (-1, 2)),)
     assert model.outputs == (TensorSpec("echo", datatype, (-1, 2)), TensorSpec("probabilities", "FP32", (-1, 2)))
@@ -27,8 +27,8 @@ def test_every_datatype_of_the_protocol_runs(tmp_path: Path, datatype: str) -> N
     assert (echo.dtype, echo.tolist()) == (value.dtype, value.tolist())
 
 
-def test_outputs_are_given_by_the_names_asked_for(tmp_path: Path) -> None:
-    """In any order, some or all."""
+def test_outputs_are_returned_by_the_requested_names(tmp_path: Path) -> None:
+    """Any subset in any order."""
     model = OnnxModel(identity(tmp_path / "i.onnx", TensorProto.INT64))
     value = np.array([[1, 2]])
     both = model.run({"value": value}, ["probabilities", "echo"])
@@ -39,7 +39,7 @@ def test_outputs_are_given_by_the_names_asked_for(tmp_path: Path) -> None:
 
 
 def test_read_only_inputs_are_taken(tmp_path: Path) -> None:
-    """Requests are views of the body, which must not be written to."""
+    """Requests are read-only views of the body."""
     model = OnnxModel(identity(tmp_path / "i.onnx", TensorProto.FLOAT))
     value = np.frombuffer(np.array([0.5, 1.5], np.float32).tobytes(), np.float32).reshape(1, 2)
     assert not value.flags.writeable
@@ -47,21 +47,21 @@ def test_read_only_inputs_are_taken(tmp_path: Path) -> None:
 
 
 def test_free_and_fixed_dimensions_are_declared(tmp_path: Path) -> None:
-    """-1 where the caller chooses."""
+    """A free dimension is -1."""
     assert OnnxModel(copier(tmp_path / "c.onnx", 3, "n", 2)).inputs == (TensorSpec("input", "FP32", (3, -1, 2)),)
     assert [spec.name for spec in OnnxModel(two_inputs(tmp_path / "t.onnx")).inputs] == ["a", "b"]
 
 
 def test_digest_is_the_files_sha256(tmp_path: Path) -> None:
-    """What evidence names is what is on disk."""
+    """Evidence names the file on disk."""
     path = classifier(tmp_path / "c.onnx", weights((1, 2)))
     assert OnnxModel(path).digest == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_threads_do_not_change_the_answer(tmp_path: Path) -> None:
-    """Nor the digest."""
+    """The digest is equal too."""
     path = classifier(tmp_path / "c.onnx", weights((1, 2), (3, 4)))
-    one, two = OnnxModel(path), OnnxModel(path, Runtime(threads=2))
+    one, two = OnnxModel(path), OnnxModel(path, RuntimeOptions(threads=2))
     rows = {"input": np.array([[1, -1]], np.float32)}
     answers = [model.run(rows, ["probabilities"])["probabilities"].ravel() for model in (one, two)]
     assert answers[0].tolist() == pytest.approx(answers[1].tolist())
@@ -69,8 +69,8 @@ def test_threads_do_not_change_the_answer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"no model", b"\x08\x08" * 100])
-def test_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
-    """In one line, with the path."""
+def test_file_that_is_not_a_model_is_refused(tmp_path: Path, content: bytes) -> None:
+    """The error is one line with the path."""
     path = tmp_path / "x.onnx"
     path.write_bytes(content)
     with pytest.raises(ModelFileError) as caught:
@@ -80,7 +80,7 @@ def test_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes) -> Non
 
 
 def test_truncated_model_is_refused(tmp_path: Path) -> None:
-    """An interrupted copy does not start."""
+    """An incomplete copy is refused."""
     path = classifier(tmp_path / "c.onnx", weights((1, 2)))
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(ModelFileError, match="not a model that onnxruntime can load"):
@@ -88,7 +88,7 @@ def test_truncated_model_is_refused(tmp_path: Path) -> None:
 
 
 def test_path_without_a_file_is_refused(tmp_path: Path) -> None:
-    """With the system's reason."""
+    """The error has the system's reason."""
     for path, reason in ((tmp_path / "nope.onnx", "No such file or directory"), (tmp_path, "Is a directory")):
         with pytest.raises(ModelFileError) as caught:
             OnnxModel(path)
@@ -96,7 +96,7 @@ def test_path_without_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_datatype_beyond_the_protocol_is_refused(tmp_path: Path) -> None:
-    """As an input, and as an output that is no tensor: classifiers often give a sequence of maps."""
+    """Both an input and an output that is not a tensor, such as a classifier's sequence of maps."""
     with pytest.raises(
         ModelFileError, match=r"value is a tensor\(bfloat16\), which the Open Inference Protocol has no"
     ):
@@ -124,7 +124,7 @@ def test_datatype_beyond_the_protocol_is_refused(tmp_path: Path) -> None:
     ids=["nothing", "another name", "another datatype", "another rank", "strings", "a value it cannot take"],
 )
 def test_run_that_fails_is_one_error(tmp_path: Path, inputs: dict[str, Any]) -> None:
-    """Whatever onnxruntime raises; in one short line."""
+    """Every error of onnxruntime becomes one short line."""
     model = OnnxModel(fragile(tmp_path / "f.onnx"))
     with pytest.raises(RunFailedError) as caught:
         model.run(inputs, ["probabilities"])
@@ -133,7 +133,7 @@ def test_run_that_fails_is_one_error(tmp_path: Path, inputs: dict[str, Any]) -> 
 
 
 def test_model_answers_again_after_a_failed_run(tmp_path: Path) -> None:
-    """A failure leaves nothing behind."""
+    """A failure has no lasting effect."""
     model = OnnxModel(fragile(tmp_path / "f.onnx"))
     for value in (5, 1):
         with_value = {"input": np.full((1, 1), value, np.float32)}

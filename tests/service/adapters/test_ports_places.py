@@ -1,21 +1,21 @@
-"""The contract of a bus, held against every adapter: what a compacted topic keeps, and who begins where."""
+"""The contract of a bus for every adapter: compaction and start offsets."""
 
-from tests.support.cluster.bus_topics import COMPACTED, SOON, TOPIC, publish, read, read_all
-from tightrope.service.adapters.ports import Bus, Place
+from tests.support.cluster.bus_topics import COMPACTED_TOPIC, POLL_SECONDS, TOPIC, publish, read, read_all
+from tightrope.service.adapters.ports import Bus, LogPartition
 
 
 def test_compacted_topic_keeps_the_latest_of_every_key(bus: Bus) -> None:
-    """For whoever comes late without a group, however much the groups have long dealt with."""
-    judges = bus.subscribe(COMPACTED, group="judges")
+    """A late reader without a group gets them, although all groups are past them."""
+    judges = bus.subscribe(COMPACTED_TOPIC, group="judges")
     for number in range(3000):
-        bus.publish(COMPACTED, f"{number}".encode(), f"k{number % 3}")
+        bus.publish(COMPACTED_TOPIC, f"{number}".encode(), f"k{number % 3}")
         if number % 500 == 0:
             while judges.poll(500, 0.0):
                 judges.commit()
-    bus.flush(SOON)
+    bus.flush(POLL_SECONDS)
     while judges.poll(500, 0.3):
         judges.commit()
-    late = bus.subscribe(COMPACTED)
+    late = bus.subscribe(COMPACTED_TOPIC)
     latest: dict[str | None, str] = {}
     offsets: list[int] = []
     while records := late.poll(7, 0.5):
@@ -26,48 +26,48 @@ def test_compacted_topic_keeps_the_latest_of_every_key(bus: Bus) -> None:
     assert late.lag() == 0
 
 
-def test_key_that_fell_silent_is_kept_too(bus: Bus) -> None:
-    """A model whose modes have not changed for long is still in them."""
-    judges = bus.subscribe(COMPACTED, group="judges")
-    publish(bus, "silent", topic=COMPACTED, key="a")
+def test_latest_record_of_a_silent_key_is_kept(bus: Bus) -> None:
+    """Modes that have not changed for long are still readable."""
+    judges = bus.subscribe(COMPACTED_TOPIC, group="judges")
+    publish(bus, "silent", topic=COMPACTED_TOPIC, key="a")
     for number in range(3000):
-        bus.publish(COMPACTED, f"{number}".encode(), "b")
-    bus.flush(SOON)
+        bus.publish(COMPACTED_TOPIC, f"{number}".encode(), "b")
+    bus.flush(POLL_SECONDS)
     while judges.poll(500, 0.3):
         judges.commit()
-    late = bus.subscribe(COMPACTED)
+    late = bus.subscribe(COMPACTED_TOPIC)
     assert late.lag() >= 2
     assert read(late, 1) == ["silent"]
 
 
-def test_reader_that_keeps_its_own_place_is_asked_for_it_first(bus: Bus) -> None:
-    """Whatever its group had committed; places that it does not know are the group's."""
+def test_start_offsets_of_a_reader_come_first(bus: Bus) -> None:
+    """Its own offsets override the committed ones; other partitions start at the group's."""
     publish(bus, "a", "b", "c")
     first = bus.subscribe(TOPIC, group="g")
     assert read_all(first, 3) == ["a", "b", "c"]
     first.close()
-    asked: list[Place] = []
+    partitions: list[LogPartition] = []
 
-    def begin(places: object) -> dict[Place, int]:
-        asked.extend(places)  # type: ignore[call-overload]
+    def start_offsets(assigned: object) -> dict[LogPartition, int]:
+        partitions.extend(assigned)  # type: ignore[call-overload]
         return {(TOPIC, 0): 1}
 
-    assert read_all(bus.subscribe(TOPIC, group="g", begin=begin), 2) == ["b", "c"]
-    assert asked == [(TOPIC, 0)]
-    assert read_all(bus.subscribe(TOPIC, group="g", begin=lambda _: {}), 3) == ["a", "b", "c"]
+    assert read_all(bus.subscribe(TOPIC, group="g", start_offsets=start_offsets), 2) == ["b", "c"]
+    assert partitions == [(TOPIC, 0)]
+    assert read_all(bus.subscribe(TOPIC, group="g", start_offsets=lambda _: {}), 3) == ["a", "b", "c"]
 
 
-def test_reader_deals_with_its_own_records(bus: Bus) -> None:
-    """As long as nobody of its group has taken over."""
+def test_reader_owns_its_records(bus: Bus) -> None:
+    """The reader owns them until another member takes over."""
     publish(bus, "a")
     reader = bus.subscribe(TOPIC, group="g")
     assert read(reader) == ["a"]
-    assert reader.mine()
+    assert reader.owns_partitions()
     reader.commit()
-    assert reader.mine()
+    assert reader.owns_partitions()
 
 
 def test_key_has_one_partition(bus: Bus) -> None:
-    """The one where its records stand."""
-    publish(bus, "a", topic=COMPACTED, key="k")
-    assert bus.subscribe(COMPACTED).poll(1, SOON)[0].partition == bus.partition(COMPACTED, "k")
+    """The partition of a key is that of its records."""
+    publish(bus, "a", topic=COMPACTED_TOPIC, key="k")
+    assert bus.subscribe(COMPACTED_TOPIC).poll(1, POLL_SECONDS)[0].partition == bus.partition(COMPACTED_TOPIC, "k")

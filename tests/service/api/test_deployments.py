@@ -1,4 +1,4 @@
-"""Deployment over HTTP, as far as it is refused: what it takes to be let in, and what does not fit."""
+"""Refused deployments over HTTP: without the token, with an invalid body, and with an artefact that does not fit."""
 
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,19 @@ WHY = {"reason": "a test asks for it", "actor": "tests"}
 
 
 def post(client: httpx.Client, what: str, model: str = "plain", **how: Any) -> httpx.Response:  # noqa: ANN401
-    """Ask for a deployment, or the way back."""
+    """Request a deployment or a rollback."""
     return client.post(f"/v1/models/{model}/{what}", **{"json": WHY, "headers": AUTH, **how})
 
 
 def digests(client: httpx.Client) -> tuple[str, str]:
-    """What is served."""
+    """The digests of the serving artefacts."""
     status = client.get("/v1/models/plain").json()
     return status["baseline_digest"], status["compressed_digest"]
 
 
 @pytest.fixture
 def other(tmp_path: Path) -> str:
-    """A file that would fit."""
+    """A model file that fits."""
     return str(classifier(tmp_path / "other.onnx", np.array([[0, 0], [1, -1]], np.float32)))
 
 
@@ -35,7 +35,7 @@ def other(tmp_path: Path) -> str:
 def test_deployment_without_the_token_is_refused(
     client: httpx.Client, other: str, what: str, headers: dict[str, str]
 ) -> None:
-    """401, and what is served stays."""
+    """401, and the artefacts stay."""
     before = digests(client)
     answer = post(client, what, json={**WHY, "path": other}, headers=headers)
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
@@ -46,7 +46,7 @@ NOWHERE: dict[str, object] = {"endpoint": "http://127.0.0.1:1", "model": "m"}
 
 
 @pytest.mark.parametrize(
-    ("what", "body", "says"),
+    ("what", "body", "expected_error"),
     [
         ("deploy", {}, "body: Value error, needs either path or endpoint"),
         ("deploy", {"path": "x", "endpoint": NOWHERE}, "body: Value error, needs either path or endpoint"),
@@ -62,16 +62,16 @@ NOWHERE: dict[str, object] = {"endpoint": "http://127.0.0.1:1", "model": "m"}
         ("rollback", {"reason": ""}, "body.reason: String should have at least 3 characters"),
     ],
 )
-def test_bad_body_is_refused(client: httpx.Client, what: str, body: dict[str, object], says: str) -> None:
+def test_invalid_body_is_refused(client: httpx.Client, what: str, body: dict[str, object], expected_error: str) -> None:
     """400, naming the field."""
     answer = post(client, what, json={**WHY, **body})
     assert answer.status_code == 400
-    assert answer.json()["error"].startswith(says)
+    assert answer.json()["error"].startswith(expected_error)
 
 
 @pytest.mark.parametrize("what", ["deploy", "rollback"])
 def test_unknown_model_is_404(client: httpx.Client, other: str, what: str) -> None:
-    """Before any file is looked at."""
+    """The model is looked up before any file is read."""
     body = {**WHY, "path": other} if what == "deploy" else WHY
     answer = post(client, what, "nope", json=body)
     assert (answer.status_code, "is not served here" in answer.json()["error"]) == (404, True)
@@ -88,26 +88,26 @@ UNFIT = {
 
 @pytest.mark.parametrize("name", UNFIT)
 def test_artefact_that_does_not_fit_changes_nothing(client: httpx.Client, tmp_path: Path, name: str) -> None:
-    """400 says why; the same artefacts answer as before, and there is nothing to go back to."""
-    file, says = UNFIT[name]
+    """400 with the reason; the artefacts stay, and there is nothing to roll back to."""
+    file, expected_error = UNFIT[name]
     (tmp_path / "text.onnx").write_text("no model")
     classifier(tmp_path / "wide.onnx", np.ones((2, 3), np.float32))
     classifier(tmp_path / "deep.onnx", np.ones((3, 2), np.float32))
     before = digests(client)
     answer = post(client, "deploy", json={**WHY, "path": str(tmp_path / file)})
-    assert (answer.status_code, says in answer.json()["error"]) == (400, True), answer.text
+    assert (answer.status_code, expected_error in answer.json()["error"]) == (400, True), answer.text
     assert digests(client) == before
     assert good_request(client)
     assert post(client, "rollback").status_code == 400
 
 
-def test_nothing_deployed_is_nothing_to_go_back_to(client: httpx.Client) -> None:
-    """400, and it says so."""
+def test_rollback_without_a_deployment_is_refused(client: httpx.Client) -> None:
+    """400, with the reason."""
     answer = post(client, "rollback")
     assert answer.status_code == 400
     assert answer.json() == {"error": "model plain: nothing was deployed since it started"}
 
 
-def test_deployments_may_not_be_read(client: httpx.Client) -> None:
-    """They are ordered, with POST."""
+def test_get_of_a_deployment_is_not_allowed(client: httpx.Client) -> None:
+    """Deployments are requested with POST."""
     assert client.get("/v1/models/plain/deploy", headers=AUTH).status_code == 405

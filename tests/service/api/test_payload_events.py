@@ -1,4 +1,4 @@
-"""Payload events over HTTP: taken in the forms that loggers use, refused with a reason, and on the bus when taken."""
+"""Payload events over HTTP: accepted in the forms of loggers, refused with a reason, and published to the bus."""
 
 import json
 from pathlib import Path
@@ -7,61 +7,54 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.service.api.test_labels import NOTHING, Caller
 from tests.support.harmful_pair import MINORITY, config, request, traffic
 from tests.support.onnx_models import classifier
-from tests.support.payload_events import answered, asked, headers
+from tests.support.payload_events import headers, request_body, response_body
 from tests.support.servers import Server, serving, write_config
+from tests.support.serving.api_client import api_client
 from tests.support.serving.model_pairs import CALM, sure_and_unsure
-from tests.support.serving.service_harness import AUTH, Bench, eventually
+from tests.support.serving.service_harness import AUTH, GatewayHarness, eventually
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.ports import RecordTooLargeError
 from tightrope.service.adapters.topics import PAYLOADS, topic
 from tightrope.service.adapters.wire.cloudevents import decode
-from tightrope.service.api.auth import application
-from tightrope.service.api.payload_events import routes
-from tightrope.service.api.routes import create_api
-from tightrope.service.transport.http.asgi import MOST_OTHER
+from tightrope.service.transport.http.asgi import MAX_OTHER_BODY_BYTES
 
 PATH = "/v1/models/m/payloads"
 TOKEN = AUTH["Authorization"].split()[1]
+WATCHED = {"m"}
 EVENT = {"specversion": "1.0", "id": "a", "type": "x.inference.request", "source": "/x", "data": {}}
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    """``m`` takes events, ``n`` does not."""
+def gateway(tmp_path: Path) -> GatewayHarness:
+    """A gateway where ``m`` takes payload events and ``n`` does not."""
     pair = {**sure_and_unsure(tmp_path), **CALM}
-    return Bench(tmp_path, {"m": {**pair, "payloads": {}}, "n": pair})
+    return GatewayHarness(tmp_path, {"m": {**pair, "payloads": {}}, "n": pair})
 
 
-def client_of(bench: Bench, token: str | None = None) -> Caller:
-    """The whole API in this process."""
-    api = create_api(bench.gateway, NOTHING, NOTHING, bench.bus, "control", token, lambda _: None)
-    api.include_router(routes(bench.gateway, bench.bus, {"m"}, application(token)))
-    return Caller(api)
-
-
-def test_event_is_on_the_bus_by_its_id_when_it_is_accepted(bench: Bench) -> None:
-    """So that both halves meet at one reader, whichever replica took them; the path says which model."""
-    answer = client_of(bench).post(PATH, content=asked([1.0, 2.0]), headers=headers("request", "the-id"))
+def test_accepted_event_is_published_with_its_id_as_key(gateway: GatewayHarness) -> None:
+    """So that one reader gets both events of a request from any replica. The path names the model."""
+    answer = api_client(gateway, watched=WATCHED).post(
+        PATH, content=request_body([1.0, 2.0]), headers=headers("request", "the-id")
+    )
     assert (answer.status_code, answer.json()) == (202, {"accepted": 1})
-    (record,) = bench.bus.subscribe(topic(PAYLOADS)).poll(10, 0.0)
+    (record,) = gateway.bus.subscribe(topic(PAYLOADS)).poll(10, 0.0)
     event = decode(record.value)
     assert (record.key, event.id, event.model, event.kind) == ("the-id", "the-id", "m", "request")
-    assert json.loads(event.data) == json.loads(asked([1.0, 2.0]))
+    assert json.loads(event.data) == json.loads(request_body([1.0, 2.0]))
 
 
-def test_batch_is_taken_whole(bench: Bench) -> None:
-    """As brokers send it."""
+def test_batch_is_accepted_as_a_whole(gateway: GatewayHarness) -> None:
+    """In the form that brokers send."""
     batch = json.dumps([EVENT, {**EVENT, "id": "b"}])
     sent = {"content": batch, "headers": {"content-type": "application/cloudevents-batch+json"}}
-    assert client_of(bench).post(PATH, **sent).json() == {"accepted": 2}
-    assert [record.key for record in bench.bus.subscribe(topic(PAYLOADS)).poll(10, 0.0)] == ["a", "b"]
+    assert api_client(gateway, watched=WATCHED).post(PATH, **sent).json() == {"accepted": 2}
+    assert [record.key for record in gateway.bus.subscribe(topic(PAYLOADS)).poll(10, 0.0)] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
-    ("path", "sent", "status", "says"),
+    ("path", "sent", "status", "expected_error"),
     [
         ("m", {}, 400, "specversion: is None"),
         ("m", {"headers": headers("guess")}, 400, "type: is "),
@@ -71,62 +64,62 @@ def test_batch_is_taken_whole(bench: Bench) -> None:
         ("x", {"headers": headers("request")}, 404, "model 'x' is not served here"),
     ],
 )
-def test_what_cannot_be_taken_is_refused_with_the_reason(
-    bench: Bench, path: str, sent: dict[str, Any], status: int, says: str
+def test_invalid_event_is_refused_with_the_reason(
+    gateway: GatewayHarness, path: str, sent: dict[str, Any], status: int, expected_error: str
 ) -> None:
-    """Nothing of it goes onto the bus."""
-    answer = client_of(bench).post(f"/v1/models/{path}/payloads", **sent)
-    assert (answer.status_code, answer.json()["error"].startswith(says)) == (status, True), answer.text
-    assert bench.bus.subscribe(topic(PAYLOADS)).poll(10, 0.0) == []
+    """No part of it is published."""
+    answer = api_client(gateway, watched=WATCHED).post(f"/v1/models/{path}/payloads", **sent)
+    assert (answer.status_code, answer.json()["error"].startswith(expected_error)) == (status, True), answer.text
+    assert gateway.bus.subscribe(topic(PAYLOADS)).poll(10, 0.0) == []
 
 
-def test_token_is_needed_where_there_is_one(bench: Bench) -> None:
-    """Whoever tells what was answered can move the model."""
-    client = client_of(bench, TOKEN)
+def test_configured_token_is_required(gateway: GatewayHarness) -> None:
+    """Payload events influence the modes."""
+    client = api_client(gateway, TOKEN, WATCHED)
     sent: dict[str, Any] = {"content": b"{}", "headers": headers("request")}
     assert client.post(PATH, **sent).status_code == 401
     assert client.post(PATH, content=b"{}", headers={**headers("request"), **AUTH}).status_code == 202
 
 
-def test_full_bus_is_503_and_says_when_to_come_again(bench: Bench) -> None:
-    """The logger may try again; nobody waits here."""
-    bench.bus = MemoryBus(capacity=10)
-    client = client_of(bench)
-    bench.bus.subscribe(topic(PAYLOADS), group="slow")
+def test_full_bus_is_503_with_a_retry_delay(gateway: GatewayHarness) -> None:
+    """The logger may retry; the gateway does not wait."""
+    gateway.bus = MemoryBus(capacity=10)
+    client = api_client(gateway, watched=WATCHED)
+    gateway.bus.subscribe(topic(PAYLOADS), group="slow")
     sent: dict[str, Any] = {"content": b"{}", "headers": headers("request")}
     assert client.post(PATH, **sent).status_code == 202
     answer = client.post(PATH, **sent)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
 
 
-class Narrow(MemoryBus):
-    """A bus that takes no record of more than a few bytes."""
+class RefusingBus(MemoryBus):
+    """A bus for which every record is too large."""
 
     def publish(self, topic: str, value: bytes, key: str | None = None) -> None:
-        """Refuse."""
+        """Refuse the record."""
         raise RecordTooLargeError(f"topic {topic}: {len(value)} bytes by {key!r} are too many")
 
 
-def test_event_that_the_bus_will_never_take_is_413(bench: Bench) -> None:
-    """Trying again would not help."""
-    bench.bus = Narrow()
-    answer = client_of(bench).post(PATH, content=b"{}", headers=headers("request"))
+def test_event_too_large_for_the_bus_is_413(gateway: GatewayHarness) -> None:
+    """A retry would fail again."""
+    gateway.bus = RefusingBus()
+    answer = api_client(gateway, watched=WATCHED).post(PATH, content=b"{}", headers=headers("request"))
     assert (answer.status_code, "are too many" in answer.json()["error"]) == (413, True)
 
 
 def post(server: Server, kind: str, id_: str, body: bytes) -> httpx.Response:
-    """One event, as KServe's logger posts it."""
+    """Post an event as KServe's logger does."""
     return server.client.post(PATH, content=body, headers={**headers(kind, id_), **AUTH})
 
 
-def figure(server: Server, series: str) -> float:
-    """The value of a series."""
+def metric(server: Server, series: str) -> float:
+    """The value of a series, 0.0 if it is missing."""
     lines = server.client.get("/metrics").text.splitlines()
     return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(series)), 0.0)
 
 
-def test_model_that_somebody_else_serves_is_watched_from_its_events_alone(tmp_path: Path) -> None:
-    """A real server that is asked for nothing finds the harmed minority, and each event has its fate."""
+def test_model_served_elsewhere_is_monitored_by_its_events(tmp_path: Path) -> None:
+    """A real server that gets no inference request finds the harmed subgroup, and counts each event by its outcome."""
     whole = config(tmp_path, payloads={})
     rows = traffic(600, harm=True)
     with serving(write_config(tmp_path, whole)) as server:
@@ -135,29 +128,29 @@ def test_model_that_somebody_else_serves_is_watched_from_its_events_alone(tmp_pa
         served = OnnxModel(Path(whole["models"]["m"]["compressed"]))
         for number, begin in enumerate(range(0, 600, 20)):
             part = rows[begin : begin + 20]
-            said = served.run({"input": part}, ["probabilities"])["probabilities"]
-            halves = [
+            outputs = served.run({"input": part}, ["probabilities"])["probabilities"]
+            events = [
                 ("request", json.dumps(request(part)).encode()),
-                ("response", answered(*said.astype(float).tolist())),
+                ("response", response_body(*outputs.astype(float).tolist())),
             ]
-            for kind, body in halves[:: 1 if number % 2 else -1]:
+            for kind, body in events[:: 1 if number % 2 else -1]:
                 assert post(server, kind, f"r{number}", body).status_code == 202
         post(server, "request", "r0", b"{}")
         post(server, "response", "r0", b"{}")
         joined = 'tightrope_payload_events_total{model="m",outcome="joined"}'
-        eventually(lambda: figure(server, joined) == 60.0)
-        eventually(lambda: figure(server, 'tightrope_comparisons_total{model="m",scope="model"}') == 600.0)
+        eventually(lambda: metric(server, joined) == 60.0)
+        eventually(lambda: metric(server, 'tightrope_comparisons_total{model="m",scope="model"}') == 600.0)
         eventually(lambda: MINORITY in server.client.get("/v1/models/m").json()["safe"])
-        assert figure(server, 'tightrope_payload_events_total{model="m",outcome="unreadable"}') == 2.0
+        assert metric(server, 'tightrope_payload_events_total{model="m",outcome="unreadable"}') == 2.0
 
 
 def test_event_may_be_as_large_as_a_request(tmp_path: Path) -> None:
-    """Images are; other bodies beside inference requests are bounded more tightly."""
+    """Events hold whole requests; other bodies beside inference requests have a lower limit."""
     wide = classifier(tmp_path / "wide.onnx", traffic(2, harm=False).repeat(50_000, axis=1).T[:100_000])
     pair = {"baseline": str(wide), "compressed": str(wide), **CALM, "payloads": {}}
     with serving(write_config(tmp_path, {"models": {"m": pair}, "state": "state"})) as server:
-        body = asked([0.125] * 100_000)
-        large = body + b" " * (2 * MOST_OTHER - len(body))
+        body = request_body([0.125] * 100_000)
+        large = body + b" " * (2 * MAX_OTHER_BODY_BYTES - len(body))
         assert post(server, "request", "a", large).status_code == 202
-        assert post(server, "response", "a", answered([0.5, 0.5])).status_code == 202
-        eventually(lambda: figure(server, 'tightrope_comparisons_total{model="m",scope="model"}') == 1.0, 30.0)
+        assert post(server, "response", "a", response_body([0.5, 0.5])).status_code == 202
+        eventually(lambda: metric(server, 'tightrope_comparisons_total{model="m",scope="model"}') == 1.0, 30.0)

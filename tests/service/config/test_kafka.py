@@ -1,28 +1,31 @@
+"""The configuration of the bus: its errors, files, secrets and environment."""
+
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
+from tightrope.service.config.kafka import KafkaSection
 from tightrope.service.config.loader import ConfigError, Settings, kafka_instance, kafka_secrets, load
 
 
 def loaded(folder: Path, **kafka: object) -> Settings:
-    """A configuration with this Kafka."""
+    """Load a configuration with these Kafka settings."""
     path = folder / "t.yaml"
     models = {"m": {"baseline": "b.onnx", "compressed": "c.onnx"}}
     YAML(typ="safe").dump({"models": models, "bus": {"kafka": {"servers": ["k:9092"], **kafka}}}, path)
     return load(path, {})
 
 
-def kafka(folder: Path, **of: object) -> object:
-    """Its Kafka."""
-    bus = loaded(folder, **of).bus
+def kafka(folder: Path, **keys: object) -> KafkaSection:
+    """The Kafka section with these keys."""
+    bus = loaded(folder, **keys).bus
     assert bus is not None
     return bus.kafka
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("keys", "problem"),
     [
         ({"servers": []}, "bus.kafka.servers: list should have at least 1 item"),
         ({"servers": ["k"]}, "bus.kafka.servers.0: string should match pattern"),
@@ -39,41 +42,41 @@ def kafka(folder: Path, **of: object) -> object:
         ),
     ],
 )
-def test_mistakes_are_named(tmp_path: Path, given: dict[str, object], said: str) -> None:
-    """File, key, and what would be right."""
+def test_error_names_the_key(tmp_path: Path, keys: dict[str, object], problem: str) -> None:
+    """With the file, the key, and the valid values."""
     with pytest.raises(ConfigError) as caught:
-        loaded(tmp_path, **given)
-    assert f"{tmp_path / 't.yaml'}: {said}" in str(caught.value)
+        loaded(tmp_path, **keys)
+    assert f"{tmp_path / 't.yaml'}: {problem}" in str(caught.value)
 
 
-def test_without_a_bus_all_is_in_one_process(tmp_path: Path) -> None:
-    """The default."""
+def test_bus_defaults_to_a_single_process(tmp_path: Path) -> None:
+    """Without the section the bus is in memory."""
     path = tmp_path / "t.yaml"
     YAML(typ="safe").dump({"models": {"m": {"baseline": "b.onnx", "compressed": "c.onnx"}}}, path)
     assert load(path, {}).bus is None
 
 
-def test_files_lie_beside_the_configuration(tmp_path: Path) -> None:
-    """Those of the client too; what is no file is left alone."""
-    found = kafka(tmp_path, password_file="p.txt", client={"ssl_cafile": "ca.pem", "client_id": "x"})
-    assert found.password_file == tmp_path / "p.txt"  # type: ignore[attr-defined]
-    assert found.client == {"ssl_cafile": str(tmp_path / "ca.pem"), "client_id": "x"}  # type: ignore[attr-defined]
+def test_paths_are_relative_to_the_configuration(tmp_path: Path) -> None:
+    """Those in the client's options, too; other options stay."""
+    section = kafka(tmp_path, password_file="p.txt", client={"ssl_cafile": "ca.pem", "client_id": "x"})
+    assert section.password_file == tmp_path / "p.txt"
+    assert section.client == {"ssl_cafile": str(tmp_path / "ca.pem"), "client_id": "x"}
 
 
 def test_secrets_come_from_files_or_the_environment(tmp_path: Path) -> None:
-    """A file goes first; nothing is asked for that nobody needs."""
+    """A file has precedence; a secret that is not configured is left out."""
     (tmp_path / "p.txt").write_text("from the file\n")
     environ = {"TIGHTROPE_KAFKA_PASSWORD": "one", "TIGHTROPE_KAFKA_SSL_PASSWORD": "two"}
     with_file, without = kafka(tmp_path, password_file="p.txt"), kafka(tmp_path)
-    assert kafka_secrets(with_file, environ) == {"sasl_plain_password": "from the file", "ssl_password": "two"}  # type: ignore[arg-type]
-    assert kafka_secrets(without, environ) == {"sasl_plain_password": "one", "ssl_password": "two"}  # type: ignore[arg-type]
-    assert kafka_secrets(without, {}) == {}  # type: ignore[arg-type]
+    assert kafka_secrets(with_file, environ) == {"sasl_plain_password": "from the file", "ssl_password": "two"}
+    assert kafka_secrets(without, environ) == {"sasl_plain_password": "one", "ssl_password": "two"}
+    assert kafka_secrets(without, {}) == {}
     with pytest.raises(ConfigError, match=r"bus\.kafka\.ssl_password_file: .*nowhere: No such file"):
-        kafka_secrets(kafka(tmp_path, ssl_password_file="nowhere"), {})  # type: ignore[arg-type]
+        kafka_secrets(kafka(tmp_path, ssl_password_file="nowhere"), {})
 
 
 def test_environment_names_the_instance(tmp_path: Path) -> None:
-    """Of processes that share one file."""
-    found = kafka(tmp_path, instance="file")
-    assert kafka_instance(found, {"TIGHTROPE_INSTANCE": "pod-0"}) == "pod-0"  # type: ignore[arg-type]
-    assert kafka_instance(found, {}) == "file"  # type: ignore[arg-type]
+    """So processes can share one configuration file."""
+    section = kafka(tmp_path, instance="file")
+    assert kafka_instance(section, {"TIGHTROPE_INSTANCE": "pod-0"}) == "pod-0"
+    assert kafka_instance(section, {}) == "file"

@@ -1,4 +1,4 @@
-"""A configuration file is read once, whole, and becomes typed settings; secrets come from elsewhere."""
+"""Loading: defaults, every key, paths, and secrets from files and the environment."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from tightrope.monitors.compare import Scale, Score
 from tightrope.monitors.plan import Repeats
 from tightrope.monitors.records import Role
 from tightrope.service.config.loader import TOKEN_VARIABLE, Settings, control_token, load
-from tightrope.service.config.models import Endpoint, Range, Runtime
+from tightrope.service.config.models import Endpoint, Range, RuntimeSection
 
 MINIMAL = "models: {m: {baseline: b.onnx, compressed: sub/c.onnx}}\n"
 WHOLE = """
@@ -61,14 +61,14 @@ state: here
 
 
 def written(folder: Path, text: str) -> Path:
-    """A configuration file with this text."""
+    """Write a configuration file with this text."""
     path = folder / "tightrope.yaml"
     path.write_text(text)
     return path
 
 
 def test_minimal_file_gets_every_default(tmp_path: Path) -> None:
-    """Two paths are enough; the rest is what the documentation promises."""
+    """Two paths are enough; all other keys have the documented defaults."""
     settings = load(written(tmp_path, MINIMAL), {})
     model = settings.models["m"]
     assert (model.version, model.runtime.threads, model.mode, model.sampling.rate) == ("1", 1, "armed", 1.0)
@@ -83,8 +83,8 @@ def test_minimal_file_gets_every_default(tmp_path: Path) -> None:
     assert (settings.alerts.keep_seconds, settings.alerts.grace_seconds) == (30.0, 60.0)
 
 
-def test_every_key_of_the_file_arrives(tmp_path: Path) -> None:
-    """Nothing that is written is lost on the way."""
+def test_every_key_is_loaded(tmp_path: Path) -> None:
+    """No key is lost."""
     settings = load(written(tmp_path, WHOLE), {})
     model = settings.models["m"]
     assert (model.version, model.mode) == ("3.2", "advisory")
@@ -94,7 +94,7 @@ def test_every_key_of_the_file_arrives(tmp_path: Path) -> None:
     assert (run.threads, run.node_threads, run.execution, run.optimization) == (2, 3, "parallel", "basic")
     assert (run.arena, run.memory_pattern, run.warm_up_rows) == (False, False, 16)
     assert model.runtime_of(Role.BASELINE) == ("runtime", run)
-    assert model.runtime_of(Role.COMPRESSED) == ("compressed_runtime", Runtime(threads=4))
+    assert model.runtime_of(Role.COMPRESSED) == ("compressed_runtime", RuntimeSection(threads=4))
     assert (model.decision.output, model.decision.scale) == ("scores", Scale.LOGITS)
     assert model.limits == {"disagreement": 0.05, "confidence": None}
     assert model.subgroup_limits == {"disagreement": 0.2}
@@ -130,8 +130,8 @@ def test_every_key_of_the_file_arrives(tmp_path: Path) -> None:
     }
 
 
-def test_subgroup_values_keep_the_form_they_are_written_in(tmp_path: Path) -> None:
-    """Names, codes that are numbers, codes that are strings, and ranges that are open to one side."""
+def test_subgroup_values_keep_their_form(tmp_path: Path) -> None:
+    """Names, numeric codes, string codes, and half-open ranges."""
     subgroups = load(written(tmp_path, WHOLE), {}).models["m"].subgroups
     assert subgroups["region"].parameter == "region"
     assert subgroups["region"].values == ["north", "south"]
@@ -142,7 +142,7 @@ def test_subgroup_values_keep_the_form_they_are_written_in(tmp_path: Path) -> No
 
 
 def test_relative_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever the command is run; absolute paths stay."""
+    """The working directory does not matter; absolute paths stay."""
     (tmp_path / "elsewhere").mkdir()
     written(tmp_path, WHOLE)
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -153,15 +153,15 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: py
     assert settings.server.control_token_file == tmp_path / "token"
 
 
-def test_settings_cannot_be_changed(tmp_path: Path) -> None:
-    """They are read once, early, and frozen."""
+def test_settings_are_frozen(tmp_path: Path) -> None:
+    """They are loaded once and never change."""
     settings = load(written(tmp_path, MINIMAL), {})
     with pytest.raises(ValidationError, match="frozen"):
         settings.state = tmp_path
 
 
 def fields(section: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
-    """Every key of a section and of the sections below it."""
+    """Every key of a section and of its subsections."""
     for name, field in section.model_fields.items():
         yield f"{section.__name__}.{name}", field
         for part in sections(field.annotation):
@@ -169,22 +169,24 @@ def fields(section: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
 
 
 def sections(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - any type expression
-    """The sections that a type expression speaks of."""
+    """The sections in a type expression."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for part in getattr(annotation, "__args__", ()):
         yield from sections(part)
 
 
-def test_every_key_says_what_it_means() -> None:
-    """The documentation is made from the fields: none is without a text."""
-    told = dict(fields(Settings))
-    assert {"Settings.models", "Model.limits", "Subgroup.values", "Range.low", "Server.port"} <= told.keys()
-    assert [name for name, field in told.items() if not field.description] == []
+def test_every_key_is_documented() -> None:
+    """docs/configuration.md is made of the fields' texts."""
+    keys = dict(fields(Settings))
+    assert {"Settings.models", "ModelSection.limits", "SubgroupSection.values", "Range.low", "ServerSection.port"} <= {
+        *keys
+    }
+    assert [name for name, field in keys.items() if not field.description] == []
 
 
-def test_every_monitor_may_be_given_limits(tmp_path: Path) -> None:
-    """The names are the catalogue's."""
+def test_every_monitor_may_have_limits(tmp_path: Path) -> None:
+    """Under its name in the catalogue."""
     limits = ", ".join(f"{name}: 0.5" for name in CATALOGUE)
     text = f"models: {{m: {{baseline: b, compressed: c, limits: {{{limits}}}, subgroup_limits: {{{limits}}}}}}}"
     model = load(written(tmp_path, text), {}).models["m"]
@@ -193,7 +195,7 @@ def test_every_monitor_may_be_given_limits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("content", "token"), [("secret", "secret"), ("secret\n", "secret"), ("  a b \n", "a b")])
 def test_token_is_read_from_its_file(tmp_path: Path, content: str, token: str) -> None:
-    """Without the white space that editors leave; the environment is not asked."""
+    """Without surrounding white space; the file has precedence over the environment."""
     (tmp_path / "token").write_text(content)
     settings = load(written(tmp_path, MINIMAL + "server: {control_token_file: token}"), {})
     assert control_token(settings, {TOKEN_VARIABLE: "another"}) == token
@@ -203,20 +205,20 @@ def test_token_is_read_from_its_file(tmp_path: Path, content: str, token: str) -
 def test_token_comes_from_the_environment_without_a_file(
     tmp_path: Path, environ: dict[str, str], token: str | None
 ) -> None:
-    """An empty variable is none: it must not become an empty password."""
+    """An empty variable counts as unset: it must not become an empty password."""
     assert control_token(load(written(tmp_path, MINIMAL), environ), environ) == token
 
 
-def test_variables_of_others_are_nobodys_business(tmp_path: Path) -> None:
-    """Only names with our prefix are held against what we read."""
+def test_variables_without_the_prefix_are_ignored(tmp_path: Path) -> None:
+    """Only names with the prefix TIGHTROPE_ are checked."""
     assert load(written(tmp_path, MINIMAL), {"HOME": "/", "TIGHTROPES": "1", "tightrope_x": "1"}).models
 
 
-def test_role_may_live_elsewhere(tmp_path: Path) -> None:
-    """With everything left out, and with everything said; its token's file is relative to the configuration."""
-    far = "{endpoint: 'https://far:8000/some/path', model: m, version: '2', timeout_seconds: 0.5, max_rows: 8,"
-    far += " failures: 1, probe_seconds: 9, required: false, token_file: token}"
-    text = f"models: {{m: {{baseline: {far}, compressed: {{endpoint: 'http://[::1]:80', model: c}}}}}}"
+def test_role_may_be_an_endpoint(tmp_path: Path) -> None:
+    """With no optional key, and with all of them; the token's file is relative to the configuration."""
+    endpoint = "{endpoint: 'https://far:8000/some/path', model: m, version: '2', timeout_seconds: 0.5, max_rows: 8,"
+    endpoint += " failures: 1, probe_seconds: 9, required: false, token_file: token}"
+    text = f"models: {{m: {{baseline: {endpoint}, compressed: {{endpoint: 'http://[::1]:80', model: c}}}}}}"
     model = load(written(tmp_path, text), {}).models["m"]
     assert model.baseline == Endpoint(
         endpoint="https://far:8000/some/path", model="m", version="2", timeout_seconds=0.5, max_rows=8, failures=1,

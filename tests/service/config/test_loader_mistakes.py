@@ -1,4 +1,4 @@
-"""Every mistake in a configuration is one line that names the file, the key, the value and what would be right."""
+"""Every error in a configuration is one line that names the file, the key, the value and the valid values."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ MODEL = "baseline: b.onnx, compressed: c.onnx"
 
 
 def problems(folder: Path, text: str | bytes, environ: dict[str, str] | None = None) -> list[str]:
-    """What is said of a file with this content."""
+    """The problems of a file with this content."""
     path = folder / "tightrope.yaml"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     with pytest.raises(ConfigError) as caught:
@@ -38,7 +38,10 @@ IN_MODEL = [
     ("runtime: {node_threads: 2}", "models.m.runtime: node_threads above 1 needs execution: parallel"),
     ("runtime: {providers: []}", "models.m.runtime.providers: list should have at least 1 item"),
     ("runtime: {providers: [A, B, A]}", "models.m.runtime: providers has 'A' twice"),
-    ("runtime: {provider_options: {A: {b: 1}}}", "models.m.runtime: provider_options has 'A', which providers has not"),
+    (
+        "runtime: {provider_options: {A: {b: 1}}}",
+        "models.m.runtime: provider_options has 'A', which is not in providers",
+    ),
     (
         "runtime: {warm_up_rows: 0}",
         "models.m.runtime.warm_up_rows: input should be greater than or equal to 1 (it is 0)",
@@ -84,26 +87,26 @@ IN_ENDPOINT = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "says"), IN_ENDPOINT)
-def test_mistake_in_an_endpoint_is_told_by_its_key(tmp_path: Path, fields: str, says: str) -> None:
-    """A role is a path or a map; what is wrong in the map is named as if there were no choice."""
+@pytest.mark.parametrize(("fields", "expected_error"), IN_ENDPOINT)
+def test_error_in_an_endpoint_names_its_key(tmp_path: Path, fields: str, expected_error: str) -> None:
+    """A role is a path or a map; the key of an error in the map has no part for that choice."""
     (problem,) = problems(tmp_path, f"models: {{m: {{baseline: {{{fields}}}, compressed: c.onnx}}}}")
-    assert problem.startswith(says)
+    assert problem.startswith(expected_error)
 
 
-def test_role_that_is_neither_path_nor_map_is_told_both(tmp_path: Path) -> None:
-    """What would be right."""
+def test_role_that_is_neither_path_nor_map_names_both_forms(tmp_path: Path) -> None:
+    """The valid forms are in the line."""
     (problem,) = problems(tmp_path, "models: {m: {baseline: [1], compressed: c.onnx}}")
     assert (
         problem == "models.m.baseline: must be the path of an ONNX file, or a map with endpoint and model (it is [1])"
     )
 
 
-def test_runtime_of_a_model_that_is_elsewhere_is_told(tmp_path: Path) -> None:
-    """It would do nothing here."""
-    far = "{endpoint: 'http://h', model: m}"
+def test_runtime_of_an_endpoint_is_an_error(tmp_path: Path) -> None:
+    """It would have no effect."""
+    endpoint = "{endpoint: 'http://h', model: m}"
     (problem,) = problems(
-        tmp_path, f"models: {{m: {{baseline: b.onnx, compressed: {far}, compressed_runtime: {{threads: 2}}}}}}"
+        tmp_path, f"models: {{m: {{baseline: b.onnx, compressed: {endpoint}, compressed_runtime: {{threads: 2}}}}}}"
     )
     assert problem.startswith("models.m: compressed_runtime is for a file, but compressed is an endpoint (it is {")
 
@@ -144,7 +147,7 @@ FILES = [
     ("models: {}", "models: dictionary should have at least 1 item after validation, not 0 (it is {})"),
     ("models:", "models: input should be a valid dictionary (it is None)"),
     ("server: {}", "models: field required"),
-    ("models: {m: 5}", "models.m: input should be a valid dictionary or instance of Model (it is 5)"),
+    ("models: {m: 5}", "models.m: must be a map (it is 5)"),
     (f"models: {{'a b': {{{MODEL}}}}}", "models.a b.[key]: string should match pattern"),
     ("models: [", "not YAML: while parsing a flow node"),
     ("models: {}\nmodels: {}", "not YAML: while constructing a mapping"),
@@ -161,17 +164,17 @@ CASES = [
 
 
 @pytest.mark.parametrize(("text", "fact"), CASES, ids=[fact[:60] for _, fact in CASES])
-def test_one_mistake_is_one_line_with_its_key(tmp_path: Path, text: str | bytes, fact: str) -> None:
-    """One line, whatever pydantic or the YAML reader say in how many; it begins with the file and the key."""
+def test_error_is_one_line_with_its_key(tmp_path: Path, text: str | bytes, fact: str) -> None:
+    """Multi-line messages of pydantic and the YAML reader are joined; the line begins with the file and the key."""
     (problem,) = problems(tmp_path, text)
     assert problem.startswith(fact)
     assert "\n" not in problem
 
 
-def test_several_mistakes_are_told_at_once(tmp_path: Path) -> None:
-    """Nobody has to start again for each."""
-    told = problems(tmp_path, "models: {a: {baseline: b, limits: 1}, b: 2}\nserver: {port: x}\nbogus: 1")
-    assert [line.split(":")[0] for line in told] == [
+def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
+    """So one run shows all of them."""
+    lines = problems(tmp_path, "models: {a: {baseline: b, limits: 1}, b: 2}\nserver: {port: x}\nbogus: 1")
+    assert [line.split(":")[0] for line in lines] == [
         "models.a.compressed",
         "models.a.limits",
         "models.b",
@@ -181,33 +184,33 @@ def test_several_mistakes_are_told_at_once(tmp_path: Path) -> None:
 
 
 def test_long_values_are_cut(tmp_path: Path) -> None:
-    """The line stays a line."""
+    """A long value does not make a long line."""
     (problem,) = problems(tmp_path, f"models: {{m: {{{MODEL}, mode: {'x' * 10_000}}}}}")
     assert len(problem) < 200
 
 
-def test_missing_file_and_folder_are_said_so(tmp_path: Path) -> None:
-    """With the system's reason."""
+def test_missing_file_and_folder_are_errors(tmp_path: Path) -> None:
+    """With the reason of the operating system."""
     for path, reason in ((tmp_path / "nope.yaml", "No such file or directory"), (tmp_path, "Is a directory")):
         with pytest.raises(ConfigError) as caught:
             load(path, {})
         assert caught.value.problems == [f"{path}: cannot be read: {reason}"]
 
 
-def test_misspelt_variable_is_a_mistake(tmp_path: Path) -> None:
-    """A variable with our prefix that nothing reads is told besides the file's own mistakes."""
+def test_unknown_variable_is_an_error(tmp_path: Path) -> None:
+    """An unknown variable with the prefix is reported with the file's own errors."""
     good = f"models: {{m: {{{MODEL}}}}}"
-    told = f"TIGHTROPE_TOKEN: no such setting; the environment may set {', '.join(sorted(ENVIRONMENT))}"
-    assert problems(tmp_path, good, {"TIGHTROPE_TOKEN": "x", TOKEN_VARIABLE: "t"}) == [told]
-    assert problems(tmp_path, good + "\nbogus: 1", {"TIGHTROPE_TOKEN": "x"}) == [told, "bogus: there is no such key"]
+    unknown = f"TIGHTROPE_TOKEN: no such setting; the environment may set {', '.join(sorted(ENVIRONMENT))}"
+    assert problems(tmp_path, good, {"TIGHTROPE_TOKEN": "x", TOKEN_VARIABLE: "t"}) == [unknown]
+    assert problems(tmp_path, good + "\nbogus: 1", {"TIGHTROPE_TOKEN": "x"}) == [unknown, "bogus: there is no such key"]
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [(None, "No such file or directory"), (b"", "is empty"), (b" \n", "is empty"), (b"\xff\xfe", "is not text")],
 )
-def test_token_file_that_holds_no_token_is_refused(tmp_path: Path, content: bytes | None, reason: str) -> None:
-    """Control must not be off, or open to anybody, because a secret was not mounted."""
+def test_token_file_without_a_token_is_an_error(tmp_path: Path, content: bytes | None, reason: str) -> None:
+    """A secret that was not mounted must not switch control off, or open it."""
     path = tmp_path / "tightrope.yaml"
     path.write_text(f"models: {{m: {{{MODEL}}}}}\nserver: {{control_token_file: token}}")
     if content is not None:

@@ -1,4 +1,4 @@
-"""The sections of one model: what may be written in them, and what they mean; whole files are test_settings.py's."""
+"""The sections of one model; test_loader.py tests whole files."""
 
 from typing import Any
 
@@ -7,35 +7,35 @@ from pydantic import ValidationError
 
 from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.plan import Repeats
-from tightrope.service.config.models import Labels, Latency, Model, Range, Section, Subgroup
+from tightrope.service.config.models import LabelsSection, LatencySection, ModelSection, Range, Section, SubgroupSection
 
 
-def model(**keys: Any) -> Model:  # noqa: ANN401 - as it is written
-    """A model with these keys."""
-    return Model.model_validate({"baseline": "b.onnx", "compressed": "c.onnx", **keys})
+def model(**keys: Any) -> ModelSection:  # noqa: ANN401 - as it is written
+    """A model section with these keys."""
+    return ModelSection.model_validate({"baseline": "b.onnx", "compressed": "c.onnx", **keys})
 
 
 def test_two_files_are_enough() -> None:
-    """Everything else has a default."""
-    said = model()
-    assert (said.repeats, said.lanes, said.noise_share) == (Repeats.RETRIES, 1, 0.01)
-    assert (said.latency, said.labels, said.golden, said.refusal) == (None, None, None, None)
+    """All other keys have defaults."""
+    section = model()
+    assert (section.repeats, section.lanes, section.noise_share) == (Repeats.RETRIES, 1, 0.01)
+    assert (section.latency, section.labels, section.golden, section.refusal) == (None, None, None, None)
 
 
 @pytest.mark.parametrize("repeats", Repeats)
-def test_repeats_are_spelled_as_they_are_called(repeats: Repeats) -> None:
-    """As the plan knows them."""
+def test_repeats_are_configured_by_their_values(repeats: Repeats) -> None:
+    """As in the plan."""
     assert model(repeats=repeats.value).repeats is repeats
 
 
-def test_empty_section_of_labels_switches_them_on() -> None:
-    """With a horizon of two days; an objective for latency needs its seconds."""
-    assert model(labels={}).labels == Labels(horizon_seconds=172_800)
-    assert model(latency={"seconds": 0.5}).latency == Latency(seconds=0.5, limit=0.01)
+def test_empty_labels_section_enables_labels() -> None:
+    """With a horizon of two days. An objective for latency needs its seconds."""
+    assert model(labels={}).labels == LabelsSection(horizon_seconds=172_800)
+    assert model(latency={"seconds": 0.5}).latency == LatencySection(seconds=0.5, limit=0.01)
 
 
 @pytest.mark.parametrize("monitor", CATALOGUE)
-def test_every_monitor_can_be_limited_and_switched_off(monitor: str) -> None:
+def test_every_monitor_can_be_limited_or_disabled(monitor: str) -> None:
     """By its name."""
     assert model(limits={monitor: None}, subgroup_limits={monitor: 0.1}).limits == {monitor: None}
     assert model(limits={monitor: 0.5}).limits == {monitor: 0.5}
@@ -50,25 +50,25 @@ def test_every_monitor_can_be_limited_and_switched_off(monitor: str) -> None:
         ({"a": {}}, {"a": Range()}),
     ],
 )
-def test_codes_are_written_in_three_ways(values: dict[str, object], cut: dict[str, object]) -> None:
-    """Numbers, strings, or a range that is open where nothing is said."""
-    assert Subgroup.model_validate({"column": 3, "values": values}).cut == (3, cut)
+def test_codes_have_three_forms(values: dict[str, object], cut: dict[str, object]) -> None:
+    """Numbers, strings, or a range, open where a bound is left out."""
+    assert SubgroupSection.model_validate({"column": 3, "values": values}).cut == (3, cut)
 
 
-def test_told_subgroup_is_not_cut() -> None:
+def test_subgroup_of_a_parameter_has_no_column() -> None:
     """Its values are names."""
-    said = Subgroup.model_validate({"parameter": "region", "values": ["north", "south"]})
-    assert (said.cut, said.values) == ((0, {}), ["north", "south"])
+    subgroup = SubgroupSection.model_validate({"parameter": "region", "values": ["north", "south"]})
+    assert (subgroup.cut, subgroup.values) == ((0, {}), ["north", "south"])
 
 
 def all_sections(kind: type[Section] = Section) -> list[type[Section]]:
-    """Every section there is."""
+    """Every section class."""
     return [one for child in kind.__subclasses__() for one in (child, *all_sections(child))]
 
 
 @pytest.mark.parametrize("section", all_sections(), ids=lambda section: section.__name__)
 def test_section_is_frozen_documented_and_knows_its_keys(section: type[Section]) -> None:
-    """A misspelt key is a mistake, and every key says what it means."""
+    """An unknown key is an error, and every key has a text."""
     assert section.model_config["frozen"]
     assert section.__doc__
     assert [name for name, field in section.model_fields.items() if not field.description] == []

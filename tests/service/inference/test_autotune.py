@@ -1,4 +1,4 @@
-"""How a pair likes to be asked: tried at start on rows of zeros, corrected by every run."""
+"""Run profiles are measured at start, on rows of zeros."""
 
 import threading
 import time
@@ -16,13 +16,19 @@ from tightrope.monitors.records import Role, Tensors
 from tightrope.service.adapters import cpu
 from tightrope.service.adapters.onnxruntime import OnnxModel
 from tightrope.service.adapters.ports import Model, RunFailedError
-from tightrope.service.inference.autotune import EVEN_ROWS, MOST_ROWS, SHORT, TRIED, learn
-from tightrope.service.inference.model_pair import Pair
+from tightrope.service.inference.autotune import (
+    MAX_BATCH_ROWS,
+    NEUTRAL_BATCH_ROWS,
+    SHORT_SECONDS,
+    TRIAL_ROWS,
+    measure_profile,
+)
+from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.protocol.tensors import TensorSpec
 
 
 class Sleepy:
-    """A model that takes its time for every row of zeros, and remembers the shapes it was given."""
+    """A model that sleeps in every run, and records the dtypes and shapes that it is given."""
 
     digest = "0" * 64
     inputs = (TensorSpec("x", "FP32", (-1, 3)), TensorSpec("t", "BYTES", (2, -1)))
@@ -41,34 +47,34 @@ class Sleepy:
 
 @pytest.mark.parametrize("role", Role)
 def test_pair_is_slow_when_either_model_is(tmp_path: Path, role: Role) -> None:
-    """The event loop waits for whichever answers."""
+    """The event loop waits for the model that answers."""
     pair = pair_of(tmp_path, **sure_and_unsure(tmp_path))
-    object.__setattr__(pair, "models", {role: Sleepy(2 * SHORT), role.other: Sleepy(0)})
-    assert not learn(pair).is_short(1)
+    object.__setattr__(pair, "models", {role: Sleepy(2 * SHORT_SECONDS), role.other: Sleepy(0)})
+    assert not measure_profile(pair).is_short(1)
 
 
-def test_models_are_tried_with_one_row_of_their_own_datatypes(tmp_path: Path) -> None:
-    """Free dimensions are one, fixed ones what they are."""
+def test_models_are_measured_with_one_row_of_their_datatypes(tmp_path: Path) -> None:
+    """Free dimensions are 1, fixed ones as declared."""
     pair = pair_of(tmp_path, **sure_and_unsure(tmp_path))
     fast = Sleepy(0)
     object.__setattr__(pair, "models", dict.fromkeys(Role, fast))
-    assert learn(pair).is_short(1)
+    assert measure_profile(pair).is_short(1)
     assert fast.seen
     assert all(seen == {"x": ("f", (1, 3)), "t": ("O", (2, 1))} for seen in fast.seen)
 
 
 @pytest.mark.parametrize("datatype", ONNX_TYPES)
-def test_every_datatype_can_be_tried(tmp_path: Path, datatype: str) -> None:
-    """A small model is fast, whatever it takes."""
+def test_every_datatype_can_be_measured(tmp_path: Path, datatype: str) -> None:
+    """A small model is fast with any datatype."""
     path = str(copier(tmp_path / "c.onnx", "rows", 2, kind=ONNX_TYPES[datatype]))
     pair = pair_of(tmp_path, **sure_and_unsure(tmp_path))
     object.__setattr__(pair, "models", dict.fromkeys(Role, OnnxModel(Path(path))))
     object.__setattr__(pair, "output", "output")
-    assert learn(pair).is_short(1)
+    assert measure_profile(pair).is_short(1)
 
 
 def test_model_that_refuses_zeros_counts_as_slow(tmp_path: Path) -> None:
-    """Nobody knows how long it takes: it may not hold up the event loop."""
+    """Its speed is unknown, so it may not occupy the event loop."""
     nodes = [
         helper.make_node("Add", ["input", "five"], ["shifted"]),
         helper.make_node("Cast", ["shifted"], ["index"], to=TensorProto.INT64),
@@ -87,14 +93,14 @@ def test_model_that_refuses_zeros_counts_as_slow(tmp_path: Path) -> None:
     pair = pair_of(tmp_path, baseline=str(path), compressed=str(path))
     with pytest.raises(RunFailedError):
         pair.models[Role.BASELINE].run({"input": np.zeros(1, np.float32)}, ["output"])
-    pace = learn(pair)
-    assert not pace.is_short(1)
-    assert not pace.is_brief(1)
+    profile = measure_profile(pair)
+    assert not profile.is_short(1)
+    assert not profile.is_brief(1)
 
 
 class Timed:
-    """A model that takes so many seconds for a run, and so many more for each row; ``mixes``: a row's answer is its
-    share of the largest. Only one thread at a time may be in it where ``single``.
+    """A model whose run takes ``took[0]`` seconds, and ``took[1]`` more for each row. ``mixes``: a row's answer is its
+    share of the largest row.
     """
 
     digest = "0" * 64
@@ -114,7 +120,9 @@ class Timed:
 
 
 class Working(Timed):
-    """One that works as long, and lets nobody else work meanwhile; a thread of its own does it where it is helped."""
+    """A model that works instead of sleeping, in one thread at a time; ``helped``: the work is done by a thread of its
+    own.
+    """
 
     def __init__(self, run: float, row: float, *, helped: bool) -> None:
         super().__init__(run, row)
@@ -140,8 +148,8 @@ def _work(seconds: float) -> None:
         pass
 
 
-def timed(folder: Path, model: Timed, **changes: object) -> Pair:
-    """A pair of that model alone."""
+def timed(folder: Path, model: Timed, **changes: object) -> ModelPair:
+    """A pair whose two models are this one."""
     pair = pair_of(folder, **sure_and_unsure(folder), **CALM)
     for name, value in {"models": dict.fromkeys(Role, model), "output": "p", **changes}.items():
         object.__setattr__(pair, name, value)
@@ -149,93 +157,93 @@ def timed(folder: Path, model: Timed, **changes: object) -> Pair:
 
 
 def test_batches_pay_where_a_run_costs_more_than_a_row(tmp_path: Path) -> None:
-    """Thirty-two rows in hardly more time than one."""
-    pace = learn(timed(tmp_path, Timed(0.003, 0.0)))
-    assert (pace.most_rows, pace.is_short(1), pace.is_short(TRIED)) == (MOST_ROWS, False, False)
+    """Thirty-two rows take hardly longer than one."""
+    profile = measure_profile(timed(tmp_path, Timed(0.003, 0.0)))
+    assert (profile.max_rows, profile.is_short(1), profile.is_short(TRIAL_ROWS)) == (MAX_BATCH_ROWS, False, False)
 
 
 def test_threads_pay_where_batches_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every row costs the same: two rows side by side instead of one after the other. A few together cost nothing, and
-    save what is done around them.
+    """Every row takes the same time, so two rows run in parallel. Small batches cost nothing, and save work around the
+    model.
     """
-    monkeypatch.setattr(cpu, "cores", lambda: 2)
-    pace = learn(timed(tmp_path, Timed(0.0, 0.02)))
-    assert (pace.most_rows, pace.pays, pace.runners) == (EVEN_ROWS, False, 2)
+    monkeypatch.setattr(cpu, "usable_cores", lambda: 2)
+    profile = measure_profile(timed(tmp_path, Timed(0.0, 0.02)))
+    assert (profile.max_rows, profile.pays, profile.runners) == (NEUTRAL_BATCH_ROWS, False, 2)
 
 
-def test_rows_that_cost_more_together_are_run_one_by_one(tmp_path: Path) -> None:
-    """However little the work around them is worth."""
-    assert learn(timed(tmp_path, Timed(-0.02, 0.022))).most_rows == 1
+def test_rows_that_take_longer_together_are_not_batched(tmp_path: Path) -> None:
+    """Saving work around the model does not outweigh that."""
+    assert measure_profile(timed(tmp_path, Timed(-0.02, 0.022))).max_rows == 1
 
 
 @pytest.mark.parametrize(("run", "row", "runners"), [(0.004, 0.001, 2), (0.04, 0.0, 1)], ids=["sooner", "no sooner"])
-def test_two_halves_of_a_batch_run_side_by_side_where_they_are_done_sooner(
+def test_half_batches_run_in_parallel_where_that_is_faster(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: float, row: float, runners: int
 ) -> None:
-    """Than the whole."""
-    monkeypatch.setattr(cpu, "cores", lambda: 2)
-    pace = learn(timed(tmp_path, Timed(run, row)))
-    assert (pace.most_rows, pace.pays, pace.runners) == (MOST_ROWS, True, runners)
+    """Faster than the whole batch in one thread."""
+    monkeypatch.setattr(cpu, "usable_cores", lambda: 2)
+    profile = measure_profile(timed(tmp_path, Timed(run, row)))
+    assert (profile.max_rows, profile.pays, profile.runners) == (MAX_BATCH_ROWS, True, runners)
 
 
 @pytest.mark.parametrize(("helped", "runners"), [(False, 2), (True, 1)], ids=["own work", "work of others"])
 def test_busy_machine_does_not_hide_that_threads_pay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, helped: bool, runners: int
 ) -> None:
-    """Two threads that wait for each other by the clock have still less to do each, unless others do it for them."""
-    monkeypatch.setattr(cpu, "cores", lambda: 2)
-    assert learn(timed(tmp_path, Working(0.0, 0.002, helped=helped), batch_rows=32)).runners == runners
+    """Processor time shows it where the wall clock does not, unless other threads do the work."""
+    monkeypatch.setattr(cpu, "usable_cores", lambda: 2)
+    assert measure_profile(timed(tmp_path, Working(0.0, 0.002, helped=helped), batch_rows=32)).runners == runners
 
 
 def test_processes_that_share_a_machine_share_its_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One core each is one run at a time, however well threads would do alone."""
-    monkeypatch.setattr(cpu, "cores", lambda: 2)
+    """One core each means one run at a time, even if threads would pay for one process alone."""
+    monkeypatch.setattr(cpu, "usable_cores", lambda: 2)
     model = timed(tmp_path, Timed(0.0, 0.02))
-    assert [learn(model, share).runners for share in (1, 2, 4)] == [2, 1, 1]
+    assert [measure_profile(model, share).runners for share in (1, 2, 4)] == [2, 1, 1]
 
 
-def test_rows_that_change_each_others_answers_are_kept_apart(tmp_path: Path) -> None:
-    """As dynamic quantization does: another caller's input must not change mine."""
-    assert learn(timed(tmp_path, Timed(0.003, 0.0, mixes=True))).most_rows == 1
+def test_rows_that_change_each_others_answers_are_not_batched(tmp_path: Path) -> None:
+    """As with dynamic quantization: one caller's input must not change another's answer."""
+    assert measure_profile(timed(tmp_path, Timed(0.003, 0.0, mixes=True))).max_rows == 1
 
 
-@pytest.mark.parametrize(("told", "most"), [(1, 1), (7, 7), (200, 200)])
-def test_settings_decide_about_batches_where_they_say_so(tmp_path: Path, told: int, most: int) -> None:
-    """Whatever a trial would say."""
-    assert learn(timed(tmp_path, Timed(0.0, 0.0001, mixes=True), batch_rows=told)).most_rows == most
+@pytest.mark.parametrize(("batch_rows", "max_rows"), [(1, 1), (7, 7), (200, 200)])
+def test_configured_batch_rows_replace_the_measurement(tmp_path: Path, batch_rows: int, max_rows: int) -> None:
+    """Even where rows are not independent."""
+    assert measure_profile(timed(tmp_path, Timed(0.0, 0.0001, mixes=True), batch_rows=batch_rows)).max_rows == max_rows
 
 
 def test_model_of_a_fixed_number_of_rows_is_never_batched(tmp_path: Path) -> None:
-    """Whatever the settings say."""
+    """Even if the settings ask for it."""
     model = Timed(0.0, 0.0)
     model.inputs = (TensorSpec("x", "FP32", (1, 1)),)
-    assert learn(timed(tmp_path, model, batch_rows=8)).most_rows == 1
+    assert measure_profile(timed(tmp_path, model, batch_rows=8)).max_rows == 1
 
 
-def test_models_are_warmed_up_with_the_sizes_that_are_asked_for(tmp_path: Path) -> None:
-    """Twice as many rows each time, up to the most; the other role by its own."""
+def test_models_are_warmed_up_with_the_configured_rows(tmp_path: Path) -> None:
+    """The rows double up to the configured number; each role has its own."""
     files = sure_and_unsure(tmp_path)
     runtimes = {"runtime": {"warm_up_rows": 5}, "compressed_runtime": {"warm_up_rows": 2}}
     pair = pair_of(tmp_path, **files, **runtimes, batch_rows=1)
     seen: dict[Role, list[int]] = {role: [] for role in Role}
     for role, model in pair.models.items():
         pair.models[role] = _Noting(model, seen[role])
-    learn(pair)
+    measure_profile(pair)
     assert seen[Role.BASELINE][:4] == [1, 2, 4, 5]
     assert seen[Role.COMPRESSED][:2] == [1, 2]
     assert {*seen[Role.BASELINE][4:], *seen[Role.COMPRESSED][2:]} == {1}
 
 
 def test_model_that_refuses_zeros_starts_without_a_warm_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """And says so."""
+    """The log reports it."""
     pair = pair_of(tmp_path, **sure_and_unsure(tmp_path), runtime={"warm_up_rows": 2})
     pair.models[Role.COMPRESSED] = _Refusing()
-    assert not learn(pair).is_short(1)
+    assert not measure_profile(pair).is_short(1)
     assert "models.m.compressed: cannot be warmed up, it refuses rows of zeros: no zeros" in caplog.text
 
 
 class _Noting:
-    """A model that notes how many rows it is given."""
+    """A model that records the rows of its runs."""
 
     def __init__(self, model: Model, rows: list[int]) -> None:
         self.digest, self.inputs, self.outputs = model.digest, model.inputs, model.outputs

@@ -1,4 +1,4 @@
-"""Requests answered together get what each would have got alone."""
+"""Requests answered in one batch get the responses that each would get alone."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,24 +10,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.onnx_models import classifier
+from tests.support.serving.engine_requests import answer_together
 from tests.support.serving.model_pairs import CALM, HUGE, REFUSAL, SUBGROUPS, failing, sure_and_unsure, weights
-from tests.support.serving.service_harness import Bench
+from tests.support.serving.service_harness import GatewayHarness
 from tightrope.monitors.records import Bools, Role
 from tightrope.service.errors import CallerError
-from tightrope.service.inference.batch import Batch, rows_of, together
+from tightrope.service.inference.batch import RequestBatch, row_count
+from tightrope.service.inference.engine import SingleRequest, can_share_run
 from tightrope.service.protocol.rest import InferRequest, InferResponse, OutputRequest
 
 OUTPUTS = ((), (OutputRequest("probabilities", binary=False),))
 
 
 def request(rows: Sequence[Sequence[float]], name: str = "", region: str = "", outputs: int = 0) -> InferRequest:
-    """A request for a pair whose input has these rows."""
+    """A request whose input has these rows."""
     inputs = {"input": np.array(rows, np.float32)}
     return InferRequest(name or None, {"region": region}, inputs, OUTPUTS[outputs], binary_default=False)
 
 
 def alike(one: object, other: object) -> bool:
-    """Equal answers, up to the rounding of another batch size."""
+    """Whether answers are equal, up to the rounding of another batch size."""
     if not (isinstance(one, InferResponse) and isinstance(other, InferResponse)):
         return type(one) is type(other) and str(one) == str(other)
     figures = ("confidence", "uncertainty")
@@ -54,32 +56,31 @@ REQUESTS = st.lists(
 
 
 @pytest.fixture(scope="module", params=["flag", "escalate", "abstain"])
-def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    """A gateway whose baseline answers one subgroup, with every way to refuse."""
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> GatewayHarness:
+    """A gateway whose baseline answers one subgroup, with each way to refuse."""
     folder = tmp_path_factory.mktemp("batch")
     pair = {**sure_and_unsure(folder), **CALM, "subgroups": SUBGROUPS, "refusal": {**REFUSAL, "action": request.param}}
-    bench = Bench(folder, {"m": pair})
+    bench = GatewayHarness(folder, {"m": pair})
     bench.safe("m", "region=north")
     return bench
 
 
 @given(requests=REQUESTS)
-def test_together_is_as_alone(served: Bench, requests: list[InferRequest]) -> None:
-    """Roles, refusals, escalations, withheld outputs, sizes: each request has its own."""
-    pair = served.pairs["m"]
-    both = served.gateway.answer(pair, requests, [None] * len(requests))
-    alone = [served.gateway.answer(pair, [one], [None])[0] for one in requests]
+def test_batch_gives_the_responses_of_single_requests(served: GatewayHarness, requests: list[InferRequest]) -> None:
+    """Roles, refusals, escalations, withheld outputs and sizes are those of each request."""
+    both = answer_together(served.engine, "m", requests)
+    alone = [answer_together(served.engine, "m", [request])[0] for request in requests]
     assert all(alike(one, other) for one, other in zip(both, alone, strict=True))
 
 
 @pytest.mark.parametrize(("model", "value"), [("fragile", 5.0), ("overflowing", HUGE)])
-def test_only_the_request_that_fails_is_stood_in_for(tmp_path: Path, model: str, value: float) -> None:
-    """A run that fails because of one input, and an answer that is none: the others are the compressed model's."""
-    bench = Bench(tmp_path, failing(tmp_path))
+def test_only_the_failing_request_of_a_batch_falls_back(tmp_path: Path, model: str, value: float) -> None:
+    """A run that fails and unreadable outputs alike: the compressed model answers the other requests."""
+    bench = GatewayHarness(tmp_path, failing(tmp_path))
     asked = [request([[x]]) for x in (1.0, value, 0.0)]
-    answers = bench.gateway.answer(bench.pairs[model], asked, [None] * 3)
-    told = [answer.parameters["served_by"] for answer in answers if isinstance(answer, InferResponse)]
-    assert told == ["compressed", "baseline", "compressed"]
+    answers = answer_together(bench.engine, model, asked)
+    roles = [answer.parameters["served_by"] for answer in answers if isinstance(answer, InferResponse)]
+    assert roles == ["compressed", "baseline", "compressed"]
     assert (
         bench.count("model_failures", model=model, role="compressed", reason="run_failed")
         + bench.count("model_failures", model=model, role="compressed", reason="unreadable_output")
@@ -87,55 +88,51 @@ def test_only_the_request_that_fails_is_stood_in_for(tmp_path: Path, model: str,
     ), "what is found out by asking each alone is counted once"
 
 
-def test_inputs_that_differ_in_rows_fail_alone(tmp_path: Path) -> None:
-    """The error names both; the neighbour is answered."""
+def test_inputs_that_differ_in_rows_are_refused() -> None:
+    """The error names both inputs."""
     two = {"x": np.zeros((1, 2)), "y": np.zeros((2, 1))}
     with pytest.raises(CallerError, match="'x' has 1, 'y' has 2"):
-        rows_of(InferRequest(None, {}, two, (), binary_default=False))
-    bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
-    bad = request([[1.0, 1.0]])
-    bad.inputs["more"] = np.zeros((2, 1), np.float32)
-    first, second = bench.gateway.answer(bench.pairs["m"], [bad, request([[1.0, 1.0]])], [None] * 2)
-    assert isinstance(first, CallerError)
-    assert isinstance(second, InferResponse)
+        row_count(InferRequest(None, {}, two, (), binary_default=False))
 
 
-def test_part_of_a_batch_keeps_rows_and_members_together(tmp_path: Path) -> None:
-    """In the order asked for."""
-    bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM, "subgroups": SUBGROUPS}})
+def test_selected_requests_keep_their_rows_and_members(tmp_path: Path) -> None:
+    """In the order of the indices."""
+    bench = GatewayHarness(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM, "subgroups": SUBGROUPS}})
     asked = [request([[5.0, 1.0]], region="north"), request([[50.0, 2.0], [15.0, 3.0]]), request([[5.0, 4.0]])]
-    whole = Batch.of(bench.pairs["m"], asked)
-    part = whole.part([1, 2])
-    assert (part.ends, part.rows) == ([2, 3], 3)
+    items = [SingleRequest(request, row_count(request), None) for request in asked]
+    whole = RequestBatch.from_items(bench.pairs["m"], items)
+    part = whole.select([1, 2])
+    assert part.ends == [2, 3]
     assert part.inputs["input"][:, 1].tolist() == [2.0, 3.0, 4.0]
     expected: Bools = whole.member[1:]
     assert part.member.tolist() == expected.tolist()
-    assert whole.part([0, 1, 2]) is whole
+    assert whole.select([0, 1, 2]) is whole
 
 
 @pytest.mark.parametrize(("shape", "may"), [(("rows", "width"), False), (("rows", 2), True), ((1, 2), False)])
-def test_only_what_fits_below_each_other_is_put_together(tmp_path: Path, shape: tuple[Any, ...], *, may: bool) -> None:
-    """The first dimension free, and the others alike."""
-    bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
+def test_requests_share_a_run_only_if_their_rows_can_be_concatenated(
+    tmp_path: Path, shape: tuple[Any, ...], *, may: bool
+) -> None:
+    """The first dimension is free, and the others are equal."""
+    bench = GatewayHarness(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
     pair = bench.pairs["m"]
     free, ragged = isinstance(shape[0], str), any(isinstance(side, str) for side in shape[1:])
-    vars(pair)["free"], vars(pair)["ragged"] = free, ragged
+    vars(pair)["is_batchable"], vars(pair)["has_free_width"] = free, ragged
     wide = 3 if ragged else 2
     asked = [request([[1.0, 1.0]]), request([[1.0] * wide])]
-    assert together(pair, asked) is may
-    assert together(pair, asked[:1])
+    assert can_share_run(pair, [SingleRequest(request, 1, None) for request in asked]) is may
 
 
 def test_models_of_both_roles_answer_parts_of_one_batch(tmp_path: Path) -> None:
-    """One run each, whatever the order of the requests."""
+    """One run for each role, in any order of the requests."""
     files = {
         "baseline": str(classifier(tmp_path / "b.onnx", weights((0, 0), (4, -4)))),
         "compressed": str(classifier(tmp_path / "c.onnx", weights((0, 0), (-4, 4)))),
     }
-    bench = Bench(tmp_path, {"m": {**files, **CALM, "subgroups": SUBGROUPS}})
+    bench = GatewayHarness(tmp_path, {"m": {**files, **CALM, "subgroups": SUBGROUPS}})
     bench.safe("m", "region=north")
     asked = [request([[50.0, 1.0]], region=region) for region in ("north", "south", "north", "")]
-    answers = bench.gateway.answer(bench.pairs["m"], asked, [None] * 4)
+    answers = answer_together(bench.engine, "m", asked)
     tops = [a.outputs["probabilities"].argmax() for a in answers if isinstance(a, InferResponse)]
     assert tops == [0, 1, 0, 1]
     for role in Role:

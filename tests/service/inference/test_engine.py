@@ -1,4 +1,4 @@
-"""The gateway answers with one of two models, says how the answer came to be, and keeps samples of what it served."""
+"""The engine answers with one of two models, describes how the answer came about, and samples it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.onnx_models import classifier, fragile
 from tests.support.serving.model_pairs import CALM, REFUSAL, SUBGROUPS, sure_and_unsure, two_inputs, weights
-from tests.support.serving.service_harness import Bench, body
+from tests.support.serving.service_harness import GatewayHarness, body
 from tightrope.monitors.records import Role
 from tightrope.monitors.sampling import draw
 from tightrope.service.errors import CallerError, UnknownModelError
@@ -18,13 +18,13 @@ UNSURE, SURE = [0.0, 1.0], [0.0, 5.0]
 """Rows that the compressed model gives 0.73 and 0.993; both decide class 0."""
 
 
-def bench(folder: Path, **model: Any) -> Bench:  # noqa: ANN401 - any key of a model
+def bench(folder: Path, **model: Any) -> GatewayHarness:  # noqa: ANN401 - any key of a model
     """A gateway that serves one pair, m."""
-    return Bench(folder, {"m": {**sure_and_unsure(folder), **CALM, **model}})
+    return GatewayHarness(folder, {"m": {**sure_and_unsure(folder), **CALM, **model}})
 
 
-def test_answer_tells_how_it_came_to_be(tmp_path: Path) -> None:
-    """Flat parameters: who served, whether in safe mode, how sure, and which file."""
+def test_response_parameters_describe_the_answer(tmp_path: Path) -> None:
+    """Flat parameters: role, safe mode, confidence, uncertainty and digest."""
     served = bench(tmp_path)
     answer = served.infer("m", body([UNSURE]))
     p = 1 / (1 + np.exp(-1.0))
@@ -41,16 +41,16 @@ def test_answer_tells_how_it_came_to_be(tmp_path: Path) -> None:
     assert answer.outputs["probabilities"][0].tolist() == pytest.approx([p, 1 - p], abs=1e-6)
 
 
-def test_least_certain_row_speaks_for_the_request(tmp_path: Path) -> None:
-    """Lowest confidence and highest uncertainty, wherever they stand."""
+def test_least_certain_row_counts_for_the_request(tmp_path: Path) -> None:
+    """Lowest confidence and highest uncertainty of any row."""
     served = bench(tmp_path)
     alone = served.infer("m", body([UNSURE])).parameters
     among = served.infer("m", body([SURE, UNSURE, SURE])).parameters
     assert among == alone
 
 
-def test_id_is_echoed_or_made(tmp_path: Path) -> None:
-    """Made ones differ, within a gateway and between two."""
+def test_id_is_echoed_or_generated(tmp_path: Path) -> None:
+    """Generated ids differ, within a gateway and between two."""
     served, other = bench(tmp_path), bench(tmp_path)
     assert served.infer("m", body([SURE], id="mine")).id == "mine"
     made = [of.infer("m", body([SURE])).id for of in (served, served, other)]
@@ -58,17 +58,19 @@ def test_id_is_echoed_or_made(tmp_path: Path) -> None:
     assert all(made)
 
 
-def test_outputs_asked_for_are_the_only_ones_given(tmp_path: Path) -> None:
-    """The deciding output is read all the same."""
+def test_only_requested_outputs_are_returned(tmp_path: Path) -> None:
+    """The output that decides is read in any case."""
     answer = bench(tmp_path).infer("m", body([SURE], outputs=[{"name": "probabilities"}]))
     assert list(answer.outputs) == ["probabilities"]
     assert "confidence" in answer.parameters
 
 
 def test_regression_has_no_confidence(tmp_path: Path) -> None:
-    """A value says nothing of how sure it is."""
+    """A number alone has none."""
     value = str(classifier(tmp_path / "v.onnx", np.ones((2, 1), np.float32), scores=True))
-    served = Bench(tmp_path, {"m": {"baseline": value, "compressed": value, "decision": {"scale": "regression"}}})
+    served = GatewayHarness(
+        tmp_path, {"m": {"baseline": value, "compressed": value, "decision": {"scale": "regression"}}}
+    )
     parameters = served.infer("m", body([SURE])).parameters
     assert set(parameters) == {"served_by", "safe_mode", "refused", "model_digest"}
 
@@ -76,10 +78,10 @@ def test_regression_has_no_confidence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "refused_rows"), [([UNSURE], None), ([SURE, UNSURE, SURE, UNSURE], "1,3"), ([SURE, SURE], None)]
 )
-def test_flag_answers_and_says_which_rows_are_refused(
+def test_flag_answers_and_lists_the_refused_rows(
     tmp_path: Path, rows: Sequence[Sequence[float]], refused_rows: str | None
 ) -> None:
-    """A refusal is an answer: the outputs are there; the rows are counted by who refused."""
+    """A flagged answer has its outputs; the refused rows are counted by role."""
     served = bench(tmp_path, refusal={**REFUSAL, "action": "flag"})
     answer = served.infer("m", body(rows))
     assert answer.parameters["refused"] is (UNSURE in rows)
@@ -89,7 +91,7 @@ def test_flag_answers_and_says_which_rows_are_refused(
 
 
 def test_abstain_gives_no_outputs(tmp_path: Path) -> None:
-    """Of an unsure request nothing, of a sure one everything."""
+    """A refused request gets none, another one all."""
     served = bench(tmp_path, refusal={**REFUSAL, "action": "abstain"})
     refused, answered = served.infer("m", body([SURE, UNSURE])), served.infer("m", body([SURE]))
     assert (refused.outputs, refused.parameters["refused"]) == ({}, True)
@@ -104,10 +106,10 @@ def test_abstain_gives_no_outputs(tmp_path: Path) -> None:
         ([0.0, 0.0], "baseline", True, True),
     ],
 )
-def test_escalation_asks_the_baseline_and_refuses_only_if_it_is_unsure_too(
+def test_escalation_refuses_only_if_the_baseline_is_unsure_too(
     tmp_path: Path, row: list[float], served_by: str, *, escalated: bool, refused: bool
 ) -> None:
-    """That is no safe mode: the next request is the compressed model's again."""
+    """Escalation is no safe mode: the compressed model answers the next request."""
     served = bench(tmp_path, refusal={**REFUSAL, "action": "escalate"})
     parameters = served.infer("m", body([row])).parameters
     assert (parameters["served_by"], parameters["refused"]) == (served_by, refused)
@@ -115,7 +117,7 @@ def test_escalation_asks_the_baseline_and_refuses_only_if_it_is_unsure_too(
     assert parameters["safe_mode"] is False
 
 
-def test_baseline_in_safe_mode_has_nobody_to_escalate_to(tmp_path: Path) -> None:
+def test_baseline_in_safe_mode_does_not_escalate(tmp_path: Path) -> None:
     """It refuses by itself."""
     served = bench(tmp_path, refusal={**REFUSAL, "action": "escalate"})
     served.safe("m", "model")
@@ -125,19 +127,19 @@ def test_baseline_in_safe_mode_has_nobody_to_escalate_to(tmp_path: Path) -> None
 
 
 def test_escalation_to_a_baseline_that_fails_leaves_the_refused_answer(tmp_path: Path) -> None:
-    """The caller gets the compressed model's unsure answer, marked so; the failure is told."""
+    """The caller gets the compressed model's refused answer; the failure is counted."""
     files = {
         "baseline": str(fragile(tmp_path / "b.onnx")),
         "compressed": str(classifier(tmp_path / "c.onnx", weights((0.01, -0.01)))),
     }
-    served = Bench(tmp_path, {"m": {**files, "refusal": {**REFUSAL, "action": "escalate"}}})
+    served = GatewayHarness(tmp_path, {"m": {**files, "refusal": {**REFUSAL, "action": "escalate"}}})
     parameters = served.infer("m", body([[5.0]])).parameters
     assert (parameters["served_by"], parameters["refused"], parameters["escalated"]) == ("compressed", True, True)
     assert served.count("model_failures", model="m", role="baseline", reason="run_failed") == 1
 
 
 def test_safe_scope_is_answered_by_the_baseline(tmp_path: Path) -> None:
-    """Only requests with a row in it; rows are counted by who answered."""
+    """Only requests with a row in the scope; rows are counted by role."""
     served = bench(tmp_path, subgroups=SUBGROUPS)
     served.safe("m", "band=low")
     high, low = [10.0, 1.0], [9.0, 1.0]
@@ -149,9 +151,9 @@ def test_safe_scope_is_answered_by_the_baseline(tmp_path: Path) -> None:
 
 
 def test_inputs_must_have_the_same_rows(tmp_path: Path) -> None:
-    """A sample whose inputs do not fit could not be compared, and would take its whole record along."""
+    """A sample whose inputs differ in rows could not be compared, and would spoil its whole record."""
     path = str(two_inputs(tmp_path / "two.onnx"))
-    served = Bench(tmp_path, {"m": {"baseline": path, "compressed": path}})
+    served = GatewayHarness(tmp_path, {"m": {"baseline": path, "compressed": path}})
 
     def request(a: int, b: int) -> dict[str, Any]:
         tensors = [("a", a, 3), ("b", b, 1)]
@@ -170,17 +172,17 @@ def test_inputs_must_have_the_same_rows(tmp_path: Path) -> None:
 
 
 def test_model_and_version_must_be_served_here(tmp_path: Path) -> None:
-    """The error says what there is."""
+    """The error lists what is served."""
     served = bench(tmp_path, version="7")
-    assert served.gateway.pair("m", "7") is served.gateway.pair("m")
+    assert served.engine.pair("m", "7") is served.engine.pair("m")
     with pytest.raises(UnknownModelError, match="model 'n' is not served here; there are m"):
-        served.gateway.pair("n")
+        served.engine.pair("n")
     with pytest.raises(UnknownModelError, match="model 'm' has no version '1'; it has '7'"):
-        served.gateway.pair("m", "1")
+        served.engine.pair("m", "1")
 
 
-def test_sample_holds_all_that_a_worker_needs(tmp_path: Path) -> None:
-    """Inputs, the deciding output, who answered, the artefacts, the subgroups, the draw and its probability."""
+def test_sample_has_everything_a_worker_needs(tmp_path: Path) -> None:
+    """Inputs, the output that decides, role, digests, subgroups, draw and inclusion."""
     served = bench(tmp_path, subgroups=SUBGROUPS)
     served.safe("m", "region=north")
     served.time = 1234.5

@@ -1,11 +1,11 @@
-"""What is said when both models failed; how failures are noticed is seen in test_gateway_failures."""
+"""Errors for callers when both models failed; test_engine_failures tests how failures are reported."""
 
 import pytest
 
 from tightrope.service.adapters.ports import RunFailedError, UnreachableError
 from tightrope.service.errors import CallerError, ServerError, UnavailableError
-from tightrope.service.inference.decisions import UnreadableError
-from tightrope.service.inference.failures import refusal
+from tightrope.service.inference.batch import UnreadableError
+from tightrope.service.inference.failures import error_for_caller
 
 
 @pytest.mark.parametrize(
@@ -16,8 +16,8 @@ from tightrope.service.inference.failures import refusal
         (UnreachableError("x"), UnavailableError),
     ],
 )
-def test_fault_is_the_callers_the_models_or_the_networks(failure: RunFailedError, kind: type[Exception]) -> None:
-    """An input that no model can run on; answers that are none; nobody there."""
-    error = refusal(failure)
+def test_error_depends_on_the_last_failure(failure: RunFailedError, kind: type[Exception]) -> None:
+    """A failed run is the caller's error, unreadable outputs the server's, an unreachable model means unavailable."""
+    error = error_for_caller(failure)
     assert type(error) is kind
     assert str(error).endswith(": x")

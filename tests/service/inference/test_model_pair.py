@@ -1,4 +1,4 @@
-"""Two files become a pair only if they fit each other, and every key of their settings fits them."""
+"""Two models become a pair only if they fit each other, and all settings fit them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,26 +16,26 @@ from tightrope.monitors.compare import Decision, Refusal, Scale, Score
 from tightrope.monitors.records import Role
 from tightrope.service.adapters.onnxruntime import OnnxModel
 from tightrope.service.config.loader import ConfigError
-from tightrope.service.inference.model_pair import Pair
+from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.protocol.tensors import TensorSpec
 
 WIDE = np.zeros((3, 2), np.float32)
 
 
 def mistakes(folder: Path, baseline: Path, compressed: Path | None = None, **model: object) -> list[str]:
-    """What is said of a pair; with one file it stands for both models."""
+    """The mistakes of a pair; one file stands for both models."""
     with pytest.raises(ConfigError) as caught:
         pair_of(folder, baseline=str(baseline), compressed=str(compressed or baseline), **model)
     return [problem.removeprefix("models.m.") for problem in caught.value.problems]
 
 
-def sound(folder: Path, **model: object) -> Pair:
-    """The pair of two features whose models differ in confidence only."""
+def sound(folder: Path, **model: object) -> ModelPair:
+    """A pair of two features whose models differ only in confidence."""
     return pair_of(folder, **sure_and_unsure(folder), **model)
 
 
-def test_pair_serves_what_the_files_declare(tmp_path: Path) -> None:
-    """Inputs, outputs, the deciding output and both digests come from the files."""
+def test_pair_has_the_tensors_of_its_files(tmp_path: Path) -> None:
+    """Inputs, outputs, the output that decides and both digests come from the files."""
     pair = sound(tmp_path)
     assert pair.inputs == (TensorSpec("input", "FP32", (-1, 2)),)
     assert pair.outputs == (TensorSpec("probabilities", "FP32", (-1, 2)),)
@@ -69,27 +69,25 @@ def test_pair_serves_what_the_files_declare(tmp_path: Path) -> None:
         (two_inputs, "compressed: inputs 'a' is FP32[-1, -1], but the baseline's is missing"),
     ],
 )
-def test_models_that_cannot_stand_in_for_each_other_are_refused(
-    tmp_path: Path, other: Callable[[Path], Path], fact: str
-) -> None:
-    """Name, datatype and shape of every input and output must be the same."""
+def test_models_with_different_tensors_are_refused(tmp_path: Path, other: Callable[[Path], Path], fact: str) -> None:
+    """Name, datatype and shape of every input and output must be equal."""
     files = sure_and_unsure(tmp_path)
-    told = mistakes(tmp_path, Path(files["baseline"]), other(tmp_path / "other.onnx"))
-    assert any(problem.startswith(fact) for problem in told), told
+    problems = mistakes(tmp_path, Path(files["baseline"]), other(tmp_path / "other.onnx"))
+    assert any(problem.startswith(fact) for problem in problems), problems
 
 
-def test_both_files_are_told_when_neither_can_be_loaded(tmp_path: Path) -> None:
-    """A missing file and one that is no model, each with its key."""
+def test_both_files_are_reported_when_neither_can_be_loaded(tmp_path: Path) -> None:
+    """A missing file and an invalid one, each with its key."""
     (tmp_path / "text.onnx").write_text("no model")
-    told = mistakes(tmp_path, tmp_path / "nope.onnx", tmp_path / "text.onnx")
-    assert told[0] == f"baseline: {tmp_path / 'nope.onnx'}: cannot be read: No such file or directory"
-    assert told[1].startswith(f"compressed: {tmp_path / 'text.onnx'}: not a model that onnxruntime can load")
+    problems = mistakes(tmp_path, tmp_path / "nope.onnx", tmp_path / "text.onnx")
+    assert problems[0] == f"baseline: {tmp_path / 'nope.onnx'}: cannot be read: No such file or directory"
+    assert problems[1].startswith(f"compressed: {tmp_path / 'text.onnx'}: not a model that onnxruntime can load")
 
 
-def test_scalar_input_has_no_row(tmp_path: Path) -> None:
-    """Everything is counted by rows, so an input must have them."""
-    told = mistakes(tmp_path, copier(tmp_path / "s.onnx"))
-    assert "baseline: input 'input' is a scalar; the first dimension must be the row" in told
+def test_scalar_input_is_refused(tmp_path: Path) -> None:
+    """Requests are counted by rows, so an input must have them."""
+    problems = mistakes(tmp_path, copier(tmp_path / "s.onnx"))
+    assert "baseline: input 'input' is a scalar; the first dimension must be the row" in problems
 
 
 @pytest.mark.parametrize(
@@ -100,16 +98,16 @@ def test_scalar_input_has_no_row(tmp_path: Path) -> None:
         ("echo", "decision.output: 'echo' is INT64[-1, 2]; it must be FP16, FP32 or FP64 by rows (and classes)"),
     ],
 )
-def test_deciding_output_must_be_one_of_floats_by_rows(tmp_path: Path, output: str | None, fact: str) -> None:
-    """With two outputs it has to be named, and numbers are needed to decide by."""
+def test_decision_output_must_be_floats_by_rows(tmp_path: Path, output: str | None, fact: str) -> None:
+    """With two outputs it must be named."""
     path = identity(tmp_path / "i.onnx", TensorProto.INT64)
     assert mistakes(tmp_path, path, decision={"output": output}) == [fact]
 
 
-def test_deciding_output_has_at_most_two_dimensions(tmp_path: Path) -> None:
-    """Rows and classes; an image of classes cannot be compared."""
-    (told,) = mistakes(tmp_path, copier(tmp_path / "c.onnx", "rows", 2, 2))
-    assert told.startswith("decision.output: 'output' is FP32[-1, 2, 2]; it must be")
+def test_decision_output_has_at_most_two_dimensions(tmp_path: Path) -> None:
+    """Rows and classes; classes of pixels cannot be compared."""
+    (problems,) = mistakes(tmp_path, copier(tmp_path / "c.onnx", "rows", 2, 2))
+    assert problems.startswith("decision.output: 'output' is FP32[-1, 2, 2]; it must be")
 
 
 @pytest.mark.parametrize(
@@ -121,31 +119,31 @@ def test_deciding_output_has_at_most_two_dimensions(tmp_path: Path) -> None:
         ({"input": "b", "column": 0, "values": {"v": ["x"]}}, "subgroups.s.values: must be numbers: input 'b' is FP32"),
     ],
 )
-def test_subgroup_must_be_cut_from_an_input_there_is(tmp_path: Path, subgroup: dict[str, Any], fact: str) -> None:
-    """Input, column and the kind of its codes are held against the model."""
-    (told,) = mistakes(tmp_path, two_inputs(tmp_path / "two.onnx"), subgroups={"s": subgroup})
-    assert told.startswith(fact)
+def test_subgroup_must_fit_an_input(tmp_path: Path, subgroup: dict[str, Any], fact: str) -> None:
+    """Input, column and the type of the codes are checked against the model."""
+    (problems,) = mistakes(tmp_path, two_inputs(tmp_path / "two.onnx"), subgroups={"s": subgroup})
+    assert problems.startswith(fact)
 
 
 @pytest.mark.parametrize("given", [[1], {"low": 1}])
-def test_strings_cannot_be_cut_by_numbers(tmp_path: Path, given: object) -> None:
-    """Neither by a code nor by a range, also when another value of the attribute is right."""
+def test_column_of_strings_needs_codes_that_are_strings(tmp_path: Path, given: object) -> None:
+    """Neither a number nor a range fits, even if another value of the attribute does."""
     path = identity(tmp_path / "i.onnx", TensorProto.STRING)
     subgroup = {"s": {"column": 0, "values": {"good": ["x"], "bad": given}}}
-    (told,) = mistakes(tmp_path, path, decision={"output": "probabilities"}, subgroups=subgroup)
-    assert told == "subgroups.s.values: must be strings: input 'value' is BYTES[-1, 2]"
+    (problems,) = mistakes(tmp_path, path, decision={"output": "probabilities"}, subgroups=subgroup)
+    assert problems == "subgroups.s.values: must be strings: input 'value' is BYTES[-1, 2]"
 
 
-def test_input_with_more_than_columns_cannot_be_cut(tmp_path: Path) -> None:
+def test_input_of_three_dimensions_has_no_columns(tmp_path: Path) -> None:
     """A column of an image is no attribute."""
-    told = mistakes(
+    problems = mistakes(
         tmp_path, copier(tmp_path / "c.onnx", "rows", 2, 2), subgroups={"s": {"column": 0, "values": {"v": [1]}}}
     )
-    assert "subgroups.s.column: is 0; input 'input' is FP32[-1, 2, 2]" in told
+    assert "subgroups.s.column: is 0; input 'input' is FP32[-1, 2, 2]" in problems
 
 
 def test_free_width_takes_any_column(tmp_path: Path) -> None:
-    """What the model leaves open is held against each request instead."""
+    """The column is checked against each request instead."""
     pair = pair_of(
         tmp_path,
         baseline=str(two_inputs(tmp_path / "two.onnx")),
@@ -155,7 +153,7 @@ def test_free_width_takes_any_column(tmp_path: Path) -> None:
     assert pair.subgroups.scopes == ("s=v",)
 
 
-def test_subgroups_are_told_and_cut_as_configured(tmp_path: Path) -> None:
+def test_subgroups_are_built_as_configured(tmp_path: Path) -> None:
     """Names are attribute=value; every row gets all of its subgroups."""
     pair = sound(tmp_path, subgroups=SUBGROUPS)
     rows = np.array([[9, 0], [10, 0], [11, 0]], np.float32)
@@ -166,27 +164,27 @@ def test_subgroups_are_told_and_cut_as_configured(tmp_path: Path) -> None:
 
 
 def test_floor_needs_a_subgroup(tmp_path: Path) -> None:
-    """The model as a whole has the rate; anything else must be declared."""
+    """The whole model has the rate; other scopes must be declared."""
     files = sure_and_unsure(tmp_path)
-    told = mistakes(
+    problems = mistakes(
         tmp_path,
         Path(files["baseline"]),
         subgroups={"region": SUBGROUPS["region"]},
         sampling={"floors": {"region=west": 0.5}},
     )
-    assert told == ["sampling.floors.region=west: there is no such subgroup; there are region=north, region=south"]
+    assert problems == ["sampling.floors.region=west: there is no such subgroup; there are region=north, region=south"]
 
 
 def test_regression_cannot_refuse(tmp_path: Path) -> None:
     """A number alone has no certainty."""
     path = classifier(tmp_path / "r.onnx", np.ones((2, 1), np.float32), scores=True)
-    told = mistakes(tmp_path, path, decision={"scale": "regression"}, refusal={"threshold": 0.5})
-    assert told == ["refusal: a regression has no certainty to refuse by"]
+    problems = mistakes(tmp_path, path, decision={"scale": "regression"}, refusal={"threshold": 0.5})
+    assert problems == ["refusal: a regression has no certainty to refuse by"]
 
 
-def test_every_mistake_of_a_pair_is_told_at_once(tmp_path: Path) -> None:
-    """Signature, output, subgroup and floor in one go."""
-    told = mistakes(
+def test_all_mistakes_of_a_pair_are_reported_at_once(tmp_path: Path) -> None:
+    """Signature, output, subgroup and floor together."""
+    problems = mistakes(
         tmp_path,
         identity(tmp_path / "i.onnx", TensorProto.INT64),
         fragile(tmp_path / "f.onnx"),
@@ -194,7 +192,7 @@ def test_every_mistake_of_a_pair_is_told_at_once(tmp_path: Path) -> None:
         subgroups={"s": {"column": 5, "values": {"v": [1]}}},
         sampling={"floors": {"t=u": 1}},
     )
-    assert [problem.split(":")[0] for problem in told] == [
+    assert [problem.split(":")[0] for problem in problems] == [
         *["compressed"] * 3,
         "decision.output",
         "subgroups.s.column",
@@ -212,15 +210,15 @@ def test_every_mistake_of_a_pair_is_told_at_once(tmp_path: Path) -> None:
 def test_each_role_has_its_threshold(
     tmp_path: Path, refusal: dict[str, Any], thresholds: tuple[float, float], action: str
 ) -> None:
-    """The compressed model's own where it was calibrated apart, be it zero."""
+    """The compressed model's own threshold counts even if it is zero."""
     pair = sound(tmp_path, refusal={"score": "margin", **refusal})
     by_role = dict(zip((Role.BASELINE, Role.COMPRESSED), thresholds, strict=True))
     assert pair.decision == Decision(Scale.PROBABILITIES, Refusal(Score.MARGIN, by_role), 0.0)
     assert pair.action == action
 
 
-def test_each_role_may_be_run_in_its_own_way(tmp_path: Path) -> None:
-    """What is asked for the compressed model is asked for it alone."""
+def test_each_role_has_its_runtime(tmp_path: Path) -> None:
+    """Runtime options of the compressed model apply to it alone."""
     there = {"providers": ["AzureExecutionProvider", "CPUExecutionProvider"], "warm_up_rows": 8}
     pair = sound(tmp_path, runtime={"warm_up_rows": 2}, compressed_runtime=there)
     assert dict(pair.warm_up) == {Role.BASELINE: 2, Role.COMPRESSED: 8}
@@ -235,11 +233,11 @@ def test_each_role_may_be_run_in_its_own_way(tmp_path: Path) -> None:
         ({"compressed_runtime": {"providers": ["CUDAExecutionProvider"]}}, ["compressed_runtime"]),
     ],
 )
-def test_provider_that_is_not_there_is_told_once(tmp_path: Path, settings: dict[str, Any], keys: list[str]) -> None:
-    """By the key that asks for it, though two files would be run by it."""
+def test_missing_provider_is_reported_once(tmp_path: Path, settings: dict[str, Any], keys: list[str]) -> None:
+    """By the key that names it, even if it applies to both files."""
     files = sure_and_unsure(tmp_path)
-    told = mistakes(tmp_path, Path(files["baseline"]), Path(files["compressed"]), **settings)
-    assert told == [
+    problems = mistakes(tmp_path, Path(files["baseline"]), Path(files["compressed"]), **settings)
+    assert problems == [
         f"{key}: there is no 'CUDAExecutionProvider' here; this onnxruntime has only {', '.join(get_available())}"
         for key in keys
     ]

@@ -1,4 +1,4 @@
-"""What the judge is handed: limits, sampling rates, and a digest of everything that evidence depends on."""
+"""The plan has limits, sampling rates, and a digest of everything that evidence depends on."""
 
 from pathlib import Path
 from typing import Any
@@ -26,38 +26,36 @@ def plan_of(folder: Path, **model: object) -> Plan:
 
 
 def limits(plan: Plan) -> dict[str, list[float]]:
-    """What each monitor tolerates: the model's limit, then each subgroup's."""
-    return {rule.question.name: [float(limit) for limit in rule.limits] for rule in plan.rules}
+    """The limits of each monitor: the model's, then each subgroup's."""
+    return {rule.monitor.name: [float(limit) for limit in rule.limits] for rule in plan.rules}
 
 
-def test_subgroups_are_given_twice_the_models_limit(tmp_path: Path) -> None:
-    """Few rows say little; the model's limit itself is the catalogue's."""
+def test_default_subgroup_limit_is_twice_the_models(tmp_path: Path) -> None:
+    """Subgroups have few rows; the model's limit is the catalogue's."""
     region = {"subgroups": {"region": SUBGROUPS["region"]}}
-    told = limits(plan_of(tmp_path, refusal=REFUSAL, labels={}, **region))
-    assert told == {name: [limit, 2 * limit, 2 * limit] for name, limit in DEFAULTS.items()}
+    planned = limits(plan_of(tmp_path, refusal=REFUSAL, labels={}, **region))
+    assert planned == {name: [limit, 2 * limit, 2 * limit] for name, limit in DEFAULTS.items()}
 
 
-def test_configured_limits_take_the_place_of_the_defaults(tmp_path: Path) -> None:
-    """A doubled limit follows the configured one, stops where no alternative is left, and gives way to its own."""
+def test_configured_limits_replace_the_defaults(tmp_path: Path) -> None:
+    """A doubled limit follows the configured one up to its bound; a subgroup limit replaces it."""
     region = {"subgroups": {"region": SUBGROUPS["region"]}, "refusal": REFUSAL}
     given = {"disagreement": 0.05, "refusal_persistence": 0.5, "confidence": 0.1}
-    told = limits(plan_of(tmp_path, limits=given, subgroup_limits={"confidence": 0.15}, **region))
-    assert told["disagreement"] == [0.05, 0.1, 0.1]
-    assert told["refusal_persistence"] == [0.5, 0.7, 0.7]
-    assert told["confidence"] == [0.1, 0.15, 0.15]
-    assert told["refusal_rate"] == [0.01, 0.02, 0.02]
+    planned = limits(plan_of(tmp_path, limits=given, subgroup_limits={"confidence": 0.15}, **region))
+    assert planned["disagreement"] == [0.05, 0.1, 0.1]
+    assert planned["refusal_persistence"] == [0.5, 0.7, 0.7]
+    assert planned["confidence"] == [0.1, 0.15, 0.15]
+    assert planned["refusal_rate"] == [0.01, 0.02, 0.02]
 
 
 def test_null_switches_a_monitor_off(tmp_path: Path) -> None:
-    """For its subgroups too, even if they were given a limit."""
+    """For its subgroups too, even if they have a limit."""
     plan = plan_of(tmp_path, limits={"confidence": None}, subgroup_limits={"confidence": 0.1}, refusal=REFUSAL)
     assert plan.monitors == ("disagreement", SHAPE, "refusal_rate", "refusal_persistence")
 
 
-def test_monitors_that_cannot_be_asked_are_left_out(tmp_path: Path) -> None:
-    """Without a refusal rule nobody refuses, without subgroups there is no mix in them; a regression has neither
-    classes nor refusals.
-    """
+def test_inapplicable_monitors_are_left_out(tmp_path: Path) -> None:
+    """Some need a refusal rule, subgroups or classes; a regression has neither classes nor refusals."""
     assert plan_of(tmp_path).monitors == ("disagreement", "confidence", SHAPE)
     assert plan_of(tmp_path, subgroups=SUBGROUPS).monitors == ("disagreement", "confidence", SHAPE, "mix")
     value = str(classifier(tmp_path / "v.onnx", np.ones((2, 1), np.float32), scores=True))
@@ -65,17 +63,17 @@ def test_monitors_that_cannot_be_asked_are_left_out(tmp_path: Path) -> None:
     assert plan.monitors == ("disagreement",)
 
 
-def test_truth_is_asked_for_only_where_labels_are_taken(tmp_path: Path) -> None:
-    """Without ``labels:`` none of these monitors can ever be answered; with it rows wait as long as it says."""
-    plain, told = plan_of(tmp_path), plan_of(tmp_path, labels={"horizon_seconds": 60})
+def test_label_monitors_need_labels(tmp_path: Path) -> None:
+    """Without ``labels:`` they would never get data; with it, rows wait for the configured horizon."""
+    plain, planned = plan_of(tmp_path), plan_of(tmp_path, labels={"horizon_seconds": 60})
     assert LABELLED
     assert not LABELLED & set(plain.monitors)
-    assert set(told.monitors) >= LABELLED
-    assert (plain.label_horizon, told.label_horizon) == (0.0, 60.0)
+    assert set(planned.monitors) >= LABELLED
+    assert (plain.label_horizon, planned.label_horizon) == (0.0, 60.0)
 
 
-def test_rates_and_floors_arrive_scope_by_scope(tmp_path: Path) -> None:
-    """The model first; a floor lifts only its own subgroup."""
+def test_plan_has_a_rate_for_each_scope(tmp_path: Path) -> None:
+    """The model comes first; a floor raises only its own subgroup."""
     plan = plan_of(tmp_path, subgroups=SUBGROUPS, sampling={"rate": 0.1, "floors": {"region=south": 0.5}})
     assert dict(zip(plan.scopes, plan.rates.tolist(), strict=True)) == {
         "model": 0.1,
@@ -87,7 +85,7 @@ def test_rates_and_floors_arrive_scope_by_scope(tmp_path: Path) -> None:
 
 
 def test_sections_of_the_file_reach_the_plan(tmp_path: Path) -> None:
-    """Alarms, the way back, and whether the plan is armed."""
+    """Alarms, safe mode, and whether the plan is armed."""
     back = {"min_dwell_seconds": 1, "flap_window_seconds": 2, "max_flaps": 4, "recovery_ratio": 0.5, "blind_seconds": 9}
     models = {"m": {**sure_and_unsure(tmp_path), "mode": "advisory"}}
     settings = settings_of(
@@ -104,7 +102,7 @@ def test_sections_of_the_file_reach_the_plan(tmp_path: Path) -> None:
 
 
 def test_keys_of_a_model_reach_the_plan(tmp_path: Path) -> None:
-    """What counts once, how many detectors take turns, and the time an answer may take."""
+    """Repeats, lanes and the latency objective."""
     latency = {"seconds": 0.5, "limit": 0.02}
     plan = plan_of(tmp_path, repeats="inputs", lanes=3, latency=latency)
     assert plan.repeats is Repeats.INPUTS
@@ -132,7 +130,7 @@ CHANGES: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_digest_changes_with_what_evidence_depends_on(tmp_path: Path, change: dict[str, Any]) -> None:
-    """Evidence counted under other limits, groups or rates is not carried over."""
+    """Evidence counted under other limits, subgroups or rates is not carried over."""
     assert plan_of(tmp_path, **change).digest != plan_of(tmp_path).digest
 
 
@@ -147,13 +145,13 @@ STILL: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("change", STILL, ids=str)
-def test_digest_stays_when_evidence_does_not_depend_on_it(tmp_path: Path, change: dict[str, Any]) -> None:
-    """Arming a plan, or giving it more threads, must not throw its evidence away."""
+def test_digest_ignores_settings_that_evidence_does_not_depend_on(tmp_path: Path, change: dict[str, Any]) -> None:
+    """Arming a plan, or giving it more threads, keeps its evidence."""
     assert plan_of(tmp_path, **change).digest == plan_of(tmp_path).digest
 
 
-def test_digest_follows_the_files_content_and_not_its_name(tmp_path: Path) -> None:
-    """The same file elsewhere is the same model; another file is another."""
+def test_digest_depends_on_the_files_content_not_its_name(tmp_path: Path) -> None:
+    """A copy of a file is the same model."""
     digest = plan_of(tmp_path).digest
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

@@ -1,4 +1,4 @@
-"""The quick way to read a request finds what the thorough one finds, or leaves it to that."""
+"""The fast reader gives the same request as `decode_request`, or None."""
 
 import json
 from typing import Any
@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tightrope.service.errors import CallerError
-from tightrope.service.protocol.fast_json import Reader
+from tightrope.service.protocol.fast_json import FastReader
 from tightrope.service.protocol.rest import InferRequest, decode_request
 from tightrope.service.protocol.tensors import TensorSpec
 
 INPUTS = (TensorSpec("x", "FP32", (-1, 2)), TensorSpec("y", "FP64", (-1,)))
 OUTPUTS = (TensorSpec("p", "FP32", (-1, 2)), TensorSpec("q", "FP32", (-1, 2)))
-READER = Reader(INPUTS, OUTPUTS)
+READER = FastReader(INPUTS, OUTPUTS)
 
 ANY = st.recursive(
     st.none()
@@ -33,8 +33,8 @@ NUMBER = st.floats(-(2.0**99), 2.0**99, width=32) | st.integers(-9, 9)
 
 
 def entry(name: str, datatype: str, width: int) -> st.SearchStrategy[dict[str, Any]]:
-    """One input, nearly always right; any of its fields may be something else."""
-    right = st.integers(1, 3).flatmap(
+    """An input, mostly valid; one of its fields may be replaced."""
+    valid = st.integers(1, 3).flatmap(
         lambda rows: st.fixed_dictionaries(
             {
                 "name": st.just(name),
@@ -44,8 +44,8 @@ def entry(name: str, datatype: str, width: int) -> st.SearchStrategy[dict[str, A
             }
         )
     )
-    wrong = st.dictionaries(st.sampled_from(["name", "shape", "datatype", "data", "parameters"]), ANY, max_size=1)
-    return st.builds(lambda whole, some: whole | some, right, wrong)
+    changes = st.dictionaries(st.sampled_from(["name", "shape", "datatype", "data", "parameters"]), ANY, max_size=1)
+    return st.builds(lambda entry, changed: entry | changed, valid, changes)
 
 
 REQUEST = st.builds(
@@ -63,7 +63,7 @@ REQUEST = st.builds(
 
 
 def same(one: InferRequest, other: InferRequest) -> bool:
-    """To the bit."""
+    """Whether two requests are equal, bit for bit."""
     return (
         (one.id, dict(one.parameters), one.outputs, one.binary_default)
         == (other.id, dict(other.parameters), other.outputs, other.binary_default)
@@ -76,17 +76,17 @@ def same(one: InferRequest, other: InferRequest) -> bool:
 
 
 @given(document=REQUEST)
-def test_what_is_read_quickly_is_what_the_protocol_says(document: dict[str, Any]) -> None:
-    """Whatever the quick way takes, the thorough one takes too, and gives the same."""
+def test_fast_reader_agrees_with_decode_request(document: dict[str, Any]) -> None:
+    """Every request that the fast reader accepts is decoded to the same values."""
     body = json.dumps(document).encode()
-    quick = READER.read(body, None)
-    if quick is not None:
-        assert same(quick, decode_request(body, None, INPUTS, OUTPUTS))
+    fast = READER.read(body, None)
+    if fast is not None:
+        assert same(fast, decode_request(body, None, INPUTS, OUTPUTS))
 
 
 @given(rows=st.integers(1, 4), cut=st.integers(-9, 9), size=st.integers(-1, 40), outputs=st.booleans())
-def test_binary_requests_are_read_alike(rows: int, cut: int, size: int, *, outputs: bool) -> None:
-    """With sizes that are right, and with some that are not."""
+def test_fast_reader_agrees_on_binary_requests(rows: int, cut: int, size: int, *, outputs: bool) -> None:
+    """With right and wrong sizes."""
     x, y = np.arange(2 * rows, dtype="<f4"), np.arange(rows, dtype="<f8")
     inputs = [
         {
@@ -100,16 +100,16 @@ def test_binary_requests_are_read_alike(rows: int, cut: int, size: int, *, outpu
     wanted = {"outputs": [{"name": "q", "parameters": {"binary_data": True}}]} if outputs else {}
     head = orjson.dumps({"inputs": inputs, "parameters": {"binary_data_output": True}, **wanted})
     body = head + x.tobytes() + y.tobytes()
-    quick = READER.read(body, len(head) + (max(0, cut)))
-    if quick is None:
+    fast = READER.read(body, len(head) + (max(0, cut)))
+    if fast is None:
         assert cut > 0 or size not in {-1, x.nbytes}
     else:
-        assert same(quick, decode_request(body, len(head), INPUTS, OUTPUTS))
+        assert same(fast, decode_request(body, len(head), INPUTS, OUTPUTS))
 
 
 @pytest.mark.parametrize("header_length", [None, True])
-def test_usual_requests_are_read_quickly(*, header_length: bool | None) -> None:
-    """Or there would be no use in it."""
+def test_common_requests_are_accepted(*, header_length: bool | None) -> None:
+    """The fast reader must not return None for them."""
     x = {"name": "x", "shape": [1, 2], "datatype": "FP32"}
     y = {"name": "y", "shape": [1], "datatype": "FP64"}
     if header_length is None:
@@ -124,8 +124,8 @@ def test_usual_requests_are_read_quickly(*, header_length: bool | None) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b'{"inputs":1}', b'{"inputs":[]}', b"\xff", b'{"inputs":[{"name":"x"}]}']
 )
-def test_what_is_wrong_is_left_to_the_protocol(body: bytes) -> None:
-    """Which says what is wrong."""
+def test_invalid_requests_are_not_accepted(body: bytes) -> None:
+    """`decode_request` reports the error."""
     assert READER.read(body, None) is None
     with pytest.raises(CallerError):
         decode_request(body, None, INPUTS, OUTPUTS)

@@ -1,4 +1,4 @@
-"""Requests and answers survive the wire, a stock Triton client agrees, and every bad request says what is wrong."""
+"""Requests are decoded, and every invalid one is refused with the field's name."""
 
 import contextlib
 from collections.abc import Callable
@@ -16,8 +16,8 @@ from tightrope.service.protocol.rest import InferRequest, OutputRequest, decode_
 from tightrope.service.protocol.tensors import TensorSpec, datatype_of
 
 
-def test_request_is_read_whole() -> None:
-    """Id, free parameters, inputs, outputs and their form are all kept."""
+def test_all_fields_are_decoded() -> None:
+    """Id, parameters, inputs, outputs and their form."""
     request = decode(
         document(
             id="abc",
@@ -34,7 +34,7 @@ def test_request_is_read_whole() -> None:
 
 @pytest.mark.parametrize("absent", [None, {}, []])
 def test_optional_fields_may_be_absent_null_or_empty(absent: object) -> None:
-    """No id, parameters or outputs means none given and all outputs as JSON."""
+    """Without outputs all outputs are returned, as JSON."""
     fields = {"id": None, "parameters": absent or None, "outputs": absent or None}
     for body in (document(), document(**fields), document(unknown=1), with_input(parameters={"note": "ignored"})):
         request = decode(body)
@@ -43,7 +43,7 @@ def test_optional_fields_may_be_absent_null_or_empty(absent: object) -> None:
 
 
 def test_binary_inputs_follow_the_json_in_their_order() -> None:
-    """JSON and binary inputs mix, and the binary ones are cut from the tail one after another."""
+    """JSON and binary inputs may be mixed; binary data is consecutive."""
     inputs = [
         {"name": "b", "shape": [2], "datatype": "INT8", "parameters": {"binary_data_size": 2}},
         {"name": "x", "shape": [1, 3], "datatype": "FP32", "data": [[1, 2, 3]]},
@@ -59,15 +59,15 @@ def test_binary_inputs_follow_the_json_in_their_order() -> None:
     }
 
 
-def test_raw_body_is_one_row_answered_in_binary() -> None:
-    """Header 0: no JSON at all, every output as binary data."""
+def test_raw_body_is_one_row_with_binary_outputs() -> None:
+    """Header 0: no JSON, and every output as binary data."""
     request = decode(np.array([1, 2, 3], "<f4").tobytes(), 0)
     assert request.inputs["x"].tolist() == [[1.0, 2.0, 3.0]]
     assert (request.outputs, request.binary_default) == ((), True)
 
 
 def test_raw_body_needs_a_model_of_one_input() -> None:
-    """With two inputs nobody knows whose bytes these are."""
+    """With two inputs the owner of the bytes is unknown."""
     with pytest.raises(CallerError, match="Inference-Header-Content-Length is 0"):
         decode_request(bytes(12), 0, [X, TAG], [P])
 
@@ -121,7 +121,7 @@ BAD_DOCUMENTS: list[tuple[object, str]] = [
     (document(outputs=["p"]), "outputs is ['p']"),
     (document(outputs=[{}]), "output name is None, must be one of p, label"),
     (document(outputs=[{"name": "q"}]), "output name is 'q'"),
-    (document(outputs=[{"name": "p"}, {"name": "p"}]), "output 'p' is asked for twice"),
+    (document(outputs=[{"name": "p"}, {"name": "p"}]), "output 'p' is requested twice"),
     (document(outputs=[{"name": "p", "parameters": {"binary_data": "yes"}}]), "output 'p': binary_data is 'yes'"),
     (document(outputs=[{"name": "p", "parameters": {"binary_data": 0}}]), "output 'p': binary_data is 0"),
     (document(outputs=[{"name": "p", "parameters": []}]), "output 'p': parameters is []"),
@@ -131,8 +131,8 @@ BAD_DOCUMENTS: list[tuple[object, str]] = [
 
 
 @pytest.mark.parametrize(("body", "fact"), BAD_DOCUMENTS, ids=lambda value: value if isinstance(value, str) else "")
-def test_bad_request_names_the_field(body: object, fact: str) -> None:
-    """Each mistake is the caller's, told in one line that does not hand the caller's data back."""
+def test_invalid_request_names_the_field(body: object, fact: str) -> None:
+    """The error is one line that does not repeat the caller's data."""
     with pytest.raises(CallerError) as caught:
         decode(body)
     message = str(caught.value)
@@ -155,8 +155,8 @@ def test_bad_request_names_the_field(body: object, fact: str) -> None:
         (bytes(12), 2**64 - 1, "input 'x': binary_data_size is 18446744073709551615"),
     ],
 )
-def test_bad_binary_size_is_refused(data: bytes, size: object, fact: str) -> None:
-    """What is announced, what is sent and what the shape needs must be one number."""
+def test_wrong_binary_size_is_refused(data: bytes, size: object, fact: str) -> None:
+    """The announced size, the actual size and the size of the shape must be equal."""
     body, length = binary_request(data, size)
     with pytest.raises(CallerError) as caught:
         decode(body, length)
@@ -164,26 +164,26 @@ def test_bad_binary_size_is_refused(data: bytes, size: object, fact: str) -> Non
 
 
 def test_header_longer_than_the_body_is_refused() -> None:
-    """The JSON cannot end after the body does."""
+    """The JSON cannot be longer than the body."""
     with pytest.raises(CallerError, match="Inference-Header-Content-Length is 9, the body has only 2 bytes"):
         decode(b"{}", 9)
 
 
 @pytest.mark.parametrize(("value", "length"), [(None, None), ("0", 0), ("12", 12), ("007", 7)])
 def test_header_is_a_plain_number(value: str | None, length: int | None) -> None:
-    """Digits are read, absence stays None."""
+    """Digits are parsed; no header gives None."""
     assert parse_header_length(value) == length
 
 
 @pytest.mark.parametrize("value", ["", "-1", "+1", "1.0", "1e3", " 1", "0x10", "1_0", "٣", "²", "9" * 5000])
-def test_header_that_is_no_plain_number_is_refused(value: str) -> None:
-    """What int() would still take is refused too: other parsers on the way may read it differently."""
+def test_header_other_than_digits_is_refused(value: str) -> None:
+    """Also forms that int() accepts, because proxies may read them differently."""
     with pytest.raises(CallerError, match="Inference-Header-Content-Length is"):
         parse_header_length(value)
 
 
 def only_caller_errors(decoding: Callable[[], InferRequest]) -> None:
-    """Decode; a CallerError is fine, a request must fit the model, anything else fails the test."""
+    """Decode a request: it must fit the model, or raise CallerError."""
     with contextlib.suppress(CallerError):
         x = decoding().inputs["x"]
         assert (datatype_of(x.dtype), x.ndim, x.shape[1:]) == ("FP32", 2, (3,))
@@ -191,8 +191,8 @@ def only_caller_errors(decoding: Callable[[], InferRequest]) -> None:
 
 @given(body=st.binary(max_size=200), header=st.none() | st.integers(0, 220))
 @example(body=b'{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,2,1e39]}]}', header=None)
-def test_garbage_is_the_callers_fault(body: bytes, header: int | None) -> None:
-    """No bytes raise anything but CallerError."""
+def test_random_bytes_raise_only_caller_errors(body: bytes, header: int | None) -> None:
+    """Any body with any header."""
     only_caller_errors(lambda: decode(body, header))
 
 
@@ -205,18 +205,18 @@ FIELDS = ["id", "parameters", "inputs", "outputs", "name", "shape", "datatype", 
 
 
 @given(changes=st.dictionaries(st.sampled_from(FIELDS), JSON))
-def test_json_of_the_wrong_shape_is_the_callers_fault(changes: dict[str, Any]) -> None:
-    """Any JSON in any field of a request or its input is read or refused."""
-    of_input = {key: value for key, value in changes.items() if key not in document()}
-    only_caller_errors(lambda: decode(with_input(**of_input)))
+def test_random_json_raises_only_caller_errors(changes: dict[str, Any]) -> None:
+    """Any JSON in any field of a request or its input."""
+    input_changes = {key: value for key, value in changes.items() if key not in document()}
+    only_caller_errors(lambda: decode(with_input(**input_changes)))
     only_caller_errors(lambda: decode(document(**changes)))
 
 
 @given(data=st.data())
-def test_mutated_binary_requests_are_read_or_refused(data: st.DataObject) -> None:
-    """Flipped, cut and inserted bytes and a wrong header never get past the checks as something else."""
+def test_mutated_binary_requests_raise_only_caller_errors(data: st.DataObject) -> None:
+    """With replaced, removed and inserted bytes, and a wrong header."""
     body, length = binary_request()
-    at = data.draw(st.integers(0, len(body)))
+    offset = data.draw(st.integers(0, len(body)))
     patch, drop = data.draw(st.binary(max_size=4)), data.draw(st.integers(0, 4))
     header = length + data.draw(st.integers(-2, 2))
-    only_caller_errors(lambda: decode(body[:at] + patch + body[at + drop :], header))
+    only_caller_errors(lambda: decode(body[:offset] + patch + body[offset + drop :], header))

@@ -1,4 +1,4 @@
-"""Tensors keep their values through both wire forms, and what is not a tensor of the declared kind is refused."""
+"""Tensors keep their values in both wire forms, and data that does not fit the declaration is refused."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ SHAPES = arrays.array_shapes(min_dims=0, max_dims=3, max_side=4)
 
 
 def tensors(datatype: str, *, finite: bool) -> st.SearchStrategy[Tensor]:
-    """Tensors of a datatype, any shape."""
+    """Tensors of a datatype with any shape."""
     dtype = dtype_of(datatype)
     numbers = arrays.from_dtype(dtype, allow_nan=not finite, allow_infinity=not finite)
     return arrays.arrays(dtype, SHAPES, elements=TEXT if datatype == "BYTES" else numbers)
@@ -42,7 +42,7 @@ def same(left: Tensor, right: Tensor) -> bool:
 @pytest.mark.parametrize("datatype", [*NUMERIC, "BYTES"])
 @given(data=st.data())
 def test_binary_round_trip_keeps_every_bit(datatype: str, data: st.DataObject) -> None:
-    """decode_binary undoes encode_binary, NaN included, wherever in the body the tensor starts."""
+    """decode_binary inverts encode_binary, NaN included, at any offset in the body."""
     tensor, offset = data.draw(tensors(datatype, finite=False)), data.draw(st.integers(0, 9))
     body = memoryview(b"x" * offset + encode_binary(tensor))[offset:]
     decoded = decode_binary(datatype, tensor.shape, body, "input 'x'")
@@ -53,7 +53,7 @@ def test_binary_round_trip_keeps_every_bit(datatype: str, data: st.DataObject) -
 @pytest.mark.parametrize("datatype", [*sorted({*NUMERIC} - {"FP16"}), "BYTES"])
 @given(data=st.data())
 def test_json_round_trip_keeps_every_value(datatype: str, data: st.DataObject) -> None:
-    """decode_json undoes encode_json and reads the nested form as the same tensor."""
+    """decode_json inverts encode_json, and reads the nested form as the same tensor."""
     tensor = data.draw(tensors(datatype, finite=True))
     nested = tensor.tolist() if tensor.ndim else [tensor.item()]
     for form in (encode_json(tensor), nested):
@@ -70,7 +70,7 @@ def test_binary_numbers_are_not_copied() -> None:
 
 @pytest.mark.parametrize("array", [np.arange(6, dtype=np.int8).reshape(2, 3).T, np.arange(6, dtype=np.int8)[::2]])
 def test_arrays_of_any_layout_are_written_row_major(array: Tensor) -> None:
-    """Transposed and strided arrays come out in the order of their indices."""
+    """Transposed and strided arrays are written in the order of their indices."""
     assert encode_json(array) == list(array.flat)
     assert encode_binary(array) == bytes(list(array.flat))
 
@@ -99,8 +99,8 @@ def test_arrays_of_any_layout_are_written_row_major(array: Tensor) -> None:
         ("BYTES", None, "a string"),
     ],
 )
-def test_json_value_of_the_wrong_kind_is_named(datatype: str, value: object, wanted: str) -> None:
-    """The error gives the element's index, the value and what would be right."""
+def test_invalid_json_value_is_named(datatype: str, value: object, wanted: str) -> None:
+    """The error has the element's index, the value and the valid values."""
     good = {"BOOL": True, "BYTES": "a"}.get(datatype, 1)
     with pytest.raises(CallerError) as caught:
         decode_json(datatype, (3,), [good, value, good], "input 'x'")
@@ -129,14 +129,14 @@ def test_json_value_of_the_wrong_kind_is_named(datatype: str, value: object, wan
     ],
 )
 def test_json_data_that_does_not_fill_the_shape_is_refused(shape: tuple[int, ...], data: object, fact: str) -> None:
-    """Too few, too many, ragged and too deep each say what is wrong."""
+    """Too few, too many, ragged, and too deeply nested elements."""
     with pytest.raises(CallerError) as caught:
         decode_json("FP32", shape, data, "input 'x'")
     assert fact in str(caught.value)
 
 
 def test_fp16_has_no_json_form() -> None:
-    """Both directions point to the binary form."""
+    """Both errors name the binary form."""
     with pytest.raises(CallerError, match="binary_data_size"):
         decode_json("FP16", (1,), [1.0], "input 'x'")
     with pytest.raises(CallerError, match="binary_data"):
@@ -161,7 +161,7 @@ def test_fp16_has_no_json_form() -> None:
 def test_binary_data_that_does_not_fill_the_shape_is_refused(
     datatype: str, shape: tuple[int, ...], data: bytes, fact: str
 ) -> None:
-    """Wrong sizes, lengths that run past the end and bytes that are no value say so, whatever the shape claims."""
+    """Wrong sizes, lengths beyond the end, and invalid bytes, for any shape."""
     with pytest.raises(CallerError) as caught:
         decode_binary(datatype, shape, memoryview(data), "input 'x'")
     assert fact in str(caught.value)
@@ -177,8 +177,8 @@ def test_binary_data_that_does_not_fill_the_shape_is_refused(
         (TensorSpec("x", "BYTES", (1,)), b"", np.array([""], object)),
     ],
 )
-def test_raw_body_takes_the_shape_its_size_gives(spec: TensorSpec, body: bytes, expected: Tensor) -> None:
-    """The batch axis has length 1 and one variable axis follows from the size; BYTES is the body itself."""
+def test_shape_of_a_raw_body_follows_from_its_size(spec: TensorSpec, body: bytes, expected: Tensor) -> None:
+    """The batch axis has length 1, one variable axis follows from the size; BYTES is the body itself."""
     assert same(decode_raw(spec, body, "input 'x'"), expected)
 
 
@@ -193,8 +193,8 @@ def test_raw_body_takes_the_shape_its_size_gives(spec: TensorSpec, body: bytes, 
         (TensorSpec("x", "BYTES", (1,)), b"\xff", "element 0 of the binary data is not valid UTF-8"),
     ],
 )
-def test_raw_body_of_no_possible_shape_is_refused(spec: TensorSpec, body: bytes, fact: str) -> None:
-    """A second row, a partial element, two free axes and several strings cannot be told from the size."""
+def test_raw_body_without_a_matching_shape_is_refused(spec: TensorSpec, body: bytes, fact: str) -> None:
+    """A second row, a partial element, two variable axes, and several strings."""
     with pytest.raises(CallerError) as caught:
         decode_raw(spec, body, "input 'x'")
     assert fact in str(caught.value)
@@ -213,26 +213,26 @@ def test_raw_body_of_no_possible_shape_is_refused(spec: TensorSpec, body: bytes,
         ((-1, 3), "FP32", "at least one row"),
     ],
 )
-def test_tensor_the_model_does_not_take_is_refused(shape: tuple[int, ...], datatype: object, fact: str) -> None:
-    """Datatype, rank, fixed lengths and empty axes are held against the declaration."""
+def test_tensor_that_does_not_fit_the_spec_is_refused(shape: tuple[int, ...], datatype: object, fact: str) -> None:
+    """Datatype, rank, fixed lengths, and empty axes."""
     with pytest.raises(CallerError) as caught:
         check(shape, datatype, TensorSpec("x", "FP32", (-1, 3)), "input 'x'")
     assert fact in str(caught.value)
 
 
-def test_free_axis_takes_any_length() -> None:
-    """-1 in the declaration is the caller's to choose."""
+def test_variable_axis_takes_any_length() -> None:
+    """-1 in the spec."""
     check((10**6, 3), "FP32", TensorSpec("x", "FP32", (-1, 3)), "input 'x'")
 
 
 @pytest.mark.parametrize("datatype", [*NUMERIC, "BYTES"])
 def test_datatype_and_dtype_name_each_other(datatype: str) -> None:
-    """The table reads the same both ways."""
+    """The two mappings are inverse."""
     assert datatype_of(dtype_of(datatype)) == datatype
 
 
-def test_unknown_datatypes_are_the_servers_fault() -> None:
-    """A model of BF16 or complex numbers is found out when it is declared, or when it answers."""
+def test_unknown_datatypes_are_server_errors() -> None:
+    """A model with BF16 or complex numbers is refused when it is loaded, or when it answers."""
     with pytest.raises(ServerError, match="'BF16' is not supported"):
         TensorSpec("x", "BF16", (1,))
     with pytest.raises(ServerError, match="complex64"):
@@ -243,7 +243,7 @@ def test_unknown_datatypes_are_the_servers_fault() -> None:
     st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner))
 )
 def test_quoted_values_are_short_and_on_one_line(value: object) -> None:
-    """An error repeats at most 60 characters of what the caller sent, escaped."""
+    """At most 60 characters, escaped."""
     text = quote(value)
     assert len(text) <= 60
     assert text.isprintable()

@@ -1,4 +1,4 @@
-"""The control loop brings a replica to the modes that were published, early or late, past whatever is no mode."""
+"""The control consumer applies published routes, old and new, and skips all other records."""
 
 import time
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from prometheus_client import CollectorRegistry
 
 from tests.support.serving.service_harness import eventually
 from tightrope.monitors.records import Event, Order, Routes
-from tightrope.service.adapters.memory_bus import KEPT_WHOLE, MemoryBus
-from tightrope.service.adapters.ports import BusAwayError, Record
+from tightrope.service.adapters.memory_bus import COMPACTION_LAG_RECORDS, MemoryBus
+from tightrope.service.adapters.ports import BusUnavailableError, Record
 from tightrope.service.adapters.prometheus.metrics import Metrics
-from tightrope.service.adapters.topics import CONTROL, JUDGES, topic
+from tightrope.service.adapters.topics import CONTROL, JUDGES_GROUP, topic
 from tightrope.service.adapters.wire.record_codec import encode_event, encode_order, encode_routes
 from tightrope.service.routing import control_consumer
-from tightrope.service.routing.control_consumer import ControlLoop
+from tightrope.service.routing.control_consumer import ControlConsumer
 from tightrope.service.routing.router import Router
 
 TOPIC = topic(CONTROL)
@@ -22,27 +22,27 @@ STATES = {"model": "normal", "region=north": "safe"}
 
 
 class Replica:
-    """A router that a control loop keeps up to date."""
+    """A router with its control consumer."""
 
     def __init__(self, bus: MemoryBus) -> None:
         self.router = Router({"m": ("region=north",)})
         self.metrics = Metrics(CollectorRegistry())
-        self.loop = ControlLoop(bus, self.router, self.metrics)
-        self.loop.start()
+        self.consumer = ControlConsumer(bus, self.router, self.metrics)
+        self.consumer.start()
 
     def reaches(self, epoch: int) -> bool:
         """Wait until the routes of this epoch are applied."""
         return eventually(lambda: self.router.routes("m").epoch == epoch)
 
     def metric(self, name: str, **labels: str) -> float | None:
-        """A sample of the metrics."""
+        """The value of a metric."""
         return self.metrics.registry.get_sample_value(name, labels)
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The loop looks often whether to stop: these tests are many."""
-    monkeypatch.setattr(control_consumer, "PATIENCE", 0.02)
+def poll_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the poll, so that the consumer stops soon."""
+    monkeypatch.setattr(control_consumer, "CONTROL_POLL_SECONDS", 0.02)
 
 
 @pytest.fixture
@@ -53,20 +53,20 @@ def bus() -> MemoryBus:
 
 @pytest.fixture
 def replica(bus: MemoryBus) -> Iterator[Replica]:
-    """A replica that listens, stopped at the end."""
+    """A running replica, stopped after the test."""
     started = Replica(bus)
     yield started
-    started.loop.stop(10.0)
+    started.consumer.stop(10.0)
 
 
-def tell(bus: MemoryBus, epoch: int, *safe: str, model: str = "m") -> None:
+def publish(bus: MemoryBus, epoch: int, *safe: str, model: str = "m") -> None:
     """Publish routes as a judge does."""
     bus.publish(TOPIC, encode_routes(Routes(model, epoch, safe, STATES)), key=model)
 
 
 def test_published_routes_are_applied_and_shown(bus: MemoryBus, replica: Replica) -> None:
-    """The router goes by them, and the metrics tell every scope's mode and state."""
-    tell(bus, 0, "region=north")
+    """The router follows them, and the metrics show every scope's mode and state."""
+    publish(bus, 0, "region=north")
     assert replica.reaches(0)
     assert replica.router.routes("m").safe == ("region=north",)
     eventually(lambda: replica.metric("tightrope_safe_mode_active", model="m", scope="region=north") == 1.0)
@@ -86,122 +86,122 @@ def test_published_routes_are_applied_and_shown(bus: MemoryBus, replica: Replica
         encode_routes(Routes("m", "x", (), {})),  # type: ignore[arg-type]
         encode_routes(Routes("m", 5, (), {"model": 1})),  # type: ignore[dict-item]
     ],
-    ids=["empty", "no msgpack", "no envelope", "no epoch", "epoch in words", "state in numbers"],
+    ids=["empty", "no msgpack", "no envelope", "no epoch", "epoch is a string", "state is a number"],
 )
-def test_garbage_is_counted_and_passed_over(bus: MemoryBus, replica: Replica, garbage: bytes) -> None:
-    """What cannot be read changes nothing, and what comes after it is still read."""
+def test_unreadable_record_is_counted_and_skipped(bus: MemoryBus, replica: Replica, garbage: bytes) -> None:
+    """The records after it are still applied."""
     bus.publish(TOPIC, garbage)
-    tell(bus, 1)
+    publish(bus, 1)
     assert replica.reaches(1)
     assert replica.metric("tightrope_dead_records_total", topic=TOPIC) == 1.0
 
 
-def test_what_is_not_for_gateways_is_no_garbage(bus: MemoryBus, replica: Replica) -> None:
-    """Orders travel on the same topic, and other gateways' models may: neither is an error, nor the end."""
+def test_records_for_others_are_not_counted_as_unreadable(bus: MemoryBus, replica: Replica) -> None:
+    """The topic also has orders, events, and routes of other models."""
     bus.publish(TOPIC, encode_order(Order("o", 1.0, "m", "model", "release", "me", "why")))
     bus.publish(TOPIC, encode_event(Event("e", 1.0, "m", "kind", "model", "me", "why")))
-    tell(bus, 9, "model", model="strange")
-    tell(bus, 2)
+    publish(bus, 9, "model", model="strange")
+    publish(bus, 2)
     assert replica.reaches(2)
     assert replica.metric("tightrope_dead_records_total", topic=TOPIC) is None
     assert replica.metric("tightrope_safe_mode_active", model="strange", scope="model") is None
 
 
 def test_older_epoch_is_not_applied(bus: MemoryBus, replica: Replica) -> None:
-    """A record that was overtaken arrives too late."""
-    tell(bus, 3, "region=north")
-    tell(bus, 2)
+    """Records may arrive out of order."""
+    publish(bus, 3, "region=north")
+    publish(bus, 2)
     bus.publish(TOPIC, b"garbage")
     eventually(lambda: replica.metric("tightrope_dead_records_total", topic=TOPIC) == 1.0)
     assert replica.router.routes("m").safe == ("region=north",)
 
 
-def test_late_replica_learns_the_present_modes(bus: MemoryBus) -> None:
-    """Though the judges have long committed what they read, and the topic has forgotten the history."""
-    judges = bus.subscribe(TOPIC, group=JUDGES)
-    last = 2 * KEPT_WHOLE
+def test_late_replica_reads_the_current_modes(bus: MemoryBus) -> None:
+    """The judges have committed the topic, and it has been compacted."""
+    judges = bus.subscribe(TOPIC, group=JUDGES_GROUP)
+    last = 2 * COMPACTION_LAG_RECORDS
     for epoch in range(last + 1):
-        tell(bus, epoch, *["region=north"] * (epoch == last))
+        publish(bus, epoch, *["region=north"] * (epoch == last))
     while judges.poll(500, 0.0):
         judges.commit()
     late = Replica(bus)
     assert late.reaches(last)
     assert late.router.routes("m").safe == ("region=north",)
-    late.loop.stop(10.0)
+    late.consumer.stop(10.0)
 
 
-def test_stopped_loop_listens_no_more(bus: MemoryBus) -> None:
-    """And stops soon."""
+def test_stopped_consumer_applies_no_routes(bus: MemoryBus) -> None:
+    """Its thread ends."""
     replica = Replica(bus)
-    tell(bus, 0)
+    publish(bus, 0)
     assert replica.reaches(0)
-    replica.loop.stop(10.0)
-    assert not replica.loop._thread.is_alive()
-    tell(bus, 1)
+    replica.consumer.stop(10.0)
+    assert not replica.consumer._thread.is_alive()
+    publish(bus, 1)
     assert replica.router.routes("m").epoch == 0
 
 
-def test_replica_knows_when_it_has_read_all_that_there_was(bus: MemoryBus) -> None:
-    """Then a model without modes is in its normal state, and a cautious replica may trust that."""
-    tell(bus, 3, "region=north")
+def test_caught_up_is_set_at_the_end_of_the_topic(bus: MemoryBus) -> None:
+    """From then on a model without routes is in its normal state, on a cautious replica, too."""
+    publish(bus, 3, "region=north")
     router = Router({"m": ("region=north",), "n": ()}, cautious=True)
     assert router.routes("n").safe == ("model",)
-    loop = ControlLoop(bus, router, Metrics(CollectorRegistry()))
-    assert not loop.caught_up.is_set()
-    loop.start()
-    assert loop.caught_up.wait(10.0)
+    consumer = ControlConsumer(bus, router, Metrics(CollectorRegistry()))
+    assert not consumer.caught_up.is_set()
+    consumer.start()
+    assert consumer.caught_up.wait(10.0)
     assert router.routes("m").safe == ("region=north",)
     assert router.routes("n").safe == ()
-    loop.stop(10.0)
+    consumer.stop(10.0)
 
 
-class Away:
-    """A reader of a log that cannot be asked, until it can."""
+class UnavailableBus:
+    """A subscription to a bus that is unavailable until ``is_up``."""
 
     def __init__(self) -> None:
-        self.there = False
+        self.is_up = False
 
     def poll(self, _limit: int, timeout: float) -> list[Record]:
-        """Nothing to read."""
+        """Return no records."""
         time.sleep(timeout)
         return []
 
     def lag(self) -> int:
-        """Who knows."""
-        if not self.there:
-            raise BusAwayError("gone")
+        """Raise while the bus is unavailable."""
+        if not self.is_up:
+            raise BusUnavailableError("gone")
         return 0
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to close."""
 
 
-def test_log_that_is_away_is_not_read_to_its_end(bus: MemoryBus) -> None:
-    """A cautious replica stays on the safe side until it can be asked."""
+def test_unavailable_bus_is_not_caught_up(bus: MemoryBus) -> None:
+    """A cautious replica sends requests to the baseline until the bus answers."""
     router = Router({"m": ("region=north",)}, cautious=True)
-    loop = ControlLoop(bus, router, Metrics(CollectorRegistry()))
-    away = Away()
-    loop._control = away  # type: ignore[assignment]
-    loop.start()
-    assert not loop.caught_up.wait(0.2)
+    consumer = ControlConsumer(bus, router, Metrics(CollectorRegistry()))
+    away = UnavailableBus()
+    consumer._records = away  # type: ignore[assignment]
+    consumer.start()
+    assert not consumer.caught_up.wait(0.2)
     assert router.routes("m").safe == ("model",)
-    away.there = True
-    assert loop.caught_up.wait(10.0)
+    away.is_up = True
+    assert consumer.caught_up.wait(10.0)
     assert router.routes("m").safe == ()
-    loop.stop(10.0)
+    consumer.stop(10.0)
 
 
-def test_silence_of_the_judges_is_said_once_and_its_end_too(bus: MemoryBus, caplog: pytest.LogCaptureFixture) -> None:
-    """The modes stay as they are known; the metric tells for how long."""
+def test_silence_of_the_judges_is_logged_once_and_its_end_too(bus: MemoryBus, caplog: pytest.LogCaptureFixture) -> None:
+    """The modes stay; the metric shows the duration."""
     metrics = Metrics(CollectorRegistry())
     router = Router({"m": ("region=north",)})
-    loop = ControlLoop(bus, router, metrics, silence=0.3)
-    tell(bus, 0, "region=north")
-    loop.start()
-    assert eventually(lambda: "the judges have not been heard for long: the modes stay as they are" in caplog.text)
+    consumer = ControlConsumer(bus, router, metrics, silence=0.3)
+    publish(bus, 0, "region=north")
+    consumer.start()
+    assert eventually(lambda: "the modes stay as they are" in caplog.text)
     assert router.routes("m").safe == ("region=north",)
     assert (metrics.registry.get_sample_value("tightrope_control_age_seconds") or 0.0) > 0.2
-    tell(bus, 0, "region=north")
-    assert eventually(lambda: "the judges are heard again" in caplog.text)
-    assert caplog.text.count("have not been heard") == 1
-    loop.stop(10.0)
+    publish(bus, 0, "region=north")
+    assert eventually(lambda: "the judges send records again" in caplog.text)
+    assert caplog.text.count("no record from the judges") == 1
+    consumer.stop(10.0)

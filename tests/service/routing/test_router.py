@@ -1,4 +1,4 @@
-"""Who answers follows from the newest modes that the judge told, or from an operator's order that it did not hear."""
+"""Routing follows the newest modes of the judge, or an operator's order that the judge did not answer."""
 
 import threading
 import time
@@ -11,18 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tightrope.monitors.records import MODEL_SCOPE, Bools, Order, Role, Routes
-from tightrope.service.routing.router import MOST_CONFIRMED, Router
+from tightrope.service.routing.router import MAX_CONFIRMED_ORDERS, Router
 
 SCOPES = ("region=north", "region=south", "band=low")
 
 
-def router() -> Router:
-    """A router of two models that has heard nothing."""
+def new_router() -> Router:
+    """A router of two models without routes."""
     return Router({"m": SCOPES, "other": ()})
 
 
 def routes(epoch: int, *safe: str, order: str = "") -> Routes:
-    """What the judge tells of model m."""
+    """The judge's routes of model m."""
     return Routes("m", epoch, safe, dict.fromkeys((MODEL_SCOPE, *SCOPES), "normal"), order)
 
 
@@ -31,22 +31,22 @@ def order(what: str, scope: str = "region=north", number: str = "o1") -> Order:
     return Order(number, 1.0, "m", scope, what, "me", "a reason")
 
 
-class Rows(NamedTuple):
-    """Requests one below the other."""
+class Batch(NamedTuple):
+    """The rows of several requests."""
 
     member: Bools
     ends: Sequence[int]
 
 
-def answers(of: Router, *rows: set[str]) -> Role:
-    """Who answers a request with rows in these subgroups."""
-    return of.roles("m", Rows(np.array([[scope in row for scope in SCOPES] for row in rows]), [len(rows)]))[0]
+def role_for(router: Router, *rows: set[str]) -> Role:
+    """The role for a request with rows in these subgroups."""
+    return router.roles("m", Batch(np.array([[scope in row for scope in SCOPES] for row in rows]), [len(rows)]))[0]
 
 
-def test_compressed_model_answers_until_told_otherwise() -> None:
-    """The router knows nothing yet, and says so by its epoch."""
-    fresh = router()
-    assert answers(fresh, set(SCOPES)) is Role.COMPRESSED
+def test_compressed_model_answers_without_routes() -> None:
+    """Epoch -1 means that no routes have been applied."""
+    fresh = new_router()
+    assert role_for(fresh, set(SCOPES)) is Role.COMPRESSED
     assert fresh.routes("m") == Routes("m", -1, (), {})
 
 
@@ -61,134 +61,134 @@ def test_compressed_model_answers_until_told_otherwise() -> None:
         ([{"region=south"}, {"band=low"}], Role.COMPRESSED),
     ],
 )
-def test_one_row_in_a_safe_scope_is_enough(rows: list[set[str]], role: Role) -> None:
-    """The whole request goes to the baseline; other requests stay where they are."""
-    of = router()
-    of.apply(routes(1, "region=north"))
-    assert answers(of, *rows) is role
+def test_one_row_in_a_safe_scope_routes_the_request(rows: list[set[str]], role: Role) -> None:
+    """The whole request goes to the baseline; other requests do not."""
+    router = new_router()
+    router.apply(routes(1, "region=north"))
+    assert role_for(router, *rows) is role
 
 
-def test_requests_of_a_batch_are_routed_apart() -> None:
-    """Each by its own rows only."""
-    of = router()
-    of.apply(routes(1, "region=north"))
+def test_requests_of_a_batch_are_routed_separately() -> None:
+    """Each by its own rows."""
+    router = new_router()
+    router.apply(routes(1, "region=north"))
     rows = [{"region=south"}, {"region=north"}, set(), set(), {"band=low"}, {"region=north"}]
     member = np.array([[scope in row for scope in SCOPES] for row in rows])
-    roles = of.roles("m", Rows(member, [1, 3, 5, 6]))
+    roles = router.roles("m", Batch(member, [1, 3, 5, 6]))
     assert roles == [Role.COMPRESSED, Role.BASELINE, Role.COMPRESSED, Role.BASELINE]
 
 
 def test_model_scope_covers_every_request() -> None:
-    """Also those in no subgroup, and only of this model."""
-    of = router()
-    of.apply(routes(1, MODEL_SCOPE))
-    assert answers(of, set()) is Role.BASELINE
-    assert of.roles("other", Rows(np.zeros((1, 0), dtype=bool), [1])) == [Role.COMPRESSED]
+    """Requests in no subgroup, too, but only of this model."""
+    router = new_router()
+    router.apply(routes(1, MODEL_SCOPE))
+    assert role_for(router, set()) is Role.BASELINE
+    assert router.roles("other", Batch(np.zeros((1, 0), dtype=bool), [1])) == [Role.COMPRESSED]
 
 
 @given(epochs=st.lists(st.integers(0, 9), min_size=1, max_size=20))
-def test_newest_epoch_stands_in_whatever_order_they_arrive(epochs: list[int]) -> None:
+def test_newest_epoch_wins_in_any_order_of_arrival(epochs: list[int]) -> None:
     """An older or equal epoch is never applied."""
-    of = router()
+    router = new_router()
     for number, epoch in enumerate(epochs):
-        of.apply(routes(epoch, SCOPES[number % 3]))
-    assert of.routes("m").epoch == max(epochs)
-    assert of.routes("m").safe == (SCOPES[epochs.index(max(epochs)) % 3],)
+        router.apply(routes(epoch, SCOPES[number % 3]))
+    assert router.routes("m").epoch == max(epochs)
+    assert router.routes("m").safe == (SCOPES[epochs.index(max(epochs)) % 3],)
 
 
-def test_routes_of_a_model_that_is_not_served_here_are_passed_over() -> None:
-    """Another gateway's models may share the control topic."""
-    of = router()
-    assert not of.apply(Routes("strange", 5, (MODEL_SCOPE,), {}))
-    assert of.apply(routes(0))
-    assert answers(of, set()) is Role.COMPRESSED
+def test_routes_of_an_unknown_model_are_ignored() -> None:
+    """The control topic may have routes of models on other gateways."""
+    router = new_router()
+    assert not router.apply(Routes("strange", 5, (MODEL_SCOPE,), {}))
+    assert router.apply(routes(0))
+    assert role_for(router, set()) is Role.COMPRESSED
 
 
-def test_scope_that_is_not_known_here_moves_nobody() -> None:
-    """A replica with an older configuration goes on by what it has."""
-    of = router()
-    of.apply(routes(1, "region=west"))
-    assert answers(of, set(SCOPES)) is Role.COMPRESSED
+def test_unknown_scope_is_ignored() -> None:
+    """A replica may have an older configuration."""
+    router = new_router()
+    router.apply(routes(1, "region=west"))
+    assert role_for(router, set(SCOPES)) is Role.COMPRESSED
 
 
-def test_forced_scope_holds_until_the_judge_speaks() -> None:
-    """An order that the judge did not hear is carried out here, beside what was safe already."""
-    of = router()
-    of.apply(routes(3, "band=low"))
-    of.force(order("force-safe"))
-    assert answers(of, {"region=north"}) is Role.BASELINE
-    assert answers(of, {"band=low"}) is Role.BASELINE
-    assert answers(of, {"region=south"}) is Role.COMPRESSED
-    of.force(order("force-safe"))
-    assert of.routes("m").safe == ("band=low", "region=north")
-    of.apply(routes(4, "region=south"))
-    assert of.routes("m").safe == ("region=south",)
+def test_forced_scope_holds_until_the_next_routes() -> None:
+    """An order that the judge did not answer is carried out here; other safe scopes stay safe."""
+    router = new_router()
+    router.apply(routes(3, "band=low"))
+    router.force(order("force-safe"))
+    assert role_for(router, {"region=north"}) is Role.BASELINE
+    assert role_for(router, {"band=low"}) is Role.BASELINE
+    assert role_for(router, {"region=south"}) is Role.COMPRESSED
+    router.force(order("force-safe"))
+    assert router.routes("m").safe == ("band=low", "region=north")
+    router.apply(routes(4, "region=south"))
+    assert router.routes("m").safe == ("region=south",)
 
 
-def test_forced_normal_gives_one_scope_back() -> None:
-    """And leaves the others where they are; a release alone moves nobody."""
-    of = router()
-    of.apply(routes(1, "region=north", "band=low"))
-    of.force(order("release"))
-    assert of.routes("m").safe == ("region=north", "band=low")
-    of.force(order("force-normal"))
-    assert of.routes("m").safe == ("band=low",)
+def test_forced_normal_ends_safe_mode_of_one_scope() -> None:
+    """Other scopes stay; a release alone changes no mode."""
+    router = new_router()
+    router.apply(routes(1, "region=north", "band=low"))
+    router.force(order("release"))
+    assert router.routes("m").safe == ("region=north", "band=low")
+    router.force(order("force-normal"))
+    assert router.routes("m").safe == ("band=low",)
 
 
-def test_confirmation_wakes_who_waits_for_it() -> None:
-    """At once, not at the end of the patience."""
-    of = router()
-    telling = threading.Timer(0.05, of.apply, [routes(1, order="o1")])
-    telling.start()
+def test_confirmation_wakes_its_waiter() -> None:
+    """At once, not after the timeout."""
+    router = new_router()
+    timer = threading.Timer(0.05, router.apply, [routes(1, order="o1")])
+    timer.start()
     began = time.monotonic()
-    assert of.confirmed(order("force-safe"), 30.0)
+    assert router.wait_confirmed(order("force-safe"), 30.0)
     assert time.monotonic() - began < 10.0
-    telling.join()
+    timer.join()
 
 
-def test_order_that_nobody_confirms_is_not_waited_for_longer_than_asked() -> None:
-    """The order of somebody else does not count."""
-    of = router()
-    of.apply(routes(1, order="o2"))
+def test_wait_for_a_confirmation_times_out() -> None:
+    """The confirmation of another order does not count."""
+    router = new_router()
+    router.apply(routes(1, order="o2"))
     began = time.monotonic()
-    assert not of.confirmed(order("force-safe"), 0.05)
+    assert not router.wait_confirmed(order("force-safe"), 0.05)
     assert 0.05 <= time.monotonic() - began < 5.0
 
 
 def test_confirmation_counts_even_when_the_epoch_is_not_new() -> None:
-    """An order that changes nothing is carried out all the same."""
-    of = router()
-    of.apply(routes(1, "region=north"))
-    of.apply(routes(1, "region=north", order="o1"))
-    assert of.confirmed(order("force-safe"), 0.0)
+    """An order that changes no mode is confirmed, too."""
+    router = new_router()
+    router.apply(routes(1, "region=north"))
+    router.apply(routes(1, "region=north", order="o1"))
+    assert router.wait_confirmed(order("force-safe"), 0.0)
 
 
-def test_orders_given_at_the_same_time_are_all_confirmed() -> None:
-    """The first is not forgotten when the second is carried out before its operator has looked."""
-    of = router()
+def test_concurrent_orders_are_all_confirmed() -> None:
+    """A second confirmation does not replace the first before its operator has read it."""
+    router = new_router()
     for number in ("o1", "o2"):
-        of.apply(routes(1, order=number))
-    assert of.confirmed(order("force-safe", number="o1"), 0.0)
-    assert of.confirmed(order("release", number="o2"), 0.0)
+        router.apply(routes(1, order=number))
+    assert router.wait_confirmed(order("force-safe", number="o1"), 0.0)
+    assert router.wait_confirmed(order("release", number="o2"), 0.0)
 
 
-def test_confirmations_do_not_pile_up() -> None:
-    """Only the latest are remembered."""
-    of = router()
-    for number in range(MOST_CONFIRMED + 1):
-        of.apply(routes(1, order=str(number)))
-    assert not of.confirmed(order("release", number="0"), 0.0)
-    assert of.confirmed(order("release", number="1"), 0.0)
+def test_confirmations_are_bounded() -> None:
+    """Only the latest are kept."""
+    router = new_router()
+    for number in range(MAX_CONFIRMED_ORDERS + 1):
+        router.apply(routes(1, order=str(number)))
+    assert not router.wait_confirmed(order("release", number="0"), 0.0)
+    assert router.wait_confirmed(order("release", number="1"), 0.0)
 
 
-def test_cautious_router_has_the_baseline_answer_until_it_is_told() -> None:
-    """Where the judge is elsewhere: whoever does not know the modes takes the safe side."""
+def test_cautious_router_sends_requests_to_the_baseline_until_it_has_routes() -> None:
+    """For judges in other processes: without known modes the baseline is the safe choice."""
     careful = Router({"m": SCOPES, "other": ()}, cautious=True)
-    assert answers(careful, set()) is Role.BASELINE
+    assert role_for(careful, set()) is Role.BASELINE
     assert careful.apply(routes(0, "region=north"))
-    assert answers(careful, set()) is Role.COMPRESSED
-    assert answers(careful, {"region=north"}) is Role.BASELINE
-    assert careful.roles("other", Rows(np.zeros((1, 0), dtype=bool), [1])) == [Role.BASELINE]
-    careful.trust()
-    assert careful.roles("other", Rows(np.zeros((1, 0), dtype=bool), [1])) == [Role.COMPRESSED]
-    assert answers(careful, {"region=north"}) is Role.BASELINE, "what was told stays"
+    assert role_for(careful, set()) is Role.COMPRESSED
+    assert role_for(careful, {"region=north"}) is Role.BASELINE
+    assert careful.roles("other", Batch(np.zeros((1, 0), dtype=bool), [1])) == [Role.BASELINE]
+    careful.mark_complete()
+    assert careful.roles("other", Batch(np.zeros((1, 0), dtype=bool), [1])) == [Role.COMPRESSED]
+    assert role_for(careful, {"region=north"}) is Role.BASELINE, "applied routes stay"

@@ -1,4 +1,4 @@
-"""Halves of a request that somebody else answered find each other, in bounded memory, and become samples."""
+"""Payload events are joined in bounded memory and become samples."""
 
 import json
 import threading
@@ -10,222 +10,224 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.payload_events import answered, asked, event
+from tests.support.payload_events import event, request_body, response_body
 from tests.support.serving.model_pairs import CALM, SUBGROUPS, sure_and_unsure
-from tests.support.serving.service_harness import Bench, eventually
+from tests.support.serving.service_harness import GatewayHarness, eventually
 from tightrope.monitors.records import Role, Sample
-from tightrope.service.adapters.topics import DEAD, INTAKE, PAYLOADS, topic
+from tightrope.service.adapters.topics import DEAD, INTAKE_GROUP, PAYLOADS, topic
 from tightrope.service.adapters.wire.cloudevents import PayloadEvent, encode
-from tightrope.service.config.models import Payloads
+from tightrope.service.config.models import PayloadsSection
 from tightrope.service.protocol.rest import HEADER_LENGTH
 from tightrope.service.sampling import payload_joiner as module
-from tightrope.service.sampling.payload_joiner import Joiner, PayloadLoop
+from tightrope.service.sampling.payload_joiner import EventJoiner, PayloadConsumer
 
 ROW, SAYS = [50.0, 1.0], [0.75, 0.25]
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    """One pair with subgroups."""
-    return Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM, "subgroups": SUBGROUPS}})
+def bench(tmp_path: Path) -> GatewayHarness:
+    """A gateway with a pair that has subgroups."""
+    return GatewayHarness(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM, "subgroups": SUBGROUPS}})
 
 
-class Office:
-    """A loop over the events of ``m``, stepped by hand."""
+class ConsumerHarness:
+    """A consumer of the events of ``m``, driven by `step`."""
 
-    def __init__(self, bench: Bench, **changes: object) -> None:
+    def __init__(self, bench: GatewayHarness, **changes: object) -> None:
         self.bench = bench
-        of = Payloads.model_validate(changes)
-        self.loop = PayloadLoop(bench.bus, bench.pairs, {"m": of}, bench.outbox, bench.metrics, lambda: 77.0)
+        section = PayloadsSection.model_validate(changes)
+        self.consumer = PayloadConsumer(
+            bench.bus, bench.pairs, {"m": section}, bench.outbox, bench.metrics, lambda: 77.0
+        )
 
     def send(self, *events: PayloadEvent, model: str = "m") -> None:
-        """Put events on the topic, and deal with them."""
+        """Publish events, and process them."""
         for one in events:
             self.bench.bus.publish(topic(PAYLOADS), encode(one, model), one.id)
-        self.loop.step(0.0)
+        self.consumer.step(0.0)
 
     def count(self, outcome: str) -> int:
-        """Events that came to this."""
+        """The number of events with this outcome."""
         return self.bench.count("payload_events", model="m", outcome=outcome)
 
     def samples(self) -> list[Sample]:
-        """What was offered to the shadow; the outbox is stopped then."""
+        """The published samples; stops the outbox."""
         return self.bench.published()[0]
 
-    def parked(self) -> list[str]:
-        """Why records were put aside."""
+    def dead_letters(self) -> list[str]:
+        """The reasons in the dead-letter topic."""
         records = self.bench.bus.subscribe(topic(DEAD)).poll(1000, 0.0)
         return [(record.key or "").removeprefix(f"{topic(PAYLOADS)}: ") for record in records]
 
 
 @pytest.fixture
-def office(bench: Bench) -> Office:
-    """With what the settings have if nothing is said."""
-    return Office(bench)
+def harness(bench: GatewayHarness) -> ConsumerHarness:
+    """A consumer with default settings."""
+    return ConsumerHarness(bench)
 
 
-def test_request_and_answer_become_a_sample_of_whoever_answered(office: Office) -> None:
-    """All that the shadow needs: inputs, the answer, the role, subgroups, the time it took, by our own clock now."""
-    request = asked(ROW, [5.0, 1.0], parameters={"region": "south"}, id="the-callers")
-    office.send(
+def test_request_and_answer_become_a_sample(harness: ConsumerHarness) -> None:
+    """With inputs, outputs, role, subgroups, the events' latency, and the gateway's own time."""
+    request = request_body(ROW, [5.0, 1.0], parameters={"region": "south"}, id="the-callers")
+    harness.send(
         event("request", request, time="2026-11-21T10:00:00Z"),
-        event("response", answered(SAYS, [0.5, 0.5]), time="2026-11-21T10:00:00.25Z"),
+        event("response", response_body(SAYS, [0.5, 0.5]), time="2026-11-21T10:00:00.25Z"),
     )
-    (sample,) = office.samples()
+    (sample,) = harness.samples()
     assert (sample.model, sample.request_id, sample.served_by) == ("m", "the-callers", Role.COMPRESSED)
     assert sample.inputs["input"].tolist() == [ROW, [5.0, 1.0]]
     assert sample.outputs["probabilities"].tolist() == [SAYS, [0.5, 0.5]]
     assert sample.outputs["probabilities"].dtype == np.float32
-    scopes = {scope: sample.member[:, place].tolist() for place, scope in enumerate(sample.scopes)}
+    scopes = {scope: sample.member[:, index].tolist() for index, scope in enumerate(sample.scopes)}
     assert (scopes["region=south"], scopes["band=low"]) == ([True, True], [False, True])
     assert (sample.time, sample.seconds) == (77.0, 0.25)
-    assert sample.baseline_digest == office.bench.pairs["m"].plan.baseline_digest
-    assert office.count("joined") == 2
-    assert office.bench.count("samples", model="m") == 1
+    assert sample.baseline_digest == harness.bench.pairs["m"].plan.baseline_digest
+    assert harness.count("joined") == 2
+    assert harness.bench.count("samples", model="m") == 1
 
 
-def test_order_does_not_matter_and_a_half_may_come_later(office: Office) -> None:
-    """The two are posted by themselves, and may overtake each other."""
-    office.send(event("response", answered(SAYS)), event("request", asked(ROW), id_="b"))
-    assert office.count("joined") == 0
-    office.send(event("request", asked(ROW)), event("response", answered(SAYS), id_="b"))
-    assert office.count("joined") == 4
-    assert [sample.request_id for sample in office.samples()] == ["a", "b"]
+def test_events_are_joined_in_any_order(harness: ConsumerHarness) -> None:
+    """Loggers send the two events independently."""
+    harness.send(event("response", response_body(SAYS)), event("request", request_body(ROW), id_="b"))
+    assert harness.count("joined") == 0
+    harness.send(event("request", request_body(ROW)), event("response", response_body(SAYS), id_="b"))
+    assert harness.count("joined") == 4
+    assert [sample.request_id for sample in harness.samples()] == ["a", "b"]
 
 
-def test_other_role_may_be_the_one_that_answers_there(bench: Bench) -> None:
-    """Then the compressed model is the shadow, before it ever serves."""
-    office = Office(bench, answered_by="baseline")
-    office.send(event("request", asked(ROW)), event("response", answered(SAYS)))
-    assert office.samples()[0].served_by is Role.BASELINE
+def test_baseline_may_be_the_answering_role(bench: GatewayHarness) -> None:
+    """Then the compressed model runs as the shadow, before it serves."""
+    harness = ConsumerHarness(bench, answered_by="baseline")
+    harness.send(event("request", request_body(ROW)), event("response", response_body(SAYS)))
+    assert harness.samples()[0].served_by is Role.BASELINE
 
 
-def test_binary_tensors_are_read_where_the_logger_passed_the_length_on(office: Office) -> None:
-    """Without it nobody can tell where the JSON ends."""
+def test_binary_tensors_need_the_header_in_the_metadata(harness: ConsumerHarness) -> None:
+    """Without it the end of the JSON is unknown."""
     tensor = {"name": "input", "shape": [1, 2], "datatype": "FP32", "parameters": {"binary_data_size": 8}}
     output = {"name": "probabilities", "shape": [1, 2], "datatype": "FP32", "parameters": {"binary_data_size": 8}}
-    for id_, told in (("a", True), ("b", False)):
+    for id_, has_length in (("a", True), ("b", False)):
         for kind, part in (("request", {"inputs": [tensor]}), ("response", {"outputs": [output]})):
             head = json.dumps(part).encode()
             raw = head + np.array(ROW if kind == "request" else SAYS, "<f4").tobytes()
-            metadata = json.dumps({HEADER_LENGTH: [str(len(head))]}) if told else "{}"
-            office.send(event(kind, raw, id_, metadata=metadata))
-    (sample,) = office.samples()
+            metadata = json.dumps({HEADER_LENGTH: [str(len(head))]}) if has_length else "{}"
+            harness.send(event(kind, raw, id_, metadata=metadata))
+    (sample,) = harness.samples()
     assert (sample.request_id, sample.inputs["input"].tolist()) == ("a", [ROW])
     assert sample.outputs["probabilities"].tolist() == [SAYS]
-    assert office.count("unreadable") == 2
+    assert harness.count("unreadable") == 2
 
 
-def test_only_what_the_sampler_wants_is_offered(tmp_path: Path) -> None:
-    """By the request's id, as in the gateway: the same requests are kept whoever served them."""
-    bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM, "sampling": {"rate": 0.3}}})
-    office = Office(bench)
+def test_only_sampled_requests_are_offered(tmp_path: Path) -> None:
+    """By the request's id: a gateway that serves the same requests samples the same ones."""
+    bench = GatewayHarness(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM, "sampling": {"rate": 0.3}}})
+    harness = ConsumerHarness(bench)
     for n in range(200):
-        office.send(event("request", asked(ROW), f"r{n}"), event("response", answered(SAYS), f"r{n}"))
-    kept = {sample.request_id for sample in office.samples()}
-    assert office.count("joined") == 400
+        harness.send(event("request", request_body(ROW), f"r{n}"), event("response", response_body(SAYS), f"r{n}"))
+    kept = {sample.request_id for sample in harness.samples()}
+    assert harness.count("joined") == 400
     assert 30 < len(kept) < 90
-    served = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM, "sampling": {"rate": 0.3}}})
+    served = GatewayHarness(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM, "sampling": {"rate": 0.3}}})
     for n in range(200):
-        served.infer("m", json.loads(asked(ROW, id=f"r{n}")))
+        served.infer("m", json.loads(request_body(ROW, id=f"r{n}")))
     assert {sample.request_id for sample in served.published()[0]} == kept
 
 
 @pytest.mark.parametrize(
-    ("request_", "response", "says"),
+    ("request_", "response", "expected_error"),
     [
-        (b'{"instances": [[1, 2]]}', answered(SAYS), "inputs: missing input"),
-        (asked([1.0, 2.0, 3.0]), answered(SAYS), "input 'input': shape"),
-        (b"\xff", answered(SAYS), "request is not valid JSON"),
-        (asked(ROW), b'{"predictions": [1]}', "the answer cannot be read"),
-        (asked(ROW), b"", "the answer cannot be read"),
-        (asked(ROW), answered(SAYS, name="other"), "the answer has no output 'probabilities'"),
-        (asked(ROW), answered(SAYS, SAYS), "probabilities: float32 of shape (2, 2) for 1 rows"),
-        (asked(ROW), answered([1.0, 0.0], datatype="INT64", data=[1, 0]), "probabilities: int64"),
-        (asked(ROW, id="x" * 999), answered(SAYS), "id is "),
+        (b'{"instances": [[1, 2]]}', response_body(SAYS), "inputs: missing input"),
+        (request_body([1.0, 2.0, 3.0]), response_body(SAYS), "input 'input': shape"),
+        (b"\xff", response_body(SAYS), "request is not valid JSON"),
+        (request_body(ROW), b'{"predictions": [1]}', "the answer cannot be read"),
+        (request_body(ROW), b"", "the answer cannot be read"),
+        (request_body(ROW), response_body(SAYS, name="other"), "the answer has no output 'probabilities'"),
+        (request_body(ROW), response_body(SAYS, SAYS), "probabilities: float32 of shape (2, 2) for 1 rows"),
+        (request_body(ROW), response_body([1.0, 0.0], datatype="INT64", data=[1, 0]), "probabilities: int64"),
+        (request_body(ROW, id="x" * 999), response_body(SAYS), "id is "),
     ],
 )
-def test_what_cannot_be_read_is_parked_with_the_reason(
-    office: Office, request_: bytes, response: bytes, says: str
+def test_unreadable_pair_is_dead_lettered_with_the_reason(
+    harness: ConsumerHarness, request_: bytes, response: bytes, expected_error: str
 ) -> None:
-    """Both halves, and nobody else's: the next pair is joined."""
-    office.send(event("request", request_), event("response", response))
-    office.send(event("request", asked(ROW), "b"), event("response", answered(SAYS), "b"))
-    assert (office.count("unreadable"), office.count("joined")) == (2, 2)
-    assert [reason.startswith(says) for reason in office.parked()] == [True, True]
-    assert [sample.request_id for sample in office.samples()] == ["b"]
-    assert office.bench.count("dead_records", topic=topic(PAYLOADS)) == 2
+    """Both events of the pair; the next pair is joined."""
+    harness.send(event("request", request_), event("response", response))
+    harness.send(event("request", request_body(ROW), "b"), event("response", response_body(SAYS), "b"))
+    assert (harness.count("unreadable"), harness.count("joined")) == (2, 2)
+    assert [reason.startswith(expected_error) for reason in harness.dead_letters()] == [True, True]
+    assert [sample.request_id for sample in harness.samples()] == ["b"]
+    assert harness.bench.count("dead_records", topic=topic(PAYLOADS)) == 2
 
 
-def test_record_that_is_no_event_is_parked(office: Office) -> None:
-    """Garbage, and events of a model that takes none."""
-    office.bench.bus.publish(topic(PAYLOADS), b"\x00garbage", "k")
-    office.send(event("request", asked(ROW)), model="other")
-    assert [reason.split(":")[0] for reason in office.parked()] == ["not a payload event", "model"]
+def test_record_that_is_no_event_is_dead_lettered(harness: ConsumerHarness) -> None:
+    """So are events of a model that takes none."""
+    harness.bench.bus.publish(topic(PAYLOADS), b"\x00garbage", "k")
+    harness.send(event("request", request_body(ROW)), model="other")
+    assert [reason.split(":")[0] for reason in harness.dead_letters()] == ["not a payload event", "model"]
 
 
-def test_events_are_dealt_with_once(office: Office) -> None:
-    """What was read is committed: a loop that begins anew does not count it again."""
-    office.send(event("request", asked(ROW)), event("response", answered(SAYS)))
-    assert office.bench.bus.subscribe(topic(PAYLOADS), group=INTAKE).poll(10, 0.0) == []
+def test_processed_events_are_committed(harness: ConsumerHarness) -> None:
+    """A restarted consumer does not read them again."""
+    harness.send(event("request", request_body(ROW)), event("response", response_body(SAYS)))
+    assert harness.bench.bus.subscribe(topic(PAYLOADS), group=INTAKE_GROUP).poll(10, 0.0) == []
 
 
-def test_loop_runs_in_a_thread_of_its_own_and_stops(bench: Bench) -> None:
+def test_consumer_runs_in_a_thread_and_stops(bench: GatewayHarness) -> None:
     """Started and stopped with the gateway."""
-    office = Office(bench)
-    for half in (event("request", asked(ROW)), event("response", answered(SAYS))):
-        bench.bus.publish(topic(PAYLOADS), encode(half, "m"), half.id)
-    office.loop.start()
-    eventually(lambda: office.count("joined") == 2)
-    office.loop.stop(10.0)
+    harness = ConsumerHarness(bench)
+    for one in (event("request", request_body(ROW)), event("response", response_body(SAYS))):
+        bench.bus.publish(topic(PAYLOADS), encode(one, "m"), one.id)
+    harness.consumer.start()
+    eventually(lambda: harness.count("joined") == 2)
+    harness.consumer.stop(10.0)
     assert "payloads" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_half_whose_other_never_comes_is_given_up_in_time() -> None:
-    """By the clock that only goes forward; a loop that is idle gives up as well."""
+def test_event_without_a_counterpart_expires() -> None:
+    """By a monotonic clock, also while no events arrive."""
     lost: Counter[str] = Counter()
-    joiner = Joiner(10, 5.0, lambda outcome: lost.update([outcome]))
-    joiner.take(event("request", id_="a"), 0.0)
-    joiner.take(event("request", id_="b"), 3.0)
+    joiner = EventJoiner(10, 5.0, lambda outcome: lost.update([outcome]))
+    joiner.join(event("request", id_="a"), 0.0)
+    joiner.join(event("request", id_="b"), 3.0)
     joiner.expire(5.0)
     assert (len(joiner), lost) == (2, {})
     joiner.expire(5.1)
     assert (len(joiner), lost) == (1, {"expired": 1})
-    assert joiner.take(event("response", id_="a"), 5.2) is None
-    assert joiner.take(event("response", id_="b"), 5.2) is not None
+    assert joiner.join(event("response", id_="a"), 5.2) is None
+    assert joiner.join(event("response", id_="b"), 5.2) is not None
 
 
-def test_waiting_halves_are_bounded_in_number_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest is given up; a single one that is too large is not kept at all."""
+def test_waiting_events_are_bounded_in_number_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest is dropped; a single event that is too large is dropped at once."""
     lost: Counter[str] = Counter()
-    joiner = Joiner(3, 60.0, lambda outcome: lost.update([outcome]))
+    joiner = EventJoiner(3, 60.0, lambda outcome: lost.update([outcome]))
     for n in range(5):
-        joiner.take(event("request", id_=f"r{n}"), 0.0)
+        joiner.join(event("request", id_=f"r{n}"), 0.0)
     assert (len(joiner), lost) == (3, {"crowded": 2})
-    assert joiner.take(event("response", id_="r0"), 0.0) is None
-    monkeypatch.setattr(module, "MOST_BYTES", 1000)
-    joiner.take(event("request", b"x" * 2000, "large"), 0.0)
+    assert joiner.join(event("response", id_="r0"), 0.0) is None
+    monkeypatch.setattr(module, "MAX_WAITING_EVENT_BYTES", 1000)
+    joiner.join(event("request", b"x" * 2000, "large"), 0.0)
     assert len(joiner) == 0
 
 
 @given(
     events=st.lists(st.tuples(st.sampled_from("abcd"), st.booleans(), st.floats(0, 3)), max_size=40),
-    most=st.integers(1, 5),
+    max_waiting=st.integers(1, 5),
 )
-def test_every_event_has_one_fate(events: list[tuple[str, bool, float]], most: int) -> None:
-    """Joined, duplicate, expired, crowded or waiting: together as many as came, whatever their order; what is joined is
-    a request with its own answer.
+def test_every_event_has_one_outcome(events: list[tuple[str, bool, float]], max_waiting: int) -> None:
+    """Joined, duplicate, expired, crowded or waiting: the counts add up in any order, and each pair is a request with
+    its own answer.
     """
     lost: Counter[str] = Counter()
-    joiner, now, joined = Joiner(most, 2.0, lambda outcome: lost.update([outcome])), 0.0, 0
+    joiner, now, joined = EventJoiner(max_waiting, 2.0, lambda outcome: lost.update([outcome])), 0.0, 0
     for id_, is_request, pause in events:
         now += pause
-        both = joiner.take(event("request" if is_request else "response", id_=id_), now)
-        if both is not None:
+        pair = joiner.join(event("request" if is_request else "response", id_=id_), now)
+        if pair is not None:
             joined += 2
-            assert (both.request.kind, both.response.kind) == ("request", "response")
-            assert both.request.id == both.response.id == id_
-        assert len(joiner) <= most
+            assert (pair.request.kind, pair.response.kind) == ("request", "response")
+            assert pair.request.id == pair.response.id == id_
+        assert len(joiner) <= max_waiting
     assert joined + len(joiner) + lost.total() == len(events)
     joiner.expire(now + 3.0)
     assert (len(joiner), joiner._bytes) == (0, 0)

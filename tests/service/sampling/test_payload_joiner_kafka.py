@@ -1,40 +1,40 @@
-"""Payload events over a real broker: taken by one gateway, joined by another."""
+"""Payload events over a real broker: received by one gateway, joined by another."""
 
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.support.cluster.kafka_buses import bus_on, every_topic, options
-from tests.support.payload_events import answered, asked, event
+from tests.support.cluster.kafka_buses import bus_on, create_all_topics, unique_options
+from tests.support.payload_events import event, request_body, response_body
 from tests.support.serving.model_pairs import CALM, sure_and_unsure
-from tests.support.serving.service_harness import Bench
+from tests.support.serving.service_harness import GatewayHarness
 from tightrope.demo.broker import Broker
 from tightrope.service.adapters.topics import PAYLOADS, topic
 from tightrope.service.adapters.wire.cloudevents import encode
-from tightrope.service.config.models import Payloads
-from tightrope.service.sampling.payload_joiner import PayloadLoop
+from tightrope.service.config.models import PayloadsSection
+from tightrope.service.sampling.payload_joiner import PayloadConsumer
 
 PAIRS = 40
 
 
-def test_halves_meet_whichever_gateway_reads_them(kafka: Broker, tmp_path: Path) -> None:
-    """Forty pairs by their ids over two partitions and two readers of one group: each is joined once, none is lost."""
-    own = options(kafka.address)
-    every_topic(own)
-    bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
+def test_events_of_a_request_reach_the_same_gateway(kafka: Broker, tmp_path: Path) -> None:
+    """Forty pairs over two partitions and two readers of one group: each is joined once, none is lost."""
+    own = unique_options(kafka.address)
+    create_all_topics(own)
+    bench = GatewayHarness(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
     with ExitStack() as opened:
         buses = [opened.enter_context(bus_on(own)) for _ in range(2)]
-        made = {"m": Payloads()}
-        readers = [PayloadLoop(bus, bench.pairs, made, bench.outbox, bench.metrics) for bus in buses]
+        watched = {"m": PayloadsSection()}
+        readers = [PayloadConsumer(bus, bench.pairs, watched, bench.outbox, bench.metrics) for bus in buses]
         deadline = time.monotonic() + 60.0
         while not all(reader._events._consumer and reader._events._consumer.assignment() for reader in readers):  # type: ignore[attr-defined]
             assert time.monotonic() < deadline
             for reader in readers:
                 reader.step(0.1)
-        for kind, body in (("response", answered([0.75, 0.25])), ("request", asked([50.0, 1.0]))):
+        for kind, body in (("response", response_body([0.75, 0.25])), ("request", request_body([50.0, 1.0]))):
             for n in range(PAIRS):
-                half = event(kind, body, f"r{n}")
-                buses[n % 2].publish(topic(PAYLOADS), encode(half, "m"), half.id)
+                part = event(kind, body, f"r{n}")
+                buses[n % 2].publish(topic(PAYLOADS), encode(part, "m"), part.id)
         for bus in buses:
             bus.flush(10.0)
         read = [0, 0]

@@ -1,6 +1,7 @@
-"""Every request that was answered is sampled and counted once, soon, at nobody's cost."""
+"""Every answered request is sampled and counted once, soon, and off the request path."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,23 +11,23 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.service.inference.test_batch import REQUESTS, request
+from tests.support.serving.engine_requests import answer_together
 from tests.support.serving.model_pairs import CALM, REFUSAL, SUBGROUPS, copier, sure_and_unsure
-from tests.support.serving.service_harness import Bench
+from tests.support.serving.service_harness import GatewayHarness
 from tightrope.monitors.records import Floats, Role, Sample
-from tightrope.service.inference import engine
-from tightrope.service.inference.autotune import Pace
-from tightrope.service.inference.batch import Asking, response_of
+from tightrope.service.inference.autotune import RunProfile
+from tightrope.service.inference.batch import BatchExecution
 from tightrope.service.protocol.rest import InferRequest, InferResponse
 from tightrope.service.sampling import recorder
-from tightrope.service.sampling.recorder import MOST_UNCOUNTED
+from tightrope.service.sampling.recorder import MAX_UNCOUNTED_RUNS
 
 
 def test_every_request_is_sampled_and_counted_once(tmp_path: Path) -> None:
-    """With its own rows, subgroups and answer."""
-    bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM, "subgroups": SUBGROUPS}})
+    """With its own rows, subgroups and outputs."""
+    bench = GatewayHarness(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM, "subgroups": SUBGROUPS}})
     asked = [request([[5.0, 1.0], [50.0, 2.0]], "a", "north"), request([[10.0, -1.0]], "b")]
-    bench.gateway.answer(bench.pairs["m"], asked, [None] * 2)
-    bench.gateway.afterwards()
+    answer_together(bench.engine, "m", asked)
+    bench.engine.sample_answers()
     samples, _ = bench.published()
     assert [(s.request_id, s.inputs["input"].tolist()) for s in samples] == [
         ("a", [[5.0, 1.0], [50.0, 2.0]]),
@@ -42,13 +43,13 @@ def test_every_request_is_sampled_and_counted_once(tmp_path: Path) -> None:
     assert bench.count("samples", model="m") == 2
 
 
-def test_what_cannot_be_sampled_costs_the_others_nothing(
+def test_sampling_error_does_not_affect_other_requests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is counted all the same, and the log says why there is no sample of it."""
-    bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
+    """The request is still counted, and the log has the error."""
+    bench = GatewayHarness(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
     for name in "abc":
-        bench.gateway.answer(bench.pairs["m"], [request([[1.0, 1.0]], name)], [None])
+        answer_together(bench.engine, "m", [request([[1.0, 1.0]], name)])
     real = recorder.draw
 
     def refuses(request_id: str, salt: str) -> float:
@@ -57,64 +58,64 @@ def test_what_cannot_be_sampled_costs_the_others_nothing(
         return real(request_id, salt)
 
     monkeypatch.setattr(recorder, "draw", refuses)
-    bench.gateway.afterwards()
+    bench.engine.sample_answers()
     assert [sample.request_id for sample in bench.published()[0]] == ["a", "c"]
     assert bench.count("rows", model="m", role="compressed") == 3
     assert "a mistake of ours" in caplog.text
 
 
-def test_batch_that_could_not_be_answered_together_is_sampled_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However far it came: each of its requests is asked again, alone."""
-    bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
+def test_batch_that_is_run_again_is_sampled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of its requests is answered alone, after the batch failed at its last step."""
+    bench = GatewayHarness(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
 
-    def alone(asking: Asking, place: int) -> InferResponse:
-        assert len(asking.ids) == 1, "a mistake of ours"
-        return response_of(asking, place)
+    real = BatchExecution.responses
 
-    monkeypatch.setattr(engine, "response_of", alone)
-    answers = bench.gateway.answer(bench.pairs["m"], [request([[1.0, 1.0]], name) for name in "ab"], [None] * 2)
-    bench.gateway.afterwards()
+    def alone(execution: BatchExecution) -> Sequence[InferResponse]:
+        assert len(execution.ids) == 1, "a mistake of ours"
+        return real(execution)
+
+    monkeypatch.setattr(BatchExecution, "responses", alone)
+    answers = answer_together(bench.engine, "m", [request([[1.0, 1.0]], name) for name in "ab"])
+    bench.engine.sample_answers()
     assert [answer.id for answer in answers if isinstance(answer, InferResponse)] == ["a", "b"]
     assert [sample.request_id for sample in bench.published()[0]] == ["a", "b"]
     assert bench.count("rows", model="m", role="compressed") == 2
 
 
-def test_paces_learn_from_every_run_of_many_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its rows; nobody has to look."""
-    bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
+def test_profiles_observe_runs_without_a_scrape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many at a time, each with its rows."""
+    bench = GatewayHarness(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
     seen = Counter[int]()
-    pace = Pace()
-    monkeypatch.setattr(pace, "took", lambda rows, *seconds: seen.update({rows: len(seconds)}))
-    kept = recorder.Answered(bench.outbox, bench.metrics, {"m": pace})
-    monkeypatch.setattr(bench.gateway, "_answered", kept)
-    for count in range(MOST_UNCOUNTED):
+    profile = RunProfile()
+    monkeypatch.setattr(profile, "observe", lambda rows, *seconds: seen.update({rows: len(seconds)}))
+    kept = recorder.AnswerRecorder(bench.outbox, bench.metrics, {"m": profile})
+    monkeypatch.setattr(bench.engine, "_recorder", kept)
+    for count in range(MAX_UNCOUNTED_RUNS):
         assert not seen
         rows = [[1.0, 1.0]] * (1 + count % 2)
-        bench.gateway.answer(bench.pairs["m"], [request(rows)], [None])
-        bench.gateway.afterwards()
-    assert seen == {1: MOST_UNCOUNTED // 2, 2: MOST_UNCOUNTED // 2}
+        answer_together(bench.engine, "m", [request(rows)])
+        bench.engine.sample_answers()
+    assert seen == {1: MAX_UNCOUNTED_RUNS // 2, 2: MAX_UNCOUNTED_RUNS // 2}
 
 
-def test_whoever_looks_at_the_metrics_sees_what_was_just_answered(tmp_path: Path) -> None:
-    """It need not wait until that is due."""
-    bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
-    bench.gateway.answer(bench.pairs["m"], [request([[1.0, 1.0]])], [None])
+def test_scrape_counts_queued_requests_first(tmp_path: Path) -> None:
+    """It does not wait for the next sampling."""
+    bench = GatewayHarness(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
+    answer_together(bench.engine, "m", [request([[1.0, 1.0]])])
     assert bench.count("rows", model="m", role=Role.COMPRESSED) == 1
 
 
-def test_those_answered_alone_are_sampled_together_each_with_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Time, seconds and model; other models' beside them."""
-    bench = Bench(tmp_path, {name: {**sure_and_unsure(tmp_path), **CALM, "subgroups": SUBGROUPS} for name in "mn"})
+def test_batches_of_one_pair_are_sampled_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each sample has its own time, seconds and role; another model's batches lie between."""
+    bench = GatewayHarness(
+        tmp_path, {name: {**sure_and_unsure(tmp_path), **CALM, "subgroups": SUBGROUPS} for name in "mn"}
+    )
     bench.safe("m", "region=north")
     times = iter(range(100, 200))
-    monkeypatch.setattr(bench.gateway, "_clock", lambda: float(next(times)))
+    monkeypatch.setattr(bench.engine, "_clock", lambda: float(next(times)))
     for number, (model, region) in enumerate([("m", "north"), ("n", "north"), ("m", "south"), ("m", "north")]):
-        bench.gateway.answer(bench.pairs[model], [request([[5.0, 1.0 + number]], str(number), region)], [None])
-    bench.gateway.afterwards()
+        answer_together(bench.engine, model, [request([[5.0, 1.0 + number]], str(number), region)])
+    bench.engine.sample_answers()
     samples = sorted(bench.published()[0], key=lambda sample: sample.request_id)
     assert [(s.model, s.time, str(s.served_by)) for s in samples] == [
         ("m", 100.0, "baseline"),
@@ -128,29 +129,29 @@ def test_those_answered_alone_are_sampled_together_each_with_its_own(
 
 
 @pytest.mark.parametrize(("most", "bytes_", "cut"), [(3, 1 << 20, [3, 3, 2]), (9, 8, [1, 1, 1, 2, 1, 1, 1])])
-def test_what_is_sampled_together_has_its_limits(
+def test_joined_samples_are_limited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, bytes_: int, cut: list[int]
 ) -> None:
-    """In samples and in bytes, where it is more than one batch: what is large is kept, or dropped, by itself."""
-    monkeypatch.setattr(recorder, "MOST_TOGETHER", most)
-    monkeypatch.setattr(recorder, "MOST_BYTES", bytes_)
-    bench = Bench(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
+    """In samples and in bytes; a large batch is kept or dropped by itself."""
+    monkeypatch.setattr(recorder, "MAX_JOINED_SAMPLES", most)
+    monkeypatch.setattr(recorder, "MAX_JOINED_BYTES", bytes_)
+    bench = GatewayHarness(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
     offered: list[int] = []
     monkeypatch.setattr(bench.outbox, "offer", lambda samples: offered.append(len(samples)) or len(samples))
     for names in ("a", "b", "c", "de", "f", "g", "h"):
         asked = [request([[1.0, 1.0]], name) for name in names]
-        bench.gateway.answer(bench.pairs["m"], asked, [None] * len(asked))
-    bench.gateway.afterwards()
+        answer_together(bench.engine, "m", asked)
+    bench.engine.sample_answers()
     assert offered == cut
 
 
-def test_those_that_differ_in_width_are_sampled_each_by_itself(tmp_path: Path) -> None:
-    """They cannot stand below each other."""
+def test_requests_of_different_width_are_sampled_separately(tmp_path: Path) -> None:
+    """Their rows cannot be concatenated."""
     models = {role: str(copier(tmp_path / f"{role}.onnx", "rows", "width")) for role in ("baseline", "compressed")}
-    bench = Bench(tmp_path, {"m": {**models, **CALM, "decision": {"scale": "logits"}}})
+    bench = GatewayHarness(tmp_path, {"m": {**models, **CALM, "decision": {"scale": "logits"}}})
     for width in (2, 3, 2):
-        bench.gateway.answer(bench.pairs["m"], [request([[1.0] * width])], [None])
-    bench.gateway.afterwards()
+        answer_together(bench.engine, "m", [request([[1.0] * width])])
+    bench.engine.sample_answers()
     assert sorted(sample.inputs["input"].shape for sample in bench.published()[0]) == [(1, 2), (1, 2), (1, 3)]
     assert bench.count("samples", model="m") == 3
 
@@ -158,20 +159,20 @@ def test_those_that_differ_in_width_are_sampled_each_by_itself(tmp_path: Path) -
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(requests=REQUESTS, names=st.lists(st.uuids().map(str), min_size=6, max_size=6, unique=True))
 @pytest.mark.parametrize("action", ["flag", "escalate"])
-def test_what_is_answered_together_is_sampled_as_alone(
+def test_batch_is_sampled_as_its_single_requests(
     tmp_path: Path, requests: list[InferRequest], names: list[str], action: str
 ) -> None:
-    """The same requests are kept, with the same rows, subgroups, rates and answers, whoever answered each of them."""
+    """Batching changes neither which requests are kept, nor their rows, subgroups, inclusion and outputs."""
     pair = {**sure_and_unsure(tmp_path), **CALM, "subgroups": SUBGROUPS, "refusal": {**REFUSAL, "action": action}}
     sampling = {"rate": 0.3, "floors": {"region=north": 0.9}}
     found = []
     for most in (len(requests), 1, 2):
-        bench = Bench(tmp_path, {"m": {**pair, "sampling": sampling}})
+        bench = GatewayHarness(tmp_path, {"m": {**pair, "sampling": sampling}})
         bench.safe("m", "band=high")
         asked = [replace(one, id=name) for one, name in zip(requests, names, strict=False)]
         for some in (asked[at : at + most] for at in range(0, len(asked), most)):
-            bench.gateway.answer(bench.pairs["m"], some, [None] * len(some))
-        bench.gateway.afterwards()
+            answer_together(bench.engine, "m", some)
+        bench.engine.sample_answers()
         assert bench.count("rows", model="m", role=Role.COMPRESSED) + bench.count(
             "rows", model="m", role=Role.BASELINE
         ) == sum(len(one.inputs["input"]) for one in asked)
@@ -180,17 +181,19 @@ def test_what_is_answered_together_is_sampled_as_alone(
         found.append(samples)
     together, *others = found
     for apart in others:
-        assert [_plain(sample) for sample in together] == [_plain(sample) for sample in apart]
+        assert [_without_outputs(sample) for sample in together] == [_without_outputs(sample) for sample in apart]
         for one, other in zip(together, apart, strict=True):
-            assert np.allclose(_said(one), _said(other), rtol=1e-4), "up to the rounding of another batch size"
+            assert np.allclose(_probabilities(one), _probabilities(other), rtol=1e-4), (
+                "up to the rounding of another batch size"
+            )
 
 
-def _plain(sample: Sample) -> dict[str, object]:
-    """All but what it was answered, and how long that took."""
+def _without_outputs(sample: Sample) -> dict[str, object]:
+    """Everything but the outputs and their seconds."""
     names = ("request_id", "served_by", "draw", "inclusion", "time", "scopes")
-    told: dict[str, object] = {name: getattr(sample, name) for name in names}
-    return told | {"inputs": sample.inputs["input"].tolist(), "member": sample.member.tolist()}
+    fields: dict[str, object] = {name: getattr(sample, name) for name in names}
+    return fields | {"inputs": sample.inputs["input"].tolist(), "member": sample.member.tolist()}
 
 
-def _said(sample: Sample) -> Floats:
+def _probabilities(sample: Sample) -> Floats:
     return np.asarray(sample.outputs["probabilities"], float)

@@ -1,5 +1,5 @@
-"""A cluster on a real broker for tests: its parts in this process or as processes of their own, and a ledger of every
-sample by its id, from one end to the other.
+"""A cluster on a real broker: its parts run in this process or as processes of their own, and a ledger follows every
+sample by its id.
 """
 
 import asyncio
@@ -22,38 +22,38 @@ from kafka.errors import KafkaError
 
 from tests.support.commands import command, environment
 from tests.support.harmful_pair import Rows, config
-from tests.support.in_process import question
+from tests.support.in_process import infer_request
 from tests.support.servers import ROOT, write_config
 from tightrope.monitors.plan import State
 from tightrope.monitors.records import Comparisons, Stream
 from tightrope.service.adapters.kafka.bus import KafkaBus
-from tightrope.service.adapters.kafka.snapshot_store import decode
-from tightrope.service.adapters.ports import BusAwayError, Record
+from tightrope.service.adapters.kafka.snapshot_store import decode_snapshot
+from tightrope.service.adapters.ports import BusUnavailableError, Record
 from tightrope.service.adapters.topics import COMPARISONS, DEAD, SAMPLES, SNAPSHOTS, topic
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.config.loader import Settings, load
-from tightrope.service.inference.engine import Gateway
+from tightrope.service.inference.engine import InferenceEngine
 from tightrope.service.protocol.rest import InferResponse
 from tightrope.wiring import cluster
-from tightrope.wiring.cluster import Process
-from tightrope.wiring.topics import options_of, topics
+from tightrope.wiring.cluster import ClusterProcess
+from tightrope.wiring.topics import ensure_topics, kafka_options
 
-PATIENCE = 120.0
+TIMEOUT_SECONDS = 120.0
 
 
-def until(condition: Callable[[], bool], patience: float = PATIENCE) -> None:
-    """Wait for what must come."""
-    deadline = time.monotonic() + patience
+def wait_until(condition: Callable[[], bool], timeout: float = TIMEOUT_SECONDS) -> None:
+    """Wait for a condition that must become true."""
+    deadline = time.monotonic() + timeout
     while not condition():
-        assert time.monotonic() < deadline, "it did not come"
+        assert time.monotonic() < deadline, "the condition did not become true in time"
         time.sleep(0.02)
 
 
-def written(
+def write_cluster_config(
     folder: Path, address: str, bus: Mapping[str, object] | None = None, blind_seconds: float = 60.0, **model: object
 ) -> Path:
-    """The configuration of a cluster with topics of its own, copied to every broker of the address; ``bus`` has more
-    of Kafka's settings.
+    """Write the configuration of a cluster with its own topics, replicated to every broker of the address; ``bus`` has
+    further Kafka settings.
     """
     servers = address.split(",")
     names = {"servers": servers, "replication": len(servers), "prefix": f"{uuid.uuid4().hex[:8]}-"}
@@ -63,55 +63,55 @@ def written(
     return write_config(folder, whole | {"bus": {"kafka": kafka}})
 
 
-def asked_of(app: Any, path: str) -> httpx.Response:  # noqa: ANN401 - any ASGI application
-    """What an application answers to a GET, without a socket."""
+def get_page(app: Any, path: str) -> httpx.Response:  # noqa: ANN401 - any ASGI application
+    """The response of an ASGI application to a GET, without a socket."""
 
-    async def ask() -> httpx.Response:
+    async def get() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://part") as client:
             return await client.get(path)
 
-    return asyncio.run(ask())
+    return asyncio.run(get())
 
 
 @dataclass
 class Cluster:
-    """One configuration on one broker. Parts that run here are stopped with it."""
+    """One configuration on one broker. Parts that run in this process are stopped with it."""
 
     path: Path
     settings: Settings = field(init=False)
-    parts: list[Process] = field(default_factory=list)
+    parts: list[ClusterProcess] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.settings = load(self.path, {})
 
     @property
     def prefix(self) -> str:
-        """Of its topics and groups."""
-        return options_of(self.settings).prefix
+        """The prefix of its topics and groups."""
+        return kafka_options(self.settings).prefix
 
     def make_topics(self) -> None:
-        """As `tightrope topics` does; of several brokers one may hear of them a moment later."""
-        until(lambda: topics(self.settings, check=False).differences == [])
+        """Create the topics as `tightrope topics` does, and wait until all brokers know them."""
+        wait_until(lambda: ensure_topics(self.settings, check=False).differences == [])
 
-    def start(self, wire_up: Callable[[Settings], Process]) -> Process:
-        """A part in this process."""
+    def start(self, wire_up: Callable[[Settings], ClusterProcess]) -> ClusterProcess:
+        """Start a part in this process."""
         part = wire_up(self.settings)
         part.start()
         self.parts.append(part)
         return part
 
-    def stop(self, part: Process) -> None:
-        """As when it is told to."""
+    def stop(self, part: ClusterProcess) -> None:
+        """Stop a part in this process."""
         self.parts.remove(part)
         part.stop()
 
-    def gateway(self) -> "Asked":
-        """A gateway, asked without HTTP."""
-        return Asked(self.start(cluster.gateway))
+    def gateway(self) -> "ClusterGateway":
+        """A gateway in this process, called without HTTP."""
+        return ClusterGateway(self.start(cluster.gateway))
 
     @contextmanager
     def process(self, name: str) -> Iterator[subprocess.Popen[str]]:
-        """A part as a process of its own, which listens already; killed at the end."""
+        """A part as a process of its own that listens; killed at the end."""
         line = command(name, self.path, "--json")
         with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment()) as process:
             try:
@@ -123,97 +123,99 @@ class Cluster:
 
     @contextmanager
     def bus(self) -> Iterator[KafkaBus]:
-        """Its log."""
-        bus = KafkaBus(options_of(self.settings))
+        """A bus on its topics."""
+        bus = KafkaBus(kafka_options(self.settings))
         try:
             yield bus
         finally:
             bus.close(5.0)
 
     def records(self, name: str) -> list[Record]:
-        """All records of a topic that are there by now: more may come at any time. Where a broker is away, once there
-        is another.
-        """
-        deadline = time.monotonic() + PATIENCE
+        """All records of a topic so far. While a broker is down, wait for another one."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while True:
             try:
                 return self._read(name)
-            except BusAwayError:
+            except BusUnavailableError:
                 assert time.monotonic() < deadline, "Kafka did not come back"
 
     def _read(self, name: str) -> list[Record]:
         with self.bus() as bus:
             reader = bus.subscribe(topic(name))
-            found: list[Record] = []
-            there = reader.lag()
-            while len(found) < there and reader.lag():  # of a compacted topic there are fewer than its offsets say
-                found += reader.poll(1000, 1.0)
+            records: list[Record] = []
+            expected = reader.lag()
+            while len(records) < expected and reader.lag():  # a compacted topic has fewer records than offsets
+                records += reader.poll(1000, 1.0)
             reader.close()
-        return found
+        return records
 
-    def dealt(self, group: str) -> list[int]:
-        """How many partitions each member of a group has; nobody any, where nobody can say yet."""
+    def assigned_partitions(self, group: str) -> list[int]:
+        """The number of partitions of each member of a group; empty while the brokers do not know."""
         members: list[Any] = []
         name = self.prefix + group
         with (
             suppress(KafkaError),
-            closing(KafkaAdminClient(bootstrap_servers=options_of(self.settings).servers)) as admin,
+            closing(KafkaAdminClient(bootstrap_servers=kafka_options(self.settings).servers)) as admin,
         ):
             members = admin.describe_groups([name])[name]["members"]
         assigned = [member["member_assignment"] for member in members]
-        return [sum(len(of["partitions"]) for of in each["assigned_partitions"]) if each else 0 for each in assigned]
+        return [
+            sum(len(topic_["partitions"]) for topic_ in each["assigned_partitions"]) if each else 0 for each in assigned
+        ]
 
     def samples(self) -> Counter[str]:
-        """How often each id is in the samples' topic."""
+        """The number of occurrences of each id in the samples topic."""
         readable = (record.value for record in self.records(SAMPLES))
         return Counter(name for value in readable for name in record_codec.decode_samples(value).request_id)
 
     def batches(self) -> list[Comparisons]:
         """Every batch of comparisons."""
         values = [
-            r.value for r in self.records(COMPARISONS) if record_codec.schema_of(r.value) == record_codec.COMPARISONS
+            r.value
+            for r in self.records(COMPARISONS)
+            if record_codec.schema_of(r.value) == record_codec.COMPARISONS_SCHEMA
         ]
         return [record_codec.decode_comparisons(value) for value in values]
 
     def compared(self) -> set[str]:
-        """The ids that were compared, however often."""
+        """The ids that were compared, once or more often."""
         return {name for batch in self.batches() for name in batch.request_id}
 
     def dead(self) -> list[str]:
-        """Why records were parked."""
+        """The reasons of parked records."""
         return [str(record.key) for record in self.records(DEAD)]
 
     def state(self) -> State | None:
-        """The latest that the judges wrote down."""
-        found = self.records(SNAPSHOTS)
-        return record_codec.decode_state(decode(found[-1].value).state) if found else None
+        """The latest state that the judges wrote."""
+        records = self.records(SNAPSHOTS)
+        return record_codec.decode_state(decode_snapshot(records[-1].value).state) if records else None
 
     def judged(self) -> int:
-        """Rows that were judged, each as often as it was counted."""
+        """The number of judged rows; a row counted twice counts twice."""
         state = self.state()
         if state is None:
             return 0
         pending = state.pending.get(Stream.COMPARISONS)
         return state.seen[Stream.COMPARISONS] + (0 if pending is None else len(pending))
 
-    def ledger(self, asked: "Asked") -> dict[str, int]:
-        """Where every sample went, once as many have been judged as the gateway kept."""
-        until(lambda: self.judged() >= asked.kept)
-        written, compared = self.samples(), self.compared()
+    def ledger(self, gateway: "ClusterGateway") -> dict[str, int]:
+        """The counts of samples at each step, once the judges have judged as many as the gateway kept."""
+        wait_until(lambda: self.judged() >= gateway.kept)
+        write_cluster_config, compared = self.samples(), self.compared()
         return {
-            "kept": asked.kept,
-            "written": len(written),
-            "written_twice": sum(written.values()) - len(written),
-            "lost": len(set(asked.ids) - compared),
+            "kept": gateway.kept,
+            "written": len(write_cluster_config),
+            "written_twice": sum(write_cluster_config.values()) - len(write_cluster_config),
+            "lost": len(set(gateway.ids) - compared),
             "judged": self.judged(),
         }
 
 
-class Asked:
-    """A gateway in this process, and the ids of what it was asked."""
+class ClusterGateway:
+    """A gateway in this process, and the ids of its requests."""
 
-    def __init__(self, part: Process) -> None:
-        self.gateway: Gateway = part.app.responder.gateway  # type: ignore[attr-defined]
+    def __init__(self, part: ClusterProcess) -> None:
+        self.gateway: InferenceEngine = part.app.responder.engine  # type: ignore[attr-defined]
         self.app: Any = part.app
         self.part = part
         self.ids: list[str] = []
@@ -221,39 +223,39 @@ class Asked:
 
     @property
     def kept(self) -> int:
-        """Samples that it kept."""
+        """The number of samples that it kept."""
         return self.gateway.metrics.total("samples", model="m")
 
     def ask(self, rows: Rows) -> list[InferResponse]:
-        """One request a row."""
+        """Send one request a row."""
         return [self._one(row) for row in rows]
 
     def _one(self, row: Rows) -> InferResponse:
         began = time.perf_counter()
-        answer = self.gateway.infer(self.gateway.pair("m"), question(row[None]))
+        answer = self.gateway.infer(self.gateway.pair("m"), infer_request(row[None]))
         self.slowest = max(self.slowest, time.perf_counter() - began)
         self.ids.append(str(answer.id))
         return answer
 
     @property
-    def knows(self) -> bool:
+    def has_modes(self) -> bool:
         """Whether it has read the modes."""
         return self.gateway.router.routes("m").epoch >= 0
 
 
 @contextmanager
-def cluster_on(folder: Path, address: str, **settings: Any) -> Iterator[Cluster]:  # noqa: ANN401 - see `written`
-    """A cluster without parts yet; those that are started here are stopped at the end, gateways first. The client is
-    quiet, as the commands have it, and the sockets that it left open are swept here, and not in another test.
+def cluster_on(folder: Path, address: str, **settings: Any) -> Iterator[Cluster]:  # noqa: ANN401 - see `write_cluster_config`
+    """A cluster without parts; parts started in this process are stopped at the end, the last one first. The Kafka
+    client logs nothing, as in the commands; the sockets that it leaks are collected here, not in another test.
     """
-    made = Cluster(written(folder, address, **settings))
+    cluster_ = Cluster(write_cluster_config(folder, address, **settings))
     client = logging.getLogger("kafka")
-    told = client.level
+    level = client.level
     client.setLevel("CRITICAL")
     try:
-        yield made
+        yield cluster_
     finally:
-        for part in reversed(made.parts):
+        for part in reversed(cluster_.parts):
             part.stop()
-        client.setLevel(told)
+        client.setLevel(level)
         gc.collect()

@@ -1,5 +1,7 @@
-"""A stand-in that speaks Kafka, for machines without Java: noida-db, from the package index. It keeps the contract of
-the bus but for one line; a cluster's other tests need Apache Kafka itself: here members that died are never buried.
+"""A substitute for Kafka on machines without Java: noida-db, from the package index.
+
+It keeps the contract of the bus except for the log's id. Tests of a cluster need Apache Kafka itself, because noida-db
+never removes dead members of a group.
 """
 
 import socket
@@ -16,8 +18,8 @@ from tests.support.observability.debian_servers import until
 
 
 @contextmanager
-def noida() -> Iterator[str]:
-    """Its address, until the block ends; where it is not installed, the test is skipped."""
+def noida_broker() -> Iterator[str]:
+    """A running server's address; the test is skipped if it is not installed."""
     spec = find_spec("noida_db")
     if spec is None:
         pytest.skip("neither Apache Kafka nor noida-db is here: `make kafka` fetches the one, `make test` the other")

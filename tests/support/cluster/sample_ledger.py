@@ -1,30 +1,30 @@
-"""The books of a cluster under load: what became of every request that its gateways sampled, by its id."""
+"""A ledger of a cluster under load: the outcome of every sampled request, by its id."""
 
 import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
 
-from tests.support.cluster.cluster import Asked, Cluster, until
+from tests.support.cluster.cluster import Cluster, ClusterGateway, wait_until
 from tests.support.harmful_pair import traffic
 from tightrope.service.adapters.topics import DEAD
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
 
-PATIENCE = 180.0
-UNHINDERED = 3.0
-"""Seconds within which a request is answered that waits for nobody, on a machine that has other work; to wait for Kafka
-in these tests would take longer.
+SETTLE_TIMEOUT_SECONDS = 180.0
+UNBLOCKED_SECONDS = 3.0
+"""Time limit for a request that waits for no other process, on a busy machine; waiting for Kafka would take longer in
+these tests.
 """
-SETTLED = 0.5
-"""Seconds between two looks at what has been judged."""
+CHECK_SECONDS = 0.5
+"""Seconds between two checks of the judged rows."""
 
 
 class Load:
-    """Asks a gateway steadily, in a thread, until the block ends."""
+    """A thread that sends requests to a gateway at a constant rate."""
 
-    def __init__(self, asked: Asked, per_second: float) -> None:
-        self._asked = asked
+    def __init__(self, gateway: ClusterGateway, per_second: float) -> None:
+        self._gateway = gateway
         self._pause = 1 / per_second
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -40,50 +40,50 @@ class Load:
         rows = traffic(1000, harm=False)
         number = 0
         while not self._over.wait(self._pause):
-            self._asked.ask(rows[number % 1000][None])
+            self._gateway.ask(rows[number % 1000][None])
             number += 1
 
 
-def balance(made: Cluster, *gateways: Asked) -> dict[str, object]:
-    """``{"sampled": n, "dropped": {}, "dead": 0, "lost": 0, "twice": 0}`` where all is well, once nothing moves any
-    more: each id of the gateways was dropped for a reason that was counted, parked, or compared; ``twice`` is what the
-    judge counted too much of.
+def balance(cluster: Cluster, *gateways: ClusterGateway) -> dict[str, object]:
+    """The outcomes of all ids of the gateways, once the cluster is idle: dropped for a counted reason, parked, or
+    compared; ``twice`` is the number of rows that the judge counted again. Without faults the result is
+    ``{"sampled": n, "dropped": {}, "dead": 0, "lost": 0, "twice": 0}``.
     """
-    sampled = [name for asked in gateways for name in asked.ids]
-    until(lambda: _settled(made, sampled, gateways), PATIENCE)
+    sampled = [name for gateway in gateways for name in gateway.ids]
+    wait_until(lambda: _settled(cluster, sampled, gateways), SETTLE_TIMEOUT_SECONDS)
     reasons = dropped(*gateways)
-    compared, dead = made.compared(), _dead(made)
+    compared, dead = cluster.compared(), _dead(cluster)
     return {
         "sampled": len(sampled),
         "dropped": dict(reasons),
         "dead": len(dead),
         "lost": len({*sampled} - compared - dead) - reasons.total(),
-        "twice": made.judged() - len(compared),
+        "twice": cluster.judged() - len(compared),
     }
 
 
-def dropped(*gateways: Asked) -> Counter[str]:
-    """How many samples they gave up, by reason."""
+def dropped(*gateways: ClusterGateway) -> Counter[str]:
+    """The number of dropped samples by reason."""
     total: Counter[str] = Counter()
-    for asked in gateways:
-        for metric in asked.gateway.metrics.drops.collect():
+    for gateway in gateways:
+        for metric in gateway.gateway.metrics.samples_dropped.collect():
             total.update(
                 {s.labels["reason"]: int(s.value) for s in metric.samples if s.value and s.name.endswith("_total")}
             )
     return total
 
 
-def _settled(made: Cluster, sampled: Sequence[str], gateways: Sequence[Asked]) -> bool:
-    time.sleep(SETTLED)
-    return made.judged() + dropped(*gateways).total() + len(_dead(made)) >= len(sampled)
+def _settled(cluster: Cluster, sampled: Sequence[str], gateways: Sequence[ClusterGateway]) -> bool:
+    time.sleep(CHECK_SECONDS)
+    return cluster.judged() + dropped(*gateways).total() + len(_dead(cluster)) >= len(sampled)
 
 
-def _dead(made: Cluster) -> set[str]:
-    """The ids in those parked records that can be read."""
-    found: set[str] = set()
-    for record in made.records(DEAD):
+def _dead(cluster: Cluster) -> set[str]:
+    """The ids of the readable parked records."""
+    ids: set[str] = set()
+    for record in cluster.records(DEAD):
         try:
-            found |= {*record_codec.decode_samples(record.value).request_id}
+            ids |= {*record_codec.decode_samples(record.value).request_id}
         except WireError:
             continue
-    return found
+    return ids

@@ -1,4 +1,4 @@
-"""Gateways of a cluster, as processes, whose clocks are wrong."""
+"""Gateway processes with wrong clocks."""
 
 import json
 import subprocess
@@ -21,35 +21,35 @@ PROGRAM = """
 import sys, time
 ahead, real = float(sys.argv.pop(1)), time.time
 time.time = lambda: real() + ahead
-from service import outbox
+from tightrope.service import outbox
 from tightrope.cli.main import main
-outbox.TRAFFIC_EVERY = 1.0
+outbox.TRAFFIC_SECONDS = 1.0
 main()
 """
-"""The command, on a clock that is ahead; it says every second how much it kept."""
+"""The command with a clock that is ahead; it publishes the number of kept samples every second."""
 
 
-class Skewed:
-    """Such a gateway, and the ids of what it was asked."""
+class SkewedGateway:
+    """A gateway with a wrong clock, and the ids of its requests."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
         self.ids: list[str] = []
 
     def ask(self, rows: Rows) -> None:
-        """One request a row, each answered."""
+        """Send one request a row."""
         for row in rows:
             self.ids.append(uuid.uuid4().hex)
             self._client.post("/v2/models/m/infer", json=request(row, self.ids[-1])).raise_for_status()
 
     @property
     def ready(self) -> bool:
-        """Whether it knows the modes."""
+        """Whether it has read the modes."""
         return int(self._status["epoch"]) >= 0
 
     @property
     def mode(self) -> str:
-        """Of the model as a whole, as this gateway knows it."""
+        """The mode of the whole model, as this gateway knows it."""
         return str(self._status["scopes"]["model"])
 
     @property
@@ -58,21 +58,21 @@ class Skewed:
 
     @property
     def dropped(self) -> Counter[str]:
-        """Samples that it gave up, by reason."""
+        """Dropped samples by reason."""
         families = text_string_to_metric_families(self._client.get("/metrics").text)
         lost = (s for family in families for s in family.samples if s.name == "tightrope_samples_dropped_total")
         return Counter({sample.labels["reason"]: int(sample.value) for sample in lost if sample.value})
 
 
 @contextmanager
-def skewed(config: Path, ahead: float) -> Iterator[Skewed]:
-    """A gateway whose clock is ``ahead`` by so many seconds, killed at the end."""
+def skewed_gateway(config: Path, ahead: float) -> Iterator[SkewedGateway]:
+    """A gateway whose clock is ``ahead`` seconds ahead; killed at the end."""
     line = [sys.executable, "-c", PROGRAM, str(ahead), "serve", str(config), "--json"]
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment()) as process:
         try:
             assert process.stdout is not None
             address = json.loads(process.stdout.readline())["address"]
             with httpx.Client(base_url=address, timeout=30.0) as client:
-                yield Skewed(client)
+                yield SkewedGateway(client)
         finally:
             process.kill()

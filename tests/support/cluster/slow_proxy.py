@@ -1,4 +1,4 @@
-"""A way to Kafka that takes its time: a SOCKS 5 proxy on this machine which holds back whatever goes to the server."""
+"""A slow connection to Kafka: a SOCKS 5 proxy on this machine that delays all data to the server."""
 
 import asyncio
 import struct
@@ -8,13 +8,13 @@ from contextlib import contextmanager, suppress
 
 AGREED = b"\x05\x00"
 CONNECTED = b"\x05\x00\x00\x01" + bytes(6)
-"""Of RFC 1928: no password is asked for, and the server is there."""
+"""Replies of RFC 1928: no authentication required, and connection succeeded."""
 
 Waiting = asyncio.Queue[tuple[float, bytes]]
 
 
-class Proxy:
-    """Passes connections on; what a client sends arrives ``delay`` seconds later, as on a long and wide road."""
+class SlowProxy:
+    """Forwards connections; a client's data arrive ``delay`` seconds later, at full bandwidth."""
 
     def __init__(self) -> None:
         self.delay = 0.0
@@ -24,7 +24,7 @@ class Proxy:
         self._over: asyncio.Event | None = None
 
     async def serve(self) -> None:
-        """Until it is told to stop."""
+        """Serve until `stop`."""
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0)
         self.url = f"socks5://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -33,7 +33,7 @@ class Proxy:
         server.close()
 
     def stop(self) -> None:
-        """With all connections."""
+        """Stop, and close all connections."""
         assert self._loop is not None
         assert self._over is not None
         self._loop.call_soon_threadsafe(self._over.set)
@@ -41,31 +41,31 @@ class Proxy:
     async def _pass_on(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         waiting: Waiting = asyncio.Queue()
         with suppress(OSError, asyncio.IncompleteReadError):
-            server, there = await _asked_for(client, back)
+            server, there = await _connect(client, back)
             await asyncio.gather(self._hold(client, waiting), _deliver(waiting, there), _return(server, back))
 
     async def _hold(self, client: asyncio.StreamReader, waiting: Waiting) -> None:
-        """Nothing comes back from here before it is due."""
+        """Queue the client's data with the time at which each part is due."""
         while data := await _read(client):
             waiting.put_nowait((asyncio.get_running_loop().time() + self.delay, data))
         waiting.put_nowait((0.0, b""))
 
 
-async def _asked_for(
+async def _connect(
     client: asyncio.StreamReader, back: asyncio.StreamWriter
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """The connection that a client wants, to an IPv4 address."""
+    """Open the connection that a client requests, to an IPv4 address."""
     _, methods = await client.readexactly(2)
     await client.readexactly(methods)
     back.write(AGREED)
     *_, a, b, c, d, port = struct.unpack("!BBBBBBBBH", await client.readexactly(10))
-    found = await asyncio.open_connection(f"{a}.{b}.{c}.{d}", port)
+    server = await asyncio.open_connection(f"{a}.{b}.{c}.{d}", port)
     back.write(CONNECTED)
-    return found
+    return server
 
 
 async def _deliver(waiting: Waiting, there: asyncio.StreamWriter) -> None:
-    """In order, each when it is due."""
+    """Send queued data in order, each part when it is due."""
     while True:
         due, data = await waiting.get()
         if not data:
@@ -89,14 +89,14 @@ async def _read(reader: asyncio.StreamReader) -> bytes:
 
 
 @contextmanager
-def proxy() -> Iterator[Proxy]:
-    """A proxy in a thread, until the block ends."""
-    made = Proxy()
-    thread = threading.Thread(target=lambda: asyncio.run(made.serve()))
+def slow_proxy() -> Iterator[SlowProxy]:
+    """A proxy in a thread."""
+    running = SlowProxy()
+    thread = threading.Thread(target=lambda: asyncio.run(running.serve()))
     thread.start()
-    made.listening.wait()
+    running.listening.wait()
     try:
-        yield made
+        yield running
     finally:
-        made.stop()
+        running.stop()
         thread.join()

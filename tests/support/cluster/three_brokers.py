@@ -1,5 +1,5 @@
-"""Three brokers of Apache Kafka on this machine, as one cluster: whatever is written stands on all of them, and is
-taken while two of them are there.
+"""Three brokers of Apache Kafka on this machine as one cluster: records are replicated to all of them, and
+accepted while two of them are up.
 """
 
 import signal
@@ -15,11 +15,11 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
-from tightrope.demo.broker import JARS, JVM
+from tightrope.demo.broker import JARS, JVM_OPTIONS
 from tightrope.service.adapters.topics import SAMPLES, topic
 
 START_SECONDS = 240.0
-"""Three virtual machines start at once, perhaps beside other work."""
+"""Time limit for three Java virtual machines to start on a busy machine."""
 
 PROPERTIES = """
 process.roles=broker,controller
@@ -49,11 +49,11 @@ transaction.state.log.replication.factor=3
 transaction.state.log.min.isr=2
 group.initial.rebalance.delay.ms=0
 """
-"""The times after which somebody is thought dead are a few seconds, so that tests need not wait for it."""
+"""Timeouts for dead nodes are a few seconds, so that tests need not wait long."""
 
 
-class Node:
-    """One of the brokers; it keeps its folder and its ports however often it is killed and started."""
+class BrokerNode:
+    """One broker; it keeps its folder and its ports when it is killed and started again."""
 
     def __init__(self, folder: Path, node: int, port: int, controller: int, voters: str) -> None:
         folder.mkdir()
@@ -69,12 +69,12 @@ class Node:
         self.formatting = self._java("kafka.tools.StorageTool", "format", *identity)
 
     def start(self) -> None:
-        """Begin, if it is dead; `Trio.wait` says when it takes part."""
+        """Start it unless it runs; `ThreeBrokers.wait` waits until it takes part."""
         if self._process is None:
             self._process = self._java("kafka.Kafka", str(self._settings))
 
     def kill(self) -> None:
-        """As the out-of-memory killer would."""
+        """Kill it as the out-of-memory killer would."""
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(signal.SIGKILL)
@@ -82,37 +82,37 @@ class Node:
 
     @property
     def answers(self) -> bool:
-        """Whether it takes connections."""
+        """Whether it accepts connections."""
         with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 0.5):
             return True
         return False
 
     def _java(self, *arguments: str) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as file:
-            command = ["java", *JVM, "-cp", f"{JARS}/*", *arguments]
+            command = ["java", *JVM_OPTIONS, "-cp", f"{JARS}/*", *arguments]
             return subprocess.Popen(command, stdout=file, stderr=file, stdin=subprocess.DEVNULL)
 
 
-class Trio:
-    """Three nodes. ``address`` has all of them, with commas."""
+class ThreeBrokers:
+    """Three nodes. ``address`` lists them, separated by commas."""
 
     def __init__(self, folder: Path) -> None:
         ports = _free_ports(6)
         voters = ",".join(f"{node}@127.0.0.1:{ports[node + 2]}" for node in (1, 2, 3))
         self.nodes = {
-            node: Node(folder / str(node), node, ports[node - 1], ports[node + 2], voters) for node in (1, 2, 3)
+            node: BrokerNode(folder / str(node), node, ports[node - 1], ports[node + 2], voters) for node in (1, 2, 3)
         }
         self.address = ",".join(node.address for node in self.nodes.values())
         assert not any(node.formatting.wait(START_SECONDS) for node in self.nodes.values())
 
     def start(self) -> None:
-        """All of them."""
+        """Start all nodes, and wait."""
         for node in self.nodes.values():
             node.start()
         self.wait()
 
     def wait(self) -> None:
-        """Until all take part."""
+        """Wait until all nodes take part."""
         deadline = time.monotonic() + START_SECONDS
         while self._taking_part() < len(self.nodes):
             assert time.monotonic() < deadline, "the brokers did not start"
@@ -125,31 +125,31 @@ class Trio:
         return 0
 
     def leader(self, prefix: str) -> int:
-        """The node that leads the first partition of a cluster's samples; -1 while nobody does, or nobody can say."""
+        """The node that leads the first partition of a cluster's samples; -1 without a leader, or if it is unknown."""
         return int(self._samples(prefix)["leader_id"])
 
     def copies(self, prefix: str) -> int:
-        """On how many nodes that partition stands completely; 0 where nobody can say."""
+        """The number of in-sync replicas of that partition; 0 if it is unknown."""
         return len(self._samples(prefix)["isr_nodes"])
 
     def _samples(self, prefix: str) -> dict[str, Any]:
         with suppress(KafkaError), closing(KafkaAdminClient(bootstrap_servers=self._alive)) as admin:
-            (found,) = admin.describe_topics([prefix + topic(SAMPLES)])
-            return next(p for p in found["partitions"] if p["partition_index"] == 0)
+            (description,) = admin.describe_topics([prefix + topic(SAMPLES)])
+            return next(p for p in description["partitions"] if p["partition_index"] == 0)
         return {"leader_id": -1, "isr_nodes": []}
 
-    def demand(self, prefix: str, copies: int) -> None:
-        """A cluster's samples are taken only if they stand on so many nodes."""
-        asked = ConfigResource(ConfigResourceType.TOPIC, prefix + topic(SAMPLES), {"min.insync.replicas": copies})
+    def require_copies(self, prefix: str, copies: int) -> None:
+        """Make the samples topic accept records only with ``copies`` in-sync replicas."""
+        change = ConfigResource(ConfigResourceType.TOPIC, prefix + topic(SAMPLES), {"min.insync.replicas": copies})
         with closing(KafkaAdminClient(bootstrap_servers=self._alive)) as admin:
-            admin.alter_configs([asked])
+            admin.alter_configs([change])
 
     @property
     def _alive(self) -> list[str]:
         return [node.address for node in self.nodes.values() if node.answers]
 
     def close(self) -> None:
-        """Kill all of them."""
+        """Kill all nodes."""
         for node in self.nodes.values():
             node.kill()
 
@@ -163,11 +163,11 @@ def _free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def trio(folder: Path) -> Iterator[Trio]:
-    """Three brokers until the block ends."""
-    made = Trio(folder)
+def three_brokers(folder: Path) -> Iterator[ThreeBrokers]:
+    """Three running brokers."""
+    brokers = ThreeBrokers(folder)
     try:
-        made.start()
-        yield made
+        brokers.start()
+        yield brokers
     finally:
-        made.close()
+        brokers.close()

@@ -1,4 +1,4 @@
-"""A real broker behind locked doors: TLS with an authority of its own, certificates of clients, passwords."""
+"""A real broker with security: TLS with its own authority, client certificates, passwords."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,14 +12,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from tightrope.demo.broker import Broker, Door
+from tightrope.demo.broker import Broker, Listener
 
 USER, PASSWORD = "tightrope", "over-the-river"
 PLAIN, SCRAM = "plain.PlainLoginModule", "scram.ScramLoginModule"
 
 
-class Keys:
-    """Files in a folder: an authority, one that nobody asked, a client's certificate and its key."""
+class TlsFiles:
+    """Files in a folder: the broker's authority, a foreign one, and a client's certificate and key."""
 
     def __init__(self, folder: Path) -> None:
         authority, stranger = trustme.CA(), trustme.CA()
@@ -35,16 +35,14 @@ class Keys:
 
 
 def _as_java_reads_it(leaf: trustme.LeafCert) -> bytes:
-    """Key and certificate in one file, the key in PKCS 8."""
+    """Key (PKCS 8) and certificate in one file, as Java reads them."""
     key = load_pem_private_key(leaf.private_key_pem.bytes(), None)
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + leaf.cert_chain_pems[0].bytes()
 
 
 @contextmanager
-def behind_doors(folder: Path, keys: Keys) -> Iterator[Broker]:
-    """A broker with three doors: TLS for who trusts its authority, MUTUAL for who has a certificate too, SASL for who
-    has the password, over TLS.
-    """
+def secured_broker(folder: Path, keys: TlsFiles) -> Iterator[Broker]:
+    """A broker with three listeners: TLS, MUTUAL (TLS with a client certificate) and SASL (TLS with a password)."""
     tls = {
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": str(keys.broker),
@@ -58,9 +56,9 @@ def behind_doors(folder: Path, keys: Keys) -> Iterator[Broker]:
         "scram-sha-512.sasl.jaas.config": f"{module}.{SCRAM} required;",
     }
     doors = {
-        "TLS": Door("SSL", tls),
-        "MUTUAL": Door("SSL", {**tls, "ssl.client.auth": "required"}),
-        "SASL": Door("SASL_SSL", {**tls, **passwords}),
+        "TLS": Listener("SSL", tls),
+        "MUTUAL": Listener("SSL", {**tls, "ssl.client.auth": "required"}),
+        "SASL": Listener("SASL_SSL", {**tls, **passwords}),
     }
     broker = Broker(folder, doors, ["--add-scram", f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"])
     try:

@@ -1,4 +1,4 @@
-"""Records of any content, for tests of what becomes of them on the wire."""
+"""Hypothesis strategies for records of any content, to test the wire format."""
 
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -8,12 +8,21 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tightrope.monitors.detector_bank import Cells
-from tightrope.monitors.latency import Blocks
-from tightrope.monitors.plan import Lag, State, Unanswered
-from tightrope.monitors.records import ROW_ARRAYS, Comparisons, Event, Label, Order, Role, Routes, Sample, Stream
-from tightrope.monitors.records import Traffic as Note
-from tightrope.monitors.safemode import Mode
-from tightrope.monitors.safemode import State as ModeState
+from tightrope.monitors.latency import LatencyState
+from tightrope.monitors.plan import Autocorrelation, State, UncomparedTraffic
+from tightrope.monitors.records import (
+    ROW_ARRAYS,
+    Comparisons,
+    Event,
+    Label,
+    Order,
+    Role,
+    Routes,
+    Sample,
+    Stream,
+    Traffic,
+)
+from tightrope.monitors.safemode import Mode, ModeState
 from tightrope.service.protocol.tensors import Tensor
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -38,7 +47,7 @@ routes = st.builds(
 )
 
 labels = st.builds(Label, TEXT, TEXT, COUNT, COUNT, NUMBER)
-notes = st.builds(Note, TEXT, NUMBER, COUNT)
+traffic_notes = st.builds(Traffic, TEXT, NUMBER, COUNT)
 
 
 @st.composite
@@ -58,21 +67,21 @@ LAYOUTS = st.dictionaries(
     ),
     max_size=2,
 )
-"""For each tensor its datatype, and all sides but the first."""
+"""The datatype of each tensor, and its shape without the rows."""
 
 
 @st.composite
-def alike(draw: st.DrawFn) -> list[Sample]:
+def sample_lists(draw: st.DrawFn) -> list[Sample]:
     """Samples of one kind."""
     scopes, model, baseline, compressed = draw(NAMES), draw(TEXT), draw(TEXT), draw(TEXT)
     sides = draw(LAYOUTS), draw(LAYOUTS)
-    made = []
+    samples = []
     for _ in range(draw(st.integers(1, 3))):
         rows = draw(st.integers(0, 3))
         inputs, outputs = (
             {name: draw(tensors(dtype, (rows, *shape))) for name, (dtype, shape) in side.items()} for side in sides
         )
-        made.append(
+        samples.append(
             Sample(
                 model=model,
                 request_id=draw(TEXT),
@@ -89,7 +98,7 @@ def alike(draw: st.DrawFn) -> list[Sample]:
                 seconds=draw(NUMBER),
             )
         )
-    return made
+    return samples
 
 
 @st.composite
@@ -111,7 +120,7 @@ def comparisons(draw: st.DrawFn) -> Comparisons:
 
 @st.composite
 def cells(draw: st.DrawFn, scopes: int) -> Cells:
-    """One monitor's cells: minus infinity, NaN and minus zero among them."""
+    """One monitor's cells, including minus infinity, NaN and minus zero."""
     width, back, variants = (draw(st.integers(1, 3)) for _ in range(3))
     return Cells(
         log_mass=draw(arrays.arrays("<f8", (variants, scopes, width))),
@@ -124,10 +133,10 @@ def cells(draw: st.DrawFn, scopes: int) -> Cells:
 
 
 @st.composite
-def blocks(draw: st.DrawFn) -> Blocks:
-    """How far the latency objective got."""
+def blocks(draw: st.DrawFn) -> LatencyState:
+    """A state of the latency objective."""
     log_mass = draw(arrays.arrays("<f8", (draw(st.integers(1, 3)), 2)))
-    return Blocks(
+    return LatencyState(
         log_mass, draw(st.integers(-1, 2**62)), *(draw(COUNT) for _ in range(3)), draw(NUMBER), draw(st.booleans())
     )
 
@@ -165,15 +174,15 @@ def states(draw: st.DrawFn) -> State:
         errors=draw(arrays.arrays("<i8", size)),
         faulty=draw(arrays.arrays(bool, size)),
         noise=draw(arrays.arrays("<i8", (size, 2))),
-        lag=draw(st.builds(Lag, COUNT, NUMBER, NUMBER, NUMBER)),
-        unanswered=draw(st.builds(Unanswered, COUNT, NUMBER, NUMBER)),
+        lag=draw(st.builds(Autocorrelation, COUNT, NUMBER, NUMBER, NUMBER)),
+        unanswered=draw(st.builds(UncomparedTraffic, COUNT, NUMBER, NUMBER)),
         latency=draw(blocks()),
         labels=draw(st.dictionaries(TEXT, COUNT, max_size=3)),
         cells=tuple(draw(cells(size)) for _ in monitors),
     )
 
 
-def same(left: Any, right: Any) -> bool:  # noqa: ANN401 - anything a record holds
+def bit_identical(left: Any, right: Any) -> bool:  # noqa: ANN401 - anything a record holds
     """Equal in type, structure and every bit: NaN equals itself, 0.0 is not -0.0, and 1 is not 1.0."""
     if type(left) is not type(right):
         return False
@@ -182,9 +191,9 @@ def same(left: Any, right: Any) -> bool:  # noqa: ANN401 - anything a record hol
         ours, theirs = ((a.dtype, a.shape, getattr(a, bits)()) for a in (left, right))
         return bool(ours == theirs)
     if is_dataclass(left):
-        return all(same(getattr(left, f.name), getattr(right, f.name)) for f in fields(left))
+        return all(bit_identical(getattr(left, f.name), getattr(right, f.name)) for f in fields(left))
     if isinstance(left, dict):
-        return left.keys() == right.keys() and all(same(value, right[key]) for key, value in left.items())
+        return left.keys() == right.keys() and all(bit_identical(value, right[key]) for key, value in left.items())
     if isinstance(left, list | tuple):
-        return len(left) == len(right) and all(map(same, left, right))
+        return len(left) == len(right) and all(map(bit_identical, left, right))
     return repr(left) == repr(right)

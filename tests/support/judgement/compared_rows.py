@@ -1,4 +1,4 @@
-"""Compared rows made to order, and an archive of them on disk: for tests of what the drift reports are made of."""
+"""Compared rows and an archive of them on disk: for tests of drift reports."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from prometheus_client import CollectorRegistry
 
-from tests.support.judgement.comparisons import comparisons
+from tests.support.judgement.comparisons import make_comparisons
 from tightrope.monitors.records import Role
 from tightrope.service.adapters.archive.archive import DiskArchive
-from tightrope.service.adapters.archive.row_format import Layout, Table, pack
-from tightrope.service.adapters.ports import Compared
+from tightrope.service.adapters.archive.row_format import ColumnLayout, RowTable, pack_rows
+from tightrope.service.adapters.ports import ComparedBatch
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.protocol.tensors import TensorSpec
 
@@ -21,37 +21,37 @@ TEXTS = TensorSpec("word", "BYTES", (-1, 1))
 SPECS = (NUMBERS, TEXTS)
 
 
-def compared(first: int, rows: int, **changes: Any) -> Compared:  # noqa: ANN401 - any column of comparisons
-    """``rows`` rows numbered from ``first`` on: the number is input ``x_0``, and event time less one."""
+def compared_batch(first: int, rows: int, **changes: Any) -> ComparedBatch:  # noqa: ANN401 - any column of comparisons
+    """Build ``rows`` rows numbered from ``first``: the number is the input ``x_0``, and the event time minus one."""
     numbers = first + np.arange(rows)
     x = np.stack([numbers, numbers % 7, numbers % 2], axis=1).astype(np.float32)
     words = np.array([[f"word {number % 3}"] for number in numbers], dtype=object)
-    decided = {Role.BASELINE: numbers % 2.0, Role.COMPRESSED: numbers % 3.0}
-    made = comparisons(rows, time=1.0 + numbers, **changes)
-    return Compared(made, [{"x": x[i : i + 1], "word": words[i : i + 1]} for i in range(rows)], decided)
+    decisions = {Role.BASELINE: numbers % 2.0, Role.COMPRESSED: numbers % 3.0}
+    made = make_comparisons(rows, time=1.0 + numbers, **changes)
+    return ComparedBatch(made, [{"x": x[i : i + 1], "word": words[i : i + 1]} for i in range(rows)], decisions)
 
 
-class Shelf:
-    """An archive on disk of one model ``m``, with its own metrics; a new one goes on where an earlier one stopped."""
+class ArchiveFolder:
+    """An archive on disk of one model ``m`` with its own metrics; a second one continues from the same folder."""
 
     def __init__(self, folder: Path, *, keep: int = 1000, reference: int = 0) -> None:
         self.metrics = Metrics(CollectorRegistry())
-        layouts = {"m": Layout.of(SPECS)}
+        layouts = {"m": ColumnLayout.from_specs(SPECS)}
         self.archive = DiskArchive(folder, layouts, keep=keep, reference={"m": reference}, metrics=self.metrics)
 
-    def put(self, *batches: Compared) -> None:
-        """Append all of them, and wait until they are written."""
+    def put(self, *batches: ComparedBatch) -> None:
+        """Append the batches, and wait until they are written."""
         self.archive.start()
         for batch in batches:
             self.archive.append(batch)
         self.archive.stop(30.0)
 
     def kept(self) -> int:
-        """How many rows the counter has seen."""
+        """Read the counter of archived rows."""
         return self.metrics.total("archived_rows", model="m")
 
     def skipped(self, reason: str) -> int:
-        """How many were not kept for this reason."""
+        """Read the counter of rows that were skipped for this reason."""
         return self.metrics.total("archive_skipped_rows", model="m", reason=reason)
 
 
@@ -60,11 +60,11 @@ def table(
     *,
     member: Mapping[str, npt.ArrayLike] | None = None,
     **outcomes: npt.ArrayLike,
-) -> Table:
-    """A table of these input columns; ``outcomes`` says what is not 0, row by row or for all."""
+) -> RowTable:
+    """Build a table of these input columns; ``outcomes`` has the outcomes that are not 0, as rows or constants."""
     rows = len(next(iter(inputs.values())))
-    header, records = pack(Layout.of(()), Compared(comparisons(rows, scopes=()), [], {}))
-    whole = Table.of(header, records)
+    header, records = pack_rows(ColumnLayout.from_specs(()), ComparedBatch(make_comparisons(rows, scopes=()), [], {}))
+    whole = RowTable.from_records(header, records)
     filled = {name: np.broadcast_to(np.asarray(value, float), rows).copy() for name, value in outcomes.items()}
     groups = {name: np.asarray(value, bool) for name, value in (member or {}).items()}
-    return Table(dict(inputs), {**whole.outcomes, **filled}, groups, ("b1", "c1"))
+    return RowTable(dict(inputs), {**whole.outcomes, **filled}, groups, ("b1", "c1"))

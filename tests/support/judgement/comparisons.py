@@ -1,4 +1,4 @@
-"""Comparisons, plans and folds made to order, for tests of the judgement."""
+"""Build comparisons and plans for tests of the judgement, and run them through it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -8,78 +8,66 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tightrope.monitors import status, watch
-from tightrope.monitors.budget import Ask, Budget, rules
+from tightrope.monitors.budget import Budget, MonitorSpec, build_rules
 from tightrope.monitors.catalogue import CATALOGUE, Reach
-from tightrope.monitors.plan import Plan, State, Transition, start
-from tightrope.monitors.records import MODEL_SCOPE, Comparisons, Stream, Verdict
+from tightrope.monitors.plan import Plan, State, Transition, initial_state
+from tightrope.monitors.records import MODEL_SCOPE, ROW_ARRAYS, Comparisons, Stream, Verdict
 from tightrope.monitors.safemode import Policy
 
 SCOPES = ("group=a", "group=b", "half=left")
-_SCORES = [f"{name}_{role}" for name in ("confidence", "entropy", "margin") for role in ("baseline", "compressed")]
-_UNKNOWN = ("self_disagree", "correct_baseline", "correct_compressed")
-_FLOATS = ("time", "draw", "inclusion", "distance", "seconds", *_SCORES, *_UNKNOWN)
-_INTS = ("partition", "offset", "top_baseline", "top_compressed")
-_BOOLS = ("served_by_baseline", "disagree", "refused_baseline", "refused_compressed")
+_UNKNOWN_COLUMNS = ("self_disagree", "correct_baseline", "correct_compressed")
 
 
-def comparisons(n: int, *, scopes: tuple[str, ...] = SCOPES, log: str = "log-1", **columns: ArrayLike) -> Comparisons:
-    """Sound rows, one a second, on which both models agree, in no subgroup; ``columns`` says what is otherwise, row by
-    row or for all.
-    """
-    dtypes: dict[str, type[np.generic]] = dict.fromkeys(_FLOATS, np.float64) | dict.fromkeys(_BOOLS, np.bool_)
-    dtypes |= dict.fromkeys(_INTS, np.int64) | {"fault": np.int8, "twin": np.uint64}
-    usual: dict[str, ArrayLike] = {"time": np.arange(n), "offset": np.arange(n), "inclusion": 1.0}
-    usual |= dict.fromkeys(_UNKNOWN, np.nan)
-    given = usual | columns
-    member = given.pop("member", False)
-    arrays: dict[str, Any] = {
-        name: np.broadcast_to(np.asarray(given.pop(name, 0), dtype=dtype), n).copy() for name, dtype in dtypes.items()
-    }
-    assert not given, f"no such columns: {given}"
-    return Comparisons(
+def make_comparisons(n: int, *, scopes: tuple[str, ...] = SCOPES, log: str = "log-1", **columns: Any) -> Comparisons:  # noqa: ANN401 - any column
+    """Build sound rows, one per second, on which the models agree, in no subgroup; ``columns`` replace the defaults."""
+    defaults = dict.fromkeys(ROW_ARRAYS, 0) | dict.fromkeys(_UNKNOWN_COLUMNS, np.nan)
+    given: dict[str, Any] = defaults | {"time": np.arange(n), "offset": np.arange(n), "inclusion": 1.0} | columns
+    given["member"] = np.broadcast_to(np.asarray(given["member"], dtype=bool), (n, len(scopes))).copy()
+    ids = (np.broadcast_to(np.asarray(given[name], dtype=np.int64), n) for name in ("partition", "offset"))
+    return Comparisons.from_columns(
+        n,
         model="m",
         baseline_digest="b1",
         compressed_digest="c1",
         log=log,
         scopes=scopes,
-        request_id=tuple(f"{arrays['partition'][i]}-{arrays['offset'][i]}" for i in range(n)),
-        member=np.broadcast_to(np.asarray(member, dtype=bool), (n, len(scopes))).copy(),
-        **arrays,
+        request_id=tuple(f"{partition}-{offset}" for partition, offset in zip(*ids, strict=True)),
+        **given,
     )
 
 
 @dataclass
-class Traffic:
-    """Rows one batch after the other: offsets and event times go on where the batch before ended."""
+class RowSource:
+    """A source of consecutive batches: offsets and event times continue where the previous batch ended."""
 
     seconds: float = 1.0
     offset: int = 0
     time: float = 0.0
 
     def rows(self, n: int, **columns: ArrayLike) -> Comparisons:
-        """The next n rows, ``seconds`` apart."""
-        counted: dict[str, ArrayLike] = {
+        """Return the next n rows, ``seconds`` apart."""
+        position: dict[str, ArrayLike] = {
             "offset": self.offset + np.arange(n),
             "time": self.time + self.seconds * np.arange(n),
         }
         self.offset += n
         self.time += self.seconds * n
-        return comparisons(n, **(counted | columns))
+        return make_comparisons(n, **(position | columns))
 
 
-def asks(*monitors: str, scopes: tuple[str, ...] = SCOPES, lanes: int = 1, classes: int = 2) -> list[Ask]:
-    """These questions (or all) of a model with so many classes, with the catalogue's limits, and twice them for
-    subgroups.
-    """
-    questions = [CATALOGUE[name] for name in monitors or CATALOGUE]
-    limits = [np.array([question.limit, *[2 * question.limit] * len(scopes)]) for question in questions]
+def monitor_specs(
+    *monitors: str, scopes: tuple[str, ...] = SCOPES, lanes: int = 1, classes: int = 2
+) -> list[MonitorSpec]:
+    """Build specs of these monitors (or all) with the catalogue's limits, and twice them for subgroups."""
+    definitions = [CATALOGUE[name] for name in monitors or CATALOGUE]
+    limits = [np.array([each.limit, *[2 * each.limit] * len(scopes)]) for each in definitions]
     return [
-        Ask(question, question.variants(classes), limit, lanes=lanes)
-        for question, limit in zip(questions, limits, strict=True)
+        MonitorSpec(each, each.variants(classes), limit, lanes=lanes)
+        for each, limit in zip(definitions, limits, strict=True)
     ]
 
 
-def plan(
+def make_plan(
     *monitors: str,
     scopes: tuple[str, ...] = SCOPES,
     samples: float = 3.15e8,
@@ -88,26 +76,26 @@ def plan(
     classes: int = 2,
     **changes: Any,  # noqa: ANN401 - any field of a plan
 ) -> Plan:
-    """A plan that asks these questions (or all) as `asks` does."""
+    """Build a plan of these monitors (or all), with specs as `monitor_specs` builds them."""
     policy = policy or Policy()
-    asked = asks(*monitors, scopes=scopes, lanes=lanes, classes=classes)
-    made = Plan(
+    specs = monitor_specs(*monitors, scopes=scopes, lanes=lanes, classes=classes)
+    plan = Plan(
         model="m",
         baseline_digest="b1",
         compressed_digest="c1",
         scopes=(MODEL_SCOPE, *scopes),
         rates=np.ones(1 + len(scopes)),
-        rules=rules(asked, Budget(samples), policy.recovery_ratio),
+        rules=build_rules(specs, Budget(samples), policy.recovery_ratio),
         budget=Budget(samples),
         policy=policy,
         tick_seconds=1e9,
         digest="d1",
     )
-    return replace(made, **changes)
+    return replace(plan, **changes)
 
 
-def watching(monitors: Sequence[str], subgroups: Sequence[str] = SCOPES) -> set[tuple[str, str]]:
-    """Which scope and monitor are looked at, of these monitors."""
+def watched_cells(monitors: Sequence[str], subgroups: Sequence[str] = SCOPES) -> set[tuple[str, str]]:
+    """The pairs of scope and monitor that these monitors watch."""
     return {
         (scope, name)
         for name in monitors
@@ -116,41 +104,41 @@ def watching(monitors: Sequence[str], subgroups: Sequence[str] = SCOPES) -> set[
     }
 
 
-def said(plan: Plan, state: State) -> dict[tuple[str, str], Verdict]:
-    """Verdicts by scope and monitor, but for that about sight."""
+def verdicts_by_cell(plan: Plan, state: State) -> dict[tuple[str, str], Verdict]:
+    """Verdicts by scope and monitor, without the one about sight."""
     return {(v.scope, v.monitor): v for v in status.verdicts(plan, state) if v.monitor != "sight"}
 
 
-def seen(state: State) -> int:
-    """How many comparisons were judged."""
+def judged_count(state: State) -> int:
+    """The number of comparisons judged."""
     return state.seen[Stream.COMPARISONS]
 
 
-def waiting(state: State, stream: Stream = Stream.COMPARISONS) -> Comparisons:
+def open_tick_rows(state: State, stream: Stream = Stream.COMPARISONS) -> Comparisons:
     """The rows of the open tick."""
     return state.pending[stream]
 
 
-def fold(
+def judge_rows(
     plan: Plan, *batches: Comparisons, state: State | None = None, stream: Stream = Stream.COMPARISONS
 ) -> tuple[State, list[Transition]]:
-    """The state after the batches, and everything that happened."""
-    state = start(plan) if state is None else state
-    happened: list[Transition] = []
+    """Fold the batches into a state; returns the last state and all transitions."""
+    state = initial_state(plan) if state is None else state
+    transitions: list[Transition] = []
     for batch in batches:
         state, made = watch.step(plan, state, batch, stream)
-        happened += made
-    return state, happened
+        transitions += made
+    return state, transitions
 
 
-def bits(value: object) -> object:
-    """A record as something that compares equal only if every bit is the same."""
+def bit_exact(value: object) -> object:
+    """Convert a record to nested values that compare equal only if every bit is equal."""
     if isinstance(value, np.ndarray):
         return value.dtype.str, value.shape, value.tobytes()
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: bits(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: bit_exact(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
-        return {key: bits(item) for key, item in value.items()}
+        return {key: bit_exact(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [bits(item) for item in value]
+        return [bit_exact(item) for item in value]
     return repr(value)

@@ -1,32 +1,38 @@
-"""A bus and a store that fail at a chosen moment, as if the process had been killed there."""
+"""A bus and a store that raise at a chosen operation, as if the process had been killed there."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from tightrope.monitors.records import Event, Held, Label
-from tightrope.service.adapters.ports import Begin, Bus, Changes, Key, Place, Record, Store, Subscription
+from tightrope.monitors.records import Event, Label, PendingRow, RowKey
+from tightrope.service.adapters.ports import (
+    Bus,
+    LogPartition,
+    PendingChanges,
+    Record,
+    StartOffsets,
+    Store,
+    Subscription,
+)
 
 
 class KilledError(Exception):
-    """The process ended here."""
+    """The injected crash."""
 
 
 class Fuse:
-    """Burns down with every operation, before it and after it; the one that finds it burnt is where the process
-    ends.
-    """
+    """Counts down with each operation, before and after it; at zero, the next operation raises `KilledError`."""
 
     def __init__(self, length: float) -> None:
         self.length = length
 
     def burn(self) -> None:
-        """One moment at which the process may end."""
+        """Count down, or raise `KilledError` at zero."""
         if self.length <= 0:
             raise KilledError
         self.length -= 1
 
 
 class FusedBus:
-    """A bus whose publishing, polling and committing burn a fuse."""
+    """A bus whose publish, flush, poll and commit may crash."""
 
     def __init__(self, bus: Bus, fuse: Fuse) -> None:
         self._bus = bus
@@ -34,68 +40,70 @@ class FusedBus:
         self.log = bus.log
 
     def publish(self, topic: str, value: bytes, key: str | None = None) -> None:
-        """The end may come before the record is published, or right after."""
+        """Crash before or right after the record is published."""
         self._fuse.burn()
         self._bus.publish(topic, value, key)
         self._fuse.burn()
 
     def flush(self, timeout: float) -> None:
-        """The end may come before."""
+        """Crash before the flush."""
         self._fuse.burn()
         self._bus.flush(timeout)
 
-    def subscribe(self, *topics: str, group: str | None = None, begin: Begin | None = None) -> Subscription:
-        """A subscription on the same fuse."""
-        return FusedSubscription(self._bus.subscribe(*topics, group=group, begin=begin), self._fuse)
+    def subscribe(
+        self, *topics: str, group: str | None = None, start_offsets: StartOffsets | None = None
+    ) -> Subscription:
+        """Return a subscription with the same fuse."""
+        return FusedSubscription(self._bus.subscribe(*topics, group=group, start_offsets=start_offsets), self._fuse)
 
-    def span(self, topic: str, partition: int, since: float, until: int) -> Iterator[list[Record]]:
-        """Never fails."""
-        return self._bus.span(topic, partition, since, until)
+    def replay(self, topic: str, partition: int, since: float, until: int) -> Iterator[list[Record]]:
+        """Never crash."""
+        return self._bus.replay(topic, partition, since, until)
 
     def partition(self, topic: str, key: str) -> int:
-        """Never fails."""
+        """Never crash."""
         return self._bus.partition(topic, key)
 
 
 class FusedSubscription:
-    """A reader's place, on a fuse."""
+    """A subscription that may crash."""
 
     def __init__(self, records: Subscription, fuse: Fuse) -> None:
         self._records = records
         self._fuse = fuse
 
     def poll(self, limit: int, timeout: float) -> list[Record]:
-        """The end may come with the records in hand."""
+        """Crash after records were polled."""
         found = self._records.poll(limit, timeout)
         if found:
             self._fuse.burn()
         return found
 
     def commit(self) -> None:
-        """The end may come before, or right after."""
+        """Crash before or right after the commit."""
         self._fuse.burn()
         self._records.commit()
         self._fuse.burn()
 
     def seek(self, topic: str, partition: int, offset: int) -> None:
-        """Never fails."""
+        """Never crash."""
         self._records.seek(topic, partition, offset)
 
     def lag(self) -> int:
-        """Never fails."""
+        """Never crash."""
         return self._records.lag()
 
-    def mine(self) -> bool:
-        """Never fails."""
-        return self._records.mine()
+    def owns_partitions(self) -> bool:
+        """Never crash."""
+        return self._records.owns_partitions()
 
     def close(self) -> None:
-        """Never fails."""
+        """Never crash."""
         self._records.close()
 
 
 class FusedStore:
-    """A store whose saving burns a fuse."""
+    """A store whose `save` may crash."""
 
     def __init__(self, store: Store, fuse: Fuse) -> None:
         self._store = store
@@ -107,37 +115,37 @@ class FusedStore:
         positions: Mapping[tuple[str, int], int],
         snapshots: Mapping[str, bytes],
         events: Sequence[Event],
-        pending: Mapping[str, Changes] | None = None,
+        pending: Mapping[str, PendingChanges] | None = None,
     ) -> None:
-        """The end may come before anything is saved, or after all of it is."""
+        """Crash before or right after the transaction."""
         self._fuse.burn()
         self._store.save(log, positions, snapshots, events, pending)
         self._fuse.burn()
 
     def snapshot(self, model: str) -> bytes | None:
-        """Never fails."""
+        """Never crash."""
         return self._store.snapshot(model)
 
-    def positions(self, log: str, models: Sequence[str]) -> Mapping[str, Mapping[Place, int]]:
-        """Never fails."""
+    def positions(self, log: str, models: Sequence[str]) -> Mapping[str, Mapping[LogPartition, int]]:
+        """Never crash."""
         return self._store.positions(log, models)
 
-    def rest(self, still: Callable[[], bool]) -> None:
-        """Never fails."""
-        self._store.rest(still)
+    def flush_deferred(self, still_owned: Callable[[], bool]) -> None:
+        """Never crash."""
+        self._store.flush_deferred(still_owned)
 
-    def past(self, model: str, name: str, since: float) -> Iterator[Sequence[Record]]:
-        """Never fails."""
-        return self._store.past(model, name, since)
+    def past_records(self, model: str, name: str, since: float) -> Iterator[Sequence[Record]]:
+        """Never crash."""
+        return self._store.past_records(model, name, since)
 
-    def held(self, model: str, keys: Sequence[Key]) -> dict[Key, Held]:
-        """Never fails."""
-        return self._store.held(model, keys)
+    def pending_rows(self, model: str, keys: Sequence[RowKey]) -> dict[RowKey, PendingRow]:
+        """Never crash."""
+        return self._store.pending_rows(model, keys)
 
-    def waiting(self, model: str, keys: Sequence[Key]) -> dict[Key, Label]:
-        """Never fails."""
-        return self._store.waiting(model, keys)
+    def pending_labels(self, model: str, keys: Sequence[RowKey]) -> dict[RowKey, Label]:
+        """Never crash."""
+        return self._store.pending_labels(model, keys)
 
-    def overdue(self, model: str, before: float) -> tuple[int, int]:
-        """Never fails."""
-        return self._store.overdue(model, before)
+    def count_overdue(self, model: str, before: float) -> tuple[int, int]:
+        """Never crash."""
+        return self._store.count_overdue(model, before)

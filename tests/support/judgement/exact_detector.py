@@ -15,18 +15,19 @@ def likelihood_ratio(q: Fraction, p: Fraction) -> EValue:
 
 
 def bet(share: Fraction, tolerance: Fraction, bound: Fraction, *, sign: int, inside: bool = False) -> EValue:
-    """1 + lambda * (sign * y - tolerance), or turned round; lambda is a share of 0.98 / (bound + tolerance)."""
+    """1 + lambda * (sign * y - tolerance), or inverted; lambda is a share of 0.98 / (bound + tolerance)."""
     stake = Fraction(98, 100) / (bound + tolerance) * share
     return lambda y: 1 + stake * (sign * y - tolerance) * (-1 if inside else 1)
 
 
 def masses(ticks: Iterable[Batch], e_values: Sequence[EValue]) -> list[list[Fraction]]:
     """Every alternative's mass after every tick: M <- (M + seed) * product of e(y)."""
-    now = [Fraction(0)] * len(e_values)
+    current = [Fraction(0)] * len(e_values)
     history = []
     for seed, ys in ticks:
-        now = [(mass + seed) * prod(e(Fraction(y)) for y in ys) for mass, e in zip(now, e_values, strict=True)]
-        history.append(now)
+        factors = [prod(e(Fraction(y)) for y in ys) for e in e_values]
+        current = [(mass + seed) * factor for mass, factor in zip(current, factors, strict=True)]
+        history.append(current)
     return history
 
 
@@ -37,4 +38,4 @@ def logarithm(value: Fraction) -> float:
 
 def evidence(ticks: Iterable[Batch], e_values: Sequence[EValue]) -> list[float]:
     """ln of the mean mass of all alternatives after every tick."""
-    return [logarithm(sum(now, Fraction(0)) / len(now)) for now in masses(ticks, e_values)]
+    return [logarithm(sum(each, Fraction(0)) / len(each)) for each in masses(ticks, e_values)]

@@ -1,4 +1,4 @@
-"""A judge over a memory bus and a state file, with the traffic that makes it decide: for tests of the shadow."""
+"""A judge over a memory bus and a state file, with traffic that leads to decisions: for tests of the shadow."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -9,8 +9,8 @@ from threading import Event as Flag
 import numpy as np
 from prometheus_client import CollectorRegistry
 
-from tests.support.judgement.comparisons import SCOPES, Traffic, plan
-from tightrope.monitors.budget import Ask, Budget, rules
+from tests.support.judgement.comparisons import SCOPES, RowSource, make_plan
+from tightrope.monitors.budget import Budget, MonitorSpec, build_rules
 from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.plan import Plan, State
 from tightrope.monitors.records import Comparisons, Event, Order, Routes
@@ -22,31 +22,32 @@ from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.adapters.topics import COMPARISONS, CONTROL, EVENTS, topic
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
-from tightrope.shadow.judge import Bench, Judge
+from tightrope.shadow.judge import Judge
+from tightrope.shadow.judgement_view import JudgementView
 
 HOST = "a processor"
 POLICY = Policy(min_dwell=100.0, recovery_samples=10.0)
 
 
 def lenient(model: str = "m", *, armed: bool = True) -> Plan:
-    """One question with generous limits, a small budget and small ticks: decisions come after tens of rows."""
-    ask = Ask(CATALOGUE["disagreement"], ("",), np.array([0.4, 0.1, 0.1, 0.1]))
-    asked = rules([ask], Budget(1e3), POLICY.recovery_ratio)
-    return plan(samples=1e3, policy=POLICY, rules=asked, tick_rows=16, model=model, armed=armed)
+    """A plan with one monitor, generous limits, a small budget and small ticks: decisions come after tens of rows."""
+    monitor = MonitorSpec(CATALOGUE["disagreement"], ("",), np.array([0.4, 0.1, 0.1, 0.1]))
+    rules = build_rules([monitor], Budget(1e3), POLICY.recovery_ratio)
+    return make_plan(samples=1e3, policy=POLICY, rules=rules, tick_rows=16, model=model, armed=armed)
 
 
-def story(traffic: Traffic, rows: int = 10) -> Iterator[Comparisons]:
-    """Batches of rows of group a and b by turns: sound, then harm to group a only, then sound until it has returned."""
-    for place, share in enumerate([0.0] * 6 + [0.8] * 12 + [0.0] * 30):
+def harm_and_recovery(traffic: RowSource, rows: int = 10) -> Iterator[Comparisons]:
+    """Batches with rows of groups a and b in turn: sound, then harmful to group a only, then sound until its return."""
+    for seed, share in enumerate([0.0] * 6 + [0.8] * 12 + [0.0] * 30):
         member = np.zeros((rows, len(SCOPES)), dtype=bool)
         member[::2, 0] = member[1::2, 1] = True
-        harmed = member[:, 0] & (np.random.default_rng(place).random(rows) < share)
+        harmed = member[:, 0] & (np.random.default_rng(seed).random(rows) < share)
         yield traffic.rows(rows, member=member, disagree=harmed)
 
 
 @dataclass
-class Court:
-    """What a judge needs, and a look at what it made of it."""
+class JudgeHarness:
+    """The surroundings of a judge, with access to its results; ``routes`` collects the published modes."""
 
     folder: Path
     plans: Mapping[str, Plan] = field(default_factory=lambda: {"m": lenient()})
@@ -55,60 +56,60 @@ class Court:
 
     def __post_init__(self) -> None:
         self.store = self._open()
-        self.bench = Bench(self.plans)
-        self.told: list[Routes] = []
+        self.view = JudgementView(self.plans)
+        self.routes: list[Routes] = []
         self._control = self.bus.subscribe(topic(CONTROL))
 
     def _open(self) -> SqliteStore:
         return SqliteStore(self.folder / "tightrope.db")
 
     def reopen(self) -> None:
-        """Go on with what is on disk, as after a restart."""
+        """Open the state file again, as after a restart."""
         self.store.close()
         self.store = self._open()
 
     def judge(self, bus: Bus | None = None, store: Store | None = None) -> Judge:
-        """A judge that has just started, on this bus and store or on something around them."""
-        self.bench = Bench(self.plans)
-        return Judge(bus or self.bus, store or self.store, self.bench, self.metrics, HOST, Flag())
+        """Start a judge on this bus and store, or on wrappers of them."""
+        self.view = JudgementView(self.plans)
+        return Judge(bus or self.bus, store or self.store, self.view, self.metrics, HOST, Flag())
 
     def publish(self, *batches: Comparisons) -> None:
-        """Comparisons, one record each."""
+        """Publish comparisons, one record each."""
         for batch in batches:
             self.bus.publish(topic(COMPARISONS), record_codec.encode_comparisons(batch), batch.model)
 
     def order(self, what: str, scope: str = "model", *, id_: str = "o1", model: str = "m", time: float = 0.0) -> None:
-        """An operator's order."""
+        """Publish an operator's order."""
         given = Order(id_, time, model, scope, what, "ann", f"because of {id_}")
         self.bus.publish(topic(CONTROL), record_codec.encode_order(given), f"{model}/{scope}")
 
-    def note(self, event: Event) -> None:
-        """An event of a gateway."""
+    def publish_event(self, event: Event) -> None:
+        """Publish an event of a gateway."""
         self.bus.publish(topic(EVENTS), record_codec.encode_event(event))
 
     def drain(self, judge: Judge) -> int:
-        """Steps until nothing is left, listening to what is told; returns the number of records."""
+        """Step until no records are left, and collect the published modes; returns the number of records."""
         done = 0
         try:
             while records := judge.step(0):
                 done += records
-                self.listen()
+                self.collect_routes()
         finally:
-            self.listen()
+            self.collect_routes()
         return done
 
-    def listen(self) -> None:
-        """Add the routes that were told meanwhile to ``told``; the topic itself keeps only the latest."""
+    def collect_routes(self) -> None:
+        """Add the modes published meanwhile to ``routes``; the topic itself keeps only the latest."""
         for record in self._control.poll(10_000, 0):
             with suppress(WireError):
-                self.told.append(record_codec.decode_routes(record.value))
+                self.routes.append(record_codec.decode_routes(record.value))
 
-    def saved(self, model: str = "m") -> State:
-        """The state on disk."""
+    def saved_state(self, model: str = "m") -> State:
+        """Decode the state on disk."""
         snapshot = self.store.snapshot(model)
         assert snapshot is not None
         return record_codec.decode_state(snapshot)
 
     def events(self, model: str | None = None) -> list[Event]:
-        """The audit trail."""
+        """Read the audit trail."""
         return [event for _, event in self.store.events(model, limit=10_000)]

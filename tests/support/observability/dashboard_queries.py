@@ -1,4 +1,4 @@
-"""The dashboards as they are built: their panels, and what they ask Prometheus."""
+"""The built dashboards: their panels and their Prometheus queries."""
 
 import re
 from collections.abc import Iterator
@@ -8,41 +8,41 @@ from tightrope.dashboards.boards import boards
 
 Json = dict[str, Any]
 CHOICES = {"datasource": "x", "model": ".*", "scope": ".*", "monitor": "disagreement"}
-"""Stand-ins for what a person chooses."""
+"""Values for the dashboards' variables."""
 
 
-class Asked(NamedTuple):
-    """One expression, where it stands, and what stands for its variables."""
+class PanelQuery(NamedTuple):
+    """An expression, and where it is used."""
 
     where: str
     expr: str
 
     @property
     def plain(self) -> str:
-        """As Prometheus gets it: every choice made, in either way of asking for equality."""
+        """The expression with all variables replaced, for equality as well as for regular expressions."""
         text = re.sub(r"\$__rate_interval|\$__interval", "10s", self.expr).replace("$__range", "1h")
         text = re.sub(r'="\$(?:model|scope)"', '=~".*"', text)
         return re.sub(r"\$(\w+)", lambda found: CHOICES[found[1]], text)
 
 
 def panels(board: Json) -> Iterator[Json]:
-    """Every panel that shows something, folded or not."""
+    """All panels that show data, including those of folded rows."""
     for panel in board["panels"]:
         yield from panel.get("panels", ())
         if panel["type"] != "row":
             yield panel
 
 
-def asked(board: Json) -> Iterator[Asked]:
-    """Every expression of the panels and of the marks."""
+def board_queries(board: Json) -> Iterator[PanelQuery]:
+    """All queries of a dashboard's panels and annotations."""
     for panel in panels(board):
         for target in panel["targets"]:
-            yield Asked(f"{board['title']} / {panel['title']} / {target['refId']}", target["expr"])
+            yield PanelQuery(f"{board['title']} / {panel['title']} / {target['refId']}", target["expr"])
     for mark in board["annotations"]["list"]:
         if "expr" in mark:
-            yield Asked(f"{board['title']} / {mark['name']}", mark["expr"])
+            yield PanelQuery(f"{board['title']} / {mark['name']}", mark["expr"])
 
 
-def everything() -> list[Asked]:
-    """Of all dashboards."""
-    return [one for board in boards().values() for one in asked(board)]
+def all_queries() -> list[PanelQuery]:
+    """The queries of all dashboards."""
+    return [one for board in boards().values() for one in board_queries(board)]

@@ -1,4 +1,4 @@
-"""The real Prometheus and Alertmanager, as Debian packages them: `make tools` installs them where it can."""
+"""The real Prometheus and Alertmanager of Debian's packages, which `make tools` installs where possible."""
 
 import shutil
 import socket
@@ -15,38 +15,36 @@ from ruamel.yaml import YAML
 
 
 def program(name: str) -> str:
-    """The path of promtool, amtool, prometheus or prometheus-alertmanager; without it the test is skipped, and where
-    everything is to be proved it fails.
-    """
+    """The path of promtool, amtool, prometheus or prometheus-alertmanager; the test is skipped without it."""
     found = shutil.which(name)
     if found is None:
         pytest.skip(f"{name} is missing: apt-get install prometheus prometheus-alertmanager")
     return found
 
 
-def said(name: str, *arguments: str | Path, stdin: str | None = None) -> tuple[int, str]:
-    """Run one of the tools to its end: its exit code, and what it said."""
+def run_tool(name: str, *arguments: str | Path, stdin: str | None = None) -> tuple[int, str]:
+    """Run one of the tools; returns its exit code and its output."""
     command = [program(name), *map(str, arguments)]
     ended = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=60)
     return ended.returncode, ended.stdout + ended.stderr
 
 
-class Running(NamedTuple):
-    """One of the servers, as it runs."""
+class RunningServer(NamedTuple):
+    """A running server."""
 
     address: str
     process: subprocess.Popen[bytes]
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A free TCP port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 @contextmanager
-def alertmanager(folder: Path, config: Mapping[str, Any], port: int = 0) -> Iterator[Running]:
-    """A real Alertmanager with this configuration, until the block ends."""
+def alertmanager(folder: Path, config: Mapping[str, Any], port: int = 0) -> Iterator[RunningServer]:
+    """Run a real Alertmanager with this configuration until the block ends."""
     file, port = folder / "alertmanager.yml", port or free_port()
     YAML(typ="safe").dump(dict(config), file)
     storage = f"--storage.path={folder / 'alerts'}"
@@ -56,8 +54,8 @@ def alertmanager(folder: Path, config: Mapping[str, Any], port: int = 0) -> Iter
 
 
 @contextmanager
-def prometheus(folder: Path, config: Mapping[str, Any]) -> Iterator[Running]:
-    """A real Prometheus with this configuration, quick to tell what it finds."""
+def prometheus(folder: Path, config: Mapping[str, Any]) -> Iterator[RunningServer]:
+    """Run a real Prometheus with this configuration and short delays until the block ends."""
     file, port = folder / "prometheus.yml", free_port()
     YAML(typ="safe").dump(dict(config), file)
     options = [f"--config.file={file}", f"--storage.tsdb.path={folder / 'series'}"]
@@ -68,12 +66,12 @@ def prometheus(folder: Path, config: Mapping[str, Any]) -> Iterator[Running]:
 
 
 @contextmanager
-def _running(command: Sequence[str], log: Path, port: int) -> Iterator[Running]:
+def _running(command: Sequence[str], log: Path, port: int) -> Iterator[RunningServer]:
     address = f"http://127.0.0.1:{port}"
-    with log.open("wb") as said, subprocess.Popen(command, stdout=said, stderr=said) as process:
+    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
         try:
             until(lambda: _ready(address), 30, lambda: log.read_text()[-2000:])
-            yield Running(address, process)
+            yield RunningServer(address, process)
         finally:
             process.terminate()
 
@@ -85,9 +83,9 @@ def _ready(address: str) -> bool:
         return False
 
 
-def until(holds: Callable[[], object], seconds: float, said: Callable[[], object] = str) -> None:
-    """Wait until something holds; fail with what is ``said`` where it does not within so many seconds."""
+def until(holds: Callable[[], object], seconds: float, explain: Callable[[], object] = str) -> None:
+    """Wait until a condition holds; fail with ``explain()`` after ``seconds`` seconds."""
     deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline, said()
+        assert time.monotonic() < deadline, explain()
         time.sleep(0.02)

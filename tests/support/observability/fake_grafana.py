@@ -1,7 +1,7 @@
-"""A stand-in for Grafana 13, by its documentation: no real one can be had here.
+"""A fake Grafana 13, written after its documentation; no real one can be installed here.
 
-It keeps folders, data sources, dashboards and annotations, wants a token, answers 404, 409, 412 and 400 where Grafana
-does, refuses data sources by number, and answers some calls without a body, as proxies in between do.
+It keeps folders, data sources, dashboards and annotations, and requires a token. It answers 404, 409, 412 and 400 as
+Grafana does, refuses data sources by number, and answers some calls without a body, as proxies do.
 """
 
 import json
@@ -19,7 +19,7 @@ Answer = tuple[int, Any]
 
 
 class Grafana(ThreadingHTTPServer):
-    """What it holds, and every call with its path. While ``broken`` it answers that instead."""
+    """The fake server: its content and all calls. While ``broken`` is set it gives that answer instead."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -33,11 +33,11 @@ class Grafana(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        """Where it listens, below a path as behind a proxy."""
+        """The address, with a path as behind a proxy."""
         return f"http://127.0.0.1:{self.server_address[1]}/grafana"
 
     def answer(self, verb: str, path: str, body: Any) -> Answer:  # noqa: ANN401 - JSON
-        """What Grafana would say."""
+        """Answer one call."""
         place, _, query = path.partition("?")
         kind, _, rest = place.removeprefix("/").partition("/")
         if kind == "health":
@@ -77,12 +77,12 @@ class Grafana(ThreadingHTTPServer):
         self.boards[uid] = body
         return 200, {"uid": uid, "status": "success"}
 
-    def _marks(self, asked: dict[str, list[str]]) -> list[dict[str, Any]]:
-        (begin,), (end,) = asked["from"], asked["to"]
+    def _marks(self, query: dict[str, list[str]]) -> list[dict[str, Any]]:
+        (begin,), (end,) = query["from"], query["to"]
         return [
             {**mark, "id": number}
             for number, mark in self.marks.items()
-            if set(asked["tags"]) <= set(mark["tags"]) and int(begin) <= mark["time"] <= int(end)
+            if set(query["tags"]) <= set(mark["tags"]) and int(begin) <= mark["time"] <= int(end)
         ]
 
     def _mark(self, verb: str, rest: str, body: Any) -> Answer:  # noqa: ANN401 - as above
@@ -104,12 +104,12 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.path.removeprefix("/grafana/api")
         self.server.calls.append((self.command, path))
         if self.server.broken is not None:
-            status, said = self.server.broken
+            status, content = self.server.broken
         elif self.headers["Authorization"] != f"Bearer {TOKEN}":
-            status, said = 401, {"message": "Invalid API key"}
+            status, content = 401, {"message": "Invalid API key"}
         else:
-            status, said = self.server.answer(self.command, path, body)
-        content = b"" if said is None else said if isinstance(said, bytes) else json.dumps(said).encode()
+            status, content = self.server.answer(self.command, path, body)
+        content = b"" if content is None else content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -118,12 +118,12 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _do  # noqa: N815 - the base class looks for these names
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def grafana() -> Iterator[Grafana]:
-    """One on a free port, until the block ends."""
+    """Run a fake Grafana on a free port until the block ends."""
     with Grafana() as made:
         thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

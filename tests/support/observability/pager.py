@@ -1,4 +1,4 @@
-"""Somebody to be paged: a server that keeps what Alertmanager sends it."""
+"""A receiver that keeps the notifications of Alertmanager."""
 
 import json
 import threading
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Pager(ThreadingHTTPServer):
-    """Keeps every notification with the time it came. While ``away`` it refuses them."""
+    """Keeps each notification with its time of arrival; while ``away`` is set it refuses them."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -21,11 +21,11 @@ class Pager(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        """Where it listens."""
+        """The address of the receiver."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def alerts(self, status: str, **labels: str) -> list[dict[str, Any]]:
-        """The alerts of all notifications that have this status and these labels."""
+        """The alerts of all notifications with this status and these labels."""
         every = [alert for _, notification in list(self.heard) for alert in notification["alerts"]]
         return [a for a in every if a["status"] == status and labels.items() <= a["labels"].items()]
 
@@ -34,7 +34,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: Pager
 
     def do_POST(self) -> None:
-        """Keep it."""
+        """Keep a notification."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if not self.server.away:
             self.server.heard.append((time.time(), body))
@@ -45,12 +45,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def listening() -> Iterator[Pager]:
-    """A receiver on a free port, until the block ends."""
+    """Run a pager on a free port until the block ends."""
     with Pager() as pager:
         thread = threading.Thread(target=pager.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

@@ -1,4 +1,4 @@
-"""What a PromQL expression asks for."""
+"""The metrics that a PromQL expression selects."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ class Selector(NamedTuple):
 
 
 def selectors(expression: str) -> list[Selector]:
-    """Every metric that an expression selects."""
+    """All metrics that an expression selects."""
     return [Selector(node.name, _labels(node)) for node in _walk(promql_parser.parse(expression)) if _selects(node)]
 
 

@@ -1,4 +1,4 @@
-"""The inference layer called as a server calls it, message by message."""
+"""The inference layer, called message by message as a server does."""
 
 import asyncio
 import json
@@ -6,24 +6,24 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.serving.service_harness import Bench, body
+from tests.support.serving.service_harness import GatewayHarness, body
+from tightrope.service.inference.engine import LARGE_BYTES
 from tightrope.service.transport.http import asgi
 from tightrope.service.transport.http.asgi import InferLayer
-from tightrope.service.transport.responder import LARGE
 
 INFER = "/v2/models/m/infer"
 GOOD = json.dumps(body([[0.0, 1.0]])).encode()
-MOST = 4 * LARGE
+MAX_BODY_BYTES = 4 * LARGE_BYTES
 
 
 @dataclass
-class Inner:
-    """The application behind the layer: remembers what it is asked, and answers 299."""
+class InnerApp:
+    """The application behind the layer: records its requests, and answers 299."""
 
     asked: list[tuple[str, str, bytes]] = field(default_factory=list)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: asgi.Receive, send: asgi.Send) -> None:
-        """Read one message as FastAPI would."""
+        """Read one message, as FastAPI would."""
         message = await receive() if scope.get("method") == "POST" else {}
         self.asked.append((scope["method"], scope["path"], message.get("body", b"")))
         await send({"type": "http.response.start", "status": 299, "headers": []})
@@ -32,7 +32,7 @@ class Inner:
 
 @dataclass
 class Exchange:
-    """One request to the layer: what was taken of its body, and what came back."""
+    """One request to the layer: the chunks read of its body, and the messages sent."""
 
     layer: InferLayer
     taken: int = 0
@@ -60,29 +60,29 @@ class Exchange:
         headers: dict[str, str] | None = None,
         breaks: bool = False,
     ) -> "Exchange":
-        """Send a body in chunks; ``breaks``: the caller goes away where the next one should follow."""
+        """Send a body in chunks; ``breaks``: the caller disconnects where the next one should follow."""
         asyncio.run(self._run(path, list(chunks or (b"",)), method, headers or {}, breaks=breaks))
         return self
 
     @property
     def status(self) -> int:
-        """The answer's status."""
+        """The response's status."""
         return int(self.sent[0]["status"])
 
     @property
     def error(self) -> str:
-        """The answer's error."""
+        """The response's error."""
         return str(json.loads(self.sent[1]["body"])["error"])
 
 
 @dataclass
-class World:
+class LayerHarness:
     """A layer around a gateway of one pair, m."""
 
-    bench: Bench
-    inner: Inner
+    bench: GatewayHarness
+    inner: InnerApp
     layer: InferLayer
 
     def post(self, path: str, *chunks: bytes, **how: Any) -> Exchange:  # noqa: ANN401 - see Exchange.run
-        """One exchange."""
+        """Run one exchange."""
         return Exchange(self.layer).run(path, *chunks, **how)

@@ -1,4 +1,4 @@
-"""Requests as messages, for a model that takes x and gives p and q."""
+"""Inference messages for a model with inputs x and y, and outputs p and q."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ P, Q = TensorSpec("p", "FP32", (-1, 2)), TensorSpec("q", "INT8", (-1,))
 ROW = np.array([[1, 2, 3]], np.float32)
 
 
-def asked(tensor: Tensor, datatype: str, *, raw: bool, name: str = "x", **fields: Any) -> ModelInferRequest:  # noqa: ANN401
+def infer_message(tensor: Tensor, datatype: str, *, raw: bool, name: str = "x", **fields: Any) -> ModelInferRequest:  # noqa: ANN401
     """A request with one input."""
     message = ModelInferRequest(model_name="m", **fields)
     entry = message.inputs.add(name=name, datatype=datatype, shape=tensor.shape)
@@ -25,6 +25,6 @@ def asked(tensor: Tensor, datatype: str, *, raw: bool, name: str = "x", **fields
     return message
 
 
-def decoded(message: ModelInferRequest) -> InferRequest:
-    """Read for a model that takes x and gives p and q."""
+def decode(message: ModelInferRequest) -> InferRequest:
+    """Decode a message for a model with input x and outputs p and q."""
     return decode_request(message, [X], [P, Q])

@@ -1,4 +1,4 @@
-"""A gRPC server in this process, on a free port, and who speaks to it."""
+"""A gRPC server in this process, on a free port, and a client."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -10,49 +10,49 @@ import grpc
 import grpc.aio
 import numpy as np
 
-from tests.support.serving.service_harness import Bench
-from tightrope.service.config.loader import Server
-from tightrope.service.inference.autotune import SHORT, Pace
+from tests.support.serving.service_harness import GatewayHarness
+from tightrope.service.config.loader import ServerSection
+from tightrope.service.inference.autotune import SHORT_SECONDS, RunProfile
+from tightrope.service.inference.engine import LARGE_BYTES
 from tightrope.service.transport.grpc.messages import ModelInferRequest, ModelInferResponse
-from tightrope.service.transport.grpc.server import RpcServer
-from tightrope.service.transport.grpc.servicer import SERVICE, Inference
-from tightrope.service.transport.responder import LARGE
+from tightrope.service.transport.grpc.server import GrpcServer
+from tightrope.service.transport.grpc.servicer import SERVICE, InferenceServicer
 
-MOST = 4 * LARGE
+MAX_BODY_BYTES = 4 * LARGE_BYTES
 
 
 @dataclass
-class Talk:
+class GrpcClient:
     """A server and a channel to it."""
 
-    server: RpcServer
+    server: GrpcServer
     channel: grpc.aio.Channel
     port: int
 
     async def ask(self, call: str, message: Any, **how: Any) -> bytes:  # noqa: ANN401 - any message, or bytes
-        """The bytes of an answer.
-
-        Raises:
-            AioRpcError: when the call fails.
-        """
+        """Call a method, and return the bytes of its answer. Raises AioRpcError when the call fails."""
         raw = message if isinstance(message, bytes) else message.SerializeToString()
         path = call if call.startswith("/") else f"/{SERVICE}/{call}"
         answer: bytes = await self.channel.unary_unary(path)(raw, **how)
         return answer
 
     async def infer(self, message: Any, **how: Any) -> ModelInferResponse:  # noqa: ANN401 - as above
-        """The answer to an inference."""
+        """Call ModelInfer."""
         return ModelInferResponse.FromString(await self.ask("ModelInfer", message, **how))
 
 
 @asynccontextmanager
-async def talking(bench: Bench, *, slow: bool = False, knows: Callable[[], bool] = lambda: True) -> AsyncIterator[Talk]:
-    """Serve the bench's pairs until the block ends."""
-    responder = bench.responder(Pace(tried={1: 2 * SHORT if slow else SHORT / 100}))
-    server = RpcServer(Server(grpc_port=0, max_body_bytes=MOST), Inference(responder, knows), knows)
+async def serving_grpc(
+    bench: GatewayHarness, *, slow: bool = False, is_ready: Callable[[], bool] = lambda: True
+) -> AsyncIterator[GrpcClient]:
+    """Serve the harness's pairs until the block ends."""
+    responder = bench.responder(RunProfile(measured={1: 2 * SHORT_SECONDS if slow else SHORT_SECONDS / 100}))
+    server = GrpcServer(
+        ServerSection(grpc_port=0, max_body_bytes=MAX_BODY_BYTES), InferenceServicer(responder, is_ready), is_ready
+    )
     port = await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        yield Talk(server, channel, port)
+        yield GrpcClient(server, channel, port)
     await server.stop(5.0)
 
 
@@ -64,7 +64,7 @@ def row(*values: float, model: str = "m", **fields: Any) -> ModelInferRequest:  
 
 
 async def refusal(call: Any) -> tuple[grpc.StatusCode, str]:  # noqa: ANN401 - anything to wait for
-    """The status and the words of a call that fails."""
+    """The status and details of a call that fails."""
     try:
         await call
     except grpc.aio.AioRpcError as error:

@@ -1,4 +1,4 @@
-"""The model pairs that the tests of the service serve, as the models part of a configuration."""
+"""Model pairs for the service tests, as the section `models` of a configuration."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ ONNX_TYPES = {
     "FP64": TensorProto.DOUBLE,
     "BYTES": TensorProto.STRING,
 }
-"""Every datatype of the protocol that is carried here, and onnx's number for it."""
+"""Every supported datatype of the protocol, and its number in onnx."""
 
 TENSORS: dict[str, Tensor] = {
     "BOOL": np.array([[True, False]]),
@@ -38,30 +38,32 @@ TENSORS: dict[str, Tensor] = {
     "FP64": np.array([[0.1, 1e300]], np.float64),
     "BYTES": np.array([["né", ""]], object),
 }
-"""Values of every kind of datatype, for the models that give them back."""
+"""Values of every kind of datatype, for models that return their input."""
 
 SUBGROUPS: dict[str, Any] = {
     "region": {"parameter": "region", "values": ["north", "south"]},
     "band": {"column": 0, "values": {"low": {"low": 0, "high": 9}, "high": [10, 20]}},
 }
-"""One attribute that the caller tells, one cut from the first column."""
+"""An attribute that the caller sends, and one read from the first column."""
 
 SCOPES = ("model", "region=north", "region=south", "band=low", "band=high")
 REFUSAL = {"score": "max_probability", "threshold": 0.8}
 CALM = {"limits": {"confidence": None, "confidence_shape": None}}
-"""The pairs differ in confidence on purpose; what is asked of them is not how long that goes unnoticed."""
+"""Limits for pairs that differ in confidence by design: no test expects the monitors of confidence to trip."""
 
 HUGE = 3e38
-"""A value that is no FP32 any more once it is multiplied."""
+"""A value that overflows FP32 when it is multiplied."""
 
 
 def weights(*rows: tuple[float, float]) -> Weights:
-    """One row a feature, two classes."""
+    """Weights of a classifier of two classes, one row for each feature."""
     return np.array(rows, dtype=np.float32)
 
 
 def sure_and_unsure(folder: Path) -> dict[str, str]:
-    """Features (code, value): both decide by the value's sign, the baseline with more confidence."""
+    """A pair with the features (code, value): both models decide by the sign of the value, the baseline with more
+    confidence.
+    """
     return {
         "baseline": str(classifier(folder / "sure.onnx", weights((0, 0), (4, -4)))),
         "compressed": str(classifier(folder / "unsure.onnx", weights((0, 0), (0.5, -0.5)))),
@@ -69,9 +71,7 @@ def sure_and_unsure(folder: Path) -> dict[str, str]:
 
 
 def failing(folder: Path) -> dict[str, dict[str, Any]]:
-    """Pairs of one feature of which one model, or both, cannot answer everything: 5 makes a run fail, HUGE gives
-    infinity.
-    """
+    """Pairs with one feature where one or both models fail: 5 makes a run fail, HUGE gives infinity."""
     robust = str(classifier(folder / "robust.onnx", weights((-10, 10))))
     breaks = str(fragile(folder / "fragile.onnx"))
     small = str(classifier(folder / "small.onnx", weights((-1, 1)), scores=True))
@@ -87,15 +87,17 @@ def failing(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def all_pairs(folder: Path) -> dict[str, dict[str, Any]]:
-    """Everything the shared server serves; ``modes`` is for tests that move its scopes."""
+    """All pairs of the shared server: only orders use ``modes``; ``untouched`` and ``uncomparable`` have one test each."""
     files = sure_and_unsure(folder)
     value = str(classifier(folder / "value.onnx", np.array([[1.0], [2.0]], np.float32), scores=True))
     pairs: dict[str, dict[str, Any]] = {
         "plain": {**files, "subgroups": SUBGROUPS, **CALM, "labels": {}, "payloads": {}},
         "modes": {**files, "subgroups": SUBGROUPS, **CALM, "version": "7.1"},
+        "untouched": {**files, "subgroups": SUBGROUPS, **CALM},
         "value": {"baseline": value, "compressed": value, "decision": {"scale": "regression"}},
         **failing(folder),
     }
+    pairs["uncomparable"] = pairs["overflowing"]
     for action in ("flag", "escalate", "abstain"):
         pairs[action] = {**files, "refusal": {**REFUSAL, "action": action}, "mode": "advisory"}
     for datatype, kind in ONNX_TYPES.items():
@@ -105,7 +107,7 @@ def all_pairs(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def copier(path: Path, *shape: int | str, kind: int = TensorProto.FLOAT) -> Path:
-    """``input`` of any shape, given back as ``output``."""
+    """A model that returns its ``input``, of this shape, as ``output``."""
     return save(
         path,
         [helper.make_node("Identity", ["input"], ["output"])],
@@ -115,7 +117,7 @@ def copier(path: Path, *shape: int | str, kind: int = TensorProto.FLOAT) -> Path
 
 
 def two_inputs(path: Path) -> Path:
-    """``a`` (-1, -1) and ``b`` (-1, 1): the sum over a's columns, plus b, decides by its sign."""
+    """A model of ``a`` (-1, -1) and ``b`` (-1, 1) that decides by the sign of the sum over a's columns, plus b."""
     nodes = [
         helper.make_node("ReduceSum", ["a", "axis"], ["sum"], keepdims=1),
         helper.make_node("Add", ["sum", "b"], ["both"]),
@@ -134,7 +136,7 @@ def two_inputs(path: Path) -> Path:
 
 
 def save(path: Path, nodes: list[Any], inputs: list[Any], outputs: list[Any], constants: Sequence[Any] = ()) -> Path:
-    """A graph as a file."""
+    """Save a graph to a file."""
     graph = helper.make_graph(nodes, "tiny", inputs, outputs, list(constants))
     save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
     return path

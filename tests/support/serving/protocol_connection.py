@@ -11,13 +11,13 @@ from uvicorn.server import ServerState
 
 from tests.support.serving.asgi_harness import GOOD, INFER
 from tightrope.service.transport.http.asgi import InferLayer
-from tightrope.service.transport.http.uvicorn_protocol import FastPath, fast_path
+from tightrope.service.transport.http.uvicorn_protocol import InferenceProtocol, protocol_factory
 
-PATIENCE = 30.0
+RESPONSE_TIMEOUT_SECONDS = 30.0
 
 
 class Transport(asyncio.Transport):
-    """Remembers what is written."""
+    """Records the bytes written."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,26 +25,26 @@ class Transport(asyncio.Transport):
         self.closed = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Take it."""
+        """Record data."""
         self.written += bytes(data)
 
     def is_closing(self) -> bool:
-        """Whether somebody closed it."""
+        """Whether it was closed."""
         return self.closed
 
     def close(self) -> None:
-        """Remember that."""
+        """Record the call."""
         self.closed = True
 
     def pause_reading(self) -> None:
-        """Nothing is read here."""
+        """Do nothing: no data is read here."""
 
     def resume_reading(self) -> None:
-        """As above."""
+        """Do nothing."""
 
 
 class Answers:
-    """Reads what was written: statuses, headers and bodies."""
+    """Parses the bytes written: statuses, headers and bodies."""
 
     def __init__(self, written: bytes) -> None:
         self.statuses: list[int] = []
@@ -54,33 +54,33 @@ class Answers:
         self._parser.feed_data(written)
 
     def on_message_begin(self) -> None:
-        """One more."""
+        """Start a response."""
         self.headers.append({})
         self.bodies.append(b"")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header."""
+        """Add a header."""
         self.headers[-1][name.decode().lower()] = value.decode()
 
     def on_headers_complete(self) -> None:
-        """The status is known."""
+        """Note the status."""
         self.statuses.append(self._parser.get_status_code())
 
     def on_body(self, body: bytes) -> None:
-        """A part of a body."""
+        """Add a part of a body."""
         self.bodies[-1] += body
 
     @property
-    def told(self) -> list[dict[str, Any]]:
-        """The bodies, but for what no two answers have in common."""
+    def documents(self) -> list[dict[str, Any]]:
+        """The bodies as JSON, without the ids, which always differ."""
         found = [json.loads(body) for body in self.bodies]
         for one in found:
             one.pop("id", None)
         return found
 
 
-class Line:
-    """A connection to a layer; ``slow`` counts the requests that took uvicorn's own way."""
+class Connection:
+    """A connection to a layer; ``slow`` counts the requests that took the ASGI path."""
 
     def __init__(self, layer: InferLayer) -> None:
         self.slow = 0
@@ -89,18 +89,18 @@ class Line:
             self.slow += 1
             await layer(scope, receive, send)
 
-        config = uvicorn.Config(counted, http=fast_path(layer), lifespan="off", log_level="warning", ws="none")
+        config = uvicorn.Config(counted, http=protocol_factory(layer), lifespan="off", log_level="warning", ws="none")
         config.load()
         self.transport = Transport()
         loop = asyncio.get_running_loop()
-        self.protocol: FastPath = config.http_protocol_class(  # type: ignore[call-arg, assignment]
+        self.protocol: InferenceProtocol = config.http_protocol_class(  # type: ignore[call-arg, assignment]
             config=config, server_state=ServerState(), app_state={}, _loop=loop
         )
         self.protocol.connection_made(self.transport)
 
     async def answers(self, count: int) -> Answers:
-        """So many, each of them whole."""
-        async with asyncio.timeout(PATIENCE):
+        """Wait for this number of whole responses."""
+        async with asyncio.timeout(RESPONSE_TIMEOUT_SECONDS):
             while not self._has(count):  # noqa: ASYNC110 - a transport has no event to wait for
                 await asyncio.sleep(0.001)
         return Answers(self.transport.written)
@@ -110,13 +110,13 @@ class Line:
 
 
 def post(body: bytes = GOOD, path: str = INFER, version: str = "1.1", method: str = "POST", **headers: str) -> bytes:
-    """A request as it is on the wire."""
+    """A request's bytes."""
     named = {"Host": "h", "Content-Length": str(len(body))} | {n.replace("_", "-"): v for n, v in headers.items()}
     lines = [f"{method} {path} HTTP/{version}", *(f"{name}: {value}" for name, value in named.items() if value)]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def chunked(body: bytes = GOOD, path: str = INFER) -> bytes:
-    """The same without an announced length."""
+    """A chunked request's bytes."""
     head = post(b"", path, Content_Length="", Transfer_Encoding="chunked")
     return head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)

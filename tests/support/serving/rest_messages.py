@@ -1,4 +1,4 @@
-"""Requests and answers of the inference protocol, whole and with parts changed."""
+"""Valid requests and answers of the inference protocol, and variants of them."""
 
 import json
 from typing import Any
@@ -28,33 +28,33 @@ FORMS = [(datatype, binary) for datatype in EXAMPLES for binary in (False, True)
 
 
 def document(**changes: object) -> dict[str, Any]:
-    """A good request for the input x, with fields of the request changed."""
+    """A valid request for the input x, with fields of the request replaced."""
     return {"inputs": [{"name": "x", "shape": [1, 3], "datatype": "FP32", "data": [1.0, 2.0, 3.0]}], **changes}
 
 
 def with_input(**changes: object) -> dict[str, Any]:
-    """A good request with fields of its input changed; None leaves a field out."""
+    """A valid request with fields of its input replaced."""
     return document(inputs=[document()["inputs"][0] | changes])
 
 
 def binary_request(data: bytes = bytes(12), size: object = 12) -> tuple[bytes, int]:
-    """The body of a request whose input is binary, and the bytes of JSON in it."""
+    """A request with a binary input, and the bytes of JSON in it."""
     head = orjson.dumps(with_input(data=None, parameters={"binary_data_size": size}))
     return head + data, len(head)
 
 
 def decode(body: object, header_length: int | None = None) -> InferRequest:
-    """Decode for a model of one input and two outputs; anything but bytes is written as JSON first."""
+    """Decode a request for a model of one input and two outputs; a body other than bytes is encoded as JSON first."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     return decode_request(raw, header_length, [X], [P, LABEL])
 
 
-def asking(*outputs: OutputRequest, binary_default: bool = False) -> InferRequest:
-    """A request that asks for these outputs."""
+def requesting(*outputs: OutputRequest, binary_default: bool = False) -> InferRequest:
+    """A request with these outputs."""
     return InferRequest(id=None, parameters={}, inputs={}, outputs=outputs, binary_default=binary_default)
 
 
 def answer(**outputs: Tensor) -> InferResponse:
-    """An answer of a model with these outputs."""
+    """An answer with these outputs."""
     parameters: dict[str, Scalar] = {"served_by": "compressed", "safe_mode": False, "confidence": 0.5, "rows": 1}
     return InferResponse("m", "1", "abc", parameters, outputs)

@@ -1,54 +1,35 @@
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from tests.support.commands import tightrope
 from tests.support.harmful_pair import MAJORITY, MINORITY, config
 from tests.support.onnx_models import classifier
 from tests.support.servers import write_config
-from tightrope.cli import console
-from tightrope.cli import main as cli
 from tightrope.service.config.loader import TOKEN_VARIABLE
-from tightrope.serving.server import Listening, Ready
+from tightrope.serving.server import ListenAddress, ReadyCallback
 from tightrope.wiring import embedded
 
 Run = Callable[..., int]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run the command in this process, on a wide terminal; returns the exit code."""
-    monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
-    monkeypatch.setattr(console, "out", Console(width=200))
-
-    def it(*arguments: str | Path) -> int:
-        monkeypatch.setattr(sys, "argv", ["tightrope", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return int(ended.value.code or 0)
-
-    return it
-
-
-@pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A sound configuration."""
+    """A valid configuration."""
     return write_config(tmp_path, config(tmp_path))
 
 
-def test_sound_configuration_is_described(run: Run, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What it amounts to, model by model, and that it is sound."""
+def test_valid_configuration_is_described(run: Run, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The output describes each model and ends with ok."""
     assert run("check", path) == 0
-    told, errors = capsys.readouterr()
-    assert told.splitlines()[-1] == f"ok {path}: 1 model (control is off: no token)"
+    out, errors = capsys.readouterr()
+    assert out.splitlines()[-1] == f"ok {path}: 1 model (control is off: no token)"
     for fact in ("armed", "input FP32[-1, 4]", MINORITY, MAJORITY, "disagreement <= 0.1 (model), 0.2 (subgroups)"):
-        assert fact in told
+        assert fact in out
     assert errors == ""
     assert not (path.parent / "state").exists(), "nothing is started"
 
@@ -56,18 +37,18 @@ def test_sound_configuration_is_described(run: Run, path: Path, capsys: pytest.C
 def test_token_turns_control_on(
     run: Run, path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The last line says no more than that all is well."""
+    """The last line says only ok."""
     monkeypatch.setenv(TOKEN_VARIABLE, "a-long-enough-secret")
     assert run("check", path) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"ok {path}: 1 model"
 
 
-def test_sound_configuration_as_json(run: Run, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One object for machines, and nothing else."""
+def test_valid_configuration_as_json(run: Run, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The output is one JSON object."""
     assert run("check", path, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["ok"], told["control"]) == (True, False)
-    (model,) = told["models"]
+    out = json.loads(capsys.readouterr().out)
+    assert (out["ok"], out["control"]) == (True, False)
+    (model,) = out["models"]
     assert sorted(model["subgroups"]) == [MAJORITY, MINORITY]
     assert model["monitors"] == ["disagreement <= 0.1 (model), 0.2 (subgroups)"]
 
@@ -110,23 +91,23 @@ MISTAKES: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
 def test_mistake_is_one_line_that_names_the_key(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    """On stderr for people, in ``problems`` for machines; the exit code is 1 for both."""
+    """It is on stderr for people and in ``problems`` for machines; the exit code is 1 for both."""
     make, expected = MISTAKES[name]
     path = write_config(tmp_path, make(tmp_path))
     assert run("check", path) == 1
-    told, errors = capsys.readouterr()
-    assert told == ""
+    out, errors = capsys.readouterr()
+    assert out == ""
     (line,) = errors.splitlines()
     assert line.startswith("error ")
     assert expected in line
     assert run("check", path, "--json") == 1
-    told, errors = capsys.readouterr()
-    assert json.loads(told) == {"ok": False, "problems": [line.removeprefix("error ")]}
+    out, errors = capsys.readouterr()
+    assert json.loads(out) == {"ok": False, "problems": [line.removeprefix("error ")]}
     assert errors == ""
 
 
-def test_every_mistake_is_named_at_once(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nobody has to mend and try again, mistake by mistake; nor model by model."""
+def test_all_mistakes_are_reported_at_once(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All mistakes of all models are reported by one run."""
     wrong = config(tmp_path, sampling={"rate": -1}, mode="brave") | {"alarm": 1}
     assert run("check", write_config(tmp_path, wrong)) == 1
     lines = capsys.readouterr().err.splitlines()
@@ -144,10 +125,10 @@ def test_every_mistake_is_named_at_once(run: Run, tmp_path: Path, capsys: pytest
     ("content", "expected"),
     [("models: [", "not YAML"), ("- a\n- b\n", "must be a map"), ("", "must be a map"), (None, "cannot be read")],
 )
-def test_file_that_is_no_configuration_is_one_line(
+def test_invalid_file_is_one_line(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None, expected: str
 ) -> None:
-    """Broken YAML, a list, nothing at all, no file."""
+    """Broken YAML, a list, an empty file, no file."""
     path = tmp_path / "some.yaml"
     if content is not None:
         path.write_text(content)
@@ -157,9 +138,7 @@ def test_file_that_is_no_configuration_is_one_line(
     assert expected in line
 
 
-def test_text_that_looks_like_markup_is_shown_as_it_is(
-    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_markup_in_texts_is_printed_verbatim(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Brackets in a path or in a value are neither swallowed nor a crash."""
     folder = tmp_path / "[red]"
     assert run("check", folder / "none.yaml") == 1
@@ -171,7 +150,7 @@ def test_text_that_looks_like_markup_is_shown_as_it_is(
     assert "[/]" in capsys.readouterr().err
 
 
-def test_misspelt_variable_is_a_mistake(
+def test_misspelt_variable_is_an_error(
     run: Run, path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A TIGHTROPE_ variable that nothing reads would be silently without effect."""
@@ -182,8 +161,8 @@ def test_misspelt_variable_is_a_mistake(
     assert "secret" not in errors.replace("TIGHTROPE_CONTROL_TOKEN", "")
 
 
-def test_command_ends_as_its_user_sees_it(tmp_path: Path) -> None:
-    """As a process: exit codes 0 and 1, facts on stdout, mistakes on stderr, never a traceback."""
+def test_exit_codes_and_streams_of_the_process(tmp_path: Path) -> None:
+    """Exit codes 0 and 1, descriptions on stdout, errors on stderr, no traceback."""
     good = tightrope("check", write_config(tmp_path, config(tmp_path)))
     assert (good.returncode, good.stderr) == (0, "")
     bad = tightrope("check", tmp_path / "none.yaml")
@@ -191,21 +170,21 @@ def test_command_ends_as_its_user_sees_it(tmp_path: Path) -> None:
     assert bad.stderr.splitlines() == [f"error {tmp_path}/none.yaml: cannot be read: No such file or directory"]
 
 
-def test_port_option_beyond_all_ports_is_refused(run: Run, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is a mistake of use, and not another port."""
+def test_invalid_port_option_is_refused(run: Run, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is a usage error, and no other port is taken."""
     assert run("run", path, "--port", "99999") == 2
     assert "65535" in capsys.readouterr().err
 
 
-def test_address_of_ipv6_is_an_url(
+def test_ipv6_address_is_a_url(
     run: Run, path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An IPv6 address stands in brackets, wherever the server said that it listens."""
+    """The URL has the IPv6 address in brackets."""
 
-    def serve(_: object, ready: Ready, *__: object) -> None:
-        ready(Listening("::1", 8080, 8001))
+    def serve(_: object, ready: ReadyCallback, *__: object) -> None:
+        ready(ListenAddress("::1", 8080, 8001))
 
     monkeypatch.setattr(embedded, "run", serve)
     assert run("run", path, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["address"], told["grpc"]) == ("http://[::1]:8080", "[::1]:8001")
+    out = json.loads(capsys.readouterr().out)
+    assert (out["address"], out["grpc"]) == ("http://[::1]:8080", "[::1]:8001")

@@ -9,27 +9,27 @@ from typing import Any
 
 import pytest
 
-from tests.support.commands import PATIENCE, command, environment, tightrope
+from tests.support.commands import COMMAND_TIMEOUT_SECONDS, command, environment, tightrope
 from tests.support.servers import ROOT
-from tightrope.demo.replay import CONNECTIONS, traffic
+from tightrope.demo.replay import REPLAY_CONNECTIONS, traffic
 
 HARMFUL, CLEAN = "bad_distilled_households_only", "good_int8"
 HARMED = "residence=group_quarters"
 LATE = 1000
 """Requests within which a decision has reached the gateway, on a slow machine too."""
 
-Told = dict[str, Any]
+Result = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def stories() -> Iterator[dict[str, Told]]:
-    """What the demo tells of each model, by machines' means; both are told at once, to save time."""
+def results() -> Iterator[dict[str, Result]]:
+    """The JSON of the demo with its third act for a harmful model, and without it for a harmless one, run at once."""
     options = ("--fast", "--headless", "--json")
     with ExitStack() as stack:
         running = {
             model: stack.enter_context(
                 subprocess.Popen(
-                    command("demo", *options, *(() if model == HARMFUL else ("--model", model))),
+                    command("demo", *options, *(("--third-act",) if model == HARMFUL else ("--model", model))),
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
                     text=True,
@@ -39,44 +39,48 @@ def stories() -> Iterator[dict[str, Told]]:
             )
             for model in (HARMFUL, CLEAN)
         }
-        ended = {model: process.communicate(timeout=PATIENCE) for model, process in running.items()}
+        ended = {model: process.communicate(timeout=COMMAND_TIMEOUT_SECONDS) for model, process in running.items()}
         assert {model: process.returncode for model, process in running.items()} == dict.fromkeys(running, 0), ended
         assert {errors for _, errors in ended.values()} == {""}
         yield {model: json.loads(out) for model, (out, _) in ended.items()}
 
 
 @pytest.fixture
-def told(stories: dict[str, Told]) -> Told:
-    """The story of the harmful model, which is the default."""
-    return stories[HARMFUL]
+def result(results: dict[str, Result]) -> Result:
+    """The result for the harmful model, which is the default."""
+    return results[HARMFUL]
 
 
-def test_story_has_exactly_these_keys(told: Told) -> None:
-    """Whoever reads it by machine can rely on them."""
-    assert set(told) == {
+def test_result_has_exactly_these_keys(results: dict[str, Result]) -> None:
+    """The JSON object has a fixed set of keys."""
+    result = results[HARMFUL]
+    assert set(results[CLEAN]) == {
         *("model", "sampling", "requests", "compared", "dropped", "trips", "accuracy", "served_by", "seconds")
     }
-    for trip in told["trips"]:
+    assert set(result) == {*results[CLEAN], "third_act"}
+    for trip in result["trips"]:
         assert set(trip) == {"scope", "monitor", "at_request", "evidence", "threshold", "limit"}
-    for scope in told["accuracy"]:
-        assert set(told["accuracy"][scope]) == {"before", "after", "baseline"}
-        assert set(told["served_by"][scope]) == {"baseline", "compressed"}
-    assert set(told["accuracy"]) == set(told["served_by"]) == {"model", *(s for row in traffic() for s in row.scopes)}
+    for scope in result["accuracy"]:
+        assert set(result["accuracy"][scope]) == {"before", "after", "baseline"}
+        assert set(result["served_by"][scope]) == {"baseline", "compressed"}
+    assert (
+        set(result["accuracy"]) == set(result["served_by"]) == {"model", *(s for row in traffic() for s in row.scopes)}
+    )
 
 
 @pytest.mark.parametrize("model", [HARMFUL, CLEAN])
-def test_every_request_is_answered_and_compared(stories: dict[str, Told], model: str) -> None:
-    """Nothing is dropped on the way, at full speed."""
-    told = stories[model]
-    assert (told["model"], told["sampling"], told["dropped"]) == (model, 1.0, 0)
-    assert told["requests"] == told["compared"] == len(traffic())
-    assert sum(told["served_by"]["model"].values()) == told["requests"]
-    assert 0 < told["seconds"] < PATIENCE
+def test_every_request_is_answered_and_compared(results: dict[str, Result], model: str) -> None:
+    """At full speed nothing is dropped."""
+    result = results[model]
+    assert (result["model"], result["sampling"], result["dropped"]) == (model, 1.0, 0)
+    assert result["requests"] == result["compared"] == len(traffic())
+    assert sum(result["served_by"]["model"].values()) == result["requests"]
+    assert 0 < result["seconds"] < COMMAND_TIMEOUT_SECONDS
 
 
-def test_harmed_subgroup_trips_and_the_model_does_not(told: Told) -> None:
-    """The alarm comes with its evidence, early in the traffic; who lives in a household is left alone."""
-    trips = {trip["scope"]: trip for trip in told["trips"]}
+def test_harmed_subgroup_trips_and_the_model_does_not(result: Result) -> None:
+    """The alarm comes early and with its evidence; households stay in normal mode."""
+    trips = {trip["scope"]: trip for trip in result["trips"]}
     assert HARMED in trips
     assert not {"model", "residence=household"} & set(trips)
     trip = trips[HARMED]
@@ -85,51 +89,48 @@ def test_harmed_subgroup_trips_and_the_model_does_not(told: Told) -> None:
     assert 20 < trip["at_request"] < 3000
 
 
-def test_harmed_subgroup_gets_the_baselines_answers(told: Told) -> None:
-    """From the trip on every one of its answers is the baseline's, and as right as the baseline is."""
-    (at,) = (trip["at_request"] for trip in told["trips"] if trip["scope"] == HARMED)
-    places = [number for number, row in enumerate(traffic()) if HARMED in row.scopes]
-    served = told["served_by"][HARMED]
-    assert sum(served.values()) == len(places)
-    assert served["compressed"] <= sum(number < at + LATE for number in places)
-    accuracy = told["accuracy"][HARMED]
+def test_harmed_subgroup_gets_the_baseline(result: Result) -> None:
+    """After the trip the baseline answers all of its requests, with the baseline's accuracy."""
+    (trip_index,) = (trip["at_request"] for trip in result["trips"] if trip["scope"] == HARMED)
+    indices = [number for number, row in enumerate(traffic()) if HARMED in row.scopes]
+    served = result["served_by"][HARMED]
+    assert sum(served.values()) == len(indices)
+    assert served["compressed"] <= sum(number < trip_index + LATE for number in indices)
+    accuracy = result["accuracy"][HARMED]
     # A request that overtook the first saved one on another connection may still have been the compressed model's.
-    overtaken = (CONNECTIONS - 1) / served["baseline"]
+    overtaken = (REPLAY_CONNECTIONS - 1) / served["baseline"]
     assert accuracy["after"] == pytest.approx(accuracy["baseline"], abs=overtaken + 1e-4)
     assert accuracy["after"] > accuracy["before"]
 
 
-def test_nobody_else_is_moved(told: Told) -> None:
-    """Households are answered by the compressed model to the end."""
-    assert told["served_by"]["residence=household"]["baseline"] == 0
-    tripped = {trip["scope"] for trip in told["trips"]}
-    assert {scope for scope, a in told["accuracy"].items() if a["after"] is not None} == tripped
+def test_other_subgroups_stay(result: Result) -> None:
+    """The compressed model answers households to the end."""
+    assert result["served_by"]["residence=household"]["baseline"] == 0
+    tripped = {trip["scope"] for trip in result["trips"]}
+    assert {scope for scope, a in result["accuracy"].items() if a["after"] is not None} == tripped
 
 
-def test_clean_model_trips_nobody(stories: dict[str, Told]) -> None:
+def test_harmless_model_raises_no_alarm(results: dict[str, Result]) -> None:
     """Twelve thousand requests, twenty-three scopes, several monitors: no false alarm."""
-    told = stories[CLEAN]
-    assert told["trips"] == []
-    assert {by["baseline"] for by in told["served_by"].values()} == {0}
-    assert {accuracy["after"] for accuracy in told["accuracy"].values()} == {None}
+    result = results[CLEAN]
+    assert result["trips"] == []
+    assert {by["baseline"] for by in result["served_by"].values()} == {0}
+    assert {accuracy["after"] for accuracy in result["accuracy"].values()} == {None}
 
 
-def test_third_act_brings_the_harmed_subgroup_back() -> None:
-    """The fixed model is deployed into the running gateway; the subgroup returns by evidence, and stays."""
-    ended = tightrope("demo", "--fast", "--headless", "--json", "--third-act")
-    assert (ended.returncode, ended.stderr) == (0, "")
-    told = json.loads(ended.stdout)
-    act = told["third_act"]
+def test_third_act_returns_the_harmed_subgroup(result: Result) -> None:
+    """The fixed model is deployed into the running gateway; the subgroup returns by evidence and stays."""
+    act = result["third_act"]
     returned = {move["scope"]: move for move in act["returns"]}
     assert act["deployed"] == "good_distilled"
     assert HARMED in returned
     assert set(returned[HARMED]) == {"scope", "monitor", "at_request", "recovery", "limit"}
-    assert returned[HARMED]["at_request"] > told["requests"]
+    assert returned[HARMED]["at_request"] > result["requests"]
     assert HARMED not in act["still_safe"]
 
 
 def test_unknown_model_is_one_line() -> None:
-    """It names the ones there are."""
+    """The error lists the known models."""
     ended = tightrope("demo", "--model", "nobody")
     assert (ended.returncode, ended.stdout) == (1, "")
     (line,) = ended.stderr.splitlines()
@@ -137,8 +138,8 @@ def test_unknown_model_is_one_line() -> None:
     assert HARMFUL in line
 
 
-def test_demo_whose_gateway_cannot_start_says_so(tmp_path: Path) -> None:
-    """The gateway's own error stands above, and the demo's line says where to look."""
+def test_failed_start_of_the_gateway_is_reported(tmp_path: Path) -> None:
+    """The gateway's own error is printed first, and the demo's error refers to it."""
     ended = tightrope("demo", "--headless", TMPDIR=str(tmp_path), TIGHTROPE_NONSENSE="1")
     assert (ended.returncode, ended.stdout) == (1, "")
     first, last = ended.stderr.splitlines()
@@ -147,8 +148,8 @@ def test_demo_whose_gateway_cannot_start_says_so(tmp_path: Path) -> None:
     assert list(tmp_path.glob("tightrope-*")) == []
 
 
-def test_ended_demo_leaves_no_gateway_behind(tmp_path: Path) -> None:
-    """Told to end in the middle, it ends its gateway too, and cleans up."""
+def test_stopped_demo_leaves_no_gateway(tmp_path: Path) -> None:
+    """On SIGTERM the demo stops its gateway and removes its files."""
     arguments = command("demo", "--headless")
     where = environment(TMPDIR=str(tmp_path))
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=where) as process:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.commands import command, environment, tightrope
 from tests.support.harmful_pair import MAJORITY, MINORITY, config, request, traffic
-from tests.support.judgement.comparisons import seen, waiting
+from tests.support.judgement.comparisons import judged_count, open_tick_rows
 from tests.support.servers import ROOT, TOKEN, Server, serving, write_config
 from tightrope.monitors.plan import State
 from tightrope.service.adapters.sqlite.store import SqliteStore
@@ -30,15 +30,15 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def neighbour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
-    """A server that runs meanwhile, and its configuration file."""
+    """A running server and its configuration file."""
     folder = tmp_path_factory.mktemp("neighbour")
     file = write_config(folder, config(folder))
     with serving(file) as server:
         yield server, file
 
 
-def saved(path: Path) -> State:
-    """The state that a stopped server left."""
+def saved_state(path: Path) -> State:
+    """Return the state that a stopped server left."""
     store = SqliteStore(path.parent / "state" / DATABASE)
     snapshot = store.snapshot("m")
     store.close()
@@ -46,26 +46,26 @@ def saved(path: Path) -> State:
     return record_codec.decode_state(snapshot)
 
 
-def counted(state: State) -> int:
-    """Rows judged and rows of the open tick."""
-    return seen(state) + len(waiting(state))
+def total_rows(state: State) -> int:
+    """Return the number of rows judged, with those of the open tick."""
+    return judged_count(state) + len(open_tick_rows(state))
 
 
 def model(server: Server) -> dict[str, Any]:
-    """The status of the model."""
+    """Return the status of the model."""
     return dict(server.client.get("/v1/models/m").json())
 
 
 def harm(server: Server, requests: int = 8) -> None:
-    """Send rows that trip the minority, and wait until every gateway knows."""
+    """Send rows that trip the minority, and wait until they are judged."""
     for seed in range(requests):
         for rows in (traffic(96, harm=True, seed=seed)[:48], traffic(96, harm=True, seed=seed)[48:]):
             assert server.client.post(INFER, json=request(rows)).status_code == 200
-    settled(server, requests * 96)
+    wait_until_judged(server, requests * 96)
 
 
-def settled(server: Server, rows: int) -> dict[str, Any]:
-    """The status, once so many rows have been judged and nothing changes any more."""
+def wait_until_judged(server: Server, rows: int) -> dict[str, Any]:
+    """Return the status once this many rows are judged and nothing changes any more."""
     deadline, status = time.monotonic() + 30, model(server)
     while True:
         time.sleep(0.1)
@@ -77,20 +77,20 @@ def settled(server: Server, rows: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_drains_what_was_served(path: Path, number: signal.Signals) -> None:
-    """Callers are cut off in the middle of their work; every row that was answered is in the saved state."""
+    """Callers are interrupted; every row that was answered is in the saved_state state."""
     answered = [0] * 3
 
-    def call(place: int, address: str) -> None:
+    def call(index: int, address: str) -> None:
         row = request(traffic(1, harm=False)[0])
         with httpx.Client(base_url=address) as client:
             try:
                 while client.post(INFER, json=row).status_code == 200:
-                    answered[place] += 1
+                    answered[index] += 1
             except httpx.TransportError:
                 return
 
     with serving(path) as server:
-        callers = [threading.Thread(target=call, args=(place, server.address)) for place in range(3)]
+        callers = [threading.Thread(target=call, args=(index, server.address)) for index in range(3)]
         for caller in callers:
             caller.start()
         while min(answered) < 10 and all(caller.is_alive() for caller in callers):
@@ -99,11 +99,11 @@ def test_signal_drains_what_was_served(path: Path, number: signal.Signals) -> No
         for caller in callers:
             caller.join()
     assert min(answered) >= 10
-    assert counted(saved(path)) == sum(answered)
+    assert total_rows(saved_state(path)) == sum(answered)
 
 
-def test_restart_goes_on_with_modes_events_and_counts(path: Path) -> None:
-    """What a judge decided and an operator ordered holds after a restart; counts go on from where they were."""
+def test_restart_continues_modes_events_and_counts(path: Path) -> None:
+    """The judge's decisions and an operator's order survive a restart, and counts continue."""
     with serving(path) as server:
         harm(server)
         body = {"scope": MAJORITY, "reason": "a rehearsal", "actor": "ann"}
@@ -123,13 +123,13 @@ def test_restart_goes_on_with_modes_events_and_counts(path: Path) -> None:
         assert server.client.get("/v1/events").json() == events
         answer = server.client.post(INFER, json=request(traffic(6, harm=True))).json()
         assert answer["parameters"]["served_by"] == "baseline"
-        assert settled(server, 8 * 96 + 6)["judged"]["seen"] >= before["judged"]["seen"]
+        assert wait_until_judged(server, 8 * 96 + 6)["judged"]["seen"] >= before["judged"]["seen"]
         assert server.stop() == 0
-    assert counted(saved(path)) == 8 * 96 + 6
+    assert total_rows(saved_state(path)) == 8 * 96 + 6
 
 
-def test_killed_server_starts_again_with_what_was_saved(path: Path) -> None:
-    """No lock is left behind, no mode is forgotten, nothing that the status showed is lost."""
+def test_killed_server_restarts_from_its_saved_state(path: Path) -> None:
+    """No lock is left behind, no mode is forgotten, and nothing that the status showed is lost."""
     with serving(path) as server:
         harm(server)
         shown, events = model(server), server.client.get("/v1/events").json()
@@ -141,28 +141,28 @@ def test_killed_server_starts_again_with_what_was_saved(path: Path) -> None:
         assert server.client.get("/v1/events").json() == events
         harm(server, 9)
         assert server.stop() == 0
-    assert counted(saved(path)) == (8 + 9) * 96
+    assert total_rows(saved_state(path)) == (8 + 9) * 96
 
 
-def test_ready_line_tells_machines_the_address(path: Path) -> None:
-    """One JSON object on stdout, and the address in it answers at once; nothing else is printed, to the end."""
+def test_ready_line_as_json_has_the_address(path: Path) -> None:
+    """The process prints one JSON object, whose address answers at once, and nothing else until it ends."""
     with subprocess.Popen(
         command("run", path, "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         line = process.stdout.readline()
-        told = json.loads(line)
-        assert set(told) == {"address", "models"}
-        assert told["models"] == ["m"]
-        assert httpx.get(told["address"] + "/v2/health/ready").json() == {"ready": True}
+        ready = json.loads(line)
+        assert set(ready) == {"address", "models"}
+        assert ready["models"] == ["m"]
+        assert httpx.get(ready["address"] + "/v2/health/ready").json() == {"ready": True}
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
         assert (process.stdout.read(), process.stderr.read()) == ("", "")
 
 
-def test_ready_lines_tell_people_where_to_look(path: Path) -> None:
-    """Host and port of the command line win over the file's."""
+def test_ready_lines_have_the_addresses(path: Path) -> None:
+    """Host and port of the command line override the file's."""
     arguments = command("run", path, "--host", "127.0.0.2", "--port", "0")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment()) as process:
         assert process.stdout is not None
@@ -176,7 +176,7 @@ def test_ready_lines_tell_people_where_to_look(path: Path) -> None:
 
 
 def test_port_in_use_is_one_line(neighbour: tuple[Server, Path], path: Path) -> None:
-    """No traceback: the line says which address, and the exit code is 1."""
+    """The error names the address; the exit code is 1, and there is no traceback."""
     port = httpx.URL(neighbour[0].address).port
     ended = tightrope("run", path, "--port", str(port))
     assert ended.returncode == 1
@@ -187,7 +187,7 @@ def test_port_in_use_is_one_line(neighbour: tuple[Server, Path], path: Path) -> 
 
 
 def test_second_process_on_one_state_is_one_line(neighbour: tuple[Server, Path]) -> None:
-    """Two judges would count twice: the second is refused, and the first goes on."""
+    """Two judges would count twice: the second process is refused, and the first continues."""
     ended = tightrope("run", neighbour[1], "--port", "0")
     assert ended.returncode == 1
     assert "another Tightrope is running on this state" in ended.stderr
@@ -196,15 +196,15 @@ def test_second_process_on_one_state_is_one_line(neighbour: tuple[Server, Path])
     assert neighbour[0].client.get("/v2/health/live").json() == {"live": True}
 
 
-def test_mistakes_stop_the_start_with_a_line_each(path: Path) -> None:
-    """As `check` says them, and nothing is listening or left behind."""
-    made = config(path.parent, compressed="missing.onnx") | {"servers": {}, "state": "elsewhere"}
-    wrong = write_config(path.parent, made)
+def test_mistakes_prevent_the_start(path: Path) -> None:
+    """The errors are those of `check`; nothing listens, and no file is left."""
+    settings = config(path.parent, compressed="missing.onnx") | {"servers": {}, "state": "elsewhere"}
+    wrong = write_config(path.parent, settings)
     ended = tightrope("run", wrong)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.splitlines() == [f"error {wrong}: servers: there is no such key"]
-    made.pop("servers")
-    ended = tightrope("run", write_config(path.parent, made))
+    settings.pop("servers")
+    ended = tightrope("run", write_config(path.parent, settings))
     (line,) = ended.stderr.splitlines()
     assert line.startswith("error models.m.compressed: ")
     assert ended.returncode == 1

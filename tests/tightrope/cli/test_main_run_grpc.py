@@ -1,4 +1,4 @@
-"""gRPC as a user gets it: told where it listens, drained when it stops, on a gateway of a cluster too."""
+"""gRPC on a process of its own: its address, its shutdown, its errors, and a gateway of a cluster."""
 
 import importlib.util
 import json
@@ -19,12 +19,12 @@ import tritonclient.grpc as triton  # type: ignore[import-untyped]
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tritonclient.utils import InferenceServerException  # type: ignore[import-untyped]
 
-from tests.support.cluster.cluster import written
+from tests.support.cluster.cluster import write_cluster_config
 from tests.support.commands import command, environment
 from tests.support.harmful_pair import Rows, config, traffic
-from tests.support.judgement.comparisons import seen, waiting
+from tests.support.judgement.comparisons import judged_count, open_tick_rows
 from tests.support.servers import ROOT, serving, write_config
-from tests.tightrope.cli.test_main_run import saved
+from tests.tightrope.cli.test_main_run import saved_state
 from tightrope.service.app import load_pairs
 from tightrope.service.config.loader import ConfigError, load
 
@@ -37,9 +37,9 @@ def path(tmp_path: Path) -> Path:
 
 @contextmanager
 def started(*arguments: str | Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The command until the block ends, and the line that says that it is ready."""
-    how: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command(*arguments), cwd=ROOT, env=environment(), **how) as process:
+    """Run the command until the block ends; yield it with its first line."""
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command(*arguments), cwd=ROOT, env=environment(), **pipes) as process:
         try:
             assert process.stdout is not None
             yield process, process.stdout.readline()
@@ -47,20 +47,20 @@ def started(*arguments: str | Path) -> Iterator[tuple[subprocess.Popen[str], str
             process.kill()
 
 
-def ask(client: Any, rows: Rows) -> Any:  # noqa: ANN401 - untyped
-    """One request to the model m."""
+def infer(client: Any, rows: Rows) -> Any:  # noqa: ANN401 - untyped
+    """Send one request to the model m."""
     value = triton.InferInput("input", list(rows.shape), "FP32").set_data_from_numpy(rows.astype(np.float32))
     return client.infer("m", [value])
 
 
-def test_ready_line_tells_machines_both_addresses(path: Path) -> None:
-    """Each answers at once; stopped, nothing else has been printed, on standard error neither."""
+def test_ready_line_as_json_has_both_addresses(path: Path) -> None:
+    """Each address answers at once; the process prints nothing else until it ends."""
     with started("run", path, "--json") as (process, line):
-        told = json.loads(line)
-        assert set(told) == {"address", "grpc", "models"}
-        assert httpx.get(told["address"] + "/v2/health/ready").json() == {"ready": True}
-        with triton.InferenceServerClient(told["grpc"]) as client:
-            assert ask(client, traffic(1, harm=False)).as_numpy("probabilities").shape == (1, 2)
+        ready = json.loads(line)
+        assert set(ready) == {"address", "grpc", "models"}
+        assert httpx.get(ready["address"] + "/v2/health/ready").json() == {"ready": True}
+        with triton.InferenceServerClient(ready["grpc"]) as client:
+            assert infer(client, traffic(1, harm=False)).as_numpy("probabilities").shape == (1, 2)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
         assert process.stdout is not None
@@ -68,8 +68,8 @@ def test_ready_line_tells_machines_both_addresses(path: Path) -> None:
         assert (process.stdout.read(), process.stderr.read()) == ("", "")
 
 
-def test_port_of_the_command_line_wins(tmp_path: Path) -> None:
-    """And brings gRPC to a configuration that has none; people are told where."""
+def test_port_option_overrides_the_file(tmp_path: Path) -> None:
+    """The option turns gRPC on where the file does not, and the address is printed for people."""
     with started("run", write_config(tmp_path, config(tmp_path)), "--grpc-port", "0") as (_, line):
         assert line.startswith("ready http://127.0.0.1:")
         address = line.split()[-1]
@@ -83,31 +83,31 @@ def test_port_in_use_is_one_line(path: Path) -> None:
     with started("run", path, "--json") as (_, line):
         port = json.loads(line)["grpc"].rpartition(":")[2]
         second = write_config(path.parent, {**config(path.parent), "state": "other"})
-        with started("run", second, "--grpc-port", port) as (process, said):
+        with started("run", second, "--grpc-port", port) as (process, output):
             assert process.wait(60) == 1
             assert process.stderr is not None
             lines = " ".join(process.stderr.read().split())
-    assert said == ""
+    assert output == ""
     assert lines.startswith("error server.grpc_port: cannot listen: Address already in use")
     assert port in lines
     assert lines.count("error") == 1
 
 
 def test_signal_drains_what_was_served(path: Path) -> None:
-    """Callers are cut off in the middle of their work; every row that was answered is in the saved state."""
+    """Callers are interrupted; every row that was answered is in the saved_state state."""
     answered = [0] * 3
 
-    def call(place: int, address: str) -> None:
+    def call(index: int, address: str) -> None:
         row = traffic(1, harm=False)
         with triton.InferenceServerClient(address) as client:
             try:
-                while ask(client, row):
-                    answered[place] += 1
+                while infer(client, row):
+                    answered[index] += 1
             except InferenceServerException:
                 return
 
     with serving(path) as server:
-        callers = [threading.Thread(target=call, args=(place, server.grpc)) for place in range(3)]
+        callers = [threading.Thread(target=call, args=(index, server.grpc)) for index in range(3)]
         for caller in callers:
             caller.start()
         while min(answered) < 10 and all(caller.is_alive() for caller in callers):
@@ -116,27 +116,27 @@ def test_signal_drains_what_was_served(path: Path) -> None:
         for caller in callers:
             caller.join()
     assert min(answered) >= 10
-    state = saved(path)
-    assert seen(state) + len(waiting(state)) == sum(answered)
+    state = saved_state(path)
+    assert judged_count(state) + len(open_tick_rows(state)) == sum(answered)
 
 
-def test_gateway_of_a_cluster_speaks_it_too(tmp_path: Path) -> None:
-    """Without a Kafka it is alive, answers by the baseline, and is not healthy before it knows the modes."""
-    file = written(tmp_path, "127.0.0.1:1")
+def test_cluster_gateway_serves_grpc(tmp_path: Path) -> None:
+    """Without Kafka it is live and answers by the baseline, and is not ready before it knows the modes."""
+    file = write_cluster_config(tmp_path, "127.0.0.1:1")
     file.write_text(file.read_text().replace("bootstrap_seconds: 0", "bootstrap_seconds: 600"))
     with started("serve", file, "--grpc-port", "0", "--json") as (_, line):
         address = json.loads(line)["grpc"]
         with triton.InferenceServerClient(address) as client, grpc.insecure_channel(address) as channel:
             assert client.is_server_live()
             assert not client.is_server_ready()
-            told = ask(client, traffic(1, harm=False)).get_response().parameters
-            assert told["served_by"].string_param == "baseline"
+            ready = infer(client, traffic(1, harm=False)).get_response().parameters
+            assert ready["served_by"].string_param == "baseline"
             health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
             assert health.status == health_pb2.HealthCheckResponse.NOT_SERVING
 
 
-def test_library_that_is_missing_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before anything starts: which key asks for it, and what installs it."""
+def test_missing_library_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything starts, the error names the key and the command that installs the library."""
     find: Callable[[str], Any] = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "grpc_health" else find(name))
     with pytest.raises(ConfigError) as caught:

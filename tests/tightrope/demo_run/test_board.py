@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from tightrope.demo_run.board import Board, Standing, board, summary
+from tightrope.demo_run.board import DemoRun, ScopeProgress, render_board, summary
 
-STAGE = Board("good_int8", 0.25, 12_000)
+RUN = DemoRun("good_int8", 0.25, 12_000)
 TRIP = {
     "what": "breach",
     "scope": "residence=group_quarters",
@@ -18,8 +18,8 @@ TRIP = {
 }
 
 
-def drawn(picture: RenderableType) -> str:
-    """What a wide terminal without colours would show."""
+def text_of(picture: RenderableType) -> str:
+    """Return the text on a wide terminal without colours."""
     console = Console(file=io.StringIO(), width=150)
     console.print(picture)
     assert isinstance(console.file, io.StringIO)
@@ -27,13 +27,13 @@ def drawn(picture: RenderableType) -> str:
 
 
 def line(picture: RenderableType, begin: str) -> str:
-    """The one line that tells of a scope."""
-    (found,) = (row for row in drawn(picture).splitlines() if row.strip("│ ").startswith(f"{begin} "))
-    return " ".join(found.strip("│ ").split())
+    """Return the only line that begins with a scope."""
+    (row_text,) = (row for row in text_of(picture).splitlines() if row.strip("│ ").startswith(f"{begin} "))
+    return " ".join(row_text.strip("│ ").split())
 
 
-def standing(**changes: Any) -> Standing:  # noqa: ANN401 - any field
-    """A scope that is well."""
+def progress(**changes: Any) -> ScopeProgress:  # noqa: ANN401 - any field
+    """Return a scope in normal mode."""
     usual = {
         "scope": "sex=male",
         "requests": 1234,
@@ -44,63 +44,63 @@ def standing(**changes: Any) -> Standing:  # noqa: ANN401 - any field
         "state": "normal",
         "accuracy": 0.875,
     }
-    return Standing(**{**usual, **changes})
+    return ScopeProgress(**{**usual, **changes})
 
 
-def test_scope_that_is_well_shows_its_evidence_on_the_way() -> None:
+def test_normal_scope_shows_its_evidence_bar() -> None:
     """Requests, comparisons, disagreement, half a bar at half the budget, who answers, accuracy."""
-    shown = line(board(STAGE, 3000, [standing()], []), "sex=male")
+    shown = line(render_board(RUN, 3000, [progress()], []), "sex=male")
     assert shown == "sex=male 1,234 400 2.5% ████████░░░░░░░░ 4.2 / 8.5 compressed 87.5%"
 
 
 @pytest.mark.parametrize(("evidence", "filled"), [(-3.0, 0), (0.0, 0), (4.25, 8), (8.5, 16), (40.0, 16)])
-def test_bar_never_leaves_its_frame(evidence: float, filled: int) -> None:
-    """Less than nothing is empty, more than the budget is full; what evidence there is stands in figures."""
-    shown = line(board(STAGE, 1, [standing(evidence=evidence)], []), "sex=male")
+def test_bar_is_clipped(evidence: float, filled: int) -> None:
+    """Negative evidence is an empty bar, evidence over the budget a full one; the number is shown as it is."""
+    shown = line(render_board(RUN, 1, [progress(evidence=evidence)], []), "sex=male")
     assert (shown.count("█"), shown.count("░")) == (filled, 16 - filled)
     assert f"{max(evidence, 0):.1f} / 8.5" in shown
 
 
 @pytest.mark.parametrize("state", ["safe", "latched"])
 def test_scope_that_tripped_is_answered_by_the_baseline(state: str) -> None:
-    """Its bar says that it tripped."""
-    shown = line(board(STAGE, 1, [standing(state=state)], []), "sex=male")
+    """The bar is replaced by a word."""
+    shown = line(render_board(RUN, 1, [progress(state=state)], []), "sex=male")
     assert shown == "sex=male 1,234 400 2.5% tripped baseline 87.5%"
 
 
 def test_scope_without_rows_shows_dashes() -> None:
-    """Nothing is divided by zero, and nothing is claimed."""
-    empty = standing(requests=0, compared=0, disagreement=None, evidence=0.0, accuracy=None)
-    assert line(board(STAGE, 0, [empty], []), "sex=male").split() == [
+    """There is no division by zero, and unknown values are dashes."""
+    empty = progress(requests=0, compared=0, disagreement=None, evidence=0.0, accuracy=None)
+    assert line(render_board(RUN, 0, [empty], []), "sex=male").split() == [
         *("sex=male", "0", "0", "-", "░" * 16, "0.0", "/", "8.5", "compressed", "-")
     ]
 
 
-def test_board_says_who_is_on_trial_and_how_far_it_got() -> None:
-    """In its title, with the share that the shadow sees."""
-    shown = drawn(board(STAGE, 3000, [], []))
+def test_title_has_the_model_and_the_progress() -> None:
+    """The title has the share that the shadow sees."""
+    shown = text_of(render_board(RUN, 3000, [], []))
     assert "good_int8 on trial, the shadow sees 25% of 3,000 of 12,000 requests" in shown
     assert "No alarm: every subgroup is within its limits." in shown
 
 
-def test_board_tells_every_trip() -> None:
-    """When, who, which monitor, with which evidence."""
-    shown = " ".join(drawn(board(STAGE, 3000, [], [TRIP])).split())
+def test_board_lists_every_trip() -> None:
+    """Request, scope, monitor and evidence of each trip."""
+    shown = " ".join(text_of(render_board(RUN, 3000, [], [TRIP])).split())
     assert "request 1,443 residence=group_quarters disagreement over 0.1, evidence 10^8.7 of 10^8.5" in shown
     assert "No alarm" not in shown
 
 
-def test_board_tells_every_return() -> None:
-    """When, who, and with which evidence the compressed model got it back."""
-    back = {**TRIP, "what": "recovered", "recovery": 3.808}
-    shown = " ".join(drawn(board(STAGE, 3000, [], [TRIP, back])).split())
+def test_board_lists_every_return() -> None:
+    """Request, scope and evidence of each return."""
+    returned = {**TRIP, "what": "recovered", "recovery": 3.808}
+    shown = " ".join(text_of(render_board(RUN, 3000, [], [TRIP, returned])).split())
     assert "request 1,443 residence=group_quarters disagreement proved within 0.1, evidence 10^3.8" in shown
     assert "it is back on the compressed model" in shown
 
 
 def test_summary_compares_before_and_after() -> None:
-    """A scope in a line, with who answered it; dashes where there was no switch."""
-    told = {
+    """Each scope has a line with its accuracies and who answered; dashes where there was no switch."""
+    result = {
         "model": "bad",
         "requests": 12_000,
         "compared": 11_000,
@@ -115,7 +115,7 @@ def test_summary_compares_before_and_after() -> None:
             "residence=group_quarters": {"baseline": 1263, "compressed": 30},
         },
     }
-    table = summary(told)
-    assert "12,000 requests, 11,000 compared, 16.7 s" in drawn(table)
+    table = summary(result)
+    assert "12,000 requests, 11,000 compared, 16.7 s" in text_of(table)
     assert line(table, "model") == "model 78.2% - 78.7% 10,484 1,516"
     assert line(table, "residence=group_quarters") == "residence=group_quarters 60.0% 67.7% 67.7% 30 1,263"

@@ -6,9 +6,9 @@ import pytest
 
 from tightrope.cli import main as cli
 from tightrope.demo.broker import Broker
-from tightrope.demo.replay import Answer, Row, traffic
+from tightrope.demo.replay import ReplayAnswer, TrafficRow, traffic
 from tightrope.demo_run import cluster_story
-from tightrope.demo_run.cluster_story import tell
+from tightrope.demo_run.cluster_story import run_cluster_story
 
 HARMED = "residence=group_quarters"
 
@@ -18,10 +18,10 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster_story, "traffic", lambda: traffic()[:3000])
 
 
-def test_story_on_a_cluster_accounts_for_every_sample(kafka: Broker) -> None:
+def test_ledger_accounts_for_every_sample(kafka: Broker) -> None:
     """Five processes over a real Kafka: the harmed subgroup is saved on both gateways, and the ledger balances."""
-    told = json.loads(json.dumps(tell(kafka.address, "bad_distilled_households_only", 1.0, fast=True)))
-    assert told["ledger"] == {
+    result = json.loads(json.dumps(run_cluster_story(kafka.address, "bad_distilled_households_only", 1.0, fast=True)))
+    assert result["ledger"] == {
         "sampled": 3000,
         "dropped": 0,
         "compared": 3000,
@@ -29,27 +29,26 @@ def test_story_on_a_cluster_accounts_for_every_sample(kafka: Broker) -> None:
         "lost": 0,
         "duplicated": 0,
     }
-    assert told["compared"] == told["requests"] == 3000
-    assert [trip["scope"] for trip in told["trips"]] == [HARMED]
-    assert told["served_by"][HARMED]["baseline"] > 0
-    assert 0 <= told["switch_seconds"]["median"] <= told["switch_seconds"]["max"] < 10
+    assert result["compared"] == result["requests"] == 3000
+    assert [trip["scope"] for trip in result["trips"]] == [HARMED]
+    assert result["served_by"][HARMED]["baseline"] > 0
+    assert 0 <= result["switch_seconds"]["median"] <= result["switch_seconds"]["max"] < 10
 
 
-def test_switch_is_measured_from_the_trip_to_the_first_answer_after_it() -> None:
-    """Of the scope that tripped: answers by the baseline before it, and those of others, say nothing."""
-    rows = [Row(str(number), (), 0, (HARMED,) if number % 2 else ()) for number in range(6)]
+def test_switch_delay_ends_at_the_first_baseline_answer() -> None:
+    """Only answers of the tripped scope by the baseline after the trip count."""
+    rows = [TrafficRow(str(number), (), 0, (HARMED,) if number % 2 else ()) for number in range(6)]
     answers = [
-        Answer(row, 0, "baseline" if number != 3 else "compressed", float(number)) for number, row in enumerate(rows)
+        ReplayAnswer(row, 0, "baseline" if number != 3 else "compressed", float(number))
+        for number, row in enumerate(rows)
     ]
-    assert cluster_story._first(answers, HARMED, 1.5) == 5.0
-    assert cluster_story._first(answers, "model", 1.5) == 2.0
-    assert cluster_story._first(answers, HARMED, 5.5) is None
+    assert cluster_story._first_baseline(answers, HARMED, 1.5) == 5.0
+    assert cluster_story._first_baseline(answers, "model", 1.5) == 2.0
+    assert cluster_story._first_baseline(answers, HARMED, 5.5) is None
 
 
-def test_demo_on_a_kafka_that_is_away_is_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Before any process is started; what the client logs is silenced, as for the processes of a cluster."""
+def test_unavailable_kafka_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """It fails before any process starts, and the client's log is hidden."""
     monkeypatch.setattr(sys, "argv", ["tightrope", "demo", "--kafka", "127.0.0.1:1"])
     with pytest.raises(SystemExit) as ended:
         cli.main()

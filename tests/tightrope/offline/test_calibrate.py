@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from tests.support.commands import tightrope
 from tests.support.csv_tables import pair_config, pair_settings, read_settings, write_table
 from tests.support.servers import ROOT
-from tightrope.monitors.compare import certainty, refused
+from tightrope.monitors.compare import certainty, refusal_mask
 from tightrope.monitors.records import Role
 from tightrope.monitors.thresholds import upper_bound
 from tightrope.offline.calibrate import Calibration, calibrate
@@ -23,7 +23,9 @@ GOLDEN = ROOT / "demo" / "data" / "golden.csv"
 
 
 def overconfident(rows: int, seed: int = 0) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Features (rows, 2), and labels: the surest rows of `SURE` are nearly always right, the others in 60 %."""
+    """Return features (rows, 2) and labels: the surest rows of the weights are nearly always right, the
+    others in 60 %.
+    """
     rng = np.random.default_rng(seed)
     chance = rng.uniform(0.5, 1.0, rows)
     wrong = rng.random(rows) < np.where(chance > 0.75, 0.002, 0.4)
@@ -32,36 +34,36 @@ def overconfident(rows: int, seed: int = 0) -> tuple[npt.NDArray[np.float64], np
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """4,000 labelled rows of the overconfident pair."""
+    """Return 4,000 labelled rows of the overconfident pair."""
     return write_table(tmp_path_factory.mktemp("data") / "data.csv", *overconfident(4000))
 
 
-def found(folder: Path, data: Path, *, risk: float = 0.05, delta: float = 0.05, **changes: object) -> Calibration:
-    """What a pair is told on these rows; ``changes`` are to its configuration."""
+def calibrated(folder: Path, data: Path, *, risk: float = 0.05, delta: float = 0.05, **changes: object) -> Calibration:
+    """Calibrate a pair on these rows; ``changes`` are to its configuration."""
     return calibrate(pair_settings(folder, **changes), data, None, risk, delta)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("score", ["max_probability", "margin", "entropy"])
-def test_threshold_accepts_what_its_row_says_once_it_is_configured(tmp_path: Path, data: Path, score: str) -> None:
-    """Pasted as it stands, by whatever score, the models refuse just the other rows, and the accepted are sound."""
-    told = found(tmp_path, data, refusal={"score": score, "threshold": 0.9})
-    assert told.refusal is not None
-    assert told.problems == ()
-    trial = prepare(pair_settings(tmp_path, refusal=told.refusal), None, data)
-    for role, choice in ((Role.BASELINE, told.baseline), (Role.COMPRESSED, told.compressed)):
+def test_configured_threshold_accepts_the_reported_rows(tmp_path: Path, data: Path, score: str) -> None:
+    """With the printed line pasted, for each score, the models refuse exactly the other rows."""
+    result = calibrated(tmp_path, data, refusal={"score": score, "threshold": 0.9})
+    assert result.refusal is not None
+    assert result.problems == ()
+    trial = prepare(pair_settings(tmp_path, refusal=result.refusal), None, data)
+    for role, choice in ((Role.BASELINE, result.baseline), (Role.COMPRESSED, result.compressed)):
         assert choice.chosen is not None
         reading = trial.answers(role)
-        accepted = ~refused(reading, trial.pair.decision, role)
+        accepted = ~refusal_mask(reading, trial.pair.decision, role)
         wrong = reading.values.argmax(axis=1) != trial.table.labels
         assert (accepted.sum(), (accepted & wrong).sum()) == (choice.chosen.accepted, choice.chosen.wrong)
         assert choice.chosen.bound <= 0.05
         assert choice.chosen.accepted > 2000, "half of the rows are nearly always right"
 
 
-def test_every_score_chooses_the_same_rows_of_two_classes(tmp_path: Path, data: Path) -> None:
-    """With two classes they rank alike; entropy only the other way round."""
+def test_scores_rank_two_classes_alike(tmp_path: Path, data: Path) -> None:
+    """With two classes all scores give the same order; entropy gives it reversed."""
     chosen = [
-        found(tmp_path, data, refusal={"score": score, "threshold": 0.9}).baseline.chosen
+        calibrated(tmp_path, data, refusal={"score": score, "threshold": 0.9}).baseline.chosen
         for score in ("max_probability", "margin", "entropy")
     ]
     assert len({(point.accepted, point.wrong) for point in chosen if point}) == 1
@@ -72,41 +74,44 @@ def test_every_score_chooses_the_same_rows_of_two_classes(tmp_path: Path, data: 
     )  # type: ignore[arg-type]
 
 
-def test_curve_tells_coverage_against_risk(tmp_path: Path, data: Path) -> None:
-    """From all rows to a twentieth of them, every bound at its part of delta and above the risk seen."""
-    told = found(tmp_path, data).baseline
-    assert told.steps == 12
-    assert [point.accepted for point in told.curve] == [*range(4000, 0, -400), 200]
-    for point in told.curve:
+def test_curve_has_coverage_against_risk(tmp_path: Path, data: Path) -> None:
+    """From all rows to a twentieth of them, each bound is at its part of delta and above the observed risk."""
+    result = calibrated(tmp_path, data).baseline
+    assert result.steps == 12
+    assert [point.accepted for point in result.curve] == [*range(4000, 0, -400), 200]
+    for point in result.curve:
         assert point.bound == upper_bound(point.wrong, point.accepted, 0.05 / 12) > point.wrong / point.accepted
-    assert told.curve[0].wrong / 4000 == pytest.approx(0.2, abs=0.02)
+    assert result.curve[0].wrong / 4000 == pytest.approx(0.2, abs=0.02)
 
 
-def test_smaller_risk_accepts_less(tmp_path: Path, data: Path) -> None:
-    """And so does a smaller delta."""
-    loose, strict = found(tmp_path, data, risk=0.1).baseline.chosen, found(tmp_path, data, risk=0.02).baseline.chosen
-    surer = found(tmp_path, data, risk=0.1, delta=1e-6).baseline.chosen
+def test_lower_risk_accepts_less(tmp_path: Path, data: Path) -> None:
+    """A lower delta also accepts less."""
+    loose, strict = (
+        calibrated(tmp_path, data, risk=0.1).baseline.chosen,
+        calibrated(tmp_path, data, risk=0.02).baseline.chosen,
+    )
+    surer = calibrated(tmp_path, data, risk=0.1, delta=1e-6).baseline.chosen
     assert loose is not None
     assert strict is not None
     assert surer is not None
     assert strict.accepted < surer.accepted < loose.accepted
 
 
-def test_too_few_labels_give_no_threshold_but_their_number(tmp_path: Path) -> None:
-    """Fifty rows, all of them right: 59 would be the least for 5 %, and 94 in a search of six steps."""
+def test_too_few_labels_report_the_number_needed(tmp_path: Path) -> None:
+    """Fifty correct rows: 5 % needs at least 59, and 94 in a search of six steps."""
     inputs, _ = overconfident(50)
-    told = found(tmp_path, write_table(tmp_path / "few.csv", inputs, np.zeros(50)))
-    assert (told.baseline.chosen, told.compressed.chosen, told.refusal) == (None, None, None)
-    said = (
+    result = calibrated(tmp_path, write_table(tmp_path / "few.csv", inputs, np.zeros(50)))
+    assert (result.baseline.chosen, result.compressed.chosen, result.refusal) == (None, None, None)
+    text = (
         "no threshold: needs at least 59 labels accepted with no error, 94 in a search of 6 steps; the lowest bound on "
         f"its curve is {upper_bound(0, 50, 0.05 / 6):.1%}, at 50 accepted, 0 of them wrong"
     )
-    assert told.problems == (f"baseline: {said}", f"compressed: {said}")
+    assert result.problems == (f"baseline: {text}", f"compressed: {text}")
 
 
-def test_persistence_raises_the_threshold_of_a_model_that_turned_sure(tmp_path: Path) -> None:
-    """The baseline is unsure of half of its rows, the compressed model sure of all, and right: by its risk alone it
-    could accept everything; persistence costs it those that the baseline refuses.
+def test_persistence_raises_the_threshold_of_an_overconfident_model(tmp_path: Path) -> None:
+    """The baseline is unsure of half of its rows, the compressed model sure of all, and right. By risk alone it could
+    accept everything; persistence makes it refuse the rows that the baseline refuses.
     """
     rng = np.random.default_rng(1)
     rows = 3000
@@ -116,8 +121,8 @@ def test_persistence_raises_the_threshold_of_a_model_that_turned_sure(tmp_path: 
     hint = np.where(unsure, np.where(labels, -8.0, 0.0), 1.0)  # only the compressed model can read it
     data = write_table(tmp_path / "data.csv", np.stack([np.where(unsure, score / 10, 2 + score), hint], axis=1), labels)
     compressed = [[1, 0], [1, 0]]
-    alone = found(tmp_path, data, compressed=compressed, limits={"refusal_persistence": None}).compressed.chosen
-    both = found(tmp_path, data, compressed=compressed)
+    alone = calibrated(tmp_path, data, compressed=compressed, limits={"refusal_persistence": None}).compressed.chosen
+    both = calibrated(tmp_path, data, compressed=compressed)
     assert alone is not None
     assert both.compressed.chosen is not None
     assert both.persistence is not None
@@ -126,82 +131,78 @@ def test_persistence_raises_the_threshold_of_a_model_that_turned_sure(tmp_path: 
     assert both.persistence.bound <= 0.1
 
 
-def test_persistence_without_refusals_is_not_proved(tmp_path: Path) -> None:
-    """A baseline that may accept everything refuses nothing; that the compressed model would refuse it too is
-    unknown.
-    """
+def test_persistence_needs_refusals(tmp_path: Path) -> None:
+    """If the baseline refuses nothing, it is unknown whether the compressed model would refuse the same rows."""
     inputs, _ = overconfident(500)
-    told = found(tmp_path, write_table(tmp_path / "good.csv", inputs, np.zeros(500)))
-    assert told.baseline.chosen is not None
-    assert told.baseline.chosen.accepted == 500
-    assert told.compressed.chosen is None
-    (problem,) = told.problems
+    result = calibrated(tmp_path, write_table(tmp_path / "good.csv", inputs, np.zeros(500)))
+    assert result.baseline.chosen is not None
+    assert result.baseline.chosen.accepted == 500
+    assert result.compressed.chosen is None
+    (problem,) = result.problems
     assert problem.startswith("compressed: no threshold: needs at least 29 rows that the baseline refuses, nearly all")
     assert problem.endswith("this file has 0")
 
 
-def test_persistence_that_leaves_too_few_rows_gives_no_threshold(tmp_path: Path) -> None:
-    """40 of the rows that the baseline refuses are those that the compressed model is surest of: above most of them too
-    few are left to bound the risk.
+def test_persistence_may_leave_too_few_rows(tmp_path: Path) -> None:
+    """The compressed model is surest of 40 of the rows that the baseline refuses: above most of them too few rows
+    remain to bound the risk.
     """
     score = np.concatenate([np.full(40, 0.1), np.full(300, 3.0), np.full(260, 0.2)]) + np.arange(600) / 1e4
     labels = (np.arange(600) >= 340) & (np.arange(600) % 2 == 0)
     data = write_table(tmp_path / "data.csv", np.stack([score, np.repeat([6.0, 0.0], [40, 560])], axis=1), labels)
-    told = found(tmp_path, data, compressed=[[1, 0], [1, 0]])
-    assert told.baseline.chosen is not None
-    assert told.compressed.chosen is None
-    assert told.problems == (
+    result = calibrated(tmp_path, data, compressed=[[1, 0], [1, 0]])
+    assert result.baseline.chosen is not None
+    assert result.compressed.chosen is None
+    assert result.problems == (
         "compressed: no threshold: where refusals persist too few rows are left to bound the risk",
     )
 
 
-def test_action_of_the_configuration_is_kept(tmp_path: Path, data: Path) -> None:
-    """What is pasted does not turn an escalation into a flag."""
-    told = found(tmp_path, data, refusal={"threshold": 0.9, "action": "escalate"})
-    assert told.refusal is not None
-    assert told.refusal["action"] == "escalate"
-    assert list(found(tmp_path, data).refusal or {}) == ["score", "threshold", "compressed_threshold"]
+def test_configured_action_is_kept(tmp_path: Path, data: Path) -> None:
+    """The printed line does not turn an escalation into a flag."""
+    result = calibrated(tmp_path, data, refusal={"threshold": 0.9, "action": "escalate"})
+    assert result.refusal is not None
+    assert result.refusal["action"] == "escalate"
+    assert list(calibrated(tmp_path, data).refusal or {}) == ["score", "threshold", "compressed_threshold"]
 
 
 @pytest.mark.parametrize(
     ("option", "risk", "delta"), [("--risk", 0.0, 0.1), ("--risk", 1.0, 0.1), ("--delta", 0.1, 1.5)]
 )
-def test_options_that_are_no_probabilities_are_refused(
-    tmp_path: Path, data: Path, option: str, risk: float, delta: float
-) -> None:
-    """The line names the option."""
+def test_invalid_probabilities_are_refused(tmp_path: Path, data: Path, option: str, risk: float, delta: float) -> None:
+    """The error names the option."""
     with pytest.raises(ConfigError, match=rf"^{option}: is \S+; it must lie above 0 and below 1$"):
-        found(tmp_path, data, risk=risk, delta=delta)
+        calibrated(tmp_path, data, risk=risk, delta=delta)
 
 
-def test_rows_without_labels_are_refused(tmp_path: Path) -> None:
-    """The line says which column is missing."""
+def test_missing_labels_are_refused(tmp_path: Path) -> None:
+    """The error names the missing column."""
     with pytest.raises(
         TableError, match=r"data\.csv: has no column 'label'; thresholds need the true class of every row"
     ):
-        found(tmp_path, write_table(tmp_path / "data.csv", [[0, 0]]))
+        calibrated(tmp_path, write_table(tmp_path / "data.csv", [[0, 0]]))
 
 
-def test_label_beyond_the_classes_is_refused(tmp_path: Path) -> None:
-    """The line names its place."""
+def test_label_out_of_range_is_refused(tmp_path: Path) -> None:
+    """The error names its line."""
     data = write_table(tmp_path / "data.csv", [[0, 0], [0, 0]], [1, 2])
     with pytest.raises(TableError, match=r"data\.csv: line 3: column 'label': is 2; there are 2 classes$"):
-        found(tmp_path, data)
+        calibrated(tmp_path, data)
 
 
 def test_regression_is_refused(tmp_path: Path, data: Path) -> None:
-    """It has no certainty."""
+    """A regression has no certainty."""
     with pytest.raises(ConfigError, match=r"^models\.m\.decision\.scale: a regression has no certainty to refuse by$"):
-        found(tmp_path, data, decision={"scale": "regression"})
+        calibrated(tmp_path, data, decision={"scale": "regression"})
 
 
 def test_demo_is_calibrated(tmp_path: Path) -> None:
-    """On the committed rows: both tables, the promise, and a line that the configuration takes."""
-    done = tightrope("calibrate", DEMO, GOLDEN, "--risk", "0.1")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("<- chosen") == 2
-    assert "the baseline refuses the compressed model refuses 99." in " ".join(done.stdout.split())
-    line = done.stdout.splitlines()[-1]
+    """The demo's rows give both tables, the guarantee, and a line that the configuration accepts."""
+    ended = tightrope("calibrate", DEMO, GOLDEN, "--risk", "0.1")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.count("<- chosen") == 2
+    assert "the baseline refuses the compressed model refuses 99." in " ".join(ended.stdout.split())
+    line = ended.stdout.splitlines()[-1]
     pasted = YAML(typ="safe").load(line)["refusal"]
     settings = pair_settings(tmp_path, refusal=pasted).models["m"].refusal
     assert settings is not None
@@ -210,46 +211,46 @@ def test_demo_is_calibrated(tmp_path: Path) -> None:
     assert 0.8 < settings.compressed_threshold < 0.9
 
 
-def test_demo_is_calibrated_for_machines() -> None:
-    """The same as one line of JSON, with the rows of the curves."""
-    done = tightrope("calibrate", DEMO, GOLDEN, "--risk", "0.1", "--json")
-    told = json.loads(done.stdout)
-    assert done.returncode == 0
-    assert told["ok"] is True
-    assert told["rows"] == 4000
-    assert told["refusal"]["threshold"] == told["baseline"]["chosen"]["threshold"]
-    assert len(told["compressed"]["curve"]) == 11
+def test_demo_is_calibrated_as_json() -> None:
+    """The result is one line of JSON with the points of the curves."""
+    ended = tightrope("calibrate", DEMO, GOLDEN, "--risk", "0.1", "--json")
+    result = json.loads(ended.stdout)
+    assert ended.returncode == 0
+    assert result["ok"] is True
+    assert result["rows"] == 4000
+    assert result["refusal"]["threshold"] == result["baseline"]["chosen"]["threshold"]
+    assert len(result["compressed"]["curve"]) == 11
 
 
 def test_demo_without_proof_ends_with_code_1() -> None:
-    """2 % is more than 4,000 rows of this pair can prove: no line to paste, and a line for each model that says why."""
-    done = tightrope("calibrate", DEMO, GOLDEN, "--risk", "0.02")
-    assert done.returncode == 1
-    assert "refusal:" not in done.stdout
-    errors = done.stderr.splitlines()
+    """4,000 rows of this pair cannot prove 2 %: there is no line to paste, and one problem for each model."""
+    ended = tightrope("calibrate", DEMO, GOLDEN, "--risk", "0.02")
+    assert ended.returncode == 1
+    assert "refusal:" not in ended.stdout
+    errors = ended.stderr.splitlines()
     assert [re.sub(";.*", "", line) for line in errors] == [
         f"error {role}: no threshold: needs at least 149 labels accepted with no error, 272 in a search of 12 steps"
         for role in Role
     ]
     machine = tightrope("calibrate", DEMO, GOLDEN, "--risk", "0.02", "--json")
-    told = json.loads(machine.stdout)
-    assert (machine.returncode, told["ok"], told["refusal"]) == (1, False, None)
-    assert [f"error {line}" for line in told["problems"]] == errors
+    result = json.loads(machine.stdout)
+    assert (machine.returncode, result["ok"], result["refusal"]) == (1, False, None)
+    assert [f"error {line}" for line in result["problems"]] == errors
 
 
-def test_unusable_file_is_one_line_on_the_command_line(tmp_path: Path) -> None:
-    """Whatever its name holds, and without a traceback."""
+def test_unusable_file_is_one_line(tmp_path: Path) -> None:
+    """Markup in its name does no harm, and there is no traceback."""
     path = tmp_path / "[bold]none.csv"
-    done = tightrope("calibrate", DEMO, path)
-    assert done.returncode == 1
-    assert done.stderr.splitlines() == [f"error {path}: cannot be read: No such file or directory"]
+    ended = tightrope("calibrate", DEMO, path)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines() == [f"error {path}: cannot be read: No such file or directory"]
 
 
-def test_model_can_be_chosen_on_the_command_line(tmp_path: Path, data: Path) -> None:
-    """One of several."""
+def test_model_option_chooses_the_model(tmp_path: Path, data: Path) -> None:
+    """The configuration has several models."""
     config = pair_config(tmp_path)
     config["models"]["n"] = config["models"]["m"]  # type: ignore[index]
     read_settings(tmp_path, config)
-    done = tightrope("calibrate", tmp_path / "tightrope.yaml", data, "--model", "n", "--delta", "0.01", "--json")
-    told = json.loads(done.stdout)
-    assert (told["model"], told["delta"]) == ("n", 0.01)
+    ended = tightrope("calibrate", tmp_path / "tightrope.yaml", data, "--model", "n", "--delta", "0.01", "--json")
+    result = json.loads(ended.stdout)
+    assert (result["model"], result["delta"]) == ("n", 0.01)

@@ -1,18 +1,18 @@
 import numpy as np
 import pytest
 
-from tightrope.monitors.catalogue import Kind
+from tightrope.monitors.catalogue import Hypothesis
 from tightrope.monitors.detector import divergence
-from tightrope.offline.detection_delay import HARMS, Clock, harms, spell
+from tightrope.offline.detection_delay import HARM_MULTIPLES, EvidenceRates, format_duration, harms
 
 NONE = np.zeros(0)
-ALL = Clock(own=1.0, samples=1.0, log_budget=np.log(3.15e8), per_second=10.0)
+ALL = EvidenceRates(own=1.0, samples=1.0, log_budget=np.log(3.15e8), per_second=10.0)
 
 
-def test_times_follow_from_the_planning_rule() -> None:
-    """Of a rate, seen by everybody: ln(A KL) / KL rows, as many requests, a tenth as many seconds."""
-    found = list(harms(Kind.RATE, NONE, 0.02, ALL))
-    assert [harm.times for harm in found] == list(HARMS)
+def test_delays_follow_the_planning_rule() -> None:
+    """A rate, with every request sampled: ln(A KL) / KL rows, as many requests, a tenth as many seconds."""
+    found = list(harms(Hypothesis.RATE, NONE, 0.02, ALL))
+    assert [harm.times for harm in found] == list(HARM_MULTIPLES)
     assert [harm.value for harm in found] == pytest.approx([0.04, 0.06, 0.1, 0.2])
     for harm in found:
         information = float(divergence(harm.value, 0.02))
@@ -21,12 +21,12 @@ def test_times_follow_from_the_planning_rule() -> None:
 
 
 def test_small_subgroup_needs_about_50000_requests() -> None:
-    """1 % of the requests, a twentieth of the budget, a limit of 2 %, A = 2e6: at 4 to 6 % about 500 own rows, 1.4 h.
+    """1 % of the requests, a twentieth of the budget, a limit of 2 %, A = 2e6: at 4 to 6 % about 500 rows, 1.4 h.
 
-    Of every hundred samples that seed its cell one is its own, so each of its own rows pays for a hundred seeds.
+    Of every hundred samples that seed its cell one is its own, so each of its rows pays for a hundred seeds.
     """
-    clock = Clock(own=0.01, samples=1.0, log_budget=float(np.log(2e6 * 20)), per_second=10.0)
-    slow, soon = list(harms(Kind.RATE, NONE, 0.02, clock))[:2]
+    clock = EvidenceRates(own=0.01, samples=1.0, log_budget=float(np.log(2e6 * 20)), per_second=10.0)
+    slow, soon = list(harms(Hypothesis.RATE, NONE, 0.02, clock))[:2]
     for harm in (slow, soon):
         information = float(divergence(harm.value, 0.02))
         assert harm.rows == pytest.approx(np.log(2e6 * 20 * 0.01 * information) / information)
@@ -37,12 +37,10 @@ def test_small_subgroup_needs_about_50000_requests() -> None:
     assert soon.seconds == pytest.approx(10 * soon.rows)
 
 
-def test_sampling_stretches_time_and_not_the_rows() -> None:
-    """A tenth of everybody's requests: as many rows, ten times the requests; a cell's part of the samples is the
-    same.
-    """
-    whole = list(harms(Kind.RATE, NONE, 0.1, Clock(0.05, 1.0, 20.0, 1.0)))
-    tenth = list(harms(Kind.RATE, NONE, 0.1, Clock(0.005, 0.1, 20.0, 1.0)))
+def test_sampling_stretches_time_but_not_rows() -> None:
+    """With a tenth sampled: as many rows, ten times the requests; a cell's share of the samples is unchanged."""
+    whole = list(harms(Hypothesis.RATE, NONE, 0.1, EvidenceRates(0.05, 1.0, 20.0, 1.0)))
+    tenth = list(harms(Hypothesis.RATE, NONE, 0.1, EvidenceRates(0.005, 0.1, 20.0, 1.0)))
     for one, other in zip(whole, tenth, strict=True):
         assert (one.rows is None) == (other.rows is None)
         if one.rows is not None and one.seconds is not None:
@@ -50,23 +48,23 @@ def test_sampling_stretches_time_and_not_the_rows() -> None:
             assert other.seconds == pytest.approx(10 * one.seconds)
 
 
-def test_noise_delays_what_is_seen_of_a_mean() -> None:
-    """The same harm in louder rows takes longer."""
-    quiet, loud = (list(harms(Kind.MEAN, np.array([-sd, sd]), 0.02, ALL)) for sd in (0.05, 0.4))
+def test_noise_delays_the_alarm_of_a_mean() -> None:
+    """Equal harm in noisier rows takes longer."""
+    quiet, loud = (list(harms(Hypothesis.MEAN, np.array([-sd, sd]), 0.02, ALL)) for sd in (0.05, 0.4))
     for one, other in zip(quiet, loud, strict=True):
         assert one.rows is not None
         assert other.rows is not None
         assert one.rows < other.rows
 
 
-def test_harm_that_cannot_be_or_that_nobody_sees_has_no_time() -> None:
-    """Ten times a limit of 0.1 is no rate below one; a scope that nobody samples is never judged; noise can drown a
+def test_impossible_or_unsampled_harm_has_no_delay() -> None:
+    """Ten times a limit of 0.1 is no rate below one; an unsampled scope is never judged; noise can hide a
     small shift.
     """
-    assert [harm.rows is None for harm in harms(Kind.RATE, NONE, 0.1, ALL)] == [False, False, False, True]
-    unseen = Clock(own=0.0, samples=0.5, log_budget=20.0, per_second=10.0)
-    assert all(harm.seconds is None for harm in harms(Kind.RATE, NONE, 0.02, unseen))
-    drowned = next(harms(Kind.MEAN, np.array([-1.0, 1.0]), 0.001, ALL))
+    assert [harm.rows is None for harm in harms(Hypothesis.RATE, NONE, 0.1, ALL)] == [False, False, False, True]
+    unseen = EvidenceRates(own=0.0, samples=0.5, log_budget=20.0, per_second=10.0)
+    assert all(harm.seconds is None for harm in harms(Hypothesis.RATE, NONE, 0.02, unseen))
+    drowned = next(harms(Hypothesis.MEAN, np.array([-1.0, 1.0]), 0.001, ALL))
     assert (drowned.value, drowned.requests) == (0.002, None)
 
 
@@ -77,6 +75,6 @@ SPELLED = {
 
 
 @pytest.mark.parametrize(("seconds", "said"), SPELLED.items())
-def test_time_is_spelled_in_a_fitting_unit(seconds: float | None, said: str) -> None:
+def test_duration_has_a_fitting_unit(seconds: float | None, said: str) -> None:
     """Seconds, minutes, hours or days."""
-    assert spell(seconds) == said
+    assert format_duration(seconds) == said

@@ -4,37 +4,44 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from tests.support.csv_tables import SURE, moody, pair_config, pair_settings, read_settings, write_table
+from tests.support.csv_tables import (
+    SIGMOID_WEIGHTS,
+    batch_centred,
+    pair_config,
+    pair_settings,
+    read_settings,
+    write_table,
+)
 from tests.support.onnx_models import classifier, fragile, identity
 from tightrope.monitors.records import Role
-from tightrope.offline.pair_evaluation import MOST_ROWS, prepare
+from tightrope.offline.pair_evaluation import MAX_SHADOW_RUN_ROWS, prepare
 from tightrope.offline.table import TableError
 from tightrope.service.config.loader import ConfigError, Settings
 
 
 def answered(probability: float) -> float:
-    """The feature that makes the model answer class 0 with this probability."""
+    """Return the feature for which the model gives class 0 this probability."""
     return float(np.log(probability / (1 - probability)))
 
 
 def one_model(folder: Path, path: Path) -> Settings:
-    """A pair of a model with itself."""
+    """Return a pair of a model with itself."""
     return read_settings(folder, {"models": {"m": {"baseline": str(path), "compressed": str(path)}}})
 
 
-def test_answers_are_those_of_the_file_in_its_order(tmp_path: Path) -> None:
+def test_answers_are_in_file_order(tmp_path: Path) -> None:
     """In batches and one by one, across more than one batch."""
-    chance = np.random.default_rng(0).uniform(0.1, 0.9, MOST_ROWS + 7)
+    chance = np.random.default_rng(0).uniform(0.1, 0.9, MAX_SHADOW_RUN_ROWS + 7)
     data = write_table(tmp_path / "data.csv", np.stack([[answered(p), 0] for p in chance]))
     trial = prepare(pair_settings(tmp_path), None, data)
     for batched in (False, True):
         assert trial.answers(Role.BASELINE, batched=batched).values[:, 0] == pytest.approx(chance, abs=1e-6)
 
 
-def test_rows_are_asked_alone_and_in_batches(tmp_path: Path) -> None:
-    """A model that looks at its batch gives itself away."""
+def test_rows_run_alone_and_in_batches(tmp_path: Path) -> None:
+    """A model that depends on its batch shows the difference."""
     data = write_table(tmp_path / "data.csv", [[-1, 0], [3, 0]])
-    trial = prepare(one_model(tmp_path, moody(tmp_path / "moody.onnx")), None, data)
+    trial = prepare(one_model(tmp_path, batch_centred(tmp_path / "moody.onnx")), None, data)
     assert trial.answers(Role.BASELINE, batched=False).values.argmax(axis=1).tolist() == [0, 0]
     assert trial.answers(Role.BASELINE, batched=True).values.argmax(axis=1).tolist() == [1, 0]
     compared = trial.compare()
@@ -42,18 +49,18 @@ def test_rows_are_asked_alone_and_in_batches(tmp_path: Path) -> None:
     assert [way.disagree.tolist() for way in compared.ways] == [[True, False], [True, False]]
 
 
-def test_both_ways_round_are_compared(tmp_path: Path) -> None:
-    """A compressed model that looks at its batch agrees while it serves row by row, and not as the shadow."""
+def test_both_directions_are_compared(tmp_path: Path) -> None:
+    """A compressed model that depends on its batch agrees while it serves row by row, and not as the shadow."""
     config = pair_config(tmp_path)
-    config["models"]["m"]["compressed"] = str(moody(tmp_path / "moody.onnx"))  # type: ignore[index]
+    config["models"]["m"]["compressed"] = str(batch_centred(tmp_path / "moody.onnx"))  # type: ignore[index]
     data = write_table(tmp_path / "data.csv", [[1, 0], [3, 0]])
     compared = prepare(read_settings(tmp_path, config), None, data).compare()
     assert not compared.noise.disagree.any()
     assert [way.disagree.tolist() for way in compared.ways] == [[False, False], [True, False]]
 
 
-def test_baseline_is_compared_with_itself_by_its_own_threshold(tmp_path: Path) -> None:
-    """The compressed model's threshold, however strict, is no noise of the baseline."""
+def test_noise_uses_the_baselines_threshold(tmp_path: Path) -> None:
+    """The compressed model's threshold does not affect the baseline's noise."""
     refusal = {"threshold": 0.6, "compressed_threshold": 0.9}
     data = write_table(tmp_path / "data.csv", [[answered(p), 0] for p in (0.55, 0.7, 0.95)])
     compared = prepare(pair_settings(tmp_path, refusal=refusal), None, data).compare()
@@ -63,7 +70,7 @@ def test_baseline_is_compared_with_itself_by_its_own_threshold(tmp_path: Path) -
 
 
 def test_rows_belong_to_the_model_and_to_their_subgroups(tmp_path: Path) -> None:
-    """Those cut from a column; what a caller would tell, a file cannot."""
+    """Subgroups cut from a column have rows; a file cannot name those that callers send as a parameter."""
     subgroups = {
         "side": {"column": 1, "values": {"left": [0], "right": {"low": 1}}},
         "region": {"parameter": "region", "values": ["north"]},
@@ -74,8 +81,8 @@ def test_rows_belong_to_the_model_and_to_their_subgroups(tmp_path: Path) -> None
     assert trial.compare().member.tolist() == [[True, False, True, False], [True, False, False, True]]
 
 
-def test_line_that_a_model_cannot_answer_is_named(tmp_path: Path) -> None:
-    """In a batch too, where onnxruntime does not say which row it was."""
+def test_failing_line_is_named(tmp_path: Path) -> None:
+    """Also in a batch, where onnxruntime does not say which row failed."""
     data = write_table(tmp_path / "data.csv", [[0], [1], [7], [1]])
     trial = prepare(one_model(tmp_path, fragile(tmp_path / "fragile.onnx")), None, data)
     for batched in (False, True):
@@ -90,9 +97,9 @@ def test_line_that_a_model_cannot_answer_is_named(tmp_path: Path) -> None:
         ("logits", [3e38, 0.0], "is not finite"),
     ],
 )
-def test_line_whose_answer_cannot_be_read_is_named(tmp_path: Path, scale: str, row: list[float], said: str) -> None:
+def test_line_with_an_invalid_answer_is_named(tmp_path: Path, scale: str, row: list[float], said: str) -> None:
     """Scores instead of probabilities, or an overflow."""
-    path = classifier(tmp_path / "scores.onnx", 3 * SURE, scores=True)
+    path = classifier(tmp_path / "scores.onnx", 3 * SIGMOID_WEIGHTS, scores=True)
     model = {"baseline": str(path), "compressed": str(path), "decision": {"scale": scale}}
     data = write_table(tmp_path / "data.csv", [[1 / 3, 0], row])
     trial = prepare(read_settings(tmp_path, {"models": {"m": model}}), None, data)
@@ -101,7 +108,7 @@ def test_line_whose_answer_cannot_be_read_is_named(tmp_path: Path, scale: str, r
 
 
 def test_only_model_need_not_be_named(tmp_path: Path) -> None:
-    """Of several one must, and it must be one of them."""
+    """Among several models one must be named, and it must exist."""
     data = write_table(tmp_path / "data.csv", [[0, 0]])
     config = pair_config(tmp_path)
     assert prepare(read_settings(tmp_path, config), None, data).pair.name == "m"
@@ -114,7 +121,7 @@ def test_only_model_need_not_be_named(tmp_path: Path) -> None:
         assert error.value.problems == [said]
 
 
-def test_input_that_is_no_table_of_numbers_is_refused(tmp_path: Path) -> None:
+def test_non_numeric_input_is_refused(tmp_path: Path) -> None:
     """Strings and booleans cannot come from a CSV file."""
     data = write_table(tmp_path / "data.csv", [[0, 0]])
     for kind, datatype in ((TensorProto.STRING, "BYTES"), (TensorProto.BOOL, "BOOL")):

@@ -1,79 +1,96 @@
-"""Several gateways share a port and one fate: what they refuse, and how they end. They need no Kafka for that."""
+"""Several gateways on one port without Kafka: what they refuse, what they share, and how they end."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 import tritonclient.grpc as triton  # type: ignore[import-untyped]
 
-from tests.support.cluster.cluster import until, written
+from tests.support.cluster.cluster import wait_until, write_cluster_config
 from tests.support.commands import tightrope
 from tests.support.harmful_pair import traffic
 from tests.support.servers import TOKEN
-from tests.support.serving.multiprocess_server import alive, several
-from tests.tightrope.cli.test_main_run_grpc import ask
+from tests.support.serving.multiprocess_server import ProcessGroup, is_running, process_group
+from tests.tightrope.cli.test_main_run_grpc import infer
 
 CALLERS = 16
-APART = [("grpc.use_local_subchannel_pool", 1)]
-"""Clients of this process have connections of their own."""
+OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
+"""Without this option the clients of a process share one connection."""
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A configuration of a cluster whose Kafka is away; without samples nothing waits for it at the end."""
-    return written(tmp_path, "127.0.0.1:1", sampling={"rate": 0})
+def write_settings(folder: Path) -> Path:
+    """Write a cluster's configuration of two processes; Kafka is absent, and no samples delay the end."""
+    path = write_cluster_config(folder, "127.0.0.1:1", sampling={"rate": 0})
+    path.write_text(path.read_text().replace("port: 0", "port: 0, processes: 2"))
+    return path
 
 
-def test_none_outlives_who_looks_after_them(path: Path, tmp_path: Path) -> None:
-    """Killed, it cannot tell them to stop; nobody would replace them any more."""
-    with several(path, tmp_path) as made:
-        members = made.members
-        made.process.kill()
-        until(lambda: not any(alive(pid) for pid in members))
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The configuration of the group."""
+    return write_settings(tmp_path_factory.mktemp("group"))
 
 
-def test_mistake_is_told_once_and_nothing_is_started(tmp_path: Path) -> None:
-    """As by one process."""
-    broken = written(tmp_path, "127.0.0.1:1", decision={"output": "nope"})
+@pytest.fixture(scope="module")
+def group(path: Path) -> Iterator[ProcessGroup]:
+    """Two processes with gRPC."""
+    with process_group(path, path.parent, "--grpc-port", "0") as group:
+        yield group
+        group.kill()
+
+
+def test_members_end_with_a_killed_supervisor(tmp_path: Path) -> None:
+    """It cannot tell them to stop, and would not replace them any more."""
+    with process_group(write_settings(tmp_path), tmp_path) as group:
+        members = group.members
+        group.process.kill()
+        wait_until(lambda: not any(is_running(pid) for pid in members))
+
+
+def test_mistake_is_reported_once(tmp_path: Path) -> None:
+    """As with one process; the others are not started."""
+    broken = write_cluster_config(tmp_path, "127.0.0.1:1", decision={"output": "nope"})
     ended = tightrope("serve", broken, "--processes", "3")
     assert ended.returncode == 1
     assert ended.stderr.count("models.m.decision.output") == 1
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_port_of_others_is_refused(path: Path, tmp_path: Path) -> None:
-    """The kernel would let a second command join the first, and calls go to either."""
-    with several(path, tmp_path) as made:
-        port = made.address.rpartition(":")[2]
-        for processes in ("1", "2"):
-            ended = tightrope("serve", path, "--port", port, "--processes", processes)
-            assert ended.returncode == 1
-            assert "error server: cannot listen: Address already in use" in " ".join(ended.stderr.split())
-        assert httpx.get(f"{made.address}/v2/health/live").status_code == 200
+def test_port_in_use_is_refused(group: ProcessGroup, path: Path) -> None:
+    """The kernel would let a second command join the first, and requests would go to either."""
+    port = group.address.rpartition(":")[2]
+    for processes in ("1", "2"):
+        ended = tightrope("serve", path, "--port", port, "--processes", processes)
+        assert ended.returncode == 1
+        assert "error server: cannot listen: Address already in use" in " ".join(ended.stderr.split())
+    assert httpx.get(f"{group.address}/v2/health/live").status_code == 200
 
 
-def test_order_holds_in_all_while_kafka_is_away(path: Path, tmp_path: Path) -> None:
-    """Whichever took it: nobody can ask one of them."""
-    with several(path, tmp_path) as made:
-        for what, role in (("force-normal", "compressed"), ("force-safe", "baseline")):
-            told = {"scope": "model", "reason": "a test says so", "actor": "a test"}
-            token = {"Authorization": f"Bearer {TOKEN}"}
-            url = f"{made.address}/v1/models/m/{what}"
-            assert httpx.post(url, json=told, headers=token, timeout=60).json()["confirmed"] is False
-            until(lambda role=role: {made.served_by() for _ in range(CALLERS)} == {role})  # type: ignore[misc]
+def test_order_holds_in_all_members_without_a_judge(group: ProcessGroup) -> None:
+    """The member that took it relays it; no judge confirms it."""
+    for verb, role in (("force-normal", "compressed"), ("force-safe", "baseline")):
+        body = {"scope": "model", "reason": "a test says so", "actor": "a test"}
+        token = {"Authorization": f"Bearer {TOKEN}"}
+        url = f"{group.address}/v1/models/m/{verb}"
+        assert httpx.post(url, json=body, headers=token, timeout=60).json()["confirmed"] is False
+        wait_until(lambda role=role: group.roles() == {role})  # type: ignore[misc]
 
 
-def test_settings_say_how_many_and_grpc_is_shared_too(path: Path, tmp_path: Path) -> None:
-    """`server.processes` is of gateways of a cluster: `tightrope run` refuses it."""
-    path.write_text(path.read_text().replace("port: 0", "port: 0, processes: 2"))
-    with several(path, tmp_path, "--grpc-port", "0") as made:
-        assert len(made.members) == 2
-        for _ in range(CALLERS):
-            with triton.InferenceServerClient(made.grpc, channel_args=APART) as client:
-                assert ask(client, traffic(1, harm=False)).as_numpy("probabilities").shape == (1, 2)
-        until(lambda: sum(made.counted.values()) == CALLERS)
-        assert min(made.counted.values()) > 0
+def test_settings_have_the_number_and_grpc_is_shared(group: ProcessGroup, path: Path) -> None:
+    """`server.processes` is for gateways of a cluster: `tightrope run` refuses it."""
+    assert len(group.members) == 2
+    for member in group.members:
+        with group.only(member):
+            group.page()
+    before = group.counted
+    assert len(before) == 2
+    for _ in range(CALLERS):
+        with triton.InferenceServerClient(group.grpc, channel_args=OWN_CONNECTION) as client:
+            assert infer(client, traffic(1, harm=False)).as_numpy("probabilities").shape == (1, 2)
+    wait_until(lambda: sum(group.counted.values()) == sum(before.values()) + CALLERS)
+    assert all(group.counted[name] > count for name, count in before.items())
     ended = tightrope("run", path)
-    told = "server.processes: is 2, but `tightrope run` is one process; `tightrope serve` can be several"
-    assert told in " ".join(ended.stderr.split())
+    error = "server.processes: is 2, but `tightrope run` is one process; `tightrope serve` can be several"
+    assert error in " ".join(ended.stderr.split())
     assert ended.returncode == 1

@@ -1,5 +1,5 @@
-"""Workers that come and go at random, and members that stand still until they are thought dead: every sample is
-accounted for by its id.
+"""Workers that join and leave at random, and members that pause beyond their session: every sample is accounted for by
+its id.
 """
 
 import logging
@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.support.cluster.cluster import Asked, Cluster, cluster_on, until
-from tests.support.cluster.sample_ledger import UNHINDERED, Load, balance
+from tests.support.cluster.cluster import Cluster, ClusterGateway, cluster_on, wait_until
+from tests.support.cluster.sample_ledger import UNBLOCKED_SECONDS, Load, balance
 from tightrope.demo.broker import Broker
-from tightrope.service.adapters.topics import WORKERS
+from tightrope.service.adapters.topics import WORKERS_GROUP
 from tightrope.wiring import shadow_processes
 
 log = logging.getLogger(__name__)
@@ -24,75 +24,89 @@ ENDS = (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM, signal.SIGKILL)
 
 
 @contextmanager
-def loaded(folder: Path, kafka: Broker, session: float = 6.0) -> Iterator[tuple[Cluster, Asked]]:
-    """A gateway and a judge; in the end the books must balance."""
-    with cluster_on(folder, kafka.address, bus={"session_seconds": session}) as made:
-        made.make_topics()
-        asked = made.gateway()
-        made.start(shadow_processes.judge)
-        until(lambda: asked.knows)
-        yield made, asked
-        assert balance(made, asked) == {"sampled": len(asked.ids), "dropped": {}, "dead": 0, "lost": 0, "twice": 0}
-        assert asked.slowest < UNHINDERED
+def loaded(folder: Path, kafka: Broker, session: float = 6.0) -> Iterator[tuple[Cluster, ClusterGateway]]:
+    """A gateway and a judge; at the end every sample must be accounted for."""
+    with cluster_on(folder, kafka.address, bus={"session_seconds": session}) as cluster:
+        cluster.make_topics()
+        gateway = cluster.gateway()
+        cluster.start(shadow_processes.judge)
+        wait_until(lambda: gateway.has_modes)
+        yield cluster, gateway
+        assert balance(cluster, gateway) == {
+            "sampled": len(gateway.ids),
+            "dropped": {},
+            "dead": 0,
+            "lost": 0,
+            "twice": 0,
+        }
+        assert gateway.slowest < UNBLOCKED_SECONDS
 
 
-def test_workers_come_and_go_at_random(kafka: Broker, tmp_path: Path) -> None:
-    """Told to stop or killed, in an order that is another every time; two are there, or one, or none that is alive."""
+def test_workers_join_and_leave_at_random(kafka: Broker, tmp_path: Path) -> None:
+    """Workers are stopped or killed in a random order; two run, or one, or none."""
     seed = random.SystemRandom().randrange(1 << 32)
-    log.warning("seed %d", seed)  # shown where the test fails
+    log.warning("seed %d", seed)  # printed when the test fails
     chance = random.Random(seed)  # noqa: S311 - nothing is secret here
-    with loaded(tmp_path, kafka) as (made, asked), ExitStack() as stack:
-        workers = [stack.enter_context(made.process("worker")) for _ in range(2)]
-        with Load(asked, 100.0):
+    with loaded(tmp_path, kafka) as (cluster, gateway), ExitStack() as stack:
+        workers = [stack.enter_context(cluster.process("worker")) for _ in range(2)]
+        with Load(gateway, 100.0):
             for number in chance.sample(ENDS, len(ENDS)):
                 time.sleep(chance.uniform(0.2, 1.5))
                 end = workers.pop(chance.randrange(len(workers)))
                 end.send_signal(number)
-                workers.append(stack.enter_context(made.process("worker")))
+                workers.append(stack.enter_context(cluster.process("worker")))
                 assert end.wait(90) == (0 if number == signal.SIGTERM else -number)
-        until(lambda: len(made.compared()) == len(asked.ids))
+        wait_until(lambda: len(cluster.compared()) == len(gateway.ids))
 
 
-def test_worker_stopped_for_longer_than_its_session_then_resumed(kafka: Broker, tmp_path: Path) -> None:
-    """As when a machine swaps, or a container is paused. Its partition stands still while the other goes on; then the
-    other worker has both, and what the first does when it wakes up is counted once.
+def test_paused_worker_resumes(kafka: Broker, tmp_path: Path) -> None:
+    """As when a machine swaps or a container is paused: its partition waits, then the other worker has both, and what
+    the first does when it resumes is counted once.
     """
-    with loaded(tmp_path, kafka, 12.0) as (made, asked), made.process("worker") as first:
-        made.start(shadow_processes.worker)
-        with Load(asked, 100.0):
-            until(lambda: made.dealt(WORKERS) == [1, 1] and len(_partitions(made, 0)) == 2)
+    with loaded(tmp_path, kafka, 12.0) as (cluster, gateway), cluster.process("worker") as first:
+        cluster.start(shadow_processes.worker)
+        with Load(gateway, 100.0):
+            wait_until(
+                lambda: cluster.assigned_partitions(WORKERS_GROUP) == [1, 1] and len(_partitions(cluster, 0)) == 2
+            )
             with _stopped(first):
-                before = len(made.batches())
-                until(lambda: len(made.batches()) > before + 5)
-                assert len(_partitions(made, before + 2)) == 1, "the other goes on alone"
-                until(lambda: len(_partitions(made, before + 2)) == 2)
+                before = len(cluster.batches())
+                wait_until(lambda: len(cluster.batches()) > before + 5)
+                assert len(_partitions(cluster, before + 2)) == 1, "the other goes on alone"
+                wait_until(lambda: len(_partitions(cluster, before + 2)) == 2)
             time.sleep(1.0)
-        until(lambda: len(made.compared()) == len(asked.ids))
+        wait_until(lambda: len(cluster.compared()) == len(gateway.ids))
         assert first.poll() is None
 
 
-def test_judge_stopped_for_longer_than_its_session_then_resumed(kafka: Broker, tmp_path: Path) -> None:
-    """Another goes on from its snapshot; when it wakes up it finds out, and writes nothing any more."""
-    with cluster_on(tmp_path, kafka.address) as made:
-        made.make_topics()
-        asked = made.gateway()
-        made.start(shadow_processes.worker)
-        with made.process("judge") as first:
-            until(lambda: asked.knows)
-            with Load(asked, 50.0):
-                until(lambda: made.judged() > 0)
+def test_paused_judge_writes_nothing(kafka: Broker, tmp_path: Path) -> None:
+    """Another judge continues from its snapshot; the first notices when it resumes, and writes nothing more."""
+    with cluster_on(tmp_path, kafka.address) as cluster:
+        cluster.make_topics()
+        gateway = cluster.gateway()
+        cluster.start(shadow_processes.worker)
+        with cluster.process("judge") as first:
+            wait_until(lambda: gateway.has_modes)
+            with Load(gateway, 50.0):
+                wait_until(lambda: cluster.judged() > 0)
                 with _stopped(first):
-                    made.start(shadow_processes.judge)
-                    before = made.judged()
-                    until(lambda: made.judged() > before)
+                    cluster.start(shadow_processes.judge)
+                    before = cluster.judged()
+                    wait_until(lambda: cluster.judged() > before)
                 time.sleep(1.0)
-            assert balance(made, asked) == {"sampled": len(asked.ids), "dropped": {}, "dead": 0, "lost": 0, "twice": 0}
+            assert balance(cluster, gateway) == {
+                "sampled": len(gateway.ids),
+                "dropped": {},
+                "dead": 0,
+                "lost": 0,
+                "twice": 0,
+            }
             assert first.poll() is None
 
 
 @contextmanager
 def _stopped(process: subprocess.Popen[str]) -> Iterator[None]:
-    """It stands still."""
+    """Pause while the event is cleared."""
     os.kill(process.pid, signal.SIGSTOP)
     try:
         yield
@@ -100,6 +114,6 @@ def _stopped(process: subprocess.Popen[str]) -> Iterator[None]:
         os.kill(process.pid, signal.SIGCONT)
 
 
-def _partitions(made: Cluster, begin: int) -> set[int]:
-    """Of samples that were compared in the batches from ``begin`` on."""
-    return {int(partition) for batch in made.batches()[begin:] for partition in batch.partition}
+def _partitions(cluster: Cluster, begin: int) -> set[int]:
+    """Return the ids of the samples compared in the batches from ``begin`` on."""
+    return {int(partition) for batch in cluster.batches()[begin:] for partition in batch.partition}

@@ -1,4 +1,4 @@
-"""Hot swap of a real server: nobody's request fails, and what does not fit changes nothing."""
+"""Hot swap of a real server: no request fails, and an unusable artefact changes nothing."""
 
 import json
 import threading
@@ -18,7 +18,7 @@ from tests.support.onnx_models import classifier
 from tests.support.servers import Server, serving, write_config
 from tests.support.serving.service_harness import AUTH, eventually
 from tightrope.service.config.loader import ConfigError, load
-from tightrope.wiring.deployer import FILE, as_deployed
+from tightrope.wiring.deployer import DEPLOYED_FILE, with_deployed
 
 INFER = "/v2/models/m/infer"
 WHY = {"reason": "a test asks for it", "actor": "tests"}
@@ -32,28 +32,28 @@ def path(tmp_path: Path) -> Path:
 
 
 def post(server: Server, what: str, **fields: object) -> httpx.Response:
-    """Ask for a deployment, or the way back."""
+    """Request a deployment or a rollback."""
     return server.client.post(f"/v1/models/m/{what}", json={**WHY, **fields}, headers=AUTH)
 
 
 def model(server: Server) -> dict[str, Any]:
-    """The status of the model."""
+    """Return the status of the model."""
     return dict(server.client.get("/v1/models/m").json())
 
 
 def events(server: Server) -> list[dict[str, Any]]:
-    """The audit trail."""
+    """Return the audit trail."""
     return list(server.client.get("/v1/events?model=m&limit=1000").json()["events"])
 
 
 def send(server: Server, seed: int, *, harm: bool) -> None:
-    """Ninety-six rows."""
+    """Send ninety-six rows."""
     assert server.client.post(INFER, json=request(traffic(96, harm=harm, seed=seed))).status_code == 200
 
 
 @contextmanager
 def callers(server: Server) -> Iterator[list[int]]:
-    """Three clients that send one request after the other without pause; the codes they get."""
+    """Run three clients that send one request after another; yield the status codes."""
     codes: list[int] = []
     stop = threading.Event()
     row = request(traffic(1, harm=False)[0])
@@ -78,14 +78,14 @@ def callers(server: Server) -> Iterator[list[int]]:
 
 
 def test_no_request_fails_while_artefacts_are_swapped(path: Path) -> None:
-    """There and back, several times over, under load; each switch is on record with both digests."""
+    """Artefacts change several times under load; each switch is in the audit trail with both digests."""
     with serving(path) as server:
         first = model(server)["compressed_digest"]
         with callers(server) as codes:
             for _ in range(3):
                 seen = len(codes)
-                told = post(server, "deploy", path="sound.onnx").json()
-                assert told["compressed_digest"] != first
+                response = post(server, "deploy", path="sound.onnx").json()
+                assert response["compressed_digest"] != first
                 assert post(server, "rollback").json()["compressed_digest"] == first
                 eventually(lambda seen=seen: len(codes) > seen + 10)  # type: ignore[misc]
         assert set(codes) == {200}
@@ -99,49 +99,51 @@ def test_no_request_fails_while_artefacts_are_swapped(path: Path) -> None:
         assert kinds == ["deployed", "rolled-back"] * 3
         change = told_of()[0]
         assert (change["actor"], change["reason"], change["scope"]) == ("tests", "a test asks for it", "model")
-        assert change["detail"]["compressed_digest"] == {"before": first, "after": told["compressed_digest"]}
+        assert change["detail"]["compressed_digest"] == {"before": first, "after": response["compressed_digest"]}
         assert change["detail"]["baseline_digest"]["before"] == change["detail"]["baseline_digest"]["after"]
 
 
-def test_safe_scope_stays_safe_until_the_new_artefact_has_proved_itself(path: Path) -> None:
-    """A deployment is no pardon: the scope is told of the new artefact, and returns by evidence."""
+def test_safe_scope_stays_safe_after_a_deployment(path: Path) -> None:
+    """The scope returns by evidence from the new artefact, not by the deployment."""
     with serving(path) as server:
         for seed in range(8):
             send(server, seed, harm=True)
         eventually(lambda: model(server)["safe"] == [MINORITY])
         assert post(server, "deploy", path="sound.onnx").status_code == 200
         eventually(lambda: "new-artefact" in [event["kind"] for event in events(server)])
-        (told,) = [event for event in events(server) if event["kind"] == "new-artefact"]
-        assert (told["scope"], told["detail"]["after"]["trial"]) == (MINORITY, True)
+        (response,) = [event for event in events(server) if event["kind"] == "new-artefact"]
+        assert (response["scope"], response["detail"]["after"]["trial"]) == (MINORITY, True)
         assert model(server)["safe"] == [MINORITY]
         seed, deadline = 100, time.monotonic() + 60
         while model(server)["safe"]:
-            send(server, seed := seed + 1, harm=True)  # what the old one failed, the new one does not
+            send(server, seed := seed + 1, harm=True)  # the new artefact passes the rows that the old one failed
             assert time.monotonic() < deadline
         assert [event["kind"] for event in events(server)][-1] == "recovered"
 
 
 def test_deployment_survives_a_restart(path: Path) -> None:
-    """The configuration names the old file, and the state the new one; the way back is forgotten."""
+    """The state names the new file and overrides the configuration; a rollback is not possible any more."""
     with serving(path) as server:
         digest = post(server, "deploy", path="sound.onnx").json()["compressed_digest"]
-    told = json.loads((path.parent / "state" / FILE).read_text())
-    assert told["m"]["compressed"] == str(path.parent / "sound.onnx")
+    response = json.loads((path.parent / "state" / DEPLOYED_FILE).read_text())
+    assert response["m"]["compressed"] == str(path.parent / "sound.onnx")
     with serving(path) as server:
         assert model(server)["compressed_digest"] == digest
         assert post(server, "rollback").status_code == 400
         send(server, 0, harm=False)
 
 
-def test_switch_that_cannot_be_written_down_is_made_and_said_to_be_so(path: Path) -> None:
-    """A full disk keeps nobody from the way back: it is 200, and the answer and the audit trail say what is missing."""
+def test_switch_without_a_disk_takes_effect(path: Path) -> None:
+    """A full disk does not prevent a rollback: the status is 200, and the response and the audit trail say that it will
+    not survive a restart.
+    """
     with serving(path) as server:
         first = model(server)["compressed_digest"]
-        obstacle = path.parent / "state" / f"{FILE}.draft"
+        obstacle = path.parent / "state" / f"{DEPLOYED_FILE}.draft"
         obstacle.mkdir()
-        told = post(server, "deploy", path="sound.onnx")
-        assert (told.status_code, told.json()["kept"]) == (200, False)
-        assert model(server)["compressed_digest"] == told.json()["compressed_digest"] != first
+        response = post(server, "deploy", path="sound.onnx")
+        assert (response.status_code, response.json()["kept"]) == (200, False)
+        assert model(server)["compressed_digest"] == response.json()["compressed_digest"] != first
         assert post(server, "rollback").json()["compressed_digest"] == first
         assert post(server, "deploy", path="sound.onnx").json()["kept"] is False
         obstacle.rmdir()
@@ -152,24 +154,24 @@ def test_switch_that_cannot_be_written_down_is_made_and_said_to_be_so(path: Path
         assert switches == [False, False, False, True]
 
 
-def test_both_roles_can_be_deployed_and_rolled_back_in_turn(path: Path) -> None:
-    """The latest deployment is undone first."""
+def test_deployments_are_rolled_back_in_reverse_order(path: Path) -> None:
+    """Both roles can be deployed; the latest deployment is undone first."""
     classifier(path.parent / "base.onnx", np.float32(0.99) * BASELINE)
     roles = "baseline_digest", "compressed_digest"
     with serving(path) as server:
         seen = [tuple(model(server)[key] for key in roles)]
         for role, file in (("baseline", "base.onnx"), ("compressed", "sound.onnx")):
-            told = post(server, "deploy", role=role, path=file).json()
-            seen.append(tuple(told[key] for key in roles))
+            response = post(server, "deploy", role=role, path=file).json()
+            seen.append(tuple(response[key] for key in roles))
         assert len({baseline for baseline, _ in seen}) == len({compressed for _, compressed in seen}) == 2
         for expected in (seen[1], seen[0]):
-            told = post(server, "rollback").json()
-            assert tuple(told[key] for key in roles) == expected
+            response = post(server, "rollback").json()
+            assert tuple(response[key] for key in roles) == expected
         assert post(server, "rollback").status_code == 400
 
 
 def test_file_with_another_signature_is_refused(path: Path) -> None:
-    """It names what differs; nothing is written, nothing changes."""
+    """The error names the difference, and nothing changes."""
     classifier(path.parent / "wide.onnx", np.ones((4, 3), np.float32))
     with serving(path) as server:
         before = model(server)
@@ -177,12 +179,12 @@ def test_file_with_another_signature_is_refused(path: Path) -> None:
         assert answer.status_code == 400
         assert "models.m.compressed: outputs 'probabilities' is FP32[-1, 3]" in answer.json()["error"]
         assert model(server) == before
-    assert not (path.parent / "state" / FILE).exists()
+    assert not (path.parent / "state" / DEPLOYED_FILE).exists()
 
 
 @pytest.mark.parametrize("fixed", [False, True], ids=["batches", "one row at a time"])
 def test_model_that_fails_the_golden_rows_is_refused(tmp_path: Path, *, fixed: bool) -> None:
-    """A file that loads and answers NaN is found before anybody gets such an answer; a sound one is let in."""
+    """A file that loads and returns NaN is refused before any caller gets such an answer; a sound one is accepted."""
     names = ("sound.onnx", "nan.onnx")
     for name, factor in zip(names, (1.01, np.nan), strict=True):
         classifier(tmp_path / name, np.float32(factor) * BASELINE)
@@ -212,38 +214,38 @@ UNREADABLE = ["", "{", "[]", '"m"', "\x00", '{"m": {}}', '{"m": []}', '{"m": {"b
 
 
 @pytest.mark.parametrize("text", UNREADABLE)
-def test_unreadable_list_of_deployments_is_one_clear_error(path: Path, text: str) -> None:
-    """It names the file and what to do."""
+def test_unreadable_deployments_file_is_one_error(path: Path, text: str) -> None:
+    """The error names the file and the remedy."""
     settings = load(path, {})
     settings.state.mkdir()
-    (settings.state / FILE).write_text(text)
+    (settings.state / DEPLOYED_FILE).write_text(text)
     with pytest.raises(ConfigError) as caught:
-        as_deployed(settings)
+        with_deployed(settings)
     (problem,) = caught.value.problems
-    assert problem.startswith(f"{settings.state / FILE}: not a list of deployed artefacts: ")
+    assert problem.startswith(f"{settings.state / DEPLOYED_FILE}: not a list of deployed artefacts: ")
     assert problem.endswith("; remove it to start anew")
 
 
-def test_server_with_an_unreadable_list_says_so_and_ends(path: Path) -> None:
+def test_server_with_an_unreadable_deployments_file_exits(path: Path) -> None:
     """One line on stderr, exit code 1."""
     (path.parent / "state").mkdir()
-    (path.parent / "state" / FILE).write_bytes(b"\xff")
+    (path.parent / "state" / DEPLOYED_FILE).write_bytes(b"\xff")
     ended = tightrope("run", path)
     assert (ended.returncode, ended.stdout) == (1, "")
     (line,) = ended.stderr.splitlines()
     assert "deployed.json: not a list of deployed artefacts" in line
 
 
-def test_model_that_is_configured_no_more_is_passed_over(path: Path) -> None:
-    """Its deployment says nothing of the others."""
+def test_deployment_of_a_removed_model_is_ignored(path: Path) -> None:
+    """The other models' deployments still count."""
     settings = load(path, {})
     settings.state.mkdir()
-    (settings.state / FILE).write_text(json.dumps({"gone": {"baseline": "/b.onnx", "compressed": "/c.onnx"}}))
-    assert as_deployed(settings) == settings
+    (settings.state / DEPLOYED_FILE).write_text(json.dumps({"gone": {"baseline": "/b.onnx", "compressed": "/c.onnx"}}))
+    assert with_deployed(settings) == settings
 
 
-def test_deployed_file_need_not_be_harmless_to_be_let_in(path: Path) -> None:
-    """Whether it does harm is the monitors' question: only what cannot answer is kept out."""
+def test_harmful_artefact_can_be_deployed(path: Path) -> None:
+    """The monitors judge harm; a deployment refuses only what cannot answer."""
     classifier(path.parent / "worse.onnx", np.float32(2) * COMPRESSED)
     with serving(path) as server:
         assert post(server, "deploy", path="worse.onnx").status_code == 200

@@ -1,6 +1,4 @@
-"""The third act, again and again: a sound artefact brings the harmed subgroup back, the harmful one sends it away, and
-each time the way back asks for more, until a person must act.
-"""
+"""A sound and a harmful artefact in turn: each return of the subgroup needs more evidence, until the scope latches."""
 
 from pathlib import Path
 from typing import Any
@@ -14,26 +12,26 @@ from tests.support.servers import Server, serving, write_config
 from tests.support.serving.service_harness import AUTH, eventually
 
 ROUNDS = 80
-"""Requests of 96 rows until something must have happened."""
+"""Requests of 96 rows within which a change must happen."""
 
 
-class Stage:
-    """A server, and everything sent to it: each request is new, and harms whom the harmful artefact fails."""
+class Scenario:
+    """A server and the requests sent to it: each has new rows, and the harmful artefact fails those of the minority."""
 
     def __init__(self, server: Server) -> None:
         self._client = server.client
         self._seed = 0
 
     def status(self) -> dict[str, Any]:
-        """The model's."""
+        """The model's path."""
         return dict(self._client.get("/v1/models/m").json())
 
     def state(self) -> str:
-        """The minority's."""
+        """The minority's state."""
         return str(self.status()["scopes"][MINORITY])
 
     def until(self, state: str) -> None:
-        """Send until the minority is in that state."""
+        """Send requests until the minority is in this state."""
         for _ in range(ROUNDS):
             self._seed += 1
             rows = request(traffic(96, harm=True, seed=self._seed))
@@ -43,44 +41,44 @@ class Stage:
         pytest.fail(f"{MINORITY} is {self.state()}, not {state}, after {ROUNDS} requests")
 
     def deploy(self, path: str) -> None:
-        """Put another artefact in place; who is safe has heard of it by the end."""
-        safe, heard = self.state() != "normal", len(self.events("new-artefact"))
-        why = {"path": path, "reason": "the next act", "actor": "tests"}
-        assert self._client.post("/v1/models/m/deploy", json=why, headers=AUTH).status_code == 200
-        eventually(lambda: len(self.events("new-artefact")) == heard + safe)
+        """Deploy another artefact, and wait until a safe scope has its event."""
+        safe, before = self.state() != "normal", len(self.events("new-artefact"))
+        body = {"path": path, "reason": "the next act", "actor": "tests"}
+        assert self._client.post("/v1/models/m/deploy", json=body, headers=AUTH).status_code == 200
+        eventually(lambda: len(self.events("new-artefact")) == before + safe)
 
-    def asked(self) -> float:
-        """Log10 of the evidence that the minority's return takes now."""
+    def needed_evidence(self) -> float:
+        """Return log10 of the evidence that the minority's return needs now."""
         verdicts = self._client.get(f"/v1/models/m/verdicts?scope={MINORITY}").json()["verdicts"]
         return float(next(v["recovery_threshold"] for v in verdicts if v["monitor"] == "disagreement"))
 
     def events(self, kind: str) -> list[dict[str, Any]]:
-        """The audit trail of the minority, of one kind."""
-        told = self._client.get("/v1/events?model=m&limit=1000").json()["events"]
-        return [event for event in told if (event["kind"], event["scope"]) == (kind, MINORITY)]
+        """Return the minority's events of one kind."""
+        events = self._client.get("/v1/events?model=m&limit=1000").json()["events"]
+        return [event for event in events if (event["kind"], event["scope"]) == (kind, MINORITY)]
 
 
-def test_coming_and_going_asks_tenfold_each_time_and_ends_with_a_person(tmp_path: Path) -> None:
-    """Trip, fix, return, the bad one again: it trips again and needs tenfold evidence; the third flap latches, says so,
-    and not even a sound artefact brings it back before somebody releases it.
+def test_each_return_needs_tenfold_evidence_until_the_scope_latches(tmp_path: Path) -> None:
+    """Trip, fix, return, harm again: the second return needs tenfold evidence; the third trip latches, and even a sound
+    artefact does not return the scope before an operator releases it.
     """
     classifier(tmp_path / "sound.onnx", np.float32(1.01) * BASELINE)
     with serving(write_config(tmp_path, config(tmp_path))) as server:
-        stage, asked = Stage(server), []
+        scenario, evidence = Scenario(server), []
         for flap in range(3):
-            stage.until("safe")
-            asked.append(stage.asked())
-            assert len(stage.events("breach")) == flap + 1
-            stage.deploy("sound.onnx")
-            stage.until("normal")
-            stage.deploy("compressed.onnx")
-        assert np.diff(asked) == pytest.approx([1.0, 1.0])
-        stage.until("latched")
-        assert "until a person releases it" in stage.events("breach")[-1]["reason"]
-        stage.deploy("sound.onnx")
+            scenario.until("safe")
+            evidence.append(scenario.needed_evidence())
+            assert len(scenario.events("breach")) == flap + 1
+            scenario.deploy("sound.onnx")
+            scenario.until("normal")
+            scenario.deploy("compressed.onnx")
+        assert np.diff(evidence) == pytest.approx([1.0, 1.0])
+        scenario.until("latched")
+        assert "until an operator releases it" in scenario.events("breach")[-1]["reason"]
+        scenario.deploy("sound.onnx")
         with pytest.raises(pytest.fail.Exception, match="is latched, not normal"):
-            stage.until("normal")
+            scenario.until("normal")
         order = {"scope": MINORITY, "reason": "looked at it", "actor": "tests"}
         assert server.client.post("/v1/models/m/release", json=order, headers=AUTH).status_code == 200
-        stage.until("normal")
-        assert stage.status()["scopes"][MAJORITY] == "normal"
+        scenario.until("normal")
+        assert scenario.status()["scopes"][MAJORITY] == "normal"

@@ -1,4 +1,4 @@
-"""A role that lives on another server, here another Tightrope: it answers, is compared with, goes and comes back."""
+"""A role on another server, here another Tightrope: it answers, is compared with, fails and returns."""
 
 import signal
 import socket
@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.support.commands import tightrope
-from tests.support.harmful_pair import MINORITY, config, models, request, traffic
+from tests.support.harmful_pair import MINORITY, config, request, traffic, write_models
 from tests.support.servers import Server, serving, write_config
 from tests.support.serving.service_harness import AUTH, eventually
 
@@ -22,78 +22,78 @@ WHY = {"reason": "a test asks for it", "actor": "tests"}
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a port without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 class World:
-    """Two folders: ``far`` serves the baseline, ``near`` the pair whose baseline that is."""
+    """Two folders: ``far`` serves the baseline, ``near`` the pair with that baseline."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         self.near, self._far = folder / "near", folder / "far"
         self.near.mkdir()
         self._far.mkdir()
-        file = models(self._far)["baseline"]
+        file = write_models(self._far)["baseline"]
         whole = {"models": {"big": {"baseline": file, "compressed": file}}, "state": "state"}
         self.remote = write_config(self._far, whole | {"server": {"port": self.port}})
 
     def baseline(self, **changes: object) -> dict[str, Any]:
-        """The role, as the configuration says it."""
+        """Return the role's section of the configuration."""
         return {"endpoint": f"http://127.0.0.1:{self.port}", "model": "big", "probe_seconds": 0.1, **changes}
 
     def config(self, **changes: object) -> Path:
-        """The near one's file."""
+        """Write the near server's configuration."""
         return write_config(self.near, config(self.near, baseline=self.baseline(**changes)))
 
     @contextmanager
     def far(self) -> Iterator[Server]:
-        """The server of the baseline."""
+        """Run the server of the baseline."""
         with serving(self.remote) as server:
             yield server
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    """Nothing runs yet."""
+    """The folders and addresses, with no server running."""
     return World(tmp_path)
 
 
 def ask(server: Server, row: Any = ROW) -> dict[str, Any]:  # noqa: ANN401 - a request
-    """The parameters of an answer."""
+    """Return the parameters of an answer."""
     answer = server.client.post(INFER, json=row)
     assert answer.status_code == 200, answer.text
     return dict(answer.json()["parameters"])
 
 
 def order(server: Server, what: str) -> None:
-    """An operator's order for the whole model."""
+    """Send an operator's order for the whole model."""
     answer = server.client.post(f"/v1/models/m/{what}", json={**WHY, "scope": "model"}, headers=AUTH)
     assert answer.status_code == 200, answer.text
 
 
 def failures(server: Server) -> list[dict[str, Any]]:
-    """Events about a model that failed."""
+    """Return events about a model that failed."""
     events = server.client.get("/v1/events?limit=1000").json()["events"]
     return [event for event in events if event["kind"] == "model-failed"]
 
 
 def figure(server: Server, name: str) -> float:
-    """The value of a series."""
+    """Return the value of a series."""
     lines = server.client.get("/metrics").text.splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 
-def test_harm_is_found_and_answered_by_a_baseline_elsewhere(world: World) -> None:
-    """Shadow, verdict and safe mode are what they are with two files; every sample was compared, none in vain."""
+def test_remote_baseline_saves_the_harmed_subgroup(world: World) -> None:
+    """Shadow, verdict and safe mode are those of two files, and every sample is compared."""
     with world.far(), serving(world.config()) as near:
         rows = traffic(960, harm=True)
         for begin in range(0, 960, 96):
             assert near.client.post(INFER, json=request(rows[begin : begin + 96])).status_code == 200
         eventually(lambda: MINORITY in near.client.get("/v1/models/m").json()["safe"], 30.0)
-        told = ask(near, request(rows[0]))
-        assert (told["served_by"], told["safe_mode"]) == ("baseline", True)
+        response = ask(near, request(rows[0]))
+        assert (response["served_by"], response["safe_mode"]) == ("baseline", True)
         assert ask(near, request(rows[1]))["served_by"] == "compressed"
         compared = 'tightrope_comparisons_total{model="m",scope="model"}'
         eventually(lambda: figure(near, compared) == 962.0)
@@ -101,8 +101,8 @@ def test_harm_is_found_and_answered_by_a_baseline_elsewhere(world: World) -> Non
         assert failures(near) == []
 
 
-def test_answer_of_a_model_elsewhere_is_the_same_to_the_bit(world: World) -> None:
-    """It is the file's answer, whichever process ran it."""
+def test_remote_answers_are_bit_identical(world: World) -> None:
+    """The file gives equal answers in both processes."""
     with world.far() as far, serving(world.config()) as near:
         order(near, "force-safe")
         one, other = (s.client.post(f"/v2/models/{m}/infer", json=ROW).json() for s, m in ((far, "big"), (near, "m")))
@@ -110,8 +110,10 @@ def test_answer_of_a_model_elsewhere_is_the_same_to_the_bit(world: World) -> Non
         assert other["parameters"]["model_digest"] == near.client.get("/v1/models/m").json()["baseline_digest"]
 
 
-def test_endpoint_that_dies_costs_nobody_an_answer(world: World) -> None:
-    """The other model answers, at once, marked so; the audit trail says why; when it is back it answers again."""
+def test_dead_endpoint_costs_no_answer(world: World) -> None:
+    """The other model answers at once, with a mark; the audit trail has the reason; when the endpoint is back it
+    answers again.
+    """
     with world.far() as far, serving(world.config()) as near:
         order(near, "force-safe")
         assert ask(near)["served_by"] == "baseline"
@@ -120,9 +122,13 @@ def test_endpoint_that_dies_costs_nobody_an_answer(world: World) -> None:
         taken = []
         for _ in range(30):
             began = time.monotonic()
-            told = ask(near)
+            response = ask(near)
             taken.append(time.monotonic() - began)
-            assert (told["served_by"], told["fallback"], told["safe_mode"]) == ("compressed", "baseline", True)
+            assert (response["served_by"], response["fallback"], response["safe_mode"]) == (
+                "compressed",
+                "baseline",
+                True,
+            )
         assert max(taken) < 1.0
         (event,) = eventually(lambda: failures(near))
         assert event["reason"].startswith("unreachable: ")
@@ -133,8 +139,8 @@ def test_endpoint_that_dies_costs_nobody_an_answer(world: World) -> None:
             eventually(lambda: ask(near)["served_by"] == "baseline", 20.0)
 
 
-def test_endpoint_that_hangs_holds_up_few_and_not_for_long(world: World) -> None:
-    """A stopped process takes connections and says nothing: after three timeouts nobody waits for it any more."""
+def test_hanging_endpoint_delays_few_requests(world: World) -> None:
+    """A stopped process accepts connections and never responds: after three timeouts no request waits for it."""
     with world.far() as far, serving(world.config(timeout_seconds=0.5)) as near:
         order(near, "force-safe")
         assert ask(near)["served_by"] == "baseline"
@@ -152,8 +158,8 @@ def test_endpoint_that_hangs_holds_up_few_and_not_for_long(world: World) -> None
         eventually(lambda: ask(near)["served_by"] == "baseline", 20.0)
 
 
-def test_shadow_elsewhere_that_is_away_is_an_error_to_measure(world: World) -> None:
-    """Rows that could not be compared are counted as that, never as agreement; callers notice nothing."""
+def test_unavailable_shadow_is_counted_as_an_error(world: World) -> None:
+    """Rows that could not be compared are counted as such, never as agreement; callers are unaffected."""
     with world.far() as far, serving(world.config()) as near:
         far.stop(signal.SIGKILL)
         for _ in range(20):
@@ -162,8 +168,8 @@ def test_shadow_elsewhere_that_is_away_is_an_error_to_measure(world: World) -> N
         eventually(lambda: figure(near, errors) == 20.0)
 
 
-def test_nobody_left_is_503(world: World) -> None:
-    """It is not the caller's fault, and may be over in a moment."""
+def test_no_available_model_is_503(world: World) -> None:
+    """It is not the caller's fault, and may be temporary."""
     two = config(world.near, baseline=world.baseline(), compressed=world.baseline())
     with world.far() as far, serving(write_config(world.near, two)) as near:
         assert ask(near)["served_by"] == "compressed"
@@ -174,16 +180,16 @@ def test_nobody_left_is_503(world: World) -> None:
         assert near.client.get("/v2/health/live").status_code == 200
 
 
-def test_start_without_a_required_endpoint_is_refused_in_one_line(world: World) -> None:
-    """Naming the key, the address, and both ways out."""
+def test_missing_required_endpoint_prevents_the_start(world: World) -> None:
+    """The line names the key, the address, and both remedies."""
     ended = tightrope("check", world.config(), COLUMNS="1000")
     assert ended.returncode == 1
     assert "models.m.baseline: http://127.0.0.1:" in ended.stderr
     assert "Connection refused; start it first, or set required: false" in ended.stderr
 
 
-def test_endpoint_that_is_not_required_may_come_later(world: World) -> None:
-    """The compressed model serves from the first moment; safe mode reaches the baseline as soon as it is there."""
+def test_optional_endpoint_may_come_later(world: World) -> None:
+    """The compressed model serves from the start; safe mode uses the baseline as soon as it is available."""
     with serving(world.config(required=False, version="1")) as near:
         order(near, "force-safe")
         assert ask(near)["fallback"] == "baseline"
@@ -193,8 +199,8 @@ def test_endpoint_that_is_not_required_may_come_later(world: World) -> None:
             assert ask(near)["model_digest"] == digest
 
 
-def test_signatures_are_checked_across_the_wire(world: World) -> None:
-    """As between two files."""
+def test_signatures_of_remote_models_are_checked(world: World) -> None:
+    """A difference is reported as between two files."""
     with world.far():
         ended = tightrope("check", write_config(world.near, wrong(world)), COLUMNS="1000")
     assert ended.returncode == 1
@@ -208,16 +214,16 @@ def wrong(world: World) -> dict[str, Any]:
     return config(world.near, baseline=world.baseline(), compressed=str(fragile(world.near / "fragile.onnx")))
 
 
-def test_model_elsewhere_is_swapped_in_and_out(world: World) -> None:
-    """Deployed over HTTP, kept over a restart, rolled back to the file."""
+def test_remote_model_is_deployed_and_rolled_back(world: World) -> None:
+    """It is deployed over HTTP, survives a restart, and is rolled back to the file."""
     path = write_config(world.near, config(world.near))
     with world.far():
         with serving(path) as near:
             before = near.client.get("/v1/models/m").json()["baseline_digest"]
             body = {**WHY, "role": "baseline", "endpoint": world.baseline()}
-            told = near.client.post("/v1/models/m/deploy", json=body, headers=AUTH)
-            assert told.status_code == 200, told.text
-            digest = told.json()["baseline_digest"]
+            response = near.client.post("/v1/models/m/deploy", json=body, headers=AUTH)
+            assert response.status_code == 200, response.text
+            digest = response.json()["baseline_digest"]
             assert digest != before
             order(near, "force-safe")
             assert ask(near)["model_digest"] == digest
@@ -232,7 +238,7 @@ def test_model_elsewhere_is_swapped_in_and_out(world: World) -> None:
 
 
 def deployed(server: Server, body: dict[str, Any]) -> str:
-    """The digest of the baseline after a deployment."""
+    """Return the digest of the baseline after a deployment."""
     answer: httpx.Response = server.client.post("/v1/models/m/deploy", json=body, headers=AUTH)
     assert answer.status_code == 200, answer.text
     return str(answer.json()["baseline_digest"])

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tightrope.service.adapters.archive.report_store import ReportStore, policy, script_hashes
+from tightrope.service.adapters.archive.report_store import ReportStore, content_security_policy, script_hashes
 
 NOON = 1_769_860_800.0
 """2026-01-31, 12:00 UTC."""
 
 
-def test_a_report_is_found_by_the_time_when_it_was_made(tmp_path: Path) -> None:
-    """Its name is that time in UTC; page and figures come back as they were."""
+def test_report_is_found_by_its_time(tmp_path: Path) -> None:
+    """Its name is that time in UTC; page and figures are unchanged."""
     store = ReportStore(tmp_path)
     store.save("m", "<p>größer</p>", {"rows": 3}, 20, NOON)
     report = store.find("m", "20260131T120000Z")
@@ -22,7 +22,7 @@ def test_a_report_is_found_by_the_time_when_it_was_made(tmp_path: Path) -> None:
 
 
 def test_only_the_newest_reports_are_kept(tmp_path: Path) -> None:
-    """Pages and figures go together, the oldest first."""
+    """The oldest are deleted first, pages and figures together."""
     store = ReportStore(tmp_path)
     for hour in range(5):
         store.save("m", "", {"hour": hour}, 3, NOON + 3600 * hour)
@@ -31,7 +31,7 @@ def test_only_the_newest_reports_are_kept(tmp_path: Path) -> None:
 
 
 def test_models_do_not_share_reports(tmp_path: Path) -> None:
-    """One model's reports neither show nor push out another's."""
+    """Reports of one model neither appear among nor displace those of another."""
     store = ReportStore(tmp_path)
     store.save("m", "", {}, 1, NOON)
     store.save("n", "", {}, 1, NOON + 60)
@@ -44,16 +44,16 @@ def test_models_do_not_share_reports(tmp_path: Path) -> None:
     ["", ".", "..", "../n/20260131T120000Z", "20260131T120000Z/..", "/etc/passwd", "20260131T120000Z.json",
      "20260131T120000Z\n", "20260131T120000Z\0", "\uff12\uff10\uff12\uff160131T120000Z", "*", "20260131t120000z"],
 )  # fmt: skip
-def test_nothing_but_a_report_is_ever_looked_for(tmp_path: Path, name: str) -> None:
-    """A name that is no time leads nowhere, whatever there is."""
+def test_only_names_of_reports_are_looked_up(tmp_path: Path, name: str) -> None:
+    """A name that is not a time is not looked up on disk."""
     store = ReportStore(tmp_path)
     store.save("m", "", {}, 1, NOON)
     store.save("n", "", {}, 1, NOON)
     assert store.find("m", name) is None
 
 
-def test_half_a_report_is_none(tmp_path: Path) -> None:
-    """Killed while it was written, or dropped while it is read."""
+def test_incomplete_report_is_not_returned(tmp_path: Path) -> None:
+    """A report cut short while written, or deleted while read, is not returned."""
     store = ReportStore(tmp_path)
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "20260131T120000Z.html").write_text("page without figures")
@@ -63,23 +63,23 @@ def test_half_a_report_is_none(tmp_path: Path) -> None:
     assert list(store.list("m")) == []
 
 
-def test_the_policy_knows_a_page_s_scripts_by_their_hashes(tmp_path: Path) -> None:
-    """As a browser computes them: over what stands between the tags."""
+def test_policy_allows_the_scripts_of_a_page_by_their_hashes(tmp_path: Path) -> None:
+    """Hashes cover the text between the tags, as in a browser."""
     page = "<script>a()</script><p></p><script type='x'>\nb('<script>')\n</script>"
     hashes = ["sha256-" + b64encode(hashlib.sha256(text).digest()).decode() for text in (b"a()", b"\nb('<script>')\n")]
     assert script_hashes(page) == hashes
     assert ReportStore(tmp_path).save("m", page, {}, 1, NOON).scripts == tuple(hashes)
-    assert f"script-src '{hashes[0]}' '{hashes[1]}';" in policy(hashes)
+    assert f"script-src '{hashes[0]}' '{hashes[1]}';" in content_security_policy(hashes)
 
 
 def test_without_hashes_no_script_runs() -> None:
-    """There is no policy that lets any script run."""
-    assert "script-src 'none'" in policy([])
-    assert "default-src 'none'" in policy([])
+    """No policy allows arbitrary scripts."""
+    assert "script-src 'none'" in content_security_policy([])
+    assert "default-src 'none'" in content_security_policy([])
 
 
-def test_reports_are_their_owner_s_alone(tmp_path: Path) -> None:
-    """They tell of what callers sent: nobody else on the machine may look into the folders."""
+def test_other_users_cannot_read_reports(tmp_path: Path) -> None:
+    """Reports contain callers' data: other users of the machine have no access to the folders."""
     ReportStore(tmp_path / "reports").save("m", "", {}, 1, NOON)
     modes = [(tmp_path / place).stat().st_mode for place in ("reports", "reports/m")]
     assert [stat.S_IMODE(mode) for mode in modes] == [0o700, 0o700]

@@ -2,20 +2,20 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.cluster.kafka_buses import HOURS, options
+from tests.support.cluster.kafka_buses import HOURS, unique_options
 from tightrope.demo.broker import Broker
-from tightrope.service.adapters.kafka.admin import create, described, differences, specs
+from tightrope.service.adapters.kafka.admin import create_topics, describe, differences, topic_specs
 from tightrope.service.adapters.kafka.options import MEGABYTE, KafkaOptions
-from tightrope.service.adapters.ports import BusAwayError
+from tightrope.service.adapters.ports import BusUnavailableError
 
 NAMES = [
     f"tightrope.{n}" for n in ("samples", "comparisons", "labels", "control", "snapshots", "events", "dead", "payloads")
 ]
 
 
-def test_topics_are_as_the_data_needs_them() -> None:
-    """Equal partitions, so that a judge gets all of a model; the present is compacted, history is deleted in time."""
-    wanted = {spec.name: spec for spec in specs(4, MEGABYTE, HOURS | {"events": 8760.0})}
+def test_topics_have_equal_partitions_and_their_retention() -> None:
+    """Equal partitions let a judge read all records of a model; state is compacted, history expires."""
+    wanted = {spec.name: spec for spec in topic_specs(4, MEGABYTE, HOURS | {"events": 8760.0})}
     assert list(wanted) == NAMES
     assert {spec.partitions for spec in wanted.values()} == {4}
     compacted = {name for name, spec in wanted.items() if spec.settings["cleanup.policy"] == "compact"}
@@ -23,33 +23,33 @@ def test_topics_are_as_the_data_needs_them() -> None:
     assert wanted["tightrope.events"].settings["retention.ms"] == str(365 * 24 * 3_600_000)
 
 
-def test_records_are_dated_by_the_brokers_and_stand_on_all_copies_but_one() -> None:
-    """No writer's clock counts; a broker that is lost takes nothing acknowledged with it, and stops nobody."""
+def test_brokers_set_timestamps_and_acknowledge_on_all_copies_but_one() -> None:
+    """Producers' clocks do not matter; the loss of one broker loses no acknowledged record and blocks no producer."""
     for copies, kept in ((1, "1"), (2, "1"), (3, "2")):
-        for spec in specs(2, MEGABYTE, HOURS, copies):
+        for spec in topic_specs(2, MEGABYTE, HOURS, copies):
             assert spec.settings["message.timestamp.type"] == "LogAppendTime"
             assert spec.settings["min.insync.replicas"] == kept
 
 
-def test_made_topics_are_as_they_should_be_and_can_be_made_again(kafka: Broker) -> None:
-    """Each has an id of its own, and what another process made in the meantime is no error."""
-    own = options(kafka.address)
-    wanted = specs(2, own.record_bytes, HOURS)
-    assert differences(wanted, described(own, NAMES)) == [f"{name}: is not there" for name in NAMES]
-    create(own, wanted, 1)
-    create(own, wanted, 1)
-    found = described(own, NAMES, settings=True)
+def test_created_topics_match_their_specification_and_can_be_created_again(kafka: Broker) -> None:
+    """Each topic has its own id, and an existing topic is no error."""
+    own = unique_options(kafka.address)
+    wanted = topic_specs(2, own.record_bytes, HOURS)
+    assert differences(wanted, describe(own, NAMES)) == [f"{name}: is missing" for name in NAMES]
+    create_topics(own, wanted, 1)
+    create_topics(own, wanted, 1)
+    found = describe(own, NAMES, settings=True)
     assert differences(wanted, found) == []
     assert len({topic.id for topic in found.values()}) == len(NAMES)
 
 
 def test_differences_name_topic_setting_and_both_values(kafka: Broker) -> None:
     """One line each."""
-    own = options(kafka.address)
-    wanted = specs(2, own.record_bytes, HOURS)
+    own = unique_options(kafka.address)
+    wanted = topic_specs(2, own.record_bytes, HOURS)
     other = replace(wanted[0], partitions=3, settings={"cleanup.policy": "delete", "retention.ms": "1000000"})
-    create(own, [other, *wanted[1:]], 1)
-    assert differences(wanted, described(own, NAMES, settings=True)) == [
+    create_topics(own, [other, *wanted[1:]], 1)
+    assert differences(wanted, describe(own, NAMES, settings=True)) == [
         "tightrope.samples: has 3 partitions where 2 should be",
         "tightrope.samples: max.message.bytes is 1048588 where 17825792 should be",
         "tightrope.samples: message.timestamp.type is CreateTime where LogAppendTime should be",
@@ -57,7 +57,7 @@ def test_differences_name_topic_setting_and_both_values(kafka: Broker) -> None:
     ]
 
 
-def test_kafka_that_is_away_is_said_in_one_line() -> None:
+def test_unreachable_kafka_is_reported_in_one_line() -> None:
     """With its address."""
-    with pytest.raises(BusAwayError, match=r"^Kafka at 127\.0\.0\.1:1: "):
-        described(KafkaOptions(("127.0.0.1:1",)), NAMES)
+    with pytest.raises(BusUnavailableError, match=r"^Kafka at 127\.0\.0\.1:1: "):
+        describe(KafkaOptions(("127.0.0.1:1",)), NAMES)

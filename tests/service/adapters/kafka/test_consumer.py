@@ -5,36 +5,36 @@ from threading import Event
 import pytest
 from kafka.errors import KafkaTimeoutError
 
-from tests.support.cluster.bus_topics import SOON
-from tests.support.cluster.kafka_buses import bus_on, every_topic, options
+from tests.support.cluster.bus_topics import POLL_SECONDS
+from tests.support.cluster.kafka_buses import bus_on, create_all_topics, unique_options
 from tightrope.demo.broker import Broker
 from tightrope.service.adapters.kafka import consumer
 from tightrope.service.adapters.kafka.bus import KafkaBus
 from tightrope.service.adapters.kafka.consumer import KafkaSubscription
 from tightrope.service.adapters.kafka.options import KafkaOptions
-from tightrope.service.adapters.ports import BusAwayError, Place, Record
+from tightrope.service.adapters.ports import BusUnavailableError, LogPartition, Record
 
 SAMPLES = "tightrope.samples"
 
 
-def both(one: KafkaSubscription, two: KafkaSubscription, number: int) -> tuple[list[Record], list[Record]]:
-    """Poll two readers in turn until they have so many records together."""
-    had: tuple[list[Record], list[Record]] = ([], [])
+def poll_both(one: KafkaSubscription, two: KafkaSubscription, number: int) -> tuple[list[Record], list[Record]]:
+    """Poll two readers in turn until they have ``number`` records together."""
+    polled: tuple[list[Record], list[Record]] = ([], [])
     deadline = time.monotonic() + 30
-    while sum(map(len, had)) < number:
+    while sum(map(len, polled)) < number:
         assert time.monotonic() < deadline
-        had[0].extend(one.poll(100, 0.1))
-        had[1].extend(two.poll(100, 0.1))
-    return had
+        polled[0].extend(one.poll(100, 0.1))
+        polled[1].extend(two.poll(100, 0.1))
+    return polled
 
 
 def test_members_of_a_group_share_the_partitions(kafka: Broker) -> None:
-    """Each record comes to one of them; both know that the places were dealt out."""
-    own = options(kafka.address)
-    every_topic(own)
-    dealt: list[str] = []
+    """Each record reaches one of them, and both report the rebalance."""
+    own = unique_options(kafka.address)
+    create_all_topics(own)
+    rebalances: list[str] = []
     with bus_on(own) as bus:
-        one, two = (KafkaSubscription(own, (SAMPLES,), "g", None, dealt.append) for _ in range(2))
+        one, two = (KafkaSubscription(own, (SAMPLES,), "g", None, rebalances.append) for _ in range(2))
         deadline = time.monotonic() + 120
         while len(_partitions(one)) != 1 or len(_partitions(two)) != 1:
             assert time.monotonic() < deadline
@@ -42,73 +42,75 @@ def test_members_of_a_group_share_the_partitions(kafka: Broker) -> None:
             two.poll(1, 0.1)
         for number in range(40):
             bus.publish(SAMPLES, b"%d" % number, f"k{number}")
-        bus.flush(SOON)
-        had = both(one, two, 40)
+        bus.flush(POLL_SECONDS)
+        polled = poll_both(one, two, 40)
         one.close()
         two.close()
-    places = [{record.partition for record in records} for records in had]
-    assert [len(each) for each in places] == [1, 1]
-    assert places[0] != places[1]
-    assert sorted(int(record.value) for records in had for record in records) == list(range(40))
-    assert len(dealt) >= 2
+    partitions = [{record.partition for record in records} for records in polled]
+    assert [len(each) for each in partitions] == [1, 1]
+    assert partitions[0] != partitions[1]
+    assert sorted(int(record.value) for records in polled for record in records) == list(range(40))
+    assert len(rebalances) >= 2
 
 
 def _partitions(reader: KafkaSubscription) -> set[object]:
     return reader._consumer.assignment() if reader._consumer is not None else set()
 
 
-def test_member_that_was_given_up_knows_it(kafka: Broker) -> None:
-    """A second one of the same name has taken over: what the first had polled is not its to deal with any more."""
-    own = options(kafka.address, instance="one")
-    every_topic(own)
+def test_removed_member_does_not_own_its_partitions(kafka: Broker) -> None:
+    """After a second member of the same name took over, the first does not own its polled records any more."""
+    own = unique_options(kafka.address, instance="one")
+    create_all_topics(own)
     with bus_on(own) as bus:
         bus.publish(SAMPLES, b"a", "k")
-        bus.flush(SOON)
+        bus.flush(POLL_SECONDS)
         first, second = bus.subscribe(SAMPLES, group="g"), bus.subscribe(SAMPLES, group="g")
-        assert [record.value for record in first.poll(10, SOON)] == [b"a"]
-        assert first.mine()
-        assert [record.value for record in second.poll(10, SOON)] == [b"a"]
-        assert second.mine()
-        assert not first.mine()
+        assert [record.value for record in first.poll(10, POLL_SECONDS)] == [b"a"]
+        assert first.owns_partitions()
+        assert [record.value for record in second.poll(10, POLL_SECONDS)] == [b"a"]
+        assert second.owns_partitions()
+        assert not first.owns_partitions()
 
 
-def test_leaving_hands_the_places_over_at_once(kafka: Broker) -> None:
-    """Without waiting until the session of the one that left has run out."""
-    own = options(kafka.address)
-    every_topic(own)
-    asked: list[list[Place]] = []
+def test_partitions_of_a_leaving_member_move_at_once(kafka: Broker) -> None:
+    """The group does not wait for the session timeout."""
+    own = unique_options(kafka.address)
+    create_all_topics(own)
+    assignments: list[list[LogPartition]] = []
     with bus_on(own) as bus:
         first = bus.subscribe(SAMPLES, group="g")
         first.poll(1, 2.0)
-        second = bus.subscribe(SAMPLES, group="g", begin=lambda places: asked.append(list(places)) or {})
+        second = bus.subscribe(
+            SAMPLES, group="g", start_offsets=lambda assigned: assignments.append(list(assigned)) or {}
+        )
         began = time.monotonic()
         first.close()
-        while not asked or len(asked[-1]) < 2:
+        while not assignments or len(assignments[-1]) < 2:
             assert time.monotonic() - began < own.session
             second.poll(1, 0.2)
-    assert asked[-1] == [(SAMPLES, 0), (SAMPLES, 1)]
+    assert assignments[-1] == [(SAMPLES, 0), (SAMPLES, 1)]
 
 
-def test_kafka_that_is_away_has_nothing_to_read() -> None:
-    """It is no error: the next poll tries again; a reader without topics waits for them likewise."""
+def test_unreachable_kafka_returns_no_records() -> None:
+    """Unreachable Kafka is no error, and neither are missing topics: the next poll tries again."""
     reader = KafkaBus(KafkaOptions(("127.0.0.1:1",))).subscribe(SAMPLES, group="g")
     began = time.monotonic()
     assert reader.poll(10, 0.2) == []
-    assert reader.mine()
+    assert reader.owns_partitions()
     reader.commit()
     reader.close()
     assert time.monotonic() - began < 5.0
 
 
-def test_reader_finds_topics_that_come_late(kafka: Broker) -> None:
-    """It says what is missing, and goes on trying."""
-    own = options(kafka.address)
+def test_reader_finds_topics_that_are_created_later(kafka: Broker) -> None:
+    """The reader logs the missing topic, and keeps trying."""
+    own = unique_options(kafka.address)
     with bus_on(own) as bus:
         reader = bus.subscribe(SAMPLES)
         assert reader.poll(10, 0.2) == []
-        every_topic(own)
+        create_all_topics(own)
         bus.publish(SAMPLES, b"a")
-        bus.flush(SOON)
+        bus.flush(POLL_SECONDS)
         deadline = time.monotonic() + 20
         while not (found := reader.poll(10, 0.5)):
             assert time.monotonic() < deadline
@@ -117,30 +119,30 @@ def test_reader_finds_topics_that_come_late(kafka: Broker) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-def test_reader_alone_whose_client_does_not_find_the_leader_takes_another(
+def test_reader_without_a_group_replaces_a_client_that_does_not_find_the_leader(
     kafka: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Said once; then it goes on where it was, in places that it has read, and in those that it was sent to."""
-    own = options(kafka.address)
-    every_topic(own)
+    """The error is logged once; the new client continues at the read and the sought offsets."""
+    own = unique_options(kafka.address)
+    create_all_topics(own)
     with bus_on(own) as bus:
         for number in range(20):
             bus.publish(SAMPLES, b"%d" % number, f"k{number}")
-        bus.flush(SOON)
+        bus.flush(POLL_SECONDS)
         reader = bus.subscribe(SAMPLES)
-        (first,) = reader.poll(1, SOON)
+        (first,) = reader.poll(1, POLL_SECONDS)
         left = reader.lag()
         reader.seek(SAMPLES, 1 - first.partition, 3)
         for _ in range(2):
             monkeypatch.setattr(reader._consumer, "end_offsets", _timed_out)
-            with pytest.raises(BusAwayError, match="Kafka does not say how far it is: KafkaTimeoutError"):
+            with pytest.raises(BusUnavailableError, match="Kafka does not return its end offsets: KafkaTimeoutError"):
                 reader.lag()
             assert reader.lag() == left - 3
-        found = both(reader, reader, left - 3)
+        polled = poll_both(reader, reader, left - 3)
         assert first.offset == 0
-        offsets = [(r.partition, r.offset) for records in found for r in records]
-        assert min(at for partition, at in offsets if partition == first.partition) == 1
-        assert min(at for partition, at in offsets if partition != first.partition) == 3
+        offsets = [(r.partition, r.offset) for records in polled for r in records]
+        assert min(offset for partition, offset in offsets if partition == first.partition) == 1
+        assert min(offset for partition, offset in offsets if partition != first.partition) == 3
     gc.collect()  # a client that is closed while it connects leaves the socket to it
 
 
@@ -149,13 +151,13 @@ def _timed_out(*_: object, **__: object) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-def test_reader_whose_client_never_answers_takes_another(kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither to the question, nor when it is closed: seen while leaders changed. Both are left behind."""
-    own = options(kafka.address)
-    every_topic(own)
+def test_reader_replaces_a_client_that_never_returns(kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a request nor close() returns, as seen while leaders changed: both threads are abandoned."""
+    own = unique_options(kafka.address)
+    create_all_topics(own)
     with bus_on(own) as bus:
         bus.publish(SAMPLES, b"a", "k")
-        bus.flush(SOON)
+        bus.flush(POLL_SECONDS)
         reader = bus.subscribe(SAMPLES)
         assert reader.lag() == 1
         hung, real = Event(), reader._consumer
@@ -163,8 +165,8 @@ def test_reader_whose_client_never_answers_takes_another(kafka: Broker, monkeypa
         for name in ("end_offsets", "close"):
             monkeypatch.setattr(real, name, lambda *_, **__: hung.wait(60.0))
         with monkeypatch.context() as sooner:
-            sooner.setattr(consumer, "ANSWER_MS", 100)
-            with pytest.raises(BusAwayError, match=r"no answer within 0\.2 s"):
+            sooner.setattr(consumer, "REQUEST_TIMEOUT_MS", 100)
+            with pytest.raises(BusUnavailableError, match=r"no answer within 0\.2 s"):
                 reader.lag()
         assert reader._consumer is not real
         assert reader.lag() == 1

@@ -4,11 +4,11 @@ import importlib.util
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 
-from tightrope.service.adapters.kafka.options import IGNORED, OURS, KafkaOptions, problems
+from tightrope.service.adapters.kafka.options import IGNORED_OPTIONS, RESERVED_OPTIONS, KafkaOptions, problems
 
 
 def test_client_options_reach_the_clients_that_know_them() -> None:
-    """By the client's own names: a producer's are not the consumer's, and what both know goes to both."""
+    """Options keep the library's names: each reaches the classes that know it."""
     options = KafkaOptions(("b:9092",), client={"linger_ms": 77, "fetch_min_bytes": 5, "security_protocol": "SSL"})
     producer, consumer, admin = options.producer, options.consumer("g", 1.0), options.admin
     assert producer["linger_ms"] == 77
@@ -18,8 +18,8 @@ def test_client_options_reach_the_clients_that_know_them() -> None:
     assert {each["security_protocol"] for each in (producer, consumer, admin)} == {"SSL"}
 
 
-def test_guarantees_are_not_for_sale() -> None:
-    """What exact counting needs is set whatever the options say."""
+def test_options_cannot_override_guarantees() -> None:
+    """Settings needed for exact counting override the options."""
     options = KafkaOptions(("b:9092",), prefix="eu-", instance="one", session=7.5, client={"acks": 0})
     assert (options.producer["acks"], options.producer["enable_idempotence"]) == ("all", True)
     consumer = options.consumer("g", 1.0)
@@ -30,18 +30,18 @@ def test_guarantees_are_not_for_sale() -> None:
 
 
 def test_no_two_processes_are_the_same_static_member() -> None:
-    """The broker would shut one out for the other; without a name of its own each is another member anyway."""
+    """The broker would exclude one of two members of the same name; without a name all are dynamic members."""
     named = KafkaOptions(("b:9092",), instance="gateway-a")
-    found = [named.in_place(place).consumer("g", 1.0)["group_instance_id"] for place in ("1", "2")]
+    found = [named.for_process(place).consumer("g", 1.0)["group_instance_id"] for place in ("1", "2")]
     assert found == ["gateway-a-1", "gateway-a-2"]
-    assert named.in_place("1").consumer(None, 1.0)["group_instance_id"] is None
-    assert KafkaOptions(("b:9092",)).in_place("1").instance is None
+    assert named.for_process("1").consumer(None, 1.0)["group_instance_id"] is None
+    assert KafkaOptions(("b:9092",)).for_process("1").instance is None
 
 
-def test_every_option_of_ours_is_one_that_the_client_has() -> None:
-    """So that a name of theirs that changes is noticed here."""
+def test_reserved_options_exist_in_the_client() -> None:
+    """A renamed option of the library is noticed here."""
     known = {name for kind in (KafkaProducer, KafkaConsumer, KafkaAdminClient) for name in kind.DEFAULT_CONFIG}
-    assert known >= OURS
+    assert known >= RESERVED_OPTIONS
 
 
 def test_mistakes_are_named_with_key_and_value() -> None:
@@ -56,14 +56,14 @@ def test_mistakes_are_named_with_key_and_value() -> None:
 
 
 def test_ignored_options_are_still_ignored() -> None:
-    """The library hands them to nobody: when it does one day, they can be allowed."""
+    """The library uses them nowhere; once it does, they can be allowed."""
     transport = importlib.import_module("kafka.net.transport").KafkaSSLTransport
-    assert set(transport.DEFAULT_CONFIG).isdisjoint(IGNORED)
-    assert set(KafkaProducer.DEFAULT_CONFIG) >= IGNORED
+    assert set(transport.DEFAULT_CONFIG).isdisjoint(IGNORED_OPTIONS)
+    assert set(KafkaProducer.DEFAULT_CONFIG) >= IGNORED_OPTIONS
 
 
 def test_missing_checksum_library_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the remedy: everything would work, at ten times the cost."""
+    """The error names the remedy; Kafka would work, at ten times the cost."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     (line,) = problems(KafkaOptions(("b:9092",)), "bus.kafka")
     assert line.startswith("bus.kafka: the package crc32c is missing")
@@ -71,7 +71,7 @@ def test_missing_checksum_library_stops_the_start(monkeypatch: pytest.MonkeyPatc
 
 
 def test_secrets_join_the_other_options() -> None:
-    """As one more option of the client."""
+    """Secrets become options of the client."""
     options = KafkaOptions(("b:9092",), client={"sasl_plain_username": "u"}).with_client({"sasl_plain_password": "p"})
     assert options.producer["sasl_plain_password"] == "p"
     assert options.producer["sasl_plain_username"] == "u"

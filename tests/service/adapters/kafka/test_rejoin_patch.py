@@ -1,4 +1,4 @@
-"""How a member joins its group, on a real broker: what its client forgets on the way is remembered."""
+"""Joins of a consumer group on a real broker, with the corrections of `RejoinPatch`."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,28 +8,28 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaConnectionError
 
-from tests.support.cluster.bus_topics import SOON
-from tests.support.cluster.kafka_buses import bus_on, every_topic, options
+from tests.support.cluster.bus_topics import POLL_SECONDS
+from tests.support.cluster.kafka_buses import bus_on, create_all_topics, unique_options
 from tightrope.demo.broker import Broker
-from tightrope.service.adapters.kafka.admin import Spec
+from tightrope.service.adapters.kafka.admin import TopicSpec
 from tightrope.service.adapters.kafka.consumer import KafkaSubscription
 from tightrope.service.adapters.kafka.options import KafkaOptions
 from tightrope.service.adapters.ports import Record
 
-SAMPLES, GROWS = "tightrope.samples", "tightrope.grows"
-PATIENCE = 30.0
-POLL = 0.2
+SAMPLES, GROWING = "tightrope.samples", "tightrope.growing"
+TIMEOUT_SECONDS = 30.0
+POLL_INTERVAL_SECONDS = 0.2
 
 
-def test_member_joins_though_every_answer_comes_between_two_polls(kafka: Broker) -> None:
-    """Answers that nobody waits for stand until the next poll: asking again would make the group deal for ever."""
-    own = options(kafka.address)
-    every_topic(own)
-    dealt: list[str] = []
+def test_member_joins_although_every_answer_arrives_between_two_polls(kafka: Broker) -> None:
+    """An answer that arrives between two polls is kept: joining again would rebalance the group for ever."""
+    own = unique_options(kafka.address)
+    create_all_topics(own)
+    rebalances: list[str] = []
     with bus_on(own) as bus:
         bus.publish(SAMPLES, b"a", "k")
-        bus.flush(SOON)
-        seldom = KafkaSubscription(own, (SAMPLES,), "g", None, dealt.append)
+        bus.flush(POLL_SECONDS)
+        seldom = KafkaSubscription(own, (SAMPLES,), "g", None, rebalances.append)
         found: list[Record] = []
         deadline = time.monotonic() + 60
         while not found:
@@ -38,78 +38,78 @@ def test_member_joins_though_every_answer_comes_between_two_polls(kafka: Broker)
             time.sleep(0.2)
         seldom.close()
     assert [record.value for record in found] == [b"a"]
-    assert dealt == ["g"]
+    assert rebalances == ["g"]
 
 
-def test_join_that_failed_is_asked_for_again(kafka: Broker) -> None:
-    """What was answered to an earlier join, and taken, is no answer to this one."""
-    own = options(kafka.address)
-    every_topic(own)
+def test_failed_join_is_repeated(kafka: Broker) -> None:
+    """The answer to an earlier join is not used for a later one."""
+    own = unique_options(kafka.address)
+    create_all_topics(own)
     with bus_on(own) as bus:
         reader = bus.subscribe(SAMPLES, group="g")
         _until(reader, lambda: len(reader._consumer.assignment()) == 2)
         coordinator: Any = reader._consumer._coordinator
-        send, asked = coordinator._manager.send, []
+        send, requests = coordinator._manager.send, []
 
-        def fails_once(request: object, *given: object, **named: object) -> object:
-            """As where the connection is lost."""
-            asked.append(type(request).__name__)
-            if asked.count("JoinGroupRequest") == 1:
+        def fails_once(request: object, *args: object, **kwargs: object) -> object:
+            """Fail as with a lost connection."""
+            requests.append(type(request).__name__)
+            if requests.count("JoinGroupRequest") == 1:
                 raise KafkaConnectionError("lost")
-            return send(request, *given, **named)
+            return send(request, *args, **kwargs)
 
         coordinator._manager.send = fails_once
         coordinator.request_rejoin()
-        _until(reader, lambda: asked.count("JoinGroupRequest") > 1 and reader._generation_now() is not None)
-    assert "SyncGroupRequest" in asked
+        _until(reader, lambda: requests.count("JoinGroupRequest") > 1 and reader._current_generation() is not None)
+    assert "SyncGroupRequest" in requests
 
 
-def test_join_that_a_poll_left_in_the_middle_is_not_forgotten(kafka: Broker) -> None:
-    """Left to itself, the client would read nothing of the new partition for good."""
-    with _left_in_the_middle(kafka) as (own, reader):
-        assert _read(own, reader, PATIENCE) == b"new"
+def test_join_interrupted_by_the_end_of_a_poll_is_restarted(kafka: Broker) -> None:
+    """Without the correction the client would never read the new partition."""
+    with _interrupted_join(kafka) as (own, reader):
+        assert _read(own, reader, TIMEOUT_SECONDS) == b"new"
 
 
 @contextmanager
-def _left_in_the_middle(kafka: Broker) -> Iterator[tuple[KafkaOptions, KafkaSubscription]]:
-    """A reader of a topic that has grown, whose join took longer, between its two requests, than the poll lasted."""
-    own = options(kafka.address, client={"metadata_max_age_ms": 500})
-    every_topic(own, [Spec(GROWS, 1, {})])
+def _interrupted_join(kafka: Broker) -> Iterator[tuple[KafkaOptions, KafkaSubscription]]:
+    """A reader of a topic with a new partition, whose poll ended between the two requests of its join."""
+    own = unique_options(kafka.address, client={"metadata_max_age_ms": 500})
+    create_all_topics(own, [TopicSpec(GROWING, 1, {})])
     with bus_on(own) as bus:
-        reader = bus.subscribe(GROWS, group="g")
+        reader = bus.subscribe(GROWING, group="g")
         _until(reader, lambda: len(reader._consumer.assignment()) == 1)
         coordinator: Any = reader._consumer._coordinator
-        deal, dealt = coordinator._perform_assignment, []
+        assign, assignments = coordinator._perform_assignment, []
 
-        def slowly(*given: object) -> object:
-            """In the client's thread: nothing else happens meanwhile."""
-            found = deal(*given)
-            if not dealt:
-                time.sleep(3 * POLL)
-            dealt.append(found)
-            return found
+        def assign_slowly(*args: object) -> object:
+            """Block the client's thread."""
+            assignment = assign(*args)
+            if not assignments:
+                time.sleep(3 * POLL_INTERVAL_SECONDS)
+            assignments.append(assignment)
+            return assignment
 
-        coordinator._perform_assignment = slowly
+        coordinator._perform_assignment = assign_slowly
         with closing(KafkaAdminClient(bootstrap_servers=kafka.address)) as admin:
-            admin.create_partitions({own.prefix + GROWS: 2})
-        _until(reader, lambda: bool(dealt))
+            admin.create_partitions({own.prefix + GROWING: 2})
+        _until(reader, lambda: bool(assignments))
         yield own, reader
 
 
 def _until(reader: KafkaSubscription, condition: Callable[[], bool]) -> None:
-    ends = time.monotonic() + PATIENCE
-    reader.poll(1, POLL)
+    ends = time.monotonic() + TIMEOUT_SECONDS
+    reader.poll(1, POLL_INTERVAL_SECONDS)
     while not condition():
         assert time.monotonic() < ends
-        reader.poll(1, POLL)
+        reader.poll(1, POLL_INTERVAL_SECONDS)
 
 
-def _read(own: KafkaOptions, reader: KafkaSubscription, patience: float) -> bytes | None:
-    """What is published to the new partition, if it comes."""
+def _read(own: KafkaOptions, reader: KafkaSubscription, timeout: float) -> bytes | None:
+    """Publish to the new partition, and return the records that arrive."""
     with closing(KafkaProducer(**own.producer)) as producer:
-        producer.send(own.prefix + GROWS, b"new", partition=1).get(10)
-    ends = time.monotonic() + patience
+        producer.send(own.prefix + GROWING, b"new", partition=1).get(10)
+    ends = time.monotonic() + timeout
     while time.monotonic() < ends:
-        for record in reader.poll(1, POLL):
+        for record in reader.poll(1, POLL_INTERVAL_SECONDS):
             return record.value
     return None

@@ -1,4 +1,4 @@
-"""A stretch of a partition, read again by time and offset."""
+"""Replay of a range of a partition by time and offset."""
 
 import time
 
@@ -6,65 +6,65 @@ import pytest
 from kafka import KafkaConsumer
 from kafka.errors import KafkaTimeoutError
 
-from tests.support.cluster.bus_topics import SOON
-from tests.support.cluster.kafka_buses import bus_on, every_topic, options
+from tests.support.cluster.bus_topics import POLL_SECONDS
+from tests.support.cluster.kafka_buses import bus_on, create_all_topics, unique_options
 from tightrope.demo.broker import Broker
 from tightrope.service.adapters.kafka import replay
-from tightrope.service.adapters.kafka.replay import PORTION
+from tightrope.service.adapters.kafka.replay import REPLAY_BATCH_RECORDS
 
 LABELS = "tightrope.labels"
 
 
-def test_stretch_begins_at_a_time_and_ends_before_an_offset(kafka: Broker) -> None:
-    """Of one partition only; by the broker's clock, and nothing where all of it is older."""
-    own = options(kafka.address)
-    every_topic(own)
+def test_replay_begins_at_a_time_and_ends_before_an_offset(kafka: Broker) -> None:
+    """One partition is read, by the broker's clock; older records are skipped, all of them if need be."""
+    own = unique_options(kafka.address)
+    create_all_topics(own)
     with bus_on(own) as bus:
-        place = bus.partition(LABELS, "k")
-        other = next(f"k{n}" for n in range(100) if bus.partition(LABELS, f"k{n}") != place)
+        partition = bus.partition(LABELS, "k")
+        other = next(f"k{n}" for n in range(100) if bus.partition(LABELS, f"k{n}") != partition)
         for number in range(3):
             bus.publish(LABELS, b"early %d" % number, "k")
-        bus.flush(SOON)
+        bus.flush(POLL_SECONDS)
         time.sleep(0.5)
-        since = bus.subscribe(LABELS).poll(10, SOON)[-1].time + 0.25
+        since = bus.subscribe(LABELS).poll(10, POLL_SECONDS)[-1].time + 0.25
         bus.publish(LABELS, b"elsewhere", other)
         for number in range(100):
             bus.publish(LABELS, b"%d" % number, "k")
-        bus.flush(SOON)
-        portions = list(bus.span(LABELS, place, since, 53))
-        found = [record for portion in portions for record in portion]
+        bus.flush(POLL_SECONDS)
+        batches = list(bus.replay(LABELS, partition, since, 53))
+        found = [record for batch in batches for record in batch]
         assert [record.value for record in found] == [b"%d" % number for number in range(50)]
-        assert {(record.topic, record.partition, record.key) for record in found} == {(LABELS, place, "k")}
-        assert max(map(len, portions)) <= PORTION
-        everything = [record for portion in bus.span(LABELS, place, 0.0, 103) for record in portion]
+        assert {(record.topic, record.partition, record.key) for record in found} == {(LABELS, partition, "k")}
+        assert max(map(len, batches)) <= REPLAY_BATCH_RECORDS
+        everything = [record for batch in bus.replay(LABELS, partition, 0.0, 103) for record in batch]
         assert [record.offset for record in everything] == list(range(103))
-        assert list(bus.span(LABELS, place, time.time() + 100.0, 103)) == []
+        assert list(bus.replay(LABELS, partition, time.time() + 100.0, 103)) == []
 
 
-def test_log_that_is_away_stops_nobody(
+def test_unreachable_log_gives_empty_batches(
     kafka: Broker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Portions are empty until it is there again; then all of it comes, once."""
-    monkeypatch.setattr(replay, "AGAIN", 0.2)
-    own = options(kafka.address)
-    every_topic(own)
+    """Batches are empty until Kafka is back; then all records come once."""
+    monkeypatch.setattr(replay, "REPLAY_RETRY_SECONDS", 0.2)
+    own = unique_options(kafka.address)
+    create_all_topics(own)
     with bus_on(own) as bus:
-        place = bus.partition(LABELS, "k")
+        partition = bus.partition(LABELS, "k")
         for number in range(40):
             bus.publish(LABELS, b"%d" % number, "k")
-        bus.flush(SOON)
-        portions = bus.span(LABELS, place, 0.0, 40)
+        bus.flush(POLL_SECONDS)
+        batches = bus.replay(LABELS, partition, 0.0, 40)
         found = []
-        while len(found) < PORTION:
-            found += next(portions)
-        monkeypatch.setattr(KafkaConsumer, "position", _away)
-        assert next(portions) == []
-        assert "cannot be read again now: KafkaTimeoutError" in caplog.text
+        while len(found) < REPLAY_BATCH_RECORDS:
+            found += next(batches)
+        monkeypatch.setattr(KafkaConsumer, "position", _unreachable)
+        assert next(batches) == []
+        assert "cannot be replayed now: KafkaTimeoutError" in caplog.text
         monkeypatch.undo()
-        for portion in portions:
-            found += portion
+        for batch in batches:
+            found += batch
         assert [record.offset for record in found] == list(range(40))
 
 
-def _away(*_: object, **__: object) -> None:
+def _unreachable(*_: object, **__: object) -> None:
     raise KafkaTimeoutError

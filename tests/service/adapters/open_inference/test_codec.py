@@ -1,4 +1,4 @@
-"""What a model elsewhere is asked is what our own gateway reads, and its answer is what our own gateway writes."""
+"""Requests to remote models are what our gateway reads, and their responses what it writes."""
 
 import math
 
@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tightrope.service.adapters.open_inference.codec import HEADER_LENGTH, Reply, decode, encode, said
+from tightrope.service.adapters.open_inference.codec import (
+    HEADER_LENGTH,
+    HttpReply,
+    decode_response,
+    encode_request,
+    error_text,
+)
 from tightrope.service.adapters.ports import RunFailedError
 from tightrope.service.protocol.rest import InferResponse, decode_request, encode_response
 from tightrope.service.protocol.tensors import Tensor, TensorSpec, datatype_of, dtype_of
@@ -18,7 +24,7 @@ DATATYPES = ["BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "IN
 
 @st.composite
 def tensors(draw: st.DrawFn) -> dict[str, Tensor]:
-    """A few tensors of any datatype that has a JSON form, of a few rows and columns."""
+    """Small tensors of any datatype with a JSON form."""
     found: dict[str, Tensor] = {}
     for index in range(draw(st.integers(1, 3))):
         dtype = dtype_of(draw(st.sampled_from(DATATYPES)))
@@ -36,41 +42,41 @@ def tensors(draw: st.DrawFn) -> dict[str, Tensor]:
 
 
 def specs(of: dict[str, Tensor]) -> list[TensorSpec]:
-    """What a model of these tensors declares."""
+    """The specs of these tensors."""
     return [TensorSpec(name, datatype_of(tensor.dtype), tensor.shape) for name, tensor in of.items()]
 
 
 def same(one: Tensor, other: Tensor) -> bool:
-    """Alike to the bit."""
+    """Whether two sets of tensors are bit-identical."""
     return bool(one.dtype == other.dtype and one.shape == other.shape and (one == other).all())
 
 
 @given(inputs=tensors(), outputs=tensors(), binary=st.booleans())
-def test_what_is_sent_and_answered_arrives_to_the_bit(
+def test_requests_and_responses_are_exact(
     inputs: dict[str, Tensor], outputs: dict[str, Tensor], *, binary: bool
 ) -> None:
-    """There and back through the gateway's own reading and writing of the protocol, as JSON and as binary data."""
-    body, headers = encode(inputs, list(outputs), binary=binary)
+    """A round trip through the gateway's codec is exact, as JSON and as binary data."""
+    body, headers = encode_request(inputs, list(outputs), binary=binary)
     length = int(headers[HEADER_LENGTH]) if binary else None
     request = decode_request(body, length, specs(inputs), specs(outputs))
     assert all(same(inputs[name], tensor) for name, tensor in request.inputs.items())
     assert [(output.name, output.binary) for output in request.outputs] == [(name, binary) for name in outputs]
     raw, length = encode_response(InferResponse("m", "1", None, {}, outputs), request)
-    answer = decode(Reply(200, {HEADER_LENGTH: str(length)} if binary else {}, raw), list(outputs))
+    answer = decode_response(HttpReply(200, {HEADER_LENGTH: str(length)} if binary else {}, raw), list(outputs))
     assert list(answer) == list(outputs)
     assert all(same(outputs[name], tensor) for name, tensor in answer.items())
 
 
 @given(body=st.binary(max_size=200), length=st.none() | st.text("-0123456789x", max_size=4))
 def test_any_bytes_for_an_answer_are_read_or_refused(body: bytes, length: str | None) -> None:
-    """Never anything but a failed run."""
+    """The only error is `RunFailedError`."""
     headers = {} if length is None else {HEADER_LENGTH: length}
     with pytest.raises(RunFailedError):
-        decode(Reply(200, headers, body), ["p"])
+        decode_response(HttpReply(200, headers, body), ["p"])
 
 
 WHOLE = st.integers(-(2**63), 2**63)
-"""As large as orjson takes them."""
+"""The range of orjson."""
 
 ENTRY = {"name": "p", "datatype": "FP32", "shape": [1, 2], "data": [0.5, 0.5]}
 
@@ -89,23 +95,23 @@ ENTRY = {"name": "p", "datatype": "FP32", "shape": [1, 2], "data": [0.5, 0.5]}
     )
 )  # fmt: skip
 def test_any_output_of_an_answer_is_read_or_refused(entry: dict[str, object]) -> None:
-    """Whatever a server puts where a tensor should be; what is read has the shape that it says."""
+    """Any JSON in place of a tensor is refused, or read with the declared shape."""
     body = orjson.dumps({"outputs": [{**ENTRY, **entry}]})
     try:
-        found = decode(Reply(200, {}, body), ["p"])["p"]
+        found = decode_response(HttpReply(200, {}, body), ["p"])["p"]
     except RunFailedError:
         return
     assert found.shape == tuple(map(int, {**ENTRY, **entry}["shape"]))  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_what_json_cannot_hold_is_not_sent_as_something_else(value: float) -> None:
-    """A null would be refused by a server in words that help nobody, or taken for a zero."""
+def test_values_without_a_json_form_are_refused(value: float) -> None:
+    """A null would be refused with a confusing error, or read as zero."""
     with pytest.raises(RunFailedError, match="have no JSON form"):
-        encode({"x": np.array([[value]], np.float32)}, ["p"], binary=False)
+        encode_request({"x": np.array([[value]], np.float32)}, ["p"], binary=False)
     with pytest.raises(RunFailedError, match="FP16 has no JSON form"):
-        encode({"x": np.zeros((1, 1), np.float16)}, ["p"], binary=False)
-    body, _ = encode({"x": np.array([[value]], np.float32)}, ["p"], binary=True)
+        encode_request({"x": np.zeros((1, 1), np.float16)}, ["p"], binary=False)
+    body, _ = encode_request({"x": np.array([[value]], np.float32)}, ["p"], binary=True)
     assert body.endswith(np.array([[value]], "<f4").tobytes())
 
 
@@ -119,14 +125,14 @@ def test_what_json_cannot_hold_is_not_sent_as_something_else(value: float) -> No
         (b"", ""),
     ],
 )
-def test_errors_are_told_in_the_servers_words(body: bytes, words: str) -> None:
-    """One line, short, whatever it was."""
-    assert said(Reply(500, {}, body)) == words
+def test_errors_have_the_servers_text(body: bytes, words: str) -> None:
+    """The text is one short line."""
+    assert error_text(HttpReply(500, {}, body)) == words
     with pytest.raises(RunFailedError, match="status 500"):
-        decode(Reply(500, {}, body), ["p"])
+        decode_response(HttpReply(500, {}, body), ["p"])
 
 
 def test_output_that_is_missing_is_named() -> None:
-    """The server may answer with other outputs than it was asked for."""
+    """The server may return other outputs than requested."""
     with pytest.raises(RunFailedError, match="has no output 'q'"):
-        decode(Reply(200, {}, orjson.dumps({"outputs": [ENTRY]})), ["p", "q"])
+        decode_response(HttpReply(200, {}, orjson.dumps({"outputs": [ENTRY]})), ["p", "q"])

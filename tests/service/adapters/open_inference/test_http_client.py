@@ -1,4 +1,4 @@
-"""A call has one deadline, whatever the server does with its time; connections are kept."""
+"""A call has one deadline for all its steps; connections are reused."""
 
 import socket
 import threading
@@ -8,9 +8,9 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from tests.support.serving.fake_oip_server import far
+from tests.support.serving.fake_oip_server import fake_server
 from tightrope.service.adapters.open_inference import http_client
-from tightrope.service.adapters.open_inference.http_client import Caller
+from tightrope.service.adapters.open_inference.http_client import HttpClient
 from tightrope.service.adapters.ports import UnreachableError
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
@@ -19,7 +19,7 @@ DONE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 @contextmanager
 def wire(*answers: bytes, drip: bytes = b"", close: bool = True) -> Iterator[tuple[str, list[int]]]:
-    """A server that sends these bytes, one answer for each connection, then drips or closes; counts connections."""
+    """A server that answers each connection with the next bytes, then drips or closes; it counts connections."""
     accepted: list[int] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
         stopping = threading.Event()
@@ -53,81 +53,81 @@ def wire(*answers: bytes, drip: bytes = b"", close: bool = True) -> Iterator[tup
             thread.join(10.0)
 
 
-def test_answer_comes_whole_whatever_its_status() -> None:
-    """What a status means is the business of whoever asked."""
-    with far() as server:
+def test_response_is_complete_with_any_status() -> None:
+    """The caller interprets the status."""
+    with fake_server() as server:
         server.pages["GET /x"] = (418, b"a teapot" * 100_000)
-        reply = Caller(server.address, 5.0).ask("GET", "/x")
+        reply = HttpClient(server.address, 5.0).request("GET", "/x")
         assert (reply.status, len(reply.body)) == (418, 800_000)
 
 
 def test_address_may_have_a_path_and_a_token_is_sent() -> None:
-    """Behind an ingress a server often has a prefix, and asks who is there."""
-    with far() as server:
-        Caller(f"{server.address}/some/where/", 5.0, "secret").ask("POST", "/v2", b"x", {"X-Y": "z"})
-        assert server.asked == ["POST /some/where/v2"]
+    """A server behind an ingress often has a prefix and requires a token."""
+    with fake_server() as server:
+        HttpClient(f"{server.address}/some/where/", 5.0, "secret").request("POST", "/v2", b"x", {"X-Y": "z"})
+        assert server.requests == ["POST /some/where/v2"]
         assert (server.headers[0]["authorization"], server.headers[0]["x-y"]) == ("Bearer secret", "z")
 
 
-def test_connections_are_used_again() -> None:
-    """Twenty calls, one connection."""
+def test_connections_are_reused() -> None:
+    """Twenty calls use one connection."""
     with wire(DONE + DONE * 19, close=False) as (address, accepted):
-        asking = Caller(address, 5.0)
-        assert [asking.ask("GET", "/").body for _ in range(1)] == [b"ok"]
+        asking = HttpClient(address, 5.0)
+        assert [asking.request("GET", "/").body for _ in range(1)] == [b"ok"]
         assert accepted == [1]
 
 
 def test_connection_that_the_server_closed_is_replaced() -> None:
-    """Idle connections are closed by servers when they like: that is no failure."""
+    """A server may close idle connections; that is no failure."""
     with wire(DONE, DONE, DONE) as (address, accepted):
-        asking = Caller(address, 5.0)
-        assert [asking.ask("GET", "/").body for _ in range(3)] == [b"ok"] * 3
+        asking = HttpClient(address, 5.0)
+        assert [asking.request("GET", "/").body for _ in range(3)] == [b"ok"] * 3
         assert len(accepted) == 3
 
 
-def test_refused_connection_is_told_at_once() -> None:
-    """In words, without the names of objects."""
+def test_refused_connection_is_reported_at_once() -> None:
+    """The error has no names of library objects."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     began = time.monotonic()
     with pytest.raises(UnreachableError, match=r"^\[Errno \d+\] Connection refused$"):
-        Caller(f"http://127.0.0.1:{port}", 30.0).ask("GET", "/")
+        HttpClient(f"http://127.0.0.1:{port}", 30.0).request("GET", "/")
     assert time.monotonic() - began < 5.0
 
 
 @pytest.mark.parametrize(
     ("answer", "drip"), [(b"", b""), (HEAD, b""), (HEAD, b"."), (DONE[:-2], b"")], ids=["mute", "head", "drip", "body"]
 )
-def test_slow_server_does_not_hold_a_caller_beyond_the_deadline(answer: bytes, drip: bytes) -> None:
-    """Saying nothing, stopping in the middle, or one byte at a time: the whole call has one deadline."""
+def test_slow_server_does_not_delay_a_caller_beyond_the_deadline(answer: bytes, drip: bytes) -> None:
+    """A silent, stalled or dripping response ends at the deadline."""
     with wire(answer, answer, drip=drip, close=False) as (address, _):
         began = time.monotonic()
         with pytest.raises(UnreachableError, match=r"no answer within 0\.4 s"):
-            Caller(address, 0.4).ask("GET", "/")
+            HttpClient(address, 0.4).request("GET", "/")
         assert 0.3 < time.monotonic() - began < 3.0
 
 
-def test_next_call_does_not_read_what_was_left_of_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer that was given up takes its connection with it."""
-    monkeypatch.setattr(http_client, "MOST_BYTES", 1000)
-    with far() as server:
+def test_next_call_does_not_read_the_rest_of_the_last_response(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection of an abandoned response is closed."""
+    monkeypatch.setattr(http_client, "MAX_RESPONSE_BYTES", 1000)
+    with fake_server() as server:
         server.pages["GET /long"] = (200, b"x" * 500_000)
         server.pages["GET /short"] = (200, b"short")
-        asking = Caller(server.address, 5.0)
+        asking = HttpClient(server.address, 5.0)
         with pytest.raises(UnreachableError, match="more than 1000 bytes"):
-            asking.ask("GET", "/long")
-        assert asking.ask("GET", "/short").body == b"short"
+            asking.request("GET", "/long")
+        assert asking.request("GET", "/short").body == b"short"
 
 
 def test_server_that_closes_without_an_answer_is_unreachable() -> None:
-    """Asked twice, because the first may have been an idle connection's end."""
+    """The request is sent twice, because the first connection may have been idle."""
     with wire(b"", b"") as (address, accepted):
         with pytest.raises(UnreachableError):
-            Caller(address, 5.0).ask("GET", "/")
+            HttpClient(address, 5.0).request("GET", "/")
         assert len(accepted) == 2
 
 
-def test_words_that_are_no_http_are_no_answer() -> None:
-    """Whatever listens there, it is not the server."""
+def test_text_that_is_not_http_is_unreachable() -> None:
+    """The listener is not an HTTP server."""
     with wire(b"220 mail\r\n\r\n", b"220 mail\r\n\r\n") as (address, _), pytest.raises(UnreachableError):
-        Caller(address, 5.0).ask("GET", "/")
+        HttpClient(address, 5.0).request("GET", "/")

@@ -1,4 +1,4 @@
-"""A real MLServer as the place where a model lives."""
+"""Remote models on a real MLServer."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from tests.support.servers import ROOT, serving, write_config
 from tests.support.serving.model_pairs import CALM, weights
 from tests.support.serving.service_harness import AUTH, body, eventually
 from tightrope.service.adapters.onnxruntime import OnnxModel
-from tightrope.service.adapters.open_inference.model import Where, connect
+from tightrope.service.adapters.open_inference.model import EndpointAddress, connect
 from tightrope.service.adapters.ports import RunFailedError, UnreachableError
 from tightrope.service.protocol.tensors import TensorSpec
 
@@ -29,7 +29,7 @@ TENSORS = {
     "outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [-1, 2]}],
 }
 SAME = weights((0, 0), (4, -4))
-"""The weights of the model that MLServer serves."""
+"""The weights of the model on MLServer."""
 
 
 def ports(count: int) -> list[int]:
@@ -68,7 +68,7 @@ def mlserver(folder: Path, *models: dict[str, object]) -> Iterator[str]:
 
 
 def ready(address: str) -> bool:
-    """Whether it answers."""
+    """Whether the server answers."""
     try:
         return httpx.get(f"{address}/v2/health/ready").status_code == 200
     except httpx.HTTPError:
@@ -78,47 +78,49 @@ def ready(address: str) -> bool:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One that tells its tensors, one that does not, one with a version."""
+    """Three models: with tensors, without, and with a version."""
     folder = tmp_path_factory.mktemp("mlserver")
     versioned = {"name": "versioned", "parameters": {"version": "v2"}, **TENSORS}
     with mlserver(folder, {"name": "told", **TENSORS}, {"name": "silent"}, versioned) as running:
         yield running
 
 
-def test_its_answers_are_those_of_the_file_to_rounding(address: str, tmp_path: Path) -> None:
-    """A batch larger than one call takes, compared with onnxruntime on the same weights."""
+def test_answers_equal_those_of_the_file_up_to_rounding(address: str, tmp_path: Path) -> None:
+    """A batch of several calls is compared with onnxruntime on the same weights."""
     rows = np.random.default_rng(1).normal(size=(150, 2)).astype(np.float32)
-    far = connect(Where(address, "told", timeout=20.0)).run({"input": rows}, ["probabilities"])["probabilities"]
+    far = connect(EndpointAddress(address, "told", timeout=20.0)).run({"input": rows}, ["probabilities"])[
+        "probabilities"
+    ]
     here = OnnxModel(classifier(tmp_path / "m.onnx", SAME)).run({"input": rows}, ["probabilities"])["probabilities"]
     assert (far.dtype, far.shape) == (np.float32, (150, 2))
     np.testing.assert_allclose(far, here, rtol=1e-5, atol=1e-7)
 
 
-def test_what_it_tells_and_what_it_does_not_is_understood(address: str) -> None:
-    """Tensors where its settings have them; otherwise none, and then the other model's count."""
-    assert connect(Where(address, "told")).inputs == (TensorSpec("input", "FP32", (-1, 2)),)
-    assert connect(Where(address, "silent")).inputs == ()
+def test_reported_and_missing_tensors_are_handled(address: str) -> None:
+    """Tensors come from its settings, or else from the other model."""
+    assert connect(EndpointAddress(address, "told")).inputs == (TensorSpec("input", "FP32", (-1, 2)),)
+    assert connect(EndpointAddress(address, "silent")).inputs == ()
 
 
-def test_version_is_asked_for_and_a_wrong_one_is_not_there(address: str) -> None:
-    """Its 404 speaks of the model, not of the input."""
-    model = connect(Where(address, "versioned", "v2", timeout=20.0))
+def test_configured_version_is_called_and_a_wrong_one_is_missing(address: str) -> None:
+    """Its 404 means that the model is missing, not that the input is wrong."""
+    model = connect(EndpointAddress(address, "versioned", "v2", timeout=20.0))
     assert len(model.run({"input": np.zeros((1, 2), np.float32)}, ["probabilities"])) == 1
     with pytest.raises(Exception, match="status 404"):
-        connect(Where(address, "versioned", "v3"))
+        connect(EndpointAddress(address, "versioned", "v3"))
 
 
-def test_input_that_it_cannot_take_is_a_failed_run_in_its_words(address: str) -> None:
-    """And no sign that it is away."""
-    model = connect(Where(address, "told", timeout=20.0, failures=1))
+def test_refused_input_is_a_failed_run_with_its_text(address: str) -> None:
+    """The breaker stays closed."""
+    model = connect(EndpointAddress(address, "told", timeout=20.0, failures=1))
     with pytest.raises(RunFailedError, match=r"status (4|5)\d\d: .") as caught:
         model.run({"input": np.zeros((1, 3), np.float32)}, ["probabilities"])
     assert not isinstance(caught.value, UnreachableError)
-    assert not model.breaker.away
+    assert not model.breaker.open_reason
 
 
 def test_pair_of_a_file_and_mlserver_serves_compares_and_falls_back(address: str, tmp_path: Path) -> None:
-    """The whole of it: MLServer is the shadow of the file, and answers in safe mode."""
+    """MLServer is the baseline of a file: it is compared, and answers in safe mode."""
     role = {"endpoint": address, "model": "silent", "timeout_seconds": 20.0}
     pair = {"baseline": role, "compressed": str(classifier(tmp_path / "c.onnx", SAME)), **CALM}
     compared = 'tightrope_comparisons_total{model="m",scope="model"} 10.0'

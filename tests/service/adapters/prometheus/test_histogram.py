@@ -1,16 +1,16 @@
-"""Many observations at once are each of them."""
+"""Bulk observations equal single ones."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 
-from tightrope.service.adapters.prometheus.histogram import LONGEST_EXEMPLAR, ManyHistogram
+from tightrope.service.adapters.prometheus.histogram import MAX_EXEMPLAR_CHARS, ManyHistogram
 
 BUCKETS = (0.1, 1.0, 10.0)
 
 
 def exposed(registry: CollectorRegistry) -> list[tuple[str, float, str | None]]:
-    """All series, and their exemplars."""
+    """All series with their exemplars."""
     return [
         (f"{sample.name}{sample.labels}", round(sample.value, 6), sample.exemplar and str(sample.exemplar.labels))
         for family in registry.collect()
@@ -22,8 +22,8 @@ def exposed(registry: CollectorRegistry) -> list[tuple[str, float, str | None]]:
 @given(
     st.lists(st.tuples(st.floats(0, 20), st.sampled_from(["", "an-id", "other", "x" * 200, "n\u00f6"])), max_size=40)
 )
-def test_many_observations_are_each_of_them(observed: list[tuple[float, str]]) -> None:
-    """A bucket's exemplar is its latest that can be shown."""
+def test_bulk_observations_equal_single_ones(observed: list[tuple[float, str]]) -> None:
+    """A bucket's exemplar is its latest observation with a valid id."""
     at_once, one_by_one = CollectorRegistry(), CollectorRegistry()
     ManyHistogram("seconds", "", registry=at_once, buckets=BUCKETS).observe_many(observed)
     plain = Histogram("seconds", "", registry=one_by_one, buckets=BUCKETS)
@@ -33,9 +33,9 @@ def test_many_observations_are_each_of_them(observed: list[tuple[float, str]]) -
 
 
 def test_longest_exemplar_is_shown() -> None:
-    """And one that is longer is not: the format has a limit, and the client would raise."""
+    """A longer one is left out: the format has a limit, and the client would raise."""
     registry = CollectorRegistry()
     histogram = ManyHistogram("seconds", "", registry=registry, buckets=BUCKETS)
-    histogram.observe_many([(0.5, "x" * LONGEST_EXEMPLAR), (5.0, "x" * (LONGEST_EXEMPLAR + 1))])
+    histogram.observe_many([(0.5, "x" * MAX_EXEMPLAR_CHARS), (5.0, "x" * (MAX_EXEMPLAR_CHARS + 1))])
     shown = [exemplar for _, _, exemplar in exposed(registry) if exemplar]
-    assert shown == [str({"request_id": "x" * LONGEST_EXEMPLAR})]
+    assert shown == [str({"request_id": "x" * MAX_EXEMPLAR_CHARS})]

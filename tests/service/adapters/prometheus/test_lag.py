@@ -1,71 +1,70 @@
-"""How far behind a reader is, where the log says so, and where it does not."""
+"""The lag of a reader, with the log available and unavailable."""
 
 import time
 
 from prometheus_client import CollectorRegistry
 
 from tightrope.service.adapters.memory_bus import MemoryBus, MemorySubscription
-from tightrope.service.adapters.ports import BusAwayError
-from tightrope.service.adapters.prometheus import lag as behind
-from tightrope.service.adapters.prometheus.lag import Behind
+from tightrope.service.adapters.ports import BusUnavailableError
+from tightrope.service.adapters.prometheus.lag import MAX_LAG_TIME_SHARE, LagGauge
 from tightrope.service.adapters.prometheus.metrics import Metrics
 
 
-class Slow(MemorySubscription):
-    """A log that takes its time to say how much there is, and then may not say it."""
+class SlowReader(MemorySubscription):
+    """A log that measures slowly, and may fail to."""
 
-    seconds, away, asked = 0.0, False, 0
+    seconds, unavailable, calls = 0.0, False, 0
 
     def lag(self) -> int:
-        """After a while."""
-        self.asked += 1
+        """Wait, then return or raise."""
+        self.calls += 1
         time.sleep(self.seconds)
-        if self.away:
-            raise BusAwayError("a partition has no leader")
+        if self.unavailable:
+            raise BusUnavailableError("a partition has no leader")
         return super().lag()
 
 
-def slow(bus: MemoryBus) -> Slow:
+def slow_reader(bus: MemoryBus) -> SlowReader:
     """A reader of a topic with three records."""
     for value in (b"a", b"b", b"c"):
         bus.publish("t", value)
     reader = bus.subscribe("t")
-    reader.__class__ = Slow
-    assert isinstance(reader, Slow)
+    reader.__class__ = SlowReader
+    assert isinstance(reader, SlowReader)
     return reader
 
 
 def shown(metrics: Metrics) -> float | None:
-    """The metric."""
+    """The value of the metric."""
     return metrics.registry.get_sample_value("tightrope_lag_records", {"reader": "workers"})
 
 
-def test_lag_is_shown_now_and_then() -> None:
-    """Not at every look."""
-    metrics, reader = Metrics(CollectorRegistry()), slow(MemoryBus())
-    one = Behind(metrics, "workers", reader)
-    one.look()
+def test_lag_is_measured_at_intervals() -> None:
+    """Not every update measures."""
+    metrics, reader = Metrics(CollectorRegistry()), slow_reader(MemoryBus())
+    gauge = LagGauge(metrics, "workers", reader)
+    gauge.update()
     assert shown(metrics) == 3
     reader.seek("t", 0, 2)
-    one.look()
-    assert (shown(metrics), reader.asked) == (3, 1)
+    gauge.update()
+    assert (shown(metrics), reader.calls) == (3, 1)
 
 
-def test_log_that_does_not_say_stops_nobody() -> None:
-    """What was shown stays; a work that reads other partitions goes on."""
-    metrics, reader = Metrics(CollectorRegistry()), slow(MemoryBus())
-    one = Behind(metrics, "workers", reader)
-    one.look()
-    reader.away = True
-    one._next = 0.0
-    one.look()
-    assert (shown(metrics), reader.asked) == (3, 2)
+def test_unavailable_log_keeps_the_last_value() -> None:
+    """The last value stays, and the reader continues."""
+    metrics, reader = Metrics(CollectorRegistry()), slow_reader(MemoryBus())
+    gauge = LagGauge(metrics, "workers", reader)
+    gauge.update()
+    reader.unavailable = True
+    gauge._next = 0.0
+    gauge.update()
+    assert (shown(metrics), reader.calls) == (3, 2)
 
 
-def test_log_that_is_slow_to_say_is_asked_the_more_seldom() -> None:
-    """So that looking takes a tenth of the time at most."""
-    metrics, reader = Metrics(CollectorRegistry()), slow(MemoryBus())
+def test_slow_log_is_measured_less_often() -> None:
+    """Measuring takes at most a tenth of the time."""
+    metrics, reader = Metrics(CollectorRegistry()), slow_reader(MemoryBus())
     reader.seconds = 0.3
-    one = Behind(metrics, "workers", reader)
-    one.look()
-    assert one._next - time.monotonic() > 0.9 * 0.3 / behind.SHARE
+    gauge = LagGauge(metrics, "workers", reader)
+    gauge.update()
+    assert gauge._next - time.monotonic() > 0.9 * 0.3 / MAX_LAG_TIME_SHARE

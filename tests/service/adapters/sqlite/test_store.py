@@ -1,4 +1,4 @@
-"""The state file: all of a save or nothing, one judge at a time, and everything there again after a restart."""
+"""The state file: atomic saves, one judge at a time, everything kept over a restart."""
 
 import signal
 import sqlite3
@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.servers import ROOT
 from tightrope.monitors.records import Event
-from tightrope.service.adapters.sqlite.store import VERSION, SqliteStore, StoreError
+from tightrope.service.adapters.sqlite.store import STATE_VERSION, SqliteStore, StoreError
 
 EVENT = Event("e1", 1.5, "m", "breach", "region=north", "judge", "too often", {"mean": 0.25, "rows": [1, 2], "x": None})
 PLACES = {("samples", 0): 7, ("samples", 1): 9, ("control", 0): 3}
@@ -21,13 +21,13 @@ PLACES = {("samples", 0): 7, ("samples", 1): 9, ("control", 0): 3}
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the state file is."""
+    """The path of the state file."""
     return tmp_path / "state" / "tightrope.db"
 
 
 @pytest.fixture
 def store(path: Path) -> Iterator[SqliteStore]:
-    """An open store that is the judge's own."""
+    """An open, exclusive store."""
     opened = SqliteStore(path, exclusive=True)
     yield opened
     opened.close()
@@ -39,24 +39,24 @@ def event(number: int, model: str = "m") -> Event:
 
 
 def everything(store: SqliteStore) -> tuple[object, ...]:
-    """All that a store holds of model m and log l."""
+    """The store's content for model m and log l."""
     return store.snapshot("m"), dict(store.positions("l", ["m"])["m"]), store.events()
 
 
 def test_new_store_is_empty(store: SqliteStore) -> None:
-    """Its folder is made too."""
+    """Its folder is created."""
     assert everything(store) == (None, {}, [])
 
 
-def test_saved_things_are_there(store: SqliteStore) -> None:
-    """Snapshot byte for byte, positions, and the event with all of its detail."""
+def test_saved_data_can_be_read(store: SqliteStore) -> None:
+    """Snapshot, positions and events with their details are equal."""
     store.save("l", PLACES, {"m": b"\x00\xff", "n": b""}, [EVENT])
     assert everything(store) == (b"\x00\xff", PLACES, [(1, EVENT)])
     assert store.snapshot("n") == b""
 
 
 def test_restart_keeps_everything(path: Path) -> None:
-    """Closed or not: a process that dies has saved what it saved."""
+    """Also without close(), as after a crash."""
     first = SqliteStore(path, exclusive=True)
     first.save("l", PLACES, {"m": b"one"}, [EVENT])
     first.close()
@@ -70,7 +70,7 @@ def test_restart_keeps_everything(path: Path) -> None:
 
 
 def test_save_that_fails_in_the_middle_saves_nothing(store: SqliteStore) -> None:
-    """Neither the positions before it nor the snapshots: what was there stands."""
+    """Positions and snapshots stay as they were."""
     store.save("l", PLACES, {"m": b"one"}, [EVENT])
     before = everything(store)
     bad = replace(event(3), detail={"bytes": b"no JSON"})
@@ -84,8 +84,8 @@ def test_save_that_fails_in_the_middle_saves_nothing(store: SqliteStore) -> None
     assert store.snapshot("m") == b"three"
 
 
-def test_event_that_comes_again_is_kept_once(store: SqliteStore) -> None:
-    """By its id: redelivery after a crash adds nothing, and what was said first stands."""
+def test_redelivered_event_is_stored_once(store: SqliteStore) -> None:
+    """Events are identified by id: a redelivered one is ignored."""
     store.save("l", {}, {}, [EVENT, event(2)])
     store.save("l", {}, {}, [replace(EVENT, reason="again"), event(2), event(3)])
     assert [told.id for _, told in store.events()] == ["e1", "m2", "m3"]
@@ -93,7 +93,7 @@ def test_event_that_comes_again_is_kept_once(store: SqliteStore) -> None:
 
 
 def test_positions_of_older_logs_are_forgotten(store: SqliteStore) -> None:
-    """Those logs are gone; snapshots and events are not."""
+    """Snapshots and events are kept."""
     store.save("old", PLACES, {"m": b"one"}, [EVENT])
     store.save("new", {("samples", 0): 1}, {}, [])
     assert store.positions("old", ["m"])["m"] == {}
@@ -101,8 +101,8 @@ def test_positions_of_older_logs_are_forgotten(store: SqliteStore) -> None:
     assert (store.snapshot("m"), len(store.events())) == (b"one", 1)
 
 
-def test_events_are_given_in_order_beyond_a_number(store: SqliteStore) -> None:
-    """Of one model or of all, at most so many; asking on from the last number leaves nothing out."""
+def test_events_beyond_a_number_come_in_order(store: SqliteStore) -> None:
+    """The events of one or all models come in pages without gaps."""
     store.save("l", {}, {}, [event(number, "mn"[number % 2]) for number in range(10)])
     numbers = [seq for seq, _ in store.events()]
     assert numbers == sorted(numbers)
@@ -118,7 +118,7 @@ def test_events_are_given_in_order_beyond_a_number(store: SqliteStore) -> None:
 
 
 def test_second_judge_is_refused(store: SqliteStore, path: Path) -> None:
-    """In one line; somebody who only reads is not."""
+    """The error is one line; readers are not refused."""
     with pytest.raises(StoreError, match="another Tightrope is running on this state; give this one its own folder"):
         SqliteStore(path, exclusive=True)
     store.save("l", {}, {"m": b"one"}, [])
@@ -128,13 +128,13 @@ def test_second_judge_is_refused(store: SqliteStore, path: Path) -> None:
 
 
 def test_state_is_free_after_close(path: Path) -> None:
-    """The next one may judge."""
+    """Another process may open it."""
     for _ in range(2):
         SqliteStore(path, exclusive=True).close()
 
 
 def test_state_is_free_after_its_judge_was_killed(path: Path) -> None:
-    """By SIGKILL, in the middle of saving: it holds a whole save, and the next one may judge."""
+    """After SIGKILL during a save the file holds a complete save, and another process may open it."""
     script = (
         "import sys; from pathlib import Path; from tightrope.service.adapters.sqlite.store import SqliteStore\n"
         "store = SqliteStore(Path(sys.argv[1]), exclusive=True)\n"
@@ -160,8 +160,8 @@ def test_state_is_free_after_its_judge_was_killed(path: Path) -> None:
     "content", [b"this is no database, but long enough to be read as one" * 100, b"SQLite format 3\0"]
 )
 @pytest.mark.parametrize("exclusive", [True, False])
-def test_file_that_is_no_state_is_refused(path: Path, content: bytes, *, exclusive: bool) -> None:
-    """With its path; and nothing is held afterwards: the next attempt may succeed."""
+def test_file_that_is_not_a_state_file_is_refused(path: Path, content: bytes, *, exclusive: bool) -> None:
+    """The error names the path, and no lock is kept."""
     path.parent.mkdir()
     path.write_bytes(content)
     with pytest.raises(StoreError) as caught:
@@ -172,14 +172,16 @@ def test_file_that_is_no_state_is_refused(path: Path, content: bytes, *, exclusi
 
 
 def test_state_of_another_version_is_refused(path: Path) -> None:
-    """It is left as it is, and nothing is held."""
+    """The file is unchanged, and no lock is kept."""
     path.parent.mkdir()
     database = sqlite3.connect(path)
-    database.execute(f"PRAGMA user_version={VERSION + 1}")
+    database.execute(f"PRAGMA user_version={STATE_VERSION + 1}")
     database.close()
     before = path.read_bytes()
     for _ in range(2):
-        with pytest.raises(StoreError, match=f"state of version {VERSION + 1}, but this Tightrope reads {VERSION}"):
+        with pytest.raises(
+            StoreError, match=f"state of version {STATE_VERSION + 1}, but this Tightrope reads {STATE_VERSION}"
+        ):
             SqliteStore(path, exclusive=True)
     database = sqlite3.connect(path)
     assert database.execute("SELECT name FROM sqlite_master").fetchall() == []
@@ -187,8 +189,8 @@ def test_state_of_another_version_is_refused(path: Path) -> None:
     assert before[:16] == path.read_bytes()[:16]
 
 
-def test_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
-    """With the system's reason, whoever opens it."""
+def test_folder_that_cannot_be_created_is_refused(tmp_path: Path) -> None:
+    """The error has the system's reason, for judge and reader."""
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be used as the state file: "):
         SqliteStore(tmp_path / "file" / "tightrope.db", exclusive=True)
@@ -197,7 +199,7 @@ def test_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 
 
 def test_threads_may_share_a_store(store: SqliteStore) -> None:
-    """The judge saves while people read: every save is seen whole."""
+    """Readers see complete saves only."""
     stopping = threading.Event()
     wrong: list[object] = []
 

@@ -1,4 +1,4 @@
-"""Payload events are read in every form that CloudEvents has over HTTP, and come back from a record as they were."""
+"""Payload events are read in every CloudEvents mode, and survive a round trip through a record."""
 
 import base64
 import json
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.payload_events import TYPE, event, headers
-from tightrope.service.adapters.wire.cloudevents import MODEL, PayloadEvent, decode, encode, read
+from tests.support.payload_events import TYPE_PREFIX, event, headers
+from tightrope.service.adapters.wire.cloudevents import MODEL_ATTRIBUTE, PayloadEvent, decode, encode, read
 from tightrope.service.adapters.wire.envelope import WireError
 
 JSON = st.recursive(
@@ -20,16 +20,16 @@ JSON = st.recursive(
 )  # fmt: skip
 NAMES = st.text("abcdefgh1", min_size=1, max_size=8).filter(lambda name: name not in {"id", "type", "data", "time"})
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-EVENT = {"specversion": "1.0", "id": "a", "type": f"{TYPE}request", "source": "/x"}
+EVENT = {"specversion": "1.0", "id": "a", "type": f"{TYPE_PREFIX}request", "source": "/x"}
 
 
 @given(data=st.binary(max_size=60) | JSON.map(orjson.dumps), more=st.dictionaries(NAMES, TEXTS, max_size=4))
 def test_event_comes_back_from_a_record(data: bytes, more: dict[str, str]) -> None:
-    """Whatever its data and attributes are: JSON as the same values, anything else to the byte; the model is added."""
+    """JSON data keep their values, other data their bytes; the model is added."""
     sent = PayloadEvent("a", "request", None, data, {**EVENT, **more})
     found = decode(encode(sent, "credit"))
     assert (found.id, found.kind, found.model) == ("a", "request", "credit")
-    assert dict(found.attributes) == {**EVENT, **more, MODEL: "credit"}
+    assert dict(found.attributes) == {**EVENT, **more, MODEL_ATTRIBUTE: "credit"}
     try:
         values = orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -38,11 +38,11 @@ def test_event_comes_back_from_a_record(data: bytes, more: dict[str, str]) -> No
         assert orjson.loads(found.data) == values
 
 
-def test_form_does_not_matter() -> None:
-    """Binary, structured, batched: the same events."""
+def test_all_modes_give_equal_events() -> None:
+    """Binary, structured and batched modes give equal events."""
     data = b'{"inputs": []}'
     binary = read(headers("response", time="2026-11-21T10:00:00.5Z"), data)
-    told = {**EVENT, "type": f"{TYPE}response", "time": "2026-11-21T10:00:00.5Z", "data": {"inputs": []}}
+    told = {**EVENT, "type": f"{TYPE_PREFIX}response", "time": "2026-11-21T10:00:00.5Z", "data": {"inputs": []}}
     structured = read({"content-type": "Application/CloudEvents+JSON; charset=utf-8"}, json.dumps(told).encode())
     coded = {name: value for name, value in told.items() if name != "data"} | {
         "data_base64": base64.b64encode(data).decode()
@@ -53,21 +53,21 @@ def test_form_does_not_matter() -> None:
     assert len(batch) == 2
 
 
-def test_seldons_events_are_read_as_well() -> None:
-    """Its types end alike."""
+def test_events_of_seldon_are_read() -> None:
+    """Seldon's types have the same suffix."""
     told = headers("request") | {"ce-type": "io.seldon.serving.inference.response"}
     assert read(told, b"{}")[0].kind == "response"
 
 
-def test_model_of_an_event_that_others_put_on_the_topic_is_kserves_name() -> None:
-    """The inference service; what our own route says goes before it."""
+def test_model_of_a_foreign_event_is_its_inference_service() -> None:
+    """KServe's inference service names the model, unless our own attribute does."""
     assert event("request", inferenceservicename="credit").model == "credit"
     assert event("request", inferenceservicename="credit", tightropemodel="mine").model == "mine"
     assert event("request").model == ""
 
 
 def test_attributes_in_headers_are_percent_encoded() -> None:
-    """As the HTTP binding has it."""
+    """The HTTP binding requires it."""
     assert event("request", id_="a%20%E2%82%AC").id == "a \u20ac"
 
 
@@ -85,7 +85,7 @@ def test_attributes_in_headers_are_percent_encoded() -> None:
     ],
 )
 def test_headers_that_the_logger_passed_on_are_found(metadata: str, value: str | None) -> None:
-    """Whoever logs binary tensors must let this one through."""
+    """Loggers of binary tensors must pass on this header."""
     assert event("request", metadata=metadata).header("Inference-Header-Content-Length") == value
     assert event("request").header("Inference-Header-Content-Length") is None
 
@@ -105,8 +105,8 @@ def test_headers_that_the_logger_passed_on_are_found(metadata: str, value: str |
         ({f"a{n}": "" for n in range(99)}, "has 103 attributes, more than 64"),
     ],
 )
-def test_what_is_no_payload_event_is_refused_by_name(told: dict[str, object], says: str) -> None:
-    """One line, with what would be right."""
+def test_invalid_payload_event_is_refused_by_attribute(told: dict[str, object], says: str) -> None:
+    """The error is one line with the expected value."""
     with pytest.raises(WireError) as caught:
         decode(json.dumps({**EVENT, **told}).encode())
     assert str(caught.value).startswith(says)
@@ -114,7 +114,7 @@ def test_what_is_no_payload_event_is_refused_by_name(told: dict[str, object], sa
 
 @given(body=st.binary(max_size=80) | JSON.map(orjson.dumps), form=st.sampled_from(["", "+json", "-batch+json"]))
 def test_any_bytes_are_read_or_refused(body: bytes, form: str) -> None:
-    """Never anything else."""
+    """No other error is raised."""
     try:
         found = read({"content-type": f"application/cloudevents{form}"}, body)
     except WireError as error:
@@ -125,7 +125,7 @@ def test_any_bytes_are_read_or_refused(body: bytes, form: str) -> None:
 
 @given(changes=st.dictionaries(st.sampled_from([*EVENT, "time", "data", "data_base64", "metadata"]), JSON, max_size=4))
 def test_any_value_in_any_attribute_is_read_or_refused(changes: dict[str, object]) -> None:
-    """Whatever a foreign logger writes where text should be."""
+    """Any JSON value in place of text."""
     try:
         found = decode(orjson.dumps({**EVENT, **changes}))
     except WireError:

@@ -1,23 +1,23 @@
-"""Whatever bytes arrive, reading them raises WireError or gives a record whose fields are of their types."""
+"""Arbitrary bytes raise WireError, or give a record with fields of the declared types."""
 
 from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
-import msgpack
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import msgpack
 
 from tests.service.adapters.wire.test_record_codec import BATCH, ENCODED, PAIR
 from tests.support.cluster.wire_records import states
-from tests.support.wired_samples import apart
+from tests.support.wired_samples import split_samples
 from tightrope.monitors.plan import State
 from tightrope.monitors.records import Comparisons
-from tightrope.monitors.sample_batch import Samples
+from tightrope.monitors.sample_batch import SampleBatch
 from tightrope.service.adapters.wire import record_codec
-from tightrope.service.adapters.wire.envelope import VERSION, WireError
+from tightrope.service.adapters.wire.envelope import WIRE_VERSION, WireError
 
 PLAIN: dict[Any, Any] = {str: str, float: (float, int), int: int, tuple[str, ...]: tuple}
 READERS: list[Callable[[bytes], Any]] = [
@@ -28,7 +28,7 @@ READERS: list[Callable[[bytes], Any]] = [
 
 
 def only_wire_errors(data: bytes) -> None:
-    """Read with every reader; what one gives must be what its fields promise."""
+    """Decode with every decoder, and check the result."""
     for read in READERS:
         try:
             record = read(data)
@@ -42,25 +42,25 @@ def only_wire_errors(data: bytes) -> None:
 
 
 def check(record: Any) -> None:  # noqa: ANN401 - any record
-    """Plain fields hold plain values of their types; rows fit scopes."""
+    """Plain fields have the declared types; rows fit scopes."""
     if isinstance(record, str):
         return
     for field in fields(record):
         if field.type in PLAIN and not isinstance(record, State):
             assert isinstance(getattr(record, field.name), PLAIN[field.type])
-    if isinstance(record, Samples | Comparisons):
+    if isinstance(record, SampleBatch | Comparisons):
         assert record.member.shape[1] == len(record.scopes)
         assert all(isinstance(scope, str) for scope in record.scopes)
-    if isinstance(record, Samples):
+    if isinstance(record, SampleBatch):
         assert {len(tensor) for side in (record.inputs, record.outputs) for tensor in side.values()} <= {
             len(record.member)
         }
-        assert sum(len(one.member) for one in apart(record)) == len(record.member)
+        assert sum(len(one.member) for one in split_samples(record)) == len(record.member)
 
 
 @given(st.binary(max_size=60))
 def test_random_bytes_are_refused(data: bytes) -> None:
-    """Nothing but WireError."""
+    """No other error is raised."""
     only_wire_errors(data)
 
 
@@ -76,16 +76,16 @@ ANY: st.SearchStrategy[object] = st.recursive(
 )
 
 
-@given(body=ANY, schema=st.sampled_from([schema for schema, _, _ in ENCODED] + [record_codec.STATE]))
+@given(body=ANY, schema=st.sampled_from([schema for schema, _, _ in ENCODED] + [record_codec.STATE_SCHEMA]))
 def test_any_body_in_a_good_envelope_is_read_or_refused(body: object, schema: str) -> None:
-    """Whatever msgpack can hold."""
-    only_wire_errors(msgpack.packb({"schema": schema, "version": VERSION, "body": body}))
+    """Any value that msgpack can hold."""
+    only_wire_errors(msgpack.encode({"schema": schema, "version": WIRE_VERSION, "body": body}))
 
 
 @given(data=st.data(), record=st.sampled_from([data for _, data, _ in ENCODED]))
 @settings(max_examples=500)
 def test_mutated_records_are_read_or_refused(data: st.DataObject, record: bytes) -> None:
-    """Flipped, cut, inserted and dropped bytes."""
+    """Bytes are flipped, cut, inserted and dropped."""
     at = data.draw(st.integers(0, len(record)))
     patch, drop = data.draw(st.binary(max_size=3)), data.draw(st.integers(0, 3))
     only_wire_errors(record[:at] + patch + record[at + drop :])
@@ -94,8 +94,8 @@ def test_mutated_records_are_read_or_refused(data: st.DataObject, record: bytes)
 @given(data=st.data(), value=ANY)
 @settings(max_examples=500)
 def test_any_value_in_any_field_is_read_or_refused(data: st.DataObject, value: object) -> None:
-    """One field of a good record, at any depth, replaced by anything."""
-    envelope = msgpack.unpackb(data.draw(st.sampled_from([record for _, record, _ in ENCODED])), strict_map_key=False)
+    """One field of a valid record, at any depth, is replaced."""
+    envelope = msgpack.decode(data.draw(st.sampled_from([record for _, record, _ in ENCODED])))
     place: Any = envelope["body"]
     while True:
         key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
@@ -103,13 +103,13 @@ def test_any_value_in_any_field_is_read_or_refused(data: st.DataObject, value: o
             break
         place = place[key]
     place[key] = value
-    only_wire_errors(msgpack.packb(envelope))
+    only_wire_errors(msgpack.encode(envelope))
 
 
 @given(state=states(), data=st.data())
 @settings(max_examples=50)
 def test_truncated_snapshots_are_refused(state: Any, data: st.DataObject) -> None:  # noqa: ANN401 - tightrope.monitors.plan.State
-    """A snapshot that was not written whole is not half a judgement."""
+    """An incomplete snapshot is not a partial state."""
     whole = record_codec.encode_state(state)
     with pytest.raises(WireError):
         record_codec.decode_state(whole[: data.draw(st.integers(0, len(whole) - 1))])
@@ -139,12 +139,12 @@ def array(dtype: object, shape: object, data: object) -> dict[str, object]:
         (array("|b1", [3, 1], b"\0\0\1"), "rows: 2 together, the least 1, where 3 should be"),
     ],
 )
-def test_array_that_is_not_what_it_says_is_refused(member: object, says: str) -> None:
-    """By its field; the bytes must be what datatype and shape say, and the shape one that can be."""
-    envelope = msgpack.unpackb(record_codec.encode_samples(PAIR))
+def test_inconsistent_array_is_refused(member: object, says: str) -> None:
+    """The error names the field; bytes must match dtype and shape."""
+    envelope = msgpack.decode(record_codec.encode_samples(PAIR))
     envelope["body"]["member"] = member
     with pytest.raises(WireError, match=says):
-        record_codec.decode_samples(msgpack.packb(envelope))
+        record_codec.decode_samples(msgpack.encode(envelope))
 
 
 @pytest.mark.parametrize(
@@ -158,12 +158,12 @@ def test_array_that_is_not_what_it_says_is_refused(member: object, says: str) ->
         (array("str", [1], b"a"), "inputs.x: must be a list of names"),
     ],
 )
-def test_tensor_of_no_datatype_of_ours_is_refused(value: object, says: str) -> None:
-    """Objects and complex numbers do not travel, strings are strings."""
-    envelope = msgpack.unpackb(record_codec.encode_samples(PAIR))
+def test_tensor_of_an_unknown_datatype_is_refused(value: object, says: str) -> None:
+    """Objects and complex numbers are refused, and strings must be strings."""
+    envelope = msgpack.decode(record_codec.encode_samples(PAIR))
     envelope["body"]["inputs"]["x"] = value
     with pytest.raises(WireError, match=says):
-        record_codec.decode_samples(msgpack.packb(envelope))
+        record_codec.decode_samples(msgpack.encode(envelope))
 
 
 def column(dtype: str, *values: float) -> dict[str, object]:
@@ -202,56 +202,56 @@ def column(dtype: str, *values: float) -> dict[str, object]:
     ],
 )
 def test_samples_with_a_field_that_does_not_fit_are_refused(changes: dict[str, object], says: str) -> None:
-    """One such record would stop a worker again and again: it is found out when it is read."""
-    envelope = msgpack.unpackb(record_codec.encode_samples(PAIR))
+    """Such a record must fail when it is decoded, not later in the worker."""
+    envelope = msgpack.decode(record_codec.encode_samples(PAIR))
     envelope["body"].update(changes)
     with pytest.raises(WireError, match=f"^{says}"):
-        record_codec.decode_samples(msgpack.packb(envelope))
+        record_codec.decode_samples(msgpack.encode(envelope))
 
 
 def test_rows_whose_sum_overflows_are_refused() -> None:
-    """Four times 2^62 and two are two, for whoever counts in 64 bits; without scopes nothing else would hold them."""
+    """Four times 2^62 plus two is two in 64 bits; without scopes no other check would fail."""
     whole = replace(PAIR, scopes=(), member=np.zeros((2, 0), dtype=bool), inputs={}, outputs={})
-    envelope = msgpack.unpackb(record_codec.encode_samples(whole))
+    envelope = msgpack.decode(record_codec.encode_samples(whole))
     envelope["body"]["request_id"] = list("abcde")
-    for name, dtype in record_codec._OF_SAMPLES.items():
+    for name, dtype in record_codec._SAMPLE_DTYPES.items():
         envelope["body"][name] = column(dtype, *[0] * 5)
     envelope["body"]["rows"] = column("<i8", *[2**62] * 4, 2)
     with pytest.raises(WireError, match=f"rows: {2**64 + 2} together"):
-        record_codec.decode_samples(msgpack.packb(envelope))
+        record_codec.decode_samples(msgpack.encode(envelope))
 
 
 @pytest.mark.parametrize("detail", [{"x": b"bytes"}, {"x": {b"key": 1}}, {1: 2}, [], None])
-def test_event_that_has_no_form_in_json_is_refused(detail: object) -> None:
-    """The audit trail could not hold it, and the judge would fail on it again and again."""
-    envelope = msgpack.unpackb(ENCODED[2][1])
+def test_event_without_a_json_form_is_refused(detail: object) -> None:
+    """The audit trail could not store it."""
+    envelope = msgpack.decode(ENCODED[2][1])
     envelope["body"]["detail"] = detail
     with pytest.raises(WireError, match=r"event\.detail: "):
-        record_codec.decode_event(msgpack.packb(envelope))
+        record_codec.decode_event(msgpack.encode(envelope))
 
 
 @pytest.mark.parametrize("column", ["offset", "member", "disagree", "distance", "fault"])
 def test_column_of_another_length_is_refused(column: str) -> None:
-    """A batch is one row everywhere or not at all."""
-    envelope = msgpack.unpackb(record_codec.encode_comparisons(BATCH))
+    """All columns have the same length."""
+    envelope = msgpack.decode(record_codec.encode_comparisons(BATCH))
     short = np.asarray(getattr(BATCH, column)[:1])
     envelope["body"][column] = array(short.dtype.str, list(short.shape), short.tobytes())
     with pytest.raises(WireError, match=rf"{column}: must have one entry for each of 2 rows \(and of 1 scopes\)"):
-        record_codec.decode_comparisons(msgpack.packb(envelope))
+        record_codec.decode_comparisons(msgpack.encode(envelope))
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a" * 10_000])
-def test_names_of_strangers_do_not_break_the_line(name: str) -> None:
-    """Errors go into a log and a header of the record that is parked."""
-    envelope = msgpack.unpackb(ENCODED[2][1])
+def test_foreign_names_do_not_break_the_line(name: str) -> None:
+    """Errors appear in a log and in the key of a parked record."""
+    envelope = msgpack.decode(ENCODED[2][1])
     envelope["body"][name] = 1
     with pytest.raises(record_codec.WireError) as caught:
-        record_codec.decode_event(msgpack.packb(envelope))
+        record_codec.decode_event(msgpack.encode(envelope))
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) <= 200
 
 
 def test_deep_nesting_is_refused() -> None:
-    """Without a crash of the interpreter."""
+    """The interpreter does not crash."""
     only_wire_errors(b"\x91" * 100_000 + b"\x01")
     only_wire_errors(b"\x81\xa1a" * 100_000 + b"\x01")

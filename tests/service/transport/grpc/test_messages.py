@@ -1,4 +1,4 @@
-"""The messages are the protocol's, field by field those of a stock client; what `make proto` writes is up to date."""
+"""The messages are field by field those of a stock client; the output of `make proto` is up to date."""
 
 import shlex
 import subprocess
@@ -12,31 +12,31 @@ from tritonclient.grpc import service_pb2  # type: ignore[import-untyped]
 from tests.house.sources import ROOT
 from tightrope.service.transport.grpc import messages
 
-HOME = ROOT / "service" / "rpc"
+HOME = ROOT / "service" / "transport" / "grpc"
 
 
 def fields(descriptor: Any) -> dict[str, Any]:  # noqa: ANN401 - of either library's pool
-    """What is on the wire of a message: number, type and repetition of every field, and the same of messages in it."""
-    told = {}
+    """The wire format of a message: number, type and repetition of every field, and those of nested messages."""
+    result = {}
     for field in descriptor.fields:
         inner = field.message_type
-        told[field.name] = (field.number, field.type, field.is_repeated, inner and inner.name)
-    return told | {f"{kind.name}.": fields(kind) for kind in descriptor.nested_types}
+        result[field.name] = (field.number, field.type, field.is_repeated, inner and inner.name)
+    return result | {f"{kind.name}.": fields(kind) for kind in descriptor.nested_types}
 
 
 KINDS = sorted(messages.DESCRIPTOR.message_types_by_name)
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_message_is_that_of_a_stock_client(name: str) -> None:
-    """The same fields with the same numbers: nothing more, nothing less."""
+def test_message_has_the_fields_of_a_stock_client(name: str) -> None:
+    """Each has the same fields with the same numbers."""
     theirs = service_pb2.DESCRIPTOR.message_types_by_name[name]
     assert fields(messages.DESCRIPTOR.message_types_by_name[name]) == fields(theirs)
     assert len(KINDS) == 15
 
 
-def test_calls_are_those_of_a_stock_client() -> None:
-    """Every call that is declared here takes and gives the same messages there, one or a stream of them."""
+def test_calls_have_the_messages_of_a_stock_client() -> None:
+    """Every declared call has the same messages there, single or streamed."""
     (ours,) = messages.DESCRIPTOR.services_by_name.values()
     theirs = service_pb2.DESCRIPTOR.services_by_name[ours.name]
     assert ours.full_name == theirs.full_name == "inference.GRPCInferenceService"
@@ -49,14 +49,14 @@ def test_calls_are_those_of_a_stock_client() -> None:
 
 
 def test_client_in_the_same_process_has_messages_of_its_own() -> None:
-    """Both are loaded here, and what one writes the other reads."""
+    """Both are loaded here, and each reads the other's messages."""
     assert messages.ModelReadyRequest is not service_pb2.ModelReadyRequest
     written = messages.ModelReadyRequest(name="né", version="7").SerializeToString()
     assert service_pb2.ModelReadyRequest.FromString(written).name == "né"
 
 
-def test_what_is_compiled_is_up_to_date(tmp_path: Path) -> None:
-    """Compiled anew by the command of `make proto`, it is what is committed; the types too."""
+def test_compiled_messages_are_up_to_date(tmp_path: Path) -> None:
+    """The command of `make proto` gives the committed files, types included."""
     (line,) = [line for line in (ROOT / "Makefile").read_text().splitlines() if "grpc_tools.protoc" in line]
     command = shlex.split(line.partition("grpc_tools.protoc")[2].partition("&&")[0])
     (tmp_path / "open_inference.proto").write_text((HOME / "open_inference.proto").read_text())

@@ -1,4 +1,4 @@
-"""A stock Triton client, unchanged, works over gRPC against a running server, in the background and in streams too."""
+"""A stock Triton client works over gRPC against a running server, asynchronously and in streams too."""
 
 import queue
 import time
@@ -15,7 +15,7 @@ from tritonclient.utils import InferenceServerException  # type: ignore[import-u
 
 from tests.support.servers import Server
 from tests.support.serving.model_pairs import TENSORS
-from tests.support.serving.service_harness import Neighbour
+from tests.support.serving.service_harness import BackgroundClient
 from tightrope.service.protocol.tensors import Tensor
 
 Client = Any
@@ -30,7 +30,7 @@ def client(server: Server) -> Iterator[Client]:
 
 
 def value(tensor: Tensor, datatype: str, name: str = "value") -> Any:  # noqa: ANN401 - untyped
-    """An input of the client, which it sends raw."""
+    """An input of the client, which sends it raw."""
     return triton.InferInput(name, list(tensor.shape), datatype).set_data_from_numpy(tensor)
 
 
@@ -40,7 +40,7 @@ def rows(*values: list[float]) -> list[Any]:
 
 
 def test_server_and_model_are_live_and_ready(client: Client) -> None:
-    """As the client asks."""
+    """By the client's own calls."""
     assert client.is_server_live()
     assert client.is_server_ready()
     assert client.is_model_ready("plain")
@@ -49,7 +49,7 @@ def test_server_and_model_are_live_and_ready(client: Client) -> None:
     assert not client.is_model_ready("modes", "1")
 
 
-def test_metadata_tells_what_to_send(client: Client) -> None:
+def test_metadata_describes_the_tensors(client: Client) -> None:
     """Names, datatypes and shapes."""
     server = client.get_server_metadata(as_json=True)
     assert server["name"] == "tightrope"
@@ -63,8 +63,8 @@ def test_metadata_tells_what_to_send(client: Client) -> None:
 
 
 @pytest.mark.parametrize("datatype", TENSORS)
-def test_values_come_back(client: Client, datatype: str) -> None:
-    """Every datatype, strings too, with the output asked for by name."""
+def test_values_round_trip(client: Client, datatype: str) -> None:
+    """Every datatype, strings too, with the output requested by name."""
     tensor = TENSORS[datatype]
     result = client.infer(f"echo_{datatype}", [value(tensor, datatype)], outputs=[triton.InferRequestedOutput("echo")])
     seen = result.as_numpy("echo")
@@ -74,13 +74,13 @@ def test_values_come_back(client: Client, datatype: str) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["gzip", "deflate"])
-def test_compressed_requests_are_understood(client: Client, algorithm: str) -> None:
-    """As the client packs them."""
+def test_compressed_requests_are_read(client: Client, algorithm: str) -> None:
+    """As the client compresses them."""
     result = client.infer("plain", rows([0, 1], [0, 5]), compression_algorithm=algorithm)
     assert result.as_numpy("probabilities")[:, 0] == pytest.approx([0.7310586, 0.9933072], abs=1e-6)
 
 
-def test_all_outputs_come_without_being_asked_for(client: Client) -> None:
+def test_all_outputs_come_by_default(client: Client) -> None:
     """In the model's order."""
     result = client.infer("echo_INT64", [value(TENSORS["INT64"], "INT64")])
     assert result.as_numpy("echo").tolist() == TENSORS["INT64"].tolist()
@@ -88,22 +88,22 @@ def test_all_outputs_come_without_being_asked_for(client: Client) -> None:
 
 
 def test_id_version_and_parameters_pass_both_ways(client: Client) -> None:
-    """The answer's parameters are where the client shows them; a subgroup is told by the request's."""
+    """The client shows the response's parameters; the request's give the subgroup."""
     asked = {"region": "north", "age": 41, "urgent": True}
-    told = client.infer("modes", rows([0, 5]), "7.1", request_id="abc", parameters=asked).get_response()
-    assert (told.id, told.model_version) == ("abc", "7.1")
-    assert told.parameters["served_by"].string_param == "compressed"
+    result = client.infer("modes", rows([0, 5]), "7.1", request_id="abc", parameters=asked).get_response()
+    assert (result.id, result.model_version) == ("abc", "7.1")
+    assert result.parameters["served_by"].string_param == "compressed"
 
 
-def test_refusal_travels_with_the_answer(client: Client) -> None:
-    """A model that abstains has no outputs, which the client takes."""
+def test_refusal_is_in_the_response(client: Client) -> None:
+    """An abstaining model has no outputs, which the client accepts."""
     result = client.infer("abstain", rows([0, 1]))
     assert result.get_response().parameters["refused"].bool_param
     assert result.as_numpy("probabilities") is None
 
 
-def test_requests_in_the_background_are_each_answered(client: Client) -> None:
-    """Several under way at once, every one with its own answer."""
+def test_asynchronous_requests_are_each_answered(client: Client) -> None:
+    """Several at a time, each with its own answer."""
     answers: queue.Queue[tuple[int, Any, Any]] = queue.Queue()
     for n in range(50):
 
@@ -115,8 +115,8 @@ def test_requests_in_the_background_are_each_answered(client: Client) -> None:
     assert [result.as_numpy("echo").tolist() for _, result, _ in got] == [[[n, -n]] for n in range(50)]
 
 
-def test_stream_answers_in_order_and_goes_on_after_a_mistake(client: Client) -> None:
-    """What is wrong with one request is told in its place."""
+def test_stream_goes_on_after_an_error(client: Client) -> None:
+    """Answers come in order; an error takes the place of its answer."""
     answers: queue.Queue[tuple[Any, Any]] = queue.Queue()
     client.start_stream(lambda result, error: answers.put((result, error)))
     for n in range(3):
@@ -170,10 +170,10 @@ WRONG: dict[str, tuple[Callable[[Client], object], str, str]] = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_mistake_is_raised_with_our_text_and_costs_nobody_else(server: Server, client: Client, what: str) -> None:
-    """With the status of its kind; who asks over HTTP meanwhile does not notice."""
+def test_error_has_our_text_and_affects_no_other_caller(server: Server, client: Client, what: str) -> None:
+    """With its status; requests over HTTP go on meanwhile."""
     ask, status, words = WRONG[what]
-    with Neighbour(server.address) as neighbour:
+    with BackgroundClient(server.address) as neighbour:
         with pytest.raises(InferenceServerException) as caught:
             ask(client)
         neighbour.is_served()
@@ -182,9 +182,9 @@ def test_mistake_is_raised_with_our_text_and_costs_nobody_else(server: Server, c
 
 
 def test_large_batch_does_not_stop_the_event_loop(server: Server, client: Client) -> None:
-    """A request at the limit is read, run and answered in a thread: health over HTTP is told meanwhile."""
+    """A request at the limit is read, run and answered in a thread: health over HTTP is answered meanwhile."""
     tensor = np.ones((1_900_000, 2), np.float32)
-    with Neighbour(server.address, live) as watch:
+    with BackgroundClient(server.address, live) as watch:
         began = time.monotonic()
         result = client.infer("plain", [value(tensor, "FP32", "input")])
         took = time.monotonic() - began
@@ -194,28 +194,28 @@ def test_large_batch_does_not_stop_the_event_loop(server: Server, client: Client
 
 
 def live(client: httpx.Client) -> bool:
-    """What an orchestrator asks before it restarts a server."""
+    """Call the liveness page, as an orchestrator does."""
     return client.get("/v2/health/live").status_code == httpx.codes.OK
 
 
-def test_health_is_told_to_a_stock_client(server: Server) -> None:
-    """As Kubernetes asks it."""
+def test_stock_client_reads_the_health(server: Server) -> None:
+    """As Kubernetes calls it."""
     with grpc.insecure_channel(server.grpc) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         for service in ("", "inference.GRPCInferenceService"):
-            told = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=30.0)
-            assert told.status == health_pb2.HealthCheckResponse.SERVING
+            result = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=30.0)
+            assert result.status == health_pb2.HealthCheckResponse.SERVING
 
 
 def test_both_transports_are_counted_together(server: Server, client: Client) -> None:
-    """A model's requests are its requests, however they come."""
+    """A model's requests count regardless of their transport."""
     before = total(server)
     client.infer("value", [value(np.array([[1, 2]], np.float32), "FP32", "input")])
     assert total(server) == before + 1
 
 
 def total(server: Server) -> float:
-    """How many requests of the model named value were answered."""
+    """The number of answered requests of the model named value."""
     line = 'tightrope_requests_total{model="value",outcome="ok"} '
     return next(
         float(text.removeprefix(line))

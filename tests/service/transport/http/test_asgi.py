@@ -1,4 +1,4 @@
-"""The inference layer itself: which requests are its own, how much of them is read, what callers learn of errors."""
+"""The inference layer: its own requests, how much of a body it reads, and the errors that callers get."""
 
 import asyncio
 import logging
@@ -8,16 +8,16 @@ from typing import Any, NoReturn
 
 import pytest
 
-from tests.support.serving.asgi_harness import GOOD, INFER, MOST, World
+from tests.support.serving.asgi_harness import GOOD, INFER, MAX_BODY_BYTES, LayerHarness
 from tightrope.service.errors import OverloadedError
+from tightrope.service.inference.engine import LARGE_BYTES
 from tightrope.service.transport.http import asgi as http
-from tightrope.service.transport.http.asgi import MOST_OTHER
-from tightrope.service.transport.responder import LARGE
+from tightrope.service.transport.http.asgi import MAX_OTHER_BODY_BYTES
 
 
 @pytest.mark.parametrize("path", [INFER, "/v2/models/m/versions/1/infer"])
-def test_inference_is_answered_here(world: World, path: str) -> None:
-    """With and without a version; FastAPI never sees it."""
+def test_inference_does_not_reach_fastapi(world: LayerHarness, path: str) -> None:
+    """With and without a version."""
     answer = world.post(path, GOOD)
     assert (answer.status, world.inner.asked) == (200, [])
     headers = dict(answer.sent[0]["headers"])
@@ -38,59 +38,59 @@ def test_inference_is_answered_here(world: World, path: str) -> None:
         ("GET", "/metrics"),
     ],
 )
-def test_everything_else_is_passed_on(world: World, method: str, path: str) -> None:
-    """Whole, with its body."""
+def test_other_requests_are_forwarded(world: LayerHarness, method: str, path: str) -> None:
+    """Complete, with their bodies."""
     answer = world.post(path, b"a body", method=method)
     assert answer.status == 299
     assert world.inner.asked == [(method, path, b"a body" if method == "POST" else b"")]
 
 
-def test_body_of_anything_else_is_bounded(world: World) -> None:
-    """FastAPI reads a body whole before it looks who sends it: so what it gets is small."""
-    half = b"x" * (MOST_OTHER // 2)
+def test_body_of_another_request_is_bounded(world: LayerHarness) -> None:
+    """FastAPI reads a body before it authenticates."""
+    half = b"x" * (MAX_OTHER_BODY_BYTES // 2)
     assert world.post("/v1/models/m/force-safe", half, half).status == 299
     assert world.inner.asked.pop()[2] == half * 2
     answer = world.post("/v1/models/m/force-safe", half, half, b"x")
     assert (answer.status, answer.error) == (
         413,
-        f"the body has more than {MOST_OTHER} bytes, which is the most that is taken",
+        f"the body has more than {MAX_OTHER_BODY_BYTES} bytes, which is the most that is taken",
     )
-    announced = world.post("/v1/models/m/force-safe", b"x", headers={"Content-Length": str(MOST_OTHER + 1)})
+    announced = world.post("/v1/models/m/force-safe", b"x", headers={"Content-Length": str(MAX_OTHER_BODY_BYTES + 1)})
     assert announced.status == 413
     assert world.inner.asked == []
 
 
 @pytest.mark.parametrize("path", [INFER, "/v1/models/m/force-safe"])
-def test_caller_that_goes_away_gets_no_answer(world: World, path: str) -> None:
-    """Half a body is no request: nothing is run, nothing is passed on, nothing is counted."""
+def test_disconnected_caller_gets_no_answer(world: LayerHarness, path: str) -> None:
+    """Half a body is neither run nor forwarded nor counted."""
     answer = world.post(path, GOOD[:20], breaks=True)
     assert (answer.sent, world.inner.asked) == ([], [])
     assert world.bench.count("requests", model="m", outcome="caller_error") == 0
 
 
-def test_body_is_put_together_from_its_chunks(world: World) -> None:
-    """However small they are."""
+def test_body_is_put_together_from_its_chunks(world: LayerHarness) -> None:
+    """Chunks of any size."""
     assert world.post(INFER, *(GOOD[i : i + 1] for i in range(len(GOOD)))).status == 200
 
 
-def test_body_that_is_too_large_is_not_kept(world: World) -> None:
-    """As soon as it is, or as its header says so; the connection is not used again."""
-    chunk = b"x" * LARGE
+def test_body_that_is_too_large_is_not_kept(world: LayerHarness) -> None:
+    """It is refused as soon as its header or its bytes exceed the limit; the connection is closed."""
+    chunk = b"x" * LARGE_BYTES
     for chunks, headers in (([chunk] * 9, {}), ([b"x"], {"Content-Length": "9" * 30})):
         answer = world.post(INFER, *chunks, headers=headers)
         assert (answer.status, answer.taken) == (413, len(chunks))
-        assert answer.error == f"the body has more than {MOST} bytes, which is the most that is taken"
+        assert answer.error == f"the body has more than {MAX_BODY_BYTES} bytes, which is the most that is taken"
         assert (b"connection", b"close") in answer.sent[0]["headers"]
 
 
-def test_what_is_thrown_away_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody can keep us reading by sending on and on."""
-    monkeypatch.setattr(http, "MOST_DISCARDED", 3 * LARGE)
-    answer = world.post(INFER, *[b"x" * LARGE] * 100)
+def test_discarded_bytes_are_bounded(world: LayerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caller cannot keep the server reading by sending on and on."""
+    monkeypatch.setattr(http, "MAX_DISCARDED_BYTES", 3 * LARGE_BYTES)
+    answer = world.post(INFER, *[b"x" * LARGE_BYTES] * 100)
     assert (answer.status, answer.taken) == (413, 5 + 3)
 
 
-def test_nobody_is_waited_for_endlessly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_discarding_has_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor by sending nothing more."""
     monkeypatch.setattr(http, "DISCARD_SECONDS", 0.05)
 
@@ -103,21 +103,21 @@ def test_nobody_is_waited_for_endlessly(monkeypatch: pytest.MonkeyPatch) -> None
     assert time.monotonic() - began < 10
 
 
-def test_caller_that_waits_for_leave_to_send_is_told_at_once(world: World) -> None:
-    """Whoever asks with Expect: 100-continue sends nothing before it is invited, and it is not."""
-    answer = world.post(INFER, b"x", headers={"Content-Length": str(MOST + 1), "Expect": "100-continue"})
+def test_caller_that_expects_continue_is_refused_at_once(world: LayerHarness) -> None:
+    """With Expect: 100-continue it sends nothing before it is invited, and it is not."""
+    answer = world.post(INFER, b"x", headers={"Content-Length": str(MAX_BODY_BYTES + 1), "Expect": "100-continue"})
     assert (answer.status, answer.taken) == (413, 0)
 
 
-def test_unforeseen_error_is_told_to_the_log_only(
-    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_unexpected_error_goes_to_the_log_only(
+    world: LayerHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The caller learns that it is our fault, and nothing of how we are made."""
+    """The caller gets a status of 500 and no details."""
 
     def infer(*_: object) -> NoReturn:
         raise RuntimeError("a secret of ours")
 
-    monkeypatch.setattr(world.bench.gateway, "answer", infer)
+    monkeypatch.setattr(world.bench.engine, "answer", infer)
     with caplog.at_level(logging.ERROR):
         answer = world.post(INFER, GOOD)
     assert (answer.status, answer.error) == (500, "internal error; the server's log says more")
@@ -125,8 +125,8 @@ def test_unforeseen_error_is_told_to_the_log_only(
     assert world.bench.count("requests", model="m", outcome="server_error") == 1
 
 
-def test_refused_caller_is_told_when_to_come_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """503, and whole seconds, never none."""
+def test_overloaded_layer_sends_a_retry_delay(world: LayerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """503, and at least one whole second."""
 
     async def full(*_: object) -> NoReturn:
         raise OverloadedError("7 requests wait already", 1.2)
@@ -137,10 +137,10 @@ def test_refused_caller_is_told_when_to_come_again(world: World, monkeypatch: py
     assert dict(answer.sent[0]["headers"])[b"retry-after"] == b"2"
 
 
-def test_caller_who_leaves_while_a_long_run_is_waited_for_gets_no_answer(
-    world: World, monkeypatch: pytest.MonkeyPatch
+def test_caller_that_disconnects_during_a_long_run_gets_no_answer(
+    world: LayerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And whatever still waits for it is told, so that nobody works on it; a short run is over before that."""
+    """Its request is cancelled; a short run ends before that."""
     cancelled: list[bool] = []
 
     async def never(*_: object) -> None:
@@ -156,8 +156,8 @@ def test_caller_who_leaves_while_a_long_run_is_waited_for_gets_no_answer(
     assert cancelled == [True]
 
 
-def test_requests_are_counted_by_outcome_and_known_model_only(world: World) -> None:
-    """A caller cannot make up label values; every answer is timed."""
+def test_requests_are_counted_by_outcome_and_known_model_only(world: LayerHarness) -> None:
+    """A caller cannot invent label values; every answer is timed."""
     world.post(INFER, GOOD)
     world.post(INFER, b"{")
     for name in ("nope", "x" * 500):

@@ -1,4 +1,4 @@
-"""Inference over HTTP, as the protocol has it: JSON and binary, whole and by version, with what the answer tells."""
+"""Inference over HTTP: JSON and binary, raw bodies, versions, and the response's parameters."""
 
 import gzip
 import json
@@ -17,7 +17,7 @@ PLAIN = "/v2/models/plain/infer"
 
 
 def binary(rows: list[list[float]], **fields: Any) -> tuple[bytes, dict[str, str]]:  # noqa: ANN401 - request fields
-    """A request with its input as binary data, and the header that says where the JSON ends."""
+    """A request with its input as binary data, and the header with the bytes of its JSON."""
     array = np.array(rows, "<f4")
     tensor = {"name": "input", "shape": array.shape, "datatype": "FP32"}
     head = json.dumps({"inputs": [{**tensor, "parameters": {"binary_data_size": array.nbytes}}], **fields}).encode()
@@ -25,32 +25,32 @@ def binary(rows: list[list[float]], **fields: Any) -> tuple[bytes, dict[str, str
 
 
 def opened(answer: httpx.Response) -> tuple[dict[str, Any], bytes]:
-    """The JSON of an answer, and the binary data after it."""
+    """The JSON of a response, and the binary data after it."""
     length = int(answer.headers[LENGTH])
     return json.loads(answer.content[:length]), answer.content[length:]
 
 
 def test_json_request_is_answered_in_json(client: httpx.Client) -> None:
-    """Every field of the protocol's answer, with flat scalars as parameters."""
+    """Every field of the protocol, with flat scalars as parameters."""
     answer = client.post(PLAIN, json=body([UNSURE, SURE], id="abc"))
-    told = answer.json()
+    document = answer.json()
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
-    assert {key: told[key] for key in ("model_name", "model_version", "id")} == {
+    assert {key: document[key] for key in ("model_name", "model_version", "id")} == {
         "model_name": "plain",
         "model_version": "1",
         "id": "abc",
     }
-    (output,) = told["outputs"]
+    (output,) = document["outputs"]
     assert (output["name"], output["datatype"], output["shape"]) == ("probabilities", "FP32", [2, 2])
     assert output["data"] == pytest.approx([0.7310586, 0.2689414, 0.9933072, 0.0066929], abs=1e-6)
-    assert {type(value) for value in told["parameters"].values()} <= {str, float, bool}
-    assert {"served_by", "safe_mode", "confidence", "uncertainty", "refused", "model_digest"} == told[
+    assert {type(value) for value in document["parameters"].values()} <= {str, float, bool}
+    assert {"served_by", "safe_mode", "confidence", "uncertainty", "refused", "model_digest"} == document[
         "parameters"
     ].keys()
 
 
-def test_id_is_made_where_none_is_given(client: httpx.Client) -> None:
-    """So that an answer can always be told apart."""
+def test_id_is_generated_if_absent(client: httpx.Client) -> None:
+    """Every response has one."""
     made = {client.post(PLAIN, json=body([SURE])).json()["id"] for _ in range(3)}
     assert len(made) == 3
 
@@ -79,18 +79,18 @@ def test_binary_input_is_read_and_answered_in_json(client: httpx.Client) -> None
     ],
     ids=["all", "one"],
 )
-def test_output_is_binary_where_it_is_asked_for(client: httpx.Client, asked: dict[str, Any]) -> None:
-    """For the whole request or for one output; the values are the same."""
+def test_output_is_binary_on_request(client: httpx.Client, asked: dict[str, Any]) -> None:
+    """For the whole request or for one output; the values are equal."""
     content, headers = binary([UNSURE, SURE], **asked)
     answer = client.post(PLAIN, content=content, headers=headers)
-    told, data = opened(answer)
+    document, data = opened(answer)
     assert answer.headers["content-type"] == "application/octet-stream"
-    assert told["outputs"] == [
+    assert document["outputs"] == [
         {"name": "probabilities", "shape": [2, 2], "datatype": "FP32", "parameters": {"binary_data_size": 16}}
     ]
     plain = client.post(PLAIN, json=body([UNSURE, SURE])).json()
     assert np.frombuffer(data, "<f4").tolist() == pytest.approx(plain["outputs"][0]["data"])
-    assert "binary_data_output" not in told["parameters"]
+    assert "binary_data_output" not in document["parameters"]
 
 
 def test_outputs_come_as_selected_and_in_that_order(client: httpx.Client) -> None:
@@ -98,9 +98,9 @@ def test_outputs_come_as_selected_and_in_that_order(client: httpx.Client) -> Non
     tensor = {"name": "value", "shape": [1, 2], "datatype": "INT64", "data": [1, 2]}
     asked = {"outputs": [{"name": "probabilities", "parameters": {"binary_data": False}}, {"name": "echo"}]}
     request = {"inputs": [tensor], "parameters": {"binary_data_output": True}, **asked}
-    told, data = opened(client.post("/v2/models/echo_INT64/infer", json=request))
-    assert [output["name"] for output in told["outputs"]] == ["probabilities", "echo"]
-    assert told["outputs"][0]["data"] == [0.25, 0.75]
+    document, data = opened(client.post("/v2/models/echo_INT64/infer", json=request))
+    assert [output["name"] for output in document["outputs"]] == ["probabilities", "echo"]
+    assert document["outputs"][0]["data"] == [0.25, 0.75]
     assert np.frombuffer(data, "<i8").tolist() == [1, 2]
     only = {"inputs": [tensor], "outputs": [{"name": "echo"}]}
     answer = client.post("/v2/models/echo_INT64/infer", json=only).json()
@@ -108,10 +108,10 @@ def test_outputs_come_as_selected_and_in_that_order(client: httpx.Client) -> Non
 
 
 def test_raw_body_is_one_row(client: httpx.Client) -> None:
-    """No JSON at all: header 0, bytes in, bytes out."""
+    """Without JSON: header 0, bytes in, bytes out."""
     answer = client.post(PLAIN, content=np.array(SURE, "<f4").tobytes(), headers={LENGTH: "0"})
-    told, data = opened(answer)
-    assert told["outputs"][0]["shape"] == [1, 2]
+    document, data = opened(answer)
+    assert document["outputs"][0]["shape"] == [1, 2]
     assert np.frombuffer(data, "<f4").tolist() == pytest.approx([0.9933072, 0.0066929], abs=1e-6)
 
 
@@ -127,14 +127,14 @@ def test_compressed_request_is_inflated(client: httpx.Client, encoding: str, pac
         assert answer.json()["outputs"][0]["shape"] == [1, 2]
 
 
-def test_refusal_travels_with_the_answer(client: httpx.Client) -> None:
-    """flag answers and says so, abstain has no outputs, escalate asks the baseline: three answers, no error."""
+def test_refusal_is_in_the_response(client: httpx.Client) -> None:
+    """flag marks the answer, abstain has no outputs, escalate runs the baseline: three responses, no error."""
     answers = {
         action: client.post(f"/v2/models/{action}/infer", json=body([SURE, UNSURE])).json()
         for action in ("flag", "abstain", "escalate")
     }
     parameters = {action: answer["parameters"] for action, answer in answers.items()}
-    assert {action: told["refused"] for action, told in parameters.items()} == {
+    assert {action: document["refused"] for action, document in parameters.items()} == {
         "flag": True,
         "abstain": True,
         "escalate": False,
@@ -144,7 +144,7 @@ def test_refusal_travels_with_the_answer(client: httpx.Client) -> None:
     assert (parameters["escalate"]["served_by"], parameters["escalate"]["escalated"]) == ("baseline", True)
 
 
-def test_withheld_outputs_are_no_error_for_who_asks_for_them(client: httpx.Client) -> None:
+def test_withheld_outputs_may_be_requested(client: httpx.Client) -> None:
     """By name, in binary: an abstaining model gives an empty list."""
     asked = [{"name": "probabilities", "parameters": {"binary_data": True}}]
     answer = client.post("/v2/models/abstain/infer", json=body([UNSURE], outputs=asked))
@@ -152,7 +152,7 @@ def test_withheld_outputs_are_no_error_for_who_asks_for_them(client: httpx.Clien
 
 
 def test_regression_is_answered_without_confidence(client: httpx.Client) -> None:
-    """Values, and who gave them."""
-    told = client.post("/v2/models/value/infer", json=body([[1.0, 2.0]])).json()
-    assert told["outputs"][0]["data"] == [5.0]
-    assert "confidence" not in told["parameters"]
+    """Values, and the role that gave them."""
+    document = client.post("/v2/models/value/infer", json=body([[1.0, 2.0]])).json()
+    assert document["outputs"][0]["data"] == [5.0]
+    assert "confidence" not in document["parameters"]

@@ -1,4 +1,4 @@
-"""Bad requests against a running server: each is the caller's fault, names its field, soon, and hurts nobody else."""
+"""Bad requests against a running server: each is refused soon, names its field, and affects no other caller."""
 
 import gzip
 import json
@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.support.servers import Server
-from tests.support.serving.service_harness import LENGTH, Neighbour, body
+from tests.support.serving.service_harness import LENGTH, BackgroundClient, body
 
 SECONDS = 5.0
 PLAIN = "/v2/models/plain/infer"
@@ -20,7 +20,7 @@ DEEP = 100_000
 
 @dataclass(frozen=True)
 class Bad:
-    """One bad request, the status it earns, and what its error says."""
+    """One bad request, its status, and a part of its error."""
 
     name: str
     content: bytes
@@ -31,18 +31,18 @@ class Bad:
 
 
 def with_input(**changes: object) -> bytes:
-    """A good request with fields of its input changed; None leaves a field out."""
+    """A valid request with fields of its input changed; None leaves a field out."""
     tensor = body([[0.0, 1.0]])["inputs"][0] | changes
     return json.dumps({"inputs": [{key: value for key, value in tensor.items() if value is not None}]}).encode()
 
 
 def asking(**fields: object) -> bytes:
-    """A good request with more fields."""
+    """A valid request with more fields."""
     return json.dumps(body([[0.0, 1.0]], **fields)).encode()
 
 
 def binary(size: object, data: bytes = bytes(8)) -> tuple[bytes, int]:
-    """A request that announces binary data, and how long its JSON is."""
+    """A request with binary data, and the header with the bytes of its JSON."""
     head = with_input(data=None, parameters={"binary_data_size": size})
     return head + data, len(head)
 
@@ -103,7 +103,7 @@ CASES = [
     Bad("value beyond FP32", with_input(data=[1e39, 2.0]), "input 'input': data element 0 is 1e+39"),
     Bad("no data", with_input(data=None), "input 'input': give either data or parameters.binary_data_size"),
     Bad("unknown output", asking(outputs=[{"name": "x"}]), "output name is 'x', must be one of probabilities"),
-    Bad("output twice", asking(outputs=[{"name": "probabilities"}] * 2), "output 'probabilities' is asked for twice"),
+    Bad("output twice", asking(outputs=[{"name": "probabilities"}] * 2), "output 'probabilities' is requested twice"),
     Bad("nested parameters", asking(parameters={"a": {"b": 1}}), "request: parameters['a'] must be a string"),
     Bad("id no string", asking(id=7), "id is 7, must be a string of at most 256 characters"),
     Bad("long id", asking(id="x" * 257), "id is"),
@@ -136,28 +136,28 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def neighbour(server: Server) -> Iterator[Neighbour]:
-    """Good requests all the while."""
-    with Neighbour(server.address) as somebody:
+def neighbour(server: Server) -> Iterator[BackgroundClient]:
+    """Valid requests in the background."""
+    with BackgroundClient(server.address) as somebody:
         yield somebody
 
 
 @pytest.mark.parametrize("bad", CASES, ids=lambda bad: bad.name)
-def test_bad_request_is_refused_by_its_field(client: httpx.Client, neighbour: Neighbour, bad: Bad) -> None:
-    """A status in the 400s and one short line, within seconds, while somebody else is served."""
+def test_bad_request_is_refused_with_its_field(client: httpx.Client, neighbour: BackgroundClient, bad: Bad) -> None:
+    """A status of 4xx and one short line, within seconds, while other callers are served."""
     began = time.monotonic()
     answer = client.post(bad.path, content=bad.content, headers=bad.headers)
     assert time.monotonic() - began < SECONDS
     assert answer.headers["content-type"] == "application/json"
-    told: dict[str, Any] = answer.json()
-    assert (answer.status_code, list(told)) == (bad.status, ["error"])
-    assert bad.says in told["error"]
-    assert len(told["error"]) < 600
+    document: dict[str, Any] = answer.json()
+    assert (answer.status_code, list(document)) == (bad.status, ["error"])
+    assert bad.says in document["error"]
+    assert len(document["error"]) < 600
     neighbour.is_served()
 
 
-def test_cases_are_bad_and_nothing_else(client: httpx.Client) -> None:
-    """What the table is made from is answered, so each case is refused for what was changed."""
+def test_bases_of_the_cases_are_valid(client: httpx.Client) -> None:
+    """So each case is refused for its change."""
     assert client.post(PLAIN, content=GOOD).status_code == 200
     assert client.post(PLAIN, content=with_input()).status_code == 200
     assert client.post(PLAIN, content=WHOLE, headers={LENGTH: str(WHOLE_LENGTH)}).status_code == 200

@@ -1,4 +1,4 @@
-"""Every datatype of the protocol travels through a real model and comes back bit for bit, in JSON and in binary."""
+"""Every datatype of the protocol round-trips through a real model bit for bit, in JSON and in binary."""
 
 import json
 from typing import Any
@@ -33,7 +33,7 @@ FORMS = [
 
 
 def ask(client: httpx.Client, datatype: str, tensor: Tensor, *, binary_in: bool, binary_out: bool) -> Tensor:
-    """What the model that gives back its input says to a tensor."""
+    """The response of a model that returns its input."""
     form: dict[str, Any] = {"data": None if binary_in else encode_json(tensor)}
     blob = encode_binary(tensor) if binary_in else b""
     if binary_in:
@@ -57,10 +57,10 @@ def ask(client: httpx.Client, datatype: str, tensor: Tensor, *, binary_in: bool,
 
 
 @pytest.mark.parametrize(("datatype", "binary_in", "binary_out"), FORMS)
-def test_values_come_back_bit_for_bit(
+def test_values_round_trip_bit_for_bit(
     client: httpx.Client, datatype: str, *, binary_in: bool, binary_out: bool
 ) -> None:
-    """The smallest, the largest and the odd ones, whichever forms they go and come in."""
+    """The smallest, the largest and special values, in every combination of forms."""
     tensor = VALUES[datatype]
     echo = ask(client, datatype, tensor, binary_in=binary_in, binary_out=binary_out)
     assert echo.dtype == tensor.dtype
@@ -68,30 +68,30 @@ def test_values_come_back_bit_for_bit(
 
 
 def test_every_datatype_has_a_value() -> None:
-    """The table above is whole."""
+    """The table above is complete."""
     assert VALUES.keys() == ONNX_TYPES.keys()
 
 
 @pytest.mark.parametrize("dtype", ["<f2", "<f4", "<f8"])
-def test_nan_and_infinity_travel_in_binary(client: httpx.Client, dtype: str) -> None:
-    """Through a model that does not decide by them."""
+def test_nan_and_infinity_round_trip_in_binary(client: httpx.Client, dtype: str) -> None:
+    """In an output that does not decide."""
     tensor = np.array([[np.nan, np.inf]], dtype)
     datatype = f"FP{tensor.itemsize * 8}"
     assert encode_binary(ask(client, datatype, tensor, binary_in=True, binary_out=True)) == encode_binary(tensor)
 
 
-def test_fp16_output_asked_for_as_json_is_the_callers_mistake(client: httpx.Client) -> None:
-    """The error says how to ask."""
+def test_fp16_output_has_no_json_form(client: httpx.Client) -> None:
+    """The error says how to request it."""
     blob = VALUES["FP16"].tobytes()
     tensor = {"name": "value", "shape": [2, 2], "datatype": "FP16", "parameters": {"binary_data_size": len(blob)}}
     head = json.dumps({"inputs": [tensor]}).encode()
     answer = client.post("/v2/models/echo_FP16/infer", content=head + blob, headers={LENGTH: str(len(head))})
     assert answer.status_code == 400
-    assert answer.json()["error"].startswith("output 'echo': FP16 has no JSON form, ask for it with binary_data")
+    assert answer.json()["error"].startswith("output 'echo': FP16 has no JSON form, request it with binary_data")
 
 
-def test_nan_asked_for_as_json_is_not_sent_as_null(client: httpx.Client) -> None:
-    """The server cannot give what was asked for, and says which output it is."""
+def test_nan_has_no_json_form(client: httpx.Client) -> None:
+    """The error of the server names the output."""
     blob = np.array([[np.nan, 0.0]], "<f4").tobytes()
     tensor = {"name": "value", "shape": [1, 2], "datatype": "FP32", "parameters": {"binary_data_size": len(blob)}}
     head = json.dumps({"inputs": [tensor]}).encode()

@@ -1,6 +1,4 @@
-"""Bodies of 100 MB, and callers that go away or dawdle: the server's memory stays bounded, and it serves everybody
-else.
-"""
+"""With bodies of 100 MB, and callers that leave or stall, memory stays bounded and other callers are served."""
 
 import contextlib
 import json
@@ -16,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.support.servers import Server
-from tests.support.serving.service_harness import AUTH, LENGTH, Neighbour
+from tests.support.serving.service_harness import AUTH, LENGTH, BackgroundClient
 
 MB = 1 << 20
 FLOOD = 100 * MB
@@ -26,7 +24,7 @@ INFER, ORDER = "/v2/models/plain/infer", "/v1/models/modes/force-safe"
 
 
 class Memory:
-    """What a server's process holds, in bytes, and the most of it since this was made."""
+    """Bytes of a server's process, and their peak since this was made."""
 
     def __init__(self, server: Server) -> None:
         self._process = Path(f"/proc/{server.process.pid}")
@@ -35,7 +33,7 @@ class Memory:
         self._before = self._read("VmRSS")
 
     def growth(self) -> int:
-        """The peak beyond what was held before."""
+        """The peak beyond the bytes held before."""
         return self._read("VmHWM") - self._before
 
     def _read(self, name: str) -> int:
@@ -43,16 +41,16 @@ class Memory:
 
 
 def chunks() -> Iterator[bytes]:
-    """A flood."""
+    """A body of 100 MB in chunks."""
     piece = b"[" * MB
     for _ in range(FLOOD // MB):
         yield piece
 
 
 @pytest.fixture(scope="module")
-def neighbour(server: Server) -> Iterator[Neighbour]:
-    """Good requests all the while."""
-    with Neighbour(server.address) as somebody:
+def neighbour(server: Server) -> Iterator[BackgroundClient]:
+    """Valid requests in the background."""
+    with BackgroundClient(server.address) as somebody:
         yield somebody
 
 
@@ -63,9 +61,9 @@ def neighbour(server: Server) -> Iterator[Neighbour]:
     ids=["infer", "infer, compressed", "order without token", "order", "nothing there"],
 )
 def test_flood_is_refused_and_not_kept(
-    server: Server, neighbour: Neighbour, path: str, headers: dict[str, str], *, length: bool
+    server: Server, neighbour: BackgroundClient, path: str, headers: dict[str, str], *, length: bool
 ) -> None:
-    """413 in bounded time, whoever sends it and wherever to; the memory does not grow with the body."""
+    """413 in bounded time, on every path; memory does not grow with the body."""
     memory = Memory(server)
     began = time.monotonic()
     announced = {"Content-Length": str(FLOOD)} if length else {}
@@ -77,7 +75,7 @@ def test_flood_is_refused_and_not_kept(
     neighbour.is_served()
 
 
-def test_bomb_is_not_blown_up(server: Server, neighbour: Neighbour) -> None:
+def test_compressed_bomb_is_refused(server: Server, neighbour: BackgroundClient) -> None:
     """Half a gigabyte of zeros in two megabytes: inflating stops at the limit."""
     packer = zlib.compressobj(level=1)
     bomb = b"".join([*(packer.compress(bytes(MB)) for _ in range(512)), packer.flush()])
@@ -89,15 +87,15 @@ def test_bomb_is_not_blown_up(server: Server, neighbour: Neighbour) -> None:
     neighbour.is_served()
 
 
-def test_caller_that_asks_first_is_told_before_it_sends(server: Server) -> None:
-    """Expect: 100-continue, as curl sends it: the answer comes without a byte of the body."""
+def test_caller_that_expects_continue_is_refused_before_it_sends(server: Server) -> None:
+    """Expect: 100-continue, as curl sends it: the response comes without a byte of the body."""
     with connected(server) as line:
         line.sendall(head(f"Content-Length: {FLOOD}\r\nExpect: 100-continue"))
         assert line.recv(4096).startswith(b"HTTP/1.1 413")
 
 
 def head(headers: str) -> bytes:
-    """The beginning of an inference request."""
+    """The head of an inference request."""
     return f"POST {INFER} HTTP/1.1\r\nHost: test\r\n{headers}\r\n\r\n".encode()
 
 
@@ -108,10 +106,10 @@ def connected(server: Server) -> socket.socket:
 
 
 @pytest.mark.parametrize("headers", ["Content-Length: 1000", "Transfer-Encoding: chunked"])
-def test_callers_that_leave_in_the_middle_leave_nothing_behind(
-    server: Server, neighbour: Neighbour, headers: str
+def test_callers_that_disconnect_leave_nothing_behind(
+    server: Server, neighbour: BackgroundClient, headers: str
 ) -> None:
-    """Many of them: the server goes on, and nothing of theirs is counted as a request."""
+    """Many of them: the server goes on, and counts none of their requests."""
     before = requests(server)
     for _ in range(50):
         with connected(server) as line:
@@ -121,13 +119,13 @@ def test_callers_that_leave_in_the_middle_leave_nothing_behind(
 
 
 def requests(server: Server) -> list[str]:
-    """How many bad requests for this model were counted."""
+    """The number of bad requests counted for this model."""
     lines = httpx.get(server.address + "/metrics").text.splitlines()
     return [line for line in lines if line.startswith("tightrope_requests_total") and "_error" in line]
 
 
-def test_callers_that_dawdle_hold_up_nobody(server: Server, neighbour: Neighbour) -> None:
-    """Bodies that come byte by byte wait by themselves, and are answered once they are whole."""
+def test_slow_callers_delay_no_other(server: Server, neighbour: BackgroundClient) -> None:
+    """A body that comes byte by byte is answered once it is complete."""
     lines = [connected(server) for _ in range(20)]
     for line in lines:
         line.sendall(head("Content-Length: 2") + b"{")
@@ -139,12 +137,14 @@ def test_callers_that_dawdle_hold_up_nobody(server: Server, neighbour: Neighbour
 
 
 def test_large_batch_does_not_stop_the_event_loop(server: Server) -> None:
-    """A request at the limit takes its time in a thread: health is answered meanwhile, or it would be restarted."""
+    """A request at the limit runs in a thread: health is answered meanwhile, or an orchestrator would restart the
+    server.
+    """
     rows = 1_900_000
     tensor = {"name": "input", "shape": [rows, 2], "datatype": "FP32", "parameters": {"binary_data_size": 8 * rows}}
     text = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
     content = text + np.ones((rows, 2), "<f4").tobytes()
-    with Neighbour(server.address, live) as watch:
+    with BackgroundClient(server.address, live) as watch:
         began = time.monotonic()
         answer = httpx.post(server.address + INFER, content=content, headers={LENGTH: str(len(text))}, timeout=60.0)
         took = time.monotonic() - began
@@ -154,5 +154,5 @@ def test_large_batch_does_not_stop_the_event_loop(server: Server) -> None:
 
 
 def live(client: httpx.Client) -> bool:
-    """What an orchestrator asks before it restarts a server."""
+    """Call the liveness page, as an orchestrator does."""
     return client.get("/v2/health/live").status_code == httpx.codes.OK

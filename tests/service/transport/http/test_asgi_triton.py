@@ -1,4 +1,4 @@
-"""A stock Triton client, unchanged, works against a running server: JSON and binary, compressed, in the background."""
+"""A stock Triton client works over HTTP against a running server: JSON and binary, compressed, asynchronously."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -34,7 +34,7 @@ def rows(*values: list[float]) -> list[Any]:
 
 
 def test_server_and_model_are_live_and_ready(client: Any) -> None:  # noqa: ANN401 - untyped
-    """By the status codes that the client looks at."""
+    """By the status codes that the client checks."""
     assert client.is_server_live()
     assert client.is_server_ready()
     assert client.is_model_ready("plain")
@@ -43,8 +43,8 @@ def test_server_and_model_are_live_and_ready(client: Any) -> None:  # noqa: ANN4
     assert not client.is_model_ready("modes", "1")
 
 
-def test_metadata_tells_what_to_send(client: Any) -> None:  # noqa: ANN401 - untyped
-    """Names, datatypes and shapes, and that binary tensors are understood."""
+def test_metadata_describes_the_tensors(client: Any) -> None:  # noqa: ANN401 - untyped
+    """Names, datatypes and shapes, and that binary tensors are supported."""
     server = client.get_server_metadata()
     assert server["name"] == "tightrope"
     assert "binary_tensor_data" in server["extensions"]
@@ -59,7 +59,7 @@ def test_metadata_tells_what_to_send(client: Any) -> None:  # noqa: ANN401 - unt
 
 
 @pytest.mark.parametrize(("datatype", "binary"), FORMS)
-def test_values_come_back(client: Any, datatype: str, *, binary: bool) -> None:  # noqa: ANN401 - untyped
+def test_values_round_trip(client: Any, datatype: str, *, binary: bool) -> None:  # noqa: ANN401 - untyped
     """Every datatype in both forms, strings too."""
     tensor = TENSORS[datatype]
     wanted = [triton.InferRequestedOutput("echo", binary_data=binary)]
@@ -71,19 +71,19 @@ def test_values_come_back(client: Any, datatype: str, *, binary: bool) -> None: 
 
 
 @pytest.mark.parametrize("algorithm", ["gzip", "deflate"])
-def test_compressed_requests_are_understood(client: Any, algorithm: str) -> None:  # noqa: ANN401 - untyped
-    """As the client packs them."""
+def test_compressed_requests_are_read(client: Any, algorithm: str) -> None:  # noqa: ANN401 - untyped
+    """As the client compresses them."""
     result = client.infer("plain", rows([0, 1], [0, 5]), request_compression_algorithm=algorithm)
     assert result.as_numpy("probabilities")[:, 0] == pytest.approx([0.7310586, 0.9933072], abs=1e-6)
 
 
-def test_compressed_answer_may_be_asked_for(client: Any) -> None:  # noqa: ANN401 - untyped
-    """It is sent plain, which the client takes as well."""
+def test_compressed_response_may_be_requested(client: Any) -> None:  # noqa: ANN401 - untyped
+    """It is sent uncompressed, which the client accepts as well."""
     result = client.infer("plain", rows([0, 1]), response_compression_algorithm="gzip")
     assert result.as_numpy("probabilities").shape == (1, 2)
 
 
-def test_all_outputs_come_without_being_asked_for(client: Any) -> None:  # noqa: ANN401 - untyped
+def test_all_outputs_come_by_default(client: Any) -> None:  # noqa: ANN401 - untyped
     """In binary, which is the client's default."""
     result = client.infer("echo_INT64", [value(TENSORS["INT64"], "INT64")])
     assert result.as_numpy("echo").tolist() == TENSORS["INT64"].tolist()
@@ -91,22 +91,22 @@ def test_all_outputs_come_without_being_asked_for(client: Any) -> None:  # noqa:
 
 
 def test_id_version_and_parameters_pass_both_ways(client: Any) -> None:  # noqa: ANN401 - untyped
-    """The answer's parameters are where the client shows them."""
+    """The client shows the response's parameters."""
     result = client.infer("modes", rows([0, 5]), "7.1", request_id="abc", parameters={"region": "north"})
-    told = result.get_response()
-    assert (told["id"], told["model_version"]) == ("abc", "7.1")
-    assert told["parameters"]["served_by"] == "compressed"
+    result = result.get_response()
+    assert (result["id"], result["model_version"]) == ("abc", "7.1")
+    assert result["parameters"]["served_by"] == "compressed"
 
 
-def test_requests_in_the_background_are_each_answered(client: Any) -> None:  # noqa: ANN401 - untyped
-    """Several under way at once, every one with its own answer."""
+def test_asynchronous_requests_are_each_answered(client: Any) -> None:  # noqa: ANN401 - untyped
+    """Several at a time, each with its own answer."""
     waiting = [client.async_infer("echo_INT64", [value(np.array([[n, -n]]), "INT64")]) for n in range(50)]
     echoes = [request.get_result(timeout=30).as_numpy("echo").tolist() for request in waiting]
     assert echoes == [[[n, -n]] for n in range(50)]
 
 
-def test_mistake_is_raised_with_our_text(client: Any) -> None:  # noqa: ANN401 - untyped
-    """Status and error of a bad request, of an unknown model, of a model that cannot answer, and in the background."""
+def test_error_has_our_text(client: Any) -> None:  # noqa: ANN401 - untyped
+    """Status and error of a bad request, of an unknown model, of a model that cannot answer, and asynchronously."""
     with pytest.raises(InferenceServerException) as caught:
         client.infer("plain", [value(TENSORS["INT64"], "INT64", name="input")])
     assert caught.value.status() == "400"

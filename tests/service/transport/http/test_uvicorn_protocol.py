@@ -1,4 +1,4 @@
-"""Small, whole inference requests are answered without ASGI, all others with it; nobody can tell by the answers."""
+"""Small, whole inference requests are answered without ASGI, with the same responses as all others."""
 
 import asyncio
 import gzip
@@ -10,32 +10,33 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.serving.asgi_harness import GOOD, INFER, World
-from tests.support.serving.protocol_connection import Answers, Line, chunked, post
+from tests.support.serving.asgi_harness import GOOD, INFER, LayerHarness
+from tests.support.serving.protocol_connection import Answers, Connection, chunked, post
 from tightrope.service.errors import OverloadedError
+from tightrope.service.inference.batcher import QueuedRequest
+from tightrope.service.inference.engine import LARGE_BYTES
 from tightrope.service.protocol.rest import InferRequest, InferResponse
 from tightrope.service.transport.http import uvicorn_protocol
-from tightrope.service.transport.responder import LARGE
 
 
-def ask(world: World, *pieces: bytes, count: int = 1) -> tuple[Answers, Line]:
-    """What comes back for these bytes, and the line they came on."""
+def ask(world: LayerHarness, *pieces: bytes, count: int = 1) -> tuple[Answers, Connection]:
+    """Send these bytes, and return the responses and the connection."""
 
-    async def run() -> tuple[Answers, Line]:
-        line = Line(world.layer)
+    async def run() -> tuple[Answers, Connection]:
+        connection = Connection(world.layer)
         for piece in pieces:
-            line.protocol.data_received(piece)
-        return await line.answers(count), line
+            connection.protocol.data_received(piece)
+        return await connection.answers(count), connection
 
     return asyncio.run(run())
 
 
-def test_usual_request_is_answered_without_asgi(world: World) -> None:
-    """And the answer is the one that ASGI would give."""
-    quick, line = ask(world, post())
+def test_usual_request_is_answered_without_asgi(world: LayerHarness) -> None:
+    """The response is the one that ASGI gives."""
+    quick, connection = ask(world, post())
     slow, other = ask(world, chunked())
-    assert (line.slow, other.slow) == (0, 1)
-    assert (quick.statuses, quick.told) == (slow.statuses, slow.told)
+    assert (connection.slow, other.slow) == (0, 1)
+    assert (quick.statuses, quick.documents) == (slow.statuses, slow.documents)
     assert quick.headers[0].keys() == slow.headers[0].keys()
     assert quick.headers[0]["content-type"] == "application/json"
 
@@ -45,7 +46,7 @@ def test_usual_request_is_answered_without_asgi(world: World) -> None:
     [
         (chunked(), 200),
         (post(gzip.compress(GOOD), Content_Encoding="gzip"), 200),
-        (post(GOOD + b" " * LARGE), 200),
+        (post(GOOD + b" " * LARGE_BYTES), 200),
         (post(version="1.0"), 200),
         (post(Expect="100-continue"), 200),
         (post(path=INFER.replace("m", "%6d", 1)), 200),
@@ -55,10 +56,10 @@ def test_usual_request_is_answered_without_asgi(world: World) -> None:
     ],
     ids=["chunked", "compressed", "large", "old", "expects", "escaped", "asks", "elsewhere", "get"],
 )
-def test_unusual_request_goes_uvicorns_own_way(world: World, request_: bytes, status: int) -> None:
-    """Whatever it is."""
-    answers, line = ask(world, request_)
-    assert line.slow == 1
+def test_other_requests_take_the_asgi_path(world: LayerHarness, request_: bytes, status: int) -> None:
+    """Each for its own reason."""
+    answers, connection = ask(world, request_)
+    assert connection.slow == 1
     assert answers.statuses[-1] == status
 
 
@@ -71,83 +72,85 @@ def test_unusual_request_goes_uvicorns_own_way(world: World, request_: bytes, st
         (GOOD, "/v2/models/m/versions/77/infer", 404, "'77'"),
     ],
 )
-def test_mistake_is_told_as_over_asgi(world: World, body: bytes, path: str, status: int, words: str) -> None:
-    """The same status and the same text; and the connection goes on."""
-    quick, line = ask(world, post(body, path), post(), count=2)
+def test_error_is_the_one_of_the_asgi_path(
+    world: LayerHarness, body: bytes, path: str, status: int, words: str
+) -> None:
+    """With its status and text; the connection goes on."""
+    quick, connection = ask(world, post(body, path), post(), count=2)
     slow, _ = ask(world, chunked(body, path))
-    assert line.slow == 0
+    assert connection.slow == 0
     assert quick.statuses == [status, 200]
     assert slow.statuses == [status]
-    assert words in quick.told[0]["error"]
-    assert quick.told[0] == slow.told[0]
+    assert words in quick.documents[0]["error"]
+    assert quick.documents[0] == slow.documents[0]
 
 
-def test_paths_that_callers_make_up_are_not_remembered(world: World) -> None:
-    """They would fill the memory, or take the place of those that are asked all the time."""
+def test_paths_of_unknown_models_are_not_cached(world: LayerHarness) -> None:
+    """They would fill the memory, or evict the ones in use."""
 
     async def run() -> tuple[Answers, int, int]:
-        line = Line(world.layer)
+        connection = Connection(world.layer)
         for number in range(2000):
-            line.protocol.data_received(post(path=f"/v2/models/m/versions/{number + 2}/infer"))
-            line.transport.written = b""
-        line.protocol.data_received(post())
-        return await line.answers(1), line.slow, len(line.protocol.heads._paths)
+            connection.protocol.data_received(post(path=f"/v2/models/m/versions/{number + 2}/infer"))
+            connection.transport.written = b""
+        connection.protocol.data_received(post())
+        return await connection.answers(1), connection.slow, len(connection.protocol.heads._models)
 
     answers, slow, paths = asyncio.run(run())
     assert (answers.statuses, slow, paths) == ([200], 0, 1)
 
 
-def test_header_that_lies_about_its_json_is_a_mistake(world: World) -> None:
-    """Even one that is no text."""
+def test_wrong_json_length_is_the_callers_error(world: LayerHarness) -> None:
+    """Even one that is not text."""
     for lie, words in (("10000", "has only"), ("-1", "must be a number"), ("\xff", "must be a number")):
         head, body = post(Inference_Header_Content_Length="LIE").split(b"\r\n\r\n", 1)
-        answers, line = ask(world, head.replace(b"LIE", lie.encode("latin-1")) + b"\r\n\r\n" + body)
-        assert (answers.statuses, line.slow) == ([400], 0)
-        assert words in answers.told[0]["error"]
+        answers, connection = ask(world, head.replace(b"LIE", lie.encode("latin-1")) + b"\r\n\r\n" + body)
+        assert (answers.statuses, connection.slow) == ([400], 0)
+        assert words in answers.documents[0]["error"]
 
 
-def test_refused_caller_is_told_when_to_come_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As over ASGI."""
+def test_overloaded_batcher_sends_a_retry_delay(world: LayerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on the ASGI path."""
 
     def full(*_: object) -> NoReturn:
         raise OverloadedError("7 requests wait already", 1.2)
 
-    monkeypatch.setattr(world.layer.responder, "put", full)
-    answers, line = ask(world, post())
-    assert (answers.statuses, answers.headers[0]["retry-after"], line.slow) == ([503], "2", 0)
+    monkeypatch.setattr(world.layer.responder.batchers["m"], "submit", full)
+    answers, connection = ask(world, post())
+    assert (answers.statuses, answers.headers[0]["retry-after"], connection.slow) == ([503], "2", 0)
 
 
-def test_caller_who_wants_to_leave_is_let_go(world: World) -> None:
-    """The header says so, and the connection is closed."""
-    answers, line = ask(world, post(Connection="close"))
-    assert (answers.headers[0]["connection"], line.transport.closed, line.slow) == ("close", True, 0)
+def test_connection_is_closed_on_request(world: LayerHarness) -> None:
+    """The response's header says so."""
+    answers, connection = ask(world, post(Connection="close"))
+    assert (answers.headers[0]["connection"], connection.transport.closed, connection.slow) == ("close", True, 0)
 
 
-def test_server_that_stops_answers_what_it_has_taken(world: World) -> None:
-    """Then it closes; a connection at rest is closed at once."""
+def test_stopping_server_answers_the_request_under_way(world: LayerHarness) -> None:
+    """Then it closes the connection."""
 
     async def run() -> Answers:
-        line = Line(world.layer)
-        line.protocol.data_received(post())
-        line.protocol.shutdown()
-        assert not line.transport.closed
-        answers = await line.answers(1)
-        assert line.transport.closed
+        connection = Connection(world.layer)
+        connection.protocol.data_received(post())
+        connection.protocol.shutdown()
+        assert not connection.transport.closed
+        answers = await connection.answers(1)
+        assert connection.transport.closed
         return answers
 
     answers = asyncio.run(run())
     assert (answers.statuses, answers.headers[0]["connection"]) == ([200], "close")
 
 
-def test_large_answer_is_written_in_a_thread(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_response_is_encoded_in_a_thread(world: LayerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would hold up the event loop."""
-    rows = np.zeros((LARGE, 2), np.float32)
+    rows = np.zeros((LARGE_BYTES, 2), np.float32)
 
-    def put(_: object, one: Any) -> None:  # noqa: ANN401 - of fastpath
-        one.tell(InferResponse("m", "1", "an-id", {}, {"probabilities": rows}))
+    def submit(queued: QueuedRequest) -> None:
+        queued.deliver(InferResponse("m", "1", "an-id", {}, {"probabilities": rows}))
 
     written: list[bool] = []
-    real = uvicorn_protocol._written
+    real = uvicorn_protocol.encode_or_refuse
 
     def noticed(request: InferRequest, answer: InferResponse) -> Any:  # noqa: ANN401 - passed through
         try:
@@ -156,27 +159,27 @@ def test_large_answer_is_written_in_a_thread(world: World, monkeypatch: pytest.M
             written.append(True)
         return real(request, answer)
 
-    monkeypatch.setattr(world.layer.responder, "put", put)
-    monkeypatch.setattr(uvicorn_protocol, "_written", noticed)
+    monkeypatch.setattr(world.layer.responder.batchers["m"], "submit", submit)
+    monkeypatch.setattr(uvicorn_protocol, "encode_or_refuse", noticed)
     answers, _ = ask(world, post())
     assert written == [True]
-    assert len(answers.told[0]["outputs"][0]["data"]) == rows.size
+    assert len(answers.documents[0]["outputs"][0]["data"]) == rows.size
 
 
-def test_caller_who_has_gone_costs_no_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it asked is passed over when its turn comes; what others asked is not."""
+def test_disconnected_caller_costs_no_run(world: LayerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its request is dropped from the queue; others are answered."""
     seen: list[int] = []
-    real = world.layer.responder.gateway.answer
+    real = world.layer.responder.engine.answer
     monkeypatch.setattr(
-        world.layer.responder.gateway,
+        world.layer.responder.engine,
         "answer",
-        lambda pair, asked, at: seen.append(len(asked)) or real(pair, asked, at),
+        lambda model, items: seen.append(len(items)) or real(model, items),
     )
 
     async def run() -> Answers:
-        gone, stays = Line(world.layer), Line(world.layer)
-        for line in (gone, stays):
-            line.protocol.data_received(post())
+        gone, stays = Connection(world.layer), Connection(world.layer)
+        for connection in (gone, stays):
+            connection.protocol.data_received(post())
         gone.protocol.connection_lost(None)
         answers = await stays.answers(1)
         assert gone.transport.written == b""
@@ -186,17 +189,17 @@ def test_caller_who_has_gone_costs_no_run(world: World, monkeypatch: pytest.Monk
     assert seen == [1]
 
 
-def test_caller_who_does_not_read_its_answers_goes_uvicorns_own_way(world: World) -> None:
-    """Which waits until it does: they would fill the memory otherwise."""
+def test_caller_that_does_not_read_takes_the_asgi_path(world: LayerHarness) -> None:
+    """There, responses wait until they can be written, and do not fill the memory."""
 
     async def run() -> tuple[bytes, Answers, int]:
-        line = Line(world.layer)
-        line.protocol.pause_writing()
-        line.protocol.data_received(post())
+        connection = Connection(world.layer)
+        connection.protocol.pause_writing()
+        connection.protocol.data_received(post())
         await asyncio.sleep(0.2)
-        before = line.transport.written
-        line.protocol.resume_writing()
-        return before, await line.answers(1), line.slow
+        before = connection.transport.written
+        connection.protocol.resume_writing()
+        return before, await connection.answers(1), connection.slow
 
     before, answers, slow = asyncio.run(run())
     assert (before, answers.statuses, slow) == (b"", [200], 1)
@@ -213,8 +216,10 @@ STATUSES = {"usual": 200, "wrong": 400, "chunked": 200, "elsewhere": 299}
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kinds=st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=6), data=st.data())
-def test_answers_come_in_order_however_the_bytes_are_cut(world: World, kinds: list[str], data: st.DataObject) -> None:
-    """Several requests at once on one connection, in pieces of any size: each is answered, in its turn."""
+def test_responses_come_in_order_for_any_split_of_the_bytes(
+    world: LayerHarness, kinds: list[str], data: st.DataObject
+) -> None:
+    """Several requests at once on one connection, in pieces of any size."""
     whole = b"".join(KINDS[kind]() for kind in kinds)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=8)))
     pieces = [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True) if a < b]
@@ -222,34 +227,34 @@ def test_answers_come_in_order_however_the_bytes_are_cut(world: World, kinds: li
     assert answers.statuses == [STATUSES[kind] for kind in kinds]
 
 
-def test_connection_that_rests_too_long_is_closed(world: World) -> None:
-    """Not while it is used, however it is asked, nor while an answer is awaited."""
+def test_idle_connection_is_closed(world: LayerHarness) -> None:
+    """Not while it is used on either path, nor while a response is awaited."""
 
     async def run() -> list[bool]:
-        line, closed = Line(world.layer), []
-        line.protocol.timeout_keep_alive = 0.5  # type: ignore[assignment] - a number
+        connection, closed = Connection(world.layer), []
+        connection.protocol.timeout_keep_alive = 0.5  # type: ignore[assignment] - a number
         for count, request in enumerate((post(), chunked(), post(), post()), 1):
-            line.protocol.data_received(request)
-            await line.answers(count)
+            connection.protocol.data_received(request)
+            await connection.answers(count)
             await asyncio.sleep(0.2)
-            closed.append(line.transport.closed)
+            closed.append(connection.transport.closed)
         await asyncio.sleep(0.6)
-        return [*closed, line.transport.closed]
+        return [*closed, connection.transport.closed]
 
     assert asyncio.run(run()) == [False] * 4 + [True]
 
 
-def test_timer_of_a_connection_that_is_gone_is_forgotten(world: World) -> None:
-    """Nothing is left on the event loop."""
+def test_timer_of_a_closed_connection_is_cancelled(world: LayerHarness) -> None:
+    """It would stay on the event loop."""
 
     async def run() -> tuple[bool, bool]:
-        line = Line(world.layer)
-        line.protocol.data_received(post())
-        await line.answers(1)
-        timer = line.protocol._timer
+        connection = Connection(world.layer)
+        connection.protocol.data_received(post())
+        await connection.answers(1)
+        timer = connection.protocol._timer
         assert timer is not None
         before = timer.cancelled()
-        line.protocol.connection_lost(None)
+        connection.protocol.connection_lost(None)
         return before, timer.cancelled()
 
     assert asyncio.run(run()) == (False, True)

@@ -1,4 +1,4 @@
-"""What is left of a connection when it is over: nothing."""
+"""A closed connection leaves no objects behind."""
 
 import asyncio
 import gc
@@ -6,22 +6,22 @@ import weakref
 
 import pytest
 
-from tests.support.serving.asgi_harness import World
-from tests.support.serving.protocol_connection import Line, chunked, post
-from tightrope.service.transport.http.uvicorn_protocol import FastPath
+from tests.support.serving.asgi_harness import LayerHarness
+from tests.support.serving.protocol_connection import Connection, chunked, post
+from tightrope.service.transport.http.uvicorn_protocol import InferenceProtocol
 
 
 @pytest.mark.parametrize("request_", [post(), chunked(), post(b"", method="GET")], ids=["fast", "slow", "elsewhere"])
-def test_connection_that_is_over_is_freed_at_once(world: World, request_: bytes) -> None:
-    """Without a look for garbage: whoever serves looks rarely at what is old, and callers come and go."""
+def test_closed_connection_is_freed_at_once(world: LayerHarness, request_: bytes) -> None:
+    """Without the garbage collector, which runs rarely while callers come and go."""
 
-    async def run() -> FastPath | None:
-        line = Line(world.layer)
-        line.protocol.data_received(request_)
-        await line.answers(1)
-        left = weakref.ref(line.protocol)
-        line.protocol.connection_lost(None)
-        del line.protocol
+    async def run() -> InferenceProtocol | None:
+        connection = Connection(world.layer)
+        connection.protocol.data_received(request_)
+        await connection.answers(1)
+        left = weakref.ref(connection.protocol)
+        connection.protocol.connection_lost(None)
+        del connection.protocol
         for _ in range(10):  # the task that answered ends
             await asyncio.sleep(0)
         return left()

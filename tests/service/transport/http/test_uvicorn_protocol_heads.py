@@ -1,4 +1,4 @@
-"""A request whose head was read before is answered as one whose head was not."""
+"""A request whose head is cached gets the response of one whose head is parsed."""
 
 import asyncio
 from typing import Any
@@ -8,20 +8,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.service.transport.http.test_uvicorn_protocol import KINDS, STATUSES, ask
-from tests.support.serving.asgi_harness import GOOD, World
-from tests.support.serving.protocol_connection import Answers, Line, chunked, post
+from tests.support.serving.asgi_harness import GOOD, LayerHarness
+from tests.support.serving.protocol_connection import Answers, Connection, chunked, post
 from tightrope.service.transport.http import head_cache
 
 
 class _Parser:
-    """Counts what it is fed."""
+    """Records the data that it is fed."""
 
     def __init__(self, real: Any) -> None:  # noqa: ANN401 - httptools has no types
         self.real = real
         self.fed: list[bytes] = []
 
     def feed_data(self, data: bytes) -> None:
-        """A piece."""
+        """Take a piece."""
         self.fed.append(data)
         self.real.feed_data(data)
 
@@ -29,30 +29,62 @@ class _Parser:
         return getattr(self.real, name)
 
 
-def one_by_one(world: World, *requests: bytes) -> tuple[Answers, list[bytes]]:
-    """The answers, each awaited before the next request comes, and what the parser had to read."""
+def one_by_one(world: LayerHarness, *requests: bytes) -> tuple[Answers, list[bytes]]:
+    """The responses, each awaited before the next request, and the data that the parser got."""
 
     async def run() -> tuple[Answers, list[bytes]]:
-        line = Line(world.layer)
-        parser: Any = _Parser(line.protocol.parser)
-        line.protocol.parser = parser
+        connection = Connection(world.layer)
+        parser: Any = _Parser(connection.protocol.parser)
+        connection.protocol.parser = parser
         for count, request in enumerate(requests, 1):
-            line.protocol.data_received(request)
-            answers = await line.answers(count)
+            connection.protocol.data_received(request)
+            answers = await connection.answers(count)
         return answers, parser.fed
 
     return asyncio.run(run())
 
 
-def test_head_that_was_read_before_is_not_read_again(world: World) -> None:
-    """Whatever the body is; the answer is that of its request."""
+def test_cached_head_is_not_parsed_again(world: LayerHarness) -> None:
+    """With any body."""
     other = GOOD.replace(b'"data"', b' "data"')
     requests = [post(), post(GOOD[:-1] + b"]"), post(), post(other), post(other)]
     answers, fed = one_by_one(world, *requests)
     assert fed == [requests[0], requests[3]]
     assert answers.statuses == [200, 400, 200, 200, 200]
-    assert answers.told[2:] == [answers.told[0]] * 3
-    assert answers.told[1] == ask(world, chunked(GOOD[:-1] + b"]"))[0].told[0]
+    assert answers.documents[2:] == [answers.documents[0]] * 3
+    assert answers.documents[1] == ask(world, chunked(GOOD[:-1] + b"]"))[0].documents[0]
+
+
+@pytest.mark.parametrize("data", [post() + post(), post()[:-1], post()[:20], b"G" + post()], ids=str)
+def test_cached_head_is_used_for_exactly_one_whole_request(world: LayerHarness, data: bytes) -> None:
+    """The parser gets all other data."""
+
+    async def run() -> list[bytes]:
+        connection = Connection(world.layer)
+        connection.protocol.data_received(post())
+        await connection.answers(1)
+        parser: Any = _Parser(connection.protocol.parser)
+        connection.protocol.parser = parser
+        connection.protocol.data_received(data)
+        return parser.fed
+
+    assert asyncio.run(run()) == [data]
+
+
+def test_response_starts_with_uvicorns_present_headers(world: LayerHarness) -> None:
+    """uvicorn makes the date anew every second."""
+
+    async def run() -> Answers:
+        connection = Connection(world.layer)
+        for count, date in enumerate((b"now", b"now", b"later"), 1):
+            connection.protocol.server_state.default_headers = [(b"date", date)]
+            connection.protocol.data_received(post() if count < 3 else post(b"{"))
+            answers = await connection.answers(count)
+        return answers
+
+    answers = asyncio.run(run())
+    assert [headers["date"] for headers in answers.headers] == ["now", "now", "later"]
+    assert answers.statuses == [200, 200, 400]
 
 
 @pytest.mark.parametrize(
@@ -60,28 +92,28 @@ def test_head_that_was_read_before_is_not_read_again(world: World) -> None:
     [
         post(path="/v2/models/nobody/infer"),
         post(path="/v2/models/m/versions/77/infer"),
-        post(X_Long="x" * head_cache.MOST_BYTES),
+        post(X_Long="x" * head_cache.MAX_HEAD_BYTES),
         chunked(),
     ],
     ids=["no model", "no version", "long", "chunked"],
 )
-def test_head_that_is_not_worth_it_is_not_remembered(world: World, request_: bytes) -> None:
-    """It would take the room of those that are; or it is not read here."""
+def test_other_heads_are_not_cached(world: LayerHarness, request_: bytes) -> None:
+    """They would evict the ones in use, or are left to ASGI."""
     _, fed = one_by_one(world, request_, request_)
     assert fed == [request_, request_]
 
 
-def test_heads_that_never_come_again_do_not_fill_the_memory(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_of_cached_heads_is_bounded(world: LayerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some callers number their requests."""
-    monkeypatch.setattr(head_cache, "MOST_HEADS", 4)
+    monkeypatch.setattr(head_cache, "MAX_HEADS", 4)
 
     async def run() -> tuple[Answers, int]:
-        line = Line(world.layer)
+        connection = Connection(world.layer)
         for number in range(30):
-            line.protocol.data_received(post(X_Number=str(number)))
-            answers = await line.answers(number + 1)
-            assert len(line.protocol.heads._said) <= head_cache.MOST_HEADS
-        return answers, line.slow
+            connection.protocol.data_received(post(X_Number=str(number)))
+            answers = await connection.answers(number + 1)
+            assert len(connection.protocol.heads) <= head_cache.MAX_HEADS
+        return answers, connection.slow
 
     answers, slow = asyncio.run(run())
     assert (answers.statuses, slow) == ([200] * 30, 0)
@@ -95,21 +127,21 @@ def test_heads_that_never_come_again_do_not_fill_the_memory(world: World, monkey
         max_size=6,
     )
 )
-def test_remembered_heads_change_no_answer(world: World, turns: list[tuple[list[str], int, bool]]) -> None:
-    """However many requests come at once, cut wherever, and whether the caller waits for its answers."""
+def test_cached_heads_change_no_response(world: LayerHarness, turns: list[tuple[list[str], int, bool]]) -> None:
+    """With any number of requests at once, split anywhere, awaited or not."""
 
     async def run() -> Answers:
-        line, count = Line(world.layer), 1
-        line.protocol.data_received(post())
-        await line.answers(1)
+        connection, count = Connection(world.layer), 1
+        connection.protocol.data_received(post())
+        await connection.answers(1)
         for kinds, cut, waits in turns:
             whole = b"".join(KINDS[kind]() for kind in kinds)
             for piece in (whole[:cut], whole[cut:]):
                 if piece:
-                    line.protocol.data_received(piece)
+                    connection.protocol.data_received(piece)
             count += len(kinds)
             if waits:
-                await line.answers(count)
-        return await line.answers(count)
+                await connection.answers(count)
+        return await connection.answers(count)
 
     assert asyncio.run(run()).statuses == [200] + [STATUSES[kind] for kinds, _, _ in turns for kind in kinds]

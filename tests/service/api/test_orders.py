@@ -1,4 +1,4 @@
-"""An operator with the token moves one scope at a time, at once; everybody else is told why not."""
+"""Control orders over HTTP: effect, confirmation, audit trail, and refusals."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,23 +16,23 @@ BAND_LOW, NO_BAND = [9.0, 5.0], [15.0, 5.0]
 
 
 def order(client: httpx.Client, what: str, scope: str = "region=north", **how: Any) -> httpx.Response:  # noqa: ANN401
-    """Give an order for a scope of the model that is there to be moved."""
-    asked = {"scope": scope, "reason": "a test asks for it", "actor": "tests"}
-    return client.post(f"/v1/models/modes/{what}", **{"json": asked, "headers": AUTH, **how})
+    """Send an order for a scope of ``modes``, the model for such tests."""
+    sent = {"scope": scope, "reason": "a test asks for it", "actor": "tests"}
+    return client.post(f"/v1/models/modes/{what}", **{"json": sent, "headers": AUTH, **how})
 
 
 def served_by(client: httpx.Client, rows: list[list[float]], parameters: dict[str, Any]) -> tuple[str, bool]:
-    """Who answers, and whether that is said to be safe mode."""
-    told = client.post("/v2/models/modes/infer", json=body(rows, parameters=parameters)).json()["parameters"]
-    return told["served_by"], told["safe_mode"]
+    """The role that answers, and whether its answer is marked as safe mode."""
+    answer = client.post("/v2/models/modes/infer", json=body(rows, parameters=parameters)).json()["parameters"]
+    return answer["served_by"], answer["safe_mode"]
 
 
 BY_BASELINE, BY_COMPRESSED = ("baseline", True), ("compressed", False)
 
 
 @pytest.fixture(autouse=True)
-def _as_before(client: httpx.Client) -> Iterator[None]:
-    """Every scope is given back when a test is over."""
+def _released(client: httpx.Client) -> Iterator[None]:
+    """Release every scope after a test."""
     yield
     for scope in SCOPES:
         for what in ("force-normal", "release"):
@@ -40,17 +40,17 @@ def _as_before(client: httpx.Client) -> Iterator[None]:
 
 
 def confirmed(client: httpx.Client, what: str, scope: str) -> bool:
-    """Give an order; whether the judge carried it out."""
+    """Send an order; whether the judge confirmed it."""
     return bool(order(client, what, scope).json()["confirmed"])
 
 
 def test_forced_scope_is_answered_by_the_baseline_and_no_other(client: httpx.Client) -> None:
-    """From the very next request on, until it is forced back."""
+    """From the next request on, until it is forced back."""
     assert served_by(client, [NO_BAND], NORTH) == BY_COMPRESSED
-    told = order(client, "force-safe").json()
-    assert told["confirmed"]
-    assert told["safe"] == ["region=north"]
-    assert told["scopes"] == {scope: "safe" if scope == "region=north" else "normal" for scope in SCOPES}
+    status = order(client, "force-safe").json()
+    assert status["confirmed"]
+    assert status["safe"] == ["region=north"]
+    assert status["scopes"] == {scope: "safe" if scope == "region=north" else "normal" for scope in SCOPES}
     assert served_by(client, [NO_BAND], NORTH) == BY_BASELINE
     assert served_by(client, [NO_BAND], SOUTH) == BY_COMPRESSED
     assert served_by(client, [NO_BAND], {}) == BY_COMPRESSED
@@ -58,43 +58,43 @@ def test_forced_scope_is_answered_by_the_baseline_and_no_other(client: httpx.Cli
     assert served_by(client, [NO_BAND], NORTH) == BY_COMPRESSED
 
 
-def test_one_row_in_a_safe_scope_takes_its_request_along(client: httpx.Client) -> None:
-    """A request is answered by one model."""
+def test_one_row_in_a_safe_scope_routes_its_whole_request(client: httpx.Client) -> None:
+    """One model answers a request."""
     order(client, "force-safe", "band=low")
     assert served_by(client, [NO_BAND, BAND_LOW, NO_BAND], {}) == BY_BASELINE
     assert served_by(client, [NO_BAND, NO_BAND], {}) == BY_COMPRESSED
 
 
-def test_model_scope_is_meant_where_none_is_named(client: httpx.Client) -> None:
-    """Then every request is answered by the baseline."""
+def test_scope_defaults_to_the_model(client: httpx.Client) -> None:
+    """Then the baseline answers every request."""
     without = {"reason": "a test asks for it", "actor": "tests"}
     assert order(client, "force-safe", json=without).json()["safe"] == ["model"]
     assert served_by(client, [NO_BAND], {}) == BY_BASELINE
 
 
 def test_released_scope_stays_safe_until_there_is_evidence(client: httpx.Client) -> None:
-    """A release gives a scope back to the monitors; it is no return by itself."""
+    """A release gives a scope back to the monitors, and does not end safe mode."""
     order(client, "force-safe")
     assert order(client, "release").json()["safe"] == ["region=north"]
     assert served_by(client, [NO_BAND], NORTH) == BY_BASELINE
 
 
-def test_status_shows_what_was_ordered(client: httpx.Client) -> None:
-    """The model's page, and the metrics."""
+def test_status_shows_an_order(client: httpx.Client) -> None:
+    """In the model's status and in the metrics."""
     order(client, "force-safe")
     assert client.get("/v1/models/modes").json()["scopes"]["region=north"] == "safe"
     line = 'tightrope_safe_mode_active{model="modes",scope="region=north"} 1.0'
     eventually(lambda: line in client.get("/metrics").text.splitlines())
 
 
-def test_order_goes_into_the_audit_trail(client: httpx.Client) -> None:
-    """With its number, who gave it, and why; events come in their order, and one can go on from any."""
+def test_order_is_in_the_audit_trail(client: httpx.Client) -> None:
+    """With its id, operator and reason; events are in order, and a page can begin after any of them."""
     number = order(client, "force-safe").json()["order"]
     second = order(client, "release").json()["order"]
 
     def both() -> list[dict[str, Any]]:
-        found = client.get("/v1/events?model=modes&limit=1000").json()["events"]
-        return [event for event in found if event["id"] in {number, second}]
+        events = client.get("/v1/events?model=modes&limit=1000").json()["events"]
+        return [event for event in events if event["id"] in {number, second}]
 
     first, then = eventually(lambda: both() if len(both()) == 2 else [])
     assert (first["kind"], first["scope"], first["actor"]) == ("force-safe", "region=north", "tests")
@@ -104,8 +104,8 @@ def test_order_goes_into_the_audit_trail(client: httpx.Client) -> None:
     assert [event["id"] for event in beyond] == [second]
 
 
-def test_orders_at_the_same_time_are_all_carried_out(client: httpx.Client) -> None:
-    """Each operator is told of its own confirmation."""
+def test_concurrent_orders_are_all_carried_out(client: httpx.Client) -> None:
+    """Each operator gets the confirmation of its own order."""
     with ThreadPoolExecutor(8) as operators:
         answers = list(operators.map(lambda scope: order(client, "force-safe", scope), [*SCOPES[1:]] * 3))
     assert [answer.json()["confirmed"] for answer in answers] == [True] * len(answers)
@@ -118,7 +118,7 @@ def test_orders_at_the_same_time_are_all_carried_out(client: httpx.Client) -> No
     ids=["none", "wrong", "empty", "another scheme"],
 )
 def test_order_without_the_token_is_refused(client: httpx.Client, headers: dict[str, str]) -> None:
-    """401, with the scheme that is asked for, and nothing moves."""
+    """401, naming the scheme, and no mode changes."""
     answer = order(client, "force-safe", headers=headers)
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
     assert answer.json() == {"error": "a valid bearer token is needed"}
@@ -126,12 +126,12 @@ def test_order_without_the_token_is_refused(client: httpx.Client, headers: dict[
 
 
 def test_unknown_scope_and_model_are_404(client: httpx.Client) -> None:
-    """With what there is."""
+    """The error lists the scopes."""
     answer = order(client, "force-safe", "region=west")
     assert answer.status_code == 404
     assert answer.json()["error"] == f"scope: 'region=west' is none of {', '.join(client_scopes(client))}"
-    asked = {"reason": "a test asks", "actor": "tests"}
-    answer = client.post("/v1/models/nope/force-safe", json=asked, headers=AUTH)
+    sent = {"reason": "a test asks", "actor": "tests"}
+    answer = client.post("/v1/models/nope/force-safe", json=sent, headers=AUTH)
     assert (answer.status_code, "is not served here" in answer.json()["error"]) == (404, True)
     assert order(client, "force-odd").status_code == 404
 
@@ -142,7 +142,7 @@ def client_scopes(client: httpx.Client) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "expected_error"),
     [
         (b"", "body: Field required"),
         (b"{", "body.1: JSON decode error"),
@@ -156,35 +156,35 @@ def client_scopes(client: httpx.Client) -> list[str]:
         (b"[" * 50_000, "There was an error parsing the body"),
     ],
 )
-def test_order_without_reason_and_name_is_refused(client: httpx.Client, content: bytes, says: str) -> None:
-    """Both go into the audit trail, so both must be there."""
+def test_order_without_reason_and_actor_is_refused(client: httpx.Client, content: bytes, expected_error: str) -> None:
+    """Both are needed for the audit trail."""
     headers = {**AUTH, "Content-Type": "application/json"}
     answer = client.post("/v1/models/modes/force-safe", content=content, headers=headers)
     assert answer.status_code == 400
-    assert answer.json()["error"].startswith(says)
+    assert answer.json()["error"].startswith(expected_error)
 
 
-def test_orders_may_not_be_read(client: httpx.Client) -> None:
-    """They are given, with POST."""
+def test_get_of_an_order_is_not_allowed(client: httpx.Client) -> None:
+    """Orders are sent with POST."""
     answer = client.get("/v1/models/modes/force-safe", headers=AUTH)
     assert (answer.status_code, answer.json()) == (405, {"error": "Method Not Allowed"})
 
 
-def test_operator_is_obeyed_on_an_advisory_model_too(client: httpx.Client) -> None:
-    """Only evidence moves nobody there; once it is given back, the compressed model answers."""
+def test_orders_take_effect_on_an_advisory_model(client: httpx.Client) -> None:
+    """Only breaches do not; once the scope is released, the compressed model answers."""
 
-    def give(what: str) -> dict[str, Any]:
-        asked = {"reason": "a test asks for it", "actor": "tests"}
-        return dict(client.post(f"/v1/models/flag/{what}", json=asked, headers=AUTH).json())
+    def send(what: str) -> dict[str, Any]:
+        sent = {"reason": "a test asks for it", "actor": "tests"}
+        return dict(client.post(f"/v1/models/flag/{what}", json=sent, headers=AUTH).json())
 
     def answered_by() -> str:
-        told = client.post("/v2/models/flag/infer", json=body([NO_BAND])).json()
-        return str(told["parameters"]["served_by"])
+        answer = client.post("/v2/models/flag/infer", json=body([NO_BAND])).json()
+        return str(answer["parameters"]["served_by"])
 
-    told = give("force-safe")
-    assert (told["mode"], told["confirmed"], told["safe"]) == ("advisory", True, ["model"])
+    status = send("force-safe")
+    assert (status["mode"], status["confirmed"], status["safe"]) == ("advisory", True, ["model"])
     assert answered_by() == "baseline"
-    assert give("release")["safe"] == []
+    assert send("release")["safe"] == []
     assert answered_by() == "compressed"
-    assert give("force-normal")["confirmed"]
-    assert give("release")["confirmed"]
+    assert send("force-normal")["confirmed"]
+    assert send("release")["confirmed"]

@@ -1,4 +1,4 @@
-"""A server without a control token is watched and not steered; one with a token file goes by the file."""
+"""Control without a token is off; a token file has precedence over the environment."""
 
 from pathlib import Path
 
@@ -10,19 +10,19 @@ ORDER = {"reason": "a test asks for it", "actor": "tests"}
 
 
 def test_control_is_off_without_a_token(tmp_path: Path) -> None:
-    """403, whatever is sent, and how to switch it on; the rest works."""
+    """403 for any header, with how to switch it on; inference works."""
     config = write_config(tmp_path, {"models": {"m": {**sure_and_unsure(tmp_path), **CALM}}})
     with serving(config, {"TIGHTROPE_CONTROL_TOKEN": ""}) as server:
         for headers in ({}, AUTH, {"Authorization": "Bearer"}):
             answer = server.client.post("/v1/models/m/force-safe", json=ORDER, headers=headers)
             assert answer.status_code == 403
-            told = "control is off: set TIGHTROPE_CONTROL_TOKEN or server.control_token_file"
-            assert answer.json() == {"error": told}
+            error = "control is off: set TIGHTROPE_CONTROL_TOKEN or server.control_token_file"
+            assert answer.json() == {"error": error}
         assert server.client.post("/v2/models/m/infer", json=body([[0.0, 1.0]])).status_code == 200
 
 
-def test_token_file_goes_before_the_environment(tmp_path: Path) -> None:
-    """Who mounts a secret means it."""
+def test_token_file_has_precedence_over_the_environment(tmp_path: Path) -> None:
+    """A mounted secret is deliberate."""
     (tmp_path / "token").write_text("from-the-file\n")
     models = {"m": {**sure_and_unsure(tmp_path), **CALM}}
     config = write_config(tmp_path, {"models": models, "server": {"port": 0, "control_token_file": "token"}})

@@ -1,0 +1,101 @@
+"""Ports for metrics: what each component records. `prometheus.metrics.Metrics` implements all of them."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from tightrope.monitors.plan import State
+from tightrope.monitors.records import Event, Routes, Verdict
+
+
+class ReaderMetrics(Protocol):
+    """Metrics of a reader of topics."""
+
+    def record_dead(self, topic: str) -> None:
+        """Count a record that could not be read."""
+
+    def set_lag(self, group: str, records: int) -> None:
+        """Show how many records a group has not read yet."""
+
+
+class GatewayMetrics(ReaderMetrics, Protocol):
+    """Metrics of a gateway."""
+
+    def before_scrape(self, step: Callable[[], None]) -> None:
+        """Call ``step`` before every scrape, so that it can record deferred observations."""
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """All metrics as text in the format that the Accept header prefers, and its content type."""
+
+    def total(self, name: str, **labels: str) -> int:
+        """The current value of a counter, by its name without prefix and suffix; 0 if it does not exist."""
+
+    def record_request(self, model: str, outcome: str, seconds: float, request_id: str) -> None:
+        """Count a request; a valid id becomes the exemplar of its latency bucket."""
+
+    def record_runs(self, model: str, role: str, seconds: Iterable[float]) -> None:
+        """Observe the durations of a model's runs."""
+
+    def record_rows(
+        self,
+        rows: Mapping[tuple[str, str], int],
+        refused: Mapping[tuple[str, str, str], int],
+        samples: Mapping[str, int],
+    ) -> None:
+        """Count rows by model and role, refused rows by model, role and action, and samples by model."""
+
+    def record_failure(self, model: str, role: str, reason: str) -> None:
+        """Count a failed run of a model."""
+
+    def record_payload_events(self, model: str, outcome: str, events: int = 1) -> None:
+        """Count payload events by outcome."""
+
+    def set_endpoint_up(self, model: str, role: str, *, up: bool | None) -> None:
+        """Show whether a remote model is ready; None removes the metric, for a role that is a file now."""
+
+    def set_fallback_share(self, model: str, share: float) -> None:
+        """Show the share of the fallback traffic that the baseline can carry."""
+
+    def set_control_age(self, seconds: float) -> None:
+        """Show the time since the last message of the judges."""
+
+    def set_routes(self, routes: Routes, states: Iterable[str]) -> None:
+        """Show the scopes in safe mode, and which of all ``states`` each scope is in."""
+
+
+class WorkerMetrics(ReaderMetrics, Protocol):
+    """Metrics of a worker."""
+
+    def record_dropped(self, model: str, reason: str, samples: int = 1) -> None:
+        """Count samples that could not be used."""
+
+    def record_comparisons(
+        self,
+        model: str,
+        scopes: Sequence[str],
+        compared: Any,  # noqa: ANN401 - an array
+        disagreed: Any,  # noqa: ANN401 - an array
+        faulty: Any,  # noqa: ANN401 - an array
+    ) -> None:
+        """Count a batch of comparisons; the three arrays have shape (scopes,)."""
+
+    def observe_batch(self, rows: int) -> None:
+        """Observe the rows of one batch of comparisons."""
+
+
+class JudgeMetrics(ReaderMetrics, Protocol):
+    """Metrics of a judge."""
+
+    def keep_judged_models(self, models: Collection[str]) -> None:
+        """Remove the judge's gauges of all other models: another judge shows them."""
+
+    def record_repeated(self, model: str, rows: int) -> None:
+        """Count rows that were delivered again."""
+
+    def record_transitions(self, events: Iterable[Event]) -> None:
+        """Count the events that are inputs to the safe-mode table."""
+
+    def set_verdicts(self, model: str, verdicts: Iterable[Verdict]) -> None:
+        """Show the verdicts of all monitors."""
+
+    def set_label_figures(self, state: State, model: str) -> None:
+        """Show the outcomes and the coverage of labels, and the autocorrelation of disagreements."""

@@ -1,0 +1,112 @@
+"""All metrics of `catalogue.py` as objects of prometheus_client, in one registry."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import choose_encoder
+
+from tightrope.service.adapters.prometheus.catalogue import (
+    BUCKETS_BY_UNIT,
+    DRIFT_FIGURES,
+    METRIC_PREFIX,
+    METRICS,
+    Component,
+    MetricKind,
+)
+from tightrope.service.adapters.prometheus.histogram import ManyHistogram
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second, unused series for every counter
+
+T = TypeVar("T", bound=Counter | Gauge | Histogram)
+
+
+def process_registry(registry: CollectorRegistry | None = None) -> CollectorRegistry:
+    """A new registry, or this one, with the usual metrics of a Python process."""
+    registry = registry or CollectorRegistry()
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    return registry
+
+
+class MetricSet:
+    """One attribute for each metric of the catalogue, under its name."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self._all: dict[str, Counter | Gauge | Histogram] = {}
+        self.requests = self._add(Counter, "requests")
+        self.request_seconds = self._add(ManyHistogram, "request_seconds")
+        self.answer_seconds = self._add(ManyHistogram, "answer_seconds")
+        self.rows = self._add(Counter, "rows")
+        self.refusals = self._add(Counter, "refusals")
+        self.model_failures = self._add(Counter, "model_failures")
+        self.endpoint_up = self._add(Gauge, "endpoint_up")
+        self.samples = self._add(Counter, "samples")
+        self.samples_dropped = self._add(Counter, "samples_dropped")
+        self.payload_events = self._add(Counter, "payload_events")
+        self.comparisons = self._add(Counter, "comparisons")
+        self.disagreements = self._add(Counter, "disagreements")
+        self.comparison_errors = self._add(Counter, "comparison_errors")
+        self.dead_records = self._add(Counter, "dead_records")
+        self.archived_rows = self._add(Counter, "archived_rows")
+        self.archive_skipped_rows = self._add(Counter, "archive_skipped_rows")
+        self.reports = self._add(Counter, "reports")
+        self.lag_records = self._add(Gauge, "lag_records")
+        self.rebalances = self._add(Counter, "rebalances")
+        self.undelivered_records = self._add(Counter, "undelivered_records")
+        self.bus_waiting_records = self._add(Gauge, "bus_waiting_records")
+        self.comparisons_repeated = self._add(Counter, "comparisons_repeated")
+        self.control_age_seconds = self._add(Gauge, "control_age_seconds")
+        self.batch_rows = self._add(Histogram, "batch_rows")
+        self.evidence = self._add(Gauge, "evidence")
+        self.evidence_budget = self._add(Gauge, "evidence_budget")
+        self.monitor_mean = self._add(Gauge, "monitor_mean")
+        self.monitor_limit = self._add(Gauge, "monitor_limit")
+        self.verdict = self._add(Gauge, "verdict")
+        self.safe_mode_active = self._add(Gauge, "safe_mode_active")
+        self.scope_state = self._add(Gauge, "scope_state")
+        self.alerts_waiting = self._add(Gauge, "alerts_waiting")
+        self.alert_posts = self._add(Counter, "alert_posts")
+        self.drift = {name: self._add(Gauge, f"drift_{name}") for name in DRIFT_FIGURES}
+        self.drift_report_timestamp_seconds = self._add(Gauge, "drift_report_timestamp_seconds")
+        self.transitions = self._add(Counter, "transitions")
+        self.labels = self._add(Gauge, "labels")
+        self.label_coverage = self._add(Gauge, "label_coverage")
+        self.fallback_share = self._add(Gauge, "fallback_share")
+        self.disagreement_autocorrelation = self._add(Gauge, "disagreement_autocorrelation")
+
+    def _add(self, kind: type[T], name: str) -> T:
+        metric = METRICS[name]
+        more: dict[str, Any] = {"buckets": BUCKETS_BY_UNIT[metric.unit]} if metric.kind is MetricKind.HISTOGRAM else {}
+        added = kind(METRIC_PREFIX + name, metric.help, tuple(metric.labels), registry=self.registry, **more)
+        self._all[name] = added
+        return added
+
+    def initialize(self, component: Component, model: str, scopes: Sequence[str] = ()) -> None:
+        """Create the counters and histograms of a component and a model at zero, so that rates exist from the first
+        scrape on. ``scopes`` begins with the model's own scope. Gauges exist once they are set.
+        """
+        configured = {"model": (model,), "scope": scopes}
+        for name, metric in METRICS.items():
+            if metric.component is component and metric.labels and metric.kind is not MetricKind.GAUGE:
+                for labels in metric.label_values(configured):
+                    self._all[name].labels(**labels)
+
+    def total(self, name: str, **labels: str) -> int:
+        """The current value of a counter, by its name without prefix and suffix; 0 if it does not exist."""
+        return int(self.registry.get_sample_value(f"tightrope_{name}_total", labels) or 0)
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """All metrics as text in the format that the Accept header prefers, and its content type."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type

@@ -1,0 +1,75 @@
+"""Control orders: an operator forces a scope to safe or normal mode, or releases it."""
+
+import contextlib
+import time
+import uuid
+from collections.abc import Callable
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from tightrope.monitors.records import MODEL_SCOPE, Order
+from tightrope.monitors.safemode import ORDERS
+from tightrope.service.adapters.ports import Bus, BusFullError
+from tightrope.service.adapters.topics import CONTROL, topic
+from tightrope.service.adapters.wire.record_codec import encode_order
+from tightrope.service.api.status import NewestReport, json_response, model_summary
+from tightrope.service.errors import UnknownModelError
+from tightrope.service.inference.engine import InferenceEngine
+
+CONFIRMATION_SECONDS = 2.0
+"""An order that no judge has confirmed after this time is carried out by this replica on its own."""
+
+_DESCRIPTIONS = {
+    "force-safe": "The baseline answers this scope until it is released, whatever the monitors report.",
+    "force-normal": "The compressed model answers this scope until it is released, whatever the monitors report.",
+    "release": "Give a scope back to the monitors: ends a force, and unlatches.",
+}
+
+
+class OrderBody(BaseModel):
+    """The scope, the reason and the operator; all of them go into the audit trail."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    scope: str = Field(MODEL_SCOPE, max_length=256, description="`model`, or a subgroup written attribute=value")
+    reason: str = Field(min_length=3, max_length=1000)
+    actor: str = Field(min_length=1, max_length=200)
+
+
+def create_router(
+    engine: InferenceEngine, bus: Bus, authorised: Callable[..., None], newest_report: NewestReport
+) -> APIRouter:
+    """``POST /v1/models/{model}/force-safe``, ``…/force-normal`` and ``…/release``."""
+    router = APIRouter(prefix="/v1", tags=["control"], dependencies=[Depends(authorised)])
+
+    def add(kind: str) -> None:
+        def endpoint(model: str, body: OrderBody) -> Response:
+            pair = engine.pair(model)
+            if body.scope not in pair.plan.scopes:
+                raise UnknownModelError(f"scope: {body.scope!r} is none of {', '.join(pair.plan.scopes)}")
+            order = Order(uuid.uuid4().hex, time.time(), pair.name, body.scope, kind, body.actor, body.reason)
+            confirmed = _carry_out(engine, bus, order)
+            summary = model_summary(engine, pair, newest_report)
+            return json_response({**summary, "order": order.id, "confirmed": confirmed})
+
+        path = f"/models/{{model}}/{kind}"
+        router.add_api_route(path, endpoint, methods=["POST"], name=kind, description=_DESCRIPTIONS[kind])
+
+    for kind in ORDERS:
+        add(kind)
+    return router
+
+
+def _carry_out(engine: InferenceEngine, bus: Bus, order: Order) -> bool:
+    """Publish an order and wait for the judge's confirmation; without one, carry it out on this replica alone.
+
+    Returns whether the judge confirmed it.
+    """
+    with contextlib.suppress(BusFullError):  # an order takes effect on this replica even if the bus does not take it
+        bus.publish(topic(CONTROL), encode_order(order), key=f"{order.model}/{order.scope}")
+        if engine.router.wait_confirmed(order, CONFIRMATION_SECONDS):
+            return True
+    engine.router.force(order)
+    return False

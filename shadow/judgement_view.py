@@ -1,0 +1,40 @@
+"""A readable view of the judgement, for status pages and metrics."""
+
+from collections.abc import Mapping, Sequence
+
+from tightrope.monitors.plan import Plan, State, initial_state
+from tightrope.monitors.records import Stream, Verdict
+from tightrope.monitors.status import is_autocorrelated, label_coverage, verdicts
+
+
+class JudgementView:
+    """Plans and states by model. The judge replaces ``states`` as a whole in each round."""
+
+    def __init__(self, plans: Mapping[str, Plan]) -> None:
+        self.plans = plans
+        self.states: Mapping[str, State] = {}
+
+    def verdicts(self, model: str) -> Sequence[Verdict]:
+        """The current verdict of each monitor in each scope."""
+        state = self.states.get(model)
+        return verdicts(self.plans[model], state) if state else []
+
+    def progress(self, model: str) -> Mapping[str, object]:
+        """Counts of a model's judgement: judged rows, rows of the open tick, stale rows, labels, and rows by scope."""
+        state = self.states.get(model) or initial_state(self.plans[model])
+        counts = zip(state.scopes, state.compared, state.disagreed, state.errors, strict=True)
+        open_tick = state.pending.get(Stream.COMPARISONS)
+        return {
+            "seen": state.seen[Stream.COMPARISONS],
+            "pending": 0 if open_tick is None else len(open_tick),
+            "stale": state.stale,
+            "labels": dict(state.labels),
+            "coverage": label_coverage(state),
+            "autocorrelation": state.lag.correlation,
+            "dependent": is_autocorrelated(state),
+            "noise": {"asked_twice": int(state.noise[0, 0]), "contradictions": int(state.noise[0, 1])},
+            "scopes": {
+                scope: {"compared": int(rows), "disagreed": int(others), "errors": int(errors)}
+                for scope, rows, others, errors in counts
+            },
+        }

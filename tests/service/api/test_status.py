@@ -1,0 +1,93 @@
+"""Status over HTTP: models with their modes, verdicts, and the audit trail."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.serving.model_pairs import SCOPES
+from tests.support.serving.service_harness import body, eventually
+from tightrope.monitors.catalogue import CATALOGUE
+from tightrope.monitors.records import Stream
+
+
+def get(client: httpx.Client, path: str) -> Any:  # noqa: ANN401 - any JSON
+    """The JSON of a successful GET."""
+    answer = client.get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_models_are_listed_with_their_modes(client: httpx.Client) -> None:
+    """Every served model, armed or advisory, with the state of each of its scopes."""
+    listed = {model["name"]: model for model in get(client, "/v1/models")["models"]}
+    assert {"plain", "modes", "fragile", "echo_BYTES"} <= listed.keys()
+    assert (listed["plain"]["mode"], listed["flag"]["mode"]) == ("armed", "advisory")
+    assert set(listed["plain"]["scopes"]) == set(SCOPES)
+    assert set(listed["plain"]["scopes"].values()) == {"normal"}
+    assert listed["plain"]["safe"] == []
+    assert listed["plain"]["baseline_digest"] != listed["plain"]["compressed_digest"]
+
+
+def test_model_reports_the_progress_of_its_judgement(client: httpx.Client) -> None:
+    """Answered rows are sampled, compared by the shadow, and counted for each scope."""
+    before = get(client, "/v1/models/plain")
+    for _ in range(3):
+        client.post("/v2/models/plain/infer", json=body([[9.0, 5.0], [10.0, 5.0]], parameters={"region": "north"}))
+    assert before["sampling"]["rate"] == 1.0
+
+    def judged() -> bool:
+        now = get(client, "/v1/models/plain")
+        rows = [status["judged"]["seen"] + status["judged"]["pending"] for status in (before, now)]
+        assert now["sampling"]["kept"] >= before["sampling"]["kept"] + 3
+        assert now["sampling"]["dropped"] == before["sampling"]["dropped"]
+        return bool(rows[1] >= rows[0] + 6)
+
+    assert eventually(judged)
+    assert set(before["judged"]["scopes"]) == set(SCOPES)
+
+
+def test_every_scope_has_a_verdict_of_every_monitor(client: httpx.Client) -> None:
+    """With the evidence against its budget; a monitor without data reports `insufficient`, not a pass."""
+    verdicts = get(client, "/v1/models/untouched/verdicts")["verdicts"]
+    assert [verdict["scope"] for verdict in verdicts if verdict["monitor"] == "sight"] == ["model"]
+    judged = [verdict for verdict in verdicts if verdict["monitor"] != "sight"]
+    cells = {(verdict["scope"], verdict["monitor"]) for verdict in judged}
+    assert cells == {(scope, "disagreement") for scope in SCOPES} | {(scope, "mix") for scope in SCOPES[1:]}
+    assert {verdict["outcome"] for verdict in judged} == {"insufficient"}
+    assert {verdict["evidence"] for verdict in judged} == {None}
+    assert all(verdict["threshold"] > 0 for verdict in judged)
+    of_flag = get(client, "/v1/models/flag/verdicts")["verdicts"]
+    monitors = {name for name, monitor in CATALOGUE.items() if monitor.stream is Stream.COMPARISONS} - {"mix"}
+    assert {verdict["monitor"] for verdict in of_flag} == monitors | {"sight"}
+
+
+def test_verdicts_can_be_filtered_by_scope(client: httpx.Client) -> None:
+    """An unknown scope has no verdicts."""
+    verdicts = get(client, "/v1/models/modes/verdicts?scope=region%3Dnorth")["verdicts"]
+    assert {verdict["scope"] for verdict in verdicts} == {"region=north"}
+    assert get(client, "/v1/models/modes/verdicts?scope=nope")["verdicts"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "expected_error"),
+    [
+        ("limit=0", "query.limit: Input should be greater than or equal to 1"),
+        ("limit=1001", "query.limit: Input should be less than or equal to 1000"),
+        ("limit=x", "query.limit: Input should be a valid integer"),
+        ("after=-1", "query.after: Input should be greater than or equal to 0"),
+        (f"after={2**63}", "query.after: Input should be less than 9223372036854775808"),
+        (f"after={'9' * 30}", "query.after: Input should be less than"),
+    ],
+)
+def test_invalid_query_is_400(client: httpx.Client, query: str, expected_error: str) -> None:
+    """The error names the parameter."""
+    answer = client.get(f"/v1/events?{query}")
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith(expected_error)
+
+
+def test_page_after_the_last_event_is_empty(client: httpx.Client) -> None:
+    """So a reader can poll with the last number, up to the largest one possible."""
+    assert get(client, f"/v1/events?after={2**63 - 1}") == {"events": []}
+    assert get(client, "/v1/events?model=nope") == {"events": []}

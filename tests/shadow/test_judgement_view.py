@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.judgement.comparisons import make_comparisons
+from tests.support.judgement.judge_harness import JudgeHarness
+from tests.support.judgement.labelled_judge import NOW, batches, labelled, publish_labels, truths
+from tightrope.monitors.records import Outcome
+from tightrope.shadow import judge as module
+
+
+def test_view_shows_the_progress(tmp_path: Path) -> None:
+    """The view has judged rows, rows of the open tick and counts by scope; all are zero before the first row."""
+    harness = JudgeHarness(tmp_path)
+    assert harness.view.verdicts("m") == []
+    assert harness.view.progress("m")["pending"] == 0
+    judge = harness.judge()
+    harness.publish(
+        make_comparisons(20, member=[True, False, False], disagree=np.arange(20) < 3, fault=np.arange(20) == 9)
+    )
+    judge.step(0)
+    shown = harness.view.progress("m")
+    assert {key: shown[key] for key in ("seen", "pending", "stale")} == {"seen": 16, "pending": 4, "stale": 0}
+    assert shown["scopes"] == {
+        "model": {"compared": 16, "disagreed": 3, "errors": 1},
+        "group=a": {"compared": 16, "disagreed": 3, "errors": 1},
+        "group=b": {"compared": 0, "disagreed": 0, "errors": 0},
+        "half=left": {"compared": 0, "disagreed": 0, "errors": 0},
+    }
+    assert {v.scope: v.outcome for v in harness.view.verdicts("m") if v.monitor != "sight"} == {
+        "model": Outcome.ERROR,
+        "group=a": Outcome.ERROR,
+        "group=b": Outcome.INSUFFICIENT,
+        "half=left": Outcome.INSUFFICIENT,
+    }
+
+
+def test_view_shows_labels_noise_and_dependence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a label there is no coverage."""
+    monkeypatch.setattr(module, "METRICS_REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr(module.time, "time", lambda: NOW)
+    harness = JudgeHarness(tmp_path, {"m": labelled()})
+    judge = harness.judge()
+    assert harness.view.progress("m")["coverage"] is None
+    harness.publish(*batches(4))
+    publish_labels(harness, truths(batches(1)[0]))
+    harness.drain(judge)
+    shown = harness.view.progress("m")
+    assert shown["labels"]["joined"] == 10  # type: ignore[index]
+    assert (shown["coverage"], shown["dependent"]) == (1.0, False)
+    assert shown["noise"] == {"asked_twice": 0, "contradictions": 0}
+    assert harness.metrics.registry.get_sample_value("tightrope_labels", {"model": "m", "outcome": "joined"}) == 10
