@@ -87,7 +87,7 @@ def failing(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def all_pairs(folder: Path) -> dict[str, dict[str, Any]]:
-    """All pairs of the shared server: only orders use ``modes``; ``untouched`` and ``uncomparable`` have one test each."""
+    """All pairs of the shared server; ``modes`` is for orders, ``untouched`` and ``uncomparable`` for one test each."""
     files = sure_and_unsure(folder)
     value = str(classifier(folder / "value.onnx", np.array([[1.0], [2.0]], np.float32), scores=True))
     pairs: dict[str, dict[str, Any]] = {
