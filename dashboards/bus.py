@@ -26,6 +26,18 @@ BUS_ROW = PanelRow(
             LineStyle.QUIET,
         ),
         lines(
+            "Not counted as evidence",
+            "Rows that repeat a request or an input within a tick, so they are not evidence of their own.",
+            "short",
+            {"{{model}} {{reason}}": f"max by (model, reason) (tightrope_uncounted_rows{CHOSEN_MODELS})"},
+        ),
+        lines(
+            "Hosts of compared rows",
+            "Rows per second by the class of the host that computed the compressed model's answer.",
+            "ops",
+            {"{{model}} {{host}}": rate_by("tightrope_host_comparisons_total", "model, host", CHOSEN_MODELS)},
+        ),
+        lines(
             "Silence of the judges",
             "Time since each gateway last received a message of the judges; modes do not change meanwhile.",
             "s",

@@ -23,7 +23,10 @@ from tightrope.dashboards.panels import (
 )
 
 SAFE_SCOPES = 'max by (model, scope) (tightrope_safe_mode_active{model=~"$model"}) == 1'
-BLIND_MODELS = 'max by (model) (tightrope_verdict{model=~"$model", monitor="sight", outcome="breach"}) == 1'
+BLIND_MODELS = (
+    'max by (model) (tightrope_blind{model=~"$model"}) == 1'
+    ' or max by (model) (tightrope_verdict{model=~"$model", monitor="sight", outcome="breach"}) == 1'
+)
 LATCHED_SCOPES = 'max by (model, scope) (tightrope_scope_state{model=~"$model", state="latched"}) == 1'
 
 
@@ -44,7 +47,7 @@ def _now() -> PanelRow:
         ),
         single_value(
             "Blind models",
-            "Number of models whose traffic is not compared, so that harm would go unnoticed.",
+            "Number of models whose traffic is not judged, so that harm would go unnoticed.",
             _counted(BLIND_MODELS),
             {1: RED},
         ),

@@ -68,6 +68,25 @@ FLOW_ROW = PanelRow(
             {"{{model}}": rate_by("tightrope_comparisons_total", "model", CHOSEN_MODELS, 'scope="model"')},
         ),
         lines(
+            "Rows judged",
+            "Rows per second that the judge counts as evidence, by model.",
+            "ops",
+            {"{{model}}": rate_by("tightrope_rows_judged_total", "model", CHOSEN_MODELS)},
+        ),
+        lines(
+            "Age of the judge's heartbeat",
+            "Time since the last heartbeat of the judge, by model: a second while it works.",
+            "s",
+            {"{{model}}": f"max by (model) (tightrope_judge_age_seconds{CHOSEN_MODELS})"},
+        ),
+        lines(
+            "Failures of the judge",
+            "Failures after which the judge started again.",
+            "short",
+            {"failures": f"sum(increase(tightrope_judge_failures_total{RATE_INTERVAL}))"},
+            LineStyle.QUIET,
+        ),
+        lines(
             "Records waiting",
             "Records that have not been read yet, by the group that reads them.",
             "short",

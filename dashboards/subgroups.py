@@ -144,6 +144,15 @@ RATE_PANELS = [
         height=10,
     ),
     lines(
+        "Rows answered",
+        "Answered rows per second, sampled or not, by scope; attribute=other has the rows without a declared value.",
+        "ops",
+        {"{{scope}}": rate_by("tightrope_subgroup_rows_total", "scope", CHOSEN_SCOPES)},
+        LineStyle.MANY,
+        width=24,
+        height=8,
+    ),
+    lines(
         "Rows that could not be compared",
         "Rows per second that could not be compared, for the five scopes with the most.",
         "ops",

@@ -11,7 +11,8 @@ from pydantic.fields import FieldInfo
 from docs import request_path, sample_path
 from tightrope.monitors.catalogue import CATALOGUE, SUBGROUP_FACTOR, SUBGROUP_SHARE, Hypothesis
 from tightrope.monitors.safemode import TABLE, Input, ModeState, TransitionRow
-from tightrope.service.adapters.prometheus.catalogue import METRICS, Metric, max_series
+from tightrope.service.adapters.prometheus.catalogue import METRICS, max_series
+from tightrope.service.adapters.prometheus.metric import Metric
 from tightrope.service.config.loader import Settings
 from tightrope.service.config.models import Endpoint
 
@@ -33,21 +34,30 @@ stateDiagram-v2
   model. `latched`: like `safe`, but the scope flapped too often and an operator must release it.
 - An operator's `force-safe` or `force-normal` holds the scope: automatic inputs are recorded and move nothing until
   `release`.
-- A scope returns on evidence, and not before its minimum dwell is over. A breach soon after a return is a flap: the
-  next return needs ten times the evidence.
+- A scope that breaches while it is held in normal mode stays there, and is shown: its verdict is a breach, and no other
+  scope counts its rows. Its `release` sends it to safe mode.
+- A scope returns on evidence, and not before its minimum dwell is over. A breach soon after a return by evidence is a
+  flap: the next return needs ten times the evidence. Neither a rollback nor `force-normal` is a return.
+- Modes outlive configurations and artefacts. A pair that served before starts from what is known of it: the scopes that
+  it harmed are safe at once (`known-harm`).
+- Above the table lies each gateway's own blindness: when rows are kept and none is judged for
+  `safe_mode.blind_seconds`, the full model answers until rows are judged again. It is no mode, and no order ends it;
+  `blind_seconds: 0` switches it off. The full model also answers at start, until a judge has published the modes.
 - Pairs without a row raise an error and change nothing: {missing}.
+
 """
 
 
 def safe_mode() -> str:
-    """The transition table as a Mermaid state diagram."""
+    """The transition table as a Mermaid state diagram; the sections after it stay as they are."""
     arrows: dict[tuple[ModeState, ModeState], list[str]] = {}
     for (state, trigger), row in TABLE.items():
         for to, condition in _targets(row, state):
             arrows.setdefault((state, to), []).append(f"{trigger}{condition}")
     lines = [f"    {state} --> {to}: {'<br/>'.join(texts)}" for (state, to), texts in arrows.items()]
     missing = [f"`{name}` in `{state}`" for state in ModeState for name in Input if (state, name) not in TABLE]
-    return SAFE_MODE.format(arrows="\n".join(lines), missing=", ".join(missing))
+    rest = (HERE / "safe-mode.md").read_text().partition(END)[2]
+    return SAFE_MODE.format(arrows="\n".join(lines), missing=", ".join(missing)) + END + rest
 
 
 def _targets(row: TransitionRow, state: ModeState) -> Iterator[tuple[ModeState, str]]:
@@ -58,6 +68,8 @@ def _targets(row: TransitionRow, state: ModeState) -> Iterator[tuple[ModeState, 
     yield row.to, f" ({', '.join(conditions)})" if conditions else ""
     if row.or_latch:
         yield ModeState.LATCHED, " (too many flaps)"
+    if row.safe_if_breached:
+        yield ModeState.SAFE, " (breached while held)"
     if conditions and row.to is not state:
         yield state, " (otherwise)"
 

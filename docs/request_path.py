@@ -31,7 +31,7 @@ RECORDING = (
     Step("service/transport/responder.py", "starts counting, and the timer for sampling"),
     Step("service/adapters/prometheus/metrics.py", "counts the request"),
     Step("service/sampling/recorder.py", "takes the answered batch; samples it later"),
-    Step("monitors/sampling.py", "draws a number from the request id"),
+    Step("monitors/intake/sampling.py", "draws a number from id, inputs and secret"),
     Step("service/inference/subgroups.py", "finds the subgroups of the kept rows"),
     Step("monitors/sample_batch.py", "puts the samples together as columns"),
     Step("service/outbox.py", "takes them into its bounded buffer"),

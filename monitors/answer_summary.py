@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tightrope.monitors.compare import ROUNDING, Decision, Scale, Score, confidence, entropy, read_output, refusal_mask
-from tightrope.monitors.records import Role
+from tightrope.monitors.records import Fault, Role
 
 SMALL_OUTPUT_SIZE = 16
 """The number of probabilities up to which plain arithmetic is faster than numpy."""
@@ -23,7 +23,7 @@ class AnswerSummary(NamedTuple):
     """One entry per row, as plain numbers: `Fault` code, largest probability, normalized entropy, refusal.
 
     ``uncertainty`` is the entropy over its maximum, in [0, 1]. For a regression, ``confidence`` and ``uncertainty``
-    are empty.
+    are empty. A row with a fault is as uncertain as can be, and not refused.
 
     >>> summarize(np.array([[0.5, 0.5]]), Decision(Scale.PROBABILITIES), Role.COMPRESSED)
     AnswerSummary(fault=[0], confidence=[0.5], uncertainty=[1.0], refused=[False])
@@ -42,11 +42,13 @@ def summarize(output: NDArray[np.generic], decision: Decision, role: Role) -> An
         if summary is not None:
             return summary
     reading = read_output(output, decision.scale)
+    sound = reading.fault == Fault.NONE
     fault, refused = reading.fault.tolist(), refusal_mask(reading, decision, role).tolist()
     if decision.scale is Scale.REGRESSION:
         return AnswerSummary(fault, (), (), refused)
-    uncertainty = (entropy(reading.values) / math.log(reading.values.shape[1])).tolist()
-    return AnswerSummary(fault, confidence(reading.values).tolist(), uncertainty, refused)
+    confident = np.where(sound, confidence(reading.values), 0.0).tolist()
+    uncertain = np.where(sound, entropy(reading.values) / math.log(reading.values.shape[1]), 1.0).tolist()
+    return AnswerSummary(fault, confident, uncertain, refused)
 
 
 def _summarize_few_rows(output: NDArray[np.generic], decision: Decision, role: Role) -> AnswerSummary | None:

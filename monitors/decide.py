@@ -9,9 +9,12 @@ import numpy as np
 from tightrope.monitors import detector_bank, safemode
 from tightrope.monitors.detector import LN10
 from tightrope.monitors.detector_bank import Trajectory
-from tightrope.monitors.plan import Plan, State, Transition, migrate_state
+from tightrope.monitors.elapsed import elapsed
+from tightrope.monitors.intake.hosts import host_detail, one_host_note
+from tightrope.monitors.migration import add_orphan, harm_of_pair, mark_harmed, migrate_state, remember_pair
+from tightrope.monitors.plan import Plan, State, Transition
 from tightrope.monitors.records import Bools, Comparisons, Floats, Order, Stream
-from tightrope.monitors.safemode import Input, Mode
+from tightrope.monitors.safemode import NEVER, Input, Mode
 
 RETURN_MARGIN_NATS = float(np.log(100.0))
 """A monitor within a factor of a hundred of its budget blocks a return."""
@@ -45,19 +48,29 @@ class Cause:
 
 def decide(plan: Plan, state: State, rows: Comparisons) -> tuple[State, list[Transition]]:
     """Decide at the end of a tick: elapsed dwells, breaches (subgroups before the model), returns."""
-    cause = Cause(time=float(rows.time[-1]), rows=rows)
+    cause = Cause(time=float(rows.time.max()), rows=rows)
     transitions: list[Transition] = []
     for scope, mode in enumerate(state.modes):
-        if mode.dwelling and cause.time - mode.since >= plan.policy.min_dwell:
+        if mode.dwelling and elapsed(mode.since, cause.time) >= plan.policy.min_dwell:
             state = _apply_input(plan, state, scope, Input.DWELL_ELAPSED, cause, transitions)
-    for scope in _breached(plan, state):
+    for scope in sorted(_breached(plan, state), key=lambda scope: not state.modes[scope].held):
         # Subgroups that move now take their rows along: the model as a whole is judged again at the next tick.
-        if scope or not any(transition.moved for transition in transitions):
+        if scope and _shares_rows(plan, rows, scope, transitions):
+            this_scope = np.arange(len(plan.scopes)) == scope
+            state = replace(state, cells=tuple(detector_bank.reset_cells(cells, this_scope) for cells in state.cells))
+        elif scope or not any(t.moved or t.after.apart is not t.before.apart for t in transitions):
             state = _apply_input(plan, state, scope, Input.BREACH, cause, transitions)
     for scope, mode in enumerate(state.modes):
         if _may_return(mode) and _recovered(plan, state, scope).all():
             state = _apply_input(plan, state, scope, Input.RECOVERED, cause, transitions)
     return state, transitions
+
+
+def _shares_rows(plan: Plan, rows: Comparisons, scope: int, transitions: Sequence[Transition]) -> bool:
+    """Tell whether a subgroup has rows of a held subgroup that has just breached: its evidence may be theirs."""
+    held = [t.scope for t in transitions if t.after.breached and not t.before.breached]
+    columns = [plan.scopes.index(name) - 1 for name in held if name != plan.scopes[0]]
+    return bool((rows.member[:, columns] & rows.member[:, [scope - 1]]).any())
 
 
 def apply_order(plan: Plan, state: State, order: Order) -> tuple[State, Transition]:
@@ -76,9 +89,8 @@ def apply_order(plan: Plan, state: State, order: Order) -> tuple[State, Transiti
         raise UnknownOrderError(f"unknown order {order.order!r}: must be one of {', '.join(safemode.ORDERS)}")
     transitions: list[Transition] = []
     cause = Cause(order.time, order.actor, order.reason)
-    return _apply_input(
-        plan, state, plan.scopes.index(order.scope), Input(order.order), cause, transitions
-    ), transitions[0]
+    state = _apply_input(plan, state, plan.scopes.index(order.scope), Input(order.order), cause, transitions)
+    return state, transitions[0]
 
 
 def first_decision(plan: Plan, state: State, trajectories: Sequence[Trajectory | None], ends: Floats) -> int | None:
@@ -86,7 +98,7 @@ def first_decision(plan: Plan, state: State, trajectories: Sequence[Trajectory |
     due = np.zeros(len(ends), dtype=bool)
     for mode in state.modes:
         if mode.dwelling:
-            due |= ends - mode.since >= plan.policy.min_dwell
+            due |= np.maximum(ends - mode.since, 0.0) >= plan.policy.min_dwell  # as `elapsed`, for all ticks
     for rule, trajectory in zip(plan.rules, trajectories, strict=True):
         # A mixture is no larger than its largest part, so the cheap check of that part is usually enough.
         if trajectory is not None and trajectory.log_mass.max() >= plan.budget.threshold:
@@ -107,19 +119,56 @@ def enter_blind(plan: Plan, state: State, cause: Cause) -> tuple[State, list[Tra
     return _apply_input(plan, state, 0, Input.BLIND, cause, transitions), transitions
 
 
+def enter_unreadable(plan: Plan, old: State, cause: Cause) -> tuple[State, list[Transition]]:
+    """Apply the input for a state that cannot be read to every scope: a safe one has to disprove all its monitors."""
+    state = migrate_state(plan, old)
+    transitions: list[Transition] = []
+    for scope in range(len(plan.scopes)):
+        state = _apply_input(plan, state, scope, Input.UNREADABLE, cause, transitions)
+    unread = np.array([mode.unread for mode in state.modes])
+    cells = tuple(
+        replace(cells, tripped=cells.tripped | (rule.watched & unread))
+        for rule, cells in zip(plan.rules, state.cells, strict=True)
+    )
+    return replace(state, cells=cells), transitions
+
+
 def deploy(plan: Plan, old: State, cause: Cause) -> tuple[State, list[Transition]]:
-    """Move a stored state to the current plan; a scope in safe mode with another artefact goes on trial."""
+    """Move a stored state to the current plan; a scope in safe mode with another artefact goes on trial.
+
+    What was learnt about the old pair is remembered. Scopes that the new pair is known to harm go to safe mode.
+    """
     state = migrate_state(plan, old)
     same = (old.baseline_digest, old.compressed_digest) == (plan.baseline_digest, plan.compressed_digest)
     transitions: list[Transition] = []
     for scope in () if same else range(len(plan.scopes)):
         state = _apply_input(plan, state, scope, Input.NEW_ARTEFACT, cause, transitions)
+    if not same:
+        state = _recall(plan, remember_pair(state, old), cause, transitions)
     trial = np.array([mode.trial for mode in state.modes])
     if old.digest != plan.digest:  # evidence starts anew; a trial is never seeded, so it starts from a wealth of one
         state = replace(
             state, cells=tuple(detector_bank.start_trial(cells, trial & cells.tripped) for cells in state.cells)
         )
-    return state, [transition for transition in transitions if transition.before.safe]
+    return state, [t for t in transitions if t.before.safe or t.trigger is Input.KNOWN_HARM]
+
+
+def _recall(plan: Plan, state: State, cause: Cause, transitions: list[Transition]) -> State:
+    """Start from what is known of the plan's pair. Harmed scopes that the plan does not have become orphans."""
+    if state.retained.recall((plan.baseline_digest, plan.compressed_digest)) is None:
+        return state
+    # A return that another artefact won says nothing about this one: a breach now is no flap.
+    state = replace(state, modes=tuple(replace(mode, returned=NEVER) for mode in state.modes))
+    for scope, record in harm_of_pair(plan, state).items():
+        if scope in plan.scopes:
+            reason = f"this pair breached {', '.join(record.monitors)} when it served before"
+            index = plan.scopes.index(scope)
+            state = mark_harmed(state, index, record)
+            state = _apply_input(plan, state, index, Input.KNOWN_HARM, replace(cause, reason=reason), transitions)
+        else:
+            mode = safemode.next_mode(Mode(), Input.KNOWN_HARM, cause.time, plan.policy)
+            state = add_orphan(state, scope, replace(record, mode=mode))
+    return state
 
 
 def _breached(plan: Plan, state: State) -> Sequence[int]:
@@ -133,7 +182,12 @@ def _breached(plan: Plan, state: State) -> Sequence[int]:
 def _recovered(
     plan: Plan, state: State, scope: int, trajectories: Sequence[Trajectory | None] = (), ticks: int = 1
 ) -> Bools:
-    """Mask the ticks (T,) at which every tripped cell has disproved the harm and no other cell is near an alarm."""
+    """Mask the ticks (T,) at which every tripped cell has disproved the harm and no other cell is near an alarm.
+
+    A monitor that tripped the scope and was switched off cannot disprove it.
+    """
+    if plan.scopes[scope] in state.retained.disabled:
+        return np.zeros(ticks, dtype=bool)
     required = np.log(safemode.recovery_samples(state.modes[scope], plan.policy))
     recovered = np.ones(ticks, dtype=bool)
     for rule, cells, trajectory in zip_longest(plan.rules, state.cells, trajectories):
@@ -152,8 +206,8 @@ def _apply_input(
     before = state.modes[scope]
     after = safemode.next_mode(before, trigger, cause.time, plan.policy)
     this_scope = np.arange(len(plan.scopes)) == scope
-    returned = this_scope & (before.safe and not after.safe)
-    left = scope > 0 and after.safe and not before.safe and not state.modes[0].safe
+    returned = this_scope & (before.apart and not after.apart)
+    left = scope > 0 and after.apart and not before.apart and not state.modes[0].safe
     # A subgroup that leaves takes its rows along: the evidence of the model's cells says nothing about the rest.
     ended = returned | (left & (np.arange(len(plan.scopes)) == 0))
     monitors, changed = [], []
@@ -162,18 +216,22 @@ def _apply_input(
         if over.any() or (trigger is Input.RECOVERED and cells.tripped[:, scope].any()):
             monitors.append(_evidence(plan, rule, cells, scope))
         over = rule.with_lanes(over)
-        tripped = (cells.tripped | (over & after.safe)) & ~returned
+        tripped = (cells.tripped | (over & after.apart)) & ~returned
         started = detector_bank.reset_cells(cells, over | ended)
         changed.append(replace(detector_bank.start_trial(started, over) if after.trial else started, tripped=tripped))
     reason = cause.reason or _reason(trigger, monitors)
     if after.state is safemode.ModeState.LATCHED and before.state is not after.state:
         reason += LATCH_NOTE
-    evidence = {"monitors": monitors, **_basis(plan, state, cause.rows)}
-    transitions.append(
-        Transition(plan.scopes[scope], trigger, before, after, cause.time, cause.actor, reason, evidence)
-    )
+    reason += one_host_note(state.hosts, scope) if trigger is Input.BREACH else ""
+    evidence = {"monitors": monitors, **_basis(plan, state, scope, cause.rows)}
+    made = Transition(plan.scopes[scope], trigger, before, after, cause.time, cause.actor, reason, evidence)
+    transitions.append(made)
     modes = (*state.modes[:scope], after, *state.modes[scope + 1 :])
-    return replace(state, modes=modes, epoch=state.epoch + (after != before), cells=tuple(changed))
+    state = replace(state, modes=modes, epoch=state.epoch + (after != before), cells=tuple(changed))
+    if not after.apart or (before.safe and trigger is Input.RELEASE):
+        disabled = {name: off for name, off in state.retained.disabled.items() if name != plan.scopes[scope]}
+        state = replace(state, retained=replace(state.retained, disabled=disabled))
+    return state
 
 
 def _evidence(plan: Plan, rule: detector_bank.Rule, cells: detector_bank.Cells, scope: int) -> dict[str, object]:
@@ -209,8 +267,11 @@ def _reason(trigger: Input, monitors: Sequence[dict[str, object]]) -> str:
     return "; ".join((recent if monitor["recent_count"] else silent).format(**monitor) for monitor in named)
 
 
-def _basis(plan: Plan, state: State, rows: Comparisons | None) -> dict[str, object]:
-    """Describe the basis of a decision so that it can be repeated: the pair, the configuration, the rows."""
+def _basis(plan: Plan, state: State, scope: int, rows: Comparisons | None) -> dict[str, object]:
+    """Describe the basis of a decision so that it can be repeated: the pair, the configuration, the rows.
+
+    The scope's hosts are counted up to this decision: later rows of a batch depend on how records were polled.
+    """
     basis: dict[str, object] = {
         "baseline_digest": plan.baseline_digest,
         "compressed_digest": plan.compressed_digest,
@@ -219,6 +280,7 @@ def _basis(plan: Plan, state: State, rows: Comparisons | None) -> dict[str, obje
         "samples": state.seen[Stream.COMPARISONS],
         "labels": state.seen[Stream.LABELS],
         "log": state.log,
+        "host_classes": host_detail(state.hosts, scope),
     }
     if rows is None or not len(rows):
         return basis

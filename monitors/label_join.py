@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tightrope.monitors.label_records import Label, PendingRow, RowKey
 from tightrope.monitors.plan import Plan
-from tightrope.monitors.records import Comparisons, Fault, Label, PendingRow, RowKey
+from tightrope.monitors.records import Comparisons, Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ def rows_awaiting_labels(plan: Plan, rows: Comparisons) -> Iterator[PendingRow]:
                 confidence_compressed=float(rows.confidence_compressed[index]),
                 top_baseline=int(rows.top_baseline[index]),
                 top_compressed=int(rows.top_compressed[index]),
+                caller=int(rows.caller[index]),
+                loss=float(rows.loss[index]),
             )
 
 
@@ -92,6 +95,8 @@ def labelled_comparisons(plan: Plan, log: str, matches: Sequence[tuple[PendingRo
         confidence_compressed=[row.confidence_compressed for row in rows],
         top_baseline=top_b,
         top_compressed=top_c,
+        caller=[row.caller for row in rows],
+        loss=[row.loss for row in rows],
         correct_baseline=top_b == classes,
         correct_compressed=top_c == classes,
     )

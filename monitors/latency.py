@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tightrope.monitors.detector import BETS, LARGEST_BET, LN10, LOG_ZERO, advance, logsumexp
-from tightrope.monitors.records import Floats, Outcome, Verdict
+from tightrope.monitors.records import Floats, Outcome
+from tightrope.monitors.verdict import Verdict
 
 LANES = 6
 """The number of detectors that take blocks in turn."""

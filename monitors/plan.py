@@ -1,24 +1,19 @@
 """The plan (what is watched, fixed while it runs) and the state of one model's judgement (replaced at every tick)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from tightrope.monitors.budget import Budget
 from tightrope.monitors.detector_bank import Cells, Rule
+from tightrope.monitors.elapsed import elapsed
+from tightrope.monitors.history.retained import Retained
+from tightrope.monitors.intake.hosts import HostRows
+from tightrope.monitors.intake.repeats import RepeatMemory, Repeats
 from tightrope.monitors.latency import LatencyObjective, LatencyState
 from tightrope.monitors.records import Bools, Comparisons, Floats, Ints, Stream
 from tightrope.monitors.safemode import Input, Mode, Policy
-
-
-class Repeats(StrEnum):
-    """The rows of a tick that count once: those of one request id, those of one input, or none."""
-
-    RETRIES = "retries"
-    INPUTS = "inputs"
-    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +22,9 @@ class Plan:
 
     ``rates`` (S,) is the draw below which a row counts for a scope; ``tick_seconds`` is event time; after
     ``blind_seconds`` of traffic without a comparison the judge is blind (0: never); rows and labels wait for each other
-    for ``label_horizon`` seconds (0: there are no labels); ``digest`` covers everything that evidence depends on:
-    evidence counted under another digest is not carried over.
+    for ``label_horizon`` seconds (0: there are no labels); the baseline answers the scopes ``always_baseline`` in every
+    mode; ``digest`` covers everything that evidence depends on: evidence counted under another digest is not carried
+    over. ``settings`` are those of judgement, by dotted name, in JSON types: a change of them is told.
 
     >>> plan = Plan("m", "b", "c", ("model", "sex=f"), np.ones(2), rules=())
     >>> plan.covers(Comparisons.from_columns(1, baseline_digest="b", compressed_digest="c", scopes=("sex=f",)))
@@ -51,6 +47,8 @@ class Plan:
     objective: LatencyObjective | None = None
     label_horizon: float = 0.0
     digest: str = ""
+    always_baseline: tuple[str, ...] = ()
+    settings: Mapping[str, object] = field(default_factory=dict)
 
     def covers(self, rows: Comparisons) -> bool:
         """Tell whether these rows are of the watched pair and subgroups."""
@@ -133,7 +131,9 @@ class State:
     (S,) tells whether the scope's latest tick had one; ``unanswered`` is the traffic that no comparison has followed
     yet; ``latency`` holds the blocks of served requests; ``noise`` (S, 2) counts rows on which the baseline ran twice
     and rows on which it contradicted itself; ``lag`` measures how much neighbouring disagreements depend on each other;
-    ``epoch`` grows with every change of mode.
+    ``epoch`` grows with every change of mode; ``retained`` outlives the plan; ``sighted`` (S,) counts the rows of the
+    model up to the last row of each scope; ``repeats`` remembers the latest rows and requests;
+    ``hosts`` counts rows by the class of the host that ran the compressed model.
 
     >>> plan = Plan("m", "b", "c", ("model", "sex=f"), np.ones(2), rules=())
     >>> initial_state(plan).modes[0].state
@@ -162,11 +162,15 @@ class State:
     latency: LatencyState
     labels: Mapping[str, int]
     cells: tuple[Cells, ...]
+    sighted: Ints
+    retained: Retained = field(default_factory=Retained)
+    repeats: RepeatMemory = field(default_factory=RepeatMemory)
+    hosts: HostRows = field(default_factory=dict)
 
 
 def is_blind(plan: Plan, state: State) -> bool:
     """Tell whether traffic has gone without comparisons for too long."""
-    waiting = state.unanswered.until - state.unanswered.since
+    waiting = elapsed(state.unanswered.since, state.unanswered.until)
     return plan.blind_seconds > 0 and state.unanswered.kept > 0 and waiting >= plan.blind_seconds
 
 
@@ -196,37 +200,6 @@ def initial_state(plan: Plan) -> State:
         latency=LatencyState.fresh(),
         labels={},
         cells=tuple(Cells.fresh(rule) for rule in plan.rules),
-    )
-
-
-def migrate_state(plan: Plan, old: State) -> State:
-    """Move a stored state to the current plan.
-
-    Under another digest evidence starts anew and modes stay: a scope in safe mode still has to disprove every monitor
-    that tripped it.
-    """
-    if old.digest == plan.digest:
-        return old
-    fresh = initial_state(plan)
-    old_index = {scope: index for index, scope in enumerate(old.scopes)}
-    modes = tuple(old.modes[old_index[scope]] if scope in old_index else Mode() for scope in plan.scopes)
-    carried = []
-    for name, cells in zip(plan.monitors, fresh.cells, strict=True):
-        tripped = cells.tripped.copy()
-        for index, scope in enumerate(plan.scopes):
-            if name in old.monitors and scope in old_index:
-                before = old.cells[old.monitors.index(name)].tripped[:, old_index[scope]]
-                tripped[:, index] = before if len(before) == len(tripped) else before.any()
-        carried.append(replace(cells, tripped=tripped))
-    return replace(
-        fresh,
-        epoch=old.epoch + 1,
-        seen=old.seen,
-        stale=old.stale,
-        log=old.log,
-        watermarks=old.watermarks,
-        unanswered=old.unanswered,
-        labels=old.labels,
-        modes=modes,
-        cells=tuple(carried),
+        sighted=np.zeros(scopes, dtype=np.int64),
+        retained=Retained(settings=plan.settings),
     )

@@ -4,7 +4,7 @@ Rows travel as a struct of arrays, because a worker publishes one batch of compa
 per row. The wire adapter turns records into bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum, StrEnum
 from itertools import chain, compress
@@ -19,10 +19,9 @@ MODEL_SCOPE = "model"
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Hashes = NDArray[np.uint64]
+Texts = NDArray[np.object_]
 Tensors = Mapping[str, NDArray[np.generic]]
-
-RowKey = tuple[str, int]
-"""The request id and the row number within the request: the address of a row for its label."""
 
 
 def tensor_layout(tensors: Tensors) -> tuple[object, ...]:
@@ -57,6 +56,7 @@ class Outcome(StrEnum):
     BREACH = "breach"
     INSUFFICIENT = "insufficient"
     ERROR = "error"
+    UNSEEN = "unseen"
 
 
 class Stream(StrEnum):
@@ -81,7 +81,9 @@ class Sample:
 
     ``member`` (rows, scopes) marks the rows that belong to each of ``scopes``; ``draw`` and ``inclusion`` are in
     [0, 1]; ``time`` is the event time in seconds since the epoch. ``outputs`` holds the decision output of the role
-    that answered, shape (rows, …), and ``seconds`` the time that this role took.
+    that answered, shape (rows, …), and ``seconds`` the time that this role took. ``caller`` is a keyed digest of the
+    caller (0: unknown), ``host_class`` the class of the processor that ran the role (empty: unknown), ``trace_id``
+    that of the request (empty: none).
 
     >>> sample = Sample(
     ...     model="m", request_id="r-1", time=0.0, served_by=Role.COMPRESSED,
@@ -106,6 +108,13 @@ class Sample:
     draw: float
     inclusion: float
     seconds: float
+    caller: int = 0
+    host_class: str = ""
+    trace_id: str = ""
+
+
+_LEFT_OUT: Any = None
+"""The default of a column that may be left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +126,11 @@ class Comparisons:
     difference for regression; entropies are in nats; ``fault`` holds `Fault` codes, and a row with a fault holds NaN.
     ``top`` is the class (-1 without one); ``twin`` a hash of the input (0: unknown); ``seconds`` the time that the
     serving model took for the request; ``self_disagree`` 1 where the baseline contradicted itself, NaN where it ran
-    once; ``correct`` 1 or 0 once the label is known, NaN before.
+    once; ``correct`` 1 or 0 once the label is known, NaN before. ``host_class`` and ``shadow_host_class`` are the
+    classes of the processors that served the row and that ran the other model (empty: unknown); ``caller`` is a keyed
+    digest (0: unknown). ``loss`` in [0, 1] is the disagreement of decisions that are not just equal or different (NaN:
+    not given); ``missed`` and ``gained``, both (n, classes), hold the loss by the baseline's and by the compressed
+    model's class, without columns where the classes are given by ``top`` alone. These columns may be left out.
 
     >>> rows = Comparisons.from_columns(3, model="m", disagree=[False, True, False])
     >>> len(rows), rows.take(rows.disagree).disagree.tolist(), len(rows.join(rows))
@@ -149,12 +162,25 @@ class Comparisons:
     distance: Floats
     top_baseline: Ints
     top_compressed: Ints
-    twin: NDArray[np.uint64]
+    twin: Hashes
     seconds: Floats
     self_disagree: Floats
     correct_baseline: Floats
     correct_compressed: Floats
     fault: NDArray[np.int8]
+    caller: Hashes = _LEFT_OUT
+    host_class: Texts = _LEFT_OUT
+    shadow_host_class: Texts = _LEFT_OUT
+    trace_id: Texts = _LEFT_OUT
+    loss: Floats = _LEFT_OUT
+    missed: Floats = _LEFT_OUT
+    gained: Floats = _LEFT_OUT
+
+    def __post_init__(self) -> None:
+        """Fill the columns that were left out."""
+        for name in ADDED_ARRAYS:
+            if getattr(self, name) is _LEFT_OUT:
+                object.__setattr__(self, name, unknown_column(name, len(self)))
 
     def __len__(self) -> int:
         return len(self.offset)
@@ -164,11 +190,14 @@ class Comparisons:
         """Build n rows from the columns and fields that are given; all other columns hold NaN, 0 or False."""
         given = dict.fromkeys(_PER_BATCH, "") | {"scopes": (), "request_id": ("",) * n} | known
         member = np.asarray(given.pop("member", np.zeros((n, len(given["scopes"])))), dtype=bool)
+        matrices: dict[str, Any] = {
+            name: np.asarray(given.pop(name, np.zeros((n, 0))), dtype=np.float64) for name in _CLASS_MATRICES
+        }
         columns: dict[str, Any] = {
             name: np.broadcast_to(np.asarray(given.pop(name, unknown), dtype=np.asarray(unknown).dtype), n).copy()
             for name, unknown in _UNKNOWN_ENTRIES.items()
         }
-        return cls(**given, **columns, member=member)
+        return cls(**given, **columns, **matrices, member=member)
 
     def take(self, rows: slice | Bools) -> Self:
         """Select rows by a slice or a mask, in order."""
@@ -194,57 +223,59 @@ class Comparisons:
                 "the same"
             )
         parts = (self, *more)
-        joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ROW_ARRAYS}
+        joined: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in ROW_ARRAYS
+            if name not in _CLASS_MATRICES
+        }
+        joined |= {name: _stacked([getattr(part, name) for part in parts]) for name in _CLASS_MATRICES}
         return replace(self, request_id=tuple(chain.from_iterable(part.request_id for part in parts)), **joined)
 
 
 _PER_BATCH = ("model", "baseline_digest", "compressed_digest", "log")
-_UNKNOWN: dict[object, float | np.generic] = {
+_UNKNOWN: dict[object, Any] = {
     Floats: np.nan,
     Ints: np.int64(0),
     Bools: np.False_,
-    NDArray[np.uint64]: np.uint64(0),
+    Hashes: np.uint64(0),
     NDArray[np.int8]: np.int8(0),
+    Texts: np.array("", dtype=object),
 }
-_UNKNOWN_ENTRIES = {f.name: _UNKNOWN[f.type] for f in fields(Comparisons) if f.type in _UNKNOWN and f.name != "member"}
+_CLASS_MATRICES = ("missed", "gained")
+MATRICES = ("member", *_CLASS_MATRICES)
+"""The fields of `Comparisons` that hold a row of entries per row."""
 
-ROW_ARRAYS = tuple(f.name for f in fields(Comparisons) if f.name in {*_UNKNOWN_ENTRIES, "member"})
+_UNKNOWN_ENTRIES = {
+    f.name: _UNKNOWN[f.type] for f in fields(Comparisons) if f.type in _UNKNOWN and f.name not in MATRICES
+}
+
+ROW_ARRAYS = tuple(f.name for f in fields(Comparisons) if f.name in {*_UNKNOWN_ENTRIES, *MATRICES})
 """The fields of `Comparisons` that hold one array entry per row."""
 
+ADDED_ARRAYS = tuple(f.name for f in fields(Comparisons) if f.name in ROW_ARRAYS and f.default is _LEFT_OUT)
+"""Those of them that records of version 1 lack."""
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The outcome of one monitor in one scope, with its evidence so far.
 
-    ``count`` is the number of rows observed since the detector last started, ``needed`` the number that a pass takes,
-    ``mean`` their mean and ``recent`` that of the latest ticks. ``evidence`` and ``threshold`` are log10 of the
-    e-detector and of the samples that one false alarm is budgeted for; ``recovery`` and ``recovery_threshold`` likewise
-    for the return, once the monitor has tripped its scope. ``errors`` counts the scope's rows that could not be
-    compared. A monitor with several variants (classes, bins) reports the one with the most evidence. ``note`` explains
-    why the result is not reliable, if so. ``coverage`` is set for label monitors: the labelled share of the rows that
-    have their label or can no longer get one.
+def unknown_column(name: str, n: int) -> NDArray[Any]:
+    """A column of `Comparisons` for n rows about which nothing is known.
 
-    >>> Verdict("model", "disagreement", Outcome.PASS, count=900, needed=640.0, mean=0.01, recent=0.01, limit=0.02,
-    ...         evidence=0.3, threshold=8.5, recovery=None, recovery_threshold=5.0, errors=0).outcome
-    <Outcome.PASS: 'pass'>
+    >>> unknown_column("loss", 2).tolist(), unknown_column("missed", 2).shape
+    ([nan, nan], (2, 0))
     """
+    if name in _CLASS_MATRICES:
+        return np.zeros((n, 0))
+    unknown = np.asarray(_UNKNOWN_ENTRIES[name])
+    return np.full(n, unknown[()], dtype=unknown.dtype)
 
-    scope: str
-    monitor: str
-    outcome: Outcome
-    count: int
-    needed: float
-    mean: float | None
-    recent: float | None
-    limit: float
-    evidence: float
-    threshold: float
-    recovery: float | None
-    recovery_threshold: float
-    errors: int
-    variant: str = ""
-    note: str = ""
-    coverage: float | None = None
+
+def _stacked(parts: Sequence[Floats]) -> Floats:
+    """Concatenate matrices of rows; narrower ones get columns of NaN, unless all are equally wide."""
+    width = max(part.shape[1] for part in parts)
+    return np.concatenate(
+        [np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=np.nan) for part in parts]
+        if any(part.shape[1] < width for part in parts)
+        else parts
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,51 +310,6 @@ class Traffic:
     time: float
     kept: int
     since: float
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """The true class of one row of a request, learnt late; ``time`` in seconds since the epoch.
-
-    >>> Label("m", "r-1", row=0, label=1, time=0.0).label
-    1
-    """
-
-    model: str
-    request_id: str
-    row: int
-    label: int
-    time: float
-
-
-@dataclass(frozen=True, slots=True)
-class PendingRow:
-    """One compared row that waits for its label, with the columns that label monitors need.
-
-    ``member`` (S - 1,) marks its subgroups, ``digest`` is that of the plan it was compared under, ``joined`` tells
-    whether its label has arrived.
-
-    >>> PendingRow("r-1", 0, 0.0, "d", np.zeros(0, dtype=bool), 0.5, False, 0.9, 0.8, 1, 1).key
-    ('r-1', 0)
-    """
-
-    request_id: str
-    row: int
-    time: float
-    digest: str
-    member: Bools
-    draw: float
-    disagree: bool
-    confidence_baseline: float
-    confidence_compressed: float
-    top_baseline: int
-    top_compressed: int
-    joined: bool = False
-
-    @property
-    def key(self) -> RowKey:
-        """The address that a label gives."""
-        return self.request_id, self.row
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,21 @@
 How it works. A scope (the whole model, or one subgroup) is in one of three states: NORMAL, the compressed model
 answers; SAFE, the baseline answers and the shadow goes on measuring the compressed model; LATCHED, as SAFE, but the
 scope flapped too often and only an operator can end it. Inputs come from the monitors (breach, recovered, blind), from
-time (dwell elapsed), from deployment (new artefact) and from operators (force-safe, force-normal, release).
+time (dwell elapsed), from a start that cannot read the state (unreadable), from deployment (new artefact, known harm)
+and from operators (force-safe, force-normal, release).
 
-An operator's force holds the scope: automatic inputs are recorded and change nothing until the operator releases it. A
-scope returns on evidence, not on a timer, and not before its minimum dwell is over. A breach soon after a return is a
-flap: the evidence required for the next return grows tenfold, and after too many flaps the scope latches.
+An operator's force holds the scope: automatic inputs are recorded and move nothing until the operator releases it. A
+scope that breached while it was held in normal mode goes to safe mode with its release. A scope returns on evidence,
+not on a timer, and not before its minimum dwell is over. A breach soon after a return by evidence is a flap: the
+evidence required for the next return grows tenfold, and after too many flaps the scope latches.
 
 A pair of state and input without a row raises and changes nothing.
 """
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from tightrope.monitors.elapsed import elapsed
 
 
 class ModeState(StrEnum):
@@ -30,8 +34,10 @@ class Input(StrEnum):
     BREACH = "breach"
     RECOVERED = "recovered"
     BLIND = "blind"
+    UNREADABLE = "unreadable"
     DWELL_ELAPSED = "dwell-elapsed"
     NEW_ARTEFACT = "new-artefact"
+    KNOWN_HARM = "known-harm"
     FORCE_SAFE = "force-safe"
     FORCE_NORMAL = "force-normal"
     RELEASE = "release"
@@ -43,7 +49,7 @@ ORDERS = (Input.FORCE_SAFE, Input.FORCE_NORMAL, Input.RELEASE)
 
 @dataclass(frozen=True, slots=True)
 class TransitionRow:
-    """One row of the table: the next state, and the conditions under which the scope keeps its state instead.
+    """One row of the table: the next state, and the conditions under which the scope keeps its state or goes elsewhere.
 
     >>> TABLE[ModeState.SAFE, Input.RECOVERED].after_dwell
     True
@@ -53,27 +59,34 @@ class TransitionRow:
     unless_held: bool = False
     after_dwell: bool = False
     or_latch: bool = False
+    safe_if_breached: bool = False
 
 
 TABLE: dict[tuple[ModeState, Input], TransitionRow] = {
     (ModeState.NORMAL, Input.BREACH): TransitionRow(ModeState.SAFE, unless_held=True, or_latch=True),
     (ModeState.NORMAL, Input.BLIND): TransitionRow(ModeState.SAFE, unless_held=True),
+    (ModeState.NORMAL, Input.UNREADABLE): TransitionRow(ModeState.SAFE, unless_held=True),
     (ModeState.NORMAL, Input.NEW_ARTEFACT): TransitionRow(ModeState.NORMAL),
+    (ModeState.NORMAL, Input.KNOWN_HARM): TransitionRow(ModeState.SAFE, unless_held=True),
     (ModeState.NORMAL, Input.FORCE_SAFE): TransitionRow(ModeState.SAFE),
     (ModeState.NORMAL, Input.FORCE_NORMAL): TransitionRow(ModeState.NORMAL),
-    (ModeState.NORMAL, Input.RELEASE): TransitionRow(ModeState.NORMAL),
+    (ModeState.NORMAL, Input.RELEASE): TransitionRow(ModeState.NORMAL, safe_if_breached=True),
     (ModeState.SAFE, Input.BREACH): TransitionRow(ModeState.SAFE),
     (ModeState.SAFE, Input.BLIND): TransitionRow(ModeState.SAFE),
+    (ModeState.SAFE, Input.UNREADABLE): TransitionRow(ModeState.SAFE),
     (ModeState.SAFE, Input.RECOVERED): TransitionRow(ModeState.NORMAL, unless_held=True, after_dwell=True),
     (ModeState.SAFE, Input.DWELL_ELAPSED): TransitionRow(ModeState.SAFE),
     (ModeState.SAFE, Input.NEW_ARTEFACT): TransitionRow(ModeState.SAFE),
+    (ModeState.SAFE, Input.KNOWN_HARM): TransitionRow(ModeState.SAFE),
     (ModeState.SAFE, Input.FORCE_SAFE): TransitionRow(ModeState.SAFE),
     (ModeState.SAFE, Input.FORCE_NORMAL): TransitionRow(ModeState.NORMAL),
     (ModeState.SAFE, Input.RELEASE): TransitionRow(ModeState.SAFE),
     (ModeState.LATCHED, Input.BREACH): TransitionRow(ModeState.LATCHED),
     (ModeState.LATCHED, Input.BLIND): TransitionRow(ModeState.LATCHED),
+    (ModeState.LATCHED, Input.UNREADABLE): TransitionRow(ModeState.LATCHED),
     (ModeState.LATCHED, Input.RECOVERED): TransitionRow(ModeState.LATCHED),
     (ModeState.LATCHED, Input.NEW_ARTEFACT): TransitionRow(ModeState.LATCHED),
+    (ModeState.LATCHED, Input.KNOWN_HARM): TransitionRow(ModeState.LATCHED),
     (ModeState.LATCHED, Input.FORCE_SAFE): TransitionRow(ModeState.SAFE),
     (ModeState.LATCHED, Input.FORCE_NORMAL): TransitionRow(ModeState.NORMAL),
     (ModeState.LATCHED, Input.RELEASE): TransitionRow(ModeState.SAFE),
@@ -83,6 +96,9 @@ TABLE: dict[tuple[ModeState, Input], TransitionRow] = {
 class IllegalTransitionError(ValueError):
     """The table has no row for this state and input; the scope keeps its mode."""
 
+
+NEVER = -1e18
+"""The time of a return that has not happened."""
 
 TRIAL_WEALTH = 100.0
 """The factor by which a new artefact has to multiply its wealth before it returns."""
@@ -111,6 +127,9 @@ class Mode:
     """One scope's mode. ``since`` and ``returned`` are event times (s); ``flaps`` counts breaches soon after returns.
 
     ``trial`` marks a scope whose artefact was replaced while it was safe: it returns on evidence counted from zero.
+    ``unread`` marks a scope whose earlier state could not be read: the baseline answers it under an advisory plan, too.
+    ``breached`` marks a scope that breached while an operator held it in normal mode. ``returned`` is the time of the
+    latest return by evidence: an order is no return, so a breach soon after it is no flap.
 
     >>> next_mode(Mode(), Input.BREACH, 60.0, Policy()).safe
     True
@@ -120,14 +139,23 @@ class Mode:
     held: bool = False
     dwelling: bool = False
     since: float = 0.0
-    returned: float = -1e18
+    returned: float = NEVER
     flaps: int = 0
     trial: bool = False
+    breached: bool = False
+    unread: bool = False
 
     @property
     def safe(self) -> bool:
         """Whether the baseline answers."""
         return self.state is not ModeState.NORMAL
+
+    @property
+    def apart(self) -> bool:
+        """Whether decisions about other scopes leave this one's requests where they are: it is safe, or it is held in
+        normal mode although it breached.
+        """
+        return self.safe or self.breached
 
 
 def next_mode(mode: Mode, trigger: Input, time: float, policy: Policy) -> Mode:
@@ -139,34 +167,43 @@ def next_mode(mode: Mode, trigger: Input, time: float, policy: Policy) -> Mode:
     row = TABLE.get((mode.state, trigger))
     if row is None:
         raise IllegalTransitionError(f"a scope in state {mode.state} cannot take {trigger}")
+    to = ModeState.SAFE if row.safe_if_breached and mode.breached else row.to
     mode = _update_counters(mode, trigger, time, policy)
     stays = (row.unless_held and mode.held) or (row.after_dwell and mode.dwelling)
-    to = mode.state if stays else row.to
+    to = mode.state if stays else to
     if to is ModeState.SAFE and row.or_latch and mode.flaps >= policy.max_flaps:
         to = ModeState.LATCHED
-    return _enter(mode, to, time)
+    return _enter(mode, to, time, trigger)
 
 
 def _update_counters(mode: Mode, trigger: Input, time: float, policy: Policy) -> Mode:
-    """Apply the effects of an input besides the state: hold, end of the dwell, trial, count of flaps."""
+    """Apply the effects of an input besides the state: hold, end of the dwell, trial, breach on hold, flaps."""
     if trigger in ORDERS:
         latched = mode.state is ModeState.LATCHED
-        return replace(mode, held=trigger is not Input.RELEASE, flaps=0 if latched else mode.flaps)
+        held, flaps = trigger is not Input.RELEASE, 0 if latched else mode.flaps
+        return replace(mode, held=held, breached=False, unread=False, flaps=flaps)
     if trigger is Input.DWELL_ELAPSED:
         return replace(mode, dwelling=False)
     if trigger is Input.NEW_ARTEFACT:
-        return replace(mode, trial=mode.safe)
-    if trigger is Input.BREACH and mode.state is ModeState.NORMAL and not mode.held:
-        flapped = time - mode.returned <= policy.flap_window
+        return replace(mode, trial=mode.safe, breached=False)
+    if trigger is Input.UNREADABLE:
+        mode = replace(mode, unread=mode.safe or not mode.held)
+    if trigger is Input.KNOWN_HARM:
+        mode = replace(mode, trial=False)
+    if trigger in {Input.BREACH, Input.KNOWN_HARM} and mode.held and not mode.safe:
+        return replace(mode, breached=True)
+    if trigger is Input.BREACH and not mode.safe:
+        flapped = elapsed(mode.returned, time) <= policy.flap_window
         return replace(mode, flaps=mode.flaps + 1 if flapped else 0)
     return mode
 
 
-def _enter(mode: Mode, to: ModeState, time: float) -> Mode:
+def _enter(mode: Mode, to: ModeState, time: float, trigger: Input) -> Mode:
     if to is mode.state:
         return mode
     if to is ModeState.NORMAL:
-        return replace(mode, state=to, since=time, dwelling=False, returned=time, trial=False)
+        returned = time if trigger is Input.RECOVERED else NEVER
+        return replace(mode, state=to, since=time, dwelling=False, returned=returned, trial=False, unread=False)
     return replace(mode, state=to, since=time, dwelling=to is ModeState.SAFE)
 
 

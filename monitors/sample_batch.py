@@ -7,10 +7,27 @@ from typing import Any, Self
 
 import numpy as np
 
-from tightrope.monitors.records import Bools, Floats, Ints, Role, Sample, Tensors, tensor_layout
+from tightrope.monitors.records import (
+    Bools,
+    Floats,
+    Hashes,
+    Ints,
+    Role,
+    Sample,
+    Tensors,
+    Texts,
+    tensor_layout,
+    unknown_column,
+)
 
-SAMPLE_COLUMNS = ("rows", "time", "served_by_baseline", "draw", "inclusion", "seconds")
+ADDED_SAMPLE_COLUMNS = ("caller", "host_class", "trace_id")
+"""The columns that records of version 1 lack."""
+
+SAMPLE_COLUMNS = ("rows", "time", "served_by_baseline", "draw", "inclusion", "seconds", *ADDED_SAMPLE_COLUMNS)
 """The fields that hold one array entry per sample."""
+
+_LEFT_OUT_COLUMN: Any = None
+"""The default of a column that may be left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +36,8 @@ class SampleBatch:
 
     ``rows`` (n,) holds the number of rows of each sample: ``member`` (R, scopes) and every tensor (R, …) begin with the
     rows of the first sample, then those of the second, and so on. The other columns have length n;
-    ``served_by_baseline`` is False where the compressed model answered.
+    ``served_by_baseline`` is False where the compressed model answered. The columns ``caller``, ``host_class`` and
+    ``trace_id`` may be left out.
 
     >>> member = np.zeros((2, 0), dtype=bool)
     >>> sample = Sample("m", "r-1", 0.0, Role.COMPRESSED, "b", "c", {}, {}, (), member, 0.1, 1.0, 0.002)
@@ -42,6 +60,15 @@ class SampleBatch:
     member: Bools
     inputs: Tensors
     outputs: Tensors
+    caller: Hashes = _LEFT_OUT_COLUMN
+    host_class: Texts = _LEFT_OUT_COLUMN
+    trace_id: Texts = _LEFT_OUT_COLUMN
+
+    def __post_init__(self) -> None:
+        """Fill the columns that were left out."""
+        for name in ADDED_SAMPLE_COLUMNS:
+            if getattr(self, name) is _LEFT_OUT_COLUMN:
+                object.__setattr__(self, name, unknown_column(name, len(self)))
 
     def __len__(self) -> int:
         return len(self.request_id)
@@ -62,6 +89,9 @@ class SampleBatch:
             draw=np.array([sample.draw for sample in samples], np.float64),
             inclusion=np.array([sample.inclusion for sample in samples], np.float64),
             seconds=np.array([sample.seconds for sample in samples], np.float64),
+            caller=np.array([sample.caller for sample in samples], np.uint64),
+            host_class=np.array([sample.host_class for sample in samples], object),
+            trace_id=np.array([sample.trace_id for sample in samples], object),
             member=np.concatenate([sample.member for sample in samples]),
             inputs=concatenate_tensors([sample.inputs for sample in samples]),
             outputs=concatenate_tensors([sample.outputs for sample in samples]),

@@ -1,13 +1,27 @@
 """Current verdicts of every monitor in every scope, for people, dashboards and the status API."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from tightrope.monitors import latency, safemode
 from tightrope.monitors.detector import LN10, divergence
 from tightrope.monitors.detector_bank import Cells, Rule, recent_mean, recovery_evidence
+from tightrope.monitors.intake.repeats import MAX_INPUT_SHARE, Repeats, warning_text
 from tightrope.monitors.plan import Plan, State, is_blind
-from tightrope.monitors.records import Floats, Outcome, Stream, Verdict
-from tightrope.monitors.verdict import decide_outcome
+from tightrope.monitors.records import Floats, Outcome, Stream
+from tightrope.monitors.scopes import rows_to_be_unseen, unseen_scopes
+from tightrope.monitors.verdict import Verdict, decide_outcome
+
+UNSEEN_NOTE = (
+    "none of the last {} compared rows is of it: do callers send this value, and can the column hold its codes?"
+)
+
+REPEATS_NOTE = (
+    "{:.0%} of the latest rows repeat an input and are not counted; if the model has few possible inputs, set "
+    "models.{}.repeats: retries"
+)
 
 NOISE_EVIDENCE_NATS = float(np.log(1000.0))
 """The evidence (nats) that the baseline contradicts itself too often: an error rate of one in a thousand."""
@@ -24,8 +38,26 @@ def verdicts(plan: Plan, state: State) -> list[Verdict]:
     extra = [_sight(plan, state)]
     if plan.objective is not None:
         extra.append(latency.verdict(plan.objective, state.latency, plan.scopes[0]))
+    extra += _disabled_verdicts(plan, state)
     by_rule = [_rule_verdicts(plan, state, rule, cells) for rule, cells in zip(plan.rules, state.cells, strict=True)]
-    return extra + [by_scope[scope] for scope in range(len(plan.scopes)) for by_scope in by_rule if scope in by_scope]
+    by_rule.insert(0, _scope_sights(plan, state))
+    found = [by_scope[scope] for scope in range(len(plan.scopes)) for by_scope in by_rule if scope in by_scope]
+    return extra + _without_repeats(plan, state, found)
+
+
+def _without_repeats(plan: Plan, state: State, found: Sequence[Verdict]) -> list[Verdict]:
+    """Withhold a pass where most rows are not counted, because they repeat an input."""
+    share = state.repeats.input_share
+    if plan.repeats is not Repeats.DISTINCT or share <= MAX_INPUT_SHARE:
+        return list(found)
+    names = {rule.monitor.name for rule in plan.rules if rule.monitor.stream is Stream.COMPARISONS}
+    note = REPEATS_NOTE.format(share, plan.model)
+    return [
+        replace(verdict, outcome=Outcome.INSUFFICIENT, note=verdict.note or note)
+        if verdict.monitor in names and verdict.outcome in {Outcome.PASS, Outcome.INSUFFICIENT}
+        else verdict
+        for verdict in found
+    ]
 
 
 def _sight(plan: Plan, state: State) -> Verdict:
@@ -33,10 +65,11 @@ def _sight(plan: Plan, state: State) -> Verdict:
     waiting = state.unanswered.until - state.unanswered.since
     seen = state.seen[Stream.COMPARISONS]
     blind = is_blind(plan, state)
+    repeats = "; ".join(warning_text(state.repeats, warning) for warning in state.repeats.warnings)
     return Verdict(
         scope=plan.scopes[0],
         monitor="sight",
-        outcome=Outcome.BREACH if blind else Outcome.PASS if seen else Outcome.INSUFFICIENT,
+        outcome=Outcome.BREACH if blind else Outcome.PASS if seen and not repeats else Outcome.INSUFFICIENT,
         count=seen,
         needed=1.0,
         mean=None,
@@ -47,8 +80,58 @@ def _sight(plan: Plan, state: State) -> Verdict:
         recovery=None,
         recovery_threshold=0.0,
         errors=0,
-        note=f"{state.unanswered.kept} requests kept, none compared" if blind else "",
+        note=f"{state.unanswered.kept} requests kept, none compared" if blind else repeats,
     )
+
+
+def _scope_sights(plan: Plan, state: State) -> dict[int, Verdict]:
+    """Report for each declared subgroup whether it has rows: the limit is in rows of the model without one of it."""
+    unseen = unseen_scopes(plan.scopes, state.compared, state.sighted)
+    limits = rows_to_be_unseen(state.compared, state.sighted)
+    shown = {}
+    for scope in range(1, len(plan.scopes)):
+        count, waiting = int(state.compared[scope]), int(state.compared[0] - state.sighted[scope])
+        shown[scope] = Verdict(
+            scope=plan.scopes[scope],
+            monitor="sight",
+            outcome=Outcome.UNSEEN if unseen[scope] else Outcome.PASS if count else Outcome.INSUFFICIENT,
+            count=count,
+            needed=1.0,
+            mean=None,
+            recent=float(waiting),
+            limit=float(limits[scope]),
+            evidence=0.0,
+            threshold=1.0,
+            recovery=None,
+            recovery_threshold=0.0,
+            errors=0,
+            note=UNSEEN_NOTE.format(waiting) if unseen[scope] else "",
+        )
+    return shown
+
+
+def _disabled_verdicts(plan: Plan, state: State) -> list[Verdict]:
+    """Report monitors that sent a scope to safe mode and were switched off since: nothing can clear them."""
+    return [
+        Verdict(
+            scope=scope,
+            monitor=monitor,
+            outcome=Outcome.BREACH,
+            count=0,
+            needed=1.0,
+            mean=None,
+            recent=None,
+            limit=0.0,
+            evidence=0.0,
+            threshold=plan.budget.threshold / LN10,
+            recovery=None,
+            recovery_threshold=0.0,
+            errors=0,
+            note="switched off since it breached: the scope stays safe until it is on again, or an operator's release",
+        )
+        for scope, monitors in sorted(state.retained.disabled.items())
+        for monitor in monitors
+    ]
 
 
 def _rule_verdicts(plan: Plan, state: State, rule: Rule, cells: Cells) -> dict[int, Verdict]:

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from tightrope.monitors.detector_bank import Rule
 from tightrope.monitors.evidence import Tally
-from tightrope.monitors.plan import Plan, Repeats, State
+from tightrope.monitors.intake.repeats import RepeatMemory, Repeats, repeated_inputs
+from tightrope.monitors.plan import Plan, State
 from tightrope.monitors.records import Bools, Comparisons, Floats, Ints
 from tightrope.monitors.safemode import Mode
+from tightrope.monitors.scopes import following_scopes
 
 T = TypeVar("T", bound=np.generic)
 
@@ -52,6 +54,23 @@ def next_block(plan: Plan, times: Floats, begin: int) -> Block | None:
 
 
 @dataclass(frozen=True, slots=True)
+class UncountedRows:
+    """The rows of a block that no cell counts, (n,): retries of a request, and repeats of an input.
+
+    >>> UncountedRows(np.array([True, False]), np.array([False, False])).either.tolist()
+    [True, False]
+    """
+
+    retries: Bools
+    inputs: Bools
+
+    @property
+    def either(self) -> Bools:
+        """The rows that are not counted."""
+        return self.retries | self.inputs
+
+
+@dataclass(frozen=True, slots=True)
 class BlockView:
     """A block's rows under the current modes: ``member`` (T, n, S) holds 1 where a scope counts a row, else 0.
 
@@ -68,14 +87,16 @@ class BlockView:
     block: Block
     member: Floats
     first: int
+    uncounted: UncountedRows
 
     @classmethod
     def build(cls, plan: Plan, state: State, rows: Comparisons, block: Block, first: int) -> "BlockView":
         """Select the rows that each scope counts."""
         counted = counted_mask(plan, state.modes, with_model_scope(rows.member), rows.draw)
-        counted &= ~repeat_mask(plan, rows, block)[:, None]
+        uncounted = uncounted_rows(plan, state.repeats, rows, block)
+        counted &= ~uncounted.either[:, None]
         member = counted.astype(np.float64).reshape(block.ticks, block.rows, -1)
-        return cls(rows, block, member, first)
+        return cls(rows, block, member, first, uncounted)
 
     def tally(self, rule: Rule) -> Tally:
         """Count the rows for one monitor; with lanes, rows take turns by their position in the stream."""
@@ -100,35 +121,45 @@ def with_model_scope(member: Bools) -> Bools:
 
 
 def counted_mask(plan: Plan, modes: Sequence[Mode], member: Bools, draw: Floats) -> Bools:
-    """Mask the rows that each scope's cells count, (n, S), from membership (n, S) and the rows' draws (n,)."""
-    safe = np.array([mode.safe for mode in modes])
+    """Mask the rows that each scope's cells count, (n, S), from membership (n, S) and the rows' draws (n,).
+
+    Rows of a scope apart, or that follow one to the baseline, count for such scopes only.
+    """
+    moved_scopes = {scope for scope, mode in zip(plan.scopes, modes, strict=True) if mode.safe}
+    moved_scopes |= {*following_scopes(plan.scopes, moved_scopes), *plan.always_baseline}
+    apart = np.array([m.apart or scope in moved_scopes for scope, m in zip(plan.scopes, modes, strict=True)])
     counted = np.asarray(member & (draw[:, None] < plan.rates))
-    if safe[1:].any():
-        moved = (member[:, 1:] & safe[1:]).any(axis=1)
-        counted &= ~moved[:, None] | safe
+    if apart[1:].any():
+        moved = (member[:, 1:] & apart[1:]).any(axis=1)
+        counted &= ~moved[:, None] | apart
         counted[:, 0] &= ~moved  # the return of the model as a whole would not move them either
     return counted
 
 
-def repeat_mask(plan: Plan, rows: Comparisons, block: Block) -> Bools:
-    """Mask the rows that repeat an earlier row of their tick, as the plan defines repeats, (n,)."""
-    repeated = np.zeros(len(rows), dtype=bool)
+def uncounted_rows(plan: Plan, memory: RepeatMemory, rows: Comparisons, block: Block) -> UncountedRows:
+    """Mask the rows that repeat an earlier one, as the plan defines repeats; a retry is no repeated input as well."""
+    none = np.zeros(len(rows), dtype=bool)
     if plan.repeats is Repeats.NONE:
-        return repeated
+        return UncountedRows(none, none)
     tick = np.repeat(np.arange(block.ticks), block.rows)
-    if plan.repeats is Repeats.RETRIES:
-        return _retried(rows, tick)
-    order = np.lexsort((np.arange(len(rows)), rows.twin, tick))
-    repeated[order[1:]] = (np.diff(rows.twin[order]) == 0) & (np.diff(tick[order]) == 0)
-    return np.asarray(repeated & (rows.twin != 0))
+    if plan.repeats is Repeats.INPUTS:
+        order = np.lexsort((np.arange(len(rows)), rows.twin, tick))
+        repeated = none.copy()
+        repeated[order[1:]] = (np.diff(rows.twin[order]) == 0) & (np.diff(tick[order]) == 0)
+        return UncountedRows(none, np.asarray(repeated & (rows.twin != 0)))
+    retries = _retried(rows, tick)
+    return UncountedRows(
+        retries, repeated_inputs(memory, rows) & ~retries if plan.repeats is Repeats.DISTINCT else none
+    )
 
 
 def _retried(rows: Comparisons, tick: Ints) -> Bools:
-    """Mask the rows of a request id that came before at another time; rows of one request share their time."""
+    """Mask the rows whose request id and input came before at another time; rows of one request share their time."""
     repeated = np.zeros(len(rows), dtype=bool)
     if len(set(rows.request_id)) == len(rows):
         return repeated
-    first: dict[tuple[int, str], float] = {}
-    for row, (index, name, time) in enumerate(zip(tick.tolist(), rows.request_id, rows.time.tolist(), strict=True)):
-        repeated[row] = first.setdefault((index, name), time) != time
+    first: dict[tuple[int, str, int], float] = {}
+    columns = (tick.tolist(), rows.request_id, rows.twin.tolist(), rows.time.tolist())
+    for row, (index, name, twin, time) in enumerate(zip(*columns, strict=True)):
+        repeated[row] = first.setdefault((index, name, twin), time) != time
     return repeated

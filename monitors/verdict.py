@@ -1,4 +1,6 @@
-"""Outcomes of verdicts: a pass takes enough rows that a real harm would have raised the alarm."""
+"""Verdicts and their outcomes: a pass takes enough rows that a real harm would have raised the alarm."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -7,6 +9,41 @@ from tightrope.monitors.records import Floats, Outcome
 
 HARM_FACTOR = 3.0
 """A cell can pass once an excess of three times its limit would have raised the alarm, on average."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of one monitor in one scope, with its evidence so far.
+
+    ``count`` is the number of rows observed since the detector last started, ``needed`` the number that a pass takes,
+    ``mean`` their mean and ``recent`` that of the latest ticks. ``evidence`` and ``threshold`` are log10 of the
+    e-detector and of the samples that one false alarm is budgeted for; ``recovery`` and ``recovery_threshold`` likewise
+    for the return, once the monitor has tripped its scope. ``errors`` counts the scope's rows that could not be
+    compared. A monitor with several variants (classes, bins) reports the one with the most evidence. ``note`` explains
+    why the result is not reliable, if so. ``coverage`` is set for label monitors: the labelled share of the rows that
+    have their label or can no longer get one.
+
+    >>> Verdict("model", "disagreement", Outcome.PASS, count=900, needed=640.0, mean=0.01, recent=0.01, limit=0.02,
+    ...         evidence=0.3, threshold=8.5, recovery=None, recovery_threshold=5.0, errors=0).outcome
+    <Outcome.PASS: 'pass'>
+    """
+
+    scope: str
+    monitor: str
+    outcome: Outcome
+    count: int
+    needed: float
+    mean: float | None
+    recent: float | None
+    limit: float
+    evidence: float
+    threshold: float
+    recovery: float | None
+    recovery_threshold: float
+    errors: int
+    variant: str = ""
+    note: str = ""
+    coverage: float | None = None
 
 
 def rows_to_see_rate(limit: Floats, log_budget: Floats) -> Floats:

@@ -7,7 +7,8 @@ judged again under the new modes.
 
 A cell counts the requests that its decision would move. Once a subgroup is in safe mode its requests leave every other
 cell, because the compressed model no longer answers them; its own cells go on, in reverse shadow, to judge recovery.
-Membership is known before the outcome, so the guarantee of the detectors holds.
+The requests of a subgroup that breached while an operator held it in normal mode leave them too: no evidence moves
+them. Membership is known before the outcome, so the guarantee of the detectors holds.
 """
 
 from dataclasses import replace
@@ -17,8 +18,12 @@ import numpy as np
 from tightrope.monitors import latency
 from tightrope.monitors.decide import Cause, decide, enter_blind, first_decision
 from tightrope.monitors.detector_bank import MonitorRun, Trajectory, run_detectors
+from tightrope.monitors.elapsed import not_after
+from tightrope.monitors.intake.hosts import count_hosts
+from tightrope.monitors.intake.repeats import RepeatMemory, remember_rows
 from tightrope.monitors.plan import Autocorrelation, Plan, State, Transition, UncomparedTraffic, is_blind
 from tightrope.monitors.records import Bools, Comparisons, Fault, Floats, Routes, Stream, Traffic
+from tightrope.monitors.scopes import last_sighted
 from tightrope.monitors.ticks import BlockView, next_block, with_model_scope
 
 
@@ -56,6 +61,40 @@ def step(
         transitions += decided
         begin += ticks * block.rows
     return replace(state, pending={**state.pending, stream: rows.take(slice(begin, None))}), transitions
+
+
+def settle_times(plan: Plan, state: State, now: float) -> tuple[State, float]:
+    """Bring the times of a state that lie after ``now``, the latest reading of the clock, back to it.
+
+    Returns the most seconds by which one lay in the future, 0 if none did.
+    """
+    waiting, latency_ends = state.unanswered, 0.0
+    if plan.objective is not None:
+        latency_ends = state.latency.block * plan.objective.block
+    times = [time for mode in state.modes for time in (mode.since, mode.returned)]
+    times += [waiting.since, waiting.until, waiting.answered, latency_ends]
+    times += [float(rows.time.max()) for rows in state.pending.values() if len(rows)]
+    ahead = max(times) - now
+    if ahead <= 0:
+        return state, 0.0
+    state = replace(
+        state,
+        modes=tuple(
+            replace(mode, since=not_after(mode.since, now), returned=not_after(mode.returned, now))
+            for mode in state.modes
+        ),
+        unanswered=replace(
+            waiting,
+            since=not_after(waiting.since, now),
+            until=not_after(waiting.until, now),
+            answered=not_after(waiting.answered, now),
+        ),
+        pending={name: replace(rows, time=not_after(rows.time, now)) for name, rows in state.pending.items()},
+    )
+    if plan.objective is not None:
+        block = int(not_after(latency_ends, now) / plan.objective.block)
+        state = replace(state, latency=replace(state.latency, block=block))
+    return state, ahead
 
 
 def note_traffic(plan: Plan, state: State, notice: Traffic) -> tuple[State, list[Transition]]:
@@ -114,7 +153,7 @@ def _no_rows(plan: Plan, batch: Comparisons) -> Comparisons:
 def _judge(plan: Plan, state: State, view: BlockView, stream: Stream) -> tuple[State, int, list[Transition]]:
     """Judge a block up to the first tick that decides something; returns the number of ticks judged."""
     trajectories = _trajectories(plan, state, view, stream)
-    ends = view.rows.time.reshape(view.block.ticks, -1)[:, -1]
+    ends = view.rows.time.reshape(view.block.ticks, -1).max(axis=1)  # a clock behind must not set a mode's time back
     first = first_decision(plan, state, trajectories, ends)
     ticks = view.block.ticks if first is None else first + 1
     cells = [
@@ -136,11 +175,12 @@ def _judge(plan: Plan, state: State, view: BlockView, stream: Stream) -> tuple[S
 def _trajectories(plan: Plan, state: State, view: BlockView, stream: Stream) -> list[Trajectory | None]:
     """Run each monitor of this stream through the block; None for monitors of the other stream."""
     normal = np.array([not mode.safe for mode in state.modes])
+    free = np.array([not mode.apart for mode in state.modes])
     trial = np.array([mode.trial for mode in state.modes])
     # While the model as a whole is safe, a subgroup in normal mode has no decision to make.
     runs = {
         index: MonitorRun(
-            rule, cells, view.tally(rule), np.where(normal, normal[0], ~cells.tripped), cells.tripped & ~normal, trial
+            rule, cells, view.tally(rule), np.where(free, normal[0], ~cells.tripped), cells.tripped & ~normal, trial
         )
         for index, (rule, cells) in enumerate(zip(plan.rules, state.cells, strict=True))
         if rule.monitor.stream is stream
@@ -165,8 +205,17 @@ def _count(state: State, view: BlockView, ticks: int) -> State:
         errors=state.errors + faulty.sum(axis=0),
         faulty=_latest_faulty(state, view, ticks),
         noise=state.noise + noise,
+        sighted=last_sighted(state.sighted, int(state.compared[0]), member),
+        repeats=_remember(state, view, upto),
+        hosts=count_hosts(state.hosts, view.rows.take(upto), member),
         lag=_update_autocorrelation(state.lag, rows.disagree[upto][counted].astype(np.float64)),
     )
+
+
+def _remember(state: State, view: BlockView, upto: slice) -> RepeatMemory:
+    """Add judged rows to the memory of repeats."""
+    retries, inputs = (int(mask[upto].sum()) for mask in (view.uncounted.retries, view.uncounted.inputs))
+    return remember_rows(state.repeats, view.rows.take(upto), retries, inputs)
 
 
 def _latest_faulty(state: State, view: BlockView, ticks: int) -> Bools:
@@ -191,9 +240,13 @@ def _update_autocorrelation(lag: Autocorrelation, y: Floats) -> Autocorrelation:
 def build_routes(plan: Plan, state: State) -> Routes:
     """Build the routes for the gateways: the scopes that the baseline answers.
 
-    Under an advisory plan evidence moves no scope; an operator who holds a scope in safe mode does.
+    Under an advisory plan evidence moves no scope; an operator who holds a scope in safe mode does, and so does a state
+    that could not be read. While the mode of a scope that the plan does not have is not mapped, its rows cannot be told
+    from others: the whole model is safe.
     """
     modes = list(zip(plan.scopes, state.modes, strict=True))
-    safe = [scope for scope, mode in modes if mode.safe and (plan.armed or mode.held)]
+    orphans = [(plan.scopes[0], record.mode) for record in state.retained.orphans.values()]
+    moved = [scope for scope, mode in (*modes, *orphans) if mode.safe and (plan.armed or mode.held or mode.unread)]
+    safe = list(dict.fromkeys(moved))
     states = {scope: mode.state.value for scope, mode in modes}
     return Routes(plan.model, state.epoch, tuple(safe), states)

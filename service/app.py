@@ -1,6 +1,7 @@
 """The wiring of a gateway, top to bottom: load the model pairs, then connect router, engine, outbox and transports."""
 
 import importlib.util
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,14 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tightrope.monitors.intake.sampling import SECRET_BYTES, DrawKey
 from tightrope.service.adapters.archive.report_store import ReportStore
 from tightrope.service.adapters.onnxruntime import OnnxModel, RuntimeOptions
 from tightrope.service.adapters.open_inference.model import EndpointAddress, connect
 from tightrope.service.adapters.ports import AuditTrail, Bus, Model
-from tightrope.service.adapters.prometheus.catalogue import Component
+from tightrope.service.adapters.prometheus.metric import Component
 from tightrope.service.adapters.prometheus.metrics import Metrics
+from tightrope.service.adapters.secret_file import kept_secret
 from tightrope.service.api.ports import Deployer, VerdictReader
-from tightrope.service.config.loader import ConfigError, Settings, control_token, secret
+from tightrope.service.config.loader import ConfigError, Settings, control_token, draw_secret, secret
 from tightrope.service.config.models import Endpoint, RuntimeSection
 from tightrope.service.inference import golden
 from tightrope.service.inference.autotune import RunProfile
@@ -23,6 +26,7 @@ from tightrope.service.inference.engine import InferenceEngine
 from tightrope.service.inference.model_pair import ModelPair, build
 from tightrope.service.inference.remote_health import RemoteHealth
 from tightrope.service.outbox import Outbox
+from tightrope.service.routing.blindness import BlindnessWatch
 from tightrope.service.routing.control_consumer import ControlConsumer
 from tightrope.service.routing.router import Router
 from tightrope.service.sampling.payload_joiner import PayloadConsumer
@@ -33,8 +37,13 @@ from tightrope.service.transport.responder import Responder
 if TYPE_CHECKING:
     from tightrope.service.transport.grpc.server import GrpcServer
 
+log = logging.getLogger(__name__)
+
 MAX_SILENCE_SECONDS = 60.0
 """Time without a record from judges in other processes after which a warning is logged."""
+
+DRAW_FILE = "draw.secret"
+"""The file in the state folder with the secret of the draws, where the configuration has none."""
 
 ROWS_FOLDER, REPORTS_FOLDER = "rows", "reports"
 """Folders in the state folder: the compared rows, and the drift reports made of them."""
@@ -48,6 +57,7 @@ class Service:
     engine: InferenceEngine
     outbox: Outbox
     control: ControlConsumer
+    blindness: BlindnessWatch
     remote_health: RemoteHealth
     payloads: PayloadConsumer | None = None
     grpc: "GrpcServer | None" = None
@@ -56,12 +66,14 @@ class Service:
         """Start the background threads."""
         self.outbox.start()
         self.control.start()
+        self.blindness.start()
         self.remote_health.start()
         if self.payloads:
             self.payloads.start()
 
     def stop(self, timeout: float) -> None:
         """Publish the waiting samples and events, then stop; each thread gets ``timeout`` seconds."""
+        self.blindness.stop(timeout)
         if self.payloads:
             self.payloads.stop(timeout)
         self.engine.sample_answers()
@@ -143,15 +155,20 @@ def build_service(
     """
     for name, pair in pairs.items():
         metrics.initialize(Component.GATEWAY, name, pair.plan.scopes)
+        for line in pair.warnings:
+            log.warning("%s", line)
     is_remote = modes_timeout is not None
     deadline = time.monotonic() + (modes_timeout or 0.0)
 
-    router = Router({name: pair.subgroups.scopes for name, pair in pairs.items()}, cautious=is_remote)
-    outbox = Outbox(bus, metrics.record_dropped)
-    engine = InferenceEngine(pairs, router, outbox, metrics, AnswerRecorder(outbox, metrics, profiles))
-    control = ControlConsumer(bus, router, metrics, MAX_SILENCE_SECONDS if is_remote else float("inf"))
+    router = _router(pairs)
+    outbox, key = Outbox(bus, metrics.record_dropped), _draw_key(settings)
+    engine = InferenceEngine(pairs, router, outbox, metrics, AnswerRecorder(outbox, metrics, profiles, key))
+    blind_seconds = {name: pair.plan.blind_seconds for name, pair in pairs.items()}
+    blindness = BlindnessWatch(router, blind_seconds, outbox.drawn, outbox.add_event, metrics)
+    silence = MAX_SILENCE_SECONDS if is_remote else float("inf")
+    control = ControlConsumer(bus, router, metrics, silence, blindness.hear)
     watched = {name: model.payloads for name, model in settings.models.items() if model.payloads}
-    payloads = PayloadConsumer(bus, pairs, watched, outbox, metrics) if watched else None
+    payloads = PayloadConsumer(bus, pairs, watched, outbox, metrics, key) if watched else None
 
     is_ready = partial(_is_ready, control, deadline)
     responder = Responder(engine, profiles)
@@ -165,7 +182,26 @@ def build_service(
 
     app = InferLayer(make_app, responder, settings.server.max_body_bytes)
     grpc = _grpc_server(settings, responder, is_ready)
-    return Service(app, engine, outbox, control, RemoteHealth(pairs, metrics), payloads, grpc)
+    return Service(app, engine, outbox, control, blindness, RemoteHealth(pairs, metrics), payloads, grpc)
+
+
+def _draw_key(settings: Settings) -> DrawKey:
+    """The key of the draws: the configured secret, or one of this state folder.
+
+    Raises:
+        ConfigError: when the configured secret cannot be used.
+    """
+    configured = draw_secret(settings)
+    if configured is None and settings.bus is not None:
+        log.warning("sampling_secret_file: is not set, so replicas on other machines draw other samples of a retry")
+    return DrawKey(configured or kept_secret(settings.state / DRAW_FILE, SECRET_BYTES))
+
+
+def _router(pairs: Mapping[str, ModelPair]) -> Router:
+    """The router of these pairs; the baseline answers until a judge has published the modes."""
+    scopes = {name: pair.subgroups.scopes for name, pair in pairs.items()}
+    always_baseline = {name: pair.subgroups.always_baseline for name, pair in pairs.items()}
+    return Router(scopes, cautious=True, always_baseline=always_baseline)
 
 
 def _grpc_server(settings: Settings, responder: Responder, is_ready: Callable[[], bool]) -> "GrpcServer | None":

@@ -53,7 +53,10 @@ class DropCounter(Protocol):
 
 
 class Outbox:
-    """`offer` and `add_event` never block; the gateway's `start` and `stop` control the publishing thread."""
+    """`offer` and `add_event` never block; the gateway's `start` and `stop` control the publishing thread.
+
+    ``drawn`` counts each model's samples that the draw chose, also the dropped ones; it only grows.
+    """
 
     def __init__(self, bus: Bus, dropped: DropCounter, limit: int = MAX_WAITING_SAMPLES) -> None:
         self._bus = bus
@@ -61,6 +64,7 @@ class Outbox:
         self._limit = limit
         self._counting = threading.Lock()
         self._samples = self._bytes = 0
+        self.drawn: Counter[str] = Counter()
         self._kept: Counter[str] = Counter()
         self._oldest: dict[str, float] = {}
         self._traffic_sent = time.monotonic()
@@ -74,6 +78,7 @@ class Outbox:
         buffer is full; rejected samples are counted.
         """
         samples, size = len(item) if isinstance(item, SampleBatch) else 1, _size_in_bytes(item)
+        self.drawn[item.model] += samples
         if len(item.member) > MAX_RECORD_ROWS:
             self._dropped(item.model, "too_many_rows", samples)
             return 0

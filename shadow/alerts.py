@@ -12,24 +12,31 @@ from tightrope.monitors.safemode import Input, ModeState
 from tightrope.service.adapters.ports import Alert
 
 SAFE_MODE_ALERT, LATCHED_ALERT = "TightropeSafeMode", "TightropeLatched"
+HELD_ALERT = "TightropeHeldNormalBreach"
 
 SUMMARIES = {
     SAFE_MODE_ALERT: "{model}: the baseline answers {scope}",
     LATCHED_ALERT: "{model}: {scope} has latched in safe mode",
+    HELD_ALERT: "{model}: {scope} breaches, and an operator holds it in normal mode",
 }
 
-SAFE_MODE_CAUSES = {Input.BREACH, Input.BLIND, Input.FORCE_SAFE}
+SAFE_MODE_CAUSES = {Input.BREACH, Input.BLIND, Input.UNREADABLE, Input.KNOWN_HARM, Input.FORCE_SAFE}
 """The event kinds that bring a scope to safe mode."""
 
 
-def active_alerts(routes: Routes, events: Iterable[Event] = ()) -> list[Alert]:
-    """The alerts that these routes imply; the first of ``events`` that moved a scope is given as the cause."""
+def active_alerts(routes: Routes, events: Iterable[Event] = (), held: Mapping[str, bool] | None = None) -> list[Alert]:
+    """The alerts that these routes imply, and those of scopes that breached while ``held`` in normal mode; the first of
+    ``events`` that moved a scope is given as the cause.
+    """
     causes: dict[str, Event] = {}
     for event in events:
-        if event.model == routes.model and event.kind in SAFE_MODE_CAUSES and event.detail.get("moved"):
+        after: Mapping[str, Any] = event.detail.get("after") or {}  # type: ignore[assignment]
+        counts = event.detail.get("moved") or after.get("breached")
+        if event.model == routes.model and event.kind in SAFE_MODE_CAUSES and counts:
             causes.setdefault(event.scope, event)
     latched = [scope for scope, state in routes.states.items() if state == ModeState.LATCHED]
     named = [(SAFE_MODE_ALERT, scope) for scope in routes.safe] + [(LATCHED_ALERT, scope) for scope in latched]
+    named += [(HELD_ALERT, scope) for scope, breached in (held or {}).items() if breached]
     return [_alert(name, routes.model, scope, causes.get(scope)) for name, scope in named]
 
 

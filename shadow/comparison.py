@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tightrope.monitors.compare import Reading, Scale, pair_readings, read_output
-from tightrope.monitors.records import Bools, Comparisons, Fault, Floats, Ints, Role, Tensors
-from tightrope.monitors.sample_batch import SampleBatch
-from tightrope.service.adapters.ports import ComparedBatch, Record, RunFailedError
+from tightrope.monitors.records import Bools, Comparisons, Fault, Floats, Ints, Role, Tensors, Texts
+from tightrope.monitors.sample_batch import ADDED_SAMPLE_COLUMNS, SampleBatch
+from tightrope.service.adapters.ports import ComparedBatch, Record, RunFailedError, host_class_of
 from tightrope.shadow.inference import WatchedPair, pad_classes, run_role, run_shadow
 
 
@@ -54,6 +54,7 @@ def _compare_group(watched: WatchedPair, records: Sequence[SampleRecord], log_na
         request_id=tuple(chain.from_iterable(map(_request_ids, parts))),
         member=np.concatenate([part.member for part in parts]),
         twin=np.concatenate([_input_hashes(part.inputs, len(part.member)) for part in parts]),
+        shadow_host_class=_shadow_host_classes(watched, by_baseline),
         self_disagree=_self_disagreement(watched, parts, baseline),
         correct_baseline=np.full(len(by_baseline), np.nan),
         correct_compressed=np.full(len(by_baseline), np.nan),
@@ -67,8 +68,14 @@ def _compare_group(watched: WatchedPair, records: Sequence[SampleRecord], log_na
 def _sample_columns(parts: Sequence[SampleBatch]) -> dict[str, NDArray[Any]]:
     """The per-sample columns, repeated for each row of the sample, (rows,)."""
     rows = np.concatenate([part.rows for part in parts])
-    names = ("time", "served_by_baseline", "draw", "inclusion", "seconds")
+    names = ("time", "served_by_baseline", "draw", "inclusion", "seconds", *ADDED_SAMPLE_COLUMNS)
     return {name: np.repeat(np.concatenate([getattr(part, name) for part in parts]), rows) for name in names}
+
+
+def _shadow_host_classes(watched: WatchedPair, by_baseline: Bools) -> Texts:
+    """The class of the host that ran the other model, (rows,)."""
+    classes = {role: host_class_of(model) for role, model in watched.models.items()}
+    return np.where(by_baseline, classes[Role.COMPRESSED], classes[Role.BASELINE]).astype(object)
 
 
 def _request_ids(part: SampleBatch) -> Sequence[str]:

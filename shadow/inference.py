@@ -1,9 +1,14 @@
-"""Inference of the model that did not answer: samples with equal input layouts share runs, across records."""
+"""Inference of the model that did not answer: samples with equal input layouts share runs, across records.
+
+Where the gateway keeps requests apart, so does the worker, in both roles: an answer that depends on the other rows of
+its run would be that of another model than callers get.
+"""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain
+from typing import Protocol
 
 import numpy as np
 
@@ -18,10 +23,18 @@ MAX_SHADOW_RUN_ROWS = 1024
 """Rows in one run of the shadow model."""
 
 
+class RunSharing(Protocol):
+    """Whether the gateway may answer several requests in one run; it may change its mind once."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it keeps all requests apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class WatchedPair:
-    """A model pair as the worker sees it. ``free``: the first dimension is dynamic, so samples can be batched;
-    ``noise_share``: the share of samples on which the baseline runs twice.
+    """A model pair as the worker sees it. ``free``: the first dimension is dynamic, so samples can be batched, unless
+    ``sharing`` is closed; ``noise_share``: the share of samples on which the baseline runs twice.
     """
 
     models: Mapping[Role, Model]
@@ -29,6 +42,13 @@ class WatchedPair:
     output: str
     free: bool
     noise_share: float = 0.0
+    sharing: RunSharing | None = None
+
+    @property
+    def max_run_rows(self) -> int:
+        """Rows of the samples that share a run; 0 where each sample runs alone."""
+        is_apart = not self.free or (self.sharing is not None and self.sharing.is_closed)
+        return 0 if is_apart else MAX_SHADOW_RUN_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +84,7 @@ def run_shadow(watched: WatchedPair, parts: Sequence[SampleBatch], served: Readi
     """
     shadow = failed_reading(served)
     for group in _group(parts):
-        for batch in group.split(MAX_SHADOW_RUN_ROWS if watched.free else 0):
+        for batch in group.split(watched.max_run_rows):
             for answered, reading in _run(watched, batch):
                 fits = widths[answered.index] == reading.values.shape[1]
                 shadow.fault[answered.index] = np.where(fits, reading.fault, Fault.OUT_OF_RANGE)

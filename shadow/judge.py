@@ -8,11 +8,11 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from tightrope.monitors import watch
 from tightrope.monitors.decide import Cause
-from tightrope.monitors.plan import Plan, State, initial_state
+from tightrope.monitors.migration import held_breaches
+from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Event, Routes
 from tightrope.service.adapters.metrics_ports import JudgeMetrics
 from tightrope.service.adapters.ports import (
@@ -28,11 +28,13 @@ from tightrope.service.adapters.ports import (
 from tightrope.service.adapters.prometheus.lag import LagGauge
 from tightrope.service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES_GROUP, LABELS, topic
 from tightrope.service.adapters.wire import record_codec
-from tightrope.service.adapters.wire.envelope import WireError
 from tightrope.shadow.alerts import active_alerts
+from tightrope.shadow.heartbeat import Heart, poll_without_heartbeats
 from tightrope.shadow.judge_round import JudgeRound
 from tightrope.shadow.judgement_view import JudgementView
 from tightrope.shadow.label_replay import LabelReplay
+from tightrope.shadow.restoring.clock_jumps import ClockJumps
+from tightrope.shadow.restoring.restore import Restorer
 
 log = logging.getLogger(__name__)
 
@@ -79,9 +81,11 @@ class Judge:
         self._heartbeat_seconds = heartbeat_seconds
         self._expired = dict.fromkeys(view.plans, float("-inf"))
         self._positions: Mapping[str, Mapping[LogPartition, int]] = {}
-        self._unreadable: dict[str, str] = {}
+        self._restorer = Restorer(store)
+        self._clock_jumps = ClockJumps(time.monotonic)
         self._replays: list[LabelReplay] = []
         self._assigned = False
+        self._heart = Heart(bus, metrics)
         self._records = bus.subscribe(*map(topic, topics), group=JUDGES_GROUP, start_offsets=self._assign)
         self._lag = LagGauge(metrics, JUDGES_GROUP, self._records)
         self._start_assigned()
@@ -91,10 +95,10 @@ class Judge:
         numbers = {number for name, number in partitions if name == topic(COMPARISONS)}
         models = [name for name in self._view.plans if self._bus.partition(topic(COMPARISONS), name) in numbers]
         self._positions = self._store.positions(self._bus.log, models)
-        self._unreadable.clear()
+        self._restorer.forget()
         now = time.time()
         self._replays = [LabelReplay(plan, self._store, now) for plan in self._plans().values() if plan.label_horizon]
-        self._view.states = {name: self._restore(self._view.plans[name]) for name in models}
+        self._view.states = {name: self._restorer.restore(self._view.plans[name], now) for name in models}
         self._assigned = True
         covered = [item for positions in self._positions.values() for item in positions.items()]
         return {
@@ -113,6 +117,7 @@ class Judge:
             self._update_metrics()
             self._pager.set_models(self._positions)
             self._publish_all()
+            self._heart.beat(self._positions, at_once=True)  # gateways count from here, before the first row
 
     def _replay_labels(self, plans: Mapping[str, Plan]) -> None:
         """Replay one batch of old labels and rows; only one, because new records must not wait."""
@@ -127,28 +132,15 @@ class Judge:
         """The plans of the models that are judged here; each round uses one copy, so a deployment cannot change it."""
         return {name: self._view.plans[name] for name in self._positions}
 
-    def _restore(self, plan: Plan) -> State:
-        """Decode a model's snapshot. If that fails, the model begins anew with an epoch that exceeds every earlier one,
-        so that gateways accept its modes as newer.
-        """
-        saved = self._store.snapshot(plan.model)
-        if saved is None:
-            return initial_state(plan)
-        try:
-            return record_codec.decode_state(saved)
-        except WireError as error:
-            self._unreadable[plan.model] = f"its snapshot cannot be read: {error}"
-            return replace(initial_state(plan), epoch=int(time.time()))
-
     def step(self, timeout: float) -> int:
         """Judge the records that arrive within ``timeout`` seconds; returns their number.
 
         Raises:
             BusUnavailableError: when another judge has taken over, or the log is unreachable.
         """
-        records = self._records.poll(
-            JUDGE_POLL_RECORDS, min(timeout, REPLAY_POLL_SECONDS) if self._replays else timeout
-        )
+        self._heart.beat(self._positions)
+        wait = min(timeout, REPLAY_POLL_SECONDS) if self._replays else timeout
+        records = poll_without_heartbeats(self._records, JUDGE_POLL_RECORDS, wait)
         self._start_assigned()
         self._lag.update()
         if time.monotonic() - self._published > self._heartbeat_seconds:
@@ -164,6 +156,7 @@ class Judge:
         for record, error in judge_round.process([record for record in records if self._is_new(record)]):
             self._metrics.record_dead(record.topic)
             log.warning("%s, offset %d skipped: %s", record.topic, record.offset, error)
+        judge_round.events += self._clock_jumps.events(judge_round.ahead, time.time())
         self._finish(judge_round)
         self._records.commit()
         return len(records)
@@ -174,23 +167,22 @@ class Judge:
         self._metrics.keep_judged_models(())
 
     def _new_round(self, plans: Mapping[str, Plan]) -> JudgeRound:
-        return JudgeRound(plans, self._view.states, self._store, self._host)
+        return JudgeRound(plans, self._view.states, self._store, self._host, time.time())
 
     def _redeploy(self, plans: Mapping[str, Plan]) -> None:
-        """Switch to plans that were replaced, before their rows are counted. A model without a readable snapshot goes
-        to safe mode until evidence brings it back.
+        """Switch to plans that were replaced, before their rows are counted. Every scope of a model without a readable
+        snapshot goes to safe mode until evidence or an operator brings it back.
         """
         judge_round = self._new_round(plans)
-        for name, reason in self._unreadable.items():
-            log.error("%s: %s", name, reason)
-            judge_round.enter_blind(plans[name], Cause(time.time(), reason=reason))
+        self._restorer.add_events(judge_round, plans, self._bus.log, time.time())
         for name, plan in plans.items():
-            if judge_round.states[name].digest != plan.digest:
+            state = judge_round.states[name]
+            if state.digest != plan.digest or state.retained.settings != plan.settings:
                 cause = Cause(time.time(), reason="another artefact or configuration")
                 judge_round.deploy(plan, judge_round.states[name], cause)
         if any(judge_round.states[name] is not state for name, state in self._view.states.items()):
             self._finish(judge_round)
-            self._unreadable.clear()
+            self._restorer.forget()
 
     def _is_new(self, record: Record) -> bool:
         """Whether the record lies beyond the position that its model's snapshot covers."""
@@ -205,12 +197,13 @@ class Judge:
         expired = {
             name: judge_round.expire(plan, now, self._expired[name])
             for name, plan in self._plans().items()
-            if plan.label_horizon
+            if plan.label_horizon and name not in self._restorer.fresh
         }
         before = self._view.states
         changed = {name: state for name, state in judge_round.states.items() if state is not before[name]}
         snapshots = {name: record_codec.encode_state(state) for name, state in changed.items()}
         self._store.save(self._bus.log, judge_round.positions, snapshots, judge_round.events, judge_round.pending)
+        self._heart.count(before, changed)
         self._expired |= expired
         self._view.states = judge_round.states
         self._publish(judge_round.routes, judge_round.events)
@@ -233,12 +226,15 @@ class Judge:
         for route in routes:
             publish_blocking(self._bus, topic(CONTROL), record_codec.encode_routes(route), route.model, self._stopping)
         for route in routes:
-            self._pager.set_alerts(route.model, active_alerts(route, events))
+            held = held_breaches(self._view.states[route.model])
+            self._pager.set_alerts(route.model, active_alerts(route, events, held))
 
     def _update_metrics(self) -> None:
         """Update the metrics of the models that have changed since the last update."""
         for name in self._outdated_metrics:
             self._metrics.set_verdicts(name, self._view.verdicts(name))
             self._metrics.set_label_figures(self._view.states[name], name)
+            self._metrics.set_held_breaches(name, held_breaches(self._view.states[name]))
+            self._metrics.set_state_unreadable(name, unread=any(mode.unread for mode in self._view.states[name].modes))
         self._outdated_metrics.clear()
         self._metrics_updated = time.monotonic()

@@ -12,21 +12,26 @@ traffic notes feed the blindness check, orders change modes, events are copied t
 - The caller saves ``positions``, ``states``, ``events`` and ``pending`` in one transaction, then publishes ``routes``.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import asdict, replace
-from typing import TypeVar
+from dataclasses import replace
 
 import numpy as np
 
 from tightrope.monitors import decide, watch
 from tightrope.monitors.detector import BadObservationError
+from tightrope.monitors.elapsed import not_after
 from tightrope.monitors.label_join import labelled_comparisons, match_labels, rows_awaiting_labels
+from tightrope.monitors.label_records import Label, PendingRow, RowKey
 from tightrope.monitors.plan import Plan, State, Transition
-from tightrope.monitors.records import Comparisons, Event, Label, Order, PendingRow, Routes, RowKey, Stream, Traffic
+from tightrope.monitors.records import Comparisons, Event, Order, Routes, Stream
 from tightrope.service.adapters.ports import PendingChanges, Record, Store
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
+from tightrope.shadow.plan_changes import change_events
+from tightrope.shadow.restoring import clock_jumps
+from tightrope.shadow.sight_events import state_events, transition_event
 
 EXPIRY_STEP_SHARE = 0.01
 """Share of the label horizon by which event time must advance before pending rows and labels are expired again."""
@@ -37,22 +42,25 @@ MAX_JUDGED_ROWS = 8192
 SKIPPED_ERRORS = (WireError, BadObservationError)
 """Errors for which a record is skipped."""
 
-Timestamped = TypeVar("Timestamped", Label, Order, Traffic)
-
 
 class JudgeRound:
-    """Applies records to the states of the models in ``plans``, and collects what there is to save and to publish."""
+    """Applies records to the states of the models in ``plans``, and collects what there is to save and to publish.
 
-    def __init__(self, plans: Mapping[str, Plan], states: Mapping[str, State], store: Store, host: str) -> None:
+    ``now`` is the wall clock in seconds since the epoch; a bus that has a clock overrides it. ``ahead`` collects the
+    most seconds by which a time of a model lay in the future.
+    """
+
+    def __init__(
+        self, plans: Mapping[str, Plan], states: Mapping[str, State], store: Store, host: str, now: float = math.inf
+    ) -> None:
         self.states = dict(states)
+        self.ahead: dict[str, float] = {}
         self.events: list[Event] = []
         self.routes: list[Routes] = []
         self.positions: dict[tuple[str, int], int] = {}
         self.pending: dict[str, PendingChanges] = {}
         self.repeated: Counter[str] = Counter()
-        self._plans = plans
-        self._store = store
-        self._host = host
+        self._plans, self._store, self._host, self._now = plans, store, host, now
 
     def process(self, records: Sequence[Record]) -> Iterator[tuple[Record, Exception]]:
         """Apply records in order; yield each skipped one with the reason: it cannot be decoded, is about a model that
@@ -60,12 +68,13 @@ class JudgeRound:
         """
         batches: list[tuple[Record, Comparisons]] = []
         ends: dict[int, int] = {}
+        self._settle_times()
         for record in records:
             self.positions[record.topic, record.partition] = record.offset + 1
             try:
                 schema = record_codec.schema_of(record.value)
                 is_batch = schema == record_codec.COMPARISONS_SCHEMA
-                batch = record_codec.decode_comparisons(record.value) if is_batch else None
+                batch = self._timed(record_codec.decode_comparisons(record.value), record) if is_batch else None
                 if batches and (batch is None or not _fits(batches, ends, batch)):
                     yield from self._judge_all(batches)
                     ends.clear()
@@ -80,25 +89,44 @@ class JudgeRound:
 
     def _dispatch(self, schema: str, record: Record) -> None:
         if schema == record_codec.TRAFFIC_SCHEMA:
-            note = _note_with_log_time(record_codec.decode_traffic(record.value), record)
+            decoded = record_codec.decode_traffic(record.value)
+            note = self._timed(clock_jumps.note_with_log_time(decoded, record), record)
             plan = self._plan(note.model)
             self._set_state(plan, *watch.note_traffic(plan, self.states[plan.model], note))
         elif schema == record_codec.LABELS_SCHEMA:
-            self.add_labels([with_log_time(label, record) for label in record_codec.decode_labels(record.value)])
+            labels = record_codec.decode_labels(record.value)
+            self.add_labels([self._timed(clock_jumps.with_log_time(label, record), record) for label in labels])
         elif schema == record_codec.ORDER_SCHEMA:
-            self._apply_order(with_log_time(record_codec.decode_order(record.value), record))
+            order = clock_jumps.with_log_time(record_codec.decode_order(record.value), record)
+            self._apply_order(self._timed(order, record))
         elif schema == record_codec.EVENT_SCHEMA:
             self.events.append(record_codec.decode_event(record.value))
+
+    def _settle_times(self) -> None:
+        """Bring stored times that lie in the future back to now: a clock was ahead when they were written."""
+        for name, plan in self._plans.items():
+            state, ahead = watch.settle_times(plan, self.states[name], self._now)
+            if ahead > clock_jumps.CLOCK_TOLERANCE_SECONDS:
+                self.states[name] = state
+                self.ahead[name] = max(ahead, self.ahead.get(name, 0.0))
+
+    def _timed(self, item: clock_jumps.Timed, record: Record) -> clock_jumps.Timed:
+        """A record's content with times no later than the log's clock, or the wall clock if the log has none."""
+        timed, ahead = clock_jumps.at_most_now(item, record.time or self._now)
+        if ahead and item.model in self._plans:
+            self.ahead[item.model] = max(ahead, self.ahead.get(item.model, 0.0))
+        return timed
 
     def deploy(self, plan: Plan, old: State, cause: decide.Cause) -> None:
         """Judge the model by another plan from now on."""
         state, transitions = decide.deploy(plan, old, cause)
         self.states[plan.model] = old
+        self.events += change_events(plan, old, state, cause.time, self._host)
         self._set_state(plan, state, transitions)
 
-    def enter_blind(self, plan: Plan, cause: decide.Cause) -> None:
-        """Move the model to safe mode, because its state is unknown."""
-        self._set_state(plan, *decide.enter_blind(plan, self.states[plan.model], cause))
+    def enter_unreadable(self, plan: Plan, cause: decide.Cause) -> None:
+        """Move every scope to safe mode, because the model's state is unknown."""
+        self._set_state(plan, *decide.enter_unreadable(plan, self.states[plan.model], cause))
 
     def _plan(self, model: str) -> Plan:
         plan = self._plans.get(model)
@@ -200,6 +228,7 @@ class JudgeRound:
         Does nothing until event time has moved on from ``last`` by `EXPIRY_STEP_SHARE`, because it reads all of them.
         """
         before = now - plan.label_horizon
+        last = not_after(last, before)  # a clock that was ahead must not stop the expiry
         if before - last < EXPIRY_STEP_SHARE * plan.label_horizon:
             return last
         changes = self.pending.setdefault(plan.model, PendingChanges())
@@ -209,7 +238,7 @@ class JudgeRound:
         matched = self._store.pending_labels(plan.model, list(changes.matched)).values()
         rows -= sum(row.time < before for row in joined)
         labels -= sum(label.time < before for label in matched)
-        changes.before = before
+        changes.before, changes.now = before, now
         self._count_labels(plan, expired=rows, unknown=labels)
         return before
 
@@ -223,17 +252,10 @@ class JudgeRound:
         """Replace a model's state, and collect the events and routes that follow from it."""
         before = self.states[plan.model]
         self.states[plan.model] = state
-        self.events += [self._transition_event(plan, transition, order) for transition in transitions]
-        if before.latency.breached != state.latency.breached:
-            self.events.append(_latency_event(plan, state))
+        self.events += [transition_event(plan, transition, order, self._host) for transition in transitions]
+        self.events += state_events(plan, before, state)
         if order or state.epoch != before.epoch:
             self.routes.append(replace(watch.build_routes(plan, state), order=order))
-
-    def _transition_event(self, plan: Plan, t: Transition, order: str) -> Event:
-        change = {"before": asdict(t.before), "after": asdict(t.after), "moved": t.moved, "host": self._host}
-        position = f"{t.evidence['log']}/{t.evidence['samples']}/{t.evidence['labels']}"
-        identity = order or f"{plan.model}/{position}/{t.scope}/{t.trigger}/{t.time}"
-        return Event(identity, t.time, plan.model, str(t.trigger), t.scope, t.actor, t.reason, {**change, **t.evidence})
 
 
 def _fits(batches: Sequence[tuple[Record, Comparisons]], ends: Mapping[int, int], batch: Comparisons) -> bool:
@@ -249,26 +271,7 @@ def _offset_ranges(batch: Comparisons) -> dict[int, tuple[int, int]]:
     return {partition: (int(column.min()), int(column.max())) for partition, column in offsets.items()}
 
 
-def with_log_time(item: Timestamped, record: Record) -> Timestamped:
-    """Use the broker's timestamp if there is one; producers' clocks may be wrong."""
-    return replace(item, time=record.time) if record.time else item
-
-
-def _note_with_log_time(note: Traffic, record: Record) -> Traffic:
-    """Shift both times of a traffic note to the broker's clock."""
-    return with_log_time(replace(note, since=note.since + record.time - note.time), record) if record.time else note
-
-
 def _received_rows(state: State) -> int:
     """Rows received so far, each once: judged, in the open tick, or stale."""
     pending = state.pending.get(Stream.COMPARISONS)
     return state.seen[Stream.COMPARISONS] + (0 if pending is None else len(pending)) + state.stale
-
-
-def _latency_event(plan: Plan, state: State) -> Event:
-    """The event of a latency objective that was broken or is met again; it changes no mode."""
-    kind = "latency-breach" if state.latency.breached else "latency-met"
-    objective = plan.objective
-    reason = f"more than {objective.limit:.2%} of answers took over {objective.seconds:g} s" if objective else ""
-    time = state.latency.block * (objective.block if objective else 0.0)
-    return Event(f"{plan.model}/latency/{state.latency.closed}", time, plan.model, kind, "model", "judge", reason)

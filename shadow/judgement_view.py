@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from tightrope.monitors.migration import harm_of_pair
 from tightrope.monitors.plan import Plan, State, initial_state
-from tightrope.monitors.records import Stream, Verdict
+from tightrope.monitors.records import Stream
 from tightrope.monitors.status import is_autocorrelated, label_coverage, verdicts
+from tightrope.monitors.verdict import Verdict
 
 
 class JudgementView:
@@ -13,6 +15,12 @@ class JudgementView:
     def __init__(self, plans: Mapping[str, Plan]) -> None:
         self.plans = plans
         self.states: Mapping[str, State] = {}
+
+    def harmed_scopes(self, plan: Plan) -> tuple[str, ...]:
+        """The scopes that a plan's pair is known to harm; the whole model stands for one that is not in the plan."""
+        state = self.states.get(plan.model)
+        harmed = harm_of_pair(plan, state) if state and plan.armed else {}
+        return tuple(dict.fromkeys(scope if scope in plan.scopes else plan.scopes[0] for scope in harmed))
 
     def verdicts(self, model: str) -> Sequence[Verdict]:
         """The current verdict of each monitor in each scope."""

@@ -13,12 +13,13 @@ Nothing is counted, because the previous judge has counted it already; rows and 
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
+from tightrope.monitors.label_records import Label, RowKey
 from tightrope.monitors.plan import Plan
-from tightrope.monitors.records import Label, RowKey
 from tightrope.service.adapters.ports import Record, Store
 from tightrope.service.adapters.topics import COMPARISONS, LABELS
 from tightrope.service.adapters.wire import record_codec
-from tightrope.shadow.judge_round import SKIPPED_ERRORS, JudgeRound, with_log_time
+from tightrope.shadow.judge_round import SKIPPED_ERRORS, JudgeRound
+from tightrope.shadow.restoring.clock_jumps import with_log_time
 
 REPLAYED_HORIZONS = 2.0
 """Label horizons over which rows are read."""

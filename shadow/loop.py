@@ -28,10 +28,16 @@ class Stepper(Protocol):
 
 
 class Loop:
-    """Runs a stepper in a thread; after a failure, ``make`` builds a new one, which continues from the last commit."""
+    """Runs a stepper in a thread; after a failure, ``make`` builds a new one, which continues from the last commit.
 
-    def __init__(self, name: str, make: Callable[[threading.Event], Stepper]) -> None:
+    ``on_failure`` is called after each failure.
+    """
+
+    def __init__(
+        self, name: str, make: Callable[[threading.Event], Stepper], on_failure: Callable[[], None] = lambda: None
+    ) -> None:
         self.failures = 0
+        self._on_failure = on_failure
         self._make = make
         self._stopping = threading.Event()
         self._drained = threading.Event()
@@ -80,6 +86,7 @@ class Loop:
                             return
             except Exception:
                 self.failures += 1
+                self._on_failure()
                 self._well = False
                 log.exception("%s failed; it starts again from the last commit", self._thread.name)
                 self._stopping.wait(LOOP_RETRY_SECONDS[min(failures_in_a_row, len(LOOP_RETRY_SECONDS) - 1)])

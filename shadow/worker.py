@@ -5,10 +5,12 @@ Offsets are committed once the broker has acknowledged the comparisons.
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tightrope.monitors.intake.hosts import compressed_hosts
 from tightrope.monitors.records import MODEL_SCOPE, Comparisons, Fault, Role
 from tightrope.monitors.sample_batch import SampleBatch
 from tightrope.service.adapters.metrics_ports import WorkerMetrics
@@ -116,6 +118,7 @@ class Worker:
 
     def _count(self, batch: Comparisons) -> None:
         self._metrics.observe_batch(len(batch))
+        self._metrics.record_hosts(batch.model, Counter(compressed_hosts(batch).tolist()))
         member = np.concatenate([np.ones((len(batch), 1), dtype=bool), batch.member], axis=1)
         rows = (np.ones(len(batch), dtype=int), batch.disagree, batch.fault != Fault.NONE)
         self._metrics.record_comparisons(

@@ -1,3 +1,11 @@
 """Tightrope: serve a compressed model, shadow its baseline, and fall back where the compressed one does harm."""
 
+import os
+
 __version__ = "0.1.0"
+
+TELEMETRY_VARIABLE = "ORT_DISABLE_TELEMETRY"
+
+# onnxruntime sends telemetry from Linux by default from 1.29 on. It reads this once, when it is imported, which no
+# module of ours can do before this one; processes that are started here inherit it.
+os.environ.setdefault(TELEMETRY_VARIABLE, "1")

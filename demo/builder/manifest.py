@@ -16,6 +16,7 @@ import onnxruntime
 
 from tightrope.demo.builder.census import ATTRIBUTES, SURVEY_COLUMNS, Attribute, Ramp, SurveyCodes, in_household
 from tightrope.demo.builder.source import SURVEY_PACKAGE, SURVEY_SHA256, SURVEY_VERSION
+from tightrope.service.adapters.model_files import find_files
 
 BASELINE = "models/baseline_fp32.onnx"
 FILE_DESCRIPTIONS = {
@@ -110,7 +111,8 @@ def _files(out: Path) -> dict[str, Any]:
     files: dict[str, Any] = {}
     for name, what in FILE_DESCRIPTIONS.items():
         content = (out / name).read_bytes()
-        files[name] = {"what": what, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        digest = find_files(out / name).digest if name in probabilities else hashlib.sha256(content).hexdigest()
+        files[name] = {"what": what, "bytes": len(content), "sha256": digest}
         if name in probabilities:
             figures = _figures(probabilities[name], probabilities[BASELINE], golden, employed)
             size_ratio = round(files[BASELINE]["bytes"] / len(content), 2)

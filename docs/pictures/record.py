@@ -12,11 +12,12 @@ from typing import Any, Self
 
 import httpx
 
+from tests.support.configs import TOKEN, write_config
 from tests.support.observability import debian_servers
 from tests.support.observability.debian_servers import until
 from tests.support.observability.full_stack import CLUSTER, configuration, routes, scraping
 from tests.support.observability.pager import listening
-from tests.support.servers import TOKEN, Server, serving, write_config
+from tests.support.servers import Server, serving
 from tightrope.demo.replay import DEMO_FOLDER as DEMO
 from tightrope.demo.replay import TrafficRow, replay, traffic
 

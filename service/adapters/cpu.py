@@ -18,11 +18,27 @@ CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 def cpu_name() -> str:
     """The processor's name and its instruction sets for quantized kernels, as far as the system reports them."""
+    name = _entries().get("model name") or platform.processor() or platform.machine()
+    return " ".join([name, *_relevant_flags()])
+
+
+def _entries() -> dict[str, str]:
     lines = CPUINFO.read_text(errors="replace").splitlines() if CPUINFO.exists() else []
-    entries = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    name = entries.get("model name") or platform.processor() or platform.machine()
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+def _relevant_flags() -> list[str]:
+    entries = _entries()
     flags = (entries.get("flags") or entries.get("Features") or "").split()
-    return " ".join([name, *(flag for flag in RELEVANT_FLAGS if flag in flags)])
+    return [flag for flag in RELEVANT_FLAGS if flag in flags]
+
+
+def host_class(runtime: str) -> str:
+    """The class of this host: rows of one class are computed alike. Architecture, instruction sets, and the minor
+    version of ``runtime``, the version of onnxruntime.
+    """
+    minor = ".".join(runtime.split(".")[:2])
+    return "/".join([platform.machine() or "unknown", "+".join(_relevant_flags()) or "-", f"onnxruntime-{minor}"])
 
 
 def usable_cores() -> int:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from tightrope.monitors.plan import State
-from tightrope.monitors.records import Event, Routes, Verdict
+from tightrope.monitors.records import Event, Routes
+from tightrope.monitors.verdict import Verdict
 
 
 class ReaderMetrics(Protocol):
@@ -43,8 +44,14 @@ class GatewayMetrics(ReaderMetrics, Protocol):
     ) -> None:
         """Count rows by model and role, refused rows by model, role and action, and samples by model."""
 
+    def record_subgroup_rows(self, model: str, scopes: Sequence[str], rows: Iterable[int]) -> None:
+        """Count answered rows by scope; ``rows`` has one entry a scope."""
+
     def record_failure(self, model: str, role: str, reason: str) -> None:
         """Count a failed run of a model."""
+
+    def record_unmonitored(self, model: str, role: str, fault: str) -> None:
+        """Count an answer that is given although its decision output cannot be read."""
 
     def record_payload_events(self, model: str, outcome: str, events: int = 1) -> None:
         """Count payload events by outcome."""
@@ -54,6 +61,12 @@ class GatewayMetrics(ReaderMetrics, Protocol):
 
     def set_fallback_share(self, model: str, share: float) -> None:
         """Show the share of the fallback traffic that the baseline can carry."""
+
+    def set_blind(self, model: str, *, blind: bool) -> None:
+        """Show whether the baseline answers every request, because no row is judged."""
+
+    def set_judge_age(self, model: str, seconds: float) -> None:
+        """Show the time since the last heartbeat of a model's judge."""
 
     def set_control_age(self, seconds: float) -> None:
         """Show the time since the last message of the judges."""
@@ -78,6 +91,9 @@ class WorkerMetrics(ReaderMetrics, Protocol):
     ) -> None:
         """Count a batch of comparisons; the three arrays have shape (scopes,)."""
 
+    def record_hosts(self, model: str, rows: Mapping[str, int]) -> None:
+        """Count compared rows by the class of the host that ran the compressed model."""
+
     def observe_batch(self, rows: int) -> None:
         """Observe the rows of one batch of comparisons."""
 
@@ -88,6 +104,9 @@ class JudgeMetrics(ReaderMetrics, Protocol):
     def keep_judged_models(self, models: Collection[str]) -> None:
         """Remove the judge's gauges of all other models: another judge shows them."""
 
+    def record_judged(self, model: str, rows: int) -> None:
+        """Count rows that were judged."""
+
     def record_repeated(self, model: str, rows: int) -> None:
         """Count rows that were delivered again."""
 
@@ -97,5 +116,11 @@ class JudgeMetrics(ReaderMetrics, Protocol):
     def set_verdicts(self, model: str, verdicts: Iterable[Verdict]) -> None:
         """Show the verdicts of all monitors."""
 
+    def set_held_breaches(self, model: str, breached: Mapping[str, bool]) -> None:
+        """Show, by scope, whether it breached while an operator held it in normal mode."""
+
+    def set_state_unreadable(self, model: str, *, unread: bool) -> None:
+        """Show whether a scope is in safe mode because the earlier state could not be read."""
+
     def set_label_figures(self, state: State, model: str) -> None:
-        """Show the outcomes and the coverage of labels, and the autocorrelation of disagreements."""
+        """Show the outcomes and the coverage of labels, the autocorrelation of disagreements, and repeats."""

@@ -1,6 +1,5 @@
 """ONNX files run by onnxruntime, as `ports.Model`."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +9,9 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
 from tightrope.monitors.records import Tensors
+from tightrope.service.adapters.cpu import host_class
+from tightrope.service.adapters.model_files import ModelFileError, find_files
 from tightrope.service.adapters.ports import ProviderError, RunFailedError
-from tightrope.service.errors import TightropeError
 from tightrope.service.protocol.tensors import TensorSpec
 
 DATATYPES = {
@@ -46,8 +46,8 @@ OPTIMIZATION_LEVELS = {
 """Graph optimization levels by their names in the configuration."""
 
 
-class ModelFileError(TightropeError):
-    """The file is missing, unreadable, or not a model that can be served."""
+LOCAL_HOST_CLASS = host_class(onnxruntime.__version__)
+"""The class of this process's host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +68,23 @@ class OnnxModel:
     """A loaded ONNX file.
 
     Raises:
-        ModelFileError: when onnxruntime cannot load the file.
+        ModelFileError: when one of its files cannot be read, or onnxruntime cannot load it.
         ProviderError: when this process lacks one of the configured execution providers.
     """
 
     def __init__(self, path: Path, runtime: RuntimeOptions = RuntimeOptions()) -> None:
-        self.digest = _digest(path)
+        files = find_files(path)
+        self.host_class = LOCAL_HOST_CLASS
+        self.digest = files.digest
         _require_providers(runtime.providers, onnxruntime.get_available_providers())
         providers = [(name, _to_strings(runtime.provider_options.get(name, {}))) for name in runtime.providers]
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path), _options(runtime), providers=providers, enable_fallback=0
+                str(files.path), _options(runtime), providers=providers, enable_fallback=0
             )
         except LOAD_ERRORS as error:
             raise ModelFileError(f"{path}: not a model that onnxruntime can load: {_one_line(error)}") from error
+        files.require_unchanged()
         # `InferenceSession.run` reads every input's name and type from C++ at every run, a third of a small model's
         # time; requests are validated before they get here.
         self._run = self._session._sess.run  # noqa: SLF001
@@ -126,14 +129,6 @@ def _require_providers(wanted: Sequence[str], available: Sequence[str], has: str
     missing = [name for name in wanted if name not in available]
     if missing:
         raise ProviderError(f"there is no {missing[0]!r} here; this onnxruntime {has} {', '.join(available)}")
-
-
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _spec(path: Path, tensor: onnxruntime.NodeArg) -> TensorSpec:

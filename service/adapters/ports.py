@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from threading import Event as Flag
 from typing import NamedTuple, Protocol
 
-from tightrope.monitors.records import Comparisons, Event, Floats, Label, PendingRow, Role, RowKey, Tensors
+from tightrope.monitors.label_records import Label, PendingRow, RowKey
+from tightrope.monitors.records import Comparisons, Event, Floats, Role, Tensors
 from tightrope.service.errors import TightropeError
 from tightrope.service.protocol.tensors import TensorSpec
 
@@ -144,6 +145,15 @@ def publish_blocking(bus: Bus, topic: str, value: bytes, key: str | None, stoppi
             return True
 
 
+REMOTE_HOST_CLASS = "remote"
+"""The host class of a model on another server, whose processor is unknown."""
+
+
+def host_class_of(model: "Model") -> str:
+    """The class of the host that runs a model; empty where it is unknown."""
+    return str(getattr(model, "host_class", ""))
+
+
 class Model(Protocol):
     """A model that answers batches: a local ONNX file, or a model on another server."""
 
@@ -172,7 +182,7 @@ class PendingChanges:
     """Changes of one round to the rows and labels of one model that wait for each other.
 
     ``held`` rows start to wait, ``joined`` rows have their label; ``waiting`` labels start to wait, ``matched`` labels
-    have their row. Rows and labels with an event time before ``before`` are given up.
+    have their row. Rows and labels with an event time before ``before`` are given up; one after ``now`` counts as now.
     """
 
     held: dict[RowKey, PendingRow] = field(default_factory=dict)
@@ -180,6 +190,7 @@ class PendingChanges:
     waiting: dict[RowKey, Label] = field(default_factory=dict)
     matched: set[RowKey] = field(default_factory=set)
     before: float = float("-inf")
+    now: float = float("inf")
 
 
 class AuditTrail(Protocol):
@@ -198,7 +209,13 @@ class Store(Protocol):
         """
 
     def snapshot(self, model: str) -> bytes | None:
-        """The latest snapshot of a model's judgement."""
+        """The latest readable snapshot of a model's judgement."""
+
+    def lost(self, model: str) -> str:
+        """The reason for which a later state of this model cannot be read; empty if `snapshot` is the latest."""
+
+    def set_aside(self, model: str, name: str) -> None:
+        """Keep a copy of a model's snapshot under another name, because the next one replaces it."""
 
     def save(
         self,

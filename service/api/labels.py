@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from tightrope.monitors.records import Label
+from tightrope.monitors.label_records import Label
 from tightrope.service.adapters.ports import Bus, BusFullError
 from tightrope.service.adapters.topics import LABELS, topic
 from tightrope.service.adapters.wire.record_codec import encode_labels

@@ -25,11 +25,14 @@ def create_router(engine: InferenceEngine, is_ready: Callable[[], bool]) -> APIR
         return {"live": True}
 
     @router.get("/health/ready")
-    def ready(response: Response) -> dict[str, bool]:
-        """Readiness: this replica knows the current modes and can answer. A replica in safe mode is ready."""
+    def ready(response: Response) -> dict[str, object]:
+        """Readiness: this replica knows the current modes and can answer. A replica in safe mode is ready. ``models``
+        names each model whose baseline answers for another reason than its modes, with the reason.
+        """
         is_up = is_ready()
         response.status_code = 200 if is_up else 503
-        return {"ready": is_up}
+        reasons = {name: reason for name in engine.pairs if (reason := engine.router.explain(name))}
+        return {"ready": is_up, **({"models": reasons} if reasons else {})}
 
     @router.get("/models/{model}")
     @router.get("/models/{model}/versions/{version}")

@@ -37,6 +37,15 @@ _PARAMETERS = {
             "type": "string",
             "description": "Indices of the refused rows, from 0, comma-separated; absent for one row",
         },
+        "monitored": {
+            "type": "boolean",
+            "description": "false: neither model gave a decision that can be read; this answer is judged by no monitor",
+        },
+        "fault": {
+            "type": "string",
+            "enum": ["not_finite", "out_of_range", "another_shape"],
+            "description": "Why the decision cannot be read; such an answer has no confidence",
+        },
         "confidence": {"type": "number", "description": "Lowest confidence of the rows"},
         "uncertainty": {"type": "number", "description": "Highest entropy of the rows, as a share of its maximum"},
         "model_digest": {

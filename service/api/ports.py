@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from tightrope.monitors.records import Role, Verdict
+from tightrope.monitors.records import Role
+from tightrope.monitors.verdict import Verdict
 from tightrope.service.config.models import Endpoint
 
 

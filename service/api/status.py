@@ -67,8 +67,11 @@ def create_router(
 
 
 def model_summary(engine: InferenceEngine, pair: ModelPair, newest_report: NewestReport) -> dict[str, object]:
-    """A model's artefacts, the mode and state of its scopes, and the link to its newest report."""
+    """A model's artefacts, the mode and state of its scopes, the reason for which the gateway is blind, if it is, and
+    the link to the model's newest report.
+    """
     routes = engine.router.routes(pair.name)
+    unknown = "unknown" if routes.epoch < 0 else "normal"
     return {
         "name": pair.name,
         "version": pair.version,
@@ -77,8 +80,12 @@ def model_summary(engine: InferenceEngine, pair: ModelPair, newest_report: Newes
         "compressed_digest": pair.models[Role.COMPRESSED].digest,
         "epoch": routes.epoch,
         "safe": list(routes.safe),
-        "scopes": {scope: routes.states.get(scope, "normal") for scope in pair.plan.scopes},
+        "following": list(engine.router.following(pair.name)),
+        "always_baseline": list(pair.subgroups.always_baseline),
+        "blind": engine.router.blindness(pair.name) or None,
+        "scopes": {scope: routes.states.get(scope, unknown) for scope in pair.plan.scopes},
         "report": newest_report(pair.name),
+        "requests": pair.batchability.describe(),
     }
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from tightrope.service.config.models import Section
+from tightrope.service.config.section import Section
 
 SECRET_OPTIONS = {"sasl_plain_password": "password_file", "ssl_password": "ssl_password_file"}
 """Secret options of the client, and the configuration key that names the file of each."""

@@ -15,7 +15,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from tightrope.service.config.kafka import SECRET_OPTIONS, BusSection, KafkaSection
-from tightrope.service.config.models import FORM_TAG_PREFIX, Endpoint, ModelSection, Name, Section
+from tightrope.service.config.models import Endpoint, ModelSection
+from tightrope.service.config.section import FORM_TAG_PREFIX, Name, Section
 from tightrope.service.errors import TightropeError, quote
 
 ServerUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s/?#]+)*$")]
@@ -27,8 +28,12 @@ SectionT = TypeVar("SectionT", bound=Section)
 
 TOKEN_VARIABLE = "TIGHTROPE_CONTROL_TOKEN"  # noqa: S105 - a variable's name
 INSTANCE_VARIABLE = "TIGHTROPE_INSTANCE"
+DRAW_VARIABLE = "TIGHTROPE_DRAW_SECRET"
+DRAW_SECRET_DIGITS = 64
+"""Hexadecimal digits of the secret of the draws."""
+
 PASSWORD_VARIABLES = {"password_file": "TIGHTROPE_KAFKA_PASSWORD", "ssl_password_file": "TIGHTROPE_KAFKA_SSL_PASSWORD"}
-ENVIRONMENT = frozenset({TOKEN_VARIABLE, INSTANCE_VARIABLE, *PASSWORD_VARIABLES.values()})
+ENVIRONMENT = frozenset({TOKEN_VARIABLE, INSTANCE_VARIABLE, DRAW_VARIABLE, *PASSWORD_VARIABLES.values()})
 
 
 CLIENT_FILE_OPTIONS = frozenset({"ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile"})
@@ -54,8 +59,8 @@ class SafeModeSection(Section):
     """How a scope enters safe mode and returns from it."""
 
     blind_seconds: Annotated[float, Field(ge=0)] = 60.0
-    """Seconds of traffic without a comparison after which the baseline answers, because there is no evidence that the
-    compressed model is safe. 0: never.
+    """Seconds of traffic without a judged row after which the baseline answers, because there is no evidence that the
+    compressed model is safe; each gateway measures it by its own clock, besides the judge. 0: never.
     """
     min_dwell_seconds: Annotated[float, Field(ge=0)] = 300.0
     """Minimum time in safe mode."""
@@ -151,8 +156,18 @@ class Settings(Section):
     """Direct notification of Alertmanager."""
     bus: BusSection | None = None
     """The log between gateways, workers and judges; in the memory of a single process if left out."""
+    sampling_secret_file: Path | None = None
+    """A file with the secret that sampling is keyed by, 64 hexadecimal digits as `openssl rand -hex 32` prints; or set
+    TIGHTROPE_DRAW_SECRET. All replicas need the same one. Without both a process makes one in its state folder.
+    """
     state: Path = Path("state")
-    """The folder with the verdicts, modes and events that survive a restart, relative to this file."""
+    """The folder with the verdicts, modes and events that survive a restart, relative to this file. A state in it that
+    cannot be read is moved aside, and every scope begins in safe mode.
+    """
+    state_required: bool = False
+    """Refuse a start that finds no earlier state, as when the folder's volume is not mounted. In a cluster a model
+    without a state begins in safe mode. Set it after the first start.
+    """
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -171,7 +186,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
         raise ConfigError(problems + [_line(path, dict(e)) for e in error.errors()]) from None
     if problems:
         raise ConfigError(problems)
-    return _resolved_settings(settings, path.resolve().parent)
+    return _resolved_settings(settings, path.parent.resolve())  # the folder of a link, as Kubernetes mounts one
 
 
 def control_token(settings: Settings, environ: Mapping[str, str] = os.environ) -> str | None:
@@ -194,6 +209,28 @@ def kafka_secrets(kafka: KafkaSection, environ: Mapping[str, str] = os.environ) 
         for option, key in SECRET_OPTIONS.items()
     }
     return {option: value for option, value in secrets.items() if value}
+
+
+def draw_secret(settings: Settings, environ: Mapping[str, str] = os.environ) -> bytes | None:
+    """The secret that sampling is keyed by; None if the configuration has none.
+
+    Raises:
+        ConfigError: when its file cannot be read, or it is no secret of this form.
+    """
+    key = "sampling_secret_file" if settings.sampling_secret_file else DRAW_VARIABLE
+    text = _secret(settings.sampling_secret_file, key, environ.get(DRAW_VARIABLE))
+    if text is None:
+        return None
+    try:
+        found = bytes.fromhex(text)
+    except ValueError:
+        found = b""
+    if 2 * len(found) != DRAW_SECRET_DIGITS:
+        source = f"{key}: {settings.sampling_secret_file}" if settings.sampling_secret_file else key
+        raise ConfigError(
+            [f"{source}: must be {DRAW_SECRET_DIGITS} hexadecimal digits, as `openssl rand -hex 32` prints"]
+        )
+    return found
 
 
 def kafka_instance(kafka: KafkaSection, environ: Mapping[str, str] = os.environ) -> str | None:
@@ -260,6 +297,7 @@ def _resolved_settings(settings: Settings, folder: Path) -> Settings:
     changed = {
         "server": _resolved(settings.server, folder, "control_token_file"),
         "alerts": _resolved(settings.alerts, folder, "token_file", "grafana_token_file"),
+        "sampling_secret_file": folder / file if (file := settings.sampling_secret_file) else None,
         "bus": settings.bus and BusSection(kafka=_resolved_kafka(settings.bus.kafka, folder)),
     }
     return settings.model_copy(update={"models": models, "state": folder / settings.state, **changed})

@@ -3,100 +3,20 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.compare import Scale, Score
 from tightrope.monitors.detector import HIGHEST_RATE, RATIOS
-from tightrope.monitors.plan import Repeats
+from tightrope.monitors.intake.repeats import Repeats
 from tightrope.monitors.records import Role
-
-NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$"
-
-FORM_TAG_PREFIX = "<"
-"""First character of the tag of each form that a value may have. No name begins with it, so tags differ from keys."""
+from tightrope.monitors.scopes import HOST_ATTRIBUTE
+from tightrope.service.config.section import Name, Section
+from tightrope.service.config.subgroups import SubgroupSection
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Limit = Annotated[float, Field(gt=0, lt=HIGHEST_RATE / min(RATIOS))]
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-
-
-class Section(BaseModel):
-    """A section of the file: frozen; an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class Range(Section):
-    """Codes from ``low`` to ``high``, both included."""
-
-    low: float = float("-inf")
-    """The lowest value."""
-    high: float = float("inf")
-    """The highest value."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if not self.low <= self.high:
-            raise ValueError("low must not be above high")
-        return self
-
-
-def _form_of_codes(value: object) -> str | None:
-    if isinstance(value, list):
-        return "<strings>" if value and isinstance(value[0], str) else "<numbers>"
-    return "<range>" if isinstance(value, dict | Range) else None
-
-
-def _form_of_values(value: object) -> str | None:
-    if isinstance(value, list):
-        return "<list>"
-    return "<map>" if isinstance(value, dict) else None
-
-
-Numbers: TypeAlias = Annotated[list[float], Field(min_length=1)]
-Strings: TypeAlias = Annotated[list[str], Field(min_length=1)]
-SubgroupCodes: TypeAlias = Annotated[
-    Annotated[Numbers, Tag("<numbers>")] | Annotated[Strings, Tag("<strings>")] | Annotated[Range, Tag("<range>")],
-    Discriminator(_form_of_codes, "codes", "must be a list of codes, or {low, high}"),
-]
-CodesByValue: TypeAlias = Annotated[dict[Name, SubgroupCodes], Field(min_length=1)]
-Names: TypeAlias = Annotated[list[Name], Field(min_length=1)]
-
-
-class SubgroupSection(Section):
-    """One attribute whose values are monitored separately: read from an input column, or sent by the caller."""
-
-    parameter: str | None = None
-    """The request parameter that carries the value."""
-    input: str | None = None
-    """The input with the column; the model's only input if left out."""
-    column: Annotated[int, Field(ge=0)] | None = None
-    """The column of that input, from 0."""
-    values: Annotated[
-        Annotated[CodesByValue, Tag("<map>")] | Annotated[Names, Tag("<list>")],
-        Discriminator(_form_of_values, "values", "must be a list of names, or a map from names to codes"),
-    ]
-    """With a parameter: the monitored values. With a column: for each value its codes, or {low, high}."""
-
-    @property
-    def cut(self) -> tuple[int, dict[str, list[float] | list[str] | Range]]:
-        """The column, and each value's codes; empty where the caller sends the value."""
-        if self.column is None or isinstance(self.values, list):
-            return 0, {}
-        return self.column, self.values
-
-    @model_validator(mode="after")
-    def _has_one_source(self) -> Self:
-        if (self.parameter is None) == (self.column is None):
-            raise ValueError("needs either parameter or column")
-        if (self.column is None) != isinstance(self.values, list):
-            raise ValueError("values must be a list of names with parameter, and a map from names to codes with column")
-        duplicate = next((name for name in self.values if list(self.values).count(name) > 1), None)
-        if duplicate is not None:
-            raise ValueError(f"values has {duplicate!r} twice")
-        return self
 
 
 class RefusalSection(Section):
@@ -132,6 +52,21 @@ class SamplingSection(Section):
     """The share of all requests."""
     floors: dict[str, Share] = Field(default_factory=dict)
     """For a subgroup, written attribute=value, the minimum share of its requests."""
+
+
+class CallerSection(Section):
+    """The field of a request that names its caller, such as an account; only a keyed digest of it is kept."""
+
+    header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")] | None = None
+    """The header of the request, or the metadata of a gRPC call; a proxy must set it, because callers can forge it."""
+    parameter: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    """The request parameter."""
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if (self.header is None) == (self.parameter is None):
+            raise ValueError("needs either header or parameter")
+        return self
 
 
 class LatencySection(Section):
@@ -205,7 +140,7 @@ Artefact: TypeAlias = Annotated[
 class RuntimeSection(Section):
     """Options of onnxruntime for a model that is a file; see docs/operations.md."""
 
-    providers: Annotated[list[str], Field(min_length=1)] = ["CPUExecutionProvider"]
+    providers: Annotated[list[str], Field(min_length=1)] = Field(default=["CPUExecutionProvider"])
     """Execution providers in order of preference; the CPU runs the nodes that no provider supports."""
     provider_options: dict[str, dict[str, str | int | float | bool]] = Field(default_factory=dict)
     """Options of each provider, such as device_id; see onnxruntime's documentation."""
@@ -251,7 +186,8 @@ class ModelSection(Section):
     compressed_runtime: RuntimeSection | None = None
     """Separate options for the compressed model; no option of `runtime` is carried over."""
     batch_rows: Annotated[int, Field(ge=1, le=4096)] | None = None
-    """Maximum rows of the requests that share a run; 1 disables batching. If left out, autotuning decides."""
+    """Maximum rows of the requests that share a run; 1 disables batching. If left out, autotuning decides. More
+    than 1 does not overrule a model that mixes the rows of a run, as made-up rows show at the start."""
     queue: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
     """Maximum number of requests that wait for a run; more are refused with 503."""
     mode: Literal["armed", "advisory"] = "armed"
@@ -268,8 +204,12 @@ class ModelSection(Section):
     """Refusal of uncertain answers; off if left out."""
     sampling: SamplingSection = Field(default_factory=SamplingSection)
     """The share of requests that the shadow compares."""
-    repeats: Repeats = Repeats.RETRIES
-    """Samples of a tick that count once: retries (one request id), inputs (equal inputs), or none."""
+    caller: CallerSection | None = None
+    """The field that names the caller; unknown if left out, because an address often belongs to a proxy."""
+    repeats: Repeats = Repeats.DISTINCT
+    """Rows that count once: distinct (equal inputs within 4,096 rows), in a tick retries (one request id and input) or
+    inputs (equal inputs), or none. A model with few possible inputs needs retries.
+    """
     lanes: Annotated[int, Field(ge=1, le=50)] = 1
     """Detectors among which the rows of a stream alternate; use more than 1 if neighbouring rows are dependent."""
     noise_share: Share = 0.01
@@ -284,6 +224,8 @@ class ModelSection(Section):
     """Joining of late labels; without it labels are refused."""
     payloads: PayloadsSection | None = None
     """Monitoring of a model that is served elsewhere, by its logger's events; without it events are refused."""
+    allow_nan: bool = False
+    """Whether inputs may hold NaN and infinity, such as missing values; otherwise a request with one is refused."""
     golden: Path | None = None
     """A CSV of input rows as the reference of drift reports; the first compared rows if left out."""
 
@@ -298,6 +240,13 @@ class ModelSection(Section):
         if self.compressed_runtime is not None and isinstance(self.compressed, Endpoint):
             raise ValueError("compressed_runtime is for a file, but compressed is an endpoint")
         return self
+
+    @field_validator("subgroups")
+    @classmethod
+    def _attributes_are_free(cls, subgroups: dict[str, SubgroupSection]) -> dict[str, SubgroupSection]:
+        if HOST_ATTRIBUTE in subgroups:
+            raise ValueError(f"{HOST_ATTRIBUTE!r} is reserved for host classes; choose another name")
+        return subgroups
 
     @field_validator("limits", "subgroup_limits")
     @classmethod

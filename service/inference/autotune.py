@@ -2,7 +2,7 @@
 
 How it works: `measure_profile` runs both models on rows of zeros when a pair is loaded. It compares one row with a
 batch of `TRIAL_ROWS`, and two threads with one, and takes batches or threads where they give enough more rows a second.
-Two rows in one run must get the answers that they get alone; otherwise the pair is not batched.
+Only requests that the pair's `Batchability` allows share a run.
 
 In service, `RunProfile.observe` corrects the measurements. Runs are grouped by size, the bit length of their rows. Of
 every `RUNS_PER_UPDATE` runs of a size, the mean gives the seconds to expect and the minimum tells whether the size is
@@ -21,8 +21,9 @@ import numpy as np
 from tightrope.monitors.records import Tensors
 from tightrope.service.adapters import cpu
 from tightrope.service.adapters.ports import Model, RunFailedError
+from tightrope.service.inference.batchability import Batchability
 from tightrope.service.inference.model_pair import ModelPair
-from tightrope.service.protocol.tensors import Tensor, zeros
+from tightrope.service.protocol.tensors import zeros
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,8 @@ class RunProfile:
     """The profile of one pair: ``runners`` is the number of runs at a time, ``max_rows`` the rows of a batch, and
     batches ``pays`` when a row costs less among others. ``measured`` maps rows to the least seconds that runs of them
     took. Runs expected to take up to ``brief_seconds`` may occupy the event loop when there is no contention;
-    ``short_sizes`` are the sizes (bit lengths of the rows) that may occupy it at any time.
+    ``short_sizes`` are the sizes (bit lengths of the rows) that may occupy it at any time. ``batchability`` knows which
+    requests may share a run.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class RunProfile:
         self.runners = runners
         self.max_rows = max_rows
         self.pays = pays and max_rows > 1
+        self.batchability = Batchability({}, "")
         self._brief_seconds = brief_seconds
         self._minima = {rows.bit_length(): seconds for rows, seconds in (measured or {}).items()}
         self._means = dict(self._minima)
@@ -147,6 +150,7 @@ def measure_profile(pair: ModelPair, processes: int = 1) -> RunProfile:
     if row_seconds == inf:  # the model refuses zeros, so its speed is unknown
         return _threads_only(cores)
     profile = _batch_profile(pair, row_seconds, _batch_seconds(pair, row_seconds))
+    profile.batchability = pair.batchability
     is_short = profile.is_short(TRIAL_ROWS if profile.pays else 1)
     if not is_short and cores > 1 and _threads_pay(models[0], pair, in_batches=profile.pays):
         profile.runners = cores
@@ -155,7 +159,8 @@ def measure_profile(pair: ModelPair, processes: int = 1) -> RunProfile:
 
 def _batch_profile(pair: ModelPair, row_seconds: float, batch_seconds: float) -> RunProfile:
     """The profile with the rows of a batch: from the settings, or by what one row and a batch take."""
-    configured, speed_up = pair.batch_rows if pair.is_batchable else 1, row_seconds * TRIAL_ROWS / batch_seconds
+    configured = 1 if pair.batchability.is_closed else pair.batch_rows
+    speed_up = row_seconds * TRIAL_ROWS / batch_seconds
     pays = bool(configured) or speed_up >= MIN_SPEED_UP
     rows = configured or 1
     if not configured and pays:
@@ -169,10 +174,11 @@ def _batch_profile(pair: ModelPair, row_seconds: float, batch_seconds: float) ->
 def _warm_up(pair: ModelPair) -> None:
     """Run batches of 1, 2, 4 … rows, up to the configured number: the first run of a size is the slowest."""
     for role, max_rows in pair.warm_up:
-        sizes = {min(2**n, max_rows) for n in range(max_rows.bit_length() + 1)} if pair.is_batchable else {1}
+        doublings = max_rows.bit_length() + 1 if pair.has_free_rows else 0
+        sizes = {1, *(min(2**n, max_rows) for n in range(doublings))}
         try:
             for rows in sorted(sizes):
-                pair.models[role].run(_equal_rows(pair, rows, 0), [pair.output])
+                pair.models[role].run(_rows_of_zeros(pair, rows), [pair.output])
         except RunFailedError as error:
             log.warning("models.%s.%s: cannot be warmed up, it refuses rows of zeros: %s", pair.name, role, error)
 
@@ -180,11 +186,9 @@ def _warm_up(pair: ModelPair) -> None:
 def _batch_seconds(pair: ModelPair, row_seconds: float) -> float:
     """Seconds of `TRIAL_ROWS` rows in one run; infinite where rows may not share one, or it would delay the start."""
     models, configured = list(pair.models.values()), pair.batch_rows
-    if not pair.is_batchable or configured == 1:
+    if pair.batchability.is_closed:
         return inf
     if configured is None and row_seconds * TRIAL_ROWS > MAX_TRIAL_SECONDS:
-        return inf
-    if configured is None and not all(_rows_are_independent(model, pair) for model in models):
         return inf
     return max(_run_seconds(model, pair, TRIAL_ROWS) for model in models)
 
@@ -196,7 +200,7 @@ def _threads_only(runners: int) -> RunProfile:
 
 def _run_seconds(model: Model, pair: ModelPair, rows: int) -> float:
     """The minimum of a few trials; infinite for a model that refuses zeros."""
-    best, inputs = inf, _equal_rows(pair, rows, 0)
+    best, inputs = inf, _rows_of_zeros(pair, rows)
     deadline = time.perf_counter() + TRIALS_SECONDS
     for _ in range(TRIALS):
         began = time.perf_counter()
@@ -210,32 +214,10 @@ def _run_seconds(model: Model, pair: ModelPair, rows: int) -> float:
     return best
 
 
-def _equal_rows(pair: ModelPair, rows: int, level: int) -> Tensors:
-    """Equal rows of zeros (level 0), small numbers (1) or large ones (2)."""
-    single = {name: _filled(row, level) for name, row in zeros(pair.inputs).items()}
+def _rows_of_zeros(pair: ModelPair, rows: int) -> Tensors:
+    """This many rows of zeros."""
+    single = zeros(pair.inputs)
     return {name: np.repeat(row, rows, axis=0) for name, row in single.items()} if rows > 1 else single
-
-
-def _filled(row: Tensor, level: int) -> Tensor:
-    if row.dtype.kind == "f":
-        return (np.linspace(0.1, 0.9, row.size).reshape(row.shape) * (0, 1, 20)[level]).astype(row.dtype)
-    return np.full_like(row, str(level // 2) if row.dtype == object else level // 2)
-
-
-def _rows_are_independent(model: Model, pair: ModelPair) -> bool:
-    """Whether a row's answer is equal alone and beside another row. It is not where a model scales by the largest value
-    of all its rows, as dynamic quantization does: then one caller's input would change another's answer.
-    """
-    alone = [_equal_rows(pair, 1, level) for level in (1, 2)]
-    both = {name: np.concatenate([row[name] for row in alone]) for name in alone[0]}
-    try:
-        apart = np.concatenate([model.run(row, [pair.output])[pair.output] for row in alone])
-        beside = model.run(both, [pair.output])[pair.output]
-    except (RunFailedError, ValueError):
-        return False
-    if apart.shape != beside.shape or apart.dtype.kind != "f":
-        return np.array_equal(apart, beside)
-    return bool(np.allclose(apart, beside, rtol=1e-3, atol=1e-5, equal_nan=True))
 
 
 def _threads_pay(model: Model, pair: ModelPair, *, in_batches: bool) -> bool:
@@ -244,8 +226,8 @@ def _threads_pay(model: Model, pair: ModelPair, *, in_batches: bool) -> bool:
     Judged by the wall clock, or by processor time where a run is its own thread's work alone: on a busy machine the
     wall clock measures the other processes too.
     """
-    half = _equal_rows(pair, TRIAL_ROWS // 2 if in_batches else 1, 0)
-    whole = [_equal_rows(pair, TRIAL_ROWS, 0)] if in_batches else [half, half]
+    half = _rows_of_zeros(pair, TRIAL_ROWS // 2 if in_batches else 1)
+    whole = [_rows_of_zeros(pair, TRIAL_ROWS)] if in_batches else [half, half]
 
     def run(rows: Tensors) -> float:
         began = time.thread_time()

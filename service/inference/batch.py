@@ -17,7 +17,6 @@ from tightrope.monitors.answer_summary import AnswerSummary, summarize
 from tightrope.monitors.records import Bools, Fault, Ints, Role, Tensors
 from tightrope.monitors.sample_batch import concatenate_tensors
 from tightrope.service.adapters.ports import RunFailedError
-from tightrope.service.errors import CallerError
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.inference.monitor_plan import MATRIX_DIMENSIONS
 from tightrope.service.inference.subgroups import Subgroups
@@ -26,6 +25,14 @@ from tightrope.service.protocol.rest import InferRequest, InferResponse, Scalar
 
 class UnreadableError(RunFailedError):
     """A model's outputs cannot be an answer: not one row of numbers for each row of the inputs."""
+
+
+class UnsplittableError(UnreadableError):
+    """An output of a run that requests share has not one entry on axis 0 for each of their rows."""
+
+
+ANOTHER_SHAPE = "another_shape"
+"""The fault of an output that has not one row of numbers for each row."""
 
 
 class BatchItem(Protocol):
@@ -45,12 +52,18 @@ class BatchItem(Protocol):
 
 
 class ModelRun(Struct, frozen=True):
-    """One run of a role's model over all rows of a batch: its outputs, their summary, and the seconds it took."""
+    """One run of a role's model over all rows of a batch: its outputs, the one that decides, their summary, and the
+    seconds it took. ``is_readable``: every row of it can be read. Where the deciding output has not one row of numbers
+    for each row, ``misfit`` says what it has, and ``decision`` holds NaN.
+    """
 
     role: Role
     outputs: Tensors
+    decision: NDArray[Any]
     summary: AnswerSummary
     seconds: float
+    is_readable: bool = True
+    misfit: str = ""
 
 
 class RowSlice(Struct, frozen=True):
@@ -59,6 +72,12 @@ class RowSlice(Struct, frozen=True):
     run: ModelRun
     start: int
     stop: int
+
+    @property
+    def fault(self) -> str:
+        """The reason why the answer cannot be read, as a lower-case `Fault` or `ANOTHER_SHAPE`; empty if it can."""
+        worst = 0 if self.run.is_readable else max(self.run.summary.fault[self.start : self.stop])
+        return "" if not worst else ANOTHER_SHAPE if self.run.misfit else Fault(worst).name.lower()
 
     @property
     def is_refused(self) -> bool:
@@ -87,14 +106,14 @@ class RequestBatch(Struct, eq=False):
     requests: Sequence[InferRequest]
     inputs: Tensors
     ends: Sequence[int]
-    _member: Bools | None = None
+    computed_member: Bools | None = None
 
     @classmethod
     def from_items(cls, pair: ModelPair, items: Sequence[BatchItem]) -> Self:
         """Concatenate requests.
 
         Raises:
-            CallerError: when an input is too narrow for a subgroup.
+            CallerError: when an input is too narrow for a subgroup, or a request lacks a value that it must have.
         """
         requests = [item.request for item in items]
         inputs, ends = requests[0].inputs, [items[0].rows]
@@ -102,8 +121,8 @@ class RequestBatch(Struct, eq=False):
             ends = list(accumulate([item.rows for item in items]))
             inputs = {name: np.concatenate([request.inputs[name] for request in requests]) for name in inputs}
         batch = cls(pair.subgroups, requests, inputs, ends)
-        if pair.has_free_width:
-            batch.member  # noqa: B018 - computed now: an input of any width may be too narrow
+        if pair.has_free_width or pair.subgroups.refusing:  # an input of any width may be too narrow
+            pair.subgroups.check(batch.member, [request.parameters for request in requests], ends)
         return batch
 
     @classmethod
@@ -117,14 +136,35 @@ class RequestBatch(Struct, eq=False):
             return batches[0]
         requests = [request for batch in batches for request in batch.requests]
         ends = list(accumulate([size for batch in batches for size in batch.sizes]))
-        return cls(batches[0].subgroups, requests, concatenate_tensors([batch.inputs for batch in batches]), ends)
+        members = [batch.computed_member for batch in batches if batch.computed_member is not None]
+        member = np.concatenate(members) if len(members) == len(batches) else None
+        inputs = concatenate_tensors([batch.inputs for batch in batches])
+        return cls(batches[0].subgroups, requests, inputs, ends, member)
+
+    @classmethod
+    def members(cls, batches: "Sequence[RequestBatch]") -> Bools:
+        """Subgroup membership of the rows of all batches of one pair, computed at once; each batch keeps its part."""
+        missing, subgroups = [batch for batch in batches if batch.computed_member is None], batches[0].subgroups
+        if missing:
+            inputs = {
+                name: np.concatenate([b.inputs[name].reshape(b.ends[-1], -1)[:, : last + 1] for b in missing])
+                for name, last in subgroups.last_columns.items()
+            }
+            ends = list(accumulate([size for batch in missing for size in batch.sizes]))
+            member = subgroups.members(inputs, [one.parameters for batch in missing for one in batch.requests], ends)
+            start = 0
+            for batch in missing:
+                batch.computed_member = member[start : start + batch.ends[-1]]
+                start += batch.ends[-1]
+        return np.concatenate([batch.member for batch in batches])
 
     @property
     def member(self) -> Bools:
         """Subgroup membership of each row, shape (R, scopes)."""
-        if self._member is None:
-            self._member = self.subgroups.members(self.inputs, [one.parameters for one in self.requests], self.ends)
-        return self._member
+        if self.computed_member is None:
+            parameters = [one.parameters for one in self.requests]
+            self.computed_member = self.subgroups.members(self.inputs, parameters, self.ends)
+        return self.computed_member
 
     @property
     def nbytes(self) -> int:
@@ -153,7 +193,7 @@ class RequestBatch(Struct, eq=False):
         inputs = {name: tensor[rows] for name, tensor in self.inputs.items()}
         sizes = self.sizes
         requests, ends = [self.requests[i] for i in indices], list(accumulate([sizes[i] for i in indices]))
-        member = None if self._member is None else self._member[rows]
+        member = None if self.computed_member is None else self.computed_member[rows]
         return RequestBatch(self.subgroups, requests, inputs, ends, member)
 
 
@@ -171,24 +211,25 @@ class BatchExecution(Struct, eq=False):
     parameters: dict[int, dict[str, Scalar]] = {}
     answered_at: float = 0.0
 
-    def assign(self, indices: Sequence[int], part: RequestBatch, role: Role, outputs: Tensors, seconds: float) -> None:
-        """Read what a role's model gave for ``part``, the batch of these requests, and make it their answer.
+    def assign(
+        self, indices: Sequence[int], part: RequestBatch, role: Role, outputs: Tensors, seconds: float
+    ) -> Sequence[int]:
+        """Read what a role's model gave for ``part``, the batch of these requests, and make it their answer; returns
+        those whose answer cannot be read.
 
         Raises:
-            UnreadableError: when the outputs cannot be an answer.
+            UnsplittableError: when an output has not one row for each row of several requests.
         """
         pair, rows = self.pair, part.ends[-1]
-        summary = summarize(decision_output(pair, outputs, rows), pair.decision, role)
-        if any(summary.fault):
-            raise UnreadableError(f"{pair.output}: {Fault(max(summary.fault)).name.lower()}")
-        if len(indices) > 1 and any(not tensor.ndim or len(tensor) != rows for tensor in outputs.values()):
-            raise UnreadableError("an output has not one row for each row asked")
-        run = ModelRun(role, outputs, summary, seconds)
+        if len(indices) > 1:
+            _require_rows(outputs, rows)
+        run = _read(pair, role, outputs, rows, seconds)
         self.runs.append((rows, run))
         start = 0
         for index, end in zip(indices, part.ends, strict=True):
             self.slices[index] = RowSlice(run, start, end)
             start = end
+        return () if run.is_readable else [index for index in indices if self.slices[index].fault]
 
     def annotate(self, index: int, **parameters: Scalar) -> None:
         """Add parameters to a request's response."""
@@ -217,13 +258,39 @@ class BatchExecution(Struct, eq=False):
         }
         if self.parameters:
             parameters |= self.parameters.get(index, {})
-        if summary.confidence:
+        if fault := rows.fault:
+            parameters |= {"monitored": False, "fault": fault}
+        elif summary.confidence:
             parameters["confidence"] = min(summary.confidence[span])
             parameters["uncertainty"] = rows.uncertainty
         if parameters["refused"] and rows.stop - rows.start > 1:
             refused = summary.refused[span]
             parameters["refused_rows"] = ",".join(str(row) for row, is_refused in enumerate(refused) if is_refused)
         return parameters
+
+
+def _require_rows(outputs: Tensors, rows: int) -> None:
+    """Refuse to cut an output whose axis 0 is not the rows.
+
+    Raises:
+        UnsplittableError: naming it.
+    """
+    for name, tensor in outputs.items():
+        if not tensor.ndim or len(tensor) != rows:
+            raise UnsplittableError(f"output {name!r} has shape {list(tensor.shape)} for {rows} rows")
+
+
+def _read(pair: ModelPair, role: Role, outputs: Tensors, rows: int, seconds: float) -> ModelRun:
+    """Read a run; an output of another shape is a fault of every row."""
+    try:
+        decision = decision_output(pair, outputs, rows)
+    except UnreadableError as error:
+        summary = AnswerSummary([Fault.OUT_OF_RANGE] * rows, [0.0] * rows, [1.0] * rows, [False] * rows)
+        return ModelRun(
+            role, outputs, np.full(rows, np.nan, np.float32), summary, seconds, is_readable=False, misfit=str(error)
+        )
+    summary = summarize(decision, pair.decision, role)
+    return ModelRun(role, outputs, decision, summary, seconds, not any(summary.fault))
 
 
 def decision_output(pair: ModelPair, outputs: Tensors, rows: int) -> NDArray[Any]:
@@ -244,18 +311,3 @@ def row_indices(spans: Sequence[tuple[int, int]]) -> Ints:
     if (stops - starts == 1).all():
         return np.asarray(starts)
     return np.concatenate([np.arange(start, stop) for start, stop in spans])
-
-
-def row_count(request: InferRequest) -> int:
-    """The rows of a request: the first dimension, which its inputs have in common.
-
-    Raises:
-        CallerError: when the inputs differ in rows.
-    """
-    if len(request.inputs) == 1:
-        return len(next(iter(request.inputs.values())))
-    counts = {name: len(tensor) for name, tensor in request.inputs.items()}
-    if len(set(counts.values())) > 1:
-        listed = ", ".join(f"{name!r} has {count}" for name, count in counts.items())
-        raise CallerError(f"inputs: all must have the same number of rows, but {listed}")
-    return next(iter(counts.values()))

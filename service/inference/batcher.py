@@ -26,9 +26,9 @@ from msgspec import Struct
 
 from tightrope.service.errors import OverloadedError
 from tightrope.service.inference.autotune import BRIEF_SECONDS, RunProfile
-from tightrope.service.inference.batch import BatchItem, row_count
+from tightrope.service.inference.batch import BatchItem
 from tightrope.service.inference.contention import Contention
-from tightrope.service.inference.engine import Answer, BatchAnswers
+from tightrope.service.inference.engine import Answer, BatchAnswers, row_count
 from tightrope.service.protocol.rest import InferRequest, InferResponse
 
 log = logging.getLogger(__name__)
@@ -142,7 +142,11 @@ class Batcher:
         rows = queued.rows = len(next(iter(inputs.values()))) if len(inputs) == 1 else row_count(queued.request)
         if len(self._small) + len(self._large) >= self._max_queued:
             raise OverloadedError(f"model {self._model!r}: {self._max_queued} requests wait already", self._backlog())
-        if rows <= profile.max_rows:
+        # A request that may not share a run waits among the large ones, which run alone.
+        if rows <= profile.max_rows and (
+            profile.batchability.is_open
+            or profile.batchability.allows([output.name for output in queued.request.outputs])
+        ):
             self._small.append(queued)
             self._queued_rows += rows
         else:

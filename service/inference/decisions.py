@@ -23,6 +23,7 @@ def sample_of(
     member: Bools,
     seconds: float,
     time: float,
+    caller: int = 0,
 ) -> Sample | None:
     """The sample of a request that ``role`` answered; None when its draw, ``number``, is not below the inclusion."""
     inclusion = inclusion_of(pair, member)
@@ -42,4 +43,5 @@ def sample_of(
         draw=number,
         inclusion=inclusion,
         seconds=seconds,
+        caller=caller,
     )

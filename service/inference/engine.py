@@ -1,8 +1,9 @@
 """The inference engine, free of any transport: requests in, responses out.
 
 Nothing here blocks: no lock is held across a model's run, and no broker, disk or monitor is called. If the model that a
-request is routed to fails, the other one answers. Requests are answered in batches, and all work that can be shared is
-done once a batch. Sampling and counting happen later: `record` takes answered batches once their responses are sent.
+request is routed to fails, or gives what cannot be read as a decision, the other one answers. Requests are answered in
+batches, and all work that can be shared is done once a batch. Sampling and counting happen later: `record` takes
+answered batches once their responses are sent.
 """
 
 import itertools
@@ -13,22 +14,17 @@ from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
-from tightrope.monitors.compare import Scale
-from tightrope.monitors.records import MODEL_SCOPE, Event, Role
-from tightrope.monitors.sampling import draw
+from tightrope.monitors.records import Role
 from tightrope.service.adapters.metrics_ports import GatewayMetrics
 from tightrope.service.adapters.ports import RunFailedError, UnreachableError
-from tightrope.service.errors import UnknownModelError
-from tightrope.service.inference.batch import BatchExecution, BatchItem, RequestBatch, row_count
-from tightrope.service.inference.failures import Failures, error_for_caller
+from tightrope.service.errors import CallerError, UnknownModelError
+from tightrope.service.inference.batch import BatchExecution, BatchItem, RequestBatch, UnsplittableError
+from tightrope.service.inference.failures import Failures, error_for_caller, unreadable_error
 from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.inference.rationing import FallbackRationing
 from tightrope.service.outbox import Outbox
 from tightrope.service.protocol.rest import InferRequest, InferResponse
-from tightrope.service.routing.fallback_limiter import FallbackLimiter
 from tightrope.service.routing.router import Router
-
-TIE_BREAK_WEIGHT = 1e-9
-"""Weight of a request's own random number, which decides between answers that are equally uncertain."""
 
 LARGE_BYTES = 64 * 1024
 """Bytes of a request or a response beyond which it is decoded or encoded in a thread, to keep the event loop free."""
@@ -82,7 +78,7 @@ class InferenceEngine:
         self._prefix = uuid.uuid4().hex[:16]
         self._counter = itertools.count()
         self._failures = Failures(outbox, metrics, clock)
-        self._capacities: dict[str, FallbackLimiter] = {}
+        self._rationing = FallbackRationing(router, outbox, metrics, clock)
         self._recorder = recorder
 
     def pair(self, model: str, version: str | None = None) -> ModelPair:
@@ -103,12 +99,17 @@ class InferenceEngine:
         pair = self.pairs.get(model)
         return pair is not None and version in {None, pair.version}
 
+    def caller_header(self, model: str) -> bytes | None:
+        """The header that names a model's callers, in lower case; None if none is configured."""
+        pair = self.pairs.get(model)
+        return None if pair is None else pair.caller_header
+
     def infer(self, pair: ModelPair, request: InferRequest, arrived: float | None = None) -> InferResponse:
         """Answer and sample one request alone, received whole at ``arrived`` (`time.perf_counter`).
 
         Raises:
             CallerError: when the inputs differ in rows, or neither model can run on them.
-            ServerError: when both models give unreadable outputs.
+            UnavailableError: when neither model can be reached.
         """
         result = self.answer(pair.name, [SingleRequest(request, row_count(request), arrived)])
         self.record(result)
@@ -123,13 +124,15 @@ class InferenceEngine:
         caller passes the result to `record` once the answers are sent.
         """
         pair = self.pairs[model]
-        if len(items) == 1 or can_share_run(pair, items):
+        if len(items) == 1 or pair.can_share_run([item.request for item in items]):
             try:
                 execution = self._execute(pair, items)
                 return BatchAnswers(execution.responses(), (execution,))
             except Exception as error:  # noqa: BLE001 - no error of one request may reach the others
                 if len(items) == 1:
                     return BatchAnswers((error,), ())
+                if isinstance(error, UnsplittableError):
+                    self._failures.keep_apart(pair, str(error))
         alone = [self.answer(model, [item]) for item in items]
         executions = [execution for result in alone for execution in result.executions]
         return BatchAnswers([result.answers[0] for result in alone], executions)
@@ -148,31 +151,21 @@ class InferenceEngine:
         batch = RequestBatch.from_items(pair, items)
         ids = [request.id or f"{self._prefix}-{next(self._counter):x}" for request in batch.requests]
         execution = BatchExecution(pair, batch, ids, self.router.roles(pair.name, batch))
-        limited = self._limited(execution) if pair.fallback_seconds is not None else ()
-        if limited and self._capacities[pair.name].share < 1.0:
+        limited = self._rationing.limited(execution) if pair.fallback_seconds is not None else ()
+        if limited and self._rationing.is_short(pair):
             roles = [Role.COMPRESSED if i in limited else role for i, role in enumerate(execution.routed)]
             self._run_roles(execution, roles)
-            self._admit_to_baseline(execution, limited)
+            if admitted := self._rationing.admitted(execution, limited):
+                self._run_or_fall_back(execution, admitted, Role.BASELINE)
         else:
             self._run_roles(execution, execution.routed)
         if pair.action == "escalate":
             self._escalate(execution, limited)
         for index in limited:
             if (arrived := items[index].arrived) is not None:
-                self._observe_fallback(pair, self._capacities[pair.name], time.perf_counter() - arrived)
+                self._rationing.observe(pair, time.perf_counter() - arrived)
         execution.answered_at = self._clock()
         return execution
-
-    def _limited(self, execution: BatchExecution) -> Sequence[int]:
-        """Indices of the requests that fall back only because the whole model does: the fallback limiter may leave them
-        to the compressed model.
-        """
-        pair, batch = execution.pair, execution.batch
-        if pair.fallback_seconds is None or Role.BASELINE not in execution.routed:
-            return ()
-        self._capacities.setdefault(pair.name, FallbackLimiter(pair.fallback_seconds))
-        spans = ((index, batch.member[batch.start(index) : end]) for index, end in enumerate(batch.ends))
-        return [index for index, member in spans if self.router.falls_back_with_model(pair.name, member)]
 
     def _run_roles(self, execution: BatchExecution, roles: Sequence[Role]) -> None:
         """Run each request on its role's model."""
@@ -183,35 +176,47 @@ class InferenceEngine:
             self._run_or_fall_back(execution, [index for index, own in enumerate(roles) if own is role], role)
 
     def _run_or_fall_back(self, execution: BatchExecution, indices: Sequence[int], role: Role) -> None:
-        """Run these requests on a role's model, or on the other one where it fails."""
+        """Run these requests on a role's model, or on the other one where it fails, or where its decision output cannot
+        be read. An answer that cannot be read is given, unmonitored, where the other model has none that can.
+        """
         try:
-            self._run(execution, indices, role)
+            unreadable = self._run(execution, indices, role)
         except RunFailedError as failure:
             if len(indices) > 1 and not isinstance(failure, UnreachableError):
                 raise  # `answer` re-runs each request alone to find the failing one
             try:
-                self._run(execution, indices, role.other)
+                unreadable = self._run(execution, indices, role.other)
             except RunFailedError as second:
                 raise error_for_caller(second) from second
             self._failures.report(execution.pair, role, failure)
             for index in indices:
                 execution.annotate(index, fallback=str(role))
+            self._failures.report_unmonitored(execution, unreadable)
+            return
+        if unreadable:
+            error = unreadable_error(execution, unreadable)
+            remaining = self._replace(execution, unreadable, role.other)
+            self._failures.report(execution.pair, role, error, role if remaining else role.other)
+            for index in set(unreadable) - set(remaining):
+                execution.annotate(index, fallback=str(role))
+            self._failures.report_unmonitored(execution, remaining)
 
-    def _admit_to_baseline(self, execution: BatchExecution, limited: Sequence[int]) -> None:
-        """Re-run on the baseline the least certain requests, as many as it has capacity for."""
-        capacity, admitted = self._capacities[execution.pair.name], []
-        is_regression = execution.pair.decision.scale is Scale.REGRESSION
-        for index in limited:
-            rows = execution.slices[index]
-            if rows.run.role is Role.BASELINE:
-                continue
-            uncertainty = 0.0 if is_regression else rows.uncertainty
-            if capacity.admits(uncertainty + TIE_BREAK_WEIGHT * draw(execution.ids[index], "capacity")):
-                admitted.append(index)
-            else:
-                execution.annotate(index, over_capacity=True)
-        if admitted:
-            self._run_or_fall_back(execution, admitted, Role.BASELINE)
+    def _replace(self, execution: BatchExecution, indices: Sequence[int], role: Role) -> Sequence[int]:
+        """Replace answers by those of another role's model; returns the requests for which it has none that can be
+        read: they keep theirs.
+        """
+        before = {index: execution.slices[index] for index in indices}
+        try:
+            remaining = self._run(execution, indices, role)
+        except RunFailedError as failure:
+            if len(indices) > 1 and not isinstance(failure, UnreachableError):
+                raise
+            self._failures.report(execution.pair, role, failure)
+            return indices
+        if remaining:
+            self._failures.report(execution.pair, role, unreadable_error(execution, remaining))
+            execution.slices.update({index: before[index] for index in remaining})
+        return remaining
 
     def _escalate(self, execution: BatchExecution, limited: Sequence[int]) -> None:
         """Re-run refused requests on the baseline; if it fails, the compressed model's refused answer stays."""
@@ -224,39 +229,20 @@ class InferenceEngine:
             return
         for index in refused:
             execution.annotate(index, escalated=True)
-        try:
-            self._run(execution, refused, Role.BASELINE)
-        except RunFailedError as failure:
-            if len(execution.ids) > 1 and not isinstance(failure, UnreachableError):
-                raise
-            self._failures.report(execution.pair, Role.BASELINE, failure)
+        self._replace(execution, refused, Role.BASELINE)
 
-    def _run(self, execution: BatchExecution, indices: Sequence[int], role: Role) -> None:
-        """Run a role's model on these requests and assign them its outputs.
+    def _run(self, execution: BatchExecution, indices: Sequence[int], role: Role) -> Sequence[int]:
+        """Run a role's model on these requests and assign them its outputs; returns those whose answer cannot be read.
 
         Raises:
-            RunFailedError: when the model fails, or its outputs are unreadable.
+            RunFailedError: when the model fails, or its outputs cannot be cut by requests.
         """
         whole = len(indices) == len(execution.ids)
         batch = execution.batch if whole else execution.batch.select(indices)
         names = requested_outputs(execution.pair, batch)
         began = time.perf_counter()
         outputs = execution.pair.models[role].run(batch.inputs, names)
-        execution.assign(indices, batch, role, outputs, time.perf_counter() - began)
-
-    def _observe_fallback(self, pair: ModelPair, capacity: FallbackLimiter, seconds: float) -> None:
-        """Observe the latency of an answer of the fallback; publish when the limiter starts or stops."""
-        window = capacity.observe(seconds, time.perf_counter())
-        if window is None:
-            return
-        self.metrics.set_fallback_share(pair.name, window.after)
-        if window.is_transition:
-            kind = "fallback-rationed" if window.after < 1.0 else "fallback-whole"
-            reason = f"{window.late} of {window.answers} answers took longer than {capacity.seconds:g} s"
-            detail = {"share": window.after, "late": window.late, "answers": window.answers}
-            self._outbox.add_event(
-                Event(uuid.uuid4().hex, self._clock(), pair.name, kind, MODEL_SCOPE, "gateway", reason, detail)
-            )
+        return execution.assign(indices, batch, role, outputs, time.perf_counter() - began)
 
 
 def requested_outputs(pair: ModelPair, batch: RequestBatch) -> Sequence[str]:
@@ -269,12 +255,19 @@ def requested_outputs(pair: ModelPair, batch: RequestBatch) -> Sequence[str]:
     return list(dict.fromkeys([*names, pair.output]))
 
 
-def can_share_run(pair: ModelPair, items: Sequence[BatchItem]) -> bool:
-    """Whether requests may share a run: the first dimension is free, and their other dimensions are equal."""
-    if not (pair.is_batchable and pair.has_free_width):
-        return pair.is_batchable
-    first = {name: tensor.shape[1:] for name, tensor in items[0].request.inputs.items()}
-    return all(tensor.shape[1:] == first[name] for item in items[1:] for name, tensor in item.request.inputs.items())
+def row_count(request: InferRequest) -> int:
+    """The rows of a request: the first dimension, which its inputs have in common.
+
+    Raises:
+        CallerError: when the inputs differ in rows.
+    """
+    if len(request.inputs) == 1:
+        return len(next(iter(request.inputs.values())))
+    counts = {name: len(tensor) for name, tensor in request.inputs.items()}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{name!r} has {count}" for name, count in counts.items())
+        raise CallerError(f"inputs: all must have the same number of rows, but {listed}")
+    return next(iter(counts.values()))
 
 
 def is_large(response: InferResponse) -> bool:

@@ -1,22 +1,26 @@
 """A model pair: both models, loaded and checked against each other, and everything derived from the settings."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from tightrope.monitors.compare import Decision, Refusal, Scale
+from tightrope.monitors.intake.sampling import Sampler
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Role
-from tightrope.monitors.sampling import Sampler
 from tightrope.service.adapters.open_inference.model import EndpointModel, with_tensors_of
-from tightrope.service.adapters.ports import Model, ProviderError
+from tightrope.service.adapters.ports import Model, ProviderError, host_class_of
 from tightrope.service.config import models as config
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.errors import TightropeError
+from tightrope.service.inference.batchability import Batchability
 from tightrope.service.inference.monitor_plan import MATRIX_DIMENSIONS, build_plan
-from tightrope.service.inference.subgroups import IntervalScopes, ParameterScopes, Subgroups, TextScopes
+from tightrope.service.inference.row_probe import probe_pair
+from tightrope.service.inference.subgroup_codes import build_subgroups
+from tightrope.service.inference.subgroups import Subgroups
+from tightrope.service.protocol.rest import InferRequest
 from tightrope.service.protocol.tensors import TensorSpec
 
 FLOAT_DATATYPES = frozenset({"FP16", "FP32", "FP64"})
@@ -37,9 +41,13 @@ class ModelPair:
     noise_share: float
     fallback_seconds: float | None
     plan: Plan
+    batchability: Batchability
     batch_rows: int | None = None
     queue: int = 1024
     warm_up: tuple[tuple[Role, int], ...] = ()
+    allow_nan: bool = False
+    caller: config.CallerSection | None = None
+    host_classes: Mapping[Role, str] = field(default_factory=dict)
 
     @property
     def is_remote(self) -> bool:
@@ -47,9 +55,14 @@ class ModelPair:
         return any(isinstance(model, EndpointModel) for model in self.models.values())
 
     @cached_property
-    def is_batchable(self) -> bool:
-        """Whether the first dimension of every tensor is free, so that requests can share a run."""
-        return all(spec.shape[:1] == (-1,) for spec in (*self.inputs, *self.outputs))
+    def caller_header(self) -> bytes | None:
+        """The header that names the caller, in lower case; None if none is configured."""
+        return self.caller.header.lower().encode() if self.caller and self.caller.header else None
+
+    @cached_property
+    def has_free_rows(self) -> bool:
+        """Whether a request may have any number of rows, by the declared inputs."""
+        return all(spec.shape[:1] == (-1,) for spec in self.inputs)
 
     @cached_property
     def has_free_width(self) -> bool:
@@ -60,6 +73,25 @@ class ModelPair:
     def output_names(self) -> Sequence[str]:
         """The names of all outputs."""
         return [spec.name for spec in self.outputs]
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """One line, with its key, for each reason for which the pair can be served, but not be guarded."""
+        digest = self.models[Role.COMPRESSED].digest
+        if digest != self.models[Role.BASELINE].digest:
+            return []
+        same = f"is the same model as the baseline ({digest[:12]}): the monitors compare it with itself and never alarm"
+        return [f"models.{self.name}.compressed: {same}"]
+
+    def can_share_run(self, requests: Sequence[InferRequest]) -> bool:
+        """Whether requests may share a run: their outputs allow it, and their widths are equal."""
+        allows = self.batchability.allows
+        if not (self.batchability.is_open or all(allows([o.name for o in request.outputs]) for request in requests)):
+            return False
+        if not self.has_free_width:
+            return True
+        first = {name: tensor.shape[1:] for name, tensor in requests[0].inputs.items()}
+        return all(tensor.shape[1:] == first[name] for request in requests for name, tensor in request.inputs.items())
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
@@ -95,14 +127,14 @@ def build(name: str, settings: Settings, load: Callable[[Any, config.RuntimeSect
     models = _load(section, load, mistakes)
     _check_signatures(models, mistakes)
     output = _decision_output(section, models[Role.BASELINE].outputs, mistakes)
-    subgroups = _subgroups(section, models[Role.BASELINE].inputs, mistakes)
+    subgroups = build_subgroups(section, models[Role.BASELINE].inputs, mistakes.add)
     for scope in set(section.sampling.floors) - set(subgroups.scopes):
         mistakes.add(f"sampling.floors.{scope}", f"there is no such subgroup; there are {', '.join(subgroups.scopes)}")
     if section.refusal and section.decision.scale is Scale.REGRESSION:
         mistakes.add("refusal", "a regression has no certainty to refuse by")
     if mistakes:
         raise ConfigError(mistakes)
-    sampler = Sampler(section.sampling.rate, dict(section.sampling.floors), name)
+    sampler = Sampler(section.sampling.rate, dict(section.sampling.floors))
     return ModelPair(
         name=name,
         version=section.version,
@@ -115,9 +147,13 @@ def build(name: str, settings: Settings, load: Callable[[Any, config.RuntimeSect
         noise_share=section.noise_share,
         fallback_seconds=section.fallback_seconds,
         plan=build_plan(name, settings, models, subgroups, sampler, output),
+        batchability=probe_pair(models, output, section.batch_rows),
         batch_rows=section.batch_rows,
         queue=section.queue,
         warm_up=_warm_up(section),
+        allow_nan=section.allow_nan,
+        caller=section.caller,
+        host_classes={role: host_class_of(model) for role, model in models.items()},
     )
 
 
@@ -189,65 +225,3 @@ def _decision(section: config.ModelSection) -> Decision:
     own = refusal.compressed_threshold
     thresholds = {Role.BASELINE: refusal.threshold, Role.COMPRESSED: refusal.threshold if own is None else own}
     return Decision(section.decision.scale, Refusal(refusal.score, thresholds), section.decision.tolerance)
-
-
-def _subgroups(section: config.ModelSection, inputs: tuple[TensorSpec, ...], mistakes: _Mistakes) -> Subgroups:
-    scopes: list[str] = []
-    by_parameter: list[ParameterScopes] = []
-    by_text: list[TextScopes] = []
-    intervals: dict[str, list[tuple[int, float, float, int]]] = {}
-    specs = {spec.name: spec for spec in inputs}
-    for attribute, subgroup in section.subgroups.items():
-        indices = {value: len(scopes) + i for i, value in enumerate(subgroup.values)}
-        scopes += [f"{attribute}={value}" for value in subgroup.values]
-        if subgroup.parameter is not None:
-            by_parameter.append(ParameterScopes(subgroup.parameter, indices))
-        elif (source := _source(attribute, subgroup, specs, mistakes)) is not None:
-            column, codes_by_value = subgroup.cut
-            if source.datatype == "BYTES":
-                texts = {str(code): indices[value] for value, codes in codes_by_value.items() for code in _texts(codes)}
-                by_text.append(TextScopes(source.name, column, texts))
-            else:
-                intervals.setdefault(source.name, []).extend(
-                    (column, low, high, indices[value])
-                    for value, codes in codes_by_value.items()
-                    for low, high in _intervals(codes)
-                )
-    by_interval = tuple(IntervalScopes.from_intervals(name, entries) for name, entries in intervals.items())
-    return Subgroups(tuple(scopes), tuple(by_parameter), (*by_interval, *by_text))
-
-
-def _source(
-    attribute: str, subgroup: config.SubgroupSection, specs: dict[str, TensorSpec], mistakes: _Mistakes
-) -> TensorSpec | None:
-    """The input that a subgroup is cut from; None after a mistake."""
-    name = subgroup.input or (next(iter(specs)) if len(specs) == 1 else None)
-    key = f"subgroups.{attribute}"
-    if name not in specs:
-        mistakes.add(f"{key}.input", f"is {name!r}; it must name one of the inputs {', '.join(specs)}")
-        return None
-    spec = specs[name]
-    width = spec.shape[1] if len(spec.shape) == MATRIX_DIMENSIONS else 1
-    if len(spec.shape) > MATRIX_DIMENSIONS or (width >= 0 and not 0 <= subgroup.cut[0] < width):
-        mistakes.add(f"{key}.column", f"is {subgroup.column}; input {name!r} is {_show(spec)}")
-        return None
-    _, codes_by_value = subgroup.cut
-    is_text = spec.datatype == "BYTES"
-    if any(is_text != _are_texts(codes) for codes in codes_by_value.values()):
-        mistakes.add(f"{key}.values", f"must be {'strings' if is_text else 'numbers'}: input {name!r} is {_show(spec)}")
-        return None
-    return spec
-
-
-def _are_texts(codes: config.SubgroupCodes) -> bool:
-    return isinstance(codes, list) and isinstance(codes[0], str)
-
-
-def _texts(codes: config.SubgroupCodes) -> list[float] | list[str]:
-    return [] if isinstance(codes, config.Range) else codes
-
-
-def _intervals(codes: config.SubgroupCodes) -> list[tuple[float, float]]:
-    if isinstance(codes, config.Range):
-        return [(codes.low, codes.high)]
-    return [(float(code), float(code)) for code in codes]

@@ -2,17 +2,20 @@
 
 import hashlib
 import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from tightrope.monitors.budget import Budget, MonitorSpec, build_rules
 from tightrope.monitors.catalogue import CATALOGUE, SUBGROUP_FACTOR, MonitorDefinition, Reach
 from tightrope.monitors.compare import Scale
+from tightrope.monitors.detector_bank import Rule
+from tightrope.monitors.intake.sampling import Sampler
 from tightrope.monitors.latency import LatencyObjective
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import MODEL_SCOPE, Role, Stream
 from tightrope.monitors.safemode import Policy
-from tightrope.monitors.sampling import Sampler
 from tightrope.service.adapters.ports import Model
 from tightrope.service.config import models as config
 from tightrope.service.config.loader import Settings
@@ -37,8 +40,11 @@ UNDIGESTED_SETTINGS = (
     "latency",
     "fallback_seconds",
     "payloads",
+    "allow_nan",
 )
 """Settings that evidence does not depend on; the artefacts have digests of their own."""
+TOLD_SETTINGS = ("mode", "noise_share", "latency", "fallback_seconds")
+"""Settings that evidence does not depend on and judgement does: a change of them is told, too."""
 DIGESTED_RUNTIME = frozenset({"providers", "provider_options", "optimization"})
 """Runtime settings that may change a model's answers."""
 
@@ -53,13 +59,14 @@ def build_plan(
     monitors = [_monitor_spec(section, monitor, len(subgroups.scopes), classes) for monitor in CATALOGUE.values()]
     budget = Budget(alarms.samples_per_false_alarm)
     digests = {role: model.digest for role, model in models.items()}
+    rules = build_rules([spec for spec in monitors if spec is not None], budget, safe_mode.recovery_ratio)
     return Plan(
         model=name,
         baseline_digest=digests[Role.BASELINE],
         compressed_digest=digests[Role.COMPRESSED],
         scopes=scopes,
         rates=np.array([sampler.scope_rate(scope) for scope in scopes]),
-        rules=build_rules([spec for spec in monitors if spec is not None], budget, safe_mode.recovery_ratio),
+        rules=rules,
         budget=budget,
         policy=Policy(
             min_dwell=safe_mode.min_dwell_seconds,
@@ -74,6 +81,8 @@ def build_plan(
         objective=LatencyObjective(section.latency.seconds, section.latency.limit) if section.latency else None,
         label_horizon=section.labels.horizon_seconds if section.labels else 0.0,
         digest=_settings_digest(section, settings, digests),
+        settings=_judged_settings(section, settings, rules),
+        always_baseline=subgroups.always_baseline,
     )
 
 
@@ -102,6 +111,31 @@ def _class_count(spec: TensorSpec) -> int:
 
 def _settings_digest(section: config.ModelSection, settings: Settings, digests: dict[Role, str]) -> str:
     """A digest of everything that evidence depends on: another one starts its evidence anew."""
+    digested = _digested_settings(section, settings)
+    return hashlib.sha256(json.dumps([digested, digests], sort_keys=True).encode()).hexdigest()
+
+
+def _judged_settings(section: config.ModelSection, settings: Settings, rules: Sequence[Rule]) -> dict[str, object]:
+    """The settings of judgement by dotted name, with the limits in force: a monitor that is off has none."""
+    others = section.model_dump(mode="json", include=set(TOLD_SETTINGS))
+    limits = {rule.monitor.name: float(rule.limits[0]) for rule in rules}
+    subgroup_limits = {rule.monitor.name: float(rule.limits[1]) for rule in rules if len(rule.limits) > 1}
+    judged = _digested_settings(section, settings) | others | {"limits": limits, "subgroup_limits": subgroup_limits}
+    return dict(_dotted_names(judged))
+
+
+def _dotted_names(section: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield each setting; an infinite bound is a text, because JSON has no infinity."""
+    for name, value in section.items():
+        if isinstance(value, dict) and not prefix.endswith(".values."):
+            yield from _dotted_names(value, f"{prefix}{name}.")
+        elif isinstance(value, dict):  # a range of codes
+            yield f"{prefix}{name}", {bound: str(number) for bound, number in value.items()}
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _digested_settings(section: config.ModelSection, settings: Settings) -> dict[str, Any]:
     digested = section.model_dump(mode="json")
     digested |= {"alarms": settings.alarms.model_dump(), "safe_mode": settings.safe_mode.model_dump()}
     for key in UNDIGESTED_SETTINGS:
@@ -109,4 +143,4 @@ def _settings_digest(section: config.ModelSection, settings: Settings, digests: 
     for key in ("runtime", "compressed_runtime"):
         runtime = digested[key] or {}
         digested[key] = {name: value for name, value in runtime.items() if name in DIGESTED_RUNTIME}
-    return hashlib.sha256(json.dumps([digested, digests], sort_keys=True).encode()).hexdigest()
+    return digested

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from tightrope.service.protocol.rest import MAX_ID_LENGTH, UNSUPPORTED, InferRequest, OutputRequest, Scalar
-from tightrope.service.protocol.tensors import Tensor, TensorSpec, dtype_of
+from tightrope.service.protocol.tensors import Tensor, TensorSpec, dtype_of, is_finite
 
 JSON_STRUCT_CODES = {"FP32": "f", "FP64": "d"}
 """`struct` codes of the datatypes that are read from JSON. The other datatypes need checks that msgspec does not do."""
@@ -48,10 +48,12 @@ _DECODER = msgspec.json.Decoder(_Request)
 
 
 class FastReader:
-    """Reads requests for a model with these inputs and outputs."""
+    """Reads requests for a model with these inputs and outputs; NaN and infinity only if ``allow_nan``."""
 
-    def __init__(self, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> None:
+    def __init__(self, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], *, allow_nan: bool) -> None:
         self.inputs = inputs
+        floats = frozenset(spec.name for spec in inputs if spec.datatype in JSON_STRUCT_CODES)
+        self._finite = frozenset() if allow_nan else floats
         self._specs = {spec.name: spec for spec in inputs}
         self._types = {spec.name: dtype_of(spec.datatype) for spec in inputs}
         self._item_sizes = {
@@ -96,7 +98,10 @@ class FastReader:
                 if entry.parameters != {"binary_data_size": size} or not 0 < size <= len(body) - offset:
                     return None
                 packed, offset = body[offset : offset + size], offset + size
-            tensors[entry.name] = np.frombuffer(packed, self._types[spec.name]).reshape(shape)
+            tensor = np.frombuffer(packed, self._types[spec.name])
+            if data is None and spec.name in self._finite and not is_finite(tensor):  # in JSON every number is
+                return None
+            tensors[entry.name] = tensor.reshape(shape)
         return tensors if len(tensors) == len(self._specs) == len(inputs) and offset == len(body) else None
 
     def _output_requests(self, outputs: Sequence[_Output], default: Scalar) -> tuple[OutputRequest, ...] | None:

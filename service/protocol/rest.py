@@ -42,8 +42,7 @@ MAX_ID_LENGTH = 256
 _MAX_DIGITS = 18
 """Digits of a header's number: enough for any real body, and below the limit of int()."""
 
-_SCALARS = frozenset({str, int, float, bool})
-_INTEGER, _OBJECT = frozenset({int}), frozenset({dict})
+_SCALARS, _INTEGER, _OBJECT = frozenset({str, int, float, bool}), frozenset({int}), frozenset({dict})
 UNSUPPORTED = frozenset({"classification", "shared_memory_region"})
 """Triton extensions that change the meaning of an output; refused, since ignoring them would give a wrong answer."""
 
@@ -56,13 +55,16 @@ class OutputRequest(NamedTuple):
 
 
 class InferRequest(Struct, frozen=True):
-    """A request that fits the model. Empty `outputs` means all of them, as binary data if `binary_default`."""
+    """A request that fits the model. Empty `outputs` means all of them, as binary data if `binary_default`. `caller` is
+    the value of the header that names the caller, where one is configured.
+    """
 
     id: str | None
     parameters: Mapping[str, Scalar]
     inputs: dict[str, Tensor]
     outputs: tuple[OutputRequest, ...]
     binary_default: bool
+    caller: str = ""
 
 
 class InferResponse(Struct, frozen=True):
@@ -110,7 +112,7 @@ def encode_response(response: InferResponse, request: InferRequest) -> tuple[byt
     """Encode an answer: the body, and the bytes of JSON at its start if binary tensors follow (None: it is all JSON).
 
     Raises CallerError for an FP16 output requested as JSON, and ServerError for a missing output or for NaN or infinity
-    in an output requested as JSON.
+    in an output requested as JSON; in an answer with `monitored: false` they are null.
     """
     wanted: Sequence[tuple[str, bool]] = request.outputs
     if not wanted:
@@ -123,8 +125,9 @@ def encode_response(response: InferResponse, request: InferRequest) -> tuple[byt
         document["parameters"] = response.parameters
     document["outputs"] = [_encode_output(name, response.outputs, blobs, binary=binary) for name, binary in wanted]
     text = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
-    # orjson writes NaN and infinity as null, and nothing else here is null: a cheap test before the slow search.
-    if b"null" in text:
+    # orjson writes NaN and infinity as null, and nothing else here is null: a cheap test before the slow search. An
+    # answer that is marked as unmonitored may have them.
+    if b"null" in text and response.parameters.get("monitored", True):
         _refuse_non_finite(response, wanted)
     return (b"".join((text, *blobs)), len(text)) if blobs else (text, None)
 

@@ -7,7 +7,7 @@ Shapes hold one length per axis, data is row-major, and `where` names the tensor
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, TypeAlias
@@ -35,6 +35,9 @@ def _whole(dtype: str, code: str) -> _Datatype:
     limits = np.iinfo(dtype)
     return _Datatype(np.dtype(dtype), code, frozenset({int}), f"a whole number from {limits.min} to {limits.max}")
 
+
+SMALL_TENSOR_SIZE = 1024
+"""The number of elements up to which `numpy.vdot` is one short call, without threads of its own."""
 
 _LIST = frozenset({list})
 _NUMBER = frozenset({int, float})
@@ -156,6 +159,26 @@ def decode_binary(datatype: str, shape: Shape, data: memoryview, where: str) -> 
     tensor: Tensor = np.frombuffer(data, dtype).reshape(shape)
     # The JSON before it has any length, so the view may be unaligned, which compiled code cannot read.
     return tensor if tensor.flags.aligned else tensor.copy()
+
+
+def require_finite(tensors: Mapping[str, Tensor]) -> None:
+    """Raise CallerError, naming input and row, for NaN or infinity in an input of floats."""
+    for name, tensor in tensors.items():
+        if tensor.dtype.kind == "f" and not is_finite(tensor):
+            row, *indices = np.argwhere(~np.isfinite(tensor))[0].tolist()
+            where = f"input {name!r}, row {row}"
+            raise CallerError(
+                f"{where}: has {tensor[row, *indices]} at {indices}, must be finite unless allow_nan is true"
+            )
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether a tensor of floats has neither NaN nor infinity. The sum of squares of a small one is cheaper to test; it
+    may overflow.
+    """
+    if tensor.size <= SMALL_TENSOR_SIZE and math.isfinite(np.vdot(tensor, tensor)):
+        return True
+    return bool(np.isfinite(tensor).all())
 
 
 def decode_raw(spec: TensorSpec, body: bytes, where: str) -> Tensor:

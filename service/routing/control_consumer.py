@@ -1,9 +1,11 @@
-"""Consumer of the control topic: applies the routes that the judges publish to this replica's router."""
+"""Consumer of the control topic: applies the routes that the judges publish, and passes their heartbeats on."""
 
 import contextlib
 import logging
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
 
 from tightrope.monitors.safemode import ModeState
 from tightrope.service.adapters.metrics_ports import GatewayMetrics
@@ -11,6 +13,7 @@ from tightrope.service.adapters.ports import Bus, BusUnavailableError
 from tightrope.service.adapters.topics import CONTROL, topic
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
+from tightrope.service.adapters.wire.heartbeat import HEARTBEAT_SCHEMA, Heartbeat, decode_heartbeat
 from tightrope.service.routing.router import Router
 
 log = logging.getLogger(__name__)
@@ -29,12 +32,21 @@ class ControlConsumer:
 
     ``caught_up`` is set once the topic has been read to its end. Judges in other processes repeat their routes. If none
     arrive for ``silence`` seconds the judges are down: a warning is logged, and the modes stay as they are.
+    ``on_heartbeat`` is called with each heartbeat of a judge.
     """
 
-    def __init__(self, bus: Bus, router: Router, metrics: GatewayMetrics, silence: float = float("inf")) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        router: Router,
+        metrics: GatewayMetrics,
+        silence: float = float("inf"),
+        on_heartbeat: Callable[[Heartbeat], None] = lambda _: None,
+    ) -> None:
         self.caught_up = threading.Event()
         self._records = bus.subscribe(topic(CONTROL))
         self._silence = silence
+        self._on_heartbeat = on_heartbeat
         self._last_routes = time.monotonic()
         self._silent = False
         self._router = router
@@ -64,18 +76,22 @@ class ControlConsumer:
         self._records.close()
 
     def _apply(self, value: bytes) -> None:
-        """Apply a record of routes; other records of the topic, such as orders, are for the judges."""
-        if record_codec.schema_of(value) == record_codec.ROUTES_SCHEMA:
+        """Apply a record of routes or a heartbeat; other records of the topic, such as orders, are for the judges."""
+        schema = record_codec.schema_of(value)
+        if schema == HEARTBEAT_SCHEMA:
+            self._on_heartbeat(decode_heartbeat(value))
+        elif schema == record_codec.ROUTES_SCHEMA:
             self._last_routes = time.monotonic()
             routes = record_codec.decode_routes(value)
             if self._router.apply(routes):
-                self._metrics.set_routes(self._router.routes(routes.model), ModeState)
+                shown = self._router.routes(routes.model)
+                shown = replace(shown, safe=(*shown.safe, *self._router.following(routes.model)))
+                self._metrics.set_routes(shown, ModeState)
 
     def _check_caught_up(self) -> None:
         if not self.caught_up.is_set():
             with contextlib.suppress(BusUnavailableError):
                 if not self._records.lag():
-                    self._router.mark_complete()
                     self.caught_up.set()
 
     def _check_silence(self) -> None:

@@ -1,8 +1,11 @@
-"""Chooses the role that answers a request, by the modes that the judges published."""
+"""Chooses the role that answers a request, by the modes that the judges published.
+
+Above the modes lies this gateway's own blindness: while it is set for a model, the baseline answers every request.
+"""
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -10,9 +13,12 @@ import numpy as np
 
 from tightrope.monitors.records import MODEL_SCOPE, Bools, Order, Role, Routes
 from tightrope.monitors.safemode import Input
+from tightrope.monitors.scopes import following_scopes
 
 MAX_CONFIRMED_ORDERS = 1024
 """Confirmed orders that are remembered: several operators may each wait for an order of their own."""
+
+UNKNOWN_MODES = "unknown: no judge has published the modes yet, the baseline answers"
 
 
 class RoutableBatch(Protocol):
@@ -29,9 +35,12 @@ class RoutableBatch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _RouteTable:
-    """One model's routes, prepared for look-up; immutable, replaced as a whole."""
+    """One model's routes, prepared for look-up; immutable, replaced as a whole. Scopes in ``following`` follow a safe
+    one.
+    """
 
     routes: Routes
+    following: tuple[str, ...]
     model_is_safe: bool
     safe: Bools
     any_safe: bool
@@ -40,13 +49,23 @@ class _RouteTable:
 class Router:
     """Holds the routes of every model. Reads take no lock; writes replace a whole table.
 
-    ``scopes`` lists each model's subgroups. A ``cautious`` router sends every request to the baseline until it has
-    read the modes. ``on_forced`` is called with every order that `force` carries out.
+    ``scopes`` lists each model's subgroups. A ``cautious`` router sends every request to the baseline until a judge has
+    published the modes. ``on_forced`` is called with every order that `force` carries out. ``always_baseline`` are the
+    scopes of each model that the configuration gives to the baseline. While a declared value of an attribute is in safe
+    mode, rows without one (``attribute=other``) follow it: a parameter left out must not lead to the compressed model.
     """
 
-    def __init__(self, scopes: dict[str, tuple[str, ...]], *, cautious: bool = False) -> None:
+    def __init__(
+        self,
+        scopes: dict[str, tuple[str, ...]],
+        *,
+        cautious: bool = False,
+        always_baseline: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         self._scopes = scopes
+        self._always_baseline = always_baseline or {}
         self._writing = threading.Condition()
+        self._blindness = dict.fromkeys(scopes, "")
         safe = (MODEL_SCOPE,) if cautious else ()
         self._tables = {name: self._table(Routes(name, -1, safe, {})) for name in scopes}
         self._confirmed: deque[str] = deque(maxlen=MAX_CONFIRMED_ORDERS)
@@ -72,6 +91,10 @@ class Router:
         """The current routes of a model; their epoch is -1 until some are published."""
         return self._tables[model].routes
 
+    def following(self, model: str) -> tuple[str, ...]:
+        """The scopes of a model that the baseline answers only because they follow a safe one."""
+        return self._tables[model].following
+
     def apply(self, routes: Routes) -> bool:
         """Replace a model's routes, unless the new ones are older. Returns False if the model is not served here."""
         if routes.model not in self._tables:
@@ -84,12 +107,30 @@ class Router:
             self._writing.notify_all()
         return True
 
-    def mark_complete(self) -> None:
-        """Declare that all published routes have been applied: a model without any is in its normal state."""
+    def keep_safe(self, model: str, scopes: Iterable[str]) -> None:
+        """Send these scopes of a model to the baseline, too, until the judge publishes newer routes."""
         with self._writing:
-            for name, table in self._tables.items():
-                if table.routes.epoch < 0:
-                    self._tables[name] = self._table(Routes(name, -1, (), {}))
+            current = self._tables[model].routes
+            more = tuple(scope for scope in scopes if scope not in current.safe)
+            self._tables[model] = self._table(replace(current, safe=(*current.safe, *more)))
+
+    def set_blind(self, model: str, reason: str) -> None:
+        """Send every request of a model to the baseline, above its modes, until the reason is empty again."""
+        with self._writing:
+            was_blind, self._blindness[model] = bool(self._blindness[model]), reason
+            if was_blind is not bool(reason):
+                self._tables[model] = self._table(self._tables[model].routes)
+
+    def blindness(self, model: str) -> str:
+        """The reason why the baseline answers every request of a model above its modes; empty if it does not."""
+        return self._blindness[model]
+
+    def explain(self, model: str) -> str:
+        """The reason why the modes of a model do not say which role answers; empty if they do."""
+        if reason := self.blindness(model):
+            return f"blind: {reason}, the baseline answers"
+        routes = self.routes(model)
+        return UNKNOWN_MODES if routes.epoch < 0 and MODEL_SCOPE in routes.safe else ""
 
     def wait_confirmed(self, order: Order, timeout: float) -> bool:
         """Wait at most ``timeout`` seconds for the judge to carry out an order. Returns whether it has."""
@@ -108,8 +149,10 @@ class Router:
         self.on_forced(order)
 
     def _table(self, routes: Routes) -> _RouteTable:
-        safe = self._mask(routes.model, routes.safe)
-        return _RouteTable(routes, MODEL_SCOPE in routes.safe, safe, bool(safe.any()))
+        following = following_scopes(self._scopes[routes.model], routes.safe)
+        safe = self._mask(routes.model, (*routes.safe, *following, *self._always_baseline.get(routes.model, ())))
+        is_safe = MODEL_SCOPE in routes.safe or bool(self._blindness[routes.model])
+        return _RouteTable(routes, following, is_safe, safe, bool(safe.any()))
 
     def _mask(self, model: str, safe: Iterable[str]) -> Bools:
         chosen = set(safe)

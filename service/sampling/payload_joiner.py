@@ -12,8 +12,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from tightrope.monitors.intake.sampling import DrawKey, input_digest
 from tightrope.monitors.records import Role, Sample, Tensors
-from tightrope.monitors.sampling import draw
 from tightrope.service.adapters.metrics_ports import GatewayMetrics
 from tightrope.service.adapters.open_inference.codec import HTTP_OK, HttpReply, decode_response
 from tightrope.service.adapters.ports import Bus, RecordTooLargeError, publish_blocking
@@ -29,6 +29,7 @@ from tightrope.service.inference.decisions import sample_of
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.outbox import MAX_RECORD_ROWS, Outbox
 from tightrope.service.protocol.rest import HEADER_LENGTH, InferRequest, decode_request, parse_header_length
+from tightrope.service.sampling.draws import caller_name
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +110,7 @@ class PayloadConsumer:
         watched: Mapping[str, PayloadsSection],
         outbox: Outbox,
         metrics: GatewayMetrics,
+        key: DrawKey,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._bus = bus
@@ -117,6 +119,7 @@ class PayloadConsumer:
         self._outbox = outbox
         self._metrics = metrics
         self._clock = clock
+        self._key = key
         self._joiners = {name: self._joiner(name, section) for name, section in watched.items()}
         self._stopping = threading.Event()
         self._events = bus.subscribe(topic(PAYLOADS), group=INTAKE_GROUP)
@@ -167,7 +170,8 @@ class PayloadConsumer:
         if pair is None:
             return
         try:
-            sample = sample_from(self._pairs[event.model], self._watched[event.model].answered_by, pair, self._clock())
+            answered_by = self._watched[event.model].answered_by
+            sample = sample_from(self._key, self._pairs[event.model], answered_by, pair, self._clock())
         except TightropeError as error:
             self._count(event.model, "unreadable", 2)
             for part in pair:
@@ -188,7 +192,7 @@ class PayloadConsumer:
             publish_blocking(self._bus, topic(DEAD), value, reason, self._stopping)
 
 
-def sample_from(pair: ModelPair, answered_by: Role, events: EventPair, now: float) -> Sample | None:
+def sample_from(key: DrawKey, pair: ModelPair, answered_by: Role, events: EventPair, now: float) -> Sample | None:
     """The sample of a request that was answered elsewhere; None if the sampler does not keep it.
 
     Raises:
@@ -204,8 +208,9 @@ def sample_from(pair: ModelPair, answered_by: Role, events: EventPair, now: floa
     began, ended = events.request.time, events.response.time
     seconds = max(ended - began, 0.0) if began is not None and ended is not None else 0.0
     id_ = request.id or events.request.id
-    number = draw(id_, pair.sampler.salt)
-    return sample_of(pair, id_, number, answered_by, request.inputs, outputs, member, seconds, now)
+    number = key.draw(pair.name, now, id_, input_digest(request.inputs))
+    caller = key.caller(pair.name, caller_name(pair, request))
+    return sample_of(pair, id_, number, answered_by, request.inputs, outputs, member, seconds, now, caller)
 
 
 def _decode_request(pair: ModelPair, event: PayloadEvent) -> InferRequest:

@@ -15,16 +15,17 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from tightrope.monitors.records import Floats, Role
+from tightrope.monitors.intake.sampling import DrawKey
+from tightrope.monitors.records import Floats, Ints, Role
 from tightrope.monitors.sample_batch import SampleBatch, concatenate_tensors
-from tightrope.monitors.sampling import draw
 from tightrope.service.adapters.metrics_ports import GatewayMetrics
 from tightrope.service.adapters.prometheus.metrics import drain
 from tightrope.service.inference.autotune import RunProfile
-from tightrope.service.inference.batch import BatchExecution, ModelRun, RequestBatch, row_indices
+from tightrope.service.inference.batch import BatchExecution, RequestBatch, row_indices
 from tightrope.service.inference.decisions import inclusion_of
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.outbox import Outbox
+from tightrope.service.sampling.draws import DrawnRequests, caller_digests, draw_requests
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ MAX_JOINED_SAMPLES, MAX_JOINED_BYTES = 256, 1 << 20
 """Samples, and bytes of their batches' inputs, that are joined from several batches."""
 
 SAMPLING_FAILED = "answered requests could not be sampled"
+SUBGROUPS_UNCOUNTED = "the rows of subgroups could not be counted"
 
 
 class _RunCounts(Struct):
@@ -49,27 +51,22 @@ class _RunCounts(Struct):
     refused: int
 
 
-class _DrawnRequests(Struct):
-    """Requests of a batch whose draw may keep them, all answered by one run: their indices and draws."""
-
-    execution: BatchExecution
-    run: ModelRun
-    indices: Sequence[int]
-    draws: Sequence[float]
-
-
 class AnswerRecorder:
     """Offers samples to the outbox, counts in the metrics, and updates the run profiles. A scrape of the metrics has
     everything counted first.
     """
 
-    def __init__(self, outbox: Outbox, metrics: GatewayMetrics, profiles: Mapping[str, RunProfile]) -> None:
+    def __init__(
+        self, outbox: Outbox, metrics: GatewayMetrics, profiles: Mapping[str, RunProfile], key: DrawKey
+    ) -> None:
         self._outbox = outbox
         self._metrics = metrics
         self._profiles = profiles
+        self._key = key
         self._noted: deque[BatchExecution] = deque()
         self._runs: deque[_RunCounts] = deque()
         self._kept: deque[tuple[str, int]] = deque()
+        self._subgroup_rows: deque[tuple[str, Sequence[str], Ints]] = deque()
         metrics.before_scrape(self.settle)
 
     def note(self, execution: BatchExecution) -> None:
@@ -78,15 +75,18 @@ class AnswerRecorder:
 
     def sample(self) -> int:
         """Sample all queued requests, those of one pair together; returns their number."""
-        drawn_by_pair: dict[int, list[_DrawnRequests]] = {}
+        drawn_by_pair: dict[int, list[DrawnRequests]] = {}
         requests = 0
-        for execution in drain(self._noted):
+        executions = list(drain(self._noted))
+        self._count_subgroups(executions)
+        for execution in executions:
             requests += len(execution.ids)
             self._runs += _run_counts(execution)
             try:
-                drawn = _draw(execution)
+                drawn = draw_requests(self._key, execution)
             except Exception:  # the answers are sent, and other batches wait
                 log.exception(SAMPLING_FAILED)
+                self._outbox.drawn[execution.pair.name] += len(execution.ids)  # some of them, and none is judged
                 continue
             if drawn:
                 drawn_by_pair.setdefault(id(execution.pair), []).extend(drawn)
@@ -102,15 +102,31 @@ class AnswerRecorder:
         self.sample()
         self._count()
 
-    def _offer(self, drawn: Sequence[_DrawnRequests]) -> None:
+    def _count_subgroups(self, executions: Sequence[BatchExecution]) -> None:
+        """Count the rows of each subgroup, sampled or not; membership is computed at once, and kept for samples."""
+        batches_by_pair: dict[int, list[RequestBatch]] = {}
+        for execution in executions:
+            batches_by_pair.setdefault(id(execution.pair), []).append(execution.batch)
+        pairs = {id(execution.pair): execution.pair for execution in executions}
+        for key, batches in batches_by_pair.items():
+            try:
+                member = RequestBatch.members(batches)
+            except Exception:  # the answers are sent, and samples may still be kept
+                log.exception(SUBGROUPS_UNCOUNTED)
+                continue
+            counts = np.concatenate([[len(member)], member.sum(axis=0)])
+            self._subgroup_rows.append((pairs[key].name, pairs[key].plan.scopes, counts))
+
+    def _offer(self, drawn: Sequence[DrawnRequests]) -> None:
         """Offer requests as one batch of samples; where they cannot be concatenated (widths differ), one by one."""
         try:
-            samples = _sample_batch(drawn)
+            samples = _sample_batch(self._key, drawn)
             if samples is not None and (kept := self._outbox.offer(samples)):
                 self._kept.append((samples.model, kept))
         except Exception:
             if len(drawn) == 1:
                 log.exception(SAMPLING_FAILED)
+                self._outbox.drawn[drawn[0].execution.pair.name] += len(drawn[0].indices)
                 return
             for requests in drawn:
                 self._offer([requests])
@@ -134,6 +150,8 @@ class AnswerRecorder:
         for model, samples in drain(self._kept):
             kept[model] += samples
         self._metrics.record_rows(rows, refused, kept)
+        for model, scopes, counts in drain(self._subgroup_rows):
+            self._metrics.record_subgroup_rows(model, scopes, counts)
 
 
 def _run_counts(execution: BatchExecution) -> list[_RunCounts]:
@@ -150,24 +168,9 @@ def _run_counts(execution: BatchExecution) -> list[_RunCounts]:
     return counts
 
 
-def _draw(execution: BatchExecution) -> Sequence[_DrawnRequests]:
-    """The requests of a batch that some subgroup's inclusion would keep, by the run that answered them."""
-    ids, limit, salt = execution.ids, execution.pair.sampler.max_inclusion, execution.pair.sampler.salt
-    if len(ids) == 1:
-        number = draw(ids[0], salt)
-        return [_DrawnRequests(execution, execution.slices[0].run, (0,), (number,))] if number < limit else ()
-    draws = [draw(request_id, salt) for request_id in ids]
-    kept, drawn = [index for index, number in enumerate(draws) if number < limit], []
-    for _, run in execution.runs:
-        own = [i for i in kept if execution.slices[i].run is run] if len(execution.runs) > 1 else kept
-        if own:
-            drawn.append(_DrawnRequests(execution, run, own, [draws[index] for index in own]))
-    return drawn
-
-
-def _chunks(drawn: Sequence[_DrawnRequests]) -> Iterator[Sequence[_DrawnRequests]]:
+def _chunks(drawn: Sequence[DrawnRequests]) -> Iterator[Sequence[DrawnRequests]]:
     """Split requests into chunks that fit one record."""
-    chunk: list[_DrawnRequests] = []
+    chunk: list[DrawnRequests] = []
     samples = size = 0
     for requests in drawn:
         nbytes = requests.execution.batch.nbytes
@@ -180,7 +183,7 @@ def _chunks(drawn: Sequence[_DrawnRequests]) -> Iterator[Sequence[_DrawnRequests
     yield chunk
 
 
-def _sample_batch(drawn: Sequence[_DrawnRequests]) -> SampleBatch | None:
+def _sample_batch(key: DrawKey, drawn: Sequence[DrawnRequests]) -> SampleBatch | None:
     """The samples of requests to one pair, without those whose own inclusion does not keep them; None if none is."""
     pair = drawn[0].execution.pair
     batch = RequestBatch.concatenate([requests.execution.batch.select(requests.indices) for requests in drawn])
@@ -199,6 +202,8 @@ def _sample_batch(drawn: Sequence[_DrawnRequests]) -> SampleBatch | None:
         inclusion=inclusion,
         seconds=np.array([requests.run.seconds for requests in each]),
         member=batch.member,
+        caller=caller_digests(key, pair, batch.requests),
+        host_class=np.array([pair.host_classes.get(requests.run.role, "") for requests in each], object),
         inputs=batch.inputs,
         outputs=concatenate_tensors([{pair.output: _decision_rows(requests)} for requests in drawn]),
     )
@@ -208,9 +213,9 @@ def _sample_batch(drawn: Sequence[_DrawnRequests]) -> SampleBatch | None:
     return samples.take(chosen) if chosen.any() else None
 
 
-def _decision_rows(drawn: _DrawnRequests) -> NDArray[Any]:
+def _decision_rows(drawn: DrawnRequests) -> NDArray[Any]:
     """The rows of the decision output that belong to these requests."""
-    output, slices = drawn.run.outputs[drawn.execution.pair.output], drawn.execution.slices
+    output, slices = drawn.run.decision, drawn.execution.slices
     if len(drawn.indices) == len(slices) and len(drawn.execution.runs) == 1:
         return output
     return output[row_indices([(slices[index].start, slices[index].stop) for index in drawn.indices])]

@@ -20,7 +20,8 @@ from tightrope.dashboards.boards import (
     render,
     to_text,
 )
-from tightrope.service.adapters.prometheus.catalogue import METRICS, MetricKind
+from tightrope.service.adapters.prometheus.catalogue import METRICS
+from tightrope.service.adapters.prometheus.metric import MetricKind
 
 BOARDS = boards()
 SHOWN = {metric.full_name(name): metric for name, metric in METRICS.items()}

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.configs import write_config
 from tests.support.observability import debian_servers
 from tests.support.observability.full_stack import FullStack, configuration, routes, scraping
 from tests.support.observability.pager import Pager, listening
-from tests.support.servers import serving, write_config
+from tests.support.servers import serving
 from tightrope.demo.replay import replay, traffic
 
 GOOD = "good_int8"

@@ -3,6 +3,7 @@
 All expressions of all dashboards find data in Prometheus.
 """
 
+import re
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -63,7 +64,9 @@ def test_first_page_has_the_evidence(story: FullStack) -> None:
     assert alert["labels"] == about
     annotations = alert["annotations"]
     assert annotations["summary"] == f"{DEMO_MODEL}: the baseline answers {HARMED}"
-    assert annotations["evidence"].startswith("disagreement: 10^8.")
+    evidence = re.match(r"disagreement: 10\^([\d.]+) of 10\^([\d.]+)", annotations["evidence"])
+    assert evidence is not None, annotations["evidence"]
+    assert float(evidence[1]) >= float(evidence[2])
     assert annotations["description"].startswith("breach by judge: disagreement 0.")
     assert annotations["request_id"].startswith("demo-")
     assert annotations["runbook_url"].endswith("#tightropesafemode")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.servers import ROOT
+from tests.support.configs import ROOT
 from tightrope.demo import broker as module
 from tightrope.demo.broker import KAFKA_VERSION, BrokerError, broker, why_unavailable
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from tests.support.configs import ROOT, TOKEN
 from tests.support.onnx_models import classifier
-from tests.support.servers import ROOT, TOKEN, Server, serving
+from tests.support.servers import Server, serving
 from tightrope.service.app import load_pairs
 from tightrope.service.config.loader import load
 
@@ -39,7 +40,15 @@ def test_configuration_of_the_readme_is_accepted(tmp_path: Path) -> None:
     for name in ("baseline", "int8"):
         classifier(tmp_path / f"{name}.onnx", np.eye(3, 2, dtype=np.float32))
     pair = load_pairs(load(tmp_path / "tightrope.yaml", {}))["credit"]
-    assert pair.plan.scopes == ("model", "region=north", "region=south", "age=young", "age=old")
+    assert pair.plan.scopes == (
+        "model",
+        "region=north",
+        "region=south",
+        "region=other",
+        "age=young",
+        "age=old",
+        "age=other",
+    )
 
 
 def test_curl_commands_of_the_readme_answer(demo_server: Server) -> None:

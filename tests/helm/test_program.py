@@ -14,9 +14,10 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from tests.support.charts import EMBEDDED, FULL, SHAPES, Manifest, configuration, of_kind, pods, rendered
+from tests.support.configs import ROOT
 from tests.support.observability.fake_grafana import TOKEN as GRAFANA_TOKEN
 from tests.support.observability.fake_grafana import grafana
-from tests.support.servers import ROOT, Server, serving
+from tests.support.servers import Server, serving
 from tightrope.cli.main import app
 from tightrope.dashboards.boards import boards
 from tightrope.service.adapters.topics import SAMPLES, WORKERS_GROUP, topic

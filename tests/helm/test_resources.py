@@ -9,8 +9,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.support.charts import EMBEDDED, FULL, Manifest, configuration, of_kind, rendered, text
+from tests.support.configs import ROOT
 from tests.support.helm_tools import program
-from tests.support.servers import ROOT
 
 RULES = """groups:
   - name: trial

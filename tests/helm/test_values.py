@@ -9,7 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.support.charts import CHART, CLUSTER, SHAPES, helm, of_kind, pods, refused, rendered
-from tests.support.servers import ROOT
+from tests.support.configs import ROOT
 from tightrope import __version__
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())

@@ -18,8 +18,10 @@ DOORS = {
     "onnx": ["demo/builder/*.py"],
     "onnxruntime": ["service/adapters/onnxruntime.py", "demo/builder/*.py"],
     "os": [
+        "tightrope/__init__.py",
         "service/config/loader.py",
         "service/adapters/cpu.py",
+        "service/adapters/archive/free_space.py",
         "shadow/report.py",
         "demo/broker.py",
         "demo/builder/*.py",

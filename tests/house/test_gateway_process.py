@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.house.sources import ROOT
+from tests.support.configs import write_config
 from tests.support.harmful_pair import config
-from tests.support.servers import write_config
 
 HEAVY = ("evidently", "pandas")
 ASKED_FOR = ("grpc", "google")

@@ -13,8 +13,8 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from tests.house.sources import files
+from tests.support.configs import ROOT
 from tests.support.observability.debian_servers import program
-from tests.support.servers import ROOT
 from tightrope.cli.main import app
 from tightrope.demo.broker import KAFKA_VERSION
 from tightrope.service.config.loader import ENVIRONMENT, Settings, load

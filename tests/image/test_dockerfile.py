@@ -10,8 +10,8 @@ import pytest
 
 from tests.house.sources import LINKED, files
 from tests.image import size
+from tests.support.configs import ROOT
 from tests.support.helm_tools import program
-from tests.support.servers import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 MAX_BYTES = 250e6

@@ -78,6 +78,20 @@ def test_single_row_that_is_no_distribution_is_a_fault(row: list[float], fault: 
     assert list(summarize(np.array([row]), Decision(Scale.PROBABILITIES), ROLE).fault) == [fault]
 
 
+@pytest.mark.parametrize("score", Score)
+@pytest.mark.parametrize("scale", [Scale.PROBABILITIES, Scale.LOGITS])
+def test_row_with_a_fault_is_as_uncertain_as_can_be(scale: Scale, score: Score) -> None:
+    """It is not refused: no certainty is known. The sound row beside it is as before."""
+    rows = np.array([[np.nan, 0.5], [0.9, 0.1]])
+    summary, alone = (
+        summarize(rows, make_decision(scale, score), ROLE),
+        summarize(rows[1:], make_decision(scale, score), ROLE),
+    )
+    assert (summary.fault[0], summary.confidence[0], summary.uncertainty[0]) == (Fault.NOT_FINITE, 0.0, 1.0)
+    assert summary.refused == [False, *alone.refused]
+    assert summary.uncertainty[1] == pytest.approx(alone.uncertainty[0])
+
+
 def test_regression_has_no_certainty() -> None:
     """A regression has faults only, and nothing is refused."""
     summary = summarize(np.array([[1.0], [np.nan]]), Decision(Scale.REGRESSION), ROLE)

@@ -9,8 +9,9 @@ import pytest
 from tests.support.judgement.comparisons import RowSource, bit_exact, judge_rows, make_plan
 from tightrope.monitors.decide import UnknownOrderError, UnknownScopeError, apply_order
 from tightrope.monitors.plan import Plan, State, Transition, initial_state
-from tightrope.monitors.records import Order
+from tightrope.monitors.records import Order, Outcome
 from tightrope.monitors.safemode import ORDERS, Input, ModeState
+from tightrope.monitors.status import verdicts
 from tightrope.monitors.watch import build_routes
 
 IN_A = [True, False, False]
@@ -56,15 +57,19 @@ def test_order_moves_its_scope_and_no_other(trigger: str, scope: str, *, safe: b
 
 
 def test_forced_normal_scope_breaches_and_stays() -> None:
-    """The breach is recorded and its detector starts anew; the model, which is not held, moves instead."""
+    """The breach is told, its verdict stays, and its detector starts anew; the model, whose cells counted the same
+    rows, does not move: no evidence would move them.
+    """
     state, transitions = harmed(RowSource(), after_order(initial_state(watched()), "force-normal")[0])
-    assert [(t.scope, t.trigger, t.moved) for t in transitions] == [
-        ("group=a", Input.BREACH, False),
-        ("model", Input.BREACH, True),
+    assert [(t.scope, t.trigger, t.moved, t.after.breached) for t in transitions] == [
+        ("group=a", Input.BREACH, False, True),
     ]
-    assert build_routes(watched(), state).safe == ("model",)
-    assert state.cells[0].tripped.tolist() == [[True, False, False, False]]
-    assert state.cells[0].count.tolist() == [[48, 0, 0, 0]]
+    assert build_routes(watched(), state).safe == ()
+    assert state.cells[0].tripped.tolist() == [[False, True, False, False]]
+    assert state.cells[0].count.tolist() == [[0, 0, 0, 0]]
+    shown = {v.scope: v.outcome for v in verdicts(watched(), state) if v.monitor == "disagreement"}
+    assert shown["group=a"] is Outcome.BREACH
+    assert shown["model"] is Outcome.INSUFFICIENT
 
 
 def test_forced_safe_scope_stays_until_it_is_released() -> None:
@@ -154,6 +159,7 @@ def test_breach_event_holds_the_basis_of_the_decision() -> None:
         "samples": 48,
         "labels": 0,
         "log": "log-1",
+        "host_classes": {"unknown": {"rows": 48, "disagreements": 16}},
         "first": {"partition": 7, "offset": 32},
         "last": {"partition": 7, "offset": 47},
         "request_id": "7-47",
@@ -187,6 +193,7 @@ def test_order_event_holds_the_artefacts_but_no_rows() -> None:
         "samples": 0,
         "labels": 0,
         "log": "",
+        "host_classes": {},
     }
 
 

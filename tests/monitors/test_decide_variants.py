@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tests.support.judgement.comparisons import RowSource, judge_rows, make_plan
-from tightrope.monitors.plan import Plan, State, Transition, migrate_state
+from tightrope.monitors.migration import migrate_state
+from tightrope.monitors.plan import Plan, State, Transition
 from tightrope.monitors.records import Stream
 from tightrope.monitors.safemode import Input, Policy
 

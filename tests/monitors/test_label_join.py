@@ -7,8 +7,9 @@ import pytest
 
 from tests.support.judgement.comparisons import make_comparisons, make_plan
 from tightrope.monitors.label_join import labelled_comparisons, match_labels, rows_awaiting_labels
+from tightrope.monitors.label_records import Label, PendingRow
 from tightrope.monitors.plan import Plan
-from tightrope.monitors.records import Fault, Label, PendingRow
+from tightrope.monitors.records import Fault
 
 PLAN = make_plan("accuracy", label_horizon=100.0)
 

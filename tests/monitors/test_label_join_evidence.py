@@ -10,7 +10,8 @@ from tests.support.judgement.comparisons import judge_rows, make_plan
 from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.detector import BETS
 from tightrope.monitors.label_join import labelled_comparisons
-from tightrope.monitors.records import Label, PendingRow, Stream
+from tightrope.monitors.label_records import Label, PendingRow
+from tightrope.monitors.records import Stream
 
 ROWS = (
     # confidence of baseline and compressed model (eighths), their classes, the label

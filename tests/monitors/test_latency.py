@@ -14,7 +14,8 @@ from tests.support.judgement.comparisons import bit_exact, judge_rows, make_comp
 from tightrope.monitors.detector import BETS, LOG_ZERO
 from tightrope.monitors.latency import BLOCKS_TO_PASS, LANES, LatencyObjective, LatencyState, fold_rows, verdict
 from tightrope.monitors.plan import initial_state
-from tightrope.monitors.records import Floats, Outcome, Verdict
+from tightrope.monitors.records import Floats, Outcome
+from tightrope.monitors.verdict import Verdict
 from tightrope.monitors.watch import step
 
 SLOW, FAST = 1.0, 0.1

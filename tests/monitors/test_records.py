@@ -8,13 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.judgement.comparisons import bit_exact, make_comparisons
-from tightrope.monitors.records import ROW_ARRAYS, Comparisons, Role
+from tightrope.monitors.records import ADDED_ARRAYS, ROW_ARRAYS, Comparisons, Role
+
+TEXTS = ("host_class", "shadow_host_class", "trace_id")
 
 
 def distinct_rows(n: int) -> Comparisons:
     """Build rows that differ from each other in every column that can hold different values."""
-    columns = {name: np.arange(n) + 100.0 * index for index, name in enumerate(ROW_ARRAYS) if name != "member"}
-    return make_comparisons(n, **columns | {"fault": np.arange(n) % 4, "member": np.eye(n, 3, dtype=bool)})
+    columns = {name: np.arange(n) + 100.0 * index for index, name in enumerate(ROW_ARRAYS)}
+    columns |= {name: np.array([f"{name} {row}" for row in range(n)], object) for name in TEXTS}
+    matrices = {name: np.eye(n, 3) + number for number, name in enumerate(("missed", "gained"))}
+    more = {"fault": np.arange(n) % 4, "member": np.eye(n, 3, dtype=bool)}
+    return make_comparisons(n, **columns | matrices | more)
 
 
 def test_every_column_is_a_row_array() -> None:
@@ -48,6 +53,18 @@ def test_join_undoes_a_cut(n: int, cut: int) -> None:
         == bit_exact(first.join(last.take(slice(0, 1)), last.take(slice(1, None))))
         == bit_exact(rows)
     )
+
+
+def test_columns_that_are_left_out_are_unknown() -> None:
+    """Records of the version before lack them; such rows join rows that have them, classes included."""
+    new = make_comparisons(2, loss=[0.5, 0.25], caller=[1, 2], missed=np.ones((2, 3)), host_class="x86_64")
+    old = replace(new, **dict.fromkeys(ADDED_ARRAYS))
+    joined = old.join(new)
+    assert joined.caller.tolist() == [0, 0, 1, 2]
+    assert joined.host_class.tolist() == ["", "", "x86_64", "x86_64"]
+    assert np.array_equal(joined.loss, [np.nan, np.nan, 0.5, 0.25], equal_nan=True)
+    assert np.array_equal(joined.missed, np.repeat([np.nan, 1.0], 2)[:, None].repeat(3, axis=1), equal_nan=True)
+    assert joined.gained.shape == (4, 0)
 
 
 @pytest.mark.parametrize(

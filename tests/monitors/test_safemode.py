@@ -6,6 +6,7 @@ from itertools import product
 import pytest
 
 from tightrope.monitors.safemode import (
+    NEVER,
     ORDERS,
     IllegalTransitionError,
     Input,
@@ -23,29 +24,41 @@ NOW = 50_000.0
 NEXT_STATES = {
     (NORMAL, Input.BREACH): SAFE,
     (NORMAL, Input.BLIND): SAFE,
+    (NORMAL, Input.UNREADABLE): SAFE,
     (NORMAL, Input.NEW_ARTEFACT): NORMAL,
+    (NORMAL, Input.KNOWN_HARM): SAFE,
     (NORMAL, Input.FORCE_SAFE): SAFE,
     (NORMAL, Input.FORCE_NORMAL): NORMAL,
     (NORMAL, Input.RELEASE): NORMAL,
     (SAFE, Input.BREACH): SAFE,
     (SAFE, Input.BLIND): SAFE,
+    (SAFE, Input.UNREADABLE): SAFE,
     (SAFE, Input.RECOVERED): NORMAL,
     (SAFE, Input.DWELL_ELAPSED): SAFE,
     (SAFE, Input.NEW_ARTEFACT): SAFE,
+    (SAFE, Input.KNOWN_HARM): SAFE,
     (SAFE, Input.FORCE_SAFE): SAFE,
     (SAFE, Input.FORCE_NORMAL): NORMAL,
     (SAFE, Input.RELEASE): SAFE,
     (LATCHED, Input.BREACH): LATCHED,
     (LATCHED, Input.BLIND): LATCHED,
+    (LATCHED, Input.UNREADABLE): LATCHED,
     (LATCHED, Input.RECOVERED): LATCHED,
     (LATCHED, Input.NEW_ARTEFACT): LATCHED,
+    (LATCHED, Input.KNOWN_HARM): LATCHED,
     (LATCHED, Input.FORCE_SAFE): SAFE,
     (LATCHED, Input.FORCE_NORMAL): NORMAL,
     (LATCHED, Input.RELEASE): SAFE,
 }
 """The next state of a scope that is not held, has no dwell and never flapped. Missing pairs are illegal."""
 
-BLOCKED_BY_A_HOLD = {(NORMAL, Input.BREACH), (NORMAL, Input.BLIND), (SAFE, Input.RECOVERED)}
+BLOCKED_BY_A_HOLD = {
+    (NORMAL, Input.BREACH),
+    (NORMAL, Input.BLIND),
+    (NORMAL, Input.KNOWN_HARM),
+    (NORMAL, Input.UNREADABLE),
+    (SAFE, Input.RECOVERED),
+}
 """Pairs that move a scope only if no operator holds it."""
 
 PAIRS = list(product(ModeState, Input))
@@ -84,12 +97,13 @@ def test_every_pair_leads_to_its_state_or_raises(state: ModeState, trigger: Inpu
 
 @pytest.mark.parametrize(("state", "trigger"), sorted(NEXT_STATES))
 def test_only_a_change_of_state_sets_the_clock(state: ModeState, trigger: Input) -> None:
-    """``since`` is the time when the state was entered, ``returned`` when it last became normal."""
+    """``since`` is the time when the state was entered, ``returned`` when it last became normal by evidence."""
     for mode in (replace(variant, state=state) for variant in MODES):
         after = next_mode(mode, trigger, NOW, POLICY)
         moved = after.state is not state
         assert after.since == (NOW if moved else mode.since)
-        assert after.returned == (NOW if moved and after.state is NORMAL else mode.returned)
+        returned = NOW if trigger is Input.RECOVERED else NEVER
+        assert after.returned == (returned if moved and after.state is NORMAL else mode.returned)
 
 
 @pytest.mark.parametrize(("state", "trigger"), sorted(NEXT_STATES))
@@ -200,5 +214,38 @@ def test_new_mode_is_normal_and_free() -> None:
         "returned",
         "flaps",
         "trial",
+        "breached",
+        "unread",
     }
     assert (mode.state, mode.held, mode.dwelling, mode.flaps, mode.trial) == (NORMAL, False, False, 0, False)
+
+
+@pytest.mark.parametrize("state", ModeState)
+def test_known_harm_is_no_flap_and_ends_a_trial(state: ModeState) -> None:
+    """A rollback to a bad pair is an operator's doing: it counts no flap and latches nothing."""
+    mode = Mode(state, flaps=POLICY.max_flaps - 1, returned=NOW - 1, trial=state is not NORMAL)
+    after = next_mode(mode, Input.KNOWN_HARM, NOW, POLICY)
+    assert (after.flaps, after.trial, after.safe) == (POLICY.max_flaps - 1, False, True)
+    assert after.state is (SAFE if state is NORMAL else state)
+
+
+def test_breach_after_force_normal_is_no_flap() -> None:
+    """An order is no return: the scope had proved nothing."""
+    mode = next_mode(Mode(SAFE, since=NOW - 10), Input.FORCE_NORMAL, NOW, POLICY)
+    mode = next_mode(mode, Input.RELEASE, NOW + 1, POLICY)
+    assert next_mode(mode, Input.BREACH, NOW + 2, POLICY).flaps == 0
+
+
+@pytest.mark.parametrize("trigger", [Input.BREACH, Input.KNOWN_HARM])
+def test_scope_that_breached_while_held_is_safe_with_its_release(trigger: Input) -> None:
+    """A release leaves the decision to the evidence, which is against the model; other orders decide anew."""
+    mode = next_mode(Mode(held=True), trigger, NOW, POLICY)
+    assert (mode.state, mode.breached, mode.apart, mode.safe) == (NORMAL, True, True, False)
+    after = {order: next_mode(mode, order, NOW, POLICY) for order in ORDERS}
+    assert {order: (m.state, m.held, m.breached) for order, m in after.items()} == {
+        Input.FORCE_SAFE: (SAFE, True, False),
+        Input.FORCE_NORMAL: (NORMAL, True, False),
+        Input.RELEASE: (SAFE, False, False),
+    }
+    assert next_mode(Mode(held=True), Input.RELEASE, NOW, POLICY).state is NORMAL
+    assert not next_mode(mode, Input.NEW_ARTEFACT, NOW, POLICY).breached

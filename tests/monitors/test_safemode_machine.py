@@ -47,6 +47,7 @@ class Scope(RuleBasedStateMachine):
             return
         if self.held or before.state is ModeState.LATCHED:
             assert self.mode.state is before.state
+        assert self.mode.breached <= (self.held and not self.mode.safe)
         if before.safe and not self.mode.safe:
             assert self.dwell_over
             assert trigger is Input.RECOVERED
@@ -66,7 +67,7 @@ class Scope(RuleBasedStateMachine):
         if trigger is Input.FORCE_NORMAL:
             assert self.mode.state is ModeState.NORMAL
         if trigger is Input.RELEASE:
-            assert self.mode.safe == before.safe
+            assert self.mode.safe == (before.safe or before.breached)
         if self.mode.state is ModeState.SAFE and before.state is not ModeState.SAFE:
             self.dwell_over = False
 

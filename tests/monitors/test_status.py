@@ -34,13 +34,13 @@ def test_no_verdict_passes_without_rows() -> None:
     cells = [(v.scope, v.monitor) for v in shown]
     assert cells[0] == ("model", "sight")
     assert len(cells) == len(set(cells))
-    assert set(cells[1:]) == watched_cells(list(CATALOGUE))
+    assert set(cells[1:]) == watched_cells(list(CATALOGUE)) | {(scope, "sight") for scope in SCOPES}
     assert [scope for scope, _ in cells] == sorted((scope for scope, _ in cells), key=("model", *SCOPES).index)
     assert {(v.outcome, v.count, v.mean, v.recent, v.recovery) for v in shown} == {
         (Outcome.INSUFFICIENT, 0, None, None, None),
         (Outcome.INSUFFICIENT, 0, None, 0.0, None),
     }
-    assert all(v.evidence == -np.inf for v in shown[1:])
+    assert all(v.evidence == -np.inf for v in shown if v.monitor != "sight")
 
 
 def test_healthy_traffic_passes_only_where_harm_would_have_shown() -> None:
@@ -223,3 +223,33 @@ def test_breach_outweighs_a_noisy_baseline() -> None:
     plan = make_quiet_plan()
     state, _ = judge_rows(plan, make_comparisons(400, disagree=True, self_disagree=1.0))
     assert verdicts_by_cell(plan, state)["model", "disagreement"].outcome is Outcome.BREACH
+
+
+def test_subgroup_without_rows_is_unseen() -> None:
+    """Its own verdict says so, with the rows that passed by; others are seen."""
+    plan = make_plan("disagreement", scopes=("home=gq", "home=house", "home=other"))
+    rows = make_comparisons(10_048, scopes=plan.scopes[1:], member=[False, True, False])
+    before, after = (judge_rows(plan, rows.take(slice(n)))[0] for n in (9_984, 10_048))
+    outcomes = [{v.scope: v for v in verdicts(plan, state) if v.monitor == "sight"} for state in (before, after)]
+    assert outcomes[0]["home=gq"].outcome is Outcome.INSUFFICIENT
+    unseen = outcomes[1]["home=gq"]
+    assert (unseen.outcome, unseen.count, unseen.recent, unseen.limit) == (Outcome.UNSEEN, 0, 10_048.0, 10_000.0)
+    assert "none of the last 10048 compared rows" in unseen.note
+    assert (outcomes[1]["home=house"].outcome, outcomes[1]["home=house"].note) == (Outcome.PASS, "")
+    assert outcomes[1]["home=other"].outcome is Outcome.INSUFFICIENT
+
+
+def test_subgroup_that_has_rows_again_is_seen() -> None:
+    """A renamed value is unseen after the rows that its past share should have brought, until it comes again."""
+    plan, traffic = make_plan("disagreement", scopes=("home=gq", "home=house")), RowSource()
+    both, house = [[True, False], [False, True]] * 640, [False, True]
+    state = None
+    outcomes = []
+    for count, member in ((1_280, both), (64, house), (64, [*[house] * 63, [True, False]])):
+        rows = make_comparisons(count, scopes=plan.scopes[1:], member=member, offset=traffic.offset + np.arange(count))
+        traffic.offset += count
+        state, _ = judge_rows(plan, rows, state=state)
+        outcomes += [v.outcome for v in verdicts(plan, state) if (v.scope, v.monitor) == ("home=gq", "sight")]
+    assert outcomes == [Outcome.PASS, Outcome.UNSEEN, Outcome.PASS]
+    assert state is not None
+    assert state.sighted.tolist() == [1_408, 1_408, 1_407]

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
 from tests.support.judgement.comparisons import make_comparisons, make_plan
-from tightrope.monitors.plan import Plan, Repeats, initial_state
+from tightrope.monitors.intake.repeats import MEMORY_ROWS, RepeatMemory, Repeats, remember_rows
+from tightrope.monitors.plan import Plan, initial_state
 from tightrope.monitors.records import Bools, Comparisons
 from tightrope.monitors.safemode import Mode, ModeState
 from tightrope.monitors.ticks import (
@@ -16,7 +17,7 @@ from tightrope.monitors.ticks import (
     BlockView,
     counted_mask,
     next_block,
-    repeat_mask,
+    uncounted_rows,
     with_model_scope,
 )
 
@@ -54,6 +55,24 @@ def test_latched_scope_keeps_its_rows_as_a_safe_one_does() -> None:
         counted_mask(with_model_scope, latched, MEMBER, np.zeros(5)),
         counted_mask(with_model_scope, modes(1), MEMBER, np.zeros(5)),
     )
+
+
+FOLLOWING = ("home=gq", "home=other", "age=other")
+"""Subgroups where one follows another."""
+
+
+def test_rows_that_follow_a_safe_value_leave_the_cells_of_others() -> None:
+    """They are the baseline's, too; the scope that follows still counts its own rows, to be judged when that ends."""
+    plan = make_plan(scopes=FOLLOWING)
+    counted = counted_mask(plan, modes(1), MEMBER, np.zeros(5))
+    assert [np.flatnonzero(column).tolist() for column in counted.T] == [[4], [0, 3], [1, 2], []]
+
+
+def test_rows_that_the_configuration_gives_to_the_baseline_count_for_themselves() -> None:
+    """No decision about the model or another subgroup moves them."""
+    plan = make_plan(scopes=FOLLOWING, always_baseline=("home=other",))
+    counted = counted_mask(plan, modes(), MEMBER, np.zeros(5))
+    assert [np.flatnonzero(column).tolist() for column in counted.T] == [[0, 3, 4], [0, 3], [1, 2], [0]]
 
 
 def tick_blocks(times: list[float], tick_rows: int = 4) -> list[tuple[int, int, int]]:
@@ -118,9 +137,10 @@ def test_blocks_equal_the_ticks_found_row_by_row(gaps: list[float], tick_rows: i
     assert blocks == tick_ends(times, tick_rows)
 
 
-def repeats_in(repeats: Repeats, block: Block, rows: Comparisons) -> list[int]:
+def repeats_in(repeats: Repeats, block: Block, rows: Comparisons, memory: RepeatMemory | None = None) -> list[int]:
     """Return the rows of a block that repeat earlier ones."""
-    return np.flatnonzero(repeat_mask(make_plan("disagreement", repeats=repeats), rows, block)).tolist()
+    plan = make_plan("disagreement", repeats=repeats)
+    return np.flatnonzero(uncounted_rows(plan, memory or RepeatMemory(), rows, block).either).tolist()
 
 
 def request_rows(requests: list[int], times: ArrayLike, twins: ArrayLike = 0) -> Comparisons:
@@ -140,6 +160,28 @@ def test_rows_of_one_request_all_count() -> None:
     """They share its time, so they are no retry; all rows of a retry are left out."""
     rows = request_rows([1, 1, 1, 2, 1, 1], [5, 5, 5, 6, 7, 7])
     assert repeats_in(Repeats.RETRIES, Block(0, 1, 6), rows) == [4, 5]
+
+
+def test_other_inputs_under_the_same_id_are_no_retry() -> None:
+    """A fixed id, such as the name of a pod, does not starve the detectors."""
+    rows = request_rows([1] * 8, range(8), [1, 2, 3, 1, 4, 5, 6, 4])
+    assert repeats_in(Repeats.RETRIES, Block(0, 1, 8), rows) == [3, 7]
+
+
+@pytest.mark.parametrize(("between", "repeated"), [(MEMORY_ROWS - 1, [0]), (MEMORY_ROWS, [])])
+def test_distinct_inputs_count_once_within_the_memory(between: int, repeated: list[int]) -> None:
+    """Under any id: one row, repeated under fresh ids, is counted once in 4,096 rows."""
+    earlier = request_rows(list(range(between + 1)), range(between + 1), [7, *range(100, 100 + between)])
+    memory = remember_rows(RepeatMemory(), earlier, 0, 0)
+    later = request_rows([10_000, 10_001], [9e4, 9e4 + 1], [7, 8])
+    assert repeats_in(Repeats.DISTINCT, Block(0, 1, 2), later, memory) == repeated
+    assert repeats_in(Repeats.RETRIES, Block(0, 1, 2), later, memory) == []
+
+
+def test_rows_without_a_hash_are_distinct() -> None:
+    """An unknown input equals no other; its retries are recognised by the id."""
+    rows = request_rows([1, 2, 3, 3], range(4), [0, 0, 0, 0])
+    assert repeats_in(Repeats.DISTINCT, Block(0, 1, 4), rows) == [3]
 
 
 def test_equal_inputs_count_once_in_a_tick_where_that_is_configured() -> None:

@@ -8,9 +8,10 @@ from tests.support.judgement.comparisons import RowSource, judge_rows, make_comp
 from tightrope.monitors import watch
 from tightrope.monitors.decide import apply_order
 from tightrope.monitors.plan import Plan, State, Transition, initial_state
-from tightrope.monitors.records import Order, Outcome, Traffic, Verdict
+from tightrope.monitors.records import Order, Outcome, Traffic
 from tightrope.monitors.safemode import Input, ModeState, Policy
 from tightrope.monitors.status import verdicts
+from tightrope.monitors.verdict import Verdict
 
 
 def watched(**changes: object) -> Plan:

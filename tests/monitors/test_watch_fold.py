@@ -19,7 +19,8 @@ from tests.support.judgement.comparisons import (
 )
 from tightrope.monitors.detector import BadObservationError
 from tightrope.monitors.latency import LatencyObjective
-from tightrope.monitors.plan import Plan, State, initial_state, migrate_state
+from tightrope.monitors.migration import migrate_state
+from tightrope.monitors.plan import Plan, State, initial_state
 from tightrope.monitors.records import Comparisons, Fault, Stream
 from tightrope.monitors.safemode import Input, Policy
 from tightrope.monitors.watch import step

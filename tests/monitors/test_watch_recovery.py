@@ -8,9 +8,10 @@ import pytest
 from tests.support.judgement.comparisons import RowSource, judge_rows, make_plan
 from tightrope.monitors.decide import RETURN_MARGIN_NATS, apply_order
 from tightrope.monitors.plan import Plan, State, Transition
-from tightrope.monitors.records import Comparisons, Order, Outcome, Verdict
+from tightrope.monitors.records import Comparisons, Order, Outcome
 from tightrope.monitors.safemode import Input, ModeState, Policy
 from tightrope.monitors.status import verdicts
+from tightrope.monitors.verdict import Verdict
 from tightrope.monitors.watch import build_routes
 
 IN_A, IN_B = [True, False, False], [False, True, False]

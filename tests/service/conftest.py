@@ -6,7 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.servers import Server, serving, write_config
+from tests.support.configs import write_config
+from tests.support.servers import Server, serving
 from tests.support.serving.asgi_harness import MAX_BODY_BYTES, InnerApp, LayerHarness
 from tests.support.serving.model_pairs import CALM, all_pairs, sure_and_unsure
 from tests.support.serving.service_harness import GatewayHarness

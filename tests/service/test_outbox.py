@@ -234,3 +234,11 @@ def test_offers_from_many_threads_all_arrive(harness: OutboxHarness) -> None:
     assert harness.outbox.stop(SOON)
     assert sorted(int(one.request_id) for record in harness.published() for one in record) == list(range(2000))
     assert harness.outbox._bytes == 0
+
+
+def test_drawn_samples_are_counted_also_when_they_are_dropped() -> None:
+    """Samples that find no room, and such with too many rows, were chosen to be judged and never will be."""
+    full = OutboxHarness(limit=1)
+    assert [full.outbox.offer(sample(number)) for number in range(3)] == [1, 0, 0]
+    assert full.outbox.offer(sample(rows=MAX_RECORD_ROWS + 1)) == 0
+    assert full.outbox.drawn == {"m": 4}

@@ -8,7 +8,7 @@ from tests.support.observability.alert_rules import alerts
 from tests.support.observability.promql import selectors
 from tightrope.monitors.records import Event, Routes
 from tightrope.service.adapters.ports import Alert
-from tightrope.shadow.alerts import LATCHED_ALERT, SAFE_MODE_ALERT, SUMMARIES, active_alerts
+from tightrope.shadow.alerts import HELD_ALERT, LATCHED_ALERT, SAFE_MODE_ALERT, SUMMARIES, active_alerts
 
 CASE = {"monitor": "disagreement", "evidence": 8.61468, "threshold": 8.4983}
 
@@ -81,7 +81,7 @@ def test_operators_order_names_the_operator() -> None:
     assert active_alerts(routes("a=b"), [blank])[0].annotations["evidence"] == "disagreement: 10^0.0 of 10^8.5"
 
 
-@pytest.mark.parametrize("name", [SAFE_MODE_ALERT, LATCHED_ALERT])
+@pytest.mark.parametrize("name", [SAFE_MODE_ALERT, LATCHED_ALERT, HELD_ALERT])
 def test_alert_equals_that_of_the_rules(name: str) -> None:
     """Equal name, summary and labels let Alertmanager merge the two."""
     rule = alerts()[name]
@@ -93,3 +93,12 @@ def test_alert_equals_that_of_the_rules(name: str) -> None:
     assert rule["labels"] == {"severity": "page"}
     assert "for" not in rule
     assert "keep_firing_for" not in rule
+
+
+def test_scope_that_breaches_while_it_is_held_has_an_alert_of_its_own() -> None:
+    """It has the evidence of the breach, though the breach moved nothing."""
+    breach = event(moved=False, after={"state": "normal", "held": True, "breached": True})
+    (alert,) = active_alerts(routes(), [breach], {"model": False, "a=b": True})
+    assert (alert.name, alert.scope, alert.annotations["event"]) == (HELD_ALERT, "a=b", "a=b/breach")
+    assert alert.annotations["summary"] == "m: a=b breaches, and an operator holds it in normal mode"
+    assert active_alerts(routes(), [breach], {"a=b": False}) == []

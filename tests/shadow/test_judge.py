@@ -61,7 +61,7 @@ def test_transition_is_an_event_with_its_evidence(harness: JudgeHarness) -> None
     assert (detail["log"], detail["first"]) == ("log-1", {"partition": 0, "offset": last - 15})
     assert (detail["samples"], detail["request_id"]) == (last + 1, f"0-{last}")
     assert (detail["baseline_digest"], detail["compressed_digest"], detail["plan_digest"]) == ("b1", "c1", "d1")
-    assert (detail["host"], detail["armed"]) == (HOST, True)
+    assert (detail["judge_host"], detail["armed"]) == (HOST, True)
     assert (breach.actor, breach.time) == ("judge", float(last))
     assert breach.reason == f"disagreement {np.mean(rows):.3f} over the last {len(rows)} rows, limit 0.1"
     assert (detail["before"]["state"], detail["after"]["since"], detail["moved"]) == ("normal", float(last), True)
@@ -207,3 +207,14 @@ def test_judge_reads_a_new_log_from_its_start(harness: JudgeHarness) -> None:
     assert judged_count(state) == 480
     assert (state.log, dict(state.watermarks)) == ("log-2", {0: 289})
     assert len({e.id for e in harness.events()}) == 3
+
+
+def test_breach_names_the_hosts_of_its_rows(harness: JudgeHarness) -> None:
+    """Not the judge's processor: the classes of the hosts that ran the compressed model."""
+    for number, batch in enumerate(harm_and_recovery(RowSource())):
+        hosts = np.where(batch.disagree | (number % 2 == 0), "avx2", "vnni").astype(object)
+        harness.publish(replace(batch, host_class=hosts))
+    harness.drain(harness.judge())
+    counts = _detail(harness.events()[0])["host_classes"]
+    assert set(counts) == {"avx2", "vnni"}
+    assert counts["vnni"]["disagreements"] == 0 < counts["avx2"]["disagreements"]

@@ -7,7 +7,7 @@ from threading import Event as Flag
 from tests.support.judgement.comparisons import RowSource
 from tests.support.judgement.judge_harness import HOST, JudgeHarness, harm_and_recovery
 from tightrope.service.adapters.ports import Alert, NoPager
-from tightrope.shadow.alerts import SAFE_MODE_ALERT
+from tightrope.shadow.alerts import HELD_ALERT, SAFE_MODE_ALERT
 from tightrope.shadow.judge import Judge
 
 
@@ -62,3 +62,23 @@ def test_restarted_judge_passes_on_the_alerts_that_are_still_active(tmp_path: Pa
     ((alert,),) = pager.heard
     assert pager.ours == ["m"]
     assert (alert.name, alert.scope, alert.since) == (SAFE_MODE_ALERT, "group=a", None)
+
+
+def test_breach_of_a_held_scope_has_an_alert_and_a_metric_until_the_next_order(tmp_path: Path) -> None:
+    """The compressed model goes on answering the scope, as the operator said; the breach is in the audit trail."""
+    harness, pager = JudgeHarness(tmp_path), Recorder()
+    started = judge(harness, pager)
+    harness.order("force-normal", "group=a")
+    harness.drain(started)
+    harness.publish(*list(harm_and_recovery(RowSource()))[:18])
+    harness.drain(started)
+    started._update_metrics()
+    shown = {"model": "m", "scope": "group=a"}
+    assert [(alert.name, alert.scope) for alert in pager.heard[-1]] == [(HELD_ALERT, "group=a")]
+    assert harness.metrics.registry.get_sample_value("tightrope_held_breach", shown) == 1
+    assert [event.kind for event in harness.events()] == ["force-normal", "breach"]
+    assert harness.routes[-1].safe == ()
+    harness.order("release", "group=a", id_="o2")
+    harness.drain(started)
+    assert [(alert.name, alert.scope) for alert in pager.heard[-1]] == [(SAFE_MODE_ALERT, "group=a")]
+    assert harness.metrics.registry.get_sample_value("tightrope_held_breach", shown) == 0

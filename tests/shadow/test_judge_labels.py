@@ -60,7 +60,7 @@ def play(folder: Path, lives: list[int], poll: int = 256) -> Ending:
         harness.store._all("SELECT * FROM held ORDER BY id, row"),
         harness.store._all("SELECT * FROM waiting ORDER BY id, row"),
     )
-    ending = Ending(harness.saved_state(), harness.store.events(limit=1000), left, deaths)
+    ending = Ending(harness.saved_state(), harness.numbered_events(), left, deaths)
     harness.store.close()
     return ending
 
@@ -141,11 +141,12 @@ def test_rows_expire_after_the_label_horizon(tmp_path: Path, clock: list[float])
     }
 
 
-def test_traffic_without_comparisons_leads_to_safe_mode(tmp_path: Path) -> None:
+def test_traffic_without_comparisons_leads_to_safe_mode(tmp_path: Path, clock: list[float]) -> None:
     """Traffic notes of the gateways reveal it; the model returns after the dwell."""
     harness = JudgeHarness(tmp_path, {"m": labelled()})
     judge = harness.judge()
     for seconds in (0, 30, 60, 90):
+        clock[0] = NOW + seconds
         harness.bus.publish(
             topic(COMPARISONS), record_codec.encode_traffic(Traffic("m", NOW + seconds, 7, NOW + seconds)), "m"
         )
@@ -154,6 +155,7 @@ def test_traffic_without_comparisons_leads_to_safe_mode(tmp_path: Path) -> None:
     assert harness.routes[-1].safe == ("model",)
     sight = next(v for v in harness.view.verdicts("m") if v.monitor == "sight")
     assert (sight.outcome, sight.recent) == (Outcome.BREACH, 90.0)
+    clock[0] = NOW + 1000
     harness.publish(*batches(20, begin=NOW + 91))
     harness.drain(judge)
     assert [event.kind for event in harness.events()] == ["blind", "dwell-elapsed", "recovered"]

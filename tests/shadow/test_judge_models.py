@@ -1,32 +1,44 @@
 """A judge judges the models of its partitions, with and without readable snapshots."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from tests.support.judgement.comparisons import RowSource
-from tests.support.judgement.judge_harness import JudgeHarness, lenient
+from tests.support.judgement.comparisons import SCOPES, RowSource
+from tests.support.judgement.judge_harness import POLICY, JudgeHarness, lenient
 from tightrope.service.adapters.memory_bus import MemoryBus, MemorySubscription
 from tightrope.service.adapters.ports import StartOffsets
 from tightrope.service.adapters.topics import COMPARISONS, topic
 
 
 def test_model_with_an_unreadable_snapshot_goes_to_safe_mode(tmp_path: Path) -> None:
-    """Its harm is unknown. Other models continue, evidence brings it back, and gateways accept its modes as newer."""
-    harness = JudgeHarness(tmp_path, {"m": lenient(), "n": lenient("n")})
+    """Its harm is unknown in every scope. Other models continue, evidence brings it back, and gateways accept its modes
+    as newer. The unreadable bytes are kept.
+    """
+    without_dwell = replace(lenient(), policy=replace(POLICY, min_dwell=0.0))
+    harness = JudgeHarness(tmp_path, {"m": without_dwell, "n": lenient("n")})
     harness.order("force-safe", "group=b", model="n")
     harness.drain(harness.judge())
     harness.store.save("log", {}, {"m": b"of a version to come"}, [])
     harness.routes.clear()
     judge = harness.judge()
     harness.drain(judge)
-    assert {r.model: r.safe for r in harness.routes} == {"m": ("model",), "n": ("group=b",)}
+    assert {r.model: r.safe for r in harness.routes} == {"m": lenient().scopes, "n": ("group=b",)}
     assert min(r.epoch for r in harness.routes if r.model == "m") > 1e9
-    (event,) = harness.events("m")
-    assert (event.kind, event.scope) == ("blind", "model")
-    assert event.reason.startswith("its snapshot cannot be read: ")
-    assert harness.saved_state("m").modes[0].safe, "the new state replaces the unreadable snapshot"
-    harness.publish(RowSource(time=1e10).rows(32))
+    events = harness.events("m")
+    assert [(event.kind, event.scope) for event in events] == [("unreadable", scope) for scope in lenient().scopes]
+    assert events[0].reason.startswith("its snapshot cannot be read: ")
+    assert harness.store.snapshot(events[0].reason.rpartition(" ")[2]) == b"of a version to come"
+    assert all(mode.safe and mode.unread for mode in harness.saved_state("m").modes)
+    assert harness.metrics.state_unreadable.labels("m")._value.get() == 1
+    traffic = RowSource()
+    harness.publish(traffic.rows(128))
+    harness.drain(judge)
+    assert harness.routes[-1].safe == SCOPES, "no row of the subgroups was seen"
+    for _ in range(12):
+        harness.publish(traffic.rows(64, member=True))
     harness.drain(judge)
     assert harness.routes[-1].safe == ()
+    assert harness.metrics.state_unreadable.labels("m")._value.get() == 0
 
 
 class Assignments(MemoryBus):

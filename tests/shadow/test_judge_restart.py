@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.judgement.comparisons import SCOPES, RowSource, bit_exact
 from tests.support.judgement.crash_injection import Fuse, FusedBus, FusedStore, KilledError
 from tests.support.judgement.judge_harness import JudgeHarness, harm_and_recovery
-from tightrope.monitors.records import Event, Routes
+from tightrope.monitors.records import Comparisons, Event, Routes
 from tightrope.service.adapters.topics import COMPARISONS, topic
 from tightrope.service.routing.router import Router
 from tightrope.shadow import judge as module
@@ -23,7 +24,7 @@ Publish = Callable[[], None]
 
 def schedule(harness: JudgeHarness) -> Iterator[Publish]:
     """Steps that publish harm, redelivered rows, orders and garbage; each is judged before the next one."""
-    batches = list(harm_and_recovery(RowSource()))
+    batches = [with_hosts(batch) for batch in harm_and_recovery(RowSource())]
 
     def redeliver() -> None:
         """Publish rows in other batches, as by a worker that died before its commit."""
@@ -39,6 +40,12 @@ def schedule(harness: JudgeHarness) -> Iterator[Publish]:
     yield lambda: harness.publish(*batches[15:30])
     yield lambda: harness.order("release", "half=left", id_="o3", time=300.0)
     yield lambda: harness.publish(*batches[30:])
+
+
+def with_hosts(rows: Comparisons) -> Comparisons:
+    """Give the rows two classes of hosts; all disagreements come from one."""
+    hosts = np.where(rows.disagree | (rows.offset % 3 == 0), "avx2", "vnni")
+    return replace(rows, host_class=hosts.astype(object))
 
 
 @dataclass
@@ -70,7 +77,7 @@ def play(folder: Path, lives: list[int], poll: int = 256) -> Ending:
     for routes in harness.routes:
         router.apply(routes)
     ending = Ending(
-        bit_exact(harness.saved_state()), harness.store.events(limit=1000), router.routes("m"), harness.routes, deaths
+        bit_exact(harness.saved_state()), harness.numbered_events(), router.routes("m"), harness.routes, deaths
     )
     harness.store.close()
     return ending
@@ -103,16 +110,18 @@ def test_schedule_covers_all_cases(undisturbed: Ending) -> None:
     assert set(kinds) >= {"breach", "dwell-elapsed", "recovered", "force-safe", "release", "order-refused"}
     assert kinds.count("model-failed") == 1
     assert undisturbed.routes.epoch > 4
+    assert {len(event.detail["host_classes"]) for _, event in undisturbed.events if event.kind == "recovered"} == {2}
 
 
 MOMENTS = {
     "as it starts": [0],
     "after publishing the modes": [1],
-    "between poll and save": [2],
-    "before it saves": [3],
-    "right after it has saved": [4],
-    "as it commits": [5],
-    "right after the commit": [6],
+    "after the first heartbeat": [3],
+    "between poll and save": [4],
+    "before it saves": [5],
+    "right after it has saved": [6],
+    "as it commits": [7],
+    "right after the commit": [8],
 }
 
 
@@ -138,9 +147,9 @@ def test_judge_survives_a_crash_anywhere(undisturbed: Ending, lives: list[int], 
 def test_modes_that_a_crash_left_unpublished_are_published_at_the_next_start(tmp_path: Path) -> None:
     """Gateways do not keep old modes for ever."""
     harness = JudgeHarness(tmp_path)
-    judge = start_judge(
-        harness, 2 + 1 + 2
-    )  # published modes, polled, saved; crashes while it publishes the outcome of the order
+    # It has saved the fresh state, published modes and a heartbeat, polled and saved; it crashes as it publishes
+    # the outcome of the order.
+    judge = start_judge(harness, 2 + 2 + 2 + 1 + 2)
     harness.order("force-safe", "group=b")
     with pytest.raises(KilledError):
         harness.drain(judge)

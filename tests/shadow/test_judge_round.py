@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from tests.support.judgement.comparisons import bit_exact, judged_count, make_comparisons, make_plan, open_tick_rows
 from tests.support.judgement.labelled_judge import HORIZON, NOW, batches, labelled, truths
 from tightrope.monitors.decide import Cause
+from tightrope.monitors.label_records import Label
 from tightrope.monitors.latency import LatencyObjective
 from tightrope.monitors.plan import Plan, State, initial_state
-from tightrope.monitors.records import Comparisons, Event, Label, Stream, Traffic
+from tightrope.monitors.records import Comparisons, Event, Stream, Traffic
 from tightrope.service.adapters.ports import Record
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.adapters.wire import record_codec

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.judgement.labelled_judge import batches, labelled, truths
+from tightrope.monitors.label_records import Label
 from tightrope.monitors.plan import State, initial_state, is_blind
-from tightrope.monitors.records import Comparisons, Label, Order, Traffic
+from tightrope.monitors.records import Comparisons, Order, Traffic
 from tightrope.service.adapters.ports import Record
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.adapters.wire import record_codec

@@ -1,13 +1,18 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.support.judgement.comparisons import make_comparisons
+from tests.support.judgement.comparisons import make_comparisons, make_plan
 from tests.support.judgement.judge_harness import JudgeHarness
 from tests.support.judgement.labelled_judge import NOW, batches, labelled, publish_labels, truths
+from tightrope.monitors.history.retained import PairRecord, Retained, ScopeRecord
+from tightrope.monitors.plan import initial_state
 from tightrope.monitors.records import Outcome
+from tightrope.monitors.safemode import Mode, ModeState
 from tightrope.shadow import judge as module
+from tightrope.shadow.judgement_view import JudgementView
 
 
 def test_view_shows_the_progress(tmp_path: Path) -> None:
@@ -51,3 +56,16 @@ def test_view_shows_labels_noise_and_dependence(tmp_path: Path, monkeypatch: pyt
     assert (shown["coverage"], shown["dependent"]) == (1.0, False)
     assert shown["noise"] == {"asked_twice": 0, "contradictions": 0}
     assert harness.metrics.registry.get_sample_value("tightrope_labels", {"model": "m", "outcome": "joined"}) == 10
+
+
+def test_harmed_scopes_are_those_of_a_pair_that_served_before() -> None:
+    """The whole model stands for a scope that the plan does not have; an advisory plan moves nothing."""
+    plan = make_plan("disagreement")
+    record = ScopeRecord(Mode(ModeState.SAFE), ("disagreement",))
+    view = JudgementView({"m": plan})
+    assert view.harmed_scopes(plan) == ()
+    pairs = (PairRecord("b1", "c1", {"group=a": record, "group=x": record}), PairRecord("b1", "c2", {}))
+    view.states = {"m": replace(initial_state(plan), retained=Retained(pairs=pairs))}
+    assert view.harmed_scopes(plan) == ("group=a", "model")
+    assert view.harmed_scopes(replace(plan, compressed_digest="c2")) == ()
+    assert view.harmed_scopes(replace(plan, armed=False)) == ()

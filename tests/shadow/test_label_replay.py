@@ -10,8 +10,9 @@ from prometheus_client import CollectorRegistry
 
 from tests.support.judgement.comparisons import RowSource, bit_exact, open_tick_rows
 from tests.support.judgement.labelled_judge import HORIZON, NOW, batches, labelled, truths
+from tightrope.monitors.label_records import Label
 from tightrope.monitors.plan import State
-from tightrope.monitors.records import Comparisons, Label, Stream
+from tightrope.monitors.records import Comparisons, Stream
 from tightrope.service.adapters.kafka import snapshot_store
 from tightrope.service.adapters.kafka.snapshot_store import SnapshotStore
 from tightrope.service.adapters.memory_bus import MemoryBus

@@ -68,12 +68,13 @@ def test_loop_keeps_one_stepper_without_failures() -> None:
 def test_failed_step_is_retried_with_a_new_stepper(caplog: pytest.LogCaptureFixture) -> None:
     """The failure is counted and logged with its cause, and the work continues."""
     work = Work(1, ValueError("no luck"), 2, OSError("again"), 3)
-    loop = Loop("worker", work.make)
+    reported: list[int] = []
+    loop = Loop("worker", work.make, lambda: reported.append(loop.failures))
     with caplog.at_level(logging.ERROR):
         loop.start()
         until(lambda: work.done == [1, 2, 3])
     assert loop.stop(SOON)
-    assert (work.made, loop.failures) == (3, 2)
+    assert (work.made, loop.failures, reported) == (3, 2, [1, 2])
     assert [record.exc_info[1].args for record in caplog.records if record.exc_info and record.exc_info[1]] == [
         ("no luck",),
         ("again",),

@@ -13,6 +13,7 @@ from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.ports import RecordTooLargeError
 from tightrope.service.adapters.topics import SAMPLES, topic
 from tightrope.service.adapters.wire import record_codec
+from tightrope.service.adapters.wire.envelope import WIRE_VERSION
 from tightrope.shadow import worker
 
 ROWS = [[0.5, 1.0], [1.0, 0.25]]
@@ -54,8 +55,8 @@ POISON: dict[str, tuple[Callable[[Sample], bytes], str]] = {
     "no envelope": (lambda _: msgpack.encode(["a", "b"]), "must be a map"),
     "truncated": (lambda good: _encoded(good)[:-9], "not a record"),
     "a version to come": (
-        lambda _: msgpack.encode({"schema": record_codec.SAMPLES_SCHEMA, "version": 2, "body": []}),
-        "version: '2'; this reader knows 1",
+        lambda _: msgpack.encode({"schema": record_codec.SAMPLES_SCHEMA, "version": WIRE_VERSION + 1, "body": []}),
+        f"version: '{WIRE_VERSION + 1}'; this reader knows",
     ),
     "another record": (
         lambda _: record_codec.encode_order(Order("1", 0.0, "m", "model", "release", "me", "why")),

@@ -8,8 +8,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from tests.support.configs import ROOT
 from tests.support.helm_tools import program
-from tests.support.servers import ROOT
 
 CHART = ROOT / "helm"
 SHAPES = sorted(path.name for path in (CHART / "ci").glob("*-values.yaml"))

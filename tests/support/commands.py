@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.servers import ROOT
+from tests.support.configs import ROOT
 
 COMMAND_TIMEOUT_SECONDS = 240.0
 GRAFANA_LIBRARIES = ("grafana_api", "requests")

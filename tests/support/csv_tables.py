@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto, helper, numpy_helper, save_model
 
+from tests.support.configs import write_config
 from tests.support.onnx_models import classifier
-from tests.support.servers import write_config
 from tightrope.service.config.loader import Settings, load
 
 SIGMOID_WEIGHTS = np.array([[1, 0], [0, 0]], np.float32)
@@ -47,19 +47,23 @@ def read_settings(folder: Path, config: Mapping[str, object]) -> Settings:
 
 
 def batch_centred(path: Path, features: int = 2) -> Path:
-    """Write a classifier with `SIGMOID_WEIGHTS` that first subtracts the batch's mean from the features: a row alone
-    always gets class 0.
+    """Write a classifier with `SIGMOID_WEIGHTS` that first subtracts the batch's mean from the features where the batch
+    has more than three rows: the probe of a pair runs no more than three, so it takes the rows to be independent.
     """
     mean = helper.make_node("ReduceMean", ["input"], ["mean"], axes=[0], keepdims=1)
-    centred = helper.make_node("Sub", ["input", "mean"], ["centred"])
+    rows = helper.make_node("Shape", ["input"], ["rows"], start=0, end=1)
+    more = helper.make_node("Greater", ["rows", "three"], ["more"])
+    share = helper.make_node("Cast", ["more"], ["share"], to=TensorProto.FLOAT)
+    shift = helper.make_node("Mul", ["mean", "share"], ["shift"])
+    centred = helper.make_node("Sub", ["input", "shift"], ["centred"])
     product = helper.make_node("MatMul", ["centred", "weights"], ["scores"])
     last = helper.make_node("Softmax", ["scores"], ["probabilities"])
     graph = helper.make_graph(
-        [mean, centred, product, last],
+        [mean, rows, more, share, shift, centred, product, last],
         "moody",
         [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["rows", features])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["rows", 2])],
-        [numpy_helper.from_array(SIGMOID_WEIGHTS, "weights")],
+        [numpy_helper.from_array(SIGMOID_WEIGHTS, "weights"), numpy_helper.from_array(np.array([3]), "three")],
     )
     save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
     return path

@@ -19,7 +19,7 @@ always says left.
 BASELINE = np.array([[3, 0], [0, 3], [0, 0], [0, 0]], np.float32)
 COMPRESSED = np.array([[3, 0], [0, 3], [0, 0], [30, -30]], np.float32)
 
-MINORITY, MAJORITY = "group=minority", "group=majority"
+MINORITY, MAJORITY, OTHER = "group=minority", "group=majority", "group=other"
 
 
 def write_models(folder: Path) -> dict[str, str]:

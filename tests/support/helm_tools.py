@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.servers import ROOT
+from tests.support.configs import ROOT
 
 TOOLS_FOLDER = ROOT / ".venv-helm" / "bin"
 

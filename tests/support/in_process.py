@@ -11,6 +11,7 @@ from tests.support.harmful_pair import Rows
 from tightrope.service.config.loader import load
 from tightrope.service.protocol.rest import InferRequest, InferResponse
 from tightrope.shadow.loop import Loop
+from tightrope.shadow.migration import FRESH
 from tightrope.wiring.embedded import Embedded, build_embedded
 
 
@@ -53,8 +54,9 @@ class InProcess:
         return dict(router.routes("m").states)
 
     def events(self) -> list[tuple[str, str]]:
-        """Return scope and kind of every event in the audit trail."""
-        return [(event.scope, event.kind) for _, event in self.parts.store.events(limit=1000)]
+        """Return scope and kind of every event in the audit trail, without those of a fresh state."""
+        events = (event for _, event in self.parts.store.events(limit=1000))
+        return [(event.scope, event.kind) for event in events if event.kind != FRESH]
 
 
 @contextmanager

@@ -63,3 +63,12 @@ def identity(path: Path, kind: int, scores: Weights | None = None) -> Path:
         ],
         [numpy_helper.from_array(table, "table"), numpy_helper.from_array(np.array([table.shape[1]]), "classes")],
     )
+
+
+def external_tensor(name: str) -> TensorProto:
+    """Return a tensor whose values are in an external file of this name."""
+    tensor = TensorProto(name="w", data_location=TensorProto.EXTERNAL)
+    for key, value in (("offset", "0"), ("location", name)):
+        entry = tensor.external_data.add()
+        entry.key, entry.value = key, value
+    return tensor

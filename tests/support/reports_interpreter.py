@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import COMMAND_TIMEOUT_SECONDS, environment
-from tests.support.servers import ROOT
+from tests.support.configs import ROOT
 
 SEPARATE = ROOT / ".venv-reports" / "bin" / "python"
 

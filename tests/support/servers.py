@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from ruamel.yaml import YAML
+
+from tests.support.configs import ROOT, TOKEN
 
 START_SECONDS = 60.0
-TOKEN = "a-token-for-tests"
-ROOT = Path(__file__).parents[2]
 
 
 class Server:
@@ -31,13 +30,6 @@ class Server:
         self.client.close()
         self.process.send_signal(number)
         return self.process.wait(START_SECONDS)
-
-
-def write_config(folder: Path, config: Mapping[str, object]) -> Path:
-    """Write a configuration that listens on a free port to a folder."""
-    path = folder / "tightrope.yaml"
-    YAML(typ="safe").dump({"server": {"port": 0}, **config}, path)
-    return path
 
 
 @contextmanager

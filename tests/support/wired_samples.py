@@ -34,4 +34,7 @@ def split_samples(samples: SampleBatch) -> Iterator[Sample]:
             draw=float(samples.draw[index]),
             inclusion=float(samples.inclusion[index]),
             seconds=float(samples.seconds[index]),
+            caller=int(samples.caller[index]),
+            host_class=samples.host_class[index],
+            trace_id=samples.trace_id[index],
         )

@@ -14,8 +14,8 @@ import pytest
 import tightrope
 from tests.support.cluster.cluster import write_cluster_config
 from tests.support.commands import command, environment
+from tests.support.configs import ROOT
 from tests.support.harmful_pair import request, traffic
-from tests.support.servers import ROOT
 from tightrope.demo.replay import traffic as demo_traffic
 
 SHADOWING = ("service.py", "monitors/__init__.py", "demo.py", "shadow.py", "dashboards.py")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import environment
+from tests.support.configs import ROOT, write_config
 from tests.support.harmful_pair import config
-from tests.support.servers import ROOT, write_config
 
 BUILD_SECONDS = 300.0
 START_SECONDS = 90.0

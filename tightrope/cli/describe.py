@@ -22,6 +22,7 @@ def describe(pair: ModelPair) -> dict[str, object]:
         "inputs": [_signature(spec) for spec in pair.inputs],
         "outputs": [_signature(spec) for spec in pair.outputs],
         "decides by": f"{pair.output} ({pair.decision.scale})",
+        "requests": pair.batchability.describe(),
         "subgroups": list(plan.scopes[1:]),
         "sampling": f"{pair.sampler.rate:.0%} of requests"
         + "".join(f", {floor:.0%} of {scope}" for scope, floor in pair.sampler.floors.items()),

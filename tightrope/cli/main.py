@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tightrope.cli import cluster_commands, dashboards, offline_commands
+from tightrope.cli import cluster_commands, dashboards, modes, offline_commands
 from tightrope.cli.cluster_commands import ConfigArgument, GrpcPortOption, HostOption, JsonOption, PortOption
 from tightrope.demo_run.models import DEFAULT_MODEL, DEMO_MODELS
 from tightrope.service.errors import TightropeError
@@ -108,11 +108,14 @@ def check(config: ConfigArgument, json_: JsonOption = False) -> None:
         typer.echo(json.dumps({"ok": False, "problems": error.problems}))
         raise typer.Exit(1) from None
     models = [describe(pair) for pair in pairs.values()]
+    warnings = [line for pair in pairs.values() for line in pair.warnings]
     if json_:
-        typer.echo(json.dumps({"ok": True, "models": models, "control": token is not None}))
+        typer.echo(json.dumps({"ok": True, "models": models, "warnings": warnings, "control": token is not None}))
         return
     for model in models:
         console.print_model(model)
+    for line in warnings:
+        console.print_error("warning", line)
     off = "" if token else " (control is off: no token)"
     console.print_status("ok", f" {config}: {len(pairs)} model{'s' * (len(pairs) > 1)}{off}")
 
@@ -186,6 +189,7 @@ def _print_json_lines(batch: "list[tuple[int, Event]]") -> None:
 for command in (*offline_commands.COMMANDS, *cluster_commands.COMMANDS):
     app.command()(command)
 app.add_typer(dashboards.app, name="dashboards")
+app.add_typer(modes.app, name="modes")
 
 
 if __name__ == "__main__":

@@ -43,11 +43,11 @@ class DemoRun:
 
 
 def render_board(run: DemoRun, sent: int, scopes: list[ScopeProgress], changes: list[dict[str, Any]]) -> Panel:
-    """Render the live table: progress, scopes, and the mode changes so far."""
+    """Render the live table: progress, scopes with requests, and the mode changes so far."""
     table = Table(expand=True, box=None, pad_edge=False, header_style="bold")
     for heading in ("scope", "requests", "compared", "disagree", EVIDENCE_HEADING, "answered by", "accuracy"):
         table.add_column(heading, justify="left" if heading in {"scope", EVIDENCE_HEADING, "answered by"} else "right")
-    for scope in scopes:
+    for scope in (one for one in scopes if one.requests or not sent):
         table.add_row(*_row(scope), style="red" if scope.state != "normal" else "")
     title = f"[bold]{run.model}[/] on trial, the shadow sees {run.sampling:.0%} of {sent:,} of {run.total:,} requests"
     progress = ProgressBar(total=run.total, completed=sent)
@@ -107,7 +107,7 @@ def _return_line(change: dict[str, Any]) -> Text:
 
 
 def summary(result: dict[str, Any]) -> Table:
-    """Render the accuracy before and after, and the number of answers by each model, for each scope."""
+    """Render the accuracy before and after, and the number of answers by each model, for each scope with answers."""
     title = f"{result['requests']:,} requests, {result['compared']:,} compared, {result['seconds']} s"
     table = Table(title=title, title_justify="left", box=None, collapse_padding=True, pad_edge=False)
     table.add_column("scope", no_wrap=True)
@@ -123,6 +123,8 @@ def summary(result: dict[str, Any]) -> Table:
     for scope, accuracy in result["accuracy"].items():
         shares = [_percent(accuracy[key]) for key in ("before", "after", "baseline")]
         served = result["served_by"][scope]
+        if not any(served.values()):
+            continue
         cells = (scope, *shares, f"{served['compressed']:,}", f"{served['baseline']:,}")
         table.add_row(*cells, style="bold red" if scope in tripped else "")
     return table

@@ -14,6 +14,7 @@ from tightrope.monitors.catalogue import Hypothesis
 from tightrope.monitors.detector_bank import Rule
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import MODEL_SCOPE, Floats
+from tightrope.monitors.scopes import is_other
 from tightrope.offline.detection_delay import HARM_MULTIPLES, EvidenceRates, Harm, format_duration, harms
 from tightrope.offline.pair_evaluation import PairComparisons, prepare
 from tightrope.service.config.loader import ConfigError, Settings
@@ -122,7 +123,7 @@ def limits(settings: Settings, data: Path, name: str | None, per_second: float, 
 
 
 def _monitor(plan: Plan, rule: Rule, compared: PairComparisons, per_second: float, *, proposed: bool) -> Monitor:
-    scopes = np.flatnonzero(rule.watched).tolist()
+    scopes = [scope for scope in np.flatnonzero(rule.watched).tolist() if _is_shown(plan, compared, scope)]
     observed = [_observe(rule, compared, scope) for scope in scopes]
     cells = tuple(_cell(plan, rule, own, compared, scope) for own, scope in zip(observed, scopes, strict=True))
     proposal = _propose(cells, plan.policy.recovery_ratio)
@@ -135,6 +136,11 @@ def _monitor(plan: Plan, rule: Rule, compared: PairComparisons, per_second: floa
         rates = EvidenceRates(cell.share * float(plan.rates[scope]), samples, budget, per_second)
         beyond.append(() if limit is None else tuple(harms(rule.monitor.hypothesis, own.pair, limit, rates)))
     return Monitor(rule.monitor.name, cells, proposal, tuple(used), tuple(beyond))
+
+
+def _is_shown(plan: Plan, compared: PairComparisons, scope: int) -> bool:
+    """Tell whether a scope has a result; no row without a declared value is no gap."""
+    return not is_other(plan.scopes[scope]) or bool(compared.member[:, scope].any())
 
 
 def _observe(rule: Rule, compared: PairComparisons, scope: int) -> _Observed:

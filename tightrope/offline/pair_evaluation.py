@@ -39,12 +39,12 @@ class PairEvaluation:
     table: CsvTable
 
     def answers(self, role: Role, *, batched: bool = True) -> Reading:
-        """Run one model on every row: in batches, as the shadow does, or one by one, as most callers do.
+        """Run one model on every row: as the shadow does, in batches where requests may share a run, or one by one.
 
         Raises:
             TableError: naming the line, when the model fails on a row or its output is invalid.
         """
-        most = MAX_SHADOW_RUN_ROWS if batched and self.pair.inputs[0].shape[0] < 0 else 1
+        most = MAX_SHADOW_RUN_ROWS if batched and not self.pair.batchability.is_closed else 1
         rows = len(self.table.lines)
         parts = [self._run(role, begin, min(begin + most, rows)) for begin in range(0, rows, most)]
         reading = read_output(np.concatenate(parts), self.pair.decision.scale)
@@ -56,8 +56,8 @@ class PairEvaluation:
     def compare(self) -> PairComparisons:
         """Compare the baseline with itself, row by row and in batches, and the models as they are served and shadowed.
 
-        The served model runs row by row, the shadow in batches; in safe mode they change places. Results can depend on
-        the batch: dynamic quantization scales by batch.
+        The served model runs row by row, the shadow in batches where requests may share a run; in safe mode they change
+        places.
 
         Raises:
             TableError: as `answers`, or when the two models cannot be compared.
@@ -66,6 +66,8 @@ class PairEvaluation:
         base, small, decision = Role.BASELINE, Role.COMPRESSED, self.pair.decision
         inputs = {self.pair.inputs[0].name: self.table.inputs}
         member = self.pair.subgroups.members(inputs, [{}], [len(self.table.lines)])
+        for other in self.pair.subgroups.others:
+            member[:, other.scope] &= other.parameter is None  # a file cannot say what callers send as a parameter
         return PairComparisons(
             noise=self._comparisons(one[base], many[base], _with_itself(decision), member),
             ways=(

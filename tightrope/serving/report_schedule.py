@@ -15,6 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from tightrope.monitors.elapsed import elapsed
 from tightrope.service.adapters.archive.report_store import ReportStore
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.app import REPORTS_FOLDER
@@ -83,7 +84,7 @@ class ReportScheduler:
     def _first_due(self) -> float:
         """Return when the first report is due (monotonic): an interval after the newest one, or after this start."""
         made = [report.time for name in self._scopes for report in self._store.list(name)[:1]]
-        return time.monotonic() + (self._interval or 0.0) - (time.time() - max(made) if made else 0.0)
+        return time.monotonic() + (self._interval or 0.0) - (elapsed(max(made), time.time()) if made else 0.0)
 
     def show(self) -> None:
         """Export the figures of each model's newest report, also of one made elsewhere."""

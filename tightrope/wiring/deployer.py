@@ -56,12 +56,15 @@ class ServedPairs:
 
 @dataclass
 class HotSwapDeployer:
-    """Implements `api.ports.Deployer` for one process. ``record_event`` adds an event to the audit trail."""
+    """Implements `api.ports.Deployer` for one process. ``record_event`` adds an event to the audit trail; ``shield``
+    sends the scopes that a pair is known to harm to the baseline, before the pair serves.
+    """
 
     settings: Settings
     served: ServedPairs
     as_watched: Callable[[ModelPair], WatchedPair]
     record_event: Callable[[Event], None]
+    shield: Callable[[Plan], None] = lambda _: None
     _previous: dict[str, list[Settings]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -100,7 +103,10 @@ class HotSwapDeployer:
     def _switch(self, model: str, wanted: Settings, kind: str, actor: str, reason: str) -> bool:
         pair = build(model, wanted, load_model)
         self_test(pair, wanted)
+        for line in pair.warnings:
+            log.warning("%s", line)
         old = self.served.pairs[model]
+        self.shield(pair.plan)
         self.served.replace(pair, self.as_watched(pair), measure_profile(pair))
         self.settings = wanted
         kept = _save(wanted)

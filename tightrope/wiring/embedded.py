@@ -9,6 +9,7 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
+from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Event
 from tightrope.service.adapters import cpu
 from tightrope.service.adapters.archive.archive import DiskArchive
@@ -16,12 +17,12 @@ from tightrope.service.adapters.archive.row_format import ColumnLayout
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.open_inference.model import independent_copy
 from tightrope.service.adapters.ports import Pager
-from tightrope.service.adapters.prometheus.catalogue import Component
+from tightrope.service.adapters.prometheus.metric import Component
 from tightrope.service.adapters.prometheus.metric_set import process_registry
 from tightrope.service.adapters.prometheus.metrics import Metrics
-from tightrope.service.adapters.sqlite.store import SqliteStore
+from tightrope.service.adapters.sqlite.store import SqliteStore, open_state
 from tightrope.service.app import ROWS_FOLDER, Service, build_service, load_pairs
-from tightrope.service.config.loader import Settings
+from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.inference.autotune import measure_profile
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.serving.report_schedule import ReportScheduler
@@ -32,6 +33,7 @@ from tightrope.shadow.judgement_view import JudgementView
 from tightrope.shadow.loop import Loop
 from tightrope.shadow.worker import Worker
 from tightrope.wiring.deployer import HotSwapDeployer, ServedPairs, with_deployed
+from tightrope.wiring.mode_mapping import require_mapped
 from tightrope.wiring.paging import build_pager
 
 log = logging.getLogger(__name__)
@@ -64,7 +66,7 @@ class Embedded:
         deadline = time.monotonic() + STOP_SECONDS
         while any(self.service.engine.router.routes(name).epoch < 0 for name in self.view.plans):
             if time.monotonic() > deadline:
-                log.warning("the judge has not published the modes yet: the compressed models answer until it does")
+                log.warning("the judge has not published the modes yet: the baselines answer until it does")
                 break
             time.sleep(0.005)
 
@@ -88,13 +90,18 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
     settings = with_deployed(settings)
     pairs = load_pairs(settings)
     metrics = Metrics(process_registry())
-    bus, store = MemoryBus(), SqliteStore(settings.state / DATABASE, exclusive=True)
+    bus, store = MemoryBus(), open_state(settings.state / DATABASE, required=settings.state_required)
     served = ServedPairs(
         pairs=pairs,
         watched=all_watched(pairs),
         plans={name: pair.plan for name, pair in pairs.items()},
         profiles={name: measure_profile(pair) for name, pair in pairs.items()},
     )
+    try:
+        require_mapped(store, served.plans)
+    except ConfigError:
+        store.close()
+        raise
     view = JudgementView(served.plans)
     for component, plan in product((Component.WORKER, Component.JUDGE), served.plans.values()):
         metrics.initialize(component, plan.model, plan.scopes)
@@ -102,15 +109,23 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
     def record_event(event: Event) -> None:
         service.outbox.add_event(event)
 
-    deployer = HotSwapDeployer(settings, served, as_watched, record_event)
+    def shield(plan: Plan) -> None:
+        service.engine.router.keep_safe(plan.model, view.harmed_scopes(plan))
+
+    deployer = HotSwapDeployer(settings, served, as_watched, record_event, shield)
     service = build_service(settings, pairs, served.profiles, bus, store, view, deployer, metrics)
     archive, pager = _archive(settings, pairs, metrics), build_pager(settings, metrics)
+    store.make_room = archive.make_room
     return Embedded(
         service=service,
         view=view,
         store=store,
         worker=Loop("worker", partial(Worker, bus, served.watched, metrics, archive=archive)),
-        judge=Loop("judge", partial(Judge, bus, store, view, metrics, cpu.cpu_name(), pager=pager)),
+        judge=Loop(
+            "judge",
+            partial(Judge, bus, store, view, metrics, cpu.cpu_name(), pager=pager),
+            metrics.judge_failures.inc,
+        ),
         archive=archive,
         reporter=ReportScheduler(settings, {name: pair.plan.scopes for name, pair in pairs.items()}, metrics, config),
         pager=pager,
@@ -133,9 +148,8 @@ def all_watched(pairs: Mapping[str, ModelPair]) -> dict[str, WatchedPair]:
 
 def as_watched(pair: ModelPair) -> WatchedPair:
     """Return a pair in the worker's form, with copies of remote models, so that their connections are not shared."""
-    free = all(spec.shape[0] == -1 for spec in pair.inputs)
     models = {role: independent_copy(model) for role, model in pair.models.items()}
-    return WatchedPair(models, pair.decision, pair.output, free, pair.noise_share)
+    return WatchedPair(models, pair.decision, pair.output, pair.has_free_rows, pair.noise_share, pair.batchability)
 
 
 def run(settings: Settings, ready: ReadyCallback, config: Path | None = None) -> None:

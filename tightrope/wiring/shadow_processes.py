@@ -11,7 +11,7 @@ from starlette.routing import Route
 from tightrope.service.adapters import cpu
 from tightrope.service.adapters.kafka.bus import KafkaBus
 from tightrope.service.adapters.kafka.snapshot_store import JUDGE_TOPICS, SnapshotStore
-from tightrope.service.adapters.prometheus.catalogue import Component
+from tightrope.service.adapters.prometheus.metric import Component
 from tightrope.service.adapters.prometheus.metric_set import process_registry
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.app import load_pairs
@@ -41,10 +41,10 @@ def judge(settings: Settings) -> ClusterProcess:
     """Build a judge: it judges the models whose partitions Kafka assigns to it."""
     pairs, metrics, bus = _common_parts(settings, Component.JUDGE)
     view = JudgementView({name: pair.plan for name, pair in pairs.items()})
-    store, pager = SnapshotStore(bus), build_pager(settings, metrics)
+    store, pager = SnapshotStore(bus, required=settings.state_required), build_pager(settings, metrics)
     judging = partial(Judge, bus, store, view, metrics, cpu.cpu_name(), topics=JUDGE_TOPICS, pager=pager)
     make = partial(judging, heartbeat_seconds=MODE_HEARTBEAT_SECONDS)
-    loop = _loop_process(Loop("judge", make), bus, metrics, store.close)
+    loop = _loop_process(Loop("judge", make, metrics.judge_failures.inc), bus, metrics, store.close)
 
     def start() -> None:
         pager.start()

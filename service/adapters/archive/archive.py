@@ -3,7 +3,8 @@
     STATE/rows/MODEL/0000000007.rows            the newest rows, in segments; the oldest segment goes first
     STATE/rows/MODEL/reference/0000000000.rows  the first rows ever, never deleted
 
-Errors of the disk do not stop the worker: rows without room in memory or on disk are skipped and counted.
+Errors of the disk do not stop the worker: rows without room in memory or on disk are skipped and counted. When the
+volume has less than its reserve (`free_space.py`), new rows are skipped and the oldest segments deleted until it has.
 """
 
 import logging
@@ -12,26 +13,22 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from tightrope.service.adapters.archive.free_space import FreeSpace
 from tightrope.service.adapters.archive.row_format import (
     ColumnLayout,
     FileHeader,
     Records,
     RowTable,
-    load_rows,
     pack_rows,
 )
+from tightrope.service.adapters.archive.segments import SegmentFolder, load_segment, segment_files
 from tightrope.service.adapters.ports import ComparedBatch
 from tightrope.service.adapters.prometheus.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-ROWS_SUFFIX = ".rows"
 REFERENCE_FOLDER = "reference"
-
-SEGMENT_ROWS = 5_000
-"""Rows in one file, at most this number and a tenth of the kept rows; the disk may hold that many more."""
 
 MAX_QUEUED_ROWS = 32_768
 """Rows in memory that wait for the disk."""
@@ -39,59 +36,8 @@ MAX_QUEUED_ROWS = 32_768
 SKIP_LOG_SECONDS = 60.0
 """Seconds between two log lines about skipped rows; the counter counts all of them."""
 
-
-class SegmentFolder:
-    """The files of one folder, written by one process. ``keep`` bounds the rows, except those of the last file."""
-
-    def __init__(self, folder: Path, keep: int) -> None:
-        self._folder = folder
-        self._keep = keep
-        self._size = max(1, min(SEGMENT_ROWS, keep // 10))
-        self._rows = {path: _count(path) for path in _files(folder)}
-        self._open: tuple[Path, FileHeader] | None = None
-
-    @property
-    def rows(self) -> int:
-        """Rows in all files."""
-        return sum(self._rows.values())
-
-    def append(self, header: FileHeader, records: Records) -> None:
-        """Write rows, to a new file when one is full or the header differs, and delete the oldest beyond ``keep``.
-
-        Raises:
-            OSError: when the disk refuses; a partly written file is not continued.
-        """
-        while len(records):
-            path = self._current_file(header)
-            part = records[: self._size - self._rows[path]]
-            self._open = None  # until the write succeeds
-            with path.open("ab") as file:
-                file.write(part.tobytes())
-            self._open = path, header
-            self._rows[path] += len(part)
-            records = records[len(part) :]
-        self._trim()
-
-    def _current_file(self, header: FileHeader) -> Path:
-        """The file to write to: the open one while it has room; else a new one, or the last one if it is empty: a full
-        disk leaves one empty file behind, and not more.
-        """
-        if self._open is not None and self._open[1] == header and self._rows[self._open[0]] < self._size:
-            return self._open[0]
-        last = max(self._rows, default=None)
-        number = 0 if last is None else int(last.stem) + (self._rows[last] > 0)
-        path = self._folder / f"{number:010d}{ROWS_SUFFIX}"
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_bytes(header.line())
-        self._rows[path] = 0
-        return path
-
-    def _trim(self) -> None:
-        for path in sorted(self._rows)[:-1]:
-            if self.rows - self._rows[path] < self._keep:
-                return
-            path.unlink(missing_ok=True)
-            del self._rows[path]
+ROOM_CHECK_SECONDS = 2.0
+"""Seconds between two checks of the volume while no rows arrive, and to wait for a write of rows that hangs."""
 
 
 class DiskArchive:
@@ -109,7 +55,10 @@ class DiskArchive:
         keep: int,
         reference: Mapping[str, int],
         metrics: Metrics,
+        space: FreeSpace | None = None,
     ) -> None:
+        self._space = space or FreeSpace(folder)
+        self._files_lock = threading.Lock()
         self._folder = folder
         self._layouts = layouts
         self._keep = keep
@@ -150,8 +99,42 @@ class DiskArchive:
         else:
             self._skip(model, rows, "busy", "the disk is slower than the traffic")
 
+    def make_room(self) -> bool:
+        """Delete the oldest segments until the volume has its reserve; returns whether it has.
+
+        Rows for people go before modes and events. The reference rows stay. False while a write of rows hangs.
+        """
+        if not self._files_lock.acquire(timeout=ROOM_CHECK_SECONDS):
+            return False
+        try:
+            return self._make_room()
+        except OSError as error:
+            log.warning("%s: old rows cannot be deleted: %s", self._folder, error.strerror)
+            return False
+        finally:
+            self._files_lock.release()
+
+    def _make_room(self) -> bool:
+        short = self._space.is_short()
+        while short:
+            dropped = {m: self._segments(m)[1].drop_oldest() for m in self._layouts if self._folder.is_dir()}
+            for model, rows in dropped.items():
+                self._skip(model, rows, "reserve", "the volume of the state is short of space")
+            short = self._space.is_short()
+            if not any(dropped.values()):
+                break
+        self._metrics.disk_short.set(short)
+        return not short
+
     def _run(self) -> None:
-        while (item := self._queue.get()) is not None:
+        while True:
+            try:
+                item = self._queue.get(timeout=ROOM_CHECK_SECONDS)
+            except queue.Empty:
+                self.make_room()
+                continue
+            if item is None:
+                return
             model, header, records = item
             try:
                 self._write(model, header, records)
@@ -161,10 +144,14 @@ class DiskArchive:
                 self._queued_rows -= len(records)
 
     def _write(self, model: str, header: FileHeader, records: Records) -> None:
-        first, newest = self._segments(model)
-        room = max(self._reference[model] - first.rows, 0)
-        first.append(header, records[:room])
-        newest.append(header, records[room:])
+        if self._space.is_short() and not self.make_room():
+            self._skip(model, len(records), "reserve", "the volume of the state is short of space")
+            return
+        with self._files_lock:
+            first, newest = self._segments(model)
+            room = max(self._reference[model] - first.rows, 0)
+            first.append(header, records[:room])
+            newest.append(header, records[room:])
         self._metrics.archived_rows.labels(model).inc(len(records))
 
     def _segments(self, model: str) -> tuple[SegmentFolder, SegmentFolder]:
@@ -179,6 +166,8 @@ class DiskArchive:
         return self._folders[model]
 
     def _skip(self, model: str, rows: int, reason: str, text: str) -> None:
+        if not rows:
+            return
         now = time.monotonic()
         self._metrics.archive_skipped_rows.labels(model, reason).inc(rows)
         if now - self._logged_at >= SKIP_LOG_SECONDS:
@@ -199,28 +188,10 @@ def read_reference(folder: Path, model: str, rows: int) -> RowTable:
 def _read(folder: Path, rows: int | None) -> RowTable:
     """The last ``rows`` rows of a folder, which may be written to meanwhile; unreadable files are skipped."""
     tables: list[RowTable] = []
-    for path in reversed(_files(folder)):
+    for path in reversed(segment_files(folder)):
         if rows is not None and sum(map(len, tables)) >= rows:
             break
-        content = _load(path)
+        content = load_segment(path)
         if content is not None:
             tables.append(RowTable.from_records(*content))
     return RowTable.concatenate(tables[::-1]).take(slice(-rows if rows else None, None))
-
-
-def _files(folder: Path) -> list[Path]:
-    """The files of a folder, oldest first."""
-    return sorted(path for path in folder.glob(f"*{ROWS_SUFFIX}") if path.stem.isdecimal())
-
-
-def _load(path: Path) -> tuple[FileHeader, Any] | None:
-    try:
-        return load_rows(path)
-    except (OSError, ValueError, TypeError) as error:
-        log.warning("%s is skipped: %s", path, error)
-        return None
-
-
-def _count(path: Path) -> int:
-    content = _load(path)
-    return 0 if content is None else len(content[1])

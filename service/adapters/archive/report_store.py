@@ -6,6 +6,7 @@ STATE/reports/MODEL/20260131T235959Z.json
 
 import base64
 import contextlib
+import errno
 import hashlib
 import json
 import re
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from tightrope.service.adapters.archive.free_space import FreeSpace
 
 REPORT_NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 """A report's name: its time in UTC. No other name is ever looked up on disk."""
@@ -41,15 +44,18 @@ class StoredReport:
 class ReportStore:
     """The reports of all models in one folder. Any process may read it; no incomplete report is ever visible."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, space: FreeSpace | None = None) -> None:
         self._folder = folder
+        self._space = space or FreeSpace(folder)
 
     def save(self, model: str, page: str, figures: Mapping[str, object], keep: int, now: float) -> StoredReport:
         """Write a report made at ``now`` (seconds since the epoch), and delete the oldest beyond ``keep``.
 
         Raises:
-            OSError: when the disk refuses it.
+            OSError: when the disk refuses it, or has less than the reserve for modes and events.
         """
+        if self._space.is_short():
+            raise OSError(errno.ENOSPC, "No space left: the rest of the volume is a reserve for modes and events")
         folder = self._folder / model
         for parent in (self._folder, folder):
             parent.mkdir(mode=0o700, parents=True, exist_ok=True)

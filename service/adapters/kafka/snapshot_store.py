@@ -11,11 +11,12 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from tightrope.monitors.records import Event, Label, PendingRow, RowKey
+from tightrope.monitors.label_records import Label, PendingRow, RowKey
+from tightrope.monitors.records import Event
 from tightrope.service.adapters.ports import Bus, LogPartition, PendingChanges, Record
-from tightrope.service.adapters.sqlite.store import SqliteStore
+from tightrope.service.adapters.sqlite.state_file import UNREADABLE_MARK
+from tightrope.service.adapters.sqlite.store import IN_MEMORY, SqliteStore
 from tightrope.service.adapters.topics import COMPARISONS, CONTROL, EVENTS, LABELS, SNAPSHOTS, topic
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError, mapping, pack, unpack
@@ -66,23 +67,25 @@ def decode_snapshot(data: bytes) -> Snapshot:
 
 
 class SnapshotStore:
-    """Implements `ports.Store` over a bus, for one judge."""
+    """Implements `ports.Store` over a bus, for one judge. A model without a snapshot is lost if one is ``required``."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, *, required: bool = False) -> None:
         self._bus = bus
+        self._required = required
+        self._lost: dict[str, str] = {}
         self._reader = bus.subscribe(topic(SNAPSHOTS))
         self._latest: dict[str, Snapshot] = {}
         self._mine: dict[str, Snapshot] = {}
         self._unwritten: set[str] = set()
         self._written: dict[str, float] = {}
-        self._labels = SqliteStore(Path(":memory:"))
+        self._labels = SqliteStore(IN_MEMORY)
 
     def positions(self, log: str, models: Sequence[str]) -> Mapping[str, Mapping[LogPartition, int]]:
         """From the topic, read to its end: the previous judge of these models has written it."""
         self._catch_up()
         self._unwritten.clear()
         self._labels.close()
-        self._labels = SqliteStore(Path(":memory:"))
+        self._labels = SqliteStore(IN_MEMORY)
         self._mine = {model: self._starting_snapshot(log, model) for model in models}
         return {model: snapshot.positions for model, snapshot in self._mine.items()}
 
@@ -99,19 +102,34 @@ class SnapshotStore:
         """The latest snapshot, as of `positions`."""
         return self._mine[model].state or None
 
+    def lost(self, model: str) -> str:
+        """The reason for which the latest snapshot cannot be read, or is missing although one is required."""
+        if self._required and not self._mine[model].state:
+            return "no earlier state was found, and state_required is true"
+        return self._lost.get(model, "")
+
+    def set_aside(self, model: str, name: str) -> None:
+        """Publish the snapshot's bytes under another key, which is never read."""
+        self._bus.publish(topic(SNAPSHOTS), self._mine[model].state, name)
+
     def _catch_up(self) -> None:
         while self._reader.lag():
             for record in self._reader.poll(100, 1.0):
                 self._remember(record)
 
     def _remember(self, record: Record) -> None:
-        """Keep the latest readable snapshot of a model; an unreadable one only if it is the first, so that the judge
-        reports it.
+        """Keep the latest readable snapshot of a model, and note whether an unreadable one follows it. An unreadable
+        one is kept only if it is the first.
         """
+        key = str(record.key)
+        if UNREADABLE_MARK in key:
+            return
         try:
-            self._latest[str(record.key)] = decode_snapshot(record.value)
+            self._latest[key] = decode_snapshot(record.value)
+            self._lost.pop(key, None)
         except WireError as error:
-            self._latest.setdefault(str(record.key), Snapshot("", record.value, {}))
+            self._latest.setdefault(key, Snapshot("", record.value, {}))
+            self._lost[key] = f"its latest snapshot, offset {record.offset} of {record.topic}, cannot be read: {error}"
             log.warning("%s, offset %d skipped: %s", record.topic, record.offset, error)
 
     def save(

@@ -24,7 +24,7 @@ from tightrope.service.adapters.open_inference.codec import (
     encode_request,
     error_text,
 )
-from tightrope.service.adapters.ports import Model, RunFailedError, UnreachableError
+from tightrope.service.adapters.ports import REMOTE_HOST_CLASS, Model, RunFailedError, UnreachableError
 from tightrope.service.errors import TightropeError
 from tightrope.service.protocol.tensors import TensorSpec, zeros
 
@@ -113,6 +113,7 @@ class EndpointModel:
     def __init__(
         self, where: EndpointAddress, metadata: EndpointMetadata, like: Model | None = None, open_reason: str = ""
     ) -> None:
+        self.host_class = REMOTE_HOST_CLASS
         self.where = where
         self.metadata = metadata
         self.inputs = metadata.inputs or (like.inputs if like else ())
@@ -125,7 +126,7 @@ class EndpointModel:
         self._client = _http_client(where)
 
     def run(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
-        """Answer one batch, in calls of at most ``max_rows`` rows.
+        """Answer one batch: in calls of at most ``max_rows`` rows, or in one if an output is not by rows.
 
         Raises:
             UnreachableError: when the server cannot be reached, or not in time.
@@ -134,10 +135,12 @@ class EndpointModel:
         rows, step = max(map(len, inputs.values())), self.where.max_rows
         if rows <= step or any(spec.shape[:1] != (-1,) for spec in self.inputs):
             return self._call(inputs, outputs)
-        parts = [
-            self._call({name: tensor[begin : begin + step] for name, tensor in inputs.items()}, outputs)
-            for begin in range(0, rows, step)
-        ]
+        parts = []
+        for begin in range(0, rows, step):
+            part = self._call({name: tensor[begin : begin + step] for name, tensor in inputs.items()}, outputs)
+            if any(not tensor.ndim or len(tensor) != min(step, rows - begin) for tensor in part.values()):
+                return self._call(inputs, outputs)
+            parts.append(part)
         try:
             return {name: np.concatenate([part[name] for part in parts]) for name in outputs}
         except ValueError as error:

@@ -4,14 +4,12 @@
 the configuration bounds all labels: a label is never a request id, a path or a free text.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from itertools import product
-from math import prod
+from collections.abc import Mapping, Sequence
 
+from tightrope.monitors.intake.hosts import MAX_HOST_CLASSES
 from tightrope.monitors.records import Outcome, Role
 from tightrope.monitors.safemode import Input, ModeState
+from tightrope.service.adapters.prometheus.metric import Component, LabelValues, Metric, MetricKind
 from tightrope.service.adapters.topics import (
     ALL_TOPICS,
     COMPARISONS,
@@ -26,17 +24,6 @@ from tightrope.service.adapters.topics import (
     topic,
 )
 
-METRIC_PREFIX = "tightrope_"
-
-LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-"""Upper bounds of latency buckets, in seconds: for models from microseconds to seconds."""
-
-BATCH_BUCKETS = (1, 4, 16, 64, 256, 1024, 4096, 16384)
-"""Upper bounds of batch size buckets, in rows."""
-
-BUCKETS_BY_UNIT = {"seconds": LATENCY_BUCKETS, "rows": BATCH_BUCKETS}
-"""The buckets of a histogram by its unit."""
-
 UNDELIVERED_REASONS = ("too_large", "refused", "after_a_loss", "shutdown")
 """Reasons for which a record was never delivered."""
 
@@ -46,61 +33,13 @@ DROP_REASONS = ("buffer_full", "too_many_rows", "too_large", "undeliverable", "o
 UNKNOWN_MODEL = "unknown"
 """The model label of a request for a model that is not served."""
 
-
-class MetricKind(StrEnum):
-    """The Prometheus type of a metric."""
-
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-
-
-class Component(StrEnum):
-    """The component that sets a metric; the embedded process contains all of them."""
-
-    GATEWAY = "gateway"
-    WORKER = "worker"
-    JUDGE = "judge"
-    REPORTER = "reporter"
-
-
 BY_GATEWAY, BY_WORKER, BY_JUDGE, BY_REPORTER = Component
 
-LabelValues = Mapping[str, Sequence[str]]
 MODEL_LABELS: LabelValues = {"model": ()}
 SCOPE_LABELS: LabelValues = {**MODEL_LABELS, "scope": ()}
 CELL_LABELS: LabelValues = {**SCOPE_LABELS, "monitor": ()}
 ROLE_VALUES = tuple(Role)
 DRIFT_SIDES, DRIFT_KINDS = ("reference", "window"), ("inputs", "outcomes", "pair")
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric. The values of a label are listed; where the list is empty, the configuration determines them:
-    ``model``, ``scope`` (the model and its declared subgroups), ``monitor``.
-    """
-
-    kind: MetricKind
-    component: Component
-    help: str
-    unit: str
-    labels: LabelValues
-
-    def label_values(self, configured: LabelValues) -> Iterator[dict[str, str]]:
-        """Every combination of label values; none if a label's values are neither listed nor ``configured``."""
-        values = {name: listed or configured.get(name, ()) for name, listed in self.labels.items()}
-        return (dict(zip(values, combination, strict=True)) for combination in product(*values.values()))
-
-    def max_series(self, sizes: Mapping[str, int]) -> int:
-        """The most series it can have; ``sizes`` has the number of values of each configured label."""
-        combinations = prod(len(listed) or sizes[name] for name, listed in self.labels.items())
-        if self.kind is not MetricKind.HISTOGRAM:
-            return combinations
-        return combinations * (len(BUCKETS_BY_UNIT[self.unit]) + 3)  # the bucket +Inf, the sum, the count
-
-    def full_name(self, name: str) -> str:
-        """The name in the exposition."""
-        return METRIC_PREFIX + name + ("_total" if self.kind is MetricKind.COUNTER else "")
 
 
 def _counter(component: Component, unit: str, text: str, labels: LabelValues) -> Metric:
@@ -120,6 +59,7 @@ def _drift(unit: str, text: str, kinds: Sequence[str]) -> Metric:
 
 
 REQUEST_OUTCOMES: LabelValues = {"outcome": ("ok", "caller_error", "server_error")}
+FAULT_LABELS: LabelValues = {"role": ROLE_VALUES, "reason": ("not_finite", "out_of_range", "another_shape")}
 READ_TOPICS = tuple(map(topic, (SAMPLES, COMPARISONS, LABELS, CONTROL, EVENTS, PAYLOADS)))
 WRITTEN_TOPICS = tuple(map(topic, ALL_TOPICS))
 LABEL_OUTCOMES: LabelValues = {"outcome": ("joined", "duplicate", "unknown", "expired", "stale")}
@@ -135,6 +75,9 @@ METRICS: Mapping[str, Metric] = {
     "rows": _counter(
         BY_GATEWAY, "rows", "Rows answered, by the role that answered.", {**MODEL_LABELS, "role": ROLE_VALUES}
     ),
+    "subgroup_rows": _counter(
+        BY_GATEWAY, "rows", "Rows answered, sampled or not, by the subgroups that they belong to.", SCOPE_LABELS
+    ),
     "refusals": _counter(
         BY_GATEWAY,
         "rows",
@@ -146,6 +89,9 @@ METRICS: Mapping[str, Metric] = {
         "runs",
         "Runs of a model that failed.",
         {**MODEL_LABELS, "role": ROLE_VALUES, "reason": ("run_failed", "unreadable_output", "unreachable")},
+    ),
+    "unmonitored_answers": _counter(
+        BY_GATEWAY, "requests", "Answers given whose decision no monitor can read.", {**MODEL_LABELS, **FAULT_LABELS}
     ),
     "endpoint_up": _gauge(
         BY_GATEWAY,
@@ -176,15 +122,27 @@ METRICS: Mapping[str, Metric] = {
         "Share of a whole model's fallback traffic that the baseline can carry, once it is measured.",
         MODEL_LABELS,
     ),
+    "blind": _gauge(BY_GATEWAY, "0 or 1", "1 while rows are kept and not judged: the baseline answers.", MODEL_LABELS),
+    "judge_age_seconds": _gauge(
+        BY_GATEWAY, "seconds", "Time since the last heartbeat of a model's judge.", MODEL_LABELS
+    ),
+    "rows_judged": _counter(BY_JUDGE, "rows", "Rows that the judge has counted as evidence.", MODEL_LABELS),
+    "judge_failures": _counter(BY_JUDGE, "times", "Failures after which the judge started again.", {}),
     "comparisons": _counter(BY_WORKER, "rows", "Rows compared.", SCOPE_LABELS),
     "disagreements": _counter(BY_WORKER, "rows", "Rows on which the two models decided differently.", SCOPE_LABELS),
+    "host_comparisons": _counter(
+        BY_WORKER, "rows", "Rows compared, by class of the compressed model's host.", {**MODEL_LABELS, "host": ()}
+    ),
     "comparison_errors": _counter(BY_WORKER, "rows", "Rows that could not be compared.", SCOPE_LABELS),
     "archived_rows": _counter(BY_WORKER, "rows", "Compared rows kept for the drift report.", MODEL_LABELS),
     "archive_skipped_rows": _counter(
         BY_WORKER,
         "rows",
-        "Compared rows that could not be kept for the drift report.",
-        {**MODEL_LABELS, "reason": ("unfit", "busy", "disk")},
+        "Compared rows that could not be kept for the drift report, or were deleted for lack of space.",
+        {**MODEL_LABELS, "reason": ("unfit", "busy", "disk", "reserve")},
+    ),
+    "disk_short": _gauge(
+        BY_WORKER, "0 or 1", "1 while the state's volume has less than the reserve for modes and events.", {}
     ),
     "dead_records": _counter(BY_WORKER, "records", "Records that could not be read, by topic.", {"topic": READ_TOPICS}),
     "lag_records": _gauge(
@@ -222,6 +180,18 @@ METRICS: Mapping[str, Metric] = {
     "label_coverage": _gauge(
         BY_JUDGE, "ratio", "Share of rows that got their label, among those that got it or are overdue.", MODEL_LABELS
     ),
+    "held_breach": _gauge(
+        BY_JUDGE, "0 or 1", "1 while a scope that an operator holds in normal mode has breached.", SCOPE_LABELS
+    ),
+    "state_unreadable": _gauge(
+        BY_JUDGE, "0 or 1", "1 while a scope is safe because the earlier state could not be read.", MODEL_LABELS
+    ),
+    "uncounted_rows": _gauge(
+        BY_JUDGE, "rows", "Rows not counted, as repeats.", {**MODEL_LABELS, "reason": ("retry", "input")}
+    ),
+    "repeated_share": _gauge(
+        BY_JUDGE, "ratio", "Share of repeats in the latest.", {**MODEL_LABELS, "of": ("requests", "inputs", "one_id")}
+    ),
     "disagreement_autocorrelation": _gauge(
         BY_JUDGE, "ratio", "Lag-1 autocorrelation of disagreements; a warning from 0.05 on.", MODEL_LABELS
     ),
@@ -256,5 +226,5 @@ DRIFT_FIGURES = tuple(
 
 def max_series(scopes: int, monitors: int) -> int:
     """The most series that a model with these numbers of scopes and monitors can have."""
-    sizes = {"model": 1, "scope": scopes, "monitor": monitors}
+    sizes = {"model": 1, "scope": scopes, "monitor": monitors, "host": MAX_HOST_CLASSES + 1}
     return sum(metric.max_series(sizes) for metric in METRICS.values() if "model" in metric.labels)

@@ -15,15 +15,9 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
-from tightrope.service.adapters.prometheus.catalogue import (
-    BUCKETS_BY_UNIT,
-    DRIFT_FIGURES,
-    METRIC_PREFIX,
-    METRICS,
-    Component,
-    MetricKind,
-)
+from tightrope.service.adapters.prometheus.catalogue import DRIFT_FIGURES, METRICS
 from tightrope.service.adapters.prometheus.histogram import ManyHistogram
+from tightrope.service.adapters.prometheus.metric import BUCKETS_BY_UNIT, METRIC_PREFIX, Component, MetricKind
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second, unused series for every counter
 
@@ -48,6 +42,7 @@ class MetricSet:
         self.request_seconds = self._add(ManyHistogram, "request_seconds")
         self.answer_seconds = self._add(ManyHistogram, "answer_seconds")
         self.rows = self._add(Counter, "rows")
+        self.subgroup_rows = self._add(Counter, "subgroup_rows")
         self.refusals = self._add(Counter, "refusals")
         self.model_failures = self._add(Counter, "model_failures")
         self.endpoint_up = self._add(Gauge, "endpoint_up")
@@ -66,7 +61,6 @@ class MetricSet:
         self.undelivered_records = self._add(Counter, "undelivered_records")
         self.bus_waiting_records = self._add(Gauge, "bus_waiting_records")
         self.comparisons_repeated = self._add(Counter, "comparisons_repeated")
-        self.control_age_seconds = self._add(Gauge, "control_age_seconds")
         self.batch_rows = self._add(Histogram, "batch_rows")
         self.evidence = self._add(Gauge, "evidence")
         self.evidence_budget = self._add(Gauge, "evidence_budget")
@@ -84,6 +78,22 @@ class MetricSet:
         self.label_coverage = self._add(Gauge, "label_coverage")
         self.fallback_share = self._add(Gauge, "fallback_share")
         self.disagreement_autocorrelation = self._add(Gauge, "disagreement_autocorrelation")
+        self._add_guard_metrics()
+
+    def _add_guard_metrics(self) -> None:
+        """Add the metrics of what could blind or mislead the judge."""
+        self.blind = self._add(Gauge, "blind")
+        self.judge_age_seconds = self._add(Gauge, "judge_age_seconds")
+        self.rows_judged = self._add(Counter, "rows_judged")
+        self.judge_failures = self._add(Counter, "judge_failures")
+        self.disk_short = self._add(Gauge, "disk_short")
+        self.unmonitored_answers = self._add(Counter, "unmonitored_answers")
+        self.control_age_seconds = self._add(Gauge, "control_age_seconds")
+        self.held_breach = self._add(Gauge, "held_breach")
+        self.state_unreadable = self._add(Gauge, "state_unreadable")
+        self.host_comparisons = self._add(Counter, "host_comparisons")
+        self.uncounted_rows = self._add(Gauge, "uncounted_rows")
+        self.repeated_share = self._add(Gauge, "repeated_share")
 
     def _add(self, kind: type[T], name: str) -> T:
         metric = METRICS[name]

@@ -8,15 +8,21 @@ from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry
 
+from tightrope.monitors.intake.hosts import bounded_host
 from tightrope.monitors.plan import State
-from tightrope.monitors.records import Event, Outcome, Routes, Verdict
+from tightrope.monitors.records import Event, Outcome, Routes
 from tightrope.monitors.safemode import Input
 from tightrope.monitors.status import label_coverage
-from tightrope.service.adapters.prometheus.catalogue import METRICS, Component, MetricKind
+from tightrope.monitors.verdict import Verdict
+from tightrope.service.adapters.prometheus.catalogue import METRICS
+from tightrope.service.adapters.prometheus.metric import Component, MetricKind
 from tightrope.service.adapters.prometheus.metric_set import MetricSet
 
 MAX_PENDING_OBSERVATIONS = 2048
 """Requests that are counted together: one at a time takes longer than a small model."""
+
+UNKNOWN_HOST = "unknown"
+"""The host label of rows whose samples lack the class, as those of an older gateway."""
 
 Queued = TypeVar("Queued")
 
@@ -41,6 +47,7 @@ class Metrics(MetricSet):
     """Implements all ports of `metrics_ports`, on one registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._host_classes: dict[str, dict[str, int]] = {}
         self._requests: deque[tuple[str, str, float, str]] = deque()
         self._before_scrape = _BeforeScrape(registry, self.flush_pending)
         super().__init__(registry)
@@ -89,6 +96,15 @@ class Metrics(MetricSet):
         """Count a failed run of a model."""
         self.model_failures.labels(model, role, reason).inc()
 
+    def record_unmonitored(self, model: str, role: str, fault: str) -> None:
+        """Count an answer that is given although its decision output cannot be read."""
+        self.unmonitored_answers.labels(model, role, fault).inc()
+
+    def record_subgroup_rows(self, model: str, scopes: Sequence[str], rows: Iterable[int]) -> None:
+        """Count answered rows by scope; ``rows`` has one entry a scope."""
+        for scope, count in zip(scopes, rows, strict=True):
+            self.subgroup_rows.labels(model, scope).inc(int(count))
+
     def record_payload_events(self, model: str, outcome: str, events: int = 1) -> None:
         """Count payload events by outcome."""
         self.payload_events.labels(model, outcome).inc(events)
@@ -105,6 +121,14 @@ class Metrics(MetricSet):
         """Count rows that were delivered again."""
         self.comparisons_repeated.labels(model).inc(rows)
 
+    def record_hosts(self, model: str, rows: Mapping[str, int]) -> None:
+        """Count compared rows by the class of the host that ran the compressed model, of a bounded number."""
+        for name, count in rows.items():
+            known = self._host_classes.setdefault(model, {})
+            host = bounded_host(name or UNKNOWN_HOST, known)
+            known[host] = known.get(host, 0) + count
+            self.host_comparisons.labels(model, host).inc(count)
+
     def observe_batch(self, rows: int) -> None:
         """Observe the rows of one batch of comparisons."""
         self.batch_rows.observe(rows)
@@ -116,6 +140,18 @@ class Metrics(MetricSet):
     def set_fallback_share(self, model: str, share: float) -> None:
         """Show the share of the fallback traffic that the baseline can carry."""
         self.fallback_share.labels(model).set(share)
+
+    def set_blind(self, model: str, *, blind: bool) -> None:
+        """Show whether the baseline answers every request, because no row is judged."""
+        self.blind.labels(model).set(blind)
+
+    def set_judge_age(self, model: str, seconds: float) -> None:
+        """Show the time since the last heartbeat of a model's judge."""
+        self.judge_age_seconds.labels(model).set(seconds)
+
+    def record_judged(self, model: str, rows: int) -> None:
+        """Count rows that were judged."""
+        self.rows_judged.labels(model).inc(rows)
 
     def set_control_age(self, seconds: float) -> None:
         """Show the time since the last message of the judges."""
@@ -170,13 +206,28 @@ class Metrics(MetricSet):
             if event.kind in set(Input):
                 self.transitions.labels(event.model, event.scope, event.kind).inc()
 
+    def set_held_breaches(self, model: str, breached: Mapping[str, bool]) -> None:
+        """Show, by scope, whether it breached while an operator held it in normal mode."""
+        for scope, value in breached.items():
+            self.held_breach.labels(model, scope).set(value)
+
+    def set_state_unreadable(self, model: str, *, unread: bool) -> None:
+        """Show whether a scope is in safe mode because the earlier state could not be read."""
+        self.state_unreadable.labels(model).set(unread)
+
     def set_label_figures(self, state: State, model: str) -> None:
-        """Show the outcomes and the coverage of labels, and the autocorrelation of disagreements."""
+        """Show the outcomes and the coverage of labels, the autocorrelation of disagreements, and repeats."""
         for outcome, count in state.labels.items():
             self.labels.labels(model, outcome).set(count)
         if (coverage := label_coverage(state)) is not None:
             self.label_coverage.labels(model).set(coverage)
         self.disagreement_autocorrelation.labels(model).set(state.lag.correlation or 0.0)
+        memory = state.repeats
+        for reason, rows in memory.uncounted.items():
+            self.uncounted_rows.labels(model, reason).set(rows)
+        shares = {"requests": memory.repeated_share, "inputs": memory.input_share, "one_id": memory.id_share}
+        for kind, share in shares.items():
+            self.repeated_share.labels(model, kind).set(share)
 
     def set_routes(self, routes: Routes, states: Iterable[str]) -> None:
         """Show the scopes in safe mode, and which of all ``states`` each scope is in."""

@@ -36,6 +36,8 @@ GAUGE_AGGREGATIONS: Mapping[str, Aggregation] = {
     "tightrope_safe_mode_active": max,
     "tightrope_scope_state": max,
     "tightrope_control_age_seconds": max,
+    "tightrope_blind": max,
+    "tightrope_judge_age_seconds": max,
     "tightrope_endpoint_up": min,
     "tightrope_fallback_share": min,
     "tightrope_bus_waiting_records": sum,

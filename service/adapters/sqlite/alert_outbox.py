@@ -12,9 +12,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
+from tightrope.monitors.elapsed import elapsed, not_after
 from tightrope.service.adapters.ports import Alert
-from tightrope.service.adapters.sqlite.store import lock_state
+from tightrope.service.adapters.sqlite.state_file import NoLocksError, lock_state, move_aside
 
 log = logging.getLogger(__name__)
 
@@ -49,17 +51,25 @@ class AlertTable:
     """All alerts in one small table. Safe to share between threads, but not between processes: each would end the
     alerts of the other.
 
+    A file that cannot be read is moved aside: the judge sets its alerts anew. Without locks or space on disk the table
+    is in memory.
+
     Raises:
         StoreError: when another process uses this file.
     """
 
     def __init__(self, path: Path) -> None:
-        self._file_lock = lock_state(path)
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.execute(ALERTS_TABLE)
+        try:
+            self._file_lock: TextIO | None = lock_state(path)
+        except NoLocksError as error:
+            log.warning("%s; alerts are kept in memory", error)
+            self._file_lock, path = None, Path(":memory:")
+        try:
+            self._db = _opened(path)
+        except sqlite3.Error as error:
+            log.warning("%s cannot be read and is moved to %s: %s", path, move_aside(path, time.time()).name, error)
+            self._db = _opened_or_in_memory(path)
 
     def all(self) -> list[StoredAlert]:
         """Every alert, active or over."""
@@ -119,11 +129,48 @@ class AlertTable:
                 "UPDATE alerts SET told = ?, ends = ? WHERE key = ? AND since = ? AND (ends IS NULL) = ?", others
             )
 
+    def settle_times(self, now: float, grace: float) -> int:
+        """Bring starts that lie in the future back to ``now``, and ends to the end of a grace that begins now.
+
+        The clock was ahead when they were stored. Returns the number of alerts.
+        """
+        with self._lock, self._db as db:
+            db.execute("BEGIN IMMEDIATE")
+            rows = db.execute("SELECT key, since, ends FROM alerts WHERE since > ? OR ends > ?", (now, now + grace))
+            settled = [
+                (not_after(since, now), None if ends is None else not_after(ends, now + grace), key)
+                for key, since, ends in rows.fetchall()
+            ]
+            db.executemany("UPDATE alerts SET since = ?, ends = ? WHERE key = ?", settled)
+        return len(settled)
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             self._db.close()
-        self._file_lock.close()
+        if self._file_lock is not None:
+            self._file_lock.close()
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
+        db.execute(ALERTS_TABLE)
+        db.execute("SELECT * FROM alerts").fetchall()
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def _opened_or_in_memory(path: Path) -> sqlite3.Connection:
+    try:
+        return _opened(path)
+    except sqlite3.Error as error:
+        log.warning("%s cannot be written, alerts are kept in memory: %s", path, error)
+        return _opened(Path(":memory:"))
 
 
 NEWS_REPEAT_SECONDS = 1.0
@@ -198,6 +245,7 @@ class AlertSender(ABC):
         while not self._stopping.is_set():
             self._wake.clear()
             try:
+                self._settle_times()
                 accepted = self.send()
             except Exception:
                 accepted = False
@@ -207,7 +255,12 @@ class AlertSender(ABC):
                 retry = SEND_RETRY_SECONDS[min(failures, len(SEND_RETRY_SECONDS)) - 1]
                 self._wake.wait(self._pause() if accepted else retry)
 
+    def _settle_times(self) -> None:
+        if alerts := self.table.settle_times(self.clock(), self._grace):
+            log.warning("%d alerts had times in the future, which count as now: the clock is, or was, ahead", alerts)
+
     def _pause(self) -> float:
         """Seconds until the next send."""
-        recent = self.clock() - self._changed_at < self._grace
+        self._changed_at = not_after(self._changed_at, self.clock())
+        recent = elapsed(self._changed_at, self.clock()) < self._grace
         return min(self._repeat, NEWS_REPEAT_SECONDS) if recent else self._repeat

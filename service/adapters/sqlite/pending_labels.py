@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from tightrope.monitors.records import Label, PendingRow, RowKey
+from tightrope.monitors.label_records import Label, PendingRow, RowKey
 from tightrope.service.adapters.ports import PendingChanges
 
 PENDING_TABLES = """
@@ -17,10 +17,16 @@ CREATE TABLE IF NOT EXISTS held (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS held_time ON held (model, time);
 CREATE TABLE IF NOT EXISTS waiting (
-    model TEXT, id TEXT, row INTEGER, time REAL NOT NULL, label INTEGER NOT NULL, PRIMARY KEY (model, id, row)
+    model TEXT, id TEXT, row INTEGER, time REAL NOT NULL, label INTEGER NOT NULL,
+    source TEXT NOT NULL DEFAULT '', probability REAL NOT NULL DEFAULT 0, PRIMARY KEY (model, id, row)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS waiting_time ON waiting (model, time);
 """
+FROM_VERSION_1 = (
+    "ALTER TABLE waiting ADD COLUMN source TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE waiting ADD COLUMN probability REAL NOT NULL DEFAULT 0",
+)
+"""Statements that bring the tables of a state file of version 1 to `PENDING_TABLES`."""
 
 KEYS_PER_QUERY = 400
 """SQLite takes at most 999 values in one query, two for each key."""
@@ -33,8 +39,12 @@ STORED_FIELDS = (
     "confidence_compressed",
     "top_baseline",
     "top_compressed",
+    "caller",
+    "loss",
 )
-"""Fields of a row in the order of its ``body``, a msgpack list that begins with ``member`` as bytes."""
+"""Fields of a row in the order of its ``body``, a msgpack list that begins with ``member`` as bytes; rows of a state
+file of version 1 lack the last two.
+"""
 
 
 def select_rows(db: sqlite3.Connection, model: str, keys: Sequence[RowKey]) -> dict[RowKey, PendingRow]:
@@ -45,7 +55,7 @@ def select_rows(db: sqlite3.Connection, model: str, keys: Sequence[RowKey]) -> d
 
 def select_labels(db: sqlite3.Connection, model: str, keys: Sequence[RowKey]) -> dict[RowKey, Label]:
     """The stored labels of these keys."""
-    query = "SELECT id, row, label, time FROM waiting WHERE model = ? AND (id, row) IN (VALUES %s)"
+    query = "SELECT id, row, label, time, source, probability FROM waiting WHERE model = ? AND (id, row) IN (VALUES %s)"
     return {(name, row): Label(model, name, row, *columns) for name, row, *columns in _select(db, query, model, keys)}
 
 
@@ -63,10 +73,15 @@ def apply_changes(cursor: sqlite3.Cursor, changes: Mapping[str, PendingChanges])
         cursor.executemany("INSERT OR IGNORE INTO held VALUES (?, ?, ?, ?, ?, ?)", rows)
         joined = [(model, *key) for key in change.joined]
         cursor.executemany("UPDATE held SET joined = 1 WHERE model = ? AND id = ? AND row = ?", joined)
-        labels = [(model, *key, label.time, label.label) for key, label in change.waiting.items()]
-        cursor.executemany("INSERT OR IGNORE INTO waiting VALUES (?, ?, ?, ?, ?)", labels)
+        labels = [
+            (model, *key, label.time, label.label, label.source, label.probability)
+            for key, label in change.waiting.items()
+        ]
+        cursor.executemany("INSERT OR IGNORE INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?)", labels)
         matched = [(model, *key) for key in change.matched]
         cursor.executemany("DELETE FROM waiting WHERE model = ? AND id = ? AND row = ?", matched)
+        for table in ("held", "waiting"):
+            cursor.execute(f"UPDATE {table} SET time = ?1 WHERE model = ?2 AND time > ?1", (change.now, model))  # noqa: S608 - our names
         cursor.execute("DELETE FROM held WHERE model = ? AND time < ?", (model, change.before))
         cursor.execute("DELETE FROM waiting WHERE model = ? AND time < ?", (model, change.before))
 
@@ -84,5 +99,5 @@ def _to_body(row: PendingRow) -> bytes:
 
 def _from_body(name: str, row: int, time: float, joined: int, body: bytes) -> PendingRow:
     member, *fields = msgspec.msgpack.decode(body)
-    values = dict(zip(STORED_FIELDS, fields, strict=True))
+    values = dict(zip(STORED_FIELDS, fields, strict=False))
     return PendingRow(name, row, time, member=np.frombuffer(member, dtype=bool), joined=bool(joined), **values)

@@ -1,19 +1,31 @@
 """The embedded store: snapshots, events and positions in one SQLite file, saved in one transaction."""
 
-import fcntl
 import json
+import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from tightrope.monitors.records import Event, Label, PendingRow, RowKey
+from tightrope.monitors.label_records import Label, PendingRow, RowKey
+from tightrope.monitors.records import Event
 from tightrope.service.adapters.ports import LogPartition, PendingChanges, Record
 from tightrope.service.adapters.sqlite import pending_labels
-from tightrope.service.errors import TightropeError
+from tightrope.service.adapters.sqlite.state_file import (
+    NoLocksError,
+    StoreError,
+    UnreadableStateError,
+    has_stray_journal,
+    lock_state,
+    move_aside,
+    newest_unreadable,
+)
+
+log = logging.getLogger(__name__)
 
 STORE_TABLES = """
 CREATE TABLE IF NOT EXISTS snapshots (model TEXT PRIMARY KEY, body BLOB NOT NULL);
@@ -25,31 +37,57 @@ CREATE TABLE IF NOT EXISTS events (
 );
 CREATE INDEX IF NOT EXISTS events_model ON events (model, seq);
 """
-STATE_VERSION = 1
+STATE_VERSION = 2
+"""The version of the tables. An older file is brought to it, a newer one is unreadable."""
 
+LOCK_WAIT_SECONDS = 5.0
+"""Time for which a lock of another process on the database is waited for."""
 
-class StoreError(TightropeError):
-    """The state file cannot be used."""
+DISK_ERRORS = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+"""Codes of a write for which the disk has no room; SQLite reports some of them as input and output errors."""
+
+IN_MEMORY = Path(":memory:")
+"""The path of a state that ends with the process."""
 
 
 class SqliteStore:
     """Implements `ports.Store`. Safe to share between threads.
 
-    ``exclusive`` is for the process that judges: a second one on the same file is refused.
+    ``exclusive`` is for the process that judges: a second one on the same file is refused. ``loss`` is the reason for
+    which an earlier state is not in this file.
 
     Raises:
         StoreError: when the file cannot be used, or another process holds it.
     """
 
-    def __init__(self, path: Path, *, exclusive: bool = False) -> None:
+    def __init__(self, path: Path, *, exclusive: bool = False, loss: str = "") -> None:
+        self.loss = loss
+        self.make_room: Callable[[], bool] = lambda: False
         self._lock = threading.Lock()
         self._file_lock = lock_state(path) if exclusive else None
         try:
-            self._db = _opened(path)
+            self._db = _opened(path, check=exclusive)
         except StoreError:
             if self._file_lock is not None:
                 self._file_lock.close()
             raise
+
+    @property
+    def empty(self) -> bool:
+        """Whether no snapshot of any model was saved yet."""
+        return not self._all("SELECT 1 FROM snapshots LIMIT 1")
+
+    def lost(self, model: str) -> str:
+        """The reason for which an earlier state is not here, until a snapshot is saved; else an empty text."""
+        del model
+        return self.loss if self.loss and self.empty else ""
+
+    def set_aside(self, model: str, name: str) -> None:
+        """Keep a copy of a model's snapshot under another name."""
+        with self._lock:
+            self._db.execute(
+                "INSERT OR IGNORE INTO snapshots SELECT ?, body FROM snapshots WHERE model = ?", (name, model)
+            )
 
     def snapshot(self, model: str) -> bytes | None:
         """The latest snapshot of a model."""
@@ -70,7 +108,28 @@ class SqliteStore:
         events: Sequence[Event],
         pending: Mapping[str, PendingChanges] | None = None,
     ) -> None:
-        """Save everything in one transaction, and delete the positions of other logs: those logs are gone."""
+        """Save everything in one transaction, and delete the positions of other logs: those logs are gone.
+
+        If the disk is full, rows for people are deleted by `make_room`, and the save is made once more.
+        """
+        try:
+            self._save(log, positions, snapshots, events, pending)
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in DISK_ERRORS:
+                raise
+            self.make_room()
+            with self._lock:
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # the journal takes room, too
+            self._save(log, positions, snapshots, events, pending)
+
+    def _save(
+        self,
+        log: str,
+        positions: Mapping[LogPartition, int],
+        snapshots: Mapping[str, bytes],
+        events: Sequence[Event],
+        pending: Mapping[str, PendingChanges] | None,
+    ) -> None:
         with self._lock, closing(self._db.cursor()) as cursor:
             cursor.execute("BEGIN IMMEDIATE")
             try:
@@ -136,46 +195,77 @@ class SqliteStore:
             return self._db.execute(query, values).fetchall()
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def open_state(path: Path, *, required: bool = False, now: Callable[[], float] = time.time) -> SqliteStore:
+    """The state for the process that judges. A state that cannot be read is moved aside and begins anew; one that has
+    no place on disk is kept in memory. In both cases `SqliteStore.lost` tells the reason.
+
+    Raises:
+        StoreError: when another process holds it, the folder cannot be used, or no state is here and ``required``.
+    """
     try:
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
-    except sqlite3.Error as error:
-        raise StoreError(f"{path}: cannot be used as the state file: {error}") from error
+        store = _open_or_move_aside(path, now)
+    except (NoLocksError, UnreadableStateError) as error:
+        if required:
+            raise
+        log.error("%s; the state is in memory and ends with this process, every scope begins in safe mode", error)  # noqa: TRY400 - one line
+        return SqliteStore(IN_MEMORY, loss=f"the state has no place on disk: {error}")
+    if required and store.empty and not store.loss:
+        store.close()
+        raise StoreError(
+            f"{path}: holds no state, and state_required is true: mount the folder that holds it, "
+            "or set state_required: false for the first start"
+        )
+    return store
+
+
+def _open_or_move_aside(path: Path, now: Callable[[], float]) -> SqliteStore:
+    """Open the file, or move it aside and begin another one. An empty one beside a file that was moved aside is lost,
+    too: the start that moved it may have been killed.
+    """
+    loss = ""
+    if has_stray_journal(path):
+        move_aside(path, now())
     try:
-        _prepare(db, path)
+        store = SqliteStore(path, exclusive=True)
+    except UnreadableStateError as error:
+        kept = move_aside(path, now())
+        loss = f"{error}; it was moved to {kept.name}"
+        log.error("%s; every scope begins in safe mode", loss)  # noqa: TRY400 - one line
+        store = SqliteStore(path, exclusive=True)
+    earlier = newest_unreadable(path)
+    if store.empty and earlier is not None:
+        store.loss = loss or f"the earlier state could not be read and was moved to {earlier.name}"
+    return store
+
+
+def _opened(path: Path, *, check: bool) -> sqlite3.Connection:
+    try:
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=LOCK_WAIT_SECONDS)
     except sqlite3.Error as error:
+        raise UnreadableStateError(f"{path}: cannot be used as the state file: {error}") from error
+    try:
+        _prepare(db, path, check=check)
+    except (sqlite3.Error, StoreError) as error:
         db.close()
-        raise StoreError(f"{path}: cannot be used as the state file: {error}") from error
-    except StoreError:
-        db.close()
-        raise
+        if isinstance(error, StoreError):
+            raise
+        raise UnreadableStateError(f"{path}: cannot be used as the state file: {error}") from error
     return db
 
 
-def _prepare(db: sqlite3.Connection, path: Path) -> None:
+def _prepare(db: sqlite3.Connection, path: Path, *, check: bool) -> None:
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=NORMAL")  # a killed process loses nothing, a power cut the last moments
     version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version not in {0, STATE_VERSION}:
-        raise StoreError(f"{path}: state of version {version}, but this Tightrope reads {STATE_VERSION}")
-    db.executescript(STORE_TABLES + pending_labels.PENDING_TABLES)
-    db.execute(f"PRAGMA user_version={STATE_VERSION}")
-
-
-def lock_state(path: Path) -> TextIO:
-    """Hold a lock file beside the state file until the process ends, even by a crash.
-
-    Raises:
-        StoreError: when another process holds it.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_suffix(".lock").open("w")
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be used as the state file: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise StoreError(f"{path}: another Tightrope is running on this state; give this one its own folder") from error
-    return lock
+    if not 0 <= version <= STATE_VERSION:
+        raise UnreadableStateError(f"{path}: state of version {version}, but this Tightrope reads {STATE_VERSION}")
+    if check and (damage := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+        raise UnreadableStateError(f"{path}: cannot be used as the state file: {' '.join(damage.split())}")
+    if version == STATE_VERSION:
+        db.executescript(STORE_TABLES + pending_labels.PENDING_TABLES)
+        return
+    columns = [name for _, name, *_ in db.execute("PRAGMA table_info(waiting)")]
+    statements = pending_labels.FROM_VERSION_1 if columns and "source" not in columns else ()
+    tables = STORE_TABLES + pending_labels.PENDING_TABLES
+    migration = "".join(f"{statement};" for statement in statements)
+    db.executescript(f"BEGIN IMMEDIATE; {migration} {tables} PRAGMA user_version={STATE_VERSION}; COMMIT")

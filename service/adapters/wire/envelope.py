@@ -1,10 +1,10 @@
 """The envelope of every record, and the form of arrays in it: msgpack maps with a schema and a version.
 
-    {"schema": "tightrope.comparisons", "version": 1, "body": {...}}
+    {"schema": "tightrope.comparisons", "version": 2, "body": {...}}
 
 An array is a map {"dtype": "<f8", "shape": [...], "data": bytes} (numpy's dtype names, little-endian, row-major), an
 array of strings {"dtype": "str", "shape": [...], "data": [...]}. A record that does not fit is refused with one line
-that names the field; readers never guess.
+that names the field; readers never guess. Records of the version before are read: fields that it lacked have defaults.
 """
 
 import math
@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from tightrope.service.errors import TightropeError
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
+READ_VERSIONS = (WIRE_VERSION - 1, WIRE_VERSION)
+"""The versions that this reader knows: while a cluster is upgraded, both are on its topics."""
 
 DTYPES = {
     name: np.dtype(name)
@@ -92,7 +94,7 @@ def envelope(data: bytes) -> dict[str, Any]:
     """The envelope of these bytes, checked.
 
     Raises:
-        WireError: when it is not an envelope of this version.
+        WireError: when it is not an envelope, or of a version that is not read.
     """
     try:
         document = _decode_any(data)
@@ -100,18 +102,23 @@ def envelope(data: bytes) -> dict[str, Any]:
         raise WireError(f"not a record: {str(error)[:80] or type(error).__name__}") from error
     if not isinstance(document, dict) or "schema" not in document or "body" not in document:
         raise WireError("not a record: it must be a map with schema, version and body")
-    if document.get("version") != WIRE_VERSION:
-        raise WireError(f"version: {str(document.get('version'))[:20]!r}; this reader knows {WIRE_VERSION}")
+    if not _is_read(document.get("version")):
+        known = " and ".join(map(str, READ_VERSIONS))
+        raise WireError(f"version: {str(document.get('version'))[:20]!r}; this reader knows {known}")
     return document
 
 
+def _is_read(version: object) -> bool:
+    return type(version) is int and version in READ_VERSIONS
+
+
 def peek(data: bytes) -> str:
-    """The schema of a record of this version; its body is not decoded."""
+    """The schema of a record that can be read; its body is not decoded."""
     try:
         head = _decode_head(data)
     except MALFORMED:
         return str(envelope(data)["schema"])
-    return head.schema if head.version == WIRE_VERSION else str(envelope(data)["schema"])
+    return head.schema if _is_read(head.version) else str(envelope(data)["schema"])
 
 
 def unpack(data: bytes, schema: str) -> object:

@@ -1,31 +1,37 @@
 """Records as bytes: msgpack maps in an `envelope`, with the field names of the record as keys."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
+import numpy as np
+
 from tightrope.monitors.detector_bank import Cells
+from tightrope.monitors.intake.repeats import RepeatMemory, RepeatWarning
+from tightrope.monitors.label_records import Label
 from tightrope.monitors.latency import LatencyState
 from tightrope.monitors.plan import Autocorrelation, State, UncomparedTraffic
 from tightrope.monitors.records import (
+    ADDED_ARRAYS,
+    MATRICES,
     ROW_ARRAYS,
     Bools,
     Comparisons,
     Event,
     Ints,
-    Label,
     Order,
     Routes,
     Stream,
     Tensors,
     Traffic,
 )
-from tightrope.monitors.safemode import Mode, ModeState
-from tightrope.monitors.sample_batch import SampleBatch
+from tightrope.monitors.sample_batch import ADDED_SAMPLE_COLUMNS, SampleBatch
 from tightrope.service.adapters.wire.envelope import (
+    STRING_DTYPE,
     WireError,
     array,
     build,
+    envelope,
     mapping,
     names,
     pack,
@@ -33,6 +39,7 @@ from tightrope.service.adapters.wire.envelope import (
     record_fields,
     unpack,
 )
+from tightrope.service.adapters.wire.retained_codec import read_mode, read_retained, retained_fields
 
 SAMPLES_SCHEMA = "tightrope.samples"
 COMPARISONS_SCHEMA = "tightrope.comparisons"
@@ -48,9 +55,18 @@ def schema_of(data: bytes) -> str:
     """The schema of the record that these bytes hold.
 
     Raises:
-        WireError: when they are not a record of this version.
+        WireError: when they are not a record, or of a version that is not read.
     """
     return peek(data)
+
+
+def version_of(data: bytes) -> int:
+    """The version that a record was written in.
+
+    Raises:
+        WireError: when it cannot be read.
+    """
+    return int(envelope(data)["version"])
 
 
 def encode_samples(samples: SampleBatch) -> bytes:
@@ -66,7 +82,8 @@ def decode_samples(data: bytes) -> SampleBatch:
     """
     body = mapping(unpack(data, SAMPLES_SCHEMA), "samples")
     ids, scopes = names(body.get("request_id"), "request_id"), names(body.get("scopes"), "scopes")
-    columns = {name: array(body.get(name), name, dtype) for name, dtype in _SAMPLE_DTYPES.items()}
+    given = (name for name in _SAMPLE_DTYPES if name in body or name not in ADDED_SAMPLE_COLUMNS)
+    columns = {name: array(body.get(name), name, _SAMPLE_DTYPES[name]) for name in given}
     for name, column in columns.items():
         if column.shape != (len(ids),):
             raise WireError(f"{name}: shape {column.shape} where {len(ids)} samples should be")
@@ -128,7 +145,7 @@ def decode_routes(data: bytes) -> Routes:
 
 def encode_state(state: State) -> bytes:
     """A snapshot of one model's judgement. Maps are sorted, so that equal states have equal bytes."""
-    items = record_fields(state).items()
+    items = {**record_fields(state), "retained": retained_fields(state.retained)}.items()
     return pack(
         STATE_SCHEMA, {name: dict(sorted(value.items())) if isinstance(value, dict) else value for name, value in items}
     )
@@ -145,8 +162,12 @@ def decode_state(data: bytes) -> State:
                 "monitors": names(body["monitors"], "monitors"),
                 "seen": {Stream(name): int(rows) for name, rows in body["seen"].items()},
                 "pending": {Stream(name): _comparisons(rows) for name, rows in body["pending"].items()},
-                "modes": tuple(Mode(**{**mode, "state": ModeState(mode["state"])}) for mode in body["modes"]),
+                "modes": tuple(map(read_mode, body["modes"])),
+                "retained": read_retained(body.get("retained", {})),
                 **{name: array(body[name], name) for name in ("compared", "disagreed", "errors", "faulty", "noise")},
+                "sighted": _sighted(body),
+                "repeats": _repeats(body.get("repeats", {})),
+                "hosts": {n: array(v, "hosts", "<i8") for n, v in mapping(body.get("hosts", {}), "hosts").items()},
                 "lag": Autocorrelation(**body["lag"]),
                 "unanswered": UncomparedTraffic(**body["unanswered"]),
                 "latency": LatencyState(
@@ -159,6 +180,25 @@ def decode_state(data: bytes) -> State:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WireError(f"state: not a snapshot of this version: {error}") from error
+
+
+def _repeats(body: object) -> RepeatMemory:
+    """The memory of repeats; empty in a snapshot of an earlier version."""
+    values = {**mapping(body, "repeats")}
+    for name in ("inputs", "ids", "requests"):
+        if name in values:
+            values[name] = array(values[name], f"repeats.{name}", "<u4")
+    if "warnings" in values:
+        values["warnings"] = tuple(map(RepeatWarning, values["warnings"]))
+    return RepeatMemory(**values)
+
+
+def _sighted(body: Mapping[str, object]) -> Ints:
+    """The rows up to the last one of each scope; in a snapshot of an earlier version every scope has just had one."""
+    if "sighted" in body:
+        return array(body["sighted"], "sighted")
+    compared = array(body["compared"], "compared")
+    return np.where(compared > 0, compared[:1], 0)
 
 
 def encode_labels(labels: Sequence[Label]) -> bytes:
@@ -184,11 +224,14 @@ def decode_traffic(data: bytes) -> Traffic:
     return build(Traffic, "traffic", unpack(data, TRAFFIC_SCHEMA))
 
 
-_SAMPLE_DTYPES = {"rows": "<i8", "served_by_baseline": "|b1"} | dict.fromkeys(
-    ("time", "draw", "inclusion", "seconds"), "<f8"
+_SAMPLE_DTYPES = (
+    {"rows": "<i8", "served_by_baseline": "|b1", "caller": "<u8"}
+    | dict.fromkeys(("time", "draw", "inclusion", "seconds"), "<f8")
+    | dict.fromkeys(("host_class", "trace_id"), STRING_DTYPE)
 )
 _COMPARISON_DTYPES = (
-    {"fault": "|i1", "twin": "<u8"}
+    {"fault": "|i1", "twin": "<u8", "caller": "<u8"}
+    | dict.fromkeys(("host_class", "shadow_host_class", "trace_id"), STRING_DTYPE)
     | dict.fromkeys(("partition", "offset", "top_baseline", "top_compressed"), "<i8")
     | dict.fromkeys(("member", "served_by_baseline", "disagree", "refused_baseline", "refused_compressed"), "|b1")
 )
@@ -196,9 +239,10 @@ _COMPARISON_DTYPES = (
 
 def _comparisons(body: object) -> Comparisons:
     values = mapping(body, "comparisons")
-    columns = {name: array(values.get(name), name, _COMPARISON_DTYPES.get(name, "<f8")) for name in ROW_ARRAYS}
+    given = (name for name in ROW_ARRAYS if name in values or name not in ADDED_ARRAYS)
+    columns = {name: array(values.get(name), name, _COMPARISON_DTYPES.get(name, "<f8")) for name in given}
     ids, scopes = names(values.get("request_id"), "request_id"), names(values.get("scopes"), "scopes")
-    wrong = [name for name, column in columns.items() if len(column.shape) != 1 + (name == "member")]
+    wrong = [name for name, column in columns.items() if len(column.shape) != 1 + (name in MATRICES)]
     wrong += [name for name, column in columns.items() if name not in wrong and len(column) != len(ids)]
     if wrong or columns["member"].shape[1] != len(scopes):
         column = (wrong or ["member"])[0]

@@ -13,6 +13,7 @@ from typing import NoReturn, TypeAlias, TypeVar
 import grpc
 import grpc.aio
 from google.protobuf.message import Message
+from msgspec.structs import replace
 
 from tightrope.service.errors import (
     CallerError,
@@ -23,9 +24,10 @@ from tightrope.service.errors import (
     UnknownModelError,
 )
 from tightrope.service.inference.engine import LARGE_BYTES, InferenceEngine, is_large
+from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.protocol.metadata import EXTENSIONS, PLATFORM, SERVER_VERSION
 from tightrope.service.protocol.rest import InferRequest, InferResponse
-from tightrope.service.protocol.tensors import TensorSpec
+from tightrope.service.protocol.tensors import TensorSpec, require_finite
 from tightrope.service.transport.grpc import messages
 from tightrope.service.transport.grpc.codec import AnyMessage, decode_request, encode_response, parse
 from tightrope.service.transport.responder import Responder, error_text
@@ -123,7 +125,9 @@ class InferenceServicer(grpc.GenericRpcHandler):
     ) -> tuple[str, bytes]:
         """The request's id and its serialised response."""
         pair = self._responder.engine.pair(message.model_name, message.model_version or None)
-        request = await _run(partial(decode_request, message, pair.inputs, pair.outputs), in_thread=large)
+        request = await _run(partial(_decode, pair, message), in_thread=large)
+        if pair.caller_header is not None:
+            request = replace(request, caller=_metadata_value(context, pair.caller_header.decode()))
         if _remaining_seconds(context) <= 0:
             raise DeadlineExceededError("the deadline passed before it was this request's turn")
         response = await self._responder.respond(pair, request, started)
@@ -133,6 +137,13 @@ class InferenceServicer(grpc.GenericRpcHandler):
 
 async def _run(function: Callable[[], Result], *, in_thread: bool) -> Result:
     return await asyncio.to_thread(function) if in_thread else function()
+
+
+def _decode(pair: ModelPair, message: messages.ModelInferRequest) -> InferRequest:
+    request = decode_request(message, pair.inputs, pair.outputs)
+    if not pair.allow_nan:
+        require_finite(request.inputs)
+    return request
 
 
 def _serialise(response: InferResponse, request: InferRequest, wrap: Wrap) -> bytes:
@@ -151,6 +162,12 @@ def _remaining_seconds(context: Context) -> float:
     """Seconds until the deadline; infinite without one."""
     seconds = context.time_remaining()
     return float("inf") if seconds is None else seconds  # type: ignore[redundant-expr] # None despite its annotation
+
+
+def _metadata_value(context: Context, name: str) -> str:
+    """The value of a call's metadata; empty without it."""
+    value = next((value for key, value in context.invocation_metadata() or () if key == name), "")
+    return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
 async def _abort(context: Context, error: Exception) -> NoReturn:

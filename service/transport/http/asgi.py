@@ -12,8 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any
 
 from tightrope.service.errors import TooLargeError
-from tightrope.service.inference.batch import row_count
-from tightrope.service.inference.engine import LARGE_BYTES, is_large
+from tightrope.service.inference.engine import LARGE_BYTES, is_large, row_count
 from tightrope.service.protocol.rest import InferResponse
 from tightrope.service.transport.http.codec import Headers, InferenceReply, RequestDecoder, encode, refuse
 from tightrope.service.transport.responder import Responder

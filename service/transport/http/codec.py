@@ -28,6 +28,7 @@ from tightrope.service.protocol.rest import (
     encode_response,
     parse_header_length,
 )
+from tightrope.service.protocol.tensors import require_finite
 from tightrope.service.transport.responder import error_text
 
 HTTP_STATUS: tuple[tuple[type[Exception], int], ...] = (
@@ -72,7 +73,10 @@ class RequestDecoder:
             CallerError: naming the mistake.
         """
         body = _inflate(raw, headers, self._max_body_bytes) if b"content-encoding" in headers else raw
-        return self.decode_body(pair, body, headers.get(JSON_LENGTH_HEADER))
+        request = self.decode_body(pair, body, headers.get(JSON_LENGTH_HEADER))
+        if pair.caller_header is None or pair.caller_header not in headers:
+            return request
+        return replace(request, caller=headers[pair.caller_header].decode("latin-1"))
 
     def decode_body(self, pair: ModelPair, body: bytes, json_length: bytes | None) -> InferRequest:
         """Decode a request from an uncompressed body, and the header with the bytes of JSON in it.
@@ -83,9 +87,14 @@ class RequestDecoder:
         length = None if json_length is None else _parse_length(json_length)
         known_pair, reader = self._readers.get(pair.name, (None, None))
         if known_pair is not pair or reader is None:  # a new artefact was deployed
-            reader = FastReader(pair.inputs, pair.outputs)
+            reader = FastReader(pair.inputs, pair.outputs, allow_nan=pair.allow_nan)
             self._readers[pair.name] = pair, reader
-        return reader.read(body, length) or decode_request(body, length, pair.inputs, pair.outputs)
+        request = reader.read(body, length)
+        if request is None:
+            request = decode_request(body, length, pair.inputs, pair.outputs)
+            if not pair.allow_nan:
+                require_finite(request.inputs)
+        return request
 
 
 def encode(request: InferRequest, response: InferResponse) -> InferenceReply:

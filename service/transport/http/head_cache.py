@@ -26,22 +26,29 @@ MAX_HEAD_BYTES, MAX_HEADS = 2048, 512
 
 
 class RequestHead(Struct, frozen=True):
-    """A parsed head: model, version, bytes of the body, and the header with the bytes of JSON in it."""
+    """A parsed head: model, version, bytes of the body, the header with the bytes of JSON in it, and the value of the
+    header that names the caller.
+    """
 
     model: str
     version: str | None
     body_bytes: int
     json_length: bytes | None
+    caller: str = ""
 
 
 class HeadCache(dict[bytes, RequestHead]):
     """The heads by their bytes, for all connections of a server. ``is_served`` tells whether a model, in a version or
-    None, is served: only such heads are cached, because callers can invent any number of others.
+    None, is served: only such heads are cached, because callers can invent any number of others. ``caller_header``
+    gives the header that names a model's callers, in lower case; None where none is configured.
     """
 
-    def __init__(self, is_served: Callable[[str, str | None], bool]) -> None:
+    def __init__(
+        self, is_served: Callable[[str, str | None], bool], caller_header: Callable[[str], bytes | None]
+    ) -> None:
         super().__init__()
         self._is_served = is_served
+        self._caller_header = caller_header
         self._models: dict[bytes, tuple[str, str | None]] = {}
 
     def parse(self, url: bytes, headers: Sequence[Header]) -> RequestHead | None:
@@ -51,17 +58,19 @@ class HeadCache(dict[bytes, RequestHead]):
         model = self._model_of(url)
         if model is None:
             return None
-        length, json_length = b"", None
+        length, json_length, caller, caller_header = b"", None, b"", self._caller_header(model[0])
         for name, value in headers:
             if name == b"content-length":
                 length = value
             elif name == JSON_LENGTH_HEADER:
                 json_length = value
+            elif name == caller_header:
+                caller = value
             elif name in ASGI_HEADERS:
                 return None
         if not 0 < len(length) <= LARGE_BYTES_DIGITS or int(length) > LARGE_BYTES:
             return None
-        return RequestHead(*model, int(length), json_length)
+        return RequestHead(*model, int(length), json_length, caller.decode("latin-1"))
 
     def remember(self, data: bytes, head: RequestHead) -> None:
         """Cache the head of a request if ``data`` is exactly this request. The cache is emptied when it is full."""

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, ClassVar, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from tightrope.service.inference.engine import Answer, is_large
@@ -28,7 +29,7 @@ EMPTY_REQUEST = InferRequest(None, {}, {}, (), binary_default=False)
 
 def protocol_factory(layer: InferLayer) -> type[asyncio.Protocol]:
     """The protocol class for uvicorn's `http` setting, bound to a layer."""
-    heads = HeadCache(layer.responder.engine.is_served)
+    heads = HeadCache(layer.responder.engine.is_served, layer.responder.engine.caller_header)
     return cast(type[asyncio.Protocol], partial(InferenceProtocol, layer, heads))
 
 
@@ -205,6 +206,8 @@ class _Exchange(Struct, eq=False):
         try:
             pair = layer.responder.engine.pair(head.model, head.version)
             self.request = layer.decoder.decode_body(pair, self.body, head.json_length)
+            if head.caller:
+                self.request = replace(self.request, caller=head.caller)
             layer.responder.batchers[pair.name].submit(self)
         except Exception as error:  # noqa: BLE001 - every error becomes a reply
             self._reply(refuse(error))

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
 from tests.support.onnx_models import classifier, fragile, identity
 from tests.support.serving.model_pairs import ONNX_TYPES, copier, save, two_inputs, weights
-from tightrope.service.adapters.onnxruntime import ModelFileError, OnnxModel, RuntimeOptions
+from tightrope.service.adapters.model_files import ModelFileError
+from tightrope.service.adapters.onnxruntime import OnnxModel, RuntimeOptions
 from tightrope.service.adapters.ports import RunFailedError
 from tightrope.service.protocol.tensors import TensorSpec, dtype_of
 
@@ -141,3 +143,17 @@ def test_model_answers_again_after_a_failed_run(tmp_path: Path) -> None:
             with pytest.raises(RunFailedError, match="Gather"):
                 model.run(with_value, ["probabilities"])
     assert model.run(with_value, ["probabilities"])["probabilities"].argmax() == 1
+
+
+def test_file_that_is_replaced_while_it_is_loaded_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its digest would be that of another model."""
+    path = classifier(tmp_path / "c.onnx", weights((1, 2)))
+    load = onnxruntime.InferenceSession
+
+    def replace(*arguments: Any, **options: Any) -> onnxruntime.InferenceSession:  # noqa: ANN401 - onnxruntime's own
+        classifier(tmp_path / "new.onnx", weights((2, 1))).replace(path)
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", replace)
+    with pytest.raises(ModelFileError, match="changed while it was loaded"):
+        OnnxModel(path)

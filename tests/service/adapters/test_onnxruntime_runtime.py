@@ -11,8 +11,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
+from tests.support.configs import ROOT
 from tests.support.onnx_models import classifier
-from tests.support.servers import ROOT
 from tests.support.serving.model_pairs import save, weights
 from tightrope.service.adapters.onnxruntime import OnnxModel, RuntimeOptions
 from tightrope.service.adapters.ports import ProviderError

@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.servers import Server, serving, write_config
+from tests.support.configs import write_config
+from tests.support.servers import Server, serving
 from tests.support.serving.model_pairs import CALM, sure_and_unsure
 from tests.support.serving.service_harness import AUTH, eventually
 from tightrope.service.adapters.archive.report_store import ReportStore, content_security_policy, script_hashes

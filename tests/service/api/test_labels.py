@@ -9,7 +9,7 @@ import pytest
 from tests.support.serving.api_client import ApiClient, api_client
 from tests.support.serving.model_pairs import CALM, sure_and_unsure
 from tests.support.serving.service_harness import AUTH, GatewayHarness, eventually
-from tightrope.monitors.records import Label
+from tightrope.monitors.label_records import Label
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.ports import BusFullError
 from tightrope.service.adapters.topics import LABELS, topic

@@ -12,7 +12,7 @@ import pytest
 from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
 
-from tests.support.serving.model_pairs import sure_and_unsure
+from tests.support.serving.model_pairs import HUGE, sure_and_unsure
 from tests.support.serving.service_harness import AUTH, body, settings_of
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.prometheus.metrics import Metrics
@@ -97,6 +97,7 @@ def test_parameters_of_answers_are_documented(client: httpx.Client, document: di
     kinds = {"string": str, "boolean": bool, "number": float}
     answers = [
         client.post("/v2/models/fragile/infer", json=body([[5.0]])),
+        client.post("/v2/models/poisoned/infer", json=body([[HUGE]])),
         client.post("/v2/models/escalate/infer", json=body([[0.0, 1.0]])),
         client.post("/v2/models/flag/infer", json=body([[0.0, 1.0], [0.0, 5.0]])),
     ]

@@ -12,7 +12,7 @@ from tests.support.serving.model_pairs import SCOPES
 from tests.support.serving.service_harness import AUTH, body, eventually
 
 NORTH, SOUTH = {"region": "north"}, {"region": "south"}
-BAND_LOW, NO_BAND = [9.0, 5.0], [15.0, 5.0]
+BAND_LOW, BAND_HIGH, NO_BAND = [9.0, 5.0], [10.0, 5.0], [15.0, 5.0]
 
 
 def order(client: httpx.Client, what: str, scope: str = "region=north", **how: Any) -> httpx.Response:  # noqa: ANN401
@@ -53,7 +53,8 @@ def test_forced_scope_is_answered_by_the_baseline_and_no_other(client: httpx.Cli
     assert status["scopes"] == {scope: "safe" if scope == "region=north" else "normal" for scope in SCOPES}
     assert served_by(client, [NO_BAND], NORTH) == BY_BASELINE
     assert served_by(client, [NO_BAND], SOUTH) == BY_COMPRESSED
-    assert served_by(client, [NO_BAND], {}) == BY_COMPRESSED
+    assert served_by(client, [NO_BAND], {}) == BY_BASELINE, "a request without the parameter may be of the region"
+    assert client.get("/v1/models/modes").json()["following"] == ["region=other"]
     assert order(client, "force-normal").json()["safe"] == []
     assert served_by(client, [NO_BAND], NORTH) == BY_COMPRESSED
 
@@ -62,7 +63,7 @@ def test_one_row_in_a_safe_scope_routes_its_whole_request(client: httpx.Client) 
     """One model answers a request."""
     order(client, "force-safe", "band=low")
     assert served_by(client, [NO_BAND, BAND_LOW, NO_BAND], {}) == BY_BASELINE
-    assert served_by(client, [NO_BAND, NO_BAND], {}) == BY_COMPRESSED
+    assert served_by(client, [BAND_HIGH, BAND_HIGH], {}) == BY_COMPRESSED
 
 
 def test_scope_defaults_to_the_model(client: httpx.Client) -> None:

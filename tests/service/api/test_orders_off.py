@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.support.servers import serving, write_config
+from tests.support.configs import write_config
+from tests.support.servers import serving
 from tests.support.serving.model_pairs import CALM, sure_and_unsure
 from tests.support.serving.service_harness import AUTH, body
 

@@ -7,10 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.configs import write_config
 from tests.support.harmful_pair import MINORITY, config, request, traffic
 from tests.support.onnx_models import classifier
 from tests.support.payload_events import headers, request_body, response_body
-from tests.support.servers import Server, serving, write_config
+from tests.support.servers import Server, serving
 from tests.support.serving.api_client import api_client
 from tests.support.serving.model_pairs import CALM, sure_and_unsure
 from tests.support.serving.service_harness import AUTH, GatewayHarness, eventually

@@ -26,6 +26,8 @@ def test_models_are_listed_with_their_modes(client: httpx.Client) -> None:
     assert set(listed["plain"]["scopes"]) == set(SCOPES)
     assert set(listed["plain"]["scopes"].values()) == {"normal"}
     assert listed["plain"]["safe"] == []
+    assert listed["plain"]["requests"] == "share runs"
+    assert listed["plain"]["blind"] is None
     assert listed["plain"]["baseline_digest"] != listed["plain"]["compressed_digest"]
 
 
@@ -50,7 +52,7 @@ def test_model_reports_the_progress_of_its_judgement(client: httpx.Client) -> No
 def test_every_scope_has_a_verdict_of_every_monitor(client: httpx.Client) -> None:
     """With the evidence against its budget; a monitor without data reports `insufficient`, not a pass."""
     verdicts = get(client, "/v1/models/untouched/verdicts")["verdicts"]
-    assert [verdict["scope"] for verdict in verdicts if verdict["monitor"] == "sight"] == ["model"]
+    assert {verdict["scope"] for verdict in verdicts if verdict["monitor"] == "sight"} == set(SCOPES)
     judged = [verdict for verdict in verdicts if verdict["monitor"] != "sight"]
     cells = {(verdict["scope"], verdict["monitor"]) for verdict in judged}
     assert cells == {(scope, "disagreement") for scope in SCOPES} | {(scope, "mix") for scope in SCOPES[1:]}

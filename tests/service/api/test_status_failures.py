@@ -10,6 +10,8 @@ from tests.support.serving.model_pairs import HUGE
 from tests.support.serving.service_harness import BackgroundClient, body, eventually
 
 FAILING = 5.0
+TICK_ROWS = 64
+"""Rows that are judged at once."""
 
 
 def infer(client: httpx.Client, model: str, value: float) -> httpx.Response:
@@ -65,14 +67,30 @@ def test_input_that_fails_on_both_models_is_400(client: httpx.Client) -> None:
     assert infer(client, "doomed", 1.0).status_code == 200
 
 
-def test_unreadable_outputs_of_both_models_are_500(client: httpx.Client) -> None:
-    """It is a server error, and the server goes on."""
-    answer = infer(client, "poisoned", HUGE)
-    assert (answer.status_code, answer.json()) == (
-        500,
-        {"error": "both models failed; the last said: probabilities: not_finite"},
-    )
-    assert infer(client, "poisoned", 1.0).status_code == 200
+def test_outputs_that_no_monitor_can_read_are_given(client: httpx.Client) -> None:
+    """With 200 and a mark, and null for what JSON cannot hold; told once, and the scope's verdicts are errors."""
+    for _ in range(2):
+        answer = client.post("/v2/models/poisoned/infer", json=body([[HUGE]] * TICK_ROWS))
+        assert answer.status_code == 200
+        parameters = answer.json()["parameters"]
+        assert (parameters["served_by"], parameters["monitored"]) == ("compressed", False)
+        assert parameters["fault"] == "not_finite"
+        assert not {"confidence", "uncertainty"} & set(parameters)
+        assert answer.json()["outputs"][0]["data"] == [None, None] * TICK_ROWS
+
+    def told() -> list[dict[str, Any]]:
+        events = client.get("/v1/events?model=poisoned").json()["events"]
+        return [event for event in events if event["kind"] == "unmonitored"]
+
+    (event,) = eventually(told)
+    assert event["reason"].startswith("probabilities: not_finite: neither model's answer can be read")
+
+    def outcomes() -> set[str]:
+        verdicts = client.get("/v1/models/poisoned/verdicts?scope=model").json()["verdicts"]
+        return {verdict["outcome"] for verdict in verdicts}
+
+    assert eventually(lambda: "error" in outcomes())
+    assert infer(client, "poisoned", 1.0).json()["parameters"].get("monitored") is None
 
 
 def test_failed_comparison_is_counted_as_an_error(client: httpx.Client) -> None:

@@ -10,10 +10,11 @@ from pydantic.fields import FieldInfo
 
 from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.compare import Scale, Score
-from tightrope.monitors.plan import Repeats
+from tightrope.monitors.intake.repeats import Repeats
 from tightrope.monitors.records import Role
-from tightrope.service.config.loader import TOKEN_VARIABLE, Settings, control_token, load
-from tightrope.service.config.models import Endpoint, Range, RuntimeSection
+from tightrope.service.config.loader import Settings, load
+from tightrope.service.config.models import Endpoint, RuntimeSection
+from tightrope.service.config.subgroups import Range
 
 MINIMAL = "models: {m: {baseline: b.onnx, compressed: sub/c.onnx}}\n"
 WHOLE = """
@@ -73,7 +74,7 @@ def test_minimal_file_gets_every_default(tmp_path: Path) -> None:
     model = settings.models["m"]
     assert (model.version, model.runtime.threads, model.mode, model.sampling.rate) == ("1", 1, "armed", 1.0)
     assert (model.decision.scale, model.decision.output, model.refusal) == (Scale.PROBABILITIES, None, None)
-    assert (model.repeats, model.lanes, model.noise_share) == (Repeats.RETRIES, 1, 0.01)
+    assert (model.repeats, model.lanes, model.noise_share) == (Repeats.DISTINCT, 1, 0.01)
     assert (model.latency, model.labels) == (None, None)
     assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8080)
     assert settings.server.max_body_bytes == 16 * 1024 * 1024
@@ -153,6 +154,16 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: py
     assert settings.server.control_token_file == tmp_path / "token"
 
 
+def test_relative_paths_of_a_link_are_relative_to_the_link(tmp_path: Path) -> None:
+    """Kubernetes mounts a ConfigMap's file as a link into a hidden folder; the models lie beside the link."""
+    hidden = tmp_path / "..2026_11_28"
+    hidden.mkdir()
+    (hidden / "tightrope.yaml").write_text(MINIMAL)
+    (tmp_path / "..data").symlink_to(hidden.name)
+    (tmp_path / "tightrope.yaml").symlink_to("..data/tightrope.yaml")
+    assert load(tmp_path / "tightrope.yaml", {}).models["m"].baseline == tmp_path / "b.onnx"
+
+
 def test_settings_are_frozen(tmp_path: Path) -> None:
     """They are loaded once and never change."""
     settings = load(written(tmp_path, MINIMAL), {})
@@ -191,22 +202,6 @@ def test_every_monitor_may_have_limits(tmp_path: Path) -> None:
     text = f"models: {{m: {{baseline: b, compressed: c, limits: {{{limits}}}, subgroup_limits: {{{limits}}}}}}}"
     model = load(written(tmp_path, text), {}).models["m"]
     assert model.limits == model.subgroup_limits == dict.fromkeys(CATALOGUE, 0.5)
-
-
-@pytest.mark.parametrize(("content", "token"), [("secret", "secret"), ("secret\n", "secret"), ("  a b \n", "a b")])
-def test_token_is_read_from_its_file(tmp_path: Path, content: str, token: str) -> None:
-    """Without surrounding white space; the file has precedence over the environment."""
-    (tmp_path / "token").write_text(content)
-    settings = load(written(tmp_path, MINIMAL + "server: {control_token_file: token}"), {})
-    assert control_token(settings, {TOKEN_VARIABLE: "another"}) == token
-
-
-@pytest.mark.parametrize(("environ", "token"), [({}, None), ({TOKEN_VARIABLE: ""}, None), ({TOKEN_VARIABLE: "t"}, "t")])
-def test_token_comes_from_the_environment_without_a_file(
-    tmp_path: Path, environ: dict[str, str], token: str | None
-) -> None:
-    """An empty variable counts as unset: it must not become an empty password."""
-    assert control_token(load(written(tmp_path, MINIMAL), environ), environ) == token
 
 
 def test_variables_without_the_prefix_are_ignored(tmp_path: Path) -> None:

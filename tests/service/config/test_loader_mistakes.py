@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tightrope.service.config.loader import ENVIRONMENT, TOKEN_VARIABLE, ConfigError, control_token, load
+from tightrope.service.config.loader import ENVIRONMENT, TOKEN_VARIABLE, ConfigError, load
 
 MODEL = "baseline: b.onnx, compressed: c.onnx"
 
@@ -59,7 +59,7 @@ IN_MODEL = [
     ("sampling: {rate: 2}", "models.m.sampling.rate: input should be less than or equal to 1 (it is 2)"),
     ("sampling: {rate: .nan}", "models.m.sampling.rate: input should be less than or equal to 1 (it is nan)"),
     ("sampling: {floors: {a=b: -1}}", "models.m.sampling.floors.a=b: input should be greater than or equal to 0"),
-    ("repeats: often", "models.m.repeats: input should be 'retries', 'inputs' or 'none' (it is 'often')"),
+    ("repeats: often", "models.m.repeats: input should be 'distinct', 'retries', 'inputs' or 'none' (it is 'often')"),
     ("lanes: 0", "models.m.lanes: input should be greater than or equal to 1 (it is 0)"),
     ("lanes: 51", "models.m.lanes: input should be less than or equal to 50 (it is 51)"),
     ("noise_share: 2", "models.m.noise_share: input should be less than or equal to 1 (it is 2)"),
@@ -121,6 +121,29 @@ IN_SUBGROUP = [
     ("parameter: p, values: a", "models.m.subgroups.s.values: must be a list of names, or a map from names to codes"),
     ("parameter: p, values: [a b]", "models.m.subgroups.s.values.0: string should match pattern"),
     ("parameter: p, values: [a, b, a]", "models.m.subgroups.s: values has 'a' twice"),
+    (
+        "parameter: p, values: [GQ, gq]",
+        "models.m.subgroups.s: values GQ and gq are equal after strip and casefold: 'GQ'",
+    ),
+    ("parameter: p, values: [GQ, gq], normalise: [casefold]", "models.m.subgroups.s: values GQ and gq are equal after"),
+    (
+        "parameter: p, values: [a, other]",
+        "models.m.subgroups.s: values has 'other', the name of the subgroup of all un",
+    ),
+    (
+        "column: 1, values: {Other: [1]}",
+        "models.m.subgroups.s: values has 'Other', the name of the subgroup of all und",
+    ),
+    ("column: 1, values: {a: [x], b: [y, x]}", "models.m.subgroups.s: values a and b are equal: 'x' and 'x'"),
+    (
+        "column: 1, values: {a: ['x '], b: [X]}",
+        "models.m.subgroups.s: values a and b are equal after strip and casefold",
+    ),
+    (
+        "parameter: p, values: [a], otherwise: drop",
+        "models.m.subgroups.s.otherwise: input should be 'watch', 'baseline",
+    ),
+    ("parameter: p, values: [a], normalise: [upper]", "models.m.subgroups.s.normalise.0: input should be 'strip' or"),
     ("column: 1, values: {}", "models.m.subgroups.s.values: dictionary should have at least 1 item"),
     ("column: 1, values: {a: x}", "models.m.subgroups.s.values.a: must be a list of codes, or {low, high} (it is 'x')"),
     ("column: 1, values: {a: []}", "models.m.subgroups.s.values.a: list should have at least 1 item"),
@@ -158,6 +181,10 @@ FILES = [
 CASES = [
     *((f"models: {{m: {{{MODEL}, {text}}}}}", fact) for text, fact in IN_MODEL),
     *((f"models: {{m: {{{MODEL}, subgroups: {{s: {{{text}}}}}}}}}", fact) for text, fact in IN_SUBGROUP),
+    (
+        f"models: {{m: {{{MODEL}, subgroups: {{host: {{parameter: p, values: [a]}}}}}}}}",
+        "models.m.subgroups: 'host' is reserved for host classes; choose another name",
+    ),
     *((f"models: {{m: {{{MODEL}}}}}\n{text}", fact) for text, fact in ELSEWHERE),
     *FILES,
 ]
@@ -203,19 +230,3 @@ def test_unknown_variable_is_an_error(tmp_path: Path) -> None:
     unknown = f"TIGHTROPE_TOKEN: no such setting; the environment may set {', '.join(sorted(ENVIRONMENT))}"
     assert problems(tmp_path, good, {"TIGHTROPE_TOKEN": "x", TOKEN_VARIABLE: "t"}) == [unknown]
     assert problems(tmp_path, good + "\nbogus: 1", {"TIGHTROPE_TOKEN": "x"}) == [unknown, "bogus: there is no such key"]
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [(None, "No such file or directory"), (b"", "is empty"), (b" \n", "is empty"), (b"\xff\xfe", "is not text")],
-)
-def test_token_file_without_a_token_is_an_error(tmp_path: Path, content: bytes | None, reason: str) -> None:
-    """A secret that was not mounted must not switch control off, or open it."""
-    path = tmp_path / "tightrope.yaml"
-    path.write_text(f"models: {{m: {{{MODEL}}}}}\nserver: {{control_token_file: token}}")
-    if content is not None:
-        (tmp_path / "token").write_bytes(content)
-    with pytest.raises(ConfigError) as caught:
-        control_token(load(path, {}), {TOKEN_VARIABLE: "another"})
-    (problem,) = caught.value.problems
-    assert problem.startswith(f"server.control_token_file: {tmp_path / 'token'}: {reason}")

@@ -6,8 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from tightrope.monitors.catalogue import CATALOGUE
-from tightrope.monitors.plan import Repeats
-from tightrope.service.config.models import LabelsSection, LatencySection, ModelSection, Range, Section, SubgroupSection
+from tightrope.monitors.intake.repeats import Repeats
+from tightrope.service.config.models import LabelsSection, LatencySection, ModelSection
+from tightrope.service.config.section import Section
+from tightrope.service.config.subgroups import Range, SubgroupSection
 
 
 def model(**keys: Any) -> ModelSection:  # noqa: ANN401 - as it is written
@@ -18,7 +20,7 @@ def model(**keys: Any) -> ModelSection:  # noqa: ANN401 - as it is written
 def test_two_files_are_enough() -> None:
     """All other keys have defaults."""
     section = model()
-    assert (section.repeats, section.lanes, section.noise_share) == (Repeats.RETRIES, 1, 0.01)
+    assert (section.repeats, section.lanes, section.noise_share) == (Repeats.DISTINCT, 1, 0.01)
     assert (section.latency, section.labels, section.golden, section.refusal) == (None, None, None, None)
 
 
@@ -59,6 +61,15 @@ def test_subgroup_of_a_parameter_has_no_column() -> None:
     """Its values are names."""
     subgroup = SubgroupSection.model_validate({"parameter": "region", "values": ["north", "south"]})
     assert (subgroup.cut, subgroup.values) == ((0, {}), ["north", "south"])
+
+
+def test_spellings_that_count_may_differ_in_case() -> None:
+    """Without normalising, and texts of one value."""
+    exact = {"parameter": "p", "values": ["GQ", "gq"], "normalise": []}
+    assert SubgroupSection.model_validate(exact).texts == {"GQ": ["GQ"], "gq": ["gq"]}
+    several = {"column": 0, "values": {"gq": ["GQ", "gq"], "n": ["x"]}}
+    assert SubgroupSection.model_validate(several).texts == {"gq": ["GQ", "gq"], "n": ["x"]}
+    assert SubgroupSection.model_validate({"column": 0, "values": {"a": [1], "b": {"low": 2}}}).texts["a"] == []
 
 
 def all_sections(kind: type[Section] = Section) -> list[type[Section]]:

@@ -1,8 +1,8 @@
 """Run profiles are measured at start, on rows of zeros."""
 
-import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from tests.support.serving.fake_clock import FakeClock
 from tests.support.serving.model_pairs import CALM, ONNX_TYPES, copier, save, sure_and_unsure
 from tests.support.serving.service_harness import pair_of
 from tightrope.monitors.records import Role, Tensors
@@ -24,6 +25,7 @@ from tightrope.service.inference.autotune import (
     measure_profile,
 )
 from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.inference.row_probe import probe_pair
 from tightrope.service.protocol.tensors import TensorSpec
 
 
@@ -45,11 +47,17 @@ class Sleepy:
         return dict.fromkeys(outputs, np.array([[0.5, 0.5]]))
 
 
+def with_models(pair: ModelPair, models: dict[Role, Any], output: str = "p", **changes: int) -> ModelPair:
+    """The pair with these models, probed as when it is loaded."""
+    batchability = probe_pair(models, output, changes.get("batch_rows"))
+    return replace(pair, models=models, output=output, batchability=batchability, **changes)
+
+
 @pytest.mark.parametrize("role", Role)
 def test_pair_is_slow_when_either_model_is(tmp_path: Path, role: Role) -> None:
     """The event loop waits for the model that answers."""
     pair = pair_of(tmp_path, **sure_and_unsure(tmp_path))
-    object.__setattr__(pair, "models", {role: Sleepy(2 * SHORT_SECONDS), role.other: Sleepy(0)})
+    pair = with_models(pair, {role: Sleepy(2 * SHORT_SECONDS), role.other: Sleepy(0)})
     assert not measure_profile(pair).is_short(1)
 
 
@@ -57,7 +65,7 @@ def test_models_are_measured_with_one_row_of_their_datatypes(tmp_path: Path) -> 
     """Free dimensions are 1, fixed ones as declared."""
     pair = pair_of(tmp_path, **sure_and_unsure(tmp_path))
     fast = Sleepy(0)
-    object.__setattr__(pair, "models", dict.fromkeys(Role, fast))
+    pair = with_models(pair, dict.fromkeys(Role, fast))
     assert measure_profile(pair).is_short(1)
     assert fast.seen
     assert all(seen == {"x": ("f", (1, 3)), "t": ("O", (2, 1))} for seen in fast.seen)
@@ -68,8 +76,7 @@ def test_every_datatype_can_be_measured(tmp_path: Path, datatype: str) -> None:
     """A small model is fast with any datatype."""
     path = str(copier(tmp_path / "c.onnx", "rows", 2, kind=ONNX_TYPES[datatype]))
     pair = pair_of(tmp_path, **sure_and_unsure(tmp_path))
-    object.__setattr__(pair, "models", dict.fromkeys(Role, OnnxModel(Path(path))))
-    object.__setattr__(pair, "output", "output")
+    pair = with_models(pair, dict.fromkeys(Role, OnnxModel(Path(path))), output="output")
     assert measure_profile(pair).is_short(1)
 
 
@@ -120,40 +127,26 @@ class Timed:
 
 
 class Working(Timed):
-    """A model that works instead of sleeping, in one thread at a time; ``helped``: the work is done by a thread of its
-    own.
+    """A model that works on a fake clock instead of sleeping, in one thread at a time on a busy machine; ``helped``:
+    a thread of its own does half of the work at the same time.
     """
 
-    def __init__(self, run: float, row: float, *, helped: bool) -> None:
-        super().__init__(run, row)
-        self.helped = helped
-        self._alone = threading.Lock()
+    def __init__(self, clock: FakeClock, row: float, *, helped: bool) -> None:
+        super().__init__(0.0, row)
+        self._clock = clock
+        self._helped = helped
 
     def run(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
         """Work."""
-        seconds = self.took[0] + self.took[1] * len(inputs["x"])
-        with self._alone:
-            if self.helped:
-                helper = threading.Thread(target=_work, args=(seconds,))
-                helper.start()
-                helper.join()
-            else:
-                _work(seconds)
+        seconds, own = self.took[1] * len(inputs["x"]), 0.5 if self._helped else 1.0
+        self._clock.work(own * seconds, wall=1.5)
+        self._clock.work((1 - own) * seconds, by_others=True, wall=0.0)
         return {name: np.full((len(inputs["x"]), 2), 0.5) for name in outputs}
 
 
-def _work(seconds: float) -> None:
-    until = time.thread_time() + seconds
-    while time.thread_time() < until:
-        pass
-
-
-def timed(folder: Path, model: Timed, **changes: object) -> ModelPair:
+def timed(folder: Path, model: Timed, **changes: int) -> ModelPair:
     """A pair whose two models are this one."""
-    pair = pair_of(folder, **sure_and_unsure(folder), **CALM)
-    for name, value in {"models": dict.fromkeys(Role, model), "output": "p", **changes}.items():
-        object.__setattr__(pair, name, value)
-    return pair
+    return with_models(pair_of(folder, **sure_and_unsure(folder), **CALM), dict.fromkeys(Role, model), **changes)
 
 
 def test_batches_pay_where_a_run_costs_more_than_a_row(tmp_path: Path) -> None:
@@ -191,8 +184,11 @@ def test_busy_machine_does_not_hide_that_threads_pay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, helped: bool, runners: int
 ) -> None:
     """Processor time shows it where the wall clock does not, unless other threads do the work."""
+    clock = FakeClock()
     monkeypatch.setattr(cpu, "usable_cores", lambda: 2)
-    assert measure_profile(timed(tmp_path, Working(0.0, 0.002, helped=helped), batch_rows=32)).runners == runners
+    monkeypatch.setattr("tightrope.service.inference.autotune.time", clock)
+    pair = timed(tmp_path, Working(clock, 0.002, helped=helped), batch_rows=32)
+    assert measure_profile(pair).runners == runners
 
 
 def test_processes_that_share_a_machine_share_its_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,8 +205,13 @@ def test_rows_that_change_each_others_answers_are_not_batched(tmp_path: Path) ->
 
 @pytest.mark.parametrize(("batch_rows", "max_rows"), [(1, 1), (7, 7), (200, 200)])
 def test_configured_batch_rows_replace_the_measurement(tmp_path: Path, batch_rows: int, max_rows: int) -> None:
-    """Even where rows are not independent."""
-    assert measure_profile(timed(tmp_path, Timed(0.0, 0.0001, mixes=True), batch_rows=batch_rows)).max_rows == max_rows
+    """Even where batches do not pay."""
+    assert measure_profile(timed(tmp_path, Timed(0.0, 0.0001), batch_rows=batch_rows)).max_rows == max_rows
+
+
+def test_configured_batch_rows_do_not_mix_rows(tmp_path: Path) -> None:
+    """The configuration cannot overrule the probe."""
+    assert measure_profile(timed(tmp_path, Timed(0.003, 0.0, mixes=True), batch_rows=32)).max_rows == 1
 
 
 def test_model_of_a_fixed_number_of_rows_is_never_batched(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from tests.support.serving.model_pairs import CALM, HUGE, REFUSAL, SUBGROUPS, fa
 from tests.support.serving.service_harness import GatewayHarness
 from tightrope.monitors.records import Bools, Role
 from tightrope.service.errors import CallerError
-from tightrope.service.inference.batch import RequestBatch, row_count
-from tightrope.service.inference.engine import SingleRequest, can_share_run
+from tightrope.service.inference.batch import RequestBatch
+from tightrope.service.inference.engine import SingleRequest, row_count
 from tightrope.service.protocol.rest import InferRequest, InferResponse, OutputRequest
 
 OUTPUTS = ((), (OutputRequest("probabilities", binary=False),))
@@ -113,14 +113,16 @@ def test_selected_requests_keep_their_rows_and_members(tmp_path: Path) -> None:
 def test_requests_share_a_run_only_if_their_rows_can_be_concatenated(
     tmp_path: Path, shape: tuple[Any, ...], *, may: bool
 ) -> None:
-    """The first dimension is free, and the others are equal."""
+    """Their outputs are by rows, and the other dimensions are equal."""
     bench = GatewayHarness(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
     pair = bench.pairs["m"]
     free, ragged = isinstance(shape[0], str), any(isinstance(side, str) for side in shape[1:])
-    vars(pair)["is_batchable"], vars(pair)["has_free_width"] = free, ragged
+    vars(pair)["has_free_width"] = ragged
+    if not free:
+        pair.batchability.keep_apart("the first side is fixed")
     wide = 3 if ragged else 2
     asked = [request([[1.0, 1.0]]), request([[1.0] * wide])]
-    assert can_share_run(pair, [SingleRequest(request, 1, None) for request in asked]) is may
+    assert pair.can_share_run(asked) is may
 
 
 def test_models_of_both_roles_answer_parts_of_one_batch(tmp_path: Path) -> None:
@@ -131,7 +133,7 @@ def test_models_of_both_roles_answer_parts_of_one_batch(tmp_path: Path) -> None:
     }
     bench = GatewayHarness(tmp_path, {"m": {**files, **CALM, "subgroups": SUBGROUPS}})
     bench.safe("m", "region=north")
-    asked = [request([[50.0, 1.0]], region=region) for region in ("north", "south", "north", "")]
+    asked = [request([[50.0, 1.0]], region=region) for region in ("north", "south", "north", "south")]
     answers = answer_together(bench.engine, "m", asked)
     tops = [a.outputs["probabilities"].argmax() for a in answers if isinstance(a, InferResponse)]
     assert tops == [0, 1, 0, 1]

@@ -8,15 +8,18 @@ from typing import NoReturn
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from tests.support.serving.batcher_harness import Caller, FakeEngine, ask, long_profile, make_batcher, make_request
+from tightrope.monitors.records import Role
 from tightrope.service.errors import CallerError, OverloadedError
 from tightrope.service.inference.autotune import SHORT_SECONDS, RunProfile
 from tightrope.service.inference.batch import BatchItem
+from tightrope.service.inference.batchability import Batchability, Proof, RowFinding
 from tightrope.service.inference.batcher import Batcher
 from tightrope.service.inference.contention import Contention
 from tightrope.service.inference.engine import BatchAnswers
-from tightrope.service.protocol.rest import InferResponse
+from tightrope.service.protocol.rest import InferRequest, InferResponse, OutputRequest
 
 
 def test_requests_that_arrive_together_share_a_run() -> None:
@@ -30,6 +33,26 @@ def test_requests_that_arrive_together_share_a_run() -> None:
     assert [response.id for response in asyncio.run(run())] == ["a", "b", "c"]
     assert engine.batches == [["a", "b", "c"]]
     assert engine.threads == {threading.main_thread()}
+
+
+def test_request_that_may_not_share_a_run_is_a_batch_alone() -> None:
+    """The others do not wait for the runs of all those that were queued before them."""
+    engine, profile = FakeEngine(), RunProfile()
+    mixed = RowFinding(Proof.DISPROVED, "it mixes rows")
+    profile.batchability = Batchability({Role.BASELINE: {"state": mixed}}, "p")
+
+    def request(name: str) -> InferRequest:
+        outputs = () if name.isupper() else (OutputRequest("p", binary=False),)
+        return replace(make_request(name), outputs=outputs)
+
+    async def run() -> None:
+        batcher = make_batcher(engine, profile)
+        await asyncio.gather(*(ask(batcher, request(name)) for name in "aBcD"))
+        profile.batchability.keep_apart("a surprise")
+        await asyncio.gather(*(ask(batcher, request(name)) for name in "ef"))
+
+    asyncio.run(run())
+    assert engine.batches == [["B"], ["a", "c"], ["D"], ["e"], ["f"]]
 
 
 def test_request_alone_does_not_wait() -> None:

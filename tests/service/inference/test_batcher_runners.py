@@ -18,6 +18,7 @@ from tests.support.serving.batcher_harness import (
     make_request,
     run_on,
 )
+from tests.support.serving.fake_clock import FakeClock
 from tightrope.service.inference.autotune import BRIEF_SECONDS, SHORT_SECONDS, RunProfile
 from tightrope.service.inference.batch import BatchItem
 from tightrope.service.inference.batcher import Batcher
@@ -93,9 +94,10 @@ def test_batches_are_small_where_they_save_only_the_work_around_the_model(caller
 
 @LOOPS
 def test_caller_without_contention_is_answered_on_the_event_loop(
-    loop: Callable[[], asyncio.AbstractEventLoop],
+    monkeypatch: pytest.MonkeyPatch, loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
     """That delays no other request and saves a thread hop; a run that is not even brief goes to a thread."""
+    monkeypatch.setattr("tightrope.service.inference.batcher.time", FakeClock())  # a busy machine would slow the runs
     brief, slow = FakeEngine(), FakeEngine()
 
     async def run() -> None:

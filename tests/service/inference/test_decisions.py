@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.serving.model_pairs import CALM, SUBGROUPS, sure_and_unsure
 from tests.support.serving.service_harness import pair_of
+from tightrope.monitors.intake.sampling import draw
 from tightrope.monitors.records import Role
-from tightrope.monitors.sampling import draw
 from tightrope.service.inference.batch import UnreadableError, decision_output
 from tightrope.service.inference.decisions import sample_of
 
@@ -33,7 +33,7 @@ def test_floor_counts_for_requests_with_a_row_in_its_subgroup(tmp_path: Path) ->
         inputs = {"input": ROWS["input"][rows]}
         outputs = {name: tensor[rows] for name, tensor in SAYS.items()}
         member = pair.subgroups.members(inputs, [{}], [len(inputs["input"])])
-        sample = sample_of(pair, "r", draw("r", pair.sampler.salt), Role.BASELINE, inputs, outputs, member, 0.5, 9.0)
+        sample = sample_of(pair, "r", draw("r"), Role.BASELINE, inputs, outputs, member, 0.5, 9.0)
         assert (sample is not None) is kept
         if sample is not None:
             assert (sample.served_by, sample.inclusion, sample.seconds, sample.time) == (Role.BASELINE, 1.0, 0.5, 9.0)

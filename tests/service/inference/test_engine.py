@@ -9,9 +9,9 @@ import pytest
 
 from tests.support.onnx_models import classifier, fragile
 from tests.support.serving.model_pairs import CALM, REFUSAL, SUBGROUPS, sure_and_unsure, two_inputs, weights
-from tests.support.serving.service_harness import GatewayHarness, body
+from tests.support.serving.service_harness import DRAW_KEY, GatewayHarness, body
+from tightrope.monitors.intake.sampling import input_digest
 from tightrope.monitors.records import Role
-from tightrope.monitors.sampling import draw
 from tightrope.service.errors import CallerError, UnknownModelError
 
 UNSURE, SURE = [0.0, 1.0], [0.0, 5.0]
@@ -197,5 +197,5 @@ def test_sample_has_everything_a_worker_needs(tmp_path: Path) -> None:
     assert sample.scopes == pair.subgroups.scopes
     members = [{sample.scopes[index] for index in np.flatnonzero(row)} for row in sample.member]
     assert members == [{"region=north", "band=low"}, {"region=north", "band=high"}]
-    assert (sample.draw, sample.inclusion) == (draw("abc", "m"), 1.0)
+    assert (sample.draw, sample.inclusion) == (DRAW_KEY.draw("m", 1234.5, "abc", input_digest(sample.inputs)), 1.0)
     assert served.count("samples", model="m") == 1

@@ -5,18 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.configs import ROOT, write_config
 from tests.support.harmful_pair import config
-from tests.support.servers import ROOT, write_config
 from tightrope.service.app import load_pairs
 from tightrope.service.config.loader import ConfigError, load
 from tightrope.service.inference.golden import GoldenRows, read_golden
-from tightrope.service.inference.subgroups import IntervalScopes, ParameterScopes, Subgroups
+from tightrope.service.inference.subgroups import IntervalScopes, ParameterScopes, Subgroups, TextValues
 from tightrope.service.protocol.tensors import TensorSpec
 
 SPECS = (TensorSpec("x", "FP32", (-1, 2)), TensorSpec("word", "BYTES", (-1,)), TensorSpec("n", "INT64", (-1, 1)))
 SUBGROUPS = Subgroups(
     ("region=north", "x=high"),
-    (ParameterScopes("region", {"north": 0}),),
+    (ParameterScopes("region", TextValues({"north": 0})),),
     (IntervalScopes.from_intervals("x", [(1, 5.0, float("inf"), 1)]),),
 )
 TEXT = "a,b,word,n,label,tag_region\n1,2,hello,3,0,north\n4,5.5,,6,1,south\n7,8,ä,9,1,\n"

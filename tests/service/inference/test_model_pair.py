@@ -150,7 +150,7 @@ def test_free_width_takes_any_column(tmp_path: Path) -> None:
         compressed=str(tmp_path / "two.onnx"),
         subgroups={"s": {"input": "a", "column": 7, "values": {"v": [1]}}},
     )
-    assert pair.subgroups.scopes == ("s=v",)
+    assert pair.subgroups.scopes == ("s=v", "s=other")
 
 
 def test_subgroups_are_built_as_configured(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_subgroups_are_built_as_configured(tmp_path: Path) -> None:
     member = pair.subgroups.members({"input": rows}, [{"region": "south"}], [3])
     named = [{pair.subgroups.scopes[index] for index in np.flatnonzero(row)} for row in member]
     assert set(pair.plan.scopes) == set(SCOPES)
-    assert named == [{"region=south", "band=low"}, {"region=south", "band=high"}, {"region=south"}]
+    assert named == [{"region=south", "band=low"}, {"region=south", "band=high"}, {"region=south", "band=other"}]
 
 
 def test_floor_needs_a_subgroup(tmp_path: Path) -> None:
@@ -172,7 +172,8 @@ def test_floor_needs_a_subgroup(tmp_path: Path) -> None:
         subgroups={"region": SUBGROUPS["region"]},
         sampling={"floors": {"region=west": 0.5}},
     )
-    assert problems == ["sampling.floors.region=west: there is no such subgroup; there are region=north, region=south"]
+    there = "there are region=north, region=south, region=other"
+    assert problems == [f"sampling.floors.region=west: there is no such subgroup; {there}"]
 
 
 def test_regression_cannot_refuse(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The plan has limits, sampling rates, and a digest of everything that evidence depends on."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from tests.support.onnx_models import classifier
 from tests.support.serving.model_pairs import REFUSAL, SUBGROUPS, sure_and_unsure
 from tests.support.serving.service_harness import pair_of, settings_of
 from tightrope.monitors.catalogue import CATALOGUE
-from tightrope.monitors.plan import Plan, Repeats
+from tightrope.monitors.intake.repeats import Repeats
+from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Stream
 from tightrope.service.app import load_model
 from tightrope.service.inference.model_pair import build
@@ -34,7 +36,7 @@ def test_default_subgroup_limit_is_twice_the_models(tmp_path: Path) -> None:
     """Subgroups have few rows; the model's limit is the catalogue's."""
     region = {"subgroups": {"region": SUBGROUPS["region"]}}
     planned = limits(plan_of(tmp_path, refusal=REFUSAL, labels={}, **region))
-    assert planned == {name: [limit, 2 * limit, 2 * limit] for name, limit in DEFAULTS.items()}
+    assert planned == {name: [limit, *[2 * limit] * 3] for name, limit in DEFAULTS.items()}
 
 
 def test_configured_limits_replace_the_defaults(tmp_path: Path) -> None:
@@ -42,10 +44,10 @@ def test_configured_limits_replace_the_defaults(tmp_path: Path) -> None:
     region = {"subgroups": {"region": SUBGROUPS["region"]}, "refusal": REFUSAL}
     given = {"disagreement": 0.05, "refusal_persistence": 0.5, "confidence": 0.1}
     planned = limits(plan_of(tmp_path, limits=given, subgroup_limits={"confidence": 0.15}, **region))
-    assert planned["disagreement"] == [0.05, 0.1, 0.1]
-    assert planned["refusal_persistence"] == [0.5, 0.7, 0.7]
-    assert planned["confidence"] == [0.1, 0.15, 0.15]
-    assert planned["refusal_rate"] == [0.01, 0.02, 0.02]
+    assert planned["disagreement"] == [0.05, 0.1, 0.1, 0.1]
+    assert planned["refusal_persistence"] == [0.5, 0.7, 0.7, 0.7]
+    assert planned["confidence"] == [0.1, 0.15, 0.15, 0.15]
+    assert planned["refusal_rate"] == [0.01, 0.02, 0.02, 0.02]
 
 
 def test_null_switches_a_monitor_off(tmp_path: Path) -> None:
@@ -79,8 +81,10 @@ def test_plan_has_a_rate_for_each_scope(tmp_path: Path) -> None:
         "model": 0.1,
         "region=north": 0.1,
         "region=south": 0.5,
+        "region=other": 0.1,
         "band=low": 0.1,
         "band=high": 0.1,
+        "band=other": 0.1,
     }
 
 
@@ -161,3 +165,38 @@ def test_digest_depends_on_the_files_content_not_its_name(tmp_path: Path) -> Non
     assert plan_of(tmp_path, **moved).digest == digest
     other = str(classifier(tmp_path / "other.onnx", np.ones((2, 2), np.float32)))
     assert plan_of(tmp_path, compressed=other).digest != digest
+
+
+@pytest.mark.parametrize("otherwise", ["watch", "baseline", "refuse"])
+def test_undeclared_values_have_cells_and_share_the_budget(tmp_path: Path, otherwise: str) -> None:
+    """The scope has the same monitors and limits as a declared one; all cells together keep to one budget."""
+    region = {**SUBGROUPS["region"], "otherwise": otherwise}
+    plan = plan_of(tmp_path, subgroups={"region": region}, refusal=REFUSAL, labels={})
+    assert plan.scopes == ("model", "region=north", "region=south", "region=other")
+    for rule in plan.rules:
+        assert (rule.shares[2], rule.limits[2], bool(rule.watched[2])) == (
+            rule.shares[3],
+            rule.limits[3],
+            bool(rule.watched[3]),
+        )
+    assert sum(float(rule.shares.sum()) * len(rule.variants) for rule in plan.rules) <= 1
+    assert plan.always_baseline == (("region=other",) if otherwise == "baseline" else ())
+
+
+def test_settings_of_judgement_have_dotted_names_and_limits_in_force(tmp_path: Path) -> None:
+    """A monitor that is off has no limit; settings that evidence does not depend on are there too."""
+    settings = plan_of(tmp_path, limits={"confidence": None}, mode="advisory", subgroups=SUBGROUPS).settings
+    assert settings["mode"] == "advisory"
+    assert settings["limits.disagreement"] == DEFAULTS["disagreement"]
+    assert settings["subgroup_limits.disagreement"] == 2 * DEFAULTS["disagreement"]
+    assert not {"limits.confidence", "subgroup_limits.confidence", "baseline", "compressed"} & set(settings)
+    assert {"alarms.samples_per_false_alarm", "safe_mode.min_dwell_seconds", "sampling.rate"} <= set(settings)
+    json.dumps(settings, allow_nan=False)
+
+
+def test_definition_of_a_subgroup_is_in_the_settings(tmp_path: Path) -> None:
+    """So that a narrower one is noticed; an infinite bound is a text."""
+    column = {"input": "input", "column": 1, "values": {"low": {"high": 0.0}, "high": {"low": 1.0}}}
+    settings = plan_of(tmp_path, subgroups={"size": column}).settings
+    assert settings["subgroups.size.values.low"] == {"low": "-inf", "high": "0.0"}
+    assert settings["subgroups.size.column"] == 1

@@ -1,4 +1,4 @@
-"""Rows belong to subgroups by a request parameter or by a column; undeclared values belong to none."""
+"""Rows belong to subgroups by a request parameter or by a column; undeclared values belong to ``attribute=other``."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tightrope.service.errors import CallerError
-from tightrope.service.inference.subgroups import IntervalScopes, ParameterScopes, Subgroups, TextScopes
+from tightrope.service.inference.subgroups import (
+    IntervalScopes,
+    OtherScope,
+    ParameterScopes,
+    Subgroups,
+    TextScopes,
+    TextValues,
+)
 from tightrope.service.protocol.rest import Scalar
 from tightrope.service.protocol.tensors import Tensor
 
@@ -44,14 +51,23 @@ def test_vector_is_one_column() -> None:
     assert marked(IntervalScopes.from_intervals("x", [(0, 1, 2, 0)]), np.array([0, 1, 2, 3])) == [[], [0], [0], []]
 
 
-def test_strings_are_compared_exactly() -> None:
-    """Case and spaces count; an undeclared string belongs to no subgroup."""
-    cut = TextScopes("x", 1, {"north": 0, "südost": 2})
-    rows = [["north", "südost"], ["-", "north"], ["-", "North"], ["-", "north "], ["-", ""]]
-    assert marked(cut, np.array(rows, object)) == [[2], [0], [], [], []]
+@pytest.mark.parametrize(
+    ("steps", "scopes"),
+    [
+        ((), [[2], [0], [], [], []]),
+        (("strip",), [[2], [0], [], [0], []]),
+        (("casefold",), [[2], [0], [0], [], []]),
+        (("strip", "casefold"), [[2], [0], [0], [0], []]),
+    ],
+)
+def test_strings_are_compared_after_normalising(steps: tuple[str, ...], scopes: list[list[int]]) -> None:
+    """Without steps case and blanks count; an undeclared string belongs to no declared subgroup."""
+    cut = TextScopes("x", 1, TextValues({"north": 0, "südost": 2}, steps))
+    rows = [["north", "südost"], ["-", "north"], ["-", "North"], ["-", " north "], ["-", ""]]
+    assert marked(cut, np.array(rows, object)) == scopes
 
 
-@pytest.mark.parametrize("cut", [BANDS, TextScopes("x", 1, {"a": 0})])
+@pytest.mark.parametrize("cut", [BANDS, TextScopes("x", 1, TextValues({"a": 0}))])
 def test_input_without_the_subgroups_column_is_refused(cut: IntervalScopes | TextScopes) -> None:
     """Where the width is free, the caller must send the column."""
     with pytest.raises(CallerError, match="input 'x': has 1 columns, but a subgroup is cut from column 1"):
@@ -77,10 +93,10 @@ def test_input_without_the_subgroups_column_is_refused(cut: IntervalScopes | Tex
 def test_parameter_gives_the_subgroup_of_the_whole_request(parameters: dict[str, Scalar], scopes: list[int]) -> None:
     """A value counts as JSON writes it; an absent or undeclared one gives none."""
     by_parameter = (
-        ParameterScopes("region", {"north": 0, "south": 1}),
-        ParameterScopes("age", {"41": 2}),
-        ParameterScopes("flag", {"true": 3}),
-        ParameterScopes("absent", {"None": 4}),
+        ParameterScopes("region", TextValues({"north": 0, "south": 1})),
+        ParameterScopes("age", TextValues({"41": 2})),
+        ParameterScopes("flag", TextValues({"true": 3})),
+        ParameterScopes("absent", TextValues({"None": 4})),
     )
     member = Subgroups(tuple("abcde"), by_parameter, ()).members({}, [parameters], [2])
     assert member.shape == (2, 5)
@@ -92,3 +108,59 @@ def test_rows_do_not_depend_on_each_other(rows: list[tuple[int, int]]) -> None:
     """Many rows at once get the scopes that each gets alone."""
     table = np.array(rows, np.float64)
     assert marked(BANDS, table) == [marked(BANDS, row[None])[0] for row in table]
+
+
+HOME = ParameterScopes("home", TextValues({"gq": 0, "house": 1}, ("strip", "casefold")))
+BAND = IntervalScopes.from_intervals("x", [(0, 0, 9, 3), (0, 20, 20, 4)])
+BOTH = Subgroups(
+    ("home=gq", "home=house", "home=other", "band=low", "band=high", "band=other"),
+    (HOME,),
+    (BAND,),
+    (OtherScope(0, 2, "refuse", "home", "", "gq, house"), OtherScope(3, 5, "baseline", None, "input 'x'", "low (0)")),
+)
+
+
+@pytest.mark.parametrize("value", ["GQ", "gq ", " Gq\t", "gq"])
+def test_spellings_of_a_value_are_the_value(value: str) -> None:
+    """A caller who writes it in another way does not leave the subgroup, and its safe mode, by that."""
+    assert BOTH.members({"x": np.zeros((1, 1))}, [{"home": value}], [1])[0].tolist()[:3] == [True, False, False]
+
+
+@pytest.mark.parametrize("parameters", [{}, {"home": "gq2"}, {"home": ""}, {"home": 7}, {"Home": "gq"}])
+def test_absent_and_undeclared_values_belong_to_other(parameters: dict[str, Scalar]) -> None:
+    """Those of one attribute; every row has one subgroup of each."""
+    member = BOTH.members({"x": np.array([[5.0], [20.0], [15.0], [np.nan]])}, [parameters], [4])
+    assert member[:, :3].tolist() == [[False, False, True]] * 4
+    assert member[:, 3:].argmax(axis=1).tolist() == [0, 1, 2, 2]
+    assert (member.sum(axis=1) == 2).all()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "parameters.home: is missing; it must be one of gq, house"),
+        ({"home": "gq2"}, "parameters.home: is 'gq2'; it must be one of gq, house"),
+    ],
+)
+def test_request_without_a_declared_value_may_be_refused(given: dict[str, Scalar], message: str) -> None:
+    """The error names the parameter, the value and the allowed ones; other requests of the batch are no cause."""
+    parameters: list[dict[str, Scalar]] = [{"home": "house"}, given]
+    member = BOTH.members({"x": np.zeros((3, 1))}, parameters, [2, 3])
+    with pytest.raises(CallerError, match=f"^{message}$"):
+        BOTH.check(member, parameters, [2, 3])
+    BOTH.check(member[:2], parameters[:1], [2])
+
+
+def test_row_without_a_declared_code_may_be_refused() -> None:
+    """The error names the column and the codes."""
+    other = OtherScope(0, 2, "refuse", None, "input 'x', column 0", "low (0 to 9), high (20)")
+    cut = Subgroups(("b=low", "b=high", "b=other"), (), (IntervalScopes.from_intervals("x", [(0, 0, 9, 0)]),), (other,))
+    with pytest.raises(CallerError, match=r"input 'x', column 0: a row has no declared value; it must be one of low"):
+        cut.check(cut.members({"x": np.array([[5.0], [15.0]])}, [{}], [2]), [{}], [2])
+
+
+def test_columns_that_are_read_are_known() -> None:
+    """The highest of each input: what lies beyond need not be copied to count rows."""
+    cuts = (BANDS, TextScopes("y", 4, TextValues({})), TextScopes("y", 2, TextValues({})))
+    assert Subgroups((), (), cuts).last_columns == {"x": 1, "y": 4}
+    assert BOTH.always_baseline == ("band=other",)

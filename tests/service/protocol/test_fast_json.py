@@ -16,7 +16,7 @@ from tightrope.service.protocol.tensors import TensorSpec
 
 INPUTS = (TensorSpec("x", "FP32", (-1, 2)), TensorSpec("y", "FP64", (-1,)))
 OUTPUTS = (TensorSpec("p", "FP32", (-1, 2)), TensorSpec("q", "FP32", (-1, 2)))
-READER = FastReader(INPUTS, OUTPUTS)
+READER = FastReader(INPUTS, OUTPUTS, allow_nan=True)
 
 ANY = st.recursive(
     st.none()
@@ -129,3 +129,17 @@ def test_invalid_requests_are_not_accepted(body: bytes) -> None:
     assert READER.read(body, None) is None
     with pytest.raises(CallerError):
         decode_request(body, None, INPUTS, OUTPUTS)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 3e38])
+@pytest.mark.parametrize("allow", [False, True])
+def test_value_that_is_not_finite_is_left_to_the_other_reader(value: float, *, allow: bool) -> None:
+    """Which refuses it with its place; if it is allowed, this reader takes it."""
+    entries = [
+        {"name": "x", "datatype": "FP32", "shape": [1, 2], "parameters": {"binary_data_size": 8}},
+        {"name": "y", "datatype": "FP64", "shape": [1], "data": [1.0]},
+    ]
+    head = json.dumps({"inputs": entries}).encode()
+    body = head + np.array([0, value], np.float32).tobytes()
+    request = FastReader(INPUTS, OUTPUTS, allow_nan=allow).read(body, len(head))
+    assert (request is not None) is (allow or bool(np.isfinite(value)))

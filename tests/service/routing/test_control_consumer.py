@@ -12,6 +12,7 @@ from tightrope.service.adapters.memory_bus import COMPACTION_LAG_RECORDS, Memory
 from tightrope.service.adapters.ports import BusUnavailableError, Record
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.topics import CONTROL, JUDGES_GROUP, topic
+from tightrope.service.adapters.wire.heartbeat import HEARTBEAT_KEY, Heartbeat, encode_heartbeat
 from tightrope.service.adapters.wire.record_codec import encode_event, encode_order, encode_routes
 from tightrope.service.routing import control_consumer
 from tightrope.service.routing.control_consumer import ControlConsumer
@@ -142,7 +143,7 @@ def test_stopped_consumer_applies_no_routes(bus: MemoryBus) -> None:
 
 
 def test_caught_up_is_set_at_the_end_of_the_topic(bus: MemoryBus) -> None:
-    """From then on a model without routes is in its normal state, on a cautious replica, too."""
+    """A cautious replica goes on sending a model without routes to the baseline: no judge has spoken for it."""
     publish(bus, 3, "region=north")
     router = Router({"m": ("region=north",), "n": ()}, cautious=True)
     assert router.routes("n").safe == ("model",)
@@ -151,7 +152,7 @@ def test_caught_up_is_set_at_the_end_of_the_topic(bus: MemoryBus) -> None:
     consumer.start()
     assert consumer.caught_up.wait(10.0)
     assert router.routes("m").safe == ("region=north",)
-    assert router.routes("n").safe == ()
+    assert router.routes("n").safe == ("model",)
     consumer.stop(10.0)
 
 
@@ -187,8 +188,23 @@ def test_unavailable_bus_is_not_caught_up(bus: MemoryBus) -> None:
     assert router.routes("m").safe == ("model",)
     away.is_up = True
     assert consumer.caught_up.wait(10.0)
-    assert router.routes("m").safe == ()
+    assert router.routes("m").safe == ("model",)
     consumer.stop(10.0)
+
+
+def test_heartbeats_are_passed_on(bus: MemoryBus) -> None:
+    """A garbled one is counted, and the next one arrives."""
+    heard: list[Heartbeat] = []
+    metrics = Metrics(CollectorRegistry())
+    consumer = ControlConsumer(bus, Router({"m": ()}), metrics, on_heartbeat=heard.append)
+    consumer.start()
+    sent = Heartbeat("m", "a judge", clock=5.0, judged=7)
+    bus.publish(TOPIC, encode_heartbeat(sent).replace(b"judged", b"judgeD"), "m" + HEARTBEAT_KEY)
+    bus.publish(TOPIC, encode_heartbeat(sent), "m" + HEARTBEAT_KEY)
+    eventually(lambda: heard)
+    consumer.stop(10.0)
+    assert heard == [sent]
+    assert metrics.registry.get_sample_value("tightrope_dead_records_total", {"topic": TOPIC}) == 1.0
 
 
 def test_silence_of_the_judges_is_logged_once_and_its_end_too(bus: MemoryBus, caplog: pytest.LogCaptureFixture) -> None:

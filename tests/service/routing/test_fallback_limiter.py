@@ -102,7 +102,7 @@ class LimitedGateway:
         self.now = 100.0
         monkeypatch.setattr("tightrope.service.inference.engine.time.perf_counter", lambda: self.now)
 
-    def infer(self, row: list[float], latency: float, times: int = 1, region: str = "") -> list[dict[str, Any]]:
+    def infer(self, row: list[float], latency: float, times: int = 1, region: str = "south") -> list[dict[str, Any]]:
         """Send equal requests, twenty a second; the parameters of their answers."""
         parameters = []
         for _ in range(times):

@@ -182,13 +182,110 @@ def test_confirmations_are_bounded() -> None:
 
 
 def test_cautious_router_sends_requests_to_the_baseline_until_it_has_routes() -> None:
-    """For judges in other processes: without known modes the baseline is the safe choice."""
+    """Unknown is not normal: a model without published modes stays with the baseline, and the reason says so."""
     careful = Router({"m": SCOPES, "other": ()}, cautious=True)
     assert role_for(careful, set()) is Role.BASELINE
     assert careful.apply(routes(0, "region=north"))
     assert role_for(careful, set()) is Role.COMPRESSED
     assert role_for(careful, {"region=north"}) is Role.BASELINE
     assert careful.roles("other", Batch(np.zeros((1, 0), dtype=bool), [1])) == [Role.BASELINE]
-    careful.mark_complete()
+    assert careful.explain("other").startswith("unknown: no judge has published the modes yet")
+    assert careful.explain("m") == ""
+    careful.force(Order("o1", 1.0, "other", MODEL_SCOPE, "force-normal", "me", "a person's word"))
     assert careful.roles("other", Batch(np.zeros((1, 0), dtype=bool), [1])) == [Role.COMPRESSED]
-    assert role_for(careful, {"region=north"}) is Role.BASELINE, "applied routes stay"
+    assert careful.explain("other") == ""
+
+
+def test_blindness_lies_above_all_modes() -> None:
+    """Neither routes nor an order of this replica end it; without it the modes hold that were published meanwhile."""
+    router = new_router()
+    router.apply(routes(1))
+    router.set_blind("m", "no row judged for 60 s")
+    assert role_for(router, set()) is Role.BASELINE
+    router.apply(routes(2, "region=north"))
+    router.force(order("force-normal", MODEL_SCOPE))
+    assert role_for(router, {"region=south"}) is Role.BASELINE
+    assert router.explain("m") == "blind: no row judged for 60 s, the baseline answers"
+    assert router.routes("m").safe == ("region=north",)
+    assert role_for(router, set()) is Role.BASELINE
+    router.set_blind("m", "no row judged for 61 s")
+    assert router.blindness("m") == "no row judged for 61 s"
+    router.set_blind("m", "")
+    assert role_for(router, {"region=south"}) is Role.COMPRESSED
+    assert role_for(router, {"region=north"}) is Role.BASELINE
+    assert (router.blindness("m"), router.explain("m")) == ("", "")
+
+
+def test_blind_model_falls_back_as_a_whole() -> None:
+    """So the limit of the fallback applies, but not to requests of a subgroup that is known to be harmed."""
+    router = new_router()
+    router.apply(routes(1, "region=north"))
+    router.set_blind("m", "no row judged for 60 s")
+    assert router.falls_back_with_model("m", np.array([[scope == "band=low" for scope in SCOPES]]))
+    assert not router.falls_back_with_model("m", np.array([[scope == "region=north" for scope in SCOPES]]))
+
+
+HOME = ("home=gq", "home=house", "home=other", "age=old", "age=other")
+
+
+def home_role(router: Router, scope: str) -> Role:
+    """The role for a request of one row in this subgroup."""
+    return router.roles("m", Batch(np.array([[name == scope for name in HOME]]), [1]))[0]
+
+
+def home_routes(epoch: int, *safe: str) -> Routes:
+    """Routes of a model with the attributes home and age."""
+    return Routes("m", epoch, safe, dict.fromkeys((MODEL_SCOPE, *HOME), "normal"))
+
+
+def test_rows_without_a_declared_value_follow_a_safe_one() -> None:
+    """As soon as the router has the routes, and until the value returns; other attributes do not."""
+    router = Router({"m": HOME})
+    router.apply(home_routes(1, "home=gq"))
+    roles = {scope: home_role(router, scope) for scope in HOME}
+    assert {scope for scope, role in roles.items() if role is Role.BASELINE} == {"home=gq", "home=other"}
+    assert router.routes("m").safe == ("home=gq",)
+    assert router.following("m") == ("home=other",)
+    router.apply(home_routes(2))
+    assert {home_role(router, scope) for scope in HOME} == {Role.COMPRESSED}
+    assert router.following("m") == ()
+
+
+def test_undeclared_values_alone_move_no_declared_one() -> None:
+    """A scope that is safe itself follows none, and its attribute does not follow it."""
+    router = Router({"m": HOME})
+    router.apply(home_routes(1, "home=other"))
+    assert [home_role(router, scope) for scope in HOME[:3]] == [Role.COMPRESSED, Role.COMPRESSED, Role.BASELINE]
+    assert router.following("m") == ()
+
+
+def test_order_that_no_judge_answers_moves_the_followers_too() -> None:
+    """Both into safe mode and out of it."""
+    router = Router({"m": HOME})
+    router.apply(home_routes(1))
+    router.force(order("force-safe", "home=gq"))
+    assert home_role(router, "home=other") is Role.BASELINE
+    router.force(order("force-normal", "home=gq"))
+    assert home_role(router, "home=other") is Role.COMPRESSED
+
+
+def test_scope_may_have_the_baseline_always() -> None:
+    """By the configuration, in every mode; it is not shown as safe, for no judge moved it."""
+    router = Router({"m": HOME}, always_baseline={"m": ("age=other",)})
+    assert home_role(router, "age=other") is Role.BASELINE
+    router.apply(home_routes(1, "home=gq"))
+    assert [home_role(router, scope) for scope in ("age=other", "age=old")] == [Role.BASELINE, Role.COMPRESSED]
+    assert "age=other" not in router.routes("m").safe
+
+
+def test_scopes_are_kept_safe_until_newer_routes() -> None:
+    """A deployment of a pair that is known to harm them moves them before the judge does."""
+    router = Router({"m": HOME})
+    router.apply(home_routes(1))
+    router.keep_safe("m", ["home=gq", "home=gq"])
+    assert home_role(router, "home=gq") is Role.BASELINE
+    router.apply(home_routes(1))
+    assert home_role(router, "home=gq") is Role.BASELINE, "routes of the same epoch are not newer"
+    router.keep_safe("m", [])
+    router.apply(home_routes(2))
+    assert home_role(router, "home=gq") is Role.COMPRESSED

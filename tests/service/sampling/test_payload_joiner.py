@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.payload_events import event, request_body, response_body
 from tests.support.serving.model_pairs import CALM, SUBGROUPS, sure_and_unsure
-from tests.support.serving.service_harness import GatewayHarness, eventually
+from tests.support.serving.service_harness import DRAW_KEY, GatewayHarness, eventually
 from tightrope.monitors.records import Role, Sample
 from tightrope.service.adapters.topics import DEAD, INTAKE_GROUP, PAYLOADS, topic
 from tightrope.service.adapters.wire.cloudevents import PayloadEvent, encode
@@ -37,7 +37,7 @@ class ConsumerHarness:
         self.bench = bench
         section = PayloadsSection.model_validate(changes)
         self.consumer = PayloadConsumer(
-            bench.bus, bench.pairs, {"m": section}, bench.outbox, bench.metrics, lambda: 77.0
+            bench.bus, bench.pairs, {"m": section}, bench.outbox, bench.metrics, DRAW_KEY, lambda: 77.0
         )
 
     def send(self, *events: PayloadEvent, model: str = "m") -> None:
@@ -119,7 +119,7 @@ def test_binary_tensors_need_the_header_in_the_metadata(harness: ConsumerHarness
 
 
 def test_only_sampled_requests_are_offered(tmp_path: Path) -> None:
-    """By the request's id: a gateway that serves the same requests samples the same ones."""
+    """By id and inputs: a gateway that serves the same requests in the same era samples the same ones."""
     bench = GatewayHarness(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM, "sampling": {"rate": 0.3}}})
     harness = ConsumerHarness(bench)
     for n in range(200):
@@ -128,6 +128,7 @@ def test_only_sampled_requests_are_offered(tmp_path: Path) -> None:
     assert harness.count("joined") == 400
     assert 30 < len(kept) < 90
     served = GatewayHarness(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM, "sampling": {"rate": 0.3}}})
+    served.time = 77.0
     for n in range(200):
         served.infer("m", json.loads(request_body(ROW, id=f"r{n}")))
     assert {sample.request_id for sample in served.published()[0]} == kept

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.support.cluster.kafka_buses import bus_on, create_all_topics, unique_options
 from tests.support.payload_events import event, request_body, response_body
 from tests.support.serving.model_pairs import CALM, sure_and_unsure
-from tests.support.serving.service_harness import GatewayHarness
+from tests.support.serving.service_harness import DRAW_KEY, GatewayHarness
 from tightrope.demo.broker import Broker
 from tightrope.service.adapters.topics import PAYLOADS, topic
 from tightrope.service.adapters.wire.cloudevents import encode
@@ -25,7 +25,7 @@ def test_events_of_a_request_reach_the_same_gateway(kafka: Broker, tmp_path: Pat
     with ExitStack() as opened:
         buses = [opened.enter_context(bus_on(own)) for _ in range(2)]
         watched = {"m": PayloadsSection()}
-        readers = [PayloadConsumer(bus, bench.pairs, watched, bench.outbox, bench.metrics) for bus in buses]
+        readers = [PayloadConsumer(bus, bench.pairs, watched, bench.outbox, bench.metrics, DRAW_KEY) for bus in buses]
         deadline = time.monotonic() + 60.0
         while not all(reader._events._consumer and reader._events._consumer.assignment() for reader in readers):  # type: ignore[attr-defined]
             assert time.monotonic() < deadline

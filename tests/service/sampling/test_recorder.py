@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from tests.service.inference.test_batch import REQUESTS, request
 from tests.support.serving.engine_requests import answer_together
 from tests.support.serving.model_pairs import CALM, REFUSAL, SUBGROUPS, copier, sure_and_unsure
-from tests.support.serving.service_harness import GatewayHarness
+from tests.support.serving.service_harness import DRAW_KEY, GatewayHarness
+from tightrope.monitors.intake.sampling import DrawKey
 from tightrope.monitors.records import Floats, Role, Sample
 from tightrope.service.inference.autotune import RunProfile
 from tightrope.service.inference.batch import BatchExecution
@@ -35,8 +36,8 @@ def test_every_request_is_sampled_and_counted_once(tmp_path: Path) -> None:
     ]
     scopes = samples[0].scopes
     assert [[{s for s, is_in in zip(scopes, row, strict=True) if is_in} for row in of.member] for of in samples] == [
-        [{"region=north", "band=low"}, {"region=north"}],
-        [{"band=high"}],
+        [{"region=north", "band=low"}, {"region=north", "band=other"}],
+        [{"region=other", "band=high"}],
     ]
     assert [len(sample.outputs["probabilities"]) for sample in samples] == [2, 1]
     assert bench.count("rows", model="m", role="compressed") == 3
@@ -50,18 +51,19 @@ def test_sampling_error_does_not_affect_other_requests(
     bench = GatewayHarness(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
     for name in "abc":
         answer_together(bench.engine, "m", [request([[1.0, 1.0]], name)])
-    real = recorder.draw
+    real = recorder.draw_requests
 
-    def refuses(request_id: str, salt: str) -> float:
-        if request_id == "b":
+    def refuses(key: DrawKey, execution: BatchExecution) -> object:
+        if "b" in execution.ids:
             raise RuntimeError("a mistake of ours")
-        return real(request_id, salt)
+        return real(key, execution)
 
-    monkeypatch.setattr(recorder, "draw", refuses)
+    monkeypatch.setattr(recorder, "draw_requests", refuses)
     bench.engine.sample_answers()
     assert [sample.request_id for sample in bench.published()[0]] == ["a", "c"]
     assert bench.count("rows", model="m", role="compressed") == 3
     assert "a mistake of ours" in caplog.text
+    assert bench.outbox.drawn == {"m": 3}, "a row that is lost here is not judged"
 
 
 def test_batch_that_is_run_again_is_sampled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +90,7 @@ def test_profiles_observe_runs_without_a_scrape(tmp_path: Path, monkeypatch: pyt
     seen = Counter[int]()
     profile = RunProfile()
     monkeypatch.setattr(profile, "observe", lambda rows, *seconds: seen.update({rows: len(seconds)}))
-    kept = recorder.AnswerRecorder(bench.outbox, bench.metrics, {"m": profile})
+    kept = recorder.AnswerRecorder(bench.outbox, bench.metrics, {"m": profile}, DRAW_KEY)
     monkeypatch.setattr(bench.engine, "_recorder", kept)
     for count in range(MAX_UNCOUNTED_RUNS):
         assert not seen

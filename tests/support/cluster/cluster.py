@@ -21,9 +21,9 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from tests.support.commands import command, environment
+from tests.support.configs import ROOT, write_config
 from tests.support.harmful_pair import Rows, config
 from tests.support.in_process import infer_request
-from tests.support.servers import ROOT, write_config
 from tightrope.monitors.plan import State
 from tightrope.monitors.records import Comparisons, Stream
 from tightrope.service.adapters.kafka.bus import KafkaBus

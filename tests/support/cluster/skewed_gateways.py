@@ -14,8 +14,8 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.commands import environment
+from tests.support.configs import ROOT
 from tests.support.harmful_pair import Rows, request
-from tests.support.servers import ROOT
 
 PROGRAM = """
 import sys, time

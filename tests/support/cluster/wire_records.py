@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tightrope.monitors.detector_bank import Cells
+from tightrope.monitors.label_records import Label
 from tightrope.monitors.latency import LatencyState
 from tightrope.monitors.plan import Autocorrelation, State, UncomparedTraffic
 from tightrope.monitors.records import (
+    MATRICES,
     ROW_ARRAYS,
     Comparisons,
     Event,
-    Label,
     Order,
     Role,
     Routes,
@@ -35,7 +36,7 @@ JSON = st.recursive(
     max_leaves=5,
 )
 DTYPES = ("?", "<u1", "<u2", "<u4", "<u8", "<i1", "<i2", "<i4", "<i8", "<f2", "<f4", "<f8")
-TYPES = {"fault": "<i1", "twin": "<u8"} | dict.fromkeys(
+TYPES = {"fault": "<i1", "twin": "<u8", "caller": "<u8"} | dict.fromkeys(
     ("partition", "offset", "top_baseline", "top_compressed"), "<i8"
 )
 TYPES |= dict.fromkeys(("served_by_baseline", "disagree", "refused_baseline", "refused_compressed"), "?")
@@ -46,7 +47,7 @@ routes = st.builds(
     Routes, TEXT, st.integers(-1, 2**62), NAMES.map(tuple), st.dictionaries(TEXT, TEXT, max_size=3), TEXT
 )
 
-labels = st.builds(Label, TEXT, TEXT, COUNT, COUNT, NUMBER)
+labels = st.builds(Label, TEXT, TEXT, COUNT, COUNT, NUMBER, TEXT, NUMBER)
 traffic_notes = st.builds(Traffic, TEXT, NUMBER, COUNT)
 
 
@@ -96,16 +97,27 @@ def sample_lists(draw: st.DrawFn) -> list[Sample]:
                 draw=draw(NUMBER),
                 inclusion=draw(NUMBER),
                 seconds=draw(NUMBER),
+                caller=draw(st.integers(0, 2**64 - 1)),
+                host_class=draw(TEXT),
+                trace_id=draw(TEXT),
             )
         )
     return samples
+
+
+def column(name: str, rows: int) -> st.SearchStrategy[Any]:
+    """A column of comparisons: numbers, texts, or a matrix by class."""
+    if name in {"host_class", "shadow_host_class", "trace_id"}:
+        return arrays.arrays(object, rows, elements=TEXT)
+    shape = st.integers(0, 2).map(lambda classes: (rows, classes)) if name in MATRICES else st.just((rows,))
+    return shape.flatmap(lambda sides: arrays.arrays(TYPES.get(name, "<f8"), sides))
 
 
 @st.composite
 def comparisons(draw: st.DrawFn) -> Comparisons:
     """One batch."""
     scopes, rows = draw(NAMES), draw(st.integers(0, 4))
-    columns = {name: draw(arrays.arrays(TYPES.get(name, "<f8"), rows)) for name in ROW_ARRAYS if name != "member"}
+    columns = {name: draw(column(name, rows)) for name in ROW_ARRAYS if name != "member"}
     return Comparisons(
         model=draw(TEXT),
         baseline_digest=draw(TEXT),
@@ -174,6 +186,7 @@ def states(draw: st.DrawFn) -> State:
         errors=draw(arrays.arrays("<i8", size)),
         faulty=draw(arrays.arrays(bool, size)),
         noise=draw(arrays.arrays("<i8", (size, 2))),
+        sighted=draw(arrays.arrays("<i8", size)),
         lag=draw(st.builds(Autocorrelation, COUNT, NUMBER, NUMBER, NUMBER)),
         unanswered=draw(st.builds(UncomparedTraffic, COUNT, NUMBER, NUMBER)),
         latency=draw(blocks()),

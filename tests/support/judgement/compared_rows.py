@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from tests.support.judgement.comparisons import make_comparisons
 from tightrope.monitors.records import Role
 from tightrope.service.adapters.archive.archive import DiskArchive
+from tightrope.service.adapters.archive.free_space import FreeSpace
 from tightrope.service.adapters.archive.row_format import ColumnLayout, RowTable, pack_rows
 from tightrope.service.adapters.ports import ComparedBatch
 from tightrope.service.adapters.prometheus.metrics import Metrics
@@ -34,10 +35,10 @@ def compared_batch(first: int, rows: int, **changes: Any) -> ComparedBatch:  # n
 class ArchiveFolder:
     """An archive on disk of one model ``m`` with its own metrics; a second one continues from the same folder."""
 
-    def __init__(self, folder: Path, *, keep: int = 1000, reference: int = 0) -> None:
+    def __init__(self, folder: Path, *, keep: int = 1000, reference: int = 0, space: FreeSpace | None = None) -> None:
         self.metrics = Metrics(CollectorRegistry())
-        layouts = {"m": ColumnLayout.from_specs(SPECS)}
-        self.archive = DiskArchive(folder, layouts, keep=keep, reference={"m": reference}, metrics=self.metrics)
+        layouts, first = {"m": ColumnLayout.from_specs(SPECS)}, {"m": reference}
+        self.archive = DiskArchive(folder, layouts, keep=keep, reference=first, metrics=self.metrics, space=space)
 
     def put(self, *batches: ComparedBatch) -> None:
         """Append the batches, and wait until they are written."""

@@ -11,8 +11,9 @@ from tightrope.monitors import status, watch
 from tightrope.monitors.budget import Budget, MonitorSpec, build_rules
 from tightrope.monitors.catalogue import CATALOGUE, Reach
 from tightrope.monitors.plan import Plan, State, Transition, initial_state
-from tightrope.monitors.records import MODEL_SCOPE, ROW_ARRAYS, Comparisons, Stream, Verdict
+from tightrope.monitors.records import ADDED_ARRAYS, MODEL_SCOPE, ROW_ARRAYS, Comparisons, Stream
 from tightrope.monitors.safemode import Policy
+from tightrope.monitors.verdict import Verdict
 
 SCOPES = ("group=a", "group=b", "half=left")
 _UNKNOWN_COLUMNS = ("self_disagree", "correct_baseline", "correct_compressed")
@@ -20,7 +21,7 @@ _UNKNOWN_COLUMNS = ("self_disagree", "correct_baseline", "correct_compressed")
 
 def make_comparisons(n: int, *, scopes: tuple[str, ...] = SCOPES, log: str = "log-1", **columns: Any) -> Comparisons:  # noqa: ANN401 - any column
     """Build sound rows, one per second, on which the models agree, in no subgroup; ``columns`` replace the defaults."""
-    defaults = dict.fromkeys(ROW_ARRAYS, 0) | dict.fromkeys(_UNKNOWN_COLUMNS, np.nan)
+    defaults = {name: 0 for name in ROW_ARRAYS if name not in ADDED_ARRAYS} | dict.fromkeys(_UNKNOWN_COLUMNS, np.nan)
     given: dict[str, Any] = defaults | {"time": np.arange(n), "offset": np.arange(n), "inclusion": 1.0} | columns
     given["member"] = np.broadcast_to(np.asarray(given["member"], dtype=bool), (n, len(scopes))).copy()
     ids = (np.broadcast_to(np.asarray(given[name], dtype=np.int64), n) for name in ("partition", "offset"))

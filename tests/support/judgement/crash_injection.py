@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from tightrope.monitors.records import Event, Label, PendingRow, RowKey
+from tightrope.monitors.label_records import Label, PendingRow, RowKey
+from tightrope.monitors.records import Event
 from tightrope.service.adapters.ports import (
     Bus,
     LogPartition,
@@ -125,6 +126,14 @@ class FusedStore:
     def snapshot(self, model: str) -> bytes | None:
         """Never crash."""
         return self._store.snapshot(model)
+
+    def lost(self, model: str) -> str:
+        """Never crash."""
+        return self._store.lost(model)
+
+    def set_aside(self, model: str, name: str) -> None:
+        """Never crash."""
+        self._store.set_aside(model, name)
 
     def positions(self, log: str, models: Sequence[str]) -> Mapping[str, Mapping[LogPartition, int]]:
         """Never crash."""

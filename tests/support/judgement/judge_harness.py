@@ -24,6 +24,7 @@ from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
 from tightrope.shadow.judge import Judge
 from tightrope.shadow.judgement_view import JudgementView
+from tightrope.shadow.migration import FRESH
 
 HOST = "a processor"
 POLICY = Policy(min_dwell=100.0, recovery_samples=10.0)
@@ -111,5 +112,9 @@ class JudgeHarness:
         return record_codec.decode_state(snapshot)
 
     def events(self, model: str | None = None) -> list[Event]:
-        """Read the audit trail."""
-        return [event for _, event in self.store.events(model, limit=10_000)]
+        """Read the audit trail, without the events of fresh states that begin it."""
+        return [event for _, event in self.numbered_events(model)]
+
+    def numbered_events(self, model: str | None = None) -> list[tuple[int, Event]]:
+        """Read the audit trail with its numbers, without the events of fresh states."""
+        return [one for one in self.store.events(model, limit=10_000) if one[1].kind != FRESH]

@@ -7,8 +7,9 @@ import numpy as np
 
 from tests.support.judgement.comparisons import RowSource, make_plan
 from tests.support.judgement.judge_harness import JudgeHarness
+from tightrope.monitors.label_records import Label
 from tightrope.monitors.plan import Plan
-from tightrope.monitors.records import Comparisons, Label
+from tightrope.monitors.records import Comparisons
 from tightrope.monitors.safemode import Policy
 from tightrope.service.adapters.topics import LABELS, topic
 from tightrope.service.adapters.wire import record_codec

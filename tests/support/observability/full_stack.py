@@ -12,11 +12,12 @@ import httpx
 import numpy as np
 from ruamel.yaml import YAML
 
+from tests.support.configs import TOKEN, write_config
 from tests.support.observability import debian_servers
 from tests.support.observability.alert_rules import HOME, document
 from tests.support.observability.debian_servers import until
 from tests.support.observability.pager import Pager, listening
-from tests.support.servers import TOKEN, Server, serving, write_config
+from tests.support.servers import Server, serving
 from tightrope.demo.replay import DEMO_FOLDER, DEMO_MODEL, TrafficRow, replay, traffic
 from tightrope.service.adapters.archive.archive import read_newest
 from tightrope.service.adapters.archive.report_store import ReportStore

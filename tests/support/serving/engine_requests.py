@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from tightrope.service.inference.batch import row_count
-from tightrope.service.inference.engine import Answer, InferenceEngine, SingleRequest
+from tightrope.service.inference.engine import Answer, InferenceEngine, SingleRequest, row_count
 from tightrope.service.protocol.rest import InferRequest
 
 

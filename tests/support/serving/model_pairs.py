@@ -46,7 +46,7 @@ SUBGROUPS: dict[str, Any] = {
 }
 """An attribute that the caller sends, and one read from the first column."""
 
-SCOPES = ("model", "region=north", "region=south", "band=low", "band=high")
+SCOPES = ("model", "region=north", "region=south", "region=other", "band=low", "band=high", "band=other")
 REFUSAL = {"score": "max_probability", "threshold": 0.8}
 CALM = {"limits": {"confidence": None, "confidence_shape": None}}
 """Limits for pairs that differ in confidence by design: no test expects the monitors of confidence to trip."""
@@ -102,7 +102,8 @@ def all_pairs(folder: Path) -> dict[str, dict[str, Any]]:
         pairs[action] = {**files, "refusal": {**REFUSAL, "action": action}, "mode": "advisory"}
     for datatype, kind in ONNX_TYPES.items():
         path = str(identity(folder / f"echo_{datatype}.onnx", kind))
-        pairs[f"echo_{datatype}"] = {"baseline": path, "compressed": path, "decision": {"output": "probabilities"}}
+        decides = {"decision": {"output": "probabilities"}}
+        pairs[f"echo_{datatype}"] = {"baseline": path, "compressed": path, "allow_nan": True, **decides}
     return pairs
 
 

@@ -16,8 +16,8 @@ import httpx
 
 from tests.support.cluster.cluster import TIMEOUT_SECONDS, wait_until
 from tests.support.commands import command, environment
+from tests.support.configs import ROOT, TOKEN
 from tests.support.harmful_pair import request, traffic
-from tests.support.servers import ROOT, TOKEN
 
 REQUESTS = 'tightrope_requests_total{model="m",outcome="ok"}'
 INFER_BODY = request(traffic(1, harm=False)[0])

@@ -10,9 +10,10 @@ from typing import Any, Self, TypeVar
 import httpx
 from prometheus_client import CollectorRegistry
 
-from tests.support.servers import TOKEN, write_config
+from tests.support.configs import TOKEN, write_config
 from tests.support.serving.model_pairs import CALM, SUBGROUPS, sure_and_unsure
 from tests.support.wired_samples import split_samples
+from tightrope.monitors.intake.sampling import SECRET_BYTES, DrawKey
 from tightrope.monitors.records import Event, Routes, Sample
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.prometheus.metrics import Metrics
@@ -31,6 +32,7 @@ from tightrope.service.sampling.recorder import AnswerRecorder
 from tightrope.service.transport.responder import Responder
 
 T = TypeVar("T")
+DRAW_KEY = DrawKey(bytes(range(SECRET_BYTES)))
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 OK = 200
 LENGTH = "Inference-Header-Content-Length"
@@ -71,14 +73,17 @@ class GatewayHarness:
         self.metrics = Metrics(CollectorRegistry())
         self.bus = MemoryBus()
         self.outbox = Outbox(self.bus, self.metrics.record_dropped)
-        self.router = Router({name: pair.subgroups.scopes for name, pair in self.pairs.items()})
+        self.router = Router(
+            {name: pair.subgroups.scopes for name, pair in self.pairs.items()},
+            always_baseline={name: pair.subgroups.always_baseline for name, pair in self.pairs.items()},
+        )
         self.time = 1000.0
         self.engine = InferenceEngine(
             self.pairs,
             self.router,
             self.outbox,
             self.metrics,
-            AnswerRecorder(self.outbox, self.metrics, {}),
+            AnswerRecorder(self.outbox, self.metrics, {}, DRAW_KEY),
             lambda: self.time,
         )
 

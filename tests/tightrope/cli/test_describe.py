@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.configs import write_config
 from tests.support.harmful_pair import config
-from tests.support.servers import write_config
 from tests.support.serving.fake_oip_server import METADATA, fake_server
 from tightrope.cli.describe import describe
 from tightrope.monitors.records import Role
@@ -28,6 +28,7 @@ def test_description_names_the_model(tmp_path: Path) -> None:
     assert (result["inputs"], result["outputs"]) == (["input FP32[-1, 4]"], ["probabilities FP32[-1, 2]"])
     assert result["decides by"] == "probabilities (probabilities)"
     assert result["baseline"] != result["compressed"]
+    assert result["requests"] == "share runs"
 
 
 def test_description_has_the_sampling_rates(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tests.support.commands import tightrope
+from tests.support.configs import write_config
 from tests.support.harmful_pair import MAJORITY, MINORITY, config
 from tests.support.onnx_models import classifier
-from tests.support.servers import write_config
 from tightrope.service.config.loader import TOKEN_VARIABLE
 from tightrope.serving.server import ListenAddress, ReadyCallback
 from tightrope.wiring import embedded
@@ -49,8 +49,20 @@ def test_valid_configuration_as_json(run: Run, path: Path, capsys: pytest.Captur
     out = json.loads(capsys.readouterr().out)
     assert (out["ok"], out["control"]) == (True, False)
     (model,) = out["models"]
-    assert sorted(model["subgroups"]) == [MAJORITY, MINORITY]
+    assert sorted(model["subgroups"]) == [MAJORITY, MINORITY, "group=other"]
     assert model["monitors"] == ["disagreement <= 0.1 (model), 0.2 (subgroups)"]
+
+
+def test_one_model_in_both_roles_is_a_warning(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line for people, and an entry in ``warnings`` for machines; the configuration is valid."""
+    baseline = config(tmp_path)["models"]["m"]["baseline"]
+    path = write_config(tmp_path, config(tmp_path, compressed=baseline))
+    assert run("check", path) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning models.m.compressed: is the same model as the baseline (")
+    assert run("check", path, "--json") == 0
+    out, errors = capsys.readouterr()
+    assert (json.loads(out)["warnings"], errors) == ([line.removeprefix("warning ")], "")
 
 
 def _model(**changes: object) -> Callable[[Path], dict[str, Any]]:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import command, environment
+from tests.support.configs import ROOT, write_config
 from tests.support.harmful_pair import config
-from tests.support.servers import ROOT, write_config
 from tightrope.monitors.records import Event
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.wiring.embedded import DATABASE

@@ -11,9 +11,10 @@ import httpx
 import pytest
 
 from tests.support.commands import command, environment, tightrope
-from tests.support.harmful_pair import MAJORITY, MINORITY, config, request, traffic
+from tests.support.configs import ROOT, TOKEN, write_config
+from tests.support.harmful_pair import MAJORITY, MINORITY, OTHER, config, request, traffic
 from tests.support.judgement.comparisons import judged_count, open_tick_rows
-from tests.support.servers import ROOT, TOKEN, Server, serving, write_config
+from tests.support.servers import Server, serving
 from tightrope.monitors.plan import State
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.adapters.wire import record_codec
@@ -113,10 +114,10 @@ def test_restart_continues_modes_events_and_counts(path: Path) -> None:
         assert order["confirmed"]
         before, events = model(server), server.client.get("/v1/events").json()
         assert server.stop() == 0
-    assert [event["kind"] for event in events["events"]] == ["breach", "dwell-elapsed", "force-safe"]
+    assert [event["kind"] for event in events["events"]] == ["fresh-state", "breach", "dwell-elapsed", "force-safe"]
     with serving(path) as server:
         after = model(server)
-        assert after["scopes"] == {"model": "normal", MINORITY: "safe", MAJORITY: "safe"}
+        assert after["scopes"] == {"model": "normal", MINORITY: "safe", MAJORITY: "safe", OTHER: "normal"}
         assert {key: after[key] for key in ("scopes", "safe", "epoch", "judged")} == {
             key: before[key] for key in ("scopes", "safe", "epoch", "judged")
         }
@@ -135,7 +136,7 @@ def test_killed_server_restarts_from_its_saved_state(path: Path) -> None:
         shown, events = model(server), server.client.get("/v1/events").json()
         assert server.stop(signal.SIGKILL) == -signal.SIGKILL
     with serving(path) as server:
-        assert model(server)["scopes"] == {"model": "normal", MINORITY: "safe", MAJORITY: "normal"}
+        assert model(server)["scopes"] == {"model": "normal", MINORITY: "safe", MAJORITY: "normal", OTHER: "normal"}
         assert model(server)["epoch"] == shown["epoch"]
         assert model(server)["judged"] == shown["judged"]
         assert server.client.get("/v1/events").json() == events

@@ -21,9 +21,10 @@ from tritonclient.utils import InferenceServerException  # type: ignore[import-u
 
 from tests.support.cluster.cluster import write_cluster_config
 from tests.support.commands import command, environment
+from tests.support.configs import ROOT, write_config
 from tests.support.harmful_pair import Rows, config, traffic
 from tests.support.judgement.comparisons import judged_count, open_tick_rows
-from tests.support.servers import ROOT, serving, write_config
+from tests.support.servers import serving
 from tests.tightrope.cli.test_main_run import saved_state
 from tightrope.service.app import load_pairs
 from tightrope.service.config.loader import ConfigError, load

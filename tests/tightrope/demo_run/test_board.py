@@ -119,3 +119,10 @@ def test_summary_compares_before_and_after() -> None:
     assert "12,000 requests, 11,000 compared, 16.7 s" in text_of(table)
     assert line(table, "model") == "model 78.2% - 78.7% 10,484 1,516"
     assert line(table, "residence=group_quarters") == "residence=group_quarters 60.0% 67.7% 67.7% 30 1,263"
+
+
+def test_scope_without_requests_is_left_out() -> None:
+    """A line for values that the traffic lacks would only hide the others; before the first request all are shown."""
+    scopes = [progress(), progress(scope="sex=other", requests=0)]
+    assert "sex=other" not in text_of(render_board(RUN, 3000, scopes, []))
+    assert "sex=other" in text_of(render_board(RUN, 0, scopes, []))

@@ -8,8 +8,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.support.commands import tightrope
+from tests.support.configs import ROOT
 from tests.support.csv_tables import pair_config, pair_settings, read_settings, write_table
-from tests.support.servers import ROOT
 from tightrope.monitors.compare import certainty, refusal_mask
 from tightrope.monitors.records import Role
 from tightrope.monitors.thresholds import upper_bound

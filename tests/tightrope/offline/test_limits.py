@@ -153,7 +153,7 @@ def test_limit_below_the_noise_floor_is_a_problem(tmp_path: Path) -> None:
     path = batch_centred(tmp_path / "moody.onnx")
     config = pair_config(tmp_path, subgroups=SIDES, subgroup_limits={"disagreement": 0.3})
     config["models"]["m"] |= {"baseline": str(path), "compressed": str(path)}  # type: ignore[index]
-    rows = np.stack([np.where(np.arange(400) % 2, 1.0, -1.0), np.arange(400) < 100], axis=1)
+    rows = np.stack([np.where(np.arange(400) % 2, 3.0, 1.0), np.arange(400) < 100], axis=1)
     result = limits(read_settings(tmp_path, config), write_table(tmp_path / "data.csv", rows), None, 10.0)
     text = (
         "lies below the noise floor: the baseline run twice, row by row and in batches, gives 0.5 in {}, so that a "
@@ -187,13 +187,13 @@ def test_harms_are_multiples_of_the_configured_or_proposed_limit(tmp_path: Path,
 def test_sampling_floor_shortens_detection(tmp_path: Path, data: Path) -> None:
     """With a tenth sampled, and all of the right side, harm there is detected nearly ten times sooner.
 
-    That side has a fifth of the rows, and a sixth of the subgroups' budget: three monitors, two subgroups.
+    That side has a fifth of the rows, and a ninth of the subgroups' budget: three monitors, three subgroups.
     """
     plain = monitor(evaluate(tmp_path, data, sampling={"rate": 0.1})).harms[2][1]
     floored = monitor(evaluate(tmp_path, data, sampling={"rate": 0.1, "floors": {"side=right": 1.0}})).harms[2][1]
     for harm, own, samples in ((plain, 0.2 * 0.1, 0.1), (floored, 0.2, 0.8 * 0.1 + 0.2)):
         information = float(divergence(0.12, 0.04))
-        budget = 3.15e8 / (0.2 / 6) * own / samples
+        budget = 3.15e8 / (0.2 / 9) * own / samples
         assert harm.rows == pytest.approx(np.log(budget * information) / information)
         assert harm.seconds == pytest.approx(harm.rows / own / 10)
 

@@ -13,6 +13,7 @@ from tests.support.csv_tables import (
     write_table,
 )
 from tests.support.onnx_models import classifier, fragile, identity
+from tests.support.serving.row_models import quantized
 from tightrope.monitors.records import Role
 from tightrope.offline.pair_evaluation import MAX_SHADOW_RUN_ROWS, prepare
 from tightrope.offline.table import TableError
@@ -40,23 +41,31 @@ def test_answers_are_in_file_order(tmp_path: Path) -> None:
 
 def test_rows_run_alone_and_in_batches(tmp_path: Path) -> None:
     """A model that depends on its batch shows the difference."""
-    data = write_table(tmp_path / "data.csv", [[-1, 0], [3, 0]])
+    data = write_table(tmp_path / "data.csv", [[1, 0], [3, 0]] * 2)
     trial = prepare(one_model(tmp_path, batch_centred(tmp_path / "moody.onnx")), None, data)
-    assert trial.answers(Role.BASELINE, batched=False).values.argmax(axis=1).tolist() == [0, 0]
-    assert trial.answers(Role.BASELINE, batched=True).values.argmax(axis=1).tolist() == [1, 0]
+    assert trial.answers(Role.BASELINE, batched=False).values.argmax(axis=1).tolist() == [0, 0] * 2
+    assert trial.answers(Role.BASELINE, batched=True).values.argmax(axis=1).tolist() == [1, 0] * 2
     compared = trial.compare()
-    assert compared.noise.disagree.tolist() == [True, False]
-    assert [way.disagree.tolist() for way in compared.ways] == [[True, False], [True, False]]
+    assert compared.noise.disagree.tolist() == [True, False] * 2
+    assert [way.disagree.tolist() for way in compared.ways] == [[True, False] * 2] * 2
+
+
+def test_rows_run_alone_where_the_shadow_runs_them_alone(tmp_path: Path) -> None:
+    """The probe shows that the rows of this model mix, so neither gateway nor worker batches them."""
+    data = write_table(tmp_path / "data.csv", [[0.1, 0.02], [40.0, -9.0]])
+    trial = prepare(one_model(tmp_path, quantized(tmp_path / "quantized.onnx")), None, data)
+    alone, shadow = (trial.answers(Role.BASELINE, batched=batched).values for batched in (False, True))
+    assert alone.tolist() == shadow.tolist()
 
 
 def test_both_directions_are_compared(tmp_path: Path) -> None:
     """A compressed model that depends on its batch agrees while it serves row by row, and not as the shadow."""
     config = pair_config(tmp_path)
     config["models"]["m"]["compressed"] = str(batch_centred(tmp_path / "moody.onnx"))  # type: ignore[index]
-    data = write_table(tmp_path / "data.csv", [[1, 0], [3, 0]])
+    data = write_table(tmp_path / "data.csv", [[1, 0], [3, 0]] * 2)
     compared = prepare(read_settings(tmp_path, config), None, data).compare()
     assert not compared.noise.disagree.any()
-    assert [way.disagree.tolist() for way in compared.ways] == [[False, False], [True, False]]
+    assert [way.disagree.tolist() for way in compared.ways] == [[False] * 4, [True, False] * 2]
 
 
 def test_noise_uses_the_baselines_threshold(tmp_path: Path) -> None:
@@ -77,8 +86,10 @@ def test_rows_belong_to_the_model_and_to_their_subgroups(tmp_path: Path) -> None
     }
     data = write_table(tmp_path / "data.csv", [[0, 0], [0, 5]])
     trial = prepare(pair_settings(tmp_path, subgroups=subgroups), None, data)
-    assert trial.pair.plan.scopes == ("model", "region=north", "side=left", "side=right")
-    assert trial.compare().member.tolist() == [[True, False, True, False], [True, False, False, True]]
+    shown = [scope in {"model", "side=left", "side=right"} for scope in trial.pair.plan.scopes]
+    member = trial.compare().member
+    assert member[:, shown].tolist() == [[True, True, False], [True, False, True]]
+    assert not member[:, ~np.array(shown)].any(), "neither of a region, nor of its undeclared values"
 
 
 def test_failing_line_is_named(tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.support.commands import tightrope
+from tests.support.configs import ROOT, write_config
 from tests.support.harmful_pair import config
 from tests.support.harmful_pair import traffic as harmful_traffic
 from tests.support.judgement.compared_rows import ArchiveFolder, compared_batch
 from tests.support.reports_interpreter import drawn_by_a_browser, interpreter, run
-from tests.support.servers import ROOT, Server, serving, write_config
+from tests.support.servers import Server, serving
 from tests.support.serving.service_harness import eventually
 from tightrope.demo.replay import traffic
 from tightrope.offline.report import compare_golden

@@ -9,8 +9,8 @@ import tritonclient.grpc as triton  # type: ignore[import-untyped]
 
 from tests.support.cluster.cluster import wait_until, write_cluster_config
 from tests.support.commands import tightrope
+from tests.support.configs import TOKEN
 from tests.support.harmful_pair import traffic
-from tests.support.servers import TOKEN
 from tests.support.serving.multiprocess_server import ProcessGroup, is_running, process_group
 from tests.tightrope.cli.test_main_run_grpc import infer
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 
 from tests.support.cluster.cluster import cluster_on, wait_until
-from tests.support.servers import TOKEN
+from tests.support.configs import TOKEN
 from tests.support.serving.multiprocess_server import REQUESTS, Callers, ProcessGroup, is_running, process_group
 from tightrope.demo.broker import Broker
 from tightrope.wiring import shadow_processes

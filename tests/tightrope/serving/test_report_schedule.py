@@ -8,7 +8,7 @@ from threading import Semaphore
 import pytest
 from prometheus_client import CollectorRegistry
 
-from tests.support.servers import write_config
+from tests.support.configs import write_config
 from tests.support.serving.service_harness import eventually
 from tightrope.service.adapters.archive.report_store import ReportStore
 from tightrope.service.adapters.prometheus.metrics import Metrics

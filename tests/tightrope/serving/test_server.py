@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.configs import write_config
 from tests.support.harmful_pair import config
-from tests.support.servers import write_config
 from tightrope.service.config.loader import ConfigError, load
 from tightrope.serving.server import STOP_SECONDS, HttpServer, ListenAddress, listen, reserve_port
 from tightrope.wiring.embedded import build_embedded

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.support.cluster.cluster import Cluster, ClusterGateway, cluster_on, wait_until
 from tests.support.harmful_pair import traffic
 from tightrope.demo.broker import Broker
-from tightrope.monitors.records import Label
+from tightrope.monitors.label_records import Label
 from tightrope.service.adapters.topics import LABELS, topic
 from tightrope.service.adapters.wire.record_codec import encode_labels
 from tightrope.wiring import shadow_processes

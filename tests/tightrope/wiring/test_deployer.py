@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from tests.support.commands import tightrope
+from tests.support.configs import write_config
 from tests.support.harmful_pair import BASELINE, COMPRESSED, MINORITY, config, request, traffic
 from tests.support.onnx_models import classifier
-from tests.support.servers import Server, serving, write_config
+from tests.support.servers import Server, serving
 from tests.support.serving.service_harness import AUTH, eventually
 from tightrope.service.config.loader import ConfigError, load
 from tightrope.wiring.deployer import DEPLOYED_FILE, with_deployed

@@ -1,4 +1,4 @@
-"""A sound and a harmful artefact in turn: each return of the subgroup needs more evidence, until the scope latches."""
+"""Sound and harmful artefacts in turn: each return of the subgroup needs more evidence, until the scope latches."""
 
 from pathlib import Path
 from typing import Any
@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.harmful_pair import BASELINE, MAJORITY, MINORITY, config, request, traffic
+from tests.support.configs import write_config
+from tests.support.harmful_pair import BASELINE, COMPRESSED, MAJORITY, MINORITY, config, request, traffic
 from tests.support.onnx_models import classifier
-from tests.support.servers import Server, serving, write_config
+from tests.support.servers import Server, serving
 from tests.support.serving.service_harness import AUTH, eventually
 
 ROUNDS = 80
@@ -63,6 +64,8 @@ def test_each_return_needs_tenfold_evidence_until_the_scope_latches(tmp_path: Pa
     artefact does not return the scope before an operator releases it.
     """
     classifier(tmp_path / "sound.onnx", np.float32(1.01) * BASELINE)
+    for flap in range(3):  # a file that is known to be harmful does not flap: it stays safe
+        classifier(tmp_path / f"harmful{flap}.onnx", np.float32(2 + flap) * COMPRESSED)
     with serving(write_config(tmp_path, config(tmp_path))) as server:
         scenario, evidence = Scenario(server), []
         for flap in range(3):
@@ -71,7 +74,7 @@ def test_each_return_needs_tenfold_evidence_until_the_scope_latches(tmp_path: Pa
             assert len(scenario.events("breach")) == flap + 1
             scenario.deploy("sound.onnx")
             scenario.until("normal")
-            scenario.deploy("compressed.onnx")
+            scenario.deploy(f"harmful{flap}.onnx")
         assert np.diff(evidence) == pytest.approx([1.0, 1.0])
         scenario.until("latched")
         assert "until an operator releases it" in scenario.events("breach")[-1]["reason"]

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import onnx
 
-from tests.support.harmful_pair import MAJORITY, MINORITY, config, traffic
+from tests.support.configs import write_config
+from tests.support.harmful_pair import MAJORITY, MINORITY, OTHER, config, traffic
 from tests.support.in_process import run_in_process, served_by
-from tests.support.servers import write_config
 from tightrope.monitors.records import Role
 from tightrope.wiring.embedded import as_watched
 
@@ -14,7 +14,7 @@ def test_only_the_harmed_subgroup_is_saved(tmp_path: Path) -> None:
     with run_in_process(write_config(tmp_path, config(tmp_path))) as running:
         for seed in range(8):
             running.send(traffic(96, harm=True, seed=seed))
-        assert running.states() == {"model": "normal", MINORITY: "safe", MAJORITY: "normal"}
+        assert running.states() == {"model": "normal", MINORITY: "safe", MAJORITY: "normal", OTHER: "normal"}
         assert running.events()[0] == (MINORITY, "breach")
         assert {scope for scope, _ in running.events()} == {MINORITY}
         rows = traffic(96, harm=True, seed=99)
@@ -32,7 +32,7 @@ def test_subgroup_returns_when_its_shadow_has_recovered(tmp_path: Path) -> None:
         assert running.states()[MINORITY] == "safe"
         for seed in range(20):
             running.send(traffic(96, harm=False, seed=seed))
-        assert running.states() == {"model": "normal", MINORITY: "normal", MAJORITY: "normal"}
+        assert running.states() == {"model": "normal", MINORITY: "normal", MAJORITY: "normal", OTHER: "normal"}
         assert running.events() == [(MINORITY, what) for what in ("breach", "dwell-elapsed", "recovered")]
         rows = traffic(96, harm=False, seed=99)
         assert served_by(running.send(rows), rows) == {0.0: {"compressed"}, 1.0: {"compressed"}}

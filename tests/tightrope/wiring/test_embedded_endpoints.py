@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 from tests.support.commands import tightrope
+from tests.support.configs import write_config
 from tests.support.harmful_pair import MINORITY, config, request, traffic, write_models
-from tests.support.servers import Server, serving, write_config
+from tests.support.servers import Server, serving
 from tests.support.serving.service_harness import AUTH, eventually
 
 INFER = "/v2/models/m/infer"

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.configs import write_config
 from tests.support.harmful_pair import config, traffic
 from tests.support.in_process import infer_request, run_in_process, served_by, slow_loop
 from tests.support.judgement.comparisons import judged_count, open_tick_rows
-from tests.support.servers import write_config
-from tightrope.service.adapters.sqlite.store import SqliteStore, StoreError
+from tightrope.service.adapters.sqlite.state_file import StoreError
+from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.config.loader import load
 from tightrope.wiring import embedded
@@ -73,19 +74,22 @@ def test_one_state_has_one_judge(tmp_path: Path) -> None:
 def test_gateway_answers_without_a_judge(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A failing disk is logged and counted; callers get their answers, and the log says from which model."""
+    """A failing disk is logged and counted; callers get their answers from the baseline, and the log says so: nothing
+    is known about the modes.
+    """
 
     def fails(*_: object) -> None:
         raise sqlite3.OperationalError("disk I/O error")
 
     monkeypatch.setattr(embedded, "STOP_SECONDS", 0.3)
-    monkeypatch.setattr(SqliteStore, "snapshot", fails)
     parts = build_embedded(load(write_config(tmp_path, config(tmp_path)), {}))
+    monkeypatch.setattr(SqliteStore, "snapshot", fails)
     with caplog.at_level(logging.WARNING):
         parts.start()
     gateway = parts.service.engine
     request = infer_request(traffic(1, harm=True))
-    assert gateway.infer(gateway.pair("m"), request).parameters["served_by"] == "compressed"
+    assert gateway.infer(gateway.pair("m"), request).parameters["served_by"] == "baseline"
     parts.stop()
     assert parts.judge.failures > 0
-    assert "the judge has not published the modes yet" in caplog.text
+    assert gateway.metrics.total("judge_failures") == parts.judge.failures
+    assert "the judge has not published the modes yet: the baselines answer until it does" in caplog.text

@@ -7,8 +7,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from tests.support.commands import GRAFANA_LIBRARIES, tightrope, without_modules
+from tests.support.configs import write_config
 from tests.support.harmful_pair import config
-from tests.support.servers import write_config
 from tightrope.service.adapters.alertmanager import Alertmanager, AlertmanagerSettings
 from tightrope.service.adapters.ports import Alert, Pager
 from tightrope.service.adapters.prometheus.metrics import Metrics

@@ -4,8 +4,8 @@ from threading import Event
 import pytest
 
 from tests.support.cluster.cluster import get_page, wait_until
+from tests.support.configs import write_config
 from tests.support.harmful_pair import config
-from tests.support.servers import write_config
 from tightrope.service.adapters.prometheus.metric_set import process_registry
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.config.loader import ConfigError, load

@@ -5,8 +5,8 @@ import pytest
 from kafka import KafkaAdminClient
 
 from tests.support.cluster.kafka_buses import HOURS
+from tests.support.configs import write_config
 from tests.support.harmful_pair import config
-from tests.support.servers import write_config
 from tightrope.demo.broker import Broker
 from tightrope.service.adapters.kafka.admin import create_topics, topic_specs
 from tightrope.service.adapters.kafka.options import KafkaOptions

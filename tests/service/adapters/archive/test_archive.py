@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.judgement.compared_rows import ArchiveFolder, compared_batch
-from tightrope.service.adapters.archive import archive
+from tightrope.service.adapters.archive import segments
 from tightrope.service.adapters.archive.archive import MAX_QUEUED_ROWS, read_newest, read_reference
 
 
@@ -144,7 +144,7 @@ def test_rows_that_fit_no_column_are_skipped(tmp_path: Path) -> None:
 def test_hanging_disk_does_not_delay_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows wait in bounded memory; rows without room there are counted."""
     hanging = threading.Event()
-    monkeypatch.setattr(archive.SegmentFolder, "append", lambda *_: hanging.wait(30.0))
+    monkeypatch.setattr(segments.SegmentFolder, "append", lambda *_: hanging.wait(30.0))
     shelf, batch = ArchiveFolder(tmp_path), compared_batch(0, 2048)
     shelf.archive.start()
     began = time.monotonic()

@@ -141,3 +141,43 @@ def test_unreadable_first_snapshot_is_returned() -> None:
     store = SnapshotStore(bus)
     assert store.positions("l", ["m"]) == {"m": START}
     assert store.snapshot("m") == b"a version to come"
+
+
+def test_unreadable_latest_snapshot_is_lost() -> None:
+    """The judge learns why, until it has saved a readable one; the older snapshot still has modes and orders."""
+    bus = MemoryBus()
+    begun(bus, "m")
+    bus.publish(topic(SNAPSHOTS), b"a version to come", "m")
+    store = SnapshotStore(bus)
+    store.positions("l", ["m"])
+    assert store.snapshot("m") == b"first"
+    assert store.lost("m").startswith("its latest snapshot, offset 1 of tightrope.snapshots, cannot be read: ")
+    store.save("l", {COMPARED: 5}, {"m": b"second"}, [EVENT])
+    store.positions("l", ["m"])
+    assert (store.snapshot("m"), store.lost("m")) == (b"second", "")
+
+
+def test_missing_snapshot_is_lost_if_one_is_required() -> None:
+    """A model with a snapshot is not."""
+    bus = MemoryBus()
+    begun(bus, "m")
+    store = SnapshotStore(bus, required=True)
+    store.positions("l", ["m", "n"])
+    assert (store.lost("m"), store.lost("n")) == ("", "no earlier state was found, and state_required is true")
+    free = SnapshotStore(bus)
+    free.positions("l", ["n"])
+    assert free.lost("n") == ""
+
+
+def test_unreadable_snapshot_is_kept_under_another_key() -> None:
+    """Compaction would delete it; no judge takes it for a model's snapshot."""
+    bus = MemoryBus()
+    bus.publish(topic(SNAPSHOTS), b"a version to come", "m")
+    store = SnapshotStore(bus)
+    store.positions("l", ["m"])
+    store.set_aside("m", "m.unreadable-20261128T193500Z")
+    kept = bus.subscribe(topic(SNAPSHOTS)).poll(10, 0.0)[-1]
+    assert (kept.key, kept.value) == ("m.unreadable-20261128T193500Z", b"a version to come")
+    again = SnapshotStore(bus)
+    again.positions("l", ["m"])
+    assert set(again._lost) == {"m"}

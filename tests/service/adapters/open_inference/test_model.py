@@ -104,6 +104,20 @@ def test_model_of_a_fixed_first_dimension_is_not_cut(server: FakeServer) -> None
     assert server.count(INFER) == 1
 
 
+def test_output_that_is_not_by_rows_is_not_joined(server: FakeServer) -> None:
+    """Then all rows are sent in one call, and its answer is whole."""
+
+    def layers(body: bytes) -> Answer:
+        rows = orjson.loads(body)["inputs"][0]["shape"][0]
+        entry = {**OUTPUT, "shape": [3, rows], "data": [0.5] * 3 * rows}
+        return 200, {"outputs": [entry]}
+
+    server.pages[INFER] = layers
+    answer = connect(server.where(max_rows=5)).run({"input": np.zeros((13, 2), np.float32)}, ["probabilities"])
+    assert answer["probabilities"].shape == (3, 13)
+    assert server.count(INFER) == 2
+
+
 def test_answers_that_do_not_fit_together_are_a_failed_run(server: FakeServer) -> None:
     """Two calls return outputs of different widths."""
     widths = iter([2, 3])

@@ -14,8 +14,9 @@ import httpx
 import numpy as np
 import pytest
 
+from tests.support.configs import ROOT, write_config
 from tests.support.onnx_models import classifier
-from tests.support.servers import ROOT, serving, write_config
+from tests.support.servers import serving
 from tests.support.serving.model_pairs import CALM, weights
 from tests.support.serving.service_harness import AUTH, body, eventually
 from tightrope.service.adapters.onnxruntime import OnnxModel

@@ -5,7 +5,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_prometheus
 
-from tightrope.service.adapters.prometheus.catalogue import DROP_REASONS, METRICS, Component
+from tightrope.service.adapters.prometheus.catalogue import DROP_REASONS, METRICS
+from tightrope.service.adapters.prometheus.metric import Component
 from tightrope.service.adapters.prometheus.metric_set import MetricSet, process_registry
 
 

@@ -9,14 +9,17 @@ from prometheus_client import CollectorRegistry
 
 from tests.support.judgement.comparisons import make_plan
 from tightrope.monitors.plan import initial_state
-from tightrope.monitors.records import Outcome, Routes, Verdict
+from tightrope.monitors.records import Outcome, Routes
 from tightrope.monitors.safemode import ModeState
-from tightrope.service.adapters.prometheus.catalogue import Component
+from tightrope.monitors.verdict import Verdict
+from tightrope.service.adapters.prometheus.metric import Component
 from tightrope.service.adapters.prometheus.metrics import MAX_PENDING_OBSERVATIONS, Metrics
 
 LABELS = {
+    "host",
+    "of",
     *("model", "role", "scope", "monitor", "outcome", "reason", "action"),
-    *("topic", "reader", "state", "input", "kind", "le"),
+    *("topic", "reader", "state", "input", "kind", "le", "host", "of", "fault"),
 }
 
 
@@ -174,3 +177,10 @@ def test_single_observations_are_counted(metrics: Metrics) -> None:
     assert value(metrics, "tightrope_fallback_share", model="m") == 0.5
     assert value(metrics, "tightrope_control_age_seconds") == 1.5
     assert value(metrics, "tightrope_batch_rows_sum") == 8
+
+
+def test_breach_of_a_held_scope_is_shown(metrics: Metrics) -> None:
+    """One for each scope, zero again after the next order."""
+    for breached in (True, False):
+        metrics.set_held_breaches("m", {"a=b": breached})
+        assert metrics.registry.get_sample_value("tightrope_held_breach", {"model": "m", "scope": "a=b"}) == breached

@@ -13,7 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_pro
 from tests.support.serving.service_harness import eventually
 from tightrope.monitors.records import Routes
 from tightrope.monitors.safemode import ModeState
-from tightrope.service.adapters.prometheus.catalogue import METRICS, Component, MetricKind
+from tightrope.service.adapters.prometheus.catalogue import METRICS
+from tightrope.service.adapters.prometheus.metric import Component, MetricKind
 from tightrope.service.adapters.prometheus.metric_set import process_registry
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.prometheus.multiprocess import GAUGE_AGGREGATIONS, SharedRegistry, merge_ended

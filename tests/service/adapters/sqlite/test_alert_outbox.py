@@ -13,7 +13,7 @@ from tightrope.service.adapters.sqlite.alert_outbox import (
     AlertTable,
     StoredAlert,
 )
-from tightrope.service.adapters.sqlite.store import StoreError
+from tightrope.service.adapters.sqlite.state_file import StoreError
 
 
 def row(scope: str, since: float = 1.0, **annotations: str) -> StoredAlert:

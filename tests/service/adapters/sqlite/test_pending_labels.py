@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tests.support.judgement.comparisons import bit_exact
-from tightrope.monitors.records import Event, Label, PendingRow
+from tightrope.monitors.label_records import Label, PendingRow
+from tightrope.monitors.records import Event
 from tightrope.service.adapters.ports import PendingChanges
 from tightrope.service.adapters.sqlite import pending_labels
 from tightrope.service.adapters.sqlite.store import SqliteStore

@@ -49,7 +49,9 @@ def test_record_travels_in_its_envelope() -> None:
         (b"\xc1", "not a record"),
         (msgpack.encode([1]), "not a record: it must be a map"),
         (msgpack.encode({"schema": "things", "version": 1}), "not a record: it must be a map"),
-        (msgpack.encode({"schema": "things", "version": 2, "body": 1}), "version: '2'; this reader knows 1"),
+        (msgpack.encode({"schema": "things", "version": 3, "body": 1}), "version: '3'; this reader knows 1 and 2"),
+        (msgpack.encode({"schema": "things", "version": 0, "body": 1}), "version: '0'; this reader knows 1 and 2"),
+        (msgpack.encode({"schema": "things", "version": True, "body": 1}), "version: 'True'; this reader knows"),
         (msgpack.encode({"schema": "others", "version": 1, "body": 1}), "schema: 'others' where 'things' should be"),
     ],
 )
@@ -123,7 +125,7 @@ def test_peek_does_not_decode_the_body(order: tuple[str, ...]) -> None:
     assert peek(data) == "s"
 
 
-@pytest.mark.parametrize("change", [{"version": 2}, {"schema": 7, "version": None}])
+@pytest.mark.parametrize("change", [{"version": 3}, {"schema": 7, "version": None}])
 def test_peek_refuses_another_version(change: dict[str, object]) -> None:
     """`peek` raises the same error as `envelope`."""
     data = msgpack.encode({"schema": "s", "version": WIRE_VERSION, "body": [], **change})

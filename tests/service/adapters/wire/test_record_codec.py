@@ -21,11 +21,24 @@ from tests.support.cluster.wire_records import (
     states,
     traffic_notes,
 )
+from tests.support.judgement.comparisons import make_plan
 from tests.support.wired_samples import split_samples
-from tightrope.monitors.records import ROW_ARRAYS, Comparisons, Event, Label, Order, Role, Routes, Sample, Traffic
+from tightrope.monitors.label_records import Label
+from tightrope.monitors.plan import initial_state
+from tightrope.monitors.records import (
+    ADDED_ARRAYS,
+    ROW_ARRAYS,
+    Comparisons,
+    Event,
+    Order,
+    Role,
+    Routes,
+    Sample,
+    Traffic,
+)
 from tightrope.monitors.sample_batch import SampleBatch
 from tightrope.service.adapters.wire import record_codec
-from tightrope.service.adapters.wire.envelope import WIRE_VERSION, WireError
+from tightrope.service.adapters.wire.envelope import WIRE_VERSION, WireError, mapping, pack, unpack
 
 SAMPLE = Sample(
     model="m",
@@ -51,7 +64,11 @@ BATCH = Comparisons(
     scopes=("a=b",),
     request_id=("r", "s"),
     member=np.zeros((2, 1), dtype=bool),
-    **{name: np.zeros(2, record_codec._COMPARISON_DTYPES.get(name, "<f8")) for name in ROW_ARRAYS if name != "member"},
+    **{
+        name: np.zeros(2, record_codec._COMPARISON_DTYPES.get(name, "<f8"))
+        for name in ROW_ARRAYS
+        if name not in {"member", *ADDED_ARRAYS}
+    },
 )
 EVENT = Event("i", 1.5, "m", "kind", "model", "me", "why", {"x": [1, None]})
 ORDER = Order("i", 1.5, "m", "model", "release", "me", "why")
@@ -123,6 +140,15 @@ def test_snapshots_of_equal_states_are_equal(state: Any) -> None:  # noqa: ANN40
     assert record_codec.encode_state(replace(state, **turned)) == record_codec.encode_state(state)
 
 
+def test_snapshot_of_an_earlier_version_has_seen_every_scope_with_rows() -> None:
+    """It does not tell when a scope had its last row: none is unseen because of that, and the count starts now."""
+    state = replace(initial_state(make_plan("disagreement")), compared=np.array([900, 40, 0, 900]))
+    written = mapping(unpack(record_codec.encode_state(state), record_codec.STATE_SCHEMA), "state")
+    earlier = {name: value for name, value in written.items() if name != "sighted"}
+    decoded = record_codec.decode_state(pack(record_codec.STATE_SCHEMA, earlier))
+    assert decoded.sighted.tolist() == [900, 900, 0, 900]
+
+
 def test_numbers_of_numpy_travel_as_numbers() -> None:
     """A record may contain elements of arrays."""
     event = replace(EVENT, time=np.float64(1.5), detail={"x": [np.int64(1), None]})
@@ -167,9 +193,9 @@ def test_envelope_names_schema_and_version(schema: str, data: bytes, decode: Cal
 @KINDS
 def test_unknown_version_is_refused(schema: str, data: bytes, decode: Callable[[bytes], Any]) -> None:
     """A newer version is not guessed."""
-    envelope = {**msgpack.decode(data), "version": 2}
-    for read in (decode, record_codec.schema_of):
-        with pytest.raises(WireError, match=r"version: '2'; this reader knows 1"):
+    envelope = {**msgpack.decode(data), "version": 3}
+    for read in (decode, record_codec.schema_of, record_codec.version_of):
+        with pytest.raises(WireError, match=r"version: '3'; this reader knows 1 and 2"):
             read(msgpack.encode(envelope))
     assert schema
 

@@ -154,10 +154,10 @@ WRONG: dict[str, tuple[Callable[[Client], object], str, str]] = {
         "INVALID_ARGUMENT",
         "output 'probabilities': parameters.classification is not supported",
     ),
-    "both models": (
-        lambda client: client.infer("poisoned", [value(np.array([[3e38]], np.float32), "FP32", "input")]),
-        "INTERNAL",
-        "both models failed",
+    "a value": (
+        lambda client: client.infer("plain", rows([0, 1], [0, float("nan")])),
+        "INVALID_ARGUMENT",
+        "input 'input', row 1: has nan at [1], must be finite unless allow_nan is true",
     ),
     "a call": (lambda client: client.get_inference_statistics("plain"), "UNIMPLEMENTED", "has no ModelStatistics here"),
     "metadata": (lambda client: client.get_model_metadata("nope"), "NOT_FOUND", "model 'nope' is not served here"),

@@ -106,7 +106,7 @@ def test_asynchronous_requests_are_each_answered(client: Any) -> None:  # noqa: 
 
 
 def test_error_has_our_text(client: Any) -> None:  # noqa: ANN401 - untyped
-    """Status and error of a bad request, of an unknown model, of a model that cannot answer, and asynchronously."""
+    """Status and error of a bad request, of an unknown model, of a value that is not finite, and asynchronously."""
     with pytest.raises(InferenceServerException) as caught:
         client.infer("plain", [value(TENSORS["INT64"], "INT64", name="input")])
     assert caught.value.status() == "400"
@@ -114,8 +114,9 @@ def test_error_has_our_text(client: Any) -> None:  # noqa: ANN401 - untyped
     with pytest.raises(InferenceServerException, match="model 'nope' is not served here") as caught:
         client.infer("nope", rows([0, 1]))
     assert caught.value.status() == "404"
-    with pytest.raises(InferenceServerException, match="both models failed"):
-        client.infer("poisoned", [value(np.array([[3e38]], np.float32), "FP32", name="input")])
+    with pytest.raises(InferenceServerException, match="input 'input', row 1: has nan at") as caught:
+        client.infer("plain", rows([0, 1], [0, float("nan")]))
+    assert caught.value.status() == "400"
     with pytest.raises(InferenceServerException, match="must have 2 dimensions"):
         client.async_infer("plain", [value(np.zeros(2, np.float32), "FP32", name="input")]).get_result(timeout=30)
     with pytest.raises(InferenceServerException, match="model 'nope' is not served here"):

@@ -37,6 +37,10 @@ MAX_BODY_BYTES = 10_000
 ENCODING = b"content-encoding"
 
 
+NAN_BODY = b'{"inputs":[{"name":"input","datatype":"FP32","shape":[1,2],"parameters":{"binary_data_size":8}}]}'
+NAN_HEADERS = {JSON_LENGTH_HEADER: b"%d" % len(NAN_BODY)}
+
+
 @pytest.fixture
 def pair(tmp_path: Path) -> ModelPair:
     """A pair of two floats a row."""
@@ -117,3 +121,19 @@ def test_status_depends_on_the_error() -> None:
     expected = {ServerError: 500, UnavailableError: 503, OverloadedError: 503}
     assert {kind: status_of(kind("")) for kind in ours} == expected
     assert status_of(RuntimeError()) == 500
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_value_that_is_not_finite_needs_permission(tmp_path: Path, value: float) -> None:
+    """A missing value is a real thing: `allow_nan` lets it pass, in the binary and in the raw form."""
+    row = np.array([[1.0, value]], np.float32)
+    bodies = ((NAN_BODY + row.tobytes(), NAN_HEADERS), (row.tobytes(), {JSON_LENGTH_HEADER: b"0"}))
+    for allow in (False, True):
+        pair = pair_of(tmp_path, **sure_and_unsure(tmp_path), **CALM, allow_nan=allow)
+        decoder = RequestDecoder(MAX_BODY_BYTES)
+        for body, headers in bodies:
+            if allow:
+                assert np.array_equal(decoder.decode(pair, body, headers).inputs["input"], row, equal_nan=True)
+                continue
+            with pytest.raises(CallerError, match=r"input 'input', row 0: has (nan|inf) at \[1\], must be finite"):
+                decoder.decode(pair, body, headers)

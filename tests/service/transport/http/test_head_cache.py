@@ -12,7 +12,7 @@ HEAD = RequestHead("m", None, 4, None)
 
 def make_cache() -> HeadCache:
     """A cache where one model is served, in one version."""
-    return HeadCache(lambda model, version: model == "m" and version in {None, "1"})
+    return HeadCache(lambda model, version: model == "m" and version in {None, "1"}, lambda _: b"x-account")
 
 
 def test_head_of_inference_has_model_version_and_sizes() -> None:
@@ -20,6 +20,13 @@ def test_head_of_inference_has_model_version_and_sizes() -> None:
     headers = [(b"content-length", b"10"), (b"accept", b"*/*"), (b"inference-header-content-length", b"7")]
     assert make_cache().parse(INFER_PATH, headers) == RequestHead("m", None, 10, b"7")
     assert make_cache().parse(b"/v2/models/m/versions/1/infer", headers) == RequestHead("m", "1", 10, b"7")
+
+
+def test_head_has_the_caller_of_the_configured_header() -> None:
+    """Another caller is another head, so that a cached head cannot be taken for that of another caller."""
+    headers = [(b"content-length", b"4"), (b"x-account", b"ann"), (b"x-user", b"eve")]
+    head = make_cache().parse(INFER_PATH, headers)
+    assert head == RequestHead("m", None, 4, None, "ann")
 
 
 @pytest.mark.parametrize(

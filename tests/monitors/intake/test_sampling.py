@@ -1,19 +1,20 @@
-"""Sampling is a fixed property of the request id: equal in every process, independent of other floors."""
+"""Draws are keyed by a secret and cover id and inputs: equal on every replica, chosen by no caller."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
+from tightrope.monitors.intake.sampling import ERA_SECONDS, SECRET_BYTES, DrawKey, Sampler, draw, input_digest
 from tightrope.monitors.records import MODEL_SCOPE
-from tightrope.monitors.sampling import Sampler, draw
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 IDS = [f"request-{number}" for number in range(20_000)]
 SCOPES = ("a=1", "b=1", "c=1")
 SHARES = st.floats(0, 1)
@@ -22,9 +23,8 @@ SHARES = st.floats(0, 1)
 @pytest.mark.parametrize("seed", ["1", "4242"])
 def test_every_process_draws_alike(seed: str) -> None:
     """A new interpreter with another hash seed computes the same numbers, to the last bit."""
-    code = (
-        "from tightrope.monitors.sampling import draw; print([draw(f'request-{n}', 'census').hex() for n in range(50)])"
-    )
+    draws = "[draw(f'request-{n}', 'census').hex() for n in range(50)]"
+    code = f"from tightrope.monitors.intake.sampling import draw; print({draws})"
     environ = os.environ | {"PYTHONHASHSEED": seed}
     output = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environ, capture_output=True, check=True, text=True
@@ -107,3 +107,67 @@ def test_oversampled_group_leaves_the_models_sample_as_it_was() -> None:
     assert [i for i in kept if draw(i) < floored.scope_rate(MODEL_SCOPE)] == [
         i for i in IDS if draw(i) < plain.inclusion(["age=old"])
     ]
+
+
+KEY = DrawKey(bytes(range(SECRET_BYTES)))
+DIGEST = bytes.fromhex("00112233445566778899aabbccddeeff")
+
+
+def test_keyed_draw_is_pinned() -> None:
+    """BLAKE2b-64 over model, era, id and digest, each with its length: 94d2060318dc8ae3 of 2^64 for these fields."""
+    number = KEY.draw("employment", 480_000 * ERA_SECONDS + 599.9, "req-1", DIGEST)
+    assert number == 0.5813297040520969
+    assert number == (0x94D2060318DC8AE3 >> 11) / 2**53
+
+
+def test_keyed_draw_covers_every_field() -> None:
+    """Secret, model, era, id and inputs: a retry in the same era has the same draw, anything else another one."""
+    draws = [
+        KEY.draw("m", 0.0, "a", DIGEST),
+        KEY.draw("m", ERA_SECONDS, "a", DIGEST),
+        KEY.draw("n", 0.0, "a", DIGEST),
+        KEY.draw("m", 0.0, "b", DIGEST),
+        KEY.draw("m", 0.0, "a", DIGEST[::-1]),
+        DrawKey(bytes(SECRET_BYTES)).draw("m", 0.0, "a", DIGEST),
+    ]
+    assert len(set(draws)) == len(draws)
+    assert KEY.draw("m", ERA_SECONDS - 1.0, "a", DIGEST) == draws[0]
+
+
+def test_constant_id_has_uniform_draws() -> None:
+    """A caller who always sends one id cannot keep other inputs out of the sample."""
+    draws = [KEY.draw("m", 0.0, "pod-a", input_digest({"x": np.array([[float(n)]])})) for n in range(5_000)]
+    assert kstest(draws, "uniform").pvalue > 0.001
+
+
+def test_input_digest_covers_names_types_shapes_and_content() -> None:
+    """Equal tensors in any order and memory layout have equal digests; texts are told apart by their lengths."""
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    same = [{"a": x, "b": x[:1]}, {"b": x[:1].copy(), "a": np.asfortranarray(x)}]
+    others: list[dict[str, np.ndarray]] = [
+        {"a": x, "c": x[:1]},
+        {"a": x.astype(np.float64), "b": x[:1]},
+        {"a": x.reshape(3, 2), "b": x[:1]},
+        {"a": x + 1, "b": x[:1]},
+        {"a": np.array([["ab", "c"]], object)},
+        {"a": np.array([["a", "bc"]], object)},
+    ]
+    assert input_digest(same[0]) == input_digest(same[1])
+    assert len({input_digest(inputs) for inputs in (same[0], *others)}) == 1 + len(others)
+
+
+def test_callers_digest_shows_nothing_without_the_secret() -> None:
+    """It is never 0, which means unknown; another model or secret gives another one."""
+    digests = [KEY.caller("m", "ann"), KEY.caller("m", "eve"), KEY.caller("n", "ann")]
+    digests.append(DrawKey(bytes(SECRET_BYTES)).caller("m", "ann"))
+    assert len(set(digests)) == 4
+    assert 0 not in digests
+    assert KEY.caller("m", "ann") == digests[0]
+    assert KEY.caller("m", "") == 0
+
+
+def test_secret_has_its_length_and_is_not_shown() -> None:
+    """A shorter one is refused without showing it, and no representation holds it."""
+    with pytest.raises(ValueError, match="31 bytes; it must have 32"):
+        DrawKey(bytes(31))
+    assert not {bytes(range(SECRET_BYTES)).hex(), repr(bytes(range(SECRET_BYTES)))} & {repr(KEY), str(KEY)}

@@ -1,0 +1,1 @@
+"""The history of a model across configurations and artefacts."""

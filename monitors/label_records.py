@@ -1,0 +1,61 @@
+"""Records of late labels, and of the compared rows that wait for them."""
+
+from dataclasses import dataclass
+
+from tightrope.monitors.records import Bools
+
+RowKey = tuple[str, int]
+"""The request id and the row number within the request: the address of a row for its label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """The true class of one row of a request, learnt late; ``time`` in seconds since the epoch.
+
+    ``source`` names the origin of the label (empty: not given), ``probability`` in (0, 1] is the chance with which the
+    row was drawn for labelling (0: not recorded; such a label shows nothing about the rows without one).
+
+    >>> Label("m", "r-1", row=0, label=1, time=0.0).label
+    1
+    """
+
+    model: str
+    request_id: str
+    row: int
+    label: int
+    time: float
+    source: str = ""
+    probability: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRow:
+    """One compared row that waits for its label, with the columns that label monitors need.
+
+    ``member`` (S - 1,) marks its subgroups, ``digest`` is that of the plan it was compared under, ``joined`` tells
+    whether its label has arrived.
+
+    >>> import numpy as np
+    >>> PendingRow("r-1", 0, 0.0, "d", np.zeros(0, dtype=bool), 0.5, False, 0.9, 0.8, 1, 1).key
+    ('r-1', 0)
+    """
+
+    request_id: str
+    row: int
+    time: float
+    digest: str
+    member: Bools
+    draw: float
+    disagree: bool
+    confidence_baseline: float
+    confidence_compressed: float
+    top_baseline: int
+    top_compressed: int
+    joined: bool = False
+    caller: int = 0
+    loss: float = float("nan")
+
+    @property
+    def key(self) -> RowKey:
+        """The address that a label gives."""
+        return self.request_id, self.row

@@ -1,0 +1,136 @@
+"""A stored state under another plan: nothing that a person or the evidence decided is lost on the way."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from tightrope.monitors.detector_bank import Cells
+from tightrope.monitors.history.retained import (
+    BEFORE_MARK,
+    PairRecord,
+    ScopeRecord,
+    is_redefined,
+    scope_definition,
+)
+from tightrope.monitors.plan import Plan, State, initial_state
+
+
+def held_breaches(state: State) -> dict[str, bool]:
+    """Tell, for each scope, whether it breached while an operator held it in normal mode."""
+    return {scope: mode.breached for scope, mode in zip(state.scopes, state.modes, strict=True)}
+
+
+def scope_records(state: State) -> dict[str, ScopeRecord]:
+    """Return the record of every scope that the state has or once had: orphans are joined with scopes of their name."""
+    records = dict(state.retained.orphans)
+    for index, (scope, mode) in enumerate(zip(state.scopes, state.modes, strict=True)):
+        breached = [
+            name for name, cells in zip(state.monitors, state.cells, strict=True) if cells.tripped[:, index].any()
+        ]
+        monitors = (*breached, *state.retained.disabled.get(scope, ()))
+        record = ScopeRecord(mode, monitors, scope_definition(scope, state.retained.settings))
+        records[scope] = record.join(records[scope]) if scope in records else record
+    return records
+
+
+def _redefined_records(plan: Plan, records: Mapping[str, ScopeRecord]) -> dict[str, ScopeRecord]:
+    """Keep the records of rows that are in no scope of their name any more as orphans of a marked name, until the plan
+    has their definition again.
+    """
+    kept: dict[str, ScopeRecord] = {}
+    for name, record in records.items():
+        scope = name.removesuffix(BEFORE_MARK)
+        redefined = scope in plan.scopes and is_redefined(record.definition, scope_definition(scope, plan.settings))
+        names = {scope, f"{scope}{BEFORE_MARK}"} if redefined and scope == name else {name if redefined else scope}
+        for each in names if scope in plan.scopes else {name}:
+            kept[each] = record.join(kept[each]) if each in kept else record
+    return kept
+
+
+def migrate_state(plan: Plan, old: State) -> State:
+    """Move a stored state to the current plan.
+
+    Under another digest evidence starts anew and modes stay: a scope in safe mode still has to disprove every monitor
+    that tripped it. Modes of scopes that the plan does not have are kept as orphans, and monitors that it does not have
+    as disabled: both apply again once the plan has them.
+    """
+    if old.digest == plan.digest:
+        same = old.retained.settings == plan.settings
+        return (
+            old if same else replace(old, epoch=old.epoch + 1, retained=replace(old.retained, settings=plan.settings))
+        )
+    fresh, records = initial_state(plan), _redefined_records(plan, scope_records(old))
+    current = {scope: records.get(scope, ScopeRecord()) for scope in plan.scopes}
+    disabled = {
+        scope: tuple(name for name in record.monitors if name not in plan.monitors) for scope, record in current.items()
+    }
+    retained = replace(
+        old.retained,
+        orphans={scope: record for scope, record in records.items() if scope not in current and record.relevant},
+        disabled={scope: names for scope, names in disabled.items() if names},
+        settings=plan.settings,
+    )
+    return replace(
+        fresh,
+        epoch=old.epoch + 1,
+        seen=old.seen,
+        stale=old.stale,
+        log=old.log,
+        watermarks=old.watermarks,
+        unanswered=old.unanswered,
+        labels=old.labels,
+        repeats=old.repeats,
+        modes=tuple(record.mode for record in current.values()),
+        cells=tuple(
+            _carry_tripped(cells, name, old, current) for name, cells in zip(plan.monitors, fresh.cells, strict=True)
+        ),
+        retained=retained,
+    )
+
+
+def _carry_tripped(cells: Cells, monitor: str, old: State, records: Mapping[str, ScopeRecord]) -> Cells:
+    """Mark the variants that had tripped each scope; all of them where the old state does not name them."""
+    tripped = cells.tripped.copy()
+    for index, (scope, record) in enumerate(records.items()):
+        if monitor in record.monitors:
+            before = np.zeros(0, dtype=bool)
+            if monitor in old.monitors and scope in old.scopes:
+                before = old.cells[old.monitors.index(monitor)].tripped[:, old.scopes.index(scope)]
+            tripped[:, index] = before if len(before) == len(tripped) and before.any() else True
+    return replace(cells, tripped=tripped)
+
+
+def harm_of_pair(plan: Plan, state: State) -> dict[str, ScopeRecord]:
+    """Return the scopes that the plan's pair is known to harm from the time when it served before."""
+    known = state.retained.recall((plan.baseline_digest, plan.compressed_digest))
+    return _redefined_records(plan, known.harmed) if known else {}
+
+
+def mark_harmed(state: State, scope: int, record: ScopeRecord) -> State:
+    """Note the monitors that a scope has to disprove, and the flaps that it had."""
+    mode, name = state.modes[scope], state.scopes[scope]
+    modes = (*state.modes[:scope], replace(mode, flaps=max(mode.flaps, record.mode.flaps)), *state.modes[scope + 1 :])
+    this_scope = np.arange(len(state.scopes)) == scope
+    cells = tuple(
+        replace(cells, tripped=cells.tripped | this_scope) if monitor in record.monitors else cells
+        for monitor, cells in zip(state.monitors, state.cells, strict=True)
+    )
+    missing = [monitor for monitor in record.monitors if monitor not in state.monitors]
+    off = tuple(dict.fromkeys((*state.retained.disabled.get(name, ()), *missing)))
+    disabled = {**state.retained.disabled, name: off} if off else state.retained.disabled
+    return replace(state, modes=modes, cells=cells, retained=replace(state.retained, disabled=disabled))
+
+
+def remember_pair(state: State, old: State) -> State:
+    """Remember what was learnt about the pair of the state ``old``."""
+    harmed = {scope: record for scope, record in scope_records(old).items() if record.harmed}
+    pair = PairRecord(old.baseline_digest, old.compressed_digest, harmed)
+    return replace(state, retained=state.retained.remember(pair))
+
+
+def add_orphan(state: State, scope: str, record: ScopeRecord) -> State:
+    """Keep the mode of a scope that the plan does not have."""
+    orphans = state.retained.orphans
+    joined = record.join(orphans[scope]) if scope in orphans else record
+    return replace(state, retained=replace(state.retained, orphans={**orphans, scope: joined}))

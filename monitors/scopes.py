@@ -1,0 +1,91 @@
+"""Names of subgroups, ``attribute=value`` (`OTHER_VALUE` stands for all undeclared values), and which are unseen.
+
+A declared subgroup that never gets a row is unwatched without notice: a caller spells its value in another way, or its
+code is not what the column holds. It is unseen when the traffic since its last row should have brought some.
+"""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from tightrope.monitors.records import Bools, Floats, Ints
+
+HOST_ATTRIBUTE = "host"
+"""The attribute of the scopes of host classes, which no configuration may declare."""
+
+OTHER_VALUE = "other"
+"""The value of the scope that has a row without any declared value of the attribute."""
+
+
+UNSEEN_ROWS = 20.0
+"""Rows that the traffic since the last row of a scope should have brought: that none came is no chance."""
+
+FIRST_ROWS = 10_000.0
+"""Rows of the model after which a scope that never had one is unseen."""
+
+SHARE_ROWS = 1_000.0
+"""Rows over which a scope's past share is taken at the least: a few rows at the start tell little about it."""
+
+
+def scope_name(attribute: str, value: str) -> str:
+    """Return the name of a subgroup.
+
+    >>> scope_name("sex", OTHER_VALUE)
+    'sex=other'
+    """
+    return f"{attribute}={value}"
+
+
+def is_other(scope: str) -> bool:
+    """Tell whether a scope has the rows without a declared value.
+
+    >>> [is_other(scope) for scope in ("model", "sex=f", "sex=other")]
+    [False, False, True]
+    """
+    return scope.endswith(f"={OTHER_VALUE}")
+
+
+def following_scopes(scopes: Sequence[str], safe: Collection[str]) -> tuple[str, ...]:
+    """Return the scopes ``attribute=other`` that follow a safe value of their attribute to the baseline.
+
+    A caller who leaves the value out, or misspells it, must not leave safe mode by that.
+
+    >>> following_scopes(("sex=f", "sex=other", "age=old", "age=other"), {"sex=f"})
+    ('sex=other',)
+    """
+    attributes = {scope.partition("=")[0] for scope in safe if "=" in scope}
+    others = (scope for scope in scopes if is_other(scope) and scope not in safe)
+    return tuple(scope for scope in others if scope.partition("=")[0] in attributes)
+
+
+def rows_to_be_unseen(compared: Ints, sighted: Ints) -> Floats:
+    """Return the rows of the model without one of a scope that make it unseen, (S,), from its past share of them.
+
+    ``compared`` (S,) counts the rows of each scope, ``sighted`` (S,) those of the model up to the scope's last row.
+
+    >>> rows_to_be_unseen(np.array([5000, 100, 0]), np.array([5000, 4000, 0])).tolist()
+    [20.0, 800.0, 10000.0]
+    """
+    past = np.maximum(sighted, SHARE_ROWS)
+    return np.where(compared > 0, UNSEEN_ROWS * past / np.maximum(compared, 1), FIRST_ROWS)
+
+
+def unseen_scopes(scopes: Sequence[str], compared: Ints, sighted: Ints) -> Bools:
+    """Mask the declared subgroups that are unseen, (S,); the first scope is the model. All values may be declared, so
+    ``attribute=other`` never is.
+
+    >>> unseen_scopes(("model", "sex=f", "sex=other"), np.array([10_000, 0, 0]), np.array([10_000, 0, 0])).tolist()
+    [False, True, False]
+    """
+    declared = np.array([index > 0 and not is_other(scope) for index, scope in enumerate(scopes)])
+    return np.asarray(declared & (compared[0] - sighted >= rows_to_be_unseen(compared, sighted)))
+
+
+def last_sighted(sighted: Ints, rows: int, member: Bools) -> Ints:
+    """Return ``sighted`` (S,) after further rows, with membership (n, S), of a model that had ``rows`` before.
+
+    >>> last_sighted(np.array([7, 3]), 7, np.array([[True, True], [True, False]])).tolist()
+    [9, 8]
+    """
+    last = rows + len(member) - member[::-1].argmax(axis=0)
+    return np.asarray(np.where(member.any(axis=0), last, sighted))

@@ -1,0 +1,212 @@
+"""The files that a model consists of, and the digest over all of them.
+
+An ONNX file may keep the values of its tensors in files of their own, "external data", in its folder. The files are
+found by a walk over the file's protobuf fields, because the library `onnx` is no part of the program.
+
+Sources: ONNX, `onnx.proto` and `ExternalData.md`; Protocol Buffers, "Encoding".
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tightrope.service.errors import TightropeError
+
+STANDARD_INPUT = "-"
+"""The name of the ONNX file in the lines of a digest, as `sha256sum` prints it: the file may be renamed."""
+
+CHUNK_BYTES = 1 << 20
+MAX_DEPTH = 100
+"""Messages within messages: protobuf's own limit."""
+
+LOCATION = b"location"
+"""The key of a tensor's external file."""
+
+ORT_FORMAT, ORT_FORMAT_AT = b"ORTM", slice(4, 8)
+"""The mark of a file in onnxruntime's own format, which is no protobuf and has no external data."""
+
+VARINT, FIXED_64, LENGTH_DELIMITED, FIXED_32 = 0, 1, 2, 5
+FIXED_BYTES = {FIXED_64: 8, FIXED_32: 4}
+MAX_VARINT_BITS = 70
+
+TENSOR = "TensorProto"
+MESSAGES = {
+    "ModelProto": {7: "GraphProto", 20: "TrainingInfoProto", 25: "FunctionProto"},
+    "TrainingInfoProto": {1: "GraphProto", 2: "GraphProto"},
+    "FunctionProto": {7: "NodeProto", 11: "AttributeProto"},
+    "GraphProto": {1: "NodeProto", 5: TENSOR, 15: "SparseTensorProto"},
+    "NodeProto": {5: "AttributeProto"},
+    "AttributeProto": {
+        5: TENSOR, 6: "GraphProto", 10: TENSOR, 11: "GraphProto", 22: "SparseTensorProto", 23: "SparseTensorProto",
+    },
+    "SparseTensorProto": {1: TENSOR, 2: TENSOR},
+}  # fmt: skip
+"""The messages of ONNX that lead to tensors: the message in each field, by the field's number."""
+
+EXTERNAL_DATA, DATA_LOCATION, EXTERNAL = 13, 14, 1
+ENTRY_KEY, ENTRY_VALUE = 1, 2
+
+
+class ModelFileError(TightropeError):
+    """A file is missing, unreadable, or not a model that can be served."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """The files of a model: ``path``, the ONNX file to load, and ``external``, those of its tensors."""
+
+    path: Path
+    digest: str
+    external: Sequence[Path]
+    stamps: Sequence[tuple[int, ...]]
+
+    def require_unchanged(self) -> None:
+        """Refuse files that were written or replaced since their digest was taken: another model was loaded.
+
+        Raises:
+            ModelFileError: naming the model.
+        """
+        if _stamps([self.path, *self.external]) != self.stamps:
+            raise ModelFileError(f"{self.path}: changed while it was loaded; replace its files before, not meanwhile")
+
+
+def find_files(path: Path) -> ModelFiles:
+    """The files of the model at a path, and their digest: the SHA-256 of an ONNX file that stands alone, or else that
+    of the sorted lines "SHA-256  name" of all files, each with a newline. The path may be a link; external files must
+    lie in the folder of the file that it leads to.
+
+    Raises:
+        ModelFileError: when a file cannot be read, or lies outside.
+    """
+    stamps = _stamps([path])
+    digest, names = _read(path)
+    if not names:
+        return ModelFiles(path, digest, [], stamps)
+    home = path.resolve().parent
+    source = path if all(_exists(path.parent / name) for name in names) else path.resolve()
+    files = [_inside(source, name, home) for name in names]
+    stamps = [*stamps, *_stamps(files)]
+    digests = [digest, *map(_sha256, files)]
+    lines = [f"{each}  {name}\n" for each, name in zip(digests, [STANDARD_INPUT, *names], strict=True)]
+    joined = "".join(sorted(lines)).encode(errors="surrogateescape")
+    return ModelFiles(source, hashlib.sha256(joined).hexdigest(), files, stamps)
+
+
+def external_names(content: bytes) -> set[str]:
+    """The names of the files in which an ONNX file keeps tensors, relative to its folder.
+
+    Raises:
+        ValueError: when the content is no protobuf message.
+    """
+    if LOCATION not in content or content[ORT_FORMAT_AT] == ORT_FORMAT:
+        return set()
+    found: set[str] = set()
+    walks = [(MESSAGES["ModelProto"], _fields(content, 0, len(content)))]
+    while walks:
+        messages, fields = walks[-1]
+        number, start, end = next(fields, (0, 0, 0))
+        if not number:
+            walks.pop()
+        elif messages.get(number) == TENSOR and end >= 0:
+            found |= _tensor_names(content, start, end)
+        elif number in messages and end >= 0:
+            if len(walks) == MAX_DEPTH:
+                raise ValueError(f"more than {MAX_DEPTH} messages within each other")
+            walks.append((MESSAGES[messages[number]], _fields(content, start, end)))
+    return found
+
+
+def _tensor_names(content: bytes, start: int, end: int) -> set[str]:
+    is_external, names = False, set()
+    for number, begin, stop in _fields(content, start, end):
+        if number == DATA_LOCATION and stop < 0:
+            is_external = begin == EXTERNAL
+        elif number == EXTERNAL_DATA and stop >= 0:
+            entry = {key: content[first:last] for key, first, last in _fields(content, begin, stop) if last >= 0}
+            if entry.get(ENTRY_KEY) == LOCATION:
+                names.add(entry.get(ENTRY_VALUE, b"").decode(errors="surrogateescape"))
+    return names if is_external else set()
+
+
+def _fields(content: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """The fields of a message: number, start and end of its bytes; of an integer its value, and -1."""
+    while start < end:
+        key, start = _varint(content, start, end)
+        number, wire_type = key >> 3, key & 7
+        if not number:
+            raise ValueError(f"no field at byte {start}")
+        if wire_type == VARINT:
+            value, start = _varint(content, start, end)
+            yield number, value, -1
+        elif wire_type == LENGTH_DELIMITED:
+            size, start = _varint(content, start, end)
+            if size > end - start:
+                raise ValueError(f"a field at byte {start} runs past its message")
+            yield number, start, start + size
+            start += size
+        elif wire_type in FIXED_BYTES and FIXED_BYTES[wire_type] <= end - start:
+            start += FIXED_BYTES[wire_type]
+        else:
+            raise ValueError(f"no field at byte {start}")
+
+
+def _varint(content: bytes, start: int, end: int) -> tuple[int, int]:
+    """The integer that begins at ``start``, and where it ends."""
+    value = 0
+    for shift, at in zip(range(0, MAX_VARINT_BITS, 7), range(start, end), strict=False):
+        value |= (content[at] & 0x7F) << shift
+        if content[at] <= 0x7F:  # noqa: PLR2004 - the eighth bit says that another byte follows
+            return value, at + 1
+    raise ValueError(f"no integer at byte {start}")
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _read(path: Path) -> tuple[str, list[str]]:
+    """The SHA-256 of an ONNX file, and the names of its external files; one that has none is never whole in memory."""
+    digest, has_names, tail = hashlib.sha256(), False, b""
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                digest.update(chunk)
+                has_names = has_names or LOCATION in tail + chunk
+                tail = chunk[1 - len(LOCATION) :]
+        return digest.hexdigest(), sorted(external_names(path.read_bytes())) if has_names else []
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ModelFileError(f"{path}: not a model whose external data can be found: {error}") from error
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # such as a name that is too long
+        return False
+
+
+def _inside(source: Path, name: str, home: Path) -> Path:
+    """The file of that name beside a model, with its links resolved."""
+    try:
+        file = (source.parent / name).resolve()
+    except (OSError, ValueError) as error:
+        raise ModelFileError(f"{source}: its external data {name!r} is no path of a file: {error}") from error
+    if not file.is_relative_to(home):
+        raise ModelFileError(f"{source}: its external data {name!r} must lie in its folder {home}, but is {file}")
+    return file
+
+
+def _stamps(paths: Sequence[Path]) -> list[tuple[int, ...]]:
+    """Place, size and time of each file: a file that is written or replaced gets others."""
+    try:
+        states = [path.stat() for path in paths]
+    except OSError as error:
+        raise ModelFileError(f"{error.filename}: cannot be read: {error.strerror}") from error
+    return [(state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns) for state in states]

@@ -1,0 +1,46 @@
+"""A secret that is made once and kept in a file which only this user can read."""
+
+import logging
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+
+def kept_secret(path: Path, size: int) -> bytes:
+    """The secret of ``size`` bytes in the file, in hexadecimal; made if there is no file. Never raises: where the file
+    cannot be used, the secret is a new one, and the log says so.
+    """
+    try:
+        if not path.exists():
+            _make(path, size)
+        return _read(path, size)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        log.warning("%s: %s; another secret is used until this process ends", path, reason)
+        return secrets.token_bytes(size)
+
+
+def _read(path: Path, size: int) -> bytes:
+    """Raises ValueError without the content, which is secret."""
+    try:
+        secret = bytes.fromhex(path.read_text().strip())
+    except ValueError:
+        secret = b""
+    if len(secret) != size:
+        raise ValueError(f"does not hold {2 * size} hexadecimal digits")
+    return secret
+
+
+def _make(path: Path, size: int) -> None:
+    """Write a new secret; of several processes that do so at once the first one's stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    draft.touch(mode=0o600, exist_ok=False)
+    try:
+        draft.write_text(secrets.token_hex(size))
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)
+    finally:
+        draft.unlink()

@@ -1,0 +1,55 @@
+"""Events of a model that is judged by another plan from now on: settings that changed, and modes without a scope."""
+
+from collections.abc import Iterator, Mapping
+
+from tightrope.monitors.history.retained import changed_settings
+from tightrope.monitors.plan import Plan, State
+from tightrope.monitors.records import MODEL_SCOPE, Event, Stream
+
+MAX_NAMED_CHANGES = 5
+"""Changed settings that the reason names; the detail has all of them."""
+
+
+def change_events(plan: Plan, old: State, state: State, time: float, host: str) -> Iterator[Event]:
+    """Yield the events of a change from the state ``old`` to ``state``, which is that of ``plan``."""
+    recorded = bool(old.retained.settings)  # a state of an earlier version has none, and its migration is told
+    changes = changed_settings(old.retained.settings, plan.settings) if recorded else {}
+    same_pair = (old.baseline_digest, old.compressed_digest) == (plan.baseline_digest, plan.compressed_digest)
+    anew = old.digest != plan.digest
+    identity = f"{plan.model}/{state.log}/{state.epoch}"
+    if changes or (recorded and anew and same_pair):
+        detail = {
+            "changes": changes,
+            "evidence": "starts anew" if anew else "kept",
+            "plan_digest": {"before": old.digest, "after": plan.digest},
+            "baseline_digest": plan.baseline_digest,
+            "compressed_digest": plan.compressed_digest,
+            "samples": old.seen[Stream.COMPARISONS],
+            "switched_off": {scope: list(names) for scope, names in state.retained.disabled.items()},
+            "host": host,
+        }
+        reason = f"{_described(changes)}; the evidence {'starts anew' if anew else 'is kept'}"
+        yield Event(
+            f"{identity}/configuration", time, plan.model, "configuration-changed", MODEL_SCOPE, "judge", reason, detail
+        )
+    for scope, record in state.retained.unmapped.items():
+        if scope not in old.retained.unmapped:
+            yield Event(
+                f"{identity}/orphan/{scope}",
+                time,
+                plan.model,
+                "mode-orphaned",
+                scope,
+                "judge",
+                f"{record.mode.state}, and no longer in the configuration: the baseline answers the whole model until "
+                "`tightrope modes move` or `tightrope modes drop`",
+                {"state": str(record.mode.state), "held": record.mode.held, "monitors": list(record.monitors)},
+            )
+
+
+def _described(changes: Mapping[str, Mapping[str, object]]) -> str:
+    if not changes:
+        return "another version of Tightrope reads the same settings"
+    shown = [f"{name}: {change['before']} -> {change['after']}" for name, change in changes.items()]
+    more = len(shown) - MAX_NAMED_CHANGES
+    return "; ".join(shown[:MAX_NAMED_CHANGES] + ([f"{more} more"] if more > 0 else []))

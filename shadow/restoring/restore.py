@@ -1,0 +1,74 @@
+"""Restores the states of models from a store: what cannot be read begins in safe mode, what is new is told."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from tightrope.monitors.decide import Cause
+from tightrope.monitors.plan import Plan, State, initial_state
+from tightrope.monitors.records import Event
+from tightrope.service.adapters.ports import Store
+from tightrope.service.adapters.sqlite.state_file import unreadable_name
+from tightrope.service.adapters.wire import record_codec
+from tightrope.service.adapters.wire.envelope import WireError
+from tightrope.shadow.migration import fresh_event, is_outdated, migration_event
+
+log = logging.getLogger(__name__)
+
+
+class FirstRound(Protocol):
+    """The round of a judge in which restored states are told and saved."""
+
+    states: dict[str, State]
+    events: list[Event]
+
+    def enter_unreadable(self, plan: Plan, cause: Cause) -> None:
+        """Move every scope to safe mode."""
+
+
+class Restorer:
+    """Restores states, and remembers what it found until `forget`. ``fresh`` has the models without earlier state."""
+
+    def __init__(self, store: Store) -> None:
+        self.fresh: set[str] = set()
+        self._store = store
+        self._unreadable: dict[str, str] = {}
+        self._outdated: set[str] = set()
+
+    def forget(self) -> None:
+        """Forget what was found: it is told and saved, or other models are assigned."""
+        self.fresh.clear()
+        self._unreadable.clear()
+        self._outdated.clear()
+
+    def restore(self, plan: Plan, now: float) -> State:
+        """Decode a model's snapshot. A state that is lost or cannot be read goes on with an epoch that exceeds every
+        earlier one, so that gateways accept its modes as newer.
+        """
+        name, state = plan.model, initial_state(plan)
+        saved, lost = self._store.snapshot(name), self._store.lost(name)
+        try:
+            state = record_codec.decode_state(saved) if saved is not None else state
+        except WireError as error:
+            kept = unreadable_name(name, now)
+            self._store.set_aside(name, kept)
+            lost = f"its snapshot cannot be read: {error}; it is kept as {kept}"
+        if lost:
+            self._unreadable[name] = lost
+            return replace(state, epoch=max(state.epoch + 1, int(now)))
+        if saved is None:
+            self.fresh.add(name)
+        elif is_outdated(saved):
+            self._outdated.add(name)
+        return state
+
+    def add_events(self, judge_round: FirstRound, plans: Mapping[str, Plan], bus_log: str, now: float) -> None:
+        """Add the events to a round. Every scope of a model whose state is lost goes to safe mode."""
+        for name in self._outdated | self.fresh:
+            state = judge_round.states[name] = replace(judge_round.states[name])  # another object, so it is saved
+            fresh = fresh_event(plans[name], bus_log, now) if name in self.fresh else None
+            judge_round.events.append(fresh or migration_event(plans[name], state, now))
+        for name, reason in self._unreadable.items():
+            log.error("%s: %s", name, reason)
+            judge_round.enter_unreadable(plans[name], Cause(now, reason=reason))

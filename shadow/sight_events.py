@@ -1,0 +1,68 @@
+"""Events of a change of state: of modes, subgroups without rows, repeated requests, the latency objective."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import numpy as np
+
+from tightrope.monitors.intake.repeats import warning_text
+from tightrope.monitors.plan import Plan, State, Transition
+from tightrope.monitors.records import MODEL_SCOPE, Event
+from tightrope.monitors.scopes import unseen_scopes
+
+SUBGROUP_UNSEEN, SUBGROUP_SEEN = "subgroup-unseen", "subgroup-seen"
+"""Kinds of events."""
+
+
+REPEATS_HIGH, REPEATS_NORMAL = "repeats-high", "repeats-normal"
+LATENCY_BREACH, LATENCY_MET = "latency-breach", "latency-met"
+
+
+def state_events(plan: Plan, before: State, after: State) -> Iterator[Event]:
+    """Yield the events of a change from one state to the next."""
+    yield from sight_events(plan.model, before, after)
+    yield from repeat_events(plan.model, before, after)
+    if before.latency.breached != after.latency.breached:
+        yield latency_event(plan, after)
+
+
+def transition_event(plan: Plan, t: Transition, order: str, judge_host: str) -> Event:
+    """The event of an input to the safe-mode table."""
+    change = {"before": asdict(t.before), "after": asdict(t.after), "moved": t.moved, "judge_host": judge_host}
+    position = f"{t.evidence['log']}/{t.evidence['samples']}/{t.evidence['labels']}"
+    identity = order or f"{plan.model}/{position}/{t.scope}/{t.trigger}/{t.time}"
+    return Event(identity, t.time, plan.model, str(t.trigger), t.scope, t.actor, t.reason, {**change, **t.evidence})
+
+
+def repeat_events(model: str, before: State, after: State) -> Iterator[Event]:
+    """Yield an event for each pattern of repeated requests that has begun or ended."""
+    was, now = before.repeats.warnings, after.repeats.warnings
+    for warning in {*was, *now} - ({*was} & {*now}):
+        kind = REPEATS_HIGH if warning in now else REPEATS_NORMAL
+        rows, memory = int(after.compared[0]), after.repeats
+        detail = {"pattern": str(warning), "uncounted": dict(memory.uncounted), "rows": rows}
+        reason, time = warning_text(memory, warning), after.unanswered.answered
+        yield Event(f"{model}/{kind}/{warning}/{rows}", time, model, kind, MODEL_SCOPE, "judge", reason, detail)
+
+
+def latency_event(plan: Plan, state: State) -> Event:
+    """The event of a latency objective that was broken or is met again."""
+    kind = LATENCY_BREACH if state.latency.breached else LATENCY_MET
+    objective = plan.objective
+    reason = f"more than {objective.limit:.2%} of answers took over {objective.seconds:g} s" if objective else ""
+    time = state.latency.block * (objective.block if objective else 0.0)
+    return Event(f"{plan.model}/latency/{state.latency.closed}", time, plan.model, kind, MODEL_SCOPE, "judge", reason)
+
+
+def sight_events(model: str, before: State, after: State) -> Iterator[Event]:
+    """Yield an event for each declared subgroup of a model that has become unseen, or has rows again."""
+    if before.digest != after.digest or before.scopes != after.scopes:  # evidence has started anew
+        return
+    was_unseen, is_unseen = (unseen_scopes(state.scopes, state.compared, state.sighted) for state in (before, after))
+    rows, time = int(after.compared[0]), after.unanswered.answered
+    for index in np.flatnonzero(was_unseen != is_unseen).tolist():
+        scope, waiting = after.scopes[index], rows - int(after.sighted[index])
+        kind = SUBGROUP_UNSEEN if is_unseen[index] else SUBGROUP_SEEN
+        reason = f"none of the last {waiting} compared rows is of it" if is_unseen[index] else "it has rows again"
+        detail = {"rows": int(after.compared[index]), "model_rows": rows}
+        yield Event(f"{model}/{kind}/{scope}/{rows}", time, model, kind, scope, "judge", reason, detail)

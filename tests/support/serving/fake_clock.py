@@ -1,0 +1,37 @@
+"""A clock that moves only when a test moves it, in the place of the module `time`: no other process can slow it."""
+
+import threading
+from collections import defaultdict
+
+
+class FakeClock:
+    """The wall clock, the processor time of each thread, and that of the process, in seconds."""
+
+    def __init__(self) -> None:
+        self._moving = threading.Lock()
+        self._wall = self._process = 0.0
+        self._threads: dict[int, float] = defaultdict(float)
+
+    def work(self, seconds: float, *, by_others: bool = False, wall: float = 1.0) -> None:
+        """Spend processor time of the calling thread, or of other threads of the process, one thread after another.
+
+        The wall clock moves by ``wall`` seconds a second of work: by more than one where other processes are busy.
+        """
+        with self._moving:
+            self._wall += wall * seconds
+            self._process += seconds
+            if not by_others:
+                self._threads[threading.get_ident()] += seconds
+
+    def perf_counter(self) -> float:
+        """Seconds of the wall clock."""
+        return self._wall
+
+    def process_time(self) -> float:
+        """Processor time of all threads."""
+        return self._process
+
+    def thread_time(self) -> float:
+        """Processor time of the calling thread."""
+        with self._moving:
+            return self._threads[threading.get_ident()]

@@ -1,0 +1,103 @@
+"""Models whose rows are not what their shapes declare, or depend on each other."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+from tests.support.serving.model_pairs import save
+
+LAYERS, WIDTH = 3, 8
+WEIGHTS = np.array([[1.0, -1.0], [0.5, 2.0]], np.float32)
+
+
+def tensor(name: str, *shape: int | str, kind: int = TensorProto.FLOAT) -> Any:  # noqa: ANN401 - onnx has no types
+    """The declaration of a tensor."""
+    return helper.make_tensor_value_info(name, kind, list(shape))
+
+
+def _classify(*before: Any, rows: str = "input", after: str = "probabilities") -> list[Any]:  # noqa: ANN401 - as above
+    return [
+        *before,
+        helper.make_node("MatMul", [rows, "weights"], ["scores"]),
+        helper.make_node("Softmax", ["scores"], [after]),
+    ]
+
+
+def _save(path: Path, nodes: list[Any], outputs: list[Any], *constants: Any) -> Path:  # noqa: ANN401 - as above
+    weights = numpy_helper.from_array(WEIGHTS, "weights")
+    return save(path, nodes, [tensor("input", "rows", 2)], outputs, [weights, *constants])
+
+
+def with_state(path: Path, nudge: float = 0.0) -> Path:
+    """A classifier with a side output ``state`` of shape [layers, rows, 8], declared with a free first side."""
+    random = np.random.default_rng(5)
+    nodes = _classify()
+    constants = [numpy_helper.from_array(np.array([0]), "first")]
+    for layer in range(LAYERS):
+        weights = (random.normal(size=(2, WIDTH)) + nudge).astype(np.float32)
+        constants.append(numpy_helper.from_array(weights, f"weights_{layer}"))
+        nodes += [
+            helper.make_node("MatMul", ["input", f"weights_{layer}"], [f"flat_{layer}"]),
+            helper.make_node("Unsqueeze", [f"flat_{layer}", "first"], [f"layer_{layer}"]),
+        ]
+    nodes.append(helper.make_node("Concat", [f"layer_{layer}" for layer in range(LAYERS)], ["state"], axis=0))
+    outputs = [tensor("probabilities", "rows", 2), tensor("state", "layers", "n", WIDTH)]
+    return _save(path, nodes, outputs, *constants)
+
+
+def quantized(path: Path) -> Path:
+    """A classifier that quantizes its input dynamically, with one scale for all rows of a run."""
+    nodes = _classify(
+        helper.make_node("DynamicQuantizeLinear", ["input"], ["bytes", "scale", "zero"]),
+        helper.make_node("DequantizeLinear", ["bytes", "scale", "zero"], ["rough"]),
+        rows="rough",
+    )
+    return _save(path, nodes, [tensor("probabilities", "rows", 2)])
+
+
+def averaged(path: Path) -> Path:
+    """A classifier of the mean of all rows: one row, though it declares as many as are asked."""
+    mean = helper.make_node("ReduceMean", ["input"], ["mean"], axes=[0], keepdims=1)
+    return _save(path, _classify(mean, rows="mean"), [tensor("probabilities", "rows", 2)])
+
+
+def turned(path: Path) -> Path:
+    """A classifier that answers the last row first."""
+    constants = {"from": [-1], "to": [-(2**62)], "axes": [0], "steps": [-1]}
+    back = helper.make_node("Slice", ["each", *constants], ["probabilities"])
+    nodes = [*_classify(after="each"), back]
+    arrays = [numpy_helper.from_array(np.array(value), name) for name, value in constants.items()]
+    return _save(path, nodes, [tensor("probabilities", "rows", 2)], *arrays)
+
+
+def summed(path: Path) -> Path:
+    """A classifier of the sum of each row and those before it."""
+    nodes = _classify(helper.make_node("CumSum", ["input", "axis"], ["sums"]), rows="sums")
+    return _save(path, nodes, [tensor("probabilities", "rows", 2)], numpy_helper.from_array(np.array(0), "axis"))
+
+
+def single(path: Path) -> Path:
+    """A classifier that fails on several rows, though it declares any number."""
+    nodes = _classify(helper.make_node("Reshape", ["input", "one"], ["row"]), rows="row")
+    return _save(path, nodes, [tensor("probabilities", "rows", 2)], numpy_helper.from_array(np.array([1, 2]), "one"))
+
+
+def labelled(path: Path) -> Path:
+    """A classifier with its class as a second output."""
+    nodes = [*_classify(), helper.make_node("ArgMax", ["probabilities"], ["label"], axis=1, keepdims=0)]
+    return _save(path, nodes, [tensor("probabilities", "rows", 2), tensor("label", "rows", kind=TensorProto.INT64)])
+
+
+def embedded(path: Path, entries: int) -> Path:
+    """A classifier of ids (-1, -1), indices of a table of this many entries: the mean of their entries."""
+    table = np.random.default_rng(6).normal(size=(entries, 2)).astype(np.float32)
+    nodes = _classify(
+        helper.make_node("Gather", ["table", "ids"], ["entries"]),
+        helper.make_node("ReduceMean", ["entries"], ["mean"], axes=[1], keepdims=0),
+        rows="mean",
+    )
+    constants = [numpy_helper.from_array(table, "table"), numpy_helper.from_array(WEIGHTS, "weights")]
+    inputs = [tensor("ids", "rows", "tokens", kind=TensorProto.INT64)]
+    return save(path, nodes, inputs, [tensor("probabilities", "rows", 2)], constants)
