@@ -6,19 +6,30 @@ without the cost of the Kafka client.
 
 import logging
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from tightrope.cli import cluster_commands
+from tightrope.monitors.records import Routes
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.topics import CONTROL, topic
+from tightrope.service.adapters.wire.record_codec import encode_routes
+from tightrope.service.config.loader import load
 from tightrope.serving import gc_tuning
 
 
 class Sink(MemoryBus):
-    """A bus that keeps orders and modes and discards all other records."""
+    """A bus that keeps orders and modes and discards all other records.
+
+    It plays the judge too: it publishes that every model is in normal mode, or the baseline would answer.
+    """
 
     waiting = 0
+
+    def __init__(self, models: Iterable[str]) -> None:
+        super().__init__()
+        for model in models:
+            self.publish(topic(CONTROL), encode_routes(Routes(model, 1, (), {})), model)
 
     def publish(self, topic_: str, value: bytes, key: str | None = None) -> None:
         """Keep a record of the control topic; discard any other."""
@@ -29,19 +40,16 @@ class Sink(MemoryBus):
         """Do nothing: no record is buffered."""
 
 
-def sink(*_: Any, **__: Any) -> Any:  # noqa: ANN401 - replaces `build_bus`
-    """Build the sink, with the signature of `build_bus`."""
-    return Sink()
-
-
 def main() -> None:
     """Serve until a signal stops the process."""
     logging.basicConfig(level="WARNING")
     with gc_tuning.gc_paused():
         from tightrope.wiring import cluster  # noqa: PLC0415 - the command loads it here too
 
-        cluster.build_bus = sink  # the only difference from a cluster
-        cluster_commands.serve(Path(sys.argv[1]), json_=True)
+        config = Path(sys.argv[1])
+        bus = Sink(load(config).models)
+        cluster.build_bus = lambda *_, **__: bus  # type: ignore[assignment] # the only difference from a cluster
+        cluster_commands.serve(config, json_=True)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,10 @@ def reference_command(*options: str) -> Command:
     return command
 
 
+UNJUDGED = {"blind_seconds": 0}
+"""The sink has no judge: without this the baseline would answer once rows were kept for a minute."""
+
+
 def write_config(
     kinds: Sequence[ModelKind], folder: Path, port: int, sampling: float = SAMPLING, **more: object
 ) -> Path:
@@ -63,7 +67,7 @@ def write_config(
     (folder / "token").write_text(TOKEN)
     server = {"port": port, "control_token_file": "token"}
     path = folder / "tightrope.yaml"  # JSON is YAML
-    path.write_text(json.dumps({"models": models, "server": server, "state": "state", **more}))
+    path.write_text(json.dumps({"models": models, "server": server, "state": "state", "safe_mode": UNJUDGED, **more}))
     return path
 
 
