@@ -77,7 +77,7 @@ def test_annotation_becomes_a_span(server: FakeGrafana) -> None:
 
 
 def test_annotation_is_found_by_its_start_and_tags(server: FakeGrafana) -> None:
-    """So its id need not be stored."""
+    """Its id need not be stored."""
     client = Grafana(server.address, TOKEN)
     number = client.annotate(17.5, "t", ["safe-mode", "model:m", "scope:a=b & c"])
     client.annotate(17.501, "another", ["safe-mode", "model:m", "scope:a=b & c"])

@@ -186,7 +186,7 @@ def test_classes_are_categories_at_any_number() -> None:
 
 
 def test_column_missing_from_the_reference_has_drifted() -> None:
-    """So has a column that changed from numbers to strings."""
+    """This holds also for a column that changed from numbers to strings."""
     then = table({"old": rng.normal(size=500), "code": np.arange(500) % 2.0})
     now = table({"new": rng.normal(size=500), "code": np.where(half(500), "a", "b")})
     (model,) = scope_drifts(then, now)

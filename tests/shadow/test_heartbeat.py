@@ -99,7 +99,7 @@ def clock() -> Clock:
 
 
 def test_heartbeats_come_every_second_and_sooner_with_news(harness: JudgeHarness, clock: Clock) -> None:
-    """So that gateways hear of judged rows soon, and the topic stays small."""
+    """Gateways hear of judged rows soon, and the topic stays small."""
     heart = Heart(harness.bus, harness.metrics, clock)
     heart.beat(["m"])
     clock.now += HEARTBEAT_SECONDS - 0.01

@@ -35,7 +35,7 @@ def gateway(tmp_path: Path) -> GatewayHarness:
 
 
 def test_accepted_event_is_published_with_its_id_as_key(gateway: GatewayHarness) -> None:
-    """So that one reader gets both events of a request from any replica. The path names the model."""
+    """One reader gets both events of a request from any replica. The path names the model."""
     answer = api_client(gateway, watched=WATCHED).post(
         PATH, content=request_body([1.0, 2.0]), headers=headers("request", "the-id")
     )

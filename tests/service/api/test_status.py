@@ -90,6 +90,6 @@ def test_invalid_query_is_400(client: httpx.Client, query: str, expected_error: 
 
 
 def test_page_after_the_last_event_is_empty(client: httpx.Client) -> None:
-    """So a reader can poll with the last number, up to the largest one possible."""
+    """A reader can poll with the last number, up to the largest one possible."""
     assert get(client, f"/v1/events?after={2**63 - 1}") == {"events": []}
     assert get(client, "/v1/events?model=nope") == {"events": []}

@@ -76,7 +76,7 @@ def test_secrets_come_from_files_or_the_environment(tmp_path: Path) -> None:
 
 
 def test_environment_names_the_instance(tmp_path: Path) -> None:
-    """So processes can share one configuration file."""
+    """Processes can share one configuration file."""
     section = kafka(tmp_path, instance="file")
     assert kafka_instance(section, {"TIGHTROPE_INSTANCE": "pod-0"}) == "pod-0"
     assert kafka_instance(section, {}) == "file"

@@ -199,7 +199,7 @@ def test_error_is_one_line_with_its_key(tmp_path: Path, text: str | bytes, fact:
 
 
 def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
-    """So one run shows all of them."""
+    """One run shows all of them."""
     lines = problems(tmp_path, "models: {a: {baseline: b, limits: 1}, b: 2}\nserver: {port: x}\nbogus: 1")
     assert [line.split(":")[0] for line in lines] == [
         "models.a.compressed",

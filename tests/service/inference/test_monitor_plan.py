@@ -195,7 +195,7 @@ def test_settings_of_judgement_have_dotted_names_and_limits_in_force(tmp_path: P
 
 
 def test_definition_of_a_subgroup_is_in_the_settings(tmp_path: Path) -> None:
-    """So that a narrower one is noticed; an infinite bound is a text."""
+    """A narrower one is noticed; an infinite bound is a text."""
     column = {"input": "input", "column": 1, "values": {"low": {"high": 0.0}, "high": {"low": 1.0}}}
     settings = plan_of(tmp_path, subgroups={"size": column}).settings
     assert settings["subgroups.size.values.low"] == {"low": "-inf", "high": "0.0"}

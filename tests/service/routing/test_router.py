@@ -217,7 +217,7 @@ def test_blindness_lies_above_all_modes() -> None:
 
 
 def test_blind_model_falls_back_as_a_whole() -> None:
-    """So the limit of the fallback applies, but not to requests of a subgroup that is known to be harmed."""
+    """The limit of the fallback applies, but not to requests of a subgroup that is known to be harmed."""
     router = new_router()
     router.apply(routes(1, "region=north"))
     router.set_blind("m", "no row judged for 60 s")

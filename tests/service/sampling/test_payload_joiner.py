@@ -161,7 +161,7 @@ def test_unreadable_pair_is_dead_lettered_with_the_reason(
 
 
 def test_record_that_is_no_event_is_dead_lettered(harness: ConsumerHarness) -> None:
-    """So are events of a model that takes none."""
+    """Events of a model that takes none fare the same."""
     harness.bench.bus.publish(topic(PAYLOADS), b"\x00garbage", "k")
     harness.send(event("request", request_body(ROW)), model="other")
     assert [reason.split(":")[0] for reason in harness.dead_letters()] == ["not a payload event", "model"]

@@ -61,6 +61,6 @@ def test_part_that_does_not_fit_is_an_error(change: dict[str, object]) -> None:
 
 
 def test_empty_maps_are_nothing_known() -> None:
-    """So are the fields of nothing."""
+    """This holds also for the fields of nothing."""
     assert read_retained({}) == Retained()
     assert read_retained({**retained_fields(Retained()), "pairs": []}) == Retained()

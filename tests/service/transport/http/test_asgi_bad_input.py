@@ -157,7 +157,7 @@ def test_bad_request_is_refused_with_its_field(client: httpx.Client, neighbour: 
 
 
 def test_bases_of_the_cases_are_valid(client: httpx.Client) -> None:
-    """So each case is refused for its change."""
+    """Each case is refused for its change."""
     assert client.post(PLAIN, content=GOOD).status_code == 200
     assert client.post(PLAIN, content=with_input()).status_code == 200
     assert client.post(PLAIN, content=WHOLE, headers={LENGTH: str(WHOLE_LENGTH)}).status_code == 200

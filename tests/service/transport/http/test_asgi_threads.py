@@ -42,5 +42,5 @@ def test_small_body_is_decoded_on_the_event_loop(world: LayerHarness, monkeypatc
 def test_large_body_is_decoded_in_a_thread(
     world: LayerHarness, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any]
 ) -> None:
-    """So is a compressed one, which may inflate to a large one."""
+    """A compressed one is too, which may inflate to a large one."""
     assert decoding_thread(world, monkeypatch, **how) is not threading.current_thread()
