@@ -42,13 +42,14 @@ def summarize(output: NDArray[np.generic], decision: Decision, role: Role) -> An
         if summary is not None:
             return summary
     reading = read_output(output, decision.scale)
-    sound = reading.fault == Fault.NONE
     fault, refused = reading.fault.tolist(), refusal_mask(reading, decision, role).tolist()
     if decision.scale is Scale.REGRESSION:
         return AnswerSummary(fault, (), (), refused)
-    confident = np.where(sound, confidence(reading.values), 0.0).tolist()
-    uncertain = np.where(sound, entropy(reading.values) / math.log(reading.values.shape[1]), 1.0).tolist()
-    return AnswerSummary(fault, confident, uncertain, refused)
+    confident, uncertain = confidence(reading.values), entropy(reading.values) / math.log(reading.values.shape[1])
+    if any(fault):
+        unsound = reading.fault != Fault.NONE
+        confident[unsound], uncertain[unsound] = 0.0, 1.0
+    return AnswerSummary(fault, confident.tolist(), uncertain.tolist(), refused)
 
 
 def _summarize_few_rows(output: NDArray[np.generic], decision: Decision, role: Role) -> AnswerSummary | None:

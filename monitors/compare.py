@@ -106,15 +106,21 @@ def _softmax(logits: Floats) -> Floats:
 
 
 def _normalise(raw: Floats) -> Reading:
+    # NaN and infinity fail every comparison, so the common case of sound rows needs no further check.
+    if len(raw) and raw.min() >= 0.0 and raw.max() <= 1 + ROUNDING:
+        total = raw.sum(axis=1, keepdims=True)
+        if np.abs(total - 1).max() <= ROUNDING:
+            return Reading(raw / total, np.zeros(len(raw), np.int8))
+    return _normalise_sound_rows(raw)
+
+
+def _normalise_sound_rows(raw: Floats) -> Reading:
     with np.errstate(invalid="ignore"):
         total = raw.sum(axis=1)
-    # NaN and infinity fail every comparison, so the common case of sound rows needs no further check.
     sound = (raw.min(axis=1) >= -ROUNDING) & (raw.max(axis=1) <= 1 + ROUNDING) & (np.abs(total - 1) <= ROUNDING)
-    fault = np.zeros(len(raw), dtype=np.int8)
-    if not sound.all():
-        fault = _faults(raw)
-        fault[~sound & (fault == Fault.NONE)] = Fault.OUT_OF_RANGE
-        raw[~sound] = np.nan
+    fault = _faults(raw)
+    fault[~sound & (fault == Fault.NONE)] = Fault.OUT_OF_RANGE
+    raw[~sound] = np.nan
     kept = np.maximum(raw, 0.0)
     return Reading(kept / kept.sum(axis=1, keepdims=True), fault)
 

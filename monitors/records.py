@@ -43,6 +43,8 @@ class Role(StrEnum):
     BASELINE = "baseline"
     COMPRESSED = "compressed"
 
+    __hash__ = str.__hash__  # an enumeration's own is a call of Python, once or more a request
+
     @property
     def other(self) -> "Role":
         """The role that did not answer, which the shadow runs."""

@@ -141,23 +141,6 @@ class RequestBatch(Struct, eq=False):
         inputs = concatenate_tensors([batch.inputs for batch in batches])
         return cls(batches[0].subgroups, requests, inputs, ends, member)
 
-    @classmethod
-    def members(cls, batches: "Sequence[RequestBatch]") -> Bools:
-        """Subgroup membership of the rows of all batches of one pair, computed at once; each batch keeps its part."""
-        missing, subgroups = [batch for batch in batches if batch.computed_member is None], batches[0].subgroups
-        if missing:
-            inputs = {
-                name: np.concatenate([b.inputs[name].reshape(b.ends[-1], -1)[:, : last + 1] for b in missing])
-                for name, last in subgroups.last_columns.items()
-            }
-            ends = list(accumulate([size for batch in missing for size in batch.sizes]))
-            member = subgroups.members(inputs, [one.parameters for batch in missing for one in batch.requests], ends)
-            start = 0
-            for batch in missing:
-                batch.computed_member = member[start : start + batch.ends[-1]]
-                start += batch.ends[-1]
-        return np.concatenate([batch.member for batch in batches])
-
     @property
     def member(self) -> Bools:
         """Subgroup membership of each row, shape (R, scopes)."""
@@ -189,10 +172,14 @@ class RequestBatch(Struct, eq=False):
         """The batch of the requests with these indices, in their order."""
         if len(indices) == len(self.requests):
             return self
-        rows = row_indices([(self.start(index), self.ends[index]) for index in indices])
+        if self.ends[-1] == len(self.ends):  # each has one row
+            rows, ends = np.array(indices), list(range(1, len(indices) + 1))
+        else:
+            rows = row_indices([(self.start(index), self.ends[index]) for index in indices])
+            sizes = self.sizes
+            ends = list(accumulate([sizes[index] for index in indices]))
         inputs = {name: tensor[rows] for name, tensor in self.inputs.items()}
-        sizes = self.sizes
-        requests, ends = [self.requests[i] for i in indices], list(accumulate([sizes[i] for i in indices]))
+        requests = [self.requests[index] for index in indices]
         member = None if self.computed_member is None else self.computed_member[rows]
         return RequestBatch(self.subgroups, requests, inputs, ends, member)
 
@@ -249,22 +236,22 @@ class BatchExecution(Struct, eq=False):
 
     def _response_parameters(self, index: int, rows: RowSlice) -> dict[str, Scalar]:
         """How the answer came about: of several rows the least certain one counts."""
-        summary, span = rows.run.summary, slice(rows.start, rows.stop)
+        run, summary, start, stop = rows.run, rows.run.summary, rows.start, rows.stop
+        refused = summary.refused[start:stop]
         parameters: dict[str, Scalar] = {
-            "served_by": str(rows.run.role),
-            "model_digest": self.pair.models[rows.run.role].digest,
+            "served_by": str(run.role),
+            "model_digest": self.pair.models[run.role].digest,
             "safe_mode": self.routed[index] is Role.BASELINE,
-            "refused": rows.is_refused,
+            "refused": True in refused,
         }
         if self.parameters:
             parameters |= self.parameters.get(index, {})
-        if fault := rows.fault:
+        if not run.is_readable and (fault := rows.fault):
             parameters |= {"monitored": False, "fault": fault}
         elif summary.confidence:
-            parameters["confidence"] = min(summary.confidence[span])
-            parameters["uncertainty"] = rows.uncertainty
-        if parameters["refused"] and rows.stop - rows.start > 1:
-            refused = summary.refused[span]
+            parameters["confidence"] = min(summary.confidence[start:stop])
+            parameters["uncertainty"] = max(summary.uncertainty[start:stop])
+        if parameters["refused"] and stop - start > 1:
             parameters["refused_rows"] = ",".join(str(row) for row, is_refused in enumerate(refused) if is_refused)
         return parameters
 
@@ -307,7 +294,6 @@ def decision_output(pair: ModelPair, outputs: Tensors, rows: int) -> NDArray[Any
 
 def row_indices(spans: Sequence[tuple[int, int]]) -> Ints:
     """The indices of the rows in these (start, stop) spans."""
-    starts, stops = np.array(spans).T
-    if (stops - starts == 1).all():
-        return np.asarray(starts)
+    if all(stop - start == 1 for start, stop in spans):
+        return np.array([start for start, _ in spans])
     return np.concatenate([np.arange(start, stop) for start, stop in spans])

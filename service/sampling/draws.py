@@ -25,21 +25,35 @@ class DrawnRequests(Struct):
     draws: Sequence[float]
 
 
-def draw_requests(key: DrawKey, execution: BatchExecution) -> Sequence[DrawnRequests]:
-    """The requests of a batch that some subgroup's inclusion would keep, by the run that answered them."""
-    pair, time, limit = execution.pair, execution.answered_at, execution.pair.sampler.max_inclusion
+def draw_requests(key: DrawKey, executions: Sequence[BatchExecution]) -> Sequence[DrawnRequests]:
+    """The requests of one pair's batches that some subgroup's inclusion would keep, by the run that answered them. The
+    batches were answered a moment ago, so all are drawn in the era of the last one.
+    """
+    pair, drawn, start = executions[0].pair, [], 0
+    limit = pair.sampler.max_inclusion
     if limit <= 0.0:
         return ()
-    draws = [
-        key.draw(pair.name, time, request_id, input_digest(request.inputs))
-        for request_id, request in zip(execution.ids, execution.batch.requests, strict=True)
-    ]
-    kept, drawn = [index for index, number in enumerate(draws) if number < limit], []
-    for _, run in execution.runs:
-        own = [i for i in kept if execution.slices[i].run is run] if len(execution.runs) > 1 else kept
-        if own:
-            drawn.append(DrawnRequests(execution, run, own, [draws[index] for index in own]))
+    ids = [request_id for execution in executions for request_id in execution.ids]
+    digests = [input_digest(request.inputs) for execution in executions for request in execution.batch.requests]
+    draws = key.draws(pair.name, executions[-1].answered_at, ids, digests).tolist()
+    for execution in executions:
+        stop = start + len(execution.ids)
+        kept = [index for index, number in enumerate(draws[start:stop]) if number < limit]
+        if kept:
+            drawn += [
+                DrawnRequests(execution, run, own, [draws[start + i] for i in own])
+                for run, own in _by_run(execution, kept)
+            ]
+        start = stop
     return drawn
+
+
+def _by_run(execution: BatchExecution, indices: Sequence[int]) -> Sequence[tuple[ModelRun, Sequence[int]]]:
+    """Requests of a batch, by the run that answered them."""
+    if len(execution.runs) == 1:
+        return [(execution.runs[0][1], indices)]
+    own = ((run, [i for i in indices if execution.slices[i].run is run]) for _, run in execution.runs)
+    return [(run, answered) for run, answered in own if answered]
 
 
 def caller_digests(key: DrawKey, pair: ModelPair, requests: Sequence[InferRequest]) -> Hashes:

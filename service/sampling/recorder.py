@@ -26,6 +26,7 @@ from tightrope.service.inference.decisions import inclusion_of
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.outbox import Outbox
 from tightrope.service.sampling.draws import DrawnRequests, caller_digests, draw_requests
+from tightrope.service.sampling.membership import members
 
 log = logging.getLogger(__name__)
 
@@ -75,24 +76,17 @@ class AnswerRecorder:
 
     def sample(self) -> int:
         """Sample all queued requests, those of one pair together; returns their number."""
-        drawn_by_pair: dict[int, list[DrawnRequests]] = {}
+        by_pair: dict[int, list[BatchExecution]] = {}
         requests = 0
-        executions = list(drain(self._noted))
-        self._count_subgroups(executions)
-        for execution in executions:
+        for execution in drain(self._noted):
             requests += len(execution.ids)
             self._runs += _run_counts(execution)
-            try:
-                drawn = draw_requests(self._key, execution)
-            except Exception:  # the answers are sent, and other batches wait
-                log.exception(SAMPLING_FAILED)
-                self._outbox.drawn[execution.pair.name] += len(execution.ids)  # some of them, and none is judged
-                continue
-            if drawn:
-                drawn_by_pair.setdefault(id(execution.pair), []).extend(drawn)
-        for drawn in drawn_by_pair.values():
-            for chunk in _chunks(drawn):
-                self._offer(chunk)
+            by_pair.setdefault(id(execution.pair), []).append(execution)
+        for executions in by_pair.values():
+            self._count_subgroups(executions)
+            if drawn := self._draw(executions):
+                for chunk in _chunks(drawn):
+                    self._offer(chunk)
         if len(self._runs) >= MAX_UNCOUNTED_RUNS:
             self._count()
         return requests
@@ -104,18 +98,25 @@ class AnswerRecorder:
 
     def _count_subgroups(self, executions: Sequence[BatchExecution]) -> None:
         """Count the rows of each subgroup, sampled or not; membership is computed at once, and kept for samples."""
-        batches_by_pair: dict[int, list[RequestBatch]] = {}
-        for execution in executions:
-            batches_by_pair.setdefault(id(execution.pair), []).append(execution.batch)
-        pairs = {id(execution.pair): execution.pair for execution in executions}
-        for key, batches in batches_by_pair.items():
-            try:
-                member = RequestBatch.members(batches)
-            except Exception:  # the answers are sent, and samples may still be kept
-                log.exception(SUBGROUPS_UNCOUNTED)
-                continue
-            counts = np.concatenate([[len(member)], member.sum(axis=0)])
-            self._subgroup_rows.append((pairs[key].name, pairs[key].plan.scopes, counts))
+        pair = executions[0].pair
+        try:
+            member = members([execution.batch for execution in executions])
+        except Exception:  # the answers are sent, and samples may still be kept
+            log.exception(SUBGROUPS_UNCOUNTED)
+            return
+        counts = np.concatenate([[len(member)], member.sum(axis=0)])
+        self._subgroup_rows.append((pair.name, pair.plan.scopes, counts))
+
+    def _draw(self, executions: Sequence[BatchExecution]) -> Sequence[DrawnRequests]:
+        """Draw the requests of one pair; where this fails, batch by batch, so that one does not affect the others."""
+        try:
+            return draw_requests(self._key, executions)
+        except Exception:  # the answers are sent, and other batches wait
+            if len(executions) > 1:
+                return [drawn for execution in executions for drawn in self._draw([execution])]
+            log.exception(SAMPLING_FAILED)
+            self._outbox.drawn[executions[0].pair.name] += len(executions[0].ids)  # some of them, and none is judged
+            return ()
 
     def _offer(self, drawn: Sequence[DrawnRequests]) -> None:
         """Offer requests as one batch of samples; where they cannot be concatenated (widths differ), one by one."""

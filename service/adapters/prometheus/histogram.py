@@ -1,9 +1,9 @@
 """A prometheus_client histogram with bulk observations: one at a time takes longer than a small model."""
 
 import math
-from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 from prometheus_client import Histogram
 
 MAX_EXEMPLAR_CHARS = 100
@@ -19,18 +19,32 @@ class ManyHistogram(Histogram):
 
         The buckets are filled through prometheus_client's private `_upper_bounds`, `_buckets` and `_sum`.
         """
-        by_bucket: dict[int, list[float]] = {}
-        exemplars: dict[int, tuple[float, str]] = {}
-        for amount, request_id in observations:
-            index = bisect_left(self._upper_bounds, amount)
-            by_bucket.setdefault(index, []).append(amount)
-            if request_id and _fits_exemplar(request_id):
-                exemplars[index] = amount, request_id
-        for amount, request_id in exemplars.values():
+        observed = list(observations)
+        amounts = [amount for amount, _ in observed]
+        buckets = np.searchsorted(self._upper_bounds, amounts)
+        counts = np.bincount(buckets, minlength=len(self._buckets)).tolist()
+        total = math.fsum(amounts)
+        for bucket, (amount, request_id) in _exemplars(buckets.tolist(), observed).items():
             self.observe(amount, {"request_id": request_id})
-        self._sum.inc(sum(map(math.fsum, by_bucket.values())) - sum(amount for amount, _ in exemplars.values()))
-        for index, amounts in by_bucket.items():
-            self._buckets[index].inc(len(amounts) - (index in exemplars))
+            counts[bucket] -= 1
+            total -= amount
+        self._sum.inc(total)
+        for bucket, count in enumerate(counts):
+            if count:
+                self._buckets[bucket].inc(count)
+
+
+def _exemplars(buckets: Sequence[int], observed: Sequence[tuple[float, str]]) -> Mapping[int, tuple[float, str]]:
+    """The latest observation with a valid id in each bucket."""
+    exemplars: dict[int, tuple[float, str]] = {}
+    missing = set(buckets)
+    for bucket, observation in zip(reversed(buckets), reversed(observed), strict=True):
+        if bucket in missing and _fits_exemplar(observation[1]):
+            exemplars[bucket] = observation
+            missing.remove(bucket)
+            if not missing:
+                break
+    return exemplars
 
 
 def _fits_exemplar(request_id: str) -> bool:

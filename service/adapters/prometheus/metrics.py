@@ -82,15 +82,12 @@ class Metrics(MetricSet):
 
     def flush_pending(self) -> None:
         """Count the pending requests; every scrape does so first."""
-        outcomes = Counts[tuple[str, str]]()
-        latencies: dict[str, list[tuple[float, str]]] = {}
-        for model, outcome, seconds, request_id in drain(self._requests):
-            outcomes[model, outcome] += 1
-            latencies.setdefault(model, []).append((seconds, request_id))
-        for labels, count in outcomes.items():
+        pending = list(drain(self._requests))
+        for labels, count in Counts([(model, outcome) for model, outcome, _, _ in pending]).items():
             self.requests.labels(*labels).inc(count)
-        for model, observations in latencies.items():
-            self.request_seconds.labels(model).observe_many(observations)
+        for model in {model for model, _, _, _ in pending}:
+            observed = [(seconds, request_id) for name, _, seconds, request_id in pending if name == model]
+            self.request_seconds.labels(model).observe_many(observed)
 
     def record_failure(self, model: str, role: str, reason: str) -> None:
         """Count a failed run of a model."""
