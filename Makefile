@@ -6,10 +6,10 @@ export KAFKA_JARS
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-cluster kafka test test-fast release bench-against tools check format bench bench-power bench-serving docs pictures lock demo-data proto image wrk peers clean
+.PHONY: help demo demo-cluster kafka test test-fast fuzz test-upgrades release bench-against tools check format bench bench-power bench-serving docs pictures lock demo-data proto image wrk peers clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
 demo: .venv/run.stamp ## Real traffic, a harmful model, an alarm, one subgroup saved, the way back: a minute and a half
 	$(BIN)/tightrope demo --third-act
@@ -19,6 +19,9 @@ test: .venv/dev.stamp .venv-reports/run.stamp .venv-mlserver/run.stamp tools ## 
 
 test-fast: .venv/dev.stamp ## Tests that start no process: the inner loop, a minute and a half
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --fast -q
+
+test-upgrades: .venv/dev.stamp kafka ## Rolling upgrades from 0.1 and with another artefact, in every order; each member killed, paused, drained
+	$(BIN)/python -m pytest -m upgrades tests/members -n 2 --dist load --junitxml=build/upgrades.xml
 
 APT := apt-get update -qq && apt-get install -y -qq --no-install-recommends
 

@@ -67,6 +67,7 @@ class Listener(NamedTuple):
 
 
 NO_LISTENERS: Mapping[str, Listener] = MappingProxyType({})
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 
 class BrokerError(TightropeError):
@@ -84,11 +85,16 @@ def why_unavailable() -> str | None:
 
 class Broker:
     """A broker whose folder and ports stay the same over restarts: ``address`` is plaintext, ``listeners`` has the
-    addresses of the additional listeners by name. ``format_options`` are passed to the formatting of its disk.
+    addresses of the additional listeners by name. ``format_options`` are passed to the formatting of its disk;
+    ``settings`` are further properties of the broker.
     """
 
     def __init__(
-        self, folder: Path, listeners: Mapping[str, Listener] = NO_LISTENERS, format_options: Sequence[str] = ()
+        self,
+        folder: Path,
+        listeners: Mapping[str, Listener] = NO_LISTENERS,
+        format_options: Sequence[str] = (),
+        settings: Mapping[str, str] = NO_SETTINGS,
     ) -> None:
         self._folder = folder
         self._settings = folder / "server.properties"
@@ -96,7 +102,8 @@ class Broker:
         controller, self._port, *ports = _free_ports(2 + len(listeners))
         self.address = f"127.0.0.1:{self._port}"
         self.listeners = {name: f"127.0.0.1:{port}" for name, port in zip(listeners, ports, strict=True)}
-        self._settings.write_text(self._properties(listeners, controller))
+        further = "".join(f"{key}={value}\n" for key, value in settings.items())
+        self._settings.write_text(self._properties(listeners, controller) + further)
         self._java(
             "kafka.tools.StorageTool",
             "format",

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from docs import request_path, sample_path
+from docs import permissions, request_path, sample_path
 from tightrope.monitors.catalogue import CATALOGUE, SUBGROUP_FACTOR, SUBGROUP_SHARE, Hypothesis
 from tightrope.monitors.safemode import TABLE, Input, ModeState, TransitionRow
 from tightrope.service.adapters.prometheus.catalogue import METRICS, max_series
@@ -43,6 +43,10 @@ stateDiagram-v2
 - Above the table lies each gateway's own blindness: when rows are kept and none is judged for
   `safe_mode.blind_seconds`, the full model answers until rows are judged again. It is no mode, and no order ends it;
   `blind_seconds: 0` switches it off. The full model also answers at start, until a judge has published the modes.
+- In a cluster a gateway trusts the modes of a model only while it hears a judge of its own plan (files and subgroups).
+  The full model answers from the start until a fresh word of one, while the judges judge another plan, and after
+  `safe_mode.silent_seconds` without a word (twice `blind_seconds`; `when_silent: stay` keeps the modes instead, so that
+  a harmful compressed model can go on answering where no row is kept).
 - Pairs without a row raise an error and change nothing: {missing}.
 
 """
@@ -219,8 +223,11 @@ PAGES: dict[str, Callable[[], str]] = {
     "metrics.md": metrics,
 }
 
+TABLES: dict[str, Callable[[], str]] = {"cluster.md": permissions.cluster}
+"""Pages that people write, with a part that the program writes."""
+
 PICTURES = {"request-path.svg": request_path.svg, "sample-path.svg": sample_path.svg}
 
 if __name__ == "__main__":
-    for name, write in (PAGES | PICTURES).items():
+    for name, write in (PAGES | TABLES | PICTURES).items():
         (HERE / name).write_text(write())

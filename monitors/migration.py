@@ -14,6 +14,7 @@ from tightrope.monitors.history.retained import (
     scope_definition,
 )
 from tightrope.monitors.plan import Plan, State, initial_state
+from tightrope.monitors.records import Stream
 
 
 def held_breaches(state: State) -> dict[str, bool]:
@@ -52,8 +53,9 @@ def migrate_state(plan: Plan, old: State) -> State:
     """Move a stored state to the current plan.
 
     Under another digest evidence starts anew and modes stay: a scope in safe mode still has to disprove every monitor
-    that tripped it. Modes of scopes that the plan does not have are kept as orphans, and monitors that it does not have
-    as disabled: both apply again once the plan has them.
+    that tripped it. Rows of the open tick count as stale, so that every row is accounted for. Modes of scopes that the
+    plan does not have are kept as orphans, and monitors that it does not have as disabled: both apply again once the
+    plan has them.
     """
     if old.digest == plan.digest:
         same = old.retained.settings == plan.settings
@@ -75,7 +77,7 @@ def migrate_state(plan: Plan, old: State) -> State:
         fresh,
         epoch=old.epoch + 1,
         seen=old.seen,
-        stale=old.stale,
+        stale=old.stale + _open_rows(old),
         log=old.log,
         watermarks=old.watermarks,
         unanswered=old.unanswered,
@@ -87,6 +89,29 @@ def migrate_state(plan: Plan, old: State) -> State:
         ),
         retained=retained,
     )
+
+
+def begin_again(plan: Plan, old: State) -> State:
+    """Move a stored state to logs that begin anew: modes and orders stay, nothing is counted yet, and the evidence
+    starts with the first row of the log.
+    """
+    fresh, moved = initial_state(plan), migrate_state(plan, replace(old, digest=f"before {old.digest}"))
+    return replace(
+        moved,
+        seen=fresh.seen,
+        stale=fresh.stale,
+        log=fresh.log,
+        watermarks=fresh.watermarks,
+        unanswered=fresh.unanswered,
+        labels=fresh.labels,
+        repeats=fresh.repeats,
+    )
+
+
+def _open_rows(state: State) -> int:
+    """Count the compared rows of the open tick."""
+    rows = state.pending.get(Stream.COMPARISONS)
+    return 0 if rows is None else len(rows)
 
 
 def _carry_tripped(cells: Cells, monitor: str, old: State, records: Mapping[str, ScopeRecord]) -> Cells:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from tightrope.monitors.intake.repeats import RepeatMemory, Repeats
 from tightrope.monitors.latency import LatencyObjective, LatencyState
 from tightrope.monitors.records import Bools, Comparisons, Floats, Ints, Stream
 from tightrope.monitors.safemode import Input, Mode, Policy
+
+STALE_ARTEFACT, STALE_SUBGROUPS = STALE_REASONS = ("artefact", "subgroups")
+"""Reasons for which a plan does not cover rows: another pair of models, or the same pair with other subgroups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,24 @@ class Plan:
         """Tell whether these rows are of the watched pair and subgroups."""
         ours = (rows.baseline_digest, rows.compressed_digest) == (self.baseline_digest, self.compressed_digest)
         return ours and rows.scopes == self.scopes[1:]
+
+    @property
+    def coverage(self) -> str:
+        """A digest of the pair and the subgroups: `covers` accepts the rows of a gateway whose plan has the same one.
+
+        >>> fewer = Plan("m", "b", "c", ("model",), np.ones(1), rules=())
+        >>> fewer.coverage == Plan("m", "b", "c", ("model", "sex=f"), np.ones(2), rules=()).coverage
+        False
+        """
+        covered = (self.baseline_digest, self.compressed_digest, *self.scopes[1:])
+        return sha256("\n".join(covered).encode()).hexdigest()
+
+    def refusal(self, rows: Comparisons) -> str:
+        """The reason for which the plan does not cover these rows: artefact or subgroups; empty if it does."""
+        if self.covers(rows):
+            return ""
+        ours = (rows.baseline_digest, rows.compressed_digest) == (self.baseline_digest, self.compressed_digest)
+        return STALE_SUBGROUPS if ours else STALE_ARTEFACT
 
     @property
     def monitors(self) -> tuple[str, ...]:
@@ -109,7 +131,8 @@ class Autocorrelation:
 class UncomparedTraffic:
     """Traffic since comparisons last arrived: requests kept, event times (s) of the first and the latest notice.
 
-    ``answered`` is the event time of the newest comparison.
+    ``answered`` is the event time of the newest comparison that the plan covers. ``stale_since`` and ``stale_until``
+    span the rows that it does not cover and that arrived without a pause (0: none).
 
     >>> UncomparedTraffic(kept=40, since=100.0, until=160.0).answered
     -inf
@@ -119,6 +142,8 @@ class UncomparedTraffic:
     since: float = 0.0
     until: float = 0.0
     answered: float = float("-inf")
+    stale_since: float = 0.0
+    stale_until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +191,12 @@ class State:
     retained: Retained = field(default_factory=Retained)
     repeats: RepeatMemory = field(default_factory=RepeatMemory)
     hosts: HostRows = field(default_factory=dict)
+
+    @property
+    def rows_received(self) -> int:
+        """The rows received so far, each once: judged, in the open tick, or stale."""
+        pending = self.pending.get(Stream.COMPARISONS)
+        return self.seen[Stream.COMPARISONS] + (0 if pending is None else len(pending)) + self.stale
 
 
 def is_blind(plan: Plan, state: State) -> bool:

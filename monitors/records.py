@@ -302,7 +302,8 @@ class Event:
 class Traffic:
     """A gateway's notice: the number of requests of a model that it kept for the shadow since its last notice.
 
-    ``since`` is the event time of the first of them and ``time`` now, both in seconds since the epoch.
+    ``since`` is the event time of the first of them and ``time`` now, both in seconds since the epoch; ``plan`` is the
+    coverage of the gateway's plan (empty: a gateway of an older release).
 
     >>> Traffic("m", time=12.0, kept=40, since=7.0).kept
     40
@@ -312,6 +313,7 @@ class Traffic:
     time: float
     kept: int
     since: float
+    plan: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +337,8 @@ class Order:
 class Routes:
     """The scopes of a model that the baseline answers; gateways apply a record only if its ``epoch`` is newer.
 
-    ``states`` gives every scope's state; ``order`` is the id of the operator's order behind the change, if any.
+    ``states`` gives every scope's state; ``order`` is the id of the operator's order behind the change, if any;
+    ``plan`` is the coverage of the judge's plan (empty: a judge of an older release).
 
     >>> Routes("m", 3, ("sex=f",), {"model": "normal", "sex=f": "safe"}).safe
     ('sex=f',)
@@ -346,3 +349,4 @@ class Routes:
     safe: tuple[str, ...]
     states: Mapping[str, str]
     order: str = ""
+    plan: str = ""

@@ -5,10 +5,11 @@ code is not what the column holds. It is unseen when the traffic since its last 
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from tightrope.monitors.records import Bools, Floats, Ints
+from tightrope.monitors.records import Bools, Comparisons, Floats, Ints
 
 HOST_ATTRIBUTE = "host"
 """The attribute of the scopes of host classes, which no configuration may declare."""
@@ -43,6 +44,27 @@ def is_other(scope: str) -> bool:
     [False, False, True]
     """
     return scope.endswith(f"={OTHER_VALUE}")
+
+
+def with_other_scopes(rows: Comparisons, scopes: Sequence[str]) -> Comparisons:
+    """Add the scopes ``attribute=other`` to rows of a gateway of the first release, which does not have them: a row
+    without a declared value of the attribute is in it. Rows with any other difference from ``scopes`` are not changed.
+
+    >>> rows = Comparisons.from_columns(2, scopes=("sex=f", "sex=m"), member=[[True, False], [False, False]])
+    >>> with_other_scopes(rows, ("sex=f", "sex=m", "sex=other")).member[:, 2].tolist()
+    [False, True]
+    """
+    if rows.scopes == tuple(scopes) or rows.scopes != tuple(scope for scope in scopes if not is_other(scope)):
+        return rows
+    member = np.zeros((len(rows), len(scopes)), dtype=bool)
+    attributes = [scope.partition("=")[0] for scope in scopes]
+    declared = [index for index, scope in enumerate(scopes) if not is_other(scope)]
+    member[:, declared] = rows.member
+    for index, attribute in enumerate(attributes):
+        if index not in declared:
+            values = [other for other in declared if attributes[other] == attribute]
+            member[:, index] = ~rows.member[:, [declared.index(value) for value in values]].any(axis=1)
+    return replace(rows, scopes=tuple(scopes), member=member)
 
 
 def following_scopes(scopes: Sequence[str], safe: Collection[str]) -> tuple[str, ...]:

@@ -18,10 +18,10 @@ import numpy as np
 from tightrope.monitors import latency
 from tightrope.monitors.decide import Cause, decide, enter_blind, first_decision
 from tightrope.monitors.detector_bank import MonitorRun, Trajectory, run_detectors
-from tightrope.monitors.elapsed import not_after
+from tightrope.monitors.elapsed import elapsed, not_after
 from tightrope.monitors.intake.hosts import count_hosts
 from tightrope.monitors.intake.repeats import RepeatMemory, remember_rows
-from tightrope.monitors.plan import Autocorrelation, Plan, State, Transition, UncomparedTraffic, is_blind
+from tightrope.monitors.plan import Autocorrelation, Plan, State, Transition, is_blind
 from tightrope.monitors.records import Bools, Comparisons, Fault, Floats, Routes, Stream, Traffic
 from tightrope.monitors.scopes import last_sighted
 from tightrope.monitors.ticks import BlockView, next_block, with_model_scope
@@ -72,7 +72,7 @@ def settle_times(plan: Plan, state: State, now: float) -> tuple[State, float]:
     if plan.objective is not None:
         latency_ends = state.latency.block * plan.objective.block
     times = [time for mode in state.modes for time in (mode.since, mode.returned)]
-    times += [waiting.since, waiting.until, waiting.answered, latency_ends]
+    times += [waiting.since, waiting.until, waiting.answered, waiting.stale_until, latency_ends]
     times += [float(rows.time.max()) for rows in state.pending.values() if len(rows)]
     ahead = max(times) - now
     if ahead <= 0:
@@ -88,6 +88,8 @@ def settle_times(plan: Plan, state: State, now: float) -> tuple[State, float]:
             since=not_after(waiting.since, now),
             until=not_after(waiting.until, now),
             answered=not_after(waiting.answered, now),
+            stale_since=not_after(waiting.stale_since, now),
+            stale_until=not_after(waiting.stale_until, now),
         ),
         pending={name: replace(rows, time=not_after(rows.time, now)) for name, rows in state.pending.items()},
     )
@@ -101,9 +103,18 @@ def note_traffic(plan: Plan, state: State, notice: Traffic) -> tuple[State, list
     """Fold a gateway's notice that it kept requests.
 
     If no comparison follows, the judge cannot tell whether the model is safe: it is blind, and the baseline answers a
-    blind model's requests.
+    blind model's requests. A gateway whose plan is another one falls back by itself. One of an older release, which
+    does not name its plan, cannot: while rows that no plan covers go on arriving, they count as its rows.
     """
+    if notice.plan not in {"", plan.coverage}:
+        return state, []
     before = state.unanswered
+    stale = elapsed(before.stale_since, before.stale_until)
+    if not notice.plan and stale >= plan.blind_seconds > 0 and notice.since <= before.stale_until:
+        if state.modes[0].safe:
+            return state, []
+        reason = f"a gateway of an older release sends rows of another plan for {stale:.0f} s"
+        return enter_blind(plan, state, Cause(before.stale_until, reason=reason))
     # Notices arrive after the samples that they count: some of these are compared by now.
     if notice.since <= before.answered:
         return state, []
@@ -114,6 +125,14 @@ def note_traffic(plan: Plan, state: State, notice: Traffic) -> tuple[State, list
         return state, []
     reason = f"{after.kept} requests kept in {after.until - after.since:.0f} s, none compared"
     return enter_blind(plan, state, Cause(after.until, reason=reason))
+
+
+def note_stale(plan: Plan, state: State, time: float) -> State:
+    """Fold the arrival of rows that the plan does not cover, at ``time`` by the log's clock: they are no sight."""
+    before = state.unanswered
+    paused = elapsed(before.stale_until, time) > plan.blind_seconds
+    since = time if paused else before.stale_since
+    return replace(state, unanswered=replace(before, stale_since=since, stale_until=max(before.stale_until, time)))
 
 
 def _take_new(plan: Plan, state: State, batch: Comparisons, stream: Stream) -> tuple[State, Comparisons]:
@@ -128,10 +147,10 @@ def _take_new(plan: Plan, state: State, batch: Comparisons, stream: Stream) -> t
             new &= ~in_partition | (batch.offset > last)
             watermarks[int(partition)] = max(last, int(batch.offset[in_partition].max()))
         state = replace(state, log=batch.log, watermarks=watermarks, pending=pending)
-        if new.any():
-            answered = max(state.unanswered.answered, float(batch.time[new].max()))
-            state = replace(state, unanswered=UncomparedTraffic(answered=answered))
     covered = plan.covers(batch)
+    if covered and stream is Stream.COMPARISONS and new.any():
+        answered = max(state.unanswered.answered, float(batch.time[new].max()))
+        state = replace(state, unanswered=replace(state.unanswered, kept=0, since=0.0, until=0.0, answered=answered))
     if not covered:
         state = replace(state, stale=state.stale + int(new.sum()))
     taken = _no_rows(plan, batch) if not covered else batch if new.all() else batch.take(new)
@@ -249,4 +268,4 @@ def build_routes(plan: Plan, state: State) -> Routes:
     moved = [scope for scope, mode in (*modes, *orphans) if mode.safe and (plan.armed or mode.held or mode.unread)]
     safe = list(dict.fromkeys(moved))
     states = {scope: mode.state.value for scope, mode in modes}
-    return Routes(plan.model, state.epoch, tuple(safe), states)
+    return Routes(plan.model, state.epoch, tuple(safe), states, plan=plan.coverage)

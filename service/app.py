@@ -3,7 +3,7 @@
 import importlib.util
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from tightrope.service.adapters.ports import AuditTrail, Bus, Model
 from tightrope.service.adapters.prometheus.metric import Component
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.secret_file import kept_secret
+from tightrope.service.adapters.wire.heartbeat import Heartbeat
 from tightrope.service.api.ports import Deployer, VerdictReader
 from tightrope.service.config.loader import ConfigError, Settings, control_token, draw_secret, secret
 from tightrope.service.config.models import Endpoint, RuntimeSection
@@ -28,7 +29,9 @@ from tightrope.service.inference.remote_health import RemoteHealth
 from tightrope.service.outbox import Outbox
 from tightrope.service.routing.blindness import BlindnessWatch
 from tightrope.service.routing.control_consumer import ControlConsumer
+from tightrope.service.routing.judge_watch import JudgeWatch
 from tightrope.service.routing.router import Router
+from tightrope.service.routing.scope_watch import ScopeWatch
 from tightrope.service.sampling.payload_joiner import PayloadConsumer
 from tightrope.service.sampling.recorder import AnswerRecorder
 from tightrope.service.transport.http.asgi import App, InferLayer
@@ -39,8 +42,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_SILENCE_SECONDS = 60.0
-"""Time without a record from judges in other processes after which a warning is logged."""
+SILENCE_ALLOWED = (
+    "the modes stay when a judge falls silent, so a harmful compressed model goes on answering where no row is kept"
+)
+"""The risk of a configuration in which silence does not lead to the baseline."""
+
+FIRST_WORD_SECONDS = 3.0
+"""Time within which a judge that lives is heard: it takes two heartbeats."""
 
 DRAW_FILE = "draw.secret"
 """The file in the state folder with the secret of the draws, where the configuration has none."""
@@ -58,7 +66,9 @@ class Service:
     outbox: Outbox
     control: ControlConsumer
     blindness: BlindnessWatch
+    scope_watch: ScopeWatch
     remote_health: RemoteHealth
+    judge_watch: JudgeWatch | None = None
     payloads: PayloadConsumer | None = None
     grpc: "GrpcServer | None" = None
 
@@ -67,13 +77,25 @@ class Service:
         self.outbox.start()
         self.control.start()
         self.blindness.start()
+        self.scope_watch.start()
+        if self.judge_watch:
+            self.judge_watch.start()
         self.remote_health.start()
         if self.payloads:
             self.payloads.start()
 
+    def wait_for_modes(self, timeout: float) -> None:
+        """Wait at most ``timeout`` seconds until the modes are read, and a moment for a word of their judges."""
+        self.control.caught_up.wait(timeout)
+        if self.judge_watch:
+            self.judge_watch.has_heard_all.wait(min(timeout, FIRST_WORD_SECONDS))
+
     def stop(self, timeout: float) -> None:
         """Publish the waiting samples and events, then stop; each thread gets ``timeout`` seconds."""
         self.blindness.stop(timeout)
+        self.scope_watch.stop(timeout)
+        if self.judge_watch:
+            self.judge_watch.stop(timeout)
         if self.payloads:
             self.payloads.stop(timeout)
         self.engine.sample_answers()
@@ -157,20 +179,28 @@ def build_service(
         metrics.initialize(Component.GATEWAY, name, pair.plan.scopes)
         for line in pair.warnings:
             log.warning("%s", line)
-    is_remote = modes_timeout is not None
     deadline = time.monotonic() + (modes_timeout or 0.0)
 
     router = _router(pairs)
-    outbox, key = Outbox(bus, metrics.record_dropped), _draw_key(settings)
+    plan_of = partial(_plan_of, pairs)
+    outbox, key = Outbox(bus, metrics.record_dropped, plan_of=plan_of), _draw_key(settings)
     engine = InferenceEngine(pairs, router, outbox, metrics, AnswerRecorder(outbox, metrics, profiles, key))
     blind_seconds = {name: pair.plan.blind_seconds for name, pair in pairs.items()}
     blindness = BlindnessWatch(router, blind_seconds, outbox.drawn, outbox.add_event, metrics)
-    silence = MAX_SILENCE_SECONDS if is_remote else float("inf")
-    control = ControlConsumer(bus, router, metrics, silence, blindness.hear)
+    subgroups = {name: pair.subgroups.scopes for name, pair in pairs.items()}
+    scope_watch = ScopeWatch(router, subgroups, blind_seconds, outbox.drawn_by_scope, outbox.add_event, metrics)
+    judge_watch = _judge_watch(settings, pairs, router, outbox, metrics) if modes_timeout is not None else None
+
+    def hear(heartbeat: Heartbeat) -> None:
+        blindness.hear(heartbeat)
+        scope_watch.hear(heartbeat)
+
+    control = ControlConsumer(bus, router, metrics, plan_of, hear, judge_watch)
     watched = {name: model.payloads for name, model in settings.models.items() if model.payloads}
     payloads = PayloadConsumer(bus, pairs, watched, outbox, metrics, key) if watched else None
 
-    is_ready = partial(_is_ready, control, deadline)
+    strict = pairs if settings.server.readiness == "strict" else ()
+    is_ready = partial(_is_ready, control, router, deadline, strict)
     responder = Responder(engine, profiles)
     token = control_token(settings)
     reports = ReportStore(settings.state / REPORTS_FOLDER)
@@ -182,7 +212,23 @@ def build_service(
 
     app = InferLayer(make_app, responder, settings.server.max_body_bytes)
     grpc = _grpc_server(settings, responder, is_ready)
-    return Service(app, engine, outbox, control, blindness, RemoteHealth(pairs, metrics), payloads, grpc)
+    remote_health = RemoteHealth(pairs, metrics)
+    return Service(app, engine, outbox, control, blindness, scope_watch, remote_health, judge_watch, payloads, grpc)
+
+
+def _plan_of(pairs: Mapping[str, ModelPair], model: str) -> str | None:
+    """The coverage of the plan of a model; None for one that is not served."""
+    return pairs[model].plan.coverage if model in pairs else None
+
+
+def _judge_watch(
+    settings: Settings, pairs: Mapping[str, ModelPair], router: Router, outbox: Outbox, metrics: Metrics
+) -> JudgeWatch:
+    """The watch over judges in other processes."""
+    plans = {name: pair.plan.coverage for name, pair in pairs.items()}
+    if not settings.safe_mode.silence_limit:
+        log.warning("safe_mode: %s", SILENCE_ALLOWED)
+    return JudgeWatch(router, plans, settings.safe_mode.silence_limit, outbox.add_event, metrics)
 
 
 def _draw_key(settings: Settings) -> DrawKey:
@@ -218,6 +264,9 @@ def _grpc_server(settings: Settings, responder: Responder, is_ready: Callable[[]
     return GrpcServer(settings.server, InferenceServicer(responder, is_ready), is_ready)
 
 
-def _is_ready(control: ControlConsumer, deadline: float) -> bool:
-    """Whether the gateway has read the current modes, or the deadline (`time.monotonic`) for that has passed."""
-    return control.caught_up.is_set() or time.monotonic() >= deadline
+def _is_ready(control: ControlConsumer, router: Router, deadline: float, strict: Iterable[str]) -> bool:
+    """Whether the gateway has read the current modes, or the deadline (`time.monotonic`) for that has passed, and
+    nothing speaks against the topics that it uses, nor against the modes of the models that are ``strict``.
+    """
+    has_modes = control.caught_up.is_set() or time.monotonic() >= deadline
+    return has_modes and not router.distrust and not any(map(router.explain, strict))

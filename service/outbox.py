@@ -6,11 +6,12 @@ import logging
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from tightrope.monitors.records import Event, Sample, Traffic
+from tightrope.monitors.records import Event, Ints, Sample, Traffic
 from tightrope.monitors.sample_batch import SampleBatch, batch_key
 from tightrope.service.adapters.ports import Bus, RecordTooLargeError, publish_blocking
 from tightrope.service.adapters.topics import COMPARISONS, EVENTS, SAMPLES, topic
@@ -55,16 +56,25 @@ class DropCounter(Protocol):
 class Outbox:
     """`offer` and `add_event` never block; the gateway's `start` and `stop` control the publishing thread.
 
-    ``drawn`` counts each model's samples that the draw chose, also the dropped ones; it only grows.
+    ``drawn`` counts each model's samples that the draw chose, also the dropped ones, and ``drawn_by_scope`` their rows
+    by subgroup (n,); both only grow. ``plan_of`` gives the coverage of a model's plan.
     """
 
-    def __init__(self, bus: Bus, dropped: DropCounter, limit: int = MAX_WAITING_SAMPLES) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        dropped: DropCounter,
+        limit: int = MAX_WAITING_SAMPLES,
+        plan_of: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
         self._bus = bus
+        self._plan_of = plan_of
         self._dropped = dropped
         self._limit = limit
         self._counting = threading.Lock()
         self._samples = self._bytes = 0
         self.drawn: Counter[str] = Counter()
+        self.drawn_by_scope: dict[str, Ints] = {}
         self._kept: Counter[str] = Counter()
         self._oldest: dict[str, float] = {}
         self._traffic_sent = time.monotonic()
@@ -79,6 +89,8 @@ class Outbox:
         """
         samples, size = len(item) if isinstance(item, SampleBatch) else 1, _size_in_bytes(item)
         self.drawn[item.model] += samples
+        in_scopes = self.drawn_by_scope.get(item.model)
+        self.drawn_by_scope[item.model] = item.member.sum(axis=0) + (0 if in_scopes is None else in_scopes)
         if len(item.member) > MAX_RECORD_ROWS:
             self._dropped(item.model, "too_many_rows", samples)
             return 0
@@ -124,7 +136,7 @@ class Outbox:
     def _publish_traffic(self) -> None:
         """Report how many samples were published, so that judges notice when their comparisons do not arrive."""
         for model, kept in self._kept.items():
-            traffic = Traffic(model, time.time(), kept, self._oldest[model])
+            traffic = Traffic(model, time.time(), kept, self._oldest[model], self._plan_of(model) or "")
             self._send(COMPARISONS, record_codec.encode_traffic(traffic), model)
         self._kept.clear()
         self._oldest.clear()

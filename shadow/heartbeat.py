@@ -6,11 +6,13 @@ Rows count once they are saved: a judge whose database is locked or read-only ju
 
 import time
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
 
-from tightrope.monitors.plan import State
-from tightrope.monitors.records import Stream
+import numpy as np
+
+from tightrope.monitors.plan import Plan, State
+from tightrope.monitors.records import Ints, Stream
 from tightrope.service.adapters.metrics_ports import JudgeMetrics
 from tightrope.service.adapters.ports import Bus, BusFullError, Record, Subscription
 from tightrope.service.adapters.topics import CONTROL, topic
@@ -32,8 +34,10 @@ class Heart:
         self._clock = clock
         self._judge = uuid.uuid4().hex
         self._judged: Counter[str] = Counter()
+        self._in_scopes: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._has_news = False
         self._sent = float("-inf")
+        self._began = clock()
 
     def count(self, before: Mapping[str, State], after: Mapping[str, State]) -> None:
         """Count the rows that a saved round has added to these states."""
@@ -41,21 +45,31 @@ class Heart:
             rows = _rows_taken(state) - _rows_taken(before[model])
             if rows > 0:
                 self._judged[model] += rows
+                self._count_scopes(model, before[model], state)
                 self._has_news = True
                 self._metrics.record_judged(model, rows)
 
-    def beat(self, models: Iterable[str], *, at_once: bool = False) -> None:
+    def _count_scopes(self, model: str, before: State, after: State) -> None:
+        if before.scopes == after.scopes:
+            rows = np.maximum(_scope_rows(after) - _scope_rows(before), 0).tolist()
+            self._in_scopes[model].update(dict(zip(after.scopes[1:], rows, strict=True)))
+
+    def beat(self, plans: Mapping[str, Plan], *, at_once: bool = False) -> None:
         """Publish one heartbeat for each model, ``at_once`` or if it is time. A full bus drops them, and the next ones
-        follow.
+        follow. Where rows were judged before the first one, a heartbeat as of the start precedes it: gateways count
+        from there.
         """
         now = self._clock()
         if now - self._sent < (PROGRESS_SECONDS if self._has_news else HEARTBEAT_SECONDS) and not at_once:
             return
-        self._sent, self._has_news = now, False
-        for model in models:
-            heartbeat = Heartbeat(model, self._judge, now, self._judged[model])
+        is_first, self._sent, self._has_news = self._sent == float("-inf"), now, False
+        for model, plan in plans.items():
+            rows, in_scopes = self._judged[model], dict(self._in_scopes[model])
+            start = Heartbeat(model, self._judge, self._began, 0, dict.fromkeys(in_scopes, 0), plan.coverage)
+            heartbeat = Heartbeat(model, self._judge, now, rows, in_scopes, plan.coverage)
             try:
-                self._bus.publish(topic(CONTROL), encode_heartbeat(heartbeat), model + HEARTBEAT_KEY)
+                for each in (start, heartbeat) if is_first and rows else (heartbeat,):
+                    self._bus.publish(topic(CONTROL), encode_heartbeat(each), model + HEARTBEAT_KEY)
             except BusFullError:
                 self._has_news = True
                 return
@@ -74,3 +88,9 @@ def _rows_taken(state: State) -> int:
     """Count the rows in the fold, those of the open tick included, without rows of another artefact."""
     open_tick = state.pending.get(Stream.COMPARISONS)
     return state.seen[Stream.COMPARISONS] + (0 if open_tick is None else len(open_tick))
+
+
+def _scope_rows(state: State) -> Ints:
+    """Count the rows of each subgroup in the fold, those of the open tick included, (n,)."""
+    open_tick = state.pending.get(Stream.COMPARISONS)
+    return state.compared[1:] + (0 if open_tick is None else open_tick.member.sum(axis=0))

@@ -7,13 +7,11 @@ that is killed in between publishes the modes when it starts again.
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from tightrope.monitors import watch
 from tightrope.monitors.decide import Cause
-from tightrope.monitors.migration import held_breaches
 from tightrope.monitors.plan import Plan
-from tightrope.monitors.records import Event, Routes
+from tightrope.service.adapters.dead_letters import is_records_fault
 from tightrope.service.adapters.metrics_ports import JudgeMetrics
 from tightrope.service.adapters.ports import (
     Bus,
@@ -23,16 +21,20 @@ from tightrope.service.adapters.ports import (
     Pager,
     Record,
     Store,
-    publish_blocking,
+    require_generation,
 )
 from tightrope.service.adapters.prometheus.lag import LagGauge
-from tightrope.service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES_GROUP, LABELS, topic
+from tightrope.service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES_GROUP, LABELS, POSITION_TOPICS, topic
 from tightrope.service.adapters.wire import record_codec
-from tightrope.shadow.alerts import active_alerts
 from tightrope.shadow.heartbeat import Heart, poll_without_heartbeats
+from tightrope.shadow.intake.halving import apply_others
+from tightrope.shadow.intake.refusal_log import RefusalLog
+from tightrope.shadow.intake.sample_ends import SampleEnds
 from tightrope.shadow.judge_round import JudgeRound
 from tightrope.shadow.judgement_view import JudgementView
 from tightrope.shadow.label_replay import LabelReplay
+from tightrope.shadow.output.judgement_metrics import JudgementMetrics
+from tightrope.shadow.output.mode_publisher import ModePublisher
 from tightrope.shadow.restoring.clock_jumps import ClockJumps
 from tightrope.shadow.restoring.restore import Restorer
 
@@ -44,8 +46,10 @@ JUDGE_POLL_RECORDS = 256
 REPLAY_POLL_SECONDS = 0.01
 """Time to wait for records while a label replay is under way."""
 
-METRICS_REFRESH_SECONDS = 1.0
-"""Time between two updates of the verdicts' metrics."""
+REBALANCE_SECONDS = 10.0
+"""Time for which a judge waits for the end of a rebalance before it gives up its membership."""
+
+NOT_OWNED = "another judge has taken over, or the log is unreachable"
 
 
 class Judge:
@@ -53,7 +57,8 @@ class Judge:
 
     A plan that is replaced in the view takes effect in the next round. Several judges share the models by partition; a
     judge that receives a partition continues from the models' snapshots. Modes are published again every
-    ``heartbeat_seconds`` seconds, so that gateways know that a judge is alive.
+    ``heartbeat_seconds`` seconds, so that gateways know that a judge is alive, unless ``is_failing`` says that its
+    starts fail again and again: then it keeps silent until it has judged and saved records.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class Judge:
         topics: Sequence[str] = (COMPARISONS, LABELS, CONTROL, EVENTS),
         heartbeat_seconds: float = float("inf"),
         pager: Pager | None = None,
+        is_failing: Callable[[], bool] = lambda: False,
     ) -> None:
         self._bus = bus
         self._store = store
@@ -75,16 +81,19 @@ class Judge:
         self._host = host
         self._stopping = stopping
         self._pager = pager or NoPager()
-        self._metrics_updated = 0.0
-        self._outdated_metrics: set[str] = set()
-        self._published = 0.0
-        self._heartbeat_seconds = heartbeat_seconds
+        self._is_failing = is_failing
+        self._has_judged = False
+        self._figures = JudgementMetrics(metrics, view)
+        self._modes = ModePublisher(bus, view, self._pager, stopping, heartbeat_seconds, self._is_silent)
         self._expired = dict.fromkeys(view.plans, float("-inf"))
         self._positions: Mapping[str, Mapping[LogPartition, int]] = {}
         self._restorer = Restorer(store)
         self._clock_jumps = ClockJumps(time.monotonic)
+        self._refusals = RefusalLog(bus, metrics, stopping, time.monotonic)
+        self._sample_ends = SampleEnds(bus)
         self._replays: list[LabelReplay] = []
-        self._assigned = False
+        self._assigned: float | None = None
+        self._generation = bus.generation(*POSITION_TOPICS)
         self._heart = Heart(bus, metrics)
         self._records = bus.subscribe(*map(topic, topics), group=JUDGES_GROUP, start_offsets=self._assign)
         self._lag = LagGauge(metrics, JUDGES_GROUP, self._records)
@@ -99,7 +108,8 @@ class Judge:
         now = time.time()
         self._replays = [LabelReplay(plan, self._store, now) for plan in self._plans().values() if plan.label_horizon]
         self._view.states = {name: self._restorer.restore(self._view.plans[name], now) for name in models}
-        self._assigned = True
+        self._assigned = time.monotonic()
+        self._generation = self._bus.generation(*POSITION_TOPICS)
         covered = [item for positions in self._positions.values() for item in positions.items()]
         return {
             partition: min(o for p, o in covered if p == partition)
@@ -107,26 +117,38 @@ class Judge:
             if partition in partitions
         }
 
-    def _start_assigned(self) -> None:
-        """After an assignment: deploy the current plans, update the metrics and the pager, and publish the modes."""
-        if self._assigned:
-            self._assigned = False
+    def _start_assigned(self) -> bool:
+        """After an assignment: deploy the current plans, update the metrics and the pager, and publish the modes.
+
+        False while the group is being rebalanced again: another judge may get these models.
+        """
+        if self._assigned is not None:
+            if not self._records.owns_partitions():
+                if time.monotonic() - self._assigned > REBALANCE_SECONDS:
+                    raise BusUnavailableError(NOT_OWNED)
+                return False
+            self._assigned = None
             self._redeploy(self._plans())
-            self._outdated_metrics = {*self._positions}
-            self._metrics.keep_judged_models(self._positions)
-            self._update_metrics()
+            self._figures.restart(self._positions)
             self._pager.set_models(self._positions)
-            self._publish_all()
-            self._heart.beat(self._positions, at_once=True)  # gateways count from here, before the first row
+            self._modes.repeat(self._plans(), at_once=True)
+            if not self._is_silent():
+                self._heart.beat(self._plans(), at_once=True)  # gateways count from here, before the first row
+        return True
 
     def _replay_labels(self, plans: Mapping[str, Plan]) -> None:
         """Replay one batch of old labels and rows; only one, because new records must not wait."""
         if self._replays:
-            judge_round = self._new_round(plans)
-            if not self._replays[0].step(judge_round):
-                self._replays.pop(0)
-            if judge_round.pending:
-                self._finish(judge_round)
+            before, judge_round = self._view.states, self._new_round(plans)
+            try:
+                if not self._replays[0].step(judge_round):
+                    self._replays.pop(0)
+                if judge_round.pending:
+                    self._finish(judge_round)
+            except Exception as error:
+                if self._view.states is not before or not is_records_fault(error):
+                    raise
+                log.exception("old rows and labels cannot be restored: labels of these rows will be unknown")
 
     def _plans(self) -> dict[str, Plan]:
         """The plans of the models that are judged here; each round uses one copy, so a deployment cannot change it."""
@@ -138,36 +160,58 @@ class Judge:
         Raises:
             BusUnavailableError: when another judge has taken over, or the log is unreachable.
         """
-        self._heart.beat(self._positions)
+        require_generation(self._bus, self._generation, *POSITION_TOPICS)
+        if self._assigned is None and not self._is_silent():
+            self._heart.beat(self._plans())
         wait = min(timeout, REPLAY_POLL_SECONDS) if self._replays else timeout
         records = poll_without_heartbeats(self._records, JUDGE_POLL_RECORDS, wait)
-        self._start_assigned()
+        if not self._start_assigned():
+            for record in reversed(records):
+                self._records.seek(record.topic, record.partition, record.offset)
+            return 0
         self._lag.update()
-        if time.monotonic() - self._published > self._heartbeat_seconds:
-            self._publish_all()
         plans = self._plans()
+        self._modes.repeat(plans)
         self._redeploy(plans)
         self._replay_labels(plans)
         if not records:
             self._store.flush_deferred(self._records.owns_partitions)
-            self._update_metrics()
+            self._figures.update()
             return 0
-        judge_round = self._new_round(plans)
-        for record, error in judge_round.process([record for record in records if self._is_new(record)]):
-            self._metrics.record_dead(record.topic)
-            log.warning("%s, offset %d skipped: %s", record.topic, record.offset, error)
+        self._take(plans, [record for record in records if self._is_new(record)])
+        self._records.commit()
+        self._has_judged = True
+        return len(records)
+
+    def _take(self, plans: Mapping[str, Plan], records: Sequence[Record]) -> None:
+        """Judge records in one round. If it fails on some of them, they are refused and the others are judged."""
+        before, judge_round = self._view.states, self._new_round(plans)
+        refused: Sequence[tuple[Record, Exception]] = ()
+        try:
+            refused = list(judge_round.process(records))
+            self._complete(judge_round, refused)
+        except Exception as error:
+            if self._view.states is not before:  # it was saved: the failure came later
+                raise
+            judge_round, left_out = apply_others(self._new_round(plans), records, error)
+            self._complete(judge_round, [item for item in left_out if item[0] not in [record for record, _ in refused]])
+
+    def _complete(self, judge_round: JudgeRound, refused: Sequence[tuple[Record, Exception]]) -> None:
+        judge_round.events += self._refusals.refuse(refused, self._positions, time.time())
         judge_round.events += self._clock_jumps.events(judge_round.ahead, time.time())
         self._finish(judge_round)
-        self._records.commit()
-        return len(records)
 
     def close(self) -> None:
         """Leave the group, and drop the metrics of models that another judge takes over."""
         self._records.close()
         self._metrics.keep_judged_models(())
 
+    def _is_silent(self) -> bool:
+        """Whether its starts fail again and again, and this one has judged nothing yet."""
+        return self._is_failing() and not self._has_judged
+
     def _new_round(self, plans: Mapping[str, Plan]) -> JudgeRound:
-        return JudgeRound(plans, self._view.states, self._store, self._host, time.time())
+        return JudgeRound(plans, self._view.states, self._store, self._host, time.time(), self._sample_ends)
 
     def _redeploy(self, plans: Mapping[str, Plan]) -> None:
         """Switch to plans that were replaced, before their rows are counted. Every scope of a model without a readable
@@ -182,6 +226,8 @@ class Judge:
                 judge_round.deploy(plan, judge_round.states[name], cause)
         if any(judge_round.states[name] is not state for name, state in self._view.states.items()):
             self._finish(judge_round)
+            for reset in self._restorer.log_resets:
+                self._metrics.record_log_reset(reset.topic, reset.cause)
             self._restorer.forget()
 
     def _is_new(self, record: Record) -> bool:
@@ -192,7 +238,7 @@ class Judge:
     def _finish(self, judge_round: JudgeRound) -> None:
         """Save the round, then publish it, then update the metrics."""
         if not self._records.owns_partitions():
-            raise BusUnavailableError("another judge has taken over, or the log is unreachable")
+            raise BusUnavailableError(NOT_OWNED)
         now = time.time()
         expired = {
             name: judge_round.expire(plan, now, self._expired[name])
@@ -206,35 +252,7 @@ class Judge:
         self._heart.count(before, changed)
         self._expired |= expired
         self._view.states = judge_round.states
-        self._publish(judge_round.routes, judge_round.events)
+        self._modes.publish(judge_round.routes, judge_round.events)
         self._metrics.record_transitions(judge_round.events)
-        for name, rows in judge_round.repeated.items():
-            self._metrics.record_repeated(name, rows)
-        self._outdated_metrics |= changed.keys()
-        if judge_round.routes or time.monotonic() - self._metrics_updated > METRICS_REFRESH_SECONDS:
-            self._update_metrics()
-
-    def _publish_all(self) -> None:
-        self._published = time.monotonic()
-        self._publish([watch.build_routes(plan, self._view.states[name]) for name, plan in self._plans().items()], ())
-
-    def _publish(self, routes: Sequence[Routes], events: Sequence[Event]) -> None:
-        """Publish the modes to the gateways, then pass the alerts to the pager.
-
-        All routes of a round go to the pager, so that an alert that came and went within it is sent, too.
-        """
-        for route in routes:
-            publish_blocking(self._bus, topic(CONTROL), record_codec.encode_routes(route), route.model, self._stopping)
-        for route in routes:
-            held = held_breaches(self._view.states[route.model])
-            self._pager.set_alerts(route.model, active_alerts(route, events, held))
-
-    def _update_metrics(self) -> None:
-        """Update the metrics of the models that have changed since the last update."""
-        for name in self._outdated_metrics:
-            self._metrics.set_verdicts(name, self._view.verdicts(name))
-            self._metrics.set_label_figures(self._view.states[name], name)
-            self._metrics.set_held_breaches(name, held_breaches(self._view.states[name]))
-            self._metrics.set_state_unreadable(name, unread=any(mode.unread for mode in self._view.states[name].modes))
-        self._outdated_metrics.clear()
-        self._metrics_updated = time.monotonic()
+        judge_round.record_uncounted(self._metrics)
+        self._figures.mark(changed.keys(), at_once=bool(judge_round.routes))

@@ -14,53 +14,57 @@ traffic notes feed the blindness check, orders change modes, events are copied t
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-
-import numpy as np
 
 from tightrope.monitors import decide, watch
 from tightrope.monitors.detector import BadObservationError
-from tightrope.monitors.elapsed import not_after
-from tightrope.monitors.label_join import labelled_comparisons, match_labels, rows_awaiting_labels
-from tightrope.monitors.label_records import Label, PendingRow, RowKey
+from tightrope.monitors.label_join import rows_awaiting_labels
 from tightrope.monitors.plan import Plan, State, Transition
-from tightrope.monitors.records import Comparisons, Event, Order, Routes, Stream
-from tightrope.service.adapters.ports import PendingChanges, Record, Store
+from tightrope.monitors.records import Comparisons, Event, Order, Routes
+from tightrope.monitors.scopes import with_other_scopes
+from tightrope.service.adapters.metrics_ports import JudgeMetrics
+from tightrope.service.adapters.ports import Record, Store
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
+from tightrope.shadow.intake.batching import joinable, offset_ranges
+from tightrope.shadow.intake.label_intake import LabelIntake
+from tightrope.shadow.intake.order_replays import require_new
+from tightrope.shadow.intake.published_routes import pass_epoch
+from tightrope.shadow.intake.sample_ends import SampleEnds
 from tightrope.shadow.plan_changes import change_events
 from tightrope.shadow.restoring import clock_jumps
 from tightrope.shadow.sight_events import state_events, transition_event
-
-EXPIRY_STEP_SHARE = 0.01
-"""Share of the label horizon by which event time must advance before pending rows and labels are expired again."""
-
-MAX_JUDGED_ROWS = 8192
-"""Rows that are judged as one batch."""
 
 SKIPPED_ERRORS = (WireError, BadObservationError)
 """Errors for which a record is skipped."""
 
 
-class JudgeRound:
+class JudgeRound(LabelIntake):
     """Applies records to the states of the models in ``plans``, and collects what there is to save and to publish.
 
     ``now`` is the wall clock in seconds since the epoch; a bus that has a clock overrides it. ``ahead`` collects the
-    most seconds by which a time of a model lay in the future.
+    most seconds by which a time of a model lay in the future; ``sample_ends`` tells which samples exist.
     """
 
     def __init__(
-        self, plans: Mapping[str, Plan], states: Mapping[str, State], store: Store, host: str, now: float = math.inf
+        self,
+        plans: Mapping[str, Plan],
+        states: Mapping[str, State],
+        store: Store,
+        host: str,
+        now: float = math.inf,
+        sample_ends: SampleEnds | None = None,
     ) -> None:
-        self.states = dict(states)
+        super().__init__(states, store)
         self.ahead: dict[str, float] = {}
         self.events: list[Event] = []
         self.routes: list[Routes] = []
         self.positions: dict[tuple[str, int], int] = {}
-        self.pending: dict[str, PendingChanges] = {}
         self.repeated: Counter[str] = Counter()
-        self._plans, self._store, self._host, self._now = plans, store, host, now
+        self.stale: Counter[tuple[str, str]] = Counter()
+        self._plans, self._host, self._now = plans, host, now
+        self._sample_ends = sample_ends
 
     def process(self, records: Sequence[Record]) -> Iterator[tuple[Record, Exception]]:
         """Apply records in order; yield each skipped one with the reason: it cannot be decoded, is about a model that
@@ -74,18 +78,25 @@ class JudgeRound:
             try:
                 schema = record_codec.schema_of(record.value)
                 is_batch = schema == record_codec.COMPARISONS_SCHEMA
-                batch = self._timed(record_codec.decode_comparisons(record.value), record) if is_batch else None
-                if batches and (batch is None or not _fits(batches, ends, batch)):
+                batch = self._comparisons(record) if is_batch else None
+                if batches and (batch is None or not joinable(batches, ends, batch)):
                     yield from self._judge_all(batches)
                     ends.clear()
                 if batch is None:
                     self._dispatch(schema, record)
                 else:
                     batches.append((record, batch))
-                    ends |= {partition: last for partition, (_, last) in _offset_ranges(batch).items()}
+                    ends |= {partition: last for partition, (_, last) in offset_ranges(batch).items()}
             except SKIPPED_ERRORS as error:
                 yield record, error
         yield from self._judge_all(batches)
+
+    def _comparisons(self, record: Record) -> Comparisons:
+        decoded = record_codec.decode_comparisons(record.value)
+        batch = with_other_scopes(decoded, self._plan(decoded.model).scopes[1:])
+        if self._sample_ends is not None:
+            self._sample_ends.check(batch)
+        return self._timed(batch, record)
 
     def _dispatch(self, schema: str, record: Record) -> None:
         if schema == record_codec.TRAFFIC_SCHEMA:
@@ -97,10 +108,22 @@ class JudgeRound:
             labels = record_codec.decode_labels(record.value)
             self.add_labels([self._timed(clock_jumps.with_log_time(label, record), record) for label in labels])
         elif schema == record_codec.ORDER_SCHEMA:
-            order = clock_jumps.with_log_time(record_codec.decode_order(record.value), record)
-            self._apply_order(self._timed(order, record))
+            order = record_codec.decode_order(record.value)
+            require_new(order, record, self.states[self._plan(order.model).model].retained.orders)
+            self._apply_order(self._timed(clock_jumps.with_log_time(order, record), record))
+        elif schema == record_codec.ROUTES_SCHEMA:
+            self._pass_epoch(record_codec.decode_routes(record.value), record.time or self._now)
         elif schema == record_codec.EVENT_SCHEMA:
-            self.events.append(record_codec.decode_event(record.value))
+            event = record_codec.decode_event(record.value)
+            self._plan(event.model)
+            self.events.append(event)
+
+    def _pass_epoch(self, routes: Routes, now: float) -> None:
+        if (plan := self._plans.get(routes.model)) is not None:
+            state, event = pass_epoch(self.states[plan.model], routes, now)
+            if event is not None:
+                self.events.append(event)
+                self._set_state(plan, state, ())
 
     def _settle_times(self) -> None:
         """Bring stored times that lie in the future back to now: a clock was ahead when they were written."""
@@ -153,14 +176,24 @@ class JudgeRound:
         plan = self._plan(batch.model)
         before = self.states[plan.model]
         state, transitions = watch.step(plan, before, batch)
-        new = _received_rows(state) - _received_rows(before)
-        if new:  # requests before this record count as compared; gateways' clocks may be wrong
+        new, stale = state.rows_received - before.rows_received, state.stale - before.stale
+        if stale:
+            self.stale[plan.model, plan.refusal(batch)] += stale
+            state = watch.note_stale(plan, state, last.time or float(batch.time.max()))
+        elif new:  # requests before this record count as compared; gateways' clocks may be wrong
             answered = max(state.unanswered.answered, last.time)
             state = replace(state, unanswered=replace(state.unanswered, answered=answered))
         self._set_state(plan, state, transitions)
         self.repeated[plan.model] += len(batch) - new
         if plan.label_horizon:
             self._await_labels(plan, rows_awaiting_labels(plan, batch))
+
+    def record_uncounted(self, metrics: JudgeMetrics) -> None:
+        """Count the rows of this round that are no evidence: delivered before, or not covered by the plan."""
+        for name, rows in self.repeated.items():
+            metrics.record_repeated(name, rows)
+        for (name, reason), rows in self.stale.items():
+            metrics.record_stale(name, reason, rows)
 
     def _apply_order(self, order: Order) -> None:
         plan = self._plan(order.model)
@@ -170,83 +203,8 @@ class JudgeRound:
             refusal = Event(order.id, order.time, order.model, "order-refused", order.scope, order.actor, str(error))
             self.events.append(refusal)
             return
+        state = replace(state, retained=state.retained.note_order(order.id))
         self._set_state(plan, state, [transition], order.id)
-
-    def restore_rows(self, plan: Plan, batch: Comparisons, labels: MutableMapping[RowKey, Label], since: float) -> None:
-        """Keep rows that an earlier judge counted, if they are not older than ``since``, for labels to come.
-
-        A row whose label is in ``labels`` is kept as joined, and the label is removed from there.
-        """
-        rows = list(rows_awaiting_labels(plan, batch))
-        joined = {row.key for row in rows if labels.pop(row.key, None) is not None}
-        self._await_labels(plan, [replace(row, joined=row.key in joined) for row in rows if row.time >= since])
-
-    def _await_labels(self, plan: Plan, rows: Iterable[PendingRow]) -> None:
-        """Keep sound rows for their labels, and join those whose label came first."""
-        changes = self.pending.setdefault(plan.model, PendingChanges())
-        held = {row.key: row for row in rows if row.key not in changes.held}
-        changes.held |= held
-        new = {key: label for key, label in changes.waiting.items() if key in held}
-        waiting = self._store.pending_labels(plan.model, list(held)) | new
-        early = [label for key, label in waiting.items() if key not in changes.matched]
-        changes.matched |= set(waiting)
-        for key in waiting:
-            changes.waiting.pop(key, None)
-        matches = match_labels(early, held, {})
-        self._count_labels(plan, duplicate=matches.duplicates)
-        self._judge_labels(plan, matches.rows)
-
-    def add_labels(self, labels: Sequence[Label]) -> None:
-        """Join labels with their rows; a label without a row waits for it."""
-        for model in dict.fromkeys(label.model for label in labels):
-            plan = self._plan(model)
-            own = [label for label in labels if label.model == model]
-            changes = self.pending.setdefault(model, PendingChanges())
-            keys = [(label.request_id, label.row) for label in own]
-            new = {key: changes.held[key] for key in keys if key in changes.held}
-            rows = new | self._store.pending_rows(model, keys)
-            held = {key: replace(row, joined=row.joined or key in changes.joined) for key, row in rows.items()}
-            matches = match_labels(own, held, self._store.pending_labels(model, keys) | changes.waiting)
-            changes.waiting |= {(label.request_id, label.row): label for label in matches.waiting}
-            self._count_labels(plan, duplicate=matches.duplicates)
-            self._judge_labels(plan, matches.rows)
-
-    def _judge_labels(self, plan: Plan, rows: Sequence[tuple[PendingRow, Label]]) -> None:
-        """Judge labelled rows; rows of another plan are counted as stale."""
-        changes = self.pending[plan.model]
-        changes.joined |= {row.key for row, _ in rows}
-        current = [(row, label) for row, label in rows if row.digest == plan.digest]
-        self._count_labels(plan, joined=len(current), stale=len(rows) - len(current))
-        if current:
-            state = self.states[plan.model]
-            comparisons = labelled_comparisons(plan, state.log, current)
-            self._set_state(plan, *watch.step(plan, state, comparisons, Stream.LABELS))
-
-    def expire(self, plan: Plan, now: float, last: float) -> float:
-        """Drop rows and labels that waited longer than the horizon; returns the event time up to which this was done.
-
-        Does nothing until event time has moved on from ``last`` by `EXPIRY_STEP_SHARE`, because it reads all of them.
-        """
-        before = now - plan.label_horizon
-        last = not_after(last, before)  # a clock that was ahead must not stop the expiry
-        if before - last < EXPIRY_STEP_SHARE * plan.label_horizon:
-            return last
-        changes = self.pending.setdefault(plan.model, PendingChanges())
-        rows, labels = self._store.count_overdue(plan.model, before)
-        # The store does not know yet what was matched in this round, and counts it as waiting.
-        joined = self._store.pending_rows(plan.model, list(changes.joined)).values()
-        matched = self._store.pending_labels(plan.model, list(changes.matched)).values()
-        rows -= sum(row.time < before for row in joined)
-        labels -= sum(label.time < before for label in matched)
-        changes.before, changes.now = before, now
-        self._count_labels(plan, expired=rows, unknown=labels)
-        return before
-
-    def _count_labels(self, plan: Plan, **more: int) -> None:
-        state = self.states[plan.model]
-        counts = {name: state.labels.get(name, 0) + more.get(name, 0) for name in {*state.labels, *more}}
-        if any(more.values()):
-            self.states[plan.model] = replace(state, labels=counts)
 
     def _set_state(self, plan: Plan, state: State, transitions: Sequence[Transition], order: str = "") -> None:
         """Replace a model's state, and collect the events and routes that follow from it."""
@@ -256,22 +214,3 @@ class JudgeRound:
         self.events += state_events(plan, before, state)
         if order or state.epoch != before.epoch:
             self.routes.append(replace(watch.build_routes(plan, state), order=order))
-
-
-def _fits(batches: Sequence[tuple[Record, Comparisons]], ends: Mapping[int, int], batch: Comparisons) -> bool:
-    """Whether a batch can be judged together with ``batches``, whose last offset in each partition is in ``ends``."""
-    rows = sum(len(other) for _, other in batches) + len(batch)
-    beyond = all(first > ends.get(partition, -1) for partition, (first, _) in _offset_ranges(batch).items())
-    return batches[0][1].group_key == batch.group_key and rows <= MAX_JUDGED_ROWS and beyond
-
-
-def _offset_ranges(batch: Comparisons) -> dict[int, tuple[int, int]]:
-    """The first and the last offset in each partition."""
-    offsets = {int(partition): batch.offset[batch.partition == partition] for partition in np.unique(batch.partition)}
-    return {partition: (int(column.min()), int(column.max())) for partition, column in offsets.items()}
-
-
-def _received_rows(state: State) -> int:
-    """Rows received so far, each once: judged, in the open tick, or stale."""
-    pending = state.pending.get(Stream.COMPARISONS)
-    return state.seen[Stream.COMPARISONS] + (0 if pending is None else len(pending)) + state.stale

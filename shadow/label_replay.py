@@ -10,16 +10,21 @@ Nothing is counted, because the previous judge has counted it already; rows and 
   row only uses up its label, and does not become pending.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from tightrope.monitors.label_records import Label, RowKey
 from tightrope.monitors.plan import Plan
+from tightrope.monitors.scopes import with_other_scopes
+from tightrope.service.adapters.dead_letters import is_records_fault
 from tightrope.service.adapters.ports import Record, Store
 from tightrope.service.adapters.topics import COMPARISONS, LABELS
 from tightrope.service.adapters.wire import record_codec
 from tightrope.shadow.judge_round import SKIPPED_ERRORS, JudgeRound
 from tightrope.shadow.restoring.clock_jumps import with_log_time
+
+log = logging.getLogger(__name__)
 
 REPLAYED_HORIZONS = 2.0
 """Label horizons over which rows are read."""
@@ -46,14 +51,17 @@ class LabelReplay:
         for record in batch:
             try:
                 self._replay(record, judge_round)
-            except SKIPPED_ERRORS:  # the previous judge skipped and reported it, too
-                continue
+            except Exception as error:
+                if not is_records_fault(error):
+                    raise
+                if not isinstance(error, SKIPPED_ERRORS):  # those the previous judge skipped and reported, too
+                    log.warning("%s, offset %d not restored: %s", record.topic, record.offset, error)
         return True
 
     def _replay(self, record: Record, judge_round: JudgeRound) -> None:
         schema = record_codec.schema_of(record.value)
         if schema == record_codec.COMPARISONS_SCHEMA:
-            batch = record_codec.decode_comparisons(record.value)
+            batch = with_other_scopes(record_codec.decode_comparisons(record.value), self._plan.scopes[1:])
             if batch.model == self._plan.model:
                 judge_round.restore_rows(self._plan, batch, self._labels, self._since)
         elif schema == record_codec.LABELS_SCHEMA:

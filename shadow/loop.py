@@ -4,9 +4,14 @@ commit.
 
 import logging
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from typing import Protocol
+
+from tightrope.service.adapters.denial_log import DenialLog
+from tightrope.service.adapters.ports import MadeAnewError, NotPermittedError
 
 log = logging.getLogger(__name__)
 
@@ -15,6 +20,26 @@ STEP_TIMEOUT_SECONDS = 0.25
 
 LOOP_RETRY_SECONDS = (0.1, 0.5, 2.0, 10.0)
 """Delays before the next attempt, after the first failure in a row, the second, and so on."""
+
+FAILING_SECONDS, MAX_REBIRTHS = 60.0, 3
+"""A loop whose stepper was made again more often than this, within this time, is failing."""
+
+
+class RecentFailures:
+    """The latest failures of a loop, which outlive its steppers. ``clock`` is monotonic."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._times: deque[float] = deque(maxlen=MAX_REBIRTHS + 1)
+
+    def add(self) -> None:
+        """Count a failure."""
+        self._times.append(self._clock())
+
+    def is_failing(self) -> bool:
+        """Whether there were more than `MAX_REBIRTHS` failures within the last `FAILING_SECONDS`."""
+        times = tuple(self._times)
+        return len(times) > MAX_REBIRTHS and self._clock() - times[0] <= FAILING_SECONDS
 
 
 class Stepper(Protocol):
@@ -30,19 +55,25 @@ class Stepper(Protocol):
 class Loop:
     """Runs a stepper in a thread; after a failure, ``make`` builds a new one, which continues from the last commit.
 
-    ``on_failure`` is called after each failure.
+    ``on_failure`` is called after each failure; ``recent`` counts them.
     """
 
     def __init__(
-        self, name: str, make: Callable[[threading.Event], Stepper], on_failure: Callable[[], None] = lambda: None
+        self,
+        name: str,
+        make: Callable[[threading.Event], Stepper],
+        on_failure: Callable[[], None] = lambda: None,
+        recent: RecentFailures | None = None,
     ) -> None:
         self.failures = 0
+        self._recent = recent or RecentFailures()
         self._on_failure = on_failure
         self._make = make
         self._stopping = threading.Event()
         self._drained = threading.Event()
         self._leaving = threading.Event()
         self._well = False
+        self._denials = DenialLog(name)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     @property
@@ -52,8 +83,8 @@ class Loop:
 
     @property
     def working(self) -> bool:
-        """Whether the thread runs and its latest step succeeded."""
-        return self.alive and self._well
+        """Whether the thread runs, its latest step succeeded, and it does not fail again and again."""
+        return self.alive and self._well and not self._recent.is_failing()
 
     def start(self) -> None:
         """Start the thread."""
@@ -69,6 +100,7 @@ class Loop:
         self._drained.set()
         self._thread.join(timeout)
         self._stopping.set()
+        self._leaving.set()
         self._thread.join(STEP_TIMEOUT_SECONDS)
         return not self._thread.is_alive()
 
@@ -84,10 +116,25 @@ class Loop:
                         self._well = True
                         if self._leaving.is_set() or (last and not done):
                             return
-            except Exception:
+            except MadeAnewError as error:
+                self._well = False
+                log.warning("%s: %s", self._thread.name, error)
+                self._leaving.wait(LOOP_RETRY_SECONDS[0])
+            except Exception as error:  # noqa: BLE001 - `_log_failure` logs it
                 self.failures += 1
+                if not isinstance(error, NotPermittedError):  # that one ends at once when it is granted
+                    self._recent.add()
                 self._on_failure()
                 self._well = False
-                log.exception("%s failed; it starts again from the last commit", self._thread.name)
-                self._stopping.wait(LOOP_RETRY_SECONDS[min(failures_in_a_row, len(LOOP_RETRY_SECONDS) - 1)])
+                self._log_failure(error)
+                self._leaving.wait(LOOP_RETRY_SECONDS[min(failures_in_a_row, len(LOOP_RETRY_SECONDS) - 1)])
+                if self._leaving.is_set():
+                    return
                 failures_in_a_row += 1
+
+    def _log_failure(self, error: Exception) -> None:
+        """Log a failure with its trace; a missing permission is one line."""
+        if isinstance(error, NotPermittedError):
+            self._denials.write(error)
+        else:
+            log.error("%s failed; it starts again from the last commit", self._thread.name, exc_info=error)

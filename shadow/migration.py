@@ -2,6 +2,7 @@
 
 from tightrope.monitors.plan import Plan, State
 from tightrope.monitors.records import MODEL_SCOPE, Event
+from tightrope.service.adapters.ports import LogReset
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WIRE_VERSION
 
@@ -10,6 +11,10 @@ MIGRATED = "state-migrated"
 
 FRESH = "fresh-state"
 """The kind of the event about a model without an earlier state."""
+
+
+LOG_WENT_BACK = "log-went-back"
+"""The kind of the event about a log that a model's snapshot does not fit."""
 
 
 def is_outdated(snapshot: bytes) -> bool:
@@ -42,3 +47,11 @@ def migration_event(plan: Plan, state: State, time: float) -> Event:
             "states": {scope: mode.state.value for scope, mode in zip(state.scopes, state.modes, strict=True)},
         },
     )
+
+
+def log_event(model: str, reset: LogReset, time: float) -> Event:
+    """The event about a log that a model's snapshot does not fit: it begins again in safe mode."""
+    reason = f"{reset.reason}: every scope begins again in safe mode, with the first record of the log"
+    detail = {"topic": reset.topic, "cause": reset.cause}
+    name = f"{model}/{LOG_WENT_BACK}/{reset.topic}/{time}"
+    return Event(name, time, model, LOG_WENT_BACK, MODEL_SCOPE, "judge", reason, detail)

@@ -13,10 +13,19 @@ import numpy as np
 from tightrope.monitors.intake.hosts import compressed_hosts
 from tightrope.monitors.records import MODEL_SCOPE, Comparisons, Fault, Role
 from tightrope.monitors.sample_batch import SampleBatch
+from tightrope.service.adapters.dead_letters import describe_error, is_records_fault, park
 from tightrope.service.adapters.metrics_ports import WorkerMetrics
-from tightrope.service.adapters.ports import Archive, Bus, NoArchive, Record, RecordTooLargeError, publish_blocking
+from tightrope.service.adapters.ports import (
+    Archive,
+    Bus,
+    NoArchive,
+    Record,
+    RecordTooLargeError,
+    publish_blocking,
+    require_generation,
+)
 from tightrope.service.adapters.prometheus.lag import LagGauge
-from tightrope.service.adapters.topics import COMPARISONS, DEAD, SAMPLES, WORKERS_GROUP, topic
+from tightrope.service.adapters.topics import COMPARISONS, SAMPLES, WORKERS_GROUP, topic
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
 from tightrope.shadow.comparison import SampleRecord, compare_samples
@@ -29,9 +38,6 @@ WORKER_POLL_RECORDS = 64
 
 FLUSH_TIMEOUT_SECONDS = 30.0
 """Time to wait for the acknowledgement of comparisons."""
-
-MAX_PARKED_BYTES = 65_536
-"""Length to which a record is cut that is too large for the topic of dead records."""
 
 MAX_OUTPUT_DIMENSIONS = 2
 """Decision outputs are vectors or matrices."""
@@ -53,11 +59,17 @@ class Worker:
         self._watched = watched
         self._metrics = metrics
         self._stopping = stopping
+        self._generation = bus.generation(topic(SAMPLES))
         self._samples = bus.subscribe(topic(SAMPLES), group=WORKERS_GROUP)
         self._lag = LagGauge(metrics, WORKERS_GROUP, self._samples)
 
     def step(self, timeout: float) -> int:
-        """Compare the samples that arrive within ``timeout`` seconds; returns the number of records."""
+        """Compare the samples that arrive within ``timeout`` seconds; returns the number of records.
+
+        Raises:
+            MadeAnewError: when the topic was made anew: its offsets are others.
+        """
+        require_generation(self._bus, self._generation, topic(SAMPLES))
         records = self._samples.poll(WORKER_POLL_RECORDS, timeout)
         self._lag.update()
         decoded = [item for record in records if (item := self._decode(record))]
@@ -74,9 +86,19 @@ class Worker:
         self._samples.close()
 
     def _compare(self, model: str, records: Sequence[SampleRecord]) -> None:
-        """Publish the comparisons of one model's records; a record whose comparisons are too large is parked."""
-        for batch in compare_samples(self._watched[model], records, self._bus.log):
-            encoded = record_codec.encode_comparisons(batch.comparisons)
+        """Publish the comparisons of one model's records. A record whose comparisons are too large, or which fails
+        alone after it failed with others, is parked.
+        """
+        log_name = self._bus.log
+        try:
+            batches = list(compare_samples(self._watched[model], records, log_name))
+            outgoing = [(batch, record_codec.encode_comparisons(batch.comparisons)) for batch in batches]
+        except Exception as error:
+            if not is_records_fault(error):
+                raise
+            self._halve(model, records, error)
+            return
+        for batch, encoded in outgoing:
             try:
                 publish_blocking(self._bus, topic(COMPARISONS), encoded, model, self._stopping)
             except RecordTooLargeError as error:
@@ -84,6 +106,23 @@ class Worker:
                 return
             self._count(batch.comparisons)
             self._archive.append(batch)
+
+    def _halve(self, model: str, records: Sequence[SampleRecord], error: Exception) -> None:
+        """Compare both halves of records that failed together; a single one is parked when it fails once more."""
+        if len(records) > 1:
+            middle = len(records) // 2
+            self._compare(model, records[:middle])
+            self._compare(model, records[middle:])
+            return
+        try:
+            for batch in compare_samples(self._watched[model], records, self._bus.log):
+                record_codec.encode_comparisons(batch.comparisons)
+        except Exception as again:
+            if not is_records_fault(again):
+                raise
+            self._park(records[0].record, describe_error(error))
+        else:
+            self._compare(model, records)
 
     def _split(self, model: str, records: Sequence[SampleRecord], error: RecordTooLargeError) -> None:
         """Compare record by record. Rows of one record must stay together, because the judge counts them by offset."""
@@ -94,22 +133,20 @@ class Worker:
             self._compare(model, [item])
 
     def _park(self, record: Record, reason: str) -> None:
-        """Publish a record that cannot be used to the topic of dead records, cut if it is too large."""
+        """Count and log a record that cannot be used, and publish it to the topic of dead records."""
         self._metrics.record_dead(record.topic)
         log.warning("%s, offset %d parked: %s", record.topic, record.offset, reason)
-        key = f"{record.topic}/{record.partition}/{record.offset}: {reason}"[:300]
-        try:
-            publish_blocking(self._bus, topic(DEAD), record.value, key, self._stopping)
-        except RecordTooLargeError:
-            publish_blocking(self._bus, topic(DEAD), record.value[:MAX_PARKED_BYTES], key, self._stopping)
+        park(self._bus, record, reason, self._stopping)
 
     def _decode(self, record: Record) -> SampleRecord | None:
         """Decode a record's samples; None where they cannot be used: invalid records are parked, stale ones counted."""
         try:
             samples = record_codec.decode_samples(record.value)
             _check(samples, self._watched)
-        except WireError as error:
-            self._park(record, str(error))
+        except Exception as error:
+            if not is_records_fault(error):
+                raise
+            self._park(record, describe_error(error))
             return None
         if not _has_current_artefacts(samples, self._watched[samples.model]):
             self._metrics.record_dropped(samples.model, "old_artefact", len(samples))

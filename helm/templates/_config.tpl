@@ -13,7 +13,21 @@
 {{- end }}
 {{- $_ := set $config "server" $server }}
 {{- $_ := set $config "state" "/var/lib/tightrope" }}
+{{- with .Values.secrets.sampling }}
+{{- if .existingSecret }}
+{{- $_ := set $config "sampling_secret_file" (printf "/run/secrets/sampling/%s" .key) }}
+{{- end }}
+{{- end }}
 {{- if eq .Values.shape "cluster" }}
+{{- with .Values.secrets.signing }}
+{{- if .existingSecret }}
+{{- $signing := mustMerge (dict "secret_file" (printf "/run/secrets/signing/%s" .key)) (default dict $config.bus.kafka.signing) }}
+{{- if .previousKey }}
+{{- $_ := set $signing "previous_secret_file" (printf "/run/secrets/signing/%s" .previousKey) }}
+{{- end }}
+{{- $_ := set $config.bus.kafka "signing" $signing }}
+{{- end }}
+{{- end }}
 {{- with .Values.secrets.kafka }}
 {{- if .passwordKey }}
 {{- $_ := set $config.bus.kafka "password_file" (printf "/run/secrets/kafka/%s" .passwordKey) }}
@@ -47,6 +61,12 @@
 {{- end }}
 {{- if and .Values.gateway.grpc.enabled (eq (include "tightrope.port" .) (include "tightrope.grpcPort" .)) }}
 {{- fail (printf "config.server.grpc_port: is %s, which is the HTTP port; use another one" (include "tightrope.grpcPort" .)) }}
+{{- end }}
+{{- if and .Values.secrets.signing.existingSecret (ne .Values.shape "cluster") }}
+{{- fail "secrets.signing.existingSecret: is set, but the embedded shape has no bus; set shape: cluster, or leave it out" }}
+{{- end }}
+{{- if and .Values.secrets.signing.previousKey (not .Values.secrets.signing.existingSecret) }}
+{{- fail "secrets.signing.previousKey: is set without existingSecret; name the secret that has both keys" }}
 {{- end }}
 {{- if eq .Values.shape "cluster" }}
 {{- include "tightrope.refuse.cluster" . }}

@@ -108,7 +108,9 @@ topologySpreadConstraints:
 
 {{- define "tightrope.mounts" -}}
 - {name: config, mountPath: /etc/tightrope, readOnly: true}
+{{- if not .once }}
 - {name: models, mountPath: {{ .root.Values.models.mountPath }}, readOnly: true}
+{{- end }}
 - {name: state, mountPath: /var/lib/tightrope}
 - {name: tmp, mountPath: /tmp}
 {{- range $name := keys (include "tightrope.secrets" .root | fromYaml) | sortAlpha }}
@@ -122,8 +124,14 @@ topologySpreadConstraints:
 {{- define "tightrope.volumes" -}}
 - name: config
   configMap: {name: {{ include "tightrope.fullname" .root }}}
+{{- if not .once }}
 - name: models
-  {{- toYaml .root.Values.models.volume | nindent 2 }}
+  {{- with .root.Values.models.volume }}
+  {{- toYaml . | nindent 2 }}
+  {{- else }}
+  persistentVolumeClaim: {claimName: {{ .root.Values.models.existingClaim }}, readOnly: true}
+  {{- end }}
+{{- end }}
 {{- if not .state }}
 - {name: state, emptyDir: {}}
 {{- end }}
@@ -139,11 +147,10 @@ topologySpreadConstraints:
 
 {{- /* The mounted secrets: folder and name. */}}
 {{- define "tightrope.secrets" -}}
-{{- $known := dict "control" .Values.secrets.control.existingSecret "kafka" .Values.secrets.kafka.existingSecret }}
 {{- $found := deepCopy .Values.secrets.extra }}
-{{- range $name, $secret := $known }}
-{{- if $secret }}
-{{- $_ := set $found $name $secret }}
+{{- range $name := list "control" "kafka" "signing" "sampling" }}
+{{- with (get $.Values.secrets $name).existingSecret }}
+{{- $_ := set $found $name . }}
 {{- end }}
 {{- end }}
 {{- toYaml $found }}

@@ -15,6 +15,9 @@ from tightrope.monitors.safemode import Mode, ModeState
 MAX_PAIRS = 16
 """The number of artefact pairs that are remembered, the newest."""
 
+MAX_ORDERS = 256
+"""The number of orders that are remembered, the newest."""
+
 BEFORE_MARK = "@before"
 """The end of the name of an orphan whose scope has another definition now."""
 
@@ -97,6 +100,7 @@ class Retained:
     """Knowledge that outlives a plan, as explained above; the newest of ``pairs`` is the last.
 
     ``settings`` maps the dotted name of each setting of judgement to its value in JSON types; empty where unknown.
+    ``orders`` are the ids of the orders that were carried out: a copy of one is refused.
 
     >>> sorted(Retained(orphans={"sex=f": ScopeRecord(Mode(ModeState.LATCHED))}).unmapped)
     ['sex=f']
@@ -106,6 +110,7 @@ class Retained:
     disabled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     pairs: tuple[PairRecord, ...] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
+    orders: tuple[str, ...] = ()
 
     @property
     def unmapped(self) -> Mapping[str, ScopeRecord]:
@@ -120,6 +125,10 @@ class Retained:
         """Return this with a pair as the newest."""
         others = [other for other in self.pairs if other.pair != record.pair]
         return replace(self, pairs=(*others, record)[-MAX_PAIRS:])
+
+    def note_order(self, order: str) -> "Retained":
+        """Return this with an order that was carried out as the newest."""
+        return replace(self, orders=(*self.orders, order)[-MAX_ORDERS:])
 
 
 def changed_settings(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, dict[str, object]]:

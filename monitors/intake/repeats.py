@@ -55,7 +55,8 @@ class RepeatWarning(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RepeatMemory:
-    """The latest rows and requests of a model, newest last: ``inputs`` (rows,), ``ids`` and ``requests`` (requests,).
+    """The latest `MEMORY_ROWS` rows and requests of a model, newest last: ``inputs`` (rows,), ``requests`` (requests,),
+    and of the latest `ID_REQUESTS` requests the ``ids`` (requests,).
 
     ``uncounted`` counts the rows that were not counted, by reason: retry or input. Of the open block of
     `SHARE_REQUESTS` requests, ``open_requests`` have come and ``open_repeated`` repeat another; ``repeated_share`` is
@@ -107,7 +108,7 @@ def remember_rows(memory: RepeatMemory, rows: Comparisons, retries: int, inputs:
     return _with_warnings(
         _with_requests(memory, repeated),
         inputs=np.concatenate([memory.inputs, short])[-MEMORY_ROWS:],
-        ids=np.concatenate([memory.ids, ids])[-MEMORY_ROWS:],
+        ids=np.concatenate([memory.ids, ids])[-ID_REQUESTS:],
         requests=np.concatenate([memory.requests, requests])[-MEMORY_ROWS:],
         uncounted={reason: memory.uncounted.get(reason, 0) + more for reason, more in uncounted.items()},
     )
@@ -115,7 +116,7 @@ def remember_rows(memory: RepeatMemory, rows: Comparisons, retries: int, inputs:
 
 def _with_warnings(memory: RepeatMemory, **changes: Any) -> RepeatMemory:  # noqa: ANN401 - any field
     """Apply the changes, and update the share of the most frequent id and the warnings."""
-    latest = changes["ids"][-ID_REQUESTS:]
+    latest = changes["ids"]
     after = replace(memory, **changes, id_share=0.0 if len(latest) < ID_REQUESTS else _runs(latest).max() / ID_REQUESTS)
     shares = {
         RepeatWarning.REQUESTS: after.repeated_share / MAX_REPEATED_SHARE,

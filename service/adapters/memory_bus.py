@@ -4,10 +4,10 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import islice
 
-from tightrope.service.adapters.ports import BusFullError, Record, StartOffsets
+from tightrope.service.adapters.ports import BusFullError, LogPartition, Record, StartOffsets
 from tightrope.service.adapters.topics import COMPACTED
 
 DEFAULT_TOPIC_BYTES = 256 * 1024 * 1024
@@ -85,6 +85,20 @@ class MemoryBus:
         self._compacted = compacted
         self._logs: dict[str, _TopicLog] = {}
         self._changed = threading.Condition()
+
+    def generation(self, *topics: str) -> int:
+        """Always 0: no topic ends before this bus."""
+        del topics
+        return 0
+
+    def identities(self, topics: Sequence[str]) -> dict[str, str]:
+        """The id of this bus, for all topics."""
+        return dict.fromkeys(topics, self.log)
+
+    def ends(self, topics: Sequence[str]) -> dict[LogPartition, int]:
+        """The offset after the last record of each topic."""
+        with self._changed:
+            return {(name, 0): self._log(name).end for name in topics}
 
     def publish(self, topic: str, value: bytes, key: str | None = None) -> None:
         """Append a record, and wake the readers."""

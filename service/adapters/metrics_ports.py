@@ -62,8 +62,14 @@ class GatewayMetrics(ReaderMetrics, Protocol):
     def set_fallback_share(self, model: str, share: float) -> None:
         """Show the share of the fallback traffic that the baseline can carry."""
 
+    def set_blind_scopes(self, model: str, scopes: Mapping[str, bool]) -> None:
+        """Show for each subgroup whether the gateway answers it with the baseline because its rows are not judged."""
+
     def set_blind(self, model: str, *, blind: bool) -> None:
         """Show whether the baseline answers every request, because no row is judged."""
+
+    def set_judge_missing(self, model: str, causes: Mapping[str, bool]) -> None:
+        """Show, by cause, whether the baseline answers every request because no judge of the plan is heard."""
 
     def set_judge_age(self, model: str, seconds: float) -> None:
         """Show the time since the last heartbeat of a model's judge."""
@@ -109,6 +115,12 @@ class JudgeMetrics(ReaderMetrics, Protocol):
 
     def record_repeated(self, model: str, rows: int) -> None:
         """Count rows that were delivered again."""
+
+    def record_stale(self, model: str, reason: str, rows: int) -> None:
+        """Count rows that the judge's plan does not cover, by the reason."""
+
+    def record_log_reset(self, topic: str, reason: str) -> None:
+        """Count a log that was made anew, ends before a stored position, or was lost."""
 
     def record_transitions(self, events: Iterable[Event]) -> None:
         """Count the events that are inputs to the safe-mode table."""

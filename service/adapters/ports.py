@@ -19,6 +19,18 @@ class BusUnavailableError(TightropeError):
     """The bus cannot be reached now; a later attempt may succeed."""
 
 
+class NotPermittedError(BusUnavailableError):
+    """The brokers refuse an operation, because this process lacks a permission: the text names it and the command that
+    grants it.
+    """
+
+
+class MadeAnewError(BusUnavailableError):
+    """A topic was made anew: what was read of it, and each position in it, means nothing now. Its readers begin again,
+    which is no failure of theirs.
+    """
+
+
 class UndeliveredError(TightropeError):
     """A record published earlier could not be delivered: work that depends on it has to be repeated."""
 
@@ -52,6 +64,17 @@ class Record(NamedTuple):
 
 LogPartition = tuple[str, int]
 """A partition of a topic: (topic, number)."""
+
+
+class LogReset(NamedTuple):
+    """A log that a stored position does not fit: ``cause`` is `made_anew`, `beyond_end`, `lost` or `older`, ``reason``
+    is for people.
+    """
+
+    topic: str
+    cause: str
+    reason: str
+
 
 StartOffsets = Callable[[Sequence[LogPartition]], Mapping[LogPartition, int]]
 """Called with the partitions a reader has from now on; returns start offsets for those whose position the caller keeps
@@ -87,6 +110,23 @@ class Bus(Protocol):
     @property
     def log(self) -> str:
         """The id of this incarnation of the log: offsets of another incarnation mean nothing here."""
+
+    def generation(self, *topics: str) -> int:
+        """How often one of these topics was made anew while this bus was in use; makes no request."""
+
+    def identities(self, topics: Sequence[str]) -> Mapping[str, str]:
+        """The id of each topic's present incarnation, requested now.
+
+        Raises:
+            BusUnavailableError: when the log cannot be reached, or a topic is missing.
+        """
+
+    def ends(self, topics: Sequence[str]) -> Mapping[LogPartition, int]:
+        """The offset after the last record of each partition of these topics, requested now.
+
+        Raises:
+            BusUnavailableError: when the log cannot be reached, or a topic is missing.
+        """
 
     def publish(self, topic: str, value: bytes, key: str | None = None) -> None:
         """Append a record.
@@ -124,6 +164,16 @@ class Bus(Protocol):
         Raises:
             BusUnavailableError: when the log cannot be reached.
         """
+
+
+def require_generation(bus: Bus, generation: int, *topics: str) -> None:
+    """Require that none of these topics was made anew since ``generation`` was read.
+
+    Raises:
+        MadeAnewError: when one was.
+    """
+    if bus.generation(*topics) != generation:
+        raise MadeAnewError(f"one of {', '.join(topics)} was made anew: its readers begin again")
 
 
 FULL_RETRY_SECONDS = 0.02
@@ -214,6 +264,14 @@ class Store(Protocol):
     def lost(self, model: str) -> str:
         """The reason for which a later state of this model cannot be read; empty if `snapshot` is the latest."""
 
+    def resets(self, model: str) -> Sequence[LogReset]:
+        """The logs that a model's snapshot does not fit any more, as of `positions`: it begins again with the kept
+        records of all logs.
+        """
+
+    def published_epoch(self, model: str) -> int:
+        """The epoch of the newest modes that a judge has published for a model, as of `positions`; -1 if unknown."""
+
     def set_aside(self, model: str, name: str) -> None:
         """Keep a copy of a model's snapshot under another name, because the next one replaces it."""
 
@@ -246,6 +304,20 @@ class Store(Protocol):
 
     def count_overdue(self, model: str, before: float) -> tuple[int, int]:
         """The number of rows without a label, and of labels without a row, older than ``before``."""
+
+
+class OwnLogs:
+    """The part of `Store` about logs, for a store whose logs end with its process."""
+
+    def resets(self, model: str) -> Sequence[LogReset]:
+        """None."""
+        del model
+        return ()
+
+    def published_epoch(self, model: str) -> int:
+        """Unknown."""
+        del model
+        return -1
 
 
 @dataclass(frozen=True, slots=True)

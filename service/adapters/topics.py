@@ -26,3 +26,6 @@ def topic(name: str, prefix: str = TOPIC_PREFIX) -> str:
 
 COMPACTED: Final = frozenset({topic(CONTROL), topic(SNAPSHOTS)})
 """Topics that keep the latest record of every key for ever."""
+
+POSITION_TOPICS = tuple(map(topic, (SAMPLES, COMPARISONS, LABELS, CONTROL, SNAPSHOTS)))
+"""Topics whose identities are part of a judge's position: what it knows of a model refers to all of them."""

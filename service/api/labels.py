@@ -24,8 +24,8 @@ class OneLabel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: Annotated[str, Field(min_length=1, max_length=256, description="The request's id, as its answer gave it")]
-    label: Annotated[int, Field(ge=0, le=2**31, description="The true class, from 0")]
-    row: Annotated[int, Field(ge=0, le=2**31, description="The row of the request, from 0")] = 0
+    label: Annotated[int, Field(ge=0, lt=2**31, description="The true class, from 0")]
+    row: Annotated[int, Field(ge=0, lt=2**31, description="The row of the request, from 0")] = 0
 
 
 class Labels(BaseModel):

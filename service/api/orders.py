@@ -14,8 +14,7 @@ from tightrope.monitors.safemode import ORDERS
 from tightrope.service.adapters.ports import Bus, BusFullError
 from tightrope.service.adapters.topics import CONTROL, topic
 from tightrope.service.adapters.wire.record_codec import encode_order
-from tightrope.service.api.status import NewestReport, json_response, model_summary
-from tightrope.service.errors import UnknownModelError
+from tightrope.service.api.status import NewestReport, json_response, model_summary, require_scope
 from tightrope.service.inference.engine import InferenceEngine
 
 CONFIRMATION_SECONDS = 2.0
@@ -47,8 +46,7 @@ def create_router(
     def add(kind: str) -> None:
         def endpoint(model: str, body: OrderBody) -> Response:
             pair = engine.pair(model)
-            if body.scope not in pair.plan.scopes:
-                raise UnknownModelError(f"scope: {body.scope!r} is none of {', '.join(pair.plan.scopes)}")
+            require_scope(pair, body.scope)
             order = Order(uuid.uuid4().hex, time.time(), pair.name, body.scope, kind, body.actor, body.reason)
             confirmed = _carry_out(engine, bus, order)
             summary = model_summary(engine, pair, newest_report)

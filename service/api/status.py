@@ -12,6 +12,7 @@ from tightrope.monitors.records import Role
 from tightrope.service.adapters.ports import AuditTrail
 from tightrope.service.adapters.prometheus.catalogue import DROP_REASONS
 from tightrope.service.api.ports import VerdictReader
+from tightrope.service.errors import UnknownModelError, quote
 from tightrope.service.inference.engine import InferenceEngine
 from tightrope.service.inference.model_pair import ModelPair
 
@@ -47,7 +48,10 @@ def create_router(
     @router.get("/models/{model}/verdicts")
     def verdicts(model: str, scope: str | None = None) -> Response:
         """The verdict of every monitor on every scope, with the evidence so far (log10, against its budget)."""
-        found = [asdict(v) for v in reader.verdicts(engine.pair(model).name) if scope in {None, v.scope}]
+        pair = engine.pair(model)
+        if scope is not None:
+            require_scope(pair, scope)
+        found = [asdict(v) for v in reader.verdicts(pair.name) if scope in {None, v.scope}]
         return json_response({"model": model, "verdicts": found})
 
     @router.get("/events")
@@ -61,9 +65,21 @@ def create_router(
         """
         links = {name: newest_report(name) for name in engine.pairs}
         page = trail.events(model, after, limit)
+        if model is not None and not page and not trail.events(model, 0, 1):
+            engine.pair(model)  # one that was served once may have events
         return json_response({"events": [{"seq": seq, **asdict(e), "report": links.get(e.model)} for seq, e in page]})
 
     return router
+
+
+def require_scope(pair: ModelPair, scope: str) -> None:
+    """Check that a model has this scope.
+
+    Raises:
+        UnknownModelError: with the scopes that it has.
+    """
+    if scope not in pair.plan.scopes:
+        raise UnknownModelError(f"scope: {quote(scope)} is none of {', '.join(pair.plan.scopes)}")
 
 
 def model_summary(engine: InferenceEngine, pair: ModelPair, newest_report: NewestReport) -> dict[str, object]:
@@ -78,6 +94,7 @@ def model_summary(engine: InferenceEngine, pair: ModelPair, newest_report: Newes
         "mode": "armed" if pair.plan.armed else "advisory",
         "baseline_digest": pair.models[Role.BASELINE].digest,
         "compressed_digest": pair.models[Role.COMPRESSED].digest,
+        "plan": pair.plan.coverage,
         "epoch": routes.epoch,
         "safe": list(routes.safe),
         "following": list(engine.router.following(pair.name)),

@@ -1,7 +1,7 @@
 """The configuration of the bus. A field's text gives its meaning and unit; docs/configuration.md is made of them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -31,6 +31,19 @@ class RetentionSection(Section):
     """Payload events: at least the longest outage of the gateways."""
 
 
+class SigningSection(Section):
+    """Signatures of the records that move modes or evidence; see docs/cluster.md."""
+
+    secret_file: Path
+    """A file with the secret of all gateways, workers and judges: at least 32 bytes, as `openssl rand -hex 32` prints,
+    and no other user may read it.
+    """
+    previous_secret_file: Path | None = None
+    """A file with a second secret that signs nothing: its signatures are valid, too, while the secret is replaced."""
+    unsigned: Literal["refuse", "accept"] = "refuse"
+    """Records without a signature: `refuse` them, or `accept` and count them until all processes sign."""
+
+
 class KafkaSection(Section):
     """An Apache Kafka cluster, version 2.8 or newer: older ones have no topic ids."""
 
@@ -39,7 +52,9 @@ class KafkaSection(Section):
     prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""
     """Prefix of the names of all topics and groups, for several clusters of Tightrope on one Kafka."""
     partitions: Annotated[int, Field(ge=1, le=1000)] = 6
-    """Partitions of each topic, fixed for its life: the maximum number of workers, and of judges, that share work."""
+    """Partitions of each topic, fixed for its life: the maximum number of workers, and of judges, that share work.
+    While a topic has another number, no process is ready, and the baseline answers.
+    """
     replication: Annotated[int, Field(ge=1, le=100)] = 1
     """Replicas of each topic that `tightrope topics` creates: 3 on three brokers."""
     retention_hours: RetentionSection = Field(default_factory=RetentionSection)
@@ -64,6 +79,10 @@ class KafkaSection(Section):
     """A file with the SASL password; or set TIGHTROPE_KAFKA_PASSWORD."""
     ssl_password_file: Path | None = None
     """A file with the password of the TLS key; or set TIGHTROPE_KAFKA_SSL_PASSWORD."""
+    signing: SigningSection | None = None
+    """Signatures of the records that move modes or evidence. Without it a program that may write the topics can switch
+    the guard off.
+    """
     client: dict[str, str | int | float | bool] = Field(default_factory=dict)
     """Any option of kafka-python by its own name: security_protocol, sasl_mechanism, sasl_plain_username,
     ssl_cafile, client_id, linger_ms, compression_type and so on.

@@ -8,7 +8,7 @@ unknown TIGHTROPE_ variable is an error, since it is most likely misspelt.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML
@@ -62,6 +62,14 @@ class SafeModeSection(Section):
     """Seconds of traffic without a judged row after which the baseline answers, because there is no evidence that the
     compressed model is safe; each gateway measures it by its own clock, besides the judge. 0: never.
     """
+    silent_seconds: Annotated[float, Field(ge=0)] | None = None
+    """Seconds without a word of a model's judge after which a gateway of a cluster acts as `when_silent` says; twice
+    `blind_seconds` if left out. 0: never.
+    """
+    when_silent: Literal["baseline", "stay"] = "baseline"
+    """baseline: the baseline answers until the judge is heard again. stay: the modes stay as they are, so that a
+    harmful compressed model goes on answering where no row is kept; at a start no mode is trusted either way.
+    """
     min_dwell_seconds: Annotated[float, Field(ge=0)] = 300.0
     """Minimum time in safe mode."""
     flap_window_seconds: Annotated[float, Field(ge=0)] = 86_400.0
@@ -72,6 +80,13 @@ class SafeModeSection(Section):
     """A scope returns on evidence that the rate is below this share of the limit."""
     recovery_samples: Annotated[float, Field(ge=10)] = 1e5
     """At most one false return in this many shadowed samples."""
+
+    @property
+    def silence_limit(self) -> float:
+        """The seconds without a word of a judge after which the baseline answers; 0 if it never does."""
+        if self.when_silent == "stay":
+            return 0.0
+        return 2 * self.blind_seconds if self.silent_seconds is None else self.silent_seconds
 
 
 class ReportsSection(Section):
@@ -112,6 +127,10 @@ class ServerSection(Section):
     """Maximum size of a request body; a larger one is refused before it is read."""
     control_token_file: Path | None = None
     """A file with the bearer token of the control API; or set TIGHTROPE_CONTROL_TOKEN. Without both the API is off."""
+    readiness: Literal["serving", "strict"] = "serving"
+    """serving: a gateway is ready when it can answer. strict: it is not ready while a model of it is blind, silent or
+    of unknown mode; if all gateways are, none gets traffic, although the baseline would answer it.
+    """
 
 
 class AlertsSection(Section):
@@ -304,9 +323,10 @@ def _resolved_settings(settings: Settings, folder: Path) -> Settings:
 
 
 def _resolved_kafka(kafka: KafkaSection, folder: Path) -> KafkaSection:
-    """Resolve the files that the client reads, too."""
+    """Resolve the files that the client and the section of signatures name, too."""
+    signing = kafka.signing and _resolved(kafka.signing, folder, "secret_file", "previous_secret_file")
     client = {name: str(folder / str(v)) if name in CLIENT_FILE_OPTIONS else v for name, v in kafka.client.items()}
-    return _resolved(kafka, folder, *SECRET_OPTIONS.values()).model_copy(update={"client": client})
+    return _resolved(kafka, folder, *SECRET_OPTIONS.values()).model_copy(update={"client": client, "signing": signing})
 
 
 def _resolved(section: SectionT, folder: Path, *names: str) -> SectionT:

@@ -45,6 +45,8 @@ UNDIGESTED_SETTINGS = (
 """Settings that evidence does not depend on; the artefacts have digests of their own."""
 TOLD_SETTINGS = ("mode", "noise_share", "latency", "fallback_seconds")
 """Settings that evidence does not depend on and judgement does: a change of them is told, too."""
+GATEWAY_SAFE_MODE = ("silent_seconds", "when_silent")
+"""Settings of safe mode that concern gateways alone."""
 DIGESTED_RUNTIME = frozenset({"providers", "provider_options", "optimization"})
 """Runtime settings that may change a model's answers."""
 
@@ -137,7 +139,8 @@ def _dotted_names(section: Mapping[str, object], prefix: str = "") -> Iterator[t
 
 def _digested_settings(section: config.ModelSection, settings: Settings) -> dict[str, Any]:
     digested = section.model_dump(mode="json")
-    digested |= {"alarms": settings.alarms.model_dump(), "safe_mode": settings.safe_mode.model_dump()}
+    safe_mode = settings.safe_mode.model_dump(exclude=set(GATEWAY_SAFE_MODE))
+    digested |= {"alarms": settings.alarms.model_dump(), "safe_mode": safe_mode}
     for key in UNDIGESTED_SETTINGS:
         digested.pop(key)
     for key in ("runtime", "compressed_runtime"):

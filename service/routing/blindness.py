@@ -88,7 +88,7 @@ class BlindnessWatch:
         """Update the metrics."""
         now = self._clock()
         for model, sight in self._sights.items():
-            self._metrics.set_blind(model, blind=sight.blind)
+            self._metrics.set_blind(model, blind=bool(self._router.blindness(model)))
             self._metrics.set_judge_age(model, now - sight.heard)
 
     def hear(self, heartbeat: Heartbeat) -> None:

@@ -66,6 +66,9 @@ class Router:
         self._always_baseline = always_baseline or {}
         self._writing = threading.Condition()
         self._blindness = dict.fromkeys(scopes, "")
+        self._distrust = ""
+        self._missing_judges = dict.fromkeys(scopes, "")
+        self._blind_scopes: dict[str, frozenset[str]] = dict.fromkeys(scopes, frozenset())
         safe = (MODEL_SCOPE,) if cautious else ()
         self._tables = {name: self._table(Routes(name, -1, safe, {})) for name in scopes}
         self._confirmed: deque[str] = deque(maxlen=MAX_CONFIRMED_ORDERS)
@@ -96,16 +99,28 @@ class Router:
         return self._tables[model].following
 
     def apply(self, routes: Routes) -> bool:
-        """Replace a model's routes, unless the new ones are older. Returns False if the model is not served here."""
+        """Replace a model's routes, unless the new ones are older. Returns False if the model is not served here.
+
+        Their order is confirmed only if they are in force now: routes that are refused, or that other modes of the same
+        epoch precede, have moved nothing.
+        """
         if routes.model not in self._tables:
             return False
         with self._writing:
             if routes.epoch > self._tables[routes.model].routes.epoch:
                 self._tables[routes.model] = self._table(routes)
-            if routes.order:
+            in_force = self._tables[routes.model].routes
+            if routes.order and (routes.epoch, {*routes.safe}) == (in_force.epoch, {*in_force.safe}):
                 self._confirmed.append(routes.order)
             self._writing.notify_all()
         return True
+
+    def forget_modes(self) -> None:
+        """Send every request to the baseline until a judge has published the modes: the topic that held them was made
+        anew, and epochs of another log say nothing about the new ones.
+        """
+        with self._writing:
+            self._tables = {name: self._table(Routes(name, -1, (MODEL_SCOPE,), {})) for name in self._tables}
 
     def keep_safe(self, model: str, scopes: Iterable[str]) -> None:
         """Send these scopes of a model to the baseline, too, until the judge publishes newer routes."""
@@ -121,12 +136,42 @@ class Router:
             if was_blind is not bool(reason):
                 self._tables[model] = self._table(self._tables[model].routes)
 
+    def set_judge_missing(self, model: str, reason: str) -> None:
+        """Send every request of a model to the baseline, above its modes, until the reason is empty again: no judge of
+        the plan that is served here is heard.
+        """
+        with self._writing:
+            was_missing, self._missing_judges[model] = bool(self._missing_judges[model]), reason
+            if was_missing is not bool(reason):
+                self._tables[model] = self._table(self._tables[model].routes)
+
+    def set_distrust(self, reason: str) -> None:
+        """Send every request of every model to the baseline, above all modes, until the reason is empty again: what
+        this process reads and writes may not reach the others.
+        """
+        with self._writing:
+            self._distrust = reason
+            self._tables = {name: self._table(table.routes) for name, table in self._tables.items()}
+
+    @property
+    def distrust(self) -> str:
+        """The reason why the modes are not to be trusted; empty if they are."""
+        return self._distrust
+
+    def set_blind_scopes(self, model: str, scopes: Iterable[str]) -> None:
+        """Send the requests of these subgroups of a model, and of no others, to the baseline above its modes."""
+        with self._writing:
+            self._blind_scopes[model] = frozenset(scopes)
+            self._tables[model] = self._table(self._tables[model].routes)
+
     def blindness(self, model: str) -> str:
         """The reason why the baseline answers every request of a model above its modes; empty if it does not."""
-        return self._blindness[model]
+        return self._missing_judges[model] or self._blindness[model]
 
     def explain(self, model: str) -> str:
         """The reason why the modes of a model do not say which role answers; empty if they do."""
+        if self._distrust:
+            return f"{self._distrust}: the baseline answers"
         if reason := self.blindness(model):
             return f"blind: {reason}, the baseline answers"
         routes = self.routes(model)
@@ -149,9 +194,10 @@ class Router:
         self.on_forced(order)
 
     def _table(self, routes: Routes) -> _RouteTable:
-        following = following_scopes(self._scopes[routes.model], routes.safe)
-        safe = self._mask(routes.model, (*routes.safe, *following, *self._always_baseline.get(routes.model, ())))
-        is_safe = MODEL_SCOPE in routes.safe or bool(self._blindness[routes.model])
+        unsafe = (*routes.safe, *sorted(self._blind_scopes[routes.model]))
+        following = following_scopes(self._scopes[routes.model], unsafe)
+        safe = self._mask(routes.model, (*unsafe, *following, *self._always_baseline.get(routes.model, ())))
+        is_safe = MODEL_SCOPE in routes.safe or bool(self.blindness(routes.model) or self._distrust)
         return _RouteTable(routes, following, is_safe, safe, bool(safe.any()))
 
     def _mask(self, model: str, safe: Iterable[str]) -> Bools:

@@ -14,9 +14,11 @@ from typing import NamedTuple
 
 from tightrope.monitors.intake.sampling import DrawKey, input_digest
 from tightrope.monitors.records import Role, Sample, Tensors
+from tightrope.service.adapters.dead_letters import describe_error, is_records_fault
+from tightrope.service.adapters.denial_log import DenialLog
 from tightrope.service.adapters.metrics_ports import GatewayMetrics
 from tightrope.service.adapters.open_inference.codec import HTTP_OK, HttpReply, decode_response
-from tightrope.service.adapters.ports import Bus, RecordTooLargeError, publish_blocking
+from tightrope.service.adapters.ports import Bus, NotPermittedError, RecordTooLargeError, publish_blocking
 from tightrope.service.adapters.prometheus.lag import LagGauge
 from tightrope.service.adapters.topics import DEAD, INTAKE_GROUP, PAYLOADS, topic
 from tightrope.service.adapters.wire import cloudevents
@@ -124,6 +126,7 @@ class PayloadConsumer:
         self._stopping = threading.Event()
         self._events = bus.subscribe(topic(PAYLOADS), group=INTAKE_GROUP)
         self._lag = LagGauge(metrics, INTAKE_GROUP, self._events)
+        self._denials = DenialLog("payloads")
         self._thread = threading.Thread(target=self._run, name="payloads", daemon=True)
 
     def start(self) -> None:
@@ -142,7 +145,9 @@ class PayloadConsumer:
         for record in records:
             try:
                 self._process(cloudevents.decode(record.value))
-            except WireError as error:
+            except Exception as error:
+                if not is_records_fault(error):
+                    raise
                 self._park(record.value, record.topic, error)
         for joiner in self._joiners.values():
             joiner.expire(time.monotonic())
@@ -157,6 +162,9 @@ class PayloadConsumer:
         while not self._stopping.is_set():
             try:
                 self.step(PAYLOAD_POLL_SECONDS)
+            except NotPermittedError as error:
+                self._denials.write(error)
+                self._stopping.wait(PAYLOAD_POLL_SECONDS)
             except Exception:
                 log.exception("payload events could not be read; trying again")
                 self._stopping.wait(PAYLOAD_POLL_SECONDS)
@@ -172,7 +180,9 @@ class PayloadConsumer:
         try:
             answered_by = self._watched[event.model].answered_by
             sample = sample_from(self._key, self._pairs[event.model], answered_by, pair, self._clock())
-        except TightropeError as error:
+        except Exception as error:
+            if not isinstance(error, TightropeError) and not is_records_fault(error):
+                raise
             self._count(event.model, "unreadable", 2)
             for part in pair:
                 self._park(cloudevents.encode(part, event.model), topic(PAYLOADS), error)
@@ -184,10 +194,10 @@ class PayloadConsumer:
     def _count(self, model: str, outcome: str, events: int = 1) -> None:
         self._metrics.record_payload_events(model, outcome, events)
 
-    def _park(self, value: bytes, source: str, error: TightropeError) -> None:
+    def _park(self, value: bytes, source: str, error: Exception) -> None:
         """Publish an unreadable record to the dead-letter topic, with the reason as its key."""
         self._metrics.record_dead(source)
-        reason = " ".join(f"{source}: {error}".split())[:300]
+        reason = f"{source}: {describe_error(error)}"[:300]
         with contextlib.suppress(RecordTooLargeError):  # encoded again, an event may be larger than its record was
             publish_blocking(self._bus, topic(DEAD), value, reason, self._stopping)
 

@@ -1,18 +1,20 @@
 """Restores the states of models from a store: what cannot be read begins in safe mode, what is new is told."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from tightrope.monitors.decide import Cause
+from tightrope.monitors.migration import begin_again
 from tightrope.monitors.plan import Plan, State, initial_state
 from tightrope.monitors.records import Event
-from tightrope.service.adapters.ports import Store
+from tightrope.service.adapters.ports import LogReset, Store
 from tightrope.service.adapters.sqlite.state_file import unreadable_name
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
-from tightrope.shadow.migration import fresh_event, is_outdated, migration_event
+from tightrope.shadow.migration import fresh_event, is_outdated, log_event, migration_event
+from tightrope.shadow.restoring.snapshot_check import snapshot_fault
 
 log = logging.getLogger(__name__)
 
@@ -35,28 +37,45 @@ class Restorer:
         self._store = store
         self._unreadable: dict[str, str] = {}
         self._outdated: set[str] = set()
+        self._resets: dict[str, Sequence[LogReset]] = {}
+
+    @property
+    def log_resets(self) -> list[LogReset]:
+        """The logs that the restored snapshots did not fit, one for each model."""
+        return [reset for resets in self._resets.values() for reset in resets]
 
     def forget(self) -> None:
         """Forget what was found: it is told and saved, or other models are assigned."""
         self.fresh.clear()
         self._unreadable.clear()
         self._outdated.clear()
+        self._resets.clear()
 
     def restore(self, plan: Plan, now: float) -> State:
-        """Decode a model's snapshot. A state that is lost or cannot be read goes on with an epoch that exceeds every
-        earlier one, so that gateways accept its modes as newer.
+        """Decode a model's snapshot. A state that is lost, cannot be read or does not fit the logs goes on with an
+        epoch that exceeds every published one, so that gateways accept its modes as newer; a state that is older than
+        the published modes, too.
         """
         name, state = plan.model, initial_state(plan)
         saved, lost = self._store.snapshot(name), self._store.lost(name)
+        published = self._store.published_epoch(name)
         try:
-            state = record_codec.decode_state(saved) if saved is not None else state
+            if saved is not None:
+                state = _usable(plan, record_codec.decode_state(saved))
         except WireError as error:
             kept = unreadable_name(name, now)
             self._store.set_aside(name, kept)
             lost = f"its snapshot cannot be read: {error}; it is kept as {kept}"
+        if resets := self._store.resets(name):
+            self._resets[name] = resets
+            state = begin_again(plan, state)
+            lost = "; ".join(reset.reason for reset in resets) + (f"; {lost}" if lost else "")
         if lost:
             self._unreadable[name] = lost
-            return replace(state, epoch=max(state.epoch + 1, int(now)))
+            unknown = published < 0 and not resets  # of a state that cannot be read, with no log to say
+            return replace(state, epoch=max(state.epoch, int(now) if unknown else published) + 1)
+        if published > state.epoch:
+            state = replace(state, epoch=published + 1)
         if saved is None:
             self.fresh.add(name)
         elif is_outdated(saved):
@@ -69,6 +88,19 @@ class Restorer:
             state = judge_round.states[name] = replace(judge_round.states[name])  # another object, so it is saved
             fresh = fresh_event(plans[name], bus_log, now) if name in self.fresh else None
             judge_round.events.append(fresh or migration_event(plans[name], state, now))
+        for name, resets in self._resets.items():
+            judge_round.events += [log_event(name, reset, now) for reset in resets]
         for name, reason in self._unreadable.items():
             log.error("%s: %s", name, reason)
             judge_round.enter_unreadable(plans[name], Cause(now, reason=reason))
+
+
+def _usable(plan: Plan, state: State) -> State:
+    """Return the state if its model can be judged on from it.
+
+    Raises:
+        WireError: when it cannot.
+    """
+    if fault := snapshot_fault(plan, state):
+        raise WireError(fault)
+    return state

@@ -72,6 +72,7 @@ SILENCED = [
     ("TightropeLatched", {"model": "d", "scope": "x=y"}, "TightropeFlapping", {"model": "d", "scope": "x=y"}),
     ("TightropeAdvised", {"model": "e", "scope": "x=y"}, "TightropeEvidenceHigh", {"model": "e", "scope": "x=y"}),
     ("TightropeErrorBudgetBurn", {"model": "f"}, "TightropeErrorBudgetSlowBurn", {"model": "f"}),
+    ("TightropeJudgesSilent", {}, "TightropeJudgeMissing", {"model": "m"}),
     ("TightropeBaselineFailing", {"model": "g"}, "TightropeModelFailing", {"model": "g", "role": "baseline"}),
     ("TightropeBaselineFailing", {"model": "h"}, "TightropeEndpointDown", {"model": "h", "role": "baseline"}),
     (

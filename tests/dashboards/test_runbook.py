@@ -38,3 +38,14 @@ def test_named_metrics_and_settings_exist() -> None:
     assert len(keys) > 5
     configuration = PAGES["configuration.md"]()
     assert [key for key in keys if f"{key}`" not in configuration] == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Blind", "LogWentBack", "ShadowBehind", "PermissionMissing", "TopicMismatch", "JudgesSilent", "JudgeMissing",
+     "PlanUnjudged", "RowsStale", "JudgeFailing", "DeadRecords", "RecordsRefused", "UnsignedAccepted"],
+)  # fmt: skip
+def test_alerts_of_a_cluster_begin_with_the_doctor(name: str) -> None:
+    """It is the first thing to look at."""
+    look_at = SECTIONS[f"Tightrope{name}"].partition("**Look at.** ")[2]
+    assert "`tightrope doctor CONFIG`" in look_at.partition(". ")[0]

@@ -1,10 +1,10 @@
 import pytest
 
-from docs.generate import HERE, PAGES, PICTURES
+from docs.generate import HERE, PAGES, PICTURES, TABLES
 from tests.house.sources import ROOT
 from tightrope.monitors.safemode import TABLE
 
-WRITERS = PAGES | PICTURES
+WRITERS = PAGES | TABLES | PICTURES
 
 
 @pytest.mark.parametrize("name", WRITERS)

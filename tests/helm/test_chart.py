@@ -4,10 +4,25 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
-from tests.support.charts import CHART, CLUSTER, EMBEDDED, SHAPES, Manifest, helm, of_kind, pods, rendered, text, values
+from tests.support.charts import (
+    CHART,
+    CLUSTER,
+    EMBEDDED,
+    SHAPES,
+    Manifest,
+    configuration,
+    helm,
+    of_kind,
+    pods,
+    rendered,
+    text,
+    values,
+)
 from tests.support.helm_tools import program
 
+OWN_GROUP = 440  # octal to Kubernetes, which reads YAML 1.1
 JOB_KINDS = {"topics": "Job", "dashboards": "Job"}
 OPERATOR_KINDS = {"ServiceMonitor", "PodMonitor", "PrometheusRule", "ScaledObject"}
 """Custom resources, which test_resources.py checks."""
@@ -154,3 +169,58 @@ def test_changed_configuration_restarts_the_pods() -> None:
 def _checksum(manifests: list[Manifest]) -> str:
     (found,) = of_kind(manifests, "StatefulSet")
     return str(found["spec"]["template"]["metadata"]["annotations"]["checksum/config"])
+
+
+@pytest.mark.parametrize("source", ["nfs.server=nas", "csi.driver=s3.example", "image.reference=m:1"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_volume_has_one_source(shape: str, source: str) -> None:
+    """Kubernetes refuses a volume with two: another source replaces the claim of the models, which is the default."""
+    for more in ((), ("--set", f"models.volume.{source}")):
+        volumes = [volume for _, pod in pods(rendered(shape, *more)) for volume in pod["spec"].get("volumes", [])]
+        assert {volume["name"]: len(volume) for volume in volumes if len(volume) != len(("name", "source"))} == {}
+        sources = {key for volume in volumes if volume["name"] == "models" for key in volume} - {"name"}
+        assert sources == {source.partition(".")[0] if more else "persistentVolumeClaim"}
+
+
+@pytest.mark.parametrize("shape", CLUSTER)
+def test_topics_job_has_resources_and_no_models(shape: str) -> None:
+    """It reads the configuration only, so it starts where no volume of models can be mounted."""
+    (job,) = [
+        found
+        for found in of_kind(rendered(shape, "--set", "topics.create=true"), "Job")
+        if "topics" in found["metadata"]["name"]
+    ]
+    pod = job["spec"]["template"]["spec"]
+    assert pod["containers"][0]["resources"]["limits"]["memory"] == "256Mi"
+    assert "models" not in {volume["name"] for volume in pod["volumes"]}
+
+
+def test_secrets_of_signatures_and_draws_are_mounted_as_files() -> None:
+    """The configuration names them, each pod has them, readable by its own group only, and other keys of the section
+    stay; a single process has no signatures.
+    """
+    named = ("--set", "secrets.signing.existingSecret=s,secrets.sampling.existingSecret=d")
+    more = ("--set", "config.bus.kafka.signing.unsigned=accept,secrets.signing.previousKey=old")
+    manifests = rendered("cluster-values.yaml", *named, *more)
+    found = YAML(typ="safe").load(configuration(manifests))
+    assert found["sampling_secret_file"] == "/run/secrets/sampling/secret"
+    assert found["bus"]["kafka"]["signing"] == {
+        "secret_file": "/run/secrets/signing/secret",
+        "previous_secret_file": "/run/secrets/signing/old",
+        "unsigned": "accept",
+    }
+    members = [pod["spec"] for component, pod in pods(manifests) if component in {"gateway", "worker", "judge"}]
+    assert len(members) == 3
+    for spec in members:
+        secrets = {volume["name"]: volume["secret"] for volume in spec["volumes"] if "secret" in volume}
+        assert secrets["secret-signing"] == {"secretName": "s", "defaultMode": OWN_GROUP}
+        assert secrets["secret-sampling"] == {"secretName": "d", "defaultMode": OWN_GROUP}
+        mounts = {mount["name"]: mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]}
+        assert mounts["secret-signing"] == "/run/secrets/signing"
+        assert mounts["secret-sampling"] == "/run/secrets/sampling"
+    single = YAML(typ="safe").load(
+        configuration(rendered("embedded-values.yaml", "--set", "secrets.sampling.existingSecret=d"))
+    )
+    assert single["sampling_secret_file"] == "/run/secrets/sampling/secret"
+    assert "bus" not in single
+    assert "signing" not in YAML(typ="safe").load(configuration(rendered("cluster-values.yaml")))["bus"]["kafka"]

@@ -36,7 +36,8 @@ def install_config(shape: str, folder: Path) -> Path:
     for secret in re.findall(r"/run/secrets/(\S+)", text):
         path = folder / "secrets" / secret
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("a-secret-for-tests")
+        path.write_text("5e" * 32)
+        path.chmod(0o440)  # as the chart mounts it
     mounts = {"/models/": f"{ROOT}/demo/models/", "/run/secrets/": f"{folder}/secrets/", "/var/lib/": f"{folder}/"}
     for path, local in mounts.items():
         text = text.replace(path, local)

@@ -57,6 +57,17 @@ REFUSED_VALUES = [
         "worker.keda.enabled=true,worker.keda.maxReplicas=8",
         "worker.keda.maxReplicas: is 8, but config.bus.kafka.partitions is 6",
     ),
+    (
+        SMALL,
+        "secrets.signing.existingSecret=s",
+        "secrets.signing.existingSecret: is set, but the embedded shape has no bus",
+    ),
+    (
+        SMALL_CLUSTER,
+        "secrets.signing.previousKey=old",
+        "secrets.signing.previousKey: is set without existingSecret; name the secret that has both keys",
+    ),
+    (SMALL_CLUSTER, "secrets.signing.secret=s", "secret"),
     (SMALL, "metrics.grafana.enabled=true", "metrics.grafana.address: is empty; metrics.grafana.enabled needs it"),
     (SMALL, f"{JOB},metrics.grafana.existingSecret=", "metrics.grafana.existingSecret: is empty"),
     (SMALL, f"{JOB},metrics.grafana.address=grafana:3000", "address"),
@@ -72,7 +83,9 @@ REFUSED_VALUES = [
 
 def walk(schema: dict[str, Any], values: object, path: str = "") -> list[str]:
     """Return the open objects of the schema and the keys of values.yaml that it lacks, except Kubernetes' own."""
-    if not isinstance(values, dict) or "properties" not in schema or path == ".models.volume":
+    if (
+        not isinstance(values, dict) or "properties" not in schema or path == ".models.volume"
+    ):  # one source, of any kind
         return []
     closed = schema.get("additionalProperties") is False or path in {".config", ".config.server"}
     found = [] if closed else [f"{path}: open"]

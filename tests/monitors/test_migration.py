@@ -12,7 +12,7 @@ from tests.support.judgement.comparisons import (
     make_plan,
     open_tick_rows,
 )
-from tightrope.monitors.migration import migrate_state
+from tightrope.monitors.migration import begin_again, migrate_state
 from tightrope.monitors.plan import Plan, State
 from tightrope.monitors.records import Outcome
 from tightrope.monitors.safemode import Mode, ModeState
@@ -41,11 +41,13 @@ def test_state_is_unchanged_under_the_same_plan() -> None:
 
 
 def test_other_plan_keeps_modes_and_watermarks_and_drops_evidence() -> None:
-    """The epoch grows, so that gateways apply the routes; watermarks stay, so that no row counts twice."""
+    """The epoch grows, so that gateways apply the routes; watermarks stay, so that no row counts twice, and the eight
+    rows of the open tick count as stale, so that none is lost.
+    """
     state, today = harmed(RowSource()), watched(digest="d2")
     state = replace(state, stale=3)
     after = migrate_state(today, state)
-    assert (after.digest, after.epoch, judged_count(after), after.stale) == ("d2", state.epoch + 1, 64, 3)
+    assert (after.digest, after.epoch, judged_count(after), after.stale) == ("d2", state.epoch + 1, 64, 3 + 8)
     assert (after.log, after.watermarks, after.pending) == (state.log, {0: 71}, {})
     assert after.modes == state.modes
     assert build_routes(today, after).safe == ("group=a",)
@@ -89,3 +91,16 @@ def test_monitors_are_matched_by_name() -> None:
     after = migrate_state(watched("refusal_rate", "confidence", "disagreement", digest="d2"), state)
     assert [bool(cells.tripped[0, 1]) for cells in after.cells] == [False, False, True]
     assert [cells.tripped.sum() for cells in after.cells] == [0, 0, 1]
+
+
+def test_state_begins_again_with_its_modes() -> None:
+    """As for a log that was made anew: modes and orders stay, every row of the log counts, and the harm is disproved
+    anew.
+    """
+    state = harmed(RowSource())
+    again = begin_again(watched(), state)
+    assert [mode.state for mode in again.modes] == [mode.state for mode in state.modes]
+    assert (again.digest, again.epoch) == (state.digest, state.epoch + 1)
+    assert (judged_count(again), again.watermarks, again.log, again.pending) == (0, {}, "", {})
+    assert again.cells[0].tripped.any()
+    assert not any(cells.count.any() for cells in again.cells)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tightrope.monitors.records import Comparisons
 from tightrope.monitors.scopes import (
     FIRST_ROWS,
     UNSEEN_ROWS,
@@ -14,6 +15,7 @@ from tightrope.monitors.scopes import (
     rows_to_be_unseen,
     scope_name,
     unseen_scopes,
+    with_other_scopes,
 )
 
 SCOPES = ("model", "home=gq", "home=other", "age=old", "age=other")
@@ -102,3 +104,26 @@ def test_bounds_are_twenty_rows_and_ten_thousand() -> None:
     """As docs/statistics.md gives them."""
     assert (UNSEEN_ROWS, FIRST_ROWS) == (20, 10_000)
     assert rows_to_be_unseen(np.array([1_000, 10]), np.array([1_000, 500])).tolist() == [20.0, 2_000.0]
+
+
+DECLARED = ("home=gq", "home=ch", "age=old")
+TODAY = ("home=gq", "home=ch", "home=other", "age=old", "age=other")
+
+
+def test_rows_of_the_first_release_get_the_scopes_of_undeclared_values() -> None:
+    """A row belongs to ``attribute=other`` where it has no declared value of the attribute."""
+    member = np.array([[True, False, False], [False, True, True], [False, False, True]])
+    rows = with_other_scopes(Comparisons.from_columns(3, scopes=DECLARED, member=member), TODAY)
+    assert rows.scopes == TODAY
+    assert rows.member.tolist() == [
+        [True, False, False, False, True],
+        [False, True, False, True, False],
+        [False, False, True, True, False],
+    ]
+
+
+@pytest.mark.parametrize("scopes", [TODAY, (), ("home=gq",), ("home=ch", "home=gq", "age=old"), ("age=old", *TODAY)])
+def test_rows_with_other_differences_stay_as_they_are(scopes: tuple[str, ...]) -> None:
+    """Another configuration is no older release: the plan does not cover its rows."""
+    rows = Comparisons.from_columns(2, scopes=scopes)
+    assert with_other_scopes(rows, TODAY) is rows

@@ -1,7 +1,9 @@
 """Blindness: traffic without comparisons sends the model to safe mode once; comparisons bring it back."""
 
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.support.judgement.comparisons import RowSource, judge_rows, make_comparisons, make_plan
@@ -69,14 +71,63 @@ def test_comparisons_end_the_blindness_and_the_model_returns_after_the_dwell() -
 
 
 def test_every_comparison_starts_the_minute_anew() -> None:
-    """A comparison of another artefact too: the path from the gateway to the judge works."""
+    """It is the evidence that traffic is seen."""
     plan = watched()
-    for rows in (make_comparisons(1), replace(make_comparisons(1), compressed_digest="c0")):
-        state, _ = after_notices(plan, initial_state(plan), 0.0, 50.0)
-        state, _ = judge_rows(plan, rows, state=state)
-        state, transitions = after_notices(plan, state, 70.0, 120.0)
+    state, _ = after_notices(plan, initial_state(plan), 0.0, 50.0)
+    state, _ = judge_rows(plan, make_comparisons(1), state=state)
+    state, transitions = after_notices(plan, state, 70.0, 120.0)
+    assert transitions == []
+    assert after_notices(plan, state, 130.0)[1] != []
+
+
+@pytest.mark.parametrize("change", [{"compressed_digest": "c0"}, {"scopes": (), "member": np.zeros((1, 0), bool)}])
+def test_rows_that_the_plan_does_not_cover_are_no_sight(change: dict[str, Any]) -> None:
+    """They are counted as stale, and no judge judges them: of another artefact, or of other subgroups."""
+    plan = watched()
+    state, _ = after_notices(plan, initial_state(plan), 0.0, 50.0)
+    rows = replace(make_comparisons(1), **change)
+    state, _ = judge_rows(plan, rows, state=state)
+    assert state.stale == state.rows_received == 1
+    assert plan.refusal(rows) == ("artefact" if "compressed_digest" in change else "subgroups")
+    assert [t.trigger for t in after_notices(plan, state, 60.0)[1]] == [Input.BLIND]
+
+
+def test_gateway_of_another_plan_does_not_make_the_judge_blind() -> None:
+    """It knows by itself that this judge does not judge its rows; one of the same plan counts."""
+    plan = watched()
+    state = initial_state(plan)
+    for time in (0.0, 60.0, 120.0):
+        state, transitions = watch.note_traffic(plan, state, Traffic("m", time, 10, time, plan="another"))
         assert transitions == []
-        assert after_notices(plan, state, 130.0)[1] != []
+    assert state.unanswered == initial_state(plan).unanswered
+    for time in (200.0, 260.0):
+        state, transitions = watch.note_traffic(plan, state, Traffic("m", time, 10, time, plan=plan.coverage))
+    assert [t.trigger for t in transitions] == [Input.BLIND]
+
+
+def test_stale_rows_of_a_gateway_of_an_older_release_make_the_judge_blind() -> None:
+    """That gateway does not know that its rows are not judged, while the rows of others are."""
+    plan, source, reasons = watched(), RowSource(time=100.0), []
+    state = initial_state(plan)
+    for second in range(100, 180, 5):
+        source.time = float(second)
+        state, _ = judge_rows(plan, source.rows(1), state=state)
+        state = watch.note_stale(plan, state, float(second))
+        state, transitions = after_notices(plan, state, float(second))
+        reasons += [(t.trigger, t.time, t.reason) for t in transitions]
+    assert reasons == [(Input.BLIND, 160.0, "a gateway of an older release sends rows of another plan for 60 s")]
+
+
+def test_stale_rows_after_a_pause_count_anew() -> None:
+    """As those in flight at each deployment."""
+    plan, source = watched(), RowSource(time=100.0)
+    state = initial_state(plan)
+    for second in (100, 200, 300, 400):
+        source.time = float(second)
+        state, _ = judge_rows(plan, source.rows(1), state=state)
+        state = watch.note_stale(plan, state, float(second))
+        state, transitions = after_notices(plan, state, float(second))
+        assert transitions == []
 
 
 def test_redelivered_comparisons_do_not_end_the_blindness() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import numpy as np
@@ -20,6 +20,7 @@ from tightrope.monitors.records import Routes
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.topics import CONTROL, SAMPLES, topic
+from tightrope.service.adapters.wire.heartbeat import HEARTBEAT_KEY, Heartbeat, encode_heartbeat
 from tightrope.service.adapters.wire.record_codec import decode_samples, encode_routes
 from tightrope.service.app import build_service, load_model, load_pairs
 from tightrope.service.config.loader import ConfigError, load
@@ -75,6 +76,50 @@ def test_stop_publishes_the_waiting_samples(tmp_path: Path) -> None:
     assert answer.json()["parameters"]["served_by"] == "baseline"
     (record,) = samples.poll(10, 0.0)
     assert decode_samples(record.value).request_id == ("last",)
+
+
+@pytest.mark.parametrize(("readiness", "status"), [("serving", 200), ("strict", 503)])
+def test_gateway_of_a_cluster_waits_for_the_word_of_a_judge(tmp_path: Path, readiness: str, status: int) -> None:
+    """Until then the baseline answers; where the operator asks for it, the gateway is not ready, and says why."""
+    models = {"m": {**sure_and_unsure(tmp_path), **CALM}}
+    settings = settings_of(tmp_path, models, server={"port": 0, "readiness": readiness})
+    bus, metrics = MemoryBus(), Metrics(CollectorRegistry())
+    pairs, unused = load_pairs(settings), cast("Any", None)
+    plan = pairs["m"].plan.coverage
+    service = build_service(settings, pairs, {"m": RunProfile()}, bus, unused, unused, unused, metrics, 0.0)
+
+    def ready() -> httpx.Response:
+        async def get() -> httpx.Response:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(service.app), base_url="http://test") as client:
+                return await client.get("/v2/health/ready")
+
+        return asyncio.run(get())
+
+    bus.publish(topic(CONTROL), encode_routes(Routes("m", 1, (), {"model": "normal"}, plan=plan)), "m")
+    service.start()
+    eventually(lambda: service.control.caught_up.is_set() and service.engine.router.routes("m").epoch == 1)
+    answer = ready()
+    assert answer.status_code == status
+    reason = "blind: no judge of this plan has been heard since the start, the baseline answers"
+    assert answer.json() == {"ready": status == 200, "models": {"m": reason}}
+    for clock in (1.0, 2.0):
+        heartbeat = Heartbeat("m", "a judge", clock, 0, plan=plan)
+        bus.publish(topic(CONTROL), encode_heartbeat(heartbeat), f"m{HEARTBEAT_KEY}")
+    eventually(lambda: not service.engine.router.blindness("m"))
+    assert ready().json() == {"ready": True}
+    service.stop(10.0)
+
+
+@pytest.mark.parametrize("safe_mode", [{"when_silent": "stay"}, {"silent_seconds": 0}, {"silent_seconds": 5}])
+def test_allowed_silence_is_told_as_a_risk(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, safe_mode: dict[str, Any]
+) -> None:
+    """In the log of each gateway of a cluster."""
+    settings = settings_of(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}}, safe_mode=safe_mode)
+    metrics, unused = Metrics(CollectorRegistry()), cast("Any", None)
+    pairs = load_pairs(settings)
+    build_service(settings, pairs, {"m": RunProfile()}, MemoryBus(), unused, unused, unused, metrics, 0.0)
+    assert ("the modes stay when a judge falls silent" in caplog.text) is (safe_mode != {"silent_seconds": 5})
 
 
 def test_restarted_server_samples_the_same_requests(tmp_path: Path) -> None:

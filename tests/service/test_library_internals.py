@@ -19,6 +19,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.net.manager import KafkaConnectionManager
 from kafka.partitioner.default import murmur2
 from kafka.producer.sender import Sender
+from kafka.record.default_records import DefaultRecord, DefaultRecordBatch
 from kafka.structs import MemberState
 from prometheus_client import CollectorRegistry
 from uvicorn import Config
@@ -57,12 +58,28 @@ def test_kafka_clients_have_the_names_that_the_rejoin_patch_replaces() -> None:
     assert MemberState.REBALANCING != MemberState.STABLE
 
 
+def test_kafka_batches_have_the_names_that_the_decoding_patch_uses() -> None:
+    """kafka/decoding_patch.py: the place in the batch, and the fields of a record."""
+    names = ["_buffer", "_pos", "_num_records", "_next_record_index", "is_control_batch", "base_offset"]
+    names += ["timestamp_type", "LOG_APPEND_TIME", "max_timestamp", "first_timestamp"]
+    assert missing(DefaultRecordBatch, names) == []
+    fields = ["self", "size_in_bytes", "offset", "timestamp", "timestamp_type", "key", "value", "headers"]
+    assert list(inspect.signature(DefaultRecord.__init__).parameters) == fields
+
+
 def test_kafka_producer_has_the_names_that_the_buffered_producer_uses() -> None:
     """kafka/producer.py: the sender's client and its connection delay, and the forced close."""
     assert missing(KafkaProducer, ["_sender"]) == []
     assert missing(Sender, ["_client", "force_close", "join", "run_once"]) == []
     assert list(inspect.signature(KafkaNetClient.connection_delay).parameters) == ["self", "node_id"]
     assert isinstance(murmur2(b"m"), int)
+
+
+def test_kafka_clients_make_their_transport_as_told() -> None:
+    """kafka/client.py: the transport of a client whose constructor failed is closed, with its thread."""
+    for kind in (KafkaAdminClient, KafkaConsumer, KafkaProducer):
+        assert kind.DEFAULT_CONFIG["kafka_client"] is KafkaNetClient
+    assert missing(KafkaNetClient, ["_net", "close"]) == []
 
 
 def test_kafka_log_messages_have_the_form_that_is_parsed() -> None:

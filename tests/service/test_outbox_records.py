@@ -4,12 +4,15 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from tests.service.test_outbox import SOON, OutboxHarness, sample
+from tests.support.serving.service_harness import eventually
+from tightrope.service import outbox as module
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.ports import RecordTooLargeError
-from tightrope.service.adapters.topics import SAMPLES, topic
-from tightrope.service.adapters.wire.record_codec import decode_samples
+from tightrope.service.adapters.topics import COMPARISONS, SAMPLES, topic
+from tightrope.service.adapters.wire.record_codec import decode_samples, decode_traffic
 from tightrope.service.outbox import Outbox
 
 
@@ -69,3 +72,18 @@ def test_record_too_large_for_the_bus_is_split() -> None:
     ids = [name for r in bus.subscribe(topic(SAMPLES)).poll(100, 0.0) for name in decode_samples(r.value).request_id]
     assert ids == ["0", "1", "3", "4"]
     assert dropped == {("m", "too_large"): 1}
+
+
+def test_traffic_note_names_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A judge of another plan must not wait for rows that it refuses."""
+    monkeypatch.setattr(module, "TRAFFIC_SECONDS", 0.0)
+    bus = MemoryBus()
+    outbox = Outbox(bus, lambda *_: None, plan_of={"m": "5e"}.get)
+    outbox.start()
+    for model in ("m", "n"):
+        outbox.offer(sample(model=model))
+    notes = bus.subscribe(topic(COMPARISONS))
+    eventually(lambda: notes.lag() == 2)
+    assert outbox.stop(10.0)
+    decoded = [decode_traffic(record.value) for record in notes.poll(10, 0.0)]
+    assert {note.model: note.plan for note in decoded} == {"m": "5e", "n": ""}

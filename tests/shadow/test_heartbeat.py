@@ -4,10 +4,12 @@ import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.support.judgement.comparisons import RowSource
 from tests.support.judgement.judge_harness import JudgeHarness
+from tightrope.monitors.plan import STALE_REASONS
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.ports import BusFullError
 from tightrope.service.adapters.sqlite.store import SqliteStore
@@ -40,6 +42,26 @@ def test_judge_counts_rows_of_the_open_tick_too(harness: JudgeHarness, monkeypat
     assert [beat.judged for beat in heartbeats(harness.bus)] == [0, 20]
     assert len({beat.judge for beat in heartbeats(harness.bus)}) == 1
     assert harness.metrics.total("rows_judged", model="m") == 20
+
+
+def test_judge_counts_rows_by_subgroup(harness: JudgeHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of the open tick too; no row that came twice."""
+    monkeypatch.setattr(module, "PROGRESS_SECONDS", 0.0)
+    rows = RowSource().rows(100, member=np.arange(300).reshape(100, 3) % 4 == 0)
+    harness.publish(rows, rows)
+    harness.drain(harness.judge())
+    assert heartbeats(harness.bus)[-1].scopes == {"group=a": 25, "group=b": 25, "half=left": 25}
+
+
+def test_heartbeat_names_the_plan_and_stale_rows_are_counted(harness: JudgeHarness) -> None:
+    """A gateway of another plan must know that its rows are refused, and so must the people of the judge."""
+    source = RowSource()
+    others = replace(source.rows(5), compressed_digest="another")
+    harness.publish(others, replace(source.rows(3), scopes=("group=a",), member=np.zeros((3, 1), bool)))
+    harness.drain(harness.judge())
+    assert {beat.plan for beat in heartbeats(harness.bus)} == {harness.plans["m"].coverage}
+    stale = [harness.metrics.total("rows_stale", model="m", reason=reason) for reason in STALE_REASONS]
+    assert stale == [5, 3]
 
 
 def test_rows_that_cannot_be_saved_are_not_judged(harness: JudgeHarness, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +97,7 @@ def test_heartbeats_are_no_records_to_judge(harness: JudgeHarness) -> None:
     harness.store.save = lambda *args: saves.append(args)  # type: ignore[method-assign, assignment]
     harness.drain(judge)
     before = len(saves)
-    judge._heart.beat(["m"], at_once=True)
+    judge._heart.beat(harness.plans, at_once=True)
     assert judge.step(0.0) == 0
     assert len(saves) == before
     assert judge._records.lag() == 0
@@ -101,15 +123,15 @@ def clock() -> Clock:
 def test_heartbeats_come_every_second_and_sooner_with_news(harness: JudgeHarness, clock: Clock) -> None:
     """Gateways hear of judged rows soon, and the topic stays small."""
     heart = Heart(harness.bus, harness.metrics, clock)
-    heart.beat(["m"])
+    heart.beat(harness.plans)
     clock.now += HEARTBEAT_SECONDS - 0.01
-    heart.beat(["m"])
+    heart.beat(harness.plans)
     assert [beat.clock for beat in heartbeats(harness.bus)] == [50.0]
     clock.now += 0.02
-    heart.beat(["m"])
+    heart.beat(harness.plans)
     heart._has_news = True
     clock.now += PROGRESS_SECONDS + 0.01
-    heart.beat(["m"])
+    heart.beat(harness.plans)
     assert [beat.clock for beat in heartbeats(harness.bus)] == pytest.approx([50.0, 51.01, 51.27])
 
 
@@ -122,8 +144,8 @@ def test_full_bus_loses_a_heartbeat_and_nothing_more(harness: JudgeHarness, cloc
         raise BusFullError("full")
 
     harness.bus.publish = full  # type: ignore[method-assign, assignment]
-    heart.beat(["m"])
+    heart.beat(harness.plans)
     harness.bus.publish = publish  # type: ignore[method-assign]
     clock.now += PROGRESS_SECONDS
-    heart.beat(["m"])
+    heart.beat(harness.plans)
     assert [beat.clock for beat in heartbeats(harness.bus)] == pytest.approx([50.0 + PROGRESS_SECONDS])

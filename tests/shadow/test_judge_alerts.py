@@ -72,7 +72,7 @@ def test_breach_of_a_held_scope_has_an_alert_and_a_metric_until_the_next_order(t
     harness.drain(started)
     harness.publish(*list(harm_and_recovery(RowSource()))[:18])
     harness.drain(started)
-    started._update_metrics()
+    started._figures.update()
     shown = {"model": "m", "scope": "group=a"}
     assert [(alert.name, alert.scope) for alert in pager.heard[-1]] == [(HELD_ALERT, "group=a")]
     assert harness.metrics.registry.get_sample_value("tightrope_held_breach", shown) == 1

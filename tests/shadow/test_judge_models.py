@@ -3,11 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
-from tests.support.judgement.comparisons import SCOPES, RowSource
+import pytest
+
+from tests.support.judgement.comparisons import SCOPES, RowSource, judged_count
 from tests.support.judgement.judge_harness import POLICY, JudgeHarness, lenient
 from tightrope.service.adapters.memory_bus import MemoryBus, MemorySubscription
-from tightrope.service.adapters.ports import StartOffsets
+from tightrope.service.adapters.ports import BusUnavailableError, StartOffsets
 from tightrope.service.adapters.topics import COMPARISONS, topic
+from tightrope.shadow import judge as module
 
 
 def test_model_with_an_unreadable_snapshot_goes_to_safe_mode(tmp_path: Path) -> None:
@@ -75,3 +78,49 @@ def test_model_of_another_judge_has_no_metrics_here(tmp_path: Path) -> None:
         assert shown() == models
     judge.close()
     assert shown() == set()
+
+
+class Rebalancing(Assignments):
+    """A group that is being rebalanced again right after an assignment."""
+
+    owned = False
+
+    def subscribe(
+        self, *topics: str, group: str | None = None, start_offsets: StartOffsets | None = None
+    ) -> MemorySubscription:
+        """Let the bus say whether the group's partitions are owned."""
+        subscription = super().subscribe(*topics, group=group, start_offsets=start_offsets)
+        if group is not None:
+            subscription.owns_partitions = lambda: self.owned  # type: ignore[method-assign]
+        return subscription
+
+
+def test_rebalance_right_after_an_assignment_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The judge waits for its end with what it has to save; it gives up only when that takes too long. No record that
+    came meanwhile is lost.
+    """
+    bus = Rebalancing()
+    harness = JudgeHarness(tmp_path, {"m": lenient(), "n": lenient("n")}, bus)
+    harness.publish(RowSource().rows(64))
+    judge = harness.judge()
+    assert [judge.step(0), judge.step(0)] == [0, 0]
+    assert harness.store.snapshot("m") is None
+    bus.owned = True
+    harness.drain(judge)
+    assert judged_count(harness.saved_state("m")) == 64
+    bus.owned = False
+    bus.assign([(topic(COMPARISONS), 0)])
+    monkeypatch.setattr(module, "REBALANCE_SECONDS", 0.0)
+    with pytest.raises(BusUnavailableError, match="another judge has taken over"):
+        judge.step(0)
+
+
+def test_judge_begins_again_when_a_topic_was_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its positions mean nothing in the new topic."""
+    harness = JudgeHarness(tmp_path)
+    judge = harness.judge()
+    judge.step(0)
+    monkeypatch.setattr(harness.bus, "generation", lambda *_: 1)
+    with pytest.raises(BusUnavailableError, match="was made anew: its readers begin again"):
+        judge.step(0)
+    harness.judge().step(0)

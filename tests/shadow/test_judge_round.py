@@ -262,3 +262,15 @@ def test_uncompared_traffic_leads_to_safe_mode(runner: RoundRunner) -> None:
     judged = runner.round(Traffic("m", NOW + 60, 5, NOW + 55), Traffic("m", NOW + 65, 5, NOW + 60))
     assert [(event.kind, event.time) for event in runner.events] == [("blind", NOW + 60)]
     assert [route.safe for route in judged.routes] == [("model",)]
+
+
+def test_rows_of_a_gateway_of_the_first_release_are_judged(tmp_path: Path) -> None:
+    """While a cluster is upgraded, gateways that know no ``attribute=other`` go on sending: their rows are evidence,
+    and their labels are joined.
+    """
+    today = labelled(scopes=(*ROWS.scopes[:-1], "group=other", ROWS.scopes[-1]))
+    runner = RoundRunner(tmp_path, today)
+    runner.round(ROWS)
+    runner.round(truths(ROWS))
+    assert (runner.state.stale, runner.labels) == (0, {"joined": len(ROWS)})
+    assert judged_count(runner.state) + len(open_tick_rows(runner.state)) == len(ROWS)

@@ -54,6 +54,24 @@ def test_order_that_changes_nothing_is_confirmed_too(harness: JudgeHarness) -> N
     assert [e.kind for e in harness.events()] == ["release"]
 
 
+def test_copy_of_an_order_changes_nothing(harness: JudgeHarness) -> None:
+    """A program without the secret can write a genuine record again: an earlier order must not undo a later one, also
+    not after a restart of the judge.
+    """
+    harness.order("force-normal", "group=b", id_="o1")
+    harness.order("force-safe", "group=b", id_="o2")
+    harness.order("force-normal", "group=b", id_="o1")
+    harness.drain(harness.judge())
+    assert harness.saved_state().modes[2].state is ModeState.SAFE
+    assert [event.kind for event in harness.events()] == ["force-normal", "force-safe", "records-refused"]
+    harness.reopen()
+    harness.order("force-normal", "group=b", id_="o1")
+    harness.drain(harness.judge())
+    assert harness.saved_state().modes[2].state is ModeState.SAFE
+    assert harness.saved_state().retained.orders == ("o1", "o2")
+    assert harness.metrics.total("dead_records", topic=topic(CONTROL)) == 2
+
+
 @pytest.mark.parametrize(
     ("what", "scope", "why"),
     [

@@ -92,7 +92,7 @@ def test_label_has_the_time_of_the_broker(log: TimestampedLog) -> None:
 
 def test_order_has_the_time_of_the_broker(log: TimestampedLog) -> None:
     """The audit trail and the dwell use that time."""
-    judged = log.process(NOW, record_codec.encode_order(Order("o", 5.0, "m", "model", "force-safe", "ann", "why")))
+    judged = log.process(NOW, record_codec.encode_order(Order("o", NOW - 99, "m", "model", "force-safe", "ann", "why")))
     assert [event.time for event in judged.events] == [NOW]
     assert log.state.modes[0].since == NOW
 

@@ -13,6 +13,7 @@ from tightrope.monitors.records import Outcome
 from tightrope.monitors.safemode import Mode, ModeState
 from tightrope.shadow import judge as module
 from tightrope.shadow.judgement_view import JudgementView
+from tightrope.shadow.output import judgement_metrics
 
 
 def test_view_shows_the_progress(tmp_path: Path) -> None:
@@ -43,7 +44,7 @@ def test_view_shows_the_progress(tmp_path: Path) -> None:
 
 def test_view_shows_labels_noise_and_dependence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a label there is no coverage."""
-    monkeypatch.setattr(module, "METRICS_REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr(judgement_metrics, "METRICS_REFRESH_SECONDS", 0.0)
     monkeypatch.setattr(module.time, "time", lambda: NOW)
     harness = JudgeHarness(tmp_path, {"m": labelled()})
     judge = harness.judge()

@@ -102,13 +102,13 @@ def test_pauses_grow_and_a_success_resets_them(monkeypatch: pytest.MonkeyPatch) 
     """The fifth failure in a row waits as long as the fourth; after a success the pause is the first one again."""
     pauses: list[float] = []
     loop = Loop("test", Work(*[ValueError(str(n)) for n in range(5)], 1, ValueError("new"), 2).make)
-    wait = loop._stopping.wait
+    wait = loop._leaving.wait
 
     def noted(seconds: float | None = None) -> bool:
         pauses.append(seconds or 0.0)
         return wait(0)
 
-    monkeypatch.setattr(loop._stopping, "wait", noted)
+    monkeypatch.setattr(loop._leaving, "wait", noted)
     loop.start()
     until(lambda: loop.failures == 6)
     assert loop.stop(SOON)

@@ -15,7 +15,7 @@ from tightrope.monitors import watch
 from tightrope.monitors.plan import Plan, initial_state
 from tightrope.monitors.records import Role
 from tightrope.service.adapters.memory_bus import MemoryBus
-from tightrope.service.adapters.ports import Bus, BusFullError, Subscription
+from tightrope.service.adapters.ports import Bus, BusFullError, BusUnavailableError, Subscription
 from tightrope.service.adapters.topics import COMPARISONS, topic
 
 
@@ -55,6 +55,10 @@ class FullBus:
         self._bus = bus
         self._tries = tries
         self._tried = tried
+
+    def generation(self, *topics: str) -> int:
+        """Delegate to the bus."""
+        return self._bus.generation(*topics)
 
     def publish(self, name: str, value: bytes, key: str | None = None) -> None:
         """Refuse comparisons while tries are left."""
@@ -165,3 +169,13 @@ def test_worker_that_stops_while_the_bus_is_full_commits_nothing(shop: WorkerHar
     shop.stopping.clear()
     drain(shop)
     assert judged(shop) == EXPECTED
+
+
+def test_worker_begins_again_when_the_samples_were_made_anew(
+    shop: WorkerHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its comparisons carry the id of the samples' topic, and its offsets are of the old one."""
+    worker = shop.worker()
+    monkeypatch.setattr(shop.bus, "generation", lambda *_: 1)
+    with pytest.raises(BusUnavailableError, match="samples was made anew"):
+        worker.step(0)

@@ -9,12 +9,12 @@ from msgspec import msgpack
 from tests.support.samples import WorkerHarness, sample, watched
 from tightrope.monitors.records import Order, Sample
 from tightrope.monitors.sample_batch import SampleBatch
+from tightrope.service.adapters import dead_letters
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.ports import RecordTooLargeError
 from tightrope.service.adapters.topics import SAMPLES, topic
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WIRE_VERSION
-from tightrope.shadow import worker
 
 ROWS = [[0.5, 1.0], [1.0, 0.25]]
 STRANGE = b"\xc1 this is no record"
@@ -147,7 +147,7 @@ def test_comparisons_that_are_too_large_are_split_by_record(tmp_path: Path, monk
     for number, rows in enumerate((20, 400, 20)):
         shop.publish(sample(pair, np.ones((rows, 2)), number=number))
     monkeypatch.setattr(NarrowBus, "most", 16_000)
-    monkeypatch.setattr(worker, "MAX_PARKED_BYTES", 100)
+    monkeypatch.setattr(dead_letters, "MAX_PARKED_BYTES", 100)
     assert shop.worker().step(0) == 3
     assert [len(batch) for batch in shop.comparisons()] == [20, 20]
     (reason,) = shop.parked().values()

@@ -1,4 +1,4 @@
-"""Commands of a cluster: `tightrope serve | worker | judge | topics | tail`."""
+"""Commands of a cluster: `tightrope serve | worker | judge | topics | acls | doctor | tail`."""
 
 import json
 import logging
@@ -96,6 +96,26 @@ def topics(
         raise typer.Exit(1)
 
 
+def acls(
+    config: ConfigArgument,
+    processes: Annotated[
+        list[str] | None, typer.Argument(help="gateway, worker, judge …; all by default.", show_default=False)
+    ] = None,
+    principal: Annotated[str, typer.Option(help="User:NAME instead of CONFIG's user.")] = "",
+    json_: JsonOption = False,
+) -> None:
+    """Print the commands that grant each process its permissions."""
+    from tightrope.service.config.loader import load
+    from tightrope.wiring.topics import acl_commands
+
+    commands = acl_commands(load(config), processes or (), principal)
+    if json_:
+        typer.echo(json.dumps(commands))
+        return
+    for process, lines in commands.items():
+        typer.echo("\n".join([f"# {process}", *lines]))
+
+
 def tail(
     config: ConfigArgument,
     topic: Annotated[str, typer.Argument(help=f"One of {', '.join(ALL_TOPICS)}.", show_default=False)],
@@ -109,6 +129,32 @@ def tail(
     silence_kafka_client()
     for record in reader.tail(load(config), topic, last, follow=follow):
         typer.echo(json.dumps(record))
+
+
+def doctor(
+    config: ConfigArgument,
+    url: Annotated[
+        list[str] | None, typer.Option(help="A member's address, such as http://gateway:8080; may be repeated.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="Time limit for all questions.")] = 20.0,
+    json_: JsonOption = False,
+) -> None:
+    """Look at a running cluster; say what is wrong and what to do."""
+    from tightrope.cli import doctor as printer
+    from tightrope.service.config.loader import load
+    from tightrope.wiring.doctor.examination import examine, findings_of
+    from tightrope.wiring.doctor.finding import exit_code
+
+    silence_kafka_client()
+    settings = load(config)
+    with printer.quiet_log():
+        view = examine(settings, url or (), seconds)
+    findings = findings_of(view)
+    if json_:
+        printer.print_findings_json(findings, view)
+    else:
+        printer.print_findings(findings)
+    raise typer.Exit(exit_code(findings))
 
 
 def with_overrides(
@@ -179,4 +225,4 @@ def print_address_json(address: "ListenAddress", settings: "Settings") -> None:
     typer.echo(json.dumps({**address.addresses, "models": list(settings.models)}))
 
 
-COMMANDS: tuple[Callable[..., Any], ...] = (serve, worker, judge, topics, tail)
+COMMANDS: tuple[Callable[..., Any], ...] = (serve, worker, judge, topics, acls, doctor, tail)

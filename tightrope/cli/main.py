@@ -93,22 +93,24 @@ def check(config: ConfigArgument, json_: JsonOption = False) -> None:
     from tightrope.service.config.loader import ConfigError, control_token, load
     from tightrope.wiring.paging import require_tokens
 
+    signing: list[str] = []
     try:
         settings = load(config)
         pairs = load_pairs(settings)
         token = control_token(settings)
         require_tokens(settings)
         if settings.bus is not None:
-            from tightrope.wiring.topics import kafka_options
+            from tightrope.wiring.topics import kafka_options, signing_warning
 
             kafka_options(settings)
+            signing = [line for line in (signing_warning(settings),) if line]
     except ConfigError as error:
         if not json_:
             raise
         typer.echo(json.dumps({"ok": False, "problems": error.problems}))
         raise typer.Exit(1) from None
     models = [describe(pair) for pair in pairs.values()]
-    warnings = [line for pair in pairs.values() for line in pair.warnings]
+    warnings = [line for pair in pairs.values() for line in pair.warnings] + signing
     if json_:
         typer.echo(json.dumps({"ok": True, "models": models, "warnings": warnings, "control": token is not None}))
         return
@@ -135,11 +137,17 @@ def events(
     from tightrope.service.config.loader import ConfigError, load
     from tightrope.wiring.embedded import DATABASE
 
-    path = load(config).state / DATABASE
+    settings = load(config)
+    path = settings.state / DATABASE
+    if settings.bus is not None:
+        advice = f"`tightrope tail {config} events`, or a gateway's GET /v1/events, shows them"
+        raise ConfigError([f"bus: is configured, so the events of this cluster are in a topic; {advice}"])
     if not path.exists():
         raise ConfigError([f"state: {path} does not exist yet; `tightrope run {config}` makes it"])
     store = SqliteStore(path)
     batch = store.events(model, after, limit)
+    if model is not None and model not in settings.models and not store.events(model, 0, 1):
+        raise ConfigError([f"--model: {model!r} is none of {', '.join(settings.models)}, and has no events"])
     (_print_json_lines if json_ else console.print_event_table)(batch)
     while follow:
         after = batch[-1][0] if batch else after

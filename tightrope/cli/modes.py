@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from tightrope.wiring.mode_mapping import StoredMode
 
 CLUSTER_HINT = (
-    "bus: a cluster keeps its modes in Kafka; put the scope back into the configuration of the judges, give an order "
-    "for it (release or force-normal), and remove it once it is in normal mode"
+    "bus: a cluster keeps its modes in Kafka, and its judges write them; put the scope back into the configuration of "
+    "the judges, give an order for it (release or force-normal), and remove it once it is in normal mode"
 )
 """The way to map a mode in a cluster, where the whole model is answered by the baseline meanwhile."""
 
@@ -34,9 +34,12 @@ OldArgument = Annotated[
 @app.command("list")
 def list_modes(config: ConfigArgument, model: ModelNameOption = None, json_: JsonOption = False) -> None:
     """List the stored modes, with those of scopes that the configuration no longer has."""
+    from tightrope.service.config.loader import load
+    from tightrope.wiring.cluster_modes import cluster_modes
     from tightrope.wiring.mode_mapping import stored_modes
 
-    with _stored(config, exclusive=False) as (store, plans):
+    is_cluster = load(config).bus is not None
+    with cluster_modes(config) if is_cluster else _stored(config, exclusive=False) as (store, plans):
         chosen = [_chosen(plans, model)] if model else list(plans.values())
         for plan in chosen:
             for stored in stored_modes(store, plan):

@@ -5,6 +5,7 @@ the dead-letter topic. Nothing is lost, and nothing is judged twice.
 """
 
 import re
+import secrets
 import statistics
 import tempfile
 import time
@@ -61,8 +62,12 @@ class DemoCluster:
 
 @contextmanager
 def demo_cluster(folder: Path, kafka: str, model: str, sampling: float) -> Iterator[DemoCluster]:
-    """Run the demo's cluster on topics of its own until the block ends."""
-    bus = {"kafka": {"servers": [kafka], "prefix": f"demo-{time.time_ns():x}-", "partitions": 4}}
+    """Run the demo's cluster on topics of its own, with signed records, until the block ends."""
+    secret = folder / "fleet.secret"
+    secret.touch(mode=0o600)
+    secret.write_text(secrets.token_hex(32))
+    names = {"servers": [kafka], "prefix": f"demo-{time.time_ns():x}-", "partitions": 4}
+    bus = {"kafka": {**names, "signing": {"secret_file": str(secret)}}}
     path, token = write_demo_config(folder, model, sampling, bus=bus)
     with start_cluster(path, token) as cluster:
         yield cluster
@@ -89,8 +94,9 @@ def start_cluster(path: Path, token: str) -> Iterator[DemoCluster]:
 
 
 def _wait_until_ready(member: HttpGateway) -> None:
+    """Wait until a process is ready, and a gateway has heard the judges, so that the modes say which model answers."""
     deadline = time.monotonic() + CLUSTER_READY_SECONDS
-    while not member.get("/v2/health/ready")["ready"]:
+    while not (answer := member.get("/v2/health/ready"))["ready"] or answer.get("models"):
         if time.monotonic() > deadline:
             raise ServerError(f"{member.address} is not ready after {CLUSTER_READY_SECONDS:.0f} s")
         time.sleep(0.1)

@@ -1,8 +1,10 @@
 """uvicorn as a part: it takes its port before it starts, reports when it is up, and leaves signals to its owner."""
 
 import asyncio
+import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +27,15 @@ SWITCH_SECONDS = 0.0005
 """Time for which other threads may keep the interpreter while a request waits; a tenth of Python's default."""
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+PRIVATE_UMASK = 0o077
+"""The permissions that files and folders of a server do not get: its state holds callers' inputs."""
+
+
+def prepare_process() -> None:
+    """Set what a serving process needs of the interpreter and the system: short switches, files for its user alone."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    os.umask(PRIVATE_UMASK)
 
 
 class TransportServer(Protocol):

@@ -5,6 +5,7 @@ import threading
 from collections import deque
 
 from tightrope.monitors.records import Event
+from tightrope.service.adapters.dead_letters import describe_error
 from tightrope.service.adapters.kafka import snapshot_store
 from tightrope.service.adapters.metrics_ports import ReaderMetrics
 from tightrope.service.adapters.ports import Bus, Record
@@ -12,6 +13,7 @@ from tightrope.service.adapters.topics import EVENTS, SNAPSHOTS, topic
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
 from tightrope.shadow.judgement_view import JudgementView
+from tightrope.shadow.restoring.snapshot_check import snapshot_fault
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +27,10 @@ class SnapshotFollower:
     """Keeps a `JudgementView` up to date, and implements `ports.AuditTrail`."""
 
     def __init__(self, bus: Bus, view: JudgementView, metrics: ReaderMetrics) -> None:
-        self._records = bus.subscribe(topic(SNAPSHOTS), topic(EVENTS))
+        self._bus = bus
+        self._topics = topic(SNAPSHOTS), topic(EVENTS)
+        self._generation = bus.generation(*self._topics)
+        self._records = bus.subscribe(*self._topics)
         self._view = view
         self._metrics = metrics
         self._events: deque[tuple[int, Event]] = deque(maxlen=MAX_EVENTS)
@@ -50,22 +55,38 @@ class SnapshotFollower:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            for record in self._records.poll(100, FOLLOWER_POLL_SECONDS):
-                try:
-                    self._apply(record)
-                except WireError as error:
-                    self._metrics.record_dead(record.topic)
-                    log.warning("%s, offset %d skipped: %s", record.topic, record.offset, error)
+            try:
+                self.step(FOLLOWER_POLL_SECONDS)
+            except Exception:  # the follower must outlive every error
+                log.exception("snapshots and events cannot be read; trying again")
+                self._stopping.wait(FOLLOWER_POLL_SECONDS)
         self._records.close()
+
+    def step(self, timeout: float) -> None:
+        """Take the records that arrive within ``timeout`` seconds. A record that cannot be used is skipped."""
+        if self._bus.generation(*self._topics) != self._generation:  # made anew: read from its start
+            self._generation = self._bus.generation(*self._topics)
+            self._records.close()
+            self._records = self._bus.subscribe(*self._topics)
+        for record in self._records.poll(100, timeout):
+            try:
+                self._apply(record)
+            except Exception as error:  # noqa: BLE001 - the next record must be read, after any error
+                self._metrics.record_dead(record.topic)
+                log.warning("%s, offset %d skipped: %s", record.topic, record.offset, describe_error(error))
 
     def _apply(self, record: Record) -> None:
         if record.topic == topic(EVENTS):
-            self._add(record_codec.decode_event(record.value))
+            event = record_codec.decode_event(record.value)
+            if event.model in self._view.plans:
+                self._add(event)
             return
         plan = self._view.plans.get(str(record.key))
         if plan is None:
             return
         state = record_codec.decode_state(snapshot_store.decode_snapshot(record.value).state)
+        if state.digest == plan.digest and (fault := snapshot_fault(plan, state)):
+            raise WireError(fault)
         if state.digest == plan.digest:  # a snapshot of another configuration cannot be shown
             self._view.states = {**self._view.states, plan.model: state}
 

@@ -1,19 +1,22 @@
 """The gateway of a cluster over Apache Kafka, and what all processes of a cluster share."""
 
 import contextlib
+import logging
 import socket
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from tightrope.monitors.records import Role
 from tightrope.service.adapters.kafka.bus import KafkaBus
-from tightrope.service.adapters.prometheus.catalogue import UNDELIVERED_REASONS
+from tightrope.service.adapters.kafka.permissions.acls import GATEWAY_PROCESS
+from tightrope.service.adapters.kafka.signature import SIGNED_TOPICS, SignatureCheck
+from tightrope.service.adapters.prometheus.bus_catalogue import LOG_RESET_REASONS, REFUSAL_REASONS, UNDELIVERED_REASONS
 from tightrope.service.adapters.prometheus.metric_set import process_registry
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.prometheus.multiprocess import SharedRegistry
-from tightrope.service.adapters.topics import SAMPLES, topic
+from tightrope.service.adapters.topics import POSITION_TOPICS, SAMPLES, topic
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
 from tightrope.service.app import build_service, load_pairs
@@ -26,14 +29,18 @@ from tightrope.serving.processes import Member
 from tightrope.serving.server import (
     STOP_SECONDS,
     STOP_SIGNALS,
-    SWITCH_SECONDS,
     HttpServer,
     ReadyCallback,
     TransportServer,
+    prepare_process,
 )
 from tightrope.serving.snapshot_follower import SnapshotFollower
 from tightrope.shadow.judgement_view import JudgementView
-from tightrope.wiring.topics import kafka_options, kafka_section
+from tightrope.wiring.permission_check import PermissionCheck, needed_permissions
+from tightrope.wiring.topic_watch import watch_topics
+from tightrope.wiring.topics import kafka_options, kafka_section, signing_warning
+
+log = logging.getLogger(__name__)
 
 LOSS_REASONS = {reason: reason for reason in UNDELIVERED_REASONS} | {"MessageSizeTooLargeError": "too_large"}
 """Metric label by the producer's reason for a loss; the client's many other errors are all `refused`."""
@@ -80,6 +87,9 @@ def gateway(settings: Settings, member: Member | None = None) -> ClusterProcess:
     bootstrap = kafka_section(settings).bootstrap_seconds
     service = build_service(settings, pairs, profiles, bus, follower, view, RefusingDeployer(), metrics, bootstrap)
 
+    options = kafka_options(settings)
+    permissions = PermissionCheck(options, needed_permissions(settings, GATEWAY_PROCESS), metrics)
+    topics = watch_topics(options, metrics, service.engine.router.set_distrust, [permissions, bus.notice])
     shared_parts: list[SharedRegistry | OrderRelay] = []
     if shared and member:
         shared_parts = [shared, OrderRelay(member.file.parent, service.engine.router)]
@@ -87,14 +97,16 @@ def gateway(settings: Settings, member: Member | None = None) -> ClusterProcess:
     def start() -> None:
         service.start()
         follower.start()
+        topics.start()
         for part in shared_parts:
             part.start()
         if member and member.joins:
-            service.control.caught_up.wait(bootstrap)
+            service.wait_for_modes(bootstrap)
 
     def stop() -> None:
         """Stop the parts in the order of the data flow."""
         service.stop(STOP_SECONDS)
+        topics.stop(1.0)
         follower.stop(1.0)
         bus.close(STOP_SECONDS)
         for part in shared_parts:
@@ -113,8 +125,27 @@ def build_bus(settings: Settings, metrics: Metrics, *, strict: bool, slot: str |
                 samples = record_codec.decode_samples(value)
                 metrics.record_dropped(samples.model, "undeliverable", len(samples))
 
+    def count_check(name: str, result: str) -> None:
+        if result == SignatureCheck.ACCEPTED:
+            metrics.records_accepted_unsigned.labels(name).inc()
+        else:
+            metrics.records_refused.labels(name, result).inc()
+
     options = kafka_options(settings).for_process(slot) if slot else kafka_options(settings)
-    bus = KafkaBus(options, count_loss, lambda group: metrics.rebalances.labels(group).inc(), strict=strict)
+    if warning := signing_warning(settings):
+        log.warning("%s", warning)
+    for name, reason in product(sorted(SIGNED_TOPICS), REFUSAL_REASONS):
+        metrics.records_refused.labels(name, reason)  # so that the first one is a rise
+    rebalanced = metrics.rebalances
+    bus = KafkaBus(options, count_loss, lambda group: rebalanced.labels(group).inc(), count_check, strict=strict)
+    for name, reason in product(POSITION_TOPICS, LOG_RESET_REASONS):
+        metrics.log_resets.labels(name, reason)
+
+    def count_made_anew(name: str) -> None:
+        if name in POSITION_TOPICS:
+            metrics.record_log_reset(name, "made_anew")
+
+    bus.on_made_anew = count_made_anew
     metrics.bus_waiting_records.set_function(lambda: bus.unacknowledged)
     return bus
 
@@ -123,7 +154,7 @@ def run(
     process: ClusterProcess, settings: Settings, ready: ReadyCallback, listener: socket.socket | None = None
 ) -> None:
     """Run a process until a signal stops it."""
-    sys.setswitchinterval(SWITCH_SECONDS)
+    prepare_process()
     server = HttpServer(settings.server, process.app, process.rpc, listener)
     process.start()
     try:

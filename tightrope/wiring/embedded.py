@@ -1,9 +1,8 @@
 """All parts in one process: gateway, worker and judge over the memory bus, with state in SQLite."""
 
 import logging
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -26,11 +25,11 @@ from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.inference.autotune import measure_profile
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.serving.report_schedule import ReportScheduler
-from tightrope.serving.server import STOP_SECONDS, STOP_SIGNALS, SWITCH_SECONDS, HttpServer, ReadyCallback
+from tightrope.serving.server import STOP_SECONDS, STOP_SIGNALS, HttpServer, ReadyCallback, prepare_process
 from tightrope.shadow.inference import WatchedPair
 from tightrope.shadow.judge import Judge
 from tightrope.shadow.judgement_view import JudgementView
-from tightrope.shadow.loop import Loop
+from tightrope.shadow.loop import Loop, RecentFailures
 from tightrope.shadow.worker import Worker
 from tightrope.wiring.deployer import HotSwapDeployer, ServedPairs, with_deployed
 from tightrope.wiring.mode_mapping import require_mapped
@@ -121,11 +120,7 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
         view=view,
         store=store,
         worker=Loop("worker", partial(Worker, bus, served.watched, metrics, archive=archive)),
-        judge=Loop(
-            "judge",
-            partial(Judge, bus, store, view, metrics, cpu.cpu_name(), pager=pager),
-            metrics.judge_failures.inc,
-        ),
+        judge=judge_loop(partial(Judge, bus, store, view, metrics, cpu.cpu_name(), pager=pager), metrics),
         archive=archive,
         reporter=ReportScheduler(settings, {name: pair.plan.scopes for name, pair in pairs.items()}, metrics, config),
         pager=pager,
@@ -141,6 +136,13 @@ def _archive(settings: Settings, pairs: Mapping[str, ModelPair], metrics: Metric
     return DiskArchive(settings.state / ROWS_FOLDER, layouts, keep=keep, reference=first, metrics=metrics)
 
 
+def judge_loop(make: Callable[..., Judge], metrics: Metrics) -> Loop:
+    """Return the loop of a judge, which keeps silent while its starts fail again and again."""
+    recent = RecentFailures()
+    metrics.judge_failing.set_function(recent.is_failing)
+    return Loop("judge", partial(make, is_failing=recent.is_failing), metrics.judge_failures.inc, recent)
+
+
 def all_watched(pairs: Mapping[str, ModelPair]) -> dict[str, WatchedPair]:
     """Return every pair in the worker's form."""
     return {name: as_watched(pair) for name, pair in pairs.items()}
@@ -154,7 +156,7 @@ def as_watched(pair: ModelPair) -> WatchedPair:
 
 def run(settings: Settings, ready: ReadyCallback, config: Path | None = None) -> None:
     """Serve until a signal stops it."""
-    sys.setswitchinterval(SWITCH_SECONDS)
+    prepare_process()
     embedded = build_embedded(settings, config)
     server = HttpServer(settings.server, embedded.service.app, embedded.service.grpc)
     embedded.start()

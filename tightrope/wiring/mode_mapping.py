@@ -16,6 +16,7 @@ from tightrope.monitors.migration import mark_harmed, migrate_state, scope_recor
 from tightrope.monitors.plan import Plan, State
 from tightrope.monitors.records import Event
 from tightrope.monitors.safemode import Mode
+from tightrope.service.adapters.ports import Store
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
@@ -54,7 +55,7 @@ def require_mapped(store: SqliteStore, plans: Mapping[str, Plan]) -> None:
         raise ConfigError(problems)
 
 
-def stored_modes(store: SqliteStore, plan: Plan) -> Iterator[StoredMode]:
+def stored_modes(store: Store, plan: Plan) -> Iterator[StoredMode]:
     """Yield the stored mode of every scope of a model, and those of scopes that it no longer has."""
     state = read_state(store, plan.model)
     for scope, record in scope_records(state).items() if state else ():
@@ -98,7 +99,7 @@ def drop_mode(store: SqliteStore, plan: Plan, scope: str, actor: str, reason: st
     return dropped
 
 
-def read_state(store: SqliteStore, model: str) -> State | None:
+def read_state(store: Store, model: str) -> State | None:
     """Return the stored state of a model, if there is one.
 
     Raises:

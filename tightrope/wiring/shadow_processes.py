@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from tightrope.service.adapters import cpu
 from tightrope.service.adapters.kafka.bus import KafkaBus
+from tightrope.service.adapters.kafka.permissions.acls import JUDGE_PROCESS, WORKER_PROCESS
 from tightrope.service.adapters.kafka.snapshot_store import JUDGE_TOPICS, SnapshotStore
 from tightrope.service.adapters.prometheus.metric import Component
 from tightrope.service.adapters.prometheus.metric_set import process_registry
@@ -23,8 +24,11 @@ from tightrope.shadow.judgement_view import JudgementView
 from tightrope.shadow.loop import Loop
 from tightrope.shadow.worker import Worker
 from tightrope.wiring.cluster import ClusterProcess, build_bus
-from tightrope.wiring.embedded import all_watched
+from tightrope.wiring.embedded import all_watched, judge_loop
 from tightrope.wiring.paging import build_pager
+from tightrope.wiring.permission_check import PermissionCheck, needed_permissions
+from tightrope.wiring.topic_watch import TopicWatch, watch_topics
+from tightrope.wiring.topics import kafka_options
 
 MODE_HEARTBEAT_SECONDS = 10.0
 """Interval at which a judge publishes the modes again, so that gateways know that it is alive."""
@@ -34,7 +38,7 @@ def worker(settings: Settings) -> ClusterProcess:
     """Build a worker: it runs the other model on the gateways' samples."""
     pairs, metrics, bus = _common_parts(settings, Component.WORKER)
     loop = Loop("worker", partial(Worker, bus, all_watched(pairs), metrics))
-    return _loop_process(loop, bus, metrics, lambda: None)
+    return _loop_process(loop, bus, metrics, _watches(settings, WORKER_PROCESS, metrics, bus), lambda: None)
 
 
 def judge(settings: Settings) -> ClusterProcess:
@@ -44,7 +48,8 @@ def judge(settings: Settings) -> ClusterProcess:
     store, pager = SnapshotStore(bus, required=settings.state_required), build_pager(settings, metrics)
     judging = partial(Judge, bus, store, view, metrics, cpu.cpu_name(), topics=JUDGE_TOPICS, pager=pager)
     make = partial(judging, heartbeat_seconds=MODE_HEARTBEAT_SECONDS)
-    loop = _loop_process(Loop("judge", make, metrics.judge_failures.inc), bus, metrics, store.close)
+    watches = _watches(settings, JUDGE_PROCESS, metrics, bus)
+    loop = _loop_process(judge_loop(make, metrics), bus, metrics, watches, store.close)
 
     def start() -> None:
         pager.start()
@@ -65,25 +70,48 @@ def _common_parts(settings: Settings, component: Component) -> tuple[dict[str, M
     return pairs, metrics, build_bus(settings, metrics, strict=True)
 
 
-def _loop_process(loop: Loop, bus: KafkaBus, metrics: Metrics, close: Callable[[], None]) -> ClusterProcess:
+def _watches(settings: Settings, process: str, metrics: Metrics, bus: KafkaBus) -> tuple[TopicWatch, PermissionCheck]:
+    """Build the watch over the topics, and the check of the permissions that it calls."""
+    options = kafka_options(settings)
+    permissions = PermissionCheck(options, needed_permissions(settings, process), metrics)
+    return watch_topics(options, metrics, listeners=[permissions, bus.notice]), permissions
+
+
+def _loop_process(
+    loop: Loop,
+    bus: KafkaBus,
+    metrics: Metrics,
+    watches: tuple[TopicWatch, PermissionCheck],
+    close: Callable[[], None],
+) -> ClusterProcess:
     """Build a process that runs one loop and serves its health and metrics."""
+    topics, permissions = watches
+
+    def start() -> None:
+        topics.start()
+        loop.start()
 
     def stop() -> None:
+        topics.stop(1.0)
         if loop.leave(STOP_SECONDS):
             close()
         bus.close(STOP_SECONDS)
 
-    return ClusterProcess(health(loop, metrics), loop.start, stop)
+    return ClusterProcess(health(loop, metrics, lambda: topics.reason or permissions.reason), start, stop)
 
 
-def health(loop: Loop, metrics: Metrics) -> Starlette:
-    """Build the application that serves the probes and the metrics of a loop."""
+def health(loop: Loop, metrics: Metrics, objection: Callable[[], str] = lambda: "") -> Starlette:
+    """Build the application that serves the probes and the metrics of a loop, which is not ready while there is an
+    ``objection``.
+    """
 
     def live(_: Request) -> JSONResponse:
         return JSONResponse({"live": loop.alive}, 200 if loop.alive else 503)
 
     def ready(_: Request) -> JSONResponse:
-        return JSONResponse({"ready": loop.working}, 200 if loop.working else 503)
+        reason = objection()
+        is_up = loop.working and not reason
+        return JSONResponse({"ready": is_up, **({"reason": reason} if reason else {})}, 200 if is_up else 503)
 
     def page(request: Request) -> Response:
         body, content_type = metrics.exposition(request.headers.get("accept", ""))

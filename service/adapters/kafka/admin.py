@@ -5,16 +5,26 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from kafka import KafkaAdminClient
-from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, NewTopic, OffsetSpec
+from kafka.errors import (
+    AuthorizationError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
 
 from tightrope.service.adapters import topics
-from tightrope.service.adapters.kafka.client import connect_client
+from tightrope.service.adapters.kafka.client import call_with_timeout, connect_client
 from tightrope.service.adapters.kafka.options import MEGABYTE, KafkaOptions
-from tightrope.service.adapters.ports import BusUnavailableError
+from tightrope.service.adapters.kafka.permissions.acls import CREATE, DESCRIBE, DESCRIBE_CONFIGS, TOPIC, denial
+from tightrope.service.adapters.ports import BusUnavailableError, LogPartition
 
 HOUR_MS = 3_600_000
+
+LOOK_UP_SECONDS = 20.0
+"""Time limit for a look at the topics; a watch repeats it."""
 
 COMPACTION_SETTINGS = {
     "cleanup.policy": "compact",
@@ -42,6 +52,10 @@ class TopicDescription:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
+MISSING_TOPIC = TopicDescription("", 0)
+"""The description of a topic that does not exist."""
+
+
 def topic_specs(partitions: int, record_bytes: int, hours: Mapping[str, float], copies: int = 1) -> list[TopicSpec]:
     """All topics. They have equal partitions, so that one judge reads all records of a model.
 
@@ -63,7 +77,7 @@ def _settings(name: str, hours: Mapping[str, float]) -> dict[str, str]:
 
 
 @contextmanager
-def _admin(options: KafkaOptions) -> Iterator[Any]:
+def admin_client(options: KafkaOptions) -> Iterator[Any]:
     """An admin client.
 
     Raises:
@@ -76,20 +90,59 @@ def _admin(options: KafkaOptions) -> Iterator[Any]:
         raise BusUnavailableError(f"Kafka at {', '.join(options.servers)}: {error or type(error).__name__}") from error
 
 
-def describe(options: KafkaOptions, names: Iterable[str], *, settings: bool = False) -> dict[str, TopicDescription]:
+def describe(
+    options: KafkaOptions, names: Iterable[str], *, settings: bool = False, operation: str = DESCRIBE
+) -> dict[str, TopicDescription]:
     """The existing ones of these topics, with their settings on request.
+
+    Raises:
+        BusUnavailableError: when Kafka cannot be reached.
+        NotPermittedError: when the brokers do not show them to this user, who needs the permission for ``operation``.
+    """
+    full = {options.prefix + name: name for name in names}
+    with admin_client(options) as admin:
+        answers = admin.describe_topics(list(full))
+        existing = [t for t in answers if not t["error_code"]]
+        values = _settings_of(admin, [t["name"] for t in existing]) if settings and existing else {}
+    hidden = [t["name"] for t in answers if t["error_code"] == TopicAuthorizationFailedError.errno]
+    if hidden:
+        raise denial(options, TOPIC, hidden, operation)
+    if unread := [name for name, found in values.items() if not found]:  # the client drops the error
+        raise denial(options, TOPIC, unread, DESCRIBE_CONFIGS)
+    return {
+        full[t["name"]]: TopicDescription(str(t["topic_id"]), len(t["partitions"]), values.get(t["name"], {}))
+        for t in existing
+    }
+
+
+def look_up(options: KafkaOptions, names: Iterable[str]) -> dict[str, TopicDescription]:
+    """These topics as they are, without settings; one that does not exist is `MISSING_TOPIC`, and one that the brokers
+    do not show to this user is left out.
 
     Raises:
         BusUnavailableError: when Kafka cannot be reached.
     """
     full = {options.prefix + name: name for name in names}
-    with _admin(options) as admin:
-        existing = [t for t in admin.describe_topics(list(full)) if not t["error_code"]]
-        values = _settings_of(admin, [t["name"] for t in existing]) if settings and existing else {}
+    with admin_client(options) as admin:
+        answers = call_with_timeout(LOOK_UP_SECONDS, admin.describe_topics, list(full))
+    found = {t["name"]: t for t in answers if t["error_code"] in {0, UnknownTopicOrPartitionError.errno}}
     return {
-        full[t["name"]]: TopicDescription(str(t["topic_id"]), len(t["partitions"]), values.get(t["name"], {}))
-        for t in existing
+        name: MISSING_TOPIC if t["error_code"] else TopicDescription(str(t["topic_id"]), len(t["partitions"]))
+        for name, t in ((full[each], found[each]) for each in full if each in found)
     }
+
+
+def end_offsets(options: KafkaOptions, described: Mapping[str, TopicDescription]) -> dict[LogPartition, int]:
+    """The offset after the last record of each partition of these topics.
+
+    Raises:
+        BusUnavailableError: when Kafka cannot be reached, or a partition is missing.
+    """
+    sources = [(name, number) for name, topic in described.items() for number in range(topic.partitions)]
+    wanted = {TopicPartition(options.prefix + name, number): OffsetSpec.LATEST for name, number in sources}
+    with admin_client(options) as admin:
+        found = admin.list_partition_offsets(wanted)
+    return {(source.topic.removeprefix(options.prefix), source.partition): end.offset for source, end in found.items()}
 
 
 def _settings_of(admin: Any, names: Sequence[str]) -> dict[str, dict[str, str]]:  # noqa: ANN401 - no types
@@ -106,13 +159,15 @@ def create_topics(options: KafkaOptions, wanted: Sequence[TopicSpec], replicatio
     Raises:
         BusUnavailableError: when Kafka cannot be reached, or refuses.
     """
-    with _admin(options) as admin:
+    with admin_client(options) as admin:
         for spec in wanted:
             new = NewTopic(options.prefix + spec.name, spec.partitions, replication, topic_configs=dict(spec.settings))
             try:
                 admin.create_topics([new])
             except TopicAlreadyExistsError:
                 continue
+            except AuthorizationError as error:
+                raise denial(options, TOPIC, [new.name], CREATE) from error
         admin.wait_for_topics([options.prefix + spec.name for spec in wanted])
 
 

@@ -10,15 +10,20 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from kafka.errors import KafkaTimeoutError
 
+from tightrope.service.adapters.kafka.decoding_patch import correct_decoding
 from tightrope.service.adapters.kafka.options import KafkaOptions
 
 T = TypeVar("T")
 
 PROBE_SECONDS, HANDSHAKE_SECONDS = 1.0, 10.0
+
+CLOSE_MS = 1000
+"""Milliseconds to wait for the thread of a client that could not connect."""
 
 ERROR_LOG_SECONDS = 60.0
 """Seconds between two log lines about failures of one reader or producer."""
@@ -75,13 +80,31 @@ def connect_client(options: KafkaOptions, kind: Any, arguments: dict[str, Any]) 
         KafkaError: when the client fails for another reason.
     """
     _probe_servers(options)
+    correct_decoding()
     _connection_errors.reasons.clear()
+    transports: list[Any] = []
+
+    def make_transport(**config: Any) -> Any:  # noqa: ANN401 - see above
+        transports.append(kind.DEFAULT_CONFIG["kafka_client"](**config))
+        return transports[-1]
+
     try:
-        return kind(**arguments)
-    except KafkaTimeoutError as error:
-        if not _connection_errors.reasons:
+        return kind(**arguments, kafka_client=make_transport)
+    except BaseException as error:
+        for transport in transports:
+            _close_transport(transport)
+        if not isinstance(error, KafkaTimeoutError) or not _connection_errors.reasons:
             raise
         raise ConnectionError(explain(_connection_errors.reasons)) from error
+
+
+def _close_transport(transport: Any) -> None:  # noqa: ANN401 - see above
+    """Close the transport of a client whose constructor failed: it would leave its thread and sockets behind (3.0.12),
+    with each attempt to connect to a broker that does not answer.
+    """
+    with suppress(Exception):
+        transport.close()
+    transport._net.stop(CLOSE_MS)  # noqa: SLF001 - there is no public way
 
 
 def explain(reasons: Sequence[str]) -> str:

@@ -5,35 +5,26 @@ An unreachable Kafka is not an error: `poll` returns nothing, and the next poll 
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
-from kafka.errors import (
-    CommitFailedError,
-    FencedInstanceIdError,
-    KafkaError,
-    KafkaTimeoutError,
-    RebalanceInProgressError,
-    UnknownMemberIdError,
-)
-from kafka.structs import MemberState
+from kafka import TopicPartition
+from kafka.errors import CorruptRecordError, KafkaError
 
-from tightrope.service.adapters.kafka.client import ERROR_LOG_SECONDS, call_with_timeout, connect_client
+from tightrope.service.adapters.kafka import consumer_calls
+from tightrope.service.adapters.kafka.client import ERROR_LOG_SECONDS
+from tightrope.service.adapters.kafka.consumer_calls import LOST_OWNERSHIP_ERRORS, REQUEST_TIMEOUT_MS, Offsets
 from tightrope.service.adapters.kafka.options import KafkaOptions
+from tightrope.service.adapters.kafka.permissions.acls import read_denial
+from tightrope.service.adapters.kafka.record_filter import RecordFilter
 from tightrope.service.adapters.kafka.rejoin_patch import RejoinPatch
-from tightrope.service.adapters.ports import BusUnavailableError, LogPartition, Record, StartOffsets
+from tightrope.service.adapters.ports import BusUnavailableError, LogPartition, NotPermittedError, Record, StartOffsets
 
 log = logging.getLogger(__name__)
 
-REQUEST_TIMEOUT_MS = 5_000
-"""Time limit for a request for offsets, and for a commit."""
-
-LOST_OWNERSHIP_ERRORS = (CommitFailedError, FencedInstanceIdError, RebalanceInProgressError, UnknownMemberIdError)
-"""Errors of a commit that came too late: another member owns the partitions, and reads the records again."""
-
-Offsets = Mapping[TopicPartition, int]
+PARTITIONS_CHECK_SECONDS = 1.0
+"""Seconds between two looks of a reader without a group whether its topics have grown."""
 
 RebalanceCallback = Callable[[str], None]
 """Called with the name of a group after a rebalance."""
@@ -49,8 +40,10 @@ class KafkaSubscription:
         group: str | None,
         start_offsets: StartOffsets | None,
         rebalanced: RebalanceCallback,
+        record_filter: RecordFilter | None = None,
     ) -> None:
         self._options = options
+        self._filter = record_filter or RecordFilter(options)
         self._topics = [options.prefix + topic for topic in topics]
         self._group = group
         self._start_offsets = start_offsets
@@ -62,13 +55,16 @@ class KafkaSubscription:
         self._committed: dict[TopicPartition, int] = {}
         self._sought: dict[TopicPartition, int] = {}
         self._logged_at = 0.0
+        self._denial: NotPermittedError | None = None
+        self._partitions_checked = 0.0
 
     def poll(self, limit: int, timeout: float) -> list[Record]:
         """The next records, in the order of each partition."""
         deadline = time.monotonic() + timeout
-        if not self._connected(timeout):
+        if not self._ready_to_poll(timeout):
             time.sleep(max(0.0, min(deadline - time.monotonic(), 1.0)))
             return []
+        self._add_partitions()
         while True:
             left = max(0.0, deadline - time.monotonic())
             fetched = self._fetch(int(left * 1000), limit)
@@ -77,18 +73,32 @@ class KafkaSubscription:
             if not self._rebalance(fetched) or not left:
                 break
         self._polled |= {source: messages[-1].offset + 1 for source, messages in fetched.items()}
-        return [to_record(m, self._options) for messages in fetched.values() for m in messages]
+        return self._filter.records(m for messages in fetched.values() for m in messages)
+
+    def _ready_to_poll(self, timeout: float) -> bool:
+        """Whether the client is connected. A missing permission ends the member of a group only."""
+        try:
+            return self._connected(timeout)
+        except NotPermittedError as error:
+            if self._group is not None:
+                raise
+            self._log_failure(str(error))
+            return False
 
     def _fetch(self, timeout_ms: int, limit: int) -> dict[TopicPartition, list[Any]]:
         """Fetch messages. An error ends the member of a group, which has to start over; a reader alone keeps trying."""
         try:
             fetched: dict[TopicPartition, list[Any]] = self._consumer.poll(timeout_ms=timeout_ms, max_records=limit)
         except KafkaError as error:
+            self._denial = read_denial(self._options, error, self._topics, self._group)
             if self._group is not None:
-                raise
-            self._log_failure(str(error) or type(error).__name__)
+                raise self._denial or error from error
+            self._log_failure(str(self._denial or error) or type(error).__name__)
+            if isinstance(error, CorruptRecordError):
+                self._renew()  # the next poll of this client would spin without end (3.0.12)
             time.sleep(timeout_ms / 1000)
             return {}
+        self._denial = None
         return fetched
 
     def commit(self) -> None:
@@ -104,14 +114,14 @@ class KafkaSubscription:
         return self._current_generation() == self._generation and self._commit(dict(self._committed))
 
     def _commit(self, offsets: Offsets) -> bool:
-        commits = {source: OffsetAndMetadata(offset, "", -1) for source, offset in offsets.items()}
         try:
-            self._consumer.commit(commits, timeout_ms=REQUEST_TIMEOUT_MS)
+            consumer_calls.commit(self._consumer, offsets)
         except LOST_OWNERSHIP_ERRORS as error:
             log.info("%s: a commit came too late: %s", self._group, type(error).__name__)
             return False
         except KafkaError as error:
-            self._log_failure(f"a commit failed: {error or type(error).__name__}")
+            denied = read_denial(self._options, error, self._topics, self._group)
+            self._log_failure(f"a commit failed: {denied or error or type(error).__name__}")
             return False
         self._committed |= offsets
         return True
@@ -132,19 +142,17 @@ class KafkaSubscription:
             raise BusUnavailableError(
                 f"Kafka at {', '.join(self._options.servers)}: does not answer, or has no such topic"
             )
-        sources = list(self._consumer.assignment())
-        starts = _offsets(self._consumer.beginning_offsets, sources)
-        for source, end in _offsets(self._consumer.end_offsets, sources).items():
-            self._seek_now(source, max(starts[source], end - number))
+        for source, offset in consumer_calls.before_the_end(self._consumer, number).items():
+            self._seek_now(source, offset)
 
     def lag(self) -> int:
         """Records not polled yet, of the assigned partitions."""
+        if self._denial is not None:
+            raise NotPermittedError(str(self._denial))
         if not self._connected(1.0):
             raise BusUnavailableError("Kafka does not answer")
-        sources = list(self._consumer.assignment())
         try:
-            ends = _offsets(self._consumer.end_offsets, sources) if sources else {}
-            return sum(max(0, end - self._position(source)) for source, end in ends.items())
+            return consumer_calls.unread(self._consumer)
         except KafkaError as error:
             self._renew()
             raise BusUnavailableError(f"Kafka does not return its end offsets: {error}") from error
@@ -162,46 +170,43 @@ class KafkaSubscription:
         """Leave the group at once, so that other members take over."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            with suppress(KafkaTimeoutError):
-                call_with_timeout(
-                    2 * REQUEST_TIMEOUT_MS / 1000, consumer.close, autocommit=False, timeout_ms=REQUEST_TIMEOUT_MS
-                )
-
-    def _position(self, source: TopicPartition) -> int:
-        return int(self._consumer.position(source, timeout_ms=REQUEST_TIMEOUT_MS) or 0)
+            consumer_calls.close(consumer)
 
     def _connected(self, timeout: float) -> bool:
         if self._consumer is not None:
             return True
         consumer = None
         try:
-            consumer = connect_client(self._options, KafkaConsumer, self._options.consumer(self._group, timeout))
-            self._attach(consumer)
+            consumer = consumer_calls.connect(self._options, self._topics, self._group, timeout)
+            if self._group is not None:
+                self._rejoin = RejoinPatch(consumer)
+            elif not self._polled:
+                self._collect_start_offsets(consumer.assignment())
         except (KafkaError, OSError, BusUnavailableError) as error:
             if consumer is not None:
                 consumer.close(autocommit=False, timeout_ms=0)
+            if isinstance(error, NotPermittedError):
+                raise
             self._log_failure(str(error) or type(error).__name__)
             return False
         self._consumer = consumer
         self._apply_seeks(consumer.assignment())
         return True
 
-    def _attach(self, consumer: Any) -> None:  # noqa: ANN401 - the client ships no types
-        """Join the group; without one, read all partitions from their beginning."""
-        sources = [TopicPartition(t, p) for t in self._topics for p in consumer.partitions_for_topic(t) or ()]
-        missing = set(self._topics) - {source.topic for source in sources}
-        if missing:
-            raise BusUnavailableError(
-                f"there is no topic {', '.join(sorted(missing))}; create them with `tightrope topics`"
-            )
-        if self._group is not None:
-            consumer.subscribe(self._topics)
-            self._rejoin = RejoinPatch(consumer)
+    def _add_partitions(self) -> None:
+        """Read the partitions that the topics got meanwhile, too, from their beginning. A group assigns them itself."""
+        now = time.monotonic()
+        if self._group is not None or now - self._partitions_checked < PARTITIONS_CHECK_SECONDS:
             return
-        consumer.assign(sources)
-        consumer.seek_to_beginning(*sources)
-        if not self._polled:
-            self._collect_start_offsets(sources)
+        self._partitions_checked = now
+        assigned, found = self._consumer.assignment(), list[TopicPartition]()
+        with suppress(KafkaError):  # a topic that is gone
+            found = consumer_calls.partitions_of(self._consumer, self._topics)
+        if added := set(found) - assigned:
+            self._consumer.assign([*assigned, *added])
+            self._consumer.seek_to_beginning(*added)
+            names = ", ".join(sorted({source.topic for source in added}))
+            log.warning("Kafka: %d partitions were added to %s", len(added), names)
 
     def _rebalance(self, fetched: dict[TopicPartition, list[Any]]) -> bool:
         """Whether the group was rebalanced since the last poll. Then ``fetched`` is put back, because the start offsets
@@ -219,7 +224,7 @@ class KafkaSubscription:
         self._polled.clear()
         self._collect_start_offsets(sources)
         self._apply_seeks(sources)
-        self._committed = {source: self._position(source) for source in sources}
+        self._committed = {source: consumer_calls.position(self._consumer, source) for source in sources}
         return True
 
     def _collect_start_offsets(self, sources: Iterable[TopicPartition]) -> None:
@@ -238,12 +243,7 @@ class KafkaSubscription:
 
     def _current_generation(self) -> object:
         """A value that changes with every rebalance; None without a group, or during a rebalance."""
-        if self._group is None:
-            return None
-        member = self._consumer.group_metadata()
-        if member.generation_id < 0 or member.state != MemberState.STABLE:
-            return None
-        return member.generation_id, frozenset(self._consumer.assignment())
+        return None if self._group is None else consumer_calls.generation(self._consumer)
 
     def _logical(self, source: TopicPartition) -> LogPartition:
         return source.topic.removeprefix(self._options.prefix), source.partition
@@ -252,15 +252,3 @@ class KafkaSubscription:
         if time.monotonic() - self._logged_at > ERROR_LOG_SECONDS:
             self._logged_at = time.monotonic()
             log.warning("Kafka: %s", text)
-
-
-def _offsets(request: Callable[..., Offsets], sources: list[TopicPartition]) -> Offsets:
-    """The offsets that a request of the client returns for these partitions."""
-    return call_with_timeout(2 * REQUEST_TIMEOUT_MS / 1000, request, sources, timeout_ms=REQUEST_TIMEOUT_MS)
-
-
-def to_record(message: Any, options: KafkaOptions) -> Record:  # noqa: ANN401 - the client ships no types
-    """A message of the client as a record."""
-    key = None if message.key is None else message.key.decode("utf-8", "replace")
-    topic = message.topic.removeprefix(options.prefix)
-    return Record(topic, message.partition, message.offset, key, message.value or b"", message.timestamp / 1000)

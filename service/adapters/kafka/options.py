@@ -12,6 +12,7 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 
+from tightrope.service.adapters.kafka.signature import Signing
 from tightrope.service.errors import quote
 
 MEGABYTE = 1024 * 1024
@@ -34,11 +35,16 @@ CLIENT_CLASSES: tuple[Any, ...] = (KafkaProducer, KafkaConsumer, KafkaAdminClien
 
 UNLIMITED_MS = 2**31 - 1
 
+METADATA_MAX_AGE_MS = 30_000
+"""Milliseconds after which a reader looks again which partitions its topics have."""
+
 
 @dataclass(frozen=True, slots=True)
 class KafkaOptions:
     """Servers and use of Kafka. ``prefix`` precedes every topic's and group's name; ``instance`` makes the reader a
-    static member of its group; ``session`` is in seconds, sizes are in bytes.
+    static member of its group; ``session`` is in seconds, sizes are in bytes. Keyed records are in the first
+    ``partitions`` partitions of a topic, also after it has grown (0: in all that it has). Without ``signing``
+    records are neither signed nor checked.
     """
 
     servers: tuple[str, ...]
@@ -48,6 +54,8 @@ class KafkaOptions:
     buffer_records: int = 20_000
     buffer_bytes: int = 64 * MEGABYTE
     record_bytes: int = 16 * MEGABYTE
+    partitions: int = 0
+    signing: Signing | None = None
     client: Mapping[str, Any] = field(default_factory=dict)
 
     def for_process(self, name: str) -> "KafkaOptions":
@@ -88,6 +96,7 @@ class KafkaOptions:
             "fetch_max_wait_ms": 100 if group else 500,
             "max_partition_fetch_bytes": 4 * MEGABYTE,
             "heartbeat_interval_ms": 2000,
+            "metadata_max_age_ms": METADATA_MAX_AGE_MS,
         }
         return {
             **defaults,

@@ -7,7 +7,8 @@ without a time limit, idempotently, so records arrive in order and once.
 
 A record that the broker refuses for good is reported to ``lost``. After any error but the record's own size the client
 is not used again: `_broken` is set, and the thread replaces it. In strict mode a loss also stops delivery until a
-caller got `UndeliveredError`, so that no later record overtakes the lost one.
+caller got `UndeliveredError`, so that no later record overtakes the lost one. After a topic was refused for lack of a
+permission, its records are lost for a while without an attempt (`write_denials.py`).
 
 Two private parts of kafka-python are used: `_fix_connection_delay`, and the forced close of `_drop_client`;
 tests/service/test_library_internals.py lists them.
@@ -22,12 +23,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
+from kafka.errors import AuthorizationError, KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 from kafka.partitioner.default import murmur2
 
 from tightrope.service.adapters.kafka.client import ERROR_LOG_SECONDS, connect_client
 from tightrope.service.adapters.kafka.options import KafkaOptions
-from tightrope.service.adapters.ports import BusFullError, RecordTooLargeError, UndeliveredError
+from tightrope.service.adapters.kafka.permissions.write_denials import NOT_PERMITTED, WriteDenials
+from tightrope.service.adapters.kafka.signature import SIGNED_TOPICS
+from tightrope.service.adapters.ports import BusFullError, NotPermittedError, RecordTooLargeError, UndeliveredError
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +60,12 @@ class OutgoingRecord(NamedTuple):
         return len(self.value) + RECORD_OVERHEAD_BYTES
 
 
-def partition_of(key: str, partitions: int) -> int:
-    """The partition of a key: Kafka's default hash of the part before a slash (model/scope)."""
-    return int((murmur2(key.partition("/")[0].encode()) & 0x7FFFFFFF) % partitions)
+def partition_of(key: str, partitions: int, configured: int = 0) -> int:
+    """The partition of a key: Kafka's default hash of the part before a slash (model/scope). Partitions beyond the
+    ``configured`` number get no key: a topic that grows under running processes would move them (0: no such limit).
+    """
+    usable = min(partitions, configured or partitions)
+    return int((murmur2(key.partition("/")[0].encode()) & 0x7FFFFFFF) % usable)
 
 
 def _fix_connection_delay(producer: Any) -> None:  # noqa: ANN401 - the client ships no types
@@ -82,7 +88,8 @@ class BufferedProducer:
         self._strict = strict
         self._queue: deque[OutgoingRecord] = deque()
         self._records = self._bytes = 0
-        self._failure = ""
+        self._failure: NotPermittedError | UndeliveredError | None = None
+        self._denials = WriteDenials(options)
         self._changed = threading.Condition()
         self._closing = False
         self._client: Any = None
@@ -147,10 +154,10 @@ class BufferedProducer:
             self._lose(self._queue.popleft(), "shutdown")
 
     def _raise_failure(self) -> None:
-        if self._strict and self._failure:
+        if self._strict and self._failure is not None:
             self._changed.wait_for(lambda: not self._records, RECONNECT_SECONDS[-1])
-            failure, self._failure = self._failure, ""
-            raise UndeliveredError(failure)
+            failure, self._failure = self._failure, None
+            raise failure
 
     def _start_thread(self) -> None:
         """Start at the first record, not in the constructor: a process may fork in between."""
@@ -190,8 +197,14 @@ class BufferedProducer:
         if self._strict and self._failure:
             self._lose(item, "after_a_loss")
             return
+        if self._denials.holds(item.topic):
+            self._lose(item, NOT_PERMITTED)
+            return
         try:
             future = self._hand_over(self._options.prefix + item.topic, item)
+        except AuthorizationError as error:
+            self._lose(item, self._denials.note(item.topic, error))
+            return
         except KafkaTimeoutError:
             self._queue.appendleft(item)
             raise
@@ -205,10 +218,18 @@ class BufferedProducer:
         future.add_errback(lambda error: self._on_error(item, error))
 
     def _hand_over(self, topic: str, item: OutgoingRecord) -> Any:  # noqa: ANN401 - the client's future
+        headers = self._headers(topic, item)
         if item.key is None:
-            return self._client.send(topic, item.value)
-        partition = partition_of(item.key, len(self._client.partitions_for(topic)))
-        return self._client.send(topic, item.value, key=item.key.encode(), partition=partition)
+            return self._client.send(topic, item.value, headers=headers)
+        partition = partition_of(item.key, len(self._client.partitions_for(topic)), self._options.partitions)
+        return self._client.send(topic, item.value, key=item.key.encode(), headers=headers, partition=partition)
+
+    def _headers(self, topic: str, item: OutgoingRecord) -> list[tuple[str, bytes]]:
+        """The signature, where the cluster has a secret and the topic's records move modes or evidence."""
+        signing = self._options.signing
+        if signing is None or item.topic not in SIGNED_TOPICS:
+            return []
+        return signing.headers(topic, None if item.key is None else item.key.encode(), item.value)
 
     def _release(self, item: OutgoingRecord) -> None:
         with self._changed:
@@ -221,12 +242,13 @@ class BufferedProducer:
         """Called in the client's thread. Every error but that of the record's size breaks the client."""
         if not isinstance(error, MessageSizeTooLargeError):
             self._broken = True
-        self._lose(item, type(error).__name__)
+        denied = isinstance(error, AuthorizationError)
+        self._lose(item, self._denials.note(item.topic, error) if denied else type(error).__name__)
 
     def _lose(self, item: OutgoingRecord, reason: str) -> None:
         with contextlib.suppress(Exception):  # an error in the callback must not stop the other records
             self._lost(item.topic, item.value, reason)
-        self._failure = self._failure or f"{item.topic}: a record could not be delivered: {reason}"
+        self._failure = self._failure or self._denials.error(item.topic, reason)
         self._release(item)
 
     def _drop_client(self) -> None:

@@ -3,13 +3,16 @@
 import logging
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from tightrope.service.adapters.kafka.client import connect_client
-from tightrope.service.adapters.kafka.consumer import REQUEST_TIMEOUT_MS, to_record
+from tightrope.service.adapters.kafka.consumer_calls import REQUEST_TIMEOUT_MS
 from tightrope.service.adapters.kafka.options import KafkaOptions
+from tightrope.service.adapters.kafka.permissions.acls import read_denial
+from tightrope.service.adapters.kafka.record_filter import RecordFilter
 from tightrope.service.adapters.ports import Record
 
 log = logging.getLogger(__name__)
@@ -24,17 +27,20 @@ REPLAY_RETRY_SECONDS = 10.0
 """Seconds before the next attempt when Kafka is unreachable; batches are empty meanwhile."""
 
 
-def replay(options: KafkaOptions, topic: str, partition: int, since: float, until: int) -> Iterator[list[Record]]:
+def replay(
+    options: KafkaOptions, record_filter: RecordFilter, topic: str, partition: int, since: float, until: int
+) -> Iterator[list[Record]]:
     """See `ports.Bus.replay`."""
     source = TopicPartition(options.prefix + topic, partition)
     offset: int | None = None
     while offset is None or offset < until:
         try:
-            for next_offset, batch in _read_once(options, source, since, offset, until):
+            for next_offset, messages in _read_once(options, source, since, offset, until):
                 offset = next_offset
-                yield batch
+                yield record_filter.records(messages)
         except (KafkaError, OSError) as error:
-            log.warning("%s cannot be replayed now: %s", topic, error or type(error).__name__)
+            denied = read_denial(options, error, [source.topic], None)
+            log.warning("%s cannot be replayed now: %s", topic, denied or error or type(error).__name__)
             ready = time.monotonic() + REPLAY_RETRY_SECONDS
             while time.monotonic() < ready:
                 yield []
@@ -44,8 +50,8 @@ def replay(options: KafkaOptions, topic: str, partition: int, since: float, unti
 
 def _read_once(
     options: KafkaOptions, source: TopicPartition, since: float, offset: int | None, until: int
-) -> Iterator[tuple[int, list[Record]]]:
-    """Batches, each with the offset after it, from ``offset`` on, or else from the time ``since`` on."""
+) -> Iterator[tuple[int, list[Any]]]:
+    """Batches of messages, each with the offset after it, from ``offset`` on, or else from the time ``since`` on."""
     consumer = connect_client(options, KafkaConsumer, options.consumer(None, 1.0))
     try:
         consumer.assign([source])
@@ -57,6 +63,6 @@ def _read_once(
         while offset < until:
             messages = consumer.poll(timeout_ms=REPLAY_POLL_MS, max_records=REPLAY_BATCH_RECORDS).get(source, [])
             offset = int(consumer.position(source, timeout_ms=REQUEST_TIMEOUT_MS) or offset)
-            yield offset, [to_record(message, options) for message in messages if message.offset < until]
+            yield offset, [message for message in messages if message.offset < until]
     finally:
         consumer.close(autocommit=False, timeout_ms=REQUEST_TIMEOUT_MS)

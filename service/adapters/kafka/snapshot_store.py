@@ -10,15 +10,26 @@ Rows that wait for labels are in this process's memory and in the log: the next 
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tightrope.monitors.label_records import Label, PendingRow, RowKey
 from tightrope.monitors.records import Event
-from tightrope.service.adapters.ports import Bus, LogPartition, PendingChanges, Record
+from tightrope.service.adapters.kafka.published_modes import PublishedModes
+from tightrope.service.adapters.ports import Bus, LogPartition, LogReset, PendingChanges, Record
 from tightrope.service.adapters.sqlite.state_file import UNREADABLE_MARK
 from tightrope.service.adapters.sqlite.store import IN_MEMORY, SqliteStore
-from tightrope.service.adapters.topics import COMPARISONS, CONTROL, EVENTS, LABELS, SNAPSHOTS, topic
+from tightrope.service.adapters.topics import (
+    COMPARISONS,
+    CONTROL,
+    EVENTS,
+    LABELS,
+    POSITION_TOPICS,
+    SAMPLES,
+    SNAPSHOTS,
+    topic,
+)
 from tightrope.service.adapters.wire import record_codec
+from tightrope.service.adapters.wire.bounds import position_violation
 from tightrope.service.adapters.wire.envelope import WireError, mapping, pack, unpack
 
 log = logging.getLogger(__name__)
@@ -39,17 +50,23 @@ SNAPSHOT_FLUSH_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A model's state after all records before ``positions``."""
+    """A model's state after all records before ``positions``. ``topics`` has the id of each topic that the positions
+    and the state refer to, and is empty in the release before; ``log`` is the id of the samples topic.
+    """
 
     log: str
     state: bytes
     positions: Mapping[LogPartition, int]
+    topics: Mapping[str, str] = field(default_factory=dict)
 
 
 def encode_snapshot(snapshot: Snapshot) -> bytes:
     """A snapshot as a record."""
     positions = [[name, partition, offset] for (name, partition), offset in snapshot.positions.items()]
-    return pack(SNAPSHOT_SCHEMA, {"log": snapshot.log, "state": snapshot.state, "positions": positions})
+    topics = dict(snapshot.topics)
+    return pack(
+        SNAPSHOT_SCHEMA, {"log": snapshot.log, "state": snapshot.state, "positions": positions, "topics": topics}
+    )
 
 
 def decode_snapshot(data: bytes) -> Snapshot:
@@ -60,10 +77,16 @@ def decode_snapshot(data: bytes) -> Snapshot:
     """
     body = mapping(unpack(data, SNAPSHOT_SCHEMA), "snapshot")
     try:
-        positions = {(str(name), int(partition)): int(offset) for name, partition, offset in body["positions"]}
-        return Snapshot(str(body["log"]), bytes(body["state"]), positions)
+        positions = {(str(name), partition): offset for name, partition, offset in body["positions"]}
+        topics = {str(name): str(id_) for name, id_ in mapping(body.get("topics", {}), "topics").items()}
+        log_id, state = str(body["log"]), body["state"]
     except (KeyError, TypeError, ValueError) as error:
         raise WireError(f"snapshot: {error}") from error
+    if type(state) is not bytes:  # bytes() of a number would allocate that many
+        raise WireError("snapshot.state: must be bytes")
+    if violation := position_violation(positions):
+        raise WireError(f"positions: {violation}")
+    return Snapshot(log_id, state, positions, topics)
 
 
 class SnapshotStore:
@@ -72,31 +95,69 @@ class SnapshotStore:
     def __init__(self, bus: Bus, *, required: bool = False) -> None:
         self._bus = bus
         self._required = required
-        self._lost: dict[str, str] = {}
-        self._reader = bus.subscribe(topic(SNAPSHOTS))
+        self._resets: dict[str, list[LogReset]] = {}
         self._latest: dict[str, Snapshot] = {}
         self._mine: dict[str, Snapshot] = {}
         self._unwritten: set[str] = set()
         self._written: dict[str, float] = {}
         self._labels = SqliteStore(IN_MEMORY)
+        self._open_readers()
+
+    def _open_readers(self) -> None:
+        """Read the topics from their start. What this judge knew of its models counts as their latest snapshots until
+        others are read.
+        """
+        self._before = {**self._latest, **self._mine}
+        self._latest = {}
+        self._lost: dict[str, str] = {}
+        self._generation = self._bus.generation(*POSITION_TOPICS)
+        self._reader = self._bus.subscribe(topic(SNAPSHOTS))
+        self._published = PublishedModes(self._bus)
 
     def positions(self, log: str, models: Sequence[str]) -> Mapping[str, Mapping[LogPartition, int]]:
         """From the topic, read to its end: the previous judge of these models has written it."""
+        del log  # the identities are requested now
+        topics = self._bus.identities(POSITION_TOPICS)
+        if self._bus.generation(*POSITION_TOPICS) != self._generation:
+            self._close_readers()
+            self._open_readers()
+        # The judge before may write until now: modes follow the snapshot that they are of, and ends its positions.
+        self._published.catch_up()
         self._catch_up()
+        ends = self._bus.ends(POSITION_TOPICS)
         self._unwritten.clear()
         self._labels.close()
         self._labels = SqliteStore(IN_MEMORY)
-        self._mine = {model: self._starting_snapshot(log, model) for model in models}
+        self._resets.clear()
+        self._mine = {model: self._starting_snapshot(topics, ends, model) for model in models}
         return {model: snapshot.positions for model, snapshot in self._mine.items()}
 
-    def _starting_snapshot(self, log: str, model: str) -> Snapshot:
-        """The latest snapshot of a model. Without one, or with one of another log, all kept records are judged."""
+    def _starting_snapshot(self, topics: Mapping[str, str], ends: Mapping[LogPartition, int], model: str) -> Snapshot:
+        """The latest snapshot of a model. Without one, all kept records are judged; they are, too, if it does not fit
+        the logs, with the exception of orders that it covers.
+        """
         partition = self._bus.partition(topic(COMPARISONS), model)
+        control = (topic(CONTROL), partition)
         start = {(topic(name), partition): 0 for name in JUDGE_TOPICS}
-        latest = self._latest.get(model)
-        if latest is None:
-            return Snapshot(log, b"", start)
-        return Snapshot(log, latest.state, {**start, **latest.positions} if latest.log == log else start)
+        latest = self._latest.get(model) or self._before.get(model)
+        if latest is None and self._published.epoch(model) < 0:
+            return Snapshot(topics[topic(SAMPLES)], b"", start, topics)
+        latest = latest or Snapshot("", b"", {control: self._published.position(partition)})
+        covered = {source: latest.positions.get(source, 0) for source in start}
+        known = {topic(SAMPLES): latest.log, **latest.topics}
+        if resets := self._published.resets(model, latest.state, covered, known, topics, ends):
+            self._resets[model] = resets
+            fits = topic(CONTROL) not in {reset.topic for reset in resets}
+            covered = {**start, control: covered[control] if fits else 0}
+        return Snapshot(topics[topic(SAMPLES)], latest.state, covered, topics)
+
+    def resets(self, model: str) -> Sequence[LogReset]:
+        """The logs that the snapshot does not fit, as of `positions`."""
+        return self._resets.get(model, ())
+
+    def published_epoch(self, model: str) -> int:
+        """The epoch of the newest modes on the control topic."""
+        return self._published.epoch(model)
 
     def snapshot(self, model: str) -> bytes | None:
         """The latest snapshot, as of `positions`."""
@@ -140,10 +201,12 @@ class SnapshotStore:
         events: Sequence[Event],
         pending: Mapping[str, PendingChanges] | None = None,
     ) -> None:
-        """Write events first: each decision of a snapshot must have its event."""
+        """Write events first: each decision of a snapshot must have its event. The identities of the logs are those of
+        `positions`: a topic that was made anew since then must not pass for the one that was read.
+        """
         for model, before in self._mine.items():
             covered = {source: max(offset, positions.get(source, 0)) for source, offset in before.positions.items()}
-            self._mine[model] = Snapshot(log, snapshots.get(model, before.state), covered)
+            self._mine[model] = Snapshot(before.log, snapshots.get(model, before.state), covered, before.topics)
         self._unwritten |= set(snapshots)
         if pending:  # never deferred: judged again, a row would find its label matched already
             self._labels.save(log, {}, {}, [], pending)
@@ -194,6 +257,10 @@ class SnapshotStore:
         return self._labels.count_overdue(model, before)
 
     def close(self) -> None:
-        """Close the reader and the labels."""
-        self._reader.close()
+        """Close the readers and the labels."""
+        self._close_readers()
         self._labels.close()
+
+    def _close_readers(self) -> None:
+        self._reader.close()
+        self._published.close()

@@ -7,28 +7,17 @@ the configuration bounds all labels: a label is never a request id, a path or a 
 from collections.abc import Mapping, Sequence
 
 from tightrope.monitors.intake.hosts import MAX_HOST_CLASSES
+from tightrope.monitors.plan import STALE_REASONS
 from tightrope.monitors.records import Outcome, Role
 from tightrope.monitors.safemode import Input, ModeState
+from tightrope.service.adapters.prometheus.bus_catalogue import BUS_METRICS
 from tightrope.service.adapters.prometheus.metric import Component, LabelValues, Metric, MetricKind
-from tightrope.service.adapters.topics import (
-    ALL_TOPICS,
-    COMPARISONS,
-    CONTROL,
-    EVENTS,
-    INTAKE_GROUP,
-    JUDGES_GROUP,
-    LABELS,
-    PAYLOADS,
-    SAMPLES,
-    WORKERS_GROUP,
-    topic,
-)
-
-UNDELIVERED_REASONS = ("too_large", "refused", "after_a_loss", "shutdown")
-"""Reasons for which a record was never delivered."""
 
 DROP_REASONS = ("buffer_full", "too_many_rows", "too_large", "undeliverable", "old_artefact")
 """Reasons for which a sample was not kept."""
+
+MISSING_CAUSES = ("start", "silent", "plan")
+"""Causes for which a gateway counts the judge of a model as missing."""
 
 UNKNOWN_MODEL = "unknown"
 """The model label of a request for a model that is not served."""
@@ -60,8 +49,6 @@ def _drift(unit: str, text: str, kinds: Sequence[str]) -> Metric:
 
 REQUEST_OUTCOMES: LabelValues = {"outcome": ("ok", "caller_error", "server_error")}
 FAULT_LABELS: LabelValues = {"role": ROLE_VALUES, "reason": ("not_finite", "out_of_range", "another_shape")}
-READ_TOPICS = tuple(map(topic, (SAMPLES, COMPARISONS, LABELS, CONTROL, EVENTS, PAYLOADS)))
-WRITTEN_TOPICS = tuple(map(topic, ALL_TOPICS))
 LABEL_OUTCOMES: LabelValues = {"outcome": ("joined", "duplicate", "unknown", "expired", "stale")}
 
 METRICS: Mapping[str, Metric] = {
@@ -122,12 +109,32 @@ METRICS: Mapping[str, Metric] = {
         "Share of a whole model's fallback traffic that the baseline can carry, once it is measured.",
         MODEL_LABELS,
     ),
-    "blind": _gauge(BY_GATEWAY, "0 or 1", "1 while rows are kept and not judged: the baseline answers.", MODEL_LABELS),
+    "blind": _gauge(BY_GATEWAY, "0 or 1", "1 while kept rows are not judged, or no judge is heard.", MODEL_LABELS),
+    "scope_blind": _gauge(
+        BY_GATEWAY,
+        "0 or 1",
+        "1 while kept rows of the subgroup are not judged, though others are: the baseline answers it.",
+        SCOPE_LABELS,
+    ),
+    "judge_missing": _gauge(
+        BY_GATEWAY,
+        "0 or 1",
+        "1 while the baseline answers because no judge of the gateway's plan is heard: since the start, for too long, "
+        "or because the judges judge another plan.",
+        {**MODEL_LABELS, "cause": MISSING_CAUSES},
+    ),
     "judge_age_seconds": _gauge(
         BY_GATEWAY, "seconds", "Time since the last heartbeat of a model's judge.", MODEL_LABELS
     ),
     "rows_judged": _counter(BY_JUDGE, "rows", "Rows that the judge has counted as evidence.", MODEL_LABELS),
+    "rows_stale": _counter(
+        BY_JUDGE,
+        "rows",
+        "Compared rows that the judge's plan does not cover: of another artefact, or of other subgroups.",
+        {**MODEL_LABELS, "reason": STALE_REASONS},
+    ),
     "judge_failures": _counter(BY_JUDGE, "times", "Failures after which the judge started again.", {}),
+    "judge_failing": _gauge(BY_JUDGE, "0 or 1", "1 after more than three starts of the judge in a minute.", {}),
     "comparisons": _counter(BY_WORKER, "rows", "Rows compared.", SCOPE_LABELS),
     "disagreements": _counter(BY_WORKER, "rows", "Rows on which the two models decided differently.", SCOPE_LABELS),
     "host_comparisons": _counter(
@@ -144,23 +151,7 @@ METRICS: Mapping[str, Metric] = {
     "disk_short": _gauge(
         BY_WORKER, "0 or 1", "1 while the state's volume has less than the reserve for modes and events.", {}
     ),
-    "dead_records": _counter(BY_WORKER, "records", "Records that could not be read, by topic.", {"topic": READ_TOPICS}),
-    "lag_records": _gauge(
-        BY_WORKER,
-        "records",
-        "Records published and not read yet.",
-        {"reader": (WORKERS_GROUP, JUDGES_GROUP, INTAKE_GROUP)},
-    ),
-    "rebalances": _counter(
-        BY_WORKER, "times", "Rebalances of a consumer group.", {"reader": (WORKERS_GROUP, JUDGES_GROUP)}
-    ),
-    "undelivered_records": _counter(
-        BY_GATEWAY,
-        "records",
-        "Records that were never delivered to the bus.",
-        {"topic": WRITTEN_TOPICS, "reason": UNDELIVERED_REASONS},
-    ),
-    "bus_waiting_records": _gauge(BY_GATEWAY, "records", "Records that the bus has not acknowledged yet.", {}),
+    **BUS_METRICS,
     "comparisons_repeated": _counter(BY_JUDGE, "rows", "Redelivered rows, which are not counted again.", MODEL_LABELS),
     "control_age_seconds": _gauge(BY_GATEWAY, "seconds", "Time since the last message of a cluster's judges.", {}),
     "batch_rows": Metric(MetricKind.HISTOGRAM, BY_WORKER, "Rows compared at once.", "rows", {}),

@@ -38,6 +38,7 @@ class MetricSet:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self._all: dict[str, Counter | Gauge | Histogram] = {}
+        self._configured_scopes: dict[str, frozenset[str]] = {}
         self.requests = self._add(Counter, "requests")
         self.request_seconds = self._add(ManyHistogram, "request_seconds")
         self.answer_seconds = self._add(ManyHistogram, "answer_seconds")
@@ -83,12 +84,21 @@ class MetricSet:
     def _add_guard_metrics(self) -> None:
         """Add the metrics of what could blind or mislead the judge."""
         self.blind = self._add(Gauge, "blind")
+        self.scope_blind = self._add(Gauge, "scope_blind")
+        self.judge_missing = self._add(Gauge, "judge_missing")
         self.judge_age_seconds = self._add(Gauge, "judge_age_seconds")
         self.rows_judged = self._add(Counter, "rows_judged")
+        self.rows_stale = self._add(Counter, "rows_stale")
         self.judge_failures = self._add(Counter, "judge_failures")
+        self.judge_failing = self._add(Gauge, "judge_failing")
         self.disk_short = self._add(Gauge, "disk_short")
         self.unmonitored_answers = self._add(Counter, "unmonitored_answers")
         self.control_age_seconds = self._add(Gauge, "control_age_seconds")
+        self.topic_mismatch = self._add(Gauge, "topic_mismatch")
+        self.permission_missing = self._add(Gauge, "permission_missing")
+        self.log_resets = self._add(Counter, "log_resets")
+        self.records_refused = self._add(Counter, "records_refused")
+        self.records_accepted_unsigned = self._add(Counter, "records_accepted_unsigned")
         self.held_breach = self._add(Gauge, "held_breach")
         self.state_unreadable = self._add(Gauge, "state_unreadable")
         self.host_comparisons = self._add(Counter, "host_comparisons")
@@ -107,10 +117,15 @@ class MetricSet:
         scrape on. ``scopes`` begins with the model's own scope. Gauges exist once they are set.
         """
         configured = {"model": (model,), "scope": scopes}
+        self._configured_scopes[model] = self._configured_scopes.get(model, frozenset()) | {*scopes}
         for name, metric in METRICS.items():
             if metric.component is component and metric.labels and metric.kind is not MetricKind.GAUGE:
                 for labels in metric.label_values(configured):
                     self._all[name].labels(**labels)
+
+    def has_scope(self, model: str, scope: str) -> bool:
+        """Whether the configuration has this scope of a model: a record that names another one makes no series."""
+        return not (known := self._configured_scopes.get(model)) or scope in known
 
     def total(self, name: str, **labels: str) -> int:
         """The current value of a counter, by its name without prefix and suffix; 0 if it does not exist."""

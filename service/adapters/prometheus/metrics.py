@@ -118,6 +118,10 @@ class Metrics(MetricSet):
         """Count rows that were delivered again."""
         self.comparisons_repeated.labels(model).inc(rows)
 
+    def record_stale(self, model: str, reason: str, rows: int) -> None:
+        """Count rows that the judge's plan does not cover, by the reason."""
+        self.rows_stale.labels(model, reason).inc(rows)
+
     def record_hosts(self, model: str, rows: Mapping[str, int]) -> None:
         """Count compared rows by the class of the host that ran the compressed model, of a bounded number."""
         for name, count in rows.items():
@@ -138,9 +142,27 @@ class Metrics(MetricSet):
         """Show the share of the fallback traffic that the baseline can carry."""
         self.fallback_share.labels(model).set(share)
 
+    def set_blind_scopes(self, model: str, scopes: Mapping[str, bool]) -> None:
+        """Show for each subgroup whether the gateway answers it with the baseline because its rows are not judged."""
+        for scope, blind in scopes.items():
+            self.scope_blind.labels(model, scope).set(blind)
+
+    def set_topic_mismatch(self, topic: str, *, mismatch: bool) -> None:
+        """Show whether a topic is missing or has another number of partitions than the configuration."""
+        self.topic_mismatch.labels(topic).set(mismatch)
+
+    def set_permission_missing(self, resource: str, *, missing: bool) -> None:
+        """Show whether this process lacks a permission on a topic or a group."""
+        self.permission_missing.labels(resource).set(missing)
+
     def set_blind(self, model: str, *, blind: bool) -> None:
         """Show whether the baseline answers every request, because no row is judged."""
         self.blind.labels(model).set(blind)
+
+    def set_judge_missing(self, model: str, causes: Mapping[str, bool]) -> None:
+        """Show, by cause, whether the baseline answers every request because no judge of the plan is heard."""
+        for cause, missing in causes.items():
+            self.judge_missing.labels(model, cause).set(missing)
 
     def set_judge_age(self, model: str, seconds: float) -> None:
         """Show the time since the last heartbeat of a model's judge."""
@@ -172,6 +194,8 @@ class Metrics(MetricSet):
     ) -> None:
         """Count a batch of comparisons; the three arrays have shape (scopes,)."""
         for scope, rows, disagreements, errors in zip(scopes, compared, disagreed, faulty, strict=True):
+            if not self.has_scope(model, scope):
+                continue
             self.comparisons.labels(model, scope).inc(int(rows))
             self.disagreements.labels(model, scope).inc(int(disagreements))
             self.comparison_errors.labels(model, scope).inc(int(errors))
@@ -197,10 +221,14 @@ class Metrics(MetricSet):
                     if labels["model"] not in models:
                         self._all[name].remove(*(labels[label] for label in metric.labels))
 
+    def record_log_reset(self, topic: str, reason: str) -> None:
+        """Count a log that was made anew, ends before a stored position, or was lost."""
+        self.log_resets.labels(topic, reason).inc()
+
     def record_transitions(self, events: Iterable[Event]) -> None:
         """Count the events that are inputs to the safe-mode table."""
         for event in events:
-            if event.kind in set(Input):
+            if event.kind in set(Input) and self.has_scope(event.model, event.scope):
                 self.transitions.labels(event.model, event.scope, event.kind).inc()
 
     def set_held_breaches(self, model: str, breached: Mapping[str, bool]) -> None:
@@ -230,6 +258,8 @@ class Metrics(MetricSet):
         """Show the scopes in safe mode, and which of all ``states`` each scope is in."""
         names = tuple(states)
         for scope, state in routes.states.items():
+            if not self.has_scope(routes.model, scope):
+                continue
             self.safe_mode_active.labels(routes.model, scope).set(scope in routes.safe)
             for name in names:
                 self.scope_state.labels(routes.model, scope, name).set(name == state)

@@ -13,7 +13,7 @@ from typing import Any
 
 from tightrope.monitors.label_records import Label, PendingRow, RowKey
 from tightrope.monitors.records import Event
-from tightrope.service.adapters.ports import LogPartition, PendingChanges, Record
+from tightrope.service.adapters.ports import LogPartition, OwnLogs, PendingChanges, Record
 from tightrope.service.adapters.sqlite import pending_labels
 from tightrope.service.adapters.sqlite.state_file import (
     NoLocksError,
@@ -50,7 +50,7 @@ IN_MEMORY = Path(":memory:")
 """The path of a state that ends with the process."""
 
 
-class SqliteStore:
+class SqliteStore(OwnLogs):
     """Implements `ports.Store`. Safe to share between threads.
 
     ``exclusive`` is for the process that judges: a second one on the same file is refused. ``loss`` is the reason for

@@ -142,7 +142,10 @@ def _event(values: Mapping[str, object], data: bytes) -> PayloadEvent:
 
 def _text(name: str, value: object) -> str:
     """An attribute as text: CloudEvents has numbers and booleans in JSON, but text in HTTP headers."""
-    text = value if isinstance(value, str) else json.dumps(value)
+    try:
+        text = value if isinstance(value, str) else json.dumps(value)
+    except RecursionError as error:
+        raise WireError(f"{quote(name)}: is nested too deeply") from error
     if len(text) > MAX_ATTRIBUTE_CHARS:
         raise WireError(f"{quote(name)}: has more than {MAX_ATTRIBUTE_CHARS} characters")
     return text

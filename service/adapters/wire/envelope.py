@@ -5,6 +5,7 @@
 An array is a map {"dtype": "<f8", "shape": [...], "data": bytes} (numpy's dtype names, little-endian, row-major), an
 array of strings {"dtype": "str", "shape": [...], "data": [...]}. A record that does not fit is refused with one line
 that names the field; readers never guess. Records of the version before are read: fields that it lacked have defaults.
+Records that members exchange stay readable for the version before (`first_release`).
 """
 
 import math
@@ -17,6 +18,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from tightrope.service.adapters.wire import bounds
+from tightrope.service.adapters.wire.first_release import FIRST_RELEASE_FIELDS, FIRST_VERSION, split_fields
 from tightrope.service.errors import TightropeError
 
 WIRE_VERSION = 2
@@ -37,6 +40,7 @@ FIELD_TYPES: dict[object, tuple[frozenset[type], str]] = {
     str: (STRING_TYPES, "text"),
     float: (frozenset((float, int)), "a number"),
     int: (SIZE_TYPES, "a whole number"),
+    bool: (frozenset((bool,)), "true or false"),
 }
 """The value types that a field declared as the key may hold, and their description in error messages."""
 
@@ -82,7 +86,11 @@ _decode_head = msgspec.msgpack.Decoder(_Head).decode
 
 def pack(schema: str, body: object) -> bytes:
     """A record in its envelope."""
-    return _encode({"schema": schema, "version": WIRE_VERSION, "body": body})
+    if schema not in FIRST_RELEASE_FIELDS:
+        return _encode({"schema": schema, "version": WIRE_VERSION, "body": body})
+    first, later = split_fields(schema, body)
+    added = {} if later is None else {"added": later}
+    return _encode({"schema": schema, "version": FIRST_VERSION, "body": first, **added})
 
 
 def record_fields(record: Any) -> dict[str, object]:  # noqa: ANN401 - any record of monitors
@@ -105,7 +113,18 @@ def envelope(data: bytes) -> dict[str, Any]:
     if not _is_read(document.get("version")):
         known = " and ".join(map(str, READ_VERSIONS))
         raise WireError(f"version: {str(document.get('version'))[:20]!r}; this reader knows {known}")
+    if "added" in document:
+        document["body"] = _joined(document["body"], document.pop("added"))
     return document
+
+
+def _joined(body: object, added: object) -> object:
+    """The body of a record with its later fields, which never replace those that every version reads."""
+    if isinstance(body, list) and isinstance(added, list):
+        if len(body) != len(added):
+            raise WireError(f"added: {len(added)} entries where {len(body)} should be")
+        return [{**mapping(more, "added"), **mapping(item, "body")} for item, more in zip(body, added, strict=True)]
+    return {**mapping(added, "added"), **mapping(body, "body")}
 
 
 def _is_read(version: object) -> bool:
@@ -127,6 +146,9 @@ def unpack(data: bytes, schema: str) -> object:
     Raises:
         WireError: when it is another record, or not a record.
     """
+    limit = bounds.MAX_RECORD_BYTES.get(schema)
+    if limit is not None and len(data) > limit:
+        raise WireError(f"{schema}: {len(data)} bytes; it must have at most {limit}")
     document = envelope(data)
     if document["schema"] != schema:
         raise WireError(f"schema: {str(document['schema'])[:40]!r} where {schema!r} should be")
@@ -142,9 +164,17 @@ def mapping(value: object, where: str) -> Mapping[str, Any]:
 
 def names(value: object, where: str) -> tuple[str, ...]:
     """A list of names, or a `WireError`."""
+    texts = _texts(value, where)
+    if violation := bounds.names_violation(where, texts):
+        raise WireError(f"{where}: {violation}")
+    return tuple(texts)
+
+
+def _texts(value: object, where: str) -> list[str]:
+    """A list of texts, of any length: an input of a model may be a text."""
     if not isinstance(value, list) or not STRING_TYPES.issuperset(map(type, value)):
         raise WireError(f"{where}: must be a list of names")
-    return tuple(value)
+    return value
 
 
 def build(kind: type[T], where: str, body: object) -> T:
@@ -154,10 +184,28 @@ def build(kind: type[T], where: str, body: object) -> T:
         record = kind(**values)
     except TypeError as error:
         raise WireError(f"{where}: {error}") from error
-    for name, types, wanted in _checked_fields(kind):  # type: ignore[arg-type]  # a class can be hashed
-        if type(getattr(record, name)) not in types:
-            raise WireError(f"{where}.{name}: must be {wanted}")
+    check_fields(record, where)
     return record
+
+
+def check_fields(record: object, where: str) -> None:
+    """Check that the plain fields of a record have the types that it declares, and values within their bounds.
+
+    Raises:
+        WireError: when one does not.
+    """
+    for name, types, wanted in _checked_fields(type(record)):  # type: ignore[arg-type]  # a class can be hashed
+        value: Any = getattr(record, name)
+        if type(value) not in types:
+            raise WireError(f"{where}.{name}: must be {wanted}")
+        if types is STRING_TYPES:
+            violation = bounds.text_violation(name, value)
+        else:
+            violation = bounds.number_violation(
+                name, value, bounds.WHOLE_NUMBERS if types is SIZE_TYPES else bounds.NUMBERS
+            )
+        if violation:
+            raise WireError(f"{where}.{name}: {violation}")
 
 
 @cache
@@ -176,10 +224,12 @@ def array(value: object, where: str, dtype: str | None = None) -> NDArray[Any]:
     kind, shape, data = box.get("dtype"), box.get("shape"), box.get("data")
     if not isinstance(shape, list) or not SIZE_TYPES.issuperset(map(type, shape)) or min(shape, default=0) < 0:
         raise WireError(f"{where}: shape must be a list of sizes")
+    if not data and (violation := bounds.shape_violation(shape)):  # others have the bytes for their sides
+        raise WireError(f"{where}: {violation}")
     if dtype is not None and kind != dtype:
         raise WireError(f"{where}: dtype {str(kind)[:20]!r} where {dtype!r} should be")
     if kind == STRING_DTYPE:
-        return _reshape(np.array(names(data, where), dtype=object), shape, where)
+        return _reshape(np.array(_texts(data, where), dtype=object), shape, where)
     if not isinstance(kind, str) or kind not in DTYPES or not isinstance(data, bytes):
         raise WireError(f"{where}: dtype {str(kind)[:20]!r} is not known, or its data are not bytes")
     if len(data) != math.prod(shape) * DTYPES[kind].itemsize:

@@ -1,9 +1,11 @@
 """The heartbeat of a judge, a record of the control topic that no state depends on."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 
 from tightrope.service.adapters.ports import Record
-from tightrope.service.adapters.wire.envelope import build, pack, unpack
+from tightrope.service.adapters.wire.bounds import COUNTS
+from tightrope.service.adapters.wire.envelope import WireError, build, mapping, pack, unpack
 
 HEARTBEAT_SCHEMA = "tightrope.heartbeat"
 
@@ -16,13 +18,16 @@ class Heartbeat:
     """A judge's sign of life: the number of a model's rows that it has judged since it started.
 
     ``judge`` names this start of the judge, because the count begins anew with each; ``clock`` is its monotonic clock
-    in seconds, by which a record that is read a second time differs from a new one.
+    in seconds, by which a record that is read a second time differs from a new one. ``scopes`` gives the rows by
+    subgroup, and ``plan`` is the coverage of the plan by which they are judged; an older judge gives neither.
     """
 
     model: str
     judge: str
     clock: float
     judged: int
+    scopes: Mapping[str, int] = field(default_factory=dict)
+    plan: str = ""
 
 
 def encode_heartbeat(heartbeat: Heartbeat) -> bytes:
@@ -36,7 +41,11 @@ def decode_heartbeat(data: bytes) -> Heartbeat:
     Raises:
         WireError: when the record is no heartbeat.
     """
-    return build(Heartbeat, "heartbeat", unpack(data, HEARTBEAT_SCHEMA))
+    heartbeat = build(Heartbeat, "heartbeat", unpack(data, HEARTBEAT_SCHEMA))
+    for scope, rows in mapping(heartbeat.scopes, "heartbeat.scopes").items():
+        if type(rows) is not int or not COUNTS.contains(rows):
+            raise WireError(f"heartbeat.scopes.{scope}: must be a whole number {COUNTS}")
+    return heartbeat
 
 
 def is_heartbeat(record: Record) -> bool:

@@ -15,17 +15,17 @@ from tightrope.monitors.records import (
     ADDED_ARRAYS,
     MATRICES,
     ROW_ARRAYS,
-    Bools,
     Comparisons,
     Event,
     Ints,
     Order,
     Routes,
     Stream,
-    Tensors,
     Traffic,
 )
 from tightrope.monitors.sample_batch import ADDED_SAMPLE_COLUMNS, SampleBatch
+from tightrope.service.adapters.wire.bounds import MAX_CLASS_COLUMNS
+from tightrope.service.adapters.wire.columns import check_row_counts, check_values, read_tensors
 from tightrope.service.adapters.wire.envelope import (
     STRING_DTYPE,
     WireError,
@@ -40,6 +40,7 @@ from tightrope.service.adapters.wire.envelope import (
     unpack,
 )
 from tightrope.service.adapters.wire.retained_codec import read_mode, read_retained, retained_fields
+from tightrope.service.adapters.wire.state_bounds import check_state
 
 SAMPLES_SCHEMA = "tightrope.samples"
 COMPARISONS_SCHEMA = "tightrope.comparisons"
@@ -87,9 +88,10 @@ def decode_samples(data: bytes) -> SampleBatch:
     for name, column in columns.items():
         if column.shape != (len(ids),):
             raise WireError(f"{name}: shape {column.shape} where {len(ids)} samples should be")
+    check_values(columns)
     member = array(body.get("member"), "member", "|b1")
-    _check_row_counts(columns["rows"], member, len(scopes))
-    tensors = {side: _tensors(body.get(side), side, len(member)) for side in ("inputs", "outputs")}
+    check_row_counts(columns["rows"], member, len(scopes))
+    tensors = {side: read_tensors(body.get(side), side, len(member)) for side in ("inputs", "outputs")}
     return build(
         SampleBatch, "samples", {**body, **columns, **tensors, "request_id": ids, "scopes": scopes, "member": member}
     )
@@ -115,7 +117,7 @@ def decode_event(data: bytes) -> Event:
     event = build(Event, "event", unpack(data, EVENT_SCHEMA))
     try:
         json.dumps(mapping(event.detail, "event.detail"))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise WireError(f"event.detail: {error}") from error
     return event
 
@@ -140,6 +142,7 @@ def decode_routes(data: bytes) -> Routes:
     body = mapping(unpack(data, ROUTES_SCHEMA), "routes")
     states = mapping(body.get("states"), "routes.states")
     names(list(states.values()), "routes.states")
+    names(list(states), "routes.states")
     return build(Routes, "routes", {**body, "safe": names(body.get("safe"), "routes.safe")})
 
 
@@ -155,12 +158,12 @@ def decode_state(data: bytes) -> State:
     """A snapshot of one model's judgement."""
     body = mapping(unpack(data, STATE_SCHEMA), "state")
     try:
-        return State(
+        state = State(
             **{
                 **body,
                 "scopes": names(body["scopes"], "scopes"),
                 "monitors": names(body["monitors"], "monitors"),
-                "seen": {Stream(name): int(rows) for name, rows in body["seen"].items()},
+                "seen": {Stream(name): rows for name, rows in body["seen"].items()},
                 "pending": {Stream(name): _comparisons(rows) for name, rows in body["pending"].items()},
                 "modes": tuple(map(read_mode, body["modes"])),
                 "retained": read_retained(body.get("retained", {})),
@@ -178,7 +181,8 @@ def decode_state(data: bytes) -> State:
                 ),
             }
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return check_state(state)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise WireError(f"state: not a snapshot of this version: {error}") from error
 
 
@@ -247,24 +251,9 @@ def _comparisons(body: object) -> Comparisons:
     if wrong or columns["member"].shape[1] != len(scopes):
         column = (wrong or ["member"])[0]
         raise WireError(f"{column}: must have one entry for each of {len(ids)} rows (and of {len(scopes)} scopes)")
+    widest = max((columns[name].shape[1] for name in MATRICES if name in columns and name != "member"), default=0)
+    if widest > MAX_CLASS_COLUMNS:
+        raise WireError(f"missed, gained: {widest} classes; there must be at most {MAX_CLASS_COLUMNS}")
+    check_values(columns)
     fields = {name: values.get(name) for name in ("model", "baseline_digest", "compressed_digest", "log")}
     return build(Comparisons, "comparisons", {**fields, **columns, "request_id": ids, "scopes": scopes})
-
-
-def _check_row_counts(rows: Ints, member: Bools, scopes: int) -> None:
-    """Check that the rows of all samples add up to those of ``member``, which has one column a scope."""
-    if member.ndim != 2 or member.shape[1] != scopes:  # noqa: PLR2004 - rows and scopes
-        raise WireError(f"member: shape {member.shape} does not fit {scopes} scopes")
-    counts: list[int] = rows.tolist()  # Python integers: the sum of an array could overflow
-    if min(counts, default=0) < 0 or sum(counts) != len(member):
-        raise WireError(
-            f"rows: {sum(counts)} together, the least {min(counts, default=0)}, where {len(member)} should be"
-        )
-
-
-def _tensors(body: object, side: str, rows: int) -> Tensors:
-    tensors = {name: array(value, f"{side}.{name}") for name, value in mapping(body, side).items()}
-    for name, tensor in tensors.items():
-        if tensor.shape[:1] != (rows,):
-            raise WireError(f"{side}.{name}: shape {tensor.shape} where {rows} rows should be")
-    return tensors

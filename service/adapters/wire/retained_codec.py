@@ -15,6 +15,7 @@ def retained_fields(retained: Retained) -> dict[str, object]:
         "disabled": dict(sorted(retained.disabled.items())),
         "pairs": [{**record_fields(pair), "harmed": _scope_records(pair.harmed)} for pair in retained.pairs],
         "settings": dict(sorted(retained.settings.items())),
+        "orders": list(retained.orders),
     }
 
 
@@ -33,6 +34,7 @@ def read_retained(body: object) -> Retained:
         },
         pairs=tuple(_read_pair(mapping(pair, "retained.pairs")) for pair in values.get("pairs", [])),
         settings=mapping(values.get("settings", {}), "retained.settings"),
+        orders=names(values.get("orders", []), "retained.orders"),
     )
 
 

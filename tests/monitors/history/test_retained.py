@@ -3,6 +3,7 @@
 import pytest
 
 from tightrope.monitors.history.retained import (
+    MAX_ORDERS,
     MAX_PAIRS,
     SEVERAL,
     PairRecord,
@@ -112,3 +113,12 @@ def test_scope_is_redefined_when_a_row_of_it_may_be_in_another(
     """More codes under the same name lose no row; fewer codes, and another source, do."""
     old, new = (scope_definition(scope, {f"subgroups.{k}": v for k, v in each.items()}) for each in (before, after))
     assert is_redefined(old, new) is redefined
+
+
+def test_latest_orders_are_remembered() -> None:
+    """A bounded number, the newest last."""
+    retained = Retained()
+    for number in range(MAX_ORDERS + 2):
+        retained = retained.note_order(f"o{number}")
+    assert len(retained.orders) == MAX_ORDERS
+    assert (retained.orders[0], retained.orders[-1]) == ("o2", f"o{MAX_ORDERS + 1}")

@@ -1,4 +1,4 @@
-"""A secret is made once, is readable by its user only, and never stops a start."""
+"""A secret is made once, is readable by its user only, and never stops a start; a given one must be safe."""
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tightrope.service.adapters.secret_file import kept_secret
+from tightrope.service.adapters.secret_file import kept_secret, shared_secret
 
 SIZE = 32
 
@@ -45,3 +45,43 @@ def test_folder_that_cannot_be_used_does_not_stop_the_start(tmp_path: Path, capl
     (tmp_path / "state").write_text("a file")
     assert len(kept_secret(tmp_path / "state" / "draw.secret", SIZE)) == SIZE
     assert "another secret is used until this process ends" in caplog.text
+
+
+def test_shared_secret_is_read_without_white_space(tmp_path: Path) -> None:
+    """As `openssl rand -hex 32` and an editor write it; its group may read it, as Kubernetes mounts secrets."""
+    path = tmp_path / "secret"
+    path.write_bytes(b"  " + b"5e" * 32 + b"\r\n")
+    for mode in (0o400, 0o440, 0o600, 0o640):
+        path.chmod(mode)
+        assert shared_secret(path) == b"5e" * 32
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o602, 0o620, 0o666, 0o777])
+def test_shared_secret_that_others_may_read_or_change_is_refused(tmp_path: Path, mode: int) -> None:
+    """The reason has the command that corrects it."""
+    path = tmp_path / "secret"
+    path.write_text("5e" * 32)
+    path.chmod(mode)
+    with pytest.raises(
+        ValueError, match=rf"other users may read or change it \(mode {mode:04o}\); run chmod 600 {path}"
+    ):
+        shared_secret(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"", "holds 0 bytes; at least 32 are needed, as `openssl rand -hex 32` prints"),
+        (b"x" * 31 + b" \n", "holds 31 bytes"),
+    ],
+)
+def test_short_shared_secret_is_refused(tmp_path: Path, content: bytes | None, reason: str) -> None:
+    """The reason has the length and not the content."""
+    path = tmp_path / "secret"
+    if content is not None:
+        path.touch(mode=0o600)
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=reason) as caught:
+        shared_secret(path)
+    assert "xxx" not in str(caught.value)

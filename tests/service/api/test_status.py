@@ -27,6 +27,7 @@ def test_models_are_listed_with_their_modes(client: httpx.Client) -> None:
     assert set(listed["plain"]["scopes"].values()) == {"normal"}
     assert listed["plain"]["safe"] == []
     assert listed["plain"]["requests"] == "share runs"
+    assert len(listed["plain"]["plan"]) == 64, "to compare gateways with their judges"
     assert listed["plain"]["blind"] is None
     assert listed["plain"]["baseline_digest"] != listed["plain"]["compressed_digest"]
 
@@ -65,10 +66,12 @@ def test_every_scope_has_a_verdict_of_every_monitor(client: httpx.Client) -> Non
 
 
 def test_verdicts_can_be_filtered_by_scope(client: httpx.Client) -> None:
-    """An unknown scope has no verdicts."""
+    """An unknown scope is an error that lists those of the model."""
     verdicts = get(client, "/v1/models/modes/verdicts?scope=region%3Dnorth")["verdicts"]
     assert {verdict["scope"] for verdict in verdicts} == {"region=north"}
-    assert get(client, "/v1/models/modes/verdicts?scope=nope")["verdicts"] == []
+    unknown = client.get("/v1/models/modes/verdicts?scope=nope")
+    assert unknown.status_code == 404
+    assert unknown.json()["error"].startswith("scope: 'nope' is none of model, band=high")
 
 
 @pytest.mark.parametrize(
@@ -92,4 +95,8 @@ def test_invalid_query_is_400(client: httpx.Client, query: str, expected_error: 
 def test_page_after_the_last_event_is_empty(client: httpx.Client) -> None:
     """A reader can poll with the last number, up to the largest one possible."""
     assert get(client, f"/v1/events?after={2**63 - 1}") == {"events": []}
-    assert get(client, "/v1/events?model=nope") == {"events": []}
+
+
+def test_events_of_an_unknown_model_are_an_error(client: httpx.Client) -> None:
+    """One that is neither served nor in the trail."""
+    assert client.get("/v1/events?model=nope").status_code == 404

@@ -80,3 +80,34 @@ def test_environment_names_the_instance(tmp_path: Path) -> None:
     section = kafka(tmp_path, instance="file")
     assert kafka_instance(section, {"TIGHTROPE_INSTANCE": "pod-0"}) == "pod-0"
     assert kafka_instance(section, {}) == "file"
+
+
+def test_files_of_secrets_are_relative_to_the_configuration(tmp_path: Path) -> None:
+    """Records without a signature are refused unless the configuration accepts them."""
+    section = kafka(tmp_path, signing={"secret_file": "fleet.secret"}).signing
+    assert section is not None
+    assert (section.secret_file, section.previous_secret_file) == (tmp_path / "fleet.secret", None)
+    assert section.unsigned == "refuse"
+    both = kafka(tmp_path, signing={"secret_file": "/run/a", "previous_secret_file": "b", "unsigned": "accept"}).signing
+    assert both is not None
+    assert (both.secret_file, both.previous_secret_file) == (Path("/run/a"), tmp_path / "b")
+    assert both.unsigned == "accept"
+    assert kafka(tmp_path).signing is None
+
+
+@pytest.mark.parametrize(
+    ("signing", "problem"),
+    [
+        ({}, "bus.kafka.signing.secret_file: field required"),
+        (
+            {"secret_file": "s", "unsigned": "ignore"},
+            "bus.kafka.signing.unsigned: input should be 'refuse' or 'accept'",
+        ),
+        ({"secret_file": "s", "secret": "s"}, "bus.kafka.signing.secret: there is no such key"),
+    ],
+)
+def test_mistakes_of_signing_are_named(tmp_path: Path, signing: dict[str, object], problem: str) -> None:
+    """A secret in the configuration itself is refused."""
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path, signing=signing)
+    assert f"{tmp_path / 't.yaml'}: {problem}" in str(caught.value)

@@ -12,7 +12,7 @@ from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.compare import Scale, Score
 from tightrope.monitors.intake.repeats import Repeats
 from tightrope.monitors.records import Role
-from tightrope.service.config.loader import Settings, load
+from tightrope.service.config.loader import SafeModeSection, Settings, load
 from tightrope.service.config.models import Endpoint, RuntimeSection
 from tightrope.service.config.subgroups import Range
 
@@ -50,9 +50,9 @@ models:
     labels: {horizon_seconds: 60}
 alarms: {samples_per_false_alarm: 1.0e+9}
 safe_mode:
-  {blind_seconds: 9, min_dwell_seconds: 1, flap_window_seconds: 2, max_flaps: 4, recovery_ratio: 0.5,
-   recovery_samples: 1000}
-server: {host: 0.0.0.0, port: 0, max_body_bytes: 4096, control_token_file: token}
+  {blind_seconds: 9, silent_seconds: 20, when_silent: stay, min_dwell_seconds: 1, flap_window_seconds: 2, max_flaps: 4,
+   recovery_ratio: 0.5, recovery_samples: 1000}
+server: {host: 0.0.0.0, port: 0, max_body_bytes: 4096, control_token_file: token, readiness: strict}
 alerts:
   {alertmanagers: ["http://am:9093", "https://h/am"], labels: {cluster: c}, token_file: am, keep_seconds: 5,
    grace_seconds: 7, runbook: "http://wiki/page", grafana: "http://g", gateway: "http://t",
@@ -111,13 +111,14 @@ def test_every_key_is_loaded(tmp_path: Path) -> None:
     assert settings.alarms.samples_per_false_alarm == 1e9
     assert settings.safe_mode.model_dump() == {
         "blind_seconds": 9,
+        "silent_seconds": 20,
+        "when_silent": "stay",
         "min_dwell_seconds": 1,
         "flap_window_seconds": 2,
         "max_flaps": 4,
         "recovery_ratio": 0.5,
         "recovery_samples": 1000,
     }
-    assert (settings.server.host, settings.server.port, settings.server.max_body_bytes) == ("0.0.0.0", 0, 4096)  # noqa: S104
     assert settings.alerts.model_dump() == {
         "alertmanagers": ["http://am:9093", "https://h/am"],
         "labels": {"cluster": "c"},
@@ -129,6 +130,29 @@ def test_every_key_is_loaded(tmp_path: Path) -> None:
         "gateway": "http://t",
         "grafana_token_file": tmp_path / "gt",
     }
+
+
+def test_every_key_of_the_server_is_loaded(tmp_path: Path) -> None:
+    """No key is lost."""
+    server = load(written(tmp_path, WHOLE), {}).server
+    assert (server.host, server.port, server.max_body_bytes) == ("0.0.0.0", 0, 4096)  # noqa: S104
+    assert server.readiness == "strict"
+
+
+@pytest.mark.parametrize(
+    ("keys", "seconds"),
+    [
+        ({}, 120.0),
+        ({"blind_seconds": 9}, 18.0),
+        ({"blind_seconds": 0}, 0.0),
+        ({"blind_seconds": 0, "silent_seconds": 7}, 7.0),
+        ({"silent_seconds": 0}, 0.0),
+        ({"silent_seconds": 7, "when_silent": "stay"}, 0.0),
+    ],
+)
+def test_silence_limit_is_twice_the_limit_of_blindness(keys: dict[str, Any], seconds: float) -> None:
+    """Unless it is set; 0 is never, and so is `stay`."""
+    assert SafeModeSection(**keys).silence_limit == seconds
 
 
 def test_subgroup_values_keep_their_form(tmp_path: Path) -> None:

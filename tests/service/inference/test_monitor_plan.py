@@ -154,6 +154,25 @@ def test_digest_ignores_settings_that_evidence_does_not_depend_on(tmp_path: Path
     assert plan_of(tmp_path, **change).digest == plan_of(tmp_path).digest
 
 
+def test_digest_ignores_the_settings_of_gateways_alone(tmp_path: Path) -> None:
+    """How long a gateway waits for its judge is no matter of evidence."""
+    models = {"m": sure_and_unsure(tmp_path)}
+    plans = [
+        build("m", settings_of(tmp_path, models, safe_mode=safe_mode), load_model).plan
+        for safe_mode in ({}, {"silent_seconds": 5, "when_silent": "stay"})
+    ]
+    assert plans[0].digest == plans[1].digest
+
+
+@pytest.mark.parametrize("change", [{"limits": {"disagreement": 0.2}}, {"queue": 7}, {"mode": "advisory"}], ids=str)
+def test_coverage_is_that_of_the_pair_and_the_subgroups(tmp_path: Path, change: dict[str, Any]) -> None:
+    """Members whose other settings differ count each other's rows, as while a configuration is rolled out."""
+    assert plan_of(tmp_path, **change).coverage == plan_of(tmp_path).coverage
+    assert plan_of(tmp_path, subgroups=SUBGROUPS).coverage != plan_of(tmp_path).coverage
+    swapped = {"baseline": "unsure.onnx", "compressed": "sure.onnx"}
+    assert plan_of(tmp_path, **swapped).coverage != plan_of(tmp_path).coverage
+
+
 def test_digest_depends_on_the_files_content_not_its_name(tmp_path: Path) -> None:
     """A copy of a file is the same model."""
     digest = plan_of(tmp_path).digest

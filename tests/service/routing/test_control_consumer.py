@@ -16,10 +16,17 @@ from tightrope.service.adapters.wire.heartbeat import HEARTBEAT_KEY, Heartbeat, 
 from tightrope.service.adapters.wire.record_codec import encode_event, encode_order, encode_routes
 from tightrope.service.routing import control_consumer
 from tightrope.service.routing.control_consumer import ControlConsumer
+from tightrope.service.routing.judge_watch import JudgeWatch
 from tightrope.service.routing.router import Router
 
 TOPIC = topic(CONTROL)
 STATES = {"model": "normal", "region=north": "safe"}
+PLAN = "the coverage of the plan"
+
+
+def plan_of(model: str) -> str | None:
+    """The coverage of the plan of the one model that is served."""
+    return PLAN if model == "m" else None
 
 
 class Replica:
@@ -28,7 +35,7 @@ class Replica:
     def __init__(self, bus: MemoryBus) -> None:
         self.router = Router({"m": ("region=north",)})
         self.metrics = Metrics(CollectorRegistry())
-        self.consumer = ControlConsumer(bus, self.router, self.metrics)
+        self.consumer = ControlConsumer(bus, self.router, self.metrics, plan_of)
         self.consumer.start()
 
     def reaches(self, epoch: int) -> bool:
@@ -147,7 +154,7 @@ def test_caught_up_is_set_at_the_end_of_the_topic(bus: MemoryBus) -> None:
     publish(bus, 3, "region=north")
     router = Router({"m": ("region=north",), "n": ()}, cautious=True)
     assert router.routes("n").safe == ("model",)
-    consumer = ControlConsumer(bus, router, Metrics(CollectorRegistry()))
+    consumer = ControlConsumer(bus, router, Metrics(CollectorRegistry()), plan_of)
     assert not consumer.caught_up.is_set()
     consumer.start()
     assert consumer.caught_up.wait(10.0)
@@ -180,7 +187,7 @@ class UnavailableBus:
 def test_unavailable_bus_is_not_caught_up(bus: MemoryBus) -> None:
     """A cautious replica sends requests to the baseline until the bus answers."""
     router = Router({"m": ("region=north",)}, cautious=True)
-    consumer = ControlConsumer(bus, router, Metrics(CollectorRegistry()))
+    consumer = ControlConsumer(bus, router, Metrics(CollectorRegistry()), plan_of)
     away = UnavailableBus()
     consumer._records = away  # type: ignore[assignment]
     consumer.start()
@@ -196,9 +203,9 @@ def test_heartbeats_are_passed_on(bus: MemoryBus) -> None:
     """A garbled one is counted, and the next one arrives."""
     heard: list[Heartbeat] = []
     metrics = Metrics(CollectorRegistry())
-    consumer = ControlConsumer(bus, Router({"m": ()}), metrics, on_heartbeat=heard.append)
+    consumer = ControlConsumer(bus, Router({"m": ()}), metrics, plan_of, heard.append)
     consumer.start()
-    sent = Heartbeat("m", "a judge", clock=5.0, judged=7)
+    sent = Heartbeat("m", "a judge", clock=5.0, judged=7, plan=PLAN)
     bus.publish(TOPIC, encode_heartbeat(sent).replace(b"judged", b"judgeD"), "m" + HEARTBEAT_KEY)
     bus.publish(TOPIC, encode_heartbeat(sent), "m" + HEARTBEAT_KEY)
     eventually(lambda: heard)
@@ -207,17 +214,63 @@ def test_heartbeats_are_passed_on(bus: MemoryBus) -> None:
     assert metrics.registry.get_sample_value("tightrope_dead_records_total", {"topic": TOPIC}) == 1.0
 
 
-def test_silence_of_the_judges_is_logged_once_and_its_end_too(bus: MemoryBus, caplog: pytest.LogCaptureFixture) -> None:
-    """The modes stay; the metric shows the duration."""
-    metrics = Metrics(CollectorRegistry())
-    router = Router({"m": ("region=north",)})
-    consumer = ControlConsumer(bus, router, metrics, silence=0.3)
-    publish(bus, 0, "region=north")
+def test_heartbeat_of_another_plan_is_no_sight(bus: MemoryBus) -> None:
+    """Its judge refuses the rows of this gateway; one of an older release may judge them or not."""
+    heard: list[Heartbeat] = []
+    consumer = ControlConsumer(bus, Router({"m": ()}), Metrics(CollectorRegistry()), plan_of, heard.append)
     consumer.start()
-    assert eventually(lambda: "the modes stay as they are" in caplog.text)
-    assert router.routes("m").safe == ("region=north",)
-    assert (metrics.registry.get_sample_value("tightrope_control_age_seconds") or 0.0) > 0.2
-    publish(bus, 0, "region=north")
-    assert eventually(lambda: "the judges send records again" in caplog.text)
-    assert caplog.text.count("no record from the judges") == 1
+    for number, plan in enumerate(("another", "", PLAN)):
+        bus.publish(TOPIC, encode_heartbeat(Heartbeat("m", "a judge", float(number), number, plan=plan)))
+    eventually(lambda: heard)
     consumer.stop(10.0)
+    assert [heartbeat.plan for heartbeat in heard] == [PLAN]
+
+
+class Remote:
+    """The gateway of a cluster: a consumer that judges in other processes speak to, and its watch."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self.router = Router({"m": ("region=north",)}, cautious=True)
+        self.metrics = Metrics(CollectorRegistry())
+        self.watch = JudgeWatch(self.router, {"m": PLAN}, 60.0, lambda _: None, self.metrics)
+        self.consumer = ControlConsumer(bus, self.router, self.metrics, plan_of, judge_watch=self.watch)
+        self.beats = 0.0
+
+    def beat(self, bus: MemoryBus, plan: str = PLAN) -> None:
+        """Publish a heartbeat of the judge."""
+        self.beats += 1.0
+        bus.publish(TOPIC, encode_heartbeat(Heartbeat("m", "a judge", self.beats, 0, plan=plan)), "m" + HEARTBEAT_KEY)
+
+
+def test_kept_modes_are_trusted_after_a_fresh_word_of_a_judge(bus: MemoryBus) -> None:
+    """The topic may hold routes and heartbeats, also several of one judge, of a judge that ended long ago."""
+    remote = Remote(bus)
+    bus.publish(TOPIC, encode_routes(Routes("m", 3, (), STATES, plan=PLAN)), "m")
+    for _ in range(3):
+        remote.beat(bus)
+    remote.consumer.start()
+    assert remote.consumer.caught_up.wait(10.0)
+    assert remote.router.routes("m").epoch == 3
+    assert remote.router.blindness("m") == "no judge of this plan has been heard since the start"
+    remote.beat(bus)
+    assert eventually(lambda: not remote.router.blindness("m"))
+    remote.consumer.stop(10.0)
+
+
+def test_routes_of_another_plan_are_not_applied(bus: MemoryBus) -> None:
+    """They say which role answers the rows of other gateways; their epoch must not hide those of this plan either."""
+    remote = Remote(bus)
+    for plan, safe in (("another", ()), ("", ()), (PLAN, ("region=north",))):
+        bus.publish(TOPIC, encode_routes(Routes("m", 3, safe, STATES, plan=plan)), "m")
+    remote.consumer.start()
+    eventually(lambda: remote.router.routes("m").epoch == 3)
+    remote.consumer.stop(10.0)
+    assert remote.router.routes("m").safe == ("region=north",)
+
+
+def test_age_of_the_control_topic_is_shown(bus: MemoryBus) -> None:
+    """Where the judges are in other processes: those of this process publish changes only."""
+    remote = Remote(bus)
+    remote.consumer.start()
+    eventually(lambda: (remote.metrics.registry.get_sample_value("tightrope_control_age_seconds") or 0.0) > 0.05)
+    remote.consumer.stop(10.0)

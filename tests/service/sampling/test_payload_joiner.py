@@ -4,6 +4,7 @@ import json
 import threading
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -165,6 +166,39 @@ def test_record_that_is_no_event_is_dead_lettered(harness: ConsumerHarness) -> N
     harness.bench.bus.publish(topic(PAYLOADS), b"\x00garbage", "k")
     harness.send(event("request", request_body(ROW)), model="other")
     assert [reason.split(":")[0] for reason in harness.dead_letters()] == ["not a payload event", "model"]
+
+
+@pytest.mark.parametrize("step", ["sample_from", "decode"])
+def test_event_on_which_the_consumer_fails_is_parked(
+    harness: ConsumerHarness, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The events behind it are joined, after any error."""
+    harness.bench.bus.publish(topic(PAYLOADS), encode(event("request", request_body(ROW)), "m"), "a")
+    harness.bench.bus.publish(topic(PAYLOADS), encode(event("response", response_body(SAYS)), "m"), "a")
+    sampled, decoded, failing = module.sample_from, module.cloudevents.decode, [True]
+
+    def fail_once(*given: Any) -> Any:  # noqa: ANN401 - as the original
+        if failing:
+            failing.clear()
+            raise ZeroDivisionError("poison")
+        return sampled(*given) if step == "sample_from" else decoded(*given)
+
+    monkeypatch.setattr(module if step == "sample_from" else module.cloudevents, step, fail_once)
+    harness.send(event("request", request_body(ROW), "b"), event("response", response_body(SAYS), "b"))
+    assert {reason.partition(":")[0] for reason in harness.dead_letters()} == {"ZeroDivisionError"}
+    assert [sample.request_id for sample in harness.samples()] == ["b"]
+
+
+def test_environment_parks_no_event(harness: ConsumerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step fails, and the consumer tries again."""
+
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(module, "sample_from", fail)
+    with pytest.raises(MemoryError):
+        harness.send(event("request", request_body(ROW)), event("response", response_body(SAYS)))
+    assert harness.dead_letters() == []
 
 
 def test_processed_events_are_committed(harness: ConsumerHarness) -> None:

@@ -1,5 +1,7 @@
 """States restored from a store: found, new, lost, or unreadable."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,10 +9,11 @@ import pytest
 from tests.support.judgement.judge_harness import HOST, lenient
 from tightrope.monitors.plan import initial_state
 from tightrope.monitors.safemode import Input
+from tightrope.service.adapters.ports import LogReset
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.adapters.wire import record_codec
 from tightrope.shadow.judge_round import JudgeRound
-from tightrope.shadow.migration import FRESH
+from tightrope.shadow.migration import FRESH, LOG_WENT_BACK
 from tightrope.shadow.restoring.restore import Restorer
 
 NOW = 1_795_894_500.0
@@ -73,3 +76,58 @@ def test_unreadable_later_state_keeps_older_modes(store: SqliteStore, monkeypatc
     judge_round = restore(store)
     assert {event.reason for event in judge_round.events} == {"the latest cannot be read"}
     assert all(mode.safe for mode in judge_round.states["m"].modes)
+
+
+class StoreOfLogs(SqliteStore):
+    """A store that knows what was published, and which logs went back."""
+
+    published = -1
+    gone: tuple[LogReset, ...] = ()
+
+    def published_epoch(self, model: str) -> int:
+        """The epoch of the test."""
+        del model
+        return self.published
+
+    def resets(self, model: str) -> Sequence[LogReset]:
+        """The logs of the test."""
+        del model
+        return self.gone
+
+
+@pytest.mark.parametrize(("published", "epoch"), [(-1, 7), (5, 7), (7, 9), (90, 92)])
+def test_state_whose_log_went_back_begins_again_in_safe_mode(tmp_path: Path, published: int, epoch: int) -> None:
+    """Nothing of the old log is counted, an event names the log, and gateways take the modes as newer."""
+    store = StoreOfLogs(tmp_path / "tightrope.db")
+    store.published, store.gone = published, (LogReset("tightrope.comparisons", "made_anew", "it was made anew"),)
+    state = replace(initial_state(lenient()), epoch=5, log="l", watermarks={0: 9}, stale=3)
+    store.save("log", {}, {"m": record_codec.encode_state(state)}, [])
+    judge_round = restore(store)
+    told, *entered = judge_round.events
+    assert (told.kind, told.detail) == (LOG_WENT_BACK, {"topic": "tightrope.comparisons", "cause": "made_anew"})
+    assert told.reason.startswith("it was made anew: ")
+    assert [(event.kind, event.reason) for event in entered] == [(Input.UNREADABLE, "it was made anew")] * 4
+    after = judge_round.states["m"]
+    assert all(mode.safe and mode.unread for mode in after.modes)
+    assert (after.watermarks, after.log, after.stale) == ({}, "", 0)
+    assert after.epoch >= epoch
+
+
+def test_state_older_than_the_published_modes_passes_them(tmp_path: Path) -> None:
+    """Gateways would ignore its epochs; nothing else changes, and nothing is told."""
+    store = StoreOfLogs(tmp_path / "tightrope.db")
+    store.published = 41
+    store.save("log", {}, {"m": record_codec.encode_state(replace(initial_state(lenient()), epoch=5))}, [])
+    judge_round = restore(store)
+    assert judge_round.states["m"].epoch == 42
+    assert judge_round.events == []
+
+
+def test_state_that_does_not_fit_its_plan_begins_safe(store: SqliteStore) -> None:
+    """A judge that went on from it would fail at every start."""
+    state = initial_state(lenient())
+    cells = replace(state.cells[0], log_mass=state.cells[0].log_mass[..., :2])
+    store.save("log", {}, {"m": record_codec.encode_state(replace(state, cells=(cells,)))}, [])
+    judge_round = restore(store)
+    assert all(mode.unread for mode in judge_round.states["m"].modes)
+    assert "the cells of disagreement are not those of its plan" in judge_round.events[0].reason

@@ -239,8 +239,8 @@ class ClusterGateway:
 
     @property
     def has_modes(self) -> bool:
-        """Whether it has read the modes."""
-        return self.gateway.router.routes("m").epoch >= 0
+        """Whether it has read the modes, and heard a judge since it started."""
+        return self.gateway.router.routes("m").epoch >= 0 and not self.gateway.router.blindness("m")
 
 
 @contextmanager

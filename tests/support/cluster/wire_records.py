@@ -1,5 +1,6 @@
 """Hypothesis strategies for records of any content, to test the wire format."""
 
+import math
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -24,11 +25,17 @@ from tightrope.monitors.records import (
     Traffic,
 )
 from tightrope.monitors.safemode import Mode, ModeState
+from tightrope.service.adapters.wire.bounds import COLUMN_RANGES, NumberRange
 from tightrope.service.protocol.tensors import Tensor
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-NUMBER = st.floats()
+NUMBER = st.floats(-1.7e308, 1.7e308)
+TIME = st.floats(-1e12, 1e12)
+SHARE = st.floats(0, 1)
 COUNT = st.integers(0, 2**62)
+INDEX = st.integers(0, 2**31 - 1)
+SUM = st.floats(-(2.0**62), 2.0**62)
+MASS = st.floats(max_value=1e9, allow_nan=False)
 NAMES = st.lists(TEXT, unique=True, max_size=3)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False) | TEXT,
@@ -41,14 +48,14 @@ TYPES = {"fault": "<i1", "twin": "<u8", "caller": "<u8"} | dict.fromkeys(
 )
 TYPES |= dict.fromkeys(("served_by_baseline", "disagree", "refused_baseline", "refused_compressed"), "?")
 
-events = st.builds(Event, TEXT, NUMBER, TEXT, TEXT, TEXT, TEXT, TEXT, st.dictionaries(TEXT, JSON, max_size=3))
-orders = st.builds(Order, TEXT, NUMBER, TEXT, TEXT, TEXT, TEXT, TEXT)
+events = st.builds(Event, TEXT, TIME, TEXT, TEXT, TEXT, TEXT, TEXT, st.dictionaries(TEXT, JSON, max_size=3))
+orders = st.builds(Order, TEXT, TIME, TEXT, TEXT, TEXT, TEXT, TEXT)
 routes = st.builds(
-    Routes, TEXT, st.integers(-1, 2**62), NAMES.map(tuple), st.dictionaries(TEXT, TEXT, max_size=3), TEXT
+    Routes, TEXT, st.integers(-1, 2**62), NAMES.map(tuple), st.dictionaries(TEXT, TEXT, max_size=3), TEXT, TEXT
 )
 
-labels = st.builds(Label, TEXT, TEXT, COUNT, COUNT, NUMBER, TEXT, NUMBER)
-traffic_notes = st.builds(Traffic, TEXT, NUMBER, COUNT)
+labels = st.builds(Label, TEXT, TEXT, INDEX, INDEX, TIME, TEXT, SHARE)
+traffic_notes = st.builds(Traffic, TEXT, TIME, COUNT, TIME, TEXT)
 
 
 @st.composite
@@ -86,7 +93,7 @@ def sample_lists(draw: st.DrawFn) -> list[Sample]:
             Sample(
                 model=model,
                 request_id=draw(TEXT),
-                time=draw(NUMBER),
+                time=draw(TIME),
                 served_by=draw(st.sampled_from(Role)),
                 baseline_digest=baseline,
                 compressed_digest=compressed,
@@ -94,9 +101,9 @@ def sample_lists(draw: st.DrawFn) -> list[Sample]:
                 outputs=outputs,
                 scopes=tuple(scopes),
                 member=draw(arrays.arrays(bool, (rows, len(scopes)))),
-                draw=draw(NUMBER),
-                inclusion=draw(NUMBER),
-                seconds=draw(NUMBER),
+                draw=draw(SHARE),
+                inclusion=draw(SHARE),
+                seconds=draw(st.floats(0, 1e9) | st.just(math.nan)),
                 caller=draw(st.integers(0, 2**64 - 1)),
                 host_class=draw(TEXT),
                 trace_id=draw(TEXT),
@@ -110,7 +117,16 @@ def column(name: str, rows: int) -> st.SearchStrategy[Any]:
     if name in {"host_class", "shadow_host_class", "trace_id"}:
         return arrays.arrays(object, rows, elements=TEXT)
     shape = st.integers(0, 2).map(lambda classes: (rows, classes)) if name in MATRICES else st.just((rows,))
-    return shape.flatmap(lambda sides: arrays.arrays(TYPES.get(name, "<f8"), sides))
+    limits = COLUMN_RANGES.get(name)
+    elements = None if limits is None else within(limits, TYPES.get(name, "<f8"))
+    return shape.flatmap(lambda sides: arrays.arrays(TYPES.get(name, "<f8"), sides, elements=elements))
+
+
+def within(limits: NumberRange, dtype: str) -> st.SearchStrategy[Any]:
+    """Numbers of a range, its ends and NaN included."""
+    if dtype != "<f8":
+        return st.integers(int(limits.low), int(limits.high))
+    return st.floats(limits.low, limits.high) | st.just(math.nan if limits.unknown else limits.high)
 
 
 @st.composite
@@ -132,14 +148,14 @@ def comparisons(draw: st.DrawFn) -> Comparisons:
 
 @st.composite
 def cells(draw: st.DrawFn, scopes: int) -> Cells:
-    """One monitor's cells, including minus infinity, NaN and minus zero."""
+    """One monitor's cells, including minus infinity and minus zero."""
     width, back, variants = (draw(st.integers(1, 3)) for _ in range(3))
     return Cells(
-        log_mass=draw(arrays.arrays("<f8", (variants, scopes, width))),
-        recovery=draw(arrays.arrays("<f8", (variants, scopes, back))),
+        log_mass=draw(arrays.arrays("<f8", (variants, scopes, width), elements=MASS)),
+        recovery=draw(arrays.arrays("<f8", (variants, scopes, back), elements=MASS)),
         count=draw(arrays.arrays("<i8", (variants, scopes))),
-        total=draw(arrays.arrays("<f8", (variants, scopes))),
-        path=draw(arrays.arrays("<f8", (variants, scopes, 2, 3))),
+        total=draw(arrays.arrays("<f8", (variants, scopes), elements=NUMBER)),
+        path=draw(arrays.arrays("<f8", (variants, scopes, 2, 3), elements=MASS)),
         tripped=draw(arrays.arrays(bool, (variants, scopes))),
     )
 
@@ -147,9 +163,9 @@ def cells(draw: st.DrawFn, scopes: int) -> Cells:
 @st.composite
 def blocks(draw: st.DrawFn) -> LatencyState:
     """A state of the latency objective."""
-    log_mass = draw(arrays.arrays("<f8", (draw(st.integers(1, 3)), 2)))
+    log_mass = draw(arrays.arrays("<f8", (draw(st.integers(1, 3)), 2), elements=MASS))
     return LatencyState(
-        log_mass, draw(st.integers(-1, 2**62)), *(draw(COUNT) for _ in range(3)), draw(NUMBER), draw(st.booleans())
+        log_mass, draw(st.integers(-1, 2**62)), *(draw(COUNT) for _ in range(3)), draw(SUM), draw(st.booleans())
     )
 
 
@@ -162,8 +178,8 @@ def states(draw: st.DrawFn) -> State:
         st.sampled_from(ModeState),
         st.booleans(),
         st.booleans(),
-        NUMBER,
-        NUMBER,
+        TIME,
+        TIME,
         st.integers(0, 99),
         st.booleans(),
     )
@@ -181,14 +197,14 @@ def states(draw: st.DrawFn) -> State:
         watermarks=draw(st.dictionaries(st.integers(0, 9), COUNT, max_size=3)),
         pending=draw(st.dictionaries(st.sampled_from(Stream), comparisons())),
         modes=tuple(draw(modes) for _ in scopes),
-        compared=draw(arrays.arrays("<i8", size)),
-        disagreed=draw(arrays.arrays("<i8", size)),
-        errors=draw(arrays.arrays("<i8", size)),
+        compared=draw(arrays.arrays("<i8", size, elements=COUNT)),
+        disagreed=draw(arrays.arrays("<i8", size, elements=COUNT)),
+        errors=draw(arrays.arrays("<i8", size, elements=COUNT)),
         faulty=draw(arrays.arrays(bool, size)),
-        noise=draw(arrays.arrays("<i8", (size, 2))),
-        sighted=draw(arrays.arrays("<i8", size)),
-        lag=draw(st.builds(Autocorrelation, COUNT, NUMBER, NUMBER, NUMBER)),
-        unanswered=draw(st.builds(UncomparedTraffic, COUNT, NUMBER, NUMBER)),
+        noise=draw(arrays.arrays("<i8", (size, 2), elements=COUNT)),
+        sighted=draw(arrays.arrays("<i8", size, elements=COUNT)),
+        lag=draw(st.builds(Autocorrelation, COUNT, SUM, SUM, SUM)),
+        unanswered=draw(st.builds(UncomparedTraffic, COUNT, TIME, TIME)),
         latency=draw(blocks()),
         labels=draw(st.dictionaries(TEXT, COUNT, max_size=3)),
         cells=tuple(draw(cells(size)) for _ in monitors),

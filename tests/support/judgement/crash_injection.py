@@ -7,6 +7,7 @@ from tightrope.monitors.records import Event
 from tightrope.service.adapters.ports import (
     Bus,
     LogPartition,
+    LogReset,
     PendingChanges,
     Record,
     StartOffsets,
@@ -39,6 +40,18 @@ class FusedBus:
         self._bus = bus
         self._fuse = fuse
         self.log = bus.log
+
+    def generation(self, *topics: str) -> int:
+        """Never crash."""
+        return self._bus.generation(*topics)
+
+    def identities(self, topics: Sequence[str]) -> Mapping[str, str]:
+        """Never crash."""
+        return self._bus.identities(topics)
+
+    def ends(self, topics: Sequence[str]) -> Mapping[LogPartition, int]:
+        """Never crash."""
+        return self._bus.ends(topics)
 
     def publish(self, topic: str, value: bytes, key: str | None = None) -> None:
         """Crash before or right after the record is published."""
@@ -130,6 +143,14 @@ class FusedStore:
     def lost(self, model: str) -> str:
         """Never crash."""
         return self._store.lost(model)
+
+    def resets(self, model: str) -> Sequence[LogReset]:
+        """Never crash."""
+        return self._store.resets(model)
+
+    def published_epoch(self, model: str) -> int:
+        """Never crash."""
+        return self._store.published_epoch(model)
 
     def set_aside(self, model: str, name: str) -> None:
         """Never crash."""

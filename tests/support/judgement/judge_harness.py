@@ -59,6 +59,7 @@ class JudgeHarness:
         self.store = self._open()
         self.view = JudgementView(self.plans)
         self.routes: list[Routes] = []
+        self._orders = 0
         self._control = self.bus.subscribe(topic(CONTROL))
 
     def _open(self) -> SqliteStore:
@@ -79,8 +80,10 @@ class JudgeHarness:
         for batch in batches:
             self.bus.publish(topic(COMPARISONS), record_codec.encode_comparisons(batch), batch.model)
 
-    def order(self, what: str, scope: str = "model", *, id_: str = "o1", model: str = "m", time: float = 0.0) -> None:
-        """Publish an operator's order."""
+    def order(self, what: str, scope: str = "model", *, id_: str = "", model: str = "m", time: float = 0.0) -> None:
+        """Publish an operator's order: o1, o2 and so on if it has no other name."""
+        self._orders += 1
+        id_ = id_ or f"o{self._orders}"
         given = Order(id_, time, model, scope, what, "ann", f"because of {id_}")
         self.bus.publish(topic(CONTROL), record_codec.encode_order(given), f"{model}/{scope}")
 

@@ -35,3 +35,14 @@ class FakeClock:
         """Processor time of the calling thread."""
         with self._moving:
             return self._threads[threading.get_ident()]
+
+
+class SetClock:
+    """A monotonic clock in the place of `time.monotonic`: it shows ``now``, which a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        """The seconds that it shows."""
+        return self.now

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cluster.foreign_records import ForeignRecord, write_records
 from tests.tightrope.wiring.test_topics import NAMES, topics_config
 from tightrope.demo.broker import Broker
 from tightrope.service.adapters.kafka.bus import KafkaBus
@@ -60,3 +61,62 @@ def test_tail_prints_one_line_per_record(
         assert {k: json.loads(line)[k] for k in ("key", "offset", "bytes")} == {"key": "why", "offset": 0, "bytes": 7}
     assert run("tail", path, "nothing") == 1
     assert capsys.readouterr().err.startswith("error TOPIC: is 'nothing'; it must be one of samples, comparisons, ")
+
+
+def test_check_warns_of_records_without_signatures(
+    tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The configuration is valid; people and machines are told what it leaves open, and nothing once it is closed."""
+    path, _ = topics_config(tmp_path, "127.0.0.1:1")
+    assert run("check", path) == 0
+    assert "warning bus.kafka.signing: is missing, so records are not signed" in capsys.readouterr().err
+    assert run("check", path, "--json") == 0
+    (line,) = json.loads(capsys.readouterr().out)["warnings"]
+    assert line.startswith("bus.kafka.signing: is missing")
+    (tmp_path / "secret").touch(mode=0o600)
+    (tmp_path / "secret").write_text("5e" * 32)
+    path, _ = topics_config(tmp_path, "127.0.0.1:1", signing={"secret_file": "secret"})
+    assert run("check", path, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["warnings"] == []
+
+
+def test_tail_shows_refused_records_and_parks_none(
+    kafka: Broker, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A person who looks for the writer of forged records sees them."""
+    (tmp_path / "secret").touch(mode=0o600)
+    (tmp_path / "secret").write_text("5e" * 32)
+    path, _ = topics_config(tmp_path, kafka.address, signing={"secret_file": "secret"})
+    assert run("topics", path, "--json") == 0
+    write_records(kafka_options(load(path, {})), [ForeignRecord("tightrope.control", "m", b"forged")])
+    capsys.readouterr()
+    assert run("tail", path, "control") == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["key"] == "m"
+    assert run("tail", path, "dead") == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_acls_prints_the_commands_for_the_user_of_the_configuration(
+    tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They have the servers, the prefix and the user; no broker is called, and an unknown process is an error."""
+    client = {"security_protocol": "SASL_SSL", "sasl_mechanism": "PLAIN", "sasl_plain_username": "one"}
+    path, prefix = topics_config(tmp_path, "127.0.0.1:1", client=client)
+    start = "kafka-acls.sh --bootstrap-server 127.0.0.1:1 --command-config admin.properties --add --allow-principal"
+    assert run("acls", path, "worker") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "# worker",
+        f"{start} 'User:one' --operation Read --topic {prefix}tightrope.samples",
+        f"{start} 'User:one' --operation Read --group {prefix}workers",
+        f"{start} 'User:one' --operation Write --topic {prefix}tightrope.comparisons --topic {prefix}tightrope.dead",
+    ]
+    assert run("acls", path, "labels", "payloads", "--principal", "User:two", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {
+        name: [f"{start} 'User:two' --operation Write --topic {prefix}tightrope.{name}"]
+        for name in ("labels", "payloads")
+    }
+    assert run("acls", path) == 0
+    assert len([line for line in capsys.readouterr().out.splitlines() if line.startswith("# ")]) == 10
+    assert run("acls", path, "boss") == 1
+    assert capsys.readouterr().err.startswith("error PROCESS: is 'boss'; it must be one of gateway, payload-gateway, ")

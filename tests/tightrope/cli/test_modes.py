@@ -16,6 +16,7 @@ from tightrope.wiring.embedded import DATABASE, build_embedded
 
 Run = Callable[..., int]
 RENAMED = "group=few"
+CLUSTER = {"bus": {"kafka": {"servers": ["localhost:1"]}}}
 
 
 def harmed(folder: Path) -> Path:
@@ -98,10 +99,16 @@ def test_refused_start_releases_the_state(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "model", "error"),
+    ("changes", "arguments", "error"),
     [
-        ({}, None, "does not exist yet"),
-        ({"bus": {"kafka": {"servers": ["localhost:1"]}}}, None, "a cluster keeps its modes in Kafka"),
+        ({}, ["list"], "does not exist yet"),
+        (
+            CLUSTER,
+            ["drop", RENAMED, "--reason", "gone"],
+            "a cluster keeps its modes in Kafka, and its judges write them",
+        ),
+        (CLUSTER, ["move", RENAMED, MINORITY], "give an order for it (release or force-normal), and remove it"),
+        (CLUSTER, ["list"], "Kafka at localhost:1: "),
     ],
 )
 def test_mistake_is_one_line(
@@ -109,13 +116,13 @@ def test_mistake_is_one_line(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     changes: dict[str, object],
-    model: str | None,
+    arguments: list[str],
     error: str,
 ) -> None:
-    """No state yet, or a cluster."""
+    """No state yet, a cluster, whose judges have to move modes, or one that does not answer."""
     path = write_config(tmp_path, config(tmp_path) | changes)
-    options = [] if model is None else ["--model", model]
-    assert run("modes", "list", path, *options) == 1
+    command, *options = arguments
+    assert run("modes", command, path, *options) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert error in line
 

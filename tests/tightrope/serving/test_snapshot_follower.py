@@ -32,7 +32,7 @@ def event(number: int, model: str = "m") -> Event:
 
 
 def test_gateway_follows_the_judges(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has the states of its own plans and every event once, in order; unreadable records are counted."""
+    """It has the states and events of its own models, each event once, in order; unreadable records are counted."""
     monkeypatch.setattr(snapshot_follower, "MAX_EVENTS", 3)
     plan = lenient("m")
     bus, metrics = MemoryBus(), Metrics(process_registry())
@@ -48,13 +48,44 @@ def test_gateway_follows_the_judges(monkeypatch: pytest.MonkeyPatch) -> None:
             bus.publish(topic(SNAPSHOTS), encode_snapshot(Snapshot("l", record_codec.encode_state(state), {})), "m")
         bus.publish(topic(SNAPSHOTS), b"garbage", "m")
         bus.publish(topic(SNAPSHOTS), b"of no interest", "another")
-        for number in (1, 2, 2, 3):
-            bus.publish(topic(EVENTS), record_codec.encode_event(event(number, "n" if number == 3 else "m")))
+        for number in (1, 2, 2, 9, 3):
+            bus.publish(topic(EVENTS), record_codec.encode_event(event(number, "n" if number == 9 else "m")))
         until(lambda: len(follower.events()) == 3)
         assert view.states["m"].stale == 7
         assert [(seq, e.id) for seq, e in follower.events()] == [(1, "e1"), (2, "e2"), (3, "e3")]
-        assert [e.id for _, e in follower.events("m", after=1)] == ["e2"]
+        assert [e.id for _, e in follower.events("m", after=1)] == ["e2", "e3"]
         assert [e.id for _, e in follower.events(limit=1)] == ["e1"]
         assert metrics.total("dead_records", topic=topic(SNAPSHOTS)) == 1
     finally:
         follower.stop(5.0)
+
+
+def test_topics_made_anew_are_read_from_their_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events before it stay in the list."""
+    monkeypatch.setattr(snapshot_follower, "FOLLOWER_POLL_SECONDS", 0.02)
+    bus, made_anew = MemoryBus(), MemoryBus()
+    follower = SnapshotFollower(bus, JudgementView({"m": lenient("m")}), Metrics(process_registry()))
+    follower.start()
+    try:
+        bus.publish(topic(EVENTS), record_codec.encode_event(event(1)), "m")
+        until(lambda: len(follower.events()) == 1)
+        made_anew.publish(topic(EVENTS), record_codec.encode_event(event(2)), "m")
+        monkeypatch.setattr(made_anew, "generation", lambda *_: 1)
+        follower._bus = made_anew
+        until(lambda: [found.id for _, found in follower.events()] == ["e1", "e2"])
+    finally:
+        follower.stop(5.0)
+
+
+def test_snapshot_that_cannot_be_shown_stops_nothing() -> None:
+    """One that does not fit its plan, or on which a step fails, is counted; the next one is shown."""
+    plan = lenient("m")
+    bus, metrics, view = MemoryBus(), Metrics(process_registry()), JudgementView({"m": plan})
+    follower = SnapshotFollower(bus, view, metrics)
+    sound = initial_state(plan)
+    misfit = replace(sound, cells=(replace(sound.cells[0], path=sound.cells[0].path[:, :, :3]),))
+    for state in (misfit, replace(sound, stale=3)):
+        bus.publish(topic(SNAPSHOTS), encode_snapshot(Snapshot("l", record_codec.encode_state(state), {})), "m")
+        follower.step(0)
+    assert view.states["m"].stale == 3
+    assert metrics.total("dead_records", topic=topic(SNAPSHOTS)) == 1

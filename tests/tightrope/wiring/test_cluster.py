@@ -13,8 +13,9 @@ from tests.support.wired_samples import records
 from tightrope.demo.broker import Broker
 from tightrope.monitors.label_records import Label
 from tightrope.monitors.records import Role
+from tightrope.service.adapters.kafka.signature import SignatureCheck
 from tightrope.service.adapters.prometheus.metrics import Metrics
-from tightrope.service.adapters.topics import LABELS, SAMPLES, topic
+from tightrope.service.adapters.topics import CONTROL, LABELS, SAMPLES, topic
 from tightrope.service.adapters.wire.record_codec import encode_labels
 from tightrope.service.config.loader import ConfigError, load
 from tightrope.wiring import cluster, shadow_processes
@@ -39,7 +40,7 @@ def test_gateway_without_modes_is_not_ready(tmp_path: Path) -> None:
         part = cluster.gateway(settings.model_copy(update={"bus": settings.bus.model_copy(update={"kafka": kafka})}))
         answer = get_page(part.app, "/v2/health/ready")
         assert (answer.status_code, answer.json()["ready"]) == (200 if ready else 503, ready)
-        reason = "unknown: no judge has published the modes yet, the baseline answers"
+        reason = "blind: no judge of this plan has been heard since the start, the baseline answers"
         assert answer.json()["models"] == {"m": reason}
         assert get_page(part.app, "/v2/health/live").status_code == 200
 
@@ -57,6 +58,26 @@ def test_every_sample_of_a_lost_record_is_counted(tmp_path: Path, monkeypatch: p
         callbacks[0](topic(SAMPLES), value, "shutdown")
     assert metrics.total("samples_dropped", model="m", reason="undeliverable") == 6
     assert metrics.total("undelivered_records", topic=topic(SAMPLES), reason="shutdown") == 3
+
+
+def test_bus_counts_refused_and_accepted_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each reason exists from the start, so that the first refusal is a rise; the log says what no secret means."""
+    checked: list[Callable[[str, str], None]] = []
+    monkeypatch.setattr(
+        cluster, "KafkaBus", lambda *given, **_: checked.append(given[3]) or SimpleNamespace(unacknowledged=0)
+    )
+    metrics = Metrics(CollectorRegistry())
+    cluster.build_bus(load(write_cluster_config(tmp_path, "127.0.0.1:1"), {}), metrics, strict=False)
+    assert "bus.kafka.signing: is missing, so records are not signed" in caplog.text
+    page = metrics.exposition("")[0].decode()
+    for reason in ("unsigned", "forged", "old"):
+        assert f'tightrope_records_refused_total{{reason="{reason}",topic="tightrope.control"}} 0.0' in page
+    for result in (SignatureCheck.FORGED, SignatureCheck.ACCEPTED):
+        checked[0](topic(CONTROL), result)
+    assert metrics.total("records_refused", topic=topic(CONTROL), reason="forged") == 1
+    assert metrics.total("records_accepted_unsigned", topic=topic(CONTROL)) == 1
 
 
 def test_harmed_subgroup_is_saved_on_every_gateway(kafka: Broker, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tightrope.monitors.plan import Plan, State, UncomparedTraffic, initial_stat
 from tightrope.monitors.records import Comparisons, Ints
 from tightrope.monitors.status import verdicts
 from tightrope.service.adapters.kafka.snapshot_store import Snapshot, decode_snapshot, encode_snapshot
-from tightrope.service.adapters.topics import COMPARISONS, SAMPLES, SNAPSHOTS, WORKERS_GROUP, topic
+from tightrope.service.adapters.topics import COMPARISONS, CONTROL, SAMPLES, SNAPSHOTS, WORKERS_GROUP, topic
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.app import load_pairs
 from tightrope.wiring import shadow_processes
@@ -67,14 +67,20 @@ def _judged(cluster: Cluster, *workers: ClusterProcess, after: int = 0) -> tuple
 
 
 def _forget(cluster: Cluster, address: str, plan: Plan) -> None:
-    """Let workers read the samples from their start again; a new judge begins after the comparisons so far."""
+    """Let workers read the samples from their start again; a new judge begins after the comparisons so far, with a
+    control topic on which no modes were published.
+    """
     with closing(KafkaAdminClient(bootstrap_servers=address)) as admin:
         name = cluster.prefix + topic(SAMPLES)
         places = {TopicPartition(name, partition): OffsetAndMetadata(0, "", -1) for partition in range(2)}
         admin.alter_group_offsets(cluster.prefix + WORKERS_GROUP, places)
+        control = cluster.prefix + topic(CONTROL)
+        admin.delete_topics([control])
+        wait_until(lambda: control not in admin.list_topics())
+    cluster.make_topics()
     latest = decode_snapshot(cluster.records(SNAPSHOTS)[-1].value)
     end = cluster.records(COMPARISONS)[-1]
-    positions = {**latest.positions, (topic(COMPARISONS), end.partition): end.offset + 1}
+    positions = {(topic(COMPARISONS), end.partition): end.offset + 1}
     with cluster.bus() as bus:
         fresh = Snapshot(latest.log, record_codec.encode_state(initial_state(plan)), positions)
         bus.publish(topic(SNAPSHOTS), encode_snapshot(fresh), plan.model)

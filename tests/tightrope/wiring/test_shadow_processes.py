@@ -43,6 +43,22 @@ def test_health_follows_the_loop() -> None:
     assert get_page(app, "/v2/health/ready").status_code == 503
 
 
+def test_objection_makes_a_process_unready() -> None:
+    """The body has the reason; the process stays alive."""
+    reasons = ["tightrope.labels has 3 partitions"]
+    loop = Loop("idle", Idle)
+    app = health(loop, Metrics(process_registry()), lambda: reasons[0])
+    loop.start()
+    wait_until(lambda: loop.working)
+    page = get_page(app, "/v2/health/ready")
+    assert (page.status_code, page.json()) == (503, {"ready": False, "reason": reasons[0]})
+    assert get_page(app, "/v2/health/live").status_code == 200
+    reasons[0] = ""
+    page = get_page(app, "/v2/health/ready")
+    assert (page.status_code, page.json()) == (200, {"ready": True})
+    assert loop.leave(5.0)
+
+
 def test_cluster_process_needs_a_bus(tmp_path: Path) -> None:
     """The error comes before anything starts."""
     with pytest.raises(ConfigError, match="bus: is missing"):

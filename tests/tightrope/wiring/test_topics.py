@@ -10,12 +10,15 @@ from tests.support.harmful_pair import config
 from tightrope.demo.broker import Broker
 from tightrope.service.adapters.kafka.admin import create_topics, topic_specs
 from tightrope.service.adapters.kafka.options import KafkaOptions
+from tightrope.service.adapters.kafka.signature import Signing
 from tightrope.service.config.loader import ConfigError, load
-from tightrope.wiring.topics import TopicStatus, ensure_topics, kafka_options
+from tightrope.wiring.topics import TopicStatus, ensure_topics, kafka_options, signing_warning
 
 NAMES = [
     f"tightrope.{n}" for n in ("samples", "comparisons", "labels", "control", "snapshots", "events", "dead", "payloads")
 ]
+
+PUBLIC = "other users may read or change it (mode 0644); run chmod 600"
 
 
 def topics_config(folder: Path, address: str, **more: object) -> tuple[Path, str]:
@@ -79,3 +82,48 @@ def test_every_option_reaches_the_client(tmp_path: Path) -> None:
     given = options.client_options(KafkaAdminClient)
     assert (given["security_protocol"], given["sasl_mechanism"]) == ("SASL_SSL", "PLAIN")
     assert given["sasl_plain_password"] == "secret"
+
+
+def secret_file(folder: Path, name: str, content: str, mode: int = 0o600) -> str:
+    """Write a secret and return its name."""
+    (folder / name).write_text(content)
+    (folder / name).chmod(mode)
+    return name
+
+
+def test_secrets_sign_and_check(tmp_path: Path) -> None:
+    """The first one signs; both are valid; without the section nothing is signed."""
+    signing = {
+        "secret_file": secret_file(tmp_path, "a", "a" * 64),
+        "previous_secret_file": secret_file(tmp_path, "b", "b" * 64 + "\n"),
+        "unsigned": "accept",
+    }
+    path, _ = topics_config(tmp_path, "k:9092", signing=signing)
+    assert kafka_options(load(path, {})).signing == Signing(b"a" * 64, b"b" * 64, accept_unsigned=True)
+    path, _ = topics_config(tmp_path, "k:9092")
+    assert kafka_options(load(path, {})).signing is None
+
+
+def test_unusable_secrets_are_named(tmp_path: Path) -> None:
+    """Each one, with the key and the reason, before a broker is called."""
+    files = {"secret_file": "missing", "previous_secret_file": secret_file(tmp_path, "b", "b" * 64, 0o644)}
+    path, _ = topics_config(tmp_path, "127.0.0.1:1", signing=files)
+    with pytest.raises(ConfigError) as caught:
+        kafka_options(load(path, {}))
+    assert caught.value.problems == [
+        f"bus.kafka.signing.secret_file: {tmp_path}/missing: cannot be read: No such file or directory",
+        f"bus.kafka.signing.previous_secret_file: {tmp_path}/b: {PUBLIC} {tmp_path}/b",
+    ]
+
+
+def test_configuration_that_believes_every_writer_is_warned_about(tmp_path: Path) -> None:
+    """Without a secret, and while unsigned records are accepted; a single process needs none."""
+    secret = {"secret_file": secret_file(tmp_path, "a", "a" * 64)}
+    found = []
+    for more in ({}, {"signing": {**secret, "unsigned": "accept"}}, {"signing": secret}):
+        path, _ = topics_config(tmp_path, "k:9092", **more)
+        found.append(signing_warning(load(path, {})))
+    assert found[0].startswith("bus.kafka.signing: is missing, so records are not signed: ")
+    assert found[1].startswith("bus.kafka.signing.unsigned: is accept, ")
+    assert found[2] == ""
+    assert signing_warning(load(write_config(tmp_path, config(tmp_path)), {})) == ""

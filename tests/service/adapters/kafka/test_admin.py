@@ -4,7 +4,14 @@ import pytest
 
 from tests.support.cluster.kafka_buses import HOURS, unique_options
 from tightrope.demo.broker import Broker
-from tightrope.service.adapters.kafka.admin import create_topics, describe, differences, topic_specs
+from tightrope.service.adapters.kafka.admin import (
+    MISSING_TOPIC,
+    create_topics,
+    describe,
+    differences,
+    look_up,
+    topic_specs,
+)
 from tightrope.service.adapters.kafka.options import MEGABYTE, KafkaOptions
 from tightrope.service.adapters.ports import BusUnavailableError
 
@@ -61,3 +68,12 @@ def test_unreachable_kafka_is_reported_in_one_line() -> None:
     """With its address."""
     with pytest.raises(BusUnavailableError, match=r"^Kafka at 127\.0\.0\.1:1: "):
         describe(KafkaOptions(("127.0.0.1:1",)), NAMES)
+
+
+def test_look_up_tells_missing_topics_from_existing_ones(kafka: Broker) -> None:
+    """A missing topic has no partitions and no id."""
+    own = unique_options(kafka.address)
+    create_topics(own, topic_specs(2, own.record_bytes, HOURS)[:1], 1)
+    found = look_up(own, NAMES[:2])
+    assert (found[NAMES[0]].partitions, found[NAMES[1]]) == (2, MISSING_TOPIC)
+    assert found[NAMES[0]].id

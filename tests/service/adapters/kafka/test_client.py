@@ -4,9 +4,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError
 
 from tightrope.service.adapters.kafka.client import connect_client, explain
 from tightrope.service.adapters.kafka.options import KafkaOptions
@@ -59,7 +61,7 @@ def test_unreachable_broker_is_reported_at_once() -> None:
         connect_client(KafkaOptions(("127.0.0.1:1",)), None, {})
     with pytest.raises(OSError, match="no server is configured"):
         connect_client(KafkaOptions(()), None, {})
-    assert connect_client(KafkaOptions((), client={"proxy_url": "socks5://p:1"}), dict, {"made": 1}) == {"made": 1}
+    assert connect_client(KafkaOptions((), client={"proxy_url": "socks5://p:1"}), dict, {"made": 1})["made"] == 1
     assert time.monotonic() - began < 1.0
 
 
@@ -86,3 +88,18 @@ def test_known_failures_are_explained(reason: str, said: str) -> None:
 def test_unknown_failure_is_reported_unchanged() -> None:
     """The latest failure is reported unchanged."""
     assert explain(["something", "something else"]) == "something else"
+
+
+@pytest.mark.parametrize("kind", [KafkaAdminClient, KafkaConsumer, KafkaProducer])
+def test_failed_attempts_leave_nothing_behind(kind: type) -> None:
+    """A broker that accepts connections and answers nothing: no attempt leaves a thread or a socket."""
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        address = f"127.0.0.1:{hung.getsockname()[1]}"
+        arguments = {"bootstrap_servers": [address], "bootstrap_timeout_ms": 200}
+        counts = []
+        for _ in range(3):
+            with pytest.raises((KafkaError, OSError)):
+                connect_client(KafkaOptions((address,)), kind, arguments)
+            gc.collect()
+            counts.append((threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))))
+        assert counts[0] == counts[2]

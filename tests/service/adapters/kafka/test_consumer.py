@@ -1,14 +1,16 @@
 import gc
 import time
+from contextlib import closing
 from threading import Event
 
 import pytest
-from kafka.errors import KafkaTimeoutError
+from kafka import KafkaAdminClient
+from kafka.errors import CorruptRecordError, KafkaTimeoutError
 
 from tests.support.cluster.bus_topics import POLL_SECONDS
 from tests.support.cluster.kafka_buses import bus_on, create_all_topics, unique_options
 from tightrope.demo.broker import Broker
-from tightrope.service.adapters.kafka import consumer
+from tightrope.service.adapters.kafka import consumer_calls
 from tightrope.service.adapters.kafka.bus import KafkaBus
 from tightrope.service.adapters.kafka.consumer import KafkaSubscription
 from tightrope.service.adapters.kafka.options import KafkaOptions
@@ -165,10 +167,69 @@ def test_reader_replaces_a_client_that_never_returns(kafka: Broker, monkeypatch:
         for name in ("end_offsets", "close"):
             monkeypatch.setattr(real, name, lambda *_, **__: hung.wait(60.0))
         with monkeypatch.context() as sooner:
-            sooner.setattr(consumer, "REQUEST_TIMEOUT_MS", 100)
+            sooner.setattr(consumer_calls, "REQUEST_TIMEOUT_MS", 100)
             with pytest.raises(BusUnavailableError, match=r"no answer within 0\.2 s"):
                 reader.lag()
         assert reader._consumer is not real
         assert reader.lag() == 1
         hung.set()
         close()
+
+
+def test_partitions_that_are_added_are_read(kafka: Broker) -> None:
+    """A reader without a group reads them from their beginning, and loses no place in the others; a group assigns them
+    to its members.
+    """
+    own = unique_options(kafka.address, client={"metadata_max_age_ms": 300})
+    create_all_topics(own)
+    keys = [f"k{number}" for number in range(40)]
+    with bus_on(own) as before:
+        alone, member = before.subscribe(SAMPLES), before.subscribe(SAMPLES, group="g")
+        before.publish(SAMPLES, b"before", "k0")
+        before.flush(POLL_SECONDS)
+        for reader in (alone, member):
+            assert _read(reader, 1) == {b"before"}
+            reader.commit()
+        with closing(KafkaAdminClient(bootstrap_servers=[kafka.address])) as admin:
+            admin.create_partitions({own.prefix + SAMPLES: 5})
+        with bus_on(own) as after:
+            for key in keys:
+                after.publish(SAMPLES, key.encode(), key)
+            after.flush(POLL_SECONDS)
+            assert {after.partition(SAMPLES, key) for key in keys} == set(range(5))
+        for reader in (alone, member):
+            assert _read(reader, len(keys)) == {key.encode() for key in keys}
+            assert len(_partitions(reader)) == 5
+
+
+def _read(reader: KafkaSubscription, number: int) -> set[bytes]:
+    """Poll until there are ``number`` records, each once."""
+    values: list[bytes] = []
+    deadline = time.monotonic() + 60
+    while len(values) < number:
+        assert time.monotonic() < deadline
+        values += [record.value for record in reader.poll(100, 0.2)]
+    assert len(values) == len(set(values))
+    return set(values)
+
+
+def test_reader_of_a_damaged_batch_gets_another_client(kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next poll of the same client would spin without end; the new one goes on where the reader was."""
+    own = unique_options(kafka.address)
+    create_all_topics(own)
+    with bus_on(own) as bus:
+        reader = bus.subscribe(SAMPLES)
+        bus.publish(SAMPLES, b"one", "k")
+        bus.flush(POLL_SECONDS)
+        assert [r.value for r in reader.poll(10, POLL_SECONDS)] == [b"one"]
+        client = reader._consumer
+        monkeypatch.setattr(client, "poll", _raise_damaged)
+        assert reader.poll(10, 0.1) == []
+        assert reader._consumer is not client
+        bus.publish(SAMPLES, b"two", "k")
+        bus.flush(POLL_SECONDS)
+        assert [r.value for r in reader.poll(10, POLL_SECONDS)] == [b"two"]
+
+
+def _raise_damaged(**_: object) -> None:
+    raise CorruptRecordError

@@ -174,3 +174,11 @@ def test_silent_broker_does_not_make_the_client_spin(tmp_path: Path) -> None:
     finally:
         producer.close(POLL_SECONDS)
         broker.stop(signal.SIGKILL)
+
+
+def test_keys_stay_where_they_are_when_a_topic_grows() -> None:
+    """Partitions beyond the configured number get no key; with fewer than configured, those that exist are used."""
+    keys = [f"model{number}" for number in range(50)]
+    assert [partition_of(key, 7, 2) for key in keys] == [partition_of(key, 2) for key in keys]
+    assert {partition_of(key, 7) for key in keys} == set(range(7))
+    assert {partition_of(key, 2, 7) for key in keys} == {0, 1}

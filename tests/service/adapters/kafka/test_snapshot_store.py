@@ -13,12 +13,22 @@ from tightrope.service.adapters.wire.envelope import WireError
 
 START = {(topic(name), 0): 0 for name in snapshot_store.JUDGE_TOPICS}
 COMPARED: LogPartition = (topic("comparisons"), 0)
+CONTROLLED: LogPartition = (topic("control"), 0)
 EVENT = Event("e1", 1.0, "m", "breach", "model", "judge", "because")
 
 
 @pytest.fixture(autouse=True)
 def _put_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot_store, "SNAPSHOT_INTERVAL_SECONDS", 60.0)
+
+
+def log_of_rows() -> MemoryBus:
+    """A bus of known identity with ten records of comparisons."""
+    bus = MemoryBus()
+    bus.log = "l"
+    for _ in range(10):
+        bus.publish(COMPARED[0], b"rows")
+    return bus
 
 
 def begun(bus: MemoryBus, *models: str) -> SnapshotStore:
@@ -37,7 +47,7 @@ def written(bus: MemoryBus) -> list[tuple[str, bytes, int]]:
 
 def test_snapshot_survives_a_round_trip() -> None:
     """State and offsets are in one record."""
-    one = Snapshot("l", b"\x00state", {COMPARED: 7, ("t", 3): 1})
+    one = Snapshot("l", b"\x00state", {COMPARED: 7, ("t", 3): 1}, {COMPARED[0]: "an id"})
     assert decode_snapshot(encode_snapshot(one)) == one
     with pytest.raises(WireError, match="snapshot"):
         decode_snapshot(record_codec.pack(snapshot_store.SNAPSHOT_SCHEMA, {"log": "l", "state": b""}))
@@ -47,14 +57,14 @@ def test_snapshot_survives_a_round_trip() -> None:
 
 def test_new_model_starts_with_the_oldest_records() -> None:
     """Committed offsets are ignored without a state."""
-    store = SnapshotStore(MemoryBus())
+    store = SnapshotStore(log_of_rows())
     assert store.positions("l", ["m"]) == {"m": START}
     assert store.snapshot("m") is None
 
 
 def test_next_judge_continues_from_the_latest_snapshot() -> None:
     """It starts from the latest snapshot and its offsets; other models are ignored."""
-    bus = MemoryBus()
+    bus = log_of_rows()
     first = begun(bus, "m", "n")
     first.save("l", {COMPARED: 9}, {"m": b"later"}, [EVENT])
     second = SnapshotStore(bus)
@@ -64,18 +74,9 @@ def test_next_judge_continues_from_the_latest_snapshot() -> None:
         second.snapshot("n")
 
 
-def test_offsets_of_another_log_are_ignored() -> None:
-    """The state is kept, and the recreated topics are read from the start."""
-    bus = MemoryBus()
-    begun(bus, "m").save("l", {COMPARED: 9}, {"m": b"later"}, [EVENT])
-    store = SnapshotStore(bus)
-    assert store.positions("another", ["m"]) == {"m": START}
-    assert store.snapshot("m") == b"later"
-
-
 def test_snapshot_without_a_decision_is_deferred(monkeypatch: pytest.MonkeyPatch) -> None:
     """It can be judged again from the records; it is written when the judge is idle, with the latest offsets."""
-    bus = MemoryBus()
+    bus = log_of_rows()
     store = begun(bus, "m")
     store.save("l", {COMPARED: 5}, {"m": b"second"}, [])
     store.save("l", {COMPARED: 8}, {"m": b"third"}, [])
@@ -92,7 +93,7 @@ def test_snapshot_without_a_decision_is_deferred(monkeypatch: pytest.MonkeyPatch
 
 def test_event_then_snapshot_of_a_decision_are_written_at_once() -> None:
     """No snapshot contains a decision that the audit trail lacks."""
-    bus = MemoryBus()
+    bus = log_of_rows()
     store = begun(bus, "m")
     order: list[str] = []
     publish = bus.publish
@@ -105,7 +106,7 @@ def test_event_then_snapshot_of_a_decision_are_written_at_once() -> None:
 
 def test_offsets_of_an_idle_model_are_updated(monkeypatch: pytest.MonkeyPatch) -> None:
     """A judge that takes over must not read long committed records again."""
-    bus = MemoryBus()
+    bus = log_of_rows()
     store = begun(bus, "m", "quiet")
     monkeypatch.setattr(snapshot_store, "IDLE_SNAPSHOT_SECONDS", 0.0)
     store.save("l", {COMPARED: 5}, {"m": b"second"}, [])
@@ -114,7 +115,7 @@ def test_offsets_of_an_idle_model_are_updated(monkeypatch: pytest.MonkeyPatch) -
 
 def test_rebalance_drops_deferred_snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another judge writes it now."""
-    bus = MemoryBus()
+    bus = log_of_rows()
     store = begun(bus, "m", "n")
     store.save("l", {COMPARED: 5}, {"m": b"mine", "n": b"mine"}, [])
     assert set(store.positions("l", ["n"])) == {"n"}
@@ -126,7 +127,7 @@ def test_rebalance_drops_deferred_snapshots(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_unreadable_snapshot_is_skipped() -> None:
     """The latest readable snapshot is used."""
-    bus = MemoryBus()
+    bus = log_of_rows()
     begun(bus, "m")
     bus.publish(topic(SNAPSHOTS), b"garbage", "m")
     store = SnapshotStore(bus)
@@ -136,7 +137,7 @@ def test_unreadable_snapshot_is_skipped() -> None:
 
 def test_unreadable_first_snapshot_is_returned() -> None:
     """A model with a lost state must not look like a new one."""
-    bus = MemoryBus()
+    bus = log_of_rows()
     bus.publish(topic(SNAPSHOTS), b"a version to come", "m")
     store = SnapshotStore(bus)
     assert store.positions("l", ["m"]) == {"m": START}
@@ -145,7 +146,7 @@ def test_unreadable_first_snapshot_is_returned() -> None:
 
 def test_unreadable_latest_snapshot_is_lost() -> None:
     """The judge learns why, until it has saved a readable one; the older snapshot still has modes and orders."""
-    bus = MemoryBus()
+    bus = log_of_rows()
     begun(bus, "m")
     bus.publish(topic(SNAPSHOTS), b"a version to come", "m")
     store = SnapshotStore(bus)
@@ -159,7 +160,7 @@ def test_unreadable_latest_snapshot_is_lost() -> None:
 
 def test_missing_snapshot_is_lost_if_one_is_required() -> None:
     """A model with a snapshot is not."""
-    bus = MemoryBus()
+    bus = log_of_rows()
     begun(bus, "m")
     store = SnapshotStore(bus, required=True)
     store.positions("l", ["m", "n"])
@@ -171,7 +172,7 @@ def test_missing_snapshot_is_lost_if_one_is_required() -> None:
 
 def test_unreadable_snapshot_is_kept_under_another_key() -> None:
     """Compaction would delete it; no judge takes it for a model's snapshot."""
-    bus = MemoryBus()
+    bus = log_of_rows()
     bus.publish(topic(SNAPSHOTS), b"a version to come", "m")
     store = SnapshotStore(bus)
     store.positions("l", ["m"])

@@ -128,7 +128,7 @@ def array(dtype: object, shape: object, data: object) -> dict[str, object]:
         (array("|b1", [1, -1], b""), "member: shape must be a list of sizes"),
         (array("|b1", [1, True], b"1"), "member: shape must be a list of sizes"),
         (array("|b1", "11", b"1"), "member: shape must be a list of sizes"),
-        (array("|b1", [0, 2**63], b""), "member: "),
+        (array("|b1", [0, 2**63], b""), "member: shape must have sides of at most 2147483647"),
         (array("|b1", [0] * 100, b""), "member: "),
         (array("|b1", [2**62, 2**62, 2**62], b"1"), "member: 1 bytes cannot be"),
         (array("<f8", [1, 1], b"12345678"), r"member: dtype '<f8' where '\|b1' should be"),

@@ -16,12 +16,20 @@ from tightrope.service.adapters.wire.heartbeat import (
 
 def test_heartbeat_keeps_its_content() -> None:
     """Every field comes back."""
-    heartbeat = Heartbeat("m", "1f", clock=12.5, judged=640)
+    heartbeat = Heartbeat("m", "1f", clock=12.5, judged=640, scopes={"group=a": 40}, plan="5e")
     assert decode_heartbeat(encode_heartbeat(heartbeat)) == heartbeat
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"model": "m", "judge": "a", "clock": 1.0}, {"model": "m", "judge": "a", "clock": 1.0, "judged": "x"}]
+    "body",
+    [
+        {},
+        {"model": "m", "judge": "a", "clock": 1.0},
+        {"model": "m", "judge": "a", "clock": 1.0, "judged": "x"},
+        {"model": "m", "judge": "a", "clock": 1.0, "judged": 1, "scopes": {"group=a": "x"}},
+        {"model": "m", "judge": "a", "clock": 1.0, "judged": 1, "scopes": [1]},
+        {"model": "m", "judge": "a", "clock": 1.0, "judged": 1, "plan": 5},
+    ],
 )
 def test_incomplete_heartbeat_is_refused(body: dict[str, object]) -> None:
     """A wrong count must not pass for a judgement."""

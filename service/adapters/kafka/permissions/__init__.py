@@ -1,0 +1,1 @@
+"""The permissions of processes on Kafka: the needed ones, and the refused ones."""

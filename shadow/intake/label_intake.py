@@ -1,0 +1,113 @@
+"""Labels in a round of the judge: compared rows wait for their labels, and labels for their rows.
+
+The store is as of the previous round, so each look-up is overlaid with this round's changes in ``pending``. Each pair
+is counted once.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import replace
+
+from tightrope.monitors import watch
+from tightrope.monitors.elapsed import not_after
+from tightrope.monitors.label_join import labelled_comparisons, match_labels, rows_awaiting_labels
+from tightrope.monitors.label_records import Label, PendingRow, RowKey
+from tightrope.monitors.plan import Plan, State, Transition
+from tightrope.monitors.records import Comparisons, Stream
+from tightrope.service.adapters.ports import PendingChanges, Store
+
+EXPIRY_STEP_SHARE = 0.01
+"""Share of the label horizon by which event time must advance before pending rows and labels are expired again."""
+
+
+class LabelIntake(ABC):
+    """The part of a round that joins labels and rows; ``pending`` collects what is saved with the states."""
+
+    def __init__(self, states: Mapping[str, State], store: Store) -> None:
+        self.states = dict(states)
+        self.pending: dict[str, PendingChanges] = {}
+        self._store = store
+
+    @abstractmethod
+    def _plan(self, model: str) -> Plan:
+        """The plan of a model that is judged here."""
+
+    @abstractmethod
+    def _set_state(self, plan: Plan, state: State, transitions: Sequence[Transition]) -> None:
+        """Replace a model's state."""
+
+    def restore_rows(self, plan: Plan, batch: Comparisons, labels: MutableMapping[RowKey, Label], since: float) -> None:
+        """Keep rows that an earlier judge counted, if they are not older than ``since``, for labels to come.
+
+        A row whose label is in ``labels`` is kept as joined, and the label is removed from there.
+        """
+        rows = list(rows_awaiting_labels(plan, batch))
+        joined = {row.key for row in rows if labels.pop(row.key, None) is not None}
+        self._await_labels(plan, [replace(row, joined=row.key in joined) for row in rows if row.time >= since])
+
+    def _await_labels(self, plan: Plan, rows: Iterable[PendingRow]) -> None:
+        """Keep sound rows for their labels, and join those whose label came first."""
+        changes = self.pending.setdefault(plan.model, PendingChanges())
+        held = {row.key: row for row in rows if row.key not in changes.held}
+        changes.held |= held
+        new = {key: label for key, label in changes.waiting.items() if key in held}
+        waiting = self._store.pending_labels(plan.model, list(held)) | new
+        early = [label for key, label in waiting.items() if key not in changes.matched]
+        changes.matched |= set(waiting)
+        for key in waiting:
+            changes.waiting.pop(key, None)
+        matches = match_labels(early, held, {})
+        self._count_labels(plan, duplicate=matches.duplicates)
+        self._judge_labels(plan, matches.rows)
+
+    def add_labels(self, labels: Sequence[Label]) -> None:
+        """Join labels with their rows; a label without a row waits for it."""
+        for model in dict.fromkeys(label.model for label in labels):
+            plan = self._plan(model)
+            own = [label for label in labels if label.model == model]
+            changes = self.pending.setdefault(model, PendingChanges())
+            keys = [(label.request_id, label.row) for label in own]
+            new = {key: changes.held[key] for key in keys if key in changes.held}
+            rows = new | self._store.pending_rows(model, keys)
+            held = {key: replace(row, joined=row.joined or key in changes.joined) for key, row in rows.items()}
+            matches = match_labels(own, held, self._store.pending_labels(model, keys) | changes.waiting)
+            changes.waiting |= {(label.request_id, label.row): label for label in matches.waiting}
+            self._count_labels(plan, duplicate=matches.duplicates)
+            self._judge_labels(plan, matches.rows)
+
+    def _judge_labels(self, plan: Plan, rows: Sequence[tuple[PendingRow, Label]]) -> None:
+        """Judge labelled rows; rows of another plan are counted as stale."""
+        changes = self.pending[plan.model]
+        changes.joined |= {row.key for row, _ in rows}
+        current = [(row, label) for row, label in rows if row.digest == plan.digest]
+        self._count_labels(plan, joined=len(current), stale=len(rows) - len(current))
+        if current:
+            state = self.states[plan.model]
+            comparisons = labelled_comparisons(plan, state.log, current)
+            self._set_state(plan, *watch.step(plan, state, comparisons, Stream.LABELS))
+
+    def expire(self, plan: Plan, now: float, last: float) -> float:
+        """Drop rows and labels that waited longer than the horizon; returns the event time up to which this was done.
+
+        Does nothing until event time has moved on from ``last`` by `EXPIRY_STEP_SHARE`, because it reads all of them.
+        """
+        before = now - plan.label_horizon
+        last = not_after(last, before)  # a clock that was ahead must not stop the expiry
+        if before - last < EXPIRY_STEP_SHARE * plan.label_horizon:
+            return last
+        changes = self.pending.setdefault(plan.model, PendingChanges())
+        rows, labels = self._store.count_overdue(plan.model, before)
+        # The store does not know yet what was matched in this round, and counts it as waiting.
+        joined = self._store.pending_rows(plan.model, list(changes.joined)).values()
+        matched = self._store.pending_labels(plan.model, list(changes.matched)).values()
+        rows -= sum(row.time < before for row in joined)
+        labels -= sum(label.time < before for label in matched)
+        changes.before, changes.now = before, now
+        self._count_labels(plan, expired=rows, unknown=labels)
+        return before
+
+    def _count_labels(self, plan: Plan, **more: int) -> None:
+        state = self.states[plan.model]
+        counts = {name: state.labels.get(name, 0) + more.get(name, 0) for name in {*state.labels, *more}}
+        if any(more.values()):
+            self.states[plan.model] = replace(state, labels=counts)

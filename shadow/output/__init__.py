@@ -1,0 +1,1 @@
+"""The output of a judge: modes for gateways, alerts for people, and metrics."""

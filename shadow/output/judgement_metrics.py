@@ -1,0 +1,43 @@
+"""Metrics of a judge's models: the verdicts of those that have changed, at most once a second."""
+
+import time
+from collections.abc import Collection
+
+from tightrope.monitors.migration import held_breaches
+from tightrope.service.adapters.metrics_ports import JudgeMetrics
+from tightrope.shadow.judgement_view import JudgementView
+
+METRICS_REFRESH_SECONDS = 1.0
+"""Time between two updates of the verdicts' metrics."""
+
+
+class JudgementMetrics:
+    """Updates the metrics of the models in ``view`` that are marked as changed."""
+
+    def __init__(self, metrics: JudgeMetrics, view: JudgementView) -> None:
+        self._metrics = metrics
+        self._view = view
+        self._outdated: set[str] = set()
+        self._updated = 0.0
+
+    def restart(self, models: Collection[str]) -> None:
+        """Show these models and no others."""
+        self._outdated = {*models}
+        self._metrics.keep_judged_models(models)
+        self.update()
+
+    def mark(self, models: Collection[str], *, at_once: bool) -> None:
+        """Mark models as changed, and update ``at_once`` or if it is time."""
+        self._outdated |= {*models}
+        if at_once or time.monotonic() - self._updated > METRICS_REFRESH_SECONDS:
+            self.update()
+
+    def update(self) -> None:
+        """Update the metrics of the models that have changed since the last update."""
+        for name in self._outdated:
+            self._metrics.set_verdicts(name, self._view.verdicts(name))
+            self._metrics.set_label_figures(self._view.states[name], name)
+            self._metrics.set_held_breaches(name, held_breaches(self._view.states[name]))
+            self._metrics.set_state_unreadable(name, unread=any(mode.unread for mode in self._view.states[name].modes))
+        self._outdated.clear()
+        self._updated = time.monotonic()

@@ -1,0 +1,1 @@
+"""`tightrope doctor`: questions to a running cluster, and findings about its answers."""
