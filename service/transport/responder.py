@@ -18,10 +18,10 @@ log = logging.getLogger(__name__)
 
 BUSY_SAMPLING_DELAY_SECONDS, IDLE_SAMPLING_DELAY_SECONDS = 0.01, 0.05
 """Seconds for which answered requests collect before they are sampled together: one by one, each would find other data
-in the processor's caches. The delay is longer at low request rates, where only one or two would collect.
+in the processor's caches. The delay is longer at lower request rates, where fewer would collect.
 """
 
-BUSY_REQUESTS_PER_SECOND = 1000
+BUSY_REQUESTS_PER_SECOND = 10_000
 """Request rate above which the shorter delay applies."""
 
 

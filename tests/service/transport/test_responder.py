@@ -17,6 +17,7 @@ from tightrope.service.errors import CallerError, ServerError
 from tightrope.service.inference.autotune import SHORT_SECONDS, RunProfile
 from tightrope.service.inference.engine import LARGE_BYTES, is_large
 from tightrope.service.protocol.rest import InferRequest, InferResponse
+from tightrope.service.transport import responder as module
 from tightrope.service.transport.responder import (
     BUSY_SAMPLING_DELAY_SECONDS,
     IDLE_SAMPLING_DELAY_SECONDS,
@@ -92,6 +93,7 @@ def test_answered_requests_are_sampled_together(bench: GatewayHarness, monkeypat
 
 def test_sampling_delay_depends_on_the_request_rate(bench: GatewayHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """The number of requests in the last sampling decides."""
+    monkeypatch.setattr(module, "BUSY_REQUESTS_PER_SECOND", 1000)
     responder = bench.responder()
 
     async def ask(count: int) -> None:
