@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 KAFKA_JARS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tightrope/kafka-4.1.1
 export KAFKA_JARS
+WORKERS = $(shell cores=$$(nproc); echo $$((cores > 3 ? 4 : cores + 1)))
+# One more than cores, because many tests wait for a server.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
@@ -15,10 +17,10 @@ demo: .venv/run.stamp ## Real traffic, a harmful model, an alarm, one subgroup s
 	$(BIN)/tightrope demo --third-act
 
 test: .venv/dev.stamp .venv-reports/run.stamp .venv-mlserver/run.stamp tools ## All tests
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-fast: .venv/dev.stamp ## Tests that start no process: the inner loop, a minute and a half
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --fast -q
+	$(BIN)/python -m pytest -n $(WORKERS) --fast -q
 
 test-upgrades: .venv/dev.stamp kafka ## Rolling upgrades from 0.1 and with another artefact, in every order; each member killed, paused, drained
 	$(BIN)/python -m pytest -m upgrades tests/members -n 2 --dist load --junitxml=build/upgrades.xml

@@ -148,7 +148,7 @@ def test_topic_made_anew_under_running_members(kafka: Broker, tmp_path: Path, na
         wait_for_baseline(gateway)
         wait_until(lambda: is_safe(gateway))
         assert events(cluster, LOG_WENT_BACK)[-1].detail == {"topic": topic(name), "cause": "made_anew"}
-        assert all(resets(part, name, "made_anew") >= 1 for part in (gateway.part, worker, judge))
+        wait_until(lambda: all(resets(part, name, "made_anew") for part in (gateway.part, worker, judge)))
         judged = cluster.judged()
         gateway.ask(traffic(60, harm=False, seed=1))
         wait_until(lambda: cluster.judged() >= judged + 60)
