@@ -31,14 +31,17 @@ settings.load_profile("patient")
 STARTERS = frozenset({"server", "kafka", "log"})
 """Fixtures that start a process."""
 
+WHOLES = frozenset({"tightrope.demo.broker", "tightrope.wiring.embedded"})
+"""Modules that start a broker, or all parts of the service in one process."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--fast`."""
-    parser.addoption("--fast", action="store_true", help="leave out the tests that start processes")
+    parser.addoption("--fast", action="store_true", help="leave out the tests that start processes or a whole service")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With `--fast`, deselect each test whose module or fixtures start processes."""
+    """With `--fast`, deselect each test whose module or fixtures start processes or a whole service."""
     if not config.getoption("--fast"):
         return
     slow = [item for item in items if _starts_processes(item)]
@@ -48,16 +51,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _starts_processes(item: pytest.Item) -> bool:
     fixtures = getattr(item, "fixturenames", ())
-    return not STARTERS.isdisjoint(fixtures) or _needs_subprocess(item.getparent(pytest.Module).obj)  # type: ignore[union-attr]
+    chosen = {str(value) for value in getattr(getattr(item, "callspec", None), "params", {}).values()}
+    if not STARTERS.isdisjoint(fixtures) or not STARTERS.isdisjoint(chosen):
+        return True
+    return _needs_subprocess(item.getparent(pytest.Module).obj)  # type: ignore[union-attr]
 
 
 @cache
 def _needs_subprocess(module: ModuleType) -> bool:
-    """Whether a module of the tests imports `subprocess`, or a helper that does."""
+    """Whether a module of the tests imports `subprocess`, one of `WHOLES`, or a helper that does."""
     values = list(vars(module).values())
     if any(value is subprocess for value in values):
         return True
     names = {getattr(value, "__module__", None) or getattr(value, "__name__", None) for value in values}
+    if not WHOLES.isdisjoint(names):
+        return True
     helpers = [sys.modules[name] for name in names if isinstance(name, str) and name.startswith("tests.")]
     return any(_needs_subprocess(helper) for helper in helpers if helper is not module)
 
