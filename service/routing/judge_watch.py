@@ -145,7 +145,7 @@ class JudgeWatch:
             if cause:
                 log.error("%s: %s: the full model answers until one is", model, reason)
             else:
-                log.warning("%s: %s", model, HEARD_REASON)
+                log.log(logging.INFO if before == START else logging.WARNING, "%s: %s", model, HEARD_REASON)
             if cause in EVENT_KINDS or before in EVENT_KINDS:
                 self._record(model, EVENT_KINDS.get(cause, JUDGE_HEARD), reason or HEARD_REASON, waited)
 
