@@ -12,7 +12,7 @@ from tightrope.monitors.records import Role
 from tightrope.wiring import shadow_processes
 
 BLIND_SECONDS = 2.0
-MARGIN_SECONDS = 3.0
+MARGIN_SECONDS = 1.0
 """Time that a check of the gateway and a busy machine may add."""
 
 

@@ -1,7 +1,9 @@
 """Topics that grow under running processes, on a real broker."""
 
+import gc
 import time
 import uuid
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -23,6 +25,15 @@ from tightrope.wiring.cluster import ClusterProcess
 BEFORE, AFTER = 2, 7
 QUICK = {"partitions": BEFORE, "client": {"metadata_max_age_ms": 500}}
 READY = "/v2/health/ready"
+
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+"""The Kafka client leaves a socket behind that is closed while it connects; each test collects it before it ends."""
+
+
+@pytest.fixture(autouse=True)
+def _swept() -> Iterator[None]:
+    yield
+    gc.collect()
 
 
 def grow(cluster: Cluster, partitions: int, *names: str) -> None:
