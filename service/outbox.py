@@ -88,9 +88,10 @@ class Outbox:
         buffer is full; rejected samples are counted.
         """
         samples, size = len(item) if isinstance(item, SampleBatch) else 1, _size_in_bytes(item)
-        self.drawn[item.model] += samples
-        in_scopes = self.drawn_by_scope.get(item.model)
-        self.drawn_by_scope[item.model] = item.member.sum(axis=0) + (0 if in_scopes is None else in_scopes)
+        in_scopes: Ints = item.member.sum(axis=0)
+        with self._counting:  # the event loop and a scrape may both offer
+            self.drawn[item.model] += samples
+            self.drawn_by_scope[item.model] = in_scopes + self.drawn_by_scope.get(item.model, 0)
         if len(item.member) > MAX_RECORD_ROWS:
             self._dropped(item.model, "too_many_rows", samples)
             return 0
