@@ -19,15 +19,14 @@ from dataclasses import dataclass, field
 from tightrope.monitors.records import MODEL_SCOPE, Event
 from tightrope.service.adapters.metrics_ports import GatewayMetrics
 from tightrope.service.adapters.wire.heartbeat import Heartbeat
+from tightrope.service.routing.judge_heartbeats import JudgeHeartbeats
+from tightrope.service.routing.periodic_check import PeriodicCheck
 from tightrope.service.routing.router import Router
 
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 0.1
 """Time between two checks."""
-
-MAX_JUDGES = 8
-"""Latest judges of a model whose heartbeats are compared with the ones before; a restarted judge counts as another."""
 
 BLIND_BEGAN, BLIND_ENDED = "blind-began", "blind-ended"
 """Kinds of the events in the audit trail."""
@@ -44,7 +43,7 @@ class _Sight:
     waiting: int = 0
     since: float | None = None
     blind: bool = False
-    judges: dict[str, Heartbeat] = field(default_factory=dict)
+    judges: JudgeHeartbeats = field(default_factory=JudgeHeartbeats)
 
 
 class BlindnessWatch:
@@ -71,18 +70,16 @@ class BlindnessWatch:
         self._lock = threading.Lock()
         self._checked = clock()
         self._sights = {model: _Sight(heard=self._checked) for model in blind_seconds}
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="blindness", daemon=True)
+        self._periodic = PeriodicCheck("blindness", CHECK_SECONDS, self.check)
         metrics.before_scrape(self.show)
 
     def start(self) -> None:
         """Start to check."""
-        self._thread.start()
+        self._periodic.start()
 
     def stop(self, timeout: float) -> None:
         """Stop checking; the modes and the blindness stay as they are."""
-        self._stopping.set()
-        self._thread.join(timeout)
+        self._periodic.stop(timeout)
 
     def show(self) -> None:
         """Update the metrics."""
@@ -92,19 +89,13 @@ class BlindnessWatch:
             self._metrics.set_judge_age(model, now - sight.heard)
 
     def hear(self, heartbeat: Heartbeat) -> None:
-        """Take a heartbeat: rows that were judged since the one before end the wait of all rows kept up to now.
-
-        The first heartbeat of a judge only begins its count, because a topic may hold it from before this start.
-        """
+        """Take a heartbeat: rows that were judged since the one before end the wait of all rows kept up to now."""
         sight = self._sights.get(heartbeat.model)
         if sight is None:
             return
         with self._lock:
-            before = sight.judges.pop(heartbeat.judge, None)
-            sight.judges[heartbeat.judge] = heartbeat
-            while len(sight.judges) > MAX_JUDGES:
-                del sight.judges[next(iter(sight.judges))]
-            if before is None or heartbeat.clock <= before.clock:
+            before = sight.judges.replace(heartbeat)
+            if before is None:
                 return
             sight.heard = self._clock()
             if heartbeat.judged > before.judged:
@@ -143,10 +134,3 @@ class BlindnessWatch:
 
     def _record(self, model: str, kind: str, reason: str, detail: Mapping[str, object]) -> None:
         self._add_event(Event(uuid.uuid4().hex, time.time(), model, kind, MODEL_SCOPE, "gateway", reason, detail))
-
-    def _run(self) -> None:
-        while not self._stopping.wait(CHECK_SECONDS):
-            try:
-                self.check()
-            except Exception:  # the watch must outlive every error
-                log.exception("the check of the judgement failed; the next one follows")

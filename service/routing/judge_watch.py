@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from tightrope.monitors.records import MODEL_SCOPE, Event
 from tightrope.service.adapters.metrics_ports import GatewayMetrics
 from tightrope.service.adapters.wire.heartbeat import Heartbeat
-from tightrope.service.routing.blindness import MAX_JUDGES
+from tightrope.service.routing.judge_heartbeats import JudgeHeartbeats
+from tightrope.service.routing.periodic_check import PeriodicCheck
 from tightrope.service.routing.router import Router
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class _Voice:
     trusted: bool = False
     other: str | None = None
     cause: str = START
-    judges: dict[str, float] = field(default_factory=dict)
+    judges: JudgeHeartbeats = field(default_factory=JudgeHeartbeats)
 
 
 class JudgeWatch:
@@ -83,21 +84,18 @@ class JudgeWatch:
         self._lock = threading.Lock()
         self._voices = {model: _Voice(clock()) for model in plans}
         self.has_heard_all = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="judge-watch", daemon=True)
+        self._periodic = PeriodicCheck("judge-watch", JUDGE_CHECK_SECONDS, self.check)
         for model in plans:
             router.set_judge_missing(model, UNHEARD)
         metrics.before_scrape(self.show)
 
     def start(self) -> None:
         """Start to check."""
-        self._thread.start()
+        self._periodic.start()
 
     def stop(self, timeout: float) -> None:
         """Stop checking; the causes stay as they are."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
+        self._periodic.stop(timeout)
 
     def show(self) -> None:
         """Update the metrics."""
@@ -110,11 +108,8 @@ class JudgeWatch:
         if voice is None:
             return
         with self._lock:
-            before = voice.judges.pop(heartbeat.judge, None)
-            voice.judges[heartbeat.judge] = heartbeat.clock
-            while len(voice.judges) > MAX_JUDGES:
-                del voice.judges[next(iter(voice.judges))]
-            if not fresh or before is None or heartbeat.clock <= before:
+            before = voice.judges.replace(heartbeat)
+            if not fresh or before is None:
                 return
             if heartbeat.plan == self._plans[heartbeat.model]:
                 voice.heard, voice.trusted, voice.other = self._clock(), True, None
@@ -156,10 +151,3 @@ class JudgeWatch:
     def _record(self, model: str, kind: str, reason: str, seconds: float) -> None:
         detail = {"seconds": round(seconds, 3), "plan": self._plans[model], "limit": self._silent_seconds}
         self._add_event(Event(uuid.uuid4().hex, time.time(), model, kind, MODEL_SCOPE, "gateway", reason, detail))
-
-    def _run(self) -> None:
-        while not self._stopping.wait(JUDGE_CHECK_SECONDS):
-            try:
-                self.check()
-            except Exception:  # the watch must outlive every error
-                log.exception("the check of the judges failed; the next one follows")

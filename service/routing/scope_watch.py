@@ -19,7 +19,8 @@ import numpy as np
 from tightrope.monitors.records import Event, Ints
 from tightrope.service.adapters.metrics_ports import GatewayMetrics
 from tightrope.service.adapters.wire.heartbeat import Heartbeat
-from tightrope.service.routing.blindness import MAX_JUDGES
+from tightrope.service.routing.judge_heartbeats import JudgeHeartbeats
+from tightrope.service.routing.periodic_check import PeriodicCheck
 from tightrope.service.routing.router import Router
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class _Scopes:
     kept: Ints
     since: list[float]
     blind: set[str] = field(default_factory=set)
-    judges: dict[str, Heartbeat] = field(default_factory=dict)
+    judges: JudgeHeartbeats = field(default_factory=JudgeHeartbeats)
 
 
 class ScopeWatch:
@@ -75,20 +76,17 @@ class ScopeWatch:
             for model, names in scopes.items()
             if names
         }
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="scope-watch", daemon=True)
+        self._periodic = PeriodicCheck("scope-watch", SCOPE_CHECK_SECONDS, self.check)
         metrics.before_scrape(self.show)
 
     def start(self) -> None:
         """Start to check."""
         if self._models:
-            self._thread.start()
+            self._periodic.start()
 
     def stop(self, timeout: float) -> None:
         """Stop checking; the blindness stays as it is."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
+        self._periodic.stop(timeout)
 
     def show(self) -> None:
         """Update the metrics."""
@@ -101,11 +99,8 @@ class ScopeWatch:
         if watched is None:
             return
         with self._lock:
-            before = watched.judges.pop(heartbeat.judge, None)
-            watched.judges[heartbeat.judge] = heartbeat
-            while len(watched.judges) > MAX_JUDGES:
-                del watched.judges[next(iter(watched.judges))]
-            if before is None or heartbeat.clock <= before.clock:
+            before = watched.judges.replace(heartbeat)
+            if before is None:
                 return
             drawn, ended = self._drawn.get(heartbeat.model), []
             for index, scope in enumerate(watched.names):
@@ -133,7 +128,7 @@ class ScopeWatch:
                     watched.since[index] = now if since != since else since  # noqa: PLR0124 - NaN differs from itself
                     if now - watched.since[index] >= limit and watched.names[index] not in watched.blind:
                         began.append(watched.names[index])
-                if began and any(judge.scopes for judge in watched.judges.values()):
+                if began and any(judge.scopes for judge in watched.judges.by_judge.values()):
                     reason = f"none of its rows was judged for {limit:.0f} s, {MIN_WAITING_ROWS} or more were kept"
                     self._change(model, watched, SCOPE_BLIND_BEGAN, began, reason)
 
@@ -144,10 +139,3 @@ class ScopeWatch:
         for scope in scopes:
             log.warning("%s, %s: %s", model, scope, reason)
             self._add_event(Event(uuid.uuid4().hex, time.time(), model, kind, scope, "gateway", reason, {}))
-
-    def _run(self) -> None:
-        while not self._stopping.wait(SCOPE_CHECK_SECONDS):
-            try:
-                self.check()
-            except Exception:  # the watch must outlive every error
-                log.exception("the check of the subgroups' judgement failed; the next one follows")

@@ -12,7 +12,8 @@ from tests.support.serving.service_harness import eventually
 from tightrope.monitors.records import Event, Role, Routes
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.wire.heartbeat import Heartbeat
-from tightrope.service.routing.blindness import MAX_JUDGES, BlindnessWatch
+from tightrope.service.routing.blindness import BlindnessWatch
+from tightrope.service.routing.judge_heartbeats import MAX_JUDGES
 from tightrope.service.routing.router import Router
 
 BLIND_SECONDS = 10.0
@@ -173,7 +174,7 @@ def test_number_of_known_judges_is_bounded(watched: Watched) -> None:
     """A judge that starts again every second must not fill the memory."""
     for number in range(10 * MAX_JUDGES):
         watched.beat(judge=str(number))
-    assert len(watched.watch._sights["m"].judges) == MAX_JUDGES
+    assert len(watched.watch._sights["m"].judges.by_judge) == MAX_JUDGES
 
 
 def test_unknown_model_is_ignored(watched: Watched) -> None:
@@ -182,19 +183,12 @@ def test_unknown_model_is_ignored(watched: Watched) -> None:
     assert watched.events == []
 
 
-def test_thread_outlives_an_error(
-    watched: Watched, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It checks until it is stopped: a watch that ends unseen is no watch."""
-    checks: list[int] = []
-
-    def fails() -> None:
-        checks.append(1)
-        raise RuntimeError("a mistake of ours")
-
-    monkeypatch.setattr(watched.watch, "check", fails)
+def test_started_watch_checks_until_it_is_stopped(watched: Watched) -> None:
+    """Its own thread finds that the model is blind."""
     watched.watch.start()
-    eventually(lambda: len(checks) > 2)
+    watched.drawn["m"] = 5
+    eventually(lambda: watched.watch._sights["m"].waiting == 5)
+    watched.now += BLIND_SECONDS + 1.0
+    eventually(lambda: watched.roles() == [Role.BASELINE] * 2)
     watched.watch.stop(10.0)
-    assert "a mistake of ours" in caplog.text
-    assert not watched.watch._thread.is_alive()
+    assert not watched.watch._periodic.alive

@@ -11,7 +11,7 @@ from tests.support.serving.service_harness import eventually
 from tightrope.monitors.records import Event, Role, Routes
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.wire.heartbeat import Heartbeat
-from tightrope.service.routing.blindness import MAX_JUDGES
+from tightrope.service.routing.judge_heartbeats import MAX_JUDGES
 from tightrope.service.routing.judge_watch import OTHER_PLAN_SECONDS, JudgeWatch
 from tightrope.service.routing.router import Router
 
@@ -202,23 +202,14 @@ def test_number_of_known_judges_is_bounded(watched: Watched) -> None:
     for number in range(10 * MAX_JUDGES):
         watched.beat(judge=str(number))
         watched.beat("strange", str(number))
-    assert len(watched.watch._voices["m"].judges) == MAX_JUDGES
+    assert len(watched.watch._voices["m"].judges.by_judge) == MAX_JUDGES
     assert "strange" not in watched.watch._voices
 
 
-def test_thread_outlives_an_error(
-    watched: Watched, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It checks until it is stopped: a watch that ends unseen is no watch."""
-    checks: list[int] = []
-
-    def fails() -> None:
-        checks.append(1)
-        raise RuntimeError("a mistake of ours")
-
-    monkeypatch.setattr(watched.watch, "check", fails)
+def test_started_watch_checks_until_it_is_stopped(watched: Watched) -> None:
+    """Its own thread finds that the judge is silent."""
     watched.watch.start()
-    eventually(lambda: len(checks) > 2)
+    watched.now += SILENT_SECONDS + 1.0
+    eventually(lambda: watched.role() is Role.BASELINE)
     watched.watch.stop(10.0)
-    assert "a mistake of ours" in caplog.text
-    assert not watched.watch._thread.is_alive()
+    assert not watched.watch._periodic.alive

@@ -7,6 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from tests.service.routing.test_router import Batch
+from tests.support.serving.service_harness import eventually
 from tightrope.monitors.records import Event, Ints, Role
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.wire.heartbeat import Heartbeat
@@ -143,3 +144,15 @@ def test_restarted_judge_and_repeated_heartbeat_end_nothing(watched: Watched) ->
     watched.beat(5, 0, 0, judge="b")
     watched.watch.hear(Heartbeat("m", "b", 0.5, 9, {"group=a": 9}))
     assert watched.roles()[0] is Role.BASELINE
+
+
+def test_started_watch_checks_until_it_is_stopped(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own thread finds that a subgroup is blind."""
+    monkeypatch.setattr(watched.watch._periodic, "_seconds", 0.001)
+    watched.drawn["m"] = np.array([MIN_WAITING_ROWS, 0, 0])
+    watched.watch.start()
+    eventually(lambda: watched.watch._models["m"].since[0] == watched.now)
+    watched.now += BLIND_SECONDS + 1.0
+    eventually(lambda: watched.roles()[0] is Role.BASELINE)
+    watched.watch.stop(10.0)
+    assert not watched.watch._periodic.alive
