@@ -47,7 +47,9 @@ def signing_findings(view: ClusterView) -> Iterator[Finding]:
     """Whether records are signed, and refused ones among the newest of the control topic."""
     if view.signing:
         yield Finding(Severity.NOTE, "signing", f"{view.signing}.")
-    refused = view.control.refused if view.control else {}
+    if view.control is None:  # no record was read, so nothing is known about their signatures
+        return
+    refused = view.control.refused
     for (name, result), count in refused.items():
         if result in {"unsigned", "forged"}:
             text = f"{count} of the newest records refused: {result}."

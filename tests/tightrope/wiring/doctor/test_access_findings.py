@@ -25,6 +25,13 @@ def test_unsigned_and_refused_records_are_told() -> None:
     assert (found.severity, found.text) == (Severity.ACT, "3 of the newest records refused: forged.")
 
 
+def test_signatures_of_records_that_were_not_read_are_not_praised() -> None:
+    """Kafka does not answer: nothing is known about them, and a missing secret is still told."""
+    assert list(signing_findings(healthy(control=None))) == []
+    (note,) = signing_findings(healthy(control=None, signing="bus.kafka.signing: is missing"))
+    assert note.severity is Severity.NOTE
+
+
 def test_missing_permissions_are_named() -> None:
     """A user for one role is a note; one that can act in none needs a person."""
     missing = [Permission("topic", "tightrope.samples", "Read"), Permission("group", "workers", "Read")]
