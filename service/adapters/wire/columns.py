@@ -1,8 +1,13 @@
-"""Columns and tensors of a record: they fit each other, and their values are within their bounds."""
+"""Columns and tensors of a record: they fit each other, and their values are within their bounds.
 
-from collections.abc import Mapping
+Later columns, which members of the first release skip, mostly have one value for all rows (a host class, no trace). It
+then travels once: such a column has the shape (1,) in a record of more rows.
+"""
+
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from tightrope.monitors.records import Bools, Ints, Tensors
@@ -15,6 +20,31 @@ from tightrope.service.adapters.wire.bounds import (
 from tightrope.service.adapters.wire.envelope import WireError, array, mapping
 
 TEXT_COLUMNS = ("host_class", "shadow_host_class", "trace_id")
+
+
+def shortened(record: Mapping[str, object], columns: Iterable[str]) -> dict[str, object]:
+    """The fields of a record, with one entry in those of ``columns`` that have the same value in all rows.
+
+    >>> shortened({"caller": np.zeros(3), "loss": np.full(2, np.nan)}, ["caller", "loss"])
+    {'caller': array([0.]), 'loss': array([nan])}
+    """
+    short = dict(record)
+    for name in columns:
+        column: Any = record[name]
+        if column.ndim == 1 and len(column) > 1:
+            first = column[:1]
+            if ((column == first) | ((column != column) & (first != first))).all():  # noqa: PLR0124 - NaN too
+                short[name] = first
+    return short
+
+
+def extended(columns: Mapping[str, NDArray[Any]], names: Iterable[str], rows: int) -> dict[str, NDArray[Any]]:
+    """The columns of a record of ``rows`` rows; those of ``names`` that have one entry get it in every row."""
+    full = dict(columns)
+    for name in names:
+        if name in columns and rows > 1 and columns[name].shape == (1,):
+            full[name] = np.repeat(columns[name], rows)
+    return full
 
 
 def check_values(columns: Mapping[str, NDArray[Any]]) -> None:

@@ -25,7 +25,7 @@ from tightrope.monitors.records import (
 )
 from tightrope.monitors.sample_batch import ADDED_SAMPLE_COLUMNS, SampleBatch
 from tightrope.service.adapters.wire.bounds import MAX_CLASS_COLUMNS
-from tightrope.service.adapters.wire.columns import check_row_counts, check_values, read_tensors
+from tightrope.service.adapters.wire.columns import check_row_counts, check_values, extended, read_tensors, shortened
 from tightrope.service.adapters.wire.envelope import (
     STRING_DTYPE,
     WireError,
@@ -72,7 +72,7 @@ def version_of(data: bytes) -> int:
 
 def encode_samples(samples: SampleBatch) -> bytes:
     """Samples of one kind as one record."""
-    return pack(SAMPLES_SCHEMA, record_fields(samples))
+    return pack(SAMPLES_SCHEMA, shortened(record_fields(samples), ADDED_SAMPLE_COLUMNS))
 
 
 def decode_samples(data: bytes) -> SampleBatch:
@@ -85,6 +85,7 @@ def decode_samples(data: bytes) -> SampleBatch:
     ids, scopes = names(body.get("request_id"), "request_id"), names(body.get("scopes"), "scopes")
     given = (name for name in _SAMPLE_DTYPES if name in body or name not in ADDED_SAMPLE_COLUMNS)
     columns = {name: array(body.get(name), name, _SAMPLE_DTYPES[name]) for name in given}
+    columns = extended(columns, ADDED_SAMPLE_COLUMNS, len(ids))
     for name, column in columns.items():
         if column.shape != (len(ids),):
             raise WireError(f"{name}: shape {column.shape} where {len(ids)} samples should be")
@@ -99,7 +100,7 @@ def decode_samples(data: bytes) -> SampleBatch:
 
 def encode_comparisons(rows: Comparisons) -> bytes:
     """One batch of comparisons."""
-    return pack(COMPARISONS_SCHEMA, record_fields(rows))
+    return pack(COMPARISONS_SCHEMA, shortened(record_fields(rows), ADDED_ARRAYS))
 
 
 def decode_comparisons(data: bytes) -> Comparisons:
@@ -246,6 +247,7 @@ def _comparisons(body: object) -> Comparisons:
     given = (name for name in ROW_ARRAYS if name in values or name not in ADDED_ARRAYS)
     columns = {name: array(values.get(name), name, _COMPARISON_DTYPES.get(name, "<f8")) for name in given}
     ids, scopes = names(values.get("request_id"), "request_id"), names(values.get("scopes"), "scopes")
+    columns = extended(columns, ADDED_ARRAYS, len(ids))
     wrong = [name for name, column in columns.items() if len(column.shape) != 1 + (name in MATRICES)]
     wrong += [name for name, column in columns.items() if name not in wrong and len(column) != len(ids)]
     if wrong or columns["member"].shape[1] != len(scopes):
