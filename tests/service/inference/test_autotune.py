@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.support.serving.fake_clock import FakeClock
+from tests.support.serving.fake_clock import FakeClock, SleepClock
 from tests.support.serving.model_pairs import CALM, ONNX_TYPES, copier, save, sure_and_unsure
 from tests.support.serving.service_harness import pair_of
 from tightrope.monitors.records import Role, Tensors
@@ -105,11 +105,18 @@ def test_model_that_refuses_zeros_counts_as_slow(tmp_path: Path) -> None:
     assert not profile.is_brief(1)
 
 
+@pytest.fixture
+def sleeping_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure by the clock on which the models here sleep."""
+    monkeypatch.setattr("tightrope.service.inference.autotune.time", Timed.clock)
+
+
 class Timed:
     """A model whose run takes ``took[0]`` seconds, and ``took[1]`` more for each row. ``mixes``: a row's answer is its
-    share of the largest row.
+    share of the largest row. The seconds pass on a clock of their own.
     """
 
+    clock = SleepClock()
     digest = "0" * 64
     inputs = (TensorSpec("x", "FP32", (-1, 1)),)
     outputs = (TensorSpec("p", "FP32", (-1, 2)),)
@@ -121,7 +128,7 @@ class Timed:
     def run(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
         """Sleep, which threads can do side by side."""
         x = inputs["x"]
-        time.sleep(max(0.0, self.took[0] + self.took[1] * len(x)))
+        self.clock.sleep(max(0.0, self.took[0] + self.took[1] * len(x)))
         p = x / max(float(np.abs(x).max()), 1.0) if self.mixes else 1 / (2 + x)
         return {name: np.hstack([p, 1 - p]) for name in outputs}
 
@@ -149,12 +156,14 @@ def timed(folder: Path, model: Timed, **changes: int) -> ModelPair:
     return with_models(pair_of(folder, **sure_and_unsure(folder), **CALM), dict.fromkeys(Role, model), **changes)
 
 
+@pytest.mark.usefixtures("sleeping_clock")
 def test_batches_pay_where_a_run_costs_more_than_a_row(tmp_path: Path) -> None:
     """Thirty-two rows take hardly longer than one."""
     profile = measure_profile(timed(tmp_path, Timed(0.003, 0.0)))
     assert (profile.max_rows, profile.is_short(1), profile.is_short(TRIAL_ROWS)) == (MAX_BATCH_ROWS, False, False)
 
 
+@pytest.mark.usefixtures("sleeping_clock")
 def test_threads_pay_where_batches_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every row takes the same time, so two rows run in parallel. Small batches cost nothing, and save work around the
     model.
@@ -164,11 +173,13 @@ def test_threads_pay_where_batches_do_not(tmp_path: Path, monkeypatch: pytest.Mo
     assert (profile.max_rows, profile.pays, profile.runners) == (NEUTRAL_BATCH_ROWS, False, 2)
 
 
+@pytest.mark.usefixtures("sleeping_clock")
 def test_rows_that_take_longer_together_are_not_batched(tmp_path: Path) -> None:
     """Saving work around the model does not outweigh that."""
     assert measure_profile(timed(tmp_path, Timed(-0.02, 0.022))).max_rows == 1
 
 
+@pytest.mark.usefixtures("sleeping_clock")
 @pytest.mark.parametrize(("run", "row", "runners"), [(0.004, 0.001, 2), (0.04, 0.0, 1)], ids=["sooner", "no sooner"])
 def test_half_batches_run_in_parallel_where_that_is_faster(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: float, row: float, runners: int
@@ -191,6 +202,7 @@ def test_busy_machine_does_not_hide_that_threads_pay(
     assert measure_profile(pair).runners == runners
 
 
+@pytest.mark.usefixtures("sleeping_clock")
 def test_processes_that_share_a_machine_share_its_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One core each means one run at a time, even if threads would pay for one process alone."""
     monkeypatch.setattr(cpu, "usable_cores", lambda: 2)
@@ -198,22 +210,26 @@ def test_processes_that_share_a_machine_share_its_cores(tmp_path: Path, monkeypa
     assert [measure_profile(model, share).runners for share in (1, 2, 4)] == [2, 1, 1]
 
 
+@pytest.mark.usefixtures("sleeping_clock")
 def test_rows_that_change_each_others_answers_are_not_batched(tmp_path: Path) -> None:
     """As with dynamic quantization: one caller's input must not change another's answer."""
     assert measure_profile(timed(tmp_path, Timed(0.003, 0.0, mixes=True))).max_rows == 1
 
 
+@pytest.mark.usefixtures("sleeping_clock")
 @pytest.mark.parametrize(("batch_rows", "max_rows"), [(1, 1), (7, 7), (200, 200)])
 def test_configured_batch_rows_replace_the_measurement(tmp_path: Path, batch_rows: int, max_rows: int) -> None:
     """Even where batches do not pay."""
     assert measure_profile(timed(tmp_path, Timed(0.0, 0.0001), batch_rows=batch_rows)).max_rows == max_rows
 
 
+@pytest.mark.usefixtures("sleeping_clock")
 def test_configured_batch_rows_do_not_mix_rows(tmp_path: Path) -> None:
     """The configuration cannot overrule the probe."""
     assert measure_profile(timed(tmp_path, Timed(0.003, 0.0, mixes=True), batch_rows=32)).max_rows == 1
 
 
+@pytest.mark.usefixtures("sleeping_clock")
 def test_model_of_a_fixed_number_of_rows_is_never_batched(tmp_path: Path) -> None:
     """Even if the settings ask for it."""
     model = Timed(0.0, 0.0)

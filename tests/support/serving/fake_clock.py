@@ -37,6 +37,36 @@ class FakeClock:
             return self._threads[threading.get_ident()]
 
 
+class SleepClock:
+    """A clock of models that only sleep: runs in other threads sleep side by side, those in the main thread one after
+    another, and neither waits for a busy machine.
+    """
+
+    def __init__(self) -> None:
+        self._moving = threading.Lock()
+        self._now = self._beside = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        """Let a run take these seconds."""
+        with self._moving:
+            if threading.current_thread() is threading.main_thread():
+                self._now += seconds
+            else:
+                self._beside = max(self._beside, seconds)
+
+    def perf_counter(self) -> float:
+        """Seconds of the wall clock, after the runs of other threads."""
+        with self._moving:
+            self._now, self._beside = self._now + self._beside, 0.0
+            return self._now
+
+    def process_time(self) -> float:
+        """No processor time, as nothing is computed."""
+        return 0.0
+
+    thread_time = process_time
+
+
 class SetClock:
     """A monotonic clock in the place of `time.monotonic`: it shows ``now``, which a test sets."""
 

@@ -20,6 +20,9 @@ from tightrope.wiring import shadow_processes
 
 log = logging.getLogger(__name__)
 
+ALONE = 6
+"""Batches of one worker after which the other is taken to have stopped."""
+
 ENDS = (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM, signal.SIGKILL)
 
 
@@ -71,9 +74,10 @@ def test_paused_worker_resumes(kafka: Broker, tmp_path: Path) -> None:
             )
             with _stopped(first):
                 before = len(cluster.batches())
-                wait_until(lambda: len(cluster.batches()) > before + 5)
-                assert len(_partitions(cluster, before + 2)) == 1, "the other goes on alone"
-                wait_until(lambda: len(_partitions(cluster, before + 2)) == 2)
+                wait_until(lambda: len(cluster.batches()) > before + ALONE)
+                wait_until(lambda: len(_partitions(cluster, len(cluster.batches()) - ALONE)) == 1)  # the other alone
+                alone = len(cluster.batches())
+                wait_until(lambda: len(_partitions(cluster, alone)) == 2)
             time.sleep(1.0)
         wait_until(lambda: len(cluster.compared()) == len(gateway.ids))
         assert first.poll() is None
