@@ -8,7 +8,7 @@ WORKERS = $(shell cores=$$(nproc); echo $$((cores > 3 ? 4 : cores + 1)))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-cluster kafka test test-fast fuzz test-upgrades release bench-against tools check format bench bench-power bench-serving docs pictures lock demo-data proto image wrk peers clean
+.PHONY: help demo demo-cluster kafka test test-fast fuzz test-upgrades release bench-against tools check format bench bench-power bench-serving soak docs pictures lock demo-data proto image wrk peers clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
@@ -22,6 +22,9 @@ test: .venv/dev.stamp .venv-reports/run.stamp .venv-mlserver/run.stamp tools ## 
 test-fast: .venv/dev.stamp ## Tests that start no process: the inner loop, a minute and a half
 	$(BIN)/python -m pytest -n $(WORKERS) --fast -q
 
+fuzz: .venv/dev.stamp ## Mutated records and requests for half an hour, from a seed that is printed; SEED=… repeats one
+	FUZZ_EXAMPLES=4000 FUZZ_REQUESTS=200000 FUZZ_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/python -m pytest -v tests/faults/test_*_fuzz.py
+
 test-upgrades: .venv/dev.stamp kafka ## Rolling upgrades from 0.1 and with another artefact, in every order; each member killed, paused, drained
 	$(BIN)/python -m pytest -m upgrades tests/members -n 2 --dist load --junitxml=build/upgrades.xml
 
@@ -30,6 +33,7 @@ APT := apt-get update -qq && apt-get install -y -qq --no-install-recommends
 tools: kafka wrk # programs that some tests run, installed where possible
 	command -v curl >/dev/null || { test "$$(id -u)" = 0 && $(APT) curl; } || echo "curl is missing: its tests will say so"
 	command -v chromium >/dev/null || { test "$$(id -u)" = 0 && $(APT) chromium >/dev/null; } || echo "chromium is missing: its tests will say so"
+	command -v node >/dev/null || { test "$$(id -u)" = 0 && $(APT) nodejs >/dev/null; } || echo "Node is missing: its tests will say so"
 	command -v strace >/dev/null || { test "$$(id -u)" = 0 && $(APT) strace; } || echo "strace is missing: its tests will say so"
 	command -v amtool >/dev/null || { test "$$(id -u)" = 0 && $(APT) prometheus prometheus-alertmanager; } || echo "Prometheus and Alertmanager are missing: their tests will say so"
 
@@ -63,6 +67,10 @@ bench-serving: .venv/dev.stamp wrk kafka peers ## The gateway beside servers by 
 
 bench-against: .venv/dev.stamp wrk ## Does this tree serve slower than REVISION? A quarter of an hour; fails when a cell loses
 	$(BIN)/python -m benchmarks.serving --against $(REVISION)
+
+soak: .venv/dev.stamp ## Two hours of load, then two with two malloc arenas: bytes written, memory, latency; SOAK_MINUTES=10 is the short form
+	$(BIN)/python -m benchmarks.soak
+	MALLOC_ARENA_MAX=2 $(BIN)/python -m benchmarks.soak
 
 wrk: # the load, over HTTP and over gRPC
 	command -v wrk >/dev/null && command -v h2load >/dev/null || { test "$$(id -u)" = 0 && $(APT) wrk nghttp2-client; } || echo "wrk or h2load is missing: what needs it will say so"

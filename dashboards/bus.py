@@ -1,6 +1,19 @@
 """The row of the dashboard *Pipeline* about the bus and about models on other servers."""
 
-from tightrope.dashboards.panels import CHOSEN_MODELS, RATE_INTERVAL, LineStyle, PanelRow, lines, percentile_95, rate_by
+from tightrope.dashboards.panels import (
+    ALL_PROCESSES,
+    CHOSEN_MODELS,
+    INSTALLATION,
+    LEGEND,
+    MODEL,
+    OF_INSTALLATION,
+    LineStyle,
+    PanelRow,
+    increase_by,
+    lines,
+    percentile_95,
+    rate_by,
+)
 
 BUS_ROW = PanelRow(
     "The bus, and what is served elsewhere",
@@ -9,64 +22,72 @@ BUS_ROW = PanelRow(
             "Waiting to be acknowledged",
             "Published records that the brokers have not acknowledged yet; only in a cluster.",
             "short",
-            {"{{instance}}": "sum by (instance) (tightrope_bus_waiting_records)"},
+            {"{{instance}}": f"sum by ({INSTALLATION}, instance) (tightrope_bus_waiting_records{ALL_PROCESSES})"},
         ),
         lines(
             "Never taken",
             "Records per second that never reached the bus, by topic and reason.",
             "ops",
-            {"{{topic}} {{reason}}": rate_by("tightrope_undelivered_records_total", "topic, reason", "")},
+            {
+                f"{{{{topic}}}} {{{{reason}}}} {OF_INSTALLATION}": rate_by(
+                    "tightrope_undelivered_records_total", f"{INSTALLATION}, topic, reason", ALL_PROCESSES
+                )
+            },
             LineStyle.QUIET,
         ),
         lines(
             "Came again",
             "Rows per second that were delivered again; they count once.",
             "ops",
-            {"{{model}}": rate_by("tightrope_comparisons_repeated_total", "model", CHOSEN_MODELS)},
+            {LEGEND: rate_by("tightrope_comparisons_repeated_total", MODEL, CHOSEN_MODELS)},
             LineStyle.QUIET,
         ),
         lines(
             "Not counted as evidence",
             "Rows that repeat a request or an input within a tick, so they are not evidence of their own.",
             "short",
-            {"{{model}} {{reason}}": f"max by (model, reason) (tightrope_uncounted_rows{CHOSEN_MODELS})"},
+            {f"{LEGEND} {{{{reason}}}}": f"max by ({MODEL}, reason) (tightrope_uncounted_rows{CHOSEN_MODELS})"},
         ),
         lines(
             "Hosts of compared rows",
             "Rows per second by the class of the host that computed the compressed model's answer.",
             "ops",
-            {"{{model}} {{host}}": rate_by("tightrope_host_comparisons_total", "model, host", CHOSEN_MODELS)},
+            {f"{LEGEND} {{{{host}}}}": rate_by("tightrope_host_comparisons_total", f"{MODEL}, host", CHOSEN_MODELS)},
         ),
         lines(
             "Silence of the judges",
             "Time since each gateway last received a message of the judges; modes do not change meanwhile.",
             "s",
-            {"{{instance}}": "max by (instance) (tightrope_control_age_seconds)"},
+            {"{{instance}}": f"max by ({INSTALLATION}, instance) (tightrope_control_age_seconds{ALL_PROCESSES})"},
         ),
         lines(
             "Partitions dealt out anew",
             "Rebalances, caused by a worker or judge that joined or left; only in a cluster.",
             "short",
-            {"{{reader}}": f"sum by (reader) (increase(tightrope_rebalances_total{RATE_INTERVAL}))"},
+            increase_by("tightrope_rebalances_total", "reader"),
             LineStyle.QUIET,
         ),
         lines(
             "Rows compared at once",
             "95th percentile of the rows per batch; large batches mean busy workers.",
             "short",
-            {"rows": percentile_95("tightrope_batch_rows_bucket", "", "")},
+            {f"rows {OF_INSTALLATION}": percentile_95("tightrope_batch_rows_bucket", INSTALLATION, ALL_PROCESSES)},
         ),
         lines(
             "Payload events",
             "Payload events per second of models that other servers run, by outcome.",
             "ops",
-            {"{{outcome}}": rate_by("tightrope_payload_events_total", "outcome", CHOSEN_MODELS)},
+            {
+                f"{{{{outcome}}}} {OF_INSTALLATION}": rate_by(
+                    "tightrope_payload_events_total", f"{INSTALLATION}, outcome", CHOSEN_MODELS
+                )
+            },
         ),
         lines(
             "Models elsewhere",
             "1 while the model's server reports ready, with or without requests.",
             "short",
-            {"{{model}} {{role}}": f"min by (model, role) (tightrope_endpoint_up{CHOSEN_MODELS})"},
+            {f"{LEGEND} {{{{role}}}}": f"min by ({MODEL}, role) (tightrope_endpoint_up{CHOSEN_MODELS})"},
         ),
     ],
     folded=True,

@@ -1,8 +1,8 @@
 """The row of the dashboard *Model* about the newest drift report; its figures are those of the model as a whole."""
 
-from tightrope.dashboards.panels import PanelRow, lines
+from tightrope.dashboards.panels import ONE_MODEL, PanelRow, lines, narrowed
 
-WHOLE = '{model="$model", scope="model"}'
+WHOLE = narrowed(ONE_MODEL, 'scope="model"')
 
 DRIFT_ROW = PanelRow(
     "Drift, as of the newest report",
@@ -33,7 +33,7 @@ DRIFT_ROW = PanelRow(
             "Age of the report",
             "Time since the newest report was made.",
             "s",
-            {"age": 'time() - max(tightrope_drift_report_timestamp_seconds{model="$model"})'},
+            {"age": f"time() - max(tightrope_drift_report_timestamp_seconds{ONE_MODEL})"},
         ),
     ],
     folded=True,

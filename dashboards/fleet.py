@@ -1,12 +1,18 @@
 """The dashboard *Fleet*: all models at a glance; the first one to open on call."""
 
-from tightrope.dashboards.grid import dashboard, variable
+from tightrope.dashboards.grid import dashboard, installation_variables, served_models, variable
 from tightrope.dashboards.panels import (
+    ALL_PROCESSES,
+    CHOSEN_INSTALLATIONS,
     CHOSEN_MODELS,
     GREEN,
-    MODELS,
+    INSTALLATION,
+    LEGEND,
+    MODEL,
     ORANGE,
+    RATE_INTERVAL,
     RED,
+    SCRAPED_PROCESSES,
     Json,
     LineStyle,
     Panel,
@@ -15,6 +21,7 @@ from tightrope.dashboards.panels import (
     by_name,
     coloured_cells,
     lines,
+    narrowed,
     percentile_95,
     rate_by,
     single_value,
@@ -22,12 +29,20 @@ from tightrope.dashboards.panels import (
     timeline,
 )
 
-SAFE_SCOPES = 'max by (model, scope) (tightrope_safe_mode_active{model=~"$model"}) == 1'
+INSTALLATION_COLUMNS = {"cluster": "Cluster", "namespace": "Namespace"}
+BY_MODEL = f"by ({MODEL})"
+WITHOUT_SIGHT = narrowed(CHOSEN_MODELS, 'monitor="sight", outcome="breach"')
+LATCHED = narrowed(CHOSEN_MODELS, 'state="latched"')
+FAILED = narrowed(CHOSEN_MODELS, 'outcome="server_error"')
+BY_BASELINE = narrowed(CHOSEN_MODELS, 'role="baseline"')
+AS_A_WHOLE = narrowed(CHOSEN_MODELS, 'scope="model"')
+BY_SCOPE = f"by ({MODEL}, scope)"
+SAFE_SCOPES = f"max {BY_SCOPE} (tightrope_safe_mode_active{CHOSEN_MODELS}) == 1"
 BLIND_MODELS = (
-    'max by (model) (tightrope_blind{model=~"$model"}) == 1'
-    ' or max by (model) (tightrope_verdict{model=~"$model", monitor="sight", outcome="breach"}) == 1'
+    f"max {BY_MODEL} (tightrope_blind{CHOSEN_MODELS}) == 1 or max {BY_MODEL} (tightrope_verdict{WITHOUT_SIGHT}) == 1"
 )
-LATCHED_SCOPES = 'max by (model, scope) (tightrope_scope_state{model=~"$model", state="latched"}) == 1'
+LATCHED_SCOPES = f"max {BY_SCOPE} (tightrope_scope_state{LATCHED}) == 1"
+FIRING = narrowed(ALL_PROCESSES, 'alertname=~"Tightrope.+", alertstate="firing"')
 
 
 def _counted(expression: str) -> str:
@@ -54,21 +69,21 @@ def _now() -> PanelRow:
         single_value(
             "Pages",
             "Firing alerts of severity page.",
-            _counted('ALERTS{alertname=~"Tightrope.+", alertstate="firing", severity="page"}'),
+            _counted("ALERTS" + narrowed(FIRING, 'severity="page"')),
             {1: RED},
         ),
         single_value(
             "Requests a second",
             "Requests per second to all chosen models.",
-            'sum(rate(tightrope_requests_total{model=~"$model"}[$__rate_interval]))',
+            f"sum(rate(tightrope_requests_total{CHOSEN_MODELS}{RATE_INTERVAL}))",
             {},
             "reqps",
         ),
         single_value(
             "Failed by our fault",
             "Share of the last hour's requests that failed with a server error; the budget is 0.1 %.",
-            'sum(increase(tightrope_requests_total{model=~"$model", outcome="server_error"}[1h]))'
-            ' / sum(increase(tightrope_requests_total{model=~"$model"}[1h]))',
+            f"sum(increase(tightrope_requests_total{FAILED}[1h]))"
+            f" / sum(increase(tightrope_requests_total{CHOSEN_MODELS}[1h]))",
             {0.0005: ORANGE, 0.001: RED},
             "percentunit",
         ),
@@ -79,21 +94,25 @@ def _now() -> PanelRow:
 def _models() -> Panel:
     """One row per model: modes, traffic, disagreement, evidence."""
     expressions = {
-        "Scopes safe": 'sum by (model) (max by (model, scope) (tightrope_safe_mode_active{model=~"$model"}))',
-        "Requests/s": 'sum by (model) (rate(tightrope_requests_total{model=~"$model"}[5m]))',
-        "Baseline answers": 'sum by (model) (rate(tightrope_rows_total{model=~"$model", role="baseline"}[5m]))'
-        ' / sum by (model) (rate(tightrope_rows_total{model=~"$model"}[5m]))',
-        "Disagreement": "max by (model) "
-        '(model_scope:tightrope_disagreements:ratio_rate5m{scope="model", model=~"$model"})',
-        "Most evidence": 'max by (model) (model_scope_monitor:tightrope_evidence:ratio{model=~"$model"})',
+        "Scopes safe": f"sum {BY_MODEL} (max {BY_SCOPE} (tightrope_safe_mode_active{CHOSEN_MODELS}))",
+        "Requests/s": f"sum {BY_MODEL} (rate(tightrope_requests_total{CHOSEN_MODELS}[5m]))",
+        "Baseline answers": f"sum {BY_MODEL} "
+        f"(rate(tightrope_rows_total{BY_BASELINE}[5m]))"
+        f" / sum {BY_MODEL} (rate(tightrope_rows_total{CHOSEN_MODELS}[5m]))",
+        "Disagreement": f"max {BY_MODEL} (model_scope:tightrope_disagreements:ratio_rate5m{AS_A_WHOLE})",
+        "Most evidence": f"max {BY_MODEL} (model_scope_monitor:tightrope_evidence:ratio{CHOSEN_MODELS})",
     }
     refs = dict(zip("ABCDE", expressions, strict=True))
-    named = {f"Value #{ref}": name for ref, name in refs.items()} | {"model": "Model"}
+    named = {f"Value #{ref}": name for ref, name in refs.items()} | INSTALLATION_COLUMNS | {"model": "Model"}
     merged: list[Json] = [
         {"id": "merge", "options": {}},
         {"id": "organize", "options": {"renameByName": named, "excludeByName": {"Time": True}}},
     ]
-    link = {"title": "this model", "url": "/d/tightrope-model?var-model=${__value.text}&${__url_time_range}"}
+    link = {
+        "title": "this model",
+        "url": "/d/tightrope-model?var-cluster=${__data.fields.Cluster}&var-namespace=${__data.fields.Namespace}"
+        "&var-model=${__value.text}&${__url_time_range}",
+    }
     share = {"unit": "percentunit", "custom.width": 125}
     overrides = [
         by_name("Model", {"links": [link]}),
@@ -114,8 +133,8 @@ def _models() -> Panel:
 
 
 def _alerts() -> Panel:
-    expr = 'ALERTS{alertname=~"Tightrope.+", alertname!="TightropeWatchdog", alertstate="firing"}'
-    named_so = {"alertname": "Alert", "model": "Model", "scope": "Scope", "severity": "Severity"}
+    expr = "ALERTS" + narrowed(FIRING, 'alertname!="TightropeWatchdog"')
+    named_so = {"alertname": "Alert", "model": "Model", "scope": "Scope", "severity": "Severity"} | INSTALLATION_COLUMNS
     hidden = dict.fromkeys(("Time", "Value", "__name__", "alertstate"), True)
     return table(
         "Firing alerts",
@@ -132,20 +151,20 @@ CALLER_PANELS = [
         "Requests",
         "Requests per second, by model and outcome.",
         "reqps",
-        {"{{model}} {{outcome}}": rate_by("tightrope_requests_total", "model, outcome", CHOSEN_MODELS) + " > 0"},
+        {f"{LEGEND} {{{{outcome}}}}": rate_by("tightrope_requests_total", f"{MODEL}, outcome", CHOSEN_MODELS) + " > 0"},
     ),
     lines(
         "Failures of a model",
         "Failed runs per second; the other model of the pair answered these requests.",
         "ops",
-        {"{{model}} {{role}}": rate_by("tightrope_model_failures_total", "model, role", CHOSEN_MODELS)},
+        {f"{LEGEND} {{{{role}}}}": rate_by("tightrope_model_failures_total", f"{MODEL}, role", CHOSEN_MODELS)},
         LineStyle.QUIET,
     ),
     lines(
         "Time to answer",
         "95th percentile of the response time, by model.",
         "s",
-        {"{{model}}": percentile_95("tightrope_request_seconds_bucket", "model", CHOSEN_MODELS)},
+        {LEGEND: percentile_95("tightrope_request_seconds_bucket", MODEL, CHOSEN_MODELS)},
     ),
 ]
 PROCESS_PANELS = [
@@ -153,21 +172,21 @@ PROCESS_PANELS = [
         "Processor",
         "CPU cores in use, by process.",
         "short",
-        {"{{instance}}": rate_by("process_cpu_seconds_total", "instance", '{job=~"tightrope.*"}')},
+        {"{{instance}}": rate_by("process_cpu_seconds_total", f"{INSTALLATION}, instance", SCRAPED_PROCESSES)},
         width=12,
     ),
     lines(
         "Memory",
         "Resident memory, by process.",
         "bytes",
-        {"{{instance}}": 'process_resident_memory_bytes{job=~"tightrope.*"}'},
+        {"{{instance}}": f"process_resident_memory_bytes{SCRAPED_PROCESSES}"},
         width=12,
     ),
 ]
 SAFE_MODE_TIMELINE = timeline(
     "Scopes in safe mode",
     "Whether the baseline answers any scope of a model.",
-    Query(f"max by (model) (tightrope_safe_mode_active{CHOSEN_MODELS})", "{{model}}"),
+    Query(f"max {BY_MODEL} (tightrope_safe_mode_active{CHOSEN_MODELS})", LEGEND),
     {0: ("all normal", GREEN), 1: ("some in safe mode", ORANGE)},
     width=24,
     height=6,
@@ -180,7 +199,10 @@ def fleet() -> Json:
         "tightrope-fleet",
         "Tightrope / Fleet",
         "Models in safe mode, latched or blind, and the requests of their callers.",
-        [variable("model", "Model", MODELS, several=True)],
+        [
+            *installation_variables(several=True),
+            variable("model", "Model", served_models(CHOSEN_INSTALLATIONS), several=True),
+        ],
         [
             _now(),
             PanelRow("Models", [_models(), _alerts(), SAFE_MODE_TIMELINE]),

@@ -5,7 +5,20 @@ All queries use the data source of the dashboard's first variable.
 
 from collections.abc import Iterable
 
-from tightrope.dashboards.panels import GRID_COLUMNS, ORANGE, RED, Json, Panel, PanelRow, Query, steps
+from tightrope.dashboards.panels import (
+    CHOSEN_MODELS,
+    GRID_COLUMNS,
+    MODEL,
+    OF_INSTALLATION,
+    ONE_MODEL,
+    ORANGE,
+    RED,
+    Json,
+    Panel,
+    PanelRow,
+    Query,
+    steps,
+)
 
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 GRAFANA_SCHEMA_VERSION = 41
@@ -29,6 +42,25 @@ def variable(name: str, label: str, query: str, *, several: bool = False) -> Jso
         "includeAll": several,
         **({"allValue": ".*", "current": {"text": "All", "value": "$__all"}} if several else {}),
     }
+
+
+def installation_variables(*, several: bool = False) -> list[Json]:
+    """Variables for the cluster and the namespace of an installation; both are empty where series lack the labels."""
+    equals = "=~" if several else "="
+    return [
+        variable("cluster", "Cluster", "label_values(tightrope_requests_total, cluster)", several=several),
+        variable(
+            "namespace",
+            "Namespace",
+            f'label_values(tightrope_requests_total{{cluster{equals}"$cluster"}}, namespace)',
+            several=several,
+        ),
+    ]
+
+
+def served_models(installations: str) -> str:
+    """The query of a variable for all models that these installations serve."""
+    return f'label_values(tightrope_requests_total{{{installations}, model!="unknown"}}, model)'
 
 
 def dashboard(
@@ -56,23 +88,23 @@ def dashboard(
 
 def _annotations(tag: str) -> Iterable[Json]:
     """Safe mode entered and left: from the metrics and from posted annotations; either source may be missing."""
-    model = tag.partition(":")[2]
-    chosen = f'{{model="{model}"}}' if model else ""
+    chosen, title = (ONE_MODEL, "") if tag else (CHOSEN_MODELS, f" ({OF_INSTALLATION})")
     yield {
         "name": "Safe mode (metrics)",
         "datasource": SOURCE,
         "enable": True,
         "iconColor": ORANGE,
-        "expr": f"max by (model, scope) (changes(tightrope_safe_mode_active{chosen}[1m])) > 0",
+        "expr": f"max by ({MODEL}, scope) (changes(tightrope_safe_mode_active{chosen}[1m])) > 0",
         "step": "60s",
-        "titleFormat": "{{scope}} of {{model}} changed its mode",
+        "titleFormat": f"{{{{scope}}}} of {{{{model}}}}{title} changed its mode",
     }
+    tags = ["safe-mode", *((tag, "cluster:$cluster", "namespace:$namespace") if tag else ())]
     yield {
         "name": "Safe mode (annotations)",
         "datasource": {"type": "grafana", "uid": "-- Grafana --"},
         "enable": True,
         "iconColor": RED,
-        "target": {"type": "tags", "tags": ["safe-mode", *([tag] if tag else [])], "matchAny": False, "limit": 100},
+        "target": {"type": "tags", "tags": tags, "matchAny": False, "limit": 100},
     }
 
 

@@ -1,10 +1,10 @@
 """The dashboard *Model*: the compressed model beside its baseline, and the evidence against it."""
 
 from tightrope.dashboards.drift import DRIFT_ROW
-from tightrope.dashboards.grid import dashboard, variable
+from tightrope.dashboards.grid import dashboard, installation_variables, served_models, variable
 from tightrope.dashboards.mode import MODE_ROW
 from tightrope.dashboards.panels import (
-    MODELS,
+    ONE_INSTALLATION,
     ONE_MODEL,
     ORANGE,
     RATE_INTERVAL,
@@ -13,18 +13,33 @@ from tightrope.dashboards.panels import (
     LineStyle,
     PanelRow,
     lines,
+    narrowed,
     percentile_95,
     rate_by,
     single_value,
 )
 
+WHOLE_MODEL = narrowed(ONE_MODEL, 'scope="model"')
+OF_COMPRESSED = narrowed(ONE_MODEL, 'role="compressed"')
+LATCHED_OF_MODEL = narrowed(ONE_MODEL, 'state="latched"')
+DISAGREEMENT = f"max(model_scope:tightrope_disagreements:ratio_rate5m{WHOLE_MODEL})"
+
+
+def _of_monitor(monitor: str) -> str:
+    return narrowed(WHOLE_MODEL, f'monitor="{monitor}"')
+
 
 def _mean(monitor: str) -> str:
-    return f'max(tightrope_monitor_mean{{model="$model", monitor="{monitor}", scope="model"}})'
+    return f"max(tightrope_monitor_mean{_of_monitor(monitor)})"
 
 
 def _limit(monitor: str) -> str:
-    return f'max(tightrope_monitor_limit{{model="$model", monitor="{monitor}", scope="model"}})'
+    return f"max(tightrope_monitor_limit{_of_monitor(monitor)})"
+
+
+def _share(counter: str) -> str:
+    """Rows of a counter, by its labels, as a share of the rows answered."""
+    return f"sum(rate({counter}[5m])) / sum(rate(tightrope_rows_total{ONE_MODEL}[5m]))"
 
 
 STATUS_ROW = PanelRow(
@@ -39,7 +54,7 @@ STATUS_ROW = PanelRow(
         single_value(
             "Latched",
             "Number of scopes that stay on the baseline until a person releases them.",
-            'sum(max by (scope) (tightrope_scope_state{model="$model", state="latched"}))',
+            f"sum(max by (scope) (tightrope_scope_state{LATCHED_OF_MODEL}))",
             {1: RED},
         ),
         single_value(
@@ -52,15 +67,14 @@ STATUS_ROW = PanelRow(
         single_value(
             "Disagreement",
             "Share of the rows compared in the last five minutes on which the models disagree.",
-            'max(model_scope:tightrope_disagreements:ratio_rate5m{model="$model", scope="model"})',
+            DISAGREEMENT,
             {},
             "percentunit",
         ),
         single_value(
             "Compressed answers",
             "Share of rows that the compressed model answers.",
-            f'sum(rate(tightrope_rows_total{{model="$model", role="compressed"}}[5m]))'
-            f" / sum(rate(tightrope_rows_total{ONE_MODEL}[5m]))",
+            _share(f"tightrope_rows_total{OF_COMPRESSED}"),
             {},
             "percentunit",
         ),
@@ -96,19 +110,34 @@ PAIR_ROW = PanelRow(
             {"{{role}}": percentile_95("tightrope_answer_seconds_bucket", "role", ONE_MODEL)},
         ),
         lines(
-            "Refusals",
-            "Share of rows that the answering model refused as too uncertain, in the last five minutes.",
+            "Refusals of either model",
+            "Share of the rows compared in the last five minutes that each model refuses as too uncertain, answered by "
+            "it or by the other.",
             "percentunit",
             {
-                "{{role}}": f"sum by (role) (rate(tightrope_refusals_total{ONE_MODEL}[5m]))"
-                f" / sum by (role) (rate(tightrope_rows_total{ONE_MODEL}[5m]))"
+                "{{role}}": f"sum by (role) (rate(tightrope_compared_refusals_total{ONE_MODEL}[5m]))"
+                f" / scalar(sum(rate(tightrope_comparisons_total{WHOLE_MODEL}[5m])))"
             },
+            width=6,
+        ),
+        lines(
+            "Refusals of callers' rows",
+            "Share of answered rows that the compressed model would refuse, that ran again on the baseline because of "
+            "it, and whose answer was refused.",
+            "percentunit",
+            {
+                "compressed would refuse": _share(f"tightrope_would_refuse_total{OF_COMPRESSED}"),
+                "ran twice": _share(f"tightrope_escalations_total{ONE_MODEL}"),
+                "refused": _share(f"tightrope_refusals_total{ONE_MODEL}"),
+            },
+            width=6,
         ),
         lines(
             "Shift of confidence",
             "Mean confidence of the compressed model minus that of the baseline, on the same rows.",
             "percentunit",
             {"compressed against baseline": _mean("confidence"), "limit": _limit("confidence")},
+            width=6,
             defaults={"min": None},
         ),
         lines(
@@ -116,6 +145,7 @@ PAIR_ROW = PanelRow(
             "Share of the rows refused by the baseline that the compressed model answers.",
             "percentunit",
             {"compressed against baseline": _mean("refusal_persistence"), "limit": _limit("refusal_persistence")},
+            width=6,
         ),
     ],
 )
@@ -127,7 +157,7 @@ EVIDENCE_ROW = PanelRow(
             "Disagreement of the model as a whole, over five minutes. Alarms depend on the evidence, not on this rate.",
             "percentunit",
             {
-                "disagreement": 'max(model_scope:tightrope_disagreements:ratio_rate5m{model="$model", scope="model"})',
+                "disagreement": DISAGREEMENT,
                 "limit": _limit("disagreement"),
             },
         ),
@@ -165,7 +195,7 @@ EVIDENCE_ROW = PanelRow(
             "Rows that could not be compared",
             "Rows per second for which the shadow's run failed or its output was invalid.",
             "ops",
-            {"rows": f'sum(rate(tightrope_comparison_errors_total{{model="$model", scope="model"}}{RATE_INTERVAL}))'},
+            {"rows": f"sum(rate(tightrope_comparison_errors_total{WHOLE_MODEL}{RATE_INTERVAL}))"},
             LineStyle.QUIET,
         ),
     ],
@@ -178,7 +208,7 @@ def model() -> Json:
         "tightrope-model",
         "Tightrope / Model",
         "One model pair: the compressed model beside its baseline, the evidence, and which model answers.",
-        [variable("model", "Model", MODELS)],
+        [*installation_variables(), variable("model", "Model", served_models(ONE_INSTALLATION))],
         [STATUS_ROW, PAIR_ROW, EVIDENCE_ROW, MODE_ROW, DRIFT_ROW],
         tag="model:$model",
     )

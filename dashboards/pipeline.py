@@ -1,16 +1,23 @@
 """The dashboard *Pipeline*: whether workers and judges keep up with the traffic."""
 
 from tightrope.dashboards.bus import BUS_ROW
-from tightrope.dashboards.grid import dashboard, variable
+from tightrope.dashboards.grid import dashboard, installation_variables, served_models, variable
 from tightrope.dashboards.panels import (
+    ALL_PROCESSES,
+    CHOSEN_INSTALLATIONS,
     CHOSEN_MODELS,
-    MODELS,
+    INSTALLATION,
+    LEGEND,
+    MODEL,
+    OF_INSTALLATION,
     ORANGE,
     RATE_INTERVAL,
     RED,
+    SCRAPED_PROCESSES,
     Json,
     LineStyle,
     PanelRow,
+    increase_by,
     lines,
     rate_by,
     single_value,
@@ -23,7 +30,7 @@ BACKLOG_ROW = PanelRow(
         single_value(
             "Records waiting",
             "Records that workers and judges have not read yet.",
-            "sum(tightrope_lag_records)",
+            f"sum(tightrope_lag_records{ALL_PROCESSES})",
             {100: ORANGE, 1000: RED},
         ),
         single_value(
@@ -35,20 +42,20 @@ BACKLOG_ROW = PanelRow(
         single_value(
             "Dead records",
             "Records of the last hour that could not be decoded.",
-            f"sum(increase(tightrope_dead_records_total{LAST_HOUR}))",
+            f"sum(increase(tightrope_dead_records_total{ALL_PROCESSES}{LAST_HOUR}))",
             {1: RED},
         ),
         single_value(
             "Alerts untold",
             "Alerts that no Alertmanager has accepted yet.",
-            "max(tightrope_alerts_waiting) or vector(0)",
+            f"max(tightrope_alerts_waiting{ALL_PROCESSES}) or vector(0)",
             {1: RED},
         ),
         single_value(
-            "Processes up", "Processes that Prometheus scrapes successfully.", 'sum(up{job=~"tightrope.*"})', {}
+            "Processes up", "Processes that Prometheus scrapes successfully.", f"sum(up{SCRAPED_PROCESSES})", {}
         ),
         single_value(
-            "Processes down", "Processes whose scrape fails.", 'sum(up{job=~"tightrope.*"} == bool 0)', {1: RED}
+            "Processes down", "Processes whose scrape fails.", f"sum(up{SCRAPED_PROCESSES} == bool 0)", {1: RED}
         ),
     ],
 )
@@ -59,59 +66,69 @@ FLOW_ROW = PanelRow(
             "Requests kept",
             "Requests per second that are sampled for comparison, by model.",
             "reqps",
-            {"{{model}}": rate_by("tightrope_samples_total", "model", CHOSEN_MODELS)},
+            {LEGEND: rate_by("tightrope_samples_total", MODEL, CHOSEN_MODELS)},
         ),
         lines(
             "Rows compared",
             "Compared rows per second, by model.",
             "ops",
-            {"{{model}}": rate_by("tightrope_comparisons_total", "model", CHOSEN_MODELS, 'scope="model"')},
+            {LEGEND: rate_by("tightrope_comparisons_total", MODEL, CHOSEN_MODELS, 'scope="model"')},
         ),
         lines(
             "Rows judged",
             "Rows per second that the judge counts as evidence, by model.",
             "ops",
-            {"{{model}}": rate_by("tightrope_rows_judged_total", "model", CHOSEN_MODELS)},
+            {LEGEND: rate_by("tightrope_rows_judged_total", MODEL, CHOSEN_MODELS)},
         ),
         lines(
             "Age of the judge's heartbeat",
             "Time since the last heartbeat of the judge, by model: a second while it works.",
             "s",
-            {"{{model}}": f"max by (model) (tightrope_judge_age_seconds{CHOSEN_MODELS})"},
+            {LEGEND: f"max by ({MODEL}) (tightrope_judge_age_seconds{CHOSEN_MODELS})"},
         ),
         lines(
             "Failures of the judge",
             "Failures after which the judge started again.",
             "short",
-            {"failures": f"sum(increase(tightrope_judge_failures_total{RATE_INTERVAL}))"},
+            {
+                f"failures {OF_INSTALLATION}": f"sum by ({INSTALLATION}) "
+                f"(increase(tightrope_judge_failures_total{ALL_PROCESSES}{RATE_INTERVAL}))"
+            },
             LineStyle.QUIET,
         ),
         lines(
             "Records waiting",
             "Records that have not been read yet, by the group that reads them.",
             "short",
-            {"{{reader}}": "sum by (reader) (tightrope_lag_records)"},
+            {
+                f"{{{{reader}}}} {OF_INSTALLATION}": f"sum by ({INSTALLATION}, reader) "
+                f"(tightrope_lag_records{ALL_PROCESSES})"
+            },
             LineStyle.QUIET,
         ),
         lines(
             "Requests dropped",
             "Dropped requests per second, by reason; a deployment drops a few with the reason old_artefact.",
             "reqps",
-            {"{{reason}}": rate_by("tightrope_samples_dropped_total", "reason", CHOSEN_MODELS)},
+            {
+                f"{{{{reason}}}} {OF_INSTALLATION}": rate_by(
+                    "tightrope_samples_dropped_total", f"{INSTALLATION}, reason", CHOSEN_MODELS
+                )
+            },
             LineStyle.QUIET,
         ),
         lines(
             "Dead records",
             "Records that could not be decoded, by topic.",
             "short",
-            {"{{topic}}": f"sum by (topic) (increase(tightrope_dead_records_total{RATE_INTERVAL}))"},
+            increase_by("tightrope_dead_records_total", "topic"),
             LineStyle.QUIET,
         ),
         lines(
             "Rows that could not be compared",
             "Rows per second that could not be compared, by model.",
             "ops",
-            {"{{model}}": rate_by("tightrope_comparison_errors_total", "model", CHOSEN_MODELS, 'scope="model"')},
+            {LEGEND: rate_by("tightrope_comparison_errors_total", MODEL, CHOSEN_MODELS, 'scope="model"')},
             LineStyle.QUIET,
         ),
     ],
@@ -124,29 +141,34 @@ OUTPUTS_ROW = PanelRow(
             "Rows per second that are kept for drift reports, and those that are not, by reason.",
             "ops",
             {
-                "kept": f"sum(rate(tightrope_archived_rows_total{CHOSEN_MODELS}{RATE_INTERVAL}))",
-                "{{reason}}": rate_by("tightrope_archive_skipped_rows_total", "reason", CHOSEN_MODELS),
+                f"kept {OF_INSTALLATION}": rate_by("tightrope_archived_rows_total", INSTALLATION, CHOSEN_MODELS),
+                f"{{{{reason}}}} {OF_INSTALLATION}": rate_by(
+                    "tightrope_archive_skipped_rows_total", f"{INSTALLATION}, reason", CHOSEN_MODELS
+                ),
             },
         ),
         lines(
             "Drift reports",
             "Drift reports, by outcome.",
             "short",
-            {"{{outcome}}": "sum by (outcome) (tightrope_reports_total)"},
+            {
+                f"{{{{outcome}}}} {OF_INSTALLATION}": f"sum by ({INSTALLATION}, outcome) "
+                f"(tightrope_reports_total{ALL_PROCESSES})"
+            },
             LineStyle.QUIET,
         ),
         lines(
             "Posts of alerts",
             "Posts to all Alertmanagers, by outcome.",
             "short",
-            {"{{outcome}}": f"sum by (outcome) (increase(tightrope_alert_posts_total{RATE_INTERVAL}))"},
+            increase_by("tightrope_alert_posts_total", "outcome"),
         ),
     ],
 )
 
 
 def _processes() -> PanelRow:
-    own = '{job=~"tightrope.*"}'
+    own = SCRAPED_PROCESSES
     return PanelRow(
         "Processes",
         [
@@ -176,6 +198,9 @@ def pipeline() -> Json:
         "tightrope-pipeline",
         "Tightrope / Pipeline",
         "From the request through the shadow to the verdict: backlog and losses.",
-        [variable("model", "Model", MODELS, several=True)],
+        [
+            *installation_variables(several=True),
+            variable("model", "Model", served_models(CHOSEN_INSTALLATIONS), several=True),
+        ],
         [BACKLOG_ROW, FLOW_ROW, OUTPUTS_ROW, BUS_ROW, _processes()],
     )

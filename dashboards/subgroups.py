@@ -1,9 +1,10 @@
 """The dashboard *Subgroups*: the scopes that the compressed model harms."""
 
-from tightrope.dashboards.grid import dashboard, variable
+from tightrope.dashboards.grid import dashboard, installation_variables, served_models, variable
 from tightrope.dashboards.panels import (
     GREEN,
-    MODELS,
+    ONE_INSTALLATION,
+    ONE_MODEL,
     ORANGE,
     RED,
     TRANSPARENT,
@@ -15,16 +16,18 @@ from tightrope.dashboards.panels import (
     by_name,
     heat_map,
     lines,
+    narrowed,
     rate_by,
     steps,
     table,
 )
 
-CHOSEN_SCOPES = '{model="$model", scope=~"$scope"}'
-CHOSEN_MONITOR = '{model="$model", scope=~"$scope", monitor="$monitor"}'
+CHOSEN_SCOPES = narrowed(ONE_MODEL, 'scope=~"$scope"')
+CHOSEN_MONITOR = narrowed(CHOSEN_SCOPES, 'monitor="$monitor"')
+OTHER_MONITORS = 'monitor!~"sight|latency"'
 HARM_RATE = f"max by (scope) (abs(tightrope_monitor_mean{CHOSEN_MONITOR}))"
 HARM_LIMIT = f"max by (scope) (tightrope_monitor_limit{CHOSEN_MONITOR})"
-BREACH = 'tightrope_verdict{model="$model", scope=~"$scope", monitor!~"sight|latency", outcome="breach"}'
+BREACH = "tightrope_verdict" + narrowed(CHOSEN_SCOPES, f'{OTHER_MONITORS}, outcome="breach"')
 EVIDENCE = f"model_scope_monitor:tightrope_evidence:ratio{CHOSEN_SCOPES} or {BREACH}"
 """Evidence as a share of its budget, and 1 from the alarm until the return, because evidence restarts at the alarm."""
 
@@ -166,14 +169,15 @@ RATE_PANELS = [
 
 def subgroups() -> Json:
     """Build the dashboard."""
-    scopes = 'label_values(tightrope_comparisons_total{model="$model"}, scope)'
-    monitors = 'label_values(tightrope_monitor_limit{model="$model", monitor!~"sight|latency"}, monitor)'
+    scopes = f"label_values(tightrope_comparisons_total{ONE_MODEL}, scope)"
+    monitors = f"label_values(tightrope_monitor_limit{narrowed(ONE_MODEL, OTHER_MONITORS)}, monitor)"
     return dashboard(
         "tightrope-subgroups",
         "Tightrope / Subgroups",
         "The scopes that the compressed model harms, and the evidence.",
         [
-            variable("model", "Model", MODELS),
+            *installation_variables(),
+            variable("model", "Model", served_models(ONE_INSTALLATION)),
             variable("scope", "Scope", scopes, several=True),
             variable("monitor", "Monitor", monitors),
         ],

@@ -11,6 +11,7 @@ from tightrope.monitors.detector_bank import Cells, Rule
 from tightrope.monitors.elapsed import elapsed
 from tightrope.monitors.history.retained import Retained
 from tightrope.monitors.intake.hosts import HostRows
+from tightrope.monitors.intake.refusals import RefusedRows
 from tightrope.monitors.intake.repeats import RepeatMemory, Repeats
 from tightrope.monitors.latency import LatencyObjective, LatencyState
 from tightrope.monitors.records import Bools, Comparisons, Floats, Ints, Stream
@@ -150,15 +151,16 @@ class UncomparedTraffic:
 class State:
     """The state of one model's judgement. ``watermarks`` hold, per partition of ``log``, the last offset counted.
 
-    ``seen`` counts the rows of each stream and ``pending`` holds those of its open tick; ``compared`` and ``disagreed``
-    (S,) count all rows of each scope; ``labels`` counts labels by outcome (joined, duplicate, unknown, expired, stale);
-    ``stale`` counts rows of another artefact or configuration; ``errors`` (S,) counts rows with a fault, and ``faulty``
-    (S,) tells whether the scope's latest tick had one; ``unanswered`` is the traffic that no comparison has followed
-    yet; ``latency`` holds the blocks of served requests; ``noise`` (S, 2) counts rows on which the baseline ran twice
-    and rows on which it contradicted itself; ``lag`` measures how much neighbouring disagreements depend on each other;
-    ``epoch`` grows with every change of mode; ``retained`` outlives the plan; ``sighted`` (S,) counts the rows of the
-    model up to the last row of each scope; ``repeats`` remembers the latest rows and requests;
-    ``hosts`` counts rows by the class of the host that ran the compressed model.
+    ``seen`` counts the rows of each stream and ``pending`` holds those of its open tick; ``compared`` and
+    ``disagreed`` (S,) count all rows of each scope; ``labels`` counts labels by outcome (joined, duplicate, unknown,
+    late, expired, stale); ``stale`` counts rows of another artefact or configuration; ``errors`` (S,) counts rows with
+    a fault, and ``faulty`` (S,) tells whether the scope's latest tick had one; ``unanswered`` is the traffic that no
+    comparison has followed yet; ``latency`` holds the blocks of served requests; ``noise`` (S, 2) counts rows on which
+    the baseline ran twice and rows on which it contradicted itself; ``lag`` measures how much neighbouring
+    disagreements depend on each other; ``epoch`` grows with every change of mode; ``retained`` outlives the plan;
+    ``sighted`` (S,) counts the rows of the model up to the last row of each scope; ``repeats`` remembers the latest
+    rows and requests; ``hosts`` counts rows by the class of the host that ran the compressed model; ``refused`` counts
+    by role the rows that the role refuses.
 
     >>> plan = Plan("m", "b", "c", ("model", "sex=f"), np.ones(2), rules=())
     >>> initial_state(plan).modes[0].state
@@ -191,6 +193,7 @@ class State:
     retained: Retained = field(default_factory=Retained)
     repeats: RepeatMemory = field(default_factory=RepeatMemory)
     hosts: HostRows = field(default_factory=dict)
+    refused: RefusedRows = field(default_factory=dict)
 
     @property
     def rows_received(self) -> int:

@@ -338,7 +338,8 @@ class Routes:
     """The scopes of a model that the baseline answers; gateways apply a record only if its ``epoch`` is newer.
 
     ``states`` gives every scope's state; ``order`` is the id of the operator's order behind the change, if any;
-    ``plan`` is the coverage of the judge's plan (empty: a judge of an older release).
+    ``plan`` is the coverage of the judge's plan (empty: a judge of an older release); of the scopes in ``safe`` an
+    operator has ordered those in ``ordered``, and nothing else speaks against them.
 
     >>> Routes("m", 3, ("sex=f",), {"model": "normal", "sex=f": "safe"}).safe
     ('sex=f',)
@@ -350,3 +351,4 @@ class Routes:
     states: Mapping[str, str]
     order: str = ""
     plan: str = ""
+    ordered: tuple[str, ...] = ()

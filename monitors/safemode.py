@@ -46,6 +46,9 @@ class Input(StrEnum):
 ORDERS = (Input.FORCE_SAFE, Input.FORCE_NORMAL, Input.RELEASE)
 """The inputs that operators give."""
 
+AUTOMATIC_CAUSES = frozenset((Input.BREACH, Input.BLIND, Input.UNREADABLE, Input.KNOWN_HARM))
+"""The inputs that are a reason for safe mode by themselves."""
+
 
 @dataclass(frozen=True, slots=True)
 class TransitionRow:
@@ -128,7 +131,8 @@ class Mode:
 
     ``trial`` marks a scope whose artefact was replaced while it was safe: it returns on evidence counted from zero.
     ``unread`` marks a scope whose earlier state could not be read: the baseline answers it under an advisory plan, too.
-    ``breached`` marks a scope that breached while an operator held it in normal mode. ``returned`` is the time of the
+    ``breached`` marks a scope that breached while an operator held it in normal mode. ``ordered`` marks a scope that is
+    safe on an operator's word alone: no automatic input has given a reason since. ``returned`` is the time of the
     latest return by evidence: an order is no return, so a breach soon after it is no flap.
 
     >>> next_mode(Mode(), Input.BREACH, 60.0, Policy()).safe
@@ -144,11 +148,17 @@ class Mode:
     trial: bool = False
     breached: bool = False
     unread: bool = False
+    ordered: bool = False
 
     @property
     def safe(self) -> bool:
         """Whether the baseline answers."""
         return self.state is not ModeState.NORMAL
+
+    @property
+    def by_order(self) -> bool:
+        """Whether the baseline answers because an operator said so: people need not be told of it."""
+        return self.safe and (self.held or self.ordered)
 
     @property
     def apart(self) -> bool:
@@ -181,7 +191,10 @@ def _update_counters(mode: Mode, trigger: Input, time: float, policy: Policy) ->
     if trigger in ORDERS:
         latched = mode.state is ModeState.LATCHED
         held, flaps = trigger is not Input.RELEASE, 0 if latched else mode.flaps
-        return replace(mode, held=held, breached=False, unread=False, flaps=flaps)
+        ordered = mode.ordered or (trigger is Input.FORCE_SAFE and not mode.safe)
+        return replace(mode, held=held, breached=False, unread=False, flaps=flaps, ordered=ordered)
+    if trigger in AUTOMATIC_CAUSES:
+        mode = replace(mode, ordered=False)
     if trigger is Input.DWELL_ELAPSED:
         return replace(mode, dwelling=False)
     if trigger is Input.NEW_ARTEFACT:
@@ -203,7 +216,8 @@ def _enter(mode: Mode, to: ModeState, time: float, trigger: Input) -> Mode:
         return mode
     if to is ModeState.NORMAL:
         returned = time if trigger is Input.RECOVERED else NEVER
-        return replace(mode, state=to, since=time, dwelling=False, returned=returned, trial=False, unread=False)
+        mode = replace(mode, trial=False, unread=False, ordered=False)
+        return replace(mode, state=to, since=time, dwelling=False, returned=returned)
     return replace(mode, state=to, since=time, dwelling=to is ModeState.SAFE)
 
 

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypedDict
 
 import numpy as np
 
 from tightrope.monitors import latency, safemode
 from tightrope.monitors.detector import LN10, divergence
 from tightrope.monitors.detector_bank import Cells, Rule, recent_mean, recovery_evidence
+from tightrope.monitors.intake.refusals import refusal_rate
 from tightrope.monitors.intake.repeats import MAX_INPUT_SHARE, Repeats, warning_text
 from tightrope.monitors.plan import Plan, State, is_blind
-from tightrope.monitors.records import Floats, Outcome, Stream
+from tightrope.monitors.records import Floats, Outcome, Role, Stream
 from tightrope.monitors.scopes import rows_to_be_unseen, unseen_scopes
 from tightrope.monitors.verdict import Verdict, decide_outcome
 
@@ -174,7 +176,15 @@ def _verdict(
         variant=rule.variant_name(worst),
         note=note,
         coverage=label_coverage(state) if rule.monitor.stream is Stream.LABELS else None,
+        **_refusal_rates(state, rule, scope),
     )
+
+
+def _refusal_rates(state: State, rule: Rule, scope: int) -> dict[str, float | None]:
+    """The rates at which either model refuses, for a monitor of refusals."""
+    if not rule.monitor.needs_refusal:
+        return {}
+    return {f"refused_{role}": refusal_rate(state.refused, role, scope) for role in Role}
 
 
 def _note(rule: Rule, state: State, scope: int) -> str:
@@ -206,3 +216,46 @@ def is_autocorrelated(state: State) -> bool:
     """Tell whether neighbouring rows depend on each other beyond chance."""
     correlation = state.lag.correlation
     return correlation is not None and correlation > AUTOCORRELATION_LIMIT + 2 / float(np.sqrt(state.lag.pairs))
+
+
+class RowCounts(TypedDict):
+    """Rows of one scope: compared, of other classes, that could not be compared, and refused by each role.
+
+    >>> RowCounts(compared=8, disagreed=1, errors=0, refused={"baseline": 0, "compressed": 2})["disagreed"]
+    1
+    """
+
+    compared: int
+    disagreed: int
+    errors: int
+    refused: dict[str, int]
+
+
+class NoiseCounts(TypedDict):
+    """Rows on which the baseline was asked twice, and on which it contradicted itself.
+
+    >>> NoiseCounts(asked_twice=8, contradictions=0)
+    {'asked_twice': 8, 'contradictions': 0}
+    """
+
+    asked_twice: int
+    contradictions: int
+
+
+class JudgementProgress(TypedDict):
+    """How far a model's judgement is: judged rows, rows of the open tick, stale rows, labels by what became of them and
+    their coverage, the autocorrelation of neighbouring rows, and rows by scope.
+
+    >>> sorted(JudgementProgress.__annotations__)[:3]
+    ['autocorrelation', 'coverage', 'dependent']
+    """
+
+    seen: int
+    pending: int
+    stale: int
+    labels: dict[str, int]
+    coverage: float | None
+    autocorrelation: float | None
+    dependent: bool
+    noise: NoiseCounts
+    scopes: dict[str, RowCounts]

@@ -21,7 +21,8 @@ class Verdict:
     for the return, once the monitor has tripped its scope. ``errors`` counts the scope's rows that could not be
     compared. A monitor with several variants (classes, bins) reports the one with the most evidence. ``note`` explains
     why the result is not reliable, if so. ``coverage`` is set for label monitors: the labelled share of the rows that
-    have their label or can no longer get one.
+    have their label or can no longer get one. ``refused_baseline`` and ``refused_compressed`` are set for monitors of
+    refusals: the share of the scope's compared rows that either model refuses.
 
     >>> Verdict("model", "disagreement", Outcome.PASS, count=900, needed=640.0, mean=0.01, recent=0.01, limit=0.02,
     ...         evidence=0.3, threshold=8.5, recovery=None, recovery_threshold=5.0, errors=0).outcome
@@ -44,6 +45,8 @@ class Verdict:
     variant: str = ""
     note: str = ""
     coverage: float | None = None
+    refused_baseline: float | None = None
+    refused_compressed: float | None = None
 
 
 def rows_to_see_rate(limit: Floats, log_budget: Floats) -> Floats:

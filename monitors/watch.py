@@ -20,6 +20,7 @@ from tightrope.monitors.decide import Cause, decide, enter_blind, first_decision
 from tightrope.monitors.detector_bank import MonitorRun, Trajectory, run_detectors
 from tightrope.monitors.elapsed import elapsed, not_after
 from tightrope.monitors.intake.hosts import count_hosts
+from tightrope.monitors.intake.refusals import count_refusals
 from tightrope.monitors.intake.repeats import RepeatMemory, remember_rows
 from tightrope.monitors.plan import Autocorrelation, Plan, State, Transition, is_blind
 from tightrope.monitors.records import Bools, Comparisons, Fault, Floats, Routes, Stream, Traffic
@@ -227,6 +228,7 @@ def _count(state: State, view: BlockView, ticks: int) -> State:
         sighted=last_sighted(state.sighted, int(state.compared[0]), member),
         repeats=_remember(state, view, upto),
         hosts=count_hosts(state.hosts, view.rows.take(upto), member),
+        refused=count_refusals(state.refused, view.rows.take(upto), member),
         lag=_update_autocorrelation(state.lag, rows.disagree[upto][counted].astype(np.float64)),
     )
 
@@ -268,4 +270,6 @@ def build_routes(plan: Plan, state: State) -> Routes:
     moved = [scope for scope, mode in (*modes, *orphans) if mode.safe and (plan.armed or mode.held or mode.unread)]
     safe = list(dict.fromkeys(moved))
     states = {scope: mode.state.value for scope, mode in modes}
-    return Routes(plan.model, state.epoch, tuple(safe), states, plan=plan.coverage)
+    unordered = {scope for scope, mode in (*modes, *orphans) if mode.safe and not mode.by_order}
+    ordered = tuple(scope for scope in safe if scope not in unordered)
+    return Routes(plan.model, state.epoch, tuple(safe), states, plan=plan.coverage, ordered=ordered)

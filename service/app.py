@@ -6,25 +6,23 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tightrope.monitors.intake.sampling import SECRET_BYTES, DrawKey
 from tightrope.service.adapters.archive.report_store import ReportStore
-from tightrope.service.adapters.onnxruntime import OnnxModel, RuntimeOptions
-from tightrope.service.adapters.open_inference.model import EndpointAddress, connect
-from tightrope.service.adapters.ports import AuditTrail, Bus, Model
+from tightrope.service.adapters.load_watch import LoadWatch
+from tightrope.service.adapters.ports import AuditTrail, Bus
 from tightrope.service.adapters.prometheus.metric import Component
 from tightrope.service.adapters.prometheus.metrics import Metrics
+from tightrope.service.adapters.runs.health import RunHealth
 from tightrope.service.adapters.secret_file import kept_secret
 from tightrope.service.adapters.wire.heartbeat import Heartbeat
 from tightrope.service.api.ports import Deployer, VerdictReader
-from tightrope.service.config.loader import ConfigError, Settings, control_token, draw_secret, secret
-from tightrope.service.config.models import Endpoint, RuntimeSection
-from tightrope.service.inference import golden
+from tightrope.service.config.loader import ConfigError, Settings, control_token, draw_secret
 from tightrope.service.inference.autotune import RunProfile
 from tightrope.service.inference.engine import InferenceEngine
-from tightrope.service.inference.model_pair import ModelPair, build
+from tightrope.service.inference.loading.pair_loading import build_pair
+from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.inference.remote_health import RemoteHealth
 from tightrope.service.outbox import Outbox
 from tightrope.service.routing.blindness import BlindnessWatch
@@ -34,6 +32,7 @@ from tightrope.service.routing.router import Router
 from tightrope.service.routing.scope_watch import ScopeWatch
 from tightrope.service.sampling.payload_joiner import PayloadConsumer
 from tightrope.service.sampling.recorder import AnswerRecorder
+from tightrope.service.transport.admission import Admission
 from tightrope.service.transport.http.asgi import App, InferLayer
 from tightrope.service.transport.responder import Responder
 
@@ -104,20 +103,22 @@ class Service:
         self.remote_health.stop(timeout)
 
 
-def load_pairs(settings: Settings) -> dict[str, ModelPair]:
-    """Load and check every model.
+def load_pairs(
+    settings: Settings, build_one: Callable[[str, Settings], ModelPair] | None = None
+) -> dict[str, ModelPair]:
+    """Load and check every model; a step of this process that never ends ends the process.
 
     Raises:
         ConfigError: with every mistake of every model.
     """
     pairs: dict[str, ModelPair] = {}
     problems: list[str] = []
-    for name in settings.models:
-        try:
-            pairs[name] = build(name, settings, load_model)
-            golden_rows(pairs[name], settings)
-        except ConfigError as error:
-            problems += error.problems
+    with LoadWatch(settings.candidates.seconds) as watch:
+        for name in settings.models:
+            try:
+                pairs[name] = build_one(name, settings) if build_one else build_pair(name, settings, watch.announce)
+            except ConfigError as error:
+                problems += error.problems
     if settings.reports.every_seconds is not None and importlib.util.find_spec("evidently") is None:
         problems.append("reports.every_seconds: drift reports need more: pip install 'tightrope[reports]'")
     if settings.server.grpc_port is not None and importlib.util.find_spec("grpc_health") is None:
@@ -125,38 +126,6 @@ def load_pairs(settings: Settings) -> dict[str, ModelPair]:
     if problems:
         raise ConfigError(problems)
     return pairs
-
-
-def load_model(artefact: Path | Endpoint, runtime: RuntimeSection) -> Model:
-    """Load an ONNX file, or connect to a model on another server."""
-    if isinstance(artefact, Path):
-        options = runtime.model_dump(exclude={"execution", "warm_up_rows"})
-        return OnnxModel(artefact, RuntimeOptions(**options, parallel=runtime.execution == "parallel"))
-    address = EndpointAddress(
-        url=artefact.endpoint,
-        model=artefact.model,
-        version=artefact.version,
-        timeout=artefact.timeout_seconds,
-        max_rows=artefact.max_rows,
-        failures=artefact.failures,
-        probe=artefact.probe_seconds,
-        required=artefact.required,
-        token=secret(artefact.token_file, "token_file") if artefact.token_file else None,
-    )
-    return connect(address)
-
-
-def golden_rows(pair: ModelPair, settings: Settings) -> golden.GoldenRows | None:
-    """The reference rows of a model's drift reports; None if the configuration names no file of them.
-
-    Raises:
-        ConfigError: when the file does not fit the model.
-    """
-    path = settings.models[pair.name].golden
-    if path is None:
-        return None
-    max_rows = max(settings.reports.reference_rows, 1)
-    return golden.read_golden(path, f"models.{pair.name}.golden", pair.inputs, pair.subgroups, max_rows)
 
 
 def build_service(
@@ -185,6 +154,7 @@ def build_service(
     plan_of = partial(_plan_of, pairs)
     outbox, key = Outbox(bus, metrics.record_dropped, plan_of=plan_of), _draw_key(settings)
     engine = InferenceEngine(pairs, router, outbox, metrics, AnswerRecorder(outbox, metrics, profiles, key))
+    RunHealth(Component.GATEWAY, pairs, metrics)
     blind_seconds = {name: pair.plan.blind_seconds for name, pair in pairs.items()}
     blindness = BlindnessWatch(router, blind_seconds, outbox.drawn, outbox.add_event, metrics)
     subgroups = {name: pair.subgroups.scopes for name, pair in pairs.items()}
@@ -201,7 +171,7 @@ def build_service(
 
     strict = pairs if settings.server.readiness == "strict" else ()
     is_ready = partial(_is_ready, control, router, deadline, strict)
-    responder = Responder(engine, profiles)
+    responder, admission = Responder(engine, profiles), Admission(settings.server)
     token = control_token(settings)
     reports = ReportStore(settings.state / REPORTS_FOLDER)
 
@@ -210,8 +180,8 @@ def build_service(
 
         return create_app(engine, bus, trail, verdicts, deployer, token, watched, reports, is_ready)
 
-    app = InferLayer(make_app, responder, settings.server.max_body_bytes)
-    grpc = _grpc_server(settings, responder, is_ready)
+    app = InferLayer(make_app, responder, admission)
+    grpc = _grpc_server(settings, responder, is_ready, admission)
     remote_health = RemoteHealth(pairs, metrics)
     return Service(app, engine, outbox, control, blindness, scope_watch, remote_health, judge_watch, payloads, grpc)
 
@@ -250,7 +220,9 @@ def _router(pairs: Mapping[str, ModelPair]) -> Router:
     return Router(scopes, cautious=True, always_baseline=always_baseline)
 
 
-def _grpc_server(settings: Settings, responder: Responder, is_ready: Callable[[], bool]) -> "GrpcServer | None":
+def _grpc_server(
+    settings: Settings, responder: Responder, is_ready: Callable[[], bool], admission: Admission
+) -> "GrpcServer | None":
     """The gRPC server, or None. Its library is loaded only where a port is configured.
 
     Raises:
@@ -261,7 +233,7 @@ def _grpc_server(settings: Settings, responder: Responder, is_ready: Callable[[]
     from tightrope.service.transport.grpc.server import GrpcServer  # noqa: PLC0415 - see above
     from tightrope.service.transport.grpc.servicer import InferenceServicer  # noqa: PLC0415 - see above
 
-    return GrpcServer(settings.server, InferenceServicer(responder, is_ready), is_ready)
+    return GrpcServer(settings.server, InferenceServicer(responder, is_ready, admission), is_ready)
 
 
 def _is_ready(control: ControlConsumer, router: Router, deadline: float, strict: Iterable[str]) -> bool:

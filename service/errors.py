@@ -26,6 +26,14 @@ class TooLargeError(CallerError):
     """The request exceeds the size limit of this gateway."""
 
 
+class LimitError(CallerError):
+    """A request or a connection exceeds a limit of HTTP; ``status`` is that of the answer."""
+
+    def __init__(self, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.status = status
+
+
 class UnsupportedEncodingError(CallerError):
     """The content encoding of the body is not supported."""
 

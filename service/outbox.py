@@ -89,8 +89,8 @@ class Outbox:
         """
         samples, size = len(item) if isinstance(item, SampleBatch) else 1, _size_in_bytes(item)
         in_scopes: Ints = item.member.sum(axis=0)
-        with self._counting:  # the event loop and a scrape may both offer
-            self.drawn[item.model] += samples
+        self.add_drawn(item.model, samples)
+        with self._counting:
             self.drawn_by_scope[item.model] = in_scopes + self.drawn_by_scope.get(item.model, 0)
         if len(item.member) > MAX_RECORD_ROWS:
             self._dropped(item.model, "too_many_rows", samples)
@@ -107,6 +107,11 @@ class Outbox:
         if not self._wake.is_set():  # setting costs more than checking
             self._wake.set()
         return samples
+
+    def add_drawn(self, model: str, samples: int) -> None:
+        """Count samples that the draw chose; the event loop and a scrape may both do so."""
+        with self._counting:
+            self.drawn[model] += samples
 
     def add_event(self, event: Event) -> None:
         """Buffer an event for the audit trail. Events are few, and not subject to the limits of samples."""

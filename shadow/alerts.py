@@ -1,7 +1,8 @@
 """The active alerts of a model, with the evidence in their annotations.
 
-Names and labels equal those of dashboards/rules/alerts.yml. Prometheus raises the same alerts a scrape later, and
-Alertmanager merges the two.
+Names and labels equal those of dashboards/rules/alerts.yml, apart from the source. Prometheus raises the same alerts a
+scrape later, without the evidence, and Alertmanager inhibits them. What an operator ordered is marked, and pages no
+one.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,15 +38,20 @@ def active_alerts(routes: Routes, events: Iterable[Event] = (), held: Mapping[st
     latched = [scope for scope, state in routes.states.items() if state == ModeState.LATCHED]
     named = [(SAFE_MODE_ALERT, scope) for scope in routes.safe] + [(LATCHED_ALERT, scope) for scope in latched]
     named += [(HELD_ALERT, scope) for scope, breached in (held or {}).items() if breached]
-    return [_alert(name, routes.model, scope, causes.get(scope)) for name, scope in named]
+    ordered = {(SAFE_MODE_ALERT, scope) for scope in routes.ordered}
+    return [
+        _alert(name, routes.model, scope, causes.get(scope), pages=(name, scope) not in ordered)
+        for name, scope in named
+    ]
 
 
-def _alert(name: str, model: str, scope: str, cause: Event | None) -> Alert:
+def _alert(name: str, model: str, scope: str, cause: Event | None, *, pages: bool) -> Alert:
     annotations = {
         "summary": SUMMARIES[name].format(model=model, scope=scope),
         "description": "The audit trail has the evidence: tightrope events, or /v1/events.",
     }
-    return Alert(name, model, scope, cause.time if cause else None, annotations | (_evidence(cause) if cause else {}))
+    texts = annotations | (_evidence(cause) if cause else {})
+    return Alert(name, model, scope, cause.time if cause else None, texts, pages=pages)
 
 
 def _evidence(event: Event) -> dict[str, str]:

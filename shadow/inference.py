@@ -15,7 +15,9 @@ import numpy as np
 from tightrope.monitors.compare import Decision, Reading, failed_reading, read_output
 from tightrope.monitors.records import Fault, Floats, Ints, Role, Tensors, tensor_layout
 from tightrope.monitors.sample_batch import SampleBatch, concatenate_tensors
-from tightrope.service.adapters.ports import Model, RunFailedError, UnreachableError
+from tightrope.service.adapters.ports import Model, RunDeadlineError, RunFailedError, UnreachableError
+from tightrope.service.adapters.runs.detached import DetachedModel
+from tightrope.service.adapters.runs.watched_runs import is_kept_away
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +46,12 @@ class WatchedPair:
     noise_share: float = 0.0
     sharing: RunSharing | None = None
 
-    @property
-    def max_run_rows(self) -> int:
-        """Rows of the samples that share a run; 0 where each sample runs alone."""
-        is_apart = not self.free or (self.sharing is not None and self.sharing.is_closed)
-        return 0 if is_apart else MAX_SHADOW_RUN_ROWS
+    def max_run_rows(self, role: Role) -> int:
+        """Rows of the samples that share a run of this role; 0 where each sample runs alone."""
+        if not self.free or (self.sharing is not None and self.sharing.is_closed):
+            return 0
+        model = self.models[role]
+        return model.max_rows(MAX_SHADOW_RUN_ROWS) if isinstance(model, DetachedModel) else MAX_SHADOW_RUN_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def run_shadow(watched: WatchedPair, parts: Sequence[SampleBatch], served: Readi
     """
     shadow = failed_reading(served)
     for group in _group(parts):
-        for batch in group.split(watched.max_run_rows):
+        for batch in group.split(watched.max_run_rows(group.role)):
             for answered, reading in _run(watched, batch):
                 fits = widths[answered.index] == reading.values.shape[1]
                 shadow.fault[answered.index] = np.where(fits, reading.fault, Fault.OUT_OF_RANGE)
@@ -123,6 +126,10 @@ def _run(watched: WatchedPair, batch: _Batch) -> Iterator[tuple[_Batch, Reading]
     """Run a batch; if that fails, run each sample alone, so that one bad input spoils no other. Yields successes."""
     try:
         yield batch, run_role(watched, batch.role, batch.inputs)
+    except RunDeadlineError as error:
+        log.warning("the %s model did not answer %d samples: %s", batch.role, len(batch.rows), error)
+        if len(batch.rows) > 1 and not is_kept_away(watched.models[batch.role]):
+            yield from chain.from_iterable(_run(watched, sample) for sample in batch.split(0))
     except UnreachableError:
         return  # each sample would fail in the same way; the model's adapter logs it
     except RunFailedError as error:

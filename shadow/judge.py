@@ -16,6 +16,7 @@ from tightrope.service.adapters.metrics_ports import JudgeMetrics
 from tightrope.service.adapters.ports import (
     Bus,
     BusUnavailableError,
+    JudgedInputs,
     LogPartition,
     NoPager,
     Pager,
@@ -25,9 +26,9 @@ from tightrope.service.adapters.ports import (
 )
 from tightrope.service.adapters.prometheus.lag import LagGauge
 from tightrope.service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES_GROUP, LABELS, POSITION_TOPICS, topic
-from tightrope.service.adapters.wire import record_codec
 from tightrope.shadow.heartbeat import Heart, poll_without_heartbeats
 from tightrope.shadow.intake.halving import apply_others
+from tightrope.shadow.intake.label_expiry import LabelExpiry
 from tightrope.shadow.intake.refusal_log import RefusalLog
 from tightrope.shadow.intake.sample_ends import SampleEnds
 from tightrope.shadow.judge_round import JudgeRound
@@ -37,6 +38,7 @@ from tightrope.shadow.output.judgement_metrics import JudgementMetrics
 from tightrope.shadow.output.mode_publisher import ModePublisher
 from tightrope.shadow.restoring.clock_jumps import ClockJumps
 from tightrope.shadow.restoring.restore import Restorer
+from tightrope.shadow.resuming.rejudgement import rejudge
 
 log = logging.getLogger(__name__)
 
@@ -85,9 +87,9 @@ class Judge:
         self._has_judged = False
         self._figures = JudgementMetrics(metrics, view)
         self._modes = ModePublisher(bus, view, self._pager, stopping, heartbeat_seconds, self._is_silent)
-        self._expired = dict.fromkeys(view.plans, float("-inf"))
+        self._expiry = LabelExpiry(store)
         self._positions: Mapping[str, Mapping[LogPartition, int]] = {}
-        self._restorer = Restorer(store)
+        self._restorer = Restorer(store, lambda plan, state: rejudge(store, host, plan, state))
         self._clock_jumps = ClockJumps(time.monotonic)
         self._refusals = RefusalLog(bus, metrics, stopping, time.monotonic)
         self._sample_ends = SampleEnds(bus)
@@ -150,6 +152,11 @@ class Judge:
                     raise
                 log.exception("old rows and labels cannot be restored: labels of these rows will be unknown")
 
+    def _expire(self, plans: Mapping[str, Plan]) -> None:
+        """Give up one portion of the rows and labels that waited too long."""
+        if self._expiry.add_portion(judge_round := self._new_round(plans), plans, time.time()):
+            self._finish(judge_round)
+
     def _plans(self) -> dict[str, Plan]:
         """The plans of the models that are judged here; each round uses one copy, so a deployment cannot change it."""
         return {name: self._view.plans[name] for name in self._positions}
@@ -163,7 +170,7 @@ class Judge:
         require_generation(self._bus, self._generation, *POSITION_TOPICS)
         if self._assigned is None and not self._is_silent():
             self._heart.beat(self._plans())
-        wait = min(timeout, REPLAY_POLL_SECONDS) if self._replays else timeout
+        wait = min(timeout, REPLAY_POLL_SECONDS) if self._replays or self._expiry.has_more else timeout
         records = poll_without_heartbeats(self._records, JUDGE_POLL_RECORDS, wait)
         if not self._start_assigned():
             for record in reversed(records):
@@ -174,11 +181,13 @@ class Judge:
         self._modes.repeat(plans)
         self._redeploy(plans)
         self._replay_labels(plans)
+        if records:
+            self._take(plans, [record for record in records if self._is_new(record)])
+        self._expire(plans)
         if not records:
             self._store.flush_deferred(self._records.owns_partitions)
             self._figures.update()
             return 0
-        self._take(plans, [record for record in records if self._is_new(record)])
         self._records.commit()
         self._has_judged = True
         return len(records)
@@ -189,17 +198,19 @@ class Judge:
         refused: Sequence[tuple[Record, Exception]] = ()
         try:
             refused = list(judge_round.process(records))
-            self._complete(judge_round, refused)
+            self._complete(judge_round, refused, judge_round.inputs(records, refused))
         except Exception as error:
             if self._view.states is not before:  # it was saved: the failure came later
                 raise
             judge_round, left_out = apply_others(self._new_round(plans), records, error)
             self._complete(judge_round, [item for item in left_out if item[0] not in [record for record, _ in refused]])
 
-    def _complete(self, judge_round: JudgeRound, refused: Sequence[tuple[Record, Exception]]) -> None:
+    def _complete(
+        self, judge_round: JudgeRound, refused: Sequence[tuple[Record, Exception]], inputs: JudgedInputs | None = None
+    ) -> None:
         judge_round.events += self._refusals.refuse(refused, self._positions, time.time())
         judge_round.events += self._clock_jumps.events(judge_round.ahead, time.time())
-        self._finish(judge_round)
+        self._finish(judge_round, inputs)
 
     def close(self) -> None:
         """Leave the group, and drop the metrics of models that another judge takes over."""
@@ -235,22 +246,13 @@ class Judge:
         positions = self._positions.get((record.key or "").partition("/")[0], {})
         return record.offset >= positions.get((record.topic, record.partition), 0)
 
-    def _finish(self, judge_round: JudgeRound) -> None:
-        """Save the round, then publish it, then update the metrics."""
+    def _finish(self, judge_round: JudgeRound, inputs: JudgedInputs | None = None) -> None:
+        """Save the round, or the ``inputs`` that led to it; then publish it, then update the metrics."""
         if not self._records.owns_partitions():
             raise BusUnavailableError(NOT_OWNED)
-        now = time.time()
-        expired = {
-            name: judge_round.expire(plan, now, self._expired[name])
-            for name, plan in self._plans().items()
-            if plan.label_horizon and name not in self._restorer.fresh
-        }
         before = self._view.states
-        changed = {name: state for name, state in judge_round.states.items() if state is not before[name]}
-        snapshots = {name: record_codec.encode_state(state) for name, state in changed.items()}
-        self._store.save(self._bus.log, judge_round.positions, snapshots, judge_round.events, judge_round.pending)
+        changed = judge_round.save(self._bus.log, before, inputs)
         self._heart.count(before, changed)
-        self._expired |= expired
         self._view.states = judge_round.states
         self._modes.publish(judge_round.routes, judge_round.events)
         self._metrics.record_transitions(judge_round.events)

@@ -24,7 +24,7 @@ from tightrope.monitors.plan import Plan, State, Transition
 from tightrope.monitors.records import Comparisons, Event, Order, Routes
 from tightrope.monitors.scopes import with_other_scopes
 from tightrope.service.adapters.metrics_ports import JudgeMetrics
-from tightrope.service.adapters.ports import Record, Store
+from tightrope.service.adapters.ports import JudgedInputs, Record, Store
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
 from tightrope.shadow.intake.batching import joinable, offset_ranges
@@ -32,6 +32,7 @@ from tightrope.shadow.intake.label_intake import LabelIntake
 from tightrope.shadow.intake.order_replays import require_new
 from tightrope.shadow.intake.published_routes import pass_epoch
 from tightrope.shadow.intake.sample_ends import SampleEnds
+from tightrope.shadow.output.encoded_states import EncodedStates
 from tightrope.shadow.plan_changes import change_events
 from tightrope.shadow.restoring import clock_jumps
 from tightrope.shadow.sight_events import state_events, transition_event
@@ -63,7 +64,7 @@ class JudgeRound(LabelIntake):
         self.positions: dict[tuple[str, int], int] = {}
         self.repeated: Counter[str] = Counter()
         self.stale: Counter[tuple[str, str]] = Counter()
-        self._plans, self._host, self._now = plans, host, now
+        self._plans, self._host, self.now = plans, host, now
         self._sample_ends = sample_ends
 
     def process(self, records: Sequence[Record]) -> Iterator[tuple[Record, Exception]]:
@@ -91,6 +92,17 @@ class JudgeRound(LabelIntake):
                 yield record, error
         yield from self._judge_all(batches)
 
+    def inputs(self, records: Sequence[Record], refused: Sequence[tuple[Record, Exception]]) -> JudgedInputs:
+        """The records that were applied, of those given to `process`."""
+        skipped = {record[:3] for record, _ in refused}
+        return JudgedInputs(self.now, [record for record in records if record[:3] not in skipped])
+
+    def save(self, log: str, before: Mapping[str, State], inputs: JudgedInputs | None) -> dict[str, State]:
+        """Save the round of a log, or the ``inputs`` that led to it; returns the states that are not those before."""
+        changed = {name: state for name, state in self.states.items() if state is not before[name]}
+        self._store.save(log, self.positions, EncodedStates(changed), self.events, self.pending, inputs)
+        return changed
+
     def _comparisons(self, record: Record) -> Comparisons:
         decoded = record_codec.decode_comparisons(record.value)
         batch = with_other_scopes(decoded, self._plan(decoded.model).scopes[1:])
@@ -112,7 +124,7 @@ class JudgeRound(LabelIntake):
             require_new(order, record, self.states[self._plan(order.model).model].retained.orders)
             self._apply_order(self._timed(clock_jumps.with_log_time(order, record), record))
         elif schema == record_codec.ROUTES_SCHEMA:
-            self._pass_epoch(record_codec.decode_routes(record.value), record.time or self._now)
+            self._pass_epoch(record_codec.decode_routes(record.value), record.time or self.now)
         elif schema == record_codec.EVENT_SCHEMA:
             event = record_codec.decode_event(record.value)
             self._plan(event.model)
@@ -128,14 +140,14 @@ class JudgeRound(LabelIntake):
     def _settle_times(self) -> None:
         """Bring stored times that lie in the future back to now: a clock was ahead when they were written."""
         for name, plan in self._plans.items():
-            state, ahead = watch.settle_times(plan, self.states[name], self._now)
+            state, ahead = watch.settle_times(plan, self.states[name], self.now)
             if ahead > clock_jumps.CLOCK_TOLERANCE_SECONDS:
                 self.states[name] = state
                 self.ahead[name] = max(ahead, self.ahead.get(name, 0.0))
 
     def _timed(self, item: clock_jumps.Timed, record: Record) -> clock_jumps.Timed:
         """A record's content with times no later than the log's clock, or the wall clock if the log has none."""
-        timed, ahead = clock_jumps.at_most_now(item, record.time or self._now)
+        timed, ahead = clock_jumps.at_most_now(item, record.time or self.now)
         if ahead and item.model in self._plans:
             self.ahead[item.model] = max(ahead, self.ahead.get(item.model, 0.0))
         return timed

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from tightrope.monitors.migration import harm_of_pair
 from tightrope.monitors.plan import Plan, State, initial_state
 from tightrope.monitors.records import Stream
-from tightrope.monitors.status import is_autocorrelated, label_coverage, verdicts
+from tightrope.monitors.status import JudgementProgress, is_autocorrelated, label_coverage, verdicts
 from tightrope.monitors.verdict import Verdict
 
 
@@ -27,10 +27,11 @@ class JudgementView:
         state = self.states.get(model)
         return verdicts(self.plans[model], state) if state else []
 
-    def progress(self, model: str) -> Mapping[str, object]:
+    def progress(self, model: str) -> JudgementProgress:
         """Counts of a model's judgement: judged rows, rows of the open tick, stale rows, labels, and rows by scope."""
         state = self.states.get(model) or initial_state(self.plans[model])
         counts = zip(state.scopes, state.compared, state.disagreed, state.errors, strict=True)
+        refused = {str(role): rows[:, 1].tolist() for role, rows in state.refused.items()}
         open_tick = state.pending.get(Stream.COMPARISONS)
         return {
             "seen": state.seen[Stream.COMPARISONS],
@@ -42,7 +43,12 @@ class JudgementView:
             "dependent": is_autocorrelated(state),
             "noise": {"asked_twice": int(state.noise[0, 0]), "contradictions": int(state.noise[0, 1])},
             "scopes": {
-                scope: {"compared": int(rows), "disagreed": int(others), "errors": int(errors)}
-                for scope, rows, others, errors in counts
+                scope: {
+                    "compared": int(rows),
+                    "disagreed": int(others),
+                    "errors": int(errors),
+                    "refused": {role: each[index] for role, each in refused.items()},
+                }
+                for index, (scope, rows, others, errors) in enumerate(counts)
             },
         }

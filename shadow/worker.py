@@ -156,6 +156,10 @@ class Worker:
     def _count(self, batch: Comparisons) -> None:
         self._metrics.observe_batch(len(batch))
         self._metrics.record_hosts(batch.model, Counter(compressed_hosts(batch).tolist()))
+        refused = {Role.BASELINE: batch.refused_baseline, Role.COMPRESSED: batch.refused_compressed}
+        self._metrics.record_counts(
+            {"compared_refusals": {(batch.model, role): int(flags.sum()) for role, flags in refused.items()}}
+        )
         member = np.concatenate([np.ones((len(batch), 1), dtype=bool), batch.member], axis=1)
         rows = (np.ones(len(batch), dtype=int), batch.disagree, batch.fault != Fault.NONE)
         self._metrics.record_comparisons(

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tightrope.cli import cluster_commands
 from tightrope.monitors.records import Routes
@@ -78,8 +79,8 @@ def main() -> None:
 
         bus = Sink()
 
-        def judged_pairs(settings: Settings) -> dict[str, ModelPair]:
-            pairs = load_pairs(settings)
+        def judged_pairs(settings: Settings, *given: Any, **named: Any) -> dict[str, ModelPair]:  # noqa: ANN401 - as there
+            pairs = load_pairs(settings, *given, **named)
             bus.judge(pairs)
             return pairs
 

@@ -26,8 +26,8 @@ class Picture:
     lines: int | None = None
 
 
-ALL_MODELS = {"datasource": "Prometheus", "model": ".*"}
-ONE_MODEL = {"datasource": "Prometheus", "model": "employment"}
+ALL_MODELS = {"datasource": "Prometheus", "cluster": ".*", "namespace": ".*", "model": ".*"}
+ONE_MODEL = {"datasource": "Prometheus", "cluster": "", "namespace": "", "model": "employment"}
 ONE_MONITOR = {**ONE_MODEL, "scope": ".*", "monitor": "disagreement"}
 PICTURES = (
     Picture("fleet.png", "tightrope-fleet", "worst", ALL_MODELS),

@@ -13,6 +13,8 @@
 {{- end }}
 {{- $_ := set $config "server" $server }}
 {{- $_ := set $config "state" "/var/lib/tightrope" }}
+{{- $labels := mustMerge (deepCopy (dig "alerts" "labels" dict $config)) (include "tightrope.installation" . | fromYaml) }}
+{{- $_ := set $config "alerts" (mergeOverwrite (default dict $config.alerts) (dict "labels" $labels)) }}
 {{- with .Values.secrets.sampling }}
 {{- if .existingSecret }}
 {{- $_ := set $config "sampling_secret_file" (printf "/run/secrets/sampling/%s" .key) }}

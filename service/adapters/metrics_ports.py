@@ -36,13 +36,8 @@ class GatewayMetrics(ReaderMetrics, Protocol):
     def record_runs(self, model: str, role: str, seconds: Iterable[float]) -> None:
         """Observe the durations of a model's runs."""
 
-    def record_rows(
-        self,
-        rows: Mapping[tuple[str, str], int],
-        refused: Mapping[tuple[str, str, str], int],
-        samples: Mapping[str, int],
-    ) -> None:
-        """Count rows by model and role, refused rows by model, role and action, and samples by model."""
+    def record_counts(self, counts: Mapping[str, Mapping[tuple[str, ...], int]]) -> None:
+        """Add to counters, by their names in the catalogue and their labels' values."""
 
     def record_subgroup_rows(self, model: str, scopes: Sequence[str], rows: Iterable[int]) -> None:
         """Count answered rows by scope; ``rows`` has one entry a scope."""
@@ -96,6 +91,9 @@ class WorkerMetrics(ReaderMetrics, Protocol):
         faulty: Any,  # noqa: ANN401 - an array
     ) -> None:
         """Count a batch of comparisons; the three arrays have shape (scopes,)."""
+
+    def record_counts(self, counts: Mapping[str, Mapping[tuple[str, ...], int]]) -> None:
+        """Add to counters, by their names in the catalogue and their labels' values."""
 
     def record_hosts(self, model: str, rows: Mapping[str, int]) -> None:
         """Count compared rows by the class of the host that ran the compressed model."""

@@ -3,14 +3,16 @@
 An ONNX file may keep the values of its tensors in files of their own, "external data", in its folder. The files are
 found by a walk over the file's protobuf fields, because the library `onnx` is no part of the program.
 
-Sources: ONNX, `onnx.proto` and `ExternalData.md`; Protocol Buffers, "Encoding".
+Sources: ONNX, `onnx.proto` and `ExternalData.md`.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tightrope.service.adapters.protobuf_fields import read_fields
 from tightrope.service.errors import TightropeError
 
 STANDARD_INPUT = "-"
@@ -26,10 +28,6 @@ LOCATION = b"location"
 ORT_FORMAT, ORT_FORMAT_AT = b"ORTM", slice(4, 8)
 """The mark of a file in onnxruntime's own format, which is no protobuf and has no external data."""
 
-VARINT, FIXED_64, LENGTH_DELIMITED, FIXED_32 = 0, 1, 2, 5
-FIXED_BYTES = {FIXED_64: 8, FIXED_32: 4}
-MAX_VARINT_BITS = 70
-
 TENSOR = "TensorProto"
 MESSAGES = {
     "ModelProto": {7: "GraphProto", 20: "TrainingInfoProto", 25: "FunctionProto"},
@@ -43,6 +41,15 @@ MESSAGES = {
     "SparseTensorProto": {1: TENSOR, 2: TENSOR},
 }  # fmt: skip
 """The messages of ONNX that lead to tensors: the message in each field, by the field's number."""
+
+OTHER_FILES = {
+    stat.S_ISDIR: "Is a directory",
+    stat.S_ISFIFO: "a named pipe, not a regular file",
+    stat.S_ISCHR: "a device, not a regular file",
+    stat.S_ISBLK: "a device, not a regular file",
+    stat.S_ISSOCK: "a socket, not a regular file",
+}
+"""Kinds of paths that are no regular files, with the reason for which they are not read."""
 
 EXTERNAL_DATA, DATA_LOCATION, EXTERNAL = 13, 14, 1
 ENTRY_KEY, ENTRY_VALUE = 1, 2
@@ -69,6 +76,15 @@ class ModelFiles:
         """
         if _stamps([self.path, *self.external]) != self.stamps:
             raise ModelFileError(f"{self.path}: changed while it was loaded; replace its files before, not meanwhile")
+
+
+def require_file(path: Path) -> None:
+    """Refuse a path that leads to no regular file, without opening it.
+
+    Raises:
+        ModelFileError: with the reason.
+    """
+    _stamps([path])
 
 
 def find_files(path: Path) -> ModelFiles:
@@ -102,7 +118,7 @@ def external_names(content: bytes) -> set[str]:
     if LOCATION not in content or content[ORT_FORMAT_AT] == ORT_FORMAT:
         return set()
     found: set[str] = set()
-    walks = [(MESSAGES["ModelProto"], _fields(content, 0, len(content)))]
+    walks = [(MESSAGES["ModelProto"], read_fields(content, 0, len(content)))]
     while walks:
         messages, fields = walks[-1]
         number, start, end = next(fields, (0, 0, 0))
@@ -113,52 +129,20 @@ def external_names(content: bytes) -> set[str]:
         elif number in messages and end >= 0:
             if len(walks) == MAX_DEPTH:
                 raise ValueError(f"more than {MAX_DEPTH} messages within each other")
-            walks.append((MESSAGES[messages[number]], _fields(content, start, end)))
+            walks.append((MESSAGES[messages[number]], read_fields(content, start, end)))
     return found
 
 
 def _tensor_names(content: bytes, start: int, end: int) -> set[str]:
     is_external, names = False, set()
-    for number, begin, stop in _fields(content, start, end):
+    for number, begin, stop in read_fields(content, start, end):
         if number == DATA_LOCATION and stop < 0:
             is_external = begin == EXTERNAL
         elif number == EXTERNAL_DATA and stop >= 0:
-            entry = {key: content[first:last] for key, first, last in _fields(content, begin, stop) if last >= 0}
+            entry = {key: content[first:last] for key, first, last in read_fields(content, begin, stop) if last >= 0}
             if entry.get(ENTRY_KEY) == LOCATION:
                 names.add(entry.get(ENTRY_VALUE, b"").decode(errors="surrogateescape"))
     return names if is_external else set()
-
-
-def _fields(content: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """The fields of a message: number, start and end of its bytes; of an integer its value, and -1."""
-    while start < end:
-        key, start = _varint(content, start, end)
-        number, wire_type = key >> 3, key & 7
-        if not number:
-            raise ValueError(f"no field at byte {start}")
-        if wire_type == VARINT:
-            value, start = _varint(content, start, end)
-            yield number, value, -1
-        elif wire_type == LENGTH_DELIMITED:
-            size, start = _varint(content, start, end)
-            if size > end - start:
-                raise ValueError(f"a field at byte {start} runs past its message")
-            yield number, start, start + size
-            start += size
-        elif wire_type in FIXED_BYTES and FIXED_BYTES[wire_type] <= end - start:
-            start += FIXED_BYTES[wire_type]
-        else:
-            raise ValueError(f"no field at byte {start}")
-
-
-def _varint(content: bytes, start: int, end: int) -> tuple[int, int]:
-    """The integer that begins at ``start``, and where it ends."""
-    value = 0
-    for shift, at in zip(range(0, MAX_VARINT_BITS, 7), range(start, end), strict=False):
-        value |= (content[at] & 0x7F) << shift
-        if content[at] <= 0x7F:  # noqa: PLR2004 - the eighth bit says that another byte follows
-            return value, at + 1
-    raise ValueError(f"no integer at byte {start}")
 
 
 def _sha256(path: Path) -> str:
@@ -204,9 +188,15 @@ def _inside(source: Path, name: str, home: Path) -> Path:
 
 
 def _stamps(paths: Sequence[Path]) -> list[tuple[int, ...]]:
-    """Place, size and time of each file: a file that is written or replaced gets others."""
+    """Place, size and time of each file: a file that is written or replaced gets others. Only regular files have any:
+    reading a pipe or a device may never end.
+    """
     try:
         states = [path.stat() for path in paths]
     except OSError as error:
         raise ModelFileError(f"{error.filename}: cannot be read: {error.strerror}") from error
+    for path, state in zip(paths, states, strict=True):
+        if not stat.S_ISREG(state.st_mode):
+            kind = next((name for is_kind, name in OTHER_FILES.items() if is_kind(state.st_mode)), "not a regular file")
+            raise ModelFileError(f"{path}: cannot be read: {kind}")
     return [(state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns) for state in states]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
 from tightrope.monitors.records import Tensors
 from tightrope.service.adapters.cpu import host_class
+from tightrope.service.adapters.graph_work import find_value_work
 from tightrope.service.adapters.model_files import ModelFileError, find_files
 from tightrope.service.adapters.ports import ProviderError, RunFailedError
-from tightrope.service.protocol.tensors import TensorSpec
+from tightrope.service.adapters.runs.watched_runs import RunCall, WatchedRuns
+from tightrope.service.protocol.tensors import TensorSpec, zeros
 
 DATATYPES = {
     "tensor(bool)": "BOOL",
@@ -65,15 +68,17 @@ class RuntimeOptions:
 
 
 class OnnxModel:
-    """A loaded ONNX file.
+    """A loaded ONNX file; ``digest`` is the one that it must have, if it was tried before.
 
     Raises:
-        ModelFileError: when one of its files cannot be read, or onnxruntime cannot load it.
+        ModelFileError: when one of its files cannot be read or has changed, or onnxruntime cannot load it.
         ProviderError: when this process lacks one of the configured execution providers.
     """
 
-    def __init__(self, path: Path, runtime: RuntimeOptions = RuntimeOptions()) -> None:
+    def __init__(self, path: Path, runtime: RuntimeOptions = RuntimeOptions(), digest: str | None = None) -> None:
         files = find_files(path)
+        if digest not in (None, files.digest):
+            raise ModelFileError(f"{path}: changed after its trial; deploy it again")
         self.host_class = LOCAL_HOST_CLASS
         self.digest = files.digest
         _require_providers(runtime.providers, onnxruntime.get_available_providers())
@@ -87,23 +92,35 @@ class OnnxModel:
         files.require_unchanged()
         # `InferenceSession.run` reads every input's name and type from C++ at every run, a third of a small model's
         # time; requests are validated before they get here.
-        self._run = self._session._sess.run  # noqa: SLF001
+        call: RunCall = self._session._sess.run  # noqa: SLF001
         self.providers = tuple(self._session.get_providers())
         _require_providers(runtime.providers, self.providers, "could start only")
         self.inputs = tuple(_spec(path, tensor) for tensor in self._session.get_inputs())
         self.outputs = tuple(_spec(path, tensor) for tensor in self._session.get_outputs())
+        self.value_work = find_value_work(files.path)
+        probe = partial(_run_zeros, self.inputs, self.outputs)
+        self.runs = WatchedRuns(str(path), call, onnxruntime.RunOptions, probe)
 
     def run(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
         """Answer one batch with the named outputs.
 
         Raises:
-            RunFailedError: with onnxruntime's own message.
+            RunFailedError: with onnxruntime's own message; `RunDeadlineError` when it takes too long.
+            EventLoopHeldError: when it held the event loop.
         """
         try:
-            values = self._run(outputs, inputs, None)
+            values = self.runs.run(outputs, inputs)
         except RUN_ERRORS as error:
             raise RunFailedError(_one_line(error)) from error
         return dict(zip(outputs, map(np.asarray, values), strict=True))
+
+
+def _run_zeros(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], runs: WatchedRuns) -> None:
+    """Make the probe of a model that hangs; raises as `OnnxModel.run`."""
+    try:
+        runs.run_anyway([outputs[0].name], zeros(inputs))
+    except RUN_ERRORS as error:
+        raise RunFailedError(_one_line(error)) from error
 
 
 def _options(runtime: RuntimeOptions) -> onnxruntime.SessionOptions:

@@ -1,6 +1,6 @@
 """The ports: protocols for logs, models, stores and pagers, with their errors and records. Adapters implement them."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event as Flag
 from typing import NamedTuple, Protocol
@@ -49,6 +49,14 @@ class ProviderError(TightropeError):
 
 class UnreachableError(RunFailedError):
     """A remote model did not answer in time, or could not be reached: it may or may not have seen the input."""
+
+
+class RunDeadlineError(UnreachableError):
+    """A model did not answer within the seconds of a run, or is kept from requests because it did not lately."""
+
+
+class EventLoopHeldError(TightropeError):
+    """A run on the event loop was ended, because it took much longer than expected: it is to be made in a thread."""
 
 
 class Record(NamedTuple):
@@ -233,6 +241,7 @@ class PendingChanges:
 
     ``held`` rows start to wait, ``joined`` rows have their label; ``waiting`` labels start to wait, ``matched`` labels
     have their row. Rows and labels with an event time before ``before`` are given up; one after ``now`` counts as now.
+    Labels that come for such rows within ``late_seconds`` are late.
     """
 
     held: dict[RowKey, PendingRow] = field(default_factory=dict)
@@ -241,6 +250,30 @@ class PendingChanges:
     matched: set[RowKey] = field(default_factory=set)
     before: float = float("-inf")
     now: float = float("inf")
+    late_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedInputs:
+    """Records that a judge applied in one round at ``now`` (seconds since the epoch), without those that it refused.
+
+    Applied to the states before the round, they lead to the states after it again.
+    """
+
+    now: float
+    records: Sequence[Record]
+
+
+class OverduePortion(NamedTuple):
+    """The oldest rows and labels: their first time, the time before which all of them lie, and whether it is full."""
+
+    oldest: float
+    before: float
+    full: bool
+
+
+NO_BOUND = 2**63 - 1
+"""Above every sequence number of an event."""
 
 
 class AuditTrail(Protocol):
@@ -248,6 +281,11 @@ class AuditTrail(Protocol):
 
     def events(self, model: str | None = None, after: int = 0, limit: int = 100) -> list[tuple[int, Event]]:
         """Events with a sequence number beyond ``after``, each with its number, in the order they were saved."""
+
+    def latest_events(
+        self, model: str | None = None, before: int = NO_BOUND, limit: int = 100
+    ) -> list[tuple[int, Event]]:
+        """Events with a sequence number below ``before``, each with its number, newest first."""
 
 
 class Store(Protocol):
@@ -282,11 +320,22 @@ class Store(Protocol):
         snapshots: Mapping[str, bytes],
         events: Sequence[Event],
         pending: Mapping[str, PendingChanges] | None = None,
+        inputs: JudgedInputs | None = None,
     ) -> None:
         """Save snapshots, events, pending rows and labels, and the position they cover: all of it, or nothing.
 
-        Without events and ``pending`` the store may defer it: the same records lead to the same state again.
+        A store whose log can be read again may defer snapshots without events and ``pending``: the same records lead to
+        the same state again. One that keeps ``inputs`` may write them instead of the snapshots of models without an
+        event.
         """
+
+    def judged_inputs(self, model: str) -> Iterable[JudgedInputs]:
+        """The inputs that were written instead of a model's snapshot, as of `positions`, in order. The judge applies
+        them to the snapshot before anything else, and tells `take_over`.
+        """
+
+    def take_over(self, model: str, snapshots: Mapping[str, bytes], pending: Mapping[str, PendingChanges]) -> None:
+        """Note the outcome of one of `judged_inputs` for a model: it is written with the model's next snapshot."""
 
     def flush_deferred(self, still_owned: Callable[[], bool]) -> None:
         """Write deferred snapshots while the judge is idle, if ``still_owned`` says that they are still ours."""
@@ -301,6 +350,14 @@ class Store(Protocol):
 
     def pending_labels(self, model: str, keys: Sequence[RowKey]) -> dict[RowKey, Label]:
         """The labels of these keys that wait for their row."""
+
+    def given_up(self, model: str, keys: Collection[RowKey]) -> set[RowKey]:
+        """Those of the keys whose row was given up, as far as that is remembered."""
+
+    def overdue_portion(self, model: str, before: float, latest: float, size: int) -> OverduePortion | None:
+        """The oldest rows and labels with a time before ``before``, about ``size`` of them; None without any, unless
+        one has a time after ``latest``, which no clock can have given.
+        """
 
     def count_overdue(self, model: str, before: float) -> tuple[int, int]:
         """The number of rows without a label, and of labels without a row, older than ``before``."""
@@ -350,13 +407,16 @@ class NoArchive:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert about a scope. ``since`` is in seconds since the epoch, None for now."""
+    """An alert about a scope. ``since`` is in seconds since the epoch, None for now. One that does not page is only
+    marked on dashboards.
+    """
 
     name: str
     model: str
     scope: str
     since: float | None
     annotations: Mapping[str, str]
+    pages: bool = True
 
 
 class Pager(Protocol):

@@ -11,6 +11,11 @@ log = logging.getLogger(__name__)
 SHARED_SECRET_BYTES = 32
 """Least bytes of a secret that people give."""
 
+BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+"""The first bytes of a file that was saved as UTF-8 with a mark, or as UTF-16."""
+
+ASCII_WHITE_SPACE = " \t\r\n\v\f"
+
 FORBIDDEN_BITS = stat.S_IWGRP | stat.S_IRWXO
 """Rights that the file of such a secret must not give. Its group may read it, as Kubernetes mounts secrets."""
 
@@ -29,6 +34,24 @@ def kept_secret(path: Path, size: int) -> bytes:
         return secrets.token_bytes(size)
 
 
+def secret_text(content: bytes) -> str:
+    """The token or password in the content of a file or a variable, without white space at its ends.
+
+    Raises:
+        ValueError: with the reason, without the content; for all that would not arrive as it was written.
+    """
+    if content.startswith(BYTE_ORDER_MARKS):
+        raise ValueError("begins with a byte-order mark; save it as ASCII without one")
+    text = content.decode("latin-1").strip(ASCII_WHITE_SPACE)
+    if not text.isascii():
+        raise ValueError("is not ASCII; it should hold the secret, in letters, digits and signs")
+    if not text.isprintable():
+        raise ValueError("has a control character or a second line; it should hold the secret alone")
+    if not text:
+        raise ValueError("is empty; it should hold the secret")
+    return text
+
+
 def shared_secret(path: Path) -> bytes:
     """The secret in the file, without white space at its ends.
 
@@ -37,11 +60,12 @@ def shared_secret(path: Path) -> bytes:
     """
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
-        secret = path.read_bytes().strip()
+        content = path.read_bytes()
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}") from error
     if mode & FORBIDDEN_BITS:
         raise ValueError(f"other users may read or change it (mode {mode:04o}); run chmod 600 {path}")
+    secret = secret_text(content).encode() if content.strip() else b""
     if len(secret) < SHARED_SECRET_BYTES:
         raise ValueError(
             f"holds {len(secret)} bytes; at least {SHARED_SECRET_BYTES} are needed, as `openssl rand -hex 32` prints"

@@ -4,6 +4,7 @@ FastAPI takes longer to load than everything that inference needs. The gateway t
 the first request arrives that is no inference request.
 """
 
+import math
 from collections.abc import Callable, Container
 from functools import partial
 from typing import Annotated
@@ -15,14 +16,25 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from tightrope.service.adapters.archive.report_store import ReportStore
 from tightrope.service.adapters.ports import AuditTrail, Bus
-from tightrope.service.api import deployments, drift_reports, labels, metadata, orders, payload_events, status
+from tightrope.service.api import (
+    deployments,
+    documentation,
+    drift_reports,
+    inference_schema,
+    labels,
+    metadata,
+    orders,
+    payload_events,
+    status,
+)
 from tightrope.service.api.auth import require_application, require_operator
-from tightrope.service.api.openapi import describe_inference
+from tightrope.service.api.openapi import INTRODUCTION, complete_document, refusals
 from tightrope.service.api.ports import Deployer, VerdictReader
-from tightrope.service.errors import TightropeError
+from tightrope.service.errors import OverloadedError, TightropeError
 from tightrope.service.inference.engine import InferenceEngine
 from tightrope.service.protocol.metadata import SERVER_VERSION
 from tightrope.service.transport.http.codec import status_of
+from tightrope.service.transport.responder import INTERNAL_ERROR
 
 
 def create_app(
@@ -41,9 +53,18 @@ def create_app(
     ``token`` is the bearer token of the control API, ``watched`` the models that take payload events; ``is_ready``
     says whether this replica may receive requests.
     """
-    app = FastAPI(title="Tightrope", version=SERVER_VERSION, default_response_class=JSONResponse)
+    app = FastAPI(
+        title="Tightrope",
+        version=SERVER_VERSION,
+        description=INTRODUCTION,
+        default_response_class=JSONResponse,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+    )
     newest_report = partial(drift_reports.newest_link, reports)
     operator, application = require_operator(token), require_application(token)
+    app.include_router(inference_schema.create_router(refusals(404, 503)))
     app.include_router(metadata.create_router(engine, is_ready))
     app.include_router(status.create_router(engine, verdicts, trail, newest_report))
     app.include_router(orders.create_router(engine, bus, operator, newest_report))
@@ -52,13 +73,22 @@ def create_app(
     app.include_router(payload_events.create_router(engine, bus, watched, application))
     app.include_router(deployments.create_router(engine, deployer, operator))
     app.include_router(drift_reports.create_router(engine, reports))
+    app.include_router(documentation.create_router())
     _add_exception_handlers(app)
-    describe_inference(app)
+    complete_document(app)
     return app
 
 
 def _add_metrics(app: FastAPI, engine: InferenceEngine) -> None:
-    @app.get("/metrics", tags=["operations"], response_class=Response)
+    text = {"schema": {"type": "string"}}
+    content = {"text/plain": text, "application/openmetrics-text": text}
+
+    @app.get(
+        "/metrics",
+        tags=["operations"],
+        response_class=Response,
+        responses={200: {"description": "The metrics", "content": content}},
+    )
     def metrics(accept: Annotated[str, Header()] = "") -> Response:
         """Metrics in the Prometheus or the OpenMetrics text format, by the Accept header."""
         body, content_type = engine.metrics.exposition(accept)
@@ -70,7 +100,8 @@ def _add_exception_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(TightropeError)
     def tightrope_error(_: Request, error: TightropeError) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, status_of(error))
+        headers = {"Retry-After": str(math.ceil(error.seconds))} if isinstance(error, OverloadedError) else None
+        return JSONResponse({"error": str(error)}, status_of(error), headers)
 
     @app.exception_handler(StarletteHTTPException)
     def http_error(_: Request, error: StarletteHTTPException) -> JSONResponse:
@@ -81,3 +112,7 @@ def _add_exception_handlers(app: FastAPI) -> None:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         return JSONResponse({"error": f"{where}: {first['msg']}"}, 400)
+
+    @app.exception_handler(Exception)
+    def unexpected_error(_: Request, __: Exception) -> JSONResponse:
+        return JSONResponse({"error": INTERNAL_ERROR}, 500)

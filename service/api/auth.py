@@ -7,7 +7,11 @@ from typing import Annotated
 from fastapi import Depends, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-BEARER = HTTPBearer(auto_error=False)
+BEARER = HTTPBearer(
+    auto_error=False,
+    scheme_name="ControlToken",
+    description="The token of `TIGHTROPE_CONTROL_TOKEN` or `server.control_token_file`",
+)
 BearerCredentials = Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
 
 

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Annotated, Self, cast
 
 from fastapi import APIRouter, Depends
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from fastapi.responses import Response
+from pydantic import Field, model_validator
 
 from tightrope.monitors.records import Role
+from tightrope.service.api.answers import Deployed, json_response
+from tightrope.service.api.openapi import answers
 from tightrope.service.api.ports import Deployer
+from tightrope.service.api.request_body import RequestBody
 from tightrope.service.config.loader import ConfigError
 from tightrope.service.config.models import Endpoint
 from tightrope.service.errors import CallerError
@@ -20,10 +23,8 @@ class CannotDeployError(CallerError):
     """The artefact cannot replace the one that serves; nothing has changed."""
 
 
-class DeployBody(BaseModel):
+class DeployBody(RequestBody):
     """The artefact (a file or an endpoint), its role, the reason and the operator."""
-
-    model_config = ConfigDict(extra="forbid")
 
     role: Role = Role.COMPRESSED
     path: (
@@ -58,10 +59,8 @@ class DeployBody(BaseModel):
         return self
 
 
-class RollBackBody(BaseModel):
+class RollBackBody(RequestBody):
     """The reason and the operator."""
-
-    model_config = ConfigDict(extra="forbid")
 
     reason: Annotated[str, Field(min_length=3, max_length=1000)]
     actor: Annotated[str, Field(min_length=1, max_length=200)]
@@ -71,8 +70,8 @@ def create_router(engine: InferenceEngine, deployer: Deployer, authorised: Calla
     """``POST /v1/models/{model}/deploy`` and ``…/rollback``."""
     router = APIRouter(prefix="/v1", tags=["control"], dependencies=[Depends(authorised)])
 
-    @router.post("/models/{model}/deploy")
-    def deploy(model: str, body: DeployBody) -> JSONResponse:
+    @router.post("/models/{model}/deploy", **answers(Deployed, 401, 403, 404, 503))
+    def deploy(model: str, body: DeployBody) -> Response:
         """Load an artefact beside the one that serves, check it, and switch without a failed request.
 
         Scopes in safe mode stay there until there is evidence from the shadow that the new artefact is good.
@@ -84,19 +83,27 @@ def create_router(engine: InferenceEngine, deployer: Deployer, authorised: Calla
             raise CannotDeployError("; ".join(error.problems)) from error
         return _deployed(engine, name, kept=kept)
 
-    @router.post("/models/{model}/rollback")
-    def rollback(model: str, body: RollBackBody) -> JSONResponse:
+    @router.post("/models/{model}/rollback", **answers(Deployed, 401, 403, 404, 503))
+    def rollback(model: str, body: RollBackBody) -> Response:
         """Switch back to the artefacts before the latest deployment."""
         name = engine.pair(model).name
         try:
             kept = deployer.roll_back(name, body.actor, body.reason)
         except LookupError as error:
             raise CannotDeployError(f"model {name}: nothing was deployed since it started") from error
+        except ConfigError as error:
+            raise CannotDeployError("; ".join(error.problems)) from error
         return _deployed(engine, name, kept=kept)
 
     return router
 
 
-def _deployed(engine: InferenceEngine, name: str, *, kept: bool) -> JSONResponse:
+def _deployed(engine: InferenceEngine, name: str, *, kept: bool) -> Response:
     models = engine.pair(name).models
-    return JSONResponse({"name": name, **{f"{role}_digest": models[role].digest for role in Role}, "kept": kept})
+    document: Deployed = {
+        "name": name,
+        "baseline_digest": models[Role.BASELINE].digest,
+        "compressed_digest": models[Role.COMPRESSED].digest,
+        "kept": kept,
+    }
+    return json_response(document)

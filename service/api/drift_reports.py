@@ -1,12 +1,14 @@
 """Drift reports over HTTP: a list with their figures, and the pages, each isolated by a content security policy."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import FileResponse
-from pydantic import BaseModel, Field
+from fastapi.responses import FileResponse, Response
 
 from tightrope.service.adapters.archive.report_store import ReportStore, content_security_policy
+from tightrope.service.api.answers import ReportEntry, ReportList, json_response
+from tightrope.service.api.openapi import answers, refusals
 from tightrope.service.errors import UnknownModelError
 from tightrope.service.inference.engine import InferenceEngine
 
@@ -17,20 +19,8 @@ NEWEST = "newest"
 """The name in a path that stands for the newest report."""
 
 
-class ReportEntry(BaseModel):
-    """One drift report."""
-
-    name: str = Field(description="The time of the report, e.g. 20260131T235959Z")
-    time: datetime = Field(description="The time of the report, UTC")
-    link: str = Field(description="The path of its page")
-    figures: dict[str, object] = Field(description="Its figures, by column and by scope")
-
-
-class ReportList(BaseModel):
-    """A model's drift reports, newest first."""
-
-    model: str
-    reports: list[ReportEntry]
+PAGE: dict[str, Any] = {"description": "The page", "content": {"text/html": {"schema": {"type": "string"}}}}
+"""The description of a report's page."""
 
 
 def link(model: str, report: str) -> str:
@@ -47,22 +37,25 @@ def create_router(engine: InferenceEngine, store: ReportStore) -> APIRouter:
     """``GET /v1/models/{model}/reports`` and ``…/reports/{name}``."""
     router = APIRouter(prefix="/v1/models/{model}/reports", tags=["drift reports"])
 
-    @router.get("")
-    def reports(model: str) -> ReportList:
+    @router.get("", **answers(ReportList, 404))
+    def reports(model: str) -> Response:
         """A model's drift reports, newest first, with their figures."""
         name = engine.pair(model).name
-        entries = [
-            ReportEntry(
-                name=report.name,
-                time=datetime.fromtimestamp(report.time, UTC),
-                link=link(name, report.name),
-                figures=dict(report.figures),
-            )
+        entries: list[ReportEntry] = [
+            {
+                "name": report.name,
+                "time": datetime.fromtimestamp(report.time, UTC),
+                "link": link(name, report.name),
+                "figures": dict(report.figures),
+            }
             for report in store.list(name)
         ]
-        return ReportList(model=name, reports=entries)
+        document: ReportList = {"model": name, "reports": entries}
+        return json_response(document)
 
-    @router.get("/{name}", response_class=FileResponse, responses={200: {"content": {"text/html": {}}}})
+    described: dict[int | str, dict[str, Any]] = {200: PAGE, **refusals(404)}
+
+    @router.get("/{name}", response_class=FileResponse, responses=described)
     def page(model: str, name: str) -> FileResponse:
         """One report's page. The name `newest` is a stable address for alerts and bookmarks. The policy allows
         the page's own scripts, by their hashes, and no connection to any server.

@@ -5,6 +5,16 @@ from collections.abc import Callable
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from tightrope.service.api.answers import (
+    Liveness,
+    ModelMetadata,
+    ModelReadiness,
+    Readiness,
+    ServerMetadata,
+    TensorMetadata,
+    json_response,
+)
+from tightrope.service.api.openapi import answers
 from tightrope.service.inference.engine import InferenceEngine
 from tightrope.service.protocol.metadata import EXTENSIONS, PLATFORM, SERVER_VERSION
 from tightrope.service.protocol.tensors import TensorSpec
@@ -14,47 +24,52 @@ def create_router(engine: InferenceEngine, is_ready: Callable[[], bool]) -> APIR
     """``GET /v2``, ``/v2/health/…`` and ``/v2/models/{model}…``."""
     router = APIRouter(prefix="/v2", tags=["inference protocol"])
 
-    @router.get("")
-    def server() -> dict[str, object]:
+    @router.get("", **answers(ServerMetadata))
+    def server() -> Response:
         """Server metadata: name, version and extensions."""
-        return {"name": "tightrope", "version": SERVER_VERSION, "extensions": list(EXTENSIONS)}
+        document: ServerMetadata = {"name": "tightrope", "version": SERVER_VERSION, "extensions": list(EXTENSIONS)}
+        return json_response(document)
 
-    @router.get("/health/live")
-    def live() -> dict[str, bool]:
+    @router.get("/health/live", **answers(Liveness))
+    def live() -> Response:
         """Liveness: the process answers. Depends on nothing outside the process."""
-        return {"live": True}
+        document: Liveness = {"live": True}
+        return json_response(document)
 
-    @router.get("/health/ready")
-    def ready(response: Response) -> dict[str, object]:
+    @router.get("/health/ready", **answers(Readiness, others={503: Readiness}))
+    def ready() -> Response:
         """Readiness: this replica knows the current modes and can answer. A replica in safe mode is ready. ``models``
         names each model whose baseline answers for another reason than its modes, with the reason.
         """
-        is_up = is_ready()
-        response.status_code = 200 if is_up else 503
+        document: Readiness = {"ready": is_ready()}
         reasons = {name: reason for name in engine.pairs if (reason := engine.router.explain(name))}
-        return {"ready": is_up, **({"models": reasons} if reasons else {})}
+        if reasons:
+            document["models"] = reasons
+        return json_response(document, 200 if document["ready"] else 503)
 
-    @router.get("/models/{model}")
-    @router.get("/models/{model}/versions/{version}")
-    def metadata(model: str, version: str | None = None) -> dict[str, object]:
+    @router.get("/models/{model}", **answers(ModelMetadata, 404))
+    @router.get("/models/{model}/versions/{version}", **answers(ModelMetadata, 404))
+    def metadata(model: str, version: str | None = None) -> Response:
         """Model metadata: version, inputs and outputs."""
         pair = engine.pair(model, version)
-        return {
+        document: ModelMetadata = {
             "name": pair.name,
             "versions": [pair.version],
             "platform": PLATFORM,
             "inputs": [_tensor(spec) for spec in pair.inputs],
             "outputs": [_tensor(spec) for spec in pair.outputs],
         }
+        return json_response(document)
 
-    @router.get("/models/{model}/ready")
-    @router.get("/models/{model}/versions/{version}/ready")
-    def model_ready(model: str, version: str | None = None) -> dict[str, object]:
+    @router.get("/models/{model}/ready", **answers(ModelReadiness, 404))
+    @router.get("/models/{model}/versions/{version}/ready", **answers(ModelReadiness, 404))
+    def model_ready(model: str, version: str | None = None) -> Response:
         """Model readiness: the model is served here."""
-        return {"name": engine.pair(model, version).name, "ready": True}
+        document: ModelReadiness = {"name": engine.pair(model, version).name, "ready": True}
+        return json_response(document)
 
     return router
 
 
-def _tensor(spec: TensorSpec) -> dict[str, object]:
+def _tensor(spec: TensorSpec) -> TensorMetadata:
     return {"name": spec.name, "datatype": spec.datatype, "shape": list(spec.shape)}

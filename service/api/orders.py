@@ -7,14 +7,17 @@ from collections.abc import Callable
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from tightrope.monitors.records import MODEL_SCOPE, Order
 from tightrope.monitors.safemode import ORDERS
 from tightrope.service.adapters.ports import Bus, BusFullError
 from tightrope.service.adapters.topics import CONTROL, topic
 from tightrope.service.adapters.wire.record_codec import encode_order
-from tightrope.service.api.status import NewestReport, json_response, model_summary, require_scope
+from tightrope.service.api.answers import OrderResult, json_response
+from tightrope.service.api.openapi import answers
+from tightrope.service.api.request_body import RequestBody
+from tightrope.service.api.status import NewestReport, model_summary, require_scope
 from tightrope.service.inference.engine import InferenceEngine
 
 CONFIRMATION_SECONDS = 2.0
@@ -27,10 +30,8 @@ _DESCRIPTIONS = {
 }
 
 
-class OrderBody(BaseModel):
+class OrderBody(RequestBody):
     """The scope, the reason and the operator; all of them go into the audit trail."""
-
-    model_config = ConfigDict(extra="forbid")
 
     scope: str = Field(MODEL_SCOPE, max_length=256, description="`model`, or a subgroup written attribute=value")
     reason: str = Field(min_length=3, max_length=1000)
@@ -50,10 +51,12 @@ def create_router(
             order = Order(uuid.uuid4().hex, time.time(), pair.name, body.scope, kind, body.actor, body.reason)
             confirmed = _carry_out(engine, bus, order)
             summary = model_summary(engine, pair, newest_report)
-            return json_response({**summary, "order": order.id, "confirmed": confirmed})
+            document: OrderResult = {**summary, "order": order.id, "confirmed": confirmed}
+            return json_response(document)
 
         path = f"/models/{{model}}/{kind}"
-        router.add_api_route(path, endpoint, methods=["POST"], name=kind, description=_DESCRIPTIONS[kind])
+        described = answers(OrderResult, 401, 403, 404)
+        router.add_api_route(path, endpoint, methods=["POST"], name=kind, description=_DESCRIPTIONS[kind], **described)
 
     for kind in ORDERS:
         add(kind)

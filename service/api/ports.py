@@ -1,10 +1,11 @@
 """Protocols that the HTTP API depends on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from tightrope.monitors.records import Role
+from tightrope.monitors.status import JudgementProgress
 from tightrope.monitors.verdict import Verdict
 from tightrope.service.config.models import Endpoint
 
@@ -15,7 +16,7 @@ class VerdictReader(Protocol):
     def verdicts(self, model: str) -> Sequence[Verdict]:
         """Return the latest verdict of every monitor on every scope."""
 
-    def progress(self, model: str) -> Mapping[str, object]:
+    def progress(self, model: str) -> JudgementProgress:
         """Return how far the judgement is: rows seen, pending and stale."""
 
 
@@ -27,6 +28,7 @@ class Deployer(Protocol):
 
         Raises:
             ConfigError: when the artefact does not fit; nothing has changed then.
+            UnavailableError: when it cannot be tried now.
         """
 
     def roll_back(self, model: str, actor: str, reason: str) -> bool:
@@ -34,4 +36,6 @@ class Deployer(Protocol):
 
         Raises:
             LookupError: when nothing was deployed.
+            ConfigError: when the old artefacts cannot be used any more.
+            UnavailableError: when they cannot be tried now.
         """

@@ -4,13 +4,24 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, TypeAlias
 
-import msgspec
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from tightrope.monitors.records import Role
-from tightrope.service.adapters.ports import AuditTrail
+from tightrope.service.adapters.ports import NO_BOUND, AuditTrail
 from tightrope.service.adapters.prometheus.catalogue import DROP_REASONS
+from tightrope.service.api.answers import (
+    UNKNOWN_STATE,
+    EventEntry,
+    EventPage,
+    ModelList,
+    ModelStatus,
+    ModelSummary,
+    SamplingStatus,
+    VerdictList,
+    json_response,
+)
+from tightrope.service.api.openapi import answers
 from tightrope.service.api.ports import VerdictReader
 from tightrope.service.errors import UnknownModelError, quote
 from tightrope.service.inference.engine import InferenceEngine
@@ -26,50 +37,64 @@ def create_router(
     """``GET /v1/models…`` and ``/v1/events``."""
     router = APIRouter(prefix="/v1", tags=["status"])
 
-    @router.get("/models")
+    @router.get("/models", **answers(ModelList))
     def models() -> Response:
         """Every model with the modes of its scopes."""
-        return json_response({"models": [model_summary(engine, pair, newest_report) for pair in engine.pairs.values()]})
+        summaries = [model_summary(engine, pair, newest_report) for pair in engine.pairs.values()]
+        document: ModelList = {"models": summaries}
+        return json_response(document)
 
-    @router.get("/models/{model}")
+    @router.get("/models/{model}", **answers(ModelStatus, 404))
     def model(model: str) -> Response:
         """One model: artefacts, modes, sampling, the progress of the judgement, and its newest drift report."""
         pair = engine.pair(model)
         total = engine.metrics.total
-        sampling = {
+        sampling: SamplingStatus = {
             "rate": pair.sampler.rate,
             "floors": dict(pair.sampler.floors),
             "kept": total("samples", model=pair.name),
             "dropped": sum(total("samples_dropped", model=pair.name, reason=reason) for reason in DROP_REASONS),
         }
         summary = model_summary(engine, pair, newest_report)
-        return json_response({**summary, "sampling": sampling, "judged": reader.progress(pair.name)})
+        document: ModelStatus = {**summary, "sampling": sampling, "judged": reader.progress(pair.name)}
+        return json_response(document)
 
-    @router.get("/models/{model}/verdicts")
+    @router.get("/models/{model}/verdicts", **answers(VerdictList, 404))
     def verdicts(model: str, scope: str | None = None) -> Response:
         """The verdict of every monitor on every scope, with the evidence so far (log10, against its budget)."""
         pair = engine.pair(model)
         if scope is not None:
             require_scope(pair, scope)
-        found = [asdict(v) for v in reader.verdicts(pair.name) if scope in {None, v.scope}]
-        return json_response({"model": model, "verdicts": found})
+        found = [verdict for verdict in reader.verdicts(pair.name) if scope in {None, verdict.scope}]
+        document: VerdictList = {"model": model, "verdicts": found}
+        return json_response(document)
 
-    @router.get("/events")
+    _add_events(router, engine, trail, newest_report)
+    return router
+
+
+def _add_events(router: APIRouter, engine: InferenceEngine, trail: AuditTrail, newest_report: NewestReport) -> None:
+    @router.get("/events", **answers(EventPage, 404))
     def events(
         model: str | None = None,
-        after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
+        after: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
+        before: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> Response:
-        """The audit trail, oldest first; for the next page set ``after`` to the last ``seq``. ``report`` links to the
-        newest drift report of the event's model.
+        """The audit trail, newest first; for the page of earlier events set ``before`` to the last ``seq``. With
+        ``after`` the events after this ``seq``, oldest first: so new ones are followed. ``report`` links to the newest
+        drift report of the event's model.
         """
         links = {name: newest_report(name) for name in engine.pairs}
-        page = trail.events(model, after, limit)
+        if after is None:
+            page = trail.latest_events(model, NO_BOUND if before is None else before, limit)
+        else:
+            page = [(seq, each) for seq, each in trail.events(model, after, limit) if before is None or seq < before]
         if model is not None and not page and not trail.events(model, 0, 1):
             engine.pair(model)  # one that was served once may have events
-        return json_response({"events": [{"seq": seq, **asdict(e), "report": links.get(e.model)} for seq, e in page]})
-
-    return router
+        entries = [EventEntry(**asdict(event), seq=seq, report=links.get(event.model)) for seq, event in page]
+        document: EventPage = {"events": entries}
+        return json_response(document)
 
 
 def require_scope(pair: ModelPair, scope: str) -> None:
@@ -82,12 +107,12 @@ def require_scope(pair: ModelPair, scope: str) -> None:
         raise UnknownModelError(f"scope: {quote(scope)} is none of {', '.join(pair.plan.scopes)}")
 
 
-def model_summary(engine: InferenceEngine, pair: ModelPair, newest_report: NewestReport) -> dict[str, object]:
+def model_summary(engine: InferenceEngine, pair: ModelPair, newest_report: NewestReport) -> ModelSummary:
     """A model's artefacts, the mode and state of its scopes, the reason for which the gateway is blind, if it is, and
     the link to the model's newest report.
     """
     routes = engine.router.routes(pair.name)
-    unknown = "unknown" if routes.epoch < 0 else "normal"
+    unknown = UNKNOWN_STATE if routes.epoch < 0 else "normal"
     return {
         "name": pair.name,
         "version": pair.version,
@@ -104,8 +129,3 @@ def model_summary(engine: InferenceEngine, pair: ModelPair, newest_report: Newes
         "report": newest_report(pair.name),
         "requests": pair.batchability.describe(),
     }
-
-
-def json_response(value: object) -> Response:
-    """A JSON answer; the evidence of a detector without data, minus infinity, becomes null."""
-    return Response(msgspec.json.encode(value), media_type="application/json")

@@ -1,17 +1,33 @@
 """The configuration of the bus. A field's text gives its meaning and unit; docs/configuration.md is made of them."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from tightrope.service.config.section import Section
 
 SECRET_OPTIONS = {"sasl_plain_password": "password_file", "ssl_password": "ssl_password_file"}
 """Secret options of the client, and the configuration key that names the file of each."""
 
+MAX_PORT = 65_535
+
 Hours = Annotated[float, Field(gt=0)]
-BrokerAddress = Annotated[str, Field(pattern=r"^[^:\s/]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$")]
+
+BROKER = re.compile(r"(?:[^:,\s/\[\]]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})")
+
+
+def _is_broker(address: str) -> str:
+    found = BROKER.fullmatch(address)
+    if found is None:
+        raise ValueError("must be one broker as host:port, such as kafka-1:9092 or [::1]:9092, without a scheme")
+    if not 0 < int(found[1]) <= MAX_PORT:
+        raise ValueError(f"the port must be 1 to {MAX_PORT}")
+    return address
+
+
+BrokerAddress = Annotated[str, AfterValidator(_is_broker)]
 
 
 class RetentionSection(Section):

@@ -14,15 +14,22 @@ from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from tightrope.service.adapters.secret_file import secret_text
+from tightrope.service.config.candidates import CandidatesSection
 from tightrope.service.config.kafka import SECRET_OPTIONS, BusSection, KafkaSection
+from tightrope.service.config.limits import LimitsSection
 from tightrope.service.config.models import Endpoint, ModelSection
 from tightrope.service.config.section import FORM_TAG_PREFIX, Name, Section
+from tightrope.service.config.state import StateSection
 from tightrope.service.errors import TightropeError, quote
 
 ServerUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s/?#]+)*$")]
 """The URL of a server, without a trailing slash."""
 
 LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
+
+BODIES_IN_FLIGHT = 8
+"""Bodies of the maximum size that are in flight at a time, where no limit is configured."""
 
 SectionT = TypeVar("SectionT", bound=Section)
 
@@ -116,7 +123,7 @@ class ServerSection(Section):
     """Where the gateway listens, and the limits of requests."""
 
     host: str = "127.0.0.1"
-    """The address to listen on."""
+    """The address to listen on; `::` is all addresses of IPv4 and IPv6."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     """The port; 0 picks a free one."""
     grpc_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
@@ -124,13 +131,31 @@ class ServerSection(Section):
     processes: Annotated[int, Field(ge=1, le=256)] = 1
     """Number of processes of `tightrope serve` that share the port; see docs/cluster.md."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
-    """Maximum size of a request body; a larger one is refused before it is read."""
+    """Maximum size of a request body, also of an inflated one; a larger one is refused with 413 before it is read."""
+    limits: LimitsSection = Field(default_factory=LimitsSection)
+    """The other limits of connections and requests."""
+    drain_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
+    """Time from SIGTERM to the end of the process. Within its first half all requests that were sent are answered; then
+    samples and state are saved. After it the process ends by force, even if a run or a thread hangs.
+    """
     control_token_file: Path | None = None
     """A file with the bearer token of the control API; or set TIGHTROPE_CONTROL_TOKEN. Without both the API is off."""
     readiness: Literal["serving", "strict"] = "serving"
     """serving: a gateway is ready when it can answer. strict: it is not ready while a model of it is blind, silent or
     of unknown mode; if all gateways are, none gets traffic, although the baseline would answer it.
     """
+
+    @model_validator(mode="after")
+    def _one_body_fits(self) -> Self:
+        if self.bytes_in_flight < self.max_body_bytes:
+            raise ValueError(f"limits.bytes_in_flight must be at least max_body_bytes, which is {self.max_body_bytes}")
+        return self
+
+    @property
+    def bytes_in_flight(self) -> int:
+        """The bytes of large requests and unread answers that are held at a time."""
+        limit = self.limits.bytes_in_flight
+        return BODIES_IN_FLIGHT * self.max_body_bytes if limit is None else limit
 
 
 class AlertsSection(Section):
@@ -139,21 +164,23 @@ class AlertsSection(Section):
     alertmanagers: list[ServerUrl] = Field(default_factory=list)
     """URLs of all Alertmanagers, such as http://alertmanager:9093; if empty, only Prometheus raises alerts."""
     labels: dict[LabelName, str] = Field(default_factory=dict)
-    """Labels of every alert: the external labels of your Prometheus, so that both send the same alert."""
+    """Labels of every alert: cluster and namespace as on your Prometheus' series or in its external labels, and others
+    that it adds, so that Alertmanager knows that both send the same alert.
+    """
     token_file: Path | None = None
     """A file with a bearer token for the Alertmanagers."""
     keep_seconds: Annotated[float, Field(ge=0.1)] = 30.0
     """Interval at which an active alert is sent again; an alert that is not sent for four intervals expires."""
     grace_seconds: Annotated[float, Field(ge=0)] = 60.0
-    """Delay between a return and the end of its alert: Prometheus must scrape the return first, or it would raise the
-    alert again.
+    """Delay between a return and the end of its alert: Prometheus must scrape the return first, or its own alert would
+    page.
     """
     runbook: ServerUrl = "https://runbooks.example.org/tightrope"
     """URL of your copy of dashboards/runbook.md; alerts link to it."""
     grafana: ServerUrl = "https://grafana.example.org"
     """URL of your Grafana; alerts link to it."""
     gateway: ServerUrl = "https://tightrope.example.org"
-    """Public URL of Tightrope; alerts link to the newest drift report there."""
+    """Public URL of Tightrope; alerts link to the newest drift report there, once there is one."""
     grafana_token_file: Path | None = None
     """A file with the token of a Grafana service account; if set, safe mode is annotated on the dashboards."""
 
@@ -171,6 +198,8 @@ class Settings(Section):
     """Drift reports."""
     server: ServerSection = Field(default_factory=ServerSection)
     """Where the gateway listens."""
+    candidates: CandidatesSection = Field(default_factory=CandidatesSection)
+    """How a model file is tried before it serves."""
     alerts: AlertsSection = Field(default_factory=AlertsSection)
     """Direct notification of Alertmanager."""
     bus: BusSection | None = None
@@ -179,10 +208,8 @@ class Settings(Section):
     """A file with the secret that sampling is keyed by, 64 hexadecimal digits as `openssl rand -hex 32` prints; or set
     TIGHTROPE_DRAW_SECRET. All replicas need the same one. Without both a process makes one in its state folder.
     """
-    state: Path = Path("state")
-    """The folder with the verdicts, modes and events that survive a restart, relative to this file. A state in it that
-    cannot be read is moved aside, and every scope begins in safe mode.
-    """
+    state: StateSection = Field(default_factory=StateSection)
+    """The state folder, and how long the audit trail is kept in it."""
     state_required: bool = False
     """Refuse a start that finds no earlier state, as when the folder's volume is not mounted. In a cluster a model
     without a state begins in safe mode. Set it after the first start.
@@ -205,26 +232,26 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
         raise ConfigError(problems + [_line(path, dict(e)) for e in error.errors()]) from None
     if problems:
         raise ConfigError(problems)
-    return _resolved_settings(settings, path.parent.resolve())  # the folder of a link, as Kubernetes mounts one
+    return _resolved_settings(settings, _folder(path))
 
 
 def control_token(settings: Settings, environ: Mapping[str, str] = os.environ) -> str | None:
     """The bearer token of the control API, or None.
 
     Raises:
-        ConfigError: when its file cannot be read, or is empty.
+        ConfigError: when its file cannot be read, or it is no token.
     """
-    return _secret(settings.server.control_token_file, "server.control_token_file", environ.get(TOKEN_VARIABLE))
+    return _secret(settings.server.control_token_file, "server.control_token_file", environ, TOKEN_VARIABLE)
 
 
 def kafka_secrets(kafka: KafkaSection, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The passwords for the Kafka client, by the client's option names.
 
     Raises:
-        ConfigError: when the file of a password cannot be read, or is empty.
+        ConfigError: when the file of a password cannot be read, or holds none.
     """
     secrets = {
-        option: _secret(getattr(kafka, key), f"bus.kafka.{key}", environ.get(PASSWORD_VARIABLES[key]))
+        option: _secret(getattr(kafka, key), f"bus.kafka.{key}", environ, PASSWORD_VARIABLES[key])
         for option, key in SECRET_OPTIONS.items()
     }
     return {option: value for option, value in secrets.items() if value}
@@ -237,7 +264,7 @@ def draw_secret(settings: Settings, environ: Mapping[str, str] = os.environ) -> 
         ConfigError: when its file cannot be read, or it is no secret of this form.
     """
     key = "sampling_secret_file" if settings.sampling_secret_file else DRAW_VARIABLE
-    text = _secret(settings.sampling_secret_file, key, environ.get(DRAW_VARIABLE))
+    text = _secret(settings.sampling_secret_file, key, environ, DRAW_VARIABLE)
     if text is None:
         return None
     try:
@@ -257,26 +284,32 @@ def kafka_instance(kafka: KafkaSection, environ: Mapping[str, str] = os.environ)
     return environ.get(INSTANCE_VARIABLE) or kafka.instance
 
 
-def _secret(file: Path | None, key: str, variable: str | None) -> str | None:
+def _secret(file: Path | None, key: str, environ: Mapping[str, str], variable: str) -> str | None:
     """The content of a file, or the value of an environment variable where no file is configured."""
-    return variable or None if file is None else secret(file, key)
+    if file is not None:
+        return secret(file, key)
+    value = environ.get(variable)
+    return _text(value.encode(errors="surrogateescape"), variable) if value else None
 
 
 def secret(file: Path, key: str) -> str:
     """The token or password in a file that the configuration names under ``key``.
 
     Raises:
-        ConfigError: when the file cannot be read, or is empty.
+        ConfigError: when the file cannot be read, or holds none.
     """
     try:
-        text = file.read_text().strip()
+        content = file.read_bytes()
     except OSError as error:
         raise ConfigError([f"{key}: {file}: {error.strerror}"]) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError([f"{key}: {file}: is not text; it should hold the secret"]) from error
-    if not text:
-        raise ConfigError([f"{key}: {file}: is empty; it should hold the secret"])
-    return text
+    return _text(content, f"{key}: {file}")
+
+
+def _text(content: bytes, source: str) -> str:
+    try:
+        return secret_text(content)
+    except ValueError as error:
+        raise ConfigError([f"{source}: {error}"]) from None
 
 
 def _read(path: Path) -> object:
@@ -302,6 +335,14 @@ def _line(path: Path, error: dict[str, Any]) -> str:
     return f"{path}: {key or 'top level'}: {message[:1].lower()}{message[1:]}{shown}"
 
 
+def _folder(path: Path) -> Path:
+    """The folder of the file as its path is written: links, as Kubernetes and releases use them, may lead elsewhere
+    tomorrow. Only the way to it through `..` is followed at once.
+    """
+    folder = path.parent.absolute()
+    return folder.resolve() if ".." in folder.parts else folder
+
+
 def _resolved_settings(settings: Settings, folder: Path) -> Settings:
     models = {
         name: model.model_copy(
@@ -317,9 +358,10 @@ def _resolved_settings(settings: Settings, folder: Path) -> Settings:
         "server": _resolved(settings.server, folder, "control_token_file"),
         "alerts": _resolved(settings.alerts, folder, "token_file", "grafana_token_file"),
         "sampling_secret_file": folder / file if (file := settings.sampling_secret_file) else None,
+        "state": _resolved(settings.state, folder, "folder"),
         "bus": settings.bus and BusSection(kafka=_resolved_kafka(settings.bus.kafka, folder)),
     }
-    return settings.model_copy(update={"models": models, "state": folder / settings.state, **changed})
+    return settings.model_copy(update={"models": models, **changed})
 
 
 def _resolved_kafka(kafka: KafkaSection, folder: Path) -> KafkaSection:

@@ -188,6 +188,11 @@ class ModelSection(Section):
     batch_rows: Annotated[int, Field(ge=1, le=4096)] | None = None
     """Maximum rows of the requests that share a run; 1 disables batching. If left out, autotuning decides. More
     than 1 does not overrule a model that mixes the rows of a run, as made-up rows show at the start."""
+    run_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 10.0
+    """Deadline of one run of a model that is a file. A run that passes it is ended, and the other model answers; a
+    model that passes it three times in a row gets no requests until a run of zeros answers in time. An endpoint has
+    `timeout_seconds`.
+    """
     queue: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
     """Maximum number of requests that wait for a run; more are refused with 503."""
     mode: Literal["armed", "advisory"] = "armed"

@@ -4,10 +4,10 @@ How it works: `measure_profile` runs both models on rows of zeros when a pair is
 batch of `TRIAL_ROWS`, and two threads with one, and takes batches or threads where they give enough more rows a second.
 Only requests that the pair's `Batchability` allows share a run.
 
-In service, `RunProfile.observe` corrects the measurements. Runs are grouped by size, the bit length of their rows. Of
-every `RUNS_PER_UPDATE` runs of a size, the mean gives the seconds to expect and the minimum tells whether the size is
-short: single runs may be slow only because other threads held the interpreter. A size that was not observed is judged
-by the nearest one that was, in proportion to the rows where these are more.
+In service, `RunProfile.observe` corrects the measurements. Runs are grouped by size (`runs/sizes.py`): by the elements
+of their inputs, and of a row. Of every `RUNS_PER_UPDATE` runs of a size, the mean gives the seconds to expect and the
+minimum tells whether the size is short: single runs may be slow only because other threads held the interpreter. A size
+that was not observed gets an upper estimate from those that were, so it may be made in threads until it was.
 """
 
 import logging
@@ -20,9 +20,10 @@ import numpy as np
 
 from tightrope.monitors.records import Tensors
 from tightrope.service.adapters import cpu
-from tightrope.service.adapters.ports import Model, RunFailedError
+from tightrope.service.adapters.ports import Model, RunDeadlineError, RunFailedError
 from tightrope.service.inference.batchability import Batchability
 from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.inference.runs.sizes import CUBIC, LINEAR, count_elements, estimate_seconds, run_size
 from tightrope.service.protocol.tensors import zeros
 
 log = logging.getLogger(__name__)
@@ -64,11 +65,14 @@ that thread's work alone.
 MIN_NEUTRAL_SPEED_UP, NEUTRAL_BATCH_ROWS = 0.9, 8
 """Speed-up from which a batch costs the model nothing, so that it saves the work around the run; and its rows."""
 
+MAX_SHORT_RUNS = 4096
+"""Pairs of rows and elements that are remembered as short or not."""
+
 RUNS_PER_UPDATE = 32
 """Runs of one size between two updates of its figures."""
 
-SIZES = 32
-"""Number of sizes: a size is the bit length of a number of rows."""
+LOOP_BAN_SECONDS = 600.0
+"""How long a model whose run held the event loop has all runs in threads: a busy machine may have been the reason."""
 
 REMOTE_RUNNERS = 32
 """Runs at a time of a pair with a remote model: they only wait."""
@@ -76,10 +80,10 @@ REMOTE_RUNNERS = 32
 
 class RunProfile:
     """The profile of one pair: ``runners`` is the number of runs at a time, ``max_rows`` the rows of a batch, and
-    batches ``pays`` when a row costs less among others. ``measured`` maps rows to the least seconds that runs of them
-    took. Runs expected to take up to ``brief_seconds`` may occupy the event loop when there is no contention;
-    ``short_sizes`` are the sizes (bit lengths of the rows) that may occupy it at any time. ``batchability`` knows which
-    requests may share a run.
+    batches ``pays`` when a row costs less among others. ``measured`` maps rows, of ``width`` elements each, to the
+    least seconds that runs of them took. Runs expected to take up to ``brief_seconds`` may occupy the event loop when
+    there is no contention. ``batchability`` knows which requests may share a run. ``short_runs`` has what `is_short`
+    found for rows and elements, until that may be another.
     """
 
     def __init__(
@@ -90,32 +94,55 @@ class RunProfile:
         *,
         pays: bool = True,
         brief_seconds: float = BRIEF_SECONDS,
+        width: int = 1,
     ) -> None:
         self.runners = runners
         self.max_rows = max_rows
         self.pays = pays and max_rows > 1
         self.batchability = Batchability({}, "")
         self._brief_seconds = brief_seconds
-        self._minima = {rows.bit_length(): seconds for rows, seconds in (measured or {}).items()}
+        self._width = width
+        self._minima = {run_size(rows, rows * width): seconds for rows, seconds in (measured or {}).items()}
         self._means = dict(self._minima)
         self._latest: dict[int, list[float]] = {}
-        self.short_sizes = self._find_short_sizes()
+        self.short_runs: dict[tuple[int, int], bool] = {}
+        self._off_loop_until = -inf
 
-    def expected_seconds(self, rows: int) -> float:
-        """Seconds that a run of these rows is expected to take; 0 before any run was measured."""
-        return _interpolate(self._means, rows.bit_length(), rows)
+    def expected_seconds(self, rows: int, elements: int | None = None) -> float:
+        """Seconds that a run of these rows, with these elements in all, is expected to take: without elements, of the
+        measured width; 0 before any run was measured.
+        """
+        size = run_size(rows, rows * self._width if elements is None else elements)
+        return estimate_seconds(self._means, size, LINEAR, LINEAR)
 
-    def is_short(self, rows: int) -> bool:
-        """Whether a run of these rows may occupy the event loop at any time."""
-        return rows.bit_length() in self.short_sizes
+    def is_short(self, rows: int, elements: int | None = None) -> bool:
+        """Whether a run of these rows, with these elements in all, may occupy the event loop at any time."""
+        elements = rows * self._width if elements is None else elements
+        is_short = self._upper_seconds(self._minima, run_size(rows, elements)) <= SHORT_SECONDS
+        if len(self.short_runs) < MAX_SHORT_RUNS:
+            self.short_runs[rows, elements] = is_short
+        return is_short
 
-    def is_brief(self, rows: int) -> bool:
-        """Whether a run of these rows may occupy the event loop when there is no contention."""
-        return self.expected_seconds(rows) <= self._brief_seconds
+    def is_brief(self, rows: int, elements: int | None = None) -> bool:
+        """Whether a run of these rows, with these elements in all, may occupy the event loop when there is no
+        contention.
+        """
+        size = run_size(rows, rows * self._width if elements is None else elements)
+        return self._upper_seconds(self._means, size) <= self._brief_seconds
 
-    def observe(self, rows: int, *seconds: float) -> None:
-        """Update the figures with the seconds of runs of these rows. Any thread may call this."""
-        size = rows.bit_length()
+    def leave_loop(self, seconds: float = inf) -> None:
+        """Make all runs in threads, for ``seconds`` and until a size is observed anew."""
+        self._off_loop_until, self.short_runs = time.perf_counter() + seconds, {}
+
+    def _upper_seconds(self, seconds_by_size: Mapping[int, float], size: int) -> float:
+        """The most seconds that a run of this size is expected to take; infinite if all are made in threads."""
+        if time.perf_counter() < self._off_loop_until:
+            return inf
+        return estimate_seconds(seconds_by_size, size, CUBIC if self.batchability.is_closed else LINEAR, CUBIC)
+
+    def observe(self, rows: int, *seconds: float, elements: int | None = None) -> None:
+        """Update the figures with the seconds of runs of these rows and elements. Any thread may call this."""
+        size = run_size(rows, rows * self._width if elements is None else elements)
         latest = [*self._latest.get(size, ()), *seconds]
         is_full = len(latest) >= RUNS_PER_UPDATE
         # Containers that other threads may read are replaced, never changed: a scrape of the metrics observes too.
@@ -124,19 +151,7 @@ class RunProfile:
             self._means = {**self._means, size: sum(latest) / len(latest)}
         if is_full:
             self._minima = {**self._minima, size: min(latest)}
-            self.short_sizes = self._find_short_sizes()
-
-    def _find_short_sizes(self) -> frozenset[int]:
-        sizes = range(SIZES)
-        return frozenset(n for n in sizes if _interpolate(self._minima, n, 2**n - 1) <= SHORT_SECONDS)
-
-
-def _interpolate(seconds_by_size: Mapping[int, float], size: int, rows: int) -> float:
-    """Seconds of the nearest size, in proportion to the rows where these are more."""
-    if not seconds_by_size:
-        return 0.0
-    nearest = min(seconds_by_size, key=lambda known: abs(known - size))
-    return seconds_by_size[nearest] * (rows / 2 ** (nearest - 1) if size > nearest else 1.0)
+            self.short_runs = {}
 
 
 def measure_profile(pair: ModelPair, processes: int = 1) -> RunProfile:
@@ -149,15 +164,19 @@ def measure_profile(pair: ModelPair, processes: int = 1) -> RunProfile:
     row_seconds = max(_run_seconds(model, pair, 1) for model in models)
     if row_seconds == inf:  # the model refuses zeros, so its speed is unknown
         return _threads_only(cores)
-    profile = _batch_profile(pair, row_seconds, _batch_seconds(pair, row_seconds))
+    width = count_elements(zeros(pair.inputs))
+    profile = _batch_profile(pair, row_seconds, _batch_seconds(pair, row_seconds), width)
     profile.batchability = pair.batchability
+    if reason := next(filter(None, (getattr(model, "value_work", "") for model in models)), ""):
+        log.info("models.%s: all runs are made in threads: %s", pair.name, reason)
+        profile.leave_loop()
     is_short = profile.is_short(TRIAL_ROWS if profile.pays else 1)
     if not is_short and cores > 1 and _threads_pay(models[0], pair, in_batches=profile.pays):
         profile.runners = cores
     return profile
 
 
-def _batch_profile(pair: ModelPair, row_seconds: float, batch_seconds: float) -> RunProfile:
+def _batch_profile(pair: ModelPair, row_seconds: float, batch_seconds: float, width: int) -> RunProfile:
     """The profile with the rows of a batch: from the settings, or by what one row and a batch take."""
     configured = 1 if pair.batchability.is_closed else pair.batch_rows
     speed_up = row_seconds * TRIAL_ROWS / batch_seconds
@@ -168,7 +187,7 @@ def _batch_profile(pair: ModelPair, row_seconds: float, batch_seconds: float) ->
     elif not configured and speed_up >= MIN_NEUTRAL_SPEED_UP and row_seconds > SHORT_SECONDS:
         rows = NEUTRAL_BATCH_ROWS
     measured = {1: row_seconds} | ({TRIAL_ROWS: batch_seconds} if batch_seconds < inf else {})
-    return RunProfile(1, rows, measured, pays=pays)
+    return RunProfile(1, rows, measured, pays=pays, width=width)
 
 
 def _warm_up(pair: ModelPair) -> None:
@@ -206,6 +225,9 @@ def _run_seconds(model: Model, pair: ModelPair, rows: int) -> float:
         began = time.perf_counter()
         try:
             model.run(inputs, [pair.output])
+        except RunDeadlineError as error:
+            log.warning("models.%s: rows of zeros get %s: raise run_seconds if it is only slow", pair.name, error)
+            return inf
         except RunFailedError:
             return inf
         best = min(best, time.perf_counter() - began)

@@ -53,8 +53,8 @@ class BatchItem(Protocol):
 
 class ModelRun(Struct, frozen=True):
     """One run of a role's model over all rows of a batch: its outputs, the one that decides, their summary, and the
-    seconds it took. ``is_readable``: every row of it can be read. Where the deciding output has not one row of numbers
-    for each row, ``misfit`` says what it has, and ``decision`` holds NaN.
+    seconds it took; its ``inputs``. ``is_readable``: every row of it can be read. Where the deciding output
+    has not one row of numbers for each row, ``misfit`` says what it has, and ``decision`` holds NaN.
     """
 
     role: Role
@@ -62,6 +62,7 @@ class ModelRun(Struct, frozen=True):
     decision: NDArray[Any]
     summary: AnswerSummary
     seconds: float
+    inputs: Tensors
     is_readable: bool = True
     misfit: str = ""
 
@@ -186,7 +187,8 @@ class RequestBatch(Struct, eq=False):
 
 class BatchExecution(Struct, eq=False):
     """A batch on its way through the engine: each request's id, the role that it is routed to, its slice of a run, and
-    extra response parameters. ``runs`` lists all runs with their rows; ``answered_at`` is in seconds since the epoch.
+    extra response parameters. ``runs`` lists all runs with their rows; ``answered_at`` is in seconds since the epoch;
+    ``avoids_stuck``: no model with a stuck run is tried, because one of these requests is in such a run.
     """
 
     pair: ModelPair
@@ -197,6 +199,7 @@ class BatchExecution(Struct, eq=False):
     slices: dict[int, RowSlice] = {}
     parameters: dict[int, dict[str, Scalar]] = {}
     answered_at: float = 0.0
+    avoids_stuck: bool = False
 
     def assign(
         self, indices: Sequence[int], part: RequestBatch, role: Role, outputs: Tensors, seconds: float
@@ -210,7 +213,7 @@ class BatchExecution(Struct, eq=False):
         pair, rows = self.pair, part.ends[-1]
         if len(indices) > 1:
             _require_rows(outputs, rows)
-        run = _read(pair, role, outputs, rows, seconds)
+        run = _read(pair, role, outputs, rows, seconds, part.inputs)
         self.runs.append((rows, run))
         start = 0
         for index, end in zip(indices, part.ends, strict=True):
@@ -267,17 +270,16 @@ def _require_rows(outputs: Tensors, rows: int) -> None:
             raise UnsplittableError(f"output {name!r} has shape {list(tensor.shape)} for {rows} rows")
 
 
-def _read(pair: ModelPair, role: Role, outputs: Tensors, rows: int, seconds: float) -> ModelRun:
+def _read(pair: ModelPair, role: Role, outputs: Tensors, rows: int, seconds: float, inputs: Tensors) -> ModelRun:
     """Read a run; an output of another shape is a fault of every row."""
     try:
         decision = decision_output(pair, outputs, rows)
     except UnreadableError as error:
         summary = AnswerSummary([Fault.OUT_OF_RANGE] * rows, [0.0] * rows, [1.0] * rows, [False] * rows)
-        return ModelRun(
-            role, outputs, np.full(rows, np.nan, np.float32), summary, seconds, is_readable=False, misfit=str(error)
-        )
+        unread, misfit = np.full(rows, np.nan, np.float32), str(error)
+        return ModelRun(role, outputs, unread, summary, seconds, inputs, is_readable=False, misfit=misfit)
     summary = summarize(decision, pair.decision, role)
-    return ModelRun(role, outputs, decision, summary, seconds, not any(summary.fault))
+    return ModelRun(role, outputs, decision, summary, seconds, inputs, not any(summary.fault))
 
 
 def decision_output(pair: ModelPair, outputs: Tensors, rows: int) -> NDArray[Any]:

@@ -33,7 +33,8 @@ Findings = Mapping[str, RowFinding]
 
 
 class Batchability:
-    """Whether requests to a pair may share a run. ``is_open``: all of them; ``reason``: why some or all may not.
+    """Whether requests to a pair may share a run. ``is_open``: all of them; ``reason``: why some or all may not;
+    ``findings``: what the probe found.
 
     ``decides`` is the output that decides. ``configured`` is `batch_rows`: more than 1 lets requests share a run where
     the probe cannot tell, never where it disproved that; 1 keeps them apart. Any thread may call this.
@@ -41,6 +42,7 @@ class Batchability:
 
     def __init__(self, findings: Mapping[Role, Findings], decides: str, configured: int | None = None) -> None:
         self._changing = threading.Lock()
+        self.findings = findings
         self._apart: dict[str, str] = {}
         allowed = Proof.UNKNOWN if configured and configured > 1 else Proof.PROVEN
         for role, by_output in findings.items():

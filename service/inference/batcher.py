@@ -3,7 +3,8 @@
 How it works: requests that arrive while runs are under way form the next batch; no request waits for a full one. The
 exception is a short wait after a batch of several: its callers are about to send their next requests, so a free runner
 waits until its share of them is queued. Short runs take place on the event loop; longer ones in a thread, except for a
-caller without contention. `_turn` is the only place that starts runs; it follows this table (limit: runs at a time):
+caller without contention. Runs that take much longer than expected are left to `BatchRuns`. `_turn` is the only place
+that starts runs; it follows this table (limit: runs at a time):
 
     state      runs         queue        next turn    ends when
     idle       none         empty        none         a request is submitted: ready
@@ -19,16 +20,17 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from threading import get_ident
 
-from msgspec import Struct
-
+from tightrope.service.adapters.ports import EventLoopHeldError
+from tightrope.service.adapters.runs.watch import RUN_WATCH
 from tightrope.service.errors import OverloadedError
-from tightrope.service.inference.autotune import BRIEF_SECONDS, RunProfile
-from tightrope.service.inference.batch import BatchItem
+from tightrope.service.inference.autotune import BRIEF_SECONDS, LOOP_BAN_SECONDS, RunProfile
+from tightrope.service.inference.batching.batch_runs import BatchRuns, LongRun
+from tightrope.service.inference.batching.queued_request import AnsweringEngine, AwaitedRequest, QueuedRequest
 from tightrope.service.inference.contention import Contention
-from tightrope.service.inference.engine import Answer, BatchAnswers, row_count
+from tightrope.service.inference.engine import BatchAnswers, row_count
+from tightrope.service.inference.runs.sizes import count_elements
 from tightrope.service.protocol.rest import InferRequest, InferResponse
 
 log = logging.getLogger(__name__)
@@ -41,47 +43,6 @@ RETURN_GAP_SHARE, MIN_RETURN_GAP_SECONDS = 0.02, 0.001
 
 FIRST_RETURN_GAPS = 4
 """Gaps that the first caller may take: answers have to be written and read."""
-
-
-class QueuedRequest(Protocol):
-    """A decoded request, received whole at ``arrived`` (`time.perf_counter`); the batcher sets ``rows``."""
-
-    request: InferRequest
-    rows: int
-    arrived: float
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether the caller is gone: then no run is spent on the request."""
-
-    def deliver(self, answer: Answer) -> None:
-        """Take the answer, on the event loop; must not raise."""
-
-
-class AnsweringEngine(Protocol):
-    """Answers batches, on any thread."""
-
-    def answer(self, model: str, items: Sequence[BatchItem]) -> BatchAnswers:
-        """Answer requests to one model."""
-
-
-class _AwaitedRequest(Struct, eq=False):
-    """A queued request whose caller awaits a future."""
-
-    request: InferRequest
-    arrived: float
-    future: asyncio.Future[InferResponse]
-    rows: int = 0
-
-    @property
-    def is_gone(self) -> bool:
-        return self.future.done()
-
-    def deliver(self, answer: Answer) -> None:
-        if isinstance(answer, Exception):
-            self.future.set_exception(answer)
-        else:
-            self.future.set_result(answer)
 
 
 class Batcher:
@@ -99,7 +60,6 @@ class Batcher:
         contention: Contention,
     ) -> None:
         self._model = model
-        self._engine = engine
         self._profiles = profiles
         self._max_queued = max_queued
         self._on_answered = on_answered
@@ -107,11 +67,11 @@ class Batcher:
         self._small: deque[QueuedRequest] = deque()
         self._large: deque[QueuedRequest] = deque()
         self._last_was_large = False
-        self._runs = 0
-        self._queued_rows = self._running_rows = self._returning_rows = 0  # of small requests
+        self._engine = engine
+        self._runs = BatchRuns(model, engine, contention, self._finish_run)
+        self._queued_rows = self._returning_rows = 0  # of small requests
         self._delivered_at = self._return_gap = self._return_until = 0.0
         self._next_turn: asyncio.Handle | None = None
-        self._pool: ThreadPoolExecutor | None = None
 
     def __len__(self) -> int:
         """Number of queued requests."""
@@ -127,7 +87,7 @@ class Batcher:
         """
         # Tasks and threads on the way here hide whether other requests came at the same time: assume that they did.
         self._contention.overlapped_at = arrived
-        queued = _AwaitedRequest(request, arrived, asyncio.get_running_loop().create_future())
+        queued = AwaitedRequest(request, arrived, asyncio.get_running_loop().create_future())
         self.submit(queued)
         return await queued.future
 
@@ -152,7 +112,7 @@ class Batcher:
         else:
             self._large.append(queued)
         if self._contention.running:
-            self._contention.note_overlap(queued.arrived, other_model=self._contention.running > self._runs)
+            self._contention.note_overlap(queued.arrived, other_model=self._contention.running > self._runs.count)
         if self._returning_rows:
             self._returning_rows = max(0, self._returning_rows - rows)
             if self._next_turn is not None and self._return_delay(profile) <= 0:
@@ -172,19 +132,26 @@ class Batcher:
         self._next_turn = None
         # Where batches do not pay, waiting gains nothing: one run more than runners is ready for the next free one.
         limit = self._pooled_runners(profile) if profile.pays else profile.runners + 1
-        while self._runs < limit:
+        while self._runs.count < limit:
             if self._returning_rows and (delay := self._return_delay(profile)) > 0:
                 self._next_turn = loop.call_later(max(MIN_RETURN_GAP_SECONDS, delay), self._turn)
                 return
             batch, rows = self._next_batch(profile)
             if not batch:
                 return
-            if rows.bit_length() in profile.short_sizes:
-                self._deliver(batch, self._answer(batch))
+            elements = _elements(batch)
+            is_short = profile.short_runs.get((rows, elements))
+            if is_short is None:
+                is_short = profile.is_short(rows, elements)
+            if is_short:
+                if (result := self._answer_on_loop(batch, profile)) is None:
+                    self._start_run(batch, rows, elements, profile)
+                    continue
+                self._deliver(batch, result)
                 if self._small or self._large:
                     self._next_turn = loop.call_soon(self._turn)
                 return
-            self._start_run(batch, rows, profile)
+            self._start_run(batch, rows, elements, profile)
 
     def _return_delay(self, profile: RunProfile) -> float:
         """Seconds to wait for returning callers; not positive when the wait is over."""
@@ -206,11 +173,19 @@ class Batcher:
         saves only the work around the model it is half of that, so that no caller waits long for the others. Rows that
         are short together are not divided.
         """
-        rows = self._queued_rows + self._running_rows + self._returning_rows
+        rows = self._queued_rows + self._runs.rows + self._returning_rows
         parts = self._pooled_runners(profile) if profile.pays else 2 * profile.runners
-        if parts > 1 and not profile.is_short(min(self._queued_rows, profile.max_rows)):
+        if parts > 1 and not self._is_short_together(profile):
             rows = -(-rows // parts)
         return min(rows, profile.max_rows)
+
+    def _is_short_together(self, profile: RunProfile) -> bool:
+        """Whether the small requests in the queue are short together, if all rows are as wide as those of the first."""
+        rows = min(self._queued_rows, profile.max_rows)
+        if not self._small:
+            return profile.is_short(rows)
+        first = self._small[0]
+        return profile.is_short(rows, rows * count_elements(first.request.inputs) // max(first.rows, 1))
 
     def _next_batch(self, profile: RunProfile) -> tuple[Sequence[QueuedRequest], int]:
         """Take the next batch, if any, and its rows: small requests up to their share, or one large one, in turn."""
@@ -233,49 +208,49 @@ class Batcher:
                 rows += queued.rows
         return batch, rows
 
-    def _answer(self, batch: Sequence[QueuedRequest]) -> BatchAnswers:
+    def _answer_on_loop(self, batch: Sequence[QueuedRequest], profile: RunProfile) -> BatchAnswers | None:
+        """Answer a batch at once; None if its run held the event loop: then the model leaves it for a while."""
+        RUN_WATCH.loop_thread = get_ident()
         try:
             return self._engine.answer(self._model, batch)
+        except EventLoopHeldError as error:
+            profile.leave_loop(LOOP_BAN_SECONDS)
+            log.warning("models.%s: %s; for %g s its runs are made in threads", self._model, error, LOOP_BAN_SECONDS)
+            return None
         except Exception as error:  # noqa: BLE001 - every caller must get an answer
             return BatchAnswers([error] * len(batch), ())
+        finally:
+            RUN_WATCH.loop_thread = 0
 
-    def _start_run(self, batch: Sequence[QueuedRequest], rows: int, profile: RunProfile) -> None:
+    def _start_run(self, batch: Sequence[QueuedRequest], rows: int, elements: int, profile: RunProfile) -> None:
         """Start a run that is not short: in a thread, or on the event loop when no other request would be delayed."""
-        loop, now = asyncio.get_running_loop(), batch[-1].arrived
+        now = batch[-1].arrived
         if self._contention.running or len(batch) > 1 or len(self):
             self._contention.overlapped_at = now
-        small_rows = 0 if self._last_was_large else rows
-        self._runs += 1
-        self._running_rows += small_rows
-        self._contention.running += 1
-        began = time.perf_counter()
-        if not profile.is_brief(rows) or self._contention.is_recent(now):
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(profile.runners, self._model)
-            self._pool.submit(self._run_in_thread, loop, batch, small_rows, began)
+        run = self._runs.begin(batch, 0 if self._last_was_large else rows)
+        if not profile.is_brief(rows, elements) or self._contention.is_recent(now):
+            self._runs.submit(run, profile)
             return
-        result = self._answer(batch)
-        if time.perf_counter() - began > BRIEF_SECONDS:
+        result = self._answer_on_loop(batch, profile)
+        if time.perf_counter() - run.began > BRIEF_SECONDS:
             self._contention.overlapped_at = time.perf_counter()
+        if result is None:
+            self._runs.submit(run, profile)
+            return
         # Two iterations of the loop later, requests that came during the run have been read: they count as contention.
-        loop.call_soon(loop.call_soon, self._finish_run, batch, result, small_rows, began)
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, self._runs.finish, run, result)
 
-    def _run_in_thread(
-        self, loop: asyncio.AbstractEventLoop, batch: Sequence[QueuedRequest], small_rows: int, began: float
-    ) -> None:
-        result = self._answer(batch)
-        loop.call_soon_threadsafe(self._finish_run, batch, result, small_rows, began)
-
-    def _finish_run(self, batch: Sequence[QueuedRequest], result: BatchAnswers, small_rows: int, began: float) -> None:
-        """Deliver a run's answers. The callers of a batch of several are expected to return together."""
-        self._runs -= 1
-        self._running_rows -= small_rows
-        self._contention.running -= 1
-        self._deliver(batch, result)
+    def _finish_run(self, run: LongRun, result: BatchAnswers | None) -> None:
+        """Deliver a run's answers, if it was not given up. The callers of a batch of several are expected to return
+        together.
+        """
+        if result is not None:
+            self._deliver(run.batch, result)
         now = time.perf_counter()
-        if len(batch) > 1 and self._profiles[self._model].pays:
-            seconds = now - began
-            self._returning_rows = small_rows + (self._returning_rows if now < self._return_until else 0)
+        if result is not None and len(run.batch) > 1 and self._profiles[self._model].pays:
+            seconds = now - run.began
+            self._returning_rows = run.small_rows + (self._returning_rows if now < self._return_until else 0)
             self._delivered_at, self._return_until = now, now + RETURN_SHARE * seconds
             self._return_gap = max(MIN_RETURN_GAP_SECONDS, RETURN_GAP_SHARE * seconds)
         if self._next_turn is None:
@@ -289,3 +264,11 @@ class Batcher:
             self._on_answered(result)
         except Exception:  # the answers are sent, and other requests wait
             log.exception("answered requests could not be recorded")
+
+
+def _elements(batch: Sequence[QueuedRequest]) -> int:
+    """The elements of all inputs of a batch."""
+    inputs = batch[0].request.inputs
+    if len(batch) == len(inputs) == 1 and not (tensor := next(iter(inputs.values()))).dtype.hasobject:
+        return tensor.size
+    return sum(count_elements(queued.request.inputs) for queued in batch)

@@ -1,9 +1,9 @@
 """The inference engine, free of any transport: requests in, responses out.
 
 Nothing here blocks: no lock is held across a model's run, and no broker, disk or monitor is called. If the model that a
-request is routed to fails, or gives what cannot be read as a decision, the other one answers. Requests are answered in
-batches, and all work that can be shared is done once a batch. Sampling and counting happen later: `record` takes
-answered batches once their responses are sent.
+request is routed to fails, does not answer in time, or gives what cannot be read as a decision, the other one answers.
+Requests are answered in batches, and all work that can be shared is done once a batch. Sampling and counting happen
+later: `record` takes answered batches once their responses are sent.
 """
 
 import itertools
@@ -16,7 +16,8 @@ from msgspec import Struct
 
 from tightrope.monitors.records import Role
 from tightrope.service.adapters.metrics_ports import GatewayMetrics
-from tightrope.service.adapters.ports import RunFailedError, UnreachableError
+from tightrope.service.adapters.ports import EventLoopHeldError, RunDeadlineError, RunFailedError, UnreachableError
+from tightrope.service.adapters.runs.watched_runs import has_stuck_run
 from tightrope.service.errors import CallerError, UnknownModelError
 from tightrope.service.inference.batch import BatchExecution, BatchItem, RequestBatch, UnsplittableError
 from tightrope.service.inference.failures import Failures, error_for_caller, unreadable_error
@@ -119,21 +120,26 @@ class InferenceEngine:
             raise answer
         return answer
 
-    def answer(self, model: str, items: Sequence[BatchItem]) -> BatchAnswers:
+    def answer(self, model: str, items: Sequence[BatchItem], *, avoid_stuck: bool = False) -> BatchAnswers:
         """Answer requests to one model in a shared run; if that fails, re-run each alone to find the failing one. The
-        caller passes the result to `record` once the answers are sent.
+        caller passes the result to `record` once the answers are sent. ``avoid_stuck``: try no model with a stuck run.
+
+        Raises:
+            EventLoopHeldError: when the run held the event loop; the requests are to be answered in a thread.
         """
         pair = self.pairs[model]
         if len(items) == 1 or pair.can_share_run([item.request for item in items]):
             try:
-                execution = self._execute(pair, items)
+                execution = self._execute(pair, items, avoid_stuck=avoid_stuck)
                 return BatchAnswers(execution.responses(), (execution,))
+            except EventLoopHeldError:
+                raise
             except Exception as error:  # noqa: BLE001 - no error of one request may reach the others
                 if len(items) == 1:
                     return BatchAnswers((error,), ())
                 if isinstance(error, UnsplittableError):
                     self._failures.keep_apart(pair, str(error))
-        alone = [self.answer(model, [item]) for item in items]
+        alone = [self.answer(model, [item], avoid_stuck=avoid_stuck) for item in items]
         executions = [execution for result in alone for execution in result.executions]
         return BatchAnswers([result.answers[0] for result in alone], executions)
 
@@ -146,11 +152,11 @@ class InferenceEngine:
         """Sample all recorded requests, off the request path; returns their number."""
         return self._recorder.sample()
 
-    def _execute(self, pair: ModelPair, items: Sequence[BatchItem]) -> BatchExecution:
+    def _execute(self, pair: ModelPair, items: Sequence[BatchItem], *, avoid_stuck: bool) -> BatchExecution:
         """Route the requests of a batch, and run the models that they are routed to."""
         batch = RequestBatch.from_items(pair, items)
         ids = [request.id or f"{self._prefix}-{next(self._counter):x}" for request in batch.requests]
-        execution = BatchExecution(pair, batch, ids, self.router.roles(pair.name, batch))
+        execution = BatchExecution(pair, batch, ids, self.router.roles(pair.name, batch), avoids_stuck=avoid_stuck)
         limited = self._rationing.limited(execution) if pair.fallback_seconds is not None else ()
         if limited and self._rationing.is_short(pair):
             roles = [Role.COMPRESSED if i in limited else role for i, role in enumerate(execution.routed)]
@@ -191,6 +197,8 @@ class InferenceEngine:
             self._failures.report(execution.pair, role, failure)
             for index in indices:
                 execution.annotate(index, fallback=str(role))
+            if isinstance(failure, RunDeadlineError) and role is Role.BASELINE:
+                self._failures.report_unguarded(execution, set(indices) - set(unreadable))
             self._failures.report_unmonitored(execution, unreadable)
             return
         if unreadable:
@@ -240,8 +248,10 @@ class InferenceEngine:
         whole = len(indices) == len(execution.ids)
         batch = execution.batch if whole else execution.batch.select(indices)
         names = requested_outputs(execution.pair, batch)
-        began = time.perf_counter()
-        outputs = execution.pair.models[role].run(batch.inputs, names)
+        model, began = execution.pair.models[role], time.perf_counter()
+        if execution.avoids_stuck and has_stuck_run(model):
+            raise RunDeadlineError("a run of it is stuck")
+        outputs = model.run(batch.inputs, names)
         return execution.assign(indices, batch, role, outputs, time.perf_counter() - began)
 
 

@@ -2,11 +2,11 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from tightrope.monitors.records import Event, Role
 from tightrope.service.adapters.metrics_ports import GatewayMetrics
-from tightrope.service.adapters.ports import RunFailedError, UnreachableError
+from tightrope.service.adapters.ports import RunDeadlineError, RunFailedError, UnreachableError
 from tightrope.service.errors import CallerError, UnavailableError
 from tightrope.service.inference.batch import BatchExecution, UnreadableError
 from tightrope.service.inference.model_pair import ModelPair
@@ -17,8 +17,15 @@ log = logging.getLogger(__name__)
 FAILURE_EVENT_SECONDS = 60.0
 """Seconds between two events about one kind of failure; the counter counts every failure."""
 
-FAILURE_REASONS = ((UnreadableError, "unreadable_output"), (UnreachableError, "unreachable"))
+FAILURE_REASONS = (
+    (UnreadableError, "unreadable_output"),
+    (RunDeadlineError, "deadline"),
+    (UnreachableError, "unreachable"),
+)
 """The reason label of each error; every other one is `run_failed`."""
+
+NO_BASELINE = "no_baseline"
+"""The fault of an answer of the compressed model that the baseline, which hangs, should have given."""
 
 
 class Failures:
@@ -65,6 +72,14 @@ class Failures:
             event = Event(uuid.uuid4().hex, self._clock(), pair.name, "unmonitored", "model", "gateway", reason, detail)
             self._outbox.add_event(event)
 
+    def report_unguarded(self, execution: BatchExecution, indices: Iterable[int]) -> None:
+        """Mark and count answers of the compressed model to requests that the baseline did not answer in time: it
+        hangs, so nothing can compare them.
+        """
+        for index in indices:
+            execution.annotate(index, monitored=False, fault=NO_BASELINE)
+            self._metrics.record_unmonitored(execution.pair.name, Role.COMPRESSED, NO_BASELINE)
+
     def keep_apart(self, pair: ModelPair, reason: str) -> None:
         """Keep the requests to a pair apart from now on, because of what a run gave; an event and the log say so."""
         if not pair.batchability.keep_apart(reason):
@@ -84,6 +99,8 @@ def unreadable_error(execution: BatchExecution, indices: Sequence[int]) -> Unrea
 
 def error_for_caller(failure: RunFailedError) -> Exception:
     """The error that a caller gets when both models failed, the second one with ``failure``."""
+    if isinstance(failure, RunDeadlineError):
+        return UnavailableError(f"neither model answered in time; the last: {failure}")
     if isinstance(failure, UnreachableError):
         return UnavailableError(f"neither model could answer; the last is unreachable: {failure}")
     return CallerError(f"inputs: neither model can run on these values: {failure}")

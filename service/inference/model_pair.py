@@ -12,12 +12,13 @@ from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Role
 from tightrope.service.adapters.open_inference.model import EndpointModel, with_tensors_of
 from tightrope.service.adapters.ports import Model, ProviderError, host_class_of
+from tightrope.service.adapters.runs.watched_runs import limit_runs
 from tightrope.service.config import models as config
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.errors import TightropeError
 from tightrope.service.inference.batchability import Batchability
 from tightrope.service.inference.monitor_plan import MATRIX_DIMENSIONS, build_plan
-from tightrope.service.inference.row_probe import probe_pair
+from tightrope.service.inference.row_probe import RowProbe, probe_pair
 from tightrope.service.inference.subgroup_codes import build_subgroups
 from tightrope.service.inference.subgroups import Subgroups
 from tightrope.service.protocol.rest import InferRequest
@@ -117,8 +118,13 @@ class _Mistakes(list[str]):
             self.append(line)
 
 
-def build(name: str, settings: Settings, load: Callable[[Any, config.RuntimeSection], Model]) -> ModelPair:
-    """Load and check one pair.
+def build(
+    name: str,
+    settings: Settings,
+    load: Callable[[Any, config.RuntimeSection], Model],
+    probe: RowProbe | None = None,
+) -> ModelPair:
+    """Load and check one pair; ``probe`` takes the place of made-up rows in this process.
 
     Raises:
         ConfigError: with all mistakes, each with its key.
@@ -147,7 +153,7 @@ def build(name: str, settings: Settings, load: Callable[[Any, config.RuntimeSect
         noise_share=section.noise_share,
         fallback_seconds=section.fallback_seconds,
         plan=build_plan(name, settings, models, subgroups, sampler, output),
-        batchability=probe_pair(models, output, section.batch_rows),
+        batchability=probe_pair(models, output, section.batch_rows, probe),
         batch_rows=section.batch_rows,
         queue=section.queue,
         warm_up=_warm_up(section),
@@ -166,6 +172,7 @@ def _load(
         key, runtime = section.runtime_of(role)
         try:
             models[role] = load(artefact, runtime)
+            limit_runs(models[role], section.run_seconds)
         except ProviderError as error:
             mistakes.add(key, str(error))
         except TightropeError as error:

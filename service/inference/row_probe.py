@@ -50,6 +50,10 @@ RELATIVE, ABSOLUTE = 1e-6, 1e-7
 """Rounding, within which the answers beside two neighbours are equal."""
 
 
+RowProbe = Callable[[Role, Model, Sequence[str]], Findings]
+"""Finds out which of these outputs of the model of a role are by rows."""
+
+
 class _CannotTellError(Exception):
     """The probe ends without a proof or its contrary."""
 
@@ -111,11 +115,18 @@ class _Probe:
         return self.random.integers(0, 2 if dtype.kind == "b" else ceiling, shape).astype(dtype)
 
 
-def probe_pair(models: Mapping[Role, Model], output: str, batch_rows: int | None) -> Batchability:
+def probe_pair(
+    models: Mapping[Role, Model], output: str, batch_rows: int | None, probe: RowProbe | None = None
+) -> Batchability:
     """Probe both models, unless the configuration keeps all requests apart; ``output`` is the one that decides."""
-    names = [spec.name for spec in models[Role.BASELINE].outputs]
-    findings = {} if batch_rows == 1 else {role: probe_rows(model, names) for role, model in models.items()}
+    names, probe = [spec.name for spec in models[Role.BASELINE].outputs], probe or probe_role
+    findings = {} if batch_rows == 1 else {role: probe(role, model, names) for role, model in models.items()}
     return Batchability(findings, output, batch_rows)
+
+
+def probe_role(_: Role, model: Model, outputs: Sequence[str]) -> Findings:
+    """Probe the model of a role in this process; the usual `RowProbe`."""
+    return probe_rows(model, outputs)
 
 
 def probe_rows(model: Model, outputs: Sequence[str]) -> Findings:

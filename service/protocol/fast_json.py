@@ -70,7 +70,7 @@ class FastReader:
         try:
             document = _DECODER.decode(body if header_length is None else body[:header_length])
             tensors = self._tensors(document.inputs, body, len(body) if header_length is None else header_length)
-        except (msgspec.DecodeError, struct.error, OverflowError, ValueError, KeyError):
+        except (msgspec.DecodeError, struct.error, OverflowError, ValueError, KeyError, RecursionError):
             return None
         parameters: dict[str, Scalar] = document.parameters or {}
         default = parameters.pop("binary_data_output", False) if parameters else False

@@ -19,10 +19,12 @@ import orjson
 from msgspec import Struct
 
 from tightrope.service.errors import CallerError, ServerError, quote
+from tightrope.service.protocol.bounded_json import MAX_JSON_DEPTH, read_object
 from tightrope.service.protocol.tensors import (
     DATATYPE_NAMES,
     Tensor,
     TensorSpec,
+    are_finite,
     check,
     datatype_of,
     decode_binary,
@@ -87,16 +89,20 @@ def parse_header_length(value: str | None) -> int | None:
 
 
 def decode_request(
-    body: bytes, header_length: int | None, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+    body: bytes,
+    header_length: int | None,
+    inputs: Sequence[TensorSpec],
+    outputs: Sequence[TensorSpec],
+    max_depth: int = MAX_JSON_DEPTH,
 ) -> InferRequest:
-    """Decode a request for a model with these inputs and outputs.
+    """Decode a request for a model with these inputs and outputs; its JSON may be nested to ``max_depth``.
 
     `header_length` is the result of `parse_header_length`; 0 means the raw form. Tensors may be read-only views of
     `body`. Raises CallerError, naming the field, for every request that does not fit the model.
     """
     if header_length == 0:
         return _decode_raw(body, inputs)
-    document, tail = _split(body, header_length)
+    document, tail = _split(body, header_length, max_depth)
     parameters = _parameters(document, "request")
     binary_default = _flag(parameters.pop("binary_data_output", False), "parameters.binary_data_output")
     return InferRequest(
@@ -112,7 +118,8 @@ def encode_response(response: InferResponse, request: InferRequest) -> tuple[byt
     """Encode an answer: the body, and the bytes of JSON at its start if binary tensors follow (None: it is all JSON).
 
     Raises CallerError for an FP16 output requested as JSON, and ServerError for a missing output or for NaN or infinity
-    in an output requested as JSON; in an answer with `monitored: false` they are null.
+    in an output requested as JSON, CallerError where the inputs have such values; in an answer with `monitored: false`
+    they are null.
     """
     wanted: Sequence[tuple[str, bool]] = request.outputs
     if not wanted:
@@ -128,23 +135,16 @@ def encode_response(response: InferResponse, request: InferRequest) -> tuple[byt
     # orjson writes NaN and infinity as null, and nothing else here is null: a cheap test before the slow search. An
     # answer that is marked as unmonitored may have them.
     if b"null" in text and response.parameters.get("monitored", True):
-        _refuse_non_finite(response, wanted)
+        _refuse_non_finite(response, wanted, request)
     return (b"".join((text, *blobs)), len(text)) if blobs else (text, None)
 
 
-def _split(body: bytes, header_length: int | None) -> tuple[_Object, memoryview]:
+def _split(body: bytes, header_length: int | None, max_depth: int) -> tuple[_Object, memoryview]:
     """Split a body into its JSON object and the binary data."""
     length = len(body) if header_length is None else header_length
     if length > len(body):
         raise CallerError(f"header {HEADER_LENGTH} is {length}, the body has only {len(body)} bytes")
-    view = memoryview(body)
-    try:
-        document = orjson.loads(body if header_length is None else view[:length])
-    except orjson.JSONDecodeError as error:
-        raise CallerError(f"request is not valid JSON: {error}") from None
-    if type(document) is not dict:
-        raise CallerError(f"request is {quote(document)}, must be a JSON object")
-    return document, view[length:]
+    return read_object(body[:length], max_depth), memoryview(body)[length:]
 
 
 def _request_id(document: _Object) -> str | None:
@@ -155,12 +155,16 @@ def _request_id(document: _Object) -> str | None:
 
 
 def _parameters(owner: _Object, where: str) -> dict[str, Scalar]:
-    """The `parameters` of the request, an input or an output; the protocol allows flat scalars only."""
+    """The `parameters` of the request, an input or an output; the protocol allows flat scalars only. One that is null
+    is absent.
+    """
     value = owner.get("parameters")
     if value is None:
         return {}
     if type(value) is not dict:
         raise CallerError(f"{where}: parameters is {quote(value)}, must be an object")
+    if None in value.values():
+        value = {name: item for name, item in value.items() if item is not None}
     if not _SCALARS.issuperset(map(type, value.values())):
         name = next(name for name, item in value.items() if type(item) not in _SCALARS)
         raise CallerError(f"{where}: parameters[{quote(name)}] must be a string, a number or a boolean")
@@ -275,14 +279,15 @@ def _encode_output(name: str, tensors: Mapping[str, Tensor], blobs: list[bytes],
     return entry
 
 
-def _refuse_non_finite(response: InferResponse, wanted: Sequence[tuple[str, bool]]) -> None:
-    """Raise ServerError for NaN or infinity in a parameter, or in an output requested as JSON."""
+def _refuse_non_finite(response: InferResponse, wanted: Sequence[tuple[str, bool]], request: InferRequest) -> None:
+    """Raise an error for NaN or infinity in a parameter, or in an output requested as JSON: CallerError where the
+    caller sent such values.
+    """
+    fault = ServerError if are_finite(request.inputs) else CallerError
     for name, value in response.parameters.items():
         if isinstance(value, float) and not math.isfinite(value):
-            raise ServerError(f"parameters[{name!r}] is {value}, which JSON cannot hold")
+            raise fault(f"parameters[{name!r}] is {value}, which JSON cannot hold")
     for wanted_name, binary in wanted:
         array = response.outputs[wanted_name]
         if not binary and array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ServerError(
-                f"output {wanted_name!r} has NaN or infinity, which JSON cannot hold: request binary_data"
-            )
+            raise fault(f"output {wanted_name!r} has NaN or infinity, which JSON cannot hold: request binary_data")

@@ -172,6 +172,11 @@ def require_finite(tensors: Mapping[str, Tensor]) -> None:
             )
 
 
+def are_finite(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether no tensor of floats has NaN or infinity."""
+    return all(is_finite(tensor) for tensor in tensors.values() if tensor.dtype.kind == "f")
+
+
 def is_finite(tensor: Tensor) -> bool:
     """Whether a tensor of floats has neither NaN nor infinity. The sum of a small one is cheaper to test; it may
     overflow.

@@ -9,7 +9,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from tightrope.monitors.records import Routes
 from tightrope.monitors.safemode import ModeState
@@ -116,9 +115,7 @@ class ControlConsumer:
             routes = record_codec.decode_routes(value)
             self._require_plausible(routes)
             if self._is_ours(routes) and self._router.apply(routes):
-                shown = self._router.routes(routes.model)
-                shown = replace(shown, safe=(*shown.safe, *self._router.following(routes.model)))
-                self._metrics.set_routes(shown, ModeState)
+                self._metrics.set_routes(self._router.shown_routes(routes.model), ModeState)
 
     def _is_ours(self, routes: Routes) -> bool:
         """Whether these routes are of the plan that is served here. Those of this process are, also while a deployment

@@ -98,6 +98,17 @@ class Router:
         """The scopes of a model that the baseline answers only because they follow a safe one."""
         return self._tables[model].following
 
+    def shown_routes(self, model: str) -> Routes:
+        """The current routes of a model with the scopes that follow a safe one; a scope that follows none but ordered
+        ones is ordered, too.
+        """
+        table = self._tables[model]
+        routes, following = table.routes, table.following
+        unordered = (scope for scope in routes.safe if scope not in routes.ordered)
+        others = {*following_scopes(self._scopes[model], (*unordered, *self._blind_scopes[model]))}
+        ordered = (*routes.ordered, *(scope for scope in following if scope not in others))
+        return replace(routes, safe=(*routes.safe, *following), ordered=ordered)
+
     def apply(self, routes: Routes) -> bool:
         """Replace a model's routes, unless the new ones are older. Returns False if the model is not served here.
 

@@ -189,7 +189,7 @@ class PayloadConsumer:
             return
         self._count(event.model, "joined", 2)
         if sample is not None and self._outbox.offer(sample):
-            self._metrics.record_rows({}, {}, {event.model: 1})
+            self._metrics.record_counts({"samples": {(event.model,): 1}})
 
     def _count(self, model: str, outcome: str, events: int = 1) -> None:
         self._metrics.record_payload_events(model, outcome, events)

@@ -24,6 +24,7 @@ from tightrope.service.inference.autotune import RunProfile
 from tightrope.service.inference.batch import BatchExecution, RequestBatch, row_indices
 from tightrope.service.inference.decisions import inclusion_of
 from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.inference.runs.sizes import count_elements
 from tightrope.service.outbox import Outbox
 from tightrope.service.sampling.draws import DrawnRequests, caller_digests, draw_requests
 from tightrope.service.sampling.membership import members
@@ -41,7 +42,9 @@ SUBGROUPS_UNCOUNTED = "the rows of subgroups could not be counted"
 
 
 class _RunCounts(Struct):
-    """The counts of a run: its rows and seconds, the rows whose answer it gave, and those of them refused."""
+    """The counts of a run: its rows, elements and seconds, the rows whose answer it gave, and those of them refused; of
+    all its rows those that its role would refuse, and of the batch, with its first run, the rows that were escalated.
+    """
 
     model: str
     role: Role
@@ -50,6 +53,9 @@ class _RunCounts(Struct):
     seconds: float
     rows: int
     refused: int
+    would_refuse: int
+    escalated: int
+    elements: int
 
 
 class AnswerRecorder:
@@ -115,7 +121,7 @@ class AnswerRecorder:
             if len(executions) > 1:
                 return [drawn for execution in executions for drawn in self._draw([execution])]
             log.exception(SAMPLING_FAILED)
-            self._outbox.drawn[executions[0].pair.name] += len(executions[0].ids)  # some of them, and none is judged
+            self._outbox.add_drawn(executions[0].pair.name, len(executions[0].ids))  # some of them, and none is judged
             return ()
 
     def _offer(self, drawn: Sequence[DrawnRequests]) -> None:
@@ -127,46 +133,68 @@ class AnswerRecorder:
         except Exception:
             if len(drawn) == 1:
                 log.exception(SAMPLING_FAILED)
-                self._outbox.drawn[drawn[0].execution.pair.name] += len(drawn[0].indices)
+                self._outbox.add_drawn(drawn[0].execution.pair.name, len(drawn[0].indices))
                 return
             for requests in drawn:
                 self._offer([requests])
 
     def _count(self) -> None:
-        rows, refused, kept = Counter[tuple[str, str]](), Counter[tuple[str, str, str]](), Counter[str]()
+        names = ("rows", "refusals", "would_refuse", "escalations", "samples")
+        counts = {name: Counter[tuple[str, ...]]() for name in names}
         runs_by_role: dict[tuple[str, Role], list[_RunCounts]] = {}
         for run in drain(self._runs):
             runs_by_role.setdefault((run.model, run.role), []).append(run)
         for (model, role), runs in runs_by_role.items():
-            seconds_by_rows: dict[int, list[float]] = {}
+            seconds_by_size: dict[tuple[int, int], list[float]] = {}
             for run in runs:
-                seconds_by_rows.setdefault(run.run_rows, []).append(run.seconds)
-                rows[model, role] += run.rows
-                if run.refused:
-                    refused[model, role, run.action] += run.refused
+                seconds_by_size.setdefault((run.run_rows, run.elements), []).append(run.seconds)
+                counts["rows"][model, role] += run.rows
+                if run.would_refuse:
+                    counts["would_refuse"][model, role] += run.would_refuse
+                    counts["refusals"][model, role, run.action] += run.refused
+                if run.escalated:
+                    counts["escalations"][model,] += run.escalated
             self._metrics.record_runs(model, role, [run.seconds for run in runs])
             if model in self._profiles:
-                for run_rows, seconds in seconds_by_rows.items():
-                    self._profiles[model].observe(run_rows, *seconds)
+                for (run_rows, elements), seconds in seconds_by_size.items():
+                    self._profiles[model].observe(run_rows, *seconds, elements=elements)
         for model, samples in drain(self._kept):
-            kept[model] += samples
-        self._metrics.record_rows(rows, refused, kept)
-        for model, scopes, counts in drain(self._subgroup_rows):
-            self._metrics.record_subgroup_rows(model, scopes, counts)
+            counts["samples"][model,] += samples
+        self._metrics.record_counts(counts)
+        for model, scopes, rows in drain(self._subgroup_rows):
+            self._metrics.record_subgroup_rows(model, scopes, rows)
 
 
 def _run_counts(execution: BatchExecution) -> list[_RunCounts]:
     """The runs of a batch. A row that several runs computed counts for the last one."""
-    pair, counts = execution.pair, []
+    pair, counts, escalated = execution.pair, list[_RunCounts](), _escalated_rows(execution)
     for run_rows, run in execution.runs:
         flags, rows = run.summary.refused, run_rows
+        would_refuse = sum(flags) if True in flags else 0
         if len(execution.runs) > 1:
             own = [part for part in execution.slices.values() if part.run is run]
             flags = [flag for part in own for flag in flags[part.start : part.stop]]
             rows = len(flags)
         refused = sum(flags) if True in flags else 0
-        counts.append(_RunCounts(pair.name, run.role, pair.action, run_rows, run.seconds, rows, refused))
+        counted = (
+            run_rows,
+            run.seconds,
+            rows,
+            refused,
+            would_refuse,
+            0 if counts else escalated,
+            count_elements(run.inputs),
+        )
+        counts.append(_RunCounts(pair.name, run.role, pair.action, *counted))
     return counts
+
+
+def _escalated_rows(execution: BatchExecution) -> int:
+    """The rows of the requests whose answer says that it was escalated."""
+    if not execution.parameters:
+        return 0
+    sizes = execution.batch.sizes
+    return sum(sizes[index] for index, added in execution.parameters.items() if "escalated" in added)
 
 
 def _chunks(drawn: Sequence[DrawnRequests]) -> Iterator[Sequence[DrawnRequests]]:

@@ -10,8 +10,9 @@ from tightrope.service.errors import CallerError, TightropeError
 from tightrope.service.inference.autotune import RunProfile
 from tightrope.service.inference.batcher import Batcher
 from tightrope.service.inference.contention import Contention
-from tightrope.service.inference.engine import BatchAnswers, InferenceEngine
+from tightrope.service.inference.engine import BatchAnswers, InferenceEngine, row_count
 from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.inference.runs.sizes import count_elements
 from tightrope.service.protocol.rest import InferRequest, InferResponse
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,9 @@ in the processor's caches. The delay is longer at lower request rates, where few
 
 BUSY_REQUESTS_PER_SECOND = 10_000
 """Request rate above which the shorter delay applies."""
+
+INTERNAL_ERROR = "internal error; the server's log says more"
+"""The text of an unexpected error for callers."""
 
 
 class Responder:
@@ -39,9 +43,9 @@ class Responder:
         self._sampling: asyncio.TimerHandle | None = None
         self._sampling_delay = BUSY_SAMPLING_DELAY_SECONDS
 
-    def is_short(self, pair: ModelPair, rows: int) -> bool:
-        """Whether rows are answered on the event loop, before their caller could disconnect."""
-        return self._profiles[pair.name].is_short(rows)
+    def is_short(self, pair: ModelPair, request: InferRequest) -> bool:
+        """Whether a request is answered on the event loop, before its caller could disconnect."""
+        return self._profiles[pair.name].is_short(row_count(request), count_elements(request.inputs))
 
     async def respond(self, pair: ModelPair, request: InferRequest, arrived: float) -> InferResponse:
         """Answer a request, received whole at ``arrived`` (`time.perf_counter`). No run is spent on it if this is
@@ -74,4 +78,4 @@ def error_text(error: Exception) -> str:
     if isinstance(error, TightropeError):
         return str(error)
     log.error("an inference request failed", exc_info=error)
-    return "internal error; the server's log says more"
+    return INTERNAL_ERROR

@@ -9,15 +9,11 @@ from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 
 from tightrope.monitors import watch
-from tightrope.monitors.elapsed import not_after
 from tightrope.monitors.label_join import labelled_comparisons, match_labels, rows_awaiting_labels
 from tightrope.monitors.label_records import Label, PendingRow, RowKey
 from tightrope.monitors.plan import Plan, State, Transition
 from tightrope.monitors.records import Comparisons, Stream
-from tightrope.service.adapters.ports import PendingChanges, Store
-
-EXPIRY_STEP_SHARE = 0.01
-"""Share of the label horizon by which event time must advance before pending rows and labels are expired again."""
+from tightrope.service.adapters.ports import OverduePortion, PendingChanges, Store
 
 
 class LabelIntake(ABC):
@@ -61,7 +57,7 @@ class LabelIntake(ABC):
         self._judge_labels(plan, matches.rows)
 
     def add_labels(self, labels: Sequence[Label]) -> None:
-        """Join labels with their rows; a label without a row waits for it."""
+        """Join labels with their rows; a label without a row waits for it, unless the row was given up already."""
         for model in dict.fromkeys(label.model for label in labels):
             plan = self._plan(model)
             own = [label for label in labels if label.model == model]
@@ -71,8 +67,10 @@ class LabelIntake(ABC):
             rows = new | self._store.pending_rows(model, keys)
             held = {key: replace(row, joined=row.joined or key in changes.joined) for key, row in rows.items()}
             matches = match_labels(own, held, self._store.pending_labels(model, keys) | changes.waiting)
-            changes.waiting |= {(label.request_id, label.row): label for label in matches.waiting}
-            self._count_labels(plan, duplicate=matches.duplicates)
+            early = {(label.request_id, label.row): label for label in matches.waiting}
+            late = self._store.given_up(model, early)
+            changes.waiting |= {key: label for key, label in early.items() if key not in late}
+            self._count_labels(plan, duplicate=matches.duplicates, late=len(late))
             self._judge_labels(plan, matches.rows)
 
     def _judge_labels(self, plan: Plan, rows: Sequence[tuple[PendingRow, Label]]) -> None:
@@ -86,25 +84,15 @@ class LabelIntake(ABC):
             comparisons = labelled_comparisons(plan, state.log, current)
             self._set_state(plan, *watch.step(plan, state, comparisons, Stream.LABELS))
 
-    def expire(self, plan: Plan, now: float, last: float) -> float:
-        """Drop rows and labels that waited longer than the horizon; returns the event time up to which this was done.
+    def expire(self, plan: Plan, portion: OverduePortion, now: float) -> None:
+        """Drop a portion of the rows and labels that waited longer than the horizon; times after ``now`` count as now.
 
-        Does nothing until event time has moved on from ``last`` by `EXPIRY_STEP_SHARE`, because it reads all of them.
+        Nothing else is in this round: the store knows all that was matched.
         """
-        before = now - plan.label_horizon
-        last = not_after(last, before)  # a clock that was ahead must not stop the expiry
-        if before - last < EXPIRY_STEP_SHARE * plan.label_horizon:
-            return last
         changes = self.pending.setdefault(plan.model, PendingChanges())
-        rows, labels = self._store.count_overdue(plan.model, before)
-        # The store does not know yet what was matched in this round, and counts it as waiting.
-        joined = self._store.pending_rows(plan.model, list(changes.joined)).values()
-        matched = self._store.pending_labels(plan.model, list(changes.matched)).values()
-        rows -= sum(row.time < before for row in joined)
-        labels -= sum(label.time < before for label in matched)
-        changes.before, changes.now = before, now
+        rows, labels = self._store.count_overdue(plan.model, portion.before)
+        changes.before, changes.now, changes.late_seconds = portion.before, now, plan.label_horizon
         self._count_labels(plan, expired=rows, unknown=labels)
-        return before
 
     def _count_labels(self, plan: Plan, **more: int) -> None:
         state = self.states[plan.model]

@@ -29,12 +29,25 @@ class FirstRound(Protocol):
         """Move every scope to safe mode."""
 
 
+class Rejudge(Protocol):
+    """Judges again what was judged after a snapshot."""
+
+    def __call__(self, plan: Plan, state: State) -> tuple[State, list[Event]]:
+        """The state after it, and events that are new.
+
+        Raises:
+            WireError: when that cannot be judged.
+        """
+
+
 class Restorer:
     """Restores states, and remembers what it found until `forget`. ``fresh`` has the models without earlier state."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, rejudge: Rejudge = lambda plan, state: (state, [])) -> None:  # noqa: ARG005 - a default
         self.fresh: set[str] = set()
         self._store = store
+        self._rejudge = rejudge
+        self._events: list[Event] = []
         self._unreadable: dict[str, str] = {}
         self._outdated: set[str] = set()
         self._resets: dict[str, Sequence[LogReset]] = {}
@@ -47,6 +60,7 @@ class Restorer:
     def forget(self) -> None:
         """Forget what was found: it is told and saved, or other models are assigned."""
         self.fresh.clear()
+        self._events.clear()
         self._unreadable.clear()
         self._outdated.clear()
         self._resets.clear()
@@ -66,6 +80,8 @@ class Restorer:
             kept = unreadable_name(name, now)
             self._store.set_aside(name, kept)
             lost = f"its snapshot cannot be read: {error}; it is kept as {kept}"
+        if saved is not None and not lost:
+            state, lost = self._after_snapshot(plan, state)
         if resets := self._store.resets(name):
             self._resets[name] = resets
             state = begin_again(plan, state)
@@ -82,12 +98,22 @@ class Restorer:
             self._outdated.add(name)
         return state
 
+    def _after_snapshot(self, plan: Plan, state: State) -> tuple[State, str]:
+        """The state after what was judged since the snapshot, or the state of the snapshot and why that is unknown."""
+        try:
+            state, events = self._rejudge(plan, state)
+        except WireError as error:
+            return state, str(error)
+        self._events += events
+        return state, ""
+
     def add_events(self, judge_round: FirstRound, plans: Mapping[str, Plan], bus_log: str, now: float) -> None:
         """Add the events to a round. Every scope of a model whose state is lost goes to safe mode."""
         for name in self._outdated | self.fresh:
             state = judge_round.states[name] = replace(judge_round.states[name])  # another object, so it is saved
             fresh = fresh_event(plans[name], bus_log, now) if name in self.fresh else None
             judge_round.events.append(fresh or migration_event(plans[name], state, now))
+        judge_round.events += self._events
         for name, resets in self._resets.items():
             judge_round.events += [log_event(name, reset, now) for reset in resets]
         for name, reason in self._unreadable.items():

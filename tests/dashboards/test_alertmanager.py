@@ -2,12 +2,18 @@
 
 import itertools
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.support.observability import debian_servers
 from tests.support.observability.alert_rules import HOME, alerts, document
+from tests.support.observability.debian_servers import until
+from tests.support.observability.full_stack import routes
+from tests.support.observability.pager import listening
+from tightrope.service.adapters.alertmanager import JUDGE_SOURCE
 
 FILE = HOME / "alertmanager.yml"
 RECEIVERS = {"page": "pager", "ticket": "tickets", "none": "deadman"}
@@ -36,7 +42,7 @@ def test_amtool_fails_on_a_wrong_receiver() -> None:
 
 
 def test_pages_go_out_at_once() -> None:
-    """The first notification has the judge's evidence; Prometheus' alert comes with the second."""
+    """The first notification is the judge's, with the evidence; Prometheus' alert comes after it, and is inhibited."""
     (pager,) = (route for route in document(FILE)["route"]["routes"] if route["receiver"] == "pager")
     assert pager["group_wait"] == "0s"
 
@@ -63,7 +69,42 @@ def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield running.address
 
 
+SAFE_MODE = {"model": "z", "scope": "x=y", "cluster": "eu", "namespace": "production"}
+
+
+def test_evidence_of_the_judge_is_not_replaced_by_the_text_of_the_rules(tmp_path: Path) -> None:
+    """Both send the same alert again and again to a real Alertmanager; each notification has the evidence alone, and
+    the alert of the rules pages where the judge's is of another installation, or is over.
+    """
+    labels = {"alertname": "TightropeSafeMode", "severity": "page", **SAFE_MODE}
+    now = datetime.now(UTC)
+    with listening() as pager, debian_servers.alertmanager(tmp_path, routes(pager)) as manager:
+
+        def post(labels: dict[str, str], ends: datetime | None = None, **annotations: str) -> None:
+            """Send an alert as both senders do, with its annotations."""
+            times = {"startsAt": now.isoformat(), "endsAt": (ends or now + timedelta(minutes=4)).isoformat()}
+            body = [{"labels": labels, "annotations": annotations, **times}]
+            httpx.post(f"{manager.address}/api/v2/alerts", json=body).raise_for_status()
+
+        for number in range(4):  # another scope each time, so that the group is told again
+            for scope in ("x=y", f"x={number}"):
+                post({**labels, **JUDGE_SOURCE, "scope": scope}, evidence="10^9")
+                post({**labels, "scope": scope}, description="generic")
+            shown = httpx.get(f"{manager.address}/api/v2/alerts", params={"inhibited": False}).json()
+            assert {alert["annotations"].get("evidence") for alert in shown} == {"10^9"}
+            until(lambda scope=f"x={number}": pager.alerts("firing", scope=scope), 20)
+        heard = [alert for _, notification in pager.heard for alert in notification["alerts"]]
+        assert {alert["annotations"].get("evidence") for alert in heard} == {"10^9"}
+        post({**labels, "namespace": "staging"}, description="generic")
+        until(lambda: pager.alerts("firing", namespace="staging"), 20)
+        post({**labels, **JUDGE_SOURCE}, datetime.now(UTC), evidence="10^9")
+        until(lambda: [a for a in pager.alerts("firing", **SAFE_MODE) if "source" not in a["labels"]], 20)
+
+
+HANGING = {"model": "r", "role": "baseline"}
+
 SILENCED = [
+    ("TightropeSafeMode", {**SAFE_MODE, **JUDGE_SOURCE}, "TightropeSafeMode", SAFE_MODE),
     ("TightropeGatewayDown", {}, "TightropeBlind", {"model": "m"}),
     ("TightropeGatewayDown", {}, "TightropeErrorBudgetBurn", {"model": "m"}),
     ("TightropeSafeMode", {"model": "a", "scope": "model"}, "TightropeSafeMode", {"model": "a", "scope": "x=y"}),
@@ -74,6 +115,8 @@ SILENCED = [
     ("TightropeErrorBudgetBurn", {"model": "f"}, "TightropeErrorBudgetSlowBurn", {"model": "f"}),
     ("TightropeJudgesSilent", {}, "TightropeJudgeMissing", {"model": "m"}),
     ("TightropeBaselineFailing", {"model": "g"}, "TightropeModelFailing", {"model": "g", "role": "baseline"}),
+    ("TightropeBaselineFailing", {"model": "h"}, "TightropeModelHanging", {"model": "h", "role": "baseline"}),
+    ("TightropeModelHanging", HANGING, "TightropeModelFailing", HANGING),
     ("TightropeBaselineFailing", {"model": "h"}, "TightropeEndpointDown", {"model": "h", "role": "baseline"}),
     (
         "TightropeEndpointDown",
@@ -83,6 +126,15 @@ SILENCED = [
     ),
 ]
 HEARD = [
+    ("TightropeSafeMode", SAFE_MODE, "TightropeSafeMode", {**SAFE_MODE, **JUDGE_SOURCE}),
+    ("TightropeSafeMode", {**SAFE_MODE, **JUDGE_SOURCE}, "TightropeSafeMode", {**SAFE_MODE, "namespace": "staging"}),
+    ("TightropeGatewayDown", {"namespace": "staging"}, "TightropeBlind", {"model": "m", "namespace": "production"}),
+    (
+        "TightropeSafeMode",
+        {"model": "k", "scope": "model", "namespace": "staging"},
+        "TightropeSafeMode",
+        {"model": "k", "scope": "x=y", "namespace": "production"},
+    ),
     ("TightropeGatewayDown", {}, "TightropeWatchdog", {}),
     ("TightropeSafeMode", {"model": "a", "scope": "x=y"}, "TightropeSafeMode", {"model": "a", "scope": "u=v"}),
     ("TightropeSafeMode", {"model": "b", "scope": "model"}, "TightropeSafeMode", {"model": "c", "scope": "x=y"}),
@@ -112,9 +164,9 @@ def test_cause_silences_its_consequences_and_nothing_else(
     posted = httpx.post(f"{manager}/api/v2/alerts", json=[{"labels": labels} for labels in firing])
     assert posted.status_code == 200, posted.text
     found = httpx.get(f"{manager}/api/v2/alerts", params={"filter": f'case="{case["case"]}"'}).json()
-    by_target = {alert["labels"]["alertname"] + str(alert["labels"].get("scope")): alert for alert in found}
-    assert len(by_target) == 2
-    silenced = bool(by_target[target + str(about.get("scope"))]["status"]["inhibitedBy"])
+    assert len(found) == 2
+    (consequence,) = (alert for alert in found if alert["labels"] == firing[1])
+    silenced = bool(consequence["status"]["inhibitedBy"])
     assert silenced == ((source, at, target, about) in SILENCED)
     ended = [{"labels": labels, "endsAt": "2020-01-01T00:00:00Z"} for labels in firing]
     httpx.post(f"{manager}/api/v2/alerts", json=ended).raise_for_status()

@@ -20,6 +20,7 @@ from tightrope.dashboards.boards import (
     render,
     to_text,
 )
+from tightrope.dashboards.installation import USUAL_LABELS
 from tightrope.service.adapters.prometheus.catalogue import METRICS
 from tightrope.service.adapters.prometheus.metric import MetricKind
 
@@ -84,9 +85,31 @@ def test_expression_selects_existing_metrics(query: PanelQuery) -> None:
         base = next((name.removesuffix(part) for part in PARTS if name.endswith(part)), name)
         metric = SHOWN[base]
         assert (base == name) == (metric.kind is not MetricKind.HISTOGRAM)
-        assert set(labels) <= set(metric.labels)
+        assert set(labels) <= {*metric.labels, *USUAL_LABELS}
         if metric.kind is not MetricKind.GAUGE and name != "tightrope_reports_total":
             assert re.search(rf"(rate|increase)\({name}\b", query.plain)
+
+
+SEVERAL = {"tightrope-fleet", "tightrope-pipeline"}
+"""The dashboards that show several installations side by side."""
+
+
+@pytest.mark.parametrize("uid", BOARDS)
+def test_dashboard_keeps_and_selects_the_installation(uid: str) -> None:
+    """Every selector is of the chosen installation; where several may be chosen, every series keeps the labels."""
+    queries = [*board_queries(BOARDS[uid])]
+    equals = "=~" if uid in SEVERAL else "="
+    for expr in (query.expr for query in queries):
+        named = [name for name, _ in selectors(expr.replace("$__rate_interval", "1m")) if name]
+        for label in USUAL_LABELS:
+            assert expr.count(f'{label}{equals}"${label}"') == len(named), expr
+    for one in BOARDS[uid]["templating"]["list"][3:]:
+        assert f'cluster{equals}"$cluster", namespace{equals}"$namespace"' in one["definition"]
+    sums = {panel["title"] for panel in panels(BOARDS[uid]) if panel["type"] == "stat"}
+    for query in queries if uid in SEVERAL else ():
+        groups = re.findall(r"\bby \(([^)]*)\)", query.expr)
+        assert all("cluster, namespace" in group for group in groups), query.expr
+        assert groups or query.where.split(" / ")[2] in sums or not re.search(r"\b(sum|max|min)\b", query.expr)
 
 
 @pytest.mark.parametrize("uid", BOARDS)
@@ -102,11 +125,22 @@ def test_variables_are_defined_and_used(uid: str) -> None:
 
 
 def test_alerts_link_to_existing_dashboards_and_variables() -> None:
-    """Each alert has the address of a dashboard."""
-    for alert in alerts().values():
+    """Each alert has the address of a dashboard, and all but the watchdog of its installation and time; one about a
+    scope leads to the dashboard about it.
+    """
+    for name, alert in alerts().items():
         uid, _, choice = alert["annotations"]["dashboard_url"].removeprefix(f"{GRAFANA}/d/").partition("?")
-        names = {one["name"] for one in BOARDS[uid]["templating"]["list"]}
-        assert not choice or choice.removeprefix("var-").partition("=")[0] in names
+        uids = [uid] if uid in BOARDS else re.findall(r"tightrope-\w+", uid)
+        chosen = re.findall(r"var-(\w+)=", choice)
+        for one in uids:
+            names = {variable["name"] for variable in BOARDS[one]["templating"]["list"]}
+            assert {*chosen} - names <= ({"scope"} if len(uids) > 1 else set())
+        if name != "TightropeWatchdog":
+            assert chosen[:2] == [*USUAL_LABELS]
+            assert re.search(r"&from={{.*}}&to=now$", choice)
+        groups = re.match(r"\w+ by \(([^)]*)\)", " ".join(alert["expr"].split()))
+        if groups and "scope" in groups[1]:
+            assert (uids[-1], "scope" in chosen) == ("tightrope-subgroups", True)
 
 
 def test_annotations_are_of_the_chosen_model() -> None:
@@ -116,7 +150,7 @@ def test_annotations_are_of_the_chosen_model() -> None:
         assert posted["datasource"]["uid"] == "-- Grafana --"
         tags = posted["target"]["tags"]
         one = uid in {"tightrope-model", "tightrope-subgroups"}
-        assert tags == ["safe-mode", *(["model:$model"] if one else [])]
+        assert tags == ["safe-mode", *(["model:$model", "cluster:$cluster", "namespace:$namespace"] if one else [])]
         assert ('model="$model"' in measured["expr"]) == one
 
 

@@ -7,6 +7,7 @@ import pytest
 from tests.support.observability import debian_servers
 from tests.support.observability.alert_rules import RULES, alerts, expected, rules
 from tests.support.observability.promql import selectors
+from tightrope.dashboards.installation import ALL_INSTALLATIONS, USUAL_LABELS
 from tightrope.monitors.records import Outcome
 from tightrope.service.adapters.prometheus.catalogue import METRICS
 
@@ -53,10 +54,27 @@ def test_rule_selects_existing_metrics_labels_and_values(rule: dict[str, str]) -
         if name in {"up", *RECORDED}:
             continue
         metric = SHOWN[name]
-        assert set(labels) <= set(metric.labels)
+        assert set(labels) <= {*metric.labels, *USUAL_LABELS}
         for label, value in labels.items():
+            if label in USUAL_LABELS:
+                continue
             listed = metric.labels[label] or {"model", *OWN} if label != "outcome" else metric.labels[label] or Outcome
             assert set(value.split("|")) <= {*map(str, listed)}
+
+
+@pytest.mark.parametrize(
+    "rule", [*rules("recording.yml"), *rules("alerts.yml")], ids=lambda r: r.get("alert", r.get("record"))
+)
+def test_rule_keeps_and_selects_the_installation(rule: dict[str, str]) -> None:
+    """Every selector has the matcher of the namespace, and every grouping and match begins with the labels."""
+    expr = " ".join(rule["expr"].split())
+    named = [selector for selector in selectors(expr) if selector.name]
+    assert expr.count(ALL_INSTALLATIONS) == len(named)
+    assert all("namespace" in labels for _, labels in named)
+    groups = re.findall(r"\b(?:by|on) \(([^)]*)\)", expr)
+    assert all(group.startswith("cluster, namespace") for group in groups if group)
+    assert len(re.findall(r"(?<!:)\b(?:sum|max|min|count|avg)\b", expr)) == len(re.findall(r"\bby \(", expr))
+    assert rule.get("alert") == "TightropeGatewayDown" or all(groups), "it matches across installations"
 
 
 @pytest.mark.parametrize("name", alerts())
@@ -69,7 +87,7 @@ def test_alert_is_complete(name: str) -> None:
     assert alert["annotations"]["runbook_url"].endswith(f"#{name.lower()}")
     used = set(re.findall(r"\$labels\.(\w+)", " ".join(alert["annotations"].values())))
     fired = next(labels for case in expected()[name] for labels in case)
-    assert used <= set(fired)
+    assert used <= {*fired, *USUAL_LABELS}
     assert fired["severity"] == alert["labels"]["severity"]
 
 

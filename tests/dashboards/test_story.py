@@ -17,6 +17,7 @@ from docs.pictures.query import View, query_dashboard
 from tests.support.observability.dashboard_queries import PanelQuery, all_queries, panels
 from tests.support.observability.debian_servers import until
 from tests.support.observability.full_stack import (
+    AUTH,
     CLUSTER,
     FIXED,
     HARMED,
@@ -28,6 +29,7 @@ from tests.support.observability.full_stack import (
 )
 from tightrope.dashboards.boards import boards
 from tightrope.demo.replay import DEMO_MODEL
+from tightrope.service.adapters.alertmanager import JUDGE_SOURCE
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,7 @@ def test_first_page_has_the_evidence(story: FullStack) -> None:
     first = pages(story)[0]
     (alert,) = (one for one in first["alerts"] if one["labels"]["scope"] == HARMED)
     about = {"alertname": "TightropeSafeMode", "model": DEMO_MODEL, "scope": HARMED, "severity": "page", **CLUSTER}
-    assert alert["labels"] == about
+    assert alert["labels"] == about | JUDGE_SOURCE
     annotations = alert["annotations"]
     assert annotations["summary"] == f"{DEMO_MODEL}: the baseline answers {HARMED}"
     evidence = re.match(r"disagreement: 10\^([\d.]+) of 10\^([\d.]+)", annotations["evidence"])
@@ -72,8 +74,8 @@ def test_first_page_has_the_evidence(story: FullStack) -> None:
     assert annotations["runbook_url"].endswith("#tightropesafemode")
 
 
-def test_both_paths_lead_to_one_alert(story: FullStack) -> None:
-    """The labels are equal, so Alertmanager has one alert per scope, and sends it once."""
+def test_both_paths_lead_to_one_page(story: FullStack) -> None:
+    """Alertmanager has the alert of the rules as well, inhibits it, and sends that of the judge once."""
     by_rule = story.query('ALERTS{alertname="TightropeSafeMode"}') or story.query(
         'last_over_time(ALERTS{alertname="TightropeSafeMode"}[10m])'
     )
@@ -82,6 +84,9 @@ def test_both_paths_lead_to_one_alert(story: FullStack) -> None:
         frozenset((a["labels"]["scope"], a["status"]) for a in notification["alerts"]) for notification in pages(story)
     ]
     assert len({notification["groupKey"] for notification in pages(story)}) == 1
+    told = story.pager.alerts("firing", alertname="TightropeSafeMode", scope=HARMED)
+    assert told
+    assert all(a["annotations"].get("evidence") and a["labels"]["source"] == "judge" for a in told), told
     assert all(earlier != later for earlier, later in pairwise(seen)), seen
 
 
@@ -154,6 +159,20 @@ def test_pictures_have_data(played: FullStack) -> None:
         for panel in panels(board):
             if not any(name in target["expr"] for name in (*ELSEWHERE, "ALERTS{") for target in panel["targets"]):
                 assert any(shown["answers"][panel["id"]].values()), panel["title"]
+
+
+def test_operators_order_pages_no_one(played: FullStack) -> None:
+    """Prometheus sees the scope in safe mode, and only the ticket about a forgotten order is pending."""
+    scope, before = "residence=institution", len(pages(played))
+    body = {"scope": scope, "reason": "an incident elsewhere", "actor": "ada"}
+    answer = played.server.client.post(f"/v1/models/{DEMO_MODEL}/force-safe", json=body, headers=AUTH)
+    assert answer.is_success, answer.text
+    until(lambda: scope in played.safe_scopes(), STEP_TIMEOUT_SECONDS)
+    played.settle(f'ALERTS{{alertname="TightropeHeldSafe", alertstate="pending", scope="{scope}"}}')
+    time.sleep(3)  # three evaluations
+    assert played.query(f'ALERTS{{alertname="TightropeSafeMode", scope="{scope}"}}') == []
+    assert played.query('max_over_time(ALERTS{alertname="TightropeSafeMode", scope="residence=other"}[20s])') == []
+    assert not [a for page in pages(played)[before:] for a in page["alerts"] if a["status"] == "firing"]
 
 
 def test_expression_of_an_unknown_metric_finds_no_data(played: FullStack) -> None:

@@ -213,8 +213,7 @@ def test_control_made_anew_under_a_running_gateway(kafka: Broker, tmp_path: Path
     with sighted(kafka, tmp_path) as (cluster, gateway, _, judge):
         make_anew(cluster, CONTROL)
         wait_for_baseline(gateway)
-        wait_until(lambda: is_safe(gateway))
-        assert resets(gateway.part, CONTROL, "made_anew") == 1
+        wait_until(lambda: is_safe(gateway) and resets(gateway.part, CONTROL, "made_anew") == 1)
         assert order(gateway, "force-normal")["confirmed"]
         cluster.stop(judge)
         make_anew(cluster, CONTROL)

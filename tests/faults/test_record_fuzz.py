@@ -21,7 +21,7 @@ from tightrope.service.adapters.topics import COMPARISONS, CONTROL, EVENTS, LABE
 from tightrope.service.adapters.wire import record_codec
 from tightrope.shadow.inference import WatchedPair
 
-EXAMPLES = int(os.environ.get("TIGHTROPE_FUZZ_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 """Examples of each test."""
 
 RECORD, STATE = "record", "state"

@@ -1,5 +1,6 @@
 """Kubernetes accepts every supported shape of the chart, by helm's and Kubernetes' own tools."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -171,15 +172,28 @@ def _checksum(manifests: list[Manifest]) -> str:
     return str(found["spec"]["template"]["metadata"]["annotations"]["checksum/config"])
 
 
-@pytest.mark.parametrize("source", ["nfs.server=nas", "csi.driver=s3.example", "image.reference=m:1"])
+SOURCES = {
+    "models.existingClaim=weights": {"persistentVolumeClaim": {"claimName": "weights", "readOnly": True}},
+    "models.volume.nfs.server=nas": {"nfs": {"server": "nas"}},
+    "models.volume.csi.driver=s3.example": {"csi": {"driver": "s3.example"}},
+    "models.volume.image.reference=m:1": {"image": {"reference": "m:1"}},
+    "models.volume.persistentVolumeClaim.claimName=mine": {"persistentVolumeClaim": {"claimName": "mine"}},
+}
+"""The source of the models' volume by the setting."""
+
+
+@pytest.mark.parametrize("setting", ["", *SOURCES])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_volume_has_one_source(shape: str, source: str) -> None:
+def test_every_volume_has_one_source(shape: str, setting: str) -> None:
     """Kubernetes refuses a volume with two: another source replaces the claim of the models, which is the default."""
-    for more in ((), ("--set", f"models.volume.{source}")):
-        volumes = [volume for _, pod in pods(rendered(shape, *more)) for volume in pod["spec"].get("volumes", [])]
-        assert {volume["name"]: len(volume) for volume in volumes if len(volume) != len(("name", "source"))} == {}
-        sources = {key for volume in volumes if volume["name"] == "models" for key in volume} - {"name"}
-        assert sources == {source.partition(".")[0] if more else "persistentVolumeClaim"}
+    more = ("--set", f"{setting},topics.create=true") if setting else ()
+    volumes = [volume for _, pod in pods(rendered(shape, *more)) for volume in pod["spec"].get("volumes", [])]
+    sources = [{key: value for key, value in volume.items() if key != "name"} for volume in volumes]
+    assert [len(source) for source in sources] == [1] * len(volumes)
+    default = {"persistentVolumeClaim": {"claimName": "tightrope-models", "readOnly": True}}
+    models = [source for volume, source in zip(volumes, sources, strict=True) if volume["name"] == "models"]
+    assert models
+    assert all(source == SOURCES.get(setting, default) for source in models)
 
 
 @pytest.mark.parametrize("shape", CLUSTER)
@@ -193,6 +207,22 @@ def test_topics_job_has_resources_and_no_models(shape: str) -> None:
     pod = job["spec"]["template"]["spec"]
     assert pod["containers"][0]["resources"]["limits"]["memory"] == "256Mi"
     assert "models" not in {volume["name"] for volume in pod["volumes"]}
+
+
+def test_topics_job_is_scheduled_as_configured() -> None:
+    """On clusters whose nodes are all tainted, for example."""
+    wanted = {
+        "nodeSelector": {"pool": "system"},
+        "tolerations": [{"key": "system", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "priorityClassName": "low",
+        "resources": {"limits": {"memory": "64Mi"}},
+    }
+    manifests = rendered("cluster-full-values.yaml", "--set-json", f"topics={json.dumps(wanted)}")
+    (pod,) = [found["spec"] for component, found in pods(manifests) if component == "topics"]
+    resources = wanted.pop("resources")
+    assert {key: pod[key] for key in wanted} == wanted
+    assert pod["containers"][0]["resources"]["limits"] == resources["limits"]
 
 
 def test_secrets_of_signatures_and_draws_are_mounted_as_files() -> None:

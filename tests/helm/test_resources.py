@@ -11,6 +11,8 @@ from ruamel.yaml import YAML
 from tests.support.charts import EMBEDDED, FULL, Manifest, configuration, of_kind, rendered, text
 from tests.support.configs import ROOT
 from tests.support.helm_tools import program
+from tightrope.dashboards.boards import boards
+from tightrope.dashboards.installation import rules_with_labels
 
 RULES = """groups:
   - name: trial
@@ -69,11 +71,50 @@ def count(shape: str, chart: Path) -> int:
 
 @pytest.mark.parametrize("shape", FULL)
 def test_rules_are_those_of_dashboards(shape: str, chart: Path) -> None:
-    """Every rule file is included unchanged, Prometheus' templates too; tests of rules are left out."""
+    """Every rule file selects the release's namespace, and is included unchanged apart from that, Prometheus' templates
+    too; tests of rules are left out.
+    """
     found = {one["metadata"]["name"]: one["spec"] for one in of_kind(rendered(shape, chart=chart), "PrometheusRule")}
     files = [path for path in (chart.parent / "dashboards" / "rules").glob("*.yml") if not path.stem.endswith("_test")]
     assert "trial" in {path.stem for path in files}
-    assert found == {f"demo-tightrope-{path.stem}": YAML(typ="safe").load(path) for path in files}
+    texts = {path.stem: rules_with_labels(path.read_text(), {"namespace": "prod"}) for path in files}
+    assert found == {f"demo-tightrope-{name}": YAML(typ="safe").load(text) for name, text in texts.items()}
+    assert 'namespace="prod"' in texts["alerts"]
+
+
+LABELS = {"cluster": "eu", "namespace": "prod", "region": "north"}
+
+
+def test_labels_of_the_installation_are_on_series_rules_alerts_and_dashboards() -> None:
+    """They equal what `tightrope dashboards render` gives; the judge's alerts have them, if nothing else is set."""
+    more = ("--set", "metrics.labels.cluster=eu,metrics.labels.region=north,config.alerts.labels.region=mine")
+    manifests = rendered("embedded-full-values.yaml", *more)
+    (monitor,) = of_kind(manifests, "ServiceMonitor")
+    assert monitor["spec"]["endpoints"][0]["relabelings"] == [
+        {"action": "replace", "targetLabel": name, "replacement": LABELS[name]} for name in ("cluster", "region")
+    ]
+    found = {m["metadata"]["name"].rpartition("-")[2]: m["spec"] for m in of_kind(manifests, "PrometheusRule")}
+    for name in ("alerts", "recording"):
+        text = (ROOT / f"dashboards/rules/{name}.yml").read_text()
+        assert found[name] == YAML(typ="safe").load(rules_with_labels(text, LABELS))
+    config = YAML(typ="safe").load(configuration(manifests))
+    assert config["alerts"]["labels"] == {**LABELS, "region": "mine"}
+    data = {
+        name: json.loads(t) for m in of_kind(manifests, "ConfigMap") for name, t in m["data"].items() if "json" in name
+    }
+    assert data == {f"{uid}.json": board for uid, board in boards(tuple(LABELS)).items()}
+
+
+def test_dashboards_job_and_pod_monitor_have_the_labels() -> None:
+    """A cluster's workers and judges are scraped by a monitor of pods."""
+    manifests = rendered("cluster-full-values.yaml", "--set", "metrics.labels.cluster=eu,metrics.labels.region=north")
+    (monitor,) = of_kind(manifests, "PodMonitor")
+    assert [one["targetLabel"] for one in monitor["spec"]["podMetricsEndpoints"][0]["relabelings"]] == [
+        "cluster",
+        "region",
+    ]
+    (job,) = (m for m in of_kind(manifests, "Job") if m["metadata"]["name"].endswith("dashboards"))
+    assert "--label=region" in job["spec"]["template"]["spec"]["containers"][0]["args"]
 
 
 @pytest.mark.parametrize("shape", [name for name in FULL if name in EMBEDDED])

@@ -37,6 +37,10 @@ REFUSED_VALUES = [
     (SMALL, "gateway.grpc.port=8001", "port"),
     (SMALL, "image.digest=latest", "digest"),
     (SMALL, "config.models=null", "models"),
+    (SMALL, "models.existingClaim=", "existingClaim"),
+    (SMALL, "models.volume.nfs.server=nas,models.volume.csi.driver=s3", "volume"),
+    (SMALL, "models.volume.nffs.server=nas", "volume"),
+    (SMALL, "models.volume.name=weights", "volume"),
     (SMALL, "config.bus.kafka.prefix=x", "config.bus: the embedded shape has no bus; set shape: cluster"),
     (
         SMALL,
@@ -83,9 +87,7 @@ REFUSED_VALUES = [
 
 def walk(schema: dict[str, Any], values: object, path: str = "") -> list[str]:
     """Return the open objects of the schema and the keys of values.yaml that it lacks, except Kubernetes' own."""
-    if (
-        not isinstance(values, dict) or "properties" not in schema or path == ".models.volume"
-    ):  # one source, of any kind
+    if not isinstance(values, dict) or "properties" not in schema:
         return []
     closed = schema.get("additionalProperties") is False or path in {".config", ".config.server"}
     found = [] if closed else [f"{path}: open"]

@@ -20,6 +20,7 @@ from tightrope.service.adapters.ports import PendingChanges
 from tightrope.service.adapters.sqlite.alert_outbox import AlertTable, StoredAlert
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.adapters.wire import record_codec
+from tightrope.shadow.intake.label_expiry import LabelExpiry
 from tightrope.shadow.judge_round import JudgeRound
 
 NOW = 1_000_000.0
@@ -90,10 +91,10 @@ def labels_expire(jump: float, folder: Path) -> bool:
     change = PendingChanges(held={kept.key: kept}, waiting={("x", 0): early})
     store.save("l", {}, {}, [], {watched.model: change})
     store.close()
-    store, last = SqliteStore(path), NOW + jump - watched.label_horizon
+    store = SqliteStore(path)
     for now in (NOW, NOW + 1.1 * watched.label_horizon, NOW + 2.2 * watched.label_horizon):
         judge_round = JudgeRound({watched.model: watched}, {watched.model: initial_state(watched)}, store, "host", now)
-        last = judge_round.expire(watched, now, last)
+        LabelExpiry(store).add_portion(judge_round, {watched.model: watched}, now)
         store.save("l", {}, {}, [], judge_round.pending)
     gone = not store.pending_rows(watched.model, [kept.key]) and not store.pending_labels(watched.model, [("x", 0)])
     store.close()

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from tests.support.judgement.comparisons import judge_rows, judged_count, make_comparisons, make_plan
+from tightrope.monitors.history.retained import ScopeRecord
 from tightrope.monitors.plan import Plan, initial_state
 from tightrope.monitors.safemode import Mode, ModeState
 from tightrope.monitors.watch import build_routes
@@ -31,6 +32,18 @@ def test_routes_hold_the_safe_scopes() -> None:
     routes = build_routes(plan, moved)
     assert (routes.model, routes.epoch, routes.safe, routes.order) == ("m", 7, ("group=a", "group=b"), "")
     assert routes.states == {"model": "normal", "group=a": "safe", "group=b": "latched", "half=left": "normal"}
+
+
+def test_routes_tell_what_an_operator_ordered() -> None:
+    """A scope that an orphan or evidence sends to the baseline, too, is not among them."""
+    plan = make_plan("disagreement")
+    held, breached = Mode(ModeState.SAFE, held=True), Mode(ModeState.SAFE)
+    state = replace(initial_state(plan), modes=(Mode(), held, replace(breached, ordered=True), breached))
+    routes = build_routes(plan, state)
+    assert (routes.safe, routes.ordered) == (plan.scopes[1:], plan.scopes[1:3])
+    orphan = replace(state.retained, orphans={"gone=x": ScopeRecord(breached)})
+    state = replace(state, modes=(held, held, held, held), retained=orphan)
+    assert build_routes(plan, state).ordered == plan.scopes[1:]
 
 
 def test_advisory_plan_moves_only_scopes_that_an_operator_holds() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.configs import write_config
 from tests.support.servers import Server, serving
-from tests.support.serving.asgi_harness import MAX_BODY_BYTES, InnerApp, LayerHarness
+from tests.support.serving.asgi_harness import InnerApp, LayerHarness, admission
 from tests.support.serving.model_pairs import CALM, all_pairs, sure_and_unsure
 from tests.support.serving.service_harness import GatewayHarness
 from tightrope.service.transport.http.asgi import InferLayer
@@ -33,4 +33,4 @@ def client(server: Server) -> httpx.Client:
 def world(tmp_path: Path) -> LayerHarness:
     """A fast pair, and bodies of at most MAX_BODY_BYTES bytes."""
     bench, inner = GatewayHarness(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}}), InnerApp()
-    return LayerHarness(bench, inner, InferLayer(lambda: inner, bench.responder(), MAX_BODY_BYTES))
+    return LayerHarness(bench, inner, InferLayer(lambda: inner, bench.responder(), admission()))

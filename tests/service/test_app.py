@@ -22,9 +22,10 @@ from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.topics import CONTROL, SAMPLES, topic
 from tightrope.service.adapters.wire.heartbeat import HEARTBEAT_KEY, Heartbeat, encode_heartbeat
 from tightrope.service.adapters.wire.record_codec import decode_samples, encode_routes
-from tightrope.service.app import build_service, load_model, load_pairs
+from tightrope.service.app import build_service, load_pairs
 from tightrope.service.config.loader import ConfigError, load
 from tightrope.service.inference.autotune import RunProfile, measure_profile
+from tightrope.service.inference.loading.pair_loading import load_model
 from tightrope.service.inference.model_pair import build
 
 

@@ -25,10 +25,12 @@ from prometheus_client import CollectorRegistry
 from uvicorn import Config
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import Server as UvicornServer
 from uvicorn.server import ServerState
 
 from tests.support.onnx_models import classifier
 from tightrope.service.adapters.prometheus.histogram import ManyHistogram
+from tightrope.service.api.documentation import LIBRARY_FILES
 
 
 def module_source(kind: type) -> str:
@@ -145,6 +147,26 @@ def test_uvicorn_protocol_has_the_names_that_the_fast_path_uses(connection: Http
     assert missing(ServerState, ["default_headers", "total_requests"]) == []
 
 
+def test_uvicorn_protocol_has_the_names_that_a_connection_replaces(connection: HttpToolsProtocol) -> None:
+    """transport/http/connection.py: requests start in one place, and the newest of those that wait is on the left."""
+    names = ["_start_asgi_task", "_unset_keepalive_if_required", "send_400_response", "shutdown", "eof_received"]
+    assert [name for name in names if not callable(getattr(HttpToolsProtocol, name, None))] == []
+    source = module_source(HttpToolsProtocol)
+    assert source.count("self._start_asgi_task(") == 2, "at once, and from the queue"
+    assert (source.count("self.pipeline.appendleft("), source.count("self.pipeline.pop()")) == (1, 1)
+    parser = ["should_upgrade", "set_dangerous_leniencies", "feed_data"]
+    assert [name for name in parser if not callable(getattr(connection.parser, name, None))] == []
+    assert missing(RequestResponseCycle, ["response_started", "waiting_for_100_continue", "keep_alive"]) == []
+
+
+def test_uvicorn_server_has_the_names_that_are_replaced() -> None:
+    """serving/server.py: start and end, and what they read and set."""
+    names = ["startup", "shutdown", "capture_signals", "handle_exit", "serve", "on_tick"]
+    assert [name for name in names if not callable(getattr(UvicornServer, name, None))] == []
+    assert missing(UvicornServer, ["should_exit", "started", "server_state"]) == []
+    assert missing(ServerState, ["connections", "tasks"]) == []
+
+
 def test_uvicorn_cycle_has_the_names_that_the_fast_path_imitates() -> None:
     """The protocol reads these of its cycle, for which an exchange of the fast path stands."""
     source = module_source(HttpToolsProtocol)
@@ -152,3 +174,11 @@ def test_uvicorn_cycle_has_the_names_that_the_fast_path_imitates() -> None:
     assert used == {"response_complete", "disconnected", "message_event", "body", "more_body", "keep_alive"}
     assert missing(RequestResponseCycle, used) == []
     assert STATUS_LINE[200] == b"HTTP/1.1 200 OK\r\n"
+
+
+def test_page_of_the_api_has_swagger_ui_5() -> None:
+    """Only from version 5 on it draws OpenAPI 3.1; the files lie where the package has them."""
+    script = (LIBRARY_FILES / "swagger-ui-bundle.js").read_text(encoding="utf-8")
+    assert re.search(r'PACKAGE_VERSION:"5\.[0-9.]+"', script)
+    assert "SwaggerUIBundle" in script
+    assert (LIBRARY_FILES / "swagger-ui.css").is_file()

@@ -1,5 +1,6 @@
 """The active alerts of routes, with evidence; they equal those of the Prometheus rules."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -65,6 +66,14 @@ def test_alert_without_an_event_refers_to_the_audit_trail() -> None:
     assert "/v1/events" in alert.annotations["description"]
 
 
+def test_only_what_an_operator_ordered_pages_no_one() -> None:
+    """Another scope pages, and so does one that is latched."""
+    both = active_alerts(replace(routes("a=b", "c=d"), ordered=("a=b",)), [])
+    assert {alert.scope: alert.pages for alert in both} == {"a=b": False, "c=d": True}
+    latched = active_alerts(replace(routes("a=b", **{"a=b": "latched"}), ordered=("a=b",)), [])
+    assert {alert.name: alert.pages for alert in latched} == {SAFE_MODE_ALERT: False, LATCHED_ALERT: True}
+
+
 def test_first_event_of_a_scope_is_the_cause() -> None:
     """Later events of the scope are ignored."""
     later = Event("later", 18.0, "m", "breach", "a=b", "judge", "mix", {"moved": True})
@@ -74,8 +83,9 @@ def test_first_event_of_a_scope_is_the_cause() -> None:
 def test_operators_order_names_the_operator() -> None:
     """There is no evidence then; a monitor without evidence shows 10^0."""
     order = Event("o", 1.0, "m", "force-safe", "a=b", "ada", "trying it", {"moved": True, "monitors": []})
-    (alert,) = active_alerts(routes("a=b"), [order])
+    (alert,) = active_alerts(replace(routes("a=b"), ordered=("a=b",)), [order])
     assert alert.annotations["description"] == "force-safe by ada: trying it"
+    assert not alert.pages, "the operator knows of it"
     assert "evidence" not in alert.annotations
     blank = event(monitors=[CASE | {"evidence": None}])
     assert active_alerts(routes("a=b"), [blank])[0].annotations["evidence"] == "disagreement: 10^0.0 of 10^8.5"
@@ -83,13 +93,14 @@ def test_operators_order_names_the_operator() -> None:
 
 @pytest.mark.parametrize("name", [SAFE_MODE_ALERT, LATCHED_ALERT, HELD_ALERT])
 def test_alert_equals_that_of_the_rules(name: str) -> None:
-    """Equal name, summary and labels let Alertmanager merge the two."""
+    """Equal name, summary and labels, but for the source, let Alertmanager inhibit one of the two."""
     rule = alerts()[name]
     words = rule["annotations"]["summary"].replace("{{ $labels.", "{").replace(" }}", "}")
     assert words == SUMMARIES[name]
-    assert rule["expr"].startswith("max by (model, scope) ")
-    (selector,) = selectors(rule["expr"])
-    assert selector.labels == ({"state": "latched"} if name == LATCHED_ALERT else {})
+    assert rule["expr"].startswith("max by (cluster, namespace, model, scope) ")
+    selector, *others = selectors(rule["expr"])
+    assert selector.labels.get("state", "") == ("latched" if name == LATCHED_ALERT else "")
+    assert [one.name for one in others] == ["tightrope_safe_mode_ordered"] * (name == SAFE_MODE_ALERT)
     assert rule["labels"] == {"severity": "page"}
     assert "for" not in rule
     assert "keep_firing_for" not in rule

@@ -1,5 +1,6 @@
 """Samples of equal layout share runs of the model that did not answer, across records."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.onnx_models import looping
 from tests.support.samples import CountingModel, runs, sample, watched
 from tightrope.monitors.compare import Reading, read_output
 from tightrope.monitors.records import Fault, Role, Sample, Tensors
 from tightrope.monitors.sample_batch import SampleBatch
-from tightrope.service.adapters.ports import RunFailedError, UnreachableError
+from tightrope.service.adapters.onnxruntime import OnnxModel
+from tightrope.service.adapters.ports import RunDeadlineError, RunFailedError, UnreachableError
+from tightrope.service.adapters.runs.breaker import MAX_EXPIRED
+from tightrope.service.adapters.runs.detached import UNMEASURED_ROWS, DetachedModel, detach
+from tightrope.service.adapters.runs.watched_runs import limit_runs
 from tightrope.shadow import inference
 from tightrope.shadow.inference import WatchedPair, pad_classes, run_shadow
 
@@ -105,9 +111,20 @@ class FailingModel(CountingModel):
         raise self.error
 
 
-@pytest.mark.parametrize(("error", "sizes"), [(RunFailedError("no"), [3, 2, 1]), (UnreachableError("gone"), [3])])
+@pytest.mark.parametrize(
+    ("error", "sizes", "reported"),
+    [
+        (RunFailedError("no"), [3, 2, 1], ["r-2", "r-1"]),
+        (RunDeadlineError("late"), [3, 2, 1], [2, 1, 1]),
+        (UnreachableError("gone"), [3], []),
+    ],
+)
 def test_unreachable_model_is_not_run_again(
-    pair: WatchedPair, error: RunFailedError, sizes: list[int], caplog: pytest.LogCaptureFixture
+    pair: WatchedPair,
+    error: RunFailedError,
+    sizes: list[int],
+    reported: list[str | int],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A run that failed is repeated sample by sample, each failure is logged; an unreachable model would fail again."""
     model = FailingModel(pair.models[Role.BASELINE], error)  # type: ignore[arg-type]
@@ -115,8 +132,7 @@ def test_unreachable_model_is_not_run_again(
     shadow = run_shadow(replace(pair, models={**pair.models, Role.BASELINE: model}), parts, *served(pair, parts))
     assert model.runs == sizes
     assert shadow.fault.tolist() == [Fault.RUN_FAILED] * 3
-    reported = [record.args[1] for record in caplog.records if isinstance(record.args, tuple)]
-    assert reported == (["r-2", "r-1"] if len(sizes) > 1 else [])
+    assert [record.args[1] for record in caplog.records if isinstance(record.args, tuple)] == reported
 
 
 def test_rows_with_another_number_of_classes_are_faults(pair: WatchedPair) -> None:
@@ -136,3 +152,41 @@ def test_missing_classes_are_padded_with_zeros() -> None:
     values = np.ones((2, 2))
     assert pad_classes(values, 3).tolist() == [[1, 1, 0], [1, 1, 0]]
     assert pad_classes(values, 2) is values
+
+
+def test_model_that_hangs_is_not_run_for_each_sample(tmp_path: Path) -> None:
+    """Its breaker opens; the rows are faults, and the samples of other models wait no longer."""
+    model = OnnxModel(looping(tmp_path / "l.onnx", width=2))
+    limit_runs(model, 0.1)
+    hanging = detach(model)
+    pair = replace(watched(tmp_path), models=dict.fromkeys(Role, hanging))
+    answer = np.array([[0.25, 0.75]], np.float32)
+    rows = [sample(pair, [[1e12, 0.0]], number=number, outputs=answer) for number in range(200)]
+    parts, began = [SampleBatch.from_samples(rows)], time.monotonic()
+    shadow = run_shadow(pair, parts, *served(pair, parts))
+    assert time.monotonic() - began < 10.0
+    assert shadow.fault.tolist() == [Fault.RUN_FAILED] * 200
+    assert isinstance(hanging, DetachedModel)
+    assert hanging.runs.breaker.take_expired() == MAX_EXPIRED
+
+
+def test_one_sample_that_hangs_spoils_no_other(tmp_path: Path) -> None:
+    """It is a fault; the others of its run answer."""
+    model = OnnxModel(looping(tmp_path / "l.onnx", width=2))
+    limit_runs(model, 0.2)
+    pair = replace(watched(tmp_path), models=dict.fromkeys(Role, detach(model)))
+    answer, values = np.array([[0.25, 0.75]], np.float32), [1.0, 1e12, 1.0, 1.0]
+    rows = [sample(pair, [[value, 0.0]], number=number, outputs=answer) for number, value in enumerate(values)]
+    parts = [SampleBatch.from_samples(rows)]
+    shadow = run_shadow(pair, parts, *served(pair, parts))
+    assert shadow.fault.tolist() == [0, Fault.RUN_FAILED, 0, 0]
+
+
+def test_rows_of_a_run_are_few_before_any_was_measured(tmp_path: Path) -> None:
+    """A large run of a slow model would pass the deadline although the model is sound."""
+    pair = watched(tmp_path)
+    apart = replace(pair, models={role: detach(OnnxModel(tmp_path / f"{role}.onnx")) for role in Role})
+    assert [one.max_run_rows(Role.BASELINE) for one in (pair, apart)] == [
+        inference.MAX_SHADOW_RUN_ROWS,
+        UNMEASURED_ROWS,
+    ]

@@ -57,6 +57,6 @@ def test_surprise_of_the_gateway_reaches_the_worker(tmp_path: Path) -> None:
     path = str(healthy(tmp_path / "m.onnx"))
     pair = pair_of(tmp_path, baseline=path, compressed=path)
     watched = as_watched(pair)
-    assert watched.max_run_rows > 1
+    assert watched.max_run_rows(Role.BASELINE) > 1
     pair.batchability.keep_apart("a surprise")
-    assert watched.max_run_rows == 0
+    assert watched.max_run_rows(Role.BASELINE) == 0

@@ -56,6 +56,7 @@ def play(folder: Path, lives: list[int], poll: int = 256) -> Ending:
                 except KilledError:
                     judge, deaths = None, deaths + 1
                     harness.reopen()
+    harness.write_put_off()
     left = (
         harness.store._all("SELECT * FROM held ORDER BY id, row"),
         harness.store._all("SELECT * FROM waiting ORDER BY id, row"),
@@ -138,6 +139,7 @@ def test_rows_expire_after_the_label_horizon(tmp_path: Path, clock: list[float])
     assert {name: count for name, count in harness.saved_state().labels.items() if count} == {
         "joined": 13,
         "expired": 7,
+        "late": 10,
     }
 
 

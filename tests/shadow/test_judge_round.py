@@ -19,7 +19,7 @@ from tightrope.monitors.label_records import Label
 from tightrope.monitors.latency import LatencyObjective
 from tightrope.monitors.plan import Plan, State, initial_state
 from tightrope.monitors.records import Comparisons, Event, Stream, Traffic
-from tightrope.service.adapters.ports import Record
+from tightrope.service.adapters.ports import OverduePortion, Record
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.adapters.wire import record_codec
 from tightrope.shadow.judge_round import JudgeRound
@@ -41,7 +41,7 @@ class RoundRunner:
             judged.process([Record("topic", 0, offset, None, _bytes(one)) for offset, one in enumerate(given)])
         )
         if expire is not None:
-            judged.expire(self.plan, expire, float("-inf"))
+            judged.expire(self.plan, OverduePortion(0.0, expire - HORIZON, full=False), expire)
         self.store.save("log", judged.positions, {}, judged.events, judged.pending)
         self.state = judged.states["m"]
         self.events += judged.events
@@ -151,28 +151,19 @@ def test_overdue_rows_expire_and_overdue_labels_are_unknown(runner: RoundRunner)
     assert runner.labels == {"expired": 10, "unknown": 3}
     runner.round(expire=NOW)
     runner.round(truths(old))
-    assert runner.labels == {"expired": 10, "unknown": 3}
+    assert runner.labels == {"expired": 10, "unknown": 3, "late": 10}
     runner.round(truths(LATER))
-    assert runner.labels == {"expired": 10, "unknown": 3, "joined": 10}
+    assert runner.labels == {"expired": 10, "unknown": 3, "late": 10, "joined": 10}
 
 
-def test_row_joined_in_the_round_of_its_expiry_is_not_expired(runner: RoundRunner) -> None:
-    """The store still lists it as waiting; likewise for a label that came first."""
+def test_row_joined_before_its_expiry_is_not_expired(runner: RoundRunner) -> None:
+    """Nor is one whose label came first."""
     old = batches(2, begin=NOW - 2 * HORIZON)
     runner.round(old[0], truths(old[1], time=NOW - 2 * HORIZON))
-    runner.round(truths(old[0]), old[1], expire=NOW)
+    runner.round(truths(old[0]), old[1])
     assert runner.labels == {"joined": 20}
     runner.round(expire=NOW)
     assert runner.labels == {"joined": 20}
-
-
-def test_expiry_runs_once_per_hundredth_of_the_horizon(runner: RoundRunner) -> None:
-    """It reads all waiting rows and labels, which would cost too much in each round."""
-    judged = JudgeRound({"m": runner.plan}, {"m": runner.state}, runner.store, "host")
-    first = judged.expire(runner.plan, NOW, float("-inf"))
-    assert first == NOW - HORIZON
-    assert judged.expire(runner.plan, NOW + 999, first) == first
-    assert judged.expire(runner.plan, NOW + 1000, first) == first + 1000
 
 
 def test_plan_without_labels_keeps_no_rows(tmp_path: Path) -> None:

@@ -26,13 +26,13 @@ def test_view_shows_the_progress(tmp_path: Path) -> None:
         make_comparisons(20, member=[True, False, False], disagree=np.arange(20) < 3, fault=np.arange(20) == 9)
     )
     judge.step(0)
-    shown = harness.view.progress("m")
+    shown, none = harness.view.progress("m"), {"baseline": 0, "compressed": 0}
     assert {key: shown[key] for key in ("seen", "pending", "stale")} == {"seen": 16, "pending": 4, "stale": 0}
     assert shown["scopes"] == {
-        "model": {"compared": 16, "disagreed": 3, "errors": 1},
-        "group=a": {"compared": 16, "disagreed": 3, "errors": 1},
-        "group=b": {"compared": 0, "disagreed": 0, "errors": 0},
-        "half=left": {"compared": 0, "disagreed": 0, "errors": 0},
+        "model": {"compared": 16, "disagreed": 3, "errors": 1, "refused": none},
+        "group=a": {"compared": 16, "disagreed": 3, "errors": 1, "refused": none},
+        "group=b": {"compared": 0, "disagreed": 0, "errors": 0, "refused": none},
+        "half=left": {"compared": 0, "disagreed": 0, "errors": 0, "refused": none},
     }
     assert {v.scope: v.outcome for v in harness.view.verdicts("m") if v.monitor != "sight"} == {
         "model": Outcome.ERROR,

@@ -16,7 +16,7 @@ from tests.support.judgement.comparisons import judged_count, make_comparisons, 
 from tests.support.judgement.judge_harness import JudgeHarness, lenient
 from tightrope.monitors.label_records import Label
 from tightrope.monitors.plan import initial_state
-from tightrope.service.adapters.sqlite.store import STATE_VERSION
+from tightrope.service.adapters.sqlite.database import STATE_VERSION
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WIRE_VERSION
 from tightrope.shadow.migration import MIGRATED, is_outdated, migration_event

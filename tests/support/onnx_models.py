@@ -72,3 +72,74 @@ def external_tensor(name: str) -> TensorProto:
         entry = tensor.external_data.add()
         entry.key, entry.value = key, value
     return tensor
+
+
+def looping(path: Path, *, width: int | str = 1) -> Path:
+    """Write a classifier that answers [0.25, 0.75] after as many loops as the largest number of ``input``: 1e12 of
+    them never end, unless the run is ended.
+    """
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["go_on"]), helper.make_node("Cos", ["value"], ["next"])],
+        "body",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("value", TensorProto.FLOAT, None),
+        ],
+        [
+            helper.make_tensor_value_info("go_on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("next", TensorProto.FLOAT, None),
+        ],
+    )
+    nodes: list[object] = [
+        helper.make_node("ReduceMax", ["input"], ["most"], keepdims=0),
+        helper.make_node("Cast", ["most"], ["trips"], to=TensorProto.INT64),
+        helper.make_node("Loop", ["trips", "", "input"], ["looped"], body=body),
+        *_constant_answer("looped"),
+    ]
+    return _with_constant_answer(path, nodes, width)
+
+
+def squaring(path: Path, *, by_value: bool = False) -> Path:
+    """Write a classifier that answers [0.25, 0.75] after the product of two square matrices, in one node that heeds no
+    end: as wide as a row of ``input``, or, ``by_value``, as the largest number of it.
+    """
+    nodes: list[object] = [
+        helper.make_node("ReduceMax", ["input"], ["most"], keepdims=0),
+        helper.make_node("Cast", ["most"], ["chosen"], to=TensorProto.INT64),
+        helper.make_node("Reshape", ["chosen", "one"], ["chosen_side"]),
+        helper.make_node("Shape", ["input"], ["width"], start=1, end=2),
+        helper.make_node("Max", ["chosen_side" if by_value else "width", "one"], ["side"]),
+        helper.make_node("Concat", ["side", "side"], ["square"], axis=0),
+        helper.make_node("ConstantOfShape", ["square"], ["ones"]),
+        helper.make_node("MatMul", ["ones", "ones"], ["product"]),
+        helper.make_node("ReduceMax", ["product"], ["top"], keepdims=0),
+        helper.make_node("Mul", ["top", "nothing"], ["zero"]),
+        helper.make_node("Add", ["input", "zero"], ["done"]),
+        *_constant_answer("done"),
+    ]
+    constants = [
+        numpy_helper.from_array(np.array([1]), "one"),
+        numpy_helper.from_array(np.array(0.0, np.float32), "nothing"),
+    ]
+    return _with_constant_answer(path, nodes, 1 if by_value else "width", constants)
+
+
+def _constant_answer(after: str) -> list[object]:
+    """Nodes that answer [0.25, 0.75] for each row, once a tensor of these rows is there."""
+    return [
+        helper.make_node("Shape", [after], ["rows"], start=0, end=1),
+        helper.make_node("Concat", ["rows", "classes"], ["whole"], axis=0),
+        helper.make_node("Expand", ["table", "whole"], ["probabilities"]),
+    ]
+
+
+def _with_constant_answer(path: Path, nodes: list[object], width: int | str, constants: list[object] = ()) -> Path:  # type: ignore[assignment]
+    table = np.array([[0.25, 0.75]], np.float32)
+    return _save(
+        path,
+        nodes,
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["rows", width])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["rows", 2])],
+        [numpy_helper.from_array(table, "table"), numpy_helper.from_array(np.array([2]), "classes"), *constants],
+    )

@@ -194,8 +194,12 @@ def _run(
     listener: socket.socket | None = None,
 ) -> None:
     """Run one process of a cluster until a signal stops it."""
+    from tightrope.service.adapters.private_files import restrict_state
+    from tightrope.serving.server import prepare_process
     from tightrope.wiring import cluster
 
+    prepare_process()  # before the parts: some make files
+    restrict_state(settings.state.folder)
     silence_kafka_client()
     if part == "gateway":
         process = cluster.gateway(settings, member)
@@ -203,10 +207,11 @@ def _run(
         from tightrope.wiring import shadow_processes
 
         process = {"worker": shadow_processes.worker, "judge": shadow_processes.judge}[part](settings)
-    cluster.run(process, settings, _address_printer(settings, json_=json_), listener)
+    is_gateway = part == "gateway"
+    cluster.run(process, settings, _address_printer(settings, json_=json_, is_gateway=is_gateway), listener)
 
 
-def _address_printer(settings: "Settings", *, json_: bool) -> "ReadyCallback":
+def _address_printer(settings: "Settings", *, json_: bool, is_gateway: bool = False) -> "ReadyCallback":
     """Return a callback that prints where the process listens."""
 
     def print_address(address: "ListenAddress") -> None:
@@ -216,13 +221,28 @@ def _address_printer(settings: "Settings", *, json_: bool) -> "ReadyCallback":
         from tightrope.cli import console
 
         console.print_status("up", f" {address.http}/metrics")
+        if is_gateway:
+            console.print_status(f"   memory {memory_line(settings)}", "", "dim")
 
     return print_address
 
 
 def print_address_json(address: "ListenAddress", settings: "Settings") -> None:
-    """Print where a server listens and which models it serves, as one JSON object."""
-    typer.echo(json.dumps({**address.addresses, "models": list(settings.models)}))
+    """Print where a server listens, which models it serves, and the bytes that callers take at most, as one JSON
+    object.
+    """
+    from tightrope.service.transport.memory_bound import memory_bound
+
+    bound = memory_bound(settings.server)
+    typer.echo(json.dumps({**address.addresses, "models": list(settings.models), "memory_bound": bound}))
+
+
+def memory_line(settings: "Settings") -> str:
+    """The memory that this process has, and that its callers take at most."""
+    from tightrope.service.adapters.memory import own_resident_bytes
+    from tightrope.service.transport.memory_bound import describe_bound
+
+    return describe_bound(settings.server, own_resident_bytes())
 
 
 COMMANDS: tuple[Callable[..., Any], ...] = (serve, worker, judge, topics, acls, doctor, tail)

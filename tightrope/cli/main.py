@@ -13,6 +13,7 @@ import typer
 
 from tightrope.cli import cluster_commands, dashboards, modes, offline_commands
 from tightrope.cli.cluster_commands import ConfigArgument, GrpcPortOption, HostOption, JsonOption, PortOption
+from tightrope.cli.log_limit import LogLimit
 from tightrope.demo_run.models import DEFAULT_MODEL, DEMO_MODELS
 from tightrope.service.errors import TightropeError
 from tightrope.serving import gc_tuning
@@ -45,13 +46,15 @@ def main() -> None:
 
 
 def _configure_logging() -> None:
-    """Log warnings: in colours on a terminal, elsewhere one line each with its time."""
+    """Log warnings: in colours on a terminal, elsewhere one line each with its time; `LogLimit` bounds them."""
+    handler: logging.Handler = logging.StreamHandler()
+    line = "%(asctime)s %(levelname)s %(message)s"
     if sys.stderr.isatty():
         from tightrope.cli import console
 
-        logging.basicConfig(level="WARNING", format="%(message)s", handlers=[console.log_handler()])
-    else:
-        logging.basicConfig(level="WARNING", format="%(asctime)s %(levelname)s %(message)s")
+        handler, line = console.log_handler(), "%(message)s"
+    handler.addFilter(LogLimit())
+    logging.basicConfig(level="WARNING", format=line, handlers=[handler])
 
 
 @app.command()
@@ -80,6 +83,7 @@ def run(
             grpc = f", gRPC on {address.grpc}" if address.grpc else ""
             console.print_status("ready", f" {url}/v2/models/{first}/infer{grpc}")
             console.print_status(f"      watch {url}/metrics, {url}/v1/models, {url}/docs", "", "dim")
+            console.print_status(f"      memory {cluster_commands.memory_line(settings)}", "", "dim")
 
         embedded.run(settings, print_address, config)
 
@@ -90,14 +94,16 @@ def check(config: ConfigArgument, json_: JsonOption = False) -> None:
     from tightrope.cli import console
     from tightrope.cli.describe import describe
     from tightrope.service.app import load_pairs
-    from tightrope.service.config.loader import ConfigError, control_token, load
+    from tightrope.service.config.loader import ConfigError, control_token, draw_secret, load
+    from tightrope.wiring.candidates.trial import tried_pair
     from tightrope.wiring.paging import require_tokens
 
     signing: list[str] = []
     try:
         settings = load(config)
-        pairs = load_pairs(settings)
+        pairs = load_pairs(settings, tried_pair)
         token = control_token(settings)
+        draw_secret(settings)
         require_tokens(settings)
         if settings.bus is not None:
             from tightrope.wiring.topics import kafka_options, signing_warning
@@ -126,8 +132,8 @@ def check(config: ConfigArgument, json_: JsonOption = False) -> None:
 def events(
     config: ConfigArgument,
     model: Annotated[str | None, typer.Option(help="Show this model's events only.")] = None,
-    after: Annotated[int, typer.Option(help="Show events after this sequence number.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, help="Show at most this many events.")] = 100,
+    after: Annotated[int | None, typer.Option(help="Show events after this sequence number, oldest first.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many events, by default the newest.")] = 100,
     follow: Annotated[bool, typer.Option(help="Keep printing new events.")] = False,
     json_: JsonOption = False,
 ) -> None:
@@ -145,12 +151,12 @@ def events(
     if not path.exists():
         raise ConfigError([f"state: {path} does not exist yet; `tightrope run {config}` makes it"])
     store = SqliteStore(path)
-    batch = store.events(model, after, limit)
+    batch = store.latest_events(model, limit=limit)[::-1] if after is None else store.events(model, after, limit)
     if model is not None and model not in settings.models and not store.events(model, 0, 1):
         raise ConfigError([f"--model: {model!r} is none of {', '.join(settings.models)}, and has no events"])
     (_print_json_lines if json_ else console.print_event_table)(batch)
     while follow:
-        after = batch[-1][0] if batch else after
+        after = batch[-1][0] if batch else after or 0
         time.sleep(EVENT_POLL_SECONDS)
         batch = store.events(model, after, limit)
         (_print_json_lines if json_ else console.print_event_lines)(batch)

@@ -40,7 +40,7 @@ def list_modes(config: ConfigArgument, model: ModelNameOption = None, json_: Jso
 
     is_cluster = load(config).bus is not None
     with cluster_modes(config) if is_cluster else _stored(config, exclusive=False) as (store, plans):
-        chosen = [_chosen(plans, model)] if model else list(plans.values())
+        chosen = list(plans.values()) if model is None else [_chosen(plans, model)]
         for plan in chosen:
             for stored in stored_modes(store, plan):
                 _print(stored, json_=json_)
@@ -116,7 +116,7 @@ def _chosen(plans: "dict[str, Plan]", model: str | None) -> "Plan":
 
     if model is None and len(plans) > 1:
         raise ConfigError([f"--model: is missing; it must be one of {', '.join(plans)}"])
-    name = model or next(iter(plans))
+    name = next(iter(plans)) if model is None else model
     if name not in plans:
         raise ConfigError([f"--model: is {name!r}; it must be one of {', '.join(plans)}"])
     return plans[name]

@@ -207,7 +207,7 @@ def trips(gateway: HttpGateway) -> list[dict[str, Any]]:
 
 def _mode_changes(gateway: HttpGateway) -> list[dict[str, Any]]:
     """Return every change of a scope's mode that evidence caused, with the strongest monitor's evidence."""
-    events = gateway.get(f"/v1/events?model={DEMO_MODEL}&limit=1000")["events"]
+    events = gateway.get(f"/v1/events?model={DEMO_MODEL}&after=0&limit=1000")["events"]
     return [
         {
             "what": event["kind"],

@@ -10,8 +10,8 @@ from tightrope.monitors.records import Bools, Comparisons, Fault, Role
 from tightrope.offline import table
 from tightrope.offline.table import CsvTable, TableError
 from tightrope.service.adapters.ports import RunFailedError
-from tightrope.service.app import load_model
 from tightrope.service.config.loader import ConfigError, Settings
+from tightrope.service.inference.loading.pair_loading import load_model
 from tightrope.service.inference.model_pair import ModelPair, build
 from tightrope.service.inference.monitor_plan import MATRIX_DIMENSIONS
 from tightrope.service.protocol.tensors import Tensor, TensorSpec, dtype_of

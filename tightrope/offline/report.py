@@ -21,10 +21,11 @@ from tightrope.service.adapters.prometheus.metric_set import process_registry
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.topics import SAMPLES, topic
 from tightrope.service.adapters.wire.record_codec import encode_samples
-from tightrope.service.app import REPORTS_FOLDER, ROWS_FOLDER, golden_rows, load_pairs
+from tightrope.service.app import REPORTS_FOLDER, ROWS_FOLDER, load_pairs
 from tightrope.service.config.loader import ConfigError, Settings, load
 from tightrope.service.errors import TightropeError
 from tightrope.service.inference.golden import GoldenRows
+from tightrope.service.inference.loading.pair_loading import golden_rows
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.shadow.drift_statistics import TooFewRowsError, require_rows
 from tightrope.shadow.inference import MAX_SHADOW_RUN_ROWS

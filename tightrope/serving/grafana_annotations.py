@@ -4,7 +4,7 @@ An existing annotation is found again by its start and its tags, so a restart ne
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from tightrope.dashboards.grafana import Grafana, GrafanaError
@@ -19,10 +19,14 @@ ANNOTATION_CHECK_SECONDS = 60.0
 
 
 class GrafanaAnnotations(AlertSender):
-    """Annotates every scope that is in safe mode."""
+    """Annotates every scope that is in safe mode, with the ``labels`` of the installation as tags."""
 
-    def __init__(self, path: Path, grafana: Grafana, models: Collection[str]) -> None:
+    def __init__(
+        self, path: Path, grafana: Grafana, models: Collection[str], labels: Mapping[str, str] | None = None
+    ) -> None:
         self._grafana = grafana
+        installation = {"cluster": "", "namespace": ""} | dict(labels or {})
+        self._tags = [f"{name}:{value}" for name, value in installation.items()]
         super().__init__(path, models, ANNOTATION_CHECK_SECONDS, grace=0.0)
 
     def to_stored(self, alert: Alert, now: float) -> StoredAlert | None:
@@ -49,7 +53,7 @@ class GrafanaAnnotations(AlertSender):
         return True
 
     def _annotate(self, row: StoredAlert) -> None:
-        tags = ["safe-mode", f"model:{row.labels['model']}", f"scope:{row.labels['scope']}"]
+        tags = ["safe-mode", *self._tags, f"model:{row.labels['model']}", f"scope:{row.labels['scope']}"]
         number = self._grafana.find_annotation(row.since, tags)
         if number is None:
             text = f"{row.annotations['summary']}. {row.annotations['description']}"

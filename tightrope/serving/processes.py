@@ -13,6 +13,7 @@ stop when it closes.
 import asyncio
 import logging
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -29,8 +30,8 @@ from tightrope.serving.server import STOP_SIGNALS, ListenAddress, ReadyCallback,
 
 log = logging.getLogger(__name__)
 
-MEMBER_STOP_SECONDS = 60.0
-"""A member that has not ended this long after SIGTERM is killed."""
+MEMBER_GRACE_SECONDS = 5.0
+"""A member that has not ended this long after its `server.drain_seconds` is killed."""
 
 MIN_RESTART_SECONDS, MAX_RESTART_SECONDS = 0.5, 30.0
 """Delay before a member is replaced; it doubles each time the member ends within `STABLE_SECONDS`."""
@@ -88,7 +89,7 @@ def serve(config: Path, server: ServerSection, ready: ReadyCallback) -> int:
         address = ListenAddress(server.host, listener.getsockname()[1], grpc_port)
         folder = Path(held.enter_context(_temporary_folder()))
         command = _member_command(config, address, server.processes, listener.fileno())
-        supervisor = Supervisor(command, folder, (listener.fileno(),))
+        supervisor = Supervisor(command, folder, server.drain_seconds + MEMBER_GRACE_SECONDS, [listener])
         return asyncio.run(supervisor.run(server.processes, lambda: ready(address)))
 
 
@@ -113,14 +114,17 @@ def _member_command(config: Path, address: ListenAddress, processes: int, listen
 class Supervisor:
     """Keeps processes of one command running.
 
-    The command's last argument is a member's file; the processes inherit ``descriptors``, and each prints a line once
-    it is up.
+    The command's last argument is a member's file; the processes inherit ``listeners``, and each prints a line once
+    it is up. A process that has not ended ``stop_seconds`` after SIGTERM is killed.
     """
 
-    def __init__(self, command: Sequence[str], folder: Path, descriptors: Sequence[int] = ()) -> None:
+    def __init__(
+        self, command: Sequence[str], folder: Path, stop_seconds: float, listeners: Sequence[socket.socket] = ()
+    ) -> None:
         self._command = command
-        self._descriptors = descriptors
         self._folder = folder
+        self._stop_seconds = stop_seconds
+        self._listeners = listeners
         self._serials = count()
         self._running: set[Process] = set()
         self._up: set[int] = set()
@@ -148,7 +152,7 @@ class Supervisor:
         slots = range(1, number + 1)
         tasks = [asyncio.create_task(self._keep_slot(slot, up, first if slot == 1 else None)) for slot in slots]
         await self._stopping.wait()
-        _, late = await asyncio.wait(tasks, timeout=MEMBER_STOP_SECONDS)
+        _, late = await asyncio.wait(tasks, timeout=self._stop_seconds)
         self._send(signal.SIGKILL)
         await asyncio.gather(*tasks)
         return 1 if late else 0
@@ -190,7 +194,7 @@ class Supervisor:
             stdin=PIPE,  # held open: the process stops when it is closed
             stdout=PIPE,
             start_new_session=True,
-            pass_fds=self._descriptors,
+            pass_fds=[listener.fileno() for listener in self._listeners],
         )
         self._running.add(process)
         if self._stopping.is_set():
@@ -198,8 +202,11 @@ class Supervisor:
         return member, process
 
     def _stop(self) -> None:
+        """Stop the members. The last of them accepts what waits on a listener, which nothing else may keep open."""
         self._stopping.set()
         self._send(signal.SIGTERM)
+        for listener in self._listeners:
+            listener.close()
 
     def _send(self, number: signal.Signals) -> None:
         for process in self._running:

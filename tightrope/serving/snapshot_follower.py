@@ -8,7 +8,7 @@ from tightrope.monitors.records import Event
 from tightrope.service.adapters.dead_letters import describe_error
 from tightrope.service.adapters.kafka import snapshot_store
 from tightrope.service.adapters.metrics_ports import ReaderMetrics
-from tightrope.service.adapters.ports import Bus, Record
+from tightrope.service.adapters.ports import NO_BOUND, Bus, Record
 from tightrope.service.adapters.topics import EVENTS, SNAPSHOTS, topic
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
@@ -52,6 +52,13 @@ class SnapshotFollower:
         """Return events with sequence numbers of this replica, in the order in which it received them."""
         events = list(self._events)
         return [(seq, event) for seq, event in events if seq > after and model in {None, event.model}][:limit]
+
+    def latest_events(
+        self, model: str | None = None, before: int = NO_BOUND, limit: int = 100
+    ) -> list[tuple[int, Event]]:
+        """Return events with sequence numbers of this replica, the last one that it received first."""
+        events = reversed(list(self._events))
+        return [(seq, event) for seq, event in events if seq < before and model in {None, event.model}][:limit]
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -1,5 +1,8 @@
 """Hot swap of a model artefact: load and check the new one beside the old, then replace it everywhere at once.
 
+A file is tried in another process first. One deployment or rollback is made at a time, and only a few wait for it:
+each holds one of the threads that also answer for health and metrics.
+
 The worker and the judge switch first: samples of the old pair in flight are skipped, samples of the new pair never are.
 Deployed artefacts survive a restart, in a file of the state folder.
 """
@@ -9,25 +12,22 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from pydantic import TypeAdapter
 
-from tightrope.monitors.compare import read_output
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Event, Role
-from tightrope.service.adapters.ports import Model, RunFailedError
-from tightrope.service.app import golden_rows, load_model
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.config.models import Artefact, Endpoint
+from tightrope.service.errors import OverloadedError
 from tightrope.service.inference.autotune import RunProfile, measure_profile
-from tightrope.service.inference.golden import GoldenRows
-from tightrope.service.inference.model_pair import ModelPair, build
-from tightrope.service.protocol.tensors import Tensor
+from tightrope.service.inference.model_pair import ModelPair
 from tightrope.shadow.inference import WatchedPair
+from tightrope.wiring.candidates.trial import tried_pair
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,9 @@ DEPLOYED_FILE = "deployed.json"
 ARTEFACT_ADAPTER: TypeAdapter[Path | Endpoint] = TypeAdapter(Artefact)
 MAX_ROLLBACKS = 5
 """Number of latest deployments that can be rolled back."""
+
+RETRY_SECONDS = 5.0
+"""The seconds after which a caller that found too many deployments waiting is asked to try again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +70,19 @@ class HotSwapDeployer:
     shield: Callable[[Plan], None] = lambda _: None
     _previous: dict[str, list[Settings]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _counting: threading.Lock = field(default_factory=threading.Lock)
+    _callers: int = 0
+    _stopping: threading.Event = field(default_factory=threading.Event)
 
     def deploy(self, model: str, role: Role, artefact: Path | Endpoint, actor: str, reason: str) -> bool:
         """Load and check an artefact, and switch to it; return whether it survives a restart.
 
         Raises:
             ConfigError: when it cannot be used; nothing has changed then.
+            OverloadedError: when too many wait already.
+            UnavailableError: when the server stops.
         """
-        with self._lock:
+        with self._turn():
             before = self.settings
             wanted = with_artefact(before, model, role, artefact)
             kept = self._switch(model, wanted, "deployed", actor, reason)
@@ -87,8 +95,10 @@ class HotSwapDeployer:
         Raises:
             LookupError: when there is nothing to roll back to.
             ConfigError: when they cannot be used any more.
+            OverloadedError: when too many wait already.
+            UnavailableError: when the server stops.
         """
-        with self._lock:
+        with self._turn():
             before = self._previous.get(model) or []
             if not before:
                 raise LookupError(model)
@@ -100,9 +110,32 @@ class HotSwapDeployer:
             before.pop()
             return kept
 
+    def stop(self) -> None:
+        """End the trial that is under way, and refuse all others."""
+        self._stopping.set()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait until no other deployment or rollback is under way.
+
+        Raises:
+            OverloadedError: when too many wait already.
+        """
+        waiting = self.settings.candidates.waiting
+        with self._counting:
+            if self._callers > waiting:
+                text = f"a deployment is under way, and as many wait as may: {waiting} (candidates.waiting)"
+                raise OverloadedError(text, RETRY_SECONDS)
+            self._callers += 1
+        try:
+            with self._lock:
+                yield
+        finally:
+            with self._counting:
+                self._callers -= 1
+
     def _switch(self, model: str, wanted: Settings, kind: str, actor: str, reason: str) -> bool:
-        pair = build(model, wanted, load_model)
-        self_test(pair, wanted)
+        pair = tried_pair(model, wanted, self._stopping)
         for line in pair.warnings:
             log.warning("%s", line)
         old = self.served.pairs[model]
@@ -169,34 +202,3 @@ def with_deployed(settings: Settings) -> Settings:
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise ConfigError([f"{path}: not a list of deployed artefacts: {error}; remove it to start anew"]) from error
     return settings
-
-
-def self_test(pair: ModelPair, settings: Settings) -> None:
-    """Check that both models give valid outputs on the golden rows, if there are any.
-
-    Raises:
-        ConfigError: naming the role that does not.
-    """
-    rows = golden_rows(pair, settings)
-    if rows is None:
-        return
-    for role, model in pair.models.items():
-        try:
-            reading = read_output(_outputs(pair, model, rows), pair.decision.scale)
-        except RunFailedError as error:
-            raise ConfigError([f"models.{pair.name}.{role}: failed on the golden rows: {error}"]) from error
-        if reading.fault.any():
-            wrong = int((reading.fault > 0).sum())
-            raise ConfigError([f"models.{pair.name}.{role}: {wrong} golden rows have no readable answer"])
-
-
-def _outputs(pair: ModelPair, model: Model, rows: GoldenRows) -> Tensor:
-    """Return the decision output of every golden row; a model with a fixed batch of one runs row by row."""
-    free = all(spec.shape[0] < 0 for spec in pair.inputs)
-    count = len(rows.member)
-    step = count if free else 1
-    parts = [
-        model.run({name: tensor[begin : begin + step] for name, tensor in rows.inputs.items()}, [pair.output])
-        for begin in range(0, count, step)
-    ]
-    return np.concatenate([part[pair.output] for part in parts])

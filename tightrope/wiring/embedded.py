@@ -16,10 +16,15 @@ from tightrope.service.adapters.archive.row_format import ColumnLayout
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.open_inference.model import independent_copy
 from tightrope.service.adapters.ports import Pager
+from tightrope.service.adapters.private_files import restrict_state
 from tightrope.service.adapters.prometheus.metric import Component
 from tightrope.service.adapters.prometheus.metric_set import process_registry
 from tightrope.service.adapters.prometheus.metrics import Metrics
-from tightrope.service.adapters.sqlite.store import SqliteStore, open_state
+from tightrope.service.adapters.runs.detached import detach
+from tightrope.service.adapters.runs.health import RunHealth
+from tightrope.service.adapters.sqlite.event_table import DAY_SECONDS, EventRetention
+from tightrope.service.adapters.sqlite.opening import open_state
+from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.app import ROWS_FOLDER, Service, build_service, load_pairs
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.inference.autotune import measure_profile
@@ -53,6 +58,7 @@ class Embedded:
     archive: DiskArchive
     reporter: ReportScheduler
     pager: Pager
+    deployer: HotSwapDeployer
 
     def start(self) -> None:
         """Start the parts, the judge before the gateway, so that modes are known before the first request."""
@@ -71,6 +77,7 @@ class Embedded:
 
     def stop(self) -> None:
         """Stop the parts in the order of the data flow, each after the one that feeds it has finished."""
+        self.deployer.stop()
         self.service.stop(STOP_SECONDS)
         self.worker.stop(STOP_SECONDS)
         self.archive.stop(STOP_SECONDS)
@@ -89,7 +96,7 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
     settings = with_deployed(settings)
     pairs = load_pairs(settings)
     metrics = Metrics(process_registry())
-    bus, store = MemoryBus(), open_state(settings.state / DATABASE, required=settings.state_required)
+    bus, store = MemoryBus(), _open_state(settings)
     served = ServedPairs(
         pairs=pairs,
         watched=all_watched(pairs),
@@ -113,6 +120,7 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
 
     deployer = HotSwapDeployer(settings, served, as_watched, record_event, shield)
     service = build_service(settings, pairs, served.profiles, bus, store, view, deployer, metrics)
+    RunHealth(Component.WORKER, served.watched, metrics)
     archive, pager = _archive(settings, pairs, metrics), build_pager(settings, metrics)
     store.make_room = archive.make_room
     return Embedded(
@@ -124,7 +132,15 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
         archive=archive,
         reporter=ReportScheduler(settings, {name: pair.plan.scopes for name, pair in pairs.items()}, metrics, config),
         pager=pager,
+        deployer=deployer,
     )
+
+
+def _open_state(settings: Settings) -> SqliteStore:
+    section = settings.state
+    folder = section.folder if section.events_file else None
+    retention = EventRetention(section.events_days * DAY_SECONDS, section.events_most, folder)
+    return open_state(section / DATABASE, required=settings.state_required, retention=retention)
 
 
 def _archive(settings: Settings, pairs: Mapping[str, ModelPair], metrics: Metrics) -> DiskArchive:
@@ -149,14 +165,15 @@ def all_watched(pairs: Mapping[str, ModelPair]) -> dict[str, WatchedPair]:
 
 
 def as_watched(pair: ModelPair) -> WatchedPair:
-    """Return a pair in the worker's form, with copies of remote models, so that their connections are not shared."""
-    models = {role: independent_copy(model) for role, model in pair.models.items()}
+    """Return a pair in the worker's form, with models whose connections, threads and failures are not shared."""
+    models = {role: detach(independent_copy(model)) for role, model in pair.models.items()}
     return WatchedPair(models, pair.decision, pair.output, pair.has_free_rows, pair.noise_share, pair.batchability)
 
 
 def run(settings: Settings, ready: ReadyCallback, config: Path | None = None) -> None:
     """Serve until a signal stops it."""
     prepare_process()
+    restrict_state(settings.state.folder)
     embedded = build_embedded(settings, config)
     server = HttpServer(settings.server, embedded.service.app, embedded.service.grpc)
     embedded.start()

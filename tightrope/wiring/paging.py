@@ -60,7 +60,8 @@ def build_pager(settings: Settings, metrics: Metrics) -> Pager:
     if grafana is not None:
         from tightrope.serving.grafana_annotations import GrafanaAnnotations
 
-        pagers.append(GrafanaAnnotations(settings.state / ANNOTATIONS_DATABASE, grafana, models))
+        path = settings.state / ANNOTATIONS_DATABASE
+        pagers.append(GrafanaAnnotations(path, grafana, models, settings.alerts.labels))
     return PagerGroup(pagers)
 
 
@@ -71,8 +72,10 @@ def alertmanager_settings(settings: Settings) -> "AlertmanagerSettings":
         ConfigError: when the token file cannot be read.
     """
     from tightrope.service.adapters.alertmanager import AlertmanagerSettings
+    from tightrope.service.adapters.archive.report_store import ReportStore
+    from tightrope.service.app import REPORTS_FOLDER
 
-    alerts = settings.alerts
+    alerts, reports = settings.alerts, ReportStore(settings.state / REPORTS_FOLDER)
     return AlertmanagerSettings(
         addresses=tuple(alerts.alertmanagers),
         labels=alerts.labels,
@@ -82,6 +85,7 @@ def alertmanager_settings(settings: Settings) -> "AlertmanagerSettings":
         runbook=alerts.runbook,
         grafana=alerts.grafana,
         reports=f"{alerts.gateway}/v1/models/{{model}}/reports/newest" if settings.reports.keep_rows else "",
+        has_report=lambda model: bool(reports.names(model)),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -15,9 +16,11 @@ from tightrope.service.adapters.kafka.snapshot_store import JUDGE_TOPICS, Snapsh
 from tightrope.service.adapters.prometheus.metric import Component
 from tightrope.service.adapters.prometheus.metric_set import process_registry
 from tightrope.service.adapters.prometheus.metrics import Metrics
+from tightrope.service.adapters.runs.health import RunHealth
 from tightrope.service.app import load_pairs
 from tightrope.service.config.loader import Settings
 from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.transport.responder import INTERNAL_ERROR
 from tightrope.serving.server import STOP_SECONDS
 from tightrope.shadow.judge import Judge
 from tightrope.shadow.judgement_view import JudgementView
@@ -37,7 +40,9 @@ MODE_HEARTBEAT_SECONDS = 10.0
 def worker(settings: Settings) -> ClusterProcess:
     """Build a worker: it runs the other model on the gateways' samples."""
     pairs, metrics, bus = _common_parts(settings, Component.WORKER)
-    loop = Loop("worker", partial(Worker, bus, all_watched(pairs), metrics))
+    watched = all_watched(pairs)
+    RunHealth(Component.WORKER, watched, metrics)
+    loop = Loop("worker", partial(Worker, bus, watched, metrics))
     return _loop_process(loop, bus, metrics, _watches(settings, WORKER_PROCESS, metrics, bus), lambda: None)
 
 
@@ -117,4 +122,13 @@ def health(loop: Loop, metrics: Metrics, objection: Callable[[], str] = lambda: 
         body, content_type = metrics.exposition(request.headers.get("accept", ""))
         return Response(body, media_type=content_type)
 
-    return Starlette(routes=[Route("/v2/health/live", live), Route("/v2/health/ready", ready), Route("/metrics", page)])
+    def refused(_: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException):
+            return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+        return JSONResponse({"error": INTERNAL_ERROR}, 500)
+
+    pages = {"/v2/health/live": live, "/v2/health/ready": ready, "/metrics": page}
+    routes = [Route(path + end, endpoint) for path, endpoint in pages.items() for end in ("", "/")]
+    app = Starlette(routes=routes, exception_handlers={HTTPException: refused, Exception: refused})
+    app.router.redirect_slashes = False  # a redirect would need the scheme and the prefix of a proxy in front
+    return app

@@ -5,12 +5,13 @@ and so on); each is passed to the client classes that know it. Tightrope sets th
 """
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.coordinator.assignors.range import RangePartitionAssignor
+from kafka.net.sasl import SASL_MECHANISMS
 
 from tightrope.service.adapters.kafka.signature import Signing
 from tightrope.service.errors import quote
@@ -27,6 +28,15 @@ RESERVED_OPTIONS = frozenset(
     )
 )  # fmt: skip
 """Options that users cannot set: guarantees depend on them, or another key of the configuration sets them."""
+
+CHOICES: Mapping[str, Collection[str]] = {
+    "security_protocol": ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+    "sasl_mechanism": tuple(sorted(SASL_MECHANISMS)),
+    "compression_type": ("gzip", "snappy", "lz4", "zstd"),
+}
+"""The values of options that are names; the client finds another one only when it connects."""
+
+VALUE_KINDS = {bool: "true or false", str: "a text", int: "a number", float: "a number"}
 
 IGNORED_OPTIONS = frozenset(("ssl_ciphers",))
 """Options that the client accepts and ignores (3.0.12): a user who relies on one must get an error."""
@@ -124,6 +134,7 @@ def problems(options: KafkaOptions, key: str) -> list[str]:
     wrong |= dict.fromkeys(RESERVED_OPTIONS, "is set by Tightrope") | dict.fromkeys(
         IGNORED_OPTIONS, "the Kafka client ignores this option"
     )
+    wrong = {name: reason for name, value in options.client.items() if (reason := _mistake(name, value))} | wrong
     lines = [
         f"{key}.client.{name}: {wrong[name]} (it is {quote(value)})"
         for name, value in options.client.items()
@@ -137,3 +148,14 @@ def problems(options: KafkaOptions, key: str) -> list[str]:
             " pip install 'kafka-python[crc32c,lz4,zstd]'"
         )
     return lines
+
+
+def _mistake(name: str, value: object) -> str:
+    """The mistake in the value of one option of the client; empty if it has no visible one."""
+    if name in CHOICES:
+        return "" if value in CHOICES[name] else f"must be one of {', '.join(CHOICES[name])}"
+    defaults = [kind.DEFAULT_CONFIG[name] for kind in CLIENT_CLASSES if name in kind.DEFAULT_CONFIG]
+    kinds = {kind for default in defaults for kind in (bool, str, int, float) if type(default) is kind}
+    if not kinds or type(value) in kinds or (type(value) in {int, float} and kinds <= {int, float}):
+        return ""
+    return f"must be {' or '.join(sorted(VALUE_KINDS[kind] for kind in kinds))}"

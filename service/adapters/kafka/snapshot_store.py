@@ -9,13 +9,21 @@ Rows that wait for labels are in this process's memory and in the log: the next 
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tightrope.monitors.label_records import Label, PendingRow, RowKey
 from tightrope.monitors.records import Event
 from tightrope.service.adapters.kafka.published_modes import PublishedModes
-from tightrope.service.adapters.ports import Bus, LogPartition, LogReset, PendingChanges, Record
+from tightrope.service.adapters.ports import (
+    Bus,
+    JudgedInputs,
+    LogPartition,
+    LogReset,
+    OverduePortion,
+    PendingChanges,
+    Record,
+)
 from tightrope.service.adapters.sqlite.state_file import UNREADABLE_MARK
 from tightrope.service.adapters.sqlite.store import IN_MEMORY, SqliteStore
 from tightrope.service.adapters.topics import (
@@ -200,10 +208,12 @@ class SnapshotStore:
         snapshots: Mapping[str, bytes],
         events: Sequence[Event],
         pending: Mapping[str, PendingChanges] | None = None,
+        inputs: JudgedInputs | None = None,
     ) -> None:
         """Write events first: each decision of a snapshot must have its event. The identities of the logs are those of
         `positions`: a topic that was made anew since then must not pass for the one that was read.
         """
+        del inputs  # they are in the log
         for model, before in self._mine.items():
             covered = {source: max(offset, positions.get(source, 0)) for source, offset in before.positions.items()}
             self._mine[model] = Snapshot(before.log, snapshots.get(model, before.state), covered, before.topics)
@@ -215,6 +225,13 @@ class SnapshotStore:
         if events:
             self._bus.flush(SNAPSHOT_FLUSH_SECONDS)
         self._write(self._unwritten | self._due() if events or pending else self._due())
+
+    def judged_inputs(self, model: str) -> Iterable[JudgedInputs]:  # noqa: ARG002 - the same for each
+        """None: they are in the log, and judged again from there."""
+        return ()
+
+    def take_over(self, model: str, snapshots: Mapping[str, bytes], pending: Mapping[str, PendingChanges]) -> None:
+        """Do nothing: there are no such inputs."""
 
     def flush_deferred(self, still_owned: Callable[[], bool]) -> None:
         """Write the snapshots that were deferred for long enough."""
@@ -251,6 +268,14 @@ class SnapshotStore:
     def pending_labels(self, model: str, keys: Sequence[RowKey]) -> dict[RowKey, Label]:
         """Labels without a row, by key."""
         return self._labels.pending_labels(model, keys)
+
+    def given_up(self, model: str, keys: Collection[RowKey]) -> set[RowKey]:
+        """Those of the keys whose row was given up by this process."""
+        return self._labels.given_up(model, keys)
+
+    def overdue_portion(self, model: str, before: float, latest: float, size: int) -> OverduePortion | None:
+        """The oldest rows and labels with a time before ``before``, about ``size`` of them; None without any."""
+        return self._labels.overdue_portion(model, before, latest, size)
 
     def count_overdue(self, model: str, before: float) -> tuple[int, int]:
         """The number of rows without a label, and of labels without a row, older than ``before``."""

@@ -12,6 +12,8 @@ from tightrope.monitors.records import Outcome, Role
 from tightrope.monitors.safemode import Input, ModeState
 from tightrope.service.adapters.prometheus.bus_catalogue import BUS_METRICS
 from tightrope.service.adapters.prometheus.metric import Component, LabelValues, Metric, MetricKind
+from tightrope.service.adapters.prometheus.refusal_catalogue import REFUSAL_METRICS
+from tightrope.service.adapters.prometheus.run_catalogue import RUN_METRICS
 
 DROP_REASONS = ("buffer_full", "too_many_rows", "too_large", "undeliverable", "old_artefact")
 """Reasons for which a sample was not kept."""
@@ -48,8 +50,9 @@ def _drift(unit: str, text: str, kinds: Sequence[str]) -> Metric:
 
 
 REQUEST_OUTCOMES: LabelValues = {"outcome": ("ok", "caller_error", "server_error")}
-FAULT_LABELS: LabelValues = {"role": ROLE_VALUES, "reason": ("not_finite", "out_of_range", "another_shape")}
-LABEL_OUTCOMES: LabelValues = {"outcome": ("joined", "duplicate", "unknown", "expired", "stale")}
+FAULT_REASONS = ("not_finite", "out_of_range", "another_shape", "no_baseline")
+FAULT_LABELS: LabelValues = {"role": ROLE_VALUES, "reason": FAULT_REASONS}
+LABEL_OUTCOMES: LabelValues = {"outcome": ("joined", "duplicate", "unknown", "late", "expired", "stale")}
 
 METRICS: Mapping[str, Metric] = {
     "requests": _counter(
@@ -65,20 +68,16 @@ METRICS: Mapping[str, Metric] = {
     "subgroup_rows": _counter(
         BY_GATEWAY, "rows", "Rows answered, sampled or not, by the subgroups that they belong to.", SCOPE_LABELS
     ),
-    "refusals": _counter(
-        BY_GATEWAY,
-        "rows",
-        "Rows on which the answering role was too uncertain.",
-        {**MODEL_LABELS, "role": ROLE_VALUES, "action": ("flag", "escalate", "abstain")},
-    ),
+    **REFUSAL_METRICS,
+    **RUN_METRICS,
     "model_failures": _counter(
         BY_GATEWAY,
         "runs",
         "Runs of a model that failed.",
-        {**MODEL_LABELS, "role": ROLE_VALUES, "reason": ("run_failed", "unreadable_output", "unreachable")},
+        {**MODEL_LABELS, "role": ROLE_VALUES, "reason": ("run_failed", "unreadable_output", "unreachable", "deadline")},
     ),
     "unmonitored_answers": _counter(
-        BY_GATEWAY, "requests", "Answers given whose decision no monitor can read.", {**MODEL_LABELS, **FAULT_LABELS}
+        BY_GATEWAY, "requests", "Answers given that no monitor can judge.", {**MODEL_LABELS, **FAULT_LABELS}
     ),
     "endpoint_up": _gauge(
         BY_GATEWAY,
@@ -100,6 +99,9 @@ METRICS: Mapping[str, Metric] = {
         {**MODEL_LABELS, "outcome": ("joined", "unreadable", "duplicate", "expired", "crowded")},
     ),
     "safe_mode_active": _gauge(BY_GATEWAY, "0 or 1", "1 while the baseline answers a scope.", SCOPE_LABELS),
+    "safe_mode_ordered": _gauge(
+        BY_GATEWAY, "0 or 1", "1 while the baseline answers a scope only because an operator ordered it.", SCOPE_LABELS
+    ),
     "scope_state": _gauge(
         BY_GATEWAY, "0 or 1", "1 for the current state of a scope.", {**SCOPE_LABELS, "state": tuple(ModeState)}
     ),

@@ -1,6 +1,7 @@
 """A prometheus_client histogram with bulk observations: one at a time takes longer than a small model."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -8,6 +9,11 @@ from prometheus_client import Histogram
 
 MAX_EXEMPLAR_CHARS = 100
 """Characters of a request id in an exemplar: the format's limit is 128, including the label's name."""
+
+EXEMPLAR_ID = re.compile(rf"[A-Za-z0-9!$%&()*+,\-./:;<=>?@\[\]^_`|~]{{1,{MAX_EXEMPLAR_CHARS}}}")
+"""Ids that an exemplar may have. Quotes, backslashes, braces, # and spaces have an escape or a meaning in the format,
+which some readers get wrong: a caller's id must not break the scrape of all others.
+"""
 
 
 class ManyHistogram(Histogram):
@@ -48,4 +54,4 @@ def _exemplars(buckets: Sequence[int], observed: Sequence[tuple[float, str]]) ->
 
 
 def _fits_exemplar(request_id: str) -> bool:
-    return 0 < len(request_id) <= MAX_EXEMPLAR_CHARS and request_id.isascii() and request_id.isprintable()
+    return EXEMPLAR_ID.fullmatch(request_id) is not None

@@ -44,7 +44,6 @@ class MetricSet:
         self.answer_seconds = self._add(ManyHistogram, "answer_seconds")
         self.rows = self._add(Counter, "rows")
         self.subgroup_rows = self._add(Counter, "subgroup_rows")
-        self.refusals = self._add(Counter, "refusals")
         self.model_failures = self._add(Counter, "model_failures")
         self.endpoint_up = self._add(Gauge, "endpoint_up")
         self.samples = self._add(Counter, "samples")
@@ -79,10 +78,19 @@ class MetricSet:
         self.label_coverage = self._add(Gauge, "label_coverage")
         self.fallback_share = self._add(Gauge, "fallback_share")
         self.disagreement_autocorrelation = self._add(Gauge, "disagreement_autocorrelation")
+        self._add_refusal_metrics()
         self._add_guard_metrics()
+
+    def _add_refusal_metrics(self) -> None:
+        """Add the metrics of refusals, seen by callers or not."""
+        self.refusals = self._add(Counter, "refusals")
+        self.would_refuse = self._add(Counter, "would_refuse")
+        self.escalations = self._add(Counter, "escalations")
+        self.compared_refusals = self._add(Counter, "compared_refusals")
 
     def _add_guard_metrics(self) -> None:
         """Add the metrics of what could blind or mislead the judge."""
+        self.safe_mode_ordered = self._add(Gauge, "safe_mode_ordered")
         self.blind = self._add(Gauge, "blind")
         self.scope_blind = self._add(Gauge, "scope_blind")
         self.judge_missing = self._add(Gauge, "judge_missing")
@@ -104,6 +112,10 @@ class MetricSet:
         self.host_comparisons = self._add(Counter, "host_comparisons")
         self.uncounted_rows = self._add(Gauge, "uncounted_rows")
         self.repeated_share = self._add(Gauge, "repeated_share")
+        self.runs_terminated = self._add(Counter, "runs_terminated")
+        self.shadow_runs_terminated = self._add(Counter, "shadow_runs_terminated")
+        self.model_hanging = self._add(Gauge, "model_hanging")
+        self.shadow_model_hanging = self._add(Gauge, "shadow_model_hanging")
 
     def _add(self, kind: type[T], name: str) -> T:
         metric = METRICS[name]

@@ -66,19 +66,11 @@ class Metrics(MetricSet):
         """Observe the durations of a model's runs."""
         self.answer_seconds.labels(model, role).observe_many((one, "") for one in seconds)
 
-    def record_rows(
-        self,
-        rows: Mapping[tuple[str, str], int],
-        refused: Mapping[tuple[str, str, str], int],
-        samples: Mapping[str, int],
-    ) -> None:
-        """Count rows by model and role, refused rows by model, role and action, and samples by model."""
-        for model, count in samples.items():
-            self.samples.labels(model).inc(count)
-        for labels, count in rows.items():
-            self.rows.labels(*labels).inc(count)
-        for labels_refused, count in refused.items():
-            self.refusals.labels(*labels_refused).inc(count)
+    def record_counts(self, counts: Mapping[str, Mapping[tuple[str, ...], int]]) -> None:
+        """Add to counters, by their names in the catalogue and their labels' values."""
+        for name, by_labels in counts.items():
+            for labels, count in by_labels.items():
+                getattr(self, name).labels(*labels).inc(count)
 
     def flush_pending(self) -> None:
         """Count the pending requests; every scrape does so first."""
@@ -184,6 +176,10 @@ class Metrics(MetricSet):
             with suppress(KeyError):  # the role may always have been a file
                 self.endpoint_up.remove(model, role)
 
+    def set_hanging(self, gauge: str, model: str, role: str, *, hanging: bool) -> None:
+        """Show whether a model gets no requests, or no samples, because it hangs."""
+        getattr(self, gauge).labels(model, role).set(hanging)
+
     def record_comparisons(
         self,
         model: str,
@@ -260,6 +256,7 @@ class Metrics(MetricSet):
         for scope, state in routes.states.items():
             if not self.has_scope(routes.model, scope):
                 continue
+            self.safe_mode_ordered.labels(routes.model, scope).set(scope in routes.ordered)  # first: it prevents a page
             self.safe_mode_active.labels(routes.model, scope).set(scope in routes.safe)
             for name in names:
                 self.scope_state.labels(routes.model, scope, name).set(name == state)

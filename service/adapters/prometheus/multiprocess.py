@@ -34,6 +34,7 @@ Aggregation = Callable[[Iterable[float]], float]
 
 GAUGE_AGGREGATIONS: Mapping[str, Aggregation] = {
     "tightrope_safe_mode_active": max,
+    "tightrope_safe_mode_ordered": max,
     "tightrope_scope_state": max,
     "tightrope_control_age_seconds": max,
     "tightrope_blind": max,
@@ -43,6 +44,7 @@ GAUGE_AGGREGATIONS: Mapping[str, Aggregation] = {
     "tightrope_judge_missing": max,
     "tightrope_judge_age_seconds": max,
     "tightrope_endpoint_up": min,
+    "tightrope_model_hanging": max,
     "tightrope_fallback_share": min,
     "tightrope_bus_waiting_records": sum,
     "tightrope_lag_records": sum,

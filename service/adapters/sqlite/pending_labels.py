@@ -1,5 +1,6 @@
 """Rows that wait for their labels, and labels that wait for their rows: two tables of the state file."""
 
+import math
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -8,7 +9,8 @@ import msgspec
 import numpy as np
 
 from tightrope.monitors.label_records import Label, PendingRow, RowKey
-from tightrope.service.adapters.ports import PendingChanges
+from tightrope.service.adapters.ports import OverduePortion, PendingChanges
+from tightrope.service.adapters.sqlite.given_up_rows import remember
 
 PENDING_TABLES = """
 CREATE TABLE IF NOT EXISTS held (
@@ -59,6 +61,27 @@ def select_labels(db: sqlite3.Connection, model: str, keys: Sequence[RowKey]) ->
     return {(name, row): Label(model, name, row, *columns) for name, row, *columns in _select(db, query, model, keys)}
 
 
+def overdue_portion(
+    db: sqlite3.Connection, model: str, before: float, latest: float, size: int
+) -> OverduePortion | None:
+    """The oldest rows and labels with a time before ``before``, about ``size`` of each; None without any, unless one
+    has a time after ``latest``. Rows of one time are not parted.
+    """
+    oldest, end, full = math.inf, before, False
+    ahead = False
+    for table in ("held", "waiting"):
+        in_order = f"SELECT time FROM {table} WHERE model = ? AND time < ? ORDER BY time LIMIT 1 OFFSET ?"  # noqa: S608 - our names
+        if first := db.execute(in_order, (model, before, 0)).fetchone():
+            oldest = min(oldest, first[0])
+            if last := db.execute(in_order, (model, before, size)).fetchone():
+                end, full = min(end, max(last[0], math.nextafter(first[0], math.inf))), True
+        too_late = f"SELECT 1 FROM {table} WHERE model = ? AND time > ? LIMIT 1"  # noqa: S608 - our names
+        ahead |= bool(db.execute(too_late, (model, latest)).fetchall())
+    if oldest == math.inf:
+        return OverduePortion(-math.inf, -math.inf, full=False) if ahead else None
+    return OverduePortion(-math.inf if ahead else oldest, end, full)
+
+
 def count_overdue(db: sqlite3.Connection, model: str, before: float) -> tuple[int, int]:
     """The number of rows without a label, and of labels without a row, older than ``before``."""
     rows = db.execute("SELECT count(*) FROM held WHERE model = ? AND time < ? AND joined = 0", (model, before))
@@ -82,6 +105,8 @@ def apply_changes(cursor: sqlite3.Cursor, changes: Mapping[str, PendingChanges])
         cursor.executemany("DELETE FROM waiting WHERE model = ? AND id = ? AND row = ?", matched)
         for table in ("held", "waiting"):
             cursor.execute(f"UPDATE {table} SET time = ?1 WHERE model = ?2 AND time > ?1", (change.now, model))  # noqa: S608 - our names
+        if change.late_seconds:
+            remember(cursor, model, change.before, change.now, change.late_seconds)
         cursor.execute("DELETE FROM held WHERE model = ? AND time < ?", (model, change.before))
         cursor.execute("DELETE FROM waiting WHERE model = ? AND time < ?", (model, change.before))
 

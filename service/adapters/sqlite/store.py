@@ -1,50 +1,36 @@
 """The embedded store: snapshots, events and positions in one SQLite file, saved in one transaction."""
 
-import json
-import logging
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tightrope.monitors.label_records import Label, PendingRow, RowKey
 from tightrope.monitors.records import Event
-from tightrope.service.adapters.ports import LogPartition, OwnLogs, PendingChanges, Record
-from tightrope.service.adapters.sqlite import pending_labels
-from tightrope.service.adapters.sqlite.state_file import (
-    NoLocksError,
-    StoreError,
-    UnreadableStateError,
-    has_stray_journal,
-    lock_state,
-    move_aside,
-    newest_unreadable,
+from tightrope.service.adapters.ports import (
+    NO_BOUND,
+    JudgedInputs,
+    LogPartition,
+    OverduePortion,
+    OwnLogs,
+    PendingChanges,
+    Record,
 )
+from tightrope.service.adapters.sqlite import event_table, pending_labels
+from tightrope.service.adapters.sqlite.database import give_back, is_full, opened, transaction
+from tightrope.service.adapters.sqlite.event_table import EventPruning, EventRetention
+from tightrope.service.adapters.sqlite.given_up_rows import given_up_among
+from tightrope.service.adapters.sqlite.input_journal import (
+    InputJournal,
+    add_put_off_labels,
+    add_put_off_rows,
+    latest_positions,
+)
+from tightrope.service.adapters.sqlite.state_file import StoreError, lock_state
 
-log = logging.getLogger(__name__)
-
-STORE_TABLES = """
-CREATE TABLE IF NOT EXISTS snapshots (model TEXT PRIMARY KEY, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS positions (
-    log TEXT, topic TEXT, partition INTEGER, next INTEGER NOT NULL, PRIMARY KEY (log, topic, partition)
-);
-CREATE TABLE IF NOT EXISTS events (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, model TEXT NOT NULL, body TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS events_model ON events (model, seq);
-"""
-STATE_VERSION = 2
-"""The version of the tables. An older file is brought to it, a newer one is unreadable."""
-
-LOCK_WAIT_SECONDS = 5.0
-"""Time for which a lock of another process on the database is waited for."""
-
-DISK_ERRORS = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
-"""Codes of a write for which the disk has no room; SQLite reports some of them as input and output errors."""
+NO_RETENTION = EventRetention()
 
 IN_MEMORY = Path(":memory:")
 """The path of a state that ends with the process."""
@@ -60,13 +46,18 @@ class SqliteStore(OwnLogs):
         StoreError: when the file cannot be used, or another process holds it.
     """
 
-    def __init__(self, path: Path, *, exclusive: bool = False, loss: str = "") -> None:
+    def __init__(
+        self, path: Path, *, exclusive: bool = False, loss: str = "", retention: EventRetention = NO_RETENTION
+    ) -> None:
         self.loss = loss
         self.make_room: Callable[[], bool] = lambda: False
         self._lock = threading.Lock()
+        self._journal = InputJournal()
+        self._pruning = EventPruning(retention)
+        self._positions: tuple[str, dict[LogPartition, int]] = ("", {})
         self._file_lock = lock_state(path) if exclusive else None
         try:
-            self._db = _opened(path, check=exclusive)
+            self._db = opened(path, check=exclusive)
         except StoreError:
             if self._file_lock is not None:
                 self._file_lock.close()
@@ -91,14 +82,34 @@ class SqliteStore(OwnLogs):
 
     def snapshot(self, model: str) -> bytes | None:
         """The latest snapshot of a model."""
+        if (put_off := self._journal.snapshot(model)) is not None:
+            return put_off
         row = self._all("SELECT body FROM snapshots WHERE model = ?", model)
         return bytes(row[0][0]) if row else None
 
     def positions(self, log: str, models: Sequence[str]) -> Mapping[str, Mapping[LogPartition, int]]:
-        """The next offsets of a log; they are the same for all models."""
-        rows = self._all("SELECT topic, partition, next FROM positions WHERE log = ?", log)
-        offsets = {(topic, partition): offset for topic, partition, offset in rows}
-        return dict.fromkeys(models, offsets)
+        """The next offsets of a log; they are the same for all models. A judge begins with what is on disk."""
+        with self._lock:
+            self._journal.begin(self._db)
+            rows = self._db.execute("SELECT topic, partition, next FROM positions WHERE log = ?", (log,)).fetchall()
+            known = [{(topic, partition): offset for topic, partition, offset in rows}, latest_positions(self._db, log)]
+        known += [self._positions[1]] if self._positions[0] == log else []
+        latest = {source: max(each.get(source, 0) for each in known) for source in {*known[0], *known[1], *known[-1]}}
+        return dict.fromkeys(models, latest)
+
+    def judged_inputs(self, model: str) -> Iterable[JudgedInputs]:
+        """The records after a model's snapshot on disk.
+
+        Raises:
+            StoreError: when they cannot be read.
+        """
+        with self._lock:
+            return list(self._journal.inputs(self._db, model))
+
+    def take_over(self, model: str, snapshots: Mapping[str, bytes], pending: Mapping[str, PendingChanges]) -> None:
+        """Note the outcome of one of `judged_inputs`."""
+        with self._lock:
+            self._journal.add(model, snapshots, pending.get(model), 0)
 
     def save(
         self,
@@ -107,50 +118,91 @@ class SqliteStore(OwnLogs):
         snapshots: Mapping[str, bytes],
         events: Sequence[Event],
         pending: Mapping[str, PendingChanges] | None = None,
+        inputs: JudgedInputs | None = None,
     ) -> None:
-        """Save everything in one transaction, and delete the positions of other logs: those logs are gone.
+        """Save everything in one transaction, and delete the positions of other logs: those logs are gone. Of a model
+        without an event ``inputs`` are written instead of its snapshot, until the snapshot is due.
 
         If the disk is full, rows for people are deleted by `make_room`, and the save is made once more.
         """
+        offsets = {**(self._positions[1] if self._positions[0] == log else {}), **positions}
+        self._with_room(lambda: self._save(log, offsets, snapshots, events, pending or {}, inputs))
+        self._positions = (log, offsets)
+
+    def _with_room(self, write: Callable[[], None]) -> None:
         try:
-            self._save(log, positions, snapshots, events, pending)
+            write()
         except sqlite3.OperationalError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in DISK_ERRORS:
+            if not is_full(error):
                 raise
             self.make_room()
             with self._lock:
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # the journal takes room, too
-            self._save(log, positions, snapshots, events, pending)
+            write()
 
     def _save(
         self,
         log: str,
-        positions: Mapping[LogPartition, int],
+        offsets: Mapping[LogPartition, int],
         snapshots: Mapping[str, bytes],
         events: Sequence[Event],
-        pending: Mapping[str, PendingChanges] | None,
+        pending: Mapping[str, PendingChanges],
+        inputs: JudgedInputs | None,
     ) -> None:
-        with self._lock, closing(self._db.cursor()) as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                cursor.execute("DELETE FROM positions WHERE log <> ?", (log,))
-                cursor.executemany(
-                    "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?)",
-                    [(log, topic, partition, offset) for (topic, partition), offset in positions.items()],
-                )
-                cursor.executemany("INSERT OR REPLACE INTO snapshots VALUES (?, ?)", list(snapshots.items()))
-                cursor.executemany(
-                    "INSERT OR IGNORE INTO events (id, model, body) VALUES (?, ?, ?)",
-                    [(event.id, event.model, json.dumps(asdict(event))) for event in events],
-                )
-                pending_labels.apply_changes(cursor, pending or {})
-            except BaseException:
-                cursor.execute("ROLLBACK")
-                raise
-            cursor.execute("COMMIT")
+        changed = {*snapshots, *pending}
+        if inputs is not None and not changed and not events:
+            return
+        with self._lock:
+            portions = self._journal.portions(changed, {event.model for event in events}, inputs)
+            with transaction(self._db) as cursor:
+                if inputs is None or events or portions.keys() != changed:
+                    cursor.execute("DELETE FROM positions WHERE log <> ?", (log,))
+                    rows = [(log, topic, partition, offset) for (topic, partition), offset in offsets.items()]
+                    cursor.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?)", rows)
+                event_table.add(cursor, events)
+                bodies = self._write(cursor, {*(changed - portions.keys()), *self._journal.due()}, snapshots, pending)
+                self._journal.append(cursor, portions, log, offsets)
+            for model, body in bodies.items():
+                self._journal.replaced(model, body)
+            for model, written in portions.items():
+                self._journal.add(model, snapshots, pending.get(model), len(written))
+            if self._pruning.step(self._db) or any(change.before > float("-inf") for change in pending.values()):
+                give_back(self._db)
+
+    def _write(
+        self,
+        cursor: sqlite3.Cursor,
+        models: Iterable[str],
+        snapshots: Mapping[str, bytes],
+        pending: Mapping[str, PendingChanges],
+    ) -> dict[str, bytes]:
+        """Write the latest snapshots of these models, with all that was put off; returns the snapshots."""
+        bodies = {}
+        for model in models:
+            body = snapshots[model] if model in snapshots else self._journal.snapshot(model)
+            if body is not None:
+                bodies[model] = body
+            for change in [*self._journal.pending(model), *([pending[model]] if model in pending else [])]:
+                pending_labels.apply_changes(cursor, {model: change})
+            cursor.execute("DELETE FROM journal WHERE model = ?", (model,))
+        cursor.executemany("INSERT OR REPLACE INTO snapshots VALUES (?, ?)", list(bodies.items()))
+        return bodies
+
+    def _write_put_off(self, models: Iterable[str]) -> None:
+        """Write what was put off of these models."""
+        with self._lock:
+            with transaction(self._db) as cursor:
+                bodies = self._write(cursor, models, {}, {})
+            for model, body in bodies.items():
+                self._journal.replaced(model, body)
 
     def flush_deferred(self, still_owned: Callable[[], bool]) -> None:
-        """Do nothing: `save` defers nothing."""
+        """Write what was put off for long enough, and give unused pages back to the disk."""
+        if (due := self._journal.due()) and still_owned():
+            self._with_room(lambda: self._write_put_off(due))
+        with self._lock:
+            self._pruning.step(self._db)
+            give_back(self._db)
 
     def past_records(self, model: str, name: str, since: float) -> Iterator[Sequence[Record]]:
         """Nothing: all rows and labels are in the file."""
@@ -159,24 +211,44 @@ class SqliteStore(OwnLogs):
 
     def events(self, model: str | None = None, after: int = 0, limit: int = 100) -> list[tuple[int, Event]]:
         """Events with a sequence number beyond ``after``, oldest first."""
-        rows = self._all(
-            "SELECT seq, body FROM events WHERE seq > ? AND (? IS NULL OR model = ?) ORDER BY seq LIMIT ?",
-            after,
-            model,
-            model,
-            limit,
-        )
-        return [(seq, Event(**json.loads(body))) for seq, body in rows]
+        with self._lock:
+            return event_table.read(self._db, event_table.AFTER, after, model, limit)
+
+    def latest_events(
+        self, model: str | None = None, before: int = NO_BOUND, limit: int = 100
+    ) -> list[tuple[int, Event]]:
+        """Events with a sequence number below ``before``, newest first."""
+        with self._lock:
+            return event_table.read(self._db, event_table.LATEST, before, model, limit)
 
     def pending_rows(self, model: str, keys: Sequence[RowKey]) -> dict[RowKey, PendingRow]:
         """Compared rows by key."""
         with self._lock:
-            return pending_labels.select_rows(self._db, model, keys)
+            found = pending_labels.select_rows(self._db, model, keys)
+            return add_put_off_rows(found, keys, self._journal.pending(model))
 
     def pending_labels(self, model: str, keys: Sequence[RowKey]) -> dict[RowKey, Label]:
         """Labels without a row, by key."""
         with self._lock:
-            return pending_labels.select_labels(self._db, model, keys)
+            found = pending_labels.select_labels(self._db, model, keys)
+            return add_put_off_labels(found, keys, self._journal.pending(model))
+
+    def given_up(self, model: str, keys: Collection[RowKey]) -> set[RowKey]:
+        """Those of the keys whose row was given up, as far as that is remembered."""
+        with self._lock:
+            return given_up_among(self._db, model, keys)
+
+    def overdue_portion(self, model: str, before: float, latest: float, size: int) -> OverduePortion | None:
+        """The oldest rows and labels with a time before ``before``, about ``size`` of them; None without any. What was
+        put off is written first.
+        """
+        if self._journal.has_before(model, before):
+            self._with_room(lambda: self._write_put_off([model]))
+        with self._lock:
+            portion = pending_labels.overdue_portion(self._db, model, before, latest, size)
+        if portion is not None and self._journal.pending(model):
+            self._with_room(lambda: self._write_put_off([model]))
+        return portion
 
     def count_overdue(self, model: str, before: float) -> tuple[int, int]:
         """The number of rows without a label, and of labels without a row, older than ``before``."""
@@ -184,7 +256,9 @@ class SqliteStore(OwnLogs):
             return pending_labels.count_overdue(self._db, model, before)
 
     def close(self) -> None:
-        """Close the file."""
+        """Write what was put off, and close the file. What cannot be written is judged again at the next start."""
+        with suppress(sqlite3.Error):
+            self._write_put_off(self._journal.models())
         with self._lock:
             self._db.close()
         if self._file_lock is not None:
@@ -193,79 +267,3 @@ class SqliteStore(OwnLogs):
     def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with self._lock:
             return self._db.execute(query, values).fetchall()
-
-
-def open_state(path: Path, *, required: bool = False, now: Callable[[], float] = time.time) -> SqliteStore:
-    """The state for the process that judges. A state that cannot be read is moved aside and begins anew; one that has
-    no place on disk is kept in memory. In both cases `SqliteStore.lost` tells the reason.
-
-    Raises:
-        StoreError: when another process holds it, the folder cannot be used, or no state is here and ``required``.
-    """
-    try:
-        store = _open_or_move_aside(path, now)
-    except (NoLocksError, UnreadableStateError) as error:
-        if required:
-            raise
-        log.error("%s; the state is in memory and ends with this process, every scope begins in safe mode", error)  # noqa: TRY400 - one line
-        return SqliteStore(IN_MEMORY, loss=f"the state has no place on disk: {error}")
-    if required and store.empty and not store.loss:
-        store.close()
-        raise StoreError(
-            f"{path}: holds no state, and state_required is true: mount the folder that holds it, "
-            "or set state_required: false for the first start"
-        )
-    return store
-
-
-def _open_or_move_aside(path: Path, now: Callable[[], float]) -> SqliteStore:
-    """Open the file, or move it aside and begin another one. An empty one beside a file that was moved aside is lost,
-    too: the start that moved it may have been killed.
-    """
-    loss = ""
-    if has_stray_journal(path):
-        move_aside(path, now())
-    try:
-        store = SqliteStore(path, exclusive=True)
-    except UnreadableStateError as error:
-        kept = move_aside(path, now())
-        loss = f"{error}; it was moved to {kept.name}"
-        log.error("%s; every scope begins in safe mode", loss)  # noqa: TRY400 - one line
-        store = SqliteStore(path, exclusive=True)
-    earlier = newest_unreadable(path)
-    if store.empty and earlier is not None:
-        store.loss = loss or f"the earlier state could not be read and was moved to {earlier.name}"
-    return store
-
-
-def _opened(path: Path, *, check: bool) -> sqlite3.Connection:
-    try:
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=LOCK_WAIT_SECONDS)
-    except sqlite3.Error as error:
-        raise UnreadableStateError(f"{path}: cannot be used as the state file: {error}") from error
-    try:
-        _prepare(db, path, check=check)
-    except (sqlite3.Error, StoreError) as error:
-        db.close()
-        if isinstance(error, StoreError):
-            raise
-        raise UnreadableStateError(f"{path}: cannot be used as the state file: {error}") from error
-    return db
-
-
-def _prepare(db: sqlite3.Connection, path: Path, *, check: bool) -> None:
-    db.execute("PRAGMA journal_mode=WAL")
-    db.execute("PRAGMA synchronous=NORMAL")  # a killed process loses nothing, a power cut the last moments
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if not 0 <= version <= STATE_VERSION:
-        raise UnreadableStateError(f"{path}: state of version {version}, but this Tightrope reads {STATE_VERSION}")
-    if check and (damage := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-        raise UnreadableStateError(f"{path}: cannot be used as the state file: {' '.join(damage.split())}")
-    if version == STATE_VERSION:
-        db.executescript(STORE_TABLES + pending_labels.PENDING_TABLES)
-        return
-    columns = [name for _, name, *_ in db.execute("PRAGMA table_info(waiting)")]
-    statements = pending_labels.FROM_VERSION_1 if columns and "source" not in columns else ()
-    tables = STORE_TABLES + pending_labels.PENDING_TABLES
-    migration = "".join(f"{statement};" for statement in statements)
-    db.executescript(f"BEGIN IMMEDIATE; {migration} {tables} PRAGMA user_version={STATE_VERSION}; COMMIT")

@@ -115,14 +115,22 @@ def _json(body: bytes) -> Any:  # noqa: ANN401 - any JSON
 def _structured(document: object) -> PayloadEvent:
     if not isinstance(document, dict):
         raise WireError("not a payload event: it must be a JSON object")
-    if "data_base64" in document:
+    if document.get("data_base64") is not None:
         try:
             data = base64.b64decode(document["data_base64"], validate=True)
         except (binascii.Error, TypeError, ValueError) as error:
             raise WireError(f"data_base64: {error}") from error
     else:
-        data = orjson.dumps(document.get("data"))
+        data = _data(document.get("data"))
     return _event({name: value for name, value in document.items() if name not in _DATA}, data)
+
+
+def _data(value: object) -> bytes:
+    """The data of an event as JSON."""
+    try:
+        return orjson.dumps(value)
+    except (TypeError, RecursionError) as error:  # orjson reads deeper values than it writes
+        raise WireError("data: are nested too deeply") from error
 
 
 def _event(values: Mapping[str, object], data: bytes) -> PayloadEvent:
@@ -132,8 +140,8 @@ def _event(values: Mapping[str, object], data: bytes) -> PayloadEvent:
     if len(values) > MAX_ATTRIBUTES:
         raise WireError(f"has {len(values)} attributes, more than {MAX_ATTRIBUTES}")
     attributes = {name: _text(name, value) for name, value in values.items() if value is not None}
-    if not 0 < len(attributes.get("id", "")) <= MAX_ID_CHARS:
-        raise WireError(f"id: is {quote(attributes.get('id'))}; it must have 1 to {MAX_ID_CHARS} characters")
+    if not isinstance(values.get("id"), str) or not 0 < len(attributes["id"]) <= MAX_ID_CHARS:
+        raise WireError(f"id: is {quote(values.get('id'))}; it must have 1 to {MAX_ID_CHARS} characters")
     kind = next((kind for end, kind in KIND_BY_SUFFIX.items() if attributes.get("type", "").endswith(end)), None)
     if kind is None:
         raise WireError(f"type: is {quote(attributes.get('type'))}; it must end in {' or '.join(KIND_BY_SUFFIX)}")

@@ -19,6 +19,7 @@ from tightrope.monitors.records import (
     Event,
     Ints,
     Order,
+    Role,
     Routes,
     Stream,
     Traffic,
@@ -144,7 +145,8 @@ def decode_routes(data: bytes) -> Routes:
     states = mapping(body.get("states"), "routes.states")
     names(list(states.values()), "routes.states")
     names(list(states), "routes.states")
-    return build(Routes, "routes", {**body, "safe": names(body.get("safe"), "routes.safe")})
+    chosen = {"safe": body.get("safe"), "ordered": body.get("ordered", [])}
+    return build(Routes, "routes", {**body, **{key: names(value, f"routes.{key}") for key, value in chosen.items()}})
 
 
 def encode_state(state: State) -> bytes:
@@ -172,6 +174,7 @@ def decode_state(data: bytes) -> State:
                 "sighted": _sighted(body),
                 "repeats": _repeats(body.get("repeats", {})),
                 "hosts": {n: array(v, "hosts", "<i8") for n, v in mapping(body.get("hosts", {}), "hosts").items()},
+                "refused": {Role(n): array(v, "refused") for n, v in body.get("refused", {}).items()},
                 "lag": Autocorrelation(**body["lag"]),
                 "unanswered": UncomparedTraffic(**body["unanswered"]),
                 "latency": LatencyState(

@@ -58,7 +58,7 @@ def _check_arrays(state: State) -> None:
     scopes = len(state.scopes)
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("compared", "disagreed", "errors", "sighted"), (scopes,))
     counts = {name: getattr(state, name) for name in (*shapes, "noise")} | {
-        f"hosts.{n}": v for n, v in state.hosts.items()
+        f"{field}.{n}": v for field in ("hosts", "refused") for n, v in getattr(state, field).items()
     }
     for name, values in counts.items():
         _check_array(values, f"state.{name}", "<i8", shapes.get(name, (scopes, 2)))

@@ -1,7 +1,7 @@
 """A gRPC server for the Open Inference Protocol and gRPC's own health service; its owner starts and stops it."""
 
 import asyncio
-import socket
+import time
 from collections.abc import Callable
 
 import grpc
@@ -11,11 +11,18 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from tightrope.service.config.loader import ConfigError, ServerSection
 from tightrope.service.transport.grpc.servicer import SERVICE, InferenceServicer
+from tightrope.service.transport.listening import open_port
 
 HEALTH_SERVICES = ("", SERVICE)
 """The services whose health is reported: the whole server, under the empty name, and the protocol."""
 READINESS_POLL_SECONDS = 0.1
 """Seconds between two checks whether this replica is ready."""
+TICK_SECONDS, QUIET_TICKS, MAX_HOLD_SECONDS, FAREWELL_SECONDS = 0.025, 10, 2.0, 0.05
+"""Answers are held when the server stops: until no call came for some ticks, or this long; then until callers know."""
+MIN_PING_MS = 500
+"""Milliseconds between two pings of a client, with or without calls; the library closes the connection of one that
+pings oftener, and by default of one that pings each second, as Triton's client may.
+"""
 
 
 class GrpcServer:
@@ -29,6 +36,7 @@ class GrpcServer:
         self._address = f"[{server.host}]" if ":" in server.host else server.host
         self._port = server.grpc_port or 0
         self._max_body_bytes = server.max_body_bytes
+        self._limits = server.limits
         self._servicer = servicer
         self._is_ready = is_ready
         self._is_shared = server.processes > 1
@@ -45,8 +53,11 @@ class GrpcServer:
         options = [
             ("grpc.so_reuseport", int(self._is_shared)),
             ("grpc.max_receive_message_length", self._max_body_bytes),
+            ("grpc.max_metadata_size", self._limits.header_bytes),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.min_ping_interval_without_data_ms", MIN_PING_MS),
         ]
-        self._server = grpc.aio.server(options=options)
+        self._server = grpc.aio.server(options=options, maximum_concurrent_rpcs=self._limits.grpc_calls)
         self._server.add_generic_rpc_handlers((self._servicer,))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         try:
@@ -58,10 +69,30 @@ class GrpcServer:
         return port
 
     async def stop(self, seconds: float) -> None:
-        """Refuse new calls, and let those under way finish."""
+        """Refuse new calls, and let those under way finish.
+
+        The library cancels calls that arrive between its end and the moment at which callers hear of it. So answers
+        are held for a moment: callers that wait for theirs make no new calls, and hear of the end before they get them.
+        """
         self._health_updates.cancel()
         await self._health.enter_graceful_shutdown()
-        await self._server.stop(seconds)
+        self._servicer.hold_answers()
+        held = min(MAX_HOLD_SECONDS, seconds / 4)
+        await self._wait_for_quiet(held)
+        stopping = asyncio.create_task(self._server.stop(seconds - held))
+        await asyncio.sleep(FAREWELL_SECONDS)
+        self._servicer.release_answers()
+        await stopping
+
+    async def _wait_for_quiet(self, seconds: float) -> None:
+        """Wait until callers wait for their answers. A tick that takes too long tells nothing: the machine is busy."""
+        now, quiet = time.monotonic(), 0
+        latest = now + seconds
+        while quiet < QUIET_TICKS and now < latest:
+            before = now
+            await asyncio.sleep(TICK_SECONDS)
+            now = time.monotonic()
+            quiet = quiet + 1 if self._servicer.held_at < before and now - before < 2 * TICK_SECONDS else 0
 
     async def _update_health(self) -> None:
         """Set the health service's status until this replica is ready, which it then remains."""
@@ -81,8 +112,7 @@ def _insist_on_free_port(server: ServerSection) -> None:
     Raises:
         ConfigError: when the port is taken.
     """
-    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
     try:
-        socket.create_server((server.host, server.grpc_port or 0), family=family).close()
+        open_port(server.host, server.grpc_port or 0).close()
     except OSError as error:
         raise ConfigError([f"server.grpc_port: cannot listen: {error.strerror}"]) from error

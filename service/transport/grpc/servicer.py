@@ -28,6 +28,7 @@ from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.protocol.metadata import EXTENSIONS, PLATFORM, SERVER_VERSION
 from tightrope.service.protocol.rest import InferRequest, InferResponse
 from tightrope.service.protocol.tensors import TensorSpec, require_finite
+from tightrope.service.transport.admission import Admission, Reservation, bytes_of
 from tightrope.service.transport.grpc import messages
 from tightrope.service.transport.grpc.codec import AnyMessage, decode_request, encode_response, parse
 from tightrope.service.transport.responder import Responder, error_text
@@ -66,9 +67,11 @@ def status_of(error: Exception) -> grpc.StatusCode:
 class InferenceServicer(grpc.GenericRpcHandler):
     """The handlers of the service's calls; ``is_ready`` tells whether this replica is ready."""
 
-    def __init__(self, responder: Responder, is_ready: Callable[[], bool]) -> None:
+    def __init__(self, responder: Responder, is_ready: Callable[[], bool], admission: Admission) -> None:
         self._responder = responder
+        self._admission = admission
         self._is_ready = is_ready
+        self._released: asyncio.Event | None = None
         self._handlers = {
             "ServerLive": _unary(messages.ServerLiveRequest, _server_live),
             "ServerReady": _unary(messages.ServerReadyRequest, self._server_ready),
@@ -86,14 +89,28 @@ class InferenceServicer(grpc.GenericRpcHandler):
             return None
         return self._handlers.get(name) or _unimplemented(name, self._handlers)
 
+    def hold_answers(self) -> None:
+        """Hold the answers to single requests from now on; ``held_at`` is when the last one was (`time.monotonic`)."""
+        self._released, self.held_at = asyncio.Event(), time.monotonic()
+
+    def release_answers(self) -> None:
+        """Send the answers that are held."""
+        if self._released is not None:
+            self._released.set()
+
     def _server_ready(self, _: messages.ServerReadyRequest) -> messages.ServerReadyResponse:
         return messages.ServerReadyResponse(ready=self._is_ready())
 
     async def _infer(self, raw: bytes, context: Context) -> bytes:
+        failure: Exception | None = None
         try:
-            return await self._answer(raw, context, _unwrapped)
+            answer = await self._answer(raw, context, _unwrapped)
         except Exception as error:  # noqa: BLE001 - every error becomes a status
-            return await _abort(context, error)
+            failure = error
+        if self._released is not None:
+            self.held_at = time.monotonic()
+            await self._released.wait()
+        return answer if failure is None else await _abort(context, failure)
 
     async def _stream(self, requests: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
         """One answer a request, in their order; an error is sent in its place, and the stream goes on."""
@@ -106,10 +123,12 @@ class InferenceServicer(grpc.GenericRpcHandler):
     async def _answer(self, raw: bytes, context: Context, wrap: Wrap) -> bytes:
         """Answer a request and count it; one that is cancelled counts only if its deadline has come."""
         started, large = time.perf_counter(), len(raw) > LARGE_BYTES
-        message = messages.ModelInferRequest()
+        message, held = messages.ModelInferRequest(), Reservation(self._admission)
         try:
-            message = await _run(partial(parse, messages.ModelInferRequest, raw), in_thread=large)
-            request_id, answer = await self._infer_message(message, context, wrap, started, large=large)
+            if large:
+                held.hold(len(raw))
+            message = await self._run(partial(parse, messages.ModelInferRequest, raw), in_thread=large)
+            request_id, answer = await self._infer_message(message, context, wrap, started, held, large=large)
         except asyncio.CancelledError:
             if _remaining_seconds(context) < DEADLINE_MARGIN_SECONDS:
                 self._responder.count(message.model_name, DeadlineExceededError(), started)
@@ -117,26 +136,41 @@ class InferenceServicer(grpc.GenericRpcHandler):
         except Exception as error:
             self._responder.count(message.model_name, error, started)
             raise
+        finally:
+            held.hold(0)
         self._responder.count(message.model_name, None, started, request_id)
         return answer
 
     async def _infer_message(
-        self, message: messages.ModelInferRequest, context: Context, wrap: Wrap, started: float, *, large: bool
+        self,
+        message: messages.ModelInferRequest,
+        context: Context,
+        wrap: Wrap,
+        started: float,
+        held: Reservation,
+        *,
+        large: bool,
     ) -> tuple[str, bytes]:
         """The request's id and its serialised response."""
         pair = self._responder.engine.pair(message.model_name, message.model_version or None)
-        request = await _run(partial(_decode, pair, message), in_thread=large)
+        request = await self._run(partial(_decode, pair, message), in_thread=large)
+        if large or self._admission.small_bytes < LARGE_BYTES:
+            self._admission.check_size(request)
+            held.hold(bytes_of(request.inputs))
         if pair.caller_header is not None:
             request = replace(request, caller=_metadata_value(context, pair.caller_header.decode()))
         if _remaining_seconds(context) <= 0:
             raise DeadlineExceededError("the deadline passed before it was this request's turn")
         response = await self._responder.respond(pair, request, started)
         serialise = partial(_serialise, response, request, wrap)
-        return response.id or "", await _run(serialise, in_thread=is_large(response))
+        return response.id or "", await self._run(serialise, in_thread=is_large(response))
 
-
-async def _run(function: Callable[[], Result], *, in_thread: bool) -> Result:
-    return await asyncio.to_thread(function) if in_thread else function()
+    async def _run(self, function: Callable[[], Result], *, in_thread: bool) -> Result:
+        """Decode or encode, in one of the few threads for it where the message is large."""
+        if not in_thread:
+            return function()
+        async with self._admission.decoding:
+            return await asyncio.to_thread(function)
 
 
 def _decode(pair: ModelPair, message: messages.ModelInferRequest) -> InferRequest:

@@ -1,7 +1,6 @@
 """Inference messages over HTTP: bytes and headers to requests, responses and errors to status, headers and bytes."""
 
 import math
-import zlib
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -11,6 +10,7 @@ from msgspec.structs import replace
 
 from tightrope.service.errors import (
     CallerError,
+    LimitError,
     OverloadedError,
     ServerError,
     TooLargeError,
@@ -29,6 +29,8 @@ from tightrope.service.protocol.rest import (
     parse_header_length,
 )
 from tightrope.service.protocol.tensors import require_finite
+from tightrope.service.transport.admission import Admission
+from tightrope.service.transport.http.inflation import ENCODING_HEADER, inflate
 from tightrope.service.transport.responder import error_text
 
 HTTP_STATUS: tuple[tuple[type[Exception], int], ...] = (
@@ -43,8 +45,6 @@ HTTP_STATUS: tuple[tuple[type[Exception], int], ...] = (
 
 JSON_LENGTH_HEADER = HEADER_LENGTH.lower().encode()
 JSON_TYPE, BINARY_TYPE = (b"content-type", b"application/json"), (b"content-type", b"application/octet-stream")
-ZLIB_WINDOW_BITS = {"gzip": 31, "deflate": 47}
-"""zlib's `wbits` for the content encodings that clients use."""
 
 Headers = Mapping[bytes, bytes]
 
@@ -60,10 +60,12 @@ class InferenceReply(Struct):
 
 
 class RequestDecoder:
-    """Decodes requests; a compressed body may inflate to ``max_body_bytes``."""
+    """Decodes requests, within the limits of ``admission``."""
 
-    def __init__(self, max_body_bytes: int) -> None:
-        self._max_body_bytes = max_body_bytes
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._max_depth = admission.limits.json_depth
+        self._small_bytes = admission.small_bytes
         self._readers: dict[str, tuple[ModelPair, FastReader]] = {}
 
     def decode(self, pair: ModelPair, raw: bytes, headers: Headers) -> InferRequest:
@@ -72,11 +74,20 @@ class RequestDecoder:
         Raises:
             CallerError: naming the mistake.
         """
-        body = _inflate(raw, headers, self._max_body_bytes) if b"content-encoding" in headers else raw
+        body = self.inflate(raw, headers) if ENCODING_HEADER in headers else raw
         request = self.decode_body(pair, body, headers.get(JSON_LENGTH_HEADER))
         if pair.caller_header is None or pair.caller_header not in headers:
             return request
         return replace(request, caller=headers[pair.caller_header].decode("latin-1"))
+
+    def inflate(self, body: bytes, headers: Headers, max_bytes: int | None = None) -> bytes:
+        """Inflate a body, to ``max_bytes`` or to the maximum size of a request.
+
+        Raises:
+            CallerError: when it cannot be inflated within the limits.
+        """
+        admission = self._admission
+        return inflate(body, headers, max_bytes or admission.max_body_bytes, admission.limits.inflation_ratio)
 
     def decode_body(self, pair: ModelPair, body: bytes, json_length: bytes | None) -> InferRequest:
         """Decode a request from an uncompressed body, and the header with the bytes of JSON in it.
@@ -91,9 +102,11 @@ class RequestDecoder:
             self._readers[pair.name] = pair, reader
         request = reader.read(body, length)
         if request is None:
-            request = decode_request(body, length, pair.inputs, pair.outputs)
+            request = decode_request(body, length, pair.inputs, pair.outputs, self._max_depth)
             if not pair.allow_nan:
                 require_finite(request.inputs)
+        if len(body) > self._small_bytes:
+            self._admission.check_size(request)
         return request
 
 
@@ -127,6 +140,8 @@ def refuse(error: Exception) -> InferenceReply:
 
 def status_of(error: Exception) -> int:
     """The HTTP status of an error; 500 for an unexpected one."""
+    if isinstance(error, LimitError):
+        return error.status
     return next((status for kind, status in HTTP_STATUS if isinstance(error, kind)), 500)
 
 
@@ -134,22 +149,3 @@ def status_of(error: Exception) -> int:
 def _parse_length(json_length: bytes) -> int | None:
     """The number in a header; callers repeat the same few values."""
     return parse_header_length(json_length.decode("latin-1"))
-
-
-def _inflate(body: bytes, headers: Headers, max_bytes: int) -> bytes:
-    """Decompress a body, in bounded memory."""
-    encoding = headers[b"content-encoding"].decode("latin-1").strip().lower() or "identity"
-    if encoding == "identity":
-        return body
-    if encoding not in ZLIB_WINDOW_BITS:
-        raise UnsupportedEncodingError(f"content-encoding {encoding[:40]!r}; gzip, deflate and identity are understood")
-    inflater = zlib.decompressobj(ZLIB_WINDOW_BITS[encoding])
-    try:
-        inflated = inflater.decompress(body, max_bytes + 1)
-    except zlib.error as error:
-        raise CallerError(f"the body is not {encoding}: {error}") from error
-    if len(inflated) > max_bytes or inflater.unconsumed_tail:
-        raise TooLargeError(f"the body inflates to more than {max_bytes} bytes, which is the most that is taken")
-    if not inflater.eof:
-        raise CallerError(f"the body is not {encoding}: it ends too early")
-    return inflated

@@ -6,7 +6,7 @@ headers are those of a small inference request. An `_Exchange` decodes the reque
 batcher delivers the answer, which is encoded and written in one piece. All other requests go to the ASGI layer and get
 the same responses: large, compressed, chunked and pipelined ones, HTTP/1.0, and callers that do not read theirs.
 
-It relies on uvicorn's internals: the callbacks of `HttpToolsProtocol`, its `cycle` and its keep-alive timer.
+It relies on uvicorn's internals: the callbacks of `HttpToolsProtocol`, and its `cycle`.
 """
 
 import asyncio
@@ -16,11 +16,12 @@ from typing import Any, ClassVar, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from tightrope.service.inference.engine import Answer, is_large
 from tightrope.service.protocol.rest import InferRequest
 from tightrope.service.transport.http.asgi import InferLayer
+from tightrope.service.transport.http.bounded_protocol import BoundedProtocol
 from tightrope.service.transport.http.codec import InferenceReply, encode_or_refuse, refuse
 from tightrope.service.transport.http.head_cache import HEAD_END, MAX_HEAD_BYTES, HeadCache, Header, RequestHead
 
@@ -33,18 +34,15 @@ def protocol_factory(layer: InferLayer) -> type[asyncio.Protocol]:
     return cast(type[asyncio.Protocol], partial(InferenceProtocol, layer, heads))
 
 
-class InferenceProtocol(HttpToolsProtocol):
+class InferenceProtocol(BoundedProtocol):
     """One connection."""
 
     def __init__(self, layer: InferLayer, heads: HeadCache, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own
-        super().__init__(**kwargs)
+        super().__init__(layer.admission, **kwargs)
         self.layer = layer
         self.heads = heads
         self._fast: _Exchange | None = None
         self._latest: _Exchange | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._idle_since = 0.0
-        self._in_message = False
         self._piece = b""
         self._default_headers: list[Header] | None = None
         self._response_starts: dict[int, bytes] = {}
@@ -67,7 +65,7 @@ class InferenceProtocol(HttpToolsProtocol):
         self.url = b""
         self.headers = []
         self._fast = None
-        self._idle_since = self.loop.time()
+        self.begin_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Add a header."""
@@ -75,28 +73,32 @@ class InferenceProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Take the request here, or give it to uvicorn."""
+        if self.skips_upgrade():
+            return
+        self.check_head()
         head = self._parse_head()
         if head is not None:
-            self._start_exchange(head, keep_alive=self.parser.should_keep_alive())
+            self._partial = self._start_exchange(head, keep_alive=self.parser.should_keep_alive())
             return
         url, headers = self.url, self.headers
-        super().on_message_begin()
+        super(BoundedProtocol, self).on_message_begin()
         self.url = url
         for name, value in headers:
             super().on_header(name, value)
-        super().on_headers_complete()
+        self.start_cycle()
 
     def on_body(self, body: bytes) -> None:
         """Add a part of the body."""
         if self._fast is not None:
+            self._had_body = True
             self._fast.body += body
         else:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End a request: submit it, or let uvicorn end it."""
-        self._in_message = False
-        if self._fast is not None:
+        if self._upgrade is None and self._fast is not None:
+            self._in_message, self._partial = False, None
             if self._fast.keep_alive:
                 self.heads.remember(self._piece, self._fast.head)
             self._fast.submit()
@@ -104,31 +106,16 @@ class InferenceProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Note that a response was sent. The keep-alive timer stays: when it fires, it is set again for what is left,
-        which costs less than a new timer for every response.
-        """
-        self._idle_since = self.loop.time()
-        if self._timer is not None and not (self.pipeline or self.flow.read_paused):
+        """Note that a response was sent; there is more to do only where something waits for it."""
+        if self.pipeline or self.flow.read_paused or self.has_ended or self.is_ended:
+            super().on_response_complete()
+        else:
+            self._idle_since = self.loop.time()
             self.server_state.total_requests += 1
-            return
-        self._cancel_timer()
-        super().on_response_complete()
-        self._timer, self.timeout_keep_alive_task = self.timeout_keep_alive_task, None
-
-    def timeout_keep_alive_handler(self) -> None:
-        """Close a connection that was idle for the keep-alive time."""
-        self._timer = None
-        if self.cycle.response_complete:  # a timer is only set once there is a cycle
-            seconds = self._idle_since + self.timeout_keep_alive - self.loop.time()
-            if seconds > 0.0:
-                self._timer = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
-            else:
-                super().timeout_keep_alive_handler()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Drop the request under way."""
         super().connection_lost(exc)
-        self._cancel_timer()
         if self._latest is not None:
             self._latest.is_gone = True
         # The exchange refers to this connection: the cycle would keep both until the garbage collector's oldest run.
@@ -156,11 +143,6 @@ class InferenceProtocol(HttpToolsProtocol):
             head += b"connection: close\r\n"
         return b"%bcontent-length: %d\r\n\r\n%b" % (head, len(reply.body), reply.body)
 
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
     def _can_write(self) -> bool:
         """Whether a response can be written at once: no request is under way, and the caller reads its responses."""
         cycle: Any = self.cycle
@@ -180,6 +162,8 @@ class InferenceProtocol(HttpToolsProtocol):
     def _start_exchange(self, head: RequestHead, body: bytes = b"", *, keep_alive: bool = True) -> "_Exchange":
         exchange: Any = _Exchange(self, head, keep_alive, time.perf_counter(), body)
         self._fast = self._latest = self.cycle = exchange
+        if self.is_draining:
+            self.close_after(exchange)
         return cast(_Exchange, exchange)
 
 
@@ -197,6 +181,8 @@ class _Exchange(Struct, eq=False):
     arrived: float = 0.0
     rows: int = 0
     request: InferRequest = EMPTY_REQUEST
+    response_started: ClassVar = False  # a response is written in one piece
+    waiting_for_100_continue: ClassVar = False
     message_event: ClassVar = asyncio.Event()  # uvicorn sets it for an application that awaits a body; none does here
 
     def submit(self) -> None:

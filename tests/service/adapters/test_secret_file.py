@@ -74,6 +74,10 @@ def test_shared_secret_that_others_may_read_or_change_is_refused(tmp_path: Path,
         (None, "cannot be read: No such file or directory"),
         (b"", "holds 0 bytes; at least 32 are needed, as `openssl rand -hex 32` prints"),
         (b"x" * 31 + b" \n", "holds 31 bytes"),
+        (b"\xef\xbb\xbf" + b"5e" * 32, "begins with a byte-order mark"),
+        (("5e" * 32).encode("utf-16"), "begins with a byte-order mark"),
+        (b"\x80" * 40, "is not ASCII"),
+        (b"5e\n" * 32, "has a control character or a second line"),
     ],
 )
 def test_short_shared_secret_is_refused(tmp_path: Path, content: bytes | None, reason: str) -> None:

@@ -1,11 +1,13 @@
 """The FastAPI application: when it is loaded, its errors, and /metrics."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_prometheus
 
@@ -13,6 +15,8 @@ from tests.support.configs import ROOT, write_config
 from tests.support.servers import Server
 from tests.support.serving.model_pairs import CALM, sure_and_unsure
 from tests.support.serving.service_harness import body
+from tightrope.service.api.app import _add_exception_handlers
+from tightrope.service.transport.responder import INTERNAL_ERROR
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
@@ -133,3 +137,22 @@ def test_requests_are_counted_by_outcome(client: httpx.Client, server: Server) -
     for number in range(3):
         client.post(f"/v2/models/nope{number}/infer", json={})
     assert [after - first for after, first in zip(counts(), before, strict=True)] == [1, 1, 3, 2, 2]
+
+
+def test_unexpected_errors_have_the_common_body() -> None:
+    """FastAPI's own answer to an exception would be plain text."""
+    app = FastAPI()
+    _add_exception_handlers(app)
+
+    @app.get("/")
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+
+    async def call() -> httpx.Response:
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.get("/")
+
+    answer = asyncio.run(call())
+    assert (answer.status_code, answer.json()) == (500, {"error": INTERNAL_ERROR})

@@ -1,7 +1,10 @@
-"""The OpenAPI document names every route that exists, and every path that it names answers."""
+"""The OpenAPI document names every route that exists, and every answer is as it says."""
 
 import asyncio
+import http.client
+import json
 import re
+import socket
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,18 +13,25 @@ from typing import Any
 import httpx
 import pytest
 from fastapi.routing import APIRoute
+from jsonschema import Draft202012Validator
 from prometheus_client import CollectorRegistry
 
+from tests.support.servers import Server
 from tests.support.serving.model_pairs import HUGE, sure_and_unsure
+from tests.support.serving.openapi_schemas import problems
 from tests.support.serving.service_harness import AUTH, body, settings_of
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.prometheus.metrics import Metrics
+from tightrope.service.adapters.wire.cloudevents import BATCH_TYPE
 from tightrope.service.app import build_service, load_pairs
 from tightrope.service.inference.autotune import RunProfile
 from tightrope.service.transport.http.asgi import InferLayer
 
 NAMES = defaultdict(lambda: "nope", model="plain", version="1")
-ORDER = {"scope": "band=high", "reason": "a test asks for it", "actor": "tests"}
+CHANGE = {"reason": "a test asks for it", "actor": "tests"}
+ORDER = {"scope": "band=high", **CHANGE}
+NAMED = {"model", "version"}
+"""Names in paths that a call may replace."""
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +55,8 @@ def test_document_has_every_route(tmp_path: Path, document: dict[str, Any]) -> N
         if route.include_in_schema
         for method in route.methods or ()
     }
-    infer = {("post", "/v2/models/{model}/infer"), ("post", "/v2/models/{model}/versions/{version}/infer")}
-    documented = {(method, path) for path, methods in document["paths"].items() for method in methods}
-    assert documented == routes | infer
-    assert {("get", "/v2"), ("get", "/metrics"), ("post", "/v1/models/{model}/release")} < routes
+    assert operations(document).keys() == routes
+    assert {("get", "/v2"), ("get", "/metrics"), ("post", "/v2/models/{model}/infer")} < routes
 
 
 OWN_BODY = ("/labels", "/deploy", "/rollback", "/payloads")
@@ -92,8 +100,7 @@ def test_operations_have_distinct_ids(document: dict[str, Any]) -> None:
 
 def test_parameters_of_answers_are_documented(client: httpx.Client, document: dict[str, Any]) -> None:
     """Every parameter of an answer is in the document, with its type."""
-    content = document["paths"]["/v2/models/{model}/infer"]["post"]["responses"]["200"]["content"]
-    documented = content["application/json"]["schema"]["properties"]["parameters"]["properties"]
+    documented = document["components"]["schemas"]["AnswerParameters"]["properties"]
     kinds = {"string": str, "boolean": bool, "number": float}
     answers = [
         client.post("/v2/models/fragile/infer", json=body([[5.0]])),
@@ -108,6 +115,137 @@ def test_parameters_of_answers_are_documented(client: httpx.Client, document: di
     assert {name for name, value in seen.items() if not isinstance(value, kinds[documented[name]["type"]])} == set()
 
 
-def test_documentation_pages_are_served(client: httpx.Client) -> None:
-    """As HTML, for a browser."""
-    assert client.get("/docs").status_code == 200
+def operations(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Every operation of a document, by method and path."""
+    return {(m, path): operation for path, methods in document["paths"].items() for m, operation in methods.items()}
+
+
+def test_document_is_valid(document: dict[str, Any]) -> None:
+    """Every reference leads somewhere, every schema is one, and none is unused."""
+    schemas = document["components"]["schemas"]
+    references = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)))
+    assert references == schemas.keys()
+    for schema in schemas.values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_every_json_answer_has_a_schema(document: dict[str, Any]) -> None:
+    """None is empty, and every error is the one `Error`."""
+    for name, operation in operations(document).items():
+        for code, response in operation["responses"].items():
+            schema = response["content"].get("application/json", {"schema": {"$ref": ""}})["schema"]
+            if (name, code) == (("get", "/v2/health/ready"), "503"):
+                kinds = [each["$ref"].rpartition("/")[2] for each in schema["anyOf"]]
+                assert kinds == ["Readiness", "Error"], "not ready, or too many connections"
+            else:
+                assert schema["$ref"].endswith("/Error") == (int(code) >= 400), (name, code)
+
+
+def test_statuses_are_those_that_come(document: dict[str, Any]) -> None:
+    """422 never comes; what any request can get is at every path, and the rest where it can come."""
+    for (method, path), operation in operations(document).items():
+        errors = {int(code) for code in operation["responses"]} - {200, 202}
+        expected = {400, 408, 414, 429, 431, 500, 503}
+        expected |= {413, 415} if method == "post" else set()
+        expected |= {404} if "{" in path or path == "/v1/events" else set()
+        expected |= {401} if "security" in operation else set()
+        expected |= {403} if "control" in operation["tags"] else set()
+        assert errors == expected, (method, path)
+    assert "Validation" not in json.dumps(document)
+
+
+LABEL = {"id": "r1", "label": 1}
+LONG = "x" * 2**21
+CALLS: list[tuple[str, str, dict[str, Any], int]] = [
+    ("GET", "/v2", {}, 200),
+    ("GET", "/v2", {"headers": {"x": "y" * 40_000}}, 431),
+    ("GET", "/v2", {"params": {"x": "y" * 30_000}}, 414),
+    ("GET", "/v2/health/live", {}, 200),
+    ("GET", "/v2/health/ready", {}, 200),
+    ("GET", "/v2/models/{model}", {}, 200),
+    ("GET", "/v2/models/{model}", {"model": "nope"}, 404),
+    ("GET", "/v2/models/{model}/versions/{version}", {}, 200),
+    ("GET", "/v2/models/{model}/versions/{version}", {"version": "2"}, 404),
+    ("GET", "/v2/models/{model}/ready", {}, 200),
+    ("GET", "/v2/models/{model}/versions/{version}/ready", {}, 200),
+    ("POST", "/v2/models/{model}/infer", {"json": body([[1.0, 2.0]], id="a")}, 200),
+    ("POST", "/v2/models/{model}/versions/{version}/infer", {"json": body([[1.0, 2.0]])}, 200),
+    ("POST", "/v2/models/{model}/infer", {"json": body([[1, 2]], parameters={"binary_data_output": True})}, 200),
+    ("POST", "/v2/models/{model}/infer", {"model": "poisoned", "json": body([[HUGE]])}, 200),
+    ("POST", "/v2/models/{model}/infer", {"model": "flag", "json": body([[0.0, 1.0], [0.0, 5.0]])}, 200),
+    ("POST", "/v2/models/{model}/infer", {"model": "abstain", "json": body([[0.0, 0.01]])}, 200),
+    ("POST", "/v2/models/{model}/infer", {"json": {}}, 400),
+    ("POST", "/v2/models/{model}/infer", {"model": "nope", "json": {}}, 404),
+    ("POST", "/v2/models/{model}/infer", {"headers": {"Content-Encoding": "br"}, "content": b"{}"}, 415),
+    ("POST", "/v2/models/{model}/infer", {"model": "doomed", "json": body([[5.0]])}, 400),
+    ("GET", "/v1/models", {}, 200),
+    ("GET", "/v1/models/{model}", {}, 200),
+    ("GET", "/v1/models/{model}", {"model": "flag"}, 200),
+    ("GET", "/v1/models/{model}/verdicts", {}, 200),
+    ("GET", "/v1/models/{model}/verdicts", {"model": "flag"}, 200),
+    ("GET", "/v1/models/{model}/verdicts", {"params": {"scope": "nope"}}, 404),
+    ("GET", "/v1/events", {}, 200),
+    ("GET", "/v1/events", {"params": {"limit": 0}}, 400),
+    ("GET", "/v1/events", {"params": {"model": "nope"}}, 404),
+    ("POST", "/v1/models/{model}/force-safe", {"json": ORDER, "headers": AUTH}, 200),
+    ("POST", "/v1/models/{model}/force-normal", {"json": ORDER, "headers": AUTH}, 200),
+    ("POST", "/v1/models/{model}/release", {"json": ORDER, "headers": AUTH}, 200),
+    ("POST", "/v1/models/{model}/release", {"json": {**ORDER, "scope": "nope"}, "headers": AUTH}, 404),
+    ("POST", "/v1/models/{model}/release", {"json": ORDER}, 401),
+    ("POST", "/v1/models/{model}/release", {"json": {}, "headers": AUTH}, 400),
+    ("POST", "/v1/models/{model}/deploy", {"json": {**CHANGE, "path": "none.onnx"}, "headers": AUTH}, 400),
+    ("POST", "/v1/models/{model}/deploy", {"json": CHANGE}, 401),
+    ("POST", "/v1/models/{model}/rollback", {"json": {}, "headers": AUTH}, 400),
+    ("POST", "/v1/models/{model}/labels", {"json": {"labels": [LABEL]}, "headers": AUTH}, 202),
+    ("POST", "/v1/models/{model}/labels", {"json": LABEL}, 401),
+    ("POST", "/v1/models/{model}/labels", {"json": LABEL, "model": "modes", "headers": AUTH}, 404),
+    ("POST", "/v1/models/{model}/labels", {"content": LONG, "headers": AUTH}, 413),
+    ("POST", "/v1/models/{model}/payloads", {"content": "[]", "headers": {**AUTH, "Content-Type": BATCH_TYPE}}, 202),
+    ("POST", "/v1/models/{model}/payloads", {"json": {}, "headers": AUTH}, 400),
+    ("GET", "/v1/models/{model}/reports", {}, 200),
+    ("GET", "/v1/models/{model}/reports/{name}", {}, 404),
+    ("GET", "/metrics", {}, 200),
+    ("GET", "/metrics", {"headers": {"Accept": "application/openmetrics-text; version=1.0.0"}}, 200),
+]
+"""Calls of every operation: method, path, options of the client and names in the path, and the status that comes."""
+
+
+@pytest.mark.parametrize(("method", "path", "options", "status"), CALLS, ids=lambda value: str(value)[:60])
+def test_real_answers_are_as_documented(
+    client: httpx.Client, document: dict[str, Any], method: str, path: str, options: dict[str, Any], status: int
+) -> None:
+    """The status, the content type, and the body with all its fields and no others."""
+    names = {"model": "plain", "version": "1", "name": "newest"} | {
+        key: options[key] for key in options if key in NAMED
+    }
+    sent = {key: value for key, value in options.items() if key not in NAMED}
+    answer = client.request(method, path.format_map(names), **sent)
+    assert answer.status_code == status, answer.text
+    assert problems(document, method, path, answer) == []
+
+
+def test_every_operation_is_called(document: dict[str, Any]) -> None:
+    """None is left out above."""
+    assert {(method.lower(), path) for method, path, _, _ in CALLS} == operations(document).keys()
+
+
+def test_null_is_documented_for_optional_fields_of_bodies(document: dict[str, Any]) -> None:
+    """It means that they are absent, so a schema that forbids it would be wrong."""
+    fields = document["components"]["schemas"]["OrderBody"]
+    nullable = {name for name, field in fields["properties"].items() if {"type": "null"} in field.get("anyOf", ())}
+    assert nullable == {"scope"} == fields["properties"].keys() - set(fields["required"])
+
+
+@pytest.mark.parametrize(
+    "sent", [b"GET /v2 HTTP/9.9\r\n\r\n", b"GET /v2 HTTP/1.1\r\nbad header\r\n\r\n", b"\x16\x03\x01\r\n\r\n"]
+)
+def test_what_cannot_be_parsed_is_the_common_error(server: Server, document: dict[str, Any], sent: bytes) -> None:
+    """It has no path yet, and is documented at every one."""
+    address = httpx.URL(server.address)
+    with socket.create_connection((address.host, address.port), timeout=30.0) as connection:
+        connection.sendall(sent)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        received = httpx.Response(answer.status, headers=answer.getheaders(), content=answer.read())
+    assert received.status_code == 400
+    assert problems(document, "GET", "/v2", received) == []

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.configs import TOKEN
 from tests.support.serving.model_pairs import SCOPES
 from tests.support.serving.service_harness import body, eventually
 from tightrope.monitors.catalogue import CATALOGUE
@@ -95,6 +96,21 @@ def test_invalid_query_is_400(client: httpx.Client, query: str, expected_error: 
 def test_page_after_the_last_event_is_empty(client: httpx.Client) -> None:
     """A reader can poll with the last number, up to the largest one possible."""
     assert get(client, f"/v1/events?after={2**63 - 1}") == {"events": []}
+
+
+def test_newest_events_come_first(client: httpx.Client) -> None:
+    """A page of earlier ones is below the last number; those after a number come oldest first, and so are followed."""
+    for verb in ("force-safe", "release"):
+        order = {"scope": "region=north", "reason": "two events", "actor": "tests"}
+        client.post(f"/v1/models/modes/{verb}", json=order, headers={"authorization": f"Bearer {TOKEN}"})
+    newest = [event["seq"] for event in get(client, "/v1/events?limit=3")["events"]]
+    assert newest == sorted(newest, reverse=True)
+    (earlier,) = get(client, f"/v1/events?before={newest[0]}&limit=1")["events"]
+    assert earlier["seq"] == newest[1]
+    after = [event["seq"] for event in get(client, f"/v1/events?after={newest[1] - 1}")["events"]]
+    assert after[:2] == [newest[1], newest[0]]
+    between = get(client, f"/v1/events?after={newest[1] - 1}&before={newest[0]}")["events"]
+    assert [event["seq"] for event in between] == [newest[1]]
 
 
 def test_events_of_an_unknown_model_are_an_error(client: httpx.Client) -> None:

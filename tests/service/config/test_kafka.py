@@ -8,6 +8,8 @@ from ruamel.yaml import YAML
 from tightrope.service.config.kafka import KafkaSection
 from tightrope.service.config.loader import ConfigError, Settings, kafka_instance, kafka_secrets, load
 
+NO_BROKER = "must be one broker as host:port, such as kafka-1:9092 or [::1]:9092, without a scheme"
+
 
 def loaded(folder: Path, **kafka: object) -> Settings:
     """Load a configuration with these Kafka settings."""
@@ -28,7 +30,15 @@ def kafka(folder: Path, **keys: object) -> KafkaSection:
     ("keys", "problem"),
     [
         ({"servers": []}, "bus.kafka.servers: list should have at least 1 item"),
-        ({"servers": ["k"]}, "bus.kafka.servers.0: string should match pattern"),
+        ({"servers": ["k"]}, f"bus.kafka.servers.0: {NO_BROKER} (it is 'k')"),
+        ({"servers": ["k:9092", "k1:9092,k2:9092"]}, f"bus.kafka.servers.1: {NO_BROKER}"),
+        ({"servers": ["SASL_SSL://k1:9093"]}, f"bus.kafka.servers.0: {NO_BROKER}"),
+        ({"servers": ["k1:9092 "]}, f"bus.kafka.servers.0: {NO_BROKER}"),
+        ({"servers": ["k1:9092\n"]}, f"bus.kafka.servers.0: {NO_BROKER}"),
+        ({"servers": ["::1:9092"]}, f"bus.kafka.servers.0: {NO_BROKER}"),
+        ({"servers": [""]}, f"bus.kafka.servers.0: {NO_BROKER} (it is '')"),
+        ({"servers": ["k:99999"]}, "bus.kafka.servers.0: the port must be 1 to 65535 (it is 'k:99999')"),
+        ({"servers": ["[::1]:0"]}, "bus.kafka.servers.0: the port must be 1 to 65535"),
         ({"partitions": 0}, "bus.kafka.partitions: input should be greater than or equal to 1 (it is 0)"),
         ({"brokers": 1}, "bus.kafka.brokers: there is no such key"),
         ({"retention_hours": {"samples": 0}}, "bus.kafka.retention_hours.samples: input should be greater than 0"),
@@ -47,6 +57,12 @@ def test_error_names_the_key(tmp_path: Path, keys: dict[str, object], problem: s
     with pytest.raises(ConfigError) as caught:
         loaded(tmp_path, **keys)
     assert f"{tmp_path / 't.yaml'}: {problem}" in str(caught.value)
+
+
+def test_brokers_are_names_and_addresses(tmp_path: Path) -> None:
+    """Addresses are of both families."""
+    servers = ["kafka-1.example.org:9092", "10.0.0.1:1", "[::1]:65535", "[::ffff:10.0.0.1]:9092"]
+    assert kafka(tmp_path, servers=servers).servers == servers
 
 
 def test_bus_defaults_to_a_single_process(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ ELSEWHERE = [
     ("safe_mode: {recovery_ratio: 1}", "safe_mode.recovery_ratio: input should be less than 1 (it is 1)"),
     ("safe_mode: {max_flaps: 1.5}", "safe_mode.max_flaps: input should be a valid integer"),
     ("reports: {every_seconds: 60}", "reports: every_seconds needs rows to report about: set keep_rows, e.g. to 50000"),
-    ("state: 5", "state: input is not a valid path"),
+    ("state: 5", "state: must be a folder, or a map with folder: (it is 5)"),
 ]
 FILES = [
     ("", "must be a map that starts with models:"),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tightrope.service.config.loader import TOKEN_VARIABLE, ConfigError, control_token, draw_secret, load
+from tightrope.service.config.loader import TOKEN_VARIABLE, ConfigError, control_token, draw_secret, kafka_secrets, load
 
 MODEL = "baseline: b.onnx, compressed: c.onnx"
 MINIMAL = "models: {m: {baseline: b.onnx, compressed: sub/c.onnx}}\n"
@@ -53,7 +53,20 @@ def test_draw_secret_comes_from_file_or_environment(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(None, "No such file or directory"), (b"", "is empty"), (b" \n", "is empty"), (b"\xff\xfe", "is not text")],
+    [
+        (None, "No such file or directory"),
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (b"\xff\xfe", "begins with a byte-order mark"),
+        (b"\xef\xbb\xbfsecret\r\n", "begins with a byte-order mark"),
+        ("secret".encode("utf-16"), "begins with a byte-order mark"),
+        ("secret".encode("utf-16-be"), "has a control character"),
+        ("schl\u00fcssel".encode(), "is not ASCII"),
+        ("schl\u00fcssel".encode("latin-1"), "is not ASCII"),
+        ("sec\u200bret".encode(), "is not ASCII"),
+        ("secret\u00a0".encode(), "is not ASCII"),
+        (b"user\nsecret\n", "has a control character or a second line"),
+    ],
 )
 def test_token_file_without_a_token_is_an_error(tmp_path: Path, content: bytes | None, reason: str) -> None:
     """A secret that was not mounted must not switch control off, or open it."""
@@ -65,3 +78,33 @@ def test_token_file_without_a_token_is_an_error(tmp_path: Path, content: bytes |
         control_token(load(path, {}), {TOKEN_VARIABLE: "another"})
     (problem,) = caught.value.problems
     assert problem.startswith(f"server.control_token_file: {tmp_path / 'token'}: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [("schl\u00fcssel", "is not ASCII"), ("\ufeffsecret", "begins with a byte-order mark"), (" ", "is")],
+)
+def test_variable_without_a_token_is_an_error(tmp_path: Path, value: str, reason: str) -> None:
+    """It names the variable, not its value."""
+    settings = load(written(tmp_path, MINIMAL), {})
+    with pytest.raises(ConfigError, match=f"^{TOKEN_VARIABLE}: {reason}") as caught:
+        control_token(settings, {TOKEN_VARIABLE: value})
+    assert value.strip() == "" or value not in str(caught.value)
+
+
+def test_variable_may_end_in_a_newline(tmp_path: Path) -> None:
+    """As a secret of Kubernetes that was made of a file."""
+    assert control_token(load(written(tmp_path, MINIMAL), {}), {TOKEN_VARIABLE: "secret\n"}) == "secret"
+
+
+def test_passwords_of_kafka_are_as_strict(tmp_path: Path) -> None:
+    """From a file and from the environment."""
+    (tmp_path / "password").write_bytes(b"\xef\xbb\xbfpassword")
+    kafka = "bus: {kafka: {servers: ['k:9092'], password_file: password}}"
+    bus = load(written(tmp_path, MINIMAL + kafka), {}).bus
+    assert bus is not None
+    with pytest.raises(ConfigError, match=r"^bus.kafka.password_file: .*: begins with a byte-order mark"):
+        kafka_secrets(bus.kafka, {})
+    without = bus.kafka.model_copy(update={"password_file": None})
+    with pytest.raises(ConfigError, match=r"^TIGHTROPE_KAFKA_PASSWORD: is not ASCII"):
+        kafka_secrets(without, {"TIGHTROPE_KAFKA_PASSWORD": "pa\u00dfwort"})

@@ -5,7 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tightrope.service.inference.autotune import BRIEF_SECONDS, RUNS_PER_UPDATE, SHORT_SECONDS, RunProfile
+from tests.support.serving.fake_clock import FakeClock
+from tightrope.service.inference.autotune import (
+    BRIEF_SECONDS,
+    LOOP_BAN_SECONDS,
+    RUNS_PER_UPDATE,
+    SHORT_SECONDS,
+    RunProfile,
+)
 
 
 def test_profile_follows_observed_runs() -> None:
@@ -60,3 +67,58 @@ def test_several_threads_may_observe_runs() -> None:
     finally:
         sys.setswitchinterval(before)
     assert profile.expected_seconds(1) == pytest.approx(0.001)
+
+
+def test_wide_row_is_no_short_run_because_narrow_ones_are() -> None:
+    """One row of 20,000 numbers is another size than one of 20; it returns to the event loop once it was seen to be
+    short there.
+    """
+    profile = RunProfile(measured={1: SHORT_SECONDS / 20, 32: SHORT_SECONDS / 10}, width=20)
+    assert profile.is_short(1)
+    assert profile.is_short(32)
+    assert not profile.is_short(1, 20_000)
+    assert not profile.is_brief(1, 20_000)
+    for _ in range(RUNS_PER_UPDATE):
+        profile.observe(1, SHORT_SECONDS / 2, elements=20_000)
+    assert profile.is_short(1, 20_000)
+    assert not profile.is_short(1, 200_000)
+
+
+def test_many_narrow_rows_tell_nothing_about_one_wide_row() -> None:
+    """Although both have as many elements."""
+    profile = RunProfile(measured={1: SHORT_SECONDS / 20})
+    for _ in range(RUNS_PER_UPDATE):
+        profile.observe(4096, SHORT_SECONDS / 2, elements=4096)
+    assert profile.is_short(4096, 4096)
+    assert not profile.is_short(1, 4096)
+
+
+def test_rows_that_depend_on_each_other_may_take_their_third_power() -> None:
+    """Rows that are proven independent take as many times as long as they are."""
+    profile = RunProfile(measured={8: SHORT_SECONDS / 8})
+    assert profile.is_short(32)
+    profile.batchability.keep_apart("it mixes rows")
+    profile.observe(1, *[SHORT_SECONDS / 8] * RUNS_PER_UPDATE)
+    assert not profile.is_short(32)
+
+
+def test_model_that_held_the_event_loop_leaves_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a while, and until a size is observed anew: a busy machine may have been the reason."""
+    clock = FakeClock()
+    monkeypatch.setattr("tightrope.service.inference.autotune.time", clock)
+    profile = RunProfile(measured={1: SHORT_SECONDS / 100})
+    assert profile.is_short(1)
+    profile.leave_loop(LOOP_BAN_SECONDS)
+    for seconds, is_short in ((LOOP_BAN_SECONDS - 1, False), (2, True)):
+        clock.work(seconds)
+        profile.observe(1, *[SHORT_SECONDS / 100] * RUNS_PER_UPDATE)
+        assert (profile.is_short(1), profile.is_brief(1)) == (is_short, is_short)
+
+
+def test_model_may_leave_the_event_loop_for_good() -> None:
+    """Later observations do not bring it back."""
+    profile = RunProfile(measured={1: SHORT_SECONDS / 100})
+    profile.leave_loop()
+    profile.observe(1, *[SHORT_SECONDS / 100] * RUNS_PER_UPDATE)
+    assert not profile.is_short(1)
+    assert not profile.is_brief(1)

@@ -158,7 +158,7 @@ def test_unexpected_error_of_a_run_reaches_all_its_callers(profile: RunProfile) 
     """The next batch runs as usual."""
 
     class Broken(FakeEngine):
-        def answer(self, model: str, items: Sequence[BatchItem]) -> BatchAnswers:
+        def answer(self, model: str, items: Sequence[BatchItem], **_: bool) -> BatchAnswers:
             raise ZeroDivisionError(f"{model} {len(items)}")
 
     async def run() -> list[InferResponse | BaseException]:

@@ -120,7 +120,7 @@ class _SignallingEngine(FakeEngine):
         super().__init__()
         self._signal = signal
 
-    def answer(self, model: str, items: Sequence[BatchItem]) -> BatchAnswers:
+    def answer(self, model: str, items: Sequence[BatchItem], **_: bool) -> BatchAnswers:
         """Signal, and answer."""
         if items[0].request.id == "first":
             self._signal.send(b"1")

@@ -46,7 +46,7 @@ def test_start_logs_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None
 def test_deployment_of_the_baseline_logs_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The switch takes place: it is a way to serve the baseline."""
     settings = settings_of(tmp_path, config(tmp_path)["models"])
-    settings.state.mkdir(exist_ok=True)
+    settings.state.folder.mkdir(exist_ok=True)
     pair = pair_of(tmp_path, **config(tmp_path)["models"]["m"])
     events: list[Any] = []
     served = ServedPairs(pairs={"m": pair}, watched={}, plans={}, profiles={})

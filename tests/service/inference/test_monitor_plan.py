@@ -14,7 +14,7 @@ from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.intake.repeats import Repeats
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Stream
-from tightrope.service.app import load_model
+from tightrope.service.inference.loading.pair_loading import load_model
 from tightrope.service.inference.model_pair import build
 
 DEFAULTS = {name: question.limit for name, question in CATALOGUE.items()}

@@ -4,6 +4,7 @@ import numpy as np
 import orjson
 import pytest
 import tritonclient.http as triton  # type: ignore[import-untyped]
+from msgspec.structs import replace
 
 from tests.support.serving.rest_messages import EXAMPLES, FORMS, answer, decode, requesting
 from tightrope.service.errors import CallerError, ServerError
@@ -101,6 +102,13 @@ def test_nan_and_infinity_are_not_sent_as_null(value: float) -> None:
     assert encode_response(response, requesting(binary_default=True))[1] is not None
     with pytest.raises(ServerError, match=r"parameters\['confidence'\]"):
         encode_response(InferResponse("m", "1", None, {"confidence": value}, {}), requesting())
+
+
+def test_nan_that_the_caller_sent_is_no_fault_of_the_server() -> None:
+    """A model that takes missing values may pass them on: the caller can ask for binary data."""
+    sent = replace(requesting(), inputs={"a": np.zeros(2, np.int64), "x": np.array([[1.0, np.nan]], np.float32)})
+    with pytest.raises(CallerError, match="output 'y' has NaN or infinity, which JSON cannot hold: request binary"):
+        encode_response(answer(y=np.array([np.nan], np.float32)), sent)
 
 
 def test_text_null_is_encoded() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.serving.asgi_harness import admission
 from tests.support.serving.model_pairs import CALM, sure_and_unsure
 from tests.support.serving.service_harness import DRAW_KEY, GatewayHarness, body
 from tightrope.monitors.intake.sampling import ERA_SECONDS
@@ -76,6 +77,6 @@ def test_caller_comes_from_the_configured_header(tmp_path: Path, headers: dict[b
     served = bench(tmp_path, caller={"header": "X-Account"})
     pair = served.pairs["m"]
     raw = json.dumps(body([[5.0, 1.0]])).encode()
-    request = RequestDecoder(10_000).decode(pair, raw, headers)
+    request = RequestDecoder(admission(10_000)).decode(pair, raw, headers)
     assert caller_name(pair, request) == name
     assert caller_digests(DRAW_KEY, pair, [request]).tolist() == [DRAW_KEY.caller("m", name)]

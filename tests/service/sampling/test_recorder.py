@@ -85,11 +85,13 @@ def test_batch_that_is_run_again_is_sampled_once(tmp_path: Path, monkeypatch: py
 
 
 def test_profiles_observe_runs_without_a_scrape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many at a time, each with its rows."""
+    """Many at a time, each with its rows and elements."""
     bench = GatewayHarness(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
-    seen = Counter[int]()
+    seen = Counter[tuple[int, int]]()
     profile = RunProfile()
-    monkeypatch.setattr(profile, "observe", lambda rows, *seconds: seen.update({rows: len(seconds)}))
+    monkeypatch.setattr(
+        profile, "observe", lambda rows, *seconds, elements: seen.update({(rows, elements): len(seconds)})
+    )
     kept = recorder.AnswerRecorder(bench.outbox, bench.metrics, {"m": profile}, DRAW_KEY)
     monkeypatch.setattr(bench.engine, "_recorder", kept)
     for count in range(MAX_UNCOUNTED_RUNS):
@@ -97,7 +99,7 @@ def test_profiles_observe_runs_without_a_scrape(tmp_path: Path, monkeypatch: pyt
         rows = [[1.0, 1.0]] * (1 + count % 2)
         answer_together(bench.engine, "m", [request(rows)])
         bench.engine.sample_answers()
-    assert seen == {1: MAX_UNCOUNTED_RUNS // 2, 2: MAX_UNCOUNTED_RUNS // 2}
+    assert seen == {(1, 2): MAX_UNCOUNTED_RUNS // 2, (2, 4): MAX_UNCOUNTED_RUNS // 2}
 
 
 def test_scrape_counts_queued_requests_first(tmp_path: Path) -> None:

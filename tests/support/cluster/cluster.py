@@ -63,12 +63,12 @@ def write_cluster_config(
     return write_config(folder, whole | {"bus": {"kafka": kafka}})
 
 
-def get_page(app: Any, path: str) -> httpx.Response:  # noqa: ANN401 - any ASGI application
-    """The response of an ASGI application to a GET, without a socket."""
+def get_page(app: Any, path: str, method: str = "GET") -> httpx.Response:  # noqa: ANN401 - any ASGI application
+    """The response of an ASGI application, without a socket."""
 
     async def get() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://part") as client:
-            return await client.get(path)
+            return await client.request(method, path)
 
     return asyncio.run(get())
 

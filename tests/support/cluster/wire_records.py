@@ -207,6 +207,7 @@ def states(draw: st.DrawFn) -> State:
         unanswered=draw(st.builds(UncomparedTraffic, COUNT, TIME, TIME)),
         latency=draw(blocks()),
         labels=draw(st.dictionaries(TEXT, COUNT, max_size=3)),
+        refused={role: draw(arrays.arrays("<i8", (size, 2), elements=COUNT)) for role in Role},
         cells=tuple(draw(cells(size)) for _ in monitors),
     )
 

@@ -1,13 +1,15 @@
 """A bus and a store that raise at a chosen operation, as if the process had been killed there."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from tightrope.monitors.label_records import Label, PendingRow, RowKey
 from tightrope.monitors.records import Event
 from tightrope.service.adapters.ports import (
     Bus,
+    JudgedInputs,
     LogPartition,
     LogReset,
+    OverduePortion,
     PendingChanges,
     Record,
     StartOffsets,
@@ -130,10 +132,11 @@ class FusedStore:
         snapshots: Mapping[str, bytes],
         events: Sequence[Event],
         pending: Mapping[str, PendingChanges] | None = None,
+        inputs: JudgedInputs | None = None,
     ) -> None:
         """Crash before or right after the transaction."""
         self._fuse.burn()
-        self._store.save(log, positions, snapshots, events, pending)
+        self._store.save(log, positions, snapshots, events, pending, inputs)
         self._fuse.burn()
 
     def snapshot(self, model: str) -> bytes | None:
@@ -160,6 +163,14 @@ class FusedStore:
         """Never crash."""
         return self._store.positions(log, models)
 
+    def judged_inputs(self, model: str) -> Iterable[JudgedInputs]:
+        """Never crash."""
+        return self._store.judged_inputs(model)
+
+    def take_over(self, model: str, snapshots: Mapping[str, bytes], pending: Mapping[str, PendingChanges]) -> None:
+        """Never crash."""
+        self._store.take_over(model, snapshots, pending)
+
     def flush_deferred(self, still_owned: Callable[[], bool]) -> None:
         """Never crash."""
         self._store.flush_deferred(still_owned)
@@ -175,6 +186,14 @@ class FusedStore:
     def pending_labels(self, model: str, keys: Sequence[RowKey]) -> dict[RowKey, Label]:
         """Never crash."""
         return self._store.pending_labels(model, keys)
+
+    def given_up(self, model: str, keys: Collection[RowKey]) -> set[RowKey]:
+        """Never crash."""
+        return self._store.given_up(model, keys)
+
+    def overdue_portion(self, model: str, before: float, latest: float, size: int) -> OverduePortion | None:
+        """Never crash."""
+        return self._store.overdue_portion(model, before, latest, size)
 
     def count_overdue(self, model: str, before: float) -> tuple[int, int]:
         """Never crash."""

@@ -66,9 +66,13 @@ class JudgeHarness:
         return SqliteStore(self.folder / "tightrope.db")
 
     def reopen(self) -> None:
-        """Open the state file again, as after a restart."""
-        self.store.close()
+        """Open the state file again, as after a crash: what was put off is not written."""
+        self.store._db.close()
         self.store = self._open()
+
+    def write_put_off(self) -> None:
+        """Write what the store puts off, for a look into its tables."""
+        self.store._write_put_off(self.store._journal.models())
 
     def judge(self, bus: Bus | None = None, store: Store | None = None) -> Judge:
         """Start a judge on this bus and store, or on wrappers of them."""

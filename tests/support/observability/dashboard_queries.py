@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from tightrope.dashboards.boards import boards
 
 Json = dict[str, Any]
-CHOICES = {"datasource": "x", "model": ".*", "scope": ".*", "monitor": "disagreement"}
+SELECTED = ("cluster", "namespace", "model", "scope")
+CHOICES = {"datasource": "x", "monitor": "disagreement", **dict.fromkeys(SELECTED, ".*")}
 """Values for the dashboards' variables."""
 
 
@@ -21,7 +22,7 @@ class PanelQuery(NamedTuple):
     def plain(self) -> str:
         """The expression with all variables replaced, for equality as well as for regular expressions."""
         text = re.sub(r"\$__rate_interval|\$__interval", "10s", self.expr).replace("$__range", "1h")
-        text = re.sub(r'="\$(?:model|scope)"', '=~".*"', text)
+        text = re.sub(r'="\$(?:cluster|namespace|model|scope)"', '=~".*"', text)
         return re.sub(r"\$(\w+)", lambda found: CHOICES[found[1]], text)
 
 

@@ -4,9 +4,10 @@ Waiting times (`for`) count as over. The first scrape is the start of every rang
 """
 
 import operator
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import promql_parser
@@ -70,6 +71,7 @@ class Scrapes:
 
     before: Mapping[str, Vector]
     after: Mapping[str, Vector]
+    recording: frozenset[str] = frozenset()
 
     def holds(self, expression: str) -> bool:
         """Whether an alert with this expression fires."""
@@ -91,7 +93,10 @@ class Scrapes:
     def _select(self, node: Any, samples: Mapping[str, Vector]) -> Vector:  # noqa: ANN401 - as above
         recorded = [rule["expr"] for rule in rules("recording.yml") if rule["record"] == node.name]
         if recorded:
-            value = self._value(promql_parser.parse(recorded[0]))
+            if node.name in self.recording:  # a rule that reads its own past, and begins
+                return {}
+            inner = replace(self, recording=self.recording | {node.name})
+            value = inner._value(promql_parser.parse(recorded[0]))
             return value if isinstance(value, dict) else {}
         series = samples.get(node.name, {})
         return {labels: value for labels, value in series.items() if _matches(node, dict(labels))}
@@ -118,8 +123,9 @@ def _vector(value: Value) -> Vector:
 def _matches(node: Any, labels: Mapping[str, str]) -> bool:  # noqa: ANN401 - as above
     for matcher in node.matchers.matchers:
         value, kind = labels.get(matcher.name, ""), str(matcher.op)
-        wanted = matcher.value.split("|") if kind.endswith("Re") else [matcher.value]
-        if (value in wanted) is kind.startswith("MatchOp.Not"):
+        is_regex = kind.endswith("Re")
+        matches = bool(re.fullmatch(matcher.value, value)) if is_regex else value == matcher.value
+        if matches is kind.startswith("MatchOp.Not"):
             return False
     return True
 

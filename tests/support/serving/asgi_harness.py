@@ -7,13 +7,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.serving.service_harness import GatewayHarness, body
+from tightrope.service.config.limits import LimitsSection
+from tightrope.service.config.loader import ServerSection
 from tightrope.service.inference.engine import LARGE_BYTES
+from tightrope.service.transport.admission import Admission
 from tightrope.service.transport.http import asgi
 from tightrope.service.transport.http.asgi import InferLayer
 
 INFER = "/v2/models/m/infer"
 GOOD = json.dumps(body([[0.0, 1.0]])).encode()
 MAX_BODY_BYTES = 4 * LARGE_BYTES
+
+
+def admission(max_body_bytes: int = MAX_BODY_BYTES, **limits: float) -> Admission:
+    """An admission with these limits."""
+    return Admission(ServerSection(max_body_bytes=max_body_bytes, limits=LimitsSection.model_validate(limits)))
 
 
 @dataclass

@@ -11,9 +11,11 @@ import grpc.aio
 import numpy as np
 
 from tests.support.serving.service_harness import GatewayHarness
+from tightrope.service.config.limits import LimitsSection
 from tightrope.service.config.loader import ServerSection
 from tightrope.service.inference.autotune import SHORT_SECONDS, RunProfile
 from tightrope.service.inference.engine import LARGE_BYTES
+from tightrope.service.transport.admission import Admission
 from tightrope.service.transport.grpc.messages import ModelInferRequest, ModelInferResponse
 from tightrope.service.transport.grpc.server import GrpcServer
 from tightrope.service.transport.grpc.servicer import SERVICE, InferenceServicer
@@ -43,13 +45,16 @@ class GrpcClient:
 
 @asynccontextmanager
 async def serving_grpc(
-    bench: GatewayHarness, *, slow: bool = False, is_ready: Callable[[], bool] = lambda: True
+    bench: GatewayHarness,
+    *,
+    slow: bool = False,
+    is_ready: Callable[[], bool] = lambda: True,
+    limits: LimitsSection = LimitsSection(),  # noqa: B008 - it is frozen
 ) -> AsyncIterator[GrpcClient]:
     """Serve the harness's pairs until the block ends."""
     responder = bench.responder(RunProfile(measured={1: 2 * SHORT_SECONDS if slow else SHORT_SECONDS / 100}))
-    server = GrpcServer(
-        ServerSection(grpc_port=0, max_body_bytes=MAX_BODY_BYTES), InferenceServicer(responder, is_ready), is_ready
-    )
+    section = ServerSection(grpc_port=0, max_body_bytes=MAX_BODY_BYTES, limits=limits)
+    server = GrpcServer(section, InferenceServicer(responder, is_ready, Admission(section)), is_ready)
     port = await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield GrpcClient(server, channel, port)

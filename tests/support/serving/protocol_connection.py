@@ -12,6 +12,7 @@ from uvicorn.server import ServerState
 from tests.support.serving.asgi_harness import GOOD, INFER
 from tightrope.service.transport.http.asgi import InferLayer
 from tightrope.service.transport.http.uvicorn_protocol import InferenceProtocol, protocol_factory
+from tightrope.serving.server import KEEP_ALIVE_SECONDS
 
 RESPONSE_TIMEOUT_SECONDS = 30.0
 
@@ -36,11 +37,39 @@ class Transport(asyncio.Transport):
         """Record the call."""
         self.closed = True
 
+    def abort(self) -> None:
+        """Record the call."""
+        self.closed = True
+
+    def can_write_eof(self) -> bool:
+        """Whether one direction can be closed."""
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        """All data counts as not sent."""
+        return len(self.written)
+
     def pause_reading(self) -> None:
         """Do nothing: no data is read here."""
 
     def resume_reading(self) -> None:
         """Do nothing."""
+
+
+class SteppedLoop:
+    """An event loop whose clock is stepped: ``seconds`` are ahead of its own."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.seconds = 0.0
+
+    def time(self) -> float:
+        """The present time."""
+        return self._loop.time() + self.seconds
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the loop's own
+        """The rest of the loop."""
+        return getattr(self._loop, name)
 
 
 class Answers:
@@ -89,7 +118,14 @@ class Connection:
             self.slow += 1
             await layer(scope, receive, send)
 
-        config = uvicorn.Config(counted, http=protocol_factory(layer), lifespan="off", log_level="warning", ws="none")
+        config = uvicorn.Config(
+            counted,
+            http=protocol_factory(layer),
+            lifespan="off",
+            log_level="warning",
+            ws="none",
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        )
         config.load()
         self.transport = Transport()
         loop = asyncio.get_running_loop()

@@ -19,11 +19,12 @@ from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.topics import EVENTS, SAMPLES, topic
 from tightrope.service.adapters.wire.record_codec import decode_event, decode_samples
-from tightrope.service.app import load_model, load_pairs
+from tightrope.service.app import load_pairs
 from tightrope.service.config.loader import Settings, load
 from tightrope.service.errors import TightropeError
 from tightrope.service.inference.autotune import RunProfile
 from tightrope.service.inference.engine import InferenceEngine
+from tightrope.service.inference.loading.pair_loading import load_model
 from tightrope.service.inference.model_pair import ModelPair, build
 from tightrope.service.outbox import Outbox
 from tightrope.service.protocol.rest import InferResponse, decode_request

@@ -1,4 +1,6 @@
 import json
+import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +10,8 @@ from tests.support.cluster.foreign_records import ForeignRecord, write_records
 from tests.tightrope.wiring.test_topics import NAMES, topics_config
 from tightrope.demo.broker import Broker
 from tightrope.service.adapters.kafka.bus import KafkaBus
-from tightrope.service.config.loader import load
+from tightrope.service.config.loader import ConfigError, Settings, load
+from tightrope.wiring import cluster, shadow_processes
 from tightrope.wiring.topics import kafka_options
 
 Run = Callable[..., int]
@@ -120,3 +123,30 @@ def test_acls_prints_the_commands_for_the_user_of_the_configuration(
     assert len([line for line in capsys.readouterr().out.splitlines() if line.startswith("# ")]) == 10
     assert run("acls", path, "boss") == 1
     assert capsys.readouterr().err.startswith("error PROCESS: is 'boss'; it must be one of gateway, payload-gateway, ")
+
+
+@pytest.mark.parametrize("part", ["serve", "worker", "judge"])
+def test_parts_are_built_with_private_files(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """Files that a part makes while it is built, such as that of the alerts that wait, are for its user alone; so are
+    those of an earlier version.
+    """
+    path, _ = topics_config(tmp_path, "127.0.0.1:1")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "alerts.db").touch(0o644)
+    masks = []
+
+    def build(settings: Settings, *_: object) -> None:
+        masks.append(os.umask(0o077))
+        assert stat.S_IMODE((settings.state / "alerts.db").stat().st_mode) == 0o600
+        raise ConfigError(["this is as far as it goes"])
+
+    for module, name in ((cluster, "gateway"), (shadow_processes, "worker"), (shadow_processes, "judge")):
+        monkeypatch.setattr(module, name, build)
+    before = os.umask(0o022)
+    try:
+        assert run(part, path) == 1
+    finally:
+        os.umask(before)
+    assert masks == [0o077]

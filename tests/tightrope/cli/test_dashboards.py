@@ -76,7 +76,7 @@ def test_rendered_rules_are_valid_and_have_the_addresses(tmp_path: Path) -> None
     assert (ended.returncode, ended.stderr) == (0, "")
     assert {path.stem for path in (out / "json").iterdir()} == BOARDS
     alerts = out / "rules" / "alerts.yml"
-    assert "http://g:3000/d/tightrope-model?var-model=" in alerts.read_text()
+    assert "http://g:3000/d/tightrope-model?var-cluster=" in alerts.read_text()
     assert "http://wiki/t#tightropesafemode" in alerts.read_text()
     assert "http://t:8080/v1/models/{{ $labels.model }}/reports/newest" in alerts.read_text()
     assert debian_servers.run_tool("promtool", "check", "rules", alerts, out / "rules" / "recording.yml")[0] == 0

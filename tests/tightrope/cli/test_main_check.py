@@ -96,6 +96,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
         _file(server={"control_token_file": "gone"}),
         "server.control_token_file: ",
     ),
+    "a secret of the draws that is none": (_file(sampling_secret_file="tightrope.yaml"), "sampling_secret_file: "),
 }
 
 

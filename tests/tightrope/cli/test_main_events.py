@@ -94,14 +94,15 @@ def test_audit_trail_as_json_lines(run: Run, path: Path, capsys: pytest.CaptureF
     [
         (["--model", "n"], [2, 4, 6]),
         (["--after", "4"], [5, 6]),
-        (["--limit", "2"], [1, 2]),
+        (["--limit", "2"], [5, 6]),
+        (["--after", "0", "--limit", "2"], [1, 2]),
         (["--model", "m", "--after", "1", "--limit", "1"], [3]),
     ],
 )
 def test_audit_trail_can_be_narrowed(
     run: Run, path: Path, capsys: pytest.CaptureFixture[str], options: list[str], expected: list[int]
 ) -> None:
-    """By model, by sequence number, by count."""
+    """By model, by sequence number, by count: of the newest, unless they are those after a number."""
     add_events(path, *(event(number, "mn"[number % 2 == 0]) for number in range(1, 7)))
     assert run("events", path, "--json", *options) == 0
     assert [json.loads(line)["seq"] for line in capsys.readouterr().out.splitlines()] == expected

@@ -1,4 +1,5 @@
 import json
+import re
 import signal
 import subprocess
 import threading
@@ -18,6 +19,8 @@ from tests.support.servers import Server, serving
 from tightrope.monitors.plan import State
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.adapters.wire import record_codec
+from tightrope.service.config.loader import ServerSection
+from tightrope.service.transport.memory_bound import memory_bound
 from tightrope.wiring.embedded import DATABASE
 
 INFER = "/v2/models/m/infer"
@@ -112,7 +115,7 @@ def test_restart_continues_modes_events_and_counts(path: Path) -> None:
             "/v1/models/m/force-safe", json=body, headers={"authorization": f"Bearer {TOKEN}"}
         ).json()
         assert order["confirmed"]
-        before, events = model(server), server.client.get("/v1/events").json()
+        before, events = model(server), server.client.get("/v1/events?after=0").json()
         assert server.stop() == 0
     assert [event["kind"] for event in events["events"]] == ["fresh-state", "breach", "dwell-elapsed", "force-safe"]
     with serving(path) as server:
@@ -121,7 +124,7 @@ def test_restart_continues_modes_events_and_counts(path: Path) -> None:
         assert {key: after[key] for key in ("scopes", "safe", "epoch", "judged")} == {
             key: before[key] for key in ("scopes", "safe", "epoch", "judged")
         }
-        assert server.client.get("/v1/events").json() == events
+        assert server.client.get("/v1/events?after=0").json() == events
         answer = server.client.post(INFER, json=request(traffic(6, harm=True))).json()
         assert answer["parameters"]["served_by"] == "baseline"
         assert wait_until_judged(server, 8 * 96 + 6)["judged"]["seen"] >= before["judged"]["seen"]
@@ -133,13 +136,13 @@ def test_killed_server_restarts_from_its_saved_state(path: Path) -> None:
     """No lock is left behind, no mode is forgotten, and nothing that the status showed is lost."""
     with serving(path) as server:
         harm(server)
-        shown, events = model(server), server.client.get("/v1/events").json()
+        shown, events = model(server), server.client.get("/v1/events?after=0").json()
         assert server.stop(signal.SIGKILL) == -signal.SIGKILL
     with serving(path) as server:
         assert model(server)["scopes"] == {"model": "normal", MINORITY: "safe", MAJORITY: "normal", OTHER: "normal"}
         assert model(server)["epoch"] == shown["epoch"]
         assert model(server)["judged"] == shown["judged"]
-        assert server.client.get("/v1/events").json() == events
+        assert server.client.get("/v1/events?after=0").json() == events
         harm(server, 9)
         assert server.stop() == 0
     assert total_rows(saved_state(path)) == (8 + 9) * 96
@@ -154,8 +157,9 @@ def test_ready_line_as_json_has_the_address(path: Path) -> None:
         assert process.stderr is not None
         line = process.stdout.readline()
         ready = json.loads(line)
-        assert set(ready) == {"address", "models"}
+        assert set(ready) == {"address", "models", "memory_bound"}
         assert ready["models"] == ["m"]
+        assert ready["memory_bound"] == memory_bound(ServerSection())
         assert httpx.get(ready["address"] + "/v2/health/ready").json() == {"ready": True}
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
@@ -170,6 +174,9 @@ def test_ready_lines_have_the_addresses(path: Path) -> None:
         ready, address = process.stdout.readline().split()
         assert ready == "ready"
         assert address.startswith("http://127.0.0.2:")
+        assert process.stdout.readline().split()[0] == "watch"
+        memory = process.stdout.readline()
+        assert re.fullmatch(r" +memory \d+ MiB at start, and at most \d+ MiB for callers: .*\n", memory)
         answer = httpx.post(address, json=request(traffic(1, harm=False), "mine")).json()
         assert (answer["id"], answer["parameters"]["served_by"]) == ("mine", "compressed")
         process.send_signal(signal.SIGINT)

@@ -58,7 +58,7 @@ def test_ready_line_as_json_has_both_addresses(path: Path) -> None:
     """Each address answers at once; the process prints nothing else until it ends."""
     with started("run", path, "--json") as (process, line):
         ready = json.loads(line)
-        assert set(ready) == {"address", "grpc", "models"}
+        assert set(ready) == {"address", "grpc", "models", "memory_bound"}
         assert httpx.get(ready["address"] + "/v2/health/ready").json() == {"ready": True}
         with triton.InferenceServerClient(ready["grpc"]) as client:
             assert infer(client, traffic(1, harm=False)).as_numpy("probabilities").shape == (1, 2)

@@ -20,8 +20,9 @@ from tests.support.serving.service_harness import eventually
 from tightrope.demo.replay import traffic
 from tightrope.offline.report import compare_golden
 from tightrope.service.adapters.archive.report_store import content_security_policy, script_hashes
-from tightrope.service.app import golden_rows, load_pairs
+from tightrope.service.app import load_pairs
 from tightrope.service.config.loader import load
+from tightrope.service.inference.loading.pair_loading import golden_rows
 
 ROWS = 600
 EVIL = "</script><script>document.title='owned'</script>"

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tightrope.service.adapters.ports import Alert
 from tightrope.serving.grafana_annotations import GrafanaAnnotations
 from tightrope.shadow.alerts import LATCHED_ALERT, SAFE_MODE_ALERT
 
-TAGS = ["safe-mode", "model:m", "scope:a=b"]
+TAGS = ["safe-mode", "cluster:", "namespace:", "model:m", "scope:a=b"]
 
 
 @pytest.fixture
@@ -54,6 +55,18 @@ def test_annotation_spans_breach_to_return(tmp_path: Path, server: StandIn) -> N
     assert (mark["time"], mark["tags"]) == (17500, TAGS)
     assert mark["text"] == "m: the baseline answers. breach by judge"
     assert mark["timeEnd"] > mark["time"]
+
+
+def test_annotation_has_the_labels_of_the_installation(tmp_path: Path, server: StandIn) -> None:
+    """Dashboards choose by them; an operator's order is marked, too."""
+    labels = {"namespace": "production", "region": "north"}
+    annotations = GrafanaAnnotations(tmp_path / "marks.db", Grafana(server.address, TOKEN), ["m"], labels)
+    annotations.start()
+    annotations.set_alerts("m", [replace(alert(), pages=False)])
+    until(lambda: server.marks, 30)
+    annotations.stop(5)
+    (mark,) = server.marks.values()
+    assert mark["tags"][1:4] == ["cluster:", "namespace:production", "region:north"]
 
 
 def test_restart_writes_no_second_annotation(tmp_path: Path, server: StandIn) -> None:

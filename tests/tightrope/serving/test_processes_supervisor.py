@@ -6,9 +6,10 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -36,10 +37,13 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
 class RunningSupervisor:
     """A supervisor of processes that run this program, stopped by SIGTERM to this process."""
 
-    def __init__(self, folder: Path, program: str) -> None:
+    def __init__(
+        self, folder: Path, program: str, stop_seconds: float = 60.0, listeners: Sequence[socket.socket] = ()
+    ) -> None:
         self.folder = folder
         self.ups = 0
-        self.supervisor = Supervisor([sys.executable, "-c", f"import sys; {program}"], folder)
+        command = [sys.executable, "-c", f"import sys; {program}"]
+        self.supervisor = Supervisor(command, folder, stop_seconds, listeners)
 
     @property
     def pids(self) -> list[int]:
@@ -123,12 +127,25 @@ def test_restart_delay_is_reset_after_a_long_run(
     assert {message.rpartition(" in ")[2] for message in told(caplog)} == {"0.01 s"}
 
 
-def test_process_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     """The exit code is 1."""
-    monkeypatch.setattr(processes, "MEMBER_STOP_SECONDS", 0.5)
-    running = RunningSupervisor(tmp_path, IGNORES_SIGTERM)
+    running = RunningSupervisor(tmp_path, IGNORES_SIGTERM, stop_seconds=0.5)
     assert running.run(2) == 1
     assert running.pids == []
+
+
+def test_stopping_supervisor_keeps_no_port_open(tmp_path: Path) -> None:
+    """Nothing would accept what waits there: from the end of the last process on, connections are refused."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+        program = "import signal, time; print('up', flush=True); signal.sigwait([15]); time.sleep(0.3)"
+        running = RunningSupervisor(
+            tmp_path, "import signal; signal.pthread_sigmask(0, [15]); " + program, 60.0, [listener]
+        )
+        assert running.run(1, lambda: socket.create_connection(address).close()) == 0
+        assert listener.fileno() == -1
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address)
 
 
 def test_output_never_blocks_a_process(tmp_path: Path) -> None:

@@ -55,6 +55,8 @@ def test_gateway_follows_the_judges(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [(seq, e.id) for seq, e in follower.events()] == [(1, "e1"), (2, "e2"), (3, "e3")]
         assert [e.id for _, e in follower.events("m", after=1)] == ["e2", "e3"]
         assert [e.id for _, e in follower.events(limit=1)] == ["e1"]
+        assert [e.id for _, e in follower.latest_events(limit=2)] == ["e3", "e2"]
+        assert [e.id for _, e in follower.latest_events("m", before=3)] == ["e2", "e1"]
         assert metrics.total("dead_records", topic=topic(SNAPSHOTS)) == 1
     finally:
         follower.stop(5.0)

@@ -100,13 +100,18 @@ def test_harmed_subgroup_is_saved_on_every_gateway(kafka: Broker, tmp_path: Path
             assert _page(each.app, "/v1/models/m")["safe"] == ["group=minority"]
             verdicts = _page(each.app, "/v1/models/m/verdicts?scope=group=minority")["verdicts"]
             assert any(verdict["outcome"] == "breach" for verdict in verdicts)
-            assert [event["kind"] for event in _page(each.app, "/v1/events")["events"]][:2] == ["fresh-state", "breach"]
+            assert [event["kind"] for event in _page(each.app, "/v1/events?after=0")["events"]][:2] == [
+                "fresh-state",
+                "breach",
+            ]
         wait_until(lambda: parts.judged() == 620)
         with parts.bus() as bus:
             bus.publish(topic(LABELS), encode_labels([Label("m", one.ids[0], 0, 1, 1.0)]), "m")
             bus.flush(5.0)
         wait_until(lambda: (state := parts.state()) is not None and state.labels.get("joined") == 1)
-        transitions = [line for line in get_page(judge.app, "/metrics").text.splitlines() if "_transitions_total{" in line]
+        transitions = [
+            line for line in get_page(judge.app, "/metrics").text.splitlines() if "_transitions_total{" in line
+        ]
         assert 'tightrope_transitions_total{input="breach",model="m",scope="group=minority"} 1.0' in transitions
         wait_until(lambda: 'tightrope_lag_records{reader="judges"} 0.0' in get_page(judge.app, "/metrics").text)
 

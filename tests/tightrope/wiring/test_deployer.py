@@ -44,7 +44,7 @@ def model(server: Server) -> dict[str, Any]:
 
 def events(server: Server) -> list[dict[str, Any]]:
     """Return the audit trail."""
-    return list(server.client.get("/v1/events?model=m&limit=1000").json()["events"])
+    return list(server.client.get("/v1/events?model=m&after=0&limit=1000").json()["events"])
 
 
 def send(server: Server, seed: int, *, harm: bool) -> None:
@@ -218,7 +218,7 @@ UNREADABLE = ["", "{", "[]", '"m"', "\x00", '{"m": {}}', '{"m": []}', '{"m": {"b
 def test_unreadable_deployments_file_is_one_error(path: Path, text: str) -> None:
     """The error names the file and the remedy."""
     settings = load(path, {})
-    settings.state.mkdir()
+    settings.state.folder.mkdir()
     (settings.state / DEPLOYED_FILE).write_text(text)
     with pytest.raises(ConfigError) as caught:
         with_deployed(settings)
@@ -240,7 +240,7 @@ def test_server_with_an_unreadable_deployments_file_exits(path: Path) -> None:
 def test_deployment_of_a_removed_model_is_ignored(path: Path) -> None:
     """The other models' deployments still count."""
     settings = load(path, {})
-    settings.state.mkdir()
+    settings.state.folder.mkdir()
     (settings.state / DEPLOYED_FILE).write_text(json.dumps({"gone": {"baseline": "/b.onnx", "compressed": "/c.onnx"}}))
     assert with_deployed(settings) == settings
 

@@ -55,7 +55,7 @@ class Scenario:
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         """Return the minority's events of one kind."""
-        events = self._client.get("/v1/events?model=m&limit=1000").json()["events"]
+        events = self._client.get("/v1/events?model=m&after=0&limit=1000").json()["events"]
         return [event for event in events if (event["kind"], event["scope"]) == (kind, MINORITY)]
 
 

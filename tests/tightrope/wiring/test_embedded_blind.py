@@ -19,7 +19,9 @@ BLIND_SECONDS = 2.0
 MARGIN_SECONDS = 1.5
 """Time that a check, a heartbeat and a busy machine may add."""
 
-BROKEN = "CREATE TRIGGER broken BEFORE INSERT ON snapshots BEGIN SELECT RAISE(ABORT, 'broken'); END"
+BROKEN = "CREATE TRIGGER broken_{0} BEFORE INSERT ON {0} BEGIN SELECT RAISE(ABORT, 'broken'); END"
+WRITTEN = ("snapshots", "journal")
+"""Tables of the state; each save of judged rows writes to one."""
 HARMFUL = traffic(6, harm=True)[0]
 """A row that the compressed model fails."""
 
@@ -37,9 +39,11 @@ def locked(database: Path) -> Iterator[None]:
 def failing(database: Path) -> Iterator[None]:
     """Make each save of the judge fail."""
     with closing(sqlite3.connect(database, isolation_level=None, timeout=30.0)) as shell:
-        shell.execute(BROKEN)
+        for table in WRITTEN:
+            shell.execute(BROKEN.format(table))
         yield
-        shell.execute("DROP TRIGGER broken")
+        for table in WRITTEN:
+            shell.execute(f"DROP TRIGGER broken_{table}")
 
 
 def ask(client: httpx.Client) -> str:
@@ -57,7 +61,7 @@ def judged(client: httpx.Client) -> int:
 
 def kinds(client: httpx.Client) -> list[str]:
     """List the kinds of the gateway's events."""
-    events = client.get("/v1/events?limit=1000").json()["events"]
+    events = client.get("/v1/events?after=0&limit=1000").json()["events"]
     return [event["kind"] for event in events if event["actor"] == "gateway"]
 
 

@@ -76,7 +76,7 @@ def order(server: Server, what: str) -> None:
 
 def failures(server: Server) -> list[dict[str, Any]]:
     """Return events about a model that failed."""
-    events = server.client.get("/v1/events?limit=1000").json()["events"]
+    events = server.client.get("/v1/events?after=0&limit=1000").json()["events"]
     return [event for event in events if event["kind"] == "model-failed"]
 
 

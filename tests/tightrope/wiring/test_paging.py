@@ -65,7 +65,7 @@ def test_active_alerts_are_stored_in_the_state_folder(tmp_path: Path) -> None:
     """They are stored beside the judge's state."""
     (tmp_path / "gt").write_text("x")
     given = settings(tmp_path, alertmanagers=["http://127.0.0.1:9"], grafana_token_file="gt")
-    given.state.mkdir()
+    given.state.folder.mkdir()
     alerts, annotations = pagers_of(given)
     assert isinstance(alerts, Alertmanager)
     assert isinstance(annotations, GrafanaAnnotations)

@@ -63,3 +63,14 @@ def test_cluster_process_needs_a_bus(tmp_path: Path) -> None:
     """The error comes before anything starts."""
     with pytest.raises(ConfigError, match="bus: is missing"):
         shadow_processes.worker(load(write_config(tmp_path, config(tmp_path)), {}))
+
+
+@pytest.mark.parametrize("path", ["/v2/health/live", "/v2/health/ready", "/metrics"])
+def test_probes_of_load_balancers_are_answered(path: str) -> None:
+    """HEAD, and a slash at the end, which is no redirect; an error has the body of all errors."""
+    app = health(Loop("idle", Idle), Metrics(process_registry()))
+    expected = get_page(app, path).status_code
+    for asked, method in ((path, "HEAD"), (path + "/", "GET"), (path + "/", "HEAD")):
+        assert get_page(app, asked, method).status_code == expected
+    assert get_page(app, "/nothing/").json() == {"error": "Not Found"}
+    assert get_page(app, path, "POST").json() == {"error": "Method Not Allowed"}

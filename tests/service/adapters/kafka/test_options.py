@@ -4,7 +4,13 @@ import importlib.util
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 
-from tightrope.service.adapters.kafka.options import IGNORED_OPTIONS, RESERVED_OPTIONS, KafkaOptions, problems
+from tightrope.service.adapters.kafka.options import (
+    CHOICES,
+    IGNORED_OPTIONS,
+    RESERVED_OPTIONS,
+    KafkaOptions,
+    problems,
+)
 
 
 def test_client_options_reach_the_clients_that_know_them() -> None:
@@ -75,3 +81,37 @@ def test_secrets_join_the_other_options() -> None:
     options = KafkaOptions(("b:9092",), client={"sasl_plain_username": "u"}).with_client({"sasl_plain_password": "p"})
     assert options.producer["sasl_plain_password"] == "p"
     assert options.producer["sasl_plain_username"] == "u"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("security_protocol", "sasl_ssl", "must be one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL (it is 'sasl_ssl')"),
+        ("sasl_mechanism", "SCRAM", "must be one of AWS_MSK_IAM, GSSAPI, OAUTHBEARER, PLAIN, SCRAM-SHA-256, SCRAM-S"),
+        ("compression_type", "zstdd", "must be one of gzip, snappy, lz4, zstd (it is 'zstdd')"),
+        ("linger_ms", "5", "must be a number (it is '5')"),
+        ("linger_ms", True, "must be a number (it is True)"),
+        ("client_id", 5, "must be a text (it is 5)"),
+        ("ssl_check_hostname", "no", "must be true or false (it is 'no')"),
+        ("acks", "1", "is set by Tightrope (it is '1')"),
+    ],
+)
+def test_value_that_the_client_cannot_use_is_a_mistake(name: str, value: str | int, reason: str) -> None:
+    """It is found before the cluster starts, not when a client connects."""
+    (line,) = problems(KafkaOptions(("b:9092",), client={name: value}), "bus.kafka")
+    assert line.startswith(f"bus.kafka.client.{name}: {reason}")
+
+
+def test_values_that_the_client_takes_are_no_mistakes() -> None:
+    """Every choice, numbers of either kind, and options without a default."""
+    for name, choices in CHOICES.items():
+        for value in choices:
+            client = {"sasl_mechanism": "PLAIN", name: value}
+            assert problems(KafkaOptions(("b:9092",), client=client), "bus.kafka") == []
+    more = {"linger_ms": 0.5, "consumer_timeout_ms": 1000, "client_rack": "a", "ssl_cafile": "ca", "client_id": "x"}
+    assert problems(KafkaOptions(("b:9092",), client={**more, "receive_buffer_bytes": 65536}), "bus.kafka") == []
+
+
+def test_compressions_are_those_of_the_client() -> None:
+    """A new one of the library is noticed here."""
+    assert {*CHOICES["compression_type"], None} == {*KafkaProducer._COMPRESSORS}

@@ -1,8 +1,12 @@
 """Bulk observations equal single ones."""
 
+import string
+
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.openmetrics.exposition import generate_latest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tightrope.service.adapters.prometheus.histogram import MAX_EXEMPLAR_CHARS, ManyHistogram
 
@@ -39,3 +43,15 @@ def test_longest_exemplar_is_shown() -> None:
     histogram.observe_many([(0.5, "x" * MAX_EXEMPLAR_CHARS), (5.0, "x" * (MAX_EXEMPLAR_CHARS + 1))])
     shown = [exemplar for _, _, exemplar in exposed(registry) if exemplar]
     assert shown == [str({"request_id": "x" * MAX_EXEMPLAR_CHARS})]
+
+
+def test_exemplar_of_any_id_can_be_read() -> None:
+    """Ids with quotes, backslashes, braces and the like are left out: some readers of the format stumble over them."""
+    usual = "Pod-7_a.b:c/d=e@f+g~h,(i);!$%&*<>?[]^`|"
+    for request_id in (*map(chr, range(256)), *(f"a{chr(code)}b" for code in range(256)), 'x"} 1 2', "a # b", usual):
+        registry = CollectorRegistry()
+        ManyHistogram("seconds", "", registry=registry, buckets=BUCKETS).observe_many([(0.5, request_id)])
+        samples = [s for f in text_string_to_metric_families(generate_latest(registry).decode()) for s in f.samples]
+        assert [s.value for s in samples if s.name == "seconds_count"] == [1.0]
+        shown = [s.exemplar.labels["request_id"] for s in samples if s.exemplar]
+        assert shown == ([request_id] if {*request_id} <= {*usual, *string.ascii_letters, *string.digits} else [])

@@ -116,6 +116,14 @@ def test_scope_is_in_one_state_at_a_time(metrics: Metrics) -> None:
         assert value(metrics, "tightrope_safe_mode_active", model="m", scope="a=b") == float(safe)
 
 
+def test_ordered_scope_is_shown_as_such(metrics: Metrics) -> None:
+    """Beside its safe mode, for as long as an operator's order is all that keeps it there."""
+    for ordered in (("a=b",), ()):
+        metrics.set_routes(Routes("m", 1, ("a=b",), {"a=b": "safe"}, ordered=ordered), ModeState)
+        shown = [value(metrics, f"tightrope_safe_mode_{of}", model="m", scope="a=b") for of in ("active", "ordered")]
+        assert shown == [1.0, float(bool(ordered))]
+
+
 def test_label_coverage_is_shown_once_it_is_known(metrics: Metrics) -> None:
     """Without labels there is no series."""
     fresh = initial_state(make_plan())
@@ -136,7 +144,8 @@ def test_gauges_of_models_of_other_judges_are_removed(metrics: Metrics) -> None:
     metrics.keep_judged_models(["n"])
     families = list(metrics.registry.collect())
     left = {family.name for family in families for sample in family.samples if sample.labels.get("model") == "m"}
-    assert left == {"tightrope_scope_state", "tightrope_safe_mode_active", "tightrope_transitions"}
+    modes = {f"tightrope_safe_mode_{name}" for name in ("active", "ordered")}
+    assert left == {"tightrope_scope_state", "tightrope_transitions"} | modes
     assert value(metrics, "tightrope_evidence", model="n", scope="a=b", monitor="disagreement") == -np.inf
 
 

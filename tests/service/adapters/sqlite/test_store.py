@@ -13,8 +13,9 @@ import pytest
 
 from tests.support.configs import ROOT
 from tightrope.monitors.records import Event
+from tightrope.service.adapters.sqlite.database import STATE_VERSION
 from tightrope.service.adapters.sqlite.state_file import StoreError
-from tightrope.service.adapters.sqlite.store import STATE_VERSION, SqliteStore
+from tightrope.service.adapters.sqlite.store import SqliteStore
 
 EVENT = Event("e1", 1.5, "m", "breach", "region=north", "judge", "too often", {"mean": 0.25, "rows": [1, 2], "x": None})
 PLACES = {("samples", 0): 7, ("samples", 1): 9, ("control", 0): 3}

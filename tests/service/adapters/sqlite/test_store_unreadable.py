@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from tightrope.monitors.records import Event
-from tightrope.service.adapters.sqlite import store as store_module
+from tightrope.service.adapters.sqlite import database
+from tightrope.service.adapters.sqlite.database import STATE_VERSION
+from tightrope.service.adapters.sqlite.opening import open_state
 from tightrope.service.adapters.sqlite.state_file import StoreError, newest_unreadable
-from tightrope.service.adapters.sqlite.store import STATE_VERSION, SqliteStore, open_state
+from tightrope.service.adapters.sqlite.store import SqliteStore
 
 NOW = 1_795_894_500.0
 NAME = "tightrope.db.unreadable-20261128T193500Z"
@@ -47,9 +49,9 @@ def cut(path: Path) -> None:
 
 def make_newer(path: Path) -> None:
     """Give the file the version of a later Tightrope."""
-    database = sqlite3.connect(path)
-    database.execute(f"PRAGMA user_version={STATE_VERSION + 1}")
-    database.close()
+    newer = sqlite3.connect(path)
+    newer.execute(f"PRAGMA user_version={STATE_VERSION + 1}")
+    newer.close()
 
 
 def replace_by_text(path: Path) -> None:
@@ -80,7 +82,7 @@ def test_state_that_cannot_be_read_is_moved_aside(
 
 def test_state_that_is_locked_is_moved_aside(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A shell that holds the database's lock keeps its file, and the state begins anew."""
-    monkeypatch.setattr(store_module, "LOCK_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(database, "LOCK_WAIT_SECONDS", 0.1)
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("PRAGMA locking_mode=EXCLUSIVE")
     holder.execute("BEGIN EXCLUSIVE")
@@ -145,20 +147,6 @@ def test_other_tightrope_is_still_refused(path: Path) -> None:
         open_state(path)
     first.close()
     assert newest_unreadable(path) is None
-
-
-def test_required_state_refuses_a_fresh_one(path: Path) -> None:
-    """The error names the key; a state that is there, or was moved aside, is no fresh one."""
-    open_state(path, required=True).close()
-    damage_pages(path)
-    open_state(path, required=True).close()
-    for file in path.parent.iterdir():
-        file.unlink()
-    with pytest.raises(StoreError, match="holds no state, and state_required is true: mount the folder"):
-        open_state(path, required=True)
-    fresh = open_state(path)
-    assert (fresh.empty, fresh.lost("m")) == (True, "")
-    fresh.close()
 
 
 def test_snapshot_is_kept_under_another_name(path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.fuzz.mutations import nested
 from tests.support.payload_events import TYPE_PREFIX, event, headers
 from tightrope.service.adapters.wire.cloudevents import MODEL_ATTRIBUTE, PayloadEvent, decode, encode, read
 from tightrope.service.adapters.wire.envelope import WireError
@@ -53,6 +54,14 @@ def test_all_modes_give_equal_events() -> None:
     assert len(batch) == 2
 
 
+def test_attributes_that_are_null_are_absent() -> None:
+    """Those of the event, and one of the two forms of its data."""
+    told = {**EVENT, "data": {"inputs": []}, "data_base64": None, "time": None, "subject": None}
+    found = decode(json.dumps(told).encode())
+    assert (orjson.loads(found.data), found.time, "subject" in found.attributes) == ({"inputs": []}, None, False)
+    assert decode(json.dumps({**told, "data": None, "data_base64": "eA=="}).encode()).data == b"x"
+
+
 def test_events_of_seldon_are_read() -> None:
     """Seldon's types have the same suffix."""
     told = headers("request") | {"ce-type": "io.seldon.serving.inference.response"}
@@ -96,12 +105,14 @@ def test_headers_that_the_logger_passed_on_are_found(metadata: str, value: str |
         ({"specversion": "0.3"}, "specversion: is '0.3'; it must be '1.0'"),
         ({"specversion": None}, "specversion: is None"),
         ({"id": ""}, "id: is ''; it must have 1 to 256 characters"),
+        ({"id": 5}, "id: is 5; it must have 1 to 256 characters"),
         ({"id": "x" * 257}, "id: is "),
         ({"type": "other"}, "type: is 'other'; it must end in .inference.request or .inference.response"),
         ({"type": None}, "type: is None"),
         ({"x": "y" * 5000}, "'x': has more than 4096 characters"),
         ({"data_base64": "%"}, "data_base64: "),
         ({"data_base64": 3}, "data_base64: "),
+        ({"data": nested(500, "list")}, "data: are nested too deeply"),
         ({f"a{n}": "" for n in range(99)}, "has 103 attributes, more than 64"),
     ],
 )

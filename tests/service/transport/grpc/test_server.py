@@ -9,10 +9,12 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from tests.support.serving.asgi_harness import admission
 from tests.support.serving.grpc_server import GrpcClient, refusal, row, serving_grpc
 from tests.support.serving.model_pairs import CALM, sure_and_unsure
 from tests.support.serving.service_harness import GatewayHarness
 from tightrope.service.config.loader import ConfigError, ServerSection
+from tightrope.service.transport.grpc import server as grpc_server
 from tightrope.service.transport.grpc.messages import ModelInferResponse
 from tightrope.service.transport.grpc.server import GrpcServer
 from tightrope.service.transport.grpc.servicer import SERVICE, InferenceServicer
@@ -60,7 +62,7 @@ def test_health_follows_readiness(bench: GatewayHarness) -> None:
 
 def test_port_in_use_is_a_configuration_error(bench: GatewayHarness) -> None:
     """It is found before anything is started, in one line."""
-    inference = InferenceServicer(bench.responder(), lambda: True)
+    inference = InferenceServicer(bench.responder(), lambda: True, admission())
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = ServerSection(grpc_port=taken.getsockname()[1])
         with pytest.raises(ConfigError, match=r"^server.grpc_port: cannot listen: Address already in use"):
@@ -74,7 +76,7 @@ def test_port_is_not_shared(bench: GatewayHarness) -> None:
         async with serving_grpc(bench) as client:
             settings = ServerSection(grpc_port=client.port)
             with pytest.raises(ConfigError, match="cannot listen"):
-                GrpcServer(settings, InferenceServicer(bench.responder(), lambda: True), lambda: True)
+                GrpcServer(settings, InferenceServicer(bench.responder(), lambda: True, admission()), lambda: True)
 
     asyncio.run(run())
 
@@ -83,7 +85,9 @@ def test_port_taken_before_the_start_is_a_configuration_error(bench: GatewayHarn
     """Between the check and the start: no traceback."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    server = GrpcServer(ServerSection(grpc_port=port), InferenceServicer(bench.responder(), lambda: True), lambda: True)
+    server = GrpcServer(
+        ServerSection(grpc_port=port), InferenceServicer(bench.responder(), lambda: True, admission()), lambda: True
+    )
     with (
         socket.create_server(("127.0.0.1", port)),
         pytest.raises(ConfigError, match=r"^server.grpc_port: cannot listen: "),
@@ -103,7 +107,7 @@ def test_server_listens_on_ipv6(bench: GatewayHarness) -> None:
     async def run() -> ModelInferResponse:
         server = GrpcServer(
             ServerSection(host="::1", grpc_port=0),
-            InferenceServicer(bench.responder(), lambda: True),
+            InferenceServicer(bench.responder(), lambda: True, admission()),
             lambda: True,
         )
         port = await server.start()
@@ -128,11 +132,12 @@ def test_calls_under_way_are_finished_when_it_stops(bench: GatewayHarness, monke
             return real(*how)
 
         monkeypatch.setattr(bench.engine, "answer", answer)
+        monkeypatch.setattr(grpc_server, "MAX_HOLD_SECONDS", 0.1)
         async with serving_grpc(bench, slow=True) as client:
             under_way = asyncio.create_task(client.infer(row(0, 5, id="under way")))
             await begun.wait()
             stopping = asyncio.create_task(client.server.stop(30.0))
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(1.0)
             async with grpc.aio.insecure_channel(f"127.0.0.1:{client.port}") as other:
                 code, _ = await refusal(GrpcClient(client.server, other, client.port).infer(row(0, 5)))
             assert code is grpc.StatusCode.UNAVAILABLE

@@ -17,6 +17,7 @@ from tightrope.monitors.records import Role
 from tightrope.service.api.deployments import CannotDeployError
 from tightrope.service.errors import (
     CallerError,
+    LimitError,
     OverloadedError,
     ServerError,
     TooLargeError,
@@ -121,6 +122,7 @@ def test_status_depends_on_the_error() -> None:
     assert {kind: status_of(kind("")) for kind in error_types(CallerError)} == {
         CallerError: Code.INVALID_ARGUMENT,
         CannotDeployError: Code.INVALID_ARGUMENT,
+        LimitError: Code.INVALID_ARGUMENT,
         UnknownModelError: Code.NOT_FOUND,
         TooLargeError: Code.RESOURCE_EXHAUSTED,
         UnsupportedEncodingError: Code.INVALID_ARGUMENT,

@@ -11,6 +11,7 @@ import grpc
 import numpy as np
 import pytest
 
+from tests.support.serving.asgi_harness import admission
 from tests.support.serving.grpc_server import refusal, row, serving_grpc
 from tests.support.serving.model_pairs import CALM, sure_and_unsure
 from tests.support.serving.service_harness import GatewayHarness
@@ -33,8 +34,9 @@ class RecordedRuns:
         self._begun = threading.Event()
         self._answer = bench.engine.answer
 
-    def answer(self, model: str, items: Sequence[BatchItem]) -> BatchAnswers:
+    def answer(self, model: str, items: Sequence[BatchItem], *, avoid_stuck: bool = False) -> BatchAnswers:
         """Answer after a delay."""
+        del avoid_stuck
         self.recorded += [(item.request.id, threading.current_thread()) for item in items]
         self._begun.set()
         time.sleep(self.seconds)
@@ -128,7 +130,7 @@ class Over:
 def test_call_whose_deadline_passed_before_its_turn_is_not_run(bench: GatewayHarness, runs: RecordedRuns) -> None:
     """The event loop was busy since the call came; it counts as a server error."""
     context = Over()
-    inference = InferenceServicer(bench.responder(), lambda: True)
+    inference = InferenceServicer(bench.responder(), lambda: True, admission())
     asyncio.run(inference._infer(row(0, 5).SerializeToString(), context))  # type: ignore[arg-type]
     assert context.statuses == [(Code.DEADLINE_EXCEEDED, "the deadline passed before it was this request's turn")]
     assert runs.ids == []

@@ -64,6 +64,7 @@ def packed(name: str, content: bytes, says: str, encoding: str = "gzip", status:
 
 
 JSON = "request is not valid JSON"
+DEEPER = "the JSON is nested deeper than 32 levels (server.limits.json_depth)"
 GOOD = asking()
 WHOLE, WHOLE_LENGTH = binary(8)
 HUGE = WHOLE.replace(b"[1, 2]", b"[4611686018427387904, 2]")
@@ -74,10 +75,12 @@ CASES = [
     Bad("text after the JSON", GOOD + b"x", JSON),
     Bad("not UTF-8", GOOD.replace(b'"name": "input"', b'"name": "\xff\xfe"'), JSON),
     Bad("NaN", GOOD.replace(b"1.0", b"NaN"), JSON),
-    Bad("deep arrays", b"[" * DEEP, JSON),
-    Bad("deep arrays, closed", b"[" * DEEP + b"]" * DEEP, JSON),
-    Bad("deep objects", b'{"inputs":' * DEEP + b"1" + b"}" * DEEP, JSON),
-    Bad("deep data", with_input(data=0).replace(b'"data": 0', b'"data": ' + b"[" * 900 + b"1" + b"]" * 900), "'input'"),
+    Bad("deep arrays", b"[" * DEEP, DEEPER),
+    Bad("deep arrays, closed", b"[" * DEEP + b"]" * DEEP, DEEPER),
+    Bad("deep objects", b'{"inputs":' * DEEP + b"1" + b"}" * DEEP, DEEPER),
+    Bad("deep data", with_input(data=0).replace(b'"data": 0', b'"data": ' + b"[" * 900 + b"1" + b"]" * 900), DEEPER),
+    Bad("deep data within the limit", with_input(data=json.loads("[" * 20 + "]" * 20)), "'input'"),
+    Bad("deep in a field that is ignored", GOOD[:-1] + b', "x": ' + b"[" * DEEP + b"]" * DEEP + b"}", DEEPER),
     Bad("an array", b"[]", "request is [], must be a JSON object"),
     Bad("a string", b'"x"', "request is 'x', must be a JSON object"),
     Bad("no inputs", b"{}", "inputs: missing input"),
@@ -129,7 +132,7 @@ CASES = [
     packed("deflate of garbage", b"garbage", "the body is not deflate", "deflate"),
     packed("gzip cut short", gzip.compress(GOOD)[:-9], "the body is not gzip: it ends too early"),
     packed("gzip of nothing", b"", "the body is not gzip: it ends too early"),
-    packed("gzip bomb", gzip.compress(bytes(64 << 20)), "the body inflates to more than 16777216 bytes", status=413),
+    packed("gzip bomb", gzip.compress(bytes(64 << 20)), "more than 200 times its bytes", status=413),
     packed("unknown", GOOD, "content-encoding 'br'; gzip, deflate and identity are understood", "br", status=415),
     packed("two at once", GOOD, "content-encoding 'gzip, gzip'", "gzip, gzip", status=415),
 ]  # fmt: skip

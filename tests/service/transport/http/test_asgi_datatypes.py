@@ -91,10 +91,12 @@ def test_fp16_output_has_no_json_form(client: httpx.Client) -> None:
 
 
 def test_nan_has_no_json_form(client: httpx.Client) -> None:
-    """The error of the server names the output."""
+    """The caller sent it, so it is the caller's error, which names the output and the remedy."""
     blob = np.array([[np.nan, 0.0]], "<f4").tobytes()
     tensor = {"name": "value", "shape": [1, 2], "datatype": "FP32", "parameters": {"binary_data_size": len(blob)}}
     head = json.dumps({"inputs": [tensor]}).encode()
     answer = client.post("/v2/models/echo_FP32/infer", content=head + blob, headers={LENGTH: str(len(head))})
-    assert answer.status_code == 500
-    assert answer.json()["error"].startswith("output 'echo' has NaN or infinity")
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith(
+        "output 'echo' has NaN or infinity, which JSON cannot hold: request binary"
+    )

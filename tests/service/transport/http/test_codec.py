@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.serving.asgi_harness import GOOD
+from tests.support.serving.asgi_harness import GOOD, admission
 from tests.support.serving.model_pairs import CALM, sure_and_unsure
 from tests.support.serving.service_harness import error_types, pair_of
 from tightrope.service.api.deployments import CannotDeployError
 from tightrope.service.errors import (
     CallerError,
+    LimitError,
     OverloadedError,
     ServerError,
     TooLargeError,
@@ -61,7 +62,7 @@ def pair(tmp_path: Path) -> ModelPair:
 )
 def test_body_is_decoded_with_any_encoding(pair: ModelPair, raw: bytes, headers: dict[bytes, bytes]) -> None:
     """Plain or compressed."""
-    assert RequestDecoder(MAX_BODY_BYTES).decode(pair, raw, headers).inputs["input"].tolist() == [[0.0, 1.0]]
+    assert RequestDecoder(admission(MAX_BODY_BYTES)).decode(pair, raw, headers).inputs["input"].tolist() == [[0.0, 1.0]]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_body_that_cannot_be_inflated_is_refused(
 ) -> None:
     """The error says why; no more than the limit is ever in memory."""
     with pytest.raises(error, match=words):
-        RequestDecoder(MAX_BODY_BYTES).decode(pair, raw, {ENCODING: encoding})
+        RequestDecoder(admission(MAX_BODY_BYTES)).decode(pair, raw, {ENCODING: encoding})
 
 
 def test_response_headers_describe_its_form() -> None:
@@ -113,6 +114,7 @@ def test_status_depends_on_the_error() -> None:
     assert {kind: status_of(kind("")) for kind in error_types(CallerError)} == {
         CallerError: 400,
         CannotDeployError: 400,
+        LimitError: 400,
         UnknownModelError: 404,
         TooLargeError: 413,
         UnsupportedEncodingError: 415,
@@ -130,7 +132,7 @@ def test_value_that_is_not_finite_needs_permission(tmp_path: Path, value: float)
     bodies = ((NAN_BODY + row.tobytes(), NAN_HEADERS), (row.tobytes(), {JSON_LENGTH_HEADER: b"0"}))
     for allow in (False, True):
         pair = pair_of(tmp_path, **sure_and_unsure(tmp_path), **CALM, allow_nan=allow)
-        decoder = RequestDecoder(MAX_BODY_BYTES)
+        decoder = RequestDecoder(admission(MAX_BODY_BYTES))
         for body, headers in bodies:
             if allow:
                 assert np.array_equal(decoder.decode(pair, body, headers).inputs["input"], row, equal_nan=True)

@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.serving.asgi_harness import GOOD, INFER, LayerHarness
-from tests.support.serving.protocol_connection import Answers, Connection, chunked, post
+from tests.support.serving.protocol_connection import Answers, Connection, SteppedLoop, chunked, post
 from tightrope.service.errors import OverloadedError
-from tightrope.service.inference.batcher import QueuedRequest
+from tightrope.service.inference.batching.queued_request import QueuedRequest
 from tightrope.service.inference.engine import LARGE_BYTES
 from tightrope.service.protocol.rest import InferRequest, InferResponse
 from tightrope.service.transport.http import uvicorn_protocol
+from tightrope.serving.server import KEEP_ALIVE_SECONDS as IDLE_SECONDS
 
 
 def ask(world: LayerHarness, *pieces: bytes, count: int = 1) -> tuple[Answers, Connection]:
@@ -232,29 +233,19 @@ def test_idle_connection_is_closed(world: LayerHarness) -> None:
 
     async def run() -> list[bool]:
         connection, closed = Connection(world.layer), []
-        connection.protocol.timeout_keep_alive = 0.5  # type: ignore[assignment] - a number
+        clock = SteppedLoop(connection.protocol.loop)
+        connection.protocol.loop = clock  # type: ignore[assignment] - its clock is all that differs
         for count, request in enumerate((post(), chunked(), post(), post()), 1):
             connection.protocol.data_received(request)
+            clock.seconds += 2 * IDLE_SECONDS
+            if not connection.protocol.cycle.response_complete:
+                connection.protocol.expire(clock.time())
             await connection.answers(count)
-            await asyncio.sleep(0.2)
+            clock.seconds += 0.9 * IDLE_SECONDS
+            connection.protocol.expire(clock.time())
             closed.append(connection.transport.closed)
-        await asyncio.sleep(0.6)
+        clock.seconds += 0.2 * IDLE_SECONDS
+        connection.protocol.expire(clock.time())
         return [*closed, connection.transport.closed]
 
     assert asyncio.run(run()) == [False] * 4 + [True]
-
-
-def test_timer_of_a_closed_connection_is_cancelled(world: LayerHarness) -> None:
-    """It would stay on the event loop."""
-
-    async def run() -> tuple[bool, bool]:
-        connection = Connection(world.layer)
-        connection.protocol.data_received(post())
-        await connection.answers(1)
-        timer = connection.protocol._timer
-        assert timer is not None
-        before = timer.cancelled()
-        connection.protocol.connection_lost(None)
-        return before, timer.cancelled()
-
-    assert asyncio.run(run()) == (False, True)

@@ -1,0 +1,25 @@
+"""The metrics of runs that have passed their deadline; `catalogue.py` contains them."""
+
+from collections.abc import Mapping
+
+from tightrope.monitors.records import Role
+from tightrope.service.adapters.prometheus.metric import Component, LabelValues, Metric, MetricKind
+
+RUN_LABELS: LabelValues = {"model": (), "role": tuple(Role)}
+
+EXPIRED_COUNTERS = {Component.GATEWAY: "runs_terminated", Component.WORKER: "shadow_runs_terminated"}
+BREAKER_GAUGES = {Component.GATEWAY: "model_hanging", Component.WORKER: "shadow_model_hanging"}
+"""The metrics of each component, by their names."""
+
+_EXPIRED = {
+    Component.GATEWAY: "Runs ended because they had passed `run_seconds`; the other model answered.",
+    Component.WORKER: "Runs of the shadow ended because they had passed `run_seconds`; their rows are errors.",
+}
+_HANGING = {
+    Component.GATEWAY: "1 while a model hangs and gets no requests, until a run of zeros answers in time.",
+    Component.WORKER: "1 while a model hangs and gets no samples, until a run of zeros answers in time.",
+}
+
+RUN_METRICS: Mapping[str, Metric] = {
+    EXPIRED_COUNTERS[one]: Metric(MetricKind.COUNTER, one, text, "runs", RUN_LABELS) for one, text in _EXPIRED.items()
+} | {BREAKER_GAUGES[one]: Metric(MetricKind.GAUGE, one, text, "0 or 1", RUN_LABELS) for one, text in _HANGING.items()}

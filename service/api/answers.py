@@ -1,0 +1,205 @@
+"""The JSON answers of the API as types: the routes build them, and `openapi.json` is derived from them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal, NotRequired, TypedDict
+
+from fastapi.responses import Response
+from msgspec import Meta, json
+
+from tightrope.monitors.records import Event
+from tightrope.monitors.safemode import ModeState
+from tightrope.monitors.status import JudgementProgress
+from tightrope.monitors.verdict import Verdict
+
+Report = Annotated[str | None, Meta(description="The path of the newest drift report, if there is one")]
+UNKNOWN_STATE = "unknown"
+"""The state of a scope until the modes were read."""
+
+ScopeState = Annotated[
+    str,
+    Meta(
+        description="`unknown` until the modes were read",
+        extra_json_schema={"enum": [*map(str, ModeState), UNKNOWN_STATE]},
+    ),
+]
+
+
+class Error(TypedDict):
+    """The body of every answer that is an error."""
+
+    error: Annotated[str, Meta(description="One line: what is wrong, and what would be right")]
+
+
+class ServerMetadata(TypedDict):
+    """The server's name, its version, and the extensions of the protocol that it has."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class Liveness(TypedDict):
+    """The process answers."""
+
+    live: bool
+
+
+class Readiness(TypedDict):
+    """Whether this replica may receive requests."""
+
+    ready: bool
+    models: NotRequired[
+        Annotated[
+            dict[str, str], Meta(description="Models whose baseline answers for another reason than modes: the reason")
+        ]
+    ]
+
+
+class TensorMetadata(TypedDict):
+    """A tensor that a model takes or gives."""
+
+    name: str
+    datatype: str
+    shape: Annotated[list[int], Meta(description="The length of each axis; -1 is any length")]
+
+
+class ModelMetadata(TypedDict):
+    """A model's versions, inputs and outputs."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+class ModelReadiness(TypedDict):
+    """The model is served here."""
+
+    name: str
+    ready: bool
+
+
+class ModelSummary(TypedDict):
+    """A model's artefacts and the modes of its scopes."""
+
+    name: str
+    version: str
+    mode: Annotated[Literal["armed", "advisory"], Meta(description="`advisory`: breaches move no traffic")]
+    baseline_digest: str
+    compressed_digest: str
+    plan: Annotated[str, Meta(description="A digest of what is watched; the judges of a gateway have the same")]
+    epoch: Annotated[int, Meta(description="The number of the latest modes; -1 until some were read")]
+    safe: Annotated[list[str], Meta(description="Scopes that the baseline answers")]
+    following: Annotated[list[str], Meta(description="Values that are in safe mode because another value is")]
+    always_baseline: Annotated[list[str], Meta(description="Scopes that the configuration gives to the baseline")]
+    blind: Annotated[str | None, Meta(description="The reason for which the gateway itself sends all to the baseline")]
+    scopes: dict[str, ScopeState]
+    report: Report
+    requests: Annotated[str, Meta(description="Whether requests share runs, and the reason if they do not")]
+
+
+class ModelList(TypedDict):
+    """Every model that is served."""
+
+    models: list[ModelSummary]
+
+
+class SamplingStatus(TypedDict):
+    """The rates of sampling, and the number of samples kept and dropped since the start."""
+
+    rate: float
+    floors: dict[str, float]
+    kept: int
+    dropped: int
+
+
+class ModelStatus(ModelSummary):
+    """A model's artefacts and modes, its sampling, and how far its judgement is."""
+
+    sampling: SamplingStatus
+    judged: JudgementProgress
+
+
+class OrderResult(ModelSummary):
+    """A model after an order."""
+
+    order: Annotated[str, Meta(description="The id of the order, as in the audit trail")]
+    confirmed: Annotated[bool, Meta(description="false: no judge answered in time; this replica carries it out alone")]
+
+
+class VerdictList(TypedDict):
+    """The verdicts of a model."""
+
+    model: str
+    verdicts: list[Verdict]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventEntry(Event):
+    """An event of the audit trail, with its number and the path of its model's newest drift report."""
+
+    seq: int
+    report: str | None
+
+
+class EventPage(TypedDict):
+    """A page of the audit trail."""
+
+    events: list[EventEntry]
+
+
+class Accepted(TypedDict):
+    """The number of records that were taken."""
+
+    accepted: int
+
+
+class Deployed(TypedDict):
+    """The digests of both artefacts that serve now."""
+
+    name: str
+    baseline_digest: str
+    compressed_digest: str
+    kept: Annotated[bool, Meta(description="Whether the deployment outlives a restart")]
+
+
+class ReportEntry(TypedDict):
+    """One drift report."""
+
+    name: Annotated[str, Meta(description="The time of the report, e.g. 20260131T235959Z")]
+    time: Annotated[datetime, Meta(description="The time of the report, UTC")]
+    link: Annotated[str, Meta(description="The path of its page")]
+    figures: Annotated[dict[str, object], Meta(description="Its figures, by column and by scope")]
+
+
+class ReportList(TypedDict):
+    """A model's drift reports, newest first."""
+
+    model: str
+    reports: list[ReportEntry]
+
+
+ANSWERS: tuple[type, ...] = (
+    Error,
+    ServerMetadata,
+    Liveness,
+    Readiness,
+    ModelMetadata,
+    ModelReadiness,
+    ModelList,
+    ModelStatus,
+    OrderResult,
+    VerdictList,
+    EventPage,
+    Accepted,
+    Deployed,
+    ReportList,
+)
+"""Every kind of JSON answer."""
+
+
+def json_response(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON answer; a figure that is no finite number becomes null."""
+    return Response(json.encode(value), status, headers, "application/json")

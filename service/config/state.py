@@ -1,0 +1,42 @@
+"""The section of the state folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from tightrope.service.config.section import Section
+
+
+class StateSection(Section):
+    """The state folder, and how long the audit trail is kept in it. ``section / name`` is a path in the folder.
+
+    >>> StateSection.model_validate("state") / "tightrope.db" == StateSection(folder=Path("state")) / "tightrope.db"
+    True
+    """
+
+    folder: Path = Path("state")
+    """The folder with the verdicts, modes and events that survive a restart, relative to this file. A state in it that
+    cannot be read is moved aside, and every scope begins in safe mode. `state: FOLDER` is the short form.
+    """
+    events_days: Annotated[float, Field(gt=0)] = 365.0
+    """Days for which events are kept, in a single process; in a cluster see `bus.kafka.retention_hours`. An event stays
+    while it explains a mode that still stands.
+    """
+    events_most: Annotated[int, Field(ge=1)] = 1_000_000
+    """Events that are kept at most; the oldest go first."""
+    events_file: bool = False
+    """Write events that go to `events-YYYYMMDD.jsonl` in the folder, by the day on which they go."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_path(cls, value: Any) -> Any:  # noqa: ANN401 - any YAML
+        """A path alone is the folder."""
+        if not isinstance(value, str | Path | Mapping):
+            raise ValueError("must be a folder, or a map with folder:")  # noqa: TRY004 - pydantic's kind of mistake
+        return {"folder": value} if isinstance(value, str | Path) else value
+
+    def __truediv__(self, name: str) -> Path:
+        """A path in the folder."""
+        return self.folder / name

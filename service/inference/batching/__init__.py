@@ -1,0 +1,1 @@
+"""Batches of queued requests and their runs."""

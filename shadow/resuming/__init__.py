@@ -1,0 +1,1 @@
+"""A judge resumes: what was judged after its latest snapshot is judged again."""

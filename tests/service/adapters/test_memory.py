@@ -1,0 +1,76 @@
+"""Memory as Linux reports it: this machine's, a container's, and a process's."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tightrope.service.adapters import memory
+from tightrope.service.adapters.memory import available_bytes, own_resident_bytes, resident_bytes
+
+MIB = 1024**2
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in place of /proc and /sys/fs/cgroup: a machine with 4 GiB, without control groups."""
+    (tmp_path / "meminfo").write_text("MemTotal: 8388608 kB\nMemAvailable:    4194304 kB\n")
+    monkeypatch.setattr(memory, "PROC", tmp_path)
+    monkeypatch.setattr(memory, "CGROUPS", [(tmp_path / group[0].name, *group[1:]) for group in memory.CGROUPS])
+    return tmp_path
+
+
+def write_group(system: Path, version: int, limit: object, usage: int, cached: int) -> None:
+    """Write the files of a control group."""
+    folder, names = (system / "cgroup", ("memory.max", "memory.current", "inactive_file"))
+    if version == 1:
+        folder, names = system / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+    folder.mkdir()
+    (folder / names[0]).write_text(f"{limit}\n")
+    (folder / names[1]).write_text(f"{usage}\n")
+    (folder / "memory.stat").write_text(f"anon 1\n{names[2]} {cached}\n")
+
+
+def test_machine_without_a_container(system: Path) -> None:
+    """The kernel knows how much a new process can have."""
+    assert system.is_dir()
+    assert available_bytes() == 4096 * MIB
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_limit_of_a_container_counts(system: Path, version: int) -> None:
+    """Cached files count as available: the kernel gives them back first."""
+    write_group(system, version, 1024 * MIB, 900 * MIB, 400 * MIB)
+    assert available_bytes() == 524 * MIB
+
+
+def test_container_without_a_limit_is_the_machine(system: Path) -> None:
+    """Version 2 says `max`."""
+    write_group(system, 2, "max", 900 * MIB, 0)
+    assert available_bytes() == 4096 * MIB
+
+
+def test_container_beyond_its_limit_has_nothing(system: Path) -> None:
+    """Never a negative number."""
+    write_group(system, 2, MIB, 2 * MIB, 0)
+    assert available_bytes() == 0
+
+
+def test_another_system_is_unknown(system: Path) -> None:
+    """Without /proc there is no answer, and no error."""
+    (system / "meminfo").unlink()
+    assert available_bytes() is None
+
+
+def test_memory_of_this_process() -> None:
+    """It grows with what the process touches; one that has ended has none."""
+    before = resident_bytes(os.getpid())
+    held = b"x" * (64 * MIB)
+    assert resident_bytes(os.getpid()) - before >= 60 * MIB
+    assert held
+    assert resident_bytes(2**22 + 1) == 0
+
+
+def test_own_memory_is_that_of_this_process() -> None:
+    """Within what the test itself allocates meanwhile."""
+    assert own_resident_bytes() == pytest.approx(resident_bytes(os.getpid()), rel=0.1)

@@ -1,0 +1,1 @@
+"""Trials of model files in a process of their own, before they serve."""

@@ -1,0 +1,135 @@
+"""The trial of a pair's files in a process of its own, with limits of time and memory.
+
+Loading a file runs code of onnxruntime on its content: a few kilobytes can loop for ever, ask for all memory, or crash
+the process. The process that tries them first cannot take the server with it. Only files that it loaded and ran, by
+their digests, are then loaded by the server itself.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from tightrope.monitors.records import Role
+from tightrope.service.adapters.memory import available_bytes, resident_bytes
+from tightrope.service.adapters.model_files import ModelFileError, require_file
+from tightrope.service.config.candidates import CandidatesSection
+from tightrope.service.config.loader import ConfigError, Settings
+from tightrope.service.errors import UnavailableError
+from tightrope.service.inference.batchability import Proof, RowFinding
+from tightrope.service.inference.loading.pair_loading import Trial, build_pair
+from tightrope.service.inference.model_pair import ModelPair
+from tightrope.wiring.candidates import trial_process
+from tightrope.wiring.candidates.golden_check import check_golden_rows
+from tightrope.wiring.candidates.trial_process import PROBLEMS, STEP
+
+WATCH_SECONDS = 0.02
+"""Interval at which the time and the memory of the process are checked."""
+
+TRIAL_START_SECONDS = 30.0
+"""Time for the process to start; it counts its own time from then on."""
+
+GIBIBYTE = 1024**3
+
+
+def tried_pair(name: str, settings: Settings, stopping: threading.Event | None = None) -> ModelPair:
+    """Try the files of a pair in another process, then load and check it here; ``stopping`` ends the trial.
+
+    Raises:
+        ConfigError: with every mistake; nothing of the pair was loaded here then.
+        UnavailableError: when it was stopped.
+    """
+    section = settings.models[name]
+    files = [role for role in Role if isinstance(getattr(section, role), Path)]
+    trial = try_files(name, settings, stopping or threading.Event()) if files else None
+    pair = build_pair(name, settings, trial=trial)
+    check_golden_rows(pair, settings, [role for role in Role if role not in files])
+    return pair
+
+
+def try_files(name: str, settings: Settings, stopping: threading.Event) -> Trial:
+    """Try the files of a pair.
+
+    Raises:
+        ConfigError: with every mistake.
+        UnavailableError: when it was stopped.
+    """
+    _require_files(name, settings)
+    one, limits = settings.model_copy(update={"models": {name: settings.models[name]}}), settings.candidates
+    sent = json.dumps(one.model_dump(mode="json"))  # pydantic's own JSON has no infinity
+    command = [sys.executable, "-P", "-m", trial_process.__name__, name, str(os.getpid()), str(limits.seconds)]
+    with subprocess.Popen(  # noqa: S603 - our own interpreter
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        try:
+            output, reason = _watch(process, sent.encode(), limits, stopping)
+        finally:
+            process.kill()
+    results = [json.loads(line) for line in output[: output.rfind(b"\n") + 1].splitlines()]
+    outcome = next((result for result in results if STEP not in result), None)
+    if reason or process.returncode or outcome is None:
+        step = next((result[STEP] for result in reversed(results) if STEP in result), f"models.{name}: its trial")
+        raise ConfigError([f"{step} {reason or _end_of(process.returncode, limits)}"])
+    if PROBLEMS in outcome:
+        raise ConfigError(outcome[PROBLEMS])
+    return Trial(
+        {Role(role): digest for role, digest in outcome["digests"].items()},
+        {
+            Role(role): {output: RowFinding(Proof(proof), text) for output, (proof, text) in findings.items()}
+            for role, findings in outcome["findings"].items()
+        },
+    )
+
+
+def _require_files(name: str, settings: Settings) -> None:
+    """Refuse files that are not there before a process is started for them."""
+    problems = []
+    for role in Role:
+        path = getattr(settings.models[name], role)
+        try:
+            if isinstance(path, Path):
+                require_file(path)
+        except ModelFileError as error:
+            problems.append(f"models.{name}.{role}: {error}")
+    if problems:
+        raise ConfigError(problems)
+
+
+def _watch(
+    process: subprocess.Popen[bytes], settings: bytes, limits: CandidatesSection, stopping: threading.Event
+) -> tuple[bytes, str]:
+    """Send the settings to the process and read its output to the end; the reason for which it was killed, or ""."""
+    deadline = time.monotonic() + TRIAL_START_SECONDS + limits.seconds
+    memory = min(limits.memory_bytes, available_bytes() or limits.memory_bytes)
+    unsent: bytes | None = settings
+    while True:
+        try:
+            return process.communicate(unsent, timeout=WATCH_SECONDS)[0], ""
+        except subprocess.TimeoutExpired:
+            unsent = None
+        reason = ""
+        if time.monotonic() > deadline:
+            reason = _end_of(-signal.SIGALRM, limits)
+        elif resident_bytes(process.pid) > memory:
+            key = "candidates.memory_bytes" if memory == limits.memory_bytes else "all that is available here"
+            reason = f"took more than {memory / GIBIBYTE:.2f} GiB of memory ({key})"
+        if reason or stopping.is_set():
+            process.kill()
+            output = process.communicate()[0]
+            if not reason:
+                raise UnavailableError("this server stops, so that no model is tried any more")
+            return output, reason
+
+
+def _end_of(code: int, limits: CandidatesSection) -> str:
+    """How a process ended."""
+    if code == -signal.SIGALRM:
+        return f"took more than {limits.seconds:g} s (candidates.seconds)"
+    if code >= 0:
+        return f"ended its process with exit code {code}"
+    hint = " (out of memory, most likely)" if code == -signal.SIGKILL else ""
+    return f"ended its process with {signal.Signals(-code).name}{hint}"
