@@ -36,6 +36,9 @@ MOST_ROUNDS = 1_000
 MOST_SHARE, LEAST_BYTES = 4.0, 1 << 20
 """A model's snapshot is written when its records are this much larger than it, and at least this large."""
 
+LEAST_ROUND_BYTES = 1 << 16
+"""Records of one round up to this size are written even where the snapshot is smaller."""
+
 MOST_SECONDS = 300.0
 """The time for which a model's snapshot is put off at most."""
 
@@ -79,7 +82,7 @@ class InputJournal:
         self, changed: Collection[str], with_events: Collection[str], inputs: JudgedInputs | None
     ) -> dict[str, bytes]:
         """The records of each model whose snapshot is put off, of those that a round has ``changed``: not those with an
-        event, and not those that changed without a record of their own.
+        event, those that changed without a record of their own, and those with more records than a snapshot is large.
         """
         if inputs is None:
             return {}
@@ -89,9 +92,14 @@ class InputJournal:
         kept = [
             m
             for m in sorted(changed)
-            if m in records and m not in with_events and m in self._models and not self.is_due(m)
+            if m in records and m not in with_events and m in self._models and not self._is_due_after(m, records[m])
         ]
         return {model: _pack(inputs.now, records[model]) for model in kept}
+
+    def _is_due_after(self, model: str, records: Sequence[Record]) -> bool:
+        """Whether the snapshot is due, or smaller than the records in its place."""
+        size = sum(len(record.value) for record in records)
+        return self.is_due(model) or size > max(self._models[model].size, LEAST_ROUND_BYTES)
 
     def is_due(self, model: str) -> bool:
         """Whether the snapshot of a model must be put off no longer."""

@@ -129,6 +129,15 @@ def test_snapshot_is_put_off_for_a_bounded_time(
     assert on_disk(store)["m"] == b"m4"
 
 
+def test_snapshot_is_written_where_it_is_smaller_than_a_round(store: SqliteStore) -> None:
+    """On much traffic the records of one round are larger."""
+    store.positions("log", ["m"])
+    judge(store, 1, size=input_journal.LEAST_ROUND_BYTES)
+    assert on_disk(store)["m"] == b"m0"
+    judge(store, 2, size=input_journal.LEAST_ROUND_BYTES + 1)
+    assert on_disk(store)["m"] == b"m2"
+
+
 def test_idle_judge_writes_what_is_old(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """If its models are still its own."""
     judge(store, 1)
