@@ -41,12 +41,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With `--fast`, deselect each test whose module or fixtures start processes or a whole service; without, run the
-    files of such tests first, because they take the longest and a worker takes a file as a whole.
-    """
+    """With `--fast`, deselect each test whose module or fixtures start processes or a whole service."""
     if not config.getoption("--fast"):
-        slow_files = {item.path for item in items if _starts_processes(item)}
-        items.sort(key=lambda item: item.path not in slow_files)
         return
     slow = [item for item in items if _starts_processes(item)]
     config.hook.pytest_deselected(items=slow)
