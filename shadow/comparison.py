@@ -1,7 +1,6 @@
 """Comparison: the model that did not answer runs on the same inputs, and its outputs are paired with those served."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain, groupby
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from tightrope.monitors.compare import Reading, Scale, pair_readings, read_output
 from tightrope.monitors.records import Bools, Comparisons, Fault, Floats, Ints, Role, Tensors, Texts
 from tightrope.monitors.sample_batch import ADDED_SAMPLE_COLUMNS, SampleBatch
-from tightrope.service.adapters.ports import ComparedBatch, Record, RunFailedError, host_class_of
+from tightrope.service.adapters.ports import ComparedBatch, Record, host_class_of
 from tightrope.shadow.inference import WatchedPair, pad_classes, run_role, run_shadow
 
 
@@ -133,16 +132,19 @@ def _self_disagreement(watched: WatchedPair, parts: Sequence[SampleBatch], basel
 
 def _second_runs(watched: WatchedPair, parts: Sequence[SampleBatch], width: int) -> Iterator[tuple[Ints, Reading]]:
     """Run the baseline again on the chosen samples, one by one; row indices and the reading, of ``width`` classes."""
+    inputs: list[Tensors] = []
+    rows: list[Ints] = []
     start = 0
     for part in parts:
         ends = np.cumsum(part.rows)
         for index in np.flatnonzero(~(part.draw >= watched.noise_share * part.inclusion)):
             begin, end = ends[index] - part.rows[index], ends[index]
-            with suppress(RunFailedError):
-                reading = run_role(watched, Role.BASELINE, {name: t[begin:end] for name, t in part.inputs.items()})
-                if reading.values.shape[1] == width:
-                    yield np.arange(start + begin, start + end), reading
+            inputs.append({name: tensor[begin:end] for name, tensor in part.inputs.items()})
+            rows.append(np.arange(start + begin, start + end))
         start += len(part.member)
+    for chosen, reading in zip(rows, run_role(watched, Role.BASELINE, inputs), strict=True):
+        if isinstance(reading, Reading) and reading.values.shape[1] == width:
+            yield chosen, reading
 
 
 def _decisions(reading: Reading, watched: WatchedPair) -> Floats:

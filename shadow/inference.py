@@ -87,12 +87,11 @@ def run_shadow(watched: WatchedPair, parts: Sequence[SampleBatch], served: Readi
     """
     shadow = failed_reading(served)
     for group in _group(parts):
-        for batch in group.split(watched.max_run_rows(group.role)):
-            for answered, reading in _run(watched, batch):
-                fits = widths[answered.index] == reading.values.shape[1]
-                shadow.fault[answered.index] = np.where(fits, reading.fault, Fault.OUT_OF_RANGE)
-                if fits.any():
-                    shadow.values[answered.index[fits]] = pad_classes(reading.values[fits], served.values.shape[1])
+        for answered, reading in _run(watched, list(group.split(watched.max_run_rows(group.role)))):
+            fits = widths[answered.index] == reading.values.shape[1]
+            shadow.fault[answered.index] = np.where(fits, reading.fault, Fault.OUT_OF_RANGE)
+            if fits.any():
+                shadow.values[answered.index[fits]] = pad_classes(reading.values[fits], served.values.shape[1])
     return shadow
 
 
@@ -122,31 +121,51 @@ def _group(parts: Sequence[SampleBatch]) -> Iterator[_Batch]:
         )
 
 
-def _run(watched: WatchedPair, batch: _Batch) -> Iterator[tuple[_Batch, Reading]]:
-    """Run a batch; if that fails, run each sample alone, so that one bad input spoils no other. Yields successes."""
-    try:
-        yield batch, run_role(watched, batch.role, batch.inputs)
-    except RunDeadlineError as error:
-        log.warning("the %s model did not answer %d samples: %s", batch.role, len(batch.rows), error)
-        if len(batch.rows) > 1 and not is_kept_away(watched.models[batch.role]):
-            yield from chain.from_iterable(_run(watched, sample) for sample in batch.split(0))
-    except UnreachableError:
-        return  # each sample would fail in the same way; the model's adapter logs it
-    except RunFailedError as error:
-        if len(batch.rows) > 1:
-            yield from chain.from_iterable(_run(watched, sample) for sample in batch.split(0))
-        else:
-            log.warning("the %s model failed on the sample %s: %s", batch.role, batch.request_id[0], error)
-
-
-def run_role(watched: WatchedPair, role: Role, inputs: Tensors) -> Reading:
-    """Run the model of a role once.
-
-    Raises:
-        RunFailedError: when the run fails, or its output has another number of rows than the input.
+def _run(watched: WatchedPair, batches: Sequence[_Batch]) -> Iterator[tuple[_Batch, Reading]]:
+    """Run batches of one role; where one fails, run each of its samples alone, so that one bad input spoils no other.
+    Yields successes.
     """
-    rows = len(next(iter(inputs.values())))
-    output = watched.models[role].run(inputs, [watched.output])[watched.output]
+    role = batches[0].role
+    for batch, answer in zip(batches, run_role(watched, role, [batch.inputs for batch in batches]), strict=True):
+        if isinstance(answer, Reading):
+            yield batch, answer
+        elif isinstance(answer, RunDeadlineError):
+            log.warning("the %s model did not answer %d samples: %s", role, len(batch.rows), answer)
+            if len(batch.rows) > 1 and not is_kept_away(watched.models[role]):
+                yield from _run(watched, list(batch.split(0)))
+        elif isinstance(answer, UnreachableError):
+            pass  # each sample would fail in the same way; the model's adapter logs it
+        elif len(batch.rows) > 1:
+            yield from _run(watched, list(batch.split(0)))
+        else:
+            log.warning("the %s model failed on the sample %s: %s", role, batch.request_id[0], answer)
+
+
+def run_role(watched: WatchedPair, role: Role, batches: Sequence[Tensors]) -> list[Reading | RunFailedError]:
+    """Run the model of a role once for each batch of inputs. The error of a run that fails, or whose output has another
+    number of rows than the input, stands in the place of its reading; any other error is raised.
+    """
+    model = watched.models[role]
+    if isinstance(model, DetachedModel):
+        answers = model.run_each(batches, [watched.output])
+    else:
+        answers = [_answer(model, inputs, watched.output) for inputs in batches]
+    return [_reading(watched, inputs, answer) for inputs, answer in zip(batches, answers, strict=True)]
+
+
+def _answer(model: Model, inputs: Tensors, output: str) -> Tensors | Exception:
+    try:
+        return model.run(inputs, [output])
+    except RunFailedError as error:
+        return error
+
+
+def _reading(watched: WatchedPair, inputs: Tensors, answer: Tensors | Exception) -> Reading | RunFailedError:
+    if isinstance(answer, RunFailedError):
+        return answer
+    if isinstance(answer, Exception):
+        raise answer
+    rows, output = len(next(iter(inputs.values()))), answer[watched.output]
     if not output.ndim or len(output) != rows:
-        raise RunFailedError(f"{watched.output}: shape {output.shape} for {rows} rows")
+        return RunFailedError(f"{watched.output}: shape {output.shape} for {rows} rows")
     return read_output(output, watched.decision.scale)

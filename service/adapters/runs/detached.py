@@ -3,6 +3,7 @@
 The worker runs models in this form: it waits for their answers, and other models' samples must not wait with it.
 """
 
+import threading
 import time
 from collections.abc import Sequence
 from copy import copy
@@ -44,28 +45,53 @@ class DetachedModel:
         Raises:
             RunDeadlineError: also when the run is stuck.
         """
-        ended: SimpleQueue[Tensors | Exception] = SimpleQueue()
-        began = time.perf_counter()
-        self._threads.submit(partial(self._put_answer, inputs, outputs, ended), partial(ended.put, _stuck_error()))
-        answer = ended.get()
-        if not self.runs.breaker.is_open:
-            row_seconds = (time.perf_counter() - began) / max(1, *map(len, inputs.values()))
-            self._row_seconds = max(row_seconds, FORGETTING * self._row_seconds)
+        (answer,) = self.run_each([inputs], outputs)
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def run_each(self, batches: Sequence[Tensors], outputs: Sequence[str]) -> list[Tensors | Exception]:
+        """Answer batches, each in a run of its own; in the place of an answer there may be the error of its run. They
+        are handed over together, because that costs more than a small run.
+        """
+        answers: list[Tensors | Exception] = []
+        began = time.perf_counter()
+        while len(answers) < len(batches):
+            answers += self._run_until_stuck(batches[len(answers) :], outputs)
+        if batches and not self.runs.breaker.is_open:
+            rows = sum(max(map(len, inputs.values()), default=0) for inputs in batches)
+            row_seconds = (time.perf_counter() - began) / max(1, rows)
+            self._row_seconds = max(row_seconds, FORGETTING * self._row_seconds)
+        return answers
+
+    def _run_until_stuck(self, batches: Sequence[Tensors], outputs: Sequence[str]) -> list[Tensors | Exception]:
+        """The answers to all batches, or to those up to the one whose run is stuck."""
+        answers: list[Tensors | Exception] = []
+        ended: SimpleQueue[bool] = SimpleQueue()
+        over = threading.Event()
+
+        def make_runs() -> None:
+            for inputs in batches:
+                try:
+                    answer: Tensors | Exception = self._model.run(inputs, outputs)
+                except Exception as error:  # noqa: BLE001 - it stands in the place of the answer
+                    answer = error
+                if over.is_set():
+                    return
+                answers.append(answer)
+            ended.put(item=True)
+
+        self._threads.submit(make_runs, partial(ended.put, item=False))
+        if ended.get():
+            return answers
+        over.set()
+        return [*answers[: len(batches) - 1], _stuck_error()]
 
     def max_rows(self, limit: int) -> int:
         """The rows of samples that may share a run, up to ``limit``, so that they answer long before the deadline."""
         if not self._row_seconds:
             return min(limit, UNMEASURED_ROWS)
         return max(1, min(limit, int(DEADLINE_SHARE * self.runs.seconds / self._row_seconds)))
-
-    def _put_answer(self, inputs: Tensors, outputs: Sequence[str], ended: "SimpleQueue[Tensors | Exception]") -> None:
-        try:
-            ended.put(self._model.run(inputs, outputs))
-        except Exception as error:  # noqa: BLE001 - `run` raises it
-            ended.put(error)
 
 
 def detach(model: Model) -> Model:

@@ -61,6 +61,16 @@ def test_caller_goes_on_when_a_run_is_stuck(tmp_path: Path, monkeypatch: pytest.
     assert threading.active_count() <= before + 3
 
 
+def test_runs_after_one_that_is_stuck_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each batch has its answer, or the error of its own run."""
+    monkeypatch.setattr(watch, "GRACE_SECONDS", 0.1)
+    apart = detached(OnnxModel(squaring(tmp_path / "s.onnx", by_value=True)), 0.2)
+    stuck = {"input": np.array([[4000.0]], np.float32)}
+    answers = apart.run_each([ROW, stuck, ROW, ROW], ["probabilities"])
+    assert [isinstance(answer, RunDeadlineError) for answer in answers] == [False, True, False, False]
+    assert apart.run_each([], ["probabilities"]) == []
+
+
 def test_rows_of_a_run_are_few_enough_to_answer_in_time(tmp_path: Path) -> None:
     """A run of many samples must not pass the deadline only because they are many."""
     model = OnnxModel(classifier(tmp_path / "c.onnx", weights((1, 2))))
