@@ -219,12 +219,12 @@ class BoundedProtocol(Connection):
         response, or to send anything at all.
         """
         limits = self.limits
-        if self.transport.is_closing():
-            return
+        if self.transport.is_closing():  # it closes once its caller has read what is written
+            self._paused_since = self._paused_since or now
         if self._closes_at:
             if now >= self._closes_at:
                 self.transport.abort()
-        elif self._paused_since:
+        elif self._paused_since:  # unread bytes
             if now - self._paused_since > limits.body_seconds:
                 self.transport.abort()
         elif self._in_message:

@@ -49,6 +49,27 @@ def test_unread_response_is_held_and_then_cut_off(world: LayerHarness) -> None:
     assert within(world, run, body_seconds=10) == [1000, False, 0, True, 0, 0]
 
 
+def test_unread_last_response_is_cut_off(world: LayerHarness) -> None:
+    """A transport that closes waits for its caller to read, by itself for ever; one who reads on is waited for."""
+
+    async def run(connection: Connection, clock: SteppedLoop) -> list[bool]:
+        protocol, aborted = connection.protocol, list[float]()
+        connection.transport.abort = lambda: aborted.append(clock.seconds)  # type: ignore[method-assign]
+        connection.transport.close()
+        seen = []
+        for seconds, has_read in ((0.0, False), (9.0, True), (9.0, False), (9.0, False)):
+            clock.seconds += seconds
+            if has_read:
+                protocol.resume_writing()
+            protocol.expire(clock.time())
+            seen.append(bool(aborted))
+        clock.seconds += 2.0
+        protocol.expire(clock.time())
+        return [*seen, bool(aborted)]
+
+    assert within(world, run, body_seconds=10) == [False, False, False, True, True]
+
+
 @pytest.mark.parametrize("data", [b"", b"\r\n"], ids=["nothing", "an empty line"])
 def test_connection_without_a_request_is_closed(world: LayerHarness, data: bytes) -> None:
     """After the idle time."""
