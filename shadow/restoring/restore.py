@@ -80,7 +80,7 @@ class Restorer:
             kept = unreadable_name(name, now)
             self._store.set_aside(name, kept)
             lost = f"its snapshot cannot be read: {error}; it is kept as {kept}"
-        if saved is not None and not lost:
+        if not lost:
             state, lost = self._after_snapshot(plan, state)
         if resets := self._store.resets(name):
             self._resets[name] = resets

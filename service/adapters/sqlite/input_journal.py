@@ -5,15 +5,16 @@ crash they are applied again, at the same time on the clock, and lead to the sam
 replaces its records; it is written with every decision, and when they are many, large or old. Rows and labels that wait
 for each other are put off with the snapshot: judged again, a row must find its label as before.
 
-Each entry names the digest of the snapshot that it follows. An entry of another one is void: something else wrote the
-snapshot since, as an older Tightrope does.
+Each entry names the digest of what it follows: the snapshot, and the entries since. Where one does not follow, another
+is missing, twice or damaged, or something else wrote the snapshot since, as an older Tightrope does: what was judged is
+unknown.
 """
 
 import logging
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
@@ -50,13 +51,16 @@ DIGEST_BYTES = 8
 
 @dataclass(slots=True)
 class PutOff:
-    """The latest state of a model that is not in its snapshot on disk, which has ``size`` bytes and a digest.
+    """The latest state of a model that is not in its snapshot on disk; that one has ``size`` bytes and a digest.
 
-    ``since`` is on the monotonic clock, ``oldest`` the first time of a row or label in ``pending``.
+    The next entry follows the digest ``last``; ``unread`` entries are still to be judged again. ``since`` is on the
+    monotonic clock, ``oldest`` the first time of a row or label in ``pending``.
     """
 
     base: bytes
     size: int
+    last: bytes
+    unread: int = 0
     snapshots: Mapping[str, bytes] = field(default_factory=dict)
     pending: list[PendingChanges] = field(default_factory=list)
     rounds: int = 0
@@ -69,14 +73,14 @@ class InputJournal:
     """The snapshots that are put off, by model; not shared between threads. ``clock`` is monotonic."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.begun = False
         self._clock = clock
         self._models: dict[str, PutOff] = {}
 
     def begin(self, db: sqlite3.Connection) -> None:
         """Forget what is in memory: a judge begins with what is on disk."""
-        self._models = {
-            model: PutOff(_digest(body), len(body)) for model, body in db.execute("SELECT model, body FROM snapshots")
-        }
+        self.begun = True
+        self._models = {model: _written(body) for model, body in db.execute("SELECT model, body FROM snapshots")}
 
     def portions(
         self, changed: Collection[str], with_events: Collection[str], inputs: JudgedInputs | None
@@ -115,24 +119,34 @@ class InputJournal:
         return [model for model, put_off in self._models.items() if put_off.snapshots and self.is_due(model)]
 
     def models(self) -> list[str]:
-        """The models whose snapshots are put off."""
-        return [model for model, put_off in self._models.items() if put_off.snapshots or put_off.pending]
+        """The models whose snapshots are put off; not those with entries that are still to be judged again."""
+        known = [(model, put_off) for model, put_off in self._models.items() if not put_off.unread]
+        return [model for model, put_off in known if put_off.snapshots or put_off.pending]
 
-    def add(self, model: str, snapshots: Mapping[str, bytes], pending: PendingChanges | None, written: int) -> None:
-        """Note a round whose records were written; ``snapshots`` has the model's state after it, if that changed."""
+    def add(
+        self, model: str, snapshots: Mapping[str, bytes], pending: PendingChanges | None, entry: bytes | None = None
+    ) -> None:
+        """Note a round that was written as an ``entry``, or judged again; ``snapshots`` has the model's state after it,
+        if that changed.
+        """
         put_off = self._models[model]
+        if entry is None:
+            put_off.unread = max(put_off.unread - 1, 0)
+        else:
+            put_off.last = _digest(put_off.last + entry)
+            put_off.written += len(entry)
         if model in snapshots:
             put_off.snapshots = snapshots
         if pending is not None:
             times = [row.time for row in pending.held.values()] + [label.time for label in pending.waiting.values()]
             put_off.oldest = min([put_off.oldest, *times])
             put_off.pending = _merged(put_off.pending, pending)
-        put_off.rounds, put_off.written = put_off.rounds + 1, put_off.written + written
+        put_off.rounds += 1
         put_off.since = min(put_off.since, self._clock())
 
     def replaced(self, model: str, body: bytes) -> None:
         """Note that a model's snapshot was written."""
-        self._models[model] = PutOff(_digest(body), len(body))
+        self._models[model] = _written(body)
 
     def snapshot(self, model: str) -> bytes | None:
         """The latest state of a model, if it is put off."""
@@ -150,29 +164,34 @@ class InputJournal:
 
     def append(
         self, cursor: sqlite3.Cursor, portions: Mapping[str, bytes], log_id: str, positions: "Positions"
-    ) -> None:
-        """Write the records of a round, and the positions of the log after it."""
+    ) -> dict[str, bytes]:
+        """Write the records of a round, and the positions of the log after it; returns the entry of each model."""
         listed = [[name, partition, offset] for (name, partition), offset in positions.items()]
         head = msgspec.msgpack.encode([log_id, listed])
-        rows = [(m, self._models[m].base, msgspec.msgpack.encode([head, body])) for m, body in portions.items()]
+        entries = {model: msgspec.msgpack.encode([head, body]) for model, body in portions.items()}
+        rows = [(model, self._models[model].last, entry) for model, entry in entries.items()]
         cursor.executemany("INSERT INTO journal (model, base, body) VALUES (?, ?, ?)", rows)
+        return entries
 
-    def inputs(self, db: sqlite3.Connection, model: str) -> Iterator[JudgedInputs]:
+    def inputs(self, db: sqlite3.Connection, model: str) -> list[JudgedInputs]:
         """The records that follow a model's snapshot on disk.
 
         Raises:
-            StoreError: when an entry cannot be read.
+            StoreError: when an entry cannot be read, or does not follow the snapshot and the entries before it.
         """
-        base = self._models[model].base if model in self._models else b""
-        rows = db.execute("SELECT seq, base, body FROM journal WHERE model = ? ORDER BY seq", (model,)).fetchall()
-        if void := sum(found != base for _, found, _ in rows):
-            log.warning("%s: %d rounds follow another snapshot than the one on disk and are left out", model, void)
-        for seq, found, body in rows:
-            if found == base:
-                try:
-                    yield _unpack(msgspec.msgpack.decode(body)[1])
-                except (ValueError, TypeError, IndexError, zlib.error, msgspec.MsgspecError) as error:
-                    raise StoreError(f"round {seq} of {model} after its snapshot cannot be read: {error}") from error
+        put_off, found = self._models.get(model, PutOff(b"", 0, b"")), []
+        last = put_off.base
+        rows = db.execute("SELECT seq, base, body FROM journal WHERE model = ? ORDER BY seq", (model,))
+        for seq, base, body in rows:
+            if base != last:
+                raise StoreError(f"round {seq} of {model} does not follow its snapshot and the rounds that are here")
+            try:
+                found.append(_unpack(msgspec.msgpack.decode(body)[1]))
+            except (ValueError, TypeError, IndexError, zlib.error, msgspec.MsgspecError) as error:
+                raise StoreError(f"round {seq} of {model} after its snapshot cannot be read: {error}") from error
+            last = _digest(last + body)
+        put_off.last, put_off.unread = last, len(found)
+        return found
 
 
 Positions = Mapping[LogPartition, int]
@@ -235,6 +254,11 @@ def _merged(before: Sequence[PendingChanges], then: PendingChanges) -> list[Pend
 
 def _model_of(record: Record) -> str:
     return (record.key or "").partition("/")[0]
+
+
+def _written(body: bytes) -> PutOff:
+    digest = _digest(body)
+    return PutOff(digest, len(body), digest)
 
 
 def _pack(now: float, records: Sequence[Record]) -> bytes:

@@ -104,12 +104,12 @@ class SqliteStore(OwnLogs):
             StoreError: when they cannot be read.
         """
         with self._lock:
-            return list(self._journal.inputs(self._db, model))
+            return self._journal.inputs(self._db, model)
 
     def take_over(self, model: str, snapshots: Mapping[str, bytes], pending: Mapping[str, PendingChanges]) -> None:
         """Note the outcome of one of `judged_inputs`."""
         with self._lock:
-            self._journal.add(model, snapshots, pending.get(model), 0)
+            self._journal.add(model, snapshots, pending.get(model))
 
     def save(
         self,
@@ -161,11 +161,11 @@ class SqliteStore(OwnLogs):
                     cursor.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?)", rows)
                 event_table.add(cursor, events)
                 bodies = self._write(cursor, {*(changed - portions.keys()), *self._journal.due()}, snapshots, pending)
-                self._journal.append(cursor, portions, log, offsets)
+                entries = self._journal.append(cursor, portions, log, offsets)
             for model, body in bodies.items():
                 self._journal.replaced(model, body)
-            for model, written in portions.items():
-                self._journal.add(model, snapshots, pending.get(model), len(written))
+            for model, entry in entries.items():
+                self._journal.add(model, snapshots, pending.get(model), entry)
             if self._pruning.step(self._db) or any(change.before > float("-inf") for change in pending.values()):
                 give_back(self._db)
 
@@ -184,7 +184,8 @@ class SqliteStore(OwnLogs):
                 bodies[model] = body
             for change in [*self._journal.pending(model), *([pending[model]] if model in pending else [])]:
                 pending_labels.apply_changes(cursor, {model: change})
-            cursor.execute("DELETE FROM journal WHERE model = ?", (model,))
+            if self._journal.begun:  # else they are not in the snapshot, and what was judged becomes unknown
+                cursor.execute("DELETE FROM journal WHERE model = ?", (model,))
         cursor.executemany("INSERT OR REPLACE INTO snapshots VALUES (?, ?)", list(bodies.items()))
         return bodies
 

@@ -185,13 +185,32 @@ def test_records_of_another_plan_are_left_out(tmp_path: Path) -> None:
     assert harness.store._all("SELECT count(*) FROM journal") == [(0,)]
 
 
-def test_records_of_another_snapshot_are_void(tmp_path: Path) -> None:
-    """A program that knows nothing of them, as of the version before, wrote the snapshot since."""
+def test_records_of_another_snapshot_are_unknown(tmp_path: Path) -> None:
+    """A program that knows nothing of them, as of the version before, wrote the snapshot since: its counts are kept,
+    every scope begins in safe mode, and the reason is told.
+    """
     harness = begun(tmp_path, 3)
     body = harness.store.snapshot("m")
     assert body is not None
     state = record_codec.decode_state(body)
     other = record_codec.encode_state(replace(state, stale=state.stale + 1))
     harness.store._db.execute("UPDATE snapshots SET body = ?", (other,))
-    harness.judge()
-    assert harness.view.states["m"].rows_received == state.rows_received + 1
+    harness.drain(harness.judge())
+    assert harness.saved_state().stale == state.stale + 1
+    assert_unknown(harness)
+
+
+@pytest.mark.parametrize("damage", ["DELETE FROM journal WHERE seq = 2", "DELETE FROM snapshots"])
+def test_missing_round_or_snapshot_makes_the_state_unknown(tmp_path: Path, damage: str) -> None:
+    """Nothing begins as normal with counts that lack it."""
+    harness = begun(tmp_path, 3)
+    harness.store._db.execute(damage)
+    harness.drain(harness.judge())
+    assert_unknown(harness)
+
+
+def assert_unknown(harness: JudgeHarness) -> None:
+    """Every scope is in safe mode, and an event tells that rounds are missing."""
+    assert all(mode.safe for mode in harness.saved_state().modes)
+    assert "does not follow its snapshot" in next(e.reason for e in harness.events() if e.kind == "unreadable")
+    assert harness.store._all("SELECT count(*) FROM journal") == [(0,)]
