@@ -100,7 +100,7 @@ def test_page_after_the_last_event_is_empty(client: httpx.Client) -> None:
 
 def test_newest_events_come_first(client: httpx.Client) -> None:
     """A page of earlier ones is below the last number; those after a number come oldest first, and so are followed."""
-    for verb in ("force-safe", "release"):
+    for verb in ("force-safe", "force-normal"):
         order = {"scope": "region=north", "reason": "two events", "actor": "tests"}
         client.post(f"/v1/models/modes/{verb}", json=order, headers={"authorization": f"Bearer {TOKEN}"})
     newest = [event["seq"] for event in get(client, "/v1/events?limit=3")["events"]]
@@ -111,6 +111,7 @@ def test_newest_events_come_first(client: httpx.Client) -> None:
     assert after[:2] == [newest[1], newest[0]]
     between = get(client, f"/v1/events?after={newest[1] - 1}&before={newest[0]}")["events"]
     assert [event["seq"] for event in between] == [newest[1]]
+    client.post("/v1/models/modes/release", json=order, headers={"authorization": f"Bearer {TOKEN}"})
 
 
 def test_events_of_an_unknown_model_are_an_error(client: httpx.Client) -> None:

@@ -186,7 +186,7 @@ def test_large_batch_does_not_stop_the_event_loop(server: Server, client: Client
     tensor = np.ones((1_900_000, 2), np.float32)
     with BackgroundClient(server.address, live) as watch:
         began = time.monotonic()
-        result = client.infer("plain", [value(tensor, "FP32", "input")])
+        result = client.infer("large", [value(tensor, "FP32", "input")])
         took = time.monotonic() - began
     assert result.as_numpy("probabilities").shape == tensor.shape
     assert watch.failures == []
