@@ -1,26 +1,18 @@
 """Snapshots are put off while the records of each round are written; the store answers as if they had been written."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.support.judgement.journal_rounds import EVENT, again, begun_store, judge, on_disk, record
 from tightrope.monitors.label_records import Label, PendingRow
-from tightrope.monitors.records import Event
-from tightrope.service.adapters.ports import JudgedInputs, PendingChanges, Record
+from tightrope.service.adapters.ports import JudgedInputs, PendingChanges
 from tightrope.service.adapters.sqlite import input_journal
 from tightrope.service.adapters.sqlite.input_journal import InputJournal
 from tightrope.service.adapters.sqlite.state_file import StoreError
 from tightrope.service.adapters.sqlite.store import SqliteStore
-
-EVENT = Event("e1", 1.0, "m", "breach", "model", "judge", "")
-
-
-def record(offset: int, model: str = "m", size: int = 10) -> Record:
-    """A record of a model that does not shrink much."""
-    return Record("t", 0, offset, model, np.random.default_rng(offset).bytes(size))
 
 
 def row(name: str, *, joined: bool = False) -> PendingRow:
@@ -49,39 +41,8 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(path: Path) -> SqliteStore:
-    """A store with a snapshot of two models, from which a judge has begun."""
-    store = SqliteStore(path)
-    store.save("log", {("t", 0): 0}, {"m": b"m0", "n": b"n0"}, [])
-    store.positions("log", ["m", "n"])
-    return store
-
-
-def judge(
-    store: SqliteStore,
-    number: int,
-    *,
-    models: str = "m",
-    events: tuple[Event, ...] = (),
-    pending: Mapping[str, PendingChanges] | None = None,
-    size: int = 10,
-) -> None:
-    """Save one round with a record of each model."""
-    records = [record(number, model, size) for model in models]
-    snapshots = {model: f"{model}{number}".encode() for model in models}
-    store.save("log", {("t", 0): number + 1}, snapshots, events, pending, JudgedInputs(float(number), records))
-
-
-def on_disk(store: SqliteStore) -> dict[str, bytes]:
-    """The snapshots in the file."""
-    return dict(store._all("SELECT model, body FROM snapshots"))
-
-
-def again(path: Path, store: SqliteStore) -> SqliteStore:
-    """The store after a crash, from which a judge begins."""
-    store._db.close()
-    other = SqliteStore(path)
-    other.positions("log", ["m", "n"])
-    return other
+    """A store from which a judge has begun."""
+    return begun_store(path)
 
 
 def test_records_come_back_in_order_after_a_crash(path: Path, store: SqliteStore) -> None:
@@ -186,66 +147,6 @@ def test_entry_that_cannot_be_read_is_an_error(path: Path, store: SqliteStore) -
     with pytest.raises(StoreError, match="round 1 of m after its snapshot cannot be read"):
         list(other.judged_inputs("m"))
     assert len(list(other.judged_inputs("n"))) == 1
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "UPDATE snapshots SET body = x'00' WHERE model = 'm'",
-        "DELETE FROM snapshots WHERE model = 'm'",
-        "DELETE FROM journal WHERE seq = 1",
-        "DELETE FROM journal WHERE seq = 3",
-        "INSERT INTO journal (model, base, body) SELECT model, base, body FROM journal WHERE seq = 3",
-        "UPDATE journal SET base = x'00' WHERE seq = 3",
-        "UPDATE journal SET model = 'M' WHERE seq = 3",
-    ],
-)
-def test_entries_that_do_not_follow_each_other_are_an_error(path: Path, store: SqliteStore, damage: str) -> None:
-    """One is missing, twice or damaged, or something else wrote the snapshot; the other model is not concerned."""
-    judge(store, 1, models="mn")
-    judge(store, 2)
-    judge(store, 3)
-    store._db.execute(damage)
-    other = again(path, store)
-    with pytest.raises(StoreError, match="of m does not follow"):
-        list(other.judged_inputs("m"))
-    assert len(list(other.judged_inputs("n"))) == 1
-
-
-def test_entries_after_a_start_follow_those_before(path: Path, store: SqliteStore) -> None:
-    """A second crash is as the first."""
-    judge(store, 1)
-    other = again(path, store)
-    for inputs in other.judged_inputs("m"):
-        other.take_over("m", {"m": b"m1"}, {})
-        assert inputs.now == 1.0
-    judge(other, 2)
-    assert [inputs.now for inputs in again(path, other).judged_inputs("m")] == [1.0, 2.0]
-
-
-def test_close_leaves_entries_that_are_not_judged_again_yet(path: Path, store: SqliteStore) -> None:
-    """As when a signal comes in the middle of a start, or one cannot be judged: they are unknown, not judged."""
-    judge(store, 1)
-    judge(store, 2)
-    other = again(path, store)
-    assert len(list(other.judged_inputs("m"))) == 2
-    other.take_over("m", {"m": b"m1"}, {})
-    other.close()
-    last = SqliteStore(path)
-    last.positions("log", ["m"])
-    assert (on_disk(last)["m"], len(list(last.judged_inputs("m")))) == (b"m0", 2)
-
-
-def test_entries_stay_unknown_where_no_judge_has_begun(path: Path, store: SqliteStore) -> None:
-    """As when a mode is moved or dropped after a crash: the snapshot that it writes lacks what they led to."""
-    judge(store, 1)
-    store._db.close()
-    SqliteStore(path).save("", {}, {"m": b"moved"}, [EVENT])
-    other = SqliteStore(path)
-    other.positions("log", ["m"])
-    assert on_disk(other)["m"] == b"moved"
-    with pytest.raises(StoreError, match="does not follow"):
-        list(other.judged_inputs("m"))
 
 
 def test_rows_and_labels_that_are_put_off_are_found(store: SqliteStore) -> None:
