@@ -255,7 +255,8 @@ def test_scheduled_report_is_made(tmp_path: Path) -> None:
         send(server, "m", harmful_traffic(900, harm=False))
         (result,) = eventually(lambda: server.client.get("/v1/models/m/reports").json()["reports"], REPORT_SECONDS)
         assert result["figures"]["scopes"]["model"]["rows"] == {"reference": 300, "window": 600}
-        scraped = eventually(lambda: [x for x in metrics(server) if x.startswith("tightrope_drift_rows")], REPORT_SECONDS)
+        drift = "tightrope_drift_rows"
+        scraped = eventually(lambda: [x for x in metrics(server) if x.startswith(drift)], REPORT_SECONDS)
         assert 'tightrope_drift_rows{kind="window",model="m",scope="model"} 600.0' in scraped
         assert any(re.fullmatch(r'tightrope_reports_total{outcome="made"} [1-9].*', line) for line in metrics(server))
         loaded = Path(f"/proc/{server.process.pid}/maps").read_text(encoding="utf-8")

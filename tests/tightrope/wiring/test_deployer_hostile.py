@@ -86,7 +86,7 @@ def test_flood_of_deployments_takes_no_threads(server: Server) -> None:
     assert int(refused.headers["retry-after"]) > 0
     assert refused.json()["error"] == "a deployment is under way, and as many wait as may: 1 (candidates.waiting)"
     assert others.slowest < MAX_SECONDS
-    assert eventually(lambda: deploy(server, "sound.onnx").status_code == OK), "a busy machine may try it too slowly once"
+    assert eventually(lambda: deploy(server, "sound.onnx").status_code == OK), "a busy machine may be too slow once"
 
 
 def test_server_stops_during_a_trial(tmp_path: Path) -> None:
