@@ -21,6 +21,7 @@ from tightrope.service.config.limits import LimitsSection
 from tightrope.service.config.models import Endpoint, ModelSection
 from tightrope.service.config.section import FORM_TAG_PREFIX, Name, Section
 from tightrope.service.config.state import StateSection
+from tightrope.service.config.suggestions import unknown_key
 from tightrope.service.errors import TightropeError, quote
 
 ServerUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s/?#]+)*$")]
@@ -227,12 +228,12 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
         f"{name}: no such setting; the environment may set {', '.join(sorted(ENVIRONMENT))}" for name in unknown
     ]
     try:
-        settings = Settings.model_validate(_read(path))
+        settings = Settings.model_validate(read_document(path))
     except ValidationError as error:
         raise ConfigError(problems + [_line(path, dict(e)) for e in error.errors()]) from None
     if problems:
         raise ConfigError(problems)
-    return _resolved_settings(settings, _folder(path))
+    return resolve_settings(settings, folder_of(path))
 
 
 def control_token(settings: Settings, environ: Mapping[str, str] = os.environ) -> str | None:
@@ -312,7 +313,12 @@ def _text(content: bytes, source: str) -> str:
         raise ConfigError([f"{source}: {error}"]) from None
 
 
-def _read(path: Path) -> object:
+def read_document(path: Path) -> object:
+    """The content of a configuration file, before it is validated.
+
+    Raises:
+        ConfigError: when it cannot be read, or is no map in YAML.
+    """
     try:
         document = YAML(typ="safe", pure=True).load(path)
     except OSError as error:
@@ -326,16 +332,14 @@ def _read(path: Path) -> object:
 
 def _line(path: Path, error: dict[str, Any]) -> str:
     key = ".".join(str(part) for part in error["loc"] if not str(part).startswith(FORM_TAG_PREFIX))
-    message = error["msg"].removeprefix("Value error, ")
+    message = "must be a map" if error["type"] == "model_type" else error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        return f"{path}: {key}: there is no such key"
-    if error["type"] == "model_type":
-        message = "must be a map"
+        return f"{path}: {key}: {unknown_key(Settings, error['loc'])}"
     shown = "" if error["type"] == "missing" else f" (it is {quote(error['input'])})"
     return f"{path}: {key or 'top level'}: {message[:1].lower()}{message[1:]}{shown}"
 
 
-def _folder(path: Path) -> Path:
+def folder_of(path: Path) -> Path:
     """The folder of the file as its path is written: links, as Kubernetes and releases use them, may lead elsewhere
     tomorrow. Only the way to it through `..` is followed at once.
     """
@@ -343,7 +347,8 @@ def _folder(path: Path) -> Path:
     return folder.resolve() if ".." in folder.parts else folder
 
 
-def _resolved_settings(settings: Settings, folder: Path) -> Settings:
+def resolve_settings(settings: Settings, folder: Path) -> Settings:
+    """Resolve the relative paths in settings against a folder."""
     models = {
         name: model.model_copy(
             update={

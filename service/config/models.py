@@ -13,6 +13,7 @@ from tightrope.monitors.records import Role
 from tightrope.monitors.scopes import HOST_ATTRIBUTE
 from tightrope.service.config.section import Name, Section
 from tightrope.service.config.subgroups import SubgroupSection
+from tightrope.service.config.suggestions import did_you_mean
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -256,7 +257,8 @@ class ModelSection(Section):
     @field_validator("limits", "subgroup_limits")
     @classmethod
     def _monitors_exist(cls, limits: dict[str, float | None]) -> dict[str, float | None]:
-        unknown = sorted(set(limits) - set(CATALOGUE))
+        unknown = [name for name in limits if name not in CATALOGUE]
         if unknown:
-            raise ValueError(f"there is no monitor {unknown[0]!r}; there are {', '.join(CATALOGUE)}")
+            named = f"{' nor '.join(map(repr, unknown))}; there are {', '.join(CATALOGUE)}"
+            raise ValueError(f"there is no monitor {named}{did_you_mean(CATALOGUE, *unknown)}")
         return limits

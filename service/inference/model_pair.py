@@ -10,11 +10,13 @@ from tightrope.monitors.compare import Decision, Refusal, Scale
 from tightrope.monitors.intake.sampling import Sampler
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Role
+from tightrope.monitors.scopes import OTHER_VALUE, scope_name
 from tightrope.service.adapters.open_inference.model import EndpointModel, with_tensors_of
 from tightrope.service.adapters.ports import Model, ProviderError, host_class_of
 from tightrope.service.adapters.runs.watched_runs import limit_runs
 from tightrope.service.config import models as config
 from tightrope.service.config.loader import ConfigError, Settings
+from tightrope.service.config.suggestions import did_you_mean
 from tightrope.service.errors import TightropeError
 from tightrope.service.inference.batchability import Batchability
 from tightrope.service.inference.monitor_plan import MATRIX_DIMENSIONS, build_plan
@@ -130,14 +132,14 @@ def build(
         ConfigError: with all mistakes, each with its key.
     """
     section, mistakes = settings.models[name], _Mistakes(name)
-    models = _load(section, load, mistakes)
+    try:
+        models = _load(section, load, mistakes)
+    except ConfigError as error:
+        raise ConfigError(error.problems + settings_mistakes(name, section)) from None
     _check_signatures(models, mistakes)
     output = _decision_output(section, models[Role.BASELINE].outputs, mistakes)
     subgroups = build_subgroups(section, models[Role.BASELINE].inputs, mistakes.add)
-    for scope in set(section.sampling.floors) - set(subgroups.scopes):
-        mistakes.add(f"sampling.floors.{scope}", f"there is no such subgroup; there are {', '.join(subgroups.scopes)}")
-    if section.refusal and section.decision.scale is Scale.REGRESSION:
-        mistakes.add("refusal", "a regression has no certainty to refuse by")
+    mistakes += settings_mistakes(name, section)
     if mistakes:
         raise ConfigError(mistakes)
     sampler = Sampler(section.sampling.rate, dict(section.sampling.floors))
@@ -161,6 +163,21 @@ def build(
         caller=section.caller,
         host_classes={role: host_class_of(model) for role, model in models.items()},
     )
+
+
+def settings_mistakes(name: str, section: config.ModelSection) -> list[str]:
+    """The mistakes of a section that are seen without its models, each with its key."""
+    mistakes = _Mistakes(name)
+    declared = [(name, value) for name, group in section.subgroups.items() for value in (*group.values, OTHER_VALUE)]
+    scopes = [scope_name(attribute, value) for attribute, value in declared]
+    for scope in (scope for scope in section.sampling.floors if scope not in scopes):
+        there = f"there are {', '.join(scopes)}" if scopes else "no subgroups are configured"
+        mistakes.add(f"sampling.floors.{scope}", f"there is no such subgroup; {there}{did_you_mean(scopes, scope)}")
+    if section.refusal and section.decision.scale is Scale.REGRESSION:
+        mistakes.add("refusal", "a regression has no certainty to refuse by")
+    if section.golden and not section.golden.exists():
+        mistakes.add("golden", f"{section.golden}: cannot be read: No such file or directory")
+    return mistakes
 
 
 def _load(

@@ -93,39 +93,25 @@ def check(config: ConfigArgument, json_: JsonOption = False) -> None:
     """Check a configuration and list every problem; start nothing."""
     from tightrope.cli import console
     from tightrope.cli.describe import describe
-    from tightrope.service.app import load_pairs
-    from tightrope.service.config.loader import ConfigError, control_token, draw_secret, load
-    from tightrope.wiring.candidates.trial import tried_pair
-    from tightrope.wiring.paging import require_tokens
+    from tightrope.service.config.loader import ConfigError
+    from tightrope.wiring.configuration_check import check_configuration
 
-    signing: list[str] = []
-    try:
-        settings = load(config)
-        pairs = load_pairs(settings, tried_pair)
-        token = control_token(settings)
-        draw_secret(settings)
-        require_tokens(settings)
-        if settings.bus is not None:
-            from tightrope.wiring.topics import kafka_options, signing_warning
-
-            kafka_options(settings)
-            signing = [line for line in (signing_warning(settings),) if line]
-    except ConfigError as error:
-        if not json_:
-            raise
-        typer.echo(json.dumps({"ok": False, "problems": error.problems}))
-        raise typer.Exit(1) from None
-    models = [describe(pair) for pair in pairs.values()]
-    warnings = [line for pair in pairs.values() for line in pair.warnings] + signing
+    found = check_configuration(config)
+    if found.problems and json_:
+        typer.echo(json.dumps({"ok": False, "problems": found.problems}))
+        raise typer.Exit(1)
+    if found.problems:
+        raise ConfigError(found.problems)
+    models = [describe(pair) for pair in found.pairs.values()]
     if json_:
-        typer.echo(json.dumps({"ok": True, "models": models, "warnings": warnings, "control": token is not None}))
+        typer.echo(json.dumps({"ok": True, "models": models, "warnings": found.warnings, "control": found.has_control}))
         return
     for model in models:
         console.print_model(model)
-    for line in warnings:
+    for line in found.warnings:
         console.print_error("warning", line)
-    off = "" if token else " (control is off: no token)"
-    console.print_status("ok", f" {config}: {len(pairs)} model{'s' * (len(pairs) > 1)}{off}")
+    off = "" if found.has_control else " (control is off: no token)"
+    console.print_status("ok", f" {config}: {len(found.pairs)} model{'s' * (len(found.pairs) > 1)}{off}")
 
 
 @app.command()

@@ -113,12 +113,13 @@ def _stored(config: Path, *, exclusive: bool) -> "Iterator[tuple[SqliteStore, di
 
 def _chosen(plans: "dict[str, Plan]", model: str | None) -> "Plan":
     from tightrope.service.config.loader import ConfigError
+    from tightrope.service.config.suggestions import did_you_mean
 
     if model is None and len(plans) > 1:
         raise ConfigError([f"--model: is missing; it must be one of {', '.join(plans)}"])
     name = next(iter(plans)) if model is None else model
     if name not in plans:
-        raise ConfigError([f"--model: is {name!r}; it must be one of {', '.join(plans)}"])
+        raise ConfigError([f"--model: is {name!r}; it must be one of {', '.join(plans)}{did_you_mean(plans, name)}"])
     return plans[name]
 
 

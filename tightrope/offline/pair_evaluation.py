@@ -11,6 +11,7 @@ from tightrope.offline import table
 from tightrope.offline.table import CsvTable, TableError
 from tightrope.service.adapters.ports import RunFailedError
 from tightrope.service.config.loader import ConfigError, Settings
+from tightrope.service.config.suggestions import did_you_mean
 from tightrope.service.inference.loading.pair_loading import load_model
 from tightrope.service.inference.model_pair import ModelPair, build
 from tightrope.service.inference.monitor_plan import MATRIX_DIMENSIONS
@@ -140,7 +141,8 @@ def prepare(settings: Settings, name: str | None, data: Path, *, at_least: int =
     name = next(iter(settings.models)) if name is None and len(settings.models) == 1 else name
     if name not in settings.models:
         problem = "must be given" if name is None else f"is {name!r}; it must be one of these"
-        raise ConfigError([f"--model: {problem}: {', '.join(settings.models)}"])
+        near = did_you_mean(settings.models, name or "")
+        raise ConfigError([f"--model: {problem}: {', '.join(settings.models)}{near}"])
     pair = build(name, settings, load_model)
     return PairEvaluation(pair, table.read_csv(data, _input(pair), at_least=at_least))
 

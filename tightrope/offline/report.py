@@ -23,6 +23,7 @@ from tightrope.service.adapters.topics import SAMPLES, topic
 from tightrope.service.adapters.wire.record_codec import encode_samples
 from tightrope.service.app import REPORTS_FOLDER, ROWS_FOLDER, load_pairs
 from tightrope.service.config.loader import ConfigError, Settings, load
+from tightrope.service.config.suggestions import did_you_mean
 from tightrope.service.errors import TightropeError
 from tightrope.service.inference.golden import GoldenRows
 from tightrope.service.inference.loading.pair_loading import golden_rows
@@ -52,7 +53,8 @@ def report(config: Path, model: str | None, out: Path | None, *, json_: bool) ->
     """
     settings = load(config)
     if model is not None and model not in settings.models:
-        raise ConfigError([f"--model: is {model!r}; it must be one of {', '.join(settings.models)}"])
+        near = did_you_mean(settings.models, model)
+        raise ConfigError([f"--model: is {model!r}; it must be one of {', '.join(settings.models)}{near}"])
     models = list(settings.models) if model is None else [model]
     if out is not None and len(models) > 1:
         raise ConfigError(["--out: takes the page of one model; name it with --model"])

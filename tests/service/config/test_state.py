@@ -29,7 +29,7 @@ def test_map_says_how_long_events_are_kept(tmp_path: Path) -> None:
     [
         ({"events_days": 0}, "state.events_days: input should be greater than 0 (it is 0)"),
         ({"events_most": 0}, "state.events_most: input should be greater than or equal to 1 (it is 0)"),
-        ({"event_days": 1}, "state.event_days: there is no such key"),
+        ({"event_days": 1}, "state.event_days: there is no such key; did you mean 'events_days'?"),
         (7, "state: must be a folder, or a map with folder: (it is 7)"),
     ],
 )

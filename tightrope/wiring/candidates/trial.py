@@ -22,7 +22,7 @@ from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.errors import UnavailableError
 from tightrope.service.inference.batchability import Proof, RowFinding
 from tightrope.service.inference.loading.pair_loading import Trial, build_pair
-from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.inference.model_pair import ModelPair, settings_mistakes
 from tightrope.wiring.candidates import trial_process
 from tightrope.wiring.candidates.golden_check import check_golden_rows
 from tightrope.wiring.candidates.trial_process import PROBLEMS, STEP
@@ -58,7 +58,10 @@ def try_files(name: str, settings: Settings, stopping: threading.Event) -> Trial
         ConfigError: with every mistake.
         UnavailableError: when it was stopped.
     """
-    _require_files(name, settings)
+    missing = _missing_files(name, settings)
+    apart = settings_mistakes(name, settings.models[name])
+    if len(missing) == sum(isinstance(getattr(settings.models[name], role), Path) for role in Role):
+        raise ConfigError(missing + apart)
     one, limits = settings.model_copy(update={"models": {name: settings.models[name]}}), settings.candidates
     sent = json.dumps(one.model_dump(mode="json"))  # pydantic's own JSON has no infinity
     command = [sys.executable, "-P", "-m", trial_process.__name__, name, str(os.getpid()), str(limits.seconds)]
@@ -73,7 +76,7 @@ def try_files(name: str, settings: Settings, stopping: threading.Event) -> Trial
     outcome = next((result for result in results if STEP not in result), None)
     if reason or process.returncode or outcome is None:
         step = next((result[STEP] for result in reversed(results) if STEP in result), f"models.{name}: its trial")
-        raise ConfigError([f"{step} {reason or _end_of(process.returncode, limits)}"])
+        raise ConfigError([f"{step} {reason or _end_of(process.returncode, limits)}", *missing, *apart])
     if PROBLEMS in outcome:
         raise ConfigError(outcome[PROBLEMS])
     return Trial(
@@ -85,8 +88,8 @@ def try_files(name: str, settings: Settings, stopping: threading.Event) -> Trial
     )
 
 
-def _require_files(name: str, settings: Settings) -> None:
-    """Refuse files that are not there before a process is started for them."""
+def _missing_files(name: str, settings: Settings) -> list[str]:
+    """One line for each model file that is not there: no process is started for a pair without any."""
     problems = []
     for role in Role:
         path = getattr(settings.models[name], role)
@@ -95,8 +98,7 @@ def _require_files(name: str, settings: Settings) -> None:
                 require_file(path)
         except ModelFileError as error:
             problems.append(f"models.{name}.{role}: {error}")
-    if problems:
-        raise ConfigError(problems)
+    return problems
 
 
 def _watch(

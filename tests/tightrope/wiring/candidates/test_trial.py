@@ -117,11 +117,34 @@ def test_open_ranges_and_paths_reach_the_trial(tmp_path: Path) -> None:
     assert set(tried_pair("m", settings_of(tmp_path, subgroups=subgroups)).subgroups.scopes) > {"size=large"}
 
 
-def test_missing_file_starts_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wrong path is refused at once."""
+def test_missing_files_start_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wrong paths are refused at once; other mistakes of the settings are told with them."""
     monkeypatch.setattr(trial.subprocess, "Popen", None)
-    line = problem_of(settings_of(tmp_path, "gone.onnx"))
-    assert line == f"models.m.compressed: {tmp_path}/gone.onnx: cannot be read: No such file or directory"
+    settings = settings_of(tmp_path, "gone.onnx", sampling={"floors": {"group=none": 1}})
+    (tmp_path / "baseline.onnx").unlink()
+    gone = "cannot be read: No such file or directory"
+    with pytest.raises(ConfigError) as caught:
+        tried_pair("m", settings)
+    assert caught.value.problems[:2] == [
+        f"models.m.baseline: {tmp_path}/baseline.onnx: {gone}",
+        f"models.m.compressed: {tmp_path}/gone.onnx: {gone}",
+    ]
+    assert caught.value.problems[2].startswith("models.m.sampling.floors.group=none: there is no such subgroup")
+
+
+@pytest.mark.parametrize(
+    ("write", "expected"), [(crash, "loading ended its process with SIGSEGV"), (Path.touch, "No graph was found")]
+)
+def test_file_beside_a_missing_one_is_tried(tmp_path: Path, write: Callable[[Path], object], expected: str) -> None:
+    """The mistakes of both are told, even if the one ends the process that tries it."""
+    write(tmp_path / "wrong.onnx")
+    settings = settings_of(tmp_path, "wrong.onnx")
+    (tmp_path / "baseline.onnx").unlink()
+    with pytest.raises(ConfigError) as caught:
+        tried_pair("m", settings)
+    first, second = sorted(caught.value.problems)
+    assert first.startswith("models.m.baseline: ")
+    assert expected in second
 
 
 def test_all_mistakes_of_a_pair_are_told(tmp_path: Path) -> None:
