@@ -9,8 +9,9 @@ A certainty is a score where higher means more certain; a row is accepted where 
 threshold. A `Ranking` orders the distinct certainties; an ``index`` below points into it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, floor, inf, lgamma, log, log1p, log2, log10
+from math import ceil, exp, floor, inf, lgamma, log, log1p, log2, log10
 from typing import Self
 
 import numpy as np
@@ -18,11 +19,11 @@ import numpy as np
 from tightrope.monitors.detector import BETS, LARGEST_BET, Signed, logsumexp
 from tightrope.monitors.records import Bools, Floats, Ints
 
-BISECTIONS = 60
-"""Bisections of [0, 1] for a rate: to 2^-60, so that bounds on rare events keep their digits."""
+MOST_STEPS = 200
+"""The most steps of a root search. Newton's take about ten; bisections beside them halve what is left."""
 
-MEAN_BISECTIONS = 40
-"""Bisections of [-1, 1] for a mean: to 2e-12, so that the middle never rounds to 1."""
+TOLERANCE = 1e-13
+"""The width, relative to the root, to which a search closes its bracket: bounds on rare events keep their digits."""
 
 RETURN_HEADROOM = 0.8
 """A scope with a rate above this share of the rate that a return must disprove returns late or never (simulated)."""
@@ -41,8 +42,13 @@ def log_tail(k: int, m: int, rate: Floats | float) -> Floats:
     # Terms k, k-1, …, 0 relative to term k: C(m, i-1) / C(m, i) = i / (m - i + 1).
     relative = np.concatenate([[0.0], np.cumsum(np.log(i) - np.log(m - i + 1))])
     odds = np.log1p(-p) - np.log(p)
-    first = lgamma(m + 1) - lgamma(k + 1) - lgamma(m - k + 1) + k * np.log(p) + (m - k) * np.log1p(-p)
+    first = _log_coefficient(k, m) + k * np.log(p) + (m - k) * np.log1p(-p)
     return np.asarray(first[..., 0] + logsumexp(relative + np.arange(k + 1) * odds))
+
+
+def _log_coefficient(k: int, m: int) -> float:
+    """The logarithm of the binomial coefficient C(m, k)."""
+    return lgamma(m + 1) - lgamma(k + 1) - lgamma(m - k + 1)
 
 
 def upper_bound(k: int, m: int, delta: float) -> float:
@@ -55,12 +61,34 @@ def upper_bound(k: int, m: int, delta: float) -> float:
         raise ValueError(f"needs 0 <= k <= m and 0 < delta < 1; got k = {k}, m = {m}, delta = {delta}")
     if k == m:
         return 1.0
-    low, high = 0.0, 1.0
-    for _ in range(BISECTIONS):
+    log_coefficient = _log_coefficient(k, m) + log(m - k)
+
+    def excess(rate: float) -> tuple[float, float]:
+        tail = float(log_tail(k, m, rate))
+        # d/dp P(X <= k) = -(m - k) C(m, k) p^k (1 - p)^(m - k - 1); negated, because the tail falls.
+        slope = exp(log_coefficient + k * log(rate) + (m - k - 1) * log1p(-rate) - tail)
+        return log(delta) - tail, slope
+
+    return _root(excess, 0.0, 1.0)
+
+
+def _root(function: Callable[[float], tuple[float, float]], low: float, high: float) -> float:
+    """Return where a rising function of (low, high) is 0, from its value and slope: Newton's steps, bisections where
+    one would leave the bracket. The result is the upper end of the bracket: the function is not negative there.
+    """
+    at = (low + high) / 2
+    for _ in range(MOST_STEPS):
+        value, slope = function(at)
+        low, high = (low, at) if value >= 0 else (at, high)
         middle = (low + high) / 2
-        if middle >= 1:  # no float is left between them
+        if not low < middle < high or high - low <= TOLERANCE * abs(high):
             break
-        low, high = (low, middle) if is_bounded(k, m, middle, delta) else (middle, high)
+        newton = at - value / slope if slope > 0 else middle
+        close = abs(newton - at) <= TOLERANCE * abs(at)
+        at = newton if low < newton < high else middle
+        if close:  # step over the root, so that the bracket closes around it
+            beyond = newton + (-1 if value >= 0 else 1) * TOLERANCE * abs(newton)
+            at = beyond if low < beyond < high else middle
     return high
 
 
@@ -77,6 +105,17 @@ def is_bounded(k: int, m: int, rate: float, delta: float) -> bool:
 def rows_without_error(risk: float, delta: float) -> int:
     """The fewest error-free rows that bound the risk by ``risk``: ln delta / ln(1 - risk), rounded up."""
     return ceil(log(delta) / log1p(-risk))
+
+
+def rows_of_zeros(mean: float, delta: float) -> int:
+    """The fewest rows, all of them zero, for which `mean_bounds` is at most ``mean``, in (0, 1)."""
+    growth = np.log1p(LARGEST_BET * np.asarray(BETS) * mean / (1 - mean))
+    needed = log(len(BETS)) - log(delta / 2)
+    low, high = 0, ceil(needed / float(growth.max()))
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if logsumexp(float(middle) * growth) >= needed else (middle, high)
+    return high
 
 
 def max_errors(m: int, limit: float, delta: float) -> int:
@@ -214,13 +253,19 @@ def mean_bounds(y: Floats, delta: float) -> tuple[float, float]:
 def _one_sided(y: Floats, delta: float) -> float:
     """The upper bound of E y. The wealth of betting against "E y is at least ``mean``" grows with ``mean``."""
     bets = LARGEST_BET * np.asarray(BETS)
-    low, high = -1.0, 1.0
-    for _ in range(MEAN_BISECTIONS):
-        mean = (low + high) / 2
-        wealth = np.log1p(bets * ((mean - y) / (1 - mean))[:, None]).sum(axis=0)
-        ruled_out = logsumexp(wealth) - log(len(bets)) >= -log(delta)
-        low, high = (low, mean) if ruled_out else (mean, high)
-    return high
+    values, repeats = np.unique(1 - np.asarray(y, dtype=np.float64), return_counts=True)
+    reach, counts = bets[:, None] * values, repeats.astype(np.float64)
+    target = log(len(bets)) - log(delta)
+
+    def excess(mean: float) -> tuple[float, float]:
+        # 1 + b (mean - y) / (1 - mean) = 1 - b + b (1 - y) / (1 - mean), whose slope is b (1 - y) / (1 - mean)^2.
+        each = 1 - bets[:, None] + reach / (1 - mean)
+        wealth = np.log(each) @ counts
+        total = logsumexp(wealth)
+        slope = (reach / each @ counts) @ np.exp(wealth - total) / (1 - mean) ** 2
+        return float(total) - target, float(slope)
+
+    return _root(excess, -1.0, 1.0) if len(counts) else 1.0
 
 
 def propose_limit(noise: float, rate: float, bound: float, recovery_ratio: float) -> float:

@@ -31,8 +31,8 @@ class Cell:
 
     ``noise`` is the statistic of the baseline with itself and ``seen`` that of the pair (means are signed; None without
     rows); ``noise_bound`` and ``bound`` are upper bounds on their size. ``limit`` is the configured one; the pair is
-    ``over`` it if the lower bound is. There are ``enough`` rows if it is over, or if no harm in as many would prove
-    the limit.
+    ``over`` it if the lower bound is. ``needs`` is the number of rows that prove the limit if none shows harm; there
+    are ``enough`` if there are as many, or if it is over.
     """
 
     scope: str
@@ -45,6 +45,7 @@ class Cell:
     limit: float
     over: bool
     enough: bool
+    needs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,7 @@ def _bounds(hypothesis: Hypothesis, y: Floats) -> tuple[float, float]:
 def _cell(plan: Plan, rule: Rule, observed: _Observed, compared: PairComparisons, scope: int) -> Cell:
     hypothesis, rows, limit = rule.monitor.hypothesis, len(observed.pair), float(rule.limits[scope])
     lower, upper = _bounds(hypothesis, observed.pair)
+    needs = _needed_rows(hypothesis, limit)
     return Cell(
         scope=plan.scopes[scope],
         rows=rows,
@@ -174,8 +176,15 @@ def _cell(plan: Plan, rule: Rule, observed: _Observed, compared: PairComparisons
         bound=upper,
         limit=limit,
         over=lower > limit,
-        enough=lower > limit or _bounds(hypothesis, np.zeros(rows))[1] <= limit,
+        enough=lower > limit or rows >= needs,
+        needs=needs,
     )
+
+
+def _needed_rows(hypothesis: Hypothesis, limit: float) -> int:
+    """Return the fewest rows without harm whose upper bound is at most a limit."""
+    rows = thresholds.rows_without_error if hypothesis is Hypothesis.RATE else thresholds.rows_of_zeros
+    return rows(limit, BOUND_DELTA)
 
 
 def _propose(cells: Sequence[Cell], recovery_ratio: float) -> Proposal:
@@ -274,8 +283,8 @@ def _notes(monitor: Monitor) -> Iterator[str]:
         needs = "" if harm.requests is None else f"needs about {harm.requests:,.0f} requests: "
         delay = format_duration(harm.seconds)
         yield f"blind spot: {cell.scope}, {cell.share:.1%} of rows, at {harm.value:.3g} {needs}{delay}"
-    if unseen := [cell.scope for cell in monitor.cells if not cell.rows]:
-        yield f"no rows, so no result: {', '.join(unseen)}"
+    if few := [f"{cell.scope} ({cell.rows:,} of {cell.needs:,})" for cell in monitor.cells if not cell.enough]:
+        yield f"too few rows to prove the configured limit, without any harm: {', '.join(few)}"
 
 
 def _limit(limit: float | None) -> str:

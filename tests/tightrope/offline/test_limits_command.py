@@ -54,6 +54,17 @@ def test_result_as_json(tmp_path: Path) -> None:
     assert result["harms_beyond"] == "proposed"
 
 
+def test_too_few_rows_say_how_many_are_needed(tmp_path: Path) -> None:
+    """Instead of a limit: 149 rows without a disagreement prove 2 %, 59 prove 5 %, and the file has 100."""
+    pair_settings(tmp_path)
+    data = write_table(tmp_path / "data.csv", [[number, 0] for number in range(100)])
+    out = " ".join(tightrope("limits", tmp_path / "tightrope.yaml", data).stdout.split())
+    few = "too few rows to prove the configured limit, without any harm: model"
+    assert "proposed: none for the model" in out
+    assert f"{few} (100 of 149)" in out
+    assert f"{few} (100 of 273)" in out, "the mean of a confidence needs more rows for the same 2 %"
+
+
 def test_limit_below_the_noise_ends_with_code_1(tmp_path: Path) -> None:
     """After the tables, one line names the key."""
     path = batch_centred(tmp_path / "moody.onnx")
