@@ -41,7 +41,9 @@ class DecisionSection(Section):
     output: str | None = None
     """The output's name; the model's only output if left out."""
     scale: Scale = Scale.PROBABILITIES
-    """probabilities, logits or regression."""
+    """probabilities, logits or regression. What made-up rows contradict is refused: probabilities that do not sum
+    to one, logits that do.
+    """
     tolerance: Annotated[float, Field(ge=0)] = 0.0
     """Regression only: values further apart than this disagree."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from tightrope.monitors.records import Role
+from tightrope.service.inference.scales.learnt_scale import LearntScale
 
 
 class Proof(IntEnum):
@@ -22,10 +23,11 @@ class Proof(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class RowFinding:
-    """Whether an output is by rows, each independent of the others, and why it is not taken to be."""
+    """Whether an output is by rows, each independent of the others, why it is not taken to be, and its scale."""
 
     proof: Proof
     reason: str = ""
+    scale: LearntScale | None = None
 
 
 Findings = Mapping[str, RowFinding]

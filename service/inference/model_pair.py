@@ -20,6 +20,8 @@ from tightrope.service.config.suggestions import did_you_mean
 from tightrope.service.errors import TightropeError
 from tightrope.service.inference.batchability import Batchability
 from tightrope.service.inference.monitor_plan import MATRIX_DIMENSIONS, build_plan
+from tightrope.service.inference.probing.model_probe import probe_role
+from tightrope.service.inference.probing.scale_check import scale_mistakes
 from tightrope.service.inference.row_probe import RowProbe, probe_pair
 from tightrope.service.inference.subgroup_codes import build_subgroups
 from tightrope.service.inference.subgroups import Subgroups
@@ -142,6 +144,11 @@ def build(
     mistakes += settings_mistakes(name, section)
     if mistakes:
         raise ConfigError(mistakes)
+    batchability = probe_pair(models, output, section.batch_rows, probe or probe_role)
+    for text in scale_mistakes(batchability.findings, output, section.decision.scale):
+        mistakes.add("decision.scale", text)
+    if mistakes:
+        raise ConfigError(mistakes)
     sampler = Sampler(section.sampling.rate, dict(section.sampling.floors))
     return ModelPair(
         name=name,
@@ -155,7 +162,7 @@ def build(
         noise_share=section.noise_share,
         fallback_seconds=section.fallback_seconds,
         plan=build_plan(name, settings, models, subgroups, sampler, output),
-        batchability=probe_pair(models, output, section.batch_rows, probe),
+        batchability=batchability,
         batch_rows=section.batch_rows,
         queue=section.queue,
         warm_up=_warm_up(section),

@@ -118,10 +118,9 @@ class _Probe:
 def probe_pair(
     models: Mapping[Role, Model], output: str, batch_rows: int | None, probe: RowProbe | None = None
 ) -> Batchability:
-    """Probe both models, unless the configuration keeps all requests apart; ``output`` is the one that decides."""
+    """Probe both models; ``output`` is the one that decides."""
     names, probe = [spec.name for spec in models[Role.BASELINE].outputs], probe or probe_role
-    findings = {} if batch_rows == 1 else {role: probe(role, model, names) for role, model in models.items()}
-    return Batchability(findings, output, batch_rows)
+    return Batchability({role: probe(role, model, names) for role, model in models.items()}, output, batch_rows)
 
 
 def probe_role(_: Role, model: Model, outputs: Sequence[str]) -> Findings:

@@ -13,7 +13,7 @@ from tightrope.service.config.models import Endpoint, RuntimeSection
 from tightrope.service.inference import golden
 from tightrope.service.inference.batchability import Findings
 from tightrope.service.inference.model_pair import ModelPair, build
-from tightrope.service.inference.row_probe import probe_rows
+from tightrope.service.inference.probing.model_probe import probe_model
 
 Announce = Callable[[str], None]
 """Called with the step that begins: the key, the file, and what is done with it."""
@@ -21,7 +21,7 @@ Announce = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The findings of a pair's trial in another process, by role: digests of files, and which outputs are by rows."""
+    """The findings of a trial in another process, by role: digests of files, and findings about their outputs."""
 
     digests: Mapping[Role, str]
     findings: Mapping[Role, Findings]
@@ -49,7 +49,7 @@ def build_pair(name: str, settings: Settings, announce: Announce = _ignore, tria
         if trial and role in trial.findings:
             return trial.findings[role]
         announce(f"models.{name}.{role}: {_address(getattr(section, role))}: a run on made-up rows")
-        return probe_rows(model, outputs)
+        return probe_model(model, outputs)
 
     pair = build(name, settings, load, probe)
     if section.golden:

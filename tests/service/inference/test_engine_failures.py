@@ -10,6 +10,7 @@ from tests.support.onnx_models import classifier
 from tests.support.serving.model_pairs import HUGE, failing, weights
 from tests.support.serving.service_harness import GatewayHarness, body
 from tightrope.monitors.records import Event, Role, Tensors
+from tightrope.service.adapters.onnxruntime import OnnxModel
 from tightrope.service.adapters.ports import RunFailedError, UnreachableError
 from tightrope.service.errors import CallerError, UnavailableError
 from tightrope.service.inference.failures import FAILURE_EVENT_SECONDS
@@ -96,7 +97,8 @@ def test_outputs_that_are_not_probabilities_are_unreadable(tmp_path: Path) -> No
     """Numbers that do not sum to one are not returned as probabilities."""
     good = str(classifier(tmp_path / "good.onnx", weights((1, -1))))
     bad = str(classifier(tmp_path / "bad.onnx", weights((1, -1)), scores=True))
-    served = GatewayHarness(tmp_path, {"m": {"baseline": good, "compressed": bad}})
+    served = GatewayHarness(tmp_path, {"m": {"baseline": good, "compressed": good}})
+    served.pairs["m"].models[Role.COMPRESSED] = OnnxModel(Path(bad))  # at the start it would be refused
     parameters = served.infer("m", body([[2.0]])).parameters
     assert (parameters["served_by"], parameters["fallback"]) == ("baseline", "compressed")
     (event,) = events(served)

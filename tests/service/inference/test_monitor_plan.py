@@ -123,7 +123,7 @@ CHANGES: list[dict[str, Any]] = [
     {"subgroups": SUBGROUPS},
     {"refusal": REFUSAL},
     {"sampling": {"rate": 0.5}},
-    {"decision": {"scale": "logits"}},
+    {"decision": {"scale": "regression"}},
     {"repeats": "inputs"},
     {"lanes": 2},
     {"labels": {}},

@@ -14,13 +14,15 @@ import threading
 import time
 from pathlib import Path
 
+import msgspec
+
 from tightrope.monitors.records import Role
 from tightrope.service.adapters.memory import available_bytes, resident_bytes
 from tightrope.service.adapters.model_files import ModelFileError, require_file
 from tightrope.service.config.candidates import CandidatesSection
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.errors import UnavailableError
-from tightrope.service.inference.batchability import Proof, RowFinding
+from tightrope.service.inference.batchability import RowFinding
 from tightrope.service.inference.loading.pair_loading import Trial, build_pair
 from tightrope.service.inference.model_pair import ModelPair, settings_mistakes
 from tightrope.wiring.candidates import trial_process
@@ -81,10 +83,7 @@ def try_files(name: str, settings: Settings, stopping: threading.Event) -> Trial
         raise ConfigError(outcome[PROBLEMS])
     return Trial(
         {Role(role): digest for role, digest in outcome["digests"].items()},
-        {
-            Role(role): {output: RowFinding(Proof(proof), text) for output, (proof, text) in findings.items()}
-            for role, findings in outcome["findings"].items()
-        },
+        msgspec.convert(outcome["findings"], dict[Role, dict[str, RowFinding]]),
     )
 
 

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tightrope.monitors.records import Role
 from tightrope.service.adapters.ports import RunDeadlineError, RunFailedError
 from tightrope.service.config.loader import ConfigError, Settings
@@ -50,7 +52,7 @@ def submit_to_parent(parent: int, seconds: float) -> None:
 
 
 def try_pair(name: str, settings: Settings, announce: Callable[[str], None]) -> dict[str, Any]:
-    """Try the files of a pair; return their digests, and which outputs are by rows.
+    """Try the files of a pair; return their digests, and the findings about their outputs.
 
     Raises:
         ConfigError: with every mistake.
@@ -73,10 +75,7 @@ def try_pair(name: str, settings: Settings, announce: Callable[[str], None]) -> 
     findings = {role: found for role, found in pair.batchability.findings.items() if role in files}
     return {
         "digests": {role: pair.models[role].digest for role in files},
-        "findings": {
-            role: {output: [finding.proof, finding.reason] for output, finding in by_output.items()}
-            for role, by_output in findings.items()
-        },
+        "findings": msgspec.to_builtins(findings),
     }
 
 

@@ -49,7 +49,7 @@ def problem_of(settings: Settings) -> str:
 
 def test_sound_pair_is_loaded_with_the_findings_of_its_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pair shares runs as if it had been probed here, although no made-up row runs in this process."""
-    monkeypatch.setattr("tightrope.service.inference.loading.pair_loading.probe_rows", None)
+    monkeypatch.setattr("tightrope.service.inference.loading.pair_loading.probe_model", None)
     pair = tried_pair("m", settings_of(tmp_path))
     assert pair.batchability.is_open
     assert set(pair.batchability.findings) == set(Role)

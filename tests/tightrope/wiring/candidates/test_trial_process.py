@@ -17,6 +17,7 @@ from tests.support.hostile_models import endless_to_run
 from tests.support.serving.service_harness import eventually
 from tightrope.monitors.records import Role
 from tightrope.service.config.loader import Settings, load
+from tightrope.service.inference.batchability import Proof
 from tightrope.wiring.candidates import trial_process
 from tightrope.wiring.candidates.trial_process import try_pair
 
@@ -54,7 +55,8 @@ def test_steps_and_findings_are_printed(tmp_path: Path) -> None:
         *("a run on a row of zeros", "a run on a row of zeros"),
     ]
     assert set(found["digests"]) == set(Role)
-    assert found["findings"]["baseline"] == {"probabilities": [0, ""]}
+    (finding,) = found["findings"]["baseline"].values()
+    assert (finding["proof"], finding["reason"], finding["scale"]["range"]) == (Proof.PROVEN, "", "sums to one")
 
 
 def test_unreadable_settings_are_a_result(tmp_path: Path) -> None:
@@ -118,11 +120,13 @@ def is_gone(process: int) -> bool:
 
 
 def test_pair_whose_requests_run_apart_is_tried_too(tmp_path: Path) -> None:
-    """`batch_rows: 1` spares the made-up rows, not the row of zeros."""
+    """`batch_rows: 1` spares nothing: the scale of the outputs is learnt all the same."""
     steps: list[str] = []
     found = try_pair("m", settings_of(tmp_path, batch_rows=1), steps.append)
-    assert found["findings"] == {}
-    assert [step.rpartition(": ")[2] for step in steps] == ["loading"] * 2 + ["a run on a row of zeros"] * 2
+    assert set(found["findings"]) == set(Role)
+    assert [step.rpartition(": ")[2] for step in steps] == [
+        step for step in ("loading", "a run on made-up rows", "a run on a row of zeros") for _ in Role
+    ]
 
 
 def test_model_that_refuses_zeros_is_no_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""The scales of outputs, as rows show them."""
