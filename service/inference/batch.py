@@ -28,7 +28,7 @@ class UnreadableError(RunFailedError):
 
 
 class UnsplittableError(UnreadableError):
-    """An output of a run that requests share has not one entry on axis 0 for each of their rows."""
+    """An output of a run that requests share has not one entry on its axis of rows for each of their rows."""
 
 
 ANOTHER_SHAPE = "another_shape"
@@ -53,8 +53,9 @@ class BatchItem(Protocol):
 
 class ModelRun(Struct, frozen=True):
     """One run of a role's model over all rows of a batch: its outputs, the one that decides, their summary, and the
-    seconds it took; its ``inputs``. ``is_readable``: every row of it can be read. Where the deciding output
-    has not one row of numbers for each row, ``misfit`` says what it has, and ``decision`` holds NaN.
+    seconds it took; its ``inputs``. ``axes`` names the outputs whose rows are on another axis than 0. ``is_readable``:
+    every row of it can be read. Where the deciding output has not one row of numbers for each row, ``misfit`` says what
+    it has, and ``decision`` holds NaN.
     """
 
     role: Role
@@ -65,6 +66,7 @@ class ModelRun(Struct, frozen=True):
     inputs: Tensors
     is_readable: bool = True
     misfit: str = ""
+    axes: Mapping[str, int] = {}
 
 
 class RowSlice(Struct, frozen=True):
@@ -95,7 +97,13 @@ class RowSlice(Struct, frozen=True):
         whole = self.run.outputs
         if self.start == 0 and self.stop == len(self.run.summary.fault):
             return whole if len(names) == len(whole) else {name: whole[name] for name in names}
+        if self.run.axes:
+            return {name: self._cut(whole[name], self.run.axes.get(name, 0)) for name in names}
         return {name: whole[name][self.start : self.stop] for name in names}
+
+    def _cut(self, output: NDArray[Any], axis: int) -> NDArray[Any]:
+        """These rows of an output whose rows are on this axis."""
+        return output[(slice(None),) * axis + (slice(self.start, self.stop),)]
 
 
 class RequestBatch(Struct, eq=False):
@@ -212,7 +220,7 @@ class BatchExecution(Struct, eq=False):
         """
         pair, rows = self.pair, part.ends[-1]
         if len(indices) > 1:
-            _require_rows(outputs, rows)
+            _require_rows(outputs, rows, pair.batchability.axes)
         run = _read(pair, role, outputs, rows, seconds, part.inputs)
         self.runs.append((rows, run))
         start = 0
@@ -259,14 +267,15 @@ class BatchExecution(Struct, eq=False):
         return parameters
 
 
-def _require_rows(outputs: Tensors, rows: int) -> None:
-    """Refuse to cut an output whose axis 0 is not the rows.
+def _require_rows(outputs: Tensors, rows: int, axes: Mapping[str, int]) -> None:
+    """Refuse to cut an output whose axis of rows, 0 unless ``axes`` has another one, does not have their length.
 
     Raises:
         UnsplittableError: naming it.
     """
     for name, tensor in outputs.items():
-        if not tensor.ndim or len(tensor) != rows:
+        axis = axes.get(name, 0) if axes else 0
+        if tensor.ndim <= axis or tensor.shape[axis] != rows:
             raise UnsplittableError(f"output {name!r} has shape {list(tensor.shape)} for {rows} rows")
 
 
@@ -277,9 +286,10 @@ def _read(pair: ModelPair, role: Role, outputs: Tensors, rows: int, seconds: flo
     except UnreadableError as error:
         summary = AnswerSummary([Fault.OUT_OF_RANGE] * rows, [0.0] * rows, [1.0] * rows, [False] * rows)
         unread, misfit = np.full(rows, np.nan, np.float32), str(error)
-        return ModelRun(role, outputs, unread, summary, seconds, inputs, is_readable=False, misfit=misfit)
-    summary = summarize(decision, pair.decision, role)
-    return ModelRun(role, outputs, decision, summary, seconds, inputs, not any(summary.fault))
+        axes = pair.batchability.axes
+        return ModelRun(role, outputs, unread, summary, seconds, inputs, is_readable=False, misfit=misfit, axes=axes)
+    summary, axes = summarize(decision, pair.decision, role), pair.batchability.axes
+    return ModelRun(role, outputs, decision, summary, seconds, inputs, not any(summary.fault), axes=axes)
 
 
 def decision_output(pair: ModelPair, outputs: Tensors, rows: int) -> NDArray[Any]:

@@ -1,7 +1,7 @@
 """Which requests to a pair may share a run: the findings of `row_probe`, the configuration, and surprises in service.
 
-Outputs of a shared run are cut by rows on axis 0. So requests share one only where every output that they ask for, and
-the one that decides, was proven to be by rows in both models; all others run apart, one request a run.
+Outputs of a shared run are cut by rows, each on its own axis. So requests share one only where every output that they
+ask for, and the one that decides, was proven to be by rows in both models; all others run apart, one request a run.
 """
 
 import threading
@@ -23,10 +23,13 @@ class Proof(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class RowFinding:
-    """Whether an output is by rows, each independent of the others, why it is not taken to be, and its scale."""
+    """Whether an output is by rows, each independent of the others, why it is not taken to be, and its scale. ``axis``
+    is the one that grows with the rows; None where no run showed one.
+    """
 
     proof: Proof
     reason: str = ""
+    axis: int | None = None
     scale: LearntScale | None = None
 
 
@@ -36,7 +39,8 @@ Findings = Mapping[str, RowFinding]
 
 class Batchability:
     """Whether requests to a pair may share a run. ``is_open``: all of them; ``reason``: why some or all may not;
-    ``findings``: what the probe found.
+    ``findings``: what the probe found; ``axes``: the outputs whose rows are on another axis than 0; ``conflicts``: one
+    line for each output whose rows are on different axes in both models.
 
     ``decides`` is the output that decides. ``configured`` is `batch_rows`: more than 1 lets requests share a run where
     the probe cannot tell, never where it disproved that; 1 keeps them apart. Any thread may call this.
@@ -45,7 +49,10 @@ class Batchability:
     def __init__(self, findings: Mapping[Role, Findings], decides: str, configured: int | None = None) -> None:
         self._changing = threading.Lock()
         self.findings = findings
+        self.axes, self.conflicts = _row_axes(findings)
         self._apart: dict[str, str] = {}
+        if axis := self.axes.get(decides):
+            self._apart[decides] = f"{decides!r} decides, and has its rows on axis {axis}, not 0"
         allowed = Proof.UNKNOWN if configured and configured > 1 else Proof.PROVEN
         for role, by_output in findings.items():
             for output, finding in by_output.items():
@@ -75,3 +82,21 @@ class Batchability:
         if self.is_open:
             return "share runs"
         return f"run apart: {self.reason}" if self.is_closed else f"run apart for some outputs: {self.reason}"
+
+
+def _row_axes(findings: Mapping[Role, Findings]) -> tuple[Mapping[str, int], Sequence[str]]:
+    """The outputs whose rows are on another axis than 0, and a line for each whose axes differ between the roles."""
+    axes: dict[str, int] = {}
+    conflicts: list[str] = []
+    ours, theirs = (findings.get(role, {}) for role in (Role.BASELINE, Role.COMPRESSED))
+    for name in {**ours, **theirs}:
+        found = [by_output[name].axis for by_output in (ours, theirs) if name in by_output]
+        known = [axis for axis in found if axis is not None]
+        if len(set(known)) > 1:
+            conflicts.append(
+                f"output {name!r} has rows on axis {known[1]}, the baseline's on axis {known[0]}; "
+                "export both with their rows on the same axis"
+            )
+        elif known and known[0]:
+            axes[name] = known[0]
+    return axes, conflicts

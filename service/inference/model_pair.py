@@ -149,6 +149,11 @@ def build(
         mistakes.add("decision.scale", text)
     if mistakes:
         raise ConfigError(mistakes)
+    batchability = probe_pair(models, output, section.batch_rows, probe)
+    for conflict in batchability.conflicts:
+        mistakes.add("compressed", conflict)
+    if mistakes:
+        raise ConfigError(mistakes)
     sampler = Sampler(section.sampling.rate, dict(section.sampling.floors))
     return ModelPair(
         name=name,

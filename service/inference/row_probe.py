@@ -2,7 +2,7 @@
 others.
 
 How it works: a row is drawn for side lengths of `SIDES` until one runs. Three rows a, b and c run as [a] [b] [c] [a,a]
-[b,b] [a,b] [b,a] [a,c] [c,a] [a,a,b]. An output is by rows where its axis 0 has length 1, 2, 3 while all other sides
+[b,b] [a,b] [b,a] [a,c] [c,a] [a,a,b]. An output is by rows where one axis has length 1, 2, 3 while all other sides
 stay; where the place of a row is closest to that row alone; and where the same place is equal beside other neighbours.
 Beside and alone need not be equal: kernels change with the size of a batch. c is wider than a and b, so that a model
 that scales by its largest input shows it. Names and declared shapes prove nothing, and neither do NaN or infinity.
@@ -148,13 +148,15 @@ def probe_rows(model: Model, outputs: Sequence[str]) -> Findings:
 def _instead_of_unknown(findings: Findings, reason: str) -> Findings:
     """The findings, with another reason where nothing was found."""
     return {
-        name: RowFinding(Proof.UNKNOWN, reason) if finding.proof is Proof.UNKNOWN else finding
+        name: RowFinding(Proof.UNKNOWN, reason, finding.axis) if finding.proof is Proof.UNKNOWN else finding
         for name, finding in findings.items()
     }
 
 
 def _combine(before: RowFinding, after: RowFinding) -> RowFinding:
-    """One round disproves; otherwise one round proves; otherwise the latest reason stands."""
+    """One round disproves, as does another axis; otherwise one round proves; otherwise the latest reason stands."""
+    if None not in (before.axis, after.axis) and before.axis != after.axis:
+        return RowFinding(Proof.DISPROVED, f"its rows are on axis {before.axis} or {after.axis}")
     if before.proof is Proof.DISPROVED or (before.proof is Proof.PROVEN and after.proof is not Proof.DISPROVED):
         return before
     return after
@@ -234,22 +236,39 @@ def _finding(
     a: Tensor, b: Tensor, aa: Tensor, bb: Tensor, ab: Tensor, ba: Tensor, ac: Tensor, ca: Tensor, aab: Tensor
 ) -> RowFinding:
     """The finding for one output, from what it holds in each run."""
-    for rows, output in ((1, a), (1, b), (2, aa), (2, bb), (2, ab), (2, ba), (2, ac), (2, ca), (3, aab)):
-        if not output.ndim or output.shape != (rows, *a.shape[1:]):
-            shape = list(output.shape)
-            return RowFinding(Proof.DISPROVED, f"its first axis is not the rows: {rows} gave the shape {shape}")
+    outputs = {1: (a, b), 2: (aa, bb, ab, ba, ac, ca), 3: (aab,)}
+    axis = _row_axis({rows: {output.shape for output in found} for rows, found in outputs.items()})
+    if axis is None:
+        shapes = ", ".join(f"{rows} gave the shape {list(found[0].shape)}" for rows, found in outputs.items())
+        return RowFinding(Proof.DISPROVED, f"no axis of it is the rows: {shapes}")
+    return _finding_of_rows(axis, *(np.moveaxis(output, axis, 0) for output in (a, b, aa, bb, ab, ba, ac, ca, aab)))
+
+
+def _row_axis(shapes: Mapping[int, set[tuple[int, ...]]]) -> int | None:
+    """The axis whose length is the number of rows, where all other sides stay, in shapes by their rows."""
+    one = next(iter(shapes[1]))
+    for axis, length in enumerate(one):
+        if length == 1 and all(found == {(*one[:axis], rows, *one[axis + 1 :])} for rows, found in shapes.items()):
+            return axis
+    return None
+
+
+def _finding_of_rows(
+    axis: int, a: Tensor, b: Tensor, aa: Tensor, bb: Tensor, ab: Tensor, ba: Tensor, ac: Tensor, ca: Tensor, aab: Tensor
+) -> RowFinding:
+    """The finding for an output whose rows are on this axis, from what it holds in each run, rows first."""
     if not (np.size(a) and _is_finite(a) and _is_finite(b)):
-        return RowFinding(Proof.UNKNOWN, "made-up rows get no finite numbers")
+        return RowFinding(Proof.UNKNOWN, "made-up rows get no finite numbers", axis)
     beside = ((ab[0], ac[0]), (ab[0], aa[0]), (ba[1], ca[1]), (ba[0], bb[0]), (ab[1], bb[1]))
     if not all(_equal(one, other) for one, other in beside):
-        return RowFinding(Proof.DISPROVED, "a row's answer depends on the other rows of its run")
+        return RowFinding(Proof.DISPROVED, "a row's answer depends on the other rows of its run", axis)
     apart = _distance(a[0], b[0])
     if not apart or _distance(aa[0], a[0]) > apart / OWN_SHARE:
-        return RowFinding(Proof.UNKNOWN, "made-up rows all get the same answer")
+        return RowFinding(Proof.UNKNOWN, "made-up rows all get the same answer", axis)
     served = ((ab[0], a), (ab[1], b), (ba[0], b), (ba[1], a), (aab[0], a), (aab[1], a), (aab[2], b))
     if not all(_distance(row, alone[0]) <= apart / OWN_SHARE for row, alone in served):
-        return RowFinding(Proof.DISPROVED, "the answers of a run are not those of its rows, in their order")
-    return RowFinding(Proof.PROVEN)
+        return RowFinding(Proof.DISPROVED, "the answers of a run are not those of its rows, in their order", axis)
+    return RowFinding(Proof.PROVEN, axis=axis)
 
 
 def _is_finite(output: Tensor) -> bool:

@@ -56,7 +56,14 @@ def assert_own_rows(model: Model, asked: Sequence[InferRequest], answers: Sequen
             np.testing.assert_allclose(output, alone[name], rtol=1e-5, atol=1e-6)
 
 
-WRITERS = [row_models.with_state, row_models.quantized, row_models.turned, row_models.summed, row_models.single]
+WRITERS = [
+    row_models.with_state,
+    row_models.with_mean,
+    row_models.quantized,
+    row_models.turned,
+    row_models.summed,
+    row_models.single,
+]
 
 
 @pytest.mark.parametrize("write", WRITERS)
@@ -87,6 +94,19 @@ def test_callers_do_not_get_a_layer_each(tmp_path: Path) -> None:
     assert_own_rows(bench.pairs["m"].models[Role.COMPRESSED], asked, answer_together(bench.engine, "m", asked))
 
 
+def test_output_with_its_rows_on_another_axis_is_cut_there(tmp_path: Path) -> None:
+    """Sixteen callers share one run, and each gets its own one to three rows of every layer."""
+    bench = gateway(tmp_path, row_models.with_state(tmp_path / "m.onnx"))
+    pair = bench.pairs["m"]
+    assert (pair.batchability.describe(), pair.batchability.axes) == ("share runs", {"state": 1})
+    asked = [request(1 + n % 3, (), n) for n in range(16)]
+    answers = answer_together(bench.engine, "m", asked)
+    assert runs(bench) == [sum(1 + n % 3 for n in range(16))]
+    assert_own_rows(pair.models[Role.COMPRESSED], asked, answers)
+    shapes = [answer.outputs["state"].shape for answer in answers if isinstance(answer, InferResponse)]
+    assert shapes == [(row_models.LAYERS, 1 + n % 3, row_models.WIDTH) for n in range(16)]
+
+
 def test_model_whose_declared_rows_are_a_lie_answers_one_row_alone(tmp_path: Path) -> None:
     """It gives one row however many it gets: requests of one row are sound, each in a run of its own."""
     bench = gateway(tmp_path, row_models.averaged(tmp_path / "m.onnx"))
@@ -96,8 +116,8 @@ def test_model_whose_declared_rows_are_a_lie_answers_one_row_alone(tmp_path: Pat
 
 
 def test_requests_without_the_output_that_is_not_by_rows_share_a_run(tmp_path: Path) -> None:
-    """Only those that ask for it run apart."""
-    bench = gateway(tmp_path, row_models.with_state(tmp_path / "m.onnx"))
+    """Only those that ask for it run apart, and get it whole."""
+    bench = gateway(tmp_path, row_models.with_mean(tmp_path / "m.onnx"))
     answer_together(bench.engine, "m", [request(1, P_ONLY, n) for n in range(6)])
     assert runs(bench) == [6]
     answer_together(bench.engine, "m", [request(1, (), n) for n in range(6)])
@@ -112,7 +132,7 @@ def test_healthy_classifier_stays_batched(tmp_path: Path) -> None:
 
 
 class _Surprising:
-    """A model that loses the rows of an output, from four rows on: the probe runs three at most."""
+    """A model that loses the rows of an output, from four rows on: the probe runs three at most. Rows are on axis 0."""
 
     def __init__(self, model: Model, output: str) -> None:
         self.digest, self.inputs, self.outputs = model.digest, model.inputs, model.outputs

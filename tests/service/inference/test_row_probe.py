@@ -14,6 +14,7 @@ from tests.support.serving.service_harness import pair_of
 from tightrope.monitors.records import Role, Tensors
 from tightrope.service.adapters.onnxruntime import OnnxModel
 from tightrope.service.adapters.ports import RunFailedError, UnreachableError
+from tightrope.service.config.loader import ConfigError
 from tightrope.service.inference.batchability import Findings, Proof
 from tightrope.service.inference.row_probe import MAX_PROBE_SECONDS, MAX_ROWS, SIDES, probe_pair, probe_rows
 from tightrope.service.protocol.tensors import TensorSpec
@@ -33,7 +34,8 @@ def probed(path: Path) -> Findings:
         (row_models.labelled, {"probabilities", "label"}),
         (lambda path: row_models.embedded(path, 100), {"probabilities"}),
         (lambda path: row_models.embedded(path, 2), {"probabilities"}),
-        (row_models.with_state, {"probabilities"}),
+        (row_models.with_state, {"probabilities", "state"}),
+        (row_models.with_mean, {"probabilities"}),
         (row_models.quantized, set()),
         (row_models.averaged, set()),
         (row_models.turned, set()),
@@ -48,6 +50,37 @@ def test_outputs_are_by_rows_where_runs_show_it(
     found = probed(write(tmp_path / "m.onnx"))
     assert {name for name, finding in found.items() if finding.proof is Proof.PROVEN} == proven
     assert {finding.proof for name, finding in found.items() if name not in proven} <= {Proof.DISPROVED}
+
+
+@pytest.mark.parametrize("layers_axis", [0, 1])
+def test_axis_that_grows_with_the_rows_is_theirs(tmp_path: Path, layers_axis: int) -> None:
+    """Runs of 1, 2 and 3 rows show it, where all other sides stay; the declared shape does not count."""
+    found = probed(row_models.with_state(tmp_path / "m.onnx", layers_axis=layers_axis))
+    assert {name: finding.axis for name, finding in found.items()} == {"probabilities": 0, "state": 1 - layers_axis}
+
+
+def test_output_without_an_axis_of_rows_is_told(tmp_path: Path) -> None:
+    """Its shape stays however many rows there are."""
+    finding = probed(row_models.with_mean(tmp_path / "m.onnx"))["mean"]
+    assert (finding.proof, finding.axis) == (Proof.DISPROVED, None)
+    assert finding.reason == (
+        "no axis of it is the rows: 1 gave the shape [2], 2 gave the shape [2], 3 gave the shape [2]"
+    )
+
+
+def test_roles_with_rows_on_different_axes_are_refused(tmp_path: Path) -> None:
+    """Callers would not know which rows are theirs."""
+    files = {
+        role: str(row_models.with_state(tmp_path / f"{role}.onnx", layers_axis=axis))
+        for role, axis in (("baseline", 1), ("compressed", 0))
+    }
+    with pytest.raises(ConfigError) as refused:
+        pair_of(tmp_path, **files, decision={"output": "probabilities"})
+    (problem,) = refused.value.problems
+    assert problem == (
+        "models.m.compressed: output 'state' has rows on axis 1, the baseline's on axis 0; "
+        "export both with their rows on the same axis"
+    )
 
 
 @pytest.mark.parametrize("datatype", sorted(ONNX_TYPES))

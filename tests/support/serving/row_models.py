@@ -30,19 +30,20 @@ def _save(path: Path, nodes: list[Any], outputs: list[Any], *constants: Any) -> 
     return save(path, nodes, [tensor("input", "rows", 2)], outputs, [weights, *constants])
 
 
-def with_state(path: Path, nudge: float = 0.0) -> Path:
-    """A classifier with a side output ``state`` of shape [layers, rows, 8], declared with a free first side."""
+def with_state(path: Path, nudge: float = 0.0, *, layers_axis: int = 0) -> Path:
+    """A classifier with a side output ``state`` of shape [layers, rows, 8], declared with a free first side; the layers
+    are on ``layers_axis``.
+    """
     random = np.random.default_rng(5)
-    nodes = _classify()
-    constants = [numpy_helper.from_array(np.array([0]), "first")]
+    nodes, constants = _classify(), []
     for layer in range(LAYERS):
         weights = (random.normal(size=(2, WIDTH)) + nudge).astype(np.float32)
         constants.append(numpy_helper.from_array(weights, f"weights_{layer}"))
-        nodes += [
-            helper.make_node("MatMul", ["input", f"weights_{layer}"], [f"flat_{layer}"]),
-            helper.make_node("Unsqueeze", [f"flat_{layer}", "first"], [f"layer_{layer}"]),
-        ]
-    nodes.append(helper.make_node("Concat", [f"layer_{layer}" for layer in range(LAYERS)], ["state"], axis=0))
+        nodes.append(helper.make_node("MatMul", ["input", f"weights_{layer}"], [f"layer_{layer}"]))
+    nodes += [  # through a sequence, because onnxruntime would find the number of layers otherwise
+        helper.make_node("SequenceConstruct", [f"layer_{layer}" for layer in range(LAYERS)], ["sequence"]),
+        helper.make_node("ConcatFromSequence", ["sequence"], ["state"], axis=layers_axis, new_axis=1),
+    ]
     outputs = [tensor("probabilities", "rows", 2), tensor("state", "layers", "n", WIDTH)]
     return _save(path, nodes, outputs, *constants)
 
@@ -55,6 +56,12 @@ def quantized(path: Path) -> Path:
         rows="rough",
     )
     return _save(path, nodes, [tensor("probabilities", "rows", 2)])
+
+
+def with_mean(path: Path) -> Path:
+    """A classifier with a side output ``mean`` of all rows, which has no axis of rows."""
+    mean = helper.make_node("ReduceMean", ["input"], ["mean"], axes=[0], keepdims=0)
+    return _save(path, [mean, *_classify()], [tensor("probabilities", "rows", 2), tensor("mean", 2)])
 
 
 def averaged(path: Path) -> Path:
