@@ -56,7 +56,7 @@ def create_router(engine: InferenceEngine, is_ready: Callable[[], bool]) -> APIR
             "name": pair.name,
             "versions": [pair.version],
             "platform": PLATFORM,
-            "inputs": [_tensor(spec) for spec in pair.inputs],
+            "inputs": [_tensor(spec) for spec in pair.declared_inputs],
             "outputs": [_tensor(spec) for spec in pair.outputs],
         }
         return json_response(document)

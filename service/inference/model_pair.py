@@ -6,6 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from msgspec.structs import replace
+
 from tightrope.monitors.compare import Decision, Refusal, Scale
 from tightrope.monitors.intake.sampling import Sampler
 from tightrope.monitors.plan import Plan
@@ -22,6 +24,8 @@ from tightrope.service.inference.batchability import Batchability
 from tightrope.service.inference.monitor_plan import MATRIX_DIMENSIONS, build_plan
 from tightrope.service.inference.probing.model_probe import probe_role
 from tightrope.service.inference.probing.scale_check import scale_mistakes
+from tightrope.service.inference.row_axes.input_axes import AxesOf, find_axes, rows_first, set_output_axes
+from tightrope.service.inference.row_axes.row_layout import RowLayout
 from tightrope.service.inference.row_probe import RowProbe, probe_pair
 from tightrope.service.inference.subgroup_codes import build_subgroups
 from tightrope.service.inference.subgroups import Subgroups
@@ -33,7 +37,9 @@ FLOAT_DATATYPES = frozenset({"FP16", "FP32", "FP64"})
 
 @dataclass(frozen=True)
 class ModelPair:
-    """The two models that are served under one name, and how."""
+    """The two models that are served under one name, and how. ``layout``: the axes of the declared inputs' rows, None
+    where all are 0.
+    """
 
     name: str
     version: str
@@ -53,6 +59,7 @@ class ModelPair:
     allow_nan: bool = False
     caller: config.CallerSection | None = None
     host_classes: Mapping[Role, str] = field(default_factory=dict)
+    layout: RowLayout | None = None
 
     @property
     def is_remote(self) -> bool:
@@ -100,8 +107,17 @@ class ModelPair:
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
-        """The tensors of a request."""
+        """The tensors of a request, rows first."""
         return self.models[Role.BASELINE].inputs
+
+    @property
+    def declared_inputs(self) -> tuple[TensorSpec, ...]:
+        """The tensors of a request, as callers send them."""
+        return self.layout.declared if self.layout else self.inputs
+
+    def rows_first(self, request: InferRequest) -> InferRequest:
+        """A request that has the declared shapes, with its rows first."""
+        return replace(request, inputs=self.layout.rows_first(request.inputs)) if self.layout else request
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
@@ -127,8 +143,9 @@ def build(
     settings: Settings,
     load: Callable[[Any, config.RuntimeSection], Model],
     probe: RowProbe | None = None,
+    axes_of: AxesOf = find_axes,
 ) -> ModelPair:
-    """Load and check one pair; ``probe`` takes the place of made-up rows in this process.
+    """Load and check one pair; ``probe`` and ``axes_of`` take the place of made-up rows in this process.
 
     Raises:
         ConfigError: with all mistakes, each with its key.
@@ -140,20 +157,12 @@ def build(
         raise ConfigError(error.problems + settings_mistakes(name, section)) from None
     _check_signatures(models, mistakes)
     output = _decision_output(section, models[Role.BASELINE].outputs, mistakes)
+    models, layout = rows_first(models, output, axes_of, mistakes.add)
     subgroups = build_subgroups(section, models[Role.BASELINE].inputs, mistakes.add)
     mistakes += settings_mistakes(name, section)
     if mistakes:
         raise ConfigError(mistakes)
-    batchability = probe_pair(models, output, section.batch_rows, probe or probe_role)
-    for text in scale_mistakes(batchability.findings, output, section.decision.scale):
-        mistakes.add("decision.scale", text)
-    if mistakes:
-        raise ConfigError(mistakes)
-    batchability = probe_pair(models, output, section.batch_rows, probe)
-    for conflict in batchability.conflicts:
-        mistakes.add("compressed", conflict)
-    if mistakes:
-        raise ConfigError(mistakes)
+    batchability = _probe_rows(models, output, section, probe, mistakes)
     sampler = Sampler(section.sampling.rate, dict(section.sampling.floors))
     return ModelPair(
         name=name,
@@ -174,6 +183,7 @@ def build(
         allow_nan=section.allow_nan,
         caller=section.caller,
         host_classes={role: host_class_of(model) for role, model in models.items()},
+        layout=layout,
     )
 
 
@@ -190,6 +200,25 @@ def settings_mistakes(name: str, section: config.ModelSection) -> list[str]:
     if section.golden and not section.golden.exists():
         mistakes.add("golden", f"{section.golden}: cannot be read: No such file or directory")
     return mistakes
+
+
+def _probe_rows(
+    models: dict[Role, Model], output: str, section: config.ModelSection, probe: RowProbe | None, mistakes: _Mistakes
+) -> Batchability:
+    """Find out which outputs are by rows, and on which axes, and check the scale of the decision.
+
+    Raises:
+        ConfigError: when the roles differ in an axis, or the scale is contradicted.
+    """
+    batchability = probe_pair(models, output, section.batch_rows, probe or probe_role)
+    for text in scale_mistakes(batchability.findings, output, section.decision.scale):
+        mistakes.add("decision.scale", text)
+    for conflict in batchability.conflicts:
+        mistakes.add("compressed", conflict)
+    if mistakes:
+        raise ConfigError(mistakes)
+    set_output_axes(models, batchability.findings)
+    return batchability
 
 
 def _load(
@@ -230,9 +259,6 @@ def _check_signatures(models: dict[Role, Model], mistakes: _Mistakes) -> None:
             ours, theirs = baseline.get(name), compressed.get(name)
             if ours is None or theirs is None or ours != theirs:
                 mistakes.add("compressed", f"{side} {name!r} is {_show(theirs)}, but the baseline's is {_show(ours)}")
-    for spec in models[Role.BASELINE].inputs:
-        if not spec.shape:
-            mistakes.add("baseline", f"input {spec.name!r} is a scalar; the first dimension must be the row")
 
 
 def _show(spec: TensorSpec | None) -> str:

@@ -68,12 +68,15 @@ class _Row:
 
 @dataclass
 class _Probe:
-    """The probe of one model, with its random numbers and the time at which it ends."""
+    """The probe of one model, with its random numbers and the time at which it ends. ``shared`` holds the inputs that
+    all rows share, once a row has run: rows with others would not run together.
+    """
 
     model: Model
     outputs: Sequence[str]
     deadline: float
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(7))
+    shared: Tensors = field(default_factory=dict)
     drawn: int = 0
     error: str = ""
 
@@ -95,9 +98,12 @@ class _Probe:
         """Draw the next row, and run it alone; None where it fails."""
         scale = SCALES[self.drawn % len(SCALES)]
         inputs = {spec.name: self._draw(spec, side, ceiling, scale) for spec in self.model.inputs}
+        inputs.update(self.shared)
         self.drawn += 1
         try:
-            return _Row(inputs, self.run(inputs))
+            row = _Row(inputs, self.run(inputs))
+            self.shared = {name: inputs[name] for name in getattr(self.model, "shared", ())}
+            return row  # noqa: TRY300
         except RunFailedError as error:
             self.error = str(error)
             return None
@@ -128,9 +134,9 @@ def probe_role(_: Role, model: Model, outputs: Sequence[str]) -> Findings:
     return probe_rows(model, outputs)
 
 
-def probe_rows(model: Model, outputs: Sequence[str]) -> Findings:
+def probe_rows(model: Model, outputs: Sequence[str], seconds: float = MAX_PROBE_SECONDS) -> Findings:
     """Find out which of these outputs of a model are by rows. Never raises: an unexpected error proves nothing."""
-    probe = _Probe(model, outputs, time.perf_counter() + MAX_PROBE_SECONDS)
+    probe = _Probe(model, outputs, time.perf_counter() + seconds)
     if not all(spec.shape[:1] == (-1,) for spec in model.inputs):
         return dict.fromkeys(outputs, RowFinding(Proof.DISPROVED, "an input has a fixed number of rows"))
     findings: dict[str, RowFinding] = dict.fromkeys(outputs, RowFinding(Proof.UNKNOWN, "no made-up row runs"))

@@ -165,6 +165,8 @@ def require_finite(tensors: Mapping[str, Tensor]) -> None:
     """Raise CallerError, naming input and row, for NaN or infinity in an input of floats."""
     for name, tensor in tensors.items():
         if tensor.dtype.kind == "f" and not is_finite(tensor):
+            if not tensor.ndim:
+                raise CallerError(f"input {name!r}: is {tensor}, must be finite unless allow_nan is true")
             row, *indices = np.argwhere(~np.isfinite(tensor))[0].tolist()
             where = f"input {name!r}, row {row}"
             raise CallerError(

@@ -226,7 +226,7 @@ def sample_from(key: DrawKey, pair: ModelPair, answered_by: Role, events: EventP
 def _decode_request(pair: ModelPair, event: PayloadEvent) -> InferRequest:
     """Decode a request's body; the pair must have its inputs and the outputs that it names."""
     length = parse_header_length(event.header(HEADER_LENGTH))
-    return decode_request(event.data, length, pair.inputs, pair.outputs)
+    return pair.rows_first(decode_request(event.data, length, pair.declared_inputs, pair.outputs))
 
 
 def _decode_outputs(pair: ModelPair, event: PayloadEvent) -> Tensors:

@@ -19,7 +19,7 @@ def describe(pair: ModelPair) -> dict[str, object]:
         "mode": "armed" if plan.armed else "advisory",
         "baseline": _artefact(pair.models[Role.BASELINE]),
         "compressed": _artefact(pair.models[Role.COMPRESSED]),
-        "inputs": [_signature(spec) for spec in pair.inputs],
+        "inputs": [_signature(spec) for spec in pair.declared_inputs],
         "outputs": [_signature(spec) for spec in pair.outputs],
         "decides by": f"{pair.output} ({pair.decision.scale})",
         "requests": pair.batchability.describe(),

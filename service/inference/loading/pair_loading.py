@@ -14,6 +14,8 @@ from tightrope.service.inference import golden
 from tightrope.service.inference.batchability import Findings
 from tightrope.service.inference.model_pair import ModelPair, build
 from tightrope.service.inference.probing.model_probe import probe_model
+from tightrope.service.inference.row_axes.input_axes import find_axes
+from tightrope.service.inference.row_axes.row_layout import RowAxes
 
 Announce = Callable[[str], None]
 """Called with the step that begins: the key, the file, and what is done with it."""
@@ -21,10 +23,13 @@ Announce = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The findings of a trial in another process, by role: digests of files, and findings about their outputs."""
+    """The findings of a trial in another process, by role: digests of files, and findings about their outputs.
+    ``axes`` are those of the inputs' rows, where they are not all 0.
+    """
 
     digests: Mapping[Role, str]
     findings: Mapping[Role, Findings]
+    axes: RowAxes | None = None
 
 
 def _ignore(_: str) -> None:
@@ -51,7 +56,10 @@ def build_pair(name: str, settings: Settings, announce: Announce = _ignore, tria
         announce(f"models.{name}.{role}: {_address(getattr(section, role))}: a run on made-up rows")
         return probe_model(model, outputs)
 
-    pair = build(name, settings, load, probe)
+    def axes_of(role: Role, model: Model, decides: str) -> RowAxes | None:
+        return trial.axes if trial else find_axes(role, model, decides)
+
+    pair = build(name, settings, load, probe, axes_of)
     if section.golden:
         announce(f"models.{name}.golden: {section.golden}: reading")
     golden_rows(pair, settings)

@@ -174,10 +174,10 @@ class InferenceServicer(grpc.GenericRpcHandler):
 
 
 def _decode(pair: ModelPair, message: messages.ModelInferRequest) -> InferRequest:
-    request = decode_request(message, pair.inputs, pair.outputs)
+    request = decode_request(message, pair.declared_inputs, pair.outputs)
     if not pair.allow_nan:
         require_finite(request.inputs)
-    return request
+    return request if pair.layout is None else pair.rows_first(request)
 
 
 def _serialise(response: InferResponse, request: InferRequest, wrap: Wrap) -> bytes:
@@ -251,7 +251,7 @@ def _model_metadata(engine: InferenceEngine, request: messages.ModelMetadataRequ
         name=pair.name,
         versions=[pair.version],
         platform=PLATFORM,
-        inputs=map(_tensor_metadata, pair.inputs),
+        inputs=map(_tensor_metadata, pair.declared_inputs),
         outputs=map(_tensor_metadata, pair.outputs),
     )
 

@@ -98,16 +98,16 @@ class RequestDecoder:
         length = None if json_length is None else _parse_length(json_length)
         known_pair, reader = self._readers.get(pair.name, (None, None))
         if known_pair is not pair or reader is None:  # a new artefact was deployed
-            reader = FastReader(pair.inputs, pair.outputs, allow_nan=pair.allow_nan)
+            reader = FastReader(pair.declared_inputs, pair.outputs, allow_nan=pair.allow_nan)
             self._readers[pair.name] = pair, reader
         request = reader.read(body, length)
         if request is None:
-            request = decode_request(body, length, pair.inputs, pair.outputs, self._max_depth)
+            request = decode_request(body, length, pair.declared_inputs, pair.outputs, self._max_depth)
             if not pair.allow_nan:
                 require_finite(request.inputs)
         if len(body) > self._small_bytes:
             self._admission.check_size(request)
-        return request
+        return request if pair.layout is None else pair.rows_first(request)
 
 
 def encode(request: InferRequest, response: InferResponse) -> InferenceReply:

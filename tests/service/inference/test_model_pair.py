@@ -17,6 +17,7 @@ from tightrope.monitors.records import Role
 from tightrope.service.adapters.onnxruntime import OnnxModel
 from tightrope.service.config.loader import ConfigError
 from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.inference.row_axes.input_axes import SCALAR_ADVICE
 from tightrope.service.protocol.tensors import TensorSpec
 
 WIDE = np.zeros((3, 2), np.float32)
@@ -87,7 +88,7 @@ def test_both_files_are_reported_when_neither_can_be_loaded(tmp_path: Path) -> N
 def test_scalar_input_is_refused(tmp_path: Path) -> None:
     """Requests are counted by rows, so an input must have them."""
     problems = mistakes(tmp_path, copier(tmp_path / "s.onnx"))
-    assert "baseline: input 'input' is a scalar; the first dimension must be the row" in problems
+    assert "baseline: input 'input' is a scalar; " + SCALAR_ADVICE in problems
 
 
 @pytest.mark.parametrize(

@@ -108,3 +108,28 @@ def embedded(path: Path, entries: int) -> Path:
     constants = [numpy_helper.from_array(table, "table"), numpy_helper.from_array(WEIGHTS, "weights")]
     inputs = [tensor("ids", "rows", "tokens", kind=TensorProto.INT64)]
     return save(path, nodes, inputs, [tensor("probabilities", "rows", 2)], constants)
+
+
+def listening(path: Path, nudge: float = 0.0, *, state_axis: int = 1) -> Path:
+    """A classifier of sound with a state, as voice detectors have it: ``input`` (rows, any), ``state`` (2, rows, 8)
+    with its rows on ``state_axis`` 1 or 2, and the scalar ``sr`` for all rows; ``stateN`` is the next state.
+    """
+    shape = [2, "rows", WIDTH] if state_axis == 1 else [2, WIDTH, "rows"]
+    order = (0, 1, 2) if state_axis == 1 else (0, 2, 1)
+    nodes = [
+        helper.make_node("Cast", ["sr"], ["rate"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["rate", "scale"], ["pitch"]),
+        helper.make_node("ReduceMean", ["input"], ["loudness"], axes=[1], keepdims=1),
+        helper.make_node("Mul", ["loudness", "pitch"], ["heard"]),
+        helper.make_node("Transpose", ["state"], ["before"], perm=order),
+        helper.make_node("Add", ["before", "heard"], ["mixed"]),
+        helper.make_node("Tanh", ["mixed"], ["after"]),
+        helper.make_node("Transpose", ["after"], ["stateN"], perm=order),
+        helper.make_node("ReduceMean", ["after"], ["flat"], axes=[0], keepdims=0),
+        helper.make_node("MatMul", ["flat", "head"], ["scores"]),
+        helper.make_node("Softmax", ["scores"], ["probabilities"]),
+    ]
+    head = np.random.default_rng(9).normal(size=(WIDTH, 2)).astype(np.float32) + np.float32(nudge)
+    inputs = [tensor("input", "rows", "samples"), tensor("state", *shape), tensor("sr", kind=TensorProto.INT64)]
+    constants = [numpy_helper.from_array(head, "head"), numpy_helper.from_array(np.float32(1 / 16000), "scale")]
+    return save(path, nodes, inputs, [tensor("probabilities", "rows", 2), tensor("stateN", *shape)], constants)

@@ -95,7 +95,8 @@ class GatewayHarness:
     def infer(self, model: str, request: Mapping[str, Any]) -> InferResponse:
         """Answer a JSON request."""
         pair = self.engine.pair(model)
-        return self.engine.infer(pair, decode_request(json.dumps(request).encode(), None, pair.inputs, pair.outputs))
+        decoded = decode_request(json.dumps(request).encode(), None, pair.declared_inputs, pair.outputs)
+        return self.engine.infer(pair, pair.rows_first(decoded))
 
     def safe(self, model: str, *scopes: str) -> None:
         """Put these scopes of a model into safe mode, and all others into normal mode."""

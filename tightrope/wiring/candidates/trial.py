@@ -84,6 +84,7 @@ def try_files(name: str, settings: Settings, stopping: threading.Event) -> Trial
     return Trial(
         {Role(role): digest for role, digest in outcome["digests"].items()},
         msgspec.convert(outcome["findings"], dict[Role, dict[str, RowFinding]]),
+        outcome.get("axes"),
     )
 
 

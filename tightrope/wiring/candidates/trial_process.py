@@ -75,6 +75,7 @@ def try_pair(name: str, settings: Settings, announce: Callable[[str], None]) -> 
     findings = {role: found for role, found in pair.batchability.findings.items() if role in files}
     return {
         "digests": {role: pair.models[role].digest for role in files},
+        "axes": pair.layout and pair.layout.axes,
         "findings": msgspec.to_builtins(findings),
     }
 
