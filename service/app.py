@@ -23,6 +23,7 @@ from tightrope.service.inference.autotune import RunProfile
 from tightrope.service.inference.engine import InferenceEngine
 from tightrope.service.inference.loading.pair_loading import build_pair
 from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.inference.probing.probe_memory import ProbeMemory
 from tightrope.service.inference.remote_health import RemoteHealth
 from tightrope.service.outbox import Outbox
 from tightrope.service.routing.blindness import BlindnessWatch
@@ -113,10 +114,15 @@ def load_pairs(
     """
     pairs: dict[str, ModelPair] = {}
     problems: list[str] = []
+    memory = ProbeMemory(settings.state.folder)
     with LoadWatch(settings.candidates.seconds) as watch:
+
+        def build(name: str) -> ModelPair:
+            return build_one(name, settings) if build_one else build_pair(name, settings, watch.announce, None, memory)
+
         for name in settings.models:
             try:
-                pairs[name] = build_one(name, settings) if build_one else build_pair(name, settings, watch.announce)
+                pairs[name] = build(name)
             except ConfigError as error:
                 problems += error.problems
     if settings.reports.every_seconds is not None and importlib.util.find_spec("evidently") is None:

@@ -15,6 +15,7 @@ STATE_FILES = (
     "marks.*",
     "draw.secret*",
     "deployed.json*",
+    "probes.json*",
     "events-*.jsonl",
     "rows",
     "rows/**/*",

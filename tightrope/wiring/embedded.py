@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -94,6 +95,8 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
         ConfigError: with every problem of the settings or the models.
     """
     settings = with_deployed(settings)
+    with suppress(OSError):  # the state's own files say what is wrong
+        settings.state.folder.mkdir(parents=True, exist_ok=True)
     pairs = load_pairs(settings)
     metrics = Metrics(process_registry())
     bus, store = MemoryBus(), _open_state(settings)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tightrope.monitors.records import Role
@@ -16,6 +17,7 @@ from tightrope.service.inference.model_pair import ModelPair, build
 from tightrope.service.inference.probing.model_probe import probe_model
 from tightrope.service.inference.row_axes.input_axes import find_axes
 from tightrope.service.inference.row_axes.row_layout import RowAxes
+from tightrope.service.inference.probing.probe_memory import ProbeMemory
 
 Announce = Callable[[str], None]
 """Called with the step that begins: the key, the file, and what is done with it."""
@@ -36,9 +38,16 @@ def _ignore(_: str) -> None:
     """Announce nothing."""
 
 
-def build_pair(name: str, settings: Settings, announce: Announce = _ignore, trial: Trial | None = None) -> ModelPair:
+def build_pair(
+    name: str,
+    settings: Settings,
+    announce: Announce = _ignore,
+    trial: Trial | None = None,
+    memory: ProbeMemory | None = None,
+) -> ModelPair:
     """Load and check one model. ``announce`` is called before each step that a model file can delay; a ``trial`` in
-    another process spares this one the runs on made-up rows, and allows no other files.
+    another process spares this one the runs on made-up rows, and allows no other files; a ``memory`` spares them to
+    files that were probed at an earlier start.
 
     Raises:
         ConfigError: with every mistake.
@@ -53,8 +62,13 @@ def build_pair(name: str, settings: Settings, announce: Announce = _ignore, tria
     def probe(role: Role, model: Model, outputs: Sequence[str]) -> Findings:
         if trial and role in trial.findings:
             return trial.findings[role]
-        announce(f"models.{name}.{role}: {_address(getattr(section, role))}: a run on made-up rows")
-        return probe_model(model, outputs)
+        artefact, (_, runtime) = getattr(section, role), section.runtime_of(role)
+        remembers = memory if isinstance(model, OnnxModel) else None  # not one that is mapped for its pair
+        if remembers and (remembered := remembers.recall(model, runtime, outputs)) is not None:
+            return remembered
+        announce(f"models.{name}.{role}: {_address(artefact)}: a run on made-up rows")
+        run = partial(probe_model, model, outputs)
+        return remembers.probe(model, runtime, outputs, run) if remembers else run()
 
     def axes_of(role: Role, model: Model, decides: str) -> RowAxes | None:
         return trial.axes if trial else find_axes(role, model, decides)
