@@ -7,6 +7,7 @@ clipped; rounding (float16 and int8 outputs do not sum to one exactly) is normal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,10 @@ from tightrope.monitors.records import Bools, Fault, Floats, Ints, Role
 
 ROUNDING = 1e-2
 """How far a probability may leave [0, 1], or a row's sum leave 1, as rounding: int8 softmax has steps of 1/256."""
+
+
+MATRIX_DIMENSIONS = 2
+"""Dimensions of a tensor of rows and columns."""
 
 
 class Scale(StrEnum):
@@ -76,9 +81,23 @@ class Reading:
     fault: NDArray[np.int8]
 
 
+def drop_single_sides(output: NDArray[Any]) -> NDArray[Any]:
+    """An output of shape (n, 1, k) or (n, k, 1) as (n, k); any other as it is.
+
+    >>> drop_single_sides(np.zeros((5, 1, 3))).shape
+    (5, 3)
+    """
+    shape = output.shape
+    if len(shape) <= MATRIX_DIMENSIONS or len(shape) - 1 - shape[1:].count(1) > 1:
+        return output
+    return output.reshape(shape[0], max(shape[1:]))
+
+
 def read_output(output: NDArray[np.generic], scale: Scale) -> Reading:
-    """Read a decision output of shape (n,) or (n, k); one column of a classifier is the probability of class 1."""
-    raw = output.astype(np.float64)
+    """Read a decision output of shape (n,) or (n, k), beside sides of length 1; one column of a classifier is the
+    probability of class 1.
+    """
+    raw = drop_single_sides(output).astype(np.float64)
     raw = raw[:, None] if raw.ndim <= 1 else raw
     if scale is Scale.PROBABILITIES:
         return _normalise(raw if raw.shape[1] > 1 else np.hstack([1 - raw, raw]))

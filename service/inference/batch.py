@@ -14,11 +14,11 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from tightrope.monitors.answer_summary import AnswerSummary, summarize
+from tightrope.monitors.compare import MATRIX_DIMENSIONS, drop_single_sides
 from tightrope.monitors.records import Bools, Fault, Ints, Role, Tensors
 from tightrope.monitors.sample_batch import concatenate_tensors
 from tightrope.service.adapters.ports import RunFailedError
 from tightrope.service.inference.model_pair import ModelPair
-from tightrope.service.inference.monitor_plan import MATRIX_DIMENSIONS
 from tightrope.service.inference.subgroups import Subgroups
 from tightrope.service.protocol.rest import InferRequest, InferResponse, Scalar
 
@@ -299,6 +299,8 @@ def decision_output(pair: ModelPair, outputs: Tensors, rows: int) -> NDArray[Any
         UnreadableError: unless it has this many rows of numbers.
     """
     output = outputs[pair.output]
+    if output.ndim > MATRIX_DIMENSIONS:
+        output = drop_single_sides(output)
     if output.dtype.kind != "f" or not 1 <= output.ndim <= MATRIX_DIMENSIONS or len(output) != rows or not output.size:
         raise UnreadableError(f"{pair.output}: {output.dtype} of shape {output.shape} for {rows} rows")
     return output

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tightrope.monitors.compare import drop_single_sides
 from tightrope.monitors.records import Bools, Role, Sample, Tensors
 from tightrope.service.inference.model_pair import ModelPair
 
@@ -37,7 +38,7 @@ def sample_of(
         baseline_digest=pair.plan.baseline_digest,
         compressed_digest=pair.plan.compressed_digest,
         inputs=inputs,
-        outputs={pair.output: outputs[pair.output]},
+        outputs={pair.output: drop_single_sides(outputs[pair.output])},
         scopes=pair.subgroups.scopes,
         member=member,
         draw=number,

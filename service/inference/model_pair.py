@@ -21,7 +21,7 @@ from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.config.suggestions import did_you_mean
 from tightrope.service.errors import TightropeError
 from tightrope.service.inference.batchability import Batchability
-from tightrope.service.inference.monitor_plan import MATRIX_DIMENSIONS, build_plan
+from tightrope.service.inference.monitor_plan import build_plan
 from tightrope.service.inference.probing.model_probe import probe_role
 from tightrope.service.inference.probing.scale_check import scale_mistakes
 from tightrope.service.inference.row_axes.input_axes import AxesOf, find_axes, rows_first, set_output_axes
@@ -273,7 +273,7 @@ def _decision_output(section: config.ModelSection, outputs: tuple[TensorSpec, ..
         mistakes.add("decision.output", f"is {name!r}; it must name one of the outputs {', '.join(specs)}")
         return ""
     spec = specs[name]
-    if spec.datatype not in FLOAT_DATATYPES or not 1 <= len(spec.shape) <= MATRIX_DIMENSIONS:
+    if spec.datatype not in FLOAT_DATATYPES or not spec.shape or len(spec.shape) - 1 - spec.shape[1:].count(1) > 1:
         mistakes.add(
             "decision.output", f"{name!r} is {_show(spec)}; it must be FP16, FP32 or FP64 by rows (and classes)"
         )

@@ -22,9 +22,6 @@ from tightrope.service.config.loader import Settings
 from tightrope.service.inference.subgroups import Subgroups
 from tightrope.service.protocol.tensors import TensorSpec
 
-MATRIX_DIMENSIONS = 2
-"""Dimensions of a tensor of rows and columns."""
-
 BINARY_CLASSES = 2
 
 MAX_DEFAULT_SUBGROUP_LIMIT = 0.7
@@ -107,7 +104,7 @@ def _monitor_spec(
 
 def _class_count(spec: TensorSpec) -> int:
     """Classes of the decision output, where one column is the probability of class 1; 0 if the number is free."""
-    width = spec.shape[1] if len(spec.shape) == MATRIX_DIMENSIONS else 1
+    width = next((side for side in spec.shape[1:] if side != 1), 1)
     return BINARY_CLASSES if width == 1 else max(width, 0)
 
 

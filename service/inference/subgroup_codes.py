@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tightrope.monitors.compare import MATRIX_DIMENSIONS
 from tightrope.monitors.scopes import OTHER_VALUE, scope_name
 from tightrope.service.config.models import ModelSection
 from tightrope.service.config.subgroups import Range, SubgroupCodes, SubgroupSection, normalised
-from tightrope.service.inference.monitor_plan import MATRIX_DIMENSIONS
 from tightrope.service.inference.subgroups import (
     IntervalScopes,
     OtherScope,

@@ -5,9 +5,9 @@ from itertools import accumulate
 
 import numpy as np
 
+from tightrope.monitors.compare import MATRIX_DIMENSIONS
 from tightrope.monitors.records import Bools
 from tightrope.service.inference.batch import RequestBatch
-from tightrope.service.inference.monitor_plan import MATRIX_DIMENSIONS
 from tightrope.service.protocol.rest import Scalar
 from tightrope.service.protocol.tensors import Tensor
 

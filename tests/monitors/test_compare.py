@@ -173,3 +173,15 @@ def test_regression_of_many_values_takes_the_widest_gap() -> None:
     )
     assert paired.disagree.tolist() == [False, True]
     assert paired.distance == pytest.approx([0.1, 2.0])
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 3), (2, 3, 1), (2, 1, 3, 1)])
+def test_sides_of_length_one_are_dropped(shape: tuple[int, ...]) -> None:
+    """The reading is that of rows and classes."""
+    rows = np.array([[0.2, 0.3, 0.5], [0.6, 0.4, 0.0]])
+    assert read_output(rows.reshape(shape), Scale.PROBABILITIES).values.tolist() == probabilities_of(rows)
+
+
+def probabilities_of(rows: np.ndarray) -> list[list[float]]:
+    """The values of a reading of rows and classes."""
+    return read_output(rows, Scale.PROBABILITIES).values.tolist()  # type: ignore[no-any-return]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tightrope.monitors.compare import Decision, Reading, pair_readings, read_output
+from tightrope.monitors.compare import MATRIX_DIMENSIONS, Decision, Reading, pair_readings, read_output
 from tightrope.monitors.records import Bools, Comparisons, Fault, Role
 from tightrope.offline import table
 from tightrope.offline.table import CsvTable, TableError
@@ -14,7 +14,6 @@ from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.config.suggestions import did_you_mean
 from tightrope.service.inference.loading.pair_loading import load_model
 from tightrope.service.inference.model_pair import ModelPair, build
-from tightrope.service.inference.monitor_plan import MATRIX_DIMENSIONS
 from tightrope.service.protocol.tensors import Tensor, TensorSpec, dtype_of
 from tightrope.shadow.inference import MAX_SHADOW_RUN_ROWS
 

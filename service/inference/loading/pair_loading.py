@@ -15,9 +15,9 @@ from tightrope.service.inference import golden
 from tightrope.service.inference.batchability import Findings
 from tightrope.service.inference.model_pair import ModelPair, build
 from tightrope.service.inference.probing.model_probe import probe_model
+from tightrope.service.inference.probing.probe_memory import ProbeMemory
 from tightrope.service.inference.row_axes.input_axes import find_axes
 from tightrope.service.inference.row_axes.row_layout import RowAxes
-from tightrope.service.inference.probing.probe_memory import ProbeMemory
 
 Announce = Callable[[str], None]
 """Called with the step that begins: the key, the file, and what is done with it."""

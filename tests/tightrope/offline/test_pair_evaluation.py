@@ -108,8 +108,11 @@ def test_failing_line_is_named(tmp_path: Path) -> None:
         ("logits", [3e38, 0.0], "is not finite"),
     ],
 )
-def test_line_with_an_invalid_answer_is_named(tmp_path: Path, scale: str, row: list[float], said: str) -> None:
-    """Scores instead of probabilities, or an overflow."""
+def test_line_with_an_invalid_answer_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scale: str, row: list[float], said: str
+) -> None:
+    """Scores instead of probabilities, where made-up rows did not show it, or an overflow."""
+    monkeypatch.setattr("tightrope.service.inference.probing.model_probe.learn_scale", lambda _: None)
     path = classifier(tmp_path / "scores.onnx", 3 * SIGMOID_WEIGHTS, scores=True)
     model = {"baseline": str(path), "compressed": str(path), "decision": {"scale": scale}}
     data = write_table(tmp_path / "data.csv", [[1 / 3, 0], row])
