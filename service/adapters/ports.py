@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event as Flag
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 from tightrope.monitors.label_records import Label, PendingRow, RowKey
 from tightrope.monitors.records import Comparisons, Event, Floats, Role, Tensors
@@ -233,6 +233,29 @@ class Model(Protocol):
         Raises:
             RunFailedError: when the run fails; `UnreachableError` when a remote model could not be reached.
         """
+
+
+class _MappedModel(Protocol):
+    """A model that maps the tensors of callers to those of ``loaded``."""
+
+    loaded: Model
+
+    def with_loaded(self, loaded: Model) -> Model:
+        """The mapping, with another copy behind it."""
+
+
+def loaded_model(model: Model) -> Model:
+    """The model as it was loaded, behind a mapping of its tensors if there is one."""
+    loaded: Model = getattr(model, "loaded", model)
+    return loaded
+
+
+def replace_loaded(model: Model, loaded: Model) -> Model:
+    """The model with another copy of the loaded one, behind the same mapping if there is one."""
+    if not hasattr(model, "loaded"):
+        return loaded
+    mapped = cast(_MappedModel, model)
+    return mapped.with_loaded(loaded)
 
 
 @dataclass(slots=True)

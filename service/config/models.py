@@ -14,6 +14,7 @@ from tightrope.monitors.scopes import HOST_ATTRIBUTE
 from tightrope.service.config.section import Name, Section
 from tightrope.service.config.subgroups import SubgroupSection
 from tightrope.service.config.suggestions import did_you_mean
+from tightrope.service.config.tensors import TensorsSection
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -202,6 +203,10 @@ class ModelSection(Section):
     """armed: a breach routes requests to the baseline. advisory: a breach is only recorded."""
     decision: DecisionSection = Field(default_factory=DecisionSection)
     """How the outputs are read."""
+    baseline_tensors: TensorsSection = Field(default_factory=TensorsSection)
+    """The tensors of the baseline, where callers are to see other names."""
+    compressed_tensors: TensorsSection = Field(default_factory=TensorsSection)
+    """The tensors of the compressed model, where their names are not the baseline's."""
     subgroups: dict[Name, SubgroupSection] = Field(default_factory=dict)
     """The attributes whose values are monitored separately."""
     limits: dict[str, Limit | None] = Field(default_factory=dict)
@@ -242,6 +247,11 @@ class ModelSection(Section):
         if role is Role.COMPRESSED and self.compressed_runtime is not None:
             return "compressed_runtime", self.compressed_runtime
         return "runtime", self.runtime
+
+    @property
+    def tensors(self) -> dict[Role, TensorsSection]:
+        """What is written about the tensors of each role."""
+        return {Role.BASELINE: self.baseline_tensors, Role.COMPRESSED: self.compressed_tensors}
 
     @model_validator(mode="after")
     def _runtime_is_for_a_file(self) -> Self:

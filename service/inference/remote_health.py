@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from tightrope.monitors.records import Role
 from tightrope.service.adapters.metrics_ports import GatewayMetrics
-from tightrope.service.adapters.open_inference.model import EndpointModel
+from tightrope.service.adapters.open_inference.model import endpoint_of
 from tightrope.service.inference.model_pair import ModelPair
 
 HEALTH_POLL_SECONDS = 5.0
@@ -34,10 +34,8 @@ class RemoteHealth:
         """Poll every remote model once."""
         for name, pair in list(self._pairs.items()):
             for role in Role:
-                model = pair.models[role]
-                self._metrics.set_endpoint_up(
-                    name, role, up=model.ready() if isinstance(model, EndpointModel) else None
-                )
+                endpoint = endpoint_of(pair.models[role])
+                self._metrics.set_endpoint_up(name, role, up=endpoint.ready() if endpoint else None)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

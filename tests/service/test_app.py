@@ -25,8 +25,8 @@ from tightrope.service.adapters.wire.record_codec import decode_samples, encode_
 from tightrope.service.app import build_service, load_pairs
 from tightrope.service.config.loader import ConfigError, load
 from tightrope.service.inference.autotune import RunProfile, measure_profile
+from tightrope.service.inference.loading.pair_building import build
 from tightrope.service.inference.loading.pair_loading import load_model
-from tightrope.service.inference.model_pair import build
 
 
 def test_errors_of_all_models_are_reported_at_once(tmp_path: Path) -> None:

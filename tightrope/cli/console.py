@@ -53,5 +53,6 @@ def print_model(model: dict[str, object]) -> None:
     """Print the description of a model, by `describe`, as a table."""
     table = Table(title=str(model["name"]), show_header=False, title_justify="left")
     for key, value in model.items():
-        table.add_row(key, Text(", ".join(map(str, value)) if isinstance(value, list) else str(value)))
+        between = "\n" if key == "notes" else ", "
+        table.add_row(key, Text(between.join(map(str, value)) if isinstance(value, list) else str(value)))
     out.print(table)

@@ -2,7 +2,7 @@
 
 from tightrope.monitors.detector_bank import Rule
 from tightrope.monitors.records import MODEL_SCOPE, Role
-from tightrope.service.adapters.open_inference.model import EndpointModel
+from tightrope.service.adapters.open_inference.model import endpoint_of
 from tightrope.service.adapters.ports import Model
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.protocol.tensors import TensorSpec
@@ -22,6 +22,7 @@ def describe(pair: ModelPair) -> dict[str, object]:
         "inputs": [_signature(spec) for spec in pair.declared_inputs],
         "outputs": [_signature(spec) for spec in pair.outputs],
         "decides by": f"{pair.output} ({pair.decision.scale})",
+        **({"notes": list(pair.notes)} if pair.notes else {}),
         "requests": pair.batchability.describe(),
         "subgroups": list(plan.scopes[1:]),
         "sampling": f"{pair.sampler.rate:.0%} of requests"
@@ -36,10 +37,11 @@ def describe(pair: ModelPair) -> dict[str, object]:
 
 def _artefact(model: Model) -> str:
     """Return a model's digest; for a remote model also its address, and why it is unavailable if it is."""
-    if not isinstance(model, EndpointModel):
+    endpoint = endpoint_of(model)
+    if endpoint is None:
         return model.digest
-    away = f" (unreachable: {model.breaker.open_reason})" if model.breaker.open_reason else ""
-    return f"{model.digest} at {model.where}{away}"
+    away = f" (unreachable: {endpoint.breaker.open_reason})" if endpoint.breaker.open_reason else ""
+    return f"{model.digest} at {endpoint.where}{away}"
 
 
 def _limits(rule: Rule) -> str:

@@ -12,8 +12,9 @@ from tightrope.offline.table import CsvTable, TableError
 from tightrope.service.adapters.ports import RunFailedError
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.config.suggestions import did_you_mean
+from tightrope.service.inference.loading.pair_building import build
 from tightrope.service.inference.loading.pair_loading import load_model
-from tightrope.service.inference.model_pair import ModelPair, build
+from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.protocol.tensors import Tensor, TensorSpec, dtype_of
 from tightrope.shadow.inference import MAX_SHADOW_RUN_ROWS
 

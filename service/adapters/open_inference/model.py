@@ -24,7 +24,14 @@ from tightrope.service.adapters.open_inference.codec import (
     encode_request,
     error_text,
 )
-from tightrope.service.adapters.ports import REMOTE_HOST_CLASS, Model, RunFailedError, UnreachableError
+from tightrope.service.adapters.ports import (
+    REMOTE_HOST_CLASS,
+    Model,
+    RunFailedError,
+    UnreachableError,
+    loaded_model,
+    replace_loaded,
+)
 from tightrope.service.errors import TightropeError
 from tightrope.service.protocol.tensors import TensorSpec, zeros
 
@@ -100,11 +107,19 @@ def with_tensors_of(model: Model, like: Model) -> Model:
     return EndpointModel(model.where, model.metadata, like, model.breaker.open_reason)
 
 
+def endpoint_of(model: Model) -> "EndpointModel | None":
+    """The remote model behind a model; None for a local one."""
+    loaded = loaded_model(model)
+    return loaded if isinstance(loaded, EndpointModel) else None
+
+
 def independent_copy(model: Model) -> Model:
     """The model with a circuit breaker of its own: failures of another part of the process do not open it."""
-    if not isinstance(model, EndpointModel):
+    endpoint = endpoint_of(model)
+    if endpoint is None:
         return model
-    return EndpointModel(model.where, model.metadata, model, model.breaker.open_reason)
+    own = EndpointModel(endpoint.where, endpoint.metadata, endpoint, endpoint.breaker.open_reason)
+    return replace_loaded(model, own)
 
 
 class EndpointModel:

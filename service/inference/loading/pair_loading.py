@@ -13,7 +13,8 @@ from tightrope.service.config.loader import Settings, secret
 from tightrope.service.config.models import Endpoint, RuntimeSection
 from tightrope.service.inference import golden
 from tightrope.service.inference.batchability import Findings
-from tightrope.service.inference.model_pair import ModelPair, build
+from tightrope.service.inference.loading.pair_building import build
+from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.inference.probing.model_probe import probe_model
 from tightrope.service.inference.probing.probe_memory import ProbeMemory
 from tightrope.service.inference.row_axes.input_axes import find_axes

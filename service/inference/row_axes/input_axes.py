@@ -12,7 +12,7 @@ from itertools import islice, product
 from math import prod
 
 from tightrope.monitors.records import Role
-from tightrope.service.adapters.open_inference.model import EndpointModel
+from tightrope.service.adapters.open_inference.model import endpoint_of
 from tightrope.service.adapters.ports import Model
 from tightrope.service.inference.batchability import Findings, Proof
 from tightrope.service.inference.row_axes.row_layout import RowAxes, RowLayout
@@ -73,7 +73,7 @@ def find_layout(
     """The layout of a pair, None where all rows are on axis 0 or no other one is proven; and a line for each input
     whose axes differ between the roles.
     """
-    is_remote = any(isinstance(model, EndpointModel) for model in models.values())
+    is_remote = any(endpoint_of(model) for model in models.values())
     if is_remote or not decides or are_plain(models[Role.BASELINE].inputs):
         return None, ()
     ours, theirs = (axes_of(role, models[role], decides) for role in (Role.BASELINE, Role.COMPRESSED))

@@ -51,27 +51,28 @@ def test_pair_has_the_tensors_of_its_files(tmp_path: Path) -> None:
     [
         (
             lambda path: classifier(path, WIDE),
-            "compressed: inputs 'input' is FP32[-1, 3], but the baseline's is FP32[-1",
+            "compressed: input 'input' is FP32[-1, 3], but the baseline's is FP32[-1",
         ),
         (
             lambda path: classifier(path, np.zeros((2, 5), np.float32)),
-            "compressed: outputs 'probabilities' is FP32[-1, 5], but the baseline's is FP32[-1, 2]",
+            "compressed: output 'probabilities' is FP32[-1, 5], but the baseline's is FP32[-1, 2]",
         ),
         (
-            lambda path: copier(path, "rows", 2, kind=TensorProto.DOUBLE),
-            "compressed: inputs 'input' is FP64[-1, 2], but the baseline's is FP32[-1, 2]",
+            lambda path: copier(path, "rows", 2, kind=TensorProto.INT64),
+            "compressed: input 'input' is INT64[-1, 2], but the baseline's is FP32[-1, 2]; write compressed_tensors.p",
         ),
-        (lambda path: copier(path, "rows", 2), "compressed: outputs 'probabilities' is missing, but the baseline's is"),
         (
-            lambda path: copier(path, "rows", 2),
-            "compressed: outputs 'output' is FP32[-1, 2], but the baseline's is mis",
+            lambda path: copier(path, "rows", 2, kind=TensorProto.INT64),
+            "compressed: output 'probabilities', which decides, is missing; it gives 'output'; write compressed_ten",
         ),
-        (two_inputs, "compressed: inputs 'input' is missing, but the baseline's is FP32[-1, 2]"),
-        (two_inputs, "compressed: inputs 'a' is FP32[-1, -1], but the baseline's is missing"),
+        (
+            two_inputs,
+            "compressed: inputs a, b and the callers' input may belong together in several ways; write compresse",
+        ),
     ],
 )
-def test_models_with_different_tensors_are_refused(tmp_path: Path, other: Callable[[Path], Path], fact: str) -> None:
-    """Name, datatype and shape of every input and output must be equal."""
+def test_models_whose_tensors_do_not_fit_are_refused(tmp_path: Path, other: Callable[[Path], Path], fact: str) -> None:
+    """Types that cannot be cast, sides that differ, and names that leave a choice."""
     files = sure_and_unsure(tmp_path)
     problems = mistakes(tmp_path, Path(files["baseline"]), other(tmp_path / "other.onnx"))
     assert any(problem.startswith(fact) for problem in problems), problems
@@ -195,7 +196,7 @@ def test_all_mistakes_of_a_pair_are_reported_at_once(tmp_path: Path) -> None:
         sampling={"floors": {"t=u": 1}},
     )
     assert [problem.split(":")[0] for problem in problems] == [
-        *["compressed"] * 3,
+        "compressed",
         "decision.output",
         "subgroups.s.column",
         "sampling.floors.t=u",

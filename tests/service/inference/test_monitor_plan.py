@@ -14,8 +14,8 @@ from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.intake.repeats import Repeats
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Stream
+from tightrope.service.inference.loading.pair_building import build
 from tightrope.service.inference.loading.pair_loading import load_model
-from tightrope.service.inference.model_pair import build
 
 DEFAULTS = {name: question.limit for name, question in CATALOGUE.items()}
 LABELLED = {name for name, question in CATALOGUE.items() if question.stream is Stream.LABELS}

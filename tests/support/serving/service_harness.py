@@ -24,8 +24,9 @@ from tightrope.service.config.loader import Settings, load
 from tightrope.service.errors import TightropeError
 from tightrope.service.inference.autotune import RunProfile
 from tightrope.service.inference.engine import InferenceEngine
+from tightrope.service.inference.loading.pair_building import build
 from tightrope.service.inference.loading.pair_loading import load_model
-from tightrope.service.inference.model_pair import ModelPair, build
+from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.outbox import Outbox
 from tightrope.service.protocol.rest import InferResponse, decode_request
 from tightrope.service.routing.router import Router

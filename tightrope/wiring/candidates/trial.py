@@ -23,8 +23,9 @@ from tightrope.service.config.candidates import CandidatesSection
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.errors import UnavailableError
 from tightrope.service.inference.batchability import RowFinding
+from tightrope.service.inference.loading.pair_building import settings_mistakes
 from tightrope.service.inference.loading.pair_loading import Trial, build_pair
-from tightrope.service.inference.model_pair import ModelPair, settings_mistakes
+from tightrope.service.inference.model_pair import ModelPair
 from tightrope.wiring.candidates import trial_process
 from tightrope.wiring.candidates.golden_check import check_golden_rows
 from tightrope.wiring.candidates.trial_process import PROBLEMS, STEP
