@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from tightrope.offline.limits import Limits
 
 DataArgument = Annotated[
-    Path, typer.Argument(help="CSV file of rows, with a header.", metavar="DATA.csv", show_default=False)
+    Path,
+    typer.Argument(
+        help="Rows: DATA.csv, DATA.npz, a folder of .npy files, or DATA.jsonl of requests.",
+        metavar="DATA",
+        show_default=False,
+    ),
 ]
 ModelOption = Annotated[str | None, typer.Option("--model", help="Model to use, if CONFIG has several.")]
 

@@ -141,10 +141,8 @@ def _rank(evaluation: PairEvaluation, role: Role, score: Score, risk: float, del
     values = evaluation.answers(role).values
     invalid = np.flatnonzero(table.labels >= values.shape[1])
     if len(invalid):
-        line, label = table.lines[invalid[0]], table.labels[invalid[0]]
-        raise TableError(
-            f"{table.path}: line {line}: column {CSV_LABEL_COLUMN!r}: is {label}; there are {values.shape[1]} classes"
-        )
+        place, label = table.place(invalid[0]), table.labels[invalid[0]]
+        raise TableError(f"{place}: column {CSV_LABEL_COLUMN!r}: is {label}; there are {values.shape[1]} classes")
     certain = certainty(values, score) * (-1 if score is Score.ENTROPY else 1)
     return _RankedModel(role, certain, Ranking.from_rows(certain, values.argmax(axis=1) != table.labels), risk, delta)
 

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
-from tightrope.monitors.compare import MATRIX_DIMENSIONS, Decision, Reading, pair_readings, read_output
-from tightrope.monitors.records import Bools, Comparisons, Fault, Role
-from tightrope.offline import table
-from tightrope.offline.table import CsvTable, TableError
+from tightrope.monitors.compare import Decision, Reading, pair_readings, read_output
+from tightrope.monitors.records import Bools, Comparisons, Fault, Role, Tensors
+from tightrope.offline.row_file import RowFile, read_rows
+from tightrope.offline.table import TableError
 from tightrope.service.adapters.ports import RunFailedError
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.config.suggestions import did_you_mean
 from tightrope.service.inference.loading.pair_building import build
 from tightrope.service.inference.loading.pair_loading import load_model
 from tightrope.service.inference.model_pair import ModelPair
-from tightrope.service.protocol.tensors import Tensor, TensorSpec, dtype_of
+from tightrope.service.protocol.tensors import Tensor
 from tightrope.shadow.inference import MAX_SHADOW_RUN_ROWS
 
 FAULT_TEXTS = {Fault.NOT_FINITE: "is not finite", Fault.OUT_OF_RANGE: "holds no probabilities; see decision.scale"}
@@ -37,7 +37,7 @@ class PairEvaluation:
     """A loaded pair, and n rows for it."""
 
     pair: ModelPair
-    table: CsvTable
+    table: RowFile
 
     def answers(self, role: Role, *, batched: bool = True) -> Reading:
         """Run one model on every row: as the shadow does, in batches where requests may share a run, or one by one.
@@ -46,9 +46,18 @@ class PairEvaluation:
             TableError: naming the line, when the model fails on a row or its output is invalid.
         """
         most = MAX_SHADOW_RUN_ROWS if batched and not self.pair.batchability.is_closed else 1
-        rows = len(self.table.lines)
-        parts = [self._run(role, begin, min(begin + most, rows)) for begin in range(0, rows, most)]
-        reading = read_output(np.concatenate(parts), self.pair.decision.scale)
+        outputs: list[Tensor] = []
+        start = 0
+        for inputs in self.table.parts:
+            rows = len(next(iter(inputs.values())))
+            for begin in range(0, rows, most):
+                run = {name: np.asarray(tensor[begin : begin + most]) for name, tensor in inputs.items()}
+                outputs.append(self._run(role, run, start + begin))
+                if outputs[-1].shape[1:] != outputs[0].shape[1:]:
+                    shapes = f"{list(outputs[-1].shape[1:])} a row, and before {list(outputs[0].shape[1:])}"
+                    raise self._error(start + begin, role, f"'s output {self.pair.output} has shape {shapes}")
+            start += rows
+        reading = read_output(np.concatenate(outputs), self.pair.decision.scale)
         if reading.fault.any():
             row = int(np.argmax(reading.fault > 0))
             raise self._error(row, role, f"'s answer {FAULT_TEXTS[Fault(int(reading.fault[row]))]}")
@@ -65,10 +74,7 @@ class PairEvaluation:
         """
         one, many = ({role: self.answers(role, batched=batched) for role in Role} for batched in (False, True))
         base, small, decision = Role.BASELINE, Role.COMPRESSED, self.pair.decision
-        inputs = {self.pair.inputs[0].name: self.table.inputs}
-        member = self.pair.subgroups.members(inputs, [{}], [len(self.table.lines)])
-        for other in self.pair.subgroups.others:
-            member[:, other.scope] &= other.parameter is None  # a file cannot say what callers send as a parameter
+        member = self.table.members(self.pair.subgroups)
         return PairComparisons(
             noise=self._comparisons(one[base], many[base], _with_itself(decision), member),
             ways=(
@@ -105,22 +111,22 @@ class PairEvaluation:
             **{name: getattr(paired, name) for name in paired.__dataclass_fields__},
         )
 
-    def _run(self, role: Role, begin: int, end: int) -> Tensor:
+    def _run(self, role: Role, inputs: Tensors, begin: int) -> Tensor:
         """Return the decision output of some rows; if a batch fails, run its rows alone to name the line."""
-        rows = self.table.inputs[begin:end]
+        rows = len(next(iter(inputs.values())))
         name = self.pair.output
         try:
-            output = self.pair.models[role].run({self.pair.inputs[0].name: rows}, [name])[name]
+            output = self.pair.models[role].run(inputs, [name])[name]
         except RunFailedError as error:
-            for row in range(begin, end if len(rows) > 1 else begin):
-                self._run(role, row, row + 1)
+            for row in range(rows if rows > 1 else 0):
+                self._run(role, {key: tensor[row : row + 1] for key, tensor in inputs.items()}, begin + row)
             raise self._error(begin, role, f" could not answer: {error}") from error
-        if not output.ndim or len(output) != len(rows):
-            raise self._error(begin, role, f"'s output {name} has shape {output.shape} for {len(rows)} rows")
+        if not output.ndim or len(output) != rows:
+            raise self._error(begin, role, f"'s output {name} has shape {output.shape} for {rows} rows")
         return output
 
     def _error(self, row: int, role: Role, text: str) -> TableError:
-        return TableError(f"{self.table.path}: line {self.table.lines[row]}: the {role} model{text}")
+        return TableError(f"{self.table.place(row)}: the {role} model{text}")
 
 
 def _with_itself(decision: Decision) -> Decision:
@@ -135,7 +141,7 @@ def prepare(settings: Settings, name: str | None, data: Path, *, at_least: int =
     """Load one model's pair (with ``name`` None the only one) and its rows from the file ``data``.
 
     Raises:
-        ConfigError: when there is no such model, or its input is not one numeric table.
+        ConfigError: when there is no such model, or such a file cannot feed its inputs.
         TableError: when the file cannot be used.
     """
     name = next(iter(settings.models)) if name is None and len(settings.models) == 1 else name
@@ -144,14 +150,4 @@ def prepare(settings: Settings, name: str | None, data: Path, *, at_least: int =
         near = did_you_mean(settings.models, name or "")
         raise ConfigError([f"--model: {problem}: {', '.join(settings.models)}{near}"])
     pair = build(name, settings, load_model)
-    return PairEvaluation(pair, table.read_csv(data, _input(pair), at_least=at_least))
-
-
-def _input(pair: ModelPair) -> TensorSpec:
-    """Return the model's only input, which must take rows of numbers."""
-    spec = pair.inputs[0]
-    numeric = spec.datatype != "BOOL" and dtype_of(spec.datatype).kind in "iuf"
-    if len(pair.inputs) > 1 or not numeric or len(spec.shape) != MATRIX_DIMENSIONS or spec.shape[0] not in {-1, 1}:
-        inputs = ", ".join(f"{each.name} {each.datatype}{list(each.shape)}" for each in pair.inputs)
-        raise ConfigError([f"models.{pair.name}: takes {inputs}; a CSV file can feed one numeric input by rows only"])
-    return spec
+    return PairEvaluation(pair, read_rows(data, pair, at_least=at_least))

@@ -143,5 +143,8 @@ def test_non_numeric_input_is_refused(tmp_path: Path) -> None:
         model = {"baseline": str(path), "compressed": str(path), "decision": {"output": "probabilities"}}
         with pytest.raises(ConfigError) as error:
             prepare(read_settings(tmp_path, {"models": {"m": model}}), None, data)
-        said = f"models.m: takes value {datatype}[-1, 2]; a CSV file can feed one numeric input by rows only"
+        feeds = (
+            "a CSV file can feed one numeric input by rows only; an .npz file or a .jsonl file of requests feeds others"
+        )
+        said = f"models.m: takes value {datatype}[-1, 2]; {feeds}"
         assert error.value.problems == [said]
