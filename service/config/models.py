@@ -250,7 +250,7 @@ class ModelSection(Section):
 
     @property
     def tensors(self) -> dict[Role, TensorsSection]:
-        """What is written about the tensors of each role."""
+        """The written mapping of the tensors of each role."""
         return {Role.BASELINE: self.baseline_tensors, Role.COMPRESSED: self.compressed_tensors}
 
     @model_validator(mode="after")

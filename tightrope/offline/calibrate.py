@@ -141,8 +141,8 @@ def _rank(evaluation: PairEvaluation, role: Role, score: Score, risk: float, del
     values = evaluation.answers(role).values
     invalid = np.flatnonzero(table.labels >= values.shape[1])
     if len(invalid):
-        place, label = table.place(invalid[0]), table.labels[invalid[0]]
-        raise TableError(f"{place}: column {CSV_LABEL_COLUMN!r}: is {label}; there are {values.shape[1]} classes")
+        position, label = table.position(invalid[0]), table.labels[invalid[0]]
+        raise TableError(f"{position}: column {CSV_LABEL_COLUMN!r}: is {label}; there are {values.shape[1]} classes")
     certain = certainty(values, score) * (-1 if score is Score.ENTROPY else 1)
     return _RankedModel(role, certain, Ranking.from_rows(certain, values.argmax(axis=1) != table.labels), risk, delta)
 

@@ -126,7 +126,7 @@ class PairEvaluation:
         return output
 
     def _error(self, row: int, role: Role, text: str) -> TableError:
-        return TableError(f"{self.table.place(row)}: the {role} model{text}")
+        return TableError(f"{self.table.position(row)}: the {role} model{text}")
 
 
 def _with_itself(decision: Decision) -> Decision:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from tightrope.monitors.compare import MATRIX_DIMENSIONS
 from tightrope.monitors.records import Bools, Ints, Tensors
 from tightrope.offline import arrays, request_lines
 from tightrope.offline.table import TableError, read_csv
 from tightrope.service.config.loader import ConfigError
 from tightrope.service.inference.model_pair import ModelPair
-from tightrope.service.inference.monitor_plan import MATRIX_DIMENSIONS
 from tightrope.service.inference.subgroups import Subgroups
 from tightrope.service.protocol.rest import Scalar
 from tightrope.service.protocol.tensors import TensorSpec, dtype_of
@@ -32,8 +32,8 @@ class RowFile:
     unit: str = "line"
     parameters: Sequence[Mapping[str, Scalar]] = ()
 
-    def place(self, row: int) -> str:
-        """Return the place of a row, for an error."""
+    def position(self, row: int) -> str:
+        """Return the position of a row, for an error."""
         return f"{self.path}: {self.unit} {self.lines[row]}"
 
     def members(self, subgroups: Subgroups) -> Bools:

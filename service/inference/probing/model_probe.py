@@ -33,9 +33,11 @@ class _RecordedModel:
     digest: str = field(init=False)
     inputs: tuple[TensorSpec, ...] = field(init=False)
     outputs: tuple[TensorSpec, ...] = field(init=False)
+    shared: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.digest, self.inputs, self.outputs = self.model.digest, self.model.inputs, self.model.outputs
+        self.shared = frozenset(getattr(self.model, "shared", ()))
 
     def run(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
         """Run the model."""

@@ -17,7 +17,7 @@ SAYS = {"probabilities": np.array([[0.9, 0.1], [0.2, 0.8]], np.float32), "other"
 
 
 @pytest.mark.parametrize(
-    "says", [np.full((1, 2), 0.5), np.zeros((2, 2), int), np.zeros((2, 1, 2)), np.float64(1), np.zeros((2, 0))]
+    "says", [np.full((1, 2), 0.5), np.zeros((2, 2), int), np.zeros((2, 2, 2)), np.float64(1), np.zeros((2, 0))]
 )
 def test_decision_output_must_have_a_row_of_floats_for_each_row(tmp_path: Path, says: object) -> None:
     """Wrong are: another number of rows, integers, three or no dimensions, and no columns."""

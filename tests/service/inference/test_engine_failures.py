@@ -150,7 +150,9 @@ class Odd:
 
 
 @pytest.mark.parametrize(
-    "says", [[[0.5, 0.5]] * 2, [[1, 0]], [[[0.5, 0.5]]], 0.5, [[]]], ids=["rows", "dtype", "axes", "scalar", "empty"]
+    "says",
+    [[[0.5, 0.5]] * 2, [[1, 0]], [[[0.5, 0.5]] * 2], 0.5, [[]]],
+    ids=["rows", "dtype", "axes", "scalar", "empty"],
 )
 def test_outputs_that_do_not_fit_the_rows_are_unreadable(served: GatewayHarness, says: object) -> None:
     """A remote server may return anything; the other model answers unless there is a row of floats for each row."""

@@ -70,7 +70,7 @@ NAN, WRONG_SCALE = [np.nan, 0.5], [3.0, -2.0]
 ODD: dict[str, tuple[object, str]] = {
     "rows": ([[0.5, 0.5]] * 2, "another_shape"),
     "dtype": ([[1, 0]], "another_shape"),
-    "axes": ([[[0.5, 0.5]]], "another_shape"),
+    "axes": ([[[0.5, 0.5]] * 2], "another_shape"),
     "scalar": (0.5, "another_shape"),
     "empty": ([[]], "another_shape"),
     "nan": ([NAN], "not_finite"),

@@ -83,7 +83,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
     "an unknown key of a model": (_model(baselin="x"), "models.m.baselin: there is no such key"),
     "no models": (_file(models={}), "models: "),
     "a missing file": (_model(compressed="gone.onnx"), "models.m.compressed: "),
-    "another signature": (_narrow, "models.m.compressed: inputs 'input' is FP32[-1, 3]"),
+    "another signature": (_narrow, "models.m.compressed: input 'input' is FP32[-1, 3]"),
     "an unknown monitor": (_model(limits={"speed": 0.1}), "models.m.limits: there is no monitor 'speed'"),
     "an impossible limit": (_model(limits={"disagreement": 0}), "models.m.limits.disagreement: "),
     "a port beyond all ports": (_file(server={"port": 70_000}), "server.port: "),
