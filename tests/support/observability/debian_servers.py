@@ -22,10 +22,14 @@ def program(name: str) -> str:
     return found
 
 
+TOOL_SECONDS = 300.0
+"""Time for one run of a tool on a busy machine: promtool replays hours of metrics."""
+
+
 def run_tool(name: str, *arguments: str | Path, stdin: str | None = None) -> tuple[int, str]:
     """Run one of the tools; returns its exit code and its output."""
     command = [program(name), *map(str, arguments)]
-    ended = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=60)
+    ended = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=TOOL_SECONDS)
     return ended.returncode, ended.stdout + ended.stderr
 
 
