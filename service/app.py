@@ -105,16 +105,19 @@ class Service:
 
 
 def load_pairs(
-    settings: Settings, build_one: Callable[[str, Settings], ModelPair] | None = None
+    settings: Settings,
+    build_one: Callable[[str, Settings], ModelPair] | None = None,
+    memory: ProbeMemory | None = None,
 ) -> dict[str, ModelPair]:
-    """Load and check every model; a step of this process that never ends ends the process.
+    """Load and check every model; a step of this process that never ends ends the process. ``memory`` has what earlier
+    starts found, by default that of the state folder.
 
     Raises:
         ConfigError: with every mistake of every model.
     """
     pairs: dict[str, ModelPair] = {}
     problems: list[str] = []
-    memory = ProbeMemory(settings.state.folder)
+    memory = memory or ProbeMemory(settings.state.folder)
     with LoadWatch(settings.candidates.seconds) as watch:
 
         def build(name: str) -> ModelPair:

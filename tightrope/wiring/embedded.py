@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -30,6 +29,7 @@ from tightrope.service.app import ROWS_FOLDER, Service, build_service, load_pair
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.inference.autotune import measure_profile
 from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.inference.probing.probe_memory import ProbeMemory
 from tightrope.serving.report_schedule import ReportScheduler
 from tightrope.serving.server import STOP_SECONDS, STOP_SIGNALS, HttpServer, ReadyCallback, prepare_process
 from tightrope.shadow.inference import WatchedPair
@@ -95,11 +95,11 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
         ConfigError: with every problem of the settings or the models.
     """
     settings = with_deployed(settings)
-    with suppress(OSError):  # the state's own files say what is wrong
-        settings.state.folder.mkdir(parents=True, exist_ok=True)
-    pairs = load_pairs(settings)
+    memory = ProbeMemory(settings.state.folder)
+    pairs = load_pairs(settings, memory=memory)
     metrics = Metrics(process_registry())
     bus, store = MemoryBus(), _open_state(settings)
+    memory.save()  # the first start makes the folder after the models are loaded
     served = ServedPairs(
         pairs=pairs,
         watched=all_watched(pairs),

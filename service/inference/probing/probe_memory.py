@@ -41,10 +41,11 @@ ENTRIES = msgspec.json.Decoder(dict[str, dict[str, RowFinding]])
 
 @dataclass
 class ProbeMemory:
-    """The remembered findings of a state folder, which must exist to remember any."""
+    """The remembered findings of a state folder. Findings wait for `save` where the folder is not there yet."""
 
     folder: Path
     _path: Path = field(init=False)
+    _waiting: dict[str, dict[str, RowFinding]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._path = self.folder / PROBES_FILE
@@ -63,14 +64,16 @@ class ProbeMemory:
         findings = run()
         took = time.perf_counter() - began
         if took < MAX_PROBE_SECONDS and all(found.proof is not Proof.UNKNOWN for found in findings.values()):
-            self._keep(_key(model, runtime, outputs), findings)
+            self._waiting[_key(model, runtime, outputs)] = dict(findings)
+            self.save()
         return findings
 
-    def _keep(self, key: str, findings: Findings) -> None:
-        """Write the file with another entry, atomically; a folder that cannot be written to remembers nothing."""
-        if not self.folder.is_dir():
+    def save(self) -> None:
+        """Write the file with the findings that wait, atomically; a folder that cannot be written to remembers none."""
+        if not (self._waiting and self.folder.is_dir()):
             return
-        entries = {**self._entries(), key: dict(findings)}
+        entries = {**self._entries(), **self._waiting}
+        self._waiting = {}
         kept = dict(list(entries.items())[-MAX_REMEMBERED:])
         draft = self._path.with_name(f"{PROBES_FILE}.{secrets.token_hex(4)}")
         try:

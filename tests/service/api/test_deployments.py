@@ -81,8 +81,8 @@ UNFIT = {
     "missing": ("nowhere.onnx", "models.plain.compressed: "),
     "a folder": ("", "models.plain.compressed: "),
     "no model": ("text.onnx", "not a model that onnxruntime can load"),
-    "other classes": ("wide.onnx", "outputs 'probabilities' is FP32[-1, 3], but the baseline's is FP32[-1, 2]"),
-    "other features": ("deep.onnx", "inputs 'input' is FP32[-1, 3], but the baseline's is FP32[-1, 2]"),
+    "other classes": ("wide.onnx", "output 'probabilities' is FP32[-1, 3], but the baseline's is FP32[-1, 2]"),
+    "other features": ("deep.onnx", "input 'input' is FP32[-1, 3], but the baseline's is FP32[-1, 2]"),
 }
 
 

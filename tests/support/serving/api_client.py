@@ -15,18 +15,22 @@ UNUSED: Any = None
 
 
 class ApiClient:
-    """Posts requests to an application."""
+    """Sends requests to an application."""
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
 
     def post(self, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own options
         """Post one request."""
-        return asyncio.run(self._post(path, **options))
+        return asyncio.run(self._send("POST", path, **options))
 
-    async def _post(self, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own options
+    def get(self, path: str) -> httpx.Response:
+        """Get one page."""
+        return asyncio.run(self._send("GET", path))
+
+    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own options
         async with httpx.AsyncClient(transport=httpx.ASGITransport(self._app), base_url="http://here") as client:
-            return await client.post(path, **options)
+            return await client.request(method, path, **options)
 
 
 def api_client(gateway: GatewayHarness, token: str | None = None, watched: Container[str] = ()) -> ApiClient:

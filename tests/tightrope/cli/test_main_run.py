@@ -210,7 +210,7 @@ def test_mistakes_prevent_the_start(path: Path) -> None:
     wrong = write_config(path.parent, settings)
     ended = tightrope("run", wrong)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.splitlines() == [f"error {wrong}: servers: there is no such key"]
+    assert ended.stderr.splitlines() == [f"error {wrong}: servers: there is no such key; did you mean 'server'?"]
     settings.pop("servers")
     ended = tightrope("run", write_config(path.parent, settings))
     (line,) = ended.stderr.splitlines()

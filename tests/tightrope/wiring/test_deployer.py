@@ -178,7 +178,7 @@ def test_file_with_another_signature_is_refused(path: Path) -> None:
         before = model(server)
         answer = post(server, "deploy", path="wide.onnx")
         assert answer.status_code == 400
-        assert "models.m.compressed: outputs 'probabilities' is FP32[-1, 3]" in answer.json()["error"]
+        assert "models.m.compressed: output 'probabilities' is FP32[-1, 3]" in answer.json()["error"]
         assert model(server) == before
     assert not (path.parent / "state" / DEPLOYED_FILE).exists()
 

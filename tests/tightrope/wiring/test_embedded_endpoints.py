@@ -205,7 +205,7 @@ def test_signatures_of_remote_models_are_checked(world: World) -> None:
     with world.far():
         ended = tightrope("check", write_config(world.near, wrong(world)), COLUMNS="1000")
     assert ended.returncode == 1
-    assert "models.m.compressed: inputs 'input' is FP32[-1, 1], but the baseline's is FP32[-1, 4]" in ended.stderr
+    assert "models.m.compressed: input 'input' is FP32[-1, 1], but the baseline's is FP32[-1, 4]" in ended.stderr
 
 
 def wrong(world: World) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tightrope.service.inference.batchability import Findings, Proof, RowFinding
 from tightrope.service.inference.probing import probe_memory
 from tightrope.service.inference.probing.model_probe import probe_model
 from tightrope.service.inference.probing.probe_memory import MAX_FILE_BYTES, PROBES_FILE, ProbeMemory
+from tightrope.wiring.embedded import build_embedded
 
 FINE = {"p": RowFinding(Proof.PROVEN)}
 RUNTIME = RuntimeSection()
@@ -126,3 +127,11 @@ def test_folder_that_is_missing_or_full_changes_nothing(
     assert ProbeMemory(tmp_path / "state").probe(model, RUNTIME, ["p"], lambda: FINE) == FINE
     assert list((tmp_path / "state").iterdir()) == []
     assert "so the next start probes again: No space left on device" in caplog.text
+
+
+def test_findings_wait_for_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first start makes it after the models are loaded; the second one makes no runs."""
+    settings, digests = load(write_config(tmp_path, config(tmp_path)), {}), probed(monkeypatch)
+    for _ in range(2):
+        build_embedded(settings).store.close()
+    assert len(digests) == 2

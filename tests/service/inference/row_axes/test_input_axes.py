@@ -44,10 +44,12 @@ def test_pair_is_batched_with_its_state(tmp_path: Path) -> None:
 
 
 def test_column_of_a_subgroup_counts_without_the_axis_of_rows(tmp_path: Path) -> None:
-    """The scalar has no column, and a state of three dimensions none either."""
+    """An input with its rows on axis 0 has columns; a state (2, rows, 8) has two sides beside its rows, and none."""
+    column = {"input": "input", "column": 5, "values": {"v": [1]}}
+    assert listening_pair(tmp_path, subgroups={"s": column}).plan.scopes == ("model", "s=v", "s=other")
     with pytest.raises(ConfigError) as refused:
-        listening_pair(tmp_path, subgroups={"s": {"column": "state[0]", "values": {"v": [1]}}})
-    assert "subgroups.s.column" in refused.value.problems[0]
+        listening_pair(tmp_path, subgroups={"s": {**column, "input": "state"}})
+    assert refused.value.problems == ["models.m.subgroups.s.column: is 5; input 'state' is FP32[-1, 2, 8]"]
 
 
 def test_plain_pair_is_as_it_was(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.serving import row_models
+from tests.support.serving.api_client import api_client
 from tests.support.serving.asgi_harness import InnerApp, LayerHarness, admission
 from tests.support.serving.engine_requests import answer_together
 from tests.support.serving.grpc_server import serving_grpc
@@ -77,9 +78,15 @@ def test_http_has_declared_shapes(tmp_path: Path, bench: GatewayHarness, rows: i
         np.testing.assert_allclose(outputs[name]["data"], tensor.ravel(), rtol=1e-5)
 
 
+def test_metadata_have_declared_shapes(bench: GatewayHarness) -> None:
+    """Callers never see the rows first."""
+    inputs = api_client(bench).get("/v2/models/m").json()["inputs"]
+    assert {each["name"]: each["shape"] for each in inputs} == {"input": [-1, -1], "state": [2, -1, 8], "sr": []}
+
+
 @pytest.mark.parametrize("raw", [False, True])
 def test_grpc_has_declared_shapes(tmp_path: Path, bench: GatewayHarness, *, raw: bool) -> None:
-    """Its metadata do, too."""
+    """In typed and in raw contents."""
     given = tensors(1, 2)
     message = ModelInferRequest(model_name="m")
     for name, tensor in given.items():
