@@ -158,9 +158,9 @@ class KafkaSubscription:
             raise BusUnavailableError(f"Kafka does not return its end offsets: {error}") from error
 
     def _renew(self) -> None:
-        """Replace the client of a reader without a group, at the same offsets. After a change of leader the client
-        requests end offsets from the old leader until its metadata are five minutes old (3.0.12); a member of a group
-        refreshes them as it polls.
+        """Replace the client at the same offsets, if it is in no group. After a change of leader a client (3.0.12)
+        requests end offsets from the old leader until its metadata are five minutes old; members of a group refresh
+        theirs by polling.
         """
         if self._group is None:
             self._sought = {**self._polled, **self._sought}

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.judgement.journal_rounds import EVENT, again, begun_store, judge, on_disk, record
+from tests.support.judgement.journal_rounds import EVENT, again, judge, on_disk, record
 from tightrope.monitors.label_records import Label, PendingRow
 from tightrope.service.adapters.ports import JudgedInputs, PendingChanges
 from tightrope.service.adapters.sqlite import input_journal
@@ -31,18 +31,6 @@ def row(name: str, *, joined: bool = False) -> PendingRow:
         top_compressed=1,
         joined=joined,
     )
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """The state file."""
-    return tmp_path / "tightrope.db"
-
-
-@pytest.fixture
-def store(path: Path) -> SqliteStore:
-    """A store from which a judge has begun."""
-    return begun_store(path)
 
 
 def test_records_come_back_in_order_after_a_crash(path: Path, store: SqliteStore) -> None:

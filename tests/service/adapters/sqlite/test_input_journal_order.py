@@ -4,21 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.judgement.journal_rounds import EVENT, again, begun_store, judge, on_disk
+from tests.support.judgement.journal_rounds import EVENT, again, judge, on_disk
 from tightrope.service.adapters.sqlite.state_file import StoreError
 from tightrope.service.adapters.sqlite.store import SqliteStore
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """The state file."""
-    return tmp_path / "tightrope.db"
-
-
-@pytest.fixture
-def store(path: Path) -> SqliteStore:
-    """A store from which a judge has begun."""
-    return begun_store(path)
 
 
 @pytest.mark.parametrize(

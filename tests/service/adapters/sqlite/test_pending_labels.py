@@ -51,12 +51,6 @@ def labels(*some: Label) -> PendingChanges:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """The state file."""
-    return tmp_path / "tightrope.db"
-
-
-@pytest.fixture
 def store(path: Path) -> SqliteStore:
     """An open store."""
     return SqliteStore(path)
