@@ -7,7 +7,7 @@ for each other are put off with the snapshot: judged again, a row must find its 
 
 Each entry names the digest of what it follows: the snapshot, and the entries since. Where one does not follow, another
 is missing, twice or damaged, or something else wrote the snapshot since, as an older Tightrope does: what was judged is
-unknown.
+unknown. Bodies are read as bytes, because damage may have made them a text that cannot be decoded.
 """
 
 import logging
@@ -80,7 +80,8 @@ class InputJournal:
     def begin(self, db: sqlite3.Connection) -> None:
         """Forget what is in memory: a judge begins with what is on disk."""
         self.begun = True
-        self._models = {model: _written(body) for model, body in db.execute("SELECT model, body FROM snapshots")}
+        rows = db.execute("SELECT model, CAST(body AS BLOB) FROM snapshots")
+        self._models = {model: _written(body) for model, body in rows}
 
     def portions(
         self, changed: Collection[str], with_events: Collection[str], inputs: JudgedInputs | None
@@ -181,7 +182,9 @@ class InputJournal:
         """
         put_off, found = self._models.get(model, PutOff(b"", 0, b"")), []
         last = put_off.base
-        rows = db.execute("SELECT seq, base, body FROM journal WHERE model = ? ORDER BY seq", (model,))
+        rows = db.execute(
+            "SELECT seq, CAST(base AS BLOB), CAST(body AS BLOB) FROM journal WHERE model = ? ORDER BY seq", (model,)
+        )
         for seq, base, body in rows:
             if base != last:
                 raise StoreError(f"round {seq} of {model} does not follow its snapshot and the rounds that are here")
@@ -200,7 +203,7 @@ Positions = Mapping[LogPartition, int]
 def latest_positions(db: sqlite3.Connection, log_id: str) -> dict[LogPartition, int]:
     """The next offsets of a log after all entries."""
     found: dict[LogPartition, int] = {}
-    for (body,) in db.execute("SELECT body FROM journal ORDER BY seq"):
+    for (body,) in db.execute("SELECT CAST(body AS BLOB) FROM journal ORDER BY seq"):
         try:
             entry_log, positions = msgspec.msgpack.decode(msgspec.msgpack.decode(body)[0])
             if entry_log == log_id:

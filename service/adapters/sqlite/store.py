@@ -84,7 +84,7 @@ class SqliteStore(OwnLogs):
         """The latest snapshot of a model."""
         if (put_off := self._journal.snapshot(model)) is not None:
             return put_off
-        row = self._all("SELECT body FROM snapshots WHERE model = ?", model)
+        row = self._all("SELECT CAST(body AS BLOB) FROM snapshots WHERE model = ?", model)
         return bytes(row[0][0]) if row else None
 
     def positions(self, log: str, models: Sequence[str]) -> Mapping[str, Mapping[LogPartition, int]]:

@@ -127,10 +127,19 @@ def test_close_writes_what_was_put_off(path: Path, store: SqliteStore) -> None:
     other.close()
 
 
-def test_entry_that_cannot_be_read_is_an_error(path: Path, store: SqliteStore) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE journal SET body = x'92C0C0' WHERE model = 'm'",
+        "UPDATE journal SET body = CAST(x'92C0FF' AS TEXT) WHERE model = 'm'",
+        "UPDATE journal SET body = 7 WHERE model = 'm'",
+    ],
+    ids=["bytes", "a text that cannot be decoded", "a number"],
+)
+def test_entry_that_cannot_be_read_is_an_error(path: Path, store: SqliteStore, damage: str) -> None:
     """It names the round; the other model is not concerned."""
     judge(store, 1, models="mn")
-    store._db.execute("UPDATE journal SET body = x'92C0C0' WHERE model = 'm'")
+    store._db.execute(damage)
     other = again(path, store)
     with pytest.raises(StoreError, match="round 1 of m after its snapshot cannot be read"):
         list(other.judged_inputs("m"))
