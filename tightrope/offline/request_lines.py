@@ -10,8 +10,9 @@ import numpy as np
 from tightrope.monitors.records import Ints, Tensors
 from tightrope.offline.table import TableError
 from tightrope.service.errors import CallerError, quote
+from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.protocol.rest import Scalar, decode_request
-from tightrope.service.protocol.tensors import Shape, TensorSpec, require_finite
+from tightrope.service.protocol.tensors import Shape, require_finite
 
 LABEL_PARAMETER = "label"
 
@@ -27,10 +28,8 @@ class RequestLine:
     label: Scalar | None
 
 
-def read(
-    path: Path, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], *, allow_nan: bool
-) -> list[RequestLine]:
-    """Read every request of a file; blank lines are skipped.
+def read(path: Path, pair: ModelPair) -> list[RequestLine]:
+    """Read every request of a file for a model, as its callers send it; blank lines are skipped.
 
     Raises:
         TableError: naming the line, when the file cannot be read or a request does not fit the model.
@@ -40,21 +39,17 @@ def read(
             numbered = [(number, body) for number, body in enumerate(file, start=1) if body.strip()]
     except OSError as error:
         raise TableError(f"{path}: cannot be read: {error.strerror}") from error
-    return [
-        _request(f"{path}: line {number}", number, body, inputs, outputs, allow_nan=allow_nan)
-        for number, body in numbered
-    ]
+    return [_request(f"{path}: line {number}", number, body, pair) for number, body in numbered]
 
 
-def _request(
-    where: str, line: int, body: bytes, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], *, allow_nan: bool
-) -> RequestLine:
+def _request(where: str, line: int, body: bytes, pair: ModelPair) -> RequestLine:
     try:
-        request = decode_request(body, None, inputs, outputs)
-        if not allow_nan:
+        request = decode_request(body, None, pair.declared_inputs, pair.outputs)
+        if not pair.allow_nan:
             require_finite(request.inputs)
     except CallerError as error:
         raise TableError(f"{where}: {error}") from error
+    request = pair.rows_first(request)
     rows = {len(tensor) for tensor in request.inputs.values()}
     if len(rows) > 1:
         raise TableError(f"{where}: the inputs have {', '.join(map(str, sorted(rows)))} rows; all need as many")

@@ -70,7 +70,7 @@ def read_rows(path: Path, pair: ModelPair, *, at_least: int = 1) -> RowFile:
 
 
 def _read_lines(path: Path, pair: ModelPair) -> RowFile:
-    requests = request_lines.read(path, pair.inputs, pair.outputs, allow_nan=pair.allow_nan)
+    requests = request_lines.read(path, pair)
     repeated = [request for request in requests for _ in range(request.rows)]
     return RowFile(
         path=path,
