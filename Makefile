@@ -16,17 +16,17 @@ help: ## Show this list
 demo: .venv/run.stamp ## Real traffic, a harmful model, an alarm, one subgroup saved, the way back: a minute and a half
 	$(BIN)/tightrope demo --third-act
 
-test: .venv/dev.stamp .venv-reports/run.stamp .venv-mlserver/run.stamp tools ## All tests
+test: .venv/dev.stamp .venv-reports/run.stamp .venv-mlserver/run.stamp .wheels/run.stamp tools ## All tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-fast: .venv/dev.stamp ## Tests that start no process: the inner loop, a minute and a half
 	$(BIN)/python -m pytest -n $(WORKERS) --fast -q
 
 fuzz: .venv/dev.stamp ## Mutated records and requests for half an hour, from a seed that is printed; SEED=… repeats one
-	FUZZ_EXAMPLES=4000 FUZZ_REQUESTS=200000 FUZZ_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/python -m pytest -v tests/faults/test_*_fuzz.py
+	FUZZ_EXAMPLES=4000 FUZZ_REQUESTS=200000 FUZZ_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/python -m pytest -v --timeout 0 tests/faults/test_*_fuzz.py
 
 test-upgrades: .venv/dev.stamp kafka ## Rolling upgrades from 0.1 and with another artefact, in every order; each member killed, paused, drained
-	$(BIN)/python -m pytest -m upgrades tests/members -n 2 --dist load --junitxml=build/upgrades.xml
+	$(BIN)/python -m pytest -m upgrades --timeout 1200 tests/members -n 2 --dist load --junitxml=build/upgrades.xml
 
 APT := apt-get update -qq && apt-get install -y -qq --no-install-recommends
 
@@ -43,6 +43,7 @@ demo-cluster: .venv/run.stamp kafka ## The same story on a cluster: a real Kafka
 kafka: # Apache Kafka itself, as its jars: 50 MB from a Maven repository, once, kept outside of this folder
 	test -e $(KAFKA_JARS)/complete || { command -v java >/dev/null && command -v mvn >/dev/null; } || { test "$$(id -u)" = 0 && apt-get install -y -qq openjdk-17-jre-headless maven; } || true
 	test -e $(KAFKA_JARS)/complete || { mvn -B -q -f demo/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(KAFKA_JARS) && touch $(KAFKA_JARS)/complete; } || echo "Apache Kafka cannot be fetched (Java 17 and Maven are needed): its tests will say so"
+	test -e $(KAFKA_JARS)/classes.jsa || ! test -e $(KAFKA_JARS)/complete || ! test -x $(BIN)/python || $(BIN)/python -m tightrope.demo.broker || true
 
 check: .venv/dev.stamp ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -54,13 +55,19 @@ format: .venv/dev.stamp ## Format, and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/dev.stamp ## What the detectors promise, measured; how fast the judge is, and the pager
+bench: .venv/dev.stamp ## What the detectors and the intervals promise, measured; how fast the judge is, and the pager
 	$(BIN)/python -m benchmarks.detectors
+	$(BIN)/python -m benchmarks.units
+	$(BIN)/python -m benchmarks.units delays
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.judge
+	$(BIN)/python -m benchmarks.intervals
 	$(BIN)/python -m benchmarks.paging
 
 bench-power: .venv-power/run.stamp ## Tightrope beside windows, river and evidently on the same streams; writes docs/power.md
 	.venv-power/bin/python -m benchmarks.power
+	.venv-power/bin/python -m benchmarks.class_alarms
+	.venv-power/bin/python -m benchmarks.class_loss
+	OPENBLAS_NUM_THREADS=1 .venv-power/bin/python -m benchmarks.whole_fold
 
 bench-serving: .venv/dev.stamp wrk kafka peers ## The gateway beside servers by hand and servers of others, an hour; writes docs/serving.md
 	$(BIN)/python -m benchmarks.serving
@@ -81,6 +88,7 @@ docs: .venv/dev.stamp ## Write what is generated of docs/ and dashboards/
 
 pictures: .venv/dev.stamp tools docs/pictures/page/node_modules/.stamp ## Take the pictures of the dashboards anew: a quarter of an hour, with Node 20.9 or newer
 	$(BIN)/python -m docs.pictures $(AGAIN)
+	$(BIN)/python -m docs.first_hour
 
 docs/pictures/page/node_modules/.stamp: docs/pictures/page/package-lock.json
 	cd docs/pictures/page && npm ci --silent && touch node_modules/.stamp
@@ -96,6 +104,7 @@ lock: .venv/dev.stamp ## Pin every dependency anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 --excludes tests/helm/excludes.txt tests/helm/requirements.in -o tests/helm/requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 benchmarks/power/requirements.in -c requirements-dev.lock -o benchmarks/power/requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 tests/mlserver/requirements.in -o tests/mlserver/requirements.lock
+	$(BIN)/uv pip compile --quiet --no-deps --universal --generate-hashes --upgrade --python-version 3.11 tests/kinds/requirements.in -o tests/kinds/requirements.lock
 	for peer in $(PEERS); do $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 benchmarks/serving/peers/$$peer.in -o benchmarks/serving/peers/$$peer.lock || exit 1; done
 
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' tightrope/__init__.py)
@@ -118,7 +127,7 @@ demo-data: ## Build the demo's models and traffic anew, from the pinned public p
 	.venv-builder/bin/python -m tightrope.demo.builder
 
 clean: ## Remove what the commands made
-	rm -rf .venv .venv-builder .venv-reports .venv-power .venv-mlserver .venv-helm .venv-serving .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-builder .venv-reports .venv-power .venv-mlserver .venv-helm .venv-serving .wheels .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/pyvenv.cfg:
 	$(PYTHON) -m venv .venv
@@ -154,6 +163,13 @@ PACKAGES := monitors service shadow tightrope dashboards demo
 	$(BIN)/uv pip install --quiet --python .venv-mlserver/bin/python --require-hashes -r tests/mlserver/requirements.lock \
 	  || .venv-mlserver/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps --require-hashes -r tests/mlserver/requirements.lock
 	touch $@
+
+# Models that their authors publish in wheels, for tests/kinds: files in a folder that no interpreter imports from. Their
+# dependencies, torch among them, are not installed.
+.wheels/run.stamp: tests/kinds/requirements.lock .venv/pyvenv.cfg
+	rm -rf .wheels
+	$(PIP) install --no-compile --no-deps --require-hashes --target .wheels -r tests/kinds/requirements.lock \
+	  && touch $@ || echo "the models of public wheels cannot be had: their tests will say so"
 
 # What Tightrope is measured against, and nothing else needs: without dependencies for the reason above.
 .venv-power/run.stamp: benchmarks/power/requirements.lock

@@ -12,7 +12,6 @@ Run it with one thread: spinning helper threads of the linear algebra would coun
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from time import process_time
 from typing import Any
 
@@ -20,7 +19,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from tightrope.demo.replay import DEMO_FOLDER, DEMO_MODEL
+from tightrope.demo.replay import traffic as demo_traffic
 from tightrope.monitors.catalogue import CATALOGUE
+from tightrope.monitors.definitions.definition import Need
 from tightrope.monitors.latency import LatencyObjective
 from tightrope.monitors.plan import Plan, State, initial_state
 from tightrope.monitors.records import ROW_ARRAYS, Bools, Comparisons, Stream
@@ -28,10 +30,10 @@ from tightrope.service.adapters.ports import Record
 from tightrope.service.adapters.wire.record_codec import decode_comparisons, encode_comparisons, encode_state
 from tightrope.service.app import load_pairs
 from tightrope.service.config.loader import load
-from tightrope.shadow.judge import JUDGE_POLL_RECORDS
+from tightrope.shadow.intake.gathering import JUDGE_POLL_RECORDS
 from tightrope.shadow.judge_round import JudgeRound
 
-CONFIGURATION = Path(__file__).parents[1] / "demo" / "tightrope.yaml"
+CONFIGURATION = DEMO_FOLDER / "tightrope.yaml"
 SEED = 20_241_121
 ROWS = 32_768
 """Comparisons in one slice."""
@@ -67,8 +69,11 @@ def membership(plan: Plan, rng: np.random.Generator) -> Bools:
 
 
 def traffic(plan: Plan) -> Comparisons:
-    """Draw healthy rows: few disagree, confidences differ slightly, few are refused, always by both models."""
+    """Draw healthy rows: few disagree, confidences differ slightly, few are refused, always by both models; their input
+    columns are those of rows of the demo.
+    """
     rng = np.random.default_rng(SEED)
+    codes = np.array([row.codes for row in demo_traffic()], dtype=np.float32)
     confidence, noise = rng.uniform(0.55, 1, ROWS), rng.normal(0, 0.001, ROWS)
     refused, flags, floats = rng.random(ROWS) < REFUSAL_RATE, np.zeros(ROWS, dtype=bool), np.zeros(ROWS)
     return Comparisons(
@@ -103,6 +108,7 @@ def traffic(plan: Plan) -> Comparisons:
         correct_baseline=floats + np.nan,
         correct_compressed=floats + np.nan,
         fault=np.zeros(ROWS, dtype=np.int8),
+        features=codes[rng.integers(0, len(codes), ROWS)],
     )
 
 
@@ -147,19 +153,26 @@ def rate(work: Callable[[], object], rows: int = ROWS) -> float:
 
 
 def build_plan() -> Plan:
-    """The demo's plan with all monitors of comparisons without labels, and latency."""
-    plan = replace(load_pairs(load(CONFIGURATION))["employment"].plan, objective=OBJECTIVE)
-    assert {*plan.monitors} == {name for name, monitor in CATALOGUE.items() if monitor.stream is Stream.COMPARISONS}
+    """The demo's plan with all monitors of comparisons without labels, latency, and the search for undeclared groups,
+    with the lattice of the golden rows.
+    """
+    settings = load(CONFIGURATION)
+    section = settings.models[DEMO_MODEL].model_copy(update={"golden": DEMO_FOLDER / "data" / "golden.csv"})
+    searched = settings.model_copy(update={"models": {DEMO_MODEL: section}})
+    plan = replace(load_pairs(searched)[DEMO_MODEL].plan, objective=OBJECTIVE)
+    watching = [monitor for monitor in CATALOGUE.values() if monitor.stream is Stream.COMPARISONS]
+    assert {*plan.monitors} == {monitor.name for monitor in watching if Need.VALUE not in monitor.needs}
     return plan
 
 
 def speeds(plan: Plan, rows: Comparisons) -> Table:
     """The table of comparisons per second of one core, by the size of a record."""
-    setting = f"{len(plan.scopes) - 1} subgroups and the model, {len(plan.rules)} monitors and latency"
+    setting = f"{len(plan.scopes) - 1} subgroups and the model, {len(plan.rules)} monitors, latency and search"
     table = Table(title=f"{setting}, ticks of {plan.tick_rows} rows")
     for heading in ("work", "rows in a record", "comparisons/s", "/ reference"):
         table.add_column(heading, justify="right" if heading != "work" else "left")
-    for name, work in (("judge", partial(judge, plan)), ("decoding only", decode)):
+    unsearched = partial(judge, replace(plan, search=None))
+    for name, work in (("judge", partial(judge, plan)), ("without search", unsearched), ("decoding only", decode)):
         for size in BATCHES:
             measured, minimal = partial(work, to_records(rows, size)), partial(reference, [rows] * SUMS)
             slices = [(rate(measured), rate(minimal, ROWS * SUMS)) for _ in range(SLICES)]
@@ -175,10 +188,10 @@ def main() -> None:
     console.print(speeds(plan, rows))
     speed = rate(partial(reference, [rows] * SUMS), ROWS * SUMS)
     console.print(f"The reference sums every column once: {speed:,.0f} rows/s. All figures are of one core.")
-    stored = len(
-        encode_state(judge(plan, to_records(rows.take(slice(ROWS - 1)), ROWS)))
-    )  # the latest tick is still open
-    console.print(f"The model's stored state: {stored / 1e6:.2f} MB, mostly the paths of evidence.")
+    state = judge(plan, to_records(rows.take(slice(ROWS - 1)), ROWS))  # the latest tick is still open
+    slices = 0 if state.search.lattice is None else len(state.search.lattice)
+    stored = len(encode_state(state))
+    console.print(f"The model's stored state: {stored / 1e6:.2f} MB, mostly the paths of evidence; {slices:,} slices.")
 
 
 if __name__ == "__main__":

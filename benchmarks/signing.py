@@ -27,9 +27,9 @@ from rich.table import Table
 from benchmarks.judge import ROWS, build_plan, to_records, traffic
 from benchmarks.wire import RECORD, build_pair, samples
 from tightrope.demo.broker import broker
+from tightrope.monitors.intake.sample_batch import SampleBatch
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Comparisons
-from tightrope.monitors.sample_batch import SampleBatch
 from tightrope.service.adapters.kafka.admin import create_topics, topic_specs
 from tightrope.service.adapters.kafka.bus import KafkaBus
 from tightrope.service.adapters.kafka.options import KafkaOptions

@@ -27,7 +27,15 @@ MODELS = 50
 TRIP_TIMEOUT_SECONDS = 15.0
 """Time within which a model must trip."""
 
-ONLY_DISAGREEMENT = {"disagreement": 0.05, "confidence": None, "confidence_shape": None, "mix": None}
+ONLY_DISAGREEMENT = {
+    "disagreement": 0.05,
+    "confidence": None,
+    "confidence_shape": None,
+    "confidence_jump": None,
+    "class_miss": None,
+    "class_gain": None,
+    "mix": None,
+}
 
 
 def trips(kafka: Broker, folder: Path, out: Console) -> None:

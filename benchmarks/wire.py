@@ -18,8 +18,8 @@ from rich.console import Console
 
 from benchmarks.serving.models import MODEL_KINDS, model_files
 from tightrope.monitors.compare import Decision, Scale
+from tightrope.monitors.intake.sample_batch import SampleBatch
 from tightrope.monitors.records import Role, Sample
-from tightrope.monitors.sample_batch import SampleBatch
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.onnxruntime import OnnxModel
 from tightrope.service.adapters.prometheus.metrics import Metrics

@@ -84,6 +84,20 @@ BUS_ROW = PanelRow(
             },
         ),
         lines(
+            "Connections refused",
+            "HTTP connections that gateways refused or ended, by the limit that they exceeded.",
+            "short",
+            increase_by("tightrope_refused_connections_total", "reason"),
+            LineStyle.QUIET,
+        ),
+        lines(
+            "Not comparable",
+            "Requests not sampled, because one model wrote their state, which the other does not know.",
+            "short",
+            increase_by("tightrope_not_comparable_total", "model"),
+            LineStyle.QUIET,
+        ),
+        lines(
             "Models elsewhere",
             "1 while the model's server reports ready, with or without requests.",
             "short",

@@ -27,7 +27,7 @@ DRIFT_ROW = PanelRow(
             "Mean confidence of the newest rows minus that of the reference, by model.",
             "percentunit",
             {"{{kind}}": f"max by (kind) (tightrope_drift_confidence_shift{WHOLE})"},
-            defaults={"min": None},
+            defaults={"min": None, "noValue": "There is no report, or no confidence"},
         ),
         lines(
             "Age of the report",

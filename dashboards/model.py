@@ -20,13 +20,16 @@ from tightrope.dashboards.panels import (
 )
 
 WHOLE_MODEL = narrowed(ONE_MODEL, 'scope="model"')
-OF_COMPRESSED = narrowed(ONE_MODEL, 'role="compressed"')
-LATCHED_OF_MODEL = narrowed(ONE_MODEL, 'state="latched"')
+OF_COMPRESSED, LATCHED_OF_MODEL = (narrowed(ONE_MODEL, part) for part in ('role="compressed"', 'state="latched"'))
 DISAGREEMENT = f"max(model_scope:tightrope_disagreements:ratio_rate5m{WHOLE_MODEL})"
 
 
+CONFIDENCE_OR_BIAS = "confidence|bias"
+"""The monitors of a shift: a kind of decision has a confidence, or a value, or neither."""
+
+
 def _of_monitor(monitor: str) -> str:
-    return narrowed(WHOLE_MODEL, f'monitor="{monitor}"')
+    return narrowed(WHOLE_MODEL, f'monitor{"=~" if "|" in monitor else "="}"{monitor}"')
 
 
 def _mean(monitor: str) -> str:
@@ -66,7 +69,8 @@ STATUS_ROW = PanelRow(
         ),
         single_value(
             "Disagreement",
-            "Share of the rows compared in the last five minutes on which the models disagree.",
+            "Mean loss of the rows compared in the last five minutes: a row counts 1 where the models disagree, or a "
+            "part of 1 where its kind of decision says how much.",
             DISAGREEMENT,
             {},
             "percentunit",
@@ -133,12 +137,13 @@ PAIR_ROW = PanelRow(
             width=6,
         ),
         lines(
-            "Shift of confidence",
-            "Mean confidence of the compressed model minus that of the baseline, on the same rows.",
+            "Shift of confidence or value",
+            "Mean confidence of the compressed model minus that of the baseline, on the same rows; of a regression "
+            "with a cap, the mean difference of the values as a share of the cap.",
             "percentunit",
-            {"compressed against baseline": _mean("confidence"), "limit": _limit("confidence")},
+            {"compressed against baseline": _mean(CONFIDENCE_OR_BIAS), "limit": _limit(CONFIDENCE_OR_BIAS)},
             width=6,
-            defaults={"min": None},
+            defaults={"min": None, "noValue": "This kind of decision has no confidence"},
         ),
         lines(
             "Refusals that do not persist",
@@ -146,6 +151,7 @@ PAIR_ROW = PanelRow(
             "percentunit",
             {"compressed against baseline": _mean("refusal_persistence"), "limit": _limit("refusal_persistence")},
             width=6,
+            defaults={"noValue": "No refusals are configured, or compared"},
         ),
     ],
 )
@@ -154,11 +160,11 @@ EVIDENCE_ROW = PanelRow(
     [
         lines(
             "Disagreement",
-            "Disagreement of the model as a whole, over five minutes. Alarms depend on the evidence, not on this rate.",
+            "Mean loss of the model over five minutes, and the judge's 95 % interval. Alarms depend on the evidence.",
             "percentunit",
-            {
-                "disagreement": DISAGREEMENT,
-                "limit": _limit("disagreement"),
+            {"disagreement": DISAGREEMENT, "limit": _limit("disagreement")}
+            | {
+                f"{end} end": f"max(tightrope_monitor_{end}{_of_monitor('disagreement')})" for end in ("lower", "upper")
             },
         ),
         lines(
@@ -176,7 +182,7 @@ EVIDENCE_ROW = PanelRow(
             "Confidence minus accuracy on labelled rows, in the worst of ten confidence bins.",
             "percentunit",
             {"compressed against baseline": _mean("calibration"), "limit": _limit("calibration")},
-            defaults={"min": None},
+            defaults={"min": None, "noValue": "There are no labels, or no confidence"},
         ),
         lines(
             "Labels",
@@ -186,7 +192,7 @@ EVIDENCE_ROW = PanelRow(
         ),
         lines(
             "Dependence of neighbouring rows",
-            "Autocorrelation of disagreements; above 0.05 false alarms near a limit may exceed the promised rate.",
+            "Autocorrelation of the losses of neighbouring rows. The alert follows the judge's own warning of bursts.",
             "short",
             {"autocorrelation": f"max(tightrope_disagreement_autocorrelation{ONE_MODEL})", "limit": "vector(0.05)"},
             defaults={"min": None},

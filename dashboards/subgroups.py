@@ -43,11 +43,13 @@ def _harm_table() -> Panel:
     expressions = {
         "Answered by": f"max by (scope) (tightrope_safe_mode_active{CHOSEN_SCOPES})",
         "Rate": HARM_RATE,
+        "From": f"max by (scope) (tightrope_monitor_lower{CHOSEN_MONITOR})",
+        "To": f"max by (scope) (tightrope_monitor_upper{CHOSEN_MONITOR})",
         "Limit": HARM_LIMIT,
         "Harm": f"{HARM_RATE} / {HARM_LIMIT}",
         "Evidence": f"max by (scope) ({EVIDENCE})",
     }
-    names = {f"Value #{ref}": name for ref, name in zip("ABCDE", expressions, strict=True)} | {"scope": "Scope"}
+    names = {f"Value #{ref}": name for ref, name in zip("ABCDEFG", expressions, strict=True)} | {"scope": "Scope"}
     answers = {str(value): {"text": role, "color": colour} for value, (role, colour) in enumerate(ANSWERING_ROLES)}
     bar = {
         "custom.cellOptions": {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"},
@@ -57,8 +59,8 @@ def _harm_table() -> Panel:
     text = {"custom.cellOptions": {"type": "color-text"}, "mappings": [{"type": "value", "options": answers}]}
     return table(
         "Whom it harms now",
-        "For the chosen monitor: the mean of the latest rows, the limit, and their ratio (harm). The evidence is that "
-        "of the monitor closest to an alarm.",
+        "For the chosen monitor: its mean, the ends of its 95 % interval, the limit, and the ratio of mean and limit "
+        "(harm). The evidence is that of the monitor closest to an alarm.",
         [Query(expr, table=True) for expr in expressions.values()],
         [
             {"id": "merge", "options": {}},
@@ -71,9 +73,8 @@ def _harm_table() -> Panel:
         sort="Harm",
         overrides=[
             by_name("Scope", {"custom.width": 190}),
-            by_name("Answered by", {"custom.width": 105, **text}),
-            by_name("Rate", {"custom.width": 70}),
-            by_name("Limit", {"custom.width": 65}),
+            by_name("Answered by", {"custom.width": 95, **text}),
+            *(by_name(column, {"custom.width": 60}) for column in ("Rate", "From", "To", "Limit")),
             by_name("Harm", {**bar, "max": 3, "thresholds": steps(HARM_COLOURS, GREEN)}),
             by_name("Evidence", {**bar, "max": 1, "thresholds": steps(EVIDENCE_COLOURS, GREEN)}),
         ],
@@ -91,7 +92,7 @@ def _evidence_table() -> Panel:
     ]
     return table(
         "Evidence by scope and monitor",
-        "Evidence as a share of its budget, on a log scale; 100 % from the alarm until the return.",
+        "Evidence as a share of what an alarm needs, on a log scale; 100 % from the alarm until the return.",
         [Query(f"sort_desc(max by (scope, monitor) ({EVIDENCE}))", table=True)],
         cells,
         unit="percentunit",
@@ -130,7 +131,8 @@ EVIDENCE_PANELS = [
 RATE_PANELS = [
     lines(
         "Disagreement",
-        "Share of the rows compared in the last five minutes on which the models disagree, by scope.",
+        "Mean loss of the rows compared in the last five minutes, by scope: a row counts 1 where the models disagree, "
+        "or a part of 1 where its kind of decision says how much.",
         "percentunit",
         {"{{scope}}": f"max by (scope) (model_scope:tightrope_disagreements:ratio_rate5m{CHOSEN_SCOPES})"},
         LineStyle.MANY,

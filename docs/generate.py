@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from docs import permissions, request_path, sample_path
-from tightrope.monitors.catalogue import CATALOGUE, SUBGROUP_FACTOR, SUBGROUP_SHARE, Hypothesis
+from tightrope.monitors.catalogue import CATALOGUE, SUBGROUP_FACTOR, SUBGROUP_SHARE
+from tightrope.monitors.definitions.definition import Hypothesis
 from tightrope.monitors.safemode import TABLE, Input, ModeState, TransitionRow
 from tightrope.service.adapters.prometheus.catalogue import METRICS, max_series
 from tightrope.service.adapters.prometheus.metric import Metric
@@ -32,10 +33,15 @@ stateDiagram-v2
 
 - `normal`: the compressed model answers. `safe`: the baseline answers, and the shadow keeps measuring the compressed
   model. `latched`: like `safe`, but the scope flapped too often and an operator must release it.
+- Without a written `mode` a model is armed where limits are written, and advisory otherwise. An advisory model's
+  breaches are recorded, with `advisory` at the end of their reason, and move no traffic; where the judgement is blind
+  or its state cannot be read, the baseline answers all the same.
 - An operator's `force-safe` or `force-normal` holds the scope: automatic inputs are recorded and move nothing until
   `release`.
 - A scope that breaches while it is held in normal mode stays there, and is shown: its verdict is a breach, and no other
   scope counts its rows. Its `release` sends it to safe mode.
+- Labels of disagreements can show that a difference is no harm: breaches of it then move nothing, and a scope returns
+  after its dwell ([formulas](formulas.md#late-labels)).
 - A scope returns on evidence, and not before its minimum dwell is over. A breach soon after a return by evidence is a
   flap: the next return needs ten times the evidence. Neither a rollback nor `force-normal` is a return.
 - Modes outlive configurations and artefacts. A pair that served before starts from what is known of it: the scopes that
@@ -92,13 +98,14 @@ MONITORS = """| monitor | question | statistic, per row | limit | watches | budg
 {rows}
 
 A subgroup's limit is {factor:g} times the model's, at most 0.7, unless `subgroup_limits` sets one. All subgroup cells
-of all monitors together share {share:g} of the alarm budget.
+of all monitors together share {share:g} of the alarm budget: equal parts for each monitor
+and subgroup, split among its variants.
 """
 
 
-def statistics() -> str:
-    """Return the page on statistics with the monitor catalogue as its table; the rest of the page stays as it is."""
-    before, _, rest = (HERE / "statistics.md").read_text().partition(BEGIN)
+def formulas() -> str:
+    """Return the page of formulas with the monitor catalogue as its table; the rest of the page stays as it is."""
+    before, _, rest = (HERE / "formulas.md").read_text().partition(BEGIN)
     rows = [
         f"| `{m.name}` | {m.question} | {m.statistic} | {LIMITS[m.hypothesis].format(m.limit)} | {m.reach} "
         f"| {m.share:g} | {m.blind_to} |"
@@ -218,7 +225,7 @@ def _bound() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "safe-mode.md": safe_mode,
-    "statistics.md": statistics,
+    "formulas.md": formulas,
     "configuration.md": configuration,
     "metrics.md": metrics,
 }

@@ -33,7 +33,7 @@ RECORDING = (
     Step("service/sampling/recorder.py", "takes the answered batch; samples it later"),
     Step("monitors/intake/sampling.py", "draws a number from id, inputs and secret"),
     Step("service/inference/subgroups.py", "finds the subgroups of the kept rows"),
-    Step("monitors/sample_batch.py", "puts the samples together as columns"),
+    Step("monitors/intake/sample_batch.py", "puts the samples together as columns"),
     Step("service/outbox.py", "takes them into its bounded buffer"),
 )
 """Steps after the response is written; from the draw on 10 to 50 ms later, for the requests of that time together."""

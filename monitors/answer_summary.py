@@ -37,13 +37,14 @@ class AnswerSummary(NamedTuple):
 
 def summarize(output: NDArray[np.generic], decision: Decision, role: Role) -> AnswerSummary:
     """Summarize a decision output of shape (n,) or (n, k)."""
-    if decision.scale is Scale.PROBABILITIES and output.size <= SMALL_OUTPUT_SIZE:
+    scale = decision.scales[role]
+    if scale is Scale.PROBABILITIES and output.size <= SMALL_OUTPUT_SIZE:
         summary = _summarize_few_rows(output, decision, role)
         if summary is not None:
             return summary
-    reading = read_output(output, decision.scale)
+    reading = read_output(output, scale)
     fault, refused = reading.fault.tolist(), refusal_mask(reading, decision, role).tolist()
-    if decision.scale is Scale.REGRESSION:
+    if scale is Scale.REGRESSION:
         return AnswerSummary(fault, (), (), refused)
     confident, uncertain = confidence(reading.values), entropy(reading.values) / math.log(reading.values.shape[1])
     if any(fault):

@@ -5,12 +5,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tightrope.monitors import verdict
-from tightrope.monitors.catalogue import SUBGROUP_SHARE, Hypothesis, MonitorDefinition, Reach
+from tightrope.monitors.catalogue import SUBGROUP_SHARE
+from tightrope.monitors.definitions.definition import Hypothesis, MonitorDefinition, Reach
 from tightrope.monitors.detector import Bernoulli, Signed
 from tightrope.monitors.detector_bank import Rule
 from tightrope.monitors.evidence import UNWATCHED, HypothesisTest, MeanTest, RateTest
-from tightrope.monitors.records import Floats
+from tightrope.monitors.records import Bools, Floats
+
+EVIDENCE_VERSION = 2
+"""Part of every plan's digest: masses counted by detectors or shares of another version are not carried over."""
+
+LABEL_EVIDENCE_VERSION = 1
+"""Part of the digest of plans with labels: their monitors have had other cells, or counted otherwise, before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,48 +41,68 @@ class MonitorSpec:
 
     ``bound`` is the largest absolute value that the observed quantity can have. With several ``lanes`` the rows of a
     stream go to that many detectors in turn, each seeded by its own rows: for rows that depend on their neighbours.
+    ``fractional``: a rate's observations are losses between 0 and 1. The ``critical`` variants share half.
+    The limits of a monitor that watches no subgroup may be the model's alone, (1,). ``variant_limits`` (V, S) replaces
+    them where variants of a rate differ; ``cells`` (V, S) masks the variants that a scope has, all if left out.
 
     >>> from tightrope.monitors.catalogue import CATALOGUE
     >>> spec = MonitorSpec(CATALOGUE["disagreement"], ("",), np.array([0.02, 0.04]))
-    >>> [rule.shares.tolist() for rule in build_rules([spec], Budget(), recovery_ratio=0.75)]
-    [[0.25, 0.2]]
+    >>> [rule.shares.tolist() for rule in build_rules([spec], recovery_ratio=0.75)]
+    [[0.2, 0.2]]
     """
 
     monitor: MonitorDefinition
     variants: tuple[str, ...]
     limits: Floats
     bound: float = 1.0
+    critical: tuple[str, ...] = ()
     lanes: int = 1
+    fractional: bool = False
+    variant_limits: Floats | None = None
+    cells: Bools | None = None
 
 
-def build_rules(specs: Sequence[MonitorSpec], budget: Budget, recovery_ratio: float) -> tuple[Rule, ...]:
+def build_rules(specs: Sequence[MonitorSpec], recovery_ratio: float) -> tuple[Rule, ...]:
     """Build the rules of one model; recovery has to prove a scope below ``recovery_ratio`` times its limit."""
-    subgroup_cells = sum(len(spec.variants) * (len(spec.limits) - 1) for spec in specs if _reaches_subgroups(spec))
-    return tuple(_rule(spec, _shares(spec, subgroup_cells), budget, recovery_ratio) for spec in specs)
+    parts = sum(len(spec.limits) - 1 for spec in specs if _reaches_subgroups(spec))
+    return tuple(_rule(spec, _shares(spec, parts), recovery_ratio) for spec in specs)
 
 
 def _reaches_subgroups(spec: MonitorSpec) -> bool:
     return spec.monitor.reach is not Reach.MODEL
 
 
-def _shares(spec: MonitorSpec, subgroup_cells: int) -> Floats:
-    """Each cell's share of the budget, (S,)."""
-    own = SUBGROUP_SHARE / max(subgroup_cells, 1) if _reaches_subgroups(spec) else 0.0
+def _shares(spec: MonitorSpec, parts: int) -> Floats:
+    """Each variant's share of the budget, (S,). Monitors and subgroups have equal parts, which their variants split."""
+    own = SUBGROUP_SHARE / max(parts, 1) if _reaches_subgroups(spec) else 0.0
     shares = np.full(len(spec.limits), own)
-    shares[0] = spec.monitor.share / len(spec.variants)
-    return shares
+    shares[0] = spec.monitor.share
+    if spec.cells is not None:
+        shares = np.where(spec.cells.any(axis=0), shares, 0.0)
+    return np.asarray(shares / len(spec.variants))
 
 
-def _rule(spec: MonitorSpec, shares: Floats, budget: Budget, ratio: float) -> Rule:
-    with np.errstate(divide="ignore"):
-        log_budget = budget.threshold - np.log(shares)
+def _weights(spec: MonitorSpec) -> Floats:
+    """Each variant's part of the monitor's share in a scope, with a mean of 1, for every lane: (V, S), or (V, 1) where
+    all scopes have the same variants. Half is that of the critical ones, if there are others.
+    """
+    own = np.ones((len(spec.variants), 1), dtype=bool) if spec.cells is None else spec.cells
+    critical = np.isin(spec.variants, spec.critical)[:, None] & own
+    others = own & ~critical
+    groups = critical.any(axis=0).astype(int) + others.any(axis=0)
+    sizes = np.where(critical, critical.sum(axis=0), others.sum(axis=0))
+    parts = np.where(own, len(own) / np.maximum(groups * sizes, 1), 0.0)
+    return np.repeat(parts, spec.lanes, axis=0)
+
+
+def _rule(spec: MonitorSpec, shares: Floats, ratio: float) -> Rule:
     alarm: HypothesisTest
     recovery: HypothesisTest
     if spec.monitor.hypothesis is Hypothesis.RATE:
-        needed = verdict.rows_to_see_rate(spec.limits, log_budget)
-        alarm, recovery = RateTest(Bernoulli.above(spec.limits)), RateTest(Bernoulli.below(ratio * spec.limits))
+        limits = spec.limits if spec.variant_limits is None else np.repeat(spec.variant_limits, spec.lanes, axis=0)
+        above, below = Bernoulli.above(limits), Bernoulli.below(ratio * limits)
+        alarm, recovery = RateTest(above, spec.fractional), RateTest(below, spec.fractional)
     else:
-        needed = verdict.rows_to_see_mean(spec.limits, spec.bound, log_budget)
         sides = 1 if spec.monitor.hypothesis is Hypothesis.UPPER else 2
         values, index = np.unique(spec.limits, return_inverse=True)
         detector_index = np.where(shares > 0, index, UNWATCHED)
@@ -85,4 +111,5 @@ def _rule(spec: MonitorSpec, shares: Floats, budget: Budget, ratio: float) -> Ru
         ternary = spec.monitor.ternary and spec.bound == 1.0
         alarm = MeanTest(outside, detector_index, ternary, weaker_side=False)
         recovery = MeanTest(inside, detector_index, ternary, weaker_side=True)
-    return Rule(spec.monitor, spec.variants, spec.lanes, spec.limits, shares, needed, alarm, recovery)
+    weights, bound, own = _weights(spec), spec.bound, spec.variant_limits
+    return Rule(spec.monitor, spec.variants, spec.lanes, spec.limits, shares, alarm, recovery, weights, bound, own)

@@ -1,72 +1,40 @@
 """The catalogue of monitors: question, observed quantity, default limit and budget share of each.
 
 To add a monitor, add an entry: detectors, verdicts, metrics, configuration and documentation read this table. Shares
-are of the one alarm budget; 0.03 is reserved for monitors still to come.
+are of the one alarm budget: those of the monitors, of the subgroups, and those kept for what is to come sum to 1.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Sequence
 
 from tightrope.monitors import observations
-from tightrope.monitors.observations import CALIBRATION_BINS, CONFIDENCE_POINTS, Observed
-from tightrope.monitors.records import Comparisons, Stream
+from tightrope.monitors.definitions.definition import Hypothesis, MonitorDefinition, Need, Reach
+from tightrope.monitors.definitions.label_monitors import LABEL_MONITORS
+from tightrope.monitors.observations import CONFIDENCE_JUMP, CONFIDENCE_POINTS
 
 SUBGROUP_SHARE = 0.2
-"""The share of the alarm budget that all subgroup cells of all monitors split evenly."""
+"""The share of the alarm budget that all subgroups and all monitors split evenly, and each one's variants again."""
+
+SEARCH_SHARE = 0.04
+"""The share of the alarm budget that all slices of the search for undeclared subgroups split."""
+
+RESERVED_SHARES = {
+    "undeclared subgroups": 0.01,
+    "clear disagreement": 0.02,
+    "host scopes": 0.01,
+    "added subgroups": 0.01,
+}
+"""The shares of the alarm budget that no cell uses yet."""
 
 SUBGROUP_FACTOR = 2.0
 """A subgroup's default limit as a multiple of the model's: on few rows a small excess is common."""
 
 MAX_CLASSES = 20
-"""The largest number of classes whose mix is watched class by class."""
+"""The largest number of classes that are watched one by one in subgroups."""
 
+MAX_MODEL_CLASSES = 2048
+"""The largest number of classes that are watched one by one at the model; the last cell has all others together."""
 
-class Hypothesis(StrEnum):
-    """The quantity under test: a rate against its limit, a mean against its tolerance on both sides or from above."""
-
-    RATE = "rate"
-    MEAN = "mean"
-    UPPER = "upper"
-
-
-class Reach(StrEnum):
-    """The scopes that a monitor watches."""
-
-    ALL = "model and subgroups"
-    MODEL = "model"
-    SUBGROUPS = "subgroups"
-
-
-def _single(_: int) -> tuple[str, ...]:
-    return ("",)
-
-
-@dataclass(frozen=True, slots=True)
-class MonitorDefinition:
-    """One monitor. ``share`` is the model-wide cell's share of the alarm budget, split evenly over its variants.
-
-    ``observe`` maps n comparisons and a number of variants V to a mask and values, both (n, V). ``variants`` names the
-    variants for a number of classes (0: unknown); ``ternary`` promises values of -1, 0 or 1, so that counts suffice.
-
-    >>> CATALOGUE["mix"].variants(3)
-    ('class 0', 'class 1', 'class 2')
-    """
-
-    name: str
-    question: str
-    statistic: str
-    blind_to: str
-    hypothesis: Hypothesis
-    limit: float
-    share: float
-    observe: Callable[[Comparisons, int], Observed]
-    variants: Callable[[int], tuple[str, ...]] = _single
-    ternary: bool = False
-    stream: Stream = Stream.COMPARISONS
-    reach: Reach = Reach.ALL
-    needs_classes: bool = False
-    needs_refusal: bool = False
+OTHER_CLASSES = "all other classes"
 
 
 def _classes(classes: int) -> tuple[str, ...]:
@@ -76,8 +44,19 @@ def _classes(classes: int) -> tuple[str, ...]:
     return tuple(f"class {index}" for index in range(classes)) if classes <= MAX_CLASSES else ()
 
 
-def _bins(_: int) -> tuple[str, ...]:
-    return tuple(f"{low / CALIBRATION_BINS:g} to {(low + 1) / CALIBRATION_BINS:g}" for low in range(CALIBRATION_BINS))
+def class_variants(names: Sequence[str], chosen: Sequence[int] | None = None) -> tuple[str, ...]:
+    """The classes that have a cell of their own, and one for all others together if there are more: the ``chosen`` ones
+    by number, or the first.
+    """
+    if len(names) <= MAX_MODEL_CLASSES:
+        return tuple(names)
+    own = range(MAX_MODEL_CLASSES - 1) if chosen is None else chosen
+    return (*(names[index] for index in own), OTHER_CLASSES)
+
+
+def _each_class(classes: int) -> tuple[str, ...]:
+    """Both of two classes as well: a class can be missed without a gain of the other that shows."""
+    return class_variants([f"class {index}" for index in range(classes)])
 
 
 CATALOGUE: dict[str, MonitorDefinition] = {
@@ -85,12 +64,13 @@ CATALOGUE: dict[str, MonitorDefinition] = {
     for monitor in (
         MonitorDefinition(
             name="disagreement",
-            question="Does the compressed model decide differently from its baseline too often?",
-            statistic="1 if the two decisions differ (top-1 class, or values further apart than the tolerance), else 0",
+            question="Does the compressed model decide differently from its baseline too often, or by too much?",
+            statistic="1 if the two decisions differ (top-1 class, or values further apart than the tolerance), "
+            "else 0; for other kinds of decision a loss between 0 and 1",
             blind_to="which of the two was right; harm in a subgroup that is not declared",
             hypothesis=Hypothesis.RATE,
             limit=0.02,
-            share=0.25,
+            share=0.2,
             observe=observations.disagreement,
         ),
         MonitorDefinition(
@@ -100,9 +80,9 @@ CATALOGUE: dict[str, MonitorDefinition] = {
             blind_to="shifts up and down that cancel within a scope",
             hypothesis=Hypothesis.MEAN,
             limit=0.02,
-            share=0.1,
+            share=0.08,
             observe=observations.confidence,
-            needs_classes=True,
+            needs=(Need.CONFIDENCE,),
         ),
         MonitorDefinition(
             name="confidence_shape",
@@ -112,17 +92,42 @@ CATALOGUE: dict[str, MonitorDefinition] = {
             blind_to="differences between two of the nine points that cancel at both",
             hypothesis=Hypothesis.MEAN,
             limit=0.05,
-            share=0.05,
+            share=0.04,
             observe=observations.shape,
             variants=lambda _: tuple(f"at {point:g}" for point in CONFIDENCE_POINTS),
             ternary=True,
             reach=Reach.MODEL,
-            needs_classes=True,
+            needs=(Need.CONFIDENCE,),
+        ),
+        MonitorDefinition(
+            name="confidence_jump",
+            question="Does the compressed model's confidence lie far below, or far above, its baseline's too often?",
+            statistic=f"1 if the compressed model's confidence is more than {CONFIDENCE_JUMP:g} below its baseline's "
+            "(down), or more than that above (up), else 0",
+            blind_to=f"differences of confidence up to {CONFIDENCE_JUMP:g} on one row",
+            hypothesis=Hypothesis.RATE,
+            limit=0.02,
+            share=0.03,
+            observe=observations.jump,
+            variants=lambda _: ("down", "up"),
+            needs=(Need.CONFIDENCE,),
+        ),
+        MonitorDefinition(
+            name="bias",
+            question="Does the compressed model's value lie above, or below, its baseline's on average?",
+            statistic="value of the compressed model minus that of its baseline as a share of the cap, within -1 and 1",
+            blind_to="errors up and down that cancel within a scope",
+            hypothesis=Hypothesis.MEAN,
+            limit=0.02,
+            share=0.08,
+            observe=observations.bias,
+            needs=(Need.VALUE,),
         ),
         MonitorDefinition(
             name="mix",
             question="Does the compressed model predict a class more, or less, often than its baseline, in a subgroup?",
-            statistic="per class: 1 if only the compressed model predicts it, -1 if only the baseline does, else 0",
+            statistic="per class: 1 if only the compressed model predicts it, -1 if only the baseline does, else 0; "
+            "for places, the difference of its shares",
             blind_to="predictions that swap within a subgroup",
             hypothesis=Hypothesis.MEAN,
             limit=0.02,
@@ -131,7 +136,35 @@ CATALOGUE: dict[str, MonitorDefinition] = {
             variants=_classes,
             ternary=True,
             reach=Reach.SUBGROUPS,
-            needs_classes=True,
+            needs=(Need.CLASSES,),
+        ),
+        MonitorDefinition(
+            name="class_miss",
+            question="Does the compressed model miss a class that its baseline says?",
+            statistic="per class, on rows on which the baseline says it: 1 if the compressed model says another, else "
+            "0; for other kinds of decision a loss between 0 and 1",
+            blind_to="classes that the baseline never says; swaps below the limit",
+            hypothesis=Hypothesis.RATE,
+            limit=0.1,
+            share=0.07,
+            observe=observations.differs,
+            variants=_each_class,
+            needs=(Need.CLASSES,),
+            class_of=observations.baseline_class,
+        ),
+        MonitorDefinition(
+            name="class_gain",
+            question="Does the compressed model say a class where its baseline says another?",
+            statistic="per class, on rows on which the compressed model says it: 1 if the baseline says another, else "
+            "0; for other kinds of decision a loss between 0 and 1",
+            blind_to="classes that the compressed model never says; swaps below the limit",
+            hypothesis=Hypothesis.RATE,
+            limit=0.1,
+            share=0.05,
+            observe=observations.differs,
+            variants=_each_class,
+            needs=(Need.CLASSES,),
+            class_of=observations.compressed_class,
         ),
         MonitorDefinition(
             name="refusal_rate",
@@ -140,10 +173,10 @@ CATALOGUE: dict[str, MonitorDefinition] = {
             blind_to="refusals that move from one row to another within a scope",
             hypothesis=Hypothesis.MEAN,
             limit=0.01,
-            share=0.1,
+            share=0.05,
             observe=observations.refusals,
             ternary=True,
-            needs_classes=True,
+            needs=(Need.CONFIDENCE,),
             needs_refusal=True,
         ),
         MonitorDefinition(
@@ -153,66 +186,11 @@ CATALOGUE: dict[str, MonitorDefinition] = {
             blind_to="scopes in which the baseline hardly ever refuses",
             hypothesis=Hypothesis.RATE,
             limit=0.1,
-            share=0.1,
+            share=0.05,
             observe=observations.persistence,
-            needs_classes=True,
+            needs=(Need.CONFIDENCE,),
             needs_refusal=True,
         ),
-        MonitorDefinition(
-            name="accuracy",
-            question="Is the compressed model wrong more often than its baseline, on labelled rows?",
-            statistic="on labelled rows: 1 if only the baseline is right, -1 if only the compressed model is, else 0",
-            blind_to="rows whose label never arrives",
-            hypothesis=Hypothesis.UPPER,
-            limit=0.01,
-            share=0.1,
-            observe=observations.accuracy,
-            ternary=True,
-            stream=Stream.LABELS,
-            reach=Reach.MODEL,
-            needs_classes=True,
-        ),
-        MonitorDefinition(
-            name="excess_risk",
-            question="Where the two disagree, is the baseline right more often?",
-            statistic="on labelled rows on which they disagree: 1 if only the baseline is right, -1 if only the "
-            "compressed model is, else 0",
-            blind_to="how often they disagree",
-            hypothesis=Hypothesis.UPPER,
-            limit=0.3,
-            share=0.02,
-            observe=observations.excess,
-            ternary=True,
-            stream=Stream.LABELS,
-            reach=Reach.MODEL,
-            needs_classes=True,
-        ),
-        MonitorDefinition(
-            name="brier",
-            question="Is the compressed model's confidence a worse forecast of being right than its baseline's?",
-            statistic="on labelled rows: squared error of the compressed model's confidence minus its baseline's",
-            blind_to="errors of confidence that both models share",
-            hypothesis=Hypothesis.UPPER,
-            limit=0.01,
-            share=0.03,
-            observe=observations.brier,
-            stream=Stream.LABELS,
-            reach=Reach.MODEL,
-            needs_classes=True,
-        ),
-        MonitorDefinition(
-            name="calibration",
-            question="Does the compressed model's confidence equal the rate at which it is right?",
-            statistic="on labelled rows, by tenth of confidence: confidence minus 1 if right, else 0",
-            blind_to="errors that cancel within a tenth; a baseline that is as badly calibrated",
-            hypothesis=Hypothesis.MEAN,
-            limit=0.05,
-            share=0.02,
-            observe=observations.calibration,
-            variants=_bins,
-            stream=Stream.LABELS,
-            reach=Reach.MODEL,
-            needs_classes=True,
-        ),
+        *LABEL_MONITORS,
     )
 }

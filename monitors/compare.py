@@ -5,7 +5,7 @@ clipped; rounding (float16 and int8 outputs do not sum to one exactly) is normal
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -17,6 +17,9 @@ from tightrope.monitors.records import Bools, Fault, Floats, Ints, Role
 ROUNDING = 1e-2
 """How far a probability may leave [0, 1], or a row's sum leave 1, as rounding: int8 softmax has steps of 1/256."""
 
+
+RELATIVE_NOISE, ABSOLUTE_NOISE = 1e-6, 1e-7
+"""The rounding of floats, relative to the larger value and besides: values this close are equal."""
 
 MATRIX_DIMENSIONS = 2
 """Dimensions of a tensor of rows and columns."""
@@ -60,13 +63,24 @@ class Refusal:
 class Decision:
     """The scale of a decision output, the refusal rule, and the tolerance of agreement (regression only).
 
-    >>> Decision(Scale.REGRESSION, tolerance=0.5).scale.value
-    'regression'
+    ``compressed_scale`` is the scale of the compressed model where it is not the baseline's; a regression has one.
+
+    >>> decision = Decision(Scale.PROBABILITIES, compressed_scale=Scale.LOGITS)
+    >>> [decision.scales[role].value for role in (Role.BASELINE, Role.COMPRESSED)]
+    ['probabilities', 'logits']
     """
 
     scale: Scale
     refusal: Refusal | None = None
     tolerance: float = 0.0
+    compressed_scale: Scale | None = None
+    scales: Mapping[Role, Scale] = field(init=False, repr=False, compare=False)
+    """The scale of each role's output."""
+
+    def __post_init__(self) -> None:
+        """Look up the scales once: the request path reads them."""
+        scales = {Role.BASELINE: self.scale, Role.COMPRESSED: self.compressed_scale or self.scale}
+        object.__setattr__(self, "scales", scales)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +204,7 @@ def jensen_shannon(p: Floats, q: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class PairedOutputs:
-    """The columns of `records.Comparisons` that come from outputs, one entry per row.
+    """The columns of `records.Comparisons` that come from outputs, one entry per row; None for one that is left out.
 
     >>> baseline, compressed = (read_output(np.array([p]), Scale.PROBABILITIES) for p in (0.9, 0.4))
     >>> pair_readings(baseline, compressed, Decision(Scale.PROBABILITIES)).disagree.tolist()
@@ -210,6 +224,16 @@ class PairedOutputs:
     top_baseline: Ints
     top_compressed: Ints
     fault: NDArray[np.int8]
+    loss: Floats | None = None
+    missed: Floats | None = None
+    gained: Floats | None = None
+    mix: Floats | None = None
+    bias: Floats | None = None
+
+    def columns(self) -> dict[str, Any]:
+        """The columns that are given, by name."""
+        given = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: column for name, column in given.items() if column is not None}
 
 
 def pair_readings(baseline: Reading, compressed: Reading, decision: Decision) -> PairedOutputs:
@@ -246,10 +270,13 @@ def _incomparable(reading: Reading) -> Reading:
 
 
 def _pair_regression(b: Reading, c: Reading, tolerance: float, fault: NDArray[np.int8]) -> PairedOutputs:
-    gap = np.abs(b.values - c.values).max(axis=1)
+    gaps = np.abs(b.values - c.values)
+    gap = gaps.max(axis=1)
+    noise = RELATIVE_NOISE * np.maximum(np.abs(b.values), np.abs(c.values)) + ABSOLUTE_NOISE
+    beyond = (gaps > np.maximum(tolerance, noise)).any(axis=1)
     unknown, never = np.full(len(fault), np.nan), np.zeros(len(fault), dtype=bool)
     return PairedOutputs(
-        disagree=(fault == Fault.NONE) & (gap > tolerance),
+        disagree=(fault == Fault.NONE) & beyond,
         confidence_baseline=unknown,
         confidence_compressed=unknown,
         entropy_baseline=unknown,

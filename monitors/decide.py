@@ -7,18 +7,20 @@ from itertools import zip_longest
 import numpy as np
 
 from tightrope.monitors import detector_bank, safemode
-from tightrope.monitors.detector import LN10
 from tightrope.monitors.detector_bank import Trajectory
 from tightrope.monitors.elapsed import elapsed
 from tightrope.monitors.intake.hosts import host_detail, one_host_note
+from tightrope.monitors.intervals.cases import Case, make_case
+from tightrope.monitors.intervals.estimates import Estimates
 from tightrope.monitors.migration import add_orphan, harm_of_pair, mark_harmed, migrate_state, remember_pair
-from tightrope.monitors.plan import Plan, State, Transition
+from tightrope.monitors.plan import Plan, State, Transition, advisory_note, counted_unit, is_armed, over_budget
 from tightrope.monitors.records import Bools, Comparisons, Floats, Order, Stream
 from tightrope.monitors.safemode import NEVER, Input, Mode
+from tightrope.monitors.verdict import NOT_WORSE
+from tightrope.monitors.veto.wealth import LEFT
 
 RETURN_MARGIN_NATS = float(np.log(100.0))
 """A monitor within a factor of a hundred of its budget blocks a return."""
-
 
 LATCH_NOTE = "; latched: too many breaches soon after a return, the baseline answers until an operator releases it"
 """The addition to the reason of a breach that latches its scope."""
@@ -57,7 +59,9 @@ def decide(plan: Plan, state: State, rows: Comparisons) -> tuple[State, list[Tra
         # Subgroups that move now take their rows along: the model as a whole is judged again at the next tick.
         if scope and _shares_rows(plan, rows, scope, transitions):
             this_scope = np.arange(len(plan.scopes)) == scope
-            state = replace(state, cells=tuple(detector_bank.reset_cells(cells, this_scope) for cells in state.cells))
+            own = [rule.on_scopes(this_scope) for rule in plan.rules]
+            cells = tuple(map(detector_bank.reset_cells, state.cells, own))
+            state = replace(state, cells=cells, estimates=_reset(plan, state, own, cause.time))
         elif scope or not any(t.moved or t.after.apart is not t.before.apart for t in transitions):
             state = _apply_input(plan, state, scope, Input.BREACH, cause, transitions)
     for scope, mode in enumerate(state.modes):
@@ -102,7 +106,7 @@ def first_decision(plan: Plan, state: State, trajectories: Sequence[Trajectory |
     for rule, trajectory in zip(plan.rules, trajectories, strict=True):
         # A mixture is no larger than its largest part, so the cheap check of that part is usually enough.
         if trajectory is not None and trajectory.log_mass.max() >= plan.budget.threshold:
-            due |= (rule.alarm.evidence(trajectory.log_mass) >= plan.budget.threshold).any(axis=(1, 2))
+            due |= over_budget(plan, state, rule, trajectory.log_mass).any(axis=(1, 2))
     for scope, mode in enumerate(state.modes):
         if _may_return(mode):
             due |= _recovered(plan, state, scope, trajectories, len(ends))
@@ -127,7 +131,7 @@ def enter_unreadable(plan: Plan, old: State, cause: Cause) -> tuple[State, list[
         state = _apply_input(plan, state, scope, Input.UNREADABLE, cause, transitions)
     unread = np.array([mode.unread for mode in state.modes])
     cells = tuple(
-        replace(cells, tripped=cells.tripped | (rule.watched & unread))
+        replace(cells, tripped=cells.tripped | (rule.watched & rule.on_scopes(unread)))
         for rule, cells in zip(plan.rules, state.cells, strict=True)
     )
     return replace(state, cells=cells), transitions
@@ -147,9 +151,8 @@ def deploy(plan: Plan, old: State, cause: Cause) -> tuple[State, list[Transition
         state = _recall(plan, remember_pair(state, old), cause, transitions)
     trial = np.array([mode.trial for mode in state.modes])
     if old.digest != plan.digest:  # evidence starts anew; a trial is never seeded, so it starts from a wealth of one
-        state = replace(
-            state, cells=tuple(detector_bank.start_trial(cells, trial & cells.tripped) for cells in state.cells)
-        )
+        started = (detector_bank.start_trial(cells, cells.on_scopes(trial) & cells.tripped) for cells in state.cells)
+        state = replace(state, cells=tuple(started))
     return state, [t for t in transitions if t.before.safe or t.trigger is Input.KNOWN_HARM]
 
 
@@ -175,27 +178,29 @@ def _breached(plan: Plan, state: State) -> Sequence[int]:
     """List the scopes with a monitor at or over the budget, subgroups first."""
     over = np.zeros(len(plan.scopes), dtype=bool)
     for rule, cells in zip(plan.rules, state.cells, strict=True):
-        over |= (rule.alarm.evidence(cells.log_mass) >= plan.budget.threshold).any(axis=0)
+        over[: len(rule.limits)] |= over_budget(plan, state, rule, cells.log_mass).any(axis=0)
     return [int(scope) for scope in np.roll(np.arange(len(over)), -1) if over[scope]]
 
 
 def _recovered(
     plan: Plan, state: State, scope: int, trajectories: Sequence[Trajectory | None] = (), ticks: int = 1
 ) -> Bools:
-    """Mask the ticks (T,) at which every tripped cell has disproved the harm and no other cell is near an alarm.
+    """Mask the ticks (T,) at which every tripped cell has disproved the harm and no other cell is near an alarm; a veto
+    of labels disproves a difference.
 
     A monitor that tripped the scope and was switched off cannot disprove it.
     """
     if plan.scopes[scope] in state.retained.disabled:
         return np.zeros(ticks, dtype=bool)
     required = np.log(safemode.recovery_samples(state.modes[scope], plan.policy))
-    recovered = np.ones(ticks, dtype=bool)
+    recovered, own = np.ones(ticks, dtype=bool), slice(scope, scope + 1)  # empty where a monitor has no such scope
     for rule, cells, trajectory in zip_longest(plan.rules, state.cells, trajectories):
         log_mass = cells.log_mass[None] if trajectory is None else trajectory.log_mass
         recovery = cells.recovery[None] if trajectory is None else trajectory.recovery
-        quiet = rule.alarm.evidence(log_mass)[:, :, scope] < plan.budget.threshold - RETURN_MARGIN_NATS
-        back = rule.recovery.evidence(recovery)[:, :, scope] >= required
-        recovered &= np.where(cells.tripped[:, scope], back, quiet).all(axis=1)
+        quiet = rule.alarm.evidence(log_mass)[:, :, own] < plan.budget.threshold - RETURN_MARGIN_NATS
+        back = rule.recovery.evidence(recovery)[:, :, own] >= required
+        held_back = state.vetoed(rule)[own]
+        recovered &= (np.where(cells.tripped[:, own], back, quiet) | held_back).all(axis=(1, 2))
     return recovered
 
 
@@ -210,61 +215,54 @@ def _apply_input(
     left = scope > 0 and after.apart and not before.apart and not state.modes[0].safe
     # A subgroup that leaves takes its rows along: the evidence of the model's cells says nothing about the rest.
     ended = returned | (left & (np.arange(len(plan.scopes)) == 0))
-    monitors, changed = [], []
-    for rule, cells in zip(plan.rules, state.cells, strict=True):
-        over = this_scope & (rule.alarm.evidence(cells.log_mass) >= plan.budget.threshold) & (trigger is Input.BREACH)
-        if over.any() or (trigger is Input.RECOVERED and cells.tripped[:, scope].any()):
-            monitors.append(_evidence(plan, rule, cells, scope))
+    cases: dict[str, Case] = {}
+    changed, ended_cells = [], []
+    for index, (rule, cells) in enumerate(zip(plan.rules, state.cells, strict=True)):
+        own = rule.on_scopes(this_scope)
+        over = own & over_budget(plan, state, rule, cells.log_mass) & (trigger is Input.BREACH)
+        if over.any() or (trigger is Input.RECOVERED and (cells.tripped & own).any()):
+            cases[rule.monitor.name] = _case(plan, state, (index, scope), breached=bool(over.any()))
         over = rule.with_lanes(over)
-        tripped = (cells.tripped | (over & after.apart)) & ~returned
-        started = detector_bank.reset_cells(cells, over | ended)
-        changed.append(replace(detector_bank.start_trial(started, over) if after.trial else started, tripped=tripped))
-    reason = cause.reason or _reason(trigger, monitors)
+        tripped = (cells.tripped | (over & after.apart)) & ~rule.on_scopes(returned)
+        ended_cells.append(over | rule.on_scopes(ended))
+        reset = detector_bank.reset_cells(cells, ended_cells[-1])
+        changed.append(replace(detector_bank.start_trial(reset, over) if after.trial else reset, tripped=tripped))
+    reason = cause.reason or _reason(trigger, [case.text for case in cases.values()])
     if after.state is safemode.ModeState.LATCHED and before.state is not after.state:
         reason += LATCH_NOTE
-    reason += one_host_note(state.hosts, scope) if trigger is Input.BREACH else ""
-    evidence = {"monitors": monitors, **_basis(plan, state, scope, cause.rows)}
+    reason += one_host_note(state.hosts, scope) + advisory_note(plan, state) if trigger is Input.BREACH else ""
+    reason += f"; {NOT_WORSE}" if trigger is Input.RECOVERED and state.veto.active[scope] else ""
+    evidence = {"monitors": [case.detail for case in cases.values()], **_basis(plan, state, scope, cause.rows)}
     made = Transition(plan.scopes[scope], trigger, before, after, cause.time, cause.actor, reason, evidence)
     transitions.append(made)
     modes = (*state.modes[:scope], after, *state.modes[scope + 1 :])
-    state = replace(state, modes=modes, epoch=state.epoch + (after != before), cells=tuple(changed))
+    onsets = {name: case.onset for name, case in cases.items() if case.onset} if after.apart else None
+    estimates = _reset(plan, state, ended_cells, cause.time).with_onsets(plan.scopes[scope], onsets)
+    if (before.state, before.apart) != (after.state, after.apart):
+        estimates = estimates.restarted(plan.rules, [rule.on_scopes(this_scope) for rule in plan.rules])
+    veto, epoch = state.veto.without(ended & ~this_scope, LEFT), state.epoch + (after != before)
+    state = replace(state, modes=modes, epoch=epoch, cells=tuple(changed), estimates=estimates, veto=veto)
     if not after.apart or (before.safe and trigger is Input.RELEASE):
         disabled = {name: off for name, off in state.retained.disabled.items() if name != plan.scopes[scope]}
         state = replace(state, retained=replace(state.retained, disabled=disabled))
     return state
 
 
-def _evidence(plan: Plan, rule: detector_bank.Rule, cells: detector_bank.Cells, scope: int) -> dict[str, object]:
-    """Describe one monitor's evidence as log10, with its recent path, for the variant with the most evidence."""
-    evidence = rule.alarm.evidence(cells.log_mass)[:, scope]
-    worst = int(evidence.argmax())
-    rows, mean = detector_bank.recent_mean(cells, worst, scope)
-    return {
-        "monitor": rule.monitor.name,
-        "variant": rule.variant_name(worst),
-        "evidence": _log10(evidence[worst]),
-        "threshold": plan.budget.threshold / LN10,
-        "recovery": _log10(detector_bank.recovery_evidence(rule, cells)[scope]),
-        "limit": float(rule.limits[scope]),
-        "count": int(cells.count[worst, scope]),
-        "recent_count": rows,
-        "recent_mean": mean,
-        "path": [round(float(value) / LN10, 3) for value in cells.path[worst, scope, :, 0] if np.isfinite(value)],
-    }
+def _case(plan: Plan, state: State, indices: tuple[int, int], *, breached: bool) -> Case:
+    """Make the case of a rule and a scope, by their ``indices``."""
+    threshold, unit, cells = plan.budget.threshold, counted_unit(plan, state), state.cells[indices[0]]
+    return make_case(plan.rules, cells, state.estimates, indices, threshold=threshold, unit=unit, breached=breached)
 
 
-def _log10(log_mass: float) -> float | None:
-    """Convert to log10; None without evidence, because JSON has no minus infinity."""
-    return float(log_mass) / LN10 if np.isfinite(log_mass) else None
+def _reset(plan: Plan, state: State, cells: Sequence[Bools], time: float) -> Estimates:
+    """Start the sums of the masked cells of each monitor anew, with their detectors."""
+    return state.estimates.reset(plan.rules, cells, state.seen[Stream.COMPARISONS], time)
 
 
-def _reason(trigger: Input, monitors: Sequence[dict[str, object]]) -> str:
+def _reason(trigger: Input, texts: Sequence[str]) -> str:
     if trigger is Input.DWELL_ELAPSED:
         return "the minimum dwell has elapsed"
-    recent = "{monitor}{suffix} {recent_mean:.3f} over the last {recent_count} rows, limit {limit:g}"
-    silent = "{monitor}{suffix} without recent rows, limit {limit:g}"
-    named = [{**monitor, "suffix": f" of {monitor['variant']}" if monitor["variant"] else ""} for monitor in monitors]
-    return "; ".join((recent if monitor["recent_count"] else silent).format(**monitor) for monitor in named)
+    return "; ".join(texts) or ("no monitor speaks against it" if trigger is Input.RECOVERED else "")
 
 
 def _basis(plan: Plan, state: State, scope: int, rows: Comparisons | None) -> dict[str, object]:
@@ -276,7 +274,7 @@ def _basis(plan: Plan, state: State, scope: int, rows: Comparisons | None) -> di
         "baseline_digest": plan.baseline_digest,
         "compressed_digest": plan.compressed_digest,
         "plan_digest": plan.digest,
-        "armed": plan.armed,
+        "armed": is_armed(plan, state),
         "samples": state.seen[Stream.COMPARISONS],
         "labels": state.seen[Stream.LABELS],
         "log": state.log,

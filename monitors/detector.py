@@ -9,7 +9,7 @@ null. For a grid of alternatives j, a cell is seeded with ``c N`` for a batch of
 Under the null ``M + A * alarms - c N`` is a supermartingale, so the expected number of false alarms in N samples is
 at most c N / A at any stopping time. Over many detectors whose c sum to at most one it is N / A under any dependence.
 Masses are kept as logarithms: log 0 is -inf, never a floor. The last axis of an array is the grid, leading axes are
-cells.
+cells. A batch without rows of a cell has E = 1, so its seed may wait until the cell's next rows: the mass is the same.
 
 Source: Shin, Ramdas, Rinaldo, "E-detectors: a nonparametric framework for sequential change detection", NEJSDS 2024
 (arXiv 2203.03532).
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tightrope.monitors.records import Floats, Ints
+from tightrope.monitors.records import Bools, Floats, Ints
 
 RATIOS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Alternatives q / p0 of the Bernoulli detector: from a slight excess to a collapse."""
@@ -35,6 +35,9 @@ LARGEST_BET = 0.98
 
 HIGHEST_RATE = 0.9
 """Alternatives at or above this rate are dropped from the Bernoulli grid."""
+
+COLLAPSE_RATE = 0.85
+"""The alternative that replaces the first dropped one, where it is the largest: a class that is never said again."""
 
 LN10 = float(np.log(10.0))
 
@@ -63,6 +66,13 @@ def add_seed(log_mass: Floats, seed: Floats | float) -> Floats:
 def advance(log_mass: Floats, seed: Floats | float, log_e: Floats) -> Floats:
     """Advance by one tick: seed, then multiply by the batch's e-values. Seeds must not depend on the outcomes."""
     return np.asarray(add_seed(log_mass, seed) + log_e)
+
+
+def _is_replaced(q: Floats) -> Bools:
+    """Mask the alternative that `COLLAPSE_RATE` replaces: the first of those dropped, if all kept ones lie below it."""
+    dropped = q >= HIGHEST_RATE
+    largest = np.where(dropped, 0.0, q).max(axis=-1, keepdims=True)
+    return np.asarray(dropped & (np.cumsum(dropped, axis=-1) == 1) & (largest < COLLAPSE_RATE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,7 @@ class Bernoulli:
     def _of(cls, limit: Floats, ratios: tuple[float, ...]) -> "Bernoulli":
         p = limit[..., None]
         q = p * np.asarray(ratios)
+        q = np.where(_is_replaced(q), COLLAPSE_RATE, q)
         kept = q < HIGHEST_RATE
         highest = min(HIGHEST_RATE / min(ratios), 1.0)
         if not np.all((limit > 0) & (limit < highest)):  # NaN fails the comparison too
@@ -117,6 +128,29 @@ class Bernoulli:
         """Log e-values of k ones among n observations, S + (K,); counts of several batches may be summed first."""
         ones, total = np.asarray(k, dtype=np.float64)[..., None], np.asarray(n, dtype=np.float64)[..., None]
         return np.asarray(ones * self.up + (total - ones) * self.down)
+
+    def log_e_of_loss(self, y: Floats) -> Floats:
+        """Log e-values of single losses in [0, 1], y's shape + (K,), of a detector with one limit: those of a mixture
+        of a one and a zero. Their expectation is at most 1 whenever the mean of y is at most the limit.
+        """
+        share = np.asarray(y, dtype=np.float64)[..., None]
+        return np.asarray(np.log(share * np.exp(self.up) + (1 - share) * np.exp(self.down)))
+
+    @property
+    def alternative(self) -> Floats:
+        """The rates q, S + (K,): where one is dropped, the limit."""
+        return np.asarray(self.limit[..., None] * np.exp(self.up))
+
+    @property
+    def limit(self) -> Floats:
+        """The limits p, S, from p e^up + (1 - p) e^down = 1 of the alternative that is furthest from them."""
+        furthest = np.abs(self.up).argmax(axis=-1)[..., None]
+        up, down = (np.take_along_axis(each, furthest, axis=-1)[..., 0] for each in (self.up, self.down))
+        return np.asarray(-np.expm1(down) / (np.exp(up) - np.exp(down)))
+
+    def of_scope(self, index: int) -> "Bernoulli":
+        """The detector of one of the limits of a vector, or of one of its columns, where variants have their own."""
+        return Bernoulli(self.up[..., index, :], self.down[..., index, :], self.log_weight[..., index, :])
 
     def evidence(self, log_mass: Floats) -> Floats:
         """log M, the mixture over alternatives, shape S."""

@@ -7,7 +7,9 @@ import numpy as np
 
 from tightrope.monitors.label_records import Label, PendingRow, RowKey
 from tightrope.monitors.plan import Plan
-from tightrope.monitors.records import Comparisons, Fault
+from tightrope.monitors.records import Bools, Comparisons, Ints
+from tightrope.monitors.scopes import with_model_scope
+from tightrope.monitors.veto.drawing import agreed_before, awaits_label, request_row_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +46,39 @@ def match_labels(
     return LabelMatches(tuple(matched), tuple(unmatched), duplicates)
 
 
-def rows_awaiting_labels(plan: Plan, rows: Comparisons) -> Iterator[PendingRow]:
+def count_agreed(plan: Plan, start: Ints, rows: Comparisons, new: Bools) -> tuple[Ints, Ints]:
+    """The rows of each scope since the drawn disagreement before each row, (n, S), -1 for rows that are not ``new``;
+    and those after the last one, (S,), from ``start`` (S,).
+    """
+    agreed = np.full((len(rows), len(plan.scopes)), -1)
+    own = new & awaits_label(rows)
+    if not plan.covers(rows) or not own.any():
+        return agreed, start
+    taken = rows.take(own)
+    member = with_model_scope(taken.member) & (taken.draw[:, None] < plan.rates)
+    drawn = taken.disagree & plan.label_draw.drawn(taken.draw, taken.disagree)
+    agreed[own], trailing = agreed_before(start, member, drawn)
+    return agreed, trailing
+
+
+def rows_awaiting_labels(plan: Plan, rows: Comparisons, agreed: Ints | None = None) -> Iterator[PendingRow]:
     """Yield the sound, classified rows of a batch; the rows of one request are numbered from 0.
 
-    Rows that the plan does not cover get an empty plan digest.
+    Rows that the plan does not cover get an empty plan digest. Disagreements that are drawn for a label get what their
+    evidence needs, of ``agreed`` as `count_agreed` returns it.
     """
     digest = plan.digest if plan.covers(rows) else ""
+    sound = awaits_label(rows)
+    drawn = rows.disagree & plan.label_draw.drawn(rows.draw, rows.disagree) & sound
+    known = np.zeros(len(rows), dtype=bool) if agreed is None or not digest else drawn & (agreed[:, 0] >= 0)
+    of_request = request_row_counts(rows, sound, with_model_scope(rows.member))
     number = -1
     previous: tuple[str, int] | None = None
     for index, name in enumerate(rows.request_id):
         current = (name, int(rows.offset[index]))
         number = number + 1 if current == previous else 0
         previous = current
-        if rows.fault[index] == Fault.NONE and rows.top_baseline[index] >= 0:
+        if sound[index]:
             yield PendingRow(
                 request_id=name,
                 row=number,
@@ -71,12 +93,32 @@ def rows_awaiting_labels(plan: Plan, rows: Comparisons) -> Iterator[PendingRow]:
                 top_compressed=int(rows.top_compressed[index]),
                 caller=int(rows.caller[index]),
                 loss=float(rows.loss[index]),
+                agreed=tuple(agreed[index].tolist()) if agreed is not None and known[index] else (),
+                request_rows=tuple(of_request[index].tolist()) if known[index] else (),
             )
 
 
+def is_usable(plan: Plan, row: PendingRow, label: Label) -> bool:
+    """Tell whether a label says something about the rows without one: it names no probability, or the one with which
+    the plan draws its row.
+    """
+    if not label.probability:
+        return True
+    disagree, draw = np.array([row.disagree]), np.array([row.draw])
+    wanted = float(plan.label_draw.probabilities(disagree)[0])
+    drawn = bool(plan.label_draw.drawn(draw, disagree)[0]) and (not row.disagree or bool(row.agreed))
+    return drawn and bool(np.isclose(label.probability, wanted))
+
+
 def labelled_comparisons(plan: Plan, log: str, matches: Sequence[tuple[PendingRow, Label]]) -> Comparisons:
-    """Build rows for the label monitors, in the order of the labels and at their times; other columns are unknown."""
+    """Build rows for the label monitors, in the order of the labels and at their times; other columns are unknown.
+
+    Labels that were drawn because the models disagree say nothing about confidence: their rows have none.
+    """
     rows = [row for row, _ in matches]
+    probability = np.array([label.probability for _, label in matches])
+    sampled = (probability == 0) | plan.label_draw.in_random_sample(np.array([row.draw for row in rows]))
+    none = (0,) * len(plan.scopes)
     classes = np.array([label.label for _, label in matches])
     top_b, top_c = np.array([row.top_baseline for row in rows]), np.array([row.top_compressed for row in rows])
     return Comparisons.from_columns(
@@ -91,8 +133,11 @@ def labelled_comparisons(plan: Plan, log: str, matches: Sequence[tuple[PendingRo
         member=np.array([row.member for row in rows]).reshape(len(rows), len(plan.scopes) - 1),
         draw=[row.draw for row in rows],
         disagree=[row.disagree for row in rows],
-        confidence_baseline=[row.confidence_baseline for row in rows],
-        confidence_compressed=[row.confidence_compressed for row in rows],
+        confidence_baseline=np.where(sampled, [row.confidence_baseline for row in rows], np.nan),
+        confidence_compressed=np.where(sampled, [row.confidence_compressed for row in rows], np.nan),
+        inclusion=np.where(probability > 0, probability, np.nan),
+        agreed=[row.agreed or none for row in rows],
+        request_rows=[row.request_rows or none for row in rows],
         top_baseline=top_b,
         top_compressed=top_c,
         caller=[row.caller for row in rows],

@@ -33,7 +33,8 @@ class PendingRow:
     """One compared row that waits for its label, with the columns that label monitors need.
 
     ``member`` (S - 1,) marks its subgroups, ``digest`` is that of the plan it was compared under, ``joined`` tells
-    whether its label has arrived.
+    whether its label has arrived. A disagreement that was drawn for a label has ``agreed`` and ``request_rows``, both
+    of S entries: the rows since the one before it in each scope, and the rows of its request.
 
     >>> import numpy as np
     >>> PendingRow("r-1", 0, 0.0, "d", np.zeros(0, dtype=bool), 0.5, False, 0.9, 0.8, 1, 1).key
@@ -54,6 +55,8 @@ class PendingRow:
     joined: bool = False
     caller: int = 0
     loss: float = float("nan")
+    agreed: tuple[int, ...] = ()
+    request_rows: tuple[int, ...] = ()
 
     @property
     def key(self) -> RowKey:

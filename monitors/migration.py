@@ -13,8 +13,10 @@ from tightrope.monitors.history.retained import (
     is_redefined,
     scope_definition,
 )
-from tightrope.monitors.plan import Plan, State, initial_state
-from tightrope.monitors.records import Stream
+from tightrope.monitors.intervals.estimates import Estimates
+from tightrope.monitors.plan import Plan, State, initial_state, judged_settings
+from tightrope.monitors.records import Bools, Stream
+from tightrope.monitors.verdict import Onset
 
 
 def held_breaches(state: State) -> dict[str, bool]:
@@ -27,7 +29,9 @@ def scope_records(state: State) -> dict[str, ScopeRecord]:
     records = dict(state.retained.orphans)
     for index, (scope, mode) in enumerate(zip(state.scopes, state.modes, strict=True)):
         breached = [
-            name for name, cells in zip(state.monitors, state.cells, strict=True) if cells.tripped[:, index].any()
+            name
+            for name, cells in zip(state.monitors, state.cells, strict=True)
+            if cells.tripped[:, index : index + 1].any()
         ]
         monitors = (*breached, *state.retained.disabled.get(scope, ()))
         record = ScopeRecord(mode, monitors, scope_definition(scope, state.retained.settings))
@@ -49,6 +53,11 @@ def _redefined_records(plan: Plan, records: Mapping[str, ScopeRecord]) -> dict[s
     return kept
 
 
+def with_estimates(plan: Plan, state: State) -> State:
+    """Return a state of the plan with the sums behind intervals, which a snapshot of an earlier version lacks."""
+    return state if state.estimates.fits(plan.rules) else replace(state, estimates=Estimates.fresh(plan.rules))
+
+
 def migrate_state(plan: Plan, old: State) -> State:
     """Move a stored state to the current plan.
 
@@ -58,11 +67,11 @@ def migrate_state(plan: Plan, old: State) -> State:
     plan has them.
     """
     if old.digest == plan.digest:
-        same = old.retained.settings == plan.settings
-        return (
-            old if same else replace(old, epoch=old.epoch + 1, retained=replace(old.retained, settings=plan.settings))
-        )
-    fresh, records = initial_state(plan), _redefined_records(plan, scope_records(old))
+        settings = judged_settings(plan, old)
+        same = old.retained.settings == settings
+        old = with_estimates(plan, old)
+        return old if same else replace(old, epoch=old.epoch + 1, retained=replace(old.retained, settings=settings))
+    fresh, records = initial_state(plan, old.dependence), _redefined_records(plan, scope_records(old))
     current = {scope: records.get(scope, ScopeRecord()) for scope in plan.scopes}
     disabled = {
         scope: tuple(name for name in record.monitors if name not in plan.monitors) for scope, record in current.items()
@@ -71,7 +80,7 @@ def migrate_state(plan: Plan, old: State) -> State:
         old.retained,
         orphans={scope: record for scope, record in records.items() if scope not in current and record.relevant},
         disabled={scope: names for scope, names in disabled.items() if names},
-        settings=plan.settings,
+        settings=judged_settings(plan, old),
     )
     return replace(
         fresh,
@@ -88,7 +97,13 @@ def migrate_state(plan: Plan, old: State) -> State:
             _carry_tripped(cells, name, old, current) for name, cells in zip(plan.monitors, fresh.cells, strict=True)
         ),
         retained=retained,
+        estimates=replace(fresh.estimates, onsets=_kept_onsets(plan, old), several=old.estimates.several),
     )
+
+
+def _kept_onsets(plan: Plan, old: State) -> dict[str, Mapping[str, Onset]]:
+    """Keep where breaches began, of the scopes that the plan has."""
+    return {scope: onsets for scope, onsets in old.estimates.onsets.items() if scope in plan.scopes}
 
 
 def begin_again(plan: Plan, old: State) -> State:
@@ -105,6 +120,7 @@ def begin_again(plan: Plan, old: State) -> State:
         unanswered=fresh.unanswered,
         labels=fresh.labels,
         repeats=fresh.repeats,
+        estimates=fresh.estimates,
     )
 
 
@@ -118,10 +134,11 @@ def _carry_tripped(cells: Cells, monitor: str, old: State, records: Mapping[str,
     """Mark the variants that had tripped each scope; all of them where the old state does not name them."""
     tripped = cells.tripped.copy()
     for index, (scope, record) in enumerate(records.items()):
-        if monitor in record.monitors:
-            before = np.zeros(0, dtype=bool)
+        if monitor in record.monitors and index < tripped.shape[1]:
+            before: Bools = np.zeros(0, dtype=bool)
             if monitor in old.monitors and scope in old.scopes:
-                before = old.cells[old.monitors.index(monitor)].tripped[:, old.scopes.index(scope)]
+                own = old.scopes.index(scope)
+                before = old.cells[old.monitors.index(monitor)].tripped[:, own : own + 1].ravel()
             tripped[:, index] = before if len(before) == len(tripped) and before.any() else True
     return replace(cells, tripped=tripped)
 
@@ -138,7 +155,9 @@ def mark_harmed(state: State, scope: int, record: ScopeRecord) -> State:
     modes = (*state.modes[:scope], replace(mode, flaps=max(mode.flaps, record.mode.flaps)), *state.modes[scope + 1 :])
     this_scope = np.arange(len(state.scopes)) == scope
     cells = tuple(
-        replace(cells, tripped=cells.tripped | this_scope) if monitor in record.monitors else cells
+        replace(cells, tripped=cells.tripped | this_scope[: cells.tripped.shape[1]])
+        if monitor in record.monitors
+        else cells
         for monitor, cells in zip(state.monitors, state.cells, strict=True)
     )
     missing = [monitor for monitor in record.monitors if monitor not in state.monitors]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tightrope.monitors.records import Bools, Comparisons, Fault, Floats
+from tightrope.monitors.records import Bools, Comparisons, Fault, Floats, Ints
 
 Observed = tuple[Bools, Floats]
 """For n comparisons and V variants: the rows that count (n, V), and their values (n, V), NaN allowed elsewhere."""
@@ -15,6 +15,31 @@ def _sound(rows: Comparisons) -> Bools:
 def disagreement(rows: Comparisons, _: int) -> Observed:
     """1 where the two decisions differ."""
     return _sound(rows), rows.disagree[:, None].astype(np.float64)
+
+
+def loss(rows: Comparisons, _: int) -> Observed:
+    """How far the two decisions differ, in [0, 1]; a row without a loss does not speak."""
+    return _sound(rows) & np.isfinite(rows.loss)[:, None], rows.loss[:, None]
+
+
+def losses(rows: Comparisons) -> Floats:
+    """The disagreement of each row in [0, 1], (n,): its loss where it has one, else whether the decisions differ."""
+    return np.where(np.isfinite(rows.loss), rows.loss, rows.disagree.astype(np.float64))
+
+
+def summed_losses(loss: Floats, disagree: Bools, member: Bools) -> Ints | Floats:
+    """The disagreement of the rows of each scope together, (S,), from the losses (n,), or whether decisions differ
+    (n,), and membership (n, S): the number of rows where it is all or nothing.
+    """
+    known = np.isfinite(loss)
+    if not known.any():
+        return np.asarray(member[disagree].sum(axis=0))
+    return np.asarray(np.where(known, loss, disagree) @ member)
+
+
+def bias(rows: Comparisons, _: int) -> Observed:
+    """How far the compressed model's value lies above the baseline's, as a share of the cap."""
+    return _sound(rows) & np.isfinite(rows.bias)[:, None], rows.bias[:, None]
 
 
 def confidence(rows: Comparisons, _: int) -> Observed:
@@ -33,11 +58,64 @@ def shape(rows: Comparisons, variants: int) -> Observed:
     return np.repeat(_sound(rows), variants, axis=1), y
 
 
+CONFIDENCE_JUMP = 0.15
+"""The difference of two confidences of one row beyond which it is a jump."""
+
+
+def jump(rows: Comparisons, _: int) -> Observed:
+    """1 where the compressed model's confidence lies far below the baseline's; and where it lies far above."""
+    moved = rows.confidence_compressed - rows.confidence_baseline
+    y = np.stack([moved < -CONFIDENCE_JUMP, moved > CONFIDENCE_JUMP], axis=1).astype(np.float64)
+    y[np.isnan(moved)] = np.nan
+    return np.repeat(_sound(rows), 2, axis=1), y
+
+
 def mix(rows: Comparisons, variants: int) -> Observed:
     """Difference of the indicators "predicts class k", compressed minus baseline; with two classes only for class 1."""
     classes = np.arange(variants) if variants > 1 else np.array([1])
     y = (rows.top_compressed[:, None] == classes).astype(float) - (rows.top_baseline[:, None] == classes)
     return np.repeat(_sound(rows), variants, axis=1), y
+
+
+def class_mix(rows: Comparisons, variants: int) -> Observed:
+    """How much more the compressed model says class k than the baseline, of kinds that give it for each class; with one
+    variant only for the last class.
+    """
+    missing = max(variants - rows.mix.shape[1], 0)
+    y = np.pad(rows.mix, ((0, 0), (0, missing)), constant_values=np.nan)[:, -variants:]
+    return _sound(rows) & np.isfinite(y), y
+
+
+def baseline_class(rows: Comparisons) -> Ints:
+    """The class that the baseline says, (n,)."""
+    return rows.top_baseline
+
+
+def compressed_class(rows: Comparisons) -> Ints:
+    """The class that the compressed model says, (n,)."""
+    return rows.top_compressed
+
+
+def differs(rows: Comparisons, _: int) -> Observed:
+    """1 where the two say different classes, of rows on which both say one."""
+    says = _sound(rows) & ((rows.top_baseline >= 0) & (rows.top_compressed >= 0))[:, None]
+    return says, (rows.top_baseline != rows.top_compressed)[:, None].astype(np.float64)
+
+
+def missed(rows: Comparisons, variants: int) -> Observed:
+    """The loss by the class that the baseline says, of kinds that give it for each class."""
+    return _by_class(rows, rows.missed, variants)
+
+
+def gained(rows: Comparisons, variants: int) -> Observed:
+    """The loss by the class that the compressed model says, of kinds that give it for each class."""
+    return _by_class(rows, rows.gained, variants)
+
+
+def _by_class(rows: Comparisons, matrix: Floats, variants: int) -> Observed:
+    absent = max(variants - matrix.shape[1], 0)
+    y = np.pad(matrix, ((0, 0), (0, absent)), constant_values=np.nan)[:, :variants]
+    return _sound(rows) & np.isfinite(y), y
 
 
 def refusals(rows: Comparisons, _: int) -> Observed:
@@ -55,8 +133,21 @@ def _labelled(rows: Comparisons) -> Bools:
 
 
 def accuracy(rows: Comparisons, _: int) -> Observed:
-    """Difference of being right, baseline minus compressed."""
-    return _labelled(rows), (rows.correct_baseline - rows.correct_compressed)[:, None]
+    """Difference of being right, baseline minus compressed, over the probability with which the row was drawn."""
+    probability = np.where(drawn_for_label(rows), rows.inclusion, 1.0)
+    return _labelled(rows), ((rows.correct_baseline - rows.correct_compressed) / probability)[:, None]
+
+
+def agreements(rows: Comparisons) -> Floats:
+    """The rows that enter accuracy as zeros with each labelled row, (n, S), or (n, 0) where none does: those since the
+    drawn disagreement before it.
+    """
+    return np.where(drawn_for_label(rows)[:, None], np.nan_to_num(rows.agreed), 0.0)
+
+
+def drawn_for_label(rows: Comparisons) -> Bools:
+    """Mask the disagreements that were labelled because they were drawn, (n,)."""
+    return np.asarray(rows.disagree & np.isfinite(rows.inclusion) & (rows.agreed.shape[1] > 0))
 
 
 def excess(rows: Comparisons, _: int) -> Observed:
@@ -67,7 +158,12 @@ def excess(rows: Comparisons, _: int) -> Observed:
 def brier(rows: Comparisons, _: int) -> Observed:
     """Difference of the squared errors of confidence (Brier score), compressed minus baseline."""
     compressed = (rows.confidence_compressed - rows.correct_compressed) ** 2
-    return _labelled(rows), (compressed - (rows.confidence_baseline - rows.correct_baseline) ** 2)[:, None]
+    return _sampled(rows), (compressed - (rows.confidence_baseline - rows.correct_baseline) ** 2)[:, None]
+
+
+def _sampled(rows: Comparisons) -> Bools:
+    """Mask the labelled rows of a sample of all rows: others, drawn because they disagree, have no confidence here."""
+    return np.asarray(_labelled(rows) & np.isfinite(rows.confidence_compressed)[:, None])
 
 
 CALIBRATION_BINS = 10
@@ -79,4 +175,4 @@ def calibration(rows: Comparisons, variants: int) -> Observed:
     sure = np.where(np.isfinite(rows.confidence_compressed), rows.confidence_compressed, 0.0)
     bin_index = np.minimum((sure * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     y = np.repeat((rows.confidence_compressed - rows.correct_compressed)[:, None], variants, axis=1)
-    return _labelled(rows) & (bin_index[:, None] == np.arange(variants)), y
+    return _sampled(rows) & (bin_index[:, None] == np.arange(variants)), y

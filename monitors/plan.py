@@ -1,35 +1,50 @@
 """The plan (what is watched, fixed while it runs) and the state of one model's judgement (replaced at every tick)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 import numpy as np
 
 from tightrope.monitors.budget import Budget
+from tightrope.monitors.dependence.units import EvidenceUnit
+from tightrope.monitors.dependence.warning import Dependence
 from tightrope.monitors.detector_bank import Cells, Rule
 from tightrope.monitors.elapsed import elapsed
 from tightrope.monitors.history.retained import Retained
+from tightrope.monitors.hunter.search import Search, SearchPlan
 from tightrope.monitors.intake.hosts import HostRows
 from tightrope.monitors.intake.refusals import RefusedRows
 from tightrope.monitors.intake.repeats import RepeatMemory, Repeats
+from tightrope.monitors.intake.sight_notes import SightNotes
+from tightrope.monitors.intervals.estimates import Estimates
 from tightrope.monitors.latency import LatencyObjective, LatencyState
 from tightrope.monitors.records import Bools, Comparisons, Floats, Ints, Stream
 from tightrope.monitors.safemode import Input, Mode, Policy
+from tightrope.monitors.veto.drawing import LabelDraw
+from tightrope.monitors.veto.wealth import VETOED_MONITORS, Veto
 
 STALE_ARTEFACT, STALE_SUBGROUPS = STALE_REASONS = ("artefact", "subgroups")
 """Reasons for which a plan does not cover rows: another pair of models, or the same pair with other subgroups."""
+
+ADVISORY_NOTE = "; advisory: only recorded, no traffic moves"
+"""The end of the reason of a breach whose scope goes on being answered by the compressed model."""
+
+ARMED = "armed"
+"""The mode, among the settings of judgement, in which a breach routes requests to the baseline."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The monitoring plan of one model. ``scopes`` (S names) starts with the model itself, then its subgroups.
 
+    Where ``keeps_armed``, no mode is configured: a state that was armed stays so, although the plan is not ``armed``.
     ``rates`` (S,) is the draw below which a row counts for a scope; ``tick_seconds`` is event time; after
     ``blind_seconds`` of traffic without a comparison the judge is blind (0: never); rows and labels wait for each other
-    for ``label_horizon`` seconds (0: there are no labels); the baseline answers the scopes ``always_baseline`` in every
-    mode; ``digest`` covers everything that evidence depends on: evidence counted under another digest is not carried
-    over. ``settings`` are those of judgement, by dotted name, in JSON types: a change of them is told.
+    for ``label_horizon`` seconds (0: there are no labels), for which ``label_draw`` draws rows; the baseline answers
+    the scopes ``always_baseline`` in every mode; ``digest`` covers everything that evidence depends on: evidence
+    counted under another digest is not carried over. ``settings`` are those of judgement, by dotted name, in JSON
+    types: a change of them is told. ``search`` is the search for undeclared groups.
 
     >>> plan = Plan("m", "b", "c", ("model", "sex=f"), np.ones(2), rules=())
     >>> plan.covers(Comparisons.from_columns(1, baseline_digest="b", compressed_digest="c", scopes=("sex=f",)))
@@ -45,15 +60,19 @@ class Plan:
     budget: Budget = field(default_factory=Budget)
     policy: Policy = field(default_factory=Policy)
     armed: bool = True
+    keeps_armed: bool = False
     tick_rows: int = 64
     tick_seconds: float = 5.0
     repeats: Repeats = Repeats.RETRIES
+    unit: EvidenceUnit = field(default_factory=EvidenceUnit)
     blind_seconds: float = 60.0
     objective: LatencyObjective | None = None
     label_horizon: float = 0.0
+    label_draw: LabelDraw = field(default_factory=LabelDraw)
     digest: str = ""
     always_baseline: tuple[str, ...] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
+    search: SearchPlan | None = None
 
     def covers(self, rows: Comparisons) -> bool:
         """Tell whether these rows are of the watched pair and subgroups."""
@@ -120,6 +139,15 @@ class Autocorrelation:
     products: float = 0.0
     last: float = 0.0
 
+    def after(self, y: Floats) -> "Autocorrelation":
+        """Return the sums after more rows (n,)."""
+        if not len(y):
+            return self
+        before = np.concatenate([[self.last], y[:-1]])
+        return Autocorrelation(
+            self.pairs + len(y), self.total + float(y.sum()), self.products + float(before @ y), float(y[-1])
+        )
+
     @property
     def correlation(self) -> float | None:
         """Lag-1 autocorrelation of a 0/1 quantity, or None while it has no variance."""
@@ -151,16 +179,19 @@ class UncomparedTraffic:
 class State:
     """The state of one model's judgement. ``watermarks`` hold, per partition of ``log``, the last offset counted.
 
-    ``seen`` counts the rows of each stream and ``pending`` holds those of its open tick; ``compared`` and
-    ``disagreed`` (S,) count all rows of each scope; ``labels`` counts labels by outcome (joined, duplicate, unknown,
-    late, expired, stale); ``stale`` counts rows of another artefact or configuration; ``errors`` (S,) counts rows with
-    a fault, and ``faulty`` (S,) tells whether the scope's latest tick had one; ``unanswered`` is the traffic that no
-    comparison has followed yet; ``latency`` holds the blocks of served requests; ``noise`` (S, 2) counts rows on which
-    the baseline ran twice and rows on which it contradicted itself; ``lag`` measures how much neighbouring
-    disagreements depend on each other; ``epoch`` grows with every change of mode; ``retained`` outlives the plan;
-    ``sighted`` (S,) counts the rows of the model up to the last row of each scope; ``repeats`` remembers the latest
-    rows and requests; ``hosts`` counts rows by the class of the host that ran the compressed model; ``refused`` counts
-    by role the rows that the role refuses.
+    ``seen`` counts the rows of each stream and ``pending`` holds those of its open tick; ``compared`` (S,) counts all
+    rows of each scope, and ``disagreed`` (S,) is the sum of their disagreement, a number where it is all or nothing;
+    ``labels`` counts labels by outcome (joined, duplicate, unknown, late, expired, stale); ``stale`` counts rows of
+    another artefact or configuration; ``errors`` (S,) counts rows with a fault, and ``faulty`` (S,) tells whether the
+    scope's latest tick had one; ``unanswered`` is the traffic that no comparison has followed yet; ``latency`` holds
+    the blocks of served requests; ``noise`` (S, 2) counts rows on which the baseline ran twice and holds the sum of its
+    disagreement with itself, a number where it is all or nothing; ``lag`` measures how much neighbouring disagreements
+    depend on each other; ``epoch`` grows with every change of mode; ``retained`` outlives the plan; ``sighted`` (S,)
+    counts the rows of the model up to the last row of each scope; ``repeats`` remembers the latest rows and requests;
+    ``hosts`` counts rows by the class of the host that ran the compressed model; ``refused`` counts by role the rows
+    that the role refuses; ``sight_notes`` are what gateways told about rows that are missing; ``estimates`` holds the
+    sums behind intervals; ``dependence`` is how much rows depend on each other; ``search`` is that for groups;
+    ``veto`` is what labels have shown of disagreements.
 
     >>> plan = Plan("m", "b", "c", ("model", "sex=f"), np.ones(2), rules=())
     >>> initial_state(plan).modes[0].state
@@ -180,10 +211,10 @@ class State:
     pending: Mapping[Stream, Comparisons]
     modes: tuple[Mode, ...]
     compared: Ints
-    disagreed: Ints
+    disagreed: Ints | Floats
     errors: Ints
     faulty: Bools
-    noise: Ints
+    noise: Ints | Floats
     lag: Autocorrelation
     unanswered: UncomparedTraffic
     latency: LatencyState
@@ -194,12 +225,34 @@ class State:
     repeats: RepeatMemory = field(default_factory=RepeatMemory)
     hosts: HostRows = field(default_factory=dict)
     refused: RefusedRows = field(default_factory=dict)
+    sight_notes: SightNotes = field(default_factory=dict)
+    estimates: Estimates = field(default_factory=lambda: Estimates.fresh(()))
+    dependence: Dependence = field(default_factory=Dependence)
+    search: Search = field(default_factory=lambda: Search(""))
+    veto: Veto = field(default_factory=lambda: Veto.fresh(0))
 
     @property
     def rows_received(self) -> int:
         """The rows received so far, each once: judged, in the open tick, or stale."""
         pending = self.pending.get(Stream.COMPARISONS)
         return self.seen[Stream.COMPARISONS] + (0 if pending is None else len(pending)) + self.stale
+
+    def vetoed(self, rule: Rule) -> Bools:
+        """Mask the scopes of a monitor in which labels have shown that a difference is no harm, (S,)."""
+        return rule.on_scopes(self.veto.active & (rule.monitor.name in VETOED_MONITORS))
+
+    def is_new(self, batch: Comparisons) -> Bools:
+        """Mask the compared rows of a batch that lie beyond the watermarks of their partitions, (n,)."""
+        watermarks = self.watermarks if batch.log == self.log else {}
+        new = np.ones(len(batch), dtype=bool)
+        for partition in np.unique(batch.partition):
+            new &= (batch.partition != partition) | (batch.offset > watermarks.get(int(partition), -1))
+        return new
+
+
+def counted_unit(plan: Plan, state: State) -> str:
+    """The unit of a number of rows, in words for people: requests where each is compared and has one row."""
+    return "request" if plan.rates[0] >= 1 and not state.estimates.several else "compared row"
 
 
 def is_blind(plan: Plan, state: State) -> bool:
@@ -208,9 +261,32 @@ def is_blind(plan: Plan, state: State) -> bool:
     return plan.blind_seconds > 0 and state.unanswered.kept > 0 and waiting >= plan.blind_seconds
 
 
-def initial_state(plan: Plan) -> State:
-    """Build the state of a model before its first row."""
-    scopes = len(plan.scopes)
+def over_budget(plan: Plan, state: State, rule: Rule, log_mass: Floats) -> Bools:
+    """Mask the cells (..., V, S) at or over the budget; a veto of labels holds those of differences back."""
+    return np.asarray((rule.alarm.evidence(log_mass) >= plan.budget.threshold) & ~state.vetoed(rule))
+
+
+def is_armed(plan: Plan, state: State) -> bool:
+    """Tell whether a breach routes requests to the baseline: without a configured mode, the mode before is kept. A
+    state that does not tell it is of a version in which every such model was armed.
+    """
+    return plan.armed or (plan.keeps_armed and state.retained.settings.get("mode", ARMED) == ARMED)
+
+
+def advisory_note(plan: Plan, state: State) -> str:
+    """Return the end of the reason of a breach: empty where it moves traffic."""
+    return "" if is_armed(plan, state) else ADVISORY_NOTE
+
+
+def judged_settings(plan: Plan, old: State) -> Mapping[str, object]:
+    """Return the settings of judgement of a plan that follows on a state, with the mode in force."""
+    return {**plan.settings, "mode": ARMED} if is_armed(plan, old) and not plan.armed else plan.settings
+
+
+def initial_state(plan: Plan, dependence: Dependence | None = None) -> State:
+    """Build the state of a model before its first row, or after rows about whose ``dependence`` something is known."""
+    scopes, dependence = len(plan.scopes), replace(dependence or Dependence(), window_rows={})
+    steps = plan.unit.window_clusters if plan.unit.is_window(warned=dependence.warned) else 0
     return State(
         digest=plan.digest,
         baseline_digest=plan.baseline_digest,
@@ -233,7 +309,10 @@ def initial_state(plan: Plan) -> State:
         unanswered=UncomparedTraffic(),
         latency=LatencyState.fresh(),
         labels={},
-        cells=tuple(Cells.fresh(rule) for rule in plan.rules),
+        cells=tuple(Cells.fresh(rule, steps) for rule in plan.rules),
+        dependence=dependence,
         sighted=np.zeros(scopes, dtype=np.int64),
         retained=Retained(settings=plan.settings),
+        estimates=Estimates.fresh(plan.rules),
+        veto=Veto.fresh(scopes),
     )

@@ -19,6 +19,7 @@ MODEL_SCOPE = "model"
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Features = NDArray[np.float32]
 Hashes = NDArray[np.uint64]
 Texts = NDArray[np.object_]
 Tensors = Mapping[str, NDArray[np.generic]]
@@ -52,13 +53,17 @@ class Role(StrEnum):
 
 
 class Outcome(StrEnum):
-    """The result of one monitor in one scope. A verdict has no default outcome: its builder has to decide."""
+    """The result of one monitor in one scope, from the best to the worst: a summary shows the worst.
+
+    A verdict has no default outcome: its builder has to decide.
+    """
 
     PASS = "pass"  # noqa: S105 - a verdict, not a password
-    BREACH = "breach"
+    WATCH = "watch"
     INSUFFICIENT = "insufficient"
-    ERROR = "error"
     UNSEEN = "unseen"
+    ERROR = "error"
+    BREACH = "breach"
 
 
 class Stream(StrEnum):
@@ -75,6 +80,7 @@ class Fault(IntEnum):
     NOT_FINITE = 1
     OUT_OF_RANGE = 2
     RUN_FAILED = 3
+    UNREADABLE = 4
 
 
 @dataclass(slots=True)  # not frozen: one is made for every request that is kept, and freezing takes most of that time
@@ -85,7 +91,7 @@ class Sample:
     [0, 1]; ``time`` is the event time in seconds since the epoch. ``outputs`` holds the decision output of the role
     that answered, shape (rows, …), and ``seconds`` the time that this role took. ``caller`` is a keyed digest of the
     caller (0: unknown), ``host_class`` the class of the processor that ran the role (empty: unknown), ``trace_id``
-    that of the request (empty: none).
+    that of the request (empty: none). ``apart``: the gateway keeps requests apart, so this one shared no run.
 
     >>> sample = Sample(
     ...     model="m", request_id="r-1", time=0.0, served_by=Role.COMPRESSED,
@@ -113,6 +119,7 @@ class Sample:
     caller: int = 0
     host_class: str = ""
     trace_id: str = ""
+    apart: bool = False
 
 
 _LEFT_OUT: Any = None
@@ -132,7 +139,12 @@ class Comparisons:
     classes of the processors that served the row and that ran the other model (empty: unknown); ``caller`` is a keyed
     digest (0: unknown). ``loss`` in [0, 1] is the disagreement of decisions that are not just equal or different (NaN:
     not given); ``missed`` and ``gained``, both (n, classes), hold the loss by the baseline's and by the compressed
-    model's class, without columns where the classes are given by ``top`` alone. These columns may be left out.
+    model's class, without columns where the classes are given by ``top`` alone; ``mix`` (n, classes) in [-1, 1] is how
+    much more the compressed model said each class, and ``bias`` in [-1, 1] how far its value lies above the baseline's.
+    ``apart`` is True where both models ran on the row's request alone, because the gateway keeps requests apart.
+    ``features`` (n, columns) are the input columns that are searched for harmed groups, NaN where one is left out.
+    Labelled rows alone have ``agreed`` and ``request_rows``, both (n, scopes): the rows since the drawn disagreement
+    before, which are neither labelled nor drawn, and the rows of the request. These columns may be left out.
 
     >>> rows = Comparisons.from_columns(3, model="m", disagree=[False, True, False])
     >>> len(rows), rows.take(rows.disagree).disagree.tolist(), len(rows.join(rows))
@@ -177,6 +189,12 @@ class Comparisons:
     loss: Floats = _LEFT_OUT
     missed: Floats = _LEFT_OUT
     gained: Floats = _LEFT_OUT
+    mix: Floats = _LEFT_OUT
+    bias: Floats = _LEFT_OUT
+    apart: Bools = _LEFT_OUT
+    features: Features = _LEFT_OUT
+    agreed: Floats = _LEFT_OUT
+    request_rows: Floats = _LEFT_OUT
 
     def __post_init__(self) -> None:
         """Fill the columns that were left out."""
@@ -193,7 +211,7 @@ class Comparisons:
         given = dict.fromkeys(_PER_BATCH, "") | {"scopes": (), "request_id": ("",) * n} | known
         member = np.asarray(given.pop("member", np.zeros((n, len(given["scopes"])))), dtype=bool)
         matrices: dict[str, Any] = {
-            name: np.asarray(given.pop(name, np.zeros((n, 0))), dtype=np.float64) for name in _CLASS_MATRICES
+            name: np.asarray(given.pop(name, np.zeros((n, 0))), dtype) for name, dtype in _NUMBER_MATRICES.items()
         }
         columns: dict[str, Any] = {
             name: np.broadcast_to(np.asarray(given.pop(name, unknown), dtype=np.asarray(unknown).dtype), n).copy()
@@ -203,10 +221,8 @@ class Comparisons:
 
     def take(self, rows: slice | Bools) -> Self:
         """Select rows by a slice or a mask, in order."""
-        picked: dict[str, Any] = {name: getattr(self, name)[rows] for name in ROW_ARRAYS}
-        if isinstance(rows, slice):
-            return replace(self, request_id=self.request_id[rows], **picked)
-        return replace(self, request_id=tuple(compress(self.request_id, rows)), **picked)
+        ids = self.request_id[rows] if isinstance(rows, slice) else tuple(compress(self.request_id, rows))
+        return replace(self, request_id=ids, **{name: getattr(self, name)[rows] for name in ROW_ARRAYS})
 
     @property
     def group_key(self) -> tuple[object, ...]:
@@ -220,17 +236,10 @@ class Comparisons:
             ValueError: when a batch has another model, log, scopes or digests.
         """
         if other := next((part for part in more if part.group_key != self.group_key), None):
-            raise ValueError(
-                f"cannot join comparisons of {self.model} and {other.model}: model, log, scopes and digests must be "
-                "the same"
-            )
+            wanted = "model, log, scopes and digests must be the same"
+            raise ValueError(f"cannot join comparisons of {self.model} and {other.model}: {wanted}")
         parts = (self, *more)
-        joined: dict[str, Any] = {
-            name: np.concatenate([getattr(part, name) for part in parts])
-            for name in ROW_ARRAYS
-            if name not in _CLASS_MATRICES
-        }
-        joined |= {name: _stacked([getattr(part, name) for part in parts]) for name in _CLASS_MATRICES}
+        joined: dict[str, Any] = {name: stacked([getattr(part, name) for part in parts]) for name in ROW_ARRAYS}
         return replace(self, request_id=tuple(chain.from_iterable(part.request_id for part in parts)), **joined)
 
 
@@ -243,8 +252,9 @@ _UNKNOWN: dict[object, Any] = {
     NDArray[np.int8]: np.int8(0),
     Texts: np.array("", dtype=object),
 }
-_CLASS_MATRICES = ("missed", "gained")
-MATRICES = ("member", *_CLASS_MATRICES)
+_DOUBLES = dict.fromkeys(("missed", "gained", "mix", "agreed", "request_rows"), np.float64)
+_NUMBER_MATRICES = {**_DOUBLES, "features": np.float32}
+MATRICES = ("member", *_NUMBER_MATRICES)
 """The fields of `Comparisons` that hold a row of entries per row."""
 
 _UNKNOWN_ENTRIES = {
@@ -264,20 +274,23 @@ def unknown_column(name: str, n: int) -> NDArray[Any]:
     >>> unknown_column("loss", 2).tolist(), unknown_column("missed", 2).shape
     ([nan, nan], (2, 0))
     """
-    if name in _CLASS_MATRICES:
-        return np.zeros((n, 0))
-    unknown = np.asarray(_UNKNOWN_ENTRIES[name])
-    return np.full(n, unknown[()], dtype=unknown.dtype)
+    if name in _NUMBER_MATRICES:
+        return np.zeros((n, 0), _NUMBER_MATRICES[name])
+    return np.full(n, _UNKNOWN_ENTRIES[name], np.asarray(_UNKNOWN_ENTRIES[name]).dtype)
 
 
-def _stacked(parts: Sequence[Floats]) -> Floats:
-    """Concatenate matrices of rows; narrower ones get columns of NaN, unless all are equally wide."""
+def stacked(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Concatenate vectors, or matrices, of rows; narrower matrices get columns of NaN.
+
+    >>> stacked([np.ones((1, 2)), np.ones((1, 1))]).tolist()
+    [[1.0, 1.0], [1.0, nan]]
+    """
+    if parts[0].ndim == 1:
+        return np.concatenate(parts)
     width = max(part.shape[1] for part in parts)
-    return np.concatenate(
-        [np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=np.nan) for part in parts]
-        if any(part.shape[1] < width for part in parts)
-        else parts
-    )
+    if all(part.shape[1] == width for part in parts):
+        return np.concatenate(parts)
+    return np.concatenate([np.pad(p, ((0, 0), (0, width - p.shape[1])), constant_values=np.nan) for p in parts])
 
 
 @dataclass(frozen=True, slots=True)

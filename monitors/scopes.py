@@ -103,6 +103,17 @@ def unseen_scopes(scopes: Sequence[str], compared: Ints, sighted: Ints) -> Bools
     return np.asarray(declared & (compared[0] - sighted >= rows_to_be_unseen(compared, sighted)))
 
 
+def rows_of_scopes(masks: Sequence[Bools], member: Bools) -> Ints:
+    """Count the rows of each scope in each of k masks (n,), (k, S), by their membership (n, S): one product of matrices
+    costs less than a sum of each.
+
+    >>> rows_of_scopes([np.array([True, False])], np.array([[True, False], [True, True]])).tolist()
+    [[1, 0]]
+    """
+    counts = np.array(masks, np.float64) @ member.astype(np.float64)
+    return np.asarray(counts.astype(np.int64))
+
+
 def last_sighted(sighted: Ints, rows: int, member: Bools) -> Ints:
     """Return ``sighted`` (S,) after further rows, with membership (n, S), of a model that had ``rows`` before.
 
@@ -111,3 +122,23 @@ def last_sighted(sighted: Ints, rows: int, member: Bools) -> Ints:
     """
     last = rows + len(member) - member[::-1].argmax(axis=0)
     return np.asarray(np.where(member.any(axis=0), last, sighted))
+
+
+def latest_faulty(before: Bools, faulty: Bools, member: Bools, tick_of_row: Ints) -> Bools:
+    """Tell, per scope, whether the latest tick with rows of it had a fault, (S,), from the faults (n,), the membership
+    (n, S) and the ticks (n,) of rows in order; a scope without rows stays as ``before``.
+
+    >>> member = np.array([[True, False], [True, True]])
+    >>> latest_faulty(np.array([False, False]), np.array([True, False]), member, np.array([0, 1])).tolist()
+    [False, False]
+    """
+    if not faulty.any():
+        return np.asarray(before & ~member.any(axis=0))
+    latest = np.where(member, tick_of_row[:, None], -1).max(axis=0)
+    failed = (member & faulty[:, None] & (tick_of_row[:, None] == latest)).any(axis=0)
+    return np.asarray(np.where(latest >= 0, failed, before))
+
+
+def with_model_scope(member: Bools) -> Bools:
+    """Prepend the model, which has every row, to the membership of subgroups (n, S - 1): (n, S)."""
+    return np.concatenate([np.ones((len(member), 1), dtype=bool), member], axis=1)

@@ -1,56 +1,22 @@
-"""Cut a stream of rows into ticks, and select the rows that each scope counts."""
+"""Select the rows of a block of ticks that each scope counts, and the steps of evidence that they are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tightrope.monitors.detector_bank import Rule
+from tightrope.monitors.dependence.blocks import Block
+from tightrope.monitors.dependence.cluster_sums import ClusterSums, Windows, open_window
+from tightrope.monitors.dependence.units import request_starts, shared_rows
+from tightrope.monitors.dependence.warning import Dependence
+from tightrope.monitors.detector_bank import Cells, Rule, reset_cells, start_trial
 from tightrope.monitors.evidence import Tally
 from tightrope.monitors.intake.repeats import RepeatMemory, Repeats, repeated_inputs
+from tightrope.monitors.observations import losses
 from tightrope.monitors.plan import Plan, State
-from tightrope.monitors.records import Bools, Comparisons, Floats, Ints
+from tightrope.monitors.records import Bools, Comparisons, Floats, Ints, Stream
 from tightrope.monitors.safemode import Mode
-from tightrope.monitors.scopes import following_scopes
-
-T = TypeVar("T", bound=np.generic)
-
-MAX_BLOCK_TICKS = 64
-"""Ticks that are judged together: enough for bulk arithmetic, few enough to repeat after a change of mode."""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """``ticks`` ticks of ``rows`` rows each, from row ``begin`` on.
-
-    >>> Block(begin=64, ticks=2, rows=16).end
-    96
-    """
-
-    begin: int
-    ticks: int
-    rows: int
-
-    @property
-    def end(self) -> int:
-        """The index after the last row."""
-        return self.begin + self.ticks * self.rows
-
-
-def next_block(plan: Plan, times: Floats, begin: int) -> Block | None:
-    """Return the next complete ticks: full ones, or one that event time has ended; None if the tick is still open."""
-    full = min((len(times) - begin) // plan.tick_rows, MAX_BLOCK_TICKS)
-    if full:
-        shaped = times[begin : begin + full * plan.tick_rows].reshape(full, plan.tick_rows)
-        late = (shaped - shaped[:, :1] >= plan.tick_seconds).any(axis=1)
-        full = int(late.argmax()) if late.any() else full
-    if full:
-        return Block(begin, full, plan.tick_rows)
-    window = times[begin : begin + plan.tick_rows]
-    ended = np.flatnonzero(window - window[:1] >= plan.tick_seconds)
-    return Block(begin, 1, int(ended[0])) if len(ended) else None
+from tightrope.monitors.scopes import following_scopes, with_model_scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,53 +37,135 @@ class UncountedRows:
 
 
 @dataclass(frozen=True, slots=True)
-class BlockView:
-    """A block's rows under the current modes: ``member`` (T, n, S) holds 1 where a scope counts a row, else 0.
+class SharedSteps:
+    """The rows of a block that are no step of their own: their indices ``rows`` (R,), the ``step`` of each in its tick
+    or window (R,), and the ticks ``ends`` at whose end a window ends; None where steps end with their tick.
 
-    ``first`` is the number of rows of the stream before this block.
+    >>> SharedSteps(np.array([0, 1]), np.array([7, 7]), ends=None).ends is None
+    True
+    """
+
+    rows: Ints
+    step: Ints
+    ends: Ints | None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockView:
+    """A block's rows under the current modes: ``requests`` (N,) numbers the requests of rows,
+    ``counted`` (N, S) masks the rows that each scope counts, and ``member``
+    (T, n, S) has 1 for them, else 0.
+
+    ``first`` is the number of rows of the stream before this block; ``shared`` are the rows that are no step of their
+    own, if there are any.
 
     >>> from tightrope.monitors.plan import initial_state
     >>> plan = Plan("m", "b", "c", ("model",), np.ones(1), rules=())
-    >>> rows = Comparisons.from_columns(4, draw=0.5, time=0.0)
-    >>> BlockView.build(plan, initial_state(plan), rows, Block(0, 1, 4), 0).member.ravel().tolist()
+    >>> rows = Comparisons.from_columns(4, draw=0.5, request_id=tuple("abcd"))
+    >>> state, block = initial_state(plan), Block(0, (4,))
+    >>> view = BlockView.build(plan, state, rows, block, Stream.COMPARISONS, requests=np.arange(4))
+    >>> view.member.ravel().tolist()
     [1.0, 1.0, 1.0, 1.0]
     """
 
     rows: Comparisons
     block: Block
+    requests: Ints
+    counted: Bools
     member: Floats
     first: int
     uncounted: UncountedRows
+    shared: SharedSteps | None
 
     @classmethod
-    def build(cls, plan: Plan, state: State, rows: Comparisons, block: Block, first: int) -> "BlockView":
-        """Select the rows that each scope counts."""
+    def build(
+        cls, plan: Plan, state: State, rows: Comparisons, block: Block, stream: Stream, requests: Ints
+    ) -> "BlockView":
+        """Select the rows that each scope counts, and the steps of evidence that they belong to."""
         counted = counted_mask(plan, state.modes, with_model_scope(rows.member), rows.draw)
         uncounted = uncounted_rows(plan, state.repeats, rows, block)
         counted &= ~uncounted.either[:, None]
-        member = counted.astype(np.float64).reshape(block.ticks, block.rows, -1)
-        return cls(rows, block, member, first, uncounted)
+        shared = _shared_steps(plan, state, rows, block, stream, requests, np.asarray(counted.any(axis=1)))
+        member = block.shaped(counted.astype(np.float64))
+        return cls(rows, block, requests, counted, member, state.seen[stream], uncounted, shared)
 
-    def tally(self, rule: Rule) -> Tally:
+    def tally(self, rule: Rule, cells: Cells) -> Tally:
         """Count the rows for one monitor; with lanes, rows take turns by their position in the stream."""
         variants = len(rule.variants)
         valid, y = rule.monitor.observe(self.rows, variants)
-        seeds = np.full((len(self.member), variants), float(self.block.rows))
+        seeds = np.repeat(np.array(self.block.sizes, dtype=np.float64)[:, None], variants, axis=1)
+        classes = None if rule.monitor.class_of is None else rule.monitor.class_of(self.rows)
         if rule.lanes > 1:
             lane = (self.first + np.arange(len(self.rows))) % rule.lanes
             in_lane = lane[:, None] == np.arange(rule.lanes)
-            valid, y = (valid[:, :, None] & in_lane[:, None]).reshape(len(lane), -1), np.repeat(y, rule.lanes, axis=1)
-            seeds = np.tile(self._shaped(in_lane).sum(axis=1, dtype=np.float64), variants)
-        return Tally.from_rows(self.member, self._shaped(valid), self._shaped(y), seeds)
+            if classes is None:
+                valid, y = (valid[:, :, None] & in_lane[:, None]).reshape(len(lane), -1), np.repeat(y, rule.lanes, 1)
+            else:
+                classes = np.minimum(classes, variants - 1) * rule.lanes + lane
+            seeds = np.tile(self.block.shaped(in_lane).sum(axis=1, dtype=np.float64), variants)
+        observed = Observations(valid, y, None if classes is None else np.minimum(classes, seeds.shape[1] - 1), seeds)
+        tally = self._counted(rule, observed)
+        if self.shared is not None:
+            tally = self._in_steps(self.shared, rule, observed, tally, cells)
+        zeros = np.zeros((len(self.rows), 0)) if rule.monitor.zeros is None else rule.monitor.zeros(self.rows)
+        if not zeros.any():
+            return tally
+        return tally.with_zeros(self.block.shaped(zeros * self.counted).sum(axis=1)[:, : len(rule.limits)])
 
-    def _shaped(self, values: NDArray[T]) -> NDArray[T]:
-        """Reshape (T n, V) to (T, n, V)."""
-        return values.reshape(self.block.ticks, self.block.rows, -1)
+    def _counted(self, rule: Rule, observed: "Observations") -> Tally:
+        """Count rows as if each were a step of its own."""
+        member, shaped = self.member[:, :, : len(rule.limits)], self.block.shaped
+        if observed.classes is None:
+            return Tally.from_rows(member, shaped(observed.valid), shaped(observed.y), observed.seeds)
+        values = shaped(observed.valid), shaped(observed.y)
+        return Tally.from_classes(member, values, shaped(observed.classes), observed.seeds)
+
+    def _in_steps(self, shared: SharedSteps, rule: Rule, observed: "Observations", tally: Tally, cells: Cells) -> Tally:
+        """Sum the rows that are no step of their own by their steps."""
+        own, y = shared.rows, observed.y
+        valid = np.broadcast_to(observed.valid, y.shape)
+        sums = ClusterSums.from_rows(
+            self.block.tick_of_row[own],
+            shared.step,
+            self.counted[own, : len(rule.limits)],
+            valid[own],
+            y[own],
+            None if observed.classes is None else observed.classes[own],
+        )
+        single = valid.copy()
+        single[own] = False
+        singles = self._counted(rule, replace(observed, valid=single))
+        if shared.ends is None:
+            return tally.in_clusters(singles, sums)
+        windows = Windows(sums, shared.ends, cells.window)
+        return tally.in_clusters(singles, windows.settled, windows)
 
 
-def with_model_scope(member: Bools) -> Bools:
-    """Prepend the model, which has every row, to the membership of subgroups (n, S - 1): (n, S)."""
-    return np.concatenate([np.ones((len(member), 1), dtype=bool), member], axis=1)
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """The observations of a monitor on N rows: ``valid`` and ``y`` (N, V), or one column and ``classes`` (N,) as the
+    variants; ``seeds`` (T, V).
+
+    >>> Observations(np.ones((2, 1), dtype=bool), np.zeros((2, 1)), None, np.ones((1, 1))).y.shape
+    (2, 1)
+    """
+
+    valid: Bools
+    y: Floats
+    classes: Ints | None
+    seeds: Floats
+
+
+def _shared_steps(
+    plan: Plan, state: State, rows: Comparisons, block: Block, stream: Stream, requests: Ints, counted: Bools
+) -> SharedSteps | None:
+    """Find the rows that are no step of their own; None without any, unless the unit is the window."""
+    if plan.unit.is_window(warned=state.dependence.warned):
+        own = np.flatnonzero(counted)
+        return SharedSteps(own, plan.unit.in_window(rows)[own], state.dependence.window_ends(plan.unit, stream, block))
+    step = plan.unit.in_tick(rows, requests)
+    own = np.flatnonzero(shared_rows(block.tick_of_row, step, counted))
+    return SharedSteps(own, step[own], ends=None) if len(own) else None
 
 
 def counted_mask(plan: Plan, modes: Sequence[Mode], member: Bools, draw: Floats) -> Bools:
@@ -141,7 +189,7 @@ def uncounted_rows(plan: Plan, memory: RepeatMemory, rows: Comparisons, block: B
     none = np.zeros(len(rows), dtype=bool)
     if plan.repeats is Repeats.NONE:
         return UncountedRows(none, none)
-    tick = np.repeat(np.arange(block.ticks), block.rows)
+    tick = block.tick_of_row
     if plan.repeats is Repeats.INPUTS:
         order = np.lexsort((np.arange(len(rows)), rows.twin, tick))
         repeated = none.copy()
@@ -163,3 +211,54 @@ def _retried(rows: Comparisons, tick: Ints) -> Bools:
     for row, (index, name, twin, time) in enumerate(zip(*columns, strict=True)):
         repeated[row] = first.setdefault((index, name, twin), time) != time
     return repeated
+
+
+def _first_losses(view: BlockView) -> tuple[Floats, Ints]:
+    """The losses of the first counted row of every request, and the tick of each: rows of one request, which are one
+    step in any case, do not warn.
+    """
+    counted = np.flatnonzero(view.counted[:, 0])
+    first = counted[request_starts(view.requests[counted])]
+    return losses(view.rows)[first], view.block.tick_of_row[first]
+
+
+def unit_change(plan: Plan, state: State, view: BlockView) -> int | None:
+    """Return the first tick of a block of comparisons at whose end the warning of dependence is set, or ends."""
+    y, tick_of_row = _first_losses(view)
+    return state.dependence.first_change(y, tick_of_row, plan.unit, view.block)
+
+
+def dependence_after(plan: Plan, state: State, view: BlockView, stream: Stream, ticks: int) -> Dependence:
+    """The dependence of rows after the first ``ticks`` ticks of a block, in the unit of the state before it."""
+    before, after, unit = state.dependence, state.dependence, plan.unit
+    if stream is Stream.COMPARISONS:
+        after = before.after(*_first_losses(view), unit, view.block, ticks)
+        if unit.has_callers:
+            upto = slice(view.block.rows_of(ticks))
+            rows = view.rows.take(upto)
+            after = replace(after, senders=after.senders.add(rows, rows.disagree, view.uncounted.either[upto]))
+    if unit.is_window(warned=before.warned):
+        open_rows = before.rows_of_window(unit, stream, view.block, ticks)
+        after = replace(after, window_rows={**before.window_rows, stream: open_rows})
+    return after
+
+
+def with_unit(plan: Plan, before: State, state: State, time: float) -> State:
+    """Start windows where the unit has become the window, with evidence anew from event ``time`` on; end them where it
+    is so no more.
+    """
+    window = plan.unit.is_window(warned=state.dependence.warned)
+    steps = plan.unit.window_clusters if window else 0
+    cells = state.cells
+    if window and not plan.unit.is_window(warned=before.dependence.warned):
+        trial = np.array([mode.trial for mode in state.modes])
+        cells = tuple(
+            start_trial(reset_cells(each, np.ones_like(each.tripped)), each.on_scopes(trial) & each.tripped)
+            for each in cells
+        )
+        every, rows = [np.ones_like(each.tripped) for each in cells], state.seen[Stream.COMPARISONS]
+        state = replace(state, estimates=state.estimates.reset(plan.rules, every, rows, time))
+    if any(each.window.shape[2] != steps for each in cells):
+        cells = tuple(replace(each, window=open_window(each.count.shape, steps)) for each in cells)
+        state = replace(state, dependence=replace(state.dependence, window_rows={}))
+    return state if cells is state.cells else replace(state, cells=cells)

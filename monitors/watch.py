@@ -1,9 +1,9 @@
 """The judgement as one pure fold: comparisons in, verdicts and safe-mode transitions out.
 
-How it works. Rows are counted in ticks of fixed size (or less, when event time moves on), so the state after a stream
-of rows depends on the rows alone, not on how they were polled, and a restart in the middle changes nothing. Modes are
-constant within a tick. Many ticks are judged together; when one of them decides something, the ticks after it are
-judged again under the new modes.
+How it works. Rows are counted in ticks of fixed size (less, when event time moves on; more, to the end of a request),
+so the state after a stream of rows depends on the rows alone, not on how they were polled, and a restart in the middle
+changes nothing. Modes and the unit of evidence are constant within a tick. Many ticks are judged together; when one of
+them decides something, the ticks after it are judged again under the new modes and the new unit.
 
 A cell counts the requests that its decision would move. Once a subgroup is in safe mode its requests leave every other
 cell, because the compressed model no longer answers them; its own cells go on, in reverse shadow, to judge recovery.
@@ -17,21 +17,26 @@ import numpy as np
 
 from tightrope.monitors import latency
 from tightrope.monitors.decide import Cause, decide, enter_blind, first_decision
+from tightrope.monitors.dependence.blocks import next_block
+from tightrope.monitors.dependence.units import request_numbers, request_starts
 from tightrope.monitors.detector_bank import MonitorRun, Trajectory, run_detectors
 from tightrope.monitors.elapsed import elapsed, not_after
+from tightrope.monitors.group_search import search_after
 from tightrope.monitors.intake.hosts import count_hosts
 from tightrope.monitors.intake.refusals import count_refusals
 from tightrope.monitors.intake.repeats import RepeatMemory, remember_rows
-from tightrope.monitors.plan import Autocorrelation, Plan, State, Transition, is_blind
-from tightrope.monitors.records import Bools, Comparisons, Fault, Floats, Routes, Stream, Traffic
-from tightrope.monitors.scopes import last_sighted
-from tightrope.monitors.ticks import BlockView, next_block, with_model_scope
+from tightrope.monitors.observations import losses, summed_losses
+from tightrope.monitors.plan import Plan, State, Transition, is_armed, is_blind
+from tightrope.monitors.records import Bools, Comparisons, Fault, Floats, Ints, Routes, Stream, Traffic
+from tightrope.monitors.scopes import last_sighted, latest_faulty, rows_of_scopes, with_model_scope
+from tightrope.monitors.ticks import BlockView, dependence_after, unit_change, with_unit
+from tightrope.monitors.vetoes import veto_after, veto_change
 
 
 def step(
     plan: Plan, state: State, batch: Comparisons, stream: Stream = Stream.COMPARISONS
 ) -> tuple[State, list[Transition]]:
-    """Fold a batch into the state. Redelivered comparisons are skipped; labelled rows must come once.
+    """Fold a batch of whole requests into the state. Redelivered comparisons are skipped; labelled rows must come once.
 
     Raises:
         BadObservationError: when a sound row holds a value that no detector accepts; at once, not when its tick ends.
@@ -50,17 +55,17 @@ def step(
             rule.alarm.check(y[valid])
     if stream is Stream.COMPARISONS and plan.objective is not None:
         state = replace(state, latency=latency.fold_rows(plan.objective, state.latency, rows.time, rows.seconds))
-    pending = state.pending.get(stream)
-    if pending is not None:
+    if (pending := state.pending.get(stream)) is not None:
         rows = pending.join(rows)
     transitions: list[Transition] = []
-    begin = 0
-    while (block := next_block(plan, rows.time, begin)) is not None:
+    begin, requests = 0, request_numbers(rows, stream)
+    starts = request_starts(requests)
+    while (block := next_block(rows.time, starts, begin, plan.tick_rows, plan.tick_seconds)) is not None:
         part = rows.take(slice(block.begin, block.end))
-        view = BlockView.build(plan, state, part, block, state.seen[stream])
+        view = BlockView.build(plan, state, part, block, stream, requests[block.begin : block.end])
         state, ticks, decided = _judge(plan, state, view, stream)
         transitions += decided
-        begin += ticks * block.rows
+        begin += block.rows_of(ticks)
     return replace(state, pending={**state.pending, stream: rows.take(slice(begin, None))}), transitions
 
 
@@ -75,6 +80,7 @@ def settle_times(plan: Plan, state: State, now: float) -> tuple[State, float]:
     times = [time for mode in state.modes for time in (mode.since, mode.returned)]
     times += [waiting.since, waiting.until, waiting.answered, waiting.stale_until, latency_ends]
     times += [float(rows.time.max()) for rows in state.pending.values() if len(rows)]
+    times += [time for reported in state.sight_notes.values() for time in reported.values()]
     ahead = max(times) - now
     if ahead <= 0:
         return state, 0.0
@@ -93,6 +99,10 @@ def settle_times(plan: Plan, state: State, now: float) -> tuple[State, float]:
             stale_until=not_after(waiting.stale_until, now),
         ),
         pending={name: replace(rows, time=not_after(rows.time, now)) for name, rows in state.pending.items()},
+        sight_notes={
+            kind: {scope: not_after(time, now) for scope, time in reported.items()}
+            for kind, reported in state.sight_notes.items()
+        },
     )
     if plan.objective is not None:
         block = int(not_after(latency_ends, now) / plan.objective.block)
@@ -138,19 +148,18 @@ def note_stale(plan: Plan, state: State, time: float) -> State:
 
 def _take_new(plan: Plan, state: State, batch: Comparisons, stream: Stream) -> tuple[State, Comparisons]:
     """Select the rows beyond the watermark of their partition, if the plan covers the batch."""
-    new = np.ones(len(batch), dtype=bool)
+    new = state.is_new(batch) if stream is Stream.COMPARISONS else np.ones(len(batch), dtype=bool)
     pending = {name: replace(rows, log=batch.log) for name, rows in state.pending.items()}
     if stream is Stream.COMPARISONS:
         watermarks = dict(state.watermarks) if batch.log == state.log else {}
         for partition in np.unique(batch.partition):
-            in_partition = batch.partition == partition
-            last = watermarks.get(int(partition), -1)
-            new &= ~in_partition | (batch.offset > last)
-            watermarks[int(partition)] = max(last, int(batch.offset[in_partition].max()))
+            newest = int(batch.offset[batch.partition == partition].max())
+            watermarks[int(partition)] = max(watermarks.get(int(partition), -1), newest)
         state = replace(state, log=batch.log, watermarks=watermarks, pending=pending)
     covered = plan.covers(batch)
-    if covered and stream is Stream.COMPARISONS and new.any():
-        answered = max(state.unanswered.answered, float(batch.time[new].max()))
+    sound = new & (batch.fault == Fault.NONE)  # a row that could not be compared is no sight
+    if covered and stream is Stream.COMPARISONS and sound.any():
+        answered = max(state.unanswered.answered, float(batch.time[sound].max()))
         state = replace(state, unanswered=replace(state.unanswered, kept=0, since=0.0, until=0.0, answered=answered))
     if not covered:
         state = replace(state, stale=state.stale + int(new.sum()))
@@ -173,23 +182,29 @@ def _no_rows(plan: Plan, batch: Comparisons) -> Comparisons:
 def _judge(plan: Plan, state: State, view: BlockView, stream: Stream) -> tuple[State, int, list[Transition]]:
     """Judge a block up to the first tick that decides something; returns the number of ticks judged."""
     trajectories = _trajectories(plan, state, view, stream)
-    ends = view.rows.time.reshape(view.block.ticks, -1).max(axis=1)  # a clock behind must not set a mode's time back
-    first = first_decision(plan, state, trajectories, ends)
-    ticks = view.block.ticks if first is None else first + 1
+    ends = np.maximum.reduceat(view.rows.time, np.cumsum((0, *view.block.sizes[:-1])))  # a clock may be behind
+    decided = first_decision(plan, state, trajectories, ends)
+    changed = unit_change(plan, state, view) if stream is Stream.COMPARISONS else None
+    cuts = decided, changed, veto_change(plan, state, view, stream, ends)
+    ticks = 1 + min(view.block.ticks - 1 if tick is None else tick for tick in cuts)
     cells = [
         cells if trajectory is None else trajectory.cells_after(cells, rule, ticks)
         for rule, cells, trajectory in zip(plan.rules, state.cells, trajectories, strict=True)
     ]
-    state = replace(
-        state, cells=tuple(cells), seen={**state.seen, stream: state.seen[stream] + ticks * view.block.rows}
-    )
+    before, rows = state, view.block.rows_of(ticks)
+    ended = state.seen[Stream.COMPARISONS] + np.cumsum(view.block.sizes[:ticks])
+    estimates = state.estimates.after(plan.rules, trajectories, ended, ends[:ticks])
+    seen = {**state.seen, stream: state.seen[stream] + rows}
+    dependence = dependence_after(plan, before, view, stream, ticks)
+    search = search_after(plan, before, view, stream, ticks, ends)
+    state = replace(state, cells=tuple(cells), seen=seen, estimates=estimates, dependence=dependence, search=search)
     if stream is Stream.COMPARISONS:
         state = _count(state, view, ticks)
-    if first is None:
-        return state, ticks, []
-    last = view.rows.take(slice(first * view.block.rows, ticks * view.block.rows))
-    state, decided = decide(plan, state, last)
-    return state, ticks, decided
+    state = replace(state, veto=veto_after(plan, before, state, view, stream, ticks, float(ends[ticks - 1])))
+    transitions: list[Transition] = []
+    if decided == ticks - 1:
+        state, transitions = decide(plan, state, view.rows.take(slice(view.block.rows_of(ticks - 1), rows)))
+    return with_unit(plan, before, state, float(ends[ticks - 1])), ticks, transitions
 
 
 def _trajectories(plan: Plan, state: State, view: BlockView, stream: Stream) -> list[Trajectory | None]:
@@ -197,11 +212,8 @@ def _trajectories(plan: Plan, state: State, view: BlockView, stream: Stream) -> 
     normal = np.array([not mode.safe for mode in state.modes])
     free = np.array([not mode.apart for mode in state.modes])
     trial = np.array([mode.trial for mode in state.modes])
-    # While the model as a whole is safe, a subgroup in normal mode has no decision to make.
     runs = {
-        index: MonitorRun(
-            rule, cells, view.tally(rule), np.where(free, normal[0], ~cells.tripped), cells.tripped & ~normal, trial
-        )
+        index: MonitorRun.on_duty(rule, cells, view.tally(rule, cells), normal, free, trial)
         for index, (rule, cells) in enumerate(zip(plan.rules, state.cells, strict=True))
         if rule.monitor.stream is stream
     }
@@ -211,51 +223,41 @@ def _trajectories(plan: Plan, state: State, view: BlockView, stream: Stream) -> 
 
 def _count(state: State, view: BlockView, ticks: int) -> State:
     """Update the counts that people see: all rows of each scope, counted by a cell or not."""
-    upto = slice(ticks * view.block.rows)
-    member, rows = with_model_scope(view.rows.member[upto]), view.rows
-    faulty = member & (rows.fault[upto] != Fault.NONE)[:, None]
-    repeated = np.isfinite(rows.self_disagree[upto])
-    contradicted = repeated & (rows.self_disagree[upto] > 0)
-    noise = np.stack([member[repeated].sum(axis=0), member[contradicted].sum(axis=0)], axis=1)
-    counted = view.member[:ticks, :, 0].ravel() > 0
+    upto = slice(view.block.rows_of(ticks))
+    rows = view.rows if ticks == view.block.ticks else view.rows.take(upto)
+    member, faulty = with_model_scope(rows.member), rows.fault != Fault.NONE
+    counted = view.counted[upto, 0]
+    compared, errors = rows_of_scopes([np.ones(len(rows), dtype=bool), faulty], member)
     return replace(
         state,
-        compared=state.compared + member.sum(axis=0),
-        disagreed=state.disagreed + member[rows.disagree[upto]].sum(axis=0),
-        errors=state.errors + faulty.sum(axis=0),
-        faulty=_latest_faulty(state, view, ticks),
-        noise=state.noise + noise,
+        compared=state.compared + compared,
+        disagreed=state.disagreed + summed_losses(rows.loss, rows.disagree, member),
+        errors=state.errors + errors,
+        faulty=latest_faulty(state.faulty, faulty, member, view.block.tick_of_row[upto]),
+        noise=state.noise + _own_noise(rows, member),
         sighted=last_sighted(state.sighted, int(state.compared[0]), member),
-        repeats=_remember(state, view, upto),
-        hosts=count_hosts(state.hosts, view.rows.take(upto), member),
-        refused=count_refusals(state.refused, view.rows.take(upto), member),
-        lag=_update_autocorrelation(state.lag, rows.disagree[upto][counted].astype(np.float64)),
+        repeats=_remember(state, view, rows),
+        hosts=count_hosts(state.hosts, rows, member),
+        refused=count_refusals(state.refused, rows, member),
+        lag=state.lag.after(losses(rows)[counted]),
+        estimates=state.estimates.noting(rows.request_id),
     )
 
 
-def _remember(state: State, view: BlockView, upto: slice) -> RepeatMemory:
-    """Add judged rows to the memory of repeats."""
-    retries, inputs = (int(mask[upto].sum()) for mask in (view.uncounted.retries, view.uncounted.inputs))
-    return remember_rows(state.repeats, view.rows.take(upto), retries, inputs)
+def _own_noise(rows: Comparisons, member: Bools) -> Ints | Floats:
+    """Rows of each scope on which the baseline ran twice, and how far it contradicted itself on them together, (S, 2):
+    their number where disagreement is all or nothing.
+    """
+    repeated = np.isfinite(rows.self_disagree)
+    own, twice = rows.self_disagree[repeated], member[repeated]
+    lost = twice[own > 0].sum(axis=0) if np.isnan(rows.loss).all() else own @ twice
+    return np.stack([twice.sum(axis=0), lost], axis=1)
 
 
-def _latest_faulty(state: State, view: BlockView, ticks: int) -> Bools:
-    """Tell, per scope, whether the latest tick with rows of it had a fault, (S,)."""
-    upto = slice(ticks * view.block.rows)
-    member = with_model_scope(view.rows.member[upto]).reshape(ticks, view.block.rows, -1)
-    faulty = member & (view.rows.fault[upto] != Fault.NONE).reshape(ticks, -1, 1)
-    present, failed = np.asarray(member.any(axis=1)), np.asarray(faulty.any(axis=1))
-    latest = ticks - 1 - present[::-1].argmax(axis=0)
-    return np.asarray(np.where(present.any(axis=0), failed[latest, np.arange(present.shape[1])], state.faulty))
-
-
-def _update_autocorrelation(lag: Autocorrelation, y: Floats) -> Autocorrelation:
-    if not len(y):
-        return lag
-    before = np.concatenate([[lag.last], y[:-1]])
-    return Autocorrelation(
-        lag.pairs + len(y), lag.total + float(y.sum()), lag.products + float(before @ y), float(y[-1])
-    )
+def _remember(state: State, view: BlockView, rows: Comparisons) -> RepeatMemory:
+    """Add judged rows, the first ones of a block, to the memory of repeats."""
+    retries, inputs = (int(mask[: len(rows)].sum()) for mask in (view.uncounted.retries, view.uncounted.inputs))
+    return remember_rows(state.repeats, rows, retries, inputs)
 
 
 def build_routes(plan: Plan, state: State) -> Routes:
@@ -265,9 +267,9 @@ def build_routes(plan: Plan, state: State) -> Routes:
     that could not be read. While the mode of a scope that the plan does not have is not mapped, its rows cannot be told
     from others: the whole model is safe.
     """
-    modes = list(zip(plan.scopes, state.modes, strict=True))
+    modes, armed = list(zip(plan.scopes, state.modes, strict=True)), is_armed(plan, state)
     orphans = [(plan.scopes[0], record.mode) for record in state.retained.orphans.values()]
-    moved = [scope for scope, mode in (*modes, *orphans) if mode.safe and (plan.armed or mode.held or mode.unread)]
+    moved = [scope for scope, mode in (*modes, *orphans) if mode.safe and (armed or mode.held or mode.unread)]
     safe = list(dict.fromkeys(moved))
     states = {scope: mode.state.value for scope, mode in modes}
     unordered = {scope for scope, mode in (*modes, *orphans) if mode.safe and not mode.by_order}

@@ -16,21 +16,21 @@ from tightrope.service.adapters.prometheus.metric import Component
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.runs.health import RunHealth
 from tightrope.service.adapters.secret_file import kept_secret
-from tightrope.service.adapters.wire.heartbeat import Heartbeat
 from tightrope.service.api.ports import Deployer, VerdictReader
 from tightrope.service.config.loader import ConfigError, Settings, control_token, draw_secret
 from tightrope.service.inference.autotune import RunProfile
+from tightrope.service.inference.batching.sharing_watch import SharingWatch
 from tightrope.service.inference.engine import InferenceEngine
 from tightrope.service.inference.loading.pair_loading import build_pair
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.inference.probing.probe_memory import ProbeMemory
 from tightrope.service.inference.remote_health import RemoteHealth
+from tightrope.service.inference.states.not_comparable import NotComparableCount
 from tightrope.service.outbox import Outbox
-from tightrope.service.routing.blindness import BlindnessWatch
 from tightrope.service.routing.control_consumer import ControlConsumer
 from tightrope.service.routing.judge_watch import JudgeWatch
 from tightrope.service.routing.router import Router
-from tightrope.service.routing.scope_watch import ScopeWatch
+from tightrope.service.routing.sight_watches import SightWatches
 from tightrope.service.sampling.payload_joiner import PayloadConsumer
 from tightrope.service.sampling.recorder import AnswerRecorder
 from tightrope.service.transport.admission import Admission
@@ -65,9 +65,9 @@ class Service:
     engine: InferenceEngine
     outbox: Outbox
     control: ControlConsumer
-    blindness: BlindnessWatch
-    scope_watch: ScopeWatch
+    sight: SightWatches
     remote_health: RemoteHealth
+    sharing_watch: SharingWatch
     judge_watch: JudgeWatch | None = None
     payloads: PayloadConsumer | None = None
     grpc: "GrpcServer | None" = None
@@ -76,11 +76,11 @@ class Service:
         """Start the background threads."""
         self.outbox.start()
         self.control.start()
-        self.blindness.start()
-        self.scope_watch.start()
+        self.sight.start()
         if self.judge_watch:
             self.judge_watch.start()
         self.remote_health.start()
+        self.sharing_watch.start()
         if self.payloads:
             self.payloads.start()
 
@@ -92,8 +92,7 @@ class Service:
 
     def stop(self, timeout: float) -> None:
         """Publish the waiting samples and events, then stop; each thread gets ``timeout`` seconds."""
-        self.blindness.stop(timeout)
-        self.scope_watch.stop(timeout)
+        self.sight.stop(timeout)
         if self.judge_watch:
             self.judge_watch.stop(timeout)
         if self.payloads:
@@ -102,6 +101,7 @@ class Service:
         self.outbox.stop(timeout)
         self.control.stop(timeout)
         self.remote_health.stop(timeout)
+        self.sharing_watch.stop(timeout)
 
 
 def load_pairs(
@@ -162,25 +162,22 @@ def build_service(
     router = _router(pairs)
     plan_of = partial(_plan_of, pairs)
     outbox, key = Outbox(bus, metrics.record_dropped, plan_of=plan_of), _draw_key(settings)
-    engine = InferenceEngine(pairs, router, outbox, metrics, AnswerRecorder(outbox, metrics, profiles, key))
+    recorder = AnswerRecorder(outbox, metrics, profiles, key)
+    engine = InferenceEngine(pairs, router, outbox, metrics, recorder)
     RunHealth(Component.GATEWAY, pairs, metrics)
+    NotComparableCount(pairs, metrics)
     blind_seconds = {name: pair.plan.blind_seconds for name, pair in pairs.items()}
-    blindness = BlindnessWatch(router, blind_seconds, outbox.drawn, outbox.add_event, metrics)
     subgroups = {name: pair.subgroups.scopes for name, pair in pairs.items()}
-    scope_watch = ScopeWatch(router, subgroups, blind_seconds, outbox.drawn_by_scope, outbox.add_event, metrics)
+    sight = SightWatches(router, subgroups, blind_seconds, outbox, recorder.served.totals, metrics)
     judge_watch = _judge_watch(settings, pairs, router, outbox, metrics) if modes_timeout is not None else None
 
-    def hear(heartbeat: Heartbeat) -> None:
-        blindness.hear(heartbeat)
-        scope_watch.hear(heartbeat)
-
-    control = ControlConsumer(bus, router, metrics, plan_of, hear, judge_watch)
+    control = ControlConsumer(bus, router, metrics, plan_of, sight.hear, judge_watch)
     watched = {name: model.payloads for name, model in settings.models.items() if model.payloads}
     payloads = PayloadConsumer(bus, pairs, watched, outbox, metrics, key) if watched else None
 
     strict = pairs if settings.server.readiness == "strict" else ()
     is_ready = partial(_is_ready, control, router, deadline, strict)
-    responder, admission = Responder(engine, profiles), Admission(settings.server)
+    responder, admission = Responder(engine, profiles), Admission(settings.server, metrics.record_refused_connection)
     token = control_token(settings)
     reports = ReportStore(settings.state / REPORTS_FOLDER)
 
@@ -191,8 +188,9 @@ def build_service(
 
     app = InferLayer(make_app, responder, admission)
     grpc = _grpc_server(settings, responder, is_ready, admission)
-    remote_health = RemoteHealth(pairs, metrics)
-    return Service(app, engine, outbox, control, blindness, scope_watch, remote_health, judge_watch, payloads, grpc)
+    health = RemoteHealth(pairs, metrics)
+    sharing = SharingWatch(pairs, lambda model: verdicts.progress(model)["noise"], engine.keep_apart, metrics)
+    return Service(app, engine, outbox, control, sight, health, sharing, judge_watch, payloads, grpc)
 
 
 def _plan_of(pairs: Mapping[str, ModelPair], model: str) -> str | None:

@@ -27,11 +27,14 @@ class TooLargeError(CallerError):
 
 
 class LimitError(CallerError):
-    """A request or a connection exceeds a limit of HTTP; ``status`` is that of the answer."""
+    """A request or a connection exceeds a limit of HTTP; ``status`` is that of the answer, ``reason`` the limit's key,
+    under which the connection is counted.
+    """
 
-    def __init__(self, text: str, status: int = 400) -> None:
+    def __init__(self, text: str, status: int = 400, reason: str = "") -> None:
         super().__init__(text)
         self.status = status
+        self.reason = reason
 
 
 class UnsupportedEncodingError(CallerError):

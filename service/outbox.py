@@ -11,8 +11,8 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
+from tightrope.monitors.intake.sample_batch import SampleBatch, batch_key
 from tightrope.monitors.records import Event, Ints, Sample, Traffic
-from tightrope.monitors.sample_batch import SampleBatch, batch_key
 from tightrope.service.adapters.ports import Bus, RecordTooLargeError, publish_blocking
 from tightrope.service.adapters.topics import COMPARISONS, EVENTS, SAMPLES, topic
 from tightrope.service.adapters.wire import record_codec
@@ -56,8 +56,8 @@ class DropCounter(Protocol):
 class Outbox:
     """`offer` and `add_event` never block; the gateway's `start` and `stop` control the publishing thread.
 
-    ``drawn`` counts each model's samples that the draw chose, also the dropped ones, and ``drawn_by_scope`` their rows
-    by subgroup (n,); both only grow. ``plan_of`` gives the coverage of a model's plan.
+    ``drawn`` counts each model's samples that the draw chose, also the dropped ones, ``drawn_rows`` their rows
+    and ``drawn_by_scope`` those by subgroup (n,); all only grow. ``plan_of`` gives the coverage of a model's plan.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Outbox:
         self._counting = threading.Lock()
         self._samples = self._bytes = 0
         self.drawn: Counter[str] = Counter()
+        self.drawn_rows: Counter[str] = Counter()
         self.drawn_by_scope: dict[str, Ints] = {}
         self._kept: Counter[str] = Counter()
         self._oldest: dict[str, float] = {}
@@ -91,6 +92,7 @@ class Outbox:
         in_scopes: Ints = item.member.sum(axis=0)
         self.add_drawn(item.model, samples)
         with self._counting:
+            self.drawn_rows[item.model] += len(item.member)
             self.drawn_by_scope[item.model] = in_scopes + self.drawn_by_scope.get(item.model, 0)
         if len(item.member) > MAX_RECORD_ROWS:
             self._dropped(item.model, "too_many_rows", samples)

@@ -8,6 +8,7 @@ one.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tightrope.monitors.intervals.words import evidence_share
 from tightrope.monitors.records import Event, Routes
 from tightrope.monitors.safemode import Input, ModeState
 from tightrope.service.adapters.ports import Alert
@@ -57,9 +58,7 @@ def _alert(name: str, model: str, scope: str, cause: Event | None, *, pages: boo
 def _evidence(event: Event) -> dict[str, str]:
     """Annotations that give the reason, the actor, the monitors' evidence and the artefacts."""
     cases: Iterable[Mapping[str, Any]] = event.detail.get("monitors") or ()  # type: ignore[assignment]
-    shown = "; ".join(
-        f"{case['monitor']}: 10^{case['evidence'] or 0:.1f} of 10^{case['threshold']:.1f}" for case in cases
-    )
+    shown = "; ".join(f"{case['monitor']}: {evidence_share(case['evidence'], case['threshold'])}" for case in cases)
     annotations = {
         "description": f"{event.kind} by {event.actor}: {event.reason}",
         "evidence": shown,

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tightrope.monitors.compare import Reading, Scale, pair_readings, read_output
+from tightrope.monitors.hunter.columns import features_of
+from tightrope.monitors.intake.sample_batch import ADDED_SAMPLE_COLUMNS, SampleBatch
 from tightrope.monitors.records import Bools, Comparisons, Fault, Floats, Ints, Role, Tensors, Texts
-from tightrope.monitors.sample_batch import ADDED_SAMPLE_COLUMNS, SampleBatch
 from tightrope.service.adapters.ports import ComparedBatch, Record, host_class_of
 from tightrope.shadow.inference import WatchedPair, pad_classes, run_role, run_shadow
+from tightrope.shadow.pairing.kind_pairing import Pairs, pair_samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,9 @@ def compare_samples(watched: WatchedPair, records: Sequence[SampleRecord], log_n
 def _compare_group(watched: WatchedPair, records: Sequence[SampleRecord], log_name: str) -> ComparedBatch:
     parts = [item.samples for item in records]
     columns = _sample_columns(parts)
-    served, widths = _served_reading([part.outputs[watched.output] for part in parts], watched.decision.scale)
-    shadow = run_shadow(watched, parts, served, widths)
     by_baseline = columns["served_by_baseline"]
-    baseline, compressed = _select(by_baseline, served, shadow), _select(~by_baseline, served, shadow)
-    paired = pair_readings(baseline, compressed, watched.decision)
+    columns["apart"] |= watched.is_apart
+    pairs = _pair(watched, parts, by_baseline) if watched.kind is None else pair_samples(watched, watched.kind, parts)
     rows = [len(part.member) for part in parts]
 
     comparisons = Comparisons(
@@ -54,14 +54,30 @@ def _compare_group(watched: WatchedPair, records: Sequence[SampleRecord], log_na
         member=np.concatenate([part.member for part in parts]),
         twin=np.concatenate([_input_hashes(part.inputs, len(part.member)) for part in parts]),
         shadow_host_class=_shadow_host_classes(watched, by_baseline),
-        self_disagree=_self_disagreement(watched, parts, baseline),
+        features=np.concatenate([features_of(watched.columns, part.inputs, len(part.member)) for part in parts]),
+        self_disagree=pairs.self_disagree,
         correct_baseline=np.full(len(by_baseline), np.nan),
         correct_compressed=np.full(len(by_baseline), np.nan),
         **columns,
-        **{name: getattr(paired, name) for name in paired.__dataclass_fields__},
+        **pairs.paired.columns(),
     )
-    decided = {Role.BASELINE: _decisions(baseline, watched), Role.COMPRESSED: _decisions(compressed, watched)}
-    return ComparedBatch(comparisons, [part.inputs for part in parts], decided)
+    return ComparedBatch(comparisons, [part.inputs for part in parts], pairs.decided)
+
+
+def _pair(watched: WatchedPair, parts: Sequence[SampleBatch], by_baseline: Bools) -> Pairs:
+    """Pair the samples of a model whose decisions are classes, or values."""
+    outputs = [part.outputs[watched.output] for part in parts]
+    ours, theirs = (watched.decision.scales[role] for role in (Role.BASELINE, Role.COMPRESSED))
+    served, widths = _served_reading(outputs, theirs)
+    if ours is not theirs:
+        served = _select(by_baseline, _served_reading(outputs, ours)[0], served)
+    shadow = run_shadow(watched, parts, served, widths)
+    baseline, compressed = _select(by_baseline, served, shadow), _select(~by_baseline, served, shadow)
+    return Pairs(
+        pair_readings(baseline, compressed, watched.decision),
+        _self_disagreement(watched, parts, baseline),
+        {Role.BASELINE: _decisions(baseline, watched), Role.COMPRESSED: _decisions(compressed, watched)},
+    )
 
 
 def _sample_columns(parts: Sequence[SampleBatch]) -> dict[str, NDArray[Any]]:

@@ -93,8 +93,8 @@ class ColumnDrift:
 
 @dataclass(frozen=True, slots=True)
 class ScopeDrift:
-    """The drift of one scope. ``rows``, ``disagreement`` (share) and ``confidence`` (mean, by role) have the keys
-    ``reference`` and ``window``; None stands for a value without sound rows.
+    """The drift of one scope. ``rows``, ``disagreement`` (the mean loss, a share of rows where ``is_share``) and
+    ``confidence`` (mean, by role) have the keys ``reference`` and ``window``; None is a value without sound rows.
     """
 
     scope: str
@@ -102,6 +102,7 @@ class ScopeDrift:
     disagreement: Mapping[str, float | None]
     confidence: Mapping[str, Mapping[Role, float | None]]
     drifts: Sequence[ColumnDrift]
+    is_share: bool = True
 
     def confidence_shift(self, role: Role) -> float | None:
         """The mean confidence of a model in the window minus that in the reference."""
@@ -143,16 +144,24 @@ def scope_drifts(reference: RowTable, window: RowTable) -> Sequence[ScopeDrift]:
 def scope_drift(scope: str, reference: RowTable, window: RowTable) -> ScopeDrift:
     """The drift of one scope; both tables hold the rows of that scope only."""
     sides = {"reference": reference, "window": window}
+    losses = {name: _losses(table) for name, table in sides.items()}
     return ScopeDrift(
         scope=scope,
         rows={name: len(table) for name, table in sides.items()},
-        disagreement={name: _mean(table.outcomes["disagree"][_sound(table)]) for name, table in sides.items()},
+        disagreement={name: _mean(each) for name, each in losses.items()},
         confidence={
             name: {role: _mean(table.outcomes[f"confidence_{role}"][_sound(table)]) for role in Role}
             for name, table in sides.items()
         },
         drifts=[column_drift(kind, name, then, now) for kind, name, then, now in compared_columns(reference, window)],
+        is_share=all(np.isin(each, (0, 1)).all() for each in losses.values()),
     )
+
+
+def _losses(table: RowTable) -> Floats:
+    """The losses of the sound rows that have one."""
+    losses = table.outcomes["disagree"][_sound(table)]
+    return losses[np.isfinite(losses)]
 
 
 Column = NDArray[Any]

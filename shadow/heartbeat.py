@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from tightrope.monitors.plan import Plan, State
-from tightrope.monitors.records import Ints, Stream
+from tightrope.monitors.records import Fault, Ints, Stream
+from tightrope.monitors.scopes import with_model_scope
 from tightrope.service.adapters.metrics_ports import JudgeMetrics
 from tightrope.service.adapters.ports import Bus, BusFullError, Record, Subscription
 from tightrope.service.adapters.topics import CONTROL, topic
@@ -26,7 +27,9 @@ PROGRESS_SECONDS = 0.25
 
 
 class Heart:
-    """Counts the rows that one start of a judge has judged, and publishes the counts. ``clock`` is monotonic."""
+    """Counts the rows that one start of a judge has judged, and publishes the counts. ``clock`` is monotonic. Rows with
+    a fault do not count: nothing was compared, so they are no sight.
+    """
 
     def __init__(self, bus: Bus, metrics: JudgeMetrics, clock: Callable[[], float] = time.monotonic) -> None:
         self._bus = bus
@@ -42,17 +45,15 @@ class Heart:
     def count(self, before: Mapping[str, State], after: Mapping[str, State]) -> None:
         """Count the rows that a saved round has added to these states."""
         for model, state in after.items():
-            rows = _rows_taken(state) - _rows_taken(before[model])
+            earlier, now = _sound_rows(before[model]), _sound_rows(state)
+            rows = int(now[0] - earlier[0])
             if rows > 0:
                 self._judged[model] += rows
-                self._count_scopes(model, before[model], state)
+                if before[model].scopes == state.scopes:
+                    in_scopes = np.maximum(now - earlier, 0).tolist()[1:]
+                    self._in_scopes[model].update(dict(zip(state.scopes[1:], in_scopes, strict=True)))
                 self._has_news = True
                 self._metrics.record_judged(model, rows)
-
-    def _count_scopes(self, model: str, before: State, after: State) -> None:
-        if before.scopes == after.scopes:
-            rows = np.maximum(_scope_rows(after) - _scope_rows(before), 0).tolist()
-            self._in_scopes[model].update(dict(zip(after.scopes[1:], rows, strict=True)))
 
     def beat(self, plans: Mapping[str, Plan], *, at_once: bool = False) -> None:
         """Publish one heartbeat for each model, ``at_once`` or if it is time. A full bus drops them, and the next ones
@@ -84,13 +85,11 @@ def poll_without_heartbeats(subscription: Subscription, limit: int, timeout: flo
     return [record for record in polled if not is_heartbeat(record)]
 
 
-def _rows_taken(state: State) -> int:
-    """Count the rows in the fold, those of the open tick included, without rows of another artefact."""
-    open_tick = state.pending.get(Stream.COMPARISONS)
-    return state.seen[Stream.COMPARISONS] + (0 if open_tick is None else len(open_tick))
-
-
-def _scope_rows(state: State) -> Ints:
-    """Count the rows of each subgroup in the fold, those of the open tick included, (n,)."""
-    open_tick = state.pending.get(Stream.COMPARISONS)
-    return state.compared[1:] + (0 if open_tick is None else open_tick.member.sum(axis=0))
+def _sound_rows(state: State) -> Ints:
+    """Count the rows of each scope without a fault in the fold, those of the open tick included, (S,); rows of another
+    artefact are not in it.
+    """
+    open_tick, rows = state.pending.get(Stream.COMPARISONS), state.compared - state.errors
+    if open_tick is not None:
+        rows = rows + with_model_scope(open_tick.member[open_tick.fault == Fault.NONE]).sum(axis=0)
+    return rows

@@ -26,7 +26,8 @@ from tightrope.service.adapters.ports import (
 )
 from tightrope.service.adapters.prometheus.lag import LagGauge
 from tightrope.service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES_GROUP, LABELS, POSITION_TOPICS, topic
-from tightrope.shadow.heartbeat import Heart, poll_without_heartbeats
+from tightrope.shadow.heartbeat import Heart
+from tightrope.shadow.intake.gathering import GatheredPolls
 from tightrope.shadow.intake.halving import apply_others
 from tightrope.shadow.intake.label_expiry import LabelExpiry
 from tightrope.shadow.intake.refusal_log import RefusalLog
@@ -36,17 +37,12 @@ from tightrope.shadow.judgement_view import JudgementView
 from tightrope.shadow.label_replay import LabelReplay
 from tightrope.shadow.output.judgement_metrics import JudgementMetrics
 from tightrope.shadow.output.mode_publisher import ModePublisher
+from tightrope.shadow.plan_changes import is_changed
 from tightrope.shadow.restoring.clock_jumps import ClockJumps
 from tightrope.shadow.restoring.restore import Restorer
 from tightrope.shadow.resuming.rejudgement import rejudge
 
 log = logging.getLogger(__name__)
-
-JUDGE_POLL_RECORDS = 256
-"""Records in one round."""
-
-REPLAY_POLL_SECONDS = 0.01
-"""Time to wait for records while a label replay is under way."""
 
 REBALANCE_SECONDS = 10.0
 """Time for which a judge waits for the end of a rebalance before it gives up its membership."""
@@ -98,6 +94,7 @@ class Judge:
         self._generation = bus.generation(*POSITION_TOPICS)
         self._heart = Heart(bus, metrics)
         self._records = bus.subscribe(*map(topic, topics), group=JUDGES_GROUP, start_offsets=self._assign)
+        self._polls = GatheredPolls(self._records, stopping)
         self._lag = LagGauge(metrics, JUDGES_GROUP, self._records)
         self._start_assigned()
 
@@ -170,8 +167,7 @@ class Judge:
         require_generation(self._bus, self._generation, *POSITION_TOPICS)
         if self._assigned is None and not self._is_silent():
             self._heart.beat(self._plans())
-        wait = min(timeout, REPLAY_POLL_SECONDS) if self._replays or self._expiry.has_more else timeout
-        records = poll_without_heartbeats(self._records, JUDGE_POLL_RECORDS, wait)
+        records = self._polls.poll(timeout, has_work=bool(self._replays) or self._expiry.has_more)
         if not self._start_assigned():
             for record in reversed(records):
                 self._records.seek(record.topic, record.partition, record.offset)
@@ -231,8 +227,7 @@ class Judge:
         judge_round = self._new_round(plans)
         self._restorer.add_events(judge_round, plans, self._bus.log, time.time())
         for name, plan in plans.items():
-            state = judge_round.states[name]
-            if state.digest != plan.digest or state.retained.settings != plan.settings:
+            if is_changed(plan, judge_round.states[name]):
                 cause = Cause(time.time(), reason="another artefact or configuration")
                 judge_round.deploy(plan, judge_round.states[name], cause)
         if any(judge_round.states[name] is not state for name, state in self._view.states.items()):

@@ -14,12 +14,13 @@ traffic notes feed the blindness check, orders change modes, events are copied t
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tightrope.monitors import decide, watch
 from tightrope.monitors.detector import BadObservationError
-from tightrope.monitors.label_join import rows_awaiting_labels
+from tightrope.monitors.intake.sight_notes import note_event
+from tightrope.monitors.label_records import PendingRow
 from tightrope.monitors.plan import Plan, State, Transition
 from tightrope.monitors.records import Comparisons, Event, Order, Routes
 from tightrope.monitors.scopes import with_other_scopes
@@ -28,7 +29,7 @@ from tightrope.service.adapters.ports import JudgedInputs, Record, Store
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
 from tightrope.shadow.intake.batching import joinable, offset_ranges
-from tightrope.shadow.intake.label_intake import LabelIntake
+from tightrope.shadow.intake.label_intake import LabelIntake, held_rows
 from tightrope.shadow.intake.order_replays import require_new
 from tightrope.shadow.intake.published_routes import pass_epoch
 from tightrope.shadow.intake.sample_ends import SampleEnds
@@ -118,7 +119,8 @@ class JudgeRound(LabelIntake):
             self._set_state(plan, *watch.note_traffic(plan, self.states[plan.model], note))
         elif schema == record_codec.LABELS_SCHEMA:
             labels = record_codec.decode_labels(record.value)
-            self.add_labels([self._timed(clock_jumps.with_log_time(label, record), record) for label in labels])
+            timed = [self._timed(clock_jumps.with_log_time(label, record), record) for label in labels]
+            self.add_labels(timed, vouched=record.genuine)
         elif schema == record_codec.ORDER_SCHEMA:
             order = record_codec.decode_order(record.value)
             require_new(order, record, self.states[self._plan(order.model).model].retained.orders)
@@ -126,9 +128,15 @@ class JudgeRound(LabelIntake):
         elif schema == record_codec.ROUTES_SCHEMA:
             self._pass_epoch(record_codec.decode_routes(record.value), record.time or self.now)
         elif schema == record_codec.EVENT_SCHEMA:
-            event = record_codec.decode_event(record.value)
-            self._plan(event.model)
-            self.events.append(event)
+            self._take_event(record_codec.decode_event(record.value), record.time or self.now)
+
+    def _take_event(self, event: Event, now: float) -> None:
+        """Copy an event to the audit trail; one of a gateway may tell that rows of a scope are missing."""
+        plan, state = self._plan(event.model), self.states.get(event.model)
+        self.events.append(event)
+        if state is not None and event.scope in plan.scopes:
+            notes = note_event(state.sight_notes, event, now)
+            self.states[plan.model] = state if notes is state.sight_notes else replace(state, sight_notes=notes)
 
     def _pass_epoch(self, routes: Routes, now: float) -> None:
         if (plan := self._plans.get(routes.model)) is not None:
@@ -195,10 +203,13 @@ class JudgeRound(LabelIntake):
         elif new:  # requests before this record count as compared; gateways' clocks may be wrong
             answered = max(state.unanswered.answered, last.time)
             state = replace(state, unanswered=replace(state.unanswered, answered=answered))
+        held: Iterable[PendingRow] = ()
+        if plan.label_horizon:
+            held, state = held_rows(plan, before, state, batch)
         self._set_state(plan, state, transitions)
         self.repeated[plan.model] += len(batch) - new
         if plan.label_horizon:
-            self._await_labels(plan, rows_awaiting_labels(plan, batch))
+            self._await_labels(plan, held)
 
     def record_uncounted(self, metrics: JudgeMetrics) -> None:
         """Count the rows of this round that are no evidence: delivered before, or not covered by the plan."""

@@ -1,11 +1,14 @@
 """A readable view of the judgement, for status pages and metrics."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from tightrope.monitors.migration import harm_of_pair
-from tightrope.monitors.plan import Plan, State, initial_state
+from tightrope.monitors.plan import Plan, State, initial_state, is_armed
 from tightrope.monitors.records import Stream
-from tightrope.monitors.status import JudgementProgress, is_autocorrelated, label_coverage, verdicts
+from tightrope.monitors.status.groups import GroupStatus, found_groups
+from tightrope.monitors.status.progress import JudgementProgress, label_coverage
+from tightrope.monitors.status.verdicts import verdicts
 from tightrope.monitors.verdict import Verdict
 
 
@@ -19,18 +22,28 @@ class JudgementView:
     def harmed_scopes(self, plan: Plan) -> tuple[str, ...]:
         """The scopes that a plan's pair is known to harm; the whole model stands for one that is not in the plan."""
         state = self.states.get(plan.model)
-        harmed = harm_of_pair(plan, state) if state and plan.armed else {}
+        harmed = harm_of_pair(plan, state) if state and is_armed(plan, state) else {}
         return tuple(dict.fromkeys(scope if scope in plan.scopes else plan.scopes[0] for scope in harmed))
+
+    def is_armed(self, model: str) -> bool:
+        """Whether a breach of a model routes requests to its baseline."""
+        state = self.states.get(model)
+        return is_armed(self.plans[model], state) if state else self.plans[model].armed
 
     def verdicts(self, model: str) -> Sequence[Verdict]:
         """The current verdict of each monitor in each scope."""
         state = self.states.get(model)
         return verdicts(self.plans[model], state) if state else []
 
+    def groups(self, model: str) -> Sequence[GroupStatus]:
+        """The undeclared groups in which harm is found."""
+        state = self.states.get(model)
+        return found_groups(self.plans[model], state) if state else []
+
     def progress(self, model: str) -> JudgementProgress:
         """Counts of a model's judgement: judged rows, rows of the open tick, stale rows, labels, and rows by scope."""
         state = self.states.get(model) or initial_state(self.plans[model])
-        counts = zip(state.scopes, state.compared, state.disagreed, state.errors, strict=True)
+        counts = zip(state.scopes, state.compared, state.disagreed.tolist(), state.errors, strict=True)
         refused = {str(role): rows[:, 1].tolist() for role, rows in state.refused.items()}
         open_tick = state.pending.get(Stream.COMPARISONS)
         return {
@@ -40,12 +53,16 @@ class JudgementView:
             "labels": dict(state.labels),
             "coverage": label_coverage(state),
             "autocorrelation": state.lag.correlation,
-            "dependent": is_autocorrelated(state),
-            "noise": {"asked_twice": int(state.noise[0, 0]), "contradictions": int(state.noise[0, 1])},
+            "dependent": state.dependence.warned,
+            "noise": {"asked_twice": int(state.noise[0, 0]), "contradictions": state.noise[0, 1].item()},
+            "repeats": {
+                "uncounted": dict(state.repeats.uncounted),
+                "popular": [asdict(each) for each in state.repeats.popular],
+            },
             "scopes": {
                 scope: {
                     "compared": int(rows),
-                    "disagreed": int(others),
+                    "disagreed": others,
                     "errors": int(errors),
                     "refused": {role: each[index] for role, each in refused.items()},
                 }

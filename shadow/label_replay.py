@@ -21,6 +21,7 @@ from tightrope.service.adapters.dead_letters import is_records_fault
 from tightrope.service.adapters.ports import Record, Store
 from tightrope.service.adapters.topics import COMPARISONS, LABELS
 from tightrope.service.adapters.wire import record_codec
+from tightrope.shadow.intake.label_intake import is_trusted
 from tightrope.shadow.judge_round import SKIPPED_ERRORS, JudgeRound
 from tightrope.shadow.restoring.clock_jumps import with_log_time
 
@@ -66,5 +67,5 @@ class LabelReplay:
                 judge_round.restore_rows(self._plan, batch, self._labels, self._since)
         elif schema == record_codec.LABELS_SCHEMA:
             for label in (with_log_time(label, record) for label in record_codec.decode_labels(record.value)):
-                if label.model == self._plan.model:
+                if label.model == self._plan.model and is_trusted(label, vouched=record.genuine):
                     self._labels.setdefault((label.request_id, label.row), label)

@@ -99,14 +99,18 @@ def _time_span(table: RowTable) -> str:
 
 
 def _scope_table(drifts: Sequence[ScopeDrift]) -> str:
-    """One line per scope: rows, disagreement, confidence shift, drifted shares."""
-    titles = ["scope", "reference rows", "window rows", "reference disagree", "window disagree"]
+    """One line per scope: rows, disagreement, confidence shift, drifted shares. A loss between 0 and 1 is no share of
+    rows.
+    """
+    is_share = all(drift.is_share for drift in drifts)
+    titles = ["scope", "reference rows", "window rows"]
+    titles += [f"{side} {'disagree' if is_share else 'mean loss'}" for side in ("reference", "window")]
     titles += [f"confidence shift, {role}" for role in Role] + [SHARE_TITLES[kind] for kind in COLUMN_KINDS]
     lines = [
         [
             escape(drift.scope),
             *(str(drift.rows[side]) for side in ("reference", "window")),
-            *(_share(drift.disagreement[side]) for side in ("reference", "window")),
+            *((_share if is_share else _figure)(drift.disagreement[side]) for side in ("reference", "window")),
             *(_signed(drift.confidence_shift(role)) for role in Role),
             *(_share(drift.drifted_share(kind)) for kind in COLUMN_KINDS),
         ]
@@ -137,6 +141,10 @@ def _html_table(titles: Sequence[str], lines: Sequence[Sequence[str]], css_class
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.1%}"
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
 
 
 def _signed(value: float | None) -> str:

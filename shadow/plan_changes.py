@@ -1,19 +1,34 @@
 """Events of a model that is judged by another plan from now on: settings that changed, and modes without a scope."""
 
+import logging
 from collections.abc import Iterator, Mapping
 
 from tightrope.monitors.history.retained import changed_settings
-from tightrope.monitors.plan import Plan, State
+from tightrope.monitors.plan import Plan, State, is_armed, judged_settings
 from tightrope.monitors.records import MODEL_SCOPE, Event, Stream
+
+log = logging.getLogger(__name__)
+
+STAYS_ARMED = (
+    "armed, although it is not written: the model was armed before, or may have been; write mode: armed or advisory"
+)
+"""The warning about a model whose mode is that of its state."""
 
 MAX_NAMED_CHANGES = 5
 """Changed settings that the reason names; the detail has all of them."""
 
 
+def is_changed(plan: Plan, state: State) -> bool:
+    """Tell whether a state is of another plan, and warn of a mode that the state alone has."""
+    if is_armed(plan, state) and not plan.armed:
+        log.warning("models.%s.mode: %s", plan.model, STAYS_ARMED)
+    return state.digest != plan.digest or state.retained.settings != judged_settings(plan, state)
+
+
 def change_events(plan: Plan, old: State, state: State, time: float, host: str) -> Iterator[Event]:
     """Yield the events of a change from the state ``old`` to ``state``, which is that of ``plan``."""
     recorded = bool(old.retained.settings)  # a state of an earlier version has none, and its migration is told
-    changes = changed_settings(old.retained.settings, plan.settings) if recorded else {}
+    changes = changed_settings(old.retained.settings, state.retained.settings) if recorded else {}
     same_pair = (old.baseline_digest, old.compressed_digest) == (plan.baseline_digest, plan.compressed_digest)
     anew = old.digest != plan.digest
     identity = f"{plan.model}/{state.log}/{state.epoch}"

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tightrope.monitors.intake.hosts import compressed_hosts
+from tightrope.monitors.intake.sample_batch import SampleBatch
+from tightrope.monitors.observations import losses
 from tightrope.monitors.records import MODEL_SCOPE, Comparisons, Fault, Role
-from tightrope.monitors.sample_batch import SampleBatch
 from tightrope.service.adapters.dead_letters import describe_error, is_records_fault, park
 from tightrope.service.adapters.metrics_ports import WorkerMetrics
 from tightrope.service.adapters.ports import (
@@ -161,7 +162,7 @@ class Worker:
             {"compared_refusals": {(batch.model, role): int(flags.sum()) for role, flags in refused.items()}}
         )
         member = np.concatenate([np.ones((len(batch), 1), dtype=bool), batch.member], axis=1)
-        rows = (np.ones(len(batch), dtype=int), batch.disagree, batch.fault != Fault.NONE)
+        rows = (np.ones(len(batch), dtype=int), losses(batch), batch.fault != Fault.NONE)
         self._metrics.record_comparisons(
             batch.model, (MODEL_SCOPE, *batch.scopes), *(column @ member.astype(int) for column in rows)
         )
@@ -190,10 +191,12 @@ def _check(samples: SampleBatch, watched: Mapping[str, WatchedPair]) -> None:
         raise WireError(f"model: {samples.model!r} is not watched here")
     pair = watched[samples.model]
     names = {spec.name for spec in pair.models[Role.BASELINE].inputs}
-    if set(samples.inputs) != names or pair.output not in samples.outputs:
+    if set(samples.inputs) != names or (pair.kind is None and pair.output not in samples.outputs):
         raise WireError(f"inputs: {sorted(samples.inputs)}, expected {sorted(names)} and output {pair.output!r}")
     if not len(samples) or not samples.rows.all():
         raise WireError(f"rows: {samples.rows.tolist()[:20]}, expected at least one for each sample")
+    if pair.kind is not None:  # its reading has a fault where an output is missing
+        return
     output = samples.outputs[pair.output]
     if output.dtype.kind != "f" or output.ndim > MAX_OUTPUT_DIMENSIONS or not output.size:
         raise WireError(

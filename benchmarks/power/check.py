@@ -9,7 +9,7 @@ from benchmarks.power.measure import Outcomes, run_once
 from benchmarks.power.method import Method
 from benchmarks.power.ours import SAMPLES_PER_FALSE_ALARM
 from benchmarks.power.scenes import GROSS, SCENES, draw
-from tightrope.monitors.catalogue import Hypothesis
+from tightrope.monitors.definitions.definition import Hypothesis
 
 SAMPLE, TICK = "Tightrope, every sample", "Tightrope, ticks of 64"
 

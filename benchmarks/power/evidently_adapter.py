@@ -11,7 +11,7 @@ from evidently.metrics import ValueDrift
 
 from benchmarks.power.method import CellSpec, Cost, Rows
 from benchmarks.power.ours import SAMPLES_PER_FALSE_ALARM
-from tightrope.monitors.catalogue import Hypothesis
+from tightrope.monitors.definitions.definition import Hypothesis
 from tightrope.monitors.records import Floats, Ints
 
 VERSION = version("evidently")

@@ -34,7 +34,7 @@ def mode_changes(case: DemoCase) -> list[ModeChange]:
         compressed_digest="c",
         scopes=case.rows.scopes,
         rates=np.ones(len(case.rows.scopes)),
-        rules=build_rules([monitor], budget, recovery_ratio=0.75),
+        rules=build_rules([monitor], recovery_ratio=0.75),
         budget=budget,
     )
     _, transitions = step(plan, initial_state(plan), _comparisons(case, plan))

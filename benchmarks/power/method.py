@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tightrope.monitors.catalogue import Hypothesis
+from tightrope.monitors.definitions.definition import Hypothesis
 from tightrope.monitors.records import Floats, Ints
 
 

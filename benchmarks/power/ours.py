@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.power.method import CellSpec, Cost, Rows
-from tightrope.monitors.catalogue import Hypothesis
+from tightrope.monitors.definitions.definition import Hypothesis
 from tightrope.monitors.detector import LOG_ZERO, Bernoulli, Signed
 from tightrope.monitors.records import Floats, Ints
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmarks.power.method import CellSpec, Rows
-from tightrope.monitors.catalogue import Hypothesis
+from tightrope.monitors.definitions.definition import Hypothesis
 from tightrope.monitors.records import Bools, Floats
 
 SEED = 20260727

@@ -10,8 +10,9 @@ from benchmarks.power.method import CellSpec, Rows
 from benchmarks.power.scenes import Cell
 from tightrope import demo
 from tightrope.monitors import compare
-from tightrope.monitors.catalogue import CATALOGUE, SUBGROUP_SHARE, Hypothesis
+from tightrope.monitors.catalogue import CATALOGUE, SUBGROUP_SHARE
 from tightrope.monitors.compare import Decision, PairedOutputs, Scale
+from tightrope.monitors.definitions.definition import Hypothesis
 from tightrope.monitors.records import MODEL_SCOPE, Bools, Floats, Tensors
 from tightrope.service.adapters.onnxruntime import OnnxModel
 

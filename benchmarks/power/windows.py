@@ -7,7 +7,7 @@ from scipy.stats import binom, norm
 
 from benchmarks.power.method import CellSpec, Cost, Rows, first_spaced, until_stop
 from benchmarks.power.ours import SAMPLES_PER_FALSE_ALARM
-from tightrope.monitors.catalogue import Hypothesis
+from tightrope.monitors.definitions.definition import Hypothesis
 from tightrope.monitors.records import Bools, Floats, Ints
 
 Z = 1.959963984540054

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tightrope.monitors.records import Bools, Comparisons, Ints, Texts
+from tightrope.monitors.scopes import rows_of_scopes
 
 MAX_HOST_CLASSES, OTHER_HOSTS = 16, "other"
 """Classes that are counted apart, and the name under which all further ones are counted."""
@@ -31,7 +32,7 @@ def count_hosts(before: HostRows, rows: Comparisons, member: Bools) -> HostRows:
     hosts, counts = compressed_hosts(rows), dict(before)
     for name in dict.fromkeys(hosts.tolist()):
         own = hosts == name
-        added = np.stack([member[own].sum(axis=0), member[own & rows.disagree].sum(axis=0)], axis=1)
+        added = rows_of_scopes([own, own & rows.disagree], member).T
         key = bounded_host(name, counts)
         counts[key] = counts.get(key, np.zeros_like(added)) + added
     return {name: counts[name] for name in sorted(counts)}

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tightrope.monitors.records import Bools, Comparisons, Fault, Ints, Role
+from tightrope.monitors.scopes import rows_of_scopes
 
 RefusedRows = Mapping[Role, Ints]
 """Rows without a fault, and those of them that the role refuses, of each scope, (S, 2), by role."""
@@ -21,10 +22,10 @@ def count_refusals(before: RefusedRows, rows: Comparisons, member: Bools) -> Ref
     [[3, 1]]
     """
     sound = rows.fault == Fault.NONE
-    read = member[sound].sum(axis=0)
+    read, *refused = rows_of_scopes([sound, sound & rows.refused_baseline, sound & rows.refused_compressed], member)
     counts = {}
-    for role, flags in ((Role.BASELINE, rows.refused_baseline), (Role.COMPRESSED, rows.refused_compressed)):
-        added = np.stack([read, member[sound & flags].sum(axis=0)], axis=1)
+    for role, own in zip((Role.BASELINE, Role.COMPRESSED), refused, strict=True):
+        added = np.stack([read, own], axis=1)
         counts[role] = before.get(role, np.zeros_like(added)) + added
     return counts
 

@@ -8,6 +8,7 @@ input are equal. Shares are measured over fixed numbers of requests, at any dist
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import compress
 from typing import Any
 from zlib import crc32
 
@@ -30,6 +31,9 @@ WARNING_END = 0.5
 
 MIN_SHARE_ROWS, MAX_INPUT_SHARE = 512, 0.5
 """Rows from which the share of repeated inputs is known, and the largest share at which verdicts are reliable."""
+
+POPULAR_ROWS, MAX_POPULAR = MEMORY_ROWS // 100, 8
+"""Rows of one input in the memory from which it is popular, and the number of popular inputs that are told."""
 
 Hashes32 = NDArray[np.uint32]
 _SPREAD = np.uint32(2_654_435_761)
@@ -54,9 +58,23 @@ class RepeatWarning(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PopularInput:
+    """An input that came often in the latest rows and on which the models differ: its ``rows``, and the ``differing``
+    ones. Nothing tells which input it is.
+
+    >>> PopularInput(rows=310, differing=310).rows
+    310
+    """
+
+    rows: int
+    differing: int
+
+
+@dataclass(frozen=True, slots=True)
 class RepeatMemory:
-    """The latest `MEMORY_ROWS` rows and requests of a model, newest last: ``inputs`` (rows,), ``requests`` (requests,),
-    and of the latest `ID_REQUESTS` requests the ``ids`` (requests,).
+    """The latest `MEMORY_ROWS` rows and requests of a model, newest last: ``inputs`` (rows,), whether the models
+    ``differ`` on each (rows,), ``requests`` (requests,), and of the latest `ID_REQUESTS` requests the ``ids``
+    (requests,).
 
     ``uncounted`` counts the rows that were not counted, by reason: retry or input. Of the open block of
     `SHARE_REQUESTS` requests, ``open_requests`` have come and ``open_repeated`` repeat another; ``repeated_share`` is
@@ -77,6 +95,17 @@ class RepeatMemory:
     repeated_share: float = 0.0
     id_share: float = 0.0
     warnings: tuple[RepeatWarning, ...] = ()
+    differ: Bools = field(default_factory=lambda: np.zeros(0, dtype=bool))
+
+    @property
+    def popular(self) -> tuple[PopularInput, ...]:
+        """The popular inputs on which the models differ, those with the most differing rows first."""
+        known = self.inputs != 0
+        hashes, index, rows = np.unique(self.inputs[known], return_inverse=True, return_counts=True)
+        differing = np.bincount(index, _aligned(self)[known], len(hashes)).astype(int)
+        order = np.lexsort((-rows, -differing))
+        found = [each for each in order.tolist() if rows[each] >= POPULAR_ROWS and differing[each]]
+        return tuple(PopularInput(int(rows[each]), int(differing[each])) for each in found[:MAX_POPULAR])
 
     @property
     def input_share(self) -> float:
@@ -91,6 +120,20 @@ def warning_text(memory: RepeatMemory, warning: RepeatWarning) -> str:
     return f"one request id has {memory.id_share:.0%} of the last {ID_REQUESTS} requests"
 
 
+def popular_text(memory: RepeatMemory) -> str:
+    """Describe the popular inputs on which the models differ, and what to do; empty without any."""
+    popular = memory.popular
+    if not popular:
+        return ""
+    rows, first = sum(each.rows for each in popular), popular[0]
+    inputs = "one input makes" if len(popular) == 1 else f"{len(popular)} inputs make"
+    most = "" if len(popular) == 1 else f", the first alone {first.rows:,}"
+    return (
+        f"{inputs} {rows:,} of the latest {len(memory.inputs):,} rows{most}, and the models differ there, which is one "
+        "finding each: look for a request that callers repeat, such as a health check or a default"
+    )
+
+
 def repeated_inputs(memory: RepeatMemory, rows: Comparisons) -> Bools:
     """Mask the rows whose input is among the `MEMORY_ROWS` rows before, (n,); a row without a hash repeats none."""
     return np.asarray(_seen(memory.inputs, _short(rows)) & (rows.twin != 0))
@@ -100,18 +143,24 @@ def remember_rows(memory: RepeatMemory, rows: Comparisons, retries: int, inputs:
     """Add rows to the memory, with the numbers of those not counted because they are retries, or repeat an input."""
     first = first_rows(rows.request_id, rows.time)
     short = _short(rows)
-    ids = np.array([crc32(name.encode()) for name, is_first in zip(rows.request_id, first, strict=True) if is_first])
-    ids = ids.astype(np.uint32)
+    ids = np.fromiter(map(crc32, map(str.encode, compress(rows.request_id, first))), np.uint32)
     requests = ids * _SPREAD + short[first]
     repeated = _seen(memory.requests, requests) & (rows.twin[first] != 0)
     uncounted = {"retry": retries, "input": inputs}
     return _with_warnings(
         _with_requests(memory, repeated),
         inputs=np.concatenate([memory.inputs, short])[-MEMORY_ROWS:],
+        differ=np.concatenate([_aligned(memory), rows.disagree])[-MEMORY_ROWS:],
         ids=np.concatenate([memory.ids, ids])[-ID_REQUESTS:],
         requests=np.concatenate([memory.requests, requests])[-MEMORY_ROWS:],
         uncounted={reason: memory.uncounted.get(reason, 0) + more for reason, more in uncounted.items()},
     )
+
+
+def _aligned(memory: RepeatMemory) -> Bools:
+    """Whether the models differ on the remembered rows; a state of an earlier version does not tell it."""
+    absent = len(memory.inputs) - len(memory.differ)
+    return np.concatenate([np.zeros(absent, dtype=bool), memory.differ]) if absent > 0 else memory.differ
 
 
 def _with_warnings(memory: RepeatMemory, **changes: Any) -> RepeatMemory:  # noqa: ANN401 - any field

@@ -18,6 +18,7 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tightrope.monitors.records import MODEL_SCOPE, Floats, Tensors
 
@@ -64,7 +65,8 @@ class DrawKey:
         hashes, copy = [], self._prefix(model, int(time // ERA_SECONDS)).copy
         for request_id, digest in zip(request_ids, digests, strict=True):
             name, hashed = request_id.encode(), copy()
-            hashed.update(b"%b%b%b%b" % (_length(len(name)), name, _length(len(digest)), digest))
+            hashed.update(_length(len(name)) + name + _length(len(digest)))
+            hashed.update(digest)
             hashes.append(hashed.digest())
         draws: Floats = (np.frombuffer(b"".join(hashes), ">u8") >> np.uint64(64 - _BITS)) / _STEPS
         return draws
@@ -110,6 +112,21 @@ def input_digest(inputs: Tensors) -> bytes:
         else:
             hashed.update(np.ascontiguousarray(tensor).data)
     return hashed.digest()
+
+
+def row_digests(name: str, rows: NDArray[Any]) -> list[bytes]:
+    """Compute the `input_digest` of each row of an input, (n, …), as that of a request with this row alone: the bytes
+    of short rows are cut from those of all.
+
+    >>> rows = np.array([[1.0], [2.0]])
+    >>> row_digests("x", rows) == [input_digest({"x": rows[:1]}), input_digest({"x": rows[1:]})]
+    True
+    """
+    width = rows.nbytes // max(len(rows), 1)
+    if width > MAX_UNHASHED_BYTES or rows.dtype.hasobject:
+        return [input_digest({name: rows[index : index + 1]}) for index in range(len(rows))]
+    header, content = _header(name, rows.dtype, (1, *rows.shape[1:])), rows.tobytes()
+    return [header + content[index * width : (index + 1) * width] for index in range(len(rows))]
 
 
 @lru_cache(maxsize=1024)

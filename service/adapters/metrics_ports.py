@@ -57,8 +57,17 @@ class GatewayMetrics(ReaderMetrics, Protocol):
     def set_fallback_share(self, model: str, share: float) -> None:
         """Show the share of the fallback traffic that the baseline can carry."""
 
+    def set_kept_apart(self, model: str, *, apart: bool) -> None:
+        """Show whether the requests to a model run apart because of what was seen in service."""
+
     def set_blind_scopes(self, model: str, scopes: Mapping[str, bool]) -> None:
         """Show for each subgroup whether the gateway answers it with the baseline because its rows are not judged."""
+
+    def set_starved(self, model: str, scopes: Mapping[str, bool]) -> None:
+        """Show for each scope whether too few of its requests are kept."""
+
+    def set_lost(self, model: str, scopes: Mapping[str, bool]) -> None:
+        """Show for each scope whether most of its kept rows do not reach the judge."""
 
     def set_blind(self, model: str, *, blind: bool) -> None:
         """Show whether the baseline answers every request, because no row is judged."""
@@ -133,4 +142,4 @@ class JudgeMetrics(ReaderMetrics, Protocol):
         """Show whether a scope is in safe mode because the earlier state could not be read."""
 
     def set_label_figures(self, state: State, model: str) -> None:
-        """Show the outcomes and the coverage of labels, the autocorrelation of disagreements, and repeats."""
+        """Show the outcomes and the coverage of labels, the dependence of rows, found groups, and repeats."""

@@ -8,7 +8,7 @@ Sources: ONNX, `onnx.proto` and `ExternalData.md`.
 
 import hashlib
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,10 +103,16 @@ def find_files(path: Path) -> ModelFiles:
     source = path if all(_exists(path.parent / name) for name in names) else path.resolve()
     files = [_inside(source, name, home) for name in names]
     stamps = [*stamps, *_stamps(files)]
-    digests = [digest, *map(_sha256, files)]
-    lines = [f"{each}  {name}\n" for each, name in zip(digests, [STANDARD_INPUT, *names], strict=True)]
-    joined = "".join(sorted(lines)).encode(errors="surrogateescape")
-    return ModelFiles(source, hashlib.sha256(joined).hexdigest(), files, stamps)
+    digests = {STANDARD_INPUT: digest, **dict(zip(names, map(_sha256, files), strict=True))}
+    return ModelFiles(source, joined_digest(digests), files, stamps)
+
+
+def joined_digest(digests: Mapping[str, str]) -> str:
+    """The digest of all that a model reads, from the SHA-256 of each part by its name: the SHA-256 of the sorted lines
+    "SHA-256  name", each with a newline.
+    """
+    lines = sorted(f"{digest}  {name}\n" for name, digest in digests.items())
+    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
 def external_names(content: bytes) -> set[str]:

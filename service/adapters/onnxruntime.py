@@ -1,6 +1,7 @@
 """ONNX files run by onnxruntime, as `ports.Model`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,8 @@ from tightrope.monitors.records import Tensors
 from tightrope.service.adapters.cpu import host_class
 from tightrope.service.adapters.graph_work import find_value_work
 from tightrope.service.adapters.model_files import ModelFileError, find_files
+from tightrope.service.adapters.onnx_types.bfloat16 import BFLOAT16, ValueRuns
+from tightrope.service.adapters.onnx_types.zip_maps import ZIP_MAP_TYPES, ZipMap, find_zip_maps
 from tightrope.service.adapters.ports import ProviderError, RunFailedError
 from tightrope.service.adapters.runs.watched_runs import RunCall, WatchedRuns
 from tightrope.service.protocol.tensors import TensorSpec, zeros
@@ -28,11 +31,14 @@ DATATYPES = {
     "tensor(int32)": "INT32",
     "tensor(int64)": "INT64",
     "tensor(float16)": "FP16",
+    BFLOAT16: "FP32",
     "tensor(float)": "FP32",
     "tensor(double)": "FP64",
     "tensor(string)": "BYTES",
 }
-"""Open Inference Protocol datatypes by onnxruntime's tensor types; the other types have none."""
+"""Open Inference Protocol datatypes by onnxruntime's tensor types, FP32 in the place of BF16; the other types have
+none.
+"""
 
 RUN_ERRORS = (
     ort.Fail, ort.InvalidArgument, ort.RuntimeException, ort.EngineError, ort.EPFail, ort.InvalidGraph,
@@ -68,7 +74,8 @@ class RuntimeOptions:
 
 
 class OnnxModel:
-    """A loaded ONNX file; ``digest`` is the one that it must have, if it was tried before.
+    """A loaded ONNX file; ``digest`` is the one that it must have, if it was tried before. ``not_offered`` has the type
+    of each output that is no tensor of the protocol, and that callers do not get.
 
     Raises:
         ModelFileError: when one of its files cannot be read or has changed, or onnxruntime cannot load it.
@@ -90,16 +97,54 @@ class OnnxModel:
         except LOAD_ERRORS as error:
             raise ModelFileError(f"{path}: not a model that onnxruntime can load: {_one_line(error)}") from error
         files.require_unchanged()
-        # `InferenceSession.run` reads every input's name and type from C++ at every run, a third of a small model's
-        # time; requests are validated before they get here.
-        call: RunCall = self._session._sess.run  # noqa: SLF001
         self.providers = tuple(self._session.get_providers())
         _require_providers(runtime.providers, self.providers, "could start only")
         self.inputs = tuple(_spec(path, tensor) for tensor in self._session.get_inputs())
-        self.outputs = tuple(_spec(path, tensor) for tensor in self._session.get_outputs())
+        given = {tensor.name: tensor for tensor in self._session.get_outputs()}
+        has_halves = any(tensor.type == BFLOAT16 for tensor in (*self._session.get_inputs(), *given.values()))
+        maps = [name for name in given if given[name].type in ZIP_MAP_TYPES and not has_halves]
+        self._zip_maps = find_zip_maps(files.path, maps)
+        self.outputs = tuple(_offered(path, given, self._zip_maps))
+        offered = {spec.name for spec in self.outputs}
+        self.not_offered = {name: tensor.type for name, tensor in given.items() if name not in offered}
         self.value_work = find_value_work(files.path)
         probe = partial(_run_zeros, self.inputs, self.outputs)
+        call = self._call_with_halves(path) if has_halves else self._call()
         self.runs = WatchedRuns(str(path), call, onnxruntime.RunOptions, probe)
+
+    def surrounded(
+        self,
+        call: RunCall,
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        digest: str,
+        value_work: str,
+    ) -> "OnnxModel":
+        """The model with other graphs around it: ``call`` runs all of them, within the deadline of one run."""
+        other = copy(self)
+        other.inputs, other.outputs, other.digest, other.value_work = inputs, outputs, digest, value_work
+        other.runs = WatchedRuns(self.runs.name, call, onnxruntime.RunOptions, partial(_run_zeros, inputs, outputs))
+        return other
+
+    def _call(self) -> RunCall:
+        """A run of the session. `InferenceSession.run` reads every input's name and type from C++ at every run, a third
+        of a small model's time; requests are validated before they get here.
+        """
+        call: RunCall = self._session._sess.run  # noqa: SLF001
+        return call
+
+    def _call_with_halves(self, path: Path) -> RunCall:
+        """A run of a session with tensors of BF16.
+
+        Raises:
+            ModelFileError: when an input is of strings, which onnxruntime does not take beside.
+        """
+        inputs = self._session.get_inputs()
+        for tensor in inputs:
+            if tensor.type == "tensor(string)":
+                raise ModelFileError(f"{path}: {tensor.name} is of strings, which no model with BF16 can take")
+        halves = [tensor.name for tensor in inputs if tensor.type == BFLOAT16]
+        return ValueRuns(self._session._sess.run_with_ort_values, onnxruntime.OrtValue, halves)  # noqa: SLF001
 
     def run(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
         """Answer one batch with the named outputs.
@@ -110,6 +155,11 @@ class OnnxModel:
         """
         try:
             values = self.runs.run(outputs, inputs)
+            if self._zip_maps:
+                values = [
+                    self._zip_maps[name].to_matrix(value) if name in self._zip_maps else value
+                    for name, value in zip(outputs, values, strict=True)
+                ]
         except RUN_ERRORS as error:
             raise RunFailedError(_one_line(error)) from error
         return dict(zip(outputs, map(np.asarray, values), strict=True))
@@ -146,6 +196,17 @@ def _require_providers(wanted: Sequence[str], available: Sequence[str], has: str
     missing = [name for name in wanted if name not in available]
     if missing:
         raise ProviderError(f"there is no {missing[0]!r} here; this onnxruntime {has} {', '.join(available)}")
+
+
+def _offered(
+    path: Path, given: Mapping[str, onnxruntime.NodeArg], zip_maps: Mapping[str, ZipMap]
+) -> Iterator[TensorSpec]:
+    """The outputs that callers can get."""
+    for name, tensor in given.items():
+        if name in zip_maps:
+            yield TensorSpec(name, "FP32", (-1, len(zip_maps[name].keys)), zip_maps[name].classes)
+        elif tensor.type in DATATYPES:
+            yield _spec(path, tensor)
 
 
 def _spec(path: Path, tensor: onnxruntime.NodeArg) -> TensorSpec:

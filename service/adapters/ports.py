@@ -3,10 +3,11 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event as Flag
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol, cast, runtime_checkable
 
 from tightrope.monitors.label_records import Label, PendingRow, RowKey
 from tightrope.monitors.records import Comparisons, Event, Floats, Role, Tensors
+from tightrope.monitors.veto.drawing import LabelDraw
 from tightrope.service.errors import TightropeError
 from tightrope.service.protocol.tensors import TensorSpec
 
@@ -60,7 +61,9 @@ class EventLoopHeldError(TightropeError):
 
 
 class Record(NamedTuple):
-    """One entry of a log. ``time`` is when it was published, in seconds since the epoch; 0 if the bus does not say."""
+    """One entry of a log. ``time`` is when it was published, in seconds since the epoch; 0 if the bus does not say.
+    ``genuine`` is False where the bus checks signatures and this record, which needs none, has no valid one.
+    """
 
     topic: str
     partition: int
@@ -68,6 +71,7 @@ class Record(NamedTuple):
     key: str | None
     value: bytes
     time: float = 0.0
+    genuine: bool = True
 
 
 LogPartition = tuple[str, int]
@@ -245,17 +249,18 @@ class _MappedModel(Protocol):
 
 
 def loaded_model(model: Model) -> Model:
-    """The model as it was loaded, behind a mapping of its tensors if there is one."""
-    loaded: Model = getattr(model, "loaded", model)
-    return loaded
+    """The model as it was loaded, behind all mappings of its tensors."""
+    while (loaded := getattr(model, "loaded", None)) is not None:
+        model = loaded
+    return model
 
 
 def replace_loaded(model: Model, loaded: Model) -> Model:
-    """The model with another copy of the loaded one, behind the same mapping if there is one."""
+    """The model with another copy of the loaded one, behind the same mappings."""
     if not hasattr(model, "loaded"):
         return loaded
     mapped = cast(_MappedModel, model)
-    return mapped.with_loaded(loaded)
+    return mapped.with_loaded(replace_loaded(mapped.loaded, loaded))
 
 
 @dataclass(slots=True)
@@ -309,6 +314,14 @@ class AuditTrail(Protocol):
         self, model: str | None = None, before: int = NO_BOUND, limit: int = 100
     ) -> list[tuple[int, Event]]:
         """Events with a sequence number below ``before``, each with its number, newest first."""
+
+
+@runtime_checkable
+class LabelLists(Protocol):
+    """Read access to the rows that wait for labels."""
+
+    def rows_to_label(self, model: str, draw: LabelDraw, limit: int) -> list[PendingRow]:
+        """At most ``limit`` rows of a model that were drawn and wait for their label, oldest first."""
 
 
 class Store(Protocol):

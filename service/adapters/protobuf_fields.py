@@ -33,6 +33,13 @@ def read_fields(content: bytes | mmap, start: int, end: int) -> Iterator[tuple[i
             raise ValueError(f"no field at byte {start}")
 
 
+def read_varints(content: bytes | mmap, start: int, end: int) -> Iterator[int]:
+    """The integers of a packed field."""
+    while start < end:
+        value, start = _varint(content, start, end)
+        yield value
+
+
 def _varint(content: bytes | mmap, start: int, end: int) -> tuple[int, int]:
     """The integer that begins at ``start``, and where it ends."""
     value = 0

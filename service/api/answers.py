@@ -9,7 +9,8 @@ from msgspec import Meta, json
 
 from tightrope.monitors.records import Event
 from tightrope.monitors.safemode import ModeState
-from tightrope.monitors.status import JudgementProgress
+from tightrope.monitors.status.groups import GroupStatus
+from tightrope.monitors.status.progress import JudgementProgress
 from tightrope.monitors.verdict import Verdict
 
 Report = Annotated[str | None, Meta(description="The path of the newest drift report, if there is one")]
@@ -136,6 +137,13 @@ class VerdictList(TypedDict):
     verdicts: list[Verdict]
 
 
+class GroupList(TypedDict):
+    """The undeclared groups of a model in which harm is found."""
+
+    model: str
+    groups: list[GroupStatus]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventEntry(Event):
     """An event of the audit trail, with its number and the path of its model's newest drift report."""
@@ -148,6 +156,22 @@ class EventPage(TypedDict):
     """A page of the audit trail."""
 
     events: list[EventEntry]
+
+
+class RowToLabel(TypedDict):
+    """A row that was drawn for a label: its request's id, its number there, its time, and what to send back."""
+
+    id: str
+    row: int
+    time: Annotated[float, Meta(description="Event time, in seconds since the epoch")]
+    probability: Annotated[float, Meta(description="The probability of the draw: send it back with the label")]
+
+
+class LabelList(TypedDict):
+    """Rows of a model that wait for their label, oldest first."""
+
+    model: str
+    rows: list[RowToLabel]
 
 
 class Accepted(TypedDict):
@@ -192,7 +216,9 @@ ANSWERS: tuple[type, ...] = (
     ModelStatus,
     OrderResult,
     VerdictList,
+    GroupList,
     EventPage,
+    LabelList,
     Accepted,
     Deployed,
     ReportList,

@@ -7,6 +7,7 @@ the first request arrives that is no inference request.
 import math
 from collections.abc import Callable, Container
 from functools import partial
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import FastAPI, Header, Request
@@ -15,7 +16,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from tightrope.service.adapters.archive.report_store import ReportStore
-from tightrope.service.adapters.ports import AuditTrail, Bus
+from tightrope.service.adapters.ports import AuditTrail, Bus, LabelLists
 from tightrope.service.api import (
     deployments,
     documentation,
@@ -67,9 +68,10 @@ def create_app(
     app.include_router(inference_schema.create_router(refusals(404, 503)))
     app.include_router(metadata.create_router(engine, is_ready))
     app.include_router(status.create_router(engine, verdicts, trail, newest_report))
-    app.include_router(orders.create_router(engine, bus, operator, newest_report))
+    app.include_router(orders.create_router(engine, bus, operator, verdicts, newest_report))
     _add_metrics(app, engine)
-    app.include_router(labels.create_router(engine, bus, application))
+    lists = trail if isinstance(trail, LabelLists) else None
+    app.include_router(labels.create_router(engine, bus, token, lists))
     app.include_router(payload_events.create_router(engine, bus, watched, application))
     app.include_router(deployments.create_router(engine, deployer, operator))
     app.include_router(drift_reports.create_router(engine, reports))
@@ -104,8 +106,11 @@ def _add_exception_handlers(app: FastAPI) -> None:
         return JSONResponse({"error": str(error)}, status_of(error), headers)
 
     @app.exception_handler(StarletteHTTPException)
-    def http_error(_: Request, error: StarletteHTTPException) -> JSONResponse:
-        return JSONResponse({"error": str(error.detail)}, error.status_code, headers=error.headers)
+    def http_error(request: Request, error: StarletteHTTPException) -> JSONResponse:
+        methods = app.openapi()["paths"].get(getattr(request.scope.get("route"), "path", ""), ())
+        allow = {"Allow": ", ".join(method.upper() for method in methods)}  # all of the path's, not one route's
+        headers = allow if methods and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else error.headers
+        return JSONResponse({"error": str(error.detail)}, error.status_code, headers=headers)
 
     @app.exception_handler(RequestValidationError)
     def validation_error(_: Request, error: RequestValidationError) -> JSONResponse:

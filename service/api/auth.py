@@ -15,12 +15,15 @@ BEARER = HTTPBearer(
 BearerCredentials = Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
 
 
+CONTROL_IS_OFF = "control is off: set TIGHTROPE_CONTROL_TOKEN or server.control_token_file"
+
+
 def require_operator(token: str | None) -> Callable[[HTTPAuthorizationCredentials | None], None]:
     """A dependency that demands the token, and refuses every request when no token is configured."""
 
     def check(credentials: BearerCredentials) -> None:
         if token is None:
-            raise HTTPException(403, "control is off: set TIGHTROPE_CONTROL_TOKEN or server.control_token_file")
+            raise HTTPException(403, CONTROL_IS_OFF)
         _compare(credentials, token)
 
     return check

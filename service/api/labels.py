@@ -1,18 +1,19 @@
 """Late labels over HTTP: the true classes of requests that were answered before."""
 
 import time
-from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+import numpy as np
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from pydantic import BeforeValidator, Field
 
-from tightrope.monitors.label_records import Label
-from tightrope.service.adapters.ports import Bus, BusFullError
+from tightrope.monitors.label_records import Label, PendingRow
+from tightrope.service.adapters.ports import Bus, BusFullError, LabelLists
 from tightrope.service.adapters.topics import LABELS, topic
 from tightrope.service.adapters.wire.record_codec import encode_labels
-from tightrope.service.api.answers import Accepted, Error, json_response
+from tightrope.service.api.answers import Accepted, Error, LabelList, RowToLabel, json_response
+from tightrope.service.api.auth import CONTROL_IS_OFF, require_application, require_operator
 from tightrope.service.api.openapi import answers
 from tightrope.service.api.request_body import RequestBody
 from tightrope.service.inference.engine import InferenceEngine
@@ -32,12 +33,24 @@ WholeNumber = Annotated[int, Field(ge=0, lt=2**31), BeforeValidator(_refuse_conv
 """A number from 0 as JSON has it: neither text nor a boolean."""
 
 
+Probability = Annotated[float, Field(ge=0, le=1), BeforeValidator(_refuse_conversion)]
+"""A number from 0 to 1 as JSON has it."""
+
+
 class OneLabel(RequestBody):
     """The true class of one row of a request."""
 
     id: Annotated[str, Field(min_length=1, max_length=256, description="The request's id, as its answer gave it")]
     label: Annotated[WholeNumber, Field(description="The true class, from 0")]
     row: Annotated[WholeNumber, Field(description="The row of the request, from 0")] = 0
+    source: Annotated[str, Field(max_length=256, description="The origin of the label, such as a team")] = ""
+    probability: Annotated[
+        Probability, Field(description="The probability with which the row was drawn for a label; 0: it was not drawn")
+    ] = 0.0
+
+
+UNWANTED = "model {0} takes no labels: set models.{0}.labels"
+NO_LISTS = "the judges of this cluster have the rows that wait for labels, and their state is not read from here"
 
 
 class Labels(RequestBody):
@@ -46,20 +59,45 @@ class Labels(RequestBody):
     labels: Annotated[list[OneLabel], Field(min_length=1, max_length=MAX_LABELS)]
 
 
-def create_router(engine: InferenceEngine, bus: Bus, authorised: Callable[..., None]) -> APIRouter:
-    """``POST /v1/models/{model}/labels``, single or in batches."""
-    router = APIRouter(prefix="/v1", tags=["labels"], dependencies=[Depends(authorised)])
+ListSize = Annotated[int, Query(ge=1, le=MAX_LABELS, description="The most rows")]
 
-    @router.post("/models/{model}/labels", **answers(Accepted, 401, 404, 503, status=202))
+
+def create_router(engine: InferenceEngine, bus: Bus, token: str | None, lists: LabelLists | None) -> APIRouter:
+    """``GET`` and ``POST /v1/models/{model}/labels``: rows to label, and labels, single or in batches.
+
+    ``lists`` is None where the judges are other processes. Without a control ``token`` any caller may send labels, but
+    none with a probability: those can hold a fallback back, as an order can.
+    """
+    router = APIRouter(prefix="/v1", tags=["labels"])
+    operator, application = Depends(require_operator(token)), Depends(require_application(token))
+
+    @router.get("/models/{model}/labels", dependencies=[operator], **answers(LabelList, 401, 403, 404))
+    def rows_to_label(model: str, limit: ListSize = 100) -> Response:
+        """Rows that were drawn for a label and wait for it, oldest first, without their inputs."""
+        pair = engine.pair(model)
+        if lists is None or not pair.plan.label_horizon:
+            reason = NO_LISTS if lists is None else UNWANTED.format(pair.name)
+            return json_response({"error": reason}, 404)
+        found, draw = lists.rows_to_label(pair.name, pair.plan.label_draw, limit), pair.plan.label_draw
+        rows = [_to_label(row, float(draw.probabilities(np.array([row.disagree]))[0])) for row in found]
+        document: LabelList = {"model": pair.name, "rows": rows}
+        return json_response(document)
+
+    @router.post(
+        "/models/{model}/labels", dependencies=[application], **answers(Accepted, 401, 403, 404, 503, status=202)
+    )
     def labels(model: str, body: OneLabel | Labels) -> Response:
         """Accept labels. Labels of requests that were not sampled are counted as unknown after the horizon."""
         pair = engine.pair(model)
         if not pair.plan.label_horizon:
-            unwanted: Error = {"error": f"model {pair.name} takes no labels: set models.{pair.name}.labels"}
+            unwanted: Error = {"error": UNWANTED.format(pair.name)}
             return json_response(unwanted, 404)
         now = time.time()
         entries = body.labels if isinstance(body, Labels) else [body]
-        records = [Label(pair.name, one.id, one.row, one.label, now) for one in entries]
+        if token is None and any(one.probability for one in entries):
+            unproven: Error = {"error": f"probability: {CONTROL_IS_OFF}; such labels can hold a fallback back"}
+            return json_response(unproven, 403)
+        records = [Label(pair.name, one.id, one.row, one.label, now, one.source, one.probability) for one in entries]
         try:
             bus.publish(topic(LABELS), encode_labels(records), pair.name)
         except BusFullError as error:
@@ -69,3 +107,7 @@ def create_router(engine: InferenceEngine, bus: Bus, authorised: Callable[..., N
         return json_response(accepted, 202)
 
     return router
+
+
+def _to_label(row: PendingRow, probability: float) -> RowToLabel:
+    return {"id": row.request_id, "row": row.row, "time": row.time, "probability": probability}

@@ -57,7 +57,7 @@ def create_router(engine: InferenceEngine, is_ready: Callable[[], bool]) -> APIR
             "versions": [pair.version],
             "platform": PLATFORM,
             "inputs": [_tensor(spec) for spec in pair.declared_inputs],
-            "outputs": [_tensor(spec) for spec in pair.outputs],
+            "outputs": [_tensor(spec) for spec in pair.declared_outputs],
         }
         return json_response(document)
 

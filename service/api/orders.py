@@ -16,6 +16,7 @@ from tightrope.service.adapters.topics import CONTROL, topic
 from tightrope.service.adapters.wire.record_codec import encode_order
 from tightrope.service.api.answers import OrderResult, json_response
 from tightrope.service.api.openapi import answers
+from tightrope.service.api.ports import VerdictReader
 from tightrope.service.api.request_body import RequestBody
 from tightrope.service.api.status import NewestReport, model_summary, require_scope
 from tightrope.service.inference.engine import InferenceEngine
@@ -39,7 +40,11 @@ class OrderBody(RequestBody):
 
 
 def create_router(
-    engine: InferenceEngine, bus: Bus, authorised: Callable[..., None], newest_report: NewestReport
+    engine: InferenceEngine,
+    bus: Bus,
+    authorised: Callable[..., None],
+    reader: VerdictReader,
+    newest_report: NewestReport,
 ) -> APIRouter:
     """``POST /v1/models/{model}/force-safe``, ``…/force-normal`` and ``…/release``."""
     router = APIRouter(prefix="/v1", tags=["control"], dependencies=[Depends(authorised)])
@@ -50,7 +55,7 @@ def create_router(
             require_scope(pair, body.scope)
             order = Order(uuid.uuid4().hex, time.time(), pair.name, body.scope, kind, body.actor, body.reason)
             confirmed = _carry_out(engine, bus, order)
-            summary = model_summary(engine, pair, newest_report)
+            summary = model_summary(engine, pair, reader, newest_report)
             document: OrderResult = {**summary, "order": order.id, "confirmed": confirmed}
             return json_response(document)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Protocol
 
 from tightrope.monitors.records import Role
-from tightrope.monitors.status import JudgementProgress
+from tightrope.monitors.status.groups import GroupStatus
+from tightrope.monitors.status.progress import JudgementProgress
 from tightrope.monitors.verdict import Verdict
 from tightrope.service.config.models import Endpoint
 
@@ -13,8 +14,14 @@ from tightrope.service.config.models import Endpoint
 class VerdictReader(Protocol):
     """Reads the state of the judgement."""
 
+    def is_armed(self, model: str) -> bool:
+        """Return whether a breach of a model routes requests to its baseline."""
+
     def verdicts(self, model: str) -> Sequence[Verdict]:
         """Return the latest verdict of every monitor on every scope."""
+
+    def groups(self, model: str) -> Sequence[GroupStatus]:
+        """Return the undeclared groups in which harm is found."""
 
     def progress(self, model: str) -> JudgementProgress:
         """Return how far the judgement is: rows seen, pending and stale."""

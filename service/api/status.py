@@ -14,6 +14,7 @@ from tightrope.service.api.answers import (
     UNKNOWN_STATE,
     EventEntry,
     EventPage,
+    GroupList,
     ModelList,
     ModelStatus,
     ModelSummary,
@@ -40,7 +41,7 @@ def create_router(
     @router.get("/models", **answers(ModelList))
     def models() -> Response:
         """Every model with the modes of its scopes."""
-        summaries = [model_summary(engine, pair, newest_report) for pair in engine.pairs.values()]
+        summaries = [model_summary(engine, pair, reader, newest_report) for pair in engine.pairs.values()]
         document: ModelList = {"models": summaries}
         return json_response(document)
 
@@ -55,7 +56,7 @@ def create_router(
             "kept": total("samples", model=pair.name),
             "dropped": sum(total("samples_dropped", model=pair.name, reason=reason) for reason in DROP_REASONS),
         }
-        summary = model_summary(engine, pair, newest_report)
+        summary = model_summary(engine, pair, reader, newest_report)
         document: ModelStatus = {**summary, "sampling": sampling, "judged": reader.progress(pair.name)}
         return json_response(document)
 
@@ -67,6 +68,12 @@ def create_router(
             require_scope(pair, scope)
         found = [verdict for verdict in reader.verdicts(pair.name) if scope in {None, verdict.scope}]
         document: VerdictList = {"model": model, "verdicts": found}
+        return json_response(document)
+
+    @router.get("/models/{model}/groups", **answers(GroupList, 404))
+    def groups(model: str) -> Response:
+        """The undeclared groups in which harm is found, in words, with the lines of configuration that declare them."""
+        document: GroupList = {"model": model, "groups": [*reader.groups(engine.pair(model).name)]}
         return json_response(document)
 
     _add_events(router, engine, trail, newest_report)
@@ -107,7 +114,9 @@ def require_scope(pair: ModelPair, scope: str) -> None:
         raise UnknownModelError(f"scope: {quote(scope)} is none of {', '.join(pair.plan.scopes)}")
 
 
-def model_summary(engine: InferenceEngine, pair: ModelPair, newest_report: NewestReport) -> ModelSummary:
+def model_summary(
+    engine: InferenceEngine, pair: ModelPair, reader: VerdictReader, newest_report: NewestReport
+) -> ModelSummary:
     """A model's artefacts, the mode and state of its scopes, the reason for which the gateway is blind, if it is, and
     the link to the model's newest report.
     """
@@ -116,7 +125,7 @@ def model_summary(engine: InferenceEngine, pair: ModelPair, newest_report: Newes
     return {
         "name": pair.name,
         "version": pair.version,
-        "mode": "armed" if pair.plan.armed else "advisory",
+        "mode": "armed" if reader.is_armed(pair.name) else "advisory",
         "baseline_digest": pair.models[Role.BASELINE].digest,
         "compressed_digest": pair.models[Role.COMPRESSED].digest,
         "plan": pair.plan.coverage,

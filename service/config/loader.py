@@ -18,8 +18,8 @@ from tightrope.service.adapters.secret_file import secret_text
 from tightrope.service.config.candidates import CandidatesSection
 from tightrope.service.config.kafka import SECRET_OPTIONS, BusSection, KafkaSection
 from tightrope.service.config.limits import LimitsSection
-from tightrope.service.config.models import Endpoint, ModelSection
-from tightrope.service.config.section import FORM_TAG_PREFIX, Name, Section
+from tightrope.service.config.models import ModelSection
+from tightrope.service.config.section import FORM_TAG_PREFIX, KEY_OF_A_MAP, Name, Section
 from tightrope.service.config.state import StateSection
 from tightrope.service.config.suggestions import unknown_key
 from tightrope.service.errors import TightropeError, quote
@@ -331,11 +331,12 @@ def read_document(path: Path) -> object:
 
 
 def _line(path: Path, error: dict[str, Any]) -> str:
-    key = ".".join(str(part) for part in error["loc"] if not str(part).startswith(FORM_TAG_PREFIX))
+    key = ".".join(str(part) for part in error["loc"] if not str(part).startswith((FORM_TAG_PREFIX, KEY_OF_A_MAP)))
     message = "must be a map" if error["type"] == "model_type" else error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         return f"{path}: {key}: {unknown_key(Settings, error['loc'])}"
-    shown = "" if error["type"] == "missing" else f" (it is {quote(error['input'])})"
+    names_itself = error["type"] == "missing" or (error["type"] == "value_error" and isinstance(error["input"], dict))
+    shown = "" if names_itself else f" (it is {quote(error['input'])})"
     return f"{path}: {key or 'top level'}: {message[:1].lower()}{message[1:]}{shown}"
 
 
@@ -349,16 +350,7 @@ def folder_of(path: Path) -> Path:
 
 def resolve_settings(settings: Settings, folder: Path) -> Settings:
     """Resolve the relative paths in settings against a folder."""
-    models = {
-        name: model.model_copy(
-            update={
-                "baseline": _resolved_artefact(model.baseline, folder),
-                "compressed": _resolved_artefact(model.compressed, folder),
-                "golden": folder / model.golden if model.golden else None,
-            }
-        )
-        for name, model in settings.models.items()
-    }
+    models = {name: model.resolved(folder) for name, model in settings.models.items()}
     changed = {
         "server": _resolved(settings.server, folder, "control_token_file"),
         "alerts": _resolved(settings.alerts, folder, "token_file", "grafana_token_file"),
@@ -379,7 +371,3 @@ def _resolved_kafka(kafka: KafkaSection, folder: Path) -> KafkaSection:
 def _resolved(section: SectionT, folder: Path, *names: str) -> SectionT:
     """Resolve the paths in these fields of a section."""
     return section.model_copy(update={name: folder / file for name in names if (file := getattr(section, name))})
-
-
-def _resolved_artefact(artefact: Path | Endpoint, folder: Path) -> Path | Endpoint:
-    return folder / artefact if isinstance(artefact, Path) else _resolved(artefact, folder, "token_file")

@@ -6,11 +6,14 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from tightrope.monitors.catalogue import CATALOGUE
-from tightrope.monitors.compare import Scale, Score
+from tightrope.monitors.compare import Score
+from tightrope.monitors.dependence.units import Independence
 from tightrope.monitors.detector import HIGHEST_RATE, RATIOS
 from tightrope.monitors.intake.repeats import Repeats
 from tightrope.monitors.records import Role
 from tightrope.monitors.scopes import HOST_ATTRIBUTE
+from tightrope.service.config.columns import ColumnKey, ColumnSection, SearchMode
+from tightrope.service.config.decision import DecisionSection
 from tightrope.service.config.section import Name, Section
 from tightrope.service.config.subgroups import SubgroupSection
 from tightrope.service.config.suggestions import did_you_mean
@@ -34,19 +37,6 @@ class RefusalSection(Section):
     """flag: answer, and mark the answer. escalate: re-run on the baseline, refuse only if it is uncertain too.
     abstain: answer without outputs.
     """
-
-
-class DecisionSection(Section):
-    """The output that decides, and the scale of its numbers."""
-
-    output: str | None = None
-    """The output's name; the model's only output if left out."""
-    scale: Scale = Scale.PROBABILITIES
-    """probabilities, logits or regression. What made-up rows contradict is refused: probabilities that do not sum
-    to one, logits that do.
-    """
-    tolerance: Annotated[float, Field(ge=0)] = 0.0
-    """Regression only: values further apart than this disagree."""
 
 
 class SamplingSection(Section):
@@ -87,6 +77,12 @@ class LabelsSection(Section):
 
     horizon_seconds: Annotated[float, Field(gt=0)] = 172_800.0
     """How long a compared row waits for its label, and a label for its row."""
+    disagreements: Annotated[float, Field(ge=0.05, le=1)] = 1.0
+    """The probability with which a row on which the models disagree is drawn for a label. With labels of these rows
+    accuracy is watched, and harmless differences are told from harm; rows that agree need none.
+    """
+    random: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """The probability with which any row is drawn for a label: the sample that Brier score and calibration need."""
 
 
 class PayloadsSection(Section):
@@ -121,6 +117,10 @@ class Endpoint(Section):
     """Whether it must be available at start; if not, `version` is needed and the other role must declare the inputs."""
     token_file: Path | None = None
     """A file with the bearer token that is sent to it."""
+
+    def resolved(self, folder: Path) -> Self:
+        """The endpoint with its path resolved against a folder."""
+        return self.model_copy(update={"token_file": folder / self.token_file}) if self.token_file else self
 
     @model_validator(mode="after")
     def _has_version(self) -> Self:
@@ -176,6 +176,17 @@ class RuntimeSection(Section):
         return self
 
 
+class ProbeSection(Section):
+    """The runs at check, start and deploy that show what the models do with rows."""
+
+    seconds: Annotated[float, Field(gt=0, le=600)] = 2.0
+    """Seconds for one model, after which it is not known what runs have not shown."""
+    rows: Path | None = None
+    """Rows that the models run in the place of made-up ones: a .csv, .npz, .parquet or .jsonl file, or a folder of .npy
+    files, as for golden.
+    """
+
+
 class ModelSection(Section):
     """One pair: a compressed model and its uncompressed baseline."""
 
@@ -199,16 +210,38 @@ class ModelSection(Section):
     """
     queue: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
     """Maximum number of requests that wait for a run; more are refused with 503."""
-    mode: Literal["armed", "advisory"] = "armed"
-    """armed: a breach routes requests to the baseline. advisory: a breach is only recorded."""
+    mode: Literal["armed", "advisory"] | None = None
+    """armed: a breach routes requests to the baseline. advisory: a breach is only recorded; the baseline answers while
+    the judgement is blind or its state cannot be read, all the same. If left out: armed with `limits` or
+    `subgroup_limits`, otherwise advisory. A model that was armed before stays armed until a mode is written.
+    """
     decision: DecisionSection = Field(default_factory=DecisionSection)
     """How the outputs are read."""
     baseline_tensors: TensorsSection = Field(default_factory=TensorsSection)
     """The tensors of the baseline, where callers are to see other names."""
     compressed_tensors: TensorsSection = Field(default_factory=TensorsSection)
     """The tensors of the compressed model, where their names are not the baseline's."""
+    rows: Literal["request"] | dict[str, Annotated[int, Field(ge=0)] | Literal["shared"]] | None = None
+    """For an input, the axis of its rows, or shared: all rows of a request share it. request: a request is one row,
+    and shares no run. If left out, runs on made-up rows show it; runs that contradict what is written are an error.
+    """
+    state_tensors: dict[str, str] = Field(default_factory=dict)
+    """For an output that is a state, the input that callers send it back as. The role that wrote a state answers; only
+    requests with fresh states, of zeros, are compared.
+    """
+    probe: ProbeSection = Field(default_factory=ProbeSection)
+    """The runs that show what the models do with rows."""
     subgroups: dict[Name, SubgroupSection] = Field(default_factory=dict)
     """The attributes whose values are monitored separately."""
+    columns: dict[ColumnKey, ColumnSection] = Field(default_factory=dict)
+    """Words for input columns, by the number of the column from 0 or, where there are several inputs, by input:number:
+    groups that are found are named by them.
+    """
+    hunter: SearchMode = "advisory"
+    """The search for harm in undeclared groups: values and ranges of input columns, of the compressed model's
+    answer, and pairs of them. advisory: a found group is reported. off: nothing is searched, and no input column is in
+    a comparison. arm, which would send a found group to the baseline, is refused: declare the group as a subgroup.
+    """
     limits: dict[str, Limit | None] = Field(default_factory=dict)
     """A monitor's tolerated limit for the whole model; null switches the monitor off, for its subgroups too."""
     subgroup_limits: dict[str, Limit] = Field(default_factory=dict)
@@ -223,8 +256,14 @@ class ModelSection(Section):
     """Rows that count once: distinct (equal inputs within 4,096 rows), in a tick retries (one request id and input) or
     inputs (equal inputs), or none. A model with few possible inputs needs retries.
     """
+    independence: Independence = Independence.AUTO
+    """The rows that are taken to be independent; rows that are not are one step of evidence together: those of
+    different requests (request), of different callers within a tick (caller), or of different windows, which are 4,096
+    rows of a caller or, where callers are unknown, 1,024 rows (window). auto: callers, or requests where these are
+    unknown, and windows once rows are seen to depend on each other, until they no longer do.
+    """
     lanes: Annotated[int, Field(ge=1, le=50)] = 1
-    """Detectors among which the rows of a stream alternate; use more than 1 if neighbouring rows are dependent."""
+    """Detectors among which the rows of a stream alternate; more than 1 needs `independence: request`."""
     noise_share: Share = 0.01
     """Share of the samples that the baseline runs twice, to measure its own noise: no limit below it can be held."""
     fallback_seconds: Annotated[float, Field(gt=0)] | None = None
@@ -240,7 +279,15 @@ class ModelSection(Section):
     allow_nan: bool = False
     """Whether inputs may hold NaN and infinity, such as missing values; otherwise a request with one is refused."""
     golden: Path | None = None
-    """A CSV of input rows as the reference of drift reports; the first compared rows if left out."""
+    """A file of input rows as the reference of drift reports, in any form of docs/thresholds.md; the first compared
+    rows if left out. New model files must give readable answers for its rows. It also chooses which classes have
+    monitors of their own, and, of more than 20, their limits (docs/formulas.md).
+    """
+
+    @property
+    def planned_mode(self) -> Literal["armed", "advisory"]:
+        """The written mode; without one, a model with no limits of its own is advisory."""
+        return self.mode or ("armed" if self.limits or self.subgroup_limits else "advisory")
 
     def runtime_of(self, role: Role) -> tuple[str, RuntimeSection]:
         """The key and the runtime options of a role."""
@@ -249,14 +296,55 @@ class ModelSection(Section):
         return "runtime", self.runtime
 
     @property
+    def artefacts(self) -> dict[str, Path | Endpoint]:
+        """Both models, and the ONNX files around them, by their keys."""
+        graphs = {
+            f"{role}_tensors.{key}": path
+            for role, section in self.tensors.items()
+            for key, path in section.graphs.items()
+        }
+        return {"baseline": self.baseline, "compressed": self.compressed, **graphs}
+
+    @property
     def tensors(self) -> dict[Role, TensorsSection]:
         """The written mapping of the tensors of each role."""
         return {Role.BASELINE: self.baseline_tensors, Role.COMPRESSED: self.compressed_tensors}
+
+    def resolved(self, folder: Path) -> Self:
+        """The section with its paths resolved against a folder."""
+        artefacts = {
+            str(role): folder / value if isinstance(value, Path) else value.resolved(folder)
+            for role in Role
+            for value in [getattr(self, role)]
+        }
+        tensors = {f"{role}_tensors": section.resolved(folder) for role, section in self.tensors.items()}
+        golden = folder / self.golden if self.golden else None
+        probe = self.probe.model_copy(update={"rows": folder / self.probe.rows}) if self.probe.rows else self.probe
+        others = {"golden": golden, "decision": self.decision.resolved(folder), "probe": probe}
+        return self.model_copy(update={**artefacts, **tensors, **others})
 
     @model_validator(mode="after")
     def _runtime_is_for_a_file(self) -> Self:
         if self.compressed_runtime is not None and isinstance(self.compressed, Endpoint):
             raise ValueError("compressed_runtime is for a file, but compressed is an endpoint")
+        if self.state_tensors and self.payloads is not None:
+            raise ValueError("state_tensors and payloads exclude each other: events do not tell who wrote a state")
+        for role, section in self.tensors.items():
+            if section.graphs and isinstance(getattr(self, role), Endpoint):
+                raise ValueError(
+                    f"{role}_tensors.{next(iter(section.graphs))} is for a file, but {role} is an endpoint"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _unit_of_evidence_is_known(self) -> Self:
+        if self.lanes > 1 and self.independence is not Independence.REQUEST:
+            raise ValueError(
+                f"lanes: more than 1 needs independence: request (it is {self.independence}): the other units keep "
+                "dependent rows together, lanes would part them"
+            )
+        if self.independence is Independence.CALLER and self.caller is None:
+            raise ValueError("independence: caller needs the key caller, the field that names the callers")
         return self
 
     @field_validator("subgroups")

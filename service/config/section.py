@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$"
 
+KEY_OF_A_MAP = "[key]"
+"""The part of a location that stands for the key of a map before it."""
+
 FORM_TAG_PREFIX = "<"
 """First character of the tag of each form that a value may have. No name begins with it, so tags differ from keys."""
 

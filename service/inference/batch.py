@@ -15,24 +15,18 @@ from numpy.typing import NDArray
 
 from tightrope.monitors.answer_summary import AnswerSummary, summarize
 from tightrope.monitors.compare import MATRIX_DIMENSIONS, drop_single_sides
+from tightrope.monitors.intake.sample_batch import concatenate_tensors
 from tightrope.monitors.records import Bools, Fault, Ints, Role, Tensors
-from tightrope.monitors.sample_batch import concatenate_tensors
-from tightrope.service.adapters.ports import RunFailedError
 from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.inference.runs.model_run import (
+    ANOTHER_SHAPE,
+    ModelRun,
+    UnreadableError,
+    UnsplittableError,
+    read_by_kind,
+)
 from tightrope.service.inference.subgroups import Subgroups
 from tightrope.service.protocol.rest import InferRequest, InferResponse, Scalar
-
-
-class UnreadableError(RunFailedError):
-    """A model's outputs cannot be an answer: not one row of numbers for each row of the inputs."""
-
-
-class UnsplittableError(UnreadableError):
-    """An output of a run that requests share has not one entry on its axis of rows for each of their rows."""
-
-
-ANOTHER_SHAPE = "another_shape"
-"""The fault of an output that has not one row of numbers for each row."""
 
 
 class BatchItem(Protocol):
@@ -49,24 +43,6 @@ class BatchItem(Protocol):
     @property
     def arrived(self) -> float | None:
         """Seconds of `time.perf_counter`."""
-
-
-class ModelRun(Struct, frozen=True):
-    """One run of a role's model over all rows of a batch: its outputs, the one that decides, their summary, and the
-    seconds it took; its ``inputs``. ``axes`` names the outputs whose rows are on another axis than 0. ``is_readable``:
-    every row of it can be read. Where the deciding output has not one row of numbers for each row, ``misfit`` says what
-    it has, and ``decision`` holds NaN.
-    """
-
-    role: Role
-    outputs: Tensors
-    decision: NDArray[Any]
-    summary: AnswerSummary
-    seconds: float
-    inputs: Tensors
-    is_readable: bool = True
-    misfit: str = ""
-    axes: Mapping[str, int] = {}
 
 
 class RowSlice(Struct, frozen=True):
@@ -89,8 +65,8 @@ class RowSlice(Struct, frozen=True):
 
     @property
     def uncertainty(self) -> float:
-        """The highest uncertainty of the rows."""
-        return max(self.run.summary.uncertainty[self.start : self.stop])
+        """The highest uncertainty of the rows; 0 where the decision has none."""
+        return max(self.run.summary.uncertainty[self.start : self.stop], default=0.0)
 
     def outputs(self, names: Sequence[str]) -> Mapping[str, NDArray[Any]]:
         """The named outputs of these rows."""
@@ -281,6 +257,8 @@ def _require_rows(outputs: Tensors, rows: int, axes: Mapping[str, int]) -> None:
 
 def _read(pair: ModelPair, role: Role, outputs: Tensors, rows: int, seconds: float, inputs: Tensors) -> ModelRun:
     """Read a run; an output of another shape is a fault of every row."""
+    if pair.kind is not None:
+        return read_by_kind(pair, pair.kind, role, outputs, rows, seconds, inputs)
     try:
         decision = decision_output(pair, outputs, rows)
     except UnreadableError as error:

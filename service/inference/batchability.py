@@ -24,13 +24,20 @@ class Proof(IntEnum):
 @dataclass(frozen=True, slots=True)
 class RowFinding:
     """Whether an output is by rows, each independent of the others, why it is not taken to be, and its scale. ``axis``
-    is the one that grows with the rows; None where no run showed one.
+    is the one that grows with the rows; None where no run showed one. ``noise``, where that is proven, is
+    the largest difference of a row alone from the same row beside others. ``error`` is that of the last row where none
+    ran; ``entries`` the length that the output had in a run of one row, where that was not one entry a row. ``varies``:
+    rows of equal shapes got outputs of other shapes.
     """
 
     proof: Proof
     reason: str = ""
     axis: int | None = None
     scale: LearntScale | None = None
+    noise: float = 0.0
+    error: str = ""
+    entries: int | None = None
+    varies: bool = False
 
 
 Findings = Mapping[str, RowFinding]
@@ -43,11 +50,13 @@ class Batchability:
     line for each output whose rows are on different axes in both models.
 
     ``decides`` is the output that decides. ``configured`` is `batch_rows`: more than 1 lets requests share a run where
-    the probe cannot tell, never where it disproved that; 1 keeps them apart. Any thread may call this.
+    the probe cannot tell, never where it disproved that; 1 keeps them apart. ``is_kept_apart``: a surprise in
+    service keeps them apart. Any thread may call this.
     """
 
     def __init__(self, findings: Mapping[Role, Findings], decides: str, configured: int | None = None) -> None:
         self._changing = threading.Lock()
+        self.is_kept_apart = False
         self.findings = findings
         self.axes, self.conflicts = _row_axes(findings)
         self._apart: dict[str, str] = {}
@@ -74,7 +83,7 @@ class Batchability:
         with self._changing:
             is_first = not self.is_closed
             if is_first:
-                self.is_open, self.is_closed, self.reason = False, True, reason
+                self.is_open, self.is_closed, self.reason, self.is_kept_apart = False, True, reason, True
         return is_first
 
     def describe(self) -> str:
@@ -95,7 +104,7 @@ def _row_axes(findings: Mapping[Role, Findings]) -> tuple[Mapping[str, int], Seq
         if len(set(known)) > 1:
             conflicts.append(
                 f"output {name!r} has rows on axis {known[1]}, the baseline's on axis {known[0]}; "
-                "export both with their rows on the same axis"
+                "write compressed_tensors.read"
             )
         elif known and known[0]:
             axes[name] = known[0]

@@ -4,6 +4,7 @@ import numpy as np
 
 from tightrope.monitors.compare import drop_single_sides
 from tightrope.monitors.records import Bools, Role, Sample, Tensors
+from tightrope.service.inference.kinds.kind_runs import sample_outputs
 from tightrope.service.inference.model_pair import ModelPair
 
 
@@ -38,7 +39,7 @@ def sample_of(
         baseline_digest=pair.plan.baseline_digest,
         compressed_digest=pair.plan.compressed_digest,
         inputs=inputs,
-        outputs={pair.output: drop_single_sides(outputs[pair.output])},
+        outputs=carried_outputs(pair, role, inputs, outputs),
         scopes=pair.subgroups.scopes,
         member=member,
         draw=number,
@@ -46,3 +47,10 @@ def sample_of(
         seconds=seconds,
         caller=caller,
     )
+
+
+def carried_outputs(pair: ModelPair, role: Role, inputs: Tensors, outputs: Tensors) -> Tensors:
+    """The tensors that a sample carries of the outputs that ``role`` gave for all rows of these inputs."""
+    if pair.kind is None:
+        return {pair.output: drop_single_sides(outputs[pair.output])}
+    return sample_outputs(pair.kind, role, outputs, inputs, None, np.arange(len(outputs[pair.output])))

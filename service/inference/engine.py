@@ -19,10 +19,11 @@ from tightrope.service.adapters.metrics_ports import GatewayMetrics
 from tightrope.service.adapters.ports import EventLoopHeldError, RunDeadlineError, RunFailedError, UnreachableError
 from tightrope.service.adapters.runs.watched_runs import has_stuck_run
 from tightrope.service.errors import CallerError, UnknownModelError
-from tightrope.service.inference.batch import BatchExecution, BatchItem, RequestBatch, UnsplittableError
+from tightrope.service.inference.batch import BatchExecution, BatchItem, RequestBatch
 from tightrope.service.inference.failures import Failures, error_for_caller, unreadable_error
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.inference.rationing import FallbackRationing
+from tightrope.service.inference.runs.model_run import UnsplittableError
 from tightrope.service.outbox import Outbox
 from tightrope.service.protocol.rest import InferRequest, InferResponse
 from tightrope.service.routing.router import Router
@@ -131,7 +132,8 @@ class InferenceEngine:
         if len(items) == 1 or pair.can_share_run([item.request for item in items]):
             try:
                 execution = self._execute(pair, items, avoid_stuck=avoid_stuck)
-                return BatchAnswers(execution.responses(), (execution,))
+                responses = execution.responses()
+                return BatchAnswers(pair.as_declared(responses) if pair.layout else responses, (execution,))
             except EventLoopHeldError:
                 raise
             except Exception as error:  # noqa: BLE001 - no error of one request may reach the others
@@ -142,6 +144,10 @@ class InferenceEngine:
         alone = [self.answer(model, [item], avoid_stuck=avoid_stuck) for item in items]
         executions = [execution for result in alone for execution in result.executions]
         return BatchAnswers([result.answers[0] for result in alone], executions)
+
+    def keep_apart(self, pair: ModelPair, reason: str) -> None:
+        """Keep the requests to a pair apart from now on, because of what was seen in service."""
+        self._failures.keep_apart(pair, reason)
 
     def record(self, result: BatchAnswers) -> None:
         """Pass answered batches to the recorder."""
@@ -157,7 +163,9 @@ class InferenceEngine:
         batch = RequestBatch.from_items(pair, items)
         ids = [request.id or f"{self._prefix}-{next(self._counter):x}" for request in batch.requests]
         execution = BatchExecution(pair, batch, ids, self.router.roles(pair.name, batch), avoids_stuck=avoid_stuck)
+        owned = pair.states.route(execution) if pair.states is not None else ()
         limited = self._rationing.limited(execution) if pair.fallback_seconds is not None else ()
+        limited = [index for index in limited if index not in owned] if owned else limited
         if limited and self._rationing.is_short(pair):
             roles = [Role.COMPRESSED if i in limited else role for i, role in enumerate(execution.routed)]
             self._run_roles(execution, roles)
@@ -166,10 +174,12 @@ class InferenceEngine:
         else:
             self._run_roles(execution, execution.routed)
         if pair.action == "escalate":
-            self._escalate(execution, limited)
+            self._escalate(execution, [*limited, *owned])
         for index in limited:
             if (arrived := items[index].arrived) is not None:
                 self._rationing.observe(pair, time.perf_counter() - arrived)
+        if pair.states is not None:
+            pair.states.record(execution)
         execution.answered_at = self._clock()
         return execution
 
@@ -256,13 +266,11 @@ class InferenceEngine:
 
 
 def requested_outputs(pair: ModelPair, batch: RequestBatch) -> Sequence[str]:
-    """Names of the outputs that any request of a batch wants, and of the one that decides."""
-    names: list[str] = []
-    for request in batch.requests:
-        if not request.outputs:  # all of them
-            return pair.output_names
-        names += [output.name for output in request.outputs]
-    return list(dict.fromkeys([*names, pair.output]))
+    """Names of the outputs that any request of a batch wants, and of those that decide."""
+    if not all(request.outputs for request in batch.requests):  # one wants all of them
+        return pair.output_names
+    names = [output.name for request in batch.requests for output in request.outputs]
+    return list(dict.fromkeys([*names, *pair.deciding]))
 
 
 def row_count(request: InferRequest) -> int:
@@ -273,11 +281,10 @@ def row_count(request: InferRequest) -> int:
     """
     if len(request.inputs) == 1:
         return len(next(iter(request.inputs.values())))
-    counts = {name: len(tensor) for name, tensor in request.inputs.items()}
-    if len(set(counts.values())) > 1:
-        listed = ", ".join(f"{name!r} has {count}" for name, count in counts.items())
-        raise CallerError(f"inputs: all must have the same number of rows, but {listed}")
-    return next(iter(counts.values()))
+    if len({len(tensor) for tensor in request.inputs.values()}) > 1:
+        listed = [f"{name!r} has {len(tensor)}" for name, tensor in request.inputs.items()]
+        raise CallerError(f"inputs: all must have the same number of rows, but {', '.join(listed)}")
+    return len(next(iter(request.inputs.values())))
 
 
 def is_large(response: InferResponse) -> bool:

@@ -8,8 +8,9 @@ from tightrope.monitors.records import Event, Role
 from tightrope.service.adapters.metrics_ports import GatewayMetrics
 from tightrope.service.adapters.ports import RunDeadlineError, RunFailedError, UnreachableError
 from tightrope.service.errors import CallerError, UnavailableError
-from tightrope.service.inference.batch import BatchExecution, UnreadableError
+from tightrope.service.inference.batch import BatchExecution
 from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.inference.runs.model_run import UnreadableError
 from tightrope.service.outbox import Outbox
 
 log = logging.getLogger(__name__)

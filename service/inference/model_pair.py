@@ -9,22 +9,34 @@ from msgspec.structs import replace
 
 from tightrope.monitors.compare import Decision
 from tightrope.monitors.intake.sampling import Sampler
+from tightrope.monitors.kinds.seam import DecisionKind
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Role
 from tightrope.service.adapters.open_inference.model import endpoint_of
 from tightrope.service.adapters.ports import Model
 from tightrope.service.config import models as config
 from tightrope.service.inference.batchability import Batchability
+from tightrope.service.inference.kinds.kind_runs import deciding_outputs
+from tightrope.service.inference.probing.own_noise import OwnNoise
 from tightrope.service.inference.row_axes.row_layout import RowLayout
+from tightrope.service.inference.states.state_tensors import StateTensors
 from tightrope.service.inference.subgroups import Subgroups
-from tightrope.service.protocol.rest import InferRequest
+from tightrope.service.protocol.rest import InferRequest, InferResponse
 from tightrope.service.protocol.tensors import TensorSpec
+
+UNARMED = (
+    "advisory, because neither a mode nor a limit is written, unless the model was armed before: a breach is only "
+    "recorded; write mode: armed"
+)
+"""The warning about a model that nothing says to guard."""
 
 
 @dataclass(frozen=True)
 class ModelPair:
     """The two models that are served under one name, and how. ``layout``: the axes of the declared inputs' rows, None
-    where all are 0; ``notes`` tell how their tensors were mapped.
+    where all are 0; ``notes`` tell how their tensors were mapped. ``kind`` reads and compares the decisions; without
+    one they are classes, or values, of the decision's scale. ``own_noise`` is the baseline's, where no tolerance is
+    written. ``digests`` are those of the loaded artefacts by key; ``states`` are outputs that callers send back.
     """
 
     name: str
@@ -47,6 +59,11 @@ class ModelPair:
     host_classes: Mapping[Role, str] = field(default_factory=dict)
     layout: RowLayout | None = None
     notes: Sequence[str] = ()
+    kind: DecisionKind | None = None
+    lacks_tolerance: bool = False
+    own_noise: OwnNoise | None = None
+    digests: Mapping[str, str] = field(default_factory=dict)
+    states: StateTensors | None = None
 
     @property
     def is_remote(self) -> bool:
@@ -73,14 +90,27 @@ class ModelPair:
         """The names of all outputs."""
         return [spec.name for spec in self.outputs]
 
+    @cached_property
+    def deciding(self) -> Sequence[str]:
+        """The names of the outputs that the decision is read from."""
+        return deciding_outputs(self.kind, self.output)
+
+    @cached_property
+    def reads_eagerly(self) -> bool:
+        """Whether the certainty of an answer is needed before it is sent."""
+        return self.decision.refusal is not None or self.fallback_seconds is not None
+
     @property
     def warnings(self) -> Sequence[str]:
         """One line, with its key, for each reason for which the pair can be served, but not be guarded."""
         digest = self.models[Role.COMPRESSED].digest
+        unwritten = [] if self.plan.armed or not self.plan.keeps_armed else [f"models.{self.name}.mode: {UNARMED}"]
+        if self.lacks_tolerance:
+            unwritten.append(f"models.{self.name}.decision.tolerance: {_tolerance_advice(self.own_noise)}")
         if digest != self.models[Role.BASELINE].digest:
-            return []
+            return unwritten
         same = f"is the same model as the baseline ({digest[:12]}): the monitors compare it with itself and never alarm"
-        return [f"models.{self.name}.compressed: {same}"]
+        return [*unwritten, f"models.{self.name}.compressed: {same}"]
 
     def can_share_run(self, requests: Sequence[InferRequest]) -> bool:
         """Whether requests may share a run: their outputs allow it, and their widths are equal."""
@@ -108,5 +138,28 @@ class ModelPair:
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
-        """The tensors of a response."""
+        """The tensors of a response, rows as the model gives them."""
         return self.models[Role.BASELINE].outputs
+
+    @property
+    def declared_outputs(self) -> tuple[TensorSpec, ...]:
+        """The tensors of a response, as callers get them."""
+        if self.layout is None or not self.layout.is_request:
+            return self.outputs
+        return tuple(TensorSpec(spec.name, spec.datatype, spec.shape[1:]) for spec in self.outputs)
+
+    def as_declared(self, responses: Sequence[InferResponse]) -> Sequence[InferResponse]:
+        """Responses with the outputs as callers get them: whole where a request is a row."""
+        if self.layout is None or not self.layout.is_request:
+            return responses
+        return [
+            replace(each, outputs={name: tensor.reshape(tensor.shape[1:]) for name, tensor in each.outputs.items()})
+            for each in responses
+        ]
+
+
+def _tolerance_advice(noise: OwnNoise | None) -> str:
+    is_zero = "is 0, so that any difference counts as a disagreement"
+    if noise is None:
+        return f"{is_zero}; write the error that you tolerate"
+    return f"{is_zero}; {noise}; write tolerance: {noise.tolerance:g}, or the error that you tolerate"

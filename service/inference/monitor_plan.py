@@ -3,33 +3,56 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from tightrope.monitors.budget import Budget, MonitorSpec, build_rules
-from tightrope.monitors.catalogue import CATALOGUE, SUBGROUP_FACTOR, MonitorDefinition, Reach
-from tightrope.monitors.compare import Scale
+from tightrope.monitors.budget import EVIDENCE_VERSION, LABEL_EVIDENCE_VERSION, Budget, MonitorSpec, build_rules
+from tightrope.monitors.catalogue import CATALOGUE, SUBGROUP_FACTOR
+from tightrope.monitors.definitions.definition import MonitorDefinition, Reach
+from tightrope.monitors.dependence.units import EvidenceUnit
 from tightrope.monitors.detector_bank import Rule
+from tightrope.monitors.hunter.columns import InputColumn
+from tightrope.monitors.hunter.search import SearchPlan
 from tightrope.monitors.intake.sampling import Sampler
+from tightrope.monitors.kinds.seam import DecisionKind
 from tightrope.monitors.latency import LatencyObjective
 from tightrope.monitors.plan import Plan
-from tightrope.monitors.records import MODEL_SCOPE, Role, Stream
+from tightrope.monitors.records import MODEL_SCOPE, Comparisons, Role, Stream
 from tightrope.monitors.safemode import Policy
+from tightrope.monitors.veto.drawing import LabelDraw
 from tightrope.service.adapters.ports import Model
 from tightrope.service.config import models as config
-from tightrope.service.config.loader import Settings
+from tightrope.service.config.loader import SafeModeSection, Settings
+from tightrope.service.inference.kinds.class_cells import (
+    MAX_DEFAULT_SUBGROUP_LIMIT,
+    cells_document,
+    with_golden_cells,
+)
+from tightrope.service.inference.kinds.kind_building import option_digests
+from tightrope.service.inference.kinds.offers import (
+    CLASS_MONITORS,
+    LOSS_MONITOR,
+    Offer,
+    critical_classes,
+    kind_offer,
+    plain_offer,
+)
 from tightrope.service.inference.subgroups import Subgroups
 from tightrope.service.protocol.tensors import TensorSpec
 
 BINARY_CLASSES = 2
 
-MAX_DEFAULT_SUBGROUP_LIMIT = 0.7
-"""Upper bound of a default that is doubled for subgroups: beyond it the test has no alternative left."""
+CLASS_FACTOR = 5.0
+"""The default limit of a class as a multiple of that of disagreement: few rows are of one class."""
 
 UNDIGESTED_SETTINGS = (
     "baseline",
     "compressed",
+    "baseline_tensors",
+    "compressed_tensors",
+    "probe",
     "golden",
     "version",
     "mode",
@@ -38,8 +61,10 @@ UNDIGESTED_SETTINGS = (
     "fallback_seconds",
     "payloads",
     "allow_nan",
+    "columns",
+    "hunter",
 )
-"""Settings that evidence does not depend on; the artefacts have digests of their own."""
+"""Settings that evidence does not depend on; the artefacts and their tensors have digests of their own."""
 TOLD_SETTINGS = ("mode", "noise_share", "latency", "fallback_seconds")
 """Settings that evidence does not depend on and judgement does: a change of them is told, too."""
 GATEWAY_SAFE_MODE = ("silent_seconds", "when_silent")
@@ -49,16 +74,29 @@ DIGESTED_RUNTIME = frozenset({"providers", "provider_options", "optimization"})
 
 
 def build_plan(
-    name: str, settings: Settings, models: dict[Role, Model], subgroups: Subgroups, sampler: Sampler, output: str
+    name: str,
+    settings: Settings,
+    models: dict[Role, Model],
+    subgroups: Subgroups,
+    sampler: Sampler,
+    output: str,
+    kind: DecisionKind | None = None,
+    columns: tuple[InputColumn, ...] = (),
+    golden: Comparisons | None = None,
 ) -> Plan:
-    """Build the plan of one model; ``output`` is the one that decides."""
+    """Build the plan of one model; ``output`` is the one that decides, by ``kind`` unless it is plain. ``columns`` are
+    those of the inputs; ``golden`` has the compared golden rows.
+    """
     section, alarms, safe_mode = settings.models[name], settings.alarms, settings.safe_mode
     scopes = (MODEL_SCOPE, *subgroups.scopes)
-    classes = _class_count(next(spec for spec in models[Role.BASELINE].outputs if spec.name == output))
-    monitors = [_monitor_spec(section, monitor, len(subgroups.scopes), classes) for monitor in CATALOGUE.values()]
+    offer = _offer(section, models[Role.BASELINE], output, kind).choosing(section.decision, golden)
+    found = [_monitor_spec(section, monitor, len(subgroups.scopes), offer) for monitor in CATALOGUE.values()]
+    specs = [spec for spec in found if spec is not None]
+    if golden is not None:
+        specs = with_golden_cells(specs, golden, section.limits)
     budget = Budget(alarms.samples_per_false_alarm)
     digests = {role: model.digest for role, model in models.items()}
-    rules = build_rules([spec for spec in monitors if spec is not None], budget, safe_mode.recovery_ratio)
+    rules = build_rules(specs, safe_mode.recovery_ratio)
     return Plan(
         model=name,
         baseline_digest=digests[Role.BASELINE],
@@ -67,39 +105,84 @@ def build_plan(
         rates=np.array([sampler.scope_rate(scope) for scope in scopes]),
         rules=rules,
         budget=budget,
-        policy=Policy(
-            min_dwell=safe_mode.min_dwell_seconds,
-            flap_window=safe_mode.flap_window_seconds,
-            max_flaps=safe_mode.max_flaps,
-            recovery_ratio=safe_mode.recovery_ratio,
-            recovery_samples=safe_mode.recovery_samples,
-        ),
-        armed=section.mode == "armed",
+        policy=_policy(safe_mode),
+        armed=section.planned_mode == "armed",
+        keeps_armed=section.mode is None,
         repeats=section.repeats,
+        unit=EvidenceUnit(section.independence, section.caller is not None),
         blind_seconds=safe_mode.blind_seconds,
         objective=LatencyObjective(section.latency.seconds, section.latency.limit) if section.latency else None,
         label_horizon=section.labels.horizon_seconds if section.labels else 0.0,
-        digest=_settings_digest(section, settings, digests),
+        label_draw=LabelDraw(section.labels.disagreements, section.labels.random) if section.labels else LabelDraw(),
+        digest=_settings_digest(section, settings, digests, cells_document(specs, offer.chosen)),
         settings=_judged_settings(section, settings, rules),
         always_baseline=subgroups.always_baseline,
+        search=_search_plan(section, offer, columns, scopes[1:]),
+    )
+
+
+def _offer(section: config.ModelSection, baseline: Model, output: str, kind: DecisionKind | None) -> Offer:
+    """The monitors that the decision allows."""
+    if kind is not None:
+        return kind_offer(kind, section.decision)
+    spec = next(spec for spec in baseline.outputs if spec.name == output)
+    return plain_offer(section.decision.scales[Role.BASELINE], _class_count(spec))
+
+
+def _search_plan(
+    section: config.ModelSection, offer: Offer, columns: tuple[InputColumn, ...], scopes: tuple[str, ...]
+) -> SearchPlan | None:
+    """The search for undeclared groups, at the limit of a subgroup; None where it is off, or nothing can be searched:
+    without disagreement, or with lanes, between which neighbouring rows are parted.
+    """
+    limit = section.limits.get(LOSS_MONITOR.name, offer.limits.get(LOSS_MONITOR.name, LOSS_MONITOR.limit))
+    if section.hunter == "off" or limit is None or section.lanes > 1:
+        return None
+    default = min(SUBGROUP_FACTOR * limit, MAX_DEFAULT_SUBGROUP_LIMIT)
+    return SearchPlan(columns, scopes, section.subgroup_limits.get(LOSS_MONITOR.name, default))
+
+
+def _policy(safe_mode: SafeModeSection) -> Policy:
+    return Policy(
+        min_dwell=safe_mode.min_dwell_seconds,
+        flap_window=safe_mode.flap_window_seconds,
+        max_flaps=safe_mode.max_flaps,
+        recovery_ratio=safe_mode.recovery_ratio,
+        recovery_samples=safe_mode.recovery_samples,
     )
 
 
 def _monitor_spec(
-    section: config.ModelSection, monitor: MonitorDefinition, subgroups: int, classes: int
+    section: config.ModelSection, monitor: MonitorDefinition, subgroups: int, offer: Offer
 ) -> MonitorSpec | None:
     """The specification of one monitor; None where it is switched off or does not apply."""
     inapplicable = monitor.needs_refusal and section.refusal is None
-    inapplicable = inapplicable or (monitor.needs_classes and section.decision.scale is Scale.REGRESSION)
+    inapplicable = inapplicable or not offer.needs.issuperset(monitor.needs)
     inapplicable = inapplicable or (monitor.stream is Stream.LABELS and section.labels is None)
     inapplicable = inapplicable or (monitor.reach is Reach.SUBGROUPS and not subgroups)
-    limit = section.limits.get(monitor.name, monitor.limit)
-    variants = monitor.variants(classes)
+    limit = section.limits.get(monitor.name, offer.limits.get(monitor.name, monitor.limit))
+    variants = offer.variants(monitor)
     if inapplicable or limit is None or not variants:
         return None
+    observed, is_class = offer.adapted(monitor), monitor.name in CLASS_MONITORS
+    if is_class and monitor.name not in section.limits:
+        limit = _class_limit(section.limits.get(LOSS_MONITOR.name, offer.limits.get(LOSS_MONITOR.name)))
     default = min(SUBGROUP_FACTOR * limit, MAX_DEFAULT_SUBGROUP_LIMIT)
     subgroup_limit = section.subgroup_limits.get(monitor.name, default)
-    return MonitorSpec(monitor, variants, np.array([limit, *[subgroup_limit] * subgroups]), lanes=section.lanes)
+    limits = np.array([limit, *[subgroup_limit] * (0 if observed.reach is Reach.MODEL else subgroups)])
+    critical = critical_classes(section.decision, offer.every_class or variants) if is_class else ()
+    fractional = monitor.name in offer.fractional and observed.class_of is None
+    bound = 1.0
+    if section.labels is not None and monitor.zeros is not None:
+        bound = 1 / LabelDraw(section.labels.disagreements, section.labels.random).least
+    spec = MonitorSpec(observed, variants, limits, lanes=section.lanes, fractional=fractional, critical=critical)
+    return spec if bound == 1 else replace(spec, bound=bound)
+
+
+def _class_limit(disagreement: float | None) -> float:
+    """The default limit of a class: at least five times that of disagreement."""
+    least = 0.0 if disagreement is None else CLASS_FACTOR * disagreement
+    return min(max(CATALOGUE["class_miss"].limit, least), MAX_DEFAULT_SUBGROUP_LIMIT)
 
 
 def _class_count(spec: TensorSpec) -> int:
@@ -108,15 +191,21 @@ def _class_count(spec: TensorSpec) -> int:
     return BINARY_CLASSES if width == 1 else max(width, 0)
 
 
-def _settings_digest(section: config.ModelSection, settings: Settings, digests: dict[Role, str]) -> str:
-    """A digest of everything that evidence depends on: another one starts its evidence anew."""
+def _settings_digest(
+    section: config.ModelSection, settings: Settings, digests: dict[Role, str], cells: Mapping[str, object]
+) -> str:
+    """A digest of everything that evidence depends on: another one starts its evidence anew. ``cells`` are those of
+    classes that are not the default ones.
+    """
     digested = _digested_settings(section, settings)
-    return hashlib.sha256(json.dumps([digested, digests], sort_keys=True).encode()).hexdigest()
+    version = EVIDENCE_VERSION if section.labels is None else [EVIDENCE_VERSION, LABEL_EVIDENCE_VERSION]
+    evidence = [version, digested, digests, *([cells] if cells else [])]
+    return hashlib.sha256(json.dumps(evidence, sort_keys=True).encode()).hexdigest()
 
 
 def _judged_settings(section: config.ModelSection, settings: Settings, rules: Sequence[Rule]) -> dict[str, object]:
     """The settings of judgement by dotted name, with the limits in force: a monitor that is off has none."""
-    others = section.model_dump(mode="json", include=set(TOLD_SETTINGS))
+    others = section.model_dump(mode="json", include=set(TOLD_SETTINGS)) | {"mode": section.planned_mode}
     limits = {rule.monitor.name: float(rule.limits[0]) for rule in rules}
     subgroup_limits = {rule.monitor.name: float(rule.limits[1]) for rule in rules if len(rule.limits) > 1}
     judged = _digested_settings(section, settings) | others | {"limits": limits, "subgroup_limits": subgroup_limits}
@@ -140,6 +229,9 @@ def _digested_settings(section: config.ModelSection, settings: Settings) -> dict
     digested |= {"alarms": settings.alarms.model_dump(), "safe_mode": safe_mode}
     for key in UNDIGESTED_SETTINGS:
         digested.pop(key)
+    # Options of kinds that are not written would change the digest of every plain model.
+    written = section.decision.model_dump(mode="json", exclude_none=True)
+    digested["decision"] = {"output": None} | written | option_digests(section.decision)
     for key in ("runtime", "compressed_runtime"):
         runtime = digested[key] or {}
         digested[key] = {name: value for name, value in runtime.items() if name in DIGESTED_RUNTIME}

@@ -4,7 +4,6 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 
-from tightrope.monitors.compare import Scale
 from tightrope.monitors.intake.sampling import draw
 from tightrope.monitors.records import MODEL_SCOPE, Event, Role
 from tightrope.service.adapters.metrics_ports import GatewayMetrics
@@ -50,13 +49,11 @@ class FallbackRationing:
         others are marked.
         """
         limiter, admitted = self._limiters[execution.pair.name], []
-        is_regression = execution.pair.decision.scale is Scale.REGRESSION
         for index in limited:
             rows = execution.slices[index]
             if rows.run.role is Role.BASELINE:
                 continue
-            uncertainty = 0.0 if is_regression else rows.uncertainty
-            if limiter.admits(uncertainty + TIE_BREAK_WEIGHT * draw(execution.ids[index], "capacity")):
+            if limiter.admits(rows.uncertainty + TIE_BREAK_WEIGHT * draw(execution.ids[index], "capacity")):
                 admitted.append(index)
             else:
                 execution.annotate(index, over_capacity=True)

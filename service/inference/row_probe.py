@@ -19,6 +19,8 @@ import numpy as np
 from tightrope.monitors.records import Role, Tensors
 from tightrope.service.adapters.ports import Model, RunFailedError, UnreachableError
 from tightrope.service.inference.batchability import Batchability, Findings, Proof, RowFinding
+from tightrope.service.inference.independence.given_rows import GivenRows
+from tightrope.service.inference.independence.row_findings import distance_of, finding_of, holds_numbers
 from tightrope.service.protocol.tensors import Tensor, TensorSpec, dtype_of
 
 log = logging.getLogger(__name__)
@@ -43,19 +45,31 @@ MAX_PROBE_SECONDS = 2.0
 
 PROBE_ROWS = 18
 
-OWN_SHARE = 4.0
-"""A row's place must be this many times closer to the row alone than another row's answer is."""
-
-RELATIVE, ABSOLUTE = 1e-6, 1e-7
-"""Rounding, within which the answers beside two neighbours are equal."""
+FIXED_ROWS = "an input has a fixed number of rows"
+"""The reason why rows of a model do not share runs that declares their number."""
 
 
-RowProbe = Callable[[Role, Model, Sequence[str]], Findings]
+@dataclass(frozen=True, slots=True)
+class ProbeOptions:
+    """How a model is probed: for how many ``seconds``, and with which rows: ``given`` or made up."""
+
+    seconds: float = MAX_PROBE_SECONDS
+    given: GivenRows | None = None
+
+
+USUAL_PROBE = ProbeOptions()
+"""The options of a probe that is not configured."""
+
+RowProbe = Callable[[Role, Model, Sequence[str], ProbeOptions], Findings]
 """Finds out which of these outputs of the model of a role are by rows."""
 
 
 class _CannotTellError(Exception):
     """The probe ends without a proof or its contrary."""
+
+
+class _NothingRunsError(_CannotTellError):
+    """No row runs; the argument is the error of the last one."""
 
 
 @dataclass
@@ -68,13 +82,15 @@ class _Row:
 
 @dataclass
 class _Probe:
-    """The probe of one model, with its random numbers and the time at which it ends. ``shared`` holds the inputs that
-    all rows share, once a row has run: rows with others would not run together.
+    """The probe of one model, with its random numbers and the time at which it ends. ``given`` has the rows that take
+    the place of made-up ones. ``shared`` holds the inputs that all rows share, once a row has run: rows with others
+    would not run together.
     """
 
     model: Model
     outputs: Sequence[str]
     deadline: float
+    given: Sequence[Tensors] = ()
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(7))
     shared: Tensors = field(default_factory=dict)
     drawn: int = 0
@@ -94,10 +110,18 @@ class _Probe:
         except UnreachableError as error:
             raise _CannotTellError(f"it cannot be reached: {error}") from error
 
+    @property
+    def most(self) -> int:
+        """Rows that are tried."""
+        return len(self.given) or MAX_ROWS
+
     def row(self, side: int, ceiling: int) -> _Row | None:
-        """Draw the next row, and run it alone; None where it fails."""
+        """Take or draw the next row, and run it alone; None where it fails."""
         scale = SCALES[self.drawn % len(SCALES)]
-        inputs = {spec.name: self._draw(spec, side, ceiling, scale) for spec in self.model.inputs}
+        if self.given:
+            inputs = dict(self.given[self.drawn])
+        else:
+            inputs = {spec.name: self._draw(spec, side, ceiling, scale) for spec in self.model.inputs}
         inputs.update(self.shared)
         self.drawn += 1
         try:
@@ -122,27 +146,42 @@ class _Probe:
 
 
 def probe_pair(
-    models: Mapping[Role, Model], output: str, batch_rows: int | None, probe: RowProbe | None = None
+    models: Mapping[Role, Model],
+    output: str,
+    batch_rows: int | None,
+    probe: RowProbe | None = None,
+    options: ProbeOptions = USUAL_PROBE,
 ) -> Batchability:
     """Probe both models; ``output`` is the one that decides."""
     names, probe = [spec.name for spec in models[Role.BASELINE].outputs], probe or probe_role
-    return Batchability({role: probe(role, model, names) for role, model in models.items()}, output, batch_rows)
+    findings = {role: probe(role, model, names, options) for role, model in models.items()}
+    return Batchability(findings, output, batch_rows)
 
 
-def probe_role(_: Role, model: Model, outputs: Sequence[str]) -> Findings:
+def probe_role(_: Role, model: Model, outputs: Sequence[str], options: ProbeOptions) -> Findings:
     """Probe the model of a role in this process; the usual `RowProbe`."""
-    return probe_rows(model, outputs)
+    return probe_rows(model, outputs, options)
 
 
-def probe_rows(model: Model, outputs: Sequence[str], seconds: float = MAX_PROBE_SECONDS) -> Findings:
+def probe_rows(
+    model: Model,
+    outputs: Sequence[str],
+    options: ProbeOptions = USUAL_PROBE,
+) -> Findings:
     """Find out which of these outputs of a model are by rows. Never raises: an unexpected error proves nothing."""
-    probe = _Probe(model, outputs, time.perf_counter() + seconds)
+    given = options.given.rows(getattr(model, "layout", None)) if options.given else ()
+    if options.given and not given:
+        return dict.fromkeys(outputs, RowFinding(Proof.UNKNOWN, "the given rows have another layout"))
+    probe = _Probe(model, outputs, time.perf_counter() + options.seconds, given)
     if not all(spec.shape[:1] == (-1,) for spec in model.inputs):
-        return dict.fromkeys(outputs, RowFinding(Proof.DISPROVED, "an input has a fixed number of rows"))
+        return dict.fromkeys(outputs, RowFinding(Proof.DISPROVED, FIXED_ROWS))
     findings: dict[str, RowFinding] = dict.fromkeys(outputs, RowFinding(Proof.UNKNOWN, "no made-up row runs"))
     try:
         for found in _rounds(probe):
             findings = {name: _combine(findings[name], found[name]) for name in outputs}
+    except _NothingRunsError as error:
+        reason = f"no made-up row runs (last: {error})"
+        return dict.fromkeys(outputs, RowFinding(Proof.UNKNOWN, reason, error=str(error)))
     except _CannotTellError as error:
         return _instead_of_unknown(findings, str(error))
     except Exception as error:
@@ -176,15 +215,15 @@ def _rounds(probe: _Probe) -> Iterator[Findings]:
     """
     began = time.perf_counter()
     draw, first = _first_row(probe)
-    if PROBE_ROWS * (time.perf_counter() - began) / max(probe.drawn, 1) > MAX_PROBE_SECONDS:
+    if PROBE_ROWS * (time.perf_counter() - began) / max(probe.drawn, 1) > probe.deadline - began:
         raise _CannotTellError("made-up rows take too long")
     a, b, c = first, _next_row(probe, draw), _next_row(probe, draw)
     proven = _compare(probe, a, b, c)
     yield proven
     unknown = {name for name, finding in proven.items() if finding.proof is Proof.UNKNOWN}
-    while unknown and probe.drawn < MAX_ROWS:
+    while unknown and probe.drawn < probe.most:
         other = _next_row(probe, draw)
-        if any(_is_finite(a.alone[name]) and _distance(a.alone[name], other.alone[name]) for name in unknown):
+        if any(holds_numbers(a.alone[name]) and distance_of(a.alone[name], other.alone[name]) for name in unknown):
             proven = _compare(probe, a, other, c)
             yield proven
             unknown = {name for name in unknown if proven[name].proof is Proof.UNKNOWN}
@@ -194,8 +233,13 @@ def _first_row(probe: _Probe) -> tuple[Callable[[], _Row | None], _Row]:
     """How to draw rows that run, and the first of them.
 
     Raises:
-        _CannotTellError: when none runs.
+        _NothingRunsError: when none runs.
     """
+    if probe.given:
+        while probe.drawn < probe.most:
+            if (row := probe.row(1, 1)) is not None:
+                return lambda: probe.row(1, 1), row
+        raise _NothingRunsError(probe.error)
     specs = probe.model.inputs
     sides = SIDES if any(-1 in spec.shape[1:] for spec in specs) else (1,)
     has_integers = any(dtype_of(spec.datatype).kind in "iu" and spec.datatype != "UINT8" for spec in specs)
@@ -208,7 +252,7 @@ def _first_row(probe: _Probe) -> tuple[Callable[[], _Row | None], _Row]:
                 if (row := probe.row(side, ceiling)) is not None:
                     probe.drawn = 1
                     return lambda: probe.row(side, ceiling), row  # noqa: B023 - returned at once
-    raise _CannotTellError(f"no made-up row runs (last: {probe.error})")
+    raise _NothingRunsError(probe.error)
 
 
 def _next_row(probe: _Probe, draw: Callable[[], _Row | None]) -> _Row:
@@ -217,10 +261,10 @@ def _next_row(probe: _Probe, draw: Callable[[], _Row | None]) -> _Row:
     Raises:
         _CannotTellError: when there have been too many that do not.
     """
-    while probe.drawn < MAX_ROWS:
+    while probe.drawn < probe.most:
         if (row := draw()) is not None:
             return row
-    raise _CannotTellError(f"too few made-up rows run (last: {probe.error})")
+    raise _CannotTellError(f"too few rows run (last: {probe.error})")
 
 
 def _compare(probe: _Probe, a: _Row, b: _Row, c: _Row) -> Findings:
@@ -234,68 +278,6 @@ def _compare(probe: _Probe, a: _Row, b: _Row, c: _Row) -> Findings:
     except RunFailedError as error:
         return dict.fromkeys(probe.outputs, RowFinding(Proof.DISPROVED, f"two rows cannot share a run: {error}"))
     return {
-        name: _finding(a.alone[name], b.alone[name], *(outputs[name] for outputs in together)) for name in probe.outputs
+        name: finding_of(a.alone[name], b.alone[name], *(outputs[name] for outputs in together))
+        for name in probe.outputs
     }
-
-
-def _finding(
-    a: Tensor, b: Tensor, aa: Tensor, bb: Tensor, ab: Tensor, ba: Tensor, ac: Tensor, ca: Tensor, aab: Tensor
-) -> RowFinding:
-    """The finding for one output, from what it holds in each run."""
-    outputs = {1: (a, b), 2: (aa, bb, ab, ba, ac, ca), 3: (aab,)}
-    axis = _row_axis({rows: {output.shape for output in found} for rows, found in outputs.items()})
-    if axis is None:
-        shapes = ", ".join(f"{rows} gave the shape {list(found[0].shape)}" for rows, found in outputs.items())
-        return RowFinding(Proof.DISPROVED, f"no axis of it is the rows: {shapes}")
-    return _finding_of_rows(axis, *(np.moveaxis(output, axis, 0) for output in (a, b, aa, bb, ab, ba, ac, ca, aab)))
-
-
-def _row_axis(shapes: Mapping[int, set[tuple[int, ...]]]) -> int | None:
-    """The axis whose length is the number of rows, where all other sides stay, in shapes by their rows."""
-    one = next(iter(shapes[1]))
-    for axis, length in enumerate(one):
-        if length == 1 and all(found == {(*one[:axis], rows, *one[axis + 1 :])} for rows, found in shapes.items()):
-            return axis
-    return None
-
-
-def _finding_of_rows(
-    axis: int, a: Tensor, b: Tensor, aa: Tensor, bb: Tensor, ab: Tensor, ba: Tensor, ac: Tensor, ca: Tensor, aab: Tensor
-) -> RowFinding:
-    """The finding for an output whose rows are on this axis, from what it holds in each run, rows first."""
-    if not (np.size(a) and _is_finite(a) and _is_finite(b)):
-        return RowFinding(Proof.UNKNOWN, "made-up rows get no finite numbers", axis)
-    beside = ((ab[0], ac[0]), (ab[0], aa[0]), (ba[1], ca[1]), (ba[0], bb[0]), (ab[1], bb[1]))
-    if not all(_equal(one, other) for one, other in beside):
-        return RowFinding(Proof.DISPROVED, "a row's answer depends on the other rows of its run", axis)
-    apart = _distance(a[0], b[0])
-    if not apart or _distance(aa[0], a[0]) > apart / OWN_SHARE:
-        return RowFinding(Proof.UNKNOWN, "made-up rows all get the same answer", axis)
-    served = ((ab[0], a), (ab[1], b), (ba[0], b), (ba[1], a), (aab[0], a), (aab[1], a), (aab[2], b))
-    if not all(_distance(row, alone[0]) <= apart / OWN_SHARE for row, alone in served):
-        return RowFinding(Proof.DISPROVED, "the answers of a run are not those of its rows, in their order", axis)
-    return RowFinding(Proof.PROVEN, axis=axis)
-
-
-def _is_finite(output: Tensor) -> bool:
-    return output.dtype.kind != "f" or bool(np.isfinite(output).all())
-
-
-def _equal(one: Tensor, other: Tensor) -> bool:
-    """Whether two answers are equal up to rounding."""
-    if one.dtype.kind != "f":
-        return np.array_equal(one, other)
-    x, y = one.astype(np.float64), other.astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        return bool(np.all(np.abs(x - y) <= RELATIVE * np.maximum(np.abs(x), np.abs(y)) + ABSOLUTE))
-
-
-def _distance(one: Tensor, other: Tensor) -> float:
-    """The largest difference of two answers, or the share of their entries that differ; infinite for NaN."""
-    if one.shape != other.shape or not one.size:
-        return float(one.shape != other.shape)
-    if one.dtype.kind != "f":
-        return float(np.mean(one != other))
-    with np.errstate(invalid="ignore"):
-        distance = float(np.abs(one.astype(np.float64) - other.astype(np.float64)).max())
-    return distance if distance == distance else float("inf")  # noqa: PLR0124 - NaN differs from itself

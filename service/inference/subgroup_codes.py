@@ -21,7 +21,7 @@ from tightrope.service.inference.subgroups import (
     TextScopes,
     TextValues,
 )
-from tightrope.service.protocol.tensors import TensorSpec, dtype_of
+from tightrope.service.protocol.tensors import HALF, TensorSpec, dtype_of
 
 MAX_EXACT_INTEGER = 2.0**53
 """The configuration holds numbers as FP64: beyond this, neighbouring integers are the same number."""
@@ -45,7 +45,7 @@ def build_subgroups(section: ModelSection, inputs: Sequence[TensorSpec], report:
         source = None if subgroup.parameter is not None else _source(attribute, subgroup, specs, report)
         others.append(_other(subgroup, source, first))
         if source is not None and source.datatype != "BYTES":
-            held = _intervals(attribute, subgroup, source.datatype, report)
+            held = _intervals(attribute, subgroup, source, report)
             cuts = [(subgroup.cut[0], low, high, indices[value]) for value, low, high in held]
             intervals.setdefault(source.name, []).extend(cuts)
             continue
@@ -105,17 +105,21 @@ def _are_texts(codes: SubgroupCodes) -> bool:
 
 
 def _intervals(
-    attribute: str, subgroup: SubgroupSection, datatype: str, report: ReportMistake
+    attribute: str, subgroup: SubgroupSection, source: TensorSpec, report: ReportMistake
 ) -> Iterator[tuple[str, float, float]]:
-    """Each value's codes and ranges as the numbers of the datatype that they hold: value, low, high."""
-    held: dict[float, tuple[str, float]] = {}
+    """Each value's codes and ranges as the numbers of the datatype that they hold: value, low, high. Where callers may
+    also send FP16, an interval has the numbers of both datatypes.
+    """
+    datatypes = (HALF, source.datatype) if source.takes_half else (source.datatype,)
+    datatype, held = datatypes[0], dict[float, tuple[str, float]]()
     for value, codes in subgroup.cut[1].items():
         key = f"subgroups.{attribute}.values.{value}"
         if isinstance(codes, Range):
             low, high = hold_range(codes.low, codes.high, datatype)
             if low > high:
                 report(key, f"no {datatype} number is from {codes.low:g} to {codes.high:g}; it would never get a row")
-            yield value, low, high
+            ends = [hold_range(codes.low, codes.high, each) for each in datatypes]
+            yield value, min(least for least, _ in ends), max(most for _, most in ends)
             continue
         for code in map(float, codes):
             number = hold_code(code, datatype)
@@ -125,7 +129,8 @@ def _intervals(
             owner, as_written = held.setdefault(number, (value, code))
             if as_written != code and owner != value:
                 report(key, f"{code!r} is the same {datatype} number as {as_written!r} of {owner}")
-            yield value, number, number
+            numbers = [each for each in (hold_code(code, other) for other in datatypes) if each is not None]
+            yield value, min(numbers), max(numbers)
 
 
 def hold_code(code: float, datatype: str) -> float | None:

@@ -27,7 +27,7 @@ from tightrope.service.protocol.tensors import (
     are_finite,
     check,
     datatype_of,
-    decode_binary,
+    decode_binary_input,
     decode_json,
     decode_raw,
     encode_binary,
@@ -213,19 +213,19 @@ def _decode_input(entry: _Object, spec: TensorSpec, tail: memoryview) -> tuple[T
     """Decode one input: its tensor, and the binary data of the inputs after it."""
     where = f"input {spec.name!r}"
     shape = _shape(entry.get("shape"), where)
-    check(shape, entry.get("datatype"), spec, where)
+    datatype = check(shape, entry.get("datatype"), spec, where)
     data, size = entry.get("data"), _parameters(entry, where).get("binary_data_size")
     if (data is None) == (size is None):
         raise CallerError(f"{where}: give either data or parameters.binary_data_size, and not both")
     if size is None:
-        return decode_json(spec.datatype, shape, data, where), tail
+        return decode_json(datatype, shape, data, where), tail
     if type(size) is not int or size < 0:
         raise CallerError(f"{where}: binary_data_size is {quote(size)}, must be a number of bytes")
     if size > len(tail):
         raise CallerError(
             f"{where}: binary_data_size is {size}, but {len(tail)} bytes follow the JSON (see header {HEADER_LENGTH})"
         )
-    return decode_binary(spec.datatype, shape, tail[:size], where), tail[size:]
+    return decode_binary_input(datatype, spec, shape, tail[:size], where), tail[size:]
 
 
 def _shape(value: object, where: str) -> tuple[int, ...]:

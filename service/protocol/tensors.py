@@ -8,7 +8,7 @@ Shapes hold one length per axis, data is row-major, and `where` names the tensor
 import math
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -57,13 +57,17 @@ _DATATYPES = {
     # onnxruntime takes and gives string tensors as object arrays of str.
     "BYTES": _Datatype(np.dtype(object), "", frozenset({str}), "a string"),
 }
+HALF = "FP16"
+"""The datatype that only binary data can hold."""
+
 DATATYPE_NAMES = {kind.dtype: name for name, kind in _DATATYPES.items()}
 """The protocol datatype of each numpy dtype that has one."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """A model's declaration of a tensor; -1 in `shape` is a dimension that the caller chooses.
+    """A model's declaration of a tensor; -1 in `shape` is a dimension that the caller chooses. `classes` are the names
+    of the columns of an output, where the model tells them. With `takes_half` an input of floats may be sent as FP16.
 
     Raises ServerError for an unsupported datatype.
     """
@@ -71,6 +75,8 @@ class TensorSpec:
     name: str
     datatype: str
     shape: Shape
+    classes: tuple[str, ...] = field(default=(), compare=False)
+    takes_half: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse an unsupported datatype once, when the model is loaded."""
@@ -102,17 +108,19 @@ def zeros(specs: Sequence[TensorSpec]) -> dict[str, Tensor]:
     }
 
 
-def check(shape: Shape, datatype: object, spec: TensorSpec, where: str) -> None:
-    """Raise CallerError unless a tensor of this shape and datatype fits the spec."""
-    if datatype != spec.datatype:
-        raise CallerError(f"{where}: datatype is {quote(datatype)}, must be {spec.datatype}")
+def check(shape: Shape, datatype: object, spec: TensorSpec, where: str) -> str:
+    """The datatype of a tensor that fits the spec. Raises CallerError for one of another shape or datatype."""
+    if datatype != spec.datatype and not (spec.takes_half and datatype == HALF):
+        also = f" or {HALF}, in binary" if spec.takes_half else ""
+        raise CallerError(f"{where}: datatype is {quote(datatype)}, must be {spec.datatype}{also}")
     if len(shape) != len(spec.shape):
         raise CallerError(f"{where}: shape is {quote(list(shape))}, must have {len(spec.shape)} dimensions")
+    if shape[:1] == (0,) or min(shape, default=0) < 0:
+        raise CallerError(f"{where}: shape is {quote(list(shape))}, must have at least one row, and no negative length")
     for length, declared in zip(shape, spec.shape, strict=True):
-        if length < 1:
-            raise CallerError(f"{where}: shape is {quote(list(shape))}, must have at least one row on every axis")
         if declared >= 0 and length != declared:
             raise CallerError(f"{where}: shape is {quote(list(shape))}, must be {list(spec.shape)} (-1 is any length)")
+    return str(datatype)
 
 
 def decode_json(datatype: str, shape: Shape, data: object, where: str) -> Tensor:
@@ -122,7 +130,9 @@ def decode_json(datatype: str, shape: Shape, data: object, where: str) -> Tensor
     """
     kind = _DATATYPES[datatype]
     if not kind.json:
-        raise CallerError(f"{where}: {datatype} has no JSON form, send it as binary with parameters.binary_data_size")
+        raise CallerError(
+            f"{where}: {datatype} has no JSON form, send FP32, or binary with parameters.binary_data_size"
+        )
     flat = _flatten(data, shape, where)
     count = math.prod(shape)
     if len(flat) != count:
@@ -159,6 +169,12 @@ def decode_binary(datatype: str, shape: Shape, data: memoryview, where: str) -> 
     tensor: Tensor = np.frombuffer(data, dtype).reshape(shape)
     # The JSON before it has any length, so the view may be unaligned, which compiled code cannot read.
     return tensor if tensor.flags.aligned else tensor.copy()
+
+
+def decode_binary_input(datatype: str, spec: TensorSpec, shape: Shape, data: memoryview, where: str) -> Tensor:
+    """Decode an input as `decode_binary`, in the datatype of its spec; one that was sent as FP16 loses nothing."""
+    tensor = decode_binary(datatype, shape, data, where)
+    return tensor if datatype == spec.datatype else tensor.astype(dtype_of(spec.datatype))
 
 
 def require_finite(tensors: Mapping[str, Tensor]) -> None:
@@ -213,7 +229,7 @@ def decode_raw(spec: TensorSpec, body: bytes, where: str) -> Tensor:
 
 def encode_json(array: Tensor) -> list[Any]:
     """The elements as Python scalars, flat and row-major. Raises CallerError for FP16, which has no JSON form."""
-    if datatype_of(array.dtype) == "FP16":
+    if datatype_of(array.dtype) == HALF:
         raise CallerError("FP16 has no JSON form, request it with binary_data: true")
     flat: list[Any] = array.ravel().tolist()
     return flat
@@ -236,7 +252,7 @@ def _flatten(data: object, shape: Shape, where: str) -> list[Any]:
     rows = data
     # The first axis needs no check: the caller compares the number of all elements.
     for length in shape[1:]:
-        if not _LIST.issuperset(map(type, rows)) or {*map(len, rows)} != {length}:
+        if not _LIST.issuperset(map(type, rows)) or not {length}.issuperset(map(len, rows)):
             raise CallerError(f"{where}: data is nested unlike shape {quote(list(shape))}, nest it so or send it flat")
         rows = list(chain.from_iterable(rows))
     return rows

@@ -1,6 +1,7 @@
 """Chooses the role that answers a request, by the modes that the judges published.
 
-Above the modes lies this gateway's own blindness: while it is set for a model, the baseline answers every request.
+Above the modes lies this gateway's own blindness: while it is set for a model, the baseline answers every request; also
+while too few requests are kept.
 """
 
 import threading
@@ -17,6 +18,8 @@ from tightrope.monitors.scopes import following_scopes
 
 MAX_CONFIRMED_ORDERS = 1024
 """Confirmed orders that are remembered: several operators may each wait for an order of their own."""
+
+STARVED_MODEL = "starved: too few requests are kept for the judge, the baseline answers"
 
 UNKNOWN_MODES = "unknown: no judge has published the modes yet, the baseline answers"
 
@@ -69,6 +72,7 @@ class Router:
         self._distrust = ""
         self._missing_judges = dict.fromkeys(scopes, "")
         self._blind_scopes: dict[str, frozenset[str]] = dict.fromkeys(scopes, frozenset())
+        self._starved: dict[str, frozenset[str]] = dict.fromkeys(scopes, frozenset())
         safe = (MODEL_SCOPE,) if cautious else ()
         self._tables = {name: self._table(Routes(name, -1, safe, {})) for name in scopes}
         self._confirmed: deque[str] = deque(maxlen=MAX_CONFIRMED_ORDERS)
@@ -105,7 +109,9 @@ class Router:
         table = self._tables[model]
         routes, following = table.routes, table.following
         unordered = (scope for scope in routes.safe if scope not in routes.ordered)
-        others = {*following_scopes(self._scopes[model], (*unordered, *self._blind_scopes[model]))}
+        others = {
+            *following_scopes(self._scopes[model], (*unordered, *self._blind_scopes[model], *self._starved[model]))
+        }
         ordered = (*routes.ordered, *(scope for scope in following if scope not in others))
         return replace(routes, safe=(*routes.safe, *following), ordered=ordered)
 
@@ -175,6 +181,12 @@ class Router:
             self._blind_scopes[model] = frozenset(scopes)
             self._tables[model] = self._table(self._tables[model].routes)
 
+    def set_starved(self, model: str, scopes: Iterable[str]) -> None:
+        """Send the requests of these scopes of a model to the baseline above its modes: too few of them are kept."""
+        with self._writing:
+            self._starved[model] = frozenset(scopes)
+            self._tables[model] = self._table(self._tables[model].routes)
+
     def blindness(self, model: str) -> str:
         """The reason why the baseline answers every request of a model above its modes; empty if it does not."""
         return self._missing_judges[model] or self._blindness[model]
@@ -185,6 +197,8 @@ class Router:
             return f"{self._distrust}: the baseline answers"
         if reason := self.blindness(model):
             return f"blind: {reason}, the baseline answers"
+        if MODEL_SCOPE in self._starved[model]:
+            return STARVED_MODEL
         routes = self.routes(model)
         return UNKNOWN_MODES if routes.epoch < 0 and MODEL_SCOPE in routes.safe else ""
 
@@ -205,10 +219,11 @@ class Router:
         self.on_forced(order)
 
     def _table(self, routes: Routes) -> _RouteTable:
-        unsafe = (*routes.safe, *sorted(self._blind_scopes[routes.model]))
+        overlay = self._blind_scopes[routes.model] | self._starved[routes.model]
+        unsafe = (*routes.safe, *sorted(overlay))
         following = following_scopes(self._scopes[routes.model], unsafe)
         safe = self._mask(routes.model, (*unsafe, *following, *self._always_baseline.get(routes.model, ())))
-        is_safe = MODEL_SCOPE in routes.safe or bool(self.blindness(routes.model) or self._distrust)
+        is_safe = MODEL_SCOPE in unsafe or bool(self.blindness(routes.model) or self._distrust)
         return _RouteTable(routes, following, is_safe, safe, bool(safe.any()))
 
     def _mask(self, model: str, safe: Iterable[str]) -> Bools:

@@ -4,16 +4,21 @@ How it works. The draw covers the decoded inputs, so that two requests of one id
 secret, so that no caller can choose it. Nothing in a response, nor its time, depends on a draw.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from msgspec import Struct
 
-from tightrope.monitors.intake.sampling import DrawKey, input_digest
+from tightrope.monitors.intake.sampling import DrawKey, input_digest, row_digests
 from tightrope.monitors.records import Hashes
-from tightrope.service.inference.batch import BatchExecution, ModelRun
+from tightrope.service.inference.batch import BatchExecution, RequestBatch
 from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.inference.runs.model_run import ModelRun
 from tightrope.service.protocol.rest import InferRequest
+
+MAX_JOINED_SAMPLES, MAX_JOINED_BYTES = 256, 1 << 20
+"""Samples, and bytes of their batches' inputs, that are joined from several batches."""
 
 
 class DrawnRequests(Struct):
@@ -34,11 +39,13 @@ def draw_requests(key: DrawKey, executions: Sequence[BatchExecution]) -> Sequenc
     if limit <= 0.0:
         return ()
     ids = [request_id for execution in executions for request_id in execution.ids]
-    digests = [input_digest(request.inputs) for execution in executions for request in execution.batch.requests]
+    digests = chain.from_iterable([_digests(execution.batch) for execution in executions])
     draws = key.draws(pair.name, executions[-1].answered_at, ids, digests).tolist()
     for execution in executions:
         stop = start + len(execution.ids)
-        kept = [index for index, number in enumerate(draws[start:stop]) if number < limit]
+        kept: Sequence[int] = [index for index, number in enumerate(draws[start:stop]) if number < limit]
+        if pair.states is not None:
+            kept = pair.states.comparable(execution, kept)
         if kept:
             drawn += [
                 DrawnRequests(execution, run, own, [draws[start + i] for i in own])
@@ -48,12 +55,39 @@ def draw_requests(key: DrawKey, executions: Sequence[BatchExecution]) -> Sequenc
     return drawn
 
 
+def _digests(batch: RequestBatch) -> Sequence[bytes]:
+    """The digest of the inputs of each request. Inputs of another type, such as FP16 beside FP32, got that of the batch
+    when they were joined.
+    """
+    if len(batch.inputs) == 1 and len(batch.ends) > 1 and [*batch.sizes].count(1) == len(batch.ends):
+        ((name, rows),) = batch.inputs.items()
+        types = [request.inputs[name].dtype is rows.dtype for request in batch.requests]
+        if len(rows) == len(types) and all(types):
+            return row_digests(name, rows)
+    return [input_digest(request.inputs) for request in batch.requests]
+
+
 def _by_run(execution: BatchExecution, indices: Sequence[int]) -> Sequence[tuple[ModelRun, Sequence[int]]]:
     """Requests of a batch, by the run that answered them."""
     if len(execution.runs) == 1:
         return [(execution.runs[0][1], indices)]
     own = ((run, [i for i in indices if execution.slices[i].run is run]) for _, run in execution.runs)
     return [(run, answered) for run, answered in own if answered]
+
+
+def chunks(drawn: Sequence[DrawnRequests]) -> Iterator[Sequence[DrawnRequests]]:
+    """Split requests into chunks that fit one record."""
+    chunk: list[DrawnRequests] = []
+    samples = size = 0
+    for requests in drawn:
+        nbytes = requests.execution.batch.nbytes
+        if chunk and (samples + len(requests.indices) > MAX_JOINED_SAMPLES or size + nbytes > MAX_JOINED_BYTES):
+            yield chunk
+            chunk, samples, size = [], 0, 0
+        chunk.append(requests)
+        samples += len(requests.indices)
+        size += nbytes
+    yield chunk
 
 
 def caller_digests(key: DrawKey, pair: ModelPair, requests: Sequence[InferRequest]) -> Hashes:

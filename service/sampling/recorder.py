@@ -7,35 +7,32 @@ counted in bulk, because a sample or an observation by itself costs as much as a
 
 import logging
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Any
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
+from tightrope.monitors.intake.sample_batch import SampleBatch, concatenate_tensors
 from tightrope.monitors.intake.sampling import DrawKey
 from tightrope.monitors.records import Floats, Ints, Role
-from tightrope.monitors.sample_batch import SampleBatch, concatenate_tensors
 from tightrope.service.adapters.metrics_ports import GatewayMetrics
 from tightrope.service.adapters.prometheus.metrics import drain
 from tightrope.service.inference.autotune import RunProfile
-from tightrope.service.inference.batch import BatchExecution, RequestBatch, row_indices
+from tightrope.service.inference.batch import BatchExecution, RequestBatch
 from tightrope.service.inference.decisions import inclusion_of
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.inference.runs.sizes import count_elements
 from tightrope.service.outbox import Outbox
-from tightrope.service.sampling.draws import DrawnRequests, caller_digests, draw_requests
+from tightrope.service.sampling.carried_tensors import carried_tensors
+from tightrope.service.sampling.draws import DrawnRequests, caller_digests, chunks, draw_requests
 from tightrope.service.sampling.membership import members
+from tightrope.service.sampling.served_counts import ServedCounts, expected_requests, kept_requests
 
 log = logging.getLogger(__name__)
 
 MAX_UNCOUNTED_RUNS = 256
 """Runs after which they are counted even if no scrape asks for it: the run profiles are updated by it."""
-
-MAX_JOINED_SAMPLES, MAX_JOINED_BYTES = 256, 1 << 20
-"""Samples, and bytes of their batches' inputs, that are joined from several batches."""
 
 SAMPLING_FAILED = "answered requests could not be sampled"
 SUBGROUPS_UNCOUNTED = "the rows of subgroups could not be counted"
@@ -60,7 +57,7 @@ class _RunCounts(Struct):
 
 class AnswerRecorder:
     """Offers samples to the outbox, counts in the metrics, and updates the run profiles. A scrape of the metrics has
-    everything counted first.
+    everything counted first. ``served`` counts what should be kept, and what is.
     """
 
     def __init__(
@@ -70,10 +67,11 @@ class AnswerRecorder:
         self._metrics = metrics
         self._profiles = profiles
         self._key = key
+        self.served = ServedCounts()
         self._noted: deque[BatchExecution] = deque()
         self._runs: deque[_RunCounts] = deque()
         self._kept: deque[tuple[str, int]] = deque()
-        self._subgroup_rows: deque[tuple[str, Sequence[str], Ints]] = deque()
+        self._subgroup_rows: deque[tuple[str, tuple[str, ...], Ints]] = deque()
         metrics.before_scrape(self.settle)
 
     def note(self, execution: BatchExecution) -> None:
@@ -89,10 +87,13 @@ class AnswerRecorder:
             self._runs += _run_counts(execution)
             by_pair.setdefault(id(execution.pair), []).append(execution)
         for executions in by_pair.values():
-            self._count_subgroups(executions)
+            expected = self._count_subgroups(executions)
+            kept = np.zeros(1 + len(executions[0].pair.subgroups.scopes))
             if drawn := self._draw(executions):
-                for chunk in _chunks(drawn):
-                    self._offer(chunk)
+                for chunk in chunks(drawn):
+                    self._offer(chunk, kept)
+            if expected is not None:
+                self.served.add(executions[0].pair.name, expected, kept)
         if len(self._runs) >= MAX_UNCOUNTED_RUNS:
             self._count()
         return requests
@@ -102,16 +103,21 @@ class AnswerRecorder:
         self.sample()
         self._count()
 
-    def _count_subgroups(self, executions: Sequence[BatchExecution]) -> None:
-        """Count the rows of each subgroup, sampled or not; membership is computed at once, and kept for samples."""
+    def _count_subgroups(self, executions: Sequence[BatchExecution]) -> Floats | None:
+        """Count the rows of each subgroup, sampled or not; membership is computed at once, and kept for samples.
+        Returns the requests that should be kept in the mean, if that is known.
+        """
         pair = executions[0].pair
         try:
             member = members([execution.batch for execution in executions])
         except Exception:  # the answers are sent, and samples may still be kept
             log.exception(SUBGROUPS_UNCOUNTED)
-            return
+            return None
         counts = np.concatenate([[len(member)], member.sum(axis=0)])
         self._subgroup_rows.append((pair.name, pair.plan.scopes, counts))
+        sizes = [size for execution in executions for size in execution.batch.sizes]
+        comparable = [one for each in executions for one in pair.states.are_comparable(each)] if pair.states else None
+        return expected_requests(pair, member, sizes, comparable)
 
     def _draw(self, executions: Sequence[BatchExecution]) -> Sequence[DrawnRequests]:
         """Draw the requests of one pair; where this fails, batch by batch, so that one does not affect the others."""
@@ -124,19 +130,23 @@ class AnswerRecorder:
             self._outbox.add_drawn(executions[0].pair.name, len(executions[0].ids))  # some of them, and none is judged
             return ()
 
-    def _offer(self, drawn: Sequence[DrawnRequests]) -> None:
-        """Offer requests as one batch of samples; where they cannot be concatenated (widths differ), one by one."""
+    def _offer(self, drawn: Sequence[DrawnRequests], total: Floats) -> None:
+        """Offer requests as one batch of samples; where they cannot be concatenated (widths differ), one by one. Those
+        that the draw keeps are added to ``total``.
+        """
         try:
             samples = _sample_batch(self._key, drawn)
-            if samples is not None and (kept := self._outbox.offer(samples)):
-                self._kept.append((samples.model, kept))
+            if samples is not None:
+                total += kept_requests(samples)
+                if kept := self._outbox.offer(samples):
+                    self._kept.append((samples.model, kept))
         except Exception:
             if len(drawn) == 1:
                 log.exception(SAMPLING_FAILED)
                 self._outbox.add_drawn(drawn[0].execution.pair.name, len(drawn[0].indices))
                 return
             for requests in drawn:
-                self._offer([requests])
+                self._offer([requests], total)
 
     def _count(self) -> None:
         names = ("rows", "refusals", "would_refuse", "escalations", "samples")
@@ -161,7 +171,13 @@ class AnswerRecorder:
         for model, samples in drain(self._kept):
             counts["samples"][model,] += samples
         self._metrics.record_counts(counts)
+        self._count_subgroup_rows()
+
+    def _count_subgroup_rows(self) -> None:
+        sums: dict[tuple[str, tuple[str, ...]], Ints] = {}
         for model, scopes, rows in drain(self._subgroup_rows):
+            sums[model, scopes] = sums.get((model, scopes), 0) + rows
+        for (model, scopes), rows in sums.items():
             self._metrics.record_subgroup_rows(model, scopes, rows)
 
 
@@ -197,21 +213,6 @@ def _escalated_rows(execution: BatchExecution) -> int:
     return sum(sizes[index] for index, added in execution.parameters.items() if "escalated" in added)
 
 
-def _chunks(drawn: Sequence[DrawnRequests]) -> Iterator[Sequence[DrawnRequests]]:
-    """Split requests into chunks that fit one record."""
-    chunk: list[DrawnRequests] = []
-    samples = size = 0
-    for requests in drawn:
-        nbytes = requests.execution.batch.nbytes
-        if chunk and (samples + len(requests.indices) > MAX_JOINED_SAMPLES or size + nbytes > MAX_JOINED_BYTES):
-            yield chunk
-            chunk, samples, size = [], 0, 0
-        chunk.append(requests)
-        samples += len(requests.indices)
-        size += nbytes
-    yield chunk
-
-
 def _sample_batch(key: DrawKey, drawn: Sequence[DrawnRequests]) -> SampleBatch | None:
     """The samples of requests to one pair, without those whose own inclusion does not keep them; None if none is."""
     pair = drawn[0].execution.pair
@@ -233,21 +234,14 @@ def _sample_batch(key: DrawKey, drawn: Sequence[DrawnRequests]) -> SampleBatch |
         member=batch.member,
         caller=caller_digests(key, pair, batch.requests),
         host_class=np.array([pair.host_classes.get(requests.run.role, "") for requests in each], object),
+        apart=np.full(len(each), pair.batchability.is_closed),
         inputs=batch.inputs,
-        outputs=concatenate_tensors([{pair.output: _decision_rows(requests)} for requests in drawn]),
+        outputs=concatenate_tensors([carried_tensors(pair, requests) for requests in drawn]),
     )
     if not pair.sampler.floors:  # every request has the same inclusion, so all are kept
         return samples
     chosen = draws < inclusion
     return samples.take(chosen) if chosen.any() else None
-
-
-def _decision_rows(drawn: DrawnRequests) -> NDArray[Any]:
-    """The rows of the decision output that belong to these requests."""
-    output, slices = drawn.run.decision, drawn.execution.slices
-    if len(drawn.indices) == len(slices) and len(drawn.execution.runs) == 1:
-        return output
-    return output[row_indices([(slices[index].start, slices[index].stop) for index in drawn.indices])]
 
 
 def _inclusions(pair: ModelPair, batch: RequestBatch) -> Floats:

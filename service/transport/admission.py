@@ -5,12 +5,13 @@ Everything here belongs to the event loop, except the two limits of a decoded re
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from math import prod
 from types import TracebackType
 from typing import Self
 
 from tightrope.service.config.loader import ServerSection
-from tightrope.service.errors import OverloadedError, TooLargeError
+from tightrope.service.errors import LimitError, OverloadedError, TooLargeError
 from tightrope.service.protocol.rest import InferRequest
 from tightrope.service.protocol.tensors import Tensor
 
@@ -24,13 +25,19 @@ ROOM_RETRY_SECONDS = 1.0
 """Seconds after which a caller should retry a request that found no room."""
 
 
+def _uncounted(_: str) -> None:
+    """Count nothing: the process shows no metrics of a gateway."""
+
+
 class Admission:
     """The limits of a server, the connections of each peer, and the bytes in flight. ``beyond`` are the connections
     that were refused and are not closed yet. ``decoding`` admits the bodies
     that are decoded in a thread. A body of at most ``small_bytes`` cannot have too many rows or elements.
+    ``count_refused`` is called with the reason for which a connection is refused or ended.
     """
 
-    def __init__(self, server: ServerSection) -> None:
+    def __init__(self, server: ServerSection, count_refused: Callable[[str], None] = _uncounted) -> None:
+        self.count_refused = count_refused
         self.limits = server.limits
         self.max_body_bytes = server.max_body_bytes
         self.max_bytes_in_flight = server.bytes_in_flight
@@ -41,14 +48,16 @@ class Admission:
         self._of_peer: dict[str, int] = {}
         self._logged_at = -REFUSAL_LOG_SECONDS
 
-    def open_connection(self, peer: str) -> tuple[str, int] | None:
-        """Count a connection; the text and the status of a refusal if there are too many: then it is not counted."""
+    def open_connection(self, peer: str) -> LimitError | None:
+        """Count a connection; the refusal if there are too many: then it is not among those that are open."""
         if self.connections >= self.limits.connections:
-            return f"more than {self.limits.connections} connections are open (server.limits.connections)", 503
+            text = f"more than {self.limits.connections} connections are open (server.limits.connections)"
+            return LimitError(text, 503, "connections")
         of_peer = self._of_peer.get(peer, 0)
         if of_peer >= self.limits.peer_connections:
             limit = self.limits.peer_connections
-            return f"your address has more than {limit} connections open (server.limits.connections_per_peer)", 429
+            text = f"your address has more than {limit} connections open (server.limits.connections_per_peer)"
+            return LimitError(text, 429, "connections_per_peer")
         self.connections += 1
         self._of_peer[peer] = of_peer + 1
         return None
@@ -67,14 +76,15 @@ class Admission:
             self._of_peer[peer] = of_peer
 
     def check_size(self, request: InferRequest) -> None:
-        """Refuse a request of too many rows or elements.
+        """Refuse a request of too many rows or elements. A tensor with an empty axis counts as if that had one entry:
+        its other sides are the caller's choice, and take no bytes.
 
         Raises:
             TooLargeError: in that case.
         """
         elements = rows = 0
         for tensor in request.inputs.values():
-            elements += tensor.size
+            elements += tensor.size or prod(length or 1 for length in tensor.shape)
             rows = max(rows, len(tensor) if tensor.ndim else 1)
         if rows > self.limits.rows:
             raise TooLargeError(f"the request has {rows} rows, the most are {self.limits.rows} (server.limits.rows)")

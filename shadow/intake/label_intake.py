@@ -9,11 +9,28 @@ from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 
 from tightrope.monitors import watch
-from tightrope.monitors.label_join import labelled_comparisons, match_labels, rows_awaiting_labels
+from tightrope.monitors.label_join import (
+    count_agreed,
+    is_usable,
+    labelled_comparisons,
+    match_labels,
+    rows_awaiting_labels,
+)
 from tightrope.monitors.label_records import Label, PendingRow, RowKey
 from tightrope.monitors.plan import Plan, State, Transition
 from tightrope.monitors.records import Comparisons, Stream
 from tightrope.service.adapters.ports import OverduePortion, PendingChanges, Store
+
+
+def held_rows(plan: Plan, before: State, after: State, batch: Comparisons) -> tuple[Iterable[PendingRow], State]:
+    """The rows of a batch that wait for labels, and the state after it with the count of rows that need none."""
+    agreed, trailing = count_agreed(plan, before.veto.agreed, batch, before.is_new(batch))
+    return rows_awaiting_labels(plan, batch, agreed), replace(after, veto=replace(after.veto, agreed=trailing))
+
+
+def is_trusted(label: Label, *, vouched: bool) -> bool:
+    """Whether a label may say what it says: one with a probability is as good as an order."""
+    return vouched or not label.probability
 
 
 class LabelIntake(ABC):
@@ -56,11 +73,15 @@ class LabelIntake(ABC):
         self._count_labels(plan, duplicate=matches.duplicates)
         self._judge_labels(plan, matches.rows)
 
-    def add_labels(self, labels: Sequence[Label]) -> None:
-        """Join labels with their rows; a label without a row waits for it, unless the row was given up already."""
+    def add_labels(self, labels: Sequence[Label], *, vouched: bool = True) -> None:
+        """Join labels with their rows; a label without a row waits for it, unless the row was given up already. A label
+        with a probability, which may hold a fallback back, has to be ``vouched`` for: it counts as undrawn otherwise.
+        """
         for model in dict.fromkeys(label.model for label in labels):
             plan = self._plan(model)
-            own = [label for label in labels if label.model == model]
+            own = [label for label in labels if label.model == model and is_trusted(label, vouched=vouched)]
+            if undrawn := sum(label.model == model for label in labels) - len(own):
+                self._count_labels(plan, undrawn=undrawn)
             changes = self.pending.setdefault(model, PendingChanges())
             keys = [(label.request_id, label.row) for label in own]
             new = {key: changes.held[key] for key in keys if key in changes.held}
@@ -78,7 +99,10 @@ class LabelIntake(ABC):
         changes = self.pending[plan.model]
         changes.joined |= {row.key for row, _ in rows}
         current = [(row, label) for row, label in rows if row.digest == plan.digest]
-        self._count_labels(plan, joined=len(current), stale=len(rows) - len(current))
+        stale, joined = len(rows) - len(current), len(current)
+        current = [(row, label) for row, label in current if is_usable(plan, row, label)]
+        undrawn = joined - len(current)
+        self._count_labels(plan, joined=joined, stale=stale, **{"undrawn": undrawn} if undrawn else {})
         if current:
             state = self.states[plan.model]
             comparisons = labelled_comparisons(plan, state.log, current)

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from tightrope.monitors.decide import Cause
-from tightrope.monitors.migration import begin_again
-from tightrope.monitors.plan import Plan, State, initial_state
+from tightrope.monitors.migration import begin_again, with_estimates
+from tightrope.monitors.plan import ARMED, Plan, State, initial_state
 from tightrope.monitors.records import Event
 from tightrope.service.adapters.ports import LogReset, Store
 from tightrope.service.adapters.sqlite.state_file import unreadable_name
@@ -88,6 +88,8 @@ class Restorer:
             lost = "; ".join(reset.reason for reset in resets) + (f"; {lost}" if lost else "")
         if lost:
             self._unreadable[name] = lost
+            if plan.keeps_armed:  # it may have been armed
+                state = replace(state, retained=replace(state.retained, settings={**plan.settings, "mode": ARMED}))
             unknown = published < 0 and not resets  # of a state that cannot be read, with no log to say
             return replace(state, epoch=max(state.epoch, int(now) if unknown else published) + 1)
         if published > state.epoch:
@@ -129,4 +131,4 @@ def _usable(plan: Plan, state: State) -> State:
     """
     if fault := snapshot_fault(plan, state):
         raise WireError(fault)
-    return state
+    return with_estimates(plan, state) if state.digest == plan.digest else state

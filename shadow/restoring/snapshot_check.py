@@ -1,10 +1,12 @@
 """Whether a state that could be decoded can be judged on: one that does not fit its plan would fail every round."""
 
-from tightrope.monitors import decide, status, watch
+from tightrope.monitors import decide, watch
 from tightrope.monitors.detector_bank import Cells
 from tightrope.monitors.plan import Plan, State
+from tightrope.monitors.status.progress import label_coverage
+from tightrope.monitors.status.verdicts import verdicts
 
-CELL_ARRAYS = ("log_mass", "recovery", "count", "path")
+CELL_ARRAYS = ("log_mass", "recovery", "pending", "count", "path")
 
 
 def snapshot_fault(plan: Plan, state: State) -> str:
@@ -15,8 +17,8 @@ def snapshot_fault(plan: Plan, state: State) -> str:
         after, _ = decide.deploy(plan, state, decide.Cause(0.0))
         watch.settle_times(plan, after, 0.0)
         watch.build_routes(plan, after)
-        list(status.verdicts(plan, after))
-        _ = status.label_coverage(after), after.lag.correlation
+        list(verdicts(plan, after))
+        _ = label_coverage(after), after.lag.correlation
     except Exception as error:  # noqa: BLE001 - any error here would be one of every round
         return f"it does not fit the plan: {type(error).__name__}: {error}"
     return ""
@@ -30,6 +32,8 @@ def _misfit(plan: Plan, state: State) -> str:
         fresh = Cells.fresh(rule)
         if any(getattr(cells, name).shape != getattr(fresh, name).shape for name in CELL_ARRAYS):
             return f"the cells of {rule.monitor.name} are not those of its plan"
+    if not (state.estimates.fits(plan.rules) or state.estimates.fits(())):  # an earlier version has none
+        return "the sums behind its intervals are not those of its plan"
     own = plan.model, plan.scopes[1:], plan.baseline_digest, plan.compressed_digest
     for stream, rows in state.pending.items():
         if (rows.model, rows.scopes, rows.baseline_digest, rows.compressed_digest) != own:

@@ -12,7 +12,7 @@ from benchmarks.power.picture import Point, svg
 from benchmarks.power.scenes import GROSS, SCENES, SHARES, Scene, bursts, draw
 from benchmarks.power.windows import Budgeted, Sliding, Tumbling, wilson
 from tightrope.monitors import detector
-from tightrope.monitors.catalogue import Hypothesis
+from tightrope.monitors.definitions.definition import Hypothesis
 from tightrope.monitors.detector import LOG_ZERO, Bernoulli, Signed
 from tightrope.monitors.records import Floats, Ints
 

@@ -184,3 +184,19 @@ def test_panels_of_folded_rows_are_found() -> None:
     folded = {"type": "row", "panels": [panel]}
     board: Json = {"title": "t", "annotations": {"list": []}, "panels": [folded]}
     assert [one.where for one in board_queries(board)] == ["t / p / A"]
+
+
+def test_panels_of_what_a_kind_may_lack_say_so() -> None:
+    """A model without a confidence, refusals or labels shows a sentence instead of an empty panel; a bias has the place
+    of the confidence.
+    """
+    shown = {panel["title"]: panel for panel in panels(boards()["tightrope-model"])}
+    shift = shown["Shift of confidence or value"]
+    assert all('monitor=~"confidence|bias"' in target["expr"] for target in shift["targets"])
+    for title in (
+        shift["title"],
+        "Calibration",
+        "Refusals that do not persist",
+        "Shift of confidence since the reference",
+    ):
+        assert "no" in shown[title]["fieldConfig"]["defaults"]["noValue"].lower().split(), title

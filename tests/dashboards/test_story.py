@@ -66,10 +66,10 @@ def test_first_page_has_the_evidence(story: FullStack) -> None:
     assert alert["labels"] == about | JUDGE_SOURCE
     annotations = alert["annotations"]
     assert annotations["summary"] == f"{DEMO_MODEL}: the baseline answers {HARMED}"
-    evidence = re.match(r"disagreement: 10\^([\d.]+) of 10\^([\d.]+)", annotations["evidence"])
+    evidence = re.search(r"disagreement: evidence (\d+) % of what an alarm needs", annotations["evidence"])
     assert evidence is not None, annotations["evidence"]
-    assert float(evidence[1]) >= float(evidence[2])
-    assert annotations["description"].startswith("breach by judge: disagreement 0.")
+    assert int(evidence[1]) >= 100
+    assert annotations["description"].startswith("breach by judge: disagreement ")
     assert annotations["request_id"].startswith("demo-")
     assert annotations["runbook_url"].endswith("#tightropesafemode")
 

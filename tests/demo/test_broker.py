@@ -6,7 +6,15 @@ import pytest
 
 from tests.support.configs import ROOT
 from tightrope.demo import broker as module
-from tightrope.demo.broker import KAFKA_VERSION, BrokerError, broker, why_unavailable
+from tightrope.demo.broker import (
+    ARCHIVE,
+    KAFKA_VERSION,
+    BrokerError,
+    broker,
+    java_command,
+    why_unavailable,
+    write_archive,
+)
 
 
 def test_missing_jars_are_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -32,6 +40,32 @@ def test_command_runs_beside_a_broker() -> None:
     )  # fmt: skip
     assert ended.returncode == 7
     assert ended.stdout.startswith("at 127.0.0.1:")
+
+
+def test_classes_come_from_the_archive() -> None:
+    """A broker takes them from it, so that it starts sooner; without one the jars are read."""
+    reason = why_unavailable()
+    if reason:
+        pytest.skip(reason)
+    if not ARCHIVE.exists():
+        write_archive()
+    command = java_command("-Xlog:class+load", "kafka.tools.StorageTool", "random-uuid")
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    (line,) = (line for line in ended.stdout.splitlines() if " kafka.utils.Logging source: " in line)
+    assert line.endswith("source: shared objects file (top)")
+
+
+def test_archive_of_another_version_is_no_hindrance(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Java reads the jars instead."""
+    reason = why_unavailable()
+    if reason:
+        pytest.skip(reason)
+    monkeypatch.setattr(module, "ARCHIVE", tmp_path / "classes.jsa")
+    assert not [option for option in java_command() if "SharedArchive" in option]
+    (tmp_path / "classes.jsa").write_bytes(b"nothing" * 1_000)
+    command = java_command("kafka.tools.StorageTool", "random-uuid")
+    assert f"-XX:SharedArchiveFile={tmp_path / 'classes.jsa'}" in command
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def test_versions_agree() -> None:

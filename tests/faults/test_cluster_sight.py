@@ -15,10 +15,13 @@ from ruamel.yaml import YAML
 from tests.support.cluster.cluster import Cluster, ClusterGateway, cluster_on, get_page, wait_until
 from tests.support.harmful_pair import COMPRESSED, GROUP, HARM, Rows, traffic
 from tests.support.in_process import infer_request
-from tests.support.observability.firing import firing
+from tests.support.observability.replay import Recording
 from tests.support.onnx_models import classifier
 from tightrope.demo.broker import Broker
 from tightrope.monitors.records import Role
+from tightrope.service.adapters.kafka.producer import partition_of
+from tightrope.service.adapters.kafka.snapshot_store import JUDGE_TOPICS
+from tightrope.service.adapters.topics import JUDGES_GROUP
 from tightrope.wiring import shadow_processes
 from tightrope.wiring.cluster import ClusterProcess
 
@@ -26,7 +29,9 @@ BLIND_SECONDS, SILENT_SECONDS = 3.0, 5.0
 CHECK_SECONDS = 1.5
 """Time that a check of the gateway and a busy machine may add."""
 
-ANOTHER_FILE, ANOTHER_SUBGROUP = "another file", "one more subgroup"
+ANOTHER_FILE, A_THIRD_FILE, ANOTHER_SUBGROUP = "another file", "a third file", "one more subgroup"
+SCALES = {ANOTHER_FILE: 2.0, A_THIRD_FILE: 3.0}
+"""By how much the weights of these files are larger."""
 
 
 def harmful(n: int, seed: int = 0) -> Rows:
@@ -74,8 +79,8 @@ def fleet(folder: Path, address: str, prefix: str = "", kind: str = "", **safe_m
         model["subgroups"] = {"group": {"column": GROUP, "values": values}}
     bus = {"prefix": prefix} if prefix else {}
     with cluster_on(folder, address, blind_seconds=BLIND_SECONDS, bus=bus, **model) as members:
-        if kind == ANOTHER_FILE:
-            classifier(folder / "compressed.onnx", np.asarray(COMPRESSED * 2, np.float32))
+        if kind in SCALES:
+            classifier(folder / "compressed.onnx", np.asarray(COMPRESSED * SCALES[kind], np.float32))
         change(members, safe_mode={"silent_seconds": SILENT_SECONDS} | safe_mode)
         if not prefix:
             members.make_topics()
@@ -88,6 +93,15 @@ def change(members: Cluster, **sections: dict[str, Any]) -> None:
     document = yaml.load(members.path)
     for name, values in sections.items():
         document[name] = document.get(name, {}) | values
+    yaml.dump(document, members.path)
+    members.__post_init__()
+
+
+def rename(members: Cluster, name: str) -> None:
+    """Give the model another name."""
+    yaml = YAML(typ="safe")
+    document = yaml.load(members.path)
+    document["models"] = {name: document["models"]["m"]}
     yaml.dump(document, members.path)
     members.__post_init__()
 
@@ -112,15 +126,13 @@ def test_judge_is_upgraded_first(kafka: Broker, tmp_path: Path, kind: str) -> No
         fleet(tmp_path / "new", kafka.address, old.prefix, kind) as new,
         sighted(old) as (gateway, worker, judge),
     ):
-        before = metrics(gateway.part)
         old.stop(judge)
         upgraded = new.start(shadow_processes.judge)
-        judge_before = metrics(upgraded)
+        recording = Recording(gateway=lambda: metrics(gateway.part), judge=lambda: metrics(upgraded))
         assert harmed_seconds(gateway, SILENT_SECONDS + 3.0) <= SILENT_SECONDS + CHECK_SECONDS
         assert "no judge judges this plan" in reason(gateway)
-        alerts = firing(before, metrics(gateway.part))
-        assert {"TightropePlanUnjudged", "TightropeBlind"} <= {*alerts}
-        assert "TightropeRowsStale" in firing(judge_before, metrics(upgraded))
+        alerts = recording.firing(lambda: ask(gateway, harmful(2)))
+        assert {"TightropePlanUnjudged", "TightropeBlind", "TightropeRowsStale"} <= alerts
         old.stop(worker)
         new.start(shadow_processes.worker)
         second = new.gateway()
@@ -130,24 +142,50 @@ def test_judge_is_upgraded_first(kafka: Broker, tmp_path: Path, kind: str) -> No
         assert "no judge judges this plan" in reason(gateway), "the old one stays on the baseline"
 
 
-def test_half_of_the_gateways_have_another_file(kafka: Broker, tmp_path: Path) -> None:
-    """The rows of the first half do not stand for those of the second, which the baseline answers from its start."""
+def test_gateways_have_three_files(kafka: Broker, tmp_path: Path) -> None:
+    """The rows of the first gateway do not stand for the others, which the baseline answers from their start."""
     with (
         fleet(tmp_path / "first", kafka.address) as first,
         fleet(tmp_path / "second", kafka.address, first.prefix, ANOTHER_FILE) as second,
+        fleet(tmp_path / "third", kafka.address, first.prefix, A_THIRD_FILE) as third,
         sighted(first) as (gateway, _, _),
     ):
         second.start(shadow_processes.worker)
-        other = second.gateway()
-        before = metrics(other.part)
+        others = [second.gateway(), third.gateway()]
+        recording = Recording(second=lambda: metrics(others[0].part), third=lambda: metrics(others[1].part))
         deadline = time.monotonic() + SILENT_SECONDS
         while time.monotonic() < deadline:
-            assert ask(other, harmful(2)) == {Role.BASELINE}
+            assert [ask(other, harmful(2)) for other in others] == [{Role.BASELINE}] * 2
             assert ask(gateway, traffic(2, harm=False)) == {Role.COMPRESSED}
             time.sleep(0.1)
-        assert "no judge judges this plan" in reason(other)
+        assert all("no judge judges this plan" in reason(other) for other in others)
         assert reason(gateway) == ""
-        assert "TightropePlanUnjudged" in firing(before, metrics(other.part))
+        assert "TightropePlanUnjudged" in recording.firing(lambda: [ask(other, harmful(2)) for other in others])
+
+
+def test_two_fleets_share_a_prefix(kafka: Broker, tmp_path: Path) -> None:
+    """Their judges divide the partitions. The first fleet has a model in each, so the second fleet's judge takes one of
+    them, which it does not know: that model is silent, and the baseline answers it.
+    """
+    mine = partition_of("m", 2)
+    apart = next(name for name in ("n", "o", "p", "q", "r", "s") if partition_of(name, 2) != mine)
+    with fleet(tmp_path / "one", kafka.address, blind_seconds=0) as one:
+        model = YAML(typ="safe").load(one.path)["models"]["m"]
+        change(one, models={apart: model})
+        with (
+            fleet(tmp_path / "two", kafka.address, one.prefix, blind_seconds=0) as two,
+            sighted(one) as (gateway, _, _),
+        ):
+            wait_until(lambda: ask(gateway, traffic(2, harm=False), apart) == {Role.COMPRESSED})
+            recording = Recording(gateway=lambda: metrics(gateway.part))
+            rename(two, "another")
+            two.start(shadow_processes.judge)
+            wait_until(lambda: one.assigned_partitions(JUDGES_GROUP) == [len(JUDGE_TOPICS)] * 2)
+            for name in ("m", apart):
+                assert harmed_seconds(gateway, SILENT_SECONDS + 3.0, name) <= SILENT_SECONDS + CHECK_SECONDS
+            silent = [name for name in ("m", apart) if "no judge of this plan has been heard" in reason(gateway, name)]
+            assert len(silent) == 1
+            assert "TightropeJudgeMissing" in recording.firing(lambda: ask(gateway, harmful(2), apart))
 
 
 def test_judge_does_not_know_a_model(kafka: Broker, tmp_path: Path) -> None:
@@ -160,13 +198,13 @@ def test_judge_does_not_know_a_model(kafka: Broker, tmp_path: Path) -> None:
             change(known, models={"n": model})
             with sighted(known) as (gateway, _, judge):
                 wait_until(lambda: ask(gateway, traffic(2, harm=False), "n") == {Role.COMPRESSED})
-                before = metrics(gateway.part)
+                recording = Recording(gateway=lambda: metrics(gateway.part))
                 known.stop(judge)
                 fewer.start(shadow_processes.judge)
                 assert harmed_seconds(gateway, SILENT_SECONDS + 3.0, "n") <= SILENT_SECONDS + CHECK_SECONDS
                 wait_until(lambda: ask(gateway, traffic(2, harm=False)) == {Role.COMPRESSED})
                 assert "no judge of this plan has been heard for" in reason(gateway, "n")
-                assert "TightropeJudgeMissing" in firing(before, metrics(gateway.part))
+                assert "TightropeJudgeMissing" in recording.firing(lambda: ask(gateway, harmful(2), "n"))
                 later = known.gateway()
                 wait_until(lambda: later.has_modes)
                 assert ask(later, harmful(6), "n") == {Role.BASELINE}
@@ -185,10 +223,10 @@ def test_judge_is_killed_or_never_there(kafka: Broker, tmp_path: Path) -> None:
         with members.process("judge") as judge:
             wait_until(lambda: early.has_modes)
             wait_until(lambda: ask(early, traffic(2, harm=False)) == {Role.COMPRESSED})
-            before = metrics(early.part)
+            recording = Recording(gateway=lambda: metrics(early.part))
             judge.kill()
             assert harmed_seconds(early, SILENT_SECONDS + 3.0) <= SILENT_SECONDS + CHECK_SECONDS
-        assert "TightropeJudgeMissing" in firing(before, metrics(early.part))
+        assert "TightropeJudgeMissing" in recording.firing(lambda: ask(early, harmful(2)))
         change(members, server={"readiness": "strict"})
         late = members.gateway()
         wait_until(lambda: late.gateway.router.routes("m").epoch >= 0)

@@ -36,7 +36,7 @@ DOORS = {
     ],
     "pandas": ["shadow/report.py"],
     "prometheus_client": ["service/adapters/prometheus/*.py"],
-    "pyarrow": ["demo/builder/*.py"],
+    "pyarrow": ["demo/builder/*.py", "service/inference/row_files/parquet_rows.py"],
     "pydantic": ["service/config/*.py", "service/api/*.py", "tightrope/wiring/deployer.py"],
     "requests": ["dashboards/grafana.py"],
     "rich": ["tightrope/cli/*.py", "tightrope/demo_run/*.py", "tightrope/offline/*.py"],

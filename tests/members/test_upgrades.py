@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.serving.revision import RevisionError
 from tests.support.members.fleet import LIMIT_SECONDS, FleetConfigs, Version, upgraded
 from tests.support.members.ledger import Balance
-from tests.support.members.releases import FIRST_RELEASE, THIS_RELEASE, release_of
+from tests.support.members.releases import THIS_RELEASE, first_release
 from tightrope.demo.broker import Broker
 
 pytestmark = pytest.mark.upgrades
@@ -34,15 +33,25 @@ def test_upgrade_from_the_first_release(
     """Members of both releases are on the topics at the same time: each model that becomes harmful goes to the
     baseline, in every mixture of members that answer, compare and judge it.
     """
-    try:
-        first = release_of(FIRST_RELEASE)
-    except RevisionError as error:
-        pytest.skip(f"the first release cannot be run: {error}")
-    path = FleetConfigs(tmp_path, kafka.address).write("both")
-    outcome = upgraded(tmp_path, order, Version(first, path), Version(THIS_RELEASE, path))
+    path = FleetConfigs(tmp_path, kafka.address).write("both", for_first_release=True)
+    outcome = upgraded(tmp_path, order, Version(first_release(), path), Version(THIS_RELEASE, path))
     record_property("balance", str(outcome))
     assert_holds(outcome)
     assert outcome.stale == 0
+
+
+def test_back_to_the_first_release(
+    kafka: Broker, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """The judge first and the gateways last, which know when they are blind. The judge cannot read the state, so its
+    counts begin anew; no request fails, no row is parked, and no harmful model answers for too long.
+    """
+    path = FleetConfigs(tmp_path, kafka.address).write("both", for_first_release=True)
+    order = ("judge", "worker", "gateways")
+    outcome = upgraded(tmp_path, order, Version(THIS_RELEASE, path), Version(first_release(), path))
+    record_property("balance", str(outcome))
+    assert (outcome.failed, outcome.parked, outcome.twice) == (0, 0, 0)
+    assert outcome.longest <= LIMIT_SECONDS, outcome
 
 
 @EACH_ORDER

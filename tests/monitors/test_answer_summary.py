@@ -54,6 +54,19 @@ def test_summary_agrees_with_the_reading(rows: np.ndarray, score: Score, scale: 
 
 
 @pytest.mark.parametrize("score", Score)
+def test_each_role_is_summarized_by_its_own_scale(score: Score) -> None:
+    """One distribution, as probabilities of the baseline and as logits of the compressed model."""
+    rule = make_decision(Scale.PROBABILITIES, score).refusal
+    decision = Decision(Scale.PROBABILITIES, rule, compressed_scale=Scale.LOGITS)
+    rows = np.array([[0.9, 0.1], [0.55, 0.45]])
+    baseline = summarize(rows, decision, Role.BASELINE)
+    compressed = summarize(np.log(rows) + 3, decision, Role.COMPRESSED)
+    assert baseline.refused == compressed.refused == [False, True]
+    assert compressed.confidence == pytest.approx(baseline.confidence)
+    assert compressed.uncertainty == pytest.approx(baseline.uncertainty)
+
+
+@pytest.mark.parametrize("score", Score)
 @pytest.mark.parametrize(("row", "refused"), [([0.9, 0.1], False), ([0.55, 0.45], True), ([0.2, 0.8], False)])
 def test_rule_refuses_a_single_row_by_every_score(score: Score, row: list[float], *, refused: bool) -> None:
     """A single row is refused exactly as one of several rows."""

@@ -7,17 +7,21 @@ import pytest
 from tightrope.monitors.catalogue import (
     CATALOGUE,
     MAX_CLASSES,
+    MAX_MODEL_CLASSES,
+    OTHER_CLASSES,
+    RESERVED_SHARES,
+    SEARCH_SHARE,
     SUBGROUP_FACTOR,
     SUBGROUP_SHARE,
-    MonitorDefinition,
-    Reach,
 )
+from tightrope.monitors.definitions.definition import MonitorDefinition, Need, Reach
 from tightrope.monitors.records import Stream
 
 MONITORS = list(CATALOGUE.values())
 WITHOUT_VARIANTS = (
     "disagreement",
     "confidence",
+    "bias",
     "refusal_rate",
     "refusal_persistence",
     "accuracy",
@@ -27,9 +31,11 @@ WITHOUT_VARIANTS = (
 """The monitors without variants."""
 
 
-def test_shares_of_the_alarm_budget_sum_to_at_most_one() -> None:
-    """The sum covers the model-wide cells and the subgroups."""
-    assert sum(monitor.share for monitor in MONITORS) + SUBGROUP_SHARE <= 1
+def test_shares_of_the_alarm_budget_sum_to_one() -> None:
+    """The model-wide cells, the subgroups, the search and what is kept. No decision has a confidence and a value."""
+    kept = SUBGROUP_SHARE + SEARCH_SHARE + sum(RESERVED_SHARES.values())
+    assert sum(monitor.share for monitor in MONITORS if Need.VALUE not in monitor.needs) + kept == pytest.approx(1)
+    assert sum(monitor.share for monitor in MONITORS if Need.CONFIDENCE not in monitor.needs) + kept < 1
     assert SUBGROUP_SHARE > 0
     assert SUBGROUP_FACTOR >= 1
 
@@ -45,13 +51,14 @@ def test_every_monitor_is_documented(name: str) -> None:
     assert 0 < monitor.limit * SUBGROUP_FACTOR < 0.72
     assert 0 <= monitor.share < 1
     assert (monitor.share == 0) == (monitor.reach is Reach.SUBGROUPS), "a monitor of the model needs a budget for it"
-    assert monitor.needs_classes >= monitor.needs_refusal
+    assert not monitor.needs_refusal or Need.CONFIDENCE in monitor.needs
 
 
 def test_texts_differ_from_monitor_to_monitor() -> None:
     """No entry is a forgotten copy."""
-    for field in ("question", "statistic", "blind_to", "observe"):
+    for field in ("question", "statistic", "blind_to"):
         assert len({getattr(monitor, field) for monitor in MONITORS}) == len(MONITORS)
+    assert len({(monitor.observe, monitor.class_of) for monitor in MONITORS}) == len(MONITORS)
     assert {field.name for field in fields(MonitorDefinition)} >= {"question", "statistic", "blind_to", "observe"}
 
 
@@ -70,12 +77,24 @@ def test_mix_watches_every_class_unless_there_are_too_many(classes: int, names: 
     assert CATALOGUE["mix"].variants(classes) == names
 
 
+def test_classes_are_watched_one_by_one_up_to_a_maximum() -> None:
+    """Both of two classes as well; beyond the maximum the last variant has all others."""
+    assert CATALOGUE["class_miss"].variants(2) == ("class 0", "class 1")
+    many = CATALOGUE["class_gain"].variants(MAX_MODEL_CLASSES + 1)
+    assert (len(many), many[-2:]) == (MAX_MODEL_CLASSES, (f"class {MAX_MODEL_CLASSES - 2}", OTHER_CLASSES))
+    assert OTHER_CLASSES not in CATALOGUE["class_gain"].variants(MAX_MODEL_CLASSES)
+    assert CATALOGUE["class_miss"].variants(0) == ()
+
+
 def test_monitors_of_one_question_have_one_variant() -> None:
     """The single variant has no name."""
     for name in WITHOUT_VARIANTS:
         assert CATALOGUE[name].variants(5) == ("",)
     assert {monitor.name for monitor in MONITORS} - set(WITHOUT_VARIANTS) == {
         "confidence_shape",
+        "confidence_jump",
         "mix",
+        "class_miss",
+        "class_gain",
         "calibration",
     }

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from tightrope.monitors.decide import UnknownOrderError, UnknownScopeError, appl
 from tightrope.monitors.plan import Plan, State, Transition, initial_state
 from tightrope.monitors.records import Order, Outcome
 from tightrope.monitors.safemode import ORDERS, Input, ModeState
-from tightrope.monitors.status import verdicts
+from tightrope.monitors.status.verdicts import verdicts
 from tightrope.monitors.watch import build_routes
 
 IN_A = [True, False, False]
@@ -166,6 +167,9 @@ def test_breach_event_holds_the_basis_of_the_decision() -> None:
     }
     path = monitor.pop("path")
     assert len(path) == 3
+    assert monitor.pop("text") == breach.reason
+    assert monitor.pop("now") == {"mean": pytest.approx(1 / 3), "lower": ANY, "upper": ANY, "rows": 48}
+    assert monitor.pop("since") == {"number": 32, "earliest": 1, "latest": 48, "unit": "request", "time": 31.0}
     assert path[0] < 4 <= path[2] == round(monitor.pop("evidence"), 3)
     assert monitor == {
         "monitor": "disagreement",
@@ -177,7 +181,7 @@ def test_breach_event_holds_the_basis_of_the_decision() -> None:
         "recent_count": 48,
         "recent_mean": pytest.approx(1 / 3),
     }
-    assert breach.reason == "disagreement 0.333 over the last 48 rows, limit 0.04"
+    assert breach.reason.startswith("disagreement 33 in 100 (13 to 60, last 48 rows), limit 4, since about request ")
     assert (breach.actor, breach.time) == ("judge", 47.0)
 
 

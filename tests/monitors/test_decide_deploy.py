@@ -11,7 +11,7 @@ from tightrope.monitors.detector import RECOVERY_RATIOS
 from tightrope.monitors.plan import Plan, State, initial_state
 from tightrope.monitors.records import Comparisons, Order
 from tightrope.monitors.safemode import Input, ModeState, Policy
-from tightrope.monitors.status import verdicts
+from tightrope.monitors.status.verdicts import verdicts
 
 IN_A = [True, False, False]
 CAUSE = Cause(1e4, reason="another artefact")

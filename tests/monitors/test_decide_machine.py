@@ -15,6 +15,7 @@ from tests.support.judgement.comparisons import RowSource, make_comparisons, mon
 from tightrope.monitors import watch
 from tightrope.monitors.budget import Budget, build_rules
 from tightrope.monitors.decide import Cause, apply_order, deploy
+from tightrope.monitors.dependence.units import EvidenceUnit, Independence
 from tightrope.monitors.plan import Plan, State, Transition, initial_state
 from tightrope.monitors.records import MODEL_SCOPE, Order
 from tightrope.monitors.safemode import Input, ModeState, Policy
@@ -77,11 +78,12 @@ class Judgement(RuleBasedStateMachine):
             compressed_digest=self.artefact,
             scopes=(MODEL_SCOPE, *scopes),
             rates=np.ones(1 + len(scopes)),
-            rules=build_rules(specs, BUDGET, POLICY.recovery_ratio),
+            rules=build_rules(specs, POLICY.recovery_ratio),
             budget=BUDGET,
             policy=POLICY,
             tick_rows=16,
             tick_seconds=1e9,
+            unit=EvidenceUnit(Independence.REQUEST),
             digest=f"{self.artefact} {configuration}",
             settings=configuration,
         )

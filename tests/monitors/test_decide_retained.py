@@ -11,7 +11,7 @@ from tightrope.monitors.migration import held_breaches
 from tightrope.monitors.plan import Plan, State, initial_state
 from tightrope.monitors.records import Comparisons, Order, Outcome
 from tightrope.monitors.safemode import Input, Mode, ModeState, Policy
-from tightrope.monitors.status import verdicts
+from tightrope.monitors.status.verdicts import verdicts
 from tightrope.monitors.watch import build_routes
 
 IN_A = [True, False, False]

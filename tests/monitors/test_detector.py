@@ -111,9 +111,9 @@ def test_recovery_is_exact() -> None:
 
 
 def test_dropped_alternatives_are_exact_too() -> None:
-    """At a limit of 40 % only alternatives below 90 % remain, with equal weights."""
+    """At a limit of 40 % alternatives below 90 % remain, and 85 %, with equal weights."""
     batches = [(5, 3), (7, 7)]
-    expected = exact_evidence(Fraction(2, 5), (1.25, 1.5, 2.0), [(n, n, k) for n, k in batches])
+    expected = exact_evidence(Fraction(2, 5), (1.25, 1.5, 2.0, 2.125), [(n, n, k) for n, k in batches])
     assert evidence(Bernoulli.above(0.4), [(n, n, k) for n, k in batches]) == pytest.approx(expected, abs=1e-9)
 
 
@@ -203,8 +203,18 @@ def test_limit_that_no_rate_can_be_below_is_refused(limit: float) -> None:
         Bernoulli.below(limit)
 
 
-@pytest.mark.parametrize(("limit", "kept"), [(1e-9, 6), (0.02, 6), (0.0901, 5), (0.0899, 6), (0.5, 2), (0.719, 1)])
+@pytest.mark.parametrize(
+    ("limit", "kept"), [(1e-9, 6), (0.02, 6), (0.1, 6), (0.0899, 6), (0.5, 3), (0.69, 1), (0.719, 1)]
+)
 def test_alternatives_from_ninety_percent_on_are_dropped(limit: float, kept: int) -> None:
-    """The weights of the remaining ones are equal and sum to one."""
+    """The weights of the remaining ones are equal and sum to one; 85 % joins them where it is the largest."""
     weights = np.exp(Bernoulli.above(limit).log_weight)
     assert weights.tolist() == pytest.approx([1 / kept] * kept + [0] * (6 - kept))
+
+
+def test_largest_alternative_of_a_collapse_is_eighty_five_percent() -> None:
+    """Where ten times the limit is no rate; the others stay."""
+    alternatives = np.exp(Bernoulli.above(0.1).up) * 0.1
+    assert alternatives.tolist() == pytest.approx([0.125, 0.15, 0.2, 0.3, 0.5, 0.85])
+    assert (np.exp(Bernoulli.above(0.0899).up) * 0.0899)[-1] == pytest.approx(0.899)
+    assert (np.exp(Bernoulli.above(0.5).up) * 0.5).tolist() == pytest.approx([0.625, 0.75, 0.85, 0.5, 0.5, 0.5])

@@ -13,7 +13,11 @@ import pytest
 from tightrope import monitors
 from tightrope.monitors.detector_bank import MonitorRun
 
-MODULES = [import_module(f"{monitors.__name__}.{module.name}") for module in pkgutil.iter_modules(monitors.__path__)]
+MODULES = [
+    import_module(module.name)
+    for module in pkgutil.walk_packages(monitors.__path__, f"{monitors.__name__}.")
+    if not module.ispkg
+]
 
 EXCUSED: dict[type, str] = {
     MonitorRun: "the example of Trajectory builds one",

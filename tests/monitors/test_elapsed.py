@@ -12,6 +12,7 @@ from tests.support.judgement.comparisons import RowSource, judge_rows, make_plan
 from tests.support.judgement.labelled_judge import labelled
 from tightrope.monitors import watch
 from tightrope.monitors.elapsed import elapsed, not_after
+from tightrope.monitors.intake.sight_notes import LOST_BEGAN, NOTE_SECONDS, missing_sight
 from tightrope.monitors.latency import LatencyObjective, fold_rows
 from tightrope.monitors.plan import Plan, State, initial_state, is_blind
 from tightrope.monitors.records import Traffic
@@ -72,6 +73,12 @@ def sight_is_kept(jump: float, _: Path) -> bool:
     return not is_blind(plan(), restarted(replace(state, unanswered=unanswered), NOW))
 
 
+def sight_notes_end(jump: float, _: Path) -> bool:
+    """Whether a gateway's note of a wrong time, which is not repeated, is forgotten once rows have come for a while."""
+    told = restarted(replace(initial_state(plan()), sight_notes={LOST_BEGAN: {"model": NOW + jump}}), NOW)
+    return not missing_sight(told.sight_notes, "model", NOW + NOTE_SECONDS + 1.0)
+
+
 def latency_blocks_close(jump: float, _: Path) -> bool:
     """Whether blocks of latency go on after a row at a wrong time."""
     objective = LatencyObjective(seconds=0.2)
@@ -124,6 +131,7 @@ def alert_grace_ends(jump: float, folder: Path) -> bool:
         flap_window_ends,
         blindness_comes,
         sight_is_kept,
+        sight_notes_end,
         latency_blocks_close,
         labels_expire,
         alert_grace_ends,

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from tests.support.judgement.comparisons import bit_exact
 from tests.support.judgement.ticks import concatenate_tallies, make_rule, make_tally, make_tick, run_ticks
-from tightrope.monitors.budget import Budget, MonitorSpec, build_rules
+from tightrope.monitors import evidence
+from tightrope.monitors.budget import MonitorSpec, build_rules
 from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.detector import BadObservationError, Bernoulli, Signed
 from tightrope.monitors.evidence import UNWATCHED, MeanTest, RateTest, Tally
@@ -35,11 +36,11 @@ def test_scopes_get_the_evidence_that_they_have_alone() -> None:
     """Shared arithmetic changes no number, for equal tolerances and for different ones."""
     y, limits = np.linspace(-1, 1, 9), (0.02, 0.04, 0.02)
     monitor = CATALOGUE["confidence"]
-    rule = build_rules([MonitorSpec(monitor, ("",), np.array(limits))], Budget(), 0.75)[0]
+    rule = build_rules([MonitorSpec(monitor, ("",), np.array(limits))], 0.75)[0]
     seeds, valid = np.array([[9.0]]), np.ones((1, 9, 1), dtype=bool)
     sums = rule.alarm.log_e(Tally.from_rows(np.ones((1, 9, 3)), valid, y[None, :, None], seeds))
     for scope, limit in enumerate(limits):
-        alone = build_rules([MonitorSpec(monitor, ("",), np.array([limit]))], Budget(), 0.75)[0]
+        alone = build_rules([MonitorSpec(monitor, ("",), np.array([limit]))], 0.75)[0]
         one = alone.alarm.log_e(Tally.from_rows(np.ones((1, 9, 1)), valid, y[None, :, None], seeds))
         assert sums[0, 0, scope] == pytest.approx(one[0, 0, 0], rel=1e-12)
 
@@ -128,3 +129,20 @@ def test_scope_out_of_reach_has_no_evidence() -> None:
     log_e = MeanTest((signed,), np.array([0, UNWATCHED]), ternary=True, weaker_side=False).log_e(counted)
     assert np.allclose(log_e[0, 0, 0], signed.log_e(y.ravel()).sum(axis=0))
     assert not log_e[0, 0, 1].any()
+
+
+@pytest.mark.parametrize("variants", [2, 5])
+def test_classes_are_counted_alike_by_product_and_by_cell(variants: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few by one product of matrices, many by cell; a row without a class, or that does not count, is in none."""
+    rng = np.random.default_rng(variants)
+    member = (rng.random((3, 40, 4)) < 0.5).astype(np.float64)
+    classes = rng.integers(-1, 7, (3, 40))
+    valid = (classes >= 0)[..., None] & (rng.random((3, 40, 1)) < 0.8)
+    y = np.where(valid, rng.integers(0, 2, (3, 40, 1)), np.nan)
+    seeds = np.ones((3, variants))
+    product = Tally.from_classes(member, (valid, y), classes, seeds)
+    monkeypatch.setattr(evidence, "MAX_PRODUCT_VARIANTS", 0)
+    by_cell = Tally.from_classes(member, (valid, y), classes, seeds)
+    assert product.count.sum() > 0
+    for name in ("count", "total", "y"):
+        assert getattr(product, name).tolist() == getattr(by_cell, name).tolist()

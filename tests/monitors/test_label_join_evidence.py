@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.judgement import exact_detector
 from tests.support.judgement.comparisons import judge_rows, make_plan
+from tests.support.judgement.ticks import seeded_evidence
 from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.detector import BETS
 from tightrope.monitors.label_join import labelled_comparisons
@@ -64,7 +65,7 @@ def evidence(monitor: str) -> list[float]:
     plan = make_plan(monitor, scopes=(), tick_rows=TICK)
     state, transitions = judge_rows(plan, labelled_comparisons(plan, "", matches()), stream=Stream.LABELS)
     assert (transitions, state.seen) == ([], {Stream.COMPARISONS: 0, Stream.LABELS: len(ROWS)})
-    return plan.rules[0].alarm.evidence(state.cells[0].log_mass)[:, 0].tolist()
+    return seeded_evidence(plan.rules[0], state.cells[0])[:, 0].tolist()
 
 
 def bets(monitor: str, *signs: int) -> list[exact_detector.EValue]:

@@ -16,7 +16,7 @@ from tightrope.monitors.migration import begin_again, migrate_state
 from tightrope.monitors.plan import Plan, State
 from tightrope.monitors.records import Outcome
 from tightrope.monitors.safemode import Mode, ModeState
-from tightrope.monitors.status import verdicts
+from tightrope.monitors.status.verdicts import verdicts
 from tightrope.monitors.watch import build_routes
 
 IN_A = [True, False, False]

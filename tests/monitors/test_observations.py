@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from tests.support.judgement.comparisons import make_comparisons
-from tightrope.monitors.catalogue import CATALOGUE, Hypothesis, MonitorDefinition
+from tightrope.monitors import observations
+from tightrope.monitors.catalogue import CATALOGUE
+from tightrope.monitors.definitions.definition import Hypothesis, MonitorDefinition
 from tightrope.monitors.records import Comparisons, Fault
 
 MONITORS = list(CATALOGUE.values())
@@ -82,6 +84,16 @@ def test_confidence_shape_compares_two_distribution_functions() -> None:
     assert CATALOGUE["confidence_shape"].variants(7) == tuple(f"at 0.{step}" for step in range(1, 10))
 
 
+def test_confidence_jump_counts_far_differences_by_their_side() -> None:
+    """More than 0.15 below the baseline, and more than that above it; one that is unknown is no zero."""
+    rows = make_comparisons(4, confidence_baseline=[0.9, 0.6, 0.6, np.nan], confidence_compressed=[0.5, 0.8, 0.5, 0.5])
+    valid, y = CATALOGUE["confidence_jump"].observe(rows, 2)
+    assert valid.all()
+    assert y[:3].tolist() == [[1, 0], [0, 1], [0, 0]]
+    assert np.isnan(y[3]).all()
+    assert CATALOGUE["confidence_jump"].variants(2) == ("down", "up")
+
+
 def test_mix_counts_a_class_that_only_one_model_predicts() -> None:
     """1 if only the compressed model predicts it, -1 if only the baseline does."""
     rows = make_comparisons(4, top_baseline=[0, 0, 1, 2], top_compressed=[0, 1, 0, 1])
@@ -90,14 +102,35 @@ def test_mix_counts_a_class_that_only_one_model_predicts() -> None:
     assert CATALOGUE["mix"].observe(binary, 1)[1].tolist() == [[0], [1], [-1]]
 
 
+def test_class_cells_count_the_rows_on_which_one_model_says_the_class() -> None:
+    """A miss is of the baseline's class, a gain of the compressed model's; without a class no row counts."""
+    rows = make_comparisons(4, top_baseline=[0, 0, 2, -1], top_compressed=[0, 1, 2, 1])
+    miss, y = CATALOGUE["class_miss"].observe_variants(rows, 3)
+    assert [np.flatnonzero(row).tolist() for row in miss] == [[0], [0], [2], []]
+    assert y[:3].tolist() == [[0] * 3, [1] * 3, [0] * 3]
+    gain, y = CATALOGUE["class_gain"].observe_variants(rows, 3)
+    assert [np.flatnonzero(row).tolist() for row in gain] == [[0], [1], [2], []]
+    assert CATALOGUE["class_miss"].observe_variants(rows, 2)[0][2].tolist() == [False, True], "the last has all others"
+
+
+def test_kinds_give_their_loss_by_class() -> None:
+    """A class that a row does not speak of has NaN; classes without a column do not speak."""
+    rows = make_comparisons(2, missed=[[0.5, np.nan], [np.nan, 1.0]], gained=[[np.nan, 0.25], [0.0, np.nan]])
+    valid, y = observations.missed(rows, 3)
+    assert valid.tolist() == [[True, False, False], [False, True, False]]
+    assert y[valid].tolist() == [0.5, 1.0]
+    valid, y = observations.gained(rows, 3)
+    assert y[valid].tolist() == [0.25, 0.0]
+
+
 @pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.NONE])
 @pytest.mark.parametrize("monitor", MONITORS, ids=lambda monitor: monitor.name)
 def test_row_with_a_fault_counts_for_no_monitor(monitor: MonitorDefinition, fault: Fault) -> None:
     """Its other columns may look sound."""
     truth = {"correct_baseline": 1, "correct_compressed": 0}
-    rows = make_comparisons(2, fault=[fault, Fault.NONE], refused_baseline=True, disagree=True, **truth)
+    rows = make_comparisons(2, fault=[fault, Fault.NONE], refused_baseline=True, disagree=True, bias=0.5, **truth)
     variants = len(monitor.variants(2))
-    valid, y = monitor.observe(rows, variants)
+    valid, y = monitor.observe_variants(rows, variants)
     assert valid.shape == y.shape == (2, variants)
     assert valid.any(axis=1).tolist() == [False, True]
 
@@ -117,6 +150,7 @@ def test_observations_lie_in_the_range_of_their_hypothesis(monitor: MonitorDefin
         top_compressed=flags[:, 2],
         correct_baseline=flags[:, 3],
         correct_compressed=flags[:, 4],
+        bias=flags[:, 1] * 0.7 - flags[:, 2] * 0.2,
     )
     valid, y = monitor.observe(rows, len(monitor.variants(2)))
     observed = set(y[valid].tolist())

@@ -101,7 +101,7 @@ def test_last_row_of_a_scope_is_counted_to_the_row() -> None:
 
 
 def test_bounds_are_twenty_rows_and_ten_thousand() -> None:
-    """As docs/statistics.md gives them."""
+    """As docs/formulas.md gives them."""
     assert (UNSEEN_ROWS, FIRST_ROWS) == (20, 10_000)
     assert rows_to_be_unseen(np.array([1_000, 10]), np.array([1_000, 500])).tolist() == [20.0, 2_000.0]
 

@@ -1,22 +1,21 @@
 """The end of a tick, and the rows of it that each scope counts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
 from tests.support.judgement.comparisons import make_comparisons, make_plan
+from tightrope.monitors.dependence.blocks import Block
+from tightrope.monitors.evidence import Tally
 from tightrope.monitors.intake.repeats import MEMORY_ROWS, RepeatMemory, Repeats, remember_rows
 from tightrope.monitors.plan import Plan, initial_state
-from tightrope.monitors.records import Bools, Comparisons
+from tightrope.monitors.records import Bools, Comparisons, Stream
 from tightrope.monitors.safemode import Mode, ModeState
 from tightrope.monitors.ticks import (
-    MAX_BLOCK_TICKS,
-    Block,
     BlockView,
     counted_mask,
-    next_block,
     uncounted_rows,
     with_model_scope,
 )
@@ -75,68 +74,6 @@ def test_rows_that_the_configuration_gives_to_the_baseline_count_for_themselves(
     assert [np.flatnonzero(column).tolist() for column in counted.T] == [[0, 3, 4], [0, 3], [1, 2], [0]]
 
 
-def tick_blocks(times: list[float], tick_rows: int = 4) -> list[tuple[int, int, int]]:
-    """Return the blocks of these rows, in ticks of ten seconds: begin, ticks, rows."""
-    with_model_scope, begin, blocks = make_plan("disagreement", tick_rows=tick_rows, tick_seconds=10.0), 0, []
-    while (block := next_block(with_model_scope, np.array(times), begin)) is not None:
-        blocks.append((block.begin, block.ticks, block.rows))
-        begin = block.end
-    return blocks
-
-
-@pytest.mark.parametrize(
-    ("times", "blocks"),
-    [
-        ([], []),
-        ([0, 0, 0], []),
-        ([0, 0, 0, 9.9], [(0, 1, 4)]),
-        ([0] * 9, [(0, 2, 4)]),
-        ([0, 10], [(0, 1, 1)]),
-        ([0, 1, 2, 10, 11], [(0, 1, 3)]),
-        ([0] * 8 + [5, 15], [(0, 2, 4), (8, 1, 1)]),
-        ([0, 0, 0, 12, 12, 12, 12], [(0, 1, 3), (3, 1, 4)]),
-        ([0, 20, 40], [(0, 1, 1), (1, 1, 1)]),
-        ([0, 1, 10, 11, 12, 13], [(0, 1, 2), (2, 1, 4)]),
-        ([5, 3, 4, 2, 1], [(0, 1, 4)]),
-    ],
-)
-def test_tick_ends_with_its_last_row_or_when_event_time_has_moved_on(
-    times: list[float], blocks: list[tuple[int, int, int]]
-) -> None:
-    """Full ticks in a row are one block; the row that comes too late begins the next tick."""
-    assert tick_blocks(times) == blocks
-
-
-def test_block_has_a_maximum_size() -> None:
-    """Further ticks form the next block."""
-    assert tick_blocks([0] * (4 * MAX_BLOCK_TICKS + 9)) == [(0, MAX_BLOCK_TICKS, 4), (4 * MAX_BLOCK_TICKS, 2, 4)]
-
-
-def tick_ends(times: list[float], tick_rows: int) -> list[int]:
-    """Find the ends of ticks row by row."""
-    ends, first = [], 0
-    for row, time in enumerate(times):
-        if row > first and time - times[first] >= 10.0:
-            ends.append(row)
-            first = row
-        if row - first + 1 == tick_rows:
-            ends.append(row + 1)
-            first = row + 1
-    return ends
-
-
-@settings(deadline=None, max_examples=200)
-@given(
-    gaps=st.lists(st.sampled_from([-3.0, 0.0, 0.5, 4.0, 12.0]), max_size=60),
-    tick_rows=st.integers(1, 6),
-)
-def test_blocks_equal_the_ticks_found_row_by_row(gaps: list[float], tick_rows: int) -> None:
-    """For any order of event times."""
-    times = np.cumsum(gaps).tolist()
-    blocks = [begin + rows * (n + 1) for begin, ticks, rows in tick_blocks(times, tick_rows) for n in range(ticks)]
-    assert blocks == tick_ends(times, tick_rows)
-
-
 def repeats_in(repeats: Repeats, block: Block, rows: Comparisons, memory: RepeatMemory | None = None) -> list[int]:
     """Return the rows of a block that repeat earlier ones."""
     plan = make_plan("disagreement", repeats=repeats)
@@ -151,21 +88,21 @@ def request_rows(requests: list[int], times: ArrayLike, twins: ArrayLike = 0) ->
 def test_retried_request_counts_once_in_a_tick() -> None:
     """A retry has a known id and another time. In the next tick it counts again."""
     rows = request_rows([1, 1, 2, 1, 3, 1, 1, 2], [0, 1, 2, 3, 4, 5, 6, 7])
-    assert repeats_in(Repeats.RETRIES, Block(0, 1, 8), rows) == [1, 3, 5, 6, 7]
-    assert repeats_in(Repeats.RETRIES, Block(0, 2, 4), rows) == [1, 3, 6]
-    assert repeats_in(Repeats.NONE, Block(0, 1, 8), rows) == []
+    assert repeats_in(Repeats.RETRIES, Block(0, (8,)), rows) == [1, 3, 5, 6, 7]
+    assert repeats_in(Repeats.RETRIES, Block(0, (4, 4)), rows) == [1, 3, 6]
+    assert repeats_in(Repeats.NONE, Block(0, (8,)), rows) == []
 
 
 def test_rows_of_one_request_all_count() -> None:
     """They share its time, so they are no retry; all rows of a retry are left out."""
     rows = request_rows([1, 1, 1, 2, 1, 1], [5, 5, 5, 6, 7, 7])
-    assert repeats_in(Repeats.RETRIES, Block(0, 1, 6), rows) == [4, 5]
+    assert repeats_in(Repeats.RETRIES, Block(0, (6,)), rows) == [4, 5]
 
 
 def test_other_inputs_under_the_same_id_are_no_retry() -> None:
     """A fixed id, such as the name of a pod, does not starve the detectors."""
     rows = request_rows([1] * 8, range(8), [1, 2, 3, 1, 4, 5, 6, 4])
-    assert repeats_in(Repeats.RETRIES, Block(0, 1, 8), rows) == [3, 7]
+    assert repeats_in(Repeats.RETRIES, Block(0, (8,)), rows) == [3, 7]
 
 
 @pytest.mark.parametrize(("between", "repeated"), [(MEMORY_ROWS - 1, [0]), (MEMORY_ROWS, [])])
@@ -174,33 +111,35 @@ def test_distinct_inputs_count_once_within_the_memory(between: int, repeated: li
     earlier = request_rows(list(range(between + 1)), range(between + 1), [7, *range(100, 100 + between)])
     memory = remember_rows(RepeatMemory(), earlier, 0, 0)
     later = request_rows([10_000, 10_001], [9e4, 9e4 + 1], [7, 8])
-    assert repeats_in(Repeats.DISTINCT, Block(0, 1, 2), later, memory) == repeated
-    assert repeats_in(Repeats.RETRIES, Block(0, 1, 2), later, memory) == []
+    assert repeats_in(Repeats.DISTINCT, Block(0, (2,)), later, memory) == repeated
+    assert repeats_in(Repeats.RETRIES, Block(0, (2,)), later, memory) == []
 
 
 def test_rows_without_a_hash_are_distinct() -> None:
     """An unknown input equals no other; its retries are recognised by the id."""
     rows = request_rows([1, 2, 3, 3], range(4), [0, 0, 0, 0])
-    assert repeats_in(Repeats.DISTINCT, Block(0, 1, 4), rows) == [3]
+    assert repeats_in(Repeats.DISTINCT, Block(0, (4,)), rows) == [3]
 
 
 def test_equal_inputs_count_once_in_a_tick_where_that_is_configured() -> None:
     """Requests do not matter; an unknown input equals no other."""
     rows = request_rows([1, 2, 3, 4, 5, 6, 7, 8], range(8), [7, 0, 7, 0, 9, 7, 2**63 + 1, 2**63 + 1])
-    assert repeats_in(Repeats.INPUTS, Block(0, 1, 8), rows) == [2, 5, 7]
-    assert repeats_in(Repeats.INPUTS, Block(0, 2, 4), rows) == [2, 7]
-    assert repeats_in(Repeats.RETRIES, Block(0, 1, 8), rows) == []
+    assert repeats_in(Repeats.INPUTS, Block(0, (8,)), rows) == [2, 5, 7]
+    assert repeats_in(Repeats.INPUTS, Block(0, (4, 4)), rows) == [2, 7]
+    assert repeats_in(Repeats.RETRIES, Block(0, (8,)), rows) == []
 
 
-def one_tick(plan: Plan, rows: Comparisons, first: int, block: Block | None = None) -> BlockView:
-    """Build a view of one tick, after ``first`` earlier rows."""
-    return BlockView.build(plan, initial_state(plan), rows, block or Block(0, 1, len(rows)), first)
+def one_tick(plan: Plan, rows: Comparisons, first: int) -> Tally:
+    """Count one tick for the plan's first monitor, after ``first`` earlier rows."""
+    state = replace(initial_state(plan), seen={Stream.COMPARISONS: first})
+    view = BlockView.build(plan, state, rows, Block(0, (len(rows),)), Stream.COMPARISONS, np.arange(len(rows)))
+    return view.tally(plan.rules[0], state.cells[0])
 
 
 def test_repeated_row_leaves_the_cells_and_stays_on_the_clock() -> None:
     """The seed is due before the row is inspected."""
     plan = make_plan("disagreement")
-    tally = one_tick(plan, request_rows([1, 1, 2, 2], range(4)), 0).tally(plan.rules[0])
+    tally = one_tick(plan, request_rows([1, 1, 2, 2], range(4)), 0)
     assert tally.count[0, 0].tolist() == [2, 0, 0, 0]
     assert tally.seeds.tolist() == [[4.0]]
 
@@ -216,9 +155,7 @@ def test_rows_go_to_lanes_in_turn_across_ticks(first: int, n: int) -> None:
     """A lane continues after the previous tick, and is seeded by its own rows alone."""
     plan = make_plan("disagreement", lanes=3)
     disagree = np.arange(n) % 2 == 0
-    tally = one_tick(plan, make_comparisons(n, disagree=disagree, member=[True, False, False]), first).tally(
-        plan.rules[0]
-    )
+    tally = one_tick(plan, make_comparisons(n, disagree=disagree, member=[True, False, False]), first)
     lane_masks = [lane_mask(lane, first, n, 3) for lane in range(3)]
     assert tally.seeds.tolist() == [[float(rows.sum()) for rows in lane_masks]]
     assert tally.count[0, :, :2].tolist() == [[rows.sum()] * 2 for rows in lane_masks]
@@ -229,7 +166,7 @@ def test_lanes_of_a_variant_are_adjacent() -> None:
     """Three classes, two lanes: class 0 in lanes 0 and 1, then class 1, then class 2."""
     plan = make_plan("mix", lanes=2, classes=3)
     rows = make_comparisons(5, top_baseline=[0, 0, 1, 2, 2], top_compressed=[0, 1, 1, 2, 1], member=True)
-    tally = one_tick(plan, rows, 0).tally(plan.rules[0])
+    tally = one_tick(plan, rows, 0)
     assert tally.count[0, :, 1].tolist() == [3, 2, 3, 2, 3, 2]
     assert tally.total[0, :, 1].tolist() == [0, -1, 1, 1, -1, 0]
     assert tally.seeds.tolist() == [[3, 2, 3, 2, 3, 2]]
@@ -239,7 +176,7 @@ def test_lanes_of_a_variant_are_adjacent() -> None:
 def test_retry_takes_its_turn_among_the_lanes() -> None:
     """The lane of a row does not depend on whether the row counts."""
     plan = make_plan("disagreement", lanes=2)
-    tally = one_tick(plan, request_rows([1, 1, 2, 3], range(4)), 0).tally(plan.rules[0])
+    tally = one_tick(plan, request_rows([1, 1, 2, 3], range(4)), 0)
     assert tally.seeds.tolist() == [[2, 2]]
     assert tally.count[0, :, 0].tolist() == [2, 1]
 

@@ -10,9 +10,9 @@ from tests.support.judgement.comparisons import RowSource, judge_rows, make_comp
 from tightrope.monitors import watch
 from tightrope.monitors.decide import apply_order
 from tightrope.monitors.plan import Plan, State, Transition, initial_state
-from tightrope.monitors.records import Order, Outcome, Traffic
+from tightrope.monitors.records import Fault, Order, Outcome, Traffic
 from tightrope.monitors.safemode import Input, ModeState, Policy
-from tightrope.monitors.status import verdicts
+from tightrope.monitors.status.verdicts import verdicts
 from tightrope.monitors.verdict import Verdict
 
 
@@ -68,6 +68,18 @@ def test_comparisons_end_the_blindness_and_the_model_returns_after_the_dwell() -
     assert watch.build_routes(plan, state).safe == ()
     state, transitions = after_notices(plan, state, 110.0, 200.0)
     assert [t.trigger for t in transitions] == [Input.BLIND], "it may go blind again"
+
+
+def test_rows_that_could_not_be_compared_are_no_sight() -> None:
+    """A worker that fails on every row shows nothing of the model; one sound row among them does."""
+    plan = watched()
+    state, _ = after_notices(plan, initial_state(plan), 0.0, 50.0)
+    failed = np.full(20, Fault.RUN_FAILED, np.int8)
+    state, _ = judge_rows(plan, make_comparisons(20, fault=failed), state=state)
+    assert [t.trigger for t in after_notices(plan, state, 60.0)[1]] == [Input.BLIND]
+    failed[7] = Fault.NONE
+    state, _ = judge_rows(plan, make_comparisons(20, fault=failed, offset=np.arange(20, 40)), state=state)
+    assert (state.unanswered.kept, after_notices(plan, state, 61.0)[1]) == (0, [])
 
 
 def test_every_comparison_starts_the_minute_anew() -> None:

@@ -5,9 +5,9 @@ import pytest
 from numpy.typing import ArrayLike
 
 from tests.support.judgement.comparisons import RowSource, judge_rows, make_plan
-from tightrope.monitors.budget import Budget, MonitorSpec, build_rules
+from tightrope.monitors.budget import MonitorSpec, build_rules
 from tightrope.monitors.catalogue import CATALOGUE
-from tightrope.monitors.plan import Plan, State, Transition
+from tightrope.monitors.plan import ADVISORY_NOTE, Plan, State, Transition
 from tightrope.monitors.records import Bools, Comparisons
 from tightrope.monitors.safemode import Input
 from tightrope.monitors.watch import build_routes
@@ -156,6 +156,7 @@ def test_advisory_plan_records_and_moves_no_scope() -> None:
     assert safe_scopes(advisory, noted) == ()
     assert build_routes(advisory, noted).states["group=a"] == "safe"
     assert [t.evidence["armed"] for t in (acted_transitions[0], noted_transitions[0])] == [True, False]
+    assert noted_transitions[0].reason == acted_transitions[0].reason + ADVISORY_NOTE
 
 
 def test_oversampled_subgroup_does_not_harm_the_model() -> None:
@@ -164,7 +165,7 @@ def test_oversampled_subgroup_does_not_harm_the_model() -> None:
     own = row % 3 == 0
     draw = np.where(own, (row // 3 % 100) / 100, (row % 50) / 1000)
     rows = RowSource().rows(12_000, scopes=("group=a",), member=own[:, None], draw=draw, disagree=row % 12 == 0)
-    tolerant = build_rules([MonitorSpec(CATALOGUE["disagreement"], ("",), np.array([0.02, 0.5]))], Budget(), 0.75)
+    tolerant = build_rules([MonitorSpec(CATALOGUE["disagreement"], ("",), np.array([0.02, 0.5]))], 0.75)
     for rates, moved in (([0.05, 1.0], []), ([1.0, 1.0], ["model"])):
         plan = watched(scopes=("group=a",), rules=tolerant, rates=np.array(rates))
         state, transitions = judge_rows(plan, rows)

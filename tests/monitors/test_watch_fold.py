@@ -52,6 +52,7 @@ def make_stream(seed: int) -> Comparisons:
     member = rng.random((ROWS, 3)) < 0.4
     harm = np.arange(ROWS) < ROWS // 3
     refused = rng.random(ROWS) < 0.1
+    disagree, said = rng.random(ROWS) < np.where(harm & member[:, 0], 0.6, 0.002), rng.integers(0, 3, ROWS)
     return make_comparisons(
         ROWS,
         partition=partition,
@@ -59,13 +60,14 @@ def make_stream(seed: int) -> Comparisons:
         time=np.cumsum(rng.choice([0.0, 0.5, 12.0], ROWS, p=[0.3, 0.68, 0.02])),
         member=member,
         draw=rng.random(ROWS),
-        disagree=rng.random(ROWS) < np.where(harm & member[:, 0], 0.6, 0.002),
+        disagree=disagree,
         confidence_baseline=0.5 + confidence[0] / 10,
         confidence_compressed=0.5 + confidence[1] / 10,
         refused_baseline=refused,
         refused_compressed=refused,
         fault=fault,
-        top_compressed=rng.integers(0, 3, ROWS),
+        top_baseline=said,
+        top_compressed=(said + disagree) % 3,
         seconds=rng.random(ROWS),
         self_disagree=np.where(rng.random(ROWS) < 0.1, 0.0, np.nan),
         correct_baseline=rng.integers(0, 2, ROWS),

@@ -10,7 +10,7 @@ from tightrope.monitors.decide import RETURN_MARGIN_NATS, apply_order
 from tightrope.monitors.plan import Plan, State, Transition
 from tightrope.monitors.records import Comparisons, Order, Outcome
 from tightrope.monitors.safemode import Input, ModeState, Policy
-from tightrope.monitors.status import verdicts
+from tightrope.monitors.status.verdicts import verdicts
 from tightrope.monitors.verdict import Verdict
 from tightrope.monitors.watch import build_routes
 
@@ -170,17 +170,19 @@ def test_breach_of_a_safe_scope_is_recorded_and_moves_nothing() -> None:
     """The event names the monitor; mode and dwell stay."""
     breach = harmed_in_confidence_too(watched("disagreement", "confidence"), RowSource())[1][0]
     assert (breach.trigger, breach.moved, breach.before) == (Input.BREACH, False, breach.after)
-    assert breach.reason == "confidence 0.250 over the last 128 rows, limit 0.04"
+    assert breach.reason.startswith(
+        "confidence 0.29 (0.072 to 0.5, last 112 rows), limit 0.04; evidence 105 % of what "
+    )
 
 
 def test_rare_scope_returns_when_the_dwell_ends_without_rows_of_it() -> None:
-    """Its evidence is complete; the reason mentions the lack of recent rows."""
+    """Its evidence is complete; the reason gives the interval of its own rows."""
     plan, source = watched(), RowSource(seconds=0.1)
     state = harmed(plan, source)
     state, _ = judge_rows(plan, source.rows(1600, member=IN_A), state=state)
     state, transitions = judge_rows(plan, source.rows(3200, member=IN_B), state=state)
     assert [t.trigger for t in transitions] == [Input.DWELL_ELAPSED, Input.RECOVERED]
-    assert transitions[1].reason == "disagreement without recent rows, limit 0.04"
+    assert transitions[1].reason == "disagreement 2.9 in 100 (1.6 to 4.7, last 1,648 rows), limit 4"
     assert build_routes(plan, state).safe == ()
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.judgement.comparisons import make_comparisons, make_plan
+from tests.support.judgement.ticks import seeded_evidence
 from tightrope.monitors import watch
 from tightrope.monitors.catalogue import CATALOGUE, SUBGROUP_SHARE
 from tightrope.monitors.detector import LOG_ZERO, Bernoulli, Signed, advance
@@ -109,7 +110,7 @@ def test_many_ticks_at_once_equal_one_tick_at_a_time(monitor: str, lanes: int) -
     assert transitions == []
     assert len({len(range(*tick.indices(ROWS))) for tick in ticks(batch, 20.0)}) > 5
     scopes = 1 if stream is Stream.LABELS else 3
-    evidence = plan.rules[0].alarm.evidence(state.cells[0].log_mass)
+    evidence = seeded_evidence(plan.rules[0], state.cells[0])
     for lane in range(lanes):
         wanted = expected(batch, monitor, np.arange(ROWS) % lanes == lane)[:scopes]
         assert evidence[lane, :scopes] == pytest.approx(wanted, abs=1e-9)

@@ -16,10 +16,12 @@ from tightrope.service.transport.http.asgi import InferLayer
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A real `tightrope run` with every pair of `model_pairs.all_pairs`."""
+    """A real `tightrope run` with every pair of `model_pairs.all_pairs`. A pair that fails on every row is not
+    blind within a day: the tests that share it take longer than a minute.
+    """
     folder: Path = tmp_path_factory.mktemp("server")
-    ports = {"server": {"port": 0, "grpc_port": 0}}
-    with serving(write_config(folder, {"models": all_pairs(folder), "state": "state", **ports})) as running:
+    sections = {"server": {"port": 0, "grpc_port": 0}, "safe_mode": {"blind_seconds": 86_400}}
+    with serving(write_config(folder, {"models": all_pairs(folder), "state": "state", **sections})) as running:
         yield running
 
 

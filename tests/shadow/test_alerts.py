@@ -36,7 +36,7 @@ def test_safe_scope_has_an_alert_with_its_evidence() -> None:
             {
                 "summary": "m: the baseline answers a=b",
                 "description": "breach by judge: disagreement 0.643, limit 0.1",
-                "evidence": "disagreement: 10^8.6 of 10^8.5",
+                "evidence": "disagreement: evidence 101 % of what an alarm needs",
                 "event": "a=b/breach",
                 "request_id": "r-7",
                 "compressed_digest": "c0",
@@ -81,14 +81,15 @@ def test_first_event_of_a_scope_is_the_cause() -> None:
 
 
 def test_operators_order_names_the_operator() -> None:
-    """There is no evidence then; a monitor without evidence shows 10^0."""
+    """There is no evidence then; a monitor without evidence shows none of what an alarm needs."""
     order = Event("o", 1.0, "m", "force-safe", "a=b", "ada", "trying it", {"moved": True, "monitors": []})
     (alert,) = active_alerts(replace(routes("a=b"), ordered=("a=b",)), [order])
     assert alert.annotations["description"] == "force-safe by ada: trying it"
     assert not alert.pages, "the operator knows of it"
     assert "evidence" not in alert.annotations
     blank = event(monitors=[CASE | {"evidence": None}])
-    assert active_alerts(routes("a=b"), [blank])[0].annotations["evidence"] == "disagreement: 10^0.0 of 10^8.5"
+    (told,) = active_alerts(routes("a=b"), [blank])
+    assert told.annotations["evidence"] == "disagreement: evidence 0 % of what an alarm needs"
 
 
 @pytest.mark.parametrize("name", [SAFE_MODE_ALERT, LATCHED_ALERT, HELD_ALERT])

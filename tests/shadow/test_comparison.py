@@ -8,8 +8,9 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 
 from tests.support.samples import BASELINE, COMPRESSED, WorkerHarness, runs, sample, watched
+from tightrope.monitors.hunter.columns import InputColumn
+from tightrope.monitors.intake.sample_batch import SampleBatch
 from tightrope.monitors.records import Comparisons, Fault, Role
-from tightrope.monitors.sample_batch import SampleBatch
 from tightrope.service.adapters.ports import Record
 from tightrope.shadow import inference as module
 from tightrope.shadow.comparison import SampleRecord, compare_samples
@@ -64,6 +65,19 @@ def test_comparison_is_right_for_either_serving_role(shop: WorkerHarness, served
     assert len(runs(shop.watched["m"], served_by)) == before
 
 
+def test_outputs_of_each_role_are_read_by_its_own_scale(tmp_path: Path) -> None:
+    """The compressed model gives logits; samples that either role answered stand in one record."""
+    shop = WorkerHarness({"m": watched(tmp_path, scores=True)})
+    rows, pair = random_rows(40), shop.watched["m"]
+    shop.publish(
+        *(sample(pair, [row], served_by=[*Role][number % 2], number=number) for number, row in enumerate(rows))
+    )
+    shop.worker().step(0)
+    (batch,) = shop.comparisons()
+    assert_compared(batch, rows)
+    assert 0 < batch.disagree.sum() < 40
+
+
 def test_row_keeps_the_fields_of_its_sample(shop: WorkerHarness) -> None:
     """Partition, offset, time, id, subgroups, draw and artefacts come from the sample; the log's name from the bus."""
     pair = shop.watched["m"]
@@ -81,6 +95,18 @@ def test_row_keeps_the_fields_of_its_sample(shop: WorkerHarness) -> None:
     assert set(batch.inclusion) == {1.0}
     digests = [pair.models[role].digest for role in (Role.BASELINE, Role.COMPRESSED)]
     assert [batch.baseline_digest, batch.compressed_digest] == digests
+
+
+def test_rows_have_the_searched_input_columns(tmp_path: Path) -> None:
+    """As numbers of FP32; a pair without such columns has no features."""
+    pair = watched(tmp_path)
+    rows = random_rows(3)
+    records = [SampleRecord(SampleBatch.from_samples([sample(pair, rows)]), Record("samples", 0, 0, "m", b""))]
+    (plain,) = compare_samples(pair, records, "log")
+    assert plain.comparisons.features.shape == (3, 0)
+    name = next(iter(records[0].samples.inputs))
+    (searched,) = compare_samples(replace(pair, columns=(InputColumn(name, 1, "column 1"),)), records, "log")
+    assert searched.comparisons.features.tolist() == rows[:, [1]].astype(np.float32).tolist()
 
 
 def test_samples_of_equal_layout_share_one_run(shop: WorkerHarness) -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.support.cluster.wire_records import bit_identical
 from tests.support.samples import CountingModel, runs, sample, watched
+from tightrope.monitors.intake.sample_batch import SampleBatch
 from tightrope.monitors.records import Comparisons, Role, Sample, Tensors
-from tightrope.monitors.sample_batch import SampleBatch
 from tightrope.service.adapters.ports import Model, Record, RunFailedError
 from tightrope.shadow.comparison import SampleRecord, compare_samples
 from tightrope.shadow.inference import WatchedPair

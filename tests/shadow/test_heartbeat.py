@@ -10,6 +10,7 @@ import pytest
 from tests.support.judgement.comparisons import RowSource
 from tests.support.judgement.judge_harness import JudgeHarness
 from tightrope.monitors.plan import STALE_REASONS
+from tightrope.monitors.records import Fault
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.ports import BusFullError
 from tightrope.service.adapters.sqlite.store import SqliteStore
@@ -51,6 +52,17 @@ def test_judge_counts_rows_by_subgroup(harness: JudgeHarness, monkeypatch: pytes
     harness.publish(rows, rows)
     harness.drain(harness.judge())
     assert heartbeats(harness.bus)[-1].scopes == {"group=a": 25, "group=b": 25, "half=left": 25}
+
+
+def test_rows_with_a_fault_are_not_counted(harness: JudgeHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was compared on them, in judged ticks or in the open one: gateways must not take them for sight."""
+    monkeypatch.setattr(module, "PROGRESS_SECONDS", 0.0)
+    fault = np.where(np.arange(100) % 4, Fault.RUN_FAILED, Fault.NONE).astype(np.int8)
+    harness.publish(RowSource().rows(100, fault=fault, member=np.ones((100, 3), bool)))
+    harness.drain(harness.judge())
+    last = heartbeats(harness.bus)[-1]
+    assert (last.judged, set(last.scopes.values())) == (25, {25})
+    assert harness.metrics.total("rows_judged", model="m") == 25
 
 
 def test_heartbeat_names_the_plan_and_stale_rows_are_counted(harness: JudgeHarness) -> None:

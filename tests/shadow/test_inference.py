@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.support.onnx_models import looping
 from tests.support.samples import CountingModel, runs, sample, watched
 from tightrope.monitors.compare import Reading, read_output
+from tightrope.monitors.intake.sample_batch import SampleBatch
 from tightrope.monitors.records import Fault, Role, Sample, Tensors
-from tightrope.monitors.sample_batch import SampleBatch
 from tightrope.service.adapters.onnxruntime import OnnxModel
 from tightrope.service.adapters.ports import RunDeadlineError, RunFailedError, UnreachableError
 from tightrope.service.adapters.runs.breaker import MAX_EXPIRED

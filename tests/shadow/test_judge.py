@@ -63,7 +63,8 @@ def test_transition_is_an_event_with_its_evidence(harness: JudgeHarness) -> None
     assert (detail["baseline_digest"], detail["compressed_digest"], detail["plan_digest"]) == ("b1", "c1", "d1")
     assert (detail["judge_host"], detail["armed"]) == (HOST, True)
     assert (breach.actor, breach.time) == ("judge", float(last))
-    assert breach.reason == f"disagreement {np.mean(rows):.3f} over the last {len(rows)} rows, limit 0.1"
+    assert breach.reason.startswith(f"disagreement {100 * np.mean(rows):.0f} in 100 (")
+    assert f", last {len(rows)} rows), limit 10, since about " in breach.reason
     assert (detail["before"]["state"], detail["after"]["since"], detail["moved"]) == ("normal", float(last), True)
     json.dumps(detail, allow_nan=False)
 

@@ -21,6 +21,7 @@ from tightrope.service.adapters.ports import Record
 from tightrope.service.adapters.topics import COMPARISONS, topic
 from tightrope.service.adapters.wire import record_codec
 from tightrope.shadow import judge as module
+from tightrope.shadow.intake import gathering
 from tightrope.shadow.judge import Judge
 
 
@@ -45,7 +46,7 @@ class Ending:
 def play(folder: Path, lives: list[int], poll: int = 256) -> Ending:
     """Judge the schedule; each judge crashes after the given number of operations, except the last one."""
     harness, fuses, judge, deaths = JudgeHarness(folder, {"m": labelled()}), iter(lives), None, 0
-    with patch.object(module, "JUDGE_POLL_RECORDS", poll):
+    with patch.object(gathering, "JUDGE_POLL_RECORDS", poll):
         for publish in schedule(harness):
             publish()
             while True:

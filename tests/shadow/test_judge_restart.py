@@ -16,7 +16,7 @@ from tests.support.judgement.judge_harness import JudgeHarness, harm_and_recover
 from tightrope.monitors.records import Comparisons, Event, Routes
 from tightrope.service.adapters.topics import COMPARISONS, topic
 from tightrope.service.routing.router import Router
-from tightrope.shadow import judge as module
+from tightrope.shadow.intake import gathering
 from tightrope.shadow.judge import Judge
 
 Publish = Callable[[], None]
@@ -62,7 +62,7 @@ class Ending:
 def play(folder: Path, lives: list[int], poll: int = 256) -> Ending:
     """Judge the schedule; each judge crashes after the given number of operations, except the last one."""
     harness, fuses, judge, deaths = JudgeHarness(folder), iter(lives), None, 0
-    with patch.object(module, "JUDGE_POLL_RECORDS", poll):
+    with patch.object(gathering, "JUDGE_POLL_RECORDS", poll):
         for publish in schedule(harness):
             publish()
             while True:
@@ -110,7 +110,9 @@ def test_schedule_covers_all_cases(undisturbed: Ending) -> None:
     assert set(kinds) >= {"breach", "dwell-elapsed", "recovered", "force-safe", "release", "order-refused"}
     assert kinds.count("model-failed") == 1
     assert undisturbed.routes.epoch > 4
-    assert {len(event.detail["host_classes"]) for _, event in undisturbed.events if event.kind == "recovered"} == {2}
+    returned = [event for _, event in undisturbed.events if event.kind == "recovered"]
+    hosts = {event.scope: len(event.detail["host_classes"]) for event in returned}
+    assert hosts == {"group=a": 2, "half=left": 0}
 
 
 MOMENTS = {

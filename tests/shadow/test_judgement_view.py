@@ -55,6 +55,7 @@ def test_view_shows_labels_noise_and_dependence(tmp_path: Path, monkeypatch: pyt
     shown = harness.view.progress("m")
     assert shown["labels"]["joined"] == 10  # type: ignore[index]
     assert (shown["coverage"], shown["dependent"]) == (1.0, False)
+    assert shown["repeats"]["popular"] == []
     assert shown["noise"] == {"asked_twice": 0, "contradictions": 0}
     assert harness.metrics.registry.get_sample_value("tightrope_labels", {"model": "m", "outcome": "joined"}) == 10
 

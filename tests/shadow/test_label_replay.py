@@ -1,6 +1,7 @@
 """A judge that takes over with an empty store restores its pending rows and labels, and counts nothing twice."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from threading import Event as Flag
 from unittest.mock import patch
 
@@ -16,6 +17,7 @@ from tightrope.monitors.records import Comparisons, Stream
 from tightrope.service.adapters.kafka import snapshot_store
 from tightrope.service.adapters.kafka.snapshot_store import SnapshotStore
 from tightrope.service.adapters.memory_bus import MemoryBus
+from tightrope.service.adapters.ports import Record
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.topics import COMPARISONS, CONTROL, LABELS, topic
 from tightrope.service.adapters.wire import record_codec
@@ -138,6 +140,26 @@ def test_rows_beyond_the_horizon_are_not_restored() -> None:
     assert harness.counts == before
     harness.labels(*truths(batches(1)[0]))
     assert harness.counts == {**before, "joined": 10}
+
+
+def test_label_without_a_signature_is_not_restored() -> None:
+    """One with a probability that the bus no longer takes as genuine: its row waits for another."""
+    rows = batches(1)
+    harness = Judges()
+    harness.rows(*rows)
+    drawn = [replace(label, probability=1.0) for label in truths(rows[0])[:1]]
+    harness.labels(*drawn)
+    past = MemoryBus.replay
+
+    def foreign(bus: MemoryBus, name: str, partition: int, since: float, until: int) -> Iterator[list[Record]]:
+        for batch in past(bus, name, partition, since, until):
+            yield [record._replace(genuine=name != topic(LABELS)) for record in batch]
+
+    with patch.object(MemoryBus, "replay", foreign):
+        harness.next()
+        harness.finish_replay()
+    harness.labels(*drawn)
+    assert (harness.counts["joined"], harness.counts.get("duplicate", 0)) == (2, 0)
 
 
 def test_garbage_is_skipped_in_the_replay() -> None:

@@ -42,6 +42,15 @@ def test_each_subgroup_has_a_line() -> None:
     assert "<td>-</td>" in tables(rows(), table({"income": rng.normal(size=1000)}, member={"a=b": np.zeros(1000)}))
 
 
+def test_mean_loss_is_named_where_losses_lie_between() -> None:
+    """A loss of 0 or 1 is a share of rows that disagree; rows without a loss do not count."""
+    assert "<th>window disagree</th>" in tables(rows(), rows())
+    losses = np.where(np.arange(1000) < 500, 0.25, np.nan)
+    page = tables(rows(), table({"income": np.arange(1000.0)}, disagree=losses))
+    assert "<th>reference mean loss</th><th>window mean loss</th>" in page
+    assert "<td>model</td><td>1000</td><td>1000</td><td>0.0000</td><td>0.2500</td>" in page
+
+
 def test_summary_names_both_samples_and_their_times() -> None:
     """Rows of traffic have times; golden rows have none."""
     page = tables(rows(time=0.0), rows())

@@ -9,10 +9,12 @@ import pytest
 
 from tests.support.judgement.comparisons import SCOPES, RowSource, make_plan
 from tests.support.judgement.judge_harness import HOST, POLICY, JudgeHarness, harm_and_recovery, lenient
-from tightrope.monitors.budget import Budget, MonitorSpec, build_rules
+from tightrope.monitors.budget import MonitorSpec, build_rules
 from tightrope.monitors.catalogue import CATALOGUE
+from tightrope.monitors.migration import migrate_state
 from tightrope.monitors.plan import Plan, initial_state
 from tightrope.monitors.records import Event
+from tightrope.monitors.watch import build_routes
 from tightrope.shadow.plan_changes import change_events
 
 BEFORE = {"mode": "armed", "limits.disagreement": 0.02, "sampling.rate": 1.0}
@@ -61,6 +63,37 @@ def test_change_that_evidence_does_not_depend_on_is_told_too(tmp_path: Path) -> 
     assert last.epoch > previous.epoch
 
 
+def unwritten() -> Plan:
+    """Build a plan without a written mode."""
+    return replace(configured(mode="advisory"), armed=False, keeps_armed=True)
+
+
+def test_model_that_was_armed_stays_armed_without_a_written_mode(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At this start and the next one: no event, the baseline goes on answering the harmed scope, and a line says so."""
+    harness, events = restarted(tmp_path, configured(), unwritten())
+    state = harness.saved_state()
+    assert (events, state.retained.settings["mode"]) == ([], "armed")
+    assert build_routes(unwritten(), state).safe == ("group=a",)
+    assert build_routes(unwritten(), migrate_state(replace(unwritten(), digest="other"), state)).safe == ("group=a",)
+    assert harness.view.is_armed("m")
+    assert "models.m.mode: armed, although it is not written" in caplog.text
+
+
+def test_state_of_a_version_without_settings_was_armed(tmp_path: Path) -> None:
+    """That version had no other default."""
+    harness, _ = restarted(tmp_path, replace(configured(), settings={}), unwritten())
+    assert build_routes(unwritten(), harness.saved_state()).safe == ("group=a",)
+
+
+def test_new_model_without_a_written_mode_is_advisory(tmp_path: Path) -> None:
+    """From the first row on, and after a restart; a written mode disarms a model that was armed."""
+    harness, _ = restarted(tmp_path, unwritten(), unwritten())
+    assert {routes.safe for routes in harness.routes} == {()}
+    assert not harness.view.is_armed("m")
+
+
 def test_same_configuration_is_no_event(tmp_path: Path) -> None:
     """Neither at the next start, nor where the earlier settings are unknown."""
     assert restarted(tmp_path, configured(), configured())[1] == []
@@ -73,7 +106,7 @@ def test_same_configuration_is_no_event(tmp_path: Path) -> None:
 def test_lost_scope_in_safe_mode_is_an_event_and_the_baseline_answers_all(tmp_path: Path) -> None:
     """The event names the commands; it comes once."""
     monitor = MonitorSpec(CATALOGUE["disagreement"], ("",), np.array([0.4, 0.1, 0.1]))
-    rules = build_rules([monitor], Budget(1e3), POLICY.recovery_ratio)
+    rules = build_rules([monitor], POLICY.recovery_ratio)
     gone = make_plan(scopes=SCOPES[1:], rules=rules, policy=POLICY, tick_rows=16, digest="d2", settings=BEFORE)
     harness, events = restarted(tmp_path, configured(), gone, gone)
     (event,) = [event for event in events if event.kind == "mode-orphaned"]

@@ -12,7 +12,14 @@ from tightrope.service.adapters.ports import Record
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.adapters.wire import record_codec
 from tightrope.shadow.judge_round import JudgeRound
-from tightrope.shadow.sight_events import SUBGROUP_SEEN, SUBGROUP_UNSEEN, sight_events
+from tightrope.shadow.sight_events import (
+    DIFFERS_NOT_WORSE,
+    SUBGROUP_SEEN,
+    SUBGROUP_UNSEEN,
+    VETO_ENDED,
+    sight_events,
+    veto_events,
+)
 
 PLAN = make_plan("disagreement", scopes=("home=gq", "home=house", "home=other"))
 EMPTY = initial_state(PLAN)
@@ -49,3 +56,19 @@ def test_evidence_that_starts_anew_is_no_return() -> None:
     assert [event.kind for event in sight_events("m", EMPTY, unseen)] == [SUBGROUP_UNSEEN]
     assert list(sight_events("m", unseen, replace(EMPTY, digest="another"))) == []
     assert list(sight_events("m", unseen, unseen)) == []
+
+
+def test_judge_tells_when_a_veto_of_labels_begins_and_falls() -> None:
+    """Once each, with its scope; the fall says why, and so does one by another artefact."""
+    plan = make_plan("disagreement", "accuracy", label_horizon=60.0)
+    before = initial_state(plan)
+    held = replace(before.veto, active=np.arange(4) == 2, newest=np.full(4, 7.0))
+    after = replace(before, veto=held)
+    (begun,) = veto_events(plan, before, after)
+    assert (begun.kind, begun.scope, begun.time) == (DIFFERS_NOT_WORSE, plan.scopes[2], 7.0)
+    assert begun.reason.endswith("class_gain, class_miss, disagreement, mix")
+    (ended,) = veto_events(plan, after, replace(before, veto=held.without(np.ones(4, dtype=bool), "accuracy warns")))
+    assert (ended.kind, ended.reason) == (VETO_ENDED, "accuracy warns: a breach counts")
+    (renewed,) = veto_events(plan, after, replace(before, digest="another"))
+    assert renewed.reason == "another artefact or configuration: a breach counts"
+    assert list(veto_events(plan, after, after)) == []

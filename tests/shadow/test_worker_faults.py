@@ -7,8 +7,8 @@ import pytest
 from msgspec import msgpack
 
 from tests.support.samples import WorkerHarness, sample, watched
+from tightrope.monitors.intake.sample_batch import SampleBatch
 from tightrope.monitors.records import Order, Sample
-from tightrope.monitors.sample_batch import SampleBatch
 from tightrope.service.adapters import dead_letters
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.ports import RecordTooLargeError

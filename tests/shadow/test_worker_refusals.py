@@ -10,8 +10,8 @@ import pytest
 from msgspec import msgpack
 
 from tests.support.samples import WorkerHarness, sample, watched
+from tightrope.monitors.intake.sample_batch import SampleBatch
 from tightrope.monitors.records import Sample
-from tightrope.monitors.sample_batch import SampleBatch
 from tightrope.service.adapters.ports import ComparedBatch
 from tightrope.service.adapters.prometheus.metric import Component
 from tightrope.service.adapters.topics import SAMPLES, topic

@@ -22,6 +22,12 @@ COMPRESSED = np.array([[3, 0], [0, 3], [0, 0], [30, -30]], np.float32)
 MINORITY, MAJORITY, OTHER = "group=minority", "group=majority", "group=other"
 
 
+OTHERS_OFF = dict.fromkeys(
+    ("confidence", "confidence_shape", "confidence_jump", "class_miss", "class_gain", "mix"), None
+)
+"""Limits with which disagreement alone is watched: the pair breaks those of all others."""
+
+
 def write_models(folder: Path) -> dict[str, str]:
     """Write both files and return their paths."""
     return {
@@ -34,7 +40,7 @@ def config(folder: Path, **changes: object) -> dict[str, Any]:
     """Return a configuration of one model ``m`` that trips after tens of harmed rows; ``changes`` are the model's."""
     model = write_models(folder) | {
         "subgroups": {"group": {"column": GROUP, "values": {"minority": [1], "majority": [0]}}},
-        "limits": {"disagreement": 0.1, "confidence": None, "confidence_shape": None, "mix": None},
+        "limits": {**OTHERS_OFF, "disagreement": 0.1},
         "subgroup_limits": {"disagreement": 0.2},
     }
     return {
@@ -43,6 +49,10 @@ def config(folder: Path, **changes: object) -> dict[str, Any]:
         "safe_mode": {"min_dwell_seconds": 0, "recovery_samples": 10},
         "state": "state",
     }
+
+
+UNWRITTEN = {"mode": None, "limits": {}, "subgroup_limits": {}}
+"""Changes that leave neither a mode nor a limit."""
 
 
 def traffic(n: int, *, harm: bool, seed: int = 0) -> Rows:

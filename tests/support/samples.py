@@ -46,13 +46,16 @@ class CountingModel:
         return self._model.run(inputs, outputs)
 
 
-def watched(folder: Path, baseline: Weights = BASELINE, compressed: Weights = COMPRESSED) -> WatchedPair:
-    """Load a pair of small classifiers from files."""
+def watched(
+    folder: Path, baseline: Weights = BASELINE, compressed: Weights = COMPRESSED, *, scores: bool = False
+) -> WatchedPair:
+    """Load a pair of small classifiers from files; with ``scores`` the compressed one gives logits."""
     models: dict[Role, Model] = {
-        role: CountingModel(OnnxModel(classifier(folder / f"{role}.onnx", weights)))
-        for role, weights in ((Role.BASELINE, baseline), (Role.COMPRESSED, compressed))
+        role: CountingModel(OnnxModel(classifier(folder / f"{role}.onnx", weights, scores=as_scores)))
+        for role, weights, as_scores in ((Role.BASELINE, baseline, False), (Role.COMPRESSED, compressed, scores))
     }
-    return WatchedPair(models, Decision(Scale.PROBABILITIES, REFUSAL), "probabilities", free=True)
+    decision = Decision(Scale.PROBABILITIES, REFUSAL, compressed_scale=Scale.LOGITS if scores else None)
+    return WatchedPair(models, decision, "probabilities", free=True)
 
 
 def runs(pair: WatchedPair, role: Role) -> list[int]:

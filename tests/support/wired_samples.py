@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 
+from tightrope.monitors.intake.sample_batch import SampleBatch, batch_key
 from tightrope.monitors.records import Role, Sample
-from tightrope.monitors.sample_batch import SampleBatch, batch_key
 from tightrope.service.adapters.wire import record_codec
 
 
@@ -37,4 +37,5 @@ def split_samples(samples: SampleBatch) -> Iterator[Sample]:
             caller=int(samples.caller[index]),
             host_class=samples.host_class[index],
             trace_id=samples.trace_id[index],
+            apart=bool(samples.apart[index]),
         )

@@ -53,6 +53,7 @@ def print_model(model: dict[str, object]) -> None:
     """Print the description of a model, by `describe`, as a table."""
     table = Table(title=str(model["name"]), show_header=False, title_justify="left")
     for key, value in model.items():
-        between = "\n" if key == "notes" else ", "
-        table.add_row(key, Text(between.join(map(str, value)) if isinstance(value, list) else str(value)))
+        items = list(map(str, value)) if isinstance(value, list) else [str(value)]
+        between = "\n" if any(" " in item for item in items) else ", "  # sentences have a line each, names share one
+        table.add_row(key, Text(between.join(items)))
     out.print(table)

@@ -1,38 +1,56 @@
 """Description of a checked model pair, to read before it is started."""
 
+import numpy as np
+
+from tightrope.monitors.compare import Decision
 from tightrope.monitors.detector_bank import Rule
+from tightrope.monitors.intervals.estimates import rows_to_pass
 from tightrope.monitors.records import MODEL_SCOPE, Role
 from tightrope.service.adapters.open_inference.model import endpoint_of
 from tightrope.service.adapters.ports import Model
+from tightrope.service.config.models import ModelSection
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.protocol.tensors import TensorSpec
 
+WRITTEN, NOT_WRITTEN = "written", "default"
+"""Sources of a setting."""
 
-def describe(pair: ModelPair) -> dict[str, object]:
-    """Describe a model: artefacts, signature, monitors with their limits, and the rows that each needs before it can
-    pass.
+MAX_SHOWN = 3
+"""Classes with limits of their own that are named."""
+
+
+def describe(pair: ModelPair, section: ModelSection) -> dict[str, object]:
+    """Describe a model: artefacts, signature, mode, monitors with their limits, each with its source, and the rows that
+    each needs before it can pass.
     """
     plan = pair.plan
     return {
         "name": pair.name,
         "version": pair.version,
         "mode": "armed" if plan.armed else "advisory",
+        "mode from": _mode_source(section),
         "baseline": _artefact(pair.models[Role.BASELINE]),
         "compressed": _artefact(pair.models[Role.COMPRESSED]),
         "inputs": [_signature(spec) for spec in pair.declared_inputs],
         "outputs": [_signature(spec) for spec in pair.outputs],
-        "decides by": f"{pair.output} ({pair.decision.scale})",
+        "decides by": f"{', '.join(pair.deciding)} ({pair.kind.name if pair.kind else _scale(pair.decision)})",
         **({"notes": list(pair.notes)} if pair.notes else {}),
         "requests": pair.batchability.describe(),
         "subgroups": list(plan.scopes[1:]),
         "sampling": f"{pair.sampler.rate:.0%} of requests"
         + "".join(f", {floor:.0%} of {scope}" for scope, floor in pair.sampler.floors.items()),
-        "monitors": [_limits(rule) for rule in plan.rules],
+        "monitors": [_limits(rule, section) for rule in plan.rules],
         "can pass after": [
-            f"{rule.monitor.name}: {int(max(rule.needed[rule.watched])) + 1} rows of a scope" for rule in plan.rules
+            f"{int(max(rows_to_pass(rule, {})[rule.watched])) + 1:,} rows of a scope: {rule.monitor.name}"
+            for rule in plan.rules
         ],
         "false alarms": f"at most one in {plan.budget.samples:.3g} samples, all monitors and subgroups together",
     }
+
+
+def _scale(decision: Decision) -> str:
+    theirs = decision.compressed_scale
+    return str(decision.scale) if theirs is None else f"{decision.scale}, of the compressed model {theirs}"
 
 
 def _artefact(model: Model) -> str:
@@ -44,11 +62,35 @@ def _artefact(model: Model) -> str:
     return f"{model.digest} at {endpoint.where}{away}"
 
 
-def _limits(rule: Rule) -> str:
-    """Return a monitor's name and its limits: for the model and for subgroups, where it watches them."""
-    model = [f"{rule.limits[0]:g} ({MODEL_SCOPE})"] if rule.watched[0] else []
-    subgroups = [f"{rule.limits[1]:g} (subgroups)"] if rule.watched[1:].any() else []
-    return f"{rule.monitor.name} <= {', '.join(model + subgroups)}"
+def _mode_source(section: ModelSection) -> str:
+    if section.mode:
+        return WRITTEN
+    cause = "limits are written" if section.planned_mode == "armed" else "neither a mode nor a limit is written"
+    return f"{NOT_WRITTEN}, because {cause}; a model that was armed before stays armed"
+
+
+def _limits(rule: Rule, section: ModelSection) -> str:
+    """Return a monitor's name and its limits, each with its source: for the model and for subgroups, where it watches
+    them.
+    """
+    name = rule.monitor.name
+    own, subgroups = (WRITTEN if name in given else NOT_WRITTEN for given in (section.limits, section.subgroup_limits))
+    shown = [f"{rule.limits[0]:g} ({MODEL_SCOPE}, {own}{_golden_cells(rule)})"] if rule.watched[0] else []
+    shown += [f"{rule.limits[1]:g} (subgroups, {subgroups})"] if rule.watched[1:].any() else []
+    shown += [] if rule.has_cell[:, 0].any() else [f"none ({MODEL_SCOPE}: every class is seen as disagreement)"]
+    return f"{name} <= {', '.join(shown)}"
+
+
+def _golden_cells(rule: Rule) -> str:
+    """Return the classes that the golden rows gave another limit than the others, or no cell at the model, in words."""
+    own, limits = rule.has_cell[:, 0], rule.cell_limits[:, 0]
+    above = [f"{rule.variant_name(index)} {limits[index]:g}" for index in np.argsort(-limits, kind="stable").tolist()]
+    raised = int((limits > rule.limits[0]).sum())
+    others = f" and {raised - MAX_SHOWN:,} more" if raised > MAX_SHOWN else ""
+    words = [f"; by the golden rows {', '.join(above[: min(raised, MAX_SHOWN)])}{others}"] if raised else []
+    missing = [rule.variant_name(index) for index in np.flatnonzero(~own).tolist()]
+    words += [f"; {', '.join(missing)}: seen as disagreement"] if missing else []
+    return "".join(words)
 
 
 def _signature(spec: TensorSpec) -> str:

@@ -1,4 +1,4 @@
-"""Commands that serve nothing: `tightrope calibrate | limits | report`."""
+"""Commands that serve nothing: `tightrope calibrate | limits | report | watch-group`."""
 
 import json
 from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DataArgument = Annotated[
     Path,
     typer.Argument(
-        help="Rows: DATA.csv, DATA.npz, a folder of .npy files, or DATA.jsonl of requests.",
+        help="Rows: DATA.csv, .npz, .parquet, .jsonl of requests, or a folder of .npy files.",
         metavar="DATA",
         show_default=False,
     ),
@@ -35,10 +35,12 @@ def calibrate(
 ) -> None:
     """Choose refusal thresholds with a guarantee, from labelled rows."""
     from tightrope.cli import console
+    from tightrope.cli.progress_bar import show_progress
     from tightrope.offline import calibrate as calibration
     from tightrope.service.config.loader import load
 
-    result = calibration.calibrate(load(config), data, model, risk, delta)
+    with show_progress(console.err, json_=json_) as progress:
+        result = calibration.calibrate(load(config), data, model, risk, delta, progress)
     _print(result, lambda: calibration.print_calibration(result, console.out), json_=json_)
 
 
@@ -54,11 +56,14 @@ def limits(
 ) -> None:
     """Propose monitor limits and estimate how soon harm is detected."""
     from tightrope.cli import console
+    from tightrope.cli.progress_bar import show_progress
     from tightrope.offline import limits as proposal
+    from tightrope.offline.limits_table import print_limits
     from tightrope.service.config.loader import load
 
-    result = proposal.limits(load(config), data, model, per_second, proposed=proposed)
-    _print(result, lambda: proposal.print_limits(result, console.out), json_=json_)
+    with show_progress(console.err, json_=json_) as progress:
+        result = proposal.limits(load(config), data, model, per_second, proposed=proposed, progress=progress)
+    _print(result, lambda: print_limits(result, console.out), json_=json_)
 
 
 def report(
@@ -71,6 +76,24 @@ def report(
     from tightrope.offline import report as drift
 
     drift.report(config, model, out, json_=json_)
+
+
+def watch_group(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A gateway's address, or its configuration file.", metavar="URL|CONFIG", show_default=False
+        ),
+    ],
+    model: Annotated[str, typer.Argument(help="The model.", metavar="MODEL", show_default=False)],
+    number: Annotated[int, typer.Argument(help="The number of the found group.", metavar="NUMBER", show_default=False)],
+    json_: JsonOption = False,
+) -> None:
+    """Print the configuration that declares a found group."""
+    from tightrope.offline.group_declaration import found_group
+
+    group = found_group(source, model, number)
+    typer.echo(json.dumps(group) if json_ else f"# {group['text']}\n{group['declaration']}")
 
 
 def _print(result: "Calibration | Limits", show: Callable[[], None], *, json_: bool) -> None:
@@ -87,4 +110,4 @@ def _print(result: "Calibration | Limits", show: Callable[[], None], *, json_: b
         raise typer.Exit(1)
 
 
-COMMANDS: tuple[Callable[..., Any], ...] = (calibrate, limits, report)
+COMMANDS: tuple[Callable[..., Any], ...] = (calibrate, limits, report, watch_group)

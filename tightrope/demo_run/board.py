@@ -10,23 +10,24 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-EVIDENCE_HEADING = "evidence of budget, log10"
-BAR_WIDTH = 16
-"""Characters of an evidence bar."""
+BAR_WIDTH = 4
+"""Characters of an evidence bar: with them every line fits into 80."""
+
+LARGE_PERCENT = 10.0
+"""A percentage that is shown without decimals."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScopeProgress:
     """A scope during the replay.
 
-    ``disagreement`` is a share of the rows whose decision differs, None without rows; ``evidence`` and ``budget`` are
-    log10; ``accuracy`` is a share of the latest answers, None without answers.
+    ``disagreement`` is the interval of the share of rows whose decision differs, as the API gives it, None without
+    rows; ``evidence`` and ``budget`` are log10; ``accuracy`` is a share of the latest answers, None without answers.
     """
 
     scope: str
     requests: int
-    compared: int
-    disagreement: float | None
+    disagreement: dict[str, float] | None
     evidence: float
     budget: float
     state: str
@@ -44,9 +45,10 @@ class DemoRun:
 
 def render_board(run: DemoRun, sent: int, scopes: list[ScopeProgress], changes: list[dict[str, Any]]) -> Panel:
     """Render the live table: progress, scopes with requests, and the mode changes so far."""
-    table = Table(expand=True, box=None, pad_edge=False, header_style="bold")
-    for heading in ("scope", "requests", "compared", "disagree", EVIDENCE_HEADING, "answered by", "accuracy"):
-        table.add_column(heading, justify="left" if heading in {"scope", EVIDENCE_HEADING, "answered by"} else "right")
+    table = Table(expand=True, box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for heading in ("scope", "requests", "disagree %", "evidence", "answered by", "correct"):
+        is_left = heading in {"scope", "evidence", "answered by"}
+        table.add_column(heading, justify="left" if is_left else "right", no_wrap=heading != "answered by")
     for scope in (one for one in scopes if one.requests or not sent):
         table.add_row(*_row(scope), style="red" if scope.state != "normal" else "")
     title = f"[bold]{run.model}[/] on trial, the shadow sees {run.sampling:.0%} of {sent:,} of {run.total:,} requests"
@@ -59,8 +61,7 @@ def _row(s: ScopeProgress) -> tuple[str | Text, ...]:
     saved = s.state != "normal"
     by = Text("baseline", "bold green") if saved else Text("compressed", "dim")
     return (
-        s.scope, f"{s.requests:,}", f"{s.compared:,}", _percent(s.disagreement), _bar(s, saved=saved), by,
-        _percent(s.accuracy),
+        s.scope, f"{s.requests:,}", _interval(s.disagreement), _bar(s, saved=saved), by, _percent(s.accuracy),
     )  # fmt: skip
 
 
@@ -68,17 +69,22 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value:.1%}"
 
 
+def _interval(now: dict[str, float] | None) -> str:
+    """A share in percent, and its interval."""
+    if now is None:
+        return "-"
+    mean, lower, upper = (100 * now[end] for end in ("mean", "lower", "upper"))
+    return f"{mean:.{1 if mean < LARGE_PERCENT else 0}f} ({lower:.0f}-{upper:.0f})"
+
+
 def _bar(s: ScopeProgress, *, saved: bool) -> Text:
-    """Evidence as a share of the budget; both are exponents of ten."""
+    """Evidence as a share of what an alarm needs; both are logarithms."""
     if saved:
         return Text("tripped", "bold red")
-    filled = round(BAR_WIDTH * min(max(s.evidence / s.budget, 0.0), 1.0))
+    share = max(s.evidence / s.budget, 0.0)
+    filled = round(BAR_WIDTH * min(share, 1.0))
     style = "yellow" if s.evidence > s.budget / 2 else "cyan"
-    return (
-        Text("█" * filled, style)
-        + Text("░" * (BAR_WIDTH - filled), "dim")
-        + Text(f" {max(s.evidence, 0):4.1f} / {s.budget:.1f}")
-    )
+    return Text("█" * filled, style) + Text("░" * (BAR_WIDTH - filled), "dim") + Text(f" {100 * share:3.0f}%")
 
 
 def _change_lines(changes: list[dict[str, Any]]) -> list[Text]:
@@ -91,8 +97,7 @@ def _trip_line(change: dict[str, Any]) -> Text:
     return Text.assemble(
         (f"request {change['at_request']:,}  ", "bold"),
         (change["scope"], "bold red"),
-        f"  {change['monitor']} over {change['limit']:g}, evidence 10^{change['evidence']:.1f} ",
-        f"of 10^{change['threshold']:.1f}: ",
+        f"  {change['text']}: ",
         ("the baseline answers", "bold green"),
     )
 
@@ -101,7 +106,7 @@ def _return_line(change: dict[str, Any]) -> Text:
     return Text.assemble(
         (f"request {change['at_request']:,}  ", "bold"),
         (change["scope"], "bold green"),
-        f"  {change['monitor']} proved within {change['limit']:g}, evidence 10^{change['recovery']:.1f}: ",
+        f"  {change['text']}: ",
         ("it is back on the compressed model", "bold green"),
     )
 

@@ -36,7 +36,7 @@ JUDGED_TIMEOUT_SECONDS = 15.0
 FIXED_MODEL = "good_distilled"
 """The model that the third act deploys."""
 
-TRIP_KEYS = ("scope", "monitor", "at_request", "evidence", "threshold", "limit")
+TRIP_KEYS = ("scope", "monitor", "at_request", "evidence", "threshold", "limit", "since", "text")
 RETURN_KEYS = ("scope", "monitor", "at_request", "recovery", "limit")
 ShowPanel = Callable[[Panel], None]
 
@@ -189,8 +189,7 @@ def _progress(gateway: HttpGateway, tallies: dict[str, ScopeTally]) -> list[Scop
             ScopeProgress(
                 scope=scope,
                 requests=len(tally.correct),
-                compared=status["judged"]["scopes"][scope]["compared"],
-                disagreement=next((v["mean"] for v in own if v["monitor"] == "disagreement"), None),
+                disagreement=next((v["now"] for v in own if v["monitor"] == "disagreement"), None),
                 evidence=max((v["evidence"] or 0.0 for v in own), default=0.0),
                 budget=max((v["threshold"] for v in own), default=1.0),
                 state=status["scopes"][scope] if model_state == "normal" else model_state,
@@ -218,6 +217,8 @@ def _mode_changes(gateway: HttpGateway) -> list[dict[str, Any]]:
             "recovery": round(verdict["recovery"] or 0.0, 3),
             "threshold": round(verdict["threshold"], 3),
             "limit": verdict["limit"],
+            "since": verdict["since"],
+            "text": verdict["text"],
         }
         for event in events
         if event["kind"] in {"breach", "recovered"} and event["detail"]["moved"]

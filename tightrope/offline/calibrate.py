@@ -13,8 +13,9 @@ from tightrope.monitors.compare import Scale, Score, certainty
 from tightrope.monitors.records import Bools, Floats, Role
 from tightrope.monitors.thresholds import Ranking, ThresholdPoint
 from tightrope.offline.pair_evaluation import PairEvaluation, prepare
-from tightrope.offline.table import CSV_LABEL_COLUMN, TableError
+from tightrope.offline.progress import NO_PROGRESS, Progress
 from tightrope.service.config.loader import ConfigError, Settings
+from tightrope.service.inference.row_files.row_file import LABEL_NAME, RowFileError
 
 PERSISTENCE_MONITOR = "refusal_persistence"
 
@@ -87,7 +88,14 @@ class _RankedModel:
         return Choice(None if index is None else self.point(index), curve, self.ranking.steps)
 
 
-def calibrate(settings: Settings, data: Path, name: str | None, risk: float, delta: float) -> Calibration:
+def calibrate(
+    settings: Settings,
+    data: Path,
+    name: str | None,
+    risk: float,
+    delta: float,
+    progress: Progress = NO_PROGRESS,
+) -> Calibration:
     """Choose a pair's refusal thresholds from the labelled rows of ``data``; nothing may have been trained on them.
 
     Each guarantee holds with probability 1 - delta: at most ``risk`` of what a model accepts is wrong, and of the rows
@@ -96,14 +104,15 @@ def calibrate(settings: Settings, data: Path, name: str | None, risk: float, del
 
     Raises:
         ConfigError: when there is no such model, it is a regression, or ``risk`` or ``delta`` lies outside (0, 1).
-        TableError: when the file cannot be used.
+        RowFileError: when the file cannot be used.
     """
     for option, value in (("--risk", risk), ("--delta", delta)):
         if not 0 < value < 1:
             raise ConfigError([f"{option}: is {value:g}; it must lie above 0 and below 1"])
-    evaluation = prepare(settings, name, data)
+    evaluation = prepare(settings, name, data, progress=progress)
     section = settings.models[evaluation.pair.name]
     score = section.refusal.score if section.refusal else Score.MAX_PROBABILITY
+    evaluation.begin(runs=len(Role))
     baseline, compressed = (_rank(evaluation, role, score, risk, delta) for role in (Role.BASELINE, Role.COMPRESSED))
     problems: list[str] = []
     first, second = (_select(ranked, problems) for ranked in (baseline, compressed))
@@ -132,17 +141,18 @@ def calibrate(settings: Settings, data: Path, name: str | None, risk: float, del
 def _rank(evaluation: PairEvaluation, role: Role, score: Score, risk: float, delta: float) -> _RankedModel:
     """Run one model on the rows and rank them by certainty, with each row right or wrong."""
     table = evaluation.table
+    if (kind := evaluation.pair.kind) is not None:
+        text = f"is {kind.name}; thresholds are chosen for classes by probabilities or logits"
+        raise ConfigError([f"models.{evaluation.pair.name}.decision.kind: {text}"])
     if evaluation.pair.decision.scale is Scale.REGRESSION:
         raise ConfigError([f"models.{evaluation.pair.name}.decision.scale: a regression has no certainty to refuse by"])
     if table.labels is None:
-        raise TableError(
-            f"{table.path}: has no column {CSV_LABEL_COLUMN!r}; thresholds need the true class of every row"
-        )
+        raise RowFileError(f"{table.path}: has no column {LABEL_NAME!r}; thresholds need the true class of every row")
     values = evaluation.answers(role).values
     invalid = np.flatnonzero(table.labels >= values.shape[1])
     if len(invalid):
         position, label = table.position(invalid[0]), table.labels[invalid[0]]
-        raise TableError(f"{position}: column {CSV_LABEL_COLUMN!r}: is {label}; there are {values.shape[1]} classes")
+        raise RowFileError(f"{position}: column {LABEL_NAME!r}: is {label}; there are {values.shape[1]} classes")
     certain = certainty(values, score) * (-1 if score is Score.ENTROPY else 1)
     return _RankedModel(role, certain, Ranking.from_rows(certain, values.argmax(axis=1) != table.labels), risk, delta)
 

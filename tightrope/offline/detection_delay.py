@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf, isinf, log
 
 from tightrope.monitors import thresholds
-from tightrope.monitors.catalogue import Hypothesis
+from tightrope.monitors.definitions.definition import Hypothesis
 from tightrope.monitors.detector import HIGHEST_RATE, divergence
 from tightrope.monitors.records import Floats
 

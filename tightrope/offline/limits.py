@@ -6,19 +6,19 @@ from math import inf, log
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from tightrope.monitors import thresholds
-from tightrope.monitors.catalogue import Hypothesis
+from tightrope.monitors.definitions.definition import Hypothesis
 from tightrope.monitors.detector_bank import Rule
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import MODEL_SCOPE, Floats
 from tightrope.monitors.scopes import is_other
-from tightrope.offline.detection_delay import HARM_MULTIPLES, EvidenceRates, Harm, format_duration, harms
+from tightrope.offline.detection_delay import EvidenceRates, Harm, harms
 from tightrope.offline.pair_evaluation import PairComparisons, prepare
+from tightrope.offline.progress import NO_PROGRESS, Progress
 from tightrope.service.config.loader import ConfigError, Settings
-from tightrope.service.inference.monitor_plan import MAX_DEFAULT_SUBGROUP_LIMIT
+from tightrope.service.inference.kinds.class_cells import FEW_ROWS, MAX_DEFAULT_SUBGROUP_LIMIT
+from tightrope.service.inference.kinds.offers import CLASS_MONITORS
 
 BOUND_DELTA = 0.05
 """Each bound holds with probability 1 - BOUND_DELTA. So does a proposal for all subgroups together: the largest bound
@@ -96,7 +96,15 @@ class _Observed:
     pair: Floats
 
 
-def limits(settings: Settings, data: Path, name: str | None, per_second: float, *, proposed: bool = False) -> Limits:
+def limits(
+    settings: Settings,
+    data: Path,
+    name: str | None,
+    per_second: float,
+    *,
+    proposed: bool = False,
+    progress: Progress = NO_PROGRESS,
+) -> Limits:
     """Compute every monitor's statistic in every scope on the rows of ``data``, which need no labels.
 
     The noise floor compares the baseline with itself, row by row and in batches. The pair runs as in normal and as in
@@ -105,13 +113,14 @@ def limits(settings: Settings, data: Path, name: str | None, per_second: float, 
 
     Raises:
         ConfigError: when there is no such model, or ``per_second`` is not a number above 0.
-        TableError: when the file cannot be used.
+        RowFileError: when the file cannot be used.
     """
     if not 0 < per_second < inf:
         raise ConfigError([f"--per-second: is {per_second:g}; it must be a number above 0"])
-    evaluation = prepare(settings, name, data, at_least=2)
+    evaluation = prepare(settings, name, data, at_least=2, progress=progress)
     plan, compared = evaluation.pair.plan, evaluation.compare()
-    monitors = tuple(_monitor(plan, rule, compared, per_second, proposed=proposed) for rule in plan.rules)
+    progress.begin("finding the limits", sum(len(_shown(plan, rule, compared)) for rule in plan.rules))
+    monitors = tuple(_monitor(plan, rule, compared, per_second, progress, proposed=proposed) for rule in plan.rules)
     return Limits(
         model=plan.model,
         data=str(data),
@@ -123,9 +132,13 @@ def limits(settings: Settings, data: Path, name: str | None, per_second: float, 
     )
 
 
-def _monitor(plan: Plan, rule: Rule, compared: PairComparisons, per_second: float, *, proposed: bool) -> Monitor:
-    scopes = [scope for scope in np.flatnonzero(rule.watched).tolist() if _is_shown(plan, compared, scope)]
-    observed = [_observe(rule, compared, scope) for scope in scopes]
+def _monitor(
+    plan: Plan, rule: Rule, compared: PairComparisons, per_second: float, progress: Progress, *, proposed: bool
+) -> Monitor:
+    scopes, observed = _shown(plan, rule, compared), []
+    for scope in scopes:
+        observed.append(_observe(rule, compared, scope))
+        progress.advance()
     cells = tuple(_cell(plan, rule, own, compared, scope) for own, scope in zip(observed, scopes, strict=True))
     proposal = _propose(cells, plan.policy.recovery_ratio)
     limits = (proposal.model, *[proposal.subgroups] * (len(plan.scopes) - 1)) if proposed else rule.limits.tolist()
@@ -139,6 +152,11 @@ def _monitor(plan: Plan, rule: Rule, compared: PairComparisons, per_second: floa
     return Monitor(rule.monitor.name, cells, proposal, tuple(used), tuple(beyond))
 
 
+def _shown(plan: Plan, rule: Rule, compared: PairComparisons) -> list[int]:
+    """Return the scopes that a monitor has a result for."""
+    return [scope for scope in np.flatnonzero(rule.watched).tolist() if _is_shown(plan, compared, scope)]
+
+
 def _is_shown(plan: Plan, compared: PairComparisons, scope: int) -> bool:
     """Tell whether a scope has a result; no row without a declared value is no gap."""
     return not is_other(plan.scopes[scope]) or bool(compared.member[:, scope].any())
@@ -148,16 +166,27 @@ def _observe(rule: Rule, compared: PairComparisons, scope: int) -> _Observed:
     """Return the observations that a cell would count: the worst of the two ways and of the monitor's variants."""
     worst = []
     for rows in (compared.noise, *compared.ways):
-        counts, y = rule.monitor.observe(rows, len(rule.variants))
+        counts, y = rule.monitor.observe_variants(rows, len(rule.variants))
         counted = counts & compared.member[:, scope : scope + 1]
         variants = [column[own] for column, own in zip(y.T, counted.T, strict=True)]
+        if rule.monitor.name in CLASS_MONITORS:
+            variants = _pooled(variants)
         worst.append(max(variants, key=lambda y: _bounds(rule.monitor.hypothesis, y)[1]))
     return _Observed(worst[0], max(worst[1:], key=lambda y: _bounds(rule.monitor.hypothesis, y)[1]))
 
 
+def _pooled(classes: Sequence[Floats]) -> list[Floats]:
+    """Join the observations of classes with few rows: alone they would prove nothing."""
+    many = [y for y in classes if len(y) >= FEW_ROWS]
+    few = [y for y in classes if len(y) < FEW_ROWS]
+    return [*many, np.concatenate(few)] if few else many
+
+
 def _bounds(hypothesis: Hypothesis, y: Floats) -> tuple[float, float]:
-    """Return bounds on a rate, or on the size of a mean: (lower, upper); (0, 1) without rows."""
-    if hypothesis is Hypothesis.RATE:
+    """Return bounds on a rate, or on the size of a mean, also of losses between 0 and 1: (lower, upper); (0, 1) without
+    rows.
+    """
+    if hypothesis is Hypothesis.RATE and np.isin(y, (0.0, 1.0)).all():
         return thresholds.rate_bounds(int(y.sum()), len(y), BOUND_DELTA)
     return thresholds.mean_bounds(y, BOUND_DELTA)
 
@@ -220,72 +249,3 @@ def _problems(settings: Settings, model: str, monitor: Monitor) -> Iterator[str]
                 f"baseline run twice, row by row and in batches, gives {noise:.4g} in {cell.scope}, so that a perfect "
                 f"copy of it would raise the alarm too"
             )
-
-
-def print_limits(result: Limits, out: Console) -> None:
-    """Print every monitor's cells, detection delays and proposal, and the lines to paste into the configuration."""
-    out.print(
-        f"{result.model} on {result.rows:,} rows; 2x to 10x: time to detect that multiple of the "
-        f"{result.harms_beyond} limit, at {result.per_second:g} requests a second",
-        highlight=False,
-    )
-    for monitor in result.monitors:
-        first = monitor.cells[0]
-        noise = "no rows" if first.noise is None else f"{_figure(first.noise)}, at most {_figure(first.noise_bound)}"
-        out.print(f"\n[bold]{monitor.name}[/] (the baseline with itself: {noise})", highlight=False)
-        out.print(_cell_table(monitor))
-        for line in _notes(monitor):
-            out.print(line, highlight=False)
-    out.print(f"\nUnder models.{result.model}, if these limits are tolerable:", style="bold", highlight=False)
-    for key, side in (("limits", "model"), ("subgroup_limits", "subgroups")):
-        proposed = {monitor.name: getattr(monitor.proposal, side) for monitor in result.monitors}
-        pasted = ", ".join(f"{name}: {limit}" for name, limit in proposed.items() if limit is not None)
-        if pasted:
-            out.print(f"    {key}: {{{pasted}}}", soft_wrap=True, markup=False, highlight=False)
-
-
-def _cell_table(monitor: Monitor) -> Table:
-    """Return a table with one row per scope, red where the pair is over its limit."""
-    grid = Table(box=None, pad_edge=False, collapse_padding=True)
-    grid.add_column("scope", no_wrap=True)
-    for heading in ("rows", "seen", "at most", "limit", *(f"{times:g}x" for times in HARM_MULTIPLES)):
-        grid.add_column(heading, justify="right", no_wrap=True)
-    for cell, limit, beyond in zip(monitor.cells, monitor.limits, monitor.harms, strict=True):
-        figures = (_figure(cell.seen), _figure(cell.bound), "-" if limit is None else f"{limit:g}")
-        times = (_time(harm) if cell.rows else "-" for harm in beyond)
-        grid.add_row(cell.scope, f"{cell.rows:,}", *figures, *times, style="bold red" if cell.over else "")
-    return grid
-
-
-def _time(harm: Harm) -> str:
-    """Format a delay for a narrow column; a dash where that much harm is impossible."""
-    return "-" if harm.value >= 1 else format_duration(harm.seconds).replace(" min", "m").replace(" ", "")
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{round(value, 4) + 0.0:.4f}"
-
-
-def _notes(monitor: Monitor) -> Iterator[str]:
-    """Yield the proposal, the scopes over their limit, the slowest detection, and scopes without rows."""
-    proposal = monitor.proposal
-    line = f"proposed: {_limit(proposal.model)} for the model"
-    if proposal.worst:
-        others = f"({proposal.worst} needs it; {_limit(proposal.without)} without it)"
-        line += f", {_limit(proposal.subgroups)} for subgroups {others}"
-    yield line
-    if over := [cell.scope for cell in monitor.cells if cell.over]:
-        yield f"[red]over its limit already: {', '.join(over)}[/]"
-    threefold = [(beyond[1], cell) for beyond, cell in zip(monitor.harms, monitor.cells, strict=True) if beyond]
-    possible = [(harm, cell) for harm, cell in threefold if cell.rows and harm.value < 1]
-    if possible:
-        harm, cell = max(possible, key=lambda pair: inf if pair[0].requests is None else pair[0].requests)
-        needs = "" if harm.requests is None else f"needs about {harm.requests:,.0f} requests: "
-        delay = format_duration(harm.seconds)
-        yield f"blind spot: {cell.scope}, {cell.share:.1%} of rows, at {harm.value:.3g} {needs}{delay}"
-    if few := [f"{cell.scope} ({cell.rows:,} of {cell.needs:,})" for cell in monitor.cells if not cell.enough]:
-        yield f"too few rows to prove the configured limit, without any harm: {', '.join(few)}"
-
-
-def _limit(limit: float | None) -> str:
-    return "none" if limit is None else f"{limit:g}"

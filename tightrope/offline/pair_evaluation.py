@@ -5,16 +5,21 @@ from pathlib import Path
 
 import numpy as np
 
-from tightrope.monitors.compare import Decision, Reading, pair_readings, read_output
+from tightrope.monitors.compare import Decision, PairedOutputs, Reading, pair_readings, read_output
+from tightrope.monitors.kinds.seam import KindReading
 from tightrope.monitors.records import Bools, Comparisons, Fault, Role, Tensors
-from tightrope.offline.row_file import RowFile, read_rows
-from tightrope.offline.table import TableError
+from tightrope.offline.kind_evaluation import pair_rows
+from tightrope.offline.kind_evaluation import read_rows as read_kind_rows
+from tightrope.offline.progress import NO_PROGRESS, Progress
 from tightrope.service.adapters.ports import RunFailedError
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.config.suggestions import did_you_mean
 from tightrope.service.inference.loading.pair_building import build
 from tightrope.service.inference.loading.pair_loading import load_model
 from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.inference.row_files.row_file import RowFile, RowFileError
+from tightrope.service.inference.row_files.row_reader import read_rows
+from tightrope.service.inference.row_files.row_schema import schema_of
 from tightrope.service.protocol.tensors import Tensor
 from tightrope.shadow.inference import MAX_SHADOW_RUN_ROWS
 
@@ -38,12 +43,17 @@ class PairEvaluation:
 
     pair: ModelPair
     table: RowFile
+    progress: Progress = NO_PROGRESS
+
+    def begin(self, runs: int) -> None:
+        """Begin to show the progress of ``runs`` of a model on every row."""
+        self.progress.begin("running the models", runs * len(self.table))
 
     def answers(self, role: Role, *, batched: bool = True) -> Reading:
         """Run one model on every row: as the shadow does, in batches where requests may share a run, or one by one.
 
         Raises:
-            TableError: naming the line, when the model fails on a row or its output is invalid.
+            RowFileError: naming the line, when the model fails on a row or its output is invalid.
         """
         most = MAX_SHADOW_RUN_ROWS if batched and not self.pair.batchability.is_closed else 1
         outputs: list[Tensor] = []
@@ -56,8 +66,9 @@ class PairEvaluation:
                 if outputs[-1].shape[1:] != outputs[0].shape[1:]:
                     shapes = f"{list(outputs[-1].shape[1:])} a row, and before {list(outputs[0].shape[1:])}"
                     raise self._error(start + begin, role, f"'s output {self.pair.output} has shape {shapes}")
+                self.progress.advance(len(outputs[-1]))
             start += rows
-        reading = read_output(np.concatenate(outputs), self.pair.decision.scale)
+        reading = read_output(np.concatenate(outputs), self.pair.decision.scales[role])
         if reading.fault.any():
             row = int(np.argmax(reading.fault > 0))
             raise self._error(row, role, f"'s answer {FAULT_TEXTS[Fault(int(reading.fault[row]))]}")
@@ -70,25 +81,67 @@ class PairEvaluation:
         places.
 
         Raises:
-            TableError: as `answers`, or when the two models cannot be compared.
+            RowFileError: as `answers`, or when the two models cannot be compared.
         """
-        one, many = ({role: self.answers(role, batched=batched) for role in Role} for batched in (False, True))
+        self.begin(runs=2 * len(Role))
         base, small, decision = Role.BASELINE, Role.COMPRESSED, self.pair.decision
+        ways = {(role, batched): self._readings(role, batched=batched) for role in Role for batched in (False, True)}
         member = self.table.members(self.pair.subgroups)
         return PairComparisons(
-            noise=self._comparisons(one[base], many[base], _with_itself(decision), member),
+            noise=self._comparisons(ways[base, False], ways[base, True], _with_itself(decision), member),
             ways=(
-                self._comparisons(many[base], one[small], decision, member),
-                self._comparisons(one[base], many[small], decision, member),
+                self._comparisons(ways[base, True], ways[small, False], decision, member),
+                self._comparisons(ways[base, False], ways[small, True], decision, member),
             ),
             member=np.concatenate([np.ones((len(member), 1), dtype=bool), member], axis=1),
         )
 
-    def _comparisons(self, baseline: Reading, compressed: Reading, decision: Decision, member: Bools) -> Comparisons:
+    def _readings(self, role: Role, *, batched: bool) -> Reading | list[KindReading]:
+        """Read one model's answers to all rows; a kind reads each part of the file."""
+        if self.pair.kind is None:
+            return self.answers(role, batched=batched)
+        most = MAX_SHADOW_RUN_ROWS if batched and not self.pair.batchability.is_closed else 1
+        return self.kind_readings(role, most)
+
+    def kind_readings(self, role: Role, most: int) -> list[KindReading]:
+        """Read one model's answers to each part of the file by the kind, at most ``most`` rows a run.
+
+        Raises:
+            RowFileError: naming the line, when the model fails on a row or its output is invalid.
+        """
+        assert self.pair.kind is not None  # noqa: S101 - the caller has looked
+
+        def run(inputs: Tensors, begin: int) -> Tensors:
+            outputs = self._run_outputs(role, inputs, begin)
+            self.progress.advance(len(outputs[self.pair.output]))
+            return outputs
+
+        def error(row: int, text: str) -> RowFileError:
+            return self._error(row, role, text)
+
+        return read_kind_rows(self.pair.kind, self.table.parts, role, most, run, error)
+
+    def _paired(
+        self, baseline: Reading | list[KindReading], compressed: Reading | list[KindReading], decision: Decision
+    ) -> PairedOutputs:
+        if isinstance(baseline, Reading) and isinstance(compressed, Reading):
+            return pair_readings(baseline, compressed, decision)
+        assert self.pair.kind is not None  # noqa: S101 - plain decisions have plain readings
+        assert isinstance(baseline, list)  # noqa: S101
+        assert isinstance(compressed, list)  # noqa: S101
+        return pair_rows(self.pair.kind, baseline, compressed, decision.refusal)
+
+    def _comparisons(
+        self,
+        baseline: Reading | list[KindReading],
+        compressed: Reading | list[KindReading],
+        decision: Decision,
+        member: Bools,
+    ) -> Comparisons:
         """Return the comparisons that the shadow would publish if each row were a sampled request."""
-        paired = pair_readings(baseline, compressed, decision)
+        paired = self._paired(baseline, compressed, decision)
         if paired.fault.any():
-            raise TableError(f"{self.table.path}: the two models answer with different numbers of classes")
+            raise RowFileError(f"{self.table.path}: the two models' answers cannot be compared: their widths differ")
         rows, plan = len(member), self.pair.plan
         return Comparisons(
             model=plan.model,
@@ -108,25 +161,28 @@ class PairEvaluation:
             **dict.fromkeys(
                 ("seconds", "self_disagree", "correct_baseline", "correct_compressed"), np.full(rows, np.nan)
             ),
-            **{name: getattr(paired, name) for name in paired.__dataclass_fields__},
+            **paired.columns(),
         )
 
     def _run(self, role: Role, inputs: Tensors, begin: int) -> Tensor:
         """Return the decision output of some rows; if a batch fails, run its rows alone to name the line."""
+        return self._run_outputs(role, inputs, begin)[self.pair.output]
+
+    def _run_outputs(self, role: Role, inputs: Tensors, begin: int) -> Tensors:
         rows = len(next(iter(inputs.values())))
         name = self.pair.output
         try:
-            output = self.pair.models[role].run(inputs, [name])[name]
+            outputs = self.pair.models[role].run(inputs, self.pair.deciding)
         except RunFailedError as error:
             for row in range(rows if rows > 1 else 0):
                 self._run(role, {key: tensor[row : row + 1] for key, tensor in inputs.items()}, begin + row)
             raise self._error(begin, role, f" could not answer: {error}") from error
-        if not output.ndim or len(output) != rows:
-            raise self._error(begin, role, f"'s output {name} has shape {output.shape} for {rows} rows")
-        return output
+        if outputs[name].shape[:1] != (rows,):
+            raise self._error(begin, role, f"'s output {name} has shape {outputs[name].shape} for {rows} rows")
+        return outputs
 
-    def _error(self, row: int, role: Role, text: str) -> TableError:
-        return TableError(f"{self.table.position(row)}: the {role} model{text}")
+    def _error(self, row: int, role: Role, text: str) -> RowFileError:
+        return RowFileError(f"{self.table.position(row)}: the {role} model{text}")
 
 
 def _with_itself(decision: Decision) -> Decision:
@@ -137,12 +193,14 @@ def _with_itself(decision: Decision) -> Decision:
     return replace(decision, refusal=replace(decision.refusal, thresholds=own))
 
 
-def prepare(settings: Settings, name: str | None, data: Path, *, at_least: int = 1) -> PairEvaluation:
+def prepare(
+    settings: Settings, name: str | None, data: Path, *, at_least: int = 1, progress: Progress = NO_PROGRESS
+) -> PairEvaluation:
     """Load one model's pair (with ``name`` None the only one) and its rows from the file ``data``.
 
     Raises:
         ConfigError: when there is no such model, or such a file cannot feed its inputs.
-        TableError: when the file cannot be used.
+        RowFileError: when the file cannot be used.
     """
     name = next(iter(settings.models)) if name is None and len(settings.models) == 1 else name
     if name not in settings.models:
@@ -150,4 +208,4 @@ def prepare(settings: Settings, name: str | None, data: Path, *, at_least: int =
         near = did_you_mean(settings.models, name or "")
         raise ConfigError([f"--model: {problem}: {', '.join(settings.models)}{near}"])
     pair = build(name, settings, load_model)
-    return PairEvaluation(pair, read_rows(data, pair, at_least=at_least))
+    return PairEvaluation(pair, read_rows(data, schema_of(pair), at_least=at_least), progress)

@@ -10,8 +10,8 @@ from threading import Event
 import numpy as np
 import typer
 
+from tightrope.monitors.intake.sample_batch import SampleBatch
 from tightrope.monitors.records import Role, Sample, Tensors
-from tightrope.monitors.sample_batch import SampleBatch
 from tightrope.service.adapters.archive import archive
 from tightrope.service.adapters.archive.report_store import ReportStore, StoredReport
 from tightrope.service.adapters.archive.row_format import ColumnLayout, RowTable, pack_rows
@@ -25,9 +25,10 @@ from tightrope.service.app import REPORTS_FOLDER, ROWS_FOLDER, load_pairs
 from tightrope.service.config.loader import ConfigError, Settings, load
 from tightrope.service.config.suggestions import did_you_mean
 from tightrope.service.errors import TightropeError
-from tightrope.service.inference.golden import GoldenRows
+from tightrope.service.inference.decisions import carried_outputs
 from tightrope.service.inference.loading.pair_loading import golden_rows
 from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.inference.row_files.row_file import RowFile, row_count
 from tightrope.shadow.drift_statistics import TooFewRowsError, require_rows
 from tightrope.shadow.inference import MAX_SHADOW_RUN_ROWS
 from tightrope.shadow.page import ReportSubject
@@ -137,7 +138,7 @@ class _MemoryArchive:
         self.batches.append(batch)
 
 
-def compare_golden(pair: ModelPair, golden: GoldenRows) -> RowTable:
+def compare_golden(pair: ModelPair, golden: RowFile) -> RowTable:
     """Return the golden rows with the outputs of both models, computed by the shadow's own `Worker`.
 
     Raises:
@@ -153,11 +154,11 @@ def compare_golden(pair: ModelPair, golden: GoldenRows) -> RowTable:
     return RowTable.concatenate([RowTable.from_records(*pack_rows(layout, batch)) for batch in archived.batches])
 
 
-def _samples(pair: ModelPair, golden: GoldenRows, size: int) -> Iterator[Sample]:
-    """Yield the golden rows as samples of requests of ``size`` rows that the baseline served."""
-    for start in range(0, len(golden.member), size):
-        rows = slice(start, start + size)
-        inputs: Tensors = {name: tensor[rows] for name, tensor in golden.inputs.items()}
+def _samples(pair: ModelPair, golden: RowFile, size: int) -> Iterator[Sample]:
+    """Yield the golden rows as samples of requests of up to ``size`` rows that the baseline served."""
+    member, start = golden.members(pair.subgroups), 0
+    for inputs in _requests(golden, size):
+        end = start + row_count(inputs)
         yield Sample(
             model=pair.name,
             request_id=f"golden-{start}",
@@ -166,10 +167,18 @@ def _samples(pair: ModelPair, golden: GoldenRows, size: int) -> Iterator[Sample]
             baseline_digest=pair.plan.baseline_digest,
             compressed_digest=pair.plan.compressed_digest,
             inputs=inputs,
-            outputs=pair.models[Role.BASELINE].run(inputs, [pair.output]),
+            outputs=carried_outputs(pair, Role.BASELINE, inputs, pair.models[Role.BASELINE].run(inputs, pair.deciding)),
             scopes=pair.subgroups.scopes,
-            member=golden.member[rows],
+            member=member[start:end],
             draw=0.0,
             inclusion=1.0,
             seconds=float("nan"),
         )
+        start = end
+
+
+def _requests(golden: RowFile, size: int) -> Iterator[Tensors]:
+    """Yield the inputs of up to ``size`` rows of equal shapes."""
+    for part in golden.parts:
+        for start in range(0, row_count(part), size):
+            yield {name: np.asarray(tensor[start : start + size]) for name, tensor in part.items()}

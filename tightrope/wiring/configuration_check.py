@@ -8,25 +8,40 @@ from pathlib import Path
 from tightrope.monitors.records import Role
 from tightrope.service.app import load_pairs
 from tightrope.service.config.loader import ConfigError, Settings, control_token, draw_secret, load
+from tightrope.service.config.models import ModelSection
 from tightrope.service.config.sound_part import sound_part
+from tightrope.service.inference.loading.pair_building import settings_mistakes
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.wiring.candidates.trial import tried_pair
 from tightrope.wiring.paging import require_tokens
 
 INDEPENDENT_KEYS = frozenset(
     {"version", "batch_rows", "run_seconds", "queue", "mode", "limits", "subgroup_limits", "sampling", "caller"}
-    | {"repeats", "lanes", "noise_share", "fallback_seconds", "latency", "labels", "payloads", "allow_nan"}
+    | {
+        "repeats",
+        "independence",
+        "lanes",
+        "noise_share",
+        "fallback_seconds",
+        "latency",
+        "labels",
+        "payloads",
+        "allow_nan",
+    }
 )
 """Keys of a model's section without which its other mistakes are the same."""
 
 
 @dataclass(slots=True)
 class CheckedConfiguration:
-    """The findings of a check: mistakes, warnings, the loaded pairs, and whether the control API is on."""
+    """The findings of a check: mistakes, warnings, the loaded pairs and their sections, and whether the control API is
+    on.
+    """
 
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     pairs: dict[str, ModelPair] = field(default_factory=dict)
+    sections: Mapping[str, ModelSection] = field(default_factory=dict)
     has_control: bool = False
 
 
@@ -43,6 +58,7 @@ def check_configuration(config: Path) -> CheckedConfiguration:
             settings, lost = left.settings, left.lost
     if settings is None:
         return found
+    found.sections = settings.models
 
     def load_models(settings: Settings) -> None:
         found.pairs = load_pairs(settings, partial(_tried_pair, lost))
@@ -75,7 +91,7 @@ def _bus_warnings(settings: Settings) -> list[str]:
 
 def _tried_pair(lost: Mapping[str, set[str]], name: str, settings: Settings) -> ModelPair:
     """Try a pair. Where it ``lost`` other keys than the independent ones, they may be the cause of all mistakes but
-    those of its files.
+    those of its files, and a kind that there is not.
 
     Raises:
         ConfigError: with every mistake.
@@ -87,4 +103,7 @@ def _tried_pair(lost: Mapping[str, set[str]], name: str, settings: Settings) -> 
             raise
         section = settings.models[name]
         files = tuple(f"models.{name}.{role}: {getattr(section, role)}: " for role in Role)
-        raise ConfigError([line for line in error.problems if line.startswith(files)]) from None
+        unknown = [
+            line for line in settings_mistakes(name, section) if line.startswith(f"models.{name}.decision.kind: ")
+        ]
+        raise ConfigError([*(line for line in error.problems if line.startswith(files)), *unknown]) from None

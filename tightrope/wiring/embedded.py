@@ -170,7 +170,9 @@ def all_watched(pairs: Mapping[str, ModelPair]) -> dict[str, WatchedPair]:
 def as_watched(pair: ModelPair) -> WatchedPair:
     """Return a pair in the worker's form, with models whose connections, threads and failures are not shared."""
     models = {role: detach(independent_copy(model)) for role, model in pair.models.items()}
-    return WatchedPair(models, pair.decision, pair.output, pair.has_free_rows, pair.noise_share, pair.batchability)
+    free, noise_share, search = pair.has_free_rows, pair.noise_share, pair.plan.search
+    columns = search.columns if search else ()
+    return WatchedPair(models, pair.decision, pair.output, free, noise_share, pair.batchability, pair.kind, columns)
 
 
 def run(settings: Settings, ready: ReadyCallback, config: Path | None = None) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tightrope.monitors.records import Bools, Floats, Role, Tensors
+from tightrope.monitors.records import Bools, Comparisons, Floats, Role, Tensors
 from tightrope.service.adapters.ports import ComparedBatch
 from tightrope.service.protocol.tensors import TensorSpec
 
@@ -39,7 +39,9 @@ OUTCOME_COLUMNS = (
     "fault",
     *(f"{name}_{role}" for name in PER_ROLE_COLUMNS for role in Role),
 )
-"""Columns of a row's outcome: event time in seconds since the epoch, flags as 0 and 1, `Fault` codes, figures."""
+"""Columns of a row's outcome: event time in seconds since the epoch, flags as 0 and 1, `Fault` codes, figures.
+``disagree`` is the loss, which is a flag where decisions are equal or differ.
+"""
 
 Records: TypeAlias = NDArray[Any]
 """A structured array of shape (rows,) with the dtype of a `FileHeader`."""
@@ -147,12 +149,18 @@ def pack_rows(layout: ColumnLayout, batch: ComparedBatch) -> tuple[FileHeader, R
     for name in OUTCOME_COLUMNS:
         if hasattr(rows, name):
             records[name] = getattr(rows, name)
+    records["disagree"] = _losses(rows)
     for role, decisions in batch.decisions.items():
         records[f"prediction_{role}"] = decisions
     records["numbers"] = layout.numbers(batch.inputs, len(rows))
     records["texts"] = layout.texts(batch.inputs, len(rows))
     records["member"] = rows.member
     return header, records
+
+
+def _losses(rows: Comparisons) -> Floats:
+    """The loss of each row, (rows,): 0 or 1 where decisions are equal or differ; NaN where a kind does not speak."""
+    return rows.loss if np.isfinite(rows.loss).any() else rows.disagree.astype(np.float64)
 
 
 def load_rows(path: Path) -> tuple[FileHeader, Records]:

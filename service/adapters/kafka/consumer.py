@@ -158,9 +158,10 @@ class KafkaSubscription:
             raise BusUnavailableError(f"Kafka does not return its end offsets: {error}") from error
 
     def _renew(self) -> None:
-        """Replace the client at the same offsets, if it is in no group. After a change of leader a client (3.0.12)
-        requests end offsets from the old leader until its metadata are five minutes old; members of a group refresh
-        theirs by polling.
+        """Replace the client, which keeps its offsets, if it is in no group.
+
+        After a change of leader a client (3.0.12) requests end offsets from the old leader until its metadata are five
+        minutes old; members of a group refresh theirs by polling.
         """
         if self._group is None:
             self._sought = {**self._polled, **self._sought}

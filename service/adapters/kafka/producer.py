@@ -29,7 +29,7 @@ from kafka.partitioner.default import murmur2
 from tightrope.service.adapters.kafka.client import ERROR_LOG_SECONDS, connect_client
 from tightrope.service.adapters.kafka.options import KafkaOptions
 from tightrope.service.adapters.kafka.permissions.write_denials import NOT_PERMITTED, WriteDenials
-from tightrope.service.adapters.kafka.signature import SIGNED_TOPICS
+from tightrope.service.adapters.kafka.signature import SIGNED_TOPICS, VOUCHED_TOPICS
 from tightrope.service.adapters.ports import BusFullError, NotPermittedError, RecordTooLargeError, UndeliveredError
 
 log = logging.getLogger(__name__)
@@ -113,7 +113,8 @@ class BufferedProducer:
         item = OutgoingRecord(topic, key, value)
         if len(value) > self._options.record_bytes:
             raise RecordTooLargeError(
-                f"{topic}: a record of {len(value)} bytes; at most {self._options.record_bytes} are taken"
+                f"{topic}: a record of {len(value)} bytes; at most {self._options.record_bytes} are taken "
+                "(bus.kafka.record_bytes)"
             )
         with self._changed:
             self._raise_failure()
@@ -225,9 +226,9 @@ class BufferedProducer:
         return self._client.send(topic, item.value, key=item.key.encode(), headers=headers, partition=partition)
 
     def _headers(self, topic: str, item: OutgoingRecord) -> list[tuple[str, bytes]]:
-        """The signature, where the cluster has a secret and the topic's records move modes or evidence."""
+        """The signature, where the cluster has a secret and the topic's records have one."""
         signing = self._options.signing
-        if signing is None or item.topic not in SIGNED_TOPICS:
+        if signing is None or item.topic not in SIGNED_TOPICS | VOUCHED_TOPICS:
             return []
         return signing.headers(topic, None if item.key is None else item.key.encode(), item.value)
 

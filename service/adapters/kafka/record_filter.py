@@ -13,7 +13,7 @@ from typing import Any
 from tightrope.service.adapters.kafka.client import ERROR_LOG_SECONDS
 from tightrope.service.adapters.kafka.options import MEGABYTE, KafkaOptions
 from tightrope.service.adapters.kafka.producer import BufferedProducer
-from tightrope.service.adapters.kafka.signature import SIGNED_TOPICS, SignatureCheck, Signing
+from tightrope.service.adapters.kafka.signature import SIGNED_TOPICS, VOUCHED_TOPICS, SignatureCheck, Signing
 from tightrope.service.adapters.ports import BusFullError, Record
 from tightrope.service.adapters.topics import DEAD, topic
 
@@ -53,7 +53,7 @@ class RecordFilter:
         if signing is None:
             return [record for _, record in found]
         return [
-            record
+            _vouched(signing, message, record)
             for message, record in found
             if record.topic not in SIGNED_TOPICS or self._is_admitted(record, _check_message(signing, message))
         ]
@@ -99,6 +99,14 @@ class RecordFilter:
                 " bus.kafka.signing",
                 record.topic, record.partition, record.offset, result,
             )  # fmt: skip
+
+
+def _vouched(signing: Signing, message: Any, record: Record) -> Record:  # noqa: ANN401 - the client ships no types
+    """The record; one of a topic that anyone may write says whether a process of the cluster wrote it."""
+    if record.topic not in VOUCHED_TOPICS:
+        return record
+    accepted = SignatureCheck.GENUINE, SignatureCheck.ACCEPTED
+    return record._replace(genuine=_check_message(signing, message) in accepted)
 
 
 def _check_message(signing: Signing, message: Any) -> SignatureCheck:  # noqa: ANN401 - the client ships no types

@@ -6,8 +6,9 @@ not valid in another topic, in a cluster with another prefix, or under another k
 of a record is valid in its own topic, and its readers ignore it, because it repeats rows, an order, an epoch or a
 heartbeat.
 
-Samples and payload events are not signed: gateways and the servers of models write them, and workers compare them anew.
-Labels may come from programs that have no secret. The audit trail moves nothing.
+Labels may come from programs that have no secret, so records of `VOUCHED_TOPICS` are read without a signature, too: it
+takes one for a label to hold a fallback back. Samples and payload events are not signed: gateways and the servers of
+models write them, and workers compare them anew. The audit trail moves nothing.
 """
 
 import hmac
@@ -16,11 +17,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tightrope.service.adapters.topics import COMPARISONS, CONTROL, SNAPSHOTS, topic
+from tightrope.service.adapters.topics import COMPARISONS, CONTROL, LABELS, SNAPSHOTS, topic
 
 SIGNATURE_HEADER = "tightrope-signature"
 
 SIGNED_TOPICS = frozenset(map(topic, (CONTROL, COMPARISONS, SNAPSHOTS)))
+VOUCHED_TOPICS = frozenset({topic(LABELS)})
 
 SIGNATURE_DOMAIN = b"tightrope:record:1\0"
 """First bytes that each signature covers: the secret signs nothing else that begins so."""

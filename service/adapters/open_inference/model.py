@@ -147,8 +147,10 @@ class EndpointModel:
             UnreachableError: when the server cannot be reached, or not in time.
             RunFailedError: with the server's error.
         """
+        if any(spec.shape[:1] != (-1,) for spec in self.inputs):
+            return self._call(inputs, outputs)
         rows, step = max(map(len, inputs.values())), self.where.max_rows
-        if rows <= step or any(spec.shape[:1] != (-1,) for spec in self.inputs):
+        if rows <= step:
             return self._call(inputs, outputs)
         parts = []
         for begin in range(0, rows, step):

@@ -8,12 +8,15 @@ from collections.abc import Mapping, Sequence
 
 from tightrope.monitors.intake.hosts import MAX_HOST_CLASSES
 from tightrope.monitors.plan import STALE_REASONS
-from tightrope.monitors.records import Outcome, Role
+from tightrope.monitors.records import Role
 from tightrope.monitors.safemode import Input, ModeState
 from tightrope.service.adapters.prometheus.bus_catalogue import BUS_METRICS
+from tightrope.service.adapters.prometheus.connection_catalogue import CONNECTION_METRICS
 from tightrope.service.adapters.prometheus.metric import Component, LabelValues, Metric, MetricKind
 from tightrope.service.adapters.prometheus.refusal_catalogue import REFUSAL_METRICS
 from tightrope.service.adapters.prometheus.run_catalogue import RUN_METRICS
+from tightrope.service.adapters.prometheus.sight_catalogue import SIGHT_METRICS
+from tightrope.service.adapters.prometheus.verdict_catalogue import MODEL_LABELS, VERDICT_METRICS
 
 DROP_REASONS = ("buffer_full", "too_many_rows", "too_large", "undeliverable", "old_artefact")
 """Reasons for which a sample was not kept."""
@@ -26,11 +29,8 @@ UNKNOWN_MODEL = "unknown"
 
 BY_GATEWAY, BY_WORKER, BY_JUDGE, BY_REPORTER = Component
 
-MODEL_LABELS: LabelValues = {"model": ()}
 SCOPE_LABELS: LabelValues = {**MODEL_LABELS, "scope": ()}
-CELL_LABELS: LabelValues = {**SCOPE_LABELS, "monitor": ()}
-ROLE_VALUES = tuple(Role)
-DRIFT_SIDES, DRIFT_KINDS = ("reference", "window"), ("inputs", "outcomes", "pair")
+ROLE_VALUES, DRIFT_SIDES, DRIFT_KINDS = tuple(Role), ("reference", "window"), ("inputs", "outcomes", "pair")
 
 
 def _counter(component: Component, unit: str, text: str, labels: LabelValues) -> Metric:
@@ -50,9 +50,9 @@ def _drift(unit: str, text: str, kinds: Sequence[str]) -> Metric:
 
 
 REQUEST_OUTCOMES: LabelValues = {"outcome": ("ok", "caller_error", "server_error")}
-FAULT_REASONS = ("not_finite", "out_of_range", "another_shape", "no_baseline")
+FAULT_REASONS = ("not_finite", "out_of_range", "another_shape", "unreadable", "no_baseline", "owned_state")
 FAULT_LABELS: LabelValues = {"role": ROLE_VALUES, "reason": FAULT_REASONS}
-LABEL_OUTCOMES: LabelValues = {"outcome": ("joined", "duplicate", "unknown", "late", "expired", "stale")}
+LABEL_OUTCOMES: LabelValues = {"outcome": ("joined", "duplicate", "unknown", "late", "expired", "stale", "undrawn")}
 
 METRICS: Mapping[str, Metric] = {
     "requests": _counter(
@@ -68,6 +68,7 @@ METRICS: Mapping[str, Metric] = {
     "subgroup_rows": _counter(
         BY_GATEWAY, "rows", "Rows answered, sampled or not, by the subgroups that they belong to.", SCOPE_LABELS
     ),
+    **CONNECTION_METRICS,
     **REFUSAL_METRICS,
     **RUN_METRICS,
     "model_failures": _counter(
@@ -118,6 +119,7 @@ METRICS: Mapping[str, Metric] = {
         "1 while kept rows of the subgroup are not judged, though others are: the baseline answers it.",
         SCOPE_LABELS,
     ),
+    **SIGHT_METRICS,
     "judge_missing": _gauge(
         BY_GATEWAY,
         "0 or 1",
@@ -128,7 +130,7 @@ METRICS: Mapping[str, Metric] = {
     "judge_age_seconds": _gauge(
         BY_GATEWAY, "seconds", "Time since the last heartbeat of a model's judge.", MODEL_LABELS
     ),
-    "rows_judged": _counter(BY_JUDGE, "rows", "Rows that the judge has counted as evidence.", MODEL_LABELS),
+    "rows_judged": _counter(BY_JUDGE, "rows", "Rows without a fault that the judge has counted.", MODEL_LABELS),
     "rows_stale": _counter(
         BY_JUDGE,
         "rows",
@@ -138,7 +140,13 @@ METRICS: Mapping[str, Metric] = {
     "judge_failures": _counter(BY_JUDGE, "times", "Failures after which the judge started again.", {}),
     "judge_failing": _gauge(BY_JUDGE, "0 or 1", "1 after more than three starts of the judge in a minute.", {}),
     "comparisons": _counter(BY_WORKER, "rows", "Rows compared.", SCOPE_LABELS),
-    "disagreements": _counter(BY_WORKER, "rows", "Rows on which the two models decided differently.", SCOPE_LABELS),
+    "disagreements": _counter(
+        BY_WORKER,
+        "rows",
+        "Sum of the losses of the rows compared: a row on which the two models decided differently counts 1, or a part "
+        "of 1 where its kind of decision says how much.",
+        SCOPE_LABELS,
+    ),
     "host_comparisons": _counter(
         BY_WORKER, "rows", "Rows compared, by class of the compressed model's host.", {**MODEL_LABELS, "host": ()}
     ),
@@ -157,13 +165,7 @@ METRICS: Mapping[str, Metric] = {
     "comparisons_repeated": _counter(BY_JUDGE, "rows", "Redelivered rows, which are not counted again.", MODEL_LABELS),
     "control_age_seconds": _gauge(BY_GATEWAY, "seconds", "Time since the last message of a cluster's judges.", {}),
     "batch_rows": Metric(MetricKind.HISTOGRAM, BY_WORKER, "Rows compared at once.", "rows", {}),
-    "evidence": _gauge(BY_JUDGE, "log10", "Log10 of a monitor's evidence; the alarm is at the budget.", CELL_LABELS),
-    "evidence_budget": _gauge(BY_JUDGE, "log10", "Log10 of the samples per budgeted false alarm.", MODEL_LABELS),
-    "monitor_mean": _gauge(BY_JUDGE, "the monitor's", "Mean of a monitor's latest rows.", CELL_LABELS),
-    "monitor_limit": _gauge(BY_JUDGE, "the monitor's", "A monitor's tolerated limit.", CELL_LABELS),
-    "verdict": _gauge(
-        BY_JUDGE, "0 or 1", "1 for the current outcome of a monitor.", {**CELL_LABELS, "outcome": tuple(Outcome)}
-    ),
+    **VERDICT_METRICS,
     "transitions": _counter(
         BY_JUDGE, "inputs", "Inputs to the safe-mode table.", {**SCOPE_LABELS, "input": tuple(Input)}
     ),
@@ -186,7 +188,13 @@ METRICS: Mapping[str, Metric] = {
         BY_JUDGE, "ratio", "Share of repeats in the latest.", {**MODEL_LABELS, "of": ("requests", "inputs", "one_id")}
     ),
     "disagreement_autocorrelation": _gauge(
-        BY_JUDGE, "ratio", "Lag-1 autocorrelation of disagreements; a warning from 0.05 on.", MODEL_LABELS
+        BY_JUDGE, "ratio", "Lag-1 autocorrelation of the losses of rows.", MODEL_LABELS
+    ),
+    "rows_dependent": _gauge(
+        BY_JUDGE, "0 or 1", "1 while rows depend on each other, or did in the latest 65,536.", MODEL_LABELS
+    ),
+    "found_groups": _gauge(
+        BY_JUDGE, "groups", "Undeclared groups in which answers differ more than allowed.", MODEL_LABELS
     ),
     "alerts_waiting": _gauge(BY_JUDGE, "alerts", "Alerts that no Alertmanager has accepted yet.", {}),
     "alert_posts": _counter(
@@ -199,7 +207,9 @@ METRICS: Mapping[str, Metric] = {
         BY_REPORTER, "seconds since 1970", "When the newest drift report was made.", MODEL_LABELS
     ),
     "drift_rows": _drift("rows", "Rows in the newest drift report.", DRIFT_SIDES),
-    "drift_disagreement": _drift("ratio", "Share of rows on which the two models decided differently.", DRIFT_SIDES),
+    "drift_disagreement": _drift(
+        "ratio", "Mean loss of the rows: the share that disagree, where each loss is 0 or 1.", DRIFT_SIDES
+    ),
     "drift_confidence_shift": _drift("probability", "Change of a model's mean confidence.", ROLE_VALUES),
     "drift_share": _drift(
         "ratio", "Share of the tested columns that drifted: inputs, outcomes (now against then), the pair.", DRIFT_KINDS

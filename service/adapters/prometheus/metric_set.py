@@ -32,6 +32,10 @@ def process_registry(registry: CollectorRegistry | None = None) -> CollectorRegi
     return registry
 
 
+INTERVAL = ("monitor_mean", "monitor_lower", "monitor_upper")
+"""The metrics of a mean and its interval."""
+
+
 class MetricSet:
     """One attribute for each metric of the catalogue, under its name."""
 
@@ -64,7 +68,7 @@ class MetricSet:
         self.batch_rows = self._add(Histogram, "batch_rows")
         self.evidence = self._add(Gauge, "evidence")
         self.evidence_budget = self._add(Gauge, "evidence_budget")
-        self.monitor_mean = self._add(Gauge, "monitor_mean")
+        self.monitor_mean, self.monitor_lower, self.monitor_upper = (self._add(Gauge, name) for name in INTERVAL)
         self.monitor_limit = self._add(Gauge, "monitor_limit")
         self.verdict = self._add(Gauge, "verdict")
         self.safe_mode_active = self._add(Gauge, "safe_mode_active")
@@ -86,13 +90,18 @@ class MetricSet:
         self.refusals = self._add(Counter, "refusals")
         self.would_refuse = self._add(Counter, "would_refuse")
         self.escalations = self._add(Counter, "escalations")
+        self.not_comparable = self._add(Counter, "not_comparable")
         self.compared_refusals = self._add(Counter, "compared_refusals")
 
     def _add_guard_metrics(self) -> None:
         """Add the metrics of what could blind or mislead the judge."""
+        self.rows_dependent = self._add(Gauge, "rows_dependent")
+        self.found_groups = self._add(Gauge, "found_groups")
         self.safe_mode_ordered = self._add(Gauge, "safe_mode_ordered")
         self.blind = self._add(Gauge, "blind")
         self.scope_blind = self._add(Gauge, "scope_blind")
+        self.starved = self._add(Gauge, "starved")
+        self.lost = self._add(Gauge, "lost")
         self.judge_missing = self._add(Gauge, "judge_missing")
         self.judge_age_seconds = self._add(Gauge, "judge_age_seconds")
         self.rows_judged = self._add(Counter, "rows_judged")
@@ -100,6 +109,7 @@ class MetricSet:
         self.judge_failures = self._add(Counter, "judge_failures")
         self.judge_failing = self._add(Gauge, "judge_failing")
         self.disk_short = self._add(Gauge, "disk_short")
+        self.refused_connections = self._add(Counter, "refused_connections")
         self.unmonitored_answers = self._add(Counter, "unmonitored_answers")
         self.control_age_seconds = self._add(Gauge, "control_age_seconds")
         self.topic_mismatch = self._add(Gauge, "topic_mismatch")
@@ -116,6 +126,7 @@ class MetricSet:
         self.shadow_runs_terminated = self._add(Counter, "shadow_runs_terminated")
         self.model_hanging = self._add(Gauge, "model_hanging")
         self.shadow_model_hanging = self._add(Gauge, "shadow_model_hanging")
+        self.kept_apart = self._add(Gauge, "kept_apart")
 
     def _add(self, kind: type[T], name: str) -> T:
         metric = METRICS[name]

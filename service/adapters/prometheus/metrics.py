@@ -12,7 +12,7 @@ from tightrope.monitors.intake.hosts import bounded_host
 from tightrope.monitors.plan import State
 from tightrope.monitors.records import Event, Outcome, Routes
 from tightrope.monitors.safemode import Input
-from tightrope.monitors.status import label_coverage
+from tightrope.monitors.status.progress import label_coverage
 from tightrope.monitors.verdict import Verdict
 from tightrope.service.adapters.prometheus.catalogue import METRICS
 from tightrope.service.adapters.prometheus.metric import Component, MetricKind
@@ -89,6 +89,10 @@ class Metrics(MetricSet):
         """Count an answer that is given although its decision output cannot be read."""
         self.unmonitored_answers.labels(model, role, fault).inc()
 
+    def record_refused_connection(self, reason: str) -> None:
+        """Count a connection that was refused or ended, because it exceeded a limit."""
+        self.refused_connections.labels(reason).inc()
+
     def record_subgroup_rows(self, model: str, scopes: Sequence[str], rows: Iterable[int]) -> None:
         """Count answered rows by scope; ``rows`` has one entry a scope."""
         for scope, count in zip(scopes, rows, strict=True):
@@ -134,10 +138,24 @@ class Metrics(MetricSet):
         """Show the share of the fallback traffic that the baseline can carry."""
         self.fallback_share.labels(model).set(share)
 
+    def set_kept_apart(self, model: str, *, apart: bool) -> None:
+        """Show whether the requests to a model run apart because of what was seen in service."""
+        self.kept_apart.labels(model).set(apart)
+
     def set_blind_scopes(self, model: str, scopes: Mapping[str, bool]) -> None:
         """Show for each subgroup whether the gateway answers it with the baseline because its rows are not judged."""
         for scope, blind in scopes.items():
             self.scope_blind.labels(model, scope).set(blind)
+
+    def set_starved(self, model: str, scopes: Mapping[str, bool]) -> None:
+        """Show for each scope whether the gateway answers it with the baseline because too few requests are kept."""
+        for scope, starved in scopes.items():
+            self.starved.labels(model, scope).set(starved)
+
+    def set_lost(self, model: str, scopes: Mapping[str, bool]) -> None:
+        """Show for each scope whether most of its kept rows do not reach the judge."""
+        for scope, lost in scopes.items():
+            self.lost.labels(model, scope).set(lost)
 
     def set_topic_mismatch(self, topic: str, *, mismatch: bool) -> None:
         """Show whether a topic is missing or has another number of partitions than the configuration."""
@@ -193,7 +211,7 @@ class Metrics(MetricSet):
             if not self.has_scope(model, scope):
                 continue
             self.comparisons.labels(model, scope).inc(int(rows))
-            self.disagreements.labels(model, scope).inc(int(disagreements))
+            self.disagreements.labels(model, scope).inc(float(disagreements))
             self.comparison_errors.labels(model, scope).inc(int(errors))
 
     def set_verdicts(self, model: str, verdicts: Iterable[Verdict]) -> None:
@@ -204,7 +222,10 @@ class Metrics(MetricSet):
             labels = (model, v.scope, v.monitor)
             self.evidence.labels(*labels).set(v.evidence)
             self.monitor_limit.labels(*labels).set(v.limit)
-            self.monitor_mean.labels(*labels).set(float("nan") if v.recent is None else v.recent)
+            mean, lower, upper = (v.now.mean, v.now.lower, v.now.upper) if v.now else (v.recent, None, None)
+            gauges = self.monitor_mean, self.monitor_lower, self.monitor_upper
+            for gauge, value in zip(gauges, (mean, lower, upper), strict=True):
+                gauge.labels(*labels).set(float("nan") if value is None else value)
             for outcome in Outcome:
                 self.verdict.labels(*labels, outcome).set(outcome is v.outcome)
 
@@ -237,12 +258,14 @@ class Metrics(MetricSet):
         self.state_unreadable.labels(model).set(unread)
 
     def set_label_figures(self, state: State, model: str) -> None:
-        """Show the outcomes and the coverage of labels, the autocorrelation of disagreements, and repeats."""
+        """Show the outcomes and the coverage of labels, the dependence of rows, found groups, and repeats."""
         for outcome, count in state.labels.items():
             self.labels.labels(model, outcome).set(count)
         if (coverage := label_coverage(state)) is not None:
             self.label_coverage.labels(model).set(coverage)
         self.disagreement_autocorrelation.labels(model).set(state.lag.correlation or 0.0)
+        self.rows_dependent.labels(model).set(state.dependence.warned)
+        self.found_groups.labels(model).set(len(state.search.findings))
         memory = state.repeats
         for reason, rows in memory.uncounted.items():
             self.uncounted_rows.labels(model, reason).set(rows)

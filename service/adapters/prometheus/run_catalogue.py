@@ -1,4 +1,4 @@
-"""The metrics of runs that have passed their deadline; `catalogue.py` contains them."""
+"""Metrics of runs that passed their deadline, are not shared, or cannot be compared; `catalogue.py` has them."""
 
 from collections.abc import Mapping
 
@@ -20,6 +20,22 @@ _HANGING = {
     Component.WORKER: "1 while a model hangs and gets no samples, until a run of zeros answers in time.",
 }
 
+_NOT_COMPARABLE = "Requests not sampled, because one model wrote their state, which the other does not know."
+
 RUN_METRICS: Mapping[str, Metric] = {
-    EXPIRED_COUNTERS[one]: Metric(MetricKind.COUNTER, one, text, "runs", RUN_LABELS) for one, text in _EXPIRED.items()
-} | {BREAKER_GAUGES[one]: Metric(MetricKind.GAUGE, one, text, "0 or 1", RUN_LABELS) for one, text in _HANGING.items()}
+    "not_comparable": Metric(MetricKind.COUNTER, Component.GATEWAY, _NOT_COMPARABLE, "requests", {"model": ()}),
+    **{
+        EXPIRED_COUNTERS[one]: Metric(MetricKind.COUNTER, one, text, "runs", RUN_LABELS)
+        for one, text in _EXPIRED.items()
+    },
+    **{
+        BREAKER_GAUGES[one]: Metric(MetricKind.GAUGE, one, text, "0 or 1", RUN_LABELS) for one, text in _HANGING.items()
+    },
+    "kept_apart": Metric(
+        MetricKind.GAUGE,
+        Component.GATEWAY,
+        "1 since the requests to a model run apart because of what was seen in service, until it is loaded again.",
+        "0 or 1",
+        {"model": ()},
+    ),
+}

@@ -35,8 +35,8 @@ class WatchedRuns:
     ) -> None:
         self.breaker = RunBreaker(name)
         self.seconds = DEFAULT_RUN_SECONDS
-        self._name = name
-        self._call = call
+        self.name = name
+        self.call = call
         self._make_options = make_options
         self._probe = probe
         self._probes = RunThreads(1, "run-probe")
@@ -44,7 +44,7 @@ class WatchedRuns:
 
     def renewed(self) -> "WatchedRuns":
         """Runs of the same model with a breaker of their own."""
-        runs = WatchedRuns(self._name, self._call, self._make_options, self._probe)
+        runs = WatchedRuns(self.name, self.call, self._make_options, self._probe)
         runs.seconds = self.seconds
         return runs
 
@@ -68,7 +68,7 @@ class WatchedRuns:
             slot = self._new_slot()
         slot.number += 1
         try:
-            values = self._call(outputs, inputs, slot.options)
+            values = self.call(outputs, inputs, slot.options)
         except BaseException as error:
             slot.number += 1
             if not slot.ended:
@@ -76,7 +76,7 @@ class WatchedRuns:
             if not self._settle(slot):
                 return self.run_anyway(outputs, inputs)
             if slot.held_loop:
-                raise EventLoopHeldError(f"{self._name}: a run held the event loop") from error
+                raise EventLoopHeldError(f"{self.name}: a run held the event loop") from error
             raise RunDeadlineError(f"no answer within {self.seconds:g} s") from error
         slot.number += 1
         if slot.ended:
@@ -118,7 +118,7 @@ class WatchedRuns:
         except RunFailedError:
             pass  # zeros may be no valid input, but the model answers
         except Exception:
-            log.exception("%s: the probe failed", self._name)
+            log.exception("%s: the probe failed", self.name)
             answered = False
         self.breaker.finish_probe(answered=answered)
 

@@ -3,6 +3,7 @@
 import math
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -43,16 +44,18 @@ STORED_FIELDS = (
     "top_compressed",
     "caller",
     "loss",
+    "agreed",
+    "request_rows",
 )
-"""Fields of a row in the order of its ``body``, a msgpack list that begins with ``member`` as bytes; rows of a state
-file of version 1 lack the last two.
+"""Fields of a row in the order of its ``body``, a msgpack list that begins with ``member`` as bytes; rows that
+were stored earlier lack the last ones.
 """
 
 
 def select_rows(db: sqlite3.Connection, model: str, keys: Sequence[RowKey]) -> dict[RowKey, PendingRow]:
     """The stored rows of these keys."""
     query = "SELECT id, row, time, joined, body FROM held WHERE model = ? AND (id, row) IN (VALUES %s)"
-    return {(name, row): _from_body(name, row, *columns) for name, row, *columns in _select(db, query, model, keys)}
+    return {(name, row): row_from_body(name, row, *columns) for name, row, *columns in _select(db, query, model, keys)}
 
 
 def select_labels(db: sqlite3.Connection, model: str, keys: Sequence[RowKey]) -> dict[RowKey, Label]:
@@ -92,10 +95,13 @@ def count_overdue(db: sqlite3.Connection, model: str, before: float) -> tuple[in
 def apply_changes(cursor: sqlite3.Cursor, changes: Mapping[str, PendingChanges]) -> None:
     """Apply the changes of each model inside the caller's transaction."""
     for model, change in changes.items():
-        rows = [(model, *key, row.time, int(row.joined), _to_body(row)) for key, row in change.held.items()]
+        rows = [
+            (model, *key, row.time, int(row.joined or key in change.joined), _to_body(row))
+            for key, row in sorted(change.held.items(), key=itemgetter(0))
+        ]
         cursor.executemany("INSERT OR IGNORE INTO held VALUES (?, ?, ?, ?, ?, ?)", rows)
-        joined = [(model, *key) for key in change.joined]
-        cursor.executemany("UPDATE held SET joined = 1 WHERE model = ? AND id = ? AND row = ?", joined)
+        joined = [(model, *key) for key in sorted(change.joined)]
+        cursor.executemany("UPDATE held SET joined = 1 WHERE model = ? AND id = ? AND row = ? AND joined = 0", joined)
         labels = [
             (model, *key, label.time, label.label, label.source, label.probability)
             for key, label in change.waiting.items()
@@ -122,7 +128,9 @@ def _to_body(row: PendingRow) -> bytes:
     return msgspec.msgpack.encode([row.member.tobytes(), *(getattr(row, name) for name in STORED_FIELDS)])
 
 
-def _from_body(name: str, row: int, time: float, joined: int, body: bytes) -> PendingRow:
+def row_from_body(name: str, row: int, time: float, joined: int, body: bytes) -> PendingRow:
+    """A stored row."""
     member, *fields = msgspec.msgpack.decode(body)
     values = dict(zip(STORED_FIELDS, fields, strict=False))
+    values |= {name: tuple(values[name]) for name in ("agreed", "request_rows") if name in values}
     return PendingRow(name, row, time, member=np.frombuffer(member, dtype=bool), joined=bool(joined), **values)

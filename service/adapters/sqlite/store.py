@@ -18,16 +18,11 @@ from tightrope.service.adapters.ports import (
     PendingChanges,
     Record,
 )
-from tightrope.service.adapters.sqlite import event_table, pending_labels
+from tightrope.service.adapters.sqlite import event_table, input_journal, pending_labels
 from tightrope.service.adapters.sqlite.database import give_back, is_full, opened, transaction
 from tightrope.service.adapters.sqlite.event_table import EventPruning, EventRetention
 from tightrope.service.adapters.sqlite.given_up_rows import given_up_among
-from tightrope.service.adapters.sqlite.input_journal import (
-    InputJournal,
-    add_put_off_labels,
-    add_put_off_rows,
-    latest_positions,
-)
+from tightrope.service.adapters.sqlite.rows_to_label import RowsToLabel
 from tightrope.service.adapters.sqlite.state_file import StoreError, lock_state
 
 NO_RETENTION = EventRetention()
@@ -36,7 +31,7 @@ IN_MEMORY = Path(":memory:")
 """The path of a state that ends with the process."""
 
 
-class SqliteStore(OwnLogs):
+class SqliteStore(OwnLogs, RowsToLabel):
     """Implements `ports.Store`. Safe to share between threads.
 
     ``exclusive`` is for the process that judges: a second one on the same file is refused. ``loss`` is the reason for
@@ -52,7 +47,7 @@ class SqliteStore(OwnLogs):
         self.loss = loss
         self.make_room: Callable[[], bool] = lambda: False
         self._lock = threading.Lock()
-        self._journal = InputJournal()
+        self._journal = input_journal.InputJournal()
         self._pruning = EventPruning(retention)
         self._positions: tuple[str, dict[LogPartition, int]] = ("", {})
         self._file_lock = lock_state(path) if exclusive else None
@@ -92,7 +87,10 @@ class SqliteStore(OwnLogs):
         with self._lock:
             self._journal.begin(self._db)
             rows = self._db.execute("SELECT topic, partition, next FROM positions WHERE log = ?", (log,)).fetchall()
-            known = [{(topic, partition): offset for topic, partition, offset in rows}, latest_positions(self._db, log)]
+            known = [
+                {(topic, partition): offset for topic, partition, offset in rows},
+                input_journal.latest_positions(self._db, log),
+            ]
         known += [self._positions[1]] if self._positions[0] == log else []
         latest = {source: max(each.get(source, 0) for each in known) for source in {*known[0], *known[1], *known[-1]}}
         return dict.fromkeys(models, latest)
@@ -226,13 +224,13 @@ class SqliteStore(OwnLogs):
         """Compared rows by key."""
         with self._lock:
             found = pending_labels.select_rows(self._db, model, keys)
-            return add_put_off_rows(found, keys, self._journal.pending(model))
+            return input_journal.add_put_off_rows(found, keys, self._journal.pending(model))
 
     def pending_labels(self, model: str, keys: Sequence[RowKey]) -> dict[RowKey, Label]:
         """Labels without a row, by key."""
         with self._lock:
             found = pending_labels.select_labels(self._db, model, keys)
-            return add_put_off_labels(found, keys, self._journal.pending(model))
+            return input_journal.add_put_off_labels(found, keys, self._journal.pending(model))
 
     def given_up(self, model: str, keys: Collection[RowKey]) -> set[RowKey]:
         """Those of the keys whose row was given up, as far as that is remembered."""

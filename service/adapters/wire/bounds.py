@@ -64,6 +64,7 @@ class NumberRange(NamedTuple):
 COUNTS, INDICES, CLASSES = NumberRange(0, MAX_COUNT), NumberRange(0, MAX_INDEX), NumberRange(-1, MAX_INDEX)
 TIMES = NumberRange(-MAX_TIME_SECONDS, MAX_TIME_SECONDS)
 SHARES, KNOWN_SHARES = NumberRange(0, 1), NumberRange(0, 1, unknown=True)
+DIFFERENCES = NumberRange(-1, 1, unknown=True)
 AMOUNTS = NumberRange(0, math.inf, unknown=True)
 WHOLE_NUMBERS, NUMBERS = NumberRange(-(2**63), 2**63 - 1), NumberRange(-1.7e308, 1.7e308)
 
@@ -103,11 +104,13 @@ COLUMN_RANGES: Mapping[str, NumberRange] = {
         ),
         KNOWN_SHARES,
     ),
+    **dict.fromkeys(("mix", "bias"), DIFFERENCES),
+    **dict.fromkeys(("agreed", "request_rows"), AMOUNTS),
 }
 """Numbers in columns of samples and comparisons."""
 
-CLASS_COLUMNS = ("missed", "gained")
-"""Columns with an entry for each class."""
+CLASS_COLUMNS = ("missed", "gained", "mix", "agreed", "request_rows")
+"""Columns with an entry for each class or scope."""
 
 
 def position_violation(positions: Mapping[tuple[str, Any], Any]) -> str:

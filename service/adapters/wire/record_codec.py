@@ -6,8 +6,10 @@ from dataclasses import asdict
 
 import numpy as np
 
+from tightrope.monitors.dependence.cluster_sums import open_window
 from tightrope.monitors.detector_bank import Cells
 from tightrope.monitors.intake.repeats import RepeatMemory, RepeatWarning
+from tightrope.monitors.intake.sample_batch import ADDED_SAMPLE_COLUMNS, SampleBatch
 from tightrope.monitors.label_records import Label
 from tightrope.monitors.latency import LatencyState
 from tightrope.monitors.plan import Autocorrelation, State, UncomparedTraffic
@@ -24,9 +26,9 @@ from tightrope.monitors.records import (
     Stream,
     Traffic,
 )
-from tightrope.monitors.sample_batch import ADDED_SAMPLE_COLUMNS, SampleBatch
 from tightrope.service.adapters.wire.bounds import MAX_CLASS_COLUMNS
 from tightrope.service.adapters.wire.columns import check_row_counts, check_values, extended, read_tensors, shortened
+from tightrope.service.adapters.wire.dependence_codec import read_dependence
 from tightrope.service.adapters.wire.envelope import (
     STRING_DTYPE,
     WireError,
@@ -40,8 +42,11 @@ from tightrope.service.adapters.wire.envelope import (
     record_fields,
     unpack,
 )
+from tightrope.service.adapters.wire.estimates_codec import estimates_fields, read_estimates
 from tightrope.service.adapters.wire.retained_codec import read_mode, read_retained, retained_fields
+from tightrope.service.adapters.wire.search_codec import read_search, search_fields
 from tightrope.service.adapters.wire.state_bounds import check_state
+from tightrope.service.adapters.wire.veto_codec import read_veto
 
 SAMPLES_SCHEMA = "tightrope.samples"
 COMPARISONS_SCHEMA = "tightrope.comparisons"
@@ -151,7 +156,9 @@ def decode_routes(data: bytes) -> Routes:
 
 def encode_state(state: State) -> bytes:
     """A snapshot of one model's judgement. Maps are sorted, so that equal states have equal bytes."""
-    items = {**record_fields(state), "retained": retained_fields(state.retained)}.items()
+    parts = {"retained": retained_fields(state.retained), "estimates": estimates_fields(state.estimates)}
+    parts |= {"search": search_fields(state.search)}
+    items = {**record_fields(state), **parts}.items()
     return pack(
         STATE_SCHEMA, {name: dict(sorted(value.items())) if isinstance(value, dict) else value for name, value in items}
     )
@@ -170,9 +177,13 @@ def decode_state(data: bytes) -> State:
                 "pending": {Stream(name): _comparisons(rows) for name, rows in body["pending"].items()},
                 "modes": tuple(map(read_mode, body["modes"])),
                 "retained": read_retained(body.get("retained", {})),
+                "estimates": read_estimates(body.get("estimates", {})),
+                "search": read_search(body.get("search", {})),
                 **{name: array(body[name], name) for name in ("compared", "disagreed", "errors", "faulty", "noise")},
                 "sighted": _sighted(body),
                 "repeats": _repeats(body.get("repeats", {})),
+                "dependence": read_dependence(body.get("dependence", {})),
+                "veto": read_veto(body.get("veto", {}), len(body["scopes"])),
                 "hosts": {n: array(v, "hosts", "<i8") for n, v in mapping(body.get("hosts", {}), "hosts").items()},
                 "refused": {Role(n): array(v, "refused") for n, v in body.get("refused", {}).items()},
                 "lag": Autocorrelation(**body["lag"]),
@@ -180,14 +191,19 @@ def decode_state(data: bytes) -> State:
                 "latency": LatencyState(
                     **{**body["latency"], "log_mass": array(body["latency"]["log_mass"], "latency")}
                 ),
-                "cells": tuple(
-                    Cells(**{name: array(value, name) for name, value in cells.items()}) for cells in body["cells"]
-                ),
+                "cells": tuple(map(_cells, body["cells"])),
             }
         )
         return check_state(state)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise WireError(f"state: not a snapshot of this version: {error}") from error
+
+
+def _cells(body: Mapping[str, object]) -> Cells:
+    """The cells of one monitor; in a snapshot of an earlier version no seed waits for rows, and no window is open."""
+    arrays = {name: array(value, name) for name, value in body.items()}
+    sides = arrays["count"].shape
+    return Cells(**{"pending": np.zeros(sides, dtype=np.int64), "window": open_window(sides, 0), **arrays})
 
 
 def _repeats(body: object) -> RepeatMemory:
@@ -196,6 +212,8 @@ def _repeats(body: object) -> RepeatMemory:
     for name in ("inputs", "ids", "requests"):
         if name in values:
             values[name] = array(values[name], f"repeats.{name}", "<u4")
+    if "differ" in values:
+        values["differ"] = array(values["differ"], "repeats.differ", "|b1")
     if "warnings" in values:
         values["warnings"] = tuple(map(RepeatWarning, values["warnings"]))
     return RepeatMemory(**values)
@@ -233,15 +251,17 @@ def decode_traffic(data: bytes) -> Traffic:
 
 
 _SAMPLE_DTYPES = (
-    {"rows": "<i8", "served_by_baseline": "|b1", "caller": "<u8"}
+    {"rows": "<i8", "served_by_baseline": "|b1", "apart": "|b1", "caller": "<u8"}
     | dict.fromkeys(("time", "draw", "inclusion", "seconds"), "<f8")
     | dict.fromkeys(("host_class", "trace_id"), STRING_DTYPE)
 )
 _COMPARISON_DTYPES = (
-    {"fault": "|i1", "twin": "<u8", "caller": "<u8"}
+    {"fault": "|i1", "twin": "<u8", "caller": "<u8", "features": "<f4"}
     | dict.fromkeys(("host_class", "shadow_host_class", "trace_id"), STRING_DTYPE)
     | dict.fromkeys(("partition", "offset", "top_baseline", "top_compressed"), "<i8")
-    | dict.fromkeys(("member", "served_by_baseline", "disagree", "refused_baseline", "refused_compressed"), "|b1")
+    | dict.fromkeys(
+        ("member", "served_by_baseline", "apart", "disagree", "refused_baseline", "refused_compressed"), "|b1"
+    )
 )
 
 
@@ -258,7 +278,7 @@ def _comparisons(body: object) -> Comparisons:
         raise WireError(f"{column}: must have one entry for each of {len(ids)} rows (and of {len(scopes)} scopes)")
     widest = max((columns[name].shape[1] for name in MATRICES if name in columns and name != "member"), default=0)
     if widest > MAX_CLASS_COLUMNS:
-        raise WireError(f"missed, gained: {widest} classes; there must be at most {MAX_CLASS_COLUMNS}")
+        raise WireError(f"missed, gained, mix, features: {widest} columns; there must be at most {MAX_CLASS_COLUMNS}")
     check_values(columns)
     fields = {name: values.get(name) for name in ("model", "baseline_digest", "compressed_digest", "log")}
     return build(Comparisons, "comparisons", {**fields, **columns, "request_id": ids, "scopes": scopes})

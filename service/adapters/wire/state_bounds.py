@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tightrope.monitors.detector_bank import Cells
 from tightrope.monitors.plan import State
-from tightrope.service.adapters.wire.bounds import COUNTS, INDICES
-from tightrope.service.adapters.wire.envelope import WireError, check_fields
+from tightrope.service.adapters.wire.bounds import COUNTS, INDICES, TIMES
+from tightrope.service.adapters.wire.envelope import WireError, check_fields, mapping
 
 MAX_EVIDENCE_NATS = 1e9
 """The largest log mass of a detector: an alarm needs about twenty, and sets it back."""
@@ -42,6 +42,10 @@ def check_state(state: State) -> State:
         raise WireError("state.watermarks: the keys must be numbers of partitions")
     if len(state.modes) != len(state.scopes) or len(state.cells) != len(state.monitors):
         raise WireError("state: must have one mode for each scope, and the cells of each monitor")
+    for kind, reported in mapping(state.sight_notes, "state.sight_notes").items():
+        for scope, time in mapping(reported, f"state.sight_notes.{kind}").items():
+            if type(time) not in {int, float} or not TIMES.contains(time):
+                raise WireError(f"state.sight_notes.{kind}.{scope}: must be {TIMES}")
     _check_arrays(state)
     for cells in state.cells:
         _check_cells(cells, len(state.scopes))
@@ -61,7 +65,8 @@ def _check_arrays(state: State) -> None:
         f"{field}.{n}": v for field in ("hosts", "refused") for n, v in getattr(state, field).items()
     }
     for name, values in counts.items():
-        _check_array(values, f"state.{name}", "<i8", shapes.get(name, (scopes, 2)))
+        dtype = "<f8" if name in {"disagreed", "noise"} and values.dtype.kind == "f" else "<i8"
+        _check_array(values, f"state.{name}", dtype, shapes.get(name, (scopes, 2)))
         if values.size and not (values.min() >= 0 and values.max() <= COUNTS.high):
             raise WireError(f"state.{name}: must be {COUNTS}")
     _check_array(state.faulty, "state.faulty", "|b1", (scopes,))
@@ -69,9 +74,14 @@ def _check_arrays(state: State) -> None:
 
 
 def _check_cells(cells: Cells, scopes: int) -> None:
-    """Check the arrays of a monitor, whose first axes are variants and scopes."""
-    sides = (cells.count.shape[:1] or (0,)) + (scopes,)
-    _check_array(cells.count, "state.cells.count", "<i8", sides)
+    """Check the arrays of a monitor, whose first axes are variants and scopes, or the model alone."""
+    if cells.count.ndim != 2 or cells.count.shape[1] not in {1, scopes}:  # noqa: PLR2004 - variants and scopes
+        raise WireError(f"state.cells.count: of shape {cells.count.shape}; it does not fit {scopes} scopes")
+    sides = cells.count.shape
+    for name in ("count", "pending"):
+        _check_array(getattr(cells, name), f"state.cells.{name}", "<i8", sides)
+    if cells.pending.size and not (cells.pending.min() >= 0 and cells.pending.max() <= COUNTS.high):
+        raise WireError(f"state.cells.pending: must be {COUNTS}")
     _check_array(cells.total, "state.cells.total", "<f8", sides)
     _check_array(cells.tripped, "state.cells.tripped", "|b1", sides)
     for name in ("log_mass", "recovery", "path"):
@@ -79,6 +89,9 @@ def _check_cells(cells: Cells, scopes: int) -> None:
         if values.dtype.str != "<f8" or values.shape[:2] != sides:
             raise WireError(f"state.cells.{name}: {values.dtype.str} of shape {values.shape} does not fit {sides}")
         _check_masses(values, f"state.cells.{name}")
+    window = cells.window
+    if window.dtype.str != "<f8" or window.shape != (*sides, *window.shape[2:3], 2) or not np.isfinite(window).all():
+        raise WireError(f"state.cells.window: {window.dtype.str} of shape {window.shape} does not fit {sides}")
     if np.isnan(cells.total).any():
         raise WireError("state.cells.total: must not be NaN")
 

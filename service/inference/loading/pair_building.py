@@ -1,45 +1,39 @@
 """Building of a pair: both models loaded, mapped, probed, and checked against each other and the settings."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tightrope.monitors.compare import Decision, Refusal, Scale
 from tightrope.monitors.intake.sampling import Sampler
-from tightrope.monitors.records import Role
+from tightrope.monitors.records import Comparisons, Role
 from tightrope.monitors.scopes import OTHER_VALUE, scope_name
-from tightrope.service.adapters.open_inference.model import with_tensors_of
-from tightrope.service.adapters.ports import Model, ProviderError, host_class_of
-from tightrope.service.adapters.runs.watched_runs import limit_runs
+from tightrope.service.adapters.ports import Model, host_class_of
 from tightrope.service.config import models as config
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.config.suggestions import did_you_mean
-from tightrope.service.errors import TightropeError
-from tightrope.service.inference.batchability import Batchability
-from tightrope.service.inference.mapping.signatures import map_models
+from tightrope.service.inference.input_columns import build_columns
+from tightrope.service.inference.kinds.kind_building import check_options
+from tightrope.service.inference.loading.mistakes import Mistakes
+from tightrope.service.inference.loading.role_loading import load_roles
+from tightrope.service.inference.loading.row_arrangement import (
+    arrange_rows,
+    can_take_requests,
+    check_findings,
+    probe_options,
+    probe_rows,
+    request_note,
+)
+from tightrope.service.inference.mapping.signatures import MappedPair, map_models
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.inference.monitor_plan import build_plan
 from tightrope.service.inference.probing.model_probe import probe_role
-from tightrope.service.inference.probing.scale_check import scale_mistakes
-from tightrope.service.inference.row_axes.input_axes import AxesOf, find_axes, rows_first, set_output_axes
-from tightrope.service.inference.row_probe import RowProbe, probe_pair
+from tightrope.service.inference.probing.own_noise import probed_noise
+from tightrope.service.inference.row_axes.input_axes import AxesOf, find_axes
+from tightrope.service.inference.row_probe import RowProbe
+from tightrope.service.inference.states.state_specs import build_states
 from tightrope.service.inference.subgroup_codes import build_subgroups
-from tightrope.service.protocol.tensors import TensorSpec
-
-FLOAT_DATATYPES = frozenset({"FP16", "FP32", "FP64"})
-
-
-class _Mistakes(list[str]):
-    """Collects all mistakes of a pair, instead of stopping at the first."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self._name = name
-
-    def add(self, key: str, text: str) -> None:
-        line = f"models.{self._name}.{key}: {text}"
-        if line not in self:  # both models may have the same mistake
-            self.append(line)
 
 
 def build(
@@ -54,100 +48,96 @@ def build(
     Raises:
         ConfigError: with all mistakes, each with its key.
     """
-    section, mistakes = settings.models[name], _Mistakes(name)
+    section, mistakes = settings.models[name], Mistakes(name)
     try:
-        loaded = _load(section, load, mistakes)
+        loaded = load_roles(section, load, mistakes)
     except ConfigError as error:
         raise ConfigError(error.problems + settings_mistakes(name, section)) from None
     mapped = map_models(loaded, section.tensors, section.decision.output, mistakes.add)
-    models = mapped.models
-    output = _decision_output(section, models[Role.BASELINE].outputs, mistakes)
-    models, layout = rows_first(models, output, axes_of, mistakes.add)
+    return _build_mapped(name, settings, mapped, mistakes, probe or probe_role, axes_of)
+
+
+def _build_mapped(
+    name: str, settings: Settings, mapped: MappedPair, mistakes: Mistakes, probe: RowProbe, axes_of: AxesOf
+) -> ModelPair:
+    """Build the pair of mapped models. Where its deciding output turns out to have no rows, it is built again with
+    requests as rows.
+    """
+    section = settings.models[name]
+    options = probe_options(name, section, mapped.models[Role.BASELINE].inputs, mistakes)
+    arranged = arrange_rows(mapped.models, section, axes_of, options, mistakes)
+    models, layout, output, kind = arranged.models, arranged.layout, arranged.output, arranged.kind
     subgroups = build_subgroups(section, models[Role.BASELINE].inputs, mistakes.add)
-    mistakes += settings_mistakes(name, section)
+    columns = build_columns(section.columns, models[Role.BASELINE].inputs, mistakes.add)
+    states = build_states(section.state_tensors, models[Role.BASELINE], mistakes.add)
+    mistakes += [line for line in settings_mistakes(name, section) if line not in mistakes]
     if mistakes:
         raise ConfigError(mistakes)
-    batchability = _probe_rows(models, output, section, probe, mistakes)
+    batchability = probe_rows(arranged, section, probe, options)
+    if section.rows is None and can_take_requests(arranged, batchability):
+        pair = _build_mapped(name, _with_request_rows(settings, name), mapped, mistakes, probe, axes_of)
+        return replace(pair, notes=(*pair.notes, request_note(output)))
+    check_findings(arranged, batchability, section, options, mistakes)
     sampler = Sampler(section.sampling.rate, dict(section.sampling.floors))
     return ModelPair(
         name=name,
-        version=section.version,
         models=models,
         decision=_decision(section),
         output=output,
-        action=section.refusal.action if section.refusal else "flag",
         subgroups=subgroups,
         sampler=sampler,
-        noise_share=section.noise_share,
-        fallback_seconds=section.fallback_seconds,
-        plan=build_plan(name, settings, models, subgroups, sampler, output),
+        plan=build_plan(name, settings, models, subgroups, sampler, output, kind, columns),
         batchability=batchability,
-        batch_rows=section.batch_rows,
-        queue=section.queue,
-        warm_up=_warm_up(section),
-        allow_nan=section.allow_nan,
-        caller=section.caller,
         host_classes={role: host_class_of(model) for role, model in models.items()},
         layout=layout,
+        states=states and replace(states, axes=batchability.axes),
         notes=mapped.notes,
+        kind=kind,
+        **_served_as(section),
+        lacks_tolerance=section.decision.lacks_tolerance,
+        own_noise=probed_noise(batchability, output) if section.decision.lacks_tolerance else None,
     )
+
+
+def replan(pair: ModelPair, settings: Settings, golden: Comparisons | None) -> ModelPair:
+    """The pair with the plan that its compared golden rows choose."""
+    if golden is None:
+        return pair
+    if settings.models[pair.name].rows is None and pair.layout and pair.layout.is_request:
+        settings = _with_request_rows(settings, pair.name)
+    columns = pair.plan.search.columns if pair.plan.search else ()
+    watched = pair.models, pair.subgroups, pair.sampler, pair.output, pair.kind
+    return replace(pair, plan=build_plan(pair.name, settings, *watched, columns, golden))
+
+
+def _with_request_rows(settings: Settings, name: str) -> Settings:
+    """The settings with `rows: request` for this model."""
+    section = settings.models[name].model_copy(update={"rows": "request"})
+    return settings.model_copy(update={"models": {**settings.models, name: section}})
+
+
+def _served_as(section: config.ModelSection) -> dict[str, Any]:
+    """The settings of serving that a pair takes as they are written."""
+    names = ("version", "noise_share", "fallback_seconds", "batch_rows", "queue", "allow_nan", "caller")
+    action = section.refusal.action if section.refusal else "flag"
+    return {name: getattr(section, name) for name in names} | {"action": action, "warm_up": _warm_up(section)}
 
 
 def settings_mistakes(name: str, section: config.ModelSection) -> list[str]:
     """The mistakes of a section that are seen without its models, each with its key."""
-    mistakes = _Mistakes(name)
+    mistakes = Mistakes(name)
     declared = [(name, value) for name, group in section.subgroups.items() for value in (*group.values, OTHER_VALUE)]
     scopes = [scope_name(attribute, value) for attribute, value in declared]
     for scope in (scope for scope in section.sampling.floors if scope not in scopes):
         there = f"there are {', '.join(scopes)}" if scopes else "no subgroups are configured"
         mistakes.add(f"sampling.floors.{scope}", f"there is no such subgroup; {there}{did_you_mean(scopes, scope)}")
-    if section.refusal and section.decision.scale is Scale.REGRESSION:
+    check_options(section.decision, mistakes.add)
+    is_regression = section.decision.kind == "regression" or section.decision.scale is Scale.REGRESSION
+    if section.refusal and is_regression:
         mistakes.add("refusal", "a regression has no certainty to refuse by")
     if section.golden and not section.golden.exists():
         mistakes.add("golden", f"{section.golden}: cannot be read: No such file or directory")
     return mistakes
-
-
-def _probe_rows(
-    models: dict[Role, Model], output: str, section: config.ModelSection, probe: RowProbe | None, mistakes: _Mistakes
-) -> Batchability:
-    """Find out which outputs are by rows, and on which axes, and check the scale of the decision.
-
-    Raises:
-        ConfigError: when the roles differ in an axis, or the scale is contradicted.
-    """
-    batchability = probe_pair(models, output, section.batch_rows, probe or probe_role)
-    for text in scale_mistakes(batchability.findings, output, section.decision.scale):
-        mistakes.add("decision.scale", text)
-    for conflict in batchability.conflicts:
-        mistakes.add("compressed", conflict)
-    if mistakes:
-        raise ConfigError(mistakes)
-    set_output_axes(models, batchability.findings)
-    return batchability
-
-
-def _load(
-    section: config.ModelSection, load: Callable[[Any, config.RuntimeSection], Model], mistakes: _Mistakes
-) -> dict[Role, Model]:
-    """Load both models; a remote one that does not describe its tensors gets those of the other."""
-    models: dict[Role, Model] = {}
-    for role, artefact in ((Role.BASELINE, section.baseline), (Role.COMPRESSED, section.compressed)):
-        key, runtime = section.runtime_of(role)
-        try:
-            models[role] = load(artefact, runtime)
-            limit_runs(models[role], section.run_seconds)
-        except ProviderError as error:
-            mistakes.add(key, str(error))
-        except TightropeError as error:
-            mistakes.add(role, str(error))
-    if mistakes:
-        raise ConfigError(mistakes)
-    models = {role: with_tensors_of(model, models[role.other]) for role, model in models.items()}
-    if not models[Role.BASELINE].inputs:
-        mistakes.add("baseline", "neither server tells what its model takes and gives; one of the two must")
-        raise ConfigError(mistakes)
-    return models
 
 
 def _warm_up(section: config.ModelSection) -> tuple[tuple[Role, int], ...]:
@@ -156,29 +146,14 @@ def _warm_up(section: config.ModelSection) -> tuple[tuple[Role, int], ...]:
     return tuple((role, rows) for role in files if (rows := section.runtime_of(role)[1].warm_up_rows))
 
 
-def _show(spec: TensorSpec) -> str:
-    return f"{spec.datatype}{list(spec.shape)}"
-
-
-def _decision_output(section: config.ModelSection, outputs: tuple[TensorSpec, ...], mistakes: _Mistakes) -> str:
-    """The name of the output that decides: the configured one, or the only one."""
-    specs = {spec.name: spec for spec in outputs}
-    name = section.decision.output or (outputs[0].name if len(outputs) == 1 else None)
-    if name not in specs:
-        mistakes.add("decision.output", f"is {name!r}; it must name one of the outputs {', '.join(specs)}")
-        return ""
-    spec = specs[name]
-    if spec.datatype not in FLOAT_DATATYPES or not spec.shape or len(spec.shape) - 1 - spec.shape[1:].count(1) > 1:
-        mistakes.add(
-            "decision.output", f"{name!r} is {_show(spec)}; it must be FP16, FP32 or FP64 by rows (and classes)"
-        )
-    return name
-
-
 def _decision(section: config.ModelSection) -> Decision:
-    refusal = section.refusal
-    if refusal is None:
-        return Decision(section.decision.scale, None, section.decision.tolerance)
-    own = refusal.compressed_threshold
-    thresholds = {Role.BASELINE: refusal.threshold, Role.COMPRESSED: refusal.threshold if own is None else own}
-    return Decision(section.decision.scale, Refusal(refusal.score, thresholds), section.decision.tolerance)
+    ours, theirs = (section.decision.scales[role] for role in (Role.BASELINE, Role.COMPRESSED))
+    return Decision(ours, _refusal(section.refusal), section.decision.tolerance, None if theirs is ours else theirs)
+
+
+def _refusal(section: config.RefusalSection | None) -> Refusal | None:
+    if section is None:
+        return None
+    own = section.compressed_threshold
+    thresholds = {Role.BASELINE: section.threshold, Role.COMPRESSED: section.threshold if own is None else own}
+    return Refusal(section.score, thresholds)

@@ -1,24 +1,31 @@
 """Loading of a pair: its files or endpoints, the checks, the reference rows, and the findings of a trial, if any."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from tightrope.monitors.records import Role
 from tightrope.service.adapters.onnxruntime import OnnxModel, RuntimeOptions
-from tightrope.service.adapters.open_inference.model import EndpointAddress, connect
+from tightrope.service.adapters.open_inference.model import EndpointAddress, connect, endpoint_of
 from tightrope.service.adapters.ports import Model
-from tightrope.service.config.loader import Settings, secret
+from tightrope.service.config.loader import ConfigError, Settings, secret
 from tightrope.service.config.models import Endpoint, RuntimeSection
-from tightrope.service.inference import golden
 from tightrope.service.inference.batchability import Findings
-from tightrope.service.inference.loading.pair_building import build
+from tightrope.service.inference.input_columns import with_reference
+from tightrope.service.inference.loading.golden_comparison import compare_golden_rows
+from tightrope.service.inference.loading.pair_building import build, replan
+from tightrope.service.inference.mapping.mapped_model import MappedModel
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.inference.probing.model_probe import probe_model
+from tightrope.service.inference.probing.own_noise import MAX_NOISE_ROWS, OwnNoise, measured_noise
 from tightrope.service.inference.probing.probe_memory import ProbeMemory
 from tightrope.service.inference.row_axes.input_axes import find_axes
 from tightrope.service.inference.row_axes.row_layout import RowAxes
+from tightrope.service.inference.row_files.row_file import RowFile, RowFileError, row_count
+from tightrope.service.inference.row_files.row_reader import read_rows
+from tightrope.service.inference.row_files.row_schema import schema_of
+from tightrope.service.inference.row_probe import ProbeOptions
 
 Announce = Callable[[str], None]
 """Called with the step that begins: the key, the file, and what is done with it."""
@@ -26,11 +33,11 @@ Announce = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The findings of a trial in another process, by role: digests of files, and findings about their outputs.
+    """The findings of a trial in another process: digests of files by their keys, and findings about outputs by role.
     ``axes`` are those of the inputs' rows, where they are not all 0.
     """
 
-    digests: Mapping[Role, str]
+    digests: Mapping[str, str]
     findings: Mapping[Role, Findings]
     axes: RowAxes | None = None
 
@@ -54,31 +61,48 @@ def build_pair(
         ConfigError: with every mistake.
     """
     section = settings.models[name]
+    digests: dict[str, str] = {}
 
     def load(artefact: Path | Endpoint, runtime: RuntimeSection) -> Model:
-        role = next(role for role in Role if getattr(section, role) is artefact)
-        announce(f"models.{name}.{role}: {_address(artefact)}: loading")
-        return load_model(artefact, runtime, trial.digests.get(role) if trial else None)
+        key = next(key for key, value in section.artefacts.items() if value is artefact)
+        announce(f"models.{name}.{key}: {_address(artefact)}: loading")
+        model = load_model(artefact, runtime, trial.digests.get(key) if trial else None)
+        digests[key] = model.digest
+        return model
 
-    def probe(role: Role, model: Model, outputs: Sequence[str]) -> Findings:
+    def probe(role: Role, model: Model, outputs: Sequence[str], options: ProbeOptions) -> Findings:
         if trial and role in trial.findings:
             return trial.findings[role]
         artefact, (_, runtime) = getattr(section, role), section.runtime_of(role)
-        remembers = memory if isinstance(model, OnnxModel) else None  # not one that is mapped for its pair
-        if remembers and (remembered := remembers.recall(model, runtime, outputs)) is not None:
+        remembers = memory if isinstance(model, OnnxModel | MappedModel) and not endpoint_of(model) else None
+        if remembers and (remembered := remembers.recall(model, runtime, outputs, options)) is not None:
             return remembered
         announce(f"models.{name}.{role}: {_address(artefact)}: a run on made-up rows")
-        run = partial(probe_model, model, outputs)
-        return remembers.probe(model, runtime, outputs, run) if remembers else run()
+        run = partial(probe_model, model, outputs, options)
+        return remembers.probe(model, runtime, outputs, run, options) if remembers else run()
 
-    def axes_of(role: Role, model: Model, decides: str) -> RowAxes | None:
-        return trial.axes if trial else find_axes(role, model, decides)
+    def axes_of(role: Role, model: Model, decides: str, options: ProbeOptions) -> RowAxes | None:
+        return trial.axes if trial else find_axes(role, model, decides, options)
 
-    pair = build(name, settings, load, probe, axes_of)
+    pair = replace(build(name, settings, load, probe, axes_of), digests=digests)
     if section.golden:
         announce(f"models.{name}.golden: {section.golden}: reading")
-    golden_rows(pair, settings)
-    return pair
+    rows = golden_rows(pair, settings)
+    if rows and section.decision.lacks_tolerance:
+        pair = replace(pair, own_noise=_golden_noise(pair, rows) or pair.own_noise)
+    if rows is None:
+        return pair
+    announce(f"models.{name}.golden: {section.golden}: both models run on its rows")
+    pair = replan(pair, settings, compare_golden_rows(pair, rows))
+    return replace(pair, plan=with_reference(pair.plan, pair.subgroups, rows))
+
+
+def _golden_noise(pair: ModelPair, rows: RowFile) -> OwnNoise | None:
+    """The noise on the first golden rows, which have equal shapes."""
+    inputs = rows.parts[0]
+    source = f"{min(row_count(inputs), MAX_NOISE_ROWS)} golden rows"
+    together = pair.has_free_rows and not pair.batchability.is_closed
+    return measured_noise(pair.models[Role.BASELINE], inputs, pair.output, source, together=together)
 
 
 def _address(artefact: Path | Endpoint) -> str:
@@ -104,14 +128,18 @@ def load_model(artefact: Path | Endpoint, runtime: RuntimeSection, digest: str |
     return connect(address)
 
 
-def golden_rows(pair: ModelPair, settings: Settings) -> golden.GoldenRows | None:
+def golden_rows(pair: ModelPair, settings: Settings) -> RowFile | None:
     """The reference rows of a model's drift reports; None if the configuration names no file of them.
 
     Raises:
-        ConfigError: when the file does not fit the model.
+        ConfigError: when the file cannot be read, or does not fit the model.
     """
     path = settings.models[pair.name].golden
     if path is None:
         return None
-    max_rows = max(settings.reports.reference_rows, 1)
-    return golden.read_golden(path, f"models.{pair.name}.golden", pair.inputs, pair.subgroups, max_rows)
+    try:
+        rows = read_rows(path, schema_of(pair), labelled=False, most=max(settings.reports.reference_rows, 1))
+        rows.members(pair.subgroups)
+    except RowFileError as error:
+        raise ConfigError([f"models.{pair.name}.golden: {error}"]) from error
+    return rows

@@ -9,6 +9,7 @@ from tightrope.monitors.records import Tensors
 from tightrope.service.adapters.ports import Model, RunFailedError, host_class_of
 from tightrope.service.adapters.runs.watched_runs import WatchedRuns, runs_of
 from tightrope.service.inference.mapping.casts import cast, cast_output
+from tightrope.service.inference.mapping.constants import ConstantInput
 from tightrope.service.protocol.tensors import TensorSpec
 
 
@@ -16,8 +17,8 @@ class MappedModel:
     """Runs ``loaded`` on the tensors of callers, ``inputs``, and gives them ``outputs``.
 
     ``sources`` has the callers' input for each input of the model, ``produced`` the model's output for each of the
-    callers'. ``digest`` also covers what is written in the configuration. With ``single_row`` the model takes one row
-    only: it runs once a row.
+    callers'. ``constants`` are the inputs that callers do not send. ``digest`` also covers what is written in the
+    configuration. With ``single_row`` the model takes one row only: it runs once a row.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class MappedModel:
         sources: Mapping[str, str],
         produced: Mapping[str, str],
         digest: str,
+        constants: Sequence[ConstantInput] = (),
         single_row: bool = False,
     ) -> None:
         self.loaded = loaded
@@ -38,6 +40,7 @@ class MappedModel:
         self.host_class = host_class_of(loaded)
         self.value_work = str(getattr(loaded, "value_work", ""))
         self._feeds = [(spec.name, sources[spec.name], spec.datatype) for spec in loaded.inputs if spec.name in sources]
+        self._constants = constants
         self._produced = produced
         self._datatypes = {spec.name: spec.datatype for spec in outputs}
         self._single_row = single_row
@@ -67,16 +70,22 @@ class MappedModel:
         """
         fed = {own: cast(name, inputs[name], datatype) for own, name, datatype in self._feeds}
         names = [self._produced[name] for name in outputs]
-        given = self._run_rows(fed, names) if self._single_row else self.loaded.run(fed, names)
+        given = self._run_rows(fed, names) if self._single_row else self._run_loaded(fed, names)
         return {
             name: cast_output(name, given[own], self._datatypes[name]) for name, own in zip(outputs, names, strict=True)
         }
+
+    def _run_loaded(self, fed: Tensors, names: Sequence[str]) -> Tensors:
+        """Run the model on its own inputs, the constants beside them."""
+        if self._constants:
+            fed = {**fed, **{constant.name: constant.tensor(fed) for constant in self._constants}}
+        return self.loaded.run(fed, names)
 
     def _run_rows(self, inputs: Tensors, names: Sequence[str]) -> Tensors:
         """Run the model once a row, and join its outputs."""
         rows = max(map(len, inputs.values()))
         parts = [
-            self.loaded.run({name: tensor[row : row + 1] for name, tensor in inputs.items()}, names)
+            self._run_loaded({name: tensor[row : row + 1] for name, tensor in inputs.items()}, names)
             for row in range(rows)
         ]
         try:

@@ -8,13 +8,18 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 
 from tightrope.monitors.records import Role
+from tightrope.service.adapters.model_files import STANDARD_INPUT, joined_digest
 from tightrope.service.adapters.ports import Model
 from tightrope.service.config.tensors import TensorsSection
 from tightrope.service.inference.mapping.casts import can_cast
+from tightrope.service.inference.mapping.constants import ConstantInput, read_constants
+from tightrope.service.inference.mapping.deciding_output import deciding_output, notes_of_not_offered
 from tightrope.service.inference.mapping.mapped_model import MappedModel
-from tightrope.service.protocol.tensors import Shape, TensorSpec
+from tightrope.service.protocol.tensors import HALF, Shape, TensorSpec
 
 Written = Mapping[Role, TensorsSection]
 """The sections `baseline_tensors` and `compressed_tensors`."""
@@ -41,7 +46,16 @@ class _Matching:
     models: Mapping[Role, Model]
     written: Written
     add: AddMistake
+    constants: dict[Role, Sequence[ConstantInput]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for role, section in self.written.items():
+            own, key = self.models[role].inputs, f"{role}_tensors.constants"
+            if own and section.constants.keys() >= {spec.name for spec in own}:
+                self.add(key, "names all inputs of the model; callers must send one at least")
+                continue
+            self.constants[role] = read_constants(section.constants, own, partial(_add_below, self.add, key))
 
     def inputs(self) -> tuple[Named, Named]:
         """The inputs of the baseline and of the compressed model by the callers' names."""
@@ -58,7 +72,8 @@ class _Matching:
             self._refuse_several([spec.name for spec in left], fitting)
         else:
             for spec in left:
-                self.add("compressed", f"input {spec.name!r} is sent by nobody; callers send {_listed(callers)}")
+                advice = "write compressed_tensors.constants or .prepare"
+                self.add("compressed", f"input {spec.name!r} is sent by nobody; {advice} (callers: {_listed(callers)})")
         if dropped := [name for name in callers if name not in found]:
             self.notes.append(f"compressed: does not get {', '.join(map(repr, dropped))}")
         return callers, found
@@ -70,7 +85,7 @@ class _Matching:
         callers = self._named(Role.BASELINE, "outputs")
         given = self._named(Role.COMPRESSED, "outputs", callers)
         found = {name: spec for name, spec in given.items() if name in callers}
-        decides = decides or (next(iter(callers)) if len(callers) == 1 else "")
+        decides = deciding_output([replace(spec, name=name) for name, spec in callers.items()], decides) or ""
         if decides in callers and decides not in found:
             left = [spec for name, spec in given.items() if name not in callers]
             fitting = [spec for spec in left if _is_like(spec, callers[decides])]
@@ -91,8 +106,9 @@ class _Matching:
 
     def _named(self, role: Role, side: str, callers: Collection[str] | None = None) -> Named:
         """The tensors of a model by their names, or as written; ``callers`` are the names that may be written."""
-        specs: tuple[TensorSpec, ...] = getattr(self.models[role], side)
-        names: Mapping[str, str] = getattr(self.written[role], side)
+        written, constants = self.written[role], self.written[role].constants if side == "inputs" else {}
+        specs = [spec for spec in getattr(self.models[role], side) if spec.name not in constants]
+        names: Mapping[str, str] = getattr(written, side)
         key = f"{role}_tensors.{side}"
         own = {spec.name for spec in specs}
         for name, theirs in names.items():
@@ -118,18 +134,22 @@ class _Matching:
 
 
 def map_models(models: dict[Role, Model], written: Written, decides: str | None, add: AddMistake) -> MappedPair:
-    """Give both models the tensors of callers. Models with equal tensors and nothing written stay as they are.
+    """Give both models the tensors of callers. Models with equal tensors, without FP16, stay as they are
+    unless something is written.
 
     ``decides`` is the configured output that decides; ``add`` is called with every mistake.
     """
     baseline, compressed = models[Role.BASELINE], models[Role.COMPRESSED]
     is_written = not all(section.is_empty for section in written.values())
+    names = {role: _own_name(section.outputs, decides) for role, section in written.items()}
+    not_offered = notes_of_not_offered(models, names, add)
     if not is_written and all(
-        _equal(getattr(baseline, side), getattr(compressed, side)) for side in ("inputs", "outputs")
+        _are_shown_as_they_are(getattr(baseline, side), getattr(compressed, side)) for side in ("inputs", "outputs")
     ):
-        return MappedPair(models)
-    matching = _Matching(models, written, add)
+        return MappedPair(models, not_offered)
+    matching = _Matching(models, written, add, notes=[*not_offered])
     inputs, outputs = matching.inputs(), matching.outputs(decides)
+    constants = matching.constants
     mistakes = _misfits("inputs", *inputs) + _misfits("outputs", *outputs)
     for text in mistakes:
         add("compressed", text)
@@ -138,8 +158,15 @@ def map_models(models: dict[Role, Model], written: Written, decides: str | None,
     shown = (_shown(*inputs), _shown(*outputs))
     mapped: dict[Role, Model] = {}
     for index, role in enumerate((Role.BASELINE, Role.COMPRESSED)):
-        mapped[role] = _mapped(models[role], shown, inputs[index], outputs[index], written[role])
+        mapped[role] = _mapped(
+            models[role], shown, inputs[index], outputs[index], written[role], constants.get(role, ())
+        )
     return MappedPair(mapped, matching.notes)
+
+
+def _own_name(names: Mapping[str, str], decides: str | None) -> str | None:
+    """A model's own name of the output that decides."""
+    return next((own for own, theirs in names.items() if theirs == decides), decides)
 
 
 def _mapped(
@@ -148,6 +175,7 @@ def _mapped(
     inputs: Named,
     outputs: Named,
     written: TensorsSection,
+    constants: Sequence[ConstantInput],
 ) -> Model:
     if not written.is_empty or not (_equal(model.inputs, shown[0]) and _equal(model.outputs, shown[1])):
         rows = {spec.name: spec.shape[:1] for spec in shown[0]}
@@ -156,18 +184,23 @@ def _mapped(
             *shown,
             sources={spec.name: name for name, spec in inputs.items()},
             produced={name: spec.name for name, spec in outputs.items()},
-            digest=_digest(model, written),
+            digest=_digest(model, written, constants),
+            constants=constants,
             single_row=any(spec.shape[:1] == (1,) != rows[name] for name, spec in inputs.items()),
         )
     return model
 
 
-def _digest(model: Model, written: TensorsSection) -> str:
-    """The model's digest, or, where a mapping is written, that of both."""
+def _digest(model: Model, written: TensorsSection, constants: Sequence[ConstantInput]) -> str:
+    """The model's digest, or, where a mapping is written, that of all that it reads, and of what is written."""
     if written.is_empty:
         return model.digest
-    document = json.dumps([model.digest, written.model_dump(mode="json")], sort_keys=True)
-    return hashlib.sha256(document.encode()).hexdigest()
+    files = {f"constants.{constant.name}": constant.sha256 for constant in constants if constant.sha256}
+    digest = joined_digest({STANDARD_INPUT: model.digest, **files}) if files else model.digest
+    document = written.model_dump(mode="json", include={"inputs", "outputs"})
+    if numbers := {name: value for name, value in written.constants.items() if not isinstance(value, Path)}:
+        document["constants"] = numbers
+    return hashlib.sha256(json.dumps([digest, document], sort_keys=True).encode()).hexdigest()
 
 
 def _is_like(one: TensorSpec, other: TensorSpec) -> bool:
@@ -175,7 +208,12 @@ def _is_like(one: TensorSpec, other: TensorSpec) -> bool:
 
 
 def _equal(one: Sequence[TensorSpec], other: Sequence[TensorSpec]) -> bool:
-    return {spec.name: spec for spec in one} == {spec.name: spec for spec in other}
+    ours, theirs = ({spec.name: (spec, spec.classes, spec.takes_half) for spec in specs} for specs in (one, other))
+    return ours == theirs
+
+
+def _are_shown_as_they_are(one: Sequence[TensorSpec], other: Sequence[TensorSpec]) -> bool:
+    return _equal(one, other) and all(spec.datatype != HALF for spec in one)
 
 
 def _misfits(side: str, baseline: Named, compressed: Named) -> list[str]:
@@ -188,6 +226,9 @@ def _misfits(side: str, baseline: Named, compressed: Named) -> list[str]:
         given, wanted = (theirs, spec) if side == "inputs" else (spec, theirs)
         if not can_cast(given.datatype, wanted.datatype) or not _have_equal_sides(spec.shape, theirs.shape):
             lines.append(f"{side[:-1]} {name!r} is {_text(spec)}, but the baseline's is {_text(theirs)}")
+        elif spec.classes and theirs.classes and spec.classes != theirs.classes:
+            found, expected = (", ".join(map(repr, each.classes)) for each in (spec, theirs))
+            lines.append(f"output {name!r} has the classes {found}, but the baseline's are {expected}")
     return lines
 
 
@@ -210,9 +251,12 @@ def _shown(baseline: Named, compressed: Named) -> tuple[TensorSpec, ...]:
 def _shown_as(name: str, spec: TensorSpec, other: TensorSpec) -> TensorSpec:
     rows = min(spec.shape[:1], other.shape[:1])  # -1 before 1
     sides = (b if a < 0 else a for a, b in zip(spec.shape[1:], other.shape[1:], strict=True))
-    return replace(
-        spec, name=name, datatype="FP32" if spec.datatype == "FP16" else spec.datatype, shape=(*rows, *sides)
-    )
+    shown, is_half = "FP32" if spec.datatype == HALF else spec.datatype, HALF in (spec.datatype, other.datatype)
+    return TensorSpec(name, shown, (*rows, *sides), spec.classes or other.classes, takes_half=is_half)
+
+
+def _add_below(add: AddMistake, key: str, name: str, text: str) -> None:
+    add(f"{key}.{name}", text)
 
 
 def _text(spec: TensorSpec) -> str:

@@ -16,18 +16,18 @@ from pathlib import Path
 
 import msgspec
 
-from tightrope.service.adapters.ports import Model, host_class_of
+from tightrope.service.adapters.ports import Model, host_class_of, loaded_model
 from tightrope.service.config.models import RuntimeSection
 from tightrope.service.inference.batchability import Findings, Proof, RowFinding
 from tightrope.service.inference.monitor_plan import DIGESTED_RUNTIME
-from tightrope.service.inference.row_probe import MAX_PROBE_SECONDS
+from tightrope.service.inference.row_probe import USUAL_PROBE, ProbeOptions
 
 log = logging.getLogger(__name__)
 
 PROBES_FILE = "probes.json"
 """The file in the state folder."""
 
-PROBE_VERSION = 1
+PROBE_VERSION = 4
 """The version of what a probe finds: another one makes all models be probed again."""
 
 MAX_REMEMBERED = 128
@@ -50,12 +50,19 @@ class ProbeMemory:
     def __post_init__(self) -> None:
         self._path = self.folder / PROBES_FILE
 
-    def recall(self, model: Model, runtime: RuntimeSection, outputs: Sequence[str]) -> Findings | None:
+    def recall(
+        self, model: Model, runtime: RuntimeSection, outputs: Sequence[str], options: ProbeOptions = USUAL_PROBE
+    ) -> Findings | None:
         """The findings for these outputs of a model; None if it was not probed before."""
-        return self._entries().get(_key(model, runtime, outputs))
+        return self._entries().get(_key(model, runtime, outputs, options))
 
     def probe(
-        self, model: Model, runtime: RuntimeSection, outputs: Sequence[str], run: Callable[[], Findings]
+        self,
+        model: Model,
+        runtime: RuntimeSection,
+        outputs: Sequence[str],
+        run: Callable[[], Findings],
+        options: ProbeOptions = USUAL_PROBE,
     ) -> Findings:
         """Make the runs of a probe, and remember what they find. Where something stays unknown, or time was short, the
         next start tries again.
@@ -63,8 +70,8 @@ class ProbeMemory:
         began = time.perf_counter()
         findings = run()
         took = time.perf_counter() - began
-        if took < MAX_PROBE_SECONDS and all(found.proof is not Proof.UNKNOWN for found in findings.values()):
-            self._waiting[_key(model, runtime, outputs)] = dict(findings)
+        if took < options.seconds and all(found.proof is not Proof.UNKNOWN for found in findings.values()):
+            self._waiting[_key(model, runtime, outputs, options)] = dict(findings)
             self.save()
         return findings
 
@@ -93,8 +100,12 @@ class ProbeMemory:
             return {}
 
 
-def _key(model: Model, runtime: RuntimeSection, outputs: Sequence[str]) -> str:
-    options = runtime.model_dump(mode="json", include=set(DIGESTED_RUNTIME))
+def _key(model: Model, runtime: RuntimeSection, outputs: Sequence[str], options: ProbeOptions) -> str:
+    runtime_options = runtime.model_dump(mode="json", include=set(DIGESTED_RUNTIME))
     host = [host_class_of(model), version("onnxruntime")]
-    document = [PROBE_VERSION, model.digest, list(outputs), options, host]
+    rows = options.given.sha256 if options.given else ""
+    document = [PROBE_VERSION, model.digest, list(outputs), runtime_options, host, options.seconds, rows]
+    if loaded_model(model) is not model:  # the tensors of callers, together with those of the file, tell the mapping
+        sides = (model.inputs, model.outputs)
+        document.append([[spec.name, spec.datatype, list(spec.shape)] for specs in sides for spec in specs])
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()

@@ -8,6 +8,7 @@ most outputs, the deciding one among them, counts.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice, product
 from math import prod
 
@@ -17,7 +18,7 @@ from tightrope.service.adapters.ports import Model
 from tightrope.service.inference.batchability import Findings, Proof
 from tightrope.service.inference.row_axes.row_layout import RowAxes, RowLayout
 from tightrope.service.inference.row_axes.rows_first_model import RowsFirstModel
-from tightrope.service.inference.row_probe import MAX_PROBE_SECONDS, probe_rows
+from tightrope.service.inference.row_probe import USUAL_PROBE, ProbeOptions, probe_rows
 from tightrope.service.protocol.tensors import TensorSpec
 
 MOST_COMBINATIONS = 64
@@ -29,7 +30,7 @@ MOST_SHARED = 1024
 SCALAR_ADVICE = "the first dimension must be the row, or runs on made-up rows must show that they share it"
 """The condition on a scalar input."""
 
-AxesOf = Callable[[Role, Model, str], RowAxes | None]
+AxesOf = Callable[[Role, Model, str, ProbeOptions], RowAxes | None]
 """Finds the axes of the rows of a role's inputs, where its model is known to be by rows by its deciding output."""
 
 
@@ -38,14 +39,16 @@ def are_plain(inputs: Sequence[TensorSpec]) -> bool:
     return all(spec.shape[:1] == (-1,) for spec in inputs)
 
 
-def find_axes(_: Role, model: Model, decides: str) -> RowAxes | None:
+def find_axes(_: Role, model: Model, decides: str, options: ProbeOptions = USUAL_PROBE) -> RowAxes | None:
     """The axes of the inputs' rows, by runs in this process; None where none are proven."""
-    deadline = time.perf_counter() + MAX_PROBE_SECONDS
+    deadline = time.perf_counter() + options.seconds
     outputs, best, most = [spec.name for spec in model.outputs], None, 0
     for axes in islice(combinations(model.inputs), MOST_COMBINATIONS):
         if (seconds := deadline - time.perf_counter()) <= 0:
             break
-        found = probe_rows(RowsFirstModel(model, RowLayout(model.inputs, axes)), outputs, seconds)
+        found = probe_rows(
+            RowsFirstModel(model, RowLayout(model.inputs, axes)), outputs, replace(options, seconds=seconds)
+        )
         proven = sum(finding.proof is Proof.PROVEN for finding in found.values())
         if decides in found and found[decides].proof is Proof.PROVEN and found[decides].axis == 0 and proven > most:
             best, most = axes, proven
@@ -68,35 +71,40 @@ def combinations(inputs: Sequence[TensorSpec]) -> Iterator[RowAxes]:
 
 
 def find_layout(
-    models: Mapping[Role, Model], decides: str, axes_of: AxesOf = find_axes
+    models: Mapping[Role, Model], decides: str, axes_of: AxesOf = find_axes, options: ProbeOptions = USUAL_PROBE
 ) -> tuple[RowLayout | None, Sequence[str]]:
     """The layout of a pair, None where all rows are on axis 0 or no other one is proven; and a line for each input
-    whose axes differ between the roles.
+    whose axes differ between the roles. Where a server is away, the layout of the other role counts, or else the
+    likeliest one: nothing is proven then, so that requests run apart, and each gets to its model as it came.
     """
-    is_remote = any(endpoint_of(model) for model in models.values())
-    if is_remote or not decides or are_plain(models[Role.BASELINE].inputs):
+    inputs = models[Role.BASELINE].inputs
+    if not decides or are_plain(inputs):
         return None, ()
-    ours, theirs = (axes_of(role, models[role], decides) for role in (Role.BASELINE, Role.COMPRESSED))
+    ours, theirs = (axes_of(role, models[role], decides, options) for role in (Role.BASELINE, Role.COMPRESSED))
     axes = ours or theirs
+    if axes is None and any(map(_is_away, models.values())):
+        axes = next(combinations(inputs), None)
     if axes is None:
         return None, ()
     conflicts = []
     for name, axis in (theirs or {}).items():
         if axis != axes.get(name):
             found, expected = _describe(axis), _describe(axes.get(name)).removeprefix("has rows ")
-            conflicts.append(
-                f"input {name!r} {found}, the baseline's {expected}; export both with rows on the same axis"
-            )
+            conflicts.append(f"input {name!r} {found}, the baseline's {expected}; write compressed_tensors.prepare")
     return RowLayout(models[Role.BASELINE].inputs, axes), conflicts
 
 
 def rows_first(
-    models: Mapping[Role, Model], decides: str, axes_of: AxesOf, add_mistake: Callable[[str, str], None]
+    models: Mapping[Role, Model],
+    decides: str,
+    axes_of: AxesOf,
+    add_mistake: Callable[[str, str], None],
+    options: ProbeOptions = USUAL_PROBE,
 ) -> tuple[dict[Role, Model], RowLayout | None]:
     """A pair's models, which take their inputs rows first, and the layout that callers have; None where they declare
     them so.
     """
-    layout, conflicts = find_layout(models, decides, axes_of)
+    layout, conflicts = find_layout(models, decides, axes_of, options)
     for conflict in conflicts:
         add_mistake("compressed", conflict)
     if layout is not None:
@@ -112,6 +120,11 @@ def set_output_axes(models: Mapping[Role, Model], findings: Mapping[Role, Findin
     for role, model in models.items():
         if isinstance(model, RowsFirstModel):
             model.output_axes = {name: finding.axis for name, finding in findings.get(role, {}).items()}
+
+
+def _is_away(model: Model) -> bool:
+    endpoint = endpoint_of(model)
+    return endpoint is not None and (bool(endpoint.breaker.open_reason) or not endpoint.ready())
 
 
 def _describe(axis: int | None) -> str:

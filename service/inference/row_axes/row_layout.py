@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tightrope.monitors.records import Tensors
+from tightrope.service.errors import CallerError
 from tightrope.service.protocol.tensors import Tensor, TensorSpec
 
 RowAxes = Mapping[str, int | None]
@@ -18,10 +19,13 @@ RowAxes = Mapping[str, int | None]
 
 @dataclass(frozen=True, slots=True)
 class RowLayout:
-    """The ``declared`` inputs of a model, and the axes of their rows; at least one has rows."""
+    """The ``declared`` inputs of a model, and the axes of their rows; at least one has rows. ``is_request``: a request
+    is one row instead, and has one more axis in front of its inputs.
+    """
 
     declared: tuple[TensorSpec, ...]
     axes: RowAxes
+    is_request: bool = False
 
     @property
     def shared(self) -> frozenset[str]:
@@ -39,12 +43,21 @@ class RowLayout:
         return (spec.shape[axis], *spec.shape[:axis], *spec.shape[axis + 1 :])
 
     def rows_first(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """A request's inputs, of declared shapes, with their rows first."""
+        """A request's inputs, of declared shapes, with their rows first.
+
+        Raises:
+            CallerError: when an input has no rows.
+        """
+        if self.is_request:
+            return {name: tensor[np.newaxis] for name, tensor in inputs.items()}
         moved, rows = {}, 0
         for name, tensor in inputs.items():
             if (axis := self.axes[name]) is not None:
                 moved[name] = np.ascontiguousarray(np.moveaxis(tensor, axis, 0))
                 rows = len(moved[name])
+                if not rows:
+                    where = f"input {name!r}: shape is {list(tensor.shape)}"
+                    raise CallerError(f"{where}, must have at least one row on axis {axis}")
         return {
             name: moved[name] if name in moved else np.broadcast_to(tensor, (rows, *tensor.shape))
             for name, tensor in inputs.items()

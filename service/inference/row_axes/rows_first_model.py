@@ -9,15 +9,17 @@ from copy import copy
 import numpy as np
 
 from tightrope.monitors.records import Ints, Tensors
+from tightrope.service.adapters.open_inference.model import endpoint_of
 from tightrope.service.adapters.ports import Model, RunFailedError, host_class_of
 from tightrope.service.adapters.runs.watched_runs import WatchedRuns, runs_of
 from tightrope.service.inference.row_axes.row_layout import RowLayout
-from tightrope.service.protocol.tensors import Tensor
+from tightrope.service.protocol.tensors import Tensor, TensorSpec
 
 
 class RowsFirstModel:
     """A model of a layout; its outputs stay as they are. ``output_axes`` are the axes of their rows: those without one
-    cannot be joined, if they were asked for rows of different groups. ``shared`` names the shared inputs.
+    cannot be joined, if they were asked for rows of different groups. ``shared`` names the shared inputs. A remote
+    model gets at most its ``max_rows`` a call, where its outputs can be joined.
     """
 
     def __init__(self, model: Model, layout: RowLayout) -> None:
@@ -27,21 +29,27 @@ class RowsFirstModel:
         self.providers = getattr(model, "providers", ())
         self.layout = layout
         self.inputs = layout.specs()
-        self.outputs = model.outputs
+        self.outputs: tuple[TensorSpec, ...] = model.outputs
         self.output_axes: Mapping[str, int | None] = {}
-        self._model = model
+        self.loaded = model
         self.shared = layout.shared
+
+    def with_loaded(self, loaded: Model) -> "RowsFirstModel":
+        """The model with another copy behind it."""
+        other = copy(self)
+        other.loaded = loaded
+        return other
 
     @property
     def runs(self) -> WatchedRuns | None:
         """The watched runs of the model; None for a remote one."""
-        return runs_of(self._model)
+        return runs_of(self.loaded)
 
     @runs.setter
     def runs(self, runs: WatchedRuns) -> None:
         """Watch the runs of a copy of the model, which another thread makes."""
-        self._model = copy(self._model)
-        self._model.runs = runs  # type: ignore[attr-defined]
+        self.loaded = copy(self.loaded)
+        self.loaded.runs = runs  # type: ignore[attr-defined]
 
     def run(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
         """Answer one batch with the named outputs; raises as the model does.
@@ -49,11 +57,11 @@ class RowsFirstModel:
         Raises:
             RunFailedError: also when an output of several groups has no axis of rows.
         """
-        groups = self._groups(inputs)
+        groups = self._split(self._groups(inputs), outputs)
         if len(groups) == 1:
-            return self._model.run(self.layout.as_declared(inputs), outputs)
+            return self.loaded.run(self.layout.as_declared(inputs), outputs)
         found = [
-            self._model.run(self.layout.as_declared({name: each[rows] for name, each in inputs.items()}), outputs)
+            self.loaded.run(self.layout.as_declared({name: each[rows] for name, each in inputs.items()}), outputs)
             for rows in groups
         ]
         order = np.argsort(np.concatenate(groups), kind="stable")
@@ -68,6 +76,14 @@ class RowsFirstModel:
         for row in range(len(shared[0])):
             groups.setdefault(tuple(_key(tensor[row : row + 1]) for tensor in shared), []).append(row)
         return [np.array(rows) for rows in groups.values()]
+
+    def _split(self, groups: Sequence[Ints], outputs: Sequence[str]) -> Sequence[Ints]:
+        """The groups in parts that a remote model takes in a call."""
+        endpoint = endpoint_of(self.loaded)
+        if endpoint is None or any(self.output_axes.get(name) is None for name in outputs):
+            return groups
+        most = endpoint.where.max_rows
+        return [rows[begin : begin + most] for rows in groups for begin in range(0, len(rows), most)]
 
     def _join(self, name: str, parts: Sequence[Tensor], groups: Sequence[Ints], order: Ints) -> Tensor:
         axis = self.output_axes.get(name)

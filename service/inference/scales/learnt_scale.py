@@ -1,6 +1,6 @@
 """The scale of an output, as finite rows show it, and whether it contradicts the one that is configured."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -29,6 +29,13 @@ class OutputRange(StrEnum):
     UNIT_LENGTH = "unit length"
     UNBOUNDED = "unbounded"
     UNCLEAR = "unclear"
+
+    @property
+    def scale(self) -> Scale | None:
+        """The scale of numbers in this range, if they decide; None where it does not tell."""
+        if self in {OutputRange.SUMS_TO_ONE, OutputRange.IN_UNIT_INTERVAL}:
+            return Scale.PROBABILITIES
+        return Scale.LOGITS if self in {OutputRange.LOG_PROBABILITIES, OutputRange.UNBOUNDED} else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,33 +87,59 @@ def _sum_of_powers_is_one(values: Floats) -> bool:
     return bool(np.abs(np.exp(values).sum(axis=1) - 1).max() <= ROUNDING)
 
 
-def contradiction(learnt: LearntScale | None, scale: Scale, output: str) -> str:
+LABEL_KINDS = frozenset({"binary", "multilabel"})
+"""Kinds whose probabilities are each in [0, 1], and need not sum to one."""
+
+CLASS_KINDS = frozenset({None, "classes"})
+"""Kinds whose probabilities sum to one."""
+
+
+def contradiction(
+    learnt: LearntScale | None,
+    scale: Scale,
+    output: str,
+    kind: str | None = None,
+    advice: Callable[[Scale], str] = str,
+) -> str:
     """The sentence that refuses a configured scale of ``output``, as people call it; empty where nothing contradicts
-    it.
+    it. ``kind`` is that of the decision, None for a plain one; ``advice`` writes the scale that is right.
     """
-    if learnt is None or scale is Scale.REGRESSION:
+    if learnt is None or scale is Scale.REGRESSION or kind not in CLASS_KINDS | LABEL_KINDS:
         return ""
     holds = f"{output} holds {learnt.low:.3g} … {learnt.high:.3g}"
+    if kind in LABEL_KINDS:
+        return _no_labels(learnt, scale, holds, advice)
     if scale is Scale.PROBABILITIES:
-        return _no_probabilities(learnt, output, holds)
+        return _no_probabilities(learnt, output, holds, advice)
     if learnt.range is OutputRange.SUMS_TO_ONE:
-        return f"is logits, but each row of {output} sums to one; write scale: probabilities"
+        return f"is logits, but each row of {output} sums to one; write scale: {advice(Scale.PROBABILITIES)}"
     spread = learnt.high - learnt.low
     if learnt.range is OutputRange.IN_UNIT_INTERVAL and learnt.columns == 1 and spread >= MIN_SPREAD:
-        return f"is logits, but {holds}, which as logits is always class 1; write scale: probabilities"
+        right = advice(Scale.PROBABILITIES)
+        return f"is logits, but {holds}, which as logits is always class 1; write scale: {right}"
     return ""
 
 
-def _no_probabilities(learnt: LearntScale, output: str, holds: str) -> str:
+def _no_probabilities(learnt: LearntScale, output: str, holds: str, advice: Callable[[Scale], str]) -> str:
     match learnt.range:
         case OutputRange.IN_UNIT_INTERVAL if learnt.columns > 1:
-            several = "these are several labels, which cannot be guarded yet"
+            several = "these are several labels; write kind: multilabel"
             return f"is probabilities, but the rows of {output} are in [0, 1] and do not sum to one: {several}"
         case OutputRange.UNIT_LENGTH:
-            return f"is probabilities, but {holds} in rows of unit length: an embedding, which cannot be guarded yet"
+            return f"is probabilities, but {holds} in rows of unit length: an embedding; write kind: embedding"
         case OutputRange.LOG_PROBABILITIES:
-            return f"is probabilities, but {holds}, which are log-probabilities; write scale: logits"
+            return f"is probabilities, but {holds}, which are log-probabilities; write scale: {advice(Scale.LOGITS)}"
         case OutputRange.UNBOUNDED:
             other = ", or scale: regression" if learnt.columns == 1 else ""
-            return f"is probabilities, but {holds}; write scale: logits{other}"
+            return f"is probabilities, but {holds}; write scale: {advice(Scale.LOGITS)}{other}"
+    return ""
+
+
+def _no_labels(learnt: LearntScale, scale: Scale, holds: str, advice: Callable[[Scale], str]) -> str:
+    """The sentence that refuses the scale of labels that are each given or not."""
+    inside = learnt.range in {OutputRange.IN_UNIT_INTERVAL, OutputRange.SUMS_TO_ONE}
+    if scale is Scale.PROBABILITIES and learnt.range in {OutputRange.UNBOUNDED, OutputRange.UNIT_LENGTH}:
+        return f"is probabilities, but {holds}; write scale: {advice(Scale.LOGITS)}"
+    if scale is Scale.LOGITS and inside and learnt.high - learnt.low >= MIN_SPREAD:
+        return f"is logits, but {holds}; write scale: {advice(Scale.PROBABILITIES)}"
     return ""

@@ -24,7 +24,7 @@ from tightrope.service.protocol.tensors import (
     TensorSpec,
     check,
     datatype_of,
-    decode_binary,
+    decode_binary_input,
     decode_json,
     encode_binary,
 )
@@ -129,25 +129,27 @@ def _decode_inputs(message: ModelInferRequest, specs: Sequence[TensorSpec]) -> d
             raise CallerError(f"{where} is given twice")
         _refuse_unsupported(entry.parameters, where)
         shape = tuple(entry.shape)
-        check(shape, entry.datatype, spec, where)
+        datatype = check(shape, entry.datatype, spec, where)
         raw = raws[index] if raws else None
-        tensors[spec.name] = _decode_tensor(spec.datatype, shape, entry.contents, raw, where)
+        tensors[spec.name] = _decode_tensor(datatype, spec, shape, entry.contents, raw, where)
     if len(tensors) != len(by_name):
         raise CallerError(f"inputs: missing {', '.join(name for name in by_name if name not in tensors)}")
     return tensors
 
 
-def _decode_tensor(datatype: str, shape: Shape, contents: InferTensorContents, raw: bytes | None, where: str) -> Tensor:
+def _decode_tensor(
+    datatype: str, spec: TensorSpec, shape: Shape, contents: InferTensorContents, raw: bytes | None, where: str
+) -> Tensor:
     """The tensor from raw contents, or else from typed ones."""
     given = [field.name for field, _ in contents.ListFields()]
     if raw is not None:
         if given:
             raise CallerError(f"{where}: has {given[0]} beside raw_input_contents, give one of the two")
-        return decode_binary(datatype, shape, memoryview(raw), where)
+        return decode_binary_input(datatype, spec, shape, memoryview(raw), where)
     field = CONTENT_FIELDS.get(datatype)
     if field is None:
         raise CallerError(f"{where}: {datatype} has no typed contents, send it in raw_input_contents")
-    if given != [field]:
+    if given != [field] and (given or 0 not in shape):
         raise CallerError(f"{where}: contents has {', '.join(given) or 'nothing'}, {datatype} goes into {field}")
     values = list(getattr(contents, field))
     return decode_json(datatype, shape, _texts(values, where) if datatype == "BYTES" else values, where)

@@ -154,7 +154,7 @@ class InferenceServicer(grpc.GenericRpcHandler):
         """The request's id and its serialised response."""
         pair = self._responder.engine.pair(message.model_name, message.model_version or None)
         request = await self._run(partial(_decode, pair, message), in_thread=large)
-        if large or self._admission.small_bytes < LARGE_BYTES:
+        if large or self._admission.small_bytes < LARGE_BYTES or pair.has_free_width:
             self._admission.check_size(request)
             held.hold(bytes_of(request.inputs))
         if pair.caller_header is not None:
@@ -252,7 +252,7 @@ def _model_metadata(engine: InferenceEngine, request: messages.ModelMetadataRequ
         versions=[pair.version],
         platform=PLATFORM,
         inputs=map(_tensor_metadata, pair.declared_inputs),
-        outputs=map(_tensor_metadata, pair.outputs),
+        outputs=map(_tensor_metadata, pair.declared_outputs),
     )
 
 

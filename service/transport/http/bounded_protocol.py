@@ -9,6 +9,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from tightrope.service.adapters.prometheus.connection_catalogue import PIPELINED
 from tightrope.service.errors import CallerError, LimitError
 from tightrope.service.transport.admission import Admission
 from tightrope.service.transport.http.codec import InferenceReply, refuse
@@ -50,14 +51,15 @@ class BoundedProtocol(Connection):
         if refusal is None:
             self._peer = peer
             return
-        self.admission.log_refusal(refusal[0], self.loop.time())
+        self.admission.log_refusal(str(refusal), self.loop.time())
         self.admission.beyond += 1
         self._is_beyond = True
         if self.admission.beyond > MAX_LINGERING:
+            self.admission.count_refused(refusal.reason)
             self.is_ended = self._in_message = True
             transport.abort()
         else:
-            self.end_with(refuse(LimitError(*refusal)))
+            self._bound(refusal)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give back what the connection held."""
@@ -100,30 +102,35 @@ class BoundedProtocol(Connection):
             size = sum(len(name) + len(value) for name, value in self.headers)
         error = self._head_error(size)
         if len(self.pipeline) >= MAX_PIPELINED:
-            error = LimitError(f"more than {MAX_PIPELINED} requests wait on this connection", 429)
+            error = LimitError(f"more than {MAX_PIPELINED} requests wait on this connection", 429, PIPELINED)
         if error is not None:
             self._bound(error)
             raise _EndedError
 
     def _bound(self, error: LimitError | None) -> None:
-        if error is not None:
+        """Count a connection that exceeds a limit, and end it."""
+        if error is not None and not self.is_ended:
+            self.admission.count_refused(error.reason)
             self.end_with(refuse(error))
 
     def _framing_error(self) -> LimitError | None:
         most = self.limits.header_bytes
         if self._silent_bytes <= most:
             return None
-        return LimitError(f"chunk extensions or trailers have more than {most} bytes (server.limits.header_bytes)", 431)
+        text = f"chunk extensions or trailers have more than {most} bytes (server.limits.header_bytes)"
+        return LimitError(text, 431, "header_bytes")
 
     def _head_error(self, header_bytes: int) -> LimitError | None:
         limits = self.limits
         if len(self.url) > limits.url_bytes:
-            return LimitError(f"the URL has more than {limits.url_bytes} bytes (server.limits.url_bytes)", 414)
+            text = f"the URL has more than {limits.url_bytes} bytes (server.limits.url_bytes)"
+            return LimitError(text, 414, "url_bytes")
         if len(self.headers) > limits.headers:
-            return LimitError(f"the request has more than {limits.headers} headers (server.limits.headers)", 431)
+            text = f"the request has more than {limits.headers} headers (server.limits.headers)"
+            return LimitError(text, 431, "headers")
         if header_bytes > limits.header_bytes:
             text = f"the headers have more than {limits.header_bytes} bytes (server.limits.header_bytes)"
-            return LimitError(text, 431)
+            return LimitError(text, 431, "header_bytes")
         return None
 
     def on_message_begin(self) -> None:
@@ -226,6 +233,7 @@ class BoundedProtocol(Connection):
                 self.transport.abort()
         elif self._paused_since:  # unread bytes
             if now - self._paused_since > limits.body_seconds:
+                self.admission.count_refused("body_seconds")
                 self.transport.abort()
         elif self._in_message:
             self._expire_message(now - self._message_since)
@@ -238,10 +246,10 @@ class BoundedProtocol(Connection):
             self._message_since = self.loop.time()
         elif self._in_head and seconds > limits.head_seconds:
             text = f"URL and headers took more than {limits.head_seconds:g} s (server.limits.head_seconds)"
-            self.end_with(refuse(LimitError(text, 408)))
+            self._bound(LimitError(text, 408, "head_seconds"))
         elif not self._in_head and seconds > limits.body_seconds:
             text = f"the body took more than {limits.body_seconds:g} s (server.limits.body_seconds)"
-            self.end_with(refuse(LimitError(text, 408)))
+            self._bound(LimitError(text, 408, "body_seconds"))
 
     def _encode_final(self, reply: InferenceReply) -> bytes:
         headers = [*self.server_state.default_headers, *reply.headers, (b"connection", b"close")]

@@ -1,5 +1,7 @@
 """Repeats are recognised within the latest rows, however these are batched; their shares are told with hysteresis."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,12 +10,16 @@ from hypothesis import strategies as st
 from tests.support.judgement.comparisons import bit_exact, make_comparisons
 from tightrope.monitors.intake.repeats import (
     ID_REQUESTS,
+    MAX_POPULAR,
     MEMORY_ROWS,
     MIN_SHARE_ROWS,
+    POPULAR_ROWS,
     SHARE_REQUESTS,
+    PopularInput,
     RepeatMemory,
     RepeatWarning,
     first_rows,
+    popular_text,
     remember_rows,
     repeated_inputs,
     warning_text,
@@ -104,3 +110,25 @@ def test_uncounted_rows_are_summed_by_reason() -> None:
     """Retries and repeated inputs apart."""
     memory = remember_rows(remember_rows(RepeatMemory(), rows([1], [1]), 3, 1), rows([2], [2]), 1, 0)
     assert memory.uncounted == {"retry": 4, "input": 1}
+
+
+def test_popular_inputs_on_which_the_models_differ_are_listed() -> None:
+    """Those with the most differing rows first, at most eight; agreeing, rare and unknown inputs do not count."""
+    inputs = np.repeat([*range(1, 12), 0, 20, 21], [100 + i for i in range(11)] + [300, POPULAR_ROWS - 1, 500])
+    differ = inputs != 21
+    differ[:50] = False
+    shuffled = np.random.default_rng(0).permutation(len(inputs))
+    given = make_comparisons(len(inputs), twin=inputs[shuffled], disagree=differ[shuffled])
+    popular = remember(given).popular
+    assert popular == tuple(PopularInput(110 - i, 110 - i) for i in range(MAX_POPULAR))
+    assert "8 inputs make 852 of the latest " in popular_text(remember(given))
+
+
+def test_one_popular_input_is_told_in_words() -> None:
+    """Without any there is nothing to say, and a state of an earlier version does not tell what differs."""
+    memory = remember(make_comparisons(400, twin=np.arange(400) % 2 * np.arange(400) + 1, disagree=True))
+    assert memory.popular == (PopularInput(200, 200),)
+    assert popular_text(memory).startswith("one input makes 200 of the latest 400 rows, and the models differ there, ")
+    before = replace(memory, differ=np.zeros(0, dtype=bool))
+    assert (before.popular, popular_text(before)) == ((), "")
+    assert remember_rows(before, rows([1], [1]), 0, 0).differ.tolist() == [False] * 401

@@ -11,7 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
-from tightrope.monitors.intake.sampling import ERA_SECONDS, SECRET_BYTES, DrawKey, Sampler, draw, input_digest
+from tightrope.monitors.intake.sampling import (
+    ERA_SECONDS,
+    MAX_UNHASHED_BYTES,
+    SECRET_BYTES,
+    DrawKey,
+    Sampler,
+    draw,
+    input_digest,
+    row_digests,
+)
 from tightrope.monitors.records import MODEL_SCOPE
 
 ROOT = Path(__file__).parents[3]
@@ -154,6 +163,23 @@ def test_input_digest_covers_names_types_shapes_and_content() -> None:
     ]
     assert input_digest(same[0]) == input_digest(same[1])
     assert len({input_digest(inputs) for inputs in (same[0], *others)}) == 1 + len(others)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        np.arange(12, dtype=np.float32).reshape(3, 4),
+        np.asfortranarray(np.arange(12.0).reshape(3, 2, 2)),
+        np.arange(3),
+        np.zeros((3, 0)),
+        np.zeros((0, 4)),
+        np.ones((2, MAX_UNHASHED_BYTES + 1), np.int8),
+        np.array([["a", "bc"], ["ab", "c"]], object),
+    ],
+)
+def test_digests_of_rows_are_those_of_requests_with_one_row(rows: np.ndarray) -> None:
+    """Whether they are short, long, empty or texts."""
+    assert row_digests("x", rows) == [input_digest({"x": rows[i : i + 1]}) for i in range(len(rows))]
 
 
 def test_callers_digest_shows_nothing_without_the_secret() -> None:

@@ -48,6 +48,33 @@ def test_single_label_is_accepted(gateway: GatewayHarness, client: ApiClient, mo
     assert published(gateway) == [[Label("m", "r1", 0, 1, 5.5)], [Label("m", "r1", 7, 0, 5.5)]]
 
 
+def test_label_keeps_its_source_and_probability(gateway: GatewayHarness) -> None:
+    """As the list of rows to label gave it."""
+    body = {"id": "r1", "label": 1, "source": "desk 3", "probability": 0.25}
+    assert api_client(gateway, TOKEN).post(PATH, json=body, headers=AUTH).status_code == 202
+    ((one,),) = published(gateway)
+    assert (one.source, one.probability) == ("desk 3", 0.25)
+
+
+def test_probability_and_the_list_need_a_control_token(gateway: GatewayHarness, client: ApiClient) -> None:
+    """Such a label can hold a fallback back, as an order can; the list has the ids of other callers' requests."""
+    plain, drawn = {"id": "r1", "label": 1}, {"id": "r2", "label": 1, "probability": 1.0}
+    for body in (drawn, {"labels": [plain, drawn]}):
+        answer = client.post(PATH, json=body)
+        assert answer.status_code == 403
+        assert "control is off: set TIGHTROPE_CONTROL_TOKEN" in answer.json()["error"]
+    assert published(gateway) == []
+    assert client.get(PATH).status_code == 403
+    assert client.post(PATH, json=plain).status_code == 202
+
+
+def test_rows_to_label_are_not_known_without_the_judges_state(gateway: GatewayHarness) -> None:
+    """In a cluster the judges have it: 404 with a sentence."""
+    answer = api_client(gateway, TOKEN).get(PATH, headers=AUTH)
+    assert answer.status_code == 404
+    assert "judges" in answer.json()["error"]
+
+
 def test_batch_of_labels_is_one_record(gateway: GatewayHarness, client: ApiClient) -> None:
     """In the order of the request."""
     batch = [{"id": f"r{n}", "label": n % 2, "row": n} for n in range(100)]
@@ -80,6 +107,10 @@ def test_batch_of_labels_is_one_record(gateway: GatewayHarness, client: ApiClien
         {"id": "r1", "label": 1, "row": False},
         {"id": "r1", "label": 1, "row": -1},
         {"id": "r1", "label": 1, "model": "m"},
+        {"id": "r1", "label": 1, "probability": 1.5},
+        {"id": "r1", "label": 1, "probability": -0.5},
+        {"id": "r1", "label": 1, "probability": "1"},
+        {"id": "r1", "label": 1, "source": "x" * 257},
         {"labels": []},
         {"labels": [{"id": "r1"}]},
         {"labels": [{"id": "r1", "label": 1}], "id": "r1"},

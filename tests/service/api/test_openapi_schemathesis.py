@@ -99,7 +99,8 @@ def test_every_operation_was_called(run: tuple[int, str, Mapping[str, set[int]]]
     always_refused = {"POST /v1/models/{model}/deploy", "POST /v1/models/{model}/rollback"}
     assert {name for name, codes in found.items() if codes.isdisjoint({200, 202})} == always_refused
     assert {name for name, codes in found.items() if name.startswith("POST") and 400 not in codes} == set()
-    assert {name for name, codes in found.items() if 405 not in codes} == set()
+    refused = {name.split()[1] for name, codes in found.items() if 405 in codes}
+    assert refused == document["paths"].keys(), "each path was called with another method"
 
 
 def test_server_still_answers(run: object, own_server: Server) -> None:

@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from tests.support.configs import TOKEN
+from tests.support.judgement.comparisons import CLASS_MONITORS
 from tests.support.serving.model_pairs import SCOPES
 from tests.support.serving.service_harness import body, eventually
-from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.records import Stream
 
 
@@ -62,8 +62,14 @@ def test_every_scope_has_a_verdict_of_every_monitor(client: httpx.Client) -> Non
     assert {verdict["evidence"] for verdict in judged} == {None}
     assert all(verdict["threshold"] > 0 for verdict in judged)
     of_flag = get(client, "/v1/models/flag/verdicts")["verdicts"]
-    monitors = {name for name, monitor in CATALOGUE.items() if monitor.stream is Stream.COMPARISONS} - {"mix"}
+    monitors = {name for name, monitor in CLASS_MONITORS.items() if monitor.stream is Stream.COMPARISONS} - {"mix"}
     assert {verdict["monitor"] for verdict in of_flag} == monitors | {"sight"}
+
+
+def test_found_groups_of_a_model_are_listed(client: httpx.Client) -> None:
+    """None of a healthy one."""
+    assert get(client, "/v1/models/untouched/groups") == {"model": "untouched", "groups": []}
+    assert client.get("/v1/models/nope/groups").status_code == 404
 
 
 def test_verdicts_can_be_filtered_by_scope(client: httpx.Client) -> None:

@@ -45,6 +45,7 @@ models:
     sampling: {rate: 0.1, floors: {region=north: 0.5}}
     repeats: inputs
     lanes: 4
+    independence: request
     noise_share: 0.25
     latency: {seconds: 0.5, limit: 0.05}
     labels: {horizon_seconds: 60}
@@ -72,7 +73,7 @@ def test_minimal_file_gets_every_default(tmp_path: Path) -> None:
     """Two paths are enough; all other keys have the documented defaults."""
     settings = load(written(tmp_path, MINIMAL), {})
     model = settings.models["m"]
-    assert (model.version, model.runtime.threads, model.mode, model.sampling.rate) == ("1", 1, "armed", 1.0)
+    assert (model.version, model.runtime.threads, model.planned_mode, model.sampling.rate) == ("1", 1, "advisory", 1.0)
     assert (model.decision.scale, model.decision.output, model.refusal) == (Scale.PROBABILITIES, None, None)
     assert (model.repeats, model.lanes, model.noise_share) == (Repeats.DISTINCT, 1, 0.01)
     assert (model.latency, model.labels) == (None, None)

@@ -108,11 +108,11 @@ def test_runtime_of_an_endpoint_is_an_error(tmp_path: Path) -> None:
     (problem,) = problems(
         tmp_path, f"models: {{m: {{baseline: b.onnx, compressed: {endpoint}, compressed_runtime: {{threads: 2}}}}}}"
     )
-    assert problem.startswith("models.m: compressed_runtime is for a file, but compressed is an endpoint (it is {")
+    assert problem == "models.m: compressed_runtime is for a file, but compressed is an endpoint"
 
 
 IN_SUBGROUP = [
-    ("values: [a]", "models.m.subgroups.s: needs either parameter or column (it is {'values': ['a']})"),
+    ("values: [a]", "models.m.subgroups.s: needs either parameter or column"),
     ("parameter: p, column: 1, values: [a]", "models.m.subgroups.s: needs either parameter or column"),
     ("parameter: p, values: {a: [1]}", "models.m.subgroups.s: values must be a list of names with parameter"),
     ("column: 1, values: [a]", "models.m.subgroups.s: values must be a list of names with parameter"),
@@ -171,7 +171,7 @@ FILES = [
     ("models:", "models: input should be a valid dictionary (it is None)"),
     ("server: {}", "models: field required"),
     ("models: {m: 5}", "models.m: must be a map (it is 5)"),
-    (f"models: {{'a b': {{{MODEL}}}}}", "models.a b.[key]: string should match pattern"),
+    (f"models: {{'a b': {{{MODEL}}}}}", "models.a b: string should match pattern"),
     ("models: [", "not YAML: while parsing a flow node"),
     ("models: {}\nmodels: {}", "not YAML: while constructing a mapping"),
     ("\t", "not YAML: while scanning"),

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from tightrope.monitors.catalogue import CATALOGUE
+from tightrope.monitors.dependence.units import Independence
 from tightrope.monitors.intake.repeats import Repeats
 from tightrope.service.config.models import LabelsSection, LatencySection, ModelSection
 from tightrope.service.config.section import Section
@@ -28,6 +29,28 @@ def test_two_files_are_enough() -> None:
 def test_repeats_are_configured_by_their_values(repeats: Repeats) -> None:
     """As in the plan."""
     assert model(repeats=repeats.value).repeats is repeats
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"lanes": 2}, "lanes: more than 1 needs independence: request"),
+        ({"lanes": 2, "independence": "window"}, "it is window"),
+        ({"independence": "caller"}, "independence: caller needs the key caller"),
+        ({"independence": "row"}, "input should be 'auto', 'request', 'caller' or 'window'"),
+    ],
+)
+def test_unit_of_evidence_that_cannot_be_is_refused(keys: dict[str, Any], words: str) -> None:
+    """Lanes part rows that depend on each other, and callers must be named."""
+    with pytest.raises(ValidationError, match=f"(?i){words}"):
+        model(**keys)
+
+
+def test_unit_of_evidence_is_configured_by_its_values() -> None:
+    """By default rows are watched for dependence."""
+    assert model().independence is Independence.AUTO
+    assert model(lanes=4, independence="request").lanes == 4
+    assert model(independence="caller", caller={"header": "X-Account"}).independence is Independence.CALLER
 
 
 def test_empty_labels_section_enables_labels() -> None:

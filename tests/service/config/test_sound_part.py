@@ -18,7 +18,7 @@ def test_keys_with_errors_are_left_out(tmp_path: Path) -> None:
         tmp_path,
         """
         models:
-          a: {baseline: b.onnx, compressed: c.onnx, queue: 0, bogus: 1, refusal: {}, lanes: 2}
+          a: {baseline: b.onnx, compressed: c.onnx, queue: 0, bogus: 1, refusal: {}, run_seconds: 2}
           b: {baseline: b.onnx, compressed: c.onnx, queue: 7}
         server: {port: 70000, processes: 2}
         bogus: 1
@@ -26,7 +26,7 @@ def test_keys_with_errors_are_left_out(tmp_path: Path) -> None:
     )
     assert part is not None
     assert part.lost == {"a": {"queue", "bogus", "refusal"}}
-    assert (part.settings.models["a"].queue, part.settings.models["a"].lanes) == (1024, 2)
+    assert (part.settings.models["a"].queue, part.settings.models["a"].run_seconds) == (1024, 2)
     assert part.settings.models["b"].queue == 7
     assert (part.settings.server.port, part.settings.server.processes) == (8080, 2)
     assert part.settings.models["a"].baseline == tmp_path / "b.onnx"

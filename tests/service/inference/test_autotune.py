@@ -97,7 +97,9 @@ def test_model_that_refuses_zeros_counts_as_slow(tmp_path: Path) -> None:
             numpy_helper.from_array(np.array([0.1, 0.9], np.float32), "table"),
         ],
     )
-    pair = pair_of(tmp_path, baseline=str(path), compressed=str(path))
+    np.savez(tmp_path / "rows.npz", input=np.array([-6.0, -5.0, -4.0], np.float32))  # no made-up row runs
+    probe = {"rows": str(tmp_path / "rows.npz")}
+    pair = pair_of(tmp_path, baseline=str(path), compressed=str(path), probe=probe)
     with pytest.raises(RunFailedError):
         pair.models[Role.BASELINE].run({"input": np.zeros(1, np.float32)}, ["output"])
     profile = measure_profile(pair)

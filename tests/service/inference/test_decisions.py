@@ -9,8 +9,9 @@ from tests.support.serving.model_pairs import CALM, SUBGROUPS, sure_and_unsure
 from tests.support.serving.service_harness import pair_of
 from tightrope.monitors.intake.sampling import draw
 from tightrope.monitors.records import Role
-from tightrope.service.inference.batch import UnreadableError, decision_output
+from tightrope.service.inference.batch import decision_output
 from tightrope.service.inference.decisions import sample_of
+from tightrope.service.inference.runs.model_run import UnreadableError
 
 ROWS = {"input": np.array([[5.0, 1.0], [50.0, 1.0]], np.float32)}
 SAYS = {"probabilities": np.array([[0.9, 0.1], [0.2, 0.8]], np.float32), "other": np.zeros(3)}

@@ -7,19 +7,22 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.judgement.comparisons import CLASS_MONITORS
 from tests.support.onnx_models import classifier
 from tests.support.serving.model_pairs import REFUSAL, SUBGROUPS, sure_and_unsure
 from tests.support.serving.service_harness import pair_of, settings_of
-from tightrope.monitors.catalogue import CATALOGUE
+from tightrope.monitors.definitions.definition import Reach
 from tightrope.monitors.intake.repeats import Repeats
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Stream
+from tightrope.service.config.loader import ConfigError
 from tightrope.service.inference.loading.pair_building import build
 from tightrope.service.inference.loading.pair_loading import load_model
 
-DEFAULTS = {name: question.limit for name, question in CATALOGUE.items()}
-LABELLED = {name for name, question in CATALOGUE.items() if question.stream is Stream.LABELS}
-SHAPE = "confidence_shape"
+DEFAULTS = {name: question.limit for name, question in CLASS_MONITORS.items()}
+LABELLED = {name for name, question in CLASS_MONITORS.items() if question.stream is Stream.LABELS}
+SHAPE, JUMP = "confidence_shape", "confidence_jump"
+CLASSES = ("class_miss", "class_gain")
 
 
 def plan_of(folder: Path, **model: object) -> Plan:
@@ -36,7 +39,26 @@ def test_default_subgroup_limit_is_twice_the_models(tmp_path: Path) -> None:
     """Subgroups have few rows; the model's limit is the catalogue's."""
     region = {"subgroups": {"region": SUBGROUPS["region"]}}
     planned = limits(plan_of(tmp_path, refusal=REFUSAL, labels={}, **region))
-    assert planned == {name: [limit, *[2 * limit] * 3] for name, limit in DEFAULTS.items()}
+    of_model = {name for name, monitor in CLASS_MONITORS.items() if monitor.reach is Reach.MODEL}
+    wanted = {name: [limit, *[2 * limit] * (0 if name in of_model else 3)] for name, limit in DEFAULTS.items()}
+    assert planned == wanted
+
+
+def test_classes_have_at_least_five_times_the_limit_of_disagreement(tmp_path: Path) -> None:
+    """A class has few rows; a written limit replaces the default."""
+    for given, wanted in (({}, 0.1), ({"disagreement": 0.05}, 0.25), ({"class_miss": 0.3}, 0.3)):
+        assert limits(plan_of(tmp_path, limits=given))["class_miss"] == [wanted]
+    assert limits(plan_of(tmp_path, limits={"disagreement": 0.5}))["class_gain"] == [0.7]
+
+
+def test_critical_classes_have_half_of_the_budget(tmp_path: Path) -> None:
+    """By number or by the name of the cell; a class that the model does not have is refused."""
+    for name in (1, "class 1"):
+        plan = plan_of(tmp_path, decision={"critical": [name]})
+        rule = next(rule for rule in plan.rules if rule.monitor.name == "class_miss")
+        assert (rule.shares[0] * rule.weights).ravel().tolist() == pytest.approx([0.035, 0.035])
+    with pytest.raises(ConfigError, match="there is no class 7"):
+        plan_of(tmp_path, decision={"critical": [7]})
 
 
 def test_configured_limits_replace_the_defaults(tmp_path: Path) -> None:
@@ -53,13 +75,20 @@ def test_configured_limits_replace_the_defaults(tmp_path: Path) -> None:
 def test_null_switches_a_monitor_off(tmp_path: Path) -> None:
     """For its subgroups too, even if they have a limit."""
     plan = plan_of(tmp_path, limits={"confidence": None}, subgroup_limits={"confidence": 0.1}, refusal=REFUSAL)
-    assert plan.monitors == ("disagreement", SHAPE, "refusal_rate", "refusal_persistence")
+    assert plan.monitors == ("disagreement", SHAPE, JUMP, *CLASSES, "refusal_rate", "refusal_persistence")
 
 
 def test_inapplicable_monitors_are_left_out(tmp_path: Path) -> None:
     """Some need a refusal rule, subgroups or classes; a regression has neither classes nor refusals."""
-    assert plan_of(tmp_path).monitors == ("disagreement", "confidence", SHAPE)
-    assert plan_of(tmp_path, subgroups=SUBGROUPS).monitors == ("disagreement", "confidence", SHAPE, "mix")
+    assert plan_of(tmp_path).monitors == ("disagreement", "confidence", SHAPE, JUMP, *CLASSES)
+    assert plan_of(tmp_path, subgroups=SUBGROUPS).monitors == (
+        "disagreement",
+        "confidence",
+        SHAPE,
+        JUMP,
+        "mix",
+        *CLASSES,
+    )
     value = str(classifier(tmp_path / "v.onnx", np.ones((2, 1), np.float32), scores=True))
     plan = plan_of(tmp_path, baseline=value, compressed=value, decision={"scale": "regression", "tolerance": 0.5})
     assert plan.monitors == ("disagreement",)
@@ -105,10 +134,28 @@ def test_sections_of_the_file_reach_the_plan(tmp_path: Path) -> None:
     assert plan_of(tmp_path).armed
 
 
+@pytest.mark.parametrize(
+    ("written", "armed"),
+    [
+        ({}, False),
+        ({"limits": {"disagreement": 0.1}}, True),
+        ({"subgroup_limits": {"disagreement": 0.1}}, True),
+        ({"mode": "advisory", "limits": {"disagreement": 0.1}}, False),
+        ({"mode": "armed"}, True),
+    ],
+)
+def test_model_without_mode_and_limits_is_advisory(tmp_path: Path, *, written: dict[str, Any], armed: bool) -> None:
+    """A written mode decides; the settings hold the mode in force, and an advisory model by default is warned of."""
+    pair = pair_of(tmp_path, **{**sure_and_unsure(tmp_path), "mode": None, **written})
+    assert (pair.plan.armed, pair.plan.settings["mode"]) == (armed, "armed" if armed else "advisory")
+    assert pair.plan.keeps_armed is ("mode" not in written)
+    assert [line.split(":")[0] for line in pair.warnings] == ([] if written else ["models.m.mode"])
+
+
 def test_keys_of_a_model_reach_the_plan(tmp_path: Path) -> None:
     """Repeats, lanes and the latency objective."""
     latency = {"seconds": 0.5, "limit": 0.02}
-    plan = plan_of(tmp_path, repeats="inputs", lanes=3, latency=latency)
+    plan = plan_of(tmp_path, repeats="inputs", lanes=3, independence="request", latency=latency)
     assert plan.repeats is Repeats.INPUTS
     assert {rule.lanes for rule in plan.rules} == {3}
     assert plan.objective is not None
@@ -125,7 +172,8 @@ CHANGES: list[dict[str, Any]] = [
     {"sampling": {"rate": 0.5}},
     {"decision": {"scale": "regression"}},
     {"repeats": "inputs"},
-    {"lanes": 2},
+    {"lanes": 2, "independence": "request"},
+    {"independence": "window"},
     {"labels": {}},
     {"runtime": {"optimization": "basic"}},
     {"compressed_runtime": {"providers": ["AzureExecutionProvider"]}},
@@ -192,7 +240,7 @@ def test_undeclared_values_have_cells_and_share_the_budget(tmp_path: Path, other
     region = {**SUBGROUPS["region"], "otherwise": otherwise}
     plan = plan_of(tmp_path, subgroups={"region": region}, refusal=REFUSAL, labels={})
     assert plan.scopes == ("model", "region=north", "region=south", "region=other")
-    for rule in plan.rules:
+    for rule in [rule for rule in plan.rules if len(rule.limits) > 1]:
         assert (rule.shares[2], rule.limits[2], bool(rule.watched[2])) == (
             rule.shares[3],
             rule.limits[3],

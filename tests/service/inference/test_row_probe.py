@@ -79,7 +79,7 @@ def test_roles_with_rows_on_different_axes_are_refused(tmp_path: Path) -> None:
     (problem,) = refused.value.problems
     assert problem == (
         "models.m.compressed: output 'state' has rows on axis 1, the baseline's on axis 0; "
-        "export both with their rows on the same axis"
+        "write compressed_tensors.read"
     )
 
 

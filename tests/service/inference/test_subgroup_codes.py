@@ -43,6 +43,14 @@ def test_fractional_codes_get_their_rows(tmp_path: Path, datatype: str) -> None:
     assert member.tolist() == alone.tolist()
 
 
+def test_code_of_a_model_of_fp16_has_the_rows_of_callers_of_fp32_too(tmp_path: Path) -> None:
+    """Both send what they take for the code."""
+    pair = cut_from(tmp_path, "FP16", TIERS)
+    sent = np.array([[0.1, 0], [0.7, 0], [0.4, 0]], np.float32)
+    member = pair.subgroups.members({pair.inputs[0].name: sent}, [{}], [3])
+    assert [pair.subgroups.scopes[i] for i in member.argmax(axis=1)] == ["tier=low", "tier=top", "tier=other"]
+
+
 @pytest.mark.parametrize(
     ("datatype", "values", "problem"),
     [

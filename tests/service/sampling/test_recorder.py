@@ -19,7 +19,7 @@ from tightrope.monitors.records import Floats, Role, Sample
 from tightrope.service.inference.autotune import RunProfile
 from tightrope.service.inference.batch import BatchExecution
 from tightrope.service.protocol.rest import InferRequest, InferResponse
-from tightrope.service.sampling import recorder
+from tightrope.service.sampling import draws, recorder
 from tightrope.service.sampling.recorder import MAX_UNCOUNTED_RUNS
 
 
@@ -137,8 +137,8 @@ def test_joined_samples_are_limited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, bytes_: int, cut: list[int]
 ) -> None:
     """In samples and in bytes; a large batch is kept or dropped by itself."""
-    monkeypatch.setattr(recorder, "MAX_JOINED_SAMPLES", most)
-    monkeypatch.setattr(recorder, "MAX_JOINED_BYTES", bytes_)
+    monkeypatch.setattr(draws, "MAX_JOINED_SAMPLES", most)
+    monkeypatch.setattr(draws, "MAX_JOINED_BYTES", bytes_)
     bench = GatewayHarness(tmp_path, {"m": {**sure_and_unsure(tmp_path), **CALM}})
     offered: list[int] = []
     monkeypatch.setattr(bench.outbox, "offer", lambda samples: offered.append(len(samples)) or len(samples))

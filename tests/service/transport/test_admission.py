@@ -17,11 +17,13 @@ def test_half_of_the_connections_are_a_peers_by_default() -> None:
     assert [held.open_connection("a") for _ in range(2)] == [None, None]
     refusal = held.open_connection("a")
     assert refusal is not None
-    assert (refusal[1], "server.limits.connections_per_peer" in refusal[0]) == (429, True)
+    assert (refusal.status, refusal.reason) == (429, "connections_per_peer")
+    assert "server.limits.connections_per_peer" in str(refusal)
     assert [held.open_connection("b") for _ in range(2)] == [None, None]
     refusal = held.open_connection("c")
     assert refusal is not None
-    assert (refusal[1], "(server.limits.connections)" in refusal[0]) == (503, True)
+    assert (refusal.status, refusal.reason) == (503, "connections")
+    assert "(server.limits.connections)" in str(refusal)
     held.close_connection("a")
     assert held.open_connection("c") is None
     assert held.connections == 4

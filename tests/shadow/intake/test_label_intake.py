@@ -3,14 +3,17 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.support.judgement.judge_harness import JudgeHarness
 from tests.support.judgement.labelled_judge import HORIZON, NOW, batches, labelled, publish_labels, truths
 from tightrope.monitors.label_records import Label
 from tightrope.monitors.plan import initial_state
-from tightrope.service.adapters.ports import OverduePortion
+from tightrope.monitors.records import Comparisons, Stream
+from tightrope.service.adapters.ports import OverduePortion, Record
 from tightrope.service.adapters.sqlite.store import SqliteStore
+from tightrope.service.adapters.wire.record_codec import encode_comparisons, encode_labels
 from tightrope.shadow import judge as judge_module
 from tightrope.shadow.intake import label_expiry
 from tightrope.shadow.judge_round import JudgeRound
@@ -25,6 +28,62 @@ def test_rows_of_an_earlier_judge_find_their_labels(tmp_path: Path) -> None:
     judge_round.add_labels(truths(rows))
     assert judge_round.states["m"].labels["joined"] == len(rows)
     assert judge_round.states["m"].compared[0] == 0
+
+
+def differing(n: int) -> list[Comparisons]:
+    """Batches in which each fifth row is a disagreement."""
+    return [replace(rows, disagree=rows.top_compressed != rows.top_baseline) for rows in batches(n)]
+
+
+def test_label_of_another_probability_than_the_draws_is_undrawn(tmp_path: Path) -> None:
+    """It joined its row and says nothing about the rows without one; a label without any says what it always did."""
+    plan = labelled()
+    for probability, undrawn, judged_rows in ((0.5, 2, 0), (1.0, 0, 2), (0.0, 0, 2)):
+        store = SqliteStore(tmp_path / f"{probability}")
+        judge_round = JudgeRound({"m": plan}, {"m": initial_state(plan)}, store, "host", NOW)
+        (rows,) = differing(1)
+        assert list(judge_round.process([Record("c", 0, 0, None, encode_comparisons(rows))])) == []
+        labels = [one for one, differs in zip(truths(rows), rows.disagree, strict=True) if differs]
+        judge_round.add_labels([replace(one, probability=probability) for one in labels])
+        state = judge_round.states["m"]
+        assert (state.labels["joined"], state.labels.get("undrawn", 0)) == (2, undrawn)
+        assert len(state.pending[Stream.LABELS]) if judged_rows else Stream.LABELS not in state.pending
+
+
+def test_label_with_a_probability_has_to_be_vouched_for(tmp_path: Path) -> None:
+    """It may hold a fallback back: one of a program without the cluster's secret joins nothing. A plain label says what
+    it always did, and the genuine one finds its row afterwards.
+    """
+    plan = labelled()
+    judge_round = JudgeRound({"m": plan}, {"m": initial_state(plan)}, SqliteStore(tmp_path / "db"), "host", NOW)
+    (rows,) = differing(1)
+    list(judge_round.process([Record("c", 0, 0, None, encode_comparisons(rows))]))
+    differs = int(np.flatnonzero(rows.disagree)[0])
+    plain = [one for one, differing_row in zip(truths(rows), rows.disagree, strict=True) if not differing_row][:1]
+    drawn = [replace(truths(rows)[differs], probability=1.0)]
+    foreign = [Record("l", 0, n, None, encode_labels(labels), genuine=False) for n, labels in enumerate((plain, drawn))]
+    genuine = Record("l", 0, 2, None, encode_labels(drawn))
+    for records, counts in ((foreign, {"joined": 1, "undrawn": 1}), ([genuine], {"joined": 2, "undrawn": 1})):
+        assert list(judge_round.process(records)) == []
+        assert {name: count for name, count in judge_round.states["m"].labels.items() if count} == counts
+
+
+def test_rows_between_drawn_disagreements_are_counted_once(tmp_path: Path) -> None:
+    """Also where rows are delivered again, and in a round after the first."""
+    plan, store = labelled(), SqliteStore(tmp_path / "db")
+    state = initial_state(plan)
+    first, second = differing(2)
+    for number, rows in enumerate((first, first, second)):
+        judge_round = JudgeRound({"m": plan}, {"m": state}, store, "host", NOW)
+        list(judge_round.process([Record("c", 0, number, None, encode_comparisons(rows))]))
+        state = judge_round.states["m"]
+        store.save("log", {}, {}, [], judge_round.pending)
+    keys = [(name, 0) for rows in (first, second) for name in rows.request_id]
+    held = store.pending_rows("m", keys)
+    counted = [held[key].agreed[0] for key in keys if held[key].agreed]
+    assert counted == [0, 4, 4, 4]
+    assert state.veto.agreed[0] == 4
+    assert {held[key].request_rows[0] for key in keys if held[key].agreed} == {1}
 
 
 def test_portion_that_waited_too_long_is_counted_and_dropped(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.judgement.judge_harness import HOST, lenient
-from tightrope.monitors.plan import initial_state
+from tightrope.monitors.plan import initial_state, is_armed
 from tightrope.monitors.safemode import Input
 from tightrope.service.adapters.ports import LogReset
 from tightrope.service.adapters.sqlite.store import SqliteStore
@@ -41,6 +41,14 @@ def test_new_model_is_told_once(store: SqliteStore) -> None:
     judge_round = restore(store)
     assert [event.kind for event in judge_round.events] == [FRESH]
     assert not any(mode.safe for mode in judge_round.states["m"].modes)
+
+
+def test_lost_state_may_have_been_armed(store: SqliteStore) -> None:
+    """Without a written mode it counts as armed; a new one does not."""
+    plan = replace(lenient(), armed=False, keeps_armed=True, settings={"mode": "advisory"})
+    assert not is_armed(plan, Restorer(store).restore(plan, 1.0))
+    store.loss = "the file was damaged"
+    assert is_armed(plan, Restorer(store).restore(plan, 1.0))
 
 
 def test_readable_state_is_told_nothing_about(store: SqliteStore) -> None:

@@ -3,7 +3,7 @@
 import argparse
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,17 +52,20 @@ def settings_of(settings: Settings, user: str) -> Settings:
 
 
 class Administrator:
-    """Grants and revokes permissions, as the printed commands do."""
+    """Grants and revokes permissions, as the printed commands do, over one connection."""
 
     def __init__(self, broker: Broker) -> None:
-        self._address = broker.address
+        self._admin: Any = KafkaAdminClient(bootstrap_servers=broker.address)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._admin.close()
 
     def grant(self, options: KafkaOptions, permissions: Iterable[Permission]) -> None:
         """Run the commands that Tightrope prints for these permissions."""
         acls = [acl for line in grant_commands(options, permissions) for acl in parse_command(line)]
-        with self._admin() as admin:
-            result = admin.create_acls(acls)
-            assert not result["failed"], result
+        result = self._admin.create_acls(acls)
+        assert not result["failed"], result
 
     def revoke(self, options: KafkaOptions, permissions: Sequence[Permission]) -> None:
         """Take permissions back."""
@@ -70,13 +73,7 @@ class Administrator:
         filters = [
             ACLFilter(acl.principal, acl.host, acl.operation, acl.permission_type, acl.resource_pattern) for acl in acls
         ]
-        with self._admin() as admin:
-            admin.delete_acls(filters)
-
-    @contextmanager
-    def _admin(self) -> Iterator[Any]:
-        with closing(KafkaAdminClient(bootstrap_servers=self._address)) as admin:
-            yield admin
+        self._admin.delete_acls(filters)
 
 
 def parse_command(line: str) -> list[ACL]:

@@ -1,7 +1,7 @@
 """A cluster on a broker with an authorizer: each process has a user of its own, with the permissions of the table."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,8 +103,9 @@ def fleet_of_users(broker_folder: Path, folder: Path) -> Iterator[Fleet]:
     with (
         acl_broker(broker_folder) as broker,
         cluster_on(folder, broker.listeners["SASL"], bus=bus, blind_seconds=2.0) as cluster,
+        closing(Administrator(broker)) as administrator,
     ):
-        made = Fleet(cluster, Administrator(broker))
+        made = Fleet(cluster, administrator)
         for process in PERMISSIONS.keys() - {"autoscaler"}:
             made.administrator.grant(made.options(user_of(process)), PERMISSIONS[process])
         wait_until(lambda: ensure_topics(made.settings("topics"), check=False).differences == [])

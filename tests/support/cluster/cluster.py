@@ -52,15 +52,20 @@ def wait_until(condition: Callable[[], bool], timeout: float = TIMEOUT_SECONDS) 
 def write_cluster_config(
     folder: Path, address: str, bus: Mapping[str, object] | None = None, blind_seconds: float = 60.0, **model: object
 ) -> Path:
-    """Write the configuration of a cluster with its own topics, replicated to every broker of the address; ``bus`` has
-    further Kafka settings.
-    """
+    """Write the configuration of a cluster of the model m; ``bus`` has further Kafka settings."""
+    whole = config(folder, **model)
+    whole["safe_mode"]["blind_seconds"] = blind_seconds
+    return write_config_on(address, folder, whole, bus)
+
+
+def write_config_on(
+    address: str, folder: Path, whole: Mapping[str, object], bus: Mapping[str, object] | None = None
+) -> Path:
+    """Write a configuration on a cluster with its own topics, replicated to every broker of the address."""
     servers = address.split(",")
     names = {"servers": servers, "replication": len(servers), "prefix": f"{uuid.uuid4().hex[:8]}-"}
     kafka = {**names, "partitions": 2, "session_seconds": 6, "bootstrap_seconds": 0, **(bus or {})}
-    whole = config(folder, **model)
-    whole["safe_mode"]["blind_seconds"] = blind_seconds
-    return write_config(folder, whole | {"bus": {"kafka": kafka}})
+    return write_config(folder, {**whole, "bus": {"kafka": kafka}})
 
 
 def get_page(app: Any, path: str, method: str = "GET") -> httpx.Response:  # noqa: ANN401 - any ASGI application
@@ -245,10 +250,17 @@ class ClusterGateway:
 
 @contextmanager
 def cluster_on(folder: Path, address: str, **settings: Any) -> Iterator[Cluster]:  # noqa: ANN401 - see `write_cluster_config`
+    """A cluster of the model m without parts, as `cluster_of` is."""
+    with cluster_of(write_cluster_config(folder, address, **settings)) as cluster_:
+        yield cluster_
+
+
+@contextmanager
+def cluster_of(path: Path) -> Iterator[Cluster]:
     """A cluster without parts; parts started in this process are stopped at the end, the last one first. The Kafka
     client logs nothing, as in the commands; the sockets that it leaks are collected here, not in another test.
     """
-    cluster_ = Cluster(write_cluster_config(folder, address, **settings))
+    cluster_ = Cluster(path)
     client = logging.getLogger("kafka")
     level = client.level
     client.setLevel("CRITICAL")

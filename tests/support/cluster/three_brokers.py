@@ -15,7 +15,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
-from tightrope.demo.broker import JARS, JVM_OPTIONS
+from tightrope.demo.broker import java_command
 from tightrope.service.adapters.topics import SAMPLES, topic
 
 START_SECONDS = 240.0
@@ -89,8 +89,7 @@ class BrokerNode:
 
     def _java(self, *arguments: str) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as file:
-            command = ["java", *JVM_OPTIONS, "-cp", f"{JARS}/*", *arguments]
-            return subprocess.Popen(command, stdout=file, stderr=file, stdin=subprocess.DEVNULL)
+            return subprocess.Popen(java_command(*arguments), stdout=file, stderr=file, stdin=subprocess.DEVNULL)
 
 
 class ThreeBrokers:

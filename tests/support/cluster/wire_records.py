@@ -8,6 +8,8 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from tests.support.cluster.estimate_records import estimates
+from tests.support.cluster.wire_vetoes import vetoes
 from tightrope.monitors.detector_bank import Cells
 from tightrope.monitors.label_records import Label
 from tightrope.monitors.latency import LatencyState
@@ -43,10 +45,10 @@ JSON = st.recursive(
     max_leaves=5,
 )
 DTYPES = ("?", "<u1", "<u2", "<u4", "<u8", "<i1", "<i2", "<i4", "<i8", "<f2", "<f4", "<f8")
-TYPES = {"fault": "<i1", "twin": "<u8", "caller": "<u8"} | dict.fromkeys(
+TYPES = {"fault": "<i1", "twin": "<u8", "features": "<f4", "caller": "<u8"} | dict.fromkeys(
     ("partition", "offset", "top_baseline", "top_compressed"), "<i8"
 )
-TYPES |= dict.fromkeys(("served_by_baseline", "disagree", "refused_baseline", "refused_compressed"), "?")
+TYPES |= dict.fromkeys(("served_by_baseline", "apart", "disagree", "refused_baseline", "refused_compressed"), "?")
 
 events = st.builds(Event, TEXT, TIME, TEXT, TEXT, TEXT, TEXT, TEXT, st.dictionaries(TEXT, JSON, max_size=3))
 orders = st.builds(Order, TEXT, TIME, TEXT, TEXT, TEXT, TEXT, TEXT)
@@ -107,6 +109,7 @@ def sample_lists(draw: st.DrawFn) -> list[Sample]:
                 caller=draw(st.integers(0, 2**64 - 1)),
                 host_class=draw(TEXT),
                 trace_id=draw(TEXT),
+                apart=draw(st.booleans()),
             )
         )
     return samples
@@ -153,10 +156,12 @@ def cells(draw: st.DrawFn, scopes: int) -> Cells:
     return Cells(
         log_mass=draw(arrays.arrays("<f8", (variants, scopes, width), elements=MASS)),
         recovery=draw(arrays.arrays("<f8", (variants, scopes, back), elements=MASS)),
+        pending=draw(arrays.arrays("<i8", (variants, scopes), elements=COUNT)),
         count=draw(arrays.arrays("<i8", (variants, scopes))),
         total=draw(arrays.arrays("<f8", (variants, scopes), elements=NUMBER)),
         path=draw(arrays.arrays("<f8", (variants, scopes, 2, 3), elements=MASS)),
         tripped=draw(arrays.arrays(bool, (variants, scopes))),
+        window=draw(arrays.arrays("<f8", (variants, scopes, draw(st.integers(0, 2)), 2), elements=NUMBER)),
     )
 
 
@@ -209,6 +214,8 @@ def states(draw: st.DrawFn) -> State:
         labels=draw(st.dictionaries(TEXT, COUNT, max_size=3)),
         refused={role: draw(arrays.arrays("<i8", (size, 2), elements=COUNT)) for role in Role},
         cells=tuple(draw(cells(size)) for _ in monitors),
+        estimates=draw(estimates()),
+        veto=draw(vetoes(size)),
     )
 
 

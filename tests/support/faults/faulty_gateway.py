@@ -16,7 +16,7 @@ from tests.support.configs import write_config
 from tests.support.faults import faults
 from tests.support.faults.clock import active
 from tests.support.faults.faults import KINDS
-from tests.support.harmful_pair import GROUP, HARM, Rows, config, traffic
+from tests.support.harmful_pair import GROUP, HARM, OTHERS_OFF, Rows, config, traffic
 from tightrope.monitors.records import Role
 from tightrope.service.config.loader import load
 from tightrope.service.errors import TightropeError
@@ -61,7 +61,7 @@ def settings(folder: Path) -> dict[str, Any]:
     whole = config(
         folder,
         subgroups={"group": {"parameter": "group", "values": ["minority", "majority"]}},
-        limits={"disagreement": 0.5, "confidence": None, "confidence_shape": None, "mix": None},
+        limits={**OTHERS_OFF, "disagreement": 0.5},
     )
     whole["safe_mode"] = {"blind_seconds": BLIND_SECONDS, "min_dwell_seconds": 3600}
     return whole | {"reports": {"keep_rows": 10_000}}

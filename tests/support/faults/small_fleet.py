@@ -11,11 +11,11 @@ from prometheus_client import CollectorRegistry
 from tests.support.judgement.comparisons import make_plan
 from tests.support.samples import sample
 from tests.support.wired_samples import records
-from tightrope.monitors import status
 from tightrope.monitors.label_records import Label
 from tightrope.monitors.plan import Plan, State
 from tightrope.monitors.records import MODEL_SCOPE, Event, Order, Role, Traffic
 from tightrope.monitors.safemode import Policy
+from tightrope.monitors.status.verdicts import verdicts
 from tightrope.service.adapters.kafka.snapshot_store import JUDGE_TOPICS, SnapshotStore
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.prometheus.metrics import Metrics
@@ -178,7 +178,7 @@ class SmallFleet:
                 assert not np.isnan(masses).any()
                 assert (masses < np.inf).all()
             assert np.isfinite(cells.total).all()
-        assert not any(np.isnan(verdict.evidence) for verdict in status.verdicts(self.plan, self.state))
+        assert not any(np.isnan(verdict.evidence) for verdict in verdicts(self.plan, self.state))
         ends = self.bus.ends([topic(name) for name in (SAMPLES, COMPARISONS, LABELS, CONTROL)])
         if self.state.log == self.bus.log:
             for partition, last in self.state.watermarks.items():

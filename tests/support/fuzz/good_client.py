@@ -49,12 +49,12 @@ class GoodClient:
         for thread in self._threads:
             thread.join(60.0)
 
-    def assert_served(self, seconds: float = 1.0) -> None:
+    def assert_served(self, seconds: float = 2.0) -> None:
         """Assert that every request was answered, each within this time, and that the next ones are."""
         before = self.answered
         eventually(lambda: self.failures or self.answered > before + len(self._threads))
         assert self.failures == []
-        assert self.slowest < seconds
+        assert self.slowest < seconds, f"{self.slowest:.2f} s"
 
     def _over_http(self) -> None:
         with httpx.Client(base_url=self._server.address, timeout=30.0) as client:

@@ -52,7 +52,8 @@ DEPLOYS = 0.005
 """Share of deployments: each one that can be read is tried in a process of its own."""
 BOMBS = tuple(gzip.compress(bytes(size), 1) for size in (10, 1 << 19, 17 << 20))
 PAGES = (
-    "/v1/events", "/v1/models", "/v1/models/plain", "/v1/models/plain/verdicts", "/v1/models/plain/reports",
+    "/v1/events", "/v1/models", "/v1/models/plain", "/v1/models/plain/verdicts", "/v1/models/plain/groups",
+    "/v1/models/plain/reports",
     "/v1/models/plain/reports/newest", "/v2", "/v2/health/ready", "/v2/models/plain", "/metrics", "/docs",
     "/openapi.json",
 )  # fmt: skip

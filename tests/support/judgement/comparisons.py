@@ -7,16 +7,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tightrope.monitors import status, watch
+from tightrope.monitors import watch
 from tightrope.monitors.budget import Budget, MonitorSpec, build_rules
-from tightrope.monitors.catalogue import CATALOGUE, Reach
+from tightrope.monitors.catalogue import CATALOGUE
+from tightrope.monitors.definitions.definition import Need, Reach
+from tightrope.monitors.dependence.units import EvidenceUnit, Independence
 from tightrope.monitors.plan import Plan, State, Transition, initial_state
 from tightrope.monitors.records import ADDED_ARRAYS, MODEL_SCOPE, ROW_ARRAYS, Comparisons, Stream
 from tightrope.monitors.safemode import Policy
+from tightrope.monitors.status.verdicts import verdicts
 from tightrope.monitors.verdict import Verdict
 
 SCOPES = ("group=a", "group=b", "half=left")
 _UNKNOWN_COLUMNS = ("self_disagree", "correct_baseline", "correct_compressed")
+
+CLASS_MONITORS = {name: monitor for name, monitor in CATALOGUE.items() if Need.VALUE not in monitor.needs}
+"""The monitors of a model that decides between classes."""
 
 
 def make_comparisons(n: int, *, scopes: tuple[str, ...] = SCOPES, log: str = "log-1", **columns: Any) -> Comparisons:  # noqa: ANN401 - any column
@@ -60,7 +66,7 @@ def monitor_specs(
     *monitors: str, scopes: tuple[str, ...] = SCOPES, lanes: int = 1, classes: int = 2
 ) -> list[MonitorSpec]:
     """Build specs of these monitors (or all) with the catalogue's limits, and twice them for subgroups."""
-    definitions = [CATALOGUE[name] for name in monitors or CATALOGUE]
+    definitions = [CATALOGUE[name] for name in monitors or CLASS_MONITORS]
     limits = [np.array([each.limit, *[2 * each.limit] * len(scopes)]) for each in definitions]
     return [
         MonitorSpec(each, each.variants(classes), limit, lanes=lanes)
@@ -77,7 +83,9 @@ def make_plan(
     classes: int = 2,
     **changes: Any,  # noqa: ANN401 - any field of a plan
 ) -> Plan:
-    """Build a plan of these monitors (or all), with specs as `monitor_specs` builds them."""
+    """Build a plan of these monitors (or all), with specs as `monitor_specs` builds them. Every request is a step of
+    evidence: rows that follow a pattern depend on each other, and would widen the unit.
+    """
     policy = policy or Policy()
     specs = monitor_specs(*monitors, scopes=scopes, lanes=lanes, classes=classes)
     plan = Plan(
@@ -86,10 +94,11 @@ def make_plan(
         compressed_digest="c1",
         scopes=(MODEL_SCOPE, *scopes),
         rates=np.ones(1 + len(scopes)),
-        rules=build_rules(specs, Budget(samples), policy.recovery_ratio),
+        rules=build_rules(specs, policy.recovery_ratio),
         budget=Budget(samples),
         policy=policy,
         tick_seconds=1e9,
+        unit=EvidenceUnit(Independence.REQUEST),
         digest="d1",
     )
     return replace(plan, **changes)
@@ -107,7 +116,7 @@ def watched_cells(monitors: Sequence[str], subgroups: Sequence[str] = SCOPES) ->
 
 def verdicts_by_cell(plan: Plan, state: State) -> dict[tuple[str, str], Verdict]:
     """Verdicts by scope and monitor, without the one about sight."""
-    return {(v.scope, v.monitor): v for v in status.verdicts(plan, state) if v.monitor != "sight"}
+    return {(v.scope, v.monitor): v for v in verdicts(plan, state) if v.monitor != "sight"}
 
 
 def judged_count(state: State) -> int:

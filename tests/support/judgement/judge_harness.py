@@ -10,7 +10,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 
 from tests.support.judgement.comparisons import SCOPES, RowSource, make_plan
-from tightrope.monitors.budget import Budget, MonitorSpec, build_rules
+from tightrope.monitors.budget import MonitorSpec, build_rules
 from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.plan import Plan, State
 from tightrope.monitors.records import Comparisons, Event, Order, Routes
@@ -33,7 +33,7 @@ POLICY = Policy(min_dwell=100.0, recovery_samples=10.0)
 def lenient(model: str = "m", *, armed: bool = True) -> Plan:
     """A plan with one monitor, generous limits, a small budget and small ticks: decisions come after tens of rows."""
     monitor = MonitorSpec(CATALOGUE["disagreement"], ("",), np.array([0.4, 0.1, 0.1, 0.1]))
-    rules = build_rules([monitor], Budget(1e3), POLICY.recovery_ratio)
+    rules = build_rules([monitor], POLICY.recovery_ratio)
     return make_plan(samples=1e3, policy=POLICY, rules=rules, tick_rows=16, model=model, armed=armed)
 
 

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tightrope.monitors.budget import Budget, MonitorSpec, build_rules
+from tightrope.monitors.budget import MonitorSpec, build_rules
 from tightrope.monitors.catalogue import CATALOGUE
+from tightrope.monitors.detector import add_seed
 from tightrope.monitors.detector_bank import Cells, MonitorRun, Rule, Trajectory, run_detectors
 from tightrope.monitors.evidence import Tally
+from tightrope.monitors.records import Floats
 
 ON, OFF = np.array([True, True]), np.array([False, False])
 
@@ -33,10 +35,10 @@ class Tick:
 def make_rule(
     limit: float = 0.02, subgroup_limit: float = 0.04, name: str = "disagreement", ratio: float = 0.75
 ) -> Rule:
-    """Build the rule of a model with one subgroup: shares 0.25 (or 0.1) and 0.2."""
+    """Build the rule of a model with one subgroup: shares 0.2 (or less) and 0.2."""
     monitor = CATALOGUE[name]
     spec = MonitorSpec(monitor, monitor.variants(2), np.array([limit, subgroup_limit]))
-    return build_rules([spec], Budget(), ratio)[0]
+    return build_rules([spec], ratio)[0]
 
 
 def make_tally(y: ArrayLike, member: ArrayLike, valid: ArrayLike = 1, rows: float | None = None) -> Tally:
@@ -56,7 +58,8 @@ def make_tick(y: ArrayLike, member: ArrayLike, valid: ArrayLike = 1, **duty: Arr
 def concatenate_tallies(*tallies: Tally) -> Tally:
     """Concatenate ticks of equal size to one block."""
     names: Sequence[str] = Tally.__slots__
-    columns: dict[str, Any] = {name: np.concatenate([getattr(tally, name) for tally in tallies]) for name in names}
+    arrays = [name for name in names if name not in {"clusters", "windows", "zeros"}]
+    columns: dict[str, Any] = {name: np.concatenate([getattr(tally, name) for tally in tallies]) for name in arrays}
     return Tally(**columns)
 
 
@@ -76,6 +79,11 @@ def run_ticks(rule: Rule, *ticks: Tick) -> Cells:
     for tick in ticks:
         cells = advance_cells(rule, cells, tick)
     return cells
+
+
+def seeded_evidence(rule: Rule, cells: Cells) -> Floats:
+    """The evidence with the seed that waits for a cell's next rows, (V, S): that of a cell that is seeded at once."""
+    return rule.alarm.evidence(add_seed(cells.log_mass, (rule.shares * cells.pending)[..., None]))
 
 
 def merge_ticks(*ticks: Tick) -> Tick:

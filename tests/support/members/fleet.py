@@ -13,7 +13,7 @@ from tests.support.configs import write_config
 from tests.support.harmful_pair import COMPRESSED, config
 from tests.support.members.ledger import Balance, balance
 from tests.support.members.member import Member
-from tests.support.members.releases import Release
+from tests.support.members.releases import Release, limits_of_first_release
 from tests.support.members.traffic import SentRequest, Traffic
 from tests.support.onnx_models import classifier
 
@@ -50,13 +50,14 @@ class FleetConfigs:
         kafka = {"servers": [address], "replication": 1, "prefix": f"{uuid.uuid4().hex[:8]}-", "partitions": 2}
         self._bus = {"kafka": {**kafka, "session_seconds": 6, "bootstrap_seconds": 20, **bus}}
 
-    def write(self, name: str, scale: float = 1.0) -> Path:
+    def write(self, name: str, scale: float = 1.0, *, for_first_release: bool = False) -> Path:
         """Write a configuration whose compressed model has its weights multiplied by ``scale``."""
         folder = self._folder / name
         folder.mkdir()
         whole = config(folder)
         classifier(folder / "compressed.onnx", COMPRESSED * scale)
-        whole["models"] = {each: copy.deepcopy(whole["models"]["m"]) for each in MODELS}
+        model = limits_of_first_release(whole["models"]["m"]) if for_first_release else whole["models"]["m"]
+        whole["models"] = {each: copy.deepcopy(model) for each in MODELS}
         whole["safe_mode"] = {"blind_seconds": BLIND_SECONDS, "min_dwell_seconds": 1, "recovery_samples": 10}
         return write_config(folder, whole | {"bus": self._bus})
 

@@ -24,6 +24,7 @@ OTHER_SUBJECTS = frozenset(
         "TightropeWatchdog",  # always fires
         "TightropeEvidenceHigh",  # a warning before anything is proven
         "TightropeRowsDependent",
+        "TightropeGroupFound",
         "TightropeDrift",
         "TightropeLabelCoverageLow",
     }

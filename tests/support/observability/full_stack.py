@@ -30,7 +30,7 @@ AUTH = {"Authorization": f"Bearer {TOKEN}"}
 HARMED = "residence=group_quarters"
 STEP_TIMEOUT_SECONDS = 120.0
 """Timeout for steps that take one or two seconds on an idle machine."""
-REQUESTS_TO_BREACH, REQUESTS_TO_RETURN = 1_500, 6_000
+REQUESTS_TO_BREACH, REQUESTS_TO_RETURN = 1_500, 9_000
 """Requests until the harmed subgroup is in safe mode, and further ones until it has returned with the fixed model."""
 
 

@@ -24,9 +24,9 @@ class ApiClient:
         """Post one request."""
         return asyncio.run(self._send("POST", path, **options))
 
-    def get(self, path: str) -> httpx.Response:
+    def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
         """Get one page."""
-        return asyncio.run(self._send("GET", path))
+        return asyncio.run(self._send("GET", path, headers=headers))
 
     async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own options
         async with httpx.AsyncClient(transport=httpx.ASGITransport(self._app), base_url="http://here") as client:

@@ -44,7 +44,7 @@ class Callers:
 
     def __init__(self, server: Server) -> None:
         self.answers = [0] * (len(PAUSES) + len(GRPC_PAUSES) * bool(server.grpc))
-        self.farewells = 0
+        self.farewells_by = [0] * len(PAUSES)
         self.lost: list[str] = []
         host, port = server.address.split("//")[1].split(":")
         self._http, self._grpc = (host, int(port)), server.grpc
@@ -69,6 +69,11 @@ class Callers:
         """The number of answers."""
         return sum(self.answers)
 
+    @property
+    def farewells(self) -> int:
+        """The number of answers over HTTP that said that the connection ends."""
+        return sum(self.farewells_by)
+
     def wait(self) -> None:
         """Wait until each caller keeps a connection, or has lost a request."""
         deadline = time.monotonic() + 30
@@ -91,7 +96,7 @@ class Callers:
                 self.answers[number] += 1
             else:
                 self.lost.append(f"HTTP {response.status}")
-            self.farewells += response.getheader("connection") == "close"
+            self.farewells_by[number] += response.getheader("connection") == "close"
             time.sleep(pause)
 
     def _call_grpc(self, number: int, pause: float) -> None:

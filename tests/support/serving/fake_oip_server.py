@@ -6,9 +6,12 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import numpy as np
 import orjson
 
 from tightrope.service.adapters.open_inference.model import EndpointAddress
+from tightrope.service.adapters.ports import Model, RunFailedError
+from tightrope.service.protocol.tensors import datatype_of, dtype_of
 
 INPUT = {"name": "input", "datatype": "FP32", "shape": [-1, 2]}
 OUTPUT = {"name": "probabilities", "datatype": "FP32", "shape": [-1, 2]}
@@ -46,6 +49,38 @@ class FakeServer:
     def where(self, **changes: Any) -> EndpointAddress:  # noqa: ANN401 - fields of a record
         """The address of this server's model."""
         return EndpointAddress(**{"url": self.address, "model": "m", "timeout": 5.0, **changes})
+
+
+def serve_model(server: FakeServer, model: Model) -> None:
+    """Answer as this model, in JSON."""
+    sides = {
+        side: [{"name": spec.name, "datatype": spec.datatype, "shape": [*spec.shape]} for spec in getattr(model, side)]
+        for side in ("inputs", "outputs")
+    }
+
+    def infer(body: bytes) -> Answer:
+        document = orjson.loads(body)
+        tensors = {
+            each["name"]: np.array(each["data"], dtype_of(each["datatype"])).reshape(each["shape"])
+            for each in document["inputs"]
+        }
+        try:
+            found = model.run(tensors, [each["name"] for each in document["outputs"]])
+        except RunFailedError as error:
+            return 400, {"error": str(error)}
+        outputs = [
+            {
+                "name": name,
+                "datatype": datatype_of(tensor.dtype),
+                "shape": tensor.shape,
+                "data": tensor.ravel().tolist(),
+            }
+            for name, tensor in found.items()
+        ]
+        return 200, {"outputs": outputs}
+
+    server.pages["GET /v2/models/m"] = (200, {**METADATA, **sides})
+    server.pages["POST /v2/models/m/infer"] = infer
 
 
 def class_zero(body: bytes) -> Answer:

@@ -48,7 +48,15 @@ SUBGROUPS: dict[str, Any] = {
 
 SCOPES = ("model", "region=north", "region=south", "region=other", "band=low", "band=high", "band=other")
 REFUSAL = {"score": "max_probability", "threshold": 0.8}
-CALM = {"limits": {"confidence": None, "confidence_shape": None}}
+CALM = {
+    "limits": {
+        "confidence": None,
+        "confidence_shape": None,
+        "confidence_jump": None,
+        "class_miss": None,
+        "class_gain": None,
+    }
+}
 """Limits for pairs that differ in confidence by design: no test expects the monitors of confidence to trip."""
 
 HUGE = 3e38

@@ -64,6 +64,20 @@ def with_mean(path: Path) -> Path:
     return _save(path, [mean, *_classify()], [tensor("probabilities", "rows", 2), tensor("mean", 2)])
 
 
+def swayed(path: Path) -> Path:
+    """A classifier whose answers turn round in a run of more than three rows, which no made-up rows show."""
+    nodes = [
+        helper.make_node("MatMul", ["input", "weights"], ["scores"]),
+        helper.make_node("Neg", ["scores"], ["turned"]),
+        helper.make_node("Shape", ["input"], ["rows_of_run"], start=0, end=1),
+        helper.make_node("Greater", ["rows_of_run", "three"], ["are_many"]),
+        helper.make_node("Where", ["are_many", "turned", "scores"], ["chosen"]),
+        helper.make_node("Softmax", ["chosen"], ["probabilities"]),
+    ]
+    three = numpy_helper.from_array(np.array([3]), "three")
+    return _save(path, nodes, [tensor("probabilities", "rows", 2)], three)
+
+
 def averaged(path: Path) -> Path:
     """A classifier of the mean of all rows: one row, though it declares as many as are asked."""
     mean = helper.make_node("ReduceMean", ["input"], ["mean"], axes=[0], keepdims=1)

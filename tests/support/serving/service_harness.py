@@ -80,12 +80,13 @@ class GatewayHarness:
             always_baseline={name: pair.subgroups.always_baseline for name, pair in self.pairs.items()},
         )
         self.time = 1000.0
+        self.recorder = AnswerRecorder(self.outbox, self.metrics, {}, DRAW_KEY)
         self.engine = InferenceEngine(
             self.pairs,
             self.router,
             self.outbox,
             self.metrics,
-            AnswerRecorder(self.outbox, self.metrics, {}, DRAW_KEY),
+            self.recorder,
             lambda: self.time,
         )
 

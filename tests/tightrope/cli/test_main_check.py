@@ -28,7 +28,7 @@ def test_valid_configuration_is_described(run: Run, path: Path, capsys: pytest.C
     assert run("check", path) == 0
     out, errors = capsys.readouterr()
     assert out.splitlines()[-1] == f"ok {path}: 1 model (control is off: no token)"
-    for fact in ("armed", "input FP32[-1, 4]", MINORITY, MAJORITY, "disagreement <= 0.1 (model), 0.2 (subgroups)"):
+    for fact in ("armed", "input FP32[-1, 4]", MINORITY, MAJORITY, "disagreement <= 0.1 (model, written), 0.2"):
         assert fact in out
     assert errors == ""
     assert not (path.parent / "state").exists(), "nothing is started"
@@ -50,7 +50,7 @@ def test_valid_configuration_as_json(run: Run, path: Path, capsys: pytest.Captur
     assert (out["ok"], out["control"]) == (True, False)
     (model,) = out["models"]
     assert sorted(model["subgroups"]) == [MAJORITY, MINORITY, "group=other"]
-    assert model["monitors"] == ["disagreement <= 0.1 (model), 0.2 (subgroups)"]
+    assert model["monitors"] == ["disagreement <= 0.1 (model, written), 0.2 (subgroups, written)"]
 
 
 def test_one_model_in_both_roles_is_a_warning(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

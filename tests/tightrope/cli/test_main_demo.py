@@ -59,7 +59,7 @@ def test_result_has_exactly_these_keys(results: dict[str, Result]) -> None:
     }
     assert set(result) == {*results[CLEAN], "third_act"}
     for trip in result["trips"]:
-        assert set(trip) == {"scope", "monitor", "at_request", "evidence", "threshold", "limit"}
+        assert set(trip) == {"scope", "monitor", "at_request", "evidence", "threshold", "limit", "since", "text"}
     for scope in result["accuracy"]:
         assert set(result["accuracy"][scope]) == {"before", "after", "baseline"}
         assert set(result["served_by"][scope]) == {"baseline", "compressed"}

@@ -15,12 +15,13 @@ TRIP = {
     "evidence": 8.712,
     "threshold": 8.498,
     "limit": 0.1,
+    "text": "disagreement 24 in 100 (15 to 35, last 200 rows), limit 10; evidence 103 % of what an alarm needs",
 }
 
 
-def text_of(picture: RenderableType) -> str:
-    """Return the text on a wide terminal without colours."""
-    console = Console(file=io.StringIO(), width=150)
+def text_of(picture: RenderableType, width: int = 190) -> str:
+    """Return the text on a terminal without colours, by default a wide one."""
+    console = Console(file=io.StringIO(), width=width)
     console.print(picture)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -37,8 +38,7 @@ def progress(**changes: Any) -> ScopeProgress:  # noqa: ANN401 - any field
     usual = {
         "scope": "sex=male",
         "requests": 1234,
-        "compared": 400,
-        "disagreement": 0.025,
+        "disagreement": {"mean": 0.025, "lower": 0.012, "upper": 0.04},
         "evidence": 4.25,
         "budget": 8.5,
         "state": "normal",
@@ -48,31 +48,41 @@ def progress(**changes: Any) -> ScopeProgress:  # noqa: ANN401 - any field
 
 
 def test_normal_scope_shows_its_evidence_bar() -> None:
-    """Requests, comparisons, disagreement, half a bar at half the budget, who answers, accuracy."""
+    """Requests, disagreement and its interval, half a bar at half the budget, who answers, accuracy."""
     shown = line(render_board(RUN, 3000, [progress()], []), "sex=male")
-    assert shown == "sex=male 1,234 400 2.5% ████████░░░░░░░░ 4.2 / 8.5 compressed 87.5%"
+    assert shown == "sex=male 1,234 2.5 (1-4) ██░░ 50% compressed 87.5%"
 
 
-@pytest.mark.parametrize(("evidence", "filled"), [(-3.0, 0), (0.0, 0), (4.25, 8), (8.5, 16), (40.0, 16)])
+@pytest.mark.parametrize(("evidence", "filled"), [(-3.0, 0), (0.0, 0), (4.25, 2), (8.5, 4), (40.0, 4)])
 def test_bar_is_clipped(evidence: float, filled: int) -> None:
     """Negative evidence is an empty bar, evidence over the budget a full one; the number is shown as it is."""
     shown = line(render_board(RUN, 1, [progress(evidence=evidence)], []), "sex=male")
-    assert (shown.count("█"), shown.count("░")) == (filled, 16 - filled)
-    assert f"{max(evidence, 0):.1f} / 8.5" in shown
+    assert (shown.count("█"), shown.count("░")) == (filled, 4 - filled)
+    assert f"{100 * max(evidence, 0) / 8.5:.0f}%" in shown
+
+
+def test_row_fits_into_80_columns() -> None:
+    """Each scope has one line, and nothing is cut."""
+    disagreement = {"mean": 0.57, "lower": 0.29, "upper": 0.83}
+    widest = progress(scope="disability=with_disability", requests=12_345, disagreement=disagreement, evidence=9.0)
+    shown = text_of(render_board(RUN, 3000, [widest, progress(accuracy=1.0)], []), width=80)
+    lines = [" ".join(row.strip("│ ").split()) for row in shown.splitlines()]
+    assert "disability=with_disability 12,345 57 (29-83) ████ 106% compressed 87.5%" in lines
+    assert "sex=male 1,234 2.5 (1-4) ██░░ 50% compressed 100.0%" in lines
 
 
 @pytest.mark.parametrize("state", ["safe", "latched"])
 def test_scope_that_tripped_is_answered_by_the_baseline(state: str) -> None:
     """The bar is replaced by a word."""
     shown = line(render_board(RUN, 1, [progress(state=state)], []), "sex=male")
-    assert shown == "sex=male 1,234 400 2.5% tripped baseline 87.5%"
+    assert shown == "sex=male 1,234 2.5 (1-4) tripped baseline 87.5%"
 
 
 def test_scope_without_rows_shows_dashes() -> None:
     """There is no division by zero, and unknown values are dashes."""
-    empty = progress(requests=0, compared=0, disagreement=None, evidence=0.0, accuracy=None)
+    empty = progress(requests=0, disagreement=None, evidence=0.0, accuracy=None)
     assert line(render_board(RUN, 0, [empty], []), "sex=male").split() == [
-        *("sex=male", "0", "0", "-", "░" * 16, "0.0", "/", "8.5", "compressed", "-")
+        *("sex=male", "0", "-", "░" * 4, "0%", "compressed", "-")
     ]
 
 
@@ -84,18 +94,18 @@ def test_title_has_the_model_and_the_progress() -> None:
 
 
 def test_board_lists_every_trip() -> None:
-    """Request, scope, monitor and evidence of each trip."""
+    """Request, scope and the words of each trip."""
     shown = " ".join(text_of(render_board(RUN, 3000, [], [TRIP])).split())
-    assert "request 1,443 residence=group_quarters disagreement over 0.1, evidence 10^8.7 of 10^8.5" in shown
+    assert f"request 1,443 residence=group_quarters {TRIP['text']}: the baseline answers" in shown
     assert "No alarm" not in shown
 
 
 def test_board_lists_every_return() -> None:
-    """Request, scope and evidence of each return."""
-    returned = {**TRIP, "what": "recovered", "recovery": 3.808}
+    """Request, scope and the words of each return."""
+    text = "disagreement 1 in 100 (0.5 to 4, last 900 rows), limit 10"
+    returned = {**TRIP, "what": "recovered", "recovery": 3.808, "text": text}
     shown = " ".join(text_of(render_board(RUN, 3000, [], [TRIP, returned])).split())
-    assert "request 1,443 residence=group_quarters disagreement proved within 0.1, evidence 10^3.8" in shown
-    assert "it is back on the compressed model" in shown
+    assert f"request 1,443 residence=group_quarters {text}: it is back on the compressed model" in shown
 
 
 def test_summary_compares_before_and_after() -> None:

@@ -10,7 +10,8 @@ from tightrope.demo.replay import ReplayAnswer, TrafficRow, traffic
 from tightrope.demo_run import cluster_story
 from tightrope.demo_run.cluster_story import run_cluster_story
 
-HARMED = "residence=group_quarters"
+HARMED, UNSURE = "residence=group_quarters", "residence=institution"
+"""The second one's decisions keep; the compressed model's confidence in them jumps."""
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +31,7 @@ def test_ledger_accounts_for_every_sample(kafka: Broker) -> None:
         "duplicated": 0,
     }
     assert result["compared"] == result["requests"] == 3000
-    assert [trip["scope"] for trip in result["trips"]] == [HARMED]
+    assert [trip["scope"] for trip in result["trips"]] == [HARMED, UNSURE]
     assert result["served_by"][HARMED]["baseline"] > 0
     assert 0 <= result["switch_seconds"]["median"] <= result["switch_seconds"]["max"] < 10
 

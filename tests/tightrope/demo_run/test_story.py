@@ -72,9 +72,8 @@ class Answers(HttpGateway):
 
 def event(kind: str, *, moved: bool, monitors: tuple[str, ...] = ("disagreement",)) -> dict[str, Any]:
     """Return an event of the gateway's API."""
-    cases = [
-        {"monitor": name, "evidence": 8.71234, "recovery": None, "threshold": 8.4983, "limit": 0.1} for name in monitors
-    ]
+    shared = {"evidence": 8.71234, "recovery": None, "threshold": 8.4983, "limit": 0.1, "since": None, "text": "24"}
+    cases = [{"monitor": name, **shared} for name in monitors]
     detail = {"moved": moved, "monitors": cases, "request_id": "demo-00442"}
     return {"kind": kind, "scope": SCOPE, "detail": detail}
 
@@ -94,6 +93,8 @@ def test_trip_is_a_breach_that_changed_a_mode() -> None:
             "evidence": 8.712,
             "threshold": 8.498,
             "limit": 0.1,
+            "since": None,
+            "text": "24",
         }
     ]
 
@@ -103,16 +104,14 @@ def test_progress_has_the_strongest_evidence() -> None:
     counted = tally((1, "compressed", True), (0, "compressed", True))
     evidence = {"disagreement": None, "confidence": 2.5, "refusal_rate": 1.0}
     verdicts = [
-        {"scope": SCOPE, "monitor": m, "evidence": e, "threshold": 8.5, "mean": 0.5} for m, e in evidence.items()
+        {"scope": SCOPE, "monitor": m, "evidence": e, "threshold": 8.5, "now": {"mean": 0.5}}
+        for m, e in evidence.items()
     ]
-    status = {
-        "judged": {"scopes": {SCOPE: {"compared": 2}, "model": {"compared": 0}}},
-        "scopes": {SCOPE: "safe", "model": "normal"},
-    }
+    status = {"scopes": {SCOPE: "safe", "model": "normal"}}
     gateway = Answers(verdicts={"verdicts": verdicts}, models=status)
     harmed, model = story._progress(gateway, {SCOPE: counted, "model": ScopeTally()})
     assert (harmed.evidence, harmed.budget, harmed.state, harmed.accuracy) == (2.5, 8.5, "safe", 0.5)
-    assert (harmed.requests, harmed.compared, harmed.disagreement) == (2, 2, 0.5)
+    assert (harmed.requests, harmed.disagreement) == (2, {"mean": 0.5})
     assert (model.evidence, model.accuracy, model.disagreement, model.state) == (0.0, None, None, "normal")
     status["scopes"] = {SCOPE: "normal", "model": "latched"}
     assert {s.state for s in story._progress(gateway, {SCOPE: counted, "model": ScopeTally()})} == {"latched"}

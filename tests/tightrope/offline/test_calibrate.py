@@ -15,8 +15,8 @@ from tightrope.monitors.records import Role
 from tightrope.monitors.thresholds import upper_bound
 from tightrope.offline.calibrate import Calibration, calibrate
 from tightrope.offline.pair_evaluation import prepare
-from tightrope.offline.table import TableError
 from tightrope.service.config.loader import ConfigError
+from tightrope.service.inference.row_files.row_file import RowFileError
 
 DEMO = ROOT / "demo" / "tightrope.yaml"
 GOLDEN = ROOT / "demo" / "data" / "golden.csv"
@@ -178,7 +178,7 @@ def test_invalid_probabilities_are_refused(tmp_path: Path, data: Path, option: s
 def test_missing_labels_are_refused(tmp_path: Path) -> None:
     """The error names the missing column."""
     with pytest.raises(
-        TableError, match=r"data\.csv: has no column 'label'; thresholds need the true class of every row"
+        RowFileError, match=r"data\.csv: has no column 'label'; thresholds need the true class of every row"
     ):
         calibrated(tmp_path, write_table(tmp_path / "data.csv", [[0, 0]]))
 
@@ -186,7 +186,7 @@ def test_missing_labels_are_refused(tmp_path: Path) -> None:
 def test_label_out_of_range_is_refused(tmp_path: Path) -> None:
     """The error names its line."""
     data = write_table(tmp_path / "data.csv", [[0, 0], [0, 0]], [1, 2])
-    with pytest.raises(TableError, match=r"data\.csv: line 3: column 'label': is 2; there are 2 classes$"):
+    with pytest.raises(RowFileError, match=r"data\.csv: line 3: column 'label': is 2; there are 2 classes$"):
         calibrated(tmp_path, data)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tightrope.monitors.catalogue import Hypothesis
+from tightrope.monitors.definitions.definition import Hypothesis
 from tightrope.monitors.detector import divergence
 from tightrope.offline.detection_delay import HARM_MULTIPLES, EvidenceRates, format_duration, harms
 

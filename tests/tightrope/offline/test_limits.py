@@ -14,8 +14,8 @@ from tests.support.csv_tables import (
 from tightrope.monitors.detector import divergence
 from tightrope.monitors.thresholds import mean_bounds, propose_limit, upper_bound
 from tightrope.offline.limits import BOUND_DELTA, Limits, Monitor, limits
-from tightrope.offline.table import TableError
 from tightrope.service.config.loader import ConfigError
+from tightrope.service.inference.row_files.row_file import RowFileError
 
 SIDES = {"side": {"column": 1, "values": {"left": [0], "right": [1]}}}
 CROSSED = [[1, 0], [-4, 0]]
@@ -118,12 +118,12 @@ def test_limits_above_the_maximum_are_not_proposed(tmp_path: Path, data: Path) -
 
 def test_monitors_that_are_off_are_left_out(tmp_path: Path, data: Path) -> None:
     """Without refusal there are no refusal monitors; null turns one off."""
-    asked = ["disagreement", "confidence", "confidence_shape", "mix"]
+    asked = ["disagreement", "confidence", "confidence_shape", "confidence_jump", "mix", "class_miss", "class_gain"]
     assert [each.name for each in evaluate(tmp_path, data).monitors] == asked
     off = [each.name for each in evaluate(tmp_path, data, limits={"confidence": None}).monitors]
-    assert off == ["disagreement", "confidence_shape", "mix"]
+    assert off == ["disagreement", "confidence_shape", "confidence_jump", "mix", "class_miss", "class_gain"]
     refusal = {"threshold": 0.9}
-    assert len(evaluate(tmp_path, data, refusal=refusal).monitors) == 6
+    assert len(evaluate(tmp_path, data, refusal=refusal).monitors) == 9
 
 
 def test_monitor_has_the_scopes_that_it_watches(tmp_path: Path, data: Path) -> None:
@@ -187,13 +187,13 @@ def test_harms_are_multiples_of_the_configured_or_proposed_limit(tmp_path: Path,
 def test_sampling_floor_shortens_detection(tmp_path: Path, data: Path) -> None:
     """With a tenth sampled, and all of the right side, harm there is detected nearly ten times sooner.
 
-    That side has a fifth of the rows, and a ninth of the subgroups' budget: three monitors, three subgroups.
+    That side has a fifth of the rows, and a part in 18 of the subgroups' budget: six monitors, three subgroups.
     """
     plain = monitor(evaluate(tmp_path, data, sampling={"rate": 0.1})).harms[2][1]
     floored = monitor(evaluate(tmp_path, data, sampling={"rate": 0.1, "floors": {"side=right": 1.0}})).harms[2][1]
     for harm, own, samples in ((plain, 0.2 * 0.1, 0.1), (floored, 0.2, 0.8 * 0.1 + 0.2)):
         information = float(divergence(0.12, 0.04))
-        budget = 3.15e8 / (0.2 / 9) * own / samples
+        budget = 3.15e8 / (0.2 / 18) * own / samples
         assert harm.rows == pytest.approx(np.log(budget * information) / information)
         assert harm.seconds == pytest.approx(harm.rows / own / 10)
 
@@ -215,7 +215,7 @@ def test_invalid_traffic_is_refused(tmp_path: Path, data: Path, rate: float) -> 
 
 def test_one_row_is_too_few(tmp_path: Path) -> None:
     """A single row has no noise to measure."""
-    with pytest.raises(TableError, match="has too few rows: 1, and at least 2 are needed"):
+    with pytest.raises(RowFileError, match="has too few rows: 1, and at least 2 are needed"):
         evaluate(tmp_path, write_table(tmp_path / "data.csv", [[1, 0]]))
 
 

@@ -16,8 +16,8 @@ from tests.support.onnx_models import classifier, fragile, identity
 from tests.support.serving.row_models import quantized
 from tightrope.monitors.records import Role
 from tightrope.offline.pair_evaluation import MAX_SHADOW_RUN_ROWS, prepare
-from tightrope.offline.table import TableError
 from tightrope.service.config.loader import ConfigError, Settings
+from tightrope.service.inference.row_files.row_file import RowFileError
 
 
 def answered(probability: float) -> float:
@@ -97,7 +97,9 @@ def test_failing_line_is_named(tmp_path: Path) -> None:
     data = write_table(tmp_path / "data.csv", [[0], [1], [7], [1]])
     trial = prepare(one_model(tmp_path, fragile(tmp_path / "fragile.onnx")), None, data)
     for batched in (False, True):
-        with pytest.raises(TableError, match=r"data\.csv: line 4: the compressed model could not answer: .*[Gg]ather"):
+        with pytest.raises(
+            RowFileError, match=r"data\.csv: line 4: the compressed model could not answer: .*[Gg]ather"
+        ):
             trial.answers(Role.COMPRESSED, batched=batched)
 
 
@@ -117,7 +119,7 @@ def test_line_with_an_invalid_answer_is_named(
     model = {"baseline": str(path), "compressed": str(path), "decision": {"scale": scale}}
     data = write_table(tmp_path / "data.csv", [[1 / 3, 0], row])
     trial = prepare(read_settings(tmp_path, {"models": {"m": model}}), None, data)
-    with pytest.raises(TableError, match=rf"data\.csv: line 3: the baseline model's answer {said}"):
+    with pytest.raises(RowFileError, match=rf"data\.csv: line 3: the baseline model's answer {said}"):
         trial.answers(Role.BASELINE)
 
 
@@ -135,16 +137,13 @@ def test_only_model_need_not_be_named(tmp_path: Path) -> None:
         assert error.value.problems == [said]
 
 
-def test_non_numeric_input_is_refused(tmp_path: Path) -> None:
-    """Strings and booleans cannot come from a CSV file."""
-    data = write_table(tmp_path / "data.csv", [[0, 0]])
-    for kind, datatype in ((TensorProto.STRING, "BYTES"), (TensorProto.BOOL, "BOOL")):
-        path = identity(tmp_path / "identity.onnx", kind)
-        model = {"baseline": str(path), "compressed": str(path), "decision": {"output": "probabilities"}}
-        with pytest.raises(ConfigError) as error:
-            prepare(read_settings(tmp_path, {"models": {"m": model}}), None, data)
-        feeds = (
-            "a CSV file can feed one numeric input by rows only; an .npz file or a .jsonl file of requests feeds others"
-        )
-        said = f"models.m: takes value {datatype}[-1, 2]; {feeds}"
-        assert error.value.problems == [said]
+@pytest.mark.parametrize(
+    ("kind", "values"), [(TensorProto.STRING, "north,south"), (TensorProto.BOOL, "true,0"), (TensorProto.INT64, "1,2")]
+)
+def test_every_datatype_comes_from_a_table(tmp_path: Path, kind: int, values: str) -> None:
+    """Strings and booleans beside numbers; the models run on them."""
+    (tmp_path / "data.csv").write_text(f"a,b\n{values}\n")
+    path = identity(tmp_path / "identity.onnx", kind)
+    model = {"baseline": str(path), "compressed": str(path), "decision": {"output": "probabilities"}}
+    trial = prepare(read_settings(tmp_path, {"models": {"m": model}}), None, tmp_path / "data.csv")
+    assert trial.answers(Role.BASELINE).values.tolist() == [[0.25, 0.75]]

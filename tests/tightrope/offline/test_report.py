@@ -114,7 +114,7 @@ def test_golden_rows_have_answers_of_both_models(demo: Path) -> None:
     assert golden is not None
     rows = compare_golden(pair, golden)
     assert len(rows) == 4000
-    assert rows.inputs["input_0"].tolist() == golden.inputs["input"][:, 0].tolist()
+    assert rows.inputs["input_0"].tolist() == golden.parts[0]["input"][:, 0].tolist()
     quarters = rows.member["residence=group_quarters"]
     disagree = rows.outcomes["prediction_baseline"] != rows.outcomes["prediction_compressed"]
     assert disagree.tolist() == (rows.outcomes["disagree"] == 1).tolist()

@@ -48,6 +48,7 @@ from tightrope.service.adapters.topics import (
 )
 from tightrope.service.adapters.wire.record_codec import encode_order
 from tightrope.wiring import topic_watch
+from tightrope.wiring.doctor import examination
 from tightrope.wiring.doctor.examination import examine
 from tightrope.wiring.topics import ensure_topics, kafka_options
 
@@ -83,10 +84,13 @@ def users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 @pytest.fixture
 def fleet(users: Fleet, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
-    """The fleet; its processes look for granted permissions sooner, and are stopped after the test."""
+    """The fleet; its processes look for granted permissions sooner, no doctor waits for heartbeats, and all
+    are stopped after the test.
+    """
     monkeypatch.setattr(topic_watch, "TOPICS_CHECK_SECONDS", 0.5)
     monkeypatch.setattr(topic_watch, "TOPICS_RETRY_SECONDS", 0.5)
     monkeypatch.setattr(write_denials, "DENIED_SECONDS", 0.5)
+    monkeypatch.setattr(examination, "LISTEN_SECONDS", 0.1)
     yield users
     users.stop_all()
 

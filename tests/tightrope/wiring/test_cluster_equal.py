@@ -14,7 +14,7 @@ from tightrope.demo.broker import Broker
 from tightrope.monitors import watch
 from tightrope.monitors.plan import Plan, State, UncomparedTraffic, initial_state
 from tightrope.monitors.records import Comparisons, Ints
-from tightrope.monitors.status import verdicts
+from tightrope.monitors.status.verdicts import verdicts
 from tightrope.service.adapters.kafka.snapshot_store import Snapshot, decode_snapshot, encode_snapshot
 from tightrope.service.adapters.topics import COMPARISONS, CONTROL, SAMPLES, SNAPSHOTS, WORKERS_GROUP, topic
 from tightrope.service.adapters.wire import record_codec

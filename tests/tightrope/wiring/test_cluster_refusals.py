@@ -98,8 +98,8 @@ def forged(batch: Comparisons, offset: int | None = None, time: float | None = N
 
 
 def test_records_that_are_not_plausible_are_refused(kafka: Broker, tmp_path: Path) -> None:
-    """Modes with an epoch far ahead make no gateway deaf, and comparisons of samples that do not exist, or of the far
-    future, hide no row; modes that a gateway took are replaced by the judge's own.
+    """Modes with an epoch far ahead make no gateway deaf, and comparisons of samples that do not exist, from before the
+    log or of the far future, hide no row; modes that a gateway took are replaced by the judge's own.
     """
     with running(kafka, tmp_path) as (cluster, gateway, judge):
         router, metrics = gateway.gateway.router, gateway.gateway.metrics
@@ -114,8 +114,8 @@ def test_records_that_are_not_plausible_are_refused(kafka: Broker, tmp_path: Pat
 
         batch = cluster.batches()[0]
         write(cluster, COMPARISONS, "m", forged(batch, 2**63 - 1), forged(batch, 2**60), forged(batch, time=1e18))
-        write(cluster, COMPARISONS, "m", forged(batch, time=1e9))
-        wait_until(lambda: dead(judge, COMPARISONS) == 3)
+        write(cluster, COMPARISONS, "m", forged(batch, -1), forged(batch, -(2**63)), forged(batch, time=1e9))
+        wait_until(lambda: dead(judge, COMPARISONS) == 5)
         require_guard(gateway, "m")
         with cluster.bus() as bus:
             ends = bus.ends([topic(SAMPLES)])
@@ -123,5 +123,5 @@ def test_records_that_are_not_plausible_are_refused(kafka: Broker, tmp_path: Pat
         assert state is not None
         assert all(last < ends[topic(SAMPLES), partition] for partition, last in state.watermarks.items())
         assert router.routes("m").epoch > 51
-        assert len(cluster.dead()) == 5
+        assert len(cluster.dead()) == 7
         assert shown(judge, "tightrope_judge_failures_total") == 0

@@ -50,7 +50,7 @@ def test_mistakes_of_fields_files_and_models_are_told_together(tmp_path: Path) -
     suggested = {line.split(":")[0]: line.split("did you mean ")[1] for line in lines if "did you mean" in line}
     assert suggested == {
         "models.b.limts": "'limits'?",
-        "models.c.limits": "'mix'? (it is {'mixx': 0.1})",
+        "models.c.limits": "'mix'?",
         "server.prt": "'port'?",
         "models.c.sampling.floors.group=minorty": "'group=minority'?",
     }
@@ -61,6 +61,18 @@ def test_mistakes_that_may_follow_from_a_lost_key_are_not_told(tmp_path: Path) -
     document = config(tmp_path, sampling={"floors": {"group=minority": 1}})
     document["models"]["m"]["subgrups"] = document["models"]["m"].pop("subgroups")
     assert starts(problems_of(tmp_path, document)) == ["models.m.subgrups"]
+
+
+def test_unknown_kind_is_told_beside_wrong_options(tmp_path: Path) -> None:
+    """Also one of a later version, and where the models cannot be loaded; options of a lost kind are no mistakes."""
+    document = config(tmp_path)
+    for kind, told in (("clases", "did you mean 'classes'?"), ("text", "a later version"), (7, "valid string")):
+        document["models"]["m"]["decision"] = {"kind": kind, "edges": "x", "top": 3}
+        lines = problems_of(tmp_path, document)
+        assert sorted(starts(lines)) == ["models.m.decision.edges", "models.m.decision.kind"]
+        assert told in next(line for line in lines if "decision.kind" in line)
+    document["models"]["m"] |= {"baseline": "none.onnx", "decision": {"kind": "clases", "edges": "x"}}
+    assert starts(problems_of(tmp_path, document))[-2:] == ["models.m.baseline", "models.m.decision.kind"]
 
 
 def test_sound_configuration_has_pairs_and_no_problems(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_no_request_fails_while_artefacts_are_swapped(path: Path) -> None:
 def test_safe_scope_stays_safe_after_a_deployment(path: Path) -> None:
     """The scope returns by evidence from the new artefact, not by the deployment."""
     with serving(path) as server:
-        for seed in range(8):
+        for seed in range(24):  # each request is one step of evidence
             send(server, seed, harm=True)
         eventually(lambda: model(server)["safe"] == [MINORITY])
         assert post(server, "deploy", path="sound.onnx").status_code == 200

@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.support.configs import write_config
-from tests.support.harmful_pair import HARM, config, request, traffic
+from tests.support.harmful_pair import HARM, UNWRITTEN, config, request, traffic
 from tests.support.servers import Server, serving
 from tests.support.serving.service_harness import eventually
 from tightrope.wiring.embedded import DATABASE
@@ -66,9 +66,9 @@ def kinds(client: httpx.Client) -> list[str]:
 
 
 @contextmanager
-def server(folder: Path, mode: str) -> Iterator[Server]:
+def server(folder: Path, **changes: object) -> Iterator[Server]:
     """A running server that has judged healthy rows."""
-    whole = config(folder, mode=mode)
+    whole = config(folder, **changes)
     whole["safe_mode"]["blind_seconds"] = BLIND_SECONDS
     with serving(write_config(folder, whole)) as running:
         running.client.post("/v2/models/m/infer", json=request(traffic(60, harm=False)))
@@ -76,15 +76,17 @@ def server(folder: Path, mode: str) -> Iterator[Server]:
         yield running
 
 
-@pytest.mark.parametrize(("mode", "trouble"), [("armed", locked), ("advisory", failing)])
+@pytest.mark.parametrize(
+    ("changes", "trouble"), [({"mode": "armed"}, locked), ({"mode": "advisory"}, failing), (UNWRITTEN, failing)]
+)
 def test_harmful_student_answers_no_longer_than_blind_seconds(
-    tmp_path: Path, mode: str, trouble: Callable[[Path], AbstractContextManager[None]]
+    tmp_path: Path, changes: Mapping[str, object], trouble: Callable[[Path], AbstractContextManager[None]]
 ) -> None:
     """While rows are not judged the baseline answers, in advisory mode too; the reason stands in readiness, status,
     metrics and, once the judge works again, in the audit trail. Then the modes decide again.
     """
     assert HARMFUL[HARM] == 1
-    with server(tmp_path, mode) as running:
+    with server(tmp_path, **changes) as running:
         client = running.client
         assert ask(client) == "compressed"
         with trouble(tmp_path / "state" / DATABASE):

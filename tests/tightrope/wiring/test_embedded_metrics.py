@@ -11,6 +11,7 @@ from tests.support.configs import write_config
 from tests.support.harmful_pair import config, request, traffic
 from tests.support.observability import debian_servers
 from tests.support.servers import Server, serving
+from tests.support.serving.service_harness import eventually
 from tightrope.service.adapters.prometheus.catalogue import METRICS, max_series
 from tightrope.service.adapters.prometheus.metric import MetricKind
 
@@ -27,8 +28,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             running.client.post(INFER, json=request(traffic(30, harm=True, seed=number), f"id-{number}"))
         running.client.post(INFER, content=b"{")
         running.client.post("/v2/models/nobody/infer", json=request(traffic(1, harm=False)))
-        while 'tightrope_safe_mode_active{model="m",scope="group=minority"} 1.0' not in page(running):
-            running.client.post(INFER, json=request(traffic(30, harm=True)))
+        for number in range(8, 80):  # evidence comes by request
+            running.client.post(INFER, json=request(traffic(30, harm=True, seed=number)))
+        eventually(lambda: 'tightrope_safe_mode_active{model="m",scope="group=minority"} 1.0' in page(running))
+        running.client.post(INFER, json=request(traffic(30, harm=True)))  # the baseline answers its minority
         yield running
 
 

@@ -4,19 +4,21 @@ import errno
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.support.configs import write_config
-from tests.support.harmful_pair import MAJORITY, MINORITY, config, traffic
+from tests.support.harmful_pair import MAJORITY, MINORITY, UNWRITTEN, config, traffic
 from tests.support.in_process import InProcess, run_in_process, served_by
 from tightrope.monitors.safemode import Input
 from tightrope.service.adapters.sqlite.state_file import StoreError, newest_unreadable
 from tightrope.service.config.loader import load
 from tightrope.shadow.migration import FRESH
 from tightrope.wiring.embedded import DATABASE, build_embedded
+
+ARMED = {"mode": "armed"}
 
 SLOW_RETURN = {"min_dwell_seconds": 0, "recovery_samples": 1e8}
 """More evidence than the rows of a test have."""
@@ -56,11 +58,20 @@ def assert_all_safe(running: InProcess) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "mode"), [(damage, "armed"), (damage, "advisory"), (make_newer, "armed"), (spoil_snapshot, "armed")]
+    ("spoil", "changes"),
+    [
+        (damage, ARMED),
+        (damage, {"mode": "advisory"}),
+        (damage, UNWRITTEN),
+        (make_newer, ARMED),
+        (spoil_snapshot, ARMED),
+    ],
 )
-def test_unreadable_state_begins_safe(tmp_path: Path, spoil: Callable[[Path], None], mode: str) -> None:
+def test_unreadable_state_begins_safe(
+    tmp_path: Path, spoil: Callable[[Path], None], changes: Mapping[str, object]
+) -> None:
     """Also under an advisory plan, and once more after the next restart."""
-    path = write_config(tmp_path, {**config(tmp_path, mode=mode), "safe_mode": SLOW_RETURN})
+    path = write_config(tmp_path, {**config(tmp_path, **changes), "safe_mode": SLOW_RETURN})
     with run_in_process(path) as running:
         for seed in range(8):
             running.send(traffic(96, harm=True, seed=seed))

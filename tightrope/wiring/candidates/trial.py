@@ -10,9 +10,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -68,11 +72,14 @@ def try_files(name: str, settings: Settings, stopping: threading.Event) -> Trial
     one, limits = settings.model_copy(update={"models": {name: settings.models[name]}}), settings.candidates
     sent = json.dumps(one.model_dump(mode="json"))  # pydantic's own JSON has no infinity
     command = [sys.executable, "-P", "-m", trial_process.__name__, name, str(os.getpid()), str(limits.seconds)]
-    with subprocess.Popen(  # noqa: S603 - our own interpreter
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as process:
+    with (
+        _unnamed_file(sent.encode()) as settings_file,
+        subprocess.Popen(  # noqa: S603 - our own interpreter
+            command, stdin=settings_file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        ) as process,
+    ):
         try:
-            output, reason = _watch(process, sent.encode(), limits, stopping)
+            output, reason = _watch(process, limits, stopping)
         finally:
             process.kill()
     results = [json.loads(line) for line in output[: output.rfind(b"\n") + 1].splitlines()]
@@ -83,7 +90,7 @@ def try_files(name: str, settings: Settings, stopping: threading.Event) -> Trial
     if PROBLEMS in outcome:
         raise ConfigError(outcome[PROBLEMS])
     return Trial(
-        {Role(role): digest for role, digest in outcome["digests"].items()},
+        outcome["digests"],
         msgspec.convert(outcome["findings"], dict[Role, dict[str, RowFinding]]),
         outcome.get("axes"),
     )
@@ -102,19 +109,25 @@ def _missing_files(name: str, settings: Settings) -> list[str]:
     return problems
 
 
-def _watch(
-    process: subprocess.Popen[bytes], settings: bytes, limits: CandidatesSection, stopping: threading.Event
-) -> tuple[bytes, str]:
-    """Send the settings to the process and read its output to the end; the reason for which it was killed, or ""."""
+@contextmanager
+def _unnamed_file(content: bytes) -> Iterator[IO[bytes]]:
+    """A file with this content, which has no name. A pipe would not do: where the watch times out before it has written
+    anything, as on a busy machine, `Popen.communicate` never sends the rest.
+    """
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.seek(0)
+        yield file
+
+
+def _watch(process: subprocess.Popen[bytes], limits: CandidatesSection, stopping: threading.Event) -> tuple[bytes, str]:
+    """Read the output of the process to the end; the reason for which it was killed, or ""."""
     deadline = time.monotonic() + TRIAL_START_SECONDS + limits.seconds
     memory = min(limits.memory_bytes, available_bytes() or limits.memory_bytes)
-    unsent: bytes | None = settings
     while True:
-        try:
-            return process.communicate(unsent, timeout=WATCH_SECONDS)[0], ""
-        except subprocess.TimeoutExpired:
-            unsent = None
         reason = ""
+        with suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=WATCH_SECONDS)[0], reason
         if time.monotonic() > deadline:
             reason = _end_of(-signal.SIGALRM, limits)
         elif resident_bytes(process.pid) > memory:

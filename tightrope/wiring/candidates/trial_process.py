@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from tightrope.monitors.records import Role
-from tightrope.service.adapters.ports import RunDeadlineError, RunFailedError, loaded_model
+from tightrope.service.adapters.ports import RunDeadlineError, RunFailedError
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.inference.loading.pair_loading import build_pair
 from tightrope.service.protocol.tensors import zeros
@@ -74,7 +74,7 @@ def try_pair(name: str, settings: Settings, announce: Callable[[str], None]) -> 
             pass
     findings = {role: found for role, found in pair.batchability.findings.items() if role in files}
     return {
-        "digests": {role: loaded_model(pair.models[role]).digest for role in files},
+        "digests": {key: pair.digests[key] for key, value in section.artefacts.items() if isinstance(value, Path)},
         "axes": pair.layout and pair.layout.axes,
         "findings": msgspec.to_builtins(findings),
     }

@@ -14,6 +14,8 @@ SIGNS = (
     ("judge_age_seconds", 60.0, Severity.BLIND, "has heard no judge for {value:.0f} s", "TightropeJudgesSilent"),
     ("topic_mismatch", 0.0, Severity.ACT, "sees a topic that does not fit", "TightropeTopicMismatch"),
     ("scope_blind", 0.0, Severity.ACT, "has a subgroup whose rows are not judged", "TightropeSubgroupBlind"),
+    ("starved", 0.0, Severity.ACT, "keeps too few requests of a scope", "TightropeStarved"),
+    ("lost", 0.0, Severity.ACT, "keeps rows that are not judged within a minute", "TightropeRowsLost"),
     ("state_unreadable", 0.0, Severity.ACT, "could not read an earlier state", "TightropeStateUnreadable"),
     ("disk_short", 0.0, Severity.ACT, "is short of disk space", "TightropeDiskShort"),
     (

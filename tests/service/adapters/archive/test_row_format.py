@@ -65,6 +65,13 @@ def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
     assert table.artefacts == ("b1", "c1")
 
 
+def test_loss_of_a_kind_is_kept_as_it_is() -> None:
+    """A row that does not speak has none."""
+    batch = compared_batch(0, 3, disagree=[1, 0, 0], loss=[0.25, 0.0, np.nan])
+    _, records = pack_rows(ColumnLayout.from_specs(SPECS), batch)
+    assert records["disagree"].tolist() == pytest.approx([0.25, 0.0, np.nan], nan_ok=True)
+
+
 def test_string_cut_inside_a_character_can_be_read() -> None:
     """An incomplete UTF-8 character at the end becomes a replacement character."""
     batch = compared_batch(0, 1)

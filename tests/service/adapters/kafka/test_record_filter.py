@@ -24,6 +24,7 @@ from tightrope.service.adapters.ports import Record
 
 COMPARISONS, CONTROL, SNAPSHOTS = "tightrope.comparisons", "tightrope.control", "tightrope.snapshots"
 DEAD, LABELS = "tightrope.dead", "tightrope.labels"
+ALL_LABELS = {b"genuine", b"unsigned", b"bad"}
 
 
 def read_all(reader: KafkaSubscription) -> list[Record]:
@@ -139,6 +140,27 @@ def test_accepted_records_are_counted(kafka: Broker) -> None:
     assert [r.value for r in read_all(reader)] == [b"new"]
     reader.close()
     strict.close(1.0)
+
+
+def test_labels_of_programs_without_the_secret_are_read_and_not_genuine(kafka: Broker) -> None:
+    """Processes of the cluster sign theirs; where nothing is checked all are taken as genuine."""
+    own = unique_options(kafka.address, signing=SIGNING)
+    create_all_topics(own)
+    counts: Counter[tuple[str, str]] = Counter()
+    bus = KafkaBus(own, checked=lambda topic, result: counts.update([(topic, result)]))
+    bus.publish(LABELS, b"genuine", "m")
+    bus.flush(POLL_SECONDS)
+    write_records(own, [ForeignRecord(LABELS, "m", b"unsigned"), ForeignRecord(LABELS, "m", b"bad", WRONG_HEADERS)])
+    accepting = replace(SIGNING, accept_unsigned=True)
+    wanted = {SIGNING: {b"genuine"}, accepting: {b"genuine", b"unsigned"}, None: ALL_LABELS}
+    for signing, genuine in wanted.items():
+        reader = KafkaBus(replace(own, signing=signing)).subscribe(LABELS)
+        found = read_all(reader)
+        assert {r.value for r in found} == ALL_LABELS
+        assert {r.value for r in found if r.genuine} == genuine
+        reader.close()
+    assert not counts
+    bus.close(1.0)
 
 
 def test_secret_is_replaced_under_running_readers(kafka: Broker) -> None:

@@ -8,8 +8,21 @@ from tightrope.service.adapters.prometheus.catalogue import METRICS, max_series
 from tightrope.service.adapters.prometheus.metric import LATENCY_BUCKETS, Component, MetricKind
 from tightrope.service.adapters.prometheus.metrics import Metrics
 
-UNITS = {"seconds", "requests", "rows", "records", "runs", "inputs", "labels", "0 or 1", "log10", "ratio", "nats"}
-UNITS |= {"alerts", "events", "times", "probability", "the monitor's", "seconds since 1970"}
+UNITS = {
+    "seconds",
+    "requests",
+    "rows",
+    "records",
+    "runs",
+    "inputs",
+    "labels",
+    "groups",
+    "0 or 1",
+    "log10",
+    "ratio",
+    "nats",
+}
+UNITS |= {"alerts", "groups", "connections", "events", "times", "probability", "the monitor's", "seconds since 1970"}
 
 
 @pytest.mark.parametrize("name", METRICS)

@@ -8,10 +8,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from tests.support.judgement.comparisons import make_plan
+from tightrope.monitors.dependence.warning import Dependence
+from tightrope.monitors.hunter.findings import FoundGroup
 from tightrope.monitors.plan import initial_state
 from tightrope.monitors.records import Outcome, Routes
 from tightrope.monitors.safemode import ModeState
-from tightrope.monitors.verdict import Verdict
+from tightrope.monitors.verdict import Interval, Verdict
 from tightrope.service.adapters.prometheus.metric import Component
 from tightrope.service.adapters.prometheus.metrics import MAX_PENDING_OBSERVATIONS, Metrics
 
@@ -66,6 +68,19 @@ def used(metrics: Metrics) -> Metrics:
     metrics.transitions.labels("m", "a=b", "breach").inc()
     metrics.set_routes(Routes("m", 1, ("a=b",), {"model": "normal", "a=b": "latched"}), ModeState)
     return metrics
+
+
+def test_interval_is_shown_with_its_mean(metrics: Metrics) -> None:
+    """Both ends are NaN for a verdict without one, whose mean is that of the latest rows."""
+    shown = replace(verdict(Outcome.WATCH), now=Interval(mean=0.24, lower=0.15, upper=0.35, rows=200))
+    metrics.set_verdicts("m", [shown, verdict(Outcome.PASS, "a=b", 0.5)])
+    names = ("tightrope_monitor_mean", "tightrope_monitor_lower", "tightrope_monitor_upper")
+    of_model, of_subgroup = (
+        [value(metrics, name, model="m", scope=scope, monitor="disagreement") for name in names]
+        for scope in ("model", "a=b")
+    )
+    assert of_model == [0.24, 0.15, 0.35]
+    assert np.array_equal(of_subgroup, [0.5, np.nan, np.nan], equal_nan=True)
 
 
 def test_names_and_labels_follow_the_rules(metrics: Metrics) -> None:
@@ -132,6 +147,23 @@ def test_label_coverage_is_shown_once_it_is_known(metrics: Metrics) -> None:
     metrics.set_label_figures(replace(fresh, labels={"joined": 3, "expired": 1, "unknown": 2}), "m")
     assert value(metrics, "tightrope_label_coverage", model="m") == 0.75
     assert value(metrics, "tightrope_labels", model="m", outcome="unknown") == 2
+
+
+def test_warning_of_dependent_rows_is_shown(metrics: Metrics) -> None:
+    """The alert follows it."""
+    fresh = initial_state(make_plan())
+    for warned in (True, False):
+        metrics.set_label_figures(replace(fresh, dependence=Dependence(warned=warned)), "m")
+        assert value(metrics, "tightrope_rows_dependent", model="m") == float(warned)
+
+
+def test_number_of_found_groups_is_shown(metrics: Metrics) -> None:
+    """One series a model, however many groups there are."""
+    fresh = initial_state(make_plan())
+    found = FoundGroup(1, ((0, 1.0, 1.0),), 0.1, 384, 0.0, 60, 0.0, 20.0, 28.0, 18.0)
+    for findings in ((), (found, replace(found, number=2))):
+        metrics.set_label_figures(replace(fresh, search=replace(fresh.search, findings=findings)), "m")
+        assert value(metrics, "tightrope_found_groups", model="m") == len(findings)
 
 
 def test_gauges_of_models_of_other_judges_are_removed(metrics: Metrics) -> None:

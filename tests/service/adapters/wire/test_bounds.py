@@ -109,7 +109,7 @@ def test_record_of_samples_with_too_many_rows_is_refused() -> None:
 def test_batch_with_too_many_classes_is_refused() -> None:
     """The rows of a round are padded to the widest record."""
     wide = replace(BATCH, missed=np.zeros((2, 2000)))
-    with pytest.raises(WireError, match="missed, gained: 2000 classes; there must be at most 1024"):
+    with pytest.raises(WireError, match="missed, gained, mix, features: 2000 columns; there must be at most 1024"):
         record_codec.decode_comparisons(record_codec.encode_comparisons(wide))
 
 

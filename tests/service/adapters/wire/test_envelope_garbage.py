@@ -13,9 +13,9 @@ from msgspec import msgpack
 from tests.service.adapters.wire.test_record_codec import BATCH, ENCODED, PAIR
 from tests.support.cluster.wire_records import states
 from tests.support.wired_samples import split_samples
+from tightrope.monitors.intake.sample_batch import SampleBatch
 from tightrope.monitors.plan import State
 from tightrope.monitors.records import Comparisons
-from tightrope.monitors.sample_batch import SampleBatch
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WIRE_VERSION, WireError
 

@@ -23,6 +23,7 @@ from tests.support.cluster.wire_records import (
 )
 from tests.support.judgement.comparisons import make_plan
 from tests.support.wired_samples import split_samples
+from tightrope.monitors.intake.sample_batch import SampleBatch
 from tightrope.monitors.label_records import Label
 from tightrope.monitors.plan import initial_state
 from tightrope.monitors.records import (
@@ -36,7 +37,6 @@ from tightrope.monitors.records import (
     Sample,
     Traffic,
 )
-from tightrope.monitors.sample_batch import SampleBatch
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError, mapping, pack, unpack
 from tightrope.service.adapters.wire.first_release import FIRST_VERSION

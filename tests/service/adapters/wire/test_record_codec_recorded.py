@@ -18,7 +18,7 @@ import pytest
 from tests.service.adapters.sqlite.test_pending_labels import held
 from tests.service.adapters.wire.test_record_codec import BATCH, EVENT, LABEL, NOTE, ORDER, PAIR, ROUTES, SAMPLE
 from tests.support.cluster.wire_records import bit_identical
-from tightrope.monitors.sample_batch import SampleBatch
+from tightrope.monitors.intake.sample_batch import SampleBatch
 from tightrope.service.adapters.kafka.snapshot_store import Snapshot, decode_snapshot, encode_snapshot
 from tightrope.service.adapters.sqlite import pending_labels
 from tightrope.service.adapters.wire import record_codec
@@ -52,7 +52,7 @@ CASES: dict[str, tuple[Any, Callable[[Any], bytes], Callable[[bytes], Any]]] = {
     "held row": (
         held(),
         pending_labels._to_body,
-        lambda body: pending_labels._from_body("r", 0, 1.0, 0, body),
+        lambda body: pending_labels.row_from_body("r", 0, 1.0, 0, body),
     ),
 }
 
@@ -103,6 +103,9 @@ def test_state_is_read_as_before() -> None:
         if name == "pending":
             for stream, rows in value.items():
                 assert {column: written[name][stream][column] for column in rows} == rows
+        elif name == "cells":
+            for before, after in zip(value, written[name], strict=True):
+                assert {key: after[key] for key in before} == before
         elif name == "unanswered":
             assert {key: written[name][key] for key in value} == value
         elif name != "modes":

@@ -75,6 +75,9 @@ def test_evidence_that_no_alarm_could_outgrow_is_refused(name: str, value: float
         ("unanswered", {"kept": -1, "since": 0.0, "until": 0.0, "answered": 0.0}),
         ("unanswered", {"kept": 1, "since": math.nan, "until": 0.0, "answered": 0.0}),
         ("hosts", {"x": {"dtype": "<i8", "shape": [1, 2], "data": bytes(16)}}),
+        ("sight_notes", {"rows-lost": ["model"]}),
+        ("sight_notes", {"rows-lost": {"model": math.nan}}),
+        ("sight_notes", {"rows-lost": {"model": "now"}}),
     ],
 )
 def test_part_that_does_not_fit_is_refused(part: str, value: object) -> None:
@@ -90,3 +93,11 @@ def test_mode_that_is_none_is_refused(change: dict[str, object]) -> None:
     changed["modes"][0] = {**changed["modes"][0], **change}
     with pytest.raises(WireError, match="state"):
         decode(changed)
+
+
+def test_disagreement_may_be_a_sum_of_losses() -> None:
+    """Kinds have losses between 0 and 1; rows are always whole."""
+    for name in ("disagreed", "noise"):
+        decode({**body(), name: filled({**body()[name], "dtype": "<f8"}, 2.5)})
+    with pytest.raises(WireError, match="compared"):
+        decode({**body(), "compared": filled({**body()["compared"], "dtype": "<f8"}, 2.5)})

@@ -95,15 +95,28 @@ def test_scalar_input_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("output", "fact"),
     [
-        (None, "decision.output: is None; it must name one of the outputs echo, probabilities"),
         ("nope", "decision.output: is 'nope'; it must name one of the outputs echo, probabilities"),
-        ("echo", "decision.output: 'echo' is INT64[-1, 2]; it must be FP16, FP32 or FP64 by rows (and classes)"),
+        (
+            "echo",
+            (
+                "decision.output: 'echo' is INT64[-1, 2]; it must be FP16, FP32 or FP64 by rows (and classes); "
+                "for others write decision.kind, such as labels or positions"
+            ),
+        ),
     ],
 )
-def test_decision_output_must_be_floats_by_rows(tmp_path: Path, output: str | None, fact: str) -> None:
-    """With two outputs it must be named."""
+def test_decision_output_must_be_floats_by_rows(tmp_path: Path, output: str, fact: str) -> None:
+    """The only one of floats by rows need not be named."""
     path = identity(tmp_path / "i.onnx", TensorProto.INT64)
     assert mistakes(tmp_path, path, decision={"output": output}) == [fact]
+    assert pair_of(tmp_path, baseline=str(path), compressed=str(path)).output == "probabilities"
+
+
+def test_one_of_two_outputs_of_floats_must_be_named(tmp_path: Path) -> None:
+    """Either could decide."""
+    path = identity(tmp_path / "i.onnx", TensorProto.FLOAT)
+    fact = "decision.output: is None; it must name one of the outputs echo, probabilities"
+    assert mistakes(tmp_path, path) == [fact]
 
 
 def test_decision_output_has_at_most_two_dimensions(tmp_path: Path) -> None:

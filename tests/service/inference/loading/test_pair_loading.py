@@ -27,6 +27,7 @@ def test_each_step_is_announced_with_key_and_file(tmp_path: Path) -> None:
         *(f"{file}: loading" for file in files),
         *(f"{file}: a run on made-up rows" for file in files),
         f"models.m.golden: {tmp_path}/golden.csv: reading",
+        f"models.m.golden: {tmp_path}/golden.csv: both models run on its rows",
     ]
 
 

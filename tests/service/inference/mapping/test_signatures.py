@@ -149,7 +149,9 @@ def test_input_that_one_model_lacks_is_dropped(tmp_path: Path) -> None:
 def test_input_that_nobody_sends_is_refused(tmp_path: Path) -> None:
     """The compressed model cannot run without it."""
     files = {"baseline": columns(tmp_path / "b.onnx", "age"), "compressed": columns(tmp_path / "c.onnx", "age", "mask")}
-    assert refusal(tmp_path, **files) == ["compressed: input 'mask' is sent by nobody; callers send age"]
+    assert refusal(tmp_path, **files) == [
+        "compressed: input 'mask' is sent by nobody; write compressed_tensors.constants or .prepare (callers: age)"
+    ]
 
 
 def test_names_that_leave_a_choice_are_refused(tmp_path: Path) -> None:

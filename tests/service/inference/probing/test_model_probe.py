@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.kinds.shaped_models import detector_pair
 from tests.support.onnx_models import classifier
 from tests.support.serving import row_models
 from tests.support.serving.fake_clock import FakeClock
@@ -46,6 +47,16 @@ def test_outputs_that_are_no_row_of_numbers_have_no_scale(tmp_path: Path) -> Non
     found = scales(row_models.labelled(tmp_path / "l.onnx")) | scales(row_models.with_state(tmp_path / "s.onnx"))
     assert found["probabilities"] is not None
     assert (found["label"], found["state"]) == (None, None)
+
+
+def test_output_that_has_not_one_entry_a_row_is_found(tmp_path: Path) -> None:
+    """The boxes of one image are as many as there are; probabilities are by rows."""
+    detector_pair(tmp_path)
+    boxes = OnnxModel(tmp_path / "baseline.onnx")
+    found = probe_model(boxes, [spec.name for spec in boxes.outputs])
+    assert all(finding.entries and finding.entries > 1 for finding in found.values())
+    rows = OnnxModel(classifier(tmp_path / "m.onnx", row_models.WEIGHTS))
+    assert probe_model(rows, ["probabilities"])["probabilities"].entries is None
 
 
 class Scripted:

@@ -8,6 +8,7 @@ from tests.support.configs import write_config
 from tests.support.harmful_pair import config
 from tests.support.onnx_models import classifier
 from tests.support.serving import row_models
+from tests.support.serving.mapped_pairs import network
 from tightrope.monitors.records import Role
 from tightrope.service.adapters.onnxruntime import OnnxModel
 from tightrope.service.app import load_pairs
@@ -17,6 +18,7 @@ from tightrope.service.inference.batchability import Findings, Proof, RowFinding
 from tightrope.service.inference.probing import probe_memory
 from tightrope.service.inference.probing.model_probe import probe_model
 from tightrope.service.inference.probing.probe_memory import MAX_FILE_BYTES, PROBES_FILE, ProbeMemory
+from tightrope.service.inference.row_probe import ProbeOptions
 from tightrope.wiring.embedded import build_embedded
 
 FINE = {"p": RowFinding(Proof.PROVEN)}
@@ -34,9 +36,9 @@ def probed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The digests of the models that are probed from now on."""
     digests: list[str] = []
 
-    def probe(model: OnnxModel, outputs: list[str]) -> Findings:
+    def probe(model: OnnxModel, outputs: list[str], options: ProbeOptions) -> Findings:
         digests.append(model.digest)
-        return probe_model(model, outputs)
+        return probe_model(model, outputs, options)
 
     monkeypatch.setattr("tightrope.service.inference.loading.pair_loading.probe_model", probe)
     return digests
@@ -91,13 +93,12 @@ def test_damaged_file_is_as_good_as_none(tmp_path: Path, content: bytes) -> None
     assert memory.recall(model, RUNTIME, ["p"]) == FINE
 
 
-def test_unknown_or_slow_findings_are_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_or_slow_findings_are_not_remembered(tmp_path: Path) -> None:
     """The next start tries again."""
     memory, model = ProbeMemory(tmp_path), OnnxModel(classifier(tmp_path / "m.onnx", row_models.WEIGHTS))
     unknown = {**FINE, "q": RowFinding(Proof.UNKNOWN, "made-up rows take too long")}
     assert memory.probe(model, RUNTIME, ["p", "q"], lambda: unknown) == unknown
-    monkeypatch.setattr(probe_memory, "MAX_PROBE_SECONDS", 0.0)
-    memory.probe(model, RUNTIME, ["p"], lambda: FINE)
+    memory.probe(model, RUNTIME, ["p"], lambda: FINE, ProbeOptions(seconds=0.0))
     assert not (tmp_path / PROBES_FILE).exists()
 
 
@@ -127,6 +128,26 @@ def test_folder_that_is_missing_or_full_changes_nothing(
     assert ProbeMemory(tmp_path / "state").probe(model, RUNTIME, ["p"], lambda: FINE) == FINE
     assert list((tmp_path / "state").iterdir()) == []
     assert "so the next start probes again: No space left on device" in caplog.text
+
+
+def test_models_with_other_tensors_are_remembered_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until callers see other tensors: then their runs on made-up rows are others."""
+    files = {
+        "baseline": network(tmp_path / "b.onnx", kind="f2"),
+        "compressed": network(tmp_path / "c.onnx", 0.1, kind="f2"),
+    }
+    digests = probed(monkeypatch)
+
+    def start(**section: object) -> int:
+        settings = load(write_config(tmp_path, {"models": {"m": {**files, **section}}}), {})
+        settings.state.folder.mkdir(exist_ok=True)
+        load_pairs(settings)
+        return len(digests)
+
+    assert [start(), start()] == [2, 2]
+    files["baseline"] = network(tmp_path / "b.onnx", kind="f8")
+    assert start() == 4  # the compressed model's callers see FP64 now
+    assert start() == 4
 
 
 def test_findings_wait_for_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

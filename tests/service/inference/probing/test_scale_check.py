@@ -61,17 +61,32 @@ def test_probabilities_are_not_read_as_logits(tmp_path: Path, files: dict[str, P
 
 
 def test_several_labels_are_not_read_as_one(tmp_path: Path, files: dict[str, Path]) -> None:
-    """They cannot be guarded yet; where only the compressed model's rows do not sum to one, they may be rounded."""
+    """They are another kind; where only the compressed model's rows do not sum to one, they may be rounded."""
     (line,) = problems(tmp_path, files["labels"], files["labels"])
-    assert line.endswith("are in [0, 1] and do not sum to one: these are several labels, which cannot be guarded yet")
+    assert line.endswith("are in [0, 1] and do not sum to one: these are several labels; write kind: multilabel")
     three = classifier(tmp_path / "three.onnx", WEIGHTS[:3])
     assert not problems(tmp_path, three, files["labels"])
 
 
 def test_compressed_model_of_another_scale_is_refused(tmp_path: Path, files: dict[str, Path]) -> None:
-    """The sentence names it."""
+    """The sentence names it, and a scale of each role, with which the pair is accepted."""
     (line,) = problems(tmp_path, files["probabilities"], files["logits"])
     assert "is probabilities, but 'probabilities' of the compressed model holds -" in line
+    assert line.endswith("; write scale: {baseline: probabilities, compressed: logits}")
+    scales = {"baseline": "probabilities", "compressed": "logits"}
+    assert not problems(tmp_path, files["probabilities"], files["logits"], decision={"scale": scales})
+
+
+def test_scale_of_each_role_is_checked_by_itself(tmp_path: Path, files: dict[str, Path]) -> None:
+    """The sentence says what fits both."""
+    exchanged = {"baseline": "logits", "compressed": "probabilities"}
+    (line,) = problems(tmp_path, files["probabilities"], files["logits"], decision={"scale": exchanged})
+    assert line == (
+        "models.m.decision.scale: is logits, but each row of 'probabilities' sums to one; "
+        "write scale: {baseline: probabilities, compressed: logits}"
+    )
+    (line,) = problems(tmp_path, files["logits"], files["logits"], decision={"scale": exchanged})
+    assert line.endswith("; write scale: logits")
 
 
 def test_rows_of_real_models_agree_with_their_scale(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_other_outputs_have_no_row_of_numbers(output: np.ndarray) -> None:
 
 
 AS_PROBABILITIES, AS_LOGITS = (f"is {scale}, but 'p' holds -51.7 … 44.7" for scale in ("probabilities", "logits"))
-LABELS = "is probabilities, but the rows of 'p' are in [0, 1] and do not sum to one: these are several labels, which "
+LABELS = "is probabilities, but the rows of 'p' are in [0, 1] and do not sum to one: these are several labels; "
 SUMMING = "is logits, but each row of 'p' sums to one; write scale: probabilities"
 SENTENCES = [
     (OutputRange.UNBOUNDED, 12, Scale.PROBABILITIES, f"{AS_PROBABILITIES}; write scale: logits"),
@@ -86,9 +86,9 @@ SENTENCES = [
         OutputRange.UNIT_LENGTH,
         12,
         Scale.PROBABILITIES,
-        f"{AS_PROBABILITIES} in rows of unit length: an embedding, which cannot be guarded yet",
+        f"{AS_PROBABILITIES} in rows of unit length: an embedding; write kind: embedding",
     ),
-    (OutputRange.IN_UNIT_INTERVAL, 12, Scale.PROBABILITIES, f"{LABELS}cannot be guarded yet"),
+    (OutputRange.IN_UNIT_INTERVAL, 12, Scale.PROBABILITIES, f"{LABELS}write kind: multilabel"),
     (
         OutputRange.SUMS_TO_ONE,
         12,
@@ -106,8 +106,27 @@ SENTENCES = [
 
 @pytest.mark.parametrize(("numbers", "columns", "scale", "sentence"), SENTENCES)
 def test_contradiction_says_what_to_write(numbers: OutputRange, columns: int, scale: Scale, sentence: str) -> None:
-    """Or that it cannot be guarded yet."""
+    """The scale, or the kind."""
     assert contradiction(LearntScale(numbers, 8, columns, -51.7, 44.7), scale, "'p'") == sentence
+
+
+KIND_SENTENCES = [
+    ("multilabel", OutputRange.IN_UNIT_INTERVAL, Scale.PROBABILITIES, ""),
+    ("binary", OutputRange.SUMS_TO_ONE, Scale.PROBABILITIES, ""),
+    ("multilabel", OutputRange.UNBOUNDED, Scale.PROBABILITIES, f"{AS_PROBABILITIES}; write scale: logits"),
+    ("binary", OutputRange.IN_UNIT_INTERVAL, Scale.LOGITS, f"{AS_LOGITS}; write scale: probabilities"),
+    ("embedding", OutputRange.UNIT_LENGTH, Scale.PROBABILITIES, ""),
+    ("positions", OutputRange.UNBOUNDED, Scale.PROBABILITIES, ""),
+    ("classes", OutputRange.UNBOUNDED, Scale.PROBABILITIES, f"{AS_PROBABILITIES}; write scale: logits"),
+]
+
+
+@pytest.mark.parametrize(("kind", "numbers", "scale", "sentence"), KIND_SENTENCES)
+def test_scale_of_a_kind_is_contradicted_by_its_own_rules(
+    kind: str, numbers: OutputRange, scale: Scale, sentence: str
+) -> None:
+    """Labels need not sum to one; directions and places have no scale."""
+    assert contradiction(LearntScale(numbers, 8, 12, -51.7, 44.7), scale, "'p'", kind) == sentence
 
 
 def test_everything_else_is_accepted() -> None:

@@ -27,10 +27,12 @@ def within(world: LayerHarness, run: Callable[[Connection, SteppedLoop], Any], *
 
 
 def test_unread_response_is_held_and_then_cut_off(world: LayerHarness) -> None:
-    """Its bytes are in flight until the caller reads them, or the connection is lost."""
+    """Its bytes are in flight until the caller reads them, or the connection is lost, which is counted."""
+    counted: list[str] = []
 
     async def run(connection: Connection, clock: SteppedLoop) -> list[object]:
         protocol, held = connection.protocol, world.layer.admission
+        held.count_refused = counted.append
         connection.transport.written = b"x" * 1000
         protocol.pause_writing()
         seen: list[object] = [held.bytes_in_flight]
@@ -47,6 +49,7 @@ def test_unread_response_is_held_and_then_cut_off(world: LayerHarness) -> None:
         return [*seen, held.bytes_in_flight, held.connections]
 
     assert within(world, run, body_seconds=10) == [1000, False, 0, True, 0, 0]
+    assert counted == ["body_seconds"]
 
 
 def test_unread_last_response_is_cut_off(world: LayerHarness) -> None:
@@ -127,9 +130,11 @@ def test_refused_connection_lingers_for_a_moment(world: LayerHarness) -> None:
 
 
 def test_connections_beyond_the_limit_are_answered_up_to_a_number(world: LayerHarness) -> None:
-    """All are forgotten when they are lost."""
+    """All are counted, and forgotten when they are lost."""
+    counted: list[str] = []
 
     async def run(_: Connection, __: SteppedLoop) -> tuple[list[bool], int, int]:
+        world.layer.admission.count_refused = counted.append
         beyond = [Connection(world.layer) for _ in range(MAX_LINGERING + 2)]
         answered = [bool(one.transport.written) for one in beyond]
         for one in beyond:
@@ -137,6 +142,7 @@ def test_connections_beyond_the_limit_are_answered_up_to_a_number(world: LayerHa
         return answered, world.layer.admission.connections, world.layer.admission.beyond
 
     assert within(world, run, connections=1) == ([True] * MAX_LINGERING + [False] * 2, 1, 0)
+    assert counted == ["connections"] * (MAX_LINGERING + 2)
 
 
 def test_head_limit_counts_no_bytes_of_the_body_before(world: LayerHarness) -> None:

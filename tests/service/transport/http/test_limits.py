@@ -2,15 +2,19 @@
 that the server goes on.
 """
 
+import json
 import time
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from tests.support.servers import Server
 from tests.support.serving.limited_server import GOOD, KB, LIMITS, MB, infer, serving_limited
 from tests.support.serving.protocol_connection import chunked, post
 from tests.support.serving.raw_caller import RawCaller
+from tests.support.serving.service_harness import body
+from tightrope.service.adapters.prometheus.connection_catalogue import CONNECTION_LIMITS, PIPELINED
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +28,16 @@ def call(server: Server, data: bytes) -> tuple[int, str]:
     """The last response to this data."""
     with RawCaller(server.address) as caller:
         return caller.send(data).final()
+
+
+def refusals(server: Server) -> dict[str, int]:
+    """The connections that a server counts as refused, by reason; over a new connection: the kept one counts among its
+    peer's, and ends when it was idle.
+    """
+    name = 'tightrope_refused_connections_total{reason="'
+    lines = httpx.get(f"{server.address}/metrics").text.splitlines()
+    found = [line.removeprefix(name).split('"} ') for line in lines if line.startswith(name)]
+    return {reason: int(float(count)) for reason, count in found}
 
 
 HEAD = b"POST /v2/models/m/infer HTTP/1.1\r\nHost: h\r\n"
@@ -61,6 +75,21 @@ def test_head_is_bounded(limited: Server, data: bytes, status: int, key: str) ->
     answer, error = call(limited, data)
     assert (answer, f"server.limits.{key}" in error) == (status, True), error
     assert infer(limited, GOOD)[0] == 200
+
+
+def test_refused_connections_are_counted_by_key(limited: Server) -> None:
+    """Once each; a sound request, bytes that are no HTTP, and a body with too many rows are not among them."""
+    before = refusals(limited)
+    for data in (post(path="/" + "m" * 600), HEAD + b"X: y\r\n" * 30, HEAD + b"X: " + ENDLESS, HEAD):
+        call(limited, data)
+    call(limited, post(b"", "/v2/health/live", method="GET") * 500)
+    assert infer(limited, GOOD)[0] == 200
+    assert call(limited, b"no HTTP\r\n\r\n")[0] == 400
+    assert infer(limited, json.dumps(body([[0.0, 1.0]] * 101)).encode())[0] == 413
+    after = refusals(limited)
+    assert after.keys() == set(CONNECTION_LIMITS)
+    counted = {reason: after[reason] - before[reason] for reason in after if after[reason] != before[reason]}
+    assert counted == dict.fromkeys(("url_bytes", "headers", "header_bytes", "head_seconds", PIPELINED), 1)
 
 
 def test_head_at_its_limits_is_taken(limited: Server) -> None:
@@ -120,6 +149,7 @@ def test_connections_of_one_peer_are_bounded(limited: Server) -> None:
     with RawCaller(limited.address, "127.0.0.7") as refused:
         status, error = refused.final()
     assert (status, "server.limits.connections_per_peer" in error) == (429, True)
+    assert refusals(limited)["connections_per_peer"] == 1
     assert infer(limited, GOOD)[0] == 200
     callers.pop().socket.close()
     time.sleep(0.1)

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -32,9 +33,9 @@ def settings_of(folder: Path, name: str = "compressed.onnx", **model: object) ->
     return load(write_config(folder, {**sections, "candidates": LIMITS}), {})
 
 
-def hurried(settings: Settings) -> Settings:
+def hurried(settings: Settings, seconds: float = 1.5) -> Settings:
     """The settings with a short time limit."""
-    limits = settings.candidates.model_copy(update={"seconds": 1.5})
+    limits = settings.candidates.model_copy(update={"seconds": seconds})
     return settings.model_copy(update={"candidates": limits})
 
 
@@ -53,6 +54,20 @@ def test_sound_pair_is_loaded_with_the_findings_of_its_trial(tmp_path: Path, mon
     pair = tried_pair("m", settings_of(tmp_path))
     assert pair.batchability.is_open
     assert set(pair.batchability.findings) == set(Role)
+
+
+def test_trial_has_its_settings_on_a_machine_that_is_too_busy_to_watch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first look at the process times out before it has sent it anything."""
+    communicate, timeouts = subprocess.Popen.communicate, [0.0]
+
+    def late(process: Any, sent: bytes | None = None, timeout: float | None = None) -> Any:  # noqa: ANN401 - as Popen
+        return communicate(process, sent, timeouts.pop() if timeouts else timeout)
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", late)
+    assert tried_pair("m", hurried(settings_of(tmp_path), 20.0)).batchability.is_open
+    assert not timeouts
 
 
 @pytest.mark.parametrize(

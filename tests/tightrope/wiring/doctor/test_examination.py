@@ -15,6 +15,7 @@ from tightrope.demo.broker import Broker
 from tightrope.service.adapters.kafka.admin import describe
 from tightrope.service.adapters.topics import DEAD, SAMPLES, topic
 from tightrope.service.config.loader import Settings, load
+from tightrope.shadow import heartbeat
 from tightrope.wiring import shadow_processes
 from tightrope.wiring.cluster import gateway
 from tightrope.wiring.doctor import examination
@@ -25,8 +26,9 @@ from tightrope.wiring.topics import kafka_options
 
 @pytest.fixture(autouse=True)
 def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Listen for two heartbeats only."""
-    monkeypatch.setattr(examination, "LISTEN_SECONDS", 2.2)
+    """Listen for two heartbeats only, which come four times a second."""
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 0.25)
+    monkeypatch.setattr(examination, "LISTEN_SECONDS", 1.1)
 
 
 def findings(cluster: Cluster) -> list[Finding]:
@@ -34,9 +36,21 @@ def findings(cluster: Cluster) -> list[Finding]:
     return [finding for finding in findings_of(examine(cluster.settings)) if finding.severity > Severity.NOTE]
 
 
-def texts(cluster: Cluster, severity: Severity) -> str:
-    """All findings of one weight."""
-    return "\n".join(f"{f.subject}: {f.text}" for f in findings(cluster) if f.severity is severity)
+def texts(found: list[Finding], severity: Severity) -> str:
+    """The findings of one weight."""
+    return "\n".join(f"{f.subject}: {f.text}" for f in found if f.severity is severity)
+
+
+def wait_for(cluster: Cluster, text: str, severity: Severity = Severity.BLIND) -> list[Finding]:
+    """Examine until findings of this severity have this text; returns all of them."""
+    found: list[Finding] = []
+
+    def is_told() -> bool:
+        found[:] = findings(cluster)
+        return text in texts(found, severity)
+
+    wait_until(is_told, 60.0)
+    return found
 
 
 def other_files(cluster: Cluster, folder: Path) -> Settings:
@@ -66,27 +80,28 @@ def test_healthy_cluster_then_one_that_breaks_step_by_step(kafka: Broker, tmp_pa
 
         second = ClusterGateway(cluster.start(lambda _: gateway(other_files(cluster, tmp_path))))
         second.ask(traffic(40, harm=False))
-        wait_until(lambda: "m: gateways serve plan" in texts(cluster, Severity.BLIND), 60.0)
+        wait_for(cluster, "m: gateways serve plan")
 
         cluster.stop(worker)
         first.ask(traffic(40, harm=False))
         with cluster.bus() as bus:
             bus.publish(topic(DEAD), b"x", f"{topic(SAMPLES)}/0/7: not a record")
             bus.flush(10.0)
-        wait_until(lambda: "workers: no process of this group runs; " in texts(cluster, Severity.BLIND), 60.0)
-        assert "tightrope.samples: 1 parked within the last hour: not a record." in texts(cluster, Severity.ACT)
+        wait_for(cluster, "workers: no process of this group runs; ")
+        wait_for(cluster, "tightrope.samples: 1 parked within the last hour: not a record.", Severity.ACT)
 
         cluster.stop(judge)
-        blind = texts(cluster, Severity.BLIND)
-        assert "m: no judge: no heartbeat came within 2 s, the last one" in blind
+        told = findings(cluster)
+        blind = texts(told, Severity.BLIND)
+        assert "m: no judge: no heartbeat came within 1 s, the last one" in blind
         assert "judges: no process of this group runs" in blind
-        assert exit_code(findings(cluster)) == 4
+        assert exit_code(told) == 4
 
 
 def test_topics_that_do_not_fit(kafka: Broker, tmp_path: Path) -> None:
     """No topic at all, uneven partitions, and one that was deleted."""
     with cluster_on(tmp_path, kafka.address) as cluster:
-        assert "topics: tightrope.samples, tightrope.comparisons, " in texts(cluster, Severity.BLIND)
+        assert "topics: tightrope.samples, tightrope.comparisons, " in texts(findings(cluster), Severity.BLIND)
         cluster.make_topics()
         names = [cluster.prefix + topic(name) for name in ("labels", "events")]
         with closing(KafkaAdminClient(bootstrap_servers=[kafka.address])) as admin:
@@ -94,8 +109,9 @@ def test_topics_that_do_not_fit(kafka: Broker, tmp_path: Path) -> None:
             admin.delete_topics([names[1]])
         wait_until(lambda: topic("events") not in describe(kafka_options(cluster.settings), [topic("events")]))
         uneven = "topics: tightrope.labels: 5 partitions where bus.kafka.partitions says 2."
-        assert uneven in texts(cluster, Severity.BLIND)
-        assert "topics: tightrope.events: missing." in texts(cluster, Severity.ACT)
+        told = findings(cluster)
+        assert uneven in texts(told, Severity.BLIND)
+        assert "topics: tightrope.events: missing." in texts(told, Severity.ACT)
 
 
 def test_kafka_that_does_not_answer(tmp_path: Path) -> None:

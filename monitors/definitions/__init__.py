@@ -1,0 +1,1 @@
+"""The definition of a monitor, which the catalogue fills."""

@@ -1,0 +1,229 @@
+"""The evidence of all slices, tick by tick.
+
+A slice has the mixture of bets of every rate's detector, held as plain masses instead of logarithms: with seeds at
+every tick none vanishes, and an alarm starts it anew long before it is too large. A tick multiplies the masses by
+
+    product over steps of (1 + lambda_j(m) (ybar - p))
+
+where a step is a row, or the m rows of a request, a caller or a window that lie in the slice. Losses are counted in
+units of 1/1024, rounded down: sums of them are exact in any order, and no step gets more evidence than it has.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from tightrope.monitors.catalogue import SEARCH_SHARE
+from tightrope.monitors.dependence.cluster_bets import log_factors
+from tightrope.monitors.detector import Bernoulli
+from tightrope.monitors.hunter.lattice import Lattice, RowBits, packed
+from tightrope.monitors.records import Bools, Floats, Ints
+
+LOSS_UNITS = 1024
+"""The units of a loss of 1."""
+
+FRACTIONS = 2.0**36
+"""Means and logarithms of factors of clusters are rounded down to this fraction: their sums are exact in any order."""
+
+TABLE_ROWS, MOST_TABLES = 65, 16
+"""Ticks of fewer single rows have their e-values in a table, where the lattice has no more limits."""
+
+MOST_NATS = 300.0
+"""The most evidence of one tick: an alarm needs about twenty."""
+
+ONSET_BET = 2
+"""The index of the alternative of twice the limit, by which the beginning of an excess is estimated."""
+
+
+def loss_units(y: Floats) -> Ints:
+    """Losses in [0, 1] in whole units, rounded down.
+
+    >>> loss_units(np.array([0.0, 0.5, 1.0])).tolist()
+    [0, 512, 1024]
+    """
+    return np.floor(y * LOSS_UNITS).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class StepCounts:
+    """The rows of one tick in S slices. ``rows`` and ``lost`` (S,): the rows that are a step of their own, and their
+    losses in units; ``slices``, ``cluster_rows``, ``cluster_lost`` (E,): the steps of several rows in a slice.
+    ``is_whole``: all losses are 0 or 1.
+
+    >>> member = packed(np.array([[True, True, True], [True, False, True]]))
+    >>> counts = StepCounts.of(member, np.array([1024, 0, 1024]), np.array([5, 5, 9]), np.array([True, True, False]))
+    >>> counts.rows.tolist(), counts.cluster_rows.tolist(), counts.steps[0].tolist()
+    ([1.0, 1.0], [2.0, 1.0], [2.0, 2.0])
+    """
+
+    rows: Floats
+    lost: Floats
+    slices: Ints
+    cluster_rows: Floats
+    cluster_lost: Floats
+    is_whole: bool = False
+
+    @classmethod
+    def of(cls, member: RowBits, units: Ints, step: Ints, shared: Bools) -> "StepCounts":
+        """Count rows by membership (S, words), units of loss (n,), number of the step (n,), and whether another row may
+        share the step (n,).
+        """
+        is_whole = bool(((units == 0) | (units == LOSS_UNITS)).all())
+        single = ~shared[None]
+        rows, lost = common_rows(member, single)[:, 0], common_losses(member, single, units)[:, 0]
+        own = np.flatnonzero(shared)
+        if not len(own):
+            return cls(rows, lost, NO_SLICES, NONE, NONE, is_whole)
+        in_step = np.unique(step[own])[:, None] == np.where(shared, step, -1)
+        counts, losses = common_rows(member, in_step), common_losses(member, in_step, units)
+        slices, step_index = np.nonzero(counts)
+        cluster_rows, cluster_lost = (each[slices, step_index].astype(np.float64) for each in (counts, losses))
+        return cls(rows, lost, slices, cluster_rows, cluster_lost, is_whole)
+
+    @property
+    def steps(self) -> tuple[Floats, Floats]:
+        """The number of steps of each slice, and the sum of their mean losses, (S,)."""
+        if not len(self.slices):
+            return self.rows, self.lost / LOSS_UNITS
+        means = np.floor(self.cluster_lost / self.cluster_rows / LOSS_UNITS * FRACTIONS) / FRACTIONS
+        size = len(self.rows)
+        number, total = np.bincount(self.slices, minlength=size), np.bincount(self.slices, means, size)
+        return self.rows + number, self.lost / LOSS_UNITS + total
+
+
+def counts_of_ticks(lattice: Lattice, vectors: Floats, units: Ints, sizes: Sequence[int]) -> list[StepCounts] | None:
+    """Count the rows of T ticks of these ``sizes`` at once, all steps of their own with a loss of 0 or 1: vectors
+    (n, width) and units of loss (n,). None where a loss lies between.
+    """
+    if not ((units == 0) | (units == LOSS_UNITS)).all():
+        return None
+    ticks, words = len(sizes), -(-max(sizes) // 64)
+    starts = np.cumsum((0, *sizes[:-1]))
+    positions = np.arange(len(units)) + np.repeat(64 * words * np.arange(ticks) - starts, sizes)
+    member = lattice.members(vectors, positions, 64 * words * ticks)
+    lost = np.zeros(64 * words * ticks, dtype=bool)
+    lost[positions] = units > 0
+    rows, losses = (
+        np.bitwise_count(each).reshape(len(lattice), ticks, words).sum(axis=2, dtype=np.float64).T.copy()
+        for each in (member, member & packed(lost))
+    )
+    return [
+        StepCounts(own, LOSS_UNITS * ones, NO_SLICES, NONE, NONE, is_whole=True)
+        for own, ones in zip(rows, losses, strict=True)
+    ]
+
+
+MOST_COMMON_WORDS = 1024
+"""The words of all steps of a tick up to which they are compared with a slice at once."""
+
+NO_SLICES, NONE = np.zeros(0, np.int64), np.zeros(0)
+
+
+def common_rows(member: RowBits, in_step: Bools) -> Floats:
+    """The number of rows of each slice (S, words) in each of E steps (E, n), (S, E)."""
+    steps = packed(in_step)
+    if steps.size > MOST_COMMON_WORDS:  # a large request: one by one, which takes less memory
+        return np.stack([row_counts(member & step) for step in steps], axis=1)
+    common = np.bitwise_count(member[:, None] & steps)
+    return np.asarray(common[..., 0] if common.shape[2] == 1 else common.sum(axis=2)).astype(np.float64)
+
+
+def common_losses(member: RowBits, in_step: Bools, units: Ints) -> Floats:
+    """The losses in units (n,) of each slice in each step, (S, E): summed bit by bit of the units, without rounding."""
+    total = np.zeros((len(member), len(in_step)))
+    for bit in range(LOSS_UNITS.bit_length()):
+        if (lost := (units >> bit & 1).astype(bool)).any():
+            total += 2.0**bit * common_rows(member, in_step & lost)
+    return total
+
+
+def row_counts(member: RowBits) -> Floats:
+    """The number of rows of each slice, (S,), from its words (S, words)."""
+    ones = np.bitwise_count(member)
+    return np.asarray(ones[:, 0].astype(np.float64) if ones.shape[1] == 1 else ones.sum(axis=1, dtype=np.float64))
+
+
+class SliceTest:
+    """The test "the rate of the slice is at most its limit" of every slice of a lattice; K alternatives.
+
+    >>> test = SliceTest(Lattice.of([(0, 1.0, 1.0)], [(0,)], limit=0.1))
+    >>> counts = StepCounts(np.array([3.0]), np.array([LOSS_UNITS]), NO_SLICES, NONE, NONE)
+    >>> test.log_e(counts)[2].round(3).tolist()
+    [0.458]
+    """
+
+    def __init__(self, lattice: Lattice) -> None:
+        self._bernoulli = Bernoulli.above(lattice.limits)
+        self._zeros = np.ascontiguousarray(self._bernoulli.down.T)
+        self._ratios = np.ascontiguousarray((self._bernoulli.up - self._bernoulli.down).T) / LOSS_UNITS
+        self._weights = np.ascontiguousarray(np.exp(self._bernoulli.log_weight).T)
+        self.width = len(self._weights)
+        self.seeds = SEARCH_SHARE * lattice.shares
+        _, first, self._kind = np.unique(lattice.limits, return_index=True, return_inverse=True)
+        rows, ones = np.divmod(np.arange(TABLE_ROWS**2), TABLE_ROWS)
+        logs = [self._ratios[:, [each]] * LOSS_UNITS * ones + self._zeros[:, [each]] * rows for each in first]
+        self._logs = np.concatenate(logs, axis=1) if len(first) <= MOST_TABLES else np.zeros((self.width, 0))
+        self._table = np.exp(np.minimum(self._logs, MOST_NATS))
+
+    def multiply(self, mass: Floats, counts: StepCounts) -> Floats:
+        """Multiply masses (K, S), in place, by the e-values of a tick; returns the log e-values of the alternative of
+        twice the limit, (S,).
+        """
+        if len(counts.slices) or not counts.is_whole or counts.rows.max(initial=0) >= TABLE_ROWS or not self._logs.size:
+            log_e = self.log_e(counts)
+            mass *= np.exp(np.minimum(log_e, MOST_NATS))
+            return np.asarray(log_e[ONSET_BET])
+        entry = (counts.rows * TABLE_ROWS + counts.lost / LOSS_UNITS).astype(np.int64) + self._kind * TABLE_ROWS**2
+        for number, table in enumerate(self._table):  # one by one: memory of small arrays is used again
+            mass[number] *= table.take(entry)
+        return np.asarray(self._logs[ONSET_BET].take(entry))
+
+    def log_e(self, counts: StepCounts) -> Floats:
+        """Log e-values of a tick, (K, S). Fractional losses of single rows count as the mean of the logarithms of a one
+        and a zero, which is at most the logarithm of the mean.
+        """
+        log_e = counts.lost * self._ratios
+        log_e += counts.rows * self._zeros
+        if len(counts.slices):
+            log_e += self._of_clusters(counts)
+        return log_e
+
+    def _of_clusters(self, counts: StepCounts) -> Floats:
+        """Sum the log factors of the clusters of each slice, (K, S)."""
+        slices, rows, lost = counts.slices, counts.cluster_rows, counts.cluster_lost
+        if counts.is_whole and rows.max() < TABLE_ROWS and self._logs.size:
+            entry = (rows * TABLE_ROWS + lost / LOSS_UNITS).astype(np.int64) + self._kind[slices] * TABLE_ROWS**2
+            factors = [each.take(entry) for each in self._cluster_logs]
+        else:
+            factors = [*self._log_factors(self._kind[slices], rows, lost / LOSS_UNITS)]
+        return np.stack([np.bincount(slices, each, len(self._kind)) for each in factors])
+
+    def _log_factors(self, kind: Ints, rows: Floats, total: Floats) -> Floats:
+        """The log factors of clusters, (K, E), rounded down so that their sum is exact in any order."""
+        first = np.unique(self._kind, return_index=True)[1]
+        limit, q = self._bernoulli.limit[first][kind], self._bernoulli.alternative[first][kind]
+        logs = log_factors(limit[:, None], q, rows[:, None], total[:, None])
+        return np.ascontiguousarray((np.floor(logs * FRACTIONS) / FRACTIONS).T)
+
+    @cached_property
+    def _cluster_logs(self) -> Floats:
+        """The log factors of clusters of up to 64 rows with whole losses, by kind of limit, rows and ones."""
+        rows, ones = np.divmod(np.arange(TABLE_ROWS**2, dtype=np.float64), TABLE_ROWS)
+        possible = (rows > 0) & (ones <= rows)
+        known = np.maximum(rows, 1.0), np.where(possible, ones, 0.0)
+        kinds = int(self._kind.max()) + 1
+        logs = [self._log_factors(np.full(len(rows), kind), *known) for kind in range(kinds)]
+        return np.concatenate(logs, axis=1)
+
+    def evidence(self, mass: Floats) -> Floats:
+        """The logarithm of the mass (K, S) of each slice, the mixture over alternatives, (S,)."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log((mass * self._weights).sum(axis=0)))
+
+
+@lru_cache(maxsize=16)
+def slice_test(lattice: Lattice) -> SliceTest:
+    """The test of a lattice, which is built once."""
+    return SliceTest(lattice)

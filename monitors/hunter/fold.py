@@ -1,0 +1,178 @@
+"""One tick of the search: evidence of every slice, findings, and the rows from which the lattice is built.
+
+How it works. Every slice has its share of the search's own part of the alarm budget, so over all slices and restarts
+the promise on false alarms holds. An alarm names one slice; its rows leave the search, all slices start anew without
+them, and the finding is followed until its rate is proved to be below the limit. Seeds of rows in an open window wait
+for its end, as its rows do.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from tightrope.monitors.hunter.evidence import (
+    LOSS_UNITS,
+    StepCounts,
+    common_losses,
+    common_rows,
+    row_counts,
+    slice_test,
+)
+from tightrope.monitors.hunter.findings import FRESH_STEPS, FoundGroup, free_rows, name_slice
+from tightrope.monitors.hunter.lattice import RowBits, build_lattice, packed
+from tightrope.monitors.hunter.search import Search, SearchPlan, WindowCounts
+from tightrope.monitors.records import Bools, Floats, Ints
+
+COHORT_ROWS = 4_096
+"""Compared rows after which the figures of every slice start anew."""
+
+MAX_FINDINGS = 8
+"""The largest number of groups that are followed at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class TickRows:
+    """The rows of a tick that count, all (n,): their vectors (n, width), units of loss, the number of the step, and
+    whether another row may share it; ``seed`` rows of the stream, the event ``time`` and ``row`` number at its end.
+    ``settles``: the steps end with the tick (always, without windows). ``counts``: those of the slices, if they were
+    counted with other ticks.
+
+    >>> TickRows(np.zeros((0, 3)), *[np.zeros(0, int)] * 2, np.zeros(0, bool), 64, 0.0, 64).settles
+    True
+    """
+
+    vectors: Floats
+    units: Ints
+    step: Ints
+    shared: Bools
+    seed: int
+    time: float
+    row: int
+    settles: bool = True
+    counts: StepCounts | None = None
+
+
+def search_tick(search: Search, plan: SearchPlan, tick: TickRows, threshold: float, *, reuse: bool = False) -> Search:
+    """Fold one tick; an evidence of ``threshold`` nats is an alarm. With ``reuse`` the arrays of ``search`` are
+    overwritten: arrays that are mapped anew take most of the time of a tick.
+    """
+    after = _followed(search, tick) if search.findings else search
+    after = (
+        _counted(after, tick, reuse=reuse)
+        if after.lattice is not None
+        else replace(after, row=tick.row, time=tick.time)
+    )
+    if after.mass.size and after.mass.max() >= np.exp(threshold):
+        after = _named(after, tick, threshold)
+    return after if after.is_complete else _learned(after, plan, tick)
+
+
+def _followed(search: Search, tick: TickRows) -> Search:
+    """Count the rows of the findings; those that are proved to be below their limits end."""
+    followed = []
+    for finding in search.findings:
+        own = finding.members(tick.vectors)
+        counts = StepCounts.of(packed(own[None]), tick.units, tick.step, tick.shared)
+        steps, total = (float(each[0]) for each in counts.steps) if not search.window.shape[1] else (0.0, 0.0)
+        after = finding.after(int(own.sum()), len(own), steps, total)
+        if not after.is_over:
+            followed.append(after)
+    return replace(search, findings=tuple(followed))
+
+
+def _counted(search: Search, tick: TickRows, *, reuse: bool) -> Search:
+    """Count the rows of a tick that are in no finding; the steps of a window when it ends."""
+    assert search.lattice is not None  # noqa: S101 - the caller checks it
+    vectors, units, step, shared = tick.vectors, tick.units, tick.step, tick.shared
+    if search.findings:
+        free = free_rows(search.findings, vectors)
+        vectors, units, step, shared = vectors[free], units[free], step[free], shared[free]
+    changes: dict[str, Any] = {"row": tick.row, "time": tick.time, "rows": search.rows + len(tick.units)}
+    if tick.counts is not None and not search.findings and len(tick.counts.rows) == len(search.lattice):
+        changes["support"] = search.support + tick.counts.rows
+        return replace(search, **changes, **_stepped(search, tick, tick.counts, reuse=reuse))
+    member = search.lattice.members(vectors)
+    if not search.window.shape[1]:
+        counts = StepCounts.of(member, units, step, shared)
+        changes["support"] = search.support + (row_counts(member) if len(counts.slices) else counts.rows)
+        return replace(search, **changes, **_stepped(search, tick, counts, reuse=reuse))
+    window = _windowed(search.window, member, units, step)
+    changes["support"] = search.support + row_counts(member)
+    if not tick.settles:
+        return replace(search, **changes, window=window, waiting=search.waiting + tick.seed)
+    return replace(
+        search, **changes, **_stepped(search, tick, _window_counts(window), reuse=reuse), window=np.zeros_like(window)
+    )
+
+
+def _stepped(search: Search, tick: TickRows, counts: StepCounts, *, reuse: bool) -> dict[str, Any]:
+    """The fields that change with the steps of evidence of a tick, or of the window that ends with it."""
+    assert search.lattice is not None  # noqa: S101 - the caller checks it
+    test = slice_test(search.lattice)
+    mass, excess, onset, cohorts = (
+        each if reuse else each.copy() for each in (search.mass, search.excess, search.onset, search.cohorts)
+    )
+    begin = float(search.row or tick.row - tick.seed), search.time or tick.time
+    onset[:, excess == 0] = np.array(begin)[:, None]
+    mass += (search.waiting + tick.seed) * test.seeds
+    excess += test.multiply(mass, counts)
+    np.maximum(excess, 0.0, out=excess)
+    steps, total = counts.steps
+    cohorts[0, 0] += steps
+    cohorts[0, 1] += total
+    cohort_rows = search.cohort_rows + tick.seed
+    if cohort_rows >= COHORT_ROWS:
+        cohorts, cohort_rows = np.stack([np.zeros_like(cohorts[0]), cohorts[0]]), 0
+    return {
+        "mass": mass, "waiting": 0, "excess": excess, "onset": onset, "cohorts": cohorts, "cohort_rows": cohort_rows,
+    }  # fmt: skip
+
+
+def _named(search: Search, tick: TickRows, threshold: float) -> Search:
+    """Note a finding if there is an alarm, and start all slices anew without its rows."""
+    assert search.lattice is not None  # noqa: S101 - the caller checks it
+    evidence = slice_test(search.lattice).evidence(search.mass)
+    chosen = name_slice(search.lattice, evidence, search.support, threshold)
+    if chosen is None:
+        return search
+    latest, before = search.cohorts[:, :, chosen].tolist()
+    steps, total = latest if latest[0] >= FRESH_STEPS or not before[0] else before
+    since_row, since_time = search.onset[:, chosen].tolist()
+    finding = FoundGroup(
+        search.found + 1, search.lattice.predicates(chosen), float(search.lattice.limits[chosen]), tick.row, tick.time,
+        int(since_row), since_time, float(evidence[chosen]), steps, total,
+        rows=int(search.support[chosen]), model_rows=search.rows,
+    )  # fmt: skip
+    kept = (*search.findings, finding) if len(search.findings) < MAX_FINDINGS else search.findings
+    return replace(search.anew(), found=search.found + 1, findings=kept)
+
+
+def _learned(search: Search, plan: SearchPlan, tick: TickRows) -> Search:
+    """Keep the rows of a tick until there are enough to build the lattice from."""
+    inputs = len(plan.columns)
+    known = np.isfinite(tick.vectors[:, :inputs]).any(axis=1) | (not inputs)
+    rows = np.column_stack([tick.vectors, tick.units / LOSS_UNITS])[known].astype(np.float32, copy=False)
+    learned = np.concatenate([search.learned, rows]) if len(search.learned) else rows
+    if len(learned) < plan.reference_rows:
+        return replace(search, learned=learned)
+    vectors, loss = learned[:, :-1].astype(np.float64), learned[:, -1].astype(np.float64)
+    lattice = replace(build_lattice(plan.layout, vectors, loss, plan.limit, search.lattice), is_complete=True)
+    return replace(search, learned=learned[:0, :0]).with_lattice(lattice)
+
+
+def _windowed(window: WindowCounts, member: RowBits, units: Ints, step: Ints) -> WindowCounts:
+    """Add rows to the sums of the open window."""
+    after, numbers = window.copy(), np.unique(step)
+    in_step = numbers[:, None] == step
+    after[:, numbers, 0] += common_rows(member, in_step).astype(np.int32)
+    after[:, numbers, 1] += common_losses(member, in_step, units).astype(np.int32)
+    return after
+
+
+def _window_counts(window: WindowCounts) -> StepCounts:
+    """The steps of a window that ends."""
+    none = np.zeros(len(window))  # no row of a window is a step of its own
+    slices, step = np.nonzero(window[:, :, 0])
+    rows, lost = window[slices, step].T.astype(np.float64)
+    return StepCounts(none, none, slices, rows, lost)

@@ -1,0 +1,250 @@
+"""The lattice of slices: single predicates, pairs, and triples of declared values that have enough rows.
+
+It is fixed from reference rows before it is used, so a slice is never chosen by the outcomes that it is judged by.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, pairwise
+
+import numpy as np
+
+from tightrope.monitors.hunter.columns import Layout, Predicate
+from tightrope.monitors.intervals.sequences import proof_needed, rate_interval
+from tightrope.monitors.records import Bools, Floats, Hashes, Ints
+
+RowBits = Hashes
+"""Rows as bits of words of 64."""
+
+MAX_SLICES = 2048
+"""The largest number of slices, those with the most rows: with more the judge would lose half of its speed."""
+
+MAX_PREDICATES = 512
+"""The largest number of predicates that are combined."""
+
+MAX_VALUES = 25
+"""A column with more values than this is cut at quantiles."""
+
+QUANTILES = (0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9)
+CONFIDENCE_EDGES = (0.0, 0.6, 0.75, 0.9, 1.0)
+DOUBTFUL = 0.75
+"""Below this confidence, answers that differ are expected: a slice of such a band has a limit of its own."""
+
+MIN_SLICE_SHARE, MIN_TRIPLE_SHARE, MAX_SHARE = 0.01, 0.005, 0.95
+"""The shares of the reference rows that a slice may have."""
+
+LARGEST_PART = 0.9
+"""A pair with this share of either part is that part."""
+
+SAME_ROWS = 0.8
+"""A slice with a larger Jaccard index with a declared subgroup is that subgroup, which is watched already."""
+
+MAX_LIMIT = 0.7
+CONFIDENCE_OF_LIMIT = 0.05
+LIMIT_STEP = 1.25
+"""Limits of doubtful slices are rounded up by this factor, so that few differ."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # arrays have no truth; two lattices differ, a cache knows each
+class Lattice:
+    """P predicates and S slices. ``column`` (P,), ``low`` and ``high`` (P,); ``slices`` (S, 3) the predicates of each
+    slice, P where it has fewer; ``limits`` (S,). ``is_complete``: slices by the compressed model's answer are among
+    them, if there are any.
+
+    >>> lattice = Lattice.of([(0, 1.0, 1.0), (1, -np.inf, 5.0)], [(0,), (0, 1)], limit=0.1)
+    >>> lattice.members(np.array([[1.0, 9.0], [1.0, 2.0]])).tolist()
+    [[3], [2]]
+    """
+
+    column: Ints
+    low: Floats
+    high: Floats
+    slices: Ints
+    limits: Floats
+    is_complete: bool = False
+
+    @classmethod
+    def of(cls, predicates: Sequence[Predicate], slices: Sequence[Sequence[int]], limit: float) -> "Lattice":
+        """Build a lattice of slices, each given by the indices of its predicates, with one limit."""
+        columns = np.array(predicates, np.float64).reshape(-1, 3).T
+        padded = [(*each, *(len(predicates),) * (3 - len(each))) for each in slices]
+        indices = np.array(padded, np.int64).reshape(-1, 3)
+        return cls(columns[0].astype(np.int64), columns[1], columns[2], indices, np.full(len(padded), limit))
+
+    def __len__(self) -> int:
+        return len(self.slices)
+
+    @property
+    def depth(self) -> Ints:
+        """The number of predicates of each slice, (S,)."""
+        return np.asarray((self.slices < len(self.column)).sum(axis=1))
+
+    @property
+    def shares(self) -> Floats:
+        """The part of the search's budget that each slice has, (S,): half for single predicates, half for the rest."""
+        single = self.depth == 1
+        parts = 1 if single.all() or not single.any() else 2
+        return np.asarray(np.where(single, 1 / max(single.sum(), 1), 1 / max((~single).sum(), 1)) / parts)
+
+    def predicates(self, index: int) -> tuple[Predicate, ...]:
+        """The predicates of a slice."""
+        own = self.slices[index][self.slices[index] < len(self.column)]
+        return tuple((int(self.column[p]), float(self.low[p]), float(self.high[p])) for p in own)
+
+    def members(self, vectors: Floats, positions: Ints | None = None, size: int = 0) -> RowBits:
+        """The rows (n, width) of each slice, as bits of words: (S, ceil(n / 64)). ``positions`` (n,) are the bits of
+        the rows among ``size``, where they do not follow each other.
+        """
+        rows = satisfied(vectors, self.column, self.low, self.high)
+        if positions is not None:
+            spread = np.zeros((len(rows), size), dtype=bool)
+            spread[:, positions] = rows
+            rows = spread
+        words = packed(rows)
+        known = np.concatenate([words, np.full((1, words.shape[1]), ~np.uint64(0))])
+        return np.asarray(known[self.slices[:, 0]] & known[self.slices[:, 1]] & known[self.slices[:, 2]])
+
+
+def satisfied(vectors: Floats, column: Ints, low: Floats, high: Floats) -> Bools:
+    """The rows (n, width) that satisfy each of P predicates, (P, n)."""
+    values = np.ascontiguousarray(vectors.T)[column]
+    return np.asarray((values >= low[:, None]) & (values <= high[:, None]))
+
+
+def packed(masks: Bools) -> RowBits:
+    """Masks (…, n) as bits of words, (…, ceil(n / 64)).
+
+    >>> packed(np.array([[True, False, True]])).tolist()
+    [[5]]
+    """
+    words = -(-masks.shape[-1] // 64)
+    filled = np.zeros((*masks.shape[:-1], 8 * words), np.uint8)
+    octets = np.packbits(masks, axis=-1, bitorder="little")
+    filled[..., : octets.shape[-1]] = octets
+    return filled.view(np.uint64)
+
+
+def unpacked(words: RowBits, rows: int) -> Bools:
+    """The masks (…, n) of words, for n rows."""
+    return np.unpackbits(words.view(np.uint8), axis=-1, count=rows, bitorder="little").astype(bool)
+
+
+def build_lattice(layout: Layout, vectors: Floats, loss: Floats, limit: float, fixed: Lattice | None = None) -> Lattice:
+    """Build the lattice from reference rows: vectors (n, width) and losses (n,), NaN where they are not known.
+
+    The input predicates of a ``fixed`` lattice stay.
+    """
+    declared = [(layout.declared + index, 1.0, 1.0) for index in range(len(layout.scopes))]
+    if fixed is None:
+        inputs = [each for column in range(len(layout.columns)) for each in _cuts(column, vectors[:, column])]
+    else:
+        inputs = [fixed.predicates(index)[0] for index in np.flatnonzero(fixed.depth == 1).tolist()]
+    answers = _answer_cuts(layout, vectors)
+    predicates = [*declared, *inputs[: MAX_PREDICATES - len(declared)], *answers][: MAX_PREDICATES + len(answers)]
+    builder = _Builder(layout, predicates, vectors)
+    slices = builder.slices(keep=set(inputs) if fixed else set())
+    lattice = Lattice.of(predicates, slices, limit)
+    return replace(lattice, limits=_limits(layout, lattice, vectors, loss, limit))
+
+
+def _cuts(column: int, values: Floats) -> Iterator[Predicate]:
+    """The predicates of one input column: its frequent values, or thresholds at its quantiles."""
+    known = values[~np.isnan(values)]
+    found, counts = np.unique(known, return_counts=True)
+    if len(found) <= MAX_VALUES:
+        enough = (counts >= MIN_SLICE_SHARE * len(values)) & (counts <= MAX_SHARE * len(values))
+        yield from ((column, float(value), float(value)) for value in found[enough])
+        return
+    for cut in np.unique(np.quantile(known, QUANTILES, method="inverted_cdf")).tolist():
+        yield column, -np.inf, cut
+        yield column, float(np.nextafter(cut, np.inf)), np.inf
+
+
+def _answer_cuts(layout: Layout, vectors: Floats) -> list[Predicate]:
+    """The frequent classes that the compressed model says, and the bands of its confidence."""
+    first = len(layout.columns)
+    known = vectors[:, first + 1]
+    known = known[~np.isnan(known)]
+    cuts = list(_cuts(first, vectors[:, first])) if len(np.unique(vectors[:, first])) <= MAX_VALUES else []
+    if not len(known):
+        return cuts
+    edges = [*CONFIDENCE_EDGES[:-1], np.nextafter(1.0, 2)]
+    bands = [(first + 1, low, float(np.nextafter(high, 0))) for low, high in pairwise(edges)]
+    shares = [np.mean((known >= low) & (known <= high)) for _, low, high in bands]
+    return cuts + [band for band, share in zip(bands, shares, strict=True) if MIN_SLICE_SHARE <= share <= MAX_SHARE]
+
+
+def _limits(layout: Layout, lattice: Lattice, vectors: Floats, loss: Floats, limit: float) -> Floats:
+    """The limit of each slice: of one in a doubtful band at least twice the upper end of its rate there."""
+    limits, known = lattice.limits.copy(), np.isfinite(loss)
+    confidence = len(layout.columns) + 1
+    doubtful = np.append((lattice.column == confidence) & (lattice.high < DOUBTFUL), False)
+    own = np.flatnonzero(doubtful[lattice.slices].any(axis=1))
+    if len(own) and known.any():
+        members = unpacked(lattice.members(vectors[known])[own], int(known.sum())).astype(np.float64)
+        _, upper = rate_interval(members.sum(axis=1), members @ loss[known], proof_needed(CONFIDENCE_OF_LIMIT))
+        steps = np.ceil(np.log(np.maximum(2 * upper / limit, 1.0)) / np.log(LIMIT_STEP))
+        raised = np.where(upper > limit / 2, limit * LIMIT_STEP**steps, limit)
+        limits[own] = np.minimum(raised, max(MAX_LIMIT, limit))
+    return limits
+
+
+class _Builder:
+    """Chooses the slices of predicates by their reference rows."""
+
+    def __init__(self, layout: Layout, predicates: Sequence[Predicate], vectors: Floats) -> None:
+        columns = np.array(predicates, np.float64).reshape(-1, 3).T
+        self._member = satisfied(vectors, columns[0].astype(np.int64), columns[1], columns[2])
+        self._predicates = predicates
+        self._rows = max(len(vectors), 1)
+        self._attribute = layout.attributes[columns[0].astype(np.int64)]
+        self._declared = columns[0] >= layout.declared
+        counted = self._member.astype(np.float32)
+        self._common = (counted @ counted.T).astype(np.float64)
+        self._count = np.diag(self._common)
+
+    def slices(self, keep: set[Predicate]) -> list[tuple[int, ...]]:
+        """The slices in the order of their rows, singles first; the single predicates of ``keep`` are among them."""
+        same = self._is_declared(self._common, self._count)
+        singles = [
+            index
+            for index in np.flatnonzero(~self._declared).tolist()
+            if self._predicates[index] in keep or not same[index]
+        ]
+        pairs = self._pairs(np.array([*np.flatnonzero(self._declared), *singles], np.int64))
+        chosen = [*((index,) for index in singles), *pairs, *self._triples()]
+        return chosen[:MAX_SLICES]
+
+    def _pairs(self, allowed: Ints) -> list[tuple[int, ...]]:
+        first, second = np.triu_indices(len(self._count), 1)
+        rows = self._common[first, second]
+        usable = np.isin(first, allowed) & np.isin(second, allowed)
+        usable &= self._attribute[first] != self._attribute[second]
+        usable &= rows >= MIN_SLICE_SHARE * self._rows
+        usable &= rows < LARGEST_PART * np.minimum(self._count[first], self._count[second])
+        order = np.flatnonzero(usable)
+        order = order[np.argsort(-rows[order], kind="stable")][:MAX_SLICES]
+        first, second = first[order], second[order]
+        both = self._member[first] & self._member[second]
+        common = (both.astype(np.float32) @ self._member.T.astype(np.float32)).astype(np.float64)
+        new = ~self._is_declared(common, rows[order])
+        return list(zip(first[new].tolist(), second[new].tolist(), strict=True))
+
+    def _triples(self) -> list[tuple[int, ...]]:
+        """Triples of declared values, the most frequent first."""
+        own = np.flatnonzero(self._declared)
+        least, counted = MIN_TRIPLE_SHARE * self._rows, self._member[own].astype(np.float32)
+        found: list[tuple[float, tuple[int, ...]]] = []
+        for a, b in combinations(own.tolist(), 2):
+            if self._attribute[a] == self._attribute[b] or self._common[a, b] < least or len(found) >= MAX_SLICES:
+                continue
+            rows = counted @ (self._member[a] & self._member[b])
+            third = (own > b) & (rows >= least) & (self._attribute[own] != self._attribute[b])
+            found += [(-float(rows[own == c][0]), (a, b, c)) for c in own[third].tolist()]
+        return [each for _, each in sorted(found)]
+
+    def _is_declared(self, common: Floats, rows: Floats) -> Bools:
+        """Whether slices have almost the rows of a declared subgroup, from their common rows with predicates (S, P)."""
+        shared = common[:, self._declared]
+        together = rows[:, None] + self._count[self._declared] - shared
+        return np.asarray((shared > SAME_ROWS * together).any(axis=1))

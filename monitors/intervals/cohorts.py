@@ -1,0 +1,115 @@
+"""A ladder of cohorts: sums of the latest own steps of every cell, over three spans that begin anew at known steps.
+
+How it works. Each of three rungs has a width W in own steps. A cohort begins every W / 2 steps, and wherever the cell
+starts anew: after an alarm, or a change of mode. Beginnings follow from the past alone, so the interval of each cohort
+holds; a beginning that was found by looking back would not. A rung shows its older open cohort, which holds between W /
+2 and W steps once it has run that long. Cohorts begin at the ends of ticks, and their sums are added tick by tick, so
+they do not depend on how ticks were batched.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tightrope.monitors.records import Bools, Floats, Ints
+
+RUNGS = (512, 4_096, 32_768)
+"""The widths of the rungs, in own steps."""
+
+SHOWN_STEPS = 64
+"""Own steps after which a new cohort replaces the one before its start."""
+
+SUMS = STEPS, TOTAL, SPREAD = range(3)
+"""Sums of a cohort: steps, the sum of their values, and V, the sum of their squared distances from their mean before
+the tick.
+"""
+
+_HALVES = np.array(RUNGS) / 2
+_PRIOR = 1e-12
+"""The weight of a mean of one half before the first step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """T ticks of the steps that C cells count: number, sum of values in [0, 1] and sum of their squares, each (T, C).
+
+    >>> Steps(np.array([[64.0]]), np.array([[2.0]]), np.array([[2.0]])).count.shape
+    (1, 1)
+    """
+
+    count: Floats
+    total: Floats
+    squares: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Cohorts:
+    """The open cohorts of C cells: ``age`` (C,) own steps since their start; ``sums`` (C, rungs, 2, 3) has
+    the older cohort of each rung first; ``before`` (C, 3), the sums that were shown before the start.
+
+    >>> cohorts = Cohorts.fresh(1).after(Steps(np.full((5, 1), 64.0), np.ones((5, 1)), np.ones((5, 1))))
+    >>> cohorts.sums[0, 0, :, :2].tolist()  # the younger cohort of the first rung began after 256 steps
+    [[320.0, 5.0], [64.0, 1.0]]
+    """
+
+    age: Floats
+    sums: Floats
+    before: Floats
+
+    @classmethod
+    def fresh(cls, cells: int) -> "Cohorts":
+        """Build cohorts without steps."""
+        return cls(np.zeros(cells), np.zeros((cells, len(RUNGS), 2, len(SUMS))), np.zeros((cells, len(SUMS))))
+
+    @property
+    def older(self) -> Floats:
+        """The sums of each rung's older cohort, (C, rungs, 3)."""
+        return self.sums[:, :, 0]
+
+    def after(self, steps: Steps) -> "Cohorts":
+        """Return the cohorts after some ticks. Cells without steps in them do not change."""
+        active = np.flatnonzero(steps.count.any(axis=0))
+        if not len(active):
+            return self
+        if len(active) == len(self.age):
+            return replace(self, **_advanced(self.age, self.sums, steps))
+        part = Steps(steps.count[:, active], steps.total[:, active], steps.squares[:, active])
+        age, sums = self.age.copy(), self.sums.copy()
+        advanced = _advanced(self.age[active], self.sums[active], part)
+        age[active], sums[active] = advanced["age"], advanced["sums"]
+        return replace(self, age=age, sums=sums)
+
+    def take(self, cells: Ints) -> "Cohorts":
+        """The cohorts of some cells."""
+        return Cohorts(self.age[cells], self.sums[cells], self.before[cells])
+
+    def restarted(self, cells: Bools, shown: Ints) -> "Cohorts":
+        """Begin new cohorts in the masked cells (C,). ``shown`` (C,) is the rung whose cohort stays shown meanwhile."""
+        keep = cells & (self.older[np.arange(len(shown)), shown, STEPS] >= SHOWN_STEPS)
+        kept = self.older[np.arange(len(shown)), shown]
+        return Cohorts(
+            np.where(cells, 0.0, self.age),
+            np.where(cells[:, None, None, None], 0.0, self.sums),
+            np.where(keep[:, None], kept, self.before),
+        )
+
+
+def _advanced(age: Floats, sums: Floats, steps: Steps) -> dict[str, Floats]:
+    """Age (C,) and sums (C, rungs, 2, 3) of cells after the ticks, which are added in their order."""
+    ages = np.cumsum(np.concatenate([age[None], steps.count]), axis=0)
+    halves = ages // _HALVES[0]  # the other rungs begin cohorts where the first one does
+    begins = halves[1:] > halves[:-1]
+    held, total, spread = (np.ascontiguousarray(sums[..., index]) for index in SUMS)
+    ticks = zip(*(each[:, :, None, None] for each in (steps.count, steps.total, steps.squares)), strict=True)
+    for tick, (count, summed, squares) in enumerate(ticks):
+        mean = (total + _PRIOR / 2) / (held + _PRIOR)
+        spread += squares - mean * (2 * summed - count * mean)
+        held += count
+        total += summed
+        cells = np.flatnonzero(begins[tick])
+        if len(cells):
+            began, rung = np.nonzero(ages[tick + 1, cells, None] // _HALVES > ages[tick, cells, None] // _HALVES)
+            for values in (held, total, spread):
+                values[cells[began], rung, 0] = values[cells[began], rung, 1]
+                values[cells[began], rung, 1] = 0.0
+    return {"age": ages[-1], "sums": np.stack([held, total, spread], axis=-1)}

@@ -1,0 +1,1 @@
+"""Verdicts and counts of one model, as people, dashboards and the status API see them."""

@@ -1,0 +1,230 @@
+"""Current verdicts of every monitor in every scope, for people, dashboards and the status API."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tightrope.monitors import latency, observations, safemode
+from tightrope.monitors.detector import LN10, divergence
+from tightrope.monitors.detector_bank import PATH_TICKS, Cells, Rule, recent_mean, recovery_evidence
+from tightrope.monitors.intake.refusals import refusal_rate
+from tightrope.monitors.intake.repeats import MAX_INPUT_SHARE, Repeats
+from tightrope.monitors.intake.sight_notes import missing_sight
+from tightrope.monitors.intervals import words
+from tightrope.monitors.intervals.estimates import CellStanding, is_rate, rows_to_pass
+from tightrope.monitors.intervals.outlook import project
+from tightrope.monitors.plan import Plan, State, is_blind
+from tightrope.monitors.records import Bools, Floats, Outcome, Role, Stream
+from tightrope.monitors.scopes import unseen_scopes
+from tightrope.monitors.status.progress import label_coverage
+from tightrope.monitors.status.sights import disabled_verdicts, model_sight, scope_sights
+from tightrope.monitors.verdict import Interval, Outlook, Verdict, decide_outcome
+
+REPEATS_NOTE = (
+    "{:.0%} of the latest rows repeat an input and are not counted; if the model has few possible inputs, set "
+    "models.{}.repeats: retries"
+)
+
+PASS_MARGIN_NATS = float(np.log(100.0))
+"""A monitor within a factor of a hundred of an alarm does not pass."""
+
+NOISE_EVIDENCE_NATS = float(np.log(1000.0))
+"""The evidence (nats) that the baseline contradicts itself too often: an error rate of one in a thousand."""
+
+
+def verdicts(plan: Plan, state: State) -> list[Verdict]:
+    """Return the verdict of every monitor in every scope that it watches, scope by scope, the model first.
+
+    >>> from tightrope.monitors.plan import initial_state
+    >>> plan = Plan("m", "b", "c", ("model",), np.ones(1), rules=())
+    >>> [verdict.monitor for verdict in verdicts(plan, initial_state(plan))]
+    ['sight']
+    """
+    extra = [model_sight(plan, state)]
+    if plan.objective is not None:
+        extra.append(latency.verdict(plan.objective, state.latency, plan.scopes[0]))
+    extra += disabled_verdicts(plan, state)
+    by_rule = [scope_sights(plan, state), *_rule_verdicts(plan, state)]
+    found = [by_scope[scope] for scope in range(len(plan.scopes)) for by_scope in by_rule if scope in by_scope]
+    return _without_sight(state, extra + _without_repeats(plan, state, found))
+
+
+def _withheld(verdict: Verdict, note: str) -> Verdict:
+    """Withhold a pass for a reason; an earlier reason stands."""
+    added = verdict.note or note
+    text = verdict.text if added in verdict.text else "; ".join(part for part in (verdict.text, added) if part)
+    return replace(verdict, outcome=Outcome.INSUFFICIENT, note=added, text=text)
+
+
+def _without_sight(state: State, found: Sequence[Verdict]) -> list[Verdict]:
+    """Withhold a pass where gateways tell that rows of the scope are not kept, or do not arrive."""
+    notes = {v.scope: missing_sight(state.sight_notes, v.scope, state.unanswered.answered) for v in found}
+    return [
+        _withheld(verdict, notes[verdict.scope])
+        if notes[verdict.scope] and verdict.outcome in {Outcome.PASS, Outcome.INSUFFICIENT}
+        else verdict
+        for verdict in found
+    ]
+
+
+def _without_repeats(plan: Plan, state: State, found: Sequence[Verdict]) -> list[Verdict]:
+    """Withhold a pass where most rows are not counted, because they repeat an input."""
+    share = state.repeats.input_share
+    if plan.repeats is not Repeats.DISTINCT or share <= MAX_INPUT_SHARE:
+        return list(found)
+    names = {rule.monitor.name for rule in plan.rules if rule.monitor.stream is Stream.COMPARISONS}
+    note = REPEATS_NOTE.format(share, plan.model)
+    return [
+        _withheld(verdict, note)
+        if verdict.monitor in names and verdict.outcome in {Outcome.PASS, Outcome.INSUFFICIENT}
+        else verdict
+        for verdict in found
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """One monitor, with its evidence (V, S), evidence of recovery (S,), the standing of its cells, the rows that a pass
+    takes (S,), and the shown variant of each watched scope.
+    """
+
+    index: int
+    rule: Rule
+    cells: Cells
+    evidence: Floats
+    recovery: Floats
+    standing: CellStanding
+    needed: Floats
+    variants: dict[int, int]
+
+
+def _rule_verdicts(plan: Plan, state: State) -> list[dict[int, Verdict]]:
+    """The verdicts of every monitor by scope. Intervals are computed at once, for the variants that are shown."""
+    standings = state.estimates.standings(plan.rules)
+    shown = []
+    for index, (rule, cells) in enumerate(zip(plan.rules, state.cells, strict=True)):
+        evidence = rule.alarm.evidence(cells.log_mass)
+        variants = {
+            scope: _shown_variant(rule, cells, evidence, scope) for scope in np.flatnonzero(rule.watched).tolist()
+        }
+        recovery, needed = recovery_evidence(rule, cells), rows_to_pass(rule, variants)
+        shown.append(_Shown(index, rule, cells, evidence, recovery, standings[index], needed, variants))
+    indices = [(each.index, variant, scope) for each in shown for scope, variant in each.variants.items()]
+    intervals = state.estimates.intervals(plan.rules, indices)
+    lost = unseen_scopes(plan.scopes, state.compared, state.sighted) | is_blind(plan, state)
+    return [
+        {
+            scope: _verdict(plan, state, each, scope, intervals[each.index, variant, scope], sighted=not lost[scope])
+            for scope, variant in each.variants.items()
+        }
+        for each in shown
+    ]
+
+
+def _shown_variant(rule: Rule, cells: Cells, evidence: Floats, scope: int) -> int:
+    """The variant that a verdict shows: the one that is furthest from a return, or that has the most evidence."""
+    tripped = cells.tripped[:, scope]
+    if tripped.any():
+        recovery = rule.recovery.evidence(cells.recovery)[:, scope]
+        return int(np.where(tripped, recovery, np.inf).argmin())
+    own = np.flatnonzero(rule.has_cell[:, scope])
+    return int(own[np.where(cells.count[own, scope] > 0, evidence[own, scope], -np.inf).argmax()])
+
+
+def _verdict(plan: Plan, state: State, shown: _Shown, scope: int, now: Interval | None, *, sighted: bool) -> Verdict:
+    """Report one variant; a pass has to be earned in every one, far from an alarm, and in sight."""
+    rule, cells, variant, standing = shown.rule, shown.cells, shown.variants[scope], shown.standing
+    count, tripped = int(cells.count[variant, scope]), bool(cells.tripped[:, scope].any())
+    note = _note(rule, state, scope) or _silence_note(plan, rule, cells, state, scope)
+    evidence, column, own = shown.evidence[:, scope], int(rule.watched[:scope].sum()), rule.has_cell[:, scope]
+    needed = own & _needed_variants(rule, cells, scope)
+    quiet = bool((evidence < plan.budget.threshold - PASS_MARGIN_NATS).all())
+    over = tripped or float(evidence[variant]) >= plan.budget.threshold
+    not_worse = over and bool(state.vetoed(rule)[scope])
+    outcome = decide_outcome(
+        breached=over and not not_worse,
+        faulty=bool(state.faulty[scope]) or bool(note),
+        beyond=not_worse or bool(standing.beyond[own, column].any()),
+        earned=bool(standing.within[needed, column].all()) and quiet and sighted,
+    )
+    verdict = Verdict(
+        scope=plan.scopes[scope],
+        monitor=rule.monitor.name,
+        outcome=outcome,
+        count=count,
+        needed=float(shown.needed[scope]),
+        mean=float(cells.total[variant, scope] / count) if count else None,
+        recent=recent_mean(cells, variant, scope)[1],
+        limit=float(rule.cell_limits[variant, scope]),
+        evidence=float(evidence[variant]) / LN10,
+        threshold=plan.budget.threshold / LN10,
+        recovery=float(shown.recovery[scope]) / LN10 if tripped else None,
+        recovery_threshold=float(np.log10(safemode.recovery_samples(state.modes[scope], plan.policy))),
+        errors=int(state.errors[scope]),
+        variant=rule.variant_name(variant),
+        note=note,
+        coverage=label_coverage(state) if rule.monitor.stream is Stream.LABELS else None,
+        refused_baseline=_refusal_rate(state, rule, Role.BASELINE, scope),
+        refused_compressed=_refusal_rate(state, rule, Role.COMPRESSED, scope),
+        now=now,
+        more=_rows_to_go(standing, column, needed) if outcome is Outcome.INSUFFICIENT and sighted else None,
+        since=state.estimates.onsets.get(plan.scopes[scope], {}).get(rule.monitor.name) if tripped else None,
+        outlook=_outlook(plan, state, shown, scope, now) if tripped and now and not not_worse else None,
+        not_worse=not_worse,
+    )
+    return replace(verdict, text=words.describe(verdict, rate=is_rate(rule)))
+
+
+def _needed_variants(rule: Rule, cells: Cells, scope: int) -> Bools:
+    """Mask the variants that have to pass: those with a least share of the rows."""
+    count = cells.count[:, scope]
+    return np.asarray(count >= rule.monitor.least_share * count.sum())
+
+
+def _rows_to_go(standing: CellStanding, column: int, needed: Bools) -> float | None:
+    """Own rows to a pass, of the needed variant that lacks most; None where all are within their bounds."""
+    missing = np.where(standing.within[needed, column], 0.0, standing.more[needed, column]).max()
+    return float(missing) if missing > 0 else None
+
+
+def _outlook(plan: Plan, state: State, shown: _Shown, scope: int, now: Interval) -> Outlook | None:
+    """The return of a scope in safe mode; None where it does not depend on evidence."""
+    mode = state.modes[scope]
+    if mode.state is not safemode.ModeState.SAFE or mode.held:
+        return None
+    cell = shown.index, shown.variants[scope], scope
+    missing = float(np.log(safemode.recovery_samples(mode, plan.policy)) - shown.recovery[scope])
+    growth = state.estimates.recovery_growth(plan.rules, cell, now, plan.policy.recovery_ratio)
+    own = float(state.compared[scope] / max(state.compared[0], 1))
+    return project(missing, growth, own * state.estimates.checkpoints.rows_per_second)
+
+
+def _refusal_rate(state: State, rule: Rule, role: Role, scope: int) -> float | None:
+    """The rate at which a model refuses, for a monitor of refusals."""
+    return refusal_rate(state.refused, role, scope) if rule.monitor.needs_refusal else None
+
+
+def _note(rule: Rule, state: State, scope: int) -> str:
+    """Explain why a verdict is unreliable: the baseline contradicts itself more often than the limit tolerates.
+
+    By the Chernoff bound, which holds for means of losses in [0, 1] as for rates: n KL(k/n || limit) exceeds the
+    logarithm of a thousand.
+    """
+    repeats, contradicted = int(state.noise[scope, 0]), float(state.noise[scope, 1])
+    limit = float(rule.limits[scope])
+    if rule.monitor.name != "disagreement" or not repeats or contradicted / repeats <= limit:
+        return ""
+    rate = min(contradicted / repeats, 1 - 1e-12)
+    if repeats * float(divergence(rate, limit)) < NOISE_EVIDENCE_NATS:
+        return ""
+    return f"the baseline contradicts itself on {rate:.2%} of {repeats} rows: a limit of {limit:g} is below its noise"
+
+
+def _silence_note(plan: Plan, rule: Rule, cells: Cells, state: State, scope: int) -> str:
+    """Tell where none of the model's latest rows speaks: such a kind would never alarm."""
+    idle = scope or any(mode.apart for mode in state.modes)  # then a tick without rows of the cell says nothing
+    has_waited = cells.pending[:, scope].min() >= PATH_TICKS * plan.tick_rows
+    if rule.monitor.observe is not observations.loss or idle or not has_waited:
+        return ""
+    return f"none of the rows of the last {PATH_TICKS} ticks has a loss that counts: a mask without places, or repeats?"

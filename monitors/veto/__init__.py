@@ -1,0 +1,1 @@
+"""Rows drawn for labels, and what their labels may veto."""

@@ -1,0 +1,89 @@
+"""Rows drawn for labels: disagreements with one probability, all rows with another, both fixed before the row.
+
+How it works. The draw of a request is a keyed 53-bit fraction. Its last bits are another uniform number, independent of
+whether the request was sampled: the same for every retry, and no caller can choose it. A row is drawn where that number
+lies below its probability, so the random sample of all rows lies within the disagreements that are drawn.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tightrope.monitors.records import Bools, Comparisons, Fault, Floats, Ints
+
+_FIRST_BITS = 27
+"""The bits of a draw that decide whether its request is sampled; the last 26 decide whether its rows are labelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelDraw:
+    """The probabilities with which rows are drawn for labels: of a disagreement, and of any row.
+
+    >>> draw = LabelDraw(disagreements=0.5, random=0.1)
+    >>> draw.probabilities(np.array([True, False])).tolist()
+    [0.5, 0.1]
+    """
+
+    disagreements: float = 1.0
+    random: float = 0.01
+
+    @property
+    def least(self) -> float:
+        """The least probability of a disagreement."""
+        return max(self.disagreements, self.random)
+
+    def probabilities(self, disagree: Bools) -> Floats:
+        """The probability of each row, (n,)."""
+        return np.where(disagree, self.least, self.random)
+
+    def drawn(self, draws: Floats, disagree: Bools) -> Bools:
+        """Mask the rows that are drawn, (n,)."""
+        return np.asarray(label_numbers(draws) < self.probabilities(disagree))
+
+    def in_random_sample(self, draws: Floats) -> Bools:
+        """Mask the rows of the random sample of all rows, (n,)."""
+        return np.asarray(label_numbers(draws) < self.random)
+
+
+def label_numbers(draws: Floats) -> Floats:
+    """The numbers in [0, 1) that decide on labels, from the draws of requests, (n,).
+
+    >>> label_numbers(np.array([0.25 + 2.0**-28])).tolist()
+    [0.5]
+    """
+    return np.asarray(np.asarray(draws, dtype=np.float64) * 2.0**_FIRST_BITS % 1.0)
+
+
+def awaits_label(rows: Comparisons) -> Bools:
+    """Mask the rows whose labels can be joined: sound ones with a class, (n,)."""
+    return np.asarray((rows.fault == Fault.NONE) & (rows.top_baseline >= 0))
+
+
+def agreed_before(start: Ints, member: Bools, drawn: Bools) -> tuple[Ints, Ints]:
+    """For each row, the rows of each scope since the drawn disagreement before it, (n, S), without itself; and those
+    after the last one, (S,).
+
+    ``start`` (S,) are the rows before these; ``member`` (n, S), ``drawn`` (n,) masks the drawn disagreements. Rows
+    that are neither labelled nor drawn enter the evidence as zeros, with the next label of their scope.
+
+    >>> scope = np.ones((4, 1), dtype=bool)
+    >>> agreed, rest = agreed_before(np.array([5]), scope, np.array([False, True, False, False]))
+    >>> agreed.ravel().tolist(), rest.tolist()
+    ([5, 6, 0, 1], [2])
+    """
+    rows = start + np.cumsum(member, axis=0)
+    ends = np.maximum.accumulate(np.where(member & drawn[:, None], rows, 0), axis=0)
+    before = np.vstack([np.zeros((1, len(start)), dtype=np.int64), ends])
+    counted = np.vstack([start[None], rows])
+    return rows - member - before[:-1], counted[-1] - before[-1]
+
+
+def request_row_counts(rows: Comparisons, sound: Bools, member: Bools) -> Ints:
+    """For each row, the sound rows of its request in each scope, (n, S); rows of a request are neighbours."""
+    if not len(rows):
+        return np.zeros(member.shape, dtype=np.int64)
+    names = np.array(rows.request_id, dtype=object)
+    starts = np.ones(len(rows), dtype=bool)
+    starts[1:] = (names[1:] != names[:-1]) | (np.diff(rows.offset) != 0)
+    counts = np.add.reduceat((member & sound[:, None]).astype(np.int64), np.flatnonzero(starts), axis=0)
+    return np.asarray(counts[np.cumsum(starts) - 1])

@@ -1,0 +1,90 @@
+"""The search for undeclared groups in a snapshot, as plain maps. Snapshots of earlier versions do not have it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tightrope.monitors.hunter.findings import FoundGroup
+from tightrope.monitors.hunter.lattice import Lattice
+from tightrope.monitors.hunter.search import Search
+from tightrope.service.adapters.wire.bounds import COUNTS, TIMES
+from tightrope.service.adapters.wire.envelope import WireError, array, build, check_fields, mapping, record_fields
+
+LATTICE_DTYPES = {"column": "<i8", "low": "<f8", "high": "<f8", "slices": "<i8", "limits": "<f8"}
+SEARCH_DTYPES = {"window": "<i4", "learned": "<f4"}
+PREDICATE_PARTS = 3
+
+
+def search_fields(search: Search) -> dict[str, object]:
+    """Return it as maps."""
+    lattice = None if search.lattice is None else record_fields(search.lattice)
+    return {**record_fields(search), "lattice": lattice, "findings": [record_fields(each) for each in search.findings]}
+
+
+def read_search(body: object) -> Search:
+    """Return it from its maps; without any, nothing was searched.
+
+    Raises:
+        WireError, KeyError, TypeError or ValueError: when a part does not fit.
+    """
+    values = mapping(body, "search")
+    if not values:
+        return Search("")
+    lattice = None if values["lattice"] is None else _read_lattice(mapping(values["lattice"], "search.lattice"))
+    size = 0 if lattice is None else len(lattice)
+    arrays = {
+        name: array(values[name], f"search.{name}", SEARCH_DTYPES.get(name, "<f8"))
+        for name in ("mass", "window", "cohorts", "support", "excess", "onset", "learned")
+    }
+    shapes: dict[str, tuple[int | None, ...]] = {
+        "mass": (None, size),
+        "window": (size, None, 2),
+        "cohorts": (2, 2, size),
+        "support": (size,),
+        "excess": (size,),
+        "onset": (2, size),
+        "learned": (None, None),
+    }
+    for name, shape in shapes.items():
+        _check(arrays[name], f"search.{name}", shape)
+    if not all(
+        np.isfinite(arrays[name]).all() and (arrays[name] >= 0).all() for name in ("mass", "cohorts", "support")
+    ):
+        raise WireError("search: masses and counts must be finite, and at least 0")
+    findings = tuple(_read_finding(mapping(each, "search.findings")) for each in values["findings"])
+    search = build(Search, "search", {**values, **arrays, "lattice": lattice, "findings": findings})
+    for name in ("waiting", "cohort_rows", "row", "rows", "found"):
+        if type(getattr(search, name)) is not int or not COUNTS.contains(getattr(search, name)):
+            raise WireError(f"search.{name}: must be a whole number {COUNTS}")
+    check_fields(search, "search")
+    return search
+
+
+def _read_lattice(body: Mapping[str, Any]) -> Lattice:
+    arrays = {name: array(body[name], f"search.lattice.{name}", dtype) for name, dtype in LATTICE_DTYPES.items()}
+    predicates, slices = len(arrays["column"]), len(arrays["limits"])
+    for name, shape in {"low": (predicates,), "high": (predicates,), "slices": (slices, PREDICATE_PARTS)}.items():
+        _check(arrays[name], f"search.lattice.{name}", shape)
+    indices = arrays["slices"]
+    if slices and not (indices.min() >= 0 and indices.max() <= predicates and (arrays["limits"] > 0).all()):
+        raise WireError("search.lattice: slices must name predicates, and limits lie above 0")
+    return Lattice(**arrays, is_complete=bool(body["is_complete"]))
+
+
+def _read_finding(body: Mapping[str, Any]) -> FoundGroup:
+    predicates = tuple((int(column), float(low), float(high)) for column, low, high in body["predicates"])
+    finding = build(FoundGroup, "search.findings", {**body, "predicates": predicates})
+    if not (TIMES.contains(finding.time) and TIMES.contains(finding.since_time)):
+        raise WireError(f"search.findings: times must be {TIMES}")
+    check_fields(finding, "search.findings")
+    return finding
+
+
+def _check(values: NDArray[Any], where: str, shape: tuple[int | None, ...]) -> None:
+    fits = values.ndim == len(shape) and all(
+        side is None or side == own for side, own in zip(shape, values.shape, strict=True)
+    )
+    if not fits:
+        raise WireError(f"{where}: of shape {values.shape}, which does not fit the slices")

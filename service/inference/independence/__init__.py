@@ -1,0 +1,1 @@
+"""Independence of the rows of a run."""

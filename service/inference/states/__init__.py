@@ -1,0 +1,1 @@
+"""States that callers send back: the role that wrote one answers it."""

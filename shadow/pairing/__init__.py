@@ -1,0 +1,1 @@
+"""The pairing of samples whose decisions are read by a kind."""

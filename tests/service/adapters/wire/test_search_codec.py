@@ -1,0 +1,81 @@
+"""The search comes back from a snapshot; one that does not fit is refused."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.monitors.test_group_search import plan_of, rows_of, search_plan
+from tests.support.judgement.comparisons import bit_exact, judge_rows
+from tightrope.monitors.hunter.search import Search
+from tightrope.monitors.plan import State
+from tightrope.service.adapters.wire.envelope import WireError, pack, unpack
+from tightrope.service.adapters.wire.record_codec import STATE_SCHEMA, decode_state, encode_state
+
+
+def judged_state() -> State:
+    """Judge rows with a harmed group."""
+    return judge_rows(plan_of(), rows_of(0))[0]
+
+
+def test_search_comes_back() -> None:
+    """Lattice, masses, findings, and the rows from which slices by the answer are built."""
+    search = judged_state().search
+    assert search.findings
+    assert len(search.learned)
+    assert bit_exact(decode_state(encode_state(judged_state())).search) == bit_exact(search)
+
+
+def test_search_without_a_lattice_comes_back() -> None:
+    """Before the first rows are enough."""
+    state, _ = judge_rows(replace(plan_of(), search=search_plan(reference=False)), rows_of(0))
+    assert state.search.lattice is None
+    assert bit_exact(decode_state(encode_state(state)).search) == bit_exact(state.search)
+
+
+def test_snapshot_of_an_earlier_version_has_none() -> None:
+    """The search begins with the next rows."""
+    body: Any = unpack(encode_state(judged_state()), STATE_SCHEMA)
+    del body["search"]
+    assert bit_exact(decode_state(pack(STATE_SCHEMA, body)).search) == bit_exact(Search(""))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("mass", np.zeros((6, 1))),
+        ("mass", None),
+        ("support", np.array([np.nan])),
+        ("window", np.zeros((3, 0, 2), np.int32)),
+        ("rows", -1),
+        ("found", 1.5),
+        ("findings", [{"number": 1}]),
+        ("key", 7),
+    ],
+)
+def test_part_that_does_not_fit_is_refused(name: str, value: object) -> None:
+    """No later tick fails on it."""
+    body: Any = unpack(encode_state(judged_state()), STATE_SCHEMA)
+    body["search"] = {**body["search"], name: value}
+    with pytest.raises(WireError):
+        decode_state(pack(STATE_SCHEMA, body))
+
+
+@pytest.mark.parametrize(("name", "value"), [("slices", 99), ("limits", 0.0)])
+def test_lattice_that_does_not_fit_is_refused(name: str, value: float) -> None:
+    """A predicate that does not exist, and a limit that no rate can be under."""
+    state = judged_state()
+    lattice = state.search.lattice
+    assert lattice is not None
+    wrong = replace(lattice, **{name: np.full_like(getattr(lattice, name), value)})
+    with pytest.raises(WireError, match="slices must name predicates"):
+        decode_state(encode_state(replace(state, search=replace(state.search, lattice=wrong))))
+
+
+def test_infinite_mass_is_refused() -> None:
+    """No alarm could outgrow it."""
+    state = judged_state()
+    search = replace(state.search, mass=np.full_like(state.search.mass, np.inf))
+    with pytest.raises(WireError, match="masses and counts must be finite"):
+        decode_state(encode_state(replace(state, search=search)))
