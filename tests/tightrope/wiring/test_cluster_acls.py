@@ -47,6 +47,7 @@ from tightrope.service.adapters.topics import (
     topic,
 )
 from tightrope.service.adapters.wire.record_codec import encode_order
+from tightrope.service.routing import blindness, judge_watch
 from tightrope.wiring import topic_watch
 from tightrope.wiring.doctor import examination
 from tightrope.wiring.doctor.examination import examine
@@ -132,7 +133,7 @@ def test_rows_of_a_worker_that_may_not_write_go_to_the_baseline(fleet: Fleet, me
 def test_each_process_works_with_its_own_permissions(fleet: Fleet, caplog: pytest.LogCaptureFixture) -> None:
     """Requests are sampled, compared and judged, the harmed subgroup is saved, the gateway shows the events and the
     verdicts, an order is confirmed, each process parks a record that cannot be read, and is ready. The log has no error
-    but that rows are not judged while the group of the judges forms.
+    but that a busy machine keeps the judge silent for seconds, or while its group forms.
     """
     parts = [fleet.start(process) for process in (PAYLOAD_GATEWAY_PROCESS, WORKER_PROCESS, JUDGE_PROCESS)]
     gateway = ClusterGateway(parts[0])
@@ -145,14 +146,14 @@ def test_each_process_works_with_its_own_permissions(fleet: Fleet, caplog: pytes
         for name in (SAMPLES, LABELS, PAYLOADS):
             bus.publish(topic(name), b"garbage", "m")
         bus.flush(10.0)
-    assert gateway.gateway.router.wait_confirmed(order, 20.0)
+    assert gateway.gateway.router.wait_confirmed(order, 60.0)
     wait_until(lambda: {reason.partition("/")[0].partition(":")[0] for reason in fleet.cluster.dead()} == GARBAGE)
     wait_until(lambda: "breach" in get_page(parts[0].app, "/v1/events").text)
     wait_until(lambda: '"breach"' in get_page(parts[0].app, f"/v1/models/m/verdicts?scope={MINORITY}").text)
     wait_until(lambda: all(get_page(part.app, READY).status_code == 200 for part in parts))
     assert "lacks" not in caplog.text
     errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert {record.name for record in errors} <= {"tightrope.service.routing.blindness"}
+    assert {record.name for record in errors} <= {blindness.__name__, judge_watch.__name__}
 
 
 @pytest.mark.parametrize(("process", "permission"), CASES)

@@ -48,7 +48,7 @@ def confirmed(cluster: Cluster, gateway: ClusterGateway, kind: str) -> bool:
     with cluster.bus() as bus:
         bus.publish(topic(CONTROL), encode_order(order), f"m/{MODEL_SCOPE}")
         bus.flush(10.0)
-    return gateway.gateway.router.wait_confirmed(order, 20.0)
+    return gateway.gateway.router.wait_confirmed(order, 60.0)
 
 
 def roles(gateway: ClusterGateway, rows: int = 20) -> set[object]:

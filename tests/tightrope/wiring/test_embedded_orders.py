@@ -19,7 +19,7 @@ def give(running: InProcess, number: str, what: str, scope: str) -> None:
     """Publish an order, and wait for the judge to carry it out."""
     order = Order(number, time.time(), "m", scope, what, "ada", "an incident elsewhere")
     running.parts.service.outbox._bus.publish(topic(CONTROL), encode_order(order), f"m/{scope}")
-    assert running.parts.service.engine.router.wait_confirmed(order, 20)
+    assert running.parts.service.engine.router.wait_confirmed(order, 60)
 
 
 def alerts(running: InProcess) -> list[str]:
