@@ -1,14 +1,16 @@
 """The search for undeclared groups as a part of the fold: the rows of each tick, as all monitors count them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from tightrope.monitors.detector_bank import Rule
-from tightrope.monitors.hunter.evidence import StepCounts, counts_of_ticks, loss_units
+from tightrope.monitors.hunter.evidence import LOSS_UNITS, loss_units
 from tightrope.monitors.hunter.fold import TickRows, search_tick
-from tightrope.monitors.hunter.search import Search
+from tightrope.monitors.hunter.run import TickRun, search_run
+from tightrope.monitors.hunter.search import Search, SearchPlan
 from tightrope.monitors.plan import Plan, State
 from tightrope.monitors.records import Bools, Floats, Ints, Stream
 from tightrope.monitors.ticks import BlockView
@@ -38,32 +40,65 @@ def search_after(plan: Plan, before: State, view: BlockView, stream: Stream, tic
     valid, y = rule.monitor.observe(view.rows, 1)
     counted = view.counted[:, 0] & valid[:, 0]
     vectors, units = plan.search.layout.vectors(view.rows), loss_units(np.where(counted, y[:, 0], 0.0))
-    shared, step = np.zeros(len(counted), dtype=bool), np.zeros(len(counted), dtype=np.int64)
-    settling = set(range(ticks))
+    stops = np.cumsum(view.block.sizes[:ticks])
+    own_rows = [
+        np.flatnonzero(counted[begin:stop]) + begin if is_searched else np.zeros(0, dtype=np.int64)
+        for (begin, stop), is_searched in zip(pairwise([0, *stops.tolist()]), searched, strict=True)
+    ]
+    searched_rows = _SearchedRows(vectors, units, own_rows, np.flatnonzero(searched), view.first + stops, ends)
+    after = _after_run(plan, search, view, searched_rows)
+    return _after_ticks(plan.search, plan, search.copied(), view, searched_rows) if after is None else after
+
+
+@dataclass(frozen=True, slots=True)
+class _SearchedRows:
+    """The rows of a block with their ``vectors`` (n, width) and ``units`` of loss (n,); of each tick those that are
+    searched; the searched ``ticks`` (t,), and at the ends of all ticks ``row`` numbers and event ``times``.
+    """
+
+    vectors: Floats
+    units: Ints
+    own: Sequence[Ints]
+    ticks: Ints
+    row: Ints
+    times: Floats
+
+
+def _after_run(plan: Plan, search: Search, view: BlockView, rows: _SearchedRows) -> Search | None:
+    """Search all ticks at once, which saves time; None where one of them decides something, or rows share steps."""
+    own = np.concatenate(rows.own)
+    units = rows.units[own]
+    if view.shared is not None or search.lattice is None or not search.is_complete or search.findings or not len(own):
+        return None
+    if not ((units == 0) | (units == LOSS_UNITS)).all():
+        return None
+    ticks = rows.ticks
+    counted = np.array([len(rows.own[tick]) for tick in ticks.tolist()])
+    seeds = np.array(view.block.sizes)[ticks]
+    run = TickRun.count(search.lattice, rows.vectors[own], units, counted, seeds, rows.row[ticks], rows.times[ticks])
+    return search_run(search, run, plan.budget.threshold)
+
+
+def _after_ticks(search_plan: SearchPlan, plan: Plan, search: Search, view: BlockView, rows: _SearchedRows) -> Search:
+    """Search tick by tick."""
+    shared, step = np.zeros(len(view.rows), dtype=bool), np.zeros(len(view.rows), dtype=np.int64)
+    settling = set(rows.ticks.tolist())
     if view.shared is not None:
         shared[view.shared.rows], step[view.shared.rows] = True, view.shared.step
         settling = settling if view.shared.ends is None else set(view.shared.ends.tolist())
-    stops = np.cumsum(view.block.sizes[:ticks]).tolist()
-    own_rows = [
-        np.flatnonzero(counted[begin:stop]) + begin if is_searched else np.zeros(0, dtype=np.int64)
-        for (begin, stop), is_searched in zip(pairwise([0, *stops]), searched, strict=True)
-    ]
-    counts = _counts_of_block(search, vectors, units, own_rows) if view.shared is None else None
-    search = search.copied()
-    for tick in np.flatnonzero(searched).tolist():
-        own = own_rows[tick]
-        rows = TickRows(
-            vectors[own],
-            units[own],
+    for tick in rows.ticks.tolist():
+        own = rows.own[tick]
+        tick_rows = TickRows(
+            rows.vectors[own],
+            rows.units[own],
             step[own],
             shared[own],
             seed=view.block.sizes[tick],
-            time=float(ends[tick]),
-            row=view.first + stops[tick],
+            time=float(rows.times[tick]),
+            row=int(rows.row[tick]),
             settles=tick in settling,
-            counts=counts[tick] if counts else None,
         )
-        search = search_tick(search, plan.search, rows, plan.budget.threshold, reuse=True)
+        search = search_tick(search, search_plan, tick_rows, plan.budget.threshold, reuse=True)
     return search
 
 
@@ -80,16 +115,6 @@ def searched_ticks(view: BlockView, ticks: int) -> Bools:
     seconds = np.maximum.reduceat(times, begins) - np.minimum.reduceat(times, begins)
     stride = np.where(seconds > 0, np.ceil(sizes / np.maximum(seconds * SEARCHED_ROWS_PER_SECOND, 1e-9)), 1.0)
     return np.asarray((last <= ALL_SEARCHED_ROWS) | ((last // sizes) % np.maximum(stride, 1.0) < 1))
-
-
-def _counts_of_block(
-    search: Search, vectors: Floats, units: Ints, own_rows: Sequence[Ints]
-) -> Sequence[StepCounts] | None:
-    """Count the rows of all ticks at once, which saves time; None where the lattice changes, or rows are left out."""
-    own = np.concatenate(own_rows)
-    if search.lattice is None or not search.is_complete or search.findings or not len(own):
-        return None
-    return counts_of_ticks(search.lattice, vectors[own], units[own], [len(each) for each in own_rows])
 
 
 def _searched_rule(plan: Plan) -> Rule | None:

@@ -9,7 +9,6 @@ where a step is a row, or the m rows of a request, a caller or a window that lie
 units of 1/1024, rounded down: sums of them are exact in any order, and no step gets more evidence than it has.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -93,28 +92,6 @@ class StepCounts:
         return self.rows + number, self.lost / LOSS_UNITS + total
 
 
-def counts_of_ticks(lattice: Lattice, vectors: Floats, units: Ints, sizes: Sequence[int]) -> list[StepCounts] | None:
-    """Count the rows of T ticks of these ``sizes`` at once, all steps of their own with a loss of 0 or 1: vectors
-    (n, width) and units of loss (n,). None where a loss lies between.
-    """
-    if not ((units == 0) | (units == LOSS_UNITS)).all():
-        return None
-    ticks, words = len(sizes), -(-max(sizes) // 64)
-    starts = np.cumsum((0, *sizes[:-1]))
-    positions = np.arange(len(units)) + np.repeat(64 * words * np.arange(ticks) - starts, sizes)
-    member = lattice.members(vectors, positions, 64 * words * ticks)
-    lost = np.zeros(64 * words * ticks, dtype=bool)
-    lost[positions] = units > 0
-    rows, losses = (
-        np.bitwise_count(each).reshape(len(lattice), ticks, words).sum(axis=2, dtype=np.float64).T.copy()
-        for each in (member, member & packed(lost))
-    )
-    return [
-        StepCounts(own, LOSS_UNITS * ones, NO_SLICES, NONE, NONE, is_whole=True)
-        for own, ones in zip(rows, losses, strict=True)
-    ]
-
-
 MOST_COMMON_WORDS = 1024
 """The words of all steps of a tick up to which they are compared with a slice at once."""
 
@@ -171,14 +148,40 @@ class SliceTest:
         """Multiply masses (K, S), in place, by the e-values of a tick; returns the log e-values of the alternative of
         twice the limit, (S,).
         """
-        if len(counts.slices) or not counts.is_whole or counts.rows.max(initial=0) >= TABLE_ROWS or not self._logs.size:
+        if len(counts.slices) or not counts.is_whole or not self.has_table(counts.rows):
             log_e = self.log_e(counts)
             mass *= np.exp(np.minimum(log_e, MOST_NATS))
             return np.asarray(log_e[ONSET_BET])
-        entry = (counts.rows * TABLE_ROWS + counts.lost / LOSS_UNITS).astype(np.int64) + self._kind * TABLE_ROWS**2
+        entry = self.entries(counts.rows.astype(np.int64), counts.lost.astype(np.int64) // LOSS_UNITS)
         for number, table in enumerate(self._table):  # one by one: memory of small arrays is used again
             mass[number] *= table.take(entry)
-        return np.asarray(self._logs[ONSET_BET].take(entry))
+        return self.onset_logs(entry)
+
+    def has_table(self, rows: Ints | Floats) -> bool:
+        """Whether the table has the e-values of ticks with these numbers of single rows in a slice, (…, S)."""
+        return bool(self._logs.size) and rows.max(initial=0) < TABLE_ROWS
+
+    def entries(self, rows: Ints, ones: Ints) -> Ints:
+        """The entries of the table for single rows (…, S), and those of them with a loss (…, S)."""
+        return rows * TABLE_ROWS + ones + self._kind * TABLE_ROWS**2
+
+    def onset_logs(self, entries: Ints) -> Floats:
+        """The log e-values of the alternative of twice the limit, (…, S)."""
+        return np.asarray(self._logs[ONSET_BET].take(entries))
+
+    def mass_after(self, mass: Floats, seeds: Floats, entries: Ints, most: float) -> Floats | None:
+        """Masses (K, S) after T ticks of seeds (T, S) and entries of the table (T, S); None where one is ``most`` or
+        more after a tick.
+        """
+        after = np.empty_like(mass)
+        for number, table in enumerate(self._table):
+            own, path = mass[number], table.take(entries)
+            for seed, factor in zip(seeds, path, strict=True):
+                own = np.multiply(own + seed, factor, out=factor)
+            if path.max() >= most:
+                return None
+            after[number] = own
+        return after
 
     def log_e(self, counts: StepCounts) -> Floats:
         """Log e-values of a tick, (K, S). Fractional losses of single rows count as the mean of the logarithms of a one

@@ -35,8 +35,7 @@ MAX_FINDINGS = 8
 class TickRows:
     """The rows of a tick that count, all (n,): their vectors (n, width), units of loss, the number of the step, and
     whether another row may share it; ``seed`` rows of the stream, the event ``time`` and ``row`` number at its end.
-    ``settles``: the steps end with the tick (always, without windows). ``counts``: those of the slices, if they were
-    counted with other ticks.
+    ``settles``: the steps end with the tick (always, without windows).
 
     >>> TickRows(np.zeros((0, 3)), *[np.zeros(0, int)] * 2, np.zeros(0, bool), 64, 0.0, 64).settles
     True
@@ -50,7 +49,6 @@ class TickRows:
     time: float
     row: int
     settles: bool = True
-    counts: StepCounts | None = None
 
 
 def search_tick(search: Search, plan: SearchPlan, tick: TickRows, threshold: float, *, reuse: bool = False) -> Search:
@@ -89,9 +87,6 @@ def _counted(search: Search, tick: TickRows, *, reuse: bool) -> Search:
         free = free_rows(search.findings, vectors)
         vectors, units, step, shared = vectors[free], units[free], step[free], shared[free]
     changes: dict[str, Any] = {"row": tick.row, "time": tick.time, "rows": search.rows + len(tick.units)}
-    if tick.counts is not None and not search.findings and len(tick.counts.rows) == len(search.lattice):
-        changes["support"] = search.support + tick.counts.rows
-        return replace(search, **changes, **_stepped(search, tick, tick.counts, reuse=reuse))
     member = search.lattice.members(vectors)
     if not search.window.shape[1]:
         counts = StepCounts.of(member, units, step, shared)
@@ -118,15 +113,19 @@ def _stepped(search: Search, tick: TickRows, counts: StepCounts, *, reuse: bool)
     mass += (search.waiting + tick.seed) * test.seeds
     excess += test.multiply(mass, counts)
     np.maximum(excess, 0.0, out=excess)
-    steps, total = counts.steps
-    cohorts[0, 0] += steps
-    cohorts[0, 1] += total
-    cohort_rows = search.cohort_rows + tick.seed
-    if cohort_rows >= COHORT_ROWS:
-        cohorts, cohort_rows = np.stack([np.zeros_like(cohorts[0]), cohorts[0]]), 0
+    cohorts, cohort_rows = add_to_cohorts(cohorts, search.cohort_rows + tick.seed, *counts.steps)
     return {
         "mass": mass, "waiting": 0, "excess": excess, "onset": onset, "cohorts": cohorts, "cohort_rows": cohort_rows,
     }  # fmt: skip
+
+
+def add_to_cohorts(cohorts: Floats, rows: int, steps: Floats | Ints, total: Floats | Ints) -> tuple[Floats, int]:
+    """Add steps and their losses (S,) to the open cohort, in place, which has this number of rows then; returns the
+    cohorts and the rows of the open one.
+    """
+    cohorts[0, 0] += steps
+    cohorts[0, 1] += total
+    return (cohorts, rows) if rows < COHORT_ROWS else (np.stack([np.zeros_like(cohorts[0]), cohorts[0]]), 0)
 
 
 def _named(search: Search, tick: TickRows, threshold: float) -> Search:

@@ -91,12 +91,17 @@ class Lattice:
         own = self.slices[index][self.slices[index] < len(self.column)]
         return tuple((int(self.column[p]), float(self.low[p]), float(self.high[p])) for p in own)
 
+    def keys(self) -> list[tuple[Predicate | None, ...]]:
+        """The predicates of every slice, None where it has fewer than three."""
+        known = [*zip(self.column.tolist(), self.low.tolist(), self.high.tolist(), strict=True), None]
+        return [(known[first], known[second], known[third]) for first, second, third in self.slices.tolist()]
+
     def members(self, vectors: Floats, positions: Ints | None = None, size: int = 0) -> RowBits:
         """The rows (n, width) of each slice, as bits of words: (S, ceil(n / 64)). ``positions`` (n,) are the bits of
         the rows among ``size``, where they do not follow each other.
         """
         rows = satisfied(vectors, self.column, self.low, self.high)
-        if positions is not None:
+        if positions is not None and len(positions) < size:
             spread = np.zeros((len(rows), size), dtype=bool)
             spread[:, positions] = rows
             rows = spread
@@ -205,7 +210,7 @@ class _Builder:
 
     def slices(self, keep: set[Predicate]) -> list[tuple[int, ...]]:
         """The slices in the order of their rows, singles first; the single predicates of ``keep`` are among them."""
-        same = self._is_declared(self._common, self._count)
+        same = self._is_declared(self._common[:, self._declared], self._count)
         singles = [
             index
             for index in np.flatnonzero(~self._declared).tolist()
@@ -226,8 +231,8 @@ class _Builder:
         order = order[np.argsort(-rows[order], kind="stable")][:MAX_SLICES]
         first, second = first[order], second[order]
         both = self._member[first] & self._member[second]
-        common = (both.astype(np.float32) @ self._member.T.astype(np.float32)).astype(np.float64)
-        new = ~self._is_declared(common, rows[order])
+        common = both.astype(np.float32) @ self._member[self._declared].T.astype(np.float32)
+        new = ~self._is_declared(common.astype(np.float64), rows[order])
         return list(zip(first[new].tolist(), second[new].tolist(), strict=True))
 
     def _triples(self) -> list[tuple[int, ...]]:
@@ -243,8 +248,7 @@ class _Builder:
             found += [(-float(rows[own == c][0]), (a, b, c)) for c in own[third].tolist()]
         return [each for _, each in sorted(found)]
 
-    def _is_declared(self, common: Floats, rows: Floats) -> Bools:
-        """Whether slices have almost the rows of a declared subgroup, from their common rows with predicates (S, P)."""
-        shared = common[:, self._declared]
+    def _is_declared(self, shared: Floats, rows: Floats) -> Bools:
+        """Whether slices have almost the rows of a declared subgroup, by their common rows (S, declared)."""
         together = rows[:, None] + self._count[self._declared] - shared
         return np.asarray((shared > SAME_ROWS * together).any(axis=1))

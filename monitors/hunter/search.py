@@ -105,8 +105,8 @@ class Search:
     def with_lattice(self, lattice: Lattice) -> "Search":
         """Go on with another lattice; slices that stay keep what they have."""
         size = len(lattice)
-        old = {} if self.lattice is None else {self.lattice.predicates(i): i for i in range(len(self.lattice))}
-        pairs = [(new, old[key]) for new in range(size) if (key := lattice.predicates(new)) in old]
+        old = {} if self.lattice is None else {key: index for index, key in enumerate(self.lattice.keys())}
+        pairs = [(new, old[key]) for new, key in enumerate(lattice.keys()) if key in old] if old else []
         new, kept = np.array(pairs, np.int64).reshape(-1, 2).T
         mass, cohorts = np.zeros((slice_test(lattice).width, size)), np.zeros((2, 2, size))
         support, excess, onset = np.zeros(size), np.zeros(size), np.zeros((2, size))

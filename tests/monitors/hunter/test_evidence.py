@@ -13,7 +13,6 @@ from tightrope.monitors.hunter.evidence import (
     StepCounts,
     common_losses,
     common_rows,
-    counts_of_ticks,
     loss_units,
     slice_test,
 )
@@ -90,28 +89,6 @@ def test_loss_is_rounded_down() -> None:
 def test_test_of_a_lattice_is_built_once() -> None:
     """It is asked for at every tick."""
     assert slice_test(ONE) is slice_test(ONE)
-
-
-@settings(deadline=None)
-@given(st.lists(st.integers(0, 130), min_size=1, max_size=6).filter(any), st.integers(0, 1_000))
-def test_ticks_counted_together_are_those_counted_alone(sizes: list[int], seed: int) -> None:
-    """Ticks of any sizes, without a row too."""
-    rng = np.random.default_rng(seed)
-    lattice = Lattice.of([(0, 1.0, 1.0), (1, 0.0, 1.0)], [(0,), (0, 1)], 0.1)
-    vectors, units = rng.integers(0, 3, (sum(sizes), 2)).astype(np.float64), 1024 * rng.integers(0, 2, sum(sizes))
-    together = counts_of_ticks(lattice, vectors, units, sizes)
-    assert together is not None
-    stops = np.cumsum(sizes).tolist()
-    for counts, begin, stop in zip(together, [0, *stops], stops, strict=False):
-        own, step = slice(begin, stop), np.arange(stop - begin)
-        alone = StepCounts.of(lattice.members(vectors[own]), units[own], step, np.zeros(len(step), dtype=bool))
-        assert np.array_equal(counts.rows, alone.rows)
-        assert np.array_equal(counts.lost, alone.lost)
-
-
-def test_fractional_losses_are_not_counted_together() -> None:
-    """Their logarithms are summed row by row."""
-    assert counts_of_ticks(ONE, np.ones((1, 1)), np.array([512]), [1]) is None
 
 
 @given(st.integers(0, 1_000))
