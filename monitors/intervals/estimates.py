@@ -34,8 +34,11 @@ def is_rate(rule: Rule) -> bool:
 
 def rows_to_pass(rule: Rule, variants: Mapping[int, int]) -> Floats:
     """The fewest rows that a pass takes, (S,), of these variants by scope: those without any difference."""
-    limits = [rule.cell_limits[variants.get(scope, 0), scope] for scope in range(len(rule.limits))]
-    proved, none = np.array(limits), np.zeros(len(limits))
+    scopes = np.arange(len(rule.limits))
+    proved, none = (
+        rule.cell_limits[[variants.get(scope, 0) for scope in scopes.tolist()], scopes],
+        np.zeros(len(scopes)),
+    )
     if is_rate(rule):
         return steps_to_prove_rate(proved, none, ladder.PROOF)
     return steps_to_prove_mean(proved / (2 * rule.bound), none, ladder.PROOF)
@@ -163,11 +166,13 @@ class Estimates:
 
     def intervals(self, rules: Sequence[Rule], cells: Sequence[CellIndex]) -> dict[CellIndex, Interval | None]:
         """The intervals of chosen cells, in the monitors' own units; None without rows."""
-        slices = _slices(rules)
+        numbers = [_numbers(rule, own) for rule, own in zip(rules, _slices(rules), strict=True)]
         shown: dict[CellIndex, Interval | None] = dict.fromkeys(cells)
         for means in (False, True):
             chosen = [cell for cell in cells if is_rate(rules[cell[0]]) is not means]
-            own = self.cohorts.take(np.array([_index(rules, slices, cell) for cell in chosen], dtype=np.int64))
+            own = self.cohorts.take(
+                np.array([numbers[index][variant, scope] for index, variant, scope in chosen], dtype=np.int64)
+            )
             sums = ladder.shown_sums(own, ladder.shown_rungs(own.older, means=means))
             ends = np.stack([ladder.mean_of(sums), *ladder.interval(sums, means=means)], axis=1)
             for cell, values, steps in zip(chosen, ends, sums[:, STEPS].tolist(), strict=True):
@@ -227,15 +232,15 @@ def _slices(rules: Sequence[Rule]) -> list[slice]:
     return [slice(begin, end) for begin, end in pairwise([0, *ends])]
 
 
-def _column(rule: Rule, scope: int) -> int:
-    """The index of a scope among the watched ones."""
-    return int(rule.watched[:scope].sum())
+def _numbers(rule: Rule, own: slice) -> Ints:
+    """The index of each cell of a rule among all cells, (V, S), given the slice of them; of watched scopes only."""
+    first = own.start + int(rule.watched.sum()) * np.arange(_rows(rule))
+    return np.asarray(first[:, None] + np.cumsum(rule.watched) - 1)
 
 
 def _index(rules: Sequence[Rule], slices: Sequence[slice], cell: CellIndex) -> int:
     index, variant, scope = cell
-    rule = rules[index]
-    return int(slices[index].start) + variant * int(rule.watched.sum()) + _column(rule, scope)
+    return int(_numbers(rules[index], slices[index])[variant, scope])
 
 
 def _watched(rule: Rule, values: Bools) -> Bools:

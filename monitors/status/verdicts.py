@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tightrope.monitors import latency, observations, safemode
-from tightrope.monitors.detector import LN10, divergence
+from tightrope.monitors.detector import LN10, LOG_ZERO, divergence
 from tightrope.monitors.detector_bank import PATH_TICKS, Cells, Rule, recent_mean, recovery_evidence
 from tightrope.monitors.intake.refusals import refusal_rate
 from tightrope.monitors.intake.repeats import MAX_INPUT_SHARE, Repeats
@@ -15,7 +15,7 @@ from tightrope.monitors.intervals import words
 from tightrope.monitors.intervals.estimates import CellStanding, is_rate, rows_to_pass
 from tightrope.monitors.intervals.outlook import project
 from tightrope.monitors.plan import Plan, State, is_blind
-from tightrope.monitors.records import Bools, Floats, Outcome, Role, Stream
+from tightrope.monitors.records import Bools, Floats, Ints, Outcome, Role, Stream
 from tightrope.monitors.scopes import unseen_scopes
 from tightrope.monitors.status.progress import label_coverage
 from tightrope.monitors.status.sights import disabled_verdicts, model_sight, scope_sights
@@ -85,31 +85,60 @@ def _without_repeats(plan: Plan, state: State, found: Sequence[Verdict]) -> list
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """One monitor, with its evidence (V, S), evidence of recovery (S,), the standing of its cells, the rows that a pass
-    takes (S,), and the shown variant of each watched scope.
+    """One monitor, with its ``limits`` and ``evidence`` (V, S) and the shown variant of each watched scope.
+
+    Of each scope (S,): the evidence of ``recovery``, the ``rows`` that a pass takes, whether all variants that have to
+    pass are ``within`` their bounds, the ``more`` rows that they need, whether one is ``beyond`` its bounds, whether
+    all are ``quiet``, far from an alarm, and whether labels have ``vetoed`` that a difference is harm.
     """
 
     index: int
     rule: Rule
     cells: Cells
+    limits: Floats
     evidence: Floats
     recovery: Floats
-    standing: CellStanding
-    needed: Floats
+    rows: Floats
     variants: dict[int, int]
+    within: Bools
+    more: Floats
+    beyond: Bools
+    quiet: Bools
+    vetoed: Bools
+
+    @classmethod
+    def build(cls, plan: Plan, state: State, index: int, standing: CellStanding) -> "_Shown":
+        """Compute for all scopes at once what their verdicts need."""
+        rule, cells = plan.rules[index], state.cells[index]
+        evidence, watched, scopes = rule.alarm.evidence(cells.log_mass), rule.watched, len(rule.limits)
+        variants = _shown_variants(rule, cells, evidence)
+        shown = {scope: int(variants[scope]) for scope in np.flatnonzero(watched).tolist()}
+        enough = cells.count >= rule.monitor.least_share * cells.count.sum(axis=0)
+        lacking = (rule.has_cell & enough)[:, watched] & ~standing.within
+        within, more, beyond = np.ones(scopes, dtype=bool), np.zeros(scopes), np.zeros(scopes, dtype=bool)
+        within[watched], more[watched] = ~lacking.any(axis=0), np.where(lacking, standing.more, 0.0).max(axis=0)
+        beyond[watched] = (standing.beyond & rule.has_cell[:, watched]).any(axis=0)
+        return cls(
+            index,
+            rule,
+            cells,
+            rule.cell_limits,
+            evidence,
+            recovery_evidence(rule, cells),
+            rows_to_pass(rule, shown),
+            shown,
+            within,
+            more,
+            beyond,
+            np.asarray((evidence < plan.budget.threshold - PASS_MARGIN_NATS).all(axis=0)),
+            state.vetoed(rule),
+        )
 
 
 def _rule_verdicts(plan: Plan, state: State) -> list[dict[int, Verdict]]:
     """The verdicts of every monitor by scope. Intervals are computed at once, for the variants that are shown."""
     standings = state.estimates.standings(plan.rules)
-    shown = []
-    for index, (rule, cells) in enumerate(zip(plan.rules, state.cells, strict=True)):
-        evidence = rule.alarm.evidence(cells.log_mass)
-        variants = {
-            scope: _shown_variant(rule, cells, evidence, scope) for scope in np.flatnonzero(rule.watched).tolist()
-        }
-        recovery, needed = recovery_evidence(rule, cells), rows_to_pass(rule, variants)
-        shown.append(_Shown(index, rule, cells, evidence, recovery, standings[index], needed, variants))
+    shown = [_Shown.build(plan, state, index, standing) for index, standing in enumerate(standings)]
     indices = [(each.index, variant, scope) for each in shown for scope, variant in each.variants.items()]
     intervals = state.estimates.intervals(plan.rules, indices)
     lost = unseen_scopes(plan.scopes, state.compared, state.sighted) | is_blind(plan, state)
@@ -122,42 +151,40 @@ def _rule_verdicts(plan: Plan, state: State) -> list[dict[int, Verdict]]:
     ]
 
 
-def _shown_variant(rule: Rule, cells: Cells, evidence: Floats, scope: int) -> int:
-    """The variant that a verdict shows: the one that is furthest from a return, or that has the most evidence."""
-    tripped = cells.tripped[:, scope]
-    if tripped.any():
-        recovery = rule.recovery.evidence(cells.recovery)[:, scope]
-        return int(np.where(tripped, recovery, np.inf).argmin())
-    own = np.flatnonzero(rule.has_cell[:, scope])
-    return int(own[np.where(cells.count[own, scope] > 0, evidence[own, scope], -np.inf).argmax()])
+def _shown_variants(rule: Rule, cells: Cells, evidence: Floats) -> Ints:
+    """The variant that the verdict of each scope shows, (S,): the one that is furthest from a return, or that has the
+    most evidence; the first one with a cell where none has any.
+    """
+    known = np.maximum(np.where(cells.count > 0, evidence, LOG_ZERO), np.finfo(np.float64).min)
+    most = np.where(rule.has_cell, known, LOG_ZERO).argmax(axis=0)
+    furthest = np.where(cells.tripped, rule.recovery.evidence(cells.recovery), np.inf).argmin(axis=0)
+    return np.asarray(np.where(cells.tripped.any(axis=0), furthest, most))
 
 
 def _verdict(plan: Plan, state: State, shown: _Shown, scope: int, now: Interval | None, *, sighted: bool) -> Verdict:
     """Report one variant; a pass has to be earned in every one, far from an alarm, and in sight."""
-    rule, cells, variant, standing = shown.rule, shown.cells, shown.variants[scope], shown.standing
+    rule, cells, variant = shown.rule, shown.cells, shown.variants[scope]
     count, tripped = int(cells.count[variant, scope]), bool(cells.tripped[:, scope].any())
     note = _note(rule, state, scope) or _silence_note(plan, rule, cells, state, scope)
-    evidence, column, own = shown.evidence[:, scope], int(rule.watched[:scope].sum()), rule.has_cell[:, scope]
-    needed = own & _needed_variants(rule, cells, scope)
-    quiet = bool((evidence < plan.budget.threshold - PASS_MARGIN_NATS).all())
-    over = tripped or float(evidence[variant]) >= plan.budget.threshold
-    not_worse = over and bool(state.vetoed(rule)[scope])
+    evidence = float(shown.evidence[variant, scope])
+    over = tripped or evidence >= plan.budget.threshold
+    not_worse = over and bool(shown.vetoed[scope])
     outcome = decide_outcome(
         breached=over and not not_worse,
         faulty=bool(state.faulty[scope]) or bool(note),
-        beyond=not_worse or bool(standing.beyond[own, column].any()),
-        earned=bool(standing.within[needed, column].all()) and quiet and sighted,
+        beyond=not_worse or bool(shown.beyond[scope]),
+        earned=bool(shown.within[scope]) and bool(shown.quiet[scope]) and sighted,
     )
     verdict = Verdict(
         scope=plan.scopes[scope],
         monitor=rule.monitor.name,
         outcome=outcome,
         count=count,
-        needed=float(shown.needed[scope]),
+        needed=float(shown.rows[scope]),
         mean=float(cells.total[variant, scope] / count) if count else None,
         recent=recent_mean(cells, variant, scope)[1],
-        limit=float(rule.cell_limits[variant, scope]),
-        evidence=float(evidence[variant]) / LN10,
+        limit=float(shown.limits[variant, scope]),
+        evidence=evidence / LN10,
         threshold=plan.budget.threshold / LN10,
         recovery=float(shown.recovery[scope]) / LN10 if tripped else None,
         recovery_threshold=float(np.log10(safemode.recovery_samples(state.modes[scope], plan.policy))),
@@ -168,7 +195,7 @@ def _verdict(plan: Plan, state: State, shown: _Shown, scope: int, now: Interval 
         refused_baseline=_refusal_rate(state, rule, Role.BASELINE, scope),
         refused_compressed=_refusal_rate(state, rule, Role.COMPRESSED, scope),
         now=now,
-        more=_rows_to_go(standing, column, needed) if outcome is Outcome.INSUFFICIENT and sighted else None,
+        more=_rows_to_go(shown, scope) if outcome is Outcome.INSUFFICIENT and sighted else None,
         since=state.estimates.onsets.get(plan.scopes[scope], {}).get(rule.monitor.name) if tripped else None,
         outlook=_outlook(plan, state, shown, scope, now) if tripped and now and not not_worse else None,
         not_worse=not_worse,
@@ -176,16 +203,9 @@ def _verdict(plan: Plan, state: State, shown: _Shown, scope: int, now: Interval 
     return replace(verdict, text=words.describe(verdict, rate=is_rate(rule)))
 
 
-def _needed_variants(rule: Rule, cells: Cells, scope: int) -> Bools:
-    """Mask the variants that have to pass: those with a least share of the rows."""
-    count = cells.count[:, scope]
-    return np.asarray(count >= rule.monitor.least_share * count.sum())
-
-
-def _rows_to_go(standing: CellStanding, column: int, needed: Bools) -> float | None:
-    """Own rows to a pass, of the needed variant that lacks most; None where all are within their bounds."""
-    missing = np.where(standing.within[needed, column], 0.0, standing.more[needed, column]).max()
-    return float(missing) if missing > 0 else None
+def _rows_to_go(shown: _Shown, scope: int) -> float | None:
+    """Own rows to a pass, of the variant that has to pass and lacks most; None where all are within their bounds."""
+    return float(shown.more[scope]) if shown.more[scope] > 0 else None
 
 
 def _outlook(plan: Plan, state: State, shown: _Shown, scope: int, now: Interval) -> Outlook | None:
@@ -223,8 +243,10 @@ def _note(rule: Rule, state: State, scope: int) -> str:
 
 def _silence_note(plan: Plan, rule: Rule, cells: Cells, state: State, scope: int) -> str:
     """Tell where none of the model's latest rows speaks: such a kind would never alarm."""
-    idle = scope or any(mode.apart for mode in state.modes)  # then a tick without rows of the cell says nothing
-    has_waited = cells.pending[:, scope].min() >= PATH_TICKS * plan.tick_rows
-    if rule.monitor.observe is not observations.loss or idle or not has_waited:
+    if scope or rule.monitor.observe is not observations.loss:
+        return ""
+    if any(mode.apart for mode in state.modes):  # then a tick without rows of the cell says nothing
+        return ""
+    if cells.pending[:, scope].min() < PATH_TICKS * plan.tick_rows:
         return ""
     return f"none of the rows of the last {PATH_TICKS} ticks has a loss that counts: a mask without places, or repeats?"
