@@ -182,7 +182,7 @@ class Judge:
         self._expire(plans)
         if not records:
             self._store.flush_deferred(self._records.owns_partitions)
-            self._figures.update()
+            self._figures.refresh()
             return 0
         self._records.commit()
         self._has_judged = True

@@ -1,7 +1,7 @@
 """Metrics of a judge's models: the verdicts of those that have changed, at most once a second."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from tightrope.monitors.migration import held_breaches
 from tightrope.service.adapters.metrics_ports import JudgeMetrics
@@ -12,11 +12,12 @@ METRICS_REFRESH_SECONDS = 1.0
 
 
 class JudgementMetrics:
-    """Updates the metrics of the models in ``view`` that are marked as changed."""
+    """Updates the metrics of the models in ``view`` that are marked as changed. ``clock`` is monotonic."""
 
-    def __init__(self, metrics: JudgeMetrics, view: JudgementView) -> None:
+    def __init__(self, metrics: JudgeMetrics, view: JudgementView, clock: Callable[[], float] = time.monotonic) -> None:
         self._metrics = metrics
         self._view = view
+        self._clock = clock
         self._outdated: set[str] = set()
         self._updated = 0.0
 
@@ -29,7 +30,14 @@ class JudgementMetrics:
     def mark(self, models: Collection[str], *, at_once: bool) -> None:
         """Mark models as changed, and update ``at_once`` or if it is time."""
         self._outdated |= {*models}
-        if at_once or time.monotonic() - self._updated > METRICS_REFRESH_SECONDS:
+        if at_once:
+            self.update()
+        else:
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Update the metrics if it is time: between bursts of rows that would be several times a second."""
+        if self._clock() - self._updated > METRICS_REFRESH_SECONDS:
             self.update()
 
     def update(self) -> None:
@@ -40,4 +48,4 @@ class JudgementMetrics:
             self._metrics.set_held_breaches(name, held_breaches(self._view.states[name]))
             self._metrics.set_state_unreadable(name, unread=any(mode.unread for mode in self._view.states[name].modes))
         self._outdated.clear()
-        self._updated = time.monotonic()
+        self._updated = self._clock()

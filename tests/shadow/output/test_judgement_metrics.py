@@ -29,3 +29,15 @@ def test_changed_models_are_shown_at_once_or_when_it_is_time() -> None:
     assert budget(metrics, "n") == 3.0
     figures.restart(["n"])
     assert (budget(metrics, "m"), budget(metrics, "n")) == (None, 3.0)
+
+
+def test_pauses_between_bursts_bring_no_more_updates() -> None:
+    """A judge without records shows what has changed, but no sooner than a second after the last time."""
+    view, metrics, now = JudgementView({"m": lenient("m")}), Metrics(CollectorRegistry()), 100.0
+    view.states = {"m": initial_state(view.plans["m"])}
+    figures = JudgementMetrics(metrics, view, lambda: now)
+    figures.restart([])
+    figures.mark(["m"], at_once=False)
+    for now, shown in ((100.9, None), (101.1, 3.0)):  # noqa: B007 - the clock reads it
+        figures.refresh()
+        assert budget(metrics, "m") == shown
