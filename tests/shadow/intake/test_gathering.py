@@ -4,7 +4,13 @@ from collections.abc import Callable
 import pytest
 
 from tightrope.service.adapters.memory_bus import MemoryBus
-from tightrope.shadow.intake.gathering import BUSY_POLL_SECONDS, GATHER_SECONDS, JUDGE_POLL_RECORDS, GatheredPolls
+from tightrope.shadow.intake.gathering import (
+    BUSY_POLL_SECONDS,
+    GATHER_SECONDS,
+    JUDGE_POLL_RECORDS,
+    MAX_GATHER_SECONDS,
+    GatheredPolls,
+)
 
 
 class SteppedPause(threading.Event):
@@ -54,10 +60,21 @@ def test_record_after_a_quiet_time_is_polled_at_once() -> None:
     world = World()
     world.publish(1)
     world.poll(1.0)
+    assert world.poll(0.0) == 0
     world.pause.now += GATHER_SECONDS
     before = world.pause.now
     world.publish(1)
     assert (world.poll(1.0), world.pause.now) == (1, before)
+
+
+@pytest.mark.parametrize(("seconds", "paused"), [(0.001, GATHER_SECONDS), (0.015, 0.15), (0.1, MAX_GATHER_SECONDS)])
+def test_rounds_with_few_records_take_a_tenth_of_the_time(seconds: float, paused: float) -> None:
+    """The longer a round takes, the more records the next one has, but it waits a quarter of a second at most."""
+    world = World(arriving=5)
+    world.publish(1)
+    world.poll(1.0)
+    world.pause.now += seconds
+    assert (world.poll(1.0), world.pause.now) == (5, pytest.approx(paused))
 
 
 def test_judge_that_is_behind_makes_no_pause() -> None:
