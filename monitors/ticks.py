@@ -222,17 +222,24 @@ def _first_losses(view: BlockView) -> tuple[Floats, Ints]:
     return losses(view.rows)[first], view.block.tick_of_row[first]
 
 
-def unit_change(plan: Plan, state: State, view: BlockView) -> int | None:
-    """Return the first tick of a block of comparisons at whose end the warning of dependence is set, or ends."""
+def unit_change(plan: Plan, state: State, view: BlockView) -> tuple[int | None, Dependence]:
+    """Return the first tick of a block of comparisons at whose end the warning of dependence is set, or ends, None
+    without any; and the dependence at the end of that tick, or of the block, senders and windows not included.
+    """
     y, tick_of_row = _first_losses(view)
     return state.dependence.first_change(y, tick_of_row, plan.unit, view.block)
 
 
-def dependence_after(plan: Plan, state: State, view: BlockView, stream: Stream, ticks: int) -> Dependence:
-    """The dependence of rows after the first ``ticks`` ticks of a block, in the unit of the state before it."""
-    before, after, unit = state.dependence, state.dependence, plan.unit
+def dependence_after(
+    plan: Plan, state: State, view: BlockView, stream: Stream, ticks: int, change: tuple[int | None, Dependence]
+) -> Dependence:
+    """The dependence of rows after the first ``ticks`` ticks of a block, in the unit of the state before it; ``change``
+    is what `unit_change` found.
+    """
+    before, (changed, after), unit = state.dependence, change, plan.unit
     if stream is Stream.COMPARISONS:
-        after = before.after(*_first_losses(view), unit, view.block, ticks)
+        if ticks != (view.block.ticks if changed is None else changed + 1):
+            after = before.after(*_first_losses(view), unit, view.block, ticks)
         if unit.has_callers:
             upto = slice(view.block.rows_of(ticks))
             rows = view.rows.take(upto)

@@ -184,8 +184,8 @@ def _judge(plan: Plan, state: State, view: BlockView, stream: Stream) -> tuple[S
     trajectories = _trajectories(plan, state, view, stream)
     ends = np.maximum.reduceat(view.rows.time, np.cumsum((0, *view.block.sizes[:-1])))  # a clock may be behind
     decided = first_decision(plan, state, trajectories, ends)
-    changed = unit_change(plan, state, view) if stream is Stream.COMPARISONS else None
-    cuts = decided, changed, veto_change(plan, state, view, stream, ends)
+    change = unit_change(plan, state, view) if stream is Stream.COMPARISONS else (None, state.dependence)
+    cuts = decided, change[0], veto_change(plan, state, view, stream, ends)
     ticks = 1 + min(view.block.ticks - 1 if tick is None else tick for tick in cuts)
     cells = [
         cells if trajectory is None else trajectory.cells_after(cells, rule, ticks)
@@ -195,7 +195,7 @@ def _judge(plan: Plan, state: State, view: BlockView, stream: Stream) -> tuple[S
     ended = state.seen[Stream.COMPARISONS] + np.cumsum(view.block.sizes[:ticks])
     estimates = state.estimates.after(plan.rules, trajectories, ended, ends[:ticks])
     seen = {**state.seen, stream: state.seen[stream] + rows}
-    dependence = dependence_after(plan, before, view, stream, ticks)
+    dependence = dependence_after(plan, before, view, stream, ticks, change)
     search = search_after(plan, before, view, stream, ticks, ends)
     state = replace(state, cells=tuple(cells), seen=seen, estimates=estimates, dependence=dependence, search=search)
     if stream is Stream.COMPARISONS:

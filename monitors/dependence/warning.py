@@ -75,16 +75,21 @@ class Dependence:
         after = self.add(y[tick_of_row < ticks])
         return _settled(after) if ticks - 1 in self._settling_ticks(tick_of_row, unit, block) else after
 
-    def first_change(self, y: Floats, tick_of_row: Ints, unit: EvidenceUnit, block: Block) -> int | None:
-        """The first tick at whose end the warning is set, or ends; None without any."""
+    def first_change(
+        self, y: Floats, tick_of_row: Ints, unit: EvidenceUnit, block: Block
+    ) -> tuple[int | None, "Dependence"]:
+        """The first tick at whose end the warning is set, or ends, None without any; and the dependence at the end of
+        that tick, or of the block.
+        """
         looks, ends = self._looks(tick_of_row), self._settling_ticks(tick_of_row, unit, block)
         after, start = self, 0
-        for tick in sorted(looks | ends):
+        for tick in sorted({*looks, *ends, block.ticks - 1}):
             end = int(np.searchsorted(tick_of_row, tick, side="right"))
             after, start = after.add(y[start:end]), end
-            if (_settled(after) if tick in ends else after).warned != self.warned:
-                return tick
-        return None
+            settled = _settled(after) if tick in ends else after
+            if settled.warned != self.warned:
+                return tick, settled
+        return None, after
 
     def _looks(self, tick_of_row: Ints) -> set[int]:
         return set(tick_of_row[self.sums.rows_to_look - 1 :: STRIDE_ROWS].tolist())

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.support.judgement.comparisons import make_comparisons
+from tests.support.judgement.comparisons import bit_exact, make_comparisons
 from tightrope.monitors.dependence.allan import STRIDE_ROWS
 from tightrope.monitors.dependence.blocks import Block
 from tightrope.monitors.dependence.senders import Senders
@@ -21,11 +23,12 @@ ROWS = Block(0, (64,) * 64)
 
 def test_warning_is_set_at_the_first_look_that_shows_it() -> None:
     """At the tick of that look, and no earlier."""
-    found = Dependence().first_change(BURSTS, ROWS.tick_of_row, EvidenceUnit(), ROWS)
+    found, at_once = Dependence().first_change(BURSTS, ROWS.tick_of_row, EvidenceUnit(), ROWS)
     assert found == 15
     before = Dependence().after(BURSTS, ROWS.tick_of_row, EvidenceUnit(), ROWS, 15)
     after = Dependence().after(BURSTS, ROWS.tick_of_row, EvidenceUnit(), ROWS, 16)
     assert (before.warned, after.warned, after.quiet) == (False, True, 0)
+    assert bit_exact(at_once) == bit_exact(after)
     assert after.effect > 1.3
     assert len(before.sums.tail) == STRIDE_ROWS - 64
 
@@ -36,9 +39,18 @@ def test_warning_ends_after_quiet_rows(unit: EvidenceUnit, quiet_end: int) -> No
     warned = Dependence(warned=True, quiet=QUIET_ROWS - STRIDE_ROWS, block=16, effect=2.0)
     open_rows = {Stream.COMPARISONS: 1024 - 2048 + 64} if unit.widens else {}
     quiet = (np.random.default_rng(2).random(4096) < 0.1).astype(float)
-    assert replace(warned, window_rows=open_rows).first_change(quiet, ROWS.tick_of_row, unit, ROWS) == quiet_end - (
-        1 if unit.widens else 0
-    )
+    found, _ = replace(warned, window_rows=open_rows).first_change(quiet, ROWS.tick_of_row, unit, ROWS)
+    assert found == quiet_end - (1 if unit.widens else 0)
+
+
+@given(st.integers(1, 4_000), st.integers(0, 1_000))
+def test_without_a_change_the_dependence_is_that_at_the_end(rows: int, seed: int) -> None:
+    """Computed once, whether it is asked for a change or for what follows."""
+    y = (np.random.default_rng(seed).random(rows) < 0.05).astype(float)
+    block = Block(0, tuple(min(64, rows - begin) for begin in range(0, rows, 64)))
+    found, after = Dependence().first_change(y, block.tick_of_row, EvidenceUnit(), block)
+    assert found is None
+    assert bit_exact(after) == bit_exact(Dependence().after(y, block.tick_of_row, EvidenceUnit(), block, block.ticks))
 
 
 def test_windows_end_after_their_rows() -> None:
