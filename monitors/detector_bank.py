@@ -179,9 +179,7 @@ class Trajectory:
 
 def _added(start: Floats, parts: Floats) -> Floats:
     """Sum in a fixed order, so that the result does not depend on how ticks were batched."""
-    for part in parts:
-        start = start + part
-    return start
+    return np.asarray(np.cumsum(np.concatenate([start[None], parts]), axis=0)[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,11 +270,13 @@ def _advanced(batches: Sequence[DetectorBatch]) -> list[Floats]:
     moving = [(batch, _moving_cells(batch)) for batch in batches]
     ticks = len(batches[0][2])
     with np.errstate(divide="ignore"):
-        log_seeds = [np.repeat(np.log(seeds[:, on, 0]), start.shape[2], axis=1) for (start, seeds, _), on in moving]
+        log_seeds = [
+            np.repeat(np.log(_of_cells(seeds, on)[..., 0]), start.shape[2], axis=1) for (start, seeds, _), on in moving
+        ]
     paths = _recurse(
         np.concatenate([start[on].ravel() for (start, _, _), on in moving]),
         np.concatenate(log_seeds, axis=1),
-        np.concatenate([log_e[:, on].reshape(ticks, -1) for (_, _, log_e), on in moving], axis=1),
+        np.concatenate([_of_cells(log_e, on).reshape(ticks, -1) for (_, _, log_e), on in moving], axis=1),
     )
     ends = np.cumsum([seeds.shape[1] for seeds in log_seeds])[:-1]
     return [
@@ -288,8 +288,16 @@ def _advanced(batches: Sequence[DetectorBatch]) -> list[Floats]:
 def _moving_cells(batch: DetectorBatch) -> Bools:
     """Mask the cells (V, S) that receive seed, or have mass and evidence; the mass of the others stays."""
     start, seeds, log_e = batch
-    with_mass = (start > LOG_ZERO).any(axis=2)
-    return np.asarray((seeds > 0).any(axis=(0, 3)) | (with_mass & (log_e != 0).any(axis=(0, 3))))
+    moving = np.asarray((seeds > 0).any(axis=(0, 3)))
+    unseeded = ~moving & (start > LOG_ZERO).any(axis=2)
+    if unseeded.any():
+        moving[unseeded] = (log_e[:, unseeded] != 0).any(axis=(0, 2))
+    return moving
+
+
+def _of_cells(values: Floats, cells: Bools) -> Floats:
+    """The values (T, V, S, K) of the masked cells, (T, C, K), without a copy if they are all."""
+    return values.reshape(len(values), -1, values.shape[3]) if cells.all() else values[:, cells]
 
 
 def _recurse(log_mass: Floats, log_seeds: Floats, log_e: Floats) -> Floats:

@@ -98,14 +98,24 @@ class Tally:
         total = np.asarray(np.bincount(cell, y[tick, row, 0], size), dtype=np.float64).reshape(shape)
         return cls(member, valid, np.where(valid, y, 0.0), count, total, seeds, count, total)
 
+    def of_scopes(self, scopes: Ints) -> "Tally":
+        """The single rows as these scopes count them."""
+        return replace(
+            self,
+            member=self.member[:, :, scopes],
+            single_count=self.single_count[:, :, scopes],
+            single_total=self.single_total[:, :, scopes],
+            zeros=None if self.zeros is None else self.zeros[:, :, scopes],
+        )
+
     def squares(self, ticks: int, scopes: Bools) -> Floats:
         """Sum the squares of the steps of the first ticks in the masked scopes (S,): (ticks, V, masked)."""
         squares = _summed(np.square(self.y[:ticks]), self.member[:ticks, :, scopes])
         return squares if self.clusters is None else squares + self._of_clusters(self.clusters)[:ticks, :, scopes, 2]
 
-    def steps(self, ticks: int, scopes: Bools) -> tuple[Floats, Floats]:
-        """Number and sum of the steps of the first ticks in the masked scopes (S,): (ticks, V, masked). A cluster is
-        one step, with the mean of its rows.
+    def steps(self, ticks: int, scopes: Ints | slice) -> tuple[Floats, Floats]:
+        """Number and sum of the steps of the first ticks in some scopes: (ticks, V, scopes). A cluster is one step,
+        with the mean of its rows.
         """
         count, total = self.single_count[:ticks, :, scopes], self.single_total[:ticks, :, scopes]
         if self.clusters is None:
@@ -232,15 +242,21 @@ class MeanTest:
 
     def log_e(self, tally: Tally) -> Floats:
         """Log e-values of every scope's rows at its own tolerance."""
+        if not self.detector_index.any():  # every scope has the first tolerance
+            return self._log_e_of_scopes(self.signed[0], tally)
         sums = np.zeros((*tally.count.shape, self.width))
         for index, signed in enumerate(self.signed):
             scopes = np.flatnonzero(self.detector_index == index)
-            log_e = _log_e_of_counts if self.ternary else _log_e_of_rows
             if len(scopes):
-                sums[:, :, scopes] = log_e(signed, tally, scopes)
-                if tally.zeros is not None and not self.ternary:  # counts have them
-                    sums[:, :, scopes] += tally.zeros[:, :, scopes, None] * signed.log_e(np.zeros(1))
+                sums[:, :, scopes] = self._log_e_of_scopes(signed, tally.of_scopes(scopes))
         return sums
+
+    def _log_e_of_scopes(self, signed: Signed, tally: Tally) -> Floats:
+        """Log e-values of the rows of scopes with one tolerance, (T, V, S, K)."""
+        if self.ternary:
+            return _log_e_of_counts(signed, tally)
+        log_e = _log_e_of_rows(signed, tally)
+        return log_e if tally.zeros is None else log_e + tally.zeros[..., None] * signed.log_e(np.zeros(1))
 
     def log_e_of_clusters(self, clusters: ClusterSums) -> Floats:
         """Log e-values of the mean of each cluster, at the tolerance of its scope."""
@@ -261,20 +277,19 @@ class MeanTest:
         return self.signed[0].sides * len(detector.BETS)
 
 
-def _log_e_of_counts(signed: Signed, tally: Tally, scopes: Ints) -> Floats:
-    """Sum log e-values over ternary rows by the numbers of -1, 0 and 1: (T, V, scopes, K)."""
-    member = tally.member[:, :, scopes]
-    count, total = tally.single_count[:, :, scopes], tally.single_total[:, :, scopes]
-    moved = _summed(tally.y != 0, member)
+def _log_e_of_counts(signed: Signed, tally: Tally) -> Floats:
+    """Sum log e-values over ternary rows by the numbers of -1, 0 and 1: (T, V, S, K)."""
+    count, total = tally.single_count, tally.single_total
+    moved = _summed(tally.y != 0, tally.member)
     up, down = (moved + total) / 2, (moved - total) / 2
     low, none, high = signed.log_e(np.array([-1.0, 0.0, 1.0]))
     return np.asarray(down[..., None] * low + (count - moved)[..., None] * none + up[..., None] * high)
 
 
-def _log_e_of_rows(signed: Signed, tally: Tally, scopes: Ints) -> Floats:
-    """Sum log e-values over rows, one matrix product per tick: (T, V, scopes, K)."""
+def _log_e_of_rows(signed: Signed, tally: Tally) -> Floats:
+    """Sum log e-values over rows, one matrix product per tick: (T, V, S, K)."""
     ticks, rows, variants = tally.y.shape
     logs = signed.log_e(tally.y.reshape(-1)).reshape(ticks, rows, variants, -1)
     each = np.where(tally.valid[..., None], logs, 0.0).reshape(ticks, rows, -1)
-    sums = np.matmul(each.transpose(0, 2, 1), np.ascontiguousarray(tally.member[:, :, scopes]))
-    return np.moveaxis(sums.reshape(ticks, variants, -1, len(scopes)), 2, 3)
+    sums = np.matmul(each.transpose(0, 2, 1), np.ascontiguousarray(tally.member))
+    return np.moveaxis(sums.reshape(ticks, variants, -1, tally.member.shape[2]), 2, 3)

@@ -262,7 +262,7 @@ def _steps_of(rule: Rule, trajectory: Trajectory | None, ticks: int) -> tuple[Fl
         return none, none, none
     watched, tally = rule.watched, trajectory.tally
     duty = np.broadcast_to(trajectory.on_duty, tally.count.shape[1:])[:, watched]
-    count, total = tally.steps(ticks, watched)
+    count, total = tally.steps(ticks, slice(None) if watched.all() else np.flatnonzero(watched))
     squares = total if is_rate(rule) else tally.squares(ticks, watched)
     if not duty.all():
         count, total, squares = (np.where(duty, values, 0.0) for values in (count, total, squares))
