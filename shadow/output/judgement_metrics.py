@@ -1,4 +1,4 @@
-"""Metrics of a judge's models: the verdicts of those that have changed, at most once a second."""
+"""Metrics of a judge's models: the verdicts of those that have changed, at most once in five seconds."""
 
 import time
 from collections.abc import Callable, Collection
@@ -7,8 +7,10 @@ from tightrope.monitors.migration import held_breaches
 from tightrope.service.adapters.metrics_ports import JudgeMetrics
 from tightrope.shadow.judgement_view import JudgementView
 
-METRICS_REFRESH_SECONDS = 1.0
-"""Time between two updates of the verdicts' metrics."""
+METRICS_REFRESH_SECONDS = 5.0
+"""Time between two updates of the verdicts' metrics, a third of the usual time between two scrapes: hundreds of
+verdicts take tens of milliseconds, in which an embedded server gives no answer. A change of mode is shown at once.
+"""
 
 
 class JudgementMetrics:

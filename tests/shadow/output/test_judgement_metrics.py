@@ -1,4 +1,4 @@
-"""Metrics of a judge's models are updated when they have changed, at most once a second."""
+"""Metrics of a judge's models are updated when they have changed, at most once in five seconds."""
 
 from prometheus_client import CollectorRegistry
 
@@ -32,12 +32,12 @@ def test_changed_models_are_shown_at_once_or_when_it_is_time() -> None:
 
 
 def test_pauses_between_bursts_bring_no_more_updates() -> None:
-    """A judge without records shows what has changed, but no sooner than a second after the last time."""
+    """A judge without records shows what has changed, but no sooner than five seconds after the last time."""
     view, metrics, now = JudgementView({"m": lenient("m")}), Metrics(CollectorRegistry()), 100.0
     view.states = {"m": initial_state(view.plans["m"])}
     figures = JudgementMetrics(metrics, view, lambda: now)
     figures.restart([])
     figures.mark(["m"], at_once=False)
-    for now, shown in ((100.9, None), (101.1, 3.0)):  # noqa: B007 - the clock reads it
+    for now, shown in ((104.9, None), (105.1, 3.0)):  # noqa: B007 - the clock reads it
         figures.refresh()
         assert budget(metrics, "m") == shown
