@@ -97,19 +97,27 @@ class Cohorts:
 def _advanced(age: Floats, sums: Floats, steps: Steps) -> dict[str, Floats]:
     """Age (C,) and sums (C, rungs, 2, 3) of cells after the ticks, which are added in their order."""
     ages = np.cumsum(np.concatenate([age[None], steps.count]), axis=0)
-    halves = ages // _HALVES[0]  # the other rungs begin cohorts where the first one does
-    begins = halves[1:] > halves[:-1]
-    held, total, spread = (np.ascontiguousarray(sums[..., index]) for index in SUMS)
-    ticks = zip(*(each[:, :, None, None] for each in (steps.count, steps.total, steps.squares)), strict=True)
-    for tick, (count, summed, squares) in enumerate(ticks):
+    latest = np.ascontiguousarray(np.moveaxis(sums, (3, 1, 2), (0, 1, 2)))  # long loops over cells take the least time
+    (held, total, spread), flat = latest, latest.reshape(len(SUMS), -1)
+    begun, ends = _beginnings(ages)
+    for tick, (count, summed, squares) in enumerate(zip(steps.count, steps.total, steps.squares, strict=True)):
         mean = (total + _PRIOR / 2) / (held + _PRIOR)
         spread += squares - mean * (2 * summed - count * mean)
         held += count
         total += summed
-        cells = np.flatnonzero(begins[tick])
-        if len(cells):
-            began, rung = np.nonzero(ages[tick + 1, cells, None] // _HALVES > ages[tick, cells, None] // _HALVES)
-            for values in (held, total, spread):
-                values[cells[began], rung, 0] = values[cells[began], rung, 1]
-                values[cells[began], rung, 1] = 0.0
-    return {"age": ages[-1], "sums": np.stack([held, total, spread], axis=-1)}
+        older = begun[ends[tick] : ends[tick + 1]]
+        if len(older):
+            younger = older + len(age)
+            flat[:, older] = flat[:, younger]
+            flat[:, younger] = 0.0
+    return {"age": ages[-1], "sums": np.ascontiguousarray(np.moveaxis(latest, (0, 1, 2), (3, 1, 2)))}
+
+
+def _beginnings(ages: Floats) -> tuple[Ints, list[int]]:
+    """The older cohorts (E,) whose place the younger one takes, numbered by rung, age and cell, in the order of ticks,
+    from the ages (T + 1, C) of cells; and the number of those before each tick, and after the last one.
+    """
+    halves = ages // _HALVES[0]  # the other rungs begin cohorts where the first one does
+    tick, cell = np.nonzero(halves[1:] > halves[:-1])
+    event, rung = np.nonzero(ages[tick + 1, cell, None] // _HALVES > ages[tick, cell, None] // _HALVES)
+    return 2 * rung * ages.shape[1] + cell[event], np.searchsorted(tick[event], np.arange(len(ages))).tolist()
