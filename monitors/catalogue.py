@@ -29,7 +29,7 @@ SUBGROUP_FACTOR = 2.0
 """A subgroup's default limit as a multiple of the model's: on few rows a small excess is common."""
 
 MAX_CLASSES = 20
-"""The largest number of classes that are watched one by one in subgroups."""
+"""The largest number of classes that are watched one by one in subgroups; of more, the critical ones are."""
 
 MAX_MODEL_CLASSES = 2048
 """The largest number of classes that are watched one by one at the model; the last cell has all others together."""

@@ -12,7 +12,7 @@ from tightrope.monitors.elapsed import elapsed
 from tightrope.monitors.intake.hosts import host_detail, one_host_note
 from tightrope.monitors.intervals.cases import Case, make_case
 from tightrope.monitors.intervals.estimates import Estimates
-from tightrope.monitors.migration import add_orphan, harm_of_pair, mark_harmed, migrate_state, remember_pair
+from tightrope.monitors.migration import add_orphan, harm_of_pair, mark_known_harm, migrate_state, remember_pair
 from tightrope.monitors.plan import Plan, State, Transition, advisory_note, counted_unit, is_armed, over_budget
 from tightrope.monitors.records import Bools, Comparisons, Floats, Order, Stream
 from tightrope.monitors.safemode import NEVER, Input, Mode
@@ -166,7 +166,7 @@ def _recall(plan: Plan, state: State, cause: Cause, transitions: list[Transition
         if scope in plan.scopes:
             reason = f"this pair breached {', '.join(record.monitors)} when it served before"
             index = plan.scopes.index(scope)
-            state = mark_harmed(state, index, record)
+            state = mark_known_harm(plan, state, index, record)
             state = _apply_input(plan, state, index, Input.KNOWN_HARM, replace(cause, reason=reason), transitions)
         else:
             mode = safemode.next_mode(Mode(), Input.KNOWN_HARM, cause.time, plan.policy)

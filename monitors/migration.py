@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tightrope.monitors.detector_bank import Cells
+from tightrope.monitors.detector_bank import Cells, Rule
 from tightrope.monitors.history.retained import (
     BEFORE_MARK,
     PairRecord,
@@ -74,7 +74,8 @@ def migrate_state(plan: Plan, old: State) -> State:
     fresh, records = initial_state(plan, old.dependence), _redefined_records(plan, scope_records(old))
     current = {scope: records.get(scope, ScopeRecord()) for scope in plan.scopes}
     disabled = {
-        scope: tuple(name for name in record.monitors if name not in plan.monitors) for scope, record in current.items()
+        scope: tuple(name for name in record.monitors if not _is_watched(plan, name, index))
+        for index, (scope, record) in enumerate(current.items())
     }
     retained = replace(
         old.retained,
@@ -94,7 +95,7 @@ def migrate_state(plan: Plan, old: State) -> State:
         repeats=old.repeats,
         modes=tuple(record.mode for record in current.values()),
         cells=tuple(
-            _carry_tripped(cells, name, old, current) for name, cells in zip(plan.monitors, fresh.cells, strict=True)
+            _carry_tripped(cells, rule, old, current) for rule, cells in zip(plan.rules, fresh.cells, strict=True)
         ),
         retained=retained,
         estimates=replace(fresh.estimates, onsets=_kept_onsets(plan, old), several=old.estimates.several),
@@ -130,17 +131,29 @@ def _open_rows(state: State) -> int:
     return 0 if rows is None else len(rows)
 
 
-def _carry_tripped(cells: Cells, monitor: str, old: State, records: Mapping[str, ScopeRecord]) -> Cells:
+def _is_watched(plan: Plan, monitor: str, scope: int) -> bool:
+    """Tell whether a monitor of the plan watches a scope, by its index."""
+    return any(rule.monitor.name == monitor and rule.watched[scope : scope + 1].any() for rule in plan.rules)
+
+
+def _carry_tripped(cells: Cells, rule: Rule, old: State, records: Mapping[str, ScopeRecord]) -> Cells:
     """Mark the variants that had tripped each scope; all of them where the old state does not name them."""
     tripped = cells.tripped.copy()
     for index, (scope, record) in enumerate(records.items()):
-        if monitor in record.monitors and index < tripped.shape[1]:
-            before: Bools = np.zeros(0, dtype=bool)
-            if monitor in old.monitors and scope in old.scopes:
-                own = old.scopes.index(scope)
-                before = old.cells[old.monitors.index(monitor)].tripped[:, own : own + 1].ravel()
-            tripped[:, index] = before if len(before) == len(tripped) and before.any() else True
+        if rule.monitor.name in record.monitors and rule.watched[index : index + 1].any():
+            before = _tripped_before(old, rule.monitor.name, scope)
+            tripped[:, index] = before if len(before) == len(tripped) else True
     return replace(cells, tripped=tripped)
+
+
+def _tripped_before(old: State, monitor: str, scope: str) -> Bools:
+    """Mask the variants of a monitor that had tripped a scope, (V,), or (0,) where the old state does not name any."""
+    if scope in old.scopes:
+        own = old.scopes.index(scope)
+        for name, cells in zip(old.monitors, old.cells, strict=True):
+            if name == monitor and cells.tripped[:, own : own + 1].any():
+                return cells.tripped[:, own]
+    return np.zeros(0, dtype=bool)
 
 
 def harm_of_pair(plan: Plan, state: State) -> dict[str, ScopeRecord]:
@@ -160,10 +173,18 @@ def mark_harmed(state: State, scope: int, record: ScopeRecord) -> State:
         else cells
         for monitor, cells in zip(state.monitors, state.cells, strict=True)
     )
-    missing = [monitor for monitor in record.monitors if monitor not in state.monitors]
+    reached = {monitor for monitor, each in zip(state.monitors, cells, strict=True) if scope < each.tripped.shape[1]}
+    missing = [monitor for monitor in record.monitors if monitor not in reached]
     off = tuple(dict.fromkeys((*state.retained.disabled.get(name, ()), *missing)))
     disabled = {**state.retained.disabled, name: off} if off else state.retained.disabled
     return replace(state, modes=modes, cells=cells, retained=replace(state.retained, disabled=disabled))
+
+
+def mark_known_harm(plan: Plan, state: State, scope: int, record: ScopeRecord) -> State:
+    """Note them in a state of the plan, where its monitors watch the scope: no other could disprove the harm."""
+    marked = mark_harmed(state, scope, record)
+    pairs = zip(plan.rules, marked.cells, strict=True)
+    return replace(marked, cells=tuple(replace(cells, tripped=cells.tripped & rule.watched) for rule, cells in pairs))
 
 
 def remember_pair(state: State, old: State) -> State:

@@ -99,7 +99,9 @@ class DecisionSection(Section):
     confidence: Literal["mean", "min"] | None = None
     """positions: the confidence of a row: the mean of its places, or the least certain place."""
     critical: list[int | str] | None = None
-    """Classes, by name or number from 0, to which half of the alarm budget of *class_miss* and *class_gain* goes."""
+    """Classes, by name or number from 0, to which half of the alarm budget of *class_miss* and *class_gain* goes. Of a
+    model with more than 20 classes the first 20 of them are watched in each subgroup, too, and all others together.
+    """
     options: dict[str, object] | None = None
     """The options of a kind that an installed package offers."""
 

@@ -28,6 +28,7 @@ from tightrope.service.config.loader import SafeModeSection, Settings
 from tightrope.service.inference.kinds.class_cells import (
     MAX_DEFAULT_SUBGROUP_LIMIT,
     cells_document,
+    subgroup_cells,
     with_golden_cells,
 )
 from tightrope.service.inference.kinds.kind_building import option_digests
@@ -90,10 +91,10 @@ def build_plan(
     section, alarms, safe_mode = settings.models[name], settings.alarms, settings.safe_mode
     scopes = (MODEL_SCOPE, *subgroups.scopes)
     offer = _offer(section, models[Role.BASELINE], output, kind).choosing(section.decision, golden)
-    found = [_monitor_spec(section, monitor, len(subgroups.scopes), offer) for monitor in CATALOGUE.values()]
-    specs = [spec for spec in found if spec is not None]
+    count = len(subgroups.scopes)
+    specs = [spec for monitor in CATALOGUE.values() for spec in _monitor_specs(section, monitor, count, offer)]
     if golden is not None:
-        specs = with_golden_cells(specs, golden, section.limits)
+        specs = with_golden_cells(specs, golden, section.limits, section.subgroup_limits)
     budget = Budget(alarms.samples_per_false_alarm)
     digests = {role: model.digest for role, model in models.items()}
     rules = build_rules(specs, safe_mode.recovery_ratio)
@@ -152,10 +153,12 @@ def _policy(safe_mode: SafeModeSection) -> Policy:
     )
 
 
-def _monitor_spec(
+def _monitor_specs(
     section: config.ModelSection, monitor: MonitorDefinition, subgroups: int, offer: Offer
-) -> MonitorSpec | None:
-    """The specification of one monitor; None where it is switched off or does not apply."""
+) -> Iterator[MonitorSpec]:
+    """Yield the specification of one monitor, and that of its cells in subgroups where these are others; nothing where
+    it is switched off or does not apply.
+    """
     inapplicable = monitor.needs_refusal and section.refusal is None
     inapplicable = inapplicable or not offer.needs.issuperset(monitor.needs)
     inapplicable = inapplicable or (monitor.stream is Stream.LABELS and section.labels is None)
@@ -163,20 +166,23 @@ def _monitor_spec(
     limit = section.limits.get(monitor.name, offer.limits.get(monitor.name, monitor.limit))
     variants = offer.variants(monitor)
     if inapplicable or limit is None or not variants:
-        return None
+        return
     observed, is_class = offer.adapted(monitor), monitor.name in CLASS_MONITORS
     if is_class and monitor.name not in section.limits:
         limit = _class_limit(section.limits.get(LOSS_MONITOR.name, offer.limits.get(LOSS_MONITOR.name)))
     default = min(SUBGROUP_FACTOR * limit, MAX_DEFAULT_SUBGROUP_LIMIT)
     subgroup_limit = section.subgroup_limits.get(monitor.name, default)
-    limits = np.array([limit, *[subgroup_limit] * (0 if observed.reach is Reach.MODEL else subgroups)])
+    limits = np.array([limit, *[subgroup_limit] * subgroups])
     critical = critical_classes(section.decision, offer.every_class or variants) if is_class else ()
     fractional = monitor.name in offer.fractional and observed.class_of is None
     bound = 1.0
     if section.labels is not None and monitor.zeros is not None:
         bound = 1 / LabelDraw(section.labels.disagreements, section.labels.random).least
-    spec = MonitorSpec(observed, variants, limits, lanes=section.lanes, fractional=fractional, critical=critical)
-    return spec if bound == 1 else replace(spec, bound=bound)
+    own = limits[:1] if observed.reach is Reach.MODEL else limits
+    spec = MonitorSpec(observed, variants, own, lanes=section.lanes, fractional=fractional, critical=critical)
+    yield spec if bound == 1 else replace(spec, bound=bound)
+    if is_class and (others := subgroup_cells(spec, offer.every_class, limits)) is not None:
+        yield others
 
 
 def _class_limit(disagreement: float | None) -> float:

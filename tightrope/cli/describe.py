@@ -1,5 +1,7 @@
 """Description of a checked model pair, to read before it is started."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tightrope.monitors.compare import Decision
@@ -40,12 +42,18 @@ def describe(pair: ModelPair, section: ModelSection) -> dict[str, object]:
         "sampling": f"{pair.sampler.rate:.0%} of requests"
         + "".join(f", {floor:.0%} of {scope}" for scope, floor in pair.sampler.floors.items()),
         "monitors": [_limits(rule, section) for rule in plan.rules],
-        "can pass after": [
-            f"{int(max(rows_to_pass(rule, {})[rule.watched])) + 1:,} rows of a scope: {rule.monitor.name}"
-            for rule in plan.rules
-        ],
+        "can pass after": [f"{rows:,} rows of a scope: {name}" for name, rows in _rows_to_pass(plan.rules).items()],
         "false alarms": f"at most one in {plan.budget.samples:.3g} samples, all monitors and subgroups together",
     }
+
+
+def _rows_to_pass(rules: Sequence[Rule]) -> dict[str, int]:
+    """The rows after which each monitor can pass in every scope that it watches."""
+    rows: dict[str, int] = {}
+    for rule in rules:
+        needed = int(max(rows_to_pass(rule, {})[rule.watched])) + 1
+        rows[rule.monitor.name] = max(needed, rows.get(rule.monitor.name, 0))
+    return rows
 
 
 def _scale(decision: Decision) -> str:
@@ -76,7 +84,7 @@ def _limits(rule: Rule, section: ModelSection) -> str:
     name = rule.monitor.name
     own, subgroups = (WRITTEN if name in given else NOT_WRITTEN for given in (section.limits, section.subgroup_limits))
     shown = [f"{rule.limits[0]:g} ({MODEL_SCOPE}, {own}{_golden_cells(rule)})"] if rule.watched[0] else []
-    shown += [f"{rule.limits[1]:g} (subgroups, {subgroups})"] if rule.watched[1:].any() else []
+    shown += [f"{rule.limits[1]:g} (subgroups, {subgroups}{_own_classes(rule)})"] if rule.watched[1:].any() else []
     shown += [] if rule.has_cell[:, 0].any() else [f"none ({MODEL_SCOPE}: every class is seen as disagreement)"]
     return f"{name} <= {', '.join(shown)}"
 
@@ -91,6 +99,18 @@ def _golden_cells(rule: Rule) -> str:
     missing = [rule.variant_name(index) for index in np.flatnonzero(~own).tolist()]
     words += [f"; {', '.join(missing)}: seen as disagreement"] if missing else []
     return "".join(words)
+
+
+def _own_classes(rule: Rule) -> str:
+    """Return the classes that have cells in subgroups alone, in words, with those limits that the golden rows gave."""
+    if rule.watched[0] or rule.monitor.class_of is None:
+        return ""
+    limits = rule.cell_limits[:: rule.lanes, 1]
+    own = [
+        f"{name} {limit:g}" if limit != rule.limits[1] else name
+        for name, limit in zip(rule.variants, limits, strict=True)
+    ]
+    return f"; {', '.join(own)}"
 
 
 def _signature(spec: TensorSpec) -> str:

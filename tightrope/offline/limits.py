@@ -120,7 +120,8 @@ def limits(
     evaluation = prepare(settings, name, data, at_least=2, progress=progress)
     plan, compared = evaluation.pair.plan, evaluation.compare()
     progress.begin("finding the limits", sum(len(_shown(plan, rule, compared)) for rule in plan.rules))
-    monitors = tuple(_monitor(plan, rule, compared, per_second, progress, proposed=proposed) for rule in plan.rules)
+    by_name = [[rule for rule in plan.rules if rule.monitor.name == each] for each in dict.fromkeys(plan.monitors)]
+    monitors = tuple(_monitor(plan, rules, compared, per_second, progress, proposed=proposed) for rules in by_name)
     return Limits(
         model=plan.model,
         data=str(data),
@@ -133,23 +134,31 @@ def limits(
 
 
 def _monitor(
-    plan: Plan, rule: Rule, compared: PairComparisons, per_second: float, progress: Progress, *, proposed: bool
+    plan: Plan,
+    rules: Sequence[Rule],
+    compared: PairComparisons,
+    per_second: float,
+    progress: Progress,
+    *,
+    proposed: bool,
 ) -> Monitor:
-    scopes, observed = _shown(plan, rule, compared), []
-    for scope in scopes:
+    """Find the limits of a monitor, whose ``rules`` watch different scopes."""
+    parts = [(rule, scope) for rule in rules for scope in _shown(plan, rule, compared)]
+    observed = []
+    for rule, scope in parts:
         observed.append(_observe(rule, compared, scope))
         progress.advance()
-    cells = tuple(_cell(plan, rule, own, compared, scope) for own, scope in zip(observed, scopes, strict=True))
+    cells = tuple(_cell(plan, rule, own, compared, scope) for own, (rule, scope) in zip(observed, parts, strict=True))
     proposal = _propose(cells, plan.policy.recovery_ratio)
-    limits = (proposal.model, *[proposal.subgroups] * (len(plan.scopes) - 1)) if proposed else rule.limits.tolist()
-    used = [limits[scope] for scope in scopes]
+    for_scopes = (proposal.model, *[proposal.subgroups] * (len(plan.scopes) - 1))
+    used = [for_scopes[scope] if proposed else float(rule.limits[scope]) for rule, scope in parts]
     samples = float(np.where(compared.member, plan.rates, plan.rates[0]).max(axis=1).mean())
     beyond: list[tuple[Harm, ...]] = []
-    for cell, own, limit, scope in zip(cells, observed, used, scopes, strict=True):
+    for cell, own, limit, (rule, scope) in zip(cells, observed, used, parts, strict=True):
         budget = plan.budget.threshold - log(rule.shares[scope])
         rates = EvidenceRates(cell.share * float(plan.rates[scope]), samples, budget, per_second)
         beyond.append(() if limit is None else tuple(harms(rule.monitor.hypothesis, own.pair, limit, rates)))
-    return Monitor(rule.monitor.name, cells, proposal, tuple(used), tuple(beyond))
+    return Monitor(rules[0].monitor.name, cells, proposal, tuple(used), tuple(beyond))
 
 
 def _shown(plan: Plan, rule: Rule, compared: PairComparisons) -> list[int]:

@@ -12,7 +12,8 @@ import numpy as np
 
 from tightrope.monitors import observations
 from tightrope.monitors.budget import MonitorSpec
-from tightrope.monitors.catalogue import MAX_CLASSES
+from tightrope.monitors.catalogue import CATALOGUE, MAX_CLASSES, OTHER_CLASSES, SUBGROUP_FACTOR
+from tightrope.monitors.definitions.definition import Reach
 from tightrope.monitors.records import Bools, Comparisons, Floats, Ints
 from tightrope.monitors.thresholds import upper_bound
 
@@ -96,15 +97,34 @@ class VariantOfClass:
         return np.where(spoken < 0, spoken, self.index[np.clip(spoken, 0, len(self.index) - 1)])
 
 
+def subgroup_cells(spec: MonitorSpec, classes: Sequence[str], limits: Floats) -> MonitorSpec | None:
+    """The cells in subgroups, at their ``limits`` (S,), of a monitor that watches many ``classes`` at the model alone:
+    one for each of the first twenty critical classes, and one for all others together. None without critical classes:
+    all others would be all rows, and `disagreement` has a lower limit for these.
+    """
+    critical = tuple(dict.fromkeys(spec.critical))[:MAX_CLASSES]
+    monitor = CATALOGUE[spec.monitor.name]
+    if spec.monitor.reach is not Reach.MODEL or not critical or len(limits) == 1 or monitor.class_of is None:
+        return None
+    index = np.full(len(classes), len(critical))
+    index[[classes.index(name) for name in critical]] = np.arange(len(critical))
+    variant = VariantOfClass(monitor.class_of, index)
+    watched = replace(monitor, share=0.0, reach=Reach.SUBGROUPS, class_of=variant)
+    return replace(spec, monitor=watched, variants=(*critical, OTHER_CLASSES), limits=limits, critical=critical)
+
+
 def with_golden_cells(
-    specs: Sequence[MonitorSpec], golden: Comparisons, written: Mapping[str, float | None]
+    specs: Sequence[MonitorSpec],
+    golden: Comparisons,
+    written: Mapping[str, float | None],
+    subgroups: Mapping[str, float] | None = None,
 ) -> list[MonitorSpec]:
     """Give the monitors of classes the limits and cells that the golden rows choose. Monitors whose limit is
-    ``written`` keep it; one without any cell is left out.
+    ``written``, or in ``subgroups`` theirs, keep it; one without any cell is left out.
     """
     plain = [spec for spec in specs if spec.monitor.observe is observations.disagreement]
     chosen = [
-        _with_cells(_with_limits(spec, golden, written), golden, plain[0].limits if plain else None)
+        _with_cells(_with_limits(spec, golden, written, subgroups or {}), golden, plain[0].limits if plain else None)
         if spec.monitor.class_of is not None
         else spec
         for spec in specs
@@ -124,24 +144,36 @@ def _spoken_variants(spec: MonitorSpec, golden: Comparisons) -> tuple[Ints, Bool
     return variants[own], y[own, 0] > 0, member[own, : len(spec.limits)]
 
 
-def _with_limits(spec: MonitorSpec, golden: Comparisons, written: Mapping[str, float | None]) -> MonitorSpec:
-    """With many classes some of a good pair are over the default limit."""
-    if len(spec.variants) <= MAX_CLASSES or spec.monitor.name in written:
+def _with_limits(
+    spec: MonitorSpec, golden: Comparisons, written: Mapping[str, float | None], subgroups: Mapping[str, float]
+) -> MonitorSpec:
+    """With many classes some of a good pair are over the default limit; in subgroups the limits are doubled."""
+    in_subgroups, name = spec.monitor.reach is Reach.SUBGROUPS, spec.monitor.name
+    if (
+        (len(spec.variants) <= MAX_CLASSES and not in_subgroups)
+        or name in written
+        or (in_subgroups and name in subgroups)
+    ):
         return spec
     spoken, wrong, _ = _spoken_variants(spec, golden)
     limits = class_limits(spoken, wrong, len(spec.variants), float(spec.limits[0]))
-    return spec if (limits == spec.limits[0]).all() else replace(spec, variant_limits=limits[:, None])
+    if (limits == spec.limits[0]).all():
+        return spec
+    if in_subgroups:
+        limits = np.minimum(SUBGROUP_FACTOR * limits, MAX_DEFAULT_SUBGROUP_LIMIT)
+    return replace(spec, variant_limits=np.repeat(limits[:, None], len(spec.limits), axis=1))
 
 
 def _with_cells(spec: MonitorSpec, golden: Comparisons, disagreement: Floats | None) -> MonitorSpec:
     """A missed class that is redundant has no cell unless it is critical."""
-    if disagreement is None or spec.monitor.class_of is observations.compressed_class:
+    if disagreement is None or spec.monitor.name != "class_miss":
         return spec
     spoken, _, member = _spoken_variants(spec, golden)
     limits = spec.limits if spec.variant_limits is None else spec.variant_limits
     shape = len(spec.variants), len(spec.limits)
     redundant = redundant_classes(spoken, member, disagreement[: shape[1]], np.broadcast_to(limits, shape))
     cells = ~redundant | np.isin(spec.variants, spec.critical)[:, None]
+    cells[:, 0] |= spec.monitor.reach is Reach.SUBGROUPS  # which says nothing about the model
     return spec if cells.all() else replace(spec, cells=cells)
 
 
@@ -150,7 +182,9 @@ def cells_document(specs: Sequence[MonitorSpec], chosen: Sequence[int] | None) -
     document: dict[str, object] = {}
     for spec in specs:
         own = {"limits": spec.variant_limits, "cells": spec.cells}
-        given = {name: values.tolist() for name, values in own.items() if values is not None}
-        if given:
+        given: dict[str, object] = {name: values.tolist() for name, values in own.items() if values is not None}
+        if spec.monitor.class_of is not None and spec.monitor.reach is Reach.SUBGROUPS:
+            document[f"{spec.monitor.name} in subgroups"] = given | {"classes": list(spec.variants)}
+        elif given:
             document[spec.monitor.name] = given
     return document if chosen is None else document | {"chosen": list(chosen)}

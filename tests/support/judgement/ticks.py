@@ -83,7 +83,7 @@ def run_ticks(rule: Rule, *ticks: Tick) -> Cells:
 
 def seeded_evidence(rule: Rule, cells: Cells) -> Floats:
     """The evidence with the seed that waits for a cell's next rows, (V, S): that of a cell that is seeded at once."""
-    return rule.alarm.evidence(add_seed(cells.log_mass, (rule.shares * cells.pending)[..., None]))
+    return rule.alarm.evidence(add_seed(cells.log_mass, (rule.shares * rule.weights * cells.pending)[..., None]))
 
 
 def merge_ticks(*ticks: Tick) -> Tick:

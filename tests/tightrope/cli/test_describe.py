@@ -136,6 +136,20 @@ def test_description_has_the_cells_that_golden_rows_chose(tmp_path: Path) -> Non
     assert shown["disagreement"] == "disagreement <= 0.02 (model, default)"
 
 
+def test_description_has_the_classes_of_subgroups(tmp_path: Path) -> None:
+    """The critical ones of many, with the limits that the golden rows give, and all others; one line of rows each."""
+    subgroups = {"first": {"column": 0, "values": {"yes": [1]}}}
+    settings = settings_of(
+        tmp_path, {"m": merged_classes(tmp_path, decision={"critical": [3, 5]}, subgroups=subgroups)}
+    )
+    described = describe(load_pairs(settings)["m"], settings.models["m"])
+    monitors, passing = described["monitors"], described["can pass after"]
+    assert isinstance(monitors, list)
+    assert isinstance(passing, list)
+    assert "class_miss <= 0.2 (subgroups, default; class 3 0.7, class 5 0.354, all other classes)" in monitors
+    assert [line.rpartition(" ")[2] for line in passing].count("class_miss") == 1
+
+
 def test_description_says_why_the_model_has_no_cells_of_classes(tmp_path: Path) -> None:
     """Both are frequent on the golden rows, so that a lost one is a breach of disagreement; not so in subgroups."""
     np.savez(tmp_path / "golden.npz", input=np.eye(4, dtype=np.float32)[np.arange(200) % 2])
