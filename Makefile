@@ -66,7 +66,7 @@ bench: .venv/dev.stamp ## What the detectors and the intervals promise, measured
 bench-power: .venv-power/run.stamp ## Tightrope beside windows, river and evidently on the same streams; writes docs/power.md
 	.venv-power/bin/python -m benchmarks.power
 	.venv-power/bin/python -m benchmarks.class_alarms
-	.venv-power/bin/python -m benchmarks.class_loss
+	.venv-power/bin/python -m benchmarks.situations
 	OPENBLAS_NUM_THREADS=1 .venv-power/bin/python -m benchmarks.whole_fold
 
 bench-serving: .venv/dev.stamp wrk kafka peers ## The gateway beside servers by hand and servers of others, an hour; writes docs/serving.md

@@ -3,20 +3,20 @@
 Tightrope's rows pass the whole judgement; its budget is that of docs/power.md, one false alarm in 2,000,000 rows.
 Windows hold 50 rows of one class, for misses and for gains each.
 
-    python -m benchmarks.class_loss   # a minute; writes its table of docs/power.md
+    python -m benchmarks.situations class-loss   # writes its table of docs/power.md, with further methods
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from rich.console import Console
 
 from benchmarks.power.method import CellSpec, Method, Rows
 from benchmarks.power.ours import SAMPLES_PER_FALSE_ALARM
 from benchmarks.power.windows import Budgeted, Sliding, Tumbling
+from benchmarks.situations.lines import PROMISED, Size, delays_text, is_budgeted, promise_text, rate_text
 from benchmarks.whole_fold import held
-from benchmarks.written_parts import POWER_PAGE, markdown_table, with_part
+from benchmarks.written_parts import markdown_table
 from tightrope.monitors import watch
 from tightrope.monitors.budget import Budget, MonitorSpec, build_rules
 from tightrope.monitors.catalogue import CATALOGUE
@@ -27,8 +27,10 @@ from tightrope.monitors.safemode import Input
 
 CLASSES, WINDOW = 20, 50
 LIMIT = CATALOGUE["class_miss"].limit
-ROWS, RUNS, BATCH = 40_960, 20, 1024
-QUIET_ROWS, QUIET_RUNS = 204_800, 5
+BATCH, HEALTHY_ROWS = 1024, 1_000
+SIZES = (Size(2, 102_400, 20, 16_384), Size(1, 8_192, 1, 8_192))
+"""The sizes of a full measurement and of a quick one."""
+
 SOUND = 0.002
 """The rate at which the other classes are missed."""
 
@@ -110,7 +112,8 @@ def fold(monitors: tuple[str, ...], baseline: Ints, compressed: Ints) -> Iterato
 def windowed(method: Method, baseline: Ints, compressed: Ints, classes: range) -> list[int]:
     """The rows after which a window of one of the classes alarms, for misses or for gains."""
     differs = (baseline != compressed).astype(np.float64)
-    spec = CellSpec(Hypothesis.RATE, LIMIT, np.zeros(1), WINDOW)
+    healthy = (np.random.default_rng(1).random(HEALTHY_ROWS) < SOUND).astype(np.float64)
+    spec = CellSpec(Hypothesis.RATE, LIMIT, healthy, WINDOW)
     found: list[int] = []
     for spoken in (baseline, compressed):
         for each in classes:
@@ -120,45 +123,37 @@ def windowed(method: Method, baseline: Ints, compressed: Ints, classes: range) -
     return sorted(found)
 
 
-def delays(method: str, loss: Loss) -> list[float]:
-    """The rows of each run until the class is seen; infinite where it is missed."""
+def delays(method: Method | tuple[str, ...], loss: Loss, size: Size) -> list[float]:
+    """The rows of each run until a method, or Tightrope with these monitors, sees the class; infinite where it does
+    not.
+    """
     found = []
-    for seed in range(RUNS):
-        drawn = loss.draw(np.random.default_rng(seed), ROWS)
-        alarms = fold(OURS[method], *drawn) if method in OURS else iter(windowed(WINDOWS[method], *drawn, range(1)))
+    for seed in range(size.runs):
+        drawn = loss.draw(np.random.default_rng(seed), size.rows)
+        alarms = fold(method, *drawn) if isinstance(method, tuple) else iter(windowed(method, *drawn, range(1)))
         found.append(float(next(alarms, np.inf)))
     return found
 
 
-def quiet_alarms(method: str) -> float:
-    """False alarms in 100,000 rows, with every class at its limit. The plain monitor has another limit."""
+def quiet_alarms(method: Method | tuple[str, ...], size: Size) -> int:
+    """False alarms with every class at its limit. The plain monitor has another limit."""
     count = 0
-    for seed in range(QUIET_RUNS):
-        drawn = at_the_limit(np.random.default_rng(seed), QUIET_ROWS)
-        alarms = fold(OURS[method], *drawn) if method in OURS else windowed(WINDOWS[method], *drawn, range(CLASSES))
+    for seed in range(size.quiet_runs):
+        drawn = at_the_limit(np.random.default_rng(seed), size.quiet_rows)
+        alarms = fold(method, *drawn) if isinstance(method, tuple) else windowed(method, *drawn, range(CLASSES))
         count += len(list(alarms))
-    return count * 1e5 / (QUIET_ROWS * QUIET_RUNS)
+    return count
 
 
-def loss_table() -> str:
-    """The table of rows to an alarm, and of false alarms."""
-    lines = [["method", *LOSSES, "false alarms in 100,000 rows, every class at 10 %"]]
-    for method in (*OURS, *WINDOWS):
-        cells = []
-        for loss in LOSSES.values():
-            half, most = np.quantile(delays(method, loss), [0.5, 0.95], method="higher")
-            cells.append(" / ".join("never" if np.isinf(each) else f"{each:,.0f}" for each in (half, most)))
-        quiet = "-" if "disagreement" in method else f"{quiet_alarms(method):.1f}"
-        lines.append([method, *cells, quiet])
+def loss_table(others: Mapping[str, Method], size: Size) -> str:
+    """The table of rows to an alarm, and of false alarms, beside the promise; ``others`` are further methods."""
+    lines = [["method", "promised, at most", *LOSSES, "every class at 10 %: false alarms"]]
+    methods: dict[str, Method | tuple[str, ...]] = {**OURS, **WINDOWS, **others}
+    for name, method in methods.items():
+        cells = [delays_text(delays(method, loss, size)) for loss in LOSSES.values()]
+        plain = "disagreement" in name
+        quiet = "-" if plain else rate_text(quiet_alarms(method, size), size.quiet_runs * size.quiet_rows)
+        # Each row is one of a class for misses, and one for gains.
+        promised = PROMISED if isinstance(method, tuple) else 2 * PROMISED if is_budgeted(name) else None
+        lines.append([name, promise_text(promised), *cells, quiet])
     return markdown_table(lines)
-
-
-def main() -> None:
-    """Write the table into its place in the page, and print it."""
-    written = loss_table()
-    POWER_PAGE.write_text(with_part(POWER_PAGE.read_text(), "benchmarks.class_loss", written))
-    Console(width=160).print(written, highlight=False)
-
-
-if __name__ == "__main__":
-    main()

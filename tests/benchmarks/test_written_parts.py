@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks.written_parts import POWER_PAGE, markdown_table, with_part
 
+SITUATIONS = ("bursts", "requests", "intersections", "labels", "class-loss")
 PLACES = [
     f"<!-- written by `python -m {module}` -->\n{part}<!-- to here -->\n"
     for module, part in (("x", "old\n"), ("y", ""))
@@ -24,7 +25,7 @@ def test_page_without_a_place_is_refused() -> None:
         with_part(PAGE, "z", "new")
 
 
-@pytest.mark.parametrize("module", ["benchmarks.whole_fold", "benchmarks.class_loss"])
+@pytest.mark.parametrize("module", ["benchmarks.whole_fold", *(f"benchmarks.situations {name}" for name in SITUATIONS)])
 def test_page_of_power_has_the_parts(module: str) -> None:
     """In the page and in its template."""
     template = POWER_PAGE.parents[1] / "benchmarks" / "power" / "page.md"

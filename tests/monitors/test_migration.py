@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from tests.support.judgement.comparisons import (
     RowSource,
@@ -12,6 +13,8 @@ from tests.support.judgement.comparisons import (
     make_plan,
     open_tick_rows,
 )
+from tightrope.monitors.dependence.units import EvidenceUnit
+from tightrope.monitors.dependence.warning import Dependence
 from tightrope.monitors.migration import begin_again, migrate_state
 from tightrope.monitors.plan import Plan, State
 from tightrope.monitors.records import Outcome
@@ -104,3 +107,14 @@ def test_state_begins_again_with_its_modes() -> None:
     assert (judged_count(again), again.watermarks, again.log, again.pending) == (0, {}, "", {})
     assert again.cells[0].tripped.any()
     assert not any(cells.count.any() for cells in again.cells)
+
+
+@pytest.mark.parametrize("pair", ["c1", "c2"])
+def test_what_is_known_of_dependence_outlives_a_plan(pair: str) -> None:
+    """Only the very first start has to learn it: another plan, another pair or another log begins in the wide unit."""
+    dependence = Dependence(warned=True, quiet=1024, block=256, effect=3.0)
+    state = replace(harmed(RowSource()), dependence=dependence)
+    today = watched(digest="d2", compressed_digest=pair, unit=EvidenceUnit())
+    for after in (migrate_state(today, state), begin_again(today, state)):
+        assert (after.dependence.warned, after.dependence.block, after.dependence.effect) == (True, 256, 3.0)
+        assert after.cells[0].window.shape[2] == 1
