@@ -28,7 +28,7 @@ from tightrope.monitors.safemode import Input
 CLASSES, WINDOW = 20, 50
 LIMIT = CATALOGUE["class_miss"].limit
 BATCH, HEALTHY_ROWS = 1024, 1_000
-SIZES = (Size(2, 102_400, 20, 16_384), Size(1, 8_192, 1, 8_192))
+SIZES = (Size(5, 204_800, 20, 40_960), Size(1, 8_192, 1, 8_192))
 """The sizes of a full measurement and of a quick one."""
 
 SOUND = 0.002
