@@ -14,7 +14,7 @@ from tightrope.monitors.history.retained import (
     scope_definition,
 )
 from tightrope.monitors.intervals.estimates import Estimates
-from tightrope.monitors.plan import Plan, State, initial_state, judged_settings
+from tightrope.monitors.plan import Plan, State, fresh_curves, initial_state, judged_settings
 from tightrope.monitors.records import Bools, Stream
 from tightrope.monitors.verdict import Onset
 
@@ -54,7 +54,10 @@ def _redefined_records(plan: Plan, records: Mapping[str, ScopeRecord]) -> dict[s
 
 
 def with_estimates(plan: Plan, state: State) -> State:
-    """Return a state of the plan with the sums behind intervals, which a snapshot of an earlier version lacks."""
+    """Return a state of the plan with the sums behind intervals and curves, which one of an earlier version lacks."""
+    curves = fresh_curves(plan)
+    if not state.curves.fits(curves):
+        state = replace(state, curves=curves)
     return state if state.estimates.fits(plan.rules) else replace(state, estimates=Estimates.fresh(plan.rules))
 
 

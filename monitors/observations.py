@@ -1,5 +1,9 @@
 """Observations of the monitors: one function each, from comparisons to numbers."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
 import numpy as np
 
 from tightrope.monitors.records import Bools, Comparisons, Fault, Floats, Ints
@@ -158,21 +162,54 @@ def excess(rows: Comparisons, _: int) -> Observed:
 def brier(rows: Comparisons, _: int) -> Observed:
     """Difference of the squared errors of confidence (Brier score), compressed minus baseline."""
     compressed = (rows.confidence_compressed - rows.correct_compressed) ** 2
-    return _sampled(rows), (compressed - (rows.confidence_baseline - rows.correct_baseline) ** 2)[:, None]
+    y = compressed - (rows.confidence_baseline - rows.correct_baseline) ** 2
+    return sampled_for_label(rows)[:, None], y[:, None]
 
 
-def _sampled(rows: Comparisons) -> Bools:
-    """Mask the labelled rows of a sample of all rows: others, drawn because they disagree, have no confidence here."""
-    return np.asarray(_labelled(rows) & np.isfinite(rows.confidence_compressed)[:, None])
+def sampled_for_label(rows: Comparisons) -> Bools:
+    """Mask the labelled rows of a sample of all rows, (n,): others, drawn because they disagree, have no confidence
+    here.
+    """
+    return np.asarray(_labelled(rows)[:, 0] & np.isfinite(rows.confidence_compressed))
 
 
-CALIBRATION_BINS = 10
-"""The number of equal bins of confidence."""
+TENTHS = tuple(round(0.1 * step, 1) for step in range(1, 10))
+"""The inner edges of ten equal bins of confidence."""
 
 
-def calibration(rows: Comparisons, variants: int) -> Observed:
-    """In the bin of the compressed model's confidence: that confidence minus 1 if the model is right."""
-    sure = np.where(np.isfinite(rows.confidence_compressed), rows.confidence_compressed, 0.0)
-    bin_index = np.minimum((sure * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    y = np.repeat((rows.confidence_compressed - rows.correct_compressed)[:, None], variants, axis=1)
-    return _sampled(rows) & (bin_index[:, None] == np.arange(variants)), y
+def bin_names(edges: Sequence[float]) -> tuple[str, ...]:
+    """Name the bins between inner edges, from the lowest confidence on.
+
+    >>> bin_names((0.6, 1.0))
+    ('0 to 0.6', '0.6 to 1', '1')
+    """
+    ends = (0.0, *edges, 1.0)
+    return tuple(f"{low:g} to {high:g}" if low < high else f"{low:g}" for low, high in pairwise(ends))
+
+
+def bin_of(confidence: Floats, edges: Sequence[float]) -> Ints:
+    """The bin of each confidence, (n,), between inner edges; a confidence at an edge is in the bin above it."""
+    return np.searchsorted(np.asarray(edges, dtype=np.float64), confidence, side="right")
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationGap:
+    """In the bin of the compressed model's confidence: that confidence minus 1 if the model is right.
+
+    >>> rows = Comparisons.from_columns(1, confidence_compressed=0.7, correct_baseline=1.0, correct_compressed=1.0)
+    >>> valid, y = CalibrationGap((0.6,))(rows, 2)
+    >>> valid.tolist(), y.round(1).tolist()
+    ([[False, True]], [[-0.3, -0.3]])
+    """
+
+    edges: tuple[float, ...]
+
+    def __call__(self, rows: Comparisons, variants: int) -> Observed:
+        """The rows that count for each bin, and their values, both (n, V)."""
+        y = np.repeat((rows.confidence_compressed - rows.correct_compressed)[:, None], variants, axis=1)
+        own = bin_of(rows.confidence_compressed, self.edges)[:, None] == np.arange(variants)
+        return sampled_for_label(rows)[:, None] & own, y
+
+
+calibration = CalibrationGap(TENTHS)
+"""Calibration by tenths of confidence, where no golden rows choose the bins."""

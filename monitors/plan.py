@@ -20,6 +20,8 @@ from tightrope.monitors.intake.sight_notes import SightNotes
 from tightrope.monitors.intervals.estimates import Estimates
 from tightrope.monitors.latency import LatencyObjective, LatencyState
 from tightrope.monitors.records import Bools, Comparisons, Floats, Ints, Stream
+from tightrope.monitors.reliability.curve_bins import CurveBins
+from tightrope.monitors.reliability.curve_sums import CurveSums
 from tightrope.monitors.safemode import Input, Mode, Policy
 from tightrope.monitors.veto.drawing import LabelDraw
 from tightrope.monitors.veto.wealth import VETOED_MONITORS, Veto
@@ -44,7 +46,8 @@ class Plan:
     for ``label_horizon`` seconds (0: there are no labels), for which ``label_draw`` draws rows; the baseline answers
     the scopes ``always_baseline`` in every mode; ``digest`` covers everything that evidence depends on: evidence
     counted under another digest is not carried over. ``settings`` are those of judgement, by dotted name, in JSON
-    types: a change of them is told. ``search`` is the search for undeclared groups.
+    types: a change of them is told. ``search`` is the search for undeclared groups; ``curves`` are the bins of
+    reliability curves, None without labels or a confidence.
 
     >>> plan = Plan("m", "b", "c", ("model", "sex=f"), np.ones(2), rules=())
     >>> plan.covers(Comparisons.from_columns(1, baseline_digest="b", compressed_digest="c", scopes=("sex=f",)))
@@ -73,6 +76,7 @@ class Plan:
     always_baseline: tuple[str, ...] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
     search: SearchPlan | None = None
+    curves: CurveBins | None = None
 
     def covers(self, rows: Comparisons) -> bool:
         """Tell whether these rows are of the watched pair and subgroups."""
@@ -191,7 +195,7 @@ class State:
     ``hosts`` counts rows by the class of the host that ran the compressed model; ``refused`` counts by role the rows
     that the role refuses; ``sight_notes`` are what gateways told about rows that are missing; ``estimates`` holds the
     sums behind intervals; ``dependence`` is how much rows depend on each other; ``search`` is that for groups;
-    ``veto`` is what labels have shown of disagreements.
+    ``veto`` is what labels have shown of disagreements, and ``curves`` of confidence.
 
     >>> plan = Plan("m", "b", "c", ("model", "sex=f"), np.ones(2), rules=())
     >>> initial_state(plan).modes[0].state
@@ -230,6 +234,7 @@ class State:
     dependence: Dependence = field(default_factory=Dependence)
     search: Search = field(default_factory=lambda: Search(""))
     veto: Veto = field(default_factory=lambda: Veto.fresh(0))
+    curves: CurveSums = field(default_factory=lambda: CurveSums.fresh(0))
 
     @property
     def rows_received(self) -> int:
@@ -283,6 +288,11 @@ def judged_settings(plan: Plan, old: State) -> Mapping[str, object]:
     return {**plan.settings, "mode": ARMED} if is_armed(plan, old) and not plan.armed else plan.settings
 
 
+def fresh_curves(plan: Plan) -> CurveSums:
+    """Build the sums of a plan's reliability curves without labels."""
+    return CurveSums.fresh(plan.curves.cells(len(plan.scopes)) if plan.curves else 0)
+
+
 def initial_state(plan: Plan, dependence: Dependence | None = None) -> State:
     """Build the state of a model before its first row, or after rows about whose ``dependence`` something is known."""
     scopes, dependence = len(plan.scopes), replace(dependence or Dependence(), window_rows={})
@@ -315,4 +325,5 @@ def initial_state(plan: Plan, dependence: Dependence | None = None) -> State:
         retained=Retained(settings=plan.settings),
         estimates=Estimates.fresh(plan.rules),
         veto=Veto.fresh(scopes),
+        curves=fresh_curves(plan),
     )

@@ -1,10 +1,13 @@
-"""The veto of labels in the fold: when it begins, and when it falls."""
+"""Labels in the fold: when their veto begins and falls, and the sums of reliability curves."""
+
+from dataclasses import replace
 
 import numpy as np
 
 from tightrope.monitors import observations
 from tightrope.monitors.plan import Plan, State
 from tightrope.monitors.records import Bools, Comparisons, Floats, Ints, Stream
+from tightrope.monitors.reliability.curve_sums import CurveSums
 from tightrope.monitors.scopes import with_model_scope
 from tightrope.monitors.ticks import BlockView
 from tightrope.monitors.veto.drawing import awaits_label
@@ -37,6 +40,25 @@ def veto_change(plan: Plan, state: State, view: BlockView, stream: Stream, ends:
     waiting = state.veto.waiting + np.cumsum(_drawn(plan, view), axis=0)
     falls = stale | (state.veto.active & ~state.veto.proven_with(waiting)).any(axis=1)
     return int(falls.argmax()) if falls.any() else None
+
+
+def with_labels(
+    plan: Plan, before: State, state: State, view: BlockView, stream: Stream, ticks: int, time: float
+) -> State:
+    """Return the state with what the first ``ticks`` ticks of ``view`` show of labels, as `veto_after`."""
+    state = replace(state, veto=veto_after(plan, before, state, view, stream, ticks, time))
+    return replace(state, curves=_curves_after(plan, before, view, ticks)) if stream is Stream.LABELS else state
+
+
+def _curves_after(plan: Plan, before: State, view: BlockView, ticks: int) -> CurveSums:
+    """The sums of reliability curves after ticks of labelled rows, in the unit of the state before them."""
+    if plan.curves is None:
+        return before.curves
+    own = slice(view.block.rows_of(ticks))
+    rows, step = view.rows.take(own), plan.unit.in_tick(view.rows, view.requests)[own]
+    dependent = plan.unit.is_window(warned=before.dependence.warned) or any(rule.lanes > 1 for rule in plan.rules)
+    sizes = view.block.sizes[:ticks]
+    return before.curves.after(plan.curves, rows, view.counted[own], step, sizes, dependent=dependent)
 
 
 def veto_after(

@@ -30,7 +30,7 @@ from tightrope.monitors.plan import Plan, State, Transition, is_armed, is_blind
 from tightrope.monitors.records import Bools, Comparisons, Fault, Floats, Ints, Routes, Stream, Traffic
 from tightrope.monitors.scopes import last_sighted, latest_faulty, rows_of_scopes, with_model_scope
 from tightrope.monitors.ticks import BlockView, dependence_after, unit_change, with_unit
-from tightrope.monitors.vetoes import veto_after, veto_change
+from tightrope.monitors.vetoes import veto_change, with_labels
 
 
 def step(
@@ -200,7 +200,7 @@ def _judge(plan: Plan, state: State, view: BlockView, stream: Stream) -> tuple[S
     state = replace(state, cells=tuple(cells), seen=seen, estimates=estimates, dependence=dependence, search=search)
     if stream is Stream.COMPARISONS:
         state = _count(state, view, ticks)
-    state = replace(state, veto=veto_after(plan, before, state, view, stream, ticks, float(ends[ticks - 1])))
+    state = with_labels(plan, before, state, view, stream, ticks, float(ends[ticks - 1]))
     transitions: list[Transition] = []
     if decided == ticks - 1:
         state, transitions = decide(plan, state, view.rows.take(slice(view.block.rows_of(ticks - 1), rows)))

@@ -8,6 +8,7 @@ from tightrope.monitors.plan import Plan, State, initial_state, is_armed
 from tightrope.monitors.records import Stream
 from tightrope.monitors.status.groups import GroupStatus, found_groups
 from tightrope.monitors.status.progress import JudgementProgress, label_coverage
+from tightrope.monitors.status.reliability import ModelReliability, model_reliability
 from tightrope.monitors.status.verdicts import verdicts
 from tightrope.monitors.verdict import Verdict
 
@@ -39,6 +40,11 @@ class JudgementView:
         """The undeclared groups in which harm is found."""
         state = self.states.get(model)
         return found_groups(self.plans[model], state) if state else []
+
+    def reliability(self, model: str) -> ModelReliability | None:
+        """The reliability curves of both models in every scope; None without labels or a confidence."""
+        plan = self.plans[model]
+        return model_reliability(plan, self.states.get(model) or initial_state(plan))
 
     def progress(self, model: str) -> JudgementProgress:
         """Counts of a model's judgement: judged rows, rows of the open tick, stale rows, labels, and rows by scope."""

@@ -2,13 +2,8 @@
 
 from tightrope.monitors import observations
 from tightrope.monitors.definitions.definition import Hypothesis, MonitorDefinition, Need, Reach
-from tightrope.monitors.observations import CALIBRATION_BINS
+from tightrope.monitors.observations import TENTHS, bin_names
 from tightrope.monitors.records import Stream
-
-
-def _bins(_: int) -> tuple[str, ...]:
-    return tuple(f"{low / CALIBRATION_BINS:g} to {(low + 1) / CALIBRATION_BINS:g}" for low in range(CALIBRATION_BINS))
-
 
 LABEL_MONITORS = (
     MonitorDefinition(
@@ -57,13 +52,13 @@ LABEL_MONITORS = (
     MonitorDefinition(
         name="calibration",
         question="Does the compressed model's confidence equal the rate at which it is right?",
-        statistic="on labelled rows, by tenth of confidence: confidence minus 1 if right, else 0",
-        blind_to="errors that cancel within a tenth; a baseline that is as badly calibrated",
+        statistic="on labelled rows, by bin of confidence: confidence minus 1 if right, else 0",
+        blind_to="errors that cancel within a bin; a baseline that is as badly calibrated",
         hypothesis=Hypothesis.MEAN,
         limit=0.05,
         share=0.02,
         observe=observations.calibration,
-        variants=_bins,
+        variants=lambda _: bin_names(TENTHS),
         least_share=0.05,
         stream=Stream.LABELS,
         reach=Reach.MODEL,

@@ -8,9 +8,11 @@ from fastapi.responses import Response
 from msgspec import Meta, json
 
 from tightrope.monitors.records import Event
+from tightrope.monitors.reliability.curves import ScopeReliability
 from tightrope.monitors.safemode import ModeState
 from tightrope.monitors.status.groups import GroupStatus
 from tightrope.monitors.status.progress import JudgementProgress
+from tightrope.monitors.status.reliability import BinSource
 from tightrope.monitors.verdict import Verdict
 
 Report = Annotated[str | None, Meta(description="The path of the newest drift report, if there is one")]
@@ -144,6 +146,15 @@ class GroupList(TypedDict):
     groups: list[GroupStatus]
 
 
+class ReliabilityAnswer(TypedDict):
+    """The reliability curves of both models, by scope."""
+
+    model: str
+    bins: Annotated[BinSource, Meta(description="`golden`: quintiles of the baseline's confidence on the golden rows")]
+    dependent: Annotated[bool, Meta(description="Rows depend on each other, so that the curves have no bands")]
+    scopes: list[ScopeReliability]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventEntry(Event):
     """An event of the audit trail, with its number and the path of its model's newest drift report."""
@@ -217,6 +228,7 @@ ANSWERS: tuple[type, ...] = (
     OrderResult,
     VerdictList,
     GroupList,
+    ReliabilityAnswer,
     EventPage,
     LabelList,
     Accepted,

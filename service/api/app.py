@@ -26,6 +26,7 @@ from tightrope.service.api import (
     metadata,
     orders,
     payload_events,
+    reliability,
     status,
 )
 from tightrope.service.api.auth import require_application, require_operator
@@ -68,6 +69,7 @@ def create_app(
     app.include_router(inference_schema.create_router(refusals(404, 503)))
     app.include_router(metadata.create_router(engine, is_ready))
     app.include_router(status.create_router(engine, verdicts, trail, newest_report))
+    app.include_router(reliability.create_router(engine, verdicts))
     app.include_router(orders.create_router(engine, bus, operator, verdicts, newest_report))
     _add_metrics(app, engine)
     lists = trail if isinstance(trail, LabelLists) else None

@@ -7,6 +7,7 @@ from typing import Protocol
 from tightrope.monitors.records import Role
 from tightrope.monitors.status.groups import GroupStatus
 from tightrope.monitors.status.progress import JudgementProgress
+from tightrope.monitors.status.reliability import ModelReliability
 from tightrope.monitors.verdict import Verdict
 from tightrope.service.config.models import Endpoint
 
@@ -22,6 +23,9 @@ class VerdictReader(Protocol):
 
     def groups(self, model: str) -> Sequence[GroupStatus]:
         """Return the undeclared groups in which harm is found."""
+
+    def reliability(self, model: str) -> ModelReliability | None:
+        """Return the reliability curves of both models in every scope; None without labels or a confidence."""
 
     def progress(self, model: str) -> JudgementProgress:
         """Return how far the judgement is: rows seen, pending and stale."""

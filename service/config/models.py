@@ -281,7 +281,8 @@ class ModelSection(Section):
     golden: Path | None = None
     """A file of input rows as the reference of drift reports, in any form of docs/thresholds.md; the first compared
     rows if left out. New model files must give readable answers for its rows. It also chooses which classes have
-    monitors of their own, and, of more than 20, their limits (docs/formulas.md).
+    monitors of their own, and, of more than 20, their limits, and the bins of confidence of calibration, which are
+    tenths without it (docs/formulas.md).
     """
 
     @property

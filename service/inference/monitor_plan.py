@@ -20,11 +20,18 @@ from tightrope.monitors.kinds.seam import DecisionKind
 from tightrope.monitors.latency import LatencyObjective
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import MODEL_SCOPE, Comparisons, Role, Stream
+from tightrope.monitors.reliability.curve_bins import CurveBins
 from tightrope.monitors.safemode import Policy
 from tightrope.monitors.veto.drawing import LabelDraw
 from tightrope.service.adapters.ports import Model
 from tightrope.service.config import models as config
 from tightrope.service.config.loader import SafeModeSection, Settings
+from tightrope.service.inference.kinds.calibration_cells import (
+    CURVE_NEEDS,
+    bins_document,
+    curve_bins,
+    with_curve_bins,
+)
 from tightrope.service.inference.kinds.class_cells import (
     MAX_DEFAULT_SUBGROUP_LIMIT,
     cells_document,
@@ -91,10 +98,8 @@ def build_plan(
     section, alarms, safe_mode = settings.models[name], settings.alarms, settings.safe_mode
     scopes = (MODEL_SCOPE, *subgroups.scopes)
     offer = _offer(section, models[Role.BASELINE], output, kind).choosing(section.decision, golden)
-    count = len(subgroups.scopes)
-    specs = [spec for monitor in CATALOGUE.values() for spec in _monitor_specs(section, monitor, count, offer)]
-    if golden is not None:
-        specs = with_golden_cells(specs, golden, section.limits, section.subgroup_limits)
+    curves = curve_bins(golden, offered=section.labels is not None and offer.needs >= CURVE_NEEDS)
+    specs, edges = _specs(section, len(subgroups.scopes), offer, golden, curves), bins_document(curves)
     budget = Budget(alarms.samples_per_false_alarm)
     digests = {role: model.digest for role, model in models.items()}
     rules = build_rules(specs, safe_mode.recovery_ratio)
@@ -115,11 +120,21 @@ def build_plan(
         objective=LatencyObjective(section.latency.seconds, section.latency.limit) if section.latency else None,
         label_horizon=section.labels.horizon_seconds if section.labels else 0.0,
         label_draw=LabelDraw(section.labels.disagreements, section.labels.random) if section.labels else LabelDraw(),
-        digest=_settings_digest(section, settings, digests, cells_document(specs, offer.chosen)),
-        settings=_judged_settings(section, settings, rules),
+        digest=_settings_digest(section, settings, digests, cells_document(specs, offer.chosen) | edges),
+        settings=_judged_settings(section, settings, rules) | edges,
         always_baseline=subgroups.always_baseline,
         search=_search_plan(section, offer, columns, scopes[1:]),
+        curves=curves,
     )
+
+
+def _specs(
+    section: config.ModelSection, subgroups: int, offer: Offer, golden: Comparisons | None, curves: CurveBins | None
+) -> list[MonitorSpec]:
+    """The specifications of all monitors, with the cells and bins that golden rows choose."""
+    found = [spec for monitor in CATALOGUE.values() for spec in _monitor_specs(section, monitor, subgroups, offer)]
+    specs = with_curve_bins(found, curves)
+    return specs if golden is None else with_golden_cells(specs, golden, section.limits, section.subgroup_limits)
 
 
 def _offer(section: config.ModelSection, baseline: Model, output: str, kind: DecisionKind | None) -> Offer:

@@ -2,7 +2,8 @@
 
 from tightrope.monitors import decide, watch
 from tightrope.monitors.detector_bank import Cells
-from tightrope.monitors.plan import Plan, State
+from tightrope.monitors.plan import Plan, State, fresh_curves
+from tightrope.monitors.reliability.curve_sums import CurveSums
 from tightrope.monitors.status.progress import label_coverage
 from tightrope.monitors.status.verdicts import verdicts
 
@@ -34,6 +35,8 @@ def _misfit(plan: Plan, state: State) -> str:
             return f"the cells of {rule.monitor.name} are not those of its plan"
     if not (state.estimates.fits(plan.rules) or state.estimates.fits(())):  # an earlier version has none
         return "the sums behind its intervals are not those of its plan"
+    if not (state.curves.fits(fresh_curves(plan)) or state.curves.fits(CurveSums.fresh(0))):  # as above
+        return "the sums behind its reliability curves are not those of its plan"
     own = plan.model, plan.scopes[1:], plan.baseline_digest, plan.compressed_digest
     for stream, rows in state.pending.items():
         if (rows.model, rows.scopes, rows.baseline_digest, rows.compressed_digest) != own:

@@ -8,7 +8,6 @@ import numpy as np
 
 from tightrope.monitors.dependence.cluster_sums import open_window
 from tightrope.monitors.detector_bank import Cells
-from tightrope.monitors.intake.repeats import RepeatMemory, RepeatWarning
 from tightrope.monitors.intake.sample_batch import ADDED_SAMPLE_COLUMNS, SampleBatch
 from tightrope.monitors.label_records import Label
 from tightrope.monitors.latency import LatencyState
@@ -28,6 +27,7 @@ from tightrope.monitors.records import (
 )
 from tightrope.service.adapters.wire.bounds import MAX_CLASS_COLUMNS
 from tightrope.service.adapters.wire.columns import check_row_counts, check_values, extended, read_tensors, shortened
+from tightrope.service.adapters.wire.curves_codec import read_curves
 from tightrope.service.adapters.wire.dependence_codec import read_dependence
 from tightrope.service.adapters.wire.envelope import (
     STRING_DTYPE,
@@ -43,6 +43,7 @@ from tightrope.service.adapters.wire.envelope import (
     unpack,
 )
 from tightrope.service.adapters.wire.estimates_codec import estimates_fields, read_estimates
+from tightrope.service.adapters.wire.repeats_codec import read_repeats
 from tightrope.service.adapters.wire.retained_codec import read_mode, read_retained, retained_fields
 from tightrope.service.adapters.wire.search_codec import read_search, search_fields
 from tightrope.service.adapters.wire.state_bounds import check_state
@@ -181,9 +182,10 @@ def decode_state(data: bytes) -> State:
                 "search": read_search(body.get("search", {})),
                 **{name: array(body[name], name) for name in ("compared", "disagreed", "errors", "faulty", "noise")},
                 "sighted": _sighted(body),
-                "repeats": _repeats(body.get("repeats", {})),
+                "repeats": read_repeats(body.get("repeats", {})),
                 "dependence": read_dependence(body.get("dependence", {})),
                 "veto": read_veto(body.get("veto", {}), len(body["scopes"])),
+                "curves": read_curves(body.get("curves", {})),
                 "hosts": {n: array(v, "hosts", "<i8") for n, v in mapping(body.get("hosts", {}), "hosts").items()},
                 "refused": {Role(n): array(v, "refused") for n, v in body.get("refused", {}).items()},
                 "lag": Autocorrelation(**body["lag"]),
@@ -204,19 +206,6 @@ def _cells(body: Mapping[str, object]) -> Cells:
     arrays = {name: array(value, name) for name, value in body.items()}
     sides = arrays["count"].shape
     return Cells(**{"pending": np.zeros(sides, dtype=np.int64), "window": open_window(sides, 0), **arrays})
-
-
-def _repeats(body: object) -> RepeatMemory:
-    """The memory of repeats; empty in a snapshot of an earlier version."""
-    values = {**mapping(body, "repeats")}
-    for name in ("inputs", "ids", "requests"):
-        if name in values:
-            values[name] = array(values[name], f"repeats.{name}", "<u4")
-    if "differ" in values:
-        values["differ"] = array(values["differ"], "repeats.differ", "|b1")
-    if "warnings" in values:
-        values["warnings"] = tuple(map(RepeatWarning, values["warnings"]))
-    return RepeatMemory(**values)
 
 
 def _sighted(body: Mapping[str, object]) -> Ints:

@@ -1,4 +1,4 @@
-"""The comparison of both models on the golden rows, once, before traffic: their classes choose the cells of a plan."""
+"""The comparison of both models on the golden rows, once, before traffic: they choose cells of classes and bins."""
 
 import logging
 import time
@@ -23,15 +23,20 @@ RUN_ROWS = 256
 
 
 def compare_golden_rows(pair: ModelPair, golden: RowFile) -> Comparisons | None:
-    """Compare the golden rows; None where no monitor of the plan has cells of classes, where a model is on another
-    server, which may be away at a start, where a run fails, and where it takes too long.
+    """Compare the golden rows; None where they choose nothing, neither cells of classes nor bins of confidence, where a
+    model is on another server, which may be away at a start, where a run fails, and where it takes too long.
     """
-    if pair.is_remote or all(rule.monitor.class_of is None for rule in pair.plan.rules):
+    chooses = pair.plan.curves is not None or any(rule.monitor.class_of is not None for rule in pair.plan.rules)
+    if pair.is_remote or not chooses:
         return None
     try:
         parts = list(_pairs(pair, golden, time.monotonic() + MAX_SECONDS))
     except RunFailedError as error:
-        log.warning("models.%s.golden: the classes have their default limits: %s", pair.name, error)
+        log.warning(
+            "models.%s.golden: the bins of confidence are tenths, the classes have their default limits: %s",
+            pair.name,
+            error,
+        )
         return None
     ends = np.cumsum([len(part.fault) for part in parts]).tolist()
     index = [np.arange(end - len(part.fault), end) for part, end in zip(parts, ends, strict=True)]

@@ -154,8 +154,7 @@ def test_statuses_are_those_that_come(document: dict[str, Any]) -> None:
     assert "Validation" not in json.dumps(document)
 
 
-LABEL = {"id": "r1", "label": 1}
-LONG = "x" * 2**21
+LABEL, LONG = {"id": "r1", "label": 1}, "x" * 2**21
 CALLS: list[tuple[str, str, dict[str, Any], int]] = [
     ("GET", "/v2", {}, 200),
     ("GET", "/v2", {"headers": {"x": "y" * 40_000}}, 431),
@@ -182,6 +181,7 @@ CALLS: list[tuple[str, str, dict[str, Any], int]] = [
     ("GET", "/v1/models/{model}", {}, 200),
     ("GET", "/v1/models/{model}", {"model": "flag"}, 200),
     ("GET", "/v1/models/{model}/groups", {}, 200),
+    ("GET", "/v1/models/{model}/reliability", {}, 200),
     ("GET", "/v1/models/{model}/verdicts", {}, 200),
     ("GET", "/v1/models/{model}/verdicts", {"model": "flag"}, 200),
     ("GET", "/v1/models/{model}/verdicts", {"params": {"scope": "nope"}}, 404),

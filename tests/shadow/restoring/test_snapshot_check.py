@@ -10,6 +10,7 @@ from tests.support.judgement.judge_harness import lenient
 from tightrope.monitors import watch
 from tightrope.monitors.plan import State, initial_state
 from tightrope.monitors.records import Stream
+from tightrope.monitors.reliability.curve_sums import CurveSums
 from tightrope.shadow.restoring.snapshot_check import snapshot_fault
 
 PLAN = lenient()
@@ -38,6 +39,7 @@ def with_cells(**changes: object) -> State:
             replace(STATE, pending={Stream.COMPARISONS: make_comparisons(3, scopes=("x=y",))}),
             "its open tick of comparisons has rows of another pair",
         ),
+        (replace(STATE, curves=CurveSums.fresh(7)), "the sums behind its reliability curves"),
         (replace(STATE, digest="another", modes=STATE.modes[:1]), "it does not fit the plan: "),
     ],
 )

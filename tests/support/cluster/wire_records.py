@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tests.support.cluster.estimate_records import estimates
-from tests.support.cluster.wire_vetoes import vetoes
+from tests.support.cluster.wire_vetoes import curve_sums, vetoes
 from tightrope.monitors.detector_bank import Cells
 from tightrope.monitors.label_records import Label
 from tightrope.monitors.latency import LatencyState
@@ -216,6 +216,7 @@ def states(draw: st.DrawFn) -> State:
         cells=tuple(draw(cells(size)) for _ in monitors),
         estimates=draw(estimates()),
         veto=draw(vetoes(size)),
+        curves=draw(curve_sums()),
     )
 
 
