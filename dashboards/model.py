@@ -2,6 +2,7 @@
 
 from tightrope.dashboards.drift import DRIFT_ROW
 from tightrope.dashboards.grid import dashboard, installation_variables, served_models, variable
+from tightrope.dashboards.labels import LABEL_ROW
 from tightrope.dashboards.mode import MODE_ROW
 from tightrope.dashboards.panels import (
     ONE_INSTALLATION,
@@ -178,19 +179,6 @@ EVIDENCE_ROW = PanelRow(
             },
         ),
         lines(
-            "Calibration",
-            "Confidence minus accuracy on labelled rows, in the worst of ten confidence bins.",
-            "percentunit",
-            {"compressed against baseline": _mean("calibration"), "limit": _limit("calibration")},
-            defaults={"min": None, "noValue": "There are no labels, or no confidence"},
-        ),
-        lines(
-            "Labels",
-            "Labels by outcome, since the model's state was created.",
-            "short",
-            {"{{outcome}}": f"max by (outcome) (tightrope_labels{ONE_MODEL})"},
-        ),
-        lines(
             "Dependence of neighbouring rows",
             "Autocorrelation of the losses of neighbouring rows. The alert follows the judge's own warning of bursts.",
             "short",
@@ -215,6 +203,6 @@ def model() -> Json:
         "Tightrope / Model",
         "One model pair: the compressed model beside its baseline, the evidence, and which model answers.",
         [*installation_variables(), variable("model", "Model", served_models(ONE_INSTALLATION))],
-        [STATUS_ROW, PAIR_ROW, EVIDENCE_ROW, MODE_ROW, DRIFT_ROW],
+        [STATUS_ROW, PAIR_ROW, EVIDENCE_ROW, LABEL_ROW, MODE_ROW, DRIFT_ROW],
         tag="model:$model",
     )

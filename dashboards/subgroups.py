@@ -1,6 +1,7 @@
 """The dashboard *Subgroups*: the scopes that the compressed model harms."""
 
 from tightrope.dashboards.grid import dashboard, installation_variables, served_models, variable
+from tightrope.dashboards.labels import subgroup_reliability
 from tightrope.dashboards.panels import (
     GREEN,
     ONE_INSTALLATION,
@@ -187,6 +188,7 @@ def subgroups() -> Json:
             PanelRow("Who is hurt", HARM_PANELS),
             PanelRow("The case against the compressed model", EVIDENCE_PANELS),
             PanelRow("Rates", RATE_PANELS),
+            PanelRow("Labels", [subgroup_reliability(CHOSEN_SCOPES)]),
         ],
         tag="model:$model",
     )

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from tightrope.monitors.plan import State
 from tightrope.monitors.records import Event, Routes
+from tightrope.monitors.status.reliability import ModelReliability
 from tightrope.monitors.verdict import Verdict
 
 
@@ -134,6 +135,9 @@ class JudgeMetrics(ReaderMetrics, Protocol):
 
     def set_verdicts(self, model: str, verdicts: Iterable[Verdict]) -> None:
         """Show the verdicts of all monitors."""
+
+    def set_reliability(self, model: str, found: ModelReliability | None) -> None:
+        """Show the reliability curves of both models."""
 
     def set_held_breaches(self, model: str, breached: Mapping[str, bool]) -> None:
         """Show, by scope, whether it breached while an operator held it in normal mode."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Collection
 
 from tightrope.monitors.migration import held_breaches
+from tightrope.monitors.reliability.curve_sums import CurveSums
 from tightrope.service.adapters.metrics_ports import JudgeMetrics
 from tightrope.shadow.judgement_view import JudgementView
 
@@ -22,10 +23,12 @@ class JudgementMetrics:
         self._clock = clock
         self._outdated: set[str] = set()
         self._updated = 0.0
+        self._curves: dict[str, CurveSums] = {}
 
     def restart(self, models: Collection[str]) -> None:
         """Show these models and no others."""
         self._outdated = {*models}
+        self._curves.clear()
         self._metrics.keep_judged_models(models)
         self.update()
 
@@ -47,7 +50,15 @@ class JudgementMetrics:
         for name in self._outdated:
             self._metrics.set_verdicts(name, self._view.verdicts(name))
             self._metrics.set_label_figures(self._view.states[name], name)
+            self._update_curves(name)
             self._metrics.set_held_breaches(name, held_breaches(self._view.states[name]))
             self._metrics.set_state_unreadable(name, unread=any(mode.unread for mode in self._view.states[name].modes))
         self._outdated.clear()
         self._updated = self._clock()
+
+    def _update_curves(self, name: str) -> None:
+        """Show the reliability curves of a model if labels have come: their bands take longer than other figures."""
+        sums = self._view.states[name].curves
+        if self._curves.get(name) is not sums:
+            self._curves[name] = sums
+            self._metrics.set_reliability(name, self._view.reliability(name))

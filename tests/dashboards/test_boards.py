@@ -195,7 +195,9 @@ def test_panels_of_what_a_kind_may_lack_say_so() -> None:
     assert all('monitor=~"confidence|bias"' in target["expr"] for target in shift["targets"])
     for title in (
         shift["title"],
-        "Calibration",
+        "Calibration of the compressed model",
+        "Calibration error of each model",
+        "Reliability curves: how sure, and how often right",
         "Refusals that do not persist",
         "Shift of confidence since the reference",
     ):

@@ -93,6 +93,15 @@ class MetricSet:
         self.not_comparable = self._add(Counter, "not_comparable")
         self.compared_refusals = self._add(Counter, "compared_refusals")
 
+    def _add_reliability_metrics(self) -> None:
+        """Add the metrics of reliability curves."""
+        self.reliability_confidence = self._add(Gauge, "reliability_confidence")
+        self.reliability_accuracy = self._add(Gauge, "reliability_accuracy")
+        self.reliability_lower = self._add(Gauge, "reliability_lower")
+        self.reliability_upper = self._add(Gauge, "reliability_upper")
+        self.calibration_error = self._add(Gauge, "calibration_error")
+        self.subgroup_overconfidence = self._add(Gauge, "subgroup_overconfidence")
+
     def _add_guard_metrics(self) -> None:
         """Add the metrics of what could blind or mislead the judge."""
         self.rows_dependent = self._add(Gauge, "rows_dependent")
@@ -127,6 +136,7 @@ class MetricSet:
         self.model_hanging = self._add(Gauge, "model_hanging")
         self.shadow_model_hanging = self._add(Gauge, "shadow_model_hanging")
         self.kept_apart = self._add(Gauge, "kept_apart")
+        self._add_reliability_metrics()
 
     def _add(self, kind: type[T], name: str) -> T:
         metric = METRICS[name]

@@ -16,7 +16,7 @@ from tightrope.monitors.status.progress import label_coverage
 from tightrope.monitors.verdict import Verdict
 from tightrope.service.adapters.prometheus.catalogue import METRICS
 from tightrope.service.adapters.prometheus.metric import Component, MetricKind
-from tightrope.service.adapters.prometheus.metric_set import MetricSet
+from tightrope.service.adapters.prometheus.reliability_metrics import ReliabilityMetrics
 
 MAX_PENDING_OBSERVATIONS = 2048
 """Requests that are counted together: one at a time takes longer than a small model."""
@@ -43,7 +43,7 @@ class _BeforeScrape:
     describe = collect
 
 
-class Metrics(MetricSet):
+class Metrics(ReliabilityMetrics):
     """Implements all ports of `metrics_ports`, on one registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:

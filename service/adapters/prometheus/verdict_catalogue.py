@@ -5,6 +5,7 @@ from functools import partial
 
 from tightrope.monitors.records import Outcome
 from tightrope.service.adapters.prometheus.metric import Component, LabelValues, Metric, MetricKind
+from tightrope.service.adapters.prometheus.reliability_catalogue import RELIABILITY_METRICS
 
 MODEL_LABELS: LabelValues = {"model": ()}
 CELL_LABELS: LabelValues = {"model": (), "scope": (), "monitor": ()}
@@ -19,5 +20,6 @@ VERDICT_METRICS: Mapping[str, Metric] = {
     "monitor_upper": _gauge("Upper end of the 95 % interval of that mean.", "the monitor's", CELL_LABELS),
     "monitor_limit": _gauge("A monitor's tolerated limit.", "the monitor's", CELL_LABELS),
     "verdict": _gauge("1 for the current outcome of a monitor.", "0 or 1", {**CELL_LABELS, "outcome": tuple(Outcome)}),
+    **RELIABILITY_METRICS,
 }
-"""The metrics of verdicts."""
+"""The metrics of verdicts, and of the curves beside them."""
