@@ -82,7 +82,9 @@ def veto_events(plan: Plan, before: State, after: State) -> Iterator[Event]:
     for scope in sorted(was ^ now):
         kind = DIFFERS_NOT_WORSE if scope in now else VETO_ENDED
         cause = "another artefact or configuration" if renewed else after.veto.cause
-        reason = f"{VETO_BEGUN}{', '.join(sorted(VETOED_MONITORS))}" if scope in now else f"{cause}: a breach counts"
+        counted = int(after.veto.counted[after.scopes.index(scope)]) if scope in now else 0
+        begun = f"{VETO_BEGUN}{', '.join(sorted(VETOED_MONITORS))}; {counted:,} disagreements are labelled"
+        reason = begun if scope in now else f"{cause}: a breach counts"
         time = float(max(before.veto.newest.max(), after.veto.newest.max(), after.unanswered.answered))
         detail = {"labels": labels, "rows": int(after.compared[0])}
         identity = f"{plan.model}/{kind}/{scope}/{after.epoch}/{labels}/{detail['rows']}"

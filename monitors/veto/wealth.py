@@ -91,6 +91,11 @@ class Veto:
         """The scopes in which the last closed cohort or the open one suffices, (S,)."""
         return self.proven_with(self.waiting)
 
+    @property
+    def counted(self) -> Ints:
+        """The labelled disagreements of the open cohort and the last closed one, (S,)."""
+        return self.labels + np.where(np.isfinite(self.closed), COHORT_LABELS, 0)
+
     def proven_with(self, waiting: Ints) -> Bools:
         """Mask the scopes that suffice if this number of drawn disagreements waits for labels, (..., S)."""
         closed = np.where(waiting <= MAX_WAITING, self.closed, -np.inf)

@@ -441,6 +441,10 @@ class NoArchive:
         """Discard these rows."""
 
 
+LABEL_ANNOTATION = "labels"
+"""The annotation about what labels show, which changes while an alert is active."""
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
     """An alert about a scope. ``since`` is in seconds since the epoch, None for now. One that does not page is only

@@ -11,7 +11,7 @@ from tightrope.monitors.records import Event, Routes
 from tightrope.service.adapters.ports import Bus, Pager, publish_blocking
 from tightrope.service.adapters.topics import CONTROL, topic
 from tightrope.service.adapters.wire import record_codec
-from tightrope.shadow.alerts import active_alerts
+from tightrope.shadow.alerts import active_alerts, label_texts
 from tightrope.shadow.judgement_view import JudgementView
 
 
@@ -57,5 +57,6 @@ class ModePublisher:
         for route in routes:
             publish_blocking(self._bus, topic(CONTROL), record_codec.encode_routes(route), route.model, self._stopping)
         for route in routes:
-            held = held_breaches(self._view.states[route.model])
-            self._pager.set_alerts(route.model, active_alerts(route, events, held))
+            state = self._view.states[route.model]
+            labelled = label_texts(self._view.plans[route.model], state)
+            self._pager.set_alerts(route.model, active_alerts(route, events, held_breaches(state), labelled))

@@ -3,13 +3,16 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from tests.support.judgement.comparisons import make_plan
 from tests.support.observability.alert_rules import alerts
 from tests.support.observability.promql import selectors
+from tightrope.monitors.plan import initial_state
 from tightrope.monitors.records import Event, Routes
 from tightrope.service.adapters.ports import Alert
-from tightrope.shadow.alerts import HELD_ALERT, LATCHED_ALERT, SAFE_MODE_ALERT, SUMMARIES, active_alerts
+from tightrope.shadow.alerts import HELD_ALERT, LATCHED_ALERT, SAFE_MODE_ALERT, SUMMARIES, active_alerts, label_texts
 
 CASE = {"monitor": "disagreement", "evidence": 8.61468, "threshold": 8.4983}
 
@@ -114,3 +117,28 @@ def test_scope_that_breaches_while_it_is_held_has_an_alert_of_its_own() -> None:
     assert (alert.name, alert.scope, alert.annotations["event"]) == (HELD_ALERT, "a=b", "a=b/breach")
     assert alert.annotations["summary"] == "m: a=b breaches, and an operator holds it in normal mode"
     assert active_alerts(routes(), [breach], {"a=b": False}) == []
+
+
+def test_alert_says_what_labels_show_of_its_scope() -> None:
+    """Differs, not worse, and how many labels show it; or that they do not suffice, or that none came."""
+    plan = make_plan("disagreement", "accuracy", label_horizon=60.0)
+    fresh = initial_state(plan)
+    veto = replace(fresh.veto, labels=np.array([13, 1, 0, 0]), active=np.arange(4) == 0)
+    veto = replace(veto, closed=np.where(np.arange(4) == 1, 2.0, -np.inf))
+    texts = label_texts(plan, replace(fresh, veto=veto))
+    assert [texts[scope] for scope in plan.scopes[:3]] == [
+        "differs, not worse: 13 labelled disagreements show it",
+        "501 labelled disagreements: not enough to show that it is no harm",
+        "no disagreement is labelled yet",
+    ]
+    (alert,) = active_alerts(routes("model"), [event("model")], labelled=texts)
+    assert alert.annotations["labels"] == texts["model"]
+    assert alert.annotations["evidence"]
+
+
+def test_alert_of_a_model_without_labels_says_nothing_of_them() -> None:
+    """There is nothing to act on."""
+    plan = make_plan("disagreement", "accuracy")
+    assert label_texts(plan, initial_state(plan)) == {}
+    (alert,) = active_alerts(routes("model"), labelled={})
+    assert "labels" not in alert.annotations

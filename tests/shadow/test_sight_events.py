@@ -62,11 +62,11 @@ def test_judge_tells_when_a_veto_of_labels_begins_and_falls() -> None:
     """Once each, with its scope; the fall says why, and so does one by another artefact."""
     plan = make_plan("disagreement", "accuracy", label_horizon=60.0)
     before = initial_state(plan)
-    held = replace(before.veto, active=np.arange(4) == 2, newest=np.full(4, 7.0))
+    held = replace(before.veto, active=np.arange(4) == 2, newest=np.full(4, 7.0), labels=np.arange(4) * 8)
     after = replace(before, veto=held)
     (begun,) = veto_events(plan, before, after)
     assert (begun.kind, begun.scope, begun.time) == (DIFFERS_NOT_WORSE, plan.scopes[2], 7.0)
-    assert begun.reason.endswith("class_gain, class_miss, disagreement, mix")
+    assert begun.reason.endswith("class_gain, class_miss, disagreement, mix; 16 disagreements are labelled")
     (ended,) = veto_events(plan, after, replace(before, veto=held.without(np.ones(4, dtype=bool), "accuracy warns")))
     assert (ended.kind, ended.reason) == (VETO_ENDED, "accuracy warns: a breach counts")
     (renewed,) = veto_events(plan, after, replace(before, digest="another"))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from tightrope.monitors.elapsed import elapsed, not_after
-from tightrope.service.adapters.ports import Alert
+from tightrope.service.adapters.ports import LABEL_ANNOTATION, Alert
 from tightrope.service.adapters.sqlite.state_file import NoLocksError, lock_state, move_aside
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,8 @@ class AlertTable:
     def replace(self, model: str, rows: Sequence[StoredAlert], ends: float) -> bool:
         """Make these the active alerts of a model; the others end at ``ends``. Returns whether any is new or gone.
 
-        An alert that is active already keeps its texts and its start.
+        An alert that is active already keeps its start and its texts, but for that about labels: the next repeat of it
+        has the new one.
         """
         with self._lock, self._db as db:
             db.execute("BEGIN IMMEDIATE")
@@ -101,6 +102,14 @@ class AlertTable:
                     (key, model, json.dumps(row.labels), json.dumps(row.annotations), row.since)
                     for key, row in after.items()
                     if key not in before
+                ],
+            )
+            db.executemany(
+                "UPDATE alerts SET annotations = json_set(annotations, ?, ?) WHERE key = ?",
+                [
+                    (f"$.{LABEL_ANNOTATION}", row.annotations[LABEL_ANNOTATION], key)
+                    for key, row in after.items()
+                    if key in before and LABEL_ANNOTATION in row.annotations
                 ],
             )
         return before != set(after)

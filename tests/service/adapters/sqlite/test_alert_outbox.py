@@ -51,6 +51,17 @@ def test_active_alert_keeps_its_annotations(table: AlertTable) -> None:
     assert table.all() == [row("a", 1.0, evidence="much")]
 
 
+def test_active_alert_says_what_labels_show_now(table: AlertTable) -> None:
+    """Its text about labels changes, and nothing else; that alone is no reason to send it before its next repeat."""
+    table.replace("m", [row("a", 1.0, evidence="much", labels="37 labelled")], 9.0)
+    table.mark_sent(table.all(), 2.0)
+    assert not table.replace("m", [row("a", 5.0, evidence="more", labels='differs, "not worse"')], 9.0)
+    (stored,) = table.all()
+    assert (stored.annotations, stored.since) == ({"evidence": "much", "labels": 'differs, "not worse"'}, 1.0)
+    assert not table.replace("m", [row("a", 5.0)], 9.0)
+    assert table.all()[0].annotations["labels"] == 'differs, "not worse"'
+
+
 def test_missing_alert_ends(table: AlertTable) -> None:
     """Alerts of other models are untouched."""
     table.replace("m", [row("a"), row("b")], 9.0)
