@@ -245,6 +245,15 @@ def control_token(settings: Settings, environ: Mapping[str, str] = os.environ) -
     return _secret(settings.server.control_token_file, "server.control_token_file", environ, TOKEN_VARIABLE)
 
 
+def operator_token(file: Path | None, environ: Mapping[str, str] = os.environ) -> str | None:
+    """The bearer token of another installation's control API: that of a file, or of the environment, or None.
+
+    Raises:
+        ConfigError: when the file cannot be read, or it is no token.
+    """
+    return _secret(file, "--token-file", environ, TOKEN_VARIABLE)
+
+
 def kafka_secrets(kafka: KafkaSection, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The passwords for the Kafka client, by the client's option names.
 

@@ -1,6 +1,7 @@
 """Terminal output of the commands. Imported only by commands that print: a server needs no Rich."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -33,6 +34,17 @@ def print_event_table(events: list[tuple[int, Event]]) -> None:
     table = Table("#", "time (UTC)", "model", "scope", "what", "to", "by", "why", title="events", expand=True)
     for seq, event in events:
         table.add_row(*map(Text, _cells(seq, event)))
+    out.print(table)
+
+
+def print_rows_to_label(model: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """Print rows that wait for a label, oldest first, as a table."""
+    if not rows:
+        print_status("none", f" of {model} waits for a label", "dim")
+        return
+    table = Table("id", "row", "time (UTC)", "probability", title=f"rows of {model} to label", title_justify="left")
+    for row in rows:
+        table.add_row(*(Text(str(row[name]), overflow="fold") for name in ("id", "row", "time", "probability")))
     out.print(table)
 
 

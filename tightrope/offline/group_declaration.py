@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tightrope.offline.gateway_address import gateway_address
 from tightrope.service.adapters.open_inference.codec import HTTP_OK
 from tightrope.service.adapters.open_inference.http_client import HttpClient
 from tightrope.service.adapters.ports import UnreachableError
@@ -13,8 +14,6 @@ from tightrope.service.errors import TightropeError, quote
 
 ANSWER_SECONDS = 5.0
 """Time limit for the gateway's answer."""
-
-ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - what a configuration may listen on, not an address to listen on
 
 
 class NoDeclarationError(TightropeError):
@@ -39,11 +38,7 @@ def found_group(source: str, model: str, number: int) -> Mapping[str, Any]:
 
 
 def _address(source: str) -> str:
-    if source.startswith(("http://", "https://")):
-        return source
-    server = load(Path(source)).server
-    host = "127.0.0.1" if server.host in ANY_ADDRESS else server.host
-    return f"http://[{host}]:{server.port}" if ":" in host else f"http://{host}:{server.port}"
+    return source if source.startswith(("http://", "https://")) else gateway_address(load(Path(source)))
 
 
 def _groups(url: str, model: str) -> list[Mapping[str, Any]]:
