@@ -50,7 +50,9 @@ class OneLabel(RequestBody):
 
 
 UNWANTED = "model {0} takes no labels: set models.{0}.labels"
-NO_LISTS = "the judges of this cluster have the rows that wait for labels, and their state is not read from here"
+NO_LISTS = (
+    "the judges of this cluster have the rows that wait for labels: GET this path on the port of the model's judge"
+)
 
 
 class Labels(RequestBody):

@@ -42,7 +42,7 @@ DOORS = {
     "rich": ["tightrope/cli/*.py", "tightrope/demo_run/*.py", "tightrope/offline/*.py"],
     "ruamel": ["service/config/loader.py", "tightrope/demo_run/gateway_process.py"],
     "sqlite3": ["service/adapters/sqlite/*.py"],
-    "starlette": ["service/api/*.py", "tightrope/wiring/shadow_processes.py"],
+    "starlette": ["service/api/*.py", "tightrope/wiring/shadow_processes.py", "tightrope/wiring/judge_labels.py"],
     "typer": ["tightrope/cli/*.py", "tightrope/offline/report.py"],
     "urllib3": [
         "service/adapters/*.py",

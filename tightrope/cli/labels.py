@@ -57,13 +57,14 @@ def labels(
 
 def _open(config: Path | None, url: str | None, model: str | None, token_file: Path | None) -> "LabelDesk":
     from tightrope.offline.gateway_address import gateway_address
-    from tightrope.offline.label_lists import LabelDesk
+    from tightrope.offline.label_lists import LabelDesk, choose_model
     from tightrope.service.config.loader import control_token, load, operator_token
 
     if config is None:
         return LabelDesk.open((url or "").rstrip("/"), operator_token(token_file), model)
     settings = load(config)
-    return LabelDesk.open(gateway_address(settings), control_token(settings), model)
+    name = choose_model(settings.models, model)
+    return LabelDesk.open(gateway_address(settings), control_token(settings), name)
 
 
 def _print_rows(desk: "LabelDesk", rows: Sequence[dict[str, Any]], *, json_: bool) -> None:

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ from tightrope.service.adapters.open_inference.codec import HttpReply
 from tightrope.service.adapters.open_inference.http_client import HttpClient
 from tightrope.service.adapters.ports import UnreachableError
 from tightrope.service.config.loader import ConfigError
+from tightrope.service.config.suggestions import did_you_mean
 
 MAX_SENT_LABELS = 10_000
 """Labels of one request, the most that a gateway takes."""
@@ -36,6 +37,22 @@ class Exchange(Protocol):
         """
 
 
+def choose_model(names: Collection[str], given: str | None) -> str:
+    """The given model, or the only one.
+
+    Raises:
+        ConfigError: when there is no such model, or none is given of several.
+    """
+    if given is None and len(names) == 1:
+        return next(iter(names))
+    if given is None or given not in names:
+        problem = "is missing" if given is None else f"is {given!r}"
+        raise ConfigError(
+            [f"--model: {problem}; it must be one of {', '.join(names)}{did_you_mean(names, given or '')}"]
+        )
+    return given
+
+
 @dataclass(frozen=True, slots=True)
 class LabelDesk:
     """The labels of one model at a gateway, whose address is ``url``."""
@@ -54,10 +71,11 @@ class LabelDesk:
         desk = cls(url, exchange or HttpClient(url, EXCHANGE_SECONDS, token), model or "")
         if model is not None:
             return desk
-        names = [str(each["name"]) for each in desk._ask("GET", "/v1/models")["models"]]
-        if len(names) != 1:
-            raise ConfigError([f"--model: must be one of {', '.join(names)}"])
-        return cls(url, desk.exchange, names[0])
+        try:
+            models = desk._ask("GET", "/v1/models")["models"]
+        except ConfigError as error:
+            raise ConfigError([*error.problems, "--model: is missing, and only a gateway lists its models"]) from error
+        return cls(url, desk.exchange, choose_model([str(each["name"]) for each in models], None))
 
     def rows(self, limit: int) -> list[dict[str, Any]]:
         """The rows that were drawn for a label and wait for it, oldest first."""

@@ -1,6 +1,6 @@
 """Workers and judges of a cluster: processes that serve no inference; their ports serve health and metrics."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from starlette.applications import Starlette
@@ -18,7 +18,7 @@ from tightrope.service.adapters.prometheus.metric_set import process_registry
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.runs.health import RunHealth
 from tightrope.service.app import load_pairs
-from tightrope.service.config.loader import Settings
+from tightrope.service.config.loader import Settings, control_token
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.transport.responder import INTERNAL_ERROR
 from tightrope.serving.server import STOP_SECONDS
@@ -28,6 +28,7 @@ from tightrope.shadow.loop import Loop
 from tightrope.shadow.worker import Worker
 from tightrope.wiring.cluster import ClusterProcess, build_bus
 from tightrope.wiring.embedded import all_watched, judge_loop
+from tightrope.wiring.judge_labels import label_route
 from tightrope.wiring.paging import build_pager
 from tightrope.wiring.permission_check import PermissionCheck, needed_permissions
 from tightrope.wiring.topic_watch import TopicWatch, watch_topics
@@ -54,7 +55,8 @@ def judge(settings: Settings) -> ClusterProcess:
     judging = partial(Judge, bus, store, view, metrics, cpu.cpu_name(), topics=JUDGE_TOPICS, pager=pager)
     make = partial(judging, heartbeat_seconds=MODE_HEARTBEAT_SECONDS)
     watches = _watches(settings, JUDGE_PROCESS, metrics, bus)
-    loop = _loop_process(judge_loop(make, metrics), bus, metrics, watches, store.close)
+    labels = label_route(view.plans, lambda name: name in view.states, lambda: store.labels, control_token(settings))
+    loop = _loop_process(judge_loop(make, metrics), bus, metrics, watches, store.close, [labels])
 
     def start() -> None:
         pager.start()
@@ -88,8 +90,9 @@ def _loop_process(
     metrics: Metrics,
     watches: tuple[TopicWatch, PermissionCheck],
     close: Callable[[], None],
+    routes: Sequence[Route] = (),
 ) -> ClusterProcess:
-    """Build a process that runs one loop and serves its health and metrics."""
+    """Build a process that runs one loop and serves its health and metrics, and further ``routes``."""
     topics, permissions = watches
 
     def start() -> None:
@@ -102,12 +105,14 @@ def _loop_process(
             close()
         bus.close(STOP_SECONDS)
 
-    return ClusterProcess(health(loop, metrics, lambda: topics.reason or permissions.reason), start, stop)
+    return ClusterProcess(health(loop, metrics, lambda: topics.reason or permissions.reason, routes), start, stop)
 
 
-def health(loop: Loop, metrics: Metrics, objection: Callable[[], str] = lambda: "") -> Starlette:
+def health(
+    loop: Loop, metrics: Metrics, objection: Callable[[], str] = lambda: "", more: Sequence[Route] = ()
+) -> Starlette:
     """Build the application that serves the probes and the metrics of a loop, which is not ready while there is an
-    ``objection``.
+    ``objection``, and ``more`` routes.
     """
 
     def live(_: Request) -> JSONResponse:
@@ -129,6 +134,6 @@ def health(loop: Loop, metrics: Metrics, objection: Callable[[], str] = lambda: 
 
     pages = {"/v2/health/live": live, "/v2/health/ready": ready, "/metrics": page}
     routes = [Route(path + end, endpoint) for path, endpoint in pages.items() for end in ("", "/")]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: refused, Exception: refused})
+    app = Starlette(routes=[*routes, *more], exception_handlers={HTTPException: refused, Exception: refused})
     app.router.redirect_slashes = False  # a redirect would need the scheme and the prefix of a proxy in front
     return app

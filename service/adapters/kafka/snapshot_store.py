@@ -98,7 +98,9 @@ def decode_snapshot(data: bytes) -> Snapshot:
 
 
 class SnapshotStore:
-    """Implements `ports.Store` over a bus, for one judge. A model without a snapshot is lost if one is ``required``."""
+    """Implements `ports.Store` over a bus, for one judge. A model without a snapshot is lost if one is ``required``;
+    ``labels`` are the rows and labels that wait for each other, in memory.
+    """
 
     def __init__(self, bus: Bus, *, required: bool = False) -> None:
         self._bus = bus
@@ -108,7 +110,7 @@ class SnapshotStore:
         self._mine: dict[str, Snapshot] = {}
         self._unwritten: set[str] = set()
         self._written: dict[str, float] = {}
-        self._labels = SqliteStore(IN_MEMORY)
+        self.labels = SqliteStore(IN_MEMORY)
         self._open_readers()
 
     def _open_readers(self) -> None:
@@ -134,8 +136,8 @@ class SnapshotStore:
         self._catch_up()
         ends = self._bus.ends(POSITION_TOPICS)
         self._unwritten.clear()
-        self._labels.close()
-        self._labels = SqliteStore(IN_MEMORY)
+        self.labels.close()
+        self.labels = SqliteStore(IN_MEMORY)
         self._resets.clear()
         self._mine = {model: self._starting_snapshot(topics, ends, model) for model in models}
         return {model: snapshot.positions for model, snapshot in self._mine.items()}
@@ -219,7 +221,7 @@ class SnapshotStore:
             self._mine[model] = Snapshot(before.log, snapshots.get(model, before.state), covered, before.topics)
         self._unwritten |= set(snapshots)
         if pending:  # never deferred: judged again, a row would find its label matched already
-            self._labels.save(log, {}, {}, [], pending)
+            self.labels.save(log, {}, {}, [], pending)
         for event in events:
             self._bus.publish(topic(EVENTS), record_codec.encode_event(event), event.model)
         if events:
@@ -263,28 +265,28 @@ class SnapshotStore:
 
     def pending_rows(self, model: str, keys: Sequence[RowKey]) -> dict[RowKey, PendingRow]:
         """Compared rows by key."""
-        return self._labels.pending_rows(model, keys)
+        return self.labels.pending_rows(model, keys)
 
     def pending_labels(self, model: str, keys: Sequence[RowKey]) -> dict[RowKey, Label]:
         """Labels without a row, by key."""
-        return self._labels.pending_labels(model, keys)
+        return self.labels.pending_labels(model, keys)
 
     def given_up(self, model: str, keys: Collection[RowKey]) -> set[RowKey]:
         """Those of the keys whose row was given up by this process."""
-        return self._labels.given_up(model, keys)
+        return self.labels.given_up(model, keys)
 
     def overdue_portion(self, model: str, before: float, latest: float, size: int) -> OverduePortion | None:
         """The oldest rows and labels with a time before ``before``, about ``size`` of them; None without any."""
-        return self._labels.overdue_portion(model, before, latest, size)
+        return self.labels.overdue_portion(model, before, latest, size)
 
     def count_overdue(self, model: str, before: float) -> tuple[int, int]:
         """The number of rows without a label, and of labels without a row, older than ``before``."""
-        return self._labels.count_overdue(model, before)
+        return self.labels.count_overdue(model, before)
 
     def close(self) -> None:
         """Close the readers and the labels."""
         self._close_readers()
-        self._labels.close()
+        self.labels.close()
 
     def _close_readers(self) -> None:
         self._reader.close()

@@ -68,12 +68,13 @@ def write_config_on(
     return write_config(folder, {**whole, "bus": {"kafka": kafka}})
 
 
-def get_page(app: Any, path: str, method: str = "GET") -> httpx.Response:  # noqa: ANN401 - any ASGI application
-    """The response of an ASGI application, without a socket."""
+def get_page(app: Any, path: str, method: str = "GET", token: str | None = None) -> httpx.Response:  # noqa: ANN401 - any ASGI application
+    """The response of an ASGI application, without a socket, to a caller with this ``token``."""
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
 
     async def get() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://part") as client:
-            return await client.request(method, path)
+            return await client.request(method, path, headers=headers)
 
     return asyncio.run(get())
 

@@ -21,6 +21,7 @@ ARGUMENTS: dict[str, list[str]] = {
     "calibrate": ["rows.csv"],
     "limits": ["rows.csv"],
     "report": [],
+    "labels": [],
     "modes list": [],
     "modes move": ["group=old", "group=minority"],
     "modes drop": ["group=old", "--reason", "it is gone"],

@@ -53,8 +53,18 @@ def test_rows_that_wait_are_listed() -> None:
 
 def test_one_of_several_models_has_to_be_named() -> None:
     """The line has their names."""
-    with pytest.raises(ConfigError, match="--model: must be one of a, b"):
+    with pytest.raises(ConfigError, match="--model: is missing; it must be one of a, b"):
         open_desk({"/v1/models": (200, {"models": [{"name": "a"}, {"name": "b"}]})}, None)
+
+
+def test_judge_lists_no_models() -> None:
+    """The second line says what to give."""
+    with pytest.raises(ConfigError) as refused:
+        open_desk({"/v1/models": (404, {"error": "Not Found"})}, None)
+    assert refused.value.problems == [
+        "http://g/v1/models: Not Found",
+        "--model: is missing, and only a gateway lists its models",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,16 @@
 import time
 from pathlib import Path
 
-from tests.support.cluster.cluster import Cluster, ClusterGateway, cluster_on, wait_until
+import pytest
+
+from tests.support.cluster.cluster import Cluster, ClusterGateway, cluster_on, get_page, wait_until
+from tests.support.configs import TOKEN
 from tests.support.harmful_pair import traffic
 from tightrope.demo.broker import Broker
 from tightrope.monitors.label_records import Label
 from tightrope.service.adapters.topics import LABELS, topic
 from tightrope.service.adapters.wire.record_codec import encode_labels
+from tightrope.service.config.loader import TOKEN_VARIABLE
 from tightrope.wiring import shadow_processes
 
 HORIZON = 3600.0
@@ -41,6 +45,30 @@ def test_labels_are_joined_after_the_judge_was_killed(kafka: Broker, tmp_path: P
         _tell(cluster, gateway, range(70, 80))
         wait_until(lambda: _labels(cluster) == {"joined": 80, "duplicate": 5})
         cluster.stop(second)
+
+
+def test_judge_lists_the_rows_to_label(kafka: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On its own port, with the control token; a row whose label came waits no more."""
+    monkeypatch.setenv(TOKEN_VARIABLE, TOKEN)
+    with cluster_on(tmp_path, kafka.address, labels={"horizon_seconds": HORIZON}) as cluster:
+        cluster.make_topics()
+        gateway = cluster.gateway()
+        cluster.start(shadow_processes.worker)
+        judge = cluster.start(shadow_processes.judge).app
+        wait_until(lambda: gateway.has_modes)
+        gateway.ask(traffic(30, harm=True))
+        wait_until(lambda: cluster.judged() == 30)
+
+        def listed() -> list[str]:
+            answer = get_page(judge, "/v1/models/m/labels", token=TOKEN)
+            return [row["id"] for row in answer.json()["rows"] if row["probability"] == 1.0]
+
+        waiting = listed()
+        assert waiting
+        assert {*waiting} <= {*gateway.ids}
+        _tell(cluster, gateway, range(30))
+        wait_until(lambda: listed() == [])
+        assert get_page(judge, "/v1/models/m/labels").status_code == 401
 
 
 def _tell(cluster: Cluster, gateway: ClusterGateway, which: range) -> None:
