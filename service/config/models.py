@@ -14,6 +14,7 @@ from tightrope.monitors.records import Role
 from tightrope.monitors.scopes import HOST_ATTRIBUTE
 from tightrope.service.config.columns import ColumnKey, ColumnSection, SearchMode
 from tightrope.service.config.decision import DecisionSection
+from tightrope.service.config.qualification import QualificationSection
 from tightrope.service.config.section import Name, Section
 from tightrope.service.config.subgroups import SubgroupSection
 from tightrope.service.config.suggestions import did_you_mean
@@ -285,6 +286,11 @@ class ModelSection(Section):
     tenths without it (docs/formulas.md).
     """
 
+    owner: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Who answers for the model, such as an address; named in its statement."""
+    qualification: QualificationSection | None = None
+    """What must be proved about the compressed model before it serves; nothing if left out."""
+
     @property
     def planned_mode(self) -> Literal["armed", "advisory"]:
         """The written mode; without one, a model with no limits of its own is advisory."""
@@ -321,7 +327,11 @@ class ModelSection(Section):
         tensors = {f"{role}_tensors": section.resolved(folder) for role, section in self.tensors.items()}
         golden = folder / self.golden if self.golden else None
         probe = self.probe.model_copy(update={"rows": folder / self.probe.rows}) if self.probe.rows else self.probe
-        others = {"golden": golden, "decision": self.decision.resolved(folder), "probe": probe}
+        others: dict[str, object] = {"golden": golden, "decision": self.decision.resolved(folder), "probe": probe}
+        if self.qualification is not None:
+            compressed = artefacts[str(Role.COMPRESSED)]
+            beside = compressed if isinstance(compressed, Path) else None
+            others["qualification"] = self.qualification.resolved(folder, beside)
         return self.model_copy(update={**artefacts, **tensors, **others})
 
     @model_validator(mode="after")

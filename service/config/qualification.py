@@ -1,0 +1,148 @@
+"""The configuration of a qualification: its criteria, its statement, and who must approve it. A field's text gives its
+meaning; docs/configuration.md is made of them.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+
+from tightrope.service.config.section import Name, Section
+
+STATEMENT_SUFFIX = ".intoto.jsonl"
+"""A statement stands beside the artefact, under the artefact's name with this after it."""
+
+CriterionLimit = Annotated[float, Field(gt=0, lt=1)]
+
+
+class ProvenLimit(Section):
+    """A limit, and what must be shown about it."""
+
+    limit: CriterionLimit
+    """The limit."""
+    proof: Literal["within", "not_over"] = "within"
+    """within: the rows must prove that the limit holds. not_over: they must not refute it, and be so many that three
+    times the limit would have been seen.
+    """
+
+
+def _form_of_limit(value: object) -> str:
+    return "<proof>" if isinstance(value, dict | ProvenLimit) else "<limit>"
+
+
+WrittenLimit: TypeAlias = Annotated[
+    Annotated[CriterionLimit, Tag("<limit>")] | Annotated[ProvenLimit, Tag("<proof>")],
+    Discriminator(_form_of_limit),
+]
+
+
+class CriterionSection(Section):
+    """The limits of one criterion. Nothing is asked of what has no limit."""
+
+    model: WrittenLimit | None = None
+    """The limit for the whole model: a share or a difference of shares, or {limit, proof}."""
+    subgroups: WrittenLimit | None = None
+    """The limit for every subgroup, likewise."""
+    classes: WrittenLimit | None = None
+    """The limit for every class, likewise."""
+    at: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """confident_wrong: the confidence above which an answer counts as confident; 0.9 if left out."""
+    ratio: Annotated[float, Field(gt=0)] | None = None
+    """A cost: the limit as a multiple of the baseline's cost in the same run."""
+    most: Annotated[float, Field(gt=0)] | None = None
+    """A cost: the limit in seconds, bytes or joules."""
+
+    @model_validator(mode="after")
+    def _has_a_limit(self) -> Self:
+        if (self.model, self.subgroups, self.classes, self.ratio, self.most) == (None,) * 5:
+            raise ValueError("needs a limit: one of model, subgroups, classes, ratio or most")
+        return self
+
+
+class QualificationSection(Section):
+    """What must be proved about the compressed model before it serves, and who must approve it; see
+    docs/qualification.md.
+    """
+
+    file: Path | None = None
+    """The bundle with the statement and its approvals; beside the compressed model, with .intoto.jsonl after its name,
+    if left out.
+    """
+    require: bool | None = None
+    """Whether the compressed model may serve only if the statement holds; true with `file` or `keys` if left out."""
+    otherwise: Literal["refuse", "baseline"] = "refuse"
+    """If the statement does not hold. refuse: nothing starts. baseline: all scopes start in safe mode, and the
+    compressed model is only watched.
+    """
+    at_expiry: Literal["warn", "baseline"] = "warn"
+    """When the statement expires while the model serves. warn: an alert; the next start refuses. baseline: the baseline
+    answers from then on.
+    """
+    objective: str | None = None
+    """What the compressed model must not do to anybody, in words for people."""
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+    """The confidence with which a limit must be proved to hold, each for itself."""
+    valid_days: Annotated[int, Field(ge=1, le=3650)] = 180
+    """Days after which the statement expires."""
+    criteria: dict[Name, CriterionSection] = Field(default_factory=dict)
+    """The criteria, by name: a monitor, or one of docs/qualification.md. If left out, those of that page."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    """The seed of what is drawn: the part of the rows that chooses, changes of rows, golden rows."""
+    scenarios: dict[Name, dict[int, float]] = Field(default_factory=dict)
+    """Changes of the rows under which the criteria of scenarios are measured. jitter: for numbers of columns, the
+    size of the change.
+    """
+    unproven: Literal["reject", "withhold"] = "reject"
+    """Subgroups over a limit on the rows that choose. reject: they are judged like the others. withhold: the baseline
+    serves them, and the others are judged without their rows.
+    """
+    host_classes: Literal["conform"] | Annotated[list[str], Field(min_length=1)] = "conform"
+    """The hosts on which the statement holds: conform, those that reproduce its golden answers, or a list of host
+    classes.
+    """
+    golden_rows: Literal["shuffled", "data"] = "shuffled"
+    """The rows of the golden answers. shuffled: of rows whose columns are shuffled independently, so that they are
+    nobody's data. data: rows of the file, for texts and images.
+    """
+    keys: dict[Name, Annotated[list[Path], Field(min_length=1)]] = Field(default_factory=dict)
+    """For a role such as safety-reviewer, the files of the public keys (Ed25519, PEM) of those who may approve in it.
+    Without keys only digests are checked.
+    """
+    approvals: dict[Name, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """For a role, how many of its keys must approve; 1 for each role with keys if left out."""
+
+    @field_validator("scenarios")
+    @classmethod
+    def _scenarios_exist(cls, scenarios: dict[str, dict[int, float]]) -> dict[str, dict[int, float]]:
+        unknown = next((name for name in scenarios if name != "jitter"), None)
+        if unknown is not None:
+            raise ValueError(f"there is no scenario {unknown!r}; there is jitter")
+        return scenarios
+
+    @model_validator(mode="after")
+    def _approvals_are_possible(self) -> Self:
+        for role, needed in self.approvals.items():
+            if role not in self.keys:
+                raise ValueError(f"approvals.{role} has no keys; add keys.{role}")
+            if needed > len(self.keys[role]):
+                raise ValueError(f"approvals.{role} is {needed}, but keys.{role} has {len(self.keys[role])}")
+        return self
+
+    @property
+    def is_required(self) -> bool:
+        """Whether the compressed model may serve only if the statement holds."""
+        return bool(self.file or self.keys) if self.require is None else self.require
+
+    @property
+    def needed_approvals(self) -> dict[str, int]:
+        """For each role with keys, how many must approve."""
+        return {role: self.approvals.get(role, 1) for role in self.keys}
+
+    def resolved(self, folder: Path, compressed: Path | None) -> Self:
+        """The section with its paths resolved against a folder; by default the bundle stands beside ``compressed``."""
+        file = folder / self.file if self.file else None
+        if file is None and compressed is not None:
+            file = compressed.with_name(compressed.name + STATEMENT_SUFFIX)
+        keys = {role: [folder / key for key in files] for role, files in self.keys.items()}
+        required = {"require": self.is_required}
+        return self.model_copy(update={"file": file, "keys": keys, **required})
