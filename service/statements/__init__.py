@@ -1,0 +1,1 @@
+"""Signed statements about models: a qualification, and the approvals of it."""
