@@ -4,7 +4,8 @@ Sources: DSSE v1.0 (`envelope.md`, `protocol.md`); in-toto Attestation Framework
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import msgspec
@@ -41,6 +42,11 @@ class Envelope(msgspec.Struct, frozen=True):
     signatures: Sequence[EnvelopeSignature] = ()
     payload_type: str = PAYLOAD_TYPE
 
+    @property
+    def raw_signatures(self) -> list[bytes]:
+        """The signatures without their base64; one whose base64 is not canonical is left out."""
+        return list(_decoded(signature.sig for signature in self.signatures))
+
 
 def decode_envelope(line: bytes) -> Envelope | None:
     """The envelope in a line of JSON; None for a line that holds none, or one whose base64 is not canonical."""
@@ -72,3 +78,9 @@ def decode_base64(text: str) -> bytes:
         if encode(content).decode() == text:
             return content
     raise ValueError("is not canonical base64")
+
+
+def _decoded(texts: Iterable[str]) -> Iterator[bytes]:
+    for text in texts:
+        with suppress(ValueError):
+            yield decode_base64(text)
