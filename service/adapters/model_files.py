@@ -61,12 +61,15 @@ class ModelFileError(TightropeError):
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """The files of a model: ``path``, the ONNX file to load, and ``external``, those of its tensors."""
+    """The files of a model: ``path``, the ONNX file to load, and ``external``, those of its tensors. ``digests`` has
+    the SHA-256 of each by its name; that of the ONNX file is `STANDARD_INPUT`.
+    """
 
     path: Path
     digest: str
     external: Sequence[Path]
     stamps: Sequence[tuple[int, ...]]
+    digests: Mapping[str, str]
 
     def require_unchanged(self) -> None:
         """Refuse files that were written or replaced since their digest was taken: another model was loaded.
@@ -98,13 +101,26 @@ def find_files(path: Path) -> ModelFiles:
     stamps = _stamps([path])
     digest, names = _read(path)
     if not names:
-        return ModelFiles(path, digest, [], stamps)
+        return ModelFiles(path, digest, [], stamps, {STANDARD_INPUT: digest})
     home = path.resolve().parent
     source = path if all(_exists(path.parent / name) for name in names) else path.resolve()
     files = [_inside(source, name, home) for name in names]
     stamps = [*stamps, *_stamps(files)]
-    digests = {STANDARD_INPUT: digest, **dict(zip(names, map(_sha256, files), strict=True))}
-    return ModelFiles(source, joined_digest(digests), files, stamps)
+    digests = {STANDARD_INPUT: digest, **dict(zip(names, map(file_digest, files), strict=True))}
+    return ModelFiles(source, joined_digest(digests), files, stamps, digests)
+
+
+def file_digest(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal.
+
+    Raises:
+        ModelFileError: when it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def joined_digest(digests: Mapping[str, str]) -> str:
@@ -149,14 +165,6 @@ def _tensor_names(content: bytes, start: int, end: int) -> set[str]:
             if entry.get(ENTRY_KEY) == LOCATION:
                 names.add(entry.get(ENTRY_VALUE, b"").decode(errors="surrogateescape"))
     return names if is_external else set()
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _read(path: Path) -> tuple[str, list[str]]:

@@ -10,7 +10,7 @@ from tightrope.service.statements.examination import NO_TRUST
 from tightrope.service.statements.trust import Trust
 
 if TYPE_CHECKING:
-    from tightrope.service.adapters.attestation import VerifyingKey
+    from tightrope.service.adapters.attestation.ed25519 import VerifyingKey
 
 NEEDS_SIGNED = "signatures need more: pip install 'tightrope[signed]'"
 
@@ -51,7 +51,7 @@ def load_trust(keys: Mapping[str, Sequence[Path]], needed: Mapping[str, int]) ->
 
 
 def _read_role(role: str, files: Sequence[Path], problems: list[str]) -> "list[VerifyingKey]":
-    from tightrope.service.adapters.attestation import KeyFileError, load_public_key  # noqa: PLC0415 - an extra
+    from tightrope.service.adapters.attestation.ed25519 import KeyFileError, load_public_key  # noqa: PLC0415 - an extra
 
     found: dict[str, VerifyingKey] = {}
     for file in files:

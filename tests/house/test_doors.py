@@ -8,7 +8,7 @@ import pytest
 from tests.house.sources import LINKED, PACKAGES, ROOT, python
 
 DOORS = {
-    "cryptography": ["service/adapters/attestation.py"],
+    "cryptography": ["service/adapters/attestation/*.py"],
     "evidently": ["shadow/report.py"],
     "fastapi": ["service/api/*.py"],
     "fastapi_offline": ["service/api/documentation.py"],
@@ -42,7 +42,7 @@ DOORS = {
     "requests": ["dashboards/grafana.py"],
     "rich": ["tightrope/cli/*.py", "tightrope/demo_run/*.py", "tightrope/offline/*.py"],
     "ruamel": ["service/config/loader.py", "tightrope/demo_run/gateway_process.py"],
-    "securesystemslib": ["service/adapters/attestation.py"],
+    "securesystemslib": ["service/adapters/attestation/*.py"],
     "sqlite3": ["service/adapters/sqlite/*.py"],
     "starlette": ["service/api/*.py", "tightrope/wiring/shadow_processes.py", "tightrope/wiring/judge_labels.py"],
     "typer": ["tightrope/cli/*.py", "tightrope/offline/report.py"],

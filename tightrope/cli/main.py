@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tightrope.cli import cluster_commands, dashboards, initialization, labels, modes, offline_commands
+from tightrope.cli import (
+    cluster_commands,
+    dashboards,
+    initialization,
+    labels,
+    modes,
+    offline_commands,
+    statement_commands,
+)
 from tightrope.cli.cluster_commands import ConfigArgument, GrpcPortOption, HostOption, JsonOption, PortOption
 from tightrope.cli.log_limit import LogLimit
 from tightrope.demo_run.models import DEFAULT_MODEL, DEMO_MODELS
@@ -186,7 +194,13 @@ def _print_json_lines(batch: "list[tuple[int, Event]]") -> None:
         typer.echo(json.dumps({"seq": seq, **asdict(event)}))
 
 
-for command in (*initialization.COMMANDS, *offline_commands.COMMANDS, *labels.COMMANDS, *cluster_commands.COMMANDS):
+for command in (
+    *initialization.COMMANDS,
+    *offline_commands.COMMANDS,
+    *labels.COMMANDS,
+    *statement_commands.COMMANDS,
+    *cluster_commands.COMMANDS,
+):
     app.command()(command)
 app.add_typer(dashboards.app, name="dashboards")
 app.add_typer(modes.app, name="modes")

@@ -1,6 +1,6 @@
-"""Ed25519 signatures over DSSE envelopes, by securesystemslib: the only door to it. It needs the extra `signed`.
+"""Ed25519 signatures over DSSE envelopes, by securesystemslib.
 
-A key is asked about every signature of an envelope, whatever the signature's `keyid` says: `dsse.Envelope.verify` would
+A key is asked about every signature of an envelope; a `keyid` decides nothing: `dsse.Envelope.verify` would
 skip those of another keyid, and stop at its threshold.
 
 Sources: DSSE v1.0 (`protocol.md`); RFC 8032 (Ed25519).

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.key_files import NO_ENCRYPTION, write_key, write_seed
-from tightrope.service.adapters.attestation import (
+from tightrope.service.adapters.attestation.ed25519 import (
     KeyFileError,
     SigningKey,
     load_private_key,
@@ -71,7 +71,7 @@ def test_signature_among_others_is_found(tmp_path: Path) -> None:
 
 @given(st.data())
 def test_no_changed_bit_is_accepted(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
-    """Of payload, type or signature."""
+    """Neither in the payload, nor in its type, nor in the signature."""
     private, public = write_key(tmp_path_factory.mktemp("keys"), "ana", 1)
     envelope = signed(load_private_key(private), b'{"a": 1}')
     parts = [envelope.payload, PAYLOAD_TYPE.encode(), envelope.raw_signatures[0]]

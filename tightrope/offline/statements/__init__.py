@@ -1,0 +1,1 @@
+"""`tightrope approve | verify | manifest`."""
