@@ -72,7 +72,7 @@ def test_changed_bundle_holds_only_with_what_was_signed(content: bytes) -> None:
 @FUZZ
 @given(st.integers(0, 2), st.data())
 def test_no_payload_with_a_changed_byte_is_accepted(which: int, data: st.DataObject) -> None:
-    """Of the statement or of an approval; the signatures stay."""
+    """Neither in the statement nor in an approval; the signatures stay."""
     envelope = APPROVED[which]
     index = data.draw(st.integers(0, len(envelope.payload) - 1))
     flip = data.draw(st.integers(1, 255))
@@ -110,18 +110,18 @@ def test_another_key_is_no_help(left: set[int], roles: list[str]) -> None:
 @FUZZ
 @given(histories, st.sets(st.integers(0, 6)))
 def test_deleted_lines_do_not_help(steps: list[Step], left: set[int]) -> None:
-    """If a rest of the lines holds and all of them do not, every dissent is newer than all of the rest: nothing that
+    """If some of the lines hold and all of them do not, the newest dissent is newer than those: nothing that
     is left could name it. With the dissents that a gateway kept, not even then.
     """
     opinions = history_envelopes(steps)
-    rest = [opinion for index, opinion in enumerate(opinions) if index in left]
+    remaining = [opinion for index, opinion in enumerate(opinions) if index in left]
     dissents = [index for index, (_, decision) in enumerate(steps) if decision == "dissent"]
     if holds(opinions):
         return
-    if holds(rest):
+    if holds(remaining):
         assert max(left & {*range(len(steps))}) < max(dissents)
         assert examined([encode_envelope(e) for e in (STATEMENT, *opinions)]).reasons[0].find("dissents") > 0
-    assert not holds([*rest, *(opinions[index] for index in dissents)])
+    assert not holds([*remaining, *(opinions[index] for index in dissents)])
 
 
 @seed(SEED)

@@ -30,7 +30,7 @@ class RealKey(SampleKey):
 
 ANA, BO, CY, EVE = (RealKey(name) for name in ("ana", "bo", "cy", "eve"))
 SEATS = (("reviewer", ANA), ("owner", BO), ("owner", CY))
-"""Who may approve as what; one reviewer and one owner must."""
+"""The roles and their keys; one reviewer and one owner must approve."""
 
 REAL_TRUST = Trust(
     {
@@ -45,7 +45,7 @@ LINES = [encode_envelope(envelope) for envelope in APPROVED]
 
 Step = tuple[int, str]
 histories = st.lists(st.tuples(st.integers(0, len(SEATS) - 1), st.sampled_from(["approve", "dissent"])), max_size=7)
-"""Who says what, one after the other; each saw all that was said before."""
+"""Opinions one after the other, as seat and decision; each names all before it."""
 
 
 def history_envelopes(steps: Sequence[Step]) -> list[Envelope]:
