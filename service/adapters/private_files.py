@@ -14,6 +14,7 @@ STATE_FILES = (
     "alerts.*",
     "marks.*",
     "draw.secret*",
+    "dissents.jsonl",
     "deployed.json*",
     "probes.json*",
     "events-*.jsonl",

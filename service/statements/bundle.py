@@ -103,7 +103,19 @@ def read_bundle(path: Path, kept: Iterable[bytes] = ()) -> Bundle:
     Raises:
         StatementFileError: with the reason, when the file cannot be read.
     """
-    return parse_bundle([*_read_lines(path), *kept])
+    return parse_bundle([*read_lines(path), *kept])
+
+
+def read_lines(path: Path) -> list[bytes]:
+    """The lines of a bundle.
+
+    Raises:
+        StatementFileError: with the reason.
+    """
+    lines = _read(path).splitlines()
+    if len(lines) > MAX_BUNDLE_LINES:
+        raise StatementFileError(f"has more than {MAX_BUNDLE_LINES} lines")
+    return lines
 
 
 def parse_bundle(lines: Iterable[bytes]) -> Bundle:
@@ -116,13 +128,13 @@ def parse_bundle(lines: Iterable[bytes]) -> Bundle:
     return Bundle(sorter.qualifications, sorter.approvals, sorter.unreadable)
 
 
-def write_bundle(path: Path, envelopes: Iterable[Envelope]) -> None:
-    """Replace a bundle by these envelopes, at once: no reader sees half of it.
+def write_bundle(path: Path, envelopes: Iterable[Envelope], mode: int = 0o644) -> None:
+    """Replace a bundle by these envelopes, at once: no reader sees half of it. A new file gets the ``mode``.
 
     Raises:
         StatementFileError: with the reason.
     """
-    _replace(path, b"".join(encode_envelope(envelope) + b"\n" for envelope in envelopes))
+    _replace(path, b"".join(encode_envelope(envelope) + b"\n" for envelope in envelopes), mode)
 
 
 def append_envelope(path: Path, envelope: Envelope) -> None:
@@ -143,13 +155,6 @@ def _predicate_type(envelope: Envelope) -> str | None:
         return None
 
 
-def _read_lines(path: Path) -> list[bytes]:
-    lines = _read(path).splitlines()
-    if len(lines) > MAX_BUNDLE_LINES:
-        raise StatementFileError(f"has more than {MAX_BUNDLE_LINES} lines")
-    return lines
-
-
 def _read(path: Path) -> bytes:
     try:
         if not path.exists():
@@ -166,11 +171,12 @@ def _read(path: Path) -> bytes:
     return content
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace(path: Path, content: bytes, mode: int = 0o644) -> None:
     target = path.resolve()
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         try:
+            draft.touch(mode)
             draft.write_bytes(content)
             if target.exists():
                 draft.chmod(stat.S_IMODE(target.stat().st_mode))

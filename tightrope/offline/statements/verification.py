@@ -13,6 +13,7 @@ from tightrope.service.config.models import ModelSection
 from tightrope.service.config.qualification import QualificationSection
 from tightrope.service.statements.bundle import StatementFileError, read_bundle
 from tightrope.service.statements.examination import QUALIFIED, Examination, examine
+from tightrope.service.statements.kept_dissents import DISSENTS_FILE, read_dissents
 from tightrope.service.statements.keys import TrustError, load_trust
 from tightrope.service.statements.text import one_line
 from tightrope.wiring.candidates.trial import tried_pair
@@ -94,7 +95,7 @@ def _verify_one(name: str, settings: Settings, section: QualificationSection, no
         raise ConfigError([f"{key}.file: is missing; an endpoint has no folder in which the bundle could stand"])
     try:
         trust = load_trust(section.keys, section.needed_approvals)
-        bundle = read_bundle(section.file)
+        bundle = read_bundle(section.file, read_dissents(settings.state.folder / DISSENTS_FILE))
         expected = expected_digests(name, settings)
     except TrustError as error:
         raise ConfigError([f"{key}.{problem}" for problem in error.problems]) from error

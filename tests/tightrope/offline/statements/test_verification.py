@@ -10,6 +10,9 @@ from tightrope.offline.statements.opinion import new_opinion, write_opinion
 from tightrope.offline.statements.verification import describe_judgement, expected_digests, summary, verify
 from tightrope.service.app import load_pairs
 from tightrope.service.config.loader import ConfigError, load
+from tightrope.service.statements.bundle import read_bundle
+from tightrope.service.statements.kept_dissents import DISSENTS_FILE, keep_dissents
+from tightrope.service.statements.keys import load_trust
 
 
 def approve(files: StatementFiles, *accepted: str) -> None:
@@ -83,6 +86,20 @@ def test_missing_files_are_reasons(tmp_path: Path) -> None:
     ]
     files.bundle.unlink()
     assert verify(settings, None, NOW)["m"].lines == [f"models.m.qualification: {files.bundle}: is missing"]
+
+
+def test_dissent_that_the_gateway_kept_counts(tmp_path: Path) -> None:
+    """Though its line is deleted from the bundle, and no later opinion names it."""
+    files = write_statement_files(tmp_path)
+    approve(files)
+    before = files.bundle.read_bytes()
+    dissent = new_opinion("owner", "no", NOW, dissents=True, serve=False)
+    write_opinion(files.bundle, files.keys["cy"], dissent, [])
+    settings = load(files.config)
+    trust = load_trust({"owner": [tmp_path / "cy.pub"]}, {})
+    keep_dissents(settings.state.folder / DISSENTS_FILE, read_bundle(files.bundle), trust)
+    files.bundle.write_bytes(before)
+    assert reasons(files) == ['cy dissents: "no" (owner)']
 
 
 def test_accepted_breach_names_what_is_withheld(tmp_path: Path) -> None:
