@@ -46,6 +46,10 @@ stateDiagram-v2
   flap: the next return needs ten times the evidence. Neither a rollback nor `force-normal` is a return.
 - Modes outlive configurations and artefacts. A pair that served before starts from what is known of it: the scopes that
   it harmed are safe at once (`known-harm`).
+- Scopes that a statement of [qualification](qualification.md) withholds begin in safe mode (`withheld`), under an
+  advisory plan, too. They return by evidence, on trial as after a new artefact, or by `force-normal`; the same
+  statement does not withhold them again. A scope that an operator holds in normal mode goes to safe mode with its
+  `release`.
 - Above the table lies each gateway's own blindness: when rows are kept and none is judged for
   `safe_mode.blind_seconds`, the full model answers until rows are judged again. It is no mode, and no order ends it;
   `blind_seconds: 0` switches it off. The full model also answers at start, until a judge has published the modes.
@@ -78,8 +82,8 @@ def _targets(row: TransitionRow, state: ModeState) -> Iterator[tuple[ModeState, 
     yield row.to, f" ({', '.join(conditions)})" if conditions else ""
     if row.or_latch:
         yield ModeState.LATCHED, " (too many flaps)"
-    if row.safe_if_breached:
-        yield ModeState.SAFE, " (breached while held)"
+    if row.safe_if_objected:
+        yield ModeState.SAFE, " (breached or withheld while held)"
     if conditions and row.to is not state:
         yield state, " (otherwise)"
 

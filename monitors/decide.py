@@ -2,25 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 
 import numpy as np
 
 from tightrope.monitors import detector_bank, safemode
+from tightrope.monitors.boundaries.crossings import breached_scopes, recovered_ticks
 from tightrope.monitors.detector_bank import Trajectory
 from tightrope.monitors.elapsed import elapsed
 from tightrope.monitors.intake.hosts import host_detail, one_host_note
 from tightrope.monitors.intervals.cases import Case, make_case
 from tightrope.monitors.intervals.estimates import Estimates
 from tightrope.monitors.migration import add_orphan, harm_of_pair, mark_known_harm, migrate_state, remember_pair
-from tightrope.monitors.plan import Plan, State, Transition, advisory_note, counted_unit, is_armed, over_budget
+from tightrope.monitors.plan import (
+    Plan,
+    State,
+    Transition,
+    advisory_note,
+    counted_unit,
+    is_armed,
+    over_budget,
+    withholds_anew,
+)
 from tightrope.monitors.records import Bools, Comparisons, Floats, Order, Stream
 from tightrope.monitors.safemode import NEVER, Input, Mode
 from tightrope.monitors.verdict import NOT_WORSE
 from tightrope.monitors.veto.wealth import LEFT
-
-RETURN_MARGIN_NATS = float(np.log(100.0))
-"""A monitor within a factor of a hundred of its budget blocks a return."""
 
 LATCH_NOTE = "; latched: too many breaches soon after a return, the baseline answers until an operator releases it"
 """The addition to the reason of a breach that latches its scope."""
@@ -55,7 +61,7 @@ def decide(plan: Plan, state: State, rows: Comparisons) -> tuple[State, list[Tra
     for scope, mode in enumerate(state.modes):
         if mode.dwelling and elapsed(mode.since, cause.time) >= plan.policy.min_dwell:
             state = _apply_input(plan, state, scope, Input.DWELL_ELAPSED, cause, transitions)
-    for scope in sorted(_breached(plan, state), key=lambda scope: not state.modes[scope].held):
+    for scope in sorted(breached_scopes(plan, state), key=lambda scope: not state.modes[scope].held):
         # Subgroups that move now take their rows along: the model as a whole is judged again at the next tick.
         if scope and _shares_rows(plan, rows, scope, transitions):
             this_scope = np.arange(len(plan.scopes)) == scope
@@ -65,7 +71,7 @@ def decide(plan: Plan, state: State, rows: Comparisons) -> tuple[State, list[Tra
         elif scope or not any(t.moved or t.after.apart is not t.before.apart for t in transitions):
             state = _apply_input(plan, state, scope, Input.BREACH, cause, transitions)
     for scope, mode in enumerate(state.modes):
-        if _may_return(mode) and _recovered(plan, state, scope).all():
+        if _may_return(mode) and recovered_ticks(plan, state, scope).all():
             state = _apply_input(plan, state, scope, Input.RECOVERED, cause, transitions)
     return state, transitions
 
@@ -109,7 +115,7 @@ def first_decision(plan: Plan, state: State, trajectories: Sequence[Trajectory |
             due |= over_budget(plan, state, rule, trajectory.log_mass).any(axis=(1, 2))
     for scope, mode in enumerate(state.modes):
         if _may_return(mode):
-            due |= _recovered(plan, state, scope, trajectories, len(ends))
+            due |= recovered_ticks(plan, state, scope, trajectories, len(ends))
     return int(due.argmax()) if due.any() else None
 
 
@@ -140,7 +146,8 @@ def enter_unreadable(plan: Plan, old: State, cause: Cause) -> tuple[State, list[
 def deploy(plan: Plan, old: State, cause: Cause) -> tuple[State, list[Transition]]:
     """Move a stored state to the current plan; a scope in safe mode with another artefact goes on trial.
 
-    What was learnt about the old pair is remembered. Scopes that the new pair is known to harm go to safe mode.
+    What was learnt about the old pair is remembered. Scopes that the new pair is known to harm go to safe mode, and so
+    do those that a new statement withholds.
     """
     state = migrate_state(plan, old)
     same = (old.baseline_digest, old.compressed_digest) == (plan.baseline_digest, plan.compressed_digest)
@@ -153,7 +160,24 @@ def deploy(plan: Plan, old: State, cause: Cause) -> tuple[State, list[Transition
     if old.digest != plan.digest:  # evidence starts anew; a trial is never seeded, so it starts from a wealth of one
         started = (detector_bank.start_trial(cells, cells.on_scopes(trial) & cells.tripped) for cells in state.cells)
         state = replace(state, cells=tuple(started))
-    return state, [t for t in transitions if t.before.safe or t.trigger is Input.KNOWN_HARM]
+    if withholds_anew(plan, state):
+        state = _withhold(plan, state, replace(cause, reason=plan.withholding.reason), transitions)
+    return state, [t for t in transitions if t.before.safe or t.trigger in {Input.KNOWN_HARM, Input.WITHHELD}]
+
+
+def _withhold(plan: Plan, state: State, cause: Cause, transitions: list[Transition]) -> State:
+    """Send the scopes that a statement withholds to safe mode; each has to disprove all its monitors, on trial."""
+    for scope in plan.withholding.scopes:
+        state = _apply_input(plan, state, plan.scopes.index(scope), Input.WITHHELD, cause, transitions)
+    own = np.isin(plan.scopes, plan.withholding.scopes)
+    trial = own & [mode.trial for mode in state.modes]
+    cells = tuple(
+        detector_bank.start_trial(
+            replace(cells, tripped=cells.tripped | (rule.watched & rule.on_scopes(own))), rule.on_scopes(trial)
+        )
+        for rule, cells in zip(plan.rules, state.cells, strict=True)
+    )
+    return replace(state, cells=cells, retained=replace(state.retained, statement=plan.withholding.statement))
 
 
 def _recall(plan: Plan, state: State, cause: Cause, transitions: list[Transition]) -> State:
@@ -172,36 +196,6 @@ def _recall(plan: Plan, state: State, cause: Cause, transitions: list[Transition
             mode = safemode.next_mode(Mode(), Input.KNOWN_HARM, cause.time, plan.policy)
             state = add_orphan(state, scope, replace(record, mode=mode))
     return state
-
-
-def _breached(plan: Plan, state: State) -> Sequence[int]:
-    """List the scopes with a monitor at or over the budget, subgroups first."""
-    over = np.zeros(len(plan.scopes), dtype=bool)
-    for rule, cells in zip(plan.rules, state.cells, strict=True):
-        over[: len(rule.limits)] |= over_budget(plan, state, rule, cells.log_mass).any(axis=0)
-    return [int(scope) for scope in np.roll(np.arange(len(over)), -1) if over[scope]]
-
-
-def _recovered(
-    plan: Plan, state: State, scope: int, trajectories: Sequence[Trajectory | None] = (), ticks: int = 1
-) -> Bools:
-    """Mask the ticks (T,) at which every tripped cell has disproved the harm and no other cell is near an alarm; a veto
-    of labels disproves a difference.
-
-    A monitor that tripped the scope and was switched off cannot disprove it.
-    """
-    if plan.scopes[scope] in state.retained.disabled:
-        return np.zeros(ticks, dtype=bool)
-    required = np.log(safemode.recovery_samples(state.modes[scope], plan.policy))
-    recovered, own = np.ones(ticks, dtype=bool), slice(scope, scope + 1)  # empty where a monitor has no such scope
-    for rule, cells, trajectory in zip_longest(plan.rules, state.cells, trajectories):
-        log_mass = cells.log_mass[None] if trajectory is None else trajectory.log_mass
-        recovery = cells.recovery[None] if trajectory is None else trajectory.recovery
-        quiet = rule.alarm.evidence(log_mass)[:, :, own] < plan.budget.threshold - RETURN_MARGIN_NATS
-        back = rule.recovery.evidence(recovery)[:, :, own] >= required
-        held_back = state.vetoed(rule)[own]
-        recovered &= (np.where(cells.tripped[:, own], back, quiet) | held_back).all(axis=(1, 2))
-    return recovered
 
 
 def _apply_input(

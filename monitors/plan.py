@@ -22,7 +22,7 @@ from tightrope.monitors.latency import LatencyObjective, LatencyState
 from tightrope.monitors.records import Bools, Comparisons, Floats, Ints, Stream
 from tightrope.monitors.reliability.curve_bins import CurveBins
 from tightrope.monitors.reliability.curve_sums import CurveSums
-from tightrope.monitors.safemode import Input, Mode, Policy
+from tightrope.monitors.safemode import Input, Mode, Policy, Withholding
 from tightrope.monitors.veto.drawing import LabelDraw
 from tightrope.monitors.veto.wealth import VETOED_MONITORS, Veto
 
@@ -47,7 +47,8 @@ class Plan:
     the scopes ``always_baseline`` in every mode; ``digest`` covers everything that evidence depends on: evidence
     counted under another digest is not carried over. ``settings`` are those of judgement, by dotted name, in JSON
     types: a change of them is told. ``search`` is the search for undeclared groups; ``curves`` are the bins of
-    reliability curves, None without labels or a confidence.
+    reliability curves, None without labels or a confidence. Scopes in ``withholding`` begin in safe mode, once for each
+    statement.
 
     >>> plan = Plan("m", "b", "c", ("model", "sex=f"), np.ones(2), rules=())
     >>> plan.covers(Comparisons.from_columns(1, baseline_digest="b", compressed_digest="c", scopes=("sex=f",)))
@@ -77,6 +78,7 @@ class Plan:
     settings: Mapping[str, object] = field(default_factory=dict)
     search: SearchPlan | None = None
     curves: CurveBins | None = None
+    withholding: Withholding = field(default_factory=Withholding)
 
     def covers(self, rows: Comparisons) -> bool:
         """Tell whether these rows are of the watched pair and subgroups."""
@@ -85,13 +87,15 @@ class Plan:
 
     @property
     def coverage(self) -> str:
-        """A digest of the pair and the subgroups: `covers` accepts the rows of a gateway whose plan has the same one.
+        """A digest of the pair, the subgroups and the withheld scopes: `covers` accepts the rows of a gateway whose
+        plan has the same one.
 
         >>> fewer = Plan("m", "b", "c", ("model",), np.ones(1), rules=())
         >>> fewer.coverage == Plan("m", "b", "c", ("model", "sex=f"), np.ones(2), rules=()).coverage
         False
         """
-        covered = (self.baseline_digest, self.compressed_digest, *self.scopes[1:])
+        withheld = [f"withheld {scope}" for scope in self.withholding.scopes]
+        covered = (self.baseline_digest, self.compressed_digest, *self.scopes[1:], *withheld)
         return sha256("\n".join(covered).encode()).hexdigest()
 
     def refusal(self, rows: Comparisons) -> str:
@@ -276,6 +280,11 @@ def is_armed(plan: Plan, state: State) -> bool:
     state that does not tell it is of a version in which every such model was armed.
     """
     return plan.armed or (plan.keeps_armed and state.retained.settings.get("mode", ARMED) == ARMED)
+
+
+def withholds_anew(plan: Plan, state: State) -> bool:
+    """Tell whether the plan has a statement that this state does not know yet."""
+    return plan.withholding.statement not in {"", state.retained.statement}
 
 
 def advisory_note(plan: Plan, state: State) -> str:

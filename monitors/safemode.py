@@ -3,13 +3,14 @@
 How it works. A scope (the whole model, or one subgroup) is in one of three states: NORMAL, the compressed model
 answers; SAFE, the baseline answers and the shadow goes on measuring the compressed model; LATCHED, as SAFE, but the
 scope flapped too often and only an operator can end it. Inputs come from the monitors (breach, recovered, blind), from
-time (dwell elapsed), from a start that cannot read the state (unreadable), from deployment (new artefact, known harm)
-and from operators (force-safe, force-normal, release).
+time (dwell elapsed), from a start that cannot read the state (unreadable), from deployment (new artefact, known harm),
+from a statement of qualification that does not prove a scope (withheld) and from operators (force-safe, force-normal,
+release).
 
 An operator's force holds the scope: automatic inputs are recorded and move nothing until the operator releases it. A
-scope that breached while it was held in normal mode goes to safe mode with its release. A scope returns on evidence,
-not on a timer, and not before its minimum dwell is over. A breach soon after a return by evidence is a flap: the
-evidence required for the next return grows tenfold, and after too many flaps the scope latches.
+scope that breached or was withheld while it was held in normal mode goes to safe mode with its release. A scope returns
+on evidence, not on a timer, and not before its minimum dwell is over. A breach soon after a return by evidence is a
+flap: the evidence required for the next return grows tenfold, and after too many flaps the scope latches.
 
 A pair of state and input without a row raises and changes nothing.
 """
@@ -38,6 +39,7 @@ class Input(StrEnum):
     DWELL_ELAPSED = "dwell-elapsed"
     NEW_ARTEFACT = "new-artefact"
     KNOWN_HARM = "known-harm"
+    WITHHELD = "withheld"
     FORCE_SAFE = "force-safe"
     FORCE_NORMAL = "force-normal"
     RELEASE = "release"
@@ -62,7 +64,7 @@ class TransitionRow:
     unless_held: bool = False
     after_dwell: bool = False
     or_latch: bool = False
-    safe_if_breached: bool = False
+    safe_if_objected: bool = False
 
 
 TABLE: dict[tuple[ModeState, Input], TransitionRow] = {
@@ -71,9 +73,10 @@ TABLE: dict[tuple[ModeState, Input], TransitionRow] = {
     (ModeState.NORMAL, Input.UNREADABLE): TransitionRow(ModeState.SAFE, unless_held=True),
     (ModeState.NORMAL, Input.NEW_ARTEFACT): TransitionRow(ModeState.NORMAL),
     (ModeState.NORMAL, Input.KNOWN_HARM): TransitionRow(ModeState.SAFE, unless_held=True),
+    (ModeState.NORMAL, Input.WITHHELD): TransitionRow(ModeState.SAFE, unless_held=True),
     (ModeState.NORMAL, Input.FORCE_SAFE): TransitionRow(ModeState.SAFE),
     (ModeState.NORMAL, Input.FORCE_NORMAL): TransitionRow(ModeState.NORMAL),
-    (ModeState.NORMAL, Input.RELEASE): TransitionRow(ModeState.NORMAL, safe_if_breached=True),
+    (ModeState.NORMAL, Input.RELEASE): TransitionRow(ModeState.NORMAL, safe_if_objected=True),
     (ModeState.SAFE, Input.BREACH): TransitionRow(ModeState.SAFE),
     (ModeState.SAFE, Input.BLIND): TransitionRow(ModeState.SAFE),
     (ModeState.SAFE, Input.UNREADABLE): TransitionRow(ModeState.SAFE),
@@ -81,6 +84,7 @@ TABLE: dict[tuple[ModeState, Input], TransitionRow] = {
     (ModeState.SAFE, Input.DWELL_ELAPSED): TransitionRow(ModeState.SAFE),
     (ModeState.SAFE, Input.NEW_ARTEFACT): TransitionRow(ModeState.SAFE),
     (ModeState.SAFE, Input.KNOWN_HARM): TransitionRow(ModeState.SAFE),
+    (ModeState.SAFE, Input.WITHHELD): TransitionRow(ModeState.SAFE),
     (ModeState.SAFE, Input.FORCE_SAFE): TransitionRow(ModeState.SAFE),
     (ModeState.SAFE, Input.FORCE_NORMAL): TransitionRow(ModeState.NORMAL),
     (ModeState.SAFE, Input.RELEASE): TransitionRow(ModeState.SAFE),
@@ -90,6 +94,7 @@ TABLE: dict[tuple[ModeState, Input], TransitionRow] = {
     (ModeState.LATCHED, Input.RECOVERED): TransitionRow(ModeState.LATCHED),
     (ModeState.LATCHED, Input.NEW_ARTEFACT): TransitionRow(ModeState.LATCHED),
     (ModeState.LATCHED, Input.KNOWN_HARM): TransitionRow(ModeState.LATCHED),
+    (ModeState.LATCHED, Input.WITHHELD): TransitionRow(ModeState.LATCHED),
     (ModeState.LATCHED, Input.FORCE_SAFE): TransitionRow(ModeState.SAFE),
     (ModeState.LATCHED, Input.FORCE_NORMAL): TransitionRow(ModeState.NORMAL),
     (ModeState.LATCHED, Input.RELEASE): TransitionRow(ModeState.SAFE),
@@ -98,6 +103,19 @@ TABLE: dict[tuple[ModeState, Input], TransitionRow] = {
 
 class IllegalTransitionError(ValueError):
     """The table has no row for this state and input; the scope keeps its mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withholding:
+    """The scopes that a statement of qualification does not prove, and why; ``statement`` is its digest.
+
+    >>> Withholding().scopes
+    ()
+    """
+
+    statement: str = ""
+    scopes: tuple[str, ...] = ()
+    reason: str = ""
 
 
 NEVER = -1e18
@@ -132,8 +150,10 @@ class Mode:
     ``trial`` marks a scope whose artefact was replaced while it was safe: it returns on evidence counted from zero.
     ``unread`` marks a scope whose earlier state could not be read: the baseline answers it under an advisory plan, too.
     ``breached`` marks a scope that breached while an operator held it in normal mode. ``ordered`` marks a scope that is
-    safe on an operator's word alone: no automatic input has given a reason since. ``returned`` is the time of the
-    latest return by evidence: an order is no return, so a breach soon after it is no flap.
+    safe on people's word alone, an operator's or that of a statement: no automatic input has given a reason since.
+    ``returned`` is the time of the latest return by evidence: an order is no return, so a breach soon after it is no
+    flap. ``withheld`` marks a scope that a statement does not prove: the baseline answers it under an advisory plan,
+    too, until evidence or an operator brings it back.
 
     >>> next_mode(Mode(), Input.BREACH, 60.0, Policy()).safe
     True
@@ -149,6 +169,7 @@ class Mode:
     breached: bool = False
     unread: bool = False
     ordered: bool = False
+    withheld: bool = False
 
     @property
     def safe(self) -> bool:
@@ -156,8 +177,13 @@ class Mode:
         return self.state is not ModeState.NORMAL
 
     @property
+    def is_unproven(self) -> bool:
+        """Whether the compressed model must not answer even under an advisory plan."""
+        return self.unread or self.withheld
+
+    @property
     def by_order(self) -> bool:
-        """Whether the baseline answers because an operator said so: people need not be told of it."""
+        """Whether the baseline answers because people said so: they need not be told of it."""
         return self.safe and (self.held or self.ordered)
 
     @property
@@ -177,7 +203,7 @@ def next_mode(mode: Mode, trigger: Input, time: float, policy: Policy) -> Mode:
     row = TABLE.get((mode.state, trigger))
     if row is None:
         raise IllegalTransitionError(f"a scope in state {mode.state} cannot take {trigger}")
-    to = ModeState.SAFE if row.safe_if_breached and mode.breached else row.to
+    to = ModeState.SAFE if row.safe_if_objected and (mode.breached or mode.withheld) else row.to
     mode = _update_counters(mode, trigger, time, policy)
     stays = (row.unless_held and mode.held) or (row.after_dwell and mode.dwelling)
     to = mode.state if stays else to
@@ -189,16 +215,16 @@ def next_mode(mode: Mode, trigger: Input, time: float, policy: Policy) -> Mode:
 def _update_counters(mode: Mode, trigger: Input, time: float, policy: Policy) -> Mode:
     """Apply the effects of an input besides the state: hold, end of the dwell, trial, breach on hold, flaps."""
     if trigger in ORDERS:
-        latched = mode.state is ModeState.LATCHED
-        held, flaps = trigger is not Input.RELEASE, 0 if latched else mode.flaps
-        ordered = mode.ordered or (trigger is Input.FORCE_SAFE and not mode.safe)
-        return replace(mode, held=held, breached=False, unread=False, flaps=flaps, ordered=ordered)
+        return _order(mode, trigger)
     if trigger in AUTOMATIC_CAUSES:
         mode = replace(mode, ordered=False)
     if trigger is Input.DWELL_ELAPSED:
         return replace(mode, dwelling=False)
     if trigger is Input.NEW_ARTEFACT:
         return replace(mode, trial=mode.safe, breached=False)
+    if trigger is Input.WITHHELD:
+        enters = not mode.safe and not mode.held
+        mode = replace(mode, withheld=True, trial=mode.trial or enters, ordered=mode.ordered or enters)
     if trigger is Input.UNREADABLE:
         mode = replace(mode, unread=mode.safe or not mode.held)
     if trigger is Input.KNOWN_HARM:
@@ -211,12 +237,19 @@ def _update_counters(mode: Mode, trigger: Input, time: float, policy: Policy) ->
     return mode
 
 
+def _order(mode: Mode, order: Input) -> Mode:
+    held, flaps = order is not Input.RELEASE, 0 if mode.state is ModeState.LATCHED else mode.flaps
+    ordered = mode.ordered or (order is Input.FORCE_SAFE and not mode.safe)
+    withheld = mode.withheld and order is not Input.FORCE_NORMAL
+    return replace(mode, held=held, breached=False, unread=False, flaps=flaps, ordered=ordered, withheld=withheld)
+
+
 def _enter(mode: Mode, to: ModeState, time: float, trigger: Input) -> Mode:
     if to is mode.state:
         return mode
     if to is ModeState.NORMAL:
         returned = time if trigger is Input.RECOVERED else NEVER
-        mode = replace(mode, trial=False, unread=False, ordered=False)
+        mode = replace(mode, trial=False, unread=False, ordered=False, withheld=False)
         return replace(mode, state=to, since=time, dwelling=False, returned=returned)
     return replace(mode, state=to, since=time, dwelling=to is ModeState.SAFE)
 

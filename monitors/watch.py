@@ -263,13 +263,13 @@ def _remember(state: State, view: BlockView, rows: Comparisons) -> RepeatMemory:
 def build_routes(plan: Plan, state: State) -> Routes:
     """Build the routes for the gateways: the scopes that the baseline answers.
 
-    Under an advisory plan evidence moves no scope; an operator who holds a scope in safe mode does, and so does a state
-    that could not be read. While the mode of a scope that the plan does not have is not mapped, its rows cannot be told
-    from others: the whole model is safe.
+    Under an advisory plan evidence moves no scope; an operator who holds a scope in safe mode does, and so do a state
+    that could not be read and a statement that withholds the scope. While the mode of a scope that the plan does not
+    have is not mapped, its rows cannot be told from others: the whole model is safe.
     """
     modes, armed = list(zip(plan.scopes, state.modes, strict=True)), is_armed(plan, state)
     orphans = [(plan.scopes[0], record.mode) for record in state.retained.orphans.values()]
-    moved = [scope for scope, mode in (*modes, *orphans) if mode.safe and (armed or mode.held or mode.unread)]
+    moved = [scope for scope, mode in (*modes, *orphans) if mode.safe and (armed or mode.held or mode.is_unproven)]
     safe = list(dict.fromkeys(moved))
     states = {scope: mode.state.value for scope, mode in modes}
     unordered = {scope for scope, mode in (*modes, *orphans) if mode.safe and not mode.by_order}

@@ -25,7 +25,9 @@ SUMMARIES = {
     HELD_ALERT: "{model}: {scope} breaches, and an operator holds it in normal mode",
 }
 
-SAFE_MODE_CAUSES = {Input.BREACH, Input.BLIND, Input.UNREADABLE, Input.KNOWN_HARM, Input.FORCE_SAFE}
+SAFE_MODE_CAUSES = {
+    Input.BREACH, Input.BLIND, Input.UNREADABLE, Input.KNOWN_HARM, Input.WITHHELD, Input.FORCE_SAFE,
+}  # fmt: skip
 """The event kinds that bring a scope to safe mode."""
 
 

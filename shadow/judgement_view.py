@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from tightrope.monitors.migration import harm_of_pair
-from tightrope.monitors.plan import Plan, State, initial_state, is_armed
+from tightrope.monitors.plan import Plan, State, initial_state, is_armed, withholds_anew
 from tightrope.monitors.records import Stream
 from tightrope.monitors.status.groups import GroupStatus, found_groups
 from tightrope.monitors.status.progress import JudgementProgress, label_coverage
@@ -20,11 +20,14 @@ class JudgementView:
         self.plans = plans
         self.states: Mapping[str, State] = {}
 
-    def harmed_scopes(self, plan: Plan) -> tuple[str, ...]:
-        """The scopes that a plan's pair is known to harm; the whole model stands for one that is not in the plan."""
+    def unproven_scopes(self, plan: Plan) -> tuple[str, ...]:
+        """The scopes that a plan's pair is known to harm, and those that a new statement withholds; the whole model
+        stands for one that is not in the plan.
+        """
         state = self.states.get(plan.model)
         harmed = harm_of_pair(plan, state) if state and is_armed(plan, state) else {}
-        return tuple(dict.fromkeys(scope if scope in plan.scopes else plan.scopes[0] for scope in harmed))
+        withheld = plan.withholding.scopes if state is None or withholds_anew(plan, state) else ()
+        return tuple(dict.fromkeys(each if each in plan.scopes else plan.scopes[0] for each in (*harmed, *withheld)))
 
     def is_armed(self, model: str) -> bool:
         """Whether a breach of a model routes requests to its baseline."""

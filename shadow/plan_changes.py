@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping
 
 from tightrope.monitors.history.retained import changed_settings
-from tightrope.monitors.plan import Plan, State, is_armed, judged_settings
+from tightrope.monitors.plan import Plan, State, is_armed, judged_settings, withholds_anew
 from tightrope.monitors.records import MODEL_SCOPE, Event, Stream
 
 log = logging.getLogger(__name__)
@@ -19,10 +19,11 @@ MAX_NAMED_CHANGES = 5
 
 
 def is_changed(plan: Plan, state: State) -> bool:
-    """Tell whether a state is of another plan, and warn of a mode that the state alone has."""
+    """Tell whether a state is of another plan or statement, and warn of a mode that the state alone has."""
     if is_armed(plan, state) and not plan.armed:
         log.warning("models.%s.mode: %s", plan.model, STAYS_ARMED)
-    return state.digest != plan.digest or state.retained.settings != judged_settings(plan, state)
+    is_other = state.digest != plan.digest or withholds_anew(plan, state)
+    return is_other or state.retained.settings != judged_settings(plan, state)
 
 
 def change_events(plan: Plan, old: State, state: State, time: float, host: str) -> Iterator[Event]:

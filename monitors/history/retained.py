@@ -65,6 +65,7 @@ class ScopeRecord:
             flaps=max(strict.flaps, mild.flaps),
             returned=max(strict.returned, mild.returned),
             unread=strict.unread or mild.unread,
+            withheld=strict.withheld or mild.withheld,
         )
         definitions = [each for each in (self.definition, other.definition) if each is not None]
         definition = definitions[0] if definitions and definitions[0] == definitions[-1] else SEVERAL
@@ -100,7 +101,8 @@ class Retained:
     """Knowledge that outlives a plan, as explained above; the newest of ``pairs`` is the last.
 
     ``settings`` maps the dotted name of each setting of judgement to its value in JSON types; empty where unknown.
-    ``orders`` are the ids of the orders that were carried out: a copy of one is refused.
+    ``orders`` are the ids of the orders that were carried out: a copy of one is refused. ``statement`` is the digest of
+    the latest statement of qualification: what it withheld is not withheld again.
 
     >>> sorted(Retained(orphans={"sex=f": ScopeRecord(Mode(ModeState.LATCHED))}).unmapped)
     ['sex=f']
@@ -111,6 +113,7 @@ class Retained:
     pairs: tuple[PairRecord, ...] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
     orders: tuple[str, ...] = ()
+    statement: str = ""
 
     @property
     def unmapped(self) -> Mapping[str, ScopeRecord]:

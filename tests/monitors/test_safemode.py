@@ -27,6 +27,7 @@ NEXT_STATES = {
     (NORMAL, Input.UNREADABLE): SAFE,
     (NORMAL, Input.NEW_ARTEFACT): NORMAL,
     (NORMAL, Input.KNOWN_HARM): SAFE,
+    (NORMAL, Input.WITHHELD): SAFE,
     (NORMAL, Input.FORCE_SAFE): SAFE,
     (NORMAL, Input.FORCE_NORMAL): NORMAL,
     (NORMAL, Input.RELEASE): NORMAL,
@@ -37,6 +38,7 @@ NEXT_STATES = {
     (SAFE, Input.DWELL_ELAPSED): SAFE,
     (SAFE, Input.NEW_ARTEFACT): SAFE,
     (SAFE, Input.KNOWN_HARM): SAFE,
+    (SAFE, Input.WITHHELD): SAFE,
     (SAFE, Input.FORCE_SAFE): SAFE,
     (SAFE, Input.FORCE_NORMAL): NORMAL,
     (SAFE, Input.RELEASE): SAFE,
@@ -46,6 +48,7 @@ NEXT_STATES = {
     (LATCHED, Input.RECOVERED): LATCHED,
     (LATCHED, Input.NEW_ARTEFACT): LATCHED,
     (LATCHED, Input.KNOWN_HARM): LATCHED,
+    (LATCHED, Input.WITHHELD): LATCHED,
     (LATCHED, Input.FORCE_SAFE): SAFE,
     (LATCHED, Input.FORCE_NORMAL): NORMAL,
     (LATCHED, Input.RELEASE): SAFE,
@@ -56,6 +59,7 @@ BLOCKED_BY_A_HOLD = {
     (NORMAL, Input.BREACH),
     (NORMAL, Input.BLIND),
     (NORMAL, Input.KNOWN_HARM),
+    (NORMAL, Input.WITHHELD),
     (NORMAL, Input.UNREADABLE),
     (SAFE, Input.RECOVERED),
 }
@@ -217,6 +221,7 @@ def test_new_mode_is_normal_and_free() -> None:
         "breached",
         "unread",
         "ordered",
+        "withheld",
     }
     assert (mode.state, mode.held, mode.dwelling, mode.flaps, mode.trial) == (NORMAL, False, False, 0, False)
 
@@ -250,3 +255,30 @@ def test_scope_that_breached_while_held_is_safe_with_its_release(trigger: Input)
     }
     assert next_mode(Mode(held=True), Input.RELEASE, NOW, POLICY).state is NORMAL
     assert not next_mode(mode, Input.NEW_ARTEFACT, NOW, POLICY).breached
+
+
+@pytest.mark.parametrize("state", ModeState)
+def test_withheld_scope_enters_safe_mode_on_trial(state: ModeState) -> None:
+    """A scope that was safe before keeps the evidence that it owes; no flap is counted, and no breach."""
+    mode = Mode(state, flaps=POLICY.max_flaps - 1, returned=NOW - 1)
+    after = next_mode(mode, Input.WITHHELD, NOW, POLICY)
+    assert after.state is (SAFE if state is NORMAL else state)
+    assert (after.withheld, after.trial, after.held) == (True, state is NORMAL, False)
+    assert (after.flaps, after.breached) == (mode.flaps, False)
+
+
+@pytest.mark.parametrize("trigger", [Input.RECOVERED, Input.FORCE_NORMAL])
+def test_withholding_ends_by_evidence_or_by_an_operators_word(trigger: Input) -> None:
+    """A release of a safe scope ends nothing."""
+    mode = next_mode(Mode(), Input.WITHHELD, NOW, POLICY)
+    assert next_mode(mode, Input.RELEASE, NOW, POLICY).withheld
+    assert not next_mode(replace(mode, dwelling=False), trigger, NOW, POLICY).withheld
+
+
+def test_scope_that_is_withheld_while_held_is_safe_with_its_release() -> None:
+    """The hold stands until then, and the scope is on no trial; an operator who forces it again decides anew."""
+    mode = next_mode(Mode(held=True), Input.WITHHELD, NOW, POLICY)
+    assert (mode.state, mode.trial, mode.ordered) == (NORMAL, False, False)
+    assert next_mode(mode, Input.RELEASE, NOW, POLICY).state is SAFE
+    forced = next_mode(mode, Input.FORCE_NORMAL, NOW, POLICY)
+    assert next_mode(forced, Input.RELEASE, NOW, POLICY).state is NORMAL

@@ -67,7 +67,7 @@ class Scope(RuleBasedStateMachine):
         if trigger is Input.FORCE_NORMAL:
             assert self.mode.state is ModeState.NORMAL
         if trigger is Input.RELEASE:
-            assert self.mode.safe == (before.safe or before.breached)
+            assert self.mode.safe == (before.safe or before.breached or before.withheld)
         if self.mode.state is ModeState.SAFE and before.state is not ModeState.SAFE:
             self.dwell_over = False
 
@@ -95,6 +95,11 @@ class Scope(RuleBasedStateMachine):
         """The evidence required is at least the configured one (or, on trial, a hundred), and within reach."""
         least = TRIAL_WEALTH if self.mode.trial else POLICY.recovery_samples
         assert least <= recovery_samples(self.mode, POLICY) <= 1e8
+
+    @invariant()
+    def only_a_hold_serves_a_withheld_scope(self) -> None:
+        """Nothing but evidence or an operator brings it back."""
+        assert self.mode.safe or self.mode.held or not self.mode.withheld
 
     @invariant()
     def only_safe_scopes_are_on_trial(self) -> None:

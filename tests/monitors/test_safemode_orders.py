@@ -34,6 +34,9 @@ FORCED, RELEASED = Input.FORCE_SAFE, Input.RELEASE
         ((FORCED, RELEASED, Input.BLIND), False),
         ((FORCED, RELEASED, Input.KNOWN_HARM), False),
         ((FORCED, RELEASED, Input.UNREADABLE), False),
+        ((Input.WITHHELD,), True),
+        ((Input.WITHHELD, Input.BREACH), False),
+        ((Input.BREACH, Input.WITHHELD), False),
         ((Input.BREACH,), False),
         ((Input.BREACH, FORCED), True),
         ((Input.BREACH, FORCED, RELEASED), False),
@@ -43,5 +46,7 @@ FORCED, RELEASED = Input.FORCE_SAFE, Input.RELEASE
 def test_scope_is_safe_by_order_until_something_else_speaks_against_it(
     inputs: Sequence[Input], *, by_order: bool
 ) -> None:
-    """While an operator holds it, or has ordered it and neither evidence nor blindness came since."""
+    """While an operator holds it, or people said so before evidence or blindness did: who signed that a scope is not
+    proved need not be called about it.
+    """
     assert after(inputs).by_order is by_order

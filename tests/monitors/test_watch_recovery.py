@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.support.judgement.comparisons import RowSource, judge_rows, make_plan
-from tightrope.monitors.decide import RETURN_MARGIN_NATS, apply_order
+from tightrope.monitors.boundaries.crossings import RETURN_MARGIN_NATS
+from tightrope.monitors.decide import apply_order
 from tightrope.monitors.plan import Plan, State, Transition
 from tightrope.monitors.records import Comparisons, Order, Outcome
 from tightrope.monitors.safemode import Input, ModeState, Policy

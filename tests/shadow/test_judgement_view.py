@@ -10,7 +10,7 @@ from tests.support.judgement.labelled_judge import NOW, batches, labelled, publi
 from tightrope.monitors.history.retained import PairRecord, Retained, ScopeRecord
 from tightrope.monitors.plan import initial_state
 from tightrope.monitors.records import Outcome
-from tightrope.monitors.safemode import Mode, ModeState
+from tightrope.monitors.safemode import Mode, ModeState, Withholding
 from tightrope.shadow import judge as module
 from tightrope.shadow.judgement_view import JudgementView
 from tightrope.shadow.output import judgement_metrics
@@ -60,14 +60,25 @@ def test_view_shows_labels_noise_and_dependence(tmp_path: Path, monkeypatch: pyt
     assert harness.metrics.registry.get_sample_value("tightrope_labels", {"model": "m", "outcome": "joined"}) == 10
 
 
-def test_harmed_scopes_are_those_of_a_pair_that_served_before() -> None:
+def test_unproven_scopes_are_those_of_a_pair_that_did_harm_before() -> None:
     """The whole model stands for a scope that the plan does not have; an advisory plan moves nothing."""
     plan = make_plan("disagreement")
     record = ScopeRecord(Mode(ModeState.SAFE), ("disagreement",))
     view = JudgementView({"m": plan})
-    assert view.harmed_scopes(plan) == ()
+    assert view.unproven_scopes(plan) == ()
     pairs = (PairRecord("b1", "c1", {"group=a": record, "group=x": record}), PairRecord("b1", "c2", {}))
     view.states = {"m": replace(initial_state(plan), retained=Retained(pairs=pairs))}
-    assert view.harmed_scopes(plan) == ("group=a", "model")
-    assert view.harmed_scopes(replace(plan, compressed_digest="c2")) == ()
-    assert view.harmed_scopes(replace(plan, armed=False)) == ()
+    assert view.unproven_scopes(plan) == ("group=a", "model")
+    assert view.unproven_scopes(replace(plan, compressed_digest="c2")) == ()
+    assert view.unproven_scopes(replace(plan, armed=False)) == ()
+
+
+def test_scopes_that_a_new_statement_withholds_are_unproven() -> None:
+    """Under an advisory plan and before the first state, too; not once the judge has applied the statement."""
+    plan = make_plan("disagreement", withholding=Withholding("q1", ("group=b",)), armed=False)
+    view = JudgementView({"m": plan})
+    assert view.unproven_scopes(plan) == ("group=b",)
+    view.states = {"m": initial_state(plan)}
+    assert view.unproven_scopes(plan) == ("group=b",)
+    view.states = {"m": replace(initial_state(plan), retained=Retained(statement="q1"))}
+    assert view.unproven_scopes(plan) == ()

@@ -14,6 +14,7 @@ from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.migration import migrate_state
 from tightrope.monitors.plan import Plan, initial_state
 from tightrope.monitors.records import Event
+from tightrope.monitors.safemode import Input, Withholding
 from tightrope.monitors.watch import build_routes
 from tightrope.shadow.plan_changes import change_events
 
@@ -132,3 +133,15 @@ def test_reason_names_the_first_changes() -> None:
     assert event.reason.count("->") == 5
     assert event.reason.endswith("7 more; the evidence starts anew")
     assert len(event.detail["changes"]) == 12  # type: ignore[arg-type]
+
+
+def test_statement_that_withholds_a_scope_is_told_once(tmp_path: Path) -> None:
+    """A fresh start applies it before the first row, and the next start does not apply it again."""
+    plan = replace(lenient(), withholding=Withholding("q1", ("group=b",), "not proved by q1"))
+    harness = JudgeHarness(tmp_path, {"m": plan})
+    harness.drain(harness.judge())
+    harness.reopen()
+    harness.drain(harness.judge())
+    told = [event for event in harness.events() if event.kind == Input.WITHHELD]
+    assert [(event.scope, event.reason) for event in told] == [("group=b", "not proved by q1")]
+    assert build_routes(plan, harness.view.states["m"]).safe == ("group=b",)

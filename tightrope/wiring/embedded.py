@@ -119,7 +119,7 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
         service.outbox.add_event(event)
 
     def shield(plan: Plan) -> None:
-        service.engine.router.keep_safe(plan.model, view.harmed_scopes(plan))
+        service.engine.router.keep_safe(plan.model, view.unproven_scopes(plan))
 
     deployer = HotSwapDeployer(settings, served, as_watched, record_event, shield)
     service = build_service(settings, pairs, served.profiles, bus, store, view, deployer, metrics)

@@ -162,6 +162,13 @@ def mapping(value: object, where: str) -> Mapping[str, Any]:
     return value
 
 
+def text(value: object, where: str) -> str:
+    """A text, or a `WireError`."""
+    if not isinstance(value, str):
+        raise WireError(f"{where}: must be a text")
+    return value
+
+
 def names(value: object, where: str) -> tuple[str, ...]:
     """A list of names, or a `WireError`."""
     texts = _texts(value, where)

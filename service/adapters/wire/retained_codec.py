@@ -5,7 +5,7 @@ from typing import Any
 
 from tightrope.monitors.history.retained import PairRecord, Retained, ScopeRecord
 from tightrope.monitors.safemode import Mode, ModeState
-from tightrope.service.adapters.wire.envelope import mapping, names, record_fields
+from tightrope.service.adapters.wire.envelope import mapping, names, record_fields, text
 
 
 def retained_fields(retained: Retained) -> dict[str, object]:
@@ -16,6 +16,7 @@ def retained_fields(retained: Retained) -> dict[str, object]:
         "pairs": [{**record_fields(pair), "harmed": _scope_records(pair.harmed)} for pair in retained.pairs],
         "settings": dict(sorted(retained.settings.items())),
         "orders": list(retained.orders),
+        "statement": retained.statement,
     }
 
 
@@ -35,6 +36,7 @@ def read_retained(body: object) -> Retained:
         pairs=tuple(_read_pair(mapping(pair, "retained.pairs")) for pair in values.get("pairs", [])),
         settings=mapping(values.get("settings", {}), "retained.settings"),
         orders=names(values.get("orders", []), "retained.orders"),
+        statement=text(values.get("statement", ""), "retained.statement"),
     )
 
 

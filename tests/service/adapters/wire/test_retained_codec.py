@@ -18,6 +18,7 @@ RETAINED = Retained(
     disabled={"group=a": ("confidence",)},
     pairs=(PairRecord("b", "c1", {}), PairRecord("b", "c2", {"group=a": RECORD})),
     settings={"mode": "armed", "limits.disagreement": 0.02, "subgroups.g.values.a": [1]},
+    statement="q1",
 )
 
 

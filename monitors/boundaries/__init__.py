@@ -1,0 +1,1 @@
+"""The boundaries of sequential tests: where evidence is enough to act."""
