@@ -55,6 +55,9 @@ OPTIMIZATION_LEVELS = {
 """Graph optimization levels by their names in the configuration."""
 
 
+PRECISE_INT8 = "session.x64quantprecision"
+"""The option of a session that avoids 8-bit products which saturate on x86 processors without VNNI."""
+
 LOCAL_HOST_CLASS = host_class(onnxruntime.__version__)
 """The class of this process's host."""
 
@@ -71,6 +74,7 @@ class RuntimeOptions:
     optimization: str = "all"
     arena: bool = True
     memory_pattern: bool = True
+    precise_int8: bool = False
 
 
 class OnnxModel:
@@ -182,6 +186,8 @@ def _options(runtime: RuntimeOptions) -> onnxruntime.SessionOptions:
     options.graph_optimization_level = OPTIMIZATION_LEVELS[runtime.optimization]
     options.enable_cpu_mem_arena = runtime.arena
     options.enable_mem_pattern = runtime.memory_pattern
+    if runtime.precise_int8:
+        options.add_session_config_entry(PRECISE_INT8, "1")
     options.log_severity_level = 4  # fatal only: a failed run is raised and counted already
     return options
 

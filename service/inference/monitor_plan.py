@@ -71,14 +71,14 @@ UNDIGESTED_SETTINGS = (
     "allow_nan",
     "columns",
     "hunter",
+    "owner",
+    "qualification",
 )
 """Settings that evidence does not depend on; the artefacts and their tensors have digests of their own."""
 TOLD_SETTINGS = ("mode", "noise_share", "latency", "fallback_seconds")
 """Settings that evidence does not depend on and judgement does: a change of them is told, too."""
 GATEWAY_SAFE_MODE = ("silent_seconds", "when_silent")
 """Settings of safe mode that concern gateways alone."""
-DIGESTED_RUNTIME = frozenset({"providers", "provider_options", "optimization"})
-"""Runtime settings that may change a model's answers."""
 
 
 def build_plan(
@@ -253,7 +253,6 @@ def _digested_settings(section: config.ModelSection, settings: Settings) -> dict
     # Options of kinds that are not written would change the digest of every plain model.
     written = section.decision.model_dump(mode="json", exclude_none=True)
     digested["decision"] = {"output": None} | written | option_digests(section.decision)
-    for key in ("runtime", "compressed_runtime"):
-        runtime = digested[key] or {}
-        digested[key] = {name: value for name, value in runtime.items() if name in DIGESTED_RUNTIME}
+    for key, runtime in (("runtime", section.runtime), ("compressed_runtime", section.compressed_runtime)):
+        digested[key] = runtime.answer_options if runtime else {}
     return digested

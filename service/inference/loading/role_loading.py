@@ -9,13 +9,14 @@ from tightrope.service.adapters.ports import Model, ProviderError
 from tightrope.service.adapters.runs.watched_runs import limit_runs
 from tightrope.service.config import models as config
 from tightrope.service.config.loader import ConfigError
+from tightrope.service.config.runtime import RuntimeSection
 from tightrope.service.errors import TightropeError
 from tightrope.service.inference.loading.mistakes import Mistakes
 from tightrope.service.inference.mapping.graphs import surrounded
 
 
 def load_roles(
-    section: config.ModelSection, load: Callable[[Any, config.RuntimeSection], Model], mistakes: Mistakes
+    section: config.ModelSection, load: Callable[[Any, RuntimeSection], Model], mistakes: Mistakes
 ) -> dict[Role, Model]:
     """Load both models; a remote one that does not describe its tensors gets those of the other."""
     models: dict[Role, Model] = {}
@@ -40,7 +41,7 @@ def load_roles(
 def _with_graphs(
     section: config.ModelSection,
     role: Role,
-    load: Callable[[Any, config.RuntimeSection], Model],
+    load: Callable[[Any, RuntimeSection], Model],
     model: Model,
     mistakes: Mistakes,
 ) -> Model:

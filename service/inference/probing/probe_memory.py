@@ -17,9 +17,8 @@ from pathlib import Path
 import msgspec
 
 from tightrope.service.adapters.ports import Model, host_class_of, loaded_model
-from tightrope.service.config.models import RuntimeSection
+from tightrope.service.config.runtime import RuntimeSection
 from tightrope.service.inference.batchability import Findings, Proof, RowFinding
-from tightrope.service.inference.monitor_plan import DIGESTED_RUNTIME
 from tightrope.service.inference.row_probe import USUAL_PROBE, ProbeOptions
 
 log = logging.getLogger(__name__)
@@ -101,10 +100,9 @@ class ProbeMemory:
 
 
 def _key(model: Model, runtime: RuntimeSection, outputs: Sequence[str], options: ProbeOptions) -> str:
-    runtime_options = runtime.model_dump(mode="json", include=set(DIGESTED_RUNTIME))
     host = [host_class_of(model), version("onnxruntime")]
     rows = options.given.sha256 if options.given else ""
-    document = [PROBE_VERSION, model.digest, list(outputs), runtime_options, host, options.seconds, rows]
+    document = [PROBE_VERSION, model.digest, list(outputs), runtime.answer_options, host, options.seconds, rows]
     if loaded_model(model) is not model:  # the tensors of callers, together with those of the file, tell the mapping
         sides = (model.inputs, model.outputs)
         document.append([[spec.name, spec.datatype, list(spec.shape)] for specs in sides for spec in specs])

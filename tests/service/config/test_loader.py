@@ -13,7 +13,8 @@ from tightrope.monitors.compare import Scale, Score
 from tightrope.monitors.intake.repeats import Repeats
 from tightrope.monitors.records import Role
 from tightrope.service.config.loader import SafeModeSection, Settings, load
-from tightrope.service.config.models import Endpoint, RuntimeSection
+from tightrope.service.config.models import Endpoint
+from tightrope.service.config.runtime import RuntimeSection
 from tightrope.service.config.subgroups import Range
 
 MINIMAL = "models: {m: {baseline: b.onnx, compressed: sub/c.onnx}}\n"

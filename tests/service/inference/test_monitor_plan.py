@@ -176,6 +176,7 @@ CHANGES: list[dict[str, Any]] = [
     {"independence": "window"},
     {"labels": {}},
     {"runtime": {"optimization": "basic"}},
+    {"runtime": {"precise_int8": True}},
     {"compressed_runtime": {"providers": ["AzureExecutionProvider"]}},
 ]
 
@@ -191,6 +192,9 @@ STILL: list[dict[str, Any]] = [
     {"runtime": {"execution": "parallel", "node_threads": 2}},
     {"mode": "advisory"},
     {"version": "9"},
+    {"owner": "ml@example.org"},
+    {"qualification": {"confidence": 0.9}},
+    {"runtime": {"precise_int8": False}},
     {"noise_share": 0.5},
     {"latency": {"seconds": 1}},
 ]

@@ -13,7 +13,7 @@ from tightrope.service.adapters.load_watch import LoadWatch
 from tightrope.service.adapters.ports import Model
 from tightrope.service.config.candidates import CandidatesSection
 from tightrope.service.config.loader import ConfigError
-from tightrope.service.config.models import RuntimeSection
+from tightrope.service.config.runtime import RuntimeSection
 from tightrope.service.config.tensors import TensorsSection
 from tightrope.service.errors import TightropeError
 from tightrope.service.inference.batchability import Findings, Proof, RowFinding

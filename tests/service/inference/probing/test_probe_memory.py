@@ -13,7 +13,7 @@ from tightrope.monitors.records import Role
 from tightrope.service.adapters.onnxruntime import OnnxModel
 from tightrope.service.app import load_pairs
 from tightrope.service.config.loader import Settings, load
-from tightrope.service.config.models import RuntimeSection
+from tightrope.service.config.runtime import RuntimeSection
 from tightrope.service.inference.batchability import Findings, Proof, RowFinding
 from tightrope.service.inference.probing import probe_memory
 from tightrope.service.inference.probing.model_probe import probe_model
