@@ -24,11 +24,13 @@ from tightrope.service.inference.engine import InferenceEngine
 from tightrope.service.inference.loading.pair_loading import build_pair
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.inference.probing.probe_memory import ProbeMemory
+from tightrope.service.inference.qualified.admission import admit
 from tightrope.service.inference.remote_health import RemoteHealth
 from tightrope.service.inference.states.not_comparable import NotComparableCount
 from tightrope.service.outbox import Outbox
 from tightrope.service.routing.control_consumer import ControlConsumer
 from tightrope.service.routing.judge_watch import JudgeWatch
+from tightrope.service.routing.qualification_watch import QualificationWatch
 from tightrope.service.routing.router import Router
 from tightrope.service.routing.sight_watches import SightWatches
 from tightrope.service.sampling.payload_joiner import PayloadConsumer
@@ -68,6 +70,7 @@ class Service:
     sight: SightWatches
     remote_health: RemoteHealth
     sharing_watch: SharingWatch
+    qualification: QualificationWatch
     judge_watch: JudgeWatch | None = None
     payloads: PayloadConsumer | None = None
     grpc: "GrpcServer | None" = None
@@ -77,6 +80,7 @@ class Service:
         self.outbox.start()
         self.control.start()
         self.sight.start()
+        self.qualification.start()
         if self.judge_watch:
             self.judge_watch.start()
         self.remote_health.start()
@@ -93,6 +97,7 @@ class Service:
     def stop(self, timeout: float) -> None:
         """Publish the waiting samples and events, then stop; each thread gets ``timeout`` seconds."""
         self.sight.stop(timeout)
+        self.qualification.stop(timeout)
         if self.judge_watch:
             self.judge_watch.stop(timeout)
         if self.payloads:
@@ -108,9 +113,12 @@ def load_pairs(
     settings: Settings,
     build_one: Callable[[str, Settings], ModelPair] | None = None,
     memory: ProbeMemory | None = None,
+    *,
+    enforced: bool = True,
 ) -> dict[str, ModelPair]:
     """Load and check every model; a step of this process that never ends ends the process. ``memory`` has what earlier
-    starts found, by default that of the state folder.
+    starts found, by default that of the state folder. Where the statements of qualification are not ``enforced``, a
+    model without a sound one is loaded all the same: nothing is served.
 
     Raises:
         ConfigError: with every mistake of every model.
@@ -121,7 +129,9 @@ def load_pairs(
     with LoadWatch(settings.candidates.seconds) as watch:
 
         def build(name: str) -> ModelPair:
-            return build_one(name, settings) if build_one else build_pair(name, settings, watch.announce, None, memory)
+            if build_one:
+                return build_one(name, settings)
+            return build_pair(name, settings, watch.announce, None, memory, partial(admit, enforced=enforced))
 
         for name in settings.models:
             try:
@@ -169,6 +179,7 @@ def build_service(
     blind_seconds = {name: pair.plan.blind_seconds for name, pair in pairs.items()}
     subgroups = {name: pair.subgroups.scopes for name, pair in pairs.items()}
     sight = SightWatches(router, subgroups, blind_seconds, outbox, recorder.served.totals, metrics)
+    qualification = QualificationWatch(router, pairs, outbox.add_event, metrics)
     judge_watch = _judge_watch(settings, pairs, router, outbox, metrics) if modes_timeout is not None else None
 
     control = ControlConsumer(bus, router, metrics, plan_of, sight.hear, judge_watch)
@@ -190,7 +201,7 @@ def build_service(
     grpc = _grpc_server(settings, responder, is_ready, admission)
     health = RemoteHealth(pairs, metrics)
     sharing = SharingWatch(pairs, lambda model: verdicts.progress(model)["noise"], engine.keep_apart, metrics)
-    return Service(app, engine, outbox, control, sight, health, sharing, judge_watch, payloads, grpc)
+    return Service(app, engine, outbox, control, sight, health, sharing, qualification, judge_watch, payloads, grpc)
 
 
 def _plan_of(pairs: Mapping[str, ModelPair], model: str) -> str | None:

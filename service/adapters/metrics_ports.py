@@ -55,6 +55,13 @@ class GatewayMetrics(ReaderMetrics, Protocol):
     def set_endpoint_up(self, model: str, role: str, *, up: bool | None) -> None:
         """Show whether a remote model is ready; None removes the metric, for a role that is a file now."""
 
+    def set_qualification(
+        self, model: str, verdict: str, expires: float | None, numerics: Mapping[str, tuple[float, float]]
+    ) -> None:
+        """Show the verdict of a model's statement, its expiry in seconds since the epoch, and for each role the
+        distance of its answers from the golden ones, with the bound.
+        """
+
     def set_fallback_share(self, model: str, share: float) -> None:
         """Show the share of the fallback traffic that the baseline can carry."""
 

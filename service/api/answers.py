@@ -84,6 +84,17 @@ class ModelReadiness(TypedDict):
     ready: bool
 
 
+class QualificationStatus(TypedDict):
+    """The statement of qualification by which a model serves."""
+
+    file: str | None
+    statement: Annotated[str, Meta(description="The digest of the statement; empty if none is about these files")]
+    verdict: Annotated[str, Meta(description="The statement's verdict; `unqualified` if the model may not serve")]
+    expires: Annotated[str | None, Meta(description="The time of its expiry")]
+    withheld: Annotated[list[str], Meta(description="Scopes that it does not prove: they began in safe mode")]
+    objections: Annotated[list[str], Meta(description="The reasons for which the compressed model may not serve")]
+
+
 class ModelSummary(TypedDict):
     """A model's artefacts and the modes of its scopes."""
 
@@ -98,6 +109,7 @@ class ModelSummary(TypedDict):
     following: Annotated[list[str], Meta(description="Values that are in safe mode because another value is")]
     always_baseline: Annotated[list[str], Meta(description="Scopes that the configuration gives to the baseline")]
     blind: Annotated[str | None, Meta(description="The reason for which the gateway itself sends all to the baseline")]
+    qualification: Annotated[QualificationStatus | None, Meta(description="`null` if none is asked for")]
     scopes: dict[str, ScopeState]
     report: Report
     requests: Annotated[str, Meta(description="Whether requests share runs, and the reason if they do not")]

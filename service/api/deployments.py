@@ -42,8 +42,26 @@ class DeployBody(RequestBody):
     endpoint: Annotated[
         Endpoint | None, Field(description="As in the configuration, without token_file; instead of a path")
     ] = None
+    qualification: (
+        Annotated[
+            str,
+            Field(
+                min_length=1,
+                max_length=4096,
+                pattern=r"^[^\x00]+$",
+                description="The file with the artefact's statement of qualification, on the server; beside the "
+                "compressed model if left out",
+            ),
+        ]
+        | None
+    ) = None
     reason: Annotated[str, Field(min_length=3, max_length=1000)]
     actor: Annotated[str, Field(min_length=1, max_length=200)]
+
+    @property
+    def statement(self) -> Path | None:
+        """The file with the statement, if it is given."""
+        return Path(self.qualification) if self.qualification else None
 
     @property
     def artefact(self) -> Path | Endpoint:
@@ -78,7 +96,7 @@ def create_router(engine: InferenceEngine, deployer: Deployer, authorised: Calla
         """
         name = engine.pair(model).name
         try:
-            kept = deployer.deploy(name, body.role, body.artefact, body.actor, body.reason)
+            kept = deployer.deploy(name, body.role, body.artefact, body.actor, body.reason, body.statement)
         except ConfigError as error:
             raise CannotDeployError("; ".join(error.problems)) from error
         return _deployed(engine, name, kept=kept)

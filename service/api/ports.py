@@ -34,8 +34,17 @@ class VerdictReader(Protocol):
 class Deployer(Protocol):
     """Replaces an artefact while requests are served."""
 
-    def deploy(self, model: str, role: Role, artefact: Path | Endpoint, actor: str, reason: str) -> bool:
-        """Load, check and switch to an artefact. Returns whether the deployment outlives a restart.
+    def deploy(
+        self,
+        model: str,
+        role: Role,
+        artefact: Path | Endpoint,
+        actor: str,
+        reason: str,
+        qualification: Path | None = None,
+    ) -> bool:
+        """Load, check and switch to an artefact. Returns whether the deployment outlives a restart. ``qualification``
+        is the file with its statement, beside it by default.
 
         Raises:
             ConfigError: when the artefact does not fit; nothing has changed then.

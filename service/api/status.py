@@ -7,7 +7,8 @@ from typing import Annotated, TypeAlias
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from tightrope.monitors.records import Role
+from tightrope.monitors.records import MODEL_SCOPE, Role
+from tightrope.monitors.safemode import ModeState
 from tightrope.service.adapters.ports import NO_BOUND, AuditTrail
 from tightrope.service.adapters.prometheus.catalogue import DROP_REASONS
 from tightrope.service.api.answers import (
@@ -18,6 +19,7 @@ from tightrope.service.api.answers import (
     ModelList,
     ModelStatus,
     ModelSummary,
+    QualificationStatus,
     SamplingStatus,
     VerdictList,
     json_response,
@@ -122,6 +124,8 @@ def model_summary(
     """
     routes = engine.router.routes(pair.name)
     unknown = UNKNOWN_STATE if routes.epoch < 0 else "normal"
+    unqualified = engine.router.unqualified(pair.name)
+    states = dict.fromkeys(pair.plan.scopes, str(ModeState.SAFE)) if unqualified else routes.states
     return {
         "name": pair.name,
         "version": pair.version,
@@ -130,11 +134,27 @@ def model_summary(
         "compressed_digest": pair.models[Role.COMPRESSED].digest,
         "plan": pair.plan.coverage,
         "epoch": routes.epoch,
-        "safe": list(routes.safe),
+        "safe": [MODEL_SCOPE] if unqualified else list(routes.safe),
         "following": list(engine.router.following(pair.name)),
         "always_baseline": list(pair.subgroups.always_baseline),
         "blind": engine.router.blindness(pair.name) or None,
-        "scopes": {scope: routes.states.get(scope, unknown) for scope in pair.plan.scopes},
+        "qualification": _qualification(pair, unqualified),
+        "scopes": {scope: states.get(scope, unknown) for scope in pair.plan.scopes},
         "report": newest_report(pair.name),
         "requests": pair.batchability.describe(),
+    }
+
+
+def _qualification(pair: ModelPair, unqualified: str) -> QualificationStatus | None:
+    found = pair.qualification
+    if found is None:
+        return None
+    objections = list(found.objections) or ([unqualified] if unqualified else [])
+    return {
+        "file": str(found.file) if found.file else None,
+        "statement": found.digest,
+        "verdict": found.verdict,
+        "expires": found.predicate.made.expires.isoformat() if found.predicate else None,
+        "withheld": list(found.withheld),
+        "objections": objections,
     }

@@ -23,6 +23,7 @@ from tightrope.service.inference.states.state_tensors import StateTensors
 from tightrope.service.inference.subgroups import Subgroups
 from tightrope.service.protocol.rest import InferRequest, InferResponse
 from tightrope.service.protocol.tensors import TensorSpec
+from tightrope.service.routing.qualification_gate import Qualification
 
 UNARMED = (
     "advisory, because neither a mode nor a limit is written, unless the model was armed before: a breach is only "
@@ -36,7 +37,8 @@ class ModelPair:
     """The two models that are served under one name, and how. ``layout``: the axes of the declared inputs' rows, None
     where all are 0; ``notes`` tell how their tensors were mapped. ``kind`` reads and compares the decisions; without
     one they are classes, or values, of the decision's scale. ``own_noise`` is the baseline's, where no tolerance is
-    written. ``digests`` are those of the loaded artefacts by key; ``states`` are outputs that callers send back.
+    written. ``digests`` are those of the loaded artefacts by key; ``states`` are outputs that callers send back;
+    ``qualification`` is what its statement says, None where none is asked for.
     """
 
     name: str
@@ -64,6 +66,7 @@ class ModelPair:
     own_noise: OwnNoise | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
     states: StateTensors | None = None
+    qualification: Qualification | None = None
 
     @property
     def is_remote(self) -> bool:
@@ -107,6 +110,8 @@ class ModelPair:
         unwritten = [] if self.plan.armed or not self.plan.keeps_armed else [f"models.{self.name}.mode: {UNARMED}"]
         if self.lacks_tolerance:
             unwritten.append(f"models.{self.name}.decision.tolerance: {_tolerance_advice(self.own_noise)}")
+        if self.qualification:
+            unwritten += self.qualification.lines
         if digest != self.models[Role.BASELINE].digest:
             return unwritten
         same = f"is the same model as the baseline ({digest[:12]}): the monitors compare it with itself and never alarm"

@@ -19,6 +19,7 @@ from tightrope.monitors.scopes import following_scopes
 MAX_CONFIRMED_ORDERS = 1024
 """Confirmed orders that are remembered: several operators may each wait for an order of their own."""
 
+NOT_QUALIFIED = "not qualified: {}, the baseline answers"
 STARVED_MODEL = "starved: too few requests are kept for the judge, the baseline answers"
 
 UNKNOWN_MODES = "unknown: no judge has published the modes yet, the baseline answers"
@@ -69,6 +70,7 @@ class Router:
         self._always_baseline = always_baseline or {}
         self._writing = threading.Condition()
         self._blindness = dict.fromkeys(scopes, "")
+        self._unqualified = dict.fromkeys(scopes, "")
         self._distrust = ""
         self._missing_judges = dict.fromkeys(scopes, "")
         self._blind_scopes: dict[str, frozenset[str]] = dict.fromkeys(scopes, frozenset())
@@ -89,10 +91,12 @@ class Router:
 
     def falls_back_with_model(self, model: str, member: Bools) -> bool:
         """Whether a request goes to the baseline only because the whole model is in safe mode: no row of it, shape
-        (rows, subgroups), is in a safe subgroup.
+        (rows, subgroups), is in a safe subgroup. A model that is not qualified gets none back.
         """
         table = self._tables[model]
-        return table.model_is_safe and not (table.any_safe and bool((member & table.safe).any()))
+        if not table.model_is_safe or self._unqualified[model]:
+            return False
+        return not (table.any_safe and bool((member & table.safe).any()))
 
     def routes(self, model: str) -> Routes:
         """The current routes of a model; their epoch is -1 until some are published."""
@@ -153,6 +157,18 @@ class Router:
             if was_blind is not bool(reason):
                 self._tables[model] = self._table(self._tables[model].routes)
 
+    def set_unqualified(self, model: str, reason: str) -> None:
+        """Send every request of a model to the baseline, above its modes and orders, until the reason is empty again:
+        no statement lets the compressed model serve.
+        """
+        with self._writing:
+            self._unqualified[model] = reason
+            self._tables[model] = self._table(self._tables[model].routes)
+
+    def unqualified(self, model: str) -> str:
+        """The reason why the compressed model may not serve; empty if it may."""
+        return self._unqualified[model]
+
     def set_judge_missing(self, model: str, reason: str) -> None:
         """Send every request of a model to the baseline, above its modes, until the reason is empty again: no judge of
         the plan that is served here is heard.
@@ -195,6 +211,8 @@ class Router:
         """The reason why the modes of a model do not say which role answers; empty if they do."""
         if self._distrust:
             return f"{self._distrust}: the baseline answers"
+        if reason := self._unqualified[model]:
+            return NOT_QUALIFIED.format(reason)
         if reason := self.blindness(model):
             return f"blind: {reason}, the baseline answers"
         if MODEL_SCOPE in self._starved[model]:
@@ -223,7 +241,8 @@ class Router:
         unsafe = (*routes.safe, *sorted(overlay))
         following = following_scopes(self._scopes[routes.model], unsafe)
         safe = self._mask(routes.model, (*unsafe, *following, *self._always_baseline.get(routes.model, ())))
-        is_safe = MODEL_SCOPE in unsafe or bool(self.blindness(routes.model) or self._distrust)
+        above = self._distrust or self._unqualified[routes.model] or self.blindness(routes.model)
+        is_safe = MODEL_SCOPE in unsafe or bool(above)
         return _RouteTable(routes, following, is_safe, safe, bool(safe.any()))
 
     def _mask(self, model: str, safe: Iterable[str]) -> Bools:

@@ -1,6 +1,6 @@
 """Description of a checked model pair, to read before it is started."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,8 +13,9 @@ from tightrope.service.adapters.ports import Model
 from tightrope.service.config.models import ModelSection
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.protocol.tensors import TensorSpec
+from tightrope.service.routing.qualification_gate import Qualification
 
-WRITTEN, NOT_WRITTEN = "written", "default"
+WRITTEN, NOT_WRITTEN, STATEMENT = "written", "default", "statement"
 """Sources of a setting."""
 
 MAX_SHOWN = 3
@@ -30,7 +31,8 @@ def describe(pair: ModelPair, section: ModelSection) -> dict[str, object]:
         "name": pair.name,
         "version": pair.version,
         "mode": "armed" if plan.armed else "advisory",
-        "mode from": _mode_source(section),
+        "mode from": _mode_source(pair, section),
+        **_qualification(pair),
         "baseline": _artefact(pair.models[Role.BASELINE]),
         "compressed": _artefact(pair.models[Role.COMPRESSED]),
         "inputs": [_signature(spec) for spec in pair.declared_inputs],
@@ -41,7 +43,7 @@ def describe(pair: ModelPair, section: ModelSection) -> dict[str, object]:
         "subgroups": list(plan.scopes[1:]),
         "sampling": f"{pair.sampler.rate:.0%} of requests"
         + "".join(f", {floor:.0%} of {scope}" for scope, floor in pair.sampler.floors.items()),
-        "monitors": [_limits(rule, section) for rule in plan.rules],
+        "monitors": [_limits(rule, section, pair.qualification) for rule in plan.rules],
         "can pass after": [f"{rows:,} rows of a scope: {name}" for name, rows in _rows_to_pass(plan.rules).items()],
         "false alarms": f"at most one in {plan.budget.samples:.3g} samples, all monitors and subgroups together",
     }
@@ -70,19 +72,44 @@ def _artefact(model: Model) -> str:
     return f"{model.digest} at {endpoint.where}{away}"
 
 
-def _mode_source(section: ModelSection) -> str:
+def _qualification(pair: ModelPair) -> dict[str, object]:
+    """Return by which statement the model serves, until when, and for whom not."""
+    found = pair.qualification
+    if found is None:
+        return {}
+    if found.objections or found.predicate is None:
+        return {"qualification": [f"{found.verdict}: {each}" for each in found.objections]}
+    lines = [f"{found.verdict} until {found.predicate.made.expires.date()}, by {found.file} ({found.digest[:12]})"]
+    lines += [f"withheld: {', '.join(found.withheld)}"] if found.withheld else []
+    lines += [
+        f"answers of {role}: {far:.3g} from the golden ones (bound {bound:.3g})"
+        for role, (far, bound) in found.numerics.items()
+    ]
+    lines += [found.new_host_class] if found.new_host_class else []
+    return {"qualification": lines}
+
+
+def _mode_source(pair: ModelPair, section: ModelSection) -> str:
     if section.mode:
         return WRITTEN
+    if pair.plan.armed and section.planned_mode != "armed":
+        return STATEMENT
     cause = "limits are written" if section.planned_mode == "armed" else "neither a mode nor a limit is written"
     return f"{NOT_WRITTEN}, because {cause}; a model that was armed before stays armed"
 
 
-def _limits(rule: Rule, section: ModelSection) -> str:
+def _limits(rule: Rule, section: ModelSection, found: Qualification | None) -> str:
     """Return a monitor's name and its limits, each with its source: for the model and for subgroups, where it watches
     them.
     """
     name = rule.monitor.name
-    own, subgroups = (WRITTEN if name in given else NOT_WRITTEN for given in (section.limits, section.subgroup_limits))
+    nothing: Mapping[str, float] = {}
+    stated = (found.limits, found.subgroup_limits) if found and not found.objections else (nothing, nothing)
+    written: tuple[Mapping[str, float | None], ...] = section.limits, section.subgroup_limits
+    own, subgroups = (
+        WRITTEN if name in given else STATEMENT if name in theirs else NOT_WRITTEN
+        for given, theirs in zip(written, stated, strict=True)
+    )
     shown = [f"{rule.limits[0]:g} ({MODEL_SCOPE}, {own}{_golden_cells(rule)})"] if rule.watched[0] else []
     shown += [f"{rule.limits[1]:g} (subgroups, {subgroups}{_own_classes(rule)})"] if rule.watched[1:].any() else []
     shown += [] if rule.has_cell[:, 0].any() else [f"none ({MODEL_SCOPE}: every class is seen as disagreement)"]

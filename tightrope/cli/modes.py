@@ -99,7 +99,7 @@ def _stored(config: Path, *, exclusive: bool) -> "Iterator[tuple[SqliteStore, di
         raise ConfigError([CLUSTER_HINT])
     if not path.exists():
         raise ConfigError([f"state: {path} does not exist yet; `tightrope run {config}` makes it"])
-    plans = {name: pair.plan for name, pair in load_pairs(with_deployed(settings)).items()}
+    plans = {name: pair.plan for name, pair in load_pairs(with_deployed(settings), enforced=False).items()}
     try:
         store = SqliteStore(path, exclusive=exclusive)
     except StoreError as error:

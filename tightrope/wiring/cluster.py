@@ -59,9 +59,17 @@ class ClusterProcess:
 class RefusingDeployer:
     """Implements `api.ports.Deployer` by refusing: no judge would judge an artefact that only one process has."""
 
-    def deploy(self, model: str, role: Role, artefact: Path | Endpoint, actor: str, reason: str) -> bool:
+    def deploy(
+        self,
+        model: str,
+        role: Role,
+        artefact: Path | Endpoint,
+        actor: str,
+        reason: str,
+        qualification: Path | None = None,
+    ) -> bool:
         """Raise ConfigError."""
-        del role, artefact, actor, reason
+        del role, artefact, actor, reason, qualification
         raise ConfigError(
             [f"model {model}: in a cluster another artefact comes with the configuration of all processes"]
         )

@@ -21,7 +21,7 @@ def cluster_modes(config: Path) -> Iterator[tuple[Store, dict[str, Plan]]]:
         BusUnavailableError: when Kafka does not answer.
     """
     settings = load(config)
-    plans = {name: pair.plan for name, pair in load_pairs(settings).items()}
+    plans = {name: pair.plan for name, pair in load_pairs(settings, enforced=False).items()}
     bus = KafkaBus(kafka_options(settings))
     store = SnapshotStore(bus)
     try:

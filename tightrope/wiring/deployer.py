@@ -22,7 +22,8 @@ from pydantic import TypeAdapter
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Event, Role
 from tightrope.service.config.loader import ConfigError, Settings
-from tightrope.service.config.models import Artefact, Endpoint
+from tightrope.service.config.models import Artefact, Endpoint, ModelSection
+from tightrope.service.config.qualification import STATEMENT_SUFFIX
 from tightrope.service.errors import OverloadedError
 from tightrope.service.inference.autotune import RunProfile, measure_profile
 from tightrope.service.inference.model_pair import ModelPair
@@ -31,7 +32,7 @@ from tightrope.wiring.candidates.trial import tried_pair
 
 log = logging.getLogger(__name__)
 
-DEPLOYED_FILE = "deployed.json"
+DEPLOYED_FILE, STATEMENT = "deployed.json", "qualification"
 ARTEFACT_ADAPTER: TypeAdapter[Path | Endpoint] = TypeAdapter(Artefact)
 MAX_ROLLBACKS = 5
 """Number of latest deployments that can be rolled back."""
@@ -74,8 +75,17 @@ class HotSwapDeployer:
     _callers: int = 0
     _stopping: threading.Event = field(default_factory=threading.Event)
 
-    def deploy(self, model: str, role: Role, artefact: Path | Endpoint, actor: str, reason: str) -> bool:
-        """Load and check an artefact, and switch to it; return whether it survives a restart.
+    def deploy(
+        self,
+        model: str,
+        role: Role,
+        artefact: Path | Endpoint,
+        actor: str,
+        reason: str,
+        qualification: Path | None = None,
+    ) -> bool:
+        """Load and check an artefact, and switch to it; return whether it survives a restart. ``qualification`` is the
+        file with its statement, beside it by default.
 
         Raises:
             ConfigError: when it cannot be used; nothing has changed then.
@@ -84,7 +94,7 @@ class HotSwapDeployer:
         """
         with self._turn():
             before = self.settings
-            wanted = with_artefact(before, model, role, artefact)
+            wanted = with_artefact(before, model, role, artefact, qualification)
             kept = self._switch(model, wanted, "deployed", actor, reason)
             self._previous[model] = [*self._previous.get(model, []), before][-MAX_ROLLBACKS:]
             return kept
@@ -106,6 +116,7 @@ class HotSwapDeployer:
             wanted = self.settings
             for role in Role:
                 wanted = with_artefact(wanted, model, role, getattr(old, role))
+            wanted = with_statement(wanted, model, old.qualification.file if old.qualification else None)
             kept = self._switch(model, wanted, "rolled-back", actor, reason)
             before.pop()
             return kept
@@ -136,6 +147,8 @@ class HotSwapDeployer:
 
     def _switch(self, model: str, wanted: Settings, kind: str, actor: str, reason: str) -> bool:
         pair = tried_pair(model, wanted, self._stopping)
+        if pair.qualification and pair.qualification.blocks:  # refused, though a start would serve the baseline
+            raise ConfigError(pair.qualification.lines)
         for line in pair.warnings:
             log.warning("%s", line)
         old = self.served.pairs[model]
@@ -156,7 +169,10 @@ def _save(settings: Settings) -> bool:
     still takes effect.
     """
     roles = {str(role) for role in Role}
-    artefacts = {name: section.model_dump(mode="json", include=roles) for name, section in settings.models.items()}
+    artefacts = {
+        name: section.model_dump(mode="json", include=roles) | _saved_statement(section)
+        for name, section in settings.models.items()
+    }
     draft = settings.state / f"{DEPLOYED_FILE}.draft"
     try:
         draft.write_text(json.dumps(artefacts))
@@ -168,8 +184,27 @@ def _save(settings: Settings) -> bool:
     return True
 
 
-def with_artefact(settings: Settings, model: str, role: Role, artefact: Path | Endpoint) -> Settings:
-    """Return the settings with another artefact for one role; a relative path is relative to the replaced file.
+def _saved_statement(section: ModelSection) -> dict[str, str]:
+    """The file with the statement of the compressed model, by its key."""
+    asked = section.qualification
+    return {STATEMENT: str(asked.file)} if asked and asked.file else {}
+
+
+def with_statement(settings: Settings, model: str, file: Path | None) -> Settings:
+    """Return the settings with another file of the statement of qualification, where one is asked for."""
+    section = settings.models[model]
+    if section.qualification is None or file is None:
+        return settings
+    asked = section.qualification.model_copy(update={"file": file})
+    models = {**settings.models, model: section.model_copy(update={"qualification": asked})}
+    return settings.model_copy(update={"models": models})
+
+
+def with_artefact(
+    settings: Settings, model: str, role: Role, artefact: Path | Endpoint, qualification: Path | None = None
+) -> Settings:
+    """Return the settings with another artefact for one role; a relative path is relative to the replaced file. The
+    statement is that of ``qualification``; of a compressed model, by default, the one beside it.
 
     Raises:
         ConfigError: when the path is relative and the replaced artefact is no file.
@@ -181,7 +216,12 @@ def with_artefact(settings: Settings, model: str, role: Role, artefact: Path | E
             raise ConfigError([f"path: is {str(artefact)!r}; it must be absolute, because no file is replaced"])
         artefact = before.parent / artefact
     models = {**settings.models, model: section.model_copy(update={str(role): artefact})}
-    return settings.model_copy(update={"models": models})
+    changed = settings.model_copy(update={"models": models})
+    if qualification is None and role is Role.COMPRESSED and isinstance(artefact, Path) and artefact != before:
+        qualification = artefact.with_name(artefact.name + STATEMENT_SUFFIX)
+    elif qualification is not None and isinstance(artefact, Path):
+        qualification = artefact.parent / qualification
+    return with_statement(changed, model, qualification)
 
 
 def with_deployed(settings: Settings) -> Settings:
@@ -199,6 +239,8 @@ def with_deployed(settings: Settings) -> Settings:
             for role in Role:
                 if model in settings.models:
                     settings = with_artefact(settings, model, role, ARTEFACT_ADAPTER.validate_python(files[role]))
+            if model in settings.models and STATEMENT in files:
+                settings = with_statement(settings, model, Path(files[STATEMENT]))
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise ConfigError([f"{path}: not a list of deployed artefacts: {error}; remove it to start anew"]) from error
     return settings

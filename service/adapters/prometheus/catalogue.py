@@ -13,6 +13,7 @@ from tightrope.monitors.safemode import Input, ModeState
 from tightrope.service.adapters.prometheus.bus_catalogue import BUS_METRICS
 from tightrope.service.adapters.prometheus.connection_catalogue import CONNECTION_METRICS
 from tightrope.service.adapters.prometheus.metric import Component, LabelValues, Metric, MetricKind
+from tightrope.service.adapters.prometheus.qualification_catalogue import QUALIFICATION_METRICS
 from tightrope.service.adapters.prometheus.refusal_catalogue import REFUSAL_METRICS
 from tightrope.service.adapters.prometheus.run_catalogue import RUN_METRICS
 from tightrope.service.adapters.prometheus.sight_catalogue import SIGHT_METRICS
@@ -120,6 +121,7 @@ METRICS: Mapping[str, Metric] = {
         SCOPE_LABELS,
     ),
     **SIGHT_METRICS,
+    **QUALIFICATION_METRICS,
     "judge_missing": _gauge(
         BY_GATEWAY,
         "0 or 1",
@@ -221,9 +223,7 @@ METRICS: Mapping[str, Metric] = {
 in the report.
 """
 
-DRIFT_FIGURES = tuple(
-    name.removeprefix("drift_") for name in METRICS if name.startswith("drift_") and "report" not in name
-)
+DRIFT_FIGURES = tuple(n.removeprefix("drift_") for n in METRICS if n.startswith("drift_") and "report" not in n)
 """The figures of a drift report, by their names in the report."""
 
 

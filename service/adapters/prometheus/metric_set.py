@@ -84,6 +84,7 @@ class MetricSet:
         self.disagreement_autocorrelation = self._add(Gauge, "disagreement_autocorrelation")
         self._add_refusal_metrics()
         self._add_guard_metrics()
+        self._add_qualification_metrics()
 
     def _add_refusal_metrics(self) -> None:
         """Add the metrics of refusals, seen by callers or not."""
@@ -101,6 +102,13 @@ class MetricSet:
         self.reliability_upper = self._add(Gauge, "reliability_upper")
         self.calibration_error = self._add(Gauge, "calibration_error")
         self.subgroup_overconfidence = self._add(Gauge, "subgroup_overconfidence")
+
+    def _add_qualification_metrics(self) -> None:
+        """Add the metrics of what lets a model serve."""
+        self.qualification_info = self._add(Gauge, "qualification_info")
+        self.qualification_expiry_timestamp_seconds = self._add(Gauge, "qualification_expiry_timestamp_seconds")
+        self.numerics_distance = self._add(Gauge, "numerics_distance")
+        self.numerics_bound = self._add(Gauge, "numerics_bound")
 
     def _add_guard_metrics(self) -> None:
         """Add the metrics of what could blind or mislead the judge."""

@@ -16,6 +16,7 @@ from tightrope.monitors.status.progress import label_coverage
 from tightrope.monitors.verdict import Verdict
 from tightrope.service.adapters.prometheus.catalogue import METRICS
 from tightrope.service.adapters.prometheus.metric import Component, MetricKind
+from tightrope.service.adapters.prometheus.qualification_metrics import QualificationMetrics
 from tightrope.service.adapters.prometheus.reliability_metrics import ReliabilityMetrics
 
 MAX_PENDING_OBSERVATIONS = 2048
@@ -43,7 +44,7 @@ class _BeforeScrape:
     describe = collect
 
 
-class Metrics(ReliabilityMetrics):
+class Metrics(ReliabilityMetrics, QualificationMetrics):
     """Implements all ports of `metrics_ports`, on one registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:

@@ -12,6 +12,7 @@ from tightrope.monitors.scopes import OTHER_VALUE, scope_name
 from tightrope.service.adapters.ports import Model, host_class_of
 from tightrope.service.config import models as config
 from tightrope.service.config.loader import ConfigError, Settings
+from tightrope.service.config.runtime import RuntimeSection
 from tightrope.service.config.suggestions import did_you_mean
 from tightrope.service.inference.input_columns import build_columns
 from tightrope.service.inference.kinds.kind_building import check_options
@@ -39,7 +40,7 @@ from tightrope.service.inference.subgroup_codes import build_subgroups
 def build(
     name: str,
     settings: Settings,
-    load: Callable[[Any, config.RuntimeSection], Model],
+    load: Callable[[Any, RuntimeSection], Model],
     probe: RowProbe | None = None,
     axes_of: AxesOf = find_axes,
 ) -> ModelPair:
@@ -99,15 +100,14 @@ def _build_mapped(
     )
 
 
-def replan(pair: ModelPair, settings: Settings, golden: Comparisons | None) -> ModelPair:
-    """The pair with the plan that its compared golden rows choose."""
-    if golden is None:
-        return pair
+def replan(pair: ModelPair, settings: Settings, golden: Comparisons | None = None) -> ModelPair:
+    """The pair with the plan of other settings, and that its compared golden rows choose, if there are any."""
     if settings.models[pair.name].rows is None and pair.layout and pair.layout.is_request:
         settings = _with_request_rows(settings, pair.name)
     columns = pair.plan.search.columns if pair.plan.search else ()
     watched = pair.models, pair.subgroups, pair.sampler, pair.output, pair.kind
-    return replace(pair, plan=build_plan(pair.name, settings, *watched, columns, golden))
+    plan = build_plan(pair.name, settings, *watched, columns, golden)
+    return replace(pair, plan=replace(plan, withholding=pair.plan.withholding))
 
 
 def _with_request_rows(settings: Settings, name: str) -> Settings:

@@ -10,7 +10,8 @@ from tightrope.service.adapters.onnxruntime import OnnxModel, RuntimeOptions
 from tightrope.service.adapters.open_inference.model import EndpointAddress, connect, endpoint_of
 from tightrope.service.adapters.ports import Model
 from tightrope.service.config.loader import ConfigError, Settings, secret
-from tightrope.service.config.models import Endpoint, RuntimeSection
+from tightrope.service.config.models import Endpoint
+from tightrope.service.config.runtime import RuntimeSection
 from tightrope.service.inference.batchability import Findings
 from tightrope.service.inference.input_columns import with_reference
 from tightrope.service.inference.loading.golden_comparison import compare_golden_rows
@@ -26,6 +27,9 @@ from tightrope.service.inference.row_files.row_file import RowFile, RowFileError
 from tightrope.service.inference.row_files.row_reader import read_rows
 from tightrope.service.inference.row_files.row_schema import schema_of
 from tightrope.service.inference.row_probe import ProbeOptions
+
+Admit = Callable[[ModelPair, Settings], tuple[ModelPair, Settings]]
+"""Admits a pair: returns it with its qualification, and the settings with the limits that follow from it."""
 
 Announce = Callable[[str], None]
 """Called with the step that begins: the key, the file, and what is done with it."""
@@ -52,10 +56,11 @@ def build_pair(
     announce: Announce = _ignore,
     trial: Trial | None = None,
     memory: ProbeMemory | None = None,
+    admit: Admit | None = None,
 ) -> ModelPair:
     """Load and check one model. ``announce`` is called before each step that a model file can delay; a ``trial`` in
     another process spares this one the runs on made-up rows, and allows no other files; a ``memory`` spares them to
-    files that were probed at an earlier start.
+    files that were probed at an earlier start; ``admit`` refuses a pair that is not qualified.
 
     Raises:
         ConfigError: with every mistake.
@@ -85,6 +90,10 @@ def build_pair(
         return trial.axes if trial else find_axes(role, model, decides, options)
 
     pair = replace(build(name, settings, load, probe, axes_of), digests=digests)
+    if admit:
+        announce(f"models.{name}.qualification: runs on the golden answers")
+        pair, settings = admit(pair, settings)
+        pair = replan(pair, settings) if settings.models[name] is not section else pair
     if section.golden:
         announce(f"models.{name}.golden: {section.golden}: reading")
     rows = golden_rows(pair, settings)
@@ -93,7 +102,8 @@ def build_pair(
     if rows is None:
         return pair
     announce(f"models.{name}.golden: {section.golden}: both models run on its rows")
-    pair = replan(pair, settings, compare_golden_rows(pair, rows))
+    compared = compare_golden_rows(pair, rows)
+    pair = pair if compared is None else replan(pair, settings, compared)
     return replace(pair, plan=with_reference(pair.plan, pair.subgroups, rows))
 
 

@@ -10,12 +10,15 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper
+from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from tests.support.configs import ROOT
 from tests.support.onnx_models import classifier
 from tests.support.serving.model_pairs import save, weights
-from tightrope.service.adapters.onnxruntime import OnnxModel, RuntimeOptions
+from tightrope.service.adapters.cpu import cpu_name
+from tightrope.service.adapters.onnxruntime import PRECISE_INT8, OnnxModel, RuntimeOptions
 from tightrope.service.adapters.ports import ProviderError
+from tightrope.service.inference.qualified.golden_answers import answer, distance
 
 AZURE, CPU, CUDA = "AzureExecutionProvider", "CPUExecutionProvider", "CUDAExecutionProvider"
 """The first is in every package of onnxruntime, and runs no node of these models."""
@@ -95,7 +98,8 @@ GROWN = """
 import sys
 from pathlib import Path
 import numpy as np
-from tightrope.service.adapters.onnxruntime import OnnxModel, RuntimeOptions
+from tightrope.service.adapters.cpu import cpu_name
+from tightrope.service.adapters.onnxruntime import PRECISE_INT8, OnnxModel, RuntimeOptions
 model = OnnxModel(Path(sys.argv[1]), RuntimeOptions(arena=sys.argv[2] == "arena"))
 model.run({"input": np.ones((100_000, 1), np.float32)}, ["probabilities"])
 pages = int(Path("/proc/self/statm").read_text().split()[1])
@@ -138,3 +142,29 @@ def test_provider_that_does_not_start_is_refused(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA, CPU])
     with pytest.warns(UserWarning, match=CUDA), pytest.raises(ProviderError, match=f"could start only {CPU}"):
         OnnxModel(classifier(tmp_path / "c.onnx", weights((1, 2))), RuntimeOptions([CUDA, CPU]))
+
+
+@pytest.mark.parametrize("precise", [True, False])
+def test_precise_products_are_an_option_of_the_session(
+    tmp_path: Path, made: list[WatchedSession], *, precise: bool
+) -> None:
+    """By onnxruntime's own name."""
+    OnnxModel(classifier(tmp_path / "m.onnx", np.eye(2, dtype=np.float32)), RuntimeOptions(precise_int8=precise))
+    options = made[0].get_session_options()
+    if precise:
+        assert options.get_session_config_entry(PRECISE_INT8) == "1"
+    else:
+        with pytest.raises(RuntimeError, match=PRECISE_INT8):
+            options.get_session_config_entry(PRECISE_INT8)
+
+
+def test_precise_products_have_the_answers_of_processors_with_exact_ones(tmp_path: Path) -> None:
+    """Where the instructions saturate, another answer is corrected; elsewhere nothing changes."""
+    quantized, rng = tmp_path / "s8.onnx", np.random.default_rng(1)
+    quantize_dynamic(ROOT / "demo/models/baseline_fp32.onnx", quantized, weight_type=QuantType.QInt8, per_channel=True)
+    source = np.genfromtxt(ROOT / "demo/data/golden.csv", np.float32, delimiter=",", skip_header=1)[:, :16]
+    rows = {"input": np.stack([rng.permutation(column)[:256] for column in source.T], axis=1)}
+    models = [OnnxModel(quantized, RuntimeOptions(precise_int8=precise)) for precise in (False, True)]
+    plain, precise = (answer(model, rows, ["probabilities"]) for model in models)
+    saturates = not any(flag in cpu_name() for flag in ("vnni", "amx_int8", "asimddp"))
+    assert (distance(plain, precise) > 0.03) is saturates

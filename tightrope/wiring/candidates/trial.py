@@ -30,6 +30,7 @@ from tightrope.service.inference.batchability import RowFinding
 from tightrope.service.inference.loading.pair_building import settings_mistakes
 from tightrope.service.inference.loading.pair_loading import Trial, build_pair
 from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.inference.qualified.admission import admit
 from tightrope.wiring.candidates import trial_process
 from tightrope.wiring.candidates.golden_check import check_golden_rows
 from tightrope.wiring.candidates.trial_process import PROBLEMS, STEP
@@ -53,7 +54,7 @@ def tried_pair(name: str, settings: Settings, stopping: threading.Event | None =
     section = settings.models[name]
     files = [role for role in Role if isinstance(getattr(section, role), Path)]
     trial = try_files(name, settings, stopping or threading.Event()) if files else None
-    pair = build_pair(name, settings, trial=trial)
+    pair = build_pair(name, settings, trial=trial, admit=admit)
     check_golden_rows(pair, settings, [role for role in Role if role not in files])
     return pair
 

@@ -76,7 +76,7 @@ def examine(settings: Settings, urls: Sequence[str] = (), seconds: float = QUEST
         "snapshots": lambda: topic_tails.read_snapshots(options),
         "groups": lambda: _groups(options, groups),
         "parked": lambda: topic_tails.read_parked(options, time.time()),
-        "models": lambda: {name: pair.plan.coverage for name, pair in load_pairs(settings).items()},
+        "models": lambda: {name: pair.plan.coverage for name, pair in load_pairs(settings, enforced=False).items()},
         "rights": lambda: _lacking(options),
         "members": lambda: list(ask({url: partial(read_member, url) for url in urls}, seconds).given.values()),
     }

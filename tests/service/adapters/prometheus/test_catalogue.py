@@ -23,6 +23,10 @@ UNITS = {
     "nats",
 }
 UNITS |= {"alerts", "groups", "connections", "events", "times", "probability", "the monitor's", "seconds since 1970"}
+UNITS |= {"unit of the output"}
+
+INFOS = {"qualification_info"}
+"""Gauges that are 1 for one value of a label."""
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -31,7 +35,8 @@ def test_entry_follows_the_conventions(name: str) -> None:
     metric = METRICS[name]
     assert metric.unit in UNITS
     assert metric.help.endswith(".")
-    assert not name.endswith(("_total", "_ms", "_us", "_count", "_sum", "_bucket", "_info"))
+    assert not name.endswith(("_total", "_ms", "_us", "_count", "_sum", "_bucket"))
+    assert name.endswith("_info") == (name in INFOS)
     assert name.endswith("_seconds") == (metric.unit.startswith("seconds"))
     assert metric.full_name(name) == f"tightrope_{name}" + "_total" * (metric.kind is MetricKind.COUNTER)
     if "scope" in metric.labels or "monitor" in metric.labels:

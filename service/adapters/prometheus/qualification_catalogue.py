@@ -1,0 +1,36 @@
+"""The metrics of qualifications; `catalogue.py` contains them."""
+
+from collections.abc import Mapping
+
+from tightrope.monitors.records import Role
+from tightrope.service.adapters.prometheus.metric import Component, LabelValues, Metric, MetricKind
+
+QUALIFICATION_VERDICTS = ("qualified", "breach", "insufficient", "error", "unqualified")
+"""The verdict of the statement in force; unqualified where there is none by which the compressed model may serve."""
+
+OF_STATEMENT: LabelValues = {"model": ()}
+OF_ANSWERS: LabelValues = {**OF_STATEMENT, "role": tuple(Role)}
+
+
+def _gauge(text: str, unit: str, labels: LabelValues) -> Metric:
+    return Metric(MetricKind.GAUGE, Component.GATEWAY, text, unit, labels)
+
+
+QUALIFICATION_METRICS: Mapping[str, Metric] = {
+    "qualification_info": _gauge(
+        "1 for the verdict of the statement by which the model serves; breach and insufficient were accepted by those "
+        "who approved it.",
+        "0 or 1",
+        {**OF_STATEMENT, "verdict": QUALIFICATION_VERDICTS},
+    ),
+    "qualification_expiry_timestamp_seconds": _gauge(
+        "Time at which the statement of qualification expires.", "seconds since 1970", OF_STATEMENT
+    ),
+    "numerics_distance": _gauge(
+        "Largest difference of this host's answers from the golden ones, at the start or the latest deployment.",
+        "unit of the output",
+        OF_ANSWERS,
+    ),
+    "numerics_bound": _gauge("Difference from the golden answers that is accepted.", "unit of the output", OF_ANSWERS),
+}
+"""The metrics of what lets a model serve."""

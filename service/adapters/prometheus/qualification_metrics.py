@@ -1,0 +1,24 @@
+"""The gauges of qualifications."""
+
+from collections.abc import Mapping
+
+from tightrope.service.adapters.prometheus.metric_set import MetricSet
+from tightrope.service.adapters.prometheus.qualification_catalogue import QUALIFICATION_VERDICTS
+
+
+class QualificationMetrics(MetricSet):
+    """Shows by which statement each model serves."""
+
+    def set_qualification(
+        self, model: str, verdict: str, expires: float | None, numerics: Mapping[str, tuple[float, float]]
+    ) -> None:
+        """Show the verdict, the expiry in seconds since the epoch, and each role's distance from the golden answers
+        with its bound.
+        """
+        for each in QUALIFICATION_VERDICTS:
+            self.qualification_info.labels(model, each).set(each == verdict)
+        if expires is not None:
+            self.qualification_expiry_timestamp_seconds.labels(model).set(expires)
+        for role, (distance, bound) in numerics.items():
+            self.numerics_distance.labels(model, role).set(distance)
+            self.numerics_bound.labels(model, role).set(bound)
