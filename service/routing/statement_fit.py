@@ -4,8 +4,6 @@ limits are the loosest that the configuration may have.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pydantic import ValidationError
-
 from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.records import MODEL_SCOPE
 from tightrope.monitors.scopes import OTHER_VALUE, scope_name
@@ -45,7 +43,7 @@ def _subgroup_objections(attribute: str, written: object, ours: SubgroupSection 
         return
     try:
         theirs = SubgroupSection.model_validate(written)
-    except ValidationError:
+    except ValueError:
         yield f"subgroup {name} cannot be read"
         return
     if _source(theirs) != _source(ours):
