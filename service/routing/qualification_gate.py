@@ -33,7 +33,7 @@ NO_VERDICT = "unqualified"
 
 @dataclass(frozen=True, slots=True)
 class Qualification:
-    """What the gate found about a pair. ``objections`` speak against serving it, a line each without the file;
+    """The finding of the gate about a pair. ``objections`` speak against serving it, a line each without the file;
     ``mistakes`` are those of the configuration, with their keys. ``limits`` and ``subgroup_limits`` are the statement's
     where the configuration is silent; ``withheld`` are scopes that begin in safe mode; ``distances`` are those of each
     role's answers from the golden ones. Where it ``falls_back_at_expiry`` the baseline answers after the statement's
@@ -72,12 +72,12 @@ class Qualification:
 
     @property
     def predicate(self) -> QualificationPredicate | None:
-        """What the statement says; None without one about these files."""
+        """The content of the statement; None without one about these files."""
         return self.signed.statement.predicate if self.signed else None
 
     @property
     def verdict(self) -> str:
-        """The statement's verdict, or that there is none by which the compressed model may serve."""
+        """The statement's verdict, or `NO_VERDICT` where the compressed model may not serve."""
         return NO_VERDICT if self.objections or self.predicate is None else self.predicate.result.verdict
 
     @property

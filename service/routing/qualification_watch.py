@@ -19,12 +19,11 @@ from tightrope.service.routing.router import Router
 
 log = logging.getLogger(__name__)
 
-CHECK_SECONDS = 0.5
+STATEMENT_CHECK_SECONDS = 0.5
 """Time between two checks; an expiry is acted on that late."""
 
-UNQUALIFIED, QUALIFIED_AGAIN, EXPIRED, OTHER_HOST = KINDS = (
-    "unqualified", "qualified", "qualification-expired", "new-host-class",
-)  # fmt: skip
+UNQUALIFIED, QUALIFIED_AGAIN = "unqualified", "qualified"
+EXPIRED, OTHER_HOST = "qualification-expired", "new-host-class"
 """Kinds of events."""
 
 
@@ -33,7 +32,7 @@ class QualifiedPair(Protocol):
 
     @property
     def qualification(self) -> Qualification | None:
-        """What its statement says; None where none is asked for."""
+        """The finding about its statement; None where it needs no statement."""
 
 
 class QualificationWatch:
@@ -55,8 +54,8 @@ class QualificationWatch:
         self._metrics = metrics
         self._clock = clock
         self._lock = threading.Lock()
-        self._told: dict[tuple[str, str], str] = {}
-        self._periodic = PeriodicCheck("qualification", CHECK_SECONDS, self.check)
+        self._reasons: dict[tuple[str, str], str] = {}
+        self._periodic = PeriodicCheck("qualification", STATEMENT_CHECK_SECONDS, self.check)
         metrics.before_scrape(self.show)
         self.check()
 
@@ -84,18 +83,18 @@ class QualificationWatch:
         expired = found.expiry_reason(self._clock()) if found else ""
         reason = found.block_reason or (expired if found.falls_back_at_expiry else "") if found else ""
         self._router.set_unqualified(model, reason)
-        self._tell(model, found, reason, UNQUALIFIED, QUALIFIED_AGAIN)
-        self._tell(model, found, expired, EXPIRED, "")
-        self._tell(model, found, found.new_host_class if found else "", OTHER_HOST, "")
+        self._notify(model, found, reason, UNQUALIFIED, QUALIFIED_AGAIN)
+        self._notify(model, found, expired, EXPIRED, "")
+        self._notify(model, found, found.new_host_class if found else "", OTHER_HOST, "")
 
-    def _tell(self, model: str, found: Qualification | None, reason: str, kind: str, ended: str) -> None:
+    def _notify(self, model: str, found: Qualification | None, reason: str, kind: str, ended: str) -> None:
         """Add an event where the reason is new, or is over."""
-        before = self._told.get((model, kind), "")
-        self._told[model, kind] = reason
-        told = kind if reason else ended
-        if reason == before or not told:
+        before = self._reasons.get((model, kind), "")
+        self._reasons[model, kind] = reason
+        event = kind if reason else ended
+        if reason == before or not event:
             return
         text = reason or "a statement lets the compressed model serve: the modes decide which model answers"
-        log.log(logging.ERROR if kind == UNQUALIFIED and reason else logging.WARNING, "%s: %s: %s", model, told, text)
+        log.log(logging.ERROR if kind == UNQUALIFIED and reason else logging.WARNING, "%s: %s: %s", model, event, text)
         detail = {"statement": found.digest, "file": str(found.file)} if found else {}
-        self._add_event(Event(uuid.uuid4().hex, self._clock(), model, told, MODEL_SCOPE, "gateway", text, detail))
+        self._add_event(Event(uuid.uuid4().hex, self._clock(), model, event, MODEL_SCOPE, "gateway", text, detail))

@@ -60,7 +60,7 @@ def test_harm_keeps_the_scope_safe() -> None:
 
 
 def test_evidence_that_released_a_scope_outlives_a_restart() -> None:
-    """The same statement withholds nothing anew; another one does."""
+    """Another statement withholds the scope again, the same one does not."""
     plan = make()
     released, _ = judge_rows(plan, RowSource(time=2e4).rows(640, member=IN_A), state=begun(plan))
     restored = record_codec.decode_state(record_codec.encode_state(released))

@@ -91,11 +91,7 @@ def _document(
                 "golden": _golden(pair, bound),
             },
             "measured": {"host_class": pair.host_classes[Role.COMPRESSED]},
-            "made": {
-                "at": made.isoformat(),
-                "expires": (made + timedelta(days=days)).isoformat(),
-                "by": "tests",
-            },
+            "made": {"at": made.isoformat(), "expires": (made + timedelta(days=days)).isoformat(), "by": "tests"},
         },
     }
 

@@ -15,7 +15,7 @@ from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.protocol.tensors import TensorSpec
 from tightrope.service.routing.qualification_gate import Qualification
 
-WRITTEN, NOT_WRITTEN, STATEMENT = "written", "default", "statement"
+WRITTEN, NOT_WRITTEN, OF_STATEMENT_FILE = "written", "default", "statement"
 """Sources of a setting."""
 
 MAX_SHOWN = 3
@@ -93,7 +93,7 @@ def _mode_source(pair: ModelPair, section: ModelSection) -> str:
     if section.mode:
         return WRITTEN
     if pair.plan.armed and section.planned_mode != "armed":
-        return STATEMENT
+        return OF_STATEMENT_FILE
     cause = "limits are written" if section.planned_mode == "armed" else "neither a mode nor a limit is written"
     return f"{NOT_WRITTEN}, because {cause}; a model that was armed before stays armed"
 
@@ -107,7 +107,7 @@ def _limits(rule: Rule, section: ModelSection, found: Qualification | None) -> s
     stated = (found.limits, found.subgroup_limits) if found and not found.objections else (nothing, nothing)
     written: tuple[Mapping[str, float | None], ...] = section.limits, section.subgroup_limits
     own, subgroups = (
-        WRITTEN if name in given else STATEMENT if name in theirs else NOT_WRITTEN
+        WRITTEN if name in given else OF_STATEMENT_FILE if name in theirs else NOT_WRITTEN
         for given, theirs in zip(written, stated, strict=True)
     )
     shown = [f"{rule.limits[0]:g} ({MODEL_SCOPE}, {own}{_golden_cells(rule)})"] if rule.watched[0] else []

@@ -32,7 +32,7 @@ from tightrope.wiring.candidates.trial import tried_pair
 
 log = logging.getLogger(__name__)
 
-DEPLOYED_FILE, STATEMENT = "deployed.json", "qualification"
+DEPLOYED_FILE, SAVED_STATEMENT = "deployed.json", "qualification"
 ARTEFACT_ADAPTER: TypeAdapter[Path | Endpoint] = TypeAdapter(Artefact)
 MAX_ROLLBACKS = 5
 """Number of latest deployments that can be rolled back."""
@@ -187,7 +187,7 @@ def _save(settings: Settings) -> bool:
 def _saved_statement(section: ModelSection) -> dict[str, str]:
     """The file with the statement of the compressed model, by its key."""
     asked = section.qualification
-    return {STATEMENT: str(asked.file)} if asked and asked.file else {}
+    return {SAVED_STATEMENT: str(asked.file)} if asked and asked.file else {}
 
 
 def with_statement(settings: Settings, model: str, file: Path | None) -> Settings:
@@ -239,8 +239,8 @@ def with_deployed(settings: Settings) -> Settings:
             for role in Role:
                 if model in settings.models:
                     settings = with_artefact(settings, model, role, ARTEFACT_ADAPTER.validate_python(files[role]))
-            if model in settings.models and STATEMENT in files:
-                settings = with_statement(settings, model, Path(files[STATEMENT]))
+            if model in settings.models and SAVED_STATEMENT in files:
+                settings = with_statement(settings, model, Path(files[SAVED_STATEMENT]))
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise ConfigError([f"{path}: not a list of deployed artefacts: {error}; remove it to start anew"]) from error
     return settings

@@ -84,7 +84,6 @@ class MetricSet:
         self.disagreement_autocorrelation = self._add(Gauge, "disagreement_autocorrelation")
         self._add_refusal_metrics()
         self._add_guard_metrics()
-        self._add_qualification_metrics()
 
     def _add_refusal_metrics(self) -> None:
         """Add the metrics of refusals, seen by callers or not."""
@@ -111,7 +110,8 @@ class MetricSet:
         self.numerics_bound = self._add(Gauge, "numerics_bound")
 
     def _add_guard_metrics(self) -> None:
-        """Add the metrics of what could blind or mislead the judge."""
+        """Add the metrics of what could blind or mislead the judge, and of what lets a model serve."""
+        self._add_qualification_metrics()
         self.rows_dependent = self._add(Gauge, "rows_dependent")
         self.found_groups = self._add(Gauge, "found_groups")
         self.safe_mode_ordered = self._add(Gauge, "safe_mode_ordered")

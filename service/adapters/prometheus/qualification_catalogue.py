@@ -6,7 +6,7 @@ from tightrope.monitors.records import Role
 from tightrope.service.adapters.prometheus.metric import Component, LabelValues, Metric, MetricKind
 
 QUALIFICATION_VERDICTS = ("qualified", "breach", "insufficient", "error", "unqualified")
-"""The verdict of the statement in force; unqualified where there is none by which the compressed model may serve."""
+"""The verdict of the statement in force; unqualified where no statement lets the compressed model serve."""
 
 OF_STATEMENT: LabelValues = {"model": ()}
 OF_ANSWERS: LabelValues = {**OF_STATEMENT, "role": tuple(Role)}

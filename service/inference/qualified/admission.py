@@ -67,7 +67,7 @@ def admit(
 
 
 def _with_numerics(pair: ModelPair, settings: Settings, found: Qualification) -> Qualification:
-    """What was found, with the distances from the golden answers, and an objection where one is beyond its bound."""
+    """The finding, with the distances from the golden answers, and an objection where one is beyond its bound."""
     section = settings.models[pair.name]
     asked, predicate = section.qualification, found.predicate
     if asked is None or predicate is None:
@@ -97,6 +97,6 @@ def _with_numerics(pair: ModelPair, settings: Settings, found: Qualification) ->
 
 
 def _other_host(pair: ModelPair, measured: str) -> str:
-    """What is new about the host that runs the compressed model; empty where the statement was made on such a one."""
+    """The news about the host that runs the compressed model; empty where the statement was made on such a one."""
     ours = pair.host_classes.get(Role.COMPRESSED, "")
     return "" if ours in {"", measured} else f"this host is {ours}, the statement was made on {measured}"

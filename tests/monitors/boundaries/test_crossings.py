@@ -14,7 +14,7 @@ PLAN = make_plan("disagreement")
 
 
 def with_alarm(plan: Plan, scopes: list[int], above: float) -> State:
-    """Return a state whose alarms in these scopes exceed the budget by so many nats."""
+    """Return a state whose alarms in these scopes exceed the budget by these nats."""
     state = initial_state(plan)
     log_mass = state.cells[0].log_mass.copy()
     log_mass[:, scopes] = plan.budget.threshold + above
@@ -47,7 +47,7 @@ def test_tripped_scope_has_recovered_with_the_evidence_of_its_policy(above: floa
 
 
 def test_monitor_that_is_off_disproves_nothing() -> None:
-    """Whatever the others say."""
+    """The evidence of the others does not count for it."""
     assert not recovered_ticks(PLAN, with_recovery(1e3, disabled=True), 1).any()
 
 

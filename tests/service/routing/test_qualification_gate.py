@@ -37,14 +37,14 @@ def section_of(path: Path) -> ModelSection:
 
 
 def examined(path: Path, now: datetime = NOW, digests: Mapping[str, str] | None = None) -> Qualification | None:
-    """What the gate finds for a configuration."""
+    """The finding of the gate for a configuration."""
     section = section_of(path)
     ours = {role: find_files(Path(str(getattr(section, role)))).digest for role in ("compressed", "baseline")}
     return examine_model("m", section, {**ours, **(digests or {})}, now)
 
 
 def found(path: Path, now: datetime = NOW, **digests: str) -> Qualification:
-    """What the gate finds where a statement is asked for."""
+    """The finding of the gate where a statement is asked for."""
     result = examined(path, now, digests)
     assert result is not None
     return result
@@ -237,7 +237,7 @@ def test_nothing_is_asked_where_nothing_is_required(tmp_path: Path) -> None:
 
 
 def test_scope_that_is_withheld_and_not_there_is_an_objection(tmp_path: Path) -> None:
-    """Nobody would be withheld."""
+    """The scope would be served by the compressed model."""
     path = written(tmp_path)
     write_statement(path, withheld=["group=minority", "group=other", "model", "age=old"])
     assert found(path).objections == ("withholds age=old, which is not in the configuration",)

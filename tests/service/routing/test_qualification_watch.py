@@ -27,7 +27,7 @@ from tightrope.service.routing.router import Router
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Qualification:
-    """What the gate finds about a qualified pair."""
+    """The finding of the gate about a qualified pair."""
     folder = tmp_path_factory.mktemp("qualified")
     path = write_config(folder, config(folder, qualification={"require": True}, limits={}, subgroup_limits={}))
     write_statement(path)

@@ -289,17 +289,3 @@ def test_scopes_are_kept_safe_until_newer_routes() -> None:
     router.keep_safe("m", [])
     router.apply(home_routes(2))
     assert home_role(router, "home=gq") is Role.COMPRESSED
-
-
-def test_model_that_is_not_qualified_goes_to_the_baseline_above_modes_and_orders() -> None:
-    """No order brings it back, and no limit of the fallback; the modes are as before once it is qualified."""
-    router = new_router()
-    router.apply(routes(1))
-    router.set_unqualified("m", "expired on 2026-01-01")
-    router.force(order("force-normal", MODEL_SCOPE))
-    assert router.explain("m") == "not qualified: expired on 2026-01-01, the baseline answers"
-    assert role_for(router, set()) is Role.BASELINE
-    assert not router.falls_back_with_model("m", np.zeros((1, len(SCOPES)), dtype=bool))
-    router.set_unqualified("m", "")
-    assert role_for(router, set()) is Role.COMPRESSED
-    assert router.explain("m") == ""

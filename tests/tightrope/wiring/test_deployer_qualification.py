@@ -94,7 +94,7 @@ def test_baseline_serves_what_is_not_qualified(tmp_path: Path) -> None:
 
 
 def test_order_does_not_bring_back_what_is_not_qualified(tmp_path: Path) -> None:
-    """Whatever an operator says."""
+    """The gate stands above orders."""
     path = written(tmp_path, otherwise="baseline")
     with serving(path) as server:
         order = {"scope": "model", "reason": "a test asks for it", "actor": "tests"}

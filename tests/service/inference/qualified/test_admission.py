@@ -64,7 +64,7 @@ def test_pair_without_a_statement_is_refused_in_one_line(tmp_path: Path) -> None
 
 
 def test_all_objections_are_told_at_once(tmp_path: Path) -> None:
-    """Looser limits, too, whatever happens otherwise: they are mistakes of the configuration."""
+    """Looser limits, too, with `otherwise: baseline` as well: they are mistakes of the configuration."""
     path = written(tmp_path)
     write_statement(path, days=0.001, criteria={"disagreement": {"model": 0.01}})
     limits: dict[str, Any] = {"limits": {"disagreement": 0.05}, "subgroup_limits": {}, "mode": None}
@@ -85,7 +85,7 @@ def test_baseline_may_serve_instead(tmp_path: Path) -> None:
 
 
 def test_commands_that_serve_nothing_are_not_refused(tmp_path: Path) -> None:
-    """They need the plan, whatever the statement says."""
+    """They need the plan, also without a sound statement."""
     path = written(tmp_path)
     assert loaded(path, enforced=False).plan.scopes[0] == "model"
     write_statement(path, withheld=["group=minority"])
@@ -98,7 +98,7 @@ def without_golden(document: dict[str, Any]) -> None:
 
 
 def shifted(document: dict[str, Any]) -> None:
-    """Expect answers of which this host has none."""
+    """Expect answers that this host does not give."""
     golden = document["predicate"]["result"]["golden"]
     golden["answers"]["compressed"] = golden["answers"]["baseline"]
 
@@ -120,7 +120,7 @@ def test_host_that_answers_otherwise_is_refused(tmp_path: Path) -> None:
 
 
 def test_host_that_cannot_be_compared_is_refused_unless_its_class_is_listed(tmp_path: Path) -> None:
-    """What is unknown is unsafe."""
+    """An unknown host is unsafe."""
     path = written(tmp_path)
     write_statement(path, change=without_golden)
     assert "has no golden answers" in problems(path)[0]

@@ -113,7 +113,7 @@ def test_equal_answers_have_no_distance(values: Any) -> None:  # noqa: ANN401 - 
     ],
 )
 def test_distance_is_the_largest_difference(ours: list[float], theirs: list[float], apart: float) -> None:
-    """What cannot be compared is infinitely far."""
+    """Answers that cannot be compared are infinitely far apart."""
     assert distance(np.array(ours, np.float32), np.array(theirs, np.float32)) == pytest.approx(apart)
 
 

@@ -1,0 +1,35 @@
+"""The gate stands above modes and orders."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tightrope.monitors.records import MODEL_SCOPE, Bools, Order, Role, Routes
+from tightrope.service.routing.router import Router
+
+
+class OneRow(NamedTuple):
+    """A request with one row, in no subgroup."""
+
+    member: Bools = np.zeros((1, 0), dtype=bool)
+    ends: Sequence[int] = (1,)
+
+
+def role_of(router: Router) -> Role:
+    """The role that answers the row."""
+    return router.roles("m", OneRow())[0]
+
+
+def test_model_that_is_not_qualified_goes_to_the_baseline_above_modes_and_orders() -> None:
+    """No order brings it back, and no limit of the fallback; the modes are as before once it is qualified."""
+    router = Router({"m": ()})
+    router.apply(Routes("m", 1, (), {}))
+    router.set_unqualified("m", "expired on 2026-01-01")
+    router.force(Order("o1", 1.0, "m", MODEL_SCOPE, "force-normal", "me", "a reason"))
+    assert router.explain("m") == "not qualified: expired on 2026-01-01, the baseline answers"
+    assert role_of(router) is Role.BASELINE
+    assert not router.falls_back_with_model("m", np.zeros((1, 0), dtype=bool))
+    router.set_unqualified("m", "")
+    assert role_of(router) is Role.COMPRESSED
+    assert router.explain("m") == ""
