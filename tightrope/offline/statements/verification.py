@@ -115,7 +115,7 @@ def expected_digests(name: str, settings: Settings) -> Mapping[str, str]:
     plain = dict(_plain_digests(section))
     if len(plain) == len(Role):
         return plain
-    return {str(role): model.digest for role, model in tried_pair(name, settings).models.items()}
+    return {str(role): model.digest for role, model in tried_pair(name, settings, enforced=False).models.items()}
 
 
 def _plain_digests(section: ModelSection) -> Iterator[tuple[str, str]]:

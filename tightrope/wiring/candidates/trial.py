@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -44,8 +45,11 @@ TRIAL_START_SECONDS = 30.0
 GIBIBYTE = 1024**3
 
 
-def tried_pair(name: str, settings: Settings, stopping: threading.Event | None = None) -> ModelPair:
-    """Try the files of a pair in another process, then load and check it here; ``stopping`` ends the trial.
+def tried_pair(
+    name: str, settings: Settings, stopping: threading.Event | None = None, *, enforced: bool = True
+) -> ModelPair:
+    """Try the files of a pair in another process, then load and check it here; ``stopping`` ends the trial. Where the
+    statement of qualification is not ``enforced``, a pair without a sound one is loaded all the same.
 
     Raises:
         ConfigError: with every mistake; nothing of the pair was loaded here then.
@@ -54,7 +58,7 @@ def tried_pair(name: str, settings: Settings, stopping: threading.Event | None =
     section = settings.models[name]
     files = [role for role in Role if isinstance(getattr(section, role), Path)]
     trial = try_files(name, settings, stopping or threading.Event()) if files else None
-    pair = build_pair(name, settings, trial=trial, admit=admit)
+    pair = build_pair(name, settings, trial=trial, admit=partial(admit, enforced=enforced))
     check_golden_rows(pair, settings, [role for role in Role if role not in files])
     return pair
 
