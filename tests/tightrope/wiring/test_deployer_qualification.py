@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from tests.support.commands import tightrope
 from tests.support.configs import write_config
@@ -102,10 +104,12 @@ def test_order_does_not_bring_back_what_is_not_qualified(tmp_path: Path) -> None
         assert served_by(server, MAJOR) == "baseline"
 
 
-@pytest.mark.parametrize("command", ["run", "check"])
+@pytest.mark.parametrize("command", ["run", "check", "serve", "worker", "judge"])
 def test_changed_byte_is_refused_in_one_line(tmp_path: Path, command: str) -> None:
-    """Exit code 1."""
+    """Exit code 1: each member of a cluster checks for itself, before it joins."""
     path = written(tmp_path)
+    if command in {"serve", "worker", "judge"}:
+        path.write_text(f"{path.read_text()}bus: {{kafka: {{servers: ['127.0.0.1:9']}}}}\n")
     file = write_statement(path)
     compressed = tmp_path / "compressed.onnx"
     content = bytearray(compressed.read_bytes())
@@ -125,3 +129,29 @@ def test_check_shows_the_source_of_each_limit(tmp_path: Path) -> None:
     assert "disagreement <= 0.07 (model, statement), 0.1 (subgroups, statement)" in shown
     assert '"mode from": "statement"' in shown
     assert f"withheld: {MINORITY}" in shown
+
+
+def test_approval_and_dissent_of_a_key_decide(tmp_path: Path) -> None:
+    """Without an approval it is refused, with one it serves, and a dissent ends that until the same key approves."""
+    private = Ed25519PrivateKey.generate()
+    key, public = tmp_path / "ana.key", tmp_path / "ana.pub"
+    key.touch(mode=0o600)
+    key.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    public.write_bytes(private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    path = written(tmp_path, keys={"owner": [str(public)]})
+    file = write_statement(path)
+
+    def refusal() -> str:
+        return tightrope("check", str(path)).stderr
+
+    def sign(*opinion: str) -> None:
+        signed = tightrope("approve", str(file), "--key", str(key), "--role", "owner", *opinion)
+        assert signed.returncode == 0, signed.stderr
+
+    assert f"models.m.qualification: {file}: is not approved by an owner (0 of 1)" in refusal()
+    sign("--note", "seen")
+    assert refusal() == ""
+    sign("--dissent", "not for them")
+    assert 'ana dissents: "not for them" (owner)' in refusal()
+    public.unlink()
+    assert "ana.pub" in refusal()
