@@ -6,7 +6,7 @@ the loosest that the configuration may have. Limits that the configuration does 
 What is missing, unreadable or unknown speaks against serving.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,22 +103,18 @@ class Qualification:
         return self.signed.digest if self.signed else ""
 
 
-def examine_model(
-    model: str, section: ModelSection, digests: Mapping[str, str], now: datetime, kept: Iterable[bytes] = ()
-) -> Qualification | None:
-    """Judge a model whose artefacts have these ``digests`` by role; ``kept`` are opinions that were seen before. None
-    where no statement is asked for, and none is there.
-    """
+def examine_model(model: str, section: ModelSection, digests: Mapping[str, str], now: datetime) -> Qualification | None:
+    """Judge a model whose artefacts have these ``digests`` by role; None where no statement is asked for, or there."""
     asked = section.qualification
     if asked is None or not (asked.is_required or (asked.file and asked.file.exists())):
         return None
     required = asked.is_required
     if asked.file is None:
-        missing = "is missing; write the file of the statement, because the compressed model is none"
+        missing = "is missing; write the file of the statement, because the compressed model is no file"
         return Qualification(model, None, objections=(missing,), is_required=required)
     try:
         trust = load_trust(asked.keys, asked.needed_approvals)
-        found = examine(read_bundle(asked.file, kept), digests, trust, now)
+        found = examine(read_bundle(asked.file), digests, trust, now)
     except TrustError as error:
         return Qualification(model, asked.file, objections=tuple(error.problems), is_required=required)
     except StatementFileError as error:
