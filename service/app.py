@@ -131,7 +131,9 @@ def load_pairs(
         def build(name: str) -> ModelPair:
             if build_one:
                 return build_one(name, settings)
-            return build_pair(name, settings, watch.announce, None, memory, partial(admit, enforced=enforced))
+            return build_pair(
+                name, settings, watch.announce, None, memory, partial(admit, enforced=enforced, keeps=enforced)
+            )
 
         for name in settings.models:
             try:

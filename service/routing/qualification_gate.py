@@ -17,6 +17,7 @@ from tightrope.service.config.qualification import QualificationSection
 from tightrope.service.routing.statement_fit import configuration_objections, looser_limits, statement_limits
 from tightrope.service.statements.bundle import SignedStatement, StatementFileError, read_bundle
 from tightrope.service.statements.examination import examine
+from tightrope.service.statements.kept_dissents import keep_dissents, read_dissents
 from tightrope.service.statements.keys import TrustError, load_trust
 from tightrope.service.statements.qualification import (
     QualificationPredicate,
@@ -103,8 +104,18 @@ class Qualification:
         return self.signed.digest if self.signed else ""
 
 
-def examine_model(model: str, section: ModelSection, digests: Mapping[str, str], now: datetime) -> Qualification | None:
-    """Judge a model whose artefacts have these ``digests`` by role; None where no statement is asked for, or there."""
+def examine_model(
+    model: str,
+    section: ModelSection,
+    digests: Mapping[str, str],
+    now: datetime,
+    dissents: Path | None = None,
+    *,
+    keeps: bool = False,
+) -> Qualification | None:
+    """Judge a model whose artefacts have these ``digests`` by role; None where no statement is asked for, or there. The
+    file of ``dissents`` has those that were seen before: they count; where the gate ``keeps`` them, new ones are added.
+    """
     asked = section.qualification
     if asked is None or not (asked.is_required or (asked.file and asked.file.exists())):
         return None
@@ -114,7 +125,10 @@ def examine_model(model: str, section: ModelSection, digests: Mapping[str, str],
         return Qualification(model, None, objections=(missing,), is_required=required)
     try:
         trust = load_trust(asked.keys, asked.needed_approvals)
-        found = examine(read_bundle(asked.file), digests, trust, now)
+        bundle = read_bundle(asked.file, read_dissents(dissents) if dissents else ())
+        if dissents and keeps:
+            keep_dissents(dissents, bundle, trust)
+        found = examine(bundle, digests, trust, now)
     except TrustError as error:
         return Qualification(model, asked.file, objections=tuple(error.problems), is_required=required)
     except StatementFileError as error:

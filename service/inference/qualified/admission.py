@@ -22,6 +22,7 @@ from tightrope.service.routing.qualification_gate import (
     host_objection,
     with_statement_limits,
 )
+from tightrope.service.statements.kept_dissents import DISSENTS_FILE
 
 log = logging.getLogger(__name__)
 
@@ -34,17 +35,24 @@ def utc_now() -> datetime:
 
 
 def admit(
-    pair: ModelPair, settings: Settings, *, enforced: bool = True, now: Callable[[], datetime] = utc_now
+    pair: ModelPair,
+    settings: Settings,
+    *,
+    enforced: bool = True,
+    keeps: bool = False,
+    now: Callable[[], datetime] = utc_now,
 ) -> tuple[ModelPair, Settings]:
     """Return the pair with its qualification, and the settings with the statement's limits. Where it is not
-    ``enforced``, nothing is refused: for commands that serve nothing.
+    ``enforced``, nothing is refused: for commands that serve nothing. A process that serves ``keeps`` dissents in its
+    state folder: deleting their lines does not help.
 
     Raises:
         ConfigError: with a line for each reason.
     """
     section = settings.models[pair.name]
     digests = {str(role): model.digest for role, model in pair.models.items()}
-    found = examine_model(pair.name, section, digests, now())
+    dissents = settings.state.folder / DISSENTS_FILE
+    found = examine_model(pair.name, section, digests, now(), dissents, keeps=keeps)
     if found is None or section.qualification is None:
         return pair, settings
     if not enforced:

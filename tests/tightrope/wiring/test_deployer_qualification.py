@@ -153,5 +153,8 @@ def test_approval_and_dissent_of_a_key_decide(tmp_path: Path) -> None:
     assert refusal() == ""
     sign("--dissent", "not for them")
     assert 'ana dissents: "not for them" (owner)' in refusal()
+    assert tightrope("run", str(path)).returncode == 1
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:-1]))
+    assert "ana dissents" in refusal(), "the line is deleted, and the process that saw it kept it"
     public.unlink()
     assert "ana.pub" in refusal()
