@@ -8,7 +8,7 @@ WORKERS = $(shell cores=$$(nproc); echo $$((cores > 3 ? 4 : cores + 1)))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-cluster kafka test test-fast fuzz test-upgrades release bench-against tools check format bench bench-power bench-serving soak docs pictures lock demo-data proto image wrk peers clean
+.PHONY: help demo demo-cluster kafka test test-fast fuzz test-upgrades release bench-against bench-qualify tools check format bench bench-power bench-serving soak docs pictures lock demo-data proto image wrk peers clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ bench-power: .venv-power/run.stamp ## Tightrope beside windows, river and eviden
 	.venv-power/bin/python -m benchmarks.class_alarms
 	.venv-power/bin/python -m benchmarks.situations
 	OPENBLAS_NUM_THREADS=1 .venv-power/bin/python -m benchmarks.whole_fold
+
+bench-qualify: .venv/dev.stamp ## The promises of `tightrope qualify`, simulated: ten seconds
+	$(BIN)/python -m benchmarks.qualify
 
 bench-serving: .venv/dev.stamp wrk kafka peers ## The gateway beside servers by hand and servers of others, an hour; writes docs/serving.md
 	$(BIN)/python -m benchmarks.serving

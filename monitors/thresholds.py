@@ -246,11 +246,11 @@ def mean_bounds(y: Floats, delta: float) -> tuple[float, float]:
     betting", JRSS-B 2024), with the bets of the detectors: a mean is ruled out once the average wealth of betting
     against it is 1 / delta. Much tighter than an empirical Bernstein bound on few or quiet rows.
     """
-    most, least = _one_sided(y, delta / 2), -_one_sided(-y, delta / 2)
+    most, least = one_sided_bound(y, delta / 2), -one_sided_bound(-y, delta / 2)
     return max(0.0, least, -most), max(most, -least)
 
 
-def _one_sided(y: Floats, delta: float) -> float:
+def one_sided_bound(y: Floats, delta: float) -> float:
     """The upper bound of E y. The wealth of betting against "E y is at least ``mean``" grows with ``mean``."""
     bets = LARGEST_BET * np.asarray(BETS)
     values, repeats = np.unique(1 - np.asarray(y, dtype=np.float64), return_counts=True)
