@@ -10,7 +10,7 @@ two the rows cannot tell, which is a verdict and no pass.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isfinite, log
+from math import log
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class Proof(StrEnum):
 @dataclass(frozen=True, slots=True)
 class MeasuredCell:
     """A cell before the verdict: a criterion in a scope, for one of its variants such as a class. ``needed`` are the
-    rows with which it would pass if it goes on as seen. Without ``evidence`` it could not be measured, for a reason.
+    rows with which it would pass if it goes on as seen, None if it never would. Without ``evidence`` it could not be measured, for a reason.
 
     >>> MeasuredCell("disagreement", "model", "", Hypothesis.RATE, 0.07, Proof.WITHIN, None, reason="time").name
     'model disagreement'
@@ -50,7 +50,7 @@ class MeasuredCell:
     limit: float
     proof: Proof
     evidence: CellEvidence | None
-    needed: float = 0.0
+    needed: float | None = 0.0
     reason: str = ""
 
     @property
@@ -127,13 +127,13 @@ def _judge(cell: MeasuredCell, alpha: float, cells: int, *, accused: bool) -> Ju
     return JudgedCell(cell, Outcome.INSUFFICIENT, missing_rows(cell.needed, cell.evidence.rows))
 
 
-def missing_rows(needed: float, rows: int) -> str:
+def missing_rows(needed: float | None, rows: int) -> str:
     """Say how many more rows a cell needs; at least one, because those that it has did not do.
 
-    >>> missing_rows(387.0, 28), missing_rows(float("inf"), 28), missing_rows(29.0, 0)
+    >>> missing_rows(387.0, 28), missing_rows(None, 28), missing_rows(29.0, 0)
     ('about 360 more rows', 'too near the limit', 'no rows: about 29 more')
     """
-    if not isfinite(needed):
+    if needed is None:
         return NEAR_LIMIT_NOTE
     more = max(needed - rows, 1.0)
     number = f"{float(f'{more:.{ROUND_ROWS}g}'):,.0f}"

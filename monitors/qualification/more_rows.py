@@ -1,6 +1,6 @@
 """The rows that a cell lacks: the fewest with which it would pass four times in five, if it goes on as seen."""
 
-from math import ceil, exp, inf, log, sqrt
+from math import ceil, exp, inf, isinf, log, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -23,8 +23,13 @@ HARM_FACTOR = 3.0
 """The multiple of a limit that must be seen by a cell that is only to be not over it."""
 
 
-def rows_needed(hypothesis: Hypothesis, y: Floats, limit: float, alpha: float) -> float:
-    """The fewest rows that pass with probability `POWER` at what was seen, y (n,); infinite at or above the limit."""
+def rows_needed(hypothesis: Hypothesis, y: Floats, limit: float, alpha: float) -> float | None:
+    """The fewest rows that pass with probability `POWER` at what was seen, y (n,); None at or above the limit."""
+    needed = _rows_needed(hypothesis, y, limit, alpha)
+    return None if isinf(needed) else needed
+
+
+def _rows_needed(hypothesis: Hypothesis, y: Floats, limit: float, alpha: float) -> float:
     if hypothesis is Hypothesis.RATE and np.isin(y, (0.0, 1.0)).all():
         return rows_for_rate(float(y.mean()) if len(y) else 0.0, limit, alpha)
     both = (y, -y) if hypothesis is Hypothesis.MEAN else (y,)

@@ -46,3 +46,11 @@ def usable_cores() -> int:
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else multiprocessing.cpu_count()
     quota, _, period = CGROUP_QUOTA.read_text().partition(" ") if CGROUP_QUOTA.exists() else ("max", "", "")
     return allowed if quota.strip() == "max" else max(1, min(allowed, round(int(quota) / int(period))))
+
+
+def pin_to_one_core() -> bool:
+    """Keep this process on the first core that it may use; False where the system has no such call."""
+    if not hasattr(os, "sched_setaffinity"):
+        return False
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    return True

@@ -35,6 +35,17 @@ def own_resident_bytes() -> int:
     return resident_bytes(os.getpid())
 
 
+def own_peak_bytes() -> int:
+    """The most memory that this program has occupied so far; 0 if the system does not tell. Unlike `ru_maxrss` it does
+    not count the process that started this one.
+    """
+    try:
+        lines = (PROC / "self" / "status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
+
+
 def _machine_bytes() -> int | None:
     try:
         lines = (PROC / "meminfo").read_text().splitlines()

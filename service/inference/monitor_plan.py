@@ -97,7 +97,7 @@ def build_plan(
     """
     section, alarms, safe_mode = settings.models[name], settings.alarms, settings.safe_mode
     scopes = (MODEL_SCOPE, *subgroups.scopes)
-    offer = _offer(section, models[Role.BASELINE], output, kind).choosing(section.decision, golden)
+    offer = offer_of(section, models[Role.BASELINE], output, kind).choosing(section.decision, golden)
     curves = curve_bins(golden, offered=section.labels is not None and offer.needs >= CURVE_NEEDS)
     specs, edges = _specs(section, len(subgroups.scopes), offer, golden, curves), bins_document(curves)
     budget = Budget(alarms.samples_per_false_alarm)
@@ -137,7 +137,7 @@ def _specs(
     return specs if golden is None else with_golden_cells(specs, golden, section.limits, section.subgroup_limits)
 
 
-def _offer(section: config.ModelSection, baseline: Model, output: str, kind: DecisionKind | None) -> Offer:
+def offer_of(section: config.ModelSection, baseline: Model, output: str, kind: DecisionKind | None) -> Offer:
     """The monitors that the decision allows."""
     if kind is not None:
         return kind_offer(kind, section.decision)

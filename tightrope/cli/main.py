@@ -18,6 +18,7 @@ from tightrope.cli import (
     labels,
     modes,
     offline_commands,
+    qualify_command,
     statement_commands,
 )
 from tightrope.cli.cluster_commands import ConfigArgument, GrpcPortOption, HostOption, JsonOption, PortOption
@@ -198,6 +199,7 @@ for command in (
     *initialization.COMMANDS,
     *offline_commands.COMMANDS,
     *labels.COMMANDS,
+    *qualify_command.COMMANDS,
     *statement_commands.COMMANDS,
     *cluster_commands.COMMANDS,
 ):

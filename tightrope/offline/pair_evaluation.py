@@ -85,7 +85,7 @@ class PairEvaluation:
         """
         self.begin(runs=2 * len(Role))
         base, small, decision = Role.BASELINE, Role.COMPRESSED, self.pair.decision
-        ways = {(role, batched): self._readings(role, batched=batched) for role in Role for batched in (False, True)}
+        ways = {(role, batched): self.readings(role, batched=batched) for role in Role for batched in (False, True)}
         member = self.table.members(self.pair.subgroups)
         return PairComparisons(
             noise=self._comparisons(ways[base, False], ways[base, True], _with_itself(decision), member),
@@ -96,7 +96,19 @@ class PairEvaluation:
             member=np.concatenate([np.ones((len(member), 1), dtype=bool), member], axis=1),
         )
 
-    def _readings(self, role: Role, *, batched: bool) -> Reading | list[KindReading]:
+    def compare_with_itself(
+        self, role: Role, first: Reading | list[KindReading], second: Reading | list[KindReading]
+    ) -> Comparisons:
+        """Compare two readings of one model, as `readings` gives them, such as those of other rows.
+
+        Raises:
+            RowFileError: when they cannot be compared.
+        """
+        scale = self.pair.decision.scales[role]
+        decision = replace(self.pair.decision, scale=scale, compressed_scale=None, refusal=None)
+        return self._comparisons(first, second, decision, self.table.members(self.pair.subgroups))
+
+    def readings(self, role: Role, *, batched: bool) -> Reading | list[KindReading]:
         """Read one model's answers to all rows; a kind reads each part of the file."""
         if self.pair.kind is None:
             return self.answers(role, batched=batched)
@@ -202,10 +214,19 @@ def prepare(
         ConfigError: when there is no such model, or such a file cannot feed its inputs.
         RowFileError: when the file cannot be used.
     """
+    pair = load_pair(settings, name)
+    return PairEvaluation(pair, read_rows(data, schema_of(pair), at_least=at_least), progress)
+
+
+def load_pair(settings: Settings, name: str | None) -> ModelPair:
+    """Load one model's pair, with ``name`` None the only one.
+
+    Raises:
+        ConfigError: when there is no such model.
+    """
     name = next(iter(settings.models)) if name is None and len(settings.models) == 1 else name
     if name not in settings.models:
         problem = "must be given" if name is None else f"is {name!r}; it must be one of these"
         near = did_you_mean(settings.models, name or "")
         raise ConfigError([f"--model: {problem}: {', '.join(settings.models)}{near}"])
-    pair = build(name, settings, load_model)
-    return PairEvaluation(pair, read_rows(data, schema_of(pair), at_least=at_least), progress)
+    return build(name, settings, load_model)

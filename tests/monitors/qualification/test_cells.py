@@ -42,7 +42,7 @@ def test_a_proved_cell_passes_and_a_harmful_one_breaches() -> None:
 
 def test_accusation_has_to_survive_all_cells() -> None:
     """p = .0044 accuses alone, and not among 77 cells."""
-    accused = cell(21, 114, needed=rows_for_rate(21 / 114, 0.1, ALPHA))
+    accused = cell(21, 114, needed=None)
     assert judged(accused)[0][0] is Outcome.BREACH
     assert judged(accused, *[cell(0, 100)] * 76)[0] == (Outcome.INSUFFICIENT, "too near the limit")
 

@@ -1,0 +1,33 @@
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.qualified_pair import sided_rows, sided_settings
+from tightrope.offline.pair_evaluation import prepare
+from tightrope.offline.progress import NO_PROGRESS
+from tightrope.offline.qualification.costs import measure_costs
+from tightrope.offline.qualification.stages import TimedProgress, TimeIsUpError
+
+
+def test_both_models_are_measured(tmp_path: Path) -> None:
+    """Latency, memory, start, size and processor time of each; more with stress."""
+    settings = sided_settings(tmp_path)
+    evaluation = prepare(settings, None, sided_rows(tmp_path))
+    costs = measure_costs(evaluation, settings, TimedProgress(NO_PROGRESS, None), stress=True)
+    for found in costs.by_criterion().values():
+        assert {role: value is not None and value > 0 for role, value in found.items()} == {
+            "baseline": True,
+            "compressed": True,
+        }
+    assert costs.latency["p50"]["baseline"] <= costs.latency["p99"]["baseline"]  # type: ignore[operator]
+    assert set(costs.latency) == {"p50", "p99", "one_core_p50", "one_core_p99", "concurrent_p99", "cliff"}
+    assert costs.file_bytes["baseline"] == (tmp_path / "baseline.onnx").stat().st_size
+
+
+def test_no_time_is_spent_when_none_is_left(tmp_path: Path) -> None:
+    """The stage ends before it begins."""
+    settings = sided_settings(tmp_path)
+    evaluation = prepare(settings, None, sided_rows(tmp_path))
+    with pytest.raises(TimeIsUpError):
+        measure_costs(evaluation, settings, TimedProgress(NO_PROGRESS, time.monotonic() - 1), stress=False)

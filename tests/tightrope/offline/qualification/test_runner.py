@@ -1,0 +1,70 @@
+"""Every kind of decision runs through the stages."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+from tests.support.csv_tables import read_settings, write_table
+from tests.support.onnx_models import classifier, identity
+from tests.support.qualified_reports import judge
+from tightrope.monitors.qualification.cells import EXIT_CODES
+
+KINDS = {
+    "classes": {"kind": "classes", "scale": "logits"},
+    "binary": {"kind": "binary", "scale": "logits"},
+    "multilabel": {"kind": "multilabel", "scale": "logits"},
+    "regression": {"kind": "regression", "tolerance": 0.5},
+    "embedding": {"kind": "embedding"},
+}
+ASKED = {"criteria": {"disagreement": {"model": 0.1}}, "scenarios": {"jitter": {0: 0.1}}}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kinds_of_scores_can_be_qualified(tmp_path: Path, kind: str) -> None:
+    """By the criteria of disagreement: the same model passes, and one that decides the opposite is harmful."""
+    weights = np.array([[2, -1], [-1, 2]], np.float32)[:, : 1 if kind == "binary" else 2]
+    rows = np.random.default_rng(3).normal(size=(400, 2)) + 3
+    rows[::2] -= 6
+    data = write_table(tmp_path / "rows.csv", rows)
+    verdicts = []
+    for factor in (1, -1):
+        models = {
+            "baseline": str(classifier(tmp_path / "b.onnx", weights, scores=True)),
+            "compressed": str(classifier(tmp_path / "c.onnx", factor * weights, scores=True)),
+        }
+        model = {**models, "decision": KINDS[kind], "qualification": ASKED}
+        report = judge(read_settings(tmp_path, {"models": {"m": model}}), data, tmp_path)
+        verdicts.append(EXIT_CODES[report.verdict])
+    assert verdicts == [0, 3]
+
+
+@pytest.mark.parametrize("kind", ["labels", "positions"])
+def test_kinds_of_integers_can_be_qualified(tmp_path: Path, kind: str) -> None:
+    """Models that give classes, not probabilities."""
+    model = str(identity(tmp_path / "m.onnx", TensorProto.INT64))
+    decision = {"kind": kind, "output": "echo", "classes": ["a", "b", "c"]}
+    section = {"baseline": model, "compressed": model, "qualification": ASKED, "decision": decision}
+    data = write_table(tmp_path / "rows.csv", np.arange(400).reshape(200, 2) % 3)
+    report = judge(read_settings(tmp_path, {"models": {"m": section}}), data, tmp_path)
+    assert EXIT_CODES[report.verdict] == 0
+
+
+def test_flips_are_judged_beside_the_other_cells(tmp_path: Path) -> None:
+    """A compressed model that is steeper flips more often under a jitter."""
+    steep = np.array([[1, -1], [0, 0]], np.float32)
+    models = {
+        "baseline": str(classifier(tmp_path / "b.onnx", steep)),
+        "compressed": str(classifier(tmp_path / "c.onnx", np.array([[0, 0], [0, 0]], np.float32))),
+    }
+    asked = {"criteria": {"flip_gap": {"model": 0.1}}, "scenarios": {"jitter": {0: 1.0}}}
+    data = write_table(tmp_path / "rows.csv", np.stack([np.linspace(-0.5, 0.5, 300), np.zeros(300)], axis=1))
+    swapped = {"baseline": models["compressed"], "compressed": models["baseline"]}
+    verdicts = [
+        EXIT_CODES[
+            judge(read_settings(tmp_path, {"models": {"m": {**each, "qualification": asked}}}), data, tmp_path).verdict
+        ]
+        for each in (models, swapped)
+    ]
+    assert verdicts == [0, 3]

@@ -1,0 +1,60 @@
+"""`tightrope qualify`."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tightrope.cli.cluster_commands import ConfigArgument, JsonOption
+from tightrope.cli.offline_commands import ModelOption
+
+
+def qualify(
+    config: ConfigArgument,
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Rows: DATA.csv, .npz, .parquet, .jsonl of requests, or a folder of .npy files.",
+            metavar="DATA",
+            show_default=False,
+        ),
+    ] = None,
+    model: ModelOption = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Print the criteria and their digest; read no data.")] = False,
+    expect: Annotated[str | None, typer.Option(help="Refuse criteria with another digest.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0, help="Seconds for the whole run.")] = None,
+    stress: Annotated[bool, typer.Option("--stress", help="Also measure one core and concurrent callers.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the bundle here, not beside the compressed model.")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Judge a pair by criteria fixed in advance, and write the statement."""
+    from tightrope.cli import console
+    from tightrope.cli.progress_bar import show_progress
+    from tightrope.offline.pair_evaluation import load_pair
+    from tightrope.offline.qualification.criteria import plan_criteria
+    from tightrope.offline.qualification.outcome import EXIT_CODES, document_of, document_of_plan
+    from tightrope.offline.qualification.qualify import QualifyOptions, qualify, require_digest
+    from tightrope.offline.qualification.report_table import print_report
+    from tightrope.service.config.loader import load
+
+    settings = load(config)
+    if plan:
+        criteria = plan_criteria(load_pair(settings, model), settings)
+        require_digest(criteria, expect)
+        typer.echo(json.dumps(document_of_plan(criteria), indent=None if json_ else 2))
+        return
+    if data is None:
+        raise typer.BadParameter("is missing; only --plan needs none", param_hint="DATA")
+    options = QualifyOptions(expect=expect, seconds=seconds, stress=stress, out=out)
+    with show_progress(console.err, json_=json_) as progress:
+        report = qualify(settings, data, model, options, progress)
+    if json_:
+        typer.echo(json.dumps(document_of(report)))
+    else:
+        print_report(report, console.out)
+    raise typer.Exit(EXIT_CODES[report.verdict])
+
+
+COMMANDS: tuple[Callable[..., Any], ...] = (qualify,)

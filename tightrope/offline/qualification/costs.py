@@ -1,0 +1,140 @@
+"""Costs of both models: latency, memory, time to the first answer, size of the files, and processor time."""
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from tightrope.monitors.records import Role, Tensors
+from tightrope.offline.pair_evaluation import PairEvaluation
+from tightrope.offline.qualification.fresh_process import run_fresh
+from tightrope.offline.qualification.stages import TimedProgress
+from tightrope.service.adapters.cpu import usable_cores
+from tightrope.service.adapters.model_files import find_files
+from tightrope.service.config.loader import Settings
+from tightrope.service.inference.row_files.row_file import row_count
+
+WARM_UP_RUNS = 50
+TIMED_ROWS = 2000
+TIMED_SECONDS_OF_ROLE = 2.0
+CALLERS_PER_CORE = 2
+FRESH_SECONDS = 60.0
+
+BY_CPU_SECONDS = "no RAPL: CPU seconds"
+
+
+class Costs(msgspec.Struct, frozen=True):
+    """The costs by kind, then by role; None where one could not be measured. ``latency`` is in seconds."""
+
+    latency: dict[str, dict[str, float | None]]
+    file_bytes: dict[str, float | None]
+    peak_bytes: dict[str, float | None]
+    cold_start_seconds: dict[str, float | None]
+    cpu_seconds_per_row: dict[str, float | None]
+
+    def by_criterion(self) -> Mapping[str, Mapping[str, float | None]]:
+        """The costs under the names of their criteria."""
+        return {
+            "latency_p50": self.latency.get("p50", {}),
+            "latency_p99": self.latency.get("p99", {}),
+            "cold_start": self.cold_start_seconds,
+            "peak_memory": self.peak_bytes,
+            "file_size": self.file_bytes,
+            "energy": self.cpu_seconds_per_row,
+        }
+
+
+def measure_costs(evaluation: PairEvaluation, settings: Settings, progress: TimedProgress, *, stress: bool) -> Costs:
+    """Measure the costs of both models; with ``stress`` also on one core, and under concurrent callers.
+
+    Raises:
+        TimeIsUpError: when no time is left.
+    """
+    progress.begin("measuring costs", (4 if stress else 2) * len(Role))
+    latency, cpu = _latencies(evaluation)
+    progress.advance(len(Role))
+    fresh: dict[Role, dict[str, float]] = {}
+    for role in Role:
+        name = evaluation.pair.name
+        fresh[role] = run_fresh(settings, name, role, pinned=False, seconds=FRESH_SECONDS) or {}
+        progress.advance()
+    if stress:
+        for role in Role:
+            pinned = run_fresh(settings, evaluation.pair.name, role, pinned=True, seconds=FRESH_SECONDS) or {}
+            for key in ("p50", "p99"):
+                latency.setdefault(f"one_core_{key}", {})[str(role)] = pinned.get(key)
+            progress.advance()
+        for role in Role:
+            loaded = _loaded_p99(evaluation, role)
+            alone = latency["p99"][str(role)]
+            latency.setdefault("concurrent_p99", {})[str(role)] = loaded
+            latency.setdefault("cliff", {})[str(role)] = loaded / alone if alone else None
+            progress.advance()
+    return Costs(
+        latency=latency,
+        file_bytes={str(role): _file_bytes(settings, evaluation.pair.name, role) for role in Role},
+        peak_bytes={str(role): found.get("peak_bytes") or None for role, found in fresh.items()},
+        cold_start_seconds={str(role): found.get("cold_start_seconds") for role, found in fresh.items()},
+        cpu_seconds_per_row={str(role): seconds for role, seconds in cpu.items()},
+    )
+
+
+def _single_rows(evaluation: PairEvaluation) -> list[Tensors]:
+    """The first rows of the file, one a call."""
+    rows: list[Tensors] = []
+    for part in evaluation.table.parts:
+        taken = range(min(row_count(part), TIMED_ROWS - len(rows)))
+        rows += [{name: np.asarray(tensor[row : row + 1]) for name, tensor in part.items()} for row in taken]
+    return rows
+
+
+def _latencies(evaluation: PairEvaluation) -> tuple[dict[str, dict[str, float | None]], dict[Role, float]]:
+    """The latencies of single rows, both models in turn so that both see the same host, and the processor time."""
+    rows, models, outputs = _single_rows(evaluation), evaluation.pair.models, evaluation.pair.deciding
+    for row in rows[:WARM_UP_RUNS]:
+        for role in Role:
+            models[role].run(row, outputs)
+    times: dict[Role, list[float]] = {role: [] for role in Role}
+    spent = dict.fromkeys(Role, 0.0)
+    for row in rows:
+        for role in Role:
+            begin, before = time.perf_counter(), time.process_time()
+            models[role].run(row, outputs)
+            times[role].append(time.perf_counter() - begin)
+            spent[role] += time.process_time() - before
+        if sum(map(sum, times.values())) > TIMED_SECONDS_OF_ROLE * len(Role):
+            break
+    quantiles: dict[str, dict[str, float | None]] = {
+        name: {str(role): float(np.quantile(found, q)) for role, found in times.items()}
+        for name, q in (("p50", 0.5), ("p99", 0.99))
+    }
+    return quantiles, {role: spent[role] / len(times[role]) for role in Role}
+
+
+def _loaded_p99(evaluation: PairEvaluation, role: Role) -> float:
+    """The 99 % quantile of the latency while twice as many callers as cores ask at once."""
+    rows, model, outputs = _single_rows(evaluation), evaluation.pair.models[role], evaluation.pair.deciding
+    callers = CALLERS_PER_CORE * usable_cores()
+
+    def ask(own: Sequence[Tensors]) -> list[float]:
+        times = []
+        for row in own:
+            begin = time.perf_counter()
+            model.run(row, outputs)
+            times.append(time.perf_counter() - begin)
+        return times
+
+    with ThreadPoolExecutor(callers) as pool:
+        found = list(pool.map(ask, [rows[caller::callers] for caller in range(callers)]))
+    return float(np.quantile(np.concatenate([np.array(each) for each in found]), 0.99))
+
+
+def _file_bytes(settings: Settings, model: str, role: Role) -> float | None:
+    artefact = getattr(settings.models[model], str(role))
+    if not isinstance(artefact, Path):
+        return None
+    files = find_files(artefact)
+    return float(sum(path.stat().st_size for path in (files.path, *files.external)))

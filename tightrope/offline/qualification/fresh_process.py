@@ -1,0 +1,67 @@
+"""A fresh process that loads one model and answers one row, so that its memory and its start can be measured:
+`python -P -m tightrope.offline.qualification.fresh_process MODEL ROLE STARTED PINNED < settings.json`.
+
+It prints one JSON object. ``STARTED`` is the time of the monotonic clock, which processes share, at which it was
+started; with ``PINNED`` 1 it stays on one core.
+"""
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+from tightrope.monitors.records import Role
+from tightrope.service.adapters.cpu import pin_to_one_core
+from tightrope.service.adapters.memory import own_peak_bytes
+from tightrope.service.adapters.ports import RunFailedError
+from tightrope.service.config.loader import Settings
+from tightrope.service.errors import TightropeError
+from tightrope.service.inference.loading.pair_loading import load_model
+from tightrope.service.protocol.tensors import zeros
+
+TIMED_RUNS = 500
+TIMED_SECONDS = 2.0
+
+
+def run_fresh(settings: Settings, model: str, role: Role, *, pinned: bool, seconds: float) -> dict[str, float] | None:
+    """Measure a model in a process of its own; None where it fails or takes too long."""
+    one = settings.model_copy(update={"models": {model: settings.models[model]}})
+    sent = json.dumps(one.model_dump(mode="json")).encode()
+    command = [sys.executable, "-P", "-m", __name__, model, str(role), str(time.monotonic()), str(int(pinned))]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own interpreter
+            command, input=sent, capture_output=True, timeout=seconds, check=True
+        )
+        found: dict[str, float] = json.loads(done.stdout)
+    except (subprocess.SubprocessError, ValueError):
+        return None
+    return found
+
+
+def main() -> None:
+    """Load, answer, and print what it took."""
+    name, role, started, pinned = sys.argv[1:]
+    is_pinned = pinned == "1" and pin_to_one_core()
+    section = Settings.model_validate_json(sys.stdin.read()).models[name]
+    model = load_model(getattr(section, role), section.runtime_of(Role(role))[1])
+    rows, outputs = zeros(model.inputs), [spec.name for spec in model.outputs]
+    model.run(rows, outputs)
+    found = {"cold_start_seconds": time.monotonic() - float(started), "peak_bytes": own_peak_bytes()}
+    if is_pinned:
+        times: list[float] = []
+        end = time.monotonic() + TIMED_SECONDS
+        while len(times) < TIMED_RUNS and time.monotonic() < end:
+            begin = time.perf_counter()
+            model.run(rows, outputs)
+            times.append(time.perf_counter() - begin)
+        found |= {"p50": float(np.quantile(times, 0.5)), "p99": float(np.quantile(times, 0.99))}
+    sys.stdout.write(json.dumps(found))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (RunFailedError, TightropeError, OSError, ValueError) as error:
+        sys.exit(f"{error}")

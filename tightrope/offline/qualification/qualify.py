@@ -1,0 +1,188 @@
+"""`tightrope qualify`: judges a pair by its criteria on rows of a file, stage by stage."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tightrope import __version__
+from tightrope.monitors.qualification.cells import JudgedCell, MeasuredCell, Qualification, judge, verdict_of
+from tightrope.monitors.records import Outcome, Role
+from tightrope.offline.pair_evaluation import prepare
+from tightrope.offline.progress import NO_PROGRESS, Progress
+from tightrope.offline.qualification.attempts import add_attempt, earlier_attempts
+from tightrope.offline.qualification.cost_cells import cost_cells
+from tightrope.offline.qualification.costs import Costs
+from tightrope.offline.qualification.criteria import CLEAR_DISAGREEMENT, CriteriaPlan, plan_criteria
+from tightrope.offline.qualification.runner import JudgedStage, QualificationRun
+from tightrope.offline.qualification.stages import StageStore, TimedProgress
+from tightrope.offline.qualification.statement import (
+    build_statement,
+    cell_record,
+    data_digest,
+    subjects,
+    write_statement,
+)
+from tightrope.service.config.loader import ConfigError, Settings
+from tightrope.service.config.qualification import STATEMENT_SUFFIX
+from tightrope.service.statements.qualification import (
+    AttemptRecord,
+    DataRecord,
+    GoldenRecord,
+    QualificationResult,
+    QualificationStatement,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class QualifyOptions:
+    """The options of the command. ``expect`` is the digest that the criteria must have; ``seconds`` bound the run."""
+
+    expect: str | None = None
+    seconds: float | None = None
+    stress: bool = False
+    out: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QualificationReport:
+    """The cells of a pair, and the statement about it that was written to ``files``; ``notes`` are lines about what was
+    not judged.
+    """
+
+    model: str
+    data: Path
+    cells: tuple[JudgedCell, ...]
+    statement: QualificationStatement
+    costs: Costs | None
+    files: Sequence[Path]
+    notes: Sequence[str]
+
+    @property
+    def verdict(self) -> Qualification:
+        """The verdict on all cells."""
+        return verdict_of(self.cells)
+
+
+def require_digest(plan: CriteriaPlan, expected: str | None) -> None:
+    """Refuse criteria that are not the expected ones.
+
+    Raises:
+        ConfigError: with both digests.
+    """
+    if expected is not None and expected.removeprefix("sha256:") != plan.digest:
+        raise ConfigError([f"--expect: is {expected}; the criteria have {plan.digest}: they are other criteria"])
+
+
+def qualify(
+    settings: Settings,
+    data: Path,
+    name: str | None,
+    options: QualifyOptions,
+    progress: Progress = NO_PROGRESS,
+    now: datetime | None = None,
+) -> QualificationReport:
+    """Judge a pair on the rows of ``data`` and write its statement.
+
+    Raises:
+        ConfigError: when a criterion does not fit, or the criteria are not the expected ones.
+        RowFileError: when the file cannot be used, or a model fails on a row.
+        QualificationStateError: when a file cannot be written.
+    """
+    deadline = None if options.seconds is None else time.monotonic() + options.seconds
+    timed = TimedProgress(progress, deadline)
+    evaluation = replace(prepare(settings, name, data), progress=timed)
+    plan = plan_criteria(evaluation.pair, settings)
+    require_digest(plan, options.expect)
+    subjects(settings, evaluation.pair)
+    run, rows = QualificationRun(evaluation, settings, plan, timed, stress=options.stress), data_digest(data)
+    store = StageStore.open(settings.state.folder, _run_digest(run, rows))
+    finished = store.run("cells", JudgedStage, run.cells)
+    stage = run.unreached() if finished is None else finished
+    golden = store.run("numerics", GoldenRecord, run.numerics)
+    costs = store.run("costs", Costs, run.costs)
+    flips = store.run("scenarios", list[MeasuredCell], lambda: run.flips(stage.withheld)) if run.of_scenarios() else []
+    measured = [*stage.cells, *(run.unreached_flips() if flips is None else flips)]
+    cells = breaches_first(plan, [*judge(measured, plan.alpha), *cost_cells(plan, golden, costs)])
+    result = QualificationResult(
+        verdict=verdict_of(cells).value,
+        withheld=stage.withheld,
+        covers=stage.covers,
+        seed=plan.section.seed,
+        cells=[cell_record(each) for each in cells],
+        clear_margin=stage.clear_margin if plan.asks(CLEAR_DISAGREEMENT) else None,
+        golden=golden,
+    )
+    statement = build_statement(
+        settings, run, _data_record(settings, run, stage, rows), result, costs, now or datetime.now(UTC)
+    )
+    files = write_statement(_bundle(settings, run, options.out), statement)
+    artefacts = [run.evaluation.pair.models[role].digest for role in (Role.COMPRESSED, Role.BASELINE)]
+    add_attempt(
+        settings.state.folder,
+        rows,
+        AttemptRecord(criteria_digest=f"sha256:{plan.digest}", artefacts=artefacts, verdict=result.verdict),
+    )
+    if None not in (finished, golden, costs, flips):  # else a later run goes on
+        store.remove()
+    return QualificationReport(run.evaluation.pair.name, data, cells, statement, costs, files, _notes(run, stage))
+
+
+def breaches_first(plan: CriteriaPlan, cells: Sequence[JudgedCell]) -> tuple[JudgedCell, ...]:
+    """Order cells: breaches first, by criterion and then the surest, because people read the first ones."""
+    order = {criterion.name: index for index, criterion in enumerate(plan.criteria)}
+
+    def key(judged: JudgedCell) -> tuple[int, int, float]:
+        if judged.outcome is not Outcome.BREACH:
+            return 1, 0, 0.0
+        evidence = judged.cell.evidence
+        return 0, order[judged.cell.criterion], 0.0 if evidence is None else evidence.p_over
+
+    return tuple(sorted(cells, key=key))
+
+
+def _data_record(settings: Settings, run: QualificationRun, stage: JudgedStage, digest: str) -> DataRecord:
+    return DataRecord(
+        sha256=digest,
+        rows=len(run.evaluation.table),
+        chosen_on=stage.chosen_on,
+        judged_on=stage.judged_on,
+        labels=run.labelled,
+        attempts=earlier_attempts(settings.state.folder, digest),
+    )
+
+
+def _bundle(settings: Settings, run: QualificationRun, out: Path | None) -> Path:
+    """The bundle: the given one, the configured one, or the one beside the compressed model."""
+    section = settings.models[run.evaluation.pair.name]
+    if out is not None:
+        return out
+    if section.qualification is not None and section.qualification.file is not None:
+        return section.qualification.file
+    artefact = section.compressed
+    assert isinstance(artefact, Path)  # noqa: S101 - `subjects` has refused an endpoint
+    return artefact.with_name(artefact.name + STATEMENT_SUFFIX)
+
+
+def _notes(run: QualificationRun, stage: JudgedStage) -> list[str]:
+    """Lines about what was not judged."""
+    notes = []
+    if stage.withheld:
+        notes.append(
+            f"withheld, the baseline serves them: {', '.join(stage.withheld)} ({1 - stage.covers:.1%} of rows)"
+        )
+    if not run.labelled and not run.plan.written:
+        notes.append("the file has no labels: whether either model is right was not judged")
+    return notes
+
+
+def _run_digest(run: QualificationRun, data: str) -> str:
+    """A digest of everything that the stages depend on."""
+    pair = run.evaluation.pair
+    parts = [
+        run.plan.digest, *(pair.models[role].digest for role in Role), data, *map(str, pair.host_classes.values()),
+        __version__, str(run.stress), str(run.plan.section.golden_rows),
+    ]  # fmt: skip
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

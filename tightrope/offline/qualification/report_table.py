@@ -1,0 +1,170 @@
+"""Results of `tightrope qualify` for people, in 80 columns: the verdict, the harmed groups in words, and tables."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from rich.console import Console
+from rich.table import Table
+
+from tightrope.monitors.qualification.cells import JudgedCell, Qualification
+from tightrope.monitors.records import MODEL_SCOPE, Outcome, Role
+from tightrope.offline.qualification.costs import Costs
+from tightrope.offline.qualification.qualify import QualificationReport
+
+VERDICTS = {
+    Qualification.QUALIFIED: ("QUALIFIED", "green"),
+    Qualification.BREACH: ("PROVED HARMFUL", "red"),
+    Qualification.INSUFFICIENT: ("CANNOT TELL", "yellow"),
+    Qualification.ERROR: ("COULD NOT MEASURE", "yellow"),
+}
+
+IN_WORDS = {
+    "disagreement": "get another answer",
+    "clear_disagreement": "get another answer though the baseline is clear about them",
+    "class_miss": "lose the class that the baseline gives them",
+    "class_gain": "get a class that the baseline does not give them",
+    "refusal_persistence": "get an answer that the baseline refuses",
+    "accuracy": "more get a wrong answer",
+    "confident_wrong": "more get a confident wrong answer",
+    "flip_gap": "more change their answer when the row changes a little",
+}
+"""The harm that a criterion counts, in words."""
+
+COST_UNITS = {
+    "latency_p50": (1e6, "us"),
+    "latency_p99": (1e6, "us"),
+    "peak_memory": (1e-6, "MB"),
+    "file_size": (1e-3, "KB"),
+}
+"""Factors and units of the costs that are shown."""
+
+MOST_SENTENCES = 4
+PER = 1000
+
+
+def print_report(report: QualificationReport, out: Console) -> None:
+    """Print the verdict, what is harmed, what cannot be told, and a summary of what passes."""
+    subject, baseline = report.statement.subject
+    data = report.statement.predicate.data
+    rows = f"{data.judged_on:,} of {data.rows:,} rows of {report.data.name}"
+    out.print(f"{report.model}: {subject.name} against {baseline.name}, {rows}", highlight=False)
+    word, colour = VERDICTS[report.verdict]
+    out.print(f"[bold {colour}]{word}[/]: {_counts(report.cells)}", highlight=False)
+    breaches = [each for each in report.cells if each.outcome is Outcome.BREACH]
+    for judged in _first_of_scopes(breaches)[:MOST_SENTENCES]:
+        out.print(f"  {in_words(judged)}", style="red", highlight=False)
+    if breaches:
+        out.print(_table(breaches, "over their limit", "at least", [_figure(_least(each)) for each in breaches]))
+    if unsure := [each for each in report.cells if each.outcome is Outcome.INSUFFICIENT]:
+        out.print(_table(unsure, "cannot tell", "more rows", [_short(each.note) for each in unsure]))
+    for line in _unmeasured(report.cells):
+        out.print(line, highlight=False)
+    for line in _passes(report.cells):
+        out.print(line, highlight=False)
+    for line in _costs(report.costs):
+        out.print(line, highlight=False, style="dim")
+    for note in report.notes:
+        out.print(note, highlight=False)
+    for path in report.files:
+        out.print(f"wrote {path}", highlight=False, soft_wrap=True)
+
+
+def in_words(judged: JudgedCell) -> str:
+    """A harm as a sentence about a thousand rows of a group."""
+    cell, evidence = judged.cell, judged.cell.evidence
+    group = "all rows" if cell.scope == MODEL_SCOPE else cell.scope
+    variant = f" ({cell.variant})" if cell.variant else ""
+    if evidence is None or evidence.seen is None:
+        return f"{cell.criterion}{variant} in {group}: {judged.note}"
+    if cell.criterion not in IN_WORDS:
+        least = f"at least {_figure(evidence.at_least)}"
+        return f"{cell.criterion}{variant} in {group}: {_figure(evidence.seen)}, {least}, over {cell.limit:g}"
+    per_group = [round(PER * value) for value in (evidence.seen, evidence.at_least, cell.limit)]
+    seen, fewest, limit = per_group
+    harm = f"about {seen} {IN_WORDS[cell.criterion]} (at least {fewest}; the limit is {limit})"
+    return f"of {PER:,} in {group}{variant} {harm}"
+
+
+def _first_of_scopes(cells: Sequence[JudgedCell]) -> list[JudgedCell]:
+    """The first cell of each scope: a group is named once."""
+    return list({each.cell.scope: each for each in reversed(cells)}.values())[::-1]
+
+
+def _short(note: str) -> str:
+    """A note in a narrow column under the heading of missing rows."""
+    for long, short in (("about ", ""), (" more rows", ""), (" more", ""), (" the limit", "")):
+        note = note.replace(long, short)
+    return note
+
+
+def _counts(cells: Sequence[JudgedCell]) -> str:
+    words = {
+        Outcome.BREACH: "over their limit",
+        Outcome.ERROR: "not measured",
+        Outcome.INSUFFICIENT: "cannot tell",
+        Outcome.PASS: "pass",
+    }
+    counts = {outcome: sum(each.outcome is outcome for each in cells) for outcome in words}
+    listed = ", ".join(f"{count} {words[outcome]}" for outcome, count in counts.items() if count)
+    return f"of {len(cells)} cells {listed}"
+
+
+def _least(judged: JudgedCell) -> float | None:
+    return None if judged.cell.evidence is None else judged.cell.evidence.at_least
+
+
+def _table(cells: Sequence[JudgedCell], title: str, last: str, figures: Sequence[str]) -> Table:
+    grid = Table(box=None, pad_edge=False, collapse_padding=True, title=title, title_justify="left", title_style="bold")
+    grid.add_column("criterion", no_wrap=True)
+    grid.add_column("scope", no_wrap=True)
+    for heading in ("rows", "seen", "limit"):
+        grid.add_column(heading, justify="right", no_wrap=True)
+    grid.add_column(last, justify="right" if last == "at least" else "left")
+    for judged, figure in zip(cells, figures, strict=True):
+        cell, evidence = judged.cell, judged.cell.evidence
+        name = " ".join(part for part in (cell.criterion, cell.variant) if part)
+        rows, seen = ("-", None) if evidence is None else (f"{evidence.rows:,}", evidence.seen)
+        grid.add_row(name, cell.scope, rows, _figure(seen), f"{cell.limit:g}", figure)
+    return grid
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{round(value, 4) + 0.0:.4f}"
+
+
+def _unmeasured(cells: Sequence[JudgedCell]) -> Iterator[str]:
+    """A line for each reason, with the criteria that could not be measured."""
+    reasons: dict[str, list[str]] = {}
+    for judged in cells:
+        if judged.outcome is Outcome.ERROR:
+            reasons.setdefault(judged.note, []).append(judged.cell.criterion)
+    for note, names in reasons.items():
+        yield f"[yellow]{note}[/]: {', '.join(dict.fromkeys(names))}"
+
+
+def _passes(cells: Sequence[JudgedCell]) -> Iterator[str]:
+    """A line for each criterion with the pass that is nearest to its limit."""
+    passed = [each for each in cells if each.outcome is Outcome.PASS and each.cell.evidence is not None]
+    for name, group in groupby(passed, key=lambda each: each.cell.criterion):
+        found = list(group)
+        worst = max(found, key=_use_of_limit)
+        bound = worst.cell.evidence.bound if worst.cell.evidence else 1.0
+        number = f"{len(found)} cells pass" if len(found) > 1 else "passes"
+        if worst.note:
+            number += f", {worst.note}"
+        yield f"[green]{name}[/] {number}; {worst.cell.scope} at most {_figure(bound)}, limit {worst.cell.limit:g}"
+
+
+def _use_of_limit(judged: JudgedCell) -> float:
+    return 0.0 if judged.cell.evidence is None else judged.cell.evidence.bound / judged.cell.limit
+
+
+def _costs(costs: Costs | None) -> Iterator[str]:
+    """A line with the costs of both models, the compressed one first."""
+    if costs is None:
+        return
+    for name, (scale, unit) in COST_UNITS.items():
+        found = costs.by_criterion()[name]
+        shown = [found.get(str(role)) for role in (Role.COMPRESSED, Role.BASELINE)]
+        ours, theirs = ("-" if value is None else f"{value * scale:,.0f}" for value in shown)
+        yield f"{name} {ours} {unit}, the baseline {theirs} {unit}"

@@ -1,0 +1,165 @@
+"""The statement of a qualification: the payload that is signed, and the bundle that it begins."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal, TypeAlias, cast
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from tightrope import __version__
+from tightrope.monitors.qualification.cells import JudgedCell
+from tightrope.monitors.records import Role
+from tightrope.offline.qualification.costs import BY_CPU_SECONDS, Costs
+from tightrope.offline.qualification.criteria import subgroups_document
+from tightrope.offline.qualification.runner import QualificationRun
+from tightrope.offline.qualification.stages import replace_file
+from tightrope.service.adapters.model_files import joined_digest
+from tightrope.service.config.loader import ConfigError, Settings
+from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.statements.bundle import encode_statement
+from tightrope.service.statements.envelope import Envelope, encode_envelope
+from tightrope.service.statements.qualification import (
+    CriterionRecord,
+    DataRecord,
+    MadeRecord,
+    MeasuredRecord,
+    QualificationCell,
+    QualificationPredicate,
+    QualificationResult,
+    QualificationStatement,
+    RefusalRecord,
+    StatementSubject,
+    SubjectDigest,
+)
+
+CellOutcome: TypeAlias = Literal["pass", "breach", "insufficient", "error"]
+
+PAYLOAD_NAME = "qualification.json"
+MANIFEST_SUFFIX = ".manifest.json"
+DIGITS = 12
+"""Significant digits of the figures of a result."""
+
+
+def subjects(settings: Settings, pair: ModelPair) -> list[StatementSubject]:
+    """The files that the statement is about, the compressed model first.
+
+    Raises:
+        ConfigError: when a model is on another server.
+    """
+    found = []
+    for role in (Role.COMPRESSED, Role.BASELINE):
+        artefact = getattr(settings.models[pair.name], str(role))
+        if not isinstance(artefact, Path):
+            raise ConfigError([f"models.{pair.name}.{role}: is on another server; a qualification is about files"])
+        found.append(StatementSubject(name=artefact.name, digest=SubjectDigest(sha256=pair.models[role].digest)))
+    return found
+
+
+def cell_record(judged: JudgedCell) -> QualificationCell:
+    """A cell as a statement has it. A variant such as a class is part of the criterion."""
+    cell, evidence = judged.cell, judged.cell.evidence
+    known = QualificationCell(
+        criterion=" ".join(part for part in (cell.criterion, cell.variant) if part),
+        scope=cell.scope,
+        outcome=cast("CellOutcome", judged.outcome.value),
+        limit=cell.limit,
+        note=judged.note,
+    )
+    if evidence is None:
+        return known
+    return msgspec.structs.replace(
+        known,
+        rows=evidence.rows,
+        hits=evidence.hits,
+        seen=_rounded(evidence.seen),
+        least=_rounded(evidence.at_least),
+        bound=_rounded(evidence.bound),
+        p_within=_rounded(evidence.p_within),
+        p_over=_rounded(evidence.p_over),
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.{DIGITS}g}")
+
+
+def measured_record(host_class: str, costs: Costs | None) -> MeasuredRecord:
+    """The host and the costs; those that time did not reach are absent."""
+    if costs is None:
+        return MeasuredRecord(host_class=host_class)
+    return MeasuredRecord(
+        host_class=host_class,
+        latency=dict(costs.latency),
+        file_bytes=dict(costs.file_bytes),
+        peak_bytes=dict(costs.peak_bytes),
+        cold_start_seconds=dict(costs.cold_start_seconds),
+        energy={"joules_per_row": None, "cpu_seconds_per_row": costs.cpu_seconds_per_row, "how": BY_CPU_SECONDS},
+    )
+
+
+def build_statement(
+    settings: Settings,
+    run: QualificationRun,
+    data: DataRecord,
+    result: QualificationResult,
+    costs: Costs | None,
+    now: datetime,
+) -> QualificationStatement:
+    """Join everything; ``now`` is when it is made."""
+    pair, plan = run.evaluation.pair, run.plan
+    section = settings.models[pair.name]
+    refusal = None if section.refusal is None else section.refusal.model_dump(mode="json", exclude={"action"})
+    made = MadeRecord(
+        at=now,
+        expires=now + timedelta(days=plan.section.valid_days),
+        by=f"tightrope {__version__}",
+        manifest_sha256=_manifest_digest(section.compressed),
+    )
+    predicate = QualificationPredicate(
+        objective=plan.section.objective or "",
+        owner=section.owner or "",
+        criteria_digest=f"sha256:{plan.digest}",
+        confidence=plan.section.confidence,
+        criteria={each.name: msgspec.convert(each.document(), CriterionRecord) for each in plan.criteria},
+        subgroups=subgroups_document(settings, pair.name),
+        refusal=None if refusal is None else msgspec.convert(refusal, RefusalRecord),
+        data=data,
+        result=result,
+        measured=measured_record(pair.host_classes.get(Role.COMPRESSED, ""), costs),
+        made=made,
+    )
+    return QualificationStatement(subject=subjects(settings, pair), predicate=predicate)
+
+
+def _manifest_digest(compressed: object) -> str | UnsetType:
+    """The digest of the manifest beside the compressed model, if there is one."""
+    if not isinstance(compressed, Path):
+        return UNSET
+    manifest = compressed.with_name(compressed.stem + MANIFEST_SUFFIX)
+    return hashlib.sha256(manifest.read_bytes()).hexdigest() if manifest.is_file() else UNSET
+
+
+def write_statement(bundle: Path, statement: QualificationStatement) -> Sequence[Path]:
+    """Write the payload for reading, and a bundle of one envelope without signatures. Approvals of an earlier payload
+    are in the old bundle, which is replaced: they approved something else.
+
+    Raises:
+        QualificationStateError: when a file cannot be written.
+    """
+    payload = encode_statement(statement)
+    beside = bundle.with_name(PAYLOAD_NAME)
+    replace_file(bundle, encode_envelope(Envelope(payload)) + b"\n")
+    replace_file(beside, payload)
+    return bundle, beside
+
+
+def data_digest(path: Path) -> str:
+    """The SHA-256 of a file, or of the names and contents of the files in a folder."""
+    if not path.is_dir():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    files = sorted(each for each in path.rglob("*") if each.is_file())
+    return joined_digest({str(each.relative_to(path)): data_digest(each) for each in files})
