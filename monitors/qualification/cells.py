@@ -37,7 +37,8 @@ class Proof(StrEnum):
 @dataclass(frozen=True, slots=True)
 class MeasuredCell:
     """A cell before the verdict: a criterion in a scope, for one of its variants such as a class. ``needed`` are the
-    rows with which it would pass if it goes on as seen, None if it never would. Without ``evidence`` it could not be measured, for a reason.
+    rows with which it would pass if it goes on as seen, None if it never would. Without ``evidence`` it could not be
+    measured, for a reason.
 
     >>> MeasuredCell("disagreement", "model", "", Hypothesis.RATE, 0.07, Proof.WITHIN, None, reason="time").name
     'model disagreement'

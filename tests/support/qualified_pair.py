@@ -55,7 +55,7 @@ def demo_settings(folder: Path, compressed: str, qualification: str = DEMO_CRITE
 
 def sided_settings(folder: Path, compressed: object = CROSSED, **changes: object) -> Settings:
     """A pair with two sides."""
-    return pair_settings(folder, compressed, subgroups=SIDES, **changes)  # type: ignore[arg-type]
+    return pair_settings(folder, compressed, **{"subgroups": SIDES, **changes})  # type: ignore[arg-type]
 
 
 def sided_rows(folder: Path, rows: int = 1000, *, labelled: bool = False) -> Path:

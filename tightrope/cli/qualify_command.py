@@ -3,12 +3,15 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tightrope.cli.cluster_commands import ConfigArgument, JsonOption
 from tightrope.cli.offline_commands import ModelOption
+
+if TYPE_CHECKING:
+    from tightrope.service.adapters.attestation.ed25519 import SigningKey
 
 
 def qualify(
@@ -27,6 +30,7 @@ def qualify(
     seconds: Annotated[float | None, typer.Option(min=0, help="Seconds for the whole run.")] = None,
     stress: Annotated[bool, typer.Option("--stress", help="Also measure one core and concurrent callers.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the bundle here, not beside the compressed model.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Sign with this private key: Ed25519, PEM.")] = None,
     json_: JsonOption = False,
 ) -> None:
     """Judge a pair by criteria fixed in advance, and write the statement."""
@@ -47,7 +51,7 @@ def qualify(
         return
     if data is None:
         raise typer.BadParameter("is missing; only --plan needs none", param_hint="DATA")
-    options = QualifyOptions(expect=expect, seconds=seconds, stress=stress, out=out)
+    options = QualifyOptions(expect=expect, seconds=seconds, stress=stress, out=out, signer=_signer(key))
     with show_progress(console.err, json_=json_) as progress:
         report = qualify(settings, data, model, options, progress)
     if json_:
@@ -55,6 +59,20 @@ def qualify(
     else:
         print_report(report, console.out)
     raise typer.Exit(EXIT_CODES[report.verdict])
+
+
+def _signer(key: Path | None) -> "SigningKey | None":
+    """The private key in a file; without the extra `signed` nothing can be signed."""
+    if key is None:
+        return None
+    from tightrope.service.config.loader import ConfigError
+    from tightrope.service.statements.keys import NEEDS_SIGNED, has_extra
+
+    if not has_extra():
+        raise ConfigError([f"--key: {NEEDS_SIGNED}"])
+    from tightrope.service.adapters.attestation.ed25519 import load_private_key
+
+    return load_private_key(key)
 
 
 COMMANDS: tuple[Callable[..., Any], ...] = (qualify,)

@@ -66,3 +66,14 @@ def test_cores_are_fewer_where_the_process_is_bound(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(cpu, "CGROUP_QUOTA", tmp_path / "none")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3}, raising=False)
     assert cpu.usable_cores() == 1
+
+
+def test_a_process_can_stay_on_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first that it may use; without the call it stays where it is, and says so."""
+    kept: list[set[int]] = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {2, 5}, raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _, cores: kept.append(cores), raising=False)
+    assert cpu.pin_to_one_core()
+    assert kept == [{2}]
+    monkeypatch.delattr(os, "sched_setaffinity")
+    assert not cpu.pin_to_one_core()

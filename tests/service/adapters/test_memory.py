@@ -98,3 +98,14 @@ def test_memory_of_a_process() -> None:
 def test_own_memory_is_that_of_this_process() -> None:
     """Within what the test itself allocates meanwhile."""
     assert own_resident_bytes() == pytest.approx(resident_bytes(os.getpid()), rel=0.1)
+
+
+def test_peak_is_at_least_what_is_occupied_now() -> None:
+    """The most so far, in bytes."""
+    assert memory.own_peak_bytes() >= own_resident_bytes() > 0
+
+
+def test_unknown_peak_is_zero(system: Path) -> None:
+    """A system that does not tell it."""
+    assert system.is_dir()
+    assert memory.own_peak_bytes() == 0

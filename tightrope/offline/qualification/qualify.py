@@ -19,6 +19,7 @@ from tightrope.offline.qualification.criteria import CLEAR_DISAGREEMENT, Criteri
 from tightrope.offline.qualification.runner import JudgedStage, QualificationRun
 from tightrope.offline.qualification.stages import StageStore, TimedProgress
 from tightrope.offline.qualification.statement import (
+    Signer,
     build_statement,
     cell_record,
     data_digest,
@@ -38,12 +39,15 @@ from tightrope.service.statements.qualification import (
 
 @dataclass(frozen=True, slots=True)
 class QualifyOptions:
-    """The options of the command. ``expect`` is the digest that the criteria must have; ``seconds`` bound the run."""
+    """The options of the command. ``expect`` is the digest that the criteria must have; ``seconds`` bound the run;
+    ``signer`` signs the statement.
+    """
 
     expect: str | None = None
     seconds: float | None = None
     stress: bool = False
     out: Path | None = None
+    signer: Signer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,7 @@ def qualify(
     statement = build_statement(
         settings, run, _data_record(settings, run, stage, rows), result, costs, now or datetime.now(UTC)
     )
-    files = write_statement(_bundle(settings, run, options.out), statement)
+    files = write_statement(_bundle(settings, run, options.out), statement, options.signer)
     artefacts = [run.evaluation.pair.models[role].digest for role in (Role.COMPRESSED, Role.BASELINE)]
     add_attempt(
         settings.state.folder,

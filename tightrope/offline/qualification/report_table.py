@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from math import floor
 
 from rich.console import Console
 from rich.table import Table
@@ -79,9 +80,8 @@ def in_words(judged: JudgedCell) -> str:
     if cell.criterion not in IN_WORDS:
         least = f"at least {_figure(evidence.at_least)}"
         return f"{cell.criterion}{variant} in {group}: {_figure(evidence.seen)}, {least}, over {cell.limit:g}"
-    per_group = [round(PER * value) for value in (evidence.seen, evidence.at_least, cell.limit)]
-    seen, fewest, limit = per_group
-    harm = f"about {seen} {IN_WORDS[cell.criterion]} (at least {fewest}; the limit is {limit})"
+    seen, fewest, limit = round(PER * evidence.seen), floor(PER * evidence.at_least), round(PER * cell.limit, 1)
+    harm = f"about {seen} {IN_WORDS[cell.criterion]} (at least {fewest}; the limit is {limit:g})"
     return f"of {PER:,} in {group}{variant} {harm}"
 
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal, TypeAlias, cast
+from typing import Literal, Protocol, TypeAlias, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -20,7 +20,7 @@ from tightrope.service.adapters.model_files import joined_digest
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.statements.bundle import encode_statement
-from tightrope.service.statements.envelope import Envelope, encode_envelope
+from tightrope.service.statements.envelope import PAYLOAD_TYPE, Envelope, EnvelopeSignature, encode_envelope
 from tightrope.service.statements.qualification import (
     CriterionRecord,
     DataRecord,
@@ -142,16 +142,30 @@ def _manifest_digest(compressed: object) -> str | UnsetType:
     return hashlib.sha256(manifest.read_bytes()).hexdigest() if manifest.is_file() else UNSET
 
 
-def write_statement(bundle: Path, statement: QualificationStatement) -> Sequence[Path]:
-    """Write the payload for reading, and a bundle of one envelope without signatures. Approvals of an earlier payload
-    are in the old bundle, which is replaced: they approved something else.
+class Signer(Protocol):
+    """A private key."""
+
+    @property
+    def keyid(self) -> str:
+        """The identity of its public key."""
+
+    def sign(self, payload: bytes, payload_type: str) -> str:
+        """The signature over a payload and its type, in base64."""
+
+
+def write_statement(bundle: Path, statement: QualificationStatement, signer: Signer | None = None) -> Sequence[Path]:
+    """Write the payload for reading, and a bundle of one envelope, without signatures if there is no ``signer``.
+    Approvals of an earlier payload are in the old bundle, which is replaced: they approved something else.
 
     Raises:
         QualificationStateError: when a file cannot be written.
     """
     payload = encode_statement(statement)
     beside = bundle.with_name(PAYLOAD_NAME)
-    replace_file(bundle, encode_envelope(Envelope(payload)) + b"\n")
+    signatures: tuple[EnvelopeSignature, ...] = ()
+    if signer is not None:
+        signatures = (EnvelopeSignature(sig=signer.sign(payload, PAYLOAD_TYPE), keyid=signer.keyid),)
+    replace_file(bundle, encode_envelope(Envelope(payload, signatures)) + b"\n")
     replace_file(beside, payload)
     return bundle, beside
 

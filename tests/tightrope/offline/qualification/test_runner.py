@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper, save_model
 
 from tests.support.csv_tables import read_settings, write_table
 from tests.support.onnx_models import classifier, identity
@@ -40,14 +40,28 @@ def test_kinds_of_scores_can_be_qualified(tmp_path: Path, kind: str) -> None:
     assert verdicts == [0, 3]
 
 
-@pytest.mark.parametrize("kind", ["labels", "positions"])
-def test_kinds_of_integers_can_be_qualified(tmp_path: Path, kind: str) -> None:
-    """Models that give classes, not probabilities."""
+def test_places_of_integers_can_be_qualified(tmp_path: Path) -> None:
+    """A model that gives a class for each of two places."""
     model = str(identity(tmp_path / "m.onnx", TensorProto.INT64))
-    decision = {"kind": kind, "output": "echo", "classes": ["a", "b", "c"]}
-    section = {"baseline": model, "compressed": model, "qualification": ASKED, "decision": decision}
+    section = {"baseline": model, "compressed": model, "decision": {"kind": "positions", "output": "echo"}}
     data = write_table(tmp_path / "rows.csv", np.arange(400).reshape(200, 2) % 3)
-    report = judge(read_settings(tmp_path, {"models": {"m": section}}), data, tmp_path)
+    report = judge(read_settings(tmp_path, {"models": {"m": {**section, "qualification": ASKED}}}), data, tmp_path)
+    assert EXIT_CODES[report.verdict] == 0
+
+
+def test_labels_can_be_qualified(tmp_path: Path) -> None:
+    """A model that gives the number of a class, without probabilities."""
+    graph = helper.make_graph(
+        [helper.make_node("ArgMax", ["input"], ["label"], axis=1, keepdims=0)],
+        "labels",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["rows", 2])],
+        [helper.make_tensor_value_info("label", TensorProto.INT64, ["rows"])],
+    )
+    model = tmp_path / "labels.onnx"
+    save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(model))
+    section = {"baseline": str(model), "compressed": str(model), "decision": {"kind": "labels", "classes": ["a", "b"]}}
+    data = write_table(tmp_path / "rows.csv", np.random.default_rng(1).normal(size=(200, 2)))
+    report = judge(read_settings(tmp_path, {"models": {"m": {**section, "qualification": ASKED}}}), data, tmp_path)
     assert EXIT_CODES[report.verdict] == 0
 
 

@@ -46,6 +46,24 @@ def test_without_a_manifest_none_is_named(tmp_path: Path) -> None:
     assert b"manifest" not in (tmp_path / PAYLOAD_NAME).read_bytes()
 
 
+def test_a_key_signs_the_statement(tmp_path: Path) -> None:
+    """Its public key finds the signature in the bundle."""
+    pytest.importorskip("securesystemslib", reason="the extra `signed` is not installed")
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    from tightrope.service.adapters.attestation.ed25519 import load_private_key
+
+    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    key = tmp_path / "ana.pem"
+    key.write_bytes(pem)
+    key.chmod(0o600)
+    signer = load_private_key(key)
+    judge(sided_settings(tmp_path), sided_rows(tmp_path), tmp_path, signer=signer)
+    (signed,) = read_bundle(tmp_path / "bundle.jsonl").qualifications
+    assert signer.verifying_key("ana").has_signed(signed.envelope)
+
+
 def test_a_model_on_another_server_is_refused(tmp_path: Path) -> None:
     """Its bytes cannot be named."""
     settings = sided_settings(tmp_path)
