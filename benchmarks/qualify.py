@@ -11,7 +11,7 @@ from math import exp
 import numpy as np
 
 from tightrope.monitors.definitions.definition import Hypothesis
-from tightrope.monitors.qualification.cells import MeasuredCell, Proof, Qualification, judge, verdict_of
+from tightrope.monitors.qualification.cells import LimitProof, MeasuredCell, Qualification, judge, verdict_of
 from tightrope.monitors.qualification.evidence import CellEvidence
 from tightrope.monitors.qualification.more_rows import POWER, rows_for_rate, rows_needed
 from tightrope.monitors.records import Floats
@@ -38,7 +38,9 @@ def verdicts(rates: Floats, generator: np.random.Generator) -> list[Qualificatio
     found = []
     for hits in generator.binomial(SIZES, rates, (DRAWS, len(SIZES))).tolist():
         evidence = map(rate_evidence, hits, SIZES.tolist())
-        cells = [MeasuredCell("disagreement", "", "", Hypothesis.RATE, LIMIT, Proof.WITHIN, each) for each in evidence]
+        cells = [
+            MeasuredCell("disagreement", "", "", Hypothesis.RATE, LIMIT, LimitProof.WITHIN, each) for each in evidence
+        ]
         found.append(verdict_of(judge(cells, ALPHA)))
     return found
 

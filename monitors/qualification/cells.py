@@ -27,8 +27,8 @@ NO_ROWS_NOTE = "no rows"
 NEAR_LIMIT_NOTE = "too near the limit"
 
 
-class Proof(StrEnum):
-    """What must be shown about a limit: that it holds, or only that a harm of three times it would have shown."""
+class LimitProof(StrEnum):
+    """The proof that a limit needs: that it holds, or only that a harm of three times it would have shown."""
 
     WITHIN = "within"
     NOT_OVER = "not_over"
@@ -40,7 +40,7 @@ class MeasuredCell:
     rows with which it would pass if it goes on as seen, None if it never would. Without ``evidence`` it could not be
     measured, for a reason.
 
-    >>> MeasuredCell("disagreement", "model", "", Hypothesis.RATE, 0.07, Proof.WITHIN, None, reason="time").name
+    >>> MeasuredCell("disagreement", "model", "", Hypothesis.RATE, 0.07, LimitProof.WITHIN, None, reason="time").name
     'model disagreement'
     """
 
@@ -49,7 +49,7 @@ class MeasuredCell:
     variant: str
     hypothesis: Hypothesis
     limit: float
-    proof: Proof
+    proof: LimitProof
     evidence: CellEvidence | None
     needed: float | None = 0.0
     reason: str = ""
@@ -64,7 +64,7 @@ class MeasuredCell:
 class JudgedCell:
     """A cell with its outcome, and a note in words where it needs one.
 
-    >>> cell = MeasuredCell("disagreement", "model", "", Hypothesis.RATE, 0.07, Proof.WITHIN, None, reason="time")
+    >>> cell = MeasuredCell("disagreement", "model", "", Hypothesis.RATE, 0.07, LimitProof.WITHIN, None, reason="time")
     >>> judge([cell], 0.05)[0].note
     'not measured: time'
     """
@@ -118,7 +118,7 @@ def _judge(cell: MeasuredCell, alpha: float, cells: int, *, accused: bool) -> Ju
         return JudgedCell(cell, Outcome.ERROR, f"not measured: {cell.reason}")
     if accused:
         return JudgedCell(cell, Outcome.BREACH)
-    if cell.proof is Proof.NOT_OVER:
+    if cell.proof is LimitProof.NOT_OVER:
         needed = rows_to_see(cell.hypothesis, cell.limit, log(cells / alpha))
         if cell.evidence.rows >= needed:
             return JudgedCell(cell, Outcome.PASS, NOT_SHOWN_OVER)

@@ -14,7 +14,7 @@ POWER = 0.8
 """The probability with which the cell would pass."""
 
 MOST_ERRORS = 200
-"""Up to so many errors the number of rows is exact; beyond them it is that of the normal approximation."""
+"""Up to this number of errors the number of rows is exact; beyond it it is that of the normal approximation."""
 
 MOST_ROWS_NEEDED = 10**8
 """Beyond these a value is too near its limit for any file."""
@@ -69,7 +69,7 @@ def _has_power(errors: int, rate: float, limit: float, alpha: float) -> bool:
 
 
 def _first_rows(errors: int, limit: float, alpha: float) -> int:
-    """The fewest rows in which so many errors prove the limit."""
+    """The fewest rows in which this number of errors proves the limit."""
     low, high = errors, errors + 1
     while not is_bounded(errors, high, limit, alpha) and high < MOST_ROWS_NEEDED:
         low, high = high, 2 * high

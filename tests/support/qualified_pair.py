@@ -59,7 +59,7 @@ def sided_settings(folder: Path, compressed: object = CROSSED, **changes: object
 
 
 def sided_rows(folder: Path, rows: int = 1000, *, labelled: bool = False) -> Path:
-    """Rows of which a fifth are on the right; on a fifth of these `CROSSED` disagrees."""
+    """Rows, a fifth of them on the right; on a fifth of these `CROSSED` disagrees."""
     right = np.arange(rows) % 5 == 0
     score = np.where(right & (np.arange(rows) % 25 == 0), 2.0, np.where(right, 9.0, np.linspace(-9, -1, rows)))
     labels = (score < 0).astype(int) if labelled else None

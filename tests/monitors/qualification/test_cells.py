@@ -8,8 +8,8 @@ from tightrope.monitors.definitions.definition import Hypothesis
 from tightrope.monitors.qualification.cells import (
     EXIT_CODES,
     JudgedCell,
+    LimitProof,
     MeasuredCell,
-    Proof,
     Qualification,
     judge,
     rejected_by_holm,
@@ -23,7 +23,9 @@ from tightrope.monitors.thresholds import log_tail
 ALPHA = 0.05
 
 
-def cell(hits: int, rows: int, limit: float = 0.1, proof: Proof = Proof.WITHIN, needed: float = 0.0) -> MeasuredCell:
+def cell(
+    hits: int, rows: int, limit: float = 0.1, proof: LimitProof = LimitProof.WITHIN, needed: float = 0.0
+) -> MeasuredCell:
     """Return a measured rate."""
     evidence = weigh(Hypothesis.RATE, np.repeat([1.0, 0.0], [hits, rows - hits]), limit, ALPHA)
     return MeasuredCell("disagreement", "model", "", Hypothesis.RATE, limit, proof, evidence, needed)
@@ -62,9 +64,9 @@ def test_a_cell_without_rows_cannot_tell() -> None:
 
 def test_not_over_passes_only_with_rows_that_would_have_shown_harm() -> None:
     """Too few rows that show nothing prove nothing."""
-    assert judged(cell(8, 100, proof=Proof.NOT_OVER)) == [(Outcome.PASS, "not shown to be over")]
-    assert judged(cell(0, 5, proof=Proof.NOT_OVER))[0][0] is Outcome.INSUFFICIENT
-    assert judged(cell(60, 100, proof=Proof.NOT_OVER))[0][0] is Outcome.BREACH
+    assert judged(cell(8, 100, proof=LimitProof.NOT_OVER)) == [(Outcome.PASS, "not shown to be over")]
+    assert judged(cell(0, 5, proof=LimitProof.NOT_OVER))[0][0] is Outcome.INSUFFICIENT
+    assert judged(cell(60, 100, proof=LimitProof.NOT_OVER))[0][0] is Outcome.BREACH
 
 
 OUTCOMES = st.sampled_from([Outcome.BREACH, Outcome.ERROR, Outcome.INSUFFICIENT, Outcome.PASS])
@@ -102,7 +104,7 @@ def drawn(generator: np.random.Generator, sizes: Ints, rates: Floats) -> list[Me
         within = float(np.exp(log_tail(hits, rows, 0.1)))
         over = float(np.exp(log_tail(rows - hits, rows, 0.9))) if hits else 1.0
         evidence = CellEvidence(rows, hits, hits / rows, 1.0, 0.0, within, over)
-        cells.append(MeasuredCell("disagreement", "x", "", Hypothesis.RATE, 0.1, Proof.WITHIN, evidence))
+        cells.append(MeasuredCell("disagreement", "x", "", Hypothesis.RATE, 0.1, LimitProof.WITHIN, evidence))
     return cells
 
 

@@ -16,12 +16,12 @@ ALPHA = 0.05
 
 
 def rates(hits: int, rows: int) -> Floats:
-    """Return rows of zeros with so many ones."""
+    """Return rows of zeros with this number of ones."""
     return np.repeat([1.0, 0.0], [hits, rows - hits])
 
 
 def signed(ones: int, minus: int, rows: int) -> Floats:
-    """Return rows of zeros with so many ones and minus ones."""
+    """Return rows of zeros with these numbers of ones and minus ones."""
     return np.repeat([1.0, -1.0, 0.0], [ones, minus, rows - ones - minus])
 
 

@@ -16,7 +16,7 @@ def rows(**columns: object) -> Comparisons:
 
 
 def test_clear_rows_lie_above_the_tenth_of_small_margins() -> None:
-    """Of ten margins one is not clear; a row without a margin never is."""
+    """One of ten margins is not clear; a row without a margin never is."""
     assert clear_margin(np.arange(1.0, 11.0)) == 1.9
     counts, y = clear_disagreement(rows(margin_baseline=[0.1, 0.5, np.nan], disagree=[True, True, True]), 0.2)
     assert counts.tolist() == [False, True, False]

@@ -1,7 +1,7 @@
 """The cells of costs: one measurement each, which no row proves."""
 
 from tightrope.monitors.definitions.definition import Hypothesis
-from tightrope.monitors.qualification.cells import JudgedCell, MeasuredCell, Proof
+from tightrope.monitors.qualification.cells import JudgedCell, LimitProof, MeasuredCell
 from tightrope.monitors.records import MODEL_SCOPE, Outcome, Role
 from tightrope.offline.qualification.costs import Costs
 from tightrope.offline.qualification.criteria import COSTS, CriteriaPlan
@@ -38,5 +38,5 @@ def cost_cells(plan: CriteriaPlan, golden: GoldenRecord | None, costs: Costs | N
 
 
 def _cost_cell(name: str, limit: float, outcome: Outcome, note: str) -> JudgedCell:
-    cell = MeasuredCell(name, MODEL_SCOPE, "", Hypothesis.UPPER, limit, Proof.WITHIN, None)
+    cell = MeasuredCell(name, MODEL_SCOPE, "", Hypothesis.UPPER, limit, LimitProof.WITHIN, None)
     return JudgedCell(cell, outcome, note)

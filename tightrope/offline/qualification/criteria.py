@@ -6,7 +6,7 @@ from typing import Any
 
 from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.definitions.definition import MonitorDefinition, Need
-from tightrope.monitors.qualification.cells import Proof
+from tightrope.monitors.qualification.cells import LimitProof
 from tightrope.monitors.qualification.observed import CONFIDENT_AT
 from tightrope.monitors.qualification.preregistration import criteria_digest
 from tightrope.monitors.qualification.split import CHOOSING_SHARE
@@ -25,12 +25,25 @@ OWN_CRITERIA = (CLEAR_DISAGREEMENT, CONFIDENT_WRONG, FLIP_GAP)
 COSTS = ("latency_p50", "latency_p99", "cold_start", "peak_memory", "file_size", "energy")
 LATER_CRITERIA = ("probe", "membership")
 
-MODEL, SUBGROUPS, CLASSES = "model", "subgroups", "classes"
-CLEAR_LIMITS = {MODEL: 0.01, SUBGROUPS: 0.05}
+MODEL_LEVEL, SUBGROUP_LEVEL, CLASS_LEVEL = "model", "subgroups", "classes"
+CLEAR_LIMITS = {MODEL_LEVEL: 0.01, SUBGROUP_LEVEL: 0.05}
 SUBGROUP_ACCURACY = 0.10
 SMALL_GAP = 0.01
 
-LevelLimits = Mapping[str, tuple[float, Proof]]
+DEFAULT_LEVELS: Mapping[str, tuple[str, ...]] = {
+    "disagreement": (MODEL_LEVEL, SUBGROUP_LEVEL),
+    CLEAR_DISAGREEMENT: (),
+    "class_miss": (CLASS_LEVEL,),
+    "confidence": (MODEL_LEVEL,),
+    "refusal_rate": (MODEL_LEVEL,),
+    "refusal_persistence": (MODEL_LEVEL,),
+    "accuracy": (MODEL_LEVEL,),
+    "brier": (MODEL_LEVEL,),
+    CONFIDENT_WRONG: (),
+}
+"""The criteria if none is written, with the levels of those that are monitors."""
+
+LevelLimits = Mapping[str, tuple[float, LimitProof]]
 """The limit at each level, model, subgroups or classes, with what must be shown about it."""
 
 
@@ -56,7 +69,7 @@ class Criterion:
     def document(self) -> dict[str, object]:
         """The criterion as a statement has it; a limit that must be proved is a number alone."""
         limits: dict[str, object] = {
-            level: limit if proof is Proof.WITHIN else {"limit": limit, "proof": str(proof)}
+            level: limit if proof is LimitProof.WITHIN else {"limit": limit, "proof": str(proof)}
             for level, (limit, proof) in self.limits.items()
         }
         others = {"at": self.at, "ratio": self.ratio, "most": self.most}
@@ -66,7 +79,7 @@ class Criterion:
 @dataclass(frozen=True, slots=True)
 class CriteriaPlan:
     """All criteria of one model, fixed before any row is read. ``written`` tells whether the configuration has them:
-    the default ones about labels are left out where there are none. ``resolved`` is the section with every default, and
+    the default ones about labels are left out without labels. ``resolved`` is the section with every default, and
     ``digest`` covers it.
     """
 
@@ -142,29 +155,28 @@ class _Resolver:
 
     def defaults(self) -> Iterator[Criterion]:
         """The criteria if none is written, as far as the decision has what they need."""
-        for name, levels in (("disagreement", (MODEL, SUBGROUPS)), (CLEAR_DISAGREEMENT, ()), ("class_miss", (CLASSES,)),
-                             ("confidence", (MODEL,)), ("refusal_rate", (MODEL,)), ("refusal_persistence", (MODEL,)),
-                             ("accuracy", (MODEL,)), ("brier", (MODEL,)), (CONFIDENT_WRONG, ())):  # fmt: skip
+        for name, levels in DEFAULT_LEVELS.items():
+            if self._lacks(name) is not None:
+                continue
             if name in OWN_CRITERIA:
-                if self._lacks(name) is None:
-                    yield self._own_default(name)
-            elif self._lacks(name) is None:
-                limits = {level: (self._default_limit(name, level), Proof.WITHIN) for level in levels}
+                yield self._own_default(name)
+            else:
+                limits = {level: (self._default_limit(name, level), LimitProof.WITHIN) for level in levels}
                 if name == "accuracy" and self.pair.subgroups.scopes:
-                    limits[SUBGROUPS] = (SUBGROUP_ACCURACY, Proof.NOT_OVER)
+                    limits[SUBGROUP_LEVEL] = (SUBGROUP_ACCURACY, LimitProof.NOT_OVER)
                 yield self._monitored(name, limits)
 
     def _own_default(self, name: str) -> Criterion:
         if name == CONFIDENT_WRONG:
-            return Criterion(name, {MODEL: (SMALL_GAP, Proof.WITHIN)}, at=CONFIDENT_AT)
-        return Criterion(name, {level: (limit, Proof.WITHIN) for level, limit in CLEAR_LIMITS.items()})
+            return Criterion(name, {MODEL_LEVEL: (SMALL_GAP, LimitProof.WITHIN)}, at=CONFIDENT_AT)
+        return Criterion(name, {level: (limit, LimitProof.WITHIN) for level, limit in CLEAR_LIMITS.items()})
 
     def _default_limit(self, name: str, level: str) -> float:
         """The limit of the monitor in force, or the catalogue's."""
         rule = next((rule for rule in self.pair.plan.rules if rule.monitor.name == name), None)
         if rule is None:
             return self.offer.limits.get(name, CATALOGUE[name].limit)
-        return float(rule.limits[1 if level == SUBGROUPS and len(rule.limits) > 1 else 0])
+        return float(rule.limits[1 if level == SUBGROUP_LEVEL and len(rule.limits) > 1 else 0])
 
     def written(self) -> Iterator[Criterion]:
         """The criteria of the configuration."""
@@ -202,7 +214,7 @@ class _Resolver:
         return self._lacks(name)
 
     def _lacks(self, name: str) -> str | None:
-        """What the pair lacks for a criterion, in words; None if it applies."""
+        """Say what the pair lacks for a criterion; None if it applies."""
         if name == FLIP_GAP:
             return None if self.section.scenarios else "needs scenarios, such as scenarios: {jitter: {0: 1.0}}"
         if name in OWN_CRITERIA:
@@ -217,10 +229,10 @@ class _Resolver:
         return None if self.offer.variants(monitor) else "has nothing to watch for this number of classes"
 
 
-def _limits_of(section: CriterionSection) -> dict[str, tuple[float, Proof]]:
-    written = {MODEL: section.model, SUBGROUPS: section.subgroups, CLASSES: section.classes}
+def _limits_of(section: CriterionSection) -> dict[str, tuple[float, LimitProof]]:
+    written = {MODEL_LEVEL: section.model, SUBGROUP_LEVEL: section.subgroups, CLASS_LEVEL: section.classes}
     return {
-        level: (limit.limit, Proof(limit.proof)) if isinstance(limit, ProvenLimit) else (limit, Proof.WITHIN)
+        level: (limit.limit, LimitProof(limit.proof)) if isinstance(limit, ProvenLimit) else (limit, LimitProof.WITHIN)
         for level, limit in written.items()
         if limit is not None
     }

@@ -7,7 +7,7 @@ import numpy as np
 
 from tightrope.monitors.catalogue import MAX_CLASSES, OTHER_CLASSES
 from tightrope.monitors.definitions.definition import Hypothesis
-from tightrope.monitors.qualification.cells import MeasuredCell, Proof
+from tightrope.monitors.qualification.cells import LimitProof, MeasuredCell
 from tightrope.monitors.qualification.evidence import combine, weigh
 from tightrope.monitors.qualification.more_rows import rows_needed
 from tightrope.monitors.qualification.observed import (
@@ -24,7 +24,7 @@ from tightrope.offline.qualification.criteria import (
     CLEAR_DISAGREEMENT,
     CONFIDENT_WRONG,
     FLIP_GAP,
-    SUBGROUPS,
+    SUBGROUP_LEVEL,
     CriteriaPlan,
     Criterion,
 )
@@ -49,7 +49,7 @@ class JudgedRows:
 
     def shown(self, level: str) -> Iterator[int]:
         """The scopes of a level that have cells; no row without a declared value is no gap."""
-        for scope in range(1, len(self.scopes)) if level == SUBGROUPS else (0,):
+        for scope in range(1, len(self.scopes)) if level == SUBGROUP_LEVEL else (0,):
             is_gap = not is_other(self.scopes[scope]) or bool((self.member[:, scope] & self.judging).any())
             if scope not in self.withheld and is_gap:
                 yield scope
@@ -101,18 +101,18 @@ def measured_cell(
     plan: CriteriaPlan,
     criterion: Criterion,
     level: str,
-    place: tuple[str, str],
+    cell: tuple[str, str],
     hypothesis: Hypothesis,
     values: Sequence[Floats],
 ) -> MeasuredCell:
-    """Weigh the values of one cell, one array a way; ``place`` is its scope and variant."""
+    """Weigh the values of one cell, one array a way; ``cell`` is its scope and variant."""
     limit, proof = criterion.limits[level]
     found = [weigh(hypothesis, y, limit, plan.alpha) for y in values]
-    evidence, needed = combine(found), 0.0 if proof is Proof.NOT_OVER else None
-    if proof is Proof.WITHIN and evidence.p_within > plan.alpha:
+    evidence, needed = combine(found), 0.0 if proof is LimitProof.NOT_OVER else None
+    if proof is LimitProof.WITHIN and evidence.p_within > plan.alpha:
         worst = max(range(len(found)), key=lambda way: (found[way].p_within, found[way].bound))
         needed = rows_needed(hypothesis, values[worst], limit, plan.alpha)
-    return MeasuredCell(criterion.name, *place, hypothesis, limit, proof, evidence, needed)
+    return MeasuredCell(criterion.name, *cell, hypothesis, limit, proof, evidence, needed)
 
 
 def unmeasured(criterion: Criterion, level: str, rows: JudgedRows, reason: str) -> Iterator[MeasuredCell]:
@@ -171,11 +171,11 @@ def seen_over(plan: CriteriaPlan, rows: JudgedRows) -> list[int]:
     """The subgroups whose value lies over a limit on the rows that ``judging`` masks, in either way."""
     over: set[int] = set()
     for criterion in measured_criteria(plan, labelled=rows.labelled):
-        if SUBGROUPS not in criterion.limits or (criterion.needs_labels and not rows.labelled):
+        if SUBGROUP_LEVEL not in criterion.limits or (criterion.needs_labels and not rows.labelled):
             continue
-        limit, signed = criterion.limits[SUBGROUPS][0], hypothesis_of(criterion, labelled=rows.labelled)
+        limit, signed = criterion.limits[SUBGROUP_LEVEL][0], hypothesis_of(criterion, labelled=rows.labelled)
         for each in _pooled(list(_variants(criterion, rows)), rows):
-            for scope in rows.shown(SUBGROUPS):
+            for scope in rows.shown(SUBGROUP_LEVEL):
                 values = [y[counts & rows.member[:, scope] & rows.judging] for counts, y in each.ways]
                 means = [float(y.mean()) for y in values if len(y)]
                 over |= {scope for mean in means if (abs(mean) if signed is Hypothesis.MEAN else mean) > limit}

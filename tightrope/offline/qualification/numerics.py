@@ -15,7 +15,7 @@ from tightrope.service.inference.row_files.row_file import RowFileError, row_cou
 from tightrope.service.statements.qualification import GoldenRecord
 
 GOLDEN_ROWS = 256
-BATCH_ROWS = (64, GOLDEN_ROWS)
+GOLDEN_BATCHES = (64, GOLDEN_ROWS)
 """The sizes of batches whose answers are compared with those of single rows."""
 
 LEAST_BOUND = 1e-4
@@ -41,7 +41,7 @@ def measure_numerics(evaluation: PairEvaluation, seed: int, *, shuffled: bool) -
             single = answer(model, rows, outputs)
             evaluation.progress.advance()
             together = evaluation.pair.has_free_rows and not evaluation.pair.batchability.is_closed
-            changes = [distance(_in_batches(model, rows, outputs, size), single) for size in BATCH_ROWS if together]
+            changes = [distance(_in_batches(model, rows, outputs, size), single) for size in GOLDEN_BATCHES if together]
         except RunFailedError as error:
             advice = "; for texts and images write golden_rows: data" if shuffled else ""
             raise RowFileError(f"the {role} model fails on the golden rows: {error}{advice}") from error

@@ -12,7 +12,7 @@ from tightrope.monitors.records import MODEL_SCOPE, Outcome, Role
 from tightrope.offline.qualification.costs import Costs
 from tightrope.offline.qualification.qualify import QualificationReport
 
-VERDICTS = {
+VERDICT_WORDS = {
     Qualification.QUALIFIED: ("QUALIFIED", "green"),
     Qualification.BREACH: ("PROVED HARMFUL", "red"),
     Qualification.INSUFFICIENT: ("CANNOT TELL", "yellow"),
@@ -49,7 +49,7 @@ def print_report(report: QualificationReport, out: Console) -> None:
     data = report.statement.predicate.data
     rows = f"{data.judged_on:,} of {data.rows:,} rows of {report.data.name}"
     out.print(f"{report.model}: {subject.name} against {baseline.name}, {rows}", highlight=False)
-    word, colour = VERDICTS[report.verdict]
+    word, colour = VERDICT_WORDS[report.verdict]
     out.print(f"[bold {colour}]{word}[/]: {_counts(report.cells)}", highlight=False)
     breaches = [each for each in report.cells if each.outcome is Outcome.BREACH]
     for judged in _first_of_scopes(breaches)[:MOST_SENTENCES]:

@@ -144,8 +144,8 @@ class QualificationRun:
             for level in criterion.limits:
                 for scope in rows.shown(level):
                     values = [y[rows.member[:, scope] & judging]]
-                    place = rows.scopes[scope], ""
-                    cells.append(measured_cell(self.plan, criterion, level, place, hypothesis, values))
+                    cell = rows.scopes[scope], ""
+                    cells.append(measured_cell(self.plan, criterion, level, cell, hypothesis, values))
         return cells
 
     def _judging(self, withheld: Sequence[int]) -> Bools:

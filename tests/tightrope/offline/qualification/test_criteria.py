@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.qualified_pair import plan_for, sided_settings
-from tightrope.monitors.qualification.cells import Proof
+from tightrope.monitors.qualification.cells import LimitProof
 from tightrope.monitors.qualification.preregistration import criteria_digest
 from tightrope.offline.qualification.criteria import Criterion
 from tightrope.service.config.loader import ConfigError
@@ -15,12 +15,12 @@ def criteria(folder: Path, **changes: object) -> dict[str, Criterion]:
 
 
 def test_defaults_are_those_that_the_pair_can_have(tmp_path: Path) -> None:
-    """Without a refusal there are none of refusals; a label criterion of subgroups need only be not over."""
+    """Without a refusal no criterion is about refusals; a label criterion of subgroups need only be not over."""
     found = criteria(tmp_path, limits={"disagreement": 0.03}, subgroup_limits={"disagreement": 0.05})
     names = ["disagreement", "clear_disagreement", "class_miss", "confidence", "accuracy", "brier", "confident_wrong"]
     assert list(found) == names
-    assert found["disagreement"].limits == {"model": (0.03, Proof.WITHIN), "subgroups": (0.05, Proof.WITHIN)}
-    assert found["accuracy"].limits["subgroups"] == (0.1, Proof.NOT_OVER)
+    assert found["disagreement"].limits == {"model": (0.03, LimitProof.WITHIN), "subgroups": (0.05, LimitProof.WITHIN)}
+    assert found["accuracy"].limits["subgroups"] == (0.1, LimitProof.NOT_OVER)
     refusing = criteria(tmp_path, refusal={"threshold": 0.6})
     assert {"refusal_rate", "refusal_persistence"} <= set(refusing)
 

@@ -41,7 +41,7 @@ def test_the_bundle_begins_with_the_payload_beside_it(tmp_path: Path) -> None:
 
 
 def test_without_a_manifest_none_is_named(tmp_path: Path) -> None:
-    """What is unknown is absent."""
+    """An unknown digest is absent."""
     judge(sided_settings(tmp_path), sided_rows(tmp_path), tmp_path)
     assert b"manifest" not in (tmp_path / PAYLOAD_NAME).read_bytes()
 
