@@ -16,6 +16,7 @@ from tightrope.offline.qualification.costs import BY_CPU_SECONDS, Costs
 from tightrope.offline.qualification.criteria import subgroups_document
 from tightrope.offline.qualification.runner import QualificationRun
 from tightrope.offline.qualification.stages import replace_file
+from tightrope.offline.statements.opinion import PAYLOAD_NAME
 from tightrope.service.adapters.model_files import joined_digest
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.inference.model_pair import ModelPair
@@ -37,7 +38,6 @@ from tightrope.service.statements.qualification import (
 
 CellOutcome: TypeAlias = Literal["pass", "breach", "insufficient", "error"]
 
-PAYLOAD_NAME = "qualification.json"
 MANIFEST_SUFFIX = ".manifest.json"
 DIGITS = 12
 """Significant digits of the figures of a result."""

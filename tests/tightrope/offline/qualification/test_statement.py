@@ -9,7 +9,8 @@ from tests.support.qualified_pair import sided_rows, sided_settings
 from tests.support.qualified_reports import NOW, judge
 from tightrope.monitors.records import Role
 from tightrope.offline.pair_evaluation import load_pair
-from tightrope.offline.qualification.statement import PAYLOAD_NAME, data_digest, subjects
+from tightrope.offline.qualification.statement import data_digest, subjects
+from tightrope.offline.statements.opinion import PAYLOAD_NAME
 from tightrope.service.config.loader import ConfigError
 from tightrope.service.config.models import Endpoint
 from tightrope.service.statements.bundle import read_bundle
