@@ -101,8 +101,8 @@ def test_own_memory_is_that_of_this_process() -> None:
 
 
 def test_peak_is_at_least_what_is_occupied_now() -> None:
-    """The most so far, in bytes."""
-    assert memory.own_peak_bytes() >= own_resident_bytes() > 0
+    """The most so far, in bytes; the kernel counts pages in parts, so a mebibyte may be missing."""
+    assert memory.own_peak_bytes() + MIB >= own_resident_bytes() > 0
 
 
 def test_unknown_peak_is_zero(system: Path) -> None:
