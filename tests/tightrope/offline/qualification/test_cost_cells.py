@@ -21,4 +21,4 @@ def test_costs_within_their_limits_pass(tmp_path: Path) -> None:
     asked = {"qualification": {"criteria": {"disagreement": {"model": 0.5}, **limits}}}
     report = judge(sided_settings(tmp_path, SAME, **asked), sided_rows(tmp_path), tmp_path)
     assert EXIT_CODES[report.verdict] == 0
-    assert [each.note for each in report.cells[1:]] == ["ratio within", "most within", "most within"]
+    assert [each.note for each in report.cells[1:]] == ["most within", "ratio within", "most within"]
