@@ -4,6 +4,7 @@ Each order of the demo's rows is folded by the judge's own `watch.step`. The lat
 
     python -m benchmarks.hunter           # delays and names on the demo, 20 orders
     python -m benchmarks.hunter null      # false alarms at the limit beside the promise
+    python -m benchmarks.hunter watched   # rows until a found group is in safe mode, by an order and by `hunter: arm`
 """
 
 import sys
@@ -19,11 +20,12 @@ from tightrope.demo.replay import DEMO_FOLDER, DEMO_MODEL, traffic
 from tightrope.monitors import watch
 from tightrope.monitors.budget import Budget
 from tightrope.monitors.catalogue import SEARCH_SHARE
-from tightrope.monitors.group_search import SEARCHED_MONITOR
 from tightrope.monitors.hunter.findings import FoundGroup
+from tightrope.monitors.hunter.search import SEARCHED_MONITOR
 from tightrope.monitors.intake.sample_batch import SampleBatch
 from tightrope.monitors.plan import Plan, initial_state
-from tightrope.monitors.records import Comparisons, Ints, Role, Sample
+from tightrope.monitors.records import Comparisons, Ints, Order, Role, Sample
+from tightrope.monitors.watched_groups.orders import WATCH_GROUP, apply_group_order, found_scopes
 from tightrope.service.adapters.ports import Record
 from tightrope.service.app import load_pairs
 from tightrope.service.config.loader import Settings, load
@@ -175,9 +177,45 @@ def null_table() -> Table:
     return table
 
 
+def rows_to_safety(plan: Plan, rows: Comparisons) -> tuple[int, int] | None:
+    """The compared rows until the first finding, and until its scope is in safe mode; the group is watched by an order
+    at the end of the tick that finds it, unless the search arms. None where that does not come.
+    """
+    state, found = initial_state(plan), 0
+    for begin in range(0, len(rows), plan.tick_rows):
+        state, _ = watch.step(plan, state, rows.take(slice(begin, begin + plan.tick_rows)))
+        found = found or next((each.row for each in state.search.findings), 0)
+        if found and not state.added and (scopes := found_scopes(plan, state)):
+            order = Order("o", 0.0, plan.model, next(iter(scopes.values())).scope, WATCH_GROUP, "ann", "a reason")
+            state = apply_group_order(plan, state, order)
+        if state.added and state.modes[-1].safe:
+            return found, int(state.compared[0])
+    return None
+
+
+def watched_table() -> Table:
+    """The table of delays to safe mode, in compared rows of the model."""
+    demo = demo_rows(HARMFUL[0])
+    table = Table(title=f"Rows until the found group is in safe mode, {ORDERS} orders of 12,000 rows")
+    for heading in ("pair", "by", "in safe mode", "found", "safe, median", "most"):
+        table.add_column(heading)
+    for arms in (False, True):
+        assert demo.plan.search is not None
+        plan = replace(demo.plan, search=replace(demo.plan.search, arms=arms))
+        made = [rows_to_safety(plan, demo.ordered(order)) for order in orders(len(demo.rows), story=False)]
+        rows = np.array([each for each in made if each is not None])
+        found, safe = np.median(rows, axis=0)
+        by = "hunter: arm" if arms else "order at the finding"
+        safety = f"{len(rows)} of {ORDERS}", f"{found:,.0f}", f"{safe:,.0f}", f"{rows[:, 1].max():,.0f}"
+        table.add_row(HARMFUL[0], by, *safety)
+    return table
+
+
 def main() -> None:
     """Print one of the tables."""
-    Console(width=160).print(null_table() if "null" in sys.argv[1:] else demo_table())
+    tables = {"null": null_table, "watched": watched_table}
+    chosen = next((tables[name] for name in sys.argv[1:] if name in tables), demo_table)
+    Console(width=160).print(chosen())
 
 
 if __name__ == "__main__":

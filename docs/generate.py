@@ -40,6 +40,8 @@ stateDiagram-v2
   `release`.
 - A scope that breaches while it is held in normal mode stays there, and is shown: its verdict is a breach, and no other
   scope counts its rows. Its `release` sends it to safe mode.
+- A found group can become a scope while everything runs ([formulas](formulas.md#undeclared-groups)), by the order
+  `watch-group`. It has all that a declared subgroup has, and ends by an order, in normal mode alone.
 - Labels of disagreements can show that a difference is no harm: breaches of it then move nothing, and a scope returns
   after its dwell ([formulas](formulas.md#late-labels)).
 - A scope returns on evidence, and not before its minimum dwell is over. A breach soon after a return by evidence is a

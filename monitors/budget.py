@@ -1,11 +1,11 @@
 """Divide the one budget of false alarms over all cells of a model, and build the model's rules."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tightrope.monitors.catalogue import SUBGROUP_SHARE
+from tightrope.monitors.catalogue import ADDED_SHARE, SUBGROUP_SHARE
 from tightrope.monitors.definitions.definition import Hypothesis, MonitorDefinition, Reach
 from tightrope.monitors.detector import Bernoulli, Signed
 from tightrope.monitors.detector_bank import Rule
@@ -43,7 +43,8 @@ class MonitorSpec:
     stream go to that many detectors in turn, each seeded by its own rows: for rows that depend on their neighbours.
     ``fractional``: a rate's observations are losses between 0 and 1. The ``critical`` variants share half.
     The limits of a monitor that watches no subgroup may be the model's alone, (1,). ``variant_limits`` (V, S) replaces
-    them where variants of a rate differ; ``cells`` (V, S) masks the variants that a scope has, all if left out.
+    them where variants of a rate differ; ``cells`` (V, S) masks the variants that a scope has, all if left out. The
+    last ``added`` scopes are found groups; ``subgroup_limit`` is their limit, and that of subgroups.
 
     >>> from tightrope.monitors.catalogue import CATALOGUE
     >>> spec = MonitorSpec(CATALOGUE["disagreement"], ("",), np.array([0.02, 0.04]))
@@ -60,23 +61,43 @@ class MonitorSpec:
     fractional: bool = False
     variant_limits: Floats | None = None
     cells: Bools | None = None
+    subgroup_limit: float = 0.0
+    added: int = 0
+
+    def with_added(self, count: int) -> "MonitorSpec":
+        """The monitor with ``count`` found groups more, in which every variant has a cell."""
+        if not _reaches_subgroups(self) and len(self.limits) == 1:  # it has the model's limit alone
+            return self
+        limits = np.append(self.limits, np.full(count, self.subgroup_limit))
+        new = np.ones((len(self.variants), count), dtype=bool)
+        cells = None if self.cells is None else np.concatenate([self.cells, new], axis=1)
+        own = self.variant_limits
+        own = None if own is None else np.concatenate([own, np.repeat(own[:, -1:], count, axis=1)], axis=1)
+        return replace(self, limits=limits, cells=cells, variant_limits=own, added=self.added + count)
 
 
 def build_rules(specs: Sequence[MonitorSpec], recovery_ratio: float) -> tuple[Rule, ...]:
     """Build the rules of one model; recovery has to prove a scope below ``recovery_ratio`` times its limit."""
-    parts = sum(len(spec.limits) - 1 for spec in specs if _reaches_subgroups(spec))
-    return tuple(_rule(spec, _shares(spec, parts), recovery_ratio) for spec in specs)
+    reaching = [spec for spec in specs if _reaches_subgroups(spec)]
+    subgroups, added = SUBGROUP_SHARE / max(sum(map(_declared, reaching)), 1), ADDED_SHARE / max(len(reaching), 1)
+    return tuple(_rule(spec, _shares(spec, subgroups, added), recovery_ratio) for spec in specs)
 
 
 def _reaches_subgroups(spec: MonitorSpec) -> bool:
     return spec.monitor.reach is not Reach.MODEL
 
 
-def _shares(spec: MonitorSpec, parts: int) -> Floats:
-    """Each variant's share of the budget, (S,). Monitors and subgroups have equal parts, which their variants split."""
-    own = SUBGROUP_SHARE / max(parts, 1) if _reaches_subgroups(spec) else 0.0
-    shares = np.full(len(spec.limits), own)
-    shares[0] = spec.monitor.share
+def _declared(spec: MonitorSpec) -> int:
+    """The number of declared subgroups."""
+    return len(spec.limits) - 1 - spec.added
+
+
+def _shares(spec: MonitorSpec, subgroup: float, added: float) -> Floats:
+    """Each variant's share of the budget, (S,). Monitors and subgroups have equal parts, which their variants split; so
+    have those of a found group.
+    """
+    own = (subgroup, added) if _reaches_subgroups(spec) else (0.0, 0.0)
+    shares = np.repeat([spec.monitor.share, *own], [1, _declared(spec), spec.added])
     if spec.cells is not None:
         shares = np.where(spec.cells.any(axis=0), shares, 0.0)
     return np.asarray(shares / len(spec.variants))

@@ -21,9 +21,13 @@ RESERVED_SHARES = {
     "undeclared subgroups": 0.01,
     "clear disagreement": 0.02,
     "host scopes": 0.01,
-    "added subgroups": 0.01,
 }
 """The shares of the alarm budget that no cell uses yet."""
+
+ADDED_SHARE, MAX_ADDED = 0.002, 5
+"""The share of the alarm budget of a found group that is watched as a scope, which all monitors split evenly; and how
+many there can be.
+"""
 
 SUBGROUP_FACTOR = 2.0
 """A subgroup's default limit as a multiple of the model's: on few rows a small excess is common."""

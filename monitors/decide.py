@@ -60,7 +60,7 @@ def decide(plan: Plan, state: State, rows: Comparisons) -> tuple[State, list[Tra
     transitions: list[Transition] = []
     for scope, mode in enumerate(state.modes):
         if mode.dwelling and elapsed(mode.since, cause.time) >= plan.policy.min_dwell:
-            state = _apply_input(plan, state, scope, Input.DWELL_ELAPSED, cause, transitions)
+            state = apply_input(plan, state, scope, Input.DWELL_ELAPSED, cause, transitions)
     for scope in sorted(breached_scopes(plan, state), key=lambda scope: not state.modes[scope].held):
         # Subgroups that move now take their rows along: the model as a whole is judged again at the next tick.
         if scope and _shares_rows(plan, rows, scope, transitions):
@@ -69,10 +69,10 @@ def decide(plan: Plan, state: State, rows: Comparisons) -> tuple[State, list[Tra
             cells = tuple(map(detector_bank.reset_cells, state.cells, own))
             state = replace(state, cells=cells, estimates=_reset(plan, state, own, cause.time))
         elif scope or not any(t.moved or t.after.apart is not t.before.apart for t in transitions):
-            state = _apply_input(plan, state, scope, Input.BREACH, cause, transitions)
+            state = apply_input(plan, state, scope, Input.BREACH, cause, transitions)
     for scope, mode in enumerate(state.modes):
         if _may_return(mode) and recovered_ticks(plan, state, scope).all():
-            state = _apply_input(plan, state, scope, Input.RECOVERED, cause, transitions)
+            state = apply_input(plan, state, scope, Input.RECOVERED, cause, transitions)
     return state, transitions
 
 
@@ -99,7 +99,7 @@ def apply_order(plan: Plan, state: State, order: Order) -> tuple[State, Transiti
         raise UnknownOrderError(f"unknown order {order.order!r}: must be one of {', '.join(safemode.ORDERS)}")
     transitions: list[Transition] = []
     cause = Cause(order.time, order.actor, order.reason)
-    state = _apply_input(plan, state, plan.scopes.index(order.scope), Input(order.order), cause, transitions)
+    state = apply_input(plan, state, plan.scopes.index(order.scope), Input(order.order), cause, transitions)
     return state, transitions[0]
 
 
@@ -126,7 +126,7 @@ def _may_return(mode: Mode) -> bool:
 def enter_blind(plan: Plan, state: State, cause: Cause) -> tuple[State, list[Transition]]:
     """Apply the input for a blind judge to the model as a whole."""
     transitions: list[Transition] = []
-    return _apply_input(plan, state, 0, Input.BLIND, cause, transitions), transitions
+    return apply_input(plan, state, 0, Input.BLIND, cause, transitions), transitions
 
 
 def enter_unreadable(plan: Plan, old: State, cause: Cause) -> tuple[State, list[Transition]]:
@@ -134,7 +134,7 @@ def enter_unreadable(plan: Plan, old: State, cause: Cause) -> tuple[State, list[
     state = migrate_state(plan, old)
     transitions: list[Transition] = []
     for scope in range(len(plan.scopes)):
-        state = _apply_input(plan, state, scope, Input.UNREADABLE, cause, transitions)
+        state = apply_input(plan, state, scope, Input.UNREADABLE, cause, transitions)
     unread = np.array([mode.unread for mode in state.modes])
     cells = tuple(
         replace(cells, tripped=cells.tripped | (rule.watched & rule.on_scopes(unread)))
@@ -153,7 +153,7 @@ def deploy(plan: Plan, old: State, cause: Cause) -> tuple[State, list[Transition
     same = (old.baseline_digest, old.compressed_digest) == (plan.baseline_digest, plan.compressed_digest)
     transitions: list[Transition] = []
     for scope in () if same else range(len(plan.scopes)):
-        state = _apply_input(plan, state, scope, Input.NEW_ARTEFACT, cause, transitions)
+        state = apply_input(plan, state, scope, Input.NEW_ARTEFACT, cause, transitions)
     if not same:
         state = _recall(plan, remember_pair(state, old), cause, transitions)
     trial = np.array([mode.trial for mode in state.modes])
@@ -168,7 +168,7 @@ def deploy(plan: Plan, old: State, cause: Cause) -> tuple[State, list[Transition
 def _withhold(plan: Plan, state: State, cause: Cause, transitions: list[Transition]) -> State:
     """Send the scopes that a statement withholds to safe mode; each has to disprove all its monitors, on trial."""
     for scope in plan.withholding.scopes:
-        state = _apply_input(plan, state, plan.scopes.index(scope), Input.WITHHELD, cause, transitions)
+        state = apply_input(plan, state, plan.scopes.index(scope), Input.WITHHELD, cause, transitions)
     own = np.isin(plan.scopes, plan.withholding.scopes)
     trial = own & [mode.trial for mode in state.modes]
     cells = tuple(
@@ -191,14 +191,14 @@ def _recall(plan: Plan, state: State, cause: Cause, transitions: list[Transition
             reason = f"this pair breached {', '.join(record.monitors)} when it served before"
             index = plan.scopes.index(scope)
             state = mark_known_harm(plan, state, index, record)
-            state = _apply_input(plan, state, index, Input.KNOWN_HARM, replace(cause, reason=reason), transitions)
+            state = apply_input(plan, state, index, Input.KNOWN_HARM, replace(cause, reason=reason), transitions)
         else:
             mode = safemode.next_mode(Mode(), Input.KNOWN_HARM, cause.time, plan.policy)
             state = add_orphan(state, scope, replace(record, mode=mode))
     return state
 
 
-def _apply_input(
+def apply_input(
     plan: Plan, state: State, scope: int, trigger: Input, cause: Cause, transitions: list[Transition]
 ) -> State:
     """Apply one input to one scope: record the transition, and reset the detectors that it ends."""

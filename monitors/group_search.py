@@ -10,13 +10,10 @@ from tightrope.monitors.detector_bank import Rule
 from tightrope.monitors.hunter.evidence import LOSS_UNITS, loss_units
 from tightrope.monitors.hunter.fold import TickRows, search_tick
 from tightrope.monitors.hunter.run import TickRun, search_run
-from tightrope.monitors.hunter.search import Search, SearchPlan
+from tightrope.monitors.hunter.search import SEARCHED_MONITOR, Search
 from tightrope.monitors.plan import Plan, State
 from tightrope.monitors.records import Bools, Floats, Ints, Stream
 from tightrope.monitors.ticks import BlockView
-
-SEARCHED_MONITOR = "disagreement"
-"""The monitor whose observations are searched."""
 
 ALL_SEARCHED_ROWS = 20_000
 """The rows of a model that are all searched, from its first one on."""
@@ -25,16 +22,20 @@ SEARCHED_ROWS_PER_SECOND = 500.0
 """The rate above which whole ticks are left out later, so that the cost of the search is bounded."""
 
 
-def search_after(plan: Plan, before: State, view: BlockView, stream: Stream, ticks: int, ends: Floats) -> Search:
+def search_after(
+    plan: Plan, before: State, view: BlockView, stream: Stream, ticks: int, ends: Floats
+) -> tuple[Search, int]:
     """The search after the first ``ticks`` ticks of a block, in the modes and the unit of the state before it; ``ends``
     are the event times of the ticks' ends. While the baseline answers for the whole model, nothing is searched.
+
+    Returns the number of ticks as well: it stops after one that finds a group which becomes a scope.
     """
     if stream is not Stream.COMPARISONS or plan.search is None:
-        return before.search
+        return before.search, ticks
     search = before.search if before.search.key == plan.search.key else Search.fresh(plan.search)
     rule, searched = _searched_rule(plan), searched_ticks(view, ticks)
     if before.modes[0].safe or rule is None or not searched.any():
-        return search
+        return search, ticks
     is_window = plan.unit.is_window(warned=before.dependence.warned)
     search = search.in_unit(plan.unit.window_clusters if is_window else 0)
     valid, y = rule.monitor.observe(view.rows, 1)
@@ -47,7 +48,7 @@ def search_after(plan: Plan, before: State, view: BlockView, stream: Stream, tic
     ]
     searched_rows = _SearchedRows(vectors, units, own_rows, np.flatnonzero(searched), view.first + stops, ends)
     after = _after_run(plan, search, view, searched_rows)
-    return _after_ticks(plan.search, plan, search.copied(), view, searched_rows) if after is None else after
+    return _after_ticks(plan, search.copied(), view, searched_rows, ticks) if after is None else (after, ticks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,10 @@ def _after_run(plan: Plan, search: Search, view: BlockView, rows: _SearchedRows)
     return search_run(search, run, plan.budget.threshold)
 
 
-def _after_ticks(search_plan: SearchPlan, plan: Plan, search: Search, view: BlockView, rows: _SearchedRows) -> Search:
-    """Search tick by tick."""
+def _after_ticks(plan: Plan, search: Search, view: BlockView, rows: _SearchedRows, ticks: int) -> tuple[Search, int]:
+    """Search tick by tick, up to one that finds a group which becomes a scope; returns the number of ticks as well."""
+    assert plan.search is not None  # noqa: S101 - the caller checks it
+    found = search.found
     shared, step = np.zeros(len(view.rows), dtype=bool), np.zeros(len(view.rows), dtype=np.int64)
     settling = set(rows.ticks.tolist())
     if view.shared is not None:
@@ -98,8 +101,10 @@ def _after_ticks(search_plan: SearchPlan, plan: Plan, search: Search, view: Bloc
             row=int(rows.row[tick]),
             settles=tick in settling,
         )
-        search = search_tick(search, search_plan, tick_rows, plan.budget.threshold, reuse=True)
-    return search
+        search = search_tick(search, plan.search, tick_rows, plan.budget.threshold, reuse=True)
+        if plan.search.arms and search.found > found:
+            return search, tick + 1
+    return search, ticks
 
 
 def searched_ticks(view: BlockView, ticks: int) -> Bools:

@@ -1,11 +1,11 @@
 """Match late labels with the compared rows that they belong to."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tightrope.monitors.label_records import Label, PendingRow, RowKey
+from tightrope.monitors.label_records import ADDED_MARK, Label, PendingRow, RowKey
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Bools, Comparisons, Ints
 from tightrope.monitors.scopes import with_model_scope
@@ -67,7 +67,7 @@ def rows_awaiting_labels(plan: Plan, rows: Comparisons, agreed: Ints | None = No
     Rows that the plan does not cover get an empty plan digest. Disagreements that are drawn for a label get what their
     evidence needs, of ``agreed`` as `count_agreed` returns it.
     """
-    digest = plan.digest if plan.covers(rows) else ""
+    digest = _rows_digest(plan) if plan.covers(rows) else ""
     sound = awaits_label(rows)
     drawn = rows.disagree & plan.label_draw.drawn(rows.draw, rows.disagree) & sound
     known = np.zeros(len(rows), dtype=bool) if agreed is None or not digest else drawn & (agreed[:, 0] >= 0)
@@ -98,6 +98,24 @@ def rows_awaiting_labels(plan: Plan, rows: Comparisons, agreed: Ints | None = No
             )
 
 
+def _rows_digest(plan: Plan) -> str:
+    return ADDED_MARK.join([plan.digest, *(each.scope for each in plan.added)])
+
+
+def _fitted(plan: Plan, row: PendingRow) -> PendingRow:
+    """A row with the scopes of a plan: it is in none that was added after it."""
+    if row.digest == _rows_digest(plan):
+        return row
+    had, declared = row.digest.split(ADDED_MARK)[1:], len(plan.declared)
+    added = [declared + had.index(each.scope) if each.scope in had else -1 for each in plan.added]
+    scopes = [*range(declared), *added]
+    counts = [0, *(scope + (scope >= 0) for scope in scopes)]
+    agreed, request_rows = (
+        tuple((*each, 0)[i] for i in counts) if each else () for each in (row.agreed, row.request_rows)
+    )
+    return replace(row, member=np.append(row.member, False)[scopes], agreed=agreed, request_rows=request_rows)
+
+
 def is_usable(plan: Plan, row: PendingRow, label: Label) -> bool:
     """Tell whether a label says something about the rows without one: it names no probability, or the one with which
     the plan draws its row.
@@ -115,7 +133,7 @@ def labelled_comparisons(plan: Plan, log: str, matches: Sequence[tuple[PendingRo
 
     Labels that were drawn because the models disagree say nothing about confidence: their rows have none.
     """
-    rows = [row for row, _ in matches]
+    rows = [_fitted(plan, row) for row, _ in matches]
     probability = np.array([label.probability for _, label in matches])
     sampled = (probability == 0) | plan.label_draw.in_random_sample(np.array([row.draw for row in rows]))
     none = (0,) * len(plan.scopes)

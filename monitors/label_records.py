@@ -7,6 +7,9 @@ from tightrope.monitors.records import Bools
 RowKey = tuple[str, int]
 """The request id and the row number within the request: the address of a row for its label."""
 
+ADDED_MARK = ","
+"""In the digest of a row's plan, before the name of each scope that was added to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Label:
@@ -32,7 +35,8 @@ class Label:
 class PendingRow:
     """One compared row that waits for its label, with the columns that label monitors need.
 
-    ``member`` (S - 1,) marks its subgroups, ``digest`` is that of the plan it was compared under, ``joined`` tells
+    ``member`` (S - 1,) marks its subgroups, ``digest`` is that of the plan it was compared under, with the
+    names of its added scopes, ``joined`` tells
     whether its label has arrived. A disagreement that was drawn for a label has ``agreed`` and ``request_rows``, both
     of S entries: the rows since the one before it in each scope, and the rows of its request.
 
@@ -57,6 +61,11 @@ class PendingRow:
     loss: float = float("nan")
     agreed: tuple[int, ...] = ()
     request_rows: tuple[int, ...] = ()
+
+    @property
+    def plan_digest(self) -> str:
+        """The digest of the plan without its added scopes; empty where no plan covers the row."""
+        return self.digest.partition(ADDED_MARK)[0]
 
     @property
     def key(self) -> RowKey:

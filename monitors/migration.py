@@ -64,12 +64,12 @@ def with_estimates(plan: Plan, state: State) -> State:
 def migrate_state(plan: Plan, old: State) -> State:
     """Move a stored state to the current plan.
 
-    Under another digest evidence starts anew and modes stay: a scope in safe mode still has to disprove every monitor
-    that tripped it. Rows of the open tick count as stale, so that every row is accounted for. Modes of scopes that the
-    plan does not have are kept as orphans, and monitors that it does not have as disabled: both apply again once the
-    plan has them.
+    Under another digest, or without an added scope, evidence starts anew and modes stay: a scope in safe mode still has
+    to disprove every monitor that tripped it. Rows of the open tick count as stale, so that every row is accounted for.
+    Modes of scopes that the plan does not have are kept as orphans, and monitors that it does not have as disabled:
+    both apply again once the plan has them.
     """
-    if old.digest == plan.digest:
+    if (old.digest, old.scopes) == (plan.digest, plan.scopes):
         settings = judged_settings(plan, old)
         same = old.retained.settings == settings
         old = with_estimates(plan, old)

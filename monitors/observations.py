@@ -41,6 +41,16 @@ def summed_losses(loss: Floats, disagree: Bools, member: Bools) -> Ints | Floats
     return np.asarray(np.where(known, loss, disagree) @ member)
 
 
+def own_noise(rows: Comparisons, member: Bools) -> Ints | Floats:
+    """Rows of each scope on which the baseline ran twice, and how far it contradicted itself on them together, (S, 2):
+    their number where disagreement is all or nothing.
+    """
+    repeated = np.isfinite(rows.self_disagree)
+    own, twice = rows.self_disagree[repeated], member[repeated]
+    lost = twice[own > 0].sum(axis=0) if np.isnan(rows.loss).all() else own @ twice
+    return np.stack([twice.sum(axis=0), lost], axis=1)
+
+
 def bias(rows: Comparisons, _: int) -> Observed:
     """How far the compressed model's value lies above the baseline's, as a share of the cap."""
     return _sound(rows) & np.isfinite(rows.bias)[:, None], rows.bias[:, None]

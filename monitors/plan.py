@@ -6,7 +6,9 @@ from hashlib import sha256
 
 import numpy as np
 
-from tightrope.monitors.budget import Budget
+from tightrope.monitors.added_scopes.added_scope import AddedScope
+from tightrope.monitors.budget import Budget, MonitorSpec
+from tightrope.monitors.dependence.autocorrelation import Autocorrelation
 from tightrope.monitors.dependence.units import EvidenceUnit
 from tightrope.monitors.dependence.warning import Dependence
 from tightrope.monitors.detector_bank import Cells, Rule
@@ -36,7 +38,7 @@ ARMED = "armed"
 """The mode, among the settings of judgement, in which a breach routes requests to the baseline."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # arrays have no truth; two plans differ, a cache knows each
 class Plan:
     """The monitoring plan of one model. ``scopes`` (S names) starts with the model itself, then its subgroups.
 
@@ -48,7 +50,8 @@ class Plan:
     counted under another digest is not carried over. ``settings`` are those of judgement, by dotted name, in JSON
     types: a change of them is told. ``search`` is the search for undeclared groups; ``curves`` are the bins of
     reliability curves, None without labels or a confidence. Scopes in ``withholding`` begin in safe mode, once for each
-    statement.
+    statement. The last scopes are those ``added`` while the model is served, for which ``specs`` give the rules;
+    ``base`` is the plan without them.
 
     >>> plan = Plan("m", "b", "c", ("model", "sex=f"), np.ones(2), rules=())
     >>> plan.covers(Comparisons.from_columns(1, baseline_digest="b", compressed_digest="c", scopes=("sex=f",)))
@@ -79,6 +82,14 @@ class Plan:
     search: SearchPlan | None = None
     curves: CurveBins | None = None
     withholding: Withholding = field(default_factory=Withholding)
+    specs: tuple[MonitorSpec, ...] = field(default=(), repr=False)
+    added: tuple[AddedScope, ...] = ()
+    base: "Plan | None" = field(default=None, repr=False)
+
+    @property
+    def declared(self) -> tuple[str, ...]:
+        """The subgroups that the configuration declares."""
+        return self.scopes[1 : len(self.scopes) - len(self.added)]
 
     def covers(self, rows: Comparisons) -> bool:
         """Tell whether these rows are of the watched pair and subgroups."""
@@ -87,15 +98,15 @@ class Plan:
 
     @property
     def coverage(self) -> str:
-        """A digest of the pair, the subgroups and the withheld scopes: `covers` accepts the rows of a gateway whose
-        plan has the same one.
+        """A digest of the pair, the declared subgroups and the withheld scopes: `covers` accepts the rows of a gateway
+        whose plan has the same one.
 
         >>> fewer = Plan("m", "b", "c", ("model",), np.ones(1), rules=())
         >>> fewer.coverage == Plan("m", "b", "c", ("model", "sex=f"), np.ones(2), rules=()).coverage
         False
         """
         withheld = [f"withheld {scope}" for scope in self.withholding.scopes]
-        covered = (self.baseline_digest, self.compressed_digest, *self.scopes[1:], *withheld)
+        covered = (self.baseline_digest, self.compressed_digest, *self.declared, *withheld)
         return sha256("\n".join(covered).encode()).hexdigest()
 
     def refusal(self, rows: Comparisons) -> str:
@@ -135,36 +146,6 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
-class Autocorrelation:
-    """Running sums for the lag-1 autocorrelation of rows: pairs seen, sum of y, sum of products, and the last y.
-
-    >>> Autocorrelation(pairs=100, total=50.0, products=25.0).correlation
-    0.0
-    """
-
-    pairs: int = 0
-    total: float = 0.0
-    products: float = 0.0
-    last: float = 0.0
-
-    def after(self, y: Floats) -> "Autocorrelation":
-        """Return the sums after more rows (n,)."""
-        if not len(y):
-            return self
-        before = np.concatenate([[self.last], y[:-1]])
-        return Autocorrelation(
-            self.pairs + len(y), self.total + float(y.sum()), self.products + float(before @ y), float(y[-1])
-        )
-
-    @property
-    def correlation(self) -> float | None:
-        """Lag-1 autocorrelation of a 0/1 quantity, or None while it has no variance."""
-        mean = self.total / self.pairs if self.pairs else 0.0
-        spread = mean - mean**2
-        return (self.products / self.pairs - mean**2) / spread if spread > 0 else None
-
-
-@dataclass(frozen=True, slots=True)
 class UncomparedTraffic:
     """Traffic since comparisons last arrived: requests kept, event times (s) of the first and the latest notice.
 
@@ -199,7 +180,8 @@ class State:
     ``hosts`` counts rows by the class of the host that ran the compressed model; ``refused`` counts by role the rows
     that the role refuses; ``sight_notes`` are what gateways told about rows that are missing; ``estimates`` holds the
     sums behind intervals; ``dependence`` is how much rows depend on each other; ``search`` is that for groups;
-    ``veto`` is what labels have shown of disagreements, and ``curves`` of confidence.
+    ``veto`` is what labels have shown of disagreements, and ``curves`` of confidence; ``added`` are the scopes that no
+    configuration declares.
 
     >>> plan = Plan("m", "b", "c", ("model", "sex=f"), np.ones(2), rules=())
     >>> initial_state(plan).modes[0].state
@@ -239,6 +221,7 @@ class State:
     search: Search = field(default_factory=lambda: Search(""))
     veto: Veto = field(default_factory=lambda: Veto.fresh(0))
     curves: CurveSums = field(default_factory=lambda: CurveSums.fresh(0))
+    added: tuple[AddedScope, ...] = ()
 
     @property
     def rows_received(self) -> int:
@@ -335,4 +318,5 @@ def initial_state(plan: Plan, dependence: Dependence | None = None) -> State:
         estimates=Estimates.fresh(plan.rules),
         veto=Veto.fresh(scopes),
         curves=fresh_curves(plan),
+        added=plan.added,
     )

@@ -13,6 +13,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from tightrope.monitors.added_scopes.added_scope import AddedScope
+
 MODEL_SCOPE = "model"
 """The scope that covers every request of a model; all other scopes are subgroups, written ``attribute=value``."""
 
@@ -23,15 +25,6 @@ Features = NDArray[np.float32]
 Hashes = NDArray[np.uint64]
 Texts = NDArray[np.object_]
 Tensors = Mapping[str, NDArray[np.generic]]
-
-
-def tensor_layout(tensors: Tensors) -> tuple[object, ...]:
-    """Names, datatypes and all sides but the first: tensors of equal layout can be concatenated along the first axis.
-
-    >>> tensor_layout({"x": np.zeros((4, 3))}) == tensor_layout({"x": np.ones((1, 3))})
-    True
-    """
-    return tuple([(name, tensor.dtype.num, tensor.shape[1:]) for name, tensor in tensors.items()])
 
 
 class Role(StrEnum):
@@ -331,7 +324,8 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An operator's order for one scope: force-safe, force-normal or release, with a reason and a name.
+    """An operator's order for one scope: force-safe, force-normal, release, or one about a found group, with a reason
+    and a name.
 
     >>> Order("o-1", 0.0, "m", "model", "force-safe", "eve", "incident 7").order
     'force-safe'
@@ -352,7 +346,8 @@ class Routes:
 
     ``states`` gives every scope's state; ``order`` is the id of the operator's order behind the change, if any;
     ``plan`` is the coverage of the judge's plan (empty: a judge of an older release); of the scopes in ``safe`` an
-    operator has ordered those in ``ordered``, and nothing else speaks against them.
+    operator has ordered those in ``ordered``, and nothing else speaks against them; ``added`` defines the scopes that
+    no configuration declares.
 
     >>> Routes("m", 3, ("sex=f",), {"model": "normal", "sex=f": "safe"}).safe
     ('sex=f',)
@@ -365,3 +360,4 @@ class Routes:
     order: str = ""
     plan: str = ""
     ordered: tuple[str, ...] = ()
+    added: tuple[AddedScope, ...] = ()

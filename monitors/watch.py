@@ -25,12 +25,14 @@ from tightrope.monitors.group_search import search_after
 from tightrope.monitors.intake.hosts import count_hosts
 from tightrope.monitors.intake.refusals import count_refusals
 from tightrope.monitors.intake.repeats import RepeatMemory, remember_rows
-from tightrope.monitors.observations import losses, summed_losses
+from tightrope.monitors.observations import losses, own_noise, summed_losses
 from tightrope.monitors.plan import Plan, State, Transition, is_armed, is_blind
-from tightrope.monitors.records import Bools, Comparisons, Fault, Floats, Ints, Routes, Stream, Traffic
+from tightrope.monitors.records import Comparisons, Fault, Routes, Stream, Traffic
 from tightrope.monitors.scopes import last_sighted, latest_faulty, rows_of_scopes, with_model_scope
 from tightrope.monitors.ticks import BlockView, dependence_after, unit_change, with_unit
 from tightrope.monitors.vetoes import veto_change, with_labels
+from tightrope.monitors.watched_groups.orders import arm_found
+from tightrope.monitors.watched_groups.plans import fitted_rows, judged_plan
 
 
 def step(
@@ -48,7 +50,8 @@ def step(
     >>> state.seen[Stream.COMPARISONS], len(state.pending[Stream.COMPARISONS]), transitions
     (4, 2, [])
     """
-    state, rows = _take_new(plan, state, batch, stream)
+    plan = judged_plan(plan, state)
+    state, rows = _take_new(plan, state, fitted_rows(plan, batch, new=True), stream)
     for rule in plan.rules:
         if rule.monitor.stream is stream:
             valid, y = rule.monitor.observe(rows, len(rule.variants))
@@ -66,6 +69,7 @@ def step(
         state, ticks, decided = _judge(plan, state, view, stream)
         transitions += decided
         begin += block.rows_of(ticks)
+        rows = fitted_rows(plan := judged_plan(plan, state), rows, new=True)
     return replace(state, pending={**state.pending, stream: rows.take(slice(begin, None))}), transitions
 
 
@@ -186,7 +190,8 @@ def _judge(plan: Plan, state: State, view: BlockView, stream: Stream) -> tuple[S
     decided = first_decision(plan, state, trajectories, ends)
     change = unit_change(plan, state, view) if stream is Stream.COMPARISONS else (None, state.dependence)
     cuts = decided, change[0], veto_change(plan, state, view, stream, ends)
-    ticks = 1 + min(view.block.ticks - 1 if tick is None else tick for tick in cuts)
+    cut = 1 + min(view.block.ticks - 1 if tick is None else tick for tick in cuts)
+    search, ticks = search_after(plan, state, view, stream, cut, ends)
     cells = [
         cells if trajectory is None else trajectory.cells_after(cells, rule, ticks)
         for rule, cells, trajectory in zip(plan.rules, state.cells, trajectories, strict=True)
@@ -196,7 +201,6 @@ def _judge(plan: Plan, state: State, view: BlockView, stream: Stream) -> tuple[S
     estimates = state.estimates.after(plan.rules, trajectories, ended, ends[:ticks])
     seen = {**state.seen, stream: state.seen[stream] + rows}
     dependence = dependence_after(plan, before, view, stream, ticks, change)
-    search = search_after(plan, before, view, stream, ticks, ends)
     state = replace(state, cells=tuple(cells), seen=seen, estimates=estimates, dependence=dependence, search=search)
     if stream is Stream.COMPARISONS:
         state = _count(state, view, ticks)
@@ -204,7 +208,9 @@ def _judge(plan: Plan, state: State, view: BlockView, stream: Stream) -> tuple[S
     transitions: list[Transition] = []
     if decided == ticks - 1:
         state, transitions = decide(plan, state, view.rows.take(slice(view.block.rows_of(ticks - 1), rows)))
-    return with_unit(plan, before, state, float(ends[ticks - 1])), ticks, transitions
+    state = with_unit(plan, before, state, float(ends[ticks - 1]))
+    state, entered = arm_found(plan, before.search, state, float(ends[ticks - 1]))
+    return state, ticks, [*transitions, *entered]
 
 
 def _trajectories(plan: Plan, state: State, view: BlockView, stream: Stream) -> list[Trajectory | None]:
@@ -234,7 +240,7 @@ def _count(state: State, view: BlockView, ticks: int) -> State:
         disagreed=state.disagreed + summed_losses(rows.loss, rows.disagree, member),
         errors=state.errors + errors,
         faulty=latest_faulty(state.faulty, faulty, member, view.block.tick_of_row[upto]),
-        noise=state.noise + _own_noise(rows, member),
+        noise=state.noise + own_noise(rows, member),
         sighted=last_sighted(state.sighted, int(state.compared[0]), member),
         repeats=_remember(state, view, rows),
         hosts=count_hosts(state.hosts, rows, member),
@@ -242,16 +248,6 @@ def _count(state: State, view: BlockView, ticks: int) -> State:
         lag=state.lag.after(losses(rows)[counted]),
         estimates=state.estimates.noting(rows.request_id),
     )
-
-
-def _own_noise(rows: Comparisons, member: Bools) -> Ints | Floats:
-    """Rows of each scope on which the baseline ran twice, and how far it contradicted itself on them together, (S, 2):
-    their number where disagreement is all or nothing.
-    """
-    repeated = np.isfinite(rows.self_disagree)
-    own, twice = rows.self_disagree[repeated], member[repeated]
-    lost = twice[own > 0].sum(axis=0) if np.isnan(rows.loss).all() else own @ twice
-    return np.stack([twice.sum(axis=0), lost], axis=1)
 
 
 def _remember(state: State, view: BlockView, rows: Comparisons) -> RepeatMemory:
@@ -274,4 +270,4 @@ def build_routes(plan: Plan, state: State) -> Routes:
     states = {scope: mode.state.value for scope, mode in modes}
     unordered = {scope for scope, mode in (*modes, *orphans) if mode.safe and not mode.by_order}
     ordered = tuple(scope for scope in safe if scope not in unordered)
-    return Routes(plan.model, state.epoch, tuple(safe), states, plan=plan.coverage, ordered=ordered)
+    return Routes(plan.model, state.epoch, (*safe,), states, plan=plan.coverage, ordered=ordered, added=plan.added)

@@ -15,10 +15,10 @@ import numpy as np
 
 from tightrope.monitors.compare import Decision, Reading, failed_reading, read_output
 from tightrope.monitors.hunter.columns import InputColumn
-from tightrope.monitors.intake.sample_batch import SampleBatch, concatenate_tensors
+from tightrope.monitors.intake.sample_batch import SampleBatch, concatenate_tensors, tensor_layout
 from tightrope.monitors.kinds.pairing import read_safely
 from tightrope.monitors.kinds.seam import DecisionKind, KindReading
-from tightrope.monitors.records import Bools, Fault, Floats, Ints, Role, Tensors, tensor_layout
+from tightrope.monitors.records import Bools, Fault, Floats, Ints, Role, Tensors
 from tightrope.service.adapters.ports import Model, RunDeadlineError, RunFailedError, UnreachableError
 from tightrope.service.adapters.runs.detached import DetachedModel
 from tightrope.service.adapters.runs.watched_runs import is_kept_away

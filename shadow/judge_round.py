@@ -24,6 +24,8 @@ from tightrope.monitors.label_records import PendingRow
 from tightrope.monitors.plan import Plan, State, Transition
 from tightrope.monitors.records import Comparisons, Event, Order, Routes
 from tightrope.monitors.scopes import with_other_scopes
+from tightrope.monitors.watched_groups.orders import GROUP_ORDERS, apply_group_order
+from tightrope.monitors.watched_groups.plans import fitted_rows, judged_plan
 from tightrope.service.adapters.metrics_ports import JudgeMetrics
 from tightrope.service.adapters.ports import JudgedInputs, Record, Store
 from tightrope.service.adapters.wire import record_codec
@@ -34,6 +36,7 @@ from tightrope.shadow.intake.order_replays import require_new
 from tightrope.shadow.intake.published_routes import pass_epoch
 from tightrope.shadow.intake.sample_ends import SampleEnds
 from tightrope.shadow.output.encoded_states import EncodedStates
+from tightrope.shadow.output.group_events import watched_event
 from tightrope.shadow.plan_changes import change_events
 from tightrope.shadow.restoring import clock_jumps
 from tightrope.shadow.sight_events import state_events, transition_event
@@ -106,7 +109,8 @@ class JudgeRound(LabelIntake):
 
     def _comparisons(self, record: Record) -> Comparisons:
         decoded = record_codec.decode_comparisons(record.value)
-        batch = with_other_scopes(decoded, self._plan(decoded.model).scopes[1:])
+        plan = self._plan(decoded.model)
+        batch = fitted_rows(plan, with_other_scopes(decoded, plan.declared), new=True)
         if self._sample_ends is not None:
             self._sample_ends.check(batch)
         return self._timed(batch, record)
@@ -162,20 +166,21 @@ class JudgeRound(LabelIntake):
 
     def deploy(self, plan: Plan, old: State, cause: decide.Cause) -> None:
         """Judge the model by another plan from now on."""
+        plan, self.states[plan.model] = judged_plan(plan, old), old
         state, transitions = decide.deploy(plan, old, cause)
-        self.states[plan.model] = old
         self.events += change_events(plan, old, state, cause.time, self._host)
         self._set_state(plan, state, transitions)
 
     def enter_unreadable(self, plan: Plan, cause: decide.Cause) -> None:
         """Move every scope to safe mode, because the model's state is unknown."""
+        plan = self._plan(plan.model)
         self._set_state(plan, *decide.enter_unreadable(plan, self.states[plan.model], cause))
 
     def _plan(self, model: str) -> Plan:
         plan = self._plans.get(model)
         if plan is None:
             raise WireError(f"model: {model!r} is not judged here")
-        return plan
+        return judged_plan(plan, self.states[model]) if model in self.states else plan
 
     def _judge_all(self, batches: list[tuple[Record, Comparisons]]) -> Iterator[tuple[Record, Exception]]:
         """Judge the batches as one, or one by one if that fails, and clear the list; yields the skipped records."""
@@ -220,18 +225,24 @@ class JudgeRound(LabelIntake):
 
     def _apply_order(self, order: Order) -> None:
         plan = self._plan(order.model)
+        before, transitions = self.states[plan.model], list[Transition]()
         try:
-            state, transition = decide.apply_order(plan, self.states[plan.model], order)
+            if order.order in GROUP_ORDERS:
+                state = apply_group_order(plan, before, order)
+                self.events.append(watched_event(plan, before, state, order))
+            else:
+                state, transition = decide.apply_order(plan, before, order)
+                transitions.append(transition)
         except ValueError as error:
             refusal = Event(order.id, order.time, order.model, "order-refused", order.scope, order.actor, str(error))
             self.events.append(refusal)
             return
         state = replace(state, retained=state.retained.note_order(order.id))
-        self._set_state(plan, state, [transition], order.id)
+        self._set_state(plan, state, transitions, order.id)
 
     def _set_state(self, plan: Plan, state: State, transitions: Sequence[Transition], order: str = "") -> None:
         """Replace a model's state, and collect the events and routes that follow from it."""
-        before = self.states[plan.model]
+        plan, before = judged_plan(plan, state), self.states[plan.model]
         self.states[plan.model] = state
         self.events += [transition_event(plan, transition, order, self._host) for transition in transitions]
         self.events += state_events(plan, before, state)

@@ -11,6 +11,8 @@ from tightrope.monitors.status.progress import JudgementProgress, label_coverage
 from tightrope.monitors.status.reliability import ModelReliability, model_reliability
 from tightrope.monitors.status.verdicts import verdicts
 from tightrope.monitors.verdict import Verdict
+from tightrope.monitors.watched_groups.orders import group_refusal
+from tightrope.monitors.watched_groups.plans import judged_plan
 
 
 class JudgementView:
@@ -25,6 +27,7 @@ class JudgementView:
         stands for one that is not in the plan.
         """
         state = self.states.get(plan.model)
+        plan = judged_plan(plan, state) if state else plan
         harmed = harm_of_pair(plan, state) if state and is_armed(plan, state) else {}
         withheld = plan.withholding.scopes if state is None or withholds_anew(plan, state) else ()
         return tuple(dict.fromkeys(each if each in plan.scopes else plan.scopes[0] for each in (*harmed, *withheld)))
@@ -37,7 +40,7 @@ class JudgementView:
     def verdicts(self, model: str) -> Sequence[Verdict]:
         """The current verdict of each monitor in each scope."""
         state = self.states.get(model)
-        return verdicts(self.plans[model], state) if state else []
+        return verdicts(judged_plan(self.plans[model], state), state) if state else []
 
     def groups(self, model: str) -> Sequence[GroupStatus]:
         """The undeclared groups in which harm is found."""
@@ -46,8 +49,13 @@ class JudgementView:
 
     def reliability(self, model: str) -> ModelReliability | None:
         """The reliability curves of both models in every scope; None without labels or a confidence."""
-        plan = self.plans[model]
-        return model_reliability(plan, self.states.get(model) or initial_state(plan))
+        state = self.states.get(model) or initial_state(self.plans[model])
+        return model_reliability(judged_plan(self.plans[model], state), state)
+
+    def group_refusal(self, model: str, order: str, scope: str) -> str:
+        """The reason for which an order about a found group cannot be carried out; empty if it can."""
+        state = self.states.get(model)
+        return group_refusal(self.plans[model], state, order, scope) if state else "nothing is judged yet"
 
     def progress(self, model: str) -> JudgementProgress:
         """Counts of a model's judgement: judged rows, rows of the open tick, stale rows, labels, and rows by scope."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from tightrope.monitors.history.retained import changed_settings
 from tightrope.monitors.plan import Plan, State, is_armed, judged_settings, withholds_anew
 from tightrope.monitors.records import MODEL_SCOPE, Event, Stream
+from tightrope.monitors.watched_groups.plans import judged_plan
 
 log = logging.getLogger(__name__)
 
@@ -20,10 +21,11 @@ MAX_NAMED_CHANGES = 5
 
 def is_changed(plan: Plan, state: State) -> bool:
     """Tell whether a state is of another plan or statement, and warn of a mode that the state alone has."""
+    plan = judged_plan(plan, state)
     if is_armed(plan, state) and not plan.armed:
         log.warning("models.%s.mode: %s", plan.model, STAYS_ARMED)
-    is_other = state.digest != plan.digest or withholds_anew(plan, state)
-    return is_other or state.retained.settings != judged_settings(plan, state)
+    of_another = (state.digest, state.scopes) != (plan.digest, plan.scopes)
+    return of_another or withholds_anew(plan, state) or state.retained.settings != judged_settings(plan, state)
 
 
 def change_events(plan: Plan, old: State, state: State, time: float, host: str) -> Iterator[Event]:
@@ -31,7 +33,7 @@ def change_events(plan: Plan, old: State, state: State, time: float, host: str) 
     recorded = bool(old.retained.settings)  # a state of an earlier version has none, and its migration is told
     changes = changed_settings(old.retained.settings, state.retained.settings) if recorded else {}
     same_pair = (old.baseline_digest, old.compressed_digest) == (plan.baseline_digest, plan.compressed_digest)
-    anew = old.digest != plan.digest
+    anew = (old.digest, old.scopes) != (plan.digest, plan.scopes)
     identity = f"{plan.model}/{state.log}/{state.epoch}"
     if changes or (recorded and anew and same_pair):
         detail = {

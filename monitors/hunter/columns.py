@@ -100,8 +100,9 @@ class Layout:
         features: NDArray[np.floating] = rows.features
         if features.shape[1] != len(self.columns):
             features = np.full((len(rows), len(self.columns)), np.nan)
+        declared = rows.member[:, : len(self.scopes)]  # others were added while the model is served
         class_of = np.where(rows.top_compressed >= 0, rows.top_compressed, np.nan)
-        return np.column_stack([features, class_of, rows.confidence_compressed, rows.member]).astype(np.float64)
+        return np.column_stack([features, class_of, rows.confidence_compressed, declared]).astype(np.float64)
 
     def words(self, predicates: Sequence[Predicate]) -> str:
         """The words for the rows that satisfy all predicates; those of input columns and subgroups first."""

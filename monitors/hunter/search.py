@@ -18,6 +18,9 @@ from tightrope.monitors.records import Features, Floats
 
 WindowCounts = NDArray[np.int32]
 
+SEARCHED_MONITOR = "disagreement"
+"""The monitor whose observations are searched."""
+
 REFERENCE_ROWS = 5_000
 """Compared rows from which the lattice is built."""
 
@@ -28,7 +31,8 @@ MOST_REFERENCE_VALUES = 120_000
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
     """The scope of the search: the input ``columns`` of a row's features, the declared ``scopes``, and the ``limit`` of
-    the rate of a slice; ``reference`` is the lattice of the reference rows, without slices by the answer.
+    the rate of a slice; ``reference`` is the lattice of the reference rows, without slices by the answer. Where it
+    ``arms``, a found group becomes a scope in safe mode.
 
     >>> SearchPlan((), (), limit=0.1).reference is None
     True
@@ -38,6 +42,7 @@ class SearchPlan:
     scopes: tuple[str, ...]
     limit: float
     reference: Lattice | None = None
+    arms: bool = False
 
     @property
     def layout(self) -> Layout:

@@ -16,7 +16,6 @@ from tightrope.monitors.records import (
     Sample,
     Tensors,
     Texts,
-    tensor_layout,
     unknown_column,
 )
 
@@ -28,6 +27,15 @@ SAMPLE_COLUMNS = ("rows", "time", "served_by_baseline", "draw", "inclusion", "se
 
 _LEFT_OUT_COLUMN: Any = None
 """The default of a column that may be left out."""
+
+
+def tensor_layout(tensors: Tensors) -> tuple[object, ...]:
+    """Names, datatypes and all sides but the first: tensors of equal layout can be concatenated along the first axis.
+
+    >>> tensor_layout({"x": np.zeros((4, 3))}) == tensor_layout({"x": np.ones((1, 3))})
+    True
+    """
+    return tuple([(name, tensor.dtype.num, tensor.shape[1:]) for name, tensor in tensors.items()])
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,20 @@ class Checkpoints:
                 kept = _thinned(kept)
         return kept
 
+    def moved(self, cells: Ints) -> "Checkpoints":
+        """The checkpoints of other cells: each from the one of this index; where it is -1, one that starts now."""
+        new = cells < 0
+        kept = replace(
+            self,
+            steps=np.where(new, np.float32(0), self.steps[:, cells]) if len(self.start) else self.steps,
+            total=np.where(new, np.float32(0), self.total[:, cells]) if len(self.start) else self.total,
+            start=np.where(new, self.rows[-1] if len(self.rows) else 0, self.start[cells]),
+            started=np.where(new, self.times[-1] if len(self.times) else np.nan, self.started[cells]),
+        )
+        while len(kept.rows) >= kept.most:
+            kept = _thinned(kept)
+        return kept
+
     def restarted(self, cells: Bools, row: int, time: float) -> "Checkpoints":
         """Forget the counts of the masked cells (C,), which start at this row and event time."""
         return replace(

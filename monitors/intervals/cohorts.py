@@ -83,6 +83,13 @@ class Cohorts:
         """The cohorts of some cells."""
         return Cohorts(self.age[cells], self.sums[cells], self.before[cells])
 
+    def moved(self, cells: Ints) -> "Cohorts":
+        """The cohorts of other cells: each from the one of this index, fresh ones where it is -1."""
+        fresh, own = Cohorts.fresh(len(cells)), cells >= 0
+        for name in ("age", "sums", "before"):
+            getattr(fresh, name)[own] = getattr(self, name)[cells[own]]
+        return fresh
+
     def restarted(self, cells: Bools, shown: Ints) -> "Cohorts":
         """Begin new cohorts in the masked cells (C,). ``shown`` (C,) is the rung whose cohort stays shown meanwhile."""
         keep = cells & (self.older[np.arange(len(shown)), shown, STEPS] >= SHOWN_STEPS)

@@ -143,6 +143,15 @@ class Estimates:
         started = self.restarted(rules, cells)
         return replace(started, checkpoints=self.checkpoints.restarted(mask, row, time)) if mask.any() else started
 
+    def moved(self, before: Sequence[Rule], after: Sequence[Rule], scopes: Ints) -> "Estimates":
+        """Return those of other scopes, whose rules are ``after``: ``scopes`` (S,) are the indices of the scopes among
+        those before, -1 for a new one.
+        """
+        parts = [_moved_cells(*each, scopes) for each in zip(before, after, _slices(before), strict=True)]
+        cells = np.concatenate([np.zeros(0, np.int64), *parts])
+        rates = np.where(cells >= 0, np.cumsum(_rates(before))[cells] - 1, -1)[_rates(after)]
+        return replace(self, cohorts=self.cohorts.moved(cells), checkpoints=self.checkpoints.moved(rates))
+
     def with_onsets(self, scope: str, onsets: Mapping[str, Onset] | None) -> "Estimates":
         """Note where breaches of a scope began, by monitor; None forgets them: the scope has returned."""
         if onsets is None:
@@ -241,6 +250,13 @@ def _numbers(rule: Rule, own: slice) -> Ints:
 def _index(rules: Sequence[Rule], slices: Sequence[slice], cell: CellIndex) -> int:
     index, variant, scope = cell
     return int(_numbers(rules[index], slices[index])[variant, scope])
+
+
+def _moved_cells(before: Rule, after: Rule, own: slice, scopes: Ints) -> Ints:
+    """The index before of each of a rule's cells with other scopes; -1 for a new one."""
+    index = np.full((_rows(before), len(before.limits) + 1), -1)
+    index[:, :-1][:, before.watched] = np.arange(own.start, own.stop).reshape(_rows(before), -1)
+    return np.asarray(index[:, scopes[: len(after.limits)]][:, after.watched].ravel())
 
 
 def _watched(rule: Rule, values: Bools) -> Bools:

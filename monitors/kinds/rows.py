@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tightrope.monitors.compare import ROUNDING, Scale
+from tightrope.monitors.intake.sample_batch import tensor_layout
 from tightrope.monitors.kinds.seam import MOST_CLASSES, KindReading
-from tightrope.monitors.records import Bools, Fault, Floats, Ints, Tensors, tensor_layout
+from tightrope.monitors.records import Bools, Fault, Floats, Ints, Tensors
 
 Faults = NDArray[np.int8]
 

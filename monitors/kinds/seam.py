@@ -11,7 +11,8 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tightrope.monitors.records import Bools, Fault, Floats, Ints, Role, Tensors, tensor_layout
+from tightrope.monitors.intake.sample_batch import tensor_layout
+from tightrope.monitors.records import Bools, Fault, Floats, Ints, Role, Tensors
 
 NO_CLASS = -1
 """The class of a row that has no single one."""

@@ -61,6 +61,11 @@ class CellSums:
             squares=self.squares + added.squares,
         )
 
+    def moved(self, cells: Ints) -> "CellSums":
+        """Return the sums of other cells (C,), by their indices here; -1 for one without rows."""
+        parts = {each.name: getattr(self, each.name) for each in fields(self)}
+        return CellSums(**{name: np.where(cells < 0, 0.0, sums[:, cells]) for name, sums in parts.items()})
+
     def with_new_cohort(self) -> "CellSums":
         """Begin a cohort: the younger one becomes the older one."""
         parts = {each.name: getattr(self, each.name) for each in fields(self)}
@@ -125,6 +130,15 @@ class CurveSums:
     def fresh(cls, cells: int) -> "CurveSums":
         """Without labels."""
         return cls(CellSums.fresh(cells), np.zeros(2, dtype=bool))
+
+    def moved(self, bins: CurveBins, scopes: Ints) -> "CurveSums":
+        """Return the sums of other scopes (S,), by their indices here; -1 for one without rows."""
+        first = bins.first_cell
+        cells = [
+            np.arange(first(old), first(old + 1)) if old >= 0 else np.full(first(new + 1) - first(new), -1)
+            for new, old in enumerate(scopes.tolist())
+        ]
+        return replace(self, cells=self.cells.moved(np.concatenate(cells)))
 
     def fits(self, other: "CurveSums") -> bool:
         """Tell whether these are sums of as many cells as others."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tightrope.monitors.hunter.columns import Layout
-from tightrope.monitors.hunter.declaration import declaration
+from tightrope.monitors.hunter.declaration import added_scope, declaration
 from tightrope.monitors.hunter.findings import FoundGroup, describe_finding
 from tightrope.monitors.plan import Plan, State, counted_unit
 from tightrope.monitors.verdict import Interval
@@ -16,7 +16,8 @@ class GroupStatus:
     sentence. ``now`` is the rate at which answers differ, with its 95 % interval; ``share`` that of the compared rows.
 
     It was found after ``row`` compared rows, at event ``time`` (s); the excess began about after ``since_row``, at
-    ``since_time``. ``declaration`` holds the lines of configuration that declare it, if there are any.
+    ``since_time``. ``declaration`` holds the lines of configuration that declare it, if there are any. ``scope`` is the
+    name under which it is ``watched``, or can be; empty if it cannot.
 
     >>> now = Interval(mean=0.64, lower=0.33, upper=0.89, rows=28)
     >>> GroupStatus(1, "residence: group quarters", "", now, 0.1, 0.06, 384, 0.0, 60, 0.0, "").words
@@ -34,6 +35,8 @@ class GroupStatus:
     since_row: int
     since_time: float
     declaration: str
+    scope: str = ""
+    watched: bool = False
 
 
 def found_groups(plan: Plan, state: State) -> list[GroupStatus]:
@@ -43,6 +46,7 @@ def found_groups(plan: Plan, state: State) -> list[GroupStatus]:
 
 def group_status(plan: Plan, state: State, found: FoundGroup, layout: Layout) -> GroupStatus:
     """One found group for people."""
+    scope = added_scope(found, layout)
     return GroupStatus(
         number=found.number,
         words=layout.words(found.predicates),
@@ -55,6 +59,8 @@ def group_status(plan: Plan, state: State, found: FoundGroup, layout: Layout) ->
         since_row=found.since_row,
         since_time=found.since_time,
         declaration=declaration(plan.model, found, layout),
+        scope=scope.scope if scope else "",
+        watched=scope is not None and scope.scope in state.scopes,
     )
 
 

@@ -140,6 +140,9 @@ class JudgeMetrics(ReaderMetrics, Protocol):
     def record_transitions(self, events: Iterable[Event]) -> None:
         """Count the events that are inputs to the safe-mode table."""
 
+    def show_added(self, model: str, scopes: Collection[str]) -> None:
+        """Let the found groups that are scopes of a model have series, and no others."""
+
     def set_verdicts(self, model: str, verdicts: Iterable[Verdict]) -> None:
         """Show the verdicts of all monitors."""
 

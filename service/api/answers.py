@@ -111,6 +111,7 @@ class ModelSummary(TypedDict):
     blind: Annotated[str | None, Meta(description="The reason for which the gateway itself sends all to the baseline")]
     qualification: Annotated[QualificationStatus | None, Meta(description="`null` if none is asked for")]
     scopes: dict[str, ScopeState]
+    added: Annotated[dict[str, str], Meta(description="Found groups that are watched as scopes, each in words")]
     report: Report
     requests: Annotated[str, Meta(description="Whether requests share runs, and the reason if they do not")]
 

@@ -1,4 +1,4 @@
-"""Control orders: an operator forces a scope to safe or normal mode, or releases it."""
+"""Control orders: an operator forces a scope to safe or normal mode or releases it, or has a found group watched."""
 
 import contextlib
 import time
@@ -9,8 +9,10 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from pydantic import Field
 
+from tightrope.monitors.catalogue import MAX_ADDED
 from tightrope.monitors.records import MODEL_SCOPE, Order
 from tightrope.monitors.safemode import ORDERS
+from tightrope.monitors.watched_groups.orders import GROUP_ORDERS, UNWATCH_GROUP, WATCH_GROUP
 from tightrope.service.adapters.ports import Bus, BusFullError
 from tightrope.service.adapters.topics import CONTROL, topic
 from tightrope.service.adapters.wire.record_codec import encode_order
@@ -19,6 +21,7 @@ from tightrope.service.api.openapi import answers
 from tightrope.service.api.ports import VerdictReader
 from tightrope.service.api.request_body import RequestBody
 from tightrope.service.api.status import NewestReport, model_summary, require_scope
+from tightrope.service.errors import CallerError
 from tightrope.service.inference.engine import InferenceEngine
 
 CONFIRMATION_SECONDS = 2.0
@@ -28,6 +31,9 @@ _DESCRIPTIONS = {
     "force-safe": "The baseline answers this scope until it is released, whatever the monitors report.",
     "force-normal": "The compressed model answers this scope until it is released, whatever the monitors report.",
     "release": "Give a scope back to the monitors: ends a force, and unlatches.",
+    WATCH_GROUP: "Watch a found group as a scope at once, under the name that `/groups` gives as its `scope`; at most "
+    f"{MAX_ADDED} are watched. No traffic moves.",
+    UNWATCH_GROUP: "End the scope of a found group, which must be in normal mode.",
 }
 
 
@@ -46,13 +52,16 @@ def create_router(
     reader: VerdictReader,
     newest_report: NewestReport,
 ) -> APIRouter:
-    """``POST /v1/models/{model}/force-safe``, ``…/force-normal`` and ``…/release``."""
+    """``POST /v1/models/{model}/force-safe``, ``…/force-normal``, ``…/release``, and those of found groups."""
     router = APIRouter(prefix="/v1", tags=["control"], dependencies=[Depends(authorised)])
 
     def add(kind: str) -> None:
         def endpoint(model: str, body: OrderBody) -> Response:
             pair = engine.pair(model)
-            require_scope(pair, body.scope)
+            if kind not in GROUP_ORDERS:
+                require_scope(engine, pair, body.scope)
+            elif refusal := reader.group_refusal(pair.name, kind, body.scope):
+                raise CallerError(f"scope: {refusal}")
             order = Order(uuid.uuid4().hex, time.time(), pair.name, body.scope, kind, body.actor, body.reason)
             confirmed = _carry_out(engine, bus, order)
             summary = model_summary(engine, pair, reader, newest_report)
@@ -63,13 +72,14 @@ def create_router(
         described = answers(OrderResult, 401, 403, 404)
         router.add_api_route(path, endpoint, methods=["POST"], name=kind, description=_DESCRIPTIONS[kind], **described)
 
-    for kind in ORDERS:
+    for kind in (*ORDERS, *GROUP_ORDERS):
         add(kind)
     return router
 
 
 def _carry_out(engine: InferenceEngine, bus: Bus, order: Order) -> bool:
-    """Publish an order and wait for the judge's confirmation; without one, carry it out on this replica alone.
+    """Publish an order and wait for the judge's confirmation; without one, carry it out on this replica alone. An order
+    about a found group waits for a judge.
 
     Returns whether the judge confirmed it.
     """
@@ -77,5 +87,6 @@ def _carry_out(engine: InferenceEngine, bus: Bus, order: Order) -> bool:
         bus.publish(topic(CONTROL), encode_order(order), key=f"{order.model}/{order.scope}")
         if engine.router.wait_confirmed(order, CONFIRMATION_SECONDS):
             return True
-    engine.router.force(order)
+    if order.order not in GROUP_ORDERS:
+        engine.router.force(order)
     return False

@@ -27,6 +27,9 @@ class VerdictReader(Protocol):
     def reliability(self, model: str) -> ModelReliability | None:
         """Return the reliability curves of both models in every scope; None without labels or a confidence."""
 
+    def group_refusal(self, model: str, order: str, scope: str) -> str:
+        """Return the reason for which an order about a found group cannot be carried out; empty if it can."""
+
     def progress(self, model: str) -> JudgementProgress:
         """Return how far the judgement is: rows seen, pending and stale."""
 

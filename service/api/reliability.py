@@ -22,7 +22,7 @@ def create_router(engine: InferenceEngine, reader: VerdictReader) -> APIRouter:
         """How often each model is right at the confidence that it gives, by bins of confidence, with 95 % bands."""
         pair = engine.pair(model)
         if scope is not None:
-            require_scope(pair, scope)
+            require_scope(engine, pair, scope)
         found = reader.reliability(pair.name)
         if found is None:
             missing = CONFIDENCE_UNKNOWN if pair.plan.label_horizon else LABELS_UNSET

@@ -1,6 +1,6 @@
 """Status routes: the served models with their modes, the monitors' verdicts, and the audit trail."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Annotated, TypeAlias
 
@@ -67,7 +67,7 @@ def create_router(
         """The verdict of every monitor on every scope, with the evidence so far (log10, against its budget)."""
         pair = engine.pair(model)
         if scope is not None:
-            require_scope(pair, scope)
+            require_scope(engine, pair, scope)
         found = [verdict for verdict in reader.verdicts(pair.name) if scope in {None, verdict.scope}]
         document: VerdictList = {"model": model, "verdicts": found}
         return json_response(document)
@@ -106,14 +106,19 @@ def _add_events(router: APIRouter, engine: InferenceEngine, trail: AuditTrail, n
         return json_response(document)
 
 
-def require_scope(pair: ModelPair, scope: str) -> None:
+def scopes_of(engine: InferenceEngine, pair: ModelPair) -> Sequence[str]:
+    """The scopes of a model: those of the configuration, then found groups that are watched."""
+    return *pair.plan.scopes, *(added.scope for added in engine.router.routes(pair.name).added)
+
+
+def require_scope(engine: InferenceEngine, pair: ModelPair, scope: str) -> None:
     """Check that a model has this scope.
 
     Raises:
         UnknownModelError: with the scopes that it has.
     """
-    if scope not in pair.plan.scopes:
-        raise UnknownModelError(f"scope: {quote(scope)} is none of {', '.join(pair.plan.scopes)}")
+    if scope not in (known := scopes_of(engine, pair)):
+        raise UnknownModelError(f"scope: {quote(scope)} is none of {', '.join(known)}")
 
 
 def model_summary(
@@ -125,7 +130,8 @@ def model_summary(
     routes = engine.router.routes(pair.name)
     unknown = UNKNOWN_STATE if routes.epoch < 0 else "normal"
     unqualified = engine.router.unqualified(pair.name)
-    states = dict.fromkeys(pair.plan.scopes, str(ModeState.SAFE)) if unqualified else routes.states
+    scopes = scopes_of(engine, pair)
+    states = dict.fromkeys(scopes, str(ModeState.SAFE)) if unqualified else routes.states
     return {
         "name": pair.name,
         "version": pair.version,
@@ -139,7 +145,8 @@ def model_summary(
         "always_baseline": list(pair.subgroups.always_baseline),
         "blind": engine.router.blindness(pair.name) or None,
         "qualification": _qualification(pair, unqualified),
-        "scopes": {scope: states.get(scope, unknown) for scope in pair.plan.scopes},
+        "scopes": {scope: states.get(scope, unknown) for scope in scopes},
+        "added": {added.scope: added.words for added in routes.added},
         "report": newest_report(pair.name),
         "requests": pair.batchability.describe(),
     }

@@ -125,6 +125,7 @@ def build_plan(
         always_baseline=subgroups.always_baseline,
         search=_search_plan(section, offer, columns, scopes[1:]),
         curves=curves,
+        specs=tuple(specs),
     )
 
 
@@ -195,6 +196,7 @@ def _monitor_specs(
         bound = 1 / LabelDraw(section.labels.disagreements, section.labels.random).least
     own = limits[:1] if observed.reach is Reach.MODEL else limits
     spec = MonitorSpec(observed, variants, own, lanes=section.lanes, fractional=fractional, critical=critical)
+    spec = replace(spec, subgroup_limit=subgroup_limit)
     yield spec if bound == 1 else replace(spec, bound=bound)
     if is_class and (others := subgroup_cells(spec, offer.every_class, limits)) is not None:
         yield others

@@ -37,8 +37,8 @@ class FallbackRationing:
         if pair.fallback_seconds is None or Role.BASELINE not in execution.routed:
             return ()
         self._limiters.setdefault(pair.name, FallbackLimiter(pair.fallback_seconds))
-        spans = ((index, batch.member[batch.start(index) : end]) for index, end in enumerate(batch.ends))
-        return [index for index, member in spans if self._router.falls_back_with_model(pair.name, member)]
+        with_model = self._router.fall_back_with_model(pair.name, batch)
+        return [index for index, falls_back in enumerate(with_model) if falls_back]
 
     def is_short(self, pair: ModelPair) -> bool:
         """Whether the baseline of a pair has less capacity than the fallback needs."""

@@ -12,7 +12,9 @@ from typing import Protocol
 
 import numpy as np
 
-from tightrope.monitors.records import MODEL_SCOPE, Bools, Order, Role, Routes
+from tightrope.monitors.added_scopes.added_scope import AddedScope
+from tightrope.monitors.hunter.columns import InputColumn, features_of
+from tightrope.monitors.records import MODEL_SCOPE, Bools, Order, Role, Routes, Tensors
 from tightrope.monitors.safemode import Input
 from tightrope.monitors.scopes import following_scopes
 
@@ -36,11 +38,15 @@ class RoutableBatch(Protocol):
     def member(self) -> Bools:
         """Subgroup membership of each row, shape (rows, subgroups). Read only if a subgroup is in safe mode."""
 
+    @property
+    def inputs(self) -> Tensors:
+        """The inputs of the rows. Read only if a found group is in safe mode."""
+
 
 @dataclass(frozen=True, slots=True)
 class _RouteTable:
     """One model's routes, prepared for look-up; immutable, replaced as a whole. Scopes in ``following`` follow a safe
-    one.
+    one; ``added`` are the found groups that are safe.
     """
 
     routes: Routes
@@ -48,6 +54,7 @@ class _RouteTable:
     model_is_safe: bool
     safe: Bools
     any_safe: bool
+    added: tuple[AddedScope, ...]
 
 
 class Router:
@@ -85,18 +92,30 @@ class Router:
         table, ends = self._tables[model], batch.ends
         if table.model_is_safe or not table.any_safe:
             return [Role.BASELINE if table.model_is_safe else Role.COMPRESSED] * len(ends)
-        safe: list[bool] = np.any(batch.member & table.safe, axis=1).tolist()
+        safe: list[bool] = self._safe_rows(table, batch).tolist()
         starts = (0, *ends[:-1])
         return [Role.BASELINE if True in safe[a:b] else Role.COMPRESSED for a, b in zip(starts, ends, strict=True)]
 
-    def falls_back_with_model(self, model: str, member: Bools) -> bool:
-        """Whether a request goes to the baseline only because the whole model is in safe mode: no row of it, shape
-        (rows, subgroups), is in a safe subgroup. A model that is not qualified gets none back.
+    def fall_back_with_model(self, model: str, batch: RoutableBatch) -> list[bool]:
+        """Whether each request of a batch goes to the baseline only because the whole model is in safe mode: no row of
+        it is in a safe subgroup. A model that is not qualified gets none back.
         """
-        table = self._tables[model]
-        if not table.model_is_safe or self._unqualified[model]:
-            return False
-        return not (table.any_safe and bool((member & table.safe).any()))
+        table, ends = self._tables[model], batch.ends
+        if self._unqualified[model]:
+            return [False] * len(ends)
+        if not table.model_is_safe or not table.any_safe:
+            return [table.model_is_safe] * len(ends)
+        safe: list[bool] = self._safe_rows(table, batch).tolist()
+        return [True not in safe[a:b] for a, b in zip((0, *ends[:-1]), ends, strict=True)]
+
+    def _safe_rows(self, table: _RouteTable, batch: RoutableBatch) -> Bools:
+        """Mask the rows that are in a safe subgroup, or in a safe group that was found."""
+        safe = np.any(batch.member & table.safe, axis=1)
+        for added in table.added:
+            columns = [InputColumn(each.input, each.index, "") for each in added.ranges]
+            values = features_of(columns, batch.inputs, len(safe))
+            safe |= added.members(values, batch.member, self._scopes[table.routes.model])
+        return np.asarray(safe)
 
     def routes(self, model: str) -> Routes:
         """The current routes of a model; their epoch is -1 until some are published."""
@@ -243,7 +262,9 @@ class Router:
         safe = self._mask(routes.model, (*unsafe, *following, *self._always_baseline.get(routes.model, ())))
         above = self._distrust or self._unqualified[routes.model] or self.blindness(routes.model)
         is_safe = MODEL_SCOPE in unsafe or bool(above)
-        return _RouteTable(routes, following, is_safe, safe, bool(safe.any()))
+        added = tuple(each for each in routes.added if each.scope in unsafe)
+        is_safe |= not {scope for each in added for scope in each.within} <= {*self._scopes[routes.model]}
+        return _RouteTable(routes, following, is_safe, safe, bool(safe.any()) or bool(added), added)
 
     def _mask(self, model: str, safe: Iterable[str]) -> Bools:
         chosen = set(safe)

@@ -8,6 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from tightrope.monitors import watch
 from tightrope.monitors.label_join import (
     count_agreed,
@@ -25,6 +27,7 @@ from tightrope.service.adapters.ports import OverduePortion, PendingChanges, Sto
 def held_rows(plan: Plan, before: State, after: State, batch: Comparisons) -> tuple[Iterable[PendingRow], State]:
     """The rows of a batch that wait for labels, and the state after it with the count of rows that need none."""
     agreed, trailing = count_agreed(plan, before.veto.agreed, batch, before.is_new(batch))
+    trailing = np.append(trailing, np.zeros(len(after.scopes) - len(trailing), np.int64))  # a scope was added
     return rows_awaiting_labels(plan, batch, agreed), replace(after, veto=replace(after.veto, agreed=trailing))
 
 
@@ -98,7 +101,7 @@ class LabelIntake(ABC):
         """Judge labelled rows; rows of another plan are counted as stale."""
         changes = self.pending[plan.model]
         changes.joined |= {row.key for row, _ in rows}
-        current = [(row, label) for row, label in rows if row.digest == plan.digest]
+        current = [(row, label) for row, label in rows if row.plan_digest == plan.digest]
         stale, joined = len(rows) - len(current), len(current)
         current = [(row, label) for row, label in current if is_usable(plan, row, label)]
         undrawn = joined - len(current)

@@ -1,20 +1,28 @@
-"""Events of found groups: harm in a group that no subgroup of the plan is, and its end."""
+"""Events of found groups: harm in a group that no subgroup of the plan is, its end, and orders about it."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from tightrope.monitors.plan import Plan, State
-from tightrope.monitors.records import MODEL_SCOPE, Event
-from tightrope.monitors.status.groups import group_status
+from tightrope.monitors.added_scopes.added_scope import AddedScope
+from tightrope.monitors.plan import Plan, State, advisory_note
+from tightrope.monitors.records import MODEL_SCOPE, Event, Order
+from tightrope.monitors.status.groups import GroupStatus, group_status
+from tightrope.monitors.watched_groups.orders import JUDGE, UNWATCH_GROUP, WATCH_GROUP, group_refusal
 
 GROUP_FOUND, GROUP_OVER = "group-found", "group-over"
+GROUP_WATCHED, GROUP_UNWATCHED = "group-watched", "group-unwatched"
 """Kinds of events."""
 
-DECLARE = "no traffic moves; `tightrope watch-group` prints the lines that declare it as a subgroup"
+MOVES_NOTHING = "no traffic moves"
+WATCH = f"{MOVES_NOTHING}; `tightrope watch-group` watches it as a scope at once, and prints the lines that declare it"
+BEGINS_SAFE = "it is watched as a scope from now on, and begins in safe mode"
+NO_SCOPE = f"{MOVES_NOTHING}: it is known only after the compressed model has answered"
 
 
 def group_events(plan: Plan, before: State, after: State) -> Iterator[Event]:
-    """Yield an event for each group that was found, and for each whose rate is proved to be below the limit again."""
+    """Yield an event for each group that was found, for each whose rate is proved to be below the limit again, and for
+    each that the judge watches by itself.
+    """
     if plan.search is None or after.search.key != plan.search.key:
         return
     same_search = before.search.key == after.search.key
@@ -25,7 +33,7 @@ def group_events(plan: Plan, before: State, after: State) -> Iterator[Event]:
         if number not in were:
             status = group_status(plan, after, found, layout)
             identity = f"{plan.model}/{GROUP_FOUND}/{after.search.key}/{number}/{found.row}"
-            reason, detail = f"{status.text}; {DECLARE}", {**asdict(status), "rows": rows}
+            reason, detail = f"{status.text}; {_consequence(plan, after, status)}", {**asdict(status), "rows": rows}
             yield Event(identity, found.time, plan.model, GROUP_FOUND, MODEL_SCOPE, "judge", reason, detail)
     for number, found in were.items():
         if number not in are:
@@ -34,3 +42,36 @@ def group_events(plan: Plan, before: State, after: State) -> Iterator[Event]:
             identity = f"{plan.model}/{GROUP_OVER}/{after.search.key}/{number}/{after.search.row}"
             reason = f"{words}: fewer answers than the limit allows differ now"
             yield Event(identity, after.search.time, plan.model, GROUP_OVER, MODEL_SCOPE, "judge", reason, detail)
+    for added in after.added:
+        if added.actor == JUDGE and added.scope not in before.scopes:
+            identity = f"{plan.model}/{GROUP_WATCHED}/{added.scope}/{after.search.found}/{added.time}"
+            detail = _definition(added, rows)
+            yield Event(identity, added.time, plan.model, GROUP_WATCHED, added.scope, JUDGE, added.reason, detail)
+
+
+def watched_event(plan: Plan, before: State, after: State, order: Order) -> Event:
+    """The event of an operator's order about a found group that was carried out."""
+    (added,) = {*before.added} ^ {*after.added}
+    kind = GROUP_UNWATCHED if order.order == UNWATCH_GROUP else GROUP_WATCHED
+    detail = _definition(added, int(after.compared[0]))
+    return Event(order.id, order.time, plan.model, kind, order.scope, order.actor, order.reason, detail)
+
+
+def _consequence(plan: Plan, state: State, status: GroupStatus) -> str:
+    """The consequence of a finding, or what a person can do."""
+    if not status.scope:
+        return NO_SCOPE
+    if plan.search is None or not plan.search.arms:
+        return WATCH
+    refusal = group_refusal(plan, state, WATCH_GROUP, status.scope)
+    return f"{BEGINS_SAFE}{advisory_note(plan, state)}" if status.watched else f"{MOVES_NOTHING}: {refusal}"
+
+
+def _definition(added: AddedScope, rows: int) -> dict[str, object]:
+    """The rows of a scope, for an event: JSON has no infinity."""
+    ranges = [{"input": each.input, "column": each.index} | _ends(each.low, each.high) for each in added.ranges]
+    return {"words": added.words, "ranges": ranges, "within": list(added.within), "rows": rows}
+
+
+def _ends(low: float, high: float) -> dict[str, float]:
+    return {name: end for name, end in (("low", low), ("high", high)) if abs(end) != float("inf")}

@@ -48,6 +48,7 @@ class JudgementMetrics:
     def update(self) -> None:
         """Update the metrics of the models that have changed since the last update."""
         for name in self._outdated:
+            self._metrics.show_added(name, [added.scope for added in self._view.states[name].added])
             self._metrics.set_verdicts(name, self._view.verdicts(name))
             self._metrics.set_label_figures(self._view.states[name], name)
             self._update_curves(name)

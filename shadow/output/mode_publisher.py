@@ -8,6 +8,7 @@ from tightrope.monitors import watch
 from tightrope.monitors.migration import held_breaches
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Event, Routes
+from tightrope.monitors.watched_groups.plans import judged_plan
 from tightrope.service.adapters.ports import Bus, Pager, publish_blocking
 from tightrope.service.adapters.topics import CONTROL, topic
 from tightrope.service.adapters.wire import record_codec
@@ -47,7 +48,9 @@ class ModePublisher:
         self._is_held_back = self._is_failing()
         if not self._is_held_back:
             self._published = time.monotonic()
-            self.publish([watch.build_routes(plan, self._view.states[name]) for name, plan in plans.items()], ())
+            states = self._view.states
+            routes = [watch.build_routes(judged_plan(plan, states[name]), states[name]) for name, plan in plans.items()]
+            self.publish(routes, ())
 
     def publish(self, routes: Sequence[Routes], events: Sequence[Event]) -> None:
         """Publish the modes to the gateways, then pass the alerts to the pager.

@@ -9,6 +9,7 @@ from tightrope.monitors.decide import Cause
 from tightrope.monitors.migration import begin_again, with_estimates
 from tightrope.monitors.plan import ARMED, Plan, State, initial_state
 from tightrope.monitors.records import Event
+from tightrope.monitors.watched_groups.plans import judged_plan
 from tightrope.service.adapters.ports import LogReset, Store
 from tightrope.service.adapters.sqlite.state_file import unreadable_name
 from tightrope.service.adapters.wire import record_codec
@@ -84,7 +85,7 @@ class Restorer:
             state, lost = self._after_snapshot(plan, state)
         if resets := self._store.resets(name):
             self._resets[name] = resets
-            state = begin_again(plan, state)
+            state = begin_again(judged_plan(plan, state), state)
             lost = "; ".join(reset.reason for reset in resets) + (f"; {lost}" if lost else "")
         if lost:
             self._unreadable[name] = lost
@@ -123,12 +124,13 @@ class Restorer:
             judge_round.enter_unreadable(plans[name], Cause(now, reason=reason))
 
 
-def _usable(plan: Plan, state: State) -> State:
+def _usable(base: Plan, state: State) -> State:
     """Return the state if its model can be judged on from it.
 
     Raises:
         WireError: when it cannot.
     """
+    plan = judged_plan(base, state)
     if fault := snapshot_fault(plan, state):
         raise WireError(fault)
     return with_estimates(plan, state) if state.digest == plan.digest else state

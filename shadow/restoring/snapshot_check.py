@@ -6,13 +6,15 @@ from tightrope.monitors.plan import Plan, State, fresh_curves
 from tightrope.monitors.reliability.curve_sums import CurveSums
 from tightrope.monitors.status.progress import label_coverage
 from tightrope.monitors.status.verdicts import verdicts
+from tightrope.monitors.watched_groups.plans import judged_plan
 
 CELL_ARRAYS = ("log_mass", "recovery", "pending", "count", "path")
 
 
 def snapshot_fault(plan: Plan, state: State) -> str:
     """The reason for which a model cannot be judged on from a state; empty if it can."""
-    if state.digest == plan.digest and (fault := _misfit(plan, state)):
+    plan = judged_plan(plan, state)
+    if (state.digest, state.added) == (plan.digest, plan.added) and (fault := _misfit(plan, state)):
         return fault
     try:
         after, _ = decide.deploy(plan, state, decide.Cause(0.0))

@@ -1,7 +1,7 @@
 """Commands that serve nothing: `tightrope calibrate | limits | report | watch-group`."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -79,21 +79,50 @@ def report(
 
 
 def watch_group(
-    source: Annotated[
-        str,
+    where: Annotated[
+        list[str],
         typer.Argument(
-            help="A gateway's address, or its configuration file.", metavar="URL|CONFIG", show_default=False
+            help="The gateway's configuration file, unless --url is given; then the number of a found group, or its "
+            "scope.",
+            metavar="[CONFIG] GROUP",
+            show_default=False,
         ),
     ],
-    model: Annotated[str, typer.Argument(help="The model.", metavar="MODEL", show_default=False)],
-    number: Annotated[int, typer.Argument(help="The number of the found group.", metavar="NUMBER", show_default=False)],
+    url: Annotated[str | None, typer.Option(help="The gateway's address, in place of CONFIG.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model, if the gateway has several.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Watch the group from now on, for this reason.")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Watch it no more; needs --reason.")] = False,
+    actor: Annotated[str | None, typer.Option(help="Your name for the audit trail, if not the login name.")] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Print the configuration that declares a found group."""
-    from tightrope.offline.group_declaration import found_group
+    """Watch a found group as a scope, or print the lines that declare it."""
+    from tightrope.offline.group_declaration import Gateway
 
-    group = found_group(source, model, number)
-    typer.echo(json.dumps(group) if json_ else f"# {group['text']}\n{group['declaration']}")
+    *config, which = where
+    if len(config) > 1 or (undo and reason is None):
+        raise typer.BadParameter("give --reason with --undo" if undo else "give [CONFIG] GROUP, and nothing more")
+    gateway = Gateway.of(Path(config[0]) if config else None, url)
+    name = gateway.model(model)
+    if reason is None:
+        _print_group(gateway.group(name, which), json_=json_)
+        return
+    scope = which if "=" in which else gateway.scope(name, which)
+    order = gateway.order(name, scope, reason, actor, undo=undo)
+    if json_:
+        typer.echo(json.dumps({"model": name, "scope": scope, "order": order, "watched": not undo}))
+        return
+    from tightrope.cli import console
+
+    console.print_status("ended" if undo else "watched", f" {scope} of {name}, from the next row on")
+
+
+def _print_group(group: Mapping[str, Any], *, json_: bool) -> None:
+    """Print a found group with the lines of configuration that declare it."""
+    if json_:
+        typer.echo(json.dumps(group))
+        return
+    typer.echo(f"# {group['text']}")
+    typer.echo(group["declaration"] or "# subgroups are cut from input columns, this group is not")
 
 
 def _print(result: "Calibration | Limits", show: Callable[[], None], *, json_: bool) -> None:

@@ -16,6 +16,7 @@ from tightrope.monitors.migration import mark_harmed, migrate_state, scope_recor
 from tightrope.monitors.plan import Plan, State
 from tightrope.monitors.records import Event
 from tightrope.monitors.safemode import Mode
+from tightrope.monitors.watched_groups.plans import judged_plan
 from tightrope.service.adapters.ports import Store
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.adapters.wire import record_codec
@@ -45,7 +46,8 @@ def require_mapped(store: SqliteStore, plans: Mapping[str, Plan]) -> None:
             state = read_state(store, plan.model)
         except ConfigError:
             continue  # the judge reports it, and every scope begins in safe mode
-        for scope, record in migrate_state(plan, state).retained.unmapped.items() if state else ():
+        unmapped = migrate_state(judged_plan(plan, state), state).retained.unmapped if state else {}
+        for scope, record in unmapped.items():
             problems.append(
                 f"models.{plan.model}.subgroups: {scope} is {record.mode.state} in the stored state and no longer in "
                 f"the configuration; `tightrope modes move CONFIG {scope} NEW` gives its mode to another scope, "

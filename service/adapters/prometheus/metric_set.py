@@ -1,6 +1,6 @@
 """All metrics of `catalogue.py` as objects of prometheus_client, in one registry."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
 from prometheus_client import (
@@ -43,6 +43,7 @@ class MetricSet:
         self.registry = registry
         self._all: dict[str, Counter | Gauge | Histogram] = {}
         self._configured_scopes: dict[str, frozenset[str]] = {}
+        self._added_scopes: dict[str, frozenset[str]] = {}
         self.requests = self._add(Counter, "requests")
         self.request_seconds = self._add(ManyHistogram, "request_seconds")
         self.answer_seconds = self._add(ManyHistogram, "answer_seconds")
@@ -81,7 +82,6 @@ class MetricSet:
         self.labels = self._add(Gauge, "labels")
         self.label_coverage = self._add(Gauge, "label_coverage")
         self.fallback_share = self._add(Gauge, "fallback_share")
-        self.disagreement_autocorrelation = self._add(Gauge, "disagreement_autocorrelation")
         self._add_refusal_metrics()
         self._add_guard_metrics()
 
@@ -112,6 +112,7 @@ class MetricSet:
     def _add_guard_metrics(self) -> None:
         """Add the metrics of what could blind or mislead the judge, and of what lets a model serve."""
         self._add_qualification_metrics()
+        self.disagreement_autocorrelation = self._add(Gauge, "disagreement_autocorrelation")
         self.rows_dependent = self._add(Gauge, "rows_dependent")
         self.found_groups = self._add(Gauge, "found_groups")
         self.safe_mode_ordered = self._add(Gauge, "safe_mode_ordered")
@@ -165,8 +166,22 @@ class MetricSet:
                     self._all[name].labels(**labels)
 
     def has_scope(self, model: str, scope: str) -> bool:
-        """Whether the configuration has this scope of a model: a record that names another one makes no series."""
-        return not (known := self._configured_scopes.get(model)) or scope in known
+        """Whether a model has this scope, by its configuration or as a found group: a record that names another one
+        makes no series.
+        """
+        known = self._configured_scopes.get(model, frozenset())
+        return not known or scope in known or scope in self._added_scopes.get(model, ())
+
+    def show_added(self, model: str, scopes: Collection[str]) -> None:
+        """Let the found groups that are scopes of a model have series; the gauges of those that ended are removed."""
+        gone = self._added_scopes.get(model, frozenset()) - {*scopes}
+        self._added_scopes[model] = frozenset(scopes)
+        gauges = [name for name, metric in METRICS.items() if metric.kind is MetricKind.GAUGE] if gone else []
+        for name in (name for name in gauges if {"model", "scope"} <= {*METRICS[name].labels}):
+            samples = [sample.labels for family in self._all[name].collect() for sample in family.samples]
+            for labels in samples:
+                if labels["model"] == model and labels["scope"] in gone:
+                    self._all[name].remove(*(labels[label] for label in METRICS[name].labels))
 
     def total(self, name: str, **labels: str) -> int:
         """The current value of a counter, by its name without prefix and suffix; 0 if it does not exist."""

@@ -277,6 +277,7 @@ class Metrics(ReliabilityMetrics, QualificationMetrics):
     def set_routes(self, routes: Routes, states: Iterable[str]) -> None:
         """Show the scopes in safe mode, and which of all ``states`` each scope is in."""
         names = tuple(states)
+        self.show_added(routes.model, [added.scope for added in routes.added])
         for scope, state in routes.states.items():
             if not self.has_scope(routes.model, scope):
                 continue

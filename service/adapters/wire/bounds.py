@@ -80,6 +80,7 @@ FIELD_RANGES: Mapping[str, NumberRange] = {
     "stale_since": NumberRange(-math.inf, MAX_TIME_SECONDS),
     "stale_until": NumberRange(-math.inf, MAX_TIME_SECONDS),
     **dict.fromkeys(("time", "since", "until", "clock"), TIMES),
+    **dict.fromkeys(("low", "high"), NumberRange(-math.inf, math.inf)),
     **dict.fromkeys(
         ("kept", "judged", "stale", "pairs", "rows", "slow", "closed", "flaps", "open_requests", "open_repeated"),
         COUNTS,

@@ -8,6 +8,7 @@ import numpy as np
 from tightrope.monitors.dependence.allan import BLOCK_ROWS, LEFT_OUT, STRIDE_ROWS, AllanSums
 from tightrope.monitors.dependence.senders import SENDER_ROWS, Senders
 from tightrope.monitors.dependence.warning import Dependence
+from tightrope.monitors.intake.repeats import RepeatMemory, RepeatWarning
 from tightrope.monitors.records import Stream
 from tightrope.service.adapters.wire.bounds import COUNTS
 from tightrope.service.adapters.wire.envelope import WireError, array, check_fields, mapping
@@ -65,3 +66,16 @@ def _read_senders(body: Mapping[str, Any]) -> Senders:
     if rows > SENDER_ROWS or any(column.shape != (rows,) for column in columns.values()):
         raise WireError(f"dependence.senders: must be columns of at most {SENDER_ROWS} rows")
     return Senders(**columns)
+
+
+def read_repeats(body: object) -> RepeatMemory:
+    """The memory of repeats; empty in a snapshot of an earlier version."""
+    values = {**mapping(body, "repeats")}
+    for name in ("inputs", "ids", "requests"):
+        if name in values:
+            values[name] = array(values[name], f"repeats.{name}", "<u4")
+    if "differ" in values:
+        values["differ"] = array(values["differ"], "repeats.differ", "|b1")
+    if "warnings" in values:
+        values["warnings"] = tuple(map(RepeatWarning, values["warnings"]))
+    return RepeatMemory(**values)

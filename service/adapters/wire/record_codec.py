@@ -6,12 +6,13 @@ from dataclasses import asdict
 
 import numpy as np
 
+from tightrope.monitors.dependence.autocorrelation import Autocorrelation
 from tightrope.monitors.dependence.cluster_sums import open_window
 from tightrope.monitors.detector_bank import Cells
 from tightrope.monitors.intake.sample_batch import ADDED_SAMPLE_COLUMNS, SampleBatch
 from tightrope.monitors.label_records import Label
 from tightrope.monitors.latency import LatencyState
-from tightrope.monitors.plan import Autocorrelation, State, UncomparedTraffic
+from tightrope.monitors.plan import State, UncomparedTraffic
 from tightrope.monitors.records import (
     ADDED_ARRAYS,
     MATRICES,
@@ -45,7 +46,7 @@ from tightrope.service.adapters.wire.envelope import (
 from tightrope.service.adapters.wire.estimates_codec import estimates_fields, read_estimates
 from tightrope.service.adapters.wire.repeats_codec import read_repeats
 from tightrope.service.adapters.wire.retained_codec import read_mode, read_retained, retained_fields
-from tightrope.service.adapters.wire.search_codec import read_search, search_fields
+from tightrope.service.adapters.wire.search_codec import read_added, read_search, search_fields
 from tightrope.service.adapters.wire.state_bounds import check_state
 from tightrope.service.adapters.wire.veto_codec import read_veto
 
@@ -152,14 +153,15 @@ def decode_routes(data: bytes) -> Routes:
     names(list(states.values()), "routes.states")
     names(list(states), "routes.states")
     chosen = {"safe": body.get("safe"), "ordered": body.get("ordered", [])}
-    return build(Routes, "routes", {**body, **{key: names(value, f"routes.{key}") for key, value in chosen.items()}})
+    listed = {key: names(value, f"routes.{key}") for key, value in chosen.items()}
+    return build(Routes, "routes", {**body, **listed, "added": read_added(body.get("added", []), "routes.added")})
 
 
 def encode_state(state: State) -> bytes:
     """A snapshot of one model's judgement. Maps are sorted, so that equal states have equal bytes."""
     parts = {"retained": retained_fields(state.retained), "estimates": estimates_fields(state.estimates)}
     parts |= {"search": search_fields(state.search)}
-    items = {**record_fields(state), **parts}.items()
+    items = {**record_fields(state), **parts, "added": [asdict(each) for each in state.added]}.items()
     return pack(
         STATE_SCHEMA, {name: dict(sorted(value.items())) if isinstance(value, dict) else value for name, value in items}
     )
@@ -180,6 +182,7 @@ def decode_state(data: bytes) -> State:
                 "retained": read_retained(body.get("retained", {})),
                 "estimates": read_estimates(body.get("estimates", {})),
                 "search": read_search(body.get("search", {})),
+                "added": read_added(body.get("added", []), "added"),
                 **{name: array(body[name], name) for name in ("compared", "disagreed", "errors", "faulty", "noise")},
                 "sighted": _sighted(body),
                 "repeats": read_repeats(body.get("repeats", {})),

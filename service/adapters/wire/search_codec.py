@@ -6,11 +6,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tightrope.monitors.added_scopes.added_scope import AddedScope, ColumnRange
+from tightrope.monitors.catalogue import MAX_ADDED
 from tightrope.monitors.hunter.findings import FoundGroup
 from tightrope.monitors.hunter.lattice import Lattice
 from tightrope.monitors.hunter.search import Search
 from tightrope.service.adapters.wire.bounds import COUNTS, TIMES
-from tightrope.service.adapters.wire.envelope import WireError, array, build, check_fields, mapping, record_fields
+from tightrope.service.adapters.wire.envelope import (
+    WireError,
+    array,
+    build,
+    check_fields,
+    mapping,
+    names,
+    record_fields,
+)
 
 LATTICE_DTYPES = {"column": "<i8", "low": "<f8", "high": "<f8", "slices": "<i8", "limits": "<f8"}
 SEARCH_DTYPES = {"window": "<i4", "learned": "<f4"}
@@ -21,6 +31,26 @@ def search_fields(search: Search) -> dict[str, object]:
     """Return it as maps."""
     lattice = None if search.lattice is None else record_fields(search.lattice)
     return {**record_fields(search), "lattice": lattice, "findings": [record_fields(each) for each in search.findings]}
+
+
+def read_added(body: object, where: str) -> tuple[AddedScope, ...]:
+    """Return the scopes of found groups from their maps.
+
+    Raises:
+        WireError: when a part does not fit.
+    """
+    if not isinstance(body, list) or len(body) > MAX_ADDED:
+        raise WireError(f"{where}: must be a list of at most {MAX_ADDED} scopes")
+    return tuple(_read_added(mapping(each, where), where) for each in body)
+
+
+def _read_added(body: Mapping[str, Any], where: str) -> AddedScope:
+    given = body.get("ranges")
+    if not isinstance(given, list):
+        raise WireError(f"{where}.ranges: must be a list")
+    within = names(body.get("within"), f"{where}.within")
+    ranges = tuple(build(ColumnRange, f"{where}.ranges", each) for each in given)
+    return build(AddedScope, where, {**body, "ranges": ranges, "within": within})
 
 
 def read_search(body: object) -> Search:

@@ -46,6 +46,8 @@ def check_state(state: State) -> State:
         for scope, time in mapping(reported, f"state.sight_notes.{kind}").items():
             if type(time) not in {int, float} or not TIMES.contains(time):
                 raise WireError(f"state.sight_notes.{kind}.{scope}: must be {TIMES}")
+    if state.added and [each.scope for each in state.added] != list(state.scopes[-len(state.added) :]):
+        raise WireError("state.added: must be the last of the scopes")
     _check_arrays(state)
     for cells in state.cells:
         _check_cells(cells, len(state.scopes))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tightrope.monitors.records import Tensors, tensor_layout
+from tightrope.monitors.intake.sample_batch import tensor_layout
+from tightrope.monitors.records import Tensors
 from tightrope.service.errors import TightropeError
 
 MOST_GIVEN = 256

@@ -20,6 +20,8 @@ from tests.support.servers import Server
 from tests.support.serving.model_pairs import HUGE, sure_and_unsure
 from tests.support.serving.openapi_schemas import problems
 from tests.support.serving.service_harness import AUTH, body, settings_of
+from tightrope.monitors.safemode import ORDERS
+from tightrope.monitors.watched_groups.orders import GROUP_ORDERS
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.wire.cloudevents import BATCH_TYPE
@@ -58,8 +60,8 @@ def test_document_has_every_route(tmp_path: Path, document: dict[str, Any]) -> N
     assert {("get", "/v2"), ("get", "/metrics"), ("post", "/v2/models/{model}/infer")} < routes
 
 
-OWN_BODY = ("/labels", "/deploy", "/rollback", "/payloads")
-"""Ends of paths that take another body than an order: they answer 400 to one."""
+OWN_BODY = ("/labels", "/deploy", "/rollback", "/payloads", *GROUP_ORDERS)
+"""Ends of paths that take another body than an order, or one about a found group: they answer 400 to one."""
 
 
 def api_routes(parent: Any) -> Iterator[APIRoute]:  # noqa: ANN401 - an application or a router, as FastAPI keeps them
@@ -179,18 +181,16 @@ CALLS: list[tuple[str, str, dict[str, Any], int]] = [
     ("POST", "/v2/models/{model}/infer", {"model": "doomed", "json": body([[5.0]])}, 400),
     ("GET", "/v1/models", {}, 200),
     ("GET", "/v1/models/{model}", {}, 200),
-    ("GET", "/v1/models/{model}", {"model": "flag"}, 200),
+    *(("GET", f"/v1/models/{{model}}{end}", {"model": "flag"}, 200) for end in ("", "/verdicts")),
     ("GET", "/v1/models/{model}/groups", {}, 200),
     ("GET", "/v1/models/{model}/reliability", {}, 200),
     ("GET", "/v1/models/{model}/verdicts", {}, 200),
-    ("GET", "/v1/models/{model}/verdicts", {"model": "flag"}, 200),
     ("GET", "/v1/models/{model}/verdicts", {"params": {"scope": "nope"}}, 404),
     ("GET", "/v1/events", {}, 200),
     ("GET", "/v1/events", {"params": {"limit": 0}}, 400),
     ("GET", "/v1/events", {"params": {"model": "nope"}}, 404),
-    ("POST", "/v1/models/{model}/force-safe", {"json": ORDER, "headers": AUTH}, 200),
-    ("POST", "/v1/models/{model}/force-normal", {"json": ORDER, "headers": AUTH}, 200),
-    ("POST", "/v1/models/{model}/release", {"json": ORDER, "headers": AUTH}, 200),
+    *(("POST", f"/v1/models/{{model}}/{order}", {"json": ORDER, "headers": AUTH}, 200) for order in ORDERS),
+    *(("POST", f"/v1/models/{{model}}/{order}", {"json": ORDER, "headers": AUTH}, 400) for order in GROUP_ORDERS),
     ("POST", "/v1/models/{model}/release", {"json": {**ORDER, "scope": "nope"}, "headers": AUTH}, 404),
     ("POST", "/v1/models/{model}/release", {"json": ORDER}, 401),
     ("POST", "/v1/models/{model}/release", {"json": {}, "headers": AUTH}, 400),

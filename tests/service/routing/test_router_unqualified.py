@@ -1,24 +1,17 @@
 """The gate stands above modes and orders."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
 import numpy as np
 
-from tightrope.monitors.records import MODEL_SCOPE, Bools, Order, Role, Routes
+from tests.service.routing.test_router import Batch
+from tightrope.monitors.records import MODEL_SCOPE, Order, Role, Routes
 from tightrope.service.routing.router import Router
 
-
-class OneRow(NamedTuple):
-    """A request with one row, in no subgroup."""
-
-    member: Bools = np.zeros((1, 0), dtype=bool)
-    ends: Sequence[int] = (1,)
+ONE_ROW = Batch(np.zeros((1, 0), dtype=bool), [1])
 
 
 def role_of(router: Router) -> Role:
     """The role that answers the row."""
-    return router.roles("m", OneRow())[0]
+    return router.roles("m", ONE_ROW)[0]
 
 
 def test_model_that_is_not_qualified_goes_to_the_baseline_above_modes_and_orders() -> None:
@@ -29,7 +22,7 @@ def test_model_that_is_not_qualified_goes_to_the_baseline_above_modes_and_orders
     router.force(Order("o1", 1.0, "m", MODEL_SCOPE, "force-normal", "me", "a reason"))
     assert router.explain("m") == "not qualified: expired on 2026-01-01, the baseline answers"
     assert role_of(router) is Role.BASELINE
-    assert not router.falls_back_with_model("m", np.zeros((1, 0), dtype=bool))
+    assert router.fall_back_with_model("m", ONE_ROW) == [False]
     router.set_unqualified("m", "")
     assert role_of(router) is Role.COMPRESSED
     assert router.explain("m") == ""

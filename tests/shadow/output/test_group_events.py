@@ -37,7 +37,7 @@ def test_judge_tells_of_a_found_group_and_of_its_end(tmp_path: Path) -> None:
     told = [event for event in events if event.kind in {GROUP_FOUND, GROUP_OVER}]
     assert [(event.kind, event.scope) for event in told] == [(GROUP_FOUND, "model"), (GROUP_OVER, "model")]
     assert told[0].reason.startswith("column 0 = 3: ")
-    assert "no traffic moves; `tightrope watch-group` prints the lines" in told[0].reason
+    assert "no traffic moves; `tightrope watch-group` watches it" in told[0].reason
     detail = json.loads(json.dumps(told[0].detail, allow_nan=False))
     assert detail["now"]["lower"] > 0.1
     assert "value_3: [3]" in detail["declaration"]

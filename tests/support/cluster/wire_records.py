@@ -10,10 +10,11 @@ from hypothesis.extra import numpy as arrays
 
 from tests.support.cluster.estimate_records import estimates
 from tests.support.cluster.wire_vetoes import curve_sums, vetoes
+from tightrope.monitors.dependence.autocorrelation import Autocorrelation
 from tightrope.monitors.detector_bank import Cells
 from tightrope.monitors.label_records import Label
 from tightrope.monitors.latency import LatencyState
-from tightrope.monitors.plan import Autocorrelation, State, UncomparedTraffic
+from tightrope.monitors.plan import State, UncomparedTraffic
 from tightrope.monitors.records import (
     MATRICES,
     ROW_ARRAYS,

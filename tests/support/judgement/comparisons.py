@@ -69,7 +69,7 @@ def monitor_specs(
     definitions = [CATALOGUE[name] for name in monitors or CLASS_MONITORS]
     limits = [np.array([each.limit, *[2 * each.limit] * len(scopes)]) for each in definitions]
     return [
-        MonitorSpec(each, each.variants(classes), limit, lanes=lanes)
+        MonitorSpec(each, each.variants(classes), limit, lanes=lanes, subgroup_limit=2 * each.limit)
         for each, limit in zip(definitions, limits, strict=True)
     ]
 
@@ -100,6 +100,7 @@ def make_plan(
         tick_seconds=1e9,
         unit=EvidenceUnit(Independence.REQUEST),
         digest="d1",
+        specs=tuple(specs),
     )
     return replace(plan, **changes)
 

@@ -67,3 +67,18 @@ def test_process_registry_has_the_usual_process_metrics() -> None:
     """Memory, interpreter and garbage collector are shown."""
     names = {family.name for family in process_registry().collect()}
     assert {"process_resident_memory_bytes", "python_info", "python_gc_collections"} <= names
+
+
+def test_found_groups_have_series_until_they_end(metrics: MetricSet) -> None:
+    """Other names of a record still make none; the series of other scopes and models stay."""
+    metrics.initialize(Component.GATEWAY, "m", ("model", "sex=f"))
+    metrics.show_added("m", ["home=gq"])
+    assert [metrics.has_scope("m", scope) for scope in ("sex=f", "home=gq", "made=up")] == [True, True, False]
+    for model, scope in (("m", "sex=f"), ("m", "home=gq"), ("n", "home=gq")):
+        metrics.scope_state.labels(model, scope, "safe").set(1)
+        metrics.evidence.labels(model, scope, "disagreement").set(2.0)
+    metrics.show_added("m", [])
+    assert not metrics.has_scope("m", "home=gq")
+    for gauge in (metrics.scope_state, metrics.evidence):
+        left = {(sample.labels["model"], sample.labels["scope"]) for sample in gauge.collect()[0].samples}
+        assert left == {("m", "sex=f"), ("n", "home=gq")}

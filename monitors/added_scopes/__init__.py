@@ -1,0 +1,1 @@
+"""Scopes that no configuration declares."""
