@@ -41,7 +41,8 @@ stateDiagram-v2
 - A scope that breaches while it is held in normal mode stays there, and is shown: its verdict is a breach, and no other
   scope counts its rows. Its `release` sends it to safe mode.
 - A found group can become a scope while everything runs ([formulas](formulas.md#undeclared-groups)), by the order
-  `watch-group`. It has all that a declared subgroup has, and ends by an order, in normal mode alone.
+  `watch-group`. It has all that a declared subgroup has, and ends by an order, in normal mode alone. With `hunter: arm`
+  the judge makes a scope of each group that it finds, up to five, and a breach sends it to safe mode at once.
 - Labels of disagreements can show that a difference is no harm: breaches of it then move nothing, and a scope returns
   after its dwell ([formulas](formulas.md#late-labels)).
 - A scope returns on evidence, and not before its minimum dwell is over. A breach soon after a return by evidence is a

@@ -26,17 +26,7 @@ ColumnKey: TypeAlias = Annotated[int | str, AfterValidator(_a_column)]
 """The number of a column, from 0; after the name of the input and a colon where there are several inputs."""
 
 
-def _moves_nothing(mode: str) -> str:
-    """Refuse a search that sends a found group to the baseline: a plan gets no scopes while it runs."""
-    if mode == "arm":
-        raise ValueError(
-            "arm is not available: a found group moves no traffic; use advisory, and declare the group as a subgroup "
-            "with the lines that `tightrope watch-group` prints"
-        )
-    return mode
-
-
-SearchMode: TypeAlias = Annotated[Literal["advisory", "arm", "off"], AfterValidator(_moves_nothing)]
+SearchMode: TypeAlias = Literal["advisory", "arm", "off"]
 """The use of the search for undeclared groups."""
 
 

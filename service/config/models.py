@@ -206,8 +206,8 @@ class ModelSection(Section):
     """
     hunter: SearchMode = "advisory"
     """The search for harm in undeclared groups: values and ranges of input columns, of the compressed model's
-    answer, and pairs of them. advisory: a found group is reported. off: nothing is searched, and no input column is in
-    a comparison. arm, which would send a found group to the baseline, is refused: declare the group as a subgroup.
+    answer, and pairs of them. advisory: a found group is reported. arm: it becomes a scope of its own as well, up to
+    five, which begins in safe mode. off: nothing is searched, and no input column is in a comparison.
     """
     limits: dict[str, Limit | None] = Field(default_factory=dict)
     """A monitor's tolerated limit for the whole model; null switches the monitor off, for its subgroups too."""

@@ -156,7 +156,8 @@ def _search_plan(
     if section.hunter == "off" or limit is None or section.lanes > 1:
         return None
     default = min(SUBGROUP_FACTOR * limit, MAX_DEFAULT_SUBGROUP_LIMIT)
-    return SearchPlan(columns, scopes, section.subgroup_limits.get(LOSS_MONITOR.name, default))
+    found_limit, arms = section.subgroup_limits.get(LOSS_MONITOR.name, default), section.hunter == "arm"
+    return SearchPlan(columns, scopes, found_limit, arms=arms)
 
 
 def _policy(safe_mode: SafeModeSection) -> Policy:
