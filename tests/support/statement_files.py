@@ -43,5 +43,6 @@ def write_statement_files(
     bundle = folder / "compressed.onnx.intoto.jsonl"
     write_bundle(bundle, [Envelope(encode_statement(msgspec.convert(document, QualificationStatement)))])
     section = {"keys": {"safety-reviewer": ["ana.pub"], "owner": ["bo.pub", "cy.pub"]}}
-    model = {"baseline": names[1], "compressed": names[0], "qualification": section}
+    fits = {key: document["predicate"][key] for key in ("subgroups", "refusal")}
+    model = {"baseline": names[1], "compressed": names[0], "qualification": section, **fits}
     return StatementFiles(write_config(folder, {"models": {"m": model}}), bundle, keys)

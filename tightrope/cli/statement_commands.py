@@ -99,13 +99,13 @@ def verify(
 
     now = datetime.now(UTC) if at is None else at.replace(tzinfo=UTC)
     verified = verification.verify(load(config), model, now)
-    holds = all(each.examination.holds for each in verified.values())
+    holds = all(each.holds for each in verified.values())
     if json_:
         typer.echo(json.dumps({"ok": holds, "models": _verified_json(verified)}))
     for each in () if json_ else verified.values():
         for line in each.lines:
             console.print_status("refused", f" {line}", "bold red")
-        if each.examination.holds:
+        if each.holds:
             console.print_status("ok", f" {each.key}: {each.file}: {verification.summary(each.examination)}")
     raise typer.Exit(0 if holds else REFUSED_EXIT)
 

@@ -10,6 +10,9 @@ import pytest
 from tests.support.configs import write_config
 from tests.support.harmful_pair import config
 from tests.support.qualification_files import write_statement
+from tests.support.statement_files import write_statement_files
+from tests.support.statements import MADE
+from tightrope.offline.statements.opinion import new_opinion, write_opinion
 from tightrope.service.adapters.model_files import find_files
 from tightrope.service.config.loader import load
 from tightrope.service.config.models import ModelSection
@@ -20,6 +23,7 @@ from tightrope.service.routing.qualification_gate import (
     host_objection,
     with_statement_limits,
 )
+from tightrope.service.statements.kept_dissents import DISSENTS_FILE
 
 NOW = datetime.now(UTC)
 REFUSAL = {"score": "max_probability", "threshold": 0.6}
@@ -264,3 +268,18 @@ def test_garbage_is_an_objection_and_no_traceback(tmp_path: Path) -> None:
     file.unlink()
     file.mkdir()
     assert len(found(path).objections) == 1
+
+
+def test_dissent_is_kept_and_counts_when_its_line_is_gone(tmp_path: Path) -> None:
+    """The gate saw it once; the bundle without it holds nothing more than before."""
+    files = write_statement_files(tmp_path)
+    before, dissents = files.bundle.read_bytes(), tmp_path / "state" / DISSENTS_FILE
+    section = section_of(files.config)
+    digests = {role: find_files(tmp_path / f"{role}.onnx").digest for role in ("compressed", "baseline")}
+    opinion = new_opinion("owner", "no", NOW, dissents=True, serve=False)
+    write_opinion(files.bundle, files.keys["cy"], opinion, [])
+    for _ in range(2):
+        result = examine_model("m", section, digests, MADE, dissents, keeps=True)
+        assert result is not None
+        assert 'cy dissents: "no" (owner)' in result.objections
+        files.bundle.write_bytes(before)

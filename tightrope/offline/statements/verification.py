@@ -1,7 +1,7 @@
 """`tightrope verify`: the judgement about each model's bundle, from the files alone; nothing is served."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from tightrope.service.adapters.model_files import ModelFileError, find_files
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.config.models import ModelSection
 from tightrope.service.config.qualification import QualificationSection
+from tightrope.service.routing.statement_fit import configuration_objections, looser_limits, statement_limits
 from tightrope.service.statements.bundle import StatementFileError, read_bundle
 from tightrope.service.statements.examination import QUALIFIED, Examination, examine
 from tightrope.service.statements.kept_dissents import DISSENTS_FILE, read_dissents
@@ -21,16 +22,24 @@ from tightrope.wiring.candidates.trial import tried_pair
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The judgement about one model. ``key`` is that of its section, ``file`` its bundle."""
+    """The judgement about one model. ``key`` is that of its section, ``file`` its bundle; ``mistakes`` are limits of
+    the configuration that are looser than the statement's, each with its key.
+    """
 
     key: str
     file: Path
     examination: Examination
+    mistakes: Sequence[str] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether the gate would let the model serve, but for the answers of the host."""
+        return self.examination.holds and not self.mistakes
 
     @property
     def lines(self) -> Sequence[str]:
         """The reasons against serving it, each with the key and the file."""
-        return [f"{self.key}: {self.file}: {reason}" for reason in self.examination.reasons]
+        return [*(f"{self.key}: {self.file}: {reason}" for reason in self.examination.reasons), *self.mistakes]
 
 
 def verify(settings: Settings, model: str | None, now: datetime) -> dict[str, Verified]:
@@ -69,9 +78,9 @@ def describe_judgement(verified: Verified) -> dict[str, Any]:
     examination, signed = verified.examination, verified.examination.signed
     predicate = signed.statement.predicate if signed else None
     return {
-        "ok": examination.holds,
+        "ok": verified.holds,
         "file": str(verified.file),
-        "reasons": list(examination.reasons),
+        "reasons": [*examination.reasons, *verified.mistakes],
         "statement": signed.digest if signed else None,
         "verdict": predicate.result.verdict if predicate else None,
         "expires": predicate.made.expires.isoformat() if predicate else None,
@@ -101,7 +110,18 @@ def _verify_one(name: str, settings: Settings, section: QualificationSection, no
         raise ConfigError([f"{key}.{problem}" for problem in error.problems]) from error
     except (StatementFileError, ModelFileError) as error:
         return Verified(key, section.file, Examination([str(error)]))
-    return Verified(key, section.file, examine(bundle, expected, trust, now))
+    return _fitted(name, settings, Verified(key, section.file, examine(bundle, expected, trust, now)))
+
+
+def _fitted(name: str, settings: Settings, verified: Verified) -> Verified:
+    """The judgement, with what the configuration has otherwise than the statement was made for, as the gate adds it."""
+    found, section = verified.examination, settings.models[name]
+    if found.signed is None:
+        return verified
+    predicate = found.signed.statement.predicate
+    objections = configuration_objections(section, predicate, found.withheld)
+    looser = looser_limits(name, section, *statement_limits(predicate.criteria))
+    return replace(verified, examination=replace(found, reasons=[*found.reasons, *objections]), mistakes=list(looser))
 
 
 def expected_digests(name: str, settings: Settings) -> Mapping[str, str]:

@@ -47,7 +47,7 @@ def test_approved_statement_is_verified(tmp_path: Path) -> None:
 def test_digests_are_those_of_the_loaded_models(tmp_path: Path) -> None:
     """Though verify loads none."""
     settings = load(write_statement_files(tmp_path).config)
-    pair = load_pairs(settings)["m"]
+    pair = load_pairs(settings, enforced=False)["m"]
     assert expected_digests("m", settings) == {str(role): pair.models[role].digest for role in Role}
 
 
@@ -100,6 +100,22 @@ def test_dissent_that_the_gateway_kept_counts(tmp_path: Path) -> None:
     keep_dissents(settings.state.folder / DISSENTS_FILE, read_bundle(files.bundle), trust)
     files.bundle.write_bytes(before)
     assert reasons(files) == ['cy dissents: "no" (owner)']
+
+
+def test_configuration_that_does_not_fit_is_refused_as_the_gate_does(tmp_path: Path) -> None:
+    """A subgroup that is gone, and a looser limit."""
+    files = write_statement_files(tmp_path)
+    approve(files)
+    text = files.config.read_text()
+    files.config.write_text(
+        text.replace("residence", "home").replace("    mode:", "    limits: {disagreement: 0.2}\n    mode:")
+    )
+    verified = verify(load(files.config), None, NOW)["m"]
+    assert verified.lines[0] == (
+        f"models.m.qualification: {files.bundle}: subgroup residence is not in the configuration"
+    )
+    assert verified.lines[1].startswith("models.m.limits.disagreement: is 0.2, looser than the 0.07")
+    assert not verified.holds
 
 
 def test_accepted_breach_names_what_is_withheld(tmp_path: Path) -> None:
