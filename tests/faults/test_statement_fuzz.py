@@ -126,7 +126,9 @@ def test_deleted_lines_do_not_help(steps: list[Step], left: set[int]) -> None:
         return
     if holds(remaining):
         assert max(left & {*range(len(steps))}) < max(dissents)
-        assert examined([encode_envelope(e) for e in (STATEMENT, *opinions)]).reasons[0].find("dissents") > 0
+        assert any(
+            "dissents" in line for line in examined([encode_envelope(e) for e in (STATEMENT, *opinions)]).reasons
+        )
     assert not holds([*remaining, *(opinions[index] for index in dissents)])
 
 
