@@ -11,7 +11,7 @@ from math import exp
 import numpy as np
 
 from tightrope.monitors.definitions.definition import Hypothesis
-from tightrope.monitors.qualification.cells import LimitProof, MeasuredCell, Qualification, judge, verdict_of
+from tightrope.monitors.qualification.cells import LimitProof, MeasuredCell, QualificationVerdict, judge, verdict_of
 from tightrope.monitors.qualification.evidence import CellEvidence
 from tightrope.monitors.qualification.more_rows import POWER, rows_for_rate, rows_needed
 from tightrope.monitors.records import Floats
@@ -33,7 +33,7 @@ def rate_evidence(hits: int, rows: int) -> CellEvidence:
     return CellEvidence(rows, hits, hits / rows, 1.0, 0.0, exp(float(log_tail(hits, rows, LIMIT))), over)
 
 
-def verdicts(rates: Floats, generator: np.random.Generator) -> list[Qualification]:
+def verdicts(rates: Floats, generator: np.random.Generator) -> list[QualificationVerdict]:
     """The verdicts on simulated pairs with these true rates by scope."""
     found = []
     for hits in generator.binomial(SIZES, rates, (DRAWS, len(SIZES))).tolist():
@@ -77,9 +77,9 @@ def main() -> None:
     for scope in (4, 7):
         rates = np.full(len(SIZES), QUIET_RATE)
         rates[scope] = LIMIT
-        share = verdicts(rates, generator).count(Qualification.QUALIFIED) / DRAWS
+        share = verdicts(rates, generator).count(QualificationVerdict.QUALIFIED) / DRAWS
         kept.append(check(f"qualified with one scope of {SIZES[scope]} rows exactly at its limit", share))
-    share = verdicts(np.full(len(SIZES), LIMIT), generator).count(Qualification.BREACH) / DRAWS
+    share = verdicts(np.full(len(SIZES), LIMIT), generator).count(QualificationVerdict.BREACH) / DRAWS
     kept.append(check(f"accused with all {len(SIZES)} scopes at their limits", share))
     print_rows()
     sys.exit(0 if all(kept) else 1)

@@ -268,7 +268,6 @@ def _advanced(batches: Sequence[DetectorBatch]) -> list[Floats]:
     if not batches:
         return []
     moving = [(batch, _moving_cells(batch)) for batch in batches]
-    ticks = len(batches[0][2])
     with np.errstate(divide="ignore"):
         log_seeds = [
             np.repeat(np.log(_of_cells(seeds, on)[..., 0]), start.shape[2], axis=1) for (start, seeds, _), on in moving
@@ -276,7 +275,7 @@ def _advanced(batches: Sequence[DetectorBatch]) -> list[Floats]:
     paths = _recurse(
         np.concatenate([start[on].ravel() for (start, _, _), on in moving]),
         np.concatenate(log_seeds, axis=1),
-        np.concatenate([_of_cells(log_e, on).reshape(ticks, -1) for (_, _, log_e), on in moving], axis=1),
+        np.concatenate([_of_cells(log_e, on).reshape(len(log_e), -1) for (_, _, log_e), on in moving], axis=1),
     )
     ends = np.cumsum([seeds.shape[1] for seeds in log_seeds])[:-1]
     return [
@@ -290,8 +289,7 @@ def _moving_cells(batch: DetectorBatch) -> Bools:
     start, seeds, log_e = batch
     moving = np.asarray((seeds > 0).any(axis=(0, 3)))
     unseeded = ~moving & (start > LOG_ZERO).any(axis=2)
-    if unseeded.any():
-        moving[unseeded] = (log_e[:, unseeded] != 0).any(axis=(0, 2))
+    moving[unseeded] = (log_e[:, unseeded] != 0).any(axis=(0, 2))
     return moving
 
 

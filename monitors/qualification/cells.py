@@ -74,7 +74,7 @@ class JudgedCell:
     note: str = ""
 
 
-class Qualification(StrEnum):
+class QualificationVerdict(StrEnum):
     """The verdict on a pair, by severity."""
 
     BREACH = "breach"
@@ -84,10 +84,10 @@ class Qualification(StrEnum):
 
 
 EXIT_CODES = {
-    Qualification.BREACH: 3,
-    Qualification.ERROR: 5,
-    Qualification.INSUFFICIENT: 4,
-    Qualification.QUALIFIED: 0,
+    QualificationVerdict.BREACH: 3,
+    QualificationVerdict.ERROR: 5,
+    QualificationVerdict.INSUFFICIENT: 4,
+    QualificationVerdict.QUALIFIED: 0,
 }
 """The exit code of a verdict; one of these wins over all that follow it."""
 
@@ -141,11 +141,11 @@ def missing_rows(needed: float | None, rows: int) -> str:
     return f"about {number} more rows" if rows else f"{NO_ROWS_NOTE}: about {number} more"
 
 
-def verdict_of(cells: Sequence[JudgedCell]) -> Qualification:
+def verdict_of(cells: Sequence[JudgedCell]) -> QualificationVerdict:
     """The verdict on all cells: the most severe outcome; without any cell nothing is proved."""
     outcomes = {each.outcome for each in cells}
     if Outcome.BREACH in outcomes:
-        return Qualification.BREACH
+        return QualificationVerdict.BREACH
     if Outcome.ERROR in outcomes:
-        return Qualification.ERROR
-    return Qualification.QUALIFIED if outcomes == {Outcome.PASS} else Qualification.INSUFFICIENT
+        return QualificationVerdict.ERROR
+    return QualificationVerdict.QUALIFIED if outcomes == {Outcome.PASS} else QualificationVerdict.INSUFFICIENT

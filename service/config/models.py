@@ -253,9 +253,9 @@ class ModelSection(Section):
     """
 
     owner: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    """Who answers for the model, such as an address; named in its statement."""
+    """The person or team that answers for the model, such as an address; its statement names it."""
     qualification: QualificationSection | None = None
-    """What must be proved about the compressed model before it serves; nothing if left out."""
+    """The proof that the compressed model needs before it serves; none if left out."""
 
     @property
     def planned_mode(self) -> Literal["armed", "advisory"]:

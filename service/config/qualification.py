@@ -21,8 +21,8 @@ class ProvenLimit(Section):
     limit: CriterionLimit
     """The limit."""
     proof: Literal["within", "not_over"] = "within"
-    """within: the rows must prove that the limit holds. not_over: they must not refute it, and be so many that three
-    times the limit would have been seen.
+    """within: the rows must prove that the limit holds. not_over: they must not refute it, and be enough to see three
+    times the limit.
     """
 
 
@@ -60,9 +60,7 @@ class CriterionSection(Section):
 
 
 class QualificationSection(Section):
-    """What must be proved about the compressed model before it serves, and who must approve it; see
-    docs/qualification.md.
-    """
+    """The proof that the compressed model needs before it serves, and the approvals; see docs/qualification.md."""
 
     file: Path | None = None
     """The bundle with the statement and its approvals; beside the compressed model, with .intoto.jsonl after its name,
@@ -79,7 +77,7 @@ class QualificationSection(Section):
     answers from then on.
     """
     objective: str | None = None
-    """What the compressed model must not do to anybody, in words for people."""
+    """The purpose in words for people, such as: no answer changes because the model was compressed."""
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     """The confidence with which a limit must be proved to hold, each for itself."""
     valid_days: Annotated[int, Field(ge=1, le=3650)] = 180
@@ -102,7 +100,7 @@ class QualificationSection(Section):
     """
     golden_rows: Literal["shuffled", "data"] = "shuffled"
     """The rows of the golden answers. shuffled: of rows whose columns are shuffled independently, so that they are
-    nobody's data. data: rows of the file, for texts and images.
+    data of no person. data: rows of the file, for texts and images.
     """
     keys: dict[Name, Annotated[list[Path], Field(min_length=1)]] = Field(default_factory=dict)
     """For a role such as safety-reviewer, the files of the public keys (Ed25519, PEM) of those who may approve in it.

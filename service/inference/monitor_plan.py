@@ -35,6 +35,7 @@ from tightrope.service.inference.kinds.calibration_cells import (
 from tightrope.service.inference.kinds.class_cells import (
     MAX_DEFAULT_SUBGROUP_LIMIT,
     cells_document,
+    class_limit,
     subgroup_cells,
     with_golden_cells,
 )
@@ -43,17 +44,12 @@ from tightrope.service.inference.kinds.offers import (
     CLASS_MONITORS,
     LOSS_MONITOR,
     Offer,
+    class_count,
     critical_classes,
     kind_offer,
     plain_offer,
 )
 from tightrope.service.inference.subgroups import Subgroups
-from tightrope.service.protocol.tensors import TensorSpec
-
-BINARY_CLASSES = 2
-
-CLASS_FACTOR = 5.0
-"""The default limit of a class as a multiple of that of disagreement: few rows are of one class."""
 
 UNDIGESTED_SETTINGS = (
     "baseline",
@@ -143,7 +139,7 @@ def offer_of(section: config.ModelSection, baseline: Model, output: str, kind: D
     if kind is not None:
         return kind_offer(kind, section.decision)
     spec = next(spec for spec in baseline.outputs if spec.name == output)
-    return plain_offer(section.decision.scales[Role.BASELINE], _class_count(spec))
+    return plain_offer(section.decision.scales[Role.BASELINE], class_count(spec))
 
 
 def _search_plan(
@@ -186,7 +182,7 @@ def _monitor_specs(
         return
     observed, is_class = offer.adapted(monitor), monitor.name in CLASS_MONITORS
     if is_class and monitor.name not in section.limits:
-        limit = _class_limit(section.limits.get(LOSS_MONITOR.name, offer.limits.get(LOSS_MONITOR.name)))
+        limit = class_limit(section.limits.get(LOSS_MONITOR.name, offer.limits.get(LOSS_MONITOR.name)))
     default = min(SUBGROUP_FACTOR * limit, MAX_DEFAULT_SUBGROUP_LIMIT)
     subgroup_limit = section.subgroup_limits.get(monitor.name, default)
     limits = np.array([limit, *[subgroup_limit] * subgroups])
@@ -201,18 +197,6 @@ def _monitor_specs(
     yield spec if bound == 1 else replace(spec, bound=bound)
     if is_class and (others := subgroup_cells(spec, offer.every_class, limits)) is not None:
         yield others
-
-
-def _class_limit(disagreement: float | None) -> float:
-    """The default limit of a class: at least five times that of disagreement."""
-    least = 0.0 if disagreement is None else CLASS_FACTOR * disagreement
-    return min(max(CATALOGUE["class_miss"].limit, least), MAX_DEFAULT_SUBGROUP_LIMIT)
-
-
-def _class_count(spec: TensorSpec) -> int:
-    """Classes of the decision output, where one column is the probability of class 1; 0 if the number is free."""
-    width = next((side for side in spec.shape[1:] if side != 1), 1)
-    return BINARY_CLASSES if width == 1 else max(width, 0)
 
 
 def _settings_digest(

@@ -36,11 +36,11 @@ def qualify(
     """Judge a pair by criteria fixed in advance, and write the statement."""
     from tightrope.cli import console
     from tightrope.cli.progress_bar import show_progress
+    from tightrope.cli.qualification_table import print_report
     from tightrope.offline.pair_evaluation import load_pair
     from tightrope.offline.qualification.criteria import plan_criteria
     from tightrope.offline.qualification.outcome import EXIT_CODES, document_of, document_of_plan
     from tightrope.offline.qualification.qualify import QualifyOptions, qualify, require_digest
-    from tightrope.offline.qualification.report_table import print_report
     from tightrope.service.config.loader import load
 
     settings = load(config)

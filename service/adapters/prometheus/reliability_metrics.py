@@ -6,7 +6,7 @@ from tightrope.monitors.records import MODEL_SCOPE
 from tightrope.monitors.reliability.curves import ReliabilityCurve
 from tightrope.monitors.status.reliability import ModelReliability
 from tightrope.service.adapters.prometheus.metric_set import MetricSet
-from tightrope.service.adapters.prometheus.reliability_catalogue import BIN_NUMBERS, SUBGROUP_BINS
+from tightrope.service.adapters.prometheus.verdict_catalogue import BIN_NUMBERS, SUBGROUP_BINS
 
 
 class ReliabilityMetrics(MetricSet):

@@ -1,16 +1,52 @@
-"""The metrics of the monitors' verdicts; `catalogue.py` contains them."""
+"""The metrics of the monitors' verdicts, and of reliability curves; `catalogue.py` contains them. A curve's bin has a
+number, so that series stay bounded.
+"""
 
 from collections.abc import Mapping
 from functools import partial
 
-from tightrope.monitors.records import Outcome
+from tightrope.monitors.observations import TENTHS
+from tightrope.monitors.records import Outcome, Role
 from tightrope.service.adapters.prometheus.metric import Component, LabelValues, Metric, MetricKind
-from tightrope.service.adapters.prometheus.reliability_catalogue import RELIABILITY_METRICS
 
 MODEL_LABELS: LabelValues = {"model": ()}
 CELL_LABELS: LabelValues = {"model": (), "scope": (), "monitor": ()}
 
+CURVE_LABELS: LabelValues = {"model": (), "role": tuple(Role)}
+
+BIN_NUMBERS = tuple(str(number) for number in range(1, len(TENTHS) + 2))
+"""The bins of the model from the lowest confidence on."""
+
+SUBGROUP_BINS = ("low", "high")
+"""The two bins of a subgroup."""
+
 _gauge = partial(Metric, MetricKind.GAUGE, Component.JUDGE)
+
+_of_bin = partial(
+    Metric, MetricKind.GAUGE, Component.JUDGE, unit="probability", labels={**CURVE_LABELS, "bin": BIN_NUMBERS}
+)
+
+RELIABILITY_METRICS: Mapping[str, Metric] = {
+    "reliability_confidence": _of_bin("Mean confidence of a model's labelled rows in a bin of its confidence."),
+    "reliability_accuracy": _of_bin("Share of right answers of a model in a bin of its confidence."),
+    "reliability_lower": _of_bin("Lower end of the 95 % band of confidence minus accuracy."),
+    "reliability_upper": _of_bin("Upper end of the 95 % band of confidence minus accuracy."),
+    "calibration_error": Metric(
+        MetricKind.GAUGE,
+        Component.JUDGE,
+        "Mean distance of a model's confidence and accuracy over its bins.",
+        "probability",
+        {**CURVE_LABELS, "scope": ()},
+    ),
+    "subgroup_overconfidence": Metric(
+        MetricKind.GAUGE,
+        Component.JUDGE,
+        "Confidence minus accuracy of a model in the lower or higher half of confidence of a subgroup.",
+        "probability",
+        {**CURVE_LABELS, "scope": (), "bin": SUBGROUP_BINS},
+    ),
+}
+"""The metrics of both models' curves."""
 
 VERDICT_METRICS: Mapping[str, Metric] = {
     "evidence": _gauge("Log10 of a monitor's evidence; the alarm is at the budget.", "log10", CELL_LABELS),

@@ -29,6 +29,19 @@ LIMIT_STEPS = 1_000
 MAX_DEFAULT_SUBGROUP_LIMIT = 0.7
 """Upper bound of a default that is doubled: beyond it the test has no alternative left."""
 
+CLASS_FACTOR = 5.0
+"""The default limit of a class as a multiple of that of disagreement: few rows are of one class."""
+
+
+def class_limit(disagreement: float | None) -> float:
+    """The default limit of a class: at least five times that of disagreement.
+
+    >>> class_limit(0.03)
+    0.15
+    """
+    least = 0.0 if disagreement is None else CLASS_FACTOR * disagreement
+    return min(max(CATALOGUE["class_miss"].limit, least), MAX_DEFAULT_SUBGROUP_LIMIT)
+
 
 def class_limits(spoken: Ints, wrong: Bools, classes: int, default: float) -> Floats:
     """The limit of each class, (C,), from the classes of rows (n,) and whether these differ (n,): twice the upper end

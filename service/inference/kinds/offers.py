@@ -16,9 +16,18 @@ from tightrope.service.config.decision import DecisionSection
 from tightrope.service.config.loader import ConfigError
 from tightrope.service.inference.kinds.class_cells import VariantOfClass, chosen_classes
 from tightrope.service.inference.kinds.kind_building import default_limit
+from tightrope.service.protocol.tensors import TensorSpec
 
 LOSS_MONITOR, MIX = CATALOGUE["disagreement"], CATALOGUE["mix"]
 CLASS_MONITORS = ("class_miss", "class_gain")
+
+BINARY_CLASSES = 2
+
+
+def class_count(spec: TensorSpec) -> int:
+    """Classes of a decision output, where one column is the probability of class 1; 0 if the number is free."""
+    width = next((side for side in spec.shape[1:] if side != 1), 1)
+    return BINARY_CLASSES if width == 1 else max(width, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from tightrope.monitors.qualification.cells import (
     JudgedCell,
     LimitProof,
     MeasuredCell,
-    Qualification,
+    QualificationVerdict,
     judge,
     rejected_by_holm,
     verdict_of,
@@ -83,7 +83,7 @@ def test_the_most_severe_outcome_is_the_verdict(outcomes: list[Outcome]) -> None
 
 def test_nothing_is_qualified_without_cells() -> None:
     """No criterion, no proof."""
-    assert verdict_of([]) is Qualification.INSUFFICIENT
+    assert verdict_of([]) is QualificationVerdict.INSUFFICIENT
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
@@ -116,5 +116,5 @@ def test_limits_are_kept_in_simulated_draws() -> None:
     one_at_limit[0] = 0.1
     first = [verdict_of(judge(drawn(generator, sizes, one_at_limit), ALPHA)) for _ in range(draws)]
     second = [verdict_of(judge(drawn(generator, sizes, np.full(23, 0.1)), ALPHA)) for _ in range(draws)]
-    assert 0.01 <= first.count(Qualification.QUALIFIED) / draws <= ALPHA + 0.02
-    assert 0.01 <= second.count(Qualification.BREACH) / draws <= ALPHA + 0.02
+    assert 0.01 <= first.count(QualificationVerdict.QUALIFIED) / draws <= ALPHA + 0.02
+    assert 0.01 <= second.count(QualificationVerdict.BREACH) / draws <= ALPHA + 0.02

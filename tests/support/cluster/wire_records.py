@@ -179,16 +179,8 @@ def blocks(draw: st.DrawFn) -> LatencyState:
 def states(draw: st.DrawFn) -> State:
     """A whole snapshot."""
     scopes, monitors = draw(NAMES), draw(NAMES)
-    modes = st.builds(
-        Mode,
-        st.sampled_from(ModeState),
-        st.booleans(),
-        st.booleans(),
-        TIME,
-        TIME,
-        st.integers(0, 99),
-        st.booleans(),
-    )
+    flag = st.booleans()
+    modes = st.builds(Mode, st.sampled_from(ModeState), flag, flag, TIME, TIME, st.integers(0, 99), flag)
     size = len(scopes)
     return State(
         digest=draw(TEXT),

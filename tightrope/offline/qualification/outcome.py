@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from tightrope.monitors.qualification.cells import EXIT_CODES, Qualification
+from tightrope.monitors.qualification.cells import EXIT_CODES, QualificationVerdict
 from tightrope.offline.qualification.criteria import CriteriaPlan
 from tightrope.offline.qualification.qualify import QualificationReport
 
@@ -14,7 +14,7 @@ __all__ = ["EXIT_CODES", "document_of", "document_of_plan"]
 def document_of(report: QualificationReport) -> dict[str, Any]:
     """The report in JSON types: the verdict, the statement and the files."""
     return {
-        "ok": report.verdict is Qualification.QUALIFIED,
+        "ok": report.verdict is QualificationVerdict.QUALIFIED,
         "verdict": str(report.verdict),
         "statement": msgspec.to_builtins(report.statement),
         "files": [str(path) for path in report.files],

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tightrope import __version__
-from tightrope.monitors.qualification.cells import JudgedCell, MeasuredCell, Qualification, judge, verdict_of
+from tightrope.monitors.qualification.cells import JudgedCell, MeasuredCell, QualificationVerdict, judge, verdict_of
 from tightrope.monitors.records import Outcome, Role
 from tightrope.offline.pair_evaluation import prepare
 from tightrope.offline.progress import NO_PROGRESS, Progress
@@ -65,7 +65,7 @@ class QualificationReport:
     notes: Sequence[str]
 
     @property
-    def verdict(self) -> Qualification:
+    def verdict(self) -> QualificationVerdict:
         """The verdict on all cells."""
         return verdict_of(self.cells)
 

@@ -7,16 +7,16 @@ from math import floor
 from rich.console import Console
 from rich.table import Table
 
-from tightrope.monitors.qualification.cells import JudgedCell, Qualification
+from tightrope.monitors.qualification.cells import JudgedCell, QualificationVerdict
 from tightrope.monitors.records import MODEL_SCOPE, Outcome, Role
 from tightrope.offline.qualification.costs import Costs
 from tightrope.offline.qualification.qualify import QualificationReport
 
 VERDICT_WORDS = {
-    Qualification.QUALIFIED: ("QUALIFIED", "green"),
-    Qualification.BREACH: ("PROVED HARMFUL", "red"),
-    Qualification.INSUFFICIENT: ("CANNOT TELL", "yellow"),
-    Qualification.ERROR: ("COULD NOT MEASURE", "yellow"),
+    QualificationVerdict.QUALIFIED: ("QUALIFIED", "green"),
+    QualificationVerdict.BREACH: ("PROVED HARMFUL", "red"),
+    QualificationVerdict.INSUFFICIENT: ("CANNOT TELL", "yellow"),
+    QualificationVerdict.ERROR: ("COULD NOT MEASURE", "yellow"),
 }
 
 IN_WORDS = {

@@ -5,7 +5,7 @@ from rich.console import Console
 
 from tests.support.qualified_pair import sided_rows, sided_settings
 from tests.support.qualified_reports import judge
-from tightrope.offline.qualification.report_table import print_report
+from tightrope.cli.qualification_table import print_report
 
 
 def printed(folder: Path, compressed: object, rows: int = 1000, **changes: object) -> str:
