@@ -52,6 +52,10 @@ class UnreachableError(RunFailedError):
     """A remote model did not answer in time, or could not be reached: it may or may not have seen the input."""
 
 
+class NotQualifiedError(UnreachableError):
+    """A model is not asked: no statement of qualification lets it serve."""
+
+
 class RunDeadlineError(UnreachableError):
     """A model did not answer within the seconds of a run, or is kept from requests because it did not lately."""
 

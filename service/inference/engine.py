@@ -203,7 +203,7 @@ class InferenceEngine:
             try:
                 unreadable = self._run(execution, indices, role.other)
             except RunFailedError as second:
-                raise error_for_caller(second) from second
+                raise error_for_caller(failure, second) from second
             self._failures.report(execution.pair, role, failure)
             for index in indices:
                 execution.annotate(index, fallback=str(role))
@@ -255,8 +255,9 @@ class InferenceEngine:
         Raises:
             RunFailedError: when the model fails, or its outputs cannot be cut by requests.
         """
-        whole = len(indices) == len(execution.ids)
-        batch = execution.batch if whole else execution.batch.select(indices)
+        if role is not execution.routed[indices[0]]:
+            self.router.require_qualified(execution.pair.name, role)
+        batch = execution.batch if len(indices) == len(execution.ids) else execution.batch.select(indices)
         names = requested_outputs(execution.pair, batch)
         model, began = execution.pair.models[role], time.perf_counter()
         if execution.avoids_stuck and has_stuck_run(model):

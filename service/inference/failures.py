@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from tightrope.monitors.records import Event, Role
 from tightrope.service.adapters.metrics_ports import GatewayMetrics
-from tightrope.service.adapters.ports import RunDeadlineError, RunFailedError, UnreachableError
+from tightrope.service.adapters.ports import NotQualifiedError, RunDeadlineError, RunFailedError, UnreachableError
 from tightrope.service.errors import CallerError, UnavailableError
 from tightrope.service.inference.batch import BatchExecution
 from tightrope.service.inference.model_pair import ModelPair
@@ -98,8 +98,12 @@ def unreadable_error(execution: BatchExecution, indices: Sequence[int]) -> Unrea
     return UnreadableError(rows.run.misfit or f"{execution.pair.output}: {rows.fault}")
 
 
-def error_for_caller(failure: RunFailedError) -> Exception:
-    """The error that a caller gets when both models failed, the second one with ``failure``."""
+def error_for_caller(first: RunFailedError, failure: RunFailedError) -> Exception:
+    """The error that a caller gets when both models failed, the second one with ``failure``. A compressed model that
+    may not answer says nothing about the request: then the ``first`` failure decides.
+    """
+    if isinstance(failure, NotQualifiedError):
+        failure = first
     if isinstance(failure, RunDeadlineError):
         return UnavailableError(f"neither model answered in time; the last: {failure}")
     if isinstance(failure, UnreachableError):

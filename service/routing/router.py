@@ -17,6 +17,7 @@ from tightrope.monitors.hunter.columns import InputColumn, features_of
 from tightrope.monitors.records import MODEL_SCOPE, Bools, Order, Role, Routes, Tensors
 from tightrope.monitors.safemode import Input
 from tightrope.monitors.scopes import following_scopes
+from tightrope.service.adapters.ports import NotQualifiedError
 
 MAX_CONFIRMED_ORDERS = 1024
 """Confirmed orders that are remembered: several operators may each wait for an order of their own."""
@@ -183,6 +184,15 @@ class Router:
         with self._writing:
             self._unqualified[model] = reason
             self._tables[model] = self._table(self._tables[model].routes)
+
+    def require_qualified(self, model: str, role: Role) -> None:
+        """Check that a role may answer, also where the other one fails.
+
+        Raises:
+            NotQualifiedError: for the compressed model, while no statement lets it serve.
+        """
+        if role is Role.COMPRESSED and (reason := self._unqualified[model]):
+            raise NotQualifiedError(f"the compressed model is not qualified: {reason}")
 
     def unqualified(self, model: str) -> str:
         """The reason why the compressed model may not serve; empty if it may."""
