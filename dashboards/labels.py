@@ -9,7 +9,7 @@ CALIBRATION = narrowed(ONE_MODEL, 'scope="model", monitor="calibration"')
 UNLABELLED_TEXT = "There are no labels, or no confidence"
 GAUGE_CELL: Json = {
     "custom.cellOptions": {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"},
-    "custom.minWidth": 90,
+    "custom.width": 150,
     "min": 0,
     "max": 1,
 }
@@ -34,12 +34,17 @@ def _curve_table(
         width=12,
         height=10,
         defaults={"noValue": UNLABELLED_TEXT},
-        overrides=[by_name("Whose curve", {"custom.width": 120}), by_name("Bin", {"custom.width": 60}), *overrides],
+        overrides=[
+            by_name("Whose curve", {"custom.width": 120}),
+            by_name("Bin", {"custom.width": 60, "unit": "string"}),
+            *overrides,
+        ],
     )
 
 
 def _of_bins(figure: str) -> str:
-    return f"max by (role, bin) (tightrope_reliability_{figure}{ONE_MODEL})"
+    """The query of a figure; a bin without labels is not a number, and left out."""
+    return f"max by (role, bin) (tightrope_reliability_{figure}{ONE_MODEL}) >= -1"
 
 
 RELIABILITY_TABLE = _curve_table(
@@ -54,7 +59,12 @@ RELIABILITY_TABLE = _curve_table(
         "To": _of_bins("upper"),
     },
     {"role": "Whose curve", "bin": "Bin"},
-    [by_name("Confidence", GAUGE_CELL), by_name("Accuracy", GAUGE_CELL)],
+    [
+        by_name("Confidence", GAUGE_CELL),
+        by_name("Accuracy", GAUGE_CELL),
+        by_name("From", {"custom.width": 90}),
+        by_name("To", {"custom.width": 90}),
+    ],
 )
 
 LABEL_ROW = PanelRow(
@@ -100,7 +110,7 @@ def subgroup_reliability(chosen_scopes: str) -> Panel:
         "Surer than right, by subgroup",
         "Confidence minus accuracy on labelled rows, in the lower and the higher half of confidence of each subgroup: "
         "above 0 that model is surer than it is right.",
-        {"Surer than right by": f"max by (scope, role, bin) (tightrope_subgroup_overconfidence{chosen_scopes})"},
+        {"Surer than right by": f"max by (scope, role, bin) (tightrope_subgroup_overconfidence{chosen_scopes}) >= -1"},
         {"role": "Whose curve", "bin": "Bin", "scope": "Scope"},
         [by_name("Scope", {"custom.width": 190})],
     )
