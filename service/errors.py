@@ -22,6 +22,10 @@ class UnknownModelError(CallerError):
     """The request names a model or a version that is not served here."""
 
 
+class ConflictError(CallerError):
+    """The request is valid, but not in the state that the model is in."""
+
+
 class TooLargeError(CallerError):
     """The request exceeds the size limit of this gateway."""
 

@@ -251,5 +251,6 @@ class Judge:
         self._view.states = judge_round.states
         self._modes.publish(judge_round.routes, judge_round.events)
         judge_round.record_uncounted(self._metrics)
-        self._figures.mark(changed.keys(), at_once=bool(judge_round.routes))  # first: an added scope has series then
+        has_event = bool(judge_round.routes or judge_round.events)
+        self._figures.mark(changed.keys(), at_once=has_event)  # first: an added scope has series then
         self._metrics.record_transitions(judge_round.events)

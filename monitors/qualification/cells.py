@@ -95,7 +95,7 @@ EXIT_CODES = {
 def rejected_by_holm(p: Floats, alpha: float) -> Bools:
     """Mask the hypotheses that Holm's procedure rejects, (m,), by their p-values (m,).
 
-    >>> rejected_by_holm(np.array([0.03, 0.01, 0.02]), 0.05).tolist()
+    >>> rejected_by_holm(np.array([0.03, 0.01, 0.2]), 0.05).tolist()
     [False, True, False]
     """
     order = np.argsort(p, kind="stable")

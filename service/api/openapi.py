@@ -19,6 +19,7 @@ ERRORS = {
     403: "No token is configured, so the control API is off",
     404: "No such model, version, scope or report, or the model does not take this",
     408: "The request did not arrive in time",
+    409: "The order does not fit the state of the model: the error names it",
     413: "The body is too large",
     414: "The URL is too long",
     415: "The content encoding is not supported",

@@ -21,7 +21,7 @@ from tightrope.service.api.openapi import answers
 from tightrope.service.api.ports import VerdictReader
 from tightrope.service.api.request_body import RequestBody
 from tightrope.service.api.status import NewestReport, model_summary, require_scope
-from tightrope.service.errors import CallerError
+from tightrope.service.errors import ConflictError
 from tightrope.service.inference.engine import InferenceEngine
 
 CONFIRMATION_SECONDS = 2.0
@@ -61,7 +61,7 @@ def create_router(
             if kind not in GROUP_ORDERS:
                 require_scope(engine, pair, body.scope)
             elif refusal := reader.group_refusal(pair.name, kind, body.scope):
-                raise CallerError(f"scope: {refusal}")
+                raise ConflictError(f"scope: {refusal}")
             order = Order(uuid.uuid4().hex, time.time(), pair.name, body.scope, kind, body.actor, body.reason)
             confirmed = _carry_out(engine, bus, order)
             summary = model_summary(engine, pair, reader, newest_report)
@@ -69,7 +69,7 @@ def create_router(
             return json_response(document)
 
         path = f"/models/{{model}}/{kind}"
-        described = answers(OrderResult, 401, 403, 404)
+        described = answers(OrderResult, 401, 403, 404, *([409] if kind in GROUP_ORDERS else []))
         router.add_api_route(path, endpoint, methods=["POST"], name=kind, description=_DESCRIPTIONS[kind], **described)
 
     for kind in (*ORDERS, *GROUP_ORDERS):

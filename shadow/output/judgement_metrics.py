@@ -10,7 +10,7 @@ from tightrope.shadow.judgement_view import JudgementView
 
 METRICS_REFRESH_SECONDS = 5.0
 """Time between two updates of the verdicts' metrics, a third of the usual time between two scrapes: hundreds of
-verdicts take tens of milliseconds, in which an embedded server gives no answer. A change of mode is shown at once.
+verdicts take tens of milliseconds, in which an embedded server gives no answer. An event is shown at once.
 """
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tightrope.monitors.compare import Decision
+from tightrope.monitors.definitions.definition import Reach
 from tightrope.monitors.detector_bank import Rule
 from tightrope.monitors.intervals.estimates import rows_to_pass
 from tightrope.monitors.records import MODEL_SCOPE, Role
@@ -130,7 +131,7 @@ def _golden_cells(rule: Rule) -> str:
 
 def _own_classes(rule: Rule) -> str:
     """Return the classes that have cells in subgroups alone, in words, with those limits that the golden rows gave."""
-    if rule.watched[0] or rule.monitor.class_of is None:
+    if rule.monitor.reach is not Reach.SUBGROUPS or rule.monitor.class_of is None:
         return ""
     limits = rule.cell_limits[:: rule.lanes, 1]
     own = [

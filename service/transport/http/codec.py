@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from tightrope.service.errors import (
     CallerError,
+    ConflictError,
     LimitError,
     OverloadedError,
     ServerError,
@@ -35,6 +36,7 @@ from tightrope.service.transport.responder import error_text
 
 HTTP_STATUS: tuple[tuple[type[Exception], int], ...] = (
     (UnknownModelError, 404),
+    (ConflictError, 409),
     (TooLargeError, 413),
     (UnsupportedEncodingError, 415),
     (CallerError, 400),

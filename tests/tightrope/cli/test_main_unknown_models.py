@@ -22,6 +22,8 @@ ARGUMENTS: dict[str, list[str]] = {
     "limits": ["rows.csv"],
     "report": [],
     "labels": [],
+    "qualify": ["rows.csv"],
+    "verify": [],
     "modes list": [],
     "modes move": ["group=old", "group=minority"],
     "modes drop": ["group=old", "--reason", "it is gone"],

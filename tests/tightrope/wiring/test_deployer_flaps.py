@@ -1,5 +1,6 @@
 """Sound and harmful artefacts in turn: each return of the subgroup needs more evidence, until the scope latches."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,9 @@ class Scenario:
             assert self._client.post("/v2/models/m/infer", json=rows).status_code == 200
             if self.state() == state:
                 return
+        with suppress(AssertionError):  # the judge takes the rows of several requests together
+            eventually(lambda: self.state() == state, 5.0)
+            return
         pytest.fail(f"{MINORITY} is {self.state()}, not {state}, after {ROUNDS} requests")
 
     def deploy(self, path: str) -> None:

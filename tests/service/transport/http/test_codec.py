@@ -14,6 +14,7 @@ from tests.support.serving.service_harness import error_types, pair_of
 from tightrope.service.api.deployments import CannotDeployError
 from tightrope.service.errors import (
     CallerError,
+    ConflictError,
     LimitError,
     OverloadedError,
     ServerError,
@@ -116,6 +117,7 @@ def test_status_depends_on_the_error() -> None:
         CannotDeployError: 400,
         LimitError: 400,
         UnknownModelError: 404,
+        ConflictError: 409,
         TooLargeError: 413,
         UnsupportedEncodingError: 415,
     }
