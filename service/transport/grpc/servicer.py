@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from tightrope.service.errors import (
     CallerError,
+    ConflictError,
     OverloadedError,
     ServerError,
     TooLargeError,
@@ -51,6 +52,7 @@ class DeadlineExceededError(ServerError):
 
 GRPC_STATUS: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (UnknownModelError, grpc.StatusCode.NOT_FOUND),
+    (ConflictError, grpc.StatusCode.FAILED_PRECONDITION),
     (TooLargeError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (CallerError, grpc.StatusCode.INVALID_ARGUMENT),
     (DeadlineExceededError, grpc.StatusCode.DEADLINE_EXCEEDED),

@@ -17,6 +17,7 @@ from tightrope.monitors.records import Role
 from tightrope.service.api.deployments import CannotDeployError
 from tightrope.service.errors import (
     CallerError,
+    ConflictError,
     LimitError,
     OverloadedError,
     ServerError,
@@ -124,6 +125,7 @@ def test_status_depends_on_the_error() -> None:
         CannotDeployError: Code.INVALID_ARGUMENT,
         LimitError: Code.INVALID_ARGUMENT,
         UnknownModelError: Code.NOT_FOUND,
+        ConflictError: Code.FAILED_PRECONDITION,
         TooLargeError: Code.RESOURCE_EXHAUSTED,
         UnsupportedEncodingError: Code.INVALID_ARGUMENT,
     }
