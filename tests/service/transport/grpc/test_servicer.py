@@ -120,14 +120,12 @@ def test_safe_mode_is_reported(bench: GatewayHarness) -> None:
 
 def test_status_depends_on_the_error() -> None:
     """Callers do not retry on the codes of their own mistakes."""
+    mistakes = CallerError, CannotDeployError, LimitError, UnsupportedEncodingError
     assert {kind: status_of(kind("")) for kind in error_types(CallerError)} == {
-        CallerError: Code.INVALID_ARGUMENT,
-        CannotDeployError: Code.INVALID_ARGUMENT,
-        LimitError: Code.INVALID_ARGUMENT,
+        **dict.fromkeys(mistakes, Code.INVALID_ARGUMENT),
         UnknownModelError: Code.NOT_FOUND,
         ConflictError: Code.FAILED_PRECONDITION,
         TooLargeError: Code.RESOURCE_EXHAUSTED,
-        UnsupportedEncodingError: Code.INVALID_ARGUMENT,
     }
     assert {kind: status_of(kind("")) for kind in error_types(ServerError)} == {
         ServerError: Code.INTERNAL,
