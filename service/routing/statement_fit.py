@@ -1,5 +1,5 @@
-"""Whether a statement of qualification fits a configuration: it was made for subgroups and for a refusal, and its
-limits are the loosest that the configuration may have.
+"""Whether a statement of qualification fits a configuration: it was made for subgroups and for a refusal, by criteria
+that are as strict as those of the configuration, and its limits are the loosest that the configuration may have.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,6 +8,7 @@ from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.records import MODEL_SCOPE
 from tightrope.monitors.scopes import OTHER_VALUE, scope_name
 from tightrope.service.config.models import ModelSection, RefusalSection
+from tightrope.service.config.qualification import CriterionSection, ProvenLimit, QualificationSection
 from tightrope.service.config.subgroups import SubgroupSection
 from tightrope.service.statements.qualification import (
     CriterionRecord,
@@ -30,10 +31,48 @@ def configuration_objections(
     ours, theirs = _refusal(section.refusal), predicate.refusal
     if ours != _complete(theirs):
         yield f"was made for {_described(theirs)}, but the configuration has {_described(ours)}"
+    if section.qualification is not None:
+        yield from _criteria_objections(section.qualification, predicate)
     groups = section.subgroups.items()
     scopes = {scope_name(name, value) for name, group in groups for value in (*group.values, OTHER_VALUE)}
     for scope in sorted({*withheld} - scopes - {MODEL_SCOPE}):
         yield f"withholds {one_line(scope)}, which is not in the configuration"
+
+
+def _criteria_objections(asked: QualificationSection, predicate: QualificationPredicate) -> Iterator[str]:
+    """Yield the criteria of the configuration that the statement does not have, or judged less strictly."""
+    if predicate.confidence < asked.confidence:
+        yield f"has a confidence of {predicate.confidence:g}, but the configuration asks for {asked.confidence:g}"
+    for name, ours in asked.criteria.items():
+        if (theirs := predicate.criteria.get(name)) is None:
+            yield f"does not judge {name}, which is a criterion of the configuration"
+            continue
+        for key in CriterionRecord.__struct_fields__:
+            if not _is_as_strict(ours, theirs, key):
+                judged, wanted = (_shown(getattr(each, key)) for each in (theirs, ours))
+                yield f"judges {name} by {key} {judged}, but the configuration asks for {wanted}; qualify again"
+
+
+def _is_as_strict(ours: CriterionSection, theirs: CriterionRecord, key: str) -> bool:
+    """Whether a statement judged by a key of a criterion at least what the configuration asks for."""
+    asked, judged = getattr(ours, key), getattr(theirs, key)
+    if asked is None or key == "at":
+        return asked in {None, judged}
+    if judged is None:
+        return False
+    (most, proof), (limit, shown) = _limit_of(asked), _limit_of(judged)
+    return limit <= most and shown in {"within", proof}
+
+
+def _limit_of(limit: float | LimitRecord | ProvenLimit) -> tuple[float, str]:
+    return (limit, "within") if isinstance(limit, int | float) else (limit.limit, limit.proof)
+
+
+def _shown(limit: float | LimitRecord | ProvenLimit | None) -> str:
+    if limit is None:
+        return "nothing"
+    number, proof = _limit_of(limit)
+    return f"{number:g}" if proof == "within" else f"{number:g} ({proof})"
 
 
 def _subgroup_objections(attribute: str, written: object, ours: SubgroupSection | None) -> Iterator[str]:
