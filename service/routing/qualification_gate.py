@@ -15,7 +15,7 @@ from tightrope.monitors.records import Role
 from tightrope.service.config.models import ModelSection
 from tightrope.service.config.qualification import QualificationSection
 from tightrope.service.routing.statement_fit import configuration_objections, looser_limits, statement_limits
-from tightrope.service.statements.bundle import SignedStatement, StatementFileError, read_bundle
+from tightrope.service.statements.bundle import SignedStatement, StatementFileError, is_there, read_bundle
 from tightrope.service.statements.examination import examine
 from tightrope.service.statements.kept_dissents import keep_dissents, read_dissents
 from tightrope.service.statements.keys import TrustError, load_trust
@@ -117,7 +117,7 @@ def examine_model(
     file of ``dissents`` has those that were seen before: they count; where the gate ``keeps`` them, new ones are added.
     """
     asked = section.qualification
-    if asked is None or not (asked.is_required or (asked.file and asked.file.exists())):
+    if asked is None or not (asked.is_required or (asked.file and is_there(asked.file))):
         return None
     required = asked.is_required
     if asked.file is None:

@@ -106,6 +106,14 @@ def read_bundle(path: Path, kept: Iterable[bytes] = ()) -> Bundle:
     return parse_bundle([*read_lines(path), *kept])
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is a bundle; one that cannot be looked at counts as one that is there and cannot be read."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
+
+
 def read_lines(path: Path) -> list[bytes]:
     """The lines of a bundle.
 

@@ -1,4 +1,4 @@
-"""A statement by other criteria than those of the configuration lets nothing serve."""
+"""A statement by other criteria than the configuration has, or in a file that cannot be read, lets nothing serve."""
 
 from pathlib import Path
 
@@ -8,6 +8,12 @@ from tests.service.routing.test_qualification_gate import found, written
 from tests.support.qualification_files import CRITERIA, write_statement
 
 ACCURACY = {"model": 0.02, "subgroups": {"limit": 0.1, "proof": "not_over"}}
+
+
+def test_file_that_cannot_be_looked_at_is_an_objection(tmp_path: Path) -> None:
+    """Also where a statement is not required, and without a traceback."""
+    path = written(tmp_path, qualification={"file": "a" * 300, "require": False})
+    assert found(path).objections == ("cannot be read: File name too long",)
 
 
 @pytest.mark.parametrize(
