@@ -17,7 +17,7 @@ demo: .venv/run.stamp ## Real traffic, a harmful model, an alarm, one subgroup s
 	$(BIN)/tightrope demo --third-act
 
 test: .venv/dev.stamp .venv-reports/run.stamp .venv-mlserver/run.stamp .wheels/run.stamp tools ## All tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m tests.support.suite -n $(WORKERS) --dist loadfile --durations=25 --durations-min=10
 
 test-fast: .venv/dev.stamp ## Tests that start no process: the inner loop, a minute and a half
 	$(BIN)/python -m pytest -n $(WORKERS) --fast -q

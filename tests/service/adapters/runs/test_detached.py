@@ -1,13 +1,13 @@
 """A detached model runs in a thread of its own, with its own breaker."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.support.onnx_models import classifier, looping, squaring
+from tests.support.onnx_models import classifier, looping
 from tests.support.serving.model_pairs import weights
 from tightrope.monitors.records import Tensors
 from tightrope.service.adapters.onnxruntime import OnnxModel
@@ -18,6 +18,7 @@ from tightrope.service.adapters.runs.watched_runs import limit_runs
 from tightrope.service.protocol.tensors import TensorSpec
 
 ROW = {"input": np.array([[1.0]], np.float32)}
+STUCK = {"input": np.array([[2.0]], np.float32)}
 
 
 def detached(model: OnnxModel, seconds: float = 10.0) -> DetachedModel:
@@ -49,26 +50,46 @@ def test_deadlines_of_the_worker_do_not_count_for_the_gateway(tmp_path: Path) ->
     assert (apart.runs.breaker.take_expired(), model.runs.breaker.take_expired()) == (1, 0)
 
 
-def test_caller_goes_on_when_a_run_is_stuck(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A node that heeds no end; the next run is made in another thread."""
+class StuckOnDemand:
+    """A call of a session whose runs of ``STUCK`` heed no end until they are released."""
+
+    def __init__(self, model: OnnxModel) -> None:
+        self.released = threading.Event()
+        self._call = model.runs.call
+        model.runs.call = self
+
+    def __call__(self, outputs: Sequence[str], inputs: Tensors, options: object) -> Sequence[object]:
+        """Run, at last."""
+        if inputs["input"].max() == STUCK["input"].max():
+            self.released.wait()
+        return self._call(outputs, inputs, options)
+
+
+@pytest.fixture
+def stuck_on_demand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DetachedModel]:
+    """Provide a detached model whose run of ``STUCK`` goes on past its deadline, as long as the test does."""
     monkeypatch.setattr(watch, "GRACE_SECONDS", 0.1)
-    apart = detached(OnnxModel(squaring(tmp_path / "s.onnx", by_value=True)), 0.2)
+    model = OnnxModel(classifier(tmp_path / "c.onnx", weights((1, 2))))
+    call = StuckOnDemand(model)
+    yield detached(model, 1.0)
+    call.released.set()
+
+
+def test_caller_goes_on_when_a_run_is_stuck(stuck_on_demand: DetachedModel) -> None:
+    """A node that heeds no end; the next run is made in another thread."""
     before = threading.active_count()
     with pytest.raises(RunDeadlineError, match="stuck"):
-        apart.run({"input": np.array([[4000.0]], np.float32)}, ["probabilities"])
-    assert apart.runs.breaker.stuck == 1
-    assert apart.run(ROW, ["probabilities"])["probabilities"].tolist() == [[0.25, 0.75]]
+        stuck_on_demand.run(STUCK, ["probabilities"])
+    assert stuck_on_demand.runs.breaker.stuck == 1
+    assert stuck_on_demand.run(ROW, ["probabilities"])["probabilities"].shape == (1, 2)
     assert threading.active_count() <= before + 3
 
 
-def test_runs_after_one_that_is_stuck_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_after_one_that_is_stuck_are_made(stuck_on_demand: DetachedModel) -> None:
     """Each batch has its answer, or the error of its own run."""
-    monkeypatch.setattr(watch, "GRACE_SECONDS", 0.1)
-    apart = detached(OnnxModel(squaring(tmp_path / "s.onnx", by_value=True)), 0.2)
-    stuck = {"input": np.array([[4000.0]], np.float32)}
-    answers = apart.run_each([ROW, stuck, ROW, ROW], ["probabilities"])
+    answers = stuck_on_demand.run_each([ROW, STUCK, ROW, ROW], ["probabilities"])
     assert [isinstance(answer, RunDeadlineError) for answer in answers] == [False, True, False, False]
-    assert apart.run_each([], ["probabilities"]) == []
+    assert stuck_on_demand.run_each([], ["probabilities"]) == []
 
 
 def test_rows_of_a_run_are_few_enough_to_answer_in_time(tmp_path: Path) -> None:
