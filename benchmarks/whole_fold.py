@@ -4,10 +4,12 @@ every row, and rows that depend on each other in five ways.
 Every rate and mean is at its limit where rows are independent, and at half of it where they are not. Rows of one burst,
 or alike rows of one request, are alike in everything: class, subgroups, confidences, labels. The unit is `auto`.
 
-    python -m benchmarks.whole_fold   # five minutes; writes the table of docs/power.md
+    python -m benchmarks.whole_fold                       # five minutes; writes the table of docs/power.md
+    python -m benchmarks.whole_fold callers --rows 1048576  # one pattern, by a part of its name; writes nothing
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import argparse
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from time import process_time
@@ -203,27 +205,34 @@ def count_alarms(plan: Plan, name: str, rows: int, seed: int, batch_rows: int = 
     return alarms
 
 
-def alarm_table() -> str:
+def alarm_table(patterns: Iterable[str], rows: int) -> str:
     """The table of alarms beside the promise, in Markdown."""
     head = ["rows", "promised, at most", "`auto`", "of these before a warning", "`auto`, with callers"]
     lines = [head]
-    for name in PATTERNS:
+    for name in patterns:
         without, with_callers = (
-            sum((count_alarms(build_plan(BUDGET, callers=known), name, ROWS, seed) for seed in range(SEEDS)), Alarms())
+            sum((count_alarms(build_plan(BUDGET, callers=known), name, rows, seed) for seed in range(SEEDS)), Alarms())
             for known in (False, True)
         )
         warned = "-" if name in UNWARNED else str(without.early)
-        lines.append([name, f"{ROWS * SEEDS / BUDGET:.0f}", str(without.total), warned, str(with_callers.total)])
+        lines.append([name, f"{rows * SEEDS / BUDGET:.0f}", str(without.total), warned, str(with_callers.total)])
     return markdown_table(lines)
 
 
 def main() -> None:
-    """Write the table into its place in the page, and print it."""
-    began, written = process_time(), alarm_table()
-    POWER_PAGE.write_text(with_part(POWER_PAGE.read_text(), "benchmarks.whole_fold", written))
-    Console(width=160).print(
-        f"{written}\nwritten to {POWER_PAGE} after {process_time() - began:.0f} s", highlight=False
-    )
+    """Write the table into its place in the page, and print it; or print the lines of some patterns."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("pattern", nargs="?", help="a part of the name of one")
+    parser.add_argument("--rows", type=int, default=ROWS)
+    options = parser.parse_args()
+    console, began = Console(width=160), process_time()
+    patterns = [name for name in PATTERNS if options.pattern is None or options.pattern in name]
+    table = alarm_table(patterns, options.rows)
+    is_page = options.pattern is None and options.rows == ROWS
+    if is_page:
+        POWER_PAGE.write_text(with_part(POWER_PAGE.read_text(), "benchmarks.whole_fold", table))
+    written = f"written to {POWER_PAGE}" if is_page else "written nowhere"
+    console.print(f"{table}\n{written}, after {process_time() - began:.0f} s", highlight=False)
 
 
 if __name__ == "__main__":

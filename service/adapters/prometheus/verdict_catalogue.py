@@ -14,8 +14,8 @@ CELL_LABELS: LabelValues = {"model": (), "scope": (), "monitor": ()}
 
 CURVE_LABELS: LabelValues = {"model": (), "role": tuple(Role)}
 
-BIN_NUMBERS = tuple(str(number) for number in range(1, len(TENTHS) + 2))
-"""The bins of the model from the lowest confidence on."""
+BIN_NUMBERS = tuple(f"{number:02d}" for number in range(1, len(TENTHS) + 2))
+"""The bins of the model from the lowest confidence on, in digits that sort as text."""
 
 SUBGROUP_BINS = ("low", "high")
 """The two bins of a subgroup."""

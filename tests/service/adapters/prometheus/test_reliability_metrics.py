@@ -35,7 +35,7 @@ def test_each_model_has_the_figures_of_its_curve() -> None:
     state, _ = judge_rows(PLAN, rows, stream=Stream.LABELS)
     metrics = Metrics(CollectorRegistry())
     metrics.set_reliability("m", model_reliability(PLAN, state))
-    compressed = {"role": "compressed", "bin": "3"}
+    compressed = {"role": "compressed", "bin": "03"}
     figures = [value(metrics, f"reliability_{name}", **compressed) for name in ("confidence", "accuracy")]
     assert [round(figure or 0, 6) for figure in figures] == [0.95, 0.8]
     lower, upper = (value(metrics, f"reliability_{name}", **compressed) for name in ("lower", "upper"))
@@ -46,8 +46,8 @@ def test_each_model_has_the_figures_of_its_curve() -> None:
     assert round(value(metrics, "calibration_error", role="baseline", scope="a=b") or 0, 6) == 0
     of_subgroup = value(metrics, "subgroup_overconfidence", role="compressed", scope="a=b", bin="high")
     assert round(of_subgroup or 0, 6) == 0.15
-    assert math.isnan(value(metrics, "reliability_accuracy", role="baseline", bin="1") or 0)
-    assert value(metrics, "reliability_accuracy", role="baseline", bin="4") is None
+    assert math.isnan(value(metrics, "reliability_accuracy", role="baseline", bin="01") or 0)
+    assert value(metrics, "reliability_accuracy", role="baseline", bin="04") is None
 
 
 def test_model_without_labels_has_no_series() -> None:
