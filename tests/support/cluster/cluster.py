@@ -50,9 +50,11 @@ def wait_until(condition: Callable[[], bool], timeout: float = TIMEOUT_SECONDS) 
 
 
 def write_cluster_config(
-    folder: Path, address: str, bus: Mapping[str, object] | None = None, blind_seconds: float = 60.0, **model: object
+    folder: Path, address: str, bus: Mapping[str, object] | None = None, blind_seconds: float = 600.0, **model: object
 ) -> Path:
-    """Write the configuration of a cluster of the model m; ``bus`` has further Kafka settings."""
+    """Write the configuration of a cluster of the model m; ``bus`` has further Kafka settings. A busy machine may take
+    more than a minute to replace a judge, which only tests of blindness want to be noticed.
+    """
     whole = config(folder, **model)
     whole["safe_mode"]["blind_seconds"] = blind_seconds
     return write_config_on(address, folder, whole, bus)
