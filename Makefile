@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
-demo: .venv/run.stamp ## Real traffic, a harmful model, an alarm, one subgroup saved, the way back: a minute and a half
+demo: .venv/run.stamp ## Models qualified or refused; real traffic, an alarm, one subgroup saved, the way back: a minute and a half
 	$(BIN)/tightrope demo --third-act
 
 test: .venv/dev.stamp .venv-reports/run.stamp .venv-mlserver/run.stamp .wheels/run.stamp tools ## All tests

@@ -57,7 +57,7 @@ def test_demo_models_are_served_from_a_folder_with_equal_names(folder: Path) -> 
 
 def test_demo_starts_its_gateway_from_a_folder_with_equal_names(folder: Path) -> None:
     """The demo's gateway inherits the working directory, and gets as far as its own error about a variable."""
-    arguments = command("demo", "--fast", "--headless", "--json")
+    arguments = command("demo", "--fast", "--headless", "--json", "--no-prologue")
     ended = subprocess.run(
         arguments, capture_output=True, text=True, check=False, cwd=folder, env=environment(TIGHTROPE_NONSENSE="1")
     )

@@ -28,6 +28,9 @@ from tightrope.service.errors import TightropeError
 from tightrope.serving import gc_tuning
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.panel import Panel
+
     from tightrope.monitors.records import Event
     from tightrope.serving.server import ListenAddress
 
@@ -157,12 +160,15 @@ def events(
         (_print_json_lines if json_ else console.print_event_lines)(batch)
 
 
-@app.command(epilog=f"Models: {DEFAULT_MODEL} (default), {', '.join(DEMO_MODELS[1:])}.")
+@app.command(epilog=f"Models: {DEFAULT_MODEL} (default), {', '.join(DEMO_MODELS[:-1])}.")
 def demo(
     model: Annotated[str, typer.Option(help="Compressed model to try.", show_default=False)] = DEFAULT_MODEL,
     sampling: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of requests that are shadowed.")] = 1.0,
     fast: Annotated[bool, typer.Option(help="Replay at full speed, not in a minute.")] = False,
     headless: Annotated[bool, typer.Option(help="Show no live table.")] = False,
+    prologue: Annotated[
+        bool, typer.Option("--prologue/--no-prologue", help="First qualify all compressed models.")
+    ] = True,
     third_act: Annotated[bool, typer.Option(help="Then deploy a fixed model and let subgroups return.")] = False,
     kafka: Annotated[
         str | None, typer.Option(help="Run five processes over the Kafka at host:port; print JSON.")
@@ -170,7 +176,7 @@ def demo(
     json_: JsonOption = False,
     svg: Annotated[Path | None, typer.Option(help="Save the last table as a picture.", hidden=True)] = None,
 ) -> None:
-    """Replay real traffic: a subgroup is harmed, detected and saved."""
+    """Qualify models, then replay real traffic: a subgroup is harmed, detected and saved."""
     from tightrope.cli import console
     from tightrope.demo_run import board, cluster_story, story
     from tightrope.service.config.loader import ConfigError
@@ -178,16 +184,34 @@ def demo(
     if model not in DEMO_MODELS:
         raise ConfigError([f"--model: is {model!r}; it must be one of {', '.join(DEMO_MODELS)}"])
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the gateway is stopped, not left behind
+    prints_json = json_ or kafka is not None
+    display = None if headless or kafka is not None else console.err if json_ else console.out
+    above = _prologue(model, display, fast=fast, prints_json=prints_json) if prologue else None
     if kafka is not None:
         cluster_commands.silence_kafka_client()
         typer.echo(json.dumps(cluster_story.run_cluster_story(kafka, model, sampling, fast=fast)))
         return
-    display = None if headless else console.err if json_ else console.out
-    result = story.run_story(model, sampling, fast=fast, console=display, svg=svg, third_act=third_act)
+    result = story.run_story(model, sampling, fast=fast, console=display, svg=svg, third_act=third_act, above=above)
     if json_:
         typer.echo(json.dumps(result))
     else:
         console.out.print(board.summary(result))
+
+
+def _prologue(model: str, display: "Console | None", *, fast: bool, prints_json: bool) -> "Panel":
+    """Qualify the demo's models, with a line of JSON for each where ``prints_json``; return the picture of it."""
+    from tightrope.cli import console
+    from tightrope.demo_run.prologue import run_prologue
+
+    panel = run_prologue(
+        model,
+        display,
+        fast=fast,
+        on_verdict=lambda each: typer.echo(json.dumps(each.document())) if prints_json else None,
+    )
+    if display is None and not prints_json:
+        console.out.print(panel)
+    return panel
 
 
 def _print_json_lines(batch: "list[tuple[int, Event]]") -> None:

@@ -5,7 +5,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -63,20 +63,34 @@ class HttpGateway:
             raise ServerError(f"{failure}: {response.data[:300]!r}")
 
 
-def write_demo_config(folder: Path, model: str, sampling: float, **more: object) -> tuple[Path, str]:
-    """Write the demo's configuration for this compressed model, on a free port; return its path and control token."""
-    yaml = YAML(typ="safe")
-    config = yaml.load(DEMO_FOLDER / "tightrope.yaml")
-    pair = config["models"][DEMO_MODEL]
+def demo_config(model: str) -> dict[str, Any]:
+    """Return the demo's configuration for this compressed model, with absolute paths."""
+    config: dict[str, Any] = YAML(typ="safe").load(DEMO_FOLDER / "tightrope.yaml")
     models = DEMO_FOLDER / "models"
-    pair |= {"baseline": str(models / "baseline_fp32.onnx"), "compressed": str(models / f"{model}.onnx")}
+    files = {"baseline": str(models / "baseline_fp32.onnx"), "compressed": str(models / f"{model}.onnx")}
+    config["models"][DEMO_MODEL] |= files
+    return config
+
+
+def write_demo_config(folder: Path, model: str, sampling: float, **more: object) -> tuple[Path, str]:
+    """Write the demo's configuration for this compressed model, on a free port and without a gate; return its path and
+    control token.
+    """
+    config = demo_config(model)
+    pair = config["models"][DEMO_MODEL]
+    del pair["qualification"]
     token = secrets.token_hex()
     (folder / "token").write_text(token)
     config |= {"server": {"port": 0, "control_token_file": "token"}, "state": "state", **more}
     pair["sampling"] = {"rate": sampling}
+    return write_yaml(folder, config), token
+
+
+def write_yaml(folder: Path, config: Mapping[str, object]) -> Path:
+    """Write a configuration into a folder, with its keys in their order; return its path."""
     path = folder / "tightrope.yaml"
-    yaml.dump(config, path)
-    return path, token
+    YAML().dump(config, path)
+    return path
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import io
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -111,8 +111,11 @@ def run_story(
     console: Console | None,
     svg: Path | None = None,
     third_act: bool = False,
+    above: Panel | None = None,
 ) -> dict[str, object]:
-    """Run the demo and return its result as a JSON object; ``third_act`` deploys a fixed model at the end."""
+    """Run the demo and return its result as a JSON object; ``third_act`` deploys a fixed model at the end. In the
+    picture ``svg`` the last table has ``above`` it.
+    """
     rows = traffic()
     later = traffic(TRAFFIC_FILES[-1:], len(rows)) if third_act else []
     run = DemoRun(model, sampling, len(rows))
@@ -127,7 +130,7 @@ def run_story(
         status = session.send_until(len(rows), fast=fast)
         result = story_result(run, status, trips(gateway), session.tallies)
         if svg is not None:
-            _save_svg(session.panel(), svg)
+            _save_svg([above, session.panel()] if above else [session.panel()], svg)
         if third_act:
             result["third_act"] = _third_act(session, fast=fast)
     return {**result, "seconds": round(time.monotonic() - began, 1)}
@@ -170,9 +173,9 @@ def _live_display(console: Console | None) -> Iterator[ShowPanel | None]:
         yield lambda panel: live.update(panel, refresh=True)
 
 
-def _save_svg(panel: Panel, path: Path) -> None:
+def _save_svg(panels: Sequence[Panel], path: Path) -> None:
     console = Console(record=True, width=112, file=io.StringIO(), force_terminal=True)
-    console.print(panel)
+    console.print(*panels, sep="\n")
     # Rich's SVG loads fonts from the network; removed, so that the picture is complete in itself.
     path.write_text(re.sub(r"@font-face {.*?}", "", console.export_svg(title="tightrope demo"), flags=re.DOTALL))
 

@@ -8,10 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
+from rich.panel import Panel
 
 from tests.support.commands import COMMAND_TIMEOUT_SECONDS, command, environment, tightrope
 from tests.support.configs import ROOT
+from tightrope.cli import main as cli
 from tightrope.demo.replay import REPLAY_CONNECTIONS, traffic
+from tightrope.demo_run import prologue
+from tightrope.demo_run.prologue_board import QualifiedModel
+from tightrope.monitors.qualification.cells import QualificationVerdict
 
 HARMFUL, CLEAN = "bad_distilled_households_only", "good_int8"
 HARMED = "residence=group_quarters"
@@ -23,13 +29,16 @@ Result = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def results() -> Iterator[dict[str, Result]]:
-    """The JSON of the demo with its third act for a harmful model, and without it for a harmless one, run at once."""
+    """The JSON of the demo with all its acts for a harmful model, and of the replay alone for a harmless one, at once;
+    the lines of the prologue are under `prologue`.
+    """
     options = ("--fast", "--headless", "--json")
+    of_model = {HARMFUL: ["--third-act"], CLEAN: ["--no-prologue", "--model", CLEAN]}
     with ExitStack() as stack:
         running = {
             model: stack.enter_context(
                 subprocess.Popen(
-                    command("demo", *options, *(("--third-act",) if model == HARMFUL else ("--model", model))),
+                    command("demo", *options, *of_model[model]),
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
                     text=True,
@@ -42,7 +51,8 @@ def results() -> Iterator[dict[str, Result]]:
         ended = {model: process.communicate(timeout=COMMAND_TIMEOUT_SECONDS) for model, process in running.items()}
         assert {model: process.returncode for model, process in running.items()} == dict.fromkeys(running, 0), ended
         assert {errors for _, errors in ended.values()} == {""}
-        yield {model: json.loads(out) for model, (out, _) in ended.items()}
+        lines = {model: [json.loads(line) for line in out.splitlines()] for model, (out, _) in ended.items()}
+        yield {model: {**results[-1], "prologue": results[:-1]} for model, results in lines.items()}
 
 
 @pytest.fixture
@@ -55,7 +65,18 @@ def test_result_has_exactly_these_keys(results: dict[str, Result]) -> None:
     """The JSON object has a fixed set of keys."""
     result = results[HARMFUL]
     assert set(results[CLEAN]) == {
-        *("model", "sampling", "requests", "compared", "dropped", "trips", "accuracy", "served_by", "seconds")
+        *(
+            "model",
+            "sampling",
+            "requests",
+            "compared",
+            "dropped",
+            "trips",
+            "accuracy",
+            "served_by",
+            "seconds",
+            "prologue",
+        )
     }
     assert set(result) == {*results[CLEAN], "third_act"}
     for trip in result["trips"]:
@@ -66,6 +87,33 @@ def test_result_has_exactly_these_keys(results: dict[str, Result]) -> None:
     declared = {scope for row in traffic() for scope in row.scopes}
     others = {f"{scope.partition('=')[0]}=other" for scope in declared}
     assert set(result["accuracy"]) == set(result["served_by"]) == {"model"} | declared | others
+
+
+def test_prologue_is_a_line_for_each_model(results: dict[str, Result]) -> None:
+    """Two are qualified, two are refused; without the prologue there are no lines."""
+    assert results[CLEAN]["prologue"] == []
+    assert {line["qualify"]: line["verdict"] for line in results[HARMFUL]["prologue"]} == {
+        "good_int8": "qualified", "good_distilled": "qualified", "bad_pruned98": "breach", HARMFUL: "breach",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("prints_json", [True, False])
+def test_prologue_without_a_display_is_printed_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, prints_json: bool
+) -> None:
+    """As lines of JSON, or as its last picture."""
+    verdict = QualifiedModel("good", 1000, QualificationVerdict.QUALIFIED, 2, 2, 0)
+
+    def run(_: str, display: Console | None, *, fast: bool, on_verdict: prologue.OnVerdict) -> Panel:
+        assert display is None
+        assert fast
+        on_verdict(verdict)
+        return Panel("a picture")
+
+    monkeypatch.setattr(prologue, "run_prologue", run)
+    cli._prologue("good", None, fast=True, prints_json=prints_json)
+    printed = capsys.readouterr().out
+    assert ("a picture" in printed, '"qualify": "good"' in printed) == (not prints_json, prints_json)
 
 
 @pytest.mark.parametrize("model", [HARMFUL, CLEAN])
@@ -140,7 +188,7 @@ def test_unknown_model_is_one_line() -> None:
 
 def test_failed_start_of_the_gateway_is_reported(tmp_path: Path) -> None:
     """The gateway's own error is printed first, and the demo's error refers to it."""
-    ended = tightrope("demo", "--headless", TMPDIR=str(tmp_path), TIGHTROPE_NONSENSE="1")
+    ended = tightrope("demo", "--headless", "--no-prologue", TMPDIR=str(tmp_path), TIGHTROPE_NONSENSE="1")
     assert (ended.returncode, ended.stdout) == (1, "")
     first, last = ended.stderr.splitlines()
     assert "TIGHTROPE_NONSENSE" in first
@@ -150,7 +198,7 @@ def test_failed_start_of_the_gateway_is_reported(tmp_path: Path) -> None:
 
 def test_stopped_demo_leaves_no_gateway(tmp_path: Path) -> None:
     """On SIGTERM the demo stops its gateway and removes its files."""
-    arguments = command("demo", "--headless")
+    arguments = command("demo", "--headless", "--no-prologue")
     where = environment(TMPDIR=str(tmp_path))
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=where) as process:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")

@@ -50,7 +50,7 @@ def test_switch_delay_ends_at_the_first_baseline_answer() -> None:
 
 def test_unavailable_kafka_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """It fails before any process starts, and the client's log is hidden."""
-    monkeypatch.setattr(sys, "argv", ["tightrope", "demo", "--kafka", "127.0.0.1:1"])
+    monkeypatch.setattr(sys, "argv", ["tightrope", "demo", "--no-prologue", "--kafka", "127.0.0.1:1"])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 1

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from rich.panel import Panel
 
 from tightrope.demo.replay import ReplayAnswer, TrafficRow, traffic
 from tightrope.demo_run import story
@@ -139,7 +140,9 @@ def test_story_is_shown_and_drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     """A short replay with a live table, a sampled shadow, and the last table as a picture."""
     monkeypatch.setattr(story, "traffic", lambda *files: traffic(*files)[:300])
     console = Console(file=io.StringIO(), width=150, force_terminal=True)
-    result = story.run_story("good_int8", 0.5, fast=True, console=console, svg=tmp_path / "board.svg")
+    result = story.run_story(
+        "good_int8", 0.5, fast=True, console=console, svg=tmp_path / "board.svg", above=Panel("before")
+    )
     assert (result["requests"], result["sampling"], result["trips"]) == (300, 0.5, [])
     assert 90 < int(str(result["compared"])) < 210
     assert isinstance(console.file, io.StringIO)
@@ -147,4 +150,5 @@ def test_story_is_shown_and_drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert SCOPE in console.file.getvalue()
     picture = (tmp_path / "board.svg").read_text()
     assert picture.startswith("<svg")
+    assert picture.index("before") < picture.index("good_int8")
     assert "url(" not in picture.replace("url(#", ""), "it would be fetched from elsewhere"

@@ -40,7 +40,7 @@ from tightrope.service.statements.qualification import (
 @dataclass(frozen=True, slots=True)
 class QualifyOptions:
     """The options of the command. ``expect`` is the digest that the criteria must have; ``seconds`` bound the run;
-    ``signer`` signs the statement.
+    ``signer`` signs the statement. Without ``costs`` those are not measured.
     """
 
     expect: str | None = None
@@ -48,6 +48,7 @@ class QualifyOptions:
     stress: bool = False
     out: Path | None = None
     signer: Signer | None = None
+    costs: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def qualify(
     finished = store.run("cells", JudgedStage, run.cells)
     stage = run.unreached() if finished is None else finished
     golden = store.run("numerics", GoldenRecord, run.numerics)
-    costs = store.run("costs", Costs, run.costs)
+    costs = store.run("costs", Costs, run.costs) if options.costs else None
     flips = store.run("scenarios", list[MeasuredCell], lambda: run.flips(stage.withheld)) if run.of_scenarios() else []
     measured = [*stage.cells, *(run.unreached_flips() if flips is None else flips)]
     cells = breaches_first(plan, [*judge(measured, plan.alpha), *cost_cells(plan, golden, costs)])
@@ -129,7 +130,7 @@ def qualify(
         rows,
         AttemptRecord(criteria_digest=f"sha256:{plan.digest}", artefacts=artefacts, verdict=result.verdict),
     )
-    if None not in (finished, golden, costs, flips):  # else a later run goes on
+    if None not in (finished, golden, flips) and (costs or not options.costs):  # else a later run goes on
         store.remove()
     return QualificationReport(run.evaluation.pair.name, data, cells, statement, costs, files, _notes(run, stage))
 
