@@ -163,7 +163,7 @@ class InferenceEngine:
         batch = RequestBatch.from_items(pair, items)
         ids = [request.id or f"{self._prefix}-{next(self._counter):x}" for request in batch.requests]
         execution = BatchExecution(pair, batch, ids, self.router.roles(pair.name, batch), avoids_stuck=avoid_stuck)
-        owned = pair.states.route(execution) if pair.states is not None else ()
+        owned = pair.states.route(execution, self.router.unqualified(pair.name)) if pair.states is not None else ()
         limited = self._rationing.limited(execution) if pair.fallback_seconds is not None else ()
         limited = [index for index in limited if index not in owned] if owned else limited
         if limited and self._rationing.is_short(pair):

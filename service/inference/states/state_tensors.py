@@ -3,7 +3,8 @@
 A state means something to the model that wrote it only, so that role answers, in safe mode too. The role is known by
 the request parameter `state_of`, which every answer carries, or by the digest of the state. A state of zeros, or
 without entries, is fresh: any role may answer it. An unknown one is answered by the role that the request is routed to,
-and the answer says so. Only rows with fresh states are compared: the other model knows no other ones.
+and the answer says so; so is one of a compressed model that no statement lets serve any more. Only rows with fresh
+states are compared: the other model knows no other ones.
 """
 
 import threading
@@ -58,8 +59,10 @@ class StateTensors:
     _not_comparable: int = 0
     _unguarded: int = 0
 
-    def route(self, execution: RoutedBatch) -> Collection[int]:
-        """Route the requests of a batch to the roles that wrote their states; returns the indices of those requests."""
+    def route(self, execution: RoutedBatch, unqualified: str = "") -> Collection[int]:
+        """Route the requests of a batch to the roles that wrote their states; returns the indices of those requests.
+        Those of the compressed model are as unknown ones while there is a reason why it is ``unqualified``.
+        """
         fresh, owned = self.fresh(execution.batch.inputs), set[int]()
         if fresh.all():
             return owned
@@ -70,7 +73,7 @@ class StateTensors:
             if not len(rows):
                 continue
             owner = self._owner(execution, index, rows)
-            if owner is None:
+            if owner is None or (owner is Role.COMPRESSED and unqualified):
                 execution.annotate(index, **{STATE_UNKNOWN: True})
                 continue
             owned.add(index)

@@ -88,6 +88,21 @@ def test_state_of_the_compressed_model_is_unmonitored_in_safe_mode(bench: Gatewa
     assert bench.metrics.total("unmonitored_answers", **labels) == 1
 
 
+@pytest.mark.parametrize("with_parameter", [False, True])
+def test_state_of_a_model_that_is_not_qualified_is_unknown(bench: GatewayHarness, *, with_parameter: bool) -> None:
+    """The baseline goes on with it, and its own states stay with it; the compressed model answers nothing."""
+    state = ask(bench, chunk(0)).outputs["stateN"]
+    bench.engine.router.set_unqualified("m", "expired on 2026-01-01")
+    answer = ask(bench, chunk(1, state), **({"state_of": "compressed"} if with_parameter else {}))
+    told = answer.parameters
+    assert (told["served_by"], told["state_of"], told["state_unknown"]) == ("baseline", "baseline", True)
+    assert not {"monitored", "fault"} & told.keys()
+    after = ask(bench, chunk(2, answer.outputs["stateN"])).parameters
+    assert (after["served_by"], "state_unknown" in after) == ("baseline", False)
+    bench.engine.router.set_unqualified("m", "")
+    assert ask(bench, chunk(3, state)).parameters["served_by"] == "compressed"
+
+
 def test_unknown_state_is_routed_and_told(tmp_path: Path, bench: GatewayHarness) -> None:
     """Such as one that another gateway's answer had, without its parameter; with it, the state is known."""
     state = ask(GatewayHarness(tmp_path, {"m": voice(tmp_path)}), chunk(0)).outputs["stateN"]
