@@ -463,6 +463,13 @@ class Alert:
     pages: bool = True
 
 
+class EnergyMeter(Protocol):
+    """Counts the energy of this host's processors."""
+
+    def joules(self) -> float | None:
+        """The energy since the meter was opened; None where the host does not tell any more."""
+
+
 class Pager(Protocol):
     """Notifies people of alerts."""
 

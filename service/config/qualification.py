@@ -50,7 +50,7 @@ class CriterionSection(Section):
     ratio: Annotated[float, Field(gt=0)] | None = None
     """A cost: the limit as a multiple of the baseline's cost in the same run."""
     most: Annotated[float, Field(gt=0)] | None = None
-    """A cost: the limit in seconds, bytes or joules."""
+    """A cost: the limit in seconds, bytes or joules; joules need a host that counts them (RAPL)."""
 
     @model_validator(mode="after")
     def _has_a_limit(self) -> Self:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from tightrope.monitors.qualification.cells import JudgedCell, QualificationVerdict
 from tightrope.monitors.records import MODEL_SCOPE, Outcome, Role
+from tightrope.offline.qualification.cost_cells import ENERGY
 from tightrope.offline.qualification.costs import Costs
 from tightrope.offline.qualification.qualify import QualificationReport
 
@@ -36,8 +37,12 @@ COST_UNITS = {
     "latency_p99": (1e6, "us"),
     "peak_memory": (1e-6, "MB"),
     "file_size": (1e-3, "KB"),
+    "energy": (1e6, "uJ a row"),
 }
 """Factors and units of the costs that are shown."""
+
+CPU_UNIT = "us of CPU a row"
+"""The unit of energy where the host counts no joules, by the same factor."""
 
 MOST_SENTENCES = 4
 PER = 1000
@@ -163,8 +168,9 @@ def _costs(costs: Costs | None) -> Iterator[str]:
     """A line with the costs of both models, the compressed one first."""
     if costs is None:
         return
-    for name, (scale, unit) in COST_UNITS.items():
+    for name, (scale, usual) in COST_UNITS.items():
         found = costs.by_criterion()[name]
+        unit = CPU_UNIT if name == ENERGY and not costs.joules_per_row else usual
         shown = [found.get(str(role)) for role in (Role.COMPRESSED, Role.BASELINE)]
         ours, theirs = ("-" if value is None else f"{value * scale:,.0f}" for value in shown)
         yield f"{name} {ours} {unit}, the baseline {theirs} {unit}"

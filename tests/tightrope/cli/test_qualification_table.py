@@ -1,11 +1,13 @@
 import io
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from tests.support.qualified_pair import sided_rows, sided_settings
 from tests.support.qualified_reports import judge
-from tightrope.cli.qualification_table import print_report
+from tightrope.cli.qualification_table import _costs, print_report
+from tightrope.offline.qualification.costs import Costs
 
 
 def printed(folder: Path, compressed: object, rows: int = 1000, **changes: object) -> str:
@@ -37,3 +39,16 @@ def test_missing_rows_are_listed(tmp_path: Path) -> None:
     text = printed(tmp_path, [[1, 0], [0, 0]], 100)
     assert "CANNOT TELL" in text
     assert "more rows" in text
+
+
+@pytest.mark.parametrize(
+    ("joules", "line"),
+    [
+        ({}, "energy 10 us of CPU a row, the baseline 20 us of CPU a row"),
+        ({"baseline": 2e-3, "compressed": 5e-4}, "energy 500 uJ a row, the baseline 2,000 uJ a row"),
+    ],
+)
+def test_energy_is_shown_with_its_unit(joules: dict[str, float | None], line: str) -> None:
+    """Seconds of the processor where the host counts no joules."""
+    costs = Costs({}, {}, {}, {}, {"baseline": 2e-5, "compressed": 1e-5}, joules)
+    assert list(_costs(costs))[-1] == line

@@ -9,6 +9,8 @@ from tightrope.offline.qualification.stages import TIME
 from tightrope.service.statements.qualification import GoldenRecord
 
 NUMERICS = "numerics"
+ENERGY = "energy"
+"""The cost whose limit `most` is in joules: seconds of a processor are no joules."""
 
 
 def cost_cells(plan: CriteriaPlan, golden: GoldenRecord | None, costs: Costs | None) -> list[JudgedCell]:
@@ -25,7 +27,7 @@ def cost_cells(plan: CriteriaPlan, golden: GoldenRecord | None, costs: Costs | N
         ours, theirs = found.get(str(Role.COMPRESSED)), found.get(str(Role.BASELINE))
         for limit, key, value in (
             (criterion.ratio, "ratio", ours / theirs if ours is not None and theirs else None),
-            (criterion.most, "most", ours),
+            (criterion.most, "most", None if criterion.name == ENERGY and costs and not costs.joules_per_row else ours),
         ):
             if limit is not None and value is None:
                 reason = TIME if costs is None else "this host does not tell"

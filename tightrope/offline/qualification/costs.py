@@ -10,10 +10,12 @@ import numpy as np
 
 from tightrope.monitors.records import Role, Tensors
 from tightrope.offline.pair_evaluation import PairEvaluation
+from tightrope.offline.qualification.energy import joules_per_row
 from tightrope.offline.qualification.fresh_process import run_fresh
 from tightrope.offline.qualification.stages import TimedProgress
 from tightrope.service.adapters.cpu import usable_cores
 from tightrope.service.adapters.model_files import find_files
+from tightrope.service.adapters.ports import EnergyMeter
 from tightrope.service.config.loader import Settings
 from tightrope.service.inference.row_files.row_file import row_count
 
@@ -23,17 +25,21 @@ TIMED_SECONDS_OF_ROLE = 2.0
 CALLERS_PER_CORE = 2
 FRESH_SECONDS = 60.0
 
+BY_RAPL = "RAPL: joules of the processor packages, less those of idle time"
 BY_CPU_SECONDS = "no RAPL: CPU seconds"
 
 
 class Costs(msgspec.Struct, frozen=True):
-    """The costs by kind, then by role; None where one could not be measured. ``latency`` is in seconds."""
+    """The costs by kind, then by role; None where one could not be measured. ``latency`` is in seconds;
+    without RAPL there are no ``joules_per_row``.
+    """
 
     latency: dict[str, dict[str, float | None]]
     file_bytes: dict[str, float | None]
     peak_bytes: dict[str, float | None]
     cold_start_seconds: dict[str, float | None]
     cpu_seconds_per_row: dict[str, float | None]
+    joules_per_row: dict[str, float | None] = {}
 
     def by_criterion(self) -> Mapping[str, Mapping[str, float | None]]:
         """The costs under the names of their criteria."""
@@ -43,19 +49,37 @@ class Costs(msgspec.Struct, frozen=True):
             "cold_start": self.cold_start_seconds,
             "peak_memory": self.peak_bytes,
             "file_size": self.file_bytes,
-            "energy": self.cpu_seconds_per_row,
+            "energy": self.joules_per_row or self.cpu_seconds_per_row,
         }
 
+    @property
+    def energy_record(self) -> dict[str, object]:
+        """The energy as a statement has it."""
+        how = BY_RAPL if self.joules_per_row else BY_CPU_SECONDS
+        joules = self.joules_per_row or None
+        return {"joules_per_row": joules, "cpu_seconds_per_row": self.cpu_seconds_per_row, "how": how}
 
-def measure_costs(evaluation: PairEvaluation, settings: Settings, progress: TimedProgress, *, stress: bool) -> Costs:
-    """Measure the costs of both models; with ``stress`` also on one core, and under concurrent callers.
+
+def measure_costs(
+    evaluation: PairEvaluation,
+    settings: Settings,
+    progress: TimedProgress,
+    *,
+    stress: bool,
+    meter: EnergyMeter | None = None,
+) -> Costs:
+    """Measure the costs of both models; with ``stress`` also on one core, and under concurrent callers. The ``meter``
+    tells the energy of this host.
 
     Raises:
         TimeIsUpError: when no time is left.
     """
-    progress.begin("measuring costs", (4 if stress else 2) * len(Role))
+    progress.begin("measuring costs", (4 if stress else 2) * len(Role) + 1)
     latency, cpu = _latencies(evaluation)
     progress.advance(len(Role))
+    pair = evaluation.pair
+    joules = joules_per_row(meter, pair.models, _single_rows(evaluation), pair.deciding)
+    progress.advance()
     fresh: dict[Role, dict[str, float]] = {}
     for role in Role:
         name = evaluation.pair.name
@@ -79,6 +103,7 @@ def measure_costs(evaluation: PairEvaluation, settings: Settings, progress: Time
         peak_bytes={str(role): found.get("peak_bytes") or None for role, found in fresh.items()},
         cold_start_seconds={str(role): found.get("cold_start_seconds") for role, found in fresh.items()},
         cpu_seconds_per_row={str(role): seconds for role, seconds in cpu.items()},
+        joules_per_row=joules,
     )
 
 

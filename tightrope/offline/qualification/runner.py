@@ -26,6 +26,7 @@ from tightrope.offline.qualification.numerics import measure_numerics
 from tightrope.offline.qualification.row_bytes import bytes_of_rows
 from tightrope.offline.qualification.scenarios import Jitter, measure_flips
 from tightrope.offline.qualification.stages import TIME, TimedProgress
+from tightrope.service.adapters.powercap.rapl import open_meter
 from tightrope.service.config.loader import Settings
 from tightrope.service.statements.qualification import GoldenRecord
 
@@ -129,7 +130,7 @@ class QualificationRun:
 
     def costs(self) -> Costs:
         """Measure what the models take."""
-        return measure_costs(self.evaluation, self.settings, self.progress, stress=self.stress)
+        return measure_costs(self.evaluation, self.settings, self.progress, stress=self.stress, meter=open_meter())
 
     def flips(self, withheld: Sequence[str]) -> list[MeasuredCell]:
         """Measure the criteria of scenarios."""

@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 from tightrope import __version__
 from tightrope.monitors.qualification.cells import JudgedCell
 from tightrope.monitors.records import Role
-from tightrope.offline.qualification.costs import BY_CPU_SECONDS, Costs
+from tightrope.offline.qualification.costs import Costs
 from tightrope.offline.qualification.criteria import subgroups_document
 from tightrope.offline.qualification.runner import QualificationRun
 from tightrope.offline.qualification.stages import replace_file
@@ -96,7 +96,7 @@ def measured_record(host_class: str, costs: Costs | None) -> MeasuredRecord:
         file_bytes=dict(costs.file_bytes),
         peak_bytes=dict(costs.peak_bytes),
         cold_start_seconds=dict(costs.cold_start_seconds),
-        energy={"joules_per_row": None, "cpu_seconds_per_row": costs.cpu_seconds_per_row, "how": BY_CPU_SECONDS},
+        energy=costs.energy_record,
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from tests.support.qualified_pair import sided_rows, sided_settings
 from tightrope.offline.pair_evaluation import prepare
 from tightrope.offline.progress import NO_PROGRESS
-from tightrope.offline.qualification.costs import measure_costs
+from tightrope.offline.qualification.costs import BY_CPU_SECONDS, BY_RAPL, Costs, measure_costs
 from tightrope.offline.qualification.stages import TimedProgress, TimeIsUpError
 
 
@@ -23,6 +23,16 @@ def test_both_models_are_measured(tmp_path: Path) -> None:
     assert costs.latency["p50"]["baseline"] <= costs.latency["p99"]["baseline"]  # type: ignore[operator]
     assert set(costs.latency) == {"p50", "p99", "one_core_p50", "one_core_p99", "concurrent_p99", "cliff"}
     assert costs.file_bytes["baseline"] == (tmp_path / "baseline.onnx").stat().st_size
+
+
+def test_energy_is_told_with_its_unit() -> None:
+    """Joules where the host counts them, else seconds of the processor, which say so."""
+    seconds: dict[str, float | None] = {"baseline": 2e-5, "compressed": 1e-5}
+    counted = Costs({}, {}, {}, {}, seconds, {"baseline": 2e-3, "compressed": 5e-4})
+    assert (counted.energy_record["how"], counted.by_criterion()["energy"]["compressed"]) == (BY_RAPL, 5e-4)
+    other = Costs({}, {}, {}, {}, seconds)
+    assert (other.energy_record["joules_per_row"], other.energy_record["how"]) == (None, BY_CPU_SECONDS)
+    assert other.by_criterion()["energy"] == seconds
 
 
 def test_no_time_is_spent_when_none_is_left(tmp_path: Path) -> None:

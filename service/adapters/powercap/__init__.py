@@ -1,0 +1,1 @@
+"""The energy of the processors, as Linux counts it."""
