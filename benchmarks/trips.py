@@ -29,6 +29,7 @@ TRIP_TIMEOUT_SECONDS = 15.0
 
 ONLY_DISAGREEMENT = {
     "disagreement": 0.05,
+    "clear_disagreement": None,
     "confidence": None,
     "confidence_shape": None,
     "confidence_jump": None,

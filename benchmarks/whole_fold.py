@@ -21,6 +21,7 @@ from benchmarks.written_parts import POWER_PAGE, markdown_table, with_part
 from tightrope.monitors import watch
 from tightrope.monitors.budget import Budget, MonitorSpec, build_rules
 from tightrope.monitors.catalogue import CATALOGUE
+from tightrope.monitors.clear_rows.clear_margin import CLEAR_QUANTILE
 from tightrope.monitors.decide import apply_order
 from tightrope.monitors.definitions.definition import Need, Reach
 from tightrope.monitors.dependence.units import EvidenceUnit
@@ -34,6 +35,9 @@ ATTRIBUTES = {"size": 2, "region": 8, "source": 12}
 
 DIFFERING = CATALOGUE["disagreement"].limit
 """The rate of rows that differ, and so the rate of every class's: their limit too, in the model and in subgroups."""
+
+CLEAR = CATALOGUE["clear_disagreement"].limit
+"""The rate of clear rows that differ."""
 
 BATCH_ROWS = 1024
 """Rows in one batch; after each one an operator's order starts the detectors of a scope that alarmed anew."""
@@ -126,6 +130,10 @@ def draw_rows(rng: np.random.Generator, plan: Plan, pattern: Pattern) -> Compari
     differs = u[1] < DIFFERING * level
     compressed = np.where(differs, (baseline + 1 + (u[2] * (CLASSES - 1)).astype(int)) % CLASSES, baseline)
     down, up = u[3] < 0.02 * level, u[3] > 1 - 0.02 * level
+    share = 1 - CLEAR_QUANTILE
+    agreeing = (share - CLEAR * share * level) / (1 - DIFFERING * level)
+    is_clear = u[9] < np.where(differs, CLEAR * share / DIFFERING, agreeing)
+    margin = np.where(is_clear, CLEAR_QUANTILE + share * u[13], CLEAR_QUANTILE * u[13])
     confidence = 0.2 + 0.6 * u[4]
     moved = np.where(down, -0.2, np.where(up, 0.2, 0.02 * level))
     refused = u[5] < 0.05  # noqa: PLR2004 - the baseline refuses one in twenty
@@ -153,6 +161,7 @@ def draw_rows(rng: np.random.Generator, plan: Plan, pattern: Pattern) -> Compari
         disagree=differs,
         top_baseline=baseline,
         top_compressed=compressed,
+        margin_baseline=margin,
         confidence_baseline=confidence,
         confidence_compressed=confidence + moved,
         refused_baseline=refused,

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from docs import permissions, request_path, sample_path
-from tightrope.monitors.catalogue import CATALOGUE, SUBGROUP_FACTOR, SUBGROUP_SHARE
-from tightrope.monitors.definitions.definition import Hypothesis
+from tightrope.monitors.catalogue import CATALOGUE, SUBGROUP_SHARE
+from tightrope.monitors.definitions.definition import SUBGROUP_FACTOR, Hypothesis
 from tightrope.monitors.safemode import TABLE, Input, ModeState, TransitionRow
 from tightrope.service.adapters.prometheus.catalogue import METRICS, max_series
 from tightrope.service.adapters.prometheus.metric import Metric

@@ -7,6 +7,7 @@ are of the one alarm budget: those of the monitors, of the subgroups, and those 
 from collections.abc import Sequence
 
 from tightrope.monitors import observations
+from tightrope.monitors.clear_rows.clear_margin import ClearDisagreement
 from tightrope.monitors.definitions.definition import Hypothesis, MonitorDefinition, Need, Reach
 from tightrope.monitors.definitions.label_monitors import LABEL_MONITORS
 from tightrope.monitors.observations import CONFIDENCE_JUMP, CONFIDENCE_POINTS
@@ -19,7 +20,6 @@ SEARCH_SHARE = 0.04
 
 RESERVED_SHARES = {
     "undeclared subgroups": 0.01,
-    "clear disagreement": 0.02,
     "host scopes": 0.01,
 }
 """The shares of the alarm budget that no cell uses yet."""
@@ -28,9 +28,6 @@ ADDED_SHARE, MAX_ADDED = 0.002, 5
 """The share of the alarm budget of a found group that is watched as a scope, which all monitors split evenly; and how
 many there can be.
 """
-
-SUBGROUP_FACTOR = 2.0
-"""A subgroup's default limit as a multiple of the model's: on few rows a small excess is common."""
 
 MAX_CLASSES = 20
 """The largest number of classes that are watched one by one in subgroups; of more, the critical ones are."""
@@ -76,6 +73,20 @@ CATALOGUE: dict[str, MonitorDefinition] = {
             limit=0.02,
             share=0.2,
             observe=observations.disagreement,
+        ),
+        MonitorDefinition(
+            name="clear_disagreement",
+            question="Does the compressed model decide differently where its baseline is clear?",
+            statistic="on rows whose margin of the baseline (the largest probability minus the second) lies above its "
+            "10 % quantile: as disagreement",
+            blind_to="harm among the rows about which the baseline hesitates; margins that change after the cut is "
+            "fixed",
+            hypothesis=Hypothesis.RATE,
+            limit=0.01,
+            share=0.02,
+            observe=ClearDisagreement(),
+            needs=(Need.MARGIN,),
+            subgroup_factor=5.0,
         ),
         MonitorDefinition(
             name="confidence",

@@ -8,6 +8,7 @@ import numpy as np
 
 from tightrope.monitors.added_scopes.added_scope import AddedScope
 from tightrope.monitors.budget import Budget, MonitorSpec
+from tightrope.monitors.clear_rows.clear_margin import LearnedMargin
 from tightrope.monitors.dependence.autocorrelation import Autocorrelation
 from tightrope.monitors.dependence.units import EvidenceUnit
 from tightrope.monitors.dependence.warning import Dependence
@@ -181,7 +182,7 @@ class State:
     that the role refuses; ``sight_notes`` are what gateways told about rows that are missing; ``estimates`` holds the
     sums behind intervals; ``dependence`` is how much rows depend on each other; ``search`` is that for groups;
     ``veto`` is what labels have shown of disagreements, and ``curves`` of confidence; ``added`` are the scopes that no
-    configuration declares.
+    configuration declares; ``margin`` is that of clear rows where the plan does not know it.
 
     >>> plan = Plan("m", "b", "c", ("model", "sex=f"), np.ones(2), rules=())
     >>> initial_state(plan).modes[0].state
@@ -222,6 +223,7 @@ class State:
     veto: Veto = field(default_factory=lambda: Veto.fresh(0))
     curves: CurveSums = field(default_factory=lambda: CurveSums.fresh(0))
     added: tuple[AddedScope, ...] = ()
+    margin: LearnedMargin = field(default_factory=LearnedMargin)
 
     @property
     def rows_received(self) -> int:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tightrope.monitors.clear_rows.clear_margin import margins_of_ticks
+from tightrope.monitors.definitions.clear_monitor import learns_margin
 from tightrope.monitors.dependence.blocks import Block
 from tightrope.monitors.dependence.cluster_sums import ClusterSums, Windows, open_window
 from tightrope.monitors.dependence.units import request_starts, shared_rows
@@ -269,3 +271,22 @@ def with_unit(plan: Plan, before: State, state: State, time: float) -> State:
         cells = tuple(replace(each, window=open_window(each.count.shape, steps)) for each in cells)
         state = replace(state, dependence=replace(state.dependence, window_rows={}))
     return state if cells is state.cells else replace(state, cells=cells)
+
+
+def learned_margins(plan: Plan, view: BlockView, stream: Stream) -> list[Floats]:
+    """The margins of the rows of each tick that the model counts; none once the plan has that of clear rows."""
+    if stream is not Stream.COMPARISONS or not learns_margin(rule.monitor for rule in plan.rules):
+        return []
+    return margins_of_ticks(view.rows.margin_baseline, view.counted[:, 0], view.block.sizes)
+
+
+def no_rows(plan: Plan, batch: Comparisons) -> Comparisons:
+    """Build an empty batch with the scopes and digests of the plan, which can be joined with its rows."""
+    scopes = plan.scopes[1:]
+    return replace(
+        batch.take(slice(0, 0)),
+        scopes=scopes,
+        member=np.zeros((0, len(scopes)), dtype=bool),
+        baseline_digest=plan.baseline_digest,
+        compressed_digest=plan.compressed_digest,
+    )

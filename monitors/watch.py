@@ -29,7 +29,14 @@ from tightrope.monitors.observations import losses, own_noise, summed_losses
 from tightrope.monitors.plan import Plan, State, Transition, is_armed, is_blind
 from tightrope.monitors.records import Comparisons, Fault, Routes, Stream, Traffic
 from tightrope.monitors.scopes import last_sighted, latest_faulty, rows_of_scopes, with_model_scope
-from tightrope.monitors.ticks import BlockView, dependence_after, unit_change, with_unit
+from tightrope.monitors.ticks import (
+    BlockView,
+    dependence_after,
+    learned_margins,
+    no_rows,
+    unit_change,
+    with_unit,
+)
 from tightrope.monitors.vetoes import veto_change, with_labels
 from tightrope.monitors.watched_groups.orders import arm_found
 from tightrope.monitors.watched_groups.plans import fitted_rows, judged_plan
@@ -167,20 +174,8 @@ def _take_new(plan: Plan, state: State, batch: Comparisons, stream: Stream) -> t
         state = replace(state, unanswered=replace(state.unanswered, kept=0, since=0.0, until=0.0, answered=answered))
     if not covered:
         state = replace(state, stale=state.stale + int(new.sum()))
-    taken = _no_rows(plan, batch) if not covered else batch if new.all() else batch.take(new)
+    taken = no_rows(plan, batch) if not covered else batch if new.all() else batch.take(new)
     return state, taken if taken.log == state.log else replace(taken, log=state.log)
-
-
-def _no_rows(plan: Plan, batch: Comparisons) -> Comparisons:
-    """Build an empty batch with the scopes and digests of the plan, which can be joined with its rows."""
-    scopes = plan.scopes[1:]
-    return replace(
-        batch.take(slice(0, 0)),
-        scopes=scopes,
-        member=np.zeros((0, len(scopes)), dtype=bool),
-        baseline_digest=plan.baseline_digest,
-        compressed_digest=plan.compressed_digest,
-    )
 
 
 def _judge(plan: Plan, state: State, view: BlockView, stream: Stream) -> tuple[State, int, list[Transition]]:
@@ -189,7 +184,8 @@ def _judge(plan: Plan, state: State, view: BlockView, stream: Stream) -> tuple[S
     ends = np.maximum.reduceat(view.rows.time, np.cumsum((0, *view.block.sizes[:-1])))  # a clock may be behind
     decided = first_decision(plan, state, trajectories, ends)
     change = unit_change(plan, state, view) if stream is Stream.COMPARISONS else (None, state.dependence)
-    cuts = decided, change[0], veto_change(plan, state, view, stream, ends)
+    margins = learned_margins(plan, view, stream)
+    cuts = decided, change[0], veto_change(plan, state, view, stream, ends), state.margin.fixed_by(margins)
     cut = 1 + min(view.block.ticks - 1 if tick is None else tick for tick in cuts)
     search, ticks = search_after(plan, state, view, stream, cut, ends)
     cells = [
@@ -203,7 +199,7 @@ def _judge(plan: Plan, state: State, view: BlockView, stream: Stream) -> tuple[S
     dependence = dependence_after(plan, before, view, stream, ticks, change)
     state = replace(state, cells=tuple(cells), seen=seen, estimates=estimates, dependence=dependence, search=search)
     if stream is Stream.COMPARISONS:
-        state = _count(state, view, ticks)
+        state = replace(_count(state, view, ticks), margin=before.margin.after(margins[:ticks]))
     state = with_labels(plan, before, state, view, stream, ticks, float(ends[ticks - 1]))
     transitions: list[Transition] = []
     if decided == ticks - 1:

@@ -105,6 +105,11 @@ def _check_reading(kind: DecisionKind, reading: KindReading, rows: int, role: Ro
     for name in ("confidence", "uncertainty"):
         given = not np.isnan(getattr(reading, name)).all()
         _require(kind.has_confidence or not given, f"{name} is given, but has_confidence is False")
+    no_margin = np.isnan(reading.margin)
+    _require(
+        not getattr(kind, "has_margin", False) or not no_margin[~faulty].any(),
+        f"has_margin is True, but {role} has none",
+    )
     _require(bool((reading.top[faulty] == NO_CLASS).all()), f"top of {role} is given for a row with a fault")
     _require(kind.has_top or bool((reading.top == NO_CLASS).all()), "top is given, but has_top is False")
     most = len(kind.classes) or np.iinfo(np.int64).max

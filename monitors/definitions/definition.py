@@ -9,6 +9,9 @@ import numpy as np
 from tightrope.monitors.observations import Observed
 from tightrope.monitors.records import Comparisons, Floats, Ints, Stream
 
+SUBGROUP_FACTOR = 2.0
+"""A subgroup's default limit as a multiple of the model's: on few rows a small excess is common."""
+
 
 class Hypothesis(StrEnum):
     """The quantity under test: a rate against its limit, a mean against its tolerance on both sides or from above."""
@@ -19,11 +22,13 @@ class Hypothesis(StrEnum):
 
 
 class Need(StrEnum):
-    """An offer of a kind of decision that a monitor needs: a confidence, classes that both models say more or less
-    often, one class a row, which a label can confirm, or a value that can lie above or below the baseline's.
+    """An offer of a kind of decision that a monitor needs: a confidence, the margin between the two likeliest answers,
+    classes that both models say more or less often, one class a row, which a label can confirm, or a value that can lie
+    above or below the baseline's.
     """
 
     CONFIDENCE = "confidence"
+    MARGIN = "margin"
     CLASSES = "classes"
     LABELS = "labels"
     VALUE = "value"
@@ -50,7 +55,8 @@ class MonitorDefinition:
     ``needs`` are what a kind of decision must offer. With ``class_of``, the class of each of n rows (n,), a row counts
     for that variant only, and ``observe`` has one column; classes from the last variant on count for that one.
     ``zeros`` are further rows with a value of 0 that enter with each of n rows, (n, S), or (n, 0) without any.
-    Variants with less than ``least_share`` of the rows need not pass.
+    Variants with less than ``least_share`` of the rows need not pass. A subgroup's default limit is ``subgroup_factor``
+    times the model's.
 
     >>> from tightrope.monitors.catalogue import CATALOGUE
     >>> CATALOGUE["mix"].variants(3)
@@ -74,6 +80,7 @@ class MonitorDefinition:
     class_of: Callable[[Comparisons], Ints] | None = None
     zeros: Callable[[Comparisons], Floats] | None = None
     least_share: float = 0.0
+    subgroup_factor: float = SUBGROUP_FACTOR
 
     def observe_variants(self, rows: Comparisons, variants: int) -> Observed:
         """The rows that count for each variant and their values, (n, V), also of a monitor with ``class_of``."""

@@ -87,6 +87,7 @@ def build_binary(options: Mapping[str, Any], layout: PairLayout) -> DecisionKind
         classes=read_names(options, "classes", 2) or ("0", "1"),
         binary_loss=True,
         has_top=True,
+        has_margin=True,
         scales=read_scales(options),
         thresholds=read_thresholds(options, "threshold", 1),
     )

@@ -166,6 +166,7 @@ def build_classes(options: Mapping[str, Any], layout: PairLayout) -> DecisionKin
         binary_loss=top == 1 or match == "inside",
         is_cheap=is_small(output),
         has_top=True,
+        has_margin=True,
         scales=read_scales(options),
         top=top,
         match=match,

@@ -227,6 +227,10 @@ class DecisionKind(Protocol):
     def has_bias(self) -> bool:
         """Whether comparisons have a bias a row."""
 
+    @property
+    def has_margin(self) -> bool:
+        """Whether readings have a margin; a kind without this attribute has none."""
+
     def read(self, outputs: Tensors, inputs: Tensors, role: Role, rows: int) -> KindReading:
         """Read the outputs of ``rows`` rows. What cannot be read is a fault of its row; an output that has not one
         entry a row is a fault of every row. Never raises for what a model or a caller sends.

@@ -34,6 +34,7 @@ class KindTraits:
     has_confidence: bool = True
     has_top: bool = False
     has_bias: bool = False
+    has_margin: bool = False
 
     @property
     def watched(self) -> int:

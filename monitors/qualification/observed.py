@@ -2,34 +2,11 @@
 
 import numpy as np
 
-from tightrope.monitors import observations
-from tightrope.monitors.records import Bools, Comparisons, Fault, Floats
-
-CLEAR_QUANTILE = 0.1
-"""The share of rows with the smallest margins of the baseline, which are not clear."""
+from tightrope.monitors.clear_rows.clear_margin import RowValues
+from tightrope.monitors.records import Comparisons, Fault, Floats
 
 CONFIDENT_AT = 0.9
 """The confidence above which an answer counts as confident, if the criterion names none."""
-
-RowValues = tuple[Bools, Floats]
-"""The rows that count, (n,), and their values, (n,)."""
-
-
-def clear_margin(margin: Floats) -> float | None:
-    """The margin of the baseline above which a row is clear, from the margins (n,) of all rows; None if none is known.
-
-    >>> clear_margin(np.array([0.1, 0.5, 0.9])), clear_margin(np.array([np.nan]))
-    (0.18, None)
-    """
-    known = margin[np.isfinite(margin)]
-    return round(float(np.quantile(known, CLEAR_QUANTILE)), 12) if len(known) else None
-
-
-def clear_disagreement(rows: Comparisons, margin: float) -> RowValues:
-    """The disagreement of the rows in which the baseline's two largest probabilities lie further apart."""
-    with np.errstate(invalid="ignore"):
-        clear = (rows.fault == Fault.NONE) & (rows.margin_baseline > margin)
-    return np.asarray(clear), observations.losses(rows)
 
 
 def confident_wrong(rows: Comparisons, at: float) -> RowValues:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tightrope.monitors import latency, observations, safemode
+from tightrope.monitors.clear_rows.clear_margin import MARGIN_ROWS
+from tightrope.monitors.definitions.clear_monitor import learns_margin
 from tightrope.monitors.detector import LN10, LOG_ZERO, divergence
 from tightrope.monitors.detector_bank import PATH_TICKS, Cells, Rule, recent_mean, recovery_evidence
 from tightrope.monitors.intake.refusals import refusal_rate
@@ -24,6 +26,11 @@ from tightrope.monitors.verdict import Interval, Outlook, Verdict, decide_outcom
 REPEATS_NOTE = (
     "{:.0%} of the latest rows repeat an input and are not counted; if the model has few possible inputs, set "
     "models.{}.repeats: retries"
+)
+
+MARGIN_NOTE = (
+    "the margin of clear rows is not known yet: {:,} of the {:,} rows that fix it are compared; golden rows "
+    "(models.{}.golden) fix it before"
 )
 
 PASS_MARGIN_NATS = float(np.log(100.0))
@@ -47,7 +54,7 @@ def verdicts(plan: Plan, state: State) -> list[Verdict]:
     extra += disabled_verdicts(plan, state)
     by_rule = [scope_sights(plan, state), *_rule_verdicts(plan, state)]
     found = [by_scope[scope] for scope in range(len(plan.scopes)) for by_scope in by_rule if scope in by_scope]
-    return _without_sight(state, extra + _without_repeats(plan, state, found))
+    return _without_sight(state, extra + _without_repeats(plan, state, _without_margin(plan, state, found)))
 
 
 def _withheld(verdict: Verdict, note: str) -> Verdict:
@@ -63,6 +70,18 @@ def _without_sight(state: State, found: Sequence[Verdict]) -> list[Verdict]:
     return [
         _withheld(verdict, notes[verdict.scope])
         if notes[verdict.scope] and verdict.outcome in {Outcome.PASS, Outcome.INSUFFICIENT}
+        else verdict
+        for verdict in found
+    ]
+
+
+def _without_margin(plan: Plan, state: State, found: Sequence[Verdict]) -> list[Verdict]:
+    """Say why no row of a monitor counts while it waits for the margin of clear rows."""
+    waiting = [rule.monitor.name for rule in plan.rules if learns_margin([rule.monitor])]
+    note = MARGIN_NOTE.format(len(state.margin.margins), MARGIN_ROWS, plan.model)
+    return [
+        _withheld(verdict, note)
+        if verdict.monitor in waiting and verdict.outcome in {Outcome.PASS, Outcome.INSUFFICIENT}
         else verdict
         for verdict in found
     ]

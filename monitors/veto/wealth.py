@@ -22,7 +22,7 @@ import numpy as np
 from tightrope.monitors.detector import BETS, LARGEST_BET, logsumexp
 from tightrope.monitors.records import Bools, Floats, Ints
 
-VETOED_MONITORS = frozenset({"disagreement", "class_miss", "class_gain", "mix"})
+VETOED_MONITORS = frozenset({"disagreement", "clear_disagreement", "class_miss", "class_gain", "mix"})
 """The monitors that tell a difference, not which of the two models is right."""
 
 COHORT_LABELS = 500

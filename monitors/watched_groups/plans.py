@@ -1,4 +1,6 @@
-"""The plan with the scopes that were added while it runs, and rows with their membership in these."""
+"""The plan with what was added and learned while it runs: scopes, with the membership of rows in them, and the margin
+of clear rows.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,13 +10,15 @@ import numpy as np
 
 from tightrope.monitors.added_scopes.added_scope import AddedScope
 from tightrope.monitors.budget import build_rules
+from tightrope.monitors.clear_rows.clear_margin import ClearDisagreement
+from tightrope.monitors.definitions.clear_monitor import clear_above, learns_margin
 from tightrope.monitors.hunter.columns import InputColumn
 from tightrope.monitors.plan import Plan, State
 from tightrope.monitors.records import Bools, Comparisons, Features
 
 
 def judged_plan(plan: Plan, state: State) -> Plan:
-    """Return the plan by which a state is judged: with the scopes that were added to it.
+    """Return the plan by which a state is judged: with the scopes that were added to it, and the margin it has learned.
 
     A scope is left out that the plan declares itself, or whose columns or subgroups it no longer has.
 
@@ -23,14 +27,23 @@ def judged_plan(plan: Plan, state: State) -> Plan:
     >>> judged_plan(plan, initial_state(plan)) is plan
     True
     """
-    return with_added(plan, state.added)
+    base = plan.base or plan
+    margin = state.margin.margin if state.digest == base.digest and _learns(base) else None
+    usable = tuple(each for each in state.added if _fits(base, each))
+    return plan if (usable, margin) == (plan.added, _learned(plan)) else _extended(base, usable, margin)
 
 
 def with_added(plan: Plan, added: Sequence[AddedScope]) -> Plan:
     """Return the plan with these added scopes and no others."""
     base = plan.base or plan
     usable = tuple(each for each in added if _fits(base, each))
-    return plan if usable == plan.added else _extended(base, usable) if usable else base
+    return plan if usable == plan.added else _extended(base, usable, _learned(plan))
+
+
+def with_margin(plan: Plan, margin: float | None) -> Plan:
+    """Return the plan with the margin of clear rows, if it does not know it itself."""
+    base = plan.base or plan
+    return _extended(base, plan.added, margin) if _learns(base) else plan
 
 
 def fitted_rows(plan: Plan, rows: Comparisons, *, new: bool) -> Comparisons:
@@ -52,16 +65,35 @@ def fitted_rows(plan: Plan, rows: Comparisons, *, new: bool) -> Comparisons:
 
 
 @lru_cache(maxsize=16)
-def _extended(base: Plan, added: tuple[AddedScope, ...]) -> Plan:
-    specs = [spec.with_added(len(added)) for spec in base.specs if spec.monitor.name in base.monitors]
+def _extended(base: Plan, added: tuple[AddedScope, ...], margin: float | None) -> Plan:
+    if not added and margin is None:
+        return base
+    rules = base.rules
+    if added:
+        specs = [spec.with_added(len(added)) for spec in base.specs if spec.monitor.name in base.monitors]
+        rules = build_rules(specs, base.policy.recovery_ratio)
+    if margin is not None:
+        rules = tuple(replace(each, monitor=clear_above(each.monitor, margin)) for each in rules)
     return replace(
         base,
         scopes=(*base.scopes, *(each.scope for each in added)),
         rates=np.append(base.rates, np.full(len(added), base.rates[0])),
-        rules=build_rules(specs, base.policy.recovery_ratio),
+        rules=rules,
         added=added,
         base=base,
     )
+
+
+def _learns(base: Plan) -> bool:
+    return learns_margin(rule.monitor for rule in base.rules)
+
+
+def _learned(plan: Plan) -> float | None:
+    """The margin that was learned for a plan; None for one that knows it itself."""
+    if plan.base is None or not _learns(plan.base):
+        return None
+    observed = [rule.monitor.observe for rule in plan.rules]
+    return next(each.margin for each in observed if isinstance(each, ClearDisagreement))
 
 
 def _fits(base: Plan, added: AddedScope) -> bool:

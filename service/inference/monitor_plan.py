@@ -3,14 +3,12 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from tightrope.monitors.budget import EVIDENCE_VERSION, LABEL_EVIDENCE_VERSION, Budget, MonitorSpec, build_rules
-from tightrope.monitors.catalogue import CATALOGUE, SUBGROUP_FACTOR
-from tightrope.monitors.definitions.definition import MonitorDefinition, Reach
+from tightrope.monitors.budget import EVIDENCE_VERSION, LABEL_EVIDENCE_VERSION, Budget, build_rules
+from tightrope.monitors.definitions.definition import SUBGROUP_FACTOR
 from tightrope.monitors.dependence.units import EvidenceUnit
 from tightrope.monitors.detector_bank import Rule
 from tightrope.monitors.hunter.columns import InputColumn
@@ -19,8 +17,7 @@ from tightrope.monitors.intake.sampling import Sampler
 from tightrope.monitors.kinds.seam import DecisionKind
 from tightrope.monitors.latency import LatencyObjective
 from tightrope.monitors.plan import Plan
-from tightrope.monitors.records import MODEL_SCOPE, Comparisons, Role, Stream
-from tightrope.monitors.reliability.curve_bins import CurveBins
+from tightrope.monitors.records import MODEL_SCOPE, Comparisons, Role
 from tightrope.monitors.safemode import Policy
 from tightrope.monitors.veto.drawing import LabelDraw
 from tightrope.service.adapters.ports import Model
@@ -30,22 +27,17 @@ from tightrope.service.inference.kinds.calibration_cells import (
     CURVE_NEEDS,
     bins_document,
     curve_bins,
-    with_curve_bins,
 )
 from tightrope.service.inference.kinds.class_cells import (
     MAX_DEFAULT_SUBGROUP_LIMIT,
     cells_document,
-    class_limit,
-    subgroup_cells,
-    with_golden_cells,
 )
 from tightrope.service.inference.kinds.kind_building import option_digests
+from tightrope.service.inference.kinds.monitor_specs import known_margin, margin_document, monitor_specs
 from tightrope.service.inference.kinds.offers import (
-    CLASS_MONITORS,
     LOSS_MONITOR,
     Offer,
     class_count,
-    critical_classes,
     kind_offer,
     plain_offer,
 )
@@ -87,15 +79,17 @@ def build_plan(
     kind: DecisionKind | None = None,
     columns: tuple[InputColumn, ...] = (),
     golden: Comparisons | None = None,
+    margin: float | None = None,
 ) -> Plan:
     """Build the plan of one model; ``output`` is the one that decides, by ``kind`` unless it is plain. ``columns`` are
-    those of the inputs; ``golden`` has the compared golden rows.
+    those of the inputs; ``golden`` has the compared golden rows; ``margin`` is that of clear rows in a statement.
     """
     section, alarms, safe_mode = settings.models[name], settings.alarms, settings.safe_mode
     scopes = (MODEL_SCOPE, *subgroups.scopes)
     offer = offer_of(section, models[Role.BASELINE], output, kind).choosing(section.decision, golden)
     curves = curve_bins(golden, offered=section.labels is not None and offer.needs >= CURVE_NEEDS)
-    specs, edges = _specs(section, len(subgroups.scopes), offer, golden, curves), bins_document(curves)
+    specs = monitor_specs(section, len(subgroups.scopes), offer, golden, curves, known_margin(margin, golden))
+    chosen = bins_document(curves) | margin_document(specs)
     budget = Budget(alarms.samples_per_false_alarm)
     digests = {role: model.digest for role, model in models.items()}
     rules = build_rules(specs, safe_mode.recovery_ratio)
@@ -116,22 +110,13 @@ def build_plan(
         objective=LatencyObjective(section.latency.seconds, section.latency.limit) if section.latency else None,
         label_horizon=section.labels.horizon_seconds if section.labels else 0.0,
         label_draw=LabelDraw(section.labels.disagreements, section.labels.random) if section.labels else LabelDraw(),
-        digest=_settings_digest(section, settings, digests, cells_document(specs, offer.chosen) | edges),
-        settings=_judged_settings(section, settings, rules) | edges,
+        digest=_settings_digest(section, settings, digests, cells_document(specs, offer.chosen) | chosen),
+        settings=_judged_settings(section, settings, rules) | chosen,
         always_baseline=subgroups.always_baseline,
         search=_search_plan(section, offer, columns, scopes[1:]),
         curves=curves,
         specs=tuple(specs),
     )
-
-
-def _specs(
-    section: config.ModelSection, subgroups: int, offer: Offer, golden: Comparisons | None, curves: CurveBins | None
-) -> list[MonitorSpec]:
-    """The specifications of all monitors, with the cells and bins that golden rows choose."""
-    found = [spec for monitor in CATALOGUE.values() for spec in _monitor_specs(section, monitor, subgroups, offer)]
-    specs = with_curve_bins(found, curves)
-    return specs if golden is None else with_golden_cells(specs, golden, section.limits, section.subgroup_limits)
 
 
 def offer_of(section: config.ModelSection, baseline: Model, output: str, kind: DecisionKind | None) -> Offer:
@@ -164,39 +149,6 @@ def _policy(safe_mode: SafeModeSection) -> Policy:
         recovery_ratio=safe_mode.recovery_ratio,
         recovery_samples=safe_mode.recovery_samples,
     )
-
-
-def _monitor_specs(
-    section: config.ModelSection, monitor: MonitorDefinition, subgroups: int, offer: Offer
-) -> Iterator[MonitorSpec]:
-    """Yield the specification of one monitor, and that of its cells in subgroups where these are others; nothing where
-    it is switched off or does not apply.
-    """
-    inapplicable = monitor.needs_refusal and section.refusal is None
-    inapplicable = inapplicable or not offer.needs.issuperset(monitor.needs)
-    inapplicable = inapplicable or (monitor.stream is Stream.LABELS and section.labels is None)
-    inapplicable = inapplicable or (monitor.reach is Reach.SUBGROUPS and not subgroups)
-    limit = section.limits.get(monitor.name, offer.limits.get(monitor.name, monitor.limit))
-    variants = offer.variants(monitor)
-    if inapplicable or limit is None or not variants:
-        return
-    observed, is_class = offer.adapted(monitor), monitor.name in CLASS_MONITORS
-    if is_class and monitor.name not in section.limits:
-        limit = class_limit(section.limits.get(LOSS_MONITOR.name, offer.limits.get(LOSS_MONITOR.name)))
-    default = min(SUBGROUP_FACTOR * limit, MAX_DEFAULT_SUBGROUP_LIMIT)
-    subgroup_limit = section.subgroup_limits.get(monitor.name, default)
-    limits = np.array([limit, *[subgroup_limit] * subgroups])
-    critical = critical_classes(section.decision, offer.every_class or variants) if is_class else ()
-    fractional = monitor.name in offer.fractional and observed.class_of is None
-    bound = 1.0
-    if section.labels is not None and monitor.zeros is not None:
-        bound = 1 / LabelDraw(section.labels.disagreements, section.labels.random).least
-    own = limits[:1] if observed.reach is Reach.MODEL else limits
-    spec = MonitorSpec(observed, variants, own, lanes=section.lanes, fractional=fractional, critical=critical)
-    spec = replace(spec, subgroup_limit=subgroup_limit)
-    yield spec if bound == 1 else replace(spec, bound=bound)
-    if is_class and (others := subgroup_cells(spec, offer.every_class, limits)) is not None:
-        yield others
 
 
 def _settings_digest(

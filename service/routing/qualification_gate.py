@@ -99,6 +99,11 @@ class Qualification:
         return f"expired on {self.predicate.made.expires.astimezone(UTC).date()}"
 
     @property
+    def clear_margin(self) -> float | None:
+        """The margin of clear rows that the statement judged by; None without one that lets serve."""
+        return None if self.objections or self.predicate is None else self.predicate.result.clear_margin
+
+    @property
     def digest(self) -> str:
         """The digest of the statement's payload; empty without one."""
         return self.signed.digest if self.signed else ""

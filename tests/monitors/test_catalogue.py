@@ -13,15 +13,15 @@ from tightrope.monitors.catalogue import (
     OTHER_CLASSES,
     RESERVED_SHARES,
     SEARCH_SHARE,
-    SUBGROUP_FACTOR,
     SUBGROUP_SHARE,
 )
-from tightrope.monitors.definitions.definition import MonitorDefinition, Need, Reach
+from tightrope.monitors.definitions.definition import SUBGROUP_FACTOR, MonitorDefinition, Need, Reach
 from tightrope.monitors.records import Stream
 
 MONITORS = list(CATALOGUE.values())
 WITHOUT_VARIANTS = (
     "disagreement",
+    "clear_disagreement",
     "confidence",
     "bias",
     "refusal_rate",
@@ -50,7 +50,7 @@ def test_every_monitor_is_documented(name: str) -> None:
     assert name.isidentifier()
     assert monitor.question.endswith("?")
     assert min(len(monitor.statistic), len(monitor.blind_to)) > 20
-    assert 0 < monitor.limit * SUBGROUP_FACTOR < 0.72
+    assert 0 < monitor.limit * monitor.subgroup_factor < 0.72
     assert 0 <= monitor.share < 1
     assert (monitor.share == 0) == (monitor.reach is Reach.SUBGROUPS), "a monitor of the model needs a budget for it"
     assert not monitor.needs_refusal or Need.CONFIDENCE in monitor.needs

@@ -6,10 +6,12 @@ import pytest
 from tests.support.judgement.comparisons import make_comparisons
 from tightrope.monitors import observations
 from tightrope.monitors.catalogue import CATALOGUE
+from tightrope.monitors.definitions.clear_monitor import clear_above
 from tightrope.monitors.definitions.definition import Hypothesis, MonitorDefinition
 from tightrope.monitors.records import Comparisons, Fault
 
-MONITORS = list(CATALOGUE.values())
+MONITORS = [clear_above(monitor, -1.0) for monitor in CATALOGUE.values()]
+"""All monitors; that of clear rows counts every row."""
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ def test_built_in_kind_passes() -> None:
         (broken(compare=lambda c: replace(c, mix=c.mix[:, :1])), "mix, missed and gained have"),
         (broken(compare=lambda c: replace(c, fault=np.zeros_like(c.fault))), "is no fault"),
         (replace(KIND, has_top=False), "has_top is False"),
+        (broken(lambda r, _: replace(r, margin=r.margin * np.nan)), "has_margin is True, but baseline has none"),
         (replace(KIND, has_confidence=False), "has_confidence is False"),
         (replace(KIND, classes=("no", "no")), "has a name twice"),
         (replace(KIND, has_bias=True), "has_confidence and has_bias exclude each other"),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tightrope.monitors.clear_rows.clear_margin import MARGIN_ROWS, ClearDisagreement
 from tightrope.monitors.compare import Decision
 from tightrope.monitors.definitions.definition import Reach
 from tightrope.monitors.detector_bank import Rule
@@ -114,7 +115,16 @@ def _limits(rule: Rule, section: ModelSection, found: Qualification | None) -> s
     shown = [f"{rule.limits[0]:g} ({MODEL_SCOPE}, {own}{_golden_cells(rule)})"] if rule.watched[0] else []
     shown += [f"{rule.limits[1]:g} (subgroups, {subgroups}{_own_classes(rule)})"] if rule.watched[1:].any() else []
     shown += [] if rule.has_cell[:, 0].any() else [f"none ({MODEL_SCOPE}: every class is seen as disagreement)"]
-    return f"{name} <= {', '.join(shown)}"
+    return f"{name} <= {', '.join(shown)}{_clear_rows(rule)}"
+
+
+def _clear_rows(rule: Rule) -> str:
+    """Return which rows a monitor of clear rows counts, in words."""
+    if not isinstance(rule.monitor.observe, ClearDisagreement):
+        return ""
+    margin = rule.monitor.observe.margin
+    above = f"the 10 % quantile of the first {MARGIN_ROWS:,} rows" if margin is None else f"{margin:.3g}"
+    return f"; margin above {above}"
 
 
 def _golden_cells(rule: Rule) -> str:

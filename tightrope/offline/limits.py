@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from tightrope.monitors import thresholds
+from tightrope.monitors.clear_rows.clear_margin import clear_margin
 from tightrope.monitors.definitions.definition import Hypothesis
 from tightrope.monitors.detector_bank import Rule
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import MODEL_SCOPE, Floats
 from tightrope.monitors.scopes import is_other
+from tightrope.monitors.watched_groups.plans import with_margin
 from tightrope.offline.detection_delay import EvidenceRates, Harm, harms
 from tightrope.offline.pair_evaluation import PairComparisons, prepare
 from tightrope.offline.progress import NO_PROGRESS, Progress
@@ -118,7 +120,8 @@ def limits(
     if not 0 < per_second < inf:
         raise ConfigError([f"--per-second: is {per_second:g}; it must be a number above 0"])
     evaluation = prepare(settings, name, data, at_least=2, progress=progress)
-    plan, compared = evaluation.pair.plan, evaluation.compare()
+    compared = evaluation.compare()
+    plan = with_margin(evaluation.pair.plan, clear_margin(compared.noise.margin_baseline))
     progress.begin("finding the limits", sum(len(_shown(plan, rule, compared)) for rule in plan.rules))
     by_name = [[rule for rule in plan.rules if rule.monitor.name == each] for each in dict.fromkeys(plan.monitors)]
     monitors = tuple(_monitor(plan, rules, compared, per_second, progress, proposed=proposed) for rules in by_name)

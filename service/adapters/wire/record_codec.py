@@ -44,6 +44,7 @@ from tightrope.service.adapters.wire.envelope import (
     unpack,
 )
 from tightrope.service.adapters.wire.estimates_codec import estimates_fields, read_estimates
+from tightrope.service.adapters.wire.margin_codec import read_margin
 from tightrope.service.adapters.wire.repeats_codec import read_repeats
 from tightrope.service.adapters.wire.retained_codec import read_mode, read_retained, retained_fields
 from tightrope.service.adapters.wire.search_codec import read_added, read_search, search_fields
@@ -189,6 +190,7 @@ def decode_state(data: bytes) -> State:
                 "dependence": read_dependence(body.get("dependence", {})),
                 "veto": read_veto(body.get("veto", {}), len(body["scopes"])),
                 "curves": read_curves(body.get("curves", {})),
+                "margin": read_margin(body.get("margin", {})),
                 "hosts": {n: array(v, "hosts", "<i8") for n, v in mapping(body.get("hosts", {}), "hosts").items()},
                 "refused": {Role(n): array(v, "refused") for n, v in body.get("refused", {}).items()},
                 "lag": Autocorrelation(**body["lag"]),

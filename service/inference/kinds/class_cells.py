@@ -12,8 +12,8 @@ import numpy as np
 
 from tightrope.monitors import observations
 from tightrope.monitors.budget import MonitorSpec
-from tightrope.monitors.catalogue import CATALOGUE, MAX_CLASSES, OTHER_CLASSES, SUBGROUP_FACTOR
-from tightrope.monitors.definitions.definition import Reach
+from tightrope.monitors.catalogue import CATALOGUE, MAX_CLASSES, OTHER_CLASSES
+from tightrope.monitors.definitions.definition import SUBGROUP_FACTOR, Reach
 from tightrope.monitors.records import Bools, Comparisons, Floats, Ints
 from tightrope.monitors.thresholds import upper_bound
 

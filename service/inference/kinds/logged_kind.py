@@ -16,6 +16,7 @@ class LoggedKind:
         self.name, self.outputs, self.inputs, self.classes = kind.name, kind.outputs, kind.inputs, kind.classes
         self.binary_loss, self.is_cheap, self.is_condensed = kind.binary_loss, kind.is_cheap, kind.is_condensed
         self.has_confidence, self.has_top, self.has_bias = kind.has_confidence, kind.has_top, kind.has_bias
+        self.has_margin = getattr(kind, "has_margin", False)  # kinds of packages may be older than this attribute
 
     def read(self, outputs: Tensors, inputs: Tensors, role: Role, rows: int) -> KindReading:
         """Read the outputs."""

@@ -19,6 +19,7 @@ from tightrope.service.inference.kinds.kind_building import default_limit
 from tightrope.service.protocol.tensors import TensorSpec
 
 LOSS_MONITOR, MIX = CATALOGUE["disagreement"], CATALOGUE["mix"]
+CLEAR_MONITOR = CATALOGUE["clear_disagreement"]
 CLASS_MONITORS = ("class_miss", "class_gain")
 
 BINARY_CLASSES = 2
@@ -99,7 +100,8 @@ def plain_offer(scale: Scale, classes: int) -> Offer:
     if scale is Scale.REGRESSION:
         return Offer(frozenset())
     every_class = tuple(f"class {index}" for index in range(classes))
-    return Offer(frozenset({Need.CONFIDENCE, Need.CLASSES, Need.LABELS}), classes, every_class=every_class)
+    needs = frozenset({Need.CONFIDENCE, Need.MARGIN, Need.CLASSES, Need.LABELS})
+    return Offer(needs, classes, every_class=every_class)
 
 
 def kind_offer(kind: DecisionKind, section: DecisionSection) -> Offer:
@@ -107,7 +109,7 @@ def kind_offer(kind: DecisionKind, section: DecisionSection) -> Offer:
     `MAX_CLASSES` are not watched one by one.
     """
     offered = {Need.CONFIDENCE: kind.has_confidence, Need.CLASSES: bool(kind.classes), Need.LABELS: kind.has_top}
-    offered[Need.VALUE] = kind.has_bias
+    offered |= {Need.VALUE: kind.has_bias, Need.MARGIN: kind.has_margin}
     names = tuple(kind.classes) if len(kind.classes) <= MAX_CLASSES else ()
     if kind.has_top and len(names) == 2:  # noqa: PLR2004 - two classes
         names = names[1:]
@@ -122,5 +124,7 @@ def kind_offer(kind: DecisionKind, section: DecisionSection) -> Offer:
             "class_miss": observations.missed,
             "class_gain": observations.gained,
         },
-        fractional=frozenset() if kind.binary_loss else frozenset({LOSS_MONITOR.name, *CLASS_MONITORS}),
+        fractional=frozenset()
+        if kind.binary_loss
+        else frozenset({LOSS_MONITOR.name, CLEAR_MONITOR.name, *CLASS_MONITORS}),
     )

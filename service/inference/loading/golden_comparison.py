@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tightrope.monitors.compare import PairedOutputs, pair_readings, read_output
+from tightrope.monitors.definitions.clear_monitor import learns_margin
 from tightrope.monitors.kinds.pairing import join_pairs, pair_kind_readings, read_safely
 from tightrope.monitors.records import Comparisons, Role, Tensors
 from tightrope.service.adapters.ports import RunFailedError
@@ -23,17 +24,21 @@ RUN_ROWS = 256
 
 
 def compare_golden_rows(pair: ModelPair, golden: RowFile) -> Comparisons | None:
-    """Compare the golden rows; None where they choose nothing, neither cells of classes nor bins of confidence, where a
-    model is on another server, which may be away at a start, where a run fails, and where it takes too long.
+    """Compare the golden rows; None where they choose nothing, neither cells of classes nor bins of confidence nor the
+    margin of clear rows, where a model is on another server, which may be away at a start, where a run fails, and where
+    it takes too long.
     """
-    chooses = pair.plan.curves is not None or any(rule.monitor.class_of is not None for rule in pair.plan.rules)
+    monitors = [rule.monitor for rule in pair.plan.rules]
+    chooses = pair.plan.curves is not None or any(each.class_of is not None for each in monitors)
+    chooses = chooses or learns_margin(monitors)
     if pair.is_remote or not chooses:
         return None
     try:
         parts = list(_pairs(pair, golden, time.monotonic() + MAX_SECONDS))
     except RunFailedError as error:
         log.warning(
-            "models.%s.golden: the bins of confidence are tenths, the classes have their default limits: %s",
+            "models.%s.golden: the bins of confidence are tenths, the first rows fix the margin of clear ones, the "
+            "classes have their default limits: %s",
             pair.name,
             error,
         )

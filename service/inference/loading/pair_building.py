@@ -106,7 +106,8 @@ def replan(pair: ModelPair, settings: Settings, golden: Comparisons | None = Non
         settings = _with_request_rows(settings, pair.name)
     columns = pair.plan.search.columns if pair.plan.search else ()
     watched = pair.models, pair.subgroups, pair.sampler, pair.output, pair.kind
-    plan = build_plan(pair.name, settings, *watched, columns, golden)
+    margin = pair.qualification.clear_margin if pair.qualification else None
+    plan = build_plan(pair.name, settings, *watched, columns, golden, margin)
     return replace(pair, plan=replace(plan, withholding=pair.plan.withholding))
 
 

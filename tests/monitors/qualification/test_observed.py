@@ -1,32 +1,12 @@
 import numpy as np
 
-from tightrope.monitors.qualification.observed import (
-    clear_disagreement,
-    clear_margin,
-    confident_and_different,
-    confident_wrong,
-    flip_gap,
-)
+from tightrope.monitors.qualification.observed import confident_and_different, confident_wrong, flip_gap
 from tightrope.monitors.records import Comparisons
 
 
 def rows(**columns: object) -> Comparisons:
     """Return three compared rows."""
     return Comparisons.from_columns(3, **columns)
-
-
-def test_clear_rows_lie_above_the_tenth_of_small_margins() -> None:
-    """One of ten margins is not clear; a row without a margin never is."""
-    assert clear_margin(np.arange(1.0, 11.0)) == 1.9
-    counts, y = clear_disagreement(rows(margin_baseline=[0.1, 0.5, np.nan], disagree=[True, True, True]), 0.2)
-    assert counts.tolist() == [False, True, False]
-    assert y.tolist() == [1.0, 1.0, 1.0]
-
-
-def test_kinds_count_by_their_loss() -> None:
-    """A loss between 0 and 1 is the disagreement of a row."""
-    _, y = clear_disagreement(rows(margin_baseline=[0.5] * 3, disagree=[True] * 3, loss=[0.25, np.nan, 0.0]), 0.2)
-    assert y.tolist() == [0.25, 1.0, 0.0]
 
 
 def test_a_confident_mistake_counts_for_its_model() -> None:

@@ -21,7 +21,7 @@ from tightrope.service.inference.loading.pair_loading import load_model
 
 DEFAULTS = {name: question.limit for name, question in CLASS_MONITORS.items()}
 LABELLED = {name for name, question in CLASS_MONITORS.items() if question.stream is Stream.LABELS}
-SHAPE, JUMP = "confidence_shape", "confidence_jump"
+CLEAR, SHAPE, JUMP = "clear_disagreement", "confidence_shape", "confidence_jump"
 CLASSES = ("class_miss", "class_gain")
 
 
@@ -40,7 +40,11 @@ def test_default_subgroup_limit_is_twice_the_models(tmp_path: Path) -> None:
     region = {"subgroups": {"region": SUBGROUPS["region"]}}
     planned = limits(plan_of(tmp_path, refusal=REFUSAL, labels={}, **region))
     of_model = {name for name, monitor in CLASS_MONITORS.items() if monitor.reach is Reach.MODEL}
-    wanted = {name: [limit, *[2 * limit] * (0 if name in of_model else 3)] for name, limit in DEFAULTS.items()}
+    factors = {name: monitor.subgroup_factor for name, monitor in CLASS_MONITORS.items()}
+    in_subgroups = {name: 0 if name in of_model else 3 for name in DEFAULTS}
+    wanted = {name: [limit, *[factors[name] * limit] * in_subgroups[name]] for name, limit in DEFAULTS.items()}
+    assert factors.pop("clear_disagreement") == 5
+    assert {*factors.values()} == {2}
     assert planned == wanted
 
 
@@ -75,14 +79,15 @@ def test_configured_limits_replace_the_defaults(tmp_path: Path) -> None:
 def test_null_switches_a_monitor_off(tmp_path: Path) -> None:
     """For its subgroups too, even if they have a limit."""
     plan = plan_of(tmp_path, limits={"confidence": None}, subgroup_limits={"confidence": 0.1}, refusal=REFUSAL)
-    assert plan.monitors == ("disagreement", SHAPE, JUMP, *CLASSES, "refusal_rate", "refusal_persistence")
+    assert plan.monitors == ("disagreement", CLEAR, SHAPE, JUMP, *CLASSES, "refusal_rate", "refusal_persistence")
 
 
 def test_inapplicable_monitors_are_left_out(tmp_path: Path) -> None:
     """Some need a refusal rule, subgroups or classes; a regression has neither classes nor refusals."""
-    assert plan_of(tmp_path).monitors == ("disagreement", "confidence", SHAPE, JUMP, *CLASSES)
+    assert plan_of(tmp_path).monitors == ("disagreement", CLEAR, "confidence", SHAPE, JUMP, *CLASSES)
     assert plan_of(tmp_path, subgroups=SUBGROUPS).monitors == (
         "disagreement",
+        CLEAR,
         "confidence",
         SHAPE,
         JUMP,

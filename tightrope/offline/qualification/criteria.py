@@ -14,19 +14,22 @@ from tightrope.monitors.records import Role, Stream
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.config.qualification import CriterionSection, ProvenLimit, QualificationSection
 from tightrope.service.config.suggestions import did_you_mean
-from tightrope.service.inference.kinds.offers import CLASS_MONITORS, Offer
+from tightrope.service.inference.kinds.offers import CLASS_MONITORS, CLEAR_MONITOR, Offer
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.inference.monitor_plan import offer_of
 
-CLEAR_DISAGREEMENT, CONFIDENT_WRONG, FLIP_GAP = "clear_disagreement", "confident_wrong", "flip_gap"
+CLEAR_DISAGREEMENT, CONFIDENT_WRONG, FLIP_GAP = CLEAR_MONITOR.name, "confident_wrong", "flip_gap"
 OWN_CRITERIA = (CLEAR_DISAGREEMENT, CONFIDENT_WRONG, FLIP_GAP)
-"""Criteria of rows that are no monitors."""
+"""Criteria of rows that are no monitors, or whose rows a statement fixes."""
 
 COSTS = ("latency_p50", "latency_p99", "cold_start", "peak_memory", "file_size", "energy")
 LATER_CRITERIA = ("probe", "membership")
 
 MODEL_LEVEL, SUBGROUP_LEVEL, CLASS_LEVEL = "model", "subgroups", "classes"
-CLEAR_LIMITS = {MODEL_LEVEL: 0.01, SUBGROUP_LEVEL: 0.05}
+CLEAR_LIMITS = {
+    MODEL_LEVEL: CLEAR_MONITOR.limit,
+    SUBGROUP_LEVEL: round(CLEAR_MONITOR.limit * CLEAR_MONITOR.subgroup_factor, 12),
+}
 SUBGROUP_ACCURACY = 0.10
 SMALL_GAP = 0.01
 
@@ -205,7 +208,7 @@ class _Resolver:
         if name in LATER_CRITERIA:
             return "is measured by a later version"
         if name not in (*CATALOGUE, *OWN_CRITERIA):
-            names = (*CATALOGUE, *OWN_CRITERIA, *COSTS)
+            names = tuple(dict.fromkeys((*CATALOGUE, *OWN_CRITERIA, *COSTS)))
             return f"there is no such criterion; there are {', '.join(names)}{did_you_mean(names, name)}"
         if limits == (None,) * 3:
             return "is no cost; its limits are model, subgroups or classes"
@@ -218,9 +221,8 @@ class _Resolver:
         if name == FLIP_GAP:
             return None if self.section.scenarios else "needs scenarios, such as scenarios: {jitter: {0: 1.0}}"
         if name in OWN_CRITERIA:
-            return (
-                None if Need.CONFIDENCE in self.offer.needs else "needs a confidence, which the decision does not have"
-            )
+            need = Need.MARGIN if name == CLEAR_DISAGREEMENT else Need.CONFIDENCE
+            return None if need in self.offer.needs else f"needs a {need}, which the decision does not have"
         monitor = CATALOGUE[name]
         if missing := set(monitor.needs) - self.offer.needs:
             return f"needs {', '.join(sorted(missing))}, which the decision does not have"

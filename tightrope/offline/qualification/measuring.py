@@ -6,17 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from tightrope.monitors.catalogue import MAX_CLASSES, OTHER_CLASSES
+from tightrope.monitors.clear_rows.clear_margin import RowValues, clear_losses
 from tightrope.monitors.definitions.definition import Hypothesis
 from tightrope.monitors.qualification.cells import LimitProof, MeasuredCell
 from tightrope.monitors.qualification.evidence import combine, weigh
 from tightrope.monitors.qualification.more_rows import rows_needed
-from tightrope.monitors.qualification.observed import (
-    CONFIDENT_AT,
-    RowValues,
-    clear_disagreement,
-    confident_and_different,
-    confident_wrong,
-)
+from tightrope.monitors.qualification.observed import CONFIDENT_AT, confident_and_different, confident_wrong
 from tightrope.monitors.records import Bools, Comparisons, Floats
 from tightrope.monitors.scopes import is_other
 from tightrope.offline.progress import NO_PROGRESS, Progress
@@ -145,7 +140,7 @@ def _own_values(criterion: Criterion, rows: JudgedRows) -> Callable[[Comparisons
     at = criterion.at or CONFIDENT_AT
     if criterion.name == CLEAR_DISAGREEMENT:
         margin = np.inf if rows.clear_margin is None else rows.clear_margin
-        return lambda way: clear_disagreement(way, margin)
+        return lambda way: clear_losses(way, margin)
     observe = confident_wrong if rows.labelled else confident_and_different
     return lambda way: observe(way, at)
 

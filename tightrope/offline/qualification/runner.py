@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 import msgspec
 import numpy as np
 
+from tightrope.monitors.clear_rows.clear_margin import clear_margin
 from tightrope.monitors.qualification.cells import MeasuredCell
-from tightrope.monitors.qualification.observed import clear_margin
 from tightrope.monitors.qualification.split import choosing_rows, judging_rows
 from tightrope.monitors.records import Bools, Comparisons, Role
 from tightrope.offline.pair_evaluation import PairComparisons, PairEvaluation

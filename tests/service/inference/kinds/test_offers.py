@@ -16,7 +16,7 @@ def offer_of(name: str, shape: tuple[int, ...], **options: object) -> Offer:
 
 def test_classifier_offers_everything_but_a_value() -> None:
     """A regression by its scale offers nothing besides the disagreement."""
-    assert plain_offer(Scale.LOGITS, 3).needs == {Need.CONFIDENCE, Need.CLASSES, Need.LABELS}
+    assert plain_offer(Scale.LOGITS, 3).needs == {Need.CONFIDENCE, Need.MARGIN, Need.CLASSES, Need.LABELS}
     assert plain_offer(Scale.REGRESSION, 0).needs == set()
 
 
@@ -25,7 +25,8 @@ def test_kind_offers_what_its_readings_have() -> None:
     assert offer_of("multilabel", (-1, 3), labels=["a", "b", "c"]).needs == {Need.CONFIDENCE, Need.CLASSES}
     assert offer_of("regression", (-1,), tolerance=1.0).needs == set()
     assert offer_of("regression", (-1,), tolerance=1.0, cap=2.0).needs == {Need.VALUE}
-    assert Need.LABELS in offer_of("binary", (-1, 1)).needs
+    for name, shape in (("binary", (-1, 1)), ("classes", (-1, 3))):
+        assert offer_of(name, shape).needs == {Need.CONFIDENCE, Need.MARGIN, Need.CLASSES, Need.LABELS}
 
 
 def test_mix_has_the_names_of_the_classes() -> None:
@@ -59,6 +60,6 @@ def test_loss_of_a_kind_is_observed_with_its_limit() -> None:
     """As a fraction where it is not just 0 or 1."""
     share, any_label = offer_of("multilabel", (-1, 3), loss="hamming"), offer_of("multilabel", (-1, 3))
     assert share.observe["disagreement"] is observations.loss
-    losses = {"disagreement", "class_miss", "class_gain"}
+    losses = {"disagreement", "clear_disagreement", "class_miss", "class_gain"}
     assert (share.fractional, any_label.fractional) == (losses, set())
     assert (share.limits["disagreement"], any_label.limits["disagreement"]) == (0.01, 0.02)

@@ -57,7 +57,7 @@ def test_plan_without_golden_rows_has_the_default_cells(tmp_path: Path) -> None:
     assert rule_of(plain, "class_miss").has_cell.all()
     assert plain.digest != chosen.digest
     assert pair_of(tmp_path).plan.digest == chosen.digest
-    written = {"class_miss": None, "class_gain": 0.2}
+    written = {"class_miss": None, "class_gain": 0.2, "clear_disagreement": None}
     without, unchanged = (pair_of(tmp_path, golden=golden, limits=written).plan for golden in (False, True))
     assert without.digest == unchanged.digest
 

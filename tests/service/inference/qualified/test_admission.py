@@ -56,6 +56,13 @@ def test_limits_of_a_statement_are_settings_of_judgement(tmp_path: Path) -> None
     assert (by_statement.digest, by_statement.settings) == (by_hand.digest, by_hand.settings)
 
 
+def test_clear_rows_are_those_of_the_statement(tmp_path: Path) -> None:
+    """Above the margin that it judged by, whatever the first rows are."""
+    path = written(tmp_path)
+    write_statement(path, change=lambda document: document["predicate"]["result"].update(clear_margin=0.178))
+    assert loaded(path).plan.settings["clear_margin"] == 0.178
+
+
 def test_pair_without_a_statement_is_refused_in_one_line(tmp_path: Path) -> None:
     """The line names the key and the file."""
     assert problems(written(tmp_path)) == [

@@ -1,0 +1,1 @@
+"""Rows about which the baseline is clear."""
