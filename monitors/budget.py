@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tightrope.monitors.catalogue import ADDED_SHARE, SUBGROUP_SHARE
+from tightrope.monitors.catalogue import SUBGROUP_SHARE
 from tightrope.monitors.definitions.definition import Hypothesis, MonitorDefinition, Reach
 from tightrope.monitors.detector import Bernoulli, Signed
 from tightrope.monitors.detector_bank import Rule
@@ -44,7 +44,8 @@ class MonitorSpec:
     ``fractional``: a rate's observations are losses between 0 and 1. The ``critical`` variants share half.
     The limits of a monitor that watches no subgroup may be the model's alone, (1,). ``variant_limits`` (V, S) replaces
     them where variants of a rate differ; ``cells`` (V, S) masks the variants that a scope has, all if left out. The
-    last ``added`` scopes are found groups; ``subgroup_limit`` is their limit, and that of subgroups.
+    last scopes are ``added`` ones, with the share of the alarm budget of each, which the monitors split;
+    ``subgroup_limit`` is their limit, and that of subgroups.
 
     >>> from tightrope.monitors.catalogue import CATALOGUE
     >>> spec = MonitorSpec(CATALOGUE["disagreement"], ("",), np.array([0.02, 0.04]))
@@ -62,10 +63,11 @@ class MonitorSpec:
     variant_limits: Floats | None = None
     cells: Bools | None = None
     subgroup_limit: float = 0.0
-    added: int = 0
+    added: tuple[float, ...] = ()
 
-    def with_added(self, count: int) -> "MonitorSpec":
-        """The monitor with ``count`` found groups more, in which every variant has a cell."""
+    def with_added(self, shares: Sequence[float]) -> "MonitorSpec":
+        """The monitor with more scopes, of these ``shares``, in which every variant has a cell."""
+        count = len(shares)
         if not _reaches_subgroups(self) and len(self.limits) == 1:  # it has the model's limit alone
             return self
         limits = np.append(self.limits, np.full(count, self.subgroup_limit))
@@ -73,14 +75,14 @@ class MonitorSpec:
         cells = None if self.cells is None else np.concatenate([self.cells, new], axis=1)
         own = self.variant_limits
         own = None if own is None else np.concatenate([own, np.repeat(own[:, -1:], count, axis=1)], axis=1)
-        return replace(self, limits=limits, cells=cells, variant_limits=own, added=self.added + count)
+        return replace(self, limits=limits, cells=cells, variant_limits=own, added=(*self.added, *shares))
 
 
 def build_rules(specs: Sequence[MonitorSpec], recovery_ratio: float) -> tuple[Rule, ...]:
     """Build the rules of one model; recovery has to prove a scope below ``recovery_ratio`` times its limit."""
     reaching = [spec for spec in specs if _reaches_subgroups(spec)]
-    subgroups, added = SUBGROUP_SHARE / max(sum(map(_declared, reaching)), 1), ADDED_SHARE / max(len(reaching), 1)
-    return tuple(_rule(spec, _shares(spec, subgroups, added), recovery_ratio) for spec in specs)
+    subgroups, monitors = SUBGROUP_SHARE / max(sum(map(_declared, reaching)), 1), max(len(reaching), 1)
+    return tuple(_rule(spec, _shares(spec, subgroups, monitors), recovery_ratio) for spec in specs)
 
 
 def _reaches_subgroups(spec: MonitorSpec) -> bool:
@@ -89,15 +91,15 @@ def _reaches_subgroups(spec: MonitorSpec) -> bool:
 
 def _declared(spec: MonitorSpec) -> int:
     """The number of declared subgroups."""
-    return len(spec.limits) - 1 - spec.added
+    return len(spec.limits) - 1 - len(spec.added)
 
 
-def _shares(spec: MonitorSpec, subgroup: float, added: float) -> Floats:
+def _shares(spec: MonitorSpec, subgroup: float, monitors: int) -> Floats:
     """Each variant's share of the budget, (S,). Monitors and subgroups have equal parts, which their variants split; so
-    have those of a found group.
+    have the ``monitors`` of an added scope.
     """
-    own = (subgroup, added) if _reaches_subgroups(spec) else (0.0, 0.0)
-    shares = np.repeat([spec.monitor.share, *own], [1, _declared(spec), spec.added])
+    own = np.append(np.full(_declared(spec), subgroup), np.array(spec.added) / monitors)
+    shares = np.append(spec.monitor.share, own if _reaches_subgroups(spec) else np.zeros(len(own)))
     if spec.cells is not None:
         shares = np.where(spec.cells.any(axis=0), shares, 0.0)
     return np.asarray(shares / len(spec.variants))

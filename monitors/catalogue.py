@@ -20,7 +20,6 @@ SEARCH_SHARE = 0.04
 
 RESERVED_SHARES = {
     "undeclared subgroups": 0.01,
-    "host scopes": 0.01,
 }
 """The shares of the alarm budget that no cell uses yet."""
 
@@ -28,6 +27,9 @@ ADDED_SHARE, MAX_ADDED = 0.002, 5
 """The share of the alarm budget of a found group that is watched as a scope, which all monitors split evenly; and how
 many there can be.
 """
+
+HOST_SHARE = 0.01
+"""The share of the alarm budget of all classes of hosts, of which each has an equal part that all monitors split."""
 
 MAX_CLASSES = 20
 """The largest number of classes that are watched one by one in subgroups; of more, the critical ones are."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from tightrope.monitors import detector_bank, safemode
 from tightrope.monitors.boundaries.crossings import breached_scopes, recovered_ticks
+from tightrope.monitors.boundaries.host_breaches import with_source
 from tightrope.monitors.detector_bank import Trajectory
 from tightrope.monitors.elapsed import elapsed
 from tightrope.monitors.intake.hosts import host_detail, one_host_note
@@ -56,12 +57,12 @@ class Cause:
 
 def decide(plan: Plan, state: State, rows: Comparisons) -> tuple[State, list[Transition]]:
     """Decide at the end of a tick: elapsed dwells, breaches (subgroups before the model), returns."""
-    cause = Cause(time=float(rows.time.max()), rows=rows)
-    transitions: list[Transition] = []
+    cause, transitions = Cause(time=float(rows.time.max()), rows=rows), list[Transition]()
     for scope, mode in enumerate(state.modes):
         if mode.dwelling and elapsed(mode.since, cause.time) >= plan.policy.min_dwell:
             state = apply_input(plan, state, scope, Input.DWELL_ELAPSED, cause, transitions)
-    for scope in sorted(breached_scopes(plan, state), key=lambda scope: not state.modes[scope].held):
+    state, breached, reasons = with_source(plan, state, breached_scopes(plan, state))
+    for scope in sorted(breached, key=lambda scope: not state.modes[scope].held):
         # Subgroups that move now take their rows along: the model as a whole is judged again at the next tick.
         if scope and _shares_rows(plan, rows, scope, transitions):
             this_scope = np.arange(len(plan.scopes)) == scope
@@ -69,7 +70,8 @@ def decide(plan: Plan, state: State, rows: Comparisons) -> tuple[State, list[Tra
             cells = tuple(map(detector_bank.reset_cells, state.cells, own))
             state = replace(state, cells=cells, estimates=_reset(plan, state, own, cause.time))
         elif scope or not any(t.moved or t.after.apart is not t.before.apart for t in transitions):
-            state = apply_input(plan, state, scope, Input.BREACH, cause, transitions)
+            told = replace(cause, reason=reasons.get(scope, ""))
+            state = apply_input(plan, state, scope, Input.BREACH, told, transitions)
     for scope, mode in enumerate(state.modes):
         if _may_return(mode) and recovered_ticks(plan, state, scope).all():
             state = apply_input(plan, state, scope, Input.RECOVERED, cause, transitions)
@@ -97,8 +99,7 @@ def apply_order(plan: Plan, state: State, order: Order) -> tuple[State, Transiti
         )
     if order.order not in safemode.ORDERS:
         raise UnknownOrderError(f"unknown order {order.order!r}: must be one of {', '.join(safemode.ORDERS)}")
-    transitions: list[Transition] = []
-    cause = Cause(order.time, order.actor, order.reason)
+    cause, transitions = Cause(order.time, order.actor, order.reason), list[Transition]()
     state = apply_input(plan, state, plan.scopes.index(order.scope), Input(order.order), cause, transitions)
     return state, transitions[0]
 
@@ -131,8 +132,7 @@ def enter_blind(plan: Plan, state: State, cause: Cause) -> tuple[State, list[Tra
 
 def enter_unreadable(plan: Plan, old: State, cause: Cause) -> tuple[State, list[Transition]]:
     """Apply the input for a state that cannot be read to every scope: a safe one has to disprove all its monitors."""
-    state = migrate_state(plan, old)
-    transitions: list[Transition] = []
+    state, transitions = migrate_state(plan, old), list[Transition]()
     for scope in range(len(plan.scopes)):
         state = apply_input(plan, state, scope, Input.UNREADABLE, cause, transitions)
     unread = np.array([mode.unread for mode in state.modes])

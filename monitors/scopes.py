@@ -9,10 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from tightrope.monitors.added_scopes.added_scope import HOST_ATTRIBUTE
 from tightrope.monitors.records import Bools, Comparisons, Floats, Ints
-
-HOST_ATTRIBUTE = "host"
-"""The attribute of the scopes of host classes, which no configuration may declare."""
 
 OTHER_VALUE = "other"
 """The value of the scope that has a row without any declared value of the attribute."""
@@ -70,12 +68,13 @@ def with_other_scopes(rows: Comparisons, scopes: Sequence[str]) -> Comparisons:
 def following_scopes(scopes: Sequence[str], safe: Collection[str]) -> tuple[str, ...]:
     """Return the scopes ``attribute=other`` that follow a safe value of their attribute to the baseline.
 
-    A caller who leaves the value out, or misspells it, must not leave safe mode by that.
+    A caller who leaves the value out, or misspells it, must not leave safe mode by that. Callers do not choose their
+    host: its classes follow none.
 
     >>> following_scopes(("sex=f", "sex=other", "age=old", "age=other"), {"sex=f"})
     ('sex=other',)
     """
-    attributes = {scope.partition("=")[0] for scope in safe if "=" in scope}
+    attributes = {scope.partition("=")[0] for scope in safe if "=" in scope} - {HOST_ATTRIBUTE}
     others = (scope for scope in scopes if is_other(scope) and scope not in safe)
     return tuple(scope for scope in others if scope.partition("=")[0] in attributes)
 
@@ -94,12 +93,13 @@ def rows_to_be_unseen(compared: Ints, sighted: Ints) -> Floats:
 
 def unseen_scopes(scopes: Sequence[str], compared: Ints, sighted: Ints) -> Bools:
     """Mask the declared subgroups that are unseen, (S,); the first scope is the model. All values may be declared, so
-    ``attribute=other`` never is.
+    ``attribute=other`` never is; nor is a class of hosts, whose machines may be gone.
 
     >>> unseen_scopes(("model", "sex=f", "sex=other"), np.array([10_000, 0, 0]), np.array([10_000, 0, 0])).tolist()
     [False, True, False]
     """
-    declared = np.array([index > 0 and not is_other(scope) for index, scope in enumerate(scopes)])
+    hosts = f"{HOST_ATTRIBUTE}="
+    declared = np.array([i > 0 and not is_other(s) and not s.startswith(hosts) for i, s in enumerate(scopes)])
     return np.asarray(declared & (compared[0] - sighted >= rows_to_be_unseen(compared, sighted)))
 
 

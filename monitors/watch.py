@@ -29,15 +29,9 @@ from tightrope.monitors.observations import losses, own_noise, summed_losses
 from tightrope.monitors.plan import Plan, State, Transition, is_armed, is_blind
 from tightrope.monitors.records import Comparisons, Fault, Routes, Stream, Traffic
 from tightrope.monitors.scopes import last_sighted, latest_faulty, rows_of_scopes, with_model_scope
-from tightrope.monitors.ticks import (
-    BlockView,
-    dependence_after,
-    learned_margins,
-    no_rows,
-    unit_change,
-    with_unit,
-)
+from tightrope.monitors.ticks import BlockView, dependence_after, learned_margins, no_rows, unit_change, with_unit
 from tightrope.monitors.vetoes import veto_change, with_labels
+from tightrope.monitors.watched_groups.hosts import host_change, with_host_scopes
 from tightrope.monitors.watched_groups.orders import arm_found
 from tightrope.monitors.watched_groups.plans import fitted_rows, judged_plan
 
@@ -185,7 +179,8 @@ def _judge(plan: Plan, state: State, view: BlockView, stream: Stream) -> tuple[S
     decided = first_decision(plan, state, trajectories, ends)
     change = unit_change(plan, state, view) if stream is Stream.COMPARISONS else (None, state.dependence)
     margins = learned_margins(plan, view, stream)
-    cuts = decided, change[0], veto_change(plan, state, view, stream, ends), state.margin.fixed_by(margins)
+    fleet = host_change(plan, state, view, stream)
+    cuts = decided, change[0], veto_change(plan, state, view, stream, ends), state.margin.fixed_by(margins), fleet
     cut = 1 + min(view.block.ticks - 1 if tick is None else tick for tick in cuts)
     search, ticks = search_after(plan, state, view, stream, cut, ends)
     cells = [
@@ -202,8 +197,12 @@ def _judge(plan: Plan, state: State, view: BlockView, stream: Stream) -> tuple[S
         state = replace(_count(state, view, ticks), margin=before.margin.after(margins[:ticks]))
     state = with_labels(plan, before, state, view, stream, ticks, float(ends[ticks - 1]))
     transitions: list[Transition] = []
+    if fleet == ticks - 1:
+        state = with_host_scopes(plan, before, state, float(ends[ticks - 1]))
+        plan = judged_plan(plan, state)
     if decided == ticks - 1:
-        state, transitions = decide(plan, state, view.rows.take(slice(view.block.rows_of(ticks - 1), rows)))
+        latest = view.rows.take(slice(view.block.rows_of(ticks - 1), rows))
+        state, transitions = decide(plan, state, fitted_rows(plan, latest, new=True))
     state = with_unit(plan, before, state, float(ends[ticks - 1]))
     state, entered = arm_found(plan, before.search, state, float(ends[ticks - 1]))
     return state, ticks, [*transitions, *entered]

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tightrope.monitors.intake.sampling import SECRET_BYTES, DrawKey
+from tightrope.monitors.records import Role
 from tightrope.service.adapters.archive.report_store import ReportStore
 from tightrope.service.adapters.load_watch import LoadWatch
 from tightrope.service.adapters.ports import AuditTrail, Bus
@@ -237,7 +238,8 @@ def _router(pairs: Mapping[str, ModelPair]) -> Router:
     """The router of these pairs; the baseline answers until a judge has published the modes."""
     scopes = {name: pair.subgroups.scopes for name, pair in pairs.items()}
     always_baseline = {name: pair.subgroups.always_baseline for name, pair in pairs.items()}
-    return Router(scopes, cautious=True, always_baseline=always_baseline)
+    hosts = {name: pair.host_classes.get(Role.COMPRESSED, "") for name, pair in pairs.items()}
+    return Router(scopes, cautious=True, always_baseline=always_baseline, hosts=hosts)
 
 
 def _grpc_server(

@@ -1,6 +1,6 @@
-"""A found group that is watched as a scope of its own, without a change of the configuration.
+"""A scope that no configuration declares: a found group that is watched, or a class of hosts.
 
-It stands by itself: inputs and columns, not the numbers of one search. So it outlives searches and restarts, and a
+A group stands by itself: inputs and columns, not the numbers of one search. So it outlives searches and restarts, and a
 gateway that receives it can tell its rows from others.
 """
 
@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+HOST_ATTRIBUTE = "host"
+"""The attribute of scopes that classes of hosts have; no configuration can declare it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,11 @@ class AddedScope:
     actor: str = ""
     reason: str = ""
     time: float = 0.0
+
+    @property
+    def is_host(self) -> bool:
+        """Whether the scope is one of a class of hosts, whose rows no value of an input tells."""
+        return not self.ranges and not self.within and self.scope.startswith(f"{HOST_ATTRIBUTE}=")
 
     def members(
         self, values: NDArray[np.floating], member: NDArray[np.bool_], declared: Sequence[str]

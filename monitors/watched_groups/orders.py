@@ -35,7 +35,7 @@ class GroupOrderError(ValueError):
 def group_refusal(plan: Plan, state: State, order: str, scope: str) -> str:
     """The reason for which an order about a scope cannot be carried out; empty if it can."""
     plan = judged_plan(plan, state)
-    names = [each.scope for each in plan.added]
+    names = [each.scope for each in plan.added if not each.is_host]
     if order == UNWATCH_GROUP:
         return _ending_refusal(plan, state, scope, names)
     if scope in plan.scopes:
@@ -75,10 +75,10 @@ def apply_group_order(plan: Plan, state: State, order: Order) -> State:
     if refusal := group_refusal(plan, state, order.order, order.scope):
         raise GroupOrderError(refusal)
     if order.order == UNWATCH_GROUP:
-        return _with_scopes(plan, state, [each for each in plan.added if each.scope != order.scope])
+        return with_scopes(plan, state, [each for each in plan.added if each.scope != order.scope])
     scope = next(each for each in found_scopes(plan, state).values() if each.scope == order.scope)
     by_order = replace(scope, actor=order.actor, reason=order.reason, time=order.time)
-    return _with_scopes(plan, state, [*plan.added, by_order])
+    return with_scopes(plan, state, [*plan.added, by_order])
 
 
 def arm_found(plan: Plan, before: Search, state: State, time: float) -> tuple[State, list[Transition]]:
@@ -93,7 +93,7 @@ def arm_found(plan: Plan, before: Search, state: State, time: float) -> tuple[St
             continue
         cause = Cause(time, reason=_reason(plan, state, found))
         by_judge = replace(scope, actor=JUDGE, reason=cause.reason, time=time)
-        state = _with_scopes(plan, state, [*judged_plan(plan, state).added, by_judge])
+        state = with_scopes(plan, state, [*judged_plan(plan, state).added, by_judge])
         plan = judged_plan(plan, state)
         index = plan.scopes.index(scope.scope)
         state = mark_harmed(state, index, ScopeRecord(monitors=(SEARCHED_MONITOR,)))  # a return has to disprove it
@@ -106,7 +106,8 @@ def _reason(plan: Plan, state: State, found: FoundGroup) -> str:
     return f"found: {describe_finding(found, plan.search.layout, counted_unit(plan, state))}"
 
 
-def _with_scopes(plan: Plan, state: State, added: Sequence[AddedScope]) -> State:
+def with_scopes(plan: Plan, state: State, added: Sequence[AddedScope]) -> State:
+    """Return the state with these added scopes and no others."""
     after = with_added(plan, added)
     state = moved_state(plan, after, state)
     gone = {each.scope for each in plan.added} - {each.scope for each in after.added}

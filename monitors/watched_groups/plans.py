@@ -9,12 +9,15 @@ from functools import lru_cache
 import numpy as np
 
 from tightrope.monitors.added_scopes.added_scope import AddedScope
+from tightrope.monitors.added_scopes.host_scopes import MAX_HOST_SCOPES, host_members
 from tightrope.monitors.budget import build_rules
+from tightrope.monitors.catalogue import ADDED_SHARE, HOST_SHARE
 from tightrope.monitors.clear_rows.clear_margin import ClearDisagreement
 from tightrope.monitors.definitions.clear_monitor import clear_above, learns_margin
 from tightrope.monitors.hunter.columns import InputColumn
+from tightrope.monitors.intake.hosts import compressed_hosts
 from tightrope.monitors.plan import Plan, State
-from tightrope.monitors.records import Bools, Comparisons, Features
+from tightrope.monitors.records import Bools, Comparisons
 
 
 def judged_plan(plan: Plan, state: State) -> Plan:
@@ -54,11 +57,9 @@ def fitted_rows(plan: Plan, rows: Comparisons, *, new: bool) -> Comparisons:
     declared = plan.declared
     if rows.scopes == plan.scopes[1:] or rows.scopes[: len(declared)] != declared:
         return rows
-    own, values = rows.member[:, : len(declared)], rows.features
+    own = rows.member[:, : len(declared)]
     columns = [
-        rows.member[:, rows.scopes.index(each.scope)]
-        if each.scope in rows.scopes
-        else _members(plan, each, values, own) & new
+        rows.member[:, rows.scopes.index(each.scope)] if each.scope in rows.scopes else _members(plan, each, rows) & new
         for each in plan.added
     ]
     return replace(rows, scopes=plan.scopes[1:], member=np.column_stack([own, *columns]))
@@ -70,7 +71,8 @@ def _extended(base: Plan, added: tuple[AddedScope, ...], margin: float | None) -
         return base
     rules = base.rules
     if added:
-        specs = [spec.with_added(len(added)) for spec in base.specs if spec.monitor.name in base.monitors]
+        shares = [HOST_SHARE / (MAX_HOST_SCOPES + 1) if each.is_host else ADDED_SHARE for each in added]
+        specs = [spec.with_added(shares) for spec in base.specs if spec.monitor.name in base.monitors]
         rules = build_rules(specs, base.policy.recovery_ratio)
     if margin is not None:
         rules = tuple(replace(each, monitor=clear_above(each.monitor, margin)) for each in rules)
@@ -106,8 +108,11 @@ def _columns(plan: Plan) -> tuple[InputColumn, ...]:
     return plan.search.columns if plan.search else ()
 
 
-def _members(plan: Plan, added: AddedScope, features: Features, member: Bools) -> Bools:
+def _members(plan: Plan, added: AddedScope, rows: Comparisons) -> Bools:
     """The rows (n,) of an added scope; none where the record does not have the input columns."""
+    if added.is_host:
+        return host_members(added.scope, compressed_hosts(rows), plan.added)
+    features, member = rows.features, rows.member[:, : len(plan.declared)]
     numbers = {(column.input, column.index): number for number, column in enumerate(_columns(plan))}
     if features.shape[1] != len(numbers):
         features = np.full((len(member), len(numbers)), np.nan, np.float32)

@@ -5,13 +5,13 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from tightrope.monitors.added_scopes.added_scope import HOST_ATTRIBUTE
 from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.compare import Score
 from tightrope.monitors.dependence.units import Independence
 from tightrope.monitors.detector import HIGHEST_RATE, RATIOS
 from tightrope.monitors.intake.repeats import Repeats
 from tightrope.monitors.records import Role
-from tightrope.monitors.scopes import HOST_ATTRIBUTE
 from tightrope.service.config.columns import ColumnKey, ColumnSection, SearchMode
 from tightrope.service.config.decision import DecisionSection
 from tightrope.service.config.qualification import QualificationSection

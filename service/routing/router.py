@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from tightrope.monitors.added_scopes.added_scope import AddedScope
+from tightrope.monitors.added_scopes.host_scopes import scope_of_host
 from tightrope.monitors.hunter.columns import InputColumn, features_of
 from tightrope.monitors.records import MODEL_SCOPE, Bools, Order, Role, Routes, Tensors
 from tightrope.monitors.safemode import Input
@@ -65,6 +66,8 @@ class Router:
     published the modes. ``on_forced`` is called with every order that `force` carries out. ``always_baseline`` are the
     scopes of each model that the configuration gives to the baseline. While a declared value of an attribute is in safe
     mode, rows without one (``attribute=other``) follow it: a parameter left out must not lead to the compressed model.
+    ``hosts`` are the classes of the hosts that run the compressed model of each: while that class is in safe mode, the
+    baseline answers here, and elsewhere it may not.
     """
 
     def __init__(
@@ -73,9 +76,10 @@ class Router:
         *,
         cautious: bool = False,
         always_baseline: Mapping[str, Sequence[str]] | None = None,
+        hosts: Mapping[str, str] | None = None,
     ) -> None:
         self._scopes = scopes
-        self._always_baseline = always_baseline or {}
+        self._always_baseline, self._hosts = always_baseline or {}, hosts or {}
         self._writing = threading.Condition()
         self._blindness = dict.fromkeys(scopes, "")
         self._unqualified = dict.fromkeys(scopes, "")
@@ -272,7 +276,8 @@ class Router:
         safe = self._mask(routes.model, (*unsafe, *following, *self._always_baseline.get(routes.model, ())))
         above = self._distrust or self._unqualified[routes.model] or self.blindness(routes.model)
         is_safe = MODEL_SCOPE in unsafe or bool(above)
-        added = tuple(each for each in routes.added if each.scope in unsafe)
+        is_safe |= scope_of_host(self._hosts.get(routes.model, ""), routes.added) in unsafe
+        added = tuple(each for each in routes.added if each.scope in unsafe and not each.is_host)
         is_safe |= not {scope for each in added for scope in each.within} <= {*self._scopes[routes.model]}
         return _RouteTable(routes, following, is_safe, safe, bool(safe.any()) or bool(added), added)
 

@@ -11,6 +11,7 @@ from tightrope.monitors.watched_groups.orders import JUDGE, UNWATCH_GROUP, WATCH
 
 GROUP_FOUND, GROUP_OVER = "group-found", "group-over"
 GROUP_WATCHED, GROUP_UNWATCHED = "group-watched", "group-unwatched"
+HOST_WATCHED, HOST_UNWATCHED = "host-watched", "host-unwatched"
 """Kinds of events."""
 
 MOVES_NOTHING = "no traffic moves"
@@ -43,7 +44,7 @@ def group_events(plan: Plan, before: State, after: State) -> Iterator[Event]:
             reason = f"{words}: fewer answers than the limit allows differ now"
             yield Event(identity, after.search.time, plan.model, GROUP_OVER, MODEL_SCOPE, "judge", reason, detail)
     for added in after.added:
-        if added.actor == JUDGE and added.scope not in before.scopes:
+        if added.actor == JUDGE and not added.is_host and added.scope not in before.scopes:
             identity = f"{plan.model}/{GROUP_WATCHED}/{added.scope}/{after.search.found}/{added.time}"
             detail = _definition(added, rows)
             yield Event(identity, added.time, plan.model, GROUP_WATCHED, added.scope, JUDGE, added.reason, detail)
@@ -55,6 +56,22 @@ def watched_event(plan: Plan, before: State, after: State, order: Order) -> Even
     kind = GROUP_UNWATCHED if order.order == UNWATCH_GROUP else GROUP_WATCHED
     detail = _definition(added, int(after.compared[0]))
     return Event(order.id, order.time, plan.model, kind, order.scope, order.actor, order.reason, detail)
+
+
+def host_events(plan: Plan, before: State, after: State) -> Iterator[Event]:
+    """Yield an event for each class of hosts that is a scope from now on, or is no more."""
+    if before.added == after.added:
+        return
+    were, are = ({each.scope: each for each in state.added if each.is_host} for state in (before, after))
+    changes = (
+        (HOST_WATCHED, [are[name] for name in are if name not in were], "several classes of hosts are seen"),
+        (HOST_UNWATCHED, [were[name] for name in were if name not in are], "it is gone, or the only one that is left"),
+    )
+    for kind, scopes, reason in changes:
+        for added in scopes:
+            time, detail = after.unanswered.answered, {"words": added.words, "rows": int(after.compared[0])}
+            identity = f"{plan.model}/{kind}/{added.scope}/{after.epoch}"
+            yield Event(identity, time, plan.model, kind, added.scope, JUDGE, f"{added.words}: {reason}", detail)
 
 
 def _consequence(plan: Plan, state: State, status: GroupStatus) -> str:

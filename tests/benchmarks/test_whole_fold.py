@@ -5,7 +5,9 @@ import pytest
 
 from benchmarks.whole_fold import CLASSES, PATTERNS, batches, build_plan, count_alarms, draw_rows
 from tightrope.monitors.catalogue import CATALOGUE
+from tightrope.monitors.clear_rows.clear_margin import CLEAR_QUANTILE
 from tightrope.monitors.definitions.definition import Need
+from tightrope.monitors.watched_groups.plans import with_margin
 
 BUDGET, BATCH = 1e3, 512
 ROWS = {"20 callers in turn, bursts of 20": 131_072}
@@ -38,7 +40,7 @@ def test_plan_has_every_monitor_of_a_classifier_and_uses_no_more_than_the_budget
 @pytest.mark.parametrize("name", PATTERNS)
 def test_rows_are_within_every_limit(name: str) -> None:
     """The rows whose draws no other row repeats are independent of each other: their rates and means hold."""
-    plan, rng = build_plan(BUDGET), np.random.default_rng(5)
+    plan, rng = with_margin(build_plan(BUDGET), CLEAR_QUANTILE), np.random.default_rng(5)
     pattern = PATTERNS[name](rng, 200_000)
     rows = draw_rows(rng, plan, pattern).take(pattern.source == np.arange(200_000))
     for rule in plan.rules:

@@ -7,6 +7,7 @@ import pytest
 from tightrope.monitors.catalogue import (
     ADDED_SHARE,
     CATALOGUE,
+    HOST_SHARE,
     MAX_ADDED,
     MAX_CLASSES,
     MAX_MODEL_CLASSES,
@@ -35,7 +36,7 @@ WITHOUT_VARIANTS = (
 
 def test_shares_of_the_alarm_budget_sum_to_one() -> None:
     """The model-wide cells, the subgroups, the search and what is kept. No decision has a confidence and a value."""
-    kept = SUBGROUP_SHARE + SEARCH_SHARE + MAX_ADDED * ADDED_SHARE + sum(RESERVED_SHARES.values())
+    kept = SUBGROUP_SHARE + SEARCH_SHARE + MAX_ADDED * ADDED_SHARE + HOST_SHARE + sum(RESERVED_SHARES.values())
     assert sum(monitor.share for monitor in MONITORS if Need.VALUE not in monitor.needs) + kept == pytest.approx(1)
     assert sum(monitor.share for monitor in MONITORS if Need.CONFIDENCE not in monitor.needs) + kept < 1
     assert SUBGROUP_SHARE > 0

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.judgement.found_groups import ROWS, THREES, group_order, searched_plan, searched_rows
 from tightrope.monitors.budget import build_rules
+from tightrope.monitors.catalogue import ADDED_SHARE
 from tightrope.monitors.decide import Cause
 from tightrope.monitors.label_records import Label
 from tightrope.monitors.plan import Plan, State, initial_state
@@ -98,7 +99,7 @@ def test_declared_group_takes_the_place_of_a_watched_one(store: SqliteStore) -> 
         digest="d2",
         scopes=(*plan.scopes, THREES.scope),
         rates=np.ones(4),
-        rules=build_rules([spec.with_added(1) for spec in plan.specs], plan.policy.recovery_ratio),
+        rules=build_rules([spec.with_added([ADDED_SHARE]) for spec in plan.specs], plan.policy.recovery_ratio),
     )
     restored = Restorer(store).restore(declared, now=0.0)
     judging = JudgeRound({"m": declared}, {"m": restored}, store, "host")

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 
+from tightrope.monitors.added_scopes.host_scopes import named_hosts
 from tightrope.monitors.dependence.autocorrelation import Autocorrelation
 from tightrope.monitors.dependence.cluster_sums import open_window
 from tightrope.monitors.detector_bank import Cells
@@ -143,8 +144,11 @@ def decode_order(data: bytes) -> Order:
 
 
 def encode_routes(routes: Routes) -> bytes:
-    """The scopes that the baseline answers, and the state of each scope."""
-    return pack(ROUTES_SCHEMA, asdict(routes))
+    """The scopes that the baseline answers, and the state of each scope. Names alone tell the classes of hosts, so that
+    a reader of an older release passes them over.
+    """
+    groups = [asdict(each) for each in routes.added if not each.is_host]
+    return pack(ROUTES_SCHEMA, {**record_fields(routes), "added": groups})
 
 
 def decode_routes(data: bytes) -> Routes:
@@ -155,7 +159,8 @@ def decode_routes(data: bytes) -> Routes:
     names(list(states), "routes.states")
     chosen = {"safe": body.get("safe"), "ordered": body.get("ordered", [])}
     listed = {key: names(value, f"routes.{key}") for key, value in chosen.items()}
-    return build(Routes, "routes", {**body, **listed, "added": read_added(body.get("added", []), "routes.added")})
+    groups = read_added(body.get("added", []), "routes.added")
+    return build(Routes, "routes", {**body, **listed, "added": (*groups, *named_hosts(states, groups))})
 
 
 def encode_state(state: State) -> bytes:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tightrope.monitors.added_scopes.added_scope import AddedScope, ColumnRange
+from tightrope.monitors.added_scopes.host_scopes import MAX_HOST_SCOPES
 from tightrope.monitors.catalogue import MAX_ADDED
 from tightrope.monitors.hunter.findings import FoundGroup
 from tightrope.monitors.hunter.lattice import Lattice
@@ -39,8 +40,9 @@ def read_added(body: object, where: str) -> tuple[AddedScope, ...]:
     Raises:
         WireError: when a part does not fit.
     """
-    if not isinstance(body, list) or len(body) > MAX_ADDED:
-        raise WireError(f"{where}: must be a list of at most {MAX_ADDED} scopes")
+    most = MAX_ADDED + MAX_HOST_SCOPES + 1
+    if not isinstance(body, list) or len(body) > most:
+        raise WireError(f"{where}: must be a list of at most {most} scopes")
     return tuple(_read_added(mapping(each, where), where) for each in body)
 
 

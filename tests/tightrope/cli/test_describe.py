@@ -42,11 +42,16 @@ def test_description_has_the_sampling_rates(tmp_path: Path) -> None:
     assert description(tmp_path, sampling=sampling)["sampling"] == "10% of requests, 50% of group=minority"
 
 
+LEARNED = "the 10 % quantile of the first 1,000 rows"
+"""The margin of clear rows without golden rows and without a statement."""
+
+
 def test_description_has_every_monitors_limits(tmp_path: Path) -> None:
     """Limits of the model, and of its subgroups where it has any."""
     limits = {
         "limits": {
             "disagreement": 0.1,
+            "clear_disagreement": 0.02,
             "confidence": 0.05,
             "confidence_shape": None,
             "confidence_jump": None,
@@ -58,6 +63,7 @@ def test_description_has_every_monitors_limits(tmp_path: Path) -> None:
     }
     assert description(tmp_path, **limits)["monitors"] == [
         "disagreement <= 0.1 (model, written), 0.3 (subgroups, written)",
+        f"clear_disagreement <= 0.02 (model, written), 0.1 (subgroups, default); margin above {LEARNED}",
         "confidence <= 0.05 (model, written), 0.1 (subgroups, default)",
         "mix <= 0.04 (subgroups, default)",
     ]
@@ -85,7 +91,8 @@ def test_description_has_the_source_of_the_mode(
 @pytest.mark.parametrize(("limit", "fewer"), [(0.02, 0.1), (0.1, 0.4)])
 def test_lower_limit_needs_more_rows_to_pass(tmp_path: Path, limit: float, fewer: float) -> None:
     """A lower limit needs more rows before a pass."""
-    only = dict.fromkeys(("confidence", "confidence_shape", "confidence_jump", "mix", "class_miss", "class_gain"))
+    others = ("confidence", "confidence_shape", "confidence_jump", "mix", "class_miss", "class_gain")
+    only = dict.fromkeys(("clear_disagreement", *others))
 
     def rows(limit: float) -> int:
         (result,) = description(tmp_path, limits=only | {"disagreement": limit})["can pass after"]

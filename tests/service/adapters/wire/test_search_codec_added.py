@@ -8,6 +8,7 @@ import pytest
 from tests.support.judgement.comparisons import judge_rows
 from tests.support.judgement.found_groups import HALF, THREES, searched_plan, searched_rows
 from tightrope.monitors.added_scopes.added_scope import AddedScope, ColumnRange
+from tightrope.monitors.added_scopes.host_scopes import MAX_HOST_SCOPES
 from tightrope.monitors.catalogue import MAX_ADDED
 from tightrope.monitors.plan import initial_state
 from tightrope.monitors.records import Routes
@@ -51,8 +52,8 @@ def test_snapshot_has_them_as_its_last_scopes() -> None:
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        ({}, "must be a list of at most 5"),
-        ([PLAIN] * (MAX_ADDED + 1), "must be a list of at most 5"),
+        ({}, "must be a list of at most 14"),
+        ([PLAIN] * (MAX_ADDED + MAX_HOST_SCOPES + 2), "must be a list of at most 14"),
         ([{**PLAIN, "ranges": 3}], "ranges: must be a list"),
         ([{**PLAIN, "ranges": [{"input": "x", "index": 0, "low": float("nan"), "high": 1.0}]}], "low: must be"),
         ([{**PLAIN, "ranges": [{"input": "x", "index": 0.5, "low": 0.0, "high": 1.0}]}], "index: must be"),
