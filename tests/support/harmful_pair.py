@@ -23,7 +23,7 @@ MINORITY, MAJORITY, OTHER = "group=minority", "group=majority", "group=other"
 
 
 OTHERS_OFF = dict.fromkeys(
-    ("confidence", "confidence_shape", "confidence_jump", "class_miss", "class_gain", "mix"), None
+    ("clear_disagreement", "confidence", "confidence_shape", "confidence_jump", "class_miss", "class_gain", "mix"), None
 )
 """Limits with which disagreement alone is watched: the pair breaks those of all others."""
 

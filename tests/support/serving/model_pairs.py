@@ -50,6 +50,7 @@ SCOPES = ("model", "region=north", "region=south", "region=other", "band=low", "
 REFUSAL = {"score": "max_probability", "threshold": 0.8}
 CALM = {
     "limits": {
+        "clear_disagreement": None,
         "confidence": None,
         "confidence_shape": None,
         "confidence_jump": None,

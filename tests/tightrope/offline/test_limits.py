@@ -118,12 +118,13 @@ def test_limits_above_the_maximum_are_not_proposed(tmp_path: Path, data: Path) -
 
 def test_monitors_that_are_off_are_left_out(tmp_path: Path, data: Path) -> None:
     """Without refusal there are no refusal monitors; null turns one off."""
-    asked = ["disagreement", "confidence", "confidence_shape", "confidence_jump", "mix", "class_miss", "class_gain"]
+    others = ["confidence_shape", "confidence_jump", "mix", "class_miss", "class_gain"]
+    asked = ["disagreement", "clear_disagreement", "confidence", *others]
     assert [each.name for each in evaluate(tmp_path, data).monitors] == asked
     off = [each.name for each in evaluate(tmp_path, data, limits={"confidence": None}).monitors]
-    assert off == ["disagreement", "confidence_shape", "confidence_jump", "mix", "class_miss", "class_gain"]
+    assert off == ["disagreement", "clear_disagreement", *others]
     refusal = {"threshold": 0.9}
-    assert len(evaluate(tmp_path, data, refusal=refusal).monitors) == 9
+    assert len(evaluate(tmp_path, data, refusal=refusal).monitors) == 10
 
 
 def test_monitor_has_the_scopes_that_it_watches(tmp_path: Path, data: Path) -> None:
@@ -187,13 +188,13 @@ def test_harms_are_multiples_of_the_configured_or_proposed_limit(tmp_path: Path,
 def test_sampling_floor_shortens_detection(tmp_path: Path, data: Path) -> None:
     """With a tenth sampled, and all of the right side, harm there is detected nearly ten times sooner.
 
-    That side has a fifth of the rows, and a part in 18 of the subgroups' budget: six monitors, three subgroups.
+    That side has a fifth of the rows, and a part in 21 of the subgroups' budget: seven monitors, three subgroups.
     """
     plain = monitor(evaluate(tmp_path, data, sampling={"rate": 0.1})).harms[2][1]
     floored = monitor(evaluate(tmp_path, data, sampling={"rate": 0.1, "floors": {"side=right": 1.0}})).harms[2][1]
     for harm, own, samples in ((plain, 0.2 * 0.1, 0.1), (floored, 0.2, 0.8 * 0.1 + 0.2)):
         information = float(divergence(0.12, 0.04))
-        budget = 3.15e8 / (0.2 / 18) * own / samples
+        budget = 3.15e8 / (0.2 / 21) * own / samples
         assert harm.rows == pytest.approx(np.log(budget * information) / information)
         assert harm.seconds == pytest.approx(harm.rows / own / 10)
 
