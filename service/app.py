@@ -198,7 +198,7 @@ def build_service(
     def make_app() -> App:
         from tightrope.service.api.app import create_app  # noqa: PLC0415 - FastAPI loads after the first inferences
 
-        return create_app(engine, bus, trail, verdicts, deployer, token, watched, reports, is_ready)
+        return create_app(engine, bus, trail, verdicts, deployer, token, watched, reports, is_ready, sight.facts)
 
     app = InferLayer(make_app, responder, admission)
     grpc = _grpc_server(settings, responder, is_ready, admission)

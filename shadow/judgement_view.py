@@ -9,7 +9,8 @@ from tightrope.monitors.records import Stream
 from tightrope.monitors.status.groups import GroupStatus, found_groups
 from tightrope.monitors.status.progress import JudgementProgress, label_coverage
 from tightrope.monitors.status.reliability import ModelReliability, model_reliability
-from tightrope.monitors.status.verdicts import verdicts
+from tightrope.monitors.status.standing import ModelStanding, model_standing
+from tightrope.monitors.status.verdicts import leading_verdicts, verdicts
 from tightrope.monitors.verdict import Verdict
 from tightrope.monitors.watched_groups.orders import group_refusal
 from tightrope.monitors.watched_groups.plans import judged_plan
@@ -41,6 +42,16 @@ class JudgementView:
         """The current verdict of each monitor in each scope."""
         state = self.states.get(model)
         return verdicts(judged_plan(self.plans[model], state), state) if state else []
+
+    def leading_verdicts(self, model: str, complete: int) -> Sequence[Verdict]:
+        """The current verdicts on the worst ``complete`` scopes, and on every other scope those that lead."""
+        state = self.states.get(model)
+        return leading_verdicts(judged_plan(self.plans[model], state), state, complete) if state else []
+
+    def standing(self, model: str) -> ModelStanding | None:
+        """The modes of a model's scopes; None until its judgement is known."""
+        state = self.states.get(model)
+        return model_standing(judged_plan(self.plans[model], state), state) if state else None
 
     def groups(self, model: str) -> Sequence[GroupStatus]:
         """The undeclared groups in which harm is found."""

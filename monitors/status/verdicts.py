@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tightrope.monitors import latency, observations, safemode
+from tightrope.monitors import latency, safemode
 from tightrope.monitors.clear_rows.clear_margin import MARGIN_ROWS
 from tightrope.monitors.definitions.clear_monitor import learns_margin
-from tightrope.monitors.detector import LN10, LOG_ZERO, divergence
-from tightrope.monitors.detector_bank import PATH_TICKS, Cells, Rule, recent_mean, recovery_evidence
+from tightrope.monitors.detector import LN10, LOG_ZERO
+from tightrope.monitors.detector_bank import Cells, Rule, recent_mean, recovery_evidence
 from tightrope.monitors.intake.refusals import refusal_rate
 from tightrope.monitors.intake.repeats import MAX_INPUT_SHARE, Repeats
 from tightrope.monitors.intake.sight_notes import missing_sight
@@ -19,6 +19,7 @@ from tightrope.monitors.intervals.outlook import project
 from tightrope.monitors.plan import Plan, State, is_blind
 from tightrope.monitors.records import Bools, Floats, Ints, Outcome, Role, Stream
 from tightrope.monitors.scopes import unseen_scopes
+from tightrope.monitors.status.notes import noise_note, silence_note
 from tightrope.monitors.status.progress import label_coverage
 from tightrope.monitors.status.sights import disabled_verdicts, model_sight, scope_sights
 from tightrope.monitors.verdict import Interval, Outlook, Verdict, decide_outcome
@@ -36,9 +37,6 @@ MARGIN_NOTE = (
 PASS_MARGIN_NATS = float(np.log(100.0))
 """A monitor within a factor of a hundred of an alarm does not pass."""
 
-NOISE_EVIDENCE_NATS = float(np.log(1000.0))
-"""The evidence (nats) that the baseline contradicts itself too often: an error rate of one in a thousand."""
-
 
 def verdicts(plan: Plan, state: State) -> list[Verdict]:
     """Return the verdict of every monitor in every scope that it watches, scope by scope, the model first.
@@ -48,11 +46,29 @@ def verdicts(plan: Plan, state: State) -> list[Verdict]:
     >>> [verdict.monitor for verdict in verdicts(plan, initial_state(plan))]
     ['sight']
     """
+    return _with_others(plan, state, _rule_verdicts(plan, state, None))
+
+
+def leading_verdicts(plan: Plan, state: State, complete: int) -> list[Verdict]:
+    """Return the verdicts of all monitors in the ``complete`` scopes that are in safe mode or have the most evidence,
+    and of each other scope only those of disagreement, of the monitor with the most evidence and of tripped ones: of
+    many scopes people look at few.
+
+    >>> from tightrope.monitors.plan import initial_state
+    >>> plan = Plan("m", "b", "c", ("model",), np.ones(1), rules=())
+    >>> [verdict.monitor for verdict in leading_verdicts(plan, initial_state(plan), complete=1)]
+    ['sight']
+    """
+    return _with_others(plan, state, _rule_verdicts(plan, state, complete))
+
+
+def _with_others(plan: Plan, state: State, rule_verdicts: Sequence[dict[int, Verdict]]) -> list[Verdict]:
+    """Add what is no monitor's verdict, and withhold passes that are not sound."""
     extra = [model_sight(plan, state)]
     if plan.objective is not None:
         extra.append(latency.verdict(plan.objective, state.latency, plan.scopes[0]))
     extra += disabled_verdicts(plan, state)
-    by_rule = [scope_sights(plan, state), *_rule_verdicts(plan, state)]
+    by_rule = [scope_sights(plan, state), *rule_verdicts]
     found = [by_scope[scope] for scope in range(len(plan.scopes)) for by_scope in by_rule if scope in by_scope]
     return _without_sight(state, extra + _without_repeats(plan, state, _without_margin(plan, state, found)))
 
@@ -154,10 +170,14 @@ class _Shown:
         )
 
 
-def _rule_verdicts(plan: Plan, state: State) -> list[dict[int, Verdict]]:
-    """The verdicts of every monitor by scope. Intervals are computed at once, for the variants that are shown."""
+def _rule_verdicts(plan: Plan, state: State, complete: int | None) -> list[dict[int, Verdict]]:
+    """The verdicts of every monitor by scope, all or those that lead. Intervals are computed at once, for the variants
+    that are shown.
+    """
     standings = state.estimates.standings(plan.rules)
     shown = [_Shown.build(plan, state, index, standing) for index, standing in enumerate(standings)]
+    if complete is not None and shown and complete < len(plan.scopes):
+        shown = _leading(state, shown, complete)
     indices = [(each.index, variant, scope) for each in shown for scope, variant in each.variants.items()]
     intervals = state.estimates.intervals(plan.rules, indices)
     lost = unseen_scopes(plan.scopes, state.compared, state.sighted) | is_blind(plan, state)
@@ -167,6 +187,28 @@ def _rule_verdicts(plan: Plan, state: State) -> list[dict[int, Verdict]]:
             for scope, variant in each.variants.items()
         }
         for each in shown
+    ]
+
+
+def _leading(state: State, shown: Sequence[_Shown], complete: int) -> list[_Shown]:
+    """Keep the verdicts of `leading_verdicts`."""
+    evidence = np.full((len(shown), len(state.scopes)), LOG_ZERO)
+    tripped = np.zeros(evidence.shape, dtype=bool)
+    for index, each in enumerate(shown):  # a rule may have the first scopes alone
+        own = len(each.rule.limits)
+        evidence[index, :own] = np.where(each.rule.watched, each.evidence.max(axis=0), LOG_ZERO)
+        tripped[index, :own] = each.cells.tripped.any(axis=0)
+    safe = np.array([mode.safe or mode.held for mode in state.modes]) | tripped.any(axis=0)
+    rank = np.where(safe, np.inf, evidence.max(axis=0))
+    rank[0] = np.inf
+    keep = tripped.copy()
+    keep[:, np.argsort(-rank, kind="stable")[:complete]] = True
+    keep[evidence.argmax(axis=0), np.arange(len(rank))] = True
+    for index, each in enumerate(shown):
+        keep[index] |= each.rule.monitor.name == "disagreement"
+    return [
+        replace(each, variants={scope: variant for scope, variant in each.variants.items() if kept[scope]})
+        for each, kept in zip(shown, keep, strict=True)
     ]
 
 
@@ -184,7 +226,7 @@ def _verdict(plan: Plan, state: State, shown: _Shown, scope: int, now: Interval 
     """Report one variant; a pass has to be earned in every one, far from an alarm, and in sight."""
     rule, cells, variant = shown.rule, shown.cells, shown.variants[scope]
     count, tripped = int(cells.count[variant, scope]), bool(cells.tripped[:, scope].any())
-    note = _note(rule, state, scope) or _silence_note(plan, rule, cells, state, scope)
+    note = noise_note(rule, state, scope) or silence_note(plan, rule, cells, state, scope)
     evidence = float(shown.evidence[variant, scope])
     over = tripped or evidence >= plan.budget.threshold
     not_worse = over and bool(shown.vetoed[scope])
@@ -219,7 +261,8 @@ def _verdict(plan: Plan, state: State, shown: _Shown, scope: int, now: Interval 
         outlook=_outlook(plan, state, shown, scope, now) if tripped and now and not not_worse else None,
         not_worse=not_worse,
     )
-    return replace(verdict, text=words.describe(verdict, rate=is_rate(rule)))
+    object.__setattr__(verdict, "text", words.describe(verdict, rate=is_rate(rule)))  # a copy would cost a quarter
+    return verdict
 
 
 def _rows_to_go(shown: _Shown, scope: int) -> float | None:
@@ -242,30 +285,3 @@ def _outlook(plan: Plan, state: State, shown: _Shown, scope: int, now: Interval)
 def _refusal_rate(state: State, rule: Rule, role: Role, scope: int) -> float | None:
     """The rate at which a model refuses, for a monitor of refusals."""
     return refusal_rate(state.refused, role, scope) if rule.monitor.needs_refusal else None
-
-
-def _note(rule: Rule, state: State, scope: int) -> str:
-    """Explain why a verdict is unreliable: the baseline contradicts itself more often than the limit tolerates.
-
-    By the Chernoff bound, which holds for means of losses in [0, 1] as for rates: n KL(k/n || limit) exceeds the
-    logarithm of a thousand.
-    """
-    repeats, contradicted = int(state.noise[scope, 0]), float(state.noise[scope, 1])
-    limit = float(rule.limits[scope])
-    if rule.monitor.name != "disagreement" or not repeats or contradicted / repeats <= limit:
-        return ""
-    rate = min(contradicted / repeats, 1 - 1e-12)
-    if repeats * float(divergence(rate, limit)) < NOISE_EVIDENCE_NATS:
-        return ""
-    return f"the baseline contradicts itself on {rate:.2%} of {repeats} rows: a limit of {limit:g} is below its noise"
-
-
-def _silence_note(plan: Plan, rule: Rule, cells: Cells, state: State, scope: int) -> str:
-    """Tell where none of the model's latest rows speaks: such a kind would never alarm."""
-    if scope or rule.monitor.observe is not observations.loss:
-        return ""
-    if any(mode.apart for mode in state.modes):  # then a tick without rows of the cell says nothing
-        return ""
-    if cells.pending[:, scope].min() < PATH_TICKS * plan.tick_rows:
-        return ""
-    return f"none of the rows of the last {PATH_TICKS} ticks has a loss that counts: a mask without places, or repeats?"

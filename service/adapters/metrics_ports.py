@@ -31,6 +31,11 @@ class GatewayMetrics(ReaderMetrics, Protocol):
     def total(self, name: str, **labels: str) -> int:
         """The current value of a counter, by its name without prefix and suffix; 0 if it does not exist."""
 
+    def counts(self, *names: str) -> Mapping[str, Mapping[tuple[str, ...], float]]:
+        """The current values of counters by their names in the catalogue and their labels' values, with all that was
+        deferred.
+        """
+
     def record_request(self, model: str, outcome: str, seconds: float, request_id: str) -> None:
         """Count a request; a valid id becomes the exemplar of its latency bucket."""
 

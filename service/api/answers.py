@@ -14,6 +14,7 @@ from tightrope.monitors.status.groups import GroupStatus
 from tightrope.monitors.status.progress import JudgementProgress
 from tightrope.monitors.status.reliability import BinSource
 from tightrope.monitors.verdict import Verdict
+from tightrope.service.api.overview.documents import Overview
 
 Report = Annotated[str | None, Meta(description="The path of the newest drift report, if there is one")]
 UNKNOWN_STATE = "unknown"
@@ -170,9 +171,10 @@ class ReliabilityAnswer(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventEntry(Event):
-    """An event of the audit trail, with its number and the path of its model's newest drift report."""
+    """An event of the audit trail, with its number, its sentence and the path of its model's newest drift report."""
 
     seq: int
+    text: str
     report: str | None
 
 
@@ -247,6 +249,7 @@ ANSWERS: tuple[type, ...] = (
     Accepted,
     Deployed,
     ReportList,
+    Overview,
 )
 """Every kind of JSON answer."""
 

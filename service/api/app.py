@@ -31,6 +31,8 @@ from tightrope.service.api import (
 )
 from tightrope.service.api.auth import require_application, require_operator
 from tightrope.service.api.openapi import INTRODUCTION, complete_document, refusals
+from tightrope.service.api.overview.overview import OverviewReader
+from tightrope.service.api.overview.sources import SightReader
 from tightrope.service.api.ports import Deployer, VerdictReader
 from tightrope.service.errors import OverloadedError, TightropeError
 from tightrope.service.inference.engine import InferenceEngine
@@ -49,11 +51,12 @@ def create_app(
     watched: Container[str],
     reports: ReportStore,
     is_ready: Callable[[], bool],
+    sight: SightReader,
 ) -> FastAPI:
     """Build the application.
 
     ``token`` is the bearer token of the control API, ``watched`` the models that take payload events; ``is_ready``
-    says whether this replica may receive requests.
+    says whether this replica may receive requests, ``sight`` what it knows of the judgement of a model.
     """
     app = FastAPI(
         title="Tightrope",
@@ -68,7 +71,8 @@ def create_app(
     operator, application = require_operator(token), require_application(token)
     app.include_router(inference_schema.create_router(refusals(404, 503)))
     app.include_router(metadata.create_router(engine, is_ready))
-    app.include_router(status.create_router(engine, verdicts, trail, newest_report))
+    overview = OverviewReader(engine, verdicts, trail, sight, newest_report)
+    app.include_router(status.create_router(engine, verdicts, trail, newest_report, overview))
     app.include_router(reliability.create_router(engine, verdicts))
     app.include_router(orders.create_router(engine, bus, operator, verdicts, newest_report))
     _add_metrics(app, engine)

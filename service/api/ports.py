@@ -8,6 +8,7 @@ from tightrope.monitors.records import Role
 from tightrope.monitors.status.groups import GroupStatus
 from tightrope.monitors.status.progress import JudgementProgress
 from tightrope.monitors.status.reliability import ModelReliability
+from tightrope.monitors.status.standing import ModelStanding
 from tightrope.monitors.verdict import Verdict
 from tightrope.service.config.models import Endpoint
 
@@ -20,6 +21,12 @@ class VerdictReader(Protocol):
 
     def verdicts(self, model: str) -> Sequence[Verdict]:
         """Return the latest verdict of every monitor on every scope."""
+
+    def leading_verdicts(self, model: str, complete: int) -> Sequence[Verdict]:
+        """Return all verdicts on the worst ``complete`` scopes, and on every other scope those that lead."""
+
+    def standing(self, model: str) -> ModelStanding | None:
+        """Return the modes of a model's scopes; None until its judgement is known."""
 
     def groups(self, model: str) -> Sequence[GroupStatus]:
         """Return the undeclared groups in which harm is found."""

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Annotated, TypeAlias
+from datetime import UTC, datetime
+from typing import Annotated, Literal, TypeAlias
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 
 from tightrope.monitors.records import MODEL_SCOPE, Role
@@ -25,19 +26,30 @@ from tightrope.service.api.answers import (
     json_response,
 )
 from tightrope.service.api.openapi import answers
+from tightrope.service.api.overview.documents import Overview
+from tightrope.service.api.overview.event_search import EventFilter, find_events
+from tightrope.service.api.overview.event_words import event_sentence
+from tightrope.service.api.overview.overview import DEFAULT_MODELS, OverviewReader
 from tightrope.service.api.ports import VerdictReader
 from tightrope.service.errors import UnknownModelError, quote
 from tightrope.service.inference.engine import InferenceEngine
 from tightrope.service.inference.model_pair import ModelPair
+
+MAX_MODELS = 50
+"""The most models of one page of the overview."""
 
 NewestReport: TypeAlias = Callable[[str], str | None]
 """Returns the link to a model's newest drift report, or None."""
 
 
 def create_router(
-    engine: InferenceEngine, reader: VerdictReader, trail: AuditTrail, newest_report: NewestReport
+    engine: InferenceEngine,
+    reader: VerdictReader,
+    trail: AuditTrail,
+    newest_report: NewestReport,
+    overview: OverviewReader,
 ) -> APIRouter:
-    """``GET /v1/models…`` and ``/v1/events``."""
+    """``GET /v1/overview``, ``/v1/models…`` and ``/v1/events``."""
     router = APIRouter(prefix="/v1", tags=["status"])
 
     @router.get("/models", **answers(ModelList))
@@ -78,8 +90,31 @@ def create_router(
         document: GroupList = {"model": model, "groups": [*reader.groups(engine.pair(model).name)]}
         return json_response(document)
 
+    _add_overview(router, overview)
     _add_events(router, engine, trail, newest_report)
     return router
+
+
+def _add_overview(router: APIRouter, reader: OverviewReader) -> None:
+    described = answers(Overview, 404)
+    described["responses"][304] = {"description": "Nothing has changed"}
+
+    @router.get("/overview", **described)
+    def overview(
+        model: str | None = None,
+        offset: Annotated[int, Query(ge=0)] = 0,
+        limit: Annotated[int, Query(ge=1, le=MAX_MODELS)] = DEFAULT_MODELS,
+        if_none_match: Annotated[str, Header()] = "",
+    ) -> Response:
+        """The state of all models and what to do, in words and figures for people: a headline over all models, a line
+        for each, and all of ``model``, or of ``limit`` models from ``offset`` on, the most urgent first. An answer is
+        computed at most once a second; with its `ETag` in `If-None-Match` it comes as 304 while nothing has changed.
+        """
+        answer = reader.answer(model, offset, limit)
+        headers = {"ETag": f'"{answer.tag}"', "Cache-Control": "no-cache"}
+        if answer.tag in if_none_match:
+            return Response(status_code=304, headers=headers)
+        return Response(answer.body, headers=headers, media_type="application/json")
 
 
 def _add_events(router: APIRouter, engine: InferenceEngine, trail: AuditTrail, newest_report: NewestReport) -> None:
@@ -89,21 +124,43 @@ def _add_events(router: APIRouter, engine: InferenceEngine, trail: AuditTrail, n
         after: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
         before: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        scope: str | None = None,
+        kind: str | None = None,
+        order: Literal["asc", "desc"] | None = None,
     ) -> Response:
         """The audit trail, newest first; for the page of earlier events set ``before`` to the last ``seq``. With
-        ``after`` the events after this ``seq``, oldest first: so new ones are followed. ``report`` links to the newest
-        drift report of the event's model.
+        ``after`` the events after this ``seq``, oldest first: so new ones are followed; ``order`` asks for either.
+        ``since`` and ``until`` are times (ISO 8601, UTC without an offset, or seconds since the epoch), ``scope`` and
+        ``kind`` are those of the events. ``text`` says an event in a sentence, ``report`` links to the newest drift
+        report of its model.
         """
         links = {name: newest_report(name) for name in engine.pairs}
-        if after is None:
-            page = trail.latest_events(model, NO_BOUND if before is None else before, limit)
-        else:
-            page = [(seq, each) for seq, each in trail.events(model, after, limit) if before is None or seq < before]
+        wanted = EventFilter(model, scope, kind, _seconds(since, float("-inf")), _seconds(until, float("inf")))
+        page = find_events(
+            trail,
+            wanted,
+            limit,
+            after=after or 0,
+            before=NO_BOUND if before is None else before,
+            newest_first=order == "desc" if order else after is None,
+        )
         if model is not None and not page and not trail.events(model, 0, 1):
             engine.pair(model)  # one that was served once may have events
-        entries = [EventEntry(**asdict(event), seq=seq, report=links.get(event.model)) for seq, event in page]
+        entries = [
+            EventEntry(**asdict(event), seq=seq, text=event_sentence(event), report=links.get(event.model))
+            for seq, event in page
+        ]
         document: EventPage = {"events": entries}
         return json_response(document)
+
+
+def _seconds(time: datetime | None, otherwise: float) -> float:
+    """A time in seconds since the epoch; one without an offset is UTC."""
+    if time is None:
+        return otherwise
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 def scopes_of(engine: InferenceEngine, pair: ModelPair) -> Sequence[str]:

@@ -80,7 +80,7 @@ class InferenceEngine:
         self._prefix = uuid.uuid4().hex[:16]
         self._counter = itertools.count()
         self._failures = Failures(outbox, metrics, clock)
-        self._rationing = FallbackRationing(router, outbox, metrics, clock)
+        self.rationing = FallbackRationing(router, outbox, metrics, clock)
         self._recorder = recorder
 
     def pair(self, model: str, version: str | None = None) -> ModelPair:
@@ -164,12 +164,12 @@ class InferenceEngine:
         ids = [request.id or f"{self._prefix}-{next(self._counter):x}" for request in batch.requests]
         execution = BatchExecution(pair, batch, ids, self.router.roles(pair.name, batch), avoids_stuck=avoid_stuck)
         owned = pair.states.route(execution, self.router.unqualified(pair.name)) if pair.states is not None else ()
-        limited = self._rationing.limited(execution) if pair.fallback_seconds is not None else ()
+        limited = self.rationing.limited(execution) if pair.fallback_seconds is not None else ()
         limited = [index for index in limited if index not in owned] if owned else limited
-        if limited and self._rationing.is_short(pair):
+        if limited and self.rationing.is_short(pair):
             roles = [Role.COMPRESSED if i in limited else role for i, role in enumerate(execution.routed)]
             self._run_roles(execution, roles)
-            if admitted := self._rationing.admitted(execution, limited):
+            if admitted := self.rationing.admitted(execution, limited):
                 self._run_or_fall_back(execution, admitted, Role.BASELINE)
         else:
             self._run_roles(execution, execution.routed)
@@ -177,7 +177,7 @@ class InferenceEngine:
             self._escalate(execution, [*limited, *owned])
         for index in limited:
             if (arrived := items[index].arrived) is not None:
-                self._rationing.observe(pair, time.perf_counter() - arrived)
+                self.rationing.observe(pair, time.perf_counter() - arrived)
         if pair.states is not None:
             pair.states.record(execution)
         execution.answered_at = self._clock()

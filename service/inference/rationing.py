@@ -40,6 +40,11 @@ class FallbackRationing:
         with_model = self._router.fall_back_with_model(pair.name, batch)
         return [index for index, falls_back in enumerate(with_model) if falls_back]
 
+    def share(self, model: str) -> float:
+        """The share of a model's fallback that its baseline can bear; 1 while that is not known."""
+        limiter = self._limiters.get(model)
+        return 1.0 if limiter is None else limiter.share
+
     def is_short(self, pair: ModelPair) -> bool:
         """Whether the baseline of a pair has less capacity than the fallback needs."""
         return self._limiters[pair.name].share < 1.0

@@ -36,14 +36,30 @@ ROWS_JUDGED_AGAIN = "rows are judged again: the modes decide which model answers
 
 @dataclass(slots=True)
 class _Sight:
-    """One model: ``waiting`` rows were kept ``since`` (None: no row waits), and the judges' latest heartbeats."""
+    """One model: when a judge was ``heard`` and when it had ``judged`` a row, the ``waiting`` rows that were kept
+    ``since`` (None: no row waits), and the judges' latest heartbeats.
+    """
 
     heard: float
+    judged: float
     drawn: int = 0
     waiting: int = 0
     since: float | None = None
     blind: bool = False
     judges: JudgeHeartbeats = field(default_factory=JudgeHeartbeats)
+
+
+@dataclass(frozen=True, slots=True)
+class SightFacts:
+    """The sight of a model that a gateway has: kept requests ``waiting`` to be judged, for how many
+    seconds, the seconds since a judge was heard and since it judged a row, and the limit in seconds (0: none).
+    """
+
+    waiting: int
+    waiting_seconds: float
+    heard_seconds: float
+    judged_seconds: float
+    limit: float
 
 
 class BlindnessWatch:
@@ -69,7 +85,7 @@ class BlindnessWatch:
         self._clock = clock
         self._lock = threading.Lock()
         self._checked = clock()
-        self._sights = {model: _Sight(heard=self._checked) for model in blind_seconds}
+        self._sights = {model: _Sight(self._checked, self._checked) for model in blind_seconds}
         self._periodic = PeriodicCheck("blindness", CHECK_SECONDS, self.check)
         metrics.before_scrape(self.show)
 
@@ -88,6 +104,14 @@ class BlindnessWatch:
             self._metrics.set_blind(model, blind=bool(self._router.blindness(model)))
             self._metrics.set_judge_age(model, now - sight.heard)
 
+    def facts(self, model: str) -> SightFacts:
+        """The sight of a model, as of now."""
+        with self._lock:
+            sight, now = self._sights[model], self._clock()
+            waited = 0.0 if sight.since is None else now - sight.since
+            limit = self._blind_seconds[model]
+            return SightFacts(sight.waiting, waited, now - sight.heard, now - sight.judged, limit)
+
     def hear(self, heartbeat: Heartbeat) -> None:
         """Take a heartbeat: rows that were judged since the one before end the wait of all rows kept up to now."""
         sight = self._sights.get(heartbeat.model)
@@ -99,6 +123,7 @@ class BlindnessWatch:
                 return
             sight.heard = self._clock()
             if heartbeat.judged > before.judged:
+                sight.judged = sight.heard
                 sight.drawn, sight.waiting, sight.since = self._drawn.get(heartbeat.model, 0), 0, None
                 if sight.blind:
                     self._end(heartbeat.model, sight, heartbeat.judged - before.judged)

@@ -130,6 +130,16 @@ class Router:
         """The scopes of a model that the baseline answers only because they follow a safe one."""
         return self._tables[model].following
 
+    def baseline_scopes(self, model: str) -> frozenset[str]:
+        """The scopes of a model whose requests the baseline answers now, for any reason."""
+        table = self._tables[model]
+        safe = {scope for scope, is_safe in zip(self._scopes[model], table.safe.tolist(), strict=True) if is_safe}
+        return frozenset({*safe, *(each.scope for each in table.added), *([MODEL_SCOPE] * table.model_is_safe)})
+
+    def unseen_scopes(self, model: str) -> frozenset[str]:
+        """The scopes of a model that the baseline answers because their rows are not judged, or too few are kept."""
+        return self._blind_scopes[model] | self._starved[model]
+
     def shown_routes(self, model: str) -> Routes:
         """The current routes of a model with the scopes that follow a safe one; a scope that follows none but ordered
         ones is ordered, too.
@@ -210,6 +220,10 @@ class Router:
             was_missing, self._missing_judges[model] = bool(self._missing_judges[model]), reason
             if was_missing is not bool(reason):
                 self._tables[model] = self._table(self._tables[model].routes)
+
+    def judge_missing(self, model: str) -> str:
+        """The reason why no judge of the plan that is served here is heard; empty if one is."""
+        return self._missing_judges[model]
 
     def set_distrust(self, reason: str) -> None:
         """Send every request of every model to the baseline, above all modes, until the reason is empty again: what

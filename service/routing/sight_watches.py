@@ -8,7 +8,7 @@ from tightrope.monitors.intake.starvation import ServedTotals
 from tightrope.monitors.records import Event, Ints
 from tightrope.service.adapters.metrics_ports import GatewayMetrics
 from tightrope.service.adapters.wire.heartbeat import Heartbeat
-from tightrope.service.routing.blindness import BlindnessWatch
+from tightrope.service.routing.blindness import BlindnessWatch, SightFacts
 from tightrope.service.routing.loss_watch import LossWatch
 from tightrope.service.routing.router import Router
 from tightrope.service.routing.scope_watch import ScopeWatch
@@ -66,6 +66,10 @@ class SightWatches:
         """Stop checking; each watch gets ``timeout`` seconds."""
         for watch in self._watches:
             watch.stop(timeout)
+
+    def facts(self, model: str) -> SightFacts:
+        """The sight of a model, as of now."""
+        return self._blindness.facts(model)
 
     def hear(self, heartbeat: Heartbeat) -> None:
         """Take a heartbeat of a judge."""

@@ -1,6 +1,6 @@
 """All metrics of `catalogue.py` as objects of prometheus_client, in one registry."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from prometheus_client import (
@@ -38,6 +38,8 @@ INTERVAL = ("monitor_mean", "monitor_lower", "monitor_upper")
 
 class MetricSet:
     """One attribute for each metric of the catalogue, under its name."""
+
+    record_deferred: Callable[[], object]
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
@@ -186,6 +188,21 @@ class MetricSet:
     def total(self, name: str, **labels: str) -> int:
         """The current value of a counter, by its name without prefix and suffix; 0 if it does not exist."""
         return int(self.registry.get_sample_value(f"tightrope_{name}_total", labels) or 0)
+
+    def counts(self, *names: str) -> Mapping[str, Mapping[tuple[str, ...], float]]:
+        """The current values of counters by their names in the catalogue and their labels' values, with all that was
+        deferred.
+        """
+        self.record_deferred()
+        return {
+            name: {
+                tuple(sample.labels.values()): sample.value
+                for family in self._all[name].collect()
+                for sample in family.samples
+                if sample.name.endswith("_total")
+            }
+            for name in names
+        }
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """All metrics as text in the format that the Accept header prefers, and its content type."""

@@ -52,6 +52,7 @@ class Metrics(ReliabilityMetrics, QualificationMetrics):
         self._requests: deque[tuple[str, str, float, str]] = deque()
         self._before_scrape = _BeforeScrape(registry, self.flush_pending)
         super().__init__(registry)
+        self.record_deferred = self._before_scrape.collect
 
     def before_scrape(self, step: Callable[[], None]) -> None:
         """Call ``step`` before every scrape."""

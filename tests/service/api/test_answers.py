@@ -25,8 +25,8 @@ def test_answer_has_its_status_and_headers() -> None:
 def test_event_entry_has_every_field_of_an_event() -> None:
     """With its number and the link to a report."""
     event = Event("m/1", 0.0, "m", "breach", "model", "judge", "disagreement", {"count": 3})
-    entry = msgspec.json.decode(json_response(EventEntry(**asdict(event), seq=7, report=None)).body)
-    assert entry == {**asdict(event), "seq": 7, "report": None}
+    entry = msgspec.json.decode(json_response(EventEntry(**asdict(event), seq=7, text="Harm.", report=None)).body)
+    assert entry == {**asdict(event), "seq": 7, "text": "Harm.", "report": None}
     assert {field.name for field in fields(EventEntry)} == entry.keys()
 
 

@@ -120,6 +120,31 @@ def test_newest_events_come_first(client: httpx.Client) -> None:
     client.post("/v1/models/modes/release", json=order, headers={"authorization": f"Bearer {TOKEN}"})
 
 
+def test_events_are_found_by_scope_kind_and_time(client: httpx.Client) -> None:
+    """In either order, each with its sentence; a time is ISO 8601, UTC without an offset, or seconds."""
+    for reason in ("first of two", "second of two"):
+        order = {"scope": "band=high", "reason": reason, "actor": "Ben"}
+        client.post("/v1/models/modes/release", json=order, headers={"authorization": f"Bearer {TOKEN}"})
+    found = get(client, "/v1/events?scope=band%3Dhigh&kind=release&order=asc&model=modes")["events"]
+    assert [event["reason"] for event in found][-2:] == ["first of two", "second of two"]
+    assert found[-1]["text"] == "Ben gave high (band) back to Tightrope: second of two"
+    newest = get(client, "/v1/events?scope=band%3Dhigh&kind=release&limit=1")["events"]
+    assert newest == found[-1:]
+    at = found[-1]["time"]
+    assert get(client, f"/v1/events?scope=band%3Dhigh&since={at - 0.001}&until={at + 3600}")["events"][0] == found[-1]
+    assert get(client, "/v1/events?until=2001-01-01T00:00:00")["events"] == []
+
+
+def test_overview_that_has_not_changed_is_not_sent_again(client: httpx.Client) -> None:
+    """The tag of the answer comes back in `If-None-Match`."""
+    answer = client.get("/v1/overview?model=untouched")
+    assert answer.json()["models"][0]["name"] == "untouched"
+    assert len(answer.json()["cards"]) == len(get(client, "/v1/models")["models"])
+    again = client.get("/v1/overview?model=untouched", headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) in {(304, b""), (200, again.content)}
+    assert client.get("/v1/overview?limit=2").json()["models"][1]["name"]
+
+
 def test_events_of_an_unknown_model_are_an_error(client: httpx.Client) -> None:
     """One that is neither served nor in the trail."""
     assert client.get("/v1/events?model=nope").status_code == 404

@@ -36,4 +36,4 @@ class ApiClient:
 def api_client(gateway: GatewayHarness, token: str | None = None, watched: Container[str] = ()) -> ApiClient:
     """A client of the whole API; ``watched`` are the models that take payload events."""
     bus, engine = gateway.bus, gateway.engine
-    return ApiClient(create_app(engine, bus, UNUSED, UNUSED, UNUSED, token, watched, UNUSED, lambda: True))
+    return ApiClient(create_app(engine, bus, UNUSED, UNUSED, UNUSED, token, watched, UNUSED, lambda: True, UNUSED))

@@ -1,0 +1,18 @@
+"""States of a model that is seen; `test_headlines.py` has the words of each."""
+
+from tightrope.service.api.overview import states
+from tightrope.service.api.overview.facts import FULL, ModelFacts, ScopeFacts
+
+
+def test_states_of_another_model_do_not_apply() -> None:
+    """A model that is well is in none but the last one."""
+    model = ModelFacts("m")
+    functions = (states.advisory_harm, states.overloaded, states.unqualified, states.latched, states.found_harm)
+    assert [state(model) for state in functions] == [None] * 5
+    assert states.well_served(model)[0] == "ok"
+
+
+def test_harm_that_has_moved_is_no_advisory_harm() -> None:
+    """Only what the small model still answers is."""
+    moved = ModelFacts("m", armed=False, groups=(ScopeFacts("a=b", FULL, harmed=True),))
+    assert states.advisory_harm(moved) is None
