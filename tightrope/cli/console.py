@@ -2,14 +2,11 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 from rich.text import Text
-
-from tightrope.monitors.records import Event
 
 out, err = Console(), Console(stderr=True)
 
@@ -29,14 +26,6 @@ def print_error(word: str, text: str) -> None:
     err.print(Text.assemble((word, "bold red"), f" {text}"), soft_wrap=True)
 
 
-def print_event_table(events: list[tuple[int, Event]]) -> None:
-    """Print numbered events as a table."""
-    table = Table("#", "time (UTC)", "model", "scope", "what", "to", "by", "why", title="events", expand=True)
-    for seq, event in events:
-        table.add_row(*map(Text, _cells(seq, event)))
-    out.print(table)
-
-
 def print_rows_to_label(model: str, rows: Sequence[Mapping[str, object]]) -> None:
     """Print rows that wait for a label, oldest first, as a table."""
     if not rows:
@@ -46,19 +35,6 @@ def print_rows_to_label(model: str, rows: Sequence[Mapping[str, object]]) -> Non
     for row in rows:
         table.add_row(*(Text(str(row[name]), overflow="fold") for name in ("id", "row", "time", "probability")))
     out.print(table)
-
-
-def print_event_lines(events: list[tuple[int, Event]]) -> None:
-    """Print numbered events as lines, to continue a printed table."""
-    for seq, event in events:
-        out.print(Text("  ".join(_cells(seq, event))), soft_wrap=True)
-
-
-def _cells(seq: int, event: Event) -> tuple[str, ...]:
-    time = datetime.fromtimestamp(event.time, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    after = event.detail.get("after")
-    state = str(after["state"]) if isinstance(after, dict) else ""
-    return str(seq), time, event.model, event.scope, event.kind, state, event.actor, event.reason
 
 
 def print_model(model: dict[str, object]) -> None:

@@ -4,13 +4,12 @@ import json
 import logging
 import signal
 import sys
-import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tightrope import __version__
 from tightrope.cli import (
     cluster_commands,
     dashboards,
@@ -23,6 +22,7 @@ from tightrope.cli import (
 )
 from tightrope.cli.cluster_commands import ConfigArgument, GrpcPortOption, HostOption, JsonOption, PortOption
 from tightrope.cli.log_limit import LogLimit
+from tightrope.cli.people.commands import PEOPLE_COMMANDS
 from tightrope.demo_run.models import DEFAULT_MODEL, DEMO_MODELS
 from tightrope.service.errors import TightropeError
 from tightrope.serving import gc_tuning
@@ -31,10 +31,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.panel import Panel
 
-    from tightrope.monitors.records import Event
     from tightrope.serving.server import ListenAddress
-
-EVENT_POLL_SECONDS = 0.5
 
 app = typer.Typer(
     help="Serve a compressed model, shadow its baseline, and fall back per subgroup.",
@@ -42,6 +39,24 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tightrope {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=lambda value: _print_version(wanted=value)
+        ),
+    ] = False,
+) -> None:
+    del version  # its callback has printed it
 
 
 def main() -> None:
@@ -126,40 +141,6 @@ def check(config: ConfigArgument, json_: JsonOption = False) -> None:
     console.print_status("ok", f" {config}: {len(found.pairs)} model{'s' * (len(found.pairs) > 1)}{off}")
 
 
-@app.command()
-def events(
-    config: ConfigArgument,
-    model: Annotated[str | None, typer.Option(help="Show this model's events only.")] = None,
-    after: Annotated[int | None, typer.Option(help="Show events after this sequence number, oldest first.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Show at most this many events, by default the newest.")] = 100,
-    follow: Annotated[bool, typer.Option(help="Keep printing new events.")] = False,
-    json_: JsonOption = False,
-) -> None:
-    """Print the audit trail: what changed, when, why and by whom."""
-    from tightrope.cli import console
-    from tightrope.service.adapters.sqlite.store import SqliteStore
-    from tightrope.service.config.loader import ConfigError, load
-    from tightrope.wiring.embedded import DATABASE
-
-    settings = load(config)
-    path = settings.state / DATABASE
-    if settings.bus is not None:
-        advice = f"`tightrope tail {config} events`, or a gateway's GET /v1/events, shows them"
-        raise ConfigError([f"bus: is configured, so the events of this cluster are in a topic; {advice}"])
-    if not path.exists():
-        raise ConfigError([f"state: {path} does not exist yet; `tightrope run {config}` makes it"])
-    store = SqliteStore(path)
-    batch = store.latest_events(model, limit=limit)[::-1] if after is None else store.events(model, after, limit)
-    if model is not None and model not in settings.models and not store.events(model, 0, 1):
-        raise ConfigError([f"--model: {model!r} is none of {', '.join(settings.models)}, and has no events"])
-    (_print_json_lines if json_ else console.print_event_table)(batch)
-    while follow:
-        after = batch[-1][0] if batch else after or 0
-        time.sleep(EVENT_POLL_SECONDS)
-        batch = store.events(model, after, limit)
-        (_print_json_lines if json_ else console.print_event_lines)(batch)
-
-
 @app.command(epilog=f"Models: {DEFAULT_MODEL} (default), {', '.join(DEMO_MODELS[:-1])}.")
 def demo(
     model: Annotated[str, typer.Option(help="Compressed model to try.", show_default=False)] = DEFAULT_MODEL,
@@ -214,12 +195,8 @@ def _prologue(model: str, display: "Console | None", *, fast: bool, prints_json:
     return panel
 
 
-def _print_json_lines(batch: "list[tuple[int, Event]]") -> None:
-    for seq, event in batch:
-        typer.echo(json.dumps({"seq": seq, **asdict(event)}))
-
-
 for command in (
+    *PEOPLE_COMMANDS,
     *initialization.COMMANDS,
     *offline_commands.COMMANDS,
     *labels.COMMANDS,

@@ -107,7 +107,7 @@ def watch_group(
         _print_group(gateway.group(name, which), json_=json_)
         return
     scope = which if "=" in which else gateway.scope(name, which)
-    order = gateway.order(name, scope, reason, actor, undo=undo)
+    order = gateway.watch(name, scope, reason, actor, undo=undo)
     if json_:
         typer.echo(json.dumps({"model": name, "scope": scope, "order": order, "watched": not undo}))
         return

@@ -17,6 +17,7 @@ from tightrope.wiring.embedded import DATABASE
 Run = Callable[..., int]
 
 ARGUMENTS: dict[str, list[str]] = {
+    "status": [],
     "events": [],
     "calibrate": ["rows.csv"],
     "limits": ["rows.csv"],

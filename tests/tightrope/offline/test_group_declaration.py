@@ -13,6 +13,7 @@ from tests.support.configs import TOKEN
 from tests.support.servers import Server, serving
 from tightrope.demo.replay import DEMO_FOLDER, DEMO_MODEL, traffic
 from tightrope.offline.group_declaration import Gateway, NoDeclarationError
+from tightrope.offline.running_gateway import RefusedRequestError
 
 ROWS = 1_000
 """Requests within which the group has to be named."""
@@ -74,10 +75,10 @@ def test_what_is_missing_is_told(server: Server) -> None:
     gateway = Gateway(server.address)
     with pytest.raises(NoDeclarationError, match="has no found group 7; 1: residence: group quarters"):
         gateway.group(DEMO_MODEL, "7")
-    with pytest.raises(NoDeclarationError, match="nope"):
+    with pytest.raises(RefusedRequestError, match="nope"):
         gateway.group("nope", "1")
-    with pytest.raises(NoDeclarationError, match="TIGHTROPE_CONTROL_TOKEN: is not set"):
-        gateway.order(DEMO_MODEL, SCOPE, "incident 7")
+    with pytest.raises(RefusedRequestError, match="TIGHTROPE_CONTROL_TOKEN: is not set"):
+        gateway.watch(DEMO_MODEL, SCOPE, "incident 7")
     with pytest.raises(NoDeclarationError, match="CONFIG: give the configuration file"):
         Gateway.of(None, None)
     with pytest.raises(NoDeclarationError, match="CONFIG: give the configuration file"):
@@ -95,8 +96,8 @@ def test_group_is_watched_by_an_order_and_then_no_more(server: Server) -> None:
     assert "disagreement" in {verdict["monitor"] for verdict in verdicts}
     gateway = Gateway(server.address, TOKEN)
     assert gateway.group(DEMO_MODEL, SCOPE)["watched"]
-    with pytest.raises(NoDeclarationError, match="is watched already"):
-        gateway.order(DEMO_MODEL, SCOPE, "incident 8")
+    with pytest.raises(RefusedRequestError, match="is watched already"):
+        gateway.watch(DEMO_MODEL, SCOPE, "incident 8")
     headers, body = {"Authorization": f"Bearer {TOKEN}"}, {"scope": SCOPE, "reason": "incident 8", "actor": "eve"}
     forced = server.client.post(f"/v1/models/{DEMO_MODEL}/force-safe", json=body, headers=headers).json()
     assert (forced["safe"], forced["confirmed"]) == ([SCOPE], True)
@@ -104,10 +105,10 @@ def test_group_is_watched_by_an_order_and_then_no_more(server: Server) -> None:
     wait_until(lambda: series in server.client.get("/metrics").text)
     assert served_by(server, 17.0) == "baseline"
     assert served_by(server, 2.0) == "compressed"
-    with pytest.raises(NoDeclarationError, match="is in safe mode: give the order force-normal first"):
-        gateway.order(DEMO_MODEL, SCOPE, "over", undo=True)
+    with pytest.raises(RefusedRequestError, match="is in safe mode: give the order force-normal first"):
+        gateway.watch(DEMO_MODEL, SCOPE, "over", undo=True)
     server.client.post(f"/v1/models/{DEMO_MODEL}/force-normal", json=body, headers=headers)
-    order = gateway.order(DEMO_MODEL, SCOPE, "over", "eve", undo=True)
+    order = gateway.watch(DEMO_MODEL, SCOPE, "over", "eve", undo=True)
     assert SCOPE not in server.client.get(f"/v1/models/{DEMO_MODEL}").json()["scopes"]
     wait_until(lambda: not gauges_of_the_scope(server))
     events = server.client.get("/v1/events").json()["events"]

@@ -8,10 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from tests.support.commands import command, environment
 from tests.support.configs import ROOT, write_config
 from tests.support.harmful_pair import config
+from tightrope.cli import console
 from tightrope.monitors.records import Event
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.wiring.embedded import DATABASE
@@ -50,15 +52,53 @@ def add_events(path: Path, *events: Event) -> None:
         opened.save("log", {}, {}, events)
 
 
-def test_audit_trail_is_a_table(run: Run, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each event is a row, oldest first: time, model, scope, kind, new state, actor, reason."""
-    add_events(path, event(1), event(2))
+def test_audit_trail_in_a_pipe_has_tabs_and_a_header(run: Run, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each event is a line, oldest first, never cut: programs find a group by its name."""
+    add_events(path, event(1), event(2, reason="long " * 100 + "end"))
     assert run("events", path) == 0
-    rows = [line.strip("│ ").split("│") for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
-    assert [[cell.strip() for cell in row] for row in rows] == [
-        ["1", "2023-11-14 23:13:20", "m", "group=a", "breach", "safe", "judge", "reason 1"],
-        ["2", "2023-11-15 00:13:20", "m", "group=a", "breach", "", "judge", "reason 2"],
-    ]
+    header, first, second = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert header == ["seq", "time", "model", "scope", "kind", "state", "actor", "text"]
+    assert first[:7] == ["1", "2023-11-14T23:13:20Z", "m", "group=a", "breach", "safe", "judge"]
+    assert first[7] == "Further evidence about a (group): reason 1."
+    assert second[7].endswith("long end.")
+
+
+def test_audit_trail_on_a_terminal_is_sentences(
+    run: Run, path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its time, in eighty columns, without a word cut."""
+    monkeypatch.setattr(console, "out", Console(width=80))
+    monkeypatch.setattr("tightrope.cli.people.events.is_piped", lambda: False)
+    add_events(path, event(1, reason="a long story about that group " * 5))
+    assert run("events", path) == 0
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80
+    assert " ".join(printed.split()).startswith("1 2023-11-14 23:13:20 ▲ m: Further evidence about a (group): a long")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--since", "2023-11-15T01:00"], [3, 4]),
+        (["--until", "2023-11-15T01:00"], [1, 2]),
+        (["--since", "1h"], []),
+        (["--kind", "release"], []),
+        (["--scope", "group=a", "--limit", "1"], [4]),
+    ],
+)
+def test_events_are_found_by_time_kind_and_scope(
+    run: Run, path: Path, capsys: pytest.CaptureFixture[str], options: list[str], expected: list[int]
+) -> None:
+    """An age counts from now."""
+    add_events(path, *(event(number) for number in range(1, 5)))
+    assert run("events", path, "--json", *options) == 0
+    assert [json.loads(line)["seq"] for line in capsys.readouterr().out.splitlines()] == expected
+
+
+@pytest.mark.parametrize("options", [["--since", "soon"], ["--url", "http://127.0.0.1:9"]])
+def test_mistake_in_the_call_is_a_usage_error(run: Run, path: Path, options: list[str]) -> None:
+    """A text that is no time, and CONFIG beside an address."""
+    assert run("events", path, *options) == 2
 
 
 def test_unknown_model_is_an_error(run: Run, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -164,12 +204,12 @@ def test_later_event_is_printed_as_it_happens(path: Path) -> None:
 def test_later_event_is_one_line_for_people(path: Path) -> None:
     """Events are never wrapped or taken for markup; other models' events are left out."""
     with following(path, "--model", "m") as lines:
-        while "└" not in next(lines):
-            pass
+        assert next(lines).startswith("seq\t")
         add_events(path, event(1, "n"), event(2), event(3, reason=f"{MARKUP} {'a long story ' * 20}end"))
-        assert next(lines).split("  ") == [
-            *("2", "2023-11-15 00:13:20", "m", "group=a", "breach", "", "judge", "reason 2\n"),
+        assert next(lines).split("\t") == [
+            *("2", "2023-11-15T00:13:20Z", "m", "group=a", "breach", "", "judge"),
+            "Further evidence about a (group): reason 2.\n",
         ]
         line = next(lines)
         assert MARKUP in line
-        assert line.endswith("end\n")
+        assert line.endswith("end.\n")

@@ -1,0 +1,1 @@
+"""Commands for people: `tightrope status | events | force-safe | force-normal | release | deploy | rollback`."""

@@ -1,0 +1,84 @@
+"""A running gateway that commands ask over HTTP: by its configuration file or its address, with a token for orders."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlencode
+
+from tightrope.offline.gateway_address import gateway_address
+from tightrope.service.adapters.open_inference.codec import HTTP_OK
+from tightrope.service.adapters.open_inference.http_client import HttpClient
+from tightrope.service.adapters.ports import UnreachableError
+from tightrope.service.config.loader import TOKEN_VARIABLE, control_token, load, operator_token
+from tightrope.service.errors import TightropeError, quote
+
+REPLY_SECONDS = 10.0
+"""Time limit for an answer of the gateway; an order waits for the judge's word."""
+
+DEPLOYMENT_SECONDS = 600.0
+"""Time limit for a deployment, which loads and tries the artefact."""
+
+
+class NoReplyError(TightropeError):
+    """The gateway did not answer, or what answered is no gateway."""
+
+
+class RefusedRequestError(TightropeError):
+    """The gateway refused a request; the message has its reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningGateway:
+    """A running gateway, by its ``url``, with the ``token`` for orders if there is one."""
+
+    url: str
+    token: str | None = None
+
+    @classmethod
+    def of(cls, config: Path | None, url: str | None, token_file: Path | None = None) -> Self:
+        """The gateway of a configuration file, or at an address: one of both is given.
+
+        Raises:
+            ConfigError: when the configuration, or the file of the token, cannot be read.
+        """
+        if config is None:
+            return cls(str(url), operator_token(token_file))
+        settings = load(config)
+        return cls(gateway_address(settings), operator_token(token_file) if token_file else control_token(settings))
+
+    def get(self, path: str, **query: object) -> Mapping[str, Any]:
+        """The JSON at a path; a query without a value is left out.
+
+        Raises:
+            NoReplyError: when the gateway does not answer.
+            RefusedRequestError: when it refuses the request.
+        """
+        wanted = urlencode({name: value for name, value in query.items() if value is not None})
+        return self._ask("GET", f"{path}?{wanted}" if wanted else path)
+
+    def order(self, path: str, body: Mapping[str, object], seconds: float = REPLY_SECONDS) -> Mapping[str, Any]:
+        """Give an order, with the token; returns the gateway's JSON.
+
+        Raises:
+            NoReplyError: when the gateway does not answer within ``seconds``.
+            RefusedRequestError: when it refuses the order, or there is no token.
+        """
+        if self.token is None:
+            raise RefusedRequestError(f"{TOKEN_VARIABLE}: is not set; orders need the control token of the gateway")
+        return self._ask("POST", path, json.dumps(body).encode(), seconds)
+
+    def _ask(
+        self, method: str, path: str, body: bytes | None = None, seconds: float = REPLY_SECONDS
+    ) -> Mapping[str, Any]:
+        try:
+            client = HttpClient(self.url, seconds, self.token)
+            answer = client.request(method, path, body, {"Content-Type": "application/json"} if body else None)
+            document: Mapping[str, Any] = json.loads(answer.body)
+            if answer.status == HTTP_OK:
+                return document
+            reason = str(document["error"])
+        except (UnreachableError, ValueError, KeyError, TypeError) as error:
+            raise NoReplyError(f"{self.url}: {quote(str(error))}") from error
+        raise RefusedRequestError(f"{self.url}: {reason}")
