@@ -71,7 +71,7 @@ def create_app(
     operator, application = require_operator(token), require_application(token)
     app.include_router(inference_schema.create_router(refusals(404, 503)))
     app.include_router(metadata.create_router(engine, is_ready))
-    overview = OverviewReader(engine, verdicts, trail, sight, newest_report)
+    overview = OverviewReader(engine, verdicts, trail, sight, newest_report, control=token is not None)
     app.include_router(status.create_router(engine, verdicts, trail, newest_report, overview))
     app.include_router(reliability.create_router(engine, verdicts))
     app.include_router(orders.create_router(engine, bus, operator, verdicts, newest_report))

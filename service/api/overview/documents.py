@@ -4,7 +4,6 @@ from typing import Annotated, Literal, TypedDict
 
 from msgspec import Meta
 
-from tightrope.monitors.status.groups import GroupStatus
 from tightrope.monitors.status.progress import NoiseCounts
 
 Level = Annotated[
@@ -30,7 +29,7 @@ class CheckEntry(TypedDict):
     needed: Annotated[int | None, Meta(description="The fewest rows that a pass takes")]
     evidence: Annotated[float, Meta(description="As a share of what an alarm needs")]
     way_back: ShareOrNull
-    since: Annotated[str, Meta(description="Since about which request, in words; empty if it is not known")]
+    range_since: Annotated[str | None, Meta(description="Since about which request it is so; `null` if unknown")]
     outcome: str
     note: str
 
@@ -48,7 +47,7 @@ class ScopeEntry(TypedDict):
     below: Annotated[bool, Meta(description="The full model answers it with the whole model, or with another group")]
     answers: AnsweringModel
     since: TimeOrNull
-    since_request: Annotated[str, Meta(description="Since about which request it is harmed, in words")]
+    range_since: Annotated[str | None, Meta(description="Since about which request it is harmed, in words")]
     by: str | None
     why: str | None
     compared: int
@@ -119,6 +118,21 @@ class UnseenEntry(TypedDict):
     needed: int
 
 
+class FoundEntry(TypedDict):
+    """A harmed group that is not declared."""
+
+    title: str
+    says: str
+    rate: float
+    range: list[float]
+    limit: float
+    share: float
+    at: Annotated[float, Meta(description="When it was found")]
+    scope: Annotated[str | None, Meta(description="The name under which it is watched, or can be")]
+    declared: Annotated[bool, Meta(description="It is watched as a scope")]
+    declare: Annotated[str | None, Meta(description="The lines of configuration that declare it")]
+
+
 class QualificationEntry(TypedDict):
     """The statement by which the small model serves, in words."""
 
@@ -173,7 +187,7 @@ class ModelEntry(TypedDict):
     everyone: ScopeEntry
     groups: Annotated[list[ScopeEntry], Meta(description="The worst first")]
     unseen: list[UnseenEntry]
-    found: Annotated[list[GroupStatus], Meta(description="Harmed groups that are not declared")]
+    found: Annotated[list[FoundEntry], Meta(description="Harmed groups that the search has found")]
     qualification: QualificationEntry | None
     history: Annotated[list[HistoryEntry], Meta(description="The newest first")]
     moves: list[MoveEntry]
@@ -199,5 +213,7 @@ class Overview(TypedDict):
     level: Level
     headline: str
     sentence: str
+    control: Annotated[bool, Meta(description="Whether orders are taken: a control token is configured")]
+    total: Annotated[int, Meta(description="The number of models")]
     cards: Annotated[list[ModelCard], Meta(description="Every model, the most urgent first")]
     models: Annotated[list[ModelEntry], Meta(description="The page of models that was asked for")]

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 from tightrope.monitors.records import MODEL_SCOPE, Role
 from tightrope.monitors.scopes import OTHER_VALUE
+from tightrope.monitors.status.groups import GroupStatus
 from tightrope.service.adapters.prometheus.catalogue import DROP_REASONS
 from tightrope.service.api.overview import headlines, sight_states, trail
 from tightrope.service.api.overview.documents import (
+    FoundEntry,
     ModelCard,
     ModelEntry,
     PartEntry,
@@ -95,7 +97,7 @@ def model_entry(model: DescribedModel, now: float, report: str | None) -> ModelE
         "everyone": with_checks(model.entries[0], model.scopes[0]),
         "groups": groups,
         "unseen": _unseen(model.entries[1:]),
-        "found": list(source.found),
+        "found": [_found_entry(each) for each in source.found],
         "qualification": _qualification(source),
         "history": trail.history(lines),
         "moves": trail.moves(lines),
@@ -176,6 +178,21 @@ def _unseen(entries: Sequence[ScopeEntry]) -> list[UnseenEntry]:
         for each in entries
         if each["unseen"] and not each["scope"].endswith(f"={OTHER_VALUE}")
     ]
+
+
+def _found_entry(found: GroupStatus) -> FoundEntry:
+    return {
+        "title": found.words,
+        "says": found.text,
+        "rate": found.now.mean,
+        "range": [round(found.now.lower, 4), round(found.now.upper, 4)],
+        "limit": found.limit,
+        "share": round(found.share, 4),
+        "at": found.time,
+        "scope": found.scope or None,
+        "declared": found.watched,
+        "declare": found.declaration or None,
+    }
 
 
 def _qualification(source: ModelSource) -> QualificationEntry | None:

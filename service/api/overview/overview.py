@@ -60,7 +60,9 @@ class _Page:
 
 
 class OverviewReader:
-    """Makes the overview. Safe to share between threads; ``clock`` is monotonic, ``now`` the wall clock (s)."""
+    """Makes the overview. Safe to share between threads; ``clock`` is monotonic, ``now`` the wall clock (s).
+    ``control`` tells whether orders are taken.
+    """
 
     def __init__(
         self,
@@ -71,6 +73,8 @@ class OverviewReader:
         newest_report: Callable[[str], str | None],
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
+        *,
+        control: bool = False,
     ) -> None:
         self._engine = engine
         self._reader = reader
@@ -79,6 +83,7 @@ class OverviewReader:
         self._newest_report = newest_report
         self._clock = clock
         self._now = now
+        self._control = control
         self._lock = threading.Lock()
         self._window = TrafficWindow()
         self._verdicts: dict[str, _KeptVerdicts] = {}
@@ -118,6 +123,8 @@ class OverviewReader:
             "level": first.level,  # type: ignore[typeddict-item]
             "headline": first.headline,
             "sentence": first.sentence,
+            "control": self._control,
+            "total": len(models),
             "cards": [model_card(each) for each in models],
             "models": [model_entry(each, at, self._newest_report(each.source.name)) for each in chosen],
         }

@@ -84,7 +84,7 @@ def check_entry(verdict: Verdict) -> CheckEntry:
         "needed": math.ceil(verdict.needed) if math.isfinite(verdict.needed) else None,
         "evidence": evidence_share(verdict),
         "way_back": way_back(verdict),
-        "since": words.since(verdict.since) if verdict.since else "",
+        "range_since": words.since(verdict.since) if verdict.since else None,
         "outcome": str(verdict.outcome),
         "note": verdict.note,
     }
@@ -179,7 +179,7 @@ def scope_entry(source: ScopeSource) -> ScopeEntry:
         "below": source.answers == FULL and not own,
         "answers": FULL if source.answers == FULL else SMALL,  # type: ignore[typeddict-item]
         "since": _since(source) if own else None,
-        "since_request": next((words.since(each.since) for each in _tripped(source, shown) if each.since), ""),
+        "range_since": next((words.since(each.since) for each in _tripped(source, shown) if each.since), None),
         "by": MACHINE_ACTORS.get(by, by) if by else None,
         "why": _why(source),
         "compared": source.compared,

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tightrope.service.api.overview.models import _expiry_words, _qualification
+from tightrope.monitors.status.groups import GroupStatus
+from tightrope.monitors.verdict import Interval
+from tightrope.service.api.overview.models import _expiry_words, _found_entry, _qualification
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 
@@ -39,3 +41,12 @@ def test_qualification_is_told_in_words() -> None:
     refused = _qualification(source(None, objections=("no statement is about these files",)))
     assert refused is not None
     assert refused["says"] == "Not qualified: no statement is about these files"
+
+
+def test_found_group_is_told_with_its_range_and_its_declaration() -> None:
+    """One that cannot be a scope has none."""
+    now = Interval(mean=0.64, lower=0.33, upper=0.89, rows=28)
+    found = GroupStatus(1, "residence: group quarters", "64 in 100 differ", now, 0.1, 0.06, 384, 5.0, 60, 0.0, "")
+    entry = _found_entry(found)
+    assert (entry["title"], entry["says"], entry["range"]) == (found.words, found.text, [0.33, 0.89])
+    assert (entry["scope"], entry["declared"], entry["declare"]) == (None, False, None)

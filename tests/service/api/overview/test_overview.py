@@ -59,7 +59,7 @@ def test_harmed_group_is_told_in_words_and_figures(harmed: Looked) -> None:
     assert group["rate"] > group["limit"] == 0.2
     assert group["returns_below"] == pytest.approx(0.15)
     assert group["evidence"] >= 1.0
-    assert group["since_request"].startswith("since about request ")
+    assert group["range_since"].startswith("since about request ")
     assert group["why"].startswith("The full model took over for minority (group): ")
     assert group["stuck"] is (group["returns"] is False) is True
     assert {check["monitor"] for check in group["checks"]} == {"disagreement"}
