@@ -30,6 +30,7 @@ from tightrope.service.api import (
     status,
 )
 from tightrope.service.api.auth import require_application, require_operator
+from tightrope.service.api.front_page import routes as front_page
 from tightrope.service.api.openapi import INTRODUCTION, complete_document, refusals
 from tightrope.service.api.overview.overview import OverviewReader
 from tightrope.service.api.overview.sources import SightReader
@@ -82,6 +83,7 @@ def create_app(
     app.include_router(deployments.create_router(engine, deployer, operator))
     app.include_router(drift_reports.create_router(engine, reports))
     app.include_router(documentation.create_router())
+    app.include_router(front_page.create_router())
     _add_exception_handlers(app)
     complete_document(app)
     return app

@@ -17,6 +17,9 @@ import pytest
 SECONDS = 60.0
 CONSOLE_EVENTS = {"Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown"}
 
+ONLY_THIS_HOST = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+"""Chromium's option by which it finds no other host."""
+
 EXECUTE = """
 import os, sys
 commands, answers, program, *options = sys.argv[1:]
@@ -117,16 +120,22 @@ class Browser:
         return answer
 
 
-@contextmanager
-def chromium(folder: Path, size: str = "1440,1600") -> Iterator[Browser]:
-    """A running Chromium that finds no host but 127.0.0.1, with its profile in a folder."""
+def chromium_program() -> str:
+    """The path of Chromium; without it the test is skipped."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("chromium is not installed")
+    return program
+
+
+@contextmanager
+def chromium(folder: Path, size: str = "1440,1600") -> Iterator[Browser]:
+    """A running Chromium that finds no host but 127.0.0.1, with its profile in a folder."""
+    program = chromium_program()
     options = [
         "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-pipe",
         f"--window-size={size}", f"--user-data-dir={folder}",
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "about:blank",
+        ONLY_THIS_HOST, "about:blank",
     ]  # fmt: skip
     (commands, sending), (receiving, answers) = os.pipe(), os.pipe()
     command = [sys.executable, "-c", EXECUTE, str(commands), str(answers), program, *options]

@@ -1,0 +1,36 @@
+/** What the page asks the gateway. The browser keeps the answers, so that one that did not change is not sent again. */
+
+import { credentials } from "./operator.js";
+
+const PATIENCE = 3000; // milliseconds after which a gateway that does not answer counts as gone
+
+/** An answer that is none: the gateway's own words, if it has any. */
+export class NoAnswer extends Error {
+  constructor(words, status) {
+    super(words);
+    this.needsToken = status === 401;
+  }
+}
+
+/** The overview with a number of models, the worst first. */
+export function overview(models) {
+  return get(`v1/overview?limit=${models}`);
+}
+
+/** One event of the audit trail. */
+export async function event(model, seq) {
+  const { events } = await get(`v1/events?model=${encodeURIComponent(model)}&after=${seq - 1}&limit=1`);
+  return events.find((each) => each.seq === seq) ?? null;
+}
+
+async function get(address) {
+  let answer;
+  try {
+    answer = await fetch(address, { headers: credentials(), cache: "no-cache", signal: AbortSignal.timeout(PATIENCE) });
+  } catch {
+    throw new NoAnswer("");
+  }
+  const document = await answer.json().catch(() => null);
+  if (!answer.ok || !document) throw new NoAnswer(document?.error ?? `status ${answer.status}`, answer.status);
+  return document;
+}

@@ -1,0 +1,145 @@
+/** The page: what it knows, when it asks for more, the keys, and the case that is open. */
+
+import { drawer } from "./case.js";
+import { h, update } from "./dom.js";
+import { header, standing } from "./header.js";
+import { card } from "./model.js";
+import * as ask from "./overview.js";
+
+const EVERY = 2000; // milliseconds between two looks, while the page is seen
+const MODELS = 10; // models of the first look, and how many more at a time
+
+const app = document.getElementById("app");
+const dialog = document.getElementById("case");
+const page = {
+  answer: null, receivedAt: 0, failure: null, limit: MODELS,
+  all: new Set(), unfolded: new Set(), wanted: new Map(), span: 3600, isAsking: false,
+  open: null, order: {}, events: new Map(),
+  now: () => (page.answer ? page.answer.at + (performance.now() - page.receivedAt) / 1000 : Date.now() / 1000),
+  change(how) {
+    how();
+    draw();
+  },
+  close() {
+    history.replaceState(null, "", location.pathname + location.search);
+    follow();
+  },
+  async look() {
+    try {
+      page.answer = await ask.overview(page.limit);
+      page.receivedAt = performance.now();
+      page.failure = null;
+    } catch (failure) {
+      page.failure = failure;
+    }
+    draw();
+  },
+};
+
+function draw() {
+  const { level, headline } = standing(page);
+  document.title = `${page.failure ? "No answer" : headline} · Tightrope`;
+  document.getElementById("icon").setAttribute("href", `page/icon-${level === "none" ? "note" : level}.svg`);
+  update(app, header(page), h("main", { id: "models", tabindex: "-1" }, models()), footer());
+  drawCase();
+}
+
+function models() {
+  if (!page.answer) return null;
+  const { models: shown, total = shown.length } = page.answer;
+  const more = () => {
+    page.limit += MODELS;
+    page.look();
+  };
+  return [shown.map((model) => card(page, model, total === 1)),
+    shown.length < total && h("button", { key: "more models", class: "more-models", onclick: more },
+      `Show ${Math.min(MODELS, total - shown.length)} more of ${total} models`)];
+}
+
+function footer() {
+  return h("footer", null, h("p", null, "The ", h("b", null, "full model"), " is the uncompressed one (the baseline); the ",
+    h("b", null, "small model"), " is the compressed one made from it. Tightrope asks both about the same requests and lets the full one answer wherever the small one does harm. ",
+    h("a", { href: "docs" }, "The API")),
+  h("p", { class: "keys" }, "Keys: ", [["/", "find a group"], ["j", ""], ["k", "next and last group"], ["Enter", "its case"], ["Esc", "close"]]
+    .map(([key, what]) => [h("kbd", null, key), ` ${what} `])));
+}
+
+function drawCase() {
+  if (!page.open || !page.answer) return;
+  const model = page.answer.models.find(({ name }) => name === page.open.model);
+  const group = model && [model.everyone, ...model.groups].find(({ scope }) => scope === page.open.scope);
+  if (!model && page.answer.models.length < page.answer.total) {
+    page.limit = page.answer.total;
+    page.look();
+    return;
+  }
+  if (!group) {
+    page.close();
+    return;
+  }
+  const seq = page.open.seq ?? group.case;
+  if (seq && !page.events.has(seq)) learn(model.name, seq);
+  update(dialog, drawer(page, model, group, page.events.get(seq)));
+  if (!dialog.open) {
+    dialog.showModal();
+    dialog.querySelector("h2").focus();
+  }
+}
+
+async function learn(model, seq) {
+  page.events.set(seq, null);
+  try {
+    page.events.set(seq, await ask.event(model, seq));
+  } catch {
+    page.events.delete(seq); // the next look asks again
+    return;
+  }
+  draw();
+}
+
+/** Open the case that the address names, or close what is open. */
+function follow() {
+  const [, model, scope, seq] = location.hash.match(/^#\/([^/?]+)\/([^?]+)(?:\?event=(\d+))?/) ?? [];
+  page.open = model ? { model: decodeURIComponent(model), scope: decodeURIComponent(scope), seq: seq && Number(seq) } : null;
+  page.order = {};
+  if (page.open) drawCase();
+  else if (dialog.open) dialog.close();
+}
+
+function press(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("dialog")) return;
+  if (event.target.closest("input")) pressInField(event);
+  else if (event.key === "/") goTo(event, document.querySelector(".find-group") ?? document.querySelector("a.group"));
+  else step(event, { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key]);
+}
+
+function pressInField(event) {
+  const found = () => event.target.closest(".model").querySelector("tr:not(.whole) a.group");
+  if (event.key === "Escape") event.target.blur();
+  else if (event.target.matches(".find-group") && ["Enter", "ArrowDown"].includes(event.key)) goTo(event, found());
+}
+
+/** From one group to the next or the last; the arrows scroll the page unless a group has the focus. */
+function step(event, by) {
+  const groups = [...document.querySelectorAll("a.group")];
+  const place = groups.indexOf(document.activeElement);
+  if (by && (place >= 0 || !event.key.startsWith("Arrow"))) goTo(event, groups[Math.max(place + by, 0)]);
+}
+
+function goTo(event, element) {
+  event.preventDefault();
+  element?.focus();
+}
+
+dialog.addEventListener("close", () => page.open && page.close());
+dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+addEventListener("hashchange", follow);
+addEventListener("keydown", press);
+document.addEventListener("visibilitychange", () => !document.hidden && page.look());
+
+draw();
+follow();
+for (;;) {
+  if (!document.hidden) await page.look();
+  await new Promise((done) => setTimeout(done, EVERY));
+}
