@@ -89,9 +89,10 @@ docs: .venv/dev.stamp ## Write what is generated of docs/ and dashboards/
 	$(BIN)/python -m docs.generate
 	$(BIN)/python -m tightrope.dashboards.boards
 
-pictures: .venv/dev.stamp tools docs/pictures/page/node_modules/.stamp ## Take the pictures of the dashboards anew: a quarter of an hour, with Node 20.9 or newer
+pictures: .venv/dev.stamp tools docs/pictures/page/node_modules/.stamp ## Take the pictures of the dashboards and of the page anew: a quarter of an hour, with Node 20.9 or newer
 	$(BIN)/python -m docs.pictures $(AGAIN)
 	$(BIN)/python -m docs.first_hour
+	$(BIN)/python -m docs.page_pictures
 
 docs/pictures/page/node_modules/.stamp: docs/pictures/page/package-lock.json
 	cd docs/pictures/page && npm ci --silent && touch node_modules/.stamp

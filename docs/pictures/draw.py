@@ -21,7 +21,7 @@ TIMEOUT_SECONDS = 120
 
 def build(folder: Path) -> None:
     """Bundle the page."""
-    _run("node", "build.mjs", folder)
+    run_program("node", "build.mjs", folder)
     shutil.copy(PAGE / "index.html", folder)
 
 
@@ -32,7 +32,7 @@ def draw(folder: Path, shown: Json, to: Path, width: int, lines: int | None = No
     height = TOP_PIXELS + (lines or bottom) * ROW_PIXELS + (0 if lines else BOTTOM_PIXELS)
     raw = folder / "raw.png"
     with _served(folder) as address:
-        output = _run(
+        output = run_program(
             *(
                 "chromium",
                 "--headless",
@@ -46,7 +46,7 @@ def draw(folder: Path, shown: Json, to: Path, width: int, lines: int | None = No
         )
     if "Uncaught" in output:
         raise SystemExit(f"the page failed: {output[-2000:]}")
-    _run("node", "shrink.mjs", raw, to)
+    run_program("node", "shrink.mjs", raw, to)
 
 
 @contextmanager
@@ -67,7 +67,8 @@ class QuietHandler(SimpleHTTPRequestHandler):
         """Write nothing."""
 
 
-def _run(program: str, *arguments: str | Path) -> str:
+def run_program(program: str, *arguments: str | Path) -> str:
+    """Run a program in the folder of the page to its end, and return its errors."""
     path = shutil.which(program)
     if path is None:
         raise SystemExit(f"{program} is missing: `make pictures` needs node, chromium and prometheus")

@@ -76,6 +76,7 @@ def test_wheel_owns_one_import_name(bare: Path) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == {"..", "tightrope"}
     assert [name for name in names if name.startswith("..") and "/bin/" not in name] == []
     assert {"tightrope/py.typed", "tightrope/service/app.py", "tightrope/demo/manifest.json"} <= {*names}
+    assert {"index.html", "page.css", "page.js"} <= {each.partition("/front_page/assets/")[2] for each in names}
     assert [name for name in names if "/builder/" in name] == []
 
 

@@ -32,8 +32,8 @@ HEADERS = {
 }
 
 
-UNSENT = re.compile(rb"^(?:/\*\*.*| \*.*| +)", re.MULTILINE)
-"""Comments of modules and functions, and indentation: browsers do not need them. Numbers of lines stay the same."""
+UNSENT = re.compile(rb"^(?:/\*\*.*| \*.*| +)| // .*", re.MULTILINE)
+"""Comments and indentation: browsers do not need them. Numbers of lines stay the same."""
 
 
 class Asset:

@@ -25,7 +25,7 @@ def check(monitor: str = "disagreement", title: str = "Different answers", **cha
     quiet = {
         "monitor": monitor, "title": title, "says": "2.3 % of answers differ, 10 % tolerated", "rate": 0.023,
         "limit": 0.1, "range": [0.012, 0.041], "rows": 1278, "needed": 157, "evidence": 0.12, "outcome": "pass",
-        "note": "",
+        "note": "", "way_back": None, "since": "",
     }  # fmt: skip
     return quiet | changes
 
@@ -47,7 +47,8 @@ def group(attribute: str, name: str, number: int = 0, **changes: object) -> Json
             check("refusal_rate", "Unsure more or less often", says="the small model is unsure less often, by 1.1 % of "
                   "answers, 8.0 % tolerated", rate=-0.011, limit=0.08, range=None, rows=90),
         ],
-        "returns_below": 0.075, "stuck": False, "worst": 0.2, "requests_per_second": 0.96,
+        "returns_below": 0.075, "returns": None,
+        "returns_in_seconds": None, "since_request": "", "stuck": False, "worst": 0.2, "requests_per_second": 0.96,
     }  # fmt: skip
     return quiet | changes
 
@@ -57,8 +58,8 @@ def taken_over(attribute: str, name: str, **changes: object) -> Json:
     why = f"The full model took over for {name} ({attribute}): 62 % of answers differ, 10 % tolerated."
     alarm = check(says="58 % of answers differ, 10 % tolerated", rate=0.58, range=[0.52, 0.63], outcome="breach")
     taken = {
-        "state": "safe", "own": True, "answers": "full", "since": AT - 1327, "by": "judge", "why": why, "rate": 0.576,
-        "range": [0.52, 0.63], "evidence": 1.17, "way_back": 0.04, "flaps": 1, "case": 8, "stuck": True,
+        "state": "safe", "own": True, "answers": "full", "since": AT - 1327, "by": "Tightrope", "why": why,
+        "rate": 0.576, "range": [0.52, 0.63], "evidence": 1.17, "way_back": 0.04, "flaps": 1, "case": 8, "stuck": True,
         "checks": [alarm, check("confidence", "How sure it is", rate=0.03)],
     }  # fmt: skip
     return group(attribute, name) | taken | changes
@@ -69,13 +70,16 @@ def model(name: str = "employment", groups: Sequence[Json] | None = None, **chan
     watched = {"waiting": 3, "last": AT, "silent_seconds": 0.0, "ok": True}
     quiet = {
         "name": name, "armed": True, "state": "normal", "blind": False, "level": "ok", "headline": "All well.",
-        "full": {"digest": "99cbc8062dbf" * 5}, "small": {"digest": "d868b0b33bc3" * 5, "since": None},
+        "sentence": "Nothing to do.",
+        "full": {"digest": "99cbc8062dbf" * 5, "since": None}, "small": {"digest": "d868b0b33bc3" * 5, "since": None},
         "traffic": {"requests_per_second": 16.01, "full_per_second": 1.11, "full_share": 0.0694},
         "sight": {"sampled_share": 1.0, "dropped": 0, "compared": 34676, "worker": watched,
-                  "judge": {**watched, "waiting": 0}, "blind_after_seconds": 60.0},
+                  "judge": {**watched, "waiting": 0}, "blind_after_seconds": 60.0, "dependent": False,
+                  "baseline_contradictions": {"asked_twice": 384, "contradictions": 0}},
         "everyone": group("", "Everybody", scope="model", title="Everybody", share=1.0, requests_per_second=16.01),
         "groups": [group(*named, number) for number, named in enumerate(NAMES)] if groups is None else groups,
-        "unseen": [], "history": [], "moves": [],
+        "unseen": [], "history": [], "moves": [], "found": [], "qualification": None, "report": None,
+        "answers": "small", "reason": "",
     }  # fmt: skip
     return quiet | changes
 
@@ -84,14 +88,18 @@ def overview(
     models: Sequence[Json], level: str = "ok", headline: str = "All well.", sentence: str = "Nothing to do."
 ) -> Json:
     """An answer about these models."""
-    return {
-        "at": AT, "level": level, "headline": headline, "sentence": sentence, "models": [*models], "total": len(models),
-    }  # fmt: skip
+    cards = [
+        {"name": each["name"], "level": each["level"], "headline": each["headline"], "answers": "small",
+         "groups": len(each["groups"]), "moved": 0, "evidence": 0.2}
+        for each in models
+    ]  # fmt: skip
+    return {"at": AT, "level": level, "headline": headline, "sentence": sentence, "cards": cards, "models": [*models]}
 
 
 def event(seq: int, ago: float, sort: str, text: str, scope: str = "residence=group_quarters") -> Json:
     """A sentence of the history, of ``ago`` seconds before."""
-    return {"seq": seq, "at": AT - ago, "kind": "breach", "sort": sort, "scope": scope, "actor": "judge", "text": text}
+    return {"seq": seq, "at": AT - ago, "kind": "breach", "sort": sort, "scope": scope, "actor": "judge", "text": text,
+            "raw": ""}  # fmt: skip
 
 
 def well() -> Json:
@@ -119,8 +127,11 @@ def two_groups() -> Json:
                    {"from": AT - 1327, "to": None, "state": "safe", "seq": 8}]}
         for i, each in enumerate(groups[:2])
     ]  # fmt: skip
-    found = [{"title": "unemployed women below 30 (sex and age)", "says": "19 % of answers differ, 7.0 % tolerated.",
-              "declare": "subgroups:\n  young_women: {column: 3, values: {yes: {high: 29}}}"}]  # fmt: skip
+    declared = "subgroups:\n  young_women: {column: 3, values: {yes: {high: 29}}}"
+    now = {"mean": 0.19, "lower": 0.12, "upper": 0.28, "rows": 210}
+    found = [{"number": 1, "words": "women below 30", "text": "19 % of answers differ, 7 % tolerated.", "now": now,
+              "limit": 0.07, "share": 0.04, "row": 6000, "time": AT - 900, "since_row": 5100, "since_time": AT - 1000,
+              "watched": False, "scope": "", "declaration": declared}]  # fmt: skip
     shown = model(groups=groups, history=told, moves=moves, found=found, level="note")
     return overview(
         [shown], "note", "Two groups are answered by the full model.",
@@ -133,7 +144,7 @@ def two_groups() -> Json:
 def must_decide() -> Json:
     """The full model answers all requests until a person decides."""
     few = {"rows": 200, "needed": 331}
-    below = [group(*named, number, answers="full", below=True, rate=0.3, evidence=0.3, unseen=few)
+    below = [group(*named, number, answers="full", below=True, rate=0.3, evidence=0.3, unseen=[200, 331])
              for number, named in enumerate(NAMES)]  # fmt: skip
     everyone = taken_over("", "Everybody", scope="model", title="Everybody", state="latched", way_back=None, share=1.0,
                           requests_per_second=16.01)  # fmt: skip

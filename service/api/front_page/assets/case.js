@@ -3,8 +3,8 @@
 import { evidencePath, rateBar } from "./charts.js";
 import { h } from "./dom.js";
 import { answering } from "./groups.js";
-import { decide } from "./orders.js";
-import { count, date, duration, percent, range, rate, wholePercent } from "./words.js";
+import { decide } from "./operator.js";
+import { count, date, duration, percent, rate, wholePercent } from "./words.js";
 
 /** The content of the drawer; `event` is the group's alarm as `/v1/events` has it, if it is known already. */
 export function drawer(page, model, group, event) {
@@ -22,7 +22,7 @@ export function drawer(page, model, group, event) {
     h("table", { class: "checks" }, h("caption", { class: "hidden" }, `Every monitor of ${group.title}`),
       h("thead", null, h("tr", null, ["Question", "Now"].map((name) => h("th", { scope: "col" }, name)),
         ["Evidence", "Answers"].map((name) => h("th", { scope: "col", class: "number" }, name)))),
-      h("tbody", null, group.checks.map(check))),
+      h("tbody", null, (group.checks.length ? group.checks : [leading(group)]).map(check))),
     event && alarm(event),
     h("p", { class: "links" }, event && h("a", { href: `v1/events?model=${encodeURIComponent(event.model)}&after=${event.seq - 1}&limit=1` }, "The record as JSON"),
       model.report && h("a", { href: model.report.replace(/^\//, "") }, "The newest drift report")),
@@ -41,16 +41,26 @@ function unharmed(group) {
 
 function wayBack(group) {
   if (group.way_back === null || group.way_back === undefined) return null;
-  const stuck = ` At ${percent(group.rate)} it will not come back: that takes less than ${percent(group.returns_below)}. Put a better model in place, or leave it as it is.`;
-  return h("p", { class: "lead" }, `Way back: ${percent(group.way_back)} of the proof is in.${group.stuck ? stuck : ""}`);
+  return h("p", { class: "lead" }, `Way back: ${percent(group.way_back)} of the proof is in.`, outlook(group));
+}
+
+function outlook(group) {
+  if (group.stuck) {
+    return ` At ${percent(Math.abs(group.rate))} it will not come back: that takes less than ${percent(group.returns_below)}. Put a better model in place, or leave it as it is.`;
+  }
+  return group.returns_in_seconds && ` It comes back by itself in about ${duration(group.returns_in_seconds)}, if answers stay as they are.`;
+}
+
+/** Where a model has very many groups, only what leads is told of the quiet ones. */
+function leading({ monitor, says, rate, limit, range, evidence, compared }) {
+  return { monitor, title: "What is off most", says, rate, limit, range, evidence, rows: compared, needed: 0 };
 }
 
 function check(each) {
-  const between = each.range && `between ${range(each.range, "and")}${each.range_since ? `, ${each.range_since}` : ""}`;
   const evidence = each.outcome === "breach" ? "alarm" : wholePercent(each.evidence);
   return h("tr", { key: each.monitor + each.title }, h("th", { scope: "row" }, each.title),
-    h("td", null, rateBar({ ...each, rate: each.rate === null ? null : Math.abs(each.rate) }), each.says,
-      between && h("small", null, between), each.note && h("small", null, each.note)),
+    h("td", null, rateBar(each), each.says,
+      each.since && h("small", null, each.since), each.note && h("small", null, each.note)),
     h("td", { class: "number" }, evidence),
     h("td", { class: "number" }, count(each.rows), each.rows < each.needed && h("small", null, `of ${count(each.needed)}`)));
 }

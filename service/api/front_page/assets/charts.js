@@ -11,13 +11,14 @@ const NEAR = 0.75; // of the evidence that an alarm needs
 /** A rate beside what is tolerated, with its range. */
 export function rateBar({ rate, limit, range }) {
   const isKnown = rate !== null && rate !== undefined && limit;
-  const x = (share) => Math.max(Math.min(share / limit, MOST), 0) * LIMIT;
+  const share = Math.abs(rate);
+  const x = (part) => Math.max(Math.min(part / limit, MOST), 0) * LIMIT;
   return h("svg", { class: "rate", viewBox: `0 0 ${WIDTH} 16`, preserveAspectRatio: "none", "aria-hidden": "true" },
     h("rect", { class: "ground", y: 4, width: WIDTH, height: 8 }),
-    isKnown && h("rect", { class: rate > limit ? "over" : "under", y: 4, width: Math.max(x(rate), 1.5), height: 8 }),
+    isKnown && h("rect", { class: share > limit ? "over" : "under", y: 4, width: Math.max(x(share), 1.5), height: 8 }),
     isKnown && range && h("line", { class: "range", x1: x(range[0]), x2: Math.max(x(range[1]), 1), y1: 8, y2: 8 }),
     isKnown && h("line", { class: "limit", x1: LIMIT, x2: LIMIT, y1: 0, y2: 16 }),
-    isKnown && rate / limit > MOST && h("path", { class: "beyond", d: "M191 4l5 4-5 4" }));
+    isKnown && share / limit > MOST && h("path", { class: "beyond", d: "M191 4l5 4-5 4" }));
 }
 
 /** How much of a whole there is: of the evidence that an alarm needs, or of the proof for the way back. */

@@ -7,6 +7,7 @@ import { count, moment, percent, range, rate, wholePercent } from "./words.js";
 const FEW = 8;
 const FEW_ON_PHONES = 4;
 const MANY = 12; // groups from which on there is a field to find one
+const TIGHTROPE = "Tightrope"; // who moved a group, if no person did
 const phone = matchMedia("(max-width: 640px)");
 
 /** The address of a group's case. */
@@ -23,7 +24,7 @@ export function answering(group, more = "") {
 
 /** The groups of a model, the worst first: a few of them, all, or those that were looked for. */
 export function groupTable(page, model) {
-  const wanted = page.wanted.get(model.name) ?? "";
+  const wanted = page.searches.get(model.name) ?? "";
   const found = model.groups.filter((group) => group.title.toLowerCase().includes(wanted.toLowerCase()));
   const isAll = page.all.has(model.name) || wanted !== "";
   const shown = isAll ? found : found.slice(0, phone.matches ? FEW_ON_PHONES : FEW);
@@ -50,7 +51,7 @@ function heading(words, more, kind) {
 }
 
 function allButton(page, model, shown) {
-  if (page.wanted.get(model.name)) return null;
+  if (page.searches.get(model.name)) return null;
   const isAll = page.all.has(model.name);
   if (!isAll && shown === model.groups.length) return null;
   const change = () => page.change(() => (isAll ? page.all.delete(model.name) : page.all.add(model.name)));
@@ -59,7 +60,7 @@ function allButton(page, model, shown) {
 
 function findField(page, model) {
   if (model.groups.length < MANY) return null;
-  const look = (event) => page.change(() => page.wanted.set(model.name, event.target.value.trim()));
+  const look = (event) => page.change(() => page.searches.set(model.name, event.target.value.trim()));
   return h("label", { class: "find" }, h("span", null, "Find a group"),
     h("input", { type: "search", class: "find-group", autocomplete: "off", maxlength: 100, oninput: look }));
 }
@@ -77,7 +78,7 @@ function row(page, model, group) {
 }
 
 function whose(page, { attribute, since, by }) {
-  const actor = by && by !== "judge" ? `, by ${by}` : "";
+  const actor = by && by !== TIGHTROPE ? `, by ${by}` : "";
   return [attribute, since ? `since ${moment(since, page.now())}${actor}` : ""].filter(Boolean).join(", ");
 }
 
@@ -90,7 +91,7 @@ function condition(group) {
 function off(group) {
   if (group.rate === null || group.rate === undefined) return ["nothing compared yet"];
   const between = group.range ? `${range(group.range)} · ` : "";
-  return [h("b", null, percent(group.rate)), ` ${group.label}`, h("small", null, `${between}${percent(group.limit)} tolerated`)];
+  return [h("b", null, percent(Math.abs(group.rate))), ` ${group.label}`, h("small", null, `${between}${percent(group.limit)} tolerated`)];
 }
 
 function evidence(group) {
@@ -102,6 +103,6 @@ function evidence(group) {
     h("span", { class: "narrow" }, " of an alarm"), group.unseen && h("small", { title: tooFew(group.unseen) }, "too few yet"))];
 }
 
-function tooFew({ rows, needed }) {
+function tooFew([rows, needed]) {
   return `${count(rows)} of the ${count(needed)} compared answers that a “no harm” needs`;
 }

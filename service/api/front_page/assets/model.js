@@ -3,41 +3,57 @@
 import { groupTable } from "./groups.js";
 import { found, happened, unseen } from "./history.js";
 import { h } from "./dom.js";
-import { count, date, duration, moment, percent, rate } from "./words.js";
+import { count, duration, moment, percent, rate, wholePercent } from "./words.js";
 
 /** The signs of the levels: each level has a colour and a sign. */
 export const SIGNS = { ok: "✓", note: "i", act: "!", blind: "✕" };
 
 /** A model: the whole card, or one line where it is well and not the only one. */
-export function card(page, model, isOnly) {
-  const isOpen = isOnly || model.level !== "ok" || page.unfolded.has(model.name);
-  return h("section", { key: model.name, class: isOpen ? "model" : "model folded", "aria-label": model.name },
-    h("div", { class: "head" }, title(page, model, isOnly, isOpen), facts(page, model, isOpen)),
+export function card(page, line, isOnly) {
+  const model = page.answer.models.find(({ name }) => name === line.name);
+  const isOpen = model && (isOnly || isWhole(page, line));
+  return h("section", { key: line.name, class: isOpen ? "model" : "model folded", "aria-label": line.name },
+    h("div", { class: "head" }, title(page, line, isOnly, isOpen), isOpen ? facts(page, model) : shortFacts(line)),
+    isOpen && !isOnly && h("p", { class: "sentence" }, model.sentence),
     isOpen && sight(page, model),
     isOpen && h("div", { class: "columns" }, groupTable(page, model),
-      h("aside", { "aria-label": `More about ${model.name}` }, happened(page, model), found(model), unseen(model))));
+      h("aside", { "aria-label": `More about ${line.name}` }, happened(page, model), found(model), unseen(model))));
 }
 
-function title(page, model, isOnly, isOpen) {
-  const fold = () => page.change(() => (isOpen ? page.unfolded.delete(model.name) : page.unfolded.add(model.name)));
-  return h("div", { class: `title level-${model.level ?? "none"}` },
-    model.level && !isOnly && h("span", { class: "sign", "aria-hidden": "true" }, SIGNS[model.level]),
-    h("h2", null, model.name),
-    model.owner && h("small", null, model.owner),
-    !isOnly && h("p", null, model.headline),
-    !isOnly && model.level === "ok" && h("button", { class: "plain", "aria-expanded": String(isOpen), onclick: fold },
-      isOpen ? "Fold" : "Unfold", h("span", { class: "hidden" }, ` ${model.name}`)));
+/** Whether all of a model is shown: a person may have to look at it, or wants to. */
+export function isWhole(page, { name, level }) {
+  return level !== "ok" || page.unfolded.has(name);
 }
 
-function facts(page, model, isOpen) {
+function title(page, { name, level, headline }, isOnly, isOpen) {
+  if (isOnly) return h("div", { class: "title" }, h("h2", null, name));
+  return h("div", { class: `title level-${level}` },
+    h("span", { class: "sign", "aria-hidden": "true" }, SIGNS[level]), h("h2", null, name), h("p", null, headline),
+    level === "ok" && foldButton(page, name, isOpen));
+}
+
+function foldButton(page, name, isOpen) {
+  const fold = () => {
+    page.change(() => (isOpen ? page.unfolded.delete(name) : page.unfolded.add(name)));
+    page.look();
+  };
+  return h("button", { class: "plain", "aria-expanded": String(Boolean(isOpen)), onclick: fold },
+    isOpen ? "Fold" : "Unfold", h("span", { class: "hidden" }, ` ${name}`));
+}
+
+function shortFacts({ groups, evidence }) {
+  return h("dl", { class: "facts" }, fact("Groups", count(groups)), fact("Strongest evidence", wholePercent(evidence), "of an alarm"));
+}
+
+function facts(page, model) {
   const { traffic, small, qualification } = model;
   const now = page.now();
   return h("dl", { class: "facts" },
     fact("Requests", rate(traffic.requests_per_second)),
     fact("By the full model", percent(traffic.full_share), rate(traffic.full_per_second)),
-    isOpen && fact("Fallback", model.armed ? "on" : "only advises"),
-    isOpen && fact("Small model", h("code", { title: small.digest }, small.digest.slice(0, 8)), small.since && `since ${moment(small.since, now)}`),
-    isOpen && qualification && fact("Qualified", qualification.says, qualification.expires && `until ${date(qualification.expires)}`));
+    fact("Fallback", model.armed ? "on" : "only advises"),
+    fact("Small model", h("code", { title: small.digest }, small.digest.slice(0, 8)), small.since && `since ${moment(small.since, now)}`),
+    qualification && fact("Qualification", qualification.says));
 }
 
 function fact(name, value, more) {

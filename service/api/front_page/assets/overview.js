@@ -12,9 +12,12 @@ export class NoAnswer extends Error {
   }
 }
 
-/** The overview with a number of models, the worst first. */
-export function overview(models) {
-  return get(`v1/overview?limit=${models}`);
+/** The overview with a line for every model, and all of the most urgent ones and of those that are named. */
+export async function overview(count, wanted) {
+  const answer = await get(`v1/overview?limit=${count}`);
+  const missing = wanted(answer.cards).filter((name) => !answer.models.some((model) => model.name === name));
+  const others = await Promise.all(missing.map((name) => get(`v1/overview?model=${encodeURIComponent(name)}`)));
+  return { ...answer, models: [...answer.models, ...others.flatMap(({ models }) => models)] };
 }
 
 /** One event of the audit trail. */
@@ -32,5 +35,6 @@ async function get(address) {
   }
   const document = await answer.json().catch(() => null);
   if (!answer.ok || !document) throw new NoAnswer(document?.error ?? `status ${answer.status}`, answer.status);
-  return document;
+  const sent = Date.parse(answer.headers.get("date")) / 1000; // an answer that did not change is older than this
+  return { ...document, at: Math.max(document.at ?? 0, sent || 0) };
 }

@@ -3,7 +3,7 @@
 import { drawer } from "./case.js";
 import { h, update } from "./dom.js";
 import { header, standing } from "./header.js";
-import { card } from "./model.js";
+import { card, isWhole } from "./model.js";
 import * as ask from "./overview.js";
 
 const EVERY = 2000; // milliseconds between two looks, while the page is seen
@@ -12,8 +12,8 @@ const MODELS = 10; // models of the first look, and how many more at a time
 const app = document.getElementById("app");
 const dialog = document.getElementById("case");
 const page = {
-  answer: null, receivedAt: 0, failure: null, limit: MODELS,
-  all: new Set(), unfolded: new Set(), wanted: new Map(), span: 3600, isAsking: false,
+  answer: null, receivedAt: 0, failure: null, limit: MODELS, urgent: 1,
+  all: new Set(), unfolded: new Set(), searches: new Map(), span: 3600, isAsking: false,
   open: null, order: {}, events: new Map(),
   now: () => (page.answer ? page.answer.at + (performance.now() - page.receivedAt) / 1000 : Date.now() / 1000),
   change(how) {
@@ -26,7 +26,7 @@ const page = {
   },
   async look() {
     try {
-      page.answer = await ask.overview(page.limit);
+      page.answer = await ask.overview(page.urgent, wholeModels);
       page.receivedAt = performance.now();
       page.failure = null;
     } catch (failure) {
@@ -46,14 +46,20 @@ function draw() {
 
 function models() {
   if (!page.answer) return null;
-  const { models: shown, total = shown.length } = page.answer;
+  const { cards } = page.answer;
   const more = () => {
     page.limit += MODELS;
     page.look();
   };
-  return [shown.map((model) => card(page, model, total === 1)),
-    shown.length < total && h("button", { key: "more models", class: "more-models", onclick: more },
-      `Show ${Math.min(MODELS, total - shown.length)} more of ${total} models`)];
+  return [cards.slice(0, page.limit).map((line) => card(page, line, cards.length === 1)),
+    page.limit < cards.length && h("button", { key: "more models", class: "more-models", onclick: more },
+      `Show ${Math.min(MODELS, cards.length - page.limit)} more of ${cards.length} models`)];
+}
+
+/** The names of the models of which all is shown. */
+function wholeModels(cards) {
+  page.urgent = Math.max(cards.slice(0, page.limit).filter(({ level }) => level !== "ok").length, 1);
+  return cards.filter((line, i) => (i < page.limit && isWhole(page, line)) || line.name === page.open?.model).map(({ name }) => name);
 }
 
 function footer() {
@@ -68,14 +74,9 @@ function drawCase() {
   if (!page.open || !page.answer) return;
   const model = page.answer.models.find(({ name }) => name === page.open.model);
   const group = model && [model.everyone, ...model.groups].find(({ scope }) => scope === page.open.scope);
-  if (!model && page.answer.models.length < page.answer.total) {
-    page.limit = page.answer.total;
-    page.look();
-    return;
-  }
   if (!group) {
-    page.close();
-    return;
+    if (model || !page.answer.cards.some(({ name }) => name === page.open.model)) page.close();
+    return; // or the next look brings the model
   }
   const seq = page.open.seq ?? group.case;
   if (seq && !page.events.has(seq)) learn(model.name, seq);
@@ -100,10 +101,19 @@ async function learn(model, seq) {
 /** Open the case that the address names, or close what is open. */
 function follow() {
   const [, model, scope, seq] = location.hash.match(/^#\/([^/?]+)\/([^?]+)(?:\?event=(\d+))?/) ?? [];
-  page.open = model ? { model: decodeURIComponent(model), scope: decodeURIComponent(scope), seq: seq && Number(seq) } : null;
+  page.open = model ? { model: decoded(model), scope: decoded(scope), seq: seq && Number(seq) } : null;
   page.order = {};
-  if (page.open) drawCase();
-  else if (dialog.open) dialog.close();
+  if (!page.open && dialog.open) dialog.close();
+  drawCase();
+  if (page.open && page.answer && !dialog.open) page.look();
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // an address that was cut or typed wrong names no group
+  }
 }
 
 function press(event) {

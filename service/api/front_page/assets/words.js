@@ -5,12 +5,12 @@ const MINUTE = 60;
 const HOUR = 3600;
 const DAY = 86400;
 
-/** A share, with a digit behind the point below 10 %. */
+/** A share, with at most one digit behind the point, and none from 10 % on. */
 export function percent(share) {
   if (share === null || share === undefined) return "–";
   const value = share * 100;
   if (value > 0 && value < 0.1) return `under 0.1${THIN}%`;
-  return `${value.toFixed(value === 0 || Math.abs(value) >= 9.95 ? 0 : 1)}${THIN}%`;
+  return `${short(value, Math.abs(value) >= 9.95 ? 0 : 1)}${THIN}%`;
 }
 
 /** A share in whole per cent, at least 0: that of the evidence that an alarm needs. */
@@ -18,11 +18,15 @@ export function wholePercent(share) {
   return share === null || share === undefined ? "–" : `${Math.round(Math.max(share, 0) * 100)}${THIN}%`;
 }
 
-/** The two ends of a range of shares, with a word between them. */
-export function range([low, high], word = "to") {
+/** The two ends of a range of shares. */
+export function range([low, high]) {
   const digits = Math.max(Math.abs(low), Math.abs(high)) >= 0.0995 ? 0 : 1;
-  const [from, to] = [low, high].map((end) => (end * 100).toFixed(digits).replace(/^-?0\.0$/, "0"));
-  return `${from} ${word} ${to}${THIN}%`;
+  const [from, to] = [low, high].map((end) => short(end * 100, digits));
+  return `${from} to ${to}${THIN}%`;
+}
+
+function short(number, digits) {
+  return number.toFixed(digits).replace(/\.0$/, "");
 }
 
 /** A count, in groups of three digits. */

@@ -29,6 +29,7 @@ def gateway(page_server: PageGateway) -> PageGateway:
     """The gateway, two of whose groups the full model answers."""
     page_server.overview, page_server.event, page_server.token, page_server.refusal = two_groups(), None, None, None
     page_server.orders.clear()
+    page_server.seconds = 0.0
     return page_server
 
 

@@ -25,7 +25,7 @@ def test_order_needs_a_reason_and_says_what_it_does(gateway: PageGateway, window
     become_operator(page)
     page.click("dialog .buttons button")
     preview = page.inner_text(".preview").replace("\u202f", " ")
-    assert preview.startswith("This moves about 1.0 /s (6.0 % of requests) from the full to the small model.")
+    assert preview.startswith("This moves about 1.0 /s (6 % of requests) from the full to the small model.")
     assert preview.endswith("Harm would be seen, and nobody would be protected from it.")
     for reason in ("", "no"):
         page.fill("[name=reason]", "")

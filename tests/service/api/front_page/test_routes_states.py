@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+import msgspec
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, Page
 from tests.support.front_page.browser import SIZES, Window
 from tests.support.front_page.gateway import PageGateway
 from tests.support.front_page.overviews import STATES, two_groups
+from tightrope.service.api.overview.documents import Overview
 
 RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
 INSIDER_WORDS = re.compile(r"10\^|e-value|scope|breach|latched|safe mode|dwell|epoch", re.IGNORECASE)
@@ -51,6 +53,12 @@ def test_state_is_accessible_fits_and_is_silent(gateway: PageGateway, window: Wi
     assert INSIDER_WORDS.findall(page.inner_text("body")) == []
     assert window.messages == []
     assert {url for url in window.requests if not url.startswith(gateway.address)} == set()
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_states_have_the_shape_of_the_api(state: str) -> None:
+    """The answers that the page is tested with are answers of `/v1/overview`."""
+    msgspec.convert(STATES[state](), Overview)
 
 
 def test_case_is_accessible_and_fits(gateway: PageGateway, window: Window) -> None:

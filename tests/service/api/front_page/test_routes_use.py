@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.support.front_page.browser import Window
@@ -74,17 +75,39 @@ def test_case_of_a_later_model_is_found(gateway: PageGateway, window: Window) ->
     assert "model-39" in page.inner_text(".case-head")
 
 
+@pytest.mark.parametrize("place", ["#/employment/nowhere", "#/nobody/model", "#/%/%E0%A4%A", "#models"])
+def test_link_to_no_group_shows_the_page(gateway: PageGateway, window: Window, place: str) -> None:
+    """A link to a group that is gone, or a broken one, opens nothing and breaks nothing."""
+    page = window.open(gateway.address + place)
+    gateway.wait_for_looks(page.wait_for_timeout)
+    assert page.locator("dialog[open]").count() == 0
+
+
 def test_models_that_are_well_are_folded_and_paged(gateway: PageGateway, window: Window) -> None:
-    """Those that need a look come first and whole; the others are a line each, ten at a time."""
+    """Those that need a look come first and whole; the others are a line each, ten at a time, and whole on demand."""
     gateway.overview = many_models()
     page = window.open(gateway.address)
+    page.locator(".model:not(.folded)").nth(1).wait_for()
     assert page.locator(".model").count() == 10
     assert page.locator(".model.folded").count() == 8
     page.click("button:has-text('Show 10 more of 40 models')")
     page.locator(".model").nth(19).wait_for()
     assert page.locator(".model").count() == 20
     page.click(".model.folded button >> nth=0")
-    assert page.locator(".model:not(.folded) table").count() == 3
+    page.locator(".model:not(.folded)").nth(2).wait_for()
+    assert page.inner_text(".model:not(.folded) >> nth=2 >> h2") == "model-02"
+    page.click("button:has-text('Fold')")
+    page.locator(".model:not(.folded)").nth(2).wait_for(state="detached")
+
+
+def test_unchanged_answer_is_not_sent_again_and_does_not_grow_old(gateway: PageGateway, window: Window) -> None:
+    """The browser asks with the ETag, gets 304, and the page takes the time of that answer."""
+    page = window.open(gateway.address)
+    before, unchanged = page.inner_text(".fresh"), gateway.unchanged
+    gateway.seconds = 3600
+    gateway.wait_for_looks(page.wait_for_timeout)
+    assert gateway.unchanged >= unchanged + 2
+    assert page.inner_text(".fresh")[:8] == before[:6] + f"{(int(before[6:8]) + 1) % 24:02}"
 
 
 def test_all_of_500_groups_are_shown_on_demand_and_one_is_found(gateway: PageGateway, window: Window) -> None:
