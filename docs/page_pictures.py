@@ -32,20 +32,19 @@ CASE = "#/employment/residence%3Dgroup_quarters"
 
 @dataclass(frozen=True, slots=True)
 class PagePicture:
-    """A picture: its file in docs/, the window in pixels, the colours, the place behind `/`, and how much is shown."""
+    """A picture: its file in docs/, the window in pixels, the colours, and the place behind `/`."""
 
     file: str
     width: int
     height: int
     scheme: Literal["light", "dark"]
     place: str = ""
-    is_whole: bool = False
 
 
 PAGE_PICTURES = (
     PagePicture("page.png", 1440, 832, "light"),
     PagePicture("page-case.png", 1440, 900, "dark", CASE),
-    PagePicture("page-phone.png", 390, 844, "light", is_whole=True),
+    PagePicture("page-phone.png", 390, 844, "light"),
 )
 
 
@@ -71,7 +70,7 @@ def _take(browser: Browser, address: str, picture: PagePicture, folder: Path) ->
     page.goto(f"{address}/{picture.place}")
     page.wait_for_selector("dialog .path" if picture.place else ".model")
     page.wait_for_timeout(1_000)  # the bars have grown
-    page.screenshot(path=raw, full_page=picture.is_whole)
+    page.screenshot(path=raw)
     context.close()
     run_program("node", PAGE / "shrink.mjs", raw, ROOT / "docs" / picture.file)
 

@@ -28,7 +28,7 @@ export function header(page) {
     h("div", { class: "bar" }, h("a", { class: "brand", href: "#" }, "Tightrope"), h("span", { class: "fresh" }, freshness(page)), identity(page)),
     h("div", { class: "standing" },
       h("span", { class: "sign", "aria-hidden": "true" }, SIGNS[level] ?? "…"),
-      h("div", { role: "status", "aria-live": "polite", "aria-atomic": "true" }, h("h1", null, headline), h("p", null, sentence))));
+      h("div", null, h("div", { role: "status" }, h("h1", null, headline)), h("p", null, sentence)))); // figures of the sentence change too often to be read aloud
 }
 
 function freshness({ answer, failure, now }) {
