@@ -52,7 +52,7 @@ def verdicts(plan: Plan, state: State) -> list[Verdict]:
 def leading_verdicts(plan: Plan, state: State, complete: int) -> list[Verdict]:
     """Return the verdicts of all monitors in the ``complete`` scopes that are in safe mode or have the most evidence,
     and of each other scope only those of disagreement, of the monitor with the most evidence and of tripped ones: of
-    many scopes people look at few.
+    many scopes people look at few. They have no texts.
 
     >>> from tightrope.monitors.plan import initial_state
     >>> plan = Plan("m", "b", "c", ("model",), np.ones(1), rules=())
@@ -140,6 +140,7 @@ class _Shown:
     beyond: Bools
     quiet: Bools
     vetoed: Bools
+    worded: bool = True
 
     @classmethod
     def build(cls, plan: Plan, state: State, index: int, standing: CellStanding) -> "_Shown":
@@ -176,7 +177,7 @@ def _rule_verdicts(plan: Plan, state: State, complete: int | None) -> list[dict[
     """
     standings = state.estimates.standings(plan.rules)
     shown = [_Shown.build(plan, state, index, standing) for index, standing in enumerate(standings)]
-    if complete is not None and shown and complete < len(plan.scopes):
+    if complete is not None and shown:
         shown = _leading(state, shown, complete)
     indices = [(each.index, variant, scope) for each in shown for scope, variant in each.variants.items()]
     intervals = state.estimates.intervals(plan.rules, indices)
@@ -207,7 +208,7 @@ def _leading(state: State, shown: Sequence[_Shown], complete: int) -> list[_Show
     for index, each in enumerate(shown):
         keep[index] |= each.rule.monitor.name == "disagreement"
     return [
-        replace(each, variants={scope: variant for scope, variant in each.variants.items() if kept[scope]})
+        replace(each, worded=False, variants={scope: one for scope, one in each.variants.items() if kept[scope]})
         for each, kept in zip(shown, keep, strict=True)
     ]
 
@@ -261,7 +262,8 @@ def _verdict(plan: Plan, state: State, shown: _Shown, scope: int, now: Interval 
         outlook=_outlook(plan, state, shown, scope, now) if tripped and now and not not_worse else None,
         not_worse=not_worse,
     )
-    object.__setattr__(verdict, "text", words.describe(verdict, rate=is_rate(rule)))  # a copy would cost a quarter
+    if shown.worded:  # a copy would cost a quarter
+        object.__setattr__(verdict, "text", words.describe(verdict, rate=is_rate(rule)))
     return verdict
 
 

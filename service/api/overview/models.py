@@ -70,7 +70,7 @@ def model_card(model: DescribedModel) -> ModelCard:
     }
 
 
-def model_entry(model: DescribedModel, now: float, report: str | None) -> ModelEntry:
+def model_entry(model: DescribedModel, report: str | None) -> ModelEntry:
     """All of a model; ``report`` is the path of its newest drift report."""
     source, facts = model.source, model.facts
     lines = source.lines
@@ -93,7 +93,7 @@ def model_entry(model: DescribedModel, now: float, report: str | None) -> ModelE
         "full": {"digest": models[Role.BASELINE].digest, "since": None},
         "small": {"digest": models[Role.COMPRESSED].digest, "since": deployed},
         "traffic": _traffic(source),
-        "sight": _sight(source, facts, now),
+        "sight": _sight(source, facts),
         "everyone": with_checks(model.entries[0], model.scopes[0]),
         "groups": groups,
         "unseen": _unseen(model.entries[1:]),
@@ -143,10 +143,10 @@ def _traffic(source: ModelSource) -> TrafficEntry:
     }
 
 
-def _sight(source: ModelSource, facts: ModelFacts, now: float) -> SightEntry:
+def _sight(source: ModelSource, facts: ModelFacts) -> SightEntry:
     sight, name = source.sight, source.name
     dead, stuck = sight_states.judge_is_silent(facts), sight_states.worker_is_silent(facts)
-    last = round(now - sight.judged_seconds, 1) if source.progress["seen"] + source.progress["pending"] else None
+    last = round(source.at - sight.judged_seconds, 1) if source.progress["seen"] + source.progress["pending"] else None
     judge: PartEntry = {
         "waiting": sight.waiting if dead else 0,
         "last": last,

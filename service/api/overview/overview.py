@@ -126,7 +126,7 @@ class OverviewReader:
             "control": self._control,
             "total": len(models),
             "cards": [model_card(each) for each in models],
-            "models": [model_entry(each, at, self._newest_report(each.source.name)) for each in chosen],
+            "models": [model_entry(each, self._newest_report(each.source.name)) for each in chosen],
         }
 
     def _encode(
@@ -154,6 +154,7 @@ class OverviewReader:
                     self._current_verdicts(name),
                     [line for line in lines if line.model == name],
                     rates,
+                    self._now,
                 ),
                 at,
             )

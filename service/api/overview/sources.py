@@ -36,7 +36,9 @@ LEAST_SHARED_ROWS = 100.0
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """All that the overview says of one model is made of this. ``verdicts`` and ``lines`` are the model's."""
+    """All that the overview says of one model is made of this. ``verdicts`` and ``lines`` are the model's,
+    ``at`` is the time of its ``sight``, in seconds since the epoch.
+    """
 
     pair: ModelPair
     armed: bool
@@ -47,6 +49,7 @@ class ModelSource:
     lines: Sequence[TrailLine]
     rates: Rates
     sight: SightFacts
+    at: float
     engine: InferenceEngine
 
     @property
@@ -186,8 +189,9 @@ def collect(
     verdicts: Sequence[Verdict],
     lines: Sequence[TrailLine],
     rates: Rates,
+    now: Callable[[], float],
 ) -> ModelSource:
-    """Collect what the overview says of one model."""
+    """Collect what the overview says of one model; ``now`` is the wall clock."""
     name = pair.name
     return ModelSource(
         pair=pair,
@@ -199,5 +203,6 @@ def collect(
         lines=lines,
         rates=rates,
         sight=sight(name),
+        at=now(),
         engine=engine,
     )

@@ -139,7 +139,9 @@ def _return(moved: Sequence[ScopeFacts]) -> str:
     if all(scope.returns for scope in free):
         they, them = ("it returns by itself", "it") if one else ("they return by themselves", "them")
         return f"Nothing to do: {they} once the small model has proved itself for {them}."
-    return f"Nothing to do now. Whether {'it returns' if one else 'they return'} by itself is not known yet."
+    return (
+        f"Nothing to do now. Whether {'it returns by itself' if one else 'they return by themselves'} is not known yet."
+    )
 
 
 def _worth_watching(model: ModelFacts) -> str:

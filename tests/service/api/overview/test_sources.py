@@ -34,6 +34,7 @@ def source(router: Router, modes: dict[str, Mode] | None = None, **counters: dic
         lines=(),
         rates=Rates(now, {name: {} for name in names}, 10.0),
         sight=SightFacts(0, 0.0, 0.0, 0.0, 60.0),
+        at=0.0,
         engine=engine,  # type: ignore[arg-type]
     )
 
