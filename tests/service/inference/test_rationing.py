@@ -21,7 +21,7 @@ def served(tmp_path: Path) -> GatewayHarness:
 
 def ration(served: GatewayHarness) -> None:
     """Observe late answers until the baseline gets a share of the fallback."""
-    rationing, pair = served.engine._rationing, served.pairs["m"]
+    rationing, pair = served.engine.rationing, served.pairs["m"]
     served.infer("m", body([[10.0, 1.0]]))
     limiter = rationing._limiters["m"]
     for second in range(60):
@@ -46,4 +46,4 @@ def test_baseline_answers_everything_while_it_keeps_up(served: GatewayHarness) -
     """Nothing is rationed before a window of late answers."""
     served.safe("m", "model")
     assert {served.infer("m", body([[10.0, 1.0]])).parameters["served_by"] for _ in range(20)} == {"baseline"}
-    assert not served.engine._rationing.is_short(served.pairs["m"])
+    assert not served.engine.rationing.is_short(served.pairs["m"])

@@ -192,3 +192,15 @@ def test_started_watch_checks_until_it_is_stopped(watched: Watched) -> None:
     eventually(lambda: watched.roles() == [Role.BASELINE] * 2)
     watched.watch.stop(10.0)
     assert not watched.watch._periodic.alive
+
+
+def test_facts_tell_who_waits_and_since_when_a_judge_is_silent() -> None:
+    """For people: kept requests, how long they wait, and the seconds since a judge was heard, and judged a row."""
+    watched = Watched()
+    watched.beat(rows=5)
+    watched.pass_time(4.0, kept=2)
+    watched.beat()
+    facts = watched.watch.facts("m")
+    assert (facts.waiting, facts.heard_seconds, facts.limit) == (20, 0.0, BLIND_SECONDS)
+    assert facts.judged_seconds == pytest.approx(4.0)
+    assert facts.waiting_seconds == pytest.approx(4.0)
