@@ -25,7 +25,7 @@ def check(monitor: str = "disagreement", title: str = "Different answers", **cha
     quiet = {
         "monitor": monitor, "title": title, "says": "2.3 % of answers differ, 10 % tolerated", "rate": 0.023,
         "limit": 0.1, "range": [0.012, 0.041], "rows": 1278, "needed": 157, "evidence": 0.12, "outcome": "pass",
-        "note": "", "way_back": None, "since": "",
+        "note": "", "way_back": None, "range_since": None,
     }  # fmt: skip
     return quiet | changes
 
@@ -48,7 +48,7 @@ def group(attribute: str, name: str, number: int = 0, **changes: object) -> Json
                   "answers, 8.0 % tolerated", rate=-0.011, limit=0.08, range=None, rows=90),
         ],
         "returns_below": 0.075, "returns": None,
-        "returns_in_seconds": None, "since_request": "", "stuck": False, "worst": 0.2, "requests_per_second": 0.96,
+        "returns_in_seconds": None, "range_since": None, "stuck": False, "worst": 0.2, "requests_per_second": 0.96,
     }  # fmt: skip
     return quiet | changes
 
@@ -93,7 +93,10 @@ def overview(
          "groups": len(each["groups"]), "moved": 0, "evidence": 0.2}
         for each in models
     ]  # fmt: skip
-    return {"at": AT, "level": level, "headline": headline, "sentence": sentence, "cards": cards, "models": [*models]}
+    return {
+        "at": AT, "level": level, "headline": headline, "sentence": sentence, "control": True, "total": len(cards),
+        "cards": cards, "models": [*models],
+    }  # fmt: skip
 
 
 def event(seq: int, ago: float, sort: str, text: str, scope: str = "residence=group_quarters") -> Json:
@@ -128,10 +131,9 @@ def two_groups() -> Json:
         for i, each in enumerate(groups[:2])
     ]  # fmt: skip
     declared = "subgroups:\n  young_women: {column: 3, values: {yes: {high: 29}}}"
-    now = {"mean": 0.19, "lower": 0.12, "upper": 0.28, "rows": 210}
-    found = [{"number": 1, "words": "women below 30", "text": "19 % of answers differ, 7 % tolerated.", "now": now,
-              "limit": 0.07, "share": 0.04, "row": 6000, "time": AT - 900, "since_row": 5100, "since_time": AT - 1000,
-              "watched": False, "scope": "", "declaration": declared}]  # fmt: skip
+    found = [{"title": "women below 30", "says": "19 % of answers differ, 7 % tolerated.", "rate": 0.19, "limit": 0.07,
+              "range": [0.12, 0.28], "share": 0.04, "at": AT - 900, "scope": None, "declared": False,
+              "declare": declared}]  # fmt: skip
     shown = model(groups=groups, history=told, moves=moves, found=found, level="note")
     return overview(
         [shown], "note", "Two groups are answered by the full model.",

@@ -60,7 +60,7 @@ function check(each) {
   const evidence = each.outcome === "breach" ? "alarm" : wholePercent(each.evidence);
   return h("tr", { key: each.monitor + each.title }, h("th", { scope: "row" }, each.title),
     h("td", null, rateBar(each), each.says,
-      each.since && h("small", null, each.since), each.note && h("small", null, each.note)),
+      each.range_since && h("small", null, each.range_since), each.note && h("small", null, each.note)),
     h("td", { class: "number" }, evidence),
     h("td", { class: "number" }, count(each.rows), each.rows < each.needed && h("small", null, `of ${count(each.needed)}`)));
 }

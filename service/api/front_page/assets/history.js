@@ -34,9 +34,9 @@ function entry(model, { seq, at, sort, scope, text }, now) {
 export function found(model) {
   if (!model.found?.length) return null;
   return h("section", { class: "found" }, h("h3", null, "Harm in groups that nobody declared"),
-    h("ul", null, model.found.map(({ number, words, text, declaration, watched }) => h("li", { key: number },
-      h("b", null, words), ` ${text}${watched ? " It is watched." : ""}`,
-      declaration && h("details", null, h("summary", null, "How to declare it"), h("pre", { tabindex: "0" }, declaration))))));
+    h("ul", null, model.found.map(({ title, says, declare, declared }) => h("li", { key: title },
+      h("b", null, title), ` ${says}${declared ? " It is watched." : ""}`,
+      declare && h("details", null, h("summary", null, "How to declare it"), h("pre", { tabindex: "0" }, declare))))));
 }
 
 /** Who has too few compared answers, or that nothing is seen at all. */

@@ -77,6 +77,7 @@ export function decide(page, model, group) {
 }
 
 function content(page, model, group) {
+  if (!page.answer.control) return [h("p", null, "Orders are off: this gateway has no token for operators (TIGHTROPE_CONTROL_TOKEN).")];
   if (!operator()) {
     return [h("p", null, "Only an operator can. Usually there is nothing to do."), signIn(page, "case")];
   }

@@ -110,3 +110,11 @@ def test_token_is_typed_once_where_one_is_asked_for(gateway: PageGateway, browse
     page.wait_for_selector("h1:has-text('This page needs a token.')")
     assert page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [0, 0, ""]
     window.close()
+
+
+def test_page_says_where_orders_are_off(gateway: PageGateway, window: Window) -> None:
+    """Without a token of the gateway there is no form, and the reason."""
+    gateway.overview["control"] = False
+    page = window.open(gateway.address + CASE)
+    assert "TIGHTROPE_CONTROL_TOKEN" in page.inner_text("dialog .orders")
+    assert page.locator("dialog input").count() == 0
