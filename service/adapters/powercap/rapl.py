@@ -52,7 +52,7 @@ class RaplMeter:
 
 
 def open_meter(folder: Path = POWERCAP) -> RaplMeter | None:
-    """Open the counters of all packages; None where there are none, or one cannot be read."""
+    """Open the counters of all packages; None on a host without them, or if one cannot be read."""
     try:
         found = [path for path in sorted(folder.glob(PACKAGES)) if path.name.count(":") == 1]
         packages = [path for path in found if (path / "name").read_text().startswith("package")]

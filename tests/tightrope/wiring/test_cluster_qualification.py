@@ -45,7 +45,7 @@ def of_other_bytes(path: Path, **changes: str) -> Path:
 
 
 def roles(gateway: ClusterGateway) -> dict[bool, set[str]]:
-    """Who answers rows of the minority, and others."""
+    """The roles that answer rows of the minority (True), and other rows."""
     answers = gateway.ask(CALM)
     found: dict[bool, set[str]] = {True: set(), False: set()}
     for row, answer in zip(CALM, answers, strict=True):

@@ -57,12 +57,12 @@ def joules_per_row(
             count += 1
         return count
 
-    def rest() -> int:
+    def stay_idle() -> int:
         clock.pause(ROUND_SECONDS)
         return 0
 
     for _ in range(ROUNDS):
-        idle.append(_measure(meter, clock, rest))
+        idle.append(_measure(meter, clock, stay_idle))
         for role in Role:
             taken[role].append(_measure(meter, clock, lambda role=role: answer(role)))  # type: ignore[misc]
     return {str(role): _net_joules(intervals, idle) for role, intervals in taken.items()}

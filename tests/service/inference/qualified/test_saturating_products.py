@@ -74,7 +74,7 @@ def quantized(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_reference_answers_as_this_host_does(quantized: Path) -> None:
-    """So what it answers with the other products is what another host answers."""
+    """Its answers with the other products are then those of another host."""
     (signed,) = read_bundle(quantized.with_name("s8.onnx.intoto.jsonl")).qualifications
     rows = golden_rows_of(signed.statement)
     ours = answer(OnnxModel(quantized), rows, [OUTPUT])

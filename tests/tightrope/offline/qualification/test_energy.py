@@ -15,7 +15,7 @@ ROWS: list[Tensors] = [{"input": np.zeros((1, 2), np.float32)}]
 
 @dataclass
 class Host:
-    """Its clock and its meter, which ``falls_silent`` after so many readings."""
+    """Its clock and its meter, which ``falls_silent`` after a number of readings."""
 
     seconds: float = 0.0
     taken: float = 0.0
@@ -28,7 +28,7 @@ class Host:
         self.taken += IDLE_WATTS * seconds
 
     def joules(self) -> float | None:
-        """What was taken so far."""
+        """The joules taken so far."""
         self.readings += 1
         return self.taken if self.readings <= self.falls_silent else None
 
@@ -57,7 +57,7 @@ def measured(host: Host, *, baseline: float = 2.0, compressed: float = 0.5) -> d
 
 
 def test_idle_power_is_subtracted() -> None:
-    """What is left is the energy of the runs."""
+    """The rest is the energy of the runs."""
     host = Host()
     assert measured(host) == {"baseline": pytest.approx(2.0), "compressed": pytest.approx(0.5)}
     assert host.seconds == pytest.approx(3 * ROUNDS * ROUND_SECONDS, rel=0.1)
@@ -69,7 +69,7 @@ def test_nothing_beyond_idle_is_unknown() -> None:
 
 
 def test_meter_that_falls_silent_tells_nothing() -> None:
-    """Also where it has told a part."""
+    """The parts that it has told are no figure."""
     assert measured(Host(falls_silent=7)) == {"baseline": None, "compressed": None}
 
 
