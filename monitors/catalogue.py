@@ -29,7 +29,7 @@ many there can be.
 """
 
 HOST_SHARE = 0.01
-"""The share of the alarm budget of all classes of hosts, of which each has an equal part that all monitors split."""
+"""The share of the alarm budget of all classes of hosts; each has an equal part, which all monitors split."""
 
 MAX_CLASSES = 20
 """The largest number of classes that are watched one by one in subgroups; of more, the critical ones are."""

@@ -70,8 +70,8 @@ def decide(plan: Plan, state: State, rows: Comparisons) -> tuple[State, list[Tra
             cells = tuple(map(detector_bank.reset_cells, state.cells, own))
             state = replace(state, cells=cells, estimates=_reset(plan, state, own, cause.time))
         elif scope or not any(t.moved or t.after.apart is not t.before.apart for t in transitions):
-            told = replace(cause, reason=reasons.get(scope, ""))
-            state = apply_input(plan, state, scope, Input.BREACH, told, transitions)
+            breach = replace(cause, reason=reasons.get(scope, ""))
+            state = apply_input(plan, state, scope, Input.BREACH, breach, transitions)
     for scope, mode in enumerate(state.modes):
         if _may_return(mode) and recovered_ticks(plan, state, scope).all():
             state = apply_input(plan, state, scope, Input.RECOVERED, cause, transitions)

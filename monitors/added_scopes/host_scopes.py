@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tightrope.monitors.added_scopes.added_scope import HOST_ATTRIBUTE, AddedScope
 
-OTHER_HOST = f"{HOST_ATTRIBUTE}=other"
+OTHER_HOSTS_SCOPE = f"{HOST_ATTRIBUTE}=other"
 """The scope of all classes that have none of their own."""
 
 MAX_HOST_SCOPES = 8
@@ -34,7 +34,7 @@ def scope_of_host(host_class: str, added: Sequence[AddedScope]) -> str:
     """
     names = [each.scope for each in added if each.is_host] if host_class else []
     own = f"{HOST_ATTRIBUTE}={host_class}"
-    return own if own in names else OTHER_HOST if OTHER_HOST in names else ""
+    return own if own in names else OTHER_HOSTS_SCOPE if OTHER_HOSTS_SCOPE in names else ""
 
 
 def host_members(scope: str, hosts: NDArray[np.object_], added: Sequence[AddedScope]) -> NDArray[np.bool_]:
@@ -44,7 +44,7 @@ def host_members(scope: str, hosts: NDArray[np.object_], added: Sequence[AddedSc
 
 
 def named_hosts(scopes: Iterable[str], added: Sequence[AddedScope]) -> tuple[AddedScope, ...]:
-    """The host scopes among scope names of which the ``added`` ones are not: their names alone tell their rows."""
+    """The host scopes among scope names, without the ``added`` groups: their names alone tell their rows."""
     others, prefix = {each.scope for each in added}, f"{HOST_ATTRIBUTE}="
     hosts = (name.removeprefix(prefix) for name in scopes if name.startswith(prefix) and name not in others)
     return tuple(host_scope(name) for name in hosts)

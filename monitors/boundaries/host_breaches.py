@@ -32,11 +32,11 @@ def with_source(plan: Plan, state: State, breached: Sequence[int]) -> tuple[Stat
         return state, breached, {}
     over = list(_over(plan, state))
     for host in hosts:
-        told = [_told(plan, state, rule, cells, variant, host) for rule, cells, variant in over]
-        if told and all(told) and not state.modes[host].apart:
+        reasons = [_host_reason(plan, state, rule, cells, variant, host) for rule, cells, variant in over]
+        if reasons and all(reasons) and not state.modes[host].apart:
             record = ScopeRecord(monitors=tuple(dict.fromkeys(rule.monitor.name for rule, _, _ in over)))
             others = [scope for scope in breached if scope]
-            return mark_harmed(state, host, record), [*others, host], {host: "; ".join(told)}
+            return mark_harmed(state, host, record), [*others, host], {host: "; ".join(reasons)}
     return state, breached, {}
 
 
@@ -48,7 +48,7 @@ def _over(plan: Plan, state: State) -> Iterator[tuple[Rule, Cells, int]]:
                 yield rule, cells, variant
 
 
-def _told(plan: Plan, state: State, rule: Rule, cells: Cells, variant: int, host: int) -> str:
+def _host_reason(plan: Plan, state: State, rule: Rule, cells: Cells, variant: int, host: int) -> str:
     """The reason for which a cell of the model alarms because of one class of hosts; empty if it does not."""
     known = cells.path[variant, host, :, 1] > 0
     (rows, total), (own, part) = (cells.path[variant, scope, known, 1:].sum(axis=0).tolist() for scope in (0, host))
@@ -58,13 +58,13 @@ def _told(plan: Plan, state: State, rule: Rule, cells: Cells, variant: int, host
         rows, total = own + others, part + remaining
     if min(own, others) < MIN_SOURCE_ROWS:
         return ""
-    limit, rest, mean = float(rule.cell_limits[variant, 0]), remaining / others, part / own
+    limit, other_mean, mean = float(rule.cell_limits[variant, 0]), remaining / others, part / own
     is_source = own < ONE_HOST_SHARE * rows and abs(part) >= ONE_HOST_SHARE * abs(total)
-    if abs(mean) <= limit or not (is_source or abs(rest) <= plan.policy.recovery_ratio * limit):
+    if abs(mean) <= limit or not (is_source or abs(other_mean) <= plan.policy.recovery_ratio * limit):
         return ""
     return (
         f"{rule.monitor.name}: {mean:.3g} in the latest {own:,.0f} rows of this class of hosts takes the model over "
-        f"{limit:g}; {rest:.3g} in {others:,.0f} rows of all others"
+        f"{limit:g}; {other_mean:.3g} in {others:,.0f} rows of all others"
     )
 
 

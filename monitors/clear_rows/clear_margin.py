@@ -37,7 +37,7 @@ def clear_margin(margin: Floats) -> float | None:
     >>> clear_margin(np.array([0.1, 0.5, 0.9])), clear_margin(np.array([np.nan]))
     (0.18, None)
     """
-    known = _known(margin)
+    known = finite_margins(margin)
     if not len(known):
         return None
     least = round(float(np.quantile(known, CLEAR_QUANTILE)), 12)
@@ -83,15 +83,15 @@ class LearnedMargin:
         """Add the margins of the rows of some ticks, up to the one that fixes it."""
         upto = self.fixed_by(ticks)
         margins = np.concatenate(
-            [self.margins, *(_known(each) for each in ticks[: None if upto is None else upto + 1])]
+            [self.margins, *(finite_margins(each) for each in ticks[: None if upto is None else upto + 1])]
         )
         if upto is None:
             return replace(self, margins=margins)
         return replace(self, margin=clear_margin(margins), margins=np.zeros(0))
 
     def fixed_by(self, ticks: Sequence[Floats]) -> int | None:
-        """The index of the tick whose rows fix the margin; None if none of them does."""
-        counts = len(self.margins) + np.cumsum([len(_known(each)) for each in ticks])
+        """The index of the tick whose rows fix the margin; None if the margin stays unknown."""
+        counts = len(self.margins) + np.cumsum([len(finite_margins(each)) for each in ticks])
         enough = counts >= MARGIN_ROWS
         return int(enough.argmax()) if enough.any() else None
 
@@ -102,5 +102,6 @@ def margins_of_ticks(margin: Floats, counted: Bools, sizes: Sequence[int]) -> li
     return [margin[begin:end][counted[begin:end]] for begin, end in pairwise(ends)]
 
 
-def _known(margin: Floats) -> Floats:
+def finite_margins(margin: Floats) -> Floats:
+    """The margins that are known."""
     return margin[np.isfinite(margin)]

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from tightrope.monitors.added_scopes.added_scope import HOST_ATTRIBUTE, AddedScope
-from tightrope.monitors.added_scopes.host_scopes import MAX_HOST_SCOPES, OTHER_HOST, host_scope
+from tightrope.monitors.added_scopes.host_scopes import MAX_HOST_SCOPES, OTHER_HOSTS_SCOPE, host_scope
 from tightrope.monitors.intake.hosts import OTHER_HOSTS, compressed_hosts
 from tightrope.monitors.plan import Plan, State
 from tightrope.monitors.records import Ints, Stream
@@ -60,7 +60,7 @@ def _missing(plan: Plan, state: State, time: float) -> Iterator[AddedScope]:
     """The scopes of classes that are seen and have none; all further ones share one."""
     seen = [name for name, rows in state.hosts.items() if name not in {"", OTHER_HOSTS} and rows[0, 0] >= SEEN_ROWS]
     there = {each.scope for each in plan.added if each.is_host}
-    own = len(there - {OTHER_HOST})
+    own = len(there - {OTHER_HOSTS_SCOPE})
     if len(seen) <= 1:
         return
     for name in seen:
@@ -69,7 +69,7 @@ def _missing(plan: Plan, state: State, time: float) -> Iterator[AddedScope]:
             own += 1
             if own <= MAX_HOST_SCOPES:
                 yield scope
-            elif OTHER_HOST not in there:
+            elif OTHER_HOSTS_SCOPE not in there:
                 yield host_scope("other", time)
                 return
 

@@ -23,7 +23,7 @@ HOSTS = (f"host={OLD}", f"host={NEW}")
 
 
 def fleet(n: int, *, share: float = 0.5, rates: tuple[float, float] = (0.0, 0.0), seed: int = 3) -> Comparisons:
-    """Rows of which a ``share`` ran on the new class of hosts; each class differs at its own rate."""
+    """A ``share`` of the rows ran on the new class of hosts; each class differs at its own rate."""
     rng = np.random.default_rng(seed)
     is_new = rng.random(n) < share
     differs = rng.random(n) < np.where(is_new, rates[1], rates[0])
@@ -58,7 +58,7 @@ def test_second_class_brings_the_scopes_of_both() -> None:
 
 @pytest.mark.parametrize("share", [0.1, 0.5])
 def test_harmful_class_trips_alone(share: float) -> None:
-    """Whatever its share of the traffic is: where the model as a whole is over its limit first, it is because of it."""
+    """With a small and a large share of the traffic, though with the large one the model is over its limit first."""
     state, moved = judge_rows(PLAN, fleet(8_192, share=share, rates=(0.0, 0.3)))
     assert [each.scope for each in moved if each.trigger is Input.BREACH] == [f"host={NEW}"]
     assert modes(PLAN, state) == {"model": "normal", f"host={NEW}": "safe", f"host={OLD}": "normal"}
@@ -141,7 +141,7 @@ def test_ninth_class_shares_a_scope_with_all_further_ones() -> None:
 
 
 def test_routes_tell_host_scopes_by_their_names_alone() -> None:
-    """So that a member of an older release, which knows no such scope, passes them over."""
+    """A member of an older release knows no such scope, and passes them over."""
     state, _ = judge_rows(PLAN, fleet(2_048, rates=(0.0, 0.3)))
     routes = build_routes(judged_plan(PLAN, state), state)
     sent = decode_routes(encode_routes(routes))
