@@ -57,7 +57,7 @@ def test_limits_of_a_statement_are_settings_of_judgement(tmp_path: Path) -> None
 
 
 def test_clear_rows_are_those_of_the_statement(tmp_path: Path) -> None:
-    """Above the margin that it judged by, whatever the first rows are."""
+    """Above the margin that it judged by, and not above that of the first rows."""
     path = written(tmp_path)
     write_statement(path, change=lambda document: document["predicate"]["result"].update(clear_margin=0.178))
     assert loaded(path).plan.settings["clear_margin"] == 0.178
