@@ -28,9 +28,6 @@ from tightrope.service.errors import TightropeError
 from tightrope.serving import gc_tuning
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.panel import Panel
-
     from tightrope.serving.server import ListenAddress
 
 app = typer.Typer(
@@ -160,6 +157,7 @@ def demo(
     """Qualify models, then replay real traffic: a subgroup is harmed, detected and saved."""
     from tightrope.cli import console
     from tightrope.demo_run import board, cluster_story, story
+    from tightrope.demo_run.prologue import run_prologue
     from tightrope.service.config.loader import ConfigError
 
     if model not in DEMO_MODELS:
@@ -167,32 +165,18 @@ def demo(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the gateway is stopped, not left behind
     prints_json = json_ or kafka is not None
     display = None if headless or kafka is not None else console.err if json_ else console.out
-    above = _prologue(model, display, fast=fast, prints_json=prints_json) if prologue else None
+    above, qualified = run_prologue(model, display, fast=fast) if prologue else (None, [])
+    if above is not None and display is None and not prints_json:
+        console.out.print(above)
     if kafka is not None:
         cluster_commands.silence_kafka_client()
-        typer.echo(json.dumps(cluster_story.run_cluster_story(kafka, model, sampling, fast=fast)))
-        return
-    result = story.run_story(model, sampling, fast=fast, console=display, svg=svg, third_act=third_act, above=above)
-    if json_:
-        typer.echo(json.dumps(result))
+        result = cluster_story.run_cluster_story(kafka, model, sampling, fast=fast)
+    else:
+        result = story.run_story(model, sampling, fast=fast, console=display, svg=svg, third_act=third_act, above=above)
+    if prints_json:
+        typer.echo(json.dumps(result | {"prologue": [each.document() for each in qualified]}))
     else:
         console.out.print(board.summary(result))
-
-
-def _prologue(model: str, display: "Console | None", *, fast: bool, prints_json: bool) -> "Panel":
-    """Qualify the demo's models, with a line of JSON for each where ``prints_json``; return the picture of it."""
-    from tightrope.cli import console
-    from tightrope.demo_run.prologue import run_prologue
-
-    panel = run_prologue(
-        model,
-        display,
-        fast=fast,
-        on_verdict=lambda each: typer.echo(json.dumps(each.document())) if prints_json else None,
-    )
-    if display is None and not prints_json:
-        console.out.print(panel)
-    return panel
 
 
 for command in (

@@ -34,7 +34,6 @@ STAGES = 4
 """The stages of a model that the bar counts: models, rows, golden answers, changed rows."""
 
 GOLDEN_FILE = DEMO_FOLDER / "data/golden.csv"
-OnVerdict = Callable[[QualifiedModel], None]
 
 
 def run_prologue(
@@ -42,11 +41,10 @@ def run_prologue(
     console: Console | None,
     *,
     fast: bool,
-    on_verdict: OnVerdict = lambda _: None,
     pause: Callable[[float], None] = time.sleep,
-) -> Panel:
-    """Qualify all compressed models of the demo, show them on a console if there is one, and return the last picture.
-    ``tried`` is the model that serves afterwards; ``on_verdict`` is called with each verdict.
+) -> tuple[Panel, list[QualifiedModel]]:
+    """Qualify all compressed models of the demo, show them on a console if there is one, and return the last picture
+    and the verdicts. ``tried`` is the model that serves afterwards.
     """
     began = time.monotonic()
     found: list[QualifiedModel] = []
@@ -55,12 +53,11 @@ def run_prologue(
         for model in DEMO_MODELS:
             progress = NO_PROGRESS if console is None else _ShownStage(lambda stage: show(render(found, stage)))
             found.append(_qualify(model, progress))
-            on_verdict(found[-1])
         panel = render(found)
         show(panel)
         if console is not None and not fast:
             pause(max(0.0, min(READING_SECONDS, PROLOGUE_SECONDS - (time.monotonic() - began))))
-    return panel
+    return panel, found
 
 
 def _qualify(model: str, progress: Progress) -> QualifiedModel:

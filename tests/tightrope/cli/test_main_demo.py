@@ -8,16 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
-from rich.panel import Panel
 
 from tests.support.commands import COMMAND_TIMEOUT_SECONDS, command, environment, tightrope
 from tests.support.configs import ROOT
-from tightrope.cli import main as cli
 from tightrope.demo.replay import REPLAY_CONNECTIONS, traffic
-from tightrope.demo_run import prologue
-from tightrope.demo_run.prologue_board import QualifiedModel
-from tightrope.monitors.qualification.cells import QualificationVerdict
 
 HARMFUL, CLEAN = "bad_distilled_households_only", "good_int8"
 HARMED = "residence=group_quarters"
@@ -29,9 +23,7 @@ Result = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def results() -> Iterator[dict[str, Result]]:
-    """The JSON of the demo with all its acts for a harmful model, and of the replay alone for a harmless one, at once;
-    the lines of the prologue are under `prologue`.
-    """
+    """The JSON of the demo with all acts for a harmful model, and of the replay alone for a harmless one, at once."""
     options = ("--fast", "--headless", "--json")
     of_model = {HARMFUL: ["--third-act"], CLEAN: ["--no-prologue", "--model", CLEAN]}
     with ExitStack() as stack:
@@ -51,8 +43,7 @@ def results() -> Iterator[dict[str, Result]]:
         ended = {model: process.communicate(timeout=COMMAND_TIMEOUT_SECONDS) for model, process in running.items()}
         assert {model: process.returncode for model, process in running.items()} == dict.fromkeys(running, 0), ended
         assert {errors for _, errors in ended.values()} == {""}
-        lines = {model: [json.loads(line) for line in out.splitlines()] for model, (out, _) in ended.items()}
-        yield {model: {**results[-1], "prologue": results[:-1]} for model, results in lines.items()}
+        yield {model: json.loads(out) for model, (out, _) in ended.items()}
 
 
 @pytest.fixture
@@ -89,31 +80,12 @@ def test_result_has_exactly_these_keys(results: dict[str, Result]) -> None:
     assert set(result["accuracy"]) == set(result["served_by"]) == {"model"} | declared | others
 
 
-def test_prologue_is_a_line_for_each_model(results: dict[str, Result]) -> None:
-    """Two are qualified, two are refused; without the prologue there are no lines."""
+def test_prologue_judges_each_model(results: dict[str, Result]) -> None:
+    """Two are qualified, two are refused; without the prologue none is judged."""
     assert results[CLEAN]["prologue"] == []
     assert {line["qualify"]: line["verdict"] for line in results[HARMFUL]["prologue"]} == {
         "good_int8": "qualified", "good_distilled": "qualified", "bad_pruned98": "breach", HARMFUL: "breach",
     }  # fmt: skip
-
-
-@pytest.mark.parametrize("prints_json", [True, False])
-def test_prologue_without_a_display_is_printed_once(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, prints_json: bool
-) -> None:
-    """As lines of JSON, or as its last picture."""
-    verdict = QualifiedModel("good", 1000, QualificationVerdict.QUALIFIED, 2, 2, 0)
-
-    def run(_: str, display: Console | None, *, fast: bool, on_verdict: prologue.OnVerdict) -> Panel:
-        assert display is None
-        assert fast
-        on_verdict(verdict)
-        return Panel("a picture")
-
-    monkeypatch.setattr(prologue, "run_prologue", run)
-    cli._prologue("good", None, fast=True, prints_json=prints_json)
-    printed = capsys.readouterr().out
-    assert ("a picture" in printed, '"qualify": "good"' in printed) == (not prints_json, prints_json)
 
 
 @pytest.mark.parametrize("model", [HARMFUL, CLEAN])

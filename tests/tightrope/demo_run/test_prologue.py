@@ -5,7 +5,7 @@ from rich.console import Console
 
 from tightrope.demo_run import prologue
 from tightrope.demo_run.prologue import READING_SECONDS, run_prologue
-from tightrope.demo_run.prologue_board import GroupHarm, QualifiedModel
+from tightrope.demo_run.prologue_board import GroupHarm
 from tightrope.monitors.qualification.cells import QualificationVerdict
 
 GOOD, BAD = "good_distilled", "bad_distilled_households_only"
@@ -24,8 +24,7 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch, *models: str, seconds: float = 
 
 def test_models_are_judged_by_the_criteria_of_the_demo() -> None:
     """Two qualify; two are refused, with the group that is harmed and the figures of the run."""
-    found: list[QualifiedModel] = []
-    run_prologue(BAD, None, fast=True, on_verdict=found.append)
+    _, found = run_prologue(BAD, None, fast=True)
     verdicts = {each.model: (each.verdict, each.cells, each.passed, each.over) for each in found}
     assert verdicts == {
         "good_int8": (QualificationVerdict.QUALIFIED, 77, 77, 0),
@@ -57,7 +56,6 @@ def test_slow_host_goes_without_the_pause(monkeypatch: pytest.MonkeyPatch) -> No
 def test_fast_prologue_has_no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is for tests and programs."""
     monkeypatch.setattr(prologue, "DEMO_MODELS", (GOOD,))
-    found: list[QualifiedModel] = []
     console = Console(file=io.StringIO(), width=80, force_terminal=True)
-    run_prologue(GOOD, console, fast=True, on_verdict=found.append, pause=pytest.fail)
+    _, found = run_prologue(GOOD, console, fast=True, pause=pytest.fail)
     assert [each.verdict for each in found] == [QualificationVerdict.QUALIFIED]
