@@ -26,7 +26,7 @@ from tightrope.monitors.decide import apply_order
 from tightrope.monitors.definitions.definition import Need, Reach
 from tightrope.monitors.dependence.units import EvidenceUnit
 from tightrope.monitors.plan import Plan, State, initial_state
-from tightrope.monitors.records import MODEL_SCOPE, Comparisons, Floats, Ints, Order, Stream
+from tightrope.monitors.records import MODEL_SCOPE, Bools, Comparisons, Floats, Ints, Order, Stream
 from tightrope.monitors.safemode import Input
 
 CLASSES = 50
@@ -130,10 +130,6 @@ def draw_rows(rng: np.random.Generator, plan: Plan, pattern: Pattern) -> Compari
     differs = u[1] < DIFFERING * level
     compressed = np.where(differs, (baseline + 1 + (u[2] * (CLASSES - 1)).astype(int)) % CLASSES, baseline)
     down, up = u[3] < 0.02 * level, u[3] > 1 - 0.02 * level
-    share = 1 - CLEAR_QUANTILE
-    agreeing = (share - CLEAR * share * level) / (1 - DIFFERING * level)
-    is_clear = u[9] < np.where(differs, CLEAR * share / DIFFERING, agreeing)
-    margin = np.where(is_clear, CLEAR_QUANTILE + share * u[13], CLEAR_QUANTILE * u[13])
     confidence = 0.2 + 0.6 * u[4]
     moved = np.where(down, -0.2, np.where(up, 0.2, 0.02 * level))
     refused = u[5] < 0.05  # noqa: PLR2004 - the baseline refuses one in twenty
@@ -161,7 +157,7 @@ def draw_rows(rng: np.random.Generator, plan: Plan, pattern: Pattern) -> Compari
         disagree=differs,
         top_baseline=baseline,
         top_compressed=compressed,
-        margin_baseline=margin,
+        margin_baseline=draw_margins(differs, level, u[9], u[13]),
         confidence_baseline=confidence,
         confidence_compressed=confidence + moved,
         refused_baseline=refused,
@@ -169,6 +165,14 @@ def draw_rows(rng: np.random.Generator, plan: Plan, pattern: Pattern) -> Compari
         correct_baseline=right | alone,
         correct_compressed=right,
     )
+
+
+def draw_margins(differs: Bools, level: Floats, u: Floats, v: Floats) -> Floats:
+    """The margins of the baseline (n,) from uniform ``u`` and ``v``: clear rows differ at the level of their limit."""
+    share = 1 - CLEAR_QUANTILE
+    agreeing = (share - CLEAR * share * level) / (1 - DIFFERING * level)
+    is_clear = u < np.where(differs, CLEAR * share / DIFFERING, agreeing)
+    return np.where(is_clear, CLEAR_QUANTILE + share * v, CLEAR_QUANTILE * v)
 
 
 def held(plan: Plan, state: State) -> State:

@@ -44,10 +44,9 @@ stateDiagram-v2
   `watch-group`. It has all that a declared subgroup has, and ends by an order, in normal mode alone. With `hunter: arm`
   the judge makes a scope of each group that it finds, up to five, and a breach sends it to safe mode at once.
 - While two or more classes of hosts are seen (architecture, instruction sets, minor version of onnxruntime), each has a
-  scope `host=CLASS`, up to eight, and all further ones `host=other`. Its rows are those for which the compressed model
-  ran on such a host. A gateway follows the scope of its own class: a harmful class of machines falls back alone.
-  Where the model as a whole is over a limit because of one class, that class breaches in its place. A class that is
-  gone for 32,768 rows has no scope any more, unless it is in safe mode or held.
+  scope `host=CLASS`, up to eight, and all others `host=other`, with the rows for which the compressed model ran there.
+  A gateway follows the scope of its own class. Where the model is over a limit because of one class, that class
+  breaches in its place. A scope ends 32,768 rows after the latest of its class, unless it is in safe mode or held.
 - Labels of disagreements can show that a difference is no harm: breaches of it then move nothing, and a scope returns
   after its dwell ([formulas](formulas.md#late-labels)).
 - A scope returns on evidence, and not before its minimum dwell is over. A breach soon after a return by evidence is a

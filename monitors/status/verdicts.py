@@ -6,13 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tightrope.monitors import latency, safemode
-from tightrope.monitors.clear_rows.clear_margin import MARGIN_ROWS
-from tightrope.monitors.definitions.clear_monitor import learns_margin
 from tightrope.monitors.detector import LN10, LOG_ZERO
 from tightrope.monitors.detector_bank import Cells, Rule, recent_mean, recovery_evidence
 from tightrope.monitors.intake.refusals import refusal_rate
-from tightrope.monitors.intake.repeats import MAX_INPUT_SHARE, Repeats
-from tightrope.monitors.intake.sight_notes import missing_sight
 from tightrope.monitors.intervals import words
 from tightrope.monitors.intervals.estimates import CellStanding, is_rate, rows_to_pass
 from tightrope.monitors.intervals.outlook import project
@@ -22,17 +18,8 @@ from tightrope.monitors.scopes import unseen_scopes
 from tightrope.monitors.status.notes import noise_note, silence_note
 from tightrope.monitors.status.progress import label_coverage
 from tightrope.monitors.status.sights import disabled_verdicts, model_sight, scope_sights
+from tightrope.monitors.status.unsound_passes import without_margin, without_repeats, without_sight
 from tightrope.monitors.verdict import Interval, Outlook, Verdict, decide_outcome
-
-REPEATS_NOTE = (
-    "{:.0%} of the latest rows repeat an input and are not counted; if the model has few possible inputs, set "
-    "models.{}.repeats: retries"
-)
-
-MARGIN_NOTE = (
-    "the margin of clear rows is not known yet: {:,} of the {:,} rows that fix it are compared; golden rows "
-    "(models.{}.golden) fix it before"
-)
 
 PASS_MARGIN_NATS = float(np.log(100.0))
 """A monitor within a factor of a hundred of an alarm does not pass."""
@@ -70,52 +57,7 @@ def _with_others(plan: Plan, state: State, rule_verdicts: Sequence[dict[int, Ver
     extra += disabled_verdicts(plan, state)
     by_rule = [scope_sights(plan, state), *rule_verdicts]
     found = [by_scope[scope] for scope in range(len(plan.scopes)) for by_scope in by_rule if scope in by_scope]
-    return _without_sight(state, extra + _without_repeats(plan, state, _without_margin(plan, state, found)))
-
-
-def _withheld(verdict: Verdict, note: str) -> Verdict:
-    """Withhold a pass for a reason; an earlier reason stands."""
-    added = verdict.note or note
-    text = verdict.text if added in verdict.text else "; ".join(part for part in (verdict.text, added) if part)
-    return replace(verdict, outcome=Outcome.INSUFFICIENT, note=added, text=text)
-
-
-def _without_sight(state: State, found: Sequence[Verdict]) -> list[Verdict]:
-    """Withhold a pass where gateways tell that rows of the scope are not kept, or do not arrive."""
-    notes = {v.scope: missing_sight(state.sight_notes, v.scope, state.unanswered.answered) for v in found}
-    return [
-        _withheld(verdict, notes[verdict.scope])
-        if notes[verdict.scope] and verdict.outcome in {Outcome.PASS, Outcome.INSUFFICIENT}
-        else verdict
-        for verdict in found
-    ]
-
-
-def _without_margin(plan: Plan, state: State, found: Sequence[Verdict]) -> list[Verdict]:
-    """Say why no row of a monitor counts while it waits for the margin of clear rows."""
-    waiting = [rule.monitor.name for rule in plan.rules if learns_margin([rule.monitor])]
-    note = MARGIN_NOTE.format(len(state.margin.margins), MARGIN_ROWS, plan.model)
-    return [
-        _withheld(verdict, note)
-        if verdict.monitor in waiting and verdict.outcome in {Outcome.PASS, Outcome.INSUFFICIENT}
-        else verdict
-        for verdict in found
-    ]
-
-
-def _without_repeats(plan: Plan, state: State, found: Sequence[Verdict]) -> list[Verdict]:
-    """Withhold a pass where most rows are not counted, because they repeat an input."""
-    share = state.repeats.input_share
-    if plan.repeats is not Repeats.DISTINCT or share <= MAX_INPUT_SHARE:
-        return list(found)
-    names = {rule.monitor.name for rule in plan.rules if rule.monitor.stream is Stream.COMPARISONS}
-    note = REPEATS_NOTE.format(share, plan.model)
-    return [
-        _withheld(verdict, note)
-        if verdict.monitor in names and verdict.outcome in {Outcome.PASS, Outcome.INSUFFICIENT}
-        else verdict
-        for verdict in found
-    ]
+    return without_sight(state, extra + without_repeats(plan, state, without_margin(plan, state, found)))
 
 
 @dataclass(frozen=True, slots=True)

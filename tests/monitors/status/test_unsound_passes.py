@@ -1,4 +1,4 @@
-"""Verdicts where rows are not counted because they repeat others."""
+"""Passes are withheld where rows are not counted because they repeat others."""
 
 from dataclasses import replace
 
