@@ -35,6 +35,7 @@ tools: kafka wrk # programs that some tests run, installed where possible
 	command -v chromium >/dev/null || { test "$$(id -u)" = 0 && $(APT) chromium >/dev/null; } || echo "chromium is missing: its tests will say so"
 	command -v node >/dev/null || { test "$$(id -u)" = 0 && $(APT) nodejs >/dev/null; } || echo "Node is missing: its tests will say so"
 	command -v strace >/dev/null || { test "$$(id -u)" = 0 && $(APT) strace; } || echo "strace is missing: its tests will say so"
+	command -v tmux >/dev/null || { test "$$(id -u)" = 0 && $(APT) tmux; } || echo "tmux is missing: its tests will say so"
 	command -v amtool >/dev/null || { test "$$(id -u)" = 0 && $(APT) prometheus prometheus-alertmanager; } || echo "Prometheus and Alertmanager are missing: their tests will say so"
 
 demo-cluster: .venv/run.stamp kafka ## The same story on a cluster: a real Kafka, two gateways, two workers, a judge; every sample accounted for

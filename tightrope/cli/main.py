@@ -154,9 +154,9 @@ def demo(
     json_: JsonOption = False,
     svg: Annotated[Path | None, typer.Option(help="Save the last table as a picture.", hidden=True)] = None,
 ) -> None:
-    """Qualify models, then replay real traffic: a subgroup is harmed, detected and saved."""
+    """Qualify models, then replay real traffic: a group is harmed, detected and saved."""
     from tightrope.cli import console
-    from tightrope.demo_run import board, cluster_story, story
+    from tightrope.demo_run import closing, cluster_story, story
     from tightrope.demo_run.prologue import run_prologue
     from tightrope.service.config.loader import ConfigError
 
@@ -176,7 +176,7 @@ def demo(
     if prints_json:
         typer.echo(json.dumps(result | {"prologue": [each.document() for each in qualified]}))
     else:
-        console.out.print(board.summary(result))
+        closing.print_closing(result, console.out, table=headless)
 
 
 for command in (

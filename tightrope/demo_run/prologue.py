@@ -116,3 +116,5 @@ def _live(console: Console | None) -> Iterator[Callable[[Any], None]]:
         return
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
         yield lambda picture: live.update(picture, refresh=True)
+    if not console.is_terminal:
+        console.line()  # in a file the last picture has no end of line

@@ -15,15 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
+from rich.text import Text
 
 from tightrope.demo.replay import DEMO_FOLDER, DEMO_MODEL, TRAFFIC_FILES, ReplayAnswer, TrafficRow, replay, traffic
-from tightrope.demo_run.board import DemoRun, ScopeProgress, render_board
+from tightrope.demo_run.board import Board, DemoRun, ScopeProgress
+from tightrope.demo_run.closing import closing_sentences
 from tightrope.demo_run.gateway_process import HttpGateway, start_gateway
 from tightrope.monitors.records import MODEL_SCOPE
+from tightrope.monitors.verdict import Interval
 from tightrope.service.adapters.onnxruntime import OnnxModel
+from tightrope.service.api.overview.phrases import observation
 
 REPLAY_SECONDS = 60.0
 """Duration of the replay without ``fast``."""
@@ -38,7 +42,7 @@ FIXED_MODEL = "good_distilled"
 
 TRIP_KEYS = ("scope", "monitor", "at_request", "evidence", "threshold", "limit", "since", "text")
 RETURN_KEYS = ("scope", "monitor", "at_request", "recovery", "limit")
-ShowPanel = Callable[[Panel], None]
+ShowPicture = Callable[[RenderableType], None]
 
 
 @dataclass
@@ -71,15 +75,18 @@ class ScopeTally:
 
 @dataclass
 class ReplaySession:
-    """A replay in progress: the rows, how many of them are sent, the answers, and the live table if there is one."""
+    """A replay in progress: the rows, how many of them are sent, the answers, and the live table if there is one.
+    ``deployed_at`` is the number of the first request after a deployment, None before it.
+    """
 
     gateway: HttpGateway
     run: DemoRun
     rows: list[TrafficRow]
-    show: ShowPanel | None
+    show: ShowPicture | None
     tallies: dict[str, ScopeTally]
     sent: int = 0
     shown_at: float = 0.0
+    deployed_at: int | None = None
 
     def send_until(self, end: int, *, fast: bool) -> dict[str, Any]:
         """Send the rows up to index ``end``, wait until their samples are judged, and return the model's status."""
@@ -92,15 +99,18 @@ class ReplaySession:
             self.sent += 1
             if self.show and time.monotonic() - self.shown_at > REFRESH_SECONDS:
                 self.shown_at = time.monotonic()
-                self.show(self.panel())
+                self.show(self.board())
         status = _wait_until_judged(self.gateway)
         if self.show:
-            self.show(self.panel())
+            self.show(self.board())
         return status
 
-    def panel(self) -> Panel:
-        """Render the current state."""
-        return render_board(self.run, self.sent, _progress(self.gateway, self.tallies), _mode_changes(self.gateway))
+    def board(self) -> Board:
+        """Return the picture of the current state."""
+        changes = _mode_changes(self.gateway)
+        if self.deployed_at is not None:
+            changes.append({"what": "deployed", "at_request": self.deployed_at})
+        return Board(self.run, self.sent, _progress(self.gateway, self.tallies), changes)
 
 
 def run_story(
@@ -114,7 +124,7 @@ def run_story(
     above: Panel | None = None,
 ) -> dict[str, object]:
     """Run the demo and return its result as a JSON object; ``third_act`` deploys a fixed model at the end. In the
-    picture ``svg`` the last table has ``above`` it.
+    picture ``svg`` the last table has ``above`` it, and the closing sentences below.
     """
     rows = traffic()
     later = traffic(TRAFFIC_FILES[-1:], len(rows)) if third_act else []
@@ -130,7 +140,7 @@ def run_story(
         status = session.send_until(len(rows), fast=fast)
         result = story_result(run, status, trips(gateway), session.tallies)
         if svg is not None:
-            _save_svg([above, session.panel()] if above else [session.panel()], svg)
+            _save_svg([*([above] if above else []), session.board(), *map(Text, closing_sentences(result))], svg)
         if third_act:
             result["third_act"] = _third_act(session, fast=fast)
     return {**result, "seconds": round(time.monotonic() - began, 1)}
@@ -140,6 +150,7 @@ def _third_act(session: ReplaySession, *, fast: bool) -> dict[str, object]:
     """Deploy the fixed model and send the rest of the rows; scopes return only by evidence."""
     session.gateway.deploy(DEMO_FOLDER / f"models/{FIXED_MODEL}.onnx", "distilled anew, from everybody")
     session.run = replace(session.run, model=FIXED_MODEL, total=len(session.rows))
+    session.deployed_at = session.sent + 1
     status = session.send_until(len(session.rows), fast=fast)
     returns = [change for change in _mode_changes(session.gateway) if change["what"] == "recovered"]
     shown = [{key: change[key] for key in RETURN_KEYS} for change in returns]
@@ -164,18 +175,20 @@ def story_result(
 
 
 @contextmanager
-def _live_display(console: Console | None) -> Iterator[ShowPanel | None]:
-    """Yield a function that shows a panel, or None without a console."""
+def _live_display(console: Console | None) -> Iterator[ShowPicture | None]:
+    """Yield a function that shows a picture in place of the one before, or None without a console."""
     if console is None:
         yield None
         return
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
-        yield lambda panel: live.update(panel, refresh=True)
+        yield lambda picture: live.update(picture, refresh=True)
+    if not console.is_terminal:
+        console.line()  # in a file the last picture has no end of line
 
 
-def _save_svg(panels: Sequence[Panel], path: Path) -> None:
-    console = Console(record=True, width=112, file=io.StringIO(), force_terminal=True)
-    console.print(*panels, sep="\n")
+def _save_svg(pictures: Sequence[RenderableType], path: Path) -> None:
+    console = Console(record=True, width=112, height=48, file=io.StringIO(), force_terminal=True)
+    console.print(Group(*pictures))
     # Rich's SVG loads fonts from the network; removed, so that the picture is complete in itself.
     path.write_text(re.sub(r"@font-face {.*?}", "", console.export_svg(title="tightrope demo"), flags=re.DOTALL))
 
@@ -188,11 +201,13 @@ def _progress(gateway: HttpGateway, tallies: dict[str, ScopeTally]) -> list[Scop
     progress = []
     for scope, tally in tallies.items():
         own = [verdict for verdict in verdicts if verdict["scope"] == scope]
+        leading = next((v for v in own if v["monitor"] == "disagreement"), None)
         progress.append(
             ScopeProgress(
                 scope=scope,
                 requests=len(tally.correct),
-                disagreement=next((v["now"] for v in own if v["monitor"] == "disagreement"), None),
+                disagreement=leading["now"] if leading else None,
+                limit=leading["limit"] if leading else None,
                 evidence=max((v["evidence"] or 0.0 for v in own), default=0.0),
                 budget=max((v["threshold"] for v in own), default=1.0),
                 state=status["scopes"][scope] if model_state == "normal" else model_state,
@@ -222,11 +237,17 @@ def _mode_changes(gateway: HttpGateway) -> list[dict[str, Any]]:
             "limit": verdict["limit"],
             "since": verdict["since"],
             "text": verdict["text"],
+            "observation": _observation(verdict),
         }
         for event in events
         if event["kind"] in {"breach", "recovered"} and event["detail"]["moved"]
         for verdict in event["detail"]["monitors"][:1]
     ]
+
+
+def _observation(verdict: dict[str, Any]) -> str:
+    """The rate of a verdict as people say it; empty where nothing was compared."""
+    return observation(verdict["monitor"], verdict["variant"], Interval(**verdict["now"])) if verdict["now"] else ""
 
 
 def _wait_until_judged(gateway: HttpGateway) -> dict[str, Any]:

@@ -188,6 +188,16 @@ def spread(now: Interval) -> str:
     return f"{percent(lower).removesuffix(' %')} to {percent(upper)}"
 
 
+def observation(monitor: str, variant: str, now: Interval) -> str:
+    """The rate of a monitor in words, with its range.
+
+    >>> observation("disagreement", "", Interval(mean=0.59, lower=0.37, upper=0.787, rows=73))
+    '59 % (37 to 79 %) of answers differ'
+    """
+    clause = _FINDINGS.get(monitor, f"{monitor.replace('_', ' ')} {{rate}}")
+    return clause.format(rate=f"{percent(now.mean)} ({spread(now)})", **_direction(monitor, variant, now.mean))
+
+
 def finding(monitor: str, variant: str, now: Interval | None, limit: float) -> str:
     """The finding of a monitor in words, with the range of the rate and the limit.
 
@@ -196,9 +206,7 @@ def finding(monitor: str, variant: str, now: Interval | None, limit: float) -> s
     """
     if now is None:
         return "nothing compared yet"
-    clause = _FINDINGS.get(monitor, f"{monitor.replace('_', ' ')} {{rate}}")
-    clause = clause.format(rate=f"{percent(now.mean)} ({spread(now)})", **_direction(monitor, variant, now.mean))
-    return f"{clause}, {short_percent(limit)} tolerated"
+    return f"{observation(monitor, variant, now)}, {short_percent(limit)} tolerated"
 
 
 def rate_label(verdict: Verdict) -> str:

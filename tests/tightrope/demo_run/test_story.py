@@ -74,7 +74,8 @@ class Answers(HttpGateway):
 def event(kind: str, *, moved: bool, monitors: tuple[str, ...] = ("disagreement",)) -> dict[str, Any]:
     """Return an event of the gateway's API."""
     shared = {"evidence": 8.71234, "recovery": None, "threshold": 8.4983, "limit": 0.1, "since": None, "text": "24"}
-    cases = [{"monitor": name, **shared} for name in monitors]
+    more = {"variant": "", "now": {"mean": 0.57, "lower": 0.29, "upper": 0.83, "rows": 40}}
+    cases = [{"monitor": name, **shared, **more} for name in monitors]
     detail = {"moved": moved, "monitors": cases, "request_id": "demo-00442"}
     return {"kind": kind, "scope": SCOPE, "detail": detail}
 
@@ -100,12 +101,20 @@ def test_trip_is_a_breach_that_changed_a_mode() -> None:
     ]
 
 
+def test_change_is_told_in_words() -> None:
+    """The rate of the first monitor, with its range."""
+    (change,) = story._mode_changes(Answers(events={"events": [event("recovered", moved=True)]}))
+    assert (change["what"], change["at_request"]) == ("recovered", 443)
+    assert change["observation"] == "57 % (29 to 83 %) of answers differ"
+    assert story._observation({"now": None}) == ""
+
+
 def test_progress_has_the_strongest_evidence() -> None:
     """The monitor nearest to its alarm counts; a scope without evidence has none."""
     counted = tally((1, "compressed", True), (0, "compressed", True))
     evidence = {"disagreement": None, "confidence": 2.5, "refusal_rate": 1.0}
     verdicts = [
-        {"scope": SCOPE, "monitor": m, "evidence": e, "threshold": 8.5, "now": {"mean": 0.5}}
+        {"scope": SCOPE, "monitor": m, "evidence": e, "threshold": 8.5, "now": {"mean": 0.5}, "limit": 0.1}
         for m, e in evidence.items()
     ]
     status = {"scopes": {SCOPE: "safe", "model": "normal"}}
@@ -113,6 +122,7 @@ def test_progress_has_the_strongest_evidence() -> None:
     harmed, model = story._progress(gateway, {SCOPE: counted, "model": ScopeTally()})
     assert (harmed.evidence, harmed.budget, harmed.state, harmed.accuracy) == (2.5, 8.5, "safe", 0.5)
     assert (harmed.requests, harmed.disagreement) == (2, {"mean": 0.5})
+    assert (harmed.limit, model.limit) == (0.1, None)
     assert (model.evidence, model.accuracy, model.disagreement, model.state) == (0.0, None, None, "normal")
     status["scopes"] = {SCOPE: "normal", "model": "latched"}
     assert {s.state for s in story._progress(gateway, {SCOPE: counted, "model": ScopeTally()})} == {"latched"}
@@ -139,7 +149,7 @@ def test_failed_start_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 def test_story_is_shown_and_drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A short replay with a live table, a sampled shadow, and the last table as a picture."""
     monkeypatch.setattr(story, "traffic", lambda *files: traffic(*files)[:300])
-    console = Console(file=io.StringIO(), width=150, force_terminal=True)
+    console = Console(file=io.StringIO(), width=150, height=50, force_terminal=True)
     result = story.run_story(
         "good_int8", 0.5, fast=True, console=console, svg=tmp_path / "board.svg", above=Panel("before")
     )
@@ -147,8 +157,21 @@ def test_story_is_shown_and_drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert 90 < int(str(result["compared"])) < 210
     assert isinstance(console.file, io.StringIO)
     assert "good_int8" in console.file.getvalue()
-    assert SCOPE in console.file.getvalue()
+    assert "group quarters" in console.file.getvalue()
     picture = (tmp_path / "board.svg").read_text()
     assert picture.startswith("<svg")
-    assert picture.index("before") < picture.index("good_int8")
+    assert picture.index("before") < picture.index("good_int8") < picture.index("Everybody&#160;stayed")
     assert "url(" not in picture.replace("url(#", ""), "it would be fetched from elsewhere"
+
+
+def test_last_picture_in_a_file_ends_its_line() -> None:
+    """The next text begins a line of its own."""
+    console = Console(file=io.StringIO(), width=40)
+    with story._live_display(console) as show:
+        assert show is not None
+        show(Panel("first"))
+        show(Panel("last"))
+    assert isinstance(console.file, io.StringIO)
+    _, *lines = console.file.getvalue().splitlines(keepends=True)
+    assert "last" in lines[0]
+    assert lines[-1].endswith("╯\n")
