@@ -68,17 +68,15 @@ class Alertmanager(AlertSender):
         self._http = urllib3.PoolManager(retries=False, timeout=POST_TIMEOUT_SECONDS)
         super().__init__(path, models, settings.repeat_seconds, settings.grace_seconds)
 
-    def to_stored(self, alert: Alert, now: float) -> StoredAlert | None:
-        """The alert with the labels of the Prometheus rule and its source, and links; None if it pages no one."""
-        if not alert.pages:
-            return None
-        about = {"alertname": alert.name, "model": alert.model, "scope": alert.scope, "severity": "page"}
+    def to_stored(self, alert: Alert, now: float) -> StoredAlert:
+        """The alert with the labels of the Prometheus rule, its source and its own, and links."""
+        about = {"alertname": alert.name, "model": alert.model, "scope": alert.scope, "severity": alert.severity}
         since = now if alert.since is None else min(alert.since, now)
         links = {
             "runbook_url": f"{self._settings.runbook}#{alert.name.lower()}",
             "dashboard_url": self._dashboard(alert, since),
         }
-        labels = {**self._settings.labels, **about, **JUDGE_SOURCE}
+        labels = {**self._settings.labels, **alert.labels, **about, **JUDGE_SOURCE}
         return StoredAlert(labels, {**alert.annotations, **links}, since)
 
     def _dashboard(self, alert: Alert, since: float) -> str:

@@ -451,8 +451,9 @@ LABEL_ANNOTATION = "labels"
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert about a scope. ``since`` is in seconds since the epoch, None for now. One that does not page is only
-    marked on dashboards.
+    """An alert about a scope. ``since`` is in seconds since the epoch, None for now; ``cause`` is the event that moved
+    the scope, where it is at hand, and ``share`` the scope's share of the compared rows, None where it is not known.
+    ``severity`` is page, ticket or info; ``labels`` are more labels than those that follow from the other fields.
     """
 
     name: str
@@ -460,7 +461,10 @@ class Alert:
     scope: str
     since: float | None
     annotations: Mapping[str, str]
-    pages: bool = True
+    cause: Event | None = None
+    share: float | None = None
+    severity: str = "page"
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class EnergyMeter(Protocol):

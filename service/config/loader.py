@@ -181,7 +181,9 @@ class AlertsSection(Section):
     grafana: ServerUrl = "https://grafana.example.org"
     """URL of your Grafana; alerts link to it."""
     gateway: ServerUrl = "https://tightrope.example.org"
-    """Public URL of Tightrope; alerts link to the newest drift report there, once there is one."""
+    """Public URL of Tightrope. If set, alerts link to the case on its page; they link to the newest drift report there,
+    once there is one.
+    """
     grafana_token_file: Path | None = None
     """A file with the token of a Grafana service account; if set, safe mode is annotated on the dashboards."""
 

@@ -254,7 +254,13 @@ class ModelSection(Section):
     """
 
     owner: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    """The person or team that answers for the model, such as an address; its statement names it."""
+    """The person or team that answers for the model, such as an address; its statement names it, and so does the label
+    `owner` of its alerts.
+    """
+    page: Literal["large", "always", "never"] = "large"
+    """When the judge's own alerts about safe mode page. large: where the whole model falls back, or a group of at least
+    a fifth of the requests; always: for each group; never: not at all, all are tickets.
+    """
     qualification: QualificationSection | None = None
     """The proof that the compressed model needs before it serves; none if left out."""
 

@@ -12,7 +12,7 @@ from tightrope.monitors.watched_groups.plans import judged_plan
 from tightrope.service.adapters.ports import Bus, Pager, publish_blocking
 from tightrope.service.adapters.topics import CONTROL, topic
 from tightrope.service.adapters.wire import record_codec
-from tightrope.shadow.alerts import active_alerts, label_texts
+from tightrope.shadow.alerts import AlertFacts, active_alerts, label_texts, row_shares
 from tightrope.shadow.judgement_view import JudgementView
 
 
@@ -61,5 +61,6 @@ class ModePublisher:
             publish_blocking(self._bus, topic(CONTROL), record_codec.encode_routes(route), route.model, self._stopping)
         for route in routes:
             state = self._view.states[route.model]
-            labelled = label_texts(self._view.plans[route.model], state)
-            self._pager.set_alerts(route.model, active_alerts(route, events, held_breaches(state), labelled))
+            texts = label_texts(self._view.plans[route.model], state)
+            facts = AlertFacts(held_breaches(state), texts, row_shares(state))
+            self._pager.set_alerts(route.model, active_alerts(route, events, facts))

@@ -9,14 +9,14 @@ import httpx
 import pytest
 
 from tests.support.observability import debian_servers
-from tests.support.observability.alert_rules import HOME, alerts, document
+from tests.support.observability.alert_rules import HOME, alerts, document, severities
 from tests.support.observability.debian_servers import until
 from tests.support.observability.full_stack import routes
 from tests.support.observability.pager import listening
 from tightrope.service.adapters.alertmanager import JUDGE_SOURCE
 
 FILE = HOME / "alertmanager.yml"
-RECEIVERS = {"page": "pager", "ticket": "tickets", "none": "deadman"}
+RECEIVERS = {"page": "pager", "ticket": "tickets", "info": "channel", "none": "deadman"}
 
 
 def test_configuration_passes_amtool() -> None:
@@ -28,11 +28,22 @@ def test_configuration_passes_amtool() -> None:
 @pytest.mark.parametrize("name", alerts())
 def test_alert_reaches_its_receiver(name: str) -> None:
     """Pages go to the pager, tickets to the ticket queue, the watchdog to the dead man's switch."""
-    severity = alerts()[name]["labels"]["severity"]
-    labels = [f"alertname={name}", f"severity={severity}", "model=m", "scope=a=b"]
-    route = ("config", "routes", "test", f"--config.file={FILE}")
-    code, output = debian_servers.run_tool("amtool", *route, f"--verify.receivers={RECEIVERS[severity]}", *labels)
+    for severity in severities(name):
+        labels = [f"alertname={name}", f"severity={severity}", "model=m", "scope=a=b"]
+        route = ("config", "routes", "test", f"--config.file={FILE}")
+        code, output = debian_servers.run_tool("amtool", *route, f"--verify.receivers={RECEIVERS[severity]}", *labels)
+        assert code == 0, output
+
+
+def test_order_reaches_the_channel_alone() -> None:
+    """The judge's alert about an order wakes no one; while it holds, the channel is reminded every eight hours."""
+    route = ("config", "routes", "test", f"--config.file={FILE}", "--verify.receivers=channel")
+    code, output = debian_servers.run_tool(
+        "amtool", *route, "alertname=TightropeHeldSafe", "severity=info", "actor=ada"
+    )
     assert code == 0, output
+    (channel,) = (route for route in document(FILE)["route"]["routes"] if route["receiver"] == "channel")
+    assert channel["repeat_interval"] == "8h"
 
 
 def test_amtool_fails_on_a_wrong_receiver() -> None:
@@ -88,16 +99,16 @@ def test_evidence_of_the_judge_is_not_replaced_by_the_text_of_the_rules(tmp_path
 
         for number in range(4):  # another scope each time, so that the group is told again
             for scope in ("x=y", f"x={number}"):
-                post({**labels, **JUDGE_SOURCE, "scope": scope}, evidence="10^9")
+                post({**labels, **JUDGE_SOURCE, "scope": scope}, evidence="120 %")
                 post({**labels, "scope": scope}, description="generic")
             shown = httpx.get(f"{manager.address}/api/v2/alerts", params={"inhibited": False}).json()
-            assert {alert["annotations"].get("evidence") for alert in shown} == {"10^9"}
+            assert {alert["annotations"].get("evidence") for alert in shown} == {"120 %"}
             until(lambda scope=f"x={number}": pager.alerts("firing", scope=scope), 20)
         heard = [alert for _, notification in pager.heard for alert in notification["alerts"]]
-        assert {alert["annotations"].get("evidence") for alert in heard} == {"10^9"}
+        assert {alert["annotations"].get("evidence") for alert in heard} == {"120 %"}
         post({**labels, "namespace": "staging"}, description="generic")
         until(lambda: pager.alerts("firing", namespace="staging"), 20)
-        post({**labels, **JUDGE_SOURCE}, datetime.now(UTC), evidence="10^9")
+        post({**labels, **JUDGE_SOURCE}, datetime.now(UTC), evidence="120 %")
         until(lambda: [a for a in pager.alerts("firing", **SAFE_MODE) if "source" not in a["labels"]], 20)
 
 
@@ -109,7 +120,18 @@ SILENCED = [
     ("TightropeGatewayDown", {}, "TightropeErrorBudgetBurn", {"model": "m"}),
     ("TightropeSafeMode", {"model": "a", "scope": "model"}, "TightropeSafeMode", {"model": "a", "scope": "x=y"}),
     ("TightropeSafeMode", {"model": "b", "scope": "model"}, "TightropeEvidenceHigh", {"model": "b", "scope": "x=y"}),
-    ("TightropeLatched", {"model": "c", "scope": "x=y"}, "TightropeSafeMode", {"model": "c", "scope": "x=y"}),
+    (
+        "TightropeLatched",
+        {"model": "c", "scope": "x=y"},
+        "TightropeSafeMode",
+        {"model": "c", "scope": "x=y", "severity": "ticket"},
+    ),
+    (
+        "TightropeAdvised",
+        {"model": "j", "scope": "x=y", **JUDGE_SOURCE},
+        "TightropeAdvised",
+        {"model": "j", "scope": "x=y"},
+    ),
     ("TightropeLatched", {"model": "d", "scope": "x=y"}, "TightropeFlapping", {"model": "d", "scope": "x=y"}),
     ("TightropeAdvised", {"model": "e", "scope": "x=y"}, "TightropeEvidenceHigh", {"model": "e", "scope": "x=y"}),
     ("TightropeErrorBudgetBurn", {"model": "f"}, "TightropeErrorBudgetSlowBurn", {"model": "f"}),
@@ -126,6 +148,8 @@ SILENCED = [
     ),
 ]
 HEARD = [
+    ("TightropeLatched", {"model": "c", "scope": "model"}, "TightropeSafeMode", {"model": "c", "scope": "model"}),
+    ("TightropeHeldSafe", {"model": "h", "scope": "model"}, "TightropeSafeMode", {"model": "h", "scope": "x=y"}),
     ("TightropeSafeMode", SAFE_MODE, "TightropeSafeMode", {**SAFE_MODE, **JUDGE_SOURCE}),
     ("TightropeSafeMode", {**SAFE_MODE, **JUDGE_SOURCE}, "TightropeSafeMode", {**SAFE_MODE, "namespace": "staging"}),
     ("TightropeGatewayDown", {"namespace": "staging"}, "TightropeBlind", {"model": "m", "namespace": "production"}),
@@ -158,7 +182,7 @@ def test_cause_silences_its_consequences_and_nothing_else(
         "case": f"{source}{at}{target}{about}"
     }  # a label per case, because the alert of the gateway inhibits all others
     firing = [
-        {"alertname": name, "severity": alerts()[name]["labels"]["severity"], **labels, **case}
+        {"alertname": name, "severity": severities(name)[0], **labels, **case}
         for name, labels in ((source, at), (target, about))
     ]
     posted = httpx.post(f"{manager}/api/v2/alerts", json=[{"labels": labels} for labels in firing])

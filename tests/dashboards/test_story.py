@@ -20,7 +20,9 @@ from tests.support.observability.full_stack import (
     AUTH,
     CLUSTER,
     FIXED,
+    GATEWAY,
     HARMED,
+    OWNER,
     REQUESTS_TO_BREACH,
     REQUESTS_TO_RETURN,
     STEP_TIMEOUT_SECONDS,
@@ -63,13 +65,20 @@ def test_first_page_has_the_evidence(story: FullStack) -> None:
     first = pages(story)[0]
     (alert,) = (one for one in first["alerts"] if one["labels"]["scope"] == HARMED)
     about = {"alertname": "TightropeSafeMode", "model": DEMO_MODEL, "scope": HARMED, "severity": "page", **CLUSTER}
-    assert alert["labels"] == about | JUDGE_SOURCE
+    assert alert["labels"] == about | JUDGE_SOURCE | {"owner": OWNER, "actor": "judge"}
     annotations = alert["annotations"]
-    assert annotations["summary"] == f"{DEMO_MODEL}: the baseline answers {HARMED}"
+    group = r"group quarters \(residence\)"
+    assert re.fullmatch(rf"{DEMO_MODEL}: the full model answers {group}, \d\.\d % of requests", annotations["summary"])
     evidence = re.search(r"disagreement: evidence (\d+) % of what an alarm needs", annotations["evidence"])
     assert evidence is not None, annotations["evidence"]
     assert int(evidence[1]) >= 100
-    assert annotations["description"].startswith("breach by judge: disagreement ")
+    took_over = (
+        rf"The full model took over for {group}: \d+ % \(\d+ to \d+ %\) of answers differ, 10 % tolerated, since about"
+    )
+    assert re.match(took_over, annotations["description"]), annotations["description"]
+    assert "Callers are served: by the full model. Nobody else is touched." in annotations["description"]
+    case = rf"{GATEWAY}/#/{DEMO_MODEL}/residence%3Dgroup_quarters\?event=\d+"
+    assert re.fullmatch(case, annotations["page_url"])
     assert annotations["request_id"].startswith("demo-")
     assert annotations["runbook_url"].endswith("#tightropesafemode")
 
@@ -162,7 +171,9 @@ def test_pictures_have_data(played: FullStack) -> None:
 
 
 def test_operators_order_pages_no_one(played: FullStack) -> None:
-    """Prometheus sees the scope in safe mode, and only the ticket about a forgotten order is pending."""
+    """Prometheus sees the scope in safe mode, only the ticket about a forgotten order is pending, and the channel alone
+    gets who ordered it and why.
+    """
     scope, before = "residence=institution", len(pages(played))
     body = {"scope": scope, "reason": "an incident elsewhere", "actor": "ada"}
     answer = played.server.client.post(f"/v1/models/{DEMO_MODEL}/force-safe", json=body, headers=AUTH)
@@ -173,6 +184,17 @@ def test_operators_order_pages_no_one(played: FullStack) -> None:
     assert played.query(f'ALERTS{{alertname="TightropeSafeMode", scope="{scope}"}}') == []
     assert played.query('max_over_time(ALERTS{alertname="TightropeSafeMode", scope="residence=other"}[20s])') == []
     assert not [a for page in pages(played)[before:] for a in page["alerts"] if a["status"] == "firing"]
+    until(lambda: played.pager.alerts("firing", severity="info", scope=scope), STEP_TIMEOUT_SECONDS)
+    (order,) = played.pager.alerts("firing", severity="info", scope=scope)
+    assert order["labels"]["actor"] == "ada"
+    assert (
+        "ada had the full model answer institution (residence): an incident elsewhere."
+        in order["annotations"]["description"]
+    )
+    notifications = zip(played.pager.paths, played.pager.heard, strict=False)
+    assert {p for p, (_, body) in notifications if any(a["labels"]["severity"] == "info" for a in body["alerts"])} == {
+        "/channel"
+    }
 
 
 def test_expression_of_an_unknown_metric_finds_no_data(played: FullStack) -> None:

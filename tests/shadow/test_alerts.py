@@ -12,7 +12,17 @@ from tests.support.observability.promql import selectors
 from tightrope.monitors.plan import initial_state
 from tightrope.monitors.records import Event, Routes
 from tightrope.service.adapters.ports import Alert
-from tightrope.shadow.alerts import HELD_ALERT, LATCHED_ALERT, SAFE_MODE_ALERT, SUMMARIES, active_alerts, label_texts
+from tightrope.shadow.alerts import (
+    ADVISED_ALERT,
+    HELD_ALERT,
+    HELD_SAFE_ALERT,
+    LATCHED_ALERT,
+    SAFE_MODE_ALERT,
+    AlertFacts,
+    active_alerts,
+    label_texts,
+    row_shares,
+)
 
 CASE = {"monitor": "disagreement", "evidence": 8.61468, "threshold": 8.4983}
 
@@ -29,21 +39,21 @@ def routes(*safe: str, **states: str) -> Routes:
 
 
 def test_safe_scope_has_an_alert_with_its_evidence() -> None:
-    """It has the time, the actor, the reason, the evidence and the artefact."""
-    assert active_alerts(routes("a=b"), [event()]) == [
+    """It has the time, the cause, the evidence, the artefact, and the scope's share of the rows."""
+    assert active_alerts(routes("a=b"), [event()], AlertFacts(shares={"a=b": 0.06})) == [
         Alert(
             SAFE_MODE_ALERT,
             "m",
             "a=b",
             17.0,
             {
-                "summary": "m: the baseline answers a=b",
-                "description": "breach by judge: disagreement 0.643, limit 0.1",
                 "evidence": "disagreement: evidence 101 % of what an alarm needs",
                 "event": "a=b/breach",
                 "request_id": "r-7",
                 "compressed_digest": "c0",
             },
+            event(),
+            0.06,
         )
     ]
 
@@ -54,27 +64,41 @@ def test_routes_without_safe_mode_have_no_alert() -> None:
 
 
 def test_latched_scope_has_a_second_alert() -> None:
-    """It is in safe mode as well; a scope of an advisory model is only latched."""
+    """It is in safe mode as well; callers of an advisory model get the harmful answers, latched or not."""
     assert [alert.name for alert in active_alerts(routes("x", x="latched"))] == [SAFE_MODE_ALERT, LATCHED_ALERT]
-    assert [alert.name for alert in active_alerts(routes(x="latched"))] == [LATCHED_ALERT]
+    assert [alert.name for alert in active_alerts(routes(x="latched", y="safe", z="normal"))] == [ADVISED_ALERT] * 2
 
 
-def test_alert_without_an_event_refers_to_the_audit_trail() -> None:
+def test_alert_without_an_event_has_no_cause() -> None:
     """That is the case after a restart."""
     (alert,) = active_alerts(
         routes("a=b"), [event("other"), event(model="n"), event(kind="recovered"), event(moved=False)]
     )
-    assert alert.since is None
-    assert set(alert.annotations) == {"summary", "description"}
-    assert "/v1/events" in alert.annotations["description"]
+    assert (alert.since, alert.cause, alert.annotations) == (None, None, {})
 
 
-def test_only_what_an_operator_ordered_pages_no_one() -> None:
-    """Another scope pages, and so does one that is latched."""
+def test_only_what_an_operator_ordered_has_the_alert_of_orders() -> None:
+    """Another scope has that of safe mode, and one that is latched has its own as well."""
     both = active_alerts(replace(routes("a=b", "c=d"), ordered=("a=b",)), [])
-    assert {alert.scope: alert.pages for alert in both} == {"a=b": False, "c=d": True}
+    assert {alert.scope: alert.name for alert in both} == {"a=b": HELD_SAFE_ALERT, "c=d": SAFE_MODE_ALERT}
     latched = active_alerts(replace(routes("a=b", **{"a=b": "latched"}), ordered=("a=b",)), [])
-    assert {alert.name: alert.pages for alert in latched} == {SAFE_MODE_ALERT: False, LATCHED_ALERT: True}
+    assert [alert.name for alert in latched] == [HELD_SAFE_ALERT, LATCHED_ALERT]
+
+
+def test_share_of_a_scope_is_that_of_the_compared_rows() -> None:
+    """Before the first row no share is known."""
+    fresh = initial_state(make_plan("disagreement"))
+    assert row_shares(fresh) == {}
+    shares = row_shares(replace(fresh, compared=np.array([200, 12, 188, 0])))
+    assert list(shares.values()) == [1.0, 0.06, 0.94, 0.0]
+    assert list(shares) == list(fresh.scopes)
+
+
+def test_breach_is_the_cause_although_an_order_came_first() -> None:
+    """The order alone would page no one; the alert of evidence has the evidence."""
+    order = event(kind="force-safe", monitors=[])
+    (alert,) = active_alerts(routes("a=b"), [order, event()])
+    assert alert.cause == event()
 
 
 def test_first_event_of_a_scope_is_the_cause() -> None:
@@ -87,8 +111,7 @@ def test_operators_order_names_the_operator() -> None:
     """There is no evidence then; a monitor without evidence shows none of what an alarm needs."""
     order = Event("o", 1.0, "m", "force-safe", "a=b", "ada", "trying it", {"moved": True, "monitors": []})
     (alert,) = active_alerts(replace(routes("a=b"), ordered=("a=b",)), [order])
-    assert alert.annotations["description"] == "force-safe by ada: trying it"
-    assert not alert.pages, "the operator knows of it"
+    assert (alert.name, alert.cause) == (HELD_SAFE_ALERT, order)
     assert "evidence" not in alert.annotations
     blank = event(monitors=[CASE | {"evidence": None}])
     (told,) = active_alerts(routes("a=b"), [blank])
@@ -97,15 +120,13 @@ def test_operators_order_names_the_operator() -> None:
 
 @pytest.mark.parametrize("name", [SAFE_MODE_ALERT, LATCHED_ALERT, HELD_ALERT])
 def test_alert_equals_that_of_the_rules(name: str) -> None:
-    """Equal name, summary and labels, but for the source, let Alertmanager inhibit one of the two."""
+    """Equal name and labels, but for the source, let Alertmanager inhibit one of the two."""
     rule = alerts()[name]
-    words = rule["annotations"]["summary"].replace("{{ $labels.", "{").replace(" }}", "}")
-    assert words == SUMMARIES[name]
     assert rule["expr"].startswith("max by (cluster, namespace, model, scope) ")
     selector, *others = selectors(rule["expr"])
     assert selector.labels.get("state", "") == ("latched" if name == LATCHED_ALERT else "")
     assert [one.name for one in others] == ["tightrope_safe_mode_ordered"] * (name == SAFE_MODE_ALERT)
-    assert rule["labels"] == {"severity": "page"}
+    assert list(rule["labels"]) == ["severity"]
     assert "for" not in rule
     assert "keep_firing_for" not in rule
 
@@ -113,10 +134,9 @@ def test_alert_equals_that_of_the_rules(name: str) -> None:
 def test_scope_that_breaches_while_it_is_held_has_an_alert_of_its_own() -> None:
     """It has the evidence of the breach, though the breach moved nothing."""
     breach = event(moved=False, after={"state": "normal", "held": True, "breached": True})
-    (alert,) = active_alerts(routes(), [breach], {"model": False, "a=b": True})
+    (alert,) = active_alerts(routes(), [breach], AlertFacts({"model": False, "a=b": True}))
     assert (alert.name, alert.scope, alert.annotations["event"]) == (HELD_ALERT, "a=b", "a=b/breach")
-    assert alert.annotations["summary"] == "m: a=b breaches, and an operator holds it in normal mode"
-    assert active_alerts(routes(), [breach], {"a=b": False}) == []
+    assert active_alerts(routes(), [breach], AlertFacts({"a=b": False})) == []
 
 
 def test_alert_says_what_labels_show_of_its_scope() -> None:
@@ -131,7 +151,7 @@ def test_alert_says_what_labels_show_of_its_scope() -> None:
         "501 labelled disagreements: not enough to show that it is no harm",
         "no disagreement is labelled yet",
     ]
-    (alert,) = active_alerts(routes("model"), [event("model")], labelled=texts)
+    (alert,) = active_alerts(routes("model"), [event("model")], AlertFacts(labelled=texts))
     assert alert.annotations["labels"] == texts["model"]
     assert alert.annotations["evidence"]
 
@@ -140,5 +160,5 @@ def test_alert_of_a_model_without_labels_says_nothing_of_them() -> None:
     """There is nothing to act on."""
     plan = make_plan("disagreement", "accuracy")
     assert label_texts(plan, initial_state(plan)) == {}
-    (alert,) = active_alerts(routes("model"), labelled={})
+    (alert,) = active_alerts(routes("model"), facts=AlertFacts(labelled={}))
     assert "labels" not in alert.annotations

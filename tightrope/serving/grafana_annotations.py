@@ -10,7 +10,7 @@ from pathlib import Path
 from tightrope.dashboards.grafana import Grafana, GrafanaError
 from tightrope.service.adapters.ports import Alert
 from tightrope.service.adapters.sqlite.alert_outbox import NOT_SENT, AlertSender, StoredAlert
-from tightrope.shadow.alerts import SAFE_MODE_ALERT
+from tightrope.shadow.alerts import HELD_SAFE_ALERT, SAFE_MODE_ALERT
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class GrafanaAnnotations(AlertSender):
 
         A latched scope also has the safe-mode alert.
         """
-        if alert.name != SAFE_MODE_ALERT:
+        if alert.name not in {SAFE_MODE_ALERT, HELD_SAFE_ALERT}:
             return None
         since = now if alert.since is None else min(alert.since, now)
         return StoredAlert({"model": alert.model, "scope": alert.scope}, alert.annotations, round(since, 3))

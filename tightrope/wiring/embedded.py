@@ -124,7 +124,7 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
     deployer = HotSwapDeployer(settings, served, as_watched, record_event, shield)
     service = build_service(settings, pairs, served.profiles, bus, store, view, deployer, metrics)
     RunHealth(Component.WORKER, served.watched, metrics)
-    archive, pager = _archive(settings, pairs, metrics), build_pager(settings, metrics)
+    archive, pager = _archive(settings, pairs, metrics), build_pager(settings, metrics, store)
     store.make_room = archive.make_room
     return Embedded(
         service=service,

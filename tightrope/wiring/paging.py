@@ -1,12 +1,13 @@
 """Notification of people about safe mode: the Alertmanagers and the Grafana that the settings name."""
 
 import importlib.util
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
-from tightrope.service.adapters.ports import Alert, Pager
+from tightrope.service.adapters.ports import Alert, AuditTrail, Pager
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.config.loader import ConfigError, Settings, secret
+from tightrope.wiring.alert_texts import AlertWriter
 
 if TYPE_CHECKING:
     from tightrope.dashboards.grafana import Grafana
@@ -16,16 +17,24 @@ ALERTS_DATABASE, ANNOTATIONS_DATABASE = "alerts.db", "marks.db"
 """Files in the state folder that hold the active alerts and the active annotations."""
 
 
-class PagerGroup:
-    """Implements `Pager`: forwards every call to several pagers."""
+LATEST_EVENTS = 100
+"""The newest events of a model among which the cause of a new alert is looked for."""
 
-    def __init__(self, pagers: Sequence[Pager]) -> None:
+
+class PagerGroup:
+    """Implements `Pager`: forwards every call to several pagers, with alerts that ``writer`` has completed."""
+
+    def __init__(self, pagers: Sequence[Pager], writer: AlertWriter) -> None:
         self.pagers = pagers
+        self._writer = writer
 
     def set_alerts(self, model: str, alerts: Sequence[Alert]) -> None:
         """Replace the active alerts of a model in each pager."""
+        if not self.pagers:
+            return
+        completed = [self._writer.completed(alert) for alert in alerts]
         for pager in self.pagers:
-            pager.set_alerts(model, alerts)
+            pager.set_alerts(model, completed)
 
     def set_models(self, models: Collection[str]) -> None:
         """Restrict each pager to these models."""
@@ -43,8 +52,9 @@ class PagerGroup:
             pager.stop(timeout)
 
 
-def build_pager(settings: Settings, metrics: Metrics) -> Pager:
-    """Build the pager for the Alertmanagers and the Grafana of the settings; without any it does nothing.
+def build_pager(settings: Settings, metrics: Metrics, trail: AuditTrail | None = None) -> Pager:
+    """Build the pager for the Alertmanagers and the Grafana of the settings; without any it does nothing. With the
+    ``trail`` that the page shows, alerts link to their event.
 
     Raises:
         ConfigError: when a token file cannot be read, or Grafana's library is not installed.
@@ -62,7 +72,26 @@ def build_pager(settings: Settings, metrics: Metrics) -> Pager:
 
         path = settings.state / ANNOTATIONS_DATABASE
         pagers.append(GrafanaAnnotations(path, grafana, models, settings.alerts.labels))
-    return PagerGroup(pagers)
+    return PagerGroup(pagers, alert_writer(settings, trail))
+
+
+def alert_writer(settings: Settings, trail: AuditTrail | None) -> AlertWriter:
+    """Return the writer of texts; it links to the page if its address is configured."""
+    alerts = settings.alerts
+    gateway = alerts.gateway if "gateway" in alerts.model_fields_set else ""
+    if trail is None:
+        return AlertWriter(settings.models, gateway)
+    return AlertWriter(settings.models, gateway, _event_numbers(trail))
+
+
+def _event_numbers(trail: AuditTrail) -> Callable[[str, str], int | None]:
+    """Find the number of an event by model and id."""
+
+    def number(model: str, event: str) -> int | None:
+        newest = trail.latest_events(model, limit=LATEST_EVENTS)
+        return next((number for number, found in newest if found.id == event), None)
+
+    return number
 
 
 def alertmanager_settings(settings: Settings) -> "AlertmanagerSettings":

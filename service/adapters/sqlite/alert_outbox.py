@@ -27,6 +27,11 @@ CREATE TABLE IF NOT EXISTS alerts (
 ) WITHOUT ROWID
 """
 
+CHANGING_LABELS = {"severity", "actor"}
+"""Labels that an alert keeps as they were when it began: its share of the requests may change, and after a restart its
+actor is not known.
+"""
+
 NOT_SENT, START_SENT, END_SENT = range(3)
 """How much of an alert a receiver has accepted; the values of the column ``told``."""
 
@@ -43,8 +48,13 @@ class StoredAlert:
 
     @property
     def key(self) -> str:
-        """The alert's identity: its labels."""
+        """The alert's key in its table: its labels."""
         return json.dumps(self.labels, sort_keys=True)
+
+    @property
+    def identity(self) -> frozenset[tuple[str, str]]:
+        """The labels that tell it from other alerts."""
+        return frozenset((name, value) for name, value in self.labels.items() if name not in CHANGING_LABELS)
 
 
 class AlertTable:
@@ -88,31 +98,35 @@ class AlertTable:
     def replace(self, model: str, rows: Sequence[StoredAlert], ends: float) -> bool:
         """Make these the active alerts of a model; the others end at ``ends``. Returns whether any is new or gone.
 
-        An alert that is active already keeps its start and its texts, but for that about labels: the next repeat of it
-        has the new one.
+        An alert that is active already keeps its start, its `CHANGING_LABELS` and its texts, but for that about
+        labelled rows: the next repeat of it has the new one.
         """
+        new = {row.identity: row for row in rows}
         with self._lock, self._db as db:
             db.execute("BEGIN IMMEDIATE")
-            active = db.execute("SELECT key FROM alerts WHERE model = ? AND ends IS NULL", (model,)).fetchall()
-            before, after = {key for (key,) in active}, {row.key: row for row in rows}
-            db.executemany("UPDATE alerts SET ends = ? WHERE key = ?", [(ends, key) for key in before - set(after)])
+            before = {
+                StoredAlert(json.loads(key), {}, 0.0).identity: key
+                for (key,) in db.execute("SELECT key FROM alerts WHERE model = ? AND ends IS NULL", (model,)).fetchall()
+            }
+            over = [(ends, key) for identity, key in before.items() if identity not in new]
+            db.executemany("UPDATE alerts SET ends = ? WHERE key = ?", over)
             db.executemany(
                 "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?, NULL, 0)",
                 [
-                    (key, model, json.dumps(row.labels), json.dumps(row.annotations), row.since)
-                    for key, row in after.items()
-                    if key not in before
+                    (row.key, model, json.dumps(row.labels), json.dumps(row.annotations), row.since)
+                    for identity, row in new.items()
+                    if identity not in before
                 ],
             )
             db.executemany(
                 "UPDATE alerts SET annotations = json_set(annotations, ?, ?) WHERE key = ?",
                 [
-                    (f"$.{LABEL_ANNOTATION}", row.annotations[LABEL_ANNOTATION], key)
-                    for key, row in after.items()
-                    if key in before and LABEL_ANNOTATION in row.annotations
+                    (f"$.{LABEL_ANNOTATION}", row.annotations[LABEL_ANNOTATION], before[identity])
+                    for identity, row in new.items()
+                    if identity in before and LABEL_ANNOTATION in row.annotations
                 ],
             )
-        return before != set(after)
+        return set(before) != set(new)
 
     def keep_models(self, kept: Collection[str]) -> None:
         """Delete the active alerts of all other models; those that are over are still to be sent."""

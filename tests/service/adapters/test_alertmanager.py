@@ -53,7 +53,9 @@ def running_pager(folder: Path, *addresses: str, **more: Any) -> Iterator[Alertm
 
 def alert(scope: str = "a=b", since: float | None = None) -> Alert:
     """A scope in safe mode."""
-    return Alert("TightropeSafeMode", "m", scope, since, {"evidence": "10^8.6 of 10^8.5"})
+    return Alert(
+        "TightropeSafeMode", "m", scope, since, {"evidence": "disagreement: evidence 101 % of what an alarm needs"}
+    )
 
 
 def count(pager: Alertmanager, name: str, **labels: str) -> float | None:
@@ -81,7 +83,10 @@ def test_alert_pages_once_with_its_evidence_and_resolves(tmp_path: Path, receive
     assert first["labels"] == about | {"cluster": "test"}
     annotations = dict(first["annotations"])
     link = annotations.pop("dashboard_url")
-    assert annotations == {"evidence": "10^8.6 of 10^8.5", "runbook_url": "http://r/page#tightropesafemode"}
+    assert annotations == {
+        "evidence": "disagreement: evidence 101 % of what an alarm needs",
+        "runbook_url": "http://r/page#tightropesafemode",
+    }
     assert link.startswith("http://g/d/tightrope-subgroups?var-cluster=test&var-model=m&var-scope=a%3Db&from=")
 
 

@@ -1,4 +1,4 @@
-"""An alert links to where its reader looks next, and an operator's order sends none."""
+"""An alert links to where its reader looks next, and is one alert from its beginning to its end."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,7 +26,6 @@ def test_alert_links_to_the_dashboard_of_its_scope_and_time(tmp_path: Path, scop
     labels = {"cluster": "eu", "namespace": "production"}
     with running_pager(tmp_path, labels=labels) as pager:
         stored = pager.to_stored(alert(scope, 1_700_000_000.0), 1_700_000_500.0)
-    assert stored is not None
     address, _, query = stored.annotations["dashboard_url"].partition("?")
     assert address == f"http://g/d/{uid}"
     given = dict(parse_qsl(query))
@@ -38,14 +37,18 @@ def test_alert_links_to_the_dashboard_of_its_scope_and_time(tmp_path: Path, scop
     assert {name.removeprefix("var-") for name in given if name.startswith("var-")} - names <= {"scope"}
 
 
-def test_operators_order_pages_no_one(tmp_path: Path, receiver: Pager) -> None:
-    """An alert that does not page is not sent; once evidence is there, it is."""
+def test_alert_keeps_the_severity_and_the_actor_with_which_it_began(tmp_path: Path, receiver: Pager) -> None:
+    """A group whose share grows, or a judge that starts again and does not know the cause, makes no second alert."""
+    began = replace(alert(), severity="ticket", labels={"actor": "judge", "owner": "credit"})
     with running_pager(tmp_path, receiver.address) as pager:
-        pager.set_alerts("m", [replace(alert("held"), pages=False), alert("bad")])
+        pager.set_alerts("m", [began])
         until(lambda: receiver.heard, 10)
-        pager.set_alerts("m", [alert("held"), alert("bad")])
-        until(lambda: len(receiver.heard[-1][1]) > 1, 10)
-    assert [one["labels"]["scope"] for one in receiver.heard[0][1]] == ["bad"]
+        pager.set_alerts("m", [replace(began, severity="page", labels={"owner": "credit"}, annotations={})])
+        count = len(receiver.heard)
+        until(lambda: len(receiver.heard) > count, 10)
+        (kept,) = pager.table.all()
+    assert (kept.labels["severity"], kept.labels["actor"], kept.labels["owner"]) == ("ticket", "judge", "credit")
+    assert kept.annotations["evidence"]
 
 
 def test_alert_links_to_the_newest_report(tmp_path: Path, receiver: Pager) -> None:

@@ -28,6 +28,12 @@ def alerts() -> dict[str, dict[str, Any]]:
     return {rule["alert"]: rule for rule in rules("alerts.yml")}
 
 
+def severities(name: str) -> list[str]:
+    """The severities that an alert of the rules can have: one, or by what is at stake a page or a ticket."""
+    severity = alerts()[name]["labels"]["severity"]
+    return sorted({*re.findall(r"}}(\w+){{", severity)}) if "{{" in severity else [severity]
+
+
 @cache
 def expected() -> dict[str, list[list[dict[str, str]]]]:
     """For each alert, the expected labels in each of its tests; an empty list where it must be silent."""

@@ -26,6 +26,8 @@ from tightrope.shadow.drift_statistics import scope_drifts
 
 HARMFUL, FIXED = "bad_distilled_households_only", "good_distilled"
 CLUSTER = {"cluster": "stage"}
+OWNER = "team-work"
+GATEWAY = "https://tightrope.stage.example.org"
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 HARMED = "residence=group_quarters"
 STEP_TIMEOUT_SECONDS = 120.0
@@ -94,9 +96,10 @@ def configuration(model: str, manager: str) -> dict[str, Any]:
     config: dict[str, Any] = YAML(typ="safe").load(DEMO_FOLDER / "tightrope.yaml")
     for role, name in (("baseline", "baseline_fp32"), ("compressed", model)):
         config["models"][DEMO_MODEL][role] = str(DEMO_FOLDER / f"models/{name}.onnx")
-    config["models"][DEMO_MODEL] |= {"labels": {}, "latency": {"seconds": 0.5}}
+    config["models"][DEMO_MODEL] |= {"labels": {}, "latency": {"seconds": 0.5}, "owner": OWNER, "page": "always"}
     config["safe_mode"] = {"min_dwell_seconds": 1}
     config["alerts"] = {"alertmanagers": [manager], "labels": CLUSTER, "keep_seconds": 5, "grace_seconds": 8}
+    config["alerts"]["gateway"] = GATEWAY
     return config | {"state": "state"}
 
 

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from tests.support.observability.fake_grafana import Grafana as StandIn
 from tightrope.dashboards.grafana import Grafana
 from tightrope.service.adapters.ports import Alert
 from tightrope.serving.grafana_annotations import GrafanaAnnotations
-from tightrope.shadow.alerts import LATCHED_ALERT, SAFE_MODE_ALERT
+from tightrope.shadow.alerts import HELD_SAFE_ALERT, LATCHED_ALERT, SAFE_MODE_ALERT
 
 TAGS = ["safe-mode", "cluster:", "namespace:", "model:m", "scope:a=b"]
 
@@ -39,7 +38,7 @@ def annotating(folder: Path, server: StandIn, *models: str) -> Iterator[GrafanaA
 
 def alert(scope: str = "a=b", since: float | None = 17.5, name: str = SAFE_MODE_ALERT) -> Alert:
     """Return the alert of a scope in safe mode."""
-    return Alert(name, "m", scope, since, {"summary": "m: the baseline answers", "description": "breach by judge"})
+    return Alert(name, "m", scope, since, {"summary": "m: the full model answers", "description": "breach by judge"})
 
 
 def test_annotation_spans_breach_to_return(tmp_path: Path, server: StandIn) -> None:
@@ -53,7 +52,7 @@ def test_annotation_spans_breach_to_return(tmp_path: Path, server: StandIn) -> N
         until(lambda: not annotations.table.all(), 30)
     (mark,) = server.marks.values()
     assert (mark["time"], mark["tags"]) == (17500, TAGS)
-    assert mark["text"] == "m: the baseline answers. breach by judge"
+    assert mark["text"] == "m: the full model answers. breach by judge"
     assert mark["timeEnd"] > mark["time"]
 
 
@@ -62,7 +61,7 @@ def test_annotation_has_the_labels_of_the_installation(tmp_path: Path, server: S
     labels = {"namespace": "production", "region": "north"}
     annotations = GrafanaAnnotations(tmp_path / "marks.db", Grafana(server.address, TOKEN), ["m"], labels)
     annotations.start()
-    annotations.set_alerts("m", [replace(alert(), pages=False)])
+    annotations.set_alerts("m", [alert(name=HELD_SAFE_ALERT)])
     until(lambda: server.marks, 30)
     annotations.stop(5)
     (mark,) = server.marks.values()

@@ -14,6 +14,7 @@ from tightrope.service.adapters.ports import Alert, Pager
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.config.loader import ConfigError, Settings, load
 from tightrope.serving.grafana_annotations import GrafanaAnnotations
+from tightrope.wiring.alert_texts import AlertWriter
 from tightrope.wiring.paging import (
     ALERTS_DATABASE,
     ANNOTATIONS_DATABASE,
@@ -92,7 +93,7 @@ def test_group_forwards_every_call() -> None:
         def stop(self, timeout: float) -> None:
             calls.append(("stop", timeout))
 
-    both = PagerGroup([Recorder(), Recorder()])
+    both = PagerGroup([Recorder(), Recorder()], AlertWriter({}))
     both.start()
     both.set_alerts("m", [])
     both.set_models(["m"])
