@@ -60,6 +60,7 @@ UNDIGESTED_SETTINGS = (
     "columns",
     "hunter",
     "owner",
+    "page",
     "qualification",
 )
 """Settings that evidence does not depend on; the artefacts and their tensors have digests of their own."""

@@ -196,7 +196,7 @@ STILL: list[dict[str, Any]] = [
     {"runtime": {"execution": "parallel", "node_threads": 2}},
     {"mode": "advisory"},
     {"version": "9"},
-    {"owner": "ml@example.org", "qualification": {"confidence": 0.9}},
+    {"owner": "ml@example.org", "page": "always", "qualification": {"confidence": 0.9}},
     {"runtime": {"precise_int8": False}},
     {"noise_share": 0.5},
     {"latency": {"seconds": 1}},
