@@ -36,7 +36,7 @@ from tightrope.shadow.intake.order_replays import require_new
 from tightrope.shadow.intake.published_routes import pass_epoch
 from tightrope.shadow.intake.sample_ends import SampleEnds
 from tightrope.shadow.output.encoded_states import EncodedStates
-from tightrope.shadow.output.group_events import watched_event
+from tightrope.shadow.output.group_events import host_events, in_order, watched_event
 from tightrope.shadow.plan_changes import change_events
 from tightrope.shadow.restoring import clock_jumps
 from tightrope.shadow.sight_events import state_events, transition_event
@@ -244,7 +244,8 @@ class JudgeRound(LabelIntake):
         """Replace a model's state, and collect the events and routes that follow from it."""
         plan, before = judged_plan(plan, state), self.states[plan.model]
         self.states[plan.model] = state
-        self.events += [transition_event(plan, transition, order, self._host) for transition in transitions]
+        moves = [transition_event(plan, transition, order, self._host) for transition in transitions]
+        self.events += in_order(moves, host_events(plan, before, state))
         self.events += state_events(plan, before, state)
         if order or state.epoch != before.epoch:
             self.routes.append(replace(watch.build_routes(plan, state), order=order))

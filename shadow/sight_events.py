@@ -14,7 +14,7 @@ from tightrope.monitors.records import MODEL_SCOPE, Event, Stream
 from tightrope.monitors.scopes import unseen_scopes
 from tightrope.monitors.verdict import NOT_WORSE
 from tightrope.monitors.veto.wealth import VETOED_MONITORS
-from tightrope.shadow.output.group_events import group_events, host_events
+from tightrope.shadow.output.group_events import group_events
 
 SUBGROUP_UNSEEN, SUBGROUP_SEEN = "subgroup-unseen", "subgroup-seen"
 """Kinds of events."""
@@ -34,7 +34,6 @@ def state_events(plan: Plan, before: State, after: State) -> Iterator[Event]:
     yield from sight_events(plan.model, before, after)
     yield from repeat_events(plan.model, before, after)
     yield from group_events(plan, before, after)
-    yield from host_events(plan, before, after)
     if before.dependence.warned != after.dependence.warned:
         yield dependence_event(plan, after)
     yield from veto_events(plan, before, after)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
+from pydantic import FiniteFloat
 
 from tightrope.monitors.records import MODEL_SCOPE, Role
 from tightrope.monitors.safemode import ModeState
@@ -124,8 +125,8 @@ def _add_events(router: APIRouter, engine: InferenceEngine, trail: AuditTrail, n
         after: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
         before: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-        since: datetime | None = None,
-        until: datetime | None = None,
+        since: datetime | FiniteFloat | None = None,
+        until: datetime | FiniteFloat | None = None,
         scope: str | None = None,
         kind: str | None = None,
         order: Literal["asc", "desc"] | None = None,
@@ -156,10 +157,10 @@ def _add_events(router: APIRouter, engine: InferenceEngine, trail: AuditTrail, n
         return json_response(document)
 
 
-def _seconds(time: datetime | None, otherwise: float) -> float:
+def _seconds(time: datetime | float | None, otherwise: float) -> float:
     """A time in seconds since the epoch; one without an offset is UTC."""
-    if time is None:
-        return otherwise
+    if not isinstance(time, datetime):
+        return otherwise if time is None else time
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 

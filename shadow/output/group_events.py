@@ -1,6 +1,6 @@
 """Events of found groups: harm in a group that no subgroup of the plan is, its end, and orders about it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
 from tightrope.monitors.added_scopes.added_scope import AddedScope
@@ -11,7 +11,7 @@ from tightrope.monitors.watched_groups.orders import JUDGE, UNWATCH_GROUP, WATCH
 
 GROUP_FOUND, GROUP_OVER = "group-found", "group-over"
 GROUP_WATCHED, GROUP_UNWATCHED = "group-watched", "group-unwatched"
-HOST_WATCHED, HOST_UNWATCHED = "host-watched", "host-unwatched"
+HOST_KINDS = HOST_WATCHED, HOST_UNWATCHED = "host-watched", "host-unwatched"
 """Kinds of events."""
 
 MOVES_NOTHING = "no traffic moves"
@@ -59,7 +59,9 @@ def watched_event(plan: Plan, before: State, after: State, order: Order) -> Even
 
 
 def host_events(plan: Plan, before: State, after: State) -> Iterator[Event]:
-    """Yield an event for each class of hosts that is a scope from now on, or is no more."""
+    """Yield an event for each class of hosts that is a scope from now on, as of the tick that made it one, or is no
+    more.
+    """
     if before.added == after.added:
         return
     were, are = ({each.scope: each for each in state.added if each.is_host} for state in (before, after))
@@ -69,9 +71,21 @@ def host_events(plan: Plan, before: State, after: State) -> Iterator[Event]:
     )
     for kind, scopes, reason in changes:
         for added in scopes:
-            time, detail = after.unanswered.answered, {"words": added.words, "rows": int(after.compared[0])}
-            identity = f"{plan.model}/{kind}/{added.scope}/{after.epoch}"
+            time = added.time if kind == HOST_WATCHED else after.unanswered.answered
+            identity = f"{plan.model}/{kind}/{added.scope}/{time}"
+            detail = {"words": added.words}
             yield Event(identity, time, plan.model, kind, added.scope, JUDGE, f"{added.words}: {reason}", detail)
+
+
+def in_order(moves: Sequence[Event], added: Iterable[Event]) -> list[Event]:
+    """The events of moves, in their order, with each event of an added scope before the first that is not earlier: so
+    the order does not depend on the rows that were judged together.
+    """
+    ordered = [*moves]
+    for event in added:
+        later = (i for i, each in enumerate(ordered) if each.kind not in HOST_KINDS and each.time >= event.time)
+        ordered.insert(next(later, len(ordered)), event)
+    return ordered
 
 
 def _consequence(plan: Plan, state: State, status: GroupStatus) -> str:

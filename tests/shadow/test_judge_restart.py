@@ -107,12 +107,20 @@ def assert_same(ending: Ending, expected: Ending) -> None:
 def test_schedule_covers_all_cases(undisturbed: Ending) -> None:
     """A stream without decisions would prove little."""
     kinds = [event.kind for _, event in undisturbed.events]
-    assert set(kinds) >= {"breach", "dwell-elapsed", "recovered", "force-safe", "release", "order-refused"}
+    assert set(kinds) >= {
+        "breach",
+        "dwell-elapsed",
+        "recovered",
+        "force-safe",
+        "release",
+        "order-refused",
+        "host-watched",
+    }
     assert kinds.count("model-failed") == 1
     assert undisturbed.routes.epoch > 4
     returned = [event for _, event in undisturbed.events if event.kind == "recovered"]
     hosts = {event.scope: len(event.detail["host_classes"]) for event in returned}
-    assert hosts == {"group=a": 2, "half=left": 0}
+    assert hosts == {"group=a": 2, "host=avx2": 1, "half=left": 0}
 
 
 MOMENTS = {

@@ -66,7 +66,7 @@ def test_judge_tells_when_a_veto_of_labels_begins_and_falls() -> None:
     after = replace(before, veto=held)
     (begun,) = veto_events(plan, before, after)
     assert (begun.kind, begun.scope, begun.time) == (DIFFERS_NOT_WORSE, plan.scopes[2], 7.0)
-    assert begun.reason.endswith("class_gain, class_miss, disagreement, mix; 16 disagreements are labelled")
+    assert begun.reason.endswith("clear_disagreement, disagreement, mix; 16 disagreements are labelled")
     (ended,) = veto_events(plan, after, replace(before, veto=held.without(np.ones(4, dtype=bool), "accuracy warns")))
     assert (ended.kind, ended.reason) == (VETO_ENDED, "accuracy warns: a breach counts")
     (renewed,) = veto_events(plan, after, replace(before, digest="another"))

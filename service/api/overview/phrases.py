@@ -10,6 +10,7 @@ EVERYBODY = "everybody"
 
 MONITOR_TITLES = {
     "disagreement": "Different answers",
+    "clear_disagreement": "Different answers in clear cases",
     "confidence": "How sure it is",
     "confidence_shape": "How sure it is, by level",
     "confidence_jump": "Much more or less sure",
@@ -30,6 +31,7 @@ MONITOR_TITLES = {
 
 _FINDINGS = {
     "disagreement": "{rate} of answers differ",
+    "clear_disagreement": "{rate} of answers differ where the full model is sure",
     "confidence": "the small model is {surer} by {rate}",
     "confidence_shape": "the small model's sureness moved for {rate} of answers",
     "confidence_jump": "the small model is much {jump} for {rate} of answers",
@@ -49,6 +51,7 @@ _FINDINGS = {
 
 _LABELS = {
     "disagreement": "answered differently",
+    "clear_disagreement": "of clear cases differ",
     "confidence": "{surer}",
     "confidence_shape": "moved across a level of sureness",
     "confidence_jump": "much {jump}",

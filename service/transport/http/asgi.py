@@ -165,7 +165,7 @@ def _canonical(scope: Scope) -> Scope:
     return {
         **scope,
         "method": "GET" if scope["method"] == "HEAD" else scope["method"],
-        "path": path[:-1] if path.endswith("/") and path != "/" else path,
+        "path": path[:-1] if path.endswith("/") and path.strip("/") else path,
     }
 
 

@@ -51,7 +51,7 @@ IN_MODEL = [
     ("limits: {disagreement: 0}", "models.m.limits.disagreement: input should be greater than 0 (it is 0)"),
     ("limits: {disagreement: 5}", "models.m.limits.disagreement: input should be less than 0.72 (it is 5)"),
     ("limits: {disagreement: .nan}", "models.m.limits.disagreement: input should be less than 0.72 (it is nan)"),
-    ("limits: {nope: 0.1}", "models.m.limits: there is no monitor 'nope'; there are disagreement, confidence,"),
+    ("limits: {nope: 0.1}", "models.m.limits: there is no monitor 'nope'; there are disagreement, clear_disagreement,"),
     ("subgroup_limits: {nope: 0.1}", "models.m.subgroup_limits: there is no monitor 'nope'"),
     ("subgroup_limits: {disagreement: null}", "models.m.subgroup_limits.disagreement: input should be a valid number"),
     ("decision: {scale: odd}", "models.m.decision.scale: input should be 'probabilities', 'logits' or 'regression'"),

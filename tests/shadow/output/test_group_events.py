@@ -7,13 +7,21 @@ from pathlib import Path
 import numpy as np
 
 from tests.monitors.test_group_search import ROWS, plan_of, rows_of
+from tightrope.monitors.added_scopes.host_scopes import host_scope
 from tightrope.monitors.plan import Plan, State, initial_state
 from tightrope.monitors.records import Comparisons, Event
 from tightrope.service.adapters.ports import Record
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.adapters.wire import record_codec
 from tightrope.shadow.judge_round import JudgeRound
-from tightrope.shadow.output.group_events import GROUP_FOUND, GROUP_OVER, group_events
+from tightrope.shadow.output.group_events import (
+    GROUP_FOUND,
+    GROUP_OVER,
+    HOST_WATCHED,
+    group_events,
+    host_events,
+    in_order,
+)
 
 
 def judged(folder: Path, plan: Plan, *batches: Comparisons) -> tuple[State, list[Event]]:
@@ -53,3 +61,19 @@ def test_search_that_starts_anew_tells_nothing(tmp_path: Path) -> None:
     assert state.search.findings
     assert list(group_events(plan, state, fresh)) == []
     assert list(group_events(replace(plan, search=None), fresh, state)) == []
+
+
+def test_class_of_hosts_is_told_as_of_its_tick_and_in_the_order_of_time() -> None:
+    """Rows that are judged together or apart give the same events."""
+    plan = plan_of()
+    before = initial_state(plan)
+    added = (host_scope("avx2", 7.0), host_scope("vnni", 7.0))
+    watched = list(host_events(plan, before, replace(before, added=added)))
+    assert [(each.kind, each.scope, each.time) for each in watched] == [
+        (HOST_WATCHED, "host=avx2", 7.0),
+        (HOST_WATCHED, "host=vnni", 7.0),
+    ]
+    moves = [Event(f"{time}", time, "m", "breach", "model", "judge", "") for time in (3.0, 7.0, 9.0)]
+    assert [each.scope for each in in_order(moves, watched)] == ["model", "host=avx2", "host=vnni", "model", "model"]
+    assert in_order([], watched) == watched
+    assert list(host_events(plan, before, before)) == []
