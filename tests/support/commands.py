@@ -14,8 +14,11 @@ GRAFANA_LIBRARIES = ("grafana_api", "requests")
 
 
 def environment(**changes: str) -> Mapping[str, str]:
-    """Return this process's environment without Tightrope's variables, with these changes."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TIGHTROPE_")}
+    """Return this process's environment without Tightrope's variables, with these changes. It has no size of a terminal
+    either: readline, which pytest imports, sets one where there is none, and it would win over a real terminal's.
+    """
+    left_out = {"COLUMNS", "LINES", *(name for name in os.environ if name.startswith("TIGHTROPE_"))}
+    inherited = {name: value for name, value in os.environ.items() if name not in left_out}
     return inherited | changes
 
 
