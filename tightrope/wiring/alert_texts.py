@@ -32,8 +32,8 @@ SUMMARIES = {
 }
 
 ADVICE = {
-    SAFE_MODE_ALERT: "Callers are served: by the full model. {others}{todo}",
-    HELD_SAFE_ALERT: "Callers are served: by the full model. {others}{todo}",
+    SAFE_MODE_ALERT: "Callers are served: by the full model. {others}{next_step}",
+    HELD_SAFE_ALERT: "Callers are served: by the full model. {others}{next_step}",
     LATCHED_ALERT: "The small model came back and failed too often. Callers are served: by the full model. Decide in "
     "working hours: put a better model in place, or give it back: {release}.",
     HELD_ALERT: "Callers still get the small model's answers, because a person ordered it. To let the evidence decide: "
@@ -42,7 +42,7 @@ ADVICE = {
     "them now: tightrope force-safe CONFIG {model} {scope} --reason TEXT.",
 }
 
-TODO = {
+NEXT_STEPS = {
     PAGING: "It costs capacity: check that the full model bears its requests. "
     "Otherwise there is nothing to do tonight.",
     TICKET: "There is nothing to do tonight. Look at it in working hours: the page says whether it will return.",
@@ -113,7 +113,7 @@ def alert_texts(alert: Alert, severity: str) -> dict[str, str]:
         "actor": _person(cause),
         "release": release,
         "others": "Nobody else is touched. " if is_group else "",
-        "todo": TODO.get(cause.kind if cause else severity, TODO[severity]).format(release=release),
+        "next_step": NEXT_STEPS.get(cause.kind if cause else severity, NEXT_STEPS[severity]).format(release=release),
     }
     # The reason of an order is as a person wrote it, perhaps without its full stop.
     event = f"{event_sentence(cause).rstrip('.')}. Since {clock_time(cause.time)}. " if cause else ""
