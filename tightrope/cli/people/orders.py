@@ -2,7 +2,7 @@
 
 import getpass
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,46 +24,37 @@ WORDS_HELP = f"{CONFIG_FILE}; then the model, and the scope: model, or attribute
 ScopeWords = Annotated[list[str], typer.Argument(help=WORDS_HELP, metavar="[CONFIG] MODEL SCOPE", show_default=False)]
 
 
-def force_safe(
-    context: typer.Context,
-    words: ScopeWords,
-    reason: ReasonOption,
-    url: UrlOption = None,
-    token_file: TokenFileOption = None,
-    yes: YesOption = False,
-    actor: OrderActorOption = None,
-    json_: JsonOption = False,
-) -> None:
-    """Let the full model answer a scope until it is released."""
-    _order(context, "force-safe", words, reason, url, token_file, actor, yes=yes, json_=json_)
+def _order_command(kind: str, summary: str) -> Callable[..., None]:
+    """The command of an order about a scope."""
+
+    def command(
+        context: typer.Context,
+        words: ScopeWords,
+        reason: ReasonOption,
+        url: UrlOption = None,
+        token_file: TokenFileOption = None,
+        yes: YesOption = False,
+        actor: OrderActorOption = None,
+        json_: JsonOption = False,
+    ) -> None:
+        from tightrope.cli.people.previews import order_preview
+        from tightrope.cli.people.status import read_overview
+
+        (model, scope), gateway = _addressed(context, words, ("MODEL", "SCOPE"), url, token_file)
+        if not yes:
+            shown = read_overview(gateway, model)["models"][0]
+            entry = next((each for each in (shown["everyone"], *shown["groups"]) if each["scope"] == scope), None)
+            preview = order_preview(kind, entry) if entry else f"Nothing is known of {scope} yet."
+            _confirm(f"{scope} of {model}: {preview}", yes=yes, json_=json_)
+        _print(_send(gateway, model, kind, {"scope": scope}, reason, actor), json_=json_)
+
+    command.__name__, command.__doc__ = kind.replace("-", "_"), summary
+    return command
 
 
-def force_normal(
-    context: typer.Context,
-    words: ScopeWords,
-    reason: ReasonOption,
-    url: UrlOption = None,
-    token_file: TokenFileOption = None,
-    yes: YesOption = False,
-    actor: OrderActorOption = None,
-    json_: JsonOption = False,
-) -> None:
-    """Let the small model answer a scope until it is released."""
-    _order(context, "force-normal", words, reason, url, token_file, actor, yes=yes, json_=json_)
-
-
-def release(
-    context: typer.Context,
-    words: ScopeWords,
-    reason: ReasonOption,
-    url: UrlOption = None,
-    token_file: TokenFileOption = None,
-    yes: YesOption = False,
-    actor: OrderActorOption = None,
-    json_: JsonOption = False,
-) -> None:
-    """Give a scope back to the monitors."""
-    _order(context, "release", words, reason, url, token_file, actor, yes=yes, json_=json_)
+force_safe = _order_command("force-safe", "Let the full model answer a scope until it is released.")
+force_normal = _order_command("force-normal", "Let the small model answer a scope until it is released.")
+release = _order_command("release", "Give a scope back to the monitors.")
 
 
 def deploy(
@@ -111,30 +102,6 @@ def rollback(
     (model,), gateway = _addressed(context, words, ("MODEL",), url, token_file)
     _confirm(f"This puts the files of {model} before the last deployment in place again.", yes=yes, json_=json_)
     _print(_send(gateway, model, "rollback", {}, reason, actor), json_=json_)
-
-
-def _order(
-    context: typer.Context,
-    kind: str,
-    words: list[str],
-    reason: str,
-    url: str | None,
-    token_file: Path | None,
-    actor: str | None,
-    *,
-    yes: bool,
-    json_: bool,
-) -> None:
-    from tightrope.cli.people.previews import order_preview
-    from tightrope.cli.people.status import read_overview
-
-    (model, scope), gateway = _addressed(context, words, ("MODEL", "SCOPE"), url, token_file)
-    if not yes:
-        shown = read_overview(gateway, model)["models"][0]
-        entry = next((each for each in (shown["everyone"], *shown["groups"]) if each["scope"] == scope), None)
-        preview = order_preview(kind, entry) if entry else f"Nothing is known of {scope} yet."
-        _confirm(f"{scope} of {model}: {preview}", yes=yes, json_=json_)
-    _print(_send(gateway, model, kind, {"scope": scope}, reason, actor), json_=json_)
 
 
 def _addressed(
