@@ -106,7 +106,7 @@ def run(
             url, first = address.http, next(iter(settings.models))
             grpc = f", gRPC on {address.grpc}" if address.grpc else ""
             console.print_status("ready", f" {url}/v2/models/{first}/infer{grpc}")
-            console.print_status(f"      watch {url}/metrics, {url}/v1/models, {url}/docs", "", "dim")
+            console.print_status(f"      watch {url}/, {url}/metrics, {url}/docs", "", "dim")
             console.print_status(f"      memory {cluster_commands.memory_line(settings)}", "", "dim")
 
         embedded.run(settings, print_address, config)

@@ -174,7 +174,9 @@ def test_ready_lines_have_the_addresses(path: Path) -> None:
         ready, address = process.stdout.readline().split()
         assert ready == "ready"
         assert address.startswith("http://127.0.0.2:")
-        assert process.stdout.readline().split()[0] == "watch"
+        watch, *places = process.stdout.readline().replace(",", "").split()
+        assert watch == "watch"
+        assert [httpx.get(place).status_code for place in places] == [200, 200, 200]
         memory = process.stdout.readline()
         assert re.fullmatch(r" +memory \d+ MiB at start, and at most \d+ MiB for callers: .*\n", memory)
         answer = httpx.post(address, json=request(traffic(1, harm=False), "mine")).json()
