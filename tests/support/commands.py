@@ -14,8 +14,8 @@ GRAFANA_LIBRARIES = ("grafana_api", "requests")
 
 
 def environment(**changes: str) -> Mapping[str, str]:
-    """Return this process's environment without Tightrope's variables, with these changes. No size of a
-    terminal is inherited: without a terminal readline, which pytest imports, sets one, and it would overrule a real one.
+    """Return this process's environment without Tightrope's variables, with these changes. It inherits no
+    size of a terminal: without a terminal readline, which pytest imports, sets one, and it would overrule a real one.
     """
     left_out = {"COLUMNS", "LINES", *(name for name in os.environ if name.startswith("TIGHTROPE_"))}
     inherited = {name: value for name, value in os.environ.items() if name not in left_out}
