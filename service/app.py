@@ -17,6 +17,7 @@ from tightrope.service.adapters.prometheus.metric import Component
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.runs.health import RunHealth
 from tightrope.service.adapters.secret_file import kept_secret
+from tightrope.service.api.overview.event_log import log_event
 from tightrope.service.api.ports import Deployer, VerdictReader
 from tightrope.service.config.loader import ConfigError, Settings, control_token, draw_secret
 from tightrope.service.inference.autotune import RunProfile
@@ -174,7 +175,7 @@ def build_service(
 
     router = _router(pairs)
     plan_of = partial(_plan_of, pairs)
-    outbox, key = Outbox(bus, metrics.record_dropped, plan_of=plan_of), _draw_key(settings)
+    outbox, key = Outbox(bus, metrics.record_dropped, plan_of=plan_of, on_event=log_event), _draw_key(settings)
     recorder = AnswerRecorder(outbox, metrics, profiles, key)
     engine = InferenceEngine(pairs, router, outbox, metrics, recorder)
     RunHealth(Component.GATEWAY, pairs, metrics)

@@ -57,7 +57,8 @@ class Outbox:
     """`offer` and `add_event` never block; the gateway's `start` and `stop` control the publishing thread.
 
     ``drawn`` counts each model's samples that the draw chose, also the dropped ones, ``drawn_rows`` their rows
-    and ``drawn_by_scope`` those by subgroup (n,); all only grow. ``plan_of`` gives the coverage of a model's plan.
+    and ``drawn_by_scope`` those by subgroup (n,); all only grow. ``plan_of`` gives the coverage of a model's plan,
+    ``on_event`` is told each event, in the thread that adds it.
     """
 
     def __init__(
@@ -66,9 +67,11 @@ class Outbox:
         dropped: DropCounter,
         limit: int = MAX_WAITING_SAMPLES,
         plan_of: Callable[[str], str | None] = lambda _: None,
+        on_event: Callable[[Event], None] = lambda _: None,
     ) -> None:
         self._bus = bus
         self._plan_of = plan_of
+        self._on_event = on_event
         self._dropped = dropped
         self._limit = limit
         self._counting = threading.Lock()
@@ -119,6 +122,7 @@ class Outbox:
         """Buffer an event for the audit trail. Events are few, and not subject to the limits of samples."""
         self._waiting.append((event, 0, 0))
         self._wake.set()
+        self._on_event(event)
 
     def start(self) -> None:
         """Start publishing."""
@@ -197,7 +201,9 @@ class Outbox:
     def _send(self, name: str, value: bytes, key: str | None = None) -> None:
         """Publish a record. While the bus is full this thread waits, the buffer fills up and `offer` drops samples."""
         if not publish_blocking(self._bus, topic(name), value, key, self._stopping):
-            log.warning("stopped while the bus was full: a record for %s was not published", name)
+            fields = {"event": "record-lost"}
+            text = "stopped while the bus was full: a record for %s was not published"
+            log.warning(text, name, extra={"fields": fields})
 
 
 def _size_in_bytes(item: Sample | SampleBatch) -> int:

@@ -250,7 +250,8 @@ class Judge:
         self._heart.count(before, changed)
         self._view.states = judge_round.states
         self._modes.publish(judge_round.routes, judge_round.events)
+        self._view.report(judge_round.own_events())
         judge_round.record_uncounted(self._metrics)
-        has_event = bool(judge_round.routes or judge_round.events)
-        self._figures.mark(changed.keys(), at_once=has_event)  # first: an added scope has series then
+        # The figures come first: an added scope has series then.
+        self._figures.mark(changed.keys(), at_once=bool(judge_round.routes or judge_round.events))
         self._metrics.record_transitions(judge_round.events)

@@ -64,6 +64,7 @@ class JudgeRound(LabelIntake):
         super().__init__(states, store)
         self.ahead: dict[str, float] = {}
         self.events: list[Event] = []
+        self._copied: set[str] = set()
         self.routes: list[Routes] = []
         self.positions: dict[tuple[str, int], int] = {}
         self.repeated: Counter[str] = Counter()
@@ -95,6 +96,10 @@ class JudgeRound(LabelIntake):
             except SKIPPED_ERRORS as error:
                 yield record, error
         yield from self._judge_all(batches)
+
+    def own_events(self) -> list[Event]:
+        """Return the events of this judge, without those of gateways that it copies."""
+        return [event for event in self.events if event.id not in self._copied]
 
     def inputs(self, records: Sequence[Record], refused: Sequence[tuple[Record, Exception]]) -> JudgedInputs:
         """The records that were applied, of those given to `process`."""
@@ -138,6 +143,7 @@ class JudgeRound(LabelIntake):
         """Copy an event to the audit trail; one of a gateway may tell that rows of a scope are missing."""
         plan, state = self._plan(event.model), self.states.get(event.model)
         self.events.append(event)
+        self._copied.add(event.id)
         if state is not None and event.scope in plan.scopes:
             notes = note_event(state.sight_notes, event, now)
             self.states[plan.model] = state if notes is state.sight_notes else replace(state, sight_notes=notes)

@@ -1,11 +1,11 @@
 """A readable view of the judgement, for status pages and metrics."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from tightrope.monitors.migration import harm_of_pair
 from tightrope.monitors.plan import Plan, State, initial_state, is_armed, withholds_anew
-from tightrope.monitors.records import Stream
+from tightrope.monitors.records import Event, Stream
 from tightrope.monitors.status.groups import GroupStatus, found_groups
 from tightrope.monitors.status.progress import JudgementProgress, label_coverage
 from tightrope.monitors.status.reliability import ModelReliability, model_reliability
@@ -17,11 +17,19 @@ from tightrope.monitors.watched_groups.plans import judged_plan
 
 
 class JudgementView:
-    """Plans and states by model. The judge replaces ``states`` as a whole in each round."""
+    """Plans and states by model. The judge replaces ``states`` as a whole in each round; ``on_event`` is told each
+    event of the judge once it is saved.
+    """
 
-    def __init__(self, plans: Mapping[str, Plan]) -> None:
+    def __init__(self, plans: Mapping[str, Plan], on_event: Callable[[Event], None] = lambda _: None) -> None:
         self.plans = plans
+        self._on_event = on_event
         self.states: Mapping[str, State] = {}
+
+    def report(self, events: Sequence[Event]) -> None:
+        """Tell what the judge decided."""
+        for event in events:
+            self._on_event(event)
 
     def unproven_scopes(self, plan: Plan) -> tuple[str, ...]:
         """The scopes that a plan's pair is known to harm, and those that a new statement withholds; the whole model

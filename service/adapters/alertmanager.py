@@ -128,7 +128,8 @@ class Alertmanager(AlertSender):
             failure = str(error)
         self._metrics.alert_posts.labels("failed" if failure else "taken").inc()
         if failure:
-            log.warning("%s did not accept the alerts: %s", address, failure)
+            fields = {"event": "alert-undelivered"}
+            log.warning("%s did not accept the alerts: %s", address, failure, extra={"fields": fields})
         return not failure
 
 

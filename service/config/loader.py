@@ -18,6 +18,7 @@ from tightrope.service.adapters.secret_file import secret_text
 from tightrope.service.config.candidates import CandidatesSection
 from tightrope.service.config.kafka import SECRET_OPTIONS, BusSection, KafkaSection
 from tightrope.service.config.limits import LimitsSection
+from tightrope.service.config.logs import LogsSection
 from tightrope.service.config.models import ModelSection
 from tightrope.service.config.section import FORM_TAG_PREFIX, KEY_OF_A_MAP, Name, Section
 from tightrope.service.config.state import StateSection
@@ -205,6 +206,8 @@ class Settings(Section):
     """How a model file is tried before it serves."""
     alerts: AlertsSection = Field(default_factory=AlertsSection)
     """Direct notification of Alertmanager."""
+    logs: LogsSection = Field(default_factory=LogsSection)
+    """The log."""
     bus: BusSection | None = None
     """The log between gateways, workers and judges; in the memory of a single process if left out."""
     sampling_secret_file: Path | None = None

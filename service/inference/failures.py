@@ -1,6 +1,5 @@
 """Failures of models: counted, published in the audit trail now and then, and turned into errors for callers."""
 
-import logging
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 
@@ -12,8 +11,6 @@ from tightrope.service.inference.batch import BatchExecution
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.inference.runs.model_run import UnreadableError
 from tightrope.service.outbox import Outbox
-
-log = logging.getLogger(__name__)
 
 FAILURE_EVENT_SECONDS = 60.0
 """Seconds between two events about one kind of failure; the counter counts every failure."""
@@ -68,7 +65,6 @@ class Failures:
             reason = (
                 f"{unreadable_error(execution, [index])}: neither model's answer can be read; it is given unmonitored"
             )
-            log.warning("models.%s: %s", pair.name, reason)
             detail = {"role": str(role), "fault": rows.fault, "digest": digest}
             event = Event(uuid.uuid4().hex, self._clock(), pair.name, "unmonitored", "model", "gateway", reason, detail)
             self._outbox.add_event(event)
@@ -82,10 +78,9 @@ class Failures:
             self._metrics.record_unmonitored(execution.pair.name, Role.COMPRESSED, NO_BASELINE)
 
     def keep_apart(self, pair: ModelPair, reason: str) -> None:
-        """Keep the requests to a pair apart from now on, because of what a run gave; an event and the log say so."""
+        """Keep the requests to a pair apart from now on, because of what a run gave; an event says so."""
         if not pair.batchability.keep_apart(reason):
             return
-        log.warning("models.%s: requests run apart from now on: %s", pair.name, reason)
         digests = {f"{role}_digest": model.digest for role, model in pair.models.items()}
         self._outbox.add_event(
             Event(uuid.uuid4().hex, self._clock(), pair.name, "kept-apart", "model", "gateway", reason, digests)

@@ -9,7 +9,6 @@ Only this process's monotonic clock is read, and a thread of its own decides, so
 delays it. It waits for nothing: the event goes to the outbox, the log and the metric hold without it.
 """
 
-import logging
 import threading
 import time
 import uuid
@@ -22,8 +21,6 @@ from tightrope.service.adapters.wire.heartbeat import Heartbeat
 from tightrope.service.routing.judge_heartbeats import JudgeHeartbeats
 from tightrope.service.routing.periodic_check import PeriodicCheck
 from tightrope.service.routing.router import Router
-
-log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 0.1
 """Time between two checks."""
@@ -147,14 +144,12 @@ class BlindnessWatch:
         self._router.set_blind(model, reason)
         if not sight.blind:
             sight.blind = True
-            log.error("%s: %s: the full model answers until the judge is back", model, reason)
             detail = {"seconds": round(seconds, 3), "kept": sight.waiting, "limit": self._blind_seconds[model]}
             self._record(model, BLIND_BEGAN, f"{reason}: the full model answers until the judge is back", detail)
 
     def _end(self, model: str, sight: _Sight, rows: int) -> None:
         sight.blind = False
         self._router.set_blind(model, "")
-        log.warning("%s: %s", model, ROWS_JUDGED_AGAIN)
         self._record(model, BLIND_ENDED, ROWS_JUDGED_AGAIN, {"judged": rows})
 
     def _record(self, model: str, kind: str, reason: str, detail: Mapping[str, object]) -> None:

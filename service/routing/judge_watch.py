@@ -11,7 +11,6 @@ A heartbeat is fresh if it was published after the topic had been read to its en
 before: one that fails at each start says one word each time. Only the monotonic clock of this process is read.
 """
 
-import logging
 import threading
 import time
 import uuid
@@ -24,8 +23,6 @@ from tightrope.service.adapters.wire.heartbeat import Heartbeat
 from tightrope.service.routing.judge_heartbeats import JudgeHeartbeats
 from tightrope.service.routing.periodic_check import PeriodicCheck
 from tightrope.service.routing.router import Router
-
-log = logging.getLogger(__name__)
 
 JUDGE_CHECK_SECONDS = 0.2
 """Time between two checks."""
@@ -137,10 +134,6 @@ class JudgeWatch:
         self._router.set_judge_missing(model, reason)
         if cause != voice.cause:
             before, voice.cause = voice.cause, cause
-            if cause:
-                log.error("%s: %s: the full model answers until one is", model, reason)
-            else:
-                log.log(logging.INFO if before == START else logging.WARNING, "%s: %s", model, HEARD_REASON)
             if cause in EVENT_KINDS or before in EVENT_KINDS:
                 self._record(model, EVENT_KINDS.get(cause, JUDGE_HEARD), reason or HEARD_REASON, waited)
 

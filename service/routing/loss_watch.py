@@ -8,7 +8,6 @@ smaller. It moves no request, because a shadow that is too slow must not load th
 a metric and an alert, and the judge gives no pass to such a scope.
 """
 
-import logging
 import threading
 import time
 import uuid
@@ -25,8 +24,6 @@ from tightrope.service.adapters.metrics_ports import GatewayMetrics
 from tightrope.service.adapters.wire.heartbeat import Heartbeat
 from tightrope.service.routing.judge_heartbeats import JudgeHeartbeats
 from tightrope.service.routing.periodic_check import PeriodicCheck
-
-log = logging.getLogger(__name__)
 
 LOSS_CHECK_SECONDS = 5.0
 """Time between two checks."""
@@ -169,6 +166,5 @@ class LossWatch:
         scope = way.scopes[index]
         reason = f"{kept} rows kept, {judged} judged at the latest {ARRIVAL_SECONDS:.0f} s later"
         way.reported[scope] = self._clock()
-        log.warning("%s, %s: %s: %s", model, scope, kind, reason)
         detail = {"kept": kept, "judged": judged}
         self._add_event(Event(uuid.uuid4().hex, time.time(), model, kind, scope, "gateway", reason, detail))

@@ -4,7 +4,6 @@ The baseline answers a model whose statement does not let the compressed one ser
 whose statement has expired. A deployment replaces the statement with its artefact; the next check takes it over.
 """
 
-import logging
 import threading
 import time
 import uuid
@@ -16,8 +15,6 @@ from tightrope.service.adapters.metrics_ports import GatewayMetrics
 from tightrope.service.routing.periodic_check import PeriodicCheck
 from tightrope.service.routing.qualification_gate import Qualification
 from tightrope.service.routing.router import Router
-
-log = logging.getLogger(__name__)
 
 STATEMENT_CHECK_SECONDS = 0.5
 """Time between two checks; an expiry is acted on that late."""
@@ -95,6 +92,5 @@ class QualificationWatch:
         if reason == before or not event:
             return
         text = reason or "a statement lets the compressed model serve: the modes decide which model answers"
-        log.log(logging.ERROR if kind == UNQUALIFIED and reason else logging.WARNING, "%s: %s: %s", model, event, text)
         detail = {"statement": found.digest, "file": str(found.file)} if found else {}
         self._add_event(Event(uuid.uuid4().hex, self._clock(), model, event, MODEL_SCOPE, "gateway", text, detail))

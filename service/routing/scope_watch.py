@@ -7,7 +7,6 @@ subgroup were kept and none of it was judged for ``blind_seconds``, the router s
 the modes, until rows of it are judged again. A heartbeat that names no subgroups, of an older judge, changes nothing.
 """
 
-import logging
 import threading
 import time
 import uuid
@@ -22,8 +21,6 @@ from tightrope.service.adapters.wire.heartbeat import Heartbeat
 from tightrope.service.routing.judge_heartbeats import JudgeHeartbeats
 from tightrope.service.routing.periodic_check import PeriodicCheck
 from tightrope.service.routing.router import Router
-
-log = logging.getLogger(__name__)
 
 MIN_WAITING_ROWS = 20
 """Rows of a subgroup that wait: a single request may be lost without any harm."""
@@ -137,5 +134,4 @@ class ScopeWatch:
         watched.blind = watched.blind | {*scopes} if kind == SCOPE_BLIND_BEGAN else watched.blind - {*scopes}
         self._router.set_blind_scopes(model, watched.blind)
         for scope in scopes:
-            log.warning("%s, %s: %s", model, scope, reason)
             self._add_event(Event(uuid.uuid4().hex, time.time(), model, kind, scope, "gateway", reason, {}))

@@ -6,7 +6,6 @@ draw keeps are compared with the sum of their probabilities (`monitors/intake/st
 starved scope, above the modes, until at least half of what should be kept is kept again.
 """
 
-import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +19,6 @@ from tightrope.monitors.records import MODEL_SCOPE, Event, Floats
 from tightrope.service.adapters.metrics_ports import GatewayMetrics
 from tightrope.service.routing.periodic_check import PeriodicCheck
 from tightrope.service.routing.router import Router
-
-log = logging.getLogger(__name__)
 
 STARVATION_CHECK_SECONDS = 1.0
 """Time between two checks."""
@@ -140,7 +137,6 @@ class StarvationWatch:
         return bool(ended)
 
     def _record(self, model: str, scope: str, kind: str, reason: str) -> None:
-        log.warning("%s, %s: %s", model, scope, reason)
         self._add_event(Event(uuid.uuid4().hex, time.time(), model, kind, scope, "gateway", reason, {}))
 
 

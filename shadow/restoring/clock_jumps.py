@@ -1,6 +1,5 @@
 """Times in the future: they count as now, and people are told that a clock is wrong."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol, TypeVar
@@ -11,8 +10,6 @@ from tightrope.monitors.elapsed import not_after
 from tightrope.monitors.label_records import Label
 from tightrope.monitors.records import MODEL_SCOPE, Comparisons, Event, Order, Traffic
 from tightrope.service.adapters.ports import Record
-
-log = logging.getLogger(__name__)
 
 CLOCK_TOLERANCE_SECONDS = 5.0
 """Difference between the clocks of two hosts that is no error."""
@@ -69,13 +66,12 @@ class ClockJumps:
         self._told: dict[str, float] = {}
 
     def events(self, ahead: Mapping[str, float], now: float) -> list[Event]:
-        """Log and return the events about these models; ``ahead`` has the most seconds, ``now`` is the wall clock."""
+        """Return the events about these models; ``ahead`` has the most seconds, ``now`` is the wall clock."""
         events = []
         for model, seconds in ahead.items():
             if self._clock() - self._told.get(model, float("-inf")) >= CLOCK_REPEAT_SECONDS:
                 self._told[model] = self._clock()
                 reason = f"times up to {seconds:.0f} s in the future count as now: a clock is, or was, ahead"
-                log.warning("%s: %s", model, reason)
                 name = f"{model}/{CLOCK_AHEAD}/{now}"
                 events.append(Event(name, now, model, CLOCK_AHEAD, MODEL_SCOPE, "judge", reason, {"seconds": seconds}))
         return events

@@ -242,3 +242,10 @@ def test_drawn_samples_are_counted_also_when_they_are_dropped() -> None:
     assert [full.outbox.offer(sample(number)) for number in range(3)] == [1, 0, 0]
     assert full.outbox.offer(sample(rows=MAX_RECORD_ROWS + 1)) == 0
     assert full.outbox.drawn == {"m": 4}
+
+
+def test_event_is_reported_when_it_is_added() -> None:
+    """The log needs no bus: it tells the event although the bus takes nothing."""
+    reported: list[Event] = []
+    Outbox(MemoryBus(1), lambda *_: None, on_event=reported.append).add_event(event(1))
+    assert reported == [event(1)]

@@ -119,6 +119,18 @@ def test_routes_are_published_again_at_start(harness: JudgeHarness) -> None:
     assert [(r.epoch, r.safe, r.order) for r in harness.routes] == [(1, ("group=b",), "")]
 
 
+def test_own_events_are_reported_once_they_are_saved(harness: JudgeHarness) -> None:
+    """Those of a gateway are the gateway's to report."""
+    judge = harness.judge()
+    reported: list[tuple[str, int]] = []
+    harness.view._on_event = lambda event: reported.append((event.kind, len(harness.events())))
+    harness.publish_event(Event("e1", 1.5, "m", "model-failed", "model", "gateway", "run_failed: no", {}))
+    harness.publish(*harm_and_recovery(RowSource()))
+    harness.drain(judge)
+    assert [kind for kind, _ in reported] == ["breach", "dwell-elapsed", "recovered"]
+    assert all(saved >= number for number, (_, saved) in enumerate(reported, 2))
+
+
 def test_event_of_a_gateway_is_kept_once(harness: JudgeHarness) -> None:
     """An event that is delivered twice is stored once, unchanged."""
     event = Event("e1", 1.5, "m", "model-failed", "model", "gateway", "run_failed: no", {"role": "compressed"})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tightrope.cli.logs.log_setup import set_up_server
 from tightrope.service.adapters.topics import ALL_TOPICS
 from tightrope.serving import gc_tuning
 
@@ -47,6 +48,7 @@ def serve(
         from tightrope.serving import processes
 
         settings = with_overrides(load(config), host, port, grpc_port, count)
+        set_up_server(settings.logs)
         if member is not None:
             processes.stop_with_parent()
             shared = socket.socket(fileno=listener)
@@ -198,6 +200,7 @@ def _run(
     from tightrope.serving.server import prepare_process
     from tightrope.wiring import cluster
 
+    set_up_server(settings.logs)
     prepare_process()  # before the parts: some make files
     restrict_state(settings.state.folder)
     silence_kafka_client()

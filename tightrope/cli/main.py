@@ -1,9 +1,7 @@
 """The command line. Each command imports what it needs when it runs, so that `--help` stays quick."""
 
 import json
-import logging
 import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +19,7 @@ from tightrope.cli import (
     statement_commands,
 )
 from tightrope.cli.cluster_commands import ConfigArgument, GrpcPortOption, HostOption, JsonOption, PortOption
-from tightrope.cli.log_limit import LogLimit
+from tightrope.cli.logs.log_setup import set_up_command, set_up_server
 from tightrope.cli.people.commands import PEOPLE_COMMANDS
 from tightrope.demo_run.models import DEFAULT_MODEL, DEMO_MODELS
 from tightrope.service.errors import TightropeError
@@ -58,7 +56,7 @@ def _options(
 
 def main() -> None:
     """Run a command; an expected error prints one line for each problem and exits with code 1."""
-    _configure_logging()
+    set_up_command()
     try:
         app()
     except TightropeError as error:
@@ -67,18 +65,6 @@ def main() -> None:
         for line in getattr(error, "problems", [str(error)]):
             console.print_error("error", line)
         raise SystemExit(1) from None
-
-
-def _configure_logging() -> None:
-    """Log warnings: in colours on a terminal, elsewhere one line each with its time; `LogLimit` bounds them."""
-    handler: logging.Handler = logging.StreamHandler()
-    line = "%(asctime)s %(levelname)s %(message)s"
-    if sys.stderr.isatty():
-        from tightrope.cli import console
-
-        handler, line = console.log_handler(), "%(message)s"
-    handler.addFilter(LogLimit())
-    logging.basicConfig(level="WARNING", format=line, handlers=[handler])
 
 
 @app.command()
@@ -96,6 +82,7 @@ def run(
 
         settings = cluster_commands.with_overrides(load(config), host, port, grpc_port)
         settings = cluster_commands.require_one_process(settings)
+        set_up_server(settings.logs)
 
         def print_address(address: "ListenAddress") -> None:
             if json_:

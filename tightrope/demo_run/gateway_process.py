@@ -73,15 +73,20 @@ def demo_config(model: str) -> dict[str, Any]:
 
 
 def write_demo_config(folder: Path, model: str, sampling: float, **more: object) -> tuple[Path, str]:
-    """Write the demo's configuration for this compressed model, on a free port and without a gate; return its path and
-    control token.
+    """Write the demo's configuration for this compressed model, on a free port, without a gate and with errors
+    alone in the log; return its path and control token.
     """
     config = demo_config(model)
     pair = config["models"][DEMO_MODEL]
     del pair["qualification"]
     token = secrets.token_hex()
     (folder / "token").write_text(token)
-    config |= {"server": {"port": 0, "control_token_file": "token"}, "state": "state", **more}
+    config |= {
+        "server": {"port": 0, "control_token_file": "token"},
+        "state": "state",
+        "logs": {"level": "error"},
+        **more,
+    }
     pair["sampling"] = {"rate": sampling}
     return write_yaml(folder, config), token
 

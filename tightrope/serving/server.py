@@ -209,12 +209,15 @@ class HttpServer(uvicorn.Server):
                 await asyncio.sleep(0.005)  # uvicorn has no event to wait for
             if self.started:
                 host, port = self._listener.getsockname()[:2]
-                ready(ListenAddress(host, port, grpc_port))
+                address = ListenAddress(host, port, grpc_port)
+                log.info("ready: %s", address.http, extra={"fields": {"event": "ready"}})
+                ready(address)
                 if self._layer:
                     with suppress(UnavailableError):
                         await self._layer.app()  # load FastAPI now, not at the first request outside inference
                 gc_tuning.freeze_heap()
             await serving
+        log.info("stopped", extra={"fields": {"event": "stopped"}})
 
 
 class _LeavingExecutor(ThreadPoolExecutor):

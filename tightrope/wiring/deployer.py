@@ -92,7 +92,7 @@ class HotSwapDeployer:
             OverloadedError: when too many wait already.
             UnavailableError: when the server stops.
         """
-        with self._turn():
+        with self._turn(), _refusal_logged(model, actor):
             before = self.settings
             wanted = with_artefact(before, model, role, artefact, qualification)
             kept = self._switch(model, wanted, "deployed", actor, reason)
@@ -114,10 +114,11 @@ class HotSwapDeployer:
                 raise LookupError(model)
             old = before[-1].models[model]
             wanted = self.settings
-            for role in Role:
-                wanted = with_artefact(wanted, model, role, getattr(old, role))
-            wanted = with_statement(wanted, model, old.qualification.file if old.qualification else None)
-            kept = self._switch(model, wanted, "rolled-back", actor, reason)
+            with _refusal_logged(model, actor):
+                for role in Role:
+                    wanted = with_artefact(wanted, model, role, getattr(old, role))
+                wanted = with_statement(wanted, model, old.qualification.file if old.qualification else None)
+                kept = self._switch(model, wanted, "rolled-back", actor, reason)
             before.pop()
             return kept
 
@@ -162,6 +163,17 @@ class HotSwapDeployer:
         detail = {**digests, "kept": kept}
         self.record_event(Event(uuid.uuid4().hex, time.time(), model, kind, "model", actor, reason, detail))
         return kept
+
+
+@contextmanager
+def _refusal_logged(model: str, actor: str) -> Iterator[None]:
+    """Log why an artefact is refused."""
+    try:
+        yield
+    except ConfigError as error:
+        fields = {"event": "deploy-refused", "model": model, "actor": actor}
+        log.warning("%s: a deployment is refused: %s", model, "; ".join(error.problems), extra={"fields": fields})
+        raise
 
 
 def _save(settings: Settings) -> bool:

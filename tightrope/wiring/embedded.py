@@ -25,6 +25,7 @@ from tightrope.service.adapters.runs.health import RunHealth
 from tightrope.service.adapters.sqlite.event_table import DAY_SECONDS, EventRetention
 from tightrope.service.adapters.sqlite.opening import open_state
 from tightrope.service.adapters.sqlite.store import SqliteStore
+from tightrope.service.api.overview.event_log import log_event
 from tightrope.service.app import ROWS_FOLDER, Service, build_service, load_pairs
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.inference.autotune import measure_profile
@@ -111,7 +112,7 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
     except ConfigError:
         store.close()
         raise
-    view = JudgementView(served.plans)
+    view = JudgementView(served.plans, on_event=log_event)
     for component, plan in product((Component.WORKER, Component.JUDGE), served.plans.values()):
         metrics.initialize(component, plan.model, plan.scopes)
 

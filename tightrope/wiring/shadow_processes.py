@@ -17,6 +17,7 @@ from tightrope.service.adapters.prometheus.metric import Component
 from tightrope.service.adapters.prometheus.metric_set import process_registry
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.runs.health import RunHealth
+from tightrope.service.api.overview.event_log import log_event
 from tightrope.service.app import load_pairs
 from tightrope.service.config.loader import Settings, control_token
 from tightrope.service.inference.model_pair import ModelPair
@@ -50,7 +51,7 @@ def worker(settings: Settings) -> ClusterProcess:
 def judge(settings: Settings) -> ClusterProcess:
     """Build a judge: it judges the models whose partitions Kafka assigns to it."""
     pairs, metrics, bus = _common_parts(settings, Component.JUDGE)
-    view = JudgementView({name: pair.plan for name, pair in pairs.items()})
+    view = JudgementView({name: pair.plan for name, pair in pairs.items()}, on_event=log_event)
     store, pager = SnapshotStore(bus, required=settings.state_required), build_pager(settings, metrics)
     judging = partial(Judge, bus, store, view, metrics, cpu.cpu_name(), topics=JUDGE_TOPICS, pager=pager)
     make = partial(judging, heartbeat_seconds=MODE_HEARTBEAT_SECONDS)

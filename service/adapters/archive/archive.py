@@ -172,7 +172,9 @@ class DiskArchive:
         self._metrics.archive_skipped_rows.labels(model, reason).inc(rows)
         if now - self._logged_at >= SKIP_LOG_SECONDS:
             self._logged_at = now
-            log.warning("%d compared rows could not be kept for the drift report (%s): %s", rows, reason, text)
+            fields = {"event": "disk-reserve" if reason == "reserve" else "record-lost", "model": model}
+            line = "%d compared rows could not be kept for the drift report (%s): %s"
+            log.warning(line, rows, reason, text, extra={"fields": fields})
 
 
 def read_newest(folder: Path, model: str, rows: int) -> RowTable:

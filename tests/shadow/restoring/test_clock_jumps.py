@@ -1,7 +1,5 @@
 """Records with times in the future: they count as now, and people are told once an hour."""
 
-import logging
-
 import numpy as np
 import pytest
 
@@ -53,15 +51,13 @@ def test_empty_batch_has_no_time() -> None:
     assert at_most_now(rows, NOW) == (rows, 0.0)
 
 
-def test_people_are_told_once_an_hour(caplog: pytest.LogCaptureFixture) -> None:
-    """For each model, by log and event."""
+def test_people_are_told_once_an_hour() -> None:
+    """For each model, by an event."""
     time = [0.0]
     jumps = ClockJumps(lambda: time[0])
-    with caplog.at_level(logging.WARNING):
-        (event,) = jumps.events({"m": 500.2}, NOW)
+    (event,) = jumps.events({"m": 500.2}, NOW)
     assert (event.kind, event.model, event.time) == (CLOCK_AHEAD, "m", NOW)
     assert event.reason == "times up to 500 s in the future count as now: a clock is, or was, ahead"
-    assert event.reason in caplog.text
     assert jumps.events({"m": 900.0}, NOW + 1) == []
     assert [event.model for event in jumps.events({"n": 900.0}, NOW + 1)] == ["n"]
     time[0] += CLOCK_REPEAT_SECONDS

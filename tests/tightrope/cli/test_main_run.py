@@ -149,7 +149,7 @@ def test_killed_server_restarts_from_its_saved_state(path: Path) -> None:
 
 
 def test_ready_line_as_json_has_the_address(path: Path) -> None:
-    """The process prints one JSON object, whose address answers at once, and nothing else until it ends."""
+    """The process prints one JSON object, whose address answers at once, and logs its start and its end, no more."""
     with subprocess.Popen(
         command("run", path, "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
@@ -163,7 +163,13 @@ def test_ready_line_as_json_has_the_address(path: Path) -> None:
         assert httpx.get(ready["address"] + "/v2/health/ready").json() == {"ready": True}
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
-        assert (process.stdout.read(), process.stderr.read()) == ("", "")
+        assert process.stdout.read() == ""
+        lines = [json.loads(line) for line in process.stderr]
+    assert [(line["level"], line["event"]) for line in lines] == [
+        ("info", "fresh-state"),
+        ("info", "ready"),
+        ("info", "stopped"),
+    ]
 
 
 def test_ready_lines_have_the_addresses(path: Path) -> None:

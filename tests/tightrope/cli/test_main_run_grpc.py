@@ -55,7 +55,7 @@ def infer(client: Any, rows: Rows) -> Any:  # noqa: ANN401 - untyped
 
 
 def test_ready_line_as_json_has_both_addresses(path: Path) -> None:
-    """Each address answers at once; the process prints nothing else until it ends."""
+    """Each address answers at once; the process logs its start and its end, no more."""
     with started("run", path, "--json") as (process, line):
         ready = json.loads(line)
         assert set(ready) == {"address", "grpc", "models", "memory_bound"}
@@ -66,7 +66,8 @@ def test_ready_line_as_json_has_both_addresses(path: Path) -> None:
         assert process.wait(60) == 0
         assert process.stdout is not None
         assert process.stderr is not None
-        assert (process.stdout.read(), process.stderr.read()) == ("", "")
+        assert process.stdout.read() == ""
+        assert [json.loads(line)["event"] for line in process.stderr] == ["fresh-state", "ready", "stopped"]
 
 
 def test_port_option_overrides_the_file(tmp_path: Path) -> None:

@@ -1,11 +1,15 @@
 """A limit on log lines: callers cause some of them, and must fill no disk and spend no processor by it."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
 
 LINES_PER_SECOND = 20
 """Lines in a second from one place in the code."""
+
+FAILURE_SECONDS = 60.0
+"""Time in which one failure of a kind from one place is written."""
 
 
 class LogLimit(logging.Filter):
@@ -36,3 +40,28 @@ class LogLimit(logging.Filter):
 
 def _append(record: logging.LogRecord, text: str) -> None:
     record.msg, record.args = f"{record.getMessage()}; {text}", None
+
+
+class FailureLimit(logging.Filter):
+    """Lets one failure of a kind from each place in the code through in `FAILURE_SECONDS`; the next one has the number
+    of those that were left out as ``repeated``. Lines without an error pass. ``clock`` is monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._seen: dict[tuple[str, int, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is written."""
+        kind = record.exc_info[0] if record.exc_info else None
+        if kind is None:
+            return True
+        source, now = (record.pathname, record.lineno, kind.__name__), self._clock()
+        written, repeated = self._seen.get(source, (-math.inf, 0))
+        if now - written < FAILURE_SECONDS:
+            self._seen[source] = written, repeated + 1
+            return False
+        self._seen[source] = now, 0
+        record.repeated = repeated
+        return True

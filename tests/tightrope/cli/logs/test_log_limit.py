@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from tightrope.cli import log_limit, main
-from tightrope.cli.log_limit import LINES_PER_SECOND, LogLimit
+from tightrope.cli.logs import log_setup
+from tightrope.cli.logs.log_limit import FAILURE_SECONDS, LINES_PER_SECOND, FailureLimit, LogLimit
+from tightrope.service.config.logs import LogsSection
 
 
 def record(text: str = "wrong: %s", line: int = 1, error: Exception | None = None) -> logging.LogRecord:
@@ -66,19 +67,35 @@ def test_every_line_of_the_program_is_limited(monkeypatch: pytest.MonkeyPatch) -
     for is_terminal in (True, False):
         root = logging.RootLogger(logging.WARNING)
         monkeypatch.setattr(logging, "root", root)
+        monkeypatch.setattr(logging.Logger, "manager", logging.Manager(root))
         monkeypatch.setattr(sys.stderr, "isatty", lambda is_terminal=is_terminal: is_terminal, raising=False)
-        main._configure_logging()
-        (handler,) = root.handlers
-        assert [type(each) for each in handler.filters] == [log_limit.LogLimit]
+        for set_up in (log_setup.set_up_command, lambda: log_setup.set_up_server(LogsSection())):
+            set_up()
+            (handler,) = root.handlers
+            assert type(handler.filters[-1]) is LogLimit
+
+
+def test_failure_is_written_once_a_minute_with_the_number_of_repetitions() -> None:
+    """Kinds and places are counted apart; lines without an error pass."""
+    clock = Clock()
+    limit = FailureLimit(clock)
+    assert [limit.filter(record(error=ValueError(text))) for text in "abc"] == [True, False, False]
+    assert limit.filter(record(error=KeyError("x")))
+    assert limit.filter(record(line=2, error=ValueError("x")))
+    assert limit.filter(record())
+    clock.now += FAILURE_SECONDS + 1.0
+    again = record(error=ValueError("d"))
+    assert limit.filter(again)
+    assert again.__dict__["repeated"] == 2
 
 
 FLOOD = """
 import logging
 from starlette.applications import Starlette
-from tightrope.cli import main
+from tightrope.cli.logs import log_setup
 from tightrope.service.config.loader import ServerSection
 from tightrope.serving.server import HttpServer
-main._configure_logging()
+log_setup.set_up_command()
 HttpServer(ServerSection(port=0), Starlette())
 for name in ("uvicorn.error", "asyncio", "tightrope.service.transport.responder"):
     for number in range(1000):

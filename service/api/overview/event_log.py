@@ -1,0 +1,60 @@
+"""Events of the audit trail in the log: one line each, in the words of people."""
+
+import logging
+from collections.abc import Mapping
+
+from tightrope.monitors.records import Event
+from tightrope.service.api.overview.event_words import HARM, QUIET_KINDS, event_sentence, event_sort
+
+log = logging.getLogger(__name__)
+
+TOOK_OVER = "took-over"
+
+LOG_EVENTS: Mapping[str, str] = {
+    "recovered": "gave-back",
+    "blind": "blind",
+    "blind-began": "blind",
+    "scope-blind-began": "blind",
+    "starved-began": "blind",
+    "blind-ended": "sees-again",
+    "scope-blind-ended": "sees-again",
+    "starved-ended": "sees-again",
+    "judge-silent": "judge-silent",
+    "plan-unjudged": "judge-silent",
+    "force-safe": "order",
+    "force-normal": "order",
+    "release": "order",
+    "order-refused": "order",
+    "deployed": "deployed",
+    "rolled-back": "deployed",
+    "rows-lost": "record-lost",
+}
+"""The log's event by the kind of the audit trail. Other kinds keep their names, unless the full model took over."""
+
+ERROR_KINDS = frozenset({"blind-began", "judge-silent", "plan-unjudged", "unqualified", "unreadable"})
+"""Kinds after which the full model answers all requests."""
+
+
+def log_event(event: Event) -> None:
+    """Write an event to the log."""
+    fields = {"event": log_name(event), "kind": event.kind, "model": event.model, "scope": event.scope}
+    log.log(_level(event), "%s: %s", event.model, event_sentence(event), extra={"fields": fields})
+
+
+def log_name(event: Event) -> str:
+    """The log's name of an event.
+
+    >>> log_name(Event("1", 0.0, "m", "breach", "sex=f", "judge", "", {"moved": True}))
+    'took-over'
+    """
+    if event.kind in LOG_EVENTS:
+        return LOG_EVENTS[event.kind]
+    return TOOK_OVER if event.detail.get("moved") and event_sort(event.kind) == HARM else event.kind
+
+
+def _level(event: Event) -> int:
+    if event.kind in ERROR_KINDS:
+        return logging.ERROR
+    if event.kind in QUIET_KINDS:
+        return logging.DEBUG
+    return logging.WARNING if event_sort(event.kind) == HARM else logging.INFO

@@ -1,0 +1,1 @@
+"""How a process logs: text for terminals, a JSON object a line elsewhere, and limits on both."""
