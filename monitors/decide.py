@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tightrope.monitors import detector_bank, safemode
-from tightrope.monitors.boundaries.crossings import breached_scopes, recovered_ticks
+from tightrope.monitors.boundaries.crossings import breached_scopes, last_request, recovered_ticks
 from tightrope.monitors.boundaries.host_breaches import with_source
 from tightrope.monitors.detector_bank import Trajectory
 from tightrope.monitors.elapsed import elapsed
@@ -277,4 +277,4 @@ def _basis(plan: Plan, state: State, scope: int, rows: Comparisons | None) -> di
     if rows is None or not len(rows):
         return basis
     first, last = ({"partition": int(rows.partition[i]), "offset": int(rows.offset[i])} for i in (0, -1))
-    return {**basis, "first": first, "last": last, "request_id": rows.request_id[-1]}
+    return {**basis, "first": first, "last": last, **last_request(rows)}

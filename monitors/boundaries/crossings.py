@@ -8,7 +8,7 @@ import numpy as np
 from tightrope.monitors import safemode
 from tightrope.monitors.detector_bank import Trajectory
 from tightrope.monitors.plan import Plan, State, over_budget
-from tightrope.monitors.records import Bools
+from tightrope.monitors.records import Bools, Comparisons
 
 RETURN_MARGIN_NATS = float(np.log(100.0))
 """A monitor within a factor of a hundred of its budget blocks a return."""
@@ -42,3 +42,9 @@ def recovered_ticks(
         held_back = state.vetoed(rule)[own]
         recovered &= (np.where(cells.tripped[:, own], back, quiet) | held_back).all(axis=(1, 2))
     return recovered
+
+
+def last_request(rows: Comparisons) -> dict[str, str]:
+    """The request of the last row, at which a boundary was crossed: its id, and that of its trace if it has one."""
+    trace = {"trace_id": str(rows.trace_id[-1])} if rows.trace_id[-1] else {}
+    return {"request_id": rows.request_id[-1], **trace}

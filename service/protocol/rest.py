@@ -58,7 +58,7 @@ class OutputRequest(NamedTuple):
 
 class InferRequest(Struct, frozen=True):
     """A request that fits the model. Empty `outputs` means all of them, as binary data if `binary_default`. `caller` is
-    the value of the header that names the caller, where one is configured.
+    the value of the header that names the caller, where one is configured; `trace_id` that of its trace, if it has one.
     """
 
     id: str | None
@@ -67,6 +67,7 @@ class InferRequest(Struct, frozen=True):
     outputs: tuple[OutputRequest, ...]
     binary_default: bool
     caller: str = ""
+    trace_id: str = ""
 
 
 class InferResponse(Struct, frozen=True):
@@ -163,8 +164,7 @@ def _parameters(owner: _Object, where: str) -> dict[str, Scalar]:
         return {}
     if type(value) is not dict:
         raise CallerError(f"{where}: parameters is {quote(value)}, must be an object")
-    if None in value.values():
-        value = {name: item for name, item in value.items() if item is not None}
+    value = {name: item for name, item in value.items() if item is not None}
     if not _SCALARS.issuperset(map(type, value.values())):
         name = next(name for name, item in value.items() if type(item) not in _SCALARS)
         raise CallerError(f"{where}: parameters[{quote(name)}] must be a string, a number or a boolean")

@@ -234,6 +234,7 @@ def _sample_batch(key: DrawKey, drawn: Sequence[DrawnRequests]) -> SampleBatch |
         member=batch.member,
         caller=caller_digests(key, pair, batch.requests),
         host_class=np.array([pair.host_classes.get(requests.run.role, "") for requests in each], object),
+        trace_id=np.array([request.trace_id for request in batch.requests], object),
         apart=np.full(len(each), pair.batchability.is_closed),
         inputs=batch.inputs,
         outputs=concatenate_tensors([carried_tensors(pair, requests) for requests in drawn]),

@@ -46,7 +46,10 @@ def test_transition_is_an_event_with_its_evidence(harness: JudgeHarness) -> None
     """The event holds trajectory, limit, counts, offsets, artefacts, host and configuration: enough to repeat the
     decision.
     """
-    batches = list(harm_and_recovery(RowSource()))
+    batches = [
+        replace(batch, trace_id=np.array([f"t-{offset}" for offset in batch.offset.tolist()], object))
+        for batch in harm_and_recovery(RowSource())
+    ]
     harness.publish(*batches)
     harness.drain(harness.judge())
     breach = harness.events()[0]
@@ -60,6 +63,7 @@ def test_transition_is_an_event_with_its_evidence(harness: JudgeHarness) -> None
     assert (case["count"], case["recent_count"], case["recent_mean"]) == (len(rows), len(rows), np.mean(rows))
     assert (detail["log"], detail["first"]) == ("log-1", {"partition": 0, "offset": last - 15})
     assert (detail["samples"], detail["request_id"]) == (last + 1, f"0-{last}")
+    assert detail["trace_id"] == f"t-{last}", "the row that gave the last evidence leads to its trace"
     assert (detail["baseline_digest"], detail["compressed_digest"], detail["plan_digest"]) == ("b1", "c1", "d1")
     assert (detail["judge_host"], detail["armed"]) == (HOST, True)
     assert (breach.actor, breach.time) == ("judge", float(last))

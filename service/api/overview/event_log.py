@@ -38,7 +38,8 @@ ERROR_KINDS = frozenset({"blind-began", "judge-silent", "plan-unjudged", "unqual
 def log_event(event: Event) -> None:
     """Write an event to the log."""
     fields = {"event": log_name(event), "kind": event.kind, "model": event.model, "scope": event.scope}
-    log.log(_level(event), "%s: %s", event.model, event_sentence(event), extra={"fields": fields})
+    request = {name: event.detail[name] for name in ("request_id", "trace_id") if event.detail.get(name)}
+    log.log(_level(event), "%s: %s", event.model, event_sentence(event), extra={"fields": fields | request})
 
 
 def log_name(event: Event) -> str:

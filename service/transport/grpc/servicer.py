@@ -13,7 +13,6 @@ from typing import NoReturn, TypeAlias, TypeVar
 import grpc
 import grpc.aio
 from google.protobuf.message import Message
-from msgspec.structs import replace
 
 from tightrope.service.errors import (
     CallerError,
@@ -30,6 +29,7 @@ from tightrope.service.protocol.metadata import EXTENSIONS, PLATFORM, SERVER_VER
 from tightrope.service.protocol.rest import InferRequest, InferResponse
 from tightrope.service.protocol.tensors import TensorSpec, require_finite
 from tightrope.service.transport.admission import Admission, Reservation, bytes_of
+from tightrope.service.transport.call_context import REQUEST_ID_HEADER, TRACE_HEADER, CallContext
 from tightrope.service.transport.grpc import messages
 from tightrope.service.transport.grpc.codec import AnyMessage, decode_request, encode_response, parse
 from tightrope.service.transport.responder import Responder, error_text
@@ -159,8 +159,10 @@ class InferenceServicer(grpc.GenericRpcHandler):
         if large or self._admission.small_bytes < LARGE_BYTES or pair.has_free_width:
             self._admission.check_size(request)
             held.hold(bytes_of(request.inputs))
-        if pair.caller_header is not None:
-            request = replace(request, caller=_metadata_value(context, pair.caller_header.decode()))
+        if (own := _call_context(context, pair.caller_header)) is not None:
+            request = own.applied(request)
+            if own.request_id:
+                context.set_trailing_metadata(((REQUEST_ID_HEADER, own.request_id),))
         if _remaining_seconds(context) <= 0:
             raise DeadlineExceededError("the deadline passed before it was this request's turn")
         response = await self._responder.respond(pair, request, started)
@@ -200,10 +202,14 @@ def _remaining_seconds(context: Context) -> float:
     return float("inf") if seconds is None else seconds  # type: ignore[redundant-expr] # None despite its annotation
 
 
-def _metadata_value(context: Context, name: str) -> str:
-    """The value of a call's metadata; empty without it."""
-    value = next((value for key, value in context.invocation_metadata() or () if key == name), "")
-    return value.decode("latin-1") if isinstance(value, bytes) else value
+def _call_context(context: Context, caller_header: bytes | None) -> CallContext | None:
+    """The context of a call in its metadata, if they have any."""
+    names = (caller_header.decode() if caller_header else "", REQUEST_ID_HEADER, TRACE_HEADER)
+    given = dict.fromkeys(names, "")
+    for key, value in context.invocation_metadata() or ():
+        if given.get(key) == "":
+            given[key] = value.decode("latin-1") if isinstance(value, bytes) else value
+    return CallContext.read(*(given[name] for name in names))
 
 
 async def _abort(context: Context, error: Exception) -> NoReturn:

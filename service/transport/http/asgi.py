@@ -17,7 +17,15 @@ from tightrope.service.inference.engine import LARGE_BYTES, is_large
 from tightrope.service.protocol.bounded_json import check_depth
 from tightrope.service.protocol.rest import InferResponse
 from tightrope.service.transport.admission import Admission, Reservation, bytes_of
-from tightrope.service.transport.http.codec import Headers, InferenceReply, RequestDecoder, encode, refuse
+from tightrope.service.transport.http.codec import (
+    Headers,
+    InferenceReply,
+    RequestDecoder,
+    echoed,
+    encode,
+    read_context,
+    refuse,
+)
 from tightrope.service.transport.http.inflation import ENCODING_HEADER
 from tightrope.service.transport.responder import Responder
 
@@ -88,6 +96,8 @@ class InferLayer:
                 return
             except Exception as error:  # noqa: BLE001 - every error becomes a reply
                 reply = refuse(error)
+            if (context := read_context(dict(scope["headers"]))) is not None:
+                reply.headers += echoed(context.request_id)
             self.responder.count(model, reply.error, started, reply.request_id)
             await _send(send, reply, is_last=held.is_refused)
 

@@ -31,6 +31,7 @@ from tightrope.service.protocol.rest import (
 )
 from tightrope.service.protocol.tensors import require_finite
 from tightrope.service.transport.admission import Admission
+from tightrope.service.transport.call_context import REQUEST_ID_HEADER, TRACE_HEADER, CallContext
 from tightrope.service.transport.http.inflation import ENCODING_HEADER, inflate
 from tightrope.service.transport.responder import error_text
 
@@ -46,6 +47,7 @@ HTTP_STATUS: tuple[tuple[type[Exception], int], ...] = (
 """The status of each kind of error; the first match counts."""
 
 JSON_LENGTH_HEADER = HEADER_LENGTH.lower().encode()
+REQUEST_ID, TRACE = REQUEST_ID_HEADER.encode(), TRACE_HEADER.encode()
 JSON_TYPE, BINARY_TYPE = (b"content-type", b"application/json"), (b"content-type", b"application/octet-stream")
 
 Headers = Mapping[bytes, bytes]
@@ -78,9 +80,8 @@ class RequestDecoder:
         """
         body = self.inflate(raw, headers) if ENCODING_HEADER in headers else raw
         request = self.decode_body(pair, body, headers.get(JSON_LENGTH_HEADER))
-        if pair.caller_header is None or pair.caller_header not in headers:
-            return request
-        return replace(request, caller=headers[pair.caller_header].decode("latin-1"))
+        context = read_context(headers, pair.caller_header)
+        return request if context is None else context.applied(request)
 
     def inflate(self, body: bytes, headers: Headers, max_bytes: int | None = None) -> bytes:
         """Inflate a body, to ``max_bytes`` or to the maximum size of a request.
@@ -112,6 +113,17 @@ class RequestDecoder:
         if len(body) > self._small_bytes:
             self._admission.check_size(request)
         return request if pair.layout is None else pair.rows_first(request)
+
+
+def read_context(headers: Headers, caller_header: bytes | None = None) -> CallContext | None:
+    """The context of a call in its headers, if they have any."""
+    names = (caller_header or b"", REQUEST_ID, TRACE)
+    return CallContext.read(*(headers.get(name, b"").decode("latin-1") for name in names))
+
+
+def echoed(request_id: str) -> list[tuple[bytes, bytes]]:
+    """The header that gives a caller its request id back."""
+    return [(REQUEST_ID, request_id.encode())] if request_id else []
 
 
 def encode(request: InferRequest, response: InferResponse) -> InferenceReply:

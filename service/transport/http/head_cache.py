@@ -10,8 +10,9 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from tightrope.service.inference.engine import LARGE_BYTES
+from tightrope.service.transport.call_context import CallContext
 from tightrope.service.transport.http.asgi import INFER_PATH
-from tightrope.service.transport.http.codec import JSON_LENGTH_HEADER
+from tightrope.service.transport.http.codec import JSON_LENGTH_HEADER, REQUEST_ID, TRACE
 
 Header: TypeAlias = tuple[bytes, bytes]
 
@@ -26,15 +27,15 @@ MAX_HEAD_BYTES, MAX_HEADS = 2048, 512
 
 
 class RequestHead(Struct, frozen=True):
-    """A parsed head: model, version, bytes of the body, the header with the bytes of JSON in it, and the value of the
-    header that names the caller.
+    """A parsed head: model, version, bytes of the body, the header with the bytes of JSON in it, and what it says about
+    the call, if it says anything.
     """
 
     model: str
     version: str | None
     body_bytes: int
     json_length: bytes | None
-    caller: str = ""
+    context: CallContext | None = None
 
 
 class HeadCache(dict[bytes, RequestHead]):
@@ -58,7 +59,8 @@ class HeadCache(dict[bytes, RequestHead]):
         model = self._model_of(url)
         if model is None:
             return None
-        length, json_length, caller, caller_header = b"", None, b"", self._caller_header(model[0])
+        length, json_length, caller, request_id, trace = b"", None, b"", b"", b""
+        caller_header = self._caller_header(model[0])
         for name, value in headers:
             if name == b"content-length":
                 length = value
@@ -66,14 +68,23 @@ class HeadCache(dict[bytes, RequestHead]):
                 json_length = value
             elif name == caller_header:
                 caller = value
+            elif name == REQUEST_ID:
+                request_id = value
+            elif name == TRACE:
+                trace = value
             elif name in ASGI_HEADERS:
                 return None
         if not 0 < len(length) <= LARGE_BYTES_DIGITS or int(length) > LARGE_BYTES:
             return None
-        return RequestHead(*model, int(length), json_length, caller.decode("latin-1"))
+        context = CallContext.read(*(value.decode("latin-1") for value in (caller, request_id, trace)))
+        return RequestHead(*model, int(length), json_length, context)
 
     def remember(self, data: bytes, head: RequestHead) -> None:
-        """Cache the head of a request if ``data`` is exactly this request. The cache is emptied when it is full."""
+        """Cache the head of a request if ``data`` is exactly this request, and it has no id or trace of its own, with
+        which it would not come again. The cache is emptied when it is full.
+        """
+        if head.context is not None and (head.context.request_id or head.context.trace_id):
+            return
         end = len(data) - head.body_bytes
         if data.find(HEAD_END, 0, MAX_HEAD_BYTES) == end - len(HEAD_END) and self._is_served(head.model, head.version):
             if len(self) >= MAX_HEADS:

@@ -15,14 +15,13 @@ from functools import partial
 from typing import Any, ClassVar, cast
 
 from msgspec import Struct
-from msgspec.structs import replace
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from tightrope.service.inference.engine import Answer, is_large
 from tightrope.service.protocol.rest import InferRequest
 from tightrope.service.transport.http.asgi import InferLayer
 from tightrope.service.transport.http.bounded_protocol import BoundedProtocol
-from tightrope.service.transport.http.codec import InferenceReply, encode_or_refuse, refuse
+from tightrope.service.transport.http.codec import InferenceReply, echoed, encode_or_refuse, refuse
 from tightrope.service.transport.http.head_cache import HEAD_END, MAX_HEAD_BYTES, HeadCache, Header, RequestHead
 
 EMPTY_REQUEST = InferRequest(None, {}, {}, (), binary_default=False)
@@ -192,8 +191,8 @@ class _Exchange(Struct, eq=False):
         try:
             pair = layer.responder.engine.pair(head.model, head.version)
             self.request = layer.decoder.decode_body(pair, self.body, head.json_length)
-            if head.caller:
-                self.request = replace(self.request, caller=head.caller)
+            if head.context is not None:
+                self.request = head.context.applied(self.request)
             layer.responder.batchers[pair.name].submit(self)
         except Exception as error:  # noqa: BLE001 - every error becomes a reply
             self._reply(refuse(error))
@@ -214,6 +213,8 @@ class _Exchange(Struct, eq=False):
     def _reply(self, reply: InferenceReply) -> None:
         """Send a reply, unless the connection is closing, and count it."""
         self.response_complete = True
+        if self.head.context is not None:
+            reply.headers += echoed(self.head.context.request_id)
         if not self.protocol.transport.is_closing():
             self.protocol.send(reply, keep_alive=self.keep_alive)
         self.protocol.layer.responder.count(self.head.model, reply.error, self.started, reply.request_id)

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from tests.support.judgement.comparisons import make_plan
-from tightrope.monitors.boundaries.crossings import RETURN_MARGIN_NATS, breached_scopes, recovered_ticks
+from tightrope.monitors.boundaries.crossings import (
+    RETURN_MARGIN_NATS,
+    breached_scopes,
+    last_request,
+    recovered_ticks,
+)
 from tightrope.monitors.plan import Plan, State, initial_state
+from tightrope.monitors.records import Comparisons
 from tightrope.monitors.safemode import Mode, ModeState
 
 PLAN = make_plan("disagreement")
@@ -55,3 +61,10 @@ def test_monitor_near_an_alarm_blocks_a_return() -> None:
     """Within a factor of a hundred of its budget."""
     assert not recovered_ticks(PLAN, with_alarm(PLAN, [1], 1.0 - RETURN_MARGIN_NATS), 1).any()
     assert recovered_ticks(PLAN, with_alarm(PLAN, [1], -1.0 - RETURN_MARGIN_NATS), 1).all()
+
+
+def test_last_request_has_a_trace_only_if_it_was_traced() -> None:
+    """The event of a crossing leads to it."""
+    rows = Comparisons.from_columns(2, request_id=("a", "b"), trace_id=np.array(["t-1", ""], object))
+    assert last_request(rows) == {"request_id": "b"}
+    assert last_request(rows.take(slice(0, 1))) == {"request_id": "a", "trace_id": "t-1"}

@@ -42,6 +42,14 @@ def test_event_is_a_line_with_its_level_and_name(
     assert record.__dict__["fields"] == fields
 
 
+def test_line_names_the_request_that_gave_the_last_evidence(caplog: pytest.LogCaptureFixture) -> None:
+    """With its trace, if it has one."""
+    for detail in ({"request_id": "r-1"}, {"request_id": "r-1", "trace_id": "4bf9"}):
+        log_event(Event("e-1", 0.0, "m", "breach", "sex=f", "judge", "so", detail))
+        assert caplog.records[-1].__dict__["fields"].items() >= detail.items()
+        assert ("trace_id" in caplog.records[-1].__dict__["fields"]) is ("trace_id" in detail)
+
+
 def test_text_is_the_sentence_for_people(caplog: pytest.LogCaptureFixture) -> None:
     """The model stands before it."""
     with caplog.at_level(logging.INFO):

@@ -3,6 +3,7 @@
 import pytest
 
 from tightrope.service.inference.engine import LARGE_BYTES
+from tightrope.service.transport.call_context import CallContext
 from tightrope.service.transport.http import head_cache
 from tightrope.service.transport.http.head_cache import HeadCache, RequestHead
 
@@ -26,7 +27,21 @@ def test_head_has_the_caller_of_the_configured_header() -> None:
     """Another caller is another head, so that a cached head cannot be taken for that of another caller."""
     headers = [(b"content-length", b"4"), (b"x-account", b"ann"), (b"x-user", b"eve")]
     head = make_cache().parse(INFER_PATH, headers)
-    assert head == RequestHead("m", None, 4, None, "ann")
+    assert head == RequestHead("m", None, 4, None, CallContext(caller="ann"))
+
+
+def test_head_with_an_id_or_a_trace_of_its_own_is_not_cached() -> None:
+    """It would not come again, and would take the room of one that does."""
+    cache = make_cache()
+    for name, value in ((b"x-request-id", b"r-1"), (b"traceparent", b"00-" + b"a" * 32 + b"-00f067aa0ba902b7-01")):
+        head = cache.parse(INFER_PATH, [(b"content-length", b"4"), (name, value)])
+        assert head is not None
+        cache.remember(b"a head\r\n\r\nbody", head)
+        assert cache == {}
+    head = cache.parse(INFER_PATH, [(b"content-length", b"4"), (b"x-account", b"ann"), (b"traceparent", b"none")])
+    assert head == RequestHead("m", None, 4, None, CallContext(caller="ann"))
+    cache.remember(b"a head\r\n\r\nbody", head)
+    assert cache == {b"a head\r\n\r\n": head}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A request whose head is cached gets the response of one whose head is parsed."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from tests.service.transport.http.test_uvicorn_protocol import KINDS, STATUSES, ask
 from tests.support.serving.asgi_harness import GOOD, LayerHarness
 from tests.support.serving.protocol_connection import Answers, Connection, chunked, post
+from tightrope.service.inference.engine import LARGE_BYTES
 from tightrope.service.transport.http import head_cache
 
 
@@ -145,3 +147,28 @@ def test_cached_heads_change_no_response(world: LayerHarness, turns: list[tuple[
         return await connection.answers(count)
 
     assert asyncio.run(run()).statuses == [200] + [STATUSES[kind] for kinds, _, _ in turns for kind in kinds]
+
+
+TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACED = {"X-Request-Id": "r-1", "traceparent": f"00-{TRACE_ID}-00f067aa0ba902b7-01"}
+
+
+@pytest.mark.parametrize("size", [0, LARGE_BYTES], ids=["small", "large"])
+def test_request_id_of_the_header_is_echoed_and_sampled_with_the_trace(world: LayerHarness, size: int) -> None:
+    """Also on the ASGI path; each request has its own, and an error gives it back, too."""
+    second = TRACED | {"X-Request-Id": "r-2", "traceparent": ""}
+    requests = [post(GOOD + b" " * size, **TRACED), post(GOOD + b" " * size, **second), post(b"no", **second)]
+    answers, _ = one_by_one(world, *requests)
+    assert answers.statuses == [200, 200, 400]
+    assert [headers["x-request-id"] for headers in answers.headers] == ["r-1", "r-2", "r-2"]
+    assert [json.loads(body)["id"] for body in answers.bodies[:2]] == ["r-1", "r-2"]
+    world.bench.engine.sample_answers()
+    samples = world.bench.published()[0]
+    assert {sample.request_id: sample.trace_id for sample in samples} == {"r-1": TRACE_ID, "r-2": ""}
+
+
+def test_id_of_the_body_stands_over_that_of_the_header(world: LayerHarness) -> None:
+    """The header comes back as it was sent, so that a proxy finds its own."""
+    answers, _ = one_by_one(world, post(b'{"id": "b-1", ' + GOOD[1:], **TRACED), post())
+    assert json.loads(answers.bodies[0])["id"] == "b-1"
+    assert [headers.get("x-request-id") for headers in answers.headers] == ["r-1", None]
