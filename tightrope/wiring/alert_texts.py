@@ -1,8 +1,8 @@
 """The judge's alerts as people get them: who is answered by which model, how much is off, what to do, and how urgent.
 
 A page is for what cannot wait: the whole model falls back by evidence or blindness, a large group does, or harm reaches
-callers. One small group, or one that only a person can bring back, is a ticket: its callers are served. An order pages
-no one, for who gave it knows of it.
+callers. One small group, or one that only a person can bring back, is a ticket: its callers are served; so is harm by
+limits that no person chose. An order pages no one, for who gave it knows of it.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ ADVICE = {
     "working hours: put a better model in place, or give it back: {release}.",
     HELD_ALERT: "Callers still get the small model's answers, because a person ordered it. To let the evidence decide: "
     "{release}.",
-    ADVISED_ALERT: "Callers still get the small model's answers, because this model is set to advise only. To protect "
+    ADVISED_ALERT: "Callers still get the small model's answers, because this model only advises. To protect "
     "them now: tightrope force-safe CONFIG {model} {scope} --reason TEXT.",
 }
 
@@ -69,7 +69,8 @@ class AlertWriter:
     def completed(self, alert: Alert) -> Alert:
         """The alert as it is sent."""
         section = self.models.get(alert.model)
-        severity = alert_severity(alert, section.page if section else "large")
+        is_decided = section is None or section.mode is not None
+        severity = alert_severity(alert, section.page if section else "large", is_decided=is_decided)
         owner = section.owner if section else None
         labels = {"owner": owner or "", "actor": _actor(alert)}
         texts = {**alert.annotations, **alert_texts(alert, severity), "page_url": self._link(alert)}
@@ -89,11 +90,16 @@ class AlertWriter:
         return case if number is None else f"{case}?event={number}"
 
 
-def alert_severity(alert: Alert, page: str) -> str:
-    """How urgent an alert is, by what is at stake; a share that is not known counts as large."""
+def alert_severity(alert: Alert, page: str, *, is_decided: bool = True) -> str:
+    """How urgent an alert is, by what is at stake; a share that is not known counts as large. ``is_decided`` tells
+    whether the model's mode is written: one without a mode only advises as long as its limits are the defaults, which
+    are no person's judgement of harm.
+    """
     if alert.name == HELD_SAFE_ALERT:
         return INFO
     if alert.name == LATCHED_ALERT or page == "never":
+        return TICKET
+    if alert.name == ADVISED_ALERT and not is_decided and page != "always":
         return TICKET
     harms_callers = alert.name in {ADVISED_ALERT, HELD_ALERT}
     is_large = alert.scope == MODEL_SCOPE or alert.share is None or alert.share >= LARGE_SHARE

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.configs import write_config
-from tests.support.harmful_pair import config
+from tests.support.harmful_pair import UNWRITTEN, config
 from tightrope.monitors.records import Event
 from tightrope.service.adapters.ports import Alert
 from tightrope.service.adapters.sqlite.store import SqliteStore
@@ -62,6 +62,19 @@ def alert(
 def test_severity_is_what_is_at_stake(name: str, scope: str, share: float | None, page: str, severity: str) -> None:
     """A share that is not known counts as large; an order never pages."""
     assert alert_severity(alert(name, scope, share), page) == severity
+
+
+@pytest.mark.parametrize(
+    ("mode", "page", "severity"),
+    [(None, "large", "ticket"), (None, "always", "page"), (None, "never", "ticket"), ("advisory", "large", "page")],
+)
+def test_harm_by_limits_that_no_person_chose_is_a_ticket(
+    tmp_path: Path, mode: str | None, page: str, severity: str
+) -> None:
+    """A model without a mode and limits of its own advises; who writes `mode: advisory` knows the limits."""
+    changes = {**UNWRITTEN, "mode": mode, "page": page}
+    settings = load(write_config(tmp_path, config(tmp_path, **changes)), {})
+    assert AlertWriter(settings.models).completed(alert(ADVISED_ALERT, "model", 1.0)).severity == severity
 
 
 def test_alert_of_a_group_says_who_how_much_since_when_and_what_to_do() -> None:
