@@ -38,7 +38,7 @@ class ModelPair:
     where all are 0; ``notes`` tell how their tensors were mapped. ``kind`` reads and compares the decisions; without
     one they are classes, or values, of the decision's scale. ``own_noise`` is the baseline's, where no tolerance is
     written. ``digests`` are those of the loaded artefacts by key; ``states`` are outputs that callers send back;
-    ``qualification`` is what its statement says, None where none is asked for.
+    ``qualification`` is what its statement says, None where none is asked for; ``owner`` answers for it to people.
     """
 
     name: str
@@ -67,6 +67,7 @@ class ModelPair:
     digests: Mapping[str, str] = field(default_factory=dict)
     states: StateTensors | None = None
     qualification: Qualification | None = None
+    owner: str | None = None
 
     @property
     def is_remote(self) -> bool:

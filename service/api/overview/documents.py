@@ -172,6 +172,7 @@ class ModelEntry(TypedDict):
     """A model in words and figures."""
 
     name: str
+    owner: Annotated[str | None, Meta(description="The person or team that answers for the model")]
     level: Level
     headline: str
     sentence: str

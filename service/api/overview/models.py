@@ -82,6 +82,7 @@ def model_entry(model: DescribedModel, report: str | None) -> ModelEntry:
     models = source.pair.models
     return {
         "name": source.name,
+        "owner": source.pair.owner,
         "level": model.headline.level,  # type: ignore[typeddict-item]
         "headline": model.headline.headline,
         "sentence": model.headline.sentence,

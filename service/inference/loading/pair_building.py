@@ -119,7 +119,7 @@ def _with_request_rows(settings: Settings, name: str) -> Settings:
 
 def _served_as(section: config.ModelSection) -> dict[str, Any]:
     """The settings of serving that a pair takes as they are written."""
-    names = ("version", "noise_share", "fallback_seconds", "batch_rows", "queue", "allow_nan", "caller")
+    names = ("version", "noise_share", "fallback_seconds", "batch_rows", "queue", "allow_nan", "caller", "owner")
     action = section.refusal.action if section.refusal else "flag"
     return {name: getattr(section, name) for name in names} | {"action": action, "warm_up": _warm_up(section)}
 

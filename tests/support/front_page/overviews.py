@@ -70,7 +70,7 @@ def model(name: str = "employment", groups: Sequence[Json] | None = None, **chan
     watched = {"waiting": 3, "last": AT, "silent_seconds": 0.0, "ok": True}
     quiet = {
         "name": name, "armed": True, "state": "normal", "blind": False, "level": "ok", "headline": "All well.",
-        "sentence": "Nothing to do.",
+        "sentence": "Nothing to do.", "owner": "team-credit",
         "full": {"digest": "99cbc8062dbf" * 5, "since": None}, "small": {"digest": "d868b0b33bc3" * 5, "since": None},
         "traffic": {"requests_per_second": 16.01, "full_per_second": 1.11, "full_share": 0.0694},
         "sight": {"sampled_share": 1.0, "dropped": 0, "compared": 34676, "worker": watched,

@@ -60,7 +60,8 @@ def model_facts(model: Mapping[str, Any]) -> str:
     waiting = [f"{part} silent for {sight[part]['silent_seconds']:.0f} s" for part in ("worker", "judge")
                if not sight[part]["ok"]]  # fmt: skip
     qualification = [model["qualification"]["says"]] if model["qualification"] else []
-    return " · ".join([*parts, *waiting, *qualification])
+    owner = [f"owner {printable(model['owner'])}"] if model.get("owner") else []
+    return " · ".join([*parts, *waiting, *qualification, *owner])
 
 
 def _table(model: Mapping[str, Any], *, every: bool) -> Table:

@@ -46,14 +46,15 @@ function shortFacts({ groups, evidence }) {
 }
 
 function facts(page, model) {
-  const { traffic, small, qualification } = model;
+  const { owner, traffic, small, qualification } = model;
   const now = page.now();
   return h("dl", { class: "facts" },
     fact("Requests", rate(traffic.requests_per_second)),
     fact("By the full model", percent(traffic.full_share), rate(traffic.full_per_second)),
     fact("Fallback", model.armed ? "on" : "only advises"),
     fact("Small model", h("code", { title: small.digest }, small.digest.slice(0, 8)), small.since && `since ${moment(small.since, now)}`),
-    qualification && fact("Qualification", qualification.says));
+    qualification && fact("Qualification", qualification.says),
+    owner && fact("Owner", owner));
 }
 
 function fact(name, value, more) {

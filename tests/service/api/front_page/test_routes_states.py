@@ -51,6 +51,7 @@ def test_state_is_accessible_fits_and_is_silent(gateway: PageGateway, window: Wi
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert INSIDER_WORDS.findall(page.inner_text("body")) == []
+    assert page.locator(".facts dd:has-text('team-credit')").count() >= (state != "many_models")
     assert window.messages == []
     assert {url for url in window.requests if not url.startswith(gateway.address)} == set()
 

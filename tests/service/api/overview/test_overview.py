@@ -39,7 +39,7 @@ class Looked:
 def harmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looked]:
     """A pair whose minority is in safe mode."""
     folder: Path = tmp_path_factory.mktemp("overview")
-    whole = config(folder) | {"safe_mode": {"min_dwell_seconds": 0, "recovery_samples": 1e6}}
+    whole = config(folder, owner="team-m") | {"safe_mode": {"min_dwell_seconds": 0, "recovery_samples": 1e6}}
     with run_in_process(write_config(folder, whole)) as running:
         for seed in range(8):
             running.send(traffic(96, harm=True, seed=seed))
@@ -64,6 +64,7 @@ def test_harmed_group_is_told_in_words_and_figures(harmed: Looked) -> None:
     assert group["stuck"] is (group["returns"] is False) is True
     assert {check["monitor"] for check in group["checks"]} == {"disagreement"}
     assert (model["everyone"]["answers"], model["everyone"]["share"]) == ("small", 1.0)
+    assert model["owner"] == "team-m", "who is to decide"
 
 
 def test_history_sight_and_moves_are_those_of_the_run(harmed: Looked) -> None:

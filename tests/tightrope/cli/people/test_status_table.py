@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from tightrope.cli import console
-from tightrope.cli.people.status_table import STATUS_COLUMNS, print_status, status_lines
+from tightrope.cli.people.status_table import STATUS_COLUMNS, model_facts, print_status, status_lines
 
 
 def entry(name: str, **changes: object) -> dict[str, Any]:
@@ -40,6 +40,7 @@ def overview(*groups: dict[str, Any], others: int = 0) -> dict[str, Any]:
     part = {"ok": True, "silent_seconds": 0.0}
     first = {
         "name": "credit",
+        "owner": "team-credit",
         "level": "note",
         "headline": "One group is answered by the full model.",
         "armed": True,
@@ -123,3 +124,11 @@ def test_lines_have_every_scope_of_every_model() -> None:
         ["m0", "a=Everybody"],
         ["m0", "a=b"],
     ]
+
+
+def test_facts_name_the_owner_if_there_is_one() -> None:
+    """An older gateway does not tell."""
+    (model,) = overview()["models"]
+    assert model_facts(model).endswith(" · owner team-credit")
+    del model["owner"]
+    assert "owner" not in model_facts(model)
