@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Serve a compressed model, shadow its baseline, and fall back per subgroup.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
