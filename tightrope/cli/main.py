@@ -21,6 +21,7 @@ from tightrope.cli import (
 from tightrope.cli.cluster_commands import ConfigArgument, GrpcPortOption, HostOption, JsonOption, PortOption
 from tightrope.cli.logs.log_setup import set_up_command, set_up_server
 from tightrope.cli.people.commands import PEOPLE_COMMANDS
+from tightrope.cli.sweep import sweep_command
 from tightrope.demo_run.models import DEFAULT_MODEL, DEMO_MODELS
 from tightrope.service.errors import TightropeError
 from tightrope.serving import gc_tuning
@@ -171,6 +172,7 @@ for command in (
     *offline_commands.COMMANDS,
     *labels.COMMANDS,
     *qualify_command.COMMANDS,
+    *sweep_command.COMMANDS,
     *statement_commands.COMMANDS,
     *cluster_commands.COMMANDS,
 ):

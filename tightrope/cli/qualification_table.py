@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from math import floor
 
 from rich.console import Console
 from rich.table import Table
 
 from tightrope.monitors.qualification.cells import JudgedCell, QualificationVerdict
-from tightrope.monitors.records import MODEL_SCOPE, Outcome, Role
+from tightrope.monitors.records import Outcome, Role
 from tightrope.offline.qualification.cost_cells import ENERGY
 from tightrope.offline.qualification.costs import Costs
+from tightrope.offline.qualification.harm_words import figure, first_of_scopes, in_words
 from tightrope.offline.qualification.qualify import QualificationReport
 
 VERDICT_WORDS = {
@@ -19,18 +19,6 @@ VERDICT_WORDS = {
     QualificationVerdict.INSUFFICIENT: ("CANNOT TELL", "yellow"),
     QualificationVerdict.ERROR: ("COULD NOT MEASURE", "yellow"),
 }
-
-IN_WORDS = {
-    "disagreement": "get another answer",
-    "clear_disagreement": "get another answer though the baseline is clear about them",
-    "class_miss": "lose the class that the baseline gives them",
-    "class_gain": "get a class that the baseline does not give them",
-    "refusal_persistence": "get an answer that the baseline refuses",
-    "accuracy": "more get a wrong answer",
-    "confident_wrong": "more get a confident wrong answer",
-    "flip_gap": "more change their answer when the row changes a little",
-}
-"""The harm that a criterion counts, in words."""
 
 COST_UNITS = {
     "latency_p50": (1e6, "us"),
@@ -45,7 +33,6 @@ CPU_UNIT = "us of CPU a row"
 """The unit of energy where the host counts no joules, by the same factor."""
 
 MOST_SENTENCES = 4
-PER = 1000
 
 
 def print_report(report: QualificationReport, out: Console) -> None:
@@ -57,10 +44,10 @@ def print_report(report: QualificationReport, out: Console) -> None:
     word, colour = VERDICT_WORDS[report.verdict]
     out.print(f"[bold {colour}]{word}[/]: {_counts(report.cells)}", highlight=False)
     breaches = [each for each in report.cells if each.outcome is Outcome.BREACH]
-    for judged in _first_of_scopes(breaches)[:MOST_SENTENCES]:
+    for judged in first_of_scopes(breaches)[:MOST_SENTENCES]:
         out.print(f"  {in_words(judged)}", style="red", highlight=False)
     if breaches:
-        out.print(_table(breaches, "over their limit", "at least", [_figure(_least(each)) for each in breaches]))
+        out.print(_table(breaches, "over their limit", "at least", [figure(_least(each)) for each in breaches]))
     if unsure := [each for each in report.cells if each.outcome is Outcome.INSUFFICIENT]:
         out.print(_table(unsure, "cannot tell", "more rows", [_short(each.note) for each in unsure]))
     for line in _unmeasured(report.cells):
@@ -73,26 +60,6 @@ def print_report(report: QualificationReport, out: Console) -> None:
         out.print(note, highlight=False)
     for path in report.files:
         out.print(f"wrote {path}", highlight=False, soft_wrap=True)
-
-
-def in_words(judged: JudgedCell) -> str:
-    """A harm as a sentence about a thousand rows of a group."""
-    cell, evidence = judged.cell, judged.cell.evidence
-    group = "all rows" if cell.scope == MODEL_SCOPE else cell.scope
-    variant = f" ({cell.variant})" if cell.variant else ""
-    if evidence is None or evidence.seen is None:
-        return f"{cell.criterion}{variant} in {group}: {judged.note}"
-    if cell.criterion not in IN_WORDS:
-        least = f"at least {_figure(evidence.at_least)}"
-        return f"{cell.criterion}{variant} in {group}: {_figure(evidence.seen)}, {least}, over {cell.limit:g}"
-    seen, fewest, limit = round(PER * evidence.seen), floor(PER * evidence.at_least), round(PER * cell.limit, 1)
-    harm = f"about {seen} {IN_WORDS[cell.criterion]} (at least {fewest}; the limit is {limit:g})"
-    return f"of {PER:,} in {group}{variant} {harm}"
-
-
-def _first_of_scopes(cells: Sequence[JudgedCell]) -> list[JudgedCell]:
-    """The first cell of each scope: a group is named once."""
-    return list({each.cell.scope: each for each in reversed(cells)}.values())[::-1]
 
 
 def _short(note: str) -> str:
@@ -125,16 +92,12 @@ def _table(cells: Sequence[JudgedCell], title: str, last: str, figures: Sequence
     for heading in ("rows", "seen", "limit"):
         grid.add_column(heading, justify="right", no_wrap=True)
     grid.add_column(last, justify="right" if last == "at least" else "left")
-    for judged, figure in zip(cells, figures, strict=True):
+    for judged, shown in zip(cells, figures, strict=True):
         cell, evidence = judged.cell, judged.cell.evidence
         name = " ".join(part for part in (cell.criterion, cell.variant) if part)
         rows, seen = ("-", None) if evidence is None else (f"{evidence.rows:,}", evidence.seen)
-        grid.add_row(name, cell.scope, rows, _figure(seen), f"{cell.limit:g}", figure)
+        grid.add_row(name, cell.scope, rows, figure(seen), f"{cell.limit:g}", shown)
     return grid
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{round(value, 4) + 0.0:.4f}"
 
 
 def _unmeasured(cells: Sequence[JudgedCell]) -> Iterator[str]:
@@ -157,7 +120,7 @@ def _passes(cells: Sequence[JudgedCell]) -> Iterator[str]:
         number = f"{len(found)} cells pass" if len(found) > 1 else "passes"
         if worst.note:
             number += f", {worst.note}"
-        yield f"[green]{name}[/] {number}; {worst.cell.scope} at most {_figure(bound)}, limit {worst.cell.limit:g}"
+        yield f"[green]{name}[/] {number}; {worst.cell.scope} at most {figure(bound)}, limit {worst.cell.limit:g}"
 
 
 def _use_of_limit(judged: JudgedCell) -> float:

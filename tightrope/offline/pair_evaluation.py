@@ -224,9 +224,18 @@ def load_pair(settings: Settings, name: str | None) -> ModelPair:
     Raises:
         ConfigError: when there is no such model.
     """
+    return build(model_name(settings, name), settings, load_model)
+
+
+def model_name(settings: Settings, name: str | None) -> str:
+    """The name of a configured model, with ``name`` None the only one.
+
+    Raises:
+        ConfigError: when there is no such model.
+    """
     name = next(iter(settings.models)) if name is None and len(settings.models) == 1 else name
     if name not in settings.models:
         problem = "must be given" if name is None else f"is {name!r}; it must be one of these"
         near = did_you_mean(settings.models, name or "")
         raise ConfigError([f"--model: {problem}: {', '.join(settings.models)}{near}"])
-    return build(name, settings, load_model)
+    return name

@@ -75,10 +75,10 @@ def measure_costs(
         TimeIsUpError: when no time is left.
     """
     progress.begin("measuring costs", (4 if stress else 2) * len(Role) + 1)
-    latency, cpu = _latencies(evaluation)
+    latency, cpu = measure_latencies(evaluation)
     progress.advance(len(Role))
     pair = evaluation.pair
-    joules = joules_per_row(meter, pair.models, _single_rows(evaluation), pair.deciding)
+    joules = joules_per_row(meter, pair.models, single_rows(evaluation), pair.deciding)
     progress.advance()
     fresh: dict[Role, dict[str, float]] = {}
     for role in Role:
@@ -99,7 +99,7 @@ def measure_costs(
             progress.advance()
     return Costs(
         latency=latency,
-        file_bytes={str(role): _file_bytes(settings, evaluation.pair.name, role) for role in Role},
+        file_bytes={str(role): file_bytes(settings, evaluation.pair.name, role) for role in Role},
         peak_bytes={str(role): found.get("peak_bytes") or None for role, found in fresh.items()},
         cold_start_seconds={str(role): found.get("cold_start_seconds") for role, found in fresh.items()},
         cpu_seconds_per_row={str(role): seconds for role, seconds in cpu.items()},
@@ -107,7 +107,7 @@ def measure_costs(
     )
 
 
-def _single_rows(evaluation: PairEvaluation) -> list[Tensors]:
+def single_rows(evaluation: PairEvaluation) -> list[Tensors]:
     """The first rows of the file, one a call."""
     rows: list[Tensors] = []
     for part in evaluation.table.parts:
@@ -116,9 +116,9 @@ def _single_rows(evaluation: PairEvaluation) -> list[Tensors]:
     return rows
 
 
-def _latencies(evaluation: PairEvaluation) -> tuple[dict[str, dict[str, float | None]], dict[Role, float]]:
+def measure_latencies(evaluation: PairEvaluation) -> tuple[dict[str, dict[str, float | None]], dict[Role, float]]:
     """The latencies of single rows, both models in turn so that both see the same host, and the processor time."""
-    rows, models, outputs = _single_rows(evaluation), evaluation.pair.models, evaluation.pair.deciding
+    rows, models, outputs = single_rows(evaluation), evaluation.pair.models, evaluation.pair.deciding
     for row in rows[:WARM_UP_RUNS]:
         for role in Role:
             models[role].run(row, outputs)
@@ -141,7 +141,7 @@ def _latencies(evaluation: PairEvaluation) -> tuple[dict[str, dict[str, float | 
 
 def _loaded_p99(evaluation: PairEvaluation, role: Role) -> float:
     """The 99 % quantile of the latency while twice as many callers as cores ask at once."""
-    rows, model, outputs = _single_rows(evaluation), evaluation.pair.models[role], evaluation.pair.deciding
+    rows, model, outputs = single_rows(evaluation), evaluation.pair.models[role], evaluation.pair.deciding
     callers = CALLERS_PER_CORE * usable_cores()
 
     def ask(own: Sequence[Tensors]) -> list[float]:
@@ -157,7 +157,8 @@ def _loaded_p99(evaluation: PairEvaluation, role: Role) -> float:
     return float(np.quantile(np.concatenate([np.array(each) for each in found]), 0.99))
 
 
-def _file_bytes(settings: Settings, model: str, role: Role) -> float | None:
+def file_bytes(settings: Settings, model: str, role: Role) -> float | None:
+    """The bytes of all files of a model; None for one on another server."""
     artefact = getattr(settings.models[model], str(role))
     if not isinstance(artefact, Path):
         return None

@@ -64,7 +64,7 @@ class QualificationRun:
     def cells(self) -> JudgedStage:
         """Run both models and weigh their differences in every scope."""
         compared = self.evaluation.compare()
-        rows = self._judged_rows(compared)
+        rows = self.judged_rows(compared)
         chosen = rows.judging
         if self.plan.section.unproven == "withhold":
             chosen = choosing_rows(bytes_of_rows(self.evaluation.table.parts), self.plan.section.seed)
@@ -84,7 +84,8 @@ class QualificationRun:
             clear_margin=rows.clear_margin,
         )
 
-    def _judged_rows(self, compared: PairComparisons) -> JudgedRows:
+    def judged_rows(self, compared: PairComparisons) -> JudgedRows:
+        """The compared rows with their scopes and labels; all of them judge."""
         ways = [self._with_labels(way) for way in compared.ways]
         return JudgedRows(
             ways=ways,

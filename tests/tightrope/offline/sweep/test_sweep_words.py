@@ -1,0 +1,45 @@
+from dataclasses import replace
+from pathlib import Path
+
+from tests.support.sweeps import small_sweep, variant
+from tightrope.offline.sweep.goal import Goal
+from tightrope.offline.sweep.report import SweepReport
+from tightrope.offline.sweep.sizes import ModelSize
+from tightrope.offline.sweep.sweep_words import (
+    counts,
+    harm_sentences,
+    limits_of_proof,
+    recommendation,
+    split_words,
+)
+
+
+def resized(report: SweepReport, file: float, deflated: float) -> SweepReport:
+    """Give all variants these shares of the baseline's sizes."""
+    whole = report.baseline_size
+    size = ModelSize(int(whole.file_bytes * file), int(whole.deflated_bytes * deflated))
+    return replace(report, variants=[replace(each, size=size) for each in report.variants])
+
+
+def test_a_sweep_is_told_in_words(tmp_path: Path) -> None:
+    """Verdicts, harm, the split, and what is recommended."""
+    report = small_sweep(tmp_path)
+    assert counts(report) == "2 variants: 1 qualified, 1 harmful"
+    sentence = "of 1,000 in side=right about 200 get another answer (at least 154; the limit is 100)"
+    assert harm_sentences(variant(report, "crossed")) == [sentence]
+    assert "rows choose 1 candidates" in split_words(report)
+    assert recommendation(report) == "none: no qualified variant has less size than the baseline"
+    assert recommendation(resized(report, 0.25, 1)) == "good.onnx: 75% less size than the baseline"
+    harmful = replace(report, variants=[variant(report, "crossed")])
+    assert recommendation(harmful) == "none: no variant is qualified"
+
+
+def test_it_says_what_it_cannot_tell(tmp_path: Path) -> None:
+    """Pruning that saves no byte, energy without joules, criteria that were left out, and few rows."""
+    report = small_sweep(tmp_path)
+    pruned = " ".join(limits_of_proof(resized(replace(report, goal=Goal.ENERGY, left_out=["brier"]), 1, 0.5)))
+    for part in ("its zeros save bytes only where", "counts no joules", "left out: brier", "It is no statement"):
+        assert part in pruned
+    few = small_sweep(tmp_path, rows=60)
+    assert "Not proved is not harmful" in " ".join(limits_of_proof(few))
+    assert "zeros" not in " ".join(limits_of_proof(report))

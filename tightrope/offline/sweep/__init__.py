@@ -1,0 +1,1 @@
+"""`tightrope sweep`: many variants of one baseline are judged by the same criteria, and one is recommended."""
