@@ -17,8 +17,8 @@ DOORS = {
     "grpc": ["service/transport/grpc/*.py"],
     "grpc_health": ["service/transport/grpc/*.py"],
     "kafka": ["service/adapters/kafka/*.py", "service/adapters/kafka/permissions/*.py"],
-    "onnx": ["demo/builder/*.py"],
-    "onnxruntime": ["service/adapters/onnxruntime.py", "demo/builder/*.py"],
+    "onnx": ["demo/builder/*.py", "tightrope/offline/sweep/making/*.py"],
+    "onnxruntime": ["service/adapters/onnxruntime.py", "demo/builder/*.py", "tightrope/offline/sweep/making/*.py"],
     "os": [
         "tightrope/__init__.py",
         "service/config/loader.py",

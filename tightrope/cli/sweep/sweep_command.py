@@ -27,6 +27,10 @@ def sweep(
     criteria: Annotated[
         str | None, typer.Option(help="Judge by these of CONFIG's criteria alone: NAME,NAME.", show_default=False)
     ] = None,
+    make: Annotated[
+        str | None,
+        typer.Option(help="Make these in FOLDER first: dynamic,static,fp16,prune:0.3:0.9.", show_default=False),
+    ] = None,
     seconds: Annotated[float | None, typer.Option(min=0, help="Seconds for the whole run.")] = None,
     json_: JsonOption = False,
 ) -> None:
@@ -36,11 +40,13 @@ def sweep(
     from tightrope.cli.sweep.sweep_table import print_sweep
     from tightrope.offline.qualification.outcome import EXIT_CODES
     from tightrope.offline.sweep import sweep as sweeping
+    from tightrope.offline.sweep.making.recipes import read_recipes
     from tightrope.offline.sweep.outcome import sweep_document
     from tightrope.service.config.loader import load
 
     names = [name.strip() for name in (criteria or "").split(",") if name.strip()]
-    options = sweeping.SweepOptions(goal=goal, criteria=names, seconds=seconds)
+    recipes = [] if make is None else read_recipes(make)
+    options = sweeping.SweepOptions(goal=goal, criteria=names, seconds=seconds, recipes=recipes)
     with show_progress(console.err, json_=json_) as progress:
         report = sweeping.sweep(load(config), data, model, folder, options, progress)
     if json_:

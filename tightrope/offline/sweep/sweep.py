@@ -24,6 +24,8 @@ from tightrope.offline.qualification.runner import QualificationRun
 from tightrope.offline.qualification.stages import StageStore, TimedProgress
 from tightrope.offline.sweep.criteria_choice import only_criteria
 from tightrope.offline.sweep.goal import Goal
+from tightrope.offline.sweep.making.preparation import SweepFiles, make_variants
+from tightrope.offline.sweep.making.recipes import Recipe
 from tightrope.offline.sweep.report import SweepReport, SweptVariant
 from tightrope.offline.sweep.screened_variant import ScreenedVariant
 from tightrope.offline.sweep.sizes import size_of
@@ -50,11 +52,14 @@ MOST_KEPT_ROWS = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class SweepOptions:
-    """The options of the command. ``criteria`` names those that judge, all if empty; ``seconds`` bound the run."""
+    """The options of the command. ``criteria`` names those that judge, all if empty; ``seconds`` bound the run;
+    ``recipes`` are made in the folder first.
+    """
 
     goal: Goal = Goal.SIZE
     criteria: Sequence[str] = ()
     seconds: float | None = None
+    recipes: Sequence[Recipe] = ()
 
 
 def sweep(
@@ -77,8 +82,10 @@ def sweep(
     if not isinstance(baseline, Path):
         raise ConfigError([f"models.{model}.baseline: is on another server; a sweep is about files"])
     deadline = None if options.seconds is None else time.monotonic() + options.seconds
+    shown = VariantProgress(progress)
+    rows, failed = make_variants(settings, model, SweepFiles(baseline, data, folder), options.recipes, shown)
     variants, skipped = find_variants(folder, baseline)
-    return _Sweep(settings, model, baseline, data, options, VariantProgress(progress), deadline, skipped).run(variants)
+    return _Sweep(settings, model, baseline, data, options, shown, deadline, [*skipped, *failed], rows).run(variants)
 
 
 @dataclass(slots=True)

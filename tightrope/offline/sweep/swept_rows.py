@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from tightrope.monitors.qualification.split import choosing_rows
-from tightrope.monitors.records import Bools
+from tightrope.monitors.records import Bools, Tensors
 from tightrope.offline.qualification.row_bytes import bytes_of_rows
 from tightrope.offline.qualification.statement import data_digest
-from tightrope.service.inference.row_files.row_file import RowFile, RowFileError
+from tightrope.service.inference.row_files.row_file import RowFile, RowFileError, row_count
 from tightrope.service.inference.row_files.row_reader import read_rows
 from tightrope.service.inference.row_files.row_schema import RowSchema
 
@@ -26,6 +26,18 @@ class SweptRows:
     def judging(self) -> int:
         """The number of rows that judge."""
         return int(np.count_nonzero(~self.chosen))
+
+    def first_chosen(self, most: int) -> list[Tensors]:
+        """The first rows that choose, at most this number, in the parts of the file."""
+        parts: list[Tensors] = []
+        start = 0
+        taken = np.flatnonzero(self.chosen)[:most]
+        for part in self.table.parts:
+            own = taken[(taken >= start) & (taken < start + row_count(part))] - start
+            if len(own):
+                parts.append({name: np.asarray(tensor[own]) for name, tensor in part.items()})
+            start += row_count(part)
+        return parts
 
 
 def read_swept_rows(data: Path, schema: RowSchema, seed: int) -> SweptRows:
