@@ -31,6 +31,7 @@ def sweep(
         str | None,
         typer.Option(help="Make these in FOLDER first: dynamic,static,fp16,prune:0.3:0.9.", show_default=False),
     ] = None,
+    page: Annotated[Path | None, typer.Option(help="Write the result as a page: P.html.", show_default=False)] = None,
     seconds: Annotated[float | None, typer.Option(min=0, help="Seconds for the whole run.")] = None,
     json_: JsonOption = False,
 ) -> None:
@@ -42,6 +43,7 @@ def sweep(
     from tightrope.offline.sweep import sweep as sweeping
     from tightrope.offline.sweep.making.recipes import read_recipes
     from tightrope.offline.sweep.outcome import sweep_document
+    from tightrope.offline.sweep.page.document import write_page
     from tightrope.service.config.loader import load
 
     names = [name.strip() for name in (criteria or "").split(",") if name.strip()]
@@ -49,10 +51,12 @@ def sweep(
     options = sweeping.SweepOptions(goal=goal, criteria=names, seconds=seconds, recipes=recipes)
     with show_progress(console.err, json_=json_) as progress:
         report = sweeping.sweep(load(config), data, model, folder, options, progress)
+    if page is not None:
+        write_page(report, page)
     if json_:
         typer.echo(json.dumps(sweep_document(report)))
     else:
-        print_sweep(report, console.out)
+        print_sweep(report, console.out, page)
     raise typer.Exit(EXIT_CODES[report.verdict])
 
 

@@ -1,5 +1,7 @@
 """Results of `tightrope sweep` for people, in 80 columns: a table, the harm in words, the recommendation."""
 
+from pathlib import Path
+
 from rich.console import Console
 from rich.table import Table
 
@@ -26,8 +28,8 @@ MOST_UNSURE = 2
 """Cells of a variant that are named with the rows that they lack."""
 
 
-def print_sweep(report: SweepReport, out: Console) -> None:
-    """Print the table of all variants, what each lacks, and the recommendation."""
+def print_sweep(report: SweepReport, out: Console, page: Path | None = None) -> None:
+    """Print the table of all variants, what each lacks, the recommendation, and the page that was written."""
     out.print(f"{report.model}: {counts(report)}, against {report.baseline.name}", highlight=False)
     if report.variants:
         out.print(split_words(report), highlight=False, style="dim")
@@ -41,6 +43,8 @@ def print_sweep(report: SweepReport, out: Console) -> None:
         out.print(sentence, highlight=False, style="dim")
     colour = "yellow" if report.recommended is None else "green"
     out.print(f"[bold {colour}]recommended for {report.goal}[/]: {recommendation(report)}", highlight=False)
+    if page is not None:
+        out.print(f"wrote {page}", highlight=False, soft_wrap=True)
 
 
 def _table(report: SweepReport) -> Table:

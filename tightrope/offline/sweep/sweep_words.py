@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tightrope.monitors.qualification.cells import QualificationVerdict
+from tightrope.monitors.records import MODEL_SCOPE
 from tightrope.offline.qualification.harm_words import first_of_scopes, in_words
 from tightrope.offline.sweep.goal import Goal
 from tightrope.offline.sweep.report import SweepReport, SweptVariant, breaches
@@ -22,9 +23,26 @@ MOST_HARMED = 1
 """Groups of a variant that are told in a sentence: the table has all of them."""
 
 
+PER_ROWS = 1000
+"""Rows among which shares are told."""
+
+
+def scope_words(scope: str) -> str:
+    """A scope as people name it.
+
+    >>> scope_words("residence=group_quarters"), scope_words("model")
+    ('group quarters (residence)', 'all rows')
+    """
+    if scope == MODEL_SCOPE:
+        return "all rows"
+    attribute, _, value = scope.partition("=")
+    return f"{value.replace('_', ' ')} ({attribute.replace('_', ' ')})" if value else scope
+
+
 def harm_sentences(swept: SweptVariant, most: int = MOST_HARMED) -> list[str]:
     """The proved harm of a variant, the surest group first."""
-    return [in_words(each) for each in first_of_scopes(breaches(swept))[:most]]
+    found = first_of_scopes(breaches(swept))[:most]
+    return [in_words(each).replace(f"in {each.cell.scope}", f"in {scope_words(each.cell.scope)}", 1) for each in found]
 
 
 def counts(report: SweepReport) -> str:

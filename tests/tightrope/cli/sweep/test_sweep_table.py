@@ -26,7 +26,7 @@ def test_the_table_fits_and_cuts_no_name(tmp_path: Path) -> None:
     assert LONG_NAME in "".join(text.split())
     words = " ".join(text.split())
     assert "skipped broken.onnx: not a model that onnxruntime can load" in words
-    assert "of 1,000 in side=right about 200 get another answer" in words
+    assert "of 1,000 in right (side) about 200 get another answer" in words
     assert "recommended for size: none" in words
 
 

@@ -25,7 +25,7 @@ def test_a_sweep_is_told_in_words(tmp_path: Path) -> None:
     """Verdicts, harm, the split, and what is recommended."""
     report = small_sweep(tmp_path)
     assert counts(report) == "2 variants: 1 qualified, 1 harmful"
-    sentence = "of 1,000 in side=right about 200 get another answer (at least 154; the limit is 100)"
+    sentence = "of 1,000 in right (side) about 200 get another answer (at least 154; the limit is 100)"
     assert harm_sentences(variant(report, "crossed")) == [sentence]
     assert "rows choose 1 candidates" in split_words(report)
     assert recommendation(report) == "none: no qualified variant has less size than the baseline"
