@@ -31,6 +31,9 @@ def sweep(
         str | None,
         typer.Option(help="Make these in FOLDER first: dynamic,static,fp16,prune:0.3:0.9.", show_default=False),
     ] = None,
+    hotspots: Annotated[
+        bool, typer.Option("--hotspots", help="Also change one tensor of the baseline at a time.")
+    ] = False,
     page: Annotated[Path | None, typer.Option(help="Write the result as a page: P.html.", show_default=False)] = None,
     seconds: Annotated[float | None, typer.Option(min=0, help="Seconds for the whole run.")] = None,
     json_: JsonOption = False,
@@ -48,7 +51,7 @@ def sweep(
 
     names = [name.strip() for name in (criteria or "").split(",") if name.strip()]
     recipes = [] if make is None else read_recipes(make)
-    options = sweeping.SweepOptions(goal=goal, criteria=names, seconds=seconds, recipes=recipes)
+    options = sweeping.SweepOptions(goal=goal, criteria=names, seconds=seconds, recipes=recipes, hotspots=hotspots)
     with show_progress(console.err, json_=json_) as progress:
         report = sweeping.sweep(load(config), data, model, folder, options, progress)
     if page is not None:

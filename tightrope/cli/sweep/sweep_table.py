@@ -7,6 +7,7 @@ from rich.table import Table
 
 from tightrope.monitors.qualification.cells import QualificationVerdict
 from tightrope.monitors.records import MODEL_SCOPE, Outcome
+from tightrope.offline.qualification.harm_words import figure
 from tightrope.offline.sweep.report import SweepReport, SweptVariant
 from tightrope.offline.sweep.sweep_words import (
     SHORT_VERDICTS,
@@ -24,6 +25,7 @@ COLOURS = {
     QualificationVerdict.BREACH: "red",
 }
 
+MOST_HOTSPOTS = 6
 MOST_UNSURE = 2
 """Cells of a variant that are named with the rows that they lack."""
 
@@ -37,6 +39,8 @@ def print_sweep(report: SweepReport, out: Console, page: Path | None = None) -> 
     for swept in report.ordered:
         for line in _remarks(swept):
             out.print(f"[bold]{swept.variant.name}[/]: {line}", highlight=False)
+    if report.hotspots:
+        out.print(_hotspots(report))
     for skipped in report.skipped:
         out.print(f"[yellow]skipped[/] {skipped.name}: {skipped.reason}", highlight=False)
     for sentence in limits_of_proof(report) if report.variants else ():
@@ -68,6 +72,17 @@ def _table(report: SweepReport) -> Table:
         seen = swept.seen_in(criterion, MODEL_SCOPE)
         shown = ["-" if ratio is None else f"{ratio:.2f}", "-" if seen is None else f"{seen:.4f}"]
         grid.add_row(swept.variant.name, word, *kilobytes, *shown, _worst(swept, criterion))
+    return grid
+
+
+def _hotspots(report: SweepReport) -> Table:
+    grid = Table(box=None, pad_edge=False, collapse_padding=True, title_justify="left", title_style="bold")
+    grid.title = f"hotspots: {report.shown_criterion} when one tensor of the baseline is changed"
+    for heading in ("tensor", "change", "all rows", "worst group"):
+        grid.add_column(heading, overflow="fold", justify="right" if heading == "all rows" else "left")
+    for spot in report.hotspots[:MOST_HOTSPOTS]:
+        worst = "-" if spot.worst is None else f"{spot.seen[spot.worst]:.3f} {spot.worst.rpartition('=')[2]}"
+        grid.add_row(spot.tensor, spot.change, figure(spot.seen.get(MODEL_SCOPE)), worst)
     return grid
 
 

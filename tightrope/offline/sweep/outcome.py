@@ -33,6 +33,8 @@ def sweep_document(report: SweepReport) -> dict[str, Any]:
         "candidates": report.candidates,
         "host_class": report.host_class,
         "variants": [_variant(report, swept) for swept in report.ordered],
+        "hotspots": msgspec.to_builtins(report.hotspots),
+        "hotspots_untried": report.untried,
         "skipped": [{"name": each.name, "reason": each.reason} for each in report.skipped],
     }
 

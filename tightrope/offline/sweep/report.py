@@ -9,6 +9,7 @@ from tightrope.monitors.qualification.selection import BEST_FIRST, best_verdict
 from tightrope.monitors.records import MODEL_SCOPE, Outcome, Role
 from tightrope.offline.qualification.costs import Costs
 from tightrope.offline.sweep.goal import Goal
+from tightrope.offline.sweep.hotspot import Hotspot
 from tightrope.offline.sweep.sizes import ModelSize
 from tightrope.offline.sweep.variants import SkippedFile, Variant
 
@@ -71,6 +72,7 @@ def largest_seen(cells: Sequence[MeasuredCell], criterion: str, scope: str) -> f
 class SweepReport:
     """A whole sweep. ``rows`` are those of the file, ``chosen`` of them chose and ``judging`` judged; ``scopes`` are
     all scopes, the model first; ``criteria`` are judged, ``left_out`` those of the configuration that are not.
+    ``untried`` are the trials of hotspots that time or their number did not allow.
     """
 
     model: str
@@ -90,6 +92,8 @@ class SweepReport:
     host_class: str
     variants: Sequence[SweptVariant]
     skipped: Sequence[SkippedFile]
+    hotspots: Sequence[Hotspot] = ()
+    untried: int = 0
 
     @property
     def shown_criterion(self) -> str:

@@ -9,7 +9,7 @@ there.
 import hashlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tightrope import __version__
@@ -24,6 +24,8 @@ from tightrope.offline.qualification.runner import QualificationRun
 from tightrope.offline.qualification.stages import StageStore, TimedProgress
 from tightrope.offline.sweep.criteria_choice import only_criteria
 from tightrope.offline.sweep.goal import Goal
+from tightrope.offline.sweep.hotspots import find_hotspots
+from tightrope.offline.sweep.making.making import require_extra
 from tightrope.offline.sweep.making.preparation import SweepFiles, make_variants
 from tightrope.offline.sweep.making.recipes import Recipe
 from tightrope.offline.sweep.report import SweepReport, SweptVariant
@@ -53,13 +55,14 @@ MOST_KEPT_ROWS = 2_000_000
 @dataclass(frozen=True, slots=True)
 class SweepOptions:
     """The options of the command. ``criteria`` names those that judge, all if empty; ``seconds`` bound the run;
-    ``recipes`` are made in the folder first.
+    ``recipes`` are made in the folder first; with ``hotspots`` one tensor of the baseline is changed at a time.
     """
 
     goal: Goal = Goal.SIZE
     criteria: Sequence[str] = ()
     seconds: float | None = None
     recipes: Sequence[Recipe] = ()
+    hotspots: bool = False
 
 
 def sweep(
@@ -82,10 +85,18 @@ def sweep(
     if not isinstance(baseline, Path):
         raise ConfigError([f"models.{model}.baseline: is on another server; a sweep is about files"])
     deadline = None if options.seconds is None else time.monotonic() + options.seconds
+    if options.hotspots:
+        require_extra()
     shown = VariantProgress(progress)
     rows, failed = make_variants(settings, model, SweepFiles(baseline, data, folder), options.recipes, shown)
     variants, skipped = find_variants(folder, baseline)
-    return _Sweep(settings, model, baseline, data, options, shown, deadline, [*skipped, *failed], rows).run(variants)
+    run = _Sweep(settings, model, baseline, data, options, shown, deadline, [*skipped, *failed], rows)
+    report = run.run(variants)
+    if not options.hotspots or run.rows is None:
+        return report
+    shown.variant = ""
+    found, untried = find_hotspots(settings, report, run.rows, TimedProgress(shown, deadline))
+    return replace(report, hotspots=found, untried=untried)
 
 
 @dataclass(slots=True)

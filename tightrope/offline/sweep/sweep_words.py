@@ -89,6 +89,10 @@ def limits_of_proof(report: SweepReport) -> Iterator[str]:
         yield f"Not proved is not harmful: the rows are too few, or a value is too near its limit, for {names}."
     if any(_saves_only_deflated(report, each) for each in report.variants):
         yield "A pruned file is as large as before: its zeros save bytes only where something compresses the file."
+    if report.hotspots or report.untried:
+        yield "Hotspots are what one change does alone; two together can do more. They gate nothing."
+    if report.untried:
+        yield f"{report.untried} changes of a tensor were not tried, those that lose the least: time, or their number."
     if report.goal is Goal.ENERGY and not report.counts_joules:
         yield "This host counts no joules: energy is the time of the processor."
     yield f"Latencies are of single rows on this host ({report.host_class or 'unknown class'}), and change with it."

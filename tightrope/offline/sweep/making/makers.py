@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
 from onnxruntime.transformers.float16 import convert_float_to_float16
@@ -82,7 +83,8 @@ def _half(_: Recipe, baseline: Path, target: Path, __: Sequence[Tensors]) -> Non
 def _prune(recipe: Recipe, baseline: Path, target: Path, _: Sequence[Tensors]) -> None:
     model = onnx.load(baseline)
     for tensor in weights_of(model):
-        prune_tensor(tensor, float(recipe.options["sparsity"]))
+        pruned = smallest_zeroed(numpy_helper.to_array(tensor), float(recipe.options["sparsity"]))
+        tensor.CopyFrom(numpy_helper.from_array(pruned, tensor.name))
     onnx.save(model, target)
 
 
@@ -95,12 +97,12 @@ def weights_of(model: ModelProto) -> list[TensorProto]:
     ]
 
 
-def prune_tensor(tensor: TensorProto, sparsity: float) -> None:
-    """Set the smallest values of a tensor to zero, this share of them."""
-    values = numpy_helper.to_array(tensor).copy()
+def smallest_zeroed(values: NDArray[np.float32], sparsity: float) -> NDArray[np.float32]:
+    """The values of a tensor with the smallest ones at zero, this share of them."""
+    pruned = values.copy()
     order = np.argsort(np.abs(values), axis=None, kind="stable")
-    values.reshape(-1)[order[: int(values.size * sparsity)]] = 0
-    tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    pruned.reshape(-1)[order[: int(values.size * sparsity)]] = 0
+    return pruned
 
 
 _MAKERS: Mapping[Technique, Callable[[Recipe, Path, Path, Sequence[Tensors]], Any]] = {

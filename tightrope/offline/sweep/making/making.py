@@ -26,7 +26,7 @@ from tightrope.service.adapters.model_files import STANDARD_INPUT, find_files
 from tightrope.service.config.loader import ConfigError
 
 MANIFEST_ENDING = ".manifest.json"
-NEEDS_SWEEP = "--make needs more: pip install 'tightrope[sweep]'"
+NEEDS_SWEEP = "--make and --hotspots need more: pip install 'tightrope[sweep]'"
 
 
 @dataclass(frozen=True, slots=True)

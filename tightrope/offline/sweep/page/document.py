@@ -15,6 +15,7 @@ from tightrope.monitors.records import MODEL_SCOPE, Outcome
 from tightrope.offline.qualification.stages import replace_file
 from tightrope.offline.sweep.goal import Goal
 from tightrope.offline.sweep.page.heat_map import heat_key, heat_map
+from tightrope.offline.sweep.page.hotspot_table import hotspot_table
 from tightrope.offline.sweep.page.markup import Markup, element, joined
 from tightrope.offline.sweep.page.scatter import scatter
 from tightrope.offline.sweep.page.signs import sign
@@ -46,7 +47,7 @@ def write_page(report: SweepReport, path: Path) -> None:
 
 def sweep_page(report: SweepReport) -> str:
     """The whole page."""
-    sections = [_harm(report), _picture(report), _table(report), _heat(report), _limits(report)]
+    sections = [_harm(report), _picture(report), _table(report), _heat(report), _hotspots(report), _limits(report)]
     title = f"Sweep of {report.model}: {counts(report)}"
     return "<!doctype html>\n" + element(
         "html",
@@ -184,6 +185,21 @@ def _heat(report: SweepReport) -> Markup:
         element("p", note, class_="note"),
         element("div", heat_map(report), class_="scroll", tabindex=0, role="region", aria_labelledby="groups"),
         element("ul", list(heat_key()), class_="key"),
+    )
+
+
+def _hotspots(report: SweepReport) -> Markup | None:
+    if not report.hotspots:
+        return None
+    note = (
+        f"{report.shown_criterion.capitalize()} with the baseline when one of its tensors alone is changed: where "
+        "compression hurts, and whom. It is measured on all rows, and gates nothing."
+    )
+    return element(
+        "section",
+        element("h2", "Hotspots", id="hotspots"),
+        element("p", note, class_="note"),
+        element("div", hotspot_table(report), class_="scroll", tabindex=0, role="region", aria_labelledby="hotspots"),
     )
 
 

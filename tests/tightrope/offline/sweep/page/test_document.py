@@ -9,6 +9,7 @@ from playwright.sync_api import Browser
 
 from tests.support.front_page.browser import playwright_chromium
 from tests.support.sweeps import small_sweep
+from tightrope.offline.sweep.hotspot import Hotspot
 from tightrope.offline.sweep.page.document import sweep_page, write_page
 from tightrope.offline.sweep.report import SweepReport
 from tightrope.offline.sweep.sizes import ModelSize
@@ -68,7 +69,8 @@ def test_the_page_is_accessible_and_fits(tmp_path: Path, browser: Browser, width
     """Opened as a file: axe finds nothing, nothing is cut at the right, no message of the policy, no request."""
     report = resized(small_sweep(tmp_path))
     path = tmp_path / "page.html"
-    write_page(replace(report, skipped=[SkippedFile("x.onnx", "broken")]), path)
+    spots = [Hotspot("weights", "8 bits", 35.0, {"model": 0.01, "side=right": 0.1}, "side=right")]
+    write_page(replace(report, skipped=[SkippedFile("x.onnx", "broken")], hotspots=spots), path)
     # The audit itself is a script; the policy is lifted for it alone, and not for the messages and requests below.
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
     page.goto(path.as_uri())
