@@ -8,7 +8,7 @@ WORKERS = $(shell cores=$$(nproc); echo $$((cores > 3 ? 4 : cores + 1)))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-cluster kafka test test-fast fuzz test-upgrades release bench-against bench-qualify tools check format bench bench-power bench-serving soak docs pictures lock demo-data proto image wrk peers clean
+.PHONY: help demo demo-cluster kafka test test-fast fuzz test-upgrades release bench-against bench-qualify tools check format bench bench-power bench-serving soak docs pictures sweep lock demo-data proto image wrk peers clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
@@ -94,6 +94,9 @@ pictures: .venv/dev.stamp tools docs/pictures/page/node_modules/.stamp ## Take t
 	$(BIN)/python -m docs.pictures $(AGAIN)
 	$(BIN)/python -m docs.first_hour
 	$(BIN)/python -m docs.page_pictures
+
+sweep: .venv/dev.stamp ## The demo's variants judged: writes docs/sweep-demo.html and its picture; a quarter of a minute
+	$(BIN)/python -m docs.sweep_page
 
 docs/pictures/page/node_modules/.stamp: docs/pictures/page/package-lock.json
 	cd docs/pictures/page && npm ci --silent && touch node_modules/.stamp

@@ -1,12 +1,14 @@
 """Results of `tightrope sweep` for people, in 80 columns: a table, the harm in words, the recommendation."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tightrope.monitors.qualification.cells import QualificationVerdict
-from tightrope.monitors.records import MODEL_SCOPE, Outcome
+from tightrope.monitors.records import MODEL_SCOPE
 from tightrope.offline.qualification.harm_words import figure
 from tightrope.offline.sweep.report import SweepReport, SweptVariant
 from tightrope.offline.sweep.sweep_words import (
@@ -14,6 +16,8 @@ from tightrope.offline.sweep.sweep_words import (
     counts,
     harm_sentences,
     limits_of_proof,
+    missing_proof,
+    names_by_line,
     recommendation,
     split_words,
 )
@@ -26,8 +30,6 @@ COLOURS = {
 }
 
 MOST_HOTSPOTS = 6
-MOST_UNSURE = 2
-"""Cells of a variant that are named with the rows that they lack."""
 
 
 def print_sweep(report: SweepReport, out: Console, page: Path | None = None) -> None:
@@ -36,17 +38,16 @@ def print_sweep(report: SweepReport, out: Console, page: Path | None = None) -> 
     if report.variants:
         out.print(split_words(report), highlight=False, style="dim")
         out.print(_table(report))
-    for swept in report.ordered:
-        for line in _remarks(swept):
-            out.print(f"[bold]{swept.variant.name}[/]: {line}", highlight=False)
+    for names, line in _remarks(report):
+        out.print(f"[bold]{escape(names)}[/]: {escape(line)}", highlight=False)
     if report.hotspots:
         out.print(_hotspots(report))
     for skipped in report.skipped:
-        out.print(f"[yellow]skipped[/] {skipped.name}: {skipped.reason}", highlight=False)
+        out.print(f"[yellow]skipped[/] {escape(skipped.name)}: {escape(skipped.reason)}", highlight=False)
     for sentence in limits_of_proof(report) if report.variants else ():
         out.print(sentence, highlight=False, style="dim")
     colour = "yellow" if report.recommended is None else "green"
-    out.print(f"[bold {colour}]recommended for {report.goal}[/]: {recommendation(report)}", highlight=False)
+    out.print(f"[bold {colour}]recommended for {report.goal}[/]: {escape(recommendation(report))}", highlight=False)
     if page is not None:
         out.print(f"wrote {page}", highlight=False, soft_wrap=True)
 
@@ -71,7 +72,7 @@ def _table(report: SweepReport) -> Table:
         ratio = swept.ratio("latency_p50")
         seen = swept.seen_in(criterion, MODEL_SCOPE)
         shown = ["-" if ratio is None else f"{ratio:.2f}", "-" if seen is None else f"{seen:.4f}"]
-        grid.add_row(swept.variant.name, word, *kilobytes, *shown, _worst(swept, criterion))
+        grid.add_row(escape(swept.variant.name), word, *kilobytes, *shown, _worst(swept, criterion))
     return grid
 
 
@@ -82,7 +83,7 @@ def _hotspots(report: SweepReport) -> Table:
         grid.add_column(heading, overflow="fold", justify="right" if heading == "all rows" else "left")
     for spot in report.hotspots[:MOST_HOTSPOTS]:
         worst = "-" if spot.worst is None else f"{spot.seen[spot.worst]:.3f} {spot.worst.rpartition('=')[2]}"
-        grid.add_row(spot.tensor, spot.change, figure(spot.seen.get(MODEL_SCOPE)), worst)
+        grid.add_row(escape(spot.tensor), spot.change, figure(spot.seen.get(MODEL_SCOPE)), worst)
     return grid
 
 
@@ -91,19 +92,12 @@ def _worst(swept: SweptVariant, criterion: str) -> str:
     return "-" if worst is None else f"{worst[1]:.3f} {worst[0].rpartition('=')[2]}"
 
 
-def _remarks(swept: SweptVariant) -> list[str]:
-    """The harm, the cells that lack rows, and those that were not measured or are withheld."""
-    lines = harm_sentences(swept)
-    if swept.verdict is QualificationVerdict.INSUFFICIENT:
-        unsure = [each for each in swept.cells if each.outcome is Outcome.INSUFFICIENT]
-        lines += [f"{each.cell.name}: {each.note}" for each in unsure[:MOST_UNSURE]]
-        if len(unsure) > MOST_UNSURE:
-            lines.append(f"and {len(unsure) - MOST_UNSURE} more cells that cannot be told")
-        if not unsure:
-            lines.append(f"was over a limit on the rows that choose: {swept.opposed[0]}")
-    reasons = dict.fromkeys(each.note for each in swept.cells if each.outcome is Outcome.ERROR)
-    return [
-        *lines,
-        *reasons,
-        *([f"withheld, the baseline serves them: {', '.join(swept.withheld)}"] * bool(swept.withheld)),
-    ]
+def _remarks(report: SweepReport) -> Iterator[tuple[str, str]]:
+    """Lines about variants, with their names: the harm, what is not proved, and what is withheld."""
+    for line, names in names_by_line(report, missing_proof).items():
+        yield ", ".join(names), line
+    for swept in report.ordered:
+        for line in harm_sentences(swept):
+            yield swept.variant.name, line
+        if swept.withheld:
+            yield swept.variant.name, f"withheld, the baseline serves them: {', '.join(swept.withheld)}"

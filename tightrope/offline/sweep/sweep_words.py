@@ -1,9 +1,9 @@
 """A sweep in words, for the terminal and the page: verdicts, harm, the recommendation, and what it cannot tell."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tightrope.monitors.qualification.cells import QualificationVerdict
-from tightrope.monitors.records import MODEL_SCOPE
+from tightrope.monitors.records import MODEL_SCOPE, Outcome
 from tightrope.offline.qualification.harm_words import first_of_scopes, in_words
 from tightrope.offline.sweep.goal import Goal
 from tightrope.offline.sweep.report import SweepReport, SweptVariant, breaches
@@ -18,6 +18,9 @@ SHORT_VERDICTS = {
 SAME_SIZE, FEWER_DEFLATED = 0.98, 0.9
 """Shares of the baseline's bytes: a file saves nothing above the first, its compressed form something below the other.
 """
+
+MOST_OPEN_CELLS = 3
+"""Cells of a variant that are named with what they lack."""
 
 MOST_HARMED = 1
 """Groups of a variant that are told in a sentence: the table has all of them."""
@@ -42,7 +45,38 @@ def scope_words(scope: str) -> str:
 def harm_sentences(swept: SweptVariant, most: int = MOST_HARMED) -> list[str]:
     """The proved harm of a variant, the surest group first."""
     found = first_of_scopes(breaches(swept))[:most]
-    return [in_words(each).replace(f"in {each.cell.scope}", f"in {scope_words(each.cell.scope)}", 1) for each in found]
+    return [_with_scope_words(in_words(each), each.cell.scope) for each in found]
+
+
+def _with_scope_words(sentence: str, scope: str) -> str:
+    """The sentence with the scope as people name it."""
+    if scope == MODEL_SCOPE:
+        return sentence.replace(" in all rows", " rows", 1)
+    return sentence.replace(f"in {scope}", f"in {scope_words(scope)}", 1)
+
+
+def missing_proof(swept: SweptVariant, most: int = MOST_OPEN_CELLS) -> str | None:
+    """The cells that are not proved, and what they lack; None where the verdict does not depend on them."""
+    if swept.verdict not in {QualificationVerdict.INSUFFICIENT, QualificationVerdict.ERROR}:
+        return None
+    cells = [each for each in swept.cells if each.outcome in {Outcome.INSUFFICIENT, Outcome.ERROR}]
+    if not cells:
+        return f"the rows that choose speak against it: {swept.opposed[0]}"
+    notes = dict.fromkeys(each.note for each in cells)
+    if len(notes) == 1 and len(cells) > most:
+        return f"{len(cells)} cells: {next(iter(notes))}"
+    words = [f"{each.cell.criterion} in {scope_words(each.cell.scope)}: {each.note}" for each in cells[:most]]
+    left = len(cells) - most
+    return "; ".join([*words, f"and {left} more cell{'s' * (left > 1)}"] if left > 0 else words)
+
+
+def names_by_line(report: SweepReport, line_of: Callable[[SweptVariant], str | None]) -> dict[str, list[str]]:
+    """The lines about variants, each once with the names of all to which it applies."""
+    names: dict[str, list[str]] = {}
+    for swept in report.ordered:
+        if (line := line_of(swept)) is not None:
+            names.setdefault(line, []).append(swept.variant.name)
+    return names
 
 
 def counts(report: SweepReport) -> str:

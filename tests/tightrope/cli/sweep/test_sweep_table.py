@@ -31,7 +31,15 @@ def test_the_table_fits_and_cuts_no_name(tmp_path: Path) -> None:
 
 
 def test_missing_rows_are_told(tmp_path: Path) -> None:
-    """Two cells by name, and the number of the others."""
+    """In one line for all variants that lack the same."""
+    variant_folder(tmp_path, {"good": [[1.001, 0], [0, 0]], "same": [[1.002, 0], [0, 0]]})
     words = " ".join(printed(small_sweep(tmp_path, rows=40)).split())
-    assert "good: model disagreement: about" in words
-    assert "and 1 more cells that cannot be told" in words
+    assert "good, same: disagreement in all rows: about" in words
+
+
+def test_names_are_no_markup(tmp_path: Path) -> None:
+    """A file may be called as it likes."""
+    variant_folder(tmp_path, {"[bold]x": [[1.001, 0], [0, 0]], "[red]y": [[1, 0], [-4, 0]]})
+    text = printed(small_sweep(tmp_path))
+    assert "[bold]x" in text
+    assert "[red]y: of 1,000" in text

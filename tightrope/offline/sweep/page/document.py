@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tightrope import __version__
 from tightrope.monitors.qualification.cells import QualificationVerdict
-from tightrope.monitors.records import MODEL_SCOPE, Outcome
+from tightrope.monitors.records import MODEL_SCOPE
 from tightrope.offline.qualification.stages import replace_file
 from tightrope.offline.sweep.goal import Goal
 from tightrope.offline.sweep.page.heat_map import heat_key, heat_map
@@ -27,13 +27,14 @@ from tightrope.offline.sweep.sweep_words import (
     counts,
     harm_sentences,
     limits_of_proof,
+    missing_proof,
+    names_by_line,
     scope_words,
     split_words,
 )
 
 PAGE_STYLE = Path(__file__).with_name("page.css").read_text()
 MOST_GROUPS_TOLD = 2
-MOST_LACKING = 3
 
 
 def write_page(report: SweepReport, path: Path) -> None:
@@ -114,10 +115,15 @@ def _in_short(report: SweepReport) -> str:
 def _harm(report: SweepReport) -> Markup | None:
     """The harm of each variant in words, and what the others lack."""
     lines = [element("li", line) for swept in report.ordered for line in _harmed(swept)]
-    lines += [element("li", line, class_="unsure") for swept in report.ordered for line in _lacking(swept)]
+    lines += [
+        element(
+            "li", element("strong", ", ".join(names)), f" cannot be told. {line[0].upper()}{line[1:]}.", class_="unsure"
+        )
+        for line, names in names_by_line(report, missing_proof).items()
+    ]
     if not lines:
         return None
-    return element("section", element("h2", "Who would get another answer"), element("ul", lines, class_="harm"))
+    return element("section", element("h2", "Who would be harmed"), element("ul", lines, class_="harm"))
 
 
 def _harmed(swept: SweptVariant) -> Iterator[Markup]:
@@ -125,16 +131,6 @@ def _harmed(swept: SweptVariant) -> Iterator[Markup]:
     if sentences:
         words = "; ".join(f"{each[0].upper()}{each[1:]}" if not n else each for n, each in enumerate(sentences))
         yield joined([element("strong", swept.variant.name), " is harmful. ", words, "."])
-
-
-def _lacking(swept: SweptVariant) -> Iterator[Markup]:
-    if swept.verdict not in {QualificationVerdict.INSUFFICIENT, QualificationVerdict.ERROR}:
-        return
-    open_cells = [each for each in swept.cells if each.outcome in {Outcome.INSUFFICIENT, Outcome.ERROR}]
-    words = [f"{each.cell.criterion} in {scope_words(each.cell.scope)}: {each.note}" for each in open_cells]
-    more = f"; and {len(words) - MOST_LACKING} more" if len(words) > MOST_LACKING else ""
-    reason = "; ".join(words[:MOST_LACKING]) + more if words else "the rows that choose speak against it"
-    yield joined([element("strong", swept.variant.name), f" {SHORT_VERDICTS[swept.verdict]}: {reason}."])
 
 
 def _group_limit(report: SweepReport) -> float | None:
@@ -161,9 +157,19 @@ def _picture(report: SweepReport) -> Markup:
             "of the table.",
             class_="note",
         ),
-        element("figure", scatter(report, _group_limit(report))),
+        element("figure", scatter(report, _group_limit(report)), _names(report)),
         element("ul", key, class_="key"),
     )
+
+
+def _names(report: SweepReport) -> Markup:
+    """The variants by their numbers, beside the picture or below it."""
+    best = report.recommended
+    names = [
+        element("li", sign(each.verdict), element("strong", each.variant.name) if each is best else each.variant.name)
+        for each in report.ordered
+    ]
+    return element("ol", names, class_="names")
 
 
 def _table(report: SweepReport) -> Markup:

@@ -52,7 +52,7 @@ def test_no_recommendation_is_said_plainly(tmp_path: Path) -> None:
     assert "No qualified variant has less size than the baseline" in sweep_page(report)
     few = sweep_page(small_sweep(tmp_path, rows=60))
     assert "No variant is proved to keep the baseline&#x27;s answers" in few
-    assert "cannot tell: disagreement in" in few
+    assert "cannot be told. Disagreement in" in few
 
 
 def test_the_page_is_a_file_without_references(tmp_path: Path) -> None:
