@@ -106,10 +106,13 @@ def cost_words(report: SweepReport) -> str:
 
 def split_words(report: SweepReport) -> str:
     """The rows that choose and judge, and the confidence of one candidate."""
-    each = 1 - report.alpha / max(report.candidates, 1)
+    number, parts = report.candidates, f"{report.chosen:,} of {report.rows:,} rows choose"
+    if number <= 1:
+        named = "1 candidate" if number else "no candidate"
+        return f"{parts} {named}, {report.judging:,} judge at {1 - report.alpha:.0%}"
     return (
-        f"{report.chosen:,} of {report.rows:,} rows choose {report.candidates} candidates, {report.judging:,} judge "
-        f"them, each at {each:.3%}: that is {1 - report.alpha:.0%} for all of them"
+        f"{parts} {number} candidates, {report.judging:,} judge them, each at {1 - report.alpha / number:.3%}: "
+        f"that is {1 - report.alpha:.0%} for all of them"
     )
 
 

@@ -33,7 +33,11 @@ def test_a_sweep_is_told_in_words(tmp_path: Path) -> None:
     assert harm_sentences(variant(report, "crossed")) == [sentence]
     few = variant(small_sweep(tmp_path, qualification={"criteria": {"disagreement": {"model": 0.01}}}), "crossed")
     assert harm_sentences(few)[0].startswith("of 1,000 rows about 40 get another answer (at least ")
-    assert "rows choose 1 candidates" in split_words(report)
+    assert "rows choose 1 candidate, " in split_words(report)
+    none = replace(report, variants=[variant(report, "crossed")])
+    assert "rows choose no candidate, " in split_words(none)
+    two = replace(report, variants=[variant(report, "good")] * 2)
+    assert "2 candidates, 680 judge them, each at 97.500%: that is 95% for all of them" in split_words(two)
     assert recommendation(report) == "none: no qualified variant has less size than the baseline"
     assert recommendation(resized(report, 0.25, 1)) == "good.onnx: 75% less size than the baseline"
     harmful = replace(report, variants=[variant(report, "crossed")])
