@@ -61,6 +61,11 @@ def traffic(files: tuple[str, ...] = TRAFFIC_FILES, first: int = 0) -> list[Traf
     return rows
 
 
+def request_id(number: int) -> str:
+    """The id of the demo's request with this number, from 0."""
+    return f"demo-{number:05d}"
+
+
 def _row(record: dict[str, str], number: int) -> TrafficRow:
     tags = tuple(
         f"{name.removeprefix(DEMO_TAG_PREFIX)}={value}"
@@ -70,7 +75,7 @@ def _row(record: dict[str, str], number: int) -> TrafficRow:
     codes = tuple(
         float(v) for name, v in record.items() if name != DEMO_LABEL_COLUMN and not name.startswith(DEMO_TAG_PREFIX)
     )
-    return TrafficRow(f"demo-{number:05d}", codes, int(record[DEMO_LABEL_COLUMN]), tags)
+    return TrafficRow(request_id(number), codes, int(record[DEMO_LABEL_COLUMN]), tags)
 
 
 def replay(

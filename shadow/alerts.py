@@ -107,6 +107,6 @@ def _evidence(event: Event) -> dict[str, str]:
     annotations = {
         "evidence": shown,
         "event": event.id,
-        **{key: str(event.detail.get(key, "")) for key in ("request_id", "baseline_digest", "compressed_digest")},
+        **{key: str(event.detail.get(key, "")) for key in ("request_digest", "baseline_digest", "compressed_digest")},
     }
     return {key: value for key, value in annotations.items() if value}

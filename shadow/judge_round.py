@@ -109,6 +109,7 @@ class JudgeRound(LabelIntake):
     def save(self, log: str, before: Mapping[str, State], inputs: JudgedInputs | None) -> dict[str, State]:
         """Save the round of a log, or the ``inputs`` that led to it; returns the states that are not those before."""
         changed = {name: state for name, state in self.states.items() if state is not before[name]}
+        self.events = [*self._store.redacted(self.events)]  # as pagers and metrics get them, too
         self._store.save(log, self.positions, EncodedStates(changed), self.events, self.pending, inputs)
         return changed
 

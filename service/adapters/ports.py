@@ -353,6 +353,9 @@ class Store(Protocol):
     def set_aside(self, model: str, name: str) -> None:
         """Keep a copy of a model's snapshot under another name, because the next one replaces it."""
 
+    def redacted(self, events: Sequence[Event]) -> Sequence[Event]:
+        """The events as they are saved: with keyed digests in place of request ids."""
+
     def save(
         self,
         log: str,

@@ -14,6 +14,7 @@ STATE_FILES = (
     "alerts.*",
     "marks.*",
     "draw.secret*",
+    "audit.key*",
     "dissents.jsonl",
     "deployed.json*",
     "probes.json*",

@@ -26,6 +26,10 @@ class StateSection(Section):
     """
     events_most: Annotated[int, Field(ge=1)] = 1_000_000
     """Events that are kept at most; the oldest go first."""
+    audit_key_file: Path | None = None
+    """The private key (Ed25519, PEM, mode 0600) that signs the head of the audit trail; needs the extra `signed`. If
+    left out, HMAC with the secret `audit.key` of the folder does; see docs/audit.md.
+    """
     events_file: bool = False
     """Write events that go to `events-YYYYMMDD.jsonl` in the folder, by the day on which they go."""
 

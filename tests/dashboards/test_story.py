@@ -79,7 +79,7 @@ def test_first_page_has_the_evidence(story: FullStack) -> None:
     assert "Callers are served: by the full model. Nobody else is touched." in annotations["description"]
     case = rf"{GATEWAY}/#/{DEMO_MODEL}/residence%3Dgroup_quarters\?event=\d+"
     assert re.fullmatch(case, annotations["page_url"])
-    assert annotations["request_id"].startswith("demo-")
+    assert re.fullmatch("[0-9a-f]{32}", annotations["request_digest"])
     assert annotations["runbook_url"].endswith("#tightropesafemode")
 
 

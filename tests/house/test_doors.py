@@ -51,12 +51,7 @@ DOORS = {
     "securesystemslib": ["service/adapters/attestation/*.py"],
     "sqlite3": ["service/adapters/sqlite/*.py"],
     "starlette": ["service/api/*.py", "tightrope/wiring/shadow_processes.py", "tightrope/wiring/judge_labels.py"],
-    "typer": [
-        "tightrope/cli/*.py",
-        "tightrope/cli/people/*.py",
-        "tightrope/cli/sweep/*.py",
-        "tightrope/offline/report.py",
-    ],
+    "typer": ["tightrope/cli/*.py", "tightrope/cli/*/*.py", "tightrope/offline/report.py"],
     "urllib3": [
         "service/adapters/*.py",
         "service/adapters/open_inference/*.py",

@@ -29,7 +29,7 @@ CASE = {"monitor": "disagreement", "evidence": 8.61468, "threshold": 8.4983}
 
 def event(scope: str = "a=b", kind: str = "breach", model: str = "m", *, moved: bool = True, **detail: Any) -> Event:  # noqa: ANN401
     """Make an event of the audit trail."""
-    facts = {"moved": moved, "monitors": [CASE], "request_id": "r-7", "compressed_digest": "c0", **detail}
+    facts = {"moved": moved, "monitors": [CASE], "request_digest": "r-7", "compressed_digest": "c0", **detail}
     return Event(f"{scope}/{kind}", 17.0, model, kind, scope, "judge", "disagreement 0.643, limit 0.1", facts)
 
 
@@ -49,7 +49,7 @@ def test_safe_scope_has_an_alert_with_its_evidence() -> None:
             {
                 "evidence": "disagreement: evidence 101 % of what an alarm needs",
                 "event": "a=b/breach",
-                "request_id": "r-7",
+                "request_digest": "r-7",
                 "compressed_digest": "c0",
             },
             event(),

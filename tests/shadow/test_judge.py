@@ -62,7 +62,8 @@ def test_transition_is_an_event_with_its_evidence(harness: JudgeHarness) -> None
     rows = [bool(d) for batch in batches for d in batch.disagree[batch.member[:, 0] & (batch.offset <= last)]]
     assert (case["count"], case["recent_count"], case["recent_mean"]) == (len(rows), len(rows), np.mean(rows))
     assert (detail["log"], detail["first"]) == ("log-1", {"partition": 0, "offset": last - 15})
-    assert (detail["samples"], detail["request_id"]) == (last + 1, f"0-{last}")
+    digest = harness.store.redacted([replace(breach, detail={"request_id": f"0-{last}"})])[0].detail["request_digest"]
+    assert (detail["samples"], detail["request_digest"]) == (last + 1, digest)
     assert detail["trace_id"] == f"t-{last}", "the row that gave the last evidence leads to its trace"
     assert (detail["baseline_digest"], detail["compressed_digest"], detail["plan_digest"]) == ("b1", "c1", "d1")
     assert (detail["judge_host"], detail["armed"]) == (HOST, True)

@@ -18,6 +18,7 @@ from tightrope.cli import (
     qualify_command,
     statement_commands,
 )
+from tightrope.cli.audit import commands as audit
 from tightrope.cli.cluster_commands import ConfigArgument, GrpcPortOption, HostOption, JsonOption, PortOption
 from tightrope.cli.logs.log_setup import set_up_command, set_up_server
 from tightrope.cli.people.commands import PEOPLE_COMMANDS
@@ -177,6 +178,7 @@ for command in (
     *cluster_commands.COMMANDS,
 ):
     app.command()(command)
+app.add_typer(audit.app, name="audit")
 app.add_typer(dashboards.app, name="dashboards")
 app.add_typer(modes.app, name="modes")
 

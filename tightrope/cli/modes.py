@@ -90,6 +90,7 @@ def _stored(config: Path, *, exclusive: bool) -> "Iterator[tuple[SqliteStore, di
     from tightrope.service.adapters.sqlite.store import SqliteStore
     from tightrope.service.app import load_pairs
     from tightrope.service.config.loader import ConfigError, load
+    from tightrope.wiring.audit_keys import audit_keys
     from tightrope.wiring.deployer import with_deployed
     from tightrope.wiring.embedded import DATABASE
 
@@ -101,7 +102,7 @@ def _stored(config: Path, *, exclusive: bool) -> "Iterator[tuple[SqliteStore, di
         raise ConfigError([f"state: {path} does not exist yet; `tightrope run {config}` makes it"])
     plans = {name: pair.plan for name, pair in load_pairs(with_deployed(settings), enforced=False).items()}
     try:
-        store = SqliteStore(path, exclusive=exclusive)
+        store = SqliteStore(path, exclusive=exclusive, keys=audit_keys(settings) if exclusive else None)
     except StoreError as error:
         hint = "; modes are moved and dropped while nothing runs, orders are for the time when it does"
         raise ConfigError([f"{error}{hint if exclusive else ''}"]) from error

@@ -87,7 +87,7 @@ def start_cluster(path: Path, token: str) -> Iterator[DemoCluster]:
     with ExitStack() as stack:
         stack.callback(bus.close, 1.0)
         processes = [stack.enter_context(running_process(process_command(verb, path))) for verb in verbs]
-        members = [HttpGateway(read_address(process), token) for process in processes]
+        members = [HttpGateway(read_address(process), token, settings.state.folder) for process in processes]
         for member in members:
             _wait_until_ready(member)
         yield DemoCluster(members[-GATEWAY_COUNT:], bus)

@@ -14,18 +14,28 @@ from typing import Any
 import urllib3
 from ruamel.yaml import YAML
 
-from tightrope.demo.replay import DEMO_FOLDER, DEMO_MODEL
+from tightrope.demo.replay import DEMO_FOLDER, DEMO_MODEL, request_id
+from tightrope.service.adapters.audit.key_files import keys_beside
 from tightrope.service.errors import ServerError
+from tightrope.wiring.embedded import DATABASE
+
+STATE_NAME = "state"
+"""Name of the state folder."""
+
+MOST_REQUESTS = 100_000
+"""Requests that a demo sends at most."""
 
 EXIT_SECONDS = 30.0
 """Time for a process to exit after SIGTERM."""
 
 
 class HttpGateway:
-    """HTTP client of a running gateway."""
+    """HTTP client of a running gateway, whose audit trail has the secret of the ``state`` folder."""
 
-    def __init__(self, address: str, token: str) -> None:
+    def __init__(self, address: str, token: str, state: Path = Path("state")) -> None:
         self.address = address
+        self._state = state
+        self._numbers: dict[str, int] = {}
         self._token = token
         self._http = urllib3.PoolManager(retries=False)
 
@@ -37,6 +47,15 @@ class HttpGateway:
     def text(self, path: str) -> str:
         """Return a page as text."""
         return self._http.request("GET", self.address + path).data.decode()
+
+    def request_number(self, digest: str) -> int:
+        """The number of the demo's request, from 1, whose id has this digest in the audit trail; 0 if none has."""
+        if digest not in self._numbers:
+            keys = keys_beside(self._state / DATABASE)
+            all_numbers = range(1, MOST_REQUESTS + 1)
+            found = (number for number in all_numbers if keys.request_digest(request_id(number - 1)) == digest)
+            self._numbers[digest] = next(found, 0)
+        return self._numbers[digest]
 
     def deploy(self, file: Path, reason: str) -> None:
         """Deploy another compressed model.
@@ -83,7 +102,7 @@ def write_demo_config(folder: Path, model: str, sampling: float, **more: object)
     (folder / "token").write_text(token)
     config |= {
         "server": {"port": 0, "control_token_file": "token"},
-        "state": "state",
+        "state": STATE_NAME,
         "logs": {"level": "error"},
         **more,
     }
@@ -107,7 +126,7 @@ def start_gateway(folder: Path, model: str, sampling: float) -> Iterator[HttpGat
     """
     path, token = write_demo_config(folder, model, sampling)
     with running_process(process_command("run", path)) as process:
-        yield HttpGateway(read_address(process), token)
+        yield HttpGateway(read_address(process), token, folder / STATE_NAME)
 
 
 def process_command(verb: str, path: Path) -> list[str]:

@@ -230,7 +230,7 @@ def _mode_changes(gateway: HttpGateway) -> list[dict[str, Any]]:
             "what": event["kind"],
             "scope": event["scope"],
             "monitor": verdict["monitor"],
-            "at_request": int(event["detail"]["request_id"].rpartition("-")[2]) + 1,
+            "at_request": gateway.request_number(event["detail"]["request_digest"]),
             "evidence": round(verdict["evidence"] or 0.0, 3),
             "recovery": round(verdict["recovery"] or 0.0, 3),
             "threshold": round(verdict["threshold"], 3),

@@ -12,6 +12,7 @@ from tightrope.service.config.models import ModelSection
 from tightrope.service.config.sound_part import sound_part
 from tightrope.service.inference.loading.pair_building import settings_mistakes
 from tightrope.service.inference.model_pair import ModelPair
+from tightrope.wiring.audit_keys import require_signer
 from tightrope.wiring.candidates.trial import tried_pair
 from tightrope.wiring.paging import require_tokens
 
@@ -70,8 +71,8 @@ def check_configuration(config: Path) -> CheckedConfiguration:
     def check_bus(settings: Settings) -> None:
         found.warnings += _bus_warnings(settings)
 
-    steps: tuple[Callable[[Settings], object], ...] = load_models, read_token, draw_secret, require_tokens, check_bus
-    for step in steps:
+    steps: list[Callable[[Settings], object]] = [load_models, read_token, draw_secret, require_tokens, check_bus]
+    for step in [*steps, require_signer]:
         try:
             step(settings)
         except ConfigError as error:

@@ -38,6 +38,7 @@ from tightrope.shadow.judge import Judge
 from tightrope.shadow.judgement_view import JudgementView
 from tightrope.shadow.loop import Loop, RecentFailures
 from tightrope.shadow.worker import Worker
+from tightrope.wiring.audit_keys import audit_keys
 from tightrope.wiring.deployer import HotSwapDeployer, ServedPairs, with_deployed
 from tightrope.wiring.mode_mapping import require_mapped
 from tightrope.wiring.paging import build_pager
@@ -144,7 +145,8 @@ def _open_state(settings: Settings) -> SqliteStore:
     section = settings.state
     folder = section.folder if section.events_file else None
     retention = EventRetention(section.events_days * DAY_SECONDS, section.events_most, folder)
-    return open_state(section / DATABASE, required=settings.state_required, retention=retention)
+    required, keys = settings.state_required, audit_keys(settings)
+    return open_state(section / DATABASE, required=required, retention=retention, keys=keys)
 
 
 def _archive(settings: Settings, pairs: Mapping[str, ModelPair], metrics: Metrics) -> DiskArchive:

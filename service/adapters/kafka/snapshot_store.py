@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 from tightrope.monitors.label_records import Label, PendingRow, RowKey
 from tightrope.monitors.records import Event
+from tightrope.service.adapters.audit.event_publisher import EventPublisher
+from tightrope.service.adapters.audit.seals import AuditKeys
 from tightrope.service.adapters.kafka.published_modes import PublishedModes
 from tightrope.service.adapters.ports import (
     Bus,
@@ -29,14 +31,12 @@ from tightrope.service.adapters.sqlite.store import IN_MEMORY, SqliteStore
 from tightrope.service.adapters.topics import (
     COMPARISONS,
     CONTROL,
-    EVENTS,
     LABELS,
     POSITION_TOPICS,
     SAMPLES,
     SNAPSHOTS,
     topic,
 )
-from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.bounds import position_violation
 from tightrope.service.adapters.wire.envelope import WireError, mapping, pack, unpack
 
@@ -102,8 +102,10 @@ class SnapshotStore:
     ``labels`` are the rows and labels that wait for each other, in memory.
     """
 
-    def __init__(self, bus: Bus, *, required: bool = False) -> None:
+    def __init__(self, bus: Bus, *, required: bool = False, keys: AuditKeys | None = None) -> None:
         self._bus = bus
+        self._events = EventPublisher(bus, keys)
+        self.redacted = self._events.redacted
         self._required = required
         self._resets: dict[str, list[LogReset]] = {}
         self._latest: dict[str, Snapshot] = {}
@@ -189,9 +191,7 @@ class SnapshotStore:
                 self._remember(record)
 
     def _remember(self, record: Record) -> None:
-        """Keep the latest readable snapshot of a model, and note whether an unreadable one follows it. An unreadable
-        one is kept only if it is the first.
-        """
+        """Keep the latest readable snapshot of a model, or the first unreadable one; note if one of those follows."""
         key = str(record.key)
         if UNREADABLE_MARK in key:
             return
@@ -212,8 +212,8 @@ class SnapshotStore:
         pending: Mapping[str, PendingChanges] | None = None,
         inputs: JudgedInputs | None = None,
     ) -> None:
-        """Write events first: each decision of a snapshot must have its event. The identities of the logs are those of
-        `positions`: a topic that was made anew since then must not pass for the one that was read.
+        """Write events first: each decision of a snapshot must have its event. The logs are those of `positions`: a
+        topic made anew since then must not pass for the one that was read.
         """
         del inputs  # they are in the log
         for model, before in self._mine.items():
@@ -222,8 +222,7 @@ class SnapshotStore:
         self._unwritten |= set(snapshots)
         if pending:  # never deferred: judged again, a row would find its label matched already
             self.labels.save(log, {}, {}, [], pending)
-        for event in events:
-            self._bus.publish(topic(EVENTS), record_codec.encode_event(event), event.model)
+        self._events.publish(events)
         if events:
             self._bus.flush(SNAPSHOT_FLUSH_SECONDS)
         self._write(self._unwritten | self._due() if events or pending else self._due())

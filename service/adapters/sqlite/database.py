@@ -3,15 +3,16 @@
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
+from tightrope.service.adapters.sqlite.event_chain import CHAIN_TABLES, EventChain
 from tightrope.service.adapters.sqlite.event_table import EVENT_TABLES, keep_earlier
 from tightrope.service.adapters.sqlite.given_up_rows import GIVEN_UP_TABLE
 from tightrope.service.adapters.sqlite.input_journal import JOURNAL_TABLE
 from tightrope.service.adapters.sqlite.pending_labels import FROM_VERSION_1, PENDING_TABLES
 from tightrope.service.adapters.sqlite.state_file import StoreError, UnreadableStateError
+from tightrope.service.adapters.sqlite.transactions import transaction
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ CREATE TABLE IF NOT EXISTS positions (
     log TEXT, topic TEXT, partition INTEGER, next INTEGER NOT NULL, PRIMARY KEY (log, topic, partition)
 );
 """
-ALL_TABLES = STORE_TABLES + EVENT_TABLES + PENDING_TABLES + GIVEN_UP_TABLE + JOURNAL_TABLE
+ALL_TABLES = STORE_TABLES + EVENT_TABLES + CHAIN_TABLES + PENDING_TABLES + GIVEN_UP_TABLE + JOURNAL_TABLE
 
 STATE_VERSION = 2
 """The version of the tables. An older file is brought to it, a newer one is unreadable."""
@@ -47,26 +48,13 @@ ROOM_TO_REBUILD = 2.5
 AUTO_VACUUM_INCREMENTAL = 2
 
 
-@contextmanager
-def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Cursor]:
-    """A transaction that is committed at the end of the block, or rolled back by an exception."""
-    with closing(db.cursor()) as cursor:
-        cursor.execute("BEGIN IMMEDIATE")
-        try:
-            yield cursor
-        except BaseException:
-            cursor.execute("ROLLBACK")
-            raise
-        cursor.execute("COMMIT")
-
-
 def is_full(error: sqlite3.Error) -> bool:
     """Whether the disk has no room."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in DISK_ERRORS
 
 
-def opened(path: Path, *, check: bool) -> sqlite3.Connection:
-    """The database of a state file, of this version.
+def opened(path: Path, chain: EventChain, *, check: bool) -> sqlite3.Connection:
+    """The database of a state file, of this version; with ``check`` its events are those of the ``chain``.
 
     Raises:
         UnreadableStateError: when it cannot be used.
@@ -76,7 +64,7 @@ def opened(path: Path, *, check: bool) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise UnreadableStateError(f"{path}: cannot be used as the state file: {error}") from error
     try:
-        _prepare(db, path, check=check)
+        _prepare(db, path, chain, check=check)
     except (sqlite3.Error, StoreError) as error:
         db.close()
         if isinstance(error, StoreError):
@@ -85,7 +73,7 @@ def opened(path: Path, *, check: bool) -> sqlite3.Connection:
     return db
 
 
-def _prepare(db: sqlite3.Connection, path: Path, *, check: bool) -> None:
+def _prepare(db: sqlite3.Connection, path: Path, chain: EventChain, *, check: bool) -> None:
     if _is_new(db):
         db.execute(f"PRAGMA auto_vacuum={AUTO_VACUUM_INCREMENTAL}")
     db.execute("PRAGMA journal_mode=WAL")
@@ -106,6 +94,7 @@ def _prepare(db: sqlite3.Connection, path: Path, *, check: bool) -> None:
     if check:
         with transaction(db) as cursor:
             keep_earlier(cursor)
+            chain.adopt(cursor)
         _let_shrink(db, path)
 
 

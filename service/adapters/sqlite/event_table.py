@@ -10,12 +10,14 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tightrope.monitors.records import Event
+from tightrope.service.adapters.audit.chain import LinkedEvent
+from tightrope.service.adapters.sqlite.event_chain import EventChain
+from tightrope.service.adapters.sqlite.transactions import transaction
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,11 @@ INSERT INTO kept_events SELECT model, ?, ?, seq FROM events WHERE id = ?
     ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq)
 """
 
+ADD = """
+INSERT INTO events (id, model, body) SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM events WHERE id = ?)
+"""
+"""An ignored conflict would use up a number, and the next event would seem to follow one that is missing."""
+
 PRUNE_SECONDS = 60.0
 """Time between two looks for events that are too old or too many."""
 
@@ -67,16 +74,21 @@ class EventRetention:
     folder: Path | None = None
 
 
+NO_RETENTION = EventRetention()
+
+
 class EventPruning:
     """Deletes the oldest events, a portion at a time; ``clock`` is monotonic, ``now`` the wall clock."""
 
     def __init__(
         self,
         retention: EventRetention,
+        chain: EventChain,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._retention = retention
+        self._chain = chain
         self._clock = clock
         self._now = now
         self._next = float("-inf")
@@ -90,11 +102,11 @@ class EventPruning:
             return 0
         self._next = self._clock() + PRUNE_SECONDS
         try:
-            gone = self._find(db)
+            gone = self._chain.sound(db, self._find(db))
             if gone:
                 self._write(gone)
-                with closing(db.cursor()) as cursor:
-                    cursor.executemany("DELETE FROM events WHERE seq = ?", [(seq,) for seq, _ in gone])
+                with transaction(db) as cursor:
+                    self._chain.delete(cursor, gone)
         except (OSError, sqlite3.Error) as error:
             log.warning("old events stay in the audit trail: %s", error)
             return 0
@@ -102,7 +114,7 @@ class EventPruning:
             self._next = float("-inf")
         return len(gone)
 
-    def _find(self, db: sqlite3.Connection) -> list[tuple[int, str]]:
+    def _find(self, db: sqlite3.Connection) -> list[int]:
         """The oldest events that are too old or too many, but for those that are kept."""
         before, excess = self._now() - self._retention.seconds, 0
         if self._retention.most < float("inf"):
@@ -111,28 +123,29 @@ class EventPruning:
             "SELECT seq, body FROM events WHERE seq NOT IN (SELECT seq FROM kept_events) ORDER BY seq LIMIT ?",
             (PORTION_EVENTS,),
         ).fetchall()
-        return [
-            (seq, body)
-            for index, (seq, body) in enumerate(oldest)
-            if index < excess or json.loads(body)["time"] < before
-        ]
+        return [seq for index, (seq, body) in enumerate(oldest) if index < excess or json.loads(body)["time"] < before]
 
-    def _write(self, gone: Sequence[tuple[int, str]]) -> None:
-        """Append events to the file of the day, and wait until they are on the disk."""
+    def _write(self, gone: Sequence[LinkedEvent]) -> None:
+        """Append events with their links to the file of the day, and wait until they are on the disk."""
         if self._retention.folder is None:
             return
         path = self._retention.folder / f"events-{datetime.fromtimestamp(self._now(), UTC):%Y%m%d}.jsonl"
-        lines = [json.dumps({"seq": seq, **json.loads(body)}) + "\n" for seq, body in gone]
+        lines = [json.dumps(_exported(event)) + "\n" for event in gone]
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a") as file:
             file.writelines(lines)
             file.flush()
             os.fsync(file.fileno())
 
 
+def _exported(event: LinkedEvent) -> dict[str, object]:
+    links = {"previous": event.previous, "link": event.link}
+    return {"seq": event.number, **json.loads(event.parts[-1]), **links}
+
+
 def add(cursor: sqlite3.Cursor, events: Sequence[Event]) -> None:
     """Add events, each once, inside the caller's transaction."""
-    rows = [(event.id, event.model, json.dumps(asdict(event))) for event in events]
-    cursor.executemany("INSERT OR IGNORE INTO events (id, model, body) VALUES (?, ?, ?)", rows)
+    rows = [(event.id, event.model, json.dumps(asdict(event)), event.id) for event in events]
+    cursor.executemany(ADD, rows)
     kept = [(event.scope, event.kind, event.id) for event in events]
     kept += [(event.scope, MOVED, event.id) for event in events if event.detail.get("moved")]
     cursor.executemany(KEEP, kept)

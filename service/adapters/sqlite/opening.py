@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tightrope.service.adapters.sqlite.event_table import EventRetention
+from tightrope.service.adapters.audit.seals import AuditKeys
+from tightrope.service.adapters.sqlite.event_table import NO_RETENTION, EventRetention
 from tightrope.service.adapters.sqlite.state_file import (
     NoLocksError,
     StoreError,
@@ -14,7 +15,7 @@ from tightrope.service.adapters.sqlite.state_file import (
     move_aside,
     newest_unreadable,
 )
-from tightrope.service.adapters.sqlite.store import IN_MEMORY, NO_RETENTION, SqliteStore
+from tightrope.service.adapters.sqlite.store import IN_MEMORY, SqliteStore
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ def open_state(
     *,
     required: bool = False,
     retention: EventRetention = NO_RETENTION,
+    keys: AuditKeys | None = None,
     now: Callable[[], float] = time.time,
 ) -> SqliteStore:
     """The state for the process that judges. A state that cannot be read is moved aside and begins anew; one that has
@@ -33,7 +35,7 @@ def open_state(
         StoreError: when another process holds it, the folder cannot be used, or no state is here and ``required``.
     """
     try:
-        store = _open_or_move_aside(path, retention, now)
+        store = _open_or_move_aside(path, retention, keys, now)
     except (NoLocksError, UnreadableStateError) as error:
         if required:
             raise
@@ -48,7 +50,9 @@ def open_state(
     return store
 
 
-def _open_or_move_aside(path: Path, retention: EventRetention, now: Callable[[], float]) -> SqliteStore:
+def _open_or_move_aside(
+    path: Path, retention: EventRetention, keys: AuditKeys | None, now: Callable[[], float]
+) -> SqliteStore:
     """Open the file, or move it aside and begin another one. An empty one beside a file that was moved aside is lost,
     too: the start that moved it may have been killed.
     """
@@ -56,12 +60,12 @@ def _open_or_move_aside(path: Path, retention: EventRetention, now: Callable[[],
     if has_stray_journal(path):
         move_aside(path, now())
     try:
-        store = SqliteStore(path, exclusive=True, retention=retention)
+        store = SqliteStore(path, exclusive=True, retention=retention, keys=keys)
     except UnreadableStateError as error:
         kept = move_aside(path, now())
         loss = f"{error}; it was moved to {kept.name}"
         log.error("%s; every scope begins in safe mode", loss)  # noqa: TRY400 - one line
-        store = SqliteStore(path, exclusive=True, retention=retention)
+        store = SqliteStore(path, exclusive=True, retention=retention, keys=keys)
     earlier = newest_unreadable(path)
     if store.empty and earlier is not None:
         store.loss = loss or f"the earlier state could not be read and was moved to {earlier.name}"

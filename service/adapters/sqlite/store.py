@@ -9,8 +9,9 @@ from typing import Any
 
 from tightrope.monitors.label_records import Label, PendingRow, RowKey
 from tightrope.monitors.records import Event
+from tightrope.service.adapters.audit.key_files import keys_beside, keys_of_process
+from tightrope.service.adapters.audit.seals import AuditKeys
 from tightrope.service.adapters.ports import (
-    NO_BOUND,
     JudgedInputs,
     LogPartition,
     OverduePortion,
@@ -18,41 +19,49 @@ from tightrope.service.adapters.ports import (
     PendingChanges,
     Record,
 )
-from tightrope.service.adapters.sqlite import event_table, input_journal, pending_labels
-from tightrope.service.adapters.sqlite.database import give_back, is_full, opened, transaction
-from tightrope.service.adapters.sqlite.event_table import EventPruning, EventRetention
+from tightrope.service.adapters.sqlite import input_journal, pending_labels
+from tightrope.service.adapters.sqlite.database import give_back, is_full, opened
+from tightrope.service.adapters.sqlite.event_chain import EventChain
+from tightrope.service.adapters.sqlite.event_table import NO_RETENTION, EventPruning, EventRetention
 from tightrope.service.adapters.sqlite.given_up_rows import given_up_among
 from tightrope.service.adapters.sqlite.rows_to_label import RowsToLabel
 from tightrope.service.adapters.sqlite.state_file import StoreError, lock_state
-
-NO_RETENTION = EventRetention()
+from tightrope.service.adapters.sqlite.stored_trail import StoredTrail
+from tightrope.service.adapters.sqlite.transactions import transaction
 
 IN_MEMORY = Path(":memory:")
 """The path of a state that ends with the process."""
 
 
-class SqliteStore(OwnLogs, RowsToLabel):
+class SqliteStore(OwnLogs, RowsToLabel, StoredTrail):
     """Implements `ports.Store`. Safe to share between threads.
 
-    ``exclusive`` is for the process that judges: a second one on the same file is refused. ``loss`` is the reason for
-    which an earlier state is not in this file.
+    ``exclusive`` is for the process that judges: a second one on the same file is refused. ``loss`` says why an earlier
+    state is not in this file; ``keys`` sign the chain of events, by default the file's own.
 
     Raises:
         StoreError: when the file cannot be used, or another process holds it.
     """
 
     def __init__(
-        self, path: Path, *, exclusive: bool = False, loss: str = "", retention: EventRetention = NO_RETENTION
+        self,
+        path: Path,
+        *,
+        exclusive: bool = False,
+        loss: str = "",
+        retention: EventRetention = NO_RETENTION,
+        keys: AuditKeys | None = None,
     ) -> None:
         self.loss = loss
         self.make_room: Callable[[], bool] = lambda: False
         self._lock = threading.Lock()
         self._journal = input_journal.InputJournal()
-        self._pruning = EventPruning(retention)
         self._positions: tuple[str, dict[LogPartition, int]] = ("", {})
         self._file_lock = lock_state(path) if exclusive else None
+        self._chain = EventChain(keys or (keys_beside(path) if exclusive else keys_of_process()))
+        self._pruning = EventPruning(retention, self._chain)
         try:
-            self._db = opened(path, check=exclusive)
+            self._db = opened(path, self._chain, check=exclusive)
         except StoreError:
             if self._file_lock is not None:
                 self._file_lock.close()
@@ -157,7 +166,7 @@ class SqliteStore(OwnLogs, RowsToLabel):
                     cursor.execute("DELETE FROM positions WHERE log <> ?", (log,))
                     rows = [(log, topic, partition, offset) for (topic, partition), offset in offsets.items()]
                     cursor.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?)", rows)
-                event_table.add(cursor, events)
+                self._add_events(cursor, events)
                 bodies = self._write(cursor, {*(changed - portions.keys()), *self._journal.due()}, snapshots, pending)
                 entries = self._journal.append(cursor, portions, log, offsets)
             for model, body in bodies.items():
@@ -207,18 +216,6 @@ class SqliteStore(OwnLogs, RowsToLabel):
         """Nothing: all rows and labels are in the file."""
         del model, name, since
         return iter(())
-
-    def events(self, model: str | None = None, after: int = 0, limit: int = 100) -> list[tuple[int, Event]]:
-        """Events with a sequence number beyond ``after``, oldest first."""
-        with self._lock:
-            return event_table.read(self._db, event_table.AFTER, after, model, limit)
-
-    def latest_events(
-        self, model: str | None = None, before: int = NO_BOUND, limit: int = 100
-    ) -> list[tuple[int, Event]]:
-        """Events with a sequence number below ``before``, newest first."""
-        with self._lock:
-            return event_table.read(self._db, event_table.LATEST, before, model, limit)
 
     def pending_rows(self, model: str, keys: Sequence[RowKey]) -> dict[RowKey, PendingRow]:
         """Compared rows by key."""

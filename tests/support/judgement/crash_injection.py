@@ -139,6 +139,10 @@ class FusedStore:
         self._store.save(log, positions, snapshots, events, pending, inputs)
         self._fuse.burn()
 
+    def redacted(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Never crash."""
+        return self._store.redacted(events)
+
     def snapshot(self, model: str) -> bytes | None:
         """Never crash."""
         return self._store.snapshot(model)

@@ -15,6 +15,7 @@ from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.plan import Plan, State
 from tightrope.monitors.records import Comparisons, Event, Order, Routes
 from tightrope.monitors.safemode import Policy
+from tightrope.service.adapters.audit.seals import AuditKeys
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.ports import Bus, Store
 from tightrope.service.adapters.prometheus.metrics import Metrics
@@ -63,7 +64,7 @@ class JudgeHarness:
         self._control = self.bus.subscribe(topic(CONTROL))
 
     def _open(self) -> SqliteStore:
-        return SqliteStore(self.folder / "tightrope.db")
+        return SqliteStore(self.folder / "tightrope.db", keys=AuditKeys(bytes(32)))
 
     def reopen(self) -> None:
         """Open the state file again, as after a crash: what was put off is not written."""

@@ -65,6 +65,10 @@ class Answers(HttpGateway):
         super().__init__("nowhere", "a-token")
         self.answers = answers
 
+    def request_number(self, digest: str) -> int:
+        """Return the number behind the d."""
+        return int(digest[1:])
+
     def get(self, path: str) -> dict[str, Any]:
         """Return the first answer whose name is in the path."""
         found: Any = next(verdicts for name, verdicts in self.answers.items() if name in path)
@@ -76,7 +80,7 @@ def event(kind: str, *, moved: bool, monitors: tuple[str, ...] = ("disagreement"
     shared = {"evidence": 8.71234, "recovery": None, "threshold": 8.4983, "limit": 0.1, "since": None, "text": "24"}
     more = {"variant": "", "now": {"mean": 0.57, "lower": 0.29, "upper": 0.83, "rows": 40}}
     cases = [{"monitor": name, **shared, **more} for name in monitors]
-    detail = {"moved": moved, "monitors": cases, "request_id": "demo-00442"}
+    detail = {"moved": moved, "monitors": cases, "request_digest": "d443"}
     return {"kind": kind, "scope": SCOPE, "detail": detail}
 
 

@@ -68,7 +68,7 @@ function check(each) {
 function alarm({ time, detail }) {
   const facts = [
     ["Alarm", `${date(time)}${detail.samples ? `, at answer ${count(detail.samples)}` : ""}`],
-    ["Tipped by request", detail.request_id && h("code", null, detail.request_id)],
+    ["Tipped by request", detail.request_digest && h("code", { title: "its digest: tightrope audit digest" }, detail.request_digest.slice(0, 12))],
     ["Small model", detail.compressed_digest && h("code", { title: detail.compressed_digest }, detail.compressed_digest.slice(0, 12))],
     ["Judged on", detail.host],
   ];

@@ -91,19 +91,3 @@ def test_file_that_is_too_large_to_rebuild_is_used_as_it_is(
     assert (mode(store), store.snapshot("m")) == (0, b"\x01")
     assert "will not shrink" in caplog.text
     store.close()
-
-
-def test_transaction_that_fails_leaves_nothing(path: Path) -> None:
-    """It is rolled back, and the next one begins."""
-    db = database.opened(path, check=True)
-
-    def fails() -> None:
-        with database.transaction(db) as cursor:
-            cursor.execute("INSERT INTO snapshots VALUES ('m', x'01')")
-            raise ValueError("failed")
-
-    with pytest.raises(ValueError, match="failed"):
-        fails()
-    with database.transaction(db) as cursor:
-        assert cursor.execute("SELECT count(*) FROM snapshots").fetchone() == (0,)
-    db.close()

@@ -39,7 +39,7 @@ def store(path: Path) -> Iterator[SqliteStore]:
 
 def prune(store: SqliteStore, retention: EventRetention) -> int:
     """Delete all that goes; returns the number of portions."""
-    pruning, portions = EventPruning(retention, now=lambda: NOW), 0
+    pruning, portions = EventPruning(retention, store._chain, now=lambda: NOW), 0
     while pruning.step(store._db):
         portions += 1
         pruning._next = float("-inf")
@@ -138,7 +138,7 @@ def test_there_is_one_look_a_minute(store: SqliteStore) -> None:
     """Unless a portion was full: then the next one follows at once."""
     store.save("l", {}, {}, [event(number) for number in range(1, 1003)])
     now = [0.0]
-    pruning = EventPruning(EventRetention(most=1), lambda: now[0], lambda: NOW)
+    pruning = EventPruning(EventRetention(most=1), store._chain, lambda: now[0], lambda: NOW)
     assert [pruning.step(store._db) for _ in range(4)] == [500, 500, 1, 0]
     store.save("l", {}, {}, [event(2000)])
     now[0] = event_table.PRUNE_SECONDS - 1

@@ -56,7 +56,7 @@ def test_deep_link_opens_the_case_with_its_event(gateway: PageGateway, window: W
     monitor = {"path": [0.1, 2.0, 9.9], "evidence": 9.9, "threshold": 8.5}
     gateway.event = {
         "time": 1795883722.0,
-        "detail": {"monitors": [monitor], "request_id": "live-013439", "samples": 13440},
+        "detail": {"monitors": [monitor], "request_digest": "3f9a1c20b7d45e6f3f9a1c20b7d45e6f", "samples": 13440},
     }
     page = window.open(gateway.address + CASE + "?event=8")
     page.wait_for_selector("dialog .path")

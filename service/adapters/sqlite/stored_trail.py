@@ -1,0 +1,40 @@
+"""The audit trail of the embedded store: events are redacted, numbered and linked in the transaction of the state."""
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+
+from tightrope.monitors.records import Event
+from tightrope.service.adapters.audit.redaction import redacted
+from tightrope.service.adapters.ports import NO_BOUND
+from tightrope.service.adapters.sqlite import event_table
+from tightrope.service.adapters.sqlite.event_chain import EventChain
+
+
+class StoredTrail:
+    """The part of a store that holds it; implements `ports.AuditTrail`."""
+
+    _db: sqlite3.Connection
+    _lock: threading.Lock
+    _chain: EventChain
+
+    def redacted(self, events: Sequence[Event]) -> Sequence[Event]:
+        """The events as they are saved."""
+        return redacted(events, self._chain.keys)
+
+    def _add_events(self, cursor: sqlite3.Cursor, events: Sequence[Event]) -> None:
+        """Add events inside the caller's transaction."""
+        event_table.add(cursor, self.redacted(events))
+        self._chain.extend(cursor)
+
+    def events(self, model: str | None = None, after: int = 0, limit: int = 100) -> list[tuple[int, Event]]:
+        """Events with a sequence number beyond ``after``, oldest first."""
+        with self._lock:
+            return event_table.read(self._db, event_table.AFTER, after, model, limit)
+
+    def latest_events(
+        self, model: str | None = None, before: int = NO_BOUND, limit: int = 100
+    ) -> list[tuple[int, Event]]:
+        """Events with a sequence number below ``before``, newest first."""
+        with self._lock:
+            return event_table.read(self._db, event_table.LATEST, before, model, limit)
