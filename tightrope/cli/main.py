@@ -19,6 +19,7 @@ from tightrope.cli import (
     statement_commands,
 )
 from tightrope.cli.audit import commands as audit
+from tightrope.cli.audit import erasure_command
 from tightrope.cli.cluster_commands import ConfigArgument, GrpcPortOption, HostOption, JsonOption, PortOption
 from tightrope.cli.logs.log_setup import set_up_command, set_up_server
 from tightrope.cli.people.commands import PEOPLE_COMMANDS
@@ -176,6 +177,7 @@ for command in (
     *sweep_command.COMMANDS,
     *statement_commands.COMMANDS,
     *cluster_commands.COMMANDS,
+    erasure_command.erase,
 ):
     app.command()(command)
 app.add_typer(audit.app, name="audit")

@@ -34,6 +34,12 @@ def remember(cursor: sqlite3.Cursor, model: str, before: float, now: float, seco
     )
 
 
+def forget(cursor: sqlite3.Cursor, request_id: str) -> None:
+    """Forget the rows of a request."""
+    keys = [(_digest((request_id, row)),) for row in range(MOST_FORGOTTEN)]
+    cursor.executemany("DELETE FROM given_up WHERE key = ?", keys)
+
+
 def given_up_among(db: sqlite3.Connection, model: str, keys: Collection[RowKey]) -> set[RowKey]:
     """Those of the keys whose row was given up."""
     by_digest = {_digest(key): key for key in keys}

@@ -99,7 +99,7 @@ class InputJournal:
             for m in sorted(changed)
             if m in records and m not in with_events and m in self._models and not self._is_due_after(m, records[m])
         ]
-        return {model: _pack(inputs.now, records[model]) for model in kept}
+        return {model: packed(inputs.now, records[model]) for model in kept}
 
     def _is_due_after(self, model: str, records: Sequence[Record]) -> bool:
         """Whether the snapshot is due, or smaller than the records in its place."""
@@ -134,7 +134,7 @@ class InputJournal:
         if entry is None:
             put_off.unread = max(put_off.unread - 1, 0)
         else:
-            put_off.last = _digest(put_off.last + entry)
+            put_off.last = chained_digest(put_off.last + entry)
             put_off.written += len(entry)
         if model in snapshots:
             put_off.snapshots = snapshots
@@ -192,7 +192,7 @@ class InputJournal:
                 found.append(_unpack(msgspec.msgpack.decode(body)[1]))
             except (ValueError, TypeError, IndexError, zlib.error, msgspec.MsgspecError) as error:
                 raise StoreError(f"round {seq} of {model} after its snapshot cannot be read: {error}") from error
-            last = _digest(last + body)
+            last = chained_digest(last + body)
         put_off.last, put_off.unread = last, len(found)
         return found
 
@@ -260,11 +260,12 @@ def _model_of(record: Record) -> str:
 
 
 def _written(body: bytes) -> PutOff:
-    digest = _digest(body)
+    digest = chained_digest(body)
     return PutOff(digest, len(body), digest)
 
 
-def _pack(now: float, records: Sequence[Record]) -> bytes:
+def packed(now: float, records: Sequence[Record]) -> bytes:
+    """The records of a round as an entry has them."""
     return zlib.compress(msgspec.msgpack.encode([now, records]), COMPRESSION)
 
 
@@ -273,5 +274,6 @@ def _unpack(body: bytes) -> JudgedInputs:
     return JudgedInputs(now, [Record(*record) for record in records])
 
 
-def _digest(body: bytes) -> bytes:
+def chained_digest(body: bytes) -> bytes:
+    """The digest of a snapshot, or of a digest and the entry after it: the next entry follows it."""
     return blake2b(body, digest_size=DIGEST_BYTES).digest()

@@ -1,21 +1,19 @@
 """The audit trail of the embedded store: events are redacted, numbered and linked in the transaction of the state."""
 
 import sqlite3
-import threading
 from collections.abc import Sequence
 
 from tightrope.monitors.records import Event
 from tightrope.service.adapters.audit.redaction import redacted
 from tightrope.service.adapters.ports import NO_BOUND
 from tightrope.service.adapters.sqlite import event_table
+from tightrope.service.adapters.sqlite.erasure import ErasableStore
 from tightrope.service.adapters.sqlite.event_chain import EventChain
 
 
-class StoredTrail:
+class StoredTrail(ErasableStore):
     """The part of a store that holds it; implements `ports.AuditTrail`."""
 
-    _db: sqlite3.Connection
-    _lock: threading.Lock
     _chain: EventChain
 
     def redacted(self, events: Sequence[Event]) -> Sequence[Event]:

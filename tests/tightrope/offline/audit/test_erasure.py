@@ -1,0 +1,132 @@
+"""An erased id is nowhere in the bytes of the state folder, and the state goes on: chain, modes, judgement."""
+
+import json
+import shutil
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec import structs
+
+from tests.support.configs import write_config
+from tests.support.harmful_pair import config, traffic
+from tests.support.in_process import infer_request, run_in_process
+from tightrope.offline.audit.erasure import erase
+from tightrope.offline.audit.verification import verify
+from tightrope.service.config.loader import ConfigError, Settings, load
+from tightrope.wiring.embedded import DATABASE
+
+NOW = datetime(2026, 11, 30, tzinfo=UTC)
+ROWS = 600
+ID = f"person-{ROWS - 1:05d}"
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a configuration whose process was killed: its state as it was while rows were judged."""
+    folder = tmp_path_factory.mktemp("killed")
+    path = write_config(folder, config(folder, labels={}, repeats="none"))
+    with run_in_process(path) as running:
+        engine = running.parts.service.engine
+        for number, row in enumerate(traffic(ROWS, harm=True)):
+            engine.infer(engine.pair("m"), structs.replace(infer_request(row[None]), id=f"person-{number:05d}"))
+        running.sent += ROWS
+        running.send(traffic(5, harm=False))
+        assert running.states()["group=minority"] == "safe"
+        shutil.copytree(folder / "state", folder / "copy")
+    shutil.rmtree(folder / "state")
+    (folder / "copy").rename(folder / "state")
+    return folder
+
+
+@pytest.fixture
+def settings(killed: Path, tmp_path: Path) -> Settings:
+    """The settings of a copy of it."""
+    shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
+    return load(tmp_path / "tightrope.yaml", {})
+
+
+def contents(folder: Path) -> Iterator[bytes]:
+    """The bytes of every file, and of what is compressed in the database."""
+    with closing(sqlite3.connect(folder / DATABASE)) as db:
+        for (entry,) in db.execute("SELECT body FROM journal"):
+            yield zlib.decompress(msgspec.msgpack.decode(entry)[1])
+    yield from (path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def has(folder: Path, text: str) -> bool:
+    """Whether a text is anywhere."""
+    return any(text.encode() in content for content in contents(folder))
+
+
+def test_erased_id_is_in_no_byte(settings: Settings) -> None:
+    """Its neighbours stay, the chain holds, and the next process goes on from the same state."""
+    folder = settings.state.folder
+    assert has(folder, ID)
+    report = erase(settings, ID, NOW)
+    assert (report.left, report.topics) == ([], [])
+    assert not has(folder, ID)
+    assert has(folder, "person-00598")
+    assert verify(settings).problems == []
+    with run_in_process(folder.parent / "tightrope.yaml") as running:
+        assert not running.parts.store.lost("m")
+        assert running.states()["group=minority"] == "safe"
+        running.send(traffic(5, harm=False))
+    assert verify(settings).problems == []
+    assert not has(folder, ID)
+
+
+def test_every_id_can_be_erased(settings: Settings) -> None:
+    """Whether its row tipped a scope, waits for a label, or is in a tick that is still open."""
+    for number in range(0, ROWS, 60):
+        erase(settings, f"person-{number:05d}", NOW)
+    assert not any(has(settings.state.folder, f"person-{number:05d}") for number in range(0, ROWS, 60))
+    assert verify(settings).problems == []
+
+
+def test_nothing_may_run_meanwhile(settings: Settings) -> None:
+    """A judge would write what it has in memory."""
+    with (
+        run_in_process(settings.state.folder.parent / "tightrope.yaml"),
+        pytest.raises(ConfigError, match=r"another Tightrope is running on this state.*nothing may run"),
+    ):
+        erase(settings, ID, NOW)
+
+
+def test_files_of_an_older_tightrope_are_rewritten(settings: Settings) -> None:
+    """Alerts and deleted events had raw ids; a file that was moved aside is told, because it cannot be rewritten."""
+    folder = settings.state.folder
+    with closing(sqlite3.connect(folder / "alerts.db", isolation_level=None)) as db:
+        db.execute("CREATE TABLE alerts (key TEXT PRIMARY KEY, annotations TEXT NOT NULL)")
+        db.execute("INSERT INTO alerts VALUES ('k', ?)", (json.dumps({"request_id": ID, "summary": "x"}),))
+    line = json.dumps({"seq": 1, "detail": {"request_id": ID}})
+    (folder / "events-20261128.jsonl").write_text(f"{line}\nno JSON\n")
+    aside = folder / f"{DATABASE}.unreadable-20261128T000000Z"
+    aside.write_bytes(b"\0" + ID.encode())
+    assert erase(settings, ID, NOW).left == [aside]
+    aside.unlink()
+    assert not has(folder, ID)
+    assert (folder / "events-20261128.jsonl").read_text().endswith("}\nno JSON\n")
+
+
+def test_mistakes_are_told(settings: Settings) -> None:
+    """An empty id, and a snapshot in which the id may be because it cannot be read."""
+    with pytest.raises(ConfigError, match="--id: is empty"):
+        erase(settings, "", NOW)
+    with closing(sqlite3.connect(settings.state / DATABASE, isolation_level=None)) as db:
+        db.execute("UPDATE snapshots SET body = x'c1'")
+    with pytest.raises(ConfigError, match="the snapshot of m: cannot be read, so the id may be in it"):
+        erase(settings, ID, NOW)
+
+
+def test_topics_are_told_with_the_date_of_their_retention(settings: Settings) -> None:
+    """In a cluster records stay until then."""
+    document = settings.model_dump() | {"bus": {"kafka": {"servers": ["k:9092"], "prefix": "p-"}}}
+    report = erase(settings.model_copy(update={"bus": Settings.model_validate(document).bus}), ID, NOW)
+    assert report.topics[0] == "p-tightrope.samples: until 2026-12-01 00:00 UTC (24 h)"
+    assert report.topics[-1] == "p-tightrope.snapshots: until the next snapshot of the model, and its compaction"
