@@ -14,6 +14,7 @@ from tightrope.monitors.plan import Plan
 from tightrope.service.adapters.dead_letters import is_records_fault
 from tightrope.service.adapters.metrics_ports import JudgeMetrics
 from tightrope.service.adapters.ports import (
+    NO_RECORDER,
     Bus,
     BusUnavailableError,
     JudgedInputs,
@@ -21,13 +22,14 @@ from tightrope.service.adapters.ports import (
     NoPager,
     Pager,
     Record,
+    StepRecorder,
     Store,
     require_generation,
 )
 from tightrope.service.adapters.prometheus.lag import LagGauge
 from tightrope.service.adapters.topics import COMPARISONS, CONTROL, EVENTS, JUDGES_GROUP, LABELS, POSITION_TOPICS, topic
 from tightrope.shadow.heartbeat import Heart
-from tightrope.shadow.intake.gathering import GatheredPolls
+from tightrope.shadow.intake.gathering import GatheredPolls, is_new
 from tightrope.shadow.intake.halving import apply_others
 from tightrope.shadow.intake.label_expiry import LabelExpiry
 from tightrope.shadow.intake.refusal_log import RefusalLog
@@ -71,21 +73,21 @@ class Judge:
         heartbeat_seconds: float = float("inf"),
         pager: Pager | None = None,
         is_failing: Callable[[], bool] = lambda: False,
+        recorder: StepRecorder = NO_RECORDER,
     ) -> None:
-        self._bus = bus
-        self._store = store
+        self._bus, self._store = bus, store
         self._view = view
         self._metrics = metrics
         self._host = host
         self._stopping = stopping
-        self._pager = pager or NoPager()
+        self._pager, self._recorder = pager or NoPager(), recorder
         self._is_failing = is_failing
         self._has_judged = False
         self._figures = JudgementMetrics(metrics, view)
         self._modes = ModePublisher(bus, view, self._pager, stopping, heartbeat_seconds, self._is_silent)
         self._expiry = LabelExpiry(store)
         self._positions: Mapping[str, Mapping[LogPartition, int]] = {}
-        self._restorer = Restorer(store, lambda plan, state: rejudge(store, host, plan, state))
+        self._restorer = Restorer(store, lambda plan, state: rejudge(store, host, plan, state, recorder))
         self._clock_jumps = ClockJumps(time.monotonic)
         self._refusals = RefusalLog(bus, metrics, stopping, time.monotonic)
         self._sample_ends = SampleEnds(bus)
@@ -178,7 +180,7 @@ class Judge:
         self._redeploy(plans)
         self._replay_labels(plans)
         if records:
-            self._take(plans, [record for record in records if self._is_new(record)])
+            self._take(plans, [record for record in records if is_new(record, self._positions)])
         self._expire(plans)
         if not records:
             self._store.flush_deferred(self._records.owns_partitions)
@@ -218,7 +220,8 @@ class Judge:
         return self._is_failing() and not self._has_judged
 
     def _new_round(self, plans: Mapping[str, Plan]) -> JudgeRound:
-        return JudgeRound(plans, self._view.states, self._store, self._host, time.time(), self._sample_ends)
+        states, now = self._view.states, time.time()
+        return JudgeRound(plans, states, self._store, self._host, now, self._sample_ends, self._recorder)
 
     def _redeploy(self, plans: Mapping[str, Plan]) -> None:
         """Switch to plans that were replaced, before their rows are counted. Every scope of a model without a readable
@@ -235,11 +238,6 @@ class Judge:
             for reset in self._restorer.log_resets:
                 self._metrics.record_log_reset(reset.topic, reset.cause)
             self._restorer.forget()
-
-    def _is_new(self, record: Record) -> bool:
-        """Whether the record lies beyond the position that its model's snapshot covers."""
-        positions = self._positions.get((record.key or "").partition("/")[0], {})
-        return record.offset >= positions.get((record.topic, record.partition), 0)
 
     def _finish(self, judge_round: JudgeRound, inputs: JudgedInputs | None = None) -> None:
         """Save the round, or the ``inputs`` that led to it; then publish it, then update the metrics."""

@@ -14,24 +14,24 @@ traffic notes feed the blindness check, orders change modes, events are copied t
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tightrope.monitors import decide, watch
 from tightrope.monitors.detector import BadObservationError
-from tightrope.monitors.intake.sight_notes import note_event
-from tightrope.monitors.label_records import PendingRow
+from tightrope.monitors.folding import inputs as fold_inputs
+from tightrope.monitors.folding.fold import fold, fold_rows, note_sight
 from tightrope.monitors.plan import Plan, State, Transition
 from tightrope.monitors.records import Comparisons, Event, Order, Routes
 from tightrope.monitors.scopes import with_other_scopes
-from tightrope.monitors.watched_groups.orders import GROUP_ORDERS, apply_group_order
+from tightrope.monitors.watched_groups.orders import GROUP_ORDERS
 from tightrope.monitors.watched_groups.plans import fitted_rows, judged_plan
 from tightrope.service.adapters.metrics_ports import JudgeMetrics
-from tightrope.service.adapters.ports import JudgedInputs, Record, Store
+from tightrope.service.adapters.ports import NO_RECORDER, JudgedInputs, Record, StepRecorder, Store
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
 from tightrope.shadow.intake.batching import joinable, offset_ranges
-from tightrope.shadow.intake.label_intake import LabelIntake, held_rows
+from tightrope.shadow.intake.label_intake import LabelIntake
 from tightrope.shadow.intake.order_replays import require_new
 from tightrope.shadow.intake.published_routes import pass_epoch
 from tightrope.shadow.intake.sample_ends import SampleEnds
@@ -49,7 +49,8 @@ class JudgeRound(LabelIntake):
     """Applies records to the states of the models in ``plans``, and collects what there is to save and to publish.
 
     ``now`` is the wall clock in seconds since the epoch; a bus that has a clock overrides it. ``ahead`` collects the
-    most seconds by which a time of a model lay in the future; ``sample_ends`` tells which samples exist.
+    most seconds by which a time of a model lay in the future; ``sample_ends`` tells which samples exist, and
+    ``recorder`` gets the steps of the fold once they are saved.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class JudgeRound(LabelIntake):
         host: str,
         now: float = math.inf,
         sample_ends: SampleEnds | None = None,
+        recorder: StepRecorder = NO_RECORDER,
     ) -> None:
         super().__init__(states, store)
         self.ahead: dict[str, float] = {}
@@ -70,7 +72,7 @@ class JudgeRound(LabelIntake):
         self.repeated: Counter[str] = Counter()
         self.stale: Counter[tuple[str, str]] = Counter()
         self._plans, self._host, self.now = plans, host, now
-        self._sample_ends = sample_ends
+        self._sample_ends, self._recorder = sample_ends, recorder
 
     def process(self, records: Sequence[Record]) -> Iterator[tuple[Record, Exception]]:
         """Apply records in order; yield each skipped one with the reason: it cannot be decoded, is about a model that
@@ -111,7 +113,14 @@ class JudgeRound(LabelIntake):
         changed = {name: state for name, state in self.states.items() if state is not before[name]}
         self.events = [*self._store.redacted(self.events)]  # as pagers and metrics get them, too
         self._store.save(log, self.positions, EncodedStates(changed), self.events, self.pending, inputs)
+        self.record(before)
         return changed
+
+    def record(self, before: Mapping[str, State]) -> None:
+        """Hand the steps of the round, which followed these states, to the recorder."""
+        for name in dict.fromkeys(step.model for step in self.steps):
+            own = [step for step in self.steps if step.model == name]
+            self._recorder.note(self._plans[name], before[name], own)
 
     def _comparisons(self, record: Record) -> Comparisons:
         decoded = record_codec.decode_comparisons(record.value)
@@ -126,7 +135,7 @@ class JudgeRound(LabelIntake):
             decoded = record_codec.decode_traffic(record.value)
             note = self._timed(clock_jumps.note_with_log_time(decoded, record), record)
             plan = self._plan(note.model)
-            self._set_state(plan, *watch.note_traffic(plan, self.states[plan.model], note))
+            self._fold(plan, fold_inputs.KeptRequests(note))
         elif schema == record_codec.LABELS_SCHEMA:
             labels = record_codec.decode_labels(record.value)
             timed = [self._timed(clock_jumps.with_log_time(label, record), record) for label in labels]
@@ -146,22 +155,23 @@ class JudgeRound(LabelIntake):
         self.events.append(event)
         self._copied.add(event.id)
         if state is not None and event.scope in plan.scopes:
-            notes = note_event(state.sight_notes, event, now)
-            self.states[plan.model] = state if notes is state.sight_notes else replace(state, sight_notes=notes)
+            noted = note_sight(state, event, now)
+            if noted is not state:
+                self._keep(plan.model, fold_inputs.GatewayEvent(event, now), noted)
 
     def _pass_epoch(self, routes: Routes, now: float) -> None:
         if (plan := self._plans.get(routes.model)) is not None:
             state, event = pass_epoch(self.states[plan.model], routes, now)
             if event is not None:
                 self.events.append(event)
-                self._set_state(plan, state, ())
+                self._set_state(plan, fold_inputs.PassedEpoch(state.epoch), state, ())
 
     def _settle_times(self) -> None:
         """Bring stored times that lie in the future back to now: a clock was ahead when they were written."""
         for name, plan in self._plans.items():
             state, ahead = watch.settle_times(plan, self.states[name], self.now)
             if ahead > clock_jumps.CLOCK_TOLERANCE_SECONDS:
-                self.states[name] = state
+                self._keep(name, fold_inputs.ClockReading(self.now), state)
                 self.ahead[name] = max(ahead, self.ahead.get(name, 0.0))
 
     def _timed(self, item: clock_jumps.Timed, record: Record) -> clock_jumps.Timed:
@@ -173,15 +183,16 @@ class JudgeRound(LabelIntake):
 
     def deploy(self, plan: Plan, old: State, cause: decide.Cause) -> None:
         """Judge the model by another plan from now on."""
+        item = fold_inputs.NewPlan(plan, cause)
         plan, self.states[plan.model] = judged_plan(plan, old), old
-        state, transitions = decide.deploy(plan, old, cause)
+        state, transitions = fold(plan, old, item)
         self.events += change_events(plan, old, state, cause.time, self._host)
-        self._set_state(plan, state, transitions)
+        self._set_state(plan, item, state, transitions)
 
     def enter_unreadable(self, plan: Plan, cause: decide.Cause) -> None:
         """Move every scope to safe mode, because the model's state is unknown."""
         plan = self._plan(plan.model)
-        self._set_state(plan, *decide.enter_unreadable(plan, self.states[plan.model], cause))
+        self._fold(plan, fold_inputs.UnreadableState(cause))
 
     def _plan(self, model: str) -> Plan:
         plan = self._plans.get(model)
@@ -207,18 +218,12 @@ class JudgeRound(LabelIntake):
     def _judge(self, batch: Comparisons, last: Record) -> None:
         plan = self._plan(batch.model)
         before = self.states[plan.model]
-        state, transitions = watch.step(plan, before, batch)
+        item = fold_inputs.ComparedRows(batch, last.time)
+        state, transitions, held = fold_rows(plan, before, item)
         new, stale = state.rows_received - before.rows_received, state.stale - before.stale
         if stale:
             self.stale[plan.model, plan.refusal(batch)] += stale
-            state = watch.note_stale(plan, state, last.time or float(batch.time.max()))
-        elif new:  # requests before this record count as compared; gateways' clocks may be wrong
-            answered = max(state.unanswered.answered, last.time)
-            state = replace(state, unanswered=replace(state.unanswered, answered=answered))
-        held: Iterable[PendingRow] = ()
-        if plan.label_horizon:
-            held, state = held_rows(plan, before, state, batch)
-        self._set_state(plan, state, transitions)
+        self._set_state(plan, item, state, transitions)
         self.repeated[plan.model] += len(batch) - new
         if plan.label_horizon:
             self._await_labels(plan, held)
@@ -232,25 +237,27 @@ class JudgeRound(LabelIntake):
 
     def _apply_order(self, order: Order) -> None:
         plan = self._plan(order.model)
-        before, transitions = self.states[plan.model], list[Transition]()
+        before, item = self.states[plan.model], fold_inputs.GivenOrder(order)
         try:
-            if order.order in GROUP_ORDERS:
-                state = apply_group_order(plan, before, order)
-                self.events.append(watched_event(plan, before, state, order))
-            else:
-                state, transition = decide.apply_order(plan, before, order)
-                transitions.append(transition)
+            state, transitions = fold(plan, before, item)
         except ValueError as error:
             refusal = Event(order.id, order.time, order.model, "order-refused", order.scope, order.actor, str(error))
             self.events.append(refusal)
             return
-        state = replace(state, retained=state.retained.note_order(order.id))
-        self._set_state(plan, state, transitions, order.id)
+        if order.order in GROUP_ORDERS:
+            self.events.append(watched_event(plan, before, state, order))
+        self._set_state(plan, item, state, transitions)
 
-    def _set_state(self, plan: Plan, state: State, transitions: Sequence[Transition], order: str = "") -> None:
-        """Replace a model's state, and collect the events and routes that follow from it."""
+    def _fold(self, plan: Plan, item: fold_inputs.FoldInput) -> None:
+        self._set_state(plan, item, *fold(plan, self.states[plan.model], item))
+
+    def _set_state(
+        self, plan: Plan, item: fold_inputs.FoldInput, state: State, transitions: Sequence[Transition]
+    ) -> None:
+        """Replace a model's state by the one after an input, and collect the events and routes that follow from it."""
         plan, before = judged_plan(plan, state), self.states[plan.model]
-        self.states[plan.model] = state
+        order = item.order.id if isinstance(item, fold_inputs.GivenOrder) else ""
+        self._keep(plan.model, item, state, transitions)
         moves = [transition_event(plan, transition, order, self._host) for transition in transitions]
         self.events += in_order(moves, host_events(plan, before, state))
         self.events += state_events(plan, before, state)

@@ -80,7 +80,9 @@ def request_numbers(rows: Comparisons, stream: Stream) -> Ints:
     The labels of one request may arrive among others; their ids end with the number of the row.
     """
     if stream is Stream.LABELS:
-        return np.unique([name.rpartition("#")[0] or name for name in rows.request_id], return_inverse=True)[1]
+        numbers: dict[str, int] = {}  # by first appearance: the text of an id has no part in the result
+        ids = (name.rpartition("#")[0] or name for name in rows.request_id)
+        return np.fromiter((numbers.setdefault(each, len(numbers)) for each in ids), np.int64, len(rows))
     starts = first_rows(rows.request_id, rows.time)
     for column in (rows.partition, rows.offset):
         starts[1:] |= np.diff(column) != 0

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from threading import Event as Flag
 from typing import NamedTuple, Protocol, cast, runtime_checkable
 
+from tightrope.monitors.folding.inputs import FoldStep
 from tightrope.monitors.label_records import Label, PendingRow, RowKey
+from tightrope.monitors.plan import Plan, State
 from tightrope.monitors.records import Comparisons, Event, Floats, Role, Tensors
 from tightrope.monitors.veto.drawing import LabelDraw
 from tightrope.service.errors import TightropeError
@@ -475,6 +477,23 @@ class EnergyMeter(Protocol):
 
     def joules(self) -> float | None:
         """The energy since the meter was opened; None where the host does not tell any more."""
+
+
+class StepRecorder(Protocol):
+    """Keeps the steps of the fold, so that they can be repeated."""
+
+    def note(self, plan: Plan, before: State, steps: Sequence[FoldStep]) -> None:
+        """Note the steps of one model that followed a state and are saved; never blocks and never raises."""
+
+
+class NoRecorder:
+    """Keeps nothing."""
+
+    def note(self, plan: Plan, before: State, steps: Sequence[FoldStep]) -> None:
+        """Do nothing."""
+
+
+NO_RECORDER = NoRecorder()
 
 
 class Pager(Protocol):

@@ -21,6 +21,9 @@ STATE_FILES = (
     "events-*.jsonl",
     "rows",
     "rows/**/*",
+    "ids.secret*",
+    "journal",
+    "journal/**/*",
     "reports",
     "reports/**/*",
 )

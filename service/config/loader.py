@@ -21,7 +21,7 @@ from tightrope.service.config.limits import LimitsSection
 from tightrope.service.config.logs import LogsSection
 from tightrope.service.config.models import ModelSection
 from tightrope.service.config.section import FORM_TAG_PREFIX, KEY_OF_A_MAP, Name, Section
-from tightrope.service.config.state import StateSection
+from tightrope.service.config.state import RecordSection, StateSection
 from tightrope.service.config.suggestions import unknown_key
 from tightrope.service.errors import TightropeError, quote
 
@@ -216,6 +216,10 @@ class Settings(Section):
     """
     state: StateSection = Field(default_factory=StateSection)
     """The state folder, and how long the audit trail is kept in it."""
+    record: RecordSection | None = None
+    """The record of the judgement, from which incidents are replayed; none if left out. `record: {}` has the
+    defaults.
+    """
     state_required: bool = False
     """Refuse a start that finds no earlier state, as when the folder's volume is not mounted. In a cluster a model
     without a state begins in safe mode. Set it after the first start.

@@ -261,6 +261,10 @@ class ModelSection(Section):
     """When the judge's own alerts about safe mode page. large: where the whole model falls back, or a group of at least
     a fifth of the requests; always: for each group; never: not at all, all are tickets.
     """
+    redact: Literal["all", "none"] = "all"
+    """The input columns that are left out of the record of the judgement before it is written. all: none of their
+    values is in it, and the search for undeclared groups is not replayed; none: it has them all. Ids are digests.
+    """
     qualification: QualificationSection | None = None
     """The proof that the compressed model needs before it serves; none if left out."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import ByteSize, Field, model_validator
 
 from tightrope.service.config.section import Section
 
@@ -44,3 +44,14 @@ class StateSection(Section):
     def __truediv__(self, name: str) -> Path:
         """A path in the folder."""
         return self.folder / name
+
+
+class RecordSection(Section):
+    """The record of the judgement in the state folder, from which incidents are replayed; see docs/incidents.md."""
+
+    keep_days: Annotated[float, Field(gt=0)] = 90.0
+    """Days for which an incident is kept after it closed."""
+    most_bytes: ByteSize = ByteSize(1_000_000_000)
+    """Size of the record, such as 1GB. What belongs to no incident goes first, then the oldest closed incident."""
+    reserve_bytes: ByteSize = ByteSize(500_000_000)
+    """Free space on the volume, or a tenth of it if that is less, below which nothing is recorded."""

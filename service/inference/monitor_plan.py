@@ -61,6 +61,7 @@ UNDIGESTED_SETTINGS = (
     "hunter",
     "owner",
     "page",
+    "redact",
     "qualification",
 )
 """Settings that evidence does not depend on; the artefacts and their tensors have digests of their own."""

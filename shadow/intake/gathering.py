@@ -2,9 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from tightrope.service.adapters.ports import Record, Subscription
+from tightrope.service.adapters.ports import LogPartition, Record, Subscription
 from tightrope.shadow.heartbeat import poll_without_heartbeats
 
 JUDGE_POLL_RECORDS = 256
@@ -59,3 +59,9 @@ class GatheredPolls:
             share = (self._clock() - self._began) / MAX_ROUND_SHARE
             self._not_before = self._began + min(max(share, GATHER_SECONDS), MAX_GATHER_SECONDS)
             self._began = None
+
+
+def is_new(record: Record, positions: Mapping[str, Mapping[LogPartition, int]]) -> bool:
+    """Whether the record lies beyond the position that its model's snapshot covers."""
+    covered = positions.get((record.key or "").partition("/")[0], {})
+    return record.offset >= covered.get((record.topic, record.partition), 0)

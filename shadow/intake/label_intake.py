@@ -8,11 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from tightrope.monitors import watch
+from tightrope.monitors.folding.fold import count_labels, fold
+from tightrope.monitors.folding.inputs import FoldInput, FoldStep, LabelCounts, LabelledRows
 from tightrope.monitors.label_join import (
-    count_agreed,
     is_usable,
     labelled_comparisons,
     match_labels,
@@ -20,15 +18,8 @@ from tightrope.monitors.label_join import (
 )
 from tightrope.monitors.label_records import Label, PendingRow, RowKey
 from tightrope.monitors.plan import Plan, State, Transition
-from tightrope.monitors.records import Comparisons, Stream
+from tightrope.monitors.records import Comparisons
 from tightrope.service.adapters.ports import OverduePortion, PendingChanges, Store
-
-
-def held_rows(plan: Plan, before: State, after: State, batch: Comparisons) -> tuple[Iterable[PendingRow], State]:
-    """The rows of a batch that wait for labels, and the state after it with the count of rows that need none."""
-    agreed, trailing = count_agreed(plan, before.veto.agreed, batch, before.is_new(batch))
-    trailing = np.append(trailing, np.zeros(len(after.scopes) - len(trailing), np.int64))  # a scope was added
-    return rows_awaiting_labels(plan, batch, agreed), replace(after, veto=replace(after.veto, agreed=trailing))
 
 
 def is_trusted(label: Label, *, vouched: bool) -> bool:
@@ -37,10 +28,13 @@ def is_trusted(label: Label, *, vouched: bool) -> bool:
 
 
 class LabelIntake(ABC):
-    """The part of a round that joins labels and rows; ``pending`` collects what is saved with the states."""
+    """The part of a round that joins labels and rows; ``pending`` collects what is saved with the states, and ``steps``
+    the steps of the fold that led to them.
+    """
 
     def __init__(self, states: Mapping[str, State], store: Store) -> None:
         self.states = dict(states)
+        self.steps: list[FoldStep] = []
         self.pending: dict[str, PendingChanges] = {}
         self._store = store
 
@@ -49,8 +43,8 @@ class LabelIntake(ABC):
         """The plan of a model that is judged here."""
 
     @abstractmethod
-    def _set_state(self, plan: Plan, state: State, transitions: Sequence[Transition]) -> None:
-        """Replace a model's state."""
+    def _set_state(self, plan: Plan, item: FoldInput, state: State, transitions: Sequence[Transition]) -> None:
+        """Replace a model's state by the one after an input."""
 
     def restore_rows(self, plan: Plan, batch: Comparisons, labels: MutableMapping[RowKey, Label], since: float) -> None:
         """Keep rows that an earlier judge counted, if they are not older than ``since``, for labels to come.
@@ -108,8 +102,8 @@ class LabelIntake(ABC):
         self._count_labels(plan, joined=joined, stale=stale, **{"undrawn": undrawn} if undrawn else {})
         if current:
             state = self.states[plan.model]
-            comparisons = labelled_comparisons(plan, state.log, current)
-            self._set_state(plan, *watch.step(plan, state, comparisons, Stream.LABELS))
+            item = LabelledRows(labelled_comparisons(plan, state.log, current))
+            self._set_state(plan, item, *fold(plan, state, item))
 
     def expire(self, plan: Plan, portion: OverduePortion, now: float) -> None:
         """Drop a portion of the rows and labels that waited longer than the horizon; times after ``now`` count as now.
@@ -122,7 +116,11 @@ class LabelIntake(ABC):
         self._count_labels(plan, expired=rows, unknown=labels)
 
     def _count_labels(self, plan: Plan, **more: int) -> None:
-        state = self.states[plan.model]
-        counts = {name: state.labels.get(name, 0) + more.get(name, 0) for name in {*state.labels, *more}}
         if any(more.values()):
-            self.states[plan.model] = replace(state, labels=counts)
+            item = LabelCounts(more)
+            self._keep(plan.model, item, count_labels(self.states[plan.model], item))
+
+    def _keep(self, model: str, item: FoldInput, state: State, transitions: Sequence[Transition] = ()) -> None:
+        """Keep a model's state after an input, and the step that led to it."""
+        self.states[model] = state
+        self.steps.append(FoldStep(model, item, state, tuple(transitions)))

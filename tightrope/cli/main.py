@@ -23,6 +23,7 @@ from tightrope.cli.audit import erasure_command
 from tightrope.cli.cluster_commands import ConfigArgument, GrpcPortOption, HostOption, JsonOption, PortOption
 from tightrope.cli.logs.log_setup import set_up_command, set_up_server
 from tightrope.cli.people.commands import PEOPLE_COMMANDS
+from tightrope.cli.record.commands import RECORD_COMMANDS
 from tightrope.cli.sweep import sweep_command
 from tightrope.demo_run.models import DEFAULT_MODEL, DEMO_MODELS
 from tightrope.service.errors import TightropeError
@@ -170,6 +171,7 @@ def demo(
 
 for command in (
     *PEOPLE_COMMANDS,
+    *RECORD_COMMANDS,
     *initialization.COMMANDS,
     *offline_commands.COMMANDS,
     *labels.COMMANDS,

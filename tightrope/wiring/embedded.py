@@ -13,9 +13,10 @@ from tightrope.monitors.records import Event
 from tightrope.service.adapters import cpu
 from tightrope.service.adapters.archive.archive import DiskArchive
 from tightrope.service.adapters.archive.row_format import ColumnLayout
+from tightrope.service.adapters.journal.recorder import JournalRecorder
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.open_inference.model import independent_copy
-from tightrope.service.adapters.ports import Pager
+from tightrope.service.adapters.ports import NO_RECORDER, Pager
 from tightrope.service.adapters.private_files import restrict_state
 from tightrope.service.adapters.prometheus.metric import Component
 from tightrope.service.adapters.prometheus.metric_set import process_registry
@@ -42,6 +43,7 @@ from tightrope.wiring.audit_keys import audit_keys
 from tightrope.wiring.deployer import HotSwapDeployer, ServedPairs, with_deployed
 from tightrope.wiring.mode_mapping import require_mapped
 from tightrope.wiring.paging import build_pager
+from tightrope.wiring.recording.recorder import build_recorder
 
 log = logging.getLogger(__name__)
 
@@ -62,10 +64,13 @@ class Embedded:
     reporter: ReportScheduler
     pager: Pager
     deployer: HotSwapDeployer
+    recorder: JournalRecorder | None
 
     def start(self) -> None:
         """Start the parts, the judge before the gateway, so that modes are known before the first request."""
         self.pager.start()
+        if self.recorder:
+            self.recorder.start()
         self.judge.start()
         self.service.start()
         self.archive.start()
@@ -85,6 +90,8 @@ class Embedded:
         self.worker.stop(STOP_SECONDS)
         self.archive.stop(STOP_SECONDS)
         self.judge.stop(STOP_SECONDS)
+        if self.recorder:
+            self.recorder.stop(STOP_SECONDS)
         self.reporter.stop(STOP_SECONDS)
         self.pager.stop(STOP_SECONDS)
         self.store.close()
@@ -128,16 +135,19 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
     RunHealth(Component.WORKER, served.watched, metrics)
     archive, pager = _archive(settings, pairs, metrics), build_pager(settings, metrics, store)
     store.make_room = archive.make_room
+    recorder = build_recorder(settings, served.plans)
+    judging = partial(Judge, bus, store, view, metrics, cpu.cpu_name(), pager=pager, recorder=recorder or NO_RECORDER)
     return Embedded(
         service=service,
         view=view,
         store=store,
         worker=Loop("worker", partial(Worker, bus, served.watched, metrics, archive=archive)),
-        judge=judge_loop(partial(Judge, bus, store, view, metrics, cpu.cpu_name(), pager=pager), metrics),
+        judge=judge_loop(judging, metrics),
         archive=archive,
         reporter=ReportScheduler(settings, {name: pair.plan.scopes for name, pair in pairs.items()}, metrics, config),
         pager=pager,
         deployer=deployer,
+        recorder=recorder,
     )
 
 

@@ -13,6 +13,7 @@ from tightrope.service.adapters import cpu
 from tightrope.service.adapters.kafka.bus import KafkaBus
 from tightrope.service.adapters.kafka.permissions.acls import JUDGE_PROCESS, WORKER_PROCESS
 from tightrope.service.adapters.kafka.snapshot_store import JUDGE_TOPICS, SnapshotStore
+from tightrope.service.adapters.ports import NO_RECORDER
 from tightrope.service.adapters.prometheus.metric import Component
 from tightrope.service.adapters.prometheus.metric_set import process_registry
 from tightrope.service.adapters.prometheus.metrics import Metrics
@@ -32,6 +33,7 @@ from tightrope.wiring.embedded import all_watched, judge_loop
 from tightrope.wiring.judge_labels import label_route
 from tightrope.wiring.paging import build_pager
 from tightrope.wiring.permission_check import PermissionCheck, needed_permissions
+from tightrope.wiring.recording.recorder import build_recorder
 from tightrope.wiring.topic_watch import TopicWatch, watch_topics
 from tightrope.wiring.topics import kafka_options
 
@@ -53,18 +55,23 @@ def judge(settings: Settings) -> ClusterProcess:
     pairs, metrics, bus = _common_parts(settings, Component.JUDGE)
     view = JudgementView({name: pair.plan for name, pair in pairs.items()}, on_event=log_event)
     store, pager = SnapshotStore(bus, required=settings.state_required), build_pager(settings, metrics)
+    recorder = build_recorder(settings, view.plans)
     judging = partial(Judge, bus, store, view, metrics, cpu.cpu_name(), topics=JUDGE_TOPICS, pager=pager)
-    make = partial(judging, heartbeat_seconds=MODE_HEARTBEAT_SECONDS)
+    make = partial(judging, heartbeat_seconds=MODE_HEARTBEAT_SECONDS, recorder=recorder or NO_RECORDER)
     watches = _watches(settings, JUDGE_PROCESS, metrics, bus)
     labels = label_route(view.plans, lambda name: name in view.states, lambda: store.labels, control_token(settings))
     loop = _loop_process(judge_loop(make, metrics), bus, metrics, watches, store.close, [labels])
 
     def start() -> None:
         pager.start()
+        if recorder:
+            recorder.start()
         loop.start()
 
     def stop() -> None:
         loop.stop()
+        if recorder:
+            recorder.stop(STOP_SECONDS)
         pager.stop(STOP_SECONDS)
 
     return ClusterProcess(loop.app, start, stop)

@@ -27,10 +27,14 @@ class VolumeSize(Protocol):
 
 
 class FreeSpace:
-    """Watches the volume of a folder, which need not exist yet. Each question takes the system microseconds."""
+    """Watches the volume of a folder, which need not exist yet. Each question takes the system microseconds.
+    ``reserve`` is in bytes.
+    """
 
-    def __init__(self, folder: Path, statvfs: Callable[[Path], VolumeSize] = os.statvfs) -> None:
-        self._folder = folder
+    def __init__(
+        self, folder: Path, statvfs: Callable[[Path], VolumeSize] = os.statvfs, reserve: float = RESERVE_BYTES
+    ) -> None:
+        self._folder, self._reserve = folder, reserve
         self._statvfs = statvfs
 
     def is_short(self) -> bool:
@@ -40,5 +44,5 @@ class FreeSpace:
             size = self._statvfs(folder)
         except OSError:
             return True
-        reserve = min(RESERVE_BYTES, RESERVE_SHARE * size.f_blocks * size.f_frsize)
+        reserve = min(self._reserve, RESERVE_SHARE * size.f_blocks * size.f_frsize)
         return size.f_bavail * size.f_frsize < reserve

@@ -1,0 +1,1 @@
+"""Everything that changes a model's state, as inputs of one pure function."""

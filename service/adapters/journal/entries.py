@@ -1,0 +1,169 @@
+"""The file format of a segment: entries of msgpack, each after its length and its CRC-32, four bytes each, big-endian.
+
+The first entry is the `begin`: a state and the plan that it is judged by. Each further one is an input of the fold, or
+the digest of the state at that place. What a crash cut short is left out.
+"""
+
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tightrope.monitors.decide import Cause
+from tightrope.monitors.folding.inputs import (
+    ClockReading,
+    ComparedRows,
+    FoldInput,
+    GatewayEvent,
+    GivenOrder,
+    KeptRequests,
+    LabelCounts,
+    LabelledRows,
+    NewPlan,
+    PassedEpoch,
+    UnreadableState,
+)
+from tightrope.monitors.plan import Plan, State
+from tightrope.monitors.records import Stream
+from tightrope.service.adapters.wire import record_codec
+from tightrope.service.adapters.wire.envelope import WireError, build, mapping, pack, unpack
+
+ENTRY_SCHEMA = "tightrope.journal-entry"
+
+BEGIN, INPUT, STATE = "begin", "input", "state"
+"""The kinds of entries."""
+
+HEAD = struct.Struct(">II")
+
+Position = tuple[int, int, int]
+"""How far a state is: rows received, epoch of its modes, labels counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentBegin:
+    """The start of a segment: the encoded ``state`` before its first input, the key of its ``plan``, the ``time`` in
+    seconds since the epoch, the rows of each scope up to here, and the ``versions`` and ``host`` of the process.
+    """
+
+    state: bytes
+    plan: str
+    time: float
+    position: Position
+    rows: Mapping[str, int]
+    versions: Mapping[str, str]
+    host: str
+    has_columns: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedInput:
+    """An input, and the position after it; ``plan`` is the key of the plan of a `NewPlan`, which has none itself."""
+
+    item: FoldInput
+    position: Position
+    plan: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedState:
+    """The SHA-256 of the encoded state after the inputs so far."""
+
+    sha256: str
+
+
+Entry = SegmentBegin | RecordedInput | RecordedState
+
+
+def position_of(state: State) -> Position:
+    """How far a state is."""
+    return state.rows_received, state.epoch, sum(state.labels.values()) + state.seen[Stream.LABELS]
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """An entry as it stands in a file."""
+    body = pack(ENTRY_SCHEMA, _body(entry))
+    return HEAD.pack(len(body), zlib.crc32(body)) + body
+
+
+def _body(entry: Entry) -> dict[str, object]:
+    if isinstance(entry, RecordedInput):
+        name, content = _encoded_input(entry.item)
+        return {"kind": INPUT, "input": name, "content": content, "position": entry.position, "plan": entry.plan}
+    return {"kind": BEGIN if isinstance(entry, SegmentBegin) else STATE, **asdict(entry)}
+
+
+def read_entries(data: bytes) -> Iterator[Entry]:
+    """The entries of a file, up to its end or the first one that is cut short or damaged.
+
+    Raises:
+        WireError: when a whole entry is not one of this version.
+    """
+    start = 0
+    while start + HEAD.size <= len(data):
+        size, checksum = HEAD.unpack_from(data, start)
+        body = data[start + HEAD.size : start + HEAD.size + size]
+        if len(body) < size or zlib.crc32(body) != checksum:
+            return
+        yield _entry(body)
+        start += HEAD.size + size
+
+
+def _entry(data: bytes) -> Entry:
+    body = dict(mapping(unpack(data, ENTRY_SCHEMA), "entry"))
+    kind = body.pop("kind", None)
+    try:
+        if kind == STATE:
+            return RecordedState(str(body["sha256"]))
+        first, second, third = body.pop("position")
+        position = int(first), int(second), int(third)
+        if kind == BEGIN:
+            return SegmentBegin(**{**body, "position": position})
+        return RecordedInput(_DECODERS[body["input"]](body["content"]), position, str(body["plan"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise WireError(f"journal entry: not one of this version: {error}") from error
+
+
+def _encoded_input(item: FoldInput) -> tuple[str, object]:  # noqa: C901, PLR0911 - a case for each input
+    match item:
+        case ComparedRows(rows, time):
+            return "compared-rows", {"rows": record_codec.encode_comparisons(rows), "time": time}
+        case LabelledRows(rows):
+            return "labelled-rows", record_codec.encode_comparisons(rows)
+        case LabelCounts(more):
+            return "label-counts", dict(sorted(more.items()))
+        case KeptRequests(notice):
+            return "kept-requests", record_codec.encode_traffic(notice)
+        case GivenOrder(order):
+            return "given-order", record_codec.encode_order(order)
+        case GatewayEvent(event, time):
+            return "gateway-event", {"event": record_codec.encode_event(event), "time": time}
+        case PassedEpoch(epoch):
+            return "passed-epoch", epoch
+        case ClockReading(time):
+            return "clock-reading", time
+        case NewPlan(_, cause):
+            return "new-plan", _cause_fields(cause)
+        case UnreadableState(cause):
+            return "unreadable-state", _cause_fields(cause)
+
+
+def _cause_fields(cause: Cause) -> dict[str, object]:
+    return {"time": cause.time, "actor": cause.actor, "reason": cause.reason}
+
+
+NO_PLAN = Plan("", "", "", ("model",), rates=(), rules=())  # type: ignore[arg-type]  # it stands for one that is named
+"""The plan of a `NewPlan` as it is read: the key of its entry names the plan."""
+
+_DECODERS: Mapping[str, Callable[[Any], FoldInput]] = {
+    "compared-rows": lambda c: ComparedRows(record_codec.decode_comparisons(c["rows"]), float(c["time"])),
+    "labelled-rows": lambda c: LabelledRows(record_codec.decode_comparisons(c)),
+    "label-counts": LabelCounts,
+    "kept-requests": lambda c: KeptRequests(record_codec.decode_traffic(c)),
+    "given-order": lambda c: GivenOrder(record_codec.decode_order(c)),
+    "gateway-event": lambda c: GatewayEvent(record_codec.decode_event(c["event"]), float(c["time"])),
+    "passed-epoch": PassedEpoch,
+    "clock-reading": ClockReading,
+    "new-plan": lambda c: NewPlan(NO_PLAN, build(Cause, "cause", c)),
+    "unreadable-state": lambda c: UnreadableState(build(Cause, "cause", c)),
+}

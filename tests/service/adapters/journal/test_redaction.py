@@ -1,0 +1,70 @@
+from dataclasses import replace
+
+import numpy as np
+
+from tests.support.judgement.comparisons import make_comparisons
+from tests.support.judgement.recorded import KEY, recorded_plan
+from tightrope.monitors.added_scopes.added_scope import AddedScope, ColumnRange
+from tightrope.monitors.folding.fold import fold
+from tightrope.monitors.folding.inputs import ComparedRows, FoldStep, LabelledRows, PassedEpoch
+from tightrope.monitors.hunter.search import Search, SearchPlan
+from tightrope.monitors.plan import initial_state
+from tightrope.service.adapters.journal.redaction import Redaction, comparable_state
+from tightrope.service.adapters.journal.redaction import recorded_plan as plan_of_record
+from tightrope.service.adapters.wire.record_codec import encode_state
+
+REDACTION = Redaction(KEY)
+
+
+def test_ids_are_digests_and_columns_are_left_out() -> None:
+    """Equal ids have equal digests, others have others; labelled rows keep the number of the row."""
+    rows = replace(make_comparisons(3), request_id=("ann", "ann", "bob"), features=np.ones((3, 2), np.float32))
+    hidden = REDACTION.item(ComparedRows(rows))
+    assert isinstance(hidden, ComparedRows)
+    first, second, third = hidden.rows.request_id
+    assert (first == second, first == third, len(first)) == (True, False, 32)
+    assert hidden.rows.features.shape == (3, 0)
+    labelled = REDACTION.item(LabelledRows(replace(rows, request_id=("ann#0", "ann#1", "bob#0"))))
+    assert isinstance(labelled, LabelledRows)
+    assert labelled.rows.request_id == (f"{first}#0", f"{first}#1", f"{third}#0")
+
+
+def test_columns_stay_where_they_are_asked_for() -> None:
+    """With the columns the search stays, too."""
+    rows = replace(make_comparisons(2), features=np.ones((2, 2), np.float32))
+    kept = Redaction(KEY, has_columns=True).item(ComparedRows(rows))
+    assert isinstance(kept, ComparedRows)
+    assert kept.rows.features.shape == (2, 2)
+    state = replace(initial_state(recorded_plan()), search=Search("k"))
+    assert [comparable_state(state, has_columns=has).search.key for has in (True, False)] == ["k", ""]
+
+
+def test_folding_what_is_recorded_gives_the_recorded_state() -> None:
+    """To leave out and to fold may change places: the states are equal to the byte."""
+    plan, state = recorded_plan(), initial_state(recorded_plan())
+    shadow = REDACTION.state(state)
+    for begin in range(0, 200, 50):
+        rows = make_comparisons(
+            50, offset=begin + np.arange(50), time=begin + np.arange(50.0), disagree=True, member=True
+        )
+        item = ComparedRows(rows)
+        state, _ = fold(plan, state, item)
+        shadow, _ = fold(plan, shadow, REDACTION.item(item))
+        recorded = encode_state(REDACTION.state(state))
+        assert encode_state(comparable_state(shadow, has_columns=False)) == recorded
+        assert b"0-199" not in recorded
+
+
+def test_a_group_that_becomes_a_scope_cannot_be_repeated_without_columns() -> None:
+    """What made it one is not in the record, unless the columns are."""
+    before = initial_state(recorded_plan())
+    found = AddedScope("x=1", "x: 1", (ColumnRange("x", 0, 1.0, 1.0),))
+    step = FoldStep("m", PassedEpoch(1), replace(before, added=(found,)))
+    assert (REDACTION.breaks(before, step), Redaction(KEY, has_columns=True).breaks(before, step)) == (True, False)
+
+
+def test_the_recorded_plan_adds_no_groups() -> None:
+    """A replay without columns must not find other groups."""
+    plan = recorded_plan(search=SearchPlan((), (), limit=0.1, arms=True))
+    searches = [plan_of_record(plan, has_columns=has).search for has in (True, False)]
+    assert [search.arms for search in searches if search] == [True, False]

@@ -1,0 +1,118 @@
+"""Folds the recorded inputs of an incident again, and compares each recorded digest of a state with the new one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+from tightrope.monitors.folding.fold import fold
+from tightrope.monitors.folding.inputs import ComparedRows, FoldInput, NewPlan
+from tightrope.monitors.plan import Plan, State
+from tightrope.offline.incidents.record_files import JudgementRecord
+from tightrope.service.adapters.journal.entries import Entry, Position, RecordedInput, RecordedState, SegmentBegin
+from tightrope.service.adapters.journal.incident import Incident, IncidentError, Move
+from tightrope.service.adapters.journal.redaction import comparable_state
+from tightrope.service.adapters.wire.record_codec import decode_state, encode_state
+
+BEFORE_ALL: Position = (-1, -1, -1)
+"""The position before all others."""
+
+
+@dataclass(slots=True)
+class ReplayResult:
+    """The result of a replay: the numbers of inputs, answers and compared ``states``; the first input after which a
+    state ``differs``, counted from 1, 0 without any; rows that were ``erased``; the ``moves``; and the versions and
+    hosts of the processes that recorded.
+    """
+
+    inputs: int = 0
+    answers: int = 0
+    states: int = 0
+    differs: int = 0
+    erased: int = 0
+    moves: list[Move] = field(default_factory=list)
+    versions: list[Mapping[str, str]] = field(default_factory=list)
+    hosts: list[str] = field(default_factory=list)
+
+    def missed_moves(self, incident: Incident) -> list[Move]:
+        """The moves of an incident that did not come again, and those that are new, oldest first."""
+        end = float("inf") if incident.closed is None else incident.closed
+        own = [move for move in self.moves if incident.opened <= move.time <= end]
+        return sorted({*own} ^ {*incident.moves}, key=lambda move: move.time)
+
+
+def replay(record: JudgementRecord) -> ReplayResult:
+    """Fold all segments of a record, each from its own state.
+
+    Raises:
+        IncidentError: when the record has no inputs, or names a plan that it does not have.
+    """
+    result, plans, covered = ReplayResult(), record.decoded_plans(), BEFORE_ALL
+    if not record.segments:
+        raise IncidentError(f"{record.model}: the segments of the record are gone")
+    for begin, others in segments_of(record.entries()):
+        result.versions.append(begin.versions)
+        result.hosts.append(begin.host)
+        state, plan = decode_state(begin.state), plan_of(plans, begin.plan)
+        for entry in others:
+            if isinstance(entry, RecordedState):
+                result.states += 1
+                if not result.differs and state_digest(state, has_columns=begin.has_columns) != entry.sha256:
+                    result.differs = max(result.inputs, 1)
+            elif isinstance(entry, RecordedInput):
+                item = with_plan(entry, plans)
+                plan = item.plan if isinstance(item, NewPlan) else plan
+                before, (state, transitions) = state, fold(plan, state, item)
+                result.inputs += 1
+                result.moves += Move.of(each for each in transitions if each.moved)
+                if isinstance(item, ComparedRows):
+                    result.erased += sum(not name for name in item.rows.request_id)
+                    is_repeated = is_covered(entry.position, covered)
+                    result.answers += 0 if is_repeated else max(state.rows_received - before.rows_received, 0)
+        covered = last_position(begin, others)
+    result.moves = list(dict.fromkeys(result.moves))
+    return result
+
+
+def segments_of(segments: Sequence[Sequence[Entry]]) -> Iterator[tuple[SegmentBegin, Sequence[Entry]]]:
+    """The begin of each segment, and its other entries.
+
+    Raises:
+        IncidentError: when a segment has no begin.
+    """
+    for entries in segments:
+        if not entries or not isinstance(entries[0], SegmentBegin):
+            raise IncidentError("a segment of the record is damaged: its begin cannot be read")
+        yield entries[0], entries[1:]
+
+
+def plan_of(plans: Mapping[str, Plan], key: str) -> Plan:
+    """The plan with this key.
+
+    Raises:
+        IncidentError: when the record does not have it.
+    """
+    if key not in plans:
+        raise IncidentError(f"plan {key}: is not in the record")
+    return plans[key]
+
+
+def with_plan(entry: RecordedInput, plans: Mapping[str, Plan]) -> FoldInput:
+    """The input of an entry, with the plan that it names."""
+    return replace(entry.item, plan=plan_of(plans, entry.plan)) if isinstance(entry.item, NewPlan) else entry.item
+
+
+def is_covered(position: Position, covered: Position) -> bool:
+    """Whether an input stands in the segment before as well, whose last position is ``covered``: a judge that starts
+    again, or takes over, judges what followed its snapshot once more.
+    """
+    return all(own <= last for own, last in zip(position, covered, strict=True))
+
+
+def last_position(begin: SegmentBegin, others: Sequence[Entry]) -> Position:
+    """The position at the end of a segment."""
+    return next((each.position for each in reversed(others) if isinstance(each, RecordedInput)), begin.position)
+
+
+def state_digest(state: State, *, has_columns: bool) -> str:
+    """The digest of a state as the record has it."""
+    return sha256(encode_state(comparable_state(state, has_columns=has_columns))).hexdigest()

@@ -1,0 +1,1 @@
+"""The record of the judgement, where the configuration asks for one."""

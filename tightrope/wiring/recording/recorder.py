@@ -1,0 +1,40 @@
+"""Builds the recorder of a judge."""
+
+import platform
+import time
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+
+from tightrope import __version__
+from tightrope.service.adapters import cpu
+from tightrope.service.adapters.archive.free_space import FreeSpace
+from tightrope.service.adapters.journal.model_journal import Recording
+from tightrope.service.adapters.journal.recorder import (
+    IDS_FILE,
+    IDS_SECRET_BYTES,
+    JOURNAL_FOLDER,
+    JournalRecorder,
+    RecordLimits,
+)
+from tightrope.service.adapters.journal.redaction import Redaction
+from tightrope.service.adapters.secret_file import kept_secret
+from tightrope.service.config.loader import Settings
+
+
+def current_versions() -> Mapping[str, str]:
+    """The versions of all that has a part in the fold."""
+    others = {name: version(name) for name in ("msgspec", "numpy")}
+    return {"tightrope": __version__, "python": platform.python_version(), **others}
+
+
+def build_recorder(settings: Settings, models: Iterable[str]) -> JournalRecorder | None:
+    """The recorder of these models; None where the configuration asks for no record."""
+    section = settings.record
+    if section is None:
+        return None
+    folder = settings.state / JOURNAL_FOLDER
+    key = kept_secret(settings.state / IDS_FILE, IDS_SECRET_BYTES)
+    redactions = {name: Redaction(key, settings.models[name].redact == "none") for name in models}
+    limits = RecordLimits(section.keep_days, section.most_bytes)
+    space = FreeSpace(folder, reserve=section.reserve_bytes)
+    return JournalRecorder(folder, redactions, Recording(time.time, current_versions(), cpu.cpu_name()), limits, space)
