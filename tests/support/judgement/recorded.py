@@ -17,6 +17,8 @@ from tightrope.service.adapters.archive.free_space import FreeSpace
 from tightrope.service.adapters.journal.model_journal import Recording
 from tightrope.service.adapters.journal.recorder import JournalRecorder, RecordLimits
 from tightrope.service.adapters.journal.redaction import Redaction
+from tightrope.service.adapters.kafka.snapshot_store import JUDGE_TOPICS, SnapshotStore
+from tightrope.service.adapters.topics import COMPARISONS, EVENTS, topic
 from tightrope.service.config.loader import Settings
 from tightrope.shadow.judge import Judge
 from tightrope.shadow.judgement_view import JudgementView
@@ -43,14 +45,20 @@ class Volume:
 
 
 class RecordedJudge:
-    """A judge over a memory bus, with its record in ``folder / "journal"``."""
+    """A judge over a memory bus, with its record in ``folder / "journal"``, and with the store of a cluster if it is
+    ``in_cluster``.
+    """
 
-    def __init__(self, folder: Path, plan: Plan | None = None, *, most_bytes: int = 1 << 30) -> None:
+    def __init__(
+        self, folder: Path, plan: Plan | None = None, *, most_bytes: int = 1 << 30, in_cluster: bool = False
+    ) -> None:
+        self.in_cluster = in_cluster
         self.plan = plan or recorded_plan()
         self.harness = JudgeHarness(folder, {"m": self.plan})
         self.folder, self.volume = folder / "journal", Volume()
         self.limits = RecordLimits(90.0, most_bytes)
         self.traffic = RowSource()
+        self._reader = self.harness.bus.subscribe(topic(COMPARISONS), group="kept")  # the bus keeps all for it
         self.start()
 
     def start(self) -> None:
@@ -58,13 +66,15 @@ class RecordedJudge:
         space = FreeSpace(self.folder, self.volume.statvfs, reserve=10_000)
         self.recorder = JournalRecorder(self.folder, {"m": Redaction(KEY)}, RECORDING, self.limits, space)
         self.harness.view = JudgementView({"m": self.plan})
+        store = SnapshotStore(self.harness.bus) if self.in_cluster else self.harness.store
         self.judge = Judge(
             self.harness.bus,
-            self.harness.store,
+            store,
             self.harness.view,
             self.harness.metrics,
             HOST,
             Flag(),
+            JUDGE_TOPICS if self.in_cluster else (*JUDGE_TOPICS, EVENTS),
             recorder=self.recorder,
         )
 

@@ -53,6 +53,7 @@ def replay(record: JudgementRecord) -> ReplayResult:
         result.versions.append(begin.versions)
         result.hosts.append(begin.host)
         state, plan = decode_state(begin.state), plan_of(plans, begin.plan)
+        counted = covered[0] if is_covered(begin.position, covered) else 0
         for entry in others:
             if isinstance(entry, RecordedState):
                 result.states += 1
@@ -60,14 +61,14 @@ def replay(record: JudgementRecord) -> ReplayResult:
                     result.differs = max(result.inputs, 1)
             elif isinstance(entry, RecordedInput):
                 item = with_plan(entry, plans)
-                plan = item.plan if isinstance(item, NewPlan) else plan
+                if isinstance(item, NewPlan):
+                    plan, counted = item.plan, 0  # its rows are counted anew
                 before, (state, transitions) = state, fold(plan, state, item)
                 result.inputs += 1
                 result.moves += Move.of(each for each in transitions if each.moved)
                 if isinstance(item, ComparedRows):
                     result.erased += sum(not name for name in item.rows.request_id)
-                    is_repeated = is_covered(entry.position, covered)
-                    result.answers += 0 if is_repeated else max(state.rows_received - before.rows_received, 0)
+                    result.answers += max(state.rows_received - max(before.rows_received, counted), 0)
         covered = last_position(begin, others)
     result.moves = list(dict.fromkeys(result.moves))
     return result

@@ -42,6 +42,6 @@ def test_a_model_is_apart_while_one_scope_is_in_safe_mode() -> None:
 
 @pytest.mark.parametrize("document", [b"", b"[]", b'{"format": "x"}', b'{"format": "tightrope.incident/1"}'])
 def test_other_documents_are_refused(document: bytes) -> None:
-    """What is no incident is one error."""
+    """Any other document is one error."""
     with pytest.raises(IncidentError):
         read_incident(document)

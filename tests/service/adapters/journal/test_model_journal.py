@@ -53,7 +53,7 @@ def test_an_incident_lasts_from_the_first_move_until_all_are_back(tmp_path: Path
 
 
 def test_a_state_that_does_not_follow_begins_a_segment(tmp_path: Path) -> None:
-    """What lies between was not recorded, and an open incident says so."""
+    """The inputs between were not recorded, and an open incident says so."""
     own, state = journal(tmp_path), initial_state(PLAN)
     moved = step(state, order("force-safe", 20.0))
     own.write(PLAN, state, [moved])

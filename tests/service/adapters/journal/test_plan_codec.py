@@ -66,6 +66,6 @@ def test_a_document_names_only_types_and_functions_of_the_program(name: str) -> 
 
 @pytest.mark.parametrize("document", [b"", b"[]", b'{"format": "x", "plan": {}}', b'{"format": "tightrope.plan/1"}'])
 def test_other_documents_are_refused(document: bytes) -> None:
-    """What is no plan is one error."""
+    """Any other document is one error."""
     with pytest.raises(PlanFormatError):
         decode_plan(document)

@@ -56,7 +56,7 @@ def test_folding_what_is_recorded_gives_the_recorded_state() -> None:
 
 
 def test_a_group_that_becomes_a_scope_cannot_be_repeated_without_columns() -> None:
-    """What made it one is not in the record, unless the columns are."""
+    """The values that made it one are not in the record, unless the columns are."""
     before = initial_state(recorded_plan())
     found = AddedScope("x=1", "x: 1", (ColumnRange("x", 0, 1.0, 1.0),))
     step = FoldStep("m", PassedEpoch(1), replace(before, added=(found,)))

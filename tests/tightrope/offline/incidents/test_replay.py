@@ -50,6 +50,21 @@ def test_an_incident_replays_across_a_killed_judge(tmp_path: Path) -> None:
     assert result.answers == judged.harness.view.states["m"].rows_received
 
 
+def test_an_incident_replays_across_a_takeover(tmp_path: Path) -> None:
+    """The next judge of a cluster begins a segment with the snapshot that it continues from."""
+    judged = RecordedJudge(tmp_path, in_cluster=True)
+    judged.judge_harm(slice(0, 14))
+    judged.kill()
+    judged.judge_harm(slice(14, 24))
+    judged.stop()
+    record = the_incident(judged)
+    assert record.incident is not None
+    assert (len(record.segments), record.incident.missing) == (2, ())
+    result = replay(record)
+    assert (result.differs, result.missed_moves(record.incident)) == (0, [])
+    assert result.answers == judged.harness.view.states["m"].rows_received
+
+
 def test_another_plan_is_replayed_as_well(tmp_path: Path) -> None:
     """A configuration that changes during an incident is an input of its own."""
     judged = RecordedJudge(tmp_path)
