@@ -9,7 +9,7 @@ from tightrope.monitors.label_records import ADDED_MARK, Label, PendingRow, RowK
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Bools, Comparisons, Ints
 from tightrope.monitors.scopes import with_model_scope
-from tightrope.monitors.veto.drawing import agreed_before, awaits_label, request_row_counts
+from tightrope.monitors.veto.drawing import agreed_before, awaits_label, request_row_counts, row_numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +72,7 @@ def rows_awaiting_labels(plan: Plan, rows: Comparisons, agreed: Ints | None = No
     drawn = rows.disagree & plan.label_draw.drawn(rows.draw, rows.disagree) & sound
     known = np.zeros(len(rows), dtype=bool) if agreed is None or not digest else drawn & (agreed[:, 0] >= 0)
     of_request = request_row_counts(rows, sound, with_model_scope(rows.member))
-    number = -1
-    previous: tuple[str, int] | None = None
-    for index, name in enumerate(rows.request_id):
-        current = (name, int(rows.offset[index]))
-        number = number + 1 if current == previous else 0
-        previous = current
+    for index, (name, number) in enumerate(zip(rows.request_id, row_numbers(rows), strict=True)):
         if sound[index]:
             yield PendingRow(
                 request_id=name,

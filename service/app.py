@@ -19,6 +19,7 @@ from tightrope.service.adapters.runs.health import RunHealth
 from tightrope.service.adapters.secret_file import kept_secret
 from tightrope.service.api.overview.event_log import log_event
 from tightrope.service.api.ports import Deployer, VerdictReader
+from tightrope.service.api.review.desk import ReviewDesk
 from tightrope.service.config.loader import ConfigError, Settings, control_token, draw_secret
 from tightrope.service.inference.autotune import RunProfile
 from tightrope.service.inference.batching.sharing_watch import SharingWatch
@@ -161,11 +162,13 @@ def build_service(
     deployer: Deployer,
     metrics: Metrics,
     modes_timeout: float | None = None,
+    review: ReviewDesk | None = None,
 ) -> Service:
     """Wire a gateway for these pairs.
 
     ``profiles`` holds each pair's run profile. Where the judges are in other processes, ``modes_timeout`` is how many
     seconds the gateway waits for their modes before it reports that it is ready; None if they are in this process.
+    ``review`` is the desk of the reviewers, where there are any.
     """
     for name, pair in pairs.items():
         metrics.initialize(Component.GATEWAY, name, pair.plan.scopes)
@@ -193,13 +196,13 @@ def build_service(
     strict = pairs if settings.server.readiness == "strict" else ()
     is_ready = partial(_is_ready, control, router, deadline, strict)
     responder, admission = Responder(engine, profiles), Admission(settings.server, metrics.record_refused_connection)
-    token = control_token(settings)
     reports = ReportStore(settings.state / REPORTS_FOLDER)
 
     def make_app() -> App:
         from tightrope.service.api.app import create_app  # noqa: PLC0415 - FastAPI loads after the first inferences
 
-        return create_app(engine, bus, trail, verdicts, deployer, token, watched, reports, is_ready, sight.facts)
+        others = control_token(settings), watched, reports, is_ready, sight.facts, review
+        return create_app(engine, bus, trail, verdicts, deployer, *others)
 
     app = InferLayer(make_app, responder, admission)
     grpc = _grpc_server(settings, responder, is_ready, admission)

@@ -59,6 +59,15 @@ def awaits_label(rows: Comparisons) -> Bools:
     return np.asarray((rows.fault == Fault.NONE) & (rows.top_baseline >= 0))
 
 
+def row_numbers(rows: Comparisons) -> list[int]:
+    """Return the number of each row in its request, from 0; rows of a request are neighbours."""
+    keys = list(zip(rows.request_id, rows.offset.tolist(), strict=True))
+    numbers: list[int] = []
+    for index, key in enumerate(keys):
+        numbers.append(numbers[-1] + 1 if index and keys[index - 1] == key else 0)
+    return numbers
+
+
 def agreed_before(start: Ints, member: Bools, drawn: Bools) -> tuple[Ints, Ints]:
     """For each row, the rows of each scope since the drawn disagreement before it, (n, S), without itself; and those
     after the last one, (S,).

@@ -12,6 +12,7 @@ STATE_FILES = (
     "tightrope.db*",
     "tightrope.lock",
     "alerts.*",
+    "review.db*",
     "marks.*",
     "draw.secret*",
     "audit.key*",

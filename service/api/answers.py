@@ -9,11 +9,13 @@ from msgspec import Meta, json
 
 from tightrope.monitors.records import Event
 from tightrope.monitors.reliability.curves import ScopeReliability
+from tightrope.monitors.review.opinions import Opinion
 from tightrope.monitors.safemode import ModeState
 from tightrope.monitors.status.groups import GroupStatus
 from tightrope.monitors.status.progress import JudgementProgress
 from tightrope.monitors.status.reliability import BinSource
 from tightrope.monitors.verdict import Verdict
+from tightrope.service.adapters.review.row_presenter import RowDocument
 from tightrope.service.api.overview.documents import Overview
 
 Report = Annotated[str | None, Meta(description="The path of the newest drift report, if there is one")]
@@ -231,6 +233,57 @@ class ReportList(TypedDict):
     reports: list[ReportEntry]
 
 
+class ReviewModel(TypedDict):
+    """A model that the reviewer is asked about, with the number of rows that wait."""
+
+    name: str
+    waiting: int
+
+
+class ReviewModels(TypedDict):
+    """The models that the reviewer is asked about."""
+
+    models: list[ReviewModel]
+
+
+class ShownRow(TypedDict):
+    """A row to review: two answers in an order that a coin decided, and the input for people. Which model gave which
+    answer is not in it, nor how sure it was, nor any group of the row.
+    """
+
+    id: str
+    a: str
+    b: str
+    same: Annotated[bool, Meta(description="Both answers are the same")]
+    input: RowDocument
+
+
+class NextReview(TypedDict):
+    """The next row for the reviewer; null if none waits."""
+
+    model: str
+    waiting: int
+    classes: Annotated[list[str], Meta(description="The titles of the classes; empty if they are not known")]
+    row: ShownRow | None
+
+
+class ReviewTaken(TypedDict):
+    """An answer was taken. It becomes a label once it cannot be taken back any more."""
+
+    id: str
+    label: Annotated[int | None, Meta(description="The true class that follows from the answer; null if none does")]
+
+
+class ReviewStatus(TypedDict):
+    """How many answers are final, and how far two people agree about one row."""
+
+    model: str
+    answers: dict[Opinion, int]
+    asked_twice: int
+    agreed: Annotated[float | None, Meta(description="Share of equal answers; null without any row asked twice")]
+    kappa: Annotated[float | None, Meta(description="Cohen's kappa; null where it is not defined")]
+
+
 ANSWERS: tuple[type, ...] = (
     Error,
     ServerMetadata,
@@ -250,6 +303,10 @@ ANSWERS: tuple[type, ...] = (
     Deployed,
     ReportList,
     Overview,
+    ReviewModels,
+    NextReview,
+    ReviewTaken,
+    ReviewStatus,
 )
 """Every kind of JSON answer."""
 

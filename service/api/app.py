@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from tightrope.service.adapters.archive.report_store import ReportStore
 from tightrope.service.adapters.ports import AuditTrail, Bus, LabelLists
+from tightrope.service.adapters.sqlite.review_table import ReviewTable
 from tightrope.service.api import (
     deployments,
     documentation,
@@ -35,6 +36,10 @@ from tightrope.service.api.openapi import INTRODUCTION, complete_document, refus
 from tightrope.service.api.overview.overview import OverviewReader
 from tightrope.service.api.overview.sources import SightReader
 from tightrope.service.api.ports import Deployer, VerdictReader
+from tightrope.service.api.review import export as review_export
+from tightrope.service.api.review import page as review_page
+from tightrope.service.api.review import routes as reviews
+from tightrope.service.api.review.desk import ReviewDesk
 from tightrope.service.errors import OverloadedError, TightropeError
 from tightrope.service.inference.engine import InferenceEngine
 from tightrope.service.protocol.metadata import SERVER_VERSION
@@ -53,11 +58,13 @@ def create_app(
     reports: ReportStore,
     is_ready: Callable[[], bool],
     sight: SightReader,
+    review: ReviewDesk | None = None,
 ) -> FastAPI:
     """Build the application.
 
     ``token`` is the bearer token of the control API, ``watched`` the models that take payload events; ``is_ready``
-    says whether this replica may receive requests, ``sight`` what it knows of the judgement of a model.
+    says whether this replica may receive requests, ``sight`` what it knows of the judgement of a model; ``review`` is
+    the desk of the reviewers, where there are any.
     """
     app = FastAPI(
         title="Tightrope",
@@ -84,6 +91,10 @@ def create_app(
     app.include_router(drift_reports.create_router(engine, reports))
     app.include_router(documentation.create_router())
     app.include_router(front_page.create_router())
+    desk = review or ReviewDesk(ReviewTable(None), bus, {}, engine.metrics)
+    app.include_router(reviews.create_router(engine, desk))
+    app.include_router(review_export.create_router(engine, desk, token))
+    app.include_router(review_page.create_page_router())
     _add_exception_handlers(app)
     complete_document(app)
     return app

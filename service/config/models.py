@@ -15,6 +15,7 @@ from tightrope.monitors.records import Role
 from tightrope.service.config.columns import ColumnKey, ColumnSection, SearchMode
 from tightrope.service.config.decision import DecisionSection
 from tightrope.service.config.qualification import QualificationSection
+from tightrope.service.config.review import ReviewSection
 from tightrope.service.config.runtime import RuntimeSection
 from tightrope.service.config.section import Name, Section
 from tightrope.service.config.subgroups import SubgroupSection
@@ -241,6 +242,8 @@ class ModelSection(Section):
     """The latency objective; none if left out."""
     labels: LabelsSection | None = None
     """Joining of late labels; without it labels are refused."""
+    review: ReviewSection | None = None
+    """The review of drawn rows by people; needs `labels`, and the embedded bus."""
     payloads: PayloadsSection | None = None
     """Monitoring of a model that is served elsewhere, by its logger's events; without it events are refused."""
     allow_nan: bool = False
@@ -305,6 +308,8 @@ class ModelSection(Section):
         golden = folder / self.golden if self.golden else None
         probe = self.probe.model_copy(update={"rows": folder / self.probe.rows}) if self.probe.rows else self.probe
         others: dict[str, object] = {"golden": golden, "decision": self.decision.resolved(folder), "probe": probe}
+        if self.review is not None:
+            others["review"] = self.review.resolved(folder)
         if self.qualification is not None:
             compressed = artefacts[str(Role.COMPRESSED)]
             beside = compressed if isinstance(compressed, Path) else None
@@ -317,6 +322,8 @@ class ModelSection(Section):
             raise ValueError("compressed_runtime is for a file, but compressed is an endpoint")
         if self.state_tensors and self.payloads is not None:
             raise ValueError("state_tensors and payloads exclude each other: events do not tell who wrote a state")
+        if self.review is not None and self.labels is None:
+            raise ValueError("review needs labels: what reviewers say becomes labels, so write labels: {}")
         for role, section in self.tensors.items():
             if section.graphs and isinstance(getattr(self, role), Endpoint):
                 raise ValueError(

@@ -10,7 +10,7 @@ from tests.house.sources import LINKED, PACKAGES, ROOT, python
 DOORS = {
     "cryptography": ["service/adapters/attestation/*.py"],
     "evidently": ["shadow/report.py"],
-    "fastapi": ["service/api/*.py", "service/api/front_page/*.py"],
+    "fastapi": ["service/api/*.py", "service/api/front_page/*.py", "service/api/review/*.py"],
     "fastapi_offline": ["service/api/documentation.py"],
     "google": ["service/transport/grpc/*.py"],
     "grafana_api": ["dashboards/grafana.py"],
@@ -38,7 +38,7 @@ DOORS = {
     "pandas": ["shadow/report.py"],
     "prometheus_client": ["service/adapters/prometheus/*.py"],
     "pyarrow": ["demo/builder/*.py", "service/inference/row_files/parquet_rows.py"],
-    "pydantic": ["service/config/*.py", "service/api/*.py", "tightrope/wiring/deployer.py"],
+    "pydantic": ["service/config/*.py", "service/api/*.py", "service/api/review/*.py", "tightrope/wiring/deployer.py"],
     "requests": ["dashboards/grafana.py"],
     "rich": [
         "tightrope/cli/*.py",

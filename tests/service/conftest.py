@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.configs import write_config
+from tests.support.configs import TOKEN, write_config
 from tests.support.servers import Server, serving
 from tests.support.serving.asgi_harness import InnerApp, LayerHarness, admission
 from tests.support.serving.model_pairs import CALM, all_pairs, sure_and_unsure
@@ -20,8 +20,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     blind within a day: the tests that share it take longer than a minute.
     """
     folder: Path = tmp_path_factory.mktemp("server")
+    (folder / "reviewer.token").write_text(TOKEN)
+    pairs = all_pairs(folder)
+    pairs["plain"]["review"] = {"reviewers": {"ana": "reviewer.token"}}
     sections = {"server": {"port": 0, "grpc_port": 0}, "safe_mode": {"blind_seconds": 86_400}}
-    with serving(write_config(folder, {"models": all_pairs(folder), "state": "state", **sections})) as running:
+    with serving(write_config(folder, {"models": pairs, "state": "state", **sections})) as running:
         yield running
 
 

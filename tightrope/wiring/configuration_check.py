@@ -15,6 +15,7 @@ from tightrope.service.inference.model_pair import ModelPair
 from tightrope.wiring.audit_keys import require_signer
 from tightrope.wiring.candidates.trial import tried_pair
 from tightrope.wiring.paging import require_tokens
+from tightrope.wiring.review import reviewer_tokens
 
 INDEPENDENT_KEYS = frozenset(
     {"version", "batch_rows", "run_seconds", "queue", "mode", "limits", "subgroup_limits", "sampling", "caller"}
@@ -71,8 +72,8 @@ def check_configuration(config: Path) -> CheckedConfiguration:
     def check_bus(settings: Settings) -> None:
         found.warnings += _bus_warnings(settings)
 
-    steps: list[Callable[[Settings], object]] = [load_models, read_token, draw_secret, require_tokens, check_bus]
-    for step in [*steps, require_signer]:
+    secrets: list[Callable[[Settings], object]] = [draw_secret, require_tokens, reviewer_tokens, require_signer]
+    for step in (load_models, read_token, *secrets, check_bus):
         try:
             step(settings)
         except ConfigError as error:

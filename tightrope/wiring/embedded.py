@@ -44,6 +44,7 @@ from tightrope.wiring.deployer import HotSwapDeployer, ServedPairs, with_deploye
 from tightrope.wiring.mode_mapping import require_mapped
 from tightrope.wiring.paging import build_pager
 from tightrope.wiring.recording.recorder import build_recorder
+from tightrope.wiring.review import Review
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class Embedded:
     pager: Pager
     deployer: HotSwapDeployer
     recorder: JournalRecorder | None
+    review: Review | None = None
 
     def start(self) -> None:
         """Start the parts, the judge before the gateway, so that modes are known before the first request."""
@@ -74,6 +76,8 @@ class Embedded:
         self.judge.start()
         self.service.start()
         self.archive.start()
+        if self.review:
+            self.review.start()
         self.reporter.start()
         self.worker.start()
         deadline = time.monotonic() + STOP_SECONDS
@@ -89,6 +93,8 @@ class Embedded:
         self.service.stop(STOP_SECONDS)
         self.worker.stop(STOP_SECONDS)
         self.archive.stop(STOP_SECONDS)
+        if self.review:
+            self.review.stop(STOP_SECONDS)
         self.judge.stop(STOP_SECONDS)
         if self.recorder:
             self.recorder.stop(STOP_SECONDS)
@@ -131,9 +137,12 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
         service.engine.router.keep_safe(plan.model, view.unproven_scopes(plan))
 
     deployer = HotSwapDeployer(settings, served, as_watched, record_event, shield)
-    service = build_service(settings, pairs, served.profiles, bus, store, view, deployer, metrics)
+    archive = _archive(settings, pairs, metrics)
+    review = Review.build(settings, pairs, bus, archive, metrics)
+    desk, kept = (review.desk, review.archive) if review else (None, archive)
+    service = build_service(settings, pairs, served.profiles, bus, store, view, deployer, metrics, review=desk)
     RunHealth(Component.WORKER, served.watched, metrics)
-    archive, pager = _archive(settings, pairs, metrics), build_pager(settings, metrics, store)
+    pager = build_pager(settings, metrics, store)
     store.make_room = archive.make_room
     recorder = build_recorder(settings, served.plans)
     judging = partial(Judge, bus, store, view, metrics, cpu.cpu_name(), pager=pager, recorder=recorder or NO_RECORDER)
@@ -141,13 +150,14 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
         service=service,
         view=view,
         store=store,
-        worker=Loop("worker", partial(Worker, bus, served.watched, metrics, archive=archive)),
+        worker=Loop("worker", partial(Worker, bus, served.watched, metrics, archive=kept)),
         judge=judge_loop(judging, metrics),
         archive=archive,
         reporter=ReportScheduler(settings, {name: pair.plan.scopes for name, pair in pairs.items()}, metrics, config),
         pager=pager,
         deployer=deployer,
         recorder=recorder,
+        review=review,
     )
 
 

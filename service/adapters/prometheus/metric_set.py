@@ -60,8 +60,6 @@ class MetricSet:
         self.disagreements = self._add(Counter, "disagreements")
         self.comparison_errors = self._add(Counter, "comparison_errors")
         self.dead_records = self._add(Counter, "dead_records")
-        self.archived_rows = self._add(Counter, "archived_rows")
-        self.archive_skipped_rows = self._add(Counter, "archive_skipped_rows")
         self.reports = self._add(Counter, "reports")
         self.lag_records = self._add(Gauge, "lag_records")
         self.rebalances = self._add(Counter, "rebalances")
@@ -85,6 +83,7 @@ class MetricSet:
         self.label_coverage = self._add(Gauge, "label_coverage")
         self.fallback_share = self._add(Gauge, "fallback_share")
         self._add_refusal_metrics()
+        self._add_kept_row_metrics()
         self._add_guard_metrics()
 
     def _add_refusal_metrics(self) -> None:
@@ -94,6 +93,13 @@ class MetricSet:
         self.escalations = self._add(Counter, "escalations")
         self.not_comparable = self._add(Counter, "not_comparable")
         self.compared_refusals = self._add(Counter, "compared_refusals")
+
+    def _add_kept_row_metrics(self) -> None:
+        """Add the metrics of rows that are kept for drift reports and for the review by people."""
+        self.archived_rows = self._add(Counter, "archived_rows")
+        self.archive_skipped_rows = self._add(Counter, "archive_skipped_rows")
+        self.review_skipped_rows = self._add(Counter, "review_skipped_rows")
+        self.reviews = self._add(Counter, "reviews")
 
     def _add_reliability_metrics(self) -> None:
         """Add the metrics of reliability curves."""

@@ -1,5 +1,5 @@
-"""The metrics of the monitors' verdicts, and of reliability curves; `catalogue.py` contains them. A curve's bin has a
-number, so that series stay bounded.
+"""The metrics of the monitors' verdicts, of reliability curves and of the review; `catalogue.py` contains them. A
+curve's bin has a number, so that series stay bounded.
 """
 
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from functools import partial
 
 from tightrope.monitors.observations import TENTHS
 from tightrope.monitors.records import Outcome, Role
+from tightrope.monitors.review.opinions import Opinion
 from tightrope.service.adapters.prometheus.metric import Component, LabelValues, Metric, MetricKind
 
 MODEL_LABELS: LabelValues = {"model": ()}
@@ -48,6 +49,24 @@ RELIABILITY_METRICS: Mapping[str, Metric] = {
 }
 """The metrics of both models' curves."""
 
+REVIEW_METRICS: Mapping[str, Metric] = {
+    "review_skipped_rows": Metric(
+        MetricKind.COUNTER,
+        Component.WORKER,
+        "Drawn rows that could not be kept for a review.",
+        "rows",
+        MODEL_LABELS,
+    ),
+    "reviews": Metric(
+        MetricKind.COUNTER,
+        Component.GATEWAY,
+        "Rows about which a reviewer's answer is final.",
+        "rows",
+        {**MODEL_LABELS, "outcome": tuple(Opinion)},
+    ),
+}
+"""The metrics of the review by people."""
+
 VERDICT_METRICS: Mapping[str, Metric] = {
     "evidence": _gauge("Log10 of a monitor's evidence; the alarm is at the budget.", "log10", CELL_LABELS),
     "evidence_budget": _gauge("Log10 of the samples per budgeted false alarm.", "log10", MODEL_LABELS),
@@ -57,5 +76,6 @@ VERDICT_METRICS: Mapping[str, Metric] = {
     "monitor_limit": _gauge("A monitor's tolerated limit.", "the monitor's", CELL_LABELS),
     "verdict": _gauge("1 for the current outcome of a monitor.", "0 or 1", {**CELL_LABELS, "outcome": tuple(Outcome)}),
     **RELIABILITY_METRICS,
+    **REVIEW_METRICS,
 }
 """The metrics of verdicts, and of the curves beside them."""

@@ -49,7 +49,9 @@ mode = "negative"
 def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with a model that takes labels and payload events, and has a report."""
     folder = tmp_path_factory.mktemp("server")
-    pair = {**sure_and_unsure(folder), **CALM, "subgroups": SUBGROUPS, "labels": {}, "payloads": {}}
+    (folder / "reviewer.token").write_text(TOKEN)
+    review = {"reviewers": {"ana": "reviewer.token"}}
+    pair = {**sure_and_unsure(folder), **CALM, "subgroups": SUBGROUPS, "labels": {}, "payloads": {}, "review": review}
     config = write_config(folder, {"models": {"plain": pair}, "state": "state", "server": {"port": 0}})
     ReportStore(folder / "state" / "reports").save("plain", "<p>A report</p>", {"scopes": {}}, 1, time.time())
     with serving(config) as running:
@@ -93,13 +95,14 @@ def test_answers_are_as_documented(run: tuple[int, str, Mapping[str, set[int]]])
 
 def test_every_operation_was_called(run: tuple[int, str, Mapping[str, set[int]]], own_server: Server) -> None:
     """Each with success, and those with a body also with one that is refused; so the run proves something. Nothing is
-    there to deploy, and no group is found.
+    there to deploy, no group is found, and no row waits for a review.
     """
     _, output, found = run
     document = own_server.client.get("/openapi.json").json()
     operations = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
     assert found.keys() == operations, output
     always_refused = {f"POST /v1/models/{{model}}/{name}" for name in ("deploy", "rollback", *GROUP_ORDERS)}
+    always_refused |= {f"{method} /v1/models/{{model}}/reviews/{{name}}" for method in ("POST", "DELETE")}
     assert {name for name, codes in found.items() if codes.isdisjoint({200, 202})} == always_refused
     assert {name for name, codes in found.items() if name.startswith("POST") and 400 not in codes} == set()
     refused = {name.split()[1] for name, codes in found.items() if 405 in codes}

@@ -1,0 +1,1 @@
+"""Opinions of people about drawn rows."""

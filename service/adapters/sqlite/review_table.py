@@ -1,0 +1,233 @@
+"""The rows that people review, and their opinions, in a file of its own, so that it never delays the judge's state."""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from tightrope.monitors.review.opinions import Opinion
+from tightrope.service.adapters.sqlite.state_file import move_aside
+from tightrope.service.errors import UnavailableError
+
+log = logging.getLogger(__name__)
+
+REVIEW_TABLES = """
+CREATE TABLE IF NOT EXISTS rows (
+    id TEXT PRIMARY KEY, model TEXT NOT NULL, request_id TEXT NOT NULL, row INTEGER NOT NULL, time REAL NOT NULL,
+    probability REAL NOT NULL, disagree INTEGER NOT NULL, a INTEGER NOT NULL, b INTEGER NOT NULL,
+    a_is_baseline INTEGER NOT NULL, wanted INTEGER NOT NULL, document BLOB,
+    UNIQUE (model, request_id, row)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS opinions (
+    id TEXT NOT NULL, reviewer TEXT NOT NULL, opinion TEXT NOT NULL, label INTEGER, seconds REAL NOT NULL,
+    at REAL NOT NULL, final INTEGER NOT NULL, PRIMARY KEY (id, reviewer)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS opinions_of_rows ON opinions (id);
+"""
+
+ROW_COLUMNS = "id, model, request_id, row, time, probability, disagree, a, b, a_is_baseline, wanted, document"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewRow:
+    """A row to review. ``a`` and ``b`` are the classes of the two answers, in an order that a coin decided; ``wanted``
+    is the number of people who are asked; ``document`` is the input for people as JSON, None once it is deleted.
+    ``time`` is that of the request in seconds since the epoch, ``probability`` that of the draw.
+    """
+
+    id: str
+    model: str
+    request_id: str
+    row: int
+    time: float
+    probability: float
+    disagree: bool
+    a: int
+    b: int
+    a_is_baseline: bool
+    wanted: int
+    document: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenOpinion:
+    """The opinion of a reviewer about a row, given after ``seconds``, at ``at`` (seconds since the epoch). ``label`` is
+    the true class that follows, or None. It can be taken back until it is ``final``.
+    """
+
+    id: str
+    reviewer: str
+    opinion: Opinion
+    label: int | None
+    seconds: float
+    at: float
+    final: bool = False
+
+
+class ReviewTable:
+    """All rows under review, in memory where there is no ``path``. Safe to share between threads, but not between
+    processes. A file that cannot be read is moved aside: the rows stay drawn, and can get their label from elsewhere.
+
+    Raises:
+        UnavailableError: from every method while the disk fails.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._lock = threading.Lock()
+        if path is None:
+            self._db = _with_tables(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False))
+            return
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._db = _opened(path)
+        except sqlite3.DatabaseError as error:
+            log.warning("%s cannot be read and is moved to %s: %s", path, move_aside(path, time.time()).name, error)
+            self._db = _opened(path)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._lock, self._db as db:
+                db.execute("BEGIN IMMEDIATE")
+                yield db
+        except sqlite3.Error as error:
+            raise UnavailableError(f"the rows under review cannot be read or written just now: {error}") from error
+
+    def add(self, rows: Sequence[ReviewRow], most: int) -> int:
+        """Add rows of one model, as long as fewer than ``most`` of it wait; returns how many were added."""
+        with self._transaction() as db:
+            query = "SELECT count(*) FROM rows WHERE model = ? AND document IS NOT NULL"
+            waiting: int = db.execute(query, (rows[0].model,)).fetchone()[0]
+            added = rows[: max(most - waiting, 0)]
+            marks = ", ".join("?" * len(fields(ReviewRow)))
+            values = [tuple(getattr(row, field.name) for field in fields(ReviewRow)) for row in added]
+            db.executemany(f"INSERT OR IGNORE INTO rows ({ROW_COLUMNS}) VALUES ({marks})", values)  # noqa: S608 - no input
+        return len(added)
+
+    def next(self, model: str, reviewer: str) -> ReviewRow | None:
+        """The oldest row that waits for an answer and that this reviewer has not answered."""
+        query = f"""SELECT {ROW_COLUMNS} FROM rows WHERE model = ? AND document IS NOT NULL
+            AND (SELECT count(*) FROM opinions WHERE opinions.id = rows.id) < wanted
+            AND NOT EXISTS (SELECT 1 FROM opinions WHERE opinions.id = rows.id AND reviewer = ?)
+            ORDER BY time, id LIMIT 1"""  # noqa: S608 - no input
+        with self._transaction() as db:
+            found = db.execute(query, (model, reviewer)).fetchone()
+        return _row(found) if found else None
+
+    def row(self, model: str, name: str) -> ReviewRow | None:
+        """A row by its id."""
+        query = f"SELECT {ROW_COLUMNS} FROM rows WHERE model = ? AND id = ?"  # noqa: S608 - no input
+        with self._transaction() as db:
+            found = db.execute(query, (model, name)).fetchone()
+        return _row(found) if found else None
+
+    def waiting(self, model: str, reviewer: str) -> int:
+        """The number of rows that wait for an answer of this reviewer."""
+        query = """SELECT count(*) FROM rows WHERE model = ? AND document IS NOT NULL
+            AND (SELECT count(*) FROM opinions WHERE opinions.id = rows.id) < wanted
+            AND NOT EXISTS (SELECT 1 FROM opinions WHERE opinions.id = rows.id AND reviewer = ?)"""
+        with self._transaction() as db:
+            return int(db.execute(query, (model, reviewer)).fetchone()[0])
+
+    def store(self, given: GivenOpinion) -> bool:
+        """Store an opinion, or replace one that is not final; returns whether it was stored."""
+        with self._transaction() as db:
+            changed = db.execute(
+                """INSERT INTO opinions (id, reviewer, opinion, label, seconds, at, final) VALUES (?, ?, ?, ?, ?, ?, 0)
+                ON CONFLICT (id, reviewer) DO UPDATE SET opinion = excluded.opinion, label = excluded.label,
+                seconds = excluded.seconds, at = excluded.at WHERE final = 0""",
+                (given.id, given.reviewer, given.opinion, given.label, given.seconds, given.at),
+            )
+            return changed.rowcount > 0
+
+    def take_back(self, name: str, reviewer: str) -> bool:
+        """Delete this reviewer's opinion about a row if it is not final; returns whether it was there."""
+        with self._transaction() as db:
+            query = "DELETE FROM opinions WHERE id = ? AND reviewer = ? AND final = 0"
+            return db.execute(query, (name, reviewer)).rowcount > 0
+
+    def due(self, before: float, reviewer: str | None = None, spare: str = "") -> list[tuple[GivenOpinion, ReviewRow]]:
+        """The opinions, not final yet, that were given before a time, or by a reviewer about another row than
+        ``spare``, with their rows.
+        """
+        query = f"""SELECT opinions.*, {", ".join("rows." + name for name in ROW_COLUMNS.split(", "))}
+            FROM opinions JOIN rows USING (id) WHERE final = 0
+            AND (at < ? OR (reviewer = ? AND opinions.id <> ?)) ORDER BY at"""  # noqa: S608 - no input
+        with self._transaction() as db:
+            found = db.execute(query, (before, reviewer, spare)).fetchall()
+        own = len(fields(GivenOpinion))
+        return [(_opinion(values[:own]), _row(values[own:])) for values in found]
+
+    def is_first(self, given: GivenOpinion) -> bool:
+        """Whether no final opinion about the row gave a label before."""
+        query = "SELECT count(*) FROM opinions WHERE id = ? AND final = 1 AND label IS NOT NULL"
+        with self._transaction() as db:
+            return not db.execute(query, (given.id,)).fetchone()[0]
+
+    def finish(self, given: GivenOpinion) -> None:
+        """Make an opinion final, and delete the row's input if it needs no more answers."""
+        with self._transaction() as db:
+            db.execute("UPDATE opinions SET final = 1 WHERE id = ? AND reviewer = ?", (given.id, given.reviewer))
+            db.execute(
+                """UPDATE rows SET document = NULL WHERE id = ?
+                AND wanted <= (SELECT count(*) FROM opinions WHERE opinions.id = rows.id AND final = 1)""",
+                (given.id,),
+            )
+
+    def forget(self, model: str, *, waiting_before: float, before: float) -> int:
+        """Delete rows older than ``before``, and those without an answer older than ``waiting_before``; returns the
+        number of the latter.
+        """
+        unanswered = "NOT EXISTS (SELECT 1 FROM opinions WHERE opinions.id = rows.id)"
+        with self._transaction() as db:
+            query = f"DELETE FROM rows WHERE model = ? AND time < ? AND {unanswered}"  # noqa: S608 - no input
+            given_up = db.execute(query, (model, waiting_before)).rowcount
+            db.execute("DELETE FROM rows WHERE model = ? AND time < ?", (model, before))
+            db.execute("DELETE FROM opinions WHERE id NOT IN (SELECT id FROM rows)")
+        return given_up
+
+    def opinions(self, model: str) -> list[tuple[GivenOpinion, ReviewRow]]:
+        """All final opinions about a model's rows, with their rows, in the order in which they were given."""
+        query = f"""SELECT opinions.*, {", ".join("rows." + name for name in ROW_COLUMNS.split(", "))}
+            FROM opinions JOIN rows USING (id) WHERE final = 1 AND model = ? ORDER BY at, reviewer"""  # noqa: S608
+        with self._transaction() as db:
+            found = db.execute(query, (model,)).fetchall()
+        own = len(fields(GivenOpinion))
+        return [(_opinion(values[:own]), _row(values[own:])) for values in found]
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    path.touch(mode=0o600)
+    return _with_tables(sqlite3.connect(path, isolation_level=None, check_same_thread=False))
+
+
+def _with_tables(db: sqlite3.Connection) -> sqlite3.Connection:
+    try:
+        # a deleted input is a caller's: it is overwritten
+        for pragma in ("journal_mode=TRUNCATE", "synchronous=NORMAL", "secure_delete=ON"):
+            db.execute(f"PRAGMA {pragma}")
+        db.executescript(REVIEW_TABLES)
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def _row(values: Sequence[object]) -> ReviewRow:
+    named = dict(zip((field.name for field in fields(ReviewRow)), values, strict=True))
+    flags = {name: bool(named[name]) for name in ("disagree", "a_is_baseline")}
+    return ReviewRow(**{**named, **flags})  # type: ignore[arg-type]
+
+
+def _opinion(values: Sequence[object]) -> GivenOpinion:
+    named = dict(zip((field.name for field in fields(GivenOpinion)), values, strict=True))
+    return GivenOpinion(**{**named, "opinion": Opinion(named["opinion"]), "final": bool(named["final"])})  # type: ignore[arg-type]

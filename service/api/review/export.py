@@ -1,0 +1,68 @@
+"""The answers of reviewers, for operators: counts, agreement, and every answer as CSV."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from math import isfinite
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import Response
+
+from tightrope.monitors.review.opinions import Opinion
+from tightrope.service.api.answers import ReviewStatus, json_response
+from tightrope.service.api.auth import require_operator
+from tightrope.service.api.openapi import answers, refusals
+from tightrope.service.api.review.desk import ReviewDesk
+from tightrope.service.inference.engine import InferenceEngine
+
+EXPORT_COLUMNS = ("model", "id", "row", "order", "answer", "label", "probability", "reviewer", "at", "seconds")
+"""The columns of the export. ``order`` names the model behind A, then that behind B."""
+
+
+def create_router(engine: InferenceEngine, desk: ReviewDesk, token: str | None) -> APIRouter:
+    """The routes for operators, who have this token."""
+    router = APIRouter(prefix="/v1", tags=["labels"], dependencies=[Depends(require_operator(token))])
+
+    @router.get("/models/{model}/reviews", **answers(ReviewStatus, 401, 403, 404))
+    def status(model: str) -> Response:
+        """How many answers there are, and how far reviewers agree."""
+        return json_response(_status(desk, engine.pair(model).name))
+
+    content = {"text/csv": {"schema": {"type": "string"}}}
+
+    @router.get(
+        "/reviews.csv",
+        response_class=Response,
+        responses={200: {"description": "The answers", "content": content}, **refusals(401, 403, 404)},
+    )
+    def export(model: str | None = None) -> Response:
+        """All final answers about rows that are still kept, as CSV."""
+        models = [*desk.models] if model is None else [engine.pair(model).name]
+        return Response(_csv(desk, models), headers={"Cache-Control": "no-store"}, media_type="text/csv")
+
+    return router
+
+
+def _status(desk: ReviewDesk, model: str) -> ReviewStatus:
+    agreement = desk.agreement(model)
+    counts = Counter(given.opinion for given, _ in desk.opinions(model))
+    return {
+        "model": model,
+        "answers": {opinion: counts[opinion] for opinion in Opinion},
+        "asked_twice": agreement.rows,
+        "agreed": agreement.share if isfinite(agreement.share) else None,
+        "kappa": agreement.kappa if isfinite(agreement.kappa) else None,
+    }
+
+
+def _csv(desk: ReviewDesk, models: Sequence[str]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(EXPORT_COLUMNS)
+    for given, row in (pair for model in models for pair in desk.opinions(model)):
+        order = "baseline,compressed" if row.a_is_baseline else "compressed,baseline"
+        label = "" if given.label is None else given.label
+        written = order, given.opinion, label, row.probability, given.reviewer, given.at, given.seconds
+        writer.writerow([row.model, row.request_id, row.row, *written])
+    return text.getvalue()

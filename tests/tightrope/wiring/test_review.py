@@ -1,0 +1,59 @@
+"""Mistakes in the configuration of the review are told in one line each, with the key."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.configs import write_config
+from tests.support.harmful_pair import write_models
+from tightrope.service.config.loader import ConfigError, load
+from tightrope.wiring.review import reviewer_tokens
+
+
+def mistakes(folder: Path, review: dict[str, Any], **settings: object) -> list[str]:
+    """Return the mistakes of a configuration of the review."""
+    model = {**write_models(folder), "labels": {}, "review": review}
+    try:
+        reviewer_tokens(load(write_config(folder, {"models": {"m": model}, **settings})))
+    except ConfigError as error:
+        return [line.replace(f"{folder}/", "") for line in error.problems]
+    return []
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the tokens of two reviewers."""
+    for name in ("ana", "bo"):
+        (tmp_path / name).write_text(f"token-of-{name}")
+    return tmp_path
+
+
+def test_each_reviewer_has_a_token(folder: Path) -> None:
+    """By model, and by token."""
+    model = {**write_models(folder), "labels": {}, "review": {"reviewers": {"ana": "ana", "bo": "bo"}}}
+    settings = load(write_config(folder, {"models": {"m": model, "n": {**write_models(folder)}}}))
+    assert reviewer_tokens(settings) == {"m": {"token-of-ana": "ana", "token-of-bo": "bo"}}
+
+
+def test_missing_and_shared_tokens_are_all_named(folder: Path) -> None:
+    """With the key, the file, and what would be right."""
+    assert mistakes(folder, {"reviewers": {"ana": "ana", "eve": "ana", "bo": "nowhere"}}) == [
+        "models.m.review.reviewers.bo: nowhere: No such file or directory",
+        "models.m.review.reviewers.eve: ana: is the token of ana, too; each needs one of their own",
+    ]
+
+
+def test_review_in_a_cluster_is_refused(folder: Path) -> None:
+    """Its rows are on one machine."""
+    bus = {"kafka": {"servers": ["127.0.0.1:1"]}}
+    assert mistakes(folder, {"reviewers": {"ana": "ana"}}, bus=bus) == [
+        "models.m.review: needs the embedded bus so far: leave bus out, or leave review out"
+    ]
+
+
+def test_review_without_labels_is_refused(folder: Path) -> None:
+    """Answers of reviewers would be lost."""
+    model = {**write_models(folder), "review": {"reviewers": {"ana": "ana"}}}
+    with pytest.raises(ConfigError, match="review needs labels"):
+        load(write_config(folder, {"models": {"m": model}}))

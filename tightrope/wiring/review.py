@@ -1,0 +1,119 @@
+"""The review by people: the tokens of reviewers, the archive of drawn rows, and the desk."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from tightrope.monitors.records import Role
+from tightrope.service.adapters.ports import Archive, Bus
+from tightrope.service.adapters.prometheus.metrics import Metrics
+from tightrope.service.adapters.review.review_archive import ReviewArchive, ReviewedModel
+from tightrope.service.adapters.review.row_presenter import RowPresenter
+from tightrope.service.adapters.sqlite.event_table import DAY_SECONDS
+from tightrope.service.adapters.sqlite.review_table import ReviewTable
+from tightrope.service.api.review.desk import ReviewDesk, ReviewedDecision
+from tightrope.service.config.loader import ConfigError, Settings, secret
+from tightrope.service.config.models import ModelSection
+from tightrope.service.config.review import ReviewSection
+from tightrope.service.inference.input_columns import build_columns
+from tightrope.service.inference.model_pair import ModelPair
+
+REVIEW_DATABASE = "review.db"
+"""Name of the file in the state folder with the rows under review."""
+
+MOST_TITLED_CLASSES = 1_000
+"""Classes that a page offers as the right one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """The parts of the review, wired and not started."""
+
+    table: ReviewTable
+    archive: ReviewArchive
+    desk: ReviewDesk
+
+    @classmethod
+    def build(
+        cls, settings: Settings, pairs: Mapping[str, ModelPair], bus: Bus, archive: Archive, metrics: Metrics
+    ) -> Self | None:
+        """Wire the review in front of an archive; None where no model is reviewed.
+
+        Raises:
+            ConfigError: when a reviewer's token cannot be used.
+        """
+        tokens = reviewer_tokens(settings)
+        sections = {name: section for name, model in settings.models.items() if (section := model.review)}
+        if not sections:
+            return None
+        table = ReviewTable(settings.state / REVIEW_DATABASE)
+        models = {name: _reviewed(settings.models[name], section, pairs[name]) for name, section in sections.items()}
+        decisions = {
+            name: ReviewedDecision(
+                reviewers=tokens[name],
+                titles=_titles(settings.models[name], pairs[name]),
+                horizon_seconds=pairs[name].plan.label_horizon,
+                keep_seconds=section.keep_days * DAY_SECONDS,
+            )
+            for name, section in sections.items()
+        }
+        return cls(table, ReviewArchive(archive, table, models, metrics), ReviewDesk(table, bus, decisions, metrics))
+
+    def start(self) -> None:
+        """Start to keep drawn rows, and to make answers final."""
+        self.archive.start()
+        self.desk.start()
+
+    def stop(self, timeout: float) -> None:
+        """Stop; answers that are not final are published after the next start."""
+        self.archive.stop(timeout)
+        self.desk.stop(timeout)
+        self.table.close()
+
+
+def reviewer_tokens(settings: Settings) -> dict[str, dict[str, str]]:
+    """For each reviewed model, the names of its reviewers by their token.
+
+    Raises:
+        ConfigError: with every token that cannot be used, and where the review is not possible.
+    """
+    problems: list[str] = []
+    tokens: dict[str, dict[str, str]] = {}
+    for name, model in settings.models.items():
+        if model.review is None:
+            continue
+        if settings.bus is not None:
+            problems.append(f"models.{name}.review: needs the embedded bus so far: leave bus out, or leave review out")
+        tokens[name] = {}
+        for reviewer, file in model.review.reviewers.items():
+            key = f"models.{name}.review.reviewers.{reviewer}"
+            try:
+                token = secret(file, key)
+            except ConfigError as error:
+                problems += error.problems
+                continue
+            if token in tokens[name]:
+                problems.append(
+                    f"{key}: {file}: is the token of {tokens[name][token]}, too; each needs one of their own"
+                )
+            tokens[name][token] = reviewer
+    if problems:
+        raise ConfigError(problems)
+    return tokens
+
+
+def _reviewed(model: ModelSection, section: ReviewSection, pair: ModelPair) -> ReviewedModel:
+    columns = build_columns(model.columns, pair.inputs, lambda _key, _text: None)
+    return ReviewedModel(pair.plan.label_draw, RowPresenter(columns), section.second, section.most_rows)
+
+
+def _titles(model: ModelSection, pair: ModelPair) -> list[str]:
+    """The titles of the classes: as they are written, or their numbers where the output tells how many there are."""
+    written = model.decision.classes
+    if isinstance(written, dict):
+        written = written.get(Role.BASELINE)
+    if written:
+        return written
+    deciding = next(spec for spec in pair.models[Role.BASELINE].outputs if spec.name in pair.deciding)
+    count = deciding.shape[-1] if len(deciding.shape) > 1 else 0
+    return [f"class {number}" for number in range(count)] if 0 < count <= MOST_TITLED_CLASSES else []
