@@ -14,7 +14,7 @@ from tightrope.monitors.intake.repeats import Repeats
 from tightrope.monitors.records import Role
 from tightrope.service.config.columns import ColumnKey, ColumnSection, SearchMode
 from tightrope.service.config.decision import DecisionSection
-from tightrope.service.config.qualification import QualificationSection
+from tightrope.service.config.qualification import CardOptions, QualificationSection
 from tightrope.service.config.review import ReviewSection
 from tightrope.service.config.runtime import RuntimeSection
 from tightrope.service.config.section import Name, Section
@@ -270,6 +270,8 @@ class ModelSection(Section):
     """
     qualification: QualificationSection | None = None
     """The proof that the compressed model needs before it serves; none if left out."""
+    card: CardOptions = Field(default_factory=CardOptions)
+    """Facts for the public card, which `tightrope card` writes."""
 
     @property
     def planned_mode(self) -> Literal["armed", "advisory"]:

@@ -59,6 +59,20 @@ class CriterionSection(Section):
         return self
 
 
+CardText = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class CardOptions(Section):
+    """Facts that `tightrope card` repeats and no file tells; see docs/card.md."""
+
+    contact: CardText | None = None
+    """The address at which a person contests an answer; without it the card says that no contact is named."""
+    license: CardText | None = None
+    """The license of the compressed model, as model hubs name it, such as apache-2.0; absent if left out."""
+    base_model: CardText | None = None
+    """The name of the baseline on a model hub, such as org/name; that of its file if left out."""
+
+
 class QualificationSection(Section):
     """The proof that the compressed model needs before it serves, and the approvals; see docs/qualification.md."""
 

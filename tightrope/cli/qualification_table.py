@@ -10,7 +10,7 @@ from tightrope.monitors.qualification.cells import JudgedCell, QualificationVerd
 from tightrope.monitors.records import Outcome, Role
 from tightrope.offline.qualification.cost_cells import ENERGY
 from tightrope.offline.qualification.costs import Costs
-from tightrope.offline.qualification.harm_words import figure, first_of_scopes, in_words
+from tightrope.offline.qualification.harm_words import first_of_scopes, in_words, rounded_figure
 from tightrope.offline.qualification.qualify import QualificationReport
 
 VERDICT_WORDS = {
@@ -47,7 +47,7 @@ def print_report(report: QualificationReport, out: Console) -> None:
     for judged in first_of_scopes(breaches)[:MOST_SENTENCES]:
         out.print(f"  {in_words(judged)}", style="red", highlight=False)
     if breaches:
-        out.print(_table(breaches, "over their limit", "at least", [figure(_least(each)) for each in breaches]))
+        out.print(_table(breaches, "over their limit", "at least", [rounded_figure(_least(each)) for each in breaches]))
     if unsure := [each for each in report.cells if each.outcome is Outcome.INSUFFICIENT]:
         out.print(_table(unsure, "cannot tell", "more rows", [_short(each.note) for each in unsure]))
     for line in _unmeasured(report.cells):
@@ -96,7 +96,7 @@ def _table(cells: Sequence[JudgedCell], title: str, last: str, figures: Sequence
         cell, evidence = judged.cell, judged.cell.evidence
         name = " ".join(part for part in (cell.criterion, cell.variant) if part)
         rows, seen = ("-", None) if evidence is None else (f"{evidence.rows:,}", evidence.seen)
-        grid.add_row(name, cell.scope, rows, figure(seen), f"{cell.limit:g}", shown)
+        grid.add_row(name, cell.scope, rows, rounded_figure(seen), f"{cell.limit:g}", shown)
     return grid
 
 
@@ -120,7 +120,8 @@ def _passes(cells: Sequence[JudgedCell]) -> Iterator[str]:
         number = f"{len(found)} cells pass" if len(found) > 1 else "passes"
         if worst.note:
             number += f", {worst.note}"
-        yield f"[green]{name}[/] {number}; {worst.cell.scope} at most {figure(bound)}, limit {worst.cell.limit:g}"
+        most = rounded_figure(bound)
+        yield f"[green]{name}[/] {number}; {worst.cell.scope} at most {most}, limit {worst.cell.limit:g}"
 
 
 def _use_of_limit(judged: JudgedCell) -> float:

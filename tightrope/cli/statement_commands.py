@@ -1,4 +1,4 @@
-"""Commands about signed statements: `tightrope manifest | approve | verify`."""
+"""Commands about signed statements: `tightrope manifest | approve | verify | card`."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -23,6 +23,9 @@ BundleArgument = Annotated[
 KeyOption = Annotated[Path, typer.Option("--key", help="Private key: Ed25519, PEM, mode 0600.", show_default=False)]
 OnnxArgument = Annotated[Path, typer.Argument(help="The artefact.", metavar="MODEL.onnx", show_default=False)]
 OutOption = Annotated[Path | None, typer.Option(help="File to write, - for standard output; beside MODEL by default.")]
+StateOption = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="State folder with the events of a card; CONFIG's by default.")
+]
 
 
 def manifest(
@@ -90,6 +93,10 @@ def verify(
     at: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"], help="Judge for this time in UTC.")
     ] = None,
+    card: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Compute every figure of this card again instead.")
+    ] = None,
+    state: StateOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Say whether the statements let the models serve; exit 0 or 3."""
@@ -97,6 +104,9 @@ def verify(
     from tightrope.offline.statements import verification
     from tightrope.service.config.loader import load
 
+    if card is not None:
+        _verify_card(config, card, state, json_=json_)
+        return
     now = datetime.now(UTC) if at is None else at.replace(tzinfo=UTC)
     verified = verification.verify(load(config), model, now)
     holds = all(each.holds for each in verified.values())
@@ -110,10 +120,45 @@ def verify(
     raise typer.Exit(0 if holds else REFUSED_EXIT)
 
 
+def _verify_card(config: Path, file: Path, state: Path | None, *, json_: bool) -> None:
+    from tightrope.cli import console
+    from tightrope.offline.card.verification import verify_card
+    from tightrope.service.config.loader import load
+
+    verified = verify_card(load(config), file, state=state)
+    if json_:
+        document = {"ok": not verified.faults, "file": str(file), "model": verified.model, "faults": [*verified.faults]}
+        typer.echo(json.dumps(document))
+    for fault in () if json_ else verified.faults:
+        console.print_status("differs", f" {file}: {fault}", "bold red")
+    if not verified.faults and not json_:
+        console.print_status("ok", f" {file}: {verified.figures:,} sources of {verified.model}, no figure differs")
+    raise typer.Exit(REFUSED_EXIT if verified.faults else 0)
+
+
+def card(
+    config: ConfigArgument,
+    model: ModelOption = None,
+    state: StateOption = None,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write here, not beside the artefact.")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Write the public card of a model: what compression changed, and for whom."""
+    from tightrope.cli import console
+    from tightrope.offline.card.write import write_card
+    from tightrope.service.config.loader import load
+
+    paths = write_card(load(config), model, datetime.now(UTC), state=state, out=out)
+    if json_:
+        typer.echo(json.dumps({"ok": True, "files": [str(path) for path in paths]}))
+    for path in () if json_ else paths:
+        console.print_status("wrote", f" {path}")
+
+
 def _verified_json(verified: "Mapping[str, Verified]") -> dict[str, Any]:
     from tightrope.offline.statements.verification import describe_judgement
 
     return {name: describe_judgement(each) for name, each in verified.items()}
 
 
-COMMANDS: tuple[Callable[..., Any], ...] = (manifest, approve, verify)
+COMMANDS: tuple[Callable[..., Any], ...] = (manifest, approve, verify, card)

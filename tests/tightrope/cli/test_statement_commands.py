@@ -73,3 +73,21 @@ def test_keys_without_the_extra_are_refused(tmp_path: Path) -> None:
     key = files.keys["bo"]
     ended = tightrope("approve", files.bundle, "--key", key, "--role", "owner", "--note", "x", PYTHONPATH=path)
     assert (ended.returncode, ended.stderr) == (1, f"error --key: {line}\n")
+
+
+def test_card_is_written_and_verified(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An altered figure is named, with exit code 3; --json says the same."""
+    files = write_statement_files(tmp_path)
+    assert run("card", files.config, "--out", tmp_path / "out") == 0
+    assert capsys.readouterr().out.split() == [
+        "wrote", f"{tmp_path}/out/card.md", "wrote", f"{tmp_path}/out/card.html",
+    ]  # fmt: skip
+    card = tmp_path / "out" / "card.md"
+    assert run("verify", files.config, "--card", card) == 0
+    assert capsys.readouterr().out.endswith("sources of m, no figure differs\n")
+    card.write_text(card.read_text().replace("0.00872", "0.00002"))
+    assert run("verify", files.config, "--card", card) == 3
+    assert "says 0.00002, but [q:cell 0] gives 0.00872" in capsys.readouterr().out
+    assert run("verify", files.config, "--card", card, "--json") == 3
+    document = json.loads(capsys.readouterr().out)
+    assert (document["ok"], document["model"], len(document["faults"])) == (False, "m", 2)

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from tightrope.monitors.qualification.cells import QualificationVerdict
 from tightrope.monitors.records import MODEL_SCOPE
-from tightrope.offline.qualification.harm_words import figure
+from tightrope.offline.qualification.harm_words import rounded_figure
 from tightrope.offline.sweep.report import SweepReport, SweptVariant
 from tightrope.offline.sweep.sweep_words import (
     SHORT_VERDICTS,
@@ -83,7 +83,7 @@ def _hotspots(report: SweepReport) -> Table:
         grid.add_column(heading, overflow="fold", justify="right" if heading == "all rows" else "left")
     for spot in report.hotspots[:MOST_HOTSPOTS]:
         worst = "-" if spot.worst is None else f"{spot.seen[spot.worst]:.3f} {spot.worst.rpartition('=')[2]}"
-        grid.add_row(escape(spot.tensor), spot.change, figure(spot.seen.get(MODEL_SCOPE)), worst)
+        grid.add_row(escape(spot.tensor), spot.change, rounded_figure(spot.seen.get(MODEL_SCOPE)), worst)
     return grid
 
 

@@ -1,4 +1,4 @@
-"""Harm in words: what a judged cell means for a thousand rows of a group."""
+"""The harm of a cell as a sentence about a thousand rows of a group."""
 
 from collections.abc import Sequence
 from math import floor
@@ -21,6 +21,19 @@ IN_WORDS = {
 PER = 1000
 
 
+def harm_sentence(criterion: str, group: str, seen: float, at_least: float | None, limit: float) -> str:
+    """Say how many of a thousand rows are harmed, or for a criterion that counts no rows its figure.
+
+    >>> harm_sentence("disagreement", "sex=male", 0.212, 0.1729, 0.1)
+    'of 1,000 in sex=male about 212 get another answer (at least 172; the limit is 100)'
+    """
+    if criterion not in IN_WORDS:
+        return f"{criterion} in {group}: {rounded_figure(seen)}, at least {rounded_figure(at_least)}, over {limit:g}"
+    fewest = "" if at_least is None else f"at least {floor(PER * at_least)}; "
+    harm = f"about {round(PER * seen)} {IN_WORDS[criterion]} ({fewest}the limit is {round(PER * limit, 1):g})"
+    return f"of {PER:,} in {group} {harm}"
+
+
 def in_words(judged: JudgedCell) -> str:
     """A harm as a sentence about a thousand rows of a group."""
     cell, evidence = judged.cell, judged.cell.evidence
@@ -28,12 +41,7 @@ def in_words(judged: JudgedCell) -> str:
     variant = f" ({cell.variant})" if cell.variant else ""
     if evidence is None or evidence.seen is None:
         return f"{cell.criterion}{variant} in {group}: {judged.note}"
-    if cell.criterion not in IN_WORDS:
-        least = f"at least {figure(evidence.at_least)}"
-        return f"{cell.criterion}{variant} in {group}: {figure(evidence.seen)}, {least}, over {cell.limit:g}"
-    seen, fewest, limit = round(PER * evidence.seen), floor(PER * evidence.at_least), round(PER * cell.limit, 1)
-    harm = f"about {seen} {IN_WORDS[cell.criterion]} (at least {fewest}; the limit is {limit:g})"
-    return f"of {PER:,} in {group}{variant} {harm}"
+    return harm_sentence(cell.criterion, f"{group}{variant}", evidence.seen, evidence.at_least, cell.limit)
 
 
 def first_of_scopes(cells: Sequence[JudgedCell]) -> list[JudgedCell]:
@@ -41,6 +49,6 @@ def first_of_scopes(cells: Sequence[JudgedCell]) -> list[JudgedCell]:
     return list({each.cell.scope: each for each in reversed(cells)}.values())[::-1]
 
 
-def figure(value: float | None) -> str:
-    """A share or a mean with four decimals; - where it is absent."""
+def rounded_figure(value: float | None) -> str:
+    """A share or a mean with four decimals; a dash where it is missing."""
     return "-" if value is None else f"{round(value, 4) + 0.0:.4f}"

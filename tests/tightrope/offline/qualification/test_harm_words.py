@@ -3,7 +3,7 @@ import numpy as np
 from tightrope.monitors.definitions.definition import Hypothesis
 from tightrope.monitors.qualification.cells import LimitProof, MeasuredCell, judge
 from tightrope.monitors.qualification.evidence import weigh
-from tightrope.offline.qualification.harm_words import figure, first_of_scopes, in_words
+from tightrope.offline.qualification.harm_words import first_of_scopes, harm_sentence, in_words, rounded_figure
 
 
 def cell(scope: str, criterion: str = "disagreement") -> MeasuredCell:
@@ -25,6 +25,16 @@ def test_each_group_is_named_once() -> None:
     assert [each.cell.criterion for each in first_of_scopes(cells)] == ["disagreement", "disagreement"]
 
 
-def test_a_figure_has_four_decimals() -> None:
-    """And a sign of its absence."""
-    assert [figure(0.12345), figure(-0.00001), figure(None)] == ["0.1235", "0.0000", "-"]
+def test_harm_is_told_of_a_thousand_rows() -> None:
+    """The lower bound is rounded down; a criterion that counts no rows has its figure."""
+    sentence = harm_sentence("disagreement", "sex=male", 0.2116, 0.1729, 0.075)
+    assert sentence == "of 1,000 in sex=male about 212 get another answer (at least 172; the limit is 75)"
+    assert harm_sentence("disagreement", "x", 0.2, None, 0.1).endswith(
+        "about 200 get another answer (the limit is 100)"
+    )
+    assert harm_sentence("brier", "all rows", 0.2, 0.15, 0.1) == "brier in all rows: 0.2000, at least 0.1500, over 0.1"
+
+
+def test_small_negative_figure_is_no_minus_zero() -> None:
+    """And a missing one is a dash."""
+    assert [rounded_figure(value) for value in (-0.00001, None)] == ["0.0000", "-"]

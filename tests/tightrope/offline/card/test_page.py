@@ -1,0 +1,73 @@
+"""The page in a real Chromium, opened as a file."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from tests.support.front_page.browser import SIZES, Window, playwright_chromium
+from tests.support.statement_files import StatementFiles
+from tests.support.statements import NOW
+from tightrope.offline.card.blocks import CardSection, Sentence
+from tightrope.offline.card.content import build_card
+from tightrope.offline.card.page import card_page
+from tightrope.offline.card.sources import CardSources
+from tightrope.offline.card.write import write_card
+from tightrope.offline.statements.opinion import new_opinion, write_opinion
+from tightrope.service.config.loader import load
+
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+HOSTILE = "<script>alert(1)</script><img src=http://a/b onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser for this file."""
+    with playwright_chromium() as running:
+        yield running
+
+
+def test_page_is_accessible_silent_and_fits_its_window(files: StatementFiles, browser: Browser) -> None:
+    """Light and dark, on a desk and on a phone; a note that is markup stays a text."""
+    dissent = new_opinion("owner", HOSTILE, NOW, dissents=True, serve=False)
+    write_opinion(files.bundle, files.keys["cy"], dissent, [])
+    path = write_card(load(files.config), None, NOW)[1]
+    for size in SIZES:
+        window = Window(browser, size)
+        page = window.page
+        page.goto(path.as_uri())
+        assert HOSTILE in page.inner_text("main")
+        page.evaluate(Axe().axe_script)
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            found = page.evaluate("axe.run(document, {preload: false}).then(result => result.violations)")
+            assert [each["id"] for each in found] == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.evaluate("getComputedStyle(document.querySelector('section')).borderRadius") == "8px"
+        assert window.messages == []
+        assert window.requests == [path.as_uri()]
+        window.close()
+
+
+def test_policy_forbids_scripts_and_addresses(files: StatementFiles, browser: Browser, tmp_path: Path) -> None:
+    """A page that was altered to load something is stopped by its own policy."""
+    text = write_card(load(files.config), None, NOW)[1].read_text()
+    path = tmp_path / "altered.html"
+    path.write_text(text.replace("<main>", "<main><script>document.title = 'run'</script><img src='data:,'>", 1))
+    window = Window(browser)
+    window.page.goto(path.as_uri())
+    assert window.page.title() != "run"
+    assert len(window.messages) == 2
+    window.close()
+
+
+def test_text_is_escaped(card_sources: CardSources) -> None:
+    """In titles, too."""
+    content = replace(build_card(card_sources), title=HOSTILE, sections=[CardSection(HOSTILE, [Sentence(HOSTILE)])])
+    page = card_page(content)
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") == 4
