@@ -150,6 +150,7 @@ class MeasuredRecord(SparseRecord, frozen=True):
     peak_bytes: Measurements = msgspec.field(default_factory=dict)
     cold_start_seconds: Measurements = msgspec.field(default_factory=dict)
     energy: Measurements = msgspec.field(default_factory=dict)
+    scenarios: Measurements = msgspec.field(default_factory=dict)
 
 
 class MadeRecord(StrictRecord, frozen=True):

@@ -12,6 +12,7 @@ from tightrope.offline.qualification.cost_cells import ENERGY
 from tightrope.offline.qualification.costs import Costs
 from tightrope.offline.qualification.harm_words import first_of_scopes, in_words, rounded_figure
 from tightrope.offline.qualification.qualify import QualificationReport
+from tightrope.offline.qualification.stress.words import scenario_lines
 
 VERDICT_WORDS = {
     QualificationVerdict.QUALIFIED: ("QUALIFIED", "green"),
@@ -55,6 +56,8 @@ def print_report(report: QualificationReport, out: Console) -> None:
     for line in _passes(report.cells):
         out.print(line, highlight=False)
     for line in _costs(report.costs):
+        out.print(line, highlight=False, style="dim")
+    for line in scenario_lines(report.stress.scenarios):
         out.print(line, highlight=False, style="dim")
     for note in report.notes:
         out.print(note, highlight=False)

@@ -28,7 +28,9 @@ def qualify(
     plan: Annotated[bool, typer.Option("--plan", help="Print the criteria and their digest; read no data.")] = False,
     expect: Annotated[str | None, typer.Option(help="Refuse criteria with another digest.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0, help="Seconds for the whole run.")] = None,
-    stress: Annotated[bool, typer.Option("--stress", help="Also measure one core and concurrent callers.")] = False,
+    stress: Annotated[
+        bool, typer.Option("--stress", help="Also measure scenarios, one core, and concurrent callers.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Write the bundle here, not beside the compressed model.")] = None,
     key: Annotated[Path | None, typer.Option(help="Sign with this private key: Ed25519, PEM.")] = None,
     json_: JsonOption = False,

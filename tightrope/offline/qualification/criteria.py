@@ -19,11 +19,15 @@ from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.inference.monitor_plan import offer_of
 
 CLEAR_DISAGREEMENT, CONFIDENT_WRONG, FLIP_GAP = CLEAR_MONITOR.name, "confident_wrong", "flip_gap"
-OWN_CRITERIA = (CLEAR_DISAGREEMENT, CONFIDENT_WRONG, FLIP_GAP)
+GAP_PROBE = "probe"
+SCENARIO_CRITERIA = (FLIP_GAP, GAP_PROBE)
+"""Criteria of changed rows: cells of the rows themselves do not measure them."""
+
+OWN_CRITERIA = (CLEAR_DISAGREEMENT, CONFIDENT_WRONG, *SCENARIO_CRITERIA)
 """Criteria of rows that are no monitors, or whose rows a statement fixes."""
 
 COSTS = ("latency_p50", "latency_p99", "cold_start", "peak_memory", "file_size", "energy")
-LATER_CRITERIA = ("probe", "membership")
+LATER_CRITERIA = ("membership",)
 
 MODEL_LEVEL, SUBGROUP_LEVEL, CLASS_LEVEL = "model", "subgroups", "classes"
 CLEAR_LIMITS = {
@@ -200,7 +204,7 @@ class _Resolver:
         monitor = CATALOGUE[name]
         return Criterion(name, limits, self.offer.adapted(monitor), self.offer.variants(monitor))
 
-    def _problem(self, name: str, section: CriterionSection) -> str | None:
+    def _problem(self, name: str, section: CriterionSection) -> str | None:  # noqa: PLR0911 - one line a mistake
         limits = section.model, section.subgroups, section.classes
         if name in COSTS:
             is_cost = (section.ratio, section.most) != (None, None) and limits == (None,) * 3
@@ -212,6 +216,8 @@ class _Resolver:
             return f"there is no such criterion; there are {', '.join(names)}{did_you_mean(names, name)}"
         if limits == (None,) * 3:
             return "is no cost; its limits are model, subgroups or classes"
+        if name == GAP_PROBE and limits[1:] != (None, None):
+            return "is about the whole model; its limit is model"
         if section.classes is not None and name not in CLASS_MONITORS:
             return "is not about classes; its limits are model and subgroups"
         return self._lacks(name)
@@ -220,6 +226,8 @@ class _Resolver:
         """Say what the pair lacks for a criterion; None if it applies."""
         if name == FLIP_GAP:
             return None if self.section.scenarios else "needs scenarios, such as scenarios: {jitter: {0: 1.0}}"
+        if name == GAP_PROBE:
+            return None
         if name in OWN_CRITERIA:
             need = Need.MARGIN if name == CLEAR_DISAGREEMENT else Need.CONFIDENCE
             return None if need in self.offer.needs else f"needs a {need}, which the decision does not have"

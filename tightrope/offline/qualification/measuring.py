@@ -19,6 +19,7 @@ from tightrope.offline.qualification.criteria import (
     CLEAR_DISAGREEMENT,
     CONFIDENT_WRONG,
     FLIP_GAP,
+    SCENARIO_CRITERIA,
     SUBGROUP_LEVEL,
     CriteriaPlan,
     Criterion,
@@ -63,7 +64,9 @@ def measured_criteria(plan: CriteriaPlan, *, labelled: bool) -> list[Criterion]:
     return [
         criterion
         for criterion in plan.criteria
-        if criterion.limits and criterion.name != FLIP_GAP and (labelled or plan.written or not criterion.needs_labels)
+        if criterion.limits
+        and criterion.name not in SCENARIO_CRITERIA
+        and (labelled or plan.written or not criterion.needs_labels)
     ]
 
 

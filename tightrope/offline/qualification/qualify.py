@@ -26,6 +26,7 @@ from tightrope.offline.qualification.statement import (
     subjects,
     write_statement,
 )
+from tightrope.offline.qualification.stress.scenario_stages import StressFigures, run_stress
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.config.qualification import STATEMENT_SUFFIX
 from tightrope.service.statements.qualification import (
@@ -62,6 +63,7 @@ class QualificationReport:
     cells: tuple[JudgedCell, ...]
     statement: QualificationStatement
     costs: Costs | None
+    stress: StressFigures
     files: Sequence[Path]
     notes: Sequence[str]
 
@@ -109,7 +111,8 @@ def qualify(
     golden = store.run("numerics", GoldenRecord, run.numerics)
     costs = store.run("costs", Costs, run.costs) if options.costs else None
     flips = store.run("scenarios", list[MeasuredCell], lambda: run.flips(stage.withheld)) if run.of_scenarios() else []
-    measured = [*stage.cells, *(run.unreached_flips() if flips is None else flips)]
+    stress = run_stress(run, store)
+    measured = [*stage.cells, *(run.unreached_flips() if flips is None else flips), *stress.cells]
     cells = breaches_first(plan, [*judge(measured, plan.alpha), *cost_cells(plan, golden, costs)])
     result = QualificationResult(
         verdict=verdict_of(cells).value,
@@ -120,19 +123,22 @@ def qualify(
         clear_margin=stage.clear_margin if plan.asks(CLEAR_DISAGREEMENT) else None,
         golden=golden,
     )
-    statement = build_statement(
-        settings, run, _data_record(settings, run, stage, rows), result, costs, now or datetime.now(UTC)
-    )
+    record, now = _data_record(settings, run, stage, rows), now or datetime.now(UTC)
+    statement = build_statement(settings, run, record, result, costs, stress.document, now)
     files = write_statement(_bundle(settings, run, options.out), statement, options.signer)
-    artefacts = [run.evaluation.pair.models[role].digest for role in (Role.COMPRESSED, Role.BASELINE)]
-    add_attempt(
-        settings.state.folder,
-        rows,
-        AttemptRecord(criteria_digest=f"sha256:{plan.digest}", artefacts=artefacts, verdict=result.verdict),
-    )
-    if None not in (finished, golden, flips) and (costs or not options.costs):  # else a later run goes on
+    _keep_attempt(run, rows, result.verdict)
+    is_whole = None not in (finished, golden, flips) and stress.is_whole
+    if is_whole and (costs or not options.costs):  # else a later run goes on
         store.remove()
-    return QualificationReport(run.evaluation.pair.name, data, cells, statement, costs, files, _notes(run, stage))
+    notes = _notes(run, stage)
+    return QualificationReport(run.evaluation.pair.name, data, cells, statement, costs, stress, files, notes)
+
+
+def _keep_attempt(run: QualificationRun, rows: str, verdict: str) -> None:
+    """Note the attempt on the rows with this digest, so that trying until one passes shows."""
+    artefacts = [run.evaluation.pair.models[role].digest for role in (Role.COMPRESSED, Role.BASELINE)]
+    record = AttemptRecord(criteria_digest=f"sha256:{run.plan.digest}", artefacts=artefacts, verdict=verdict)
+    add_attempt(run.settings.state.folder, rows, record)
 
 
 def breaches_first(plan: CriteriaPlan, cells: Sequence[JudgedCell]) -> tuple[JudgedCell, ...]:

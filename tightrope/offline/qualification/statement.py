@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias, cast
+from typing import Any, Literal, Protocol, TypeAlias, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -86,10 +86,10 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.{DIGITS}g}")
 
 
-def measured_record(host_class: str, costs: Costs | None) -> MeasuredRecord:
+def measured_record(host_class: str, costs: Costs | None, scenarios: dict[str, Any]) -> MeasuredRecord:
     """The host and the costs; those that time did not reach are absent."""
     if costs is None:
-        return MeasuredRecord(host_class=host_class)
+        return MeasuredRecord(host_class=host_class, scenarios=scenarios)
     return MeasuredRecord(
         host_class=host_class,
         latency=dict(costs.latency),
@@ -97,6 +97,7 @@ def measured_record(host_class: str, costs: Costs | None) -> MeasuredRecord:
         peak_bytes=dict(costs.peak_bytes),
         cold_start_seconds=dict(costs.cold_start_seconds),
         energy=costs.energy_record,
+        scenarios=scenarios,
     )
 
 
@@ -106,9 +107,10 @@ def build_statement(
     data: DataRecord,
     result: QualificationResult,
     costs: Costs | None,
+    scenarios: dict[str, Any],
     now: datetime,
 ) -> QualificationStatement:
-    """Join everything; ``now`` is when it is made."""
+    """Join everything; ``scenarios`` are the figures of `--stress`, ``now`` is when it is made."""
     pair, plan = run.evaluation.pair, run.plan
     section = settings.models[pair.name]
     refusal = None if section.refusal is None else section.refusal.model_dump(mode="json", exclude={"action"})
@@ -128,7 +130,7 @@ def build_statement(
         refusal=None if refusal is None else msgspec.convert(refusal, RefusalRecord),
         data=data,
         result=result,
-        measured=measured_record(pair.host_classes.get(Role.COMPRESSED, ""), costs),
+        measured=measured_record(pair.host_classes.get(Role.COMPRESSED, ""), costs, scenarios),
         made=made,
     )
     return QualificationStatement(subject=subjects(settings, pair), predicate=predicate)
