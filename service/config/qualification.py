@@ -5,7 +5,7 @@ meaning; docs/configuration.md is made of them.
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from tightrope.service.config.section import Name, Section
 
@@ -73,6 +73,34 @@ class CardOptions(Section):
     """The name of the baseline on a model hub, such as org/name; that of its file if left out."""
 
 
+class TokensSection(Section):
+    """Ids of tokens that are left out."""
+
+    input: Name
+    """The input with the ids, (rows, positions). Other inputs of integers with its shape lose the same positions."""
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """The share of the ids that are left out; those that follow move to the left, and zeros fill the right."""
+    keep: list[int] = Field(default_factory=list)
+    """Ids that stay, such as padding and the marks of begin and end: [0, 101, 102]."""
+
+
+class ScenariosSection(Section):
+    """Changes of the rows. Numbers of columns count those of all inputs of numbers, from 0."""
+
+    jitter: dict[int, float] = Field(default_factory=dict)
+    """For numbers of columns, the size by which each goes up or down; `flip_gap` is about this one."""
+    missing: dict[int, float] = Field(default_factory=dict)
+    """For numbers of columns, the value that stands for a missing one, such as .nan or -1; a row loses one of them."""
+    quantised: dict[int, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """For numbers of columns, the number of steps to which their range is rounded."""
+    typos: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """The share of the words of texts that get a typing mistake."""
+    tokens: TokensSection | None = None
+    """Ids of tokens that are left out; none if left out."""
+    layout: Literal["NCHW", "NHWC"] | None = None
+    """The axes of images, inputs of four axes, for blur and contrast; not measured if left out."""
+
+
 class QualificationSection(Section):
     """The proof that the compressed model needs before it serves, and the approvals; see docs/qualification.md."""
 
@@ -100,10 +128,8 @@ class QualificationSection(Section):
     """The criteria, by name: a monitor, or one of docs/qualification.md. If left out, those of that page."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     """The seed of what is drawn: the part of the rows that chooses, changes of rows, golden rows."""
-    scenarios: dict[Name, dict[int, float]] = Field(default_factory=dict)
-    """Changes of the rows under which the criteria of scenarios are measured. jitter: for numbers of columns, the
-    size of the change.
-    """
+    scenarios: ScenariosSection = Field(default_factory=ScenariosSection)
+    """Changes of the rows, the same for both models, under which criteria and `--stress` measure them."""
     unproven: Literal["reject", "withhold"] = "reject"
     """Subgroups over a limit on the rows that choose. reject: they are judged like the others. withhold: the baseline
     serves them, and the others are judged without their rows.
@@ -122,14 +148,6 @@ class QualificationSection(Section):
     """
     approvals: dict[Name, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     """For a role, how many of its keys must approve; 1 for each role with keys if left out."""
-
-    @field_validator("scenarios")
-    @classmethod
-    def _scenarios_exist(cls, scenarios: dict[str, dict[int, float]]) -> dict[str, dict[int, float]]:
-        unknown = next((name for name in scenarios if name != "jitter"), None)
-        if unknown is not None:
-            raise ValueError(f"there is no scenario {unknown!r}; there is jitter")
-        return scenarios
 
     @model_validator(mode="after")
     def _approvals_are_possible(self) -> Self:

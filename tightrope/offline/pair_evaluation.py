@@ -108,6 +108,16 @@ class PairEvaluation:
         decision = replace(self.pair.decision, scale=scale, compressed_scale=None, refusal=None)
         return self._comparisons(first, second, decision, self.table.members(self.pair.subgroups))
 
+    def compare_readings(
+        self, baseline: Reading | list[KindReading], compressed: Reading | list[KindReading]
+    ) -> Comparisons:
+        """Compare readings of both models, as `readings` gives them.
+
+        Raises:
+            RowFileError: when they cannot be compared.
+        """
+        return self._comparisons(baseline, compressed, self.pair.decision, self.table.members(self.pair.subgroups))
+
     def readings(self, role: Role, *, batched: bool) -> Reading | list[KindReading]:
         """Read one model's answers to all rows; a kind reads each part of the file."""
         if self.pair.kind is None:

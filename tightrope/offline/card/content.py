@@ -13,6 +13,7 @@ from tightrope.offline.card.fact_sections import (
     hosts_section,
     people_section,
     sources_section,
+    stress_section,
     what_changed,
 )
 from tightrope.offline.card.figures import cell_source
@@ -34,6 +35,7 @@ def build_card(sources: CardSources) -> CardContent:
             live_harm(sources),
             people_section(sources),
             costs_section(sources),
+            stress_section(sources),
             hosts_section(sources),
             data_section(sources),
             criteria_section(sources),

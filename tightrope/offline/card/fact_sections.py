@@ -6,6 +6,7 @@ from datetime import UTC
 from tightrope.offline.card.blocks import NOT_TOLD, CardRow, CardSection, CardTable, Sentence
 from tightrope.offline.card.figures import CARD_ROLES, scaled, shown_day, shown_figure
 from tightrope.offline.card.sources import CardSources
+from tightrope.offline.qualification.stress.words import scenario_words
 from tightrope.service.statements.opinions import HeldOpinion
 
 MICRO, KILO, MEGA = (1e6, "µs"), (1e-3, "kB"), (1e-6, "MB")
@@ -88,6 +89,18 @@ def _latency_rows(latency: Mapping[str, object]) -> Iterator[CardRow]:
 def _cost_row(title: str, found: object, factor: float, unit: str, source: str) -> CardRow:
     by_role = found if isinstance(found, Mapping) else {}
     return CardRow((title, *(scaled(by_role.get(str(role)), factor, unit) for role in CARD_ROLES)), (source,))
+
+
+def stress_section(sources: CardSources) -> CardSection:
+    """The figures of rows that were changed, and of the search for gaps."""
+    scenarios = sources.predicate.measured.scenarios
+    if not scenarios:
+        return CardSection("Under stress", [Sentence("Not measured: `tightrope qualify --stress` measures scenarios.")])
+    try:
+        lines = [(name, scenario_words(name, figures)) for name, figures in scenarios.items()]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return CardSection("Under stress", [Sentence("The figures of scenarios cannot be read.", (), "open")])
+    return CardSection("Under stress", [Sentence(f"{n}: {text}.", (f"q:measured.scenarios.{n}",)) for n, text in lines])
 
 
 def hosts_section(sources: CardSources) -> CardSection:

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.definitions.definition import MonitorDefinition, Need
 from tightrope.monitors.qualification.cells import LimitProof
@@ -127,7 +129,7 @@ def plan_criteria(pair: ModelPair, settings: Settings) -> CriteriaPlan:
         "confidence": section.confidence,
         "criteria": {criterion.name: criterion.document() for criterion in criteria},
         "refusal": None if model.refusal is None else model.refusal.model_dump(mode="json", exclude={"action"}),
-        "scenarios": {name: {str(key): size for key, size in each.items()} for name, each in section.scenarios.items()},
+        "scenarios": msgspec.to_builtins(section.scenarios.model_dump(exclude_defaults=True), str_keys=True),
         "seed": section.seed,
         "split": CHOOSING_SHARE,
         "subgroups": subgroups_document(settings, pair.name),
@@ -225,7 +227,7 @@ class _Resolver:
     def _lacks(self, name: str) -> str | None:
         """Say what the pair lacks for a criterion; None if it applies."""
         if name == FLIP_GAP:
-            return None if self.section.scenarios else "needs scenarios, such as scenarios: {jitter: {0: 1.0}}"
+            return None if self.section.scenarios.jitter else "needs scenarios, such as scenarios: {jitter: {0: 1.0}}"
         if name == GAP_PROBE:
             return None
         if name in OWN_CRITERIA:

@@ -135,8 +135,8 @@ class QualificationRun:
 
     def flips(self, withheld: Sequence[str]) -> list[MeasuredCell]:
         """Measure the criteria of scenarios."""
-        sizes = self.plan.section.scenarios.get("jitter", {})
-        y = measure_flips(self.evaluation, Jitter(sizes, self.plan.section.seed))
+        section = self.plan.section
+        y = measure_flips(self.evaluation, Jitter(section.scenarios.jitter, section.seed))
         nothing = self._nothing()
         hidden = [nothing.scopes.index(scope) for scope in withheld]
         judging = self._judging(hidden)

@@ -80,3 +80,13 @@ def test_payloads_are_listed_by_their_digests(card_sources: CardSources) -> None
     (table,) = [block for block in fact_sections.sources_section(sources).blocks if isinstance(block, CardTable)]
     assert [row.cells[0] for row in table.rows] == ["q", "m", "a", "c"]
     assert table.rows[0].cells[2] == card_sources.signed.digest
+
+
+def test_scenarios_are_told_or_not_measured(card_sources: CardSources) -> None:
+    """Figures that another program wrote and that cannot be read are no figures."""
+    assert texts(fact_sections.stress_section(card_sources))[0].startswith("Not measured: ")
+    scenarios = card_sources.predicate.measured.scenarios
+    scenarios["blur"] = {"reason": "not measured: time"}
+    assert texts(fact_sections.stress_section(card_sources)) == ["blur: not measured: time."]
+    scenarios["probe"] = 3
+    assert texts(fact_sections.stress_section(card_sources)) == ["The figures of scenarios cannot be read."]

@@ -1,7 +1,8 @@
 """The stages of scenarios: each is kept when it is finished, and says so if time does not reach it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -9,8 +10,20 @@ import msgspec
 from tightrope.monitors.qualification.cells import MeasuredCell
 from tightrope.offline.qualification.criteria import GAP_PROBE
 from tightrope.offline.qualification.runner import QualificationRun
+from tightrope.offline.qualification.scenarios import Jitter
 from tightrope.offline.qualification.stages import TIME, StageStore
+from tightrope.offline.qualification.stress.columns import missing, quantised
+from tightrope.offline.qualification.stress.flips import Change, FlipFigures, FlipMeasuring
+from tightrope.offline.qualification.stress.groups import DisparityFigures, measure_disparity
+from tightrope.offline.qualification.stress.images import blur, contrast
 from tightrope.offline.qualification.stress.probe import ProbeFigures, probe_cells, run_probe
+from tightrope.offline.qualification.stress.texts import tokens, typos
+from tightrope.service.config.qualification import QualificationSection
+
+GROUPS = "groups"
+LINK = "link"
+LINK_REASON = "does not apply: both models are files on this host"
+SCENARIO_NOT_WRITTEN = "not asked for: scenarios.{} is not written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +46,54 @@ def run_stress(run: QualificationRun, store: StageStore) -> StressFigures:
     """Run the scenarios that `--stress` or a criterion asks for."""
     if not (run.stress or run.plan.asks(GAP_PROBE)):
         return StressFigures()
-    probe = store.run("probe", ProbeFigures, lambda: run_probe(run.evaluation, run.plan.section.seed))
-    found = msgspec.to_builtins(probe or ProbeFigures(reason=f"not measured: {TIME}"))
-    return StressFigures([*probe_cells(run.plan, probe)], {GAP_PROBE: found}, probe is not None)
+    probe = store.run(GAP_PROBE, ProbeFigures, lambda: run_probe(run.evaluation, run.plan.section.seed))
+    found: dict[str, Any] = {GAP_PROBE: _document(probe)}
+    if run.stress:
+        found |= dict(_changes_of_rows(run, store))
+    whole = all(each.get("reason") != f"not measured: {TIME}" for each in found.values())
+    return StressFigures([*probe_cells(run.plan, probe)], found, whole)
+
+
+def _changes_of_rows(run: QualificationRun, store: StageStore) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each scenario with its figures or the reason without any, in their order."""
+    measuring = FlipMeasuring(run.evaluation)
+    for name, change in scenario_changes(run.plan.section):
+        if isinstance(change, str):
+            yield name, {"reason": change}
+        else:
+            yield name, _document(store.run(f"stress {name}", FlipFigures, partial(measuring.measure, change)))
+    yield LINK, {"reason": LINK_REASON}
+
+    def groups() -> DisparityFigures:
+        return measure_disparity(measuring.compared(), list(run.evaluation.pair.plan.scopes[1:]), run.member)
+
+    yield GROUPS, _document(store.run(f"stress {GROUPS}", DisparityFigures, groups))
+
+
+def scenario_changes(section: QualificationSection) -> Iterator[tuple[str, Change | str]]:
+    """Each scenario of changed rows: the change, the same for both models, or why none is asked for."""
+    written, seed = section.scenarios, section.seed
+    ids, layout = written.tokens, written.layout
+    jitter = Jitter(written.jitter, seed).apply
+    yield "jitter", jitter if written.jitter else SCENARIO_NOT_WRITTEN.format("jitter")
+    yield (
+        "missing",
+        (lambda parts: missing(parts, written.missing, seed))
+        if written.missing
+        else SCENARIO_NOT_WRITTEN.format("missing"),
+    )
+    yield (
+        "quantised",
+        (lambda parts: quantised(parts, written.quantised))
+        if written.quantised
+        else SCENARIO_NOT_WRITTEN.format("quantised"),
+    )
+    yield "typos", lambda parts: typos(parts, written.typos, seed)
+    yield "tokens", SCENARIO_NOT_WRITTEN.format("tokens") if ids is None else lambda parts: tokens(parts, ids, seed)
+    yield "blur", SCENARIO_NOT_WRITTEN.format("layout") if layout is None else lambda parts: blur(parts, layout)
+    yield "contrast", SCENARIO_NOT_WRITTEN.format("layout") if layout is None else lambda parts: contrast(parts, seed)
+
+
+def _document(figures: msgspec.Struct | None) -> dict[str, Any]:
+    found: dict[str, Any] = {"reason": f"not measured: {TIME}"} if figures is None else msgspec.to_builtins(figures)
+    return found

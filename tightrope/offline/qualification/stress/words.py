@@ -20,7 +20,9 @@ def scenario_words(name: str, figures: Mapping[str, Any]) -> str:
     """
     if figures.get("reason"):
         return str(figures["reason"])
-    return _probe(figures) if name == GAP_PROBE else ""
+    if name == GAP_PROBE:
+        return _probe(figures)
+    return _groups(figures) if "disparity" in figures else _flips(figures)
 
 
 def _probe(figures: Mapping[str, Any]) -> str:
@@ -28,3 +30,23 @@ def _probe(figures: Mapping[str, Any]) -> str:
     if figures["found"]:
         return f"{starts} {figures['gap']:g}; half of them after {figures['median_query']:g} queries"
     return f"{starts} {figures['gap']:g}; the largest that was found is {figures['largest']:.3f}"
+
+
+def _flips(figures: Mapping[str, Any]) -> str:
+    """Figures that are 0 are left out of a statement."""
+    ours, theirs, before, after = (
+        f"{100 * figures.get(name, 0.0):.2f} %"
+        for name in ("flips_compressed", "flips_baseline", "differ_before", "differ_after")
+    )
+    return f"{ours} of answers change, of the baseline's {theirs}; the models differ on {after}, before on {before}"
+
+
+def _groups(figures: Mapping[str, Any]) -> str:
+    parts = []
+    if bins := figures["boundary"]:
+        shown = 100 * bins[0]["differ"], 100 * bins[-1]["differ"]
+        parts.append(f"{shown[0]:.1f} % differ in the tenth of least margin, {shown[1]:.1f} % in that of most")
+    if disparity := figures["disparity"]:
+        worst = max(disparity, key=lambda scope: disparity[scope])
+        parts.append(f"{worst} differs {100 * disparity[worst]:+.1f} points from all others")
+    return "; ".join(parts) or "no groups and no margins"
