@@ -81,7 +81,8 @@ def costs_section(sources: CardSources) -> CardSection:
 
 
 def _latency_rows(latency: Mapping[str, object]) -> Iterator[CardRow]:
-    for key, found in latency.items():
+    for key in sorted(latency, key=lambda each: (each not in LATENCY_NAMES, [*LATENCY_NAMES, each].index(each))):
+        found = latency[key]
         title, (factor, unit) = LATENCY_NAMES.get(key, (key.replace("_", " "), MICRO))
         yield _cost_row(title, found, factor, unit, f"q:measured.latency.{key}")
 

@@ -33,7 +33,7 @@ def test_costs_name_how_they_were_measured(card_sources: CardSources) -> None:
     """Both models, with units; what was not measured is not told."""
     measured = msgspec.structs.replace(
         card_sources.predicate.measured,
-        latency={"p50": {"baseline": 5.5e-05, "compressed": 3.9e-05}},
+        latency={"cliff": {"baseline": 3.0}, "p50": {"baseline": 5.5e-05, "compressed": 3.9e-05}},
         file_bytes={"compressed": 27082.0},
         energy={
             "joules_per_row": None,
@@ -46,6 +46,7 @@ def test_costs_name_how_they_were_measured(card_sources: CardSources) -> None:
     signed = replace(card_sources.signed, statement=msgspec.structs.replace(statement, predicate=predicate))
     assert texts(fact_sections.costs_section(replace(card_sources, signed=signed))) == [
         "time of a row, half of them at most | 39 µs | 55 µs",
+        "that time under load as a multiple of the time alone | not told | 3 x",
         "size of the files | 27.1 kB | not told",
         "memory of a process that loads it | not told | not told",
         "from a fresh process to the first answer | not told | not told",

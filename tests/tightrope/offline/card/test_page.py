@@ -48,6 +48,9 @@ def test_page_is_accessible_silent_and_fits_its_window(files: StatementFiles, br
             assert [each["id"] for each in found] == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert page.evaluate("getComputedStyle(document.querySelector('section')).borderRadius") == "8px"
+        page.emulate_media(media="print")
+        assert page.evaluate("getComputedStyle(document.querySelector('h2')).color") == "rgb(0, 0, 0)"
+        assert page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--card')") == "#fff"
         assert window.messages == []
         assert window.requests == [path.as_uri()]
         window.close()
