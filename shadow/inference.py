@@ -191,6 +191,12 @@ def run_role(watched: WatchedPair, role: Role, batches: Sequence[Tensors]) -> li
     return [_reading(watched, role, inputs, answer) for inputs, answer in zip(batches, answers, strict=True)]
 
 
+def take_cpu(watched: WatchedPair, name: str) -> Mapping[tuple[str, ...], float]:
+    """The CPU seconds of a pair's runs since the last call, by its name and the role; a remote model has none here."""
+    detached = [(role, model) for role, model in watched.models.items() if isinstance(model, DetachedModel)]
+    return {(name, role): model.cpu.take() for role, model in detached}
+
+
 def _answer(model: Model, inputs: Tensors, outputs: Sequence[str]) -> Tensors | Exception:
     try:
         return model.run(inputs, outputs)

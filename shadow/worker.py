@@ -30,7 +30,7 @@ from tightrope.service.adapters.topics import COMPARISONS, SAMPLES, WORKERS_GROU
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
 from tightrope.shadow.comparison import SampleRecord, compare_samples
-from tightrope.shadow.inference import WatchedPair
+from tightrope.shadow.inference import WatchedPair, take_cpu
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +107,7 @@ class Worker:
                 return
             self._count(batch.comparisons)
             self._archive.append(batch)
+        self._metrics.record_counts({"shadow_cpu_seconds": take_cpu(self._watched[model], model)})
 
     def _halve(self, model: str, records: Sequence[SampleRecord], error: Exception) -> None:
         """Compare both halves of records that failed together; a single one is parked when it fails once more."""

@@ -42,7 +42,7 @@ class GatewayMetrics(ReaderMetrics, Protocol):
     def record_runs(self, model: str, role: str, seconds: Iterable[float]) -> None:
         """Observe the durations of a model's runs."""
 
-    def record_counts(self, counts: Mapping[str, Mapping[tuple[str, ...], int]]) -> None:
+    def record_counts(self, counts: Mapping[str, Mapping[tuple[str, ...], float]]) -> None:
         """Add to counters, by their names in the catalogue and their labels' values."""
 
     def record_subgroup_rows(self, model: str, scopes: Sequence[str], rows: Iterable[int]) -> None:
@@ -114,7 +114,7 @@ class WorkerMetrics(ReaderMetrics, Protocol):
     ) -> None:
         """Count a batch of comparisons; the three arrays have shape (scopes,)."""
 
-    def record_counts(self, counts: Mapping[str, Mapping[tuple[str, ...], int]]) -> None:
+    def record_counts(self, counts: Mapping[str, Mapping[tuple[str, ...], float]]) -> None:
         """Add to counters, by their names in the catalogue and their labels' values."""
 
     def record_hosts(self, model: str, rows: Mapping[str, int]) -> None:

@@ -11,7 +11,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
 from tightrope.monitors.records import Tensors
-from tightrope.service.adapters.cpu import host_class
+from tightrope.service.adapters.cpu import host_class, usable_cores
 from tightrope.service.adapters.graph_work import find_value_work
 from tightrope.service.adapters.model_files import ModelFileError, find_files
 from tightrope.service.adapters.onnx_types.bfloat16 import BFLOAT16, ValueRuns
@@ -91,6 +91,7 @@ class OnnxModel:
         if digest not in (None, files.digest):
             raise ModelFileError(f"{path}: changed after its trial; deploy it again")
         self.host_class = LOCAL_HOST_CLASS
+        self.run_threads = _run_threads(runtime)
         self.digest = files.digest
         _require_providers(runtime.providers, onnxruntime.get_available_providers())
         providers = [(name, _to_strings(runtime.provider_options.get(name, {}))) for name in runtime.providers]
@@ -190,6 +191,12 @@ def _options(runtime: RuntimeOptions) -> onnxruntime.SessionOptions:
         options.add_session_config_entry(PRECISE_INT8, "1")
     options.log_severity_level = 4  # fatal only: a failed run is raised and counted already
     return options
+
+
+def _run_threads(runtime: RuntimeOptions) -> int:
+    """The threads that a run may occupy; 0 in the options stands for all cores."""
+    nodes = (runtime.node_threads or usable_cores()) if runtime.parallel else 1
+    return max(runtime.threads or usable_cores(), nodes)
 
 
 def _to_strings(options: Mapping[str, object]) -> dict[str, str]:

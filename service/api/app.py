@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from tightrope.service.adapters.archive.report_store import ReportStore
 from tightrope.service.adapters.ports import AuditTrail, Bus, LabelLists
+from tightrope.service.adapters.powercap.rapl import open_meter
 from tightrope.service.adapters.sqlite.review_table import ReviewTable
 from tightrope.service.api import (
     deployments,
@@ -31,6 +32,7 @@ from tightrope.service.api import (
     status,
 )
 from tightrope.service.api.auth import require_application, require_operator
+from tightrope.service.api.cost.reader import CostReader
 from tightrope.service.api.front_page import routes as front_page
 from tightrope.service.api.openapi import INTRODUCTION, complete_document, refusals
 from tightrope.service.api.overview.overview import OverviewReader
@@ -79,8 +81,11 @@ def create_app(
     operator, application = require_operator(token), require_application(token)
     app.include_router(inference_schema.create_router(refusals(404, 503)))
     app.include_router(metadata.create_router(engine, is_ready))
-    overview = OverviewReader(engine, verdicts, trail, sight, newest_report, control=token is not None)
-    app.include_router(status.create_router(engine, verdicts, trail, newest_report, overview))
+    costs = CostReader(engine, open_meter())
+    overview = OverviewReader(
+        engine, verdicts, trail, sight, newest_report, control=token is not None, cost=costs.sentence
+    )
+    app.include_router(status.create_router(engine, verdicts, trail, newest_report, overview, costs))
     app.include_router(reliability.create_router(engine, verdicts))
     app.include_router(orders.create_router(engine, bus, operator, verdicts, newest_report))
     _add_metrics(app, engine)

@@ -26,6 +26,8 @@ from tightrope.service.api.answers import (
     VerdictList,
     json_response,
 )
+from tightrope.service.api.cost.documents import ModelCost
+from tightrope.service.api.cost.reader import CostReader
 from tightrope.service.api.openapi import answers
 from tightrope.service.api.overview.documents import Overview
 from tightrope.service.api.overview.event_search import EventFilter, find_events
@@ -49,6 +51,7 @@ def create_router(
     trail: AuditTrail,
     newest_report: NewestReport,
     overview: OverviewReader,
+    costs: CostReader,
 ) -> APIRouter:
     """``GET /v1/overview``, ``/v1/models…`` and ``/v1/events``."""
     router = APIRouter(prefix="/v1", tags=["status"])
@@ -92,6 +95,7 @@ def create_router(
         return json_response(document)
 
     _add_overview(router, overview)
+    _add_cost(router, costs)
     _add_events(router, engine, trail, newest_report)
     return router
 
@@ -116,6 +120,15 @@ def _add_overview(router: APIRouter, reader: OverviewReader) -> None:
         if answer.tag in if_none_match:
             return Response(status_code=304, headers=headers)
         return Response(answer.body, headers=headers, media_type="application/json")
+
+
+def _add_cost(router: APIRouter, reader: CostReader) -> None:
+    @router.get("/models/{model}/cost", **answers(ModelCost, 404))
+    def cost(model: str) -> Response:
+        """The cost of a model in CPU seconds since this process began: what compression saves, and what safety takes.
+        Runs are measured by the clocks of their threads; the remainder is that of the whole process less all runs.
+        """
+        return json_response(reader.document(model))
 
 
 def _add_events(router: APIRouter, engine: InferenceEngine, trail: AuditTrail, newest_report: NewestReport) -> None:

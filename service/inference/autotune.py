@@ -23,6 +23,7 @@ from tightrope.service.adapters import cpu
 from tightrope.service.adapters.ports import Model, RunDeadlineError, RunFailedError
 from tightrope.service.inference.batchability import Batchability
 from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.inference.runs.cpu_ratio import CpuRatio, measure_cpu_ratio
 from tightrope.service.inference.runs.sizes import CUBIC, LINEAR, count_elements, estimate_seconds, run_size
 from tightrope.service.protocol.tensors import zeros
 
@@ -83,7 +84,7 @@ class RunProfile:
     batches ``pays`` when a row costs less among others. ``measured`` maps rows, of ``width`` elements each, to the
     least seconds that runs of them took. Runs expected to take up to ``brief_seconds`` may occupy the event loop when
     there is no contention. ``batchability`` knows which requests may share a run. ``short_runs`` has what `is_short`
-    found for rows and elements, until that may be another.
+    found for rows and elements, until that may be another. ``cpu_ratio`` compares both models' processor time.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class RunProfile:
         self._latest: dict[int, list[float]] = {}
         self.short_runs: dict[tuple[int, int], bool] = {}
         self._off_loop_until = -inf
+        self.cpu_ratio = CpuRatio()
 
     def expected_seconds(self, rows: int, elements: int | None = None) -> float:
         """Seconds that a run of these rows, with these elements in all, is expected to take: without elements, of the
@@ -166,7 +168,7 @@ def measure_profile(pair: ModelPair, processes: int = 1) -> RunProfile:
         return _threads_only(cores)
     width = count_elements(zeros(pair.inputs))
     profile = _batch_profile(pair, row_seconds, _batch_seconds(pair, row_seconds), width)
-    profile.batchability = pair.batchability
+    profile.batchability, profile.cpu_ratio = pair.batchability, measure_cpu_ratio(pair, profile.max_rows)
     if reason := next(filter(None, (getattr(model, "value_work", "") for model in models)), ""):
         log.info("models.%s: all runs are made in threads: %s", pair.name, reason)
         profile.leave_loop()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tightrope.monitors.answer_summary import AnswerSummary, summarize
 from tightrope.monitors.compare import MATRIX_DIMENSIONS, drop_single_sides
+from tightrope.monitors.cost.shares import RunCost
 from tightrope.monitors.intake.sample_batch import concatenate_tensors
 from tightrope.monitors.records import Bools, Fault, Ints, Role, Tensors
 from tightrope.service.inference.model_pair import ModelPair
@@ -172,7 +173,8 @@ class RequestBatch(Struct, eq=False):
 class BatchExecution(Struct, eq=False):
     """A batch on its way through the engine: each request's id, the role that it is routed to, its slice of a run, and
     extra response parameters. ``runs`` lists all runs with their rows; ``answered_at`` is in seconds since the epoch;
-    ``avoids_stuck``: no model with a stuck run is tried, because one of these requests is in such a run.
+    ``avoids_stuck``: no model with a stuck run is tried, because one of these requests is in such a run. ``costs`` are
+    those of all runs, failed ones too.
     """
 
     pair: ModelPair
@@ -184,6 +186,7 @@ class BatchExecution(Struct, eq=False):
     parameters: dict[int, dict[str, Scalar]] = {}
     answered_at: float = 0.0
     avoids_stuck: bool = False
+    costs: list[RunCost] = []
 
     def assign(
         self, indices: Sequence[int], part: RequestBatch, role: Role, outputs: Tensors, seconds: float

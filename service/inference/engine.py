@@ -20,6 +20,7 @@ from tightrope.service.adapters.ports import EventLoopHeldError, RunDeadlineErro
 from tightrope.service.adapters.runs.watched_runs import has_stuck_run
 from tightrope.service.errors import CallerError, UnknownModelError
 from tightrope.service.inference.batch import BatchExecution, BatchItem, RequestBatch
+from tightrope.service.inference.costs.measured_run import run_measured
 from tightrope.service.inference.failures import Failures, error_for_caller, unreadable_error
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.inference.rationing import FallbackRationing
@@ -258,11 +259,10 @@ class InferenceEngine:
         if role is not execution.routed[indices[0]]:
             self.router.require_qualified(execution.pair.name, role)
         batch = execution.batch if len(indices) == len(execution.ids) else execution.batch.select(indices)
-        names = requested_outputs(execution.pair, batch)
         model, began = execution.pair.models[role], time.perf_counter()
         if execution.avoids_stuck and has_stuck_run(model):
             raise RunDeadlineError("a run of it is stuck")
-        outputs = model.run(batch.inputs, names)
+        outputs = run_measured(execution, indices[0], role, batch, requested_outputs(execution.pair, batch))
         return execution.assign(indices, batch, role, outputs, time.perf_counter() - began)
 
 

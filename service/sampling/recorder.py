@@ -27,6 +27,7 @@ from tightrope.service.outbox import Outbox
 from tightrope.service.sampling.carried_tensors import carried_tensors
 from tightrope.service.sampling.draws import DrawnRequests, caller_digests, chunks, draw_requests
 from tightrope.service.sampling.membership import members
+from tightrope.service.sampling.run_costs import RunCosts
 from tightrope.service.sampling.served_counts import ServedCounts, expected_requests, kept_requests
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class AnswerRecorder:
         self._profiles = profiles
         self._key = key
         self.served = ServedCounts()
+        self._costs = RunCosts(profiles)
         self._noted: deque[BatchExecution] = deque()
         self._runs: deque[_RunCounts] = deque()
         self._kept: deque[tuple[str, int]] = deque()
@@ -85,6 +87,7 @@ class AnswerRecorder:
         for execution in drain(self._noted):
             requests += len(execution.ids)
             self._runs += _run_counts(execution)
+            self._costs.note(execution)
             by_pair.setdefault(id(execution.pair), []).append(execution)
         for executions in by_pair.values():
             expected = self._count_subgroups(executions)
@@ -170,7 +173,7 @@ class AnswerRecorder:
                     self._profiles[model].observe(run_rows, *seconds, elements=elements)
         for model, samples in drain(self._kept):
             counts["samples"][model,] += samples
-        self._metrics.record_counts(counts)
+        self._metrics.record_counts({**counts, **self._costs.take()})
         self._count_subgroup_rows()
 
     def _count_subgroup_rows(self) -> None:

@@ -68,7 +68,7 @@ class Metrics(ReliabilityMetrics, QualificationMetrics):
         """Observe the durations of a model's runs."""
         self.answer_seconds.labels(model, role).observe_many((one, "") for one in seconds)
 
-    def record_counts(self, counts: Mapping[str, Mapping[tuple[str, ...], int]]) -> None:
+    def record_counts(self, counts: Mapping[str, Mapping[tuple[str, ...], float]]) -> None:
         """Add to counters, by their names in the catalogue and their labels' values."""
         for name, by_labels in counts.items():
             for labels, count in by_labels.items():

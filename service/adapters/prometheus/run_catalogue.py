@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from tightrope.monitors.cost.shares import RunPart
 from tightrope.monitors.records import Role
 from tightrope.service.adapters.prometheus.metric import Component, LabelValues, Metric, MetricKind
 
@@ -22,7 +23,16 @@ _HANGING = {
 
 _NOT_COMPARABLE = "Requests not sampled, because one model wrote their state, which the other does not know."
 
+PART_LABELS: LabelValues = {**RUN_LABELS, "part": tuple(RunPart)}
+
+_CPU = "CPU seconds of runs: answers of the compressed model, fallbacks to the baseline, and escalations to it."
+_OTHER_CPU = "Estimated CPU seconds that the other model would have taken for the same runs."
+_SHADOW_CPU = "CPU seconds of the shadow's runs, by the role that did not answer."
+
 RUN_METRICS: Mapping[str, Metric] = {
+    "cpu_seconds": Metric(MetricKind.COUNTER, Component.GATEWAY, _CPU, "seconds", PART_LABELS),
+    "other_model_cpu_seconds": Metric(MetricKind.COUNTER, Component.GATEWAY, _OTHER_CPU, "seconds", PART_LABELS),
+    "shadow_cpu_seconds": Metric(MetricKind.COUNTER, Component.WORKER, _SHADOW_CPU, "seconds", RUN_LABELS),
     "not_comparable": Metric(MetricKind.COUNTER, Component.GATEWAY, _NOT_COMPARABLE, "requests", {"model": ()}),
     **{
         EXPIRED_COUNTERS[one]: Metric(MetricKind.COUNTER, one, text, "runs", RUN_LABELS)

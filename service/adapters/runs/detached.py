@@ -12,6 +12,7 @@ from queue import SimpleQueue
 
 from tightrope.monitors.records import Tensors
 from tightrope.service.adapters.ports import Model, RunDeadlineError, host_class_of
+from tightrope.service.adapters.runs.cpu_threads import CpuSum, cpu_factor
 from tightrope.service.adapters.runs.threads import RunThreads
 from tightrope.service.adapters.runs.watched_runs import WatchedRuns, runs_of
 
@@ -38,6 +39,8 @@ class DetachedModel:
         self._model.runs = self.runs  # type: ignore[attr-defined]
         self._threads = RunThreads(1, "shadow-run")
         self._row_seconds = 0.0
+        self.cpu = CpuSum()
+        self._factor = cpu_factor(model)
 
     def run(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
         """Answer one batch; raises as the model does.
@@ -72,10 +75,12 @@ class DetachedModel:
 
         def make_runs() -> None:
             for inputs in batches:
+                began = time.thread_time()
                 try:
                     answer: Tensors | Exception = self._model.run(inputs, outputs)
                 except Exception as error:  # noqa: BLE001 - it stands in the place of the answer
                     answer = error
+                self.cpu.add(self._factor * (time.thread_time() - began))
                 if over.is_set():
                     return
                 answers.append(answer)

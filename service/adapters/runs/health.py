@@ -24,7 +24,7 @@ class RunMetrics(Protocol):
     def before_scrape(self, step: Callable[[], None]) -> None:
         """Call ``step`` before every scrape."""
 
-    def record_counts(self, counts: Mapping[str, Mapping[tuple[str, ...], int]]) -> None:
+    def record_counts(self, counts: Mapping[str, Mapping[tuple[str, ...], float]]) -> None:
         """Add to counters, by their names in the catalogue and their labels' values."""
 
     def set_hanging(self, gauge: str, model: str, role: str, *, hanging: bool) -> None:

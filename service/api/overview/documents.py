@@ -184,6 +184,7 @@ class ModelEntry(TypedDict):
     full: ArtefactEntry
     small: ArtefactEntry
     traffic: TrafficEntry
+    cost: Annotated[str, Meta(description="What compression saves and what safety costs, in a sentence")]
     sight: SightEntry
     everyone: ScopeEntry
     groups: Annotated[list[ScopeEntry], Meta(description="The worst first")]

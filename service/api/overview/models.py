@@ -70,8 +70,8 @@ def model_card(model: DescribedModel) -> ModelCard:
     }
 
 
-def model_entry(model: DescribedModel, report: str | None) -> ModelEntry:
-    """All of a model; ``report`` is the path of its newest drift report."""
+def model_entry(model: DescribedModel, report: str | None, cost: str = "") -> ModelEntry:
+    """All of a model; ``report`` is the path of its newest drift report, ``cost`` what it costs, in a sentence."""
     source, facts = model.source, model.facts
     lines = source.lines
     groups = [
@@ -94,6 +94,7 @@ def model_entry(model: DescribedModel, report: str | None) -> ModelEntry:
         "full": {"digest": models[Role.BASELINE].digest, "since": None},
         "small": {"digest": models[Role.COMPRESSED].digest, "since": deployed},
         "traffic": _traffic(source),
+        "cost": cost,
         "sight": _sight(source, facts),
         "everyone": with_checks(model.entries[0], model.scopes[0]),
         "groups": groups,

@@ -61,7 +61,7 @@ class _Page:
 
 class OverviewReader:
     """Makes the overview. Safe to share between threads; ``clock`` is monotonic, ``now`` the wall clock (s).
-    ``control`` tells whether orders are taken.
+    ``control`` tells whether orders are taken, ``cost`` what a model costs, in a sentence.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class OverviewReader:
         now: Callable[[], float] = time.time,
         *,
         control: bool = False,
+        cost: Callable[[str], str] = str,
     ) -> None:
         self._engine = engine
         self._reader = reader
@@ -84,6 +85,7 @@ class OverviewReader:
         self._clock = clock
         self._now = now
         self._control = control
+        self._cost = cost
         self._lock = threading.Lock()
         self._window = TrafficWindow()
         self._verdicts: dict[str, _KeptVerdicts] = {}
@@ -126,7 +128,10 @@ class OverviewReader:
             "control": self._control,
             "total": len(models),
             "cards": [model_card(each) for each in models],
-            "models": [model_entry(each, self._newest_report(each.source.name)) for each in chosen],
+            "models": [
+                model_entry(each, self._newest_report(each.source.name), self._cost(each.source.name))
+                for each in chosen
+            ],
         }
 
     def _encode(

@@ -39,6 +39,7 @@ CALLS: list[tuple[str, str, dict[str, Any], int]] = [
     *(("GET", f"/v1/models/{{model}}{end}", {"model": "flag"}, 200) for end in ("", "/verdicts")),
     ("GET", "/v1/models/{model}/groups", {}, 200),
     ("GET", "/v1/models/{model}/reliability", {}, 200),
+    ("GET", "/v1/models/{model}/cost", {}, 200),
     ("GET", "/v1/models/{model}/verdicts", {}, 200),
     ("GET", "/v1/models/{model}/verdicts", {"params": {"scope": "nope"}}, 404),
     *(("GET", f"/v1/{name}", {}, 200) for name in ("overview", "events")),

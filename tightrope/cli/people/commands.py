@@ -2,8 +2,18 @@
 
 from collections.abc import Callable, Sequence
 
+from tightrope.cli.people.cost import cost
 from tightrope.cli.people.events import events
 from tightrope.cli.people.orders import deploy, force_normal, force_safe, release, rollback
 from tightrope.cli.people.status import status
 
-PEOPLE_COMMANDS: Sequence[Callable[..., None]] = (status, events, force_safe, force_normal, release, deploy, rollback)
+PEOPLE_COMMANDS: Sequence[Callable[..., None]] = (
+    status,
+    cost,
+    events,
+    force_safe,
+    force_normal,
+    release,
+    deploy,
+    rollback,
+)

@@ -46,7 +46,7 @@ function shortFacts({ groups, evidence }) {
 }
 
 function facts(page, model) {
-  const { owner, traffic, small, qualification } = model;
+  const { owner, traffic, small, qualification, cost } = model;
   const now = page.now();
   return h("dl", { class: "facts" },
     fact("Requests", rate(traffic.requests_per_second)),
@@ -54,7 +54,8 @@ function facts(page, model) {
     fact("Fallback", model.armed ? "on" : "only advises"),
     fact("Small model", h("code", { title: small.digest }, small.digest.slice(0, 8)), small.since && `since ${moment(small.since, now)}`),
     qualification && fact("Qualification", qualification.says),
-    owner && fact("Owner", owner));
+    owner && fact("Owner", owner),
+    cost && fact("Cost", cost));
 }
 
 function fact(name, value, more) {

@@ -21,7 +21,7 @@ LABELS = {
     "host",
     "of",
     *("model", "role", "scope", "monitor", "outcome", "reason", "action"),
-    *("topic", "reader", "state", "input", "kind", "le", "host", "of", "fault"),
+    *("topic", "reader", "state", "input", "kind", "le", "host", "of", "fault", "part"),
 }
 
 

@@ -122,3 +122,14 @@ def test_remote_model_stays_as_it_is() -> None:
     """It has a timeout of its own."""
     remote = Remote()
     assert detach(remote) is remote
+
+
+def test_processor_time_of_all_runs_is_counted(tmp_path: Path) -> None:
+    """Those that fail count too, and none counts for the gateway's model."""
+    apart = detached(OnnxModel(classifier(tmp_path / "c.onnx", weights((1, 2)))))
+    apart.run(ROW, ["probabilities"])
+    assert apart.cpu.take() > 0
+    with pytest.raises(RunFailedError):
+        apart.run({"input": np.array([["a"]], object)}, ["probabilities"])
+    assert apart.cpu.take() > 0
+    assert apart.cpu.take() == 0

@@ -1,0 +1,1 @@
+"""The processor time of each model over HTTP, and in a sentence."""

@@ -1,0 +1,32 @@
+"""The sentence of what a model costs says a loss as plainly as a saving."""
+
+import pytest
+
+from tightrope.monitors.cost.shares import CpuShares
+from tightrope.service.api.cost.words import UNKNOWN_COST, cost_sentence
+
+
+@pytest.mark.parametrize(
+    ("shares", "sentence"),
+    [
+        (
+            CpuShares(0.41, 0.09, 0.02, 0.0, 0.3),
+            "Compression saves 41 % of the model's CPU; watching it costs 9.0 %; fallbacks cost 2.0 %.",
+        ),
+        (
+            CpuShares(-0.27, 0.3, -0.05, 0.1, -0.6),
+            (
+                "The small model costs 27 % more CPU than the full model; watching it costs 30 %; "
+                "fallbacks save 5.0 %; asking again costs 10 %."
+            ),
+        ),
+        (
+            CpuShares(0.5, None, 0.0, 0.0, 0.5),
+            "Compression saves 50 % of the model's CPU; watching it is counted by its worker; fallbacks cost 0 %.",
+        ),
+        (None, UNKNOWN_COST),
+    ],
+)
+def test_sentence_says_what_is_saved_and_what_it_costs(shares: CpuShares | None, sentence: str) -> None:
+    """Also where the small model is the slower one, and where a part is another process's."""
+    assert cost_sentence(shares) == sentence
