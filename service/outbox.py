@@ -70,6 +70,7 @@ class Outbox:
         on_event: Callable[[Event], None] = lambda _: None,
     ) -> None:
         self._bus = bus
+        self.encode_event: Callable[[Event], bytes] = record_codec.encode_event
         self._plan_of = plan_of
         self._on_event = on_event
         self._dropped = dropped
@@ -183,7 +184,7 @@ class Outbox:
             self._send_samples(batch)
         for item in items:
             if isinstance(item, Event):
-                self._send(EVENTS, record_codec.encode_event(item), item.model)
+                self._send(EVENTS, self.encode_event(item), item.model)
 
     def _send_samples(self, batch: SampleBatch) -> None:
         """Publish samples in one record, or in one each if that is too large for the bus; a single sample that is too

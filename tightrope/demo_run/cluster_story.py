@@ -35,6 +35,7 @@ from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
 from tightrope.service.config.loader import load
 from tightrope.service.errors import ServerError
+from tightrope.wiring.audit_keys import audit_keys
 from tightrope.wiring.topics import ensure_topics, kafka_options
 
 GATEWAY_COUNT, WORKER_COUNT, JUDGE_COUNT = 2, 2, 1
@@ -87,7 +88,7 @@ def start_cluster(path: Path, token: str) -> Iterator[DemoCluster]:
     with ExitStack() as stack:
         stack.callback(bus.close, 1.0)
         processes = [stack.enter_context(running_process(process_command(verb, path))) for verb in verbs]
-        members = [HttpGateway(read_address(process), token, settings.state.folder) for process in processes]
+        members = [HttpGateway(read_address(process), token, audit_keys(settings)) for process in processes]
         for member in members:
             _wait_until_ready(member)
         yield DemoCluster(members[-GATEWAY_COUNT:], bus)

@@ -15,9 +15,10 @@ import urllib3
 from ruamel.yaml import YAML
 
 from tightrope.demo.replay import DEMO_FOLDER, DEMO_MODEL, request_id
-from tightrope.service.adapters.audit.key_files import keys_beside
+from tightrope.service.adapters.audit.seals import AuditKeys
+from tightrope.service.config.loader import load
 from tightrope.service.errors import ServerError
-from tightrope.wiring.embedded import DATABASE
+from tightrope.wiring.audit_keys import audit_keys
 
 STATE_NAME = "state"
 """Name of the state folder."""
@@ -30,11 +31,11 @@ EXIT_SECONDS = 30.0
 
 
 class HttpGateway:
-    """HTTP client of a running gateway, whose audit trail has the secret of the ``state`` folder."""
+    """HTTP client of a running gateway; ``keys`` are those of its audit trail, known once it runs."""
 
-    def __init__(self, address: str, token: str, state: Path = Path("state")) -> None:
+    def __init__(self, address: str, token: str, keys: AuditKeys | None = None) -> None:
         self.address = address
-        self._state = state
+        self._keys = keys or AuditKeys()
         self._numbers: dict[str, int] = {}
         self._token = token
         self._http = urllib3.PoolManager(retries=False)
@@ -51,9 +52,8 @@ class HttpGateway:
     def request_number(self, digest: str) -> int:
         """The number of the demo's request, from 1, whose id has this digest in the audit trail; 0 if none has."""
         if digest not in self._numbers:
-            keys = keys_beside(self._state / DATABASE)
             all_numbers = range(1, MOST_REQUESTS + 1)
-            found = (number for number in all_numbers if keys.request_digest(request_id(number - 1)) == digest)
+            found = (number for number in all_numbers if self._keys.request_digest(request_id(number - 1)) == digest)
             self._numbers[digest] = next(found, 0)
         return self._numbers[digest]
 
@@ -126,7 +126,7 @@ def start_gateway(folder: Path, model: str, sampling: float) -> Iterator[HttpGat
     """
     path, token = write_demo_config(folder, model, sampling)
     with running_process(process_command("run", path)) as process:
-        yield HttpGateway(read_address(process), token, folder / STATE_NAME)
+        yield HttpGateway(read_address(process), token, audit_keys(load(path)))
 
 
 def process_command(verb: str, path: Path) -> list[str]:

@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import Path
 
 from tightrope.monitors.records import Role
+from tightrope.service.adapters.audit.event_publisher import EventPublisher
 from tightrope.service.adapters.kafka.bus import KafkaBus
 from tightrope.service.adapters.kafka.permissions.acls import GATEWAY_PROCESS
 from tightrope.service.adapters.kafka.signature import SIGNED_TOPICS, SignatureCheck
@@ -36,6 +37,7 @@ from tightrope.serving.server import (
 )
 from tightrope.serving.snapshot_follower import SnapshotFollower
 from tightrope.shadow.judgement_view import JudgementView
+from tightrope.wiring.audit_keys import audit_keys
 from tightrope.wiring.permission_check import PermissionCheck, needed_permissions
 from tightrope.wiring.topic_watch import watch_topics
 from tightrope.wiring.topics import kafka_options, kafka_section, signing_warning
@@ -94,6 +96,7 @@ def gateway(settings: Settings, member: Member | None = None) -> ClusterProcess:
     profiles = {name: measure_profile(pair, settings.server.processes) for name, pair in pairs.items()}
     bootstrap = kafka_section(settings).bootstrap_seconds
     service = build_service(settings, pairs, profiles, bus, follower, view, RefusingDeployer(), metrics, bootstrap)
+    service.outbox.encode_event = EventPublisher(bus, audit_keys(settings)).encode
 
     options = kafka_options(settings)
     permissions = PermissionCheck(options, needed_permissions(settings, GATEWAY_PROCESS), metrics)

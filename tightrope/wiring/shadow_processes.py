@@ -28,6 +28,7 @@ from tightrope.shadow.judge import Judge
 from tightrope.shadow.judgement_view import JudgementView
 from tightrope.shadow.loop import Loop
 from tightrope.shadow.worker import Worker
+from tightrope.wiring.audit_keys import audit_keys
 from tightrope.wiring.cluster import ClusterProcess, build_bus
 from tightrope.wiring.embedded import all_watched, judge_loop
 from tightrope.wiring.judge_labels import label_route
@@ -54,8 +55,8 @@ def judge(settings: Settings) -> ClusterProcess:
     """Build a judge: it judges the models whose partitions Kafka assigns to it."""
     pairs, metrics, bus = _common_parts(settings, Component.JUDGE)
     view = JudgementView({name: pair.plan for name, pair in pairs.items()}, on_event=log_event)
-    store, pager = SnapshotStore(bus, required=settings.state_required), build_pager(settings, metrics)
-    recorder = build_recorder(settings, view.plans)
+    store = SnapshotStore(bus, required=settings.state_required, keys=audit_keys(settings))
+    pager, recorder = build_pager(settings, metrics), build_recorder(settings, view.plans)
     judging = partial(Judge, bus, store, view, metrics, cpu.cpu_name(), topics=JUDGE_TOPICS, pager=pager)
     make = partial(judging, heartbeat_seconds=MODE_HEARTBEAT_SECONDS, recorder=recorder or NO_RECORDER)
     watches = _watches(settings, JUDGE_PROCESS, metrics, bus)

@@ -94,14 +94,17 @@ class StoredChain:
         return [seal for seal in self.seals if seal.kind is kind]
 
 
-def find_problems(stored: StoredChain, keys: AuditKeys, taken_out: Sequence[Seal] = ()) -> list[Problem]:
-    """Walk the chain from its first event to its head; ``taken_out`` are heads that were kept elsewhere. The problems
-    are in the order of the events, `MOST_PROBLEMS` at most.
+def find_problems(
+    stored: StoredChain, keys: AuditKeys, taken_out: Sequence[Seal] = (), start: tuple[int, str] = (0, ORIGIN)
+) -> list[Problem]:
+    """Walk the chain from its first event to its head; ``taken_out`` are heads that were kept elsewhere, and ``start``
+    the number and link after which the chain is kept. The problems are in the order of the events, `MOST_PROBLEMS` at
+    most.
     """
     members: list[ChainMember] = [*stored.events, *stored.of(SealKind.GONE)]
     members.sort(key=lambda member: (member.first, member.last))
     found = [
-        *chain.from_iterable(_faults(before, member, keys) for before, member in _pairs(members)),
+        *chain.from_iterable(_faults(before, member, keys) for before, member in _pairs(start, members)),
         *_head_problems(stored, members, keys),
         *(problem for seal in stored.of(SealKind.BREAK) for problem in _break_problems(seal, keys)),
         *(problem for seal in stored.of(SealKind.FOUND) for problem in _found_problems(seal, keys)),
@@ -110,12 +113,13 @@ def find_problems(stored: StoredChain, keys: AuditKeys, taken_out: Sequence[Seal
     return sorted(dict.fromkeys(found), key=lambda problem: problem.number)[:MOST_PROBLEMS]
 
 
-def _pairs(members: Sequence[ChainMember]) -> Iterator[tuple[ChainMember | None, ChainMember]]:
-    return zip([None, *members], members, strict=False)
+def _pairs(start: tuple[int, str], members: Sequence[ChainMember]) -> Iterator[tuple[tuple[int, str], ChainMember]]:
+    """Each member with the number and link before it."""
+    return zip([start, *((member.last, member.link) for member in members)], members, strict=False)
 
 
-def _faults(before: ChainMember | None, member: ChainMember, keys: AuditKeys) -> Iterator[Problem]:
-    last, link = (before.last, before.link) if before else (0, ORIGIN)
+def _faults(before: tuple[int, str], member: ChainMember, keys: AuditKeys) -> Iterator[Problem]:
+    last, link = before
     if member.first > last + 1:
         yield Problem(last + 1, f"missing{_to(last + 1, member.first - 1)}: it was deleted, and not by retention")
     elif member.first <= last:

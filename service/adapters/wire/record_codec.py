@@ -118,19 +118,26 @@ def decode_comparisons(data: bytes) -> Comparisons:
     return _comparisons(unpack(data, COMPARISONS_SCHEMA))
 
 
-def encode_event(event: Event) -> bytes:
-    """One event."""
-    return pack(EVENT_SCHEMA, asdict(event))
+def encode_event(event: Event, chain: Mapping[str, object] | None = None) -> bytes:
+    """One event, with its place in the ``chain`` of its writer if it has one."""
+    return pack(EVENT_SCHEMA, asdict(event) | ({} if chain is None else {"chain": chain}))
 
 
 def decode_event(data: bytes) -> Event:
-    """One event."""
-    event = build(Event, "event", unpack(data, EVENT_SCHEMA))
+    """One event, without its place in a chain."""
+    body = mapping(unpack(data, EVENT_SCHEMA), "event")
+    event = build(Event, "event", {name: value for name, value in body.items() if name != "chain"})
     try:
         json.dumps(mapping(event.detail, "event.detail"))
     except (TypeError, ValueError, RecursionError) as error:
         raise WireError(f"event.detail: {error}") from error
     return event
+
+
+def decode_event_chain(data: bytes) -> Mapping[str, object] | None:
+    """The place of an event in the chain of its writer; None where it has no place."""
+    chain = mapping(unpack(data, EVENT_SCHEMA), "event").get("chain")
+    return None if chain is None else mapping(chain, "event.chain")
 
 
 def encode_order(order: Order) -> bytes:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.key_files import write_key
+from tightrope.service.config.kafka import BusSection, KafkaSection, SigningSection
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.config.state import StateSection
 from tightrope.wiring import audit_keys
@@ -13,7 +14,7 @@ from tightrope.wiring.audit_keys import public_keys
 
 def settings(folder: Path, **more: Path) -> Settings:
     """Settings with this state folder, and no models."""
-    return Settings.model_construct(state=StateSection(folder=folder, **more))  # type: ignore[arg-type]
+    return Settings.model_construct(bus=None, state=StateSection(folder=folder, **more))  # type: ignore[arg-type]
 
 
 def test_configured_key_signs_and_its_public_half_checks(tmp_path: Path) -> None:
@@ -40,6 +41,20 @@ def test_mistake_names_the_key(tmp_path: Path, content: bytes | None) -> None:
     with pytest.raises(ConfigError, match=r"state\.audit_key_file"):
         audit_keys.require_signer(settings(tmp_path, audit_key_file=file))
     audit_keys.require_signer(settings(tmp_path))
+
+
+def test_processes_of_a_cluster_derive_one_secret(tmp_path: Path) -> None:
+    """From the one that signs their records, on any machine; one that cannot be used names its key."""
+    file = tmp_path / "fleet.secret"
+    file.touch(mode=0o600)
+    file.write_text("ab" * 32)
+    bus = BusSection(kafka=KafkaSection(servers=["k:9092"], signing=SigningSection(secret_file=file)))
+    one, other = (Settings.model_construct(bus=bus, state=StateSection(folder=tmp_path / name)) for name in "ab")
+    assert audit_keys.audit_keys(one).secret == audit_keys.audit_keys(other).secret
+    assert not (tmp_path / "a").exists()
+    file.write_text("short")
+    with pytest.raises(ConfigError, match=r"bus\.kafka\.signing\.secret_file: .*: holds 5 bytes"):
+        audit_keys.audit_keys(one)
 
 
 def test_missing_extra_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,12 +42,13 @@ def verify(
 
 @app.command()
 def head(config: ConfigArgument) -> None:
-    """Print the signed head as a line of JSON; keep it on another machine."""
-    from tightrope.offline.audit.verification import head_of
+    """Print the signed head as a line of JSON, in a cluster one for each process; keep it on another machine."""
+    from tightrope.offline.audit.verification import heads_of
     from tightrope.service.adapters.audit.seals import encode_seal
     from tightrope.service.config.loader import load
 
-    typer.echo(encode_seal(head_of(load(config))))
+    for each in heads_of(load(config)):
+        typer.echo(encode_seal(each))
 
 
 @app.command()

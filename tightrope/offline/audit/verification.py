@@ -12,7 +12,7 @@ from tightrope.service.adapters.audit.seals import AuditKeys, Seal, SealError, S
 from tightrope.service.adapters.sqlite.event_chain import read_chain
 from tightrope.service.adapters.sqlite.state_file import StoreError
 from tightrope.service.config.loader import ConfigError, Settings
-from tightrope.wiring.audit_keys import public_keys, with_signer
+from tightrope.wiring.audit_keys import public_keys, shared_keys, with_signer
 from tightrope.wiring.embedded import DATABASE
 
 
@@ -23,16 +23,17 @@ class VerifiedTrail:
     stored: StoredChain
     problems: Sequence[Problem]
     notes: Sequence[str]
+    summary: str
 
-    @property
-    def summary(self) -> str:
-        """The chain in one line."""
-        events, head = len(self.stored.events), self.stored.head
-        if head is None:
-            return "the trail has no events yet"
-        gone = sum(seal.last - seal.first + 1 for seal in self.stored.of(SealKind.GONE))
-        deleted = f", {gone:,} deleted by retention" if gone else ""
-        return f"{events:,} event{'' if events == 1 else 's'}{deleted}, head {head.last} {head.link[:12]}.."
+
+def _summary(stored: StoredChain) -> str:
+    """The chain in one line."""
+    events, head = len(stored.events), stored.head
+    if head is None:
+        return "the trail has no events yet"
+    gone = sum(seal.last - seal.first + 1 for seal in stored.of(SealKind.GONE))
+    deleted = f", {gone:,} deleted by retention" if gone else ""
+    return f"{events:,} event{'' if events == 1 else 's'}{deleted}, head {head.last} {head.link[:12]}.."
 
 
 def verify(settings: Settings, head: Path | None = None, key: Path | None = None) -> VerifiedTrail:
@@ -41,10 +42,23 @@ def verify(settings: Settings, head: Path | None = None, key: Path | None = None
     Raises:
         ConfigError: when the state, the keys or the head cannot be read.
     """
-    taken_out = [] if head is None else [_read_head(head)]
+    taken_out = [] if head is None else _read_heads(head)
     keys = public_keys(key) if key is not None else verifying_keys(settings)
+    if settings.bus is not None:
+        return _verify_cluster(settings, keys, taken_out)
     stored = stored_chain(settings)
-    return VerifiedTrail(stored, find_problems(stored, keys, taken_out), list(_notes(stored)))
+    return VerifiedTrail(stored, find_problems(stored, keys, taken_out), list(_notes(stored)), _summary(stored))
+
+
+def _verify_cluster(settings: Settings, keys: AuditKeys, taken_out: Sequence[Seal]) -> VerifiedTrail:
+    """Walk the chains of all processes that have written events to the topic."""
+    from tightrope.offline.audit.cluster_trail import find_cluster_problems, read_chains  # noqa: PLC0415 - loads Kafka
+
+    read = read_chains(settings)
+    events = [event for stored in read.chains.values() for event in stored.events]
+    problems, notes = find_cluster_problems(read, keys, taken_out)
+    summary = f"{len(events):,} events in {len(read.chains)} chains, one for each process that wrote any"
+    return VerifiedTrail(StoredChain(events, ()), problems, notes, summary)
 
 
 def verifying_keys(settings: Settings) -> AuditKeys:
@@ -54,6 +68,8 @@ def verifying_keys(settings: Settings) -> AuditKeys:
         ConfigError: when the secret is missing, although it signs the head, or a file cannot be used.
     """
     path = settings.state / KEY_FILE
+    if (shared := shared_keys(settings)) is not None:
+        return with_signer(settings, shared)
     if not path.exists() and settings.state.audit_key_file is None:
         raise ConfigError([f"state: {path} does not exist, so the head cannot be checked"])
     return with_signer(settings, keys_beside(path) if path.exists() else AuditKeys())
@@ -66,8 +82,6 @@ def stored_chain(settings: Settings) -> StoredChain:
         ConfigError: when it cannot be read, or is not in a state file.
     """
     path = settings.state / DATABASE
-    if settings.bus is not None:
-        raise ConfigError(["bus: is configured, so the events of this cluster are in a topic, and have no chain yet"])
     if not path.exists():
         raise ConfigError([f"state: {path} does not exist yet; `tightrope run` makes it"])
     try:
@@ -76,21 +90,28 @@ def stored_chain(settings: Settings) -> StoredChain:
         raise ConfigError([str(error)]) from error
 
 
-def head_of(settings: Settings) -> Seal:
-    """The newest signed head.
+def heads_of(settings: Settings) -> list[Seal]:
+    """The newest signed head of each writer.
 
     Raises:
         ConfigError: when the trail has no head.
     """
-    head = stored_chain(settings).head
-    if head is None:
-        raise ConfigError([f"{settings.state / DATABASE}: the audit trail has no head: it has no events, or lost it"])
-    return head
+    if settings.bus is None:
+        chains = [stored_chain(settings)]
+    else:
+        from tightrope.offline.audit.cluster_trail import read_chains  # noqa: PLC0415 - loads Kafka
+
+        chains = [*read_chains(settings).chains.values()]
+    heads = [stored.head for stored in chains if stored.head is not None]
+    if not heads:
+        raise ConfigError(["the audit trail has no head: it has no events, or lost it"])
+    return heads
 
 
-def _read_head(path: Path) -> Seal:
+def _read_heads(path: Path) -> list[Seal]:
+    """The heads in a file, one a line."""
     try:
-        return decode_seal(json.loads(path.read_bytes()))
+        return [decode_seal(json.loads(line)) for line in path.read_bytes().splitlines() or [b""]]
     except OSError as error:
         raise ConfigError([f"--head: {path}: cannot be read: {error.strerror}"]) from error
     except (SealError, ValueError) as error:

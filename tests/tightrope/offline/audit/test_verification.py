@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.key_files import write_key
 from tightrope.monitors.records import Event
-from tightrope.offline.audit.verification import head_of, stored_chain, verify, verifying_keys
+from tightrope.offline.audit.verification import heads_of, stored_chain, verify, verifying_keys
 from tightrope.service.adapters.audit.seals import encode_seal
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.config.loader import ConfigError, Settings
@@ -56,7 +56,7 @@ def test_head_in_a_file_is_compared(tmp_path: Path) -> None:
     """One that cannot be read is refused with its path."""
     save(settings(tmp_path), 1, 2)
     kept = tmp_path / "head.json"
-    kept.write_text(encode_seal(head_of(settings(tmp_path))))
+    kept.write_text(encode_seal(heads_of(settings(tmp_path))[0]))
     assert verify(settings(tmp_path), kept).problems == []
     for content in ("{}", "no JSON", json.dumps({"kind": "head"})):
         kept.write_text(content)
@@ -84,4 +84,4 @@ def test_trail_without_events_has_no_head(tmp_path: Path) -> None:
     assert verify(settings(tmp_path)).problems == []
     assert verify(settings(tmp_path)).summary == "the trail has no events yet"
     with pytest.raises(ConfigError, match="has no head"):
-        head_of(settings(tmp_path))
+        heads_of(settings(tmp_path))
