@@ -15,11 +15,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from tightrope.service.adapters.secret_file import secret_text
-from tightrope.service.config.candidates import CandidatesSection
 from tightrope.service.config.kafka import SECRET_OPTIONS, BusSection, KafkaSection
-from tightrope.service.config.limits import LimitsSection
-from tightrope.service.config.logs import LogsSection
 from tightrope.service.config.models import ModelSection
+from tightrope.service.config.process.candidates import CandidatesSection
+from tightrope.service.config.process.limits import LimitsSection
+from tightrope.service.config.process.logs import LogsSection
 from tightrope.service.config.section import FORM_TAG_PREFIX, KEY_OF_A_MAP, Name, Section
 from tightrope.service.config.state import RecordSection, StateSection
 from tightrope.service.config.suggestions import unknown_key

@@ -38,7 +38,13 @@ DOORS = {
     "pandas": ["shadow/report.py"],
     "prometheus_client": ["service/adapters/prometheus/*.py"],
     "pyarrow": ["demo/builder/*.py", "service/inference/row_files/parquet_rows.py"],
-    "pydantic": ["service/config/*.py", "service/api/*.py", "service/api/review/*.py", "tightrope/wiring/deployer.py"],
+    "pydantic": [
+        "service/config/*.py",
+        "service/config/process/*.py",
+        "service/api/*.py",
+        "service/api/review/*.py",
+        "tightrope/wiring/deployer.py",
+    ],
     "requests": ["dashboards/grafana.py"],
     "rich": [
         "tightrope/cli/*.py",

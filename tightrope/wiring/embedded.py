@@ -115,12 +115,7 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
     metrics = Metrics(process_registry())
     bus, store = MemoryBus(), _open_state(settings)
     memory.save()  # the first start makes the folder after the models are loaded
-    served = ServedPairs(
-        pairs=pairs,
-        watched=all_watched(pairs),
-        plans={name: pair.plan for name, pair in pairs.items()},
-        profiles={name: measure_profile(pair) for name, pair in pairs.items()},
-    )
+    served = _served(pairs)
     try:
         require_mapped(store, served.plans)
     except ConfigError:
@@ -158,6 +153,15 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
         deployer=deployer,
         recorder=recorder,
         review=review,
+    )
+
+
+def _served(pairs: dict[str, ModelPair]) -> ServedPairs:
+    return ServedPairs(
+        pairs=pairs,
+        watched=all_watched(pairs),
+        plans={name: pair.plan for name, pair in pairs.items()},
+        profiles={name: measure_profile(pair) for name, pair in pairs.items()},
     )
 
 

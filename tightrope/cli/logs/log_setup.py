@@ -8,7 +8,7 @@ from tightrope.cli.logs.json_lines import JsonLines
 from tightrope.cli.logs.log_limit import FailureLimit, LogLimit
 
 if TYPE_CHECKING:
-    from tightrope.service.config.logs import LogsSection
+    from tightrope.service.config.process.logs import LogsSection
 
 TEXT_LINE = "%(asctime)s %(levelname)s %(message)s"
 LIBRARY_LEVEL = "WARNING"

@@ -11,8 +11,8 @@ from tightrope.monitors.records import Floats, Role, Tensors
 from tightrope.offline.initialization.findings import InputFinding, OutputFinding, PairFindings
 from tightrope.service.adapters.load_watch import LoadWatch
 from tightrope.service.adapters.ports import Model
-from tightrope.service.config.candidates import CandidatesSection
 from tightrope.service.config.loader import ConfigError
+from tightrope.service.config.process.candidates import CandidatesSection
 from tightrope.service.config.runtime import RuntimeSection
 from tightrope.service.config.tensors import TensorsSection
 from tightrope.service.errors import TightropeError

@@ -24,8 +24,8 @@ import msgspec
 from tightrope.monitors.records import Role
 from tightrope.service.adapters.memory import available_bytes, resident_bytes
 from tightrope.service.adapters.model_files import ModelFileError, require_file
-from tightrope.service.config.candidates import CandidatesSection
 from tightrope.service.config.loader import ConfigError, Settings
+from tightrope.service.config.process.candidates import CandidatesSection
 from tightrope.service.errors import UnavailableError
 from tightrope.service.inference.batchability import RowFinding
 from tightrope.service.inference.loading.pair_building import settings_mistakes

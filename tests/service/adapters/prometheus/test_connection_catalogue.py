@@ -2,7 +2,7 @@
 
 from tightrope.service.adapters.prometheus.catalogue import METRICS
 from tightrope.service.adapters.prometheus.connection_catalogue import CONNECTION_LIMITS, CONNECTION_METRICS, PIPELINED
-from tightrope.service.config.limits import LimitsSection
+from tightrope.service.config.process.limits import LimitsSection
 
 
 def test_catalogue_has_the_metric_of_refused_connections() -> None:

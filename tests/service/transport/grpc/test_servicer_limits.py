@@ -11,7 +11,7 @@ import pytest
 from tests.support.serving.grpc_server import refusal, row, serving_grpc
 from tests.support.serving.model_pairs import CALM, sure_and_unsure
 from tests.support.serving.service_harness import GatewayHarness
-from tightrope.service.config.limits import LimitsSection
+from tightrope.service.config.process.limits import LimitsSection
 from tightrope.service.inference.engine import LARGE_BYTES
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.protocol.rest import InferRequest

@@ -8,7 +8,7 @@ import pytest
 
 from tightrope.cli.logs import log_setup
 from tightrope.cli.logs.log_limit import FAILURE_SECONDS, LINES_PER_SECOND, FailureLimit, LogLimit
-from tightrope.service.config.logs import LogsSection
+from tightrope.service.config.process.logs import LogsSection
 
 
 def record(text: str = "wrong: %s", line: int = 1, error: Exception | None = None) -> logging.LogRecord:

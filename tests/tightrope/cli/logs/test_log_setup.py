@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tightrope.cli.logs.log_setup import set_up_command, set_up_server
-from tightrope.service.config.logs import LogsSection
+from tightrope.service.config.process.logs import LogsSection
 
 
 @pytest.fixture(autouse=True)

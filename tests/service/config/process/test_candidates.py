@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from tightrope.service.config.candidates import CandidatesSection
+from tightrope.service.config.process.candidates import CandidatesSection
 
 
 def test_defaults_are_bounds() -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.support.configs import write_config
 from tests.support.harmful_pair import config
 from tightrope.service.config.loader import ConfigError, load
-from tightrope.service.config.logs import LogsSection
+from tightrope.service.config.process.logs import LogsSection
 
 
 def test_news_are_logged_in_a_form_that_the_terminal_decides(tmp_path: Path) -> None:

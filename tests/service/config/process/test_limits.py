@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.service.config.test_loader import MINIMAL, written
-from tightrope.service.config.limits import LimitsSection
 from tightrope.service.config.loader import ConfigError, load
+from tightrope.service.config.process.limits import LimitsSection
 
 MiB = 1024 * 1024
 
