@@ -18,6 +18,7 @@ from tightrope.service.adapters.audit.seals import AuditKeys, Seal, SealError, S
 from tightrope.service.adapters.ports import Bus
 from tightrope.service.adapters.topics import EVENTS, topic
 from tightrope.service.adapters.wire import record_codec
+from tightrope.service.adapters.wire.envelope import mapping, unpack
 
 WRITER_BYTES = 8
 BEFORE = "before"
@@ -72,9 +73,10 @@ def read_linked_event(data: bytes) -> tuple[LinkedEvent, Seal] | None:
         WireError: when the record is no event.
         SealError: when its place in the chain cannot be read.
     """
-    event, chain = record_codec.decode_event(data), record_codec.decode_event_chain(data)
-    if chain is None:
+    event, body = record_codec.decode_event(data), unpack(data, record_codec.EVENT_SCHEMA)
+    if "chain" not in mapping(body, "event"):
         return None
+    chain = mapping(mapping(body, "event")["chain"], "event.chain")
     seal = decode_seal({key: value for key, value in chain.items() if key != BEFORE})
     before = chain.get(BEFORE)
     if not isinstance(before, str):

@@ -120,24 +120,18 @@ def decode_comparisons(data: bytes) -> Comparisons:
 
 def encode_event(event: Event, chain: Mapping[str, object] | None = None) -> bytes:
     """One event, with its place in the ``chain`` of its writer if it has one."""
-    return pack(EVENT_SCHEMA, asdict(event) | ({} if chain is None else {"chain": chain}))
+    return pack(EVENT_SCHEMA, asdict(event) | ({"chain": chain} if chain else {}))
 
 
 def decode_event(data: bytes) -> Event:
     """One event, without its place in a chain."""
-    body = mapping(unpack(data, EVENT_SCHEMA), "event")
-    event = build(Event, "event", {name: value for name, value in body.items() if name != "chain"})
+    body = mapping(unpack(data, EVENT_SCHEMA), "event").items()
+    event = build(Event, "event", {name: value for name, value in body if name != "chain"})
     try:
         json.dumps(mapping(event.detail, "event.detail"))
     except (TypeError, ValueError, RecursionError) as error:
         raise WireError(f"event.detail: {error}") from error
     return event
-
-
-def decode_event_chain(data: bytes) -> Mapping[str, object] | None:
-    """The place of an event in the chain of its writer; None where it has no place."""
-    chain = mapping(unpack(data, EVENT_SCHEMA), "event").get("chain")
-    return None if chain is None else mapping(chain, "event.chain")
 
 
 def encode_order(order: Order) -> bytes:
@@ -262,12 +256,10 @@ _SAMPLE_DTYPES = (
     | dict.fromkeys(("host_class", "trace_id"), STRING_DTYPE)
 )
 _COMPARISON_DTYPES = (
-    {"fault": "|i1", "twin": "<u8", "caller": "<u8", "features": "<f4"}
+    {"fault": "|i1", "twin": "<u8", "caller": "<u8", "features": "<f4", "apart": "|b1"}
     | dict.fromkeys(("host_class", "shadow_host_class", "trace_id"), STRING_DTYPE)
     | dict.fromkeys(("partition", "offset", "top_baseline", "top_compressed"), "<i8")
-    | dict.fromkeys(
-        ("member", "served_by_baseline", "apart", "disagree", "refused_baseline", "refused_compressed"), "|b1"
-    )
+    | dict.fromkeys(("member", "served_by_baseline", "disagree", "refused_baseline", "refused_compressed"), "|b1")
 )
 
 

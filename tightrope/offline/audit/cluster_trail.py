@@ -14,7 +14,7 @@ from tightrope.service.adapters.wire.envelope import WireError
 from tightrope.service.config.loader import Settings
 from tightrope.wiring.topics import kafka_options
 
-READ_SECONDS = 1.0
+EVENT_READ_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def read_chains(settings: Settings) -> ClusterTrail:
     records: list[Record] = []
     with closing(KafkaBus(options).subscribe(topic(EVENTS))) as reader:
         while reader.lag():
-            records += reader.poll(1000, READ_SECONDS)
+            records += reader.poll(1000, EVENT_READ_SECONDS)
     return chains_of(records)
 
 
