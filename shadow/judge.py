@@ -37,7 +37,7 @@ from tightrope.shadow.intake.sample_ends import SampleEnds
 from tightrope.shadow.judge_round import JudgeRound
 from tightrope.shadow.judgement_view import JudgementView
 from tightrope.shadow.label_replay import LabelReplay
-from tightrope.shadow.output.judgement_metrics import JudgementMetrics
+from tightrope.shadow.output.judgement_metrics import JudgementMetrics, record_uncounted
 from tightrope.shadow.output.mode_publisher import ModePublisher
 from tightrope.shadow.plan_changes import is_changed
 from tightrope.shadow.restoring.clock_jumps import ClockJumps
@@ -249,7 +249,7 @@ class Judge:
         self._view.states = judge_round.states
         self._modes.publish(judge_round.routes, judge_round.events)
         self._view.report(judge_round.own_events())
-        judge_round.record_uncounted(self._metrics)
+        record_uncounted(self._metrics, judge_round.repeated, judge_round.stale)
         # The figures come first: an added scope has series then.
         self._figures.mark(changed.keys(), at_once=bool(judge_round.routes or judge_round.events))
         self._metrics.record_transitions(judge_round.events)

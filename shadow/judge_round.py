@@ -26,7 +26,6 @@ from tightrope.monitors.records import Comparisons, Event, Order, Routes
 from tightrope.monitors.scopes import with_other_scopes
 from tightrope.monitors.watched_groups.orders import GROUP_ORDERS
 from tightrope.monitors.watched_groups.plans import fitted_rows, judged_plan
-from tightrope.service.adapters.metrics_ports import JudgeMetrics
 from tightrope.service.adapters.ports import NO_RECORDER, JudgedInputs, Record, StepRecorder, Store
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
@@ -227,13 +226,6 @@ class JudgeRound(LabelIntake):
         self.repeated[plan.model] += len(batch) - new
         if plan.label_horizon:
             self._await_labels(plan, held)
-
-    def record_uncounted(self, metrics: JudgeMetrics) -> None:
-        """Count the rows of this round that are no evidence: delivered before, or not covered by the plan."""
-        for name, rows in self.repeated.items():
-            metrics.record_repeated(name, rows)
-        for (name, reason), rows in self.stale.items():
-            metrics.record_stale(name, reason, rows)
 
     def _apply_order(self, order: Order) -> None:
         plan = self._plan(order.model)

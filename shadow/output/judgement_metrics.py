@@ -1,7 +1,7 @@
 """Metrics of a judge's models: the verdicts of those that have changed, at most once in five seconds."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from tightrope.monitors.migration import held_breaches
 from tightrope.monitors.reliability.curve_sums import CurveSums
@@ -63,3 +63,11 @@ class JudgementMetrics:
         if self._curves.get(name) is not sums:
             self._curves[name] = sums
             self._metrics.set_reliability(name, self._view.reliability(name))
+
+
+def record_uncounted(metrics: JudgeMetrics, repeated: Mapping[str, int], stale: Mapping[tuple[str, str], int]) -> None:
+    """Count the rows of a round that are no evidence: delivered before, or, by reason, not covered by the plan."""
+    for name, rows in repeated.items():
+        metrics.record_repeated(name, rows)
+    for (name, reason), rows in stale.items():
+        metrics.record_stale(name, reason, rows)

@@ -40,7 +40,7 @@ def sweep_document(report: SweepReport) -> dict[str, Any]:
 
 
 def _variant(report: SweepReport, swept: SweptVariant) -> dict[str, Any]:
-    measured = measured_record(report.host_class, swept.costs)
+    measured = measured_record(report.host_class, swept.costs, {})
     return {
         "name": swept.variant.path.name,
         "sha256": swept.variant.digest,

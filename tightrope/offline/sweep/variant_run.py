@@ -72,7 +72,7 @@ def compare_variant(run: QualificationRun) -> ComparedVariant:
     rows = run.judged_rows(run.evaluation.compare())
     if not run.of_scenarios():
         return ComparedVariant(rows, None)
-    jitter = Jitter(run.plan.section.scenarios.get("jitter", {}), run.plan.section.seed)
+    jitter = Jitter(run.plan.section.scenarios.jitter, run.plan.section.seed)
     return ComparedVariant(rows, measure_flips(run.evaluation, jitter))
 
 
