@@ -96,13 +96,16 @@ def create_app(
     app.include_router(drift_reports.create_router(engine, reports))
     app.include_router(documentation.create_router())
     app.include_router(front_page.create_router())
-    desk = review or ReviewDesk(ReviewTable(None), bus, {}, engine.metrics)
-    app.include_router(reviews.create_router(engine, desk))
-    app.include_router(review_export.create_router(engine, desk, token))
-    app.include_router(review_page.create_page_router())
+    _add_review(app, engine, review or ReviewDesk(ReviewTable(None), bus, {}, engine.metrics), token)
     _add_exception_handlers(app)
     complete_document(app)
     return app
+
+
+def _add_review(app: FastAPI, engine: InferenceEngine, desk: ReviewDesk, token: str | None) -> None:
+    app.include_router(reviews.create_router(engine, desk))
+    app.include_router(review_export.create_router(engine, desk, token))
+    app.include_router(review_page.create_page_router())
 
 
 def _add_metrics(app: FastAPI, engine: InferenceEngine) -> None:

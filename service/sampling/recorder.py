@@ -202,9 +202,8 @@ def _run_counts(execution: BatchExecution) -> list[_RunCounts]:
             refused,
             would_refuse,
             0 if counts else escalated,
-            count_elements(run.inputs),
         )
-        counts.append(_RunCounts(pair.name, run.role, pair.action, *counted))
+        counts.append(_RunCounts(pair.name, run.role, pair.action, *counted, count_elements(run.inputs)))
     return counts
 
 

@@ -1,4 +1,4 @@
-"""The events of one process on the topic of events: a chain of its own, of which each event carries the signed head.
+"""The events of one process on the topic of events: a chain of its own, and each event carries its signed head.
 
 How it works. The record of an event has its place in the chain beside its fields, which older members ignore: the link
 before it, and a seal over its number and link. A process begins a new chain, under a random name.

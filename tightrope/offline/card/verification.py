@@ -22,7 +22,7 @@ from tightrope.offline.card.sources import CardError, read_sources
 from tightrope.service.config.loader import Settings
 
 MOST_CARD_BYTES = 16 << 20
-MOST_SHOWN = 100
+MOST_CHARACTERS = 100
 """Characters of a line that a message repeats."""
 
 _STAMPS = (
@@ -138,4 +138,4 @@ def _unescaped(line: str) -> str:
 
 def _short(text: str) -> str:
     shown = " ".join(printable(text).split())
-    return (shown if len(shown) <= MOST_SHOWN else f"{shown[:MOST_SHOWN]}..") or "nothing"
+    return (shown if len(shown) <= MOST_CHARACTERS else f"{shown[:MOST_CHARACTERS]}..") or "nothing"
