@@ -190,6 +190,14 @@ class ReviewTable:
             db.execute("DELETE FROM opinions WHERE id NOT IN (SELECT id FROM rows)")
         return given_up
 
+    def erase(self, request_id: str) -> int:
+        """Delete the rows of a request, and the opinions about them; returns their number."""
+        with self._transaction() as db:
+            gone = db.execute("DELETE FROM rows WHERE request_id = ?", (request_id,)).rowcount
+            db.execute("DELETE FROM opinions WHERE id NOT IN (SELECT id FROM rows)")
+        self._db.execute("VACUUM")
+        return gone
+
     def opinions(self, model: str) -> list[tuple[GivenOpinion, ReviewRow]]:
         """All final opinions about a model's rows, with their rows, in the order in which they were given."""
         query = f"""SELECT opinions.*, {", ".join("rows." + name for name in ROW_COLUMNS.split(", "))}

@@ -3,17 +3,21 @@
 import json
 import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from tightrope.service.adapters.sqlite.erasure import erase_from_alerts, renamed, renaming
+from tightrope.service.adapters.sqlite.review_table import ReviewTable
 from tightrope.service.adapters.sqlite.state_file import UNREADABLE_MARK, StoreError
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.adapters.topics import COMPARISONS, DEAD, EVENTS, LABELS, PAYLOADS, SAMPLES, SNAPSHOTS, topic
 from tightrope.service.config.loader import ConfigError, Settings
+from tightrope.service.errors import UnavailableError
 from tightrope.wiring.audit_keys import audit_keys
 from tightrope.wiring.embedded import DATABASE
+from tightrope.wiring.review import REVIEW_DATABASE
 
 ALERT_FILES = ("alerts.db", "marks.db")
 PLACEHOLDER_BYTES = 8
@@ -27,8 +31,8 @@ LEAST_SCANNED = 6
 
 @dataclass(frozen=True, slots=True)
 class ErasureReport:
-    """The outcome: the ``rows`` and labels that waited and are deleted, the files that still have the ``id``, and a
-    line for each topic whose records may have it, with the date at which retention ends that.
+    """The outcome: the ``rows`` and labels that waited, for each other or for a review, and are deleted, the files that
+    still have the ``id``, and a line for each topic that may have it, with the date at which retention ends that.
     """
 
     rows: int
@@ -52,10 +56,13 @@ def erase(settings: Settings, request_id: str, now: datetime) -> ErasureReport:
                 rows = store.erase(request_id, placeholder)
             finally:
                 store.close()
+        if (folder / REVIEW_DATABASE).exists():
+            with closing(ReviewTable(folder / REVIEW_DATABASE)) as table:
+                rows += table.erase(request_id)
         for name in ALERT_FILES:
             if (folder / name).exists():
                 erase_from_alerts(folder / name, request_id, placeholder)
-    except StoreError as error:
+    except (StoreError, UnavailableError) as error:
         raise ConfigError([f"{error}; nothing may run on a state while an id is erased from it"]) from error
     for path in folder.glob("events-*.jsonl"):
         _rewrite_lines(path, request_id, placeholder)

@@ -16,10 +16,14 @@ from msgspec import structs
 from tests.support.configs import write_config
 from tests.support.harmful_pair import config, traffic
 from tests.support.in_process import infer_request, run_in_process
+from tests.support.judgement.review_rows import review_row
+from tightrope.monitors.review.opinions import Opinion
 from tightrope.offline.audit.erasure import erase
 from tightrope.offline.audit.verification import verify
+from tightrope.service.adapters.sqlite.review_table import GivenOpinion, ReviewTable
 from tightrope.service.config.loader import ConfigError, Settings, load
 from tightrope.wiring.embedded import DATABASE
+from tightrope.wiring.review import REVIEW_DATABASE
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 ROWS = 600
@@ -62,6 +66,20 @@ def contents(folder: Path) -> Iterator[bytes]:
 def has(folder: Path, text: str) -> bool:
     """Whether a text is anywhere."""
     return any(text.encode() in content for content in contents(folder))
+
+
+def test_row_under_review_is_erased(settings: Settings) -> None:
+    """With the opinions about it; its neighbours stay."""
+    path = settings.state / REVIEW_DATABASE
+    rows = [review_row("1", request_id=ID), review_row("2", request_id="person-00001")]
+    with closing(ReviewTable(path)) as table:
+        table.add(rows, 9)
+        table.store(GivenOpinion("1", "ana", Opinion.A, 0, 1.0, 2.0))
+    assert has(settings.state.folder, ID)
+    assert erase(settings, ID, NOW).left == []
+    with closing(ReviewTable(path)) as table:
+        assert (table.waiting("m", "bo"), table.due(99)) == (1, [])
+    assert ID.encode() not in path.read_bytes()
 
 
 def test_erased_id_is_in_no_byte(settings: Settings) -> None:
