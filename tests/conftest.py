@@ -2,6 +2,7 @@
 that need a broker share one.
 """
 
+import logging
 import os
 import signal
 import subprocess
@@ -33,6 +34,17 @@ STARTERS = frozenset({"server", "kafka", "log"})
 
 WHOLES = frozenset({"tightrope.demo.broker", "tightrope.wiring.embedded"})
 """Modules that start a broker, or all parts of the service in one process."""
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """Leave the log as it was: a command that runs in this process sets it up for itself."""
+    root, own = logging.getLogger(), logging.getLogger("tightrope")
+    before = root.level, own.level, [*root.handlers]
+    yield
+    root.setLevel(before[0])
+    own.setLevel(before[1])
+    root.handlers[:] = before[2]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

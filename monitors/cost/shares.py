@@ -19,7 +19,11 @@ class RunPart(StrEnum):
 
 
 class RunCost(NamedTuple):
-    """The processor time of a run, in seconds, with its rows."""
+    """The processor time of a run, in seconds, with its rows.
+
+    >>> RunCost(RunPart.ANSWER, rows=8, cpu_seconds=0.001).part
+    <RunPart.ANSWER: 'answer'>
+    """
 
     part: RunPart
     rows: int
@@ -31,6 +35,9 @@ class ModelCpu:
     """CPU seconds of a model by part. ``answer_by_baseline`` estimates what the baseline would have taken for the runs
     of ``answer``, ``fallback_by_compressed`` the reverse; both are None where that is not known. ``shadow`` is None
     where another process has it.
+
+    >>> ModelCpu(answer=4, fallback=2, shadow=1, answer_by_baseline=6).baseline_alone
+    8
     """
 
     answer: float = 0.0
@@ -56,6 +63,9 @@ class CpuShares:
     """Shares of the CPU seconds that the baseline alone would have taken. ``saved`` is what compression saves where
     the compressed model answers everything, less than 0 where it costs more; ``watching`` is None where another process
     has it. ``in_all`` is what is saved after all costs that are known.
+
+    >>> CpuShares(saved=0.5, watching=0.125, fallbacks=0.0, escalations=0.0, in_all=0.375).in_all
+    0.375
     """
 
     saved: float
@@ -68,8 +78,8 @@ class CpuShares:
 def cpu_shares(cpu: ModelCpu) -> CpuShares | None:
     """The shares of a model; None where the time of the baseline alone is not known, or nothing was answered.
 
-    >>> cpu_shares(ModelCpu(answer=4, fallback=2, shadow=1, answer_by_baseline=8, fallback_by_compressed=1))
-    CpuShares(saved=0.5, watching=0.1, fallbacks=0.1, escalations=0.0, in_all=0.3)
+    >>> cpu_shares(ModelCpu(answer=4, fallback=2, shadow=1, answer_by_baseline=6, fallback_by_compressed=1))
+    CpuShares(saved=0.375, watching=0.125, fallbacks=0.125, escalations=0.0, in_all=0.125)
     """
     alone = cpu.baseline_alone
     if not alone or cpu.fallback_by_compressed is None:

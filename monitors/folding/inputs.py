@@ -13,8 +13,14 @@ from tightrope.monitors.plan import Plan, State, Transition
 from tightrope.monitors.records import Comparisons, Event, Order, Traffic
 
 
+class StateChange:
+    """The base of the inputs: one change of a state."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class ComparedRows:
+class ComparedRows(StateChange):
     """Compared rows; ``time`` is the log's, seconds since the epoch (0: the log has none)."""
 
     rows: Comparisons
@@ -22,35 +28,35 @@ class ComparedRows:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledRows:
+class LabelledRows(StateChange):
     """Rows that were joined with their labels."""
 
     rows: Comparisons
 
 
 @dataclass(frozen=True, slots=True)
-class LabelCounts:
+class LabelCounts(StateChange):
     """Labels by outcome, more than before."""
 
     more: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class KeptRequests:
+class KeptRequests(StateChange):
     """A gateway's notice of requests that it kept."""
 
     notice: Traffic
 
 
 @dataclass(frozen=True, slots=True)
-class GivenOrder:
+class GivenOrder(StateChange):
     """An operator's order that was carried out."""
 
     order: Order
 
 
 @dataclass(frozen=True, slots=True)
-class GatewayEvent:
+class GatewayEvent(StateChange):
     """A gateway's event about rows that are missing, and the time at which it was read."""
 
     event: Event
@@ -58,21 +64,21 @@ class GatewayEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class PassedEpoch:
+class PassedEpoch(StateChange):
     """Modes of another process, whose epoch is passed."""
 
     epoch: int
 
 
 @dataclass(frozen=True, slots=True)
-class ClockReading:
+class ClockReading(StateChange):
     """A reading of the clock that lies before times of the state."""
 
     time: float
 
 
 @dataclass(frozen=True, slots=True)
-class NewPlan:
+class NewPlan(StateChange):
     """The model is judged by another plan from here on."""
 
     plan: Plan
@@ -80,7 +86,7 @@ class NewPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class UnreadableState:
+class UnreadableState(StateChange):
     """The state before could not be read."""
 
     cause: Cause

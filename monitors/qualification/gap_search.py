@@ -27,6 +27,9 @@ NO_GAP_FOUND = -1
 class GapsFound:
     """For each start the query at which the gap was found, (m,), 0 for the row itself and `NO_GAP_FOUND`; the starts'
     largest gaps, (m,).
+
+    >>> GapsFound(np.array([3, NO_GAP_FOUND]), np.array([0.4, 0.1])).query.tolist()
+    [3, -1]
     """
 
     query: Ints
@@ -39,7 +42,7 @@ def search_gaps(rows: Floats, gaps: Callable[[Floats], Floats], generator: np.ra
     >>> rows = np.eye(6)
     >>> found = search_gaps(rows, lambda each: 0.2 * each[:, :2].sum(axis=1), np.random.default_rng(1))
     >>> int((found.query != NO_GAP_FOUND).sum()), round(float(found.largest.max()), 1)
-    (6, 0.4)
+    (4, 0.4)
     """
     total, columns = rows.shape
     starts = rows[generator.permutation(total)[:SEARCH_STARTS]]

@@ -12,6 +12,7 @@ import pytest
 
 from tightrope import monitors
 from tightrope.monitors.detector_bank import MonitorRun
+from tightrope.monitors.folding.inputs import FoldStep, StateChange
 
 MODULES = [
     import_module(module.name)
@@ -20,6 +21,8 @@ MODULES = [
 ]
 
 EXCUSED: dict[type, str] = {
+    FoldStep: "the tests of the recorder build one",
+    StateChange: "each is an argument of `fold`, whose tests build them all",
     MonitorRun: "the example of Trajectory builds one",
     Enum: "its members are the documentation",
     Exception: "the functions that raise it document it",

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tightrope.cli.cluster_commands import JsonOption
-from tightrope.cli.people.options import OptionalConfig, TokenFileOption, UrlOption, gateway_of, is_piped, tsv_line
+from tightrope.cli.people.options import (
+    OptionalConfig,
+    TokenFileOption,
+    UrlOption,
+    gateway_of,
+    is_piped,
+    require_model,
+    tsv_line,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,6 +41,8 @@ def cost(
     json_: JsonOption = False,
 ) -> None:
     """Say what compression saves and what safety costs, in CPU seconds."""
+    if config is not None and model is not None:
+        require_model(config, model)
     gateway = gateway_of(context, config, url, token_file)
     names = [model] if model else [each["name"] for each in gateway.get("/v1/models")["models"]]
     documents = [gateway.get(f"/v1/models/{name}/cost") for name in names]

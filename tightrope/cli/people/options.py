@@ -50,6 +50,18 @@ def gateway_of(
     return RunningGateway.of(config, chosen_url(context, config, url), token_file)
 
 
+def require_model(config: Path, model: str) -> None:
+    """Check a model's name before the gateway is asked.
+
+    Raises:
+        ConfigError: when the configuration has no such model.
+    """
+    from tightrope.service.config.loader import ConfigError, load
+
+    if model not in (models := load(config).models):
+        raise ConfigError([f"--model: {model!r} is none of {', '.join(models)}"])
+
+
 def split_words(words: Sequence[str], names: Sequence[str], *, has_url: bool) -> tuple[Path | None, list[str]]:
     """Split arguments into CONFIG, which is missing with an address, and one for each of ``names``."""
     wanted = len(names) + (not has_url)

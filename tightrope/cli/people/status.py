@@ -3,13 +3,12 @@
 import json
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tightrope.cli.cluster_commands import JsonOption
-from tightrope.cli.people.options import OptionalConfig, TokenFileOption, UrlOption, gateway_of, is_piped
+from tightrope.cli.people.options import OptionalConfig, TokenFileOption, UrlOption, gateway_of, is_piped, require_model
 
 if TYPE_CHECKING:
     from tightrope.offline.running_gateway import RunningGateway
@@ -36,7 +35,7 @@ def status(
     from tightrope.offline.running_gateway import NoReplyError
 
     if config is not None and model is not None:
-        _require_model(config, model)
+        require_model(config, model)
     gateway = gateway_of(context, config, url, token_file)
     try:
         overview = read_overview(gateway, model)
@@ -52,18 +51,6 @@ def status(
     else:
         status_table.print_status(overview, every=every)
     raise typer.Exit(LEVEL_EXIT_CODES[overview["level"] if model is None else overview["models"][0]["level"]])
-
-
-def _require_model(config: Path, model: str) -> None:
-    """Check a model's name before the gateway is asked.
-
-    Raises:
-        ConfigError: when the configuration has no such model.
-    """
-    from tightrope.service.config.loader import ConfigError, load
-
-    if model not in (models := load(config).models):
-        raise ConfigError([f"--model: {model!r} is none of {', '.join(models)}"])
 
 
 def read_overview(gateway: "RunningGateway", model: str | None = None) -> Mapping[str, Any]:

@@ -62,7 +62,7 @@ def test_deep_link_opens_the_case_with_its_event(gateway: PageGateway, window: W
     page.wait_for_selector("dialog .path")
     shown = page.inner_text("dialog")
     assert "up to 116 % of what an alarm needs" in shown.replace("\u202f", " ")
-    assert "live-013439" in shown
+    assert "3f9a1c20b7d4" in shown
     assert "62 % of answers differ" in shown
     page.click("dialog .close")
     page.wait_for_url(gateway.address)

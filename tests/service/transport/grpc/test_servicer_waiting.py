@@ -121,6 +121,10 @@ class Over:
         """No time."""
         return 0.0
 
+    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+        """None."""
+        return ()
+
     async def abort(self, code: grpc.StatusCode, words: str, _: object = ()) -> bytes:
         """Record the status."""
         self.statuses.append((code, words))
