@@ -111,7 +111,7 @@ def run_cluster_story(kafka: str, model: str, sampling: float, *, fast: bool) ->
         with demo_cluster(Path(folder), kafka, model, sampling) as cluster:
             answers = _replay(cluster, rows, None if fast else len(rows) / REPLAY_SECONDS)
             status, counts = _wait_for_ledger(cluster)
-            tripped = trips(cluster.gateways[0])
+            tripped = _wait_for_trips(cluster)
             delays = _switch_delays(cluster, answers)
         result = story_result(DemoRun(model, sampling, len(rows)), status, tripped, _tallies(rows, answers))
     return {
@@ -149,12 +149,24 @@ def _tallies(rows: list[TrafficRow], answers: list[list[ReplayAnswer]]) -> dict[
 def _switch_delays(cluster: DemoCluster, answers: list[list[ReplayAnswer]]) -> list[float]:
     """Return the seconds from each trip to the slowest gateway's first answer by the baseline."""
     delays = []
-    for record in cluster.records(EVENTS):
-        event = record_codec.decode_event(record.value)
-        if event.kind == "breach" and event.detail["moved"]:
-            firsts = [first for part in answers if (first := _first_baseline(part, event.scope, record.time))]
-            delays += [max(firsts) - record.time] if len(firsts) == len(answers) else []
+    for scope, since in _trips_in_topic(cluster):
+        firsts = [first for part in answers if (first := _first_baseline(part, scope, since))]
+        delays += [max(firsts) - since] if len(firsts) == len(answers) else []
     return delays
+
+
+def _trips_in_topic(cluster: DemoCluster) -> list[tuple[str, float]]:
+    """Return the scope and the time of each trip on the topic of events, which has it before its state is written."""
+    events = ((record_codec.decode_event(record.value), record.time) for record in cluster.records(EVENTS))
+    return [(event.scope, at) for event, at in events if event.kind == "breach" and event.detail["moved"]]
+
+
+def _wait_for_trips(cluster: DemoCluster) -> list[dict[str, Any]]:
+    """Wait until a gateway lists every trip, as it reads events apart from states; return its list."""
+    count, deadline = len(_trips_in_topic(cluster)), time.monotonic() + LEDGER_TIMEOUT_SECONDS
+    while len(found := trips(cluster.gateways[0])) < count and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
 
 
 def _first_baseline(answers: list[ReplayAnswer], scope: str, since: float) -> float | None:
