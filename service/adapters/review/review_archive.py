@@ -123,4 +123,4 @@ class ReviewArchive:
     def _skip(self, model: str, rows: int, reason: str) -> None:
         if rows:
             self._metrics.review_skipped_rows.labels(model).inc(rows)
-            log.info("%s: %d drawn rows are not kept for review: %s", model, rows, reason)
+            log.warning("%s: %d drawn rows are not kept for review: %s", model, rows, reason)

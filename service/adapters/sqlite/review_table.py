@@ -70,7 +70,8 @@ class GivenOpinion:
 
 class ReviewTable:
     """All rows under review, in memory where there is no ``path``. Safe to share between threads, but not between
-    processes. A file that cannot be read is moved aside: the rows stay drawn, and can get their label from elsewhere.
+    processes. A damaged file is moved aside, and without a file that can be used the rows are in memory: they stay
+    drawn, and can get their label from elsewhere.
 
     Raises:
         UnavailableError: from every method while the disk fails.
@@ -78,15 +79,7 @@ class ReviewTable:
 
     def __init__(self, path: Path | None) -> None:
         self._lock = threading.Lock()
-        if path is None:
-            self._db = _with_tables(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False))
-            return
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            self._db = _opened(path)
-        except sqlite3.DatabaseError as error:
-            log.warning("%s cannot be read and is moved to %s: %s", path, move_aside(path, time.time()).name, error)
-            self._db = _opened(path)
+        self._db = _in_memory() if path is None else _opened(path)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -214,8 +207,28 @@ class ReviewTable:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
+    """Open a file, or another one where it is damaged; in memory where no file can be used now."""
+    try:
+        try:
+            return _opened_file(path)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            log.warning("%s cannot be read and is moved to %s: %s", path, move_aside(path, time.time()).name, error)
+            return _opened_file(path)
+    except (OSError, sqlite3.Error) as error:
+        log.warning("%s cannot be used now, so rows to review are kept in memory until the next start: %s", path, error)
+        return _in_memory()
+
+
+def _opened_file(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.touch(mode=0o600)
     return _with_tables(sqlite3.connect(path, isolation_level=None, check_same_thread=False))
+
+
+def _in_memory() -> sqlite3.Connection:
+    return _with_tables(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False))
 
 
 def _with_tables(db: sqlite3.Connection) -> sqlite3.Connection:

@@ -1,5 +1,7 @@
 """The rows under review on disk: privacy, second opinions, and files that break."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,36 @@ def test_damaged_file_is_moved_aside(tmp_path: Path) -> None:
     table.add([review_row("1")], 10)
     assert table.waiting("m", "ana") == 1
     assert [path.name for path in tmp_path.glob("review.db?*") if "journal" not in path.name]
+
+
+def test_file_that_is_locked_at_the_start_stays_where_it_is(
+    tmp_path: Path, table: ReviewTable, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is not damaged: the rows are in memory until the next start, which finds the earlier ones again."""
+    table.add([review_row("1")], 10)
+    path = tmp_path / "review.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        meanwhile = ReviewTable(path)
+        assert meanwhile.waiting("m", "ana") == 0
+        assert meanwhile.add([review_row("2")], 10) == 1
+    assert "kept in memory" in caplog.text
+    assert ReviewTable(path).waiting("m", "ana") == 1
+
+
+@pytest.mark.parametrize("blocked", ["review.db", "review.db/state/review.db"])
+def test_place_without_a_file_is_told_and_serving_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, blocked: str
+) -> None:
+    """A folder stands there, or the folder cannot be made."""
+    if blocked == "review.db":
+        (tmp_path / blocked).mkdir()
+    else:
+        (tmp_path / "review.db").touch()
+    table = ReviewTable(tmp_path / blocked)
+    table.add([review_row("1")], 10)
+    assert table.waiting("m", "ana") == 1
+    assert "cannot be used now" in caplog.text
 
 
 def test_failing_disk_is_told_as_unavailable(table: ReviewTable) -> None:
