@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ from tightrope.service.config.loader import Settings
 
 INCIDENT_FILE, PLANS_FILE, INPUTS_FILE = "incident.json", "plan.json", "inputs.journal"
 """The files of an exported incident that are read again."""
+
+DAMAGE = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError)
+"""Errors of a zip file whose bytes were altered."""
 
 MOST_FILE_BYTES = 1 << 30
 """Bytes of one file of an export that are read."""
@@ -105,9 +109,11 @@ def read_export(path: Path) -> JudgementRecord:
         with zipfile.ZipFile(path) as archive:
             if any(each.file_size > MOST_FILE_BYTES for each in archive.infolist()):
                 raise IncidentError(f"{path}: a file in it has more than {MOST_FILE_BYTES} bytes")
+            if damaged := archive.testzip():
+                raise IncidentError(f"{path}: {damaged} in it is damaged; export the incident again")
             incident = read_incident(archive.read(INCIDENT_FILE))
             plans = {key: json.dumps(each).encode() for key, each in json.loads(archive.read(PLANS_FILE)).items()}
             names = sorted(name for name in archive.namelist() if name.endswith(INPUTS_FILE))
             return JudgementRecord(incident.model, plans, [archive.read(name) for name in names], incident)
-    except (OSError, KeyError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, AttributeError, *DAMAGE) as error:
         raise IncidentError(f"{path}: is no exported incident: {error}") from error
