@@ -57,16 +57,21 @@ class Asset:
 
 def create_router() -> APIRouter:
     """``GET /`` and ``GET /page/{name}``; the page's links are relative, so that it works behind a proxy's prefix."""
-    router = APIRouter(include_in_schema=False)
-    assets = {path.name: Asset(path) for path in sorted(ASSETS_FOLDER.iterdir())}
-    index = assets.pop(INDEX)
+    return page_router(ASSETS_FOLDER, INDEX, "/", "/page")
 
-    @router.get("/")
+
+def page_router(folder: Path, index_name: str, place: str, below: str) -> APIRouter:
+    """The files of a folder: the index at ``place``, the others ``below`` a path."""
+    router = APIRouter(include_in_schema=False)
+    assets = {path.name: Asset(path) for path in sorted(folder.iterdir())}
+    index = assets.pop(index_name)
+
+    @router.get(place)
     def page(accept_encoding: Annotated[str, Header()] = "", if_none_match: Annotated[str, Header()] = "") -> Response:
         """The page."""
         return index.answer(accept_encoding, if_none_match)
 
-    @router.get("/page/{name}")
+    @router.get(f"{below}/{{name}}")
     def asset(
         name: str, accept_encoding: Annotated[str, Header()] = "", if_none_match: Annotated[str, Header()] = ""
     ) -> Response:
