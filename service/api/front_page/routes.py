@@ -60,13 +60,13 @@ def create_router() -> APIRouter:
     return page_router(ASSETS_FOLDER, INDEX, "/", "/page")
 
 
-def page_router(folder: Path, index_name: str, place: str, below: str) -> APIRouter:
-    """The files of a folder: the index at ``place``, the others ``below`` a path."""
+def page_router(folder: Path, index_name: str, path: str, below: str) -> APIRouter:
+    """The files of a folder: the index at ``path``, the others ``below`` a path."""
     router = APIRouter(include_in_schema=False)
-    assets = {path.name: Asset(path) for path in sorted(folder.iterdir())}
+    assets = {each.name: Asset(each) for each in sorted(folder.iterdir())}
     index = assets.pop(index_name)
 
-    @router.get(place)
+    @router.get(path)
     def page(accept_encoding: Annotated[str, Header()] = "", if_none_match: Annotated[str, Header()] = "") -> Response:
         """The page."""
         return index.answer(accept_encoding, if_none_match)
