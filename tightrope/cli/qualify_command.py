@@ -31,6 +31,10 @@ def qualify(
     stress: Annotated[
         bool, typer.Option("--stress", help="Also measure scenarios, one core, and concurrent callers.")
     ] = False,
+    members: Annotated[
+        Path | None,
+        typer.Option(help="Rows of the training, as DATA has them: also measure what the models tell about them."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the bundle here, not beside the compressed model.")] = None,
     key: Annotated[Path | None, typer.Option(help="Sign with this private key: Ed25519, PEM.")] = None,
     json_: JsonOption = False,
@@ -53,7 +57,7 @@ def qualify(
         return
     if data is None:
         raise typer.BadParameter("is missing; only --plan needs none", param_hint="DATA")
-    options = QualifyOptions(expect=expect, seconds=seconds, stress=stress, out=out, signer=_signer(key))
+    options = QualifyOptions(expect, seconds, stress, out, _signer(key), members=members)
     with show_progress(console.err, json_=json_) as progress:
         report = qualify(settings, data, model, options, progress)
     if json_:

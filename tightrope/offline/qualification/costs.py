@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ import numpy as np
 from tightrope.monitors.records import Role, Tensors
 from tightrope.offline.pair_evaluation import PairEvaluation
 from tightrope.offline.qualification.energy import joules_per_row
-from tightrope.offline.qualification.fresh_process import run_fresh
+from tightrope.offline.qualification.fresh_process import CpuBound, run_fresh
 from tightrope.offline.qualification.stages import TimedProgress
 from tightrope.service.adapters.cpu import usable_cores
 from tightrope.service.adapters.model_files import find_files
@@ -68,13 +69,14 @@ def measure_costs(
     stress: bool,
     meter: EnergyMeter | None = None,
 ) -> Costs:
-    """Measure the costs of both models; with ``stress`` also on one core, and under concurrent callers. The ``meter``
+    """Measure the costs of both models; with ``stress`` also on one core, with one thread, and under
+    concurrent callers. The ``meter``
     tells the energy of this host.
 
     Raises:
         TimeIsUpError: when no time is left.
     """
-    progress.begin("measuring costs", (4 if stress else 2) * len(Role) + 1)
+    progress.begin("measuring costs", (5 if stress else 2) * len(Role) + 1)
     latency, cpu = measure_latencies(evaluation)
     progress.advance(len(Role))
     pair = evaluation.pair
@@ -83,13 +85,13 @@ def measure_costs(
     fresh: dict[Role, dict[str, float]] = {}
     for role in Role:
         name = evaluation.pair.name
-        fresh[role] = run_fresh(settings, name, role, pinned=False, seconds=FRESH_SECONDS) or {}
+        fresh[role] = run_fresh(settings, name, role, FRESH_SECONDS) or {}
         progress.advance()
     if stress:
-        for role in Role:
-            pinned = run_fresh(settings, evaluation.pair.name, role, pinned=True, seconds=FRESH_SECONDS) or {}
+        for bound, role in product((CpuBound.ONE_CORE, CpuBound.ONE_THREAD), Role):
+            found = run_fresh(settings, evaluation.pair.name, role, FRESH_SECONDS, bound) or {}
             for key in ("p50", "p99"):
-                latency.setdefault(f"one_core_{key}", {})[str(role)] = pinned.get(key)
+                latency.setdefault(f"{bound}_{key}", {})[str(role)] = found.get(key)
             progress.advance()
         for role in Role:
             loaded = _loaded_p99(evaluation, role)

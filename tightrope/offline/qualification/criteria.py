@@ -21,15 +21,15 @@ from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.inference.monitor_plan import offer_of
 
 CLEAR_DISAGREEMENT, CONFIDENT_WRONG, FLIP_GAP = CLEAR_MONITOR.name, "confident_wrong", "flip_gap"
-GAP_PROBE = "probe"
-SCENARIO_CRITERIA = (FLIP_GAP, GAP_PROBE)
+GAP_PROBE, MEMBERSHIP = "probe", "membership"
+WHOLE_MODEL_CRITERIA = (GAP_PROBE, MEMBERSHIP)
+SCENARIO_CRITERIA = (FLIP_GAP, *WHOLE_MODEL_CRITERIA)
 """Criteria of changed rows: cells of the rows themselves do not measure them."""
 
 OWN_CRITERIA = (CLEAR_DISAGREEMENT, CONFIDENT_WRONG, *SCENARIO_CRITERIA)
 """Criteria of rows that are no monitors, or whose rows a statement fixes."""
 
 COSTS = ("latency_p50", "latency_p99", "cold_start", "peak_memory", "file_size", "energy")
-LATER_CRITERIA = ("membership",)
 
 MODEL_LEVEL, SUBGROUP_LEVEL, CLASS_LEVEL = "model", "subgroups", "classes"
 CLEAR_LIMITS = {
@@ -206,19 +206,17 @@ class _Resolver:
         monitor = CATALOGUE[name]
         return Criterion(name, limits, self.offer.adapted(monitor), self.offer.variants(monitor))
 
-    def _problem(self, name: str, section: CriterionSection) -> str | None:  # noqa: PLR0911 - one line a mistake
+    def _problem(self, name: str, section: CriterionSection) -> str | None:
         limits = section.model, section.subgroups, section.classes
         if name in COSTS:
             is_cost = (section.ratio, section.most) != (None, None) and limits == (None,) * 3
             return None if is_cost else "is a cost; its limit is ratio or most"
-        if name in LATER_CRITERIA:
-            return "is measured by a later version"
         if name not in (*CATALOGUE, *OWN_CRITERIA):
             names = tuple(dict.fromkeys((*CATALOGUE, *OWN_CRITERIA, *COSTS)))
             return f"there is no such criterion; there are {', '.join(names)}{did_you_mean(names, name)}"
         if limits == (None,) * 3:
             return "is no cost; its limits are model, subgroups or classes"
-        if name == GAP_PROBE and limits[1:] != (None, None):
+        if name in WHOLE_MODEL_CRITERIA and limits[1:] != (None, None):
             return "is about the whole model; its limit is model"
         if section.classes is not None and name not in CLASS_MONITORS:
             return "is not about classes; its limits are model and subgroups"
@@ -228,7 +226,7 @@ class _Resolver:
         """Say what the pair lacks for a criterion; None if it applies."""
         if name == FLIP_GAP:
             return None if self.section.scenarios.jitter else "needs scenarios, such as scenarios: {jitter: {0: 1.0}}"
-        if name == GAP_PROBE:
+        if name in WHOLE_MODEL_CRITERIA:
             return None
         if name in OWN_CRITERIA:
             need = Need.MARGIN if name == CLEAR_DISAGREEMENT else Need.CONFIDENCE

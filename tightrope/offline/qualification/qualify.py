@@ -26,6 +26,7 @@ from tightrope.offline.qualification.statement import (
     subjects,
     write_statement,
 )
+from tightrope.offline.qualification.stress.membership import read_members
 from tightrope.offline.qualification.stress.scenario_stages import StressFigures, run_stress
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.config.qualification import STATEMENT_SUFFIX
@@ -41,7 +42,7 @@ from tightrope.service.statements.qualification import (
 @dataclass(frozen=True, slots=True)
 class QualifyOptions:
     """The options of the command. ``expect`` is the digest that the criteria must have; ``seconds`` bound the run;
-    ``signer`` signs the statement. Without ``costs`` those are not measured.
+    ``signer`` signs the statement. Without ``costs`` those are not measured. ``members`` are rows of the training.
     """
 
     expect: str | None = None
@@ -50,6 +51,7 @@ class QualifyOptions:
     out: Path | None = None
     signer: Signer | None = None
     costs: bool = True
+    members: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,11 @@ def qualify(
     plan = plan_criteria(evaluation.pair, settings)
     require_digest(plan, options.expect)
     subjects(settings, evaluation.pair)
-    run, rows = QualificationRun(evaluation, settings, plan, timed, stress=options.stress), data_digest(data)
-    store = StageStore.open(settings.state.folder, _run_digest(run, rows))
+    members = None if options.members is None else read_members(evaluation, options.members)
+    run = QualificationRun(evaluation, settings, plan, timed, stress=options.stress, members=members)
+    rows = data_digest(data)
+    training = "" if options.members is None else data_digest(options.members)
+    store = StageStore.open(settings.state.folder, _run_digest(run, rows, training))
     finished = store.run("cells", JudgedStage, run.cells)
     stage = run.unreached() if finished is None else finished
     golden = store.run("numerics", GoldenRecord, run.numerics)
@@ -189,11 +194,11 @@ def _notes(run: QualificationRun, stage: JudgedStage) -> list[str]:
     return notes
 
 
-def _run_digest(run: QualificationRun, data: str) -> str:
+def _run_digest(run: QualificationRun, data: str, training: str) -> str:
     """A digest of everything that the stages depend on."""
     pair = run.evaluation.pair
     parts = [
         run.plan.digest, *(pair.models[role].digest for role in Role), data, *map(str, pair.host_classes.values()),
-        __version__, str(run.stress), str(run.plan.section.golden_rows),
+        __version__, str(run.stress), str(run.plan.section.golden_rows), training,
     ]  # fmt: skip
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -28,6 +28,7 @@ from tightrope.offline.qualification.scenarios import Jitter, measure_flips
 from tightrope.offline.qualification.stages import TIME, TimedProgress
 from tightrope.service.adapters.powercap.rapl import open_meter
 from tightrope.service.config.loader import Settings
+from tightrope.service.inference.row_files.row_file import RowFile
 from tightrope.service.statements.qualification import GoldenRecord
 
 
@@ -44,13 +45,16 @@ class JudgedStage(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class QualificationRun:
-    """One run of the command, after the criteria are fixed; with ``stress`` it measures more costs."""
+    """One run of the command, after the criteria are fixed; with ``stress`` it measures more costs. ``members``
+    are rows of the training.
+    """
 
     evaluation: PairEvaluation
     settings: Settings
     plan: CriteriaPlan
     progress: TimedProgress
     stress: bool
+    members: RowFile | None = None
     member: Bools = field(init=False)
 
     def __post_init__(self) -> None:

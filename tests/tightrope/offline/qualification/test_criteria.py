@@ -59,7 +59,7 @@ def test_the_digest_covers_everything_that_was_decided_before(tmp_path: Path) ->
         ({"disagreement": {"classes": 0.1}}, "criteria.disagreement: is not about classes"),
         ({"file_size": {"model": 0.1}}, "criteria.file_size: is a cost; its limit is ratio or most"),
         ({"disagreement": {"most": 3}}, "criteria.disagreement: is no cost"),
-        ({"membership": {"model": 0.1}}, "criteria.membership: is measured by a later version"),
+        ({"membership": {"subgroups": 0.1}}, "criteria.membership: is about the whole model; its limit is model"),
         ({"bias": {"model": 0.1}}, "criteria.bias: needs value, which the decision does not have"),
     ],
 )

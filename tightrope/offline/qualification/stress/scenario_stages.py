@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tightrope.monitors.qualification.cells import MeasuredCell
-from tightrope.offline.qualification.criteria import GAP_PROBE
+from tightrope.offline.qualification.criteria import GAP_PROBE, MEMBERSHIP
 from tightrope.offline.qualification.runner import QualificationRun
 from tightrope.offline.qualification.scenarios import Jitter
 from tightrope.offline.qualification.stages import TIME, StageStore
@@ -16,6 +16,12 @@ from tightrope.offline.qualification.stress.columns import missing, quantised
 from tightrope.offline.qualification.stress.flips import Change, FlipFigures, FlipMeasuring
 from tightrope.offline.qualification.stress.groups import DisparityFigures, measure_disparity
 from tightrope.offline.qualification.stress.images import blur, contrast
+from tightrope.offline.qualification.stress.membership import (
+    NO_MEMBERS,
+    MembershipFigures,
+    measure_membership,
+    membership_cells,
+)
 from tightrope.offline.qualification.stress.probe import ProbeFigures, probe_cells, run_probe
 from tightrope.offline.qualification.stress.texts import tokens, typos
 from tightrope.service.config.qualification import QualificationSection
@@ -43,15 +49,27 @@ class StressFigures:
 
 
 def run_stress(run: QualificationRun, store: StageStore) -> StressFigures:
-    """Run the scenarios that `--stress` or a criterion asks for."""
-    if not (run.stress or run.plan.asks(GAP_PROBE)):
-        return StressFigures()
-    probe = store.run(GAP_PROBE, ProbeFigures, lambda: run_probe(run.evaluation, run.plan.section.seed))
-    found: dict[str, Any] = {GAP_PROBE: _document(probe)}
+    """Run the scenarios that `--stress`, `--members` or a criterion asks for."""
+    found: dict[str, Any] = {}
+    cells: list[MeasuredCell] = []
+    if run.stress or run.plan.asks(GAP_PROBE):
+        probe = store.run(GAP_PROBE, ProbeFigures, lambda: run_probe(run.evaluation, run.plan.section.seed))
+        found[GAP_PROBE] = _document(probe)
+        cells += probe_cells(run.plan, probe)
+    if run.members is not None or run.plan.asks(MEMBERSHIP):
+        membership = store.run(MEMBERSHIP, MembershipFigures, lambda: _membership(run))
+        found[MEMBERSHIP] = _document(membership)
+        cells += membership_cells(run.plan, membership)
     if run.stress:
         found |= dict(_changes_of_rows(run, store))
     whole = all(each.get("reason") != f"not measured: {TIME}" for each in found.values())
-    return StressFigures([*probe_cells(run.plan, probe)], found, whole)
+    return StressFigures(cells, found, whole)
+
+
+def _membership(run: QualificationRun) -> MembershipFigures:
+    if run.members is None:
+        return MembershipFigures(reason=NO_MEMBERS)
+    return measure_membership(run.evaluation, run.members, run.plan.section.seed, run.plan.alpha)
 
 
 def _changes_of_rows(run: QualificationRun, store: StageStore) -> Iterator[tuple[str, dict[str, Any]]]:

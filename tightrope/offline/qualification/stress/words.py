@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tightrope.offline.qualification.criteria import GAP_PROBE
+from tightrope.offline.qualification.criteria import GAP_PROBE, MEMBERSHIP
 
 
 def scenario_lines(scenarios: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -22,6 +22,8 @@ def scenario_words(name: str, figures: Mapping[str, Any]) -> str:
         return str(figures["reason"])
     if name == GAP_PROBE:
         return _probe(figures)
+    if name == MEMBERSHIP:
+        return _membership(figures)
     return _groups(figures) if "disparity" in figures else _flips(figures)
 
 
@@ -30,6 +32,16 @@ def _probe(figures: Mapping[str, Any]) -> str:
     if figures["found"]:
         return f"{starts} {figures['gap']:g}; half of them after {figures['median_query']:g} queries"
     return f"{starts} {figures['gap']:g}; the largest that was found is {figures['largest']:.3f}"
+
+
+def _membership(figures: Mapping[str, Any]) -> str:
+    """A threshold of the loss of each model, on rows that did not choose it."""
+    shown = (
+        f"by the {role} model's loss {each['members']:.1%} of the training and {each['others']:.1%} of other rows"
+        f" are taken for it ({each['seen']:+.1%}, from {each['lower']:+.1%} to {each['upper']:+.1%})"
+        for role, each in figures["advantage"].items()
+    )
+    return "; ".join(shown)
 
 
 def _flips(figures: Mapping[str, Any]) -> str:

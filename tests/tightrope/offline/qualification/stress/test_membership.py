@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.csv_tables import pair_settings, read_settings, write_table
+from tests.support.onnx_models import classifier
+from tests.support.qualified_reports import judge
+from tightrope.monitors.records import Outcome
+from tightrope.service.inference.row_files.row_file import RowFileError
+
+ASKED = {"criteria": {"membership": {"model": 0.05}}}
+ROWS = 1500
+
+
+def write_rows(folder: Path, name: str, *, is_trained: bool, seed: int, labelled: bool = True) -> Path:
+    """Rows of two features: the first says nothing about the label, which is a coin. The second one is the label of
+    rows of the training, as if a model had learnt them by heart, and 0 of others.
+    """
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, 2, ROWS)
+    memory = np.where(label == 0, 1.0, -1.0) if is_trained else np.zeros(ROWS)
+    inputs = np.stack([rng.normal(size=ROWS), memory], axis=1)
+    return write_table(folder / f"{name}.csv", inputs, label if labelled else None)
+
+
+def files(folder: Path) -> tuple[Path, Path]:
+    """Rows that judge, and rows of the training."""
+    return (
+        write_rows(folder, "rows", is_trained=False, seed=1),
+        write_rows(folder, "members", is_trained=True, seed=2),
+    )
+
+
+def test_model_that_learnt_rows_by_heart_is_accused(tmp_path: Path) -> None:
+    """The same pair the other way round tells less than its baseline, which is no harm."""
+    rows, members = files(tmp_path)
+    remembering = [[1, 0], [4, 0]]
+    harmful = pair_settings(tmp_path, remembering, qualification=ASKED)
+    report = judge(harmful, rows, tmp_path, costs=False, members=members)
+    (cell,) = report.cells
+    assert (cell.cell.criterion, cell.outcome) == ("membership", Outcome.BREACH)
+    assert cell.cell.evidence is not None
+    assert cell.cell.evidence.at_least > 0.8
+    found = report.statement.predicate.measured.scenarios["membership"]
+    assert found["advantage"]["compressed"]["lower"] > 0.3 > found["advantage"]["baseline"]["upper"]
+    assert found["pairs"] == min(found["members"], found["others"]) > 1000
+
+    model = harmful.models["m"]
+    turned = read_settings(
+        tmp_path,
+        {
+            "models": {
+                "m": {"baseline": str(model.compressed), "compressed": str(model.baseline), "qualification": ASKED}
+            }
+        },
+    )
+    (good,) = judge(turned, rows, tmp_path, costs=False, members=members).cells
+    assert good.outcome is Outcome.PASS
+
+
+def test_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
+    """The order of a file does not matter for what is chosen."""
+    rows, members = files(tmp_path)
+    settings = pair_settings(tmp_path, [[1, 0], [4, 0]], qualification=ASKED)
+    first, second = (judge(settings, rows, tmp_path, costs=False, members=members) for _ in range(2))
+    assert first.stress.document == second.stress.document
+    header, *lines = members.read_text().splitlines()
+    members.write_text("\n".join([header, *reversed(lines)]) + "\n")
+    assert judge(settings, rows, tmp_path, costs=False, members=members).stress.document == first.stress.document
+
+
+def test_criterion_without_rows_of_the_training_is_no_pass(tmp_path: Path) -> None:
+    """It says what is missing; without criterion and rows nothing is measured."""
+    rows, members = files(tmp_path)
+    settings = pair_settings(tmp_path, qualification=ASKED)
+    (cell,) = judge(settings, rows, tmp_path, costs=False).cells
+    assert (cell.outcome, cell.note) == (
+        Outcome.ERROR,
+        "not measured: no rows of the training were given: --members FILE",
+    )
+    plain = pair_settings(tmp_path)
+    assert judge(plain, rows, tmp_path, costs=False).stress.document == {}
+    assert "advantage" in judge(plain, rows, tmp_path, costs=False, members=members).stress.document["membership"]
+
+
+def test_rows_of_both_files_are_left_out(tmp_path: Path) -> None:
+    """A row is of the training or it is not."""
+    rows, _ = files(tmp_path)
+    settings = pair_settings(tmp_path, qualification=ASKED)
+    report = judge(settings, rows, tmp_path, costs=False, members=rows)
+    assert report.stress.document["membership"]["in_both"] == ROWS
+    assert report.cells[0].outcome is Outcome.INSUFFICIENT
+
+
+def test_labels_that_are_missing_are_said(tmp_path: Path) -> None:
+    """Of either file; a file that cannot be read is refused by its name."""
+    rows, members = files(tmp_path)
+    settings = pair_settings(tmp_path, qualification=ASKED)
+    bare = write_rows(tmp_path, "bare", is_trained=True, seed=3, labelled=False)
+    for data, training in ((rows, bare), (bare, members)):
+        reason = judge(settings, data, tmp_path, costs=False, members=training).stress.document["membership"]["reason"]
+        assert reason == "does not apply: bare.csv has no labels"
+    with pytest.raises(RowFileError, match=r"nothing\.csv"):
+        judge(settings, rows, tmp_path, costs=False, members=tmp_path / "nothing.csv")
+
+
+def test_decision_without_classes_is_told(tmp_path: Path) -> None:
+    """A regression has no probability of a label."""
+    model = str(classifier(tmp_path / "m.onnx", np.ones((2, 1), np.float32), scores=True))
+    section = {"baseline": model, "compressed": model, "decision": {"kind": "regression", "tolerance": 0.5}}
+    settings = read_settings(tmp_path, {"models": {"m": section}})
+    rows, members = files(tmp_path)
+    found = judge(settings, rows, tmp_path, costs=False, members=members).stress.document["membership"]
+    assert found["reason"] == "does not apply: the decision has no probabilities of classes"
