@@ -1,0 +1,68 @@
+"""The cost of a model on a day: requests, rows and processor time by part."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from tightrope.monitors.cost.shares import ModelCpu
+
+
+@dataclass(frozen=True, slots=True)
+class RoleCounts:
+    """Counts of what each of the two models answered.
+
+    >>> RoleCounts(compressed=3, baseline=1).total
+    4
+    """
+
+    compressed: int = 0
+    baseline: int = 0
+
+    @property
+    def total(self) -> int:
+        """The sum of both."""
+        return self.compressed + self.baseline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayCost:
+    """What a model answered on a UTC day, and its CPU seconds by part, None where they are not known. ``estimate`` says
+    that runs of several threads are among them. ``blind_seconds`` is the time in which the baseline answered because
+    nothing was judged. ``parts`` names the parts of Tightrope whose counts are in it: ``gateway``, ``worker``.
+
+    >>> from datetime import date
+    >>> DayCost(day=date(2026, 11, 30), cpu=ModelCpu(answer=4, answer_by_baseline=6)).cpu.baseline_alone
+    6.0
+    """
+
+    day: date
+    requests: RoleCounts = RoleCounts()
+    rows: RoleCounts = RoleCounts()
+    cpu: ModelCpu = field(default_factory=ModelCpu)
+    blind_seconds: float = 0.0
+    estimate: bool = False
+    parts: Sequence[str] = ()
+
+
+def summed_cpu(costs: Iterable[ModelCpu]) -> ModelCpu:
+    """The CPU seconds of several times together. An estimate that is not known for one of them is not known for all;
+    the shadow is that of the times for which it is known.
+
+    >>> summed_cpu([ModelCpu(answer=1, shadow=None), ModelCpu(answer=2, shadow=1, answer_by_baseline=None)])
+    ModelCpu(answer=3, fallback=0.0, escalation=0.0, shadow=1, answer_by_baseline=None, fallback_by_compressed=0.0)
+    """
+    times = list(costs)
+    shadow = [each.shadow for each in times if each.shadow is not None]
+    return ModelCpu(
+        answer=sum(each.answer for each in times),
+        fallback=sum(each.fallback for each in times),
+        escalation=sum(each.escalation for each in times),
+        shadow=sum(shadow) if shadow or not times else None,
+        answer_by_baseline=_sum_if_known([each.answer_by_baseline for each in times]),
+        fallback_by_compressed=_sum_if_known([each.fallback_by_compressed for each in times]),
+    )
+
+
+def _sum_if_known(seconds: Sequence[float | None]) -> float | None:
+    known = [each for each in seconds if each is not None]
+    return sum(known) if len(known) == len(seconds) else None
