@@ -114,7 +114,7 @@ def _veto_gains(plan: Plan, state: State, view: BlockView, rules: tuple[int, int
 
 def _warned(plan: Plan, state: State, accuracy: int) -> Bools:
     """Mask the scopes, (S,), in which accuracy warns, and the model where excess risk does."""
-    standings, warned = state.estimates.standings(plan.rules), np.zeros(len(plan.scopes), dtype=bool)
+    standings, warned = state.estimates.standings(plan.rules, ahead=False), np.zeros(len(plan.scopes), dtype=bool)
     for index, (rule, cells) in enumerate(zip(plan.rules, state.cells, strict=True)):
         if index == accuracy or rule.monitor.name == "excess_risk":
             near = (rule.alarm.evidence(cells.log_mass) >= plan.budget.threshold).any(axis=0)

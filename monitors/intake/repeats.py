@@ -104,8 +104,8 @@ class RepeatMemory:
         hashes, index, rows = np.unique(self.inputs[known], return_inverse=True, return_counts=True)
         differing = np.bincount(index, _aligned(self)[known], len(hashes)).astype(int)
         order = np.lexsort((-rows, -differing))
-        found = [each for each in order.tolist() if rows[each] >= POPULAR_ROWS and differing[each]]
-        return tuple(PopularInput(int(rows[each]), int(differing[each])) for each in found[:MAX_POPULAR])
+        found = order[(rows[order] >= POPULAR_ROWS) & (differing[order] > 0)][:MAX_POPULAR].tolist()
+        return tuple(PopularInput(int(rows[each]), int(differing[each])) for each in found)
 
     @property
     def input_share(self) -> float:

@@ -6,6 +6,7 @@ scope. Values of means are mapped from within their bound to [0, 1].
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import TypeAlias
 
@@ -23,6 +24,9 @@ from tightrope.monitors.intervals.sequences import steps_to_prove_mean, steps_to
 from tightrope.monitors.records import Bools, Floats, Ints
 from tightrope.monitors.verdict import Interval, Onset
 
+MAX_LIMITS = 4096
+"""Limits for which the rows to a pass are remembered: a model has a few, and the rows take a search."""
+
 CellIndex: TypeAlias = tuple[int, int, int]
 """A cell by the indices of its rule, variant and scope."""
 
@@ -35,13 +39,9 @@ def is_rate(rule: Rule) -> bool:
 def rows_to_pass(rule: Rule, variants: Mapping[int, int]) -> Floats:
     """The fewest rows that a pass takes, (S,), of these variants by scope: those without any difference."""
     scopes = np.arange(len(rule.limits))
-    proved, none = (
-        rule.cell_limits[[variants.get(scope, 0) for scope in scopes.tolist()], scopes],
-        np.zeros(len(scopes)),
-    )
-    if is_rate(rule):
-        return steps_to_prove_rate(proved, none, ladder.PROOF)
-    return steps_to_prove_mean(proved / (2 * rule.bound), none, ladder.PROOF)
+    proved = rule.cell_limits[[variants.get(scope, 0) for scope in scopes.tolist()], scopes]
+    bound = None if is_rate(rule) else rule.bound
+    return np.array([_rows_to_prove(limit, bound) for limit in proved.tolist()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +160,24 @@ class Estimates:
             replace(self, onsets={**self.onsets, scope: {**self.onsets.get(scope, {}), **onsets}}) if onsets else self
         )
 
-    def standings(self, rules: Sequence[Rule]) -> list[CellStanding]:
-        """The standing of every monitor's cells."""
-        size = len(self.cohorts.age)
+    def standings(
+        self, rules: Sequence[Rule], scopes: Sequence[Bools] | None = None, *, ahead: bool = True
+    ) -> list[CellStanding]:
+        """The standing of every monitor's cells, in all scopes or in the masked ``scopes`` (S,) of each; others are
+        neither within their bounds nor beyond. Without a look ``ahead`` no rows to a pass are computed: they are 0.
+        """
+        size, rates = len(self.cohorts.age), _rates(rules)
+        chosen = np.concatenate([np.zeros(0, bool), *map(_watched, rules, scopes)]) if scopes else np.ones(size, bool)
         found = CellStanding(np.zeros(size, bool), np.zeros(size, bool), np.zeros(size))
         for means in (False, True):
-            own = _rates(rules) ^ means
-            cohorts = self.cohorts.take(np.flatnonzero(own))
+            own = rates ^ means
             bounds = Bounds.join([_bounds(rule) for rule in rules if is_rate(rule) is not means], means=means)
+            bounds, own = bounds.take(chosen[own]), own & chosen
+            cohorts = self.cohorts.take(np.flatnonzero(own))
             standing = ladder.standing(cohorts, bounds)
             found.within[own], found.beyond[own] = standing.within, standing.beyond
-            found.more[own] = ladder.steps_to_pass(cohorts, bounds)
+            if ahead:
+                found.more[own] = ladder.steps_to_pass(cohorts, bounds)
         return [found.take(own, _rows(rule)) for rule, own in zip(rules, _slices(rules), strict=True)]
 
     def intervals(self, rules: Sequence[Rule], cells: Sequence[CellIndex]) -> dict[CellIndex, Interval | None]:
@@ -220,6 +227,15 @@ class Estimates:
     def _rate_index(self, rules: Sequence[Rule], cell: CellIndex) -> int:
         """The index of a cell among those of rates."""
         return int(_rates(rules)[: _index(rules, _slices(rules), cell)].sum())
+
+
+@lru_cache(maxsize=MAX_LIMITS)
+def _rows_to_prove(limit: float, bound: float | None) -> float:
+    """The rows without any difference that prove a rate below a limit, or a mean of values within a bound."""
+    none = np.zeros(1)
+    if bound is None:
+        return float(steps_to_prove_rate(np.array([limit]), none, ladder.PROOF)[0])
+    return float(steps_to_prove_mean(np.array([limit]) / (2 * bound), none, ladder.PROOF)[0])
 
 
 def _rates(rules: Sequence[Rule]) -> Bools:

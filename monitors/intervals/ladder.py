@@ -64,6 +64,10 @@ class Bounds:
         high, low = (np.concatenate([none, *(getattr(part, name) for part in parts)]) for name in ("high", "low"))
         return cls(high, low, means)
 
+    def take(self, cells: Bools) -> "Bounds":
+        """The bounds of the masked cells (C,)."""
+        return Bounds(self.high[cells], self.low[cells], self.means)
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:

@@ -65,5 +65,5 @@ def group_status(plan: Plan, state: State, found: FoundGroup, layout: Layout) ->
 
 
 def _statuses(plan: Plan, state: State, layout: Layout) -> Iterator[GroupStatus]:
-    if plan.search is not None and state.search.key == plan.search.key:
+    if state.search.findings and plan.search is not None and state.search.key == plan.search.key:
         yield from (group_status(plan, state, found, layout) for found in state.search.findings)

@@ -17,9 +17,11 @@ def noise_note(rule: Rule, state: State, scope: int) -> str:
     By the Chernoff bound, which holds for means of losses in [0, 1] as for rates: n KL(k/n || limit) exceeds the
     logarithm of a thousand.
     """
+    if rule.monitor.name != "disagreement":
+        return ""
     repeats, contradicted = int(state.noise[scope, 0]), float(state.noise[scope, 1])
     limit = float(rule.limits[scope])
-    if rule.monitor.name != "disagreement" or not repeats or contradicted / repeats <= limit:
+    if not repeats or contradicted / repeats <= limit:
         return ""
     rate = min(contradicted / repeats, 1 - 1e-12)
     if repeats * float(divergence(rate, limit)) < NOISE_EVIDENCE_NATS:

@@ -24,21 +24,26 @@ MARGIN_NOTE = (
 
 def without_sight(state: State, found: Sequence[Verdict]) -> list[Verdict]:
     """Withhold a pass where gateways tell that rows of the scope are not kept, or do not arrive."""
-    notes = {v.scope: missing_sight(state.sight_notes, v.scope, state.unanswered.answered) for v in found}
+    if not any(state.sight_notes.values()):
+        return list(found)
+    scopes = {verdict.scope for verdict in found}
+    notes = {scope: missing_sight(state.sight_notes, scope, state.unanswered.answered) for scope in scopes}
     return _withhold(found, lambda verdict: notes[verdict.scope])
 
 
 def without_margin(plan: Plan, state: State, found: Sequence[Verdict]) -> list[Verdict]:
     """Say why no row of a monitor counts while it waits for the margin of clear rows."""
     waiting = [rule.monitor.name for rule in plan.rules if learns_margin([rule.monitor])]
+    if not waiting:
+        return list(found)
     note = MARGIN_NOTE.format(len(state.margin.margins), MARGIN_ROWS, plan.model)
     return _withhold(found, lambda verdict: note if verdict.monitor in waiting else "")
 
 
 def without_repeats(plan: Plan, state: State, found: Sequence[Verdict]) -> list[Verdict]:
     """Withhold a pass where most rows are not counted, because they repeat an input."""
-    share = state.repeats.input_share
-    if plan.repeats is not Repeats.DISTINCT or share <= MAX_INPUT_SHARE:
+    share = state.repeats.input_share if plan.repeats is Repeats.DISTINCT else 0.0
+    if share <= MAX_INPUT_SHARE:
         return list(found)
     names = {rule.monitor.name for rule in plan.rules if rule.monitor.stream is Stream.COMPARISONS}
     note = REPEATS_NOTE.format(share, plan.model)

@@ -22,8 +22,10 @@ class ReaderMetrics(Protocol):
 class GatewayMetrics(ReaderMetrics, Protocol):
     """Metrics of a gateway."""
 
-    def before_scrape(self, step: Callable[[], None]) -> None:
-        """Call ``step`` before every scrape, so that it can record deferred observations."""
+    def before_scrape(self, step: Callable[[], None], *, counts: bool = True) -> None:
+        """Call ``step`` before every scrape, so that it can record deferred observations, and before counters are read
+        unless it ``counts`` nothing: then it sets gauges alone.
+        """
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """All metrics as text in the format that the Accept header prefers, and its content type."""

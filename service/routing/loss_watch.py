@@ -89,7 +89,7 @@ class LossWatch:
             for model, names in scopes.items()
         }
         self._periodic = PeriodicCheck("loss-watch", LOSS_CHECK_SECONDS, self.check)
-        metrics.before_scrape(self.show)
+        metrics.before_scrape(self.show, counts=False)
 
     def start(self) -> None:
         """Start to check."""

@@ -74,7 +74,7 @@ class ScopeWatch:
             if names
         }
         self._periodic = PeriodicCheck("scope-watch", SCOPE_CHECK_SECONDS, self.check)
-        metrics.before_scrape(self.show)
+        metrics.before_scrape(self.show, counts=False)
 
     def start(self) -> None:
         """Start to check."""

@@ -72,7 +72,7 @@ class StarvationWatch:
             if blind_seconds[model] > 0
         }
         self._periodic = PeriodicCheck("starvation-watch", STARVATION_CHECK_SECONDS, self.check)
-        metrics.before_scrape(self.show)
+        metrics.before_scrape(self.show, counts=False)
 
     def start(self) -> None:
         """Start to check."""

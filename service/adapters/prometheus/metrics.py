@@ -29,16 +29,25 @@ Queued = TypeVar("Queued")
 
 
 class _BeforeScrape:
-    """A collector without metrics, called before all others: it records deferred observations."""
+    """A collector without metrics, called before all others: it records deferred observations. ``counting`` are the
+    steps that add to counters, ``showing`` those that set gauges alone.
+    """
 
     def __init__(self, registry: CollectorRegistry, step: Callable[[], None]) -> None:
-        self.steps = [step]
+        self.counting = [step]
+        self.showing = list[Callable[[], None]]()
         registry.register(self)
+
+    def count(self) -> None:
+        """Call the steps that add to counters."""
+        for step in self.counting:
+            step()
 
     def collect(self) -> Iterable[Any]:
         """Call all steps."""
-        for step in self.steps:
+        for step in self.showing:
             step()
+        self.count()
         return ()
 
     describe = collect
@@ -52,11 +61,13 @@ class Metrics(ReliabilityMetrics, QualificationMetrics):
         self._requests: deque[tuple[str, str, float, str]] = deque()
         self._before_scrape = _BeforeScrape(registry, self.flush_pending)
         super().__init__(registry)
-        self.record_deferred = self._before_scrape.collect
+        self.record_deferred = self._before_scrape.count
 
-    def before_scrape(self, step: Callable[[], None]) -> None:
-        """Call ``step`` before every scrape."""
-        self._before_scrape.steps.insert(0, step)
+    def before_scrape(self, step: Callable[[], None], *, counts: bool = True) -> None:
+        """Call ``step`` before every scrape, and before counters are read unless it ``counts`` nothing: then it sets
+        gauges alone.
+        """
+        (self._before_scrape.counting if counts else self._before_scrape.showing).insert(0, step)
 
     def record_request(self, model: str, outcome: str, seconds: float, request_id: str) -> None:
         """Count a request; a valid id becomes the exemplar of its latency bucket."""

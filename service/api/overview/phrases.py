@@ -1,7 +1,8 @@
 """Words of people for scopes, shares, durations and the findings of monitors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from tightrope.monitors.records import MODEL_SCOPE
 from tightrope.monitors.verdict import Interval, Onset, Verdict
@@ -69,6 +70,9 @@ _LABELS = {
 }
 """A short label for the rate of each monitor, beside its figure."""
 
+MAX_LIMITS = 1024
+"""Limits whose words are remembered: the checks of all scopes have a few of them."""
+
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
 _SMALLEST, _COARSE = 0.1, 9.95
 
@@ -87,6 +91,7 @@ def percent(share: float) -> str:
     return f"{number:.1f} %" if number < _COARSE else f"{number:.0f} %"
 
 
+@lru_cache(maxsize=MAX_LIMITS)
 def short_percent(share: float) -> str:
     """A share in per cent without the decimal that says nothing.
 
@@ -158,9 +163,9 @@ def clock_time(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _direction(monitor: str, variant: str, value: float) -> dict[str, str]:
+@lru_cache(maxsize=MAX_LIMITS)
+def _direction(monitor: str, variant: str, above: bool) -> Mapping[str, str]:  # noqa: FBT001 - of a cached function
     """The words that depend on the sign of a value, or on the variant."""
-    above = value > 0
     return {
         "surer": "surer" if above else "less sure",
         "higher": "higher" if above else "lower",
@@ -198,7 +203,7 @@ def observation(monitor: str, variant: str, now: Interval) -> str:
     '59 % (37 to 79 %) of answers differ'
     """
     clause = _FINDINGS.get(monitor, f"{monitor.replace('_', ' ')} {{rate}}")
-    return clause.format(rate=f"{percent(now.mean)} ({spread(now)})", **_direction(monitor, variant, now.mean))
+    return clause.format(rate=f"{percent(now.mean)} ({spread(now)})", **_direction(monitor, variant, now.mean > 0))
 
 
 def finding(monitor: str, variant: str, now: Interval | None, limit: float) -> str:
@@ -219,7 +224,8 @@ def rate_label(verdict: Verdict) -> str:
     >>> rate_label(Verdict("model", "confidence", Outcome.PASS, 9, 1.0, -0.1, -0.1, 0.1, 0.0, 8.5, None, 5.0, 0))
     'less sure'
     """
-    words = _direction(verdict.monitor, verdict.variant, verdict.now.mean if verdict.now else verdict.mean or 0.0)
+    mean = verdict.now.mean if verdict.now else verdict.mean or 0.0
+    words = _direction(verdict.monitor, verdict.variant, mean > 0)
     return _LABELS.get(verdict.monitor, verdict.monitor.replace("_", " ")).format(**words)
 
 

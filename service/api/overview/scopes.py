@@ -99,8 +99,8 @@ def shown_verdict(source: ScopeSource) -> Verdict | None:
     if tripped:
         named = source.alarm.monitor if source.alarm else ""
         return next((each for each in tripped if each.monitor == named), max(tripped, key=_excess))
-    worst = max(known, key=lambda each: (evidence_share(each), _excess(each)))
-    if worst.now is not None and evidence_share(worst) > SHOWN_EVIDENCE:
+    share, _, worst = max(((evidence_share(each), _excess(each), each) for each in known), key=lambda found: found[:2])
+    if worst.now is not None and share > SHOWN_EVIDENCE:
         return worst
     return next((each for each in known if each.monitor == LEADING_MONITOR), worst)
 

@@ -1,6 +1,6 @@
 """Collects what the overview says of one model: from the router, the judgement, the counters and the audit trail."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tightrope.monitors.records import MODEL_SCOPE, Outcome, Role
@@ -87,17 +87,19 @@ class ModelSource:
         total = (full or 0.0) + (small or 0.0)
         return round((full or 0.0) / total, 4) if total else None
 
-    def share(self, scope: str) -> float | None:
-        """The share of the rows that are of a scope: of those answered here, else of those compared."""
-        if scope == MODEL_SCOPE:
-            return 1.0
+    def shares(self, scopes: Iterable[str]) -> dict[str, float | None]:
+        """The share of the rows that are of each scope: of those answered here, else of those compared."""
         rows = sum(self.rates.total("rows", self.name, str(role)) for role in Role)
-        if rows >= LEAST_SHARED_ROWS and (self.name, scope) in self.rates.now["subgroup_rows"]:
-            return self.rates.total("subgroup_rows", self.name, scope) / rows
-        scopes = self.progress["scopes"]
-        if scope not in scopes or not scopes[MODEL_SCOPE]["compared"]:
-            return None
-        return scopes[scope]["compared"] / scopes[MODEL_SCOPE]["compared"]
+        answered = self.rates.now["subgroup_rows"] if rows >= LEAST_SHARED_ROWS else {}
+        compared = {scope: counts["compared"] for scope, counts in self.progress["scopes"].items()}
+        total = compared.get(MODEL_SCOPE, 0)
+        shares: dict[str, float | None] = {}
+        for scope in scopes:
+            if (own := answered.get((self.name, scope))) is not None:
+                shares[scope] = own / rows
+            else:
+                shares[scope] = compared[scope] / total if total and scope in compared else None
+        return {**shares, MODEL_SCOPE: 1.0}
 
 
 def scope_sources(source: ModelSource) -> list[ScopeSource]:
@@ -114,8 +116,10 @@ def scope_sources(source: ModelSource) -> list[ScopeSource]:
     total = source.per_second()
     always = {*source.pair.subgroups.always_baseline}
     found = []
-    for scope in _scopes(source):
-        rows, share = source.progress["scopes"].get(scope), source.share(scope)
+    scopes = _scopes(source)
+    shares = source.shares(scopes)
+    for scope in scopes:
+        rows, share = source.progress["scopes"].get(scope), shares[scope]
         compared = rows["compared"] if rows else 0
         if scope.endswith(f"={OTHER_VALUE}") and not compared:
             continue

@@ -112,3 +112,24 @@ def test_means_have_no_beginning() -> None:
     (shown,) = (v for v in verdicts(plan, state) if (v.scope, v.monitor) == ("model", "confidence"))
     assert (shown.outcome, shown.since) == (Outcome.BREACH, None)
     assert state.estimates.locate(plan.rules, (0, 0, 0), "request") is None
+
+
+def test_standing_of_chosen_scopes_is_that_of_all() -> None:
+    """Others are neither within their bounds nor beyond; without a look ahead no rows to a pass are computed."""
+    plan = make_plan("disagreement", "confidence", "confidence_shape")
+    rows = RowSource().rows(640, disagree=np.arange(640) % 4 == 0, confidence_compressed=0.25, member=IN_A)
+    estimates = judge_rows(replace(plan, budget=replace(plan.budget, samples=1e300)), rows)[0].estimates
+    chosen = [np.arange(len(rule.limits)) == 0 for rule in plan.rules]
+    for rule, whole, part in zip(
+        plan.rules,
+        estimates.standings(plan.rules),
+        estimates.standings(plan.rules, chosen, ahead=False),
+        strict=True,
+    ):
+        assert (part.within[:, 0] == whole.within[:, 0]).all()
+        assert (part.beyond[:, 0] == whole.beyond[:, 0]).all()
+        assert whole.beyond[:, 0].any()
+        assert not (part.within[:, 1:] | part.beyond[:, 1:]).any()
+        assert whole.more.any()
+        assert not part.more.any()
+        assert whole.within.shape[1] == rule.watched.sum()

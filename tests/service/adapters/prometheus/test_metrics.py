@@ -225,3 +225,14 @@ def test_breach_of_a_held_scope_is_shown(metrics: Metrics) -> None:
     for breached in (True, False):
         metrics.set_held_breaches("m", {"a=b": breached})
         assert metrics.registry.get_sample_value("tightrope_held_breach", {"model": "m", "scope": "a=b"}) == breached
+
+
+def test_counters_are_read_without_the_steps_that_set_gauges(metrics: Metrics) -> None:
+    """A scrape calls all steps; the gauges of many scopes cost more than all that is counted."""
+    called = list[str]()
+    metrics.before_scrape(lambda: called.append("counts"))
+    metrics.before_scrape(lambda: called.append("shows"), counts=False)
+    metrics.counts("requests")
+    assert called == ["counts"]
+    metrics.exposition("")
+    assert sorted(called[1:]) == ["counts", "shows"]

@@ -59,9 +59,9 @@ def test_shares_are_those_of_the_answered_rows() -> None:
     """Once there are a hundred; before, those of the compared rows."""
     rows = {("m", "baseline"): 25.0, ("m", "compressed"): 75.0}
     shared = source(router(), rows=rows, subgroup_rows={("m", "a=x"): 30.0}, requests={("m", "ok"): 100.0})
-    assert (shared.share("a=x"), shared.share("model"), shared.full_share()) == (0.3, 1.0, 0.25)
+    assert (shared.shares(["model", "a=x"]), shared.full_share()) == ({"model": 1.0, "a=x": 0.3}, 0.25)
     assert shared.per_second() == 10.0
-    assert source(router()).share("a=x") == 1.0
+    assert source(router()).shares(["a=x", "a=z"]) == {"model": 1.0, "a=x": 1.0, "a=z": None}
     assert source(router()).full_share() is None
 
 
