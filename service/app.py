@@ -20,7 +20,8 @@ from tightrope.service.adapters.secret_file import kept_secret
 from tightrope.service.api.overview.event_log import log_event
 from tightrope.service.api.ports import Deployer, VerdictReader
 from tightrope.service.api.review.desk import ReviewDesk
-from tightrope.service.config.loader import ConfigError, Settings, control_token, draw_secret
+from tightrope.service.config.access import access_tokens
+from tightrope.service.config.loader import ConfigError, Settings, draw_secret
 from tightrope.service.inference.autotune import RunProfile
 from tightrope.service.inference.batching.sharing_watch import SharingWatch
 from tightrope.service.inference.engine import InferenceEngine
@@ -196,12 +197,12 @@ def build_service(
     strict = pairs if settings.server.readiness == "strict" else ()
     is_ready = partial(_is_ready, control, router, deadline, strict)
     responder, admission = Responder(engine, profiles), Admission(settings.server, metrics.record_refused_connection)
-    reports = ReportStore(settings.state / REPORTS_FOLDER)
+    reports, tokens = ReportStore(settings.state / REPORTS_FOLDER), access_tokens(settings)
 
     def make_app() -> App:
         from tightrope.service.api.app import create_app  # noqa: PLC0415 - FastAPI loads after the first inferences
 
-        others = control_token(settings), watched, reports, is_ready, sight.facts, review
+        others = tokens, watched, reports, is_ready, sight.facts, review
         return create_app(engine, bus, trail, verdicts, deployer, *others)
 
     app = InferLayer(make_app, responder, admission)

@@ -20,7 +20,7 @@ from benchmarks.serving.process import Request, free_port
 from benchmarks.serving.requests import as_json, batches
 from benchmarks.serving.servers import Candidate, gateway_command
 from tightrope.monitors.records import Floats
-from tightrope.service.config.loader import ServerSection
+from tightrope.service.config.process.server import ServerSection
 
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
 BODY_FILE, ADDRESS_FILE = "call", "grpc"

@@ -58,6 +58,21 @@ def shared_secret(path: Path) -> bytes:
     Raises:
         ValueError: with the reason, without the content.
     """
+    content = private_content(path)
+    secret = secret_text(content).encode() if content.strip() else b""
+    if len(secret) < SHARED_SECRET_BYTES:
+        raise ValueError(
+            f"holds {len(secret)} bytes; at least {SHARED_SECRET_BYTES} are needed, as `openssl rand -hex 32` prints"
+        )
+    return secret
+
+
+def private_content(path: Path) -> bytes:
+    """The content of a file that only this user, and perhaps its group, may read.
+
+    Raises:
+        ValueError: with the reason.
+    """
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         content = path.read_bytes()
@@ -65,12 +80,7 @@ def shared_secret(path: Path) -> bytes:
         raise ValueError(f"cannot be read: {error.strerror}") from error
     if mode & FORBIDDEN_BITS:
         raise ValueError(f"other users may read or change it (mode {mode:04o}); run chmod 600 {path}")
-    secret = secret_text(content).encode() if content.strip() else b""
-    if len(secret) < SHARED_SECRET_BYTES:
-        raise ValueError(
-            f"holds {len(secret)} bytes; at least {SHARED_SECRET_BYTES} are needed, as `openssl rand -hex 32` prints"
-        )
-    return secret
+    return content
 
 
 def _read(path: Path, size: int) -> bytes:

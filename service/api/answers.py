@@ -146,6 +146,7 @@ class OrderResult(ModelSummary):
     """A model after an order."""
 
     order: Annotated[str, Meta(description="The id of the order, as in the audit trail")]
+    actor: Annotated[str, Meta(description="The name under which it is on record")]
     confirmed: Annotated[bool, Meta(description="false: no judge answered in time; this replica carries it out alone")]
 
 

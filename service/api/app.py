@@ -31,7 +31,7 @@ from tightrope.service.api import (
     reliability,
     status,
 )
-from tightrope.service.api.auth import require_application, require_operator
+from tightrope.service.api.auth import guarded_view, require_application, require_operator
 from tightrope.service.api.cost.reader import CostReader
 from tightrope.service.api.front_page import routes as front_page
 from tightrope.service.api.openapi import INTRODUCTION, complete_document, refusals
@@ -42,6 +42,7 @@ from tightrope.service.api.review import export as review_export
 from tightrope.service.api.review import page as review_page
 from tightrope.service.api.review import routes as reviews
 from tightrope.service.api.review.desk import ReviewDesk
+from tightrope.service.config.access import AccessTokens
 from tightrope.service.errors import OverloadedError, TightropeError
 from tightrope.service.inference.engine import InferenceEngine
 from tightrope.service.protocol.metadata import SERVER_VERSION
@@ -55,7 +56,7 @@ def create_app(
     trail: AuditTrail,
     verdicts: VerdictReader,
     deployer: Deployer,
-    token: str | None,
+    tokens: AccessTokens,
     watched: Container[str],
     reports: ReportStore,
     is_ready: Callable[[], bool],
@@ -64,9 +65,9 @@ def create_app(
 ) -> FastAPI:
     """Build the application.
 
-    ``token`` is the bearer token of the control API, ``watched`` the models that take payload events; ``is_ready``
-    says whether this replica may receive requests, ``sight`` what it knows of the judgement of a model; ``review`` is
-    the desk of the reviewers, where there are any.
+    ``tokens`` are those of people who look or give orders, ``watched`` the models that take payload events;
+    ``is_ready`` says whether this replica may receive requests, ``sight`` what it knows of the judgement of a model;
+    ``review`` is the desk of the reviewers, where there are any.
     """
     app = FastAPI(
         title="Tightrope",
@@ -78,33 +79,33 @@ def create_app(
         redoc_url=None,
     )
     newest_report = partial(drift_reports.newest_link, reports)
-    operator, application = require_operator(token), require_application(token)
+    operator, application, looking = require_operator(tokens), require_application(tokens), guarded_view(tokens)
     app.include_router(inference_schema.create_router(refusals(404, 503)))
     app.include_router(metadata.create_router(engine, is_ready))
     costs = CostReader(engine, open_meter())
     overview = OverviewReader(
-        engine, verdicts, trail, sight, newest_report, control=token is not None, cost=costs.sentence
+        engine, verdicts, trail, sight, newest_report, control=tokens.has_control, cost=costs.sentence
     )
-    app.include_router(status.create_router(engine, verdicts, trail, newest_report, overview, costs))
-    app.include_router(reliability.create_router(engine, verdicts))
+    app.include_router(status.create_router(engine, verdicts, trail, newest_report, overview, costs), **looking)
+    app.include_router(reliability.create_router(engine, verdicts), **looking)
     app.include_router(orders.create_router(engine, bus, operator, verdicts, newest_report))
     _add_metrics(app, engine)
     lists = trail if isinstance(trail, LabelLists) else None
-    app.include_router(labels.create_router(engine, bus, token, lists))
+    app.include_router(labels.create_router(engine, bus, tokens, lists))
     app.include_router(payload_events.create_router(engine, bus, watched, application))
     app.include_router(deployments.create_router(engine, deployer, operator))
-    app.include_router(drift_reports.create_router(engine, reports))
+    app.include_router(drift_reports.create_router(engine, reports), **looking)
     app.include_router(documentation.create_router())
     app.include_router(front_page.create_router())
-    _add_review(app, engine, review or ReviewDesk(ReviewTable(None), bus, {}, engine.metrics), token)
+    _add_review(app, engine, review or ReviewDesk(ReviewTable(None), bus, {}, engine.metrics), tokens)
     _add_exception_handlers(app)
     complete_document(app)
     return app
 
 
-def _add_review(app: FastAPI, engine: InferenceEngine, desk: ReviewDesk, token: str | None) -> None:
+def _add_review(app: FastAPI, engine: InferenceEngine, desk: ReviewDesk, tokens: AccessTokens) -> None:
     app.include_router(reviews.create_router(engine, desk))
-    app.include_router(review_export.create_router(engine, desk, token))
+    app.include_router(review_export.create_router(engine, desk, tokens))
     app.include_router(review_page.create_page_router())
 
 

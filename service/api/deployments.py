@@ -10,9 +10,10 @@ from pydantic import Field, model_validator
 
 from tightrope.monitors.records import Role
 from tightrope.service.api.answers import Deployed, json_response
+from tightrope.service.api.auth import actor_of
 from tightrope.service.api.openapi import answers
 from tightrope.service.api.ports import Deployer
-from tightrope.service.api.request_body import RequestBody
+from tightrope.service.api.request_body import ActorName, RequestBody
 from tightrope.service.config.loader import ConfigError
 from tightrope.service.config.models import Endpoint
 from tightrope.service.errors import CallerError
@@ -56,7 +57,7 @@ class DeployBody(RequestBody):
         | None
     ) = None
     reason: Annotated[str, Field(min_length=3, max_length=1000)]
-    actor: Annotated[str, Field(min_length=1, max_length=200)]
+    actor: ActorName = None
 
     @property
     def statement(self) -> Path | None:
@@ -81,32 +82,35 @@ class RollBackBody(RequestBody):
     """The reason and the operator."""
 
     reason: Annotated[str, Field(min_length=3, max_length=1000)]
-    actor: Annotated[str, Field(min_length=1, max_length=200)]
+    actor: ActorName = None
 
 
-def create_router(engine: InferenceEngine, deployer: Deployer, authorised: Callable[..., None]) -> APIRouter:
+def create_router(engine: InferenceEngine, deployer: Deployer, authorised: Callable[..., str]) -> APIRouter:
     """``POST /v1/models/{model}/deploy`` and ``…/rollback``."""
-    router = APIRouter(prefix="/v1", tags=["control"], dependencies=[Depends(authorised)])
+    router = APIRouter(prefix="/v1", tags=["control"])
+    owner = Annotated[str, Depends(authorised)]
 
     @router.post("/models/{model}/deploy", **answers(Deployed, 401, 403, 404, 503))
-    def deploy(model: str, body: DeployBody) -> Response:
+    def deploy(model: str, body: DeployBody, operator: owner) -> Response:
         """Load an artefact beside the one that serves, check it, and switch without a failed request.
 
         Scopes in safe mode stay there until there is evidence from the shadow that the new artefact is good.
         """
         name = engine.pair(model).name
         try:
-            kept = deployer.deploy(name, body.role, body.artefact, body.actor, body.reason, body.statement)
+            kept = deployer.deploy(
+                name, body.role, body.artefact, actor_of(operator, body.actor), body.reason, body.statement
+            )
         except ConfigError as error:
             raise CannotDeployError("; ".join(error.problems)) from error
         return _deployed(engine, name, kept=kept)
 
     @router.post("/models/{model}/rollback", **answers(Deployed, 401, 403, 404, 503))
-    def rollback(model: str, body: RollBackBody) -> Response:
+    def rollback(model: str, body: RollBackBody, operator: owner) -> Response:
         """Switch back to the artefacts before the latest deployment."""
         name = engine.pair(model).name
         try:
-            kept = deployer.roll_back(name, body.actor, body.reason)
+            kept = deployer.roll_back(name, actor_of(operator, body.actor), body.reason)
         except LookupError as error:
             raise CannotDeployError(f"model {name}: nothing was deployed since it started") from error
         except ConfigError as error:

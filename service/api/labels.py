@@ -16,6 +16,7 @@ from tightrope.service.api.answers import Accepted, Error, LabelList, RowToLabel
 from tightrope.service.api.auth import CONTROL_IS_OFF, require_application, require_operator
 from tightrope.service.api.openapi import answers
 from tightrope.service.api.request_body import RequestBody
+from tightrope.service.config.access import AccessTokens
 from tightrope.service.inference.engine import InferenceEngine
 
 MAX_LABELS = 10_000
@@ -64,14 +65,14 @@ class Labels(RequestBody):
 ListSize = Annotated[int, Query(ge=1, le=MAX_LABELS, description="The most rows")]
 
 
-def create_router(engine: InferenceEngine, bus: Bus, token: str | None, lists: LabelLists | None) -> APIRouter:
+def create_router(engine: InferenceEngine, bus: Bus, tokens: AccessTokens, lists: LabelLists | None) -> APIRouter:
     """``GET`` and ``POST /v1/models/{model}/labels``: rows to label, and labels, single or in batches.
 
-    ``lists`` is None where the judges are other processes. Without a control ``token`` any caller may send labels, but
+    ``lists`` is None where the judges are other processes. Without a token for orders any caller may send labels, but
     none with a probability: those can hold a fallback back, as an order can.
     """
     router = APIRouter(prefix="/v1", tags=["labels"])
-    operator, application = Depends(require_operator(token)), Depends(require_application(token))
+    operator, application = Depends(require_operator(tokens)), Depends(require_application(tokens))
 
     @router.get("/models/{model}/labels", dependencies=[operator], **answers(LabelList, 401, 403, 404))
     def rows_to_label(model: str, limit: ListSize = 100) -> Response:
@@ -96,7 +97,7 @@ def create_router(engine: InferenceEngine, bus: Bus, token: str | None, lists: L
             return json_response(unwanted, 404)
         now = time.time()
         entries = body.labels if isinstance(body, Labels) else [body]
-        if token is None and any(one.probability for one in entries):
+        if not tokens.has_control and any(one.probability for one in entries):
             unproven: Error = {"error": f"probability: {CONTROL_IS_OFF}; such labels can hold a fallback back"}
             return json_response(unproven, 403)
         records = [Label(pair.name, one.id, one.row, one.label, now, one.source, one.probability) for one in entries]

@@ -4,6 +4,7 @@ import contextlib
 import time
 import uuid
 from collections.abc import Callable
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
@@ -17,9 +18,10 @@ from tightrope.service.adapters.ports import Bus, BusFullError
 from tightrope.service.adapters.topics import CONTROL, topic
 from tightrope.service.adapters.wire.record_codec import encode_order
 from tightrope.service.api.answers import OrderResult, json_response
+from tightrope.service.api.auth import actor_of
 from tightrope.service.api.openapi import answers
 from tightrope.service.api.ports import VerdictReader
-from tightrope.service.api.request_body import RequestBody
+from tightrope.service.api.request_body import ActorName, RequestBody
 from tightrope.service.api.status import NewestReport, model_summary, require_scope
 from tightrope.service.errors import ConflictError
 from tightrope.service.inference.engine import InferenceEngine
@@ -42,30 +44,32 @@ class OrderBody(RequestBody):
 
     scope: str = Field(MODEL_SCOPE, max_length=256, description="`model`, or a subgroup written attribute=value")
     reason: str = Field(min_length=3, max_length=1000)
-    actor: str = Field(min_length=1, max_length=200)
+    actor: ActorName = None
 
 
 def create_router(
     engine: InferenceEngine,
     bus: Bus,
-    authorised: Callable[..., None],
+    authorised: Callable[..., str],
     reader: VerdictReader,
     newest_report: NewestReport,
 ) -> APIRouter:
     """``POST /v1/models/{model}/force-safe``, ``…/force-normal``, ``…/release``, and those of found groups."""
-    router = APIRouter(prefix="/v1", tags=["control"], dependencies=[Depends(authorised)])
+    router = APIRouter(prefix="/v1", tags=["control"])
+    owner = Annotated[str, Depends(authorised)]
 
     def add(kind: str) -> None:
-        def endpoint(model: str, body: OrderBody) -> Response:
+        def endpoint(model: str, body: OrderBody, operator: owner) -> Response:
             pair = engine.pair(model)
             if kind not in GROUP_ORDERS:
                 require_scope(engine, pair, body.scope)
             elif refusal := reader.group_refusal(pair.name, kind, body.scope):
                 raise ConflictError(f"scope: {refusal}")
-            order = Order(uuid.uuid4().hex, time.time(), pair.name, body.scope, kind, body.actor, body.reason)
+            actor = actor_of(operator, body.actor)
+            order = Order(uuid.uuid4().hex, time.time(), pair.name, body.scope, kind, actor, body.reason)
             confirmed = _carry_out(engine, bus, order)
             summary = model_summary(engine, pair, reader, newest_report)
-            document: OrderResult = {**summary, "order": order.id, "confirmed": confirmed}
+            document: OrderResult = {**summary, "order": order.id, "actor": actor, "confirmed": confirmed}
             return json_response(document)
 
         path = f"/models/{{model}}/{kind}"

@@ -1,9 +1,22 @@
 """The base of all JSON bodies of the API outside inference."""
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MAX_FIELDS = 100
 """Fields of a body: an error is made of each that is unknown."""
+
+
+ActorName = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=200,
+        description="The name for the audit trail. The token of a named operator decides it, whatever stands here",
+    ),
+]
+"""The name of the person who gives an order."""
 
 
 class RequestBody(BaseModel):

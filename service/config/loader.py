@@ -17,21 +17,14 @@ from ruamel.yaml.error import YAMLError
 from tightrope.service.adapters.secret_file import secret_text
 from tightrope.service.config.kafka import SECRET_OPTIONS, BusSection, KafkaSection
 from tightrope.service.config.models import ModelSection
+from tightrope.service.config.process.alerts import AlertsSection
 from tightrope.service.config.process.candidates import CandidatesSection
-from tightrope.service.config.process.limits import LimitsSection
 from tightrope.service.config.process.logs import LogsSection
+from tightrope.service.config.process.server import ServerSection
 from tightrope.service.config.section import FORM_TAG_PREFIX, KEY_OF_A_MAP, Name, Section
 from tightrope.service.config.state import RecordSection, StateSection
 from tightrope.service.config.suggestions import unknown_key
 from tightrope.service.errors import TightropeError, quote
-
-ServerUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s/?#]+)*$")]
-"""The URL of a server, without a trailing slash."""
-
-LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
-
-BODIES_IN_FLIGHT = 8
-"""Bodies of the maximum size that are in flight at a time, where no limit is configured."""
 
 SectionT = TypeVar("SectionT", bound=Section)
 
@@ -119,74 +112,6 @@ class ReportsSection(Section):
         if self.every_seconds is not None and not self.keep_rows:
             raise ValueError("every_seconds needs rows to report about: set keep_rows, e.g. to 50000")
         return self
-
-
-class ServerSection(Section):
-    """Where the gateway listens, and the limits of requests."""
-
-    host: str = "127.0.0.1"
-    """The address to listen on; `::` is all addresses of IPv4 and IPv6."""
-    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
-    """The port; 0 picks a free one."""
-    grpc_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
-    """The port for gRPC; 0 picks a free one. No gRPC if left out; it needs the extra `grpc`."""
-    processes: Annotated[int, Field(ge=1, le=256)] = 1
-    """Number of processes of `tightrope serve` that share the port; see docs/cluster.md."""
-    max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
-    """Maximum size of a request body, also of an inflated one; a larger one is refused with 413 before it is read."""
-    limits: LimitsSection = Field(default_factory=LimitsSection)
-    """The other limits of connections and requests."""
-    drain_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
-    """Time from SIGTERM to the end of the process. Within its first half all requests that were sent are answered; then
-    samples and state are saved. After it the process ends by force, even if a run or a thread hangs.
-    """
-    control_token_file: Path | None = None
-    """A file with the bearer token of the control API; or set TIGHTROPE_CONTROL_TOKEN. Without both the API is off."""
-    readiness: Literal["serving", "strict"] = "serving"
-    """serving: a gateway is ready when it can answer. strict: it is not ready while a model of it is blind, silent or
-    of unknown mode; if all gateways are, none gets traffic, although the baseline would answer it.
-    """
-
-    @model_validator(mode="after")
-    def _one_body_fits(self) -> Self:
-        if self.bytes_in_flight < self.max_body_bytes:
-            raise ValueError(f"limits.bytes_in_flight must be at least max_body_bytes, which is {self.max_body_bytes}")
-        return self
-
-    @property
-    def bytes_in_flight(self) -> int:
-        """The bytes of large requests and unread answers that are held at a time."""
-        limit = self.limits.bytes_in_flight
-        return BODIES_IN_FLIGHT * self.max_body_bytes if limit is None else limit
-
-
-class AlertsSection(Section):
-    """Direct notification of Alertmanager about safe mode, with the evidence; see docs/operations.md."""
-
-    alertmanagers: list[ServerUrl] = Field(default_factory=list)
-    """URLs of all Alertmanagers, such as http://alertmanager:9093; if empty, only Prometheus raises alerts."""
-    labels: dict[LabelName, str] = Field(default_factory=dict)
-    """Labels of every alert: cluster and namespace as on your Prometheus' series or in its external labels, and others
-    that it adds, so that Alertmanager knows that both send the same alert.
-    """
-    token_file: Path | None = None
-    """A file with a bearer token for the Alertmanagers."""
-    keep_seconds: Annotated[float, Field(ge=0.1)] = 30.0
-    """Interval at which an active alert is sent again; an alert that is not sent for four intervals expires."""
-    grace_seconds: Annotated[float, Field(ge=0)] = 60.0
-    """Delay between a return and the end of its alert: Prometheus must scrape the return first, or its own alert would
-    page.
-    """
-    runbook: ServerUrl = "https://runbooks.example.org/tightrope"
-    """URL of your copy of dashboards/runbook.md; alerts link to it."""
-    grafana: ServerUrl = "https://grafana.example.org"
-    """URL of your Grafana; alerts link to it."""
-    gateway: ServerUrl = "https://tightrope.example.org"
-    """Public URL of Tightrope. If set, alerts link to the case on its page; they link to the newest drift report there,
-    once there is one.
-    """
-    grafana_token_file: Path | None = None
-    """A file with the token of a Grafana service account; if set, safe mode is annotated on the dashboards."""
 
 
 class Settings(Section):
@@ -370,7 +295,7 @@ def resolve_settings(settings: Settings, folder: Path) -> Settings:
     """Resolve the relative paths in settings against a folder."""
     models = {name: model.resolved(folder) for name, model in settings.models.items()}
     changed = {
-        "server": _resolved(settings.server, folder, "control_token_file"),
+        "server": settings.server.resolved(folder),
         "alerts": _resolved(settings.alerts, folder, "token_file", "grafana_token_file"),
         "sampling_secret_file": folder / file if (file := settings.sampling_secret_file) else None,
         "state": _resolved(settings.state, folder, "folder"),

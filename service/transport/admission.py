@@ -10,7 +10,7 @@ from math import prod
 from types import TracebackType
 from typing import Self
 
-from tightrope.service.config.loader import ServerSection
+from tightrope.service.config.process.server import ServerSection
 from tightrope.service.errors import LimitError, OverloadedError, TooLargeError
 from tightrope.service.protocol.rest import InferRequest
 from tightrope.service.protocol.tensors import Tensor

@@ -2,7 +2,7 @@
 as their inputs and outputs are large.
 """
 
-from tightrope.service.config.loader import ServerSection
+from tightrope.service.config.process.server import ServerSection
 
 KiB, MiB = 1024, 1024 * 1024
 

@@ -12,7 +12,7 @@ from tests.support.observability.alert_rules import HOME, alerts, document
 from tests.support.observability.dashboard_queries import all_queries
 from tightrope.dashboards.boards import GATEWAY, GRAFANA, RUNBOOK, boards
 from tightrope.service.adapters.prometheus.catalogue import METRICS
-from tightrope.service.config.loader import AlertsSection
+from tightrope.service.config.process.alerts import AlertsSection
 
 WRITTEN = [path for path in (*HERE.glob("*.md"), *ROOT.glob("*.md"), HOME / "runbook.md") if path.name not in PAGES]
 KEYS = set(re.findall(r"^\| `([\w.]+)`", PAGES["configuration.md"](), re.MULTILINE))

@@ -22,7 +22,7 @@ from tests.support.fuzz.http_sender import HttpSender
 from tests.support.fuzz.mutations import seeded
 from tests.support.servers import Server, serving
 from tests.support.serving.model_pairs import all_pairs
-from tightrope.service.config.loader import ServerSection
+from tightrope.service.config.process.server import ServerSection
 from tightrope.service.transport.grpc.servicer import SERVICE
 from tightrope.service.transport.memory_bound import memory_bound
 

@@ -11,7 +11,8 @@ from tightrope.offline.gateway_address import gateway_address
 from tightrope.service.adapters.open_inference.codec import HTTP_OK
 from tightrope.service.adapters.open_inference.http_client import HttpClient
 from tightrope.service.adapters.ports import UnreachableError
-from tightrope.service.config.loader import TOKEN_VARIABLE, control_token, load, operator_token
+from tightrope.service.config.access import command_token
+from tightrope.service.config.loader import TOKEN_VARIABLE, load, operator_token
 from tightrope.service.errors import TightropeError, quote
 
 REPLY_SECONDS = 10.0
@@ -46,7 +47,8 @@ class RunningGateway:
         if config is None:
             return cls(str(url), operator_token(token_file))
         settings = load(config)
-        return cls(gateway_address(settings), operator_token(token_file) if token_file else control_token(settings))
+        token = operator_token(token_file) if token_file else command_token(settings)
+        return cls(gateway_address(settings), token)
 
     def get(self, path: str, **query: object) -> Mapping[str, Any]:
         """The JSON at a path; a query without a value is left out.

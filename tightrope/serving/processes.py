@@ -25,7 +25,8 @@ from itertools import count
 from pathlib import Path
 
 from tightrope.service.adapters.prometheus.multiprocess import merge_ended
-from tightrope.service.config.loader import ConfigError, ServerSection
+from tightrope.service.config.loader import ConfigError
+from tightrope.service.config.process.server import ServerSection
 from tightrope.serving.server import STOP_SIGNALS, ListenAddress, ReadyCallback, listen, reserve_port
 
 log = logging.getLogger(__name__)

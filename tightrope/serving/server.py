@@ -16,7 +16,8 @@ from typing import Any, Protocol, cast
 
 import uvicorn
 
-from tightrope.service.config.loader import ConfigError, ServerSection
+from tightrope.service.config.loader import ConfigError
+from tightrope.service.config.process.server import ServerSection
 from tightrope.service.errors import UnavailableError
 from tightrope.service.transport.admission import Admission
 from tightrope.service.transport.http.asgi import App, InferLayer

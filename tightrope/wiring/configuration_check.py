@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tightrope.monitors.records import Role
 from tightrope.service.app import load_pairs
-from tightrope.service.config.loader import ConfigError, Settings, control_token, draw_secret, load
+from tightrope.service.config.access import access_tokens
+from tightrope.service.config.loader import ConfigError, Settings, draw_secret, load
 from tightrope.service.config.models import ModelSection
 from tightrope.service.config.sound_part import sound_part
 from tightrope.service.inference.loading.pair_building import settings_mistakes
@@ -67,7 +68,7 @@ def check_configuration(config: Path) -> CheckedConfiguration:
         found.warnings += [line for pair in found.pairs.values() for line in pair.warnings]
 
     def read_token(settings: Settings) -> None:
-        found.has_control = control_token(settings) is not None
+        found.has_control = access_tokens(settings).has_control
 
     def check_bus(settings: Settings) -> None:
         found.warnings += _bus_warnings(settings)

@@ -3,7 +3,6 @@
 Labels are sent to a gateway, which signs them.
 """
 
-import secrets
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -13,6 +12,7 @@ from starlette.routing import Route
 
 from tightrope.monitors.plan import Plan
 from tightrope.service.adapters.ports import LabelLists
+from tightrope.service.config.access import AccessTokens
 
 DEFAULT_LISTED, MOST_LISTED = 100, 10_000
 """Rows of one list, by default and at most."""
@@ -21,19 +21,20 @@ TOKEN_UNSET = "the list is off: set TIGHTROPE_CONTROL_TOKEN or server.control_to
 
 
 def label_route(
-    plans: Mapping[str, Plan], is_judged: Callable[[str], bool], lists: Callable[[], LabelLists], token: str | None
+    plans: Mapping[str, Plan], is_judged: Callable[[str], bool], lists: Callable[[], LabelLists], tokens: AccessTokens
 ) -> Route:
     """``GET /v1/models/{model}/labels`` of a judge; ``is_judged`` tells whether it judges a model now, and
     ``lists`` returns what it has at the moment: it begins anew when models are assigned to it.
 
-    A request without the control ``token`` is refused, and every request where none is configured: ids are private.
+    A request without one of the ``tokens`` for orders is refused, and every request where none is configured: ids are
+    private.
     """
 
     def rows_to_label(request: Request) -> Response:
-        given = request.headers.get("authorization", "")
-        if token is None:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        if not tokens.has_control:
             return _refused(403, TOKEN_UNSET)
-        if not secrets.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        if scheme != "Bearer" or tokens.operator(given) is None:
             return _refused(401, "a valid bearer token is needed", {"WWW-Authenticate": "Bearer"})
         name, limit = request.path_params["model"], request.query_params.get("limit", str(DEFAULT_LISTED))
         if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= MOST_LISTED):

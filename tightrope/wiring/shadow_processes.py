@@ -20,7 +20,8 @@ from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.runs.health import RunHealth
 from tightrope.service.api.overview.event_log import log_event
 from tightrope.service.app import load_pairs
-from tightrope.service.config.loader import Settings, control_token
+from tightrope.service.config.access import access_tokens
+from tightrope.service.config.loader import Settings
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.transport.responder import INTERNAL_ERROR
 from tightrope.serving.server import STOP_SECONDS
@@ -60,7 +61,7 @@ def judge(settings: Settings) -> ClusterProcess:
     judging = partial(Judge, bus, store, view, metrics, cpu.cpu_name(), topics=JUDGE_TOPICS, pager=pager)
     make = partial(judging, heartbeat_seconds=MODE_HEARTBEAT_SECONDS, recorder=recorder or NO_RECORDER)
     watches = _watches(settings, JUDGE_PROCESS, metrics, bus)
-    labels = label_route(view.plans, lambda name: name in view.states, lambda: store.labels, control_token(settings))
+    labels = label_route(view.plans, lambda name: name in view.states, lambda: store.labels, access_tokens(settings))
     loop = _loop_process(judge_loop(make, metrics), bus, metrics, watches, store.close, [labels])
 
     def start() -> None:

@@ -14,15 +14,16 @@ from tightrope.service.api.answers import ReviewStatus, json_response
 from tightrope.service.api.auth import require_operator
 from tightrope.service.api.openapi import answers, refusals
 from tightrope.service.api.review.desk import ReviewDesk
+from tightrope.service.config.access import AccessTokens
 from tightrope.service.inference.engine import InferenceEngine
 
 EXPORT_COLUMNS = ("model", "id", "row", "order", "answer", "label", "probability", "reviewer", "at", "seconds")
 """The columns of the export. ``order`` names the model behind A, then that behind B."""
 
 
-def create_router(engine: InferenceEngine, desk: ReviewDesk, token: str | None) -> APIRouter:
-    """The routes for operators, who have this token."""
-    router = APIRouter(prefix="/v1", tags=["labels"], dependencies=[Depends(require_operator(token))])
+def create_router(engine: InferenceEngine, desk: ReviewDesk, tokens: AccessTokens) -> APIRouter:
+    """The routes for operators, who have one of these tokens."""
+    router = APIRouter(prefix="/v1", tags=["labels"], dependencies=[Depends(require_operator(tokens))])
 
     @router.get("/models/{model}/reviews", **answers(ReviewStatus, 401, 403, 404))
     def status(model: str) -> Response:

@@ -9,7 +9,8 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
-from tightrope.service.config.loader import ConfigError, ServerSection
+from tightrope.service.config.loader import ConfigError
+from tightrope.service.config.process.server import ServerSection
 from tightrope.service.transport.grpc.servicer import SERVICE, InferenceServicer
 from tightrope.service.transport.listening import open_port
 

@@ -180,7 +180,7 @@ def test_null_is_documented_for_optional_fields_of_bodies(document: dict[str, An
     """It means that they are absent, so a schema that forbids it would be wrong."""
     fields = document["components"]["schemas"]["OrderBody"]
     nullable = {name for name, field in fields["properties"].items() if {"type": "null"} in field.get("anyOf", ())}
-    assert nullable == {"scope"} == fields["properties"].keys() - set(fields["required"])
+    assert nullable == {"scope", "actor"} == fields["properties"].keys() - set(fields["required"])
 
 
 @pytest.mark.parametrize(

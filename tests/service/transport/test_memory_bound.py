@@ -2,8 +2,8 @@
 
 import pytest
 
-from tightrope.service.config.loader import ServerSection
 from tightrope.service.config.process.limits import LimitsSection
+from tightrope.service.config.process.server import ServerSection
 from tightrope.service.transport.memory_bound import (
     CONNECTION_BYTES,
     DECODING_FACTOR,

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from tests.support.serving.service_harness import GatewayHarness
 from tightrope.service.api.app import create_app
+from tightrope.service.config.access import AccessTokens
 
 UNUSED: Any = None
 """A dependency that no tested request needs."""
@@ -36,4 +37,6 @@ class ApiClient:
 def api_client(gateway: GatewayHarness, token: str | None = None, watched: Container[str] = ()) -> ApiClient:
     """A client of the whole API; ``watched`` are the models that take payload events."""
     bus, engine = gateway.bus, gateway.engine
-    return ApiClient(create_app(engine, bus, UNUSED, UNUSED, UNUSED, token, watched, UNUSED, lambda: True, UNUSED))
+    return ApiClient(
+        create_app(engine, bus, UNUSED, UNUSED, UNUSED, AccessTokens(token), watched, UNUSED, lambda: True, UNUSED)
+    )

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.serving.service_harness import GatewayHarness, body
-from tightrope.service.config.loader import ServerSection
 from tightrope.service.config.process.limits import LimitsSection
+from tightrope.service.config.process.server import ServerSection
 from tightrope.service.inference.engine import LARGE_BYTES
 from tightrope.service.transport.admission import Admission
 from tightrope.service.transport.http import asgi

@@ -11,8 +11,8 @@ import grpc.aio
 import numpy as np
 
 from tests.support.serving.service_harness import GatewayHarness
-from tightrope.service.config.loader import ServerSection
 from tightrope.service.config.process.limits import LimitsSection
+from tightrope.service.config.process.server import ServerSection
 from tightrope.service.inference.autotune import SHORT_SECONDS, RunProfile
 from tightrope.service.inference.engine import LARGE_BYTES
 from tightrope.service.transport.admission import Admission

@@ -19,7 +19,7 @@ from tests.support.servers import Server, serving
 from tightrope.monitors.plan import State
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.adapters.wire import record_codec
-from tightrope.service.config.loader import ServerSection
+from tightrope.service.config.process.server import ServerSection
 from tightrope.service.transport.memory_bound import memory_bound
 from tightrope.wiring.embedded import DATABASE
 

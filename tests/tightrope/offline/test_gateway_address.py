@@ -3,7 +3,8 @@
 import pytest
 
 from tightrope.offline.gateway_address import gateway_address
-from tightrope.service.config.loader import ConfigError, ServerSection, Settings
+from tightrope.service.config.loader import ConfigError, Settings
+from tightrope.service.config.process.server import ServerSection
 
 
 def settings(host: str, port: int = 8080) -> Settings:

@@ -16,7 +16,8 @@ import pytest
 
 from tests.support.cluster.cluster import wait_until
 from tightrope.service.adapters.prometheus.multiprocess import merge_ended
-from tightrope.service.config.loader import ConfigError, ServerSection
+from tightrope.service.config.loader import ConfigError
+from tightrope.service.config.process.server import ServerSection
 from tightrope.serving import processes
 from tightrope.serving.processes import Member, Supervisor
 

@@ -12,6 +12,7 @@ from tests.support.configs import TOKEN
 from tests.support.judgement.comparisons import make_plan
 from tightrope.monitors.label_records import PendingRow
 from tightrope.monitors.veto.drawing import LabelDraw
+from tightrope.service.config.access import AccessTokens
 from tightrope.wiring.judge_labels import label_route
 
 PLAN = make_plan("disagreement", "accuracy", label_horizon=60.0, label_draw=LabelDraw(0.5, 0.01))
@@ -31,7 +32,7 @@ class Lists:
 
 def get(path: str, token: str | None = TOKEN, given: str | None = TOKEN) -> httpx.Response:
     """The answer of a judge with this token to a caller with the given one."""
-    app = Starlette(routes=[label_route(PLANS, lambda name: name != "other", Lists, token)])
+    app = Starlette(routes=[label_route(PLANS, lambda name: name != "other", Lists, AccessTokens(token))])
     return get_page(app, path, token=given)
 
 

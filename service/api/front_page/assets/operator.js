@@ -123,5 +123,6 @@ async function post(model, kind, order) {
   const told = await answer.json();
   if (answer.status === 401) throw new Error("the token is not the one of this gateway. Leave at the top of the page, and type it again.");
   if (!answer.ok) throw new Error(told.error);
-  return told.confirmed ? "Done, and on record." : UNCONFIRMED;
+  const other = told.actor && told.actor !== order.actor ? ` as ${told.actor}, whose token it is` : "";
+  return told.confirmed ? `Done, and on record${other}.` : UNCONFIRMED;
 }

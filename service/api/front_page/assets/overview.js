@@ -26,6 +26,20 @@ export async function event(model, seq) {
   return events.find((each) => each.seq === seq) ?? null;
 }
 
+/** Follow a link: what needs a token, which no link carries, is saved as a file. */
+export async function follow(event) {
+  const { href } = event.currentTarget;
+  const headers = credentials();
+  if (!headers.Authorization) return;
+  event.preventDefault();
+  if ((await fetch(href, { method: "HEAD" })).ok) return location.assign(href);
+  const answer = await fetch(href, { headers });
+  const name = `tightrope.${answer.headers.get("content-type").includes("html") ? "html" : "json"}`;
+  const file = Object.assign(document.createElement("a"), { href: URL.createObjectURL(await answer.blob()), download: name });
+  file.click();
+  URL.revokeObjectURL(file.href);
+}
+
 async function get(address) {
   let answer;
   try {

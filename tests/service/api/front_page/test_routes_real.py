@@ -13,7 +13,7 @@ from tests.support.front_page.browser import Window
 from tests.support.harmful_pair import config, traffic
 from tests.support.in_process import infer_request, run_in_process
 from tests.support.servers import Server
-from tightrope.service.config.loader import ServerSection
+from tightrope.service.config.process.server import ServerSection
 from tightrope.serving.server import HttpServer, ListenAddress
 from tightrope.wiring.embedded import Embedded
 

@@ -18,6 +18,7 @@ from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.sqlite.review_table import GivenOpinion, ReviewTable
 from tightrope.service.api.review.desk import ReviewDesk, ReviewedDecision
 from tightrope.service.api.review.export import create_router
+from tightrope.service.config.access import AccessTokens
 
 TOKEN = AUTH["Authorization"].split()[1]
 
@@ -49,7 +50,7 @@ def client(tmp_path: Path) -> ApiClient:
     desk = ReviewDesk(table, MemoryBus(), {"m": decision}, Metrics(CollectorRegistry()))
     app, engine = FastAPI(), OneModel()
     unchecked: Any = engine
-    app.include_router(create_router(unchecked, desk, TOKEN))
+    app.include_router(create_router(unchecked, desk, AccessTokens(TOKEN)))
     return ApiClient(app)
 
 

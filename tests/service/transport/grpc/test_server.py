@@ -13,7 +13,8 @@ from tests.support.serving.asgi_harness import admission
 from tests.support.serving.grpc_server import GrpcClient, refusal, row, serving_grpc
 from tests.support.serving.model_pairs import CALM, sure_and_unsure
 from tests.support.serving.service_harness import GatewayHarness
-from tightrope.service.config.loader import ConfigError, ServerSection
+from tightrope.service.config.loader import ConfigError
+from tightrope.service.config.process.server import ServerSection
 from tightrope.service.transport.grpc import server as grpc_server
 from tightrope.service.transport.grpc.messages import ModelInferResponse
 from tightrope.service.transport.grpc.server import GrpcServer

@@ -16,7 +16,7 @@ from tests.support.serving.limited_server import GOOD, MB, SECTION, infer, servi
 from tests.support.serving.protocol_connection import post
 from tests.support.serving.raw_caller import RawCaller
 from tests.support.serving.service_harness import AUTH, LENGTH, body
-from tightrope.service.config.loader import ServerSection
+from tightrope.service.config.process.server import ServerSection
 from tightrope.service.transport.grpc.messages import ModelInferRequest
 from tightrope.service.transport.grpc.servicer import SERVICE
 from tightrope.service.transport.memory_bound import memory_bound

@@ -93,7 +93,7 @@ FLOOD = """
 import logging
 from starlette.applications import Starlette
 from tightrope.cli.logs import log_setup
-from tightrope.service.config.loader import ServerSection
+from tightrope.service.config.process.server import ServerSection
 from tightrope.serving.server import HttpServer
 log_setup.set_up_command()
 HttpServer(ServerSection(port=0), Starlette())
