@@ -35,6 +35,9 @@ def rules_with_labels(rules: str, labels: Mapping[str, str]) -> str:
     chosen = ", ".join(f'{name}="{value}"' for name, value in labels.items() if value)
     link = "var-namespace={{ $labels.namespace }}"
     text = rules.replace(INSTALLATION, ", ".join((INSTALLATION, *added)))
+    text = text.replace("namespace=%q", ", ".join(("namespace=%q", *(f"{name}=%q" for name in added))))
+    looked_up = "$labels.cluster $labels.namespace"
+    text = text.replace(looked_up, " ".join((looked_up, *(f"$labels.{name}" for name in added))))
     text = text.replace(link, "&".join((link, *(f"var-{name}={{{{ $labels.{name} }}}}" for name in added))))
     return text.replace(ALL_INSTALLATIONS, chosen) if chosen else text
 

@@ -345,9 +345,9 @@ class Routes:
     """The scopes of a model that the baseline answers; gateways apply a record only if its ``epoch`` is newer.
 
     ``states`` gives every scope's state; ``order`` is the id of the operator's order behind the change, if any;
-    ``plan`` is the coverage of the judge's plan (empty: a judge of an older release); of the scopes in ``safe`` an
-    operator has ordered those in ``ordered``, and nothing else speaks against them; ``added`` defines the scopes that
-    no configuration declares.
+    ``plan`` is the coverage of the judge's plan (empty: a judge of an older release); of the scopes whose state
+    is not normal, routed or not, those in ``ordered`` are so on an operator's word alone; ``added`` defines the scopes
+    that no configuration declares.
 
     >>> Routes("m", 3, ("sex=f",), {"model": "normal", "sex=f": "safe"}).safe
     ('sex=f',)

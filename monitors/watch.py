@@ -264,5 +264,6 @@ def build_routes(plan: Plan, state: State) -> Routes:
     safe = list(dict.fromkeys(moved))
     states = {scope: mode.state.value for scope, mode in modes}
     unordered = {scope for scope, mode in (*modes, *orphans) if mode.safe and not mode.by_order}
-    ordered = tuple(scope for scope in safe if scope not in unordered)
+    resting = dict.fromkeys(scope for scope, mode in (*modes, *orphans) if mode.safe)
+    ordered = tuple(scope for scope in resting if scope not in unordered)
     return Routes(plan.model, state.epoch, (*safe,), states, plan=plan.coverage, ordered=ordered, added=plan.added)

@@ -173,6 +173,8 @@ def build_service(
     """
     for name, pair in pairs.items():
         metrics.initialize(Component.GATEWAY, name, pair.plan.scopes)
+        section = settings.models[name]
+        metrics.set_model_info(name, section.owner or "", section.page, section.mode or "unset")
         for line in pair.warnings:
             log.warning("%s", line)
     deadline = time.monotonic() + (modes_timeout or 0.0)

@@ -87,10 +87,10 @@ def _names(routes: Routes, facts: AlertFacts) -> list[tuple[str, str]]:
     safe = {*routes.safe}
     named = [(HELD_SAFE_ALERT if scope in routes.ordered else SAFE_MODE_ALERT, scope) for scope in routes.safe]
     for scope, state in routes.states.items():
-        if scope not in safe and state != ModeState.NORMAL:
-            named.append((ADVISED_ALERT, scope))
-        elif state == ModeState.LATCHED:
+        if scope in safe and state == ModeState.LATCHED:
             named.append((LATCHED_ALERT, scope))
+        elif scope not in safe and state != ModeState.NORMAL and scope not in routes.ordered:
+            named.append((ADVISED_ALERT, scope))
     return named + [(HELD_ALERT, scope) for scope, breached in facts.held.items() if breached]
 
 

@@ -62,6 +62,9 @@ class GatewayMetrics(ReaderMetrics, Protocol):
     def set_endpoint_up(self, model: str, role: str, *, up: bool | None) -> None:
         """Show whether a remote model is ready; None removes the metric, for a role that is a file now."""
 
+    def set_model_info(self, model: str, owner: str, page: str, mode: str) -> None:
+        """Show a model's owner, empty for none, when its alerts page, and its written mode."""
+
     def set_qualification(
         self, model: str, verdict: str, expires: float | None, numerics: Mapping[str, tuple[float, float]]
     ) -> None:

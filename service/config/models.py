@@ -258,11 +258,11 @@ class ModelSection(Section):
 
     owner: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     """The person or team that answers for the model, such as an address; its statement names it, and so does the label
-    `owner` of its alerts.
+    `owner` of its alerts, the judge's and those of Prometheus' rules.
     """
     page: Literal["large", "always", "never"] = "large"
-    """When the judge's own alerts about safe mode page. large: where the whole model falls back, or a group of at least
-    a fifth of the requests; always: for each group; never: not at all, all are tickets.
+    """When alerts about safe mode page, the judge's and those of Prometheus' rules. large: where the whole model falls
+    back, or a group of at least a fifth of the requests; always: for each group; never: not at all, all are tickets.
     """
     redact: Literal["all", "none"] = "all"
     """The input columns that are left out of the record of the judgement before it is written. all: none of their

@@ -158,6 +158,7 @@ SHOWN_ELSEWHERE = {
     "tightrope_drift_rows",
     "tightrope_drift_disagreement",
     *(f"tightrope_{part}cpu_seconds_total" for part in ("", "other_model_", "shadow_")),
+    "tightrope_model_info",
     "tightrope_reviews_total",
     "tightrope_review_skipped_rows_total",
 }

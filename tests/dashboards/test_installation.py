@@ -95,15 +95,14 @@ def test_page_of_the_rules_links_to_the_dashboard_of_its_scope_and_time(tmp_path
     """As Prometheus expands it, two minutes after 1970: of the installation, from an hour before on."""
     labels = {"model": "m", "scope": scope, "namespace": "p"}
     selector = ",".join(f'{name}="{value}"' for name, value in labels.items())
-    rule = next(
-        rule for rule in document(RULES / "alerts.yml")["groups"][0]["rules"] if rule["alert"] == "TightropeSafeMode"
-    )
-    texts = {name: text for name, text in rule["annotations"].items() if name != "dashboard_url"}
-    for name, value in labels.items():
-        texts = {key: text.replace(f"{{{{ $labels.{name} }}}}", value) for key, text in texts.items()}
+    shipped = document(RULES / "alerts.yml")["groups"][0]["rules"]
+    (rule,) = (rule for rule in shipped if rule.get("alert") == "TightropeSafeMode")
+    link = {"dashboard_url": rule["annotations"]["dashboard_url"]}
+    only = [{"name": "g", "rules": [{**rule, "labels": {}, "annotations": link}]}]
+    (tmp_path / "rules.yml").write_text(json.dumps({"groups": only}))
     expected = {
-        "exp_labels": {**labels, "severity": "page"},
-        "exp_annotations": {**texts, "dashboard_url": f"https://grafana.example.org/d/{LINKS[scope]}"},
+        "exp_labels": labels,
+        "exp_annotations": {"dashboard_url": f"https://grafana.example.org/d/{LINKS[scope]}"},
     }
     case = {
         "interval": "1m",
@@ -111,8 +110,37 @@ def test_page_of_the_rules_links_to_the_dashboard_of_its_scope_and_time(tmp_path
         "alert_rule_test": [{"eval_time": "2m", "alertname": "TightropeSafeMode", "exp_alerts": [expected]}],
     }
     (tmp_path / "test.yml").write_text(
-        json.dumps({"rule_files": [str(RULES / "alerts.yml")], "evaluation_interval": "1m", "tests": [case]})
+        json.dumps({"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": [case]})
     )
+    code, output = debian_servers.run_tool("promtool", "test", "rules", tmp_path / "test.yml")
+    assert code == 0, output
+
+
+def test_severity_and_owner_are_of_the_installation_with_the_same_labels(tmp_path: Path) -> None:
+    """A region's model of the same name has another owner, another policy and other groups."""
+    for name, text in TEXTS.items():
+        (tmp_path / name).write_text(rules_with_labels(text, {"region": ""}))
+    owners = {"eu": ("ada", "never"), "us": ("grace", "always")}
+    info = 'tightrope_model_info{{model="m",region="{}",owner="{}",page="{}",mode="armed"}}'
+    series = [info.format(region, *owner) for region, owner in owners.items()]
+    series += [f'tightrope_safe_mode_active{{model="m",scope="a=b",region="{region}"}}' for region in owners]
+    alert = 'ALERTS{{alertname="TightropeSafeMode",alertstate="firing",model="m",scope="a=b",region="{}",{}}}'
+    expected = [
+        alert.format("eu", 'owner="ada",severity="ticket"'),
+        alert.format("us", 'owner="grace",severity="page"'),
+    ]
+    case = {
+        "interval": "1m",
+        "input_series": [{"series": one, "values": "1x5"} for one in series],
+        "promql_expr_test": [
+            {
+                "expr": 'ALERTS{alertname="TightropeSafeMode"}',
+                "eval_time": "2m",
+                "exp_samples": [{"labels": labels, "value": 1} for labels in expected],
+            }
+        ],
+    }
+    (tmp_path / "test.yml").write_text(json.dumps({**TEST, "tests": [case]}))
     code, output = debian_servers.run_tool("promtool", "test", "rules", tmp_path / "test.yml")
     assert code == 0, output
 

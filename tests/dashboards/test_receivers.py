@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.observability import debian_servers
-from tests.support.observability.alert_rules import HOME, document
+from tests.support.observability.alert_rules import HOME, RULES, document
 from tests.tightrope.wiring.test_alert_texts import BREACH, GROUP, ORDER, alert
 from tightrope.service.adapters.ports import Alert
 from tightrope.shadow.alerts import HELD_SAFE_ALERT
@@ -126,6 +126,42 @@ def test_several_alerts_are_one_message(tmp_path: Path) -> None:
     assert text.startswith(
         f"{TITLE}\n{TEXT}\n\nm: the full model answers f (sex), 10 % of requests\nCallers are served: "
     )
+
+
+BY_RULES = document(RULES / "texts_test.yml")["tests"]
+RULE_TEXT = (
+    "The small model's answers to group quarters (residence) differ too much, or nothing shows whether they are right. "
+    "Callers are served: by the full model. It costs capacity: check that the full model bears its requests. Otherwise "
+    "there is nothing to do tonight: the page of Tightrope says since when, and whether the small model will return.\n"
+    "Measured: 64.3 % of the answers differ (41.0 % to 82.0 %), 10.0 % is tolerated.\n"
+    "https://tightrope.example.org/#/credit/residence%3Dgroup_quarters"
+)
+RULE_TITLE = "credit: the full model answers group quarters (residence)"
+RULE_LINK = "https://tightrope.example.org/#/credit/residence%3Dgroup_quarters"
+GOLDEN_OF_RULES = {
+    "slack": {"channel": "#team-credit", "title": RULE_TITLE, "title_link": RULE_LINK, "text": RULE_TEXT},
+    "pagerduty": {"description": RULE_TITLE, "component": "credit", "details": {"what_happened": RULE_TEXT}},
+    "opsgenie": {
+        "message": RULE_TITLE,
+        "description": RULE_TEXT,
+        "responders": [{"name": "team-credit", "type": "team"}],
+    },
+}
+"""The texts about the same group, by the rules alone: promtool proves that Prometheus makes what is given here."""
+
+
+@pytest.mark.parametrize("name", GOLDEN_OF_RULES)
+def test_receiver_gets_the_golden_text_of_the_rules(tmp_path: Path, name: str) -> None:
+    """Where the judge cannot reach Alertmanager, people read who is answered by which model, what is off, and what to
+    do all the same.
+    """
+    ((fired,),) = (check["exp_alerts"] for check in BY_RULES[0]["alert_rule_test"])
+    labels, annotations = fired["exp_labels"], fired["exp_annotations"]
+    told = {"status": "firing", "labels": labels, "annotations": annotations, "startsAt": "2025-11-27T16:21:50Z"}
+    common = {"commonLabels": labels, "commonAnnotations": annotations}
+    data = {"status": "firing", "alerts": [told | {"endsAt": "0001-01-01T00:00:00Z"}], **common}
+    keys = GOLDEN_OF_RULES[name]
+    assert filled(tmp_path, {key: receivers()[name][key] for key in keys}, data) == keys
 
 
 def test_end_and_order_have_their_words(tmp_path: Path) -> None:

@@ -83,12 +83,44 @@ def test_alert_is_complete(name: str) -> None:
     alert = alerts()[name]
     assert {*severities(name)} <= {"page", "ticket", "none"}
     more = {"report_url"} if name == "TightropeDrift" else set()
+    more |= ({"page_url"} if "var-scope" in alert["annotations"]["dashboard_url"] else set()) | {
+        *({"measured"} & {*alert["annotations"]})
+    }
     assert set(alert["annotations"]) == {"summary", "description", "runbook_url", "dashboard_url"} | more
     assert alert["annotations"]["runbook_url"].endswith(f"#{name.lower()}")
     used = set(re.findall(r"\$labels\.(\w+)", " ".join(alert["annotations"].values())))
     fired = next(labels for case in expected()[name] for labels in case)
     assert used <= {*fired, *USUAL_LABELS}
     assert fired["severity"] in severities(name)
+
+
+@pytest.mark.parametrize("name", alerts())
+def test_alert_about_a_model_has_its_owner(name: str) -> None:
+    """The label is looked up and no part of the expression: an alert fires without it, too."""
+    alert = alerts()[name]
+    fired = next(labels for case in expected()[name] for labels in case)
+    assert ("owner" in alert["labels"]) == ("owner" in fired) == ("model" in fired)
+    assert "tightrope_model_info" not in alert["expr"]
+
+
+NOT_FOR_PEOPLE = r"(?i)\b(e-values?|scopes?|breach\w*|latched|safe mode|drift\w*|dwell|epoch|baseline|compressed)\b"
+"""Words of the program that no text for people has; values of keys are spelled as they are written."""
+
+KEYS = ("at_expiry is baseline", "otherwise is baseline")
+
+
+@pytest.mark.parametrize("name", alerts())
+def test_texts_have_the_words_of_people(name: str) -> None:
+    """And say what callers get, or what to do."""
+    annotations = alerts()[name]["annotations"]
+    for key in {"summary", "description", "measured"} & {*annotations}:
+        words = re.sub(r"{{.*?}}", "", annotations[key])
+        for one in KEYS:
+            words = words.replace(one, "")
+        assert not re.search(NOT_FOR_PEOPLE, words), words
+    if name != "TightropeWatchdog":
+        told = r"[Cc]allers |answers |Look at|Put |Add |Make |Bring |Find |Give |Let |Qualify|says why|Read "
+        assert re.search(told, annotations["description"])
 
 
 def test_recorded_series_are_used() -> None:

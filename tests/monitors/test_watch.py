@@ -53,3 +53,11 @@ def test_advisory_plan_moves_only_scopes_that_an_operator_holds() -> None:
     routes = build_routes(plan, replace(initial_state(plan), modes=modes))
     assert routes.safe == ("group=b",)
     assert routes.states == {"model": "normal", "group=a": "safe", "group=b": "safe", "half=left": "normal"}
+
+
+def test_released_order_is_told_from_harm_under_an_advisory_plan() -> None:
+    """The compressed model answers again; the scope's state is not normal on an operator's word alone."""
+    plan = make_plan(armed=False)
+    modes = (Mode(), Mode(ModeState.SAFE), Mode(ModeState.SAFE, ordered=True), Mode(ordered=True))
+    routes = build_routes(plan, replace(initial_state(plan), modes=modes))
+    assert (routes.safe, routes.ordered) == ((), ("group=b",))

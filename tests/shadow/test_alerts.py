@@ -69,6 +69,12 @@ def test_latched_scope_has_a_second_alert() -> None:
     assert [alert.name for alert in active_alerts(routes(x="latched", y="safe", z="normal"))] == [ADVISED_ALERT] * 2
 
 
+def test_order_that_was_released_advises_no_one_of_harm() -> None:
+    """In an advisory model the compressed one answers again; the state returns by evidence, which is none of harm."""
+    released = replace(routes(x="safe", y="safe"), ordered=("x",))
+    assert [(alert.name, alert.scope) for alert in active_alerts(released)] == [(ADVISED_ALERT, "y")]
+
+
 def test_alert_without_an_event_has_no_cause() -> None:
     """That is the case after a restart."""
     (alert,) = active_alerts(
@@ -126,7 +132,7 @@ def test_alert_equals_that_of_the_rules(name: str) -> None:
     selector, *others = selectors(rule["expr"])
     assert selector.labels.get("state", "") == ("latched" if name == LATCHED_ALERT else "")
     assert [one.name for one in others] == ["tightrope_safe_mode_ordered"] * (name == SAFE_MODE_ALERT)
-    assert list(rule["labels"]) == ["severity"]
+    assert list(rule["labels"]) == ["severity", "owner"]
     assert "for" not in rule
     assert "keep_firing_for" not in rule
 

@@ -102,7 +102,7 @@ METRICS: Mapping[str, Metric] = {
     ),
     "safe_mode_active": _gauge(BY_GATEWAY, "0 or 1", "1 while the baseline answers a scope.", SCOPE_LABELS),
     "safe_mode_ordered": _gauge(
-        BY_GATEWAY, "0 or 1", "1 while the baseline answers a scope only because an operator ordered it.", SCOPE_LABELS
+        BY_GATEWAY, "0 or 1", "1 while a scope is in safe mode only because an operator ordered it.", SCOPE_LABELS
     ),
     "scope_state": _gauge(
         BY_GATEWAY, "0 or 1", "1 for the current state of a scope.", {**SCOPE_LABELS, "state": tuple(ModeState)}
@@ -229,5 +229,5 @@ DRIFT_FIGURES = tuple(n.removeprefix("drift_") for n in METRICS if n.startswith(
 
 def max_series(scopes: int, monitors: int) -> int:
     """The most series that a model with these numbers of scopes and monitors can have."""
-    sizes = {"model": 1, "scope": scopes, "monitor": monitors, "host": MAX_HOST_CLASSES + 1}
+    sizes = {"model": 1, "scope": scopes, "monitor": monitors, "host": MAX_HOST_CLASSES + 1, "owner": 1}
     return sum(metric.max_series(sizes) for metric in METRICS.values() if "model" in metric.labels)

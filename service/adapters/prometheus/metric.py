@@ -42,7 +42,7 @@ LabelValues = Mapping[str, Sequence[str]]
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One metric. The values of a label are listed; where the list is empty, the configuration determines them:
-    ``model``, ``scope`` (the model and its declared subgroups), ``monitor``.
+    ``model``, ``scope`` (the model and its declared subgroups), ``monitor``, ``owner``.
     """
 
     kind: MetricKind

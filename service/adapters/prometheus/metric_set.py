@@ -112,6 +112,7 @@ class MetricSet:
 
     def _add_qualification_metrics(self) -> None:
         """Add the metrics of what lets a model serve."""
+        self.model_info = self._add(Gauge, "model_info")
         self.qualification_info = self._add(Gauge, "qualification_info")
         self.qualification_expiry_timestamp_seconds = self._add(Gauge, "qualification_expiry_timestamp_seconds")
         self.numerics_distance = self._add(Gauge, "numerics_distance")

@@ -49,6 +49,7 @@ GAUGE_AGGREGATIONS: Mapping[str, Aggregation] = {
     "tightrope_model_hanging": max,
     "tightrope_kept_apart": max,
     "tightrope_fallback_share": min,
+    "tightrope_model_info": max,
     "tightrope_qualification_info": max,
     "tightrope_qualification_expiry_timestamp_seconds": min,
     "tightrope_numerics_distance": max,

@@ -1,4 +1,4 @@
-"""The metrics of qualifications; `catalogue.py` contains them."""
+"""The metrics of what lets a model serve, and of who answers for it; `catalogue.py` contains them."""
 
 from collections.abc import Mapping
 
@@ -7,6 +7,9 @@ from tightrope.service.adapters.prometheus.metric import Component, LabelValues,
 
 QUALIFICATION_VERDICTS = ("qualified", "breach", "insufficient", "error", "unqualified")
 """The verdict of the statement in force; unqualified where no statement lets the compressed model serve."""
+
+PAGE_POLICIES, WRITTEN_MODES = ("large", "always", "never"), ("armed", "advisory", "unset")
+"""The values of a model's keys `page` and `mode`; unset where no mode is written."""
 
 OF_STATEMENT: LabelValues = {"model": ()}
 OF_ANSWERS: LabelValues = {**OF_STATEMENT, "role": tuple(Role)}
@@ -17,6 +20,11 @@ def _gauge(text: str, unit: str, labels: LabelValues) -> Metric:
 
 
 QUALIFICATION_METRICS: Mapping[str, Metric] = {
+    "model_info": _gauge(
+        "1 for the owner of a model and its keys `page` and `mode`, by which its alerts are labelled and page.",
+        "0 or 1",
+        {**OF_STATEMENT, "owner": (), "page": PAGE_POLICIES, "mode": WRITTEN_MODES},
+    ),
     "qualification_info": _gauge(
         "1 for the verdict of the statement by which the model serves; breach and insufficient were accepted by those "
         "who approved it.",
@@ -33,4 +41,4 @@ QUALIFICATION_METRICS: Mapping[str, Metric] = {
     ),
     "numerics_bound": _gauge("Difference from the golden answers that is accepted.", "unit of the output", OF_ANSWERS),
 }
-"""The metrics of what lets a model serve."""
+"""The metrics of what lets a model serve, and of who answers for it."""

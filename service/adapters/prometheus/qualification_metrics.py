@@ -1,4 +1,4 @@
-"""The gauges of qualifications."""
+"""The gauges of what lets a model serve, and of who answers for it."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,11 @@ from tightrope.service.adapters.prometheus.qualification_catalogue import QUALIF
 
 
 class QualificationMetrics(MetricSet):
-    """Shows by which statement each model serves."""
+    """Shows by which statement each model serves, and who answers for it."""
+
+    def set_model_info(self, model: str, owner: str, page: str, mode: str) -> None:
+        """Show a model's owner, empty for none, when its alerts page, and its written mode."""
+        self.model_info.labels(model, owner, page, mode).set(1)
 
     def set_qualification(
         self, model: str, verdict: str, expires: float | None, numerics: Mapping[str, tuple[float, float]]

@@ -23,7 +23,7 @@ OPEN = {"Accept": "application/openmetrics-text; version=1.0.0"}
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that has answered some requests, failed some callers, and sent the minority to the baseline."""
     folder = tmp_path_factory.mktemp("metrics")
-    with serving(write_config(folder, config(folder, labels={}))) as running:
+    with serving(write_config(folder, config(folder, labels={}, owner="team-m", page="never"))) as running:
         for number in range(8):
             running.client.post(INFER, json=request(traffic(30, harm=True, seed=number), f"id-{number}"))
         running.client.post(INFER, content=b"{")
@@ -83,6 +83,12 @@ def test_counters_of_a_served_model_exist_from_the_start(server: Server) -> None
             for labels in metric.label_values({"model": ("m",), "scope": ("model", "group=minority")}):
                 inner = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
                 assert metric.full_name(name) + (f"{{{inner}}} " if inner else " ") in text
+
+
+def test_page_tells_who_answers_for_a_model(server: Server) -> None:
+    """The rules look owner and policy up there, from the configuration."""
+    assert re.search(r'tightrope_model_info{mode="\w+",model="m",owner="team-m",page="never"} 1.0\n', page(server))
+    assert page(server).count("tightrope_model_info{") == 1
 
 
 def test_request_id_is_in_exemplars_only(server: Server) -> None:

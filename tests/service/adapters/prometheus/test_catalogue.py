@@ -25,8 +25,8 @@ UNITS = {
 UNITS |= {"alerts", "groups", "connections", "events", "times", "probability", "the monitor's", "seconds since 1970"}
 UNITS |= {"unit of the output"}
 
-INFOS = {"qualification_info"}
-"""Gauges that are 1 for one value of a label."""
+INFOS = {"model_info", "qualification_info"}
+"""Gauges that are 1 for one value of their labels."""
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -59,7 +59,7 @@ def test_bound_equals_the_series_of_an_initialized_model() -> None:
         metrics.initialize(component, "m", ("model", "a=b", "a=c"))
     series = [sample for family in metrics.registry.collect() for sample in family.samples if "model" in sample.labels]
     gauges = [m for m in METRICS.values() if m.kind is MetricKind.GAUGE and "model" in m.labels]
-    sizes = {"model": 1, "scope": 3, "monitor": 4, "host": MAX_HOST_CLASSES + 1}
+    sizes = {"model": 1, "scope": 3, "monitor": 4, "host": MAX_HOST_CLASSES + 1, "owner": 1}
     later = [*gauges, *(m for m in METRICS.values() if "host" in m.labels)]  # set once they are known
     assert len(series) == max_series(3, 4) - sum(metric.max_series(sizes) for metric in later)
     assert METRICS["request_seconds"].max_series(sizes) == len(LATENCY_BUCKETS) + 3

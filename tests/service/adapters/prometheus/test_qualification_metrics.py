@@ -5,6 +5,16 @@ from prometheus_client import CollectorRegistry
 from tightrope.service.adapters.prometheus.qualification_metrics import QualificationMetrics
 
 
+def test_owner_and_policy_of_a_model_are_one_series() -> None:
+    """A model without an owner has an empty one."""
+    metrics = QualificationMetrics(CollectorRegistry())
+    metrics.set_model_info("m", "team-credit", "large", "armed")
+    metrics.set_model_info("n", "", "never", "unset")
+    for labels in (("m", "team-credit", "large", "armed"), ("n", "", "never", "unset")):
+        named = dict(zip(("model", "owner", "page", "mode"), labels, strict=True))
+        assert metrics.registry.get_sample_value("tightrope_model_info", named) == 1
+
+
 def test_only_the_latest_verdict_is_one() -> None:
     """A model without a statement has no expiry."""
     metrics = QualificationMetrics(CollectorRegistry())
