@@ -21,9 +21,12 @@ import urllib3
 from ruamel.yaml import YAML
 
 from tightrope.demo.replay import DEMO_FOLDER, traffic
+from tightrope.monitors.intake.sampling import Sampler
 from tightrope.monitors.records import Comparisons, Role
 from tightrope.service.adapters.archive.archive import DiskArchive
 from tightrope.service.adapters.archive.row_format import ColumnLayout
+from tightrope.service.adapters.archive.row_inputs import RowKeeping
+from tightrope.service.adapters.audit.seals import AuditKeys
 from tightrope.service.adapters.ports import ComparedBatch
 from tightrope.service.adapters.prometheus.metric_set import process_registry
 from tightrope.service.adapters.prometheus.metrics import Metrics
@@ -106,6 +109,7 @@ def prepare(folder: Path) -> Path:
     archive = DiskArchive(
         folder / "state" / ROWS_FOLDER,
         {MODEL: layout},
+        {MODEL: RowKeeping(16_384, AuditKeys(bytes(32)).request_digest, Sampler(1.0))},
         keep=ROWS_A_SIDE,
         reference={MODEL: ROWS_A_SIDE},
         metrics=metrics,

@@ -18,7 +18,9 @@ from tightrope.service.adapters.ports import (
     Bus,
     BusUnavailableError,
     JudgedInputs,
+    LabelKeeper,
     LogPartition,
+    NoLabelKeeper,
     NoPager,
     Pager,
     Record,
@@ -74,13 +76,14 @@ class Judge:
         pager: Pager | None = None,
         is_failing: Callable[[], bool] = lambda: False,
         recorder: StepRecorder = NO_RECORDER,
+        labels: LabelKeeper | None = None,
     ) -> None:
         self._bus, self._store = bus, store
         self._view = view
         self._metrics = metrics
         self._host = host
         self._stopping = stopping
-        self._pager, self._recorder = pager or NoPager(), recorder
+        self._pager, self._recorder, self._label_keeper = pager or NoPager(), recorder, labels or NoLabelKeeper()
         self._is_failing = is_failing
         self._has_judged = False
         self._figures = JudgementMetrics(metrics, view)
@@ -247,6 +250,7 @@ class Judge:
         changed = judge_round.save(self._bus.log, before, inputs)
         self._heart.count(before, changed)
         self._view.states = judge_round.states
+        self._label_keeper.keep_labels(judge_round.labels)
         self._modes.publish(judge_round.routes, judge_round.events)
         self._view.report(judge_round.own_events())
         record_uncounted(self._metrics, judge_round.repeated, judge_round.stale)

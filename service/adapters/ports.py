@@ -436,8 +436,22 @@ class ComparedBatch:
     decisions: Mapping[Role, Floats]
 
 
+class LabelKeeper(Protocol):
+    """Storage of labels beside the compared rows that they belong to."""
+
+    def keep_labels(self, labels: Sequence[Label]) -> None:
+        """Keep these labels if their rows are kept: never waits, never raises."""
+
+
+class NoLabelKeeper:
+    """Implements `LabelKeeper`: keeps nothing."""
+
+    def keep_labels(self, labels: Sequence[Label]) -> None:
+        """Discard these labels."""
+
+
 class Archive(Protocol):
-    """Storage of compared rows for the drift reports."""
+    """Storage of compared rows for drift reports, and for qualifying again."""
 
     def append(self, batch: ComparedBatch) -> None:
         """Keep these rows if possible: never waits, never raises."""

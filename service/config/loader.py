@@ -98,6 +98,10 @@ class ReportsSection(Section):
     """Compared rows of each model that are kept in the state folder, the newest ones, with the callers' inputs. 0 keeps
     none and disables reports; 50000 is plenty.
     """
+    row_bytes: Annotated[int, Field(ge=0, le=64 * 1024 * 1024)] = 16_384
+    """Bytes of the whole inputs of a row, at most, that are kept with it, so that both models can run on it again: see
+    docs/qualify.md. A longer row is marked as cut. 0 keeps the columns of a report alone.
+    """
     reference_rows: Annotated[int, Field(ge=0)] = 5_000
     """Reference rows of a report: the first this many of each model, stored separately, or of its golden rows."""
     window_rows: Annotated[int, Field(ge=1)] = 5_000

@@ -29,13 +29,14 @@ def is_trusted(label: Label, *, vouched: bool) -> bool:
 
 class LabelIntake(ABC):
     """The part of a round that joins labels and rows; ``pending`` collects what is saved with the states, and ``steps``
-    the steps of the fold that led to them.
+    the steps of the fold that led to them, and ``labels`` the labels that have their row.
     """
 
     def __init__(self, states: Mapping[str, State], store: Store) -> None:
         self.states = dict(states)
         self.steps: list[FoldStep] = []
         self.pending: dict[str, PendingChanges] = {}
+        self.labels: list[Label] = []
         self._store = store
 
     @abstractmethod
@@ -95,6 +96,7 @@ class LabelIntake(ABC):
         """Judge labelled rows; rows of another plan are counted as stale."""
         changes = self.pending[plan.model]
         changes.joined |= {row.key for row, _ in rows}
+        self.labels += [label for _, label in rows]
         current = [(row, label) for row, label in rows if row.plan_digest == plan.digest]
         stale, joined = len(rows) - len(current), len(current)
         current = [(row, label) for row, label in current if is_usable(plan, row, label)]

@@ -2,11 +2,12 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.support.judgement.compared_rows import packed_rows
 from tests.support.onnx_models import classifier
 from tests.support.samples import BASELINE, COMPRESSED, WorkerHarness, sample, watched
 from tightrope.monitors.compare import Decision, Scale
 from tightrope.monitors.records import Role
-from tightrope.service.adapters.archive.row_format import ColumnLayout, RowTable, pack_rows
+from tightrope.service.adapters.archive.row_format import ColumnLayout, RowTable
 from tightrope.service.adapters.onnxruntime import OnnxModel
 from tightrope.service.adapters.ports import ComparedBatch
 from tightrope.shadow.worker import WatchedPair, Worker
@@ -42,7 +43,7 @@ def test_compared_rows_are_archived_with_their_inputs(tmp_path: Path) -> None:
     pair = watched(tmp_path)
     (batch,) = archived(pair, [[1.0, 0.0], [0.0, 1.0]], [[2.0, 3.0]])
     assert len(batch.comparisons) == 3
-    kept = RowTable.from_records(*pack_rows(ColumnLayout.from_specs(pair.models[Role.BASELINE].inputs), batch))
+    kept = RowTable.from_records(*packed_rows(ColumnLayout.from_specs(pair.models[Role.BASELINE].inputs), batch))
     assert kept.inputs["input_0"].tolist() == [1, 0, 2]
     assert kept.inputs["input_1"].tolist() == [0, 1, 3]
 

@@ -15,6 +15,7 @@ from tightrope.monitors.records import Role, Sample, Tensors
 from tightrope.service.adapters.archive import archive
 from tightrope.service.adapters.archive.report_store import ReportStore, StoredReport
 from tightrope.service.adapters.archive.row_format import ColumnLayout, RowTable, pack_rows
+from tightrope.service.adapters.archive.row_inputs import RowKeeping
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.ports import ComparedBatch
 from tightrope.service.adapters.prometheus.metric_set import process_registry
@@ -151,7 +152,9 @@ def compare_golden(pair: ModelPair, golden: RowFile) -> RowTable:
         bus.publish(topic(SAMPLES), encode_samples(SampleBatch.from_samples([sample])))
         worker.step(0.0)
     layout = ColumnLayout.from_specs(pair.inputs)
-    return RowTable.concatenate([RowTable.from_records(*pack_rows(layout, batch)) for batch in archived.batches])
+    keeping = RowKeeping(0, lambda _: "", pair.sampler)
+    packed = [pack_rows(layout, batch, keeping) for batch in archived.batches]
+    return RowTable.concatenate([RowTable.from_records(each.header, each.records) for each in packed])
 
 
 def _samples(pair: ModelPair, golden: RowFile, size: int) -> Iterator[Sample]:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Event
 from tightrope.service.adapters import cpu
 from tightrope.service.adapters.archive.archive import DiskArchive
 from tightrope.service.adapters.archive.row_format import ColumnLayout
+from tightrope.service.adapters.archive.row_inputs import RowKeeping
 from tightrope.service.adapters.journal.recorder import JournalRecorder
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.open_inference.model import independent_copy
@@ -140,7 +142,8 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
     pager = build_pager(settings, metrics, store)
     store.make_room = archive.make_room
     recorder = build_recorder(settings, served.plans)
-    judging = partial(Judge, bus, store, view, metrics, cpu.cpu_name(), pager=pager, recorder=recorder or NO_RECORDER)
+    kept_by: dict[str, Any] = {"pager": pager, "recorder": recorder or NO_RECORDER, "labels": archive}
+    judging = partial(Judge, bus, store, view, metrics, cpu.cpu_name(), **kept_by)
     return Embedded(
         service=service,
         view=view,
@@ -175,11 +178,13 @@ def _open_state(settings: Settings) -> SqliteStore:
 
 def _archive(settings: Settings, pairs: Mapping[str, ModelPair], metrics: Metrics) -> DiskArchive:
     layouts = {name: ColumnLayout.from_specs(pair.inputs) for name, pair in pairs.items()}
+    digest = audit_keys(settings).request_digest
+    keeping = {name: RowKeeping(settings.reports.row_bytes, digest, pair.sampler) for name, pair in pairs.items()}
     first = {
         name: 0 if section.golden else settings.reports.reference_rows for name, section in settings.models.items()
     }
     keep = settings.reports.keep_rows
-    return DiskArchive(settings.state / ROWS_FOLDER, layouts, keep=keep, reference=first, metrics=metrics)
+    return DiskArchive(settings.state / ROWS_FOLDER, layouts, keeping, keep=keep, reference=first, metrics=metrics)
 
 
 def judge_loop(make: Callable[..., Judge], metrics: Metrics) -> Loop:

@@ -1,4 +1,5 @@
-"""The bounded archive of compared rows on disk, for the drift report: the newest rows, and the first ones apart.
+"""The bounded archive of compared rows on disk, for drift reports and for qualifying again: the newest rows, and the
+first ones apart.
 
     STATE/rows/MODEL/0000000007.rows            the newest rows, in segments; the oldest segment goes first
     STATE/rows/MODEL/reference/0000000000.rows  the first rows ever, never deleted
@@ -11,17 +12,14 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tightrope.monitors.label_records import Label
 from tightrope.service.adapters.archive.free_space import FreeSpace
-from tightrope.service.adapters.archive.row_format import (
-    ColumnLayout,
-    FileHeader,
-    Records,
-    RowTable,
-    pack_rows,
-)
+from tightrope.service.adapters.archive.row_format import ColumnLayout, PackedRows, RowTable, pack_rows
+from tightrope.service.adapters.archive.row_inputs import RowKeeping
+from tightrope.service.adapters.archive.row_labels import KeptLabel, RowLabels
 from tightrope.service.adapters.archive.segments import SegmentFolder, load_segment, segment_files
 from tightrope.service.adapters.ports import ComparedBatch
 from tightrope.service.adapters.prometheus.metrics import Metrics
@@ -33,6 +31,12 @@ REFERENCE_FOLDER = "reference"
 MAX_QUEUED_ROWS = 32_768
 """Rows in memory that wait for the disk."""
 
+MAX_QUEUED_BYTES = 64 * 1024 * 1024
+"""Bytes of the whole inputs of those rows."""
+
+MAX_QUEUED_LABELS = 32_768
+"""Labels in memory that wait for the disk."""
+
 SKIP_LOG_SECONDS = 60.0
 """Seconds between two log lines about skipped rows; the counter counts all of them."""
 
@@ -41,16 +45,17 @@ ROOM_CHECK_SECONDS = 2.0
 
 
 class DiskArchive:
-    """Implements `ports.Archive` with a thread that writes, so that the worker never waits.
+    """Implements `ports.Archive` and `ports.LabelKeeper` with a thread that writes, so that nothing waits for it.
 
-    ``layouts`` has the kept input columns of every model, ``keep`` is the number of newest rows of a model, and
-    ``reference`` the number of first rows of each model.
+    ``layouts`` has the kept input columns of every model, ``keeping`` how its rows are kept whole, ``keep`` is the
+    number of newest rows of a model, and ``reference`` the number of first rows of each model.
     """
 
     def __init__(
         self,
         folder: Path,
         layouts: Mapping[str, ColumnLayout],
+        keeping: Mapping[str, RowKeeping],
         *,
         keep: int,
         reference: Mapping[str, int],
@@ -60,13 +65,14 @@ class DiskArchive:
         self._space = space or FreeSpace(folder)
         self._files_lock = threading.Lock()
         self._folder = folder
-        self._layouts = layouts
+        self._layouts, self._keeping = layouts, keeping
         self._keep = keep
         self._reference = reference
         self._metrics = metrics
         self._folders: dict[str, tuple[SegmentFolder, SegmentFolder]] = {}
-        self._queue: queue.SimpleQueue[tuple[str, FileHeader, Records] | None] = queue.SimpleQueue()
-        self._queued_rows = 0
+        self._labels: dict[str, RowLabels] = {}
+        self._queue: queue.SimpleQueue[tuple[str, PackedRows | list[KeptLabel]] | None] = queue.SimpleQueue()
+        self._queued_rows = self._queued_bytes = self._queued_labels = 0
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="archive", daemon=True)
         self._logged_at = -SKIP_LOG_SECONDS
@@ -86,18 +92,42 @@ class DiskArchive:
         model, rows = batch.comparisons.model, len(batch.comparisons)
         if not self._keep:
             return
+        if self._queued_rows + rows > MAX_QUEUED_ROWS:  # packing takes longest
+            self._skip(model, rows, "busy", "the disk is slower than the traffic")
+            return
         try:
-            header, records = pack_rows(self._layouts[model], batch)
+            packed = pack_rows(self._layouts[model], batch, self._keeping[model])
         except Exception as error:  # noqa: BLE001 - no row may stop the worker
             self._skip(model, rows, "unfit", repr(error))
             return
+        size = len(packed.contents)
         with self._lock:
-            room = self._queued_rows + rows <= MAX_QUEUED_ROWS
-            self._queued_rows += rows if room else 0
+            if room := self._queued_bytes + size <= MAX_QUEUED_BYTES:
+                self._queued_rows += rows
+                self._queued_bytes += size
         if room:
-            self._queue.put((model, header, records))
+            self._queue.put((model, packed))
         else:
-            self._skip(model, rows, "busy", "the disk is slower than the traffic")
+            self._skip(model, rows, "busy", "the inputs are more than memory may hold until the disk has them")
+
+    def keep_labels(self, labels: Sequence[Label]) -> None:
+        """Queue these labels of rows; without room they are left out, and the log says so."""
+        if not self._keep:
+            return
+        for model in {label.model for label in labels} & self._keeping.keys():
+            digest = self._keeping[model].digest
+            own = [
+                KeptLabel((digest(label.request_id).encode(), label.row), label.label, label.probability)
+                for label in labels
+                if label.model == model
+            ]
+            with self._lock:
+                room = self._queued_labels + len(own) <= MAX_QUEUED_LABELS
+                self._queued_labels += len(own) if room else 0
+            if room:
+                self._queue.put((model, own))
+            else:
+                self._warn(model, "record-lost", f"{len(own)} labels of kept rows are left out: the disk is too slow")
 
     def make_room(self) -> bool:
         """Delete the oldest segments until the volume has its reserve; returns whether it has.
@@ -135,30 +165,51 @@ class DiskArchive:
                 continue
             if item is None:
                 return
-            model, header, records = item
-            try:
-                self._write(model, header, records)
-            except Exception as error:  # noqa: BLE001 - later rows may succeed
-                self._skip(model, len(records), "disk", getattr(error, "strerror", None) or repr(error))
-            with self._lock:
-                self._queued_rows -= len(records)
+            model, content = item
+            if isinstance(content, PackedRows):
+                self._write(model, content)
+            else:
+                self._write_labels(model, content)
 
-    def _write(self, model: str, header: FileHeader, records: Records) -> None:
+    def _write(self, model: str, packed: PackedRows) -> None:
+        try:
+            self._write_rows(model, packed)
+        except Exception as error:  # noqa: BLE001 - later rows may succeed
+            self._skip(model, len(packed), "disk", getattr(error, "strerror", None) or repr(error))
+        with self._lock:
+            self._queued_rows -= len(packed)
+            self._queued_bytes -= len(packed.contents)
+
+    def _write_rows(self, model: str, packed: PackedRows) -> None:
         if self._space.is_short() and not self.make_room():
-            self._skip(model, len(records), "reserve", "the volume of the state is short of space")
+            self._skip(model, len(packed), "reserve", "the volume of the state is short of space")
             return
         with self._files_lock:
             first, newest = self._segments(model)
             room = max(self._reference[model] - first.rows, 0)
-            first.append(header, records[:room])
-            newest.append(header, records[room:])
-        self._metrics.archived_rows.labels(model).inc(len(records))
+            head, tail = packed.take(slice(room)), packed.take(slice(room, None))
+            places = [*first.append(head), *newest.append(tail)]
+            self._metrics.archived_rows.labels(model).inc(len(packed))
+            self._labels[model].add_rows(places, packed.records)
+
+    def _write_labels(self, model: str, labels: list[KeptLabel]) -> None:
+        try:
+            with self._files_lock:
+                self._segments(model)
+                self._labels[model].write(labels)
+        except Exception as error:  # noqa: BLE001 - later labels may succeed
+            reason = getattr(error, "strerror", None) or repr(error)
+            self._warn(model, "record-lost", f"{len(labels)} labels of kept rows could not be written: {reason}")
+        with self._lock:
+            self._queued_labels -= len(labels)
 
     def _segments(self, model: str) -> tuple[SegmentFolder, SegmentFolder]:
         """A model's reference and newest rows; opened at the first rows, in the thread that may wait for the disk."""
         if model not in self._folders:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder = self._folder / model
+            most = 2 * (self._keep + 2 * self._reference[model]) + MAX_QUEUED_ROWS
+            self._labels[model] = RowLabels([folder / REFERENCE_FOLDER, folder], most)
             self._folders[model] = (
                 SegmentFolder(folder / REFERENCE_FOLDER, 2 * self._reference[model]),
                 SegmentFolder(folder, self._keep),
@@ -168,13 +219,15 @@ class DiskArchive:
     def _skip(self, model: str, rows: int, reason: str, text: str) -> None:
         if not rows:
             return
-        now = time.monotonic()
         self._metrics.archive_skipped_rows.labels(model, reason).inc(rows)
+        event = "disk-reserve" if reason == "reserve" else "record-lost"
+        self._warn(model, event, f"{rows} compared rows could not be kept ({reason}): {text}")
+
+    def _warn(self, model: str, event: str, text: str) -> None:
+        now = time.monotonic()
         if now - self._logged_at >= SKIP_LOG_SECONDS:
             self._logged_at = now
-            fields = {"event": "disk-reserve" if reason == "reserve" else "record-lost", "model": model}
-            line = "%d compared rows could not be kept for the drift report (%s): %s"
-            log.warning(line, rows, reason, text, extra={"fields": fields})
+            log.warning("%s", text, extra={"fields": {"event": event, "model": model}})
 
 
 def read_newest(folder: Path, model: str, rows: int) -> RowTable:

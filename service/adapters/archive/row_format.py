@@ -1,12 +1,12 @@
 """The file format of compared rows: a line of JSON that names the columns, then one record of fixed size a row.
 
 A batch is one append, rows are found by arithmetic, and a row cut short by a crash is a remainder that is ignored.
-Reading needs only numpy, and executes nothing.
+Reading needs only numpy, and executes nothing. Files of the first version have no identity of rows (`row_inputs.py`).
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from math import prod
 from pathlib import Path
 from typing import Any, Self, TypeAlias
@@ -15,16 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tightrope.monitors.records import Bools, Comparisons, Floats, Role, Tensors
+from tightrope.service.adapters.archive.row_inputs import IDENTITY_FIELDS, RowKeeping, TensorTypes, tensor_types
 from tightrope.service.adapters.ports import ComparedBatch
 from tightrope.service.protocol.tensors import TensorSpec
 
-ROW_FORMAT = "tightrope.rows/1"
+ROW_FORMAT, FIRST_ROW_FORMAT = "tightrope.rows/2", "tightrope.rows/1"
 
 MAX_COLUMNS = 128
 """Input columns that are kept: an image has 150,000, and a report about single pixels is useless."""
 
 TEXT_BYTES = 64
 """Bytes of UTF-8 that are kept of a string: enough to distinguish categories."""
+
+NOT_WRITTEN = {"written": False}
+"""Marks a field of a header that its first line does not have."""
+
+ADDED_HEADER_FIELDS = {"inputs", "rates"}
+"""Fields that the first version lacks."""
 
 MAX_HEADER_BYTES = 1_000_000
 """Maximum size of the first line: thousands of subgroups fit, and a file without lines is not read as a whole."""
@@ -93,7 +100,10 @@ class ColumnLayout:
 
 @dataclass(frozen=True, slots=True)
 class FileHeader:
-    """Artefacts, numeric and text columns, and subgroups of one file; the field names are its JSON keys."""
+    """Artefacts, numeric and text columns, and subgroups of one file; the field names are its JSON keys. ``inputs``
+    are the names and types of the whole inputs, and ``rates`` the shares of requests that were kept, of the model and
+    of each subgroup; a file of the first version (``has_identity`` false) has neither.
+    """
 
     baseline: str
     compressed: str
@@ -101,6 +111,9 @@ class FileHeader:
     texts: tuple[str, ...]
     scopes: tuple[str, ...]
     left_out: int
+    inputs: TensorTypes = ()
+    rates: tuple[float, ...] = ()
+    has_identity: bool = field(default=True, metadata=NOT_WRITTEN)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -111,31 +124,60 @@ class FileHeader:
                 ("numbers", "<f8", (len(self.numbers),)),
                 ("texts", f"S{TEXT_BYTES}", (len(self.texts),)),
                 ("member", "?", (len(self.scopes),)),
+                *(IDENTITY_FIELDS if self.has_identity else ()),
             ]
         )
 
     def line(self) -> bytes:
         """The first line of a file."""
-        return json.dumps({"format": ROW_FORMAT, **asdict(self)}).encode() + b"\n"
+        written = {each.name: getattr(self, each.name) for each in fields(self) if each.metadata != NOT_WRITTEN}
+        return json.dumps({"format": ROW_FORMAT, **written}).encode() + b"\n"
 
     @classmethod
     def read(cls, line: bytes) -> Self:
-        """The header of a first line.
+        """The header of a first line, of this version or of the first one.
 
         Raises:
             ValueError: when it is not a complete header.
         """
         document = json.loads(line)
-        if not line.endswith(b"\n") or not isinstance(document, dict) or document.pop("format", None) != ROW_FORMAT:
+        form = document.pop("format", None) if isinstance(document, dict) and line.endswith(b"\n") else None
+        if form not in (ROW_FORMAT, FIRST_ROW_FORMAT):
             raise ValueError("not a file of compared rows")
-        if set(document) != {field.name for field in fields(cls)}:
+        names = {each.name for each in fields(cls) if each.metadata != NOT_WRITTEN}
+        if set(document) != names - (set() if form == ROW_FORMAT else ADDED_HEADER_FIELDS):
             raise ValueError("other fields than a header has")
-        fixed: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in document.items()}
-        return cls(**fixed)
+        return cls(**{name: _fixed(value) for name, value in document.items()}, has_identity=form == ROW_FORMAT)
 
 
-def pack_rows(layout: ColumnLayout, batch: ComparedBatch) -> tuple[FileHeader, Records]:
-    """The header and the records of a batch."""
+def _fixed(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """A value with tuples in place of lists, so that headers can be compared."""
+    return tuple(map(_fixed, value)) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, slots=True)
+class PackedRows:
+    """Rows for one file: its header, a record for each row, (n,), and the bytes of their whole inputs in order."""
+
+    header: FileHeader
+    records: Records
+    contents: bytes = b""
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def take(self, rows: slice) -> Self:
+        """Consecutive rows, whose inputs begin at 0 again."""
+        records = self.records[rows].copy()
+        whole = records["size"] >= 0
+        first = int(records["begin"][whole][0]) if whole.any() else 0
+        end = first + int(records["size"][whole].sum())
+        records["begin"][whole] -= first
+        return replace(self, records=records, contents=self.contents[first:end])
+
+
+def pack_rows(layout: ColumnLayout, batch: ComparedBatch, keeping: RowKeeping) -> PackedRows:
+    """The header, the records and the whole inputs of a batch."""
     rows = batch.comparisons
     header = FileHeader(
         rows.baseline_digest,
@@ -144,6 +186,8 @@ def pack_rows(layout: ColumnLayout, batch: ComparedBatch) -> tuple[FileHeader, R
         layout.names(text=True),
         rows.scopes,
         layout.left_out,
+        tensor_types(batch.inputs[0]) if batch.inputs else (),
+        keeping.rates(rows.scopes),
     )
     records = np.zeros(len(rows), header.dtype)
     for name in OUTCOME_COLUMNS:
@@ -155,7 +199,9 @@ def pack_rows(layout: ColumnLayout, batch: ComparedBatch) -> tuple[FileHeader, R
     records["numbers"] = layout.numbers(batch.inputs, len(rows))
     records["texts"] = layout.texts(batch.inputs, len(rows))
     records["member"] = rows.member
-    return header, records
+    keeping.identify(records, rows)
+    contents = keeping.add_inputs(records, batch.inputs, header.inputs) if batch.inputs else b""
+    return PackedRows(header, records, contents)
 
 
 def _losses(rows: Comparisons) -> Floats:

@@ -1,14 +1,18 @@
-"""Files of compared rows in a folder: each holds a bounded number of rows, and the oldest file is deleted first."""
+"""Files of compared rows in a folder: each holds a bounded number of rows, and the oldest file is deleted first.
+
+0000000007.rows    the records
+0000000007.inputs  the whole inputs of its rows, written before the records
+"""
 
 import logging
 from pathlib import Path
 from typing import Any
 
-from tightrope.service.adapters.archive.row_format import FileHeader, Records, load_rows
+from tightrope.service.adapters.archive.row_format import FileHeader, PackedRows, load_rows
 
 log = logging.getLogger(__name__)
 
-ROWS_SUFFIX = ".rows"
+ROWS_SUFFIX, INPUTS_SUFFIX = ".rows", ".inputs"
 
 SEGMENT_ROWS = 5_000
 """Rows in one file, at most this number and a tenth of the kept rows; the disk may hold that many more."""
@@ -29,29 +33,43 @@ class SegmentFolder:
         """Rows in all files."""
         return sum(self._rows.values())
 
-    def append(self, header: FileHeader, records: Records) -> None:
+    def append(self, packed: PackedRows) -> list[tuple[Path, int]]:
         """Write rows, to a new file when one is full or the header differs, and delete the oldest beyond ``keep``.
+        Returns each row's file and its number there.
 
         Raises:
             OSError: when the disk refuses; a partly written file is not continued.
         """
-        while len(records):
-            path = self._current_file(header)
-            part = records[: self._size - self._rows[path]]
+        places: list[tuple[Path, int]] = []
+        while len(packed):
+            path = self._current_file(packed.header)
+            count = self._rows[path]
+            part = packed.take(slice(self._size - count))
             self._open = None  # until the write succeeds
-            with path.open("ab") as file:
-                file.write(part.tobytes())
-            self._open = path, header
+            self._write(path, part)
+            self._open = path, packed.header
             self._rows[path] += len(part)
-            records = records[len(part) :]
+            places += [(path, count + index) for index in range(len(part))]
+            packed = packed.take(slice(len(part), None))
         self._trim()
+        return places
+
+    def _write(self, path: Path, part: PackedRows) -> None:
+        begin = 0
+        if part.contents:
+            with path.with_suffix(INPUTS_SUFFIX).open("ab") as file:
+                begin = file.tell()
+                file.write(part.contents)
+        part.records["begin"][part.records["size"] >= 0] += begin
+        with path.open("ab") as file:
+            file.write(part.records.tobytes())
 
     def drop_oldest(self) -> int:
         """Delete the oldest file; returns its rows, 0 if there is no file."""
         if not self._rows:
             return 0
         path = min(self._rows)
-        path.unlink(missing_ok=True)
+        _delete(path)
         if self._open is not None and self._open[0] == path:
             self._open = None
         return self._rows.pop(path)
@@ -66,6 +84,7 @@ class SegmentFolder:
         number = 0 if last is None else int(last.stem) + (self._rows[last] > 0)
         path = self._folder / f"{number:010d}{ROWS_SUFFIX}"
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.with_suffix(INPUTS_SUFFIX).unlink(missing_ok=True)
         path.write_bytes(header.line())
         self._rows[path] = 0
         return path
@@ -74,8 +93,14 @@ class SegmentFolder:
         for path in sorted(self._rows)[:-1]:
             if self.rows - self._rows[path] < self._keep:
                 return
-            path.unlink(missing_ok=True)
+            _delete(path)
             del self._rows[path]
+
+
+def _delete(path: Path) -> None:
+    """Delete the records first: inputs without records cannot be found."""
+    path.unlink(missing_ok=True)
+    path.with_suffix(INPUTS_SUFFIX).unlink(missing_ok=True)
 
 
 def segment_files(folder: Path) -> list[Path]:

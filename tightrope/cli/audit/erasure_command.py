@@ -23,11 +23,16 @@ def erase(
     if json_:
         left = [str(path) for path in report.left]
         document = {"ok": not left, "rows": report.rows, "left": left, "topics": [*report.topics]}
+        document["unknown"] = [str(path) for path in report.unknown]
         typer.echo(json.dumps(document))
     else:
         for path in report.left:
             console.print_error("left", f"{path}: still has the id, and cannot be rewritten; delete it")
+        for path in report.unknown:
+            console.print_status(
+                "kept", f" {path}: an earlier version kept these rows without ids; see docs/reports.md", "yellow"
+            )
         for line in report.topics:
             console.print_status("kafka", f" {line}", "yellow")
-        console.print_status("erased", f" rows and labels that waited under the id and are deleted: {report.rows}")
+        console.print_status("erased", f" rows and labels under the id that are deleted: {report.rows}")
     raise typer.Exit(1 if report.left else 0)

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from tightrope.service.adapters.archive.row_erasure import erase_kept_rows, files_without_identity
 from tightrope.service.adapters.sqlite.erasure import erase_from_alerts, renamed, renaming
 from tightrope.service.adapters.sqlite.review_table import ReviewTable
 from tightrope.service.adapters.sqlite.state_file import UNREADABLE_MARK, StoreError
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.adapters.topics import COMPARISONS, DEAD, EVENTS, LABELS, PAYLOADS, SAMPLES, SNAPSHOTS, topic
+from tightrope.service.app import ROWS_FOLDER
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.errors import UnavailableError
 from tightrope.wiring.audit_keys import audit_keys
@@ -31,13 +33,15 @@ LEAST_SCANNED = 6
 
 @dataclass(frozen=True, slots=True)
 class ErasureReport:
-    """The outcome: the ``rows`` and labels that waited, for each other or for a review, and are deleted, the files that
-    still have the ``id``, and a line for each topic that may have it, with the date at which retention ends that.
+    """The outcome: the ``rows`` and labels that waited, for each other or for a review, or were kept, and are deleted,
+    the files that still have the ``id``, and a line for each topic that may have it, with the date at which retention
+    ends that. ``unknown`` are files of kept rows that tell no request, because an earlier version wrote them.
     """
 
     rows: int
     left: Sequence[Path]
     topics: Sequence[str]
+    unknown: Sequence[Path] = ()
 
 
 def erase(settings: Settings, request_id: str, now: datetime) -> ErasureReport:
@@ -64,9 +68,14 @@ def erase(settings: Settings, request_id: str, now: datetime) -> ErasureReport:
                 erase_from_alerts(folder / name, request_id, placeholder)
     except (StoreError, UnavailableError) as error:
         raise ConfigError([f"{error}; nothing may run on a state while an id is erased from it"]) from error
+    try:
+        rows += erase_kept_rows(folder / ROWS_FOLDER, audit_keys(settings).request_digest(request_id))
+    except OSError as error:
+        raise ConfigError([f"{folder / ROWS_FOLDER}: kept rows cannot be erased: {error.strerror}"]) from error
     for path in folder.glob("events-*.jsonl"):
         _rewrite_lines(path, request_id, placeholder)
-    return ErasureReport(rows, list(_files_with(folder, request_id)), list(_topics(settings, now)))
+    unknown = files_without_identity(folder / ROWS_FOLDER)
+    return ErasureReport(rows, list(_files_with(folder, request_id)), list(_topics(settings, now)), unknown)
 
 
 def _rewrite_lines(path: Path, request_id: str, placeholder: str) -> None:

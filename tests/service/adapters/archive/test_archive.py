@@ -144,7 +144,7 @@ def test_rows_that_fit_no_column_are_skipped(tmp_path: Path) -> None:
 def test_hanging_disk_does_not_delay_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows wait in bounded memory; rows without room there are counted."""
     hanging = threading.Event()
-    monkeypatch.setattr(segments.SegmentFolder, "append", lambda *_: hanging.wait(30.0))
+    monkeypatch.setattr(segments.SegmentFolder, "append", lambda *_: [hanging.wait(30.0)][1:])
     shelf, batch = ArchiveFolder(tmp_path), compared_batch(0, 2048)
     shelf.archive.start()
     began = time.monotonic()
@@ -171,9 +171,11 @@ def test_rows_can_be_read_while_files_are_written_and_deleted(tmp_path: Path) ->
 
 
 def test_the_space_of_a_row_is_that_of_its_columns(tmp_path: Path) -> None:
-    """Neither request ids nor padding are on disk, only the columns."""
+    """And of its identity and its whole inputs: there is no padding, and no request id."""
     ArchiveFolder(tmp_path, keep=10_000).put(compared_batch(0, 1000))
-    assert on_disk(tmp_path) < 1000 * (10 * 8 + 3 * 8 + 64 + 3) + 1000
+    identity, inputs = 32 + 4 + 8 + 8 + 8 + 8 + 8 + 4, 5 + 3 * 4 + 5 + 4 + 6
+    assert on_disk(tmp_path) < 1000 * (10 * 8 + 3 * 8 + 64 + 3 + identity + inputs) + 1000
+    assert not any(b"0-999" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
 def test_an_archive_that_was_never_started_can_be_stopped(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.judgement.compared_rows import SPECS, compared_batch
+from tests.support.judgement.compared_rows import SPECS, compared_batch, packed_rows
 from tightrope.service.adapters.archive.row_format import (
     MAX_COLUMNS,
     TEXT_BYTES,
@@ -12,7 +12,6 @@ from tightrope.service.adapters.archive.row_format import (
     FileHeader,
     RowTable,
     load_rows,
-    pack_rows,
 )
 from tightrope.service.protocol.tensors import TensorSpec
 
@@ -45,7 +44,7 @@ def test_an_input_of_free_length_has_no_columns() -> None:
 def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
     """Inputs, outcomes, subgroups and artefacts survive one file."""
     batch = compared_batch(10, 6, disagree=[0, 1, 0, 0, 0, 1], confidence_compressed=0.75, member=[True, False, True])
-    header, records = pack_rows(ColumnLayout.from_specs(SPECS), batch)
+    header, records = packed_rows(ColumnLayout.from_specs(SPECS), batch)
     (tmp_path / "0.rows").write_bytes(header.line() + records.tobytes())
     table = RowTable.from_records(*load_rows(tmp_path / "0.rows"))
 
@@ -68,7 +67,7 @@ def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
 def test_loss_of_a_kind_is_kept_as_it_is() -> None:
     """A row that does not speak has none."""
     batch = compared_batch(0, 3, disagree=[1, 0, 0], loss=[0.25, 0.0, np.nan])
-    _, records = pack_rows(ColumnLayout.from_specs(SPECS), batch)
+    _, records = packed_rows(ColumnLayout.from_specs(SPECS), batch)
     assert records["disagree"].tolist() == pytest.approx([0.25, 0.0, np.nan], nan_ok=True)
 
 
@@ -79,15 +78,15 @@ def test_string_cut_inside_a_character_can_be_read() -> None:
     odd = compared_batch(0, 1)
     odd.inputs[0]["word"][0, 0] = "x" + "é" * 40  # type: ignore[index]
     layout = ColumnLayout.from_specs(SPECS)
-    assert RowTable.from_records(*pack_rows(layout, batch)).inputs["word_0"].tolist() == ["é" * (TEXT_BYTES // 2)]
-    assert RowTable.from_records(*pack_rows(layout, odd)).inputs["word_0"].tolist() == [
+    assert RowTable.from_records(*packed_rows(layout, batch)).inputs["word_0"].tolist() == ["é" * (TEXT_BYTES // 2)]
+    assert RowTable.from_records(*packed_rows(layout, odd)).inputs["word_0"].tolist() == [
         "x" + "é" * (TEXT_BYTES // 2 - 1) + "�"
     ]
 
 
 def test_incomplete_last_row_is_ignored(tmp_path: Path) -> None:
     """A process killed while writing loses the row it was writing."""
-    header, records = pack_rows(ColumnLayout.from_specs(SPECS), compared_batch(0, 5))
+    header, records = packed_rows(ColumnLayout.from_specs(SPECS), compared_batch(0, 5))
     whole = header.line() + records.tobytes()
     (tmp_path / "0.rows").write_bytes(whole[:-1])
     assert RowTable.from_records(*load_rows(tmp_path / "0.rows")).inputs["x_0"].tolist() == [0, 1, 2, 3]
@@ -95,7 +94,7 @@ def test_incomplete_last_row_is_ignored(tmp_path: Path) -> None:
 
 def test_zeros_left_by_a_power_cut_are_ignored(tmp_path: Path) -> None:
     """A file may grow before its contents reach the disk."""
-    header, records = pack_rows(ColumnLayout.from_specs(SPECS), compared_batch(0, 5))
+    header, records = packed_rows(ColumnLayout.from_specs(SPECS), compared_batch(0, 5))
     (tmp_path / "0.rows").write_bytes(header.line() + records.tobytes() + bytes(3 * header.dtype.itemsize))
     assert len(RowTable.from_records(*load_rows(tmp_path / "0.rows"))) == 5
 
@@ -103,16 +102,16 @@ def test_zeros_left_by_a_power_cut_are_ignored(tmp_path: Path) -> None:
 @pytest.mark.parametrize("end", [0, 1, 10, -1])
 def test_a_torn_header_is_refused(tmp_path: Path, end: int) -> None:
     """An empty file is refused too."""
-    header, _ = pack_rows(ColumnLayout.from_specs(SPECS), compared_batch(0, 1))
+    header, _ = packed_rows(ColumnLayout.from_specs(SPECS), compared_batch(0, 1))
     (tmp_path / "0.rows").write_bytes(header.line()[:end])
     with pytest.raises(ValueError, match=r".*"):
         load_rows(tmp_path / "0.rows")
 
 
-@pytest.mark.parametrize("told", [{"format": "tightrope.rows/2"}, {"extra": 1}, []])
+@pytest.mark.parametrize("told", [{"format": "tightrope.rows/3"}, {"extra": 1}, []])
 def test_a_header_of_another_kind_is_refused(told: object) -> None:
     """Columns of another version are not guessed."""
-    line = json.loads(pack_rows(ColumnLayout.from_specs(SPECS), compared_batch(0, 1))[0].line())
+    line = json.loads(packed_rows(ColumnLayout.from_specs(SPECS), compared_batch(0, 1))[0].line())
     changed = told if isinstance(told, list) else {**line, **told}  # type: ignore[dict-item]
     with pytest.raises(ValueError, match=r"not a file of compared rows|other fields"):
         FileHeader.read(json.dumps(changed).encode() + b"\n")
@@ -120,9 +119,9 @@ def test_a_header_of_another_kind_is_refused(told: object) -> None:
 
 def test_tables_of_different_columns_are_joined_by_name() -> None:
     """Columns that a table lacks are missing values in its rows, as after a new model or new subgroups."""
-    old = RowTable.from_records(*pack_rows(ColumnLayout.from_specs(SPECS[:1]), compared_batch(0, 2, member=True)))
+    old = RowTable.from_records(*packed_rows(ColumnLayout.from_specs(SPECS[:1]), compared_batch(0, 2, member=True)))
     new = RowTable.from_records(
-        *pack_rows(ColumnLayout.from_specs(SPECS), compared_batch(2, 2, scopes=("group=c",), member=True))
+        *packed_rows(ColumnLayout.from_specs(SPECS), compared_batch(2, 2, scopes=("group=c",), member=True))
     )
     both = RowTable.concatenate([old, new])
     assert both.inputs["x_0"].tolist() == [0, 1, 2, 3]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.support.judgement.compared_rows import SPECS, compared_batch
+from tests.support.judgement.compared_rows import KEEPING, SPECS, compared_batch
 from tightrope.service.adapters.archive.row_format import ColumnLayout, pack_rows
 from tightrope.service.adapters.archive.segments import SegmentFolder, load_segment, segment_files
 
@@ -11,7 +11,7 @@ def filled(folder: Path, batches: int) -> SegmentFolder:
     """A folder that keeps 20 rows, in files of two, after this number of batches of ten rows."""
     segments = SegmentFolder(folder, 20)
     for number in range(batches):
-        segments.append(*pack_rows(ColumnLayout.from_specs(SPECS), compared_batch(10 * number, 10)))
+        segments.append(pack_rows(ColumnLayout.from_specs(SPECS), compared_batch(10 * number, 10), KEEPING))
     return segments
 
 

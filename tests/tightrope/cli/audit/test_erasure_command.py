@@ -19,7 +19,7 @@ def test_erasure_is_told(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture
     assert run("erase", path, "--id", "person-1") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("kafka tightrope.samples: until 20")
-    assert lines[-1] == "erased rows and labels that waited under the id and are deleted: 0"
+    assert lines[-1] == "erased rows and labels under the id that are deleted: 0"
     (tmp_path / "state").mkdir(exist_ok=True)
     (tmp_path / "state" / "tightrope.db.unreadable-1").write_text("person-1")
     assert run("erase", path, "--id", "person-1", "--json") == 1

@@ -22,6 +22,7 @@ from tightrope.offline.audit.erasure import erase
 from tightrope.offline.audit.verification import verify
 from tightrope.service.adapters.sqlite.review_table import GivenOpinion, ReviewTable
 from tightrope.service.config.loader import ConfigError, Settings, load
+from tightrope.wiring.audit_keys import audit_keys
 from tightrope.wiring.embedded import DATABASE
 from tightrope.wiring.review import REVIEW_DATABASE
 
@@ -34,7 +35,8 @@ ID = f"person-{ROWS - 1:05d}"
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a configuration whose process was killed: its state as it was while rows were judged."""
     folder = tmp_path_factory.mktemp("killed")
-    path = write_config(folder, config(folder, labels={}, repeats="none"))
+    kept = {"reports": {"keep_rows": 1000, "reference_rows": 100}}
+    path = write_config(folder, config(folder, labels={}, repeats="none") | kept)
     with run_in_process(path) as running:
         engine = running.parts.service.engine
         for number, row in enumerate(traffic(ROWS, harm=True)):
@@ -66,6 +68,19 @@ def contents(folder: Path) -> Iterator[bytes]:
 def has(folder: Path, text: str) -> bool:
     """Whether a text is anywhere."""
     return any(text.encode() in content for content in contents(folder))
+
+
+def test_kept_row_is_erased(settings: Settings) -> None:
+    """The digest of its request is nowhere in the files of kept rows any more, and its neighbours stay."""
+    digest = audit_keys(settings).request_digest
+
+    def kept(name: str) -> int:
+        return sum(path.read_bytes().count(digest(name).encode()) for path in (settings.state / "rows").rglob("*.rows"))
+
+    assert [kept(ID), kept("person-00001")] == [1, 1]
+    report = erase(settings, ID, NOW)
+    assert (report.left, report.unknown) == ([], [])
+    assert [kept(ID), kept("person-00001")] == [0, 1]
 
 
 def test_row_under_review_is_erased(settings: Settings) -> None:
