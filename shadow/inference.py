@@ -176,7 +176,7 @@ def run_batches(watched: WatchedPair, batches: Sequence[ShadowBatch]) -> Iterato
         elif len(batch.rows) > 1:
             yield from run_batches(watched, list(batch.split(0)))
         else:
-            log.warning("the %s model failed on the sample %s: %s", role, batch.request_id[0], answer)
+            log.warning("the %s model failed on a sample: %s", role, answer)
 
 
 def run_role(watched: WatchedPair, role: Role, batches: Sequence[Tensors]) -> list[AnyReading | RunFailedError]:

@@ -123,7 +123,7 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
     except ConfigError:
         store.close()
         raise
-    view = JudgementView(served.plans, on_event=log_event)
+    view = JudgementView(served.plans, on_event=partial(log_event, seq_of=store.seq_of))
     for component, plan in product((Component.WORKER, Component.JUDGE), served.plans.values()):
         metrics.initialize(component, plan.model, plan.scopes)
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 
 from tightrope.monitors.records import Event
 from tightrope.service.adapters.audit.redaction import redacted
@@ -29,6 +30,13 @@ class StoredTrail(ErasableStore):
         """Events with a sequence number beyond ``after``, oldest first."""
         with self._lock:
             return event_table.read(self._db, event_table.AFTER, after, model, limit)
+
+    def seq_of(self, event: str) -> int | None:
+        """The sequence number of the event with this id; None if it is not here, or cannot be read now."""
+        with self._lock, suppress(sqlite3.Error):
+            found = self._db.execute("SELECT seq FROM events WHERE id = ?", (event,)).fetchone()
+            return found[0] if found else None
+        return None
 
     def latest_events(
         self, model: str | None = None, before: int = NO_BOUND, limit: int = 100

@@ -1,14 +1,18 @@
 """Events of the audit trail in the log: one line each, in the words of people."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tightrope.monitors.records import Event
+from tightrope.service.adapters.audit.redaction import DIGEST_KEY
 from tightrope.service.api.overview.event_words import HARM, QUIET_KINDS, event_sentence, event_sort
 
 log = logging.getLogger(__name__)
 
 TOOK_OVER = "took-over"
+
+DETAIL_FIELDS = ("incident", DIGEST_KEY, "trace_id")
+"""Fields of a line that are those of the event's detail."""
 
 LOG_EVENTS: Mapping[str, str] = {
     "recovered": "gave-back",
@@ -35,11 +39,16 @@ ERROR_KINDS = frozenset({"blind-began", "judge-silent", "plan-unjudged", "unqual
 """Kinds after which the full model answers all requests."""
 
 
-def log_event(event: Event) -> None:
-    """Write an event to the log."""
+def log_event(event: Event, seq_of: Callable[[str], int | None] = lambda _: None) -> None:
+    """Write an event to the log. ``seq_of`` gives the number in the audit trail of an event that is saved, by its id.
+
+    Request ids are left out, as they are of the audit trail: the line has the digest that stands for one there.
+    """
     fields = {"event": log_name(event), "kind": event.kind, "model": event.model, "scope": event.scope}
-    request = {name: event.detail[name] for name in ("request_id", "trace_id") if event.detail.get(name)}
-    log.log(_level(event), "%s: %s", event.model, event_sentence(event), extra={"fields": fields | request})
+    seq = seq_of(event.id)
+    number = {} if seq is None else {"seq": seq}
+    found = {name: event.detail[name] for name in DETAIL_FIELDS if event.detail.get(name)}
+    log.log(_level(event), "%s: %s", event.model, event_sentence(event), extra={"fields": fields | number | found})
 
 
 def log_name(event: Event) -> str:

@@ -15,3 +15,13 @@ def test_events_are_saved_as_they_are_redacted(tmp_path: Path) -> None:
     assert [seq for seq, _ in store.latest_events(limit=1)] == [2]
     assert "raw-7" not in str(store.events())
     store.close()
+
+
+def test_saved_event_has_a_number(tmp_path: Path) -> None:
+    """Another has none, and neither has any once the file is closed."""
+    store = SqliteStore(tmp_path / "tightrope.db")
+    events = [note(1), note(2)]
+    store.save("l", {}, {}, events)
+    assert [store.seq_of(event.id) for event in (*events, note(3))] == [1, 2, None]
+    store.close()
+    assert store.seq_of(events[0].id) is None

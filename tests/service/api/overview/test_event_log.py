@@ -43,11 +43,25 @@ def test_event_is_a_line_with_its_level_and_name(
 
 
 def test_line_names_the_request_that_gave_the_last_evidence(caplog: pytest.LogCaptureFixture) -> None:
-    """With its trace, if it has one."""
-    for detail in ({"request_id": "r-1"}, {"request_id": "r-1", "trace_id": "4bf9"}):
+    """By the digest that the audit trail has of it, with its trace and its incident, if it has any."""
+    for detail in ({"request_digest": "9f"}, {"request_digest": "9f", "trace_id": "4bf9", "incident": "m-20261130"}):
         log_event(Event("e-1", 0.0, "m", "breach", "sex=f", "judge", "so", detail))
-        assert caplog.records[-1].__dict__["fields"].items() >= detail.items()
-        assert ("trace_id" in caplog.records[-1].__dict__["fields"]) is ("trace_id" in detail)
+        fields = caplog.records[-1].__dict__["fields"]
+        assert fields.items() >= detail.items()
+        assert {*fields} - {"event", "kind", "model", "scope"} == {*detail}
+
+
+def test_line_has_no_request_id(caplog: pytest.LogCaptureFixture) -> None:
+    """It would outlive an erasure."""
+    log_event(Event("e-1", 0.0, "m", "breach", "sex=f", "judge", "so", {"request_id": "person-7"}))
+    assert "person-7" not in str(caplog.records[-1].__dict__)
+
+
+def test_line_has_the_number_in_the_audit_trail(caplog: pytest.LogCaptureFixture) -> None:
+    """Of an event that is saved."""
+    for seq in (7, None):
+        log_event(event("breach"), seq_of={"e-1": seq}.get)
+        assert caplog.records[-1].__dict__["fields"].get("seq") == seq
 
 
 def test_text_is_the_sentence_for_people(caplog: pytest.LogCaptureFixture) -> None:
