@@ -79,21 +79,17 @@ class Judge:
         labels: LabelKeeper | None = None,
     ) -> None:
         self._bus, self._store = bus, store
-        self._view = view
-        self._metrics = metrics
-        self._host = host
-        self._stopping = stopping
+        self._view, self._metrics = view, metrics
+        self._host, self._stopping = host, stopping
         self._pager, self._recorder, self._label_keeper = pager or NoPager(), recorder, labels or NoLabelKeeper()
-        self._is_failing = is_failing
-        self._has_judged = False
+        self._is_failing, self._has_judged = is_failing, False
         self._figures = JudgementMetrics(metrics, view)
         self._modes = ModePublisher(bus, view, self._pager, stopping, heartbeat_seconds, self._is_silent)
-        self._expiry = LabelExpiry(store)
+        self._expiry, self._sample_ends = LabelExpiry(store), SampleEnds(bus)
         self._positions: Mapping[str, Mapping[LogPartition, int]] = {}
         self._restorer = Restorer(store, lambda plan, state: rejudge(store, host, plan, state, recorder))
         self._clock_jumps = ClockJumps(time.monotonic)
         self._refusals = RefusalLog(bus, metrics, stopping, time.monotonic)
-        self._sample_ends = SampleEnds(bus)
         self._replays: list[LabelReplay] = []
         self._assigned: float | None = None
         self._generation = bus.generation(*POSITION_TOPICS)

@@ -8,9 +8,9 @@ unknown TIGHTROPE_ variable is an error, since it is most likely misspelt.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -20,6 +20,7 @@ from tightrope.service.config.models import ModelSection
 from tightrope.service.config.process.alerts import AlertsSection
 from tightrope.service.config.process.candidates import CandidatesSection
 from tightrope.service.config.process.logs import LogsSection
+from tightrope.service.config.process.reports import ReportsSection
 from tightrope.service.config.process.server import ServerSection
 from tightrope.service.config.section import FORM_TAG_PREFIX, KEY_OF_A_MAP, Name, Section
 from tightrope.service.config.state import RecordSection, StateSection
@@ -91,33 +92,6 @@ class SafeModeSection(Section):
         return 2 * self.blind_seconds if self.silent_seconds is None else self.silent_seconds
 
 
-class ReportsSection(Section):
-    """Drift reports, and the compared rows that they are made of; see docs/reports.md."""
-
-    keep_rows: Annotated[int, Field(ge=0)] = 0
-    """Compared rows of each model that are kept in the state folder, the newest ones, with the callers' inputs. 0 keeps
-    none and disables reports; 50000 is plenty.
-    """
-    row_bytes: Annotated[int, Field(ge=0, le=64 * 1024 * 1024)] = 16_384
-    """Bytes of the whole inputs of a row, at most, that are kept with it, so that both models can run on it again: see
-    docs/qualify.md. A longer row is marked as cut. 0 keeps the columns of a report alone.
-    """
-    reference_rows: Annotated[int, Field(ge=0)] = 5_000
-    """Reference rows of a report: the first this many of each model, stored separately, or of its golden rows."""
-    window_rows: Annotated[int, Field(ge=1)] = 5_000
-    """Rows in the window of a report, the newest ones."""
-    every_seconds: Annotated[float, Field(ge=1)] | None = None
-    """Interval of scheduled reports, each made in its own process; if left out, reports are made only on demand."""
-    keep: Annotated[int, Field(ge=1)] = 20
-    """Number of reports kept for each model."""
-
-    @model_validator(mode="after")
-    def _has_rows(self) -> Self:
-        if self.every_seconds is not None and not self.keep_rows:
-            raise ValueError("every_seconds needs rows to report about: set keep_rows, e.g. to 50000")
-        return self
-
-
 class Settings(Section):
     """The whole configuration file."""
 
@@ -169,9 +143,24 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
         settings = Settings.model_validate(read_document(path))
     except ValidationError as error:
         raise ConfigError(problems + [_line(path, dict(e)) for e in error.errors()]) from None
+    problems += [
+        f"models.{name}.qualification.requalify_days: {problem}"
+        for name, model in settings.models.items()
+        if model.qualification and model.qualification.requalify_days
+        if (problem := _unkept_rows(settings)) is not None
+    ]
     if problems:
         raise ConfigError(problems)
     return resolve_settings(settings, folder_of(path))
+
+
+def _unkept_rows(settings: Settings) -> str | None:
+    """Say why no rows of traffic are kept that a model could be qualified by; None if they are."""
+    if settings.bus is not None:
+        return "needs the embedded bus, because a cluster keeps no rows: leave bus out, or leave requalify_days out"
+    if not (settings.reports.keep_rows and settings.reports.row_bytes):
+        return "needs kept rows: set reports.keep_rows, e.g. to 50000, and leave reports.row_bytes above 0"
+    return None
 
 
 def control_token(settings: Settings, environ: Mapping[str, str] = os.environ) -> str | None:

@@ -122,6 +122,10 @@ class QualificationSection(Section):
     """The purpose in words for people, such as: no answer changes because the model was compressed."""
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     """The confidence with which a limit must be proved to hold, each for itself."""
+    requalify_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    """Days after which the running service makes a new statement on the rows of traffic that it kept since, for people
+    to sign; never if left out. It needs reports.keep_rows.
+    """
     valid_days: Annotated[int, Field(ge=1, le=3650)] = 180
     """Days after which the statement expires."""
     criteria: dict[Name, CriterionSection] = Field(default_factory=dict)

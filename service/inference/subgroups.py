@@ -143,6 +143,12 @@ class Subgroups:
         return {name: max(c.last_column for c in self.by_column if c.input == name) for name in sorted(names)}
 
     @cached_property
+    def parameter_scopes(self) -> tuple[int, ...]:
+        """The indices of the scopes that request parameters decide, which inputs do not tell."""
+        values = {scope for each in self.by_parameter for scope in each.values.scopes.values()}
+        return tuple(sorted(values | {other.scope for other in self.others if other.parameter is not None}))
+
+    @cached_property
     def refusing(self) -> tuple[OtherScope, ...]:
         """The scopes whose requests are refused."""
         return tuple(other for other in self.others if other.otherwise == "refuse")

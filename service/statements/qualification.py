@@ -84,8 +84,24 @@ class AttemptRecord(StrictRecord, frozen=True):
     verdict: ShortText
 
 
+class SamplesRecord(StrictRecord, frozen=True):
+    """Where kept rows of traffic came from: those that were answered from ``since`` until ``until``. Of the rows that
+    were ``kept`` in that time, some were ``refused``, by reason; ``of_model`` of the others judge the whole model, the
+    rest its subgroups alone; ``labels`` have a label.
+    """
+
+    since: Moment
+    until: Moment
+    kept: Count
+    refused: Annotated[dict[ShortText, Count], Meta(max_length=MAX_STATEMENT_ENTRIES)]
+    of_model: Count
+    labels: Count
+
+
 class DataRecord(StrictRecord, frozen=True):
-    """The rows: ``chosen_on`` of them chose what is judged, ``judged_on`` were judged."""
+    """The rows: ``chosen_on`` of them chose what is judged, ``judged_on`` were judged. Kept rows of traffic have
+    ``samples``.
+    """
 
     sha256: Sha256
     rows: Count
@@ -95,6 +111,7 @@ class DataRecord(StrictRecord, frozen=True):
     attempts: Annotated[list[AttemptRecord], Meta(max_length=MAX_STATEMENT_ENTRIES)] = msgspec.field(
         default_factory=list
     )
+    samples: SamplesRecord | UnsetType = UNSET
 
 
 class QualificationCell(SparseRecord, frozen=True):

@@ -40,7 +40,7 @@ def print_report(report: QualificationReport, out: Console) -> None:
     """Print the verdict, what is harmed, what cannot be told, and a summary of what passes."""
     subject, baseline = report.statement.subject
     data = report.statement.predicate.data
-    rows = f"{data.judged_on:,} of {data.rows:,} rows of {report.data.name}"
+    rows = f"{data.judged_on:,} of {data.rows:,} rows of {report.data}"
     out.print(f"{report.model}: {subject.name} against {baseline.name}, {rows}", highlight=False)
     word, colour = VERDICT_WORDS[report.verdict]
     out.print(f"[bold {colour}]{word}[/]: {_counts(report.cells)}", highlight=False)

@@ -35,8 +35,13 @@ OUTCOME_OF_EXIT_CODE = {0: "made", 3: "refused"}
 
 def report_command(config: Path) -> Sequence[str]:
     """Return the command that makes a report of every model, at the lowest priority where `nice` is available."""
+    return low_priority_command("report", str(config))
+
+
+def low_priority_command(*arguments: str) -> Sequence[str]:
+    """Return a command of this program, at the lowest priority where `nice` is available."""
     nice = shutil.which("nice")
-    return [*([nice, "-n", "19"] if nice else []), sys.executable, "-P", "-m", "tightrope", "report", str(config)]
+    return [*([nice, "-n", "19"] if nice else []), sys.executable, "-P", "-m", "tightrope", *arguments]
 
 
 class ReportScheduler:
@@ -106,16 +111,16 @@ class ReportScheduler:
             while process.poll() is None and time.monotonic() - began < REPORT_TIMEOUT_SECONDS:
                 if self._stopping.wait(0.1):
                     break
-            code = _end(process)
+            code = end_process(process)
             if self._stopping.is_set():
                 return
             outcome = OUTCOME_OF_EXIT_CODE.get(code, "failed")
             self._metrics.reports.labels(outcome).inc()
             if outcome == "failed":
-                log.warning("the drift report failed with code %d: %s", code, _last_lines(errors))
+                log.warning("the drift report failed with code %d: %s", code, last_lines(errors))
 
 
-def _end(process: "subprocess.Popen[bytes]") -> int:
+def end_process(process: "subprocess.Popen[bytes]") -> int:
     """Terminate a process that still runs, and return the exit code."""
     if process.poll() is None:
         process.terminate()
@@ -126,7 +131,7 @@ def _end(process: "subprocess.Popen[bytes]") -> int:
     return process.wait()
 
 
-def _last_lines(file: IO[bytes]) -> str:
+def last_lines(file: IO[bytes]) -> str:
     """Return the last five lines of a file on one line, at most 500 characters."""
     file.seek(0)
     lines = file.read().decode(errors="replace").split("\n")

@@ -35,6 +35,7 @@ from tightrope.service.inference.autotune import measure_profile
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.inference.probing.probe_memory import ProbeMemory
 from tightrope.serving.report_schedule import ReportScheduler
+from tightrope.serving.requalification import Requalifier
 from tightrope.serving.server import STOP_SECONDS, STOP_SIGNALS, HttpServer, ReadyCallback, prepare_process
 from tightrope.shadow.inference import WatchedPair
 from tightrope.shadow.judge import Judge
@@ -65,6 +66,7 @@ class Embedded:
     judge: Loop
     archive: DiskArchive
     reporter: ReportScheduler
+    requalifier: Requalifier
     pager: Pager
     deployer: HotSwapDeployer
     recorder: JournalRecorder | None
@@ -81,6 +83,7 @@ class Embedded:
         if self.review:
             self.review.start()
         self.reporter.start()
+        self.requalifier.start()
         self.worker.start()
         deadline = time.monotonic() + STOP_SECONDS
         while any(self.service.engine.router.routes(name).epoch < 0 for name in self.view.plans):
@@ -101,6 +104,7 @@ class Embedded:
         if self.recorder:
             self.recorder.stop(STOP_SECONDS)
         self.reporter.stop(STOP_SECONDS)
+        self.requalifier.stop(STOP_SECONDS)
         self.pager.stop(STOP_SECONDS)
         self.store.close()
 
@@ -130,6 +134,10 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
     def record_event(event: Event) -> None:
         service.outbox.add_event(event)
 
+    def serving_verdict(model: str) -> str | None:
+        found = service.engine.pair(model).qualification
+        return found.signed.statement.predicate.result.verdict if found and found.signed else None
+
     def shield(plan: Plan) -> None:
         service.engine.router.keep_safe(plan.model, view.unproven_scopes(plan))
 
@@ -152,6 +160,7 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
         judge=judge_loop(judging, metrics),
         archive=archive,
         reporter=ReportScheduler(settings, {name: pair.plan.scopes for name, pair in pairs.items()}, metrics, config),
+        requalifier=Requalifier(settings, config, metrics, serving_verdict, record_event),
         pager=pager,
         deployer=deployer,
         recorder=recorder,

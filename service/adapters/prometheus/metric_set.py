@@ -115,6 +115,9 @@ class MetricSet:
         self.model_info = self._add(Gauge, "model_info")
         self.qualification_info = self._add(Gauge, "qualification_info")
         self.qualification_expiry_timestamp_seconds = self._add(Gauge, "qualification_expiry_timestamp_seconds")
+        self.requalification_changed = self._add(Gauge, "requalification_changed")
+        self.requalification_failed = self._add(Gauge, "requalification_failed")
+        self.requalification_timestamp_seconds = self._add(Gauge, "requalification_timestamp_seconds")
         self.numerics_distance = self._add(Gauge, "numerics_distance")
         self.numerics_bound = self._add(Gauge, "numerics_bound")
 

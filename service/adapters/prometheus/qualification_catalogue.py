@@ -34,6 +34,18 @@ QUALIFICATION_METRICS: Mapping[str, Metric] = {
     "qualification_expiry_timestamp_seconds": _gauge(
         "Time at which the statement of qualification expires.", "seconds since 1970", OF_STATEMENT
     ),
+    "requalification_changed": _gauge(
+        "1 if the verdict of the newest statement on kept rows is not that of the statement by which the model serves; "
+        "without one, not that of the statement on kept rows before.",
+        "0 or 1",
+        OF_STATEMENT,
+    ),
+    "requalification_failed": _gauge(
+        "1 if the latest attempt to make a statement on kept rows failed.", "0 or 1", OF_STATEMENT
+    ),
+    "requalification_timestamp_seconds": _gauge(
+        "Time of the newest statement on kept rows.", "seconds since 1970", OF_STATEMENT
+    ),
     "numerics_distance": _gauge(
         "Largest difference of this host's answers from the golden ones, at the start or the latest deployment.",
         "unit of the output",

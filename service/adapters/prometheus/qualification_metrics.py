@@ -26,3 +26,12 @@ class QualificationMetrics(MetricSet):
         for role, (distance, bound) in numerics.items():
             self.numerics_distance.labels(model, role).set(distance)
             self.numerics_bound.labels(model, role).set(bound)
+
+    def set_requalification(self, model: str, made: float | None, *, changed: bool, failed: bool) -> None:
+        """Show when the newest statement on kept rows was ``made`` (seconds since the epoch; None without one), whether
+        its verdict is another one, and whether the latest attempt failed.
+        """
+        self.requalification_changed.labels(model).set(changed)
+        self.requalification_failed.labels(model).set(failed)
+        if made is not None:
+            self.requalification_timestamp_seconds.labels(model).set(made)

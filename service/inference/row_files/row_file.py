@@ -28,9 +28,11 @@ class RowFileError(TightropeError):
 class RowFile:
     """n rows. ``parts`` hold consecutive rows of equal shapes, rows first: rows of other shapes never share a run.
 
-    ``labels`` (n,) are the true classes if the file has them, ``positions`` (n) the places in the file, in the ``unit``
-    that errors name, and ``parameters`` (n) what callers would send with each row, none if the file has none.
+    ``labels`` (n,) are the true classes if there are any, -1 where one is not known, ``positions`` (n) the places in
+    the file, in the ``unit`` that errors name, and ``parameters`` (n) what callers would send with each row, none if
+    the file has none.
     ``columns`` are the file's own names of the flat columns of all inputs, none where it has no such columns.
+    ``known_members`` (n, S) says which rows belong to which subgroups, where the rows alone do not tell it.
     """
 
     path: Path
@@ -40,6 +42,7 @@ class RowFile:
     unit: str = "line"
     parameters: Sequence[Mapping[str, Scalar]] = ()
     columns: Sequence[str] = ()
+    known_members: Bools | None = None
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -54,6 +57,8 @@ class RowFile:
         Raises:
             RowFileError: when a row has no such column as a subgroup is cut from.
         """
+        if self.known_members is not None:
+            return self.known_members
         found, start = [], 0
         for inputs in self.parts:
             rows = row_count(inputs)

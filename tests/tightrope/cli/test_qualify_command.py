@@ -22,3 +22,8 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
     refused = tightrope("qualify", config, GOLDEN, "--expect", "sha256:00")
     assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)
     assert tightrope("qualify", config).returncode == 2
+    assert tightrope("qualify", config, GOLDEN, "--from-samples").returncode == 2
+    assert tightrope("qualify", config, GOLDEN, "--since", "2h").returncode == 2
+    unkept = tightrope("qualify", config, "--from-samples")
+    assert (unkept.returncode, len(unkept.stderr.splitlines())) == (1, 1)
+    assert "reports.keep_rows is 0" in unkept.stderr

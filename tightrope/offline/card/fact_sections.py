@@ -8,6 +8,7 @@ from tightrope.offline.card.figures import CARD_ROLES, scaled, shown_day, shown_
 from tightrope.offline.card.sources import CardSources
 from tightrope.offline.qualification.stress.words import scenario_words
 from tightrope.service.statements.opinions import HeldOpinion
+from tightrope.service.statements.qualification import SamplesRecord
 
 MICRO, KILO, MEGA = (1e6, "µs"), (1e-3, "kB"), (1e-6, "MB")
 SECONDS = (1.0, "s")
@@ -129,6 +130,12 @@ def data_section(sources: CardSources) -> CardSection:
         Sentence(text, ("q:data.rows", "q:data.labels", "q:data.judged_on", "q:data.chosen_on")),
         Sentence(f"SHA-256 of the rows: {data.sha256}", ("q:data.sha256",)),
     ]
+    if isinstance(data.samples, SamplesRecord):
+        samples, refused = data.samples, sum(data.samples.refused.values())
+        text = (
+            f"Kept rows of traffic from {samples.since:%Y-%m-%d} until {samples.until:%Y-%m-%d}; {refused:,} refused."
+        )
+        blocks.append(Sentence(text, ("q:data.samples",)))
     for index, attempt in enumerate(data.attempts):
         same = attempt.criteria_digest == sources.predicate.criteria_digest
         text = f"Earlier attempt on these rows: {attempt.verdict}, {'the same' if same else 'other'} criteria."

@@ -26,7 +26,7 @@ from tightrope.offline.qualification.criteria import (
 )
 from tightrope.service.inference.kinds.class_cells import FEW_ROWS
 
-NO_LABELS = "the file has no labels"
+NO_LABELS = "the rows have no labels"
 
 
 @dataclass(frozen=True, slots=True)

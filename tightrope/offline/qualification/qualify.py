@@ -1,22 +1,25 @@
-"""`tightrope qualify`: judges a pair by its criteria on rows of a file, stage by stage."""
+"""`tightrope qualify`: judges a pair by its criteria on rows of a file, or on kept ones, stage by stage."""
 
 import hashlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import UNSET
 
 from tightrope import __version__
 from tightrope.monitors.qualification.cells import JudgedCell, MeasuredCell, QualificationVerdict, judge, verdict_of
 from tightrope.monitors.records import Outcome, Role
-from tightrope.offline.pair_evaluation import prepare
+from tightrope.offline.pair_evaluation import PairEvaluation, load_pair
 from tightrope.offline.progress import NO_PROGRESS, Progress
 from tightrope.offline.qualification.attempts import add_attempt, earlier_attempts
 from tightrope.offline.qualification.cost_cells import cost_cells
 from tightrope.offline.qualification.costs import Costs
 from tightrope.offline.qualification.criteria import CLEAR_DISAGREEMENT, CriteriaPlan, plan_criteria
 from tightrope.offline.qualification.runner import JudgedStage, QualificationRun
+from tightrope.offline.qualification.samples.row_source import RowSource
 from tightrope.offline.qualification.stages import StageStore, TimedProgress
 from tightrope.offline.qualification.statement import (
     Signer,
@@ -30,6 +33,9 @@ from tightrope.offline.qualification.stress.membership import read_members
 from tightrope.offline.qualification.stress.scenario_stages import StressFigures, run_stress
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.config.qualification import STATEMENT_SUFFIX
+from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.inference.row_files.row_reader import read_rows
+from tightrope.service.inference.row_files.row_schema import schema_of
 from tightrope.service.statements.qualification import (
     AttemptRecord,
     DataRecord,
@@ -56,12 +62,12 @@ class QualifyOptions:
 
 @dataclass(frozen=True, slots=True)
 class QualificationReport:
-    """The cells of a pair, and the statement about it that was written to ``files``; ``notes`` are lines about what was
-    not judged.
+    """The cells of a pair on the rows of ``data``, and the statement about it that was written to ``files``; ``notes``
+    are lines about where rows came from, and what was not judged.
     """
 
     model: str
-    data: Path
+    data: str
     cells: tuple[JudgedCell, ...]
     statement: QualificationStatement
     costs: Costs | None
@@ -93,30 +99,50 @@ def qualify(
     progress: Progress = NO_PROGRESS,
     now: datetime | None = None,
 ) -> QualificationReport:
-    """Judge a pair on the rows of ``data`` and write its statement.
+    """Judge a pair on the rows of the file ``data`` and write its statement.
+
+    Raises:
+        TightropeError: as `qualify_rows`.
+        RowFileError: when the file cannot be used.
+    """
+    pair = load_pair(settings, name)
+    source = RowSource(read_rows(data, schema_of(pair)), data_digest(data), data.name)
+    return qualify_rows(settings, pair, source, options, progress, now)
+
+
+def qualify_rows(
+    settings: Settings,
+    pair: ModelPair,
+    source: RowSource,
+    options: QualifyOptions,
+    progress: Progress = NO_PROGRESS,
+    now: datetime | None = None,
+) -> QualificationReport:
+    """Judge a pair on rows and write its statement.
 
     Raises:
         ConfigError: when a criterion does not fit, or the criteria are not the expected ones.
-        RowFileError: when the file cannot be used, or a model fails on a row.
+        RowFileError: when a model fails on a row.
         QualificationStateError: when a file cannot be written.
     """
     deadline = None if options.seconds is None else time.monotonic() + options.seconds
     timed = TimedProgress(progress, deadline)
-    evaluation = replace(prepare(settings, name, data), progress=timed)
-    plan = plan_criteria(evaluation.pair, settings)
+    evaluation = PairEvaluation(pair, source.table, timed)
+    plan = plan_criteria(pair, settings)
     require_digest(plan, options.expect)
-    subjects(settings, evaluation.pair)
+    subjects(settings, pair)
     members = None if options.members is None else read_members(evaluation, options.members)
-    run = QualificationRun(evaluation, settings, plan, timed, stress=options.stress, members=members)
-    rows = data_digest(data)
+    run = QualificationRun(
+        evaluation, settings, plan, timed, stress=options.stress, drawn=source.drawn, members=members
+    )
     training = "" if options.members is None else data_digest(options.members)
-    store = StageStore.open(settings.state.folder, _run_digest(run, rows, training))
+    store = StageStore.open(settings.state.folder, _run_digest(run, source.digest, training))
     finished = store.run("cells", JudgedStage, run.cells)
     stage = run.unreached() if finished is None else finished
     golden = store.run("numerics", GoldenRecord, run.numerics)
     costs = store.run("costs", Costs, run.costs) if options.costs else None
     flips = store.run("scenarios", list[MeasuredCell], lambda: run.flips(stage.withheld)) if run.of_scenarios() else []
-    stress = run_stress(run, store)
+    stress = run_stress(run.of_model(), store)
     measured = [*stage.cells, *(run.unreached_flips() if flips is None else flips), *stress.cells]
     cells = breaches_first(plan, [*judge(measured, plan.alpha), *cost_cells(plan, golden, costs)])
     result = QualificationResult(
@@ -128,15 +154,15 @@ def qualify(
         clear_margin=stage.clear_margin if plan.asks(CLEAR_DISAGREEMENT) else None,
         golden=golden,
     )
-    record, now = _data_record(settings, run, stage, rows), now or datetime.now(UTC)
+    record, now = _data_record(settings, run, stage, source), now or datetime.now(UTC)
     statement = build_statement(settings, run, record, result, costs, stress.document, now)
     files = write_statement(_bundle(settings, run, options.out), statement, options.signer)
-    _keep_attempt(run, rows, result.verdict)
+    _keep_attempt(run, source.digest, result.verdict)
     is_whole = None not in (finished, golden, flips) and stress.is_whole
     if is_whole and (costs or not options.costs):  # else a later run goes on
         store.remove()
-    notes = _notes(run, stage)
-    return QualificationReport(run.evaluation.pair.name, data, cells, statement, costs, stress, files, notes)
+    notes = [*source.notes, *_notes(run, stage)]
+    return QualificationReport(pair.name, source.name, cells, statement, costs, stress, files, notes)
 
 
 def _keep_attempt(run: QualificationRun, rows: str, verdict: str) -> None:
@@ -159,14 +185,15 @@ def breaches_first(plan: CriteriaPlan, cells: Sequence[JudgedCell]) -> tuple[Jud
     return tuple(sorted(cells, key=key))
 
 
-def _data_record(settings: Settings, run: QualificationRun, stage: JudgedStage, digest: str) -> DataRecord:
+def _data_record(settings: Settings, run: QualificationRun, stage: JudgedStage, source: RowSource) -> DataRecord:
     return DataRecord(
-        sha256=digest,
+        sha256=source.digest,
         rows=len(run.evaluation.table),
         chosen_on=stage.chosen_on,
         judged_on=stage.judged_on,
         labels=run.labelled,
-        attempts=earlier_attempts(settings.state.folder, digest),
+        attempts=earlier_attempts(settings.state.folder, source.digest),
+        samples=UNSET if source.samples is None else source.samples,
     )
 
 
@@ -190,7 +217,8 @@ def _notes(run: QualificationRun, stage: JudgedStage) -> list[str]:
             f"withheld, the baseline serves them: {', '.join(stage.withheld)} ({1 - stage.covers:.1%} of rows)"
         )
     if not run.labelled and not run.plan.written:
-        notes.append("the file has no labels: whether either model is right was not judged")
+        where = "file has" if run.drawn is None else "kept rows have"
+        notes.append(f"the {where} no labels: whether either model is right was not judged")
     return notes
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import msgspec
 import numpy as np
@@ -24,6 +25,7 @@ from tightrope.offline.qualification.measuring import (
 )
 from tightrope.offline.qualification.numerics import measure_numerics
 from tightrope.offline.qualification.row_bytes import bytes_of_rows
+from tightrope.offline.qualification.samples.row_source import drawn_rows
 from tightrope.offline.qualification.scenarios import Jitter, measure_flips
 from tightrope.offline.qualification.stages import TIME, TimedProgress
 from tightrope.service.adapters.powercap.rapl import open_meter
@@ -45,8 +47,9 @@ class JudgedStage(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class QualificationRun:
-    """One run of the command, after the criteria are fixed; with ``stress`` it measures more costs. ``members``
-    are rows of the training.
+    """One run of the command, after the criteria are fixed; with ``stress`` it measures more costs. ``drawn`` (n, S)
+    masks the rows that were drawn for each scope from all of its traffic, the model first; None where all rows were.
+    ``members`` are rows of the training.
     """
 
     evaluation: PairEvaluation
@@ -55,6 +58,7 @@ class QualificationRun:
     progress: TimedProgress
     stress: bool
     members: RowFile | None = None
+    drawn: Bools | None = None
     member: Bools = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,6 +69,17 @@ class QualificationRun:
         """Whether the rows have labels."""
         return self.evaluation.table.labels is not None
 
+    def of_model(self) -> Self:
+        """The run on the rows that were drawn for the whole model; on all rows where none was."""
+        if self.drawn is None or not self.drawn[:, 0].any():
+            return self
+        evaluation = replace(self.evaluation, table=drawn_rows(self.evaluation.table, self.drawn[:, 0]))
+        return type(self)(evaluation, self.settings, self.plan, self.progress, self.stress)
+
+    def _drawn(self, member: Bools) -> Bools:
+        """The rows of each scope, (n, S), that were drawn for it."""
+        return member if self.drawn is None else member & self.drawn
+
     def cells(self) -> JudgedStage:
         """Run both models and weigh their differences in every scope."""
         compared = self.evaluation.compare()
@@ -73,7 +88,7 @@ class QualificationRun:
         if self.plan.section.unproven == "withhold":
             chosen = choosing_rows(bytes_of_rows(self.evaluation.table.parts), self.plan.section.seed)
             withheld = seen_over(self.plan, replace(rows, judging=chosen))
-            judging = judging_rows(chosen, rows.member, withheld)
+            judging = judging_rows(chosen, compared.member, withheld)
             rows = replace(rows, judging=judging, withheld=withheld)
         else:
             chosen = np.zeros(len(rows.judging), dtype=bool)
@@ -82,7 +97,7 @@ class QualificationRun:
         return JudgedStage(
             cells=cells,
             withheld=[rows.scopes[scope] for scope in rows.withheld],
-            covers=round(judged_on / max(int((~chosen).sum()), 1), 12),
+            covers=round(_share(rows.judging, rows.member[:, 0] & ~chosen), 12),
             chosen_on=int(chosen.sum()),
             judged_on=judged_on,
             clear_margin=rows.clear_margin,
@@ -94,10 +109,10 @@ class QualificationRun:
         return JudgedRows(
             ways=ways,
             scopes=self.evaluation.pair.plan.scopes,
-            member=compared.member,
+            member=(member := self._drawn(compared.member)),
             judging=np.ones(len(compared.member), dtype=bool),
             withheld=(),
-            clear_margin=clear_margin(compared.ways[0].margin_baseline),
+            clear_margin=clear_margin(compared.ways[0].margin_baseline[member[:, 0]]),
             labelled=self.labelled,
         )
 
@@ -105,8 +120,8 @@ class QualificationRun:
         labels = self.evaluation.table.labels
         if labels is None:
             return way
-        right = {
-            f"correct_{role}": (getattr(way, f"top_{role}") == labels).astype(np.float64)
+        right: dict[str, Any] = {
+            f"correct_{role}": np.where(labels >= 0, getattr(way, f"top_{role}") == labels, np.nan)
             for role in (Role.BASELINE, Role.COMPRESSED)
         }
         return replace(way, **right)
@@ -123,9 +138,13 @@ class QualificationRun:
         return JudgedStage(cells, [], 1.0, 0, len(self.member), None)
 
     def _nothing(self) -> JudgedRows:
-        member = np.concatenate([np.ones((len(self.member), 1), dtype=bool), self.member], axis=1)
+        member = self._drawn(self._of_scopes())
         scopes, everything = self.evaluation.pair.plan.scopes, np.ones(len(member), dtype=bool)
         return JudgedRows((), scopes, member, everything, (), None, labelled=self.labelled)
+
+    def _of_scopes(self) -> Bools:
+        """The rows of each scope, (n, S), the model first."""
+        return np.concatenate([np.ones((len(self.member), 1), dtype=bool), self.member], axis=1)
 
     def numerics(self) -> GoldenRecord:
         """Answer the golden rows."""
@@ -155,11 +174,10 @@ class QualificationRun:
         return cells
 
     def _judging(self, withheld: Sequence[int]) -> Bools:
-        nothing = self._nothing()
         if self.plan.section.unproven != "withhold":
-            return nothing.judging
+            return np.ones(len(self.member), dtype=bool)
         chosen = choosing_rows(bytes_of_rows(self.evaluation.table.parts), self.plan.section.seed)
-        return judging_rows(chosen, nothing.member, withheld)
+        return judging_rows(chosen, self._of_scopes(), withheld)
 
     def of_scenarios(self) -> list[Criterion]:
         """The criteria of scenarios."""
@@ -174,3 +192,8 @@ class QualificationRun:
             for level in criterion.limits
             for cell in unmeasured(criterion, level, nothing, TIME)
         ]
+
+
+def _share(judging: Bools, possible: Bools) -> float:
+    """The share of the possible rows, (n,), that judge."""
+    return int((judging & possible).sum()) / max(int(possible.sum()), 1)

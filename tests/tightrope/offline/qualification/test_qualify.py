@@ -59,7 +59,7 @@ def test_written_label_criteria_need_labels(tmp_path: Path) -> None:
     written = {"qualification": {"criteria": {"accuracy": {"model": 0.1}}}}
     report = judge(sided_settings(tmp_path, SAME, **written), sided_rows(tmp_path), tmp_path)
     assert EXIT_CODES[report.verdict] == 5
-    assert report.cells[0].note == "not measured: the file has no labels"
+    assert report.cells[0].note == "not measured: the rows have no labels"
     plain = judge(sided_settings(tmp_path, SAME), sided_rows(tmp_path), tmp_path)
     assert any("no labels" in note for note in plain.notes)
     assert all(each.cell.criterion != "accuracy" for each in plain.cells)
