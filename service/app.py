@@ -3,12 +3,11 @@
 import importlib.util
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tightrope.monitors.intake.sampling import SECRET_BYTES, DrawKey
 from tightrope.monitors.records import Role
 from tightrope.service.adapters.archive.report_store import ReportStore
 from tightrope.service.adapters.load_watch import LoadWatch
@@ -16,12 +15,11 @@ from tightrope.service.adapters.ports import AuditTrail, Bus
 from tightrope.service.adapters.prometheus.metric import Component
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.runs.health import RunHealth
-from tightrope.service.adapters.secret_file import kept_secret
 from tightrope.service.api.overview.event_log import log_event
 from tightrope.service.api.ports import Deployer, VerdictReader
 from tightrope.service.api.review.desk import ReviewDesk
 from tightrope.service.config.access import access_tokens
-from tightrope.service.config.loader import ConfigError, Settings, draw_secret
+from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.inference.autotune import RunProfile
 from tightrope.service.inference.batching.sharing_watch import SharingWatch
 from tightrope.service.inference.engine import InferenceEngine
@@ -37,6 +35,9 @@ from tightrope.service.routing.judge_watch import JudgeWatch
 from tightrope.service.routing.qualification_watch import QualificationWatch
 from tightrope.service.routing.router import Router
 from tightrope.service.routing.sight_watches import SightWatches
+from tightrope.service.sampling.draw_key import draw_key
+from tightrope.service.sampling.ledger.ledger import CostLedger, open_ledger
+from tightrope.service.sampling.ledger.sources import CostSource, GatewayCosts
 from tightrope.service.sampling.payload_joiner import PayloadConsumer
 from tightrope.service.sampling.recorder import AnswerRecorder
 from tightrope.service.transport.admission import Admission
@@ -56,9 +57,6 @@ SILENCE_ALLOWED = (
 FIRST_WORD_SECONDS = 3.0
 """Time within which a judge that lives is heard: it takes two heartbeats."""
 
-DRAW_FILE = "draw.secret"
-"""The file in the state folder with the secret of the draws, where the configuration has none."""
-
 ROWS_FOLDER, REPORTS_FOLDER = "rows", "reports"
 """Folders in the state folder: the compared rows, and the drift reports made of them."""
 
@@ -75,6 +73,7 @@ class Service:
     remote_health: RemoteHealth
     sharing_watch: SharingWatch
     qualification: QualificationWatch
+    ledger: CostLedger
     judge_watch: JudgeWatch | None = None
     payloads: PayloadConsumer | None = None
     grpc: "GrpcServer | None" = None
@@ -89,6 +88,7 @@ class Service:
             self.judge_watch.start()
         self.remote_health.start()
         self.sharing_watch.start()
+        self.ledger.start()
         if self.payloads:
             self.payloads.start()
 
@@ -99,7 +99,9 @@ class Service:
             self.judge_watch.has_heard_all.wait(min(timeout, FIRST_WORD_SECONDS))
 
     def stop(self, timeout: float) -> None:
-        """Publish the waiting samples and events, then stop; each thread gets ``timeout`` seconds."""
+        """Publish the waiting samples and events, then stop; each thread gets ``timeout`` seconds. The ledger goes on:
+        its last portion has what the worker does until it stops.
+        """
         self.sight.stop(timeout)
         self.qualification.stop(timeout)
         if self.judge_watch:
@@ -164,12 +166,13 @@ def build_service(
     metrics: Metrics,
     modes_timeout: float | None = None,
     review: ReviewDesk | None = None,
+    worker_costs: Sequence[CostSource] = (),
 ) -> Service:
     """Wire a gateway for these pairs.
 
     ``profiles`` holds each pair's run profile. Where the judges are in other processes, ``modes_timeout`` is how many
     seconds the gateway waits for their modes before it reports that it is ready; None if they are in this process.
-    ``review`` is the desk of the reviewers, where there are any.
+    ``review`` is the desk of the reviewers, where there are any; ``worker_costs`` count for a worker in this process.
     """
     for name, pair in pairs.items():
         metrics.initialize(Component.GATEWAY, name, pair.plan.scopes)
@@ -181,14 +184,12 @@ def build_service(
 
     router = _router(pairs)
     plan_of = partial(_plan_of, pairs)
-    outbox, key = Outbox(bus, metrics.record_dropped, plan_of=plan_of, on_event=log_event), _draw_key(settings)
+    outbox, key = Outbox(bus, metrics.record_dropped, plan_of=plan_of, on_event=log_event), draw_key(settings)
     recorder = AnswerRecorder(outbox, metrics, profiles, key)
     engine = InferenceEngine(pairs, router, outbox, metrics, recorder)
     RunHealth(Component.GATEWAY, pairs, metrics)
     NotComparableCount(pairs, metrics)
-    blind_seconds = {name: pair.plan.blind_seconds for name, pair in pairs.items()}
-    subgroups = {name: pair.subgroups.scopes for name, pair in pairs.items()}
-    sight = SightWatches(router, subgroups, blind_seconds, outbox, recorder.served.totals, metrics)
+    sight = _sight_watches(pairs, router, outbox, recorder, metrics)
     qualification = QualificationWatch(router, pairs, outbox.add_event, metrics)
     judge_watch = _judge_watch(settings, pairs, router, outbox, metrics) if modes_timeout is not None else None
 
@@ -196,27 +197,40 @@ def build_service(
     watched = {name: model.payloads for name, model in settings.models.items() if model.payloads}
     payloads = PayloadConsumer(bus, pairs, watched, outbox, metrics, key) if watched else None
 
-    strict = pairs if settings.server.readiness == "strict" else ()
-    is_ready = partial(_is_ready, control, router, deadline, strict)
+    is_ready = partial(_is_ready, control, router, deadline, pairs if settings.server.readiness == "strict" else ())
+    costs = [GatewayCosts(pairs, profiles, router.blindness, metrics), *worker_costs]
+    ledger = open_ledger(settings.state.folder, costs, metrics.record_counts)
     responder, admission = Responder(engine, profiles), Admission(settings.server, metrics.record_refused_connection)
-    reports, tokens = ReportStore(settings.state / REPORTS_FOLDER), access_tokens(settings)
 
     def make_app() -> App:
         from tightrope.service.api.app import create_app  # noqa: PLC0415 - FastAPI loads after the first inferences
 
-        others = tokens, watched, reports, is_ready, sight.facts, review
-        return create_app(engine, bus, trail, verdicts, deployer, *others)
+        others = access_tokens(settings), watched, _reports(settings), is_ready, sight.facts, review
+        return create_app(engine, bus, trail, verdicts, deployer, *others, daily=ledger)
 
     app = InferLayer(make_app, responder, admission)
     grpc = _grpc_server(settings, responder, is_ready, admission)
     health = RemoteHealth(pairs, metrics)
     sharing = SharingWatch(pairs, lambda model: verdicts.progress(model)["noise"], engine.keep_apart, metrics)
-    return Service(app, engine, outbox, control, sight, health, sharing, qualification, judge_watch, payloads, grpc)
+    parts = app, engine, outbox, control, sight, health, sharing, qualification, ledger
+    return Service(*parts, judge_watch, payloads, grpc)
 
 
 def _plan_of(pairs: Mapping[str, ModelPair], model: str) -> str | None:
     """The coverage of the plan of a model; None for one that is not served."""
     return pairs[model].plan.coverage if model in pairs else None
+
+
+def _reports(settings: Settings) -> ReportStore:
+    return ReportStore(settings.state / REPORTS_FOLDER)
+
+
+def _sight_watches(
+    pairs: Mapping[str, ModelPair], router: Router, outbox: Outbox, recorder: AnswerRecorder, metrics: Metrics
+) -> SightWatches:
+    blind_seconds = {name: pair.plan.blind_seconds for name, pair in pairs.items()}
+    subgroups = {name: pair.subgroups.scopes for name, pair in pairs.items()}
+    return SightWatches(router, subgroups, blind_seconds, outbox, recorder.served.totals, metrics)
 
 
 def _judge_watch(
@@ -227,18 +241,6 @@ def _judge_watch(
     if not settings.safe_mode.silence_limit:
         log.warning("safe_mode: %s", SILENCE_ALLOWED)
     return JudgeWatch(router, plans, settings.safe_mode.silence_limit, outbox.add_event, metrics)
-
-
-def _draw_key(settings: Settings) -> DrawKey:
-    """The key of the draws: the configured secret, or one of this state folder.
-
-    Raises:
-        ConfigError: when the configured secret cannot be used.
-    """
-    configured = draw_secret(settings)
-    if configured is None and settings.bus is not None:
-        log.warning("sampling_secret_file: is not set, so replicas on other machines draw other samples of a retry")
-    return DrawKey(configured or kept_secret(settings.state / DRAW_FILE, SECRET_BYTES))
 
 
 def _router(pairs: Mapping[str, ModelPair]) -> Router:

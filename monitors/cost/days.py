@@ -1,8 +1,7 @@
-"""The cost of a model on a day: requests, rows and processor time by part."""
+"""Counts by the role that answered, and the processor time of several days together."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
 
 from tightrope.monitors.cost.shares import ModelCpu
 
@@ -22,26 +21,6 @@ class RoleCounts:
     def total(self) -> int:
         """The sum of both."""
         return self.compressed + self.baseline
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayCost:
-    """What a model answered on a UTC day, and its CPU seconds by part, None where they are not known. ``estimate`` says
-    that runs of several threads are among them. ``blind_seconds`` is the time in which the baseline answered because
-    nothing was judged. ``parts`` names the parts of Tightrope whose counts are in it: ``gateway``, ``worker``.
-
-    >>> from datetime import date
-    >>> DayCost(day=date(2026, 11, 30), cpu=ModelCpu(answer=4, answer_by_baseline=6)).cpu.baseline_alone
-    6.0
-    """
-
-    day: date
-    requests: RoleCounts = RoleCounts()
-    rows: RoleCounts = RoleCounts()
-    cpu: ModelCpu = field(default_factory=ModelCpu)
-    blind_seconds: float = 0.0
-    estimate: bool = False
-    parts: Sequence[str] = ()
 
 
 def summed_cpu(costs: Iterable[ModelCpu]) -> ModelCpu:

@@ -13,6 +13,7 @@ STATE_FILES = (
     "tightrope.lock",
     "alerts.*",
     "review.db*",
+    "costs.db*",
     "marks.*",
     "draw.secret*",
     "audit.key*",

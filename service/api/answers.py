@@ -16,7 +16,7 @@ from tightrope.monitors.status.progress import JudgementProgress
 from tightrope.monitors.status.reliability import BinSource
 from tightrope.monitors.verdict import Verdict
 from tightrope.service.adapters.review.row_presenter import RowDocument
-from tightrope.service.api.cost.documents import ModelCost
+from tightrope.service.api.cost.documents import CostDays, ModelCost
 from tightrope.service.api.overview.documents import Overview
 
 Report = Annotated[str | None, Meta(description="The path of the newest drift report, if there is one")]
@@ -287,6 +287,7 @@ class ReviewStatus(TypedDict):
 
 
 ANSWERS: tuple[type, ...] = (
+    CostDays,
     ModelCost,
     Error,
     ServerMetadata,

@@ -32,6 +32,7 @@ from tightrope.service.api import (
     status,
 )
 from tightrope.service.api.auth import guarded_view, require_application, require_operator
+from tightrope.service.api.cost.ports import DailyCosts
 from tightrope.service.api.cost.reader import CostReader
 from tightrope.service.api.front_page import routes as front_page
 from tightrope.service.api.openapi import INTRODUCTION, complete_document, refusals
@@ -62,22 +63,16 @@ def create_app(
     is_ready: Callable[[], bool],
     sight: SightReader,
     review: ReviewDesk | None = None,
+    *,
+    daily: DailyCosts,
 ) -> FastAPI:
     """Build the application.
 
     ``tokens`` are those of people who look or give orders, ``watched`` the models that take payload events;
     ``is_ready`` says whether this replica may receive requests, ``sight`` what it knows of the judgement of a model;
-    ``review`` is the desk of the reviewers, where there are any.
+    ``review`` is the desk of the reviewers, where there are any, ``daily`` the ledger of costs.
     """
-    app = FastAPI(
-        title="Tightrope",
-        version=SERVER_VERSION,
-        description=INTRODUCTION,
-        default_response_class=JSONResponse,
-        redirect_slashes=False,
-        docs_url=None,
-        redoc_url=None,
-    )
+    app = _new_app()
     newest_report = partial(drift_reports.newest_link, reports)
     operator, application, looking = require_operator(tokens), require_application(tokens), guarded_view(tokens)
     app.include_router(inference_schema.create_router(refusals(404, 503)))
@@ -86,7 +81,7 @@ def create_app(
     overview = OverviewReader(
         engine, verdicts, trail, sight, newest_report, control=tokens.has_control, cost=costs.sentence
     )
-    app.include_router(status.create_router(engine, verdicts, trail, newest_report, overview, costs), **looking)
+    app.include_router(status.create_router(engine, verdicts, trail, newest_report, overview, costs, daily), **looking)
     app.include_router(reliability.create_router(engine, verdicts), **looking)
     app.include_router(orders.create_router(engine, bus, operator, verdicts, newest_report))
     _add_metrics(app, engine)
@@ -101,6 +96,18 @@ def create_app(
     _add_exception_handlers(app)
     complete_document(app)
     return app
+
+
+def _new_app() -> FastAPI:
+    return FastAPI(
+        title="Tightrope",
+        version=SERVER_VERSION,
+        description=INTRODUCTION,
+        default_response_class=JSONResponse,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+    )
 
 
 def _add_review(app: FastAPI, engine: InferenceEngine, desk: ReviewDesk, tokens: AccessTokens) -> None:

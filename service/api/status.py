@@ -26,7 +26,9 @@ from tightrope.service.api.answers import (
     VerdictList,
     json_response,
 )
-from tightrope.service.api.cost.documents import ModelCost
+from tightrope.service.api.cost.days import cost_days
+from tightrope.service.api.cost.documents import CostDays, ModelCost
+from tightrope.service.api.cost.ports import DailyCosts
 from tightrope.service.api.cost.reader import CostReader
 from tightrope.service.api.openapi import answers
 from tightrope.service.api.overview.documents import Overview
@@ -52,6 +54,7 @@ def create_router(
     newest_report: NewestReport,
     overview: OverviewReader,
     costs: CostReader,
+    daily_costs: DailyCosts,
 ) -> APIRouter:
     """``GET /v1/overview``, ``/v1/models…`` and ``/v1/events``."""
     router = APIRouter(prefix="/v1", tags=["status"])
@@ -95,7 +98,7 @@ def create_router(
         return json_response(document)
 
     _add_overview(router, overview)
-    _add_cost(router, costs)
+    _add_cost(router, engine, costs, daily_costs)
     _add_events(router, engine, trail, newest_report)
     return router
 
@@ -122,13 +125,24 @@ def _add_overview(router: APIRouter, reader: OverviewReader) -> None:
         return Response(answer.body, headers=headers, media_type="application/json")
 
 
-def _add_cost(router: APIRouter, reader: CostReader) -> None:
+def _add_cost(router: APIRouter, engine: InferenceEngine, reader: CostReader, daily: DailyCosts) -> None:
     @router.get("/models/{model}/cost", **answers(ModelCost, 404))
     def cost(model: str) -> Response:
         """The cost of a model in CPU seconds since this process began: what compression saves, and what safety takes.
         Runs are measured by the clocks of their threads; the remainder is that of the whole process less all runs.
         """
         return json_response(reader.document(model))
+
+    @router.get("/models/{model}/cost/days", **answers(CostDays, 404))
+    def days(
+        model: str,
+        first: Annotated[str | None, Query(alias="from", description="The first day, YYYY-MM-DD")] = None,
+        last: Annotated[str | None, Query(alias="to", description="The last day, YYYY-MM-DD")] = None,
+    ) -> Response:
+        """The cost of a model by UTC day, over restarts, as far as this process's state folder has it: by default the
+        week up to today. Days without anything are left out; up to 400 days are kept.
+        """
+        return json_response(cost_days(daily, engine.pair(model).name, first, last))
 
 
 def _add_events(router: APIRouter, engine: InferenceEngine, trail: AuditTrail, newest_report: NewestReport) -> None:

@@ -40,8 +40,9 @@ SUBGROUPS_UNCOUNTED = "the rows of subgroups could not be counted"
 
 
 class _RunCounts(Struct):
-    """The counts of a run: its rows, elements and seconds, the rows whose answer it gave, and those of them refused; of
-    all its rows those that its role would refuse, and of the batch, with its first run, the rows that were escalated.
+    """The counts of a run: its rows, elements and seconds, the requests and rows whose answer it gave, and those of
+    the rows refused; of all its rows those that its role would refuse, and of the batch, with its first run, the rows
+    that were escalated.
     """
 
     model: str
@@ -49,6 +50,7 @@ class _RunCounts(Struct):
     action: str
     run_rows: int
     seconds: float
+    requests: int
     rows: int
     refused: int
     would_refuse: int
@@ -152,7 +154,7 @@ class AnswerRecorder:
                 self._offer([requests], total)
 
     def _count(self) -> None:
-        names = ("rows", "refusals", "would_refuse", "escalations", "samples")
+        names = ("answered_requests", "rows", "refusals", "would_refuse", "escalations", "samples")
         counts = {name: Counter[tuple[str, ...]]() for name in names}
         runs_by_role: dict[tuple[str, Role], list[_RunCounts]] = {}
         for run in drain(self._runs):
@@ -161,6 +163,7 @@ class AnswerRecorder:
             seconds_by_size: dict[tuple[int, int], list[float]] = {}
             for run in runs:
                 seconds_by_size.setdefault((run.run_rows, run.elements), []).append(run.seconds)
+                counts["answered_requests"][model, role] += run.requests
                 counts["rows"][model, role] += run.rows
                 if run.would_refuse:
                     counts["would_refuse"][model, role] += run.would_refuse
@@ -188,21 +191,14 @@ def _run_counts(execution: BatchExecution) -> list[_RunCounts]:
     """The runs of a batch. A row that several runs computed counts for the last one."""
     pair, counts, escalated = execution.pair, list[_RunCounts](), _escalated_rows(execution)
     for run_rows, run in execution.runs:
-        flags, rows = run.summary.refused, run_rows
+        flags, requests, rows = run.summary.refused, len(execution.ids), run_rows
         would_refuse = sum(flags) if True in flags else 0
         if len(execution.runs) > 1:
             own = [part for part in execution.slices.values() if part.run is run]
             flags = [flag for part in own for flag in flags[part.start : part.stop]]
-            rows = len(flags)
+            requests, rows = len(own), len(flags)
         refused = sum(flags) if True in flags else 0
-        counted = (
-            run_rows,
-            run.seconds,
-            rows,
-            refused,
-            would_refuse,
-            0 if counts else escalated,
-        )
+        counted = run_rows, run.seconds, requests, rows, refused, would_refuse, 0 if counts else escalated
         counts.append(_RunCounts(pair.name, run.role, pair.action, *counted, count_elements(run.inputs)))
     return counts
 

@@ -159,6 +159,8 @@ SHOWN_ELSEWHERE = {
     "tightrope_drift_disagreement",
     *(f"tightrope_{part}cpu_seconds_total" for part in ("", "other_model_", "shadow_")),
     "tightrope_model_info",
+    "tightrope_answered_requests_total",
+    "tightrope_cost_ledger_failures_total",
     "tightrope_reviews_total",
     "tightrope_review_skipped_rows_total",
 }

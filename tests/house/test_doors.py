@@ -55,7 +55,7 @@ DOORS = {
     ],
     "ruamel": ["service/config/loader.py", "tightrope/demo_run/gateway_process.py"],
     "securesystemslib": ["service/adapters/attestation/*.py"],
-    "sqlite3": ["service/adapters/sqlite/*.py"],
+    "sqlite3": ["service/adapters/sqlite/*.py", "service/adapters/ledger/cost_table.py"],
     "starlette": ["service/api/*.py", "tightrope/wiring/shadow_processes.py", "tightrope/wiring/judge_labels.py"],
     "typer": ["tightrope/cli/*.py", "tightrope/cli/*/*.py", "tightrope/offline/report.py"],
     "urllib3": [

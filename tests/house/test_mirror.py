@@ -15,6 +15,7 @@ EXCUSED = {
     "demo/builder/recipe.py": "the builder's: test_build.py",
     "demo/builder/source.py": "the builder's: test_build.py",
     "service/api/ports.py": "two protocols: what is behind them has tests of its own",
+    "service/api/cost/ports.py": "a protocol: service/sampling/ledger/ implements it",
     "service/errors.py": "names of errors, and `quote`: every test of a refused request goes through it",
     "tightrope/cli/offline_commands.py": "tests/tightrope/offline/ run both commands",
     "tightrope/__main__.py": "one call: every test that starts a server goes through it",

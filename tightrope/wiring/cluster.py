@@ -117,6 +117,7 @@ def gateway(settings: Settings, member: Member | None = None) -> ClusterProcess:
     def stop() -> None:
         """Stop the parts in the order of the data flow."""
         service.stop(STOP_SECONDS)
+        service.ledger.stop(STOP_SECONDS)
         topics.stop(1.0)
         follower.stop(1.0)
         bus.close(STOP_SECONDS)

@@ -34,6 +34,7 @@ from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.inference.autotune import measure_profile
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.inference.probing.probe_memory import ProbeMemory
+from tightrope.service.sampling.ledger.sources import WorkerCosts
 from tightrope.serving.report_schedule import ReportScheduler
 from tightrope.serving.requalification import Requalifier
 from tightrope.serving.server import STOP_SECONDS, STOP_SIGNALS, HttpServer, ReadyCallback, prepare_process
@@ -97,6 +98,7 @@ class Embedded:
         self.deployer.stop()
         self.service.stop(STOP_SECONDS)
         self.worker.stop(STOP_SECONDS)
+        self.service.ledger.stop(STOP_SECONDS)
         self.archive.stop(STOP_SECONDS)
         if self.review:
             self.review.stop(STOP_SECONDS)
@@ -145,7 +147,9 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
     archive = _archive(settings, pairs, metrics)
     review = Review.build(settings, pairs, bus, archive, metrics)
     desk, kept = (review.desk, review.archive) if review else (None, archive)
-    service = build_service(settings, pairs, served.profiles, bus, store, view, deployer, metrics, review=desk)
+    others = view, deployer, metrics
+    watching = [WorkerCosts(pairs, metrics)]
+    service = build_service(settings, pairs, served.profiles, bus, store, *others, review=desk, worker_costs=watching)
     RunHealth(Component.WORKER, served.watched, metrics)
     pager = build_pager(settings, metrics, store)
     store.make_room = archive.make_room

@@ -23,6 +23,8 @@ from tightrope.service.app import load_pairs
 from tightrope.service.config.access import access_tokens
 from tightrope.service.config.loader import Settings
 from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.sampling.ledger.ledger import open_ledger
+from tightrope.service.sampling.ledger.sources import WorkerCosts
 from tightrope.service.transport.responder import INTERNAL_ERROR
 from tightrope.serving.server import STOP_SECONDS
 from tightrope.shadow.judge import Judge
@@ -48,8 +50,19 @@ def worker(settings: Settings) -> ClusterProcess:
     pairs, metrics, bus = _common_parts(settings, Component.WORKER)
     watched = all_watched(pairs)
     RunHealth(Component.WORKER, watched, metrics)
+    ledger = open_ledger(settings.state.folder, [WorkerCosts(pairs, metrics)], metrics.record_counts)
     loop = Loop("worker", partial(Worker, bus, watched, metrics))
-    return _loop_process(loop, bus, metrics, _watches(settings, WORKER_PROCESS, metrics, bus), lambda: None)
+    process = _loop_process(loop, bus, metrics, _watches(settings, WORKER_PROCESS, metrics, bus), lambda: None)
+
+    def start() -> None:
+        process.start()
+        ledger.start()
+
+    def stop() -> None:
+        process.stop()
+        ledger.stop(STOP_SECONDS)
+
+    return ClusterProcess(process.app, start, stop)
 
 
 def judge(settings: Settings) -> ClusterProcess:

@@ -153,14 +153,19 @@ class MetricSet:
         self.uncounted_rows = self._add(Gauge, "uncounted_rows")
         self.repeated_share = self._add(Gauge, "repeated_share")
         self.runs_terminated = self._add(Counter, "runs_terminated")
-        self.cpu_seconds = self._add(Counter, "cpu_seconds")
-        self.other_model_cpu_seconds = self._add(Counter, "other_model_cpu_seconds")
-        self.shadow_cpu_seconds = self._add(Counter, "shadow_cpu_seconds")
         self.shadow_runs_terminated = self._add(Counter, "shadow_runs_terminated")
         self.model_hanging = self._add(Gauge, "model_hanging")
         self.shadow_model_hanging = self._add(Gauge, "shadow_model_hanging")
         self.kept_apart = self._add(Gauge, "kept_apart")
+        self._add_cost_metrics()
         self._add_reliability_metrics()
+
+    def _add_cost_metrics(self) -> None:
+        self.answered_requests = self._add(Counter, "answered_requests")
+        self.cpu_seconds = self._add(Counter, "cpu_seconds")
+        self.other_model_cpu_seconds = self._add(Counter, "other_model_cpu_seconds")
+        self.shadow_cpu_seconds = self._add(Counter, "shadow_cpu_seconds")
+        self.cost_ledger_failures = self._add(Counter, "cost_ledger_failures")
 
     def _add(self, kind: type[T], name: str) -> T:
         metric = METRICS[name]

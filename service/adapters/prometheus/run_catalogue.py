@@ -29,7 +29,13 @@ _CPU = "CPU seconds of runs: answers of the compressed model, fallbacks to the b
 _OTHER_CPU = "Estimated CPU seconds that the other model would have taken for the same runs."
 _SHADOW_CPU = "CPU seconds of the shadow's runs, by the role that did not answer."
 
+_ANSWERED = "Requests answered, by the role that answered."
+_LEDGER = "Times at which what models cost by day could not be written; it waits in memory."
+LEDGER_REASONS = ("disk_short", "unwritable")
+
 RUN_METRICS: Mapping[str, Metric] = {
+    "answered_requests": Metric(MetricKind.COUNTER, Component.GATEWAY, _ANSWERED, "requests", RUN_LABELS),
+    "cost_ledger_failures": Metric(MetricKind.COUNTER, Component.GATEWAY, _LEDGER, "times", {"reason": LEDGER_REASONS}),
     "cpu_seconds": Metric(MetricKind.COUNTER, Component.GATEWAY, _CPU, "seconds", PART_LABELS),
     "other_model_cpu_seconds": Metric(MetricKind.COUNTER, Component.GATEWAY, _OTHER_CPU, "seconds", PART_LABELS),
     "shadow_cpu_seconds": Metric(MetricKind.COUNTER, Component.WORKER, _SHADOW_CPU, "seconds", RUN_LABELS),

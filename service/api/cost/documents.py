@@ -50,6 +50,59 @@ class EnergyStatus(TypedDict):
     says: str
 
 
+class RoleTotals(TypedDict):
+    """Counts of what each model answered."""
+
+    compressed: int
+    baseline: int
+
+
+class PartSeconds(TypedDict):
+    """CPU seconds by part."""
+
+    answer: Annotated[float, Meta(description="Of the compressed model, to answer")]
+    fallback: Annotated[float, Meta(description="Of the baseline in its place")]
+    escalation: Annotated[float, Meta(description="Of the baseline, for what the compressed model refused")]
+    shadow: Annotated[
+        float | None, Meta(description="Of the other model, to compare; `null` where no worker counts in this ledger")
+    ]
+
+
+class OtherModelSeconds(TypedDict):
+    """Estimated CPU seconds that the other model would have taken; `null` where it is not known."""
+
+    answer: Annotated[float | None, Meta(description="Of the baseline, for the runs of `answer`")]
+    fallback: Annotated[float | None, Meta(description="Of the compressed model, for the runs of `fallback`")]
+
+
+class CostOfDay(TypedDict):
+    """The cost of a model on a UTC day."""
+
+    day: Annotated[str, Meta(description="YYYY-MM-DD, UTC")]
+    requests: RoleTotals
+    rows: RoleTotals
+    cpu_seconds: PartSeconds
+    other_model_cpu_seconds: OtherModelSeconds
+    blind_seconds: Annotated[
+        float, Meta(description="For which the baseline answered because nothing was judged; added up over processes")
+    ]
+    estimate: Annotated[
+        bool, Meta(description="Some runs have several threads: the first one's time, times all of them")
+    ]
+    parts: Annotated[list[str], Meta(description="The parts of Tightrope that have counted on this day")]
+
+
+class CostDays(TypedDict):
+    """The cost of a model by UTC day, over restarts; days without any count are left out."""
+
+    model: str
+    days: list[CostOfDay]
+    parts: Annotated[list[str], Meta(description="The parts of Tightrope whose counts are in this ledger")]
+    missing: Annotated[
+        list[str], Meta(description="The parts without any count here: they keep a ledger of their own, or none")
+    ]
+
+
 class ModelCost(TypedDict):
     """The cost of a model since this process began."""
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Protocol
 
-from tightrope.monitors.cost.days import DayCost
+from tightrope.service.adapters.ledger.day_cost import DayCost
 
 
 class DailyCosts(Protocol):

@@ -1,7 +1,7 @@
 """Collects what each model has cost since this process began, from the counters that its metrics show."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from tightrope.monitors.cost.shares import ModelCpu, RunPart, cpu_shares
 from tightrope.monitors.records import Role
@@ -12,11 +12,8 @@ from tightrope.service.api.cost.documents import EnergyStatus, ModelCost, PartCp
 from tightrope.service.api.cost.words import cost_sentence
 from tightrope.service.inference.engine import InferenceEngine
 from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.sampling.ledger.sources import OTHER, OWN, SHADOW, CostCounts
 
-CostCounts = Mapping[str, Mapping[tuple[str, ...], float]]
-"""Counters by their names and the values of their labels."""
-
-OWN, OTHER, SHADOW = "cpu_seconds", "other_model_cpu_seconds", "shadow_cpu_seconds"
 SHADOW_PART = "shadow"
 ALL_PARTS, GATEWAY_PARTS = "gateway, worker and judge", "gateway; its workers and judges count their own"
 BY_MACHINE = "RAPL: the processors of the whole machine, all programs together, since the page of costs was first asked"

@@ -37,6 +37,5 @@ class ApiClient:
 def api_client(gateway: GatewayHarness, token: str | None = None, watched: Container[str] = ()) -> ApiClient:
     """A client of the whole API; ``watched`` are the models that take payload events."""
     bus, engine = gateway.bus, gateway.engine
-    return ApiClient(
-        create_app(engine, bus, UNUSED, UNUSED, UNUSED, AccessTokens(token), watched, UNUSED, lambda: True, UNUSED)
-    )
+    parts = engine, bus, UNUSED, UNUSED, UNUSED, AccessTokens(token), watched, UNUSED, lambda: True, UNUSED
+    return ApiClient(create_app(*parts, daily=UNUSED))

@@ -1,0 +1,1 @@
+"""The cost of each model by day, on disk."""

@@ -1,0 +1,1 @@
+"""The ledger: what each model cost by day, kept over restarts."""
