@@ -1,12 +1,13 @@
 """The processor time of both models of a pair beside each other, by the rows of a run.
 
-How it works: when a pair is loaded, both models run in turn on rows of zeros, in one thread, and the thread's clock is
-read around each run. The ratio of their medians, times the processor time of a run in service, estimates what the other
-model would have taken for it.
+How it works: when a pair is loaded, both models run on rows of zeros, in one thread, in blocks of four runs: baseline,
+compressed, compressed, baseline. So what changes from run to run, such as the clock rate or the work of others, and the
+place in the order meet both alike. The thread's clock is read around each run. The median of the ratios of all blocks,
+times the processor time of a run in service, estimates what the other model would have taken for it.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -21,8 +22,8 @@ from tightrope.service.protocol.tensors import zeros
 TIMED_SIZES = (1, 8, 32)
 """Rows of the timed runs."""
 
-TURNS, TURNS_SECONDS = 15, 0.2
-"""Runs of each model and size, and the seconds after which no more are made."""
+BLOCKS, BLOCKS_SECONDS = 60, 0.2
+"""Blocks of four runs for each size, and the seconds after which no more are made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +51,27 @@ def measure_cpu_ratio(pair: ModelPair, most_rows: int) -> CpuRatio:
     found: dict[int, float] = {}
     try:
         for rows in (size for size in TIMED_SIZES if size == 1 or (size <= most_rows and pair.has_free_rows)):
-            seconds = _seconds_of_both(pair, rows)
-            if all(seconds.values()):
-                baseline, compressed = (seconds[role] * factors[role] for role in (Role.BASELINE, Role.COMPRESSED))
-                found[rows] = baseline / compressed
+            if ratios := _block_ratios(pair, rows):
+                found[rows] = median(ratios) * factors[Role.BASELINE] / factors[Role.COMPRESSED]
     except RunFailedError:
         return CpuRatio()
     return CpuRatio(found)
 
 
-def _seconds_of_both(pair: ModelPair, rows: int) -> Mapping[Role, float]:
+def _block_ratios(pair: ModelPair, rows: int) -> Sequence[float]:
+    """The thread's time of the baseline relative to that of the compressed model, by block."""
     single = zeros(pair.inputs)
     inputs = {name: np.repeat(row, rows, axis=0) for name, row in single.items()} if rows > 1 else single
-    taken: dict[Role, list[float]] = {role: [] for role in Role}
-    deadline = time.perf_counter() + TURNS_SECONDS
-    for _ in range(TURNS):
-        for role in Role:
+    ratios: list[float] = []
+    deadline = time.perf_counter() + BLOCKS_SECONDS
+    for _ in range(BLOCKS):
+        taken = dict.fromkeys(Role, 0.0)
+        for role in (Role.BASELINE, Role.COMPRESSED, Role.COMPRESSED, Role.BASELINE):
             began = time.thread_time()
             pair.models[role].run(inputs, pair.output_names)
-            taken[role].append(time.thread_time() - began)
+            taken[role] += time.thread_time() - began
+        if all(taken.values()):
+            ratios.append(taken[Role.BASELINE] / taken[Role.COMPRESSED])
         if time.perf_counter() > deadline:
             break
-    return {role: median(seconds) for role, seconds in taken.items()}
+    return ratios

@@ -82,8 +82,9 @@ class CostLedger:
         """Check the sight, and write when it is time to."""
         self._checks += 1
         if self._checks % CHECKS_PER_WRITE:
-            for source in self._sources:
-                source.check_sight()
+            with self._lock:
+                for source in self._sources:
+                    source.check_sight()
         else:
             self.write()
 
@@ -104,7 +105,7 @@ class CostLedger:
             self._waiting = {}
 
     def between(self, model: str, first: date, last: date) -> Sequence[DayCost]:
-        """Return the cost of a model on each UTC day from ``first`` to ``last``, what waits to be written included.
+        """Return the cost of a model on each UTC day from ``first`` to ``last``, up to this moment.
 
         Raises:
             UnavailableError: when the file cannot be read now.
@@ -119,6 +120,7 @@ class CostLedger:
     def _since(self, model: str, first: date) -> Sequence[tuple[CostKey, CostAmounts]]:
         """The amounts that are stored from a day on, and those that wait; a portion is in one of them."""
         with self._lock:
+            self._take()
             stored = self._table.since(model, first)
             waiting = [(key, amounts) for key, amounts in self._waiting.items() if key.model == model]
         return [*stored.items(), *waiting]

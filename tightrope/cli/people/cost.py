@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tightrope.cli.cluster_commands import JsonOption
+from tightrope.cli.people.cost_days import in_all_words, show_days
 from tightrope.cli.people.options import (
     OptionalConfig,
     TokenFileOption,
@@ -30,6 +32,8 @@ PART_WORDS = {
     PROCESS_PART: "all else: HTTP, JSON, judging, the start",
 }
 BYTES_IN_MEGABYTE = 1e6
+LEDGER_DAYS = 400
+"""The days that a ledger keeps."""
 
 
 def cost(
@@ -38,13 +42,20 @@ def cost(
     url: UrlOption = None,
     token_file: TokenFileOption = None,
     model: Annotated[str | None, typer.Option(help="Show this model only.")] = None,
+    days: Annotated[
+        int | None, typer.Option(help="Show the ledger of the last days, today included.", min=1, max=LEDGER_DAYS)
+    ] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Say what compression saves and what safety costs, in CPU seconds."""
+    """Say what compression saves and what safety costs, in CPU seconds: since the process began, or by day."""
     if config is not None and model is not None:
         require_model(config, model)
     gateway = gateway_of(context, config, url, token_file)
     names = [model] if model else [each["name"] for each in gateway.get("/v1/models")["models"]]
+    if days is not None:
+        first = datetime.now(UTC).date() - timedelta(days - 1)
+        show_days([gateway.get(f"/v1/models/{name}/cost/days?from={first}") for name in names], as_json=json_)
+        return
     documents = [gateway.get(f"/v1/models/{name}/cost") for name in names]
     if json_:
         typer.echo(json.dumps(documents))
@@ -68,14 +79,13 @@ def _print(documents: list[Mapping[str, Any]]) -> None:
     from rich.text import Text
 
     from tightrope.cli import console
-    from tightrope.service.api.overview.phrases import percent
 
     for document in documents:
         console.out.print(Text(f"{document['model']}: {document['sentence']}", style="bold"))
         if document["shares"]:
-            in_all = document["shares"]["in_all"]
-            more = "less" if in_all >= 0 else "more"
-            console.out.print(Text(f"In all {percent(abs(in_all))} {more} CPU than the full model alone (estimated)."))
+            console.out.print(
+                Text(f"In all {in_all_words(document['shares']['in_all'])} CPU than the full model alone.")
+            )
         console.out.print(_table(document))
     process = documents[0]["process"]
     peak = process["peak_memory_bytes"]

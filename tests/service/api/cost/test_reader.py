@@ -48,7 +48,7 @@ def test_parts_and_remainder_are_shown_apart(gateway: GatewayHarness) -> None:
     assert document["process"]["runs_cpu_seconds"] + document["process"]["remainder_cpu_seconds"] == 10.0
     assert document["full_model_cpu_seconds"] == 10.0
     assert document["sentence"] == (
-        "Compression saves 50 % of the model's CPU; watching it costs 10 %; fallbacks cost 10 %."
+        "Compression saves about 50 % of the model's CPU; watching it costs about 10 %; fallbacks cost about 10 %."
     )
     assert CostReader(gateway.engine, None, lambda: 5.0).document("m")["process"]["remainder_cpu_seconds"] == -2.0
 

@@ -11,18 +11,28 @@ from tightrope.service.api.cost.words import UNKNOWN_COST, cost_sentence
     [
         (
             CpuShares(0.41, 0.09, 0.02, 0.0, 0.3),
-            "Compression saves 41 % of the model's CPU; watching it costs 9.0 %; fallbacks cost 2.0 %.",
+            "Compression saves about 41 % of the model's CPU; watching it costs about 9 %; fallbacks cost about 2 %.",
         ),
         (
             CpuShares(-0.27, 0.3, -0.05, 0.1, -0.6),
             (
-                "The small model costs 27 % more CPU than the full model; watching it costs 30 %; "
-                "fallbacks save 5.0 %; asking again costs 10 %."
+                "The small model costs about 27 % more CPU than the full model; watching it costs about 30 %; "
+                "fallbacks save about 5 %; asking again costs about 10 %."
             ),
         ),
         (
             CpuShares(0.5, None, 0.0, 0.0, 0.5),
-            "Compression saves 50 % of the model's CPU; watching it is counted by its worker; fallbacks cost 0 %.",
+            (
+                "Compression saves about 50 % of the model's CPU; watching it is counted by its worker; "
+                "fallbacks cost 0 %."
+            ),
+        ),
+        (
+            CpuShares(-0.01, 0.004, 0.0, 0.0, -0.02),
+            (
+                "The small model costs about as much CPU as the full model; watching it costs about 0.4 %; "
+                "fallbacks cost 0 %."
+            ),
         ),
         (None, UNKNOWN_COST),
     ],

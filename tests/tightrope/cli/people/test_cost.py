@@ -50,3 +50,17 @@ def test_cost_in_a_pipe_and_as_json(run: Run, server: Server, capsys: pytest.Cap
     assert run("cost", "--url", server.address, "--model", "m", "--json") == 0
     (document,) = json.loads(capsys.readouterr().out)
     assert document["model"] == "m"
+
+
+def test_days_of_a_running_gateway_are_its_ledgers(
+    run: Run, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All requests of today, once the ledger has counted them."""
+
+    def answered() -> int:
+        assert run("cost", "--url", server.address, "--days", "2", "--json") == 0
+        (document,) = json.loads(capsys.readouterr().out)
+        assert document["missing"] == []
+        return sum(sum(day["requests"].values()) for day in document["days"])
+
+    eventually(lambda: answered() == 30)
