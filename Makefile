@@ -106,8 +106,8 @@ proto: .venv/dev.stamp # compile the messages of the protocol over gRPC, and the
 	cd service/transport/grpc && ../../../$(BIN)/python -m grpc_tools.protoc --proto_path=. --descriptor_set_out=open_inference.binpb --pyi_out=. open_inference.proto && mv open_inference_pb2.pyi messages.pyi
 
 lock: .venv/dev.stamp ## Pin every dependency anew, with hashes
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --extra grpc --extra grafana --extra signed -o requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --extra grpc --extra grafana --extra signed --extra sweep --group dev -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --extra grpc --extra grafana --extra otel --extra signed -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --extra grpc --extra grafana --extra otel --extra signed --extra sweep --group dev -c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 pyproject.toml --extra reports -c requirements-dev.lock -o requirements-reports.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 demo/builder/requirements.in -o demo/builder/requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 --excludes tests/helm/excludes.txt tests/helm/requirements.in -o tests/helm/requirements.lock

@@ -1,6 +1,5 @@
 """The wiring of a gateway, top to bottom: load the model pairs, then connect router, engine, outbox and transports."""
 
-import importlib.util
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,10 +14,12 @@ from tightrope.service.adapters.ports import AuditTrail, Bus
 from tightrope.service.adapters.prometheus.metric import Component
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.runs.health import RunHealth
+from tightrope.service.adapters.telemetry.span_queue import SpanQueue
 from tightrope.service.api.overview.event_log import log_event
 from tightrope.service.api.ports import Deployer, VerdictReader
 from tightrope.service.api.review.desk import ReviewDesk
 from tightrope.service.config.access import access_tokens
+from tightrope.service.config.extras import missing_extras
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.inference.autotune import RunProfile
 from tightrope.service.inference.batching.sharing_watch import SharingWatch
@@ -43,6 +44,7 @@ from tightrope.service.sampling.recorder import AnswerRecorder
 from tightrope.service.transport.admission import Admission
 from tightrope.service.transport.http.asgi import App, InferLayer
 from tightrope.service.transport.responder import Responder
+from tightrope.service.transport.spans import open_spans
 
 if TYPE_CHECKING:
     from tightrope.service.transport.grpc.server import GrpcServer
@@ -77,6 +79,7 @@ class Service:
     judge_watch: JudgeWatch | None = None
     payloads: PayloadConsumer | None = None
     grpc: "GrpcServer | None" = None
+    spans: SpanQueue | None = None
 
     def start(self) -> None:
         """Start the background threads."""
@@ -91,6 +94,8 @@ class Service:
         self.ledger.start()
         if self.payloads:
             self.payloads.start()
+        if self.spans:
+            self.spans.start()
 
     def wait_for_modes(self, timeout: float) -> None:
         """Wait at most ``timeout`` seconds until the modes are read, and a moment for a word of their judges."""
@@ -113,6 +118,8 @@ class Service:
         self.control.stop(timeout)
         self.remote_health.stop(timeout)
         self.sharing_watch.stop(timeout)
+        if self.spans:
+            self.spans.stop(timeout)
 
 
 def load_pairs(
@@ -146,11 +153,7 @@ def load_pairs(
                 pairs[name] = build(name)
             except ConfigError as error:
                 problems += error.problems
-    if settings.reports.every_seconds is not None and importlib.util.find_spec("evidently") is None:
-        problems.append("reports.every_seconds: drift reports need more: pip install 'tightrope[reports]'")
-    if settings.server.grpc_port is not None and importlib.util.find_spec("grpc_health") is None:
-        problems.append("server.grpc_port: gRPC needs more: pip install 'tightrope[grpc]'")
-    if problems:
+    if problems := problems + missing_extras(settings):
         raise ConfigError(problems)
     return pairs
 
@@ -200,7 +203,8 @@ def build_service(
     is_ready = partial(_is_ready, control, router, deadline, pairs if settings.server.readiness == "strict" else ())
     costs = [GatewayCosts(pairs, profiles, router.blindness, metrics), *worker_costs]
     ledger = open_ledger(settings.state.folder, costs, metrics.record_counts)
-    responder, admission = Responder(engine, profiles), Admission(settings.server, metrics.record_refused_connection)
+    spans, admission = open_spans(settings, metrics), Admission(settings.server, metrics.record_refused_connection)
+    responder = Responder(engine, profiles, spans)
 
     def make_app() -> App:
         from tightrope.service.api.app import create_app  # noqa: PLC0415 - FastAPI loads after the first inferences
@@ -213,7 +217,7 @@ def build_service(
     health = RemoteHealth(pairs, metrics)
     sharing = SharingWatch(pairs, lambda model: verdicts.progress(model)["noise"], engine.keep_apart, metrics)
     parts = app, engine, outbox, control, sight, health, sharing, qualification, ledger
-    return Service(*parts, judge_watch, payloads, grpc)
+    return Service(*parts, judge_watch, payloads, grpc, spans)
 
 
 def _plan_of(pairs: Mapping[str, ModelPair], model: str) -> str | None:

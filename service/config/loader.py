@@ -22,6 +22,7 @@ from tightrope.service.config.process.candidates import CandidatesSection
 from tightrope.service.config.process.logs import LogsSection
 from tightrope.service.config.process.reports import ReportsSection
 from tightrope.service.config.process.server import ServerSection
+from tightrope.service.config.process.telemetry import TelemetrySection
 from tightrope.service.config.section import FORM_TAG_PREFIX, KEY_OF_A_MAP, Name, Section
 from tightrope.service.config.state import RecordSection, StateSection
 from tightrope.service.config.suggestions import unknown_key
@@ -111,6 +112,8 @@ class Settings(Section):
     """Direct notification of Alertmanager."""
     logs: LogsSection = Field(default_factory=LogsSection)
     """The log."""
+    telemetry: TelemetrySection = Field(default_factory=TelemetrySection)
+    """Spans of requests for an OpenTelemetry collector."""
     bus: BusSection | None = None
     """The log between gateways, workers and judges; in the memory of a single process if left out."""
     sampling_secret_file: Path | None = None

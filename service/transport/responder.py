@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 
 from tightrope.service.adapters.prometheus.catalogue import UNKNOWN_MODEL
+from tightrope.service.adapters.telemetry.span_queue import SpanQueue
 from tightrope.service.errors import CallerError, TightropeError
 from tightrope.service.inference.autotune import RunProfile
 from tightrope.service.inference.batcher import Batcher
@@ -14,6 +15,7 @@ from tightrope.service.inference.engine import BatchAnswers, InferenceEngine, ro
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.inference.runs.sizes import count_elements
 from tightrope.service.protocol.rest import InferRequest, InferResponse
+from tightrope.service.transport.call_context import CallContext
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +31,19 @@ INTERNAL_ERROR = "internal error; the server's log says more"
 """The text of an unexpected error for callers."""
 
 
-class Responder:
-    """Answers decoded requests through one batcher a pair; ``batchers`` is keyed by the pairs' names."""
+NO_CONTEXT = CallContext()
 
-    def __init__(self, engine: InferenceEngine, profiles: Mapping[str, RunProfile]) -> None:
+
+class Responder:
+    """Answers decoded requests through one batcher a pair; ``batchers`` is keyed by the pairs' names. ``spans`` takes
+    the spans of requests, where a collector is configured.
+    """
+
+    def __init__(
+        self, engine: InferenceEngine, profiles: Mapping[str, RunProfile], spans: SpanQueue | None = None
+    ) -> None:
         self.engine = engine
+        self.spans = spans
         self._profiles = profiles
         contention = Contention()
         self.batchers = {
@@ -55,11 +65,22 @@ class Responder:
         """
         return await self.batchers[pair.name].respond(request, arrived)
 
-    def count(self, model: str, error: Exception | None, started: float, request_id: str = "") -> None:
-        """Count an answer, and observe its latency since ``started``."""
+    def count(
+        self,
+        model: str,
+        error: Exception | None,
+        started: float,
+        request_id: str = "",
+        context: CallContext | None = None,
+    ) -> None:
+        """Count an answer, observe its latency since ``started``, and note its span, if there are any."""
         label = model if model in self.engine.pairs else UNKNOWN_MODEL
         outcome = "ok" if error is None else "caller_error" if isinstance(error, CallerError) else "server_error"
-        self.engine.metrics.record_request(label, outcome, time.perf_counter() - started, request_id)
+        seconds = time.perf_counter() - started
+        self.engine.metrics.record_request(label, outcome, seconds, request_id)
+        if self.spans is not None:
+            own = context or NO_CONTEXT
+            self.spans.note(label, outcome, seconds, own.trace_id, own.parent_id, sampled=own.sampled)
 
     def _record(self, result: BatchAnswers) -> None:
         """Record an answered batch, and schedule its sampling."""

@@ -163,8 +163,9 @@ SHOWN_ELSEWHERE = {
     "tightrope_cost_ledger_failures_total",
     "tightrope_reviews_total",
     "tightrope_review_skipped_rows_total",
+    *("tightrope_spans_exported_total", "tightrope_spans_dropped_total"),
 }
-"""Metrics for queries of people's own, which docs/cost.md and docs/review.md have."""
+"""Metrics for queries of people's own, which docs/cost.md, docs/review.md and docs/operations.md have."""
 
 
 def test_metrics_are_drawn_or_alerted_on() -> None:

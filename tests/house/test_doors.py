@@ -35,6 +35,7 @@ DOORS = {
         "demo/broker.py",
         "demo/builder/*.py",
     ],
+    "opentelemetry": ["service/adapters/telemetry/otlp.py"],
     "pandas": ["shadow/report.py"],
     "prometheus_client": ["service/adapters/prometheus/*.py"],
     "pyarrow": ["demo/builder/*.py", "service/inference/row_files/parquet_rows.py"],

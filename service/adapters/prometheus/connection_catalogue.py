@@ -1,8 +1,9 @@
-"""The metric of connections that a gateway refuses or ends; `catalogue.py` contains it."""
+"""The metrics of connections that a gateway refuses or ends, and of spans that it exports; `catalogue.py` has them."""
 
 from collections.abc import Mapping
 
 from tightrope.service.adapters.prometheus.metric import Component, Metric, MetricKind
+from tightrope.service.adapters.telemetry.span_queue import EXPORT_FAILED, QUEUE_FULL
 
 PIPELINED = "pipelined"
 """The reason of a connection on which too many requests wait: this limit has no key."""
@@ -26,5 +27,19 @@ CONNECTION_METRICS: Mapping[str, Metric] = {
         "HTTP connections that were refused or ended, by the key of `server.limits` that they exceeded.",
         "connections",
         {"reason": CONNECTION_LIMITS},
-    )
+    ),
+    "spans_exported": Metric(
+        MetricKind.COUNTER,
+        Component.GATEWAY,
+        "Spans of requests that the collector of `telemetry.otlp_endpoint` took.",
+        "spans",
+        {},
+    ),
+    "spans_dropped": Metric(
+        MetricKind.COUNTER,
+        Component.GATEWAY,
+        "Spans of requests that no collector got: the queue was full, or an export failed.",
+        "spans",
+        {"reason": (QUEUE_FULL, EXPORT_FAILED)},
+    ),
 }

@@ -140,6 +140,8 @@ class MetricSet:
         self.judge_failing = self._add(Gauge, "judge_failing")
         self.disk_short = self._add(Gauge, "disk_short")
         self.refused_connections = self._add(Counter, "refused_connections")
+        self.spans_exported = self._add(Counter, "spans_exported")
+        self.spans_dropped = self._add(Counter, "spans_dropped")
         self.unmonitored_answers = self._add(Counter, "unmonitored_answers")
         self.control_age_seconds = self._add(Gauge, "control_age_seconds")
         self.topic_mismatch = self._add(Gauge, "topic_mismatch")
@@ -202,6 +204,26 @@ class MetricSet:
             for labels in samples:
                 if labels["model"] == model and labels["scope"] in gone:
                     self._all[name].remove(*(labels[label] for label in METRICS[name].labels))
+
+    def record_refused_connection(self, reason: str) -> None:
+        """Count a connection that was refused or ended, because it exceeded a limit."""
+        self.refused_connections.labels(reason).inc()
+
+    def record_payload_events(self, model: str, outcome: str, events: int = 1) -> None:
+        """Count payload events by outcome."""
+        self.payload_events.labels(model, outcome).inc(events)
+
+    def record_dead(self, topic: str) -> None:
+        """Count a record that could not be read."""
+        self.dead_records.labels(topic).inc()
+
+    def record_spans(self, exported: int) -> None:
+        """Count spans that a collector took."""
+        self.spans_exported.inc(exported)
+
+    def record_spans_dropped(self, reason: str, spans: int) -> None:
+        """Count spans that no collector gets."""
+        self.spans_dropped.labels(reason).inc(spans)
 
     def total(self, name: str, **labels: str) -> int:
         """The current value of a counter, by its name without prefix and suffix; 0 if it does not exist."""

@@ -102,22 +102,10 @@ class Metrics(ReliabilityMetrics, QualificationMetrics):
         """Count an answer that is given although its decision output cannot be read."""
         self.unmonitored_answers.labels(model, role, fault).inc()
 
-    def record_refused_connection(self, reason: str) -> None:
-        """Count a connection that was refused or ended, because it exceeded a limit."""
-        self.refused_connections.labels(reason).inc()
-
     def record_subgroup_rows(self, model: str, scopes: Sequence[str], rows: Iterable[int]) -> None:
         """Count answered rows by scope; ``rows`` has one entry a scope."""
         for scope, count in zip(scopes, rows, strict=True):
             self.subgroup_rows.labels(model, scope).inc(int(count))
-
-    def record_payload_events(self, model: str, outcome: str, events: int = 1) -> None:
-        """Count payload events by outcome."""
-        self.payload_events.labels(model, outcome).inc(events)
-
-    def record_dead(self, topic: str) -> None:
-        """Count a record that could not be read."""
-        self.dead_records.labels(topic).inc()
 
     def record_dropped(self, model: str, reason: str, samples: int = 1) -> None:
         """Count samples that could not be used."""

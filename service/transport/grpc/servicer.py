@@ -125,6 +125,7 @@ class InferenceServicer(grpc.GenericRpcHandler):
     async def _answer(self, raw: bytes, context: Context, wrap: Wrap) -> bytes:
         """Answer a request and count it; one that is cancelled counts only if its deadline has come."""
         started, large = time.perf_counter(), len(raw) > LARGE_BYTES
+        own = _call_context(context, None) if self._responder.spans else None
         message, held = messages.ModelInferRequest(), Reservation(self._admission)
         try:
             if large:
@@ -136,11 +137,11 @@ class InferenceServicer(grpc.GenericRpcHandler):
                 self._responder.count(message.model_name, DeadlineExceededError(), started)
             raise
         except Exception as error:
-            self._responder.count(message.model_name, error, started)
+            self._responder.count(message.model_name, error, started, context=own)
             raise
         finally:
             held.hold(0)
-        self._responder.count(message.model_name, None, started, request_id)
+        self._responder.count(message.model_name, None, started, request_id, own)
         return answer
 
     async def _infer_message(

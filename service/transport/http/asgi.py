@@ -98,7 +98,7 @@ class InferLayer:
                 reply = refuse(error)
             if (context := read_context(dict(scope["headers"]))) is not None:
                 reply.headers += echoed(context.request_id)
-            self.responder.count(model, reply.error, started, reply.request_id)
+            self.responder.count(model, reply.error, started, reply.request_id, context)
             await _send(send, reply, is_last=held.is_refused)
 
     async def _forward(self, scope: Scope, receive: Receive, send: Send) -> None:

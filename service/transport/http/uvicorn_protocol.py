@@ -217,4 +217,6 @@ class _Exchange(Struct, eq=False):
             reply.headers += echoed(self.head.context.request_id)
         if not self.protocol.transport.is_closing():
             self.protocol.send(reply, keep_alive=self.keep_alive)
-        self.protocol.layer.responder.count(self.head.model, reply.error, self.started, reply.request_id)
+        self.protocol.layer.responder.count(
+            self.head.model, reply.error, self.started, reply.request_id, self.head.context
+        )

@@ -46,9 +46,27 @@ def test_request_id_that_is_long_or_not_printable_is_none(given: str) -> None:
 def test_id_of_the_body_wins() -> None:
     """The trace and the caller are taken all the same."""
     said = CallContext.read("ann", "r 1", TRACE)
-    assert said == CallContext("ann", "r 1", TRACE_ID)
+    assert said == CallContext("ann", "r 1", TRACE_ID, "00f067aa0ba902b7", sampled=True)
     own = said.applied(InferRequest("b-1", {}, {}, (), binary_default=False))
     assert (own.id, own.caller, own.trace_id) == ("b-1", "ann", TRACE_ID)
     for body_id in (None, ""):
         assert said.applied(InferRequest(body_id, {}, {}, (), binary_default=False)).id == "r 1"
     assert CallContext("ann").applied(InferRequest(None, {}, {}, (), binary_default=False)).id is None
+
+
+@pytest.mark.parametrize(
+    ("end", "parent", "sampled"),
+    [
+        ("00f067aa0ba902b7-01", "00f067aa0ba902b7", True),
+        ("00f067aa0ba902b7-00", "00f067aa0ba902b7", False),
+        ("00f067aa0ba902b7-03", "00f067aa0ba902b7", True),
+        ("0000000000000000-01", "", False),
+        ("00F067aa0ba902b7-01", "", False),
+        ("00f067aa0ba902b7-0x", "", False),
+    ],
+)
+def test_trace_has_the_span_of_its_caller(end: str, *, parent: str, sampled: bool) -> None:
+    """And tells whether the caller samples it; without a span of the caller there is nothing to follow."""
+    found = CallContext.read("", "", f"00-{TRACE_ID}-{end}")
+    assert found is not None
+    assert (found.trace_id, found.parent_id, found.sampled) == (TRACE_ID, parent, sampled)
