@@ -7,6 +7,7 @@ the latest results. Two quick modes write nothing:
 
 `--against REVISION` compares this tree with another revision in a quarter of an hour. Exit code 1: a cell loses;
 2: it cannot be measured. `--cells` and `--connections` choose cells, `--turns` and `--seconds` how long each is loaded.
+`--viewers 10` has ten people look at the page of each gateway meanwhile.
 """
 
 import argparse
@@ -77,8 +78,11 @@ def against(options: argparse.Namespace) -> int:
     trees = revision.working_tree(), revision.checked_out(options.against)
     seconds = options.seconds or QUICK_SECONDS
     with tempfile.TemporaryDirectory(prefix="tightrope-against-") as folder:
-        found = comparison.compare(trees, wanted, options.turns, seconds, Path(folder))
+        found = comparison.compare(trees, wanted, options.turns, seconds, Path(folder), options.viewers)
     out.print(comparison.table(found, (trees[0].name, trees[1].name), options.floor))
+    if options.viewers:
+        looks, failed = (sum(one.looks[index] for one in found) for index in range(2))
+        out.print(f"{options.viewers} viewers of each gateway looked {looks:,} times, {failed:,} without an answer")
     out.print(f"{machine()}; load average {os.getloadavg()[0]:.1f}", style="dim")
     return int(any(one.verdict(options.floor) in comparison.BAD for one in found))
 
@@ -116,6 +120,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--against", metavar="REVISION", help="compare this tree with a revision, write nothing")
     parser.add_argument("--turns", type=int, default=comparison.TURNS, help="of each cell, with --against")
     parser.add_argument("--floor", type=float, default=comparison.FLOOR, help="a cell loses below it, with --against")
+    parser.add_argument("--viewers", type=int, default=0, help="who poll the overview of each gateway, with --against")
     parser.add_argument("--reference", default="raw_mb0", choices=CHOICES, metavar="SERVER")
     servers = ", ".join(CHOICES).replace("%", "%%")
     parser.add_argument("--servers", type=_names(CHOICES), default=["gateway"], help=f"with --cells, of {servers}")

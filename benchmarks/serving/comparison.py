@@ -21,6 +21,7 @@ from benchmarks.serving.models import MODEL_KINDS
 from benchmarks.serving.revision import Tree
 from benchmarks.serving.server_group import ServerResult, server_group
 from benchmarks.serving.servers import EMBEDDED_ALWAYS, GATEWAY, OURS_BINARY, Candidate
+from benchmarks.serving.viewers import watching
 
 FLOOR = 0.97
 """The ratio that a cell must be able to reach: it loses when even the upper end of its interval is lower."""
@@ -56,7 +57,9 @@ GROUPS: Mapping[str, CellGroup] = {
 
 @dataclass(slots=True)
 class Comparison:
-    """The slices of one cell: requests/s and failed requests of both trees, and ratios of CPU per request."""
+    """The slices of one cell: requests/s and failed requests of both trees, and ratios of CPU per request; ``looks`` of
+    viewers meanwhile, and the failed ones.
+    """
 
     cell: str
     connections: int
@@ -65,6 +68,7 @@ class Comparison:
     new_errors: int = 0
     old_errors: int = 0
     cpu_ratios: list[float] = field(default_factory=list)
+    looks: list[int] = field(default_factory=lambda: [0, 0])
 
     def add(self, new: ServerResult, old: ServerResult) -> None:
         """Append the turns of one start of both servers."""
@@ -101,9 +105,15 @@ def interval(ratios: Sequence[float]) -> tuple[float, float]:
 
 
 def compare(
-    trees: tuple[Tree, Tree], cells: Mapping[str, Sequence[int]], turns: int, seconds: float, folder: Path
+    trees: tuple[Tree, Tree],
+    cells: Mapping[str, Sequence[int]],
+    turns: int,
+    seconds: float,
+    folder: Path,
+    viewers: int = 0,
 ) -> list[Comparison]:
-    """Measure the cells (names with their connections) of two trees, new and old, over `STARTS` starts of each server.
+    """Measure the cells (names with their connections) of two trees, new and old, over `STARTS` starts of each server,
+    each with so many ``viewers``.
 
     Raises:
         NotStartedError: a server of either tree does not answer.
@@ -119,9 +129,14 @@ def compare(
             group = GROUPS[name]
             candidates = [tree.candidate(group.candidate) for tree in trees]
             with server_group(MODEL_KINDS[group.model], candidates, group_folder) as servers:
+                addresses = [server.address for server in servers.servers.values()]
                 for connections_ in counts:
-                    new, old = servers.measure_turns(connections_, count, seconds)
-                    found[name, connections_].add(new, old)
+                    cell = found[name, connections_]
+                    with watching(addresses, viewers) as looking:
+                        new, old = servers.measure_turns(connections_, count, seconds)
+                    cell.add(new, old)
+                    cell.looks[0] += sum(looking.looks.values())
+                    cell.looks[1] += sum(looking.failed.values())
     return list(found.values())
 
 
