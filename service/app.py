@@ -204,12 +204,12 @@ def build_service(
     costs = [GatewayCosts(pairs, profiles, router.blindness, metrics), *worker_costs]
     ledger = open_ledger(settings.state.folder, costs, metrics.record_counts)
     spans, admission = open_spans(settings, metrics), Admission(settings.server, metrics.record_refused_connection)
-    responder = Responder(engine, profiles, spans)
+    responder, tokens = Responder(engine, profiles, spans), access_tokens(settings)
 
     def make_app() -> App:
         from tightrope.service.api.app import create_app  # noqa: PLC0415 - FastAPI loads after the first inferences
 
-        others = access_tokens(settings), watched, _reports(settings), is_ready, sight.facts, review
+        others = tokens, watched, _reports(settings), is_ready, sight.facts, review
         return create_app(engine, bus, trail, verdicts, deployer, *others, daily=ledger)
 
     app = InferLayer(make_app, responder, admission)

@@ -17,7 +17,7 @@ from tests.support.serving.service_harness import eventually
 
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 ROWS = 1000
-SAME = [[1, 0], [0, 0]]
+ALIKE = [[0.99, 0], [0, 0]]
 
 
 def row(number: int) -> list[float]:
@@ -49,7 +49,7 @@ def serve_rows(server: Server) -> None:
 
     def joined() -> int:
         text = server.client.get("/metrics").text
-        lines = [line for line in text.splitlines() if line.startswith("tightrope_labels_total") and '"joined"' in line]
+        lines = [line for line in text.splitlines() if line.startswith("tightrope_labels{") and '"joined"' in line]
         return int(sum(float(line.rsplit(" ", 1)[1]) for line in lines))
 
     eventually(lambda: joined() > ROWS * 0.5, 60.0)
@@ -63,7 +63,7 @@ def qualify(config: Path, *options: str) -> tuple[int, Mapping[str, Any]]:
     return done.returncode, json.loads(done.stdout)
 
 
-@pytest.mark.parametrize(("weights", "code"), [(SAME, 0), (CROSSED, 3)], ids=["good", "harmful"])
+@pytest.mark.parametrize(("weights", "code"), [(ALIKE, 0), (CROSSED, 3)], ids=["good", "harmful"])
 def test_traffic_qualifies_a_good_model_and_convicts_a_harmful_one(tmp_path: Path, weights: object, code: int) -> None:
     """Beside the running server; the statement says where its rows came from."""
     config = config_file(tmp_path, weights)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from msgspec import UNSET
 
@@ -132,9 +133,8 @@ def qualify_rows(
     require_digest(plan, options.expect)
     subjects(settings, pair)
     members = None if options.members is None else read_members(evaluation, options.members)
-    run = QualificationRun(
-        evaluation, settings, plan, timed, stress=options.stress, drawn=source.drawn, members=members
-    )
+    given: dict[str, Any] = {"drawn": source.drawn, "golden": source.golden, "members": members}
+    run = QualificationRun(evaluation, settings, plan, timed, stress=options.stress, **given)
     training = "" if options.members is None else data_digest(options.members)
     store = StageStore.open(settings.state.folder, _run_digest(run, source.digest, training))
     finished = store.run("cells", JudgedStage, run.cells)

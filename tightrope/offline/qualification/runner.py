@@ -10,7 +10,7 @@ import numpy as np
 from tightrope.monitors.clear_rows.clear_margin import clear_margin
 from tightrope.monitors.qualification.cells import MeasuredCell
 from tightrope.monitors.qualification.split import choosing_rows, judging_rows
-from tightrope.monitors.records import Bools, Comparisons, Role
+from tightrope.monitors.records import Bools, Comparisons, Role, Tensors
 from tightrope.offline.pair_evaluation import PairComparisons, PairEvaluation
 from tightrope.offline.qualification.costs import Costs, measure_costs
 from tightrope.offline.qualification.criteria import FLIP_GAP, CriteriaPlan, Criterion
@@ -49,7 +49,7 @@ class JudgedStage(msgspec.Struct, frozen=True):
 class QualificationRun:
     """One run of the command, after the criteria are fixed; with ``stress`` it measures more costs. ``drawn`` (n, S)
     masks the rows that were drawn for each scope from all of its traffic, the model first; None where all rows were.
-    ``members`` are rows of the training.
+    ``golden`` are the rows of the golden answers where they are not those that judge, ``members`` rows of the training.
     """
 
     evaluation: PairEvaluation
@@ -59,6 +59,7 @@ class QualificationRun:
     stress: bool
     members: RowFile | None = None
     drawn: Bools | None = None
+    golden: Sequence[Tensors] | None = None
     member: Bools = field(init=False)
 
     def __post_init__(self) -> None:
@@ -149,7 +150,8 @@ class QualificationRun:
     def numerics(self) -> GoldenRecord:
         """Answer the golden rows."""
         section = self.plan.section
-        evaluation = replace(self.evaluation, progress=self.progress)
+        parts = self.evaluation.table.parts if self.golden is None else self.golden
+        evaluation = replace(self.evaluation, progress=self.progress, table=replace(self.evaluation.table, parts=parts))
         return measure_numerics(evaluation, section.seed, shuffled=section.golden_rows == "shuffled")
 
     def costs(self) -> Costs:

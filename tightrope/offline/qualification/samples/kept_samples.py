@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from tightrope.monitors.records import Bools, Ints
+from tightrope.monitors.records import Bools, Ints, Tensors
 from tightrope.offline.qualification.samples.kept_rows import KeptRow, KeptRows, joined_parts, read_kept_rows
 from tightrope.offline.qualification.samples.row_source import RowSource
 from tightrope.offline.qualification.samples.sample_columns import SampleColumns
 from tightrope.service.app import ROWS_FOLDER
 from tightrope.service.config.loader import ConfigError, Settings
+from tightrope.service.inference.loading.pair_loading import golden_rows
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.inference.row_files.row_file import RowFile, RowFileError
 from tightrope.service.inference.subgroups import Subgroups
@@ -38,6 +39,7 @@ def kept_samples(settings: Settings, pair: ModelPair, since: float = -math.inf) 
     """
     if pair.states is not None:
         raise ConfigError([f"models.{pair.name}: has state tensors, whose rows cannot be run one by one"])
+    golden = _golden(settings, pair)
     folder = settings.state / ROWS_FOLDER / pair.name
     needed = [pair.subgroups.scopes[scope] for scope in pair.subgroups.parameter_scopes]
     found = read_kept_rows(folder, pair.inputs, needed, since)
@@ -66,7 +68,9 @@ def kept_samples(settings: Settings, pair: ModelPair, since: float = -math.inf) 
         labels=labelled,
     )
     digest = _digest(found.rows, drawn, labels)
-    return RowSource(table, digest, NAME, drawn, record, [*_notes(record, len(found.rows), is_judged=is_judged)])
+    return RowSource(
+        table, digest, NAME, drawn, golden, record, [*_notes(record, len(found.rows), is_judged=is_judged)]
+    )
 
 
 def _with_members(table: RowFile, subgroups: Subgroups, rows: Sequence[KeptRow]) -> RowFile:
@@ -76,6 +80,24 @@ def _with_members(table: RowFile, subgroups: Subgroups, rows: Sequence[KeptRow])
         name = subgroups.scopes[scope]
         member[:, scope] = [row.record["member"][row.header.scopes.index(name)] for row in rows]
     return replace(table, known_members=member)
+
+
+def _golden(settings: Settings, pair: ModelPair) -> Sequence[Tensors] | None:
+    """The rows of the golden answers where those of kept rows would be inputs of callers in a public statement: texts,
+    which are shuffled as a whole, and rows that are not to be shuffled. None where columns of numbers are shuffled.
+
+    Raises:
+        ConfigError: when the configuration names no such rows.
+    """
+    section = settings.models[pair.name].qualification
+    is_whole = section is not None and section.golden_rows == "data"
+    if not is_whole and all(spec.datatype != "BYTES" for spec in pair.inputs):
+        return None
+    rows = golden_rows(pair, settings)
+    if rows is None:
+        text = "is missing; without it the golden answers of a statement on kept rows would show inputs of callers"
+        raise ConfigError([f"models.{pair.name}.golden: {text}: name a file of rows that are no person's"])
+    return rows.parts
 
 
 def _none_usable(settings: Settings, found: KeptRows) -> str:

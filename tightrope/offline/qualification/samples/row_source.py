@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tightrope.monitors.records import Bools
+from tightrope.monitors.records import Bools, Tensors
 from tightrope.service.inference.row_files.row_file import RowFile, row_count
 from tightrope.service.statements.qualification import SamplesRecord
 
@@ -15,13 +15,15 @@ class RowSource:
     """n rows to be judged, under a ``name`` for people, with the ``digest`` of their content.
 
     ``drawn`` (n, S) masks the rows that were drawn for each scope, the model first, from all of its traffic; None where
-    all rows were. ``samples`` and ``notes`` say where kept rows came from.
+    all rows were. ``golden`` are the rows of the golden answers, None where those of the table serve. ``samples`` and
+    ``notes`` say where kept rows came from.
     """
 
     table: RowFile
     digest: str
     name: str
     drawn: Bools | None = None
+    golden: Sequence[Tensors] | None = None
     samples: SamplesRecord | None = None
     notes: Sequence[str] = ()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.kept_traffic import FIRST_TIME, keep_traffic, kept_files
-from tests.support.qualified_pair import CROSSED, SIDES, sided_settings
+from tests.support.qualified_pair import CROSSED, SIDES, sided_rows, sided_settings
 from tests.support.qualified_reports import NOW, cell
 from tightrope.monitors.intake.sampling import Sampler
 from tightrope.monitors.label_records import Label
@@ -16,7 +16,8 @@ from tightrope.offline.pair_evaluation import load_pair
 from tightrope.offline.qualification.qualify import QualificationReport, QualifyOptions, qualify_rows
 from tightrope.offline.qualification.samples import kept_rows
 from tightrope.offline.qualification.samples.kept_samples import LEAST_LABELS, kept_samples
-from tightrope.service.config.loader import Settings
+from tightrope.service.config.loader import ConfigError, Settings
+from tightrope.service.inference.qualified.golden_answers import decode_rows
 from tightrope.service.inference.row_files.row_file import RowFileError
 
 SCOPES = ("side=left", "side=right")
@@ -189,6 +190,22 @@ def test_withheld_scopes_leave_with_all_their_rows(tmp_path: Path) -> None:
     assert result.withheld == ["side=right"]
     assert cell(report, "disagreement", "model").hits == 0
     assert result.covers == pytest.approx(0.8, abs=0.03)
+
+
+def test_no_input_of_a_caller_is_in_the_statement(tmp_path: Path) -> None:
+    """Rows that are not shuffled come from the file of golden rows, and without one it is refused."""
+    section = {"golden_rows": "data", "criteria": {"disagreement": {"model": 0.07}}}
+    settings = sided_settings(tmp_path, SAME, qualification=section)
+    keep_traffic(settings, sided_inputs(500))
+    with pytest.raises(ConfigError, match=r"models\.m\.golden: is missing"):
+        judge_kept(settings, tmp_path)
+    rows = sided_rows(tmp_path, 40)
+    settings = sided_settings(tmp_path, SAME, qualification=section, golden=str(rows))
+    report = judge_kept(settings, tmp_path)
+    assert report.verdict is QualificationVerdict.QUALIFIED
+    golden = decode_rows(report.statement.predicate.result.golden, load_pair(settings, None).inputs)["input"]
+    file = {tuple(row) for row in np.loadtxt(rows, delimiter=",", skiprows=1, dtype=np.float32).tolist()}
+    assert {tuple(row) for row in golden.tolist()} == file
 
 
 def test_kept_samples_are_the_same_rows_whatever_the_order(tmp_path: Path) -> None:
