@@ -1,4 +1,4 @@
-"""The pictures of the page at `/`: `python -m docs.page_pictures` serves the demo, sends its rows, and takes them.
+"""The pictures of the pages at `/` and `/week`: `python -m docs.page_pictures` serves the demo, and takes them.
 
 `make pictures` runs it: the pictures are made small by the same program as those of the dashboards.
 """
@@ -32,19 +32,21 @@ CASE = "#/employment/residence%3Dgroup_quarters"
 
 @dataclass(frozen=True, slots=True)
 class PagePicture:
-    """A picture: its file in docs/, the window in pixels, the colours, and the place behind `/`."""
+    """A picture: its file in docs/, the window in pixels, the colours, the place behind `/`, and what must be there."""
 
     file: str
     width: int
     height: int
     scheme: Literal["light", "dark"]
     place: str = ""
+    selector: str = ".model"
 
 
 PAGE_PICTURES = (
     PagePicture("page.png", 1440, 832, "light"),
-    PagePicture("page-case.png", 1440, 900, "dark", CASE),
+    PagePicture("page-case.png", 1440, 900, "dark", CASE, "dialog .path"),
     PagePicture("page-phone.png", 390, 844, "light"),
+    PagePicture("week.png", 1180, 1640, "light", "week", ".chart"),
 )
 
 
@@ -68,7 +70,7 @@ def _take(browser: Browser, address: str, picture: PagePicture, folder: Path) ->
     )
     page = context.new_page()
     page.goto(f"{address}/{picture.place}")
-    page.wait_for_selector("dialog .path" if picture.place else ".model")
+    page.wait_for_selector(picture.selector)
     page.wait_for_timeout(1_000)  # the bars have grown
     page.screenshot(path=raw)
     context.close()

@@ -18,6 +18,7 @@ from tightrope.monitors.verdict import Verdict
 from tightrope.service.adapters.review.row_presenter import RowDocument
 from tightrope.service.api.cost.documents import CostDays, ModelCost
 from tightrope.service.api.overview.documents import Overview
+from tightrope.service.api.week.documents import DecisionTaken, WeekAnswer
 
 Report = Annotated[str | None, Meta(description="The path of the newest drift report, if there is one")]
 UNKNOWN_STATE = "unknown"
@@ -311,6 +312,8 @@ ANSWERS: tuple[type, ...] = (
     NextReview,
     ReviewTaken,
     ReviewStatus,
+    WeekAnswer,
+    DecisionTaken,
 )
 """Every kind of JSON answer."""
 

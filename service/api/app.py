@@ -35,6 +35,7 @@ from tightrope.service.api.auth import guarded_view, require_application, requir
 from tightrope.service.api.cost.ports import DailyCosts
 from tightrope.service.api.cost.reader import CostReader
 from tightrope.service.api.front_page import routes as front_page
+from tightrope.service.api.letter import routes as letter
 from tightrope.service.api.openapi import INTRODUCTION, complete_document, refusals
 from tightrope.service.api.overview.overview import OverviewReader
 from tightrope.service.api.overview.sources import SightReader
@@ -43,6 +44,8 @@ from tightrope.service.api.review import export as review_export
 from tightrope.service.api.review import page as review_page
 from tightrope.service.api.review import routes as reviews
 from tightrope.service.api.review.desk import ReviewDesk
+from tightrope.service.api.week.costs import NO_PRICE, HourPrice
+from tightrope.service.api.week.reader import WeekReader
 from tightrope.service.config.access import AccessTokens
 from tightrope.service.errors import OverloadedError, TightropeError
 from tightrope.service.inference.engine import InferenceEngine
@@ -65,12 +68,14 @@ def create_app(
     review: ReviewDesk | None = None,
     *,
     daily: DailyCosts,
+    price: HourPrice = NO_PRICE,
 ) -> FastAPI:
     """Build the application.
 
     ``tokens`` are those of people who look or give orders, ``watched`` the models that take payload events;
     ``is_ready`` says whether this replica may receive requests, ``sight`` what it knows of the judgement of a model;
-    ``review`` is the desk of the reviewers, where there are any, ``daily`` the ledger of costs.
+    ``review`` is the desk of the reviewers, where there are any, ``daily`` the ledger of costs, ``price`` that of
+    compute time.
     """
     app = _new_app()
     newest_report = partial(drift_reports.newest_link, reports)
@@ -82,6 +87,8 @@ def create_app(
         engine, verdicts, trail, sight, newest_report, control=tokens.has_control, cost=costs.sentence
     )
     app.include_router(status.create_router(engine, verdicts, trail, newest_report, overview, costs, daily), **looking)
+    weeks = WeekReader(engine, verdicts, overview, trail, daily, price)
+    app.include_router(letter.create_router(engine, weeks, tokens), **looking)
     app.include_router(reliability.create_router(engine, verdicts), **looking)
     app.include_router(orders.create_router(engine, bus, operator, verdicts, newest_report))
     _add_metrics(app, engine)

@@ -17,7 +17,7 @@ ERRORS = {
     400: "The request is wrong or cannot be parsed: the error names the mistake",
     401: "A valid bearer token is needed",
     403: "No token is configured, so the control API is off",
-    404: "No such model, version, scope or report, or the model does not take this",
+    404: "No such model, version, scope, week or report, or the model does not take this",
     408: "The request did not arrive in time",
     409: "The order does not fit the state of the model: the error names it",
     413: "The body is too large",

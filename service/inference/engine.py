@@ -76,7 +76,7 @@ class InferenceEngine:
         self.pairs = pairs
         self.router = router
         self.metrics = metrics
-        self._outbox = outbox
+        self.add_event = outbox.add_event
         self._clock = clock
         self._prefix = uuid.uuid4().hex[:16]
         self._counter = itertools.count()

@@ -10,7 +10,7 @@ from tests.house.sources import LINKED, PACKAGES, ROOT, python
 DOORS = {
     "cryptography": ["service/adapters/attestation/*.py"],
     "evidently": ["shadow/report.py"],
-    "fastapi": ["service/api/*.py", "service/api/front_page/*.py", "service/api/review/*.py"],
+    "fastapi": [f"service/api/{room}*.py" for room in ("", "front_page/", "letter/", "review/")],
     "fastapi_offline": ["service/api/documentation.py"],
     "google": ["service/transport/grpc/*.py"],
     "grafana_api": ["dashboards/grafana.py"],
@@ -43,6 +43,7 @@ DOORS = {
         "service/config/*.py",
         "service/config/process/*.py",
         "service/api/*.py",
+        "service/api/letter/*.py",
         "service/api/review/*.py",
         "tightrope/wiring/deployer.py",
     ],

@@ -53,11 +53,17 @@ class ServerSection(Section):
     """serving: a gateway is ready when it can answer. strict: it is not ready while a model of it is blind, silent or
     of unknown mode; if all gateways are, none gets traffic, although the baseline would answer it.
     """
+    cost_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """The price of an hour of one processor, by which the week's letter says savings in money; needs `currency`."""
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    """The currency of `cost_per_hour`, such as EUR."""
 
     @model_validator(mode="after")
-    def _one_body_fits(self) -> Self:
+    def _keys_fit_together(self) -> Self:
         if self.bytes_in_flight < self.max_body_bytes:
             raise ValueError(f"limits.bytes_in_flight must be at least max_body_bytes, which is {self.max_body_bytes}")
+        if self.cost_per_hour is not None and self.currency is None:
+            raise ValueError("cost_per_hour needs currency, such as EUR")
         return self
 
     @property

@@ -29,7 +29,7 @@ from tightrope.service.inference.autotune import RunProfile
 from tightrope.service.transport.http.asgi import InferLayer
 
 NAMES = defaultdict(lambda: "nope", model="plain", version="1")
-NAMED = {"model", "version"}
+NAMED = {"model", "version", "week"}
 """Names in paths that a call may replace."""
 
 
@@ -57,7 +57,9 @@ def test_document_has_every_route(tmp_path: Path, document: dict[str, Any]) -> N
     assert {("get", "/v2"), ("get", "/metrics"), ("post", "/v2/models/{model}/infer")} < routes
 
 
-REFUSALS = dict.fromkeys(("labels", "deploy", "rollback", "payloads", "{name}"), 400) | dict.fromkeys(GROUP_ORDERS, 409)
+REFUSALS = dict.fromkeys(("labels", "deploy", "rollback", "payloads", "{name}", "decisions"), 400) | dict.fromkeys(
+    GROUP_ORDERS, 409
+)
 """Ends of paths that take another body than an order, or an order about a found group, with their answers to one."""
 
 
@@ -140,7 +142,7 @@ def test_every_json_answer_has_a_schema(document: dict[str, Any]) -> None:
                 assert schema["$ref"].endswith("/Error") == (int(code) >= 400), (name, code)
 
 
-CONFLICTS = {*(("post", order) for order in GROUP_ORDERS), ("post", "{name}")}
+CONFLICTS = {*(("post", order) for order in GROUP_ORDERS), ("post", "{name}"), ("post", "decisions")}
 """Operations that may not fit the state of the model or of the row, by the end of their path."""
 
 
@@ -162,7 +164,7 @@ def test_real_answers_are_as_documented(
     client: httpx.Client, document: dict[str, Any], method: str, path: str, options: dict[str, Any], status: int
 ) -> None:
     """The status, the content type, and the body with all its fields and no others."""
-    names = {"model": "plain", "version": "1", "name": "newest"} | {
+    names = {"model": "plain", "version": "1", "name": "newest", "week": "2026-W01"} | {
         key: options[key] for key in options if key in NAMED
     }
     sent = {key: value for key, value in options.items() if key not in NAMED}

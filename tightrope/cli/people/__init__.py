@@ -1,1 +1,1 @@
-"""Commands for people: `tightrope status | cost | events | force-safe | force-normal | release | deploy | rollback`."""
+"""Commands for people: `tightrope status | cost | events | letter`, orders, `deploy` and `rollback`."""
