@@ -62,6 +62,7 @@ bench: .venv/dev.stamp ## What the detectors and the intervals promise, measured
 	$(BIN)/python -m benchmarks.units delays
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.judge
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.record
+	$(BIN)/python -m benchmarks.cost_ratio
 	$(BIN)/python -m benchmarks.intervals
 	$(BIN)/python -m benchmarks.paging
 

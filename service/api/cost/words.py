@@ -1,6 +1,6 @@
 """The sentence about what compression saves and what safety costs.
 
-All shares are of an estimate, the time that the full model alone would take, and move by some per cent from run to run
+All shares are of an estimate, the time that the full model alone would take, which moves from start to start
 (docs/cost.md). So the sentence says "about", and shares from 1 % on have no decimals.
 """
 
@@ -9,8 +9,8 @@ from tightrope.service.api.overview.phrases import percent
 
 UNKNOWN_COST = "What it saves is not known: no request yet, or a model that cannot be timed here."
 
-SAME = 0.02
-"""Share up to which the two models are said to cost about the same: less than the estimate moves."""
+SAME = 0.05
+"""Share below which the two models are said to cost about the same: the estimate moves by more."""
 
 _WHOLE = 0.01
 

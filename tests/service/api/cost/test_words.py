@@ -28,7 +28,7 @@ from tightrope.service.api.cost.words import UNKNOWN_COST, cost_sentence
             ),
         ),
         (
-            CpuShares(-0.01, 0.004, 0.0, 0.0, -0.02),
+            CpuShares(-0.04, 0.004, 0.0, 0.0, -0.02),
             (
                 "The small model costs about as much CPU as the full model; watching it costs about 0.4 %; "
                 "fallbacks cost 0 %."
