@@ -18,10 +18,10 @@ SUBGROUP_SHARE = 0.2
 SEARCH_SHARE = 0.04
 """The share of the alarm budget that all slices of the search for undeclared subgroups split."""
 
-RESERVED_SHARES = {
-    "undeclared subgroups": 0.01,
-}
-"""The shares of the alarm budget that no cell uses yet."""
+SLOT_SHARE, SLOTS = 0.01, 8
+"""The share of the alarm budget of the slices that the search chooses from the rows so far, and how many there can be;
+each has an equal part.
+"""
 
 ADDED_SHARE, MAX_ADDED = 0.002, 5
 """The share of the alarm budget of a found group that is watched as a scope, which all monitors split evenly; and how

@@ -14,7 +14,6 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from tightrope.monitors.catalogue import SEARCH_SHARE
 from tightrope.monitors.dependence.cluster_bets import log_factors
 from tightrope.monitors.detector import Bernoulli
 from tightrope.monitors.hunter.lattice import Lattice, RowBits, packed
@@ -137,11 +136,12 @@ class SliceTest:
         self._ratios = np.ascontiguousarray((self._bernoulli.up - self._bernoulli.down).T) / LOSS_UNITS
         self._weights = np.ascontiguousarray(np.exp(self._bernoulli.log_weight).T)
         self.width = len(self._weights)
-        self.seeds = SEARCH_SHARE * lattice.shares
+        self.seeds = lattice.shares
         _, first, self._kind = np.unique(lattice.limits, return_index=True, return_inverse=True)
         rows, ones = np.divmod(np.arange(TABLE_ROWS**2), TABLE_ROWS)
         logs = [self._ratios[:, [each]] * LOSS_UNITS * ones + self._zeros[:, [each]] * rows for each in first]
-        self._logs = np.concatenate(logs, axis=1) if len(first) <= MOST_TABLES else np.zeros((self.width, 0))
+        has_table = 0 < len(first) <= MOST_TABLES
+        self._logs = np.concatenate(logs, axis=1) if has_table else np.zeros((self.width, 0))
         self._table = np.exp(np.minimum(self._logs, MOST_NATS))
 
     def multiply(self, mass: Floats, counts: StepCounts) -> Floats:

@@ -21,7 +21,9 @@ from tightrope.monitors.hunter.evidence import (
 )
 from tightrope.monitors.hunter.findings import FRESH_STEPS, FoundGroup, free_rows, name_slice
 from tightrope.monitors.hunter.lattice import RowBits, build_lattice, packed
+from tightrope.monitors.hunter.past_rows import LEFT_OUT
 from tightrope.monitors.hunter.search import Search, SearchPlan, WindowCounts
+from tightrope.monitors.hunter.slots import with_chosen_slots, with_slots_of
 from tightrope.monitors.records import Bools, Floats, Ints
 
 COHORT_ROWS = 4_096
@@ -63,7 +65,8 @@ def search_tick(search: Search, plan: SearchPlan, tick: TickRows, threshold: flo
     )
     if after.mass.size and after.mass.max() >= np.exp(threshold):
         after = _named(after, tick, threshold)
-    return after if after.is_complete else _learned(after, plan, tick)
+    after = after if after.is_complete else _learned(after, plan, tick)
+    return with_chosen_slots(after, plan) if tick.settles else after
 
 
 def _followed(search: Search, tick: TickRows) -> Search:
@@ -82,12 +85,16 @@ def _followed(search: Search, tick: TickRows) -> Search:
 def _counted(search: Search, tick: TickRows, *, reuse: bool) -> Search:
     """Count the rows of a tick that are in no finding; the steps of a window when it ends."""
     assert search.lattice is not None  # noqa: S101 - the caller checks it
-    vectors, units, step, shared = tick.vectors, tick.units, tick.step, tick.shared
-    if search.findings:
-        free = free_rows(search.findings, vectors)
-        vectors, units, step, shared = vectors[free], units[free], step[free], shared[free]
+    satisfied, units, step, shared = search.lattice.satisfied(tick.vectors), tick.units, tick.step, tick.shared
     changes: dict[str, Any] = {"row": tick.row, "time": tick.time, "rows": search.rows + len(tick.units)}
-    member = search.lattice.members(vectors)
+    free = free_rows(search.findings, tick.vectors)
+    if len(tick.units):
+        begin = [search.begin_of(tick.row, tick.seed, tick.time)]
+        past_units = np.where(free, units, LEFT_OUT)
+        changes["past"] = search.past.after(satisfied, past_units, [len(units)], begin)
+    if search.findings:
+        satisfied, units, step, shared = satisfied[:, free], units[free], step[free], shared[free]
+    member = search.lattice.members(satisfied)
     if not search.window.shape[1]:
         counts = StepCounts.of(member, units, step, shared)
         changes["support"] = search.support + (row_counts(member) if len(counts.slices) else counts.rows)
@@ -108,7 +115,7 @@ def _stepped(search: Search, tick: TickRows, counts: StepCounts, *, reuse: bool)
     mass, excess, onset, cohorts = (
         each if reuse else each.copy() for each in (search.mass, search.excess, search.onset, search.cohorts)
     )
-    begin = float(search.row or tick.row - tick.seed), search.time or tick.time
+    begin = search.begin_of(tick.row, tick.seed, tick.time)
     onset[:, excess == 0] = np.array(begin)[:, None]
     mass += (search.waiting + tick.seed) * test.seeds
     excess += test.multiply(mass, counts)
@@ -141,7 +148,7 @@ def _named(search: Search, tick: TickRows, threshold: float) -> Search:
     finding = FoundGroup(
         search.found + 1, search.lattice.predicates(chosen), float(search.lattice.limits[chosen]), tick.row, tick.time,
         int(since_row), since_time, float(evidence[chosen]), steps, total,
-        rows=int(search.support[chosen]), model_rows=search.rows,
+        rows=int(search.support[chosen]), model_rows=search.rows - int(search.begun[chosen]),
     )  # fmt: skip
     kept = (*search.findings, finding) if len(search.findings) < MAX_FINDINGS else search.findings
     return replace(search.anew(), found=search.found + 1, findings=kept)
@@ -157,7 +164,11 @@ def _learned(search: Search, plan: SearchPlan, tick: TickRows) -> Search:
         return replace(search, learned=learned)
     vectors, loss = learned[:, :-1].astype(np.float64), learned[:, -1].astype(np.float64)
     lattice = replace(build_lattice(plan.layout, vectors, loss, plan.limit, search.lattice), is_complete=True)
-    return replace(search, learned=learned[:0, :0]).with_lattice(lattice)
+    past = search.past
+    if search.lattice is not None:
+        past = past.by_predicates(list(search.lattice.predicate_numbers()), list(lattice.predicate_numbers()))
+        lattice = with_slots_of(search.lattice, lattice, plan.limit)
+    return replace(search, learned=learned[:0, :0], past=past).with_lattice(lattice)
 
 
 def _windowed(window: WindowCounts, member: RowBits, units: Ints, step: Ints) -> WindowCounts:

@@ -9,6 +9,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
+from tightrope.monitors.catalogue import SEARCH_SHARE, SLOT_SHARE, SLOTS
 from tightrope.monitors.hunter.columns import Layout, Predicate
 from tightrope.monitors.intervals.sequences import proof_needed, rate_interval
 from tightrope.monitors.records import Bools, Floats, Hashes, Ints
@@ -49,10 +50,10 @@ LIMIT_STEP = 1.25
 class Lattice:
     """P predicates and S slices. ``column`` (P,), ``low`` and ``high`` (P,); ``slices`` (S, 3) the predicates of each
     slice, P where it has fewer; ``limits`` (S,). ``is_complete``: slices by the compressed model's answer are among
-    them, if there are any.
+    them, if there are any. The last ``slots`` slices are those that were chosen from rows; all others are fixed.
 
     >>> lattice = Lattice.of([(0, 1.0, 1.0), (1, -np.inf, 5.0)], [(0,), (0, 1)], limit=0.1)
-    >>> lattice.members(np.array([[1.0, 9.0], [1.0, 2.0]])).tolist()
+    >>> lattice.members(lattice.satisfied(np.array([[1.0, 9.0], [1.0, 2.0]]))).tolist()
     [[3], [2]]
     """
 
@@ -62,6 +63,7 @@ class Lattice:
     slices: Ints
     limits: Floats
     is_complete: bool = False
+    slots: int = 0
 
     @classmethod
     def of(cls, predicates: Sequence[Predicate], slices: Sequence[Sequence[int]], limit: float) -> "Lattice":
@@ -81,26 +83,58 @@ class Lattice:
 
     @property
     def shares(self) -> Floats:
-        """The part of the search's budget that each slice has, (S,): half for single predicates, half for the rest."""
-        single = self.depth == 1
+        """The part of the alarm budget that each slice has, (S,): of that of the fixed ones half for single predicates,
+        half for the rest; of that of the slots an equal part for each that there can be.
+        """
+        single = self.depth[: self.fixed] == 1
         parts = 1 if single.all() or not single.any() else 2
-        return np.asarray(np.where(single, 1 / max(single.sum(), 1), 1 / max((~single).sum(), 1)) / parts)
+        fixed = np.where(single, 1 / max(single.sum(), 1), 1 / max((~single).sum(), 1)) / parts
+        return np.concatenate([SEARCH_SHARE * fixed, np.full(self.slots, SLOT_SHARE / SLOTS)])
+
+    @property
+    def fixed(self) -> int:
+        """The number of slices that are not slots."""
+        return len(self.slices) - self.slots
 
     def predicates(self, index: int) -> tuple[Predicate, ...]:
         """The predicates of a slice."""
         own = self.slices[index][self.slices[index] < len(self.column)]
         return tuple((int(self.column[p]), float(self.low[p]), float(self.high[p])) for p in own)
 
+    def predicate_numbers(self) -> dict[Predicate, int]:
+        """The number of each predicate."""
+        known = zip(self.column.tolist(), self.low.tolist(), self.high.tolist(), strict=True)
+        return {predicate: number for number, predicate in enumerate(known)}
+
     def keys(self) -> list[tuple[Predicate | None, ...]]:
         """The predicates of every slice, None where it has fewer than three."""
         known = [*zip(self.column.tolist(), self.low.tolist(), self.high.tolist(), strict=True), None]
         return [(known[first], known[second], known[third]) for first, second, third in self.slices.tolist()]
 
-    def members(self, vectors: Floats, positions: Ints | None = None, size: int = 0) -> RowBits:
-        """The rows (n, width) of each slice, as bits of words: (S, ceil(n / 64)). ``positions`` (n,) are the bits of
-        the rows among ``size``, where they do not follow each other.
+    def with_slots(self, slices: Sequence[Sequence[int]], limit: float) -> "Lattice":
+        """The same fixed slices with these slots, each given by the indices of its predicates."""
+        indices = np.array([self.padded(each) for each in slices], np.int64).reshape(-1, 3)
+        limits = np.concatenate([self.limits[: self.fixed], np.full(len(slices), limit)])
+        slices_now = np.concatenate([self.slices[: self.fixed], indices])
+        return replace(self, slices=slices_now, limits=limits, slots=len(slices))
+
+    def padded(self, own: Sequence[int]) -> tuple[int, ...]:
+        """A slice by the indices of its predicates, as in ``slices``."""
+        return (*own, *(len(self.column),) * (3 - len(own)))
+
+    @property
+    def indices(self) -> list[tuple[int, ...]]:
+        """The indices of the predicates of every slice, as in ``slices``."""
+        return [tuple(each) for each in self.slices.tolist()]
+
+    def satisfied(self, vectors: Floats) -> Bools:
+        """The rows (n, width) that satisfy each predicate, (P, n)."""
+        return satisfied(vectors, self.column, self.low, self.high)
+
+    def members(self, rows: Bools, positions: Ints | None = None, size: int = 0) -> RowBits:
+        """The rows of each slice by those of each predicate (P, n), as bits of words: (S, ceil(n / 64)). ``positions``
+        (n,) are the bits of the rows among ``size``, where they do not follow each other.
         """
-        rows = satisfied(vectors, self.column, self.low, self.high)
         if positions is not None and len(positions) < size:
             spread = np.zeros((len(rows), size), dtype=bool)
             spread[:, positions] = rows
@@ -143,7 +177,8 @@ def build_lattice(layout: Layout, vectors: Floats, loss: Floats, limit: float, f
     if fixed is None:
         inputs = [each for column in range(len(layout.columns)) for each in _cuts(column, vectors[:, column])]
     else:
-        inputs = [fixed.predicates(index)[0] for index in np.flatnonzero(fixed.depth == 1).tolist()]
+        singles = np.flatnonzero(fixed.depth[: fixed.fixed] == 1).tolist()
+        inputs = [fixed.predicates(index)[0] for index in singles]
     answers = _answer_cuts(layout, vectors)
     predicates = [*declared, *inputs[: MAX_PREDICATES - len(declared)], *answers][: MAX_PREDICATES + len(answers)]
     builder = _Builder(layout, predicates, vectors)
@@ -186,7 +221,7 @@ def _limits(layout: Layout, lattice: Lattice, vectors: Floats, loss: Floats, lim
     doubtful = np.append((lattice.column == confidence) & (lattice.high < DOUBTFUL), False)
     own = np.flatnonzero(doubtful[lattice.slices].any(axis=1))
     if len(own) and known.any():
-        members = unpacked(lattice.members(vectors[known])[own], int(known.sum())).astype(np.float64)
+        members = unpacked(lattice.members(lattice.satisfied(vectors[known]))[own], int(known.sum())).astype(np.float64)
         _, upper = rate_interval(members.sum(axis=1), members @ loss[known], proof_needed(CONFIDENCE_OF_LIMIT))
         steps = np.ceil(np.log(np.maximum(2 * upper / limit, 1.0)) / np.log(LIMIT_STEP))
         raised = np.where(upper > limit / 2, limit * LIMIT_STEP**steps, limit)

@@ -9,14 +9,15 @@ from tightrope.monitors.hunter.evidence import slice_test
 from tightrope.monitors.hunter.fold import COHORT_ROWS, add_to_cohorts
 from tightrope.monitors.hunter.lattice import Lattice, RowBits, packed
 from tightrope.monitors.hunter.search import Search
-from tightrope.monitors.records import Floats, Ints
+from tightrope.monitors.records import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
 class TickRun:
     """T ticks of rows that are each a step of its own, with a loss of 0 or 1: in each of S slices ``rows`` (T, S), and
     ``ones`` (T, S) of them with a loss; ``counted`` (T,) rows in any slice or none, ``seeds`` (T,) rows of the stream,
-    and at the ends of the ticks ``row`` numbers (T,) and event ``times`` (T,).
+    and at the ends of the ticks ``row`` numbers (T,) and event ``times`` (T,). ``satisfied`` (P, n) and ``units`` (n,)
+    are those of the rows themselves.
 
     >>> lattice = Lattice.of([(0, 1.0, 1.0)], [(0,)], 0.1)
     >>> vectors, units = np.array([[1.0], [2.0], [1.0]]), np.array([0, 1024, 1024])
@@ -31,6 +32,8 @@ class TickRun:
     seeds: Ints
     row: Ints
     times: Floats
+    satisfied: Bools
+    units: Ints
 
     @classmethod
     def count(
@@ -40,26 +43,27 @@ class TickRun:
         ticks, words = len(counted), -(-int(counted.max()) // 64)
         starts = np.cumsum(counted) - counted
         positions = np.arange(len(units)) + np.repeat(64 * words * np.arange(ticks) - starts, counted)
-        member = lattice.members(vectors, positions, 64 * words * ticks)
+        satisfied = lattice.satisfied(vectors)
+        member = lattice.members(satisfied, positions, 64 * words * ticks)
         lost = np.zeros(64 * words * ticks, dtype=bool)
         lost[positions] = units > 0
         rows, ones = (_counts_of_words(each, words) for each in (member, member & packed(lost)))
-        return cls(rows, ones, counted, seeds, row, times)
+        return cls(rows, ones, counted, seeds, row, times, satisfied, units)
 
 
 def _counts_of_words(member: RowBits, words: int) -> Ints:
     """Count the rows of each tick by membership (S, T words), each tick having the same number of ``words``: (T, S)."""
-    counts = np.bitwise_count(member).reshape(len(member), -1, words)
+    counts = np.bitwise_count(member).reshape(len(member), member.shape[1] // words, words)
     return np.ascontiguousarray((counts[..., 0] if words == 1 else counts.sum(axis=2)).T).astype(np.int64)
 
 
 def search_run(search: Search, run: TickRun, threshold: float) -> Search | None:
     """Fold the ticks of a run as `search_tick` does one by one; None if an evidence of ``threshold`` nats is an alarm
-    in one of them, or a tick is too long.
+    in one of them, a tick is too long, or it is time to choose slots.
     """
     assert search.lattice is not None  # noqa: S101 - the caller checks it
     test = slice_test(search.lattice)
-    if not test.has_table(run.rows):
+    if not test.has_table(run.rows) or search.past.is_due(search.rows + int(run.counted.sum())):
         return None
     entries = test.entries(run.rows, run.ones)
     waiting = np.zeros(len(run.seeds), np.int64)
@@ -67,6 +71,7 @@ def search_run(search: Search, run: TickRun, threshold: float) -> Search | None:
     mass = test.mass_after(search.mass, (run.seeds + waiting)[:, None] * test.seeds, entries, np.exp(threshold))
     if mass is None:
         return None
+    own = run.counted > 0
     excess, onset = _excess_after(search, run, test.onset_logs(entries))
     cohorts, cohort_rows = search.cohorts.copy(), search.cohort_rows
     for part in _until_full(run.seeds, cohort_rows):
@@ -84,6 +89,7 @@ def search_run(search: Search, run: TickRun, threshold: float) -> Search | None:
         onset=onset,
         cohorts=cohorts,
         cohort_rows=cohort_rows,
+        past=search.past.after(run.satisfied, run.units, run.counted[own], _begins(search, run).T[own]),
     )
 
 
@@ -106,8 +112,13 @@ def _excess_after(search: Search, run: TickRun, logs: Floats) -> tuple[Floats, F
     for tick, log_e in enumerate(logs):
         before[tick] = excess
         excess = np.maximum(excess + log_e, 0.0)
-    rows, times = np.append(search.row, run.row[:-1]), np.append(search.time, run.times[:-1])
-    begins = np.stack([np.where(rows == 0, run.row - run.seeds, rows), np.where(times == 0, run.times, times)])
+    begins = _begins(search, run)
     none = before == 0
     latest = len(none) - 1 - none[::-1].argmax(axis=0)
     return excess, np.where(none.any(axis=0), begins[:, latest], search.onset)
+
+
+def _begins(search: Search, run: TickRun) -> Floats:
+    """The row number and event time before each tick, (2, T)."""
+    rows, times = np.append(search.row, run.row[:-1]), np.append(search.time, run.times[:-1])
+    return np.stack([np.where(rows == 0, run.row - run.seeds, rows), np.where(times == 0, run.times, times)])

@@ -14,6 +14,7 @@ from tightrope.monitors.hunter.columns import InputColumn, Layout
 from tightrope.monitors.hunter.evidence import slice_test
 from tightrope.monitors.hunter.findings import FoundGroup
 from tightrope.monitors.hunter.lattice import Lattice
+from tightrope.monitors.hunter.past_rows import PastRows
 from tightrope.monitors.records import Features, Floats
 
 WindowCounts = NDArray[np.int32]
@@ -32,7 +33,8 @@ MOST_REFERENCE_VALUES = 120_000
 class SearchPlan:
     """The scope of the search: the input ``columns`` of a row's features, the declared ``scopes``, and the ``limit`` of
     the rate of a slice; ``reference`` is the lattice of the reference rows, without slices by the answer. Where it
-    ``arms``, a found group becomes a scope in safe mode.
+    ``arms``, a found group becomes a scope in safe mode. With ``slots`` slices of up to three predicates are chosen
+    from the rows so far, beside the lattice.
 
     >>> SearchPlan((), (), limit=0.1).reference is None
     True
@@ -43,6 +45,7 @@ class SearchPlan:
     limit: float
     reference: Lattice | None = None
     arms: bool = False
+    slots: bool = True
 
     @property
     def layout(self) -> Layout:
@@ -53,7 +56,8 @@ class SearchPlan:
     def key(self) -> str:
         """A digest of all that evidence depends on; the words of columns are not."""
         columns = [(each.input, each.index, each.searched) for each in self.columns]
-        return sha256(repr((columns, self.scopes, self.limit)).encode()).hexdigest()[:16]
+        own = (columns, self.scopes, self.limit, *(() if self.slots else ("no slots",)))
+        return sha256(repr(own).encode()).hexdigest()[:16]
 
     @property
     def reference_rows(self) -> int:
@@ -71,7 +75,8 @@ class Search:
     (S, steps, 2) the rows and units of loss of the open window; ``cohorts`` (2, 2, S) the steps and their losses since
     the latest start of a cohort, and those of the cohort before; ``support`` (S,) the rows since evidence started, of
     ``rows`` of the model; ``excess`` (S,) the logarithm of the evidence since ``onset`` (2, S), the row and time where
-    it was last zero; ``row`` and ``time`` are those of the end of the latest tick.
+    it was last zero; ``row`` and ``time`` are those of the end of the latest tick. ``past`` are the latest rows, from
+    which slots are chosen; ``begun`` (S,) is the number of the ``rows`` that came before the support of a slice.
 
     ``learned`` (n, width + 1) are the first rows, with their losses, until the lattice is built from them; ``found``
     counts all findings and ``findings`` are those that go on.
@@ -96,6 +101,8 @@ class Search:
     rows: int = 0
     found: int = 0
     findings: tuple[FoundGroup, ...] = ()
+    past: PastRows = field(default_factory=PastRows)
+    begun: Floats = field(default_factory=lambda: _empty(0))
 
     @property
     def is_complete(self) -> bool:
@@ -105,7 +112,8 @@ class Search:
     @classmethod
     def fresh(cls, plan: SearchPlan) -> "Search":
         """The state before the first row."""
-        return cls(plan.key) if plan.reference is None else cls(plan.key).with_lattice(plan.reference)
+        empty = cls(plan.key, past=PastRows() if plan.slots else PastRows(next_look=0))
+        return empty if plan.reference is None else empty.with_lattice(plan.reference)
 
     def with_lattice(self, lattice: Lattice) -> "Search":
         """Go on with another lattice; slices that stay keep what they have."""
@@ -114,14 +122,14 @@ class Search:
         pairs = [(new, old[key]) for new, key in enumerate(lattice.keys()) if key in old] if old else []
         new, kept = np.array(pairs, np.int64).reshape(-1, 2).T
         mass, cohorts = np.zeros((slice_test(lattice).width, size)), np.zeros((2, 2, size))
-        support, excess, onset = np.zeros(size), np.zeros(size), np.zeros((2, size))
+        support, begun, excess, onset = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros((2, size))
         if len(kept):
             mass[:, new], cohorts[..., new], support[new] = (
                 self.mass[:, kept],
                 self.cohorts[..., kept],
                 self.support[kept],
             )
-            excess[new], onset[:, new] = self.excess[kept], self.onset[:, kept]
+            excess[new], onset[:, new], begun[new] = self.excess[kept], self.onset[:, kept], self.begun[kept]
         window = np.zeros((size, self.window.shape[1], 2), np.int32)
         window[new] = self.window[kept]
         return replace(
@@ -133,7 +141,12 @@ class Search:
             excess=excess,
             onset=onset,
             window=window,
+            begun=begun,
         )
+
+    def begin_of(self, row: int, seed: int, time: float) -> tuple[float, float]:
+        """The row number and event time before a tick that ends at these and has so many rows of the stream."""
+        return float(self.row or row - seed), self.time or time
 
     def in_unit(self, steps: int) -> "Search":
         """Go on in a unit of evidence whose windows have this number of steps, 0 without windows. A wider unit starts
@@ -150,7 +163,10 @@ class Search:
         return replace(self, **copies)
 
     def anew(self) -> "Search":
-        """Start the evidence of all slices anew."""
-        none = np.zeros_like
-        cleared = {name: none(getattr(self, name)) for name in ("mass", "support", "excess", "cohorts", "window")}
-        return replace(self, cohort_rows=0, rows=0, **cleared)
+        """Start the evidence of all slices anew; slots are chosen anew as well, from the rows to come."""
+        kept = self
+        if self.lattice is not None and self.lattice.slots:
+            kept = self.with_lattice(self.lattice.with_slots((), 1.0))
+        names = ("mass", "support", "begun", "excess", "cohorts", "window")
+        cleared = {name: np.zeros_like(getattr(kept, name)) for name in names}
+        return replace(kept, cohort_rows=0, rows=0, past=self.past.anew(), **cleared)

@@ -207,8 +207,9 @@ class ModelSection(Section):
     """
     hunter: SearchMode = "advisory"
     """The search for harm in undeclared groups: values and ranges of input columns, of the compressed model's
-    answer, and pairs of them. advisory: a found group is reported. arm: it becomes a scope of its own as well, up to
-    five, which begins in safe mode. off: nothing is searched, and no input column is in a comparison.
+    answer, pairs of them, and up to eight combinations of three. advisory: a found group is reported. arm: it becomes a
+    scope of its own as well, up to five, which begins in safe mode. off: nothing is searched, and no input column is
+    in a comparison.
     """
     limits: dict[str, Limit | None] = Field(default_factory=dict)
     """A monitor's tolerated limit for the whole model; null switches the monitor off, for its subgroups too."""

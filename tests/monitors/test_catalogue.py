@@ -12,8 +12,8 @@ from tightrope.monitors.catalogue import (
     MAX_CLASSES,
     MAX_MODEL_CLASSES,
     OTHER_CLASSES,
-    RESERVED_SHARES,
     SEARCH_SHARE,
+    SLOT_SHARE,
     SUBGROUP_SHARE,
 )
 from tightrope.monitors.definitions.definition import SUBGROUP_FACTOR, MonitorDefinition, Need, Reach
@@ -35,8 +35,8 @@ WITHOUT_VARIANTS = (
 
 
 def test_shares_of_the_alarm_budget_sum_to_one() -> None:
-    """The model-wide cells, the subgroups, the search and what is kept. No decision has a confidence and a value."""
-    kept = SUBGROUP_SHARE + SEARCH_SHARE + MAX_ADDED * ADDED_SHARE + HOST_SHARE + sum(RESERVED_SHARES.values())
+    """Those of the model, subgroups, the search and added groups. No decision has a confidence and a value."""
+    kept = SUBGROUP_SHARE + SEARCH_SHARE + SLOT_SHARE + MAX_ADDED * ADDED_SHARE + HOST_SHARE
     assert sum(monitor.share for monitor in MONITORS if Need.VALUE not in monitor.needs) + kept == pytest.approx(1)
     assert sum(monitor.share for monitor in MONITORS if Need.CONFIDENCE not in monitor.needs) + kept < 1
     assert SUBGROUP_SHARE > 0

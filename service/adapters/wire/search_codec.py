@@ -1,6 +1,7 @@
 """The search for undeclared groups in a snapshot, as plain maps. Snapshots of earlier versions do not have it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,11 @@ from numpy.typing import NDArray
 
 from tightrope.monitors.added_scopes.added_scope import AddedScope, ColumnRange
 from tightrope.monitors.added_scopes.host_scopes import MAX_HOST_SCOPES
-from tightrope.monitors.catalogue import MAX_ADDED
+from tightrope.monitors.catalogue import MAX_ADDED, SLOTS
+from tightrope.monitors.hunter.evidence import LOSS_UNITS
 from tightrope.monitors.hunter.findings import FoundGroup
 from tightrope.monitors.hunter.lattice import Lattice
+from tightrope.monitors.hunter.past_rows import LEFT_OUT, PastRows, look_after
 from tightrope.monitors.hunter.search import Search
 from tightrope.service.adapters.wire.bounds import COUNTS, TIMES
 from tightrope.service.adapters.wire.envelope import (
@@ -25,13 +28,15 @@ from tightrope.service.adapters.wire.envelope import (
 
 LATTICE_DTYPES = {"column": "<i8", "low": "<f8", "high": "<f8", "slices": "<i8", "limits": "<f8"}
 SEARCH_DTYPES = {"window": "<i4", "learned": "<f4"}
+PAST_DTYPES = {"held": "|u1", "units": "<i2", "ticks": "<f8"}
 PREDICATE_PARTS = 3
 
 
 def search_fields(search: Search) -> dict[str, object]:
     """Return it as maps."""
     lattice = None if search.lattice is None else record_fields(search.lattice)
-    return {**record_fields(search), "lattice": lattice, "findings": [record_fields(each) for each in search.findings]}
+    findings = [record_fields(each) for each in search.findings]
+    return {**record_fields(search), "lattice": lattice, "findings": findings, "past": record_fields(search.past)}
 
 
 def read_added(body: object, where: str) -> tuple[AddedScope, ...]:
@@ -56,7 +61,7 @@ def _read_added(body: Mapping[str, Any], where: str) -> AddedScope:
 
 
 def read_search(body: object) -> Search:
-    """Return it from its maps; without any, nothing was searched.
+    """Return it from its maps; without any, nothing was searched. The version before had no past rows.
 
     Raises:
         WireError, KeyError, TypeError or ValueError: when a part does not fit.
@@ -70,6 +75,7 @@ def read_search(body: object) -> Search:
         name: array(values[name], f"search.{name}", SEARCH_DTYPES.get(name, "<f8"))
         for name in ("mass", "window", "cohorts", "support", "excess", "onset", "learned")
     }
+    arrays["begun"] = array(values["begun"], "search.begun", "<f8") if "begun" in values else np.zeros(size)
     shapes: dict[str, tuple[int | None, ...]] = {
         "mass": (None, size),
         "window": (size, None, 2),
@@ -78,20 +84,40 @@ def read_search(body: object) -> Search:
         "excess": (size,),
         "onset": (2, size),
         "learned": (None, None),
+        "begun": (size,),
     }
     for name, shape in shapes.items():
         _check(arrays[name], f"search.{name}", shape)
     if not all(
-        np.isfinite(arrays[name]).all() and (arrays[name] >= 0).all() for name in ("mass", "cohorts", "support")
+        np.isfinite(arrays[name]).all() and (arrays[name] >= 0).all()
+        for name in ("mass", "cohorts", "support", "begun")
     ):
         raise WireError("search: masses and counts must be finite, and at least 0")
     findings = tuple(_read_finding(mapping(each, "search.findings")) for each in values["findings"])
-    search = build(Search, "search", {**values, **arrays, "lattice": lattice, "findings": findings})
+    past = _read_past(mapping(values["past"], "search.past"), lattice) if "past" in values else PastRows()
+    search = build(Search, "search", {**values, **arrays, "lattice": lattice, "findings": findings, "past": past})
     for name in ("waiting", "cohort_rows", "row", "rows", "found"):
         if type(getattr(search, name)) is not int or not COUNTS.contains(getattr(search, name)):
             raise WireError(f"search.{name}: must be a whole number {COUNTS}")
     check_fields(search, "search")
-    return search
+    return search if "past" in values else replace(search, past=PastRows(next_look=look_after(search.rows)))
+
+
+def _read_past(body: Mapping[str, Any], lattice: Lattice | None) -> PastRows:
+    arrays = {name: array(body[name], f"search.past.{name}", dtype) for name, dtype in PAST_DTYPES.items()}
+    rows, octets = len(arrays["units"]), 0 if lattice is None else -(-len(lattice.column) // 8)
+    held, ticks, units = arrays["held"], arrays["ticks"], arrays["units"]
+    _check(units, "search.past.units", (None,))
+    _check(held, "search.past.held", (rows, octets if rows else None))
+    _check(ticks, "search.past.ticks", (None, 3))
+    if not (np.isfinite(ticks).all() and (ticks[:, 0] > 0).all() and ticks[:, 0].sum() == rows):
+        raise WireError("search.past.ticks: must be finite, and have all rows")
+    if rows and not (units.min() >= LEFT_OUT and units.max() <= LOSS_UNITS):
+        raise WireError(f"search.past.units: must be from {LEFT_OUT} to {LOSS_UNITS}")
+    past = build(PastRows, "search.past", {**body, **arrays})
+    if not COUNTS.contains(past.next_look):
+        raise WireError(f"search.past.next_look: must be a whole number {COUNTS}")
+    return past
 
 
 def _read_lattice(body: Mapping[str, Any]) -> Lattice:
@@ -102,7 +128,10 @@ def _read_lattice(body: Mapping[str, Any]) -> Lattice:
     indices = arrays["slices"]
     if slices and not (indices.min() >= 0 and indices.max() <= predicates and (arrays["limits"] > 0).all()):
         raise WireError("search.lattice: slices must name predicates, and limits lie above 0")
-    return Lattice(**arrays, is_complete=bool(body["is_complete"]))
+    slots = body.get("slots", 0)
+    if type(slots) is not int or not 0 <= slots <= min(SLOTS, slices):
+        raise WireError(f"search.lattice.slots: must be a whole number from 0 to {SLOTS}, and at most that of slices")
+    return Lattice(**arrays, is_complete=bool(body["is_complete"]), slots=slots)
 
 
 def _read_finding(body: Mapping[str, Any]) -> FoundGroup:

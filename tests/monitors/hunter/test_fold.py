@@ -41,7 +41,7 @@ def test_mass_of_a_slice_is_that_of_a_detector_with_its_share() -> None:
         code, lost = rng.integers(1, 4, 64) * (number % 3 > 0), rng.random(64) < 0.05
         search = search_tick(search, PLAN, tick(number, code, lost), LOG_A)
         own = code == 1
-        seed = SEARCH_SHARE * LATTICE.shares[0] * 64
+        seed = LATTICE.shares[0] * 64
         log_mass = advance(log_mass, seed, detector.log_e(own.sum(), (own & lost).sum()))
     assert np.log(search.mass[:, 0]) == pytest.approx(log_mass, abs=1e-9)
     assert slice_test(LATTICE).evidence(search.mass)[0] == pytest.approx(float(detector.evidence(log_mass)), abs=1e-9)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tightrope.monitors.catalogue import SEARCH_SHARE
 from tightrope.monitors.hunter.columns import InputColumn, Layout
 from tightrope.monitors.hunter.lattice import MAX_SLICES, Lattice, build_lattice, packed, unpacked
 from tightrope.monitors.records import Floats
@@ -45,15 +46,15 @@ def test_pairs_combine_different_attributes() -> None:
     assert "column 0 = 1 and home: yes" in pairs or "home: yes and column 0 = 1" in pairs
     assert not [name for name in pairs if name.count("column 1") > 1 or name.count("home") > 1]
     vectors = reference()
-    shares = unpacked(lattice.members(vectors), ROWS).mean(axis=1)
+    shares = unpacked(lattice.members(lattice.satisfied(vectors)), ROWS).mean(axis=1)
     assert shares.min() >= 0.01
 
 
 def test_half_of_the_budget_is_for_singles() -> None:
-    """The shares of all slices sum to one."""
+    """The shares of all slices sum to that of the search."""
     lattice = build_lattice(LAYOUT, reference(), UNKNOWN, 0.1)
-    assert lattice.shares.sum() == pytest.approx(1.0)
-    assert lattice.shares[lattice.depth == 1].sum() == pytest.approx(0.5)
+    assert lattice.shares.sum() == pytest.approx(SEARCH_SHARE)
+    assert lattice.shares[lattice.depth == 1].sum() == pytest.approx(SEARCH_SHARE / 2)
 
 
 def test_triples_are_of_declared_values() -> None:
@@ -105,7 +106,7 @@ def test_number_of_slices_is_bounded() -> None:
 def test_unknown_value_is_in_no_slice() -> None:
     """Not even in one without an end."""
     lattice = Lattice.of([(0, -np.inf, 5.0), (0, 5.0, np.inf)], [(0,), (1,)], 0.1)
-    assert lattice.members(np.array([[np.nan]])).tolist() == [[0], [0]]
+    assert lattice.members(lattice.satisfied(np.array([[np.nan]]))).tolist() == [[0], [0]]
 
 
 @given(st.lists(st.booleans(), max_size=200))

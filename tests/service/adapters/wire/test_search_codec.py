@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from tests.monitors.test_group_search import plan_of, rows_of, search_plan
+from tests.monitors.test_group_slots import plan_of as slots_plan
+from tests.monitors.test_group_slots import rows_of as slots_rows
 from tests.support.judgement.comparisons import bit_exact, judge_rows
 from tightrope.monitors.hunter.search import Search
 from tightrope.monitors.plan import State
@@ -79,3 +81,68 @@ def test_infinite_mass_is_refused() -> None:
     search = replace(state.search, mass=np.full_like(state.search.mass, np.inf))
     with pytest.raises(WireError, match="masses and counts must be finite"):
         decode_state(encode_state(replace(state, search=search)))
+
+
+def slots_state() -> State:
+    """Judge rows with slots in use."""
+    return judge_rows(slots_plan(), slots_rows(1))[0]
+
+
+def test_slots_come_back() -> None:
+    """With the rows from which they are chosen again."""
+    search = slots_state().search
+    assert search.lattice is not None
+    assert search.lattice.slots
+    assert len(search.past)
+    again = decode_state(encode_state(slots_state())).search
+    assert bit_exact(again) == bit_exact(search)
+    assert again.lattice is not None
+    assert again.lattice.slots == search.lattice.slots
+
+
+def test_search_of_the_version_before_has_no_slots() -> None:
+    """It goes on with its evidence, and chooses slots when its rows have doubled."""
+    body: Any = unpack(encode_state(judged_state()), STATE_SCHEMA)
+    search = body["search"]
+    rows = search["rows"]
+    del search["past"], search["begun"], search["lattice"]["slots"]
+    again = decode_state(pack(STATE_SCHEMA, body)).search
+    assert again.past.next_look > rows
+    assert len(again.past) == 0
+    assert again.mass.tobytes() == judged_state().search.mass.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("held", np.zeros((3, 1), np.uint8), "held"),
+        ("ticks", np.array([[1.0, 0.0, 0.0]]), "ticks: must be finite, and have all rows"),
+        ("ticks", np.array([[1_500.0, np.nan, 0.0]]), "ticks: must be finite, and have all rows"),
+        ("next_look", -1, "next_look"),
+        ("next_look", "256", "next_look"),
+    ],
+)
+def test_past_rows_that_do_not_fit_are_refused(name: str, value: object, error: str) -> None:
+    """No later choice of slots fails on them."""
+    body: Any = unpack(encode_state(slots_state()), STATE_SCHEMA)
+    body["search"]["past"] = {**body["search"]["past"], name: value}
+    with pytest.raises(WireError, match=error):
+        decode_state(pack(STATE_SCHEMA, body))
+
+
+@pytest.mark.parametrize("unit", [-2, 1_025])
+def test_loss_of_a_past_row_that_does_not_fit_is_refused(unit: int) -> None:
+    """It is from 0 to 1, or the row is in a found group."""
+    state = slots_state()
+    past = replace(state.search.past, units=np.full_like(state.search.past.units, unit))
+    with pytest.raises(WireError, match="units: must be from -1 to 1024"):
+        decode_state(encode_state(replace(state, search=replace(state.search, past=past))))
+
+
+@pytest.mark.parametrize("slots", [-1, 9, 2.0])
+def test_number_of_slots_that_does_not_fit_is_refused(slots: object) -> None:
+    """There are at most eight."""
+    body: Any = unpack(encode_state(slots_state()), STATE_SCHEMA)
+    body["search"]["lattice"]["slots"] = slots
+    with pytest.raises(WireError, match="slots: must be a whole number from 0 to 8"):
+        decode_state(pack(STATE_SCHEMA, body))
