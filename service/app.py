@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tightrope.monitors.records import Role
 from tightrope.service.adapters.archive.report_store import ReportStore
@@ -15,6 +15,7 @@ from tightrope.service.adapters.prometheus.metric import Component
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.runs.health import RunHealth
 from tightrope.service.adapters.telemetry.span_queue import SpanQueue
+from tightrope.service.api.incidents.library import NO_INCIDENTS, IncidentLibrary
 from tightrope.service.api.overview.event_log import log_event
 from tightrope.service.api.ports import Deployer, VerdictReader
 from tightrope.service.api.review.desk import ReviewDesk
@@ -171,12 +172,14 @@ def build_service(
     modes_timeout: float | None = None,
     review: ReviewDesk | None = None,
     worker_costs: Sequence[CostSource] = (),
+    incidents: IncidentLibrary = NO_INCIDENTS,
 ) -> Service:
     """Wire a gateway for these pairs.
 
     ``profiles`` holds each pair's run profile. Where the judges are in other processes, ``modes_timeout`` is how many
     seconds the gateway waits for their modes before it reports that it is ready; None if they are in this process.
-    ``review`` is the desk of the reviewers, where there are any; ``worker_costs`` count for a worker in this process.
+    ``review`` is the desk of the reviewers, where there are any, ``incidents`` has those that are recorded;
+    ``worker_costs`` count for a worker in this process.
     """
     for name, pair in pairs.items():
         metrics.initialize(Component.GATEWAY, name, pair.plan.scopes)
@@ -211,11 +214,11 @@ def build_service(
         from tightrope.service.api.app import create_app  # noqa: PLC0415 - FastAPI loads after the first inferences
 
         others = tokens, watched, _reports(settings), is_ready, sight.facts, review
-        return create_app(engine, bus, trail, verdicts, deployer, *others, daily=ledger, price=_price(settings))
+        more: dict[str, Any] = {"daily": ledger, "price": _price(settings), "incidents": incidents}
+        return create_app(engine, bus, trail, verdicts, deployer, *others, **more)
 
     app = InferLayer(make_app, responder, admission)
-    grpc = _grpc_server(settings, responder, is_ready, admission)
-    health = RemoteHealth(pairs, metrics)
+    grpc, health = _grpc_server(settings, responder, is_ready, admission), RemoteHealth(pairs, metrics)
     sharing = SharingWatch(pairs, lambda model: verdicts.progress(model)["noise"], engine.keep_apart, metrics)
     parts = app, engine, outbox, control, sight, health, sharing, qualification, ledger
     return Service(*parts, judge_watch, payloads, grpc, spans)

@@ -17,6 +17,7 @@ from tightrope.monitors.status.reliability import BinSource
 from tightrope.monitors.verdict import Verdict
 from tightrope.service.adapters.review.row_presenter import RowDocument
 from tightrope.service.api.cost.documents import CostDays, ModelCost
+from tightrope.service.api.incidents.documents import IncidentDocument, IncidentList
 from tightrope.service.api.overview.documents import Overview
 from tightrope.service.api.week.documents import DecisionTaken, WeekAnswer
 
@@ -176,11 +177,14 @@ class ReliabilityAnswer(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventEntry(Event):
-    """An event of the audit trail, with its number, its sentence and the path of its model's newest drift report."""
+    """An event of the audit trail, with its number, its sentence, the path of its model's newest drift report, and the
+    id of the incident in which it lies, if one is recorded.
+    """
 
     seq: int
     text: str
     report: str | None
+    incident: str | None
 
 
 class EventPage(TypedDict):
@@ -314,6 +318,8 @@ ANSWERS: tuple[type, ...] = (
     ReviewStatus,
     WeekAnswer,
     DecisionTaken,
+    IncidentList,
+    IncidentDocument,
 )
 """Every kind of JSON answer."""
 

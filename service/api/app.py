@@ -35,11 +35,13 @@ from tightrope.service.api.auth import guarded_view, require_application, requir
 from tightrope.service.api.cost.ports import DailyCosts
 from tightrope.service.api.cost.reader import CostReader
 from tightrope.service.api.front_page import routes as front_page
+from tightrope.service.api.incidents.library import NO_INCIDENTS, IncidentLibrary
 from tightrope.service.api.letter import routes as letter
 from tightrope.service.api.openapi import INTRODUCTION, complete_document, refusals
 from tightrope.service.api.overview.overview import OverviewReader
 from tightrope.service.api.overview.sources import SightReader
 from tightrope.service.api.ports import Deployer, VerdictReader
+from tightrope.service.api.record import routes as incident_routes
 from tightrope.service.api.review import export as review_export
 from tightrope.service.api.review import page as review_page
 from tightrope.service.api.review import routes as reviews
@@ -69,13 +71,14 @@ def create_app(
     *,
     daily: DailyCosts,
     price: HourPrice = NO_PRICE,
+    incidents: IncidentLibrary = NO_INCIDENTS,
 ) -> FastAPI:
     """Build the application.
 
     ``tokens`` are those of people who look or give orders, ``watched`` the models that take payload events;
     ``is_ready`` says whether this replica may receive requests, ``sight`` what it knows of the judgement of a model;
     ``review`` is the desk of the reviewers, where there are any, ``daily`` the ledger of costs, ``price`` that of
-    compute time.
+    compute time, ``incidents`` has those that are recorded.
     """
     app = _new_app()
     newest_report = partial(drift_reports.newest_link, reports)
@@ -83,10 +86,11 @@ def create_app(
     app.include_router(inference_schema.create_router(refusals(404, 503)))
     app.include_router(metadata.create_router(engine, is_ready))
     costs = CostReader(engine, open_meter())
-    overview = OverviewReader(
-        engine, verdicts, trail, sight, newest_report, control=tokens.has_control, cost=costs.sentence
-    )
-    app.include_router(status.create_router(engine, verdicts, trail, newest_report, overview, costs, daily), **looking)
+    shown = {"control": tokens.has_control, "cost": costs.sentence, "incidents": incidents.incidents}
+    overview = OverviewReader(engine, verdicts, trail, sight, newest_report, **shown)
+    read = verdicts, trail, newest_report, overview, costs, daily, incidents
+    app.include_router(status.create_router(engine, *read), **looking)
+    app.include_router(incident_routes.create_router(engine, incidents, tokens), **looking)
     weeks = WeekReader(engine, verdicts, overview, trail, daily, price)
     app.include_router(letter.create_router(engine, weeks, tokens), **looking)
     app.include_router(reliability.create_router(engine, verdicts), **looking)
@@ -99,7 +103,7 @@ def create_app(
     app.include_router(drift_reports.create_router(engine, reports), **looking)
     app.include_router(documentation.create_router())
     app.include_router(front_page.create_router())
-    _add_review(app, engine, review or ReviewDesk(ReviewTable(None), bus, {}, engine.metrics), tokens)
+    _add_review(app, engine, review or ReviewDesk(ReviewTable(None), bus, {}, engine.metrics), tokens, incidents)
     _add_exception_handlers(app)
     complete_document(app)
     return app
@@ -117,9 +121,11 @@ def _new_app() -> FastAPI:
     )
 
 
-def _add_review(app: FastAPI, engine: InferenceEngine, desk: ReviewDesk, tokens: AccessTokens) -> None:
+def _add_review(
+    app: FastAPI, engine: InferenceEngine, desk: ReviewDesk, tokens: AccessTokens, incidents: IncidentLibrary
+) -> None:
     app.include_router(reviews.create_router(engine, desk))
-    app.include_router(review_export.create_router(engine, desk, tokens))
+    app.include_router(review_export.create_router(engine, desk, tokens, incidents.incidents))
     app.include_router(review_page.create_page_router())
 
 

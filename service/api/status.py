@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 from pydantic import FiniteFloat
 
-from tightrope.monitors.records import MODEL_SCOPE, Role
+from tightrope.monitors.records import MODEL_SCOPE, Event, Role
 from tightrope.monitors.safemode import ModeState
+from tightrope.service.adapters.journal.incident import Incident
+from tightrope.service.adapters.journal.incident_times import incident_at
 from tightrope.service.adapters.ports import NO_BOUND, AuditTrail
 from tightrope.service.adapters.prometheus.catalogue import DROP_REASONS
 from tightrope.service.api.answers import (
@@ -30,9 +32,10 @@ from tightrope.service.api.cost.days import cost_days
 from tightrope.service.api.cost.documents import CostDays, ModelCost
 from tightrope.service.api.cost.ports import DailyCosts
 from tightrope.service.api.cost.reader import CostReader
+from tightrope.service.api.incidents.library import IncidentLibrary
 from tightrope.service.api.openapi import answers
 from tightrope.service.api.overview.documents import Overview
-from tightrope.service.api.overview.event_search import EventFilter, find_events
+from tightrope.service.api.overview.event_search import EventFilter, epoch_seconds, find_events
 from tightrope.service.api.overview.event_words import event_sentence
 from tightrope.service.api.overview.overview import DEFAULT_MODELS, OverviewReader
 from tightrope.service.api.ports import VerdictReader
@@ -55,6 +58,7 @@ def create_router(
     overview: OverviewReader,
     costs: CostReader,
     daily_costs: DailyCosts,
+    incidents: IncidentLibrary,
 ) -> APIRouter:
     """``GET /v1/overview``, ``/v1/models…`` and ``/v1/events``."""
     router = APIRouter(prefix="/v1", tags=["status"])
@@ -99,7 +103,7 @@ def create_router(
 
     _add_overview(router, overview)
     _add_cost(router, engine, costs, daily_costs)
-    _add_events(router, engine, trail, newest_report)
+    _add_events(router, engine, trail, newest_report, incidents)
     return router
 
 
@@ -145,7 +149,13 @@ def _add_cost(router: APIRouter, engine: InferenceEngine, reader: CostReader, da
         return json_response(cost_days(daily, engine.pair(model).name, first, last))
 
 
-def _add_events(router: APIRouter, engine: InferenceEngine, trail: AuditTrail, newest_report: NewestReport) -> None:
+def _add_events(
+    router: APIRouter,
+    engine: InferenceEngine,
+    trail: AuditTrail,
+    newest_report: NewestReport,
+    incidents: IncidentLibrary,
+) -> None:
     @router.get("/events", **answers(EventPage, 404))
     def events(
         model: str | None = None,
@@ -162,10 +172,12 @@ def _add_events(router: APIRouter, engine: InferenceEngine, trail: AuditTrail, n
         ``after`` the events after this ``seq``, oldest first: so new ones are followed; ``order`` asks for either.
         ``since`` and ``until`` are times (ISO 8601, UTC without an offset, or seconds since the epoch), ``scope`` and
         ``kind`` are those of the events. ``text`` says an event in a sentence, ``report`` links to the newest drift
-        report of its model.
+        report of its model, ``incident`` is the id of the incident in which it lies, for `/v1/incidents/{name}`.
         """
         links = {name: newest_report(name) for name in engine.pairs}
-        wanted = EventFilter(model, scope, kind, _seconds(since, float("-inf")), _seconds(until, float("inf")))
+        wanted = EventFilter(
+            model, scope, kind, epoch_seconds(since, float("-inf")), epoch_seconds(until, float("inf"))
+        )
         page = find_events(
             trail,
             wanted,
@@ -176,19 +188,15 @@ def _add_events(router: APIRouter, engine: InferenceEngine, trail: AuditTrail, n
         )
         if model is not None and not page and not trail.events(model, 0, 1):
             engine.pair(model)  # one that was served once may have events
-        entries = [
-            EventEntry(**asdict(event), seq=seq, text=event_sentence(event), report=links.get(event.model))
-            for seq, event in page
-        ]
+        known = incidents.incidents() if page else ()
+        entries = [_event_entry(seq, event, links.get(event.model), known) for seq, event in page]
         document: EventPage = {"events": entries}
         return json_response(document)
 
 
-def _seconds(time: datetime | float | None, otherwise: float) -> float:
-    """A time in seconds since the epoch; one without an offset is UTC."""
-    if not isinstance(time, datetime):
-        return otherwise if time is None else time
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+def _event_entry(seq: int, event: Event, report: str | None, incidents: Sequence[Incident]) -> EventEntry:
+    incident = incident_at(incidents, event.model, event.time)
+    return EventEntry(**asdict(event), seq=seq, text=event_sentence(event), report=report, incident=incident)
 
 
 def scopes_of(engine: InferenceEngine, pair: ModelPair) -> Sequence[str]:

@@ -10,7 +10,10 @@ from tests.house.sources import LINKED, PACKAGES, ROOT, python
 DOORS = {
     "cryptography": ["service/adapters/attestation/*.py"],
     "evidently": ["shadow/report.py"],
-    "fastapi": [f"service/api/{room}*.py" for room in ("", "front_page/", "letter/", "review/")],
+    "fastapi": [
+        *(f"service/api/{room}*.py" for room in ("", "front_page/", "letter/", "review/")),
+        "service/api/record/routes.py",
+    ],
     "fastapi_offline": ["service/api/documentation.py"],
     "google": ["service/transport/grpc/*.py"],
     "grafana_api": ["dashboards/grafana.py"],
@@ -44,6 +47,7 @@ DOORS = {
         "service/config/process/*.py",
         "service/api/*.py",
         "service/api/letter/*.py",
+        "service/api/record/routes.py",
         "service/api/review/*.py",
         "tightrope/wiring/deployer.py",
     ],

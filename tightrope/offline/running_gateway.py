@@ -8,7 +8,7 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 from tightrope.offline.gateway_address import gateway_address
-from tightrope.service.adapters.open_inference.codec import HTTP_OK
+from tightrope.service.adapters.open_inference.codec import HTTP_OK, HttpReply
 from tightrope.service.adapters.open_inference.http_client import HttpClient
 from tightrope.service.adapters.ports import UnreachableError
 from tightrope.service.config.access import command_token
@@ -17,6 +17,9 @@ from tightrope.service.errors import TightropeError, quote
 
 REPLY_SECONDS = 10.0
 """Time limit for an answer of the gateway; an order waits for the judge's word."""
+
+DOWNLOAD_SECONDS = 120.0
+"""Time limit for a file, which the gateway makes when it is asked for."""
 
 DEPLOYMENT_SECONDS = 600.0
 """Time limit for a deployment, which loads and tries the artefact."""
@@ -60,6 +63,20 @@ class RunningGateway:
         wanted = urlencode({name: value for name, value in query.items() if value is not None})
         return self._ask("GET", f"{path}?{wanted}" if wanted else path)
 
+    def download(self, path: str) -> bytes:
+        """The file at a path, which takes the token.
+
+        Raises:
+            NoReplyError: when the gateway does not answer within two minutes.
+            RefusedRequestError: when it refuses the request, or there is no token.
+        """
+        if self.token is None:
+            raise RefusedRequestError(f"{TOKEN_VARIABLE}: is not set; a file takes the control token of the gateway")
+        answer = self._reply("GET", path, seconds=DOWNLOAD_SECONDS)
+        if answer.status != HTTP_OK:
+            self._document(answer)
+        return answer.body
+
     def order(self, path: str, body: Mapping[str, object], seconds: float = REPLY_SECONDS) -> Mapping[str, Any]:
         """Give an order, with the token; returns the gateway's JSON.
 
@@ -74,13 +91,21 @@ class RunningGateway:
     def _ask(
         self, method: str, path: str, body: bytes | None = None, seconds: float = REPLY_SECONDS
     ) -> Mapping[str, Any]:
+        return self._document(self._reply(method, path, body, seconds))
+
+    def _reply(self, method: str, path: str, body: bytes | None = None, seconds: float = REPLY_SECONDS) -> HttpReply:
         try:
             client = HttpClient(self.url, seconds, self.token)
-            answer = client.request(method, path, body, {"Content-Type": "application/json"} if body else None)
+            return client.request(method, path, body, {"Content-Type": "application/json"} if body else None)
+        except (UnreachableError, ValueError) as error:
+            raise NoReplyError(f"{self.url}: {quote(str(error))}") from error
+
+    def _document(self, answer: HttpReply) -> Mapping[str, Any]:
+        try:
             document: Mapping[str, Any] = json.loads(answer.body)
             if answer.status == HTTP_OK:
                 return document
             reason = str(document["error"])
-        except (UnreachableError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise NoReplyError(f"{self.url}: {quote(str(error))}") from error
         raise RefusedRequestError(f"{self.url}: {reason}")

@@ -7,7 +7,7 @@ limits that no person chose. An order pages no one, for who gave it knows of it.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from tightrope.monitors.records import MODEL_SCOPE, Event
 from tightrope.monitors.safemode import Input
@@ -58,12 +58,14 @@ NEXT_STEPS = {
 class AlertWriter:
     """Gives alerts their severity, labels and texts; ``models`` are the sections of the configuration.
 
-    ``gateway`` is the address of the page, empty for no link. ``event_number`` finds the number of an event there by
+    ``gateway`` is the address of the page, empty for no link; where it ``has_incidents``, alerts link to theirs, too.
+    ``event_number`` finds the number of an event there by
     model and id, None where the trail of that page is not at hand.
     """
 
     models: Mapping[str, ModelSection]
     gateway: str = ""
+    has_incidents: bool = False
     event_number: Callable[[str, str], int | None] = field(default=lambda _model, _event: None)
 
     def completed(self, alert: Alert) -> Alert:
@@ -73,7 +75,8 @@ class AlertWriter:
         severity = alert_severity(alert, section.page if section else "large", is_decided=is_decided)
         owner = section.owner if section else None
         labels = {"owner": owner or "", "actor": _actor(alert)}
-        texts = {**alert.annotations, **alert_texts(alert, severity), "page_url": self._link(alert)}
+        links = {"page_url": self._link(alert), "incident_url": self._incident(alert)}
+        texts = {**alert.annotations, **alert_texts(alert, severity), **links}
         return replace(
             alert,
             severity=severity,
@@ -88,6 +91,13 @@ class AlertWriter:
         number = self.event_number(alert.model, alert.cause.id) if alert.cause else None
         case = f"{self.gateway}/#/{quote(alert.model, safe='')}/{quote(alert.scope, safe='')}"
         return case if number is None else f"{case}?event={number}"
+
+    def _incident(self, alert: Alert) -> str:
+        """The address that leads to the report of the incident, where the cause began or belongs to one."""
+        if not self.gateway or not self.has_incidents or alert.cause is None:
+            return ""
+        wanted = urlencode({"model": alert.model, "time": alert.cause.time})
+        return f"{self.gateway}/v1/incidents/at?{wanted}"
 
 
 def alert_severity(alert: Alert, page: str, *, is_decided: bool = True) -> str:

@@ -47,7 +47,7 @@ from tightrope.wiring.audit_keys import audit_keys
 from tightrope.wiring.deployer import HotSwapDeployer, ServedPairs, with_deployed
 from tightrope.wiring.mode_mapping import require_mapped
 from tightrope.wiring.paging import build_pager
-from tightrope.wiring.recording.recorder import build_recorder
+from tightrope.wiring.recording.recorder import build_recorder, incident_library
 from tightrope.wiring.review import Review
 
 log = logging.getLogger(__name__)
@@ -147,9 +147,9 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
     archive = _archive(settings, pairs, metrics)
     review = Review.build(settings, pairs, bus, archive, metrics)
     desk, kept = (review.desk, review.archive) if review else (None, archive)
-    others = view, deployer, metrics
-    watching = [WorkerCosts(pairs, metrics)]
-    service = build_service(settings, pairs, served.profiles, bus, store, *others, review=desk, worker_costs=watching)
+    parts = settings, pairs, served.profiles, bus, store, view, deployer, metrics
+    shown: dict[str, Any] = {"review": desk, "incidents": incident_library(settings)}
+    service = build_service(*parts, worker_costs=[WorkerCosts(pairs, metrics)], **shown)
     RunHealth(Component.WORKER, served.watched, metrics)
     pager = build_pager(settings, metrics, store)
     store.make_room = archive.make_room

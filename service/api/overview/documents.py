@@ -155,6 +155,7 @@ class HistoryEntry(TypedDict):
     actor: str
     text: str
     raw: str
+    incident: Annotated[str | None, Meta(description="The id of its incident, for `/v1/incidents/{name}`")]
 
 
 Span = TypedDict("Span", {"from": float, "to": float | None, "state": str, "seq": int})
@@ -194,6 +195,7 @@ class ModelEntry(TypedDict):
     history: Annotated[list[HistoryEntry], Meta(description="The newest first")]
     moves: list[MoveEntry]
     report: Annotated[str | None, Meta(description="The path of the newest drift report")]
+    incident: Annotated[str | None, Meta(description="The id of the incident that is open, if one is recorded")]
 
 
 class ModelCard(TypedDict):

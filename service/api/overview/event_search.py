@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from tightrope.monitors.records import Event
 from tightrope.service.adapters.ports import NO_BOUND, AuditTrail
@@ -76,3 +77,10 @@ def _oldest_first(trail: AuditTrail, wanted: EventFilter, after: int, size: int)
         after = page[-1][0]
         if min(event.time for _, event in page) > wanted.until + LATE_SECONDS:
             return
+
+
+def epoch_seconds(time: datetime | float | None, otherwise: float) -> float:
+    """A time in seconds since the epoch; one without an offset is UTC."""
+    if not isinstance(time, datetime):
+        return otherwise if time is None else time
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from tightrope.monitors.records import MODEL_SCOPE, Role
 from tightrope.monitors.scopes import OTHER_VALUE
 from tightrope.monitors.status.groups import GroupStatus
+from tightrope.service.adapters.journal.incident import Incident
 from tightrope.service.adapters.prometheus.catalogue import DROP_REASONS
 from tightrope.service.api.overview import headlines, sight_states, trail
 from tightrope.service.api.overview.documents import (
@@ -70,8 +71,12 @@ def model_card(model: DescribedModel) -> ModelCard:
     }
 
 
-def model_entry(model: DescribedModel, report: str | None, cost: str = "") -> ModelEntry:
-    """All of a model; ``report`` is the path of its newest drift report, ``cost`` what it costs, in a sentence."""
+def model_entry(
+    model: DescribedModel, report: str | None, cost: str = "", incidents: Sequence[Incident] = ()
+) -> ModelEntry:
+    """All of a model; ``report`` is the path of its newest drift report, ``cost`` what it costs, in a sentence, and
+    ``incidents`` are its own, oldest first.
+    """
     source, facts = model.source, model.facts
     lines = source.lines
     groups = [
@@ -101,9 +106,10 @@ def model_entry(model: DescribedModel, report: str | None, cost: str = "") -> Mo
         "unseen": _unseen(model.entries[1:]),
         "found": [_found_entry(each) for each in source.found],
         "qualification": _qualification(source),
-        "history": trail.history(lines),
+        "history": trail.history(lines, incidents),
         "moves": trail.moves(lines),
         "report": report,
+        "incident": next((each.id for each in incidents if each.closed is None), None),
     }
 
 

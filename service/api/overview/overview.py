@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from msgspec import json
 
 from tightrope.monitors.verdict import Verdict
+from tightrope.service.adapters.journal.incident import Incident
 from tightrope.service.adapters.ports import AuditTrail
 from tightrope.service.api.overview import headlines
 from tightrope.service.api.overview.documents import Overview
@@ -61,7 +62,8 @@ class _Page:
 
 class OverviewReader:
     """Makes the overview. Safe to share between threads; ``clock`` is monotonic, ``now`` the wall clock (s).
-    ``control`` tells whether orders are taken, ``cost`` what a model costs, in a sentence.
+    ``control`` tells whether orders are taken, ``cost`` what a model costs, in a sentence, ``incidents`` are
+    those that are recorded, oldest first.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class OverviewReader:
         *,
         control: bool = False,
         cost: Callable[[str], str] = str,
+        incidents: Callable[[], Sequence[Incident]] = tuple,
     ) -> None:
         self._engine = engine
         self._reader = reader
@@ -86,6 +89,7 @@ class OverviewReader:
         self._now = now
         self._control = control
         self._cost = cost
+        self._incidents = incidents
         self._lock = threading.Lock()
         self._window = TrafficWindow()
         self._verdicts: dict[str, _KeptVerdicts] = {}
@@ -120,6 +124,7 @@ class OverviewReader:
         first = headlines.describe_all([each.facts for each in models], [each.headline for each in models])
         chosen = [each for each in models if each.source.name == page.model]
         chosen = chosen or list(models[page.offset : page.offset + page.limit])
+        incidents = self._incidents()
         return {
             "at": at,
             "level": first.level,  # type: ignore[typeddict-item]
@@ -129,7 +134,12 @@ class OverviewReader:
             "total": len(models),
             "cards": [model_card(each) for each in models],
             "models": [
-                model_entry(each, self._newest_report(each.source.name), self._cost(each.source.name))
+                model_entry(
+                    each,
+                    self._newest_report(each.source.name),
+                    self._cost(each.source.name),
+                    [incident for incident in incidents if incident.model == each.source.name],
+                )
                 for each in chosen
             ],
         }

@@ -4,6 +4,8 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
 
+from tightrope.service.adapters.journal.incident import Incident
+from tightrope.service.adapters.journal.incident_times import incident_at
 from tightrope.service.adapters.ports import AuditTrail
 from tightrope.service.api.overview.documents import HistoryEntry, MoveEntry, Span
 from tightrope.service.api.overview.event_words import QUIET_KINDS, TrailLine, trail_line
@@ -47,8 +49,8 @@ def is_news(line: TrailLine) -> bool:
     return line.kind not in QUIET_KINDS and (line.kind != "breach" or line.moved)
 
 
-def history(lines: Sequence[TrailLine]) -> list[HistoryEntry]:
-    """The newest events of one model that are news, newest first."""
+def history(lines: Sequence[TrailLine], incidents: Sequence[Incident] = ()) -> list[HistoryEntry]:
+    """The newest events of one model that are news, newest first, each with its incident among those recorded."""
     chosen = [line for line in reversed(lines) if is_news(line)][:MAX_HISTORY]
     return [
         {
@@ -60,6 +62,7 @@ def history(lines: Sequence[TrailLine]) -> list[HistoryEntry]:
             "actor": line.actor,
             "text": line.text,
             "raw": line.raw,
+            "incident": incident_at(incidents, line.model, line.at),
         }
         for line in chosen
     ]

@@ -3,26 +3,48 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isfinite
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from tightrope.monitors.review.opinions import Opinion
+from tightrope.service.adapters.journal.incident import Incident
+from tightrope.service.adapters.journal.incident_times import incident_at
 from tightrope.service.api.answers import ReviewStatus, json_response
 from tightrope.service.api.auth import require_operator
 from tightrope.service.api.openapi import answers, refusals
 from tightrope.service.api.review.desk import ReviewDesk
 from tightrope.service.config.access import AccessTokens
+from tightrope.service.errors import UnknownModelError, quote
 from tightrope.service.inference.engine import InferenceEngine
 
-EXPORT_COLUMNS = ("model", "id", "row", "order", "answer", "label", "probability", "reviewer", "at", "seconds")
-"""The columns of the export. ``order`` names the model behind A, then that behind B."""
+EXPORT_COLUMNS = (
+    "model",
+    "id",
+    "row",
+    "order",
+    "answer",
+    "label",
+    "probability",
+    "reviewer",
+    "at",
+    "seconds",
+    "incident",
+)
+"""The columns of the export. ``order`` names the model behind A, then that behind B, ``incident`` is the id of the
+incident in which the request lies.
+"""
 
 
-def create_router(engine: InferenceEngine, desk: ReviewDesk, tokens: AccessTokens) -> APIRouter:
-    """The routes for operators, who have one of these tokens."""
+def create_router(
+    engine: InferenceEngine,
+    desk: ReviewDesk,
+    tokens: AccessTokens,
+    incidents: Callable[[], Sequence[Incident]] = tuple,
+) -> APIRouter:
+    """The routes for operators, who have one of these tokens; ``incidents`` are the recorded ones, oldest first."""
     router = APIRouter(prefix="/v1", tags=["labels"], dependencies=[Depends(require_operator(tokens))])
 
     @router.get("/models/{model}/reviews", **answers(ReviewStatus, 401, 403, 404))
@@ -37,10 +59,15 @@ def create_router(engine: InferenceEngine, desk: ReviewDesk, tokens: AccessToken
         response_class=Response,
         responses={200: {"description": "The answers", "content": content}, **refusals(401, 403, 404)},
     )
-    def export(model: str | None = None) -> Response:
-        """All final answers about rows that are still kept, as CSV."""
+    def export(model: str | None = None, incident: str | None = None) -> Response:
+        """All final answers about rows that are still kept, as CSV; of one ``incident``, or of all rows."""
         models = [*desk.models] if model is None else [engine.pair(model).name]
-        return Response(_csv(desk, models), headers={"Cache-Control": "no-store"}, media_type="text/csv")
+        found = incidents()
+        if incident is not None and incident not in {each.id for each in found}:
+            raise UnknownModelError(f"incident: there is no {quote(incident)}; GET /v1/incidents lists them")
+        return Response(
+            _csv(desk, models, found, incident), headers={"Cache-Control": "no-store"}, media_type="text/csv"
+        )
 
     return router
 
@@ -57,13 +84,16 @@ def _status(desk: ReviewDesk, model: str) -> ReviewStatus:
     }
 
 
-def _csv(desk: ReviewDesk, models: Sequence[str]) -> str:
+def _csv(desk: ReviewDesk, models: Sequence[str], incidents: Sequence[Incident], wanted: str | None) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(EXPORT_COLUMNS)
     for given, row in (pair for model in models for pair in desk.opinions(model)):
+        incident = incident_at(incidents, row.model, row.time)
+        if wanted not in {None, incident}:
+            continue
         order = "baseline,compressed" if row.a_is_baseline else "compressed,baseline"
         label = "" if given.label is None else given.label
-        written = order, given.opinion, label, row.probability, given.reviewer, given.at, given.seconds
+        written = order, given.opinion, label, row.probability, given.reviewer, given.at, given.seconds, incident
         writer.writerow([row.model, row.request_id, row.row, *written])
     return text.getvalue()

@@ -23,10 +23,11 @@ def test_answer_has_its_status_and_headers() -> None:
 
 
 def test_event_entry_has_every_field_of_an_event() -> None:
-    """With its number and the link to a report."""
+    """With its number, and the links to a report and to its incident."""
     event = Event("m/1", 0.0, "m", "breach", "model", "judge", "disagreement", {"count": 3})
-    entry = msgspec.json.decode(json_response(EventEntry(**asdict(event), seq=7, text="Harm.", report=None)).body)
-    assert entry == {**asdict(event), "seq": 7, "text": "Harm.", "report": None}
+    added = {"seq": 7, "text": "Harm.", "report": None, "incident": "m-1"}
+    entry = msgspec.json.decode(json_response(EventEntry(**asdict(event), **added)).body)
+    assert entry == {**asdict(event), **added}
     assert {field.name for field in fields(EventEntry)} == entry.keys()
 
 

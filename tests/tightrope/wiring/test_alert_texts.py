@@ -13,6 +13,7 @@ from tightrope.monitors.records import Event
 from tightrope.service.adapters.ports import Alert
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.config.loader import Settings, load
+from tightrope.service.config.state import RecordSection
 from tightrope.shadow.alerts import (
     ADVISED_ALERT,
     ALERT_NAMES,
@@ -146,6 +147,17 @@ def test_configuration_gives_severity_owner_and_link(tmp_path: Path) -> None:
     assert completed.annotations["page_url"] == f"{case}?event=8"
     assert alert_writer(given, None).completed(alert(cause=BREACH)).annotations["page_url"] == case
     assert alert_writer(given, trail).completed(alert()).annotations["page_url"] == case
+
+
+def test_alert_leads_to_its_incident_where_incidents_are_recorded(tmp_path: Path) -> None:
+    """By model and time; without a record, a cause or an address there is no link."""
+    given = settings(tmp_path, {}, gateway="https://t.example.com")
+    recorded = given.model_copy(update={"record": RecordSection()})
+    completed = alert_writer(recorded, None).completed(alert(cause=BREACH))
+    link = "https://t.example.com/v1/incidents/at?model=m&time=1764260510.0"
+    assert completed.annotations["incident_url"] == link
+    assert "incident_url" not in alert_writer(given, None).completed(alert(cause=BREACH)).annotations
+    assert "incident_url" not in alert_writer(recorded, None).completed(alert()).annotations
 
 
 def test_alert_without_owner_or_address_has_neither_label_nor_link(tmp_path: Path) -> None:

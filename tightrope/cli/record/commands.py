@@ -1,98 +1,23 @@
-"""Commands about the record of the judgement: `tightrope incidents | replay | whatif`."""
+"""Commands about the record of the judgement: `tightrope incidents | incident | replay | whatif`."""
 
-import json
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tightrope.cli.cluster_commands import ConfigArgument, JsonOption
 from tightrope.cli.offline_commands import ModelOption
-from tightrope.cli.people.options import is_piped, moment, printable, tsv_line
+from tightrope.cli.people.options import moment, printable
+from tightrope.cli.record.incidents import SinceOption, incident, incidents, move_line
 
 if TYPE_CHECKING:
-    from tightrope.offline.incidents.record_files import JudgementRecord
     from tightrope.offline.incidents.replay import ReplayResult
-    from tightrope.service.adapters.journal.incident import Incident, Move
+    from tightrope.service.adapters.journal.record import JudgementRecord
 
 DIFFERS_EXIT, ERASED_EXIT = 3, 4
 
-INCIDENT_HEADER = "id\tmodel\topened\tclosed\tscopes\tcomplete"
-
 ExportArgument = Annotated[Path, typer.Argument(help="An exported incident.", metavar="FILE.zip", show_default=False)]
-SinceOption = Annotated[str | None, typer.Option(help="Since then: 2h ago, or a time (UTC).")]
-
-
-def incidents(
-    config: ConfigArgument,
-    incident: Annotated[str | None, typer.Argument(help="One incident.", metavar="[ID]")] = None,
-    since: SinceOption = None,
-    export: Annotated[Path | None, typer.Option(help="Write the incident to this file.", metavar="FILE.zip")] = None,
-    json_: JsonOption = False,
-) -> None:
-    """List the recorded incidents, show one, or write it to a file that can be replayed elsewhere."""
-    from tightrope.offline.incidents.export import export_incident
-    from tightrope.offline.incidents.record_files import all_incidents, record_of_incident
-    from tightrope.service.config.loader import load
-
-    settings = load(config)
-    if incident is None:
-        if export is not None:
-            raise typer.BadParameter("--export: give the ID of the incident, too")
-        begin = moment(since, "--since") or float("-inf")
-        _print_list([each for each in all_incidents(settings) if each.opened >= begin], json_=json_)
-        return
-    record = record_of_incident(settings, incident)
-    assert record.incident is not None  # noqa: S101 - it is that of an incident
-    if export is not None:
-        export_incident(record, export)
-        typer.echo(f"{export}: {export.stat().st_size:,} bytes; `tightrope replay {export}` judges it again")
-    elif json_:
-        typer.echo(json.dumps(record.incident.document()))
-    else:
-        _print_incident(record.incident)
-
-
-def _print_list(found: "Sequence[Incident]", *, json_: bool) -> None:
-    if json_:
-        for each in found:
-            typer.echo(json.dumps(each.document()))
-    elif is_piped():
-        typer.echo(INCIDENT_HEADER)
-        for each in found:
-            closed = "" if each.closed is None else _time(each.closed)
-            complete = "no" if each.missing else "yes"
-            scopes = ", ".join(each.scopes)
-            typer.echo(tsv_line([each.id, each.model, _time(each.opened), closed, scopes, complete]))
-    else:
-        for each in found:
-            typer.echo(f"{each.id}  {_standing(each)}\n  {printable(', '.join(each.scopes))}")
-        if not found:
-            typer.echo("No incident is recorded.")
-
-
-def _print_incident(incident: "Incident") -> None:
-    typer.echo(f"{incident.id}: {_standing(incident)}")
-    for move in incident.moves:
-        typer.echo(_move_line(move))
-    for reason in incident.missing:
-        typer.echo(f"The record is not complete: {reason}.")
-
-
-def _standing(incident: "Incident") -> str:
-    end = "open" if incident.closed is None else f"until {_time(incident.closed)}"
-    return f"{_time(incident.opened)}, {end}{', advisory: no traffic moved' if incident.advisory else ''}"
-
-
-def _move_line(move: "Move") -> str:
-    return f"  {_time(move.time)}  {printable(move.scope)}: {move.trigger}, {move.state}. {printable(move.reason)}"
-
-
-def _time(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def replay(
@@ -118,7 +43,7 @@ def replay(
     if decisions and not missed:
         typer.echo(f"{counted}: the same {len(record.incident.moves)} moves")
     elif decisions:
-        typer.echo(f"{counted}: the moves differ, first this one:\n{_move_line(missed[0])}")
+        typer.echo(f"{counted}: the moves differ, first this one:\n{move_line(missed[0])}")
         raise typer.Exit(DIFFERS_EXIT)
     elif result.differs or missed:
         difference = (
@@ -161,7 +86,7 @@ def whatif(
     where = "every scope" if scope is None else scope
     typer.echo(f"With {', '.join(f'{name} {limit:g}' for name, limit in given.items())} in {where}:")
     for each in moves:
-        typer.echo(f"answer {each.answer:,}\n{_move_line(each.move)}")
+        typer.echo(f"answer {each.answer:,}\n{move_line(each.move)}")
     if not moves:
         typer.echo("Nobody would have moved.")
 
@@ -192,4 +117,4 @@ def _limits(texts: Sequence[str]) -> Mapping[str, float]:
     return limits
 
 
-RECORD_COMMANDS: Sequence[Callable[..., None]] = (incidents, replay, whatif)
+RECORD_COMMANDS: Sequence[Callable[..., None]] = (incidents, incident, replay, whatif)

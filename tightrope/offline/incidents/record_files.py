@@ -3,51 +3,21 @@
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from tightrope.monitors.plan import Plan
-from tightrope.service.adapters.journal.entries import Entry, SegmentBegin, read_entries
+from tightrope.service.adapters.journal.entries import SegmentBegin, read_entries
 from tightrope.service.adapters.journal.incident import Incident, IncidentError, read_incident
-from tightrope.service.adapters.journal.plan_codec import decode_plan
+from tightrope.service.adapters.journal.record import JudgementRecord, read_record
 from tightrope.service.adapters.journal.recorder import JOURNAL_FOLDER
-from tightrope.service.adapters.journal.segments import (
-    PLANS_FOLDER,
-    covers,
-    segment_paths,
-    stored_incidents,
-)
+from tightrope.service.adapters.journal.segments import stored_incidents
+from tightrope.service.api.incidents.export import INCIDENT_FILE, INPUTS_FILE, PLANS_FILE
 from tightrope.service.config.loader import Settings
-
-INCIDENT_FILE, PLANS_FILE, INPUTS_FILE = "incident.json", "plan.json", "inputs.journal"
-"""The files of an exported incident that are read again."""
 
 DAMAGE = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError)
 """Errors of a zip file whose bytes were altered."""
 
 MOST_FILE_BYTES = 1 << 30
 """Bytes of one file of an export that are read."""
-
-
-@dataclass(frozen=True, slots=True)
-class JudgementRecord:
-    """Recorded inputs of a model, as the bytes of its ``segments``, with the documents of the ``plans`` that they name;
-    ``incident`` is None where the record is that of all of the model.
-    """
-
-    model: str
-    plans: Mapping[str, bytes]
-    segments: Sequence[bytes]
-    incident: Incident | None = None
-
-    def entries(self) -> list[list[Entry]]:
-        """The entries of each segment; the first of each is its begin."""
-        return [list(read_entries(data)) for data in self.segments]
-
-    def decoded_plans(self) -> dict[str, Plan]:
-        """The plans by key."""
-        return {key: decode_plan(document) for key, document in self.plans.items()}
 
 
 def model_folder(settings: Settings, model: str) -> Path:
@@ -61,18 +31,26 @@ def all_incidents(settings: Settings) -> list[Incident]:
     return sorted(found, key=lambda each: each.opened)
 
 
+def require_incident(settings: Settings, name: str) -> Incident:
+    """The incident with this name.
+
+    Raises:
+        IncidentError: when no incident has it.
+    """
+    found = {each.id: each for each in all_incidents(settings)}
+    if name not in found:
+        raise IncidentError(f"{name[:100]}: there is no such incident; `tightrope incidents CONFIG` lists them")
+    return found[name]
+
+
 def record_of_incident(settings: Settings, name: str) -> JudgementRecord:
     """The record of an incident.
 
     Raises:
         IncidentError: when no incident has this name.
     """
-    found = {each.id: each for each in all_incidents(settings)}
-    if name not in found:
-        raise IncidentError(f"{name[:100]}: there is no such incident; `tightrope incidents CONFIG` lists them")
-    incident = found[name]
-    paths = segment_paths(model_folder(settings, incident.model))
-    return _read_record(incident.model, [path for path in paths if covers(incident, int(path.stem))], incident)
+    incident = require_incident(settings, name)
+    return read_record(incident.model, model_folder(settings, incident.model), incident)
 
 
 def record_of_model(settings: Settings, model: str, since: float) -> JudgementRecord:
@@ -81,7 +59,7 @@ def record_of_model(settings: Settings, model: str, since: float) -> JudgementRe
     Raises:
         IncidentError: when nothing is.
     """
-    record = _read_record(model, segment_paths(model_folder(settings, model)), None)
+    record = read_record(model, model_folder(settings, model))
     recent = [
         data
         for data in record.segments
@@ -90,13 +68,6 @@ def record_of_model(settings: Settings, model: str, since: float) -> JudgementRe
     if not recent:
         raise IncidentError(f"{model}: nothing is recorded; `record: {{}}` in the configuration records its judgement")
     return JudgementRecord(model, record.plans, recent)
-
-
-def _read_record(model: str, paths: Sequence[Path], incident: Incident | None) -> JudgementRecord:
-    if not paths:
-        return JudgementRecord(model, {}, (), incident)
-    plans = {path.stem: path.read_bytes() for path in sorted((paths[0].parent / PLANS_FOLDER).glob("*.json"))}
-    return JudgementRecord(model, plans, [path.read_bytes() for path in paths], incident)
 
 
 def read_export(path: Path) -> JudgementRecord:

@@ -1,20 +1,24 @@
 """Folds the recorded inputs of an incident again, and compares each recorded digest of a state with the new one."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from tightrope.monitors.folding.fold import fold
 from tightrope.monitors.folding.inputs import ComparedRows, FoldInput, NewPlan
 from tightrope.monitors.plan import Plan, State
-from tightrope.offline.incidents.record_files import JudgementRecord
-from tightrope.service.adapters.journal.entries import Entry, Position, RecordedInput, RecordedState, SegmentBegin
+from tightrope.service.adapters.journal.entries import RecordedInput, RecordedState
 from tightrope.service.adapters.journal.incident import Incident, IncidentError, Move
+from tightrope.service.adapters.journal.record import (
+    BEFORE_ALL,
+    JudgementRecord,
+    is_covered,
+    last_position,
+    plan_of,
+    segments_of,
+)
 from tightrope.service.adapters.journal.redaction import comparable_state
 from tightrope.service.adapters.wire.record_codec import decode_state, encode_state
-
-BEFORE_ALL: Position = (-1, -1, -1)
-"""The position before all others."""
 
 
 @dataclass(slots=True)
@@ -74,44 +78,9 @@ def replay(record: JudgementRecord) -> ReplayResult:
     return result
 
 
-def segments_of(segments: Sequence[Sequence[Entry]]) -> Iterator[tuple[SegmentBegin, Sequence[Entry]]]:
-    """The begin of each segment, and its other entries.
-
-    Raises:
-        IncidentError: when a segment has no begin.
-    """
-    for entries in segments:
-        if not entries or not isinstance(entries[0], SegmentBegin):
-            raise IncidentError("a segment of the record is damaged: its begin cannot be read")
-        yield entries[0], entries[1:]
-
-
-def plan_of(plans: Mapping[str, Plan], key: str) -> Plan:
-    """The plan with this key.
-
-    Raises:
-        IncidentError: when the record does not have it.
-    """
-    if key not in plans:
-        raise IncidentError(f"plan {key}: is not in the record")
-    return plans[key]
-
-
 def with_plan(entry: RecordedInput, plans: Mapping[str, Plan]) -> FoldInput:
     """The input of an entry, with the plan that it names."""
     return replace(entry.item, plan=plan_of(plans, entry.plan)) if isinstance(entry.item, NewPlan) else entry.item
-
-
-def is_covered(position: Position, covered: Position) -> bool:
-    """Whether an input stands in the segment before as well, whose last position is ``covered``: a judge that starts
-    again, or takes over, judges what followed its snapshot once more.
-    """
-    return all(own <= last for own, last in zip(position, covered, strict=True))
-
-
-def last_position(begin: SegmentBegin, others: Sequence[Entry]) -> Position:
-    """The position at the end of a segment."""
-    return next((each.position for each in reversed(others) if isinstance(each, RecordedInput)), begin.position)
 
 
 def state_digest(state: State, *, has_columns: bool) -> str:

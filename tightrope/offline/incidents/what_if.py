@@ -16,10 +16,17 @@ from tightrope.monitors.folding.fold import fold
 from tightrope.monitors.folding.inputs import NewPlan
 from tightrope.monitors.plan import Plan, State
 from tightrope.monitors.records import Bools
-from tightrope.offline.incidents.record_files import JudgementRecord
-from tightrope.offline.incidents.replay import BEFORE_ALL, is_covered, last_position, plan_of, segments_of, with_plan
+from tightrope.offline.incidents.replay import with_plan
 from tightrope.service.adapters.journal.entries import RecordedInput
 from tightrope.service.adapters.journal.incident import IncidentError, Move
+from tightrope.service.adapters.journal.record import (
+    BEFORE_ALL,
+    JudgementRecord,
+    is_covered,
+    last_position,
+    plan_of,
+    segments_of,
+)
 from tightrope.service.adapters.wire.record_codec import decode_state
 
 

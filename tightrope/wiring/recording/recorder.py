@@ -18,6 +18,7 @@ from tightrope.service.adapters.journal.recorder import (
 )
 from tightrope.service.adapters.journal.redaction import Redaction
 from tightrope.service.adapters.secret_file import kept_secret
+from tightrope.service.api.incidents.library import NO_INCIDENTS, IncidentLibrary, StoredIncidents
 from tightrope.service.config.loader import Settings
 
 
@@ -38,3 +39,10 @@ def build_recorder(settings: Settings, models: Iterable[str]) -> JournalRecorder
     limits = RecordLimits(section.keep_days, section.most_bytes)
     space = FreeSpace(folder, reserve=section.reserve_bytes)
     return JournalRecorder(folder, redactions, Recording(time.time, current_versions(), cpu.cpu_name()), limits, space)
+
+
+def incident_library(settings: Settings) -> IncidentLibrary:
+    """The incidents in the state folder; none where the configuration asks for no record."""
+    if settings.record is None:
+        return NO_INCIDENTS
+    return StoredIncidents(settings.state / JOURNAL_FOLDER, list(settings.models))

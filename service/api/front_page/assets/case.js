@@ -26,6 +26,7 @@ export function drawer(page, model, group, event) {
       h("tbody", null, (group.checks.length ? group.checks : [leading(group)]).map(check))),
     event && alarm(event),
     h("p", { class: "links" }, event && h("a", { onclick: follow, href: `v1/events?model=${encodeURIComponent(event.model)}&after=${event.seq - 1}&limit=1` }, "The record as JSON"),
+      event?.incident && h("a", { onclick: follow, href: `v1/incidents/${event.incident}.html` }, "The incident"),
       model.report && h("a", { onclick: follow, href: model.report.replace(/^\//, "") }, "The newest drift report")),
     decide(page, model, group),
   ];

@@ -1,11 +1,13 @@
 """Events are found by what they are about and when they were, in either order, page by page."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from tightrope.monitors.records import Event
 from tightrope.service.adapters.ports import NO_BOUND
 from tightrope.service.api.overview import event_search
-from tightrope.service.api.overview.event_search import LATE_SECONDS, EventFilter, find_events
+from tightrope.service.api.overview.event_search import LATE_SECONDS, EventFilter, epoch_seconds, find_events
 
 
 class Trail:
@@ -69,3 +71,17 @@ def test_search_ends_a_day_before_its_time() -> None:
     found = find_events(trail, EventFilter(since=events[58].time), 100)
     assert [event.id for _, event in found] == ["59", "58"]
     assert trail.pages == 2
+
+
+@pytest.mark.parametrize(
+    ("time", "seconds"),
+    [
+        (datetime.fromisoformat("1970-01-01T01:00"), 3600.0),
+        (datetime(1970, 1, 1, 1, tzinfo=UTC), 3600.0),
+        (7.5, 7.5),
+        (None, -1.0),
+    ],
+)
+def test_a_time_of_a_query_is_seconds(time: datetime | float | None, seconds: float) -> None:
+    """One without an offset is UTC; without a time the other value counts."""
+    assert epoch_seconds(time, -1.0) == seconds

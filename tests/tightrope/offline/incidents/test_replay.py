@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.judgement.recorded import RecordedJudge, recorded_plan
-from tightrope.offline.incidents.record_files import JudgementRecord, all_incidents, record_of_incident
+from tightrope.offline.incidents.record_files import all_incidents, record_of_incident
 from tightrope.offline.incidents.replay import replay
 from tightrope.service.adapters.journal.entries import RecordedInput, encode_entry, read_entries
 from tightrope.service.adapters.journal.incident import IncidentError
+from tightrope.service.adapters.journal.record import JudgementRecord
 
 
 def the_incident(judged: RecordedJudge) -> JudgementRecord:

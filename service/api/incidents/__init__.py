@@ -1,0 +1,1 @@
+"""Incidents for people: their list, the moves in words, and the file to take away."""
