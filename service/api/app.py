@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Container
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
@@ -86,7 +86,7 @@ def create_app(
     app.include_router(inference_schema.create_router(refusals(404, 503)))
     app.include_router(metadata.create_router(engine, is_ready))
     costs = CostReader(engine, open_meter())
-    shown = {"control": tokens.has_control, "cost": costs.sentence, "incidents": incidents.incidents}
+    shown: dict[str, Any] = {"control": tokens.has_control, "cost": costs.sentence, "incidents": incidents.incidents}
     overview = OverviewReader(engine, verdicts, trail, sight, newest_report, **shown)
     read = verdicts, trail, newest_report, overview, costs, daily, incidents
     app.include_router(status.create_router(engine, *read), **looking)
