@@ -113,7 +113,7 @@ def compare(
     viewers: int = 0,
 ) -> list[Comparison]:
     """Measure the cells (names with their connections) of two trees, new and old, over `STARTS` starts of each server,
-    each with so many ``viewers``.
+    each with a number of ``viewers``.
 
     Raises:
         NotStartedError: a server of either tree does not answer.

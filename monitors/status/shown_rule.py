@@ -104,8 +104,8 @@ class ShownRule:
         return {scope: CellFigures(*row) for scope, row in zip(self.variants, rows, strict=True)}
 
     def _standings(self, standing: CellStanding) -> tuple[Bools, Floats, Bools]:
-        """Of each scope (S,), whether all its variants that have to pass are within their bounds, the rows that they
-        need, and whether one is beyond its bounds.
+        """Tell for each scope (S,) whether all its variants that have to pass are within their bounds, the rows that
+        they need, and whether one is beyond its bounds.
         """
         rule, cells, watched, scopes = self.rule, self.cells, self.rule.watched, len(self.rule.limits)
         enough = cells.count >= rule.monitor.least_share * cells.count.sum(axis=0)

@@ -114,7 +114,7 @@ def _operators(settings: Settings, problems: list[str]) -> Iterator[tuple[str, s
     source = f"{OPERATORS_FILE_KEY}: {file_of_all}"
     try:
         lines = private_content(file_of_all).decode("utf-8").splitlines()
-    except ValueError as error:  # of which UnicodeDecodeError is one: its text has bytes of the file
+    except ValueError as error:  # UnicodeDecodeError is one, and its text has bytes of the file
         reason = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else error
         problems.append(f"{source}: {reason}")
         return

@@ -23,7 +23,7 @@ SEND_SECONDS = 5.0
 
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 FAILED = "server_error"
-"""The outcome that makes a span an error: a caller's mistake is none of the server."""
+"""The outcome that makes a span an error: a caller's mistake is no failure of the server."""
 
 
 class OtlpExporter:

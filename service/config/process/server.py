@@ -40,7 +40,7 @@ class ServerSection(Section):
     """A file with the bearer token of the control API; or set TIGHTROPE_CONTROL_TOKEN. Without both the API is off."""
     operators: dict[OperatorName, Path] = Field(default_factory=dict)
     """For each operator, a file with a bearer token of their own, mode 0600 or 0440. Orders and deployments with it
-    carry this name, whatever name is typed; the token of `control_token_file` has no name of its own.
+    carry this name, not one that is typed; the token of `control_token_file` has no name of its own.
     """
     operators_file: Path | None = None
     """A file with more operators, a line `NAME: TOKEN` each, mode 0600 or 0440."""

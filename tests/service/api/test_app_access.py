@@ -1,4 +1,4 @@
-"""Who may look and who may give orders, on a server: each path, and the name in the audit trail."""
+"""A server lets people look and give orders by their tokens: each path, and the name in the audit trail."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,7 +59,7 @@ def test_every_path_with_data_is_guarded(server: Server) -> None:
 
 
 def test_order_is_on_record_under_the_name_of_the_token(server: Server) -> None:
-    """Whatever name is typed, and without one; the status of the overview tells that orders are taken."""
+    """A name that is typed does not count, and may be left out; the overview tells that orders are taken."""
     post, look = server.client.post, bearer("viewers")
     order = {"reason": "a test asks for it", "actor": "judge"}
     for token, status in (("viewers", 403), ("wrong", 401)):

@@ -81,7 +81,7 @@ NAMED = AccessTokens(control="c", operators={"ann": "a", "ben": "b"}, view="v")
 
 @pytest.mark.parametrize(("token", "name"), [("a", "ann"), ("b", "ben"), ("c", "")])
 def test_operator_is_known_by_the_token(token: str, name: str) -> None:
-    """Whatever name is typed; the control token has none, so that one is typed."""
+    """A name that is typed does not count; the control token has none, so that one is typed."""
     found: list[str] = []
 
     def check(owner: Annotated[str, Depends(require_operator(NAMED))]) -> None:

@@ -1,4 +1,4 @@
-"""Who may give orders, in whose name, and who may look, is in files of tokens that other users cannot read."""
+"""Files of tokens, which other users cannot read, say who may give orders, in whose name, and who may look."""
 
 from pathlib import Path
 

@@ -4,15 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.support.configs import write_config
 from tests.support.observability.otlp_collector import otlp_collector
 from tests.support.servers import serving
 from tests.support.serving.model_pairs import CALM, sure_and_unsure
 from tests.support.serving.service_harness import body
-from tightrope.service.config.extras import missing_extras
-from tightrope.service.config.loader import ConfigError, load
+from tightrope.service.config.loader import load
 from tightrope.service.transport.spans import open_spans
 
 SAMPLED, UNSAMPLED = "4bf92f3577b34da6a3ce929d0e0e4736", "11111111111111111111111111111111"
@@ -66,15 +63,3 @@ def test_no_span_is_made_without_a_collector(tmp_path: Path) -> None:
     """Nothing is opened."""
     path = write_config(tmp_path, {"models": {"m": sure_and_unsure(tmp_path)}})
     assert open_spans(load(path, {}), metrics=None) is None  # type: ignore[arg-type]
-
-
-def test_missing_library_is_told_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line that names the key; an address that is none is refused as well."""
-    document = {"models": {"m": sure_and_unsure(tmp_path)}, "telemetry": {"otlp_endpoint": "http://c:4318"}}
-    settings = load(write_config(tmp_path, document), {})
-    assert missing_extras(settings) == []
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert missing_extras(settings) == ["telemetry.otlp_endpoint: traces need more: pip install 'tightrope[otel]'"]
-    document["telemetry"] = {"otlp_endpoint": "collector:4318"}
-    with pytest.raises(ConfigError, match=r"telemetry\.otlp_endpoint"):
-        load(write_config(tmp_path, document), {})

@@ -58,7 +58,7 @@ def test_line_has_no_request_id(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_line_has_the_number_in_the_audit_trail(caplog: pytest.LogCaptureFixture) -> None:
-    """Of an event that is saved."""
+    """If the event is saved."""
     for seq in (7, None):
         log_event(event("breach"), seq_of={"e-1": seq}.get)
         assert caplog.records[-1].__dict__["fields"].get("seq") == seq
