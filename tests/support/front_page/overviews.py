@@ -79,7 +79,8 @@ def model(name: str = "employment", groups: Sequence[Json] | None = None, **chan
         "everyone": group("", "Everybody", scope="model", title="Everybody", share=1.0, requests_per_second=16.01),
         "groups": [group(*named, number) for number, named in enumerate(NAMES)] if groups is None else groups,
         "unseen": [], "history": [], "moves": [], "found": [], "qualification": None, "report": None, "incident": None,
-        "cost": "Compression saves about 41 % of the model's CPU; watching costs about 9 %; fallbacks cost about 2 %.",
+        "cost": "Compression saves about 41 % of the model's CPU; "
+        "watching it costs about 9 %; fallbacks cost about 2 %.",
         "answers": "small", "reason": "",
     }  # fmt: skip
     return quiet | changes

@@ -41,15 +41,15 @@ def costs_of(gateway: GatewayHarness, sight: Sight, profile: RunProfile | None =
 
 
 def test_requests_and_rows_count_once_by_the_role_that_answered(gateway: GatewayHarness) -> None:
-    """Two rows of the compressed model, one that was escalated, and one in safe mode; then nothing is left."""
+    """Two rows of the compressed model, two that were escalated, and one in safe mode; then nothing is left."""
     source = costs_of(gateway, Sight())
     gateway.infer("m", body([SURE, SURE]))
-    gateway.infer("m", body([UNSURE]))
+    gateway.infer("m", body([UNSURE, UNSURE]))
     gateway.safe("m", "model")
     gateway.infer("m", body([SURE]))
     taken = source.take()["m"]
     assert (taken.requests_compressed, taken.requests_baseline) == (1, 2)
-    assert (taken.rows_compressed, taken.rows_baseline) == (2, 2)
+    assert (taken.rows_compressed, taken.rows_baseline) == (2, 3)
     assert min(taken.answer, taken.fallback, taken.escalation) > 0.0
     assert source.take() == {"m": CostAmounts()}
 
