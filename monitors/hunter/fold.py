@@ -21,7 +21,7 @@ from tightrope.monitors.hunter.evidence import (
 )
 from tightrope.monitors.hunter.findings import FRESH_STEPS, FoundGroup, free_rows, name_slice
 from tightrope.monitors.hunter.lattice import RowBits, build_lattice, packed
-from tightrope.monitors.hunter.past_rows import LEFT_OUT
+from tightrope.monitors.hunter.past_rows import IN_FOUND_GROUP
 from tightrope.monitors.hunter.search import Search, SearchPlan, WindowCounts
 from tightrope.monitors.hunter.slots import with_chosen_slots, with_slots_of
 from tightrope.monitors.records import Bools, Floats, Ints
@@ -90,7 +90,7 @@ def _counted(search: Search, tick: TickRows, *, reuse: bool) -> Search:
     free = free_rows(search.findings, tick.vectors)
     if len(tick.units):
         begin = [search.begin_of(tick.row, tick.seed, tick.time)]
-        past_units = np.where(free, units, LEFT_OUT)
+        past_units = np.where(free, units, IN_FOUND_GROUP)
         changes["past"] = search.past.after(satisfied, past_units, [len(units)], begin)
     if search.findings:
         satisfied, units, step, shared = satisfied[:, free], units[free], step[free], shared[free]

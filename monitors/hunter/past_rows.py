@@ -18,15 +18,15 @@ FIRST_LOOK = 256
 MOST_ROWS, MOST_BYTES = 8_192, 262_144
 """The most rows that are kept, and the most bytes: the state of a model stays small."""
 
-LEFT_OUT = -1
+IN_FOUND_GROUP = -1
 """The units of loss of a row that is in a found group."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastRows:
     """The latest n rows: ``held`` (n, ceil(P / 8)) the predicates of the lattice that each satisfies, as bits, and the
-    ``units`` (n,) of its loss, `LEFT_OUT` in a found group. ``ticks`` (t, 3) are their ticks: the number of rows, and
-    the row number and event time before them. After ``next_look`` rows of the search, slots are chosen again; with 0
+    ``units`` (n,) of its loss, or `IN_FOUND_GROUP`. ``ticks`` (t, 3) are their ticks: the number of rows, and the row
+    number and event time before them. After ``next_look`` rows of the search, slots are chosen again; with 0
     they never are, and no row is kept.
 
     >>> past = PastRows().after(np.array([[True, False], [True, True]]), np.array([0, 1024]), [2], [(0, 5.0)])

@@ -15,7 +15,7 @@ from tightrope.monitors.hunter.evidence import LOSS_UNITS, common_losses, common
 from tightrope.monitors.hunter.lattice import packed
 from tightrope.monitors.records import Bools, Floats, Ints
 
-MIN_ROWS = 20
+MIN_PROPOSED_ROWS = 20
 """Rows of a slice below which it is not proposed."""
 
 BEAM, DEPTH = 3, 3
@@ -36,7 +36,7 @@ def slice_scores(rows: Floats, lost: Floats, rate: float) -> Floats:
     """
     own = np.clip((lost + 0.5) / (rows + 1), 1e-6, 1 - 1e-6)
     score = rows * (own * np.log(own / rate) + (1 - own) * np.log((1 - own) / (1 - rate)))
-    return np.where((own > rate) & (rows >= MIN_ROWS), score, 0.0)
+    return np.where((own > rate) & (rows >= MIN_PROPOSED_ROWS), score, 0.0)
 
 
 class Proposer:

@@ -17,7 +17,7 @@ from tightrope.monitors.hunter.columns import Layout
 from tightrope.monitors.hunter.evidence import LOSS_UNITS, ONSET_BET
 from tightrope.monitors.hunter.findings import FoundGroup
 from tightrope.monitors.hunter.lattice import SAME_ROWS, Lattice
-from tightrope.monitors.hunter.past_rows import LEFT_OUT, PastRows, look_after
+from tightrope.monitors.hunter.past_rows import IN_FOUND_GROUP, PastRows, look_after
 from tightrope.monitors.hunter.proposals import Proposer, rows_in
 from tightrope.monitors.hunter.search import Search, SearchPlan
 from tightrope.monitors.records import Bools
@@ -31,7 +31,7 @@ def with_chosen_slots(search: Search, plan: SearchPlan) -> Search:
     satisfied = past.satisfied(len(lattice.column))
     slices = _chosen(lattice, past, satisfied, search.findings, plan)
     after = search.with_lattice(lattice.with_slots(slices, plan.limit))
-    kept, free = {*lattice.indices[lattice.fixed :]}, past.units != LEFT_OUT
+    kept, free = {*lattice.indices[lattice.fixed :]}, past.units != IN_FOUND_GROUP
     for index, own in enumerate(slices, lattice.fixed):
         if lattice.padded(own) not in kept:
             _describe_past(after, index, rows_in(satisfied, own) & free, plan.limit)
@@ -44,7 +44,7 @@ def _chosen(
     """The slices for the slots: the best proposals that no fixed slice, no subgroup and no found group is already."""
     layout = plan.layout
     searched = np.flatnonzero(lattice.column < len(layout.columns))
-    free = past.units != LEFT_OUT
+    free = past.units != IN_FOUND_GROUP
     attribute = layout.attributes[lattice.column[searched]]
     rows = satisfied[searched][:, free]
     proposed = Proposer(rows, past.units[free].astype(np.int64), attribute, plan.limit).proposals()

@@ -13,7 +13,7 @@ from tightrope.monitors.catalogue import MAX_ADDED, SLOTS
 from tightrope.monitors.hunter.evidence import LOSS_UNITS
 from tightrope.monitors.hunter.findings import FoundGroup
 from tightrope.monitors.hunter.lattice import Lattice
-from tightrope.monitors.hunter.past_rows import LEFT_OUT, PastRows, look_after
+from tightrope.monitors.hunter.past_rows import IN_FOUND_GROUP, PastRows, look_after
 from tightrope.monitors.hunter.search import Search
 from tightrope.service.adapters.wire.bounds import COUNTS, TIMES
 from tightrope.service.adapters.wire.envelope import (
@@ -112,8 +112,8 @@ def _read_past(body: Mapping[str, Any], lattice: Lattice | None) -> PastRows:
     _check(ticks, "search.past.ticks", (None, 3))
     if not (np.isfinite(ticks).all() and (ticks[:, 0] > 0).all() and ticks[:, 0].sum() == rows):
         raise WireError("search.past.ticks: must be finite, and have all rows")
-    if rows and not (units.min() >= LEFT_OUT and units.max() <= LOSS_UNITS):
-        raise WireError(f"search.past.units: must be from {LEFT_OUT} to {LOSS_UNITS}")
+    if rows and not (units.min() >= IN_FOUND_GROUP and units.max() <= LOSS_UNITS):
+        raise WireError(f"search.past.units: must be from {IN_FOUND_GROUP} to {LOSS_UNITS}")
     past = build(PastRows, "search.past", {**body, **arrays})
     if not COUNTS.contains(past.next_look):
         raise WireError(f"search.past.next_look: must be a whole number {COUNTS}")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tightrope.monitors.hunter.evidence import LOSS_UNITS
-from tightrope.monitors.hunter.proposals import MIN_ROWS, Proposer, slice_scores
+from tightrope.monitors.hunter.proposals import MIN_PROPOSED_ROWS, Proposer, slice_scores
 from tightrope.monitors.records import Bools
 
 LIMIT = 0.1
@@ -16,7 +16,7 @@ def plain_score(own: Bools, lost: Bools) -> float:
     """n KL(rate || limit) of the rows of a slice (n,), written down once more."""
     n, k = int(own.sum()), int((own & lost).sum())
     f = min(max((k + 0.5) / (n + 1), 1e-6), 1 - 1e-6)
-    if n < MIN_ROWS or f <= LIMIT:
+    if n < MIN_PROPOSED_ROWS or f <= LIMIT:
         return 0.0
     return float(n * (f * np.log(f / LIMIT) + (1 - f) * np.log((1 - f) / (1 - LIMIT))))
 
@@ -80,7 +80,7 @@ def test_predicates_of_one_attribute_are_never_combined() -> None:
     assert not [own for own in found if {0, 1} <= {*own}]
 
 
-@pytest.mark.parametrize(("rows", "proposed"), [(MIN_ROWS - 1, []), (MIN_ROWS, [(0,)])])
+@pytest.mark.parametrize(("rows", "proposed"), [(MIN_PROPOSED_ROWS - 1, []), (MIN_PROPOSED_ROWS, [(0,)])])
 def test_few_rows_propose_nothing(rows: int, proposed: list[tuple[int]]) -> None:
     """Below twenty rows."""
     own = np.arange(400) < rows
