@@ -164,8 +164,10 @@ SHOWN_ELSEWHERE = {
     "tightrope_reviews_total",
     "tightrope_review_skipped_rows_total",
     *("tightrope_spans_exported_total", "tightrope_spans_dropped_total"),
+    *(f"tightrope_record_{part}" for part in ("skipped_inputs_total", "bytes", "disk_short")),
+    "tightrope_incidents_open",
 }
-"""Metrics for queries of people's own, which docs/cost.md, docs/review.md and docs/operations.md have."""
+"""Metrics for queries of people's own, which docs/cost.md, docs/review.md, docs/incidents.md and docs/operations.md have."""
 
 
 def test_metrics_are_drawn_or_alerted_on() -> None:

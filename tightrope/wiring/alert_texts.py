@@ -7,7 +7,7 @@ limits that no person chose. An order pages no one, for who gave it knows of it.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from tightrope.monitors.records import MODEL_SCOPE, Event
 from tightrope.monitors.safemode import Input
@@ -96,8 +96,7 @@ class AlertWriter:
         """The address that leads to the report of the incident, where the cause began or belongs to one."""
         if not self.gateway or not self.has_incidents or alert.cause is None:
             return ""
-        wanted = urlencode({"model": alert.model, "time": alert.cause.time})
-        return f"{self.gateway}/v1/incidents/at?{wanted}"
+        return f"{self.gateway}/v1/models/{quote(alert.model, safe='')}/incidents/{alert.cause.time}"
 
 
 def alert_severity(alert: Alert, page: str, *, is_decided: bool = True) -> str:

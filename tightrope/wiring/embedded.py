@@ -47,7 +47,8 @@ from tightrope.wiring.audit_keys import audit_keys
 from tightrope.wiring.deployer import HotSwapDeployer, ServedPairs, with_deployed
 from tightrope.wiring.mode_mapping import require_mapped
 from tightrope.wiring.paging import build_pager
-from tightrope.wiring.recording.recorder import build_recorder, incident_library
+from tightrope.wiring.recording.recorder import build_recorder, incident_library, watch_record
+from tightrope.wiring.recording.watch import RecordWatch
 from tightrope.wiring.review import Review
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class Embedded:
     pager: Pager
     deployer: HotSwapDeployer
     recorder: JournalRecorder | None
+    record_watch: RecordWatch | None = None
     review: Review | None = None
 
     def start(self) -> None:
@@ -78,6 +80,8 @@ class Embedded:
         self.pager.start()
         if self.recorder:
             self.recorder.start()
+        if self.record_watch:
+            self.record_watch.start()
         self.judge.start()
         self.service.start()
         self.archive.start()
@@ -105,6 +109,8 @@ class Embedded:
         self.judge.stop(STOP_SECONDS)
         if self.recorder:
             self.recorder.stop(STOP_SECONDS)
+        if self.record_watch:
+            self.record_watch.stop(STOP_SECONDS)
         self.reporter.stop(STOP_SECONDS)
         self.requalifier.stop(STOP_SECONDS)
         self.pager.stop(STOP_SECONDS)
@@ -168,6 +174,7 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
         pager=pager,
         deployer=deployer,
         recorder=recorder,
+        record_watch=watch_record(settings, recorder, record_event, metrics),
         review=review,
     )
 

@@ -37,7 +37,7 @@ from tightrope.wiring.embedded import all_watched, judge_loop
 from tightrope.wiring.judge_labels import label_route
 from tightrope.wiring.paging import build_pager
 from tightrope.wiring.permission_check import PermissionCheck, needed_permissions
-from tightrope.wiring.recording.recorder import build_recorder
+from tightrope.wiring.recording.recorder import build_recorder, watch_record
 from tightrope.wiring.topic_watch import TopicWatch, watch_topics
 from tightrope.wiring.topics import kafka_options
 
@@ -77,16 +77,22 @@ def judge(settings: Settings) -> ClusterProcess:
     labels = label_route(view.plans, lambda name: name in view.states, lambda: store.labels, access_tokens(settings))
     loop = _loop_process(judge_loop(make, metrics), bus, metrics, watches, store.close, [labels])
 
+    watch = watch_record(settings, recorder, log_event, metrics)
+
     def start() -> None:
         pager.start()
         if recorder:
             recorder.start()
+        if watch:
+            watch.start()
         loop.start()
 
     def stop() -> None:
         loop.stop()
         if recorder:
             recorder.stop(STOP_SECONDS)
+        if watch:
+            watch.stop(STOP_SECONDS)
         pager.stop(STOP_SECONDS)
 
     return ClusterProcess(loop.app, start, stop)

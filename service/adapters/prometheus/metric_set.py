@@ -159,6 +159,10 @@ class MetricSet:
         self.model_hanging = self._add(Gauge, "model_hanging")
         self.shadow_model_hanging = self._add(Gauge, "shadow_model_hanging")
         self.kept_apart = self._add(Gauge, "kept_apart")
+        self.record_skipped_inputs = self._add(Counter, "record_skipped_inputs")
+        self.record_bytes = self._add(Gauge, "record_bytes")
+        self.record_disk_short = self._add(Gauge, "record_disk_short")
+        self.incidents_open = self._add(Gauge, "incidents_open")
         self._add_cost_metrics()
         self._add_reliability_metrics()
 

@@ -1,4 +1,4 @@
-"""The metrics of the monitors' verdicts, of reliability curves and of the review; `catalogue.py` contains them. A
+"""The metrics of verdicts, of reliability curves, of the review and of the record; `catalogue.py` contains them. A
 curve's bin has a number, so that series stay bounded.
 """
 
@@ -9,6 +9,7 @@ from tightrope.monitors.observations import TENTHS
 from tightrope.monitors.records import Outcome, Role
 from tightrope.monitors.review.opinions import Opinion
 from tightrope.service.adapters.prometheus.metric import Component, LabelValues, Metric, MetricKind
+from tightrope.service.adapters.prometheus.recording.catalogue import RECORD_METRICS
 
 MODEL_LABELS: LabelValues = {"model": ()}
 CELL_LABELS: LabelValues = {"model": (), "scope": (), "monitor": ()}
@@ -68,6 +69,7 @@ REVIEW_METRICS: Mapping[str, Metric] = {
 """The metrics of the review by people."""
 
 VERDICT_METRICS: Mapping[str, Metric] = {
+    **RECORD_METRICS,
     "evidence": _gauge("Log10 of a monitor's evidence; the alarm is at the budget.", "log10", CELL_LABELS),
     "evidence_budget": _gauge("Log10 of the samples per budgeted false alarm.", "log10", MODEL_LABELS),
     "monitor_mean": _gauge("Mean of a monitor over the rows that it shows.", "the monitor's", CELL_LABELS),

@@ -32,6 +32,7 @@ LOG_EVENTS: Mapping[str, str] = {
     "deployed": "deployed",
     "rolled-back": "deployed",
     "rows-lost": "record-lost",
+    "record-stopped": "disk-reserve",
 }
 """The log's event by the kind of the audit trail. Other kinds keep their names, unless the full model took over."""
 

@@ -63,6 +63,8 @@ _PHRASES: Mapping[str, _Phrase] = {
     "subgroup-seen": _Phrase(WELL, "Requests of {scope} come again."),
     "fallback-rationed": _Phrase(HARM, "The full model cannot bear all requests: {reason}."),
     "fallback-whole": _Phrase(WELL, "The full model bears all requests again."),
+    "record-stopped": _Phrase(HARM, "Incidents are not recorded: {reason}."),
+    "record-resumed": _Phrase(WELL, "Incidents are recorded again."),
     "latency-breach": _Phrase(HARM, "Answers take too long: {reason}."),
     "latency-met": _Phrase(WELL, "Answers are fast enough again."),
     "model-failed": _Phrase(HARM, "A model fails: {reason}."),

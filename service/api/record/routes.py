@@ -35,8 +35,8 @@ REPORT_HEADERS = {
 
 
 def create_router(engine: InferenceEngine, library: IncidentLibrary, tokens: AccessTokens) -> APIRouter:
-    """``GET /v1/incidents``, ``/v1/incidents/{name}``, ``….html`` and, with the control token, ``….zip``."""
-    router = APIRouter(prefix="/v1/incidents", tags=["incidents"])
+    """``GET /v1/incidents…`` and ``/v1/models/{model}/incidents/{time}``; the file takes the control token."""
+    router = APIRouter(prefix="/v1", tags=["incidents"])
 
     def require(name: str) -> Incident:
         found = next((each for each in library.incidents() if each.id == name), None)
@@ -44,7 +44,7 @@ def create_router(engine: InferenceEngine, library: IncidentLibrary, tokens: Acc
             raise UnknownModelError(f"there is no incident {quote(name)}; GET /v1/incidents lists them")
         return found
 
-    @router.get("", **answers(IncidentList, 404))
+    @router.get("/incidents", **answers(IncidentList, 404))
     def incidents(model: str | None = None, since: datetime | FiniteFloat | None = None) -> Response:
         """The incidents, newest first: of one ``model``, or of all; those that are open or ended at ``since`` or later
         (a time of ISO 8601, UTC without an offset, or seconds since the epoch).
@@ -57,30 +57,15 @@ def create_router(engine: InferenceEngine, library: IncidentLibrary, tokens: Acc
         document: IncidentList = {"recorded": not isinstance(library, NoIncidents), "incidents": chosen}
         return json_response(document)
 
-    _add_search(router, library)
     _add_file(router, library, tokens)
-    _add_report(router, require)
+    _add_reports(router, library, require)
 
-    @router.get("/{name}", **answers(IncidentDocument, 404))
+    @router.get("/incidents/{name}", **answers(IncidentDocument, 404))
     def incident(name: str) -> Response:
         """An incident with its moves, each also in a sentence, and the paths of what belongs to it."""
         return json_response(incident_document(require(name)))
 
     return router
-
-
-def _add_search(router: APIRouter, library: IncidentLibrary) -> None:
-    described: dict[int | str, dict[str, Any]] = {307: {"description": "Leads to its report"}, **refusals(404)}
-
-    @router.get("/at", response_class=Response, status_code=307, responses=described)
-    def incident_of_time(model: str, time: FiniteFloat) -> Response:
-        """Leads to the report of the incident of a model at a time, in seconds since the epoch, for alerts: when they
-        are sent, their incident has no name yet.
-        """
-        name = incident_at(library.incidents(), model, time)
-        if name is None:
-            raise UnknownModelError(f"model {quote(model)} has no incident at this time; GET /v1/incidents lists them")
-        return Response(status_code=307, headers={"Location": f"{name}.html"})  # relative: a proxy may add a prefix
 
 
 def _add_file(router: APIRouter, library: IncidentLibrary, tokens: AccessTokens) -> None:
@@ -90,7 +75,7 @@ def _add_file(router: APIRouter, library: IncidentLibrary, tokens: AccessTokens)
     }
 
     @router.get(
-        "/{name}.zip",
+        "/incidents/{name}.zip",
         response_class=Response,
         responses=described,
         dependencies=[Depends(require_operator(tokens))],
@@ -104,13 +89,23 @@ def _add_file(router: APIRouter, library: IncidentLibrary, tokens: AccessTokens)
         return Response(content, headers=headers, media_type="application/zip")
 
 
-def _add_report(router: APIRouter, require: Callable[[str], Incident]) -> None:
+def _add_reports(router: APIRouter, library: IncidentLibrary, require: Callable[[str], Incident]) -> None:
     described: dict[int | str, dict[str, Any]] = {
         200: {"description": "The page", "content": {"text/html": {"schema": {"type": "string"}}}},
         **refusals(404),
     }
 
-    @router.get("/{name}.html", response_class=Response, responses=described)
+    @router.get("/incidents/{name}.html", response_class=Response, responses=described)
     def report(name: str) -> Response:
         """The report of an incident for people, to read or to print; it has no scripts and no values of rows."""
         return Response(report_page(require(name)), headers=REPORT_HEADERS, media_type="text/html")
+
+    @router.get("/models/{model}/incidents/{time}", response_class=Response, responses=described)
+    def report_of_time(model: str, time: FiniteFloat) -> Response:
+        """The report of the incident of a model at a time, in seconds since the epoch. Alerts link to it: when they are
+        sent, their incident has no name yet.
+        """
+        name = incident_at(library.incidents(), model, time)
+        if name is None:
+            raise UnknownModelError(f"model {quote(model)} has no incident at this time; GET /v1/incidents lists them")
+        return report(name)

@@ -28,8 +28,8 @@ from tightrope.service.app import build_service, load_pairs
 from tightrope.service.inference.autotune import RunProfile
 from tightrope.service.transport.http.asgi import InferLayer
 
-NAMES = defaultdict(lambda: "nope", model="plain", version="1")
-NAMED = {"model", "version", "week"}
+NAMES = defaultdict(lambda: "nope", model="plain", version="1", time="1.0")
+NAMED = {"model", "version", "week", "time"}
 """Names in paths that a call may replace."""
 
 
@@ -61,6 +61,10 @@ REFUSALS = dict.fromkeys(("labels", "deploy", "rollback", "payloads", "{name}", 
     GROUP_ORDERS, 409
 )
 """Ends of paths that take another body than an order, or an order about a found group, with their answers to one."""
+
+
+LISTS = {"/v1/events", "/v1/overview", "/v1/reviews.csv", "/v1/incidents"}
+"""Paths whose query can name a model or an incident that does not exist."""
 
 
 def api_routes(parent: Any) -> Iterator[APIRoute]:  # noqa: ANN401 - an application or a router, as FastAPI keeps them
@@ -152,9 +156,9 @@ def test_statuses_are_those_that_come(document: dict[str, Any]) -> None:
         errors = {int(code) for code in operation["responses"]} - {200, 202, 304}
         expected = {400, 408, 414, 429, 431, 500, 503}
         expected |= {413, 415} if method == "post" else set()
-        expected |= {404} if "{" in path or path in {"/v1/events", "/v1/overview", "/v1/reviews.csv"} else set()
+        expected |= {404} if "{" in path or path in LISTS else set()
         expected |= {401} if "security" in operation else set()
-        expected |= {403} if {"control", "labels"} & {*operation["tags"]} else set()
+        expected |= {403} if {"control", "labels"} & {*operation["tags"]} or path.endswith(".zip") else set()
         assert errors == expected | ({409} if (method, path.rpartition("/")[2]) in CONFLICTS else set()), (method, path)
     assert "Validation" not in json.dumps(document)
 

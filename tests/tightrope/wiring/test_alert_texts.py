@@ -154,7 +154,7 @@ def test_alert_leads_to_its_incident_where_incidents_are_recorded(tmp_path: Path
     given = settings(tmp_path, {}, gateway="https://t.example.com")
     recorded = given.model_copy(update={"record": RecordSection()})
     completed = alert_writer(recorded, None).completed(alert(cause=BREACH))
-    link = "https://t.example.com/v1/incidents/at?model=m&time=1764260510.0"
+    link = "https://t.example.com/v1/models/m/incidents/1764260510.0"
     assert completed.annotations["incident_url"] == link
     assert "incident_url" not in alert_writer(given, None).completed(alert(cause=BREACH)).annotations
     assert "incident_url" not in alert_writer(recorded, None).completed(alert()).annotations

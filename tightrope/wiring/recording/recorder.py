@@ -2,10 +2,11 @@
 
 import platform
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
 
 from tightrope import __version__
+from tightrope.monitors.records import Event
 from tightrope.service.adapters import cpu
 from tightrope.service.adapters.archive.free_space import FreeSpace
 from tightrope.service.adapters.journal.model_journal import Recording
@@ -17,9 +18,11 @@ from tightrope.service.adapters.journal.recorder import (
     RecordLimits,
 )
 from tightrope.service.adapters.journal.redaction import Redaction
+from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.secret_file import kept_secret
 from tightrope.service.api.incidents.library import NO_INCIDENTS, IncidentLibrary, StoredIncidents
 from tightrope.service.config.loader import Settings
+from tightrope.wiring.recording.watch import RecordWatch
 
 
 def current_versions() -> Mapping[str, str]:
@@ -46,3 +49,15 @@ def incident_library(settings: Settings) -> IncidentLibrary:
     if settings.record is None:
         return NO_INCIDENTS
     return StoredIncidents(settings.state / JOURNAL_FOLDER, list(settings.models))
+
+
+def watch_record(
+    settings: Settings, recorder: JournalRecorder | None, add_event: Callable[[Event], None], metrics: Metrics
+) -> RecordWatch | None:
+    """The watch over the record of a process; None where nothing is recorded."""
+    if settings.record is None or recorder is None:
+        return None
+    folder = settings.state / JOURNAL_FOLDER
+    space = FreeSpace(folder, reserve=settings.record.reserve_bytes)
+    library, models = incident_library(settings), list(settings.models)
+    return RecordWatch(folder, models, library, space, lambda: recorder.left_out, add_event, metrics)

@@ -70,10 +70,9 @@ def test_overview_names_the_incident_of_the_model_and_of_each_event(client: http
 def test_an_alert_leads_to_the_report(client: httpx.Client) -> None:
     """By model and time, for its incident has no name when it is sent."""
     found = the_incident(client)
-    answer = client.get("/v1/incidents/at", params={"model": "m", "time": found["opened"]})
-    assert (answer.status_code, answer.headers["location"]) == (307, f"{found['id']}.html")
-    assert client.get(httpx.URL(answer.request.url).join(answer.headers["location"])).status_code == 200
-    assert client.get("/v1/incidents/at", params={"model": "m", "time": found["opened"] - 1}).status_code == 404
+    page = client.get(f"/v1/models/m/incidents/{found['opened']}").raise_for_status()
+    assert page.text == client.get(found["links"]["report"]).text
+    assert client.get(f"/v1/models/m/incidents/{found['opened'] - 1}").status_code == 404
 
 
 def test_list_is_chosen_by_time_and_model(client: httpx.Client) -> None:
