@@ -99,8 +99,8 @@ class JournalRecorder:
         except queue.Empty:
             return True
         if note is None:
-            for journal in self._journals.values():
-                journal.end(None)
+            for model, journal in self._journals.items():
+                self._end(model, journal)
             return False
         plan, before, steps, rows = note
         with self._lock:
@@ -110,23 +110,34 @@ class JournalRecorder:
 
     def _run(self) -> None:
         while self.write_queued():
-            self._check_size()
+            try:
+                self._check_size()
+            except OSError as error:
+                log.warning("%s: old records cannot be deleted: %s", self._folder, error.strerror)
 
     def _write(self, plan: Plan, before: State, steps: Sequence[FoldStep]) -> None:
-        journal = self._journal(plan.model)
-        if reason := self._reasons.pop(plan.model, ""):
-            journal.end(reason)
-        if self._space.is_short() and not self._make_room():
-            journal.end("the volume was short of space")
-            self._leave_out(plan.model, len(steps), "the volume of the state is short of space")
-            return
         try:
+            journal = self._journal(plan.model)
+            if reason := self._reasons.get(plan.model, ""):
+                journal.end(reason)
+                del self._reasons[plan.model]
+            if self._space.is_short() and not self._make_room():
+                journal.end("the volume was short of space")
+                self._leave_out(plan.model, len(steps), "the volume of the state is short of space")
+                return
             journal.write(plan, before, steps)
         except (OSError, PlanFormatError) as error:
             self._leave_out(plan.model, len(steps), getattr(error, "strerror", None) or str(error))
         except Exception:
             log.exception("%s: the judgement cannot be recorded", plan.model)
             self._leave_out(plan.model, len(steps), "an error, which is in the log")
+
+    def _end(self, model: str, journal: ModelJournal) -> None:
+        """End the record of a model with the process; where the disk refuses, the incident still lacks its reason."""
+        try:
+            journal.end(self._reasons.get(model))
+        except OSError as error:
+            log.warning("%s: the record cannot be ended: %s", model, error.strerror)
 
     def _journal(self, model: str) -> ModelJournal:
         """A model's journal, opened in the thread that may wait for the disk."""
