@@ -122,10 +122,8 @@ class Settings(Section):
     """
     state: StateSection = Field(default_factory=StateSection)
     """The state folder, and how long the audit trail is kept in it."""
-    record: RecordSection | None = None
-    """The record of the judgement, from which incidents are replayed; none if left out. `record: {}` has the
-    defaults.
-    """
+    record: RecordSection | None = Field(default_factory=RecordSection)
+    """The record of the judgement, from which incidents are replayed. `record: null` records nothing."""
     state_required: bool = False
     """Refuse a start that finds no earlier state, as when the folder's volume is not mounted. In a cluster a model
     without a state begins in safe mode. Set it after the first start.

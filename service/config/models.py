@@ -12,7 +12,7 @@ from tightrope.monitors.dependence.units import Independence
 from tightrope.monitors.detector import HIGHEST_RATE, RATIOS
 from tightrope.monitors.intake.repeats import Repeats
 from tightrope.monitors.records import Role
-from tightrope.service.config.columns import ColumnKey, ColumnSection, SearchMode
+from tightrope.service.config.columns import ColumnKey, ColumnSection, RedactSection, SearchMode
 from tightrope.service.config.decision import DecisionSection
 from tightrope.service.config.qualification import CardOptions, QualificationSection
 from tightrope.service.config.review import ReviewSection
@@ -265,10 +265,8 @@ class ModelSection(Section):
     """When alerts about safe mode page, the judge's and those of Prometheus' rules. large: where the whole model falls
     back, or a group of at least a fifth of the requests; always: for each group; never: not at all, all are tickets.
     """
-    redact: Literal["all", "none"] = "all"
-    """The input columns that are left out of the record of the judgement before it is written. all: none of their
-    values is in it, and the search for undeclared groups is not replayed; none: it has them all. Ids are digests.
-    """
+    redact: RedactSection = Field(default_factory=RedactSection)
+    """The part of its rows that is left out of the record of the judgement before it is written."""
     qualification: QualificationSection | None = None
     """The proof that the compressed model needs before it serves; none if left out."""
     card: CardOptions = Field(default_factory=CardOptions)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import ByteSize, Field, model_validator
 
@@ -49,6 +49,10 @@ class StateSection(Section):
 class RecordSection(Section):
     """The record of the judgement in the state folder, from which incidents are replayed; see docs/incidents.md."""
 
+    keep: Literal["incidents", "all"] = "incidents"
+    """The inputs that are written. incidents: those of an incident, with the ones that led to it, which are in memory
+    until then (16 MB); all: every one, so that `tightrope whatif` knows quiet times as well; 200 to 300 bytes a row.
+    """
     keep_days: Annotated[float, Field(gt=0)] = 90.0
     """Days for which an incident is kept after it closed."""
     most_bytes: ByteSize = ByteSize(1_000_000_000)

@@ -1,6 +1,6 @@
 """The input columns that are searched for harmed groups, their words, and the lattice of the golden rows."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +9,7 @@ from tightrope.monitors.compare import MATRIX_DIMENSIONS
 from tightrope.monitors.hunter.columns import ANSWER_COLUMNS, InputColumn, features_of
 from tightrope.monitors.hunter.lattice import build_lattice
 from tightrope.monitors.plan import Plan
+from tightrope.service.adapters.journal.column_redaction import OTHER_COLUMNS, column_keys
 from tightrope.service.config.columns import ColumnKey, ColumnSection
 from tightrope.service.inference.row_files.row_file import RowFile, row_count
 from tightrope.service.inference.subgroup_codes import ReportMistake
@@ -17,6 +18,9 @@ from tightrope.service.protocol.tensors import TensorSpec
 
 MAX_INPUT_COLUMNS = 64
 """An input with more columns, such as an image, is searched only in those with words of their own."""
+
+LISTED_COLUMNS = 20
+"""Names of columns in an error message."""
 
 
 def build_columns(
@@ -31,6 +35,15 @@ def build_columns(
             shown = ", ".join(f"{each.name} {each.datatype}{list(each.shape)}" for each in inputs)
             report(f"columns.{key}", f"there is no such column of numbers; the inputs are {shown}")
     return tuple(_columns(written, inputs))
+
+
+def check_redacted(keys: Iterable[str], columns: Sequence[InputColumn], report: ReportMistake) -> None:
+    """Report the keys of the record's columns that name none: a value could be recorded that should not be."""
+    known = {OTHER_COLUMNS}.union(*(column_keys(column) for column in columns))
+    for key in keys:
+        if key not in known:
+            shown = ", ".join(column.name for column in columns[:LISTED_COLUMNS]) or "none"
+            report(f"redact.columns.{key}", f"there is no such column; the columns of the model are {shown}")
 
 
 def _input_and_index(key: ColumnKey, inputs: Sequence[TensorSpec]) -> tuple[str, int]:

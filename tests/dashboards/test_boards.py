@@ -167,7 +167,7 @@ SHOWN_ELSEWHERE = {
     *(f"tightrope_record_{part}" for part in ("skipped_inputs_total", "bytes", "disk_short")),
     "tightrope_incidents_open",
 }
-"""Metrics for queries of people's own, which docs/cost.md, docs/review.md, docs/incidents.md and docs/operations.md have."""
+"""Metrics for queries of people's own, as in docs/cost.md, review.md, incidents.md and operations.md."""
 
 
 def test_metrics_are_drawn_or_alerted_on() -> None:

@@ -6,8 +6,8 @@ the digest of the state at that place. What a crash cut short is left out.
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from tightrope.monitors.decide import Cause
@@ -25,9 +25,10 @@ from tightrope.monitors.folding.inputs import (
     UnreadableState,
 )
 from tightrope.monitors.plan import Plan, State
-from tightrope.monitors.records import Stream
+from tightrope.monitors.records import Hashes, Stream
+from tightrope.service.adapters.journal.redaction import number_name
 from tightrope.service.adapters.wire import record_codec
-from tightrope.service.adapters.wire.envelope import WireError, build, mapping, pack, unpack
+from tightrope.service.adapters.wire.envelope import WireError, array, build, mapping, pack, unpack
 
 ENTRY_SCHEMA = "tightrope.journal-entry"
 
@@ -44,6 +45,7 @@ Position = tuple[int, int, int]
 class SegmentBegin:
     """The start of a segment: the encoded ``state`` before its first input, the key of its ``plan``, the ``time`` in
     seconds since the epoch, the rows of each scope up to here, and the ``versions`` and ``host`` of the process.
+    ``has_columns``: the search for undeclared groups can be repeated; ``redaction`` has what was left out.
     """
 
     state: bytes
@@ -54,15 +56,19 @@ class SegmentBegin:
     versions: Mapping[str, str]
     host: str
     has_columns: bool
+    redaction: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedInput:
-    """An input, and the position after it; ``plan`` is the key of the plan of a `NewPlan`, which has none itself."""
+    """An input, and the position after it; ``plan`` is the key of the plan of a `NewPlan`, which has none itself.
+    ``ids`` (n,) are numbers that stand for the ids of compared rows, which have none then.
+    """
 
     item: FoldInput
     position: Position
     plan: str = ""
+    ids: Hashes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,8 @@ def encode_entry(entry: Entry) -> bytes:
 def _body(entry: Entry) -> dict[str, object]:
     if isinstance(entry, RecordedInput):
         name, content = _encoded_input(entry.item)
-        return {"kind": INPUT, "input": name, "content": content, "position": entry.position, "plan": entry.plan}
+        body = {"kind": INPUT, "input": name, "content": content, "position": entry.position, "plan": entry.plan}
+        return body if entry.ids is None else {**body, "ids": entry.ids}
     return {"kind": BEGIN if isinstance(entry, SegmentBegin) else STATE, **asdict(entry)}
 
 
@@ -118,10 +125,20 @@ def _entry(data: bytes) -> Entry:
         first, second, third = body.pop("position")
         position = int(first), int(second), int(third)
         if kind == BEGIN:
-            return SegmentBegin(**{**body, "position": position})
-        return RecordedInput(_DECODERS[body["input"]](body["content"]), position, str(body["plan"]))
+            known = {name: body[name] for name in SegmentBegin.__dataclass_fields__ if name in body}
+            return SegmentBegin(**{**known, "position": position})
+        item = _DECODERS[body["input"]](body["content"])
+        if "ids" in body and isinstance(item, ComparedRows):
+            item = _with_ids(item, array(body["ids"], "ids", "<u8").tolist())
+        return RecordedInput(item, position, str(body["plan"]))
     except (KeyError, TypeError, ValueError) as error:
         raise WireError(f"journal entry: not one of this version: {error}") from error
+
+
+def _with_ids(item: ComparedRows, numbers: Sequence[int]) -> ComparedRows:
+    if len(numbers) != len(item.rows):
+        raise WireError(f"ids: {len(numbers)} for {len(item.rows)} rows")
+    return replace(item, rows=replace(item.rows, request_id=tuple(map(number_name, numbers))))
 
 
 def _encoded_input(item: FoldInput) -> tuple[str, object]:  # noqa: C901, PLR0911 - a case for each input

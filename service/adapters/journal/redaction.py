@@ -1,14 +1,17 @@
 """Leaves out of a record, before it is written, ids of requests and the values of input columns.
 
-An id becomes a keyed digest, so rows of one request still belong together, and no reader without the key can tell their
+An id becomes a digest, so rows of one request still belong together, and no reader without the key can tell their
 caller. The fold compares ids only for equality, with the exception of the memory of repeated requests, which holds
 checksums of ids and has no part in evidence: it is left out of every state, before its digest is made. Without input
 columns nothing can be searched for undeclared groups, so that search is left out as well.
 """
 
-from collections.abc import Iterator
+import secrets
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -16,10 +19,19 @@ from tightrope.monitors.folding.inputs import ComparedRows, FoldInput, FoldStep,
 from tightrope.monitors.hunter.search import Search
 from tightrope.monitors.intake.repeats import RepeatMemory
 from tightrope.monitors.plan import Plan, State
-from tightrope.monitors.records import Comparisons, Stream, unknown_column
+from tightrope.monitors.records import Comparisons, Hashes, Stream, unknown_column
+from tightrope.service.adapters.journal.column_redaction import DROP_ALL, ColumnRedaction, ColumnWay
+
+IdWay: TypeAlias = Literal["hash", "keep", "drop"]
+"""hash: digests under a key that the state folder keeps; drop: numbers that nothing outside of the process can be
+compared with; keep: the ids themselves.
+"""
 
 ID_BYTES = 16
 """Bytes of the digest of an id."""
+
+_PROCESS_KEY = secrets.token_bytes(ID_BYTES)
+"""The key of ids that are dropped, where Python's own hashes have none: it ends with the process."""
 
 
 def comparable_state(state: State, *, has_columns: bool) -> State:
@@ -36,21 +48,65 @@ def recorded_plan(plan: Plan, *, has_columns: bool) -> Plan:
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """The contents of a model's record: digests of ids under a ``key``, and input columns where it ``has_columns``."""
+    """The settings of a model's record: the way of ``ids``, with the ``key`` of digests, and that of
+    each of ``columns``, by its number or its title; ``*`` stands for all others.
+    """
 
     key: bytes = field(repr=False)
-    has_columns: bool = False
+    columns: Mapping[str, ColumnWay] = field(default_factory=lambda: DROP_ALL)
+    ids: IdWay = "hash"
+
+    def document(self) -> dict[str, object]:
+        """The ways, in JSON types."""
+        return {"ids": self.ids, "columns": dict(self.columns)}
+
+    def of(self, plan: Plan) -> "PlanRedaction":
+        """The contents of a record while this plan judges."""
+        return PlanRedaction(self, ColumnRedaction.of(plan, self.columns, self.key))
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRedaction:
+    """The part of the rows of one plan that is recorded."""
+
+    settings: Redaction
+    columns: ColumnRedaction
+
+    @property
+    def has_columns(self) -> bool:
+        """Whether the search for undeclared groups can be repeated from what is recorded."""
+        return self.columns.repeats_search
 
     def state(self, state: State) -> State:
         """A state as it is recorded."""
-        pending = {stream: self._rows(rows, numbered=stream is Stream.LABELS) for stream, rows in state.pending.items()}
-        return comparable_state(replace(state, pending=pending), has_columns=self.has_columns)
+        pending = {
+            stream: self._rows(self.columns.rows(rows), numbered=stream is Stream.LABELS)
+            for stream, rows in state.pending.items()
+        }
+        shown = replace(state, pending=pending, search=self.columns.search(state.search))
+        return comparable_state(shown, has_columns=self.has_columns)
+
+    def without_columns(self, item: FoldInput) -> FoldInput:
+        """An input whose columns are as they are recorded, and that still has its ids."""
+        if isinstance(item, ComparedRows | LabelledRows):
+            return replace(item, rows=self.columns.rows(item.rows))
+        return item
 
     def item(self, item: FoldInput) -> FoldInput:
-        """An input as it is recorded."""
+        """An input as it is recorded; one with the numbers of `id_numbers` has no ids."""
         if isinstance(item, ComparedRows):
-            return replace(item, rows=self._rows(item.rows))
-        return LabelledRows(self._rows(item.rows, numbered=True)) if isinstance(item, LabelledRows) else item
+            rows = self.columns.rows(item.rows)
+            nameless = self.settings.ids == "drop"
+            return replace(item, rows=_nameless(rows) if nameless else self._rows(rows))
+        if isinstance(item, LabelledRows):
+            return LabelledRows(self._rows(self.columns.rows(item.rows), numbered=True))
+        return item
+
+    def id_numbers(self, item: FoldInput) -> Hashes | None:
+        """The numbers that stand for the ids of compared rows, (n,), where ids are dropped."""
+        if self.settings.ids != "drop" or not isinstance(item, ComparedRows):
+            return None
+        return dropped_ids(item.rows.request_id)
 
     def breaks(self, before: State, step: FoldStep) -> bool:
         """Whether a step cannot be repeated from what is recorded: a found group became a scope, or no longer is one,
@@ -61,18 +117,51 @@ class Redaction:
 
     def _rows(self, rows: Comparisons, *, numbered: bool = False) -> Comparisons:
         """Rows without ids and trace ids; those that were ``numbered`` end with the number of the row."""
-        ids = tuple(self._numbered(rows.request_id) if numbered else self._digests(rows.request_id))
-        hidden = replace(rows, request_id=ids, trace_id=unknown_column("trace_id", len(rows)))
-        return hidden if self.has_columns else replace(hidden, features=np.zeros((len(rows), 0), np.float32))
+        names = self._names()
+        ids = tuple(_numbered(rows.request_id, names) if numbered else names(rows.request_id))
+        return replace(rows, request_id=ids, trace_id=unknown_column("trace_id", len(rows)))
+
+    def _names(self) -> Callable[[tuple[str, ...]], Iterator[str]]:
+        if self.settings.ids == "keep":
+            return iter
+        return self._digests if self.settings.ids == "hash" else _dropped
 
     def _digests(self, ids: tuple[str, ...]) -> Iterator[str]:
-        fresh = blake2b(key=self.key, digest_size=ID_BYTES).copy
+        fresh = blake2b(key=self.settings.key, digest_size=ID_BYTES).copy
         for name in ids:
             hashed = fresh()
             hashed.update(name.encode())
             yield hashed.hexdigest()
 
-    def _numbered(self, ids: tuple[str, ...]) -> Iterator[str]:
-        parts = [name.rpartition("#") for name in ids]
-        for digest, (_, mark, row) in zip(self._digests(tuple(part[0] for part in parts)), parts, strict=True):
-            yield f"{digest}{mark}{row}"
+
+def dropped_ids(ids: tuple[str, ...]) -> Hashes:
+    """Numbers for ids, (n,), equal where the ids are. Their key is the one that Python draws for its hashes when a
+    process starts, and no file has a copy of it.
+    """
+    if sys.flags.hash_randomization:
+        return np.fromiter(map(hash, ids), np.int64, len(ids)).view(np.uint64)
+    digests = (blake2b(name.encode(), key=_PROCESS_KEY, digest_size=8).digest() for name in ids)
+    return np.frombuffer(b"".join(digests), np.uint64)
+
+
+def number_name(number: int) -> str:
+    """The text that stands for an id that was dropped.
+
+    >>> number_name(255)
+    '00000000000000ff'
+    """
+    return f"{number:016x}"
+
+
+def _dropped(ids: tuple[str, ...]) -> Iterator[str]:
+    return map(number_name, dropped_ids(ids).tolist())
+
+
+def _nameless(rows: Comparisons) -> Comparisons:
+    return replace(rows, request_id=("",) * len(rows), trace_id=unknown_column("trace_id", len(rows)))
+
+
+def _numbered(ids: tuple[str, ...], names: Callable[[tuple[str, ...]], Iterator[str]]) -> Iterator[str]:
+    parts = [name.rpartition("#") for name in ids]
+    for digest, (_, mark, row) in zip(names(tuple(part[0] for part in parts)), parts, strict=True):
+        yield f"{digest}{mark}{row}"

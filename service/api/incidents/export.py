@@ -3,8 +3,9 @@
 import io
 import json
 import zipfile
+from collections.abc import Sequence
 
-from tightrope.service.adapters.journal.entries import RecordedInput, RecordedState
+from tightrope.service.adapters.journal.entries import RecordedInput, RecordedState, SegmentBegin
 from tightrope.service.adapters.journal.incident import Incident
 from tightrope.service.adapters.journal.record import JudgementRecord, segments_of
 from tightrope.service.api.incidents.evidence_rows import rows_csv
@@ -32,7 +33,7 @@ state-before.msgpack the state before the first input
 N-inputs.journal     a segment: a state, and the inputs after it; a judge that started again began a new one
 states.sha256        the digests of states: the segment, the number of inputs in it before, the digest
 
-Ids of requests are digests under a key that is not here. Whether values of input columns are here, incident.json says.
+What of ids of requests and of input columns is here, incident.json says. The key of digests is not here.
 """
 
 
@@ -48,7 +49,7 @@ def export_bytes(record: JudgementRecord) -> bytes:
     document = exported_document(record.incident) | {
         "versions": [dict(each) for each in dict.fromkeys(tuple(sorted(begin.versions.items())) for begin in begins)],
         "hosts": list(dict.fromkeys(begin.host for begin in begins)),
-        "redaction": {"ids": "digests", "columns": "kept" if begins and begins[0].has_columns else "left out"},
+        "redaction": _redaction(begins),
     }
     keys = {begin.plan for begin in begins} | {
         entry.plan for _, others in segments for entry in others if isinstance(entry, RecordedInput) and entry.plan
@@ -69,6 +70,13 @@ def export_bytes(record: JudgementRecord) -> bytes:
         for name, content in contents.items():
             archive.writestr(zipfile.ZipInfo(name, FIXED_TIME), content, zipfile.ZIP_DEFLATED, 6)
     return file.getvalue()
+
+
+def _redaction(begins: Sequence[SegmentBegin]) -> dict[str, object]:
+    """What was left out before anything was written; nothing is known of a record without a segment."""
+    if not begins:
+        return {}
+    return {**begins[0].redaction, "search": "repeated" if begins[0].has_columns else "left out"}
 
 
 def exported_document(incident: Incident) -> dict[str, object]:

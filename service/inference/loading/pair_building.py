@@ -14,7 +14,7 @@ from tightrope.service.config import models as config
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.config.runtime import RuntimeSection
 from tightrope.service.config.suggestions import did_you_mean
-from tightrope.service.inference.input_columns import build_columns
+from tightrope.service.inference.input_columns import build_columns, check_redacted
 from tightrope.service.inference.kinds.kind_building import check_options
 from tightrope.service.inference.loading.mistakes import Mistakes
 from tightrope.service.inference.loading.role_loading import load_roles
@@ -70,6 +70,7 @@ def _build_mapped(
     models, layout, output, kind = arranged.models, arranged.layout, arranged.output, arranged.kind
     subgroups = build_subgroups(section, models[Role.BASELINE].inputs, mistakes.add)
     columns = build_columns(section.columns, models[Role.BASELINE].inputs, mistakes.add)
+    check_redacted(section.redact.columns, columns, mistakes.add)
     states = build_states(section.state_tensors, models[Role.BASELINE], mistakes.add)
     mistakes += [line for line in settings_mistakes(name, section) if line not in mistakes]
     if mistakes:

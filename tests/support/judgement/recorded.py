@@ -46,16 +46,23 @@ class Volume:
 
 class RecordedJudge:
     """A judge over a memory bus, with its record in ``folder / "journal"``, and with the store of a cluster if it is
-    ``in_cluster``.
+    ``in_cluster``. With a ``lead`` only incidents are written.
     """
 
     def __init__(
-        self, folder: Path, plan: Plan | None = None, *, most_bytes: int = 1 << 30, in_cluster: bool = False
+        self,
+        folder: Path,
+        plan: Plan | None = None,
+        *,
+        most_bytes: int = 1 << 30,
+        in_cluster: bool = False,
+        lead: int = 0,
     ) -> None:
-        self.in_cluster = in_cluster
+        self.in_cluster, self.recording = in_cluster, replace(RECORDING, lead=lead)
         self.plan = plan or recorded_plan()
         self.harness = JudgeHarness(folder, {"m": self.plan})
         self.folder, self.volume = folder / "journal", Volume()
+        self.redaction = Redaction(KEY)
         self.limits = RecordLimits(90.0, most_bytes)
         self.traffic = RowSource()
         self._reader = self.harness.bus.subscribe(topic(COMPARISONS), group="kept")  # the bus keeps all for it
@@ -64,7 +71,7 @@ class RecordedJudge:
     def start(self) -> None:
         """Start a recorder and a judge, as a new process does."""
         space = FreeSpace(self.folder, self.volume.statvfs, reserve=10_000)
-        self.recorder = JournalRecorder(self.folder, {"m": Redaction(KEY)}, RECORDING, self.limits, space)
+        self.recorder = JournalRecorder(self.folder, {"m": self.redaction}, self.recording, self.limits, space)
         self.harness.view = JudgementView({"m": self.plan})
         store = SnapshotStore(self.harness.bus) if self.in_cluster else self.harness.store
         self.judge = Judge(

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 DIFFERS_EXIT, ERASED_EXIT = 3, 4
 
+NOT_SEARCHED = (
+    "Not repeated: the search for undeclared groups, whose columns are not in the record (docs/incidents.md)."
+)
+
 ExportArgument = Annotated[Path, typer.Argument(help="An exported incident.", metavar="FILE.zip", show_default=False)]
 
 
@@ -35,6 +39,8 @@ def replay(
         typer.echo(line)
     for reason in record.incident.missing:
         typer.echo(f"The record is not complete: {reason}.")
+    if not result.searched:
+        typer.echo(NOT_SEARCHED)
     missed = result.missed_moves(record.incident)
     counted = f"{result.inputs:,} inputs, {result.answers:,} answers"
     if result.erased:

@@ -25,7 +25,7 @@ from tightrope.service.adapters.wire.record_codec import decode_state, encode_st
 class ReplayResult:
     """The result of a replay: the numbers of inputs, answers and compared ``states``; the first input after which a
     state ``differs``, counted from 1, 0 without any; rows that were ``erased``; the ``moves``; and the versions and
-    hosts of the processes that recorded.
+    hosts of the processes that recorded. ``searched`` is False where the search for undeclared groups was left out.
     """
 
     inputs: int = 0
@@ -36,6 +36,7 @@ class ReplayResult:
     moves: list[Move] = field(default_factory=list)
     versions: list[Mapping[str, str]] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)
+    searched: bool = True
 
     def missed_moves(self, incident: Incident) -> list[Move]:
         """The moves of an incident that did not come again, and those that are new, oldest first."""
@@ -57,6 +58,7 @@ def replay(record: JudgementRecord) -> ReplayResult:
         result.versions.append(begin.versions)
         result.hosts.append(begin.host)
         state, plan = decode_state(begin.state), plan_of(plans, begin.plan)
+        result.searched &= begin.has_columns or plan.search is None
         counted = covered[0] if is_covered(begin.position, covered) else 0
         for entry in others:
             if isinstance(entry, RecordedState):

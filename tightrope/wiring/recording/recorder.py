@@ -24,6 +24,9 @@ from tightrope.service.api.incidents.library import NO_INCIDENTS, IncidentLibrar
 from tightrope.service.config.loader import Settings
 from tightrope.wiring.recording.watch import RecordWatch
 
+LEAD_MEMORY_BYTES = 16 << 20
+"""Bytes of memory for the inputs before an incident, shared by the models of a process."""
+
 
 def current_versions() -> Mapping[str, str]:
     """The versions of all that has a part in the fold."""
@@ -32,16 +35,19 @@ def current_versions() -> Mapping[str, str]:
 
 
 def build_recorder(settings: Settings, models: Iterable[str]) -> JournalRecorder | None:
-    """The recorder of these models; None where the configuration asks for no record."""
+    """The recorder of these models; None where the configuration says `record: null`."""
     section = settings.record
     if section is None:
         return None
     folder = settings.state / JOURNAL_FOLDER
     key = kept_secret(settings.state / IDS_FILE, IDS_SECRET_BYTES)
-    redactions = {name: Redaction(key, settings.models[name].redact == "none") for name in models}
+    sections = {name: settings.models[name].redact for name in models}
+    redactions = {name: Redaction(key, each.columns, each.ids) for name, each in sections.items()}
+    lead = 0 if section.keep == "all" else LEAD_MEMORY_BYTES // max(len(redactions), 1)
     limits = RecordLimits(section.keep_days, section.most_bytes)
     space = FreeSpace(folder, reserve=section.reserve_bytes)
-    return JournalRecorder(folder, redactions, Recording(time.time, current_versions(), cpu.cpu_name()), limits, space)
+    recording = Recording(time.time, current_versions(), cpu.cpu_name(), lead)
+    return JournalRecorder(folder, redactions, recording, limits, space)
 
 
 def incident_library(settings: Settings) -> IncidentLibrary:

@@ -1,19 +1,27 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.support.judgement.comparisons import make_comparisons
-from tests.support.judgement.recorded import KEY, recorded_plan
+from tests.support.judgement.recorded import KEY, RecordedJudge, recorded_plan
 from tightrope.monitors.added_scopes.added_scope import AddedScope, ColumnRange
 from tightrope.monitors.folding.fold import fold
 from tightrope.monitors.folding.inputs import ComparedRows, FoldStep, LabelledRows, PassedEpoch
 from tightrope.monitors.hunter.search import Search, SearchPlan
 from tightrope.monitors.plan import initial_state
-from tightrope.service.adapters.journal.redaction import Redaction, comparable_state
+from tightrope.monitors.records import Stream
+from tightrope.offline.incidents.record_files import all_incidents, record_of_incident
+from tightrope.offline.incidents.replay import replay
+from tightrope.service.adapters.journal.column_redaction import KEEP_ALL
+from tightrope.service.adapters.journal.entries import RecordedInput
+from tightrope.service.adapters.journal.redaction import IdWay, Redaction, comparable_state, number_name
 from tightrope.service.adapters.journal.redaction import recorded_plan as plan_of_record
 from tightrope.service.adapters.wire.record_codec import encode_state
 
-REDACTION = Redaction(KEY)
+REDACTION = Redaction(KEY).of(recorded_plan())
+ALL_COLUMNS = Redaction(KEY, KEEP_ALL).of(recorded_plan())
 
 
 def test_ids_are_digests_and_columns_are_left_out() -> None:
@@ -32,7 +40,7 @@ def test_ids_are_digests_and_columns_are_left_out() -> None:
 def test_columns_stay_where_they_are_asked_for() -> None:
     """With the columns the search stays, too."""
     rows = replace(make_comparisons(2), features=np.ones((2, 2), np.float32))
-    kept = Redaction(KEY, has_columns=True).item(ComparedRows(rows))
+    kept = ALL_COLUMNS.item(ComparedRows(rows))
     assert isinstance(kept, ComparedRows)
     assert kept.rows.features.shape == (2, 2)
     state = replace(initial_state(recorded_plan()), search=Search("k"))
@@ -60,7 +68,7 @@ def test_a_group_that_becomes_a_scope_cannot_be_repeated_without_columns() -> No
     before = initial_state(recorded_plan())
     found = AddedScope("x=1", "x: 1", (ColumnRange("x", 0, 1.0, 1.0),))
     step = FoldStep("m", PassedEpoch(1), replace(before, added=(found,)))
-    assert (REDACTION.breaks(before, step), Redaction(KEY, has_columns=True).breaks(before, step)) == (True, False)
+    assert (REDACTION.breaks(before, step), ALL_COLUMNS.breaks(before, step)) == (True, False)
 
 
 def test_the_recorded_plan_adds_no_groups() -> None:
@@ -68,3 +76,32 @@ def test_the_recorded_plan_adds_no_groups() -> None:
     plan = recorded_plan(search=SearchPlan((), (), limit=0.1, arms=True))
     searches = [plan_of_record(plan, has_columns=has).search for has in (True, False)]
     assert [search.arms for search in searches if search] == [True, False]
+
+
+@pytest.mark.parametrize("way", ["drop", "keep", "hash"])
+def test_ids_are_recorded_as_the_configuration_says(tmp_path: Path, way: IdWay) -> None:
+    """Only kept ones are on disk; with each way the incident replays to the byte."""
+    judged = RecordedJudge(tmp_path)
+    judged.redaction = Redaction(KEY, ids=way)
+    judged.start()
+    judged.judge_harm(slice(0, 20))
+    judged.stop()
+    (incident,) = all_incidents(judged.settings())
+    record = record_of_incident(judged.settings(), incident.id)
+    result = replay(record)
+    assert (result.differs, result.erased, result.missed_moves(incident)) == (0, 0, [])
+    first = next(entry.item for entry in record.entries()[0] if isinstance(entry, RecordedInput))
+    assert isinstance(first, ComparedRows)
+    assert len({*first.rows.request_id}) == len(first.rows)
+    assert {len(name) for name in first.rows.request_id} == {"drop": {16}, "hash": {32}, "keep": {3}}[way]
+
+
+def test_equal_ids_have_equal_numbers() -> None:
+    """In rows and in states, so that a request that comes twice is known."""
+    redaction = Redaction(KEY, ids="drop").of(recorded_plan())
+    rows = replace(make_comparisons(3), request_id=("ann", "ann", "bob"))
+    numbers = redaction.id_numbers(ComparedRows(rows))
+    assert numbers is not None
+    assert (numbers[0] == numbers[1], numbers[0] == numbers[2]) == (True, False)
+    state = replace(initial_state(recorded_plan()), pending={Stream.COMPARISONS: rows})
+    assert redaction.state(state).pending[Stream.COMPARISONS].request_id == tuple(map(number_name, numbers.tolist()))
