@@ -27,6 +27,12 @@ def test_every_two_kinds_fail_together() -> None:
 
 
 @pytest.mark.parametrize("case", PAIRS, ids="+".join)
+def test_each_incident_replays_to_the_byte(reports: Reports, case: Case) -> None:
+    """Two faults at once leave a record that leads to the same states, too."""
+    assert reports[case].result().unequal == []
+
+
+@pytest.mark.parametrize("case", PAIRS, ids="+".join)
 def test_net_holds_when_two_parts_fail(reports: Reports, case: Case) -> None:
     """Each pair of faults; a case in `OPEN` must still fail, so that the list shrinks with the mends."""
     found = shortcomings(case, reports[case].result(), reports[UNFAULTED].result())

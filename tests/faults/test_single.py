@@ -36,6 +36,14 @@ def test_every_kind_of_part_fails() -> None:
     assert {KINDS[name] for (name,) in SINGLES} == {"judge", "worker", "disk", "clock", "client", "model"}
 
 
+@pytest.mark.parametrize("case", [UNFAULTED, *SINGLES], ids="+".join)
+def test_each_incident_replays_to_the_byte(reports: Reports, case: Case) -> None:
+    """Where the judge saw the harm, it is recorded; and the limits that held repeat the moves of what is recorded."""
+    report = reports[case].result()
+    assert report.unequal == []
+    assert (report.incidents > 0) >= any(kind == "breach" for _, kind in report.events)
+
+
 @pytest.mark.parametrize("case", SINGLES, ids="+".join)
 def test_net_holds_when_one_part_fails(reports: Reports, case: Case) -> None:
     """Each fault alone; a case in `OPEN` must still fail, so that the list shrinks with the mends."""

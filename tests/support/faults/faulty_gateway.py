@@ -17,7 +17,9 @@ from tests.support.faults import faults
 from tests.support.faults.clock import active
 from tests.support.faults.faults import KINDS
 from tests.support.harmful_pair import GROUP, HARM, OTHERS_OFF, Rows, config, traffic
+from tests.support.judgement.replays import shortcomings_of_record
 from tightrope.monitors.records import Role
+from tightrope.offline.incidents.record_files import all_incidents
 from tightrope.service.config.loader import load
 from tightrope.service.errors import TightropeError
 from tightrope.service.protocol.rest import InferRequest, InferResponse
@@ -44,7 +46,9 @@ JUMP_SECONDS = 1.0
 
 @dataclass
 class Report:
-    """The outcome of a case: harmful answers after the fault, seconds to the last one, and what is left to read."""
+    """The outcome of a case: harmful answers after the fault, seconds to the last one, what is left to read, recorded
+    incidents, and those whose replay is not equal.
+    """
 
     harmful: int = 0
     seconds: float = 0.0
@@ -54,6 +58,8 @@ class Report:
     after: str = ""
     events: list[tuple[str, str]] = field(default_factory=list)
     safe: list[str] = field(default_factory=list)
+    incidents: int = 0
+    unequal: list[str] = field(default_factory=list)
 
 
 def settings(folder: Path) -> dict[str, Any]:
@@ -160,6 +166,10 @@ def run(folder: Path, names: list[str]) -> Report:
     report.after = metrics.exposition("text/plain")[0].decode()
     report.safe = list(parts.service.engine.router.routes("m").safe)
     report.events = [(event.scope, event.kind) for _, event in parts.store.events(limit=1000)]
+    assert parts.recorder is not None
+    parts.recorder.stop(START_SECONDS)
+    report.incidents = len(all_incidents(loaded))
+    report.unequal = shortcomings_of_record(loaded, folder)
     return report
 
 

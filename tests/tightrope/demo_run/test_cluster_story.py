@@ -1,15 +1,20 @@
 import json
 import logging
 import sys
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.judgement.replays import shortcomings_of_record
 from tightrope.cli import main as cli
 from tightrope.demo.broker import Broker
 from tightrope.demo.replay import ReplayAnswer, TrafficRow, traffic
 from tightrope.demo_run import cluster_story
 from tightrope.demo_run.cluster_story import DemoCluster, run_cluster_story
+from tightrope.offline.incidents.record_files import all_incidents
+from tightrope.service.config.loader import load
 
 UNUSED: Any = None
 """A part of a cluster that is not asked."""
@@ -23,8 +28,11 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster_story, "traffic", lambda: traffic()[:3000])
 
 
-def test_ledger_accounts_for_every_sample(kafka: Broker) -> None:
-    """Five processes over a real Kafka: the harmed subgroup is saved on both gateways, and the ledger balances."""
+def test_ledger_accounts_for_every_sample(kafka: Broker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Five processes over a real Kafka: the harmed subgroup is saved on both gateways, the ledger balances, and the
+    judge's record replays to the byte.
+    """
+    monkeypatch.setattr(cluster_story.tempfile, "TemporaryDirectory", lambda **_: nullcontext(tmp_path))
     result = json.loads(json.dumps(run_cluster_story(kafka.address, "bad_distilled_households_only", 1.0, fast=True)))
     assert result["ledger"] == {
         "sampled": 3000,
@@ -38,6 +46,9 @@ def test_ledger_accounts_for_every_sample(kafka: Broker) -> None:
     assert [trip["scope"] for trip in result["trips"]] == [HARMED, UNSURE]
     assert result["served_by"][HARMED]["baseline"] > 0
     assert 0 <= result["switch_seconds"]["median"] <= result["switch_seconds"]["max"] < 10
+    settings = load(tmp_path / "tightrope.yaml")
+    assert {HARMED, UNSURE} <= {scope for each in all_incidents(settings) for scope in each.scopes}
+    assert shortcomings_of_record(settings, tmp_path) == []
 
 
 def test_switch_delay_ends_at_the_first_baseline_answer() -> None:
