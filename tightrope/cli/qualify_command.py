@@ -21,33 +21,40 @@ if TYPE_CHECKING:
     from tightrope.service.config.loader import Settings
 
 
+RowsArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        help="Rows: DATA.csv, .npz, .parquet, .jsonl of requests, or a folder of .npy files.",
+        metavar="DATA",
+        show_default=False,
+    ),
+]
+SamplesOption = Annotated[
+    bool, typer.Option("--from-samples", help="Judge today's models on kept rows of traffic, not on DATA.")
+]
+SamplesSinceOption = Annotated[
+    str | None, typer.Option(help="With --from-samples, take the rows since then: 7d ago, or a time (UTC).")
+]
+MembersOption = Annotated[
+    Path | None,
+    typer.Option(help="Rows of the training, as DATA has them: also measure what the models tell about them."),
+]
+StressOption = Annotated[
+    bool, typer.Option("--stress", help="Also measure scenarios, one core, and concurrent callers.")
+]
+
+
 def qualify(
     config: ConfigArgument,
-    data: Annotated[
-        Path | None,
-        typer.Argument(
-            help="Rows: DATA.csv, .npz, .parquet, .jsonl of requests, or a folder of .npy files.",
-            metavar="DATA",
-            show_default=False,
-        ),
-    ] = None,
+    data: RowsArgument = None,
     model: ModelOption = None,
-    from_samples: Annotated[
-        bool, typer.Option("--from-samples", help="Judge today's models on kept rows of traffic, not on DATA.")
-    ] = False,
-    since: Annotated[
-        str | None, typer.Option(help="With --from-samples, take the rows since then: 7d ago, or a time (UTC).")
-    ] = None,
+    from_samples: SamplesOption = False,
+    since: SamplesSinceOption = None,
     plan: Annotated[bool, typer.Option("--plan", help="Print the criteria and their digest; read no data.")] = False,
     expect: Annotated[str | None, typer.Option(help="Refuse criteria with another digest.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0, help="Seconds for the whole run.")] = None,
-    stress: Annotated[
-        bool, typer.Option("--stress", help="Also measure scenarios, one core, and concurrent callers.")
-    ] = False,
-    members: Annotated[
-        Path | None,
-        typer.Option(help="Rows of the training, as DATA has them: also measure what the models tell about them."),
-    ] = None,
+    stress: StressOption = False,
+    members: MembersOption = None,
     out: Annotated[Path | None, typer.Option(help="Write the bundle here, not beside the compressed model.")] = None,
     key: Annotated[Path | None, typer.Option(help="Sign with this private key: Ed25519, PEM.")] = None,
     json_: JsonOption = False,

@@ -39,8 +39,8 @@ DUE_CHECK_SECONDS = 60.0
 REQUALIFY_TIMEOUT_SECONDS = 6 * 3600.0
 """A qualification that takes longer hangs and is terminated."""
 
-DAY = 86_400.0
-RETRY_SECONDS = DAY
+REQUALIFY_DAY_SECONDS = 86_400.0
+REQUALIFY_RETRY_SECONDS = REQUALIFY_DAY_SECONDS
 """After a failure, at most."""
 
 MEMORY_FILE = "qualify/requalified.json"
@@ -49,7 +49,7 @@ MEMORY_FILE = "qualify/requalified.json"
 FOLDER_SUFFIX = ".requalified"
 """New statements stand beside the bundle, in a folder with the name of the compressed model and this after it."""
 
-REQUALIFIED, FAILED = "requalified", "requalification-failed"
+REQUALIFIED, REQUALIFICATION_FAILED = "requalified", "requalification-failed"
 """The kinds of events."""
 
 
@@ -143,8 +143,8 @@ class Requalifier:
         self._metrics.set_requalification(name, found.made, changed=changed, failed=found.failed)
 
     def _is_due(self, name: str, known: Requalification, now: float) -> bool:
-        interval = self._days[name] * DAY
-        return elapsed(known.tried, now) >= (min(interval, RETRY_SECONDS) if known.failed else interval)
+        interval = self._days[name] * REQUALIFY_DAY_SECONDS
+        return elapsed(known.tried, now) >= (min(interval, REQUALIFY_RETRY_SECONDS) if known.failed else interval)
 
     def _make(self, name: str, before: Requalification) -> Requalification:
         """Run the command until it ends, times out, or this thread stops; a stop counts as no attempt."""
@@ -153,13 +153,13 @@ class Requalifier:
         if self._stopping.is_set():
             return before
         if verdict is None:
-            self._tell(name, FAILED, f"no new statement on kept rows could be made: {reason}", {})
+            self._record(name, REQUALIFICATION_FAILED, f"no new statement on kept rows could be made: {reason}", {})
             return msgspec.structs.replace(before, tried=begin, failed=True)
         known = self._serving_verdict(name) or before.verdict
         changed = bool(known) and known != verdict
         text = f"a new statement on kept rows says {verdict}" + (f", where {known} was said before" if changed else "")
         detail = {"verdict": verdict, "before": known, "changed": changed, "folder": str(folder)}
-        self._tell(name, REQUALIFIED, f"{text}; it waits to be signed: {folder}", detail)
+        self._record(name, REQUALIFIED, f"{text}; it waits to be signed: {folder}", detail)
         return Requalification(begin, begin, verdict, changed)
 
     def _qualify(self, name: str, folder: Path) -> tuple[str | None, str]:
@@ -201,11 +201,11 @@ class Requalifier:
             beside = self._settings.state / "qualify" / f"{name}{FOLDER_SUFFIX}"
         return beside / datetime.fromtimestamp(self._clock(), UTC).strftime("%Y%m%dT%H%M%SZ")
 
-    def _tell(self, name: str, kind: str, reason: str, detail: Mapping[str, object]) -> None:
+    def _record(self, name: str, kind: str, reason: str, detail: Mapping[str, object]) -> None:
         self._add_event(Event(uuid.uuid4().hex, self._clock(), name, kind, MODEL_SCOPE, "gateway", reason, detail))
 
     def _read(self) -> dict[str, Requalification]:
-        """What is remembered; a damaged file counts as none, so that the interval begins anew."""
+        """The remembered attempts; none of a damaged file, so that the interval begins anew."""
         with suppress(OSError, msgspec.MsgspecError):
             return msgspec.json.decode(self._file.read_bytes(), type=dict[str, Requalification])
         return {}

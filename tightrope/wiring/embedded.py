@@ -142,10 +142,6 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
     def record_event(event: Event) -> None:
         service.outbox.add_event(event)
 
-    def serving_verdict(model: str) -> str | None:
-        found = service.engine.pair(model).qualification
-        return found.signed.statement.predicate.result.verdict if found and found.signed else None
-
     def shield(plan: Plan) -> None:
         service.engine.router.keep_safe(plan.model, view.unproven_scopes(plan))
 
@@ -170,7 +166,9 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
         judge=judge_loop(judging, metrics),
         archive=archive,
         reporter=ReportScheduler(settings, {name: pair.plan.scopes for name, pair in pairs.items()}, metrics, config),
-        requalifier=Requalifier(settings, config, metrics, serving_verdict, record_event),
+        requalifier=Requalifier(
+            settings, config, metrics, lambda name: _verdict(service.engine.pair(name)), record_event
+        ),
         pager=pager,
         deployer=deployer,
         recorder=recorder,
@@ -186,6 +184,12 @@ def _served(pairs: dict[str, ModelPair]) -> ServedPairs:
         plans={name: pair.plan for name, pair in pairs.items()},
         profiles={name: measure_profile(pair) for name, pair in pairs.items()},
     )
+
+
+def _verdict(pair: ModelPair) -> str | None:
+    """The verdict of the statement by which a model serves; None without one."""
+    signed = pair.qualification and pair.qualification.signed
+    return signed.statement.predicate.result.verdict if signed else None
 
 
 def _open_state(settings: Settings) -> SqliteStore:

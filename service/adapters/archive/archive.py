@@ -188,9 +188,9 @@ class DiskArchive:
             first, newest = self._segments(model)
             room = max(self._reference[model] - first.rows, 0)
             head, tail = packed.take(slice(room)), packed.take(slice(room, None))
-            places = [*first.append(head), *newest.append(tail)]
+            locations = [*first.append(head), *newest.append(tail)]
             self._metrics.archived_rows.labels(model).inc(len(packed))
-            self._labels[model].add_rows(places, packed.records)
+            self._labels[model].add_rows(locations, packed.records)
 
     def _write_labels(self, model: str, labels: list[KeptLabel]) -> None:
         try:

@@ -27,7 +27,7 @@ MAX_COLUMNS = 128
 TEXT_BYTES = 64
 """Bytes of UTF-8 that are kept of a string: enough to distinguish categories."""
 
-NOT_WRITTEN = {"written": False}
+NOT_IN_THE_LINE = {"written": False}
 """Marks a field of a header that its first line does not have."""
 
 ADDED_HEADER_FIELDS = {"inputs", "rates"}
@@ -113,7 +113,7 @@ class FileHeader:
     left_out: int
     inputs: TensorTypes = ()
     rates: tuple[float, ...] = ()
-    has_identity: bool = field(default=True, metadata=NOT_WRITTEN)
+    has_identity: bool = field(default=True, metadata=NOT_IN_THE_LINE)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -130,7 +130,7 @@ class FileHeader:
 
     def line(self) -> bytes:
         """The first line of a file."""
-        written = {each.name: getattr(self, each.name) for each in fields(self) if each.metadata != NOT_WRITTEN}
+        written = {each.name: getattr(self, each.name) for each in fields(self) if each.metadata != NOT_IN_THE_LINE}
         return json.dumps({"format": ROW_FORMAT, **written}).encode() + b"\n"
 
     @classmethod
@@ -144,7 +144,7 @@ class FileHeader:
         form = document.pop("format", None) if isinstance(document, dict) and line.endswith(b"\n") else None
         if form not in (ROW_FORMAT, FIRST_ROW_FORMAT):
             raise ValueError("not a file of compared rows")
-        names = {each.name for each in fields(cls) if each.metadata != NOT_WRITTEN}
+        names = {each.name for each in fields(cls) if each.metadata != NOT_IN_THE_LINE}
         if set(document) != names - (set() if form == ROW_FORMAT else ADDED_HEADER_FIELDS):
             raise ValueError("other fields than a header has")
         return cls(**{name: _fixed(value) for name, value in document.items()}, has_identity=form == ROW_FORMAT)

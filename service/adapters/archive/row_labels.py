@@ -20,7 +20,7 @@ from tightrope.service.adapters.archive.segments import segment_files
 RowIdentity: TypeAlias = tuple[bytes, int]
 """The keyed digest of a request id, and the number of a row in its request."""
 
-RecordPlace: TypeAlias = tuple[Path, int]
+RecordLocation: TypeAlias = tuple[Path, int]
 """A file of kept rows, and the number of a record there."""
 
 MAX_EARLY_LABELS = 10_000
@@ -45,10 +45,10 @@ class RowLabels:
 
     folders: Sequence[Path]
     most: int
-    _index: dict[RowIdentity, RecordPlace] | None = None
+    _index: dict[RowIdentity, RecordLocation] | None = None
     _early: dict[RowIdentity, KeptLabel] = field(default_factory=dict)
 
-    def add_rows(self, places: Sequence[RecordPlace], records: Records) -> None:
+    def add_rows(self, locations: Sequence[RecordLocation], records: Records) -> None:
         """Note rows that were written, and write the labels that came before them.
 
         Raises:
@@ -56,7 +56,7 @@ class RowLabels:
         """
         if self._index is None:
             return
-        new = dict(zip(_identities(records), places, strict=True))
+        new = dict(zip(_identities(records), locations, strict=True))
         self._index |= new
         if len(self._index) > self.most:
             self._forget_deleted()
@@ -71,17 +71,17 @@ class RowLabels:
         if self._index is None:
             self._index = self._read_index()
         for label in labels:
-            place = self._index.pop(label.identity, None)  # the first label counts
-            if place is None:
+            location = self._index.pop(label.identity, None)  # the first label counts
+            if location is None:
                 self._early[label.identity] = label
             else:
-                _write_label(place, label)
+                _write_label(location, label)
         for identity in list(islice(self._early, max(len(self._early) - MAX_EARLY_LABELS, 0))):
             del self._early[identity]
 
-    def _read_index(self) -> dict[RowIdentity, RecordPlace]:
+    def _read_index(self) -> dict[RowIdentity, RecordLocation]:
         """The rows on disk that have no label."""
-        index: dict[RowIdentity, RecordPlace] = {}
+        index: dict[RowIdentity, RecordLocation] = {}
         for path in (path for folder in self.folders for path in segment_files(folder)):
             if (found := read_records(path)) is not None and found[0].has_identity:
                 unlabelled = np.flatnonzero((found[2]["label"] == NO_LABEL) & (found[2]["time"] != 0))
@@ -91,7 +91,7 @@ class RowLabels:
 
     def _forget_deleted(self) -> None:
         left = {path for folder in self.folders for path in segment_files(folder)}
-        self._index = {identity: place for identity, place in (self._index or {}).items() if place[0] in left}
+        self._index = {identity: location for identity, location in (self._index or {}).items() if location[0] in left}
 
 
 def read_records(path: Path) -> tuple[FileHeader, int, Records] | None:
@@ -111,8 +111,8 @@ def _identities(records: Records) -> list[RowIdentity]:
     return list(zip(records["request"].tolist(), records["row"].tolist(), strict=True))
 
 
-def _write_label(place: RecordPlace, label: KeptLabel) -> None:
-    path, number = place
+def _write_label(location: RecordLocation, label: KeptLabel) -> None:
+    path, number = location
     try:
         file = path.open("r+b")
     except FileNotFoundError:  # the row expired

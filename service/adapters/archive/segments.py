@@ -40,7 +40,7 @@ class SegmentFolder:
         Raises:
             OSError: when the disk refuses; a partly written file is not continued.
         """
-        places: list[tuple[Path, int]] = []
+        locations: list[tuple[Path, int]] = []
         while len(packed):
             path = self._current_file(packed.header)
             count = self._rows[path]
@@ -49,10 +49,10 @@ class SegmentFolder:
             self._write(path, part)
             self._open = path, packed.header
             self._rows[path] += len(part)
-            places += [(path, count + index) for index in range(len(part))]
+            locations += [(path, count + index) for index in range(len(part))]
             packed = packed.take(slice(len(part), None))
         self._trim()
-        return places
+        return locations
 
     def _write(self, path: Path, part: PackedRows) -> None:
         begin = 0

@@ -16,13 +16,19 @@ from tightrope.service.adapters.archive.free_space import RESERVE_BYTES, FreeSpa
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.config.loader import ConfigError, Settings, load
 from tightrope.serving import requalification
-from tightrope.serving.requalification import DAY, FAILED, MEMORY_FILE, REQUALIFIED, Requalifier
+from tightrope.serving.requalification import (
+    MEMORY_FILE,
+    REQUALIFICATION_FAILED,
+    REQUALIFIED,
+    REQUALIFY_DAY_SECONDS,
+    Requalifier,
+)
 
 START = 1_700_000_000.0
 
 
 def requalified_settings(folder: Path, days: int = 30, **changes: object) -> Settings:
-    """Settings of two models, the first of which is qualified anew."""
+    """Settings of two models; the first is qualified anew."""
     section = {"require": False, "requalify_days": days}
     models = {
         "m": {"baseline": "b.onnx", "compressed": "c.onnx", "qualification": section},
@@ -46,7 +52,7 @@ class Schedule:
     metrics: Metrics = field(default_factory=lambda: Metrics(CollectorRegistry()))
 
     def answer(self, verdict: str, code: int, *, text: str | None = None, seconds: float = 0.0) -> None:
-        """What the command says from now on."""
+        """Let the command print this verdict, or this text, and exit with this code."""
         printed = json.dumps({"verdict": verdict}) if text is None else text
         script = (
             f"import sys, time; time.sleep({seconds}); print({printed!r}); "
@@ -88,10 +94,10 @@ def schedule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Schedule:
 def test_the_first_statement_is_due_after_the_interval(schedule: Schedule) -> None:
     """Counted over restarts, from the first start; the models that do not ask for it are left alone."""
     schedule.requalifier().check()
-    schedule.now += 29.9 * DAY
+    schedule.now += 29.9 * REQUALIFY_DAY_SECONDS
     schedule.requalifier().check()
     assert schedule.commands == []
-    schedule.now += 0.2 * DAY
+    schedule.now += 0.2 * REQUALIFY_DAY_SECONDS
     requalifier = schedule.requalifier()
     requalifier.check()
     requalifier.check()
@@ -106,7 +112,7 @@ def test_the_first_statement_is_due_after_the_interval(schedule: Schedule) -> No
 def test_a_changed_verdict_is_told(schedule: Schedule) -> None:
     """By the event and by the gauge, also after a restart, until a statement with that verdict is in force."""
     schedule.requalifier().check()
-    schedule.now += 31 * DAY
+    schedule.now += 31 * REQUALIFY_DAY_SECONDS
     schedule.answer("breach", 3)
     schedule.requalifier().check()
     (event,) = schedule.events
@@ -125,7 +131,7 @@ def test_without_a_statement_in_force_the_one_before_counts(schedule: Schedule) 
     schedule.serving = None
     schedule.requalifier().check()
     for verdict, code, changed in (("qualified", 0, 0), ("insufficient", 4, 1), ("insufficient", 4, 0)):
-        schedule.now += 31 * DAY
+        schedule.now += 31 * REQUALIFY_DAY_SECONDS
         schedule.answer(verdict, code)
         schedule.requalifier().check()
         assert schedule.metric("changed") == changed
@@ -135,20 +141,20 @@ def test_without_a_statement_in_force_the_one_before_counts(schedule: Schedule) 
 def test_a_failure_is_told_and_tried_again(schedule: Schedule, code: int, text: str) -> None:
     """After a day; what was made before stays known."""
     schedule.requalifier().check()
-    schedule.now += 31 * DAY
+    schedule.now += 31 * REQUALIFY_DAY_SECONDS
     schedule.requalifier().check()
     made = schedule.now
-    schedule.now += 31 * DAY
+    schedule.now += 31 * REQUALIFY_DAY_SECONDS
     schedule.answer("", code % 256, text=text)
     schedule.requalifier().check()
-    assert [event.kind for event in schedule.events] == [REQUALIFIED, FAILED]
+    assert [event.kind for event in schedule.events] == [REQUALIFIED, REQUALIFICATION_FAILED]
     assert "the reason" in schedule.events[-1].reason
     assert [schedule.metric(name) for name in ("failed", "timestamp_seconds")] == [1, made]
-    schedule.now += 0.9 * DAY
+    schedule.now += 0.9 * REQUALIFY_DAY_SECONDS
     schedule.requalifier().check()
     assert len(schedule.commands) == 2
     schedule.answer("qualified", 0)
-    schedule.now += 0.2 * DAY
+    schedule.now += 0.2 * REQUALIFY_DAY_SECONDS
     schedule.requalifier().check()
     assert schedule.metric("failed") == 0
 
@@ -156,7 +162,7 @@ def test_a_failure_is_told_and_tried_again(schedule: Schedule, code: int, text: 
 def test_it_waits_while_the_disk_is_short(schedule: Schedule, caplog: pytest.LogCaptureFixture) -> None:
     """One line in the log, no attempt; then it is made."""
     schedule.requalifier().check()
-    schedule.now += 31 * DAY
+    schedule.now += 31 * REQUALIFY_DAY_SECONDS
     schedule.free = RESERVE_BYTES / 2
     requalifier = schedule.requalifier()
     requalifier.check()
@@ -170,11 +176,11 @@ def test_it_waits_while_the_disk_is_short(schedule: Schedule, caplog: pytest.Log
 
 def test_a_clock_that_ran_ahead_delays_nothing(schedule: Schedule) -> None:
     """A time that lies in the future counts as now, from when on an interval is waited for."""
-    schedule.now = START + 4000 * DAY
+    schedule.now = START + 4000 * REQUALIFY_DAY_SECONDS
     schedule.requalifier().check()
     schedule.now = START
     schedule.requalifier().check()
-    schedule.now += 31 * DAY
+    schedule.now += 31 * REQUALIFY_DAY_SECONDS
     schedule.requalifier().check()
     assert len(schedule.commands) == 1
 
@@ -183,10 +189,10 @@ def test_a_damaged_memory_begins_anew(schedule: Schedule) -> None:
     """No statement is made at once, and none is missed for more than an interval."""
     schedule.requalifier().check()
     (schedule.settings.state / MEMORY_FILE).write_text("{")
-    schedule.now += 31 * DAY
+    schedule.now += 31 * REQUALIFY_DAY_SECONDS
     schedule.requalifier().check()
     assert schedule.commands == []
-    schedule.now += 31 * DAY
+    schedule.now += 31 * REQUALIFY_DAY_SECONDS
     schedule.requalifier().check()
     assert len(schedule.commands) == 1
 
@@ -196,7 +202,7 @@ def test_a_statement_stands_in_a_folder_of_its_own(schedule: Schedule, monkeypat
     schedule.requalifier().check()
     outs: list[Path] = []
     for writable in (True, False):
-        schedule.now += 31 * DAY
+        schedule.now += 31 * REQUALIFY_DAY_SECONDS
         monkeypatch.setattr(requalification.os, "access", lambda *_, allowed=writable: allowed)
         schedule.requalifier().check()
         outs.append(Path(schedule.commands[-1][8]))
@@ -209,7 +215,7 @@ def test_a_statement_stands_in_a_folder_of_its_own(schedule: Schedule, monkeypat
 def test_a_stop_ends_the_command(schedule: Schedule) -> None:
     """It counts as no attempt: the next start makes it again."""
     schedule.requalifier().check()
-    schedule.now += 31 * DAY
+    schedule.now += 31 * REQUALIFY_DAY_SECONDS
     schedule.answer("qualified", 0, seconds=600.0)
     requalifier = schedule.requalifier()
     requalifier.start()

@@ -2,10 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.judgement.compared_rows import KEEPING, ArchiveFolder, compared_batch
+from tests.support.judgement.compared_rows import ArchiveFolder, compared_batch
 from tightrope.monitors.label_records import Label
 from tightrope.service.adapters.archive import row_labels
-from tightrope.service.adapters.archive.row_erasure import erase_kept_rows, files_without_identity
 from tightrope.service.adapters.archive.row_labels import read_records
 from tightrope.service.adapters.archive.segments import segment_files
 
@@ -70,20 +69,3 @@ def test_labels_without_a_row_are_bounded(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(row_labels, "MAX_EARLY_LABELS", 2)
     put(ArchiveFolder(tmp_path), [label(0), label(1), label(2)], numbered(0, 5))
     assert labels(tmp_path) == {1: (1, 0.0), 2: (1, 0.0)}
-
-
-def test_erased_rows_leave_nothing(tmp_path: Path) -> None:
-    """Neither record nor inputs; their neighbours stay, and rows of an earlier version are named."""
-    batch = numbered(0, 10)
-    batch.inputs[4]["word"][0, 0] = "the secret of a person, longer than a column of the report may ever be, and more"  # type: ignore[attr-defined]
-    put(ArchiveFolder(tmp_path, reference=2), batch, [label(4)])
-    (old := tmp_path / "m/0000000099.rows").write_bytes(b"{}\n")
-    digest = KEEPING.digest("0-4")
-    assert any(b"secret of a person" in path.read_bytes() for path in tmp_path.rglob("*.inputs"))
-    assert erase_kept_rows(tmp_path, digest) == 1
-    content = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    assert b"secret of a person" not in content
-    assert digest.encode() not in content
-    assert content.count(KEEPING.digest("0-5").encode()) == 1
-    assert labels(tmp_path) == {}
-    assert files_without_identity(tmp_path) == [old]

@@ -19,12 +19,12 @@ from tightrope.service.protocol.tensors import TensorSpec, dtype_of
 
 EARLIER_VERSION = "kept by an earlier version, without their inputs"
 CUT = "cut: longer than reports.row_bytes"
-DAMAGED = "damaged: their inputs are not as they were written"
+DAMAGED_INPUTS = "damaged: their inputs are not as they were written"
 OTHER_INPUTS = "do not fit the inputs of the model"
 TWICE = "delivered twice"
 FAULTY = "could not be compared when they were served"
 NO_SUBGROUP = "kept before {} was declared"
-UNREADABLE = "files that cannot be read"
+UNREADABLE_FILES = "files that cannot be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def read_kept_rows(folder: Path, inputs: Sequence[TensorSpec], needed: Sequence[
         try:
             header, records, content = _load(path)
         except (OSError, ValueError, TypeError):
-            found.refused[UNREADABLE] += path.exists()  # else it expired a moment ago
+            found.refused[UNREADABLE_FILES] += path.exists()  # else it expired a moment ago
             continue
         reader = _FileReader(header, content, inputs, needed)
         for record in records[records["time"] >= since]:
@@ -104,11 +104,11 @@ class _FileReader:
             return reason
         content = self.content[int(record["begin"]) : int(record["begin"]) + int(record["size"])]
         if len(content) != record["size"] or crc32(content) != record["checksum"]:
-            return DAMAGED
+            return DAMAGED_INPUTS
         try:
             inputs = decode_row(content, self.header.inputs)
         except ValueError:
-            return DAMAGED
+            return DAMAGED_INPUTS
         if not all(_fits(inputs.get(spec.name), spec) for spec in self.inputs) or len(inputs) != len(self.inputs):
             return OTHER_INPUTS
         return KeptRow(record, {spec.name: inputs[spec.name] for spec in self.inputs}, self.header, content)

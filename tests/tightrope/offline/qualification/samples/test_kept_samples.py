@@ -11,10 +11,8 @@ from tests.support.qualified_reports import NOW, cell
 from tightrope.monitors.intake.sampling import Sampler
 from tightrope.monitors.label_records import Label
 from tightrope.monitors.qualification.cells import QualificationVerdict
-from tightrope.monitors.records import Fault
 from tightrope.offline.pair_evaluation import load_pair
 from tightrope.offline.qualification.qualify import QualificationReport, QualifyOptions, qualify_rows
-from tightrope.offline.qualification.samples import kept_rows
 from tightrope.offline.qualification.samples.kept_samples import LEAST_LABELS, kept_samples
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.inference.qualified.golden_answers import decode_rows
@@ -76,27 +74,6 @@ def test_a_floor_does_not_convict_the_whole_model(tmp_path: Path) -> None:
     samples = report.statement.predicate.data.samples
     assert samples.of_model == rows["model"] < samples.kept == int(is_kept.sum())
     assert any("floors kept the others" in note for note in report.notes)
-
-
-def test_refused_rows_are_counted_by_reason(tmp_path: Path) -> None:
-    """Each in the statement, and in a note; a row twice, a fault, a cut, a byte that changed, an earlier version."""
-    settings = sided_settings(tmp_path, SAME)
-    fault = np.zeros(600, dtype=int)
-    fault[3] = Fault.RUN_FAILED
-    keep_traffic(settings, sided_inputs(600), fault=fault)
-    keep_traffic(settings, sided_inputs(20))  # the same requests at the same times
-    keep_traffic(settings, sided_inputs(10), row_bytes=4, time=FIRST_TIME + 9000)
-    path = next(iter(kept_files(settings, ".inputs").values()))
-    path.write_bytes(b"\xff" + path.read_bytes()[1:])
-    (path.parent / "0000000999.rows").write_bytes(b"{}\n")
-    refused = judge_kept(settings, tmp_path).statement.predicate.data.samples.refused
-    assert refused == {
-        kept_rows.TWICE: 18,  # the first is damaged, and the fourth failed: those were not judged before
-        kept_rows.FAULTY: 1,
-        kept_rows.CUT: 10,
-        kept_rows.DAMAGED: 1,
-        kept_rows.UNREADABLE: 1,
-    }
 
 
 def test_inputs_of_another_model_are_refused(tmp_path: Path) -> None:

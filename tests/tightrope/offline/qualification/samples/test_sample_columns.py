@@ -32,8 +32,8 @@ def rows(samplers: list[Sampler], draws: list[float]) -> list[Any]:
 
 @given(st.lists(st.tuples(SAMPLERS, st.floats(0, 1, exclude_max=True)), min_size=1, max_size=5), st.data())
 def test_the_draw_alone_selects(traffic: list[tuple[Sampler, float]], data: st.DataObject) -> None:
-    """A row of a scope is selected for it if its draw lies below one rate, whatever else the row is and whenever it
-    came; and each such row was kept, so that none is missing.
+    """A row of a scope is selected for it if its draw lies below one rate, in any other subgroup and at any time. Each
+    such row was kept, so that none is missing.
     """
     samplers, draws = [each for each, _ in traffic], [draw for _, draw in traffic]
     drawn = SampleColumns.of(rows(samplers, draws), SCOPES).drawn()
