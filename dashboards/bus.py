@@ -1,16 +1,15 @@
 """The row of the dashboard *Pipeline* about the bus and about models on other servers."""
 
-from tightrope.dashboards.panels import (
+from tightrope.dashboards.panels import RECORDS, ROLE_NAMES, ROWS, LineStyle, PanelRow, lines
+from tightrope.dashboards.queries import (
     ALL_PROCESSES,
     CHOSEN_MODELS,
     INSTALLATION,
     LEGEND,
     MODEL,
     OF_INSTALLATION,
-    LineStyle,
-    PanelRow,
     increase_by,
-    lines,
+    of_role,
     percentile_95,
     rate_by,
 )
@@ -25,9 +24,9 @@ BUS_ROW = PanelRow(
             {"{{instance}}": f"sum by ({INSTALLATION}, instance) (tightrope_bus_waiting_records{ALL_PROCESSES})"},
         ),
         lines(
-            "Never taken",
+            "Lost on the way",
             "Records per second that never reached the bus, by topic and reason.",
-            "ops",
+            RECORDS,
             {
                 f"{{{{topic}}}} {{{{reason}}}} {OF_INSTALLATION}": rate_by(
                     "tightrope_undelivered_records_total", f"{INSTALLATION}, topic, reason", ALL_PROCESSES
@@ -36,9 +35,9 @@ BUS_ROW = PanelRow(
             LineStyle.QUIET,
         ),
         lines(
-            "Came again",
+            "Delivered again",
             "Rows per second that were delivered again; they count once.",
-            "ops",
+            ROWS,
             {LEGEND: rate_by("tightrope_comparisons_repeated_total", MODEL, CHOSEN_MODELS)},
             LineStyle.QUIET,
         ),
@@ -50,13 +49,13 @@ BUS_ROW = PanelRow(
         ),
         lines(
             "Hosts of compared rows",
-            "Rows per second by the class of the host that computed the compressed model's answer.",
-            "ops",
+            "Rows per second by the class of the host that computed the small model's answer.",
+            ROWS,
             {f"{LEGEND} {{{{host}}}}": rate_by("tightrope_host_comparisons_total", f"{MODEL}, host", CHOSEN_MODELS)},
         ),
         lines(
             "Silence of the judges",
-            "Time since each gateway last received a message of the judges; modes do not change meanwhile.",
+            "Time since each gateway last received a message of the judges; meanwhile no group changes its model.",
             "s",
             {"{{instance}}": f"max by ({INSTALLATION}, instance) (tightrope_control_age_seconds{ALL_PROCESSES})"},
         ),
@@ -76,7 +75,7 @@ BUS_ROW = PanelRow(
         lines(
             "Payload events",
             "Payload events per second of models that other servers run, by outcome.",
-            "ops",
+            "suffix:events/s",
             {
                 f"{{{{outcome}}}} {OF_INSTALLATION}": rate_by(
                     "tightrope_payload_events_total", f"{INSTALLATION}, outcome", CHOSEN_MODELS
@@ -101,7 +100,11 @@ BUS_ROW = PanelRow(
             "Models elsewhere",
             "1 while the model's server reports ready, with or without requests.",
             "short",
-            {f"{LEGEND} {{{{role}}}}": f"min by ({MODEL}, role) (tightrope_endpoint_up{CHOSEN_MODELS})"},
+            {
+                f"{LEGEND} {name}": f"min by ({MODEL}) (tightrope_endpoint_up{of_role(CHOSEN_MODELS, role)})"
+                for role, (name, _) in ROLE_NAMES.items()
+            },
+            defaults={"noValue": "No model is on another server"},
         ),
     ],
     folded=True,

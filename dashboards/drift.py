@@ -1,29 +1,30 @@
 """The row of the dashboard *Model* about the newest drift report; its figures are those of the model as a whole."""
 
-from tightrope.dashboards.panels import ONE_MODEL, PanelRow, lines, narrowed
+from tightrope.dashboards.panels import PanelRow, lines
+from tightrope.dashboards.queries import ONE_MODEL, narrowed
 
 WHOLE = narrowed(ONE_MODEL, 'scope="model"')
 
 DRIFT_ROW = PanelRow(
-    "Drift, as of the newest report",
+    "Do requests still look as they did? (the newest report)",
     [
         lines(
-            "Columns that drifted",
-            "Share of the tested columns that drifted, by kind.",
+            "Columns that changed",
+            "Share of the tested columns that changed since the reference, by kind.",
             "percentunit",
             {"{{kind}}": f"max by (kind) (tightrope_drift_share{WHOLE})"},
         ),
         lines(
-            "Largest stability index",
-            "Largest population stability index of any column, next to the value expected by chance for that column.",
+            "How far the most changed column moved",
+            "Largest population stability index of any column, and what is expected of it by chance, dashed.",
             "short",
             {
                 "{{kind}}": f"max by (kind) (tightrope_drift_psi{WHOLE})",
-                "{{kind}} by chance": f"max by (kind) (tightrope_drift_psi_expected{WHOLE})",
+                "{{kind}}, by chance": f"max by (kind) (tightrope_drift_psi_expected{WHOLE})",
             },
         ),
         lines(
-            "Shift of confidence since the reference",
+            "Surer or less sure than before",
             "Mean confidence of the newest rows minus that of the reference, by model.",
             "percentunit",
             {"{{kind}}": f"max by (kind) (tightrope_drift_confidence_shift{WHOLE})"},

@@ -5,20 +5,8 @@ All queries use the data source of the dashboard's first variable.
 
 from collections.abc import Iterable
 
-from tightrope.dashboards.panels import (
-    CHOSEN_MODELS,
-    GRID_COLUMNS,
-    MODEL,
-    OF_INSTALLATION,
-    ONE_MODEL,
-    ORANGE,
-    RED,
-    Json,
-    Panel,
-    PanelRow,
-    Query,
-    steps,
-)
+from tightrope.dashboards.panels import EVENT_COLOUR, GRID_COLUMNS, Json, Panel, PanelRow, Query, steps
+from tightrope.dashboards.queries import CHOSEN_MODELS, MODEL, OF_INSTALLATION, ONE_MODEL
 
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 GRAFANA_SCHEMA_VERSION = 41
@@ -87,23 +75,23 @@ def dashboard(
 
 
 def _annotations(tag: str) -> Iterable[Json]:
-    """Safe mode entered and left: from the metrics and from posted annotations; either source may be missing."""
+    """When another model began to answer: from metrics and posted annotations; either source may be missing."""
     chosen, title = (ONE_MODEL, "") if tag else (CHOSEN_MODELS, f" ({OF_INSTALLATION})")
     yield {
-        "name": "Safe mode (metrics)",
+        "name": "Who answers, by the metrics",
         "datasource": SOURCE,
         "enable": True,
-        "iconColor": ORANGE,
+        "iconColor": EVENT_COLOUR,
         "expr": f"max by ({MODEL}, scope) (changes(tightrope_safe_mode_active{chosen}[1m])) > 0",
         "step": "60s",
-        "titleFormat": f"{{{{scope}}}} of {{{{model}}}}{title} changed its mode",
+        "titleFormat": f"{{{{scope}}}} of {{{{model}}}}{title} is answered by another model",
     }
     tags = ["safe-mode", *((tag, "cluster:$cluster", "namespace:$namespace") if tag else ())]
     yield {
-        "name": "Safe mode (annotations)",
+        "name": "Who answers, as Tightrope wrote",
         "datasource": {"type": "grafana", "uid": "-- Grafana --"},
         "enable": True,
-        "iconColor": RED,
+        "iconColor": EVENT_COLOUR,
         "target": {"type": "tags", "tags": tags, "matchAny": False, "limit": 100},
     }
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tightrope.dashboards.grid import variable
-from tightrope.dashboards.panels import INSTALLATION, OF_INSTALLATION, Json
+from tightrope.dashboards.panels import Json
+from tightrope.dashboards.queries import INSTALLATION, OF_INSTALLATION
 
 USUAL_LABELS = ("cluster", "namespace")
 """The labels that are kept in any case."""

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from tightrope.dashboards.drift import WHOLE
-from tightrope.dashboards.panels import ONE_MODEL, Json, Panel, PanelRow, Query, by_name, lines, narrowed, table
+from tightrope.dashboards.panels import SMALL, Json, Panel, PanelRow, Query, by_name, lines, role_column, table
+from tightrope.dashboards.queries import ONE_MODEL, narrowed
 
 CALIBRATION = narrowed(ONE_MODEL, 'scope="model", monitor="calibration"')
 UNLABELLED_TEXT = "There are no labels, or no confidence"
@@ -35,7 +36,7 @@ def _curve_table(
         height=10,
         defaults={"noValue": UNLABELLED_TEXT},
         overrides=[
-            by_name("Whose curve", {"custom.width": 120}),
+            role_column("Model", 120),
             by_name("Bin", {"custom.width": 60, "unit": "string"}),
             *overrides,
         ],
@@ -48,22 +49,22 @@ def _of_bins(figure: str) -> str:
 
 
 RELIABILITY_TABLE = _curve_table(
-    "Reliability curves: how sure, and how often right",
+    "How sure, and how often right",
     "Of labelled rows, by bin of each model's own confidence, the least sure first: its mean confidence, and the share "
-    "of right answers. From and to are the ends of the 95 % band of confidence minus accuracy: where both are above 0, "
-    "that model is surer than it is right.",
+    "of right answers. At least and at most are the ends of the 95 % band of confidence minus accuracy: where both "
+    "are above 0, that model is surer than it is right.",
     {
         "Confidence": _of_bins("confidence"),
         "Accuracy": _of_bins("accuracy"),
-        "From": _of_bins("lower"),
-        "To": _of_bins("upper"),
+        "At least": _of_bins("lower"),
+        "At most": _of_bins("upper"),
     },
-    {"role": "Whose curve", "bin": "Bin"},
+    {"role": "Model", "bin": "Bin"},
     [
         by_name("Confidence", GAUGE_CELL),
         by_name("Accuracy", GAUGE_CELL),
-        by_name("From", {"custom.width": 90}),
-        by_name("To", {"custom.width": 90}),
+        by_name("At least", {"custom.width": 90}),
+        by_name("At most", {"custom.width": 90}),
     ],
 )
 
@@ -72,9 +73,9 @@ LABEL_ROW = PanelRow(
     [
         RELIABILITY_TABLE,
         lines(
-            "Calibration error of each model",
-            "Mean distance of confidence and accuracy over the bins, of the compressed model and of its baseline. It "
-            "lies a little above 0 for a perfect model, too.",
+            "How wrong each model is about itself",
+            "Mean distance of confidence and accuracy over the bins, of the small and of the full model. It lies a "
+            "little above 0 for a perfect model, too.",
             "percentunit",
             {"{{role}}": f"max by (role) (tightrope_calibration_error{WHOLE})"},
             width=12,
@@ -82,19 +83,21 @@ LABEL_ROW = PanelRow(
             defaults={"noValue": UNLABELLED_TEXT},
         ),
         lines(
-            "Calibration of the compressed model",
-            "Its confidence minus its accuracy on labelled rows, in the worst bin of confidence.",
+            "Is the small model surer than it is right?",
+            "Its confidence minus its accuracy on labelled rows, in the worst bin, with its 95 % interval.",
             "percentunit",
             {
-                "compressed": f"max(tightrope_monitor_mean{CALIBRATION})",
-                "limit": f"max(tightrope_monitor_limit{CALIBRATION})",
+                SMALL: f"max(tightrope_monitor_mean{CALIBRATION})",
+                "at least": f"max(tightrope_monitor_lower{CALIBRATION})",
+                "at most": f"max(tightrope_monitor_upper{CALIBRATION})",
+                "tolerated": f"max(tightrope_monitor_limit{CALIBRATION})",
             },
             width=12,
             defaults={"min": None, "noValue": UNLABELLED_TEXT},
         ),
         lines(
             "Labels",
-            "Labels by outcome, since the model's state was created.",
+            "Labels by outcome, since what is known of the model began.",
             "short",
             {"{{outcome}}": f"max by (outcome) (tightrope_labels{ONE_MODEL})"},
             width=12,
@@ -107,10 +110,10 @@ LABEL_ROW = PanelRow(
 def subgroup_reliability(chosen_scopes: str) -> Panel:
     """A table of both models' curves in subgroups, which have two bins; ``chosen_scopes`` selects these."""
     return _curve_table(
-        "Surer than right, by subgroup",
-        "Confidence minus accuracy on labelled rows, in the lower and the higher half of confidence of each subgroup: "
+        "Surer than right, by group",
+        "Confidence minus accuracy on labelled rows, in the lower and the higher half of confidence of each group: "
         "above 0 that model is surer than it is right.",
         {"Surer than right by": f"max by (scope, role, bin) (tightrope_subgroup_overconfidence{chosen_scopes}) >= -1"},
-        {"role": "Whose curve", "bin": "Bin", "scope": "Scope"},
-        [by_name("Scope", {"custom.width": 190})],
+        {"role": "Model", "bin": "Bin", "scope": "Group"},
+        [by_name("Group", {"custom.width": 230})],
     )

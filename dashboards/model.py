@@ -1,28 +1,27 @@
 """The dashboard *Model*: the compressed model beside its baseline, and the evidence against it."""
 
+from tightrope.dashboards.cost import COST_ROW
 from tightrope.dashboards.drift import DRIFT_ROW
 from tightrope.dashboards.grid import dashboard, installation_variables, served_models, variable
 from tightrope.dashboards.labels import LABEL_ROW
 from tightrope.dashboards.mode import MODE_ROW
 from tightrope.dashboards.panels import (
-    ONE_INSTALLATION,
-    ONE_MODEL,
+    GREEN,
     ORANGE,
-    RATE_INTERVAL,
     RED,
+    ROWS,
+    RUNS,
+    SMALL,
     Json,
     LineStyle,
     PanelRow,
     lines,
-    narrowed,
-    percentile_95,
-    rate_by,
     single_value,
 )
+from tightrope.dashboards.queries import ONE_INSTALLATION, ONE_MODEL, RATE_INTERVAL, narrowed, percentile_95, rate_by
 
 WHOLE_MODEL = narrowed(ONE_MODEL, 'scope="model"')
 OF_COMPRESSED, LATCHED_OF_MODEL = (narrowed(ONE_MODEL, part) for part in ('role="compressed"', 'state="latched"'))
-DISAGREEMENT = f"max(model_scope:tightrope_disagreements:ratio_rate5m{WHOLE_MODEL})"
 
 
 CONFIDENCE_OR_BIAS = "confidence|bias"
@@ -37,8 +36,12 @@ def _mean(monitor: str) -> str:
     return f"max(tightrope_monitor_mean{_of_monitor(monitor)})"
 
 
-def _limit(monitor: str) -> str:
-    return f"max(tightrope_monitor_limit{_of_monitor(monitor)})"
+def _with_interval(name: str, expression: str, monitor: str) -> dict[str, str]:
+    """A rate with the ends of its interval and its limit, by the names of lines."""
+    ends = {"at least": "lower", "at most": "upper", "tolerated": "limit"}
+    return {name: expression} | {
+        line: f"max(tightrope_monitor_{figure}{_of_monitor(monitor)})" for line, figure in ends.items()
+    }
 
 
 def _share(counter: str) -> str:
@@ -50,41 +53,41 @@ STATUS_ROW = PanelRow(
     "Is it all right?",
     [
         single_value(
-            "Scopes in safe mode",
-            "Number of scopes that the baseline answers.",
+            "Groups with the full model",
+            "Groups, and the model as a whole, that the full model answers: by evidence or by an order.",
             f"sum(max by (scope) (tightrope_safe_mode_active{ONE_MODEL}))",
             {1: ORANGE},
         ),
         single_value(
-            "Latched",
-            "Number of scopes that stay on the baseline until a person releases them.",
+            "Waiting for a person",
+            "Groups that stay with the full model until a person decides, because the small one failed too often.",
             f"sum(max by (scope) (tightrope_scope_state{LATCHED_OF_MODEL}))",
             {1: RED},
         ),
         single_value(
-            "Most evidence",
-            "Evidence of the monitor closest to an alarm, as a share of its budget, on a log scale.",
+            "Evidence of an alarm",
+            "Of the group closest to an alarm, as a share of what an alarm needs, on a log scale.",
             f"max(model_scope_monitor:tightrope_evidence:ratio{ONE_MODEL})",
-            {0.5: ORANGE, 0.75: RED},
+            {0.75: ORANGE, 1: RED},
             "percentunit",
         ),
         single_value(
-            "Disagreement",
-            "Mean loss of the rows compared in the last five minutes: a row counts 1 where the models disagree, or a "
-            "part of 1 where its kind of decision says how much.",
-            DISAGREEMENT,
+            "Answers that differ",
+            "Of the rows of now, as the judge counts them: a row counts 1 where the models decide differently, or a "
+            "part of 1 where its kind of decision says how much. The interval is in the panel of that name below.",
+            _mean("disagreement"),
             {},
             "percentunit",
         ),
         single_value(
-            "Compressed answers",
-            "Share of rows that the compressed model answers.",
+            "By the small model",
+            "Share of rows that the small model answers.",
             _share(f"tightrope_rows_total{OF_COMPRESSED}"),
             {},
             "percentunit",
         ),
         single_value(
-            "Seen by the shadow",
+            "Compared",
             "Share of requests that are sampled for comparison.",
             f"sum(rate(tightrope_samples_total{ONE_MODEL}[5m])) / sum(rate(tightrope_requests_total{ONE_MODEL}[5m]))",
             {},
@@ -93,29 +96,29 @@ STATUS_ROW = PanelRow(
     ],
 )
 PAIR_ROW = PanelRow(
-    "Compressed beside baseline",
+    "The small model beside the full one",
     [
         lines(
             "Rows answered",
             "Rows per second, by the model that answered.",
-            "ops",
+            ROWS,
             {"{{role}}": rate_by("tightrope_rows_total", "role", ONE_MODEL)},
         ),
         lines(
-            "Failures",
+            "Failed runs",
             "Failed runs per second; the other model answered these requests.",
-            "ops",
+            RUNS,
             {"{{role}}": rate_by("tightrope_model_failures_total", "role", ONE_MODEL)},
             LineStyle.QUIET,
         ),
         lines(
-            "Time of the model itself",
-            "95th percentile of the run time of each model; the baseline has values only while it answers.",
+            "Time of each model itself",
+            "95th percentile of the run time of each model; the full model has values only while it answers.",
             "s",
             {"{{role}}": percentile_95("tightrope_answer_seconds_bucket", "role", ONE_MODEL)},
         ),
         lines(
-            "Refusals of either model",
+            "Refused as too uncertain",
             "Share of the rows compared in the last five minutes that each model refuses as too uncertain, answered by "
             "it or by the other.",
             "percentunit",
@@ -126,12 +129,12 @@ PAIR_ROW = PanelRow(
             width=6,
         ),
         lines(
-            "Refusals of callers' rows",
-            "Share of answered rows that the compressed model would refuse, that ran again on the baseline because of "
-            "it, and whose answer was refused.",
+            "Refusals that callers meet",
+            "Share of answered rows that the small model would refuse, that ran again on the full model because of it, "
+            "and whose answer was refused.",
             "percentunit",
             {
-                "compressed would refuse": _share(f"tightrope_would_refuse_total{OF_COMPRESSED}"),
+                "small model would refuse": _share(f"tightrope_would_refuse_total{OF_COMPRESSED}"),
                 "ran twice": _share(f"tightrope_escalations_total{ONE_MODEL}"),
                 "refused": _share(f"tightrope_refusals_total{ONE_MODEL}"),
             },
@@ -139,58 +142,60 @@ PAIR_ROW = PanelRow(
         ),
         lines(
             "Shift of confidence or value",
-            "Mean confidence of the compressed model minus that of the baseline, on the same rows; of a regression "
-            "with a cap, the mean difference of the values as a share of the cap.",
+            "Mean confidence of the small model minus that of the full one, on the same rows, with its 95 % interval; "
+            "of a regression with a cap, the mean difference of the values as a share of the cap.",
             "percentunit",
-            {"compressed against baseline": _mean(CONFIDENCE_OR_BIAS), "limit": _limit(CONFIDENCE_OR_BIAS)},
+            _with_interval(SMALL, _mean(CONFIDENCE_OR_BIAS), CONFIDENCE_OR_BIAS),
             width=6,
             defaults={"min": None, "noValue": "This kind of decision has no confidence"},
         ),
         lines(
-            "Refusals that do not persist",
-            "Share of the rows refused by the baseline that the compressed model answers.",
+            "Refusals that the small model drops",
+            "Share of the rows that the full model refuses and the small one answers, with its 95 % interval.",
             "percentunit",
-            {"compressed against baseline": _mean("refusal_persistence"), "limit": _limit("refusal_persistence")},
+            _with_interval(SMALL, _mean("refusal_persistence"), "refusal_persistence"),
             width=6,
             defaults={"noValue": "No refusals are configured, or compared"},
         ),
     ],
 )
 EVIDENCE_ROW = PanelRow(
-    "The case",
+    "What is off, and how certain that is",
     [
         lines(
-            "Disagreement",
-            "Mean loss of the model over five minutes, and the judge's 95 % interval. Alarms depend on the evidence.",
+            "Answers that differ",
+            "Share of the rows of now, with its 95 % interval. Alarms depend on the evidence.",
             "percentunit",
-            {"disagreement": DISAGREEMENT, "limit": _limit("disagreement")}
-            | {
-                f"{end} end": f"max(tightrope_monitor_{end}{_of_monitor('disagreement')})" for end in ("lower", "upper")
-            },
+            _with_interval("differ", _mean("disagreement"), "disagreement"),
+            colours={"differ": GREEN},
+            width=12,
         ),
         lines(
-            "Evidence against its budget",
-            "Largest evidence of any scope, by monitor; 100 % is an alarm. The scale is logarithmic: 50 % is far less "
-            "than half of the evidence.",
+            "Evidence of an alarm",
+            "Largest evidence of any group, by what is watched; 100 % is an alarm. The scale is logarithmic: 50 % is "
+            "far less than half of the evidence.",
             "percentunit",
             {
                 "{{monitor}}": f"max by (monitor) (model_scope_monitor:tightrope_evidence:ratio{ONE_MODEL})",
                 "alarm": "vector(1)",
             },
+            width=12,
         ),
         lines(
-            "Dependence of neighbouring rows",
+            "Do differing answers come in bursts?",
             "Autocorrelation of the losses of neighbouring rows. The alert follows the judge's own warning of bursts.",
             "short",
-            {"autocorrelation": f"max(tightrope_disagreement_autocorrelation{ONE_MODEL})", "limit": "vector(0.05)"},
+            {"autocorrelation": f"max(tightrope_disagreement_autocorrelation{ONE_MODEL})", "tolerated": "vector(0.05)"},
             defaults={"min": None},
+            width=12,
         ),
         lines(
             "Rows that could not be compared",
-            "Rows per second for which the shadow's run failed or its output was invalid.",
-            "ops",
+            "Rows per second for which the run to compare failed or its output was invalid.",
+            ROWS,
             {"rows": f"sum(rate(tightrope_comparison_errors_total{WHOLE_MODEL}{RATE_INTERVAL}))"},
             LineStyle.QUIET,
+            width=12,
         ),
     ],
 )
@@ -201,8 +206,8 @@ def model() -> Json:
     return dashboard(
         "tightrope-model",
         "Tightrope / Model",
-        "One model pair: the compressed model beside its baseline, the evidence, and which model answers.",
+        "One model: the small model beside the full one, what is off, who is answered by which, and what it costs.",
         [*installation_variables(), variable("model", "Model", served_models(ONE_INSTALLATION))],
-        [STATUS_ROW, PAIR_ROW, EVIDENCE_ROW, LABEL_ROW, MODE_ROW, DRIFT_ROW],
+        [STATUS_ROW, MODE_ROW, EVIDENCE_ROW, COST_ROW, PAIR_ROW, LABEL_ROW, DRIFT_ROW],
         tag="model:$model",
     )

@@ -14,14 +14,37 @@ GRID_COLUMNS = 24
 """Columns of Grafana's grid."""
 
 RED, GREEN, ORANGE, TRANSPARENT = "red", "green", "orange", "transparent"
-ROLE_COLOURS = {"baseline": ORANGE, "compressed": GREEN}
-"""Colours of the two models in every panel that shows both."""
+SMALL, FULL = "small model", "full model"
+ROLE_NAMES = {"baseline": (FULL, ORANGE), "compressed": (SMALL, GREEN)}
+"""The words and the colours of the two models in every panel that shows them, by the label `role`."""
+
+LIMIT_COLOUR, INTERVAL_COLOUR, EVENT_COLOUR = "text", "blue", "#9fa0a8"
+"""Colours of dashed lines, of the ends of intervals, and of what happened: no series of Grafana's palette has the first
+and the last.
+"""
+
+DASHED = ("tolerated", "alarm", "full model alone")
+INTERVAL = ("at least", "at most")
+"""The names of lines that are no measurements, and of the ends of the 95 % interval of a rate."""
+
+ROWS, REQUESTS, RUNS, RECORDS = "suffix:rows/s", "suffix:requests/s", "suffix:runs/s", "suffix:records/s"
+CORES, SHARE = "suffix:cores", "percentunit"
+"""Units, in words where Grafana's own would be letters."""
 
 
 class LineStyle(Enum):
     """Style of a time series: usual; normally zero; many series, listed by size; or events, drawn as bars."""
 
     USUAL, QUIET, MANY, EVENTS = range(4)
+
+
+NOTHING = {
+    LineStyle.USUAL: "Nothing was measured in this time",
+    LineStyle.QUIET: "None in this time",
+    LineStyle.MANY: "Nothing was measured in this time",
+    LineStyle.EVENTS: "Nothing happened in this time",
+}
+"""The texts of panels without data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +106,24 @@ def lines(
     style: LineStyle = LineStyle.USUAL,
     **more: Any,  # noqa: ANN401
 ) -> Panel:
-    """Values over time; ``expressions`` by series name. Limits, alarms and expectations are dashed."""
+    """Values over time; ``expressions`` by series name. Limits, alarms and expectations are dashed, the ends of an
+    interval thin; ``colours`` has those of other lines, and ``words`` the words and the colours of values of a label.
+    """
+    colours: Mapping[str, str] = more.pop("colours", {})
+    words: Mapping[str, tuple[str, str]] = {**ROLE_NAMES, **more.pop("words", {})}
     queries = [Query(expr, legend) for legend, expr in expressions.items()]
     legend: Json = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
     if style is LineStyle.MANY:
         legend |= {"displayMode": "table", "placement": "right", "calcs": ["lastNotNull"]} | LARGEST_FIRST
     options = {"legend": legend, "tooltip": {"mode": "multi", "sort": "desc"}}
     custom = {"drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "never"} | LINE_STYLES[style]
-    defaults = {"custom": custom, "color": {"mode": "palette-classic"}, "min": 0, **more.pop("defaults", {})}
-    overrides = [by_name(name, _dashed()) for name in ("limit", "alarm", "by chance")]
-    overrides += [
-        by_name(name, {"color": {"mode": "fixed", "fixedColor": colour}}) for name, colour in ROLE_COLOURS.items()
-    ]
+    defaults: Json = {"custom": custom, "color": {"mode": "palette-classic"}, "min": 0, "noValue": NOTHING[style]}
+    defaults |= more.pop("defaults", {})
+    overrides = [by_name(name, _dashed()) for name in DASHED] + [_expected()]
+    overrides += [by_name(name, _coloured(INTERVAL_COLOUR) | {"custom.fillOpacity": 0}) for name in INTERVAL]
+    names = {value: {"displayName": name, **_coloured(colour)} for value, (name, colour) in words.items()}
+    named = {SMALL: _coloured(GREEN), FULL: _coloured(ORANGE), **{n: _coloured(c) for n, c in colours.items()}}
+    overrides += [by_name(name, properties) for name, properties in {**names, **named}.items()]
     appearance: Json = {"defaults": defaults, "options": options, "overrides": overrides}
     return Panel(
         "timeseries",
@@ -108,12 +137,18 @@ def lines(
     )
 
 
+def _coloured(colour: str) -> Json:
+    return {"color": {"mode": "fixed", "fixedColor": colour}}
+
+
 def _dashed() -> Json:
-    return {
-        "custom.lineStyle": {"fill": "dash", "dash": [8, 8]},
-        "custom.fillOpacity": 0,
-        "color": {"mode": "fixed", "fixedColor": RED},
-    }
+    return {"custom.lineStyle": {"fill": "dash", "dash": [8, 8]}, "custom.fillOpacity": 0, **_coloured(LIMIT_COLOUR)}
+
+
+def _expected() -> Json:
+    """An override of lines by chance: dashed, in the colours of the palette, because there may be several."""
+    look = [{"id": id_, "value": value} for id_, value in _dashed().items() if id_ != "color"]
+    return {"matcher": {"id": "byRegexp", "options": "/, by chance$/"}, "properties": look}
 
 
 def single_value(
@@ -133,10 +168,10 @@ def single_value(
         "justifyMode": "auto",
         "orientation": "auto",
     }
-    defaults = {"color": {"mode": "thresholds"}, **more.pop("defaults", {})}
+    defaults = {"color": {"mode": "thresholds"}, "noValue": "none yet", **more.pop("defaults", {})}
     base = GREEN if thresholds else "blue"
     appearance: Json = {"thresholds": thresholds, "base": base, "defaults": defaults, "options": options}
-    return Panel("stat", title, description, [Query(expr)], unit, 4, 4, **appearance, **more)
+    return Panel("stat", title, description, [Query(expr)], unit, more.pop("width", 4), 4, **appearance, **more)
 
 
 def table(
@@ -150,7 +185,17 @@ def table(
     """A table with one row per series; ``sort`` names the column to sort by, largest first."""
     options: Json = {"showHeader": True, "cellHeight": "sm"}
     options |= {"sortBy": [{"displayName": sort, "desc": True}]} if sort else {}
-    return Panel("table", title, description, queries, options=options, transformations=transformations, **more)
+    defaults = {"noValue": "Nothing to list", **more.pop("defaults", {})}
+    empty = {"matcher": {"id": "byType", "options": "number"}, "properties": [{"id": "noValue", "value": "\u2013"}]}
+    shown: Json = {"options": options, "transformations": transformations, "defaults": defaults}
+    shown["overrides"] = [empty, *more.pop("overrides", ())]
+    return Panel("table", title, description, queries, **shown, **more)
+
+
+def role_column(name: str, width: int) -> Json:
+    """An override of a column of roles: their words instead of the label's values."""
+    words = {role: {"text": text} for role, (text, _) in ROLE_NAMES.items()}
+    return by_name(name, {"custom.width": width, "mappings": [{"type": "value", "options": words}]})
 
 
 def by_name(name: str, overrides: Json) -> Json:
@@ -184,6 +229,7 @@ def timeline(
     mapping = {str(value): {"text": name, "color": colour} for value, (name, colour) in states.items()}
     defaults = {
         "mappings": [{"type": "value", "options": mapping}],
+        "noValue": "Nothing was measured in this time",
         "custom": {"fillOpacity": 80, "lineWidth": 0},
         "color": {"mode": "thresholds"},
     }
@@ -205,7 +251,8 @@ def heat_map(
     **more: Any,  # noqa: ANN401
 ) -> Panel:
     """A heat map with a line per series, in the colours of ``thresholds``."""
-    defaults = {"color": {"mode": "thresholds"}, "min": 0, "custom": {"fillOpacity": 80, "lineWidth": 0}}
+    defaults: Json = {"color": {"mode": "thresholds"}, "min": 0, "noValue": "Nothing was measured in this time"}
+    defaults["custom"] = {"fillOpacity": 80, "lineWidth": 0}
     options = {
         "showValue": "never",
         "rowHeight": 0.9,
@@ -224,48 +271,3 @@ def heat_map(
 
 HEATMAP_POINTS = 120
 """Points of a heat map: Grafana refuses to draw more than one every other pixel."""
-
-ONE_INSTALLATION = 'cluster="$cluster", namespace="$namespace"'
-CHOSEN_INSTALLATIONS = 'cluster=~"$cluster", namespace=~"$namespace"'
-"""Matchers of the chosen installation, and of all chosen ones; series without these labels have empty values."""
-
-ONE_MODEL = f'{{{ONE_INSTALLATION}, model="$model"}}'
-CHOSEN_MODELS = f'{{{CHOSEN_INSTALLATIONS}, model=~"$model"}}'
-ALL_PROCESSES = f"{{{CHOSEN_INSTALLATIONS}}}"
-SCRAPED_PROCESSES = f'{{{CHOSEN_INSTALLATIONS}, job=~"tightrope.*"}}'
-"""Selectors of the chosen model, of all chosen ones, of the processes of the chosen installations by their own metrics,
-and by Prometheus' about a process.
-"""
-
-INSTALLATION = "cluster, namespace"
-MODEL = f"{INSTALLATION}, model"
-OF_INSTALLATION = "{{cluster}} {{namespace}}"
-LEGEND = f"{{{{model}}}} {OF_INSTALLATION}"
-"""Panels with several installations keep their labels, and have them in the names of lines: an installation without
-them has the short name.
-"""
-
-RATE_INTERVAL = "[$__rate_interval]"
-
-
-def narrowed(selector: str, matchers: str) -> str:
-    """A selector with more matchers."""
-    return f"{selector[:-1]}, {matchers}}}"
-
-
-def rate_by(metric: str, labels: str, selector: str, also: str = "") -> str:
-    """The growth of a counter per second, summed by ``labels``; ``also`` adds matchers to ``selector``."""
-    return f"sum by ({labels}) (rate({metric}{narrowed(selector, also) if also else selector}{RATE_INTERVAL}))"
-
-
-def increase_by(metric: str, labels: str) -> dict[str, str]:
-    """The increase of a counter of the processes, as one line for each value of the labels."""
-    names = " ".join(f"{{{{{name}}}}}" for name in labels.split(", "))
-    increase = f"increase({metric}{ALL_PROCESSES}{RATE_INTERVAL})"
-    return {f"{names} {OF_INSTALLATION}": f"sum by ({INSTALLATION}, {labels}) ({increase})"}
-
-
-def percentile_95(histogram: str, labels: str, selector: str) -> str:
-    """The 95th percentile of a histogram's buckets, by labels."""
-    by = f"le, {labels}" if labels else "le"
-    return f"histogram_quantile(0.95, {rate_by(histogram, by, selector)})"

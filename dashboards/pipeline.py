@@ -1,8 +1,10 @@
 """The dashboard *Pipeline*: whether workers and judges keep up with the traffic."""
 
 from tightrope.dashboards.bus import BUS_ROW
+from tightrope.dashboards.fleet import PROCESS_PANELS
 from tightrope.dashboards.grid import dashboard, installation_variables, served_models, variable
-from tightrope.dashboards.panels import (
+from tightrope.dashboards.panels import ORANGE, RED, REQUESTS, ROWS, Json, LineStyle, PanelRow, lines, single_value
+from tightrope.dashboards.queries import (
     ALL_PROCESSES,
     CHOSEN_INSTALLATIONS,
     CHOSEN_MODELS,
@@ -10,22 +12,15 @@ from tightrope.dashboards.panels import (
     LEGEND,
     MODEL,
     OF_INSTALLATION,
-    ORANGE,
     RATE_INTERVAL,
-    RED,
     SCRAPED_PROCESSES,
-    Json,
-    LineStyle,
-    PanelRow,
     increase_by,
-    lines,
     rate_by,
-    single_value,
 )
 
 LAST_HOUR = "[1h]"
 BACKLOG_ROW = PanelRow(
-    "Does the shadow keep up?",
+    "Is every kept answer judged in time?",
     [
         single_value(
             "Records waiting",
@@ -35,7 +30,7 @@ BACKLOG_ROW = PanelRow(
         ),
         single_value(
             "Dropped",
-            "Sampled requests of the last hour that were not compared.",
+            "Kept requests of the last hour that were not compared.",
             f"sum(increase(tightrope_samples_dropped_total{CHOSEN_MODELS}{LAST_HOUR}))",
             {1: ORANGE},
         ),
@@ -46,38 +41,38 @@ BACKLOG_ROW = PanelRow(
             {1: RED},
         ),
         single_value(
-            "Alerts untold",
+            "Unsent alerts",
             "Alerts that no Alertmanager has accepted yet.",
             f"max(tightrope_alerts_waiting{ALL_PROCESSES}) or vector(0)",
             {1: RED},
         ),
         single_value(
-            "Processes up", "Processes that Prometheus scrapes successfully.", f"sum(up{SCRAPED_PROCESSES})", {}
+            "Processes that run", "Processes that Prometheus scrapes successfully.", f"sum(up{SCRAPED_PROCESSES})", {}
         ),
         single_value(
-            "Processes down", "Processes whose scrape fails.", f"sum(up{SCRAPED_PROCESSES} == bool 0)", {1: RED}
+            "Processes that do not", "Processes whose scrape fails.", f"sum(up{SCRAPED_PROCESSES} == bool 0)", {1: RED}
         ),
     ],
 )
 FLOW_ROW = PanelRow(
-    "From the request to the verdict",
+    "From the request to the judge",
     [
         lines(
             "Requests kept",
-            "Requests per second that are sampled for comparison, by model.",
-            "reqps",
+            "Requests per second that are kept for comparison, by model.",
+            REQUESTS,
             {LEGEND: rate_by("tightrope_samples_total", MODEL, CHOSEN_MODELS)},
         ),
         lines(
             "Rows compared",
             "Compared rows per second, by model.",
-            "ops",
+            ROWS,
             {LEGEND: rate_by("tightrope_comparisons_total", MODEL, CHOSEN_MODELS, 'scope="model"')},
         ),
         lines(
             "Rows judged",
             "Rows per second that the judge counts as evidence, by model.",
-            "ops",
+            ROWS,
             {LEGEND: rate_by("tightrope_rows_judged_total", MODEL, CHOSEN_MODELS)},
         ),
         lines(
@@ -108,8 +103,8 @@ FLOW_ROW = PanelRow(
         ),
         lines(
             "Requests dropped",
-            "Dropped requests per second, by reason; a deployment drops a few with the reason old_artefact.",
-            "reqps",
+            "Kept requests per second that are dropped, by reason; a deployment drops a few (old_artefact).",
+            REQUESTS,
             {
                 f"{{{{reason}}}} {OF_INSTALLATION}": rate_by(
                     "tightrope_samples_dropped_total", f"{INSTALLATION}, reason", CHOSEN_MODELS
@@ -127,19 +122,19 @@ FLOW_ROW = PanelRow(
         lines(
             "Rows that could not be compared",
             "Rows per second that could not be compared, by model.",
-            "ops",
+            ROWS,
             {LEGEND: rate_by("tightrope_comparison_errors_total", MODEL, CHOSEN_MODELS, 'scope="model"')},
             LineStyle.QUIET,
         ),
     ],
 )
 OUTPUTS_ROW = PanelRow(
-    "Beside it",
+    "Reports and alerts",
     [
         lines(
             "Rows kept for reports",
-            "Rows per second that are kept for drift reports, and those that are not, by reason.",
-            "ops",
+            "Rows per second that are kept for the reports about changed inputs, and those that are not, by reason.",
+            ROWS,
             {
                 f"kept {OF_INSTALLATION}": rate_by("tightrope_archived_rows_total", INSTALLATION, CHOSEN_MODELS),
                 f"{{{{reason}}}} {OF_INSTALLATION}": rate_by(
@@ -148,8 +143,8 @@ OUTPUTS_ROW = PanelRow(
             },
         ),
         lines(
-            "Drift reports",
-            "Drift reports, by outcome.",
+            "Reports about changed inputs",
+            "Runs of the report job, by outcome.",
             "short",
             {
                 f"{{{{outcome}}}} {OF_INSTALLATION}": f"sum by ({INSTALLATION}, outcome) "
@@ -158,7 +153,7 @@ OUTPUTS_ROW = PanelRow(
             LineStyle.QUIET,
         ),
         lines(
-            "Posts of alerts",
+            "Alerts posted",
             "Posts to all Alertmanagers, by outcome.",
             "short",
             increase_by("tightrope_alert_posts_total", "outcome"),
@@ -167,29 +162,14 @@ OUTPUTS_ROW = PanelRow(
 )
 
 
-def _processes() -> PanelRow:
-    own = SCRAPED_PROCESSES
-    return PanelRow(
-        "Processes",
-        [
-            lines(
-                "Processor",
-                "CPU cores in use, by process.",
-                "short",
-                {"{{instance}}": f"rate(process_cpu_seconds_total{own}{RATE_INTERVAL})"},
-            ),
-            lines(
-                "Memory",
-                "Resident memory, by process.",
-                "bytes",
-                {"{{instance}}": f"process_resident_memory_bytes{own}"},
-            ),
-            lines(
-                "Open files", "Open file descriptors, by process.", "short", {"{{instance}}": f"process_open_fds{own}"}
-            ),
-        ],
-        folded=True,
-    )
+OPEN_FILES = lines(
+    "Open files",
+    "Open file descriptors, by process.",
+    "short",
+    {"{{instance}}": f"process_open_fds{SCRAPED_PROCESSES}"},
+    width=24,
+    height=6,
+)
 
 
 def pipeline() -> Json:
@@ -197,10 +177,16 @@ def pipeline() -> Json:
     return dashboard(
         "tightrope-pipeline",
         "Tightrope / Pipeline",
-        "From the request through the shadow to the verdict: backlog and losses.",
+        "The way of an answer from the request to the judge: what waits, what is lost.",
         [
             *installation_variables(several=True),
             variable("model", "Model", served_models(CHOSEN_INSTALLATIONS), several=True),
         ],
-        [BACKLOG_ROW, FLOW_ROW, OUTPUTS_ROW, BUS_ROW, _processes()],
+        [
+            BACKLOG_ROW,
+            FLOW_ROW,
+            OUTPUTS_ROW,
+            BUS_ROW,
+            PanelRow("Processes", [*PROCESS_PANELS, OPEN_FILES], folded=True),
+        ],
     )

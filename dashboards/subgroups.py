@@ -3,11 +3,12 @@
 from tightrope.dashboards.grid import dashboard, installation_variables, served_models, variable
 from tightrope.dashboards.labels import subgroup_reliability
 from tightrope.dashboards.panels import (
+    FULL,
     GREEN,
-    ONE_INSTALLATION,
-    ONE_MODEL,
     ORANGE,
     RED,
+    ROWS,
+    SMALL,
     TRANSPARENT,
     Json,
     LineStyle,
@@ -17,11 +18,10 @@ from tightrope.dashboards.panels import (
     by_name,
     heat_map,
     lines,
-    narrowed,
-    rate_by,
     steps,
     table,
 )
+from tightrope.dashboards.queries import ONE_INSTALLATION, ONE_MODEL, narrowed, rate_by
 
 CHOSEN_SCOPES = narrowed(ONE_MODEL, 'scope=~"$scope"')
 CHOSEN_MONITOR = narrowed(CHOSEN_SCOPES, 'monitor="$monitor"')
@@ -44,13 +44,13 @@ def _harm_table() -> Panel:
     expressions = {
         "Answered by": f"max by (scope) (tightrope_safe_mode_active{CHOSEN_SCOPES})",
         "Rate": HARM_RATE,
-        "From": f"max by (scope) (tightrope_monitor_lower{CHOSEN_MONITOR})",
-        "To": f"max by (scope) (tightrope_monitor_upper{CHOSEN_MONITOR})",
-        "Limit": HARM_LIMIT,
+        "At least": f"max by (scope) (tightrope_monitor_lower{CHOSEN_MONITOR})",
+        "At most": f"max by (scope) (tightrope_monitor_upper{CHOSEN_MONITOR})",
+        "Tolerated": HARM_LIMIT,
         "Harm": f"{HARM_RATE} / {HARM_LIMIT}",
         "Evidence": f"max by (scope) ({EVIDENCE})",
     }
-    names = {f"Value #{ref}": name for ref, name in zip("ABCDEFG", expressions, strict=True)} | {"scope": "Scope"}
+    names = {f"Value #{ref}": name for ref, name in zip("ABCDEFG", expressions, strict=True)} | {"scope": "Group"}
     answers = {str(value): {"text": role, "color": colour} for value, (role, colour) in enumerate(ANSWERING_ROLES)}
     bar = {
         "custom.cellOptions": {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"},
@@ -60,30 +60,31 @@ def _harm_table() -> Panel:
     text = {"custom.cellOptions": {"type": "color-text"}, "mappings": [{"type": "value", "options": answers}]}
     return table(
         "Whom it harms now",
-        "For the chosen monitor: its mean, the ends of its 95 % interval, the limit, and the ratio of mean and limit "
-        "(harm). The evidence is that of the monitor closest to an alarm.",
+        "By what is chosen to watch: the rate, the ends of its 95 % interval, what is tolerated, and the ratio of the "
+        "two (harm). The evidence is that of the monitor closest to an alarm.",
         [Query(expr, table=True) for expr in expressions.values()],
         [
             {"id": "merge", "options": {}},
             {"id": "organize", "options": {"renameByName": names, "excludeByName": {"Time": True}}},
         ],
         unit="percentunit",
-        width=12,
+        width=14,
         height=13,
         defaults={"color": {"mode": "thresholds"}},
         sort="Harm",
         overrides=[
-            by_name("Scope", {"custom.width": 190}),
-            by_name("Answered by", {"custom.width": 95, **text}),
-            *(by_name(column, {"custom.width": 60}) for column in ("Rate", "From", "To", "Limit")),
+            by_name("Group", {"custom.width": 200}),
+            by_name("Answered by", {"custom.width": 100, **text}),
+            *(by_name(column, {"custom.width": 75}) for column in ("Rate", "At least", "At most")),
+            by_name("Tolerated", {"custom.width": 80}),
             by_name("Harm", {**bar, "max": 3, "thresholds": steps(HARM_COLOURS, GREEN)}),
             by_name("Evidence", {**bar, "max": 1, "thresholds": steps(EVIDENCE_COLOURS, GREEN)}),
         ],
     )
 
 
-ANSWERING_ROLES = (("compressed", GREEN), ("baseline", ORANGE))
-"""The model that answers a scope, and its colour: outside safe mode, and in safe mode."""
+ANSWERING_ROLES = ((SMALL, GREEN), (FULL, ORANGE))
+"""The model that answers a group, and its colour: outside safe mode, and in safe mode."""
 
 
 def _evidence_table() -> Panel:
@@ -92,7 +93,7 @@ def _evidence_table() -> Panel:
         {"id": "groupingToMatrix", "options": {"rowField": "scope", "columnField": "monitor", "valueField": "Value"}}
     ]
     return table(
-        "Evidence by scope and monitor",
+        "Evidence by group and by what is watched",
         "Evidence as a share of what an alarm needs, on a log scale; 100 % from the alarm until the return.",
         [Query(f"sort_desc(max by (scope, monitor) ({EVIDENCE}))", table=True)],
         cells,
@@ -100,28 +101,33 @@ def _evidence_table() -> Panel:
         width=24,
         height=14,
         defaults={"decimals": 0, "color": {"mode": "thresholds"}, "thresholds": steps(EVIDENCE_COLOURS, TRANSPARENT)}
-        | {"custom": {"width": 137, "cellOptions": {"type": "color-background", "mode": "basic"}}},
-        overrides=[by_name("scope\\monitor", {"custom.width": 178, "custom.cellOptions": {"type": "auto"}})],
+        | {"custom": {"width": 148, "cellOptions": {"type": "color-background", "mode": "basic"}}},
+        overrides=[
+            by_name(
+                "scope\\monitor",
+                {"displayName": "Group", "custom.width": 200, "custom.cellOptions": {"type": "auto"}},
+            )
+        ],
     )
 
 
 HARM_PANELS = [
     _harm_table(),
     heat_map(
-        "Harm: the rate against its limit",
-        "For the chosen monitor: the mean of the latest rows divided by the limit; above 100 % the limit is exceeded. "
-        "Alarms depend on the evidence, not on this window.",
+        "Harm over time: the rate against what is tolerated",
+        "By what is chosen to watch: the mean of the latest rows divided by its limit; above 100 % more than that is "
+        "off. Alarms depend on the evidence, not on this window.",
         Query(f"{HARM_RATE} / {HARM_LIMIT}", "{{scope}}"),
         HARM_COLOURS,
-        width=12,
+        width=10,
         height=13,
     ),
 ]
 EVIDENCE_PANELS = [
     heat_map(
-        "Evidence: the way to an alarm",
-        "Evidence of the monitor closest to an alarm, as a share of its budget, on a log scale; 100 % from the alarm "
-        "until the return, while the baseline answers the scope.",
+        "Evidence over time: the way to an alarm",
+        "Of the monitor closest to an alarm, as a share of what an alarm needs, on a log scale; 100 % from the alarm "
+        "until the return, while the full model answers the group.",
         Query(f"max by (scope) ({EVIDENCE})", "{{scope}}"),
         EVIDENCE_COLOURS,
         width=24,
@@ -131,9 +137,9 @@ EVIDENCE_PANELS = [
 ]
 RATE_PANELS = [
     lines(
-        "Disagreement",
-        "Mean loss of the rows compared in the last five minutes, by scope: a row counts 1 where the models disagree, "
-        "or a part of 1 where its kind of decision says how much.",
+        "Answers that differ",
+        "Of the rows compared in the last five minutes, by group: a row counts 1 where the models decide differently, "
+        "or a part of 1 where its kind of decision says how much. The table at the top has the intervals.",
         "percentunit",
         {"{{scope}}": f"max by (scope) (model_scope:tightrope_disagreements:ratio_rate5m{CHOSEN_SCOPES})"},
         LineStyle.MANY,
@@ -142,8 +148,8 @@ RATE_PANELS = [
     ),
     lines(
         "Rows compared",
-        "Compared rows per second, by scope; with few rows a decision takes long.",
-        "ops",
+        "Compared rows per second, by group; with few rows a decision takes long.",
+        ROWS,
         {"{{scope}}": rate_by("tightrope_comparisons_total", "scope", CHOSEN_SCOPES)},
         LineStyle.MANY,
         width=12,
@@ -151,8 +157,8 @@ RATE_PANELS = [
     ),
     lines(
         "Rows answered",
-        "Answered rows per second, sampled or not, by scope; attribute=other has the rows without a declared value.",
-        "ops",
+        "Answered rows per second, kept or not, by group; attribute=other has the rows without a declared value.",
+        ROWS,
         {"{{scope}}": rate_by("tightrope_subgroup_rows_total", "scope", CHOSEN_SCOPES)},
         LineStyle.MANY,
         width=24,
@@ -160,8 +166,8 @@ RATE_PANELS = [
     ),
     lines(
         "Rows that could not be compared",
-        "Rows per second that could not be compared, for the five scopes with the most.",
-        "ops",
+        "Rows per second that could not be compared, for the five groups with the most.",
+        ROWS,
         {"{{scope}}": f"topk(5, {rate_by('tightrope_comparison_errors_total', 'scope', CHOSEN_SCOPES)})"},
         LineStyle.QUIET,
         width=24,
@@ -177,18 +183,18 @@ def subgroups() -> Json:
     return dashboard(
         "tightrope-subgroups",
         "Tightrope / Subgroups",
-        "The scopes that the compressed model harms, and the evidence.",
+        "The groups that the small model harms, and the evidence.",
         [
             *installation_variables(),
             variable("model", "Model", served_models(ONE_INSTALLATION)),
-            variable("scope", "Scope", scopes, several=True),
-            variable("monitor", "Monitor", monitors),
+            variable("scope", "Group", scopes, several=True),
+            variable("monitor", "Watched", monitors),
         ],
         [
-            PanelRow("Who is hurt", HARM_PANELS),
-            PanelRow("The case against the compressed model", EVIDENCE_PANELS),
-            PanelRow("Rates", RATE_PANELS),
-            PanelRow("Labels", [subgroup_reliability(CHOSEN_SCOPES)]),
+            PanelRow("Who is harmed", HARM_PANELS),
+            PanelRow("How certain it is", EVIDENCE_PANELS),
+            PanelRow("How much is compared, and how much differs", RATE_PANELS),
+            PanelRow("Does each model know when it is right?", [subgroup_reliability(CHOSEN_SCOPES)]),
         ],
         tag="model:$model",
     )

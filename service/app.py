@@ -160,6 +160,13 @@ def load_pairs(
     return pairs
 
 
+def _begin_metrics(metrics: Metrics, name: str, pair: ModelPair, settings: Settings) -> None:
+    """Create a model's counters at zero, and show who answers for it."""
+    metrics.initialize(Component.GATEWAY, name, pair.plan.scopes)
+    section = settings.models[name]
+    metrics.set_model_info(name, section.owner or "", section.page, section.mode or "unset")
+
+
 def build_service(
     settings: Settings,
     pairs: dict[str, ModelPair],
@@ -182,9 +189,7 @@ def build_service(
     ``worker_costs`` count for a worker in this process.
     """
     for name, pair in pairs.items():
-        metrics.initialize(Component.GATEWAY, name, pair.plan.scopes)
-        section = settings.models[name]
-        metrics.set_model_info(name, section.owner or "", section.page, section.mode or "unset")
+        _begin_metrics(metrics, name, pair, settings)
         for line in pair.warnings:
             log.warning("%s", line)
     deadline = time.monotonic() + (modes_timeout or 0.0)

@@ -22,6 +22,8 @@ relabelings:
 {{- define "tightrope.rules" -}}
 {{- $kept := "cluster, namespace" }}
 {{- $link := "var-namespace={{ $labels.namespace }}" }}
+{{- $looked := "namespace=%q" }}
+{{- $values := "$labels.cluster $labels.namespace" }}
 {{- $matchers := list }}
 {{- range $name, $value := include "tightrope.installation" .root | fromYaml }}
 {{- $matchers = append $matchers (printf "%s=%q" $name $value) }}
@@ -29,10 +31,14 @@ relabelings:
 {{- range include "tightrope.addedLabels" .root | fromYamlArray }}
 {{- $kept = printf "%s, %s" $kept . }}
 {{- $link = printf "%s&var-%s={{ $labels.%s }}" $link . . }}
+{{- $looked = printf "%s, %s=%%q" $looked . }}
+{{- $values = printf "%s $labels.%s" $values . }}
 {{- end }}
 {{- include "tightrope.addressed" .
   | replace "cluster, namespace" $kept
   | replace "var-namespace={{ $labels.namespace }}" $link
+  | replace "namespace=%q" $looked
+  | replace "$labels.cluster $labels.namespace" $values
   | replace "namespace=~\".*\"" (join ", " $matchers) }}
 {{- end }}
 

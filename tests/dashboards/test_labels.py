@@ -7,7 +7,7 @@ def test_tables_of_curves_have_a_column_that_says_whose() -> None:
     """One line for each model and bin."""
     for panel in (RELIABILITY_TABLE, subgroup_reliability("{}")):
         renamed = panel.transformations[-1]["options"]["renameByName"]
-        assert (renamed["role"], renamed["bin"]) == ("Whose curve", "Bin")
+        assert (renamed["role"], renamed["bin"]) == ("Model", "Bin")
         assert all("by (scope, role, bin)" in q.expr or "by (role, bin)" in q.expr for q in panel.queries)
     assert "Value" in subgroup_reliability("{}").transformations[-1]["options"]["renameByName"]
 

@@ -12,7 +12,7 @@ from tightrope.dashboards.panels import (
     coloured_cells,
     heat_map,
     lines,
-    rate_by,
+    role_column,
     single_value,
     table,
     timeline,
@@ -23,9 +23,9 @@ ONE = Query("up", "{{job}}")
 
 def test_limits_are_dashed_and_thresholds_are_coloured() -> None:
     """A limit must not look like a measurement."""
-    drawn = lines("x", "t", "s", {"limit": "up"}, defaults={"min": None})
+    drawn = lines("x", "t", "s", {"tolerated": "up"}, defaults={"min": None})
     (panel,) = panels(dashboard("u", "t", "d", (), [PanelRow("a", [drawn])]))
-    assert "limit" in {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]}
+    assert "tolerated" in {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]}
     assert (panel["fieldConfig"]["defaults"]["unit"], panel["fieldConfig"]["defaults"]["min"]) == ("s", None)
     (stat,) = panels(dashboard("u", "t", "d", (), [PanelRow("a", [single_value("x", "t", "up", {1: "red"})])]))
     steps = stat["fieldConfig"]["defaults"]["thresholds"]["steps"]
@@ -77,14 +77,29 @@ def test_line_styles_fit_the_data(look: LineStyle, changed: dict[str, object]) -
     assert (drawn.points is not None) == (look is LineStyle.EVENTS)
 
 
-def test_roles_have_their_colours() -> None:
-    """Baseline and compressed always have the same colours."""
-    fixed = {
-        one["matcher"]["options"]: one["properties"][0]["value"]["fixedColor"]
+def test_roles_have_their_words_and_colours() -> None:
+    """Both models always look the same, named by their label or in words."""
+    properties = {
+        one["matcher"]["options"]: {each["id"]: each["value"] for each in one["properties"]}
         for one in lines("x", "t", "s", {"up": "up"}).overrides
-        if one["properties"][0]["id"] == "color"
     }
-    assert fixed == {"baseline": "orange", "compressed": "green"}
+    for role, words, colour in (("baseline", "full model", "orange"), ("compressed", "small model", "green")):
+        assert properties[role] == {"displayName": words, "color": {"mode": "fixed", "fixedColor": colour}}
+        assert properties[words] == {"color": {"mode": "fixed", "fixedColor": colour}}
+    (mapping,) = (one["value"] for one in role_column("Model", 9)["properties"] if one["id"] == "mappings")
+    assert mapping[0]["options"]["compressed"] == {"text": "small model"}
+
+
+def test_lines_of_an_interval_are_thin_and_given_colours_are_taken() -> None:
+    """Both ends look the same."""
+    overrides = {
+        one["matcher"]["options"]: {each["id"]: each["value"] for each in one["properties"]}
+        for one in lines("x", "t", "s", {"a": "up"}, colours={"a": "purple"}).overrides
+    }
+    assert overrides["at least"] == overrides["at most"]
+    assert overrides["at least"]["custom.fillOpacity"] == 0
+    assert overrides["a"]["color"] == {"mode": "fixed", "fixedColor": "purple"}
+    assert "color" not in overrides["/, by chance$/"]
 
 
 def test_table_is_sorted_by_the_named_column() -> None:
@@ -92,10 +107,5 @@ def test_table_is_sorted_by_the_named_column() -> None:
     made = table("x", "t", [ONE], [], sort="Harm")
     assert made.options["sortBy"] == [{"displayName": "Harm", "desc": True}]
     assert "sortBy" not in table("x", "t", [ONE], []).options
+    assert made.overrides[0]["properties"] == [{"id": "noValue", "value": "\u2013"}], "a sentence in each empty cell"
     assert [step["color"] for step in coloured_cells({1: "red"})["thresholds"]["steps"]] == ["transparent", "red"]
-
-
-def test_rate_by_keeps_the_selector() -> None:
-    """It may add matchers."""
-    assert rate_by("a_total", "x, y", '{m="1"}') == 'sum by (x, y) (rate(a_total{m="1"}[$__rate_interval]))'
-    assert rate_by("a_total", "x", '{m="1"}', 's="2"') == 'sum by (x) (rate(a_total{m="1", s="2"}[$__rate_interval]))'

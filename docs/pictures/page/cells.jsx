@@ -26,6 +26,7 @@ const spans = ({ times, values, field }, merged, step) => {
 
 const configured = (series, panel, timeRange, theme) => {
   const config = new UPlotConfigBuilder('utc');
+  config.setPadding([null, 28, null, null]); // half of the last label of the time axis
   const count = series.length;
   config.addScale({
     scaleKey: 'x', isTime: true, orientation: ScaleOrientation.Horizontal, direction: ScaleDirection.Right,

@@ -14,13 +14,15 @@ const Stat = ({ panel, frames, width, height, replace }) => {
   return <BigValue value={shown[0].display} sparkline={shown[0].sparkline} width={width} height={height} theme={theme} {...look} />;
 };
 
+const MARK = '#9fa0a8'; // the dashboards' EVENT_COLOUR
+
 // The marks of the dashboard, as Grafana draws annotations: dashed, with a small triangle below.
 const Marks = ({ config, marks }) => {
   const theme = useTheme2();
   config.addHook('draw', (plot) => {
     const { ctx, bbox } = plot;
     ctx.save();
-    ctx.strokeStyle = ctx.fillStyle = theme.visualization.getColorByName('orange');
+    ctx.strokeStyle = ctx.fillStyle = theme.visualization.getColorByName(MARK);
     for (const at of marks) {
       const x = plot.valToPos(at, 'x', true);
       ctx.setLineDash([4, 4]);
