@@ -19,7 +19,7 @@ from tightrope.service.api.incidents.library import NO_INCIDENTS, IncidentLibrar
 from tightrope.service.api.overview.event_log import log_event
 from tightrope.service.api.ports import Deployer, VerdictReader
 from tightrope.service.api.review.desk import ReviewDesk
-from tightrope.service.api.week.costs import HourPrice
+from tightrope.service.api.week.costs import configured_price
 from tightrope.service.config.access import access_tokens
 from tightrope.service.config.extras import missing_extras
 from tightrope.service.config.loader import ConfigError, Settings
@@ -219,7 +219,7 @@ def build_service(
         from tightrope.service.api.app import create_app  # noqa: PLC0415 - FastAPI loads after the first inferences
 
         others = tokens, watched, _reports(settings), is_ready, sight.facts, review
-        more: dict[str, Any] = {"daily": ledger, "price": _price(settings), "incidents": incidents}
+        more: dict[str, Any] = {"daily": ledger, "price": configured_price(settings.server), "incidents": incidents}
         return create_app(engine, bus, trail, verdicts, deployer, *others, **more)
 
     app = InferLayer(make_app, responder, admission)
@@ -227,10 +227,6 @@ def build_service(
     sharing = SharingWatch(pairs, lambda model: verdicts.progress(model)["noise"], engine.keep_apart, metrics)
     parts = app, engine, outbox, control, sight, health, sharing, qualification, ledger
     return Service(*parts, judge_watch, payloads, grpc, spans)
-
-
-def _price(settings: Settings) -> HourPrice:
-    return HourPrice(settings.server.cost_per_hour, settings.server.currency)
 
 
 def _plan_of(pairs: Mapping[str, ModelPair], model: str) -> str | None:

@@ -7,6 +7,7 @@ from tightrope.service.adapters.ledger.day_cost import DayCost
 from tightrope.service.api.overview.phrases import capitalized, percent, short_percent
 from tightrope.service.api.week.documents import WeekSafety, WeekSaving
 from tightrope.service.api.week.words import SECONDS_OF_HOUR, about_time, money
+from tightrope.service.config.process.server import ServerSection
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,15 @@ class HourPrice:
 
 
 NO_PRICE = HourPrice()
+
+
+def configured_price(server: ServerSection) -> HourPrice:
+    """The price in a configuration.
+
+    >>> configured_price(ServerSection(cost_per_hour=0.05, currency="EUR")).of(7200.0)
+    0.1
+    """
+    return HourPrice(server.cost_per_hour, server.currency)
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,22 +230,3 @@ def test_unknown_variable_is_an_error(tmp_path: Path) -> None:
     unknown = f"TIGHTROPE_TOKEN: no such setting; the environment may set {', '.join(sorted(ENVIRONMENT))}"
     assert problems(tmp_path, good, {"TIGHTROPE_TOKEN": "x", TOKEN_VARIABLE: "t"}) == [unknown]
     assert problems(tmp_path, good + "\nbogus: 1", {"TIGHTROPE_TOKEN": "x"}) == [unknown, "bogus: there is no such key"]
-
-
-@pytest.mark.parametrize(
-    ("server", "problem"),
-    [
-        ("cost_per_hour: 0.05", "server: cost_per_hour needs currency, such as EUR"),
-        (
-            "cost_per_hour: -1, currency: EUR",
-            "server.cost_per_hour: input should be greater than or equal to 0 (it is -1)",
-        ),
-        (
-            "cost_per_hour: 1, currency: euros",
-            "server.currency: string should match pattern '^[A-Z]{3}$' (it is 'euros')",
-        ),
-    ],
-)
-def test_price_of_compute_time_needs_its_currency(tmp_path: Path, server: str, problem: str) -> None:
-    """Money without a unit says nothing."""
-    assert problems(tmp_path, f"models: {{m: {{{MODEL}}}}}\nserver: {{{server}}}\n") == [problem]
