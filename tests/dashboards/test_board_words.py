@@ -1,4 +1,4 @@
-"""What people see on the dashboards: plain words, units in words, a text for every empty panel, no colour twice."""
+"""The dashboards as people see them: plain words, units in words, a text in each empty panel, no colour twice."""
 
 import re
 from collections.abc import Iterator

@@ -70,7 +70,7 @@ def test_latched_scope_has_a_second_alert() -> None:
 
 
 def test_order_that_was_released_advises_no_one_of_harm() -> None:
-    """In an advisory model the compressed one answers again; the state returns by evidence, which is none of harm."""
+    """In an advisory model the compressed one answers again; the state returns by evidence."""
     released = replace(routes(x="safe", y="safe"), ordered=("x",))
     assert [(alert.name, alert.scope) for alert in active_alerts(released)] == [(ADVISED_ALERT, "y")]
 
