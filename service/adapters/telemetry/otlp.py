@@ -22,7 +22,7 @@ SEND_SECONDS = 5.0
 """Time limit of an export, with its retries."""
 
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
-FAILED = "server_error"
+ERROR_OUTCOME = "server_error"
 """The outcome that makes a span an error: a caller's mistake is no failure of the server."""
 
 
@@ -55,7 +55,7 @@ class OtlpExporter:
             resource=self._resource,
             attributes={"tightrope.model": note.model, "tightrope.outcome": note.outcome},
             kind=SpanKind.SERVER,
-            status=Status(StatusCode.ERROR) if note.outcome == FAILED else Status(StatusCode.UNSET),
+            status=Status(StatusCode.ERROR) if note.outcome == ERROR_OUTCOME else Status(StatusCode.UNSET),
             start_time=note.ended - int(note.seconds * 1e9),
             end_time=note.ended,
             instrumentation_scope=self._scope,

@@ -70,7 +70,7 @@ _LABELS = {
 }
 """A short label for the rate of each monitor, beside its figure."""
 
-MAX_REMEMBERED = 1024
+MAX_WORDED_LIMITS = 1024
 """Limits whose words are remembered: the checks of all scopes have a few of them."""
 
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
@@ -91,7 +91,7 @@ def percent(share: float) -> str:
     return f"{number:.1f} %" if number < _COARSE else f"{number:.0f} %"
 
 
-@lru_cache(maxsize=MAX_REMEMBERED)
+@lru_cache(maxsize=MAX_WORDED_LIMITS)
 def short_percent(share: float) -> str:
     """A share in per cent without the decimal that says nothing.
 
@@ -163,7 +163,7 @@ def clock_time(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-@lru_cache(maxsize=MAX_REMEMBERED)
+@lru_cache(maxsize=MAX_WORDED_LIMITS)
 def _direction(monitor: str, variant: str, above: bool) -> Mapping[str, str]:  # noqa: FBT001 - of a cached function
     """The words that depend on the sign of a value, or on the variant."""
     return {
