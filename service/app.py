@@ -19,7 +19,7 @@ from tightrope.service.api.incidents.library import NO_INCIDENTS, IncidentLibrar
 from tightrope.service.api.overview.event_log import log_event
 from tightrope.service.api.ports import Deployer, VerdictReader
 from tightrope.service.api.review.desk import ReviewDesk
-from tightrope.service.api.week.costs import configured_price
+from tightrope.service.api.week.costs import price_of
 from tightrope.service.config.access import access_tokens
 from tightrope.service.config.extras import missing_extras
 from tightrope.service.config.loader import ConfigError, Settings
@@ -219,7 +219,7 @@ def build_service(
         from tightrope.service.api.app import create_app  # noqa: PLC0415 - FastAPI loads after the first inferences
 
         others = tokens, watched, _reports(settings), is_ready, sight.facts, review
-        more: dict[str, Any] = {"daily": ledger, "price": configured_price(settings.server), "incidents": incidents}
+        more: dict[str, Any] = {"daily": ledger, "price": price_of(settings.server), "incidents": incidents}
         return create_app(engine, bus, trail, verdicts, deployer, *others, **more)
 
     app = InferLayer(make_app, responder, admission)

@@ -32,10 +32,10 @@ class HourPrice:
 NO_PRICE = HourPrice()
 
 
-def configured_price(server: ServerSection) -> HourPrice:
+def price_of(server: ServerSection) -> HourPrice:
     """The price in a configuration.
 
-    >>> configured_price(ServerSection(cost_per_hour=0.05, currency="EUR")).of(7200.0)
+    >>> price_of(ServerSection(cost_per_hour=0.05, currency="EUR")).of(7200.0)
     0.1
     """
     return HourPrice(server.cost_per_hour, server.currency)
