@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from benchmarks.power.windows import Budgeted, Tumbling
-from benchmarks.situations import dependent_rows, intersections, label_budgets
+from benchmarks.situations import dependent_rows, intersections, label_budgets, reviewed_labels
 from benchmarks.situations.dependent_rows import BURSTS, CHANGE, JUDGED, REQUESTS, joined, judged_alarms, window_alarms
 from benchmarks.situations.intersections import DECLARED, HARMED, PAIRS, SEARCH, Rowset, build_plan, crossed, fold
 from benchmarks.situations.label_budgets import AT_LIMIT, Truths, drawn_labels
 from benchmarks.situations.label_budgets import judged_alarms as labelled_alarms
 from benchmarks.situations.lines import delays_text
 from tightrope.monitors.catalogue import CATALOGUE, SEARCH_SHARE
+from tightrope.monitors.review.opinions import Opinion
 
 METHODS = [Tumbling(), Budgeted("tumbling window, at Tightrope's budget", sliding=False)]
 
@@ -112,3 +113,17 @@ def test_quick_tables_have_a_line_for_each_method_beside_its_promise() -> None:
     assert f"| {SEARCH} | 0.05 |" in tables[1]
     assert f"| {DECLARED} | 0.05 |" in tables[1]
     assert "| tumbling window, mean over the limit | - |" in tables[0]
+
+
+def test_reviewed_labels_alone_keep_the_promise() -> None:
+    """Each monitor of labels at its limit; a larger gap is seen."""
+    rows, promised = 16_384, reviewed_labels.SHARE * 16_384 / reviewed_labels.SAMPLES_PER_FALSE_ALARM
+    alarms, labels = reviewed_labels.false_alarms(reviewed_labels.certain, 1, rows)
+    assert labels > 300
+    assert alarms <= promised + 2 * np.sqrt(promised)
+    assert reviewed_labels.false_alarms(_denies_compressed, 1, rows)[0] > promised + 2 * np.sqrt(promised)
+
+
+def _denies_compressed(*_: object) -> Opinion:
+    """A reviewer by whom the baseline is always right."""
+    return Opinion.A
