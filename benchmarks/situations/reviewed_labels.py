@@ -133,7 +133,7 @@ def review_batch(
 
 def false_alarms(reviewer: Reviewer, seed: int, n: int) -> tuple[int, int]:
     """The false alarms in n rows at the limits, and the labels."""
-    plan, answers, rng = build_plan(), Answers.draw_rows(seed, n), np.random.default_rng(seed)
+    plan, answers, rng = build_plan(), Answers.draw_rows(seed, n), np.random.default_rng([seed, 1])
     rows, state, alarms, labels = answers.compared(), held(plan, initial_state(plan)), 0, 0
     for begin in range(0, n, BATCH):
         batch = rows.take(slice(begin, begin + BATCH))
