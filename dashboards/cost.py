@@ -1,6 +1,6 @@
 """The row of the dashboard *Model* about costs: what compression saves, and what safety takes of it (docs/cost.md)."""
 
-from tightrope.dashboards.panels import CORES, FULL, GREEN, ORANGE, SHARE, PanelRow, lines, single_value
+from tightrope.dashboards.panels import CORES, FULL_MODEL, GREEN, ORANGE, SHARE, PanelRow, lines, single_value
 from tightrope.dashboards.queries import ONE_MODEL, narrowed
 
 OF_LAST_HOUR, NOW = "increase", "rate"
@@ -77,7 +77,7 @@ COST_ROW = PanelRow(
                 "watching": _cpu(NOW, "shadow_"),
                 "fallbacks": _cpu(NOW, "", "fallback"),
                 "asked again": _cpu(NOW, "", "escalation"),
-                f"{FULL} alone": _alone(NOW),
+                f"{FULL_MODEL} alone": _alone(NOW),
             },
             width=12,
             colours={**SHARE_COLOURS, "answers of the small model": GREEN},

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tightrope.dashboards.drift import WHOLE
-from tightrope.dashboards.panels import SMALL, Json, Panel, PanelRow, Query, by_name, lines, role_column, table
+from tightrope.dashboards.panels import SMALL_MODEL, Json, Panel, PanelRow, Query, by_name, lines, role_column, table
 from tightrope.dashboards.queries import ONE_MODEL, narrowed
 
 CALIBRATION = narrowed(ONE_MODEL, 'scope="model", monitor="calibration"')
@@ -87,7 +87,7 @@ LABEL_ROW = PanelRow(
             "Its confidence minus its accuracy on labelled rows, in the worst bin, with its 95 % interval.",
             "percentunit",
             {
-                SMALL: f"max(tightrope_monitor_mean{CALIBRATION})",
+                SMALL_MODEL: f"max(tightrope_monitor_mean{CALIBRATION})",
                 "at least": f"max(tightrope_monitor_lower{CALIBRATION})",
                 "at most": f"max(tightrope_monitor_upper{CALIBRATION})",
                 "tolerated": f"max(tightrope_monitor_limit{CALIBRATION})",

@@ -1,6 +1,17 @@
 """The row of the dashboard *Model* about modes: which model answers, and which events changed that."""
 
-from tightrope.dashboards.panels import FULL, GREEN, ORANGE, RED, SMALL, LineStyle, PanelRow, Query, lines, timeline
+from tightrope.dashboards.panels import (
+    FULL_MODEL,
+    GREEN,
+    ORANGE,
+    RED,
+    SMALL_MODEL,
+    LineStyle,
+    PanelRow,
+    Query,
+    lines,
+    timeline,
+)
 from tightrope.dashboards.queries import ONE_MODEL, RATE_INTERVAL
 
 EVENT_WORDS = {
@@ -25,7 +36,7 @@ MODE_ROW = PanelRow(
             "Who is answered by which model",
             "The model that answers each group, and the model as a whole.",
             Query(f"max by (scope) (tightrope_safe_mode_active{ONE_MODEL})", "{{scope}}"),
-            {0: (SMALL, GREEN), 1: (FULL, ORANGE)},
+            {0: (SMALL_MODEL, GREEN), 1: (FULL_MODEL, ORANGE)},
             width=16,
             height=12,
         ),
@@ -42,7 +53,7 @@ MODE_ROW = PanelRow(
             "What the full model bears",
             "Share of its requests that the full model answers while it is overloaded; 100 % if it keeps up.",
             "percentunit",
-            {FULL: f"min(tightrope_fallback_share{ONE_MODEL})"},
+            {FULL_MODEL: f"min(tightrope_fallback_share{ONE_MODEL})"},
             width=12,
             defaults={"noValue": "The full model has not been too slow"},
         ),

@@ -14,8 +14,8 @@ GRID_COLUMNS = 24
 """Columns of Grafana's grid."""
 
 RED, GREEN, ORANGE, TRANSPARENT = "red", "green", "orange", "transparent"
-SMALL, FULL = "small model", "full model"
-ROLE_NAMES = {"baseline": (FULL, ORANGE), "compressed": (SMALL, GREEN)}
+SMALL_MODEL, FULL_MODEL = "small model", "full model"
+ROLE_NAMES = {"baseline": (FULL_MODEL, ORANGE), "compressed": (SMALL_MODEL, GREEN)}
 """The words and the colours of the two models in every panel that shows them, by the label `role`."""
 
 LIMIT_COLOUR, INTERVAL_COLOUR, EVENT_COLOUR = "text", "blue", "#9fa0a8"
@@ -24,7 +24,7 @@ and the last.
 """
 
 DASHED = ("tolerated", "alarm", "full model alone")
-INTERVAL = ("at least", "at most")
+INTERVAL_LINES = ("at least", "at most")
 """The names of lines that are no measurements, and of the ends of the 95 % interval of a rate."""
 
 ROWS, REQUESTS, RUNS, RECORDS = "suffix:rows/s", "suffix:requests/s", "suffix:runs/s", "suffix:records/s"
@@ -120,9 +120,13 @@ def lines(
     defaults: Json = {"custom": custom, "color": {"mode": "palette-classic"}, "min": 0, "noValue": NOTHING[style]}
     defaults |= more.pop("defaults", {})
     overrides = [by_name(name, _dashed()) for name in DASHED] + [_expected()]
-    overrides += [by_name(name, _coloured(INTERVAL_COLOUR) | {"custom.fillOpacity": 0}) for name in INTERVAL]
+    overrides += [by_name(name, _coloured(INTERVAL_COLOUR) | {"custom.fillOpacity": 0}) for name in INTERVAL_LINES]
     names = {value: {"displayName": name, **_coloured(colour)} for value, (name, colour) in words.items()}
-    named = {SMALL: _coloured(GREEN), FULL: _coloured(ORANGE), **{n: _coloured(c) for n, c in colours.items()}}
+    named = {
+        SMALL_MODEL: _coloured(GREEN),
+        FULL_MODEL: _coloured(ORANGE),
+        **{n: _coloured(c) for n, c in colours.items()},
+    }
     overrides += [by_name(name, properties) for name, properties in {**names, **named}.items()]
     appearance: Json = {"defaults": defaults, "options": options, "overrides": overrides}
     return Panel(
@@ -147,8 +151,8 @@ def _dashed() -> Json:
 
 def _expected() -> Json:
     """An override of lines by chance: dashed, in the colours of the palette, because there may be several."""
-    look = [{"id": id_, "value": value} for id_, value in _dashed().items() if id_ != "color"]
-    return {"matcher": {"id": "byRegexp", "options": "/, by chance$/"}, "properties": look}
+    dashes = [{"id": id_, "value": value} for id_, value in _dashed().items() if id_ != "color"]
+    return {"matcher": {"id": "byRegexp", "options": "/, by chance$/"}, "properties": dashes}
 
 
 def single_value(

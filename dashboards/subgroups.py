@@ -3,12 +3,12 @@
 from tightrope.dashboards.grid import dashboard, installation_variables, served_models, variable
 from tightrope.dashboards.labels import subgroup_reliability
 from tightrope.dashboards.panels import (
-    FULL,
+    FULL_MODEL,
     GREEN,
     ORANGE,
     RED,
     ROWS,
-    SMALL,
+    SMALL_MODEL,
     TRANSPARENT,
     Json,
     LineStyle,
@@ -83,7 +83,7 @@ def _harm_table() -> Panel:
     )
 
 
-ANSWERING_ROLES = ((SMALL, GREEN), (FULL, ORANGE))
+ANSWERING_ROLES = ((SMALL_MODEL, GREEN), (FULL_MODEL, ORANGE))
 """The model that answers a group, and its colour: outside safe mode, and in safe mode."""
 
 

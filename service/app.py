@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,6 @@ from tightrope.service.adapters.ports import AuditTrail, Bus
 from tightrope.service.adapters.prometheus.metric import Component
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.runs.health import RunHealth
-from tightrope.service.adapters.telemetry.span_queue import SpanQueue
 from tightrope.service.api.incidents.library import NO_INCIDENTS, IncidentLibrary
 from tightrope.service.api.overview.event_log import log_event
 from tightrope.service.api.ports import Deployer, VerdictReader
@@ -32,6 +30,7 @@ from tightrope.service.inference.probing.probe_memory import ProbeMemory
 from tightrope.service.inference.qualified.admission import admit
 from tightrope.service.inference.remote_health import RemoteHealth
 from tightrope.service.inference.states.not_comparable import NotComparableCount
+from tightrope.service.lifecycle import Service
 from tightrope.service.outbox import Outbox
 from tightrope.service.routing.control_consumer import ControlConsumer
 from tightrope.service.routing.judge_watch import JudgeWatch
@@ -39,7 +38,7 @@ from tightrope.service.routing.qualification_watch import QualificationWatch
 from tightrope.service.routing.router import Router
 from tightrope.service.routing.sight_watches import SightWatches
 from tightrope.service.sampling.draw_key import draw_key
-from tightrope.service.sampling.ledger.ledger import CostLedger, open_ledger
+from tightrope.service.sampling.ledger.ledger import open_ledger
 from tightrope.service.sampling.ledger.sources import CostSource, GatewayCosts
 from tightrope.service.sampling.payload_joiner import PayloadConsumer
 from tightrope.service.sampling.recorder import AnswerRecorder
@@ -58,70 +57,8 @@ SILENCE_ALLOWED = (
 )
 """The risk of a configuration in which silence does not lead to the baseline."""
 
-FIRST_WORD_SECONDS = 3.0
-"""Time within which a judge that lives is heard: it takes two heartbeats."""
-
 ROWS_FOLDER, REPORTS_FOLDER = "rows", "reports"
 """Folders in the state folder: the compared rows, and the drift reports made of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A wired gateway."""
-
-    app: App
-    engine: InferenceEngine
-    outbox: Outbox
-    control: ControlConsumer
-    sight: SightWatches
-    remote_health: RemoteHealth
-    sharing_watch: SharingWatch
-    qualification: QualificationWatch
-    ledger: CostLedger
-    judge_watch: JudgeWatch | None = None
-    payloads: PayloadConsumer | None = None
-    grpc: "GrpcServer | None" = None
-    spans: SpanQueue | None = None
-
-    def start(self) -> None:
-        """Start the background threads."""
-        self.outbox.start()
-        self.control.start()
-        self.sight.start()
-        self.qualification.start()
-        if self.judge_watch:
-            self.judge_watch.start()
-        self.remote_health.start()
-        self.sharing_watch.start()
-        self.ledger.start()
-        if self.payloads:
-            self.payloads.start()
-        if self.spans:
-            self.spans.start()
-
-    def wait_for_modes(self, timeout: float) -> None:
-        """Wait at most ``timeout`` seconds until the modes are read, and a moment for a word of their judges."""
-        self.control.caught_up.wait(timeout)
-        if self.judge_watch:
-            self.judge_watch.has_heard_all.wait(min(timeout, FIRST_WORD_SECONDS))
-
-    def stop(self, timeout: float) -> None:
-        """Publish the waiting samples and events, then stop; each thread gets ``timeout`` seconds. The ledger goes on:
-        its last portion has what the worker does until it stops.
-        """
-        self.sight.stop(timeout)
-        self.qualification.stop(timeout)
-        if self.judge_watch:
-            self.judge_watch.stop(timeout)
-        if self.payloads:
-            self.payloads.stop(timeout)
-        self.engine.sample_answers()
-        self.outbox.stop(timeout)
-        self.control.stop(timeout)
-        self.remote_health.stop(timeout)
-        self.sharing_watch.stop(timeout)
-        if self.spans:
-            self.spans.stop(timeout)
 
 
 def load_pairs(
@@ -160,11 +97,13 @@ def load_pairs(
     return pairs
 
 
-def _begin_metrics(metrics: Metrics, name: str, pair: ModelPair, settings: Settings) -> None:
-    """Create a model's counters at zero, and show who answers for it."""
+def _begin_model(metrics: Metrics, name: str, pair: ModelPair, settings: Settings) -> None:
+    """Create a model's counters at zero, show who answers for it, and log its warnings."""
     metrics.initialize(Component.GATEWAY, name, pair.plan.scopes)
     section = settings.models[name]
     metrics.set_model_info(name, section.owner or "", section.page, section.mode or "unset")
+    for line in pair.warnings:
+        log.warning("%s", line)
 
 
 def build_service(
@@ -189,9 +128,7 @@ def build_service(
     ``worker_costs`` count for a worker in this process.
     """
     for name, pair in pairs.items():
-        _begin_metrics(metrics, name, pair, settings)
-        for line in pair.warnings:
-            log.warning("%s", line)
+        _begin_model(metrics, name, pair, settings)
     deadline = time.monotonic() + (modes_timeout or 0.0)
 
     router = _router(pairs)

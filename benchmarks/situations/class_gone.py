@@ -27,7 +27,7 @@ SIZES = (Size(2, 102_400, 10, 40_960), Size(1, 4_096, 1, 12_288))
 """The sizes of a full measurement and of a quick one."""
 
 CHANGE, GROUPS, GROUP_SHARE = 5_120, 4, 0.08
-"""Rows before the change; the subgroups, of which the first one has a share of this, the others have equal ones."""
+"""Rows before the change; the number of subgroups; the share of the first one: the others have equal ones."""
 
 SCOPES = tuple(f"region={number}" for number in range(GROUPS))
 OURS = {"Tightrope": ("class_miss", "class_gain"), "Tightrope, `disagreement` alone": ("disagreement",)}

@@ -112,7 +112,7 @@ class Lattice:
         return [(known[first], known[second], known[third]) for first, second, third in self.slices.tolist()]
 
     def with_slots(self, slices: Sequence[Sequence[int]], limit: float) -> "Lattice":
-        """The same fixed slices with these slots, each given by the indices of its predicates."""
+        """The lattice with its fixed slices and these slots, each given by the indices of its predicates."""
         indices = np.array([self.padded(each) for each in slices], np.int64).reshape(-1, 3)
         limits = np.concatenate([self.limits[: self.fixed], np.full(len(slices), limit)])
         slices_now = np.concatenate([self.slices[: self.fixed], indices])

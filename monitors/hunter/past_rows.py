@@ -43,7 +43,7 @@ class PastRows:
         return len(self.units)
 
     def is_due(self, rows: int) -> bool:
-        """Whether slots are chosen after so many rows of the search."""
+        """Whether slots are chosen after this number of rows of the search."""
         return 0 < self.next_look <= rows
 
     def anew(self) -> "PastRows":
@@ -83,7 +83,7 @@ class PastRows:
 
 
 def look_after(rows: int) -> int:
-    """The number of rows after which slots are chosen next, when there were so many.
+    """The number of rows after which slots are chosen next, by the number of rows so far.
 
     >>> look_after(0), look_after(256), look_after(1_000)
     (256, 512, 1024)

@@ -145,7 +145,7 @@ class Search:
         )
 
     def begin_of(self, row: int, seed: int, time: float) -> tuple[float, float]:
-        """The row number and event time before a tick that ends at these and has so many rows of the stream."""
+        """The row number and event time before a tick that ends at these and has this number of rows of the stream."""
         return float(self.row or row - seed), self.time or time
 
     def in_unit(self, steps: int) -> "Search":

@@ -112,12 +112,9 @@ def _verdict(
     note = noise_note(rule, state, scope) or silence_note(plan, rule, shown.cells, state, scope)
     over = cell.tripped or cell.evidence >= plan.budget.threshold
     not_worse = over and cell.vetoed
-    outcome = decide_outcome(
-        breached=over and not not_worse,
-        faulty=bool(state.faulty[scope]) or bool(note),
-        beyond=not_worse or cell.beyond,
-        earned=cell.within and cell.quiet and sighted,
-    )
+    faulty, earned = bool(state.faulty[scope]) or bool(note), cell.within and cell.quiet and sighted
+    breached, beyond = over and not not_worse, not_worse or cell.beyond
+    outcome = decide_outcome(breached=breached, faulty=faulty, beyond=beyond, earned=earned)
     return Verdict(
         scope=plan.scopes[scope],
         monitor=rule.monitor.name,

@@ -36,7 +36,7 @@ def test_class_is_said_until_the_change_and_then_no_more(name: str) -> None:
 
 
 def test_loss_stays_below_all_limits_of_disagreement_and_the_groups_below_those_of_the_model() -> None:
-    """So only the class's own monitor can see it, and in the subgroup only that of the subgroup."""
+    """Only the class's own monitor can see it, and in the subgroup only that of the subgroup."""
     whole, grouped = (GONE[name].draw(np.random.default_rng(2), 200_000) for name in (WHOLE, GROUPED))
     differs = {name: rows.compressed != rows.baseline for name, rows in (("whole", whole), ("grouped", grouped))}
     limit = CATALOGUE["disagreement"].limit
@@ -74,7 +74,7 @@ def test_class_is_seen_in_its_subgroup() -> None:
 
 @pytest.mark.parametrize("name", WINDOWS)
 def test_windows_see_a_gone_class_once_they_are_full_of_it(name: str) -> None:
-    """Of the rows of the class in the subgroup, and not of others."""
+    """Rows of other classes and subgroups do not fill them."""
     rows = GONE[GROUPED].draw(np.random.default_rng(0), 40_960)
     alarms = watched(WINDOWS[name], rows, range(1), range(1))
     own = np.flatnonzero((rows.baseline == 0) & (rows.group == 0))

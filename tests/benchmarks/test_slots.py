@@ -15,7 +15,7 @@ HARMED = {(column, 1.0, 1.0) for column in range(3)}
 
 @pytest.mark.parametrize("planted", PLANTED)
 def test_no_single_column_is_over_the_limit(planted: Planted) -> None:
-    """Of the three that meet; so no search by single columns finds them."""
+    """The three columns meet in the harm: a search by single columns does not find it."""
     rows = planted.drawn(0)
     rates = [rows.disagree[rows.features[:, column] == 1].mean() for column in range(3)]
     harmed = (rows.features[:, :3] == 1).all(axis=1)

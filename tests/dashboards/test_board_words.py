@@ -11,7 +11,7 @@ from tests.support.observability.dashboard_queries import Json, panels
 from tightrope.dashboards.boards import boards
 from tightrope.dashboards.grid import dashboard
 from tightrope.dashboards.mode import EVENT_WORDS
-from tightrope.dashboards.panels import INTERVAL, LIMIT_COLOUR, ROLE_NAMES, PanelRow, lines
+from tightrope.dashboards.panels import INTERVAL_LINES, LIMIT_COLOUR, ROLE_NAMES, PanelRow, lines
 from tightrope.monitors.safemode import Input
 
 BOARDS = boards()
@@ -25,7 +25,7 @@ FORBIDDEN = (
 UNITS = {"short", "s", "bytes", "percentunit", "string"}
 UNITS |= {f"suffix:{one}" for one in ("rows/s", "requests/s", "runs/s", "records/s", "events/s", "cores")}
 
-SAME = [{*INTERVAL}, {"baseline", "full model"}, {"compressed", "small model"}, {"tolerated", "alarm"}]
+SAME = [{*INTERVAL_LINES}, {"baseline", "full model"}, {"compressed", "small model"}, {"tolerated", "alarm"}]
 SAME += [{"tolerated", "full model alone"}, {"alarm", "full model alone"}]
 """Names of lines that mean the same, or never stand in one panel."""
 
@@ -143,7 +143,7 @@ def test_rates_are_shown_with_their_interval() -> None:
     """On the dashboard of the model each rate of a monitor has both ends of its interval, and what is tolerated."""
     for title in (*RATES, "Is the small model surer than it is right?"):
         (panel,) = (p for p in panels(BOARDS["tightrope-model"]) if p["title"] == title and p["type"] == "timeseries")
-        assert {target["legendFormat"] for target in panel["targets"]} > {*INTERVAL, "tolerated"}
+        assert {target["legendFormat"] for target in panel["targets"]} > {*INTERVAL_LINES, "tolerated"}
     columns = {"tightrope-fleet": "Models", "tightrope-subgroups": "Whom it harms now"}
     for uid, title in columns.items():
         (table,) = (panel for panel in panels(BOARDS[uid]) if panel["title"] == title)

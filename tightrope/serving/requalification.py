@@ -29,6 +29,8 @@ from tightrope.service.adapters.archive.free_space import FreeSpace
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.config.loader import Settings
 from tightrope.service.config.qualification import STATEMENT_SUFFIX
+from tightrope.service.inference.engine import InferenceEngine
+from tightrope.service.inference.model_pair import ModelPair
 from tightrope.serving.report_schedule import end_process, last_lines, low_priority_command
 
 log = logging.getLogger(__name__)
@@ -215,3 +217,20 @@ class Requalifier:
         draft = self._file.with_name(f".{self._file.name}.draft")
         draft.write_bytes(msgspec.json.encode(known))
         draft.replace(self._file)
+
+
+def build_requalifier(
+    settings: Settings,
+    config: Path | None,
+    metrics: Metrics,
+    engine: InferenceEngine,
+    add_event: Callable[[Event], None],
+) -> Requalifier:
+    """A requalifier that compares with the statements by which the models of an engine serve."""
+    return Requalifier(settings, config, metrics, lambda name: _verdict(engine.pair(name)), add_event)
+
+
+def _verdict(pair: ModelPair) -> str | None:
+    """The verdict of the statement by which a model serves; None without one."""
+    signed = pair.qualification and pair.qualification.signed
+    return signed.statement.predicate.result.verdict if signed else None

@@ -29,14 +29,15 @@ from tightrope.service.adapters.sqlite.event_table import DAY_SECONDS, EventRete
 from tightrope.service.adapters.sqlite.opening import open_state
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.api.overview.event_log import log_event
-from tightrope.service.app import ROWS_FOLDER, Service, build_service, load_pairs
+from tightrope.service.app import ROWS_FOLDER, build_service, load_pairs
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.inference.autotune import measure_profile
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.inference.probing.probe_memory import ProbeMemory
+from tightrope.service.lifecycle import Service
 from tightrope.service.sampling.ledger.sources import WorkerCosts
 from tightrope.serving.report_schedule import ReportScheduler
-from tightrope.serving.requalification import Requalifier
+from tightrope.serving.requalification import Requalifier, build_requalifier
 from tightrope.serving.server import STOP_SECONDS, STOP_SIGNALS, HttpServer, ReadyCallback, prepare_process
 from tightrope.shadow.inference import WatchedPair
 from tightrope.shadow.judge import Judge
@@ -130,11 +131,7 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
     bus, store = MemoryBus(), _open_state(settings)
     memory.save()  # the first start makes the folder after the models are loaded
     served = _served(pairs)
-    try:
-        require_mapped(store, served.plans)
-    except ConfigError:
-        store.close()
-        raise
+    _require_mapped(store, served)
     view = JudgementView(served.plans, on_event=partial(log_event, seq_of=store.seq_of))
     for component, plan in product((Component.WORKER, Component.JUDGE), served.plans.values()):
         metrics.initialize(component, plan.model, plan.scopes)
@@ -166,15 +163,26 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
         judge=judge_loop(judging, metrics),
         archive=archive,
         reporter=ReportScheduler(settings, {name: pair.plan.scopes for name, pair in pairs.items()}, metrics, config),
-        requalifier=Requalifier(
-            settings, config, metrics, lambda name: _verdict(service.engine.pair(name)), record_event
-        ),
+        requalifier=build_requalifier(settings, config, metrics, service.engine, record_event),
         pager=pager,
         deployer=deployer,
         recorder=recorder,
         record_watch=watch_record(settings, recorder, record_event, metrics),
         review=review,
     )
+
+
+def _require_mapped(store: SqliteStore, served: ServedPairs) -> None:
+    """Check that each stored mode has its scope.
+
+    Raises:
+        ConfigError: with the modes that have none; the store is closed then.
+    """
+    try:
+        require_mapped(store, served.plans)
+    except ConfigError:
+        store.close()
+        raise
 
 
 def _served(pairs: dict[str, ModelPair]) -> ServedPairs:
@@ -184,12 +192,6 @@ def _served(pairs: dict[str, ModelPair]) -> ServedPairs:
         plans={name: pair.plan for name, pair in pairs.items()},
         profiles={name: measure_profile(pair) for name, pair in pairs.items()},
     )
-
-
-def _verdict(pair: ModelPair) -> str | None:
-    """The verdict of the statement by which a model serves; None without one."""
-    signed = pair.qualification and pair.qualification.signed
-    return signed.statement.predicate.result.verdict if signed else None
 
 
 def _open_state(settings: Settings) -> SqliteStore:

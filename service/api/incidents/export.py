@@ -73,7 +73,7 @@ def export_bytes(record: JudgementRecord) -> bytes:
 
 
 def _redaction(begins: Sequence[SegmentBegin]) -> dict[str, object]:
-    """What was left out before anything was written; nothing is known of a record without a segment."""
+    """The values that were left out before anything was written; nothing is known of a record without a segment."""
     if not begins:
         return {}
     return {**begins[0].redaction, "search": "repeated" if begins[0].has_columns else "left out"}

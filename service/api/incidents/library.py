@@ -1,6 +1,5 @@
 """The incidents that a gateway serves: those in the state folder of its own process, or those that judges publish."""
 
-import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,7 +83,7 @@ class StoredIncidents:
     def _of_model(self, model: str) -> Sequence[Incident]:
         folder = self._folders[model]
         try:
-            stats = [(each.name, each.stat()) for each in os.scandir(folder / INCIDENTS_FOLDER)]
+            stats = [(each.name, each.stat()) for each in (folder / INCIDENTS_FOLDER).iterdir()]
         except OSError:  # there are no incidents yet, or one was replaced just now
             stats = []
         changed = frozenset((name, stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in stats)

@@ -137,7 +137,7 @@ def test_slice_that_stays_keeps_its_evidence() -> None:
 
 
 def test_slots_hold_what_the_lattice_does_not() -> None:
-    """The same slice would only take a place."""
+    """A slice that the lattice holds would only take a place."""
     number = LATTICE.predicate_numbers()
     held = [(number[TRIPLE[0]],), (number[TRIPLE[0]], number[TRIPLE[1]])]
     lattice = replace(Lattice.of([*PREDICATES, DECLARED], held, 0.1), is_complete=True)

@@ -44,7 +44,7 @@ def test_loss_of_an_impossible_class_is_infinite() -> None:
 
 
 def test_gain_is_proved_within_its_limit_in_at_most_alpha_of_runs_at_the_limit() -> None:
-    """Members and others of which the compressed model alone takes .30 and .25: the gain is the limit of .05."""
+    """The compressed model alone takes .30 of the members and .25 of the others: the gain is the limit of .05."""
     rng = np.random.default_rng(1)
     runs, proved, accused = 400, 0, 0
     for _ in range(runs):

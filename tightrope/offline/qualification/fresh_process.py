@@ -24,7 +24,7 @@ from tightrope.service.protocol.tensors import zeros
 
 
 class CpuBound(StrEnum):
-    """What the process may use of the processor: all that there is, one core, or one thread on any core."""
+    """The part of the processor that the process may use: all, one core, or one thread on any core."""
 
     NONE = "none"
     ONE_CORE = "one_core"

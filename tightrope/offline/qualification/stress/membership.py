@@ -28,7 +28,7 @@ from tightrope.service.inference.row_files.row_file import RowFile
 from tightrope.service.inference.row_files.row_reader import read_rows
 from tightrope.service.inference.row_files.row_schema import schema_of
 
-NO_MEMBERS = "no rows of the training were given: --members FILE"
+WITHOUT_MEMBERS = "no rows of the training were given: --members FILE"
 
 
 class MembershipFigures(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -17,7 +17,7 @@ from tightrope.offline.qualification.stress.flips import Change, FlipFigures, Fl
 from tightrope.offline.qualification.stress.groups import DisparityFigures, measure_disparity
 from tightrope.offline.qualification.stress.images import blur, contrast
 from tightrope.offline.qualification.stress.membership import (
-    NO_MEMBERS,
+    WITHOUT_MEMBERS,
     MembershipFigures,
     measure_membership,
     membership_cells,
@@ -68,7 +68,7 @@ def run_stress(run: QualificationRun, store: StageStore) -> StressFigures:
 
 def _membership(run: QualificationRun) -> MembershipFigures:
     if run.members is None:
-        return MembershipFigures(reason=NO_MEMBERS)
+        return MembershipFigures(reason=WITHOUT_MEMBERS)
     return measure_membership(run.evaluation, run.members, run.plan.section.seed, run.plan.alpha)
 
 

@@ -33,7 +33,7 @@ def files(folder: Path) -> tuple[Path, Path]:
 
 
 def test_model_that_learnt_rows_by_heart_is_accused(tmp_path: Path) -> None:
-    """The same pair the other way round tells less than its baseline, which is no harm."""
+    """A compressed model that tells less than its baseline does no harm."""
     rows, members = files(tmp_path)
     remembering = [[1, 0], [4, 0]]
     harmful = pair_settings(tmp_path, remembering, qualification=ASKED)
@@ -94,7 +94,7 @@ def test_rows_of_both_files_are_left_out(tmp_path: Path) -> None:
 
 
 def test_labels_that_are_missing_are_said(tmp_path: Path) -> None:
-    """Of either file; a file that cannot be read is refused by its name."""
+    """Either file may lack them; a file that cannot be read is refused by its name."""
     rows, members = files(tmp_path)
     settings = pair_settings(tmp_path, qualification=ASKED)
     bare = write_rows(tmp_path, "bare", is_trained=True, seed=3, labelled=False)
