@@ -15,6 +15,9 @@ STAYS_ARMED = (
 )
 """The warning about a model whose mode is that of its state."""
 
+OTHER_ORDER = "in another order: "
+"""Before the digest of a state whose scopes are those of the plan in another order."""
+
 MAX_NAMED_CHANGES = 5
 """Changed settings that the reason names; the detail has all of them."""
 
@@ -39,14 +42,15 @@ def change_events(plan: Plan, old: State, state: State, time: float, host: str) 
         detail = {
             "changes": changes,
             "evidence": "starts anew" if anew else "kept",
-            "plan_digest": {"before": old.digest, "after": plan.digest},
+            "plan_digest": {"before": old.digest.removeprefix(OTHER_ORDER), "after": plan.digest},
             "baseline_digest": plan.baseline_digest,
             "compressed_digest": plan.compressed_digest,
             "samples": old.seen[Stream.COMPARISONS],
             "switched_off": {scope: list(names) for scope, names in state.retained.disabled.items()},
             "host": host,
         }
-        reason = f"{_described(changes)}; the evidence {'starts anew' if anew else 'is kept'}"
+        described = _described(changes, reordered=old.digest.startswith(OTHER_ORDER))
+        reason = f"{described}; the evidence {'starts anew' if anew else 'is kept'}"
         yield Event(
             f"{identity}/configuration", time, plan.model, "configuration-changed", MODEL_SCOPE, "judge", reason, detail
         )
@@ -65,7 +69,9 @@ def change_events(plan: Plan, old: State, state: State, time: float, host: str) 
             )
 
 
-def _described(changes: Mapping[str, Mapping[str, object]]) -> str:
+def _described(changes: Mapping[str, Mapping[str, object]], *, reordered: bool) -> str:
+    if not changes and reordered:
+        return "the subgroups are in another order"
     if not changes:
         return "another version of Tightrope reads the same settings"
     shown = [f"{name}: {change['before']} -> {change['after']}" for name, change in changes.items()]

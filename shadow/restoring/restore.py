@@ -15,7 +15,8 @@ from tightrope.service.adapters.sqlite.state_file import unreadable_name
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
 from tightrope.shadow.migration import fresh_event, is_outdated, log_event, migration_event
-from tightrope.shadow.restoring.snapshot_check import snapshot_fault
+from tightrope.shadow.plan_changes import OTHER_ORDER
+from tightrope.shadow.restoring.snapshot_check import is_in_other_order, snapshot_fault
 
 log = logging.getLogger(__name__)
 
@@ -131,6 +132,8 @@ def _usable(base: Plan, state: State) -> State:
         WireError: when it cannot.
     """
     plan = judged_plan(base, state)
+    if is_in_other_order(plan, state):  # what was counted by position is of another plan; modes are by name
+        state = replace(state, digest=f"{OTHER_ORDER}{state.digest}")
     if fault := snapshot_fault(plan, state):
         raise WireError(fault)
     return with_estimates(plan, state) if state.digest == plan.digest else state

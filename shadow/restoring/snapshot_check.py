@@ -27,6 +27,12 @@ def snapshot_fault(plan: Plan, state: State) -> str:
     return ""
 
 
+def is_in_other_order(plan: Plan, state: State) -> bool:
+    """Tell whether a state is of this plan but for the order of its scopes, which a configuration may change."""
+    same = state.digest == plan.digest and sorted(state.scopes) == sorted(plan.scopes)
+    return same and state.scopes != plan.scopes
+
+
 def _misfit(plan: Plan, state: State) -> str:
     """The part of a state that does not fit the plan under which it was counted."""
     if (state.scopes, state.monitors) != (plan.scopes, plan.monitors):

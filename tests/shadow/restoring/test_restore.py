@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.judgement.judge_harness import HOST, lenient
-from tightrope.monitors.plan import initial_state, is_armed
-from tightrope.monitors.safemode import Input
+from tightrope.monitors.decide import Cause, deploy
+from tightrope.monitors.plan import initial_state, is_armed, judged_settings
+from tightrope.monitors.safemode import Input, ModeState
 from tightrope.service.adapters.ports import LogReset
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.adapters.wire import record_codec
 from tightrope.shadow.judge_round import JudgeRound
 from tightrope.shadow.migration import FRESH, LOG_WENT_BACK
+from tightrope.shadow.plan_changes import change_events
 from tightrope.shadow.restoring.restore import Restorer
 
 NOW = 1_795_894_500.0
@@ -139,3 +141,20 @@ def test_state_that_does_not_fit_its_plan_begins_safe(store: SqliteStore) -> Non
     judge_round = restore(store)
     assert all(mode.unread for mode in judge_round.states["m"].modes)
     assert "the cells of disagreement are not those of its plan" in judge_round.events[0].reason
+
+
+def test_state_of_another_order_of_subgroups_keeps_its_modes_by_name(store: SqliteStore) -> None:
+    """Its evidence starts anew, which is told; it is not unreadable."""
+    plan = replace(lenient(), settings={"mode": "armed"})
+    other = replace(plan, scopes=(plan.scopes[0], *reversed(plan.scopes[1:])))
+    state = initial_state(other)
+    modes = (*state.modes[:-1], replace(state.modes[-1], state=ModeState.SAFE, since=1.0))
+    settings = judged_settings(plan, state)
+    state = replace(state, modes=modes, retained=replace(state.retained, settings=settings))
+    store.save("log", {}, {"m": record_codec.encode_state(state)}, [])
+    restored = restore(store).states["m"]
+    after, _ = deploy(plan, restored, Cause(NOW))
+    assert [scope for scope, mode in zip(after.scopes, after.modes, strict=True) if mode.safe] == [other.scopes[-1]]
+    assert after.scopes == plan.scopes
+    (told,) = change_events(plan, restored, after, NOW, HOST)
+    assert told.reason == "the subgroups are in another order; the evidence starts anew"
