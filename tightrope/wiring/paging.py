@@ -79,10 +79,9 @@ def alert_writer(settings: Settings, trail: AuditTrail | None) -> AlertWriter:
     """Return the writer of texts; it links to the page if its address is configured."""
     alerts = settings.alerts
     gateway = alerts.gateway if "gateway" in alerts.model_fields_set else ""
-    has_incidents = settings.record is not None
-    if trail is None:
-        return AlertWriter(settings.models, gateway, has_incidents)
-    return AlertWriter(settings.models, gateway, has_incidents, _event_numbers(trail))
+    if trail is None:  # in a cluster, no gateway has what its judges record
+        return AlertWriter(settings.models, gateway)
+    return AlertWriter(settings.models, gateway, settings.record is not None, _event_numbers(trail))
 
 
 def _event_numbers(trail: AuditTrail) -> Callable[[str, str], int | None]:

@@ -150,14 +150,18 @@ def test_configuration_gives_severity_owner_and_link(tmp_path: Path) -> None:
 
 
 def test_alert_leads_to_its_incident_where_incidents_are_recorded(tmp_path: Path) -> None:
-    """By model and time; without a record, a cause or an address there is no link."""
-    given = settings(tmp_path, {}, gateway="https://t.example.com")
-    recorded = given.model_copy(update={"record": RecordSection()})
-    completed = alert_writer(recorded, None).completed(alert(cause=BREACH))
+    """By model and time; without a record or a cause there is no link, and none in a cluster, whose gateways have none
+    of what its judges record.
+    """
+    recorded = settings(tmp_path, {}, gateway="https://t.example.com")
+    assert recorded.record == RecordSection()
+    given, trail = recorded.model_copy(update={"record": None}), SqliteStore(tmp_path / "judge.db")
+    completed = alert_writer(recorded, trail).completed(alert(cause=BREACH))
     link = "https://t.example.com/v1/models/m/incidents/1764260510.0"
     assert completed.annotations["incident_url"] == link
-    assert "incident_url" not in alert_writer(given, None).completed(alert(cause=BREACH)).annotations
-    assert "incident_url" not in alert_writer(recorded, None).completed(alert()).annotations
+    for writer, cause in ((alert_writer(given, trail), BREACH), (alert_writer(recorded, None), BREACH)):
+        assert "incident_url" not in writer.completed(alert(cause=cause)).annotations
+    assert "incident_url" not in alert_writer(recorded, trail).completed(alert()).annotations
 
 
 def test_alert_without_owner_or_address_has_neither_label_nor_link(tmp_path: Path) -> None:
