@@ -4,7 +4,6 @@ import { evidencePath, rateBar } from "./charts.js";
 import { h } from "./dom.js";
 import { answering } from "./groups.js";
 import { decide } from "./operator.js";
-import { follow } from "./overview.js";
 import { count, date, duration, percent, rate, wholePercent } from "./words.js";
 
 /** The content of the drawer; `event` is the group's alarm as `/v1/events` has it, if it is known already. */
@@ -25,9 +24,9 @@ export function drawer(page, model, group, event) {
         ["Evidence", "Answers"].map((name) => h("th", { scope: "col", class: "number" }, name)))),
       h("tbody", null, (group.checks.length ? group.checks : [leading(group)]).map(check))),
     event && alarm(event),
-    h("p", { class: "links" }, event && h("a", { onclick: follow, href: `v1/events?model=${encodeURIComponent(event.model)}&after=${event.seq - 1}&limit=1` }, "The record as JSON"),
-      event?.incident && h("a", { onclick: follow, href: `v1/incidents/${event.incident}.html` }, "The incident"),
-      model.report && h("a", { onclick: follow, href: model.report.replace(/^\//, "") }, "The newest drift report")),
+    h("p", { class: "links" }, event && h("a", { href: `v1/events?model=${encodeURIComponent(event.model)}&after=${event.seq - 1}&limit=1` }, "The record as JSON"),
+      event?.incident && h("a", { href: `v1/incidents/${event.incident}.html` }, "The incident"),
+      model.report && h("a", { href: model.report.replace(/^\//, "") }, "The newest drift report")),
     decide(page, model, group),
   ];
 }

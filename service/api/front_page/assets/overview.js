@@ -26,18 +26,15 @@ export async function event(model, seq) {
   return events.find((each) => each.seq === seq) ?? null;
 }
 
-/** Follow a link: what needs a token, which no link carries, is saved as a file. */
+/** Follow a link to data: what needs a token, which no link carries, is saved as a file. */
 export async function follow(event) {
-  const { href } = event.currentTarget;
+  const href = event.target.closest?.('[href^="v1"], [href="week"]')?.href;
   const headers = credentials();
-  if (!headers.Authorization) return;
+  if (!href || !headers.Authorization) return;
   event.preventDefault();
   if ((await fetch(href, { method: "HEAD" })).ok) return location.assign(href);
-  const answer = await fetch(href, { headers });
-  const name = `tightrope.${answer.headers.get("content-type").includes("html") ? "html" : "json"}`;
-  const file = Object.assign(document.createElement("a"), { href: URL.createObjectURL(await answer.blob()), download: name });
-  file.click();
-  URL.revokeObjectURL(file.href);
+  const blob = await (await fetch(href, { headers })).blob();
+  Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: "tightrope" }).click();
 }
 
 async function get(address) {

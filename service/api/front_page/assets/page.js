@@ -1,13 +1,16 @@
-/** The page: what it knows, when it asks for more, the keys, and the case that is open. */
+/** The page: what it knows, when it asks for more, how things stand in one sentence, the keys, and the open case. */
 
 import { drawer } from "./case.js";
 import { h, update } from "./dom.js";
-import { header, standing } from "./header.js";
-import { card, isWhole } from "./model.js";
+import { card, isWhole, SIGNS } from "./model.js";
+import { identity } from "./operator.js";
 import * as ask from "./overview.js";
+import { clock, duration } from "./words.js";
 
 const EVERY = 2000; // milliseconds between two looks, while the page is seen
 const MODELS = 10; // models of the first look, and how many more at a time
+const GONE = "Tightrope does not answer this page.";
+const LOOK_THERE = "Callers may be served all the same: look at the gateway's own health first.";
 
 const app = document.getElementById("app");
 const dialog = document.getElementById("case");
@@ -44,6 +47,34 @@ function draw() {
   drawCase();
 }
 
+/** The level, headline and sentence to show: those of the answer, or that there is none. */
+function standing({ answer, failure }) {
+  if (failure?.needsToken) {
+    return { level: "note", headline: "This page needs a token.", sentence: "Type your name and the token of this gateway. Both are kept for this tab alone." };
+  }
+  if (failure) {
+    const words = failure.message ? ` It says: ${failure.message}.` : "";
+    const seen = answer ? `What you see is from ${clock(answer.at)}. ` : "";
+    return { level: "blind", headline: GONE, sentence: `${seen}${LOOK_THERE}${words}` };
+  }
+  return answer ?? { level: "none", headline: "Asking Tightrope how things stand …", sentence: "" };
+}
+
+/** The head of the page. */
+function header(page) {
+  const { level, headline, sentence } = standing(page);
+  return h("header", { class: `top level-${level}` },
+    h("div", { class: "bar" }, h("a", { class: "brand", href: "#" }, "Tightrope"), h("span", { class: "fresh" }, freshness(page)), identity(page)),
+    h("div", { class: "standing" },
+      h("span", { class: "sign", "aria-hidden": "true" }, SIGNS[level] ?? "…"),
+      h("div", null, h("div", { role: "status" }, h("h1", null, headline)), h("p", null, sentence)))); // figures of the sentence change too often to be read aloud
+}
+
+function freshness({ answer, failure, now }) {
+  if (!answer) return "";
+  return failure ? `last answer ${duration(now() - answer.at)} ago` : `as of ${clock(answer.at)}`;
+}
+
 function models() {
   if (!page.answer) return null;
   const { cards } = page.answer;
@@ -65,7 +96,7 @@ function wholeModels(cards) {
 function footer() {
   return h("footer", null, h("p", null, "The ", h("b", null, "full model"), " is the uncompressed one (the baseline); the ",
     h("b", null, "small model"), " is the compressed one made from it. Tightrope asks both about the same requests and lets the full one answer wherever the small one does harm. ",
-    h("a", { href: "docs" }, "The API")),
+    h("a", { href: "week" }, "The week"), ", ", h("a", { href: "review" }, "review"), ", ", h("a", { href: "docs" }, "API")),
   h("p", { class: "keys" }, "Keys: ", [["/", "find a group"], ["j", ""], ["k", "next and last group"], ["Enter", "its case"], ["Esc", "close"]]
     .map(([key, what]) => [h("kbd", null, key), ` ${what} `])));
 }
@@ -145,6 +176,7 @@ dialog.addEventListener("close", () => page.open && page.close());
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
 addEventListener("hashchange", follow);
 addEventListener("keydown", press);
+addEventListener("click", ask.follow);
 document.addEventListener("visibilitychange", () => !document.hidden && page.look());
 
 draw();
