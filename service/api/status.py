@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
-from pydantic import FiniteFloat
+from pydantic import FiniteFloat, JsonValue
 
 from tightrope.monitors.records import MODEL_SCOPE, Event, Role
 from tightrope.monitors.safemode import ModeState
@@ -48,6 +48,10 @@ MAX_MODELS = 50
 
 NewestReport: TypeAlias = Callable[[str], str | None]
 """Returns the link to a model's newest drift report, or None."""
+
+
+DATE_FORM: dict[str, JsonValue] = {"format": "date"}
+"""The form of a day, YYYY-MM-DD, in the description of the API."""
 
 
 def create_router(
@@ -140,8 +144,10 @@ def _add_cost(router: APIRouter, engine: InferenceEngine, reader: CostReader, da
     @router.get("/models/{model}/cost/days", **answers(CostDays, 404))
     def days(
         model: str,
-        first: Annotated[str | None, Query(alias="from", description="The first day, YYYY-MM-DD")] = None,
-        last: Annotated[str | None, Query(alias="to", description="The last day, YYYY-MM-DD")] = None,
+        first: Annotated[
+            str | None, Query(alias="from", description="The first day", json_schema_extra=DATE_FORM)
+        ] = None,
+        last: Annotated[str | None, Query(alias="to", description="The last day", json_schema_extra=DATE_FORM)] = None,
     ) -> Response:
         """The cost of a model by UTC day, over restarts, as far as this process's state folder has it: by default the
         week up to today. Days without anything are left out; up to 400 days are kept.

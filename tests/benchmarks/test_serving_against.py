@@ -140,7 +140,7 @@ def test_the_exit_code_says_whether_a_cell_loses(
     """The options choose cells, connections, turns and seconds; the table is printed in both cases."""
     calls: list[object] = []
 
-    def compare(trees: tuple[Tree, Tree], cells: object, turns: int, seconds: float, _: Path) -> list[Comparison]:
+    def compare(trees: tuple[Tree, Tree], cells: object, turns: int, seconds: float, *_: object) -> list[Comparison]:
         calls.append(([tree.name for tree in trees], cells, turns, seconds))
         return [made_up([ratio] * 6)]
 

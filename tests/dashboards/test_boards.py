@@ -164,6 +164,7 @@ SHOWN_ELSEWHERE = {
     *("tightrope_spans_exported_total", "tightrope_spans_dropped_total"),
     *(f"tightrope_record_{part}" for part in ("skipped_inputs_total", "bytes", "disk_short")),
     "tightrope_incidents_open",
+    "tightrope_requalification_timestamp_seconds",
 }
 """Metrics for queries of people's own, as in docs/cost.md, review.md, incidents.md and operations.md."""
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.support.servers import Server, serving
 from tests.support.serving.service_harness import eventually
 
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
-ROWS = 1000
+ROWS = 1400
 ALIKE = [[0.99, 0], [0, 0]]
 
 
@@ -47,12 +48,14 @@ def serve_rows(server: Server) -> None:
     labels = [{"id": f"r-{number}", "label": int(row(number)[0] < 0)} for number in range(ROWS)]
     assert server.client.post("/v1/models/m/labels", json={"labels": labels}, headers=AUTHORIZED).is_success
 
-    def joined() -> int:
-        text = server.client.get("/metrics").text
-        lines = [line for line in text.splitlines() if line.startswith("tightrope_labels{") and '"joined"' in line]
-        return int(sum(float(line.rsplit(" ", 1)[1]) for line in lines))
+    def counted(*parts: str) -> int:
+        lines = [
+            line for line in server.client.get("/metrics").text.splitlines() if all(part in line for part in parts)
+        ]
+        return int(sum(float(line.rsplit(" ", 1)[1]) for line in lines if not line.startswith("#")))
 
-    eventually(lambda: joined() > ROWS * 0.5, 60.0)
+    kept = partial(counted, "tightrope_samples_total{")
+    eventually(lambda: counted("tightrope_labels{", '"joined"') == kept() > ROWS * 0.5, 60.0)
 
 
 def qualify(config: Path, *options: str) -> tuple[int, Mapping[str, Any]]:

@@ -28,8 +28,9 @@ def cost_days(
         CallerError: when one of them is no day, or they are in the wrong order.
         UnavailableError: when the ledger cannot be read now.
     """
-    to = _day("to", last) if last else today()
-    begin = _day("from", first) if first else date.fromordinal(max(1, to.toordinal() - DEFAULT_DAYS + 1))
+    to = today() if last is None else _day("to", last)
+    week = date.fromordinal(max(1, to.toordinal() - DEFAULT_DAYS + 1))
+    begin = week if first is None else _day("from", first)
     if begin > to:
         raise CallerError(f"from: {begin} is after to: {to}; the first day comes first")
     days = costs.between(model, begin, to)

@@ -43,7 +43,7 @@ class SignOffBody(RequestBody):
 
 def create_router(engine: InferenceEngine, reader: WeekReader, tokens: AccessTokens) -> APIRouter:
     """``GET /week``, ``GET /v1/weeks/{week}`` and ``POST /v1/weeks/{week}/decisions``."""
-    router = APIRouter(tags=["status"])
+    router = APIRouter()
 
     @router.get("/week", include_in_schema=False)
     def page(week: str | None = None) -> Response:
@@ -52,7 +52,7 @@ def create_router(engine: InferenceEngine, reader: WeekReader, tokens: AccessTok
         policy = {"Content-Security-Policy": f"{week_policy()}; frame-ancestors 'none'"}
         return Response(html, headers=WEEK_HEADERS | policy, media_type="text/html")
 
-    @router.get("/v1/weeks/{week}", **answers(WeekAnswer, 404))
+    @router.get("/v1/weeks/{week}", tags=["status"], **answers(WeekAnswer, 404))
     def document(week: str) -> Response:
         """A week in words and figures for those who decide: harm, savings, the cost of safety, what is not known, and
         decisions with owner and date. ``week`` is a year and a week (ISO 8601, UTC), such as 2026-W48.

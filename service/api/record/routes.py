@@ -58,7 +58,7 @@ def create_router(engine: InferenceEngine, library: IncidentLibrary, tokens: Acc
         return json_response(document)
 
     _add_file(router, library, tokens)
-    _add_reports(router, library, require)
+    _add_reports(router, engine, library, require)
 
     @router.get("/incidents/{name}", **answers(IncidentDocument, 404))
     def incident(name: str) -> Response:
@@ -89,7 +89,9 @@ def _add_file(router: APIRouter, library: IncidentLibrary, tokens: AccessTokens)
         return Response(content, headers=headers, media_type="application/zip")
 
 
-def _add_reports(router: APIRouter, library: IncidentLibrary, require: Callable[[str], Incident]) -> None:
+def _add_reports(
+    router: APIRouter, engine: InferenceEngine, library: IncidentLibrary, require: Callable[[str], Incident]
+) -> None:
     described: dict[int | str, dict[str, Any]] = {
         200: {"description": "The page", "content": {"text/html": {"schema": {"type": "string"}}}},
         **refusals(404),
@@ -107,5 +109,6 @@ def _add_reports(router: APIRouter, library: IncidentLibrary, require: Callable[
         """
         name = incident_at(library.incidents(), model, time)
         if name is None:
+            engine.pair(model)
             raise UnknownModelError(f"model {quote(model)} has no incident at this time; GET /v1/incidents lists them")
         return report(name)

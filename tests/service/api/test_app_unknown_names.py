@@ -26,7 +26,7 @@ def operations(server: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - tests.su
 
 def call(client: httpx.Client, method: str, path: str, **values: str) -> httpx.Response:
     """Call an operation with these values of its path."""
-    place = path.format_map({"version": "1", "name": "newest", **values})
+    place = path.format_map({"version": "1", "name": "newest", "time": "1.0", **values})
     content = BODIES.get(path.rpartition("/")[2], WHY) if method == "post" else None
     return client.request(method, place, json=content, headers=AUTH)
 

@@ -30,10 +30,12 @@ hooks = "{schemathesis_hooks.__file__}"
 "path.model" = "plain"
 "path.version" = "1"
 "path.name" = "newest"
+"path.week" = "2026-W01"
 
-# A valid body may be refused: by the model's inputs, for want of an earlier deployment, for attributes in headers.
+# A valid call may be refused: by the model's inputs, for want of an earlier deployment, for attributes in headers, for
+# want of a name where the token has none, for two days in the wrong order.
 [[operations]]
-include-path-regex = "/(infer|rollback|payloads)$"
+include-path-regex = "/(infer|rollback|payloads|force-safe|force-normal|release|decisions|days)$"
 [operations.checks]
 positive_data_acceptance.enabled = false
 
@@ -95,7 +97,8 @@ def test_answers_are_as_documented(run: tuple[int, str, Mapping[str, set[int]]])
 
 def test_every_operation_was_called(run: tuple[int, str, Mapping[str, set[int]]], own_server: Server) -> None:
     """Each with success, and those with a body also with one that is refused; so the run proves something. Nothing is
-    there to deploy, no group is found, and no row waits for a review.
+    there to deploy, no group is found, no row waits for a review, no name of an incident is known,
+    and no decision is due.
     """
     _, output, found = run
     document = own_server.client.get("/openapi.json").json()
@@ -103,6 +106,8 @@ def test_every_operation_was_called(run: tuple[int, str, Mapping[str, set[int]]]
     assert found.keys() == operations, output
     always_refused = {f"POST /v1/models/{{model}}/{name}" for name in ("deploy", "rollback", *GROUP_ORDERS)}
     always_refused |= {f"{method} /v1/models/{{model}}/reviews/{{name}}" for method in ("POST", "DELETE")}
+    always_refused |= {f"GET /v1/incidents/{{name}}{form}" for form in ("", ".html", ".zip")}
+    always_refused |= {"POST /v1/weeks/{week}/decisions"}
     assert {name for name, codes in found.items() if codes.isdisjoint({200, 202})} == always_refused
     assert {name for name, codes in found.items() if name.startswith("POST") and 400 not in codes} == set()
     refused = {name.split()[1] for name, codes in found.items() if 405 in codes}

@@ -104,7 +104,7 @@ def overview(
 def event(seq: int, ago: float, sort: str, text: str, scope: str = "residence=group_quarters") -> Json:
     """A sentence of the history, of ``ago`` seconds before."""
     return {"seq": seq, "at": AT - ago, "kind": "breach", "sort": sort, "scope": scope, "actor": "judge", "text": text,
-            "raw": ""}  # fmt: skip
+            "raw": "", "incident": None}  # fmt: skip
 
 
 def well() -> Json:

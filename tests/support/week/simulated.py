@@ -23,6 +23,7 @@ from tightrope.monitors.verdict import Interval, Verdict
 from tightrope.service.adapters.ledger.day_cost import DayCost
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.api import status
+from tightrope.service.api.incidents.library import NO_INCIDENTS
 from tightrope.service.api.letter.routes import create_router
 from tightrope.service.api.overview.overview import OverviewReader
 from tightrope.service.api.week.costs import HourPrice
@@ -177,7 +178,7 @@ class SimulatedWeek:
         app = FastAPI()
         app.include_router(create_router(engine, weeks, AccessTokens(self.token)))
         app.include_router(
-            status.create_router(engine, reader, self.store, lambda _: None, overview, UNUSED, self.days)  # type: ignore[arg-type]
+            status.create_router(engine, reader, self.store, lambda _: None, overview, UNUSED, self.days, NO_INCIDENTS)  # type: ignore[arg-type]
         )
         self.app, self.weeks, self.client = app, weeks, ApiClient(app)
 

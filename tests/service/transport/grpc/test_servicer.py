@@ -15,6 +15,7 @@ from tests.support.serving.model_pairs import CALM, sure_and_unsure
 from tests.support.serving.service_harness import GatewayHarness, error_types
 from tightrope.monitors.records import Role
 from tightrope.service.api.deployments import CannotDeployError
+from tightrope.service.api.week.iso_week import WeekNameError
 from tightrope.service.errors import (
     CallerError,
     ConflictError,
@@ -123,7 +124,7 @@ def test_status_depends_on_the_error() -> None:
     mistakes = CallerError, CannotDeployError, LimitError, UnsupportedEncodingError
     assert {kind: status_of(kind("")) for kind in error_types(CallerError)} == {
         **dict.fromkeys(mistakes, Code.INVALID_ARGUMENT),
-        UnknownModelError: Code.NOT_FOUND,
+        **dict.fromkeys((UnknownModelError, WeekNameError), Code.NOT_FOUND),
         ConflictError: Code.FAILED_PRECONDITION,
         TooLargeError: Code.RESOURCE_EXHAUSTED,
     }

@@ -12,6 +12,7 @@ from tests.support.serving.asgi_harness import GOOD, admission
 from tests.support.serving.model_pairs import CALM, sure_and_unsure
 from tests.support.serving.service_harness import error_types, pair_of
 from tightrope.service.api.deployments import CannotDeployError
+from tightrope.service.api.week.iso_week import WeekNameError
 from tightrope.service.errors import (
     CallerError,
     ConflictError,
@@ -117,6 +118,7 @@ def test_status_depends_on_the_error() -> None:
         CannotDeployError: 400,
         LimitError: 400,
         UnknownModelError: 404,
+        WeekNameError: 404,
         ConflictError: 409,
         TooLargeError: 413,
         UnsupportedEncodingError: 415,
