@@ -33,6 +33,7 @@ from tightrope.service.api.week.promises import promises
 from tightrope.service.api.week.spans import lost_spans, unseen_spans
 from tightrope.service.api.week.unknown import UnknownFacts, unknowns
 from tightrope.service.api.week.words import span_words
+from tightrope.service.errors import UnavailableError
 from tightrope.service.inference.engine import InferenceEngine
 from tightrope.service.inference.model_pair import ModelPair
 
@@ -125,9 +126,11 @@ class WeekReader:
         )
 
     def _between(self, model: str, week: Week, weeks: int = 1) -> Sequence[DayCost]:
-        """The days of a model in the ledger, of a number of weeks up to one."""
-        first = week.shifted(1 - weeks).first
-        return self._days.between(model, first, week.last)
+        """The days of a model in the ledger, of a number of weeks up to one; none while it cannot be read."""
+        try:
+            return self._days.between(model, week.shifted(1 - weeks).first, week.last)
+        except UnavailableError:
+            return ()
 
     def _points(self, week: Week) -> list[WeekPoint]:
         """The chart's weeks: sums over the models whose hours are known."""

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.week.simulated import DAY, MONDAY, NAME, NOW, WEEK, Judged, SimulatedWeek, simulated_week
+from tests.support.week.simulated import DAY, MONDAY, NAME, NOW, WEEK, Judged, KeptDays, SimulatedWeek, simulated_week
 from tightrope.monitors.safemode import Mode, ModeState
 from tightrope.service.api.week.iso_week import Week, WeekNameError
 from tightrope.service.api.week.reader import CHART_WEEKS
+from tightrope.service.errors import UnavailableError
 
 
 def model_of(document: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
@@ -94,6 +95,20 @@ def test_week_without_a_record_is_unknown_and_never_none(tmp_path: Path) -> None
     assert {model["saving"][name] for name in ("small_share", "alone_hours", "saved_hours", "left_hours")} == {None}
     assert {model["safety"][name] for name in ("comparing_hours", "instead_hours", "hours", "share", "money")} == {None}
     assert {"trail", "ledger"} <= {each["kind"] for each in model["unknown"]}
+
+
+def test_harm_is_told_while_the_ledger_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its figures are unknown, and the letter says so."""
+
+    def locked(*_: object) -> None:
+        raise UnavailableError("costs.db: the costs cannot be read now")
+
+    monkeypatch.setattr(KeptDays, "between", locked)
+    with simulated_week(tmp_path) as simulated:
+        model = model_of(simulated.document())
+    assert model["harm"]["answer"] == "yes"
+    assert model["saving"]["alone_hours"] is None
+    assert "ledger" in {each["kind"] for each in model["unknown"]}
 
 
 def test_decisions_that_follow_from_today_are_not_those_of_an_old_week(tmp_path: Path) -> None:
