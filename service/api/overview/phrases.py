@@ -144,6 +144,15 @@ def capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def as_sentence(text: str) -> str:
+    """The text with a full stop, unless it ends a sentence already.
+
+    >>> as_sentence("Ben gave it back: incident 7"), as_sentence("Why?")
+    ('Ben gave it back: incident 7.', 'Why?')
+    """
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
 def joined(names: Sequence[str], most: int = 3) -> str:
     """Names in a sentence, at most ``most`` of them.
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tightrope.monitors.records import MODEL_SCOPE
 from tightrope.service.api.overview.facts import FULL, ModelFacts, ScopeFacts
 from tightrope.service.api.overview.levels import ACT, NOTE, OK, StateWords, names, no_harm, served, well
-from tightrope.service.api.overview.phrases import capitalized, joined, percent
+from tightrope.service.api.overview.phrases import as_sentence, capitalized, joined, percent
 
 _NUMBERS = {1: "One", 2: "Two", 3: "Three"}
 _FAILED_AGAIN = "The small model came back and failed again"
@@ -92,7 +92,7 @@ def whole_model(model: ModelFacts) -> StateWords | None:
     scope = model.everyone
     if scope.answers != FULL:
         return None
-    why = f"{scope.why} " if scope.why else ""
+    why = f"{as_sentence(scope.why)} " if scope.why else ""
     return (
         NOTE,
         f"The full model answers everybody of {model.name}.",

@@ -16,3 +16,11 @@ def test_harm_that_has_moved_is_no_advisory_harm() -> None:
     """Only what the small model still answers is."""
     moved = ModelFacts("m", armed=False, groups=(ScopeFacts("a=b", FULL, harmed=True),))
     assert states.advisory_harm(moved) is None
+
+
+def test_reason_of_an_order_ends_before_the_next_sentence() -> None:
+    """People write it without a full stop."""
+    everyone = ScopeFacts("model", FULL, why="Ben had the full model answer everybody: incident 7")
+    words = states.whole_model(ModelFacts("m", everyone=everyone))
+    assert words is not None
+    assert words[2].startswith("Ben had the full model answer everybody: incident 7. Callers are served well")
