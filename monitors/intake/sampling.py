@@ -65,8 +65,7 @@ class DrawKey:
         hashes, copy = [], self._prefix(model, int(time // ERA_SECONDS)).copy
         for request_id, digest in zip(request_ids, digests, strict=True):
             name, hashed = request_id.encode(), copy()
-            hashed.update(_length(len(name)) + name + _length(len(digest)))
-            hashed.update(digest)
+            hashed.update(_length(len(name)) + name + _length(len(digest)) + digest)
             hashes.append(hashed.digest())
         draws: Floats = (np.frombuffer(b"".join(hashes), ">u8") >> np.uint64(64 - _BITS)) / _STEPS
         return draws

@@ -38,7 +38,9 @@ class ModelPair:
     where all are 0; ``notes`` tell how their tensors were mapped. ``kind`` reads and compares the decisions; without
     one they are classes, or values, of the decision's scale. ``own_noise`` is the baseline's, where no tolerance is
     written. ``digests`` are those of the loaded artefacts by key; ``states`` are outputs that callers send back;
-    ``qualification`` is what its statement says, None where none is asked for; ``owner`` answers for it to people.
+    ``qualification`` is what its statement says, None where none is asked for; ``owner`` answers for it to people;
+    ``run_seconds`` is what
+    `costs.measured_run` remembers.
     """
 
     name: str
@@ -68,6 +70,7 @@ class ModelPair:
     states: StateTensors | None = None
     qualification: Qualification | None = None
     owner: str | None = None
+    run_seconds: Mapping[Role, dict[int, tuple[float, int, int]]] = field(default_factory=lambda: {r: {} for r in Role})
 
     @property
     def is_remote(self) -> bool:

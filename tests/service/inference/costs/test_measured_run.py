@@ -13,6 +13,14 @@ from tests.support.serving.model_pairs import CALM, REFUSAL, sure_and_unsure
 from tests.support.serving.service_harness import GatewayHarness, body
 from tightrope.monitors.records import Role, Tensors
 from tightrope.service.adapters.ports import RunFailedError
+from tightrope.service.inference.costs.measured_run import (
+    MAX_SIZES,
+    READ_EVERY,
+    UNREAD_SECONDS,
+    CostReadings,
+    latest_reading,
+    note_reading,
+)
 
 UNSURE, SURE = [0.0, 1.0], [0.0, 5.0]
 TOLERATED = 0.05
@@ -101,3 +109,68 @@ def test_cost_of_a_failed_run_is_kept(tmp_path: Path) -> None:
     models[Role.COMPRESSED] = Failing(models[Role.COMPRESSED])  # type: ignore[assignment]
     assert gateway.infer("m", body([SURE])).parameters["served_by"] == "baseline"
     assert parts(gateway) == {("compressed", "answer"), ("baseline", "fallback")}
+
+
+def read_share(readings: CostReadings, runs: int, rows: int, seconds: float) -> float:
+    """The share of runs that are read, each of them of these seconds."""
+    read = 0
+    for _ in range(runs):
+        if latest_reading(readings, rows) is None:
+            note_reading(readings, rows, seconds)
+            read += 1
+    return read / runs
+
+
+def test_one_short_run_in_sixteen_is_read() -> None:
+    """After the first ones, to which fewer others are added step by step."""
+    readings: CostReadings = {}
+    assert read_share(readings, sum(range(READ_EVERY)), 1, 20e-6) > 1 / READ_EVERY
+    assert read_share(readings, 160 * READ_EVERY, 1, 20e-6) == pytest.approx(1 / READ_EVERY, rel=0.01)
+
+
+def test_long_runs_are_all_read() -> None:
+    """Two readings take a small share of them."""
+    assert read_share({}, 100, 1, UNREAD_SECONDS) == 1
+
+
+def test_first_run_counts_for_no_other() -> None:
+    """It loads what the others find in memory."""
+    readings: CostReadings = {}
+    note_reading(readings, 1, 100e-6)
+    assert latest_reading(readings, 1) is None
+
+
+def test_run_that_became_long_is_read_each_time() -> None:
+    """And one that became short again begins with few."""
+    readings: CostReadings = {}
+    read_share(readings, 1000, 1, 20e-6)
+    while latest_reading(readings, 1) is not None:
+        pass
+    note_reading(readings, 1, 1.0)
+    assert latest_reading(readings, 1) is None
+    note_reading(readings, 1, 20e-6)
+    assert latest_reading(readings, 1) == 20e-6
+    assert latest_reading(readings, 1) is None
+
+
+def test_sum_is_that_of_all_runs() -> None:
+    """Runs of three sizes in any order, whose time varies by a half, with a first one of a hundred times."""
+    draw = np.random.default_rng(7)
+    readings: CostReadings = {}
+    true = counted = 0.0
+    for number in range(20_000):
+        rows = int(draw.choice([1, 2, 32]))
+        seconds = (2e-3 if number == 0 else 20e-6 + 1e-6 * rows) * draw.uniform(0.5, 1.5)
+        known = latest_reading(readings, rows)
+        if known is None:
+            note_reading(readings, rows, seconds)
+        true, counted = true + seconds, counted + (seconds if known is None else known)
+    assert counted == pytest.approx(true, rel=0.02)
+
+
+def test_sizes_are_bounded() -> None:
+    """A caller cannot fill the memory with numbers of rows."""
+    readings: CostReadings = {}
+    for rows in range(10 * MAX_SIZES):
+        note_reading(readings, rows, 20e-6)
+    assert len(readings) <= MAX_SIZES
