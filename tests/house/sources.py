@@ -4,6 +4,7 @@ import ast
 import io
 import subprocess
 import tokenize
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -49,17 +50,26 @@ def code_lines(text: str) -> int:
 def functions(text: str) -> dict[str, int]:
     """Code lines of each function, methods and nested functions included, keyed by `name:line`."""
     code = _code(text)
-    found = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    return {f"{node.name}:{node.lineno}": len(code & {*_lines(node)}) for node in found}
+    return {f"{node.name}:{node.lineno}": len(code & {*_lines(node)}) for node in _functions(text)}
 
 
-def _code(text: str) -> set[int]:
+def spans(text: str) -> list[int]:
+    """Lines of each function, with the blank ones, comments and docstrings, which take a tenth of the time to count."""
+    return [len(_lines(node)) for node in _functions(text)]
+
+
+def _functions(text: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+@cache
+def _code(text: str) -> frozenset[int]:
     docstrings = {line for node in ast.walk(ast.parse(text)) if _is_docstring(node) for line in _lines(node)}
     code: set[int] = set()
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type not in _LAYOUT:
             code.update(range(token.start[0], token.end[0] + 1))
-    return code - docstrings
+    return frozenset(code - docstrings)
 
 
 def _is_docstring(node: ast.AST) -> bool:

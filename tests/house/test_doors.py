@@ -1,6 +1,8 @@
 import ast
 import sys
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from functools import cache
 from pathlib import Path, PurePath
 
 import pytest
@@ -87,8 +89,13 @@ PURE = {
 """Modules that monitors/ may not import: no clock, no randomness, no I/O."""
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Yield the top-level package of every absolute import in a file."""
+@cache
+def imported(path: Path) -> frozenset[str]:
+    """The top-level packages of all absolute imports in a file."""
+    return frozenset(_imported(path))
+
+
+def _imported(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse((ROOT / path).read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
@@ -96,7 +103,7 @@ def imported(path: Path) -> Iterator[str]:
             yield node.module.partition(".")[0]
 
 
-def trespasses(path: Path, names: set[str]) -> list[str]:
+def trespasses(path: Path, names: AbstractSet[str]) -> list[str]:
     """Return the libraries that a file imports outside their room."""
     return [f"{path}: {name}" for name in sorted(names & set(DOORS)) if not _may(path, name)]
 
@@ -107,7 +114,7 @@ def _may(path: Path, name: str) -> bool:
 
 def test_each_library_is_imported_in_its_room_only() -> None:
     """A library is replaced in one place, and its quirks are known in one place."""
-    assert [wrong for path in python(*PACKAGES) for wrong in trespasses(path, {*imported(path)})] == []
+    assert [wrong for path in python(*PACKAGES) for wrong in trespasses(path, imported(path))] == []
 
 
 @pytest.mark.parametrize("name", DOORS)

@@ -1,4 +1,6 @@
 import ast
+from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 from tests.house.sources import PACKAGES, ROOT, files, python
@@ -33,17 +35,25 @@ def has_logic(path: Path) -> bool:
 def mirrors(path: Path) -> list[Path]:
     """Return the test files in the place where the module's tests belong."""
     folder = Path("tests") / path.parent
-    names = [file.name for file in files() if file.parent == folder]
-    return [folder / name for name in names if _fits(name, path.stem)]
+    return [folder / name for name in _names_by_folder()[folder] if _fits(name, path.stem)]
+
+
+@cache
+def _names_by_folder() -> defaultdict[Path, list[str]]:
+    found = defaultdict[Path, list[str]](list)
+    for file in files():
+        found[file.parent].append(file.name)
+    return found
 
 
 def _fits(name: str, module: str) -> bool:
     return name == f"test_{module}.py" or (name.startswith(f"test_{module}_") and name.endswith(".py"))
 
 
-def modules() -> list[Path]:
+@cache
+def modules() -> tuple[Path, ...]:
     """Return every module with logic to test."""
-    return [path for path in python(*PACKAGES) if has_logic(path)]
+    return tuple(path for path in python(*PACKAGES) if has_logic(path))
 
 
 def test_names_are_matched_as_they_are_meant() -> None:

@@ -3,9 +3,8 @@
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 from tests.house.sources import PACKAGES, ROOT, python
 
@@ -26,8 +25,13 @@ EXCUSED: dict[str, str] = {}
 """`file: name` pairs that may stay, and why: names of a library's own interface, for example."""
 
 
-def definitions(path: Path) -> Iterator[str]:
+@cache
+def definitions(path: Path) -> frozenset[str]:
     """Constants and classes that a module defines at its top."""
+    return frozenset(_definitions(path))
+
+
+def _definitions(path: Path) -> Iterator[str]:
     for node in ast.parse((ROOT / path).read_text()).body:
         if isinstance(node, ast.ClassDef):
             yield node.name
@@ -52,7 +56,7 @@ def test_one_name_has_one_meaning() -> None:
     """A constant or a class is defined once; a reader who meets it elsewhere knows what it is."""
     homes: dict[str, list[str]] = defaultdict(list)
     for path in python(*PACKAGES):
-        for name in {*definitions(path)}:
+        for name in definitions(path):
             homes[name].append(str(path))
     several = {name: paths for name, paths in homes.items() if len(paths) > 1 and name not in SHARED}
     assert several == {}
@@ -62,12 +66,12 @@ def test_shared_names_are_shared() -> None:
     """A name that only one module defines by now needs no excuse."""
     counts: dict[str, int] = defaultdict(int)
     for path in python(*PACKAGES):
-        for name in {*definitions(path)}:
+        for name in definitions(path):
             counts[name] += 1
     assert [name for name in SHARED if counts[name] < 2] == []
 
 
-@pytest.mark.parametrize("path", python(*PACKAGES), ids=str)
-def test_names_say_what_they_name(path: Path) -> None:
+def test_names_say_what_they_name() -> None:
     """A function is a verb of its subject, a variable the term of what it holds."""
-    assert [riddle for riddle in dict.fromkeys(riddles(path)) if riddle not in EXCUSED] == []
+    found = dict.fromkeys(riddle for path in python(*PACKAGES) for riddle in riddles(path))
+    assert [riddle for riddle in found if riddle not in EXCUSED] == []
