@@ -6,6 +6,8 @@ export KAFKA_JARS
 WORKERS = $(shell cores=$$(nproc); echo $$((cores > 3 ? 4 : cores + 1)))
 # One more than cores, because many tests wait for a server.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Compiled tests and libraries are kept, also where the environment forbids it: each worker and each process would compile anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-cluster kafka test test-fast fuzz test-upgrades release bench-against bench-qualify tools check format bench bench-power bench-serving soak docs pictures sweep lock demo-data proto image wrk peers clean
@@ -17,7 +19,7 @@ demo: .venv/run.stamp ## Models qualified or refused; real traffic, an alarm, on
 	$(BIN)/tightrope demo --third-act
 
 test: .venv/dev.stamp .venv-reports/run.stamp .venv-mlserver/run.stamp .wheels/run.stamp tools ## All tests
-	$(BIN)/python -m tests.support.suite -n $(WORKERS) --dist loadfile --durations=25 --durations-min=10
+	$(BIN)/python -m tests.support.suite -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=25 --durations-min=10
 
 test-fast: .venv/dev.stamp ## Tests that start no process: the inner loop, a minute and a half
 	$(BIN)/python -m pytest -n $(WORKERS) --fast -q
@@ -163,7 +165,7 @@ PACKAGES := monitors service shadow tightrope dashboards demo
 	test -d .venv-reports || $(PYTHON) -m venv .venv-reports
 	.venv-reports/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps --require-hashes -r requirements-reports.lock
 	.venv-reports/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --editable .
-	PYTHONDONTWRITEBYTECODE= .venv-reports/bin/python -W ignore -c 'import evidently'
+	.venv-reports/bin/python -W ignore -c 'import evidently'
 	touch $@
 
 # A server of the Open Inference Protocol that is not ours, for tests of models that live elsewhere. uv takes 20 seconds for

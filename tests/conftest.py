@@ -1,5 +1,5 @@
-"""Rules for every test: in CI no test may be skipped, `--fast` leaves out the tests that start processes, and all tests
-that need a broker share one.
+"""Rules for every test: in CI no test may be skipped, `--fast` leaves out the tests that start processes, the longest
+files come first, and all tests that need a broker share one.
 """
 
 import logging
@@ -53,7 +53,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With `--fast`, deselect each test whose module or fixtures start processes or a whole service."""
+    """With `--fast`, deselect each test whose module or fixtures start processes or a whole service. Beside other
+    workers the tests of the files that take longest come first.
+    """
+    if hasattr(config, "workerinput"):
+        from tests.support.suite import longest_first, read_seconds
+
+        longest_first(items, read_seconds())
     if not config.getoption("--fast"):
         return
     slow = [item for item in items if _starts_processes(item)]

@@ -3,12 +3,13 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 from tests.house.sources import ROOT
 from tests.support.commands import environment
-from tests.support.suite import MOST, may_try_again
+from tests.support.suite import MOST, FileSeconds, longest_first, may_try_again, read_seconds, write_seconds
 
 ONCE = '''
 from pathlib import Path
@@ -80,3 +81,23 @@ def test_file_that_cannot_be_collected_fails_the_suite(tmp_path: Path) -> None:
 def test_second_run_is_for_a_few_failures_of_a_run_that_ended(code: int, failures: int, tries: int) -> None:
     """Many failures are the product's."""
     assert may_try_again(code, ["a"] * failures, {}) == tries
+
+
+class Item(NamedTuple):
+    """A test as far as its order is concerned."""
+
+    nodeid: str
+
+
+def test_tests_of_the_longest_files_come_first(tmp_path: Path) -> None:
+    """All phases count; short files are not recorded, and their tests come last, in their order."""
+    files, recorded = FileSeconds(), tmp_path / "seconds.tsv"
+    for name, seconds in [("a.py::x", 1.0), ("b.py::x", 30.0), ("c.py::x", 3.0), ("c.py::y[1::2]", 40.0)]:
+        report = pytest.TestReport(name, ("", 0, ""), {}, "passed", None, "call", duration=seconds)
+        files.pytest_runtest_logreport(report)
+    write_seconds(files.seconds, recorded)
+    assert read_seconds(recorded) == {"c.py": 43.0, "b.py": 30.0}
+    items: Any = [Item(name) for name in ("z.py::1", "a.py::1", "b.py::1", "c.py::1", "b.py::2")]
+    longest_first(items, read_seconds(recorded))
+    assert [item.nodeid for item in items] == ["c.py::1", "b.py::1", "b.py::2", "z.py::1", "a.py::1"]
+    assert read_seconds()

@@ -5,17 +5,26 @@
 A test that fails beside others and passes alone waits for time instead of order: a defect of the test, not of the
 product, so the suite names it at its end and passes. What fails twice fails the suite; so does a first run that was
 broken off, that could not collect, or in which more than `MOST` tests failed. ``SECOND_TRY=no`` omits the second run.
+
+A file stays on one worker, so the files that take longest start first: otherwise the workers end far apart. What each
+took is in `SECONDS`; ``RECORD_SECONDS=yes`` writes it anew after a run in which no test failed.
 """
 
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
 MOST = 5
 """More failures than these are no accident."""
+
+SECONDS = Path(__file__).with_name("file_seconds.tsv")
+"""The seconds that each file of tests took which took more than `SHORT_SECONDS`, and its path from the repository."""
+SHORT_SECONDS = 2.0
 
 
 class Failures:
@@ -30,10 +39,40 @@ class Failures:
             self.names.append(report.nodeid)
 
 
+class FileSeconds:
+    """The seconds that each file of tests takes, as a plugin of pytest adds them up."""
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Add the seconds of a test, of its fixtures, or of their end."""
+        self.seconds[report.nodeid.partition("::")[0]] += report.duration
+
+
+def read_seconds(path: Path = SECONDS) -> dict[str, float]:
+    """The recorded seconds by file."""
+    lines = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines())
+    return {name: float(seconds) for seconds, name in lines}
+
+
+def write_seconds(seconds: Mapping[str, float], path: Path = SECONDS) -> None:
+    """Record the seconds of the files that took long, the longest first."""
+    long = sorted(((value, name) for name, value in seconds.items() if value > SHORT_SECONDS), reverse=True)
+    path.write_text("".join(f"{value:.0f}\t{name}\n" for value, name in long), encoding="utf-8")
+
+
+def longest_first(items: list[pytest.Item], seconds: Mapping[str, float]) -> None:
+    """Order tests by how long their files took; those of a file, and files not recorded, stay in their order."""
+    items.sort(key=lambda item: -seconds.get(item.nodeid.partition("::")[0], 0.0))
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run all tests; returns the exit code of the suite."""
-    failures = Failures()
-    code = int(pytest.main([*arguments], plugins=[failures]))
+    failures, files = Failures(), FileSeconds()
+    code = int(pytest.main([*arguments], plugins=[failures, files]))
+    if code == 0 and os.environ.get("RECORD_SECONDS") == "yes":
+        write_seconds(files.seconds)
     if not may_try_again(code, failures.names, os.environ):
         return code
     tell("\nThese tests failed beside others; each is run once more, alone:", *failures.names)
