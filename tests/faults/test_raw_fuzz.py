@@ -25,7 +25,7 @@ from tests.support.serving.model_pairs import all_pairs
 from tightrope.service.config.loader import load
 from tightrope.service.transport.memory_bound import memory_bound
 
-CONVERSATIONS = int(os.environ.get("FUZZ_REQUESTS", "4000"))
+CONVERSATIONS = int(os.environ.get("FUZZ_REQUESTS", "1000"))
 SEED = int(os.environ.get("FUZZ_SEED", "15"))
 STATUS = re.compile(rb"(?:^|\n|\}|\])HTTP/1\.1 (\d{3}) ")
 RESET = b"\x01\x00\x00\x00\x00\x00\x00\x00"

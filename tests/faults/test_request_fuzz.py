@@ -26,7 +26,7 @@ from tightrope.service.config.process.server import ServerSection
 from tightrope.service.transport.grpc.servicer import SERVICE
 from tightrope.service.transport.memory_bound import memory_bound
 
-REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "4000"))
+REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "1000"))
 """Requests of each test."""
 SEED = int(os.environ.get("FUZZ_SEED", "15"))
 LIMITS = {
