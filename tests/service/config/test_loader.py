@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 
+from docs.key_texts import key_texts
 from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.compare import Scale, Score
 from tightrope.monitors.intake.repeats import Repeats
@@ -187,12 +187,13 @@ def test_settings_are_frozen(tmp_path: Path) -> None:
         settings.state = tmp_path
 
 
-def fields(section: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
-    """Every key of a section and of its subsections."""
+def texts(section: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    """Every key of a section and of its subsections, with its text."""
+    below = key_texts(section)
     for name, field in section.model_fields.items():
-        yield f"{section.__name__}.{name}", field
+        yield f"{section.__name__}.{name}", below.get(name, "")
         for part in sections(field.annotation):
-            yield from fields(part)
+            yield from texts(part)
 
 
 def sections(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - any type expression
@@ -205,11 +206,11 @@ def sections(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - an
 
 def test_every_key_is_documented() -> None:
     """docs/configuration.md is made of the fields' texts."""
-    keys = dict(fields(Settings))
+    keys = dict(texts(Settings))
     assert {"Settings.models", "ModelSection.limits", "SubgroupSection.values", "Range.low", "ServerSection.port"} <= {
         *keys
     }
-    assert [name for name, field in keys.items() if not field.description] == []
+    assert [name for name, text in keys.items() if not text] == []
 
 
 def test_every_monitor_may_have_limits(tmp_path: Path) -> None:
