@@ -38,8 +38,11 @@ SEED = 20_241_121
 ROWS = 32_768
 """Comparisons in one slice."""
 
-BATCHES = (64, 256, 1024, 4096)
-"""Comparisons in one record, which is what a worker polls at once: from quiet traffic to a backlog."""
+BATCHES = (1, 64, 256, 1024, 4096)
+"""Comparisons in one record, which is what a worker polls at once: from a single request to a backlog."""
+
+MOST_RECORDS = 2_048
+"""Records in one slice: with single rows its comparisons are fewer."""
 
 OBJECTIVE = LatencyObjective(seconds=0.05)
 """The demo has no latency objective; the benchmark adds one."""
@@ -119,7 +122,7 @@ def reference(batches: Sequence[Comparisons]) -> None:
             getattr(batch, name).sum(axis=0)
 
 
-def judge(plan: Plan, records: Sequence[Record]) -> State:
+def judge(plan: Plan, records: Sequence[Record], rows: int = ROWS) -> State:
     """Process all records from an empty state, in the judge's own rounds. Checks that no event occurs, so the common
     path is measured.
     """
@@ -129,11 +132,11 @@ def judge(plan: Plan, records: Sequence[Record]) -> State:
         assert not list(judge_round.process(records[begin : begin + JUDGE_POLL_RECORDS]))
         assert not judge_round.events
         states = judge_round.states
-    assert states[plan.model].seen[Stream.COMPARISONS] >= ROWS - 2 * plan.tick_rows
+    assert states[plan.model].seen[Stream.COMPARISONS] >= rows - 2 * plan.tick_rows
     return states[plan.model]
 
 
-def decode(records: Sequence[Record]) -> None:
+def decode(records: Sequence[Record], _: int) -> None:
     """Decode the records only, which is a part of the judge's work."""
     for record in records:
         decode_comparisons(record.value)
@@ -172,10 +175,19 @@ def speeds(plan: Plan, rows: Comparisons) -> Table:
     for heading in ("work", "rows in a record", "comparisons/s", "/ reference"):
         table.add_column(heading, justify="right" if heading != "work" else "left")
     unsearched = partial(judge, replace(plan, search=None))
-    for name, work in (("judge", partial(judge, plan)), ("without search", unsearched), ("decoding only", decode)):
+    fixed = partial(judge, replace(plan, search=plan.search and replace(plan.search, slots=False)))
+    works = {
+        "judge": partial(judge, plan),
+        "without slots": fixed,
+        "without search": unsearched,
+        "decoding only": decode,
+    }
+    for name, work in works.items():
         for size in BATCHES:
-            measured, minimal = partial(work, to_records(rows, size)), partial(reference, [rows] * SUMS)
-            slices = [(rate(measured), rate(minimal, ROWS * SUMS)) for _ in range(SLICES)]
+            count = min(ROWS, MOST_RECORDS * size)
+            measured = partial(work, to_records(rows.take(slice(count)), size), count)
+            minimal = partial(reference, [rows] * SUMS)
+            slices = [(rate(measured, count), rate(minimal, ROWS * SUMS)) for _ in range(SLICES)]
             speed, share = np.median([fast for fast, _ in slices]), np.median([fast / ref for fast, ref in slices])
             table.add_row(name, f"{size:,}", f"{speed:,.0f}", f"{share:.2%}")
     return table

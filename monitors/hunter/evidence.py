@@ -10,26 +10,16 @@ units of 1/1024, rounded down: sums of them are exact in any order, and no step 
 """
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 
-from tightrope.monitors.dependence.cluster_bets import log_factors
-from tightrope.monitors.detector import Bernoulli
+from tightrope.monitors.hunter.factor_tables import FRACTIONS, MOST_NATS, TABLE_ROWS, factor_tables
 from tightrope.monitors.hunter.lattice import Lattice, RowBits, packed
 from tightrope.monitors.records import Bools, Floats, Ints
 
 LOSS_UNITS = 1024
 """The units of a loss of 1."""
-
-FRACTIONS = 2.0**36
-"""Means and logarithms of factors of clusters are rounded down to this fraction: their sums are exact in any order."""
-
-TABLE_ROWS, MOST_TABLES = 65, 16
-"""Ticks of fewer single rows have their e-values in a table, where the lattice has no more limits."""
-
-MOST_NATS = 300.0
-"""The most evidence of one tick: an alarm needs about twenty."""
 
 ONSET_BET = 2
 """The index of the alternative of twice the limit, by which the beginning of an excess is estimated."""
@@ -131,18 +121,14 @@ class SliceTest:
     """
 
     def __init__(self, lattice: Lattice) -> None:
-        self._bernoulli = Bernoulli.above(lattice.limits)
-        self._zeros = np.ascontiguousarray(self._bernoulli.down.T)
-        self._ratios = np.ascontiguousarray((self._bernoulli.up - self._bernoulli.down).T) / LOSS_UNITS
-        self._weights = np.ascontiguousarray(np.exp(self._bernoulli.log_weight).T)
-        self.width = len(self._weights)
+        limits, self._kind = np.unique(lattice.limits, return_inverse=True)
+        self._tables = factor_tables(tuple(limits.tolist()))
+        bernoulli = self._tables.bernoulli
+        self._zeros = np.ascontiguousarray(bernoulli.down[self._kind].T)
+        self._ratios = np.ascontiguousarray((bernoulli.up - bernoulli.down)[self._kind].T) / LOSS_UNITS
+        self._weights = np.ascontiguousarray(np.exp(bernoulli.log_weight)[self._kind].T)
+        self.width = self._tables.width
         self.seeds = lattice.shares
-        _, first, self._kind = np.unique(lattice.limits, return_index=True, return_inverse=True)
-        rows, ones = np.divmod(np.arange(TABLE_ROWS**2), TABLE_ROWS)
-        logs = [self._ratios[:, [each]] * LOSS_UNITS * ones + self._zeros[:, [each]] * rows for each in first]
-        has_table = 0 < len(first) <= MOST_TABLES
-        self._logs = np.concatenate(logs, axis=1) if has_table else np.zeros((self.width, 0))
-        self._table = np.exp(np.minimum(self._logs, MOST_NATS))
 
     def multiply(self, mass: Floats, counts: StepCounts) -> Floats:
         """Multiply masses (K, S), in place, by the e-values of a tick; returns the log e-values of the alternative of
@@ -153,13 +139,13 @@ class SliceTest:
             mass *= np.exp(np.minimum(log_e, MOST_NATS))
             return np.asarray(log_e[ONSET_BET])
         entry = self.entries(counts.rows.astype(np.int64), counts.lost.astype(np.int64) // LOSS_UNITS)
-        for number, table in enumerate(self._table):  # one by one: memory of small arrays is used again
+        for number, table in enumerate(self._tables.factors):  # one by one: memory of small arrays is used again
             mass[number] *= table.take(entry)
         return self.onset_logs(entry)
 
     def has_table(self, rows: Ints | Floats) -> bool:
         """Whether the table has the e-values of ticks with these numbers of single rows in a slice, (…, S)."""
-        return bool(self._logs.size) and rows.max(initial=0) < TABLE_ROWS
+        return bool(self._tables.logs.size) and rows.max(initial=0) < TABLE_ROWS
 
     def entries(self, rows: Ints, ones: Ints) -> Ints:
         """The entries of the table for single rows (…, S), and those of them with a loss (…, S)."""
@@ -167,21 +153,18 @@ class SliceTest:
 
     def onset_logs(self, entries: Ints) -> Floats:
         """The log e-values of the alternative of twice the limit, (…, S)."""
-        return np.asarray(self._logs[ONSET_BET].take(entries))
+        return np.asarray(self._tables.logs[ONSET_BET].take(entries))
 
     def mass_after(self, mass: Floats, seeds: Floats, entries: Ints, most: float) -> Floats | None:
         """Masses (K, S) after T ticks of seeds (T, S) and entries of the table (T, S); None where one is ``most`` or
         more after a tick.
         """
-        after = np.empty_like(mass)
-        for number, table in enumerate(self._table):
-            own, path = mass[number], table.take(entries)
-            for seed, factor in zip(seeds, path, strict=True):
-                own = np.multiply(own + seed, factor, out=factor)
-            if path.max() >= most:
-                return None
-            after[number] = own
-        return after
+        after, highest = mass.copy(), 0.0
+        for seed, entry in zip(seeds, entries, strict=True):
+            after += seed
+            after *= self._tables.factors.take(entry, axis=1)
+            highest = max(highest, float(after.max(initial=0.0)))
+        return None if highest >= most else after
 
     def log_e(self, counts: StepCounts) -> Floats:
         """Log e-values of a tick, (K, S). Fractional losses of single rows count as the mean of the logarithms of a one
@@ -196,29 +179,12 @@ class SliceTest:
     def _of_clusters(self, counts: StepCounts) -> Floats:
         """Sum the log factors of the clusters of each slice, (K, S)."""
         slices, rows, lost = counts.slices, counts.cluster_rows, counts.cluster_lost
-        if counts.is_whole and rows.max() < TABLE_ROWS and self._logs.size:
+        if counts.is_whole and self.has_table(rows):
             entry = (rows * TABLE_ROWS + lost / LOSS_UNITS).astype(np.int64) + self._kind[slices] * TABLE_ROWS**2
-            factors = [each.take(entry) for each in self._cluster_logs]
+            factors = [each.take(entry) for each in self._tables.cluster_logs]
         else:
-            factors = [*self._log_factors(self._kind[slices], rows, lost / LOSS_UNITS)]
+            factors = [*self._tables.of_clusters(self._kind[slices], rows, lost / LOSS_UNITS)]
         return np.stack([np.bincount(slices, each, len(self._kind)) for each in factors])
-
-    def _log_factors(self, kind: Ints, rows: Floats, total: Floats) -> Floats:
-        """The log factors of clusters, (K, E), rounded down so that their sum is exact in any order."""
-        first = np.unique(self._kind, return_index=True)[1]
-        limit, q = self._bernoulli.limit[first][kind], self._bernoulli.alternative[first][kind]
-        logs = log_factors(limit[:, None], q, rows[:, None], total[:, None])
-        return np.ascontiguousarray((np.floor(logs * FRACTIONS) / FRACTIONS).T)
-
-    @cached_property
-    def _cluster_logs(self) -> Floats:
-        """The log factors of clusters of up to 64 rows with whole losses, by kind of limit, rows and ones."""
-        rows, ones = np.divmod(np.arange(TABLE_ROWS**2, dtype=np.float64), TABLE_ROWS)
-        possible = (rows > 0) & (ones <= rows)
-        known = np.maximum(rows, 1.0), np.where(possible, ones, 0.0)
-        kinds = int(self._kind.max()) + 1
-        logs = [self._log_factors(np.full(len(rows), kind), *known) for kind in range(kinds)]
-        return np.concatenate(logs, axis=1)
 
     def evidence(self, mass: Floats) -> Floats:
         """The logarithm of the mass (K, S) of each slice, the mixture over alternatives, (S,)."""

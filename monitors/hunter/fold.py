@@ -22,7 +22,7 @@ from tightrope.monitors.hunter.evidence import (
 from tightrope.monitors.hunter.findings import FRESH_STEPS, FoundGroup, free_rows, name_slice
 from tightrope.monitors.hunter.lattice import RowBits, build_lattice, packed
 from tightrope.monitors.hunter.past_rows import IN_FOUND_GROUP
-from tightrope.monitors.hunter.search import Search, SearchPlan, WindowCounts
+from tightrope.monitors.hunter.search import Search, SearchPlan, WindowCounts, known_rows
 from tightrope.monitors.hunter.slots import with_chosen_slots, with_slots_of
 from tightrope.monitors.records import Bools, Floats, Ints
 
@@ -65,8 +65,17 @@ def search_tick(search: Search, plan: SearchPlan, tick: TickRows, threshold: flo
     )
     if after.mass.size and after.mass.max() >= np.exp(threshold):
         after = _named(after, tick, threshold)
-    after = after if after.is_complete else _learned(after, plan, tick)
-    return with_chosen_slots(after, plan) if tick.settles else after
+    return with_chosen_slices(after, plan, tick.vectors, tick.units, settles=tick.settles)
+
+
+def with_chosen_slices(
+    search: Search, plan: SearchPlan, vectors: Floats, units: Ints, *, settles: bool = True
+) -> Search:
+    """Choose slices where it is time, after rows of these vectors (n, width) and units of loss (n,): those of the
+    lattice while it is not complete, and slots where the steps end.
+    """
+    after = search if search.is_complete else _learned(search, plan, vectors, units)
+    return with_chosen_slots(after, plan) if settles else after
 
 
 def _followed(search: Search, tick: TickRows) -> Search:
@@ -154,11 +163,10 @@ def _named(search: Search, tick: TickRows, threshold: float) -> Search:
     return replace(search.anew(), found=search.found + 1, findings=kept)
 
 
-def _learned(search: Search, plan: SearchPlan, tick: TickRows) -> Search:
-    """Keep the rows of a tick until there are enough to build the lattice from."""
-    inputs = len(plan.columns)
-    known = np.isfinite(tick.vectors[:, :inputs]).any(axis=1) | (not inputs)
-    rows = np.column_stack([tick.vectors, tick.units / LOSS_UNITS])[known].astype(np.float32, copy=False)
+def _learned(search: Search, plan: SearchPlan, vectors: Floats, units: Ints) -> Search:
+    """Keep rows until there are enough to build the lattice from."""
+    known = known_rows(vectors, plan)
+    rows = np.column_stack([vectors, units / LOSS_UNITS])[known].astype(np.float32, copy=False)
     learned = np.concatenate([search.learned, rows]) if len(search.learned) else rows
     if len(learned) < plan.reference_rows:
         return replace(search, learned=learned)

@@ -5,7 +5,7 @@ It is fixed from reference rows before it is used, so a slice is never chosen by
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, pairwise
+from itertools import pairwise
 
 import numpy as np
 
@@ -103,13 +103,12 @@ class Lattice:
 
     def predicate_numbers(self) -> dict[Predicate, int]:
         """The number of each predicate."""
-        known = zip(self.column.tolist(), self.low.tolist(), self.high.tolist(), strict=True)
-        return {predicate: number for number, predicate in enumerate(known)}
+        return {predicate: number for number, predicate in enumerate(self.all_predicates)}
 
-    def keys(self) -> list[tuple[Predicate | None, ...]]:
-        """The predicates of every slice, None where it has fewer than three."""
-        known = [*zip(self.column.tolist(), self.low.tolist(), self.high.tolist(), strict=True), None]
-        return [(known[first], known[second], known[third]) for first, second, third in self.slices.tolist()]
+    @property
+    def all_predicates(self) -> list[Predicate]:
+        """The predicates of all slices, (P,)."""
+        return [*zip(self.column.tolist(), self.low.tolist(), self.high.tolist(), strict=True)]
 
     def with_slots(self, slices: Sequence[Sequence[int]], limit: float) -> "Lattice":
         """The lattice with its fixed slices and these slots, each given by the indices of its predicates."""
@@ -122,26 +121,46 @@ class Lattice:
         """A slice by the indices of its predicates, as in ``slices``."""
         return (*own, *(len(self.column),) * (3 - len(own)))
 
+    def holds(self, own: Sequence[int]) -> bool:
+        """Whether a slice, by the indices of its predicates, is one of the fixed ones."""
+        return bool((self.slices[: self.fixed] == self.padded(own)).all(axis=1).any())
+
     @property
-    def indices(self) -> list[tuple[int, ...]]:
-        """The indices of the predicates of every slice, as in ``slices``."""
-        return [tuple(each) for each in self.slices.tolist()]
+    def slot_indices(self) -> list[tuple[int, ...]]:
+        """The indices of the predicates of every slot, as in ``slices``."""
+        return [tuple(each) for each in self.slices[self.fixed :].tolist()]
 
     def satisfied(self, vectors: Floats) -> Bools:
         """The rows (n, width) that satisfy each predicate, (P, n)."""
         return satisfied(vectors, self.column, self.low, self.high)
 
-    def members(self, rows: Bools, positions: Ints | None = None, size: int = 0) -> RowBits:
-        """The rows of each slice by those of each predicate (P, n), as bits of words: (S, ceil(n / 64)). ``positions``
-        (n,) are the bits of the rows among ``size``, where they do not follow each other.
-        """
-        if positions is not None and len(positions) < size:
-            spread = np.zeros((len(rows), size), dtype=bool)
-            spread[:, positions] = rows
-            rows = spread
+    def members(self, rows: Bools) -> RowBits:
+        """The rows of each slice by those of each predicate (P, n), as bits of words: (S, ceil(n / 64))."""
+        return np.ascontiguousarray(self.members_by_word(rows).T)
+
+    def members_by_word(self, rows: Bools) -> RowBits:
+        """The rows of each slice by those of each predicate (P, n), as bits of words: (ceil(n / 64), S)."""
         words = packed(rows)
-        known = np.concatenate([words, np.full((1, words.shape[1]), ~np.uint64(0))])
-        return np.asarray(known[self.slices[:, 0]] & known[self.slices[:, 1]] & known[self.slices[:, 2]])
+        known = np.ascontiguousarray(np.concatenate([words, np.full((1, words.shape[1]), ~np.uint64(0))]).T)
+        first, second, third = self.slices.T
+        return np.asarray(known.take(first, axis=1) & known.take(second, axis=1) & known.take(third, axis=1))
+
+
+def common_slices(after: Lattice, before: Lattice) -> tuple[Ints, Ints]:
+    """The numbers of the slices that two lattices have, in each of them: those with the same predicates in their order.
+
+    >>> predicates = [(0, 1.0, 1.0), (1, 2.0, 2.0)]
+    >>> lattices = Lattice.of(predicates[::-1], [(0,), (1,)], 0.1), Lattice.of(predicates, [(0,), (0, 1)], 0.1)
+    >>> [each.tolist() for each in common_slices(*lattices)]
+    [[1], [0]]
+    """
+    number = after.predicate_numbers()
+    known = np.array([*(number.get(each, -1) for each in before.all_predicates), len(after.column)])
+    slices = known[before.slices]
+    base = (len(after.column) + 1) ** np.arange(3)
+    codes = np.where((slices >= 0).all(axis=1), slices @ base, -1)
+    _, new, kept = np.intersect1d(after.slices @ base, codes, return_indices=True)
+    return new, kept
 
 
 def satisfied(vectors: Floats, column: Ints, low: Floats, high: Floats) -> Bools:
@@ -183,7 +202,7 @@ def build_lattice(layout: Layout, vectors: Floats, loss: Floats, limit: float, f
     predicates = [*declared, *inputs[: MAX_PREDICATES - len(declared)], *answers][: MAX_PREDICATES + len(answers)]
     builder = _Builder(layout, predicates, vectors)
     slices = builder.slices(keep=set(inputs) if fixed else set())
-    lattice = Lattice.of(predicates, slices, limit)
+    lattice = replace(Lattice.of(predicates, [], limit), slices=slices, limits=np.full(len(slices), limit))
     return replace(lattice, limits=_limits(layout, lattice, vectors, loss, limit))
 
 
@@ -234,28 +253,31 @@ class _Builder:
 
     def __init__(self, layout: Layout, predicates: Sequence[Predicate], vectors: Floats) -> None:
         columns = np.array(predicates, np.float64).reshape(-1, 3).T
-        self._member = satisfied(vectors, columns[0].astype(np.int64), columns[1], columns[2])
+        self._words = packed(satisfied(vectors, columns[0].astype(np.int64), columns[1], columns[2]))
         self._predicates = predicates
         self._rows = max(len(vectors), 1)
         self._attribute = layout.attributes[columns[0].astype(np.int64)]
         self._declared = columns[0] >= layout.declared
-        counted = self._member.astype(np.float32)
-        self._common = (counted @ counted.T).astype(np.float64)
+        self._common = np.array([_counted(self._words & each) for each in self._words])
+        self._common = self._common.reshape(len(predicates), len(predicates))
         self._count = np.diag(self._common)
 
-    def slices(self, keep: set[Predicate]) -> list[tuple[int, ...]]:
-        """The slices in the order of their rows, singles first; the single predicates of ``keep`` are among them."""
+    def slices(self, keep: set[Predicate]) -> Ints:
+        """The slices in the order of their rows, singles first, (S, 3) as in a lattice; the single predicates of
+        ``keep`` are among them.
+        """
         same = self._is_declared(self._common[:, self._declared], self._count)
-        singles = [
-            index
-            for index in np.flatnonzero(~self._declared).tolist()
-            if self._predicates[index] in keep or not same[index]
+        kept = np.array([each in keep for each in self._predicates], dtype=bool)
+        singles = np.flatnonzero(~self._declared & (kept | ~same))
+        pairs = self._pairs(np.concatenate([np.flatnonzero(self._declared), singles]))
+        parts = [
+            np.pad(each, ((0, 0), (0, 3 - each.shape[1])), constant_values=len(self._predicates))
+            for each in (singles[:, None], pairs, self._triples())
         ]
-        pairs = self._pairs(np.array([*np.flatnonzero(self._declared), *singles], np.int64))
-        chosen = [*((index,) for index in singles), *pairs, *self._triples()]
-        return chosen[:MAX_SLICES]
+        return np.concatenate(parts)[:MAX_SLICES]
 
-    def _pairs(self, allowed: Ints) -> list[tuple[int, ...]]:
+    def _pairs(self, allowed: Ints) -> Ints:
+        """Pairs of predicates, the most frequent first, (S, 2)."""
         first, second = np.triu_indices(len(self._count), 1)
         rows = self._common[first, second]
         usable = np.isin(first, allowed) & np.isin(second, allowed)
@@ -265,25 +287,40 @@ class _Builder:
         order = np.flatnonzero(usable)
         order = order[np.argsort(-rows[order], kind="stable")][:MAX_SLICES]
         first, second = first[order], second[order]
-        both = self._member[first] & self._member[second]
-        common = both.astype(np.float32) @ self._member[self._declared].T.astype(np.float32)
-        new = ~self._is_declared(common.astype(np.float64), rows[order])
-        return list(zip(first[new].tolist(), second[new].tolist(), strict=True))
+        new = ~self._are_declared(self._words[first] & self._words[second], rows[order])
+        return np.stack([first[new], second[new]], axis=1)
 
-    def _triples(self) -> list[tuple[int, ...]]:
-        """Triples of declared values, the most frequent first."""
-        own = np.flatnonzero(self._declared)
-        least, counted = MIN_TRIPLE_SHARE * self._rows, self._member[own].astype(np.float32)
-        found: list[tuple[float, tuple[int, ...]]] = []
-        for a, b in combinations(own.tolist(), 2):
-            if self._attribute[a] == self._attribute[b] or self._common[a, b] < least or len(found) >= MAX_SLICES:
-                continue
-            rows = counted @ (self._member[a] & self._member[b])
-            third = (own > b) & (rows >= least) & (self._attribute[own] != self._attribute[b])
-            found += [(-float(rows[own == c][0]), (a, b, c)) for c in own[third].tolist()]
-        return [each for _, each in sorted(found)]
+    def _triples(self) -> Ints:
+        """Triples of declared values, the most frequent first, (S, 3)."""
+        own, least = np.flatnonzero(self._declared), MIN_TRIPLE_SHARE * self._rows
+        first, second = (own[each] for each in np.triu_indices(len(own), 1))
+        usable = (self._attribute[first] != self._attribute[second]) & (self._common[first, second] >= least)
+        first, second = first[usable], second[usable]
+        both = self._words[first] & self._words[second]
+        rows = np.array([_counted(both & self._words[third]) for third in own]).reshape(len(own), len(first)).T
+        enough = (own > second[:, None]) & (rows >= least) & (self._attribute[own] != self._attribute[second][:, None])
+        found = enough.sum(axis=1)
+        pair, third = np.nonzero(enough & (np.cumsum(found) - found < MAX_SLICES)[:, None])
+        triples = np.stack([first[pair], second[pair], own[third]], axis=1)
+        return triples[np.argsort(-rows[pair, third], kind="stable")]
 
     def _is_declared(self, shared: Floats, rows: Floats) -> Bools:
         """Whether slices have almost the rows of a declared subgroup, by their common rows (S, declared)."""
         together = rows[:, None] + self._count[self._declared] - shared
         return np.asarray((shared > SAME_ROWS * together).any(axis=1))
+
+    def _are_declared(self, words: RowBits, rows: Floats) -> Bools:
+        """Whether slices, by their rows in words (S, words), have almost those of a declared subgroup: only of one of
+        about their size.
+        """
+        count, declared = self._count[self._declared], self._words[self._declared]
+        near = (rows[:, None] > SAME_ROWS * count) & (count > SAME_ROWS * rows[:, None])
+        own, subgroup = np.nonzero(near)
+        shared = np.zeros(near.shape)
+        shared[own, subgroup] = _counted(words[own] & declared[subgroup])
+        return self._is_declared(shared, rows)
+
+
+def _counted(words: RowBits) -> Floats:
+    """The number of rows of each slice, (S,), from its words (S, words)."""
+    return np.asarray(np.bitwise_count(words).sum(axis=1, dtype=np.float64))

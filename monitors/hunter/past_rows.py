@@ -61,7 +61,7 @@ class PastRows:
         """Add rows: the predicates that they satisfy (P, n) and their units (n,), in ticks of these sizes (t,) with
         the row numbers and times before them (t, 2). The oldest ticks leave, whole, so that no order of rows matters.
         """
-        if not self.next_look:
+        if not self.next_look or not len(units):
             return self
         held = np.packbits(satisfied, axis=0, bitorder="little").T
         ticks = np.column_stack([sizes, np.asarray(begins, np.float64).reshape(-1, 2)])

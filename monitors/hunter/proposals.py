@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from tightrope.monitors.catalogue import SLOTS
-from tightrope.monitors.hunter.evidence import LOSS_UNITS, common_losses, common_rows
-from tightrope.monitors.hunter.lattice import packed
+from tightrope.monitors.hunter.evidence import LOSS_UNITS, row_counts
+from tightrope.monitors.hunter.lattice import RowBits, packed
 from tightrope.monitors.records import Bools, Floats, Ints
 
 MIN_PROPOSED_ROWS = 20
@@ -50,15 +50,20 @@ class Proposer:
     """
 
     def __init__(self, satisfied: Bools, units: Ints, attribute: Ints, limit: float) -> None:
-        self._satisfied, self._units, self._attribute, self._limit = satisfied, units, attribute, limit
+        self._units, self._attribute, self._limit = units, attribute, limit
         self._words = packed(satisfied)
+        bits = [(units >> bit & 1).astype(bool) for bit in range(LOSS_UNITS.bit_length())]
+        self._lost = [(float(1 << bit), packed(lost)) for bit, lost in enumerate(bits) if lost.any()]
 
     def proposals(self) -> list[tuple[int, ...]]:
         """All slices over the limit that the search came across, the one with the highest score first."""
         found = dict.fromkeys(self._beamed(self._limit))
         if self._model_rate < self._limit:
             found |= dict.fromkeys(self._beamed(self._model_rate))
-        scored = [(float(self._scores(own[:-1], self._limit)[own[-1]]), own) for own in found]
+        rows = np.array([np.bitwise_and.reduce(self._words[[*own]]) for own in found], np.uint64)
+        scored = zip(
+            self._scored(rows.reshape(len(found), self._words.shape[1]), self._limit).tolist(), found, strict=True
+        )
         return [own for score, own in _ordered(scored) if score > 0]
 
     @property
@@ -86,9 +91,12 @@ class Proposer:
 
     def _scores(self, within: tuple[int, ...], rate: float) -> Floats:
         """The scores of the rows that satisfy some predicates, and each other one, (P,)."""
-        own = rows_in(self._satisfied, within)[None]
-        lost = common_losses(self._words, own, self._units)[:, 0] / LOSS_UNITS
-        return slice_scores(common_rows(self._words, own)[:, 0], lost, rate)
+        return self._scored(self._words & np.bitwise_and.reduce(self._words[[*within]]), rate)
+
+    def _scored(self, rows: RowBits, rate: float) -> Floats:
+        """The scores of slices by their rows (S, words), (S,)."""
+        lost = sum((units * row_counts(rows & own) for units, own in self._lost), np.zeros(len(rows)))
+        return slice_scores(row_counts(rows), lost / LOSS_UNITS, rate)
 
 
 def rows_in(satisfied: Bools, own: Sequence[int]) -> Bools:

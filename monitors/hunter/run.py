@@ -40,30 +40,32 @@ class TickRun:
         cls, lattice: Lattice, vectors: Floats, units: Ints, counted: Ints, seeds: Ints, row: Ints, times: Floats
     ) -> "TickRun":
         """Count rows by slice and tick: vectors (n, width) and units of loss (n,) of all ticks."""
-        ticks, words = len(counted), -(-int(counted.max()) // 64)
-        starts = np.cumsum(counted) - counted
-        positions = np.arange(len(units)) + np.repeat(64 * words * np.arange(ticks) - starts, counted)
-        satisfied = lattice.satisfied(vectors)
-        member = lattice.members(satisfied, positions, 64 * words * ticks)
-        lost = np.zeros(64 * words * ticks, dtype=bool)
-        lost[positions] = units > 0
-        rows, ones = (_counts_of_words(each, words) for each in (member, member & packed(lost)))
+        words, satisfied = max(-(-int(counted.max()) // 64), 1), lattice.satisfied(vectors)
+        bits, lost = satisfied, units > 0
+        if (counted != 64 * words).any():  # every tick begins with a word of its own
+            starts = np.cumsum(counted) - counted
+            bits = np.zeros((len(satisfied), 64 * words * len(counted)), dtype=bool)
+            lost = np.zeros(bits.shape[1], dtype=bool)
+            positions = np.arange(len(units)) + np.repeat(64 * words * np.arange(len(counted)) - starts, counted)
+            bits[:, positions], lost[positions] = satisfied, units > 0
+        member = lattice.members_by_word(bits)
+        rows, ones = (_counts_of_words(each, words) for each in (member, member & packed(lost)[:, None]))
         return cls(rows, ones, counted, seeds, row, times, satisfied, units)
 
 
 def _counts_of_words(member: RowBits, words: int) -> Ints:
-    """Count the rows of each tick by membership (S, T words), each tick having the same number of ``words``: (T, S)."""
-    counts = np.bitwise_count(member).reshape(len(member), member.shape[1] // words, words)
-    return np.ascontiguousarray((counts[..., 0] if words == 1 else counts.sum(axis=2)).T).astype(np.int64)
+    """Count the rows of each tick by membership (T words, S), each tick having the same number of ``words``: (T, S)."""
+    counts = np.bitwise_count(member).astype(np.int64)
+    return counts if words == 1 else counts.reshape(-1, words, member.shape[1]).sum(axis=1)
 
 
 def search_run(search: Search, run: TickRun, threshold: float) -> Search | None:
-    """Fold the ticks of a run as `search_tick` does one by one; None if an evidence of ``threshold`` nats is an alarm
-    in one of them, a tick is too long, or it is time to choose slots.
+    """Fold the ticks of a run as `search_tick` does one by one, but for the choice of slices; None if an evidence of
+    ``threshold`` nats is an alarm in one of them, or a tick is too long.
     """
     assert search.lattice is not None  # noqa: S101 - the caller checks it
     test = slice_test(search.lattice)
-    if not test.has_table(run.rows) or search.past.is_due(search.rows + int(run.counted.sum())):
+    if not test.has_table(run.rows):
         return None
     entries = test.entries(run.rows, run.ones)
     waiting = np.zeros(len(run.seeds), np.int64)
@@ -73,16 +75,17 @@ def search_run(search: Search, run: TickRun, threshold: float) -> Search | None:
         return None
     own = run.counted > 0
     excess, onset = _excess_after(search, run, test.onset_logs(entries))
-    cohorts, cohort_rows = search.cohorts.copy(), search.cohort_rows
+    cohorts, cohort_rows, support = search.cohorts.copy(), search.cohort_rows, search.support
     for part in _until_full(run.seeds, cohort_rows):
         added = run.rows[part].sum(axis=0), run.ones[part].sum(axis=0)
+        support = support + added[0]
         cohorts, cohort_rows = add_to_cohorts(cohorts, cohort_rows + int(run.seeds[part].sum()), *added)
     return replace(
         search,
         row=int(run.row[-1]),
         time=float(run.times[-1]),
         rows=search.rows + int(run.counted.sum()),
-        support=search.support + run.rows.sum(axis=0),
+        support=support,
         mass=mass,
         waiting=0,
         excess=excess,

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from tightrope.monitors.hunter.columns import InputColumn, Layout
 from tightrope.monitors.hunter.evidence import slice_test
 from tightrope.monitors.hunter.findings import FoundGroup
-from tightrope.monitors.hunter.lattice import Lattice
+from tightrope.monitors.hunter.lattice import Lattice, common_slices
 from tightrope.monitors.hunter.past_rows import PastRows
-from tightrope.monitors.records import Features, Floats
+from tightrope.monitors.records import Bools, Features, Floats
 
 WindowCounts = NDArray[np.int32]
 
@@ -63,6 +63,14 @@ class SearchPlan:
     def reference_rows(self) -> int:
         """The compared rows from which the lattice is built."""
         return min(REFERENCE_ROWS, MOST_REFERENCE_VALUES // max(self.layout.declared, 1))
+
+
+def known_rows(vectors: Floats, plan: SearchPlan) -> Bools:
+    """Mask the rows (n, width) from which the lattice can be built, (n,): those that have a value of an input column,
+    where there are any.
+    """
+    inputs = len(plan.columns)
+    return np.asarray(np.isfinite(vectors[:, :inputs]).any(axis=1) | (not inputs))
 
 
 def _empty(*shape: int) -> Floats:
@@ -118,9 +126,7 @@ class Search:
     def with_lattice(self, lattice: Lattice) -> "Search":
         """Go on with another lattice; slices that stay keep what they have."""
         size = len(lattice)
-        old = {} if self.lattice is None else {key: index for index, key in enumerate(self.lattice.keys())}
-        pairs = [(new, old[key]) for new, key in enumerate(lattice.keys()) if key in old] if old else []
-        new, kept = np.array(pairs, np.int64).reshape(-1, 2).T
+        new, kept = (np.zeros(0, np.int64),) * 2 if self.lattice is None else common_slices(lattice, self.lattice)
         mass, cohorts = np.zeros((slice_test(lattice).width, size)), np.zeros((2, 2, size))
         support, begun, excess, onset = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros((2, size))
         if len(kept):

@@ -31,7 +31,7 @@ def with_chosen_slots(search: Search, plan: SearchPlan) -> Search:
     satisfied = past.satisfied(len(lattice.column))
     slices = _chosen(lattice, past, satisfied, search.findings, plan)
     after = search.with_lattice(lattice.with_slots(slices, plan.limit))
-    kept, free = {*lattice.indices[lattice.fixed :]}, past.units != IN_FOUND_GROUP
+    kept, free = lattice.slot_indices, past.units != IN_FOUND_GROUP
     for index, own in enumerate(slices, lattice.fixed):
         if lattice.padded(own) not in kept:
             _describe_past(after, index, rows_in(satisfied, own) & free, plan.limit)
@@ -48,10 +48,9 @@ def _chosen(
     attribute = layout.attributes[lattice.column[searched]]
     rows = satisfied[searched][:, free]
     proposed = Proposer(rows, past.units[free].astype(np.int64), attribute, plan.limit).proposals()
-    fixed = {*lattice.indices[: lattice.fixed]}
     watched = _watched(lattice, satisfied, findings, layout)
     found = (tuple(searched[list(each)].tolist()) for each in proposed)
-    new = (own for own in found if lattice.padded(own) not in fixed)
+    new = (own for own in found if not lattice.holds(own))
     return [own for own in new if not _is_one_of(rows_in(satisfied, own), watched)][:SLOTS]
 
 
@@ -91,11 +90,10 @@ def _describe_past(search: Search, index: int, own: Bools, limit: float) -> None
 def with_slots_of(before: Lattice, after: Lattice, limit: float) -> Lattice:
     """The lattice ``after`` with those slots of the one before whose predicates it has, and which it does not hold."""
     number = after.predicate_numbers()
-    fixed = {*after.indices[: after.fixed]}
     slots: list[tuple[int, ...]] = []
     for index in range(before.fixed, len(before)):
         predicates = before.predicates(index)
         own = tuple(sorted(number[each] for each in predicates if each in number))
-        if len(own) == len(predicates) and after.padded(own) not in fixed:
+        if len(own) == len(predicates) and not after.holds(own):
             slots.append(own)
     return after.with_slots(slots, limit)
