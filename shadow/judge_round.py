@@ -29,7 +29,7 @@ from tightrope.monitors.watched_groups.plans import fitted_rows, judged_plan
 from tightrope.service.adapters.ports import NO_RECORDER, JudgedInputs, Record, StepRecorder, Store
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
-from tightrope.shadow.intake.batching import joinable, offset_ranges
+from tightrope.shadow.intake.batching import OpenBatch
 from tightrope.shadow.intake.label_intake import LabelIntake
 from tightrope.shadow.intake.order_replays import require_new
 from tightrope.shadow.intake.published_routes import pass_epoch
@@ -77,26 +77,24 @@ class JudgeRound(LabelIntake):
         """Apply records in order; yield each skipped one with the reason: it cannot be decoded, is about a model that
         is not judged here, or holds invalid numbers.
         """
-        batches: list[tuple[Record, Comparisons]] = []
-        ends: dict[int, int] = {}
+        batch = OpenBatch()
         self._settle_times()
         for record in records:
             self.positions[record.topic, record.partition] = record.offset + 1
             try:
                 schema = record_codec.schema_of(record.value)
-                is_batch = schema == record_codec.COMPARISONS_SCHEMA
-                batch = self._comparisons(record) if is_batch else None
-                if batches and (batch is None or not joinable(batches, ends, batch)):
-                    yield from self._judge_all(batches)
-                    ends.clear()
-                if batch is None:
+                rows = self._comparisons(record) if schema == record_codec.COMPARISONS_SCHEMA else None
+                if rows is not None and batch.add(record, rows):
+                    continue
+                yield from self._judge_all(batch.parts)
+                batch = OpenBatch()
+                if rows is None:
                     self._dispatch(schema, record)
                 else:
-                    batches.append((record, batch))
-                    ends |= {partition: last for partition, (_, last) in offset_ranges(batch).items()}
+                    batch.add(record, rows)
             except SKIPPED_ERRORS as error:
                 yield record, error
-        yield from self._judge_all(batches)
+        yield from self._judge_all(batch.parts)
 
     def own_events(self) -> list[Event]:
         """Return the events of this judge, without those of gateways that it copies."""
@@ -200,7 +198,7 @@ class JudgeRound(LabelIntake):
         return judged_plan(plan, self.states[model]) if model in self.states else plan
 
     def _judge_all(self, batches: list[tuple[Record, Comparisons]]) -> Iterator[tuple[Record, Exception]]:
-        """Judge the batches as one, or one by one if that fails, and clear the list; yields the skipped records."""
+        """Judge the batches as one, or one by one if that fails; yields the skipped records."""
         parts, separate = [batch for _, batch in batches], len(batches) == 1
         try:
             if not separate and parts:
@@ -212,7 +210,6 @@ class JudgeRound(LabelIntake):
                 self._judge(batch, record)
             except SKIPPED_ERRORS as error:
                 yield record, error
-        batches.clear()
 
     def _judge(self, batch: Comparisons, last: Record) -> None:
         plan = self._plan(batch.model)

@@ -86,6 +86,7 @@ def _extended(base: Plan, added: tuple[AddedScope, ...], margin: float | None) -
     )
 
 
+@lru_cache(maxsize=16)
 def _learns(base: Plan) -> bool:
     return learns_margin(rule.monitor for rule in base.rules)
 

@@ -261,6 +261,7 @@ _COMPARISON_DTYPES = (
     | dict.fromkeys(("partition", "offset", "top_baseline", "top_compressed"), "<i8")
     | dict.fromkeys(("member", "served_by_baseline", "disagree", "refused_baseline", "refused_compressed"), "|b1")
 )
+_SIDES = {name: 2 if name in MATRICES else 1 for name in ROW_ARRAYS}
 
 
 def _comparisons(body: object) -> Comparisons:
@@ -269,8 +270,8 @@ def _comparisons(body: object) -> Comparisons:
     columns = {name: array(values.get(name), name, _COMPARISON_DTYPES.get(name, "<f8")) for name in given}
     ids, scopes = names(values.get("request_id"), "request_id"), names(values.get("scopes"), "scopes")
     columns = extended(columns, ADDED_ARRAYS, len(ids))
-    wrong = [name for name, column in columns.items() if len(column.shape) != 1 + (name in MATRICES)]
-    wrong += [name for name, column in columns.items() if name not in wrong and len(column) != len(ids)]
+    rows = len(ids)
+    wrong = [name for name, column in columns.items() if column.ndim != _SIDES[name] or len(column) != rows]
     if wrong or columns["member"].shape[1] != len(scopes):
         column = (wrong or ["member"])[0]
         raise WireError(f"{column}: must have one entry for each of {len(ids)} rows (and of {len(scopes)} scopes)")
