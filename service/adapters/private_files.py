@@ -11,6 +11,7 @@ log = logging.getLogger(__name__)
 STATE_FILES = (
     "tightrope.db*",
     "tightrope.lock",
+    "holders.lock",
     "alerts.*",
     "review.db*",
     "costs.db*",

@@ -32,6 +32,7 @@ DOORS = {
         "service/adapters/load_watch.py",
         "service/adapters/private_files.py",
         "service/adapters/sqlite/*.py",
+        "service/adapters/state_use/holders.py",
         "tightrope/wiring/candidates/trial*.py",
         "tightrope/serving/server.py",
         "tightrope/serving/exit_deadline.py",

@@ -197,6 +197,7 @@ def _run(
 ) -> None:
     """Run one process of a cluster until a signal stops it."""
     from tightrope.service.adapters.private_files import restrict_state
+    from tightrope.service.adapters.state_use.holders import held_state
     from tightrope.serving.server import prepare_process
     from tightrope.wiring import cluster
 
@@ -204,14 +205,15 @@ def _run(
     prepare_process()  # before the parts: some make files
     restrict_state(settings.state.folder)
     silence_kafka_client()
-    if part == "gateway":
-        process = cluster.gateway(settings, member)
-    else:
-        from tightrope.wiring import shadow_processes
-
-        process = {"worker": shadow_processes.worker, "judge": shadow_processes.judge}[part](settings)
     is_gateway = part == "gateway"
-    cluster.run(process, settings, _address_printer(settings, json_=json_, is_gateway=is_gateway), listener)
+    with held_state(settings.state.folder, "serve" if is_gateway else part):
+        if is_gateway:
+            process = cluster.gateway(settings, member)
+        else:
+            from tightrope.wiring import shadow_processes
+
+            process = {"worker": shadow_processes.worker, "judge": shadow_processes.judge}[part](settings)
+        cluster.run(process, settings, _address_printer(settings, json_=json_, is_gateway=is_gateway), listener)
 
 
 def _address_printer(settings: "Settings", *, json_: bool, is_gateway: bool = False) -> "ReadyCallback":

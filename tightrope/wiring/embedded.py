@@ -28,6 +28,7 @@ from tightrope.service.adapters.runs.health import RunHealth
 from tightrope.service.adapters.sqlite.event_table import DAY_SECONDS, EventRetention
 from tightrope.service.adapters.sqlite.opening import open_state
 from tightrope.service.adapters.sqlite.store import SqliteStore
+from tightrope.service.adapters.state_use.holders import held_state
 from tightrope.service.api.overview.event_log import log_event
 from tightrope.service.app import ROWS_FOLDER, build_service, load_pairs
 from tightrope.service.config.loader import ConfigError, Settings
@@ -237,10 +238,11 @@ def run(settings: Settings, ready: ReadyCallback, config: Path | None = None) ->
     """Serve until a signal stops it."""
     prepare_process()
     restrict_state(settings.state.folder)
-    embedded = build_embedded(settings, config)
-    server = HttpServer(settings.server, embedded.service.app, embedded.service.grpc)
-    embedded.start()
-    try:
-        server.serve_until_stopped(ready, STOP_SIGNALS)
-    finally:
-        embedded.stop()
+    with held_state(settings.state.folder, "run"):
+        embedded = build_embedded(settings, config)
+        server = HttpServer(settings.server, embedded.service.app, embedded.service.grpc)
+        embedded.start()
+        try:
+            server.serve_until_stopped(ready, STOP_SIGNALS)
+        finally:
+            embedded.stop()

@@ -1,6 +1,7 @@
 """Erases the kept rows of a request: their records and the bytes of their inputs become zeros, where they are."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,18 @@ from tightrope.service.adapters.archive.row_labels import read_records
 from tightrope.service.adapters.archive.segments import INPUTS_SUFFIX, ROWS_SUFFIX
 
 
-def erase_kept_rows(folder: Path, digest: str) -> int:
-    """Erase all rows whose request id has this keyed digest, of every model; returns their number.
+def erase_kept_rows(folder: Path, digest: str) -> Counter[str]:
+    """Erase all rows whose request id has this keyed digest, of every model; returns their number by model.
 
     Rows that the first version kept have no digest: `files_without_identity` names their files.
 
     Raises:
         OSError: when a file cannot be written.
     """
-    return sum(_erase(path, digest.encode()) for path in sorted(folder.rglob(f"*{ROWS_SUFFIX}")))
+    gone: Counter[str] = Counter()
+    for path in sorted(folder.rglob(f"*{ROWS_SUFFIX}")):
+        gone[path.relative_to(folder).parts[0]] += _erase(path, digest.encode())
+    return +gone
 
 
 def files_without_identity(folder: Path) -> list[Path]:

@@ -45,7 +45,8 @@ Position = tuple[int, int, int]
 class SegmentBegin:
     """The start of a segment: the encoded ``state`` before its first input, the key of its ``plan``, the ``time`` in
     seconds since the epoch, the rows of each scope up to here, and the ``versions`` and ``host`` of the process.
-    ``has_columns``: the search for undeclared groups can be repeated; ``redaction`` has what was left out.
+    ``has_columns``: the search for undeclared groups can be repeated; ``redaction`` has what was left out. ``erased``
+    has the name that stands for the request of each row of the state whose id was erased.
     """
 
     state: bytes
@@ -57,18 +58,21 @@ class SegmentBegin:
     host: str
     has_columns: bool
     redaction: Mapping[str, object] = field(default_factory=dict)
+    erased: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedInput:
     """An input, and the position after it; ``plan`` is the key of the plan of a `NewPlan`, which has none itself.
-    ``ids`` (n,) are numbers that stand for the ids of compared rows, which have none then.
+    ``ids`` (n,) are numbers that stand for the ids of compared rows, which have none then; ``erased`` has the name that
+    stands for the request of each row whose id was erased.
     """
 
     item: FoldInput
     position: Position
     plan: str = ""
     ids: Hashes | None = None
+    erased: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +100,10 @@ def _body(entry: Entry) -> dict[str, object]:
     if isinstance(entry, RecordedInput):
         name, content = _encoded_input(entry.item)
         body = {"kind": INPUT, "input": name, "content": content, "position": entry.position, "plan": entry.plan}
-        return body if entry.ids is None else {**body, "ids": entry.ids}
-    return {"kind": BEGIN if isinstance(entry, SegmentBegin) else STATE, **asdict(entry)}
+        own = {"ids": entry.ids, "erased": entry.erased or None}
+        return {**body, **{key: value for key, value in own.items() if value is not None}}
+    fields = {key: value for key, value in asdict(entry).items() if key != "erased" or value}
+    return {"kind": BEGIN if isinstance(entry, SegmentBegin) else STATE, **fields}
 
 
 def read_entries(data: bytes) -> Iterator[Entry]:
@@ -106,31 +112,41 @@ def read_entries(data: bytes) -> Iterator[Entry]:
     Raises:
         WireError: when a whole entry is not one of this version.
     """
-    start = 0
+    return map(read_entry, raw_entries(data))
+
+
+def raw_entries(data: bytes) -> Iterator[bytes]:
+    """The bytes of each entry, up to the end or the first one that is cut short or damaged."""
+    start, view = 0, memoryview(data)
     while start + HEAD.size <= len(data):
         size, checksum = HEAD.unpack_from(data, start)
-        body = data[start + HEAD.size : start + HEAD.size + size]
-        if len(body) < size or zlib.crc32(body) != checksum:
+        end = start + HEAD.size + size
+        if len(data) < end or zlib.crc32(view[start + HEAD.size : end]) != checksum:
             return
-        yield _entry(body)
-        start += HEAD.size + size
+        yield data[start:end]
+        start = end
 
 
-def _entry(data: bytes) -> Entry:
-    body = dict(mapping(unpack(data, ENTRY_SCHEMA), "entry"))
+def read_entry(data: bytes) -> Entry:
+    """The entry of these bytes.
+
+    Raises:
+        WireError: when it is not one of this version.
+    """
+    body = dict(mapping(unpack(data[HEAD.size :], ENTRY_SCHEMA), "entry"))
     kind = body.pop("kind", None)
     try:
         if kind == STATE:
             return RecordedState(str(body["sha256"]))
         first, second, third = body.pop("position")
-        position = int(first), int(second), int(third)
+        position, erased = (int(first), int(second), int(third)), tuple(map(str, body.pop("erased", ())))
         if kind == BEGIN:
             known = {name: body[name] for name in SegmentBegin.__dataclass_fields__ if name in body}
-            return SegmentBegin(**{**known, "position": position})
+            return SegmentBegin(**{**known, "position": position, "erased": erased})
         item = _DECODERS[body["input"]](body["content"])
         if "ids" in body and isinstance(item, ComparedRows):
             item = _with_ids(item, array(body["ids"], "ids", "<u8").tolist())
-        return RecordedInput(item, position, str(body["plan"]))
+        return RecordedInput(item, position, str(body["plan"]), erased=erased)
     except (KeyError, TypeError, ValueError) as error:
         raise WireError(f"journal entry: not one of this version: {error}") from error
 

@@ -134,6 +134,11 @@ class PlanRedaction:
             yield hashed.hexdigest()
 
 
+def id_digest(key: bytes, name: str) -> str:
+    """The digest that stands for an id under this key, hexadecimal."""
+    return blake2b(name.encode(), key=key, digest_size=ID_BYTES).hexdigest()
+
+
 def dropped_ids(ids: tuple[str, ...]) -> Hashes:
     """Numbers for ids, (n,), equal where the ids are. Their key is the one that Python draws for its hashes when a
     process starts, and no file has a copy of it.

@@ -9,6 +9,7 @@ import json
 import sqlite3
 import threading
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -26,7 +27,8 @@ Renaming = Callable[[str], str]
 ROW_MARK = "#"
 """Between an id and the number of a row, in the rows of labels."""
 
-DELETIONS = ("DELETE FROM held WHERE id = ?", "DELETE FROM waiting WHERE id = ?")
+WAITING_TABLES = ("held", "waiting")
+"""The tables of rows and labels that wait for each other."""
 
 VALUE_FIELD = 4
 """The place of the value among the fields of a record."""
@@ -65,8 +67,8 @@ class ErasableStore:
     _db: sqlite3.Connection
     _lock: threading.Lock
 
-    def erase(self, request_id: str, placeholder: str) -> int:
-        """Erase an id; returns the number of rows and labels that waited under it. No judge may run.
+    def erase(self, request_id: str, placeholder: str) -> Counter[str]:
+        """Erase an id; returns the number of rows and labels that waited under it, by model. No judge may run.
 
         Raises:
             StoreError: when a snapshot, or what was judged since, cannot be read, so that the id may be in it.
@@ -76,11 +78,20 @@ class ErasableStore:
             self._db.execute("PRAGMA secure_delete=ON")
             with transaction(self._db) as cursor:
                 forget(cursor, request_id)
-                gone = sum(cursor.execute(statement, (request_id,)).rowcount for statement in DELETIONS)
+                gone = _delete_waiting(cursor, request_id)
                 digests = dict(_rewrite_snapshots(cursor, rename))
                 _rewrite_journal(cursor, rename, digests)
             rebuild(self._db)
         return gone
+
+
+def _delete_waiting(cursor: sqlite3.Cursor, request_id: str) -> Counter[str]:
+    gone: Counter[str] = Counter()
+    for table in WAITING_TABLES:
+        query = f"SELECT model, count(*) FROM {table} WHERE id = ? GROUP BY model"  # noqa: S608 - our names
+        gone.update(dict(cursor.execute(query, (request_id,)).fetchall()))
+        cursor.execute(f"DELETE FROM {table} WHERE id = ?", (request_id,))  # noqa: S608 - our names
+    return gone
 
 
 def _rewrite_snapshots(cursor: sqlite3.Cursor, rename: Renaming) -> Iterator[tuple[str, bytes]]:

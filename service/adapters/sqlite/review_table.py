@@ -4,6 +4,7 @@ import logging
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -183,10 +184,12 @@ class ReviewTable:
             db.execute("DELETE FROM opinions WHERE id NOT IN (SELECT id FROM rows)")
         return given_up
 
-    def erase(self, request_id: str) -> int:
-        """Delete the rows of a request, and the opinions about them; returns their number."""
+    def erase(self, request_id: str) -> Counter[str]:
+        """Delete the rows of a request, and the opinions about them; returns their number by model."""
         with self._transaction() as db:
-            gone = db.execute("DELETE FROM rows WHERE request_id = ?", (request_id,)).rowcount
+            query = "SELECT model, count(*) FROM rows WHERE request_id = ? GROUP BY model"
+            gone = Counter(dict(db.execute(query, (request_id,)).fetchall()))
+            db.execute("DELETE FROM rows WHERE request_id = ?", (request_id,))
             db.execute("DELETE FROM opinions WHERE id NOT IN (SELECT id FROM rows)")
         self._db.execute("VACUUM")
         return gone

@@ -10,6 +10,7 @@ from tightrope.service.adapters.ports import NO_BOUND
 from tightrope.service.adapters.sqlite import event_table
 from tightrope.service.adapters.sqlite.erasure import ErasableStore
 from tightrope.service.adapters.sqlite.event_chain import EventChain
+from tightrope.service.adapters.sqlite.transactions import transaction
 
 
 class StoredTrail(ErasableStore):
@@ -20,6 +21,11 @@ class StoredTrail(ErasableStore):
     def redacted(self, events: Sequence[Event]) -> Sequence[Event]:
         """The events as they are saved."""
         return redacted(events, self._chain.keys)
+
+    def add_events(self, events: Sequence[Event]) -> None:
+        """Add events, in a transaction of their own."""
+        with self._lock, transaction(self._db) as cursor:
+            self._add_events(cursor, events)
 
     def _add_events(self, cursor: sqlite3.Cursor, events: Sequence[Event]) -> None:
         """Add events inside the caller's transaction."""

@@ -59,6 +59,7 @@ _PHRASES: Mapping[str, _Phrase] = {
     "group-watched": _Phrase(ORDER, "{who} has the found group {scope} watched: {reason}"),
     "group-unwatched": _Phrase(ORDER, "{who} ended the watch of the found group {scope}: {reason}"),
     "decided": _Phrase(ORDER, "{who} signed off a decision about {scope}: {reason}"),
+    "erased": _Phrase(ORDER, "{who} had a request erased: {reason}"),
     "subgroup-unseen": _Phrase(HARM, "Requests of {scope} are missing: {reason}."),
     "subgroup-seen": _Phrase(WELL, "Requests of {scope} come again."),
     "fallback-rationed": _Phrase(HARM, "The full model cannot bear all requests: {reason}."),

@@ -44,7 +44,8 @@ def replay(
     missed = result.missed_moves(record.incident)
     counted = f"{result.inputs:,} inputs, {result.answers:,} answers"
     if result.erased:
-        typer.echo(f"{counted}: {result.erased:,} rows were erased, so later states differ")
+        moves = "the moves differ" if missed else f"the same {len(record.incident.moves)} moves"
+        typer.echo(f"{counted}: {result.erased:,} rows were erased, so states are not compared; {moves}")
         raise typer.Exit(ERASED_EXIT)
     if decisions and not missed:
         typer.echo(f"{counted}: the same {len(record.incident.moves)} moves")

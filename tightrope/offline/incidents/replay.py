@@ -8,6 +8,7 @@ from tightrope.monitors.folding.fold import fold
 from tightrope.monitors.folding.inputs import ComparedRows, FoldInput, NewPlan
 from tightrope.monitors.plan import Plan, State
 from tightrope.service.adapters.journal.entries import RecordedInput, RecordedState
+from tightrope.service.adapters.journal.erasure import ErasedRows
 from tightrope.service.adapters.journal.incident import Incident, IncidentError, Move
 from tightrope.service.adapters.journal.record import (
     BEFORE_ALL,
@@ -51,7 +52,7 @@ def replay(record: JudgementRecord) -> ReplayResult:
     Raises:
         IncidentError: when the record has no inputs, or names a plan that it does not have.
     """
-    result, plans, covered = ReplayResult(), record.decoded_plans(), BEFORE_ALL
+    result, plans, covered, erased = ReplayResult(), record.decoded_plans(), BEFORE_ALL, ErasedRows()
     if not record.segments:
         raise IncidentError(f"{record.model}: the segments of the record are gone")
     for begin, others in segments_of(record.entries()):
@@ -73,9 +74,10 @@ def replay(record: JudgementRecord) -> ReplayResult:
                 result.inputs += 1
                 result.moves += Move.of(each for each in transitions if each.moved)
                 if isinstance(item, ComparedRows):
-                    result.erased += sum(not name for name in item.rows.request_id)
                     result.answers += max(state.rows_received - max(before.rows_received, counted), 0)
         covered = last_position(begin, others)
+        erased.add(begin, others)
+    result.erased = erased.by_name.total()
     result.moves = list(dict.fromkeys(result.moves))
     return result
 

@@ -40,7 +40,7 @@ def test_snapshot_that_was_set_aside_goes(tmp_path: Path) -> None:
     """It is kept for people, cannot be read, and may have the id."""
     store = SqliteStore(tmp_path / "tightrope.db")
     store.save("l", {}, {"m": msgspec.msgpack.encode(["r-7"]), f"m{UNREADABLE_MARK}1": b"\xc1r-7"}, [])
-    assert store.erase("r-7", "gone") == 0
+    assert store.erase("r-7", "gone") == {}
     assert store._all("SELECT model, body FROM snapshots") == [("m", msgspec.msgpack.encode(["gone"]))]
     store.close()
 

@@ -1,6 +1,7 @@
 """An erased id is nowhere in the bytes of the state folder, and the state goes on: chain, modes, judgement."""
 
 import json
+import os
 import shutil
 import sqlite3
 import zlib
@@ -9,8 +10,11 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import hypothesis
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
 from msgspec import structs
 
 from tests.support.configs import write_config
@@ -18,9 +22,16 @@ from tests.support.harmful_pair import config, traffic
 from tests.support.in_process import infer_request, run_in_process
 from tests.support.judgement.review_rows import review_row
 from tightrope.monitors.review.opinions import Opinion
+from tightrope.offline.audit import erasure
 from tightrope.offline.audit.erasure import erase
-from tightrope.offline.audit.verification import verify
+from tightrope.offline.audit.verification import stored_chain, verify
+from tightrope.offline.incidents.record_files import all_incidents, record_of_incident
+from tightrope.offline.incidents.replay import replay
+from tightrope.service.adapters.journal.recorder import IDS_FILE, JOURNAL_FOLDER
+from tightrope.service.adapters.journal.redaction import id_digest
+from tightrope.service.adapters.secret_file import kept_secret
 from tightrope.service.adapters.sqlite.review_table import GivenOpinion, ReviewTable
+from tightrope.service.adapters.state_use.holders import held_state
 from tightrope.service.config.loader import ConfigError, Settings, load
 from tightrope.wiring.audit_keys import audit_keys
 from tightrope.wiring.embedded import DATABASE
@@ -31,12 +42,15 @@ ROWS = 600
 ID = f"person-{ROWS - 1:05d}"
 
 
-@pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a configuration whose process was killed: its state as it was while rows were judged."""
+@pytest.fixture(scope="module", params=["keep", "hash"])
+def killed(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """The folder of a configuration whose process was killed: its state as it was while rows were judged, with the ids
+    in the record of incidents, or digests of them.
+    """
     folder = tmp_path_factory.mktemp("killed")
-    kept = {"reports": {"keep_rows": 1000, "reference_rows": 100}}
-    path = write_config(folder, config(folder, labels={}, repeats="none") | kept)
+    kept = {"reports": {"keep_rows": 1000, "reference_rows": 100}, "record": {"keep": "all"}}
+    redact = {"ids": request.param, "columns": {"*": "keep"}}
+    path = write_config(folder, config(folder, labels={}, repeats="none", redact=redact) | kept)
     with run_in_process(path) as running:
         engine = running.parts.service.engine
         for number, row in enumerate(traffic(ROWS, harm=True)):
@@ -59,9 +73,10 @@ def settings(killed: Path, tmp_path: Path) -> Settings:
 
 def contents(folder: Path) -> Iterator[bytes]:
     """The bytes of every file, and of what is compressed in the database."""
-    with closing(sqlite3.connect(folder / DATABASE)) as db:
-        for (entry,) in db.execute("SELECT body FROM journal"):
-            yield zlib.decompress(msgspec.msgpack.decode(entry)[1])
+    if (folder / DATABASE).exists():
+        with closing(sqlite3.connect(folder / DATABASE)) as db:
+            for (entry,) in db.execute("SELECT body FROM journal"):
+                yield zlib.decompress(msgspec.msgpack.decode(entry)[1])
     yield from (path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
@@ -78,7 +93,7 @@ def test_kept_row_is_erased(settings: Settings) -> None:
         return sum(path.read_bytes().count(digest(name).encode()) for path in (settings.state / "rows").rglob("*.rows"))
 
     assert [kept(ID), kept("person-00001")] == [1, 1]
-    report = erase(settings, ID, NOW)
+    report = erase(settings, ID, NOW, "Ann")
     assert (report.left, report.unknown) == ([], [])
     assert [kept(ID), kept("person-00001")] == [0, 1]
 
@@ -91,17 +106,57 @@ def test_row_under_review_is_erased(settings: Settings) -> None:
         table.add(rows, 9)
         table.store(GivenOpinion("1", "ana", Opinion.A, 0, 1.0, 2.0))
     assert has(settings.state.folder, ID)
-    assert erase(settings, ID, NOW).left == []
+    assert erase(settings, ID, NOW, "Ann").left == []
     with closing(ReviewTable(path)) as table:
         assert (table.waiting("m", "bo"), table.due(99)) == (1, [])
     assert ID.encode() not in path.read_bytes()
+
+
+def test_row_in_the_record_of_incidents_is_erased(settings: Settings) -> None:
+    """Neither its id nor the digest of it is in a segment; a replay of the incident says how many rows it lost."""
+    folder = settings.state / JOURNAL_FOLDER
+    names = ID, id_digest(kept_secret(settings.state / IDS_FILE, 32), ID)
+    assert any(has(folder, name) for name in names)
+    report = erase(settings, ID, NOW, "Ann")
+    assert (report.recorded, report.left) == (1, [])
+    assert not any(has(folder, name) for name in names)
+    (incident,) = all_incidents(settings)
+    assert incident.missing == ("rows were erased on 2026-11-30",)
+    result = replay(record_of_incident(settings, incident.id))
+    assert (result.erased, result.missed_moves(incident)) == (1, [])
+
+
+def test_erasure_is_an_event_of_the_trail(settings: Settings) -> None:
+    """It tells who, when and how many rows; the id itself is not in it."""
+    erase(settings, ID, NOW, "Ann")
+    event = json.loads(stored_chain(settings).events[-1].parts[-1])
+    assert (event["kind"], event["actor"], event["time"], event["model"]) == ("erased", "Ann", NOW.timestamp(), "m")
+    assert event["detail"] == {"rows": 2, "recorded": 1, "request_digest": audit_keys(settings).request_digest(ID)}
+    assert ID not in json.dumps(event)
+    assert verify(settings).problems == []
+
+
+@given(numbers=st.sets(st.integers(0, ROWS - 1), min_size=1, max_size=3))
+@hypothesis.settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_rows_can_be_erased(killed: Path, tmp_path_factory: pytest.TempPathFactory, numbers: set[int]) -> None:
+    """In any order, however their rows lie in what the process wrote."""
+    folder = tmp_path_factory.mktemp("erased")
+    shutil.copytree(killed, folder, dirs_exist_ok=True)
+    settings = load(folder / "tightrope.yaml", {})
+    names = [f"person-{number:05d}" for number in numbers]
+    key = kept_secret(settings.state / IDS_FILE, 32)
+    for name in names:
+        assert erase(settings, name, NOW, "Ann").left == []
+    for name in names:
+        assert not any(has(settings.state.folder, text) for text in (name, id_digest(key, name)))
+    assert verify(settings).problems == []
 
 
 def test_erased_id_is_in_no_byte(settings: Settings) -> None:
     """Its neighbours stay, the chain holds, and the next process goes on from the same state."""
     folder = settings.state.folder
     assert has(folder, ID)
-    report = erase(settings, ID, NOW)
+    report = erase(settings, ID, NOW, "Ann")
     assert (report.left, report.topics) == ([], [])
     assert not has(folder, ID)
     assert has(folder, "person-00598")
@@ -117,7 +172,7 @@ def test_erased_id_is_in_no_byte(settings: Settings) -> None:
 def test_every_id_can_be_erased(settings: Settings) -> None:
     """Whether its row tipped a scope, waits for a label, or is in a tick that is still open."""
     for number in range(0, ROWS, 60):
-        erase(settings, f"person-{number:05d}", NOW)
+        erase(settings, f"person-{number:05d}", NOW, "Ann")
     assert not any(has(settings.state.folder, f"person-{number:05d}") for number in range(0, ROWS, 60))
     assert verify(settings).problems == []
 
@@ -126,9 +181,17 @@ def test_nothing_may_run_meanwhile(settings: Settings) -> None:
     """A judge would write what it has in memory."""
     with (
         run_in_process(settings.state.folder.parent / "tightrope.yaml"),
-        pytest.raises(ConfigError, match=r"another Tightrope is running on this state.*nothing may run"),
+        pytest.raises(ConfigError, match=r"another Tightrope is running on this state.*stop it, erase the id"),
     ):
-        erase(settings, ID, NOW)
+        erase(settings, ID, NOW, "Ann")
+    with (
+        held_state(settings.state.folder, "run"),
+        pytest.raises(
+            ConfigError, match=rf"process {os.getpid()} on .* \(tightrope run, since .*stop it, erase the id"
+        ),
+    ):
+        erase(settings, ID, NOW, "Ann")
+    assert has(settings.state.folder, ID)
 
 
 def test_files_of_an_older_tightrope_are_rewritten(settings: Settings) -> None:
@@ -141,7 +204,7 @@ def test_files_of_an_older_tightrope_are_rewritten(settings: Settings) -> None:
     (folder / "events-20261128.jsonl").write_text(f"{line}\nno JSON\n")
     aside = folder / f"{DATABASE}.unreadable-20261128T000000Z"
     aside.write_bytes(b"\0" + ID.encode())
-    assert erase(settings, ID, NOW).left == [aside]
+    assert erase(settings, ID, NOW, "Ann").left == [aside]
     aside.unlink()
     assert not has(folder, ID)
     assert (folder / "events-20261128.jsonl").read_text().endswith("}\nno JSON\n")
@@ -150,16 +213,17 @@ def test_files_of_an_older_tightrope_are_rewritten(settings: Settings) -> None:
 def test_mistakes_are_told(settings: Settings) -> None:
     """An empty id, and a snapshot in which the id may be because it cannot be read."""
     with pytest.raises(ConfigError, match="--id: is empty"):
-        erase(settings, "", NOW)
+        erase(settings, "", NOW, "Ann")
     with closing(sqlite3.connect(settings.state / DATABASE, isolation_level=None)) as db:
         db.execute("UPDATE snapshots SET body = x'c1'")
     with pytest.raises(ConfigError, match="the snapshot of m: cannot be read, so the id may be in it"):
-        erase(settings, ID, NOW)
+        erase(settings, ID, NOW, "Ann")
 
 
-def test_topics_are_told_with_the_date_of_their_retention(settings: Settings) -> None:
+def test_topics_are_told_with_the_date_of_their_retention(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a cluster records stay until then."""
+    monkeypatch.setattr(erasure, "record_erasure", lambda *_: "")
     document = settings.model_dump() | {"bus": {"kafka": {"servers": ["k:9092"], "prefix": "p-"}}}
-    report = erase(settings.model_copy(update={"bus": Settings.model_validate(document).bus}), ID, NOW)
+    report = erase(settings.model_copy(update={"bus": Settings.model_validate(document).bus}), ID, NOW, "Ann")
     assert report.topics[0] == "p-tightrope.samples: until 2026-12-01 00:00 UTC (24 h)"
     assert report.topics[-1] == "p-tightrope.snapshots: until the next snapshot of the model, and its compaction"
