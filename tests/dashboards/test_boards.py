@@ -162,7 +162,7 @@ SHOWN_ELSEWHERE = {
     "tightrope_reviews_total",
     "tightrope_review_skipped_rows_total",
     *("tightrope_spans_exported_total", "tightrope_spans_dropped_total"),
-    *(f"tightrope_record_{part}" for part in ("skipped_inputs_total", "bytes", "disk_short")),
+    *("tightrope_record_bytes", "tightrope_record_disk_short", "tightrope_audit_head_number"),
     "tightrope_incidents_open",
     "tightrope_requalification_timestamp_seconds",
 }

@@ -45,7 +45,7 @@ DOORS = {
     ],
     "opentelemetry": ["service/adapters/telemetry/otlp.py"],
     "pandas": ["shadow/report.py"],
-    "prometheus_client": ["service/adapters/prometheus/*.py"],
+    "prometheus_client": ["service/adapters/prometheus/*.py", "service/adapters/prometheus/recording/metrics.py"],
     "pyarrow": ["demo/builder/*.py", "service/inference/row_files/parquet_rows.py"],
     "pydantic": [
         "service/config/*.py",

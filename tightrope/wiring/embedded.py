@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -49,8 +49,7 @@ from tightrope.wiring.audit_keys import audit_keys
 from tightrope.wiring.deployer import HotSwapDeployer, ServedPairs, with_deployed
 from tightrope.wiring.mode_mapping import require_mapped
 from tightrope.wiring.paging import build_pager
-from tightrope.wiring.recording.recorder import build_recorder, incident_library, watch_record
-from tightrope.wiring.recording.watch import RecordWatch
+from tightrope.wiring.recording.recorder import StateWatch, build_recorder, build_watches, incident_library
 from tightrope.wiring.review import Review
 
 log = logging.getLogger(__name__)
@@ -74,7 +73,7 @@ class Embedded:
     pager: Pager
     deployer: HotSwapDeployer
     recorder: JournalRecorder | None
-    record_watch: RecordWatch | None = None
+    watches: Sequence[StateWatch] = ()
     review: Review | None = None
 
     def start(self) -> None:
@@ -82,8 +81,8 @@ class Embedded:
         self.pager.start()
         if self.recorder:
             self.recorder.start()
-        if self.record_watch:
-            self.record_watch.start()
+        for watch in self.watches:
+            watch.start()
         self.judge.start()
         self.service.start()
         self.archive.start()
@@ -111,8 +110,8 @@ class Embedded:
         self.judge.stop(STOP_SECONDS)
         if self.recorder:
             self.recorder.stop(STOP_SECONDS)
-        if self.record_watch:
-            self.record_watch.stop(STOP_SECONDS)
+        for watch in self.watches:
+            watch.stop(STOP_SECONDS)
         self.reporter.stop(STOP_SECONDS)
         self.requalifier.stop(STOP_SECONDS)
         self.pager.stop(STOP_SECONDS)
@@ -168,7 +167,7 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
         pager=pager,
         deployer=deployer,
         recorder=recorder,
-        record_watch=watch_record(settings, recorder, record_event, metrics),
+        watches=build_watches(settings, recorder, store, record_event, metrics),
         review=review,
     )
 

@@ -101,16 +101,33 @@ def find_problems(
     the number and link after which the chain is kept. The problems are in the order of the events, `MOST_PROBLEMS` at
     most.
     """
-    members: list[ChainMember] = [*stored.events, *stored.of(SealKind.GONE)]
-    members.sort(key=lambda member: (member.first, member.last))
+    members = members_of(stored)
     found = [
-        *chain.from_iterable(_faults(before, member, keys) for before, member in _pairs(start, members)),
-        *_head_problems(stored, members, keys),
-        *(problem for seal in stored.of(SealKind.BREAK) for problem in _break_problems(seal, keys)),
-        *(problem for seal in stored.of(SealKind.FOUND) for problem in _found_problems(seal, keys)),
+        *member_problems(start, members, keys),
+        *seal_problems(stored, members[-1] if members else None, keys),
         *(problem for head in taken_out for problem in _outside_problems(head, members, keys)),
     ]
     return sorted(dict.fromkeys(found), key=lambda problem: problem.number)[:MOST_PROBLEMS]
+
+
+def members_of(stored: StoredChain) -> list[ChainMember]:
+    """The events, and the seals in the place of deleted ones, in their order."""
+    members: list[ChainMember] = [*stored.events, *stored.of(SealKind.GONE)]
+    return sorted(members, key=lambda member: (member.first, member.last))
+
+
+def member_problems(start: tuple[int, str], members: Sequence[ChainMember], keys: AuditKeys) -> Iterator[Problem]:
+    """The problems of members that should follow the number and link ``start``."""
+    return chain.from_iterable(_faults(before, member, keys) for before, member in _pairs(start, members))
+
+
+def seal_problems(stored: StoredChain, newest: ChainMember | None, keys: AuditKeys) -> Iterator[Problem]:
+    """The problems of the head, of breaks, and of events that were found; ``newest`` is the last member."""
+    yield from _head_problems(stored, newest, keys)
+    for seal in stored.of(SealKind.BREAK):
+        yield from _break_problems(seal, keys)
+    for seal in stored.of(SealKind.FOUND):
+        yield from _found_problems(seal, keys)
 
 
 def _pairs(start: tuple[int, str], members: Sequence[ChainMember]) -> Iterator[tuple[tuple[int, str], ChainMember]]:
@@ -139,8 +156,8 @@ def _to(first: int, last: int) -> str:
     return "" if first == last else f" (and all up to {last})"
 
 
-def _head_problems(stored: StoredChain, members: Sequence[ChainMember], keys: AuditKeys) -> Iterator[Problem]:
-    head, newest = stored.head, members[-1] if members else None
+def _head_problems(stored: StoredChain, newest: ChainMember | None, keys: AuditKeys) -> Iterator[Problem]:
+    head = stored.head
     if head is None:
         if newest is not None:
             yield Problem(newest.last, "is the newest, and no signed head says so: the head was deleted")

@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tightrope.monitors.folding.inputs import ComparedRows, FoldStep, LabelledRows
@@ -43,6 +43,15 @@ class RecordLimits:
     most_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class RecordProgress:
+    """The inputs of a model that were recorded so far, those that were left out, and why the latest were."""
+
+    recorded: int = 0
+    left_out: int = 0
+    reason: str = ""
+
+
 Note = tuple[Plan, State, Sequence[FoldStep], int]
 
 
@@ -68,6 +77,7 @@ class JournalRecorder:
         self._checked_at = self._logged_at = float("-inf")
         self._logged = 0
         self._reasons: dict[str, str] = {}
+        self._progress = dict.fromkeys(redactions, RecordProgress())
 
     def start(self) -> None:
         """Start to write."""
@@ -78,6 +88,10 @@ class JournalRecorder:
         self._queue.put(None)
         if self._thread.is_alive():
             self._thread.join(timeout)
+
+    def progress(self, model: str) -> RecordProgress:
+        """How far the record of a model is."""
+        return self._progress[model]
 
     def note(self, plan: Plan, before: State, steps: Sequence[FoldStep]) -> None:
         """Queue the steps, or leave them out."""
@@ -114,6 +128,8 @@ class JournalRecorder:
                 self._check_size()
             except OSError as error:
                 log.warning("%s: old records cannot be deleted: %s", self._folder, error.strerror)
+            except Exception:  # the thread must go on, or nothing is recorded any more
+                log.exception("%s: old records cannot be deleted", self._folder)
 
     def _write(self, plan: Plan, before: State, steps: Sequence[FoldStep]) -> None:
         try:
@@ -126,6 +142,9 @@ class JournalRecorder:
                 self._leave_out(plan.model, len(steps), "the volume of the state is short of space")
                 return
             journal.write(plan, before, steps)
+            with self._lock:
+                known = self._progress[plan.model]
+                self._progress[plan.model] = replace(known, recorded=known.recorded + len(steps))
         except (OSError, PlanFormatError) as error:
             self._leave_out(plan.model, len(steps), getattr(error, "strerror", None) or str(error))
         except Exception:
@@ -147,8 +166,11 @@ class JournalRecorder:
         return self._journals[model]
 
     def _leave_out(self, model: str, steps: int, reason: str) -> None:
-        self._reasons[model] = reason
-        self.left_out += steps
+        with self._lock:
+            self._reasons[model] = reason
+            self.left_out += steps
+            known = self._progress[model]
+            self._progress[model] = replace(known, left_out=known.left_out + steps, reason=reason)
         now = time.monotonic()
         if now - self._logged_at >= LEFT_OUT_LOG_SECONDS:
             log.warning("%s: %d inputs are not recorded: %s", model, self.left_out - self._logged, reason)

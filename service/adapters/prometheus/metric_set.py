@@ -18,6 +18,7 @@ from prometheus_client.exposition import choose_encoder
 from tightrope.service.adapters.prometheus.catalogue import DRIFT_FIGURES, METRICS
 from tightrope.service.adapters.prometheus.histogram import ManyHistogram
 from tightrope.service.adapters.prometheus.metric import BUCKETS_BY_UNIT, METRIC_PREFIX, Component, MetricKind
+from tightrope.service.adapters.prometheus.recording.metrics import RecordMetrics
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second, unused series for every counter
 
@@ -159,10 +160,7 @@ class MetricSet:
         self.model_hanging = self._add(Gauge, "model_hanging")
         self.shadow_model_hanging = self._add(Gauge, "shadow_model_hanging")
         self.kept_apart = self._add(Gauge, "kept_apart")
-        self.record_skipped_inputs = self._add(Counter, "record_skipped_inputs")
-        self.record_bytes = self._add(Gauge, "record_bytes")
-        self.record_disk_short = self._add(Gauge, "record_disk_short")
-        self.incidents_open = self._add(Gauge, "incidents_open")
+        self.record = RecordMetrics(self._add)
         self._add_cost_metrics()
         self._add_reliability_metrics()
 

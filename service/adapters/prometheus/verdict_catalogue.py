@@ -9,7 +9,7 @@ from tightrope.monitors.observations import TENTHS
 from tightrope.monitors.records import Outcome, Role
 from tightrope.monitors.review.opinions import Opinion
 from tightrope.service.adapters.prometheus.metric import Component, LabelValues, Metric, MetricKind
-from tightrope.service.adapters.prometheus.recording.catalogue import RECORD_METRICS
+from tightrope.service.adapters.prometheus.recording.catalogue import AUDIT_METRICS, RECORD_METRICS
 
 MODEL_LABELS: LabelValues = {"model": ()}
 CELL_LABELS: LabelValues = {"model": (), "scope": (), "monitor": ()}
@@ -70,6 +70,7 @@ REVIEW_METRICS: Mapping[str, Metric] = {
 
 VERDICT_METRICS: Mapping[str, Metric] = {
     **RECORD_METRICS,
+    **AUDIT_METRICS,
     "evidence": _gauge("Log10 of a monitor's evidence; the alarm is at the budget.", "log10", CELL_LABELS),
     "evidence_budget": _gauge("Log10 of the samples per budgeted false alarm.", "log10", MODEL_LABELS),
     "monitor_mean": _gauge("Mean of a monitor over the rows that it shows.", "the monitor's", CELL_LABELS),

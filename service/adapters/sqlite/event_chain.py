@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS chain_seals (
 """
 CHAINED = """
 SELECT seq, CAST(id AS BLOB), CAST(model AS BLOB), CAST(body AS BLOB), coalesce(previous, ''), coalesce(link, '')
-    FROM events LEFT JOIN event_chain USING (seq) {where} ORDER BY seq
+    FROM events LEFT JOIN event_chain USING (seq) {where} ORDER BY seq {limit}
 """
 NEWEST_LINK = "SELECT seq, link FROM event_chain ORDER BY seq DESC LIMIT 1"
 
@@ -75,6 +75,16 @@ class EventChain:
         if self._link(cursor, redact=False):
             self._write_head(cursor)
         self._known = {before, _newest(cursor)}  # the transaction may be rolled back
+
+    def sign_head(self, cursor: sqlite3.Cursor) -> None:
+        """Sign the head anew, so that its time tells that the chain is still kept, inside the caller's transaction."""
+        newest = _newest(cursor)
+        if self._known is not None and newest not in self._known:
+            number, link = max(self._known)
+            self._note_break(cursor, number, link, newest)
+        if newest != (0, ORIGIN):
+            self._write_head(cursor)
+        self._known = {newest}
 
     def _link(self, cursor: sqlite3.Cursor, *, redact: bool) -> list[int]:
         """Link the events after the newest that is linked; returns their numbers."""
@@ -165,8 +175,9 @@ def _newest(cursor: sqlite3.Cursor) -> tuple[int, str]:
     return number, link
 
 
-def _events(cursor: sqlite3.Cursor, where: str = "", *values: object) -> Iterator[LinkedEvent]:
-    for number, id_, model, body, previous, link in cursor.execute(CHAINED.format(where=where), values):
+def _events(cursor: sqlite3.Cursor, where: str = "", *values: object, limit: str = "") -> Iterator[LinkedEvent]:
+    query = CHAINED.format(where=where, limit=limit)
+    for number, id_, model, body, previous, link in cursor.execute(query, values):
         yield LinkedEvent(number, (id_, model, body), str(previous), str(link))
 
 
@@ -177,6 +188,12 @@ def _seals(cursor: sqlite3.Cursor) -> Iterator[Seal]:
             yield decode_seal(json.loads(body))
         except (SealError, ValueError) as error:
             log.warning("a seal of the audit trail cannot be read: %s", error)
+
+
+def chain_portion(cursor: sqlite3.Cursor, after: int, most: int) -> StoredChain:
+    """At most ``most`` events beyond a number, and all seals; the caller has the database to itself."""
+    events = list(_events(cursor, "WHERE seq > ?", after, most, limit="LIMIT ?"))
+    return StoredChain(events, list(_seals(cursor)))
 
 
 def read_chain(path: Path) -> StoredChain:

@@ -2,14 +2,16 @@
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 
 from tightrope.monitors.records import Event
+from tightrope.service.adapters.audit.chain import StoredChain
 from tightrope.service.adapters.audit.redaction import redacted
+from tightrope.service.adapters.audit.seals import AuditKeys
 from tightrope.service.adapters.ports import NO_BOUND
 from tightrope.service.adapters.sqlite import event_table
 from tightrope.service.adapters.sqlite.erasure import ErasableStore
-from tightrope.service.adapters.sqlite.event_chain import EventChain
+from tightrope.service.adapters.sqlite.event_chain import EventChain, chain_portion
 from tightrope.service.adapters.sqlite.transactions import transaction
 
 
@@ -26,6 +28,21 @@ class StoredTrail(ErasableStore):
         """Add events, in a transaction of their own."""
         with self._lock, transaction(self._db) as cursor:
             self._add_events(cursor, events)
+
+    @property
+    def audit_keys(self) -> AuditKeys:
+        """The keys that sign the chain of events."""
+        return self._chain.keys
+
+    def chain_portion(self, after: int, most: int) -> StoredChain:
+        """At most ``most`` events of the chain beyond a number, and all its seals."""
+        with self._lock, closing(self._db.cursor()) as cursor:
+            return chain_portion(cursor, after, most)
+
+    def sign_head(self) -> None:
+        """Sign the head of the chain anew: its time tells that the chain is kept. Where the disk refuses, it stays."""
+        with suppress(sqlite3.Error), self._lock, transaction(self._db) as cursor:
+            self._chain.sign_head(cursor)
 
     def _add_events(self, cursor: sqlite3.Cursor, events: Sequence[Event]) -> None:
         """Add events inside the caller's transaction."""

@@ -9,7 +9,10 @@ from tightrope.service.api.overview.event_words import HARM, QUIET_KINDS, event_
 
 log = logging.getLogger(__name__)
 
-TOOK_OVER = "took-over"
+TOOK_OVER, RECORD_LOST = "took-over", "record-lost"
+
+STOPPED_RECORD, DISK_CAUSE = "record-stopped", "disk"
+"""The event of a record that stopped, and the cause in its detail that the log calls the reserve of the disk."""
 
 DETAIL_FIELDS = ("incident", DIGEST_KEY, "trace_id")
 """Fields of a line that are those of the event's detail."""
@@ -31,8 +34,8 @@ LOG_EVENTS: Mapping[str, str] = {
     "order-refused": "order",
     "deployed": "deployed",
     "rolled-back": "deployed",
-    "rows-lost": "record-lost",
-    "record-stopped": "disk-reserve",
+    "rows-lost": RECORD_LOST,
+    STOPPED_RECORD: "disk-reserve",
 }
 """The log's event by the kind of the audit trail. Other kinds keep their names, unless the full model took over."""
 
@@ -58,6 +61,8 @@ def log_name(event: Event) -> str:
     >>> log_name(Event("1", 0.0, "m", "breach", "sex=f", "judge", "", {"moved": True}))
     'took-over'
     """
+    if event.kind == STOPPED_RECORD and event.detail.get("cause", DISK_CAUSE) != DISK_CAUSE:
+        return RECORD_LOST
     if event.kind in LOG_EVENTS:
         return LOG_EVENTS[event.kind]
     return TOOK_OVER if event.detail.get("moved") and event_sort(event.kind) == HARM else event.kind

@@ -66,6 +66,7 @@ _PHRASES: Mapping[str, _Phrase] = {
     "fallback-whole": _Phrase(WELL, "The full model bears all requests again."),
     "record-stopped": _Phrase(HARM, "Incidents are not recorded: {reason}."),
     "record-resumed": _Phrase(WELL, "Incidents are recorded again."),
+    "trail-changed": _Phrase(HARM, "The audit trail was changed by something else: {reason}."),
     "latency-breach": _Phrase(HARM, "Answers take too long: {reason}."),
     "latency-met": _Phrase(WELL, "Answers are fast enough again."),
     "model-failed": _Phrase(HARM, "A model fails: {reason}."),

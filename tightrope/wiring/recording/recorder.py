@@ -2,8 +2,9 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
+from typing import TypeAlias
 
 from tightrope import __version__
 from tightrope.monitors.records import Event
@@ -22,7 +23,10 @@ from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.secret_file import kept_secret
 from tightrope.service.api.incidents.library import NO_INCIDENTS, IncidentLibrary, StoredIncidents
 from tightrope.service.config.loader import Settings
+from tightrope.wiring.recording.chain_watch import ChainWatch, KeptChain
 from tightrope.wiring.recording.watch import RecordWatch
+
+StateWatch: TypeAlias = RecordWatch | ChainWatch
 
 LEAD_MEMORY_BYTES = 16 << 20
 """Bytes of memory for the inputs before an incident, shared by the models of a process."""
@@ -66,4 +70,17 @@ def watch_record(
     folder = settings.state / JOURNAL_FOLDER
     space = FreeSpace(folder, reserve=settings.record.reserve_bytes)
     library, models = incident_library(settings), list(settings.models)
-    return RecordWatch(folder, models, library, space, lambda: recorder.left_out, add_event, metrics)
+    return RecordWatch(folder, models, library, space, recorder.progress, add_event, metrics)
+
+
+def build_watches(
+    settings: Settings,
+    recorder: JournalRecorder | None,
+    chain: KeptChain,
+    add_event: Callable[[Event], None],
+    metrics: Metrics,
+) -> Sequence[StateWatch]:
+    """The watches over the audit trail of a process, and over its record if it has one."""
+    record = watch_record(settings, recorder, add_event, metrics)
+    trail = ChainWatch(chain, list(settings.models), add_event, metrics)
+    return [trail] if record is None else [trail, record]

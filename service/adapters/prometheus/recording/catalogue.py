@@ -1,4 +1,6 @@
-"""The metrics of the record of incidents; the catalogue of verdicts contains them, for a judge keeps both."""
+"""The metrics of the record of incidents and of the audit trail; the catalogue of verdicts contains them, for a judge
+keeps both.
+"""
 
 from collections.abc import Mapping
 
@@ -8,7 +10,8 @@ RECORD_METRICS: Mapping[str, Metric] = {
     "record_skipped_inputs": Metric(
         MetricKind.COUNTER,
         Component.JUDGE,
-        "Inputs of the judgement that are not in the record of incidents: the disk was full, or slower than the judge.",
+        "Inputs of the judgement that are not in the record of incidents: the disk was full, slower than the judge, or "
+        "could not be written; the log and the event `record-stopped` say why.",
         "inputs",
         {},
     ),
@@ -23,8 +26,47 @@ RECORD_METRICS: Mapping[str, Metric] = {
         "0 or 1",
         {},
     ),
+    "record_stopped": Metric(
+        MetricKind.GAUGE,
+        Component.JUDGE,
+        "1 while the judgement of a model is not recorded; the event `record-stopped` says why.",
+        "0 or 1",
+        {"model": ()},
+    ),
     "incidents_open": Metric(
         MetricKind.GAUGE, Component.JUDGE, "Incidents that are open in the record.", "incidents", {"model": ()}
     ),
 }
 """The metrics of the size of the record, of what it lacks, and of open incidents."""
+
+AUDIT_METRICS: Mapping[str, Metric] = {
+    "audit_head_number": Metric(
+        MetricKind.GAUGE,
+        Component.JUDGE,
+        "The number of the event that the signed head of the trail has.",
+        "events",
+        {},
+    ),
+    "audit_head_timestamp_seconds": Metric(
+        MetricKind.GAUGE,
+        Component.JUDGE,
+        "Time at which the head of the audit trail was signed last: with each event, and each hour.",
+        "seconds since 1970",
+        {},
+    ),
+    "audit_verified_timestamp_seconds": Metric(
+        MetricKind.GAUGE,
+        Component.JUDGE,
+        "Time at which all links of the audit trail were compared last; at first that of the start.",
+        "seconds since 1970",
+        {},
+    ),
+    "audit_problems": Metric(
+        MetricKind.GAUGE,
+        Component.JUDGE,
+        "Places at which the audit trail was changed, up to 20; `tightrope audit verify` names them.",
+        "places",
+        {},
+    ),
+}
+"""The metrics of the chain of events, where one process keeps it: without a bus."""

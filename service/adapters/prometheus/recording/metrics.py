@@ -1,0 +1,29 @@
+"""The metrics of the record of incidents and of the audit trail, as their watches set them."""
+
+from typing import Protocol, TypeVar
+
+from prometheus_client import Counter, Gauge, Histogram
+
+T = TypeVar("T", bound=Counter | Gauge | Histogram)
+
+
+class AddMetric(Protocol):
+    """Adds the metric of a name in the catalogue."""
+
+    def __call__(self, kind: type[T], name: str) -> T:
+        """Return the new metric, of this type."""
+
+
+class RecordMetrics:
+    """The metrics in `RECORD_METRICS` and `AUDIT_METRICS`."""
+
+    def __init__(self, add: AddMetric) -> None:
+        self.skipped_inputs = add(Counter, "record_skipped_inputs")
+        self.bytes = add(Gauge, "record_bytes")
+        self.disk_short = add(Gauge, "record_disk_short")
+        self.stopped = add(Gauge, "record_stopped")
+        self.incidents_open = add(Gauge, "incidents_open")
+        self.head_number = add(Gauge, "audit_head_number")
+        self.head_timestamp = add(Gauge, "audit_head_timestamp_seconds")
+        self.verified_timestamp = add(Gauge, "audit_verified_timestamp_seconds")
+        self.chain_problems = add(Gauge, "audit_problems")
