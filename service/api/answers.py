@@ -17,7 +17,7 @@ from tightrope.monitors.status.reliability import BinSource
 from tightrope.monitors.verdict import Verdict
 from tightrope.service.adapters.review.row_presenter import RowDocument
 from tightrope.service.api.cost.documents import CostDays, ModelCost
-from tightrope.service.api.incidents.documents import IncidentDocument, IncidentList
+from tightrope.service.api.incidents.documents import IncidentDocument, IncidentList, StatementAnswer
 from tightrope.service.api.overview.documents import Overview
 from tightrope.service.api.week.documents import DecisionTaken, WeekAnswer
 
@@ -319,6 +319,7 @@ ANSWERS: tuple[type, ...] = (
     WeekAnswer,
     DecisionTaken,
     IncidentList,
+    StatementAnswer,
     IncidentDocument,
 )
 """Every kind of JSON answer."""

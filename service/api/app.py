@@ -42,6 +42,7 @@ from tightrope.service.api.overview.overview import OverviewReader
 from tightrope.service.api.overview.sources import SightReader
 from tightrope.service.api.ports import Deployer, VerdictReader
 from tightrope.service.api.record import routes as incident_routes
+from tightrope.service.api.record import statement
 from tightrope.service.api.review import export as review_export
 from tightrope.service.api.review import page as review_page
 from tightrope.service.api.review import routes as reviews
@@ -91,6 +92,7 @@ def create_app(
     read = verdicts, trail, newest_report, overview, costs, daily, incidents
     app.include_router(status.create_router(engine, *read), **looking)
     app.include_router(incident_routes.create_router(engine, incidents, tokens), **looking)
+    app.include_router(statement.create_router(engine), **looking)
     weeks = WeekReader(engine, verdicts, overview, trail, daily, price)
     app.include_router(letter.create_router(engine, weeks, tokens), **looking)
     app.include_router(reliability.create_router(engine, verdicts), **looking)

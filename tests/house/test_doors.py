@@ -14,7 +14,7 @@ DOORS = {
     "evidently": ["shadow/report.py"],
     "fastapi": [
         *(f"service/api/{room}*.py" for room in ("", "front_page/", "letter/", "review/")),
-        "service/api/record/routes.py",
+        *("service/api/record/routes.py", "service/api/record/statement.py"),
     ],
     "fastapi_offline": ["service/api/documentation.py"],
     "google": ["service/transport/grpc/*.py"],

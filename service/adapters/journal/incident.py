@@ -39,7 +39,8 @@ class Move:
 class Incident:
     """One incident of a model. ``opened`` and ``closed`` are event times (s), None while it is open; the record of it
     stands in the segments ``first`` to ``last``, None while it is open. ``missing`` are the reasons for which its
-    record is not complete. ``advisory``: no traffic moved.
+    record is not complete. ``advisory``: no traffic moved. ``artefact`` is the SHA-256 of the compressed model that was
+    judged when it opened, empty in the record of an earlier version.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Incident:
     advisory: bool = False
     moves: tuple[Move, ...] = ()
     missing: tuple[str, ...] = ()
+    artefact: str = ""
 
     @property
     def scopes(self) -> tuple[str, ...]:

@@ -222,7 +222,8 @@ class ModelJournal:
         rows = int(state.compared[state.scopes.index(scope)]) if scope in state.scopes else 0
         name = incident_id(self._model, time, self.files.incidents)
         first = max(self._first, self.files.first_of_lead(scope, rows))
-        return Incident(name, self._model, time, first, advisory=not is_armed(plan, state))
+        opened = Incident(name, self._model, time, first, artefact=plan.compressed_digest)
+        return replace(opened, advisory=not is_armed(plan, state))
 
     def _miss(self, reason: str) -> None:
         if self._incident is not None:

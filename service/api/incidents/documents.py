@@ -1,6 +1,6 @@
-"""The JSON of incidents as types; `openapi.json` is derived from them."""
+"""The JSON of incidents, and of what they lead to, as types; `openapi.json` is derived from them."""
 
-from typing import Annotated, TypedDict
+from typing import Annotated, Any, TypedDict
 
 from msgspec import Meta
 
@@ -19,6 +19,7 @@ class IncidentEntry(TypedDict):
     advisory: Annotated[bool, Meta(description="The fallback only advised: no traffic moved")]
     scopes: Annotated[list[str], Meta(description="The scopes that moved, in the order of their first move")]
     complete: Annotated[bool, Meta(description="Every input of the judgement is in its record")]
+    artefact: Annotated[str, Meta(description="SHA-256 of the compressed model at its begin; empty if not known")]
     links: IncidentLinks
 
 
@@ -48,6 +49,19 @@ class IncidentList(TypedDict):
     incidents: list[IncidentEntry]
 
 
+class StatementAnswer(TypedDict):
+    """The statement about the compressed model that serves now, and what speaks against it."""
+
+    model: str
+    artefact: Annotated[str, Meta(description="The SHA-256 of the compressed model that it is about")]
+    verdict: str
+    objections: list[str]
+    digest: Annotated[str, Meta(description="The SHA-256 of the statement's payload; empty without one that is valid")]
+    card: Annotated[str | None, Meta(description="The path of the card that was made of it, if there is one")]
+    incidents: Annotated[str, Meta(description="The path of the model's incidents")]
+    statement: Annotated[dict[str, Any] | None, Meta(description="The in-toto statement; `null` without a valid one")]
+
+
 def incident_entry(incident: Incident) -> IncidentEntry:
     """The entry of an incident."""
     return {
@@ -58,6 +72,7 @@ def incident_entry(incident: Incident) -> IncidentEntry:
         "advisory": incident.advisory,
         "scopes": list(incident.scopes),
         "complete": not incident.missing,
+        "artefact": incident.artefact,
         "links": incident_links(incident),
     }
 

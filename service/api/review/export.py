@@ -59,14 +59,16 @@ def create_router(
         response_class=Response,
         responses={200: {"description": "The answers", "content": content}, **refusals(401, 403, 404)},
     )
-    def export(model: str | None = None, incident: str | None = None) -> Response:
-        """All final answers about rows that are still kept, as CSV; of one ``incident``, or of all rows."""
+    def export(model: str | None = None, incident: str | None = None, request: str | None = None) -> Response:
+        """All final answers about rows that are still kept, as CSV; of one ``incident``, of the rows of one ``request``
+        by its id, which tells what reviewers said for its labels, or of all rows.
+        """
         models = [*desk.models] if model is None else [engine.pair(model).name]
         found = incidents()
         if incident is not None and incident not in {each.id for each in found}:
             raise UnknownModelError(f"incident: there is no {quote(incident)}; GET /v1/incidents lists them")
         return Response(
-            _csv(desk, models, found, incident), headers={"Cache-Control": "no-store"}, media_type="text/csv"
+            _csv(desk, models, found, (incident, request)), headers={"Cache-Control": "no-store"}, media_type="text/csv"
         )
 
     return router
@@ -84,13 +86,16 @@ def _status(desk: ReviewDesk, model: str) -> ReviewStatus:
     }
 
 
-def _csv(desk: ReviewDesk, models: Sequence[str], incidents: Sequence[Incident], wanted: str | None) -> str:
+def _csv(
+    desk: ReviewDesk, models: Sequence[str], incidents: Sequence[Incident], wanted: tuple[str | None, str | None]
+) -> str:
+    """The lines of one incident and of one request, or of all of them where that is None."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(EXPORT_COLUMNS)
     for given, row in (pair for model in models for pair in desk.opinions(model)):
         incident = incident_at(incidents, row.model, row.time)
-        if wanted not in {None, incident}:
+        if wanted[0] not in {None, incident} or wanted[1] not in {None, row.request_id}:
             continue
         order = "baseline,compressed" if row.a_is_baseline else "compressed,baseline"
         label = "" if given.label is None else given.label

@@ -85,6 +85,8 @@ CALLS: list[tuple[str, str, dict[str, Any], int]] = [
     ("GET", "/v1/incidents/{name}.html", {}, 404),
     ("GET", "/v1/incidents/{name}.zip", {"headers": AUTH}, 404),
     ("GET", "/v1/incidents/{name}.zip", {}, 401),
+    ("GET", "/v1/models/{model}/qualification", {}, 404),
+    ("GET", "/v1/models/{model}/card", {}, 404),
     ("GET", "/v1/models/{model}/reports", {}, 200),
     ("GET", "/v1/models/{model}/reports/{name}", {}, 404),
     ("GET", "/metrics", {}, 200),

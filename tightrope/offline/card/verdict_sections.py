@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from tightrope.monitors.qualification.cells import NOT_SHOWN_OVER
 from tightrope.monitors.records import MODEL_SCOPE
@@ -193,15 +194,22 @@ def live_harm(sources: CardSources) -> CardSection:
         return CardSection("Harm seen while it served", [Sentence("No fallback of this model is recorded."), asked])
     shown = live.trips[-MOST_SHOWN_TRIPS:]
     rows = [
-        CardRow((_moment(event.time), group_title(event.scope), event_sentence(event)), (f"e:{seq}",), "bad")
+        CardRow(
+            (_moment(event.time), group_title(event.scope), event_sentence(event), str(event.time)),
+            (f"e:{seq}",),
+            "bad",
+        )
         for seq, event in shown
     ]
+    path = f"/v1/models/{quote(sources.model, safe='')}/incidents/"
+    where = Sentence(f"The report of the incident of an alarm is at the gateway, under {path} and its last column.")
     number = f"{len(live.trips):,} times harm of this model was detected; the newest {len(shown):,} are shown."
     return CardSection(
         "Harm seen while it served",
         [
             Sentence(number, (f"e:{live.trips[0][0]}", f"e:{live.trips[-1][0]}"), "bad"),
-            CardTable("Alarms", ("time", "group", "what was found"), rows),
+            CardTable("Alarms", ("time", "group", "what was found", "incident"), rows),
+            where,
             asked,
         ],
     )

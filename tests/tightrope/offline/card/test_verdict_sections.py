@@ -65,9 +65,11 @@ def test_alarms_while_serving_are_told_by_their_numbers(card_sources: CardSource
     """Events that could not be read are not taken for none."""
     assert live_harm(card_sources).blocks == [Sentence("Not known: no event is in the state folder.")]
     event = Event("1", 0.0, "m", "breach", "model", "judge", "disagreement 0.2", {"armed": False})
-    _, table, asked = live_harm(replace(card_sources, live=LiveEvents([(4711, event)], 4712))).blocks
+    _, table, where, asked = live_harm(replace(card_sources, live=LiveEvents([(4711, event)], 4712))).blocks
     assert isinstance(table, CardTable)
     assert (table.rows[0].sources, table.rows[0].cells[0]) == (("e:4711",), "1970-01-01 00:00:00 UTC")
+    assert isinstance(where, Sentence)
+    assert (table.rows[0].cells[3], "/v1/models/m/incidents/ and its last column" in where.text) == ("0.0", True)
     assert isinstance(asked, Sentence)
     assert asked.sources == ("e:4712",)
     quiet, _ = live_harm(replace(card_sources, live=LiveEvents((), 9))).blocks
