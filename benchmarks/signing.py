@@ -55,7 +55,7 @@ JUDGED_SLICES = 4
 """Times that a judge gets the rows of the benchmark of the judge in one run."""
 
 FLUSH_SECONDS = 60.0
-HOURS = dict.fromkeys(("samples", "comparisons", "labels", "events", "dead", "payloads"), 1.0)
+HOURS = dict.fromkeys(("samples", "comparisons", "labels", "events", "dead", "payloads", "incidents"), 1.0)
 SIGNING = Signing(token_bytes(32))
 
 Run = Callable[[KafkaBus], tuple[float, float]]

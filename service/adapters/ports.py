@@ -147,7 +147,7 @@ class Bus(Protocol):
         """
 
     def publish(self, topic: str, value: bytes, key: str | None = None) -> None:
-        """Append a record.
+        """Append a record. In topics of `topics.DELETABLE` an empty value deletes the record of its key.
 
         Raises:
             BusFullError: when there is no room at the moment.

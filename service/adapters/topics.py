@@ -10,7 +10,8 @@ EVENTS: Final = "events"
 SNAPSHOTS: Final = "snapshots"
 DEAD: Final = "dead"
 PAYLOADS: Final = "payloads"
-ALL_TOPICS: Final = (SAMPLES, COMPARISONS, LABELS, CONTROL, SNAPSHOTS, EVENTS, DEAD, PAYLOADS)
+INCIDENTS: Final = "incidents"
+ALL_TOPICS: Final = (SAMPLES, COMPARISONS, LABELS, CONTROL, SNAPSHOTS, EVENTS, DEAD, PAYLOADS, INCIDENTS)
 
 WORKERS_GROUP: Final = "workers"
 JUDGES_GROUP: Final = "judges"
@@ -24,8 +25,11 @@ def topic(name: str, prefix: str = TOPIC_PREFIX) -> str:
     return f"{prefix}.{name}"
 
 
-COMPACTED: Final = frozenset({topic(CONTROL), topic(SNAPSHOTS)})
-"""Topics that keep the latest record of every key for ever."""
+COMPACTED: Final = frozenset({topic(CONTROL), topic(SNAPSHOTS), topic(INCIDENTS)})
+"""Topics that keep the latest record of every key."""
+
+DELETABLE: Final = frozenset({topic(INCIDENTS)})
+"""Compacted topics in which a record with an empty value deletes that of its key."""
 
 POSITION_TOPICS = tuple(map(topic, (SAMPLES, COMPARISONS, LABELS, CONTROL, SNAPSHOTS)))
 """Topics whose identities are part of a judge's position: what it knows of a model refers to all of them."""

@@ -163,7 +163,7 @@ SHOWN_ELSEWHERE = {
     "tightrope_review_skipped_rows_total",
     *("tightrope_spans_exported_total", "tightrope_spans_dropped_total"),
     *("tightrope_record_bytes", "tightrope_record_disk_short", "tightrope_audit_head_number"),
-    "tightrope_incidents_open",
+    *("tightrope_incidents_open", "tightrope_incidents_unpublished", "tightrope_incident_faults_total"),
     "tightrope_requalification_timestamp_seconds",
 }
 """Metrics for queries of people's own, as in docs/cost.md, review.md, incidents.md and operations.md."""

@@ -20,11 +20,13 @@ from tightrope.service.adapters.prometheus.multiprocess import SharedRegistry
 from tightrope.service.adapters.topics import POSITION_TOPICS, SAMPLES, topic
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError
+from tightrope.service.api.incidents.library import NO_INCIDENTS
 from tightrope.service.app import build_service, load_pairs
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.config.models import Endpoint
 from tightrope.service.inference.autotune import measure_profile
 from tightrope.service.transport.http.asgi import App
+from tightrope.serving.incident_follower import IncidentFollower
 from tightrope.serving.order_relay import OrderRelay
 from tightrope.serving.processes import Member
 from tightrope.serving.server import (
@@ -39,6 +41,7 @@ from tightrope.serving.snapshot_follower import SnapshotFollower
 from tightrope.shadow.judgement_view import JudgementView
 from tightrope.wiring.audit_keys import audit_keys
 from tightrope.wiring.permission_check import PermissionCheck, needed_permissions
+from tightrope.wiring.recording.cluster_incidents import follow_incidents
 from tightrope.wiring.topic_watch import watch_topics
 from tightrope.wiring.topics import kafka_options, kafka_section, signing_warning
 
@@ -95,21 +98,25 @@ def gateway(settings: Settings, member: Member | None = None) -> ClusterProcess:
     follower = SnapshotFollower(bus, view, metrics)
     profiles = {name: measure_profile(pair, settings.server.processes) for name, pair in pairs.items()}
     bootstrap = kafka_section(settings).bootstrap_seconds
-    service = build_service(settings, pairs, profiles, bus, follower, view, RefusingDeployer(), metrics, bootstrap)
+    incidents = follow_incidents(settings, bus, metrics)
+    judged: tuple[SnapshotFollower, JudgementView, RefusingDeployer] = follower, view, RefusingDeployer()
+    service = build_service(
+        settings, pairs, profiles, bus, *judged, metrics, bootstrap, incidents=incidents or NO_INCIDENTS
+    )
     service.outbox.encode_event = EventPublisher(bus, audit_keys(settings)).encode
 
     options = kafka_options(settings)
     permissions = PermissionCheck(options, needed_permissions(settings, GATEWAY_PROCESS), metrics)
     topics = watch_topics(options, metrics, service.engine.router.set_distrust, [permissions, bus.notice])
-    shared_parts: list[SharedRegistry | OrderRelay] = []
+    parts: list[SharedRegistry | OrderRelay | IncidentFollower] = [incidents] if incidents else []
     if shared and member:
-        shared_parts = [shared, OrderRelay(member.file.parent, service.engine.router)]
+        parts += [shared, OrderRelay(member.file.parent, service.engine.router)]
 
     def start() -> None:
         service.start()
         follower.start()
         topics.start()
-        for part in shared_parts:
+        for part in parts:
             part.start()
         if member and member.joins:
             service.wait_for_modes(bootstrap)
@@ -121,7 +128,7 @@ def gateway(settings: Settings, member: Member | None = None) -> ClusterProcess:
         topics.stop(1.0)
         follower.stop(1.0)
         bus.close(STOP_SECONDS)
-        for part in shared_parts:
+        for part in parts:
             part.stop(STOP_SECONDS)
 
     return ClusterProcess(service.app, start, stop, service.grpc)

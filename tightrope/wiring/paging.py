@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tightrope.service.adapters.ports import Alert, AuditTrail, Pager
@@ -79,9 +80,8 @@ def alert_writer(settings: Settings, trail: AuditTrail | None) -> AlertWriter:
     """Return the writer of texts; it links to the page if its address is configured."""
     alerts = settings.alerts
     gateway = alerts.gateway if "gateway" in alerts.model_fields_set else ""
-    if trail is None:  # in a cluster, no gateway has what its judges record
-        return AlertWriter(settings.models, gateway)
-    return AlertWriter(settings.models, gateway, settings.record is not None, _event_numbers(trail))
+    writer = AlertWriter(settings.models, gateway, settings.record is not None)
+    return writer if trail is None else replace(writer, event_number=_event_numbers(trail))
 
 
 def _event_numbers(trail: AuditTrail) -> Callable[[str, str], int | None]:

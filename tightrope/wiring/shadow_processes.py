@@ -37,8 +37,9 @@ from tightrope.wiring.embedded import all_watched, judge_loop
 from tightrope.wiring.judge_labels import label_route
 from tightrope.wiring.paging import build_pager
 from tightrope.wiring.permission_check import PermissionCheck, needed_permissions
+from tightrope.wiring.recording.cluster_incidents import publish_incidents
 from tightrope.wiring.recording.recorder import build_recorder, watch_record
-from tightrope.wiring.topic_watch import TopicWatch, watch_topics
+from tightrope.wiring.topic_watch import TopicsCallback, TopicWatch, watch_topics
 from tightrope.wiring.topics import kafka_options
 
 MODE_HEARTBEAT_SECONDS = 10.0
@@ -73,26 +74,24 @@ def judge(settings: Settings) -> ClusterProcess:
     pager, recorder = build_pager(settings, metrics), build_recorder(settings, view.plans)
     judging = partial(Judge, bus, store, view, metrics, cpu.cpu_name(), topics=JUDGE_TOPICS, pager=pager)
     make = partial(judging, heartbeat_seconds=MODE_HEARTBEAT_SECONDS, recorder=recorder or NO_RECORDER)
-    watches = _watches(settings, JUDGE_PROCESS, metrics, bus)
+    publisher = publish_incidents(settings, metrics)
+    watches = _watches(settings, JUDGE_PROCESS, metrics, bus, [publisher.notice] if publisher else ())
     labels = label_route(view.plans, lambda name: name in view.states, lambda: store.labels, access_tokens(settings))
     loop = _loop_process(judge_loop(make, metrics), bus, metrics, watches, store.close, [labels])
 
     watch = watch_record(settings, recorder, log_event, metrics)
+    recording = [part for part in (recorder, watch, publisher) if part is not None]
 
     def start() -> None:
         pager.start()
-        if recorder:
-            recorder.start()
-        if watch:
-            watch.start()
+        for part in recording:
+            part.start()
         loop.start()
 
     def stop() -> None:
         loop.stop()
-        if recorder:
-            recorder.stop(STOP_SECONDS)
-        if watch:
-            watch.stop(STOP_SECONDS)
+        for part in recording:
+            part.stop(STOP_SECONDS)
         pager.stop(STOP_SECONDS)
 
     return ClusterProcess(loop.app, start, stop)
@@ -106,11 +105,13 @@ def _common_parts(settings: Settings, component: Component) -> tuple[dict[str, M
     return pairs, metrics, build_bus(settings, metrics, strict=True)
 
 
-def _watches(settings: Settings, process: str, metrics: Metrics, bus: KafkaBus) -> tuple[TopicWatch, PermissionCheck]:
-    """Build the watch over the topics, and the check of the permissions that it calls."""
+def _watches(
+    settings: Settings, process: str, metrics: Metrics, bus: KafkaBus, more: Sequence[TopicsCallback] = ()
+) -> tuple[TopicWatch, PermissionCheck]:
+    """Build the watch over the topics, and the check of the permissions that it calls, as it calls ``more``."""
     options = kafka_options(settings)
     permissions = PermissionCheck(options, needed_permissions(settings, process), metrics)
-    return watch_topics(options, metrics, listeners=[permissions, bus.notice]), permissions
+    return watch_topics(options, metrics, listeners=[permissions, bus.notice, *more]), permissions
 
 
 def _loop_process(

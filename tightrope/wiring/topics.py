@@ -9,8 +9,12 @@ from tightrope.service.adapters.kafka.options import KafkaOptions, problems
 from tightrope.service.adapters.kafka.permissions.acls import PERMISSIONS, grant_commands
 from tightrope.service.adapters.kafka.signature import Signing
 from tightrope.service.adapters.secret_file import shared_secret
+from tightrope.service.adapters.topics import INCIDENTS
 from tightrope.service.config.kafka import KafkaSection, SigningSection
 from tightrope.service.config.loader import CLIENT_FILE_OPTIONS, ConfigError, Settings, kafka_instance, kafka_secrets
+from tightrope.service.config.state import RecordSection
+
+DAY_HOURS = 24
 
 UNSIGNED_WARNING = (
     "bus.kafka.signing: is missing, so records are not signed: a program that may write the topics can switch the guard"
@@ -107,8 +111,9 @@ def missing_files(client: Mapping[str, object]) -> list[str]:
 
 def wanted_specs(settings: Settings) -> list[TopicSpec]:
     """Return the topics that the configuration needs."""
-    kafka = kafka_section(settings)
-    return topic_specs(kafka.partitions, kafka.record_bytes, kafka.retention_hours.model_dump(), kafka.replication)
+    kafka, record = kafka_section(settings), settings.record or RecordSection()
+    hours = {**kafka.retention_hours.model_dump(), INCIDENTS: record.keep_days * DAY_HOURS}
+    return topic_specs(kafka.partitions, kafka.record_bytes, hours, kafka.replication)
 
 
 def acl_commands(settings: Settings, processes: Collection[str], principal: str) -> dict[str, list[str]]:

@@ -33,6 +33,9 @@ COMPACTION_SETTINGS = {
     "min.cleanable.dirty.ratio": "0.1",
 }
 
+EXPIRING = "compact,delete"
+"""The policy of a compacted topic whose records also go after the time of its retention."""
+
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
@@ -73,6 +76,8 @@ def topic_specs(partitions: int, record_bytes: int, hours: Mapping[str, float], 
 def _settings(name: str, hours: Mapping[str, float]) -> dict[str, str]:
     if name in {topics.CONTROL, topics.SNAPSHOTS}:
         return COMPACTION_SETTINGS
+    if name == topics.INCIDENTS:
+        return COMPACTION_SETTINGS | {"cleanup.policy": EXPIRING, "retention.ms": str(int(hours[name] * HOUR_MS))}
     return {"cleanup.policy": "delete", "retention.ms": str(int(hours[name] * HOUR_MS))}
 
 

@@ -31,6 +31,7 @@ from tightrope.service.adapters.kafka.options import KafkaOptions
 from tightrope.service.adapters.kafka.permissions.write_denials import NOT_PERMITTED, WriteDenials
 from tightrope.service.adapters.kafka.signature import SIGNED_TOPICS, VOUCHED_TOPICS
 from tightrope.service.adapters.ports import BusFullError, NotPermittedError, RecordTooLargeError, UndeliveredError
+from tightrope.service.adapters.topics import DELETABLE
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,11 @@ class OutgoingRecord(NamedTuple):
     def size(self) -> int:
         """Its bytes in the buffer."""
         return len(self.value) + RECORD_OVERHEAD_BYTES
+
+    @property
+    def sent_value(self) -> bytes | None:
+        """Its value on the topic: none where an empty one deletes the record of its key."""
+        return None if not self.value and self.topic in DELETABLE else self.value
 
 
 def partition_of(key: str, partitions: int, configured: int = 0) -> int:
@@ -221,16 +227,16 @@ class BufferedProducer:
     def _hand_over(self, topic: str, item: OutgoingRecord) -> Any:  # noqa: ANN401 - the client's future
         headers = self._headers(topic, item)
         if item.key is None:
-            return self._client.send(topic, item.value, headers=headers)
+            return self._client.send(topic, item.sent_value, headers=headers)
         partition = partition_of(item.key, len(self._client.partitions_for(topic)), self._options.partitions)
-        return self._client.send(topic, item.value, key=item.key.encode(), headers=headers, partition=partition)
+        return self._client.send(topic, item.sent_value, key=item.key.encode(), headers=headers, partition=partition)
 
     def _headers(self, topic: str, item: OutgoingRecord) -> list[tuple[str, bytes]]:
         """The signature, where the cluster has a secret and the topic's records have one."""
         signing = self._options.signing
         if signing is None or item.topic not in SIGNED_TOPICS | VOUCHED_TOPICS:
             return []
-        return signing.headers(topic, None if item.key is None else item.key.encode(), item.value)
+        return signing.headers(topic, None if item.key is None else item.key.encode(), item.sent_value)
 
     def _release(self, item: OutgoingRecord) -> None:
         with self._changed:

@@ -1,6 +1,7 @@
 """Signatures of records: HMAC-SHA256 with a secret that all processes of a cluster share.
 
-Records of `SIGNED_TOPICS` move modes or evidence, so a program that may write these topics could switch the guard off.
+Records of `SIGNED_TOPICS` move modes or evidence, so a program that may write these topics could switch the guard off;
+those of the incidents topic are the account of what was done.
 The signature is a header of the record. It covers the full name of the topic, the key and the value: a signed record is
 not valid in another topic, in a cluster with another prefix, or under another key. It does not cover the offset: a copy
 of a record is valid in its own topic, and its readers ignore it, because it repeats rows, an order, an epoch or a
@@ -17,11 +18,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tightrope.service.adapters.topics import COMPARISONS, CONTROL, LABELS, SNAPSHOTS, topic
+from tightrope.service.adapters.topics import COMPARISONS, CONTROL, INCIDENTS, LABELS, SNAPSHOTS, topic
 
 SIGNATURE_HEADER = "tightrope-signature"
 
-SIGNED_TOPICS = frozenset(map(topic, (CONTROL, COMPARISONS, SNAPSHOTS)))
+SIGNED_TOPICS = frozenset(map(topic, (CONTROL, COMPARISONS, SNAPSHOTS, INCIDENTS)))
 VOUCHED_TOPICS = frozenset({topic(LABELS)})
 
 SIGNATURE_DOMAIN = b"tightrope:record:1\0"
@@ -76,7 +77,7 @@ class Signing:
     accept_unsigned: bool = False
     clock: Callable[[], float] = field(default=time.time, repr=False)
 
-    def headers(self, topic_name: str, key: bytes | None, value: bytes) -> list[tuple[str, bytes]]:
+    def headers(self, topic_name: str, key: bytes | None, value: bytes | None) -> list[tuple[str, bytes]]:
         """The headers that sign a record."""
         return [(SIGNATURE_HEADER, _digest(self.secret, signed_parts(topic_name, key, value)))]
 

@@ -8,6 +8,7 @@ from tightrope.service.adapters.topics import (
     COMPARISONS,
     CONTROL,
     EVENTS,
+    INCIDENTS,
     INTAKE_GROUP,
     JUDGES_GROUP,
     LABELS,
@@ -30,9 +31,9 @@ LOG_RESET_REASONS = ("made_anew", "beyond_end", "lost", "older")
 gone. Older: the snapshot is older than the published modes.
 """
 
-READ_TOPICS = tuple(map(topic, (SAMPLES, COMPARISONS, LABELS, CONTROL, SNAPSHOTS, EVENTS, PAYLOADS)))
+READ_TOPICS = tuple(map(topic, (SAMPLES, COMPARISONS, LABELS, CONTROL, SNAPSHOTS, EVENTS, PAYLOADS, INCIDENTS)))
 WRITTEN_TOPICS = tuple(map(topic, ALL_TOPICS))
-CHECKED_LABELS: LabelValues = {"topic": tuple(map(topic, (CONTROL, COMPARISONS, SNAPSHOTS)))}
+CHECKED_LABELS: LabelValues = {"topic": tuple(map(topic, (CONTROL, COMPARISONS, SNAPSHOTS, INCIDENTS)))}
 
 
 def _metric(kind: MetricKind, component: Component, unit: str, text: str, labels: LabelValues) -> Metric:

@@ -1,7 +1,7 @@
 """A topic's name is a prefix and the kind of its records."""
 
 from tightrope.service.adapters import topics
-from tightrope.service.adapters.topics import COMPACTED, topic
+from tightrope.service.adapters.topics import COMPACTED, DELETABLE, topic
 
 
 def test_topics_have_the_prefix() -> None:
@@ -17,5 +17,8 @@ def test_names_are_unique() -> None:
 
 
 def test_state_topics_are_compacted() -> None:
-    """Late gateways read the modes, and judges their snapshots; samples and events are history."""
-    assert {"tightrope.control", "tightrope.snapshots"} == COMPACTED
+    """Late gateways read the modes and the incidents, and judges their snapshots; samples and events are history. Only
+    incidents can be deleted.
+    """
+    assert {"tightrope.control", "tightrope.snapshots", "tightrope.incidents"} == COMPACTED
+    assert {"tightrope.incidents"} == DELETABLE

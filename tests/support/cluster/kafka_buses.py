@@ -17,7 +17,7 @@ from tightrope.service.adapters.kafka.consumer import KafkaSubscription
 from tightrope.service.adapters.kafka.options import KafkaOptions
 from tightrope.service.adapters.ports import StartOffsets
 
-HOURS = dict.fromkeys(("samples", "comparisons", "labels", "events", "dead", "payloads"), 1.0)
+HOURS = dict.fromkeys(("samples", "comparisons", "labels", "events", "dead", "payloads", "incidents"), 1.0)
 PARTITIONS = 2
 
 

@@ -15,7 +15,8 @@ from tightrope.service.config.loader import ConfigError, load
 from tightrope.wiring.topics import TopicStatus, ensure_topics, kafka_options, signing_warning
 
 NAMES = [
-    f"tightrope.{n}" for n in ("samples", "comparisons", "labels", "control", "snapshots", "events", "dead", "payloads")
+    f"tightrope.{n}"
+    for n in ("samples", "comparisons", "labels", "control", "snapshots", "events", "dead", "payloads", "incidents")
 ]
 
 PUBLIC = "other users may read or change it (mode 0644); run chmod 600"

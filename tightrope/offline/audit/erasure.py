@@ -20,7 +20,17 @@ from tightrope.service.adapters.sqlite.review_table import ReviewTable
 from tightrope.service.adapters.sqlite.state_file import UNREADABLE_MARK, StoreError
 from tightrope.service.adapters.sqlite.store import SqliteStore
 from tightrope.service.adapters.state_use.holders import unused_state
-from tightrope.service.adapters.topics import COMPARISONS, DEAD, EVENTS, LABELS, PAYLOADS, SAMPLES, SNAPSHOTS, topic
+from tightrope.service.adapters.topics import (
+    COMPARISONS,
+    DEAD,
+    EVENTS,
+    INCIDENTS,
+    LABELS,
+    PAYLOADS,
+    SAMPLES,
+    SNAPSHOTS,
+    topic,
+)
 from tightrope.service.app import ROWS_FOLDER
 from tightrope.service.config.loader import ConfigError, Settings
 from tightrope.service.errors import UnavailableError
@@ -153,4 +163,6 @@ def _topics(settings: Settings, now: datetime) -> Iterator[str]:
         hours: float = getattr(kafka.retention_hours, name)
         ends = now + timedelta(hours=hours)
         yield f"{kafka.prefix}{topic(name)}: until {ends:%Y-%m-%d %H:%M} UTC ({hours:g} h)"
+    if settings.record is not None:
+        yield f"{kafka.prefix}{topic(INCIDENTS)}: until the judge of this state has started again, and its compaction"
     yield f"{kafka.prefix}{topic(SNAPSHOTS)}: until the next snapshot of the model, and its compaction"

@@ -39,7 +39,7 @@ GATEWAY_PROCESS, PAYLOAD_GATEWAY_PROCESS, WORKER_PROCESS, JUDGE_PROCESS = (
 
 PERMISSIONS: Mapping[str, tuple[Permission, ...]] = {
     GATEWAY_PROCESS: (
-        *_on_topics(READ, topics.CONTROL, topics.SNAPSHOTS, topics.EVENTS),
+        *_on_topics(READ, topics.CONTROL, topics.SNAPSHOTS, topics.EVENTS, topics.INCIDENTS),
         *_on_topics(WRITE, topics.SAMPLES, topics.COMPARISONS, topics.LABELS, topics.CONTROL, topics.EVENTS),
         *_on_topics(WRITE, topics.DEAD),
     ),
@@ -56,7 +56,7 @@ PERMISSIONS: Mapping[str, tuple[Permission, ...]] = {
     JUDGE_PROCESS: (
         *_on_topics(READ, topics.COMPARISONS, topics.LABELS, topics.CONTROL, topics.SNAPSHOTS),
         Permission(GROUP, topics.JUDGES_GROUP, READ),
-        *_on_topics(WRITE, topics.CONTROL, topics.SNAPSHOTS, topics.EVENTS, topics.DEAD),
+        *_on_topics(WRITE, topics.CONTROL, topics.SNAPSHOTS, topics.EVENTS, topics.DEAD, topics.INCIDENTS),
         *_on_topics(DESCRIBE, topics.SAMPLES),
     ),
     "topics": (
@@ -66,7 +66,7 @@ PERMISSIONS: Mapping[str, tuple[Permission, ...]] = {
     ),
     "doctor": (
         *_on_topics(READ, topics.CONTROL, topics.SNAPSHOTS, topics.COMPARISONS, topics.DEAD),
-        *_on_topics(DESCRIBE, topics.SAMPLES, topics.LABELS, topics.EVENTS, topics.PAYLOADS),
+        *_on_topics(DESCRIBE, topics.SAMPLES, topics.LABELS, topics.EVENTS, topics.PAYLOADS, topics.INCIDENTS),
         *_on_topics(DESCRIBE_CONFIGS, *topics.ALL_TOPICS),
         *(
             Permission(GROUP, name, DESCRIBE)

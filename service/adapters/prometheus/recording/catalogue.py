@@ -6,6 +6,11 @@ from collections.abc import Mapping
 
 from tightrope.service.adapters.prometheus.metric import Component, Metric, MetricKind
 
+COPY_FAULTS = ("incomplete", "damaged", "no_room")
+"""Incomplete: the last piece came, and another one is missing. Damaged: the pieces do not match the digest. No room:
+the gateway's disk is full, or the pieces are more than `record.most_bytes`.
+"""
+
 RECORD_METRICS: Mapping[str, Metric] = {
     "record_skipped_inputs": Metric(
         MetricKind.COUNTER,
@@ -36,8 +41,22 @@ RECORD_METRICS: Mapping[str, Metric] = {
     "incidents_open": Metric(
         MetricKind.GAUGE, Component.JUDGE, "Incidents that are open in the record.", "incidents", {"model": ()}
     ),
+    "incidents_unpublished": Metric(
+        MetricKind.GAUGE,
+        Component.JUDGE,
+        "Incidents of the record that the gateways of the cluster do not have yet as they are.",
+        "incidents",
+        {},
+    ),
+    "incident_faults": Metric(
+        MetricKind.COUNTER,
+        Component.GATEWAY,
+        "Times that the published file of an incident was not whole: when its last piece came, or it was asked for.",
+        "times",
+        {"reason": COPY_FAULTS},
+    ),
 }
-"""The metrics of the size of the record, of what it lacks, and of open incidents."""
+"""The metrics of the size of the record, of what it lacks, of open incidents, and of their way to the gateways."""
 
 AUDIT_METRICS: Mapping[str, Metric] = {
     "audit_head_number": Metric(

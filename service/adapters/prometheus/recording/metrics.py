@@ -23,6 +23,8 @@ class RecordMetrics:
         self.disk_short = add(Gauge, "record_disk_short")
         self.stopped = add(Gauge, "record_stopped")
         self.incidents_open = add(Gauge, "incidents_open")
+        self.incidents_unpublished = add(Gauge, "incidents_unpublished")
+        self.incident_faults = add(Counter, "incident_faults")
         self.head_number = add(Gauge, "audit_head_number")
         self.head_timestamp = add(Gauge, "audit_head_timestamp_seconds")
         self.verified_timestamp = add(Gauge, "audit_verified_timestamp_seconds")

@@ -16,7 +16,8 @@ from tightrope.service.adapters.kafka.options import MEGABYTE, KafkaOptions
 from tightrope.service.adapters.ports import BusUnavailableError
 
 NAMES = [
-    f"tightrope.{n}" for n in ("samples", "comparisons", "labels", "control", "snapshots", "events", "dead", "payloads")
+    f"tightrope.{n}"
+    for n in ("samples", "comparisons", "labels", "control", "snapshots", "events", "dead", "payloads", "incidents")
 ]
 
 
@@ -28,6 +29,13 @@ def test_topics_have_equal_partitions_and_their_retention() -> None:
     compacted = {name for name, spec in wanted.items() if spec.settings["cleanup.policy"] == "compact"}
     assert compacted == {"tightrope.control", "tightrope.snapshots"}
     assert wanted["tightrope.events"].settings["retention.ms"] == str(365 * 24 * 3_600_000)
+
+
+def test_incidents_are_compacted_and_expire() -> None:
+    """The latest version of a file stays until its time is over, also if its judge is gone for good."""
+    (wanted,) = [spec for spec in topic_specs(4, MEGABYTE, HOURS | {"incidents": 48.0}) if "incidents" in spec.name]
+    assert wanted.settings["cleanup.policy"] == "compact,delete"
+    assert wanted.settings["retention.ms"] == str(48 * 3_600_000)
 
 
 def test_brokers_set_timestamps_and_acknowledge_on_all_copies_but_one() -> None:

@@ -226,4 +226,6 @@ def test_topics_are_told_with_the_date_of_their_retention(settings: Settings, mo
     document = settings.model_dump() | {"bus": {"kafka": {"servers": ["k:9092"], "prefix": "p-"}}}
     report = erase(settings.model_copy(update={"bus": Settings.model_validate(document).bus}), ID, NOW, "Ann")
     assert report.topics[0] == "p-tightrope.samples: until 2026-12-01 00:00 UTC (24 h)"
+    again = "p-tightrope.incidents: until the judge of this state has started again, and its compaction"
+    assert report.topics[-2] == again
     assert report.topics[-1] == "p-tightrope.snapshots: until the next snapshot of the model, and its compaction"
