@@ -110,15 +110,18 @@ class IncidentCopies:
             self._list()
 
     def file(self, name: str) -> bytes | None:
-        """The file of an incident; None without an incident of this name, or if its file is not published.
+        """The file of an incident; None without an incident of this name.
 
         Raises:
             CopyFaultError: when it is not whole here.
+            UnavailableError: when it is not published.
         """
         with self._lock:
             found = max(self._of_incident(name), key=lambda each: _rank(each[1]), default=None)
-            if found is None or found[1].last is None or not found[1].last.count:
+            if found is None:
                 return None
+            if (reason := _reason_without_file(found[1])) is not None:
+                raise UnavailableError(f"incident {name}: {reason}")
             return self._joined(*found)
 
     def _begin(self, name: CopyName) -> _Copy:
@@ -209,6 +212,19 @@ class IncidentCopies:
                 best[name.incident] = copy
         found = [copy.last.incident for copy in best.values() if copy.last is not None]
         self._listed = tuple(_with_ends(sorted(found, key=lambda each: each.opened)))
+
+
+def _reason_without_file(copy: _Copy) -> str | None:
+    """The reason for which there is no file; None if there is one."""
+    assert copy.last is not None  # noqa: S101 - its caller has looked
+    if copy.last.count:
+        return None
+    if copy.last.incident.closed is None:
+        return "it is open, and the gateways of a cluster have its file once it has closed"
+    return (
+        "its record is too large to be published; `tightrope incident CONFIG ID --export FILE` makes its file on the"
+        " machine of its judge"
+    )
 
 
 def _with_ends(incidents: Sequence[Incident]) -> Iterator[Incident]:

@@ -44,13 +44,16 @@ log = logging.getLogger(__name__)
 PUBLISH_CHECK_SECONDS = 2.0
 """Seconds between two looks at the incidents."""
 
-PIECE_SECONDS = 10.0
+PIECE_SECONDS = 5.0
 """Seconds to wait for the acknowledgement of a piece; after that all of a file is sent again at a later look."""
 
 MOST_PUBLISHED_BYTES = 64 << 20
 """Bytes of an incident's segments up to which its file is made here, beside the judge, and sent."""
 
 SENT_FILE = "sent.json"
+
+CLOSE_SECONDS = 1.0
+"""Seconds that the bus has to close."""
 
 UNCHANGED_SECONDS = 5.0
 """Seconds for which the record of a closed incident is unchanged when its file is made: its last segment may go on."""
@@ -100,12 +103,12 @@ class IncidentPublisher:
         """
         self._check.stop(timeout)
         if not self._check.alive:
-            self._patience = timeout
+            self._patience = min(timeout, PIECE_SECONDS)
             try:
                 self.check(is_last=True)
             except Exception:  # a process that ends must end
                 log.exception("the record of open incidents was not published at the end")
-        self._close(timeout)
+        self._close(min(timeout, CLOSE_SECONDS))  # all that is not acknowledged is sent again
 
     def notice(self, described: Mapping[str, TopicDescription]) -> None:
         """Take note of the topic as it is now: nothing is published before it exists, and all once it is made anew."""

@@ -20,6 +20,7 @@ from tightrope.service.adapters.incident_copies.copies import (
 from tightrope.service.adapters.incident_copies.piece_file import PieceFile, Slot
 from tightrope.service.adapters.incident_copies.pieces import Piece, PieceKey
 from tightrope.service.adapters.journal.incident import Incident
+from tightrope.service.errors import UnavailableError
 
 CONTENT = b"0123456789abcdef"
 
@@ -196,7 +197,9 @@ def test_an_open_incident_has_no_file() -> None:
     """It is listed with its moves; once it is closed, its file counts, also before the record of the open one goes."""
     copies, opened = IncidentCopies(PiecesInMemory()), incident(closed=None)
     put_all(copies, pieces_of(opened, b""))
-    assert (list(copies.incidents()), copies.file("m-1")) == ([opened], None)
+    assert list(copies.incidents()) == [opened]
+    with pytest.raises(UnavailableError, match="m-1: it is open"):
+        copies.file("m-1")
     put_all(copies, pieces_of(incident(), CONTENT))
     assert (list(copies.incidents()), copies.file("m-1")) == ([incident()], CONTENT)
     copies.remove(pieces_of(opened, b"")[0][0])

@@ -15,6 +15,7 @@ from tightrope.service.adapters.prometheus.metric_set import process_registry
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.topics import INCIDENTS, topic
 from tightrope.service.api.incidents.library import StoredIncidents
+from tightrope.service.errors import UnavailableError
 from tightrope.serving.incident_follower import IncidentFollower
 from tightrope.wiring.recording import incident_publisher
 from tightrope.wiring.recording.incident_publisher import IncidentPublisher
@@ -159,7 +160,10 @@ def test_an_open_incident_is_shown_with_its_moves(published: Published) -> None:
         published.publisher.check()
         published.read()
         assert list(published.follower.incidents()) == [each]
-        assert published.follower.file(each.id) is None
+        with pytest.raises(
+            UnavailableError, match="it is open, and the gateways of a cluster have its file once it has"
+        ):
+            published.follower.file(each.id)
     write_incident(folder, published.incident)
     published.check()
     assert list(published.follower.incidents()) == [published.incident]
@@ -176,7 +180,7 @@ def test_a_judge_that_ends_leaves_the_file_of_an_open_incident(published: Publis
     folder = published.folder / "m" / INCIDENTS_FOLDER
     write_incident(folder, opened)
     published.check()
-    assert published.follower.file(opened.id) is None
+    assert len(published.bus.sent) == 1
     published.publisher.stop(10.0)
     published.read()
     assert list(published.follower.incidents()) == [opened]
@@ -240,7 +244,10 @@ def test_the_file_of_a_record_that_is_too_large_is_not_made(
     monkeypatch.setattr(incident_publisher, "MOST_PUBLISHED_BYTES", 10)
     published.check()
     assert list(published.follower.incidents()) == [published.incident]
-    assert published.follower.file(published.incident.id) is None
+    with pytest.raises(
+        UnavailableError, match="its record is too large to be published; `tightrope incident CONFIG ID"
+    ):
+        published.follower.file(published.incident.id)
     assert "bytes is too large to be published" in caplog.text
 
 
@@ -258,4 +265,4 @@ def test_the_publisher_looks_by_itself_and_closes_its_bus(
     reader = published.bus.subscribe(topic(INCIDENTS))
     assert reader.poll(1, 10.0) != []
     publisher.stop(10.0)
-    assert closed == [10.0]
+    assert closed == [incident_publisher.CLOSE_SECONDS]
