@@ -16,6 +16,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.coordinator.consumer import ConsumerCoordinator
 from kafka.net.compat import KafkaNetClient
+from kafka.net.inet import KafkaNetSocket
 from kafka.net.manager import KafkaConnectionManager
 from kafka.partitioner.default import murmur2
 from kafka.producer.sender import Sender
@@ -29,6 +30,7 @@ from uvicorn.server import Server as UvicornServer
 from uvicorn.server import ServerState
 
 from tests.support.onnx_models import classifier
+from tightrope.service.adapters.kafka import client
 from tightrope.service.adapters.prometheus.histogram import ManyHistogram
 from tightrope.service.api.documentation import LIBRARY_FILES
 
@@ -75,6 +77,13 @@ def test_kafka_producer_has_the_names_that_the_buffered_producer_uses() -> None:
     assert missing(Sender, ["_client", "force_close", "join", "run_once"]) == []
     assert list(inspect.signature(KafkaNetClient.connection_delay).parameters) == ["self", "node_id"]
     assert isinstance(murmur2(b"m"), int)
+
+
+def test_kafka_sockets_have_the_connect_that_is_replaced() -> None:
+    """kafka/client.py: a socket that does not connect is closed."""
+    names = ["self", "net", "sock", "sockaddr", "timeout_at"]
+    assert list(inspect.signature(client._original_connect).parameters) == names
+    assert KafkaNetSocket.sock_connect is client._connect_or_close
 
 
 def test_kafka_clients_make_their_transport_as_told() -> None:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from kafka.errors import KafkaTimeoutError
+from kafka.net.inet import KafkaNetSocket
 
 from tightrope.service.adapters.kafka.decoding_patch import correct_decoding
 from tightrope.service.adapters.kafka.options import KafkaOptions
@@ -70,6 +71,24 @@ class _ConnectionErrors(logging.Filter):
 
 
 _connection_errors = _ConnectionErrors(logging.getLogger("kafka.net.manager"))
+
+
+_original_connect = KafkaNetSocket.sock_connect
+
+
+async def _connect_or_close(self: Any, net: Any, sock: socket.socket, *where: Any, **limits: Any) -> socket.socket:  # noqa: ANN401 - the library has no types
+    """Connect a socket of the library, and close it where that fails or the client is closed meanwhile: the library
+    leaves it to the garbage collector (3.0.12).
+    """
+    try:
+        await _original_connect(self, net, sock, *where, **limits)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+KafkaNetSocket.sock_connect = _connect_or_close
 
 
 def connect_client(options: KafkaOptions, kind: Any, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - the library has no types

@@ -22,9 +22,6 @@ from tightrope.service.adapters.wire import record_codec
 from tightrope.service.app import load_pairs
 from tightrope.wiring import shadow_processes
 
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-"""A broker that dies while a client connects leaves sockets to the garbage collector."""
-
 
 @pytest.fixture(scope="module")
 def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaConnectionError, KafkaError
+from kafka.net.inet import KafkaNetSocket
 
 from tightrope.service.adapters.kafka.client import connect_client, explain
 from tightrope.service.adapters.kafka.options import KafkaOptions
@@ -45,6 +46,41 @@ def test_failed_connection_is_explained(mute: socket.socket, caplog: pytest.LogC
             connect_client(own, KafkaAdminClient, {**own.admin, "bootstrap_timeout_ms": 300})
         assert any(record.name == "kafka.net.manager" for record in caplog.records) == shown
     gc.collect()
+
+
+class Waiting:
+    """A loop of the library in which no socket ever becomes writable, at which a connect waits."""
+
+    async def wait_write(self, *_: object, **__: object) -> None:
+        """Wait for ever."""
+        await Never()
+
+
+class Never:
+    """An awaitable that is never done."""
+
+    def __await__(self) -> Iterator[None]:
+        yield
+
+
+def test_socket_is_closed_when_its_client_is_closed_while_it_connects() -> None:
+    """The client closes its coroutines; the socket would be left to the garbage collector."""
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.socket() as sock:
+        sock.settimeout(0)
+        connecting = KafkaNetSocket().sock_connect(Waiting(), sock, listening.getsockname())
+        connecting.send(None)
+        assert sock.fileno() >= 0
+        connecting.close()
+        assert sock.fileno() == -1
+
+
+def test_socket_that_is_refused_is_closed() -> None:
+    """No one listens there."""
+    with socket.socket() as bound, socket.socket() as sock:
+        bound.bind(("127.0.0.1", 0))
+        with pytest.raises(KafkaConnectionError, match="ECONNREFUSED"):
+            KafkaNetSocket().sock_connect(Waiting(), sock, bound.getsockname()).send(None)
+        assert sock.fileno() == -1
 
 
 def test_listener_without_tls_is_refused_at_once(mute: socket.socket) -> None:
