@@ -46,7 +46,7 @@ def run(folder: Path, ci: str | None) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         cwd=folder,
-        env=inherited | ({} if ci is None else {"CI": ci}),
+        env=inherited | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | ({} if ci is None else {"CI": ci}),
     )
 
 

@@ -21,6 +21,8 @@ def test_that_fails_once():
     file.touch()
     assert was_there
 '''
+ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+"""Nothing of the plugins is tested here, and schemathesis' and hypothesis' take longer to load than all the rest."""
 ALWAYS = 'def test_that_fails_always():\n    """Broken."""\n    assert False\n'
 
 
@@ -31,6 +33,8 @@ def run(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
             sys.executable,
             "-m",
             "tests.support.suite",
+            "-p",
+            "xdist",
             "-q",
             "-n",
             "2",
@@ -43,7 +47,7 @@ def run(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         cwd=folder,
-        env=environment() | {"PYTHONPATH": str(ROOT)} | variables,
+        env=environment() | {"PYTHONPATH": str(ROOT), **ALONE} | variables,
     )
 
 
