@@ -1,14 +1,21 @@
-"""The cases of the fault suite, each in a process of its own, and what must hold after them."""
+"""The cases of the fault suite, each in a process of its own, and what must hold after them.
+
+A process is forked from one that has imported the program, which takes longer than all that a case computes.
+"""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import combinations
 from pathlib import Path
-from typing import TypeAlias
+from queue import SimpleQueue
+from threading import Timer
+from typing import Self, TypeAlias
 
 from tests.support.commands import environment
 from tests.support.configs import ROOT
@@ -32,7 +39,7 @@ sys.path.insert(0, sys.argv[1])
 from tests.support.faults import clock
 clock.install()
 from tests.support.faults.faulty_gateway import main
-main(*sys.argv[2:])
+main()
 """
 
 UNFAULTED: Case = ()
@@ -56,28 +63,62 @@ SINGLES: Sequence[Case] = [(name,) for name in KINDS]
 PAIRS: Sequence[Case] = [pair for pair in combinations(PAIRED, 2) if KINDS[pair[0]] != KINDS[pair[1]]]
 
 
-def run_case(folder: Path, case: Case) -> Report:
-    """Play a case in a process of its own."""
-    folder.mkdir()
-    ended = subprocess.run(
-        [sys.executable, "-P", "-c", LAUNCH, str(ROOT), str(folder), *case],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=CASE_SECONDS,
-        env=environment(),
-    )
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    return Report(**json.loads(ended.stdout.splitlines()[-1]))
+class Player:
+    """A process that plays one case after another, each in a fork."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        with log.open("w") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", LAUNCH, str(ROOT)],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment(),
+                start_new_session=True,
+            )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+        self._process.communicate()
+
+    def play(self, folder: Path, case: Case) -> Report:
+        """Play a case in a new folder."""
+        folder.mkdir()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        hanging = Timer(CASE_SECONDS, self._end)
+        hanging.start()
+        try:
+            print(json.dumps([str(folder), *case]), file=self._process.stdin, flush=True)
+            report = self._process.stdout.readline().strip()
+        finally:
+            hanging.cancel()
+        assert report, self._log.read_text()[-3000:]
+        return Report(**json.loads(report))
+
+    def _end(self) -> None:
+        """Kill the process and its fork."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
 
 @contextmanager
 def running(folder: Path, cases: Collection[Case]) -> Iterator[Reports]:
     """Play the cases, and the one without a fault, some at a time."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        reports = {
-            case: pool.submit(run_case, folder / ("+".join(case) or "unfaulted"), case) for case in (UNFAULTED, *cases)
-        }
+    free: SimpleQueue[Player] = SimpleQueue()
+
+    def play(case: Case) -> Report:
+        player = free.get()
+        try:
+            return player.play(folder / ("+".join(case) or "unfaulted"), case)
+        finally:
+            free.put(player)
+
+    with ExitStack() as players, ThreadPoolExecutor(AT_ONCE) as pool:
+        for number in range(AT_ONCE):
+            free.put(players.enter_context(Player(folder / f"player-{number}.log")))
+        reports = {case: pool.submit(play, case) for case in (UNFAULTED, *cases)}
         try:
             yield reports
         finally:

@@ -1,11 +1,13 @@
 """Gateway, worker and judge in one process that serves healthy traffic first, and then a harmful student under faults.
 
-`main` prints one line of JSON, a `Report`; `cases.py` starts it with the clock of `clock.py`.
+`main` reads cases and prints a line of JSON for each, a `Report`; `cases.py` starts it with the clock of `clock.py`.
 """
 
 import json
 import os
+import sys
 import time
+import traceback
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -173,7 +175,26 @@ def run(folder: Path, names: list[str]) -> Report:
     return report
 
 
-def main(folder: str, *names: str) -> None:
+def main() -> None:
+    """Play the cases that come in, a line of JSON each: a folder and the names of faults. A case that fails prints an
+    empty line, and its error to standard error.
+    """
+    for line in sys.stdin:
+        folder, *names = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            _play(Path(folder), names)
+        if os.waitpid(child, 0)[1]:
+            print(flush=True)  # noqa: T201 - the output of this process
+
+
+def _play(folder: Path, names: list[str]) -> None:
     """Play one case, print its report, and end the process: a part that hangs does not end by itself."""
-    print(json.dumps(asdict(run(Path(folder), list(names)))), flush=True)  # noqa: T201 - the output of this process
-    os._exit(0)
+    code = 1
+    try:
+        print(json.dumps(asdict(run(folder, names))), flush=True)  # noqa: T201 - as above
+        code = 0
+    except BaseException:  # noqa: BLE001 - the parent process goes on with the next case
+        traceback.print_exc()
+    finally:
+        os._exit(code)
