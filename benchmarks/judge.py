@@ -23,6 +23,7 @@ from tightrope.demo.replay import DEMO_FOLDER, DEMO_MODEL
 from tightrope.demo.replay import traffic as demo_traffic
 from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.definitions.definition import Need
+from tightrope.monitors.hunter.search import SearchPlan
 from tightrope.monitors.latency import LatencyObjective
 from tightrope.monitors.plan import Plan, State, initial_state
 from tightrope.monitors.records import ROW_ARRAYS, Bools, Comparisons, Stream
@@ -168,20 +169,21 @@ def build_plan() -> Plan:
     return plan
 
 
+def _without_slots(plan: Plan) -> SearchPlan | None:
+    return plan.search and replace(plan.search, slots=False)
+
+
 def speeds(plan: Plan, rows: Comparisons) -> Table:
     """The table of comparisons per second of one core, by the size of a record."""
     setting = f"{len(plan.scopes) - 1} subgroups and the model, {len(plan.rules)} monitors, latency and search"
     table = Table(title=f"{setting}, ticks of {plan.tick_rows} rows")
     for heading in ("work", "rows in a record", "comparisons/s", "/ reference"):
         table.add_column(heading, justify="right" if heading != "work" else "left")
-    unsearched = partial(judge, replace(plan, search=None))
-    fixed = partial(judge, replace(plan, search=plan.search and replace(plan.search, slots=False)))
-    works = {
-        "judge": partial(judge, plan),
-        "without slots": fixed,
-        "without search": unsearched,
-        "decoding only": decode,
+    searches = {"judge": plan.search, "without slots": _without_slots(plan), "without search": None}
+    works: dict[str, Callable[[Sequence[Record], int], object]] = {
+        name: partial(judge, replace(plan, search=search)) for name, search in searches.items()
     }
+    works["decoding only"] = decode
     for name, work in works.items():
         for size in BATCHES:
             count = min(ROWS, MOST_RECORDS * size)

@@ -98,7 +98,7 @@ class Tally:
         total = np.asarray(np.bincount(cell, y[tick, row, 0], size), dtype=np.float64).reshape(shape)
         return cls(member, valid, np.where(valid, y, 0.0), count, total, seeds, count, total)
 
-    def of_scopes(self, scopes: Ints) -> "Tally":
+    def of_scopes(self, scopes: Ints | slice) -> "Tally":
         """The single rows as these scopes count them."""
         return replace(
             self,
@@ -108,8 +108,8 @@ class Tally:
             zeros=None if self.zeros is None else self.zeros[:, :, scopes],
         )
 
-    def squares(self, ticks: int, scopes: Bools) -> Floats:
-        """Sum the squares of the steps of the first ticks in the masked scopes (S,): (ticks, V, masked)."""
+    def squares(self, ticks: int, scopes: Ints | slice) -> Floats:
+        """Sum the squares of the steps of the first ticks in some scopes: (ticks, V, scopes)."""
         squares = _summed(np.square(self.y[:ticks]), self.member[:ticks, :, scopes])
         return squares if self.clusters is None else squares + self._of_clusters(self.clusters)[:ticks, :, scopes, 2]
 
@@ -132,6 +132,16 @@ class Tally:
 def _summed(values: Floats | Bools, member: Floats) -> Floats:
     """Sum values (T, n, V) over the rows of each scope (T, n, S): (T, V, S)."""
     return np.asarray(np.matmul(values.astype(np.float64).transpose(0, 2, 1), member))
+
+
+def as_slice(scopes: Ints) -> Ints | slice:
+    """Indices in order, as a slice where they follow each other: values of it are not copied.
+
+    >>> as_slice(np.array([2, 3])), as_slice(np.array([0, 2])).tolist()
+    (slice(2, 4, None), [0, 2])
+    """
+    follow = len(scopes) > 0 and len(scopes) == scopes[-1] - scopes[0] + 1
+    return slice(int(scopes[0]), int(scopes[-1]) + 1) if follow else scopes
 
 
 class HypothesisTest(Protocol):
@@ -248,7 +258,8 @@ class MeanTest:
         for index, signed in enumerate(self.signed):
             scopes = np.flatnonzero(self.detector_index == index)
             if len(scopes):
-                sums[:, :, scopes] = self._log_e_of_scopes(signed, tally.of_scopes(scopes))
+                own = as_slice(scopes)
+                sums[:, :, own] = self._log_e_of_scopes(signed, tally.of_scopes(own))
         return sums
 
     def _log_e_of_scopes(self, signed: Signed, tally: Tally) -> Floats:
@@ -290,6 +301,6 @@ def _log_e_of_rows(signed: Signed, tally: Tally) -> Floats:
     """Sum log e-values over rows, one matrix product per tick: (T, V, S, K)."""
     ticks, rows, variants = tally.y.shape
     logs = signed.log_e(tally.y.reshape(-1)).reshape(ticks, rows, variants, -1)
-    each = np.where(tally.valid[..., None], logs, 0.0).reshape(ticks, rows, -1)
-    sums = np.matmul(each.transpose(0, 2, 1), np.ascontiguousarray(tally.member))
+    each = logs if tally.valid.all() else np.where(tally.valid[..., None], logs, 0.0)
+    sums = np.matmul(each.reshape(ticks, rows, -1).transpose(0, 2, 1), tally.member)
     return np.moveaxis(sums.reshape(ticks, variants, -1, tally.member.shape[2]), 2, 3)

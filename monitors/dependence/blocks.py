@@ -10,7 +10,7 @@ from tightrope.monitors.records import Bools, Floats, Ints
 
 T = TypeVar("T", bound=np.generic)
 
-MAX_BLOCK_TICKS = 64
+MAX_BLOCK_TICKS = 128
 """Ticks that are judged together: enough for bulk arithmetic, few enough to repeat after a change of mode."""
 
 MAX_TICK_STRETCH = 2

@@ -156,11 +156,11 @@ def common_slices(after: Lattice, before: Lattice) -> tuple[Ints, Ints]:
     """
     number = after.predicate_numbers()
     known = np.array([*(number.get(each, -1) for each in before.all_predicates), len(after.column)])
-    slices = known[before.slices]
-    base = (len(after.column) + 1) ** np.arange(3)
-    codes = np.where((slices >= 0).all(axis=1), slices @ base, -1)
-    _, new, kept = np.intersect1d(after.slices @ base, codes, return_indices=True)
-    return new, kept
+    slices, base = known[before.slices], (len(after.column) + 1) ** np.arange(3)
+    usable = np.flatnonzero((slices >= 0).all(axis=1))
+    codes = after.slices @ base, slices[usable] @ base
+    _, new, kept = np.intersect1d(*codes, assume_unique=True, return_indices=True)
+    return new, usable[kept]
 
 
 def satisfied(vectors: Floats, column: Ints, low: Floats, high: Floats) -> Bools:

@@ -46,7 +46,7 @@ def _chosen(
     searched = np.flatnonzero(lattice.column < len(layout.columns))
     free = past.units != IN_FOUND_GROUP
     attribute = layout.attributes[lattice.column[searched]]
-    rows = satisfied[searched][:, free]
+    rows = satisfied[searched] if free.all() else satisfied[searched][:, free]
     proposed = Proposer(rows, past.units[free].astype(np.int64), attribute, plan.limit).proposals()
     watched = _watched(lattice, satisfied, findings, layout)
     found = (tuple(searched[list(each)].tolist()) for each in proposed)

@@ -21,7 +21,7 @@ SHOWN_STEPS = 64
 
 SUMS = STEPS, TOTAL, SPREAD = range(3)
 """Sums of a cohort: steps, the sum of their values, and V, the sum of their squared distances from their mean before
-the tick.
+the tick, where it is one of means.
 """
 
 _HALVES = np.array(RUNGS) / 2
@@ -66,17 +66,19 @@ class Cohorts:
         """The sums of each rung's older cohort, (C, rungs, 3)."""
         return self.sums[:, :, 0]
 
-    def after(self, steps: Steps) -> "Cohorts":
-        """Return the cohorts after some ticks. Cells without steps in them do not change."""
-        active = np.flatnonzero(steps.count.any(axis=0))
-        if not len(active):
+    def after(self, steps: Steps, means: Bools | None = None) -> "Cohorts":
+        """Return the cohorts after some ticks. Cells without steps in them do not change. Of cells that are not masked
+        in ``means`` (C,), those of rates, no spread is kept: their intervals do not need it.
+        """
+        active = np.asarray(steps.count.any(axis=0))
+        if not active.any():
             return self
-        if len(active) == len(self.age):
-            return replace(self, **_advanced(self.age, self.sums, steps))
-        part = Steps(steps.count[:, active], steps.total[:, active], steps.squares[:, active])
+        means = np.ones(len(active), dtype=bool) if means is None else means
         age, sums = self.age.copy(), self.sums.copy()
-        advanced = _advanced(self.age[active], self.sums[active], part)
-        age[active], sums[active] = advanced["age"], advanced["sums"]
+        for own, has_spread in ((active & means, True), (active & ~means, False)):
+            if own.any():
+                part = Steps(steps.count[:, own], steps.total[:, own], steps.squares[:, own])
+                age[own], sums[own] = _advanced(self.age[own], self.sums[own], part, has_spread=has_spread)
         return replace(self, age=age, sums=sums)
 
     def take(self, cells: Ints) -> "Cohorts":
@@ -101,15 +103,16 @@ class Cohorts:
         )
 
 
-def _advanced(age: Floats, sums: Floats, steps: Steps) -> dict[str, Floats]:
+def _advanced(age: Floats, sums: Floats, steps: Steps, *, has_spread: bool) -> tuple[Floats, Floats]:
     """Age (C,) and sums (C, rungs, 2, 3) of cells after the ticks, which are added in their order."""
     ages = np.cumsum(np.concatenate([age[None], steps.count]), axis=0)
     latest = np.ascontiguousarray(np.moveaxis(sums, (3, 1, 2), (0, 1, 2)))  # long loops over cells take the least time
     (held, total, spread), flat = latest, latest.reshape(len(SUMS), -1)
     begun, ends = _beginnings(ages)
     for tick, (count, summed, squares) in enumerate(zip(steps.count, steps.total, steps.squares, strict=True)):
-        mean = (total + _PRIOR / 2) / (held + _PRIOR)
-        spread += squares - mean * (2 * summed - count * mean)
+        if has_spread:
+            mean = (total + _PRIOR / 2) / (held + _PRIOR)
+            spread += squares - mean * (2 * summed - count * mean)
         held += count
         total += summed
         older = begun[ends[tick] : ends[tick + 1]]
@@ -117,7 +120,7 @@ def _advanced(age: Floats, sums: Floats, steps: Steps) -> dict[str, Floats]:
             younger = older + len(age)
             flat[:, older] = flat[:, younger]
             flat[:, younger] = 0.0
-    return {"age": ages[-1], "sums": np.ascontiguousarray(np.moveaxis(latest, (0, 1, 2), (3, 1, 2)))}
+    return ages[-1], np.moveaxis(latest, (0, 1, 2), (3, 1, 2))
 
 
 def _beginnings(ages: Floats) -> tuple[Ints, list[int]]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from tightrope.monitors.definitions.definition import Hypothesis
 from tightrope.monitors.detector_bank import Rule, Trajectory
+from tightrope.monitors.evidence import as_slice
 from tightrope.monitors.intervals import ladder
 from tightrope.monitors.intervals.checkpoints import Checkpoints
 from tightrope.monitors.intervals.cohorts import SPREAD, STEPS, Cohorts, Steps
@@ -114,7 +115,7 @@ class Estimates:
         at = np.ix_(spoke, rates)
         return replace(
             self,
-            cohorts=self.cohorts.after(Steps(count, total, squares)),
+            cohorts=self.cohorts.after(Steps(count, total, squares), ~rates),
             checkpoints=self.checkpoints.after(rows[spoke], times[spoke], count[at], total[at]),
         )
 
@@ -294,8 +295,9 @@ def _steps_of(rule: Rule, trajectory: Trajectory | None, ticks: int) -> tuple[Fl
         return none, none, none
     watched, tally = rule.watched, trajectory.tally
     duty = np.broadcast_to(trajectory.on_duty, tally.count.shape[1:])[:, watched]
-    count, total = tally.steps(ticks, slice(None) if watched.all() else np.flatnonzero(watched))
-    squares = total if is_rate(rule) else tally.squares(ticks, watched)
+    scopes = as_slice(np.flatnonzero(watched))
+    count, total = tally.steps(ticks, scopes)
+    squares = total if is_rate(rule) else tally.squares(ticks, scopes)
     if not duty.all():
         count, total, squares = (np.where(duty, values, 0.0) for values in (count, total, squares))
     if not is_rate(rule):

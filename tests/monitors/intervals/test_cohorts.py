@@ -92,3 +92,14 @@ def test_untouched_cells_stay() -> None:
     assert np.array_equal(second.sums[1], first.sums[1])
     assert second.older[0, 2, TOTAL] == 160
     assert second.age.tolist() == [320, 256]
+
+
+def test_spread_is_that_of_means_alone() -> None:
+    """Cells of rates have the same counts and sums without it."""
+    rng = np.random.default_rng(0)
+    steps = steps_of(rng.integers(0, 200, (40, 4)).astype(float), rng.random((40, 4)))
+    everything, part = (Cohorts.fresh(4).after(steps, means) for means in (None, np.array([True, False, True, False])))
+    assert part.sums[::2].tobytes() == everything.sums[::2].tobytes()
+    assert part.sums[..., :SPREAD].tobytes() == everything.sums[..., :SPREAD].tobytes()
+    assert not part.sums[1::2, ..., SPREAD].any()
+    assert everything.sums[1::2, ..., SPREAD].any()
