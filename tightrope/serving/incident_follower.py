@@ -20,6 +20,9 @@ POLL_SECONDS = 0.5
 POLLED_RECORDS = 8
 """Records of one poll: each has up to half a megabyte."""
 
+MOST_LOGGED = 1_000
+"""Lines that are remembered, so that each is logged once."""
+
 
 class IncidentFollower:
     """Implements `api.incidents.library.IncidentLibrary`: incidents go ``keep_seconds`` after they closed; ``now`` is
@@ -92,6 +95,8 @@ class IncidentFollower:
         """Count a file that is not whole, and log it once."""
         self._metrics.record.incident_faults.labels(error.reason).inc()
         if str(error) not in self._logged:
+            if len(self._logged) >= MOST_LOGGED:
+                self._logged.clear()
             self._logged.add(str(error))
             log.error("%s", error)
 

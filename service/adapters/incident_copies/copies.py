@@ -73,11 +73,13 @@ class IncidentCopies:
                 return
             if piece.last is not None:
                 copy.last, copy.sha256 = piece.last, piece.sha256
+            was_whole = copy.is_whole
             try:
                 self._store(key, copy, digest, piece)
                 self._check(key.copy, copy, is_last=piece.last is not None)
             finally:
-                self._list()
+                if piece.last is not None or copy.is_whole is not was_whole:
+                    self._list()
 
     def remove(self, key: PieceKey) -> None:
         """Delete a piece."""
@@ -98,9 +100,11 @@ class IncidentCopies:
     def drop_before(self, time: float) -> None:
         """Delete the incidents that closed before this time (s since the epoch)."""
         with self._lock:
-            for name in [name for name, copy in self._copies.items() if _closed_before(copy, time)]:
+            old = [name for name, copy in self._copies.items() if _closed_before(copy, time)]
+            for name in old:
                 self._empty(self._copies.pop(name))
-            self._list()
+            if old:
+                self._list()
 
     def clear(self) -> None:
         """Delete all: the topic was made anew."""
@@ -151,6 +155,7 @@ class IncidentCopies:
                 self._copies[oldest].lacks_room = True
                 self._empty(self._copies[oldest])
                 self._forget_unnamed(oldest)
+                self._list()
         except OSError:
             return None
         return slot
@@ -231,12 +236,13 @@ def _with_ends(incidents: Sequence[Incident]) -> Iterator[Incident]:
     """The incidents, oldest first. A model has one at a time: an open one before the next was left by a judge whose
     model another one has taken over, and ends with the record that goes on.
     """
-    for number, each in enumerate(incidents):
-        following = next((other for other in incidents[number + 1 :] if other.model == each.model), None)
-        if each.closed is None and following is not None:
-            yield replace(each, closed=following.opened).without(TAKEN_OVER)
-        else:
-            yield each
+    ended, following = list[Incident](), dict[str, Incident]()
+    for each in reversed(incidents):
+        later = following.get(each.model)
+        is_left = each.closed is None and later is not None
+        ended.append(replace(each, closed=later.opened).without(TAKEN_OVER) if is_left and later else each)
+        following[each.model] = each
+    return reversed(ended)
 
 
 def _rank(copy: _Copy) -> tuple[bool, bool, bool, int]:
