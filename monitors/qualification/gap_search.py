@@ -1,7 +1,7 @@
 """A search without gradients for rows on which two models differ, from real rows, a value of another row at a time.
 
 How it works. Each query puts the value of another row into one column of a start, at most two columns in all, and keeps
-the change if the gap between both models' probabilities grows. A start ends when the gap is found. It climbs blindly,
+the change if the gap between both models' answers grows. A start ends when the gap is found. It climbs blindly,
 so what it does not find may be there.
 
 Sources: Guo et al., Simple Black-box Adversarial Attacks (ICML 2019), with values of the data in the place of steps.
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tightrope.monitors.qualification.gap_measures import FOUND_GAP
 from tightrope.monitors.records import Bools, Floats, Ints
 
 SEARCH_STARTS = 400
 SEARCH_QUERIES = 64
-FOUND_GAP = 0.3
 MOST_CHANGED = 2
 """Columns of a start that may have a value of another row."""
 
@@ -36,18 +36,21 @@ class GapsFound:
     largest: Floats
 
 
-def search_gaps(rows: Floats, gaps: Callable[[Floats], Floats], generator: np.random.Generator) -> GapsFound:
-    """Search from at most `SEARCH_STARTS` of the rows (n, c); ``gaps`` gives the gap of each of some rows, (m,).
+def search_gaps(
+    rows: Floats, gaps: Callable[[Floats], Floats], generator: np.random.Generator, found: float = FOUND_GAP
+) -> GapsFound:
+    """Search from at most `SEARCH_STARTS` of the rows (n, c); ``gaps`` gives the gap of each of some rows, (m,), and
+    one of at least ``found`` ends a start.
 
     >>> rows = np.eye(6)
-    >>> found = search_gaps(rows, lambda each: 0.2 * each[:, :2].sum(axis=1), np.random.default_rng(1))
-    >>> int((found.query != NO_GAP_FOUND).sum()), round(float(found.largest.max()), 1)
+    >>> search = search_gaps(rows, lambda each: 0.2 * each[:, :2].sum(axis=1), np.random.default_rng(1))
+    >>> int((search.query != NO_GAP_FOUND).sum()), round(float(search.largest.max()), 1)
     (4, 0.4)
     """
     total, columns = rows.shape
     starts = rows[generator.permutation(total)[:SEARCH_STARTS]]
     best, climbed = gaps(starts), starts.copy()
-    query = np.where(best >= FOUND_GAP, 0, NO_GAP_FOUND)
+    query = np.where(best >= found, 0, NO_GAP_FOUND)
     each = np.arange(len(starts))
     for number in range(1, SEARCH_QUERIES + 1):
         changed = (climbed != starts) & ~(np.isnan(climbed) & np.isnan(starts))
@@ -57,7 +60,7 @@ def search_gaps(rows: Floats, gaps: Callable[[Floats], Floats], generator: np.ra
         gap = gaps(candidates)
         better = (gap > best) & (query == NO_GAP_FOUND)
         climbed[better], best[better] = candidates[better], gap[better]
-        query[better & (best >= FOUND_GAP)] = number
+        query[better & (best >= found)] = number
     return GapsFound(query, best)
 
 

@@ -16,7 +16,12 @@ from tightrope.service.statements.opinions import (
     objections,
     unverified_roles,
 )
-from tightrope.service.statements.qualification import QualificationCell, QualificationResult, QualificationStatement
+from tightrope.service.statements.qualification import (
+    NO_DIGEST,
+    QualificationCell,
+    QualificationResult,
+    QualificationStatement,
+)
 from tightrope.service.statements.text import one_line, short_share
 from tightrope.service.statements.trust import Trust
 
@@ -65,10 +70,13 @@ def examine(bundle: Bundle, expected: Mapping[str, str], trust: Trust, now: date
 def mismatches(statement: QualificationStatement, expected: Mapping[str, str]) -> list[str]:
     """A line for each role whose digest is not that of the statement's subject."""
     subjects = dict(zip(SUBJECT_ROLES, statement.subject, strict=True))
+    found = {role: subject.digest.sha256 for role, subject in subjects.items()}
     return [
-        f"is for {subject.digest.sha256[:8]}.., but {role} is {expected.get(role, 'unknown')[:8]}.."
-        for role, subject in subjects.items()
-        if subject.digest.sha256 != expected.get(role)
+        f"has no digest of {role}, whose server tells no version: write its version, and qualify again"
+        if digest == NO_DIGEST
+        else f"is for {digest[:8]}.., but {role} is {expected.get(role, 'unknown')[:8]}.."
+        for role, digest in found.items()
+        if digest == NO_DIGEST or digest != expected.get(role)
     ]
 
 

@@ -15,6 +15,9 @@ from msgspec import UNSET, Meta, UnsetType
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 QUALIFICATION_TYPE: Final = "urn:tightrope:qualification:v1"
 
+NO_DIGEST: Final = "0" * 64
+"""The digest in the place of one that is not known: it fits no model."""
+
 MAX_CELLS = 100_000
 MAX_STATEMENT_ENTRIES = 10_000
 MAX_TEXT = 10_000
@@ -44,7 +47,9 @@ class SubjectDigest(StrictRecord, frozen=True):
 
 
 class StatementSubject(StrictRecord, frozen=True):
-    """A file that a statement is about, or, for a model of several files, their joined digest."""
+    """A file that a statement is about, or, for a model of several files, their joined digest. A model on another
+    server has the digest of its address, name and version, and `NO_DIGEST` without a version.
+    """
 
     name: ShortText
     digest: SubjectDigest

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tightrope.monitors.compare import Decision, PairedOutputs, Reading, pair_readings, read_output
+from tightrope.monitors.compare import Decision, PairedOutputs, Reading, Scale, pair_readings, read_output
 from tightrope.monitors.kinds.seam import KindReading
 from tightrope.monitors.records import Bools, Comparisons, Fault, Role, Tensors
 from tightrope.offline.kind_evaluation import pair_rows
@@ -44,6 +44,13 @@ class PairEvaluation:
     pair: ModelPair
     table: RowFile
     progress: Progress = NO_PROGRESS
+
+    @property
+    def has_top(self) -> bool:
+        """Whether a decision is one class a row, which a label can confirm."""
+        if self.pair.kind is not None:
+            return self.pair.kind.has_top
+        return Scale.REGRESSION not in self.pair.decision.scales.values()
 
     def begin(self, runs: int) -> None:
         """Begin to show the progress of ``runs`` of a model on every row."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProtocolError, ReadTimeoutError
-from urllib3.util import Timeout
+from urllib3.util import Timeout, parse_url
 
 from tightrope.service.adapters.open_inference.codec import HttpReply
 from tightrope.service.adapters.ports import UnreachableError
@@ -23,13 +23,17 @@ READ_BYTES = 64 * 1024
 
 
 class HttpClient:
-    """A client of one server, whose address may have a path. Safe to share between threads."""
+    """A client of one server, whose address may have a path. Safe to share between threads. With a ``relay``, such as
+    127.0.0.1:9000, it connects there, and speaks as with the server: by its name, and by its certificate.
+    """
 
-    def __init__(self, url: str, timeout: float, token: str | None = None) -> None:
-        self._pool = urllib3.connection_from_url(url, maxsize=POOL_CONNECTIONS)
-        self._prefix = (urllib3.util.parse_url(url).path or "").rstrip("/")
+    def __init__(self, url: str, timeout: float, token: str | None = None, relay: str | None = None) -> None:
+        self._pool = _pool(url, relay)
+        self._prefix = (parse_url(url).path or "").rstrip("/")
         self._timeout = timeout
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if relay is not None:
+            self._headers["Host"] = parse_url(url).netloc or ""
 
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -95,3 +99,11 @@ class HttpClient:
         if isinstance(error, ReadTimeoutError | TimeoutError):
             return f"no answer within {self._timeout:g} s"
         return words[:200]
+
+
+def _pool(url: str, relay: str | None) -> urllib3.HTTPConnectionPool:
+    if relay is None:
+        return urllib3.connection_from_url(url, maxsize=POOL_CONNECTIONS)
+    server = parse_url(url)
+    names = {"server_hostname": server.host, "assert_hostname": server.host} if server.scheme == "https" else {}
+    return urllib3.connection_from_url(f"{server.scheme}://{relay}", maxsize=POOL_CONNECTIONS, **names)

@@ -7,6 +7,7 @@ server reported at the start.
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -53,7 +54,9 @@ class EndpointError(TightropeError):
 
 @dataclass(frozen=True, slots=True)
 class EndpointAddress:
-    """A model of a server, with time limits, as in the section `endpoint` of the configuration."""
+    """A model of a server, with time limits, as in the section `endpoint` of the configuration. ``relay`` is a host and
+    port that is connected to in the place of the server's.
+    """
 
     url: str
     model: str
@@ -64,6 +67,7 @@ class EndpointAddress:
     probe: float = 1.0
     required: bool = True
     token: str | None = None
+    relay: str | None = None
 
     @property
     def path(self) -> str:
@@ -113,12 +117,15 @@ def endpoint_of(model: Model) -> "EndpointModel | None":
     return loaded if isinstance(loaded, EndpointModel) else None
 
 
-def independent_copy(model: Model) -> Model:
-    """The model with a circuit breaker of its own: failures of another part of the process do not open it."""
+def independent_copy(model: Model, relay: str | None = None, most_seconds: float = math.inf) -> Model:
+    """The model with a circuit breaker of its own: failures of another part of the process do not open it. A remote
+    one is reached through the ``relay``, if one is given, and a call takes ``most_seconds`` at most.
+    """
     endpoint = endpoint_of(model)
     if endpoint is None:
         return model
-    own = EndpointModel(endpoint.where, endpoint.metadata, endpoint, endpoint.breaker.open_reason)
+    where = replace(endpoint.where, relay=relay, timeout=min(endpoint.where.timeout, most_seconds))
+    own = EndpointModel(where, endpoint.metadata, endpoint, "" if relay else endpoint.breaker.open_reason)
     return replace_loaded(model, own)
 
 
@@ -218,7 +225,7 @@ def _http_client(where: EndpointAddress) -> "HttpClient":
     """A client of the server. Its library takes as long to load as ten models, so only remote models load it."""
     from tightrope.service.adapters.open_inference.http_client import HttpClient  # noqa: PLC0415 - see the docstring
 
-    return HttpClient(where.url, where.timeout, where.token)
+    return HttpClient(where.url, where.timeout, where.token, where.relay)
 
 
 def _describe(where: EndpointAddress, client: "HttpClient") -> EndpointMetadata:

@@ -27,7 +27,8 @@ from tests.support.statements import (
     sample_statement,
 )
 from tightrope.service.statements.envelope import Envelope
-from tightrope.service.statements.examination import NO_TRUST, Examination, examine
+from tightrope.service.statements.examination import NO_TRUST, Examination, examine, mismatches
+from tightrope.service.statements.qualification import NO_DIGEST, SubjectDigest
 from tightrope.service.statements.trust import Trust
 
 STATEMENT = sample_statement()
@@ -80,6 +81,17 @@ def test_other_files_have_a_line(role: str) -> None:
     expected = EXPECTED | {role: "d8" * 32}
     (line,) = examine(bundle_of(*APPROVED), expected, TRUST, NOW).reasons
     assert line == f"is for {EXPECTED[role][:8]}.., but {role} is d8d8d8d8.."
+
+
+def test_model_without_a_digest_fits_nothing() -> None:
+    """Not even one that has none."""
+    statement = bundle_of(STATEMENT).qualifications[0].statement
+    compressed, baseline = statement.subject
+    other = msgspec.structs.replace(baseline, digest=SubjectDigest(sha256=NO_DIGEST))
+    unnamed = msgspec.structs.replace(statement, subject=[compressed, other])
+    assert mismatches(unnamed, EXPECTED | {"baseline": NO_DIGEST}) == [
+        "has no digest of baseline, whose server tells no version: write its version, and qualify again"
+    ]
 
 
 def test_unknown_digest_is_a_reason() -> None:

@@ -95,6 +95,7 @@ def fake_server(port: int = 0) -> Iterator[FakeServer]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # head and body are two writes: the second would wait 40 ms
 
         def log_message(self, *_: object) -> None:
             """Log nothing."""

@@ -16,11 +16,15 @@ from tightrope.offline.qualification.fresh_process import CpuBound, run_fresh
 from tightrope.offline.qualification.stages import TimedProgress
 from tightrope.service.adapters.cpu import usable_cores
 from tightrope.service.adapters.model_files import find_files
+from tightrope.service.adapters.open_inference.model import endpoint_of
 from tightrope.service.adapters.ports import EnergyMeter
 from tightrope.service.config.loader import Settings
 from tightrope.service.inference.row_files.row_file import row_count
 
 WARM_UP_RUNS = 50
+WARM_UP_SECONDS = 2.0
+"""The time after which a slow model, such as one on another server, counts as warm."""
+
 TIMED_ROWS = 2000
 TIMED_SECONDS_OF_ROLE = 2.0
 CALLERS_PER_CORE = 2
@@ -80,16 +84,16 @@ def measure_costs(
     latency, cpu = measure_latencies(evaluation)
     progress.advance(len(Role))
     pair = evaluation.pair
-    joules = joules_per_row(meter, pair.models, single_rows(evaluation), pair.deciding)
+    local = {role: model for role, model in pair.models.items() if endpoint_of(model) is None}
+    joules = joules_per_row(meter if local else None, local, single_rows(evaluation), pair.deciding)
     progress.advance()
     fresh: dict[Role, dict[str, float]] = {}
     for role in Role:
-        name = evaluation.pair.name
-        fresh[role] = run_fresh(settings, name, role, FRESH_SECONDS) or {}
+        fresh[role] = _run_fresh(evaluation, settings, role)
         progress.advance()
     if stress:
         for bound, role in product((CpuBound.ONE_CORE, CpuBound.ONE_THREAD), Role):
-            found = run_fresh(settings, evaluation.pair.name, role, FRESH_SECONDS, bound) or {}
+            found = _run_fresh(evaluation, settings, role, bound)
             for key in ("p50", "p99"):
                 latency.setdefault(f"{bound}_{key}", {})[str(role)] = found.get(key)
             progress.advance()
@@ -104,9 +108,18 @@ def measure_costs(
         file_bytes={str(role): file_bytes(settings, evaluation.pair.name, role) for role in Role},
         peak_bytes={str(role): found.get("peak_bytes") or None for role, found in fresh.items()},
         cold_start_seconds={str(role): found.get("cold_start_seconds") for role, found in fresh.items()},
-        cpu_seconds_per_row={str(role): seconds for role, seconds in cpu.items()},
+        cpu_seconds_per_row={str(role): seconds if role in local else None for role, seconds in cpu.items()},
         joules_per_row=joules,
     )
+
+
+def _run_fresh(
+    evaluation: PairEvaluation, settings: Settings, role: Role, bound: CpuBound = CpuBound.NONE
+) -> dict[str, float]:
+    """The figures of a fresh process; none for a model on another server, whose process is not this host's."""
+    if endpoint_of(evaluation.pair.models[role]) is not None:
+        return {}
+    return run_fresh(settings, evaluation.pair.name, role, FRESH_SECONDS, bound) or {}
 
 
 def single_rows(evaluation: PairEvaluation) -> list[Tensors]:
@@ -121,9 +134,12 @@ def single_rows(evaluation: PairEvaluation) -> list[Tensors]:
 def measure_latencies(evaluation: PairEvaluation) -> tuple[dict[str, dict[str, float | None]], dict[Role, float]]:
     """The latencies of single rows, both models in turn so that both see the same host, and the processor time."""
     rows, models, outputs = single_rows(evaluation), evaluation.pair.models, evaluation.pair.deciding
+    warm = time.perf_counter() + WARM_UP_SECONDS
     for row in rows[:WARM_UP_RUNS]:
         for role in Role:
             models[role].run(row, outputs)
+        if time.perf_counter() > warm:
+            break
     times: dict[Role, list[float]] = {role: [] for role in Role}
     spent = dict.fromkeys(Role, 0.0)
     for row in rows:
@@ -146,12 +162,16 @@ def _loaded_p99(evaluation: PairEvaluation, role: Role) -> float:
     rows, model, outputs = single_rows(evaluation), evaluation.pair.models[role], evaluation.pair.deciding
     callers = CALLERS_PER_CORE * usable_cores()
 
+    end = time.perf_counter() + TIMED_SECONDS_OF_ROLE
+
     def ask(own: Sequence[Tensors]) -> list[float]:
         times = []
         for row in own:
             begin = time.perf_counter()
             model.run(row, outputs)
             times.append(time.perf_counter() - begin)
+            if time.perf_counter() > end:
+                break
         return times
 
     with ThreadPoolExecutor(callers) as pool:

@@ -89,13 +89,14 @@ class Criterion:
 class CriteriaPlan:
     """All criteria of one model, fixed before any row is read. ``written`` tells whether the configuration has them:
     the default ones about labels are left out without labels. ``resolved`` is the section with every default, and
-    ``digest`` covers it.
+    ``digest`` covers it. ``left_out`` are the default criteria that do not apply to the decision, with the reasons.
     """
 
     criteria: tuple[Criterion, ...]
     written: bool
     section: QualificationSection
     resolved: Mapping[str, object]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -135,7 +136,7 @@ def plan_criteria(pair: ModelPair, settings: Settings) -> CriteriaPlan:
         "subgroups": subgroups_document(settings, pair.name),
         "unproven": section.unproven,
     }
-    return CriteriaPlan(criteria, bool(section.criteria), section, resolved)
+    return CriteriaPlan(criteria, bool(section.criteria), section, resolved, resolver.left_out)
 
 
 def subgroups_document(settings: Settings, model: str) -> dict[str, Any]:
@@ -161,11 +162,14 @@ class _Resolver:
     section: QualificationSection
     has_refusal: bool
     mistakes: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def defaults(self) -> Iterator[Criterion]:
         """The criteria if none is written, as far as the decision has what they need."""
         for name, levels in DEFAULT_LEVELS.items():
-            if self._lacks(name) is not None:
+            if (reason := self._lacks(name)) is not None:
+                if name not in CATALOGUE or not CATALOGUE[name].needs_refusal or self.has_refusal:
+                    self.left_out[name] = reason
                 continue
             if name in OWN_CRITERIA:
                 yield self._own_default(name)

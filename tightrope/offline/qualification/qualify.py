@@ -27,13 +27,12 @@ from tightrope.offline.qualification.statement import (
     build_statement,
     cell_record,
     data_digest,
-    subjects,
     write_statement,
 )
 from tightrope.offline.qualification.stress.membership import read_members
 from tightrope.offline.qualification.stress.scenario_stages import StressFigures, run_stress
+from tightrope.offline.qualification.subjects.named_models import bundle_file, digest_notes
 from tightrope.service.config.loader import ConfigError, Settings
-from tightrope.service.config.qualification import STATEMENT_SUFFIX
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.inference.row_files.row_reader import read_rows
 from tightrope.service.inference.row_files.row_schema import schema_of
@@ -131,7 +130,7 @@ def qualify_rows(
     evaluation = PairEvaluation(pair, source.table, timed)
     plan = plan_criteria(pair, settings)
     require_digest(plan, options.expect)
-    subjects(settings, pair)
+    bundle = bundle_file(settings, pair, options.out, is_signed=options.signer is not None)
     members = None if options.members is None else read_members(evaluation, options.members)
     given: dict[str, Any] = {"drawn": source.drawn, "golden": source.golden, "members": members}
     run = QualificationRun(evaluation, settings, plan, timed, stress=options.stress, **given)
@@ -156,7 +155,7 @@ def qualify_rows(
     )
     record, now = _data_record(settings, run, stage, source), now or datetime.now(UTC)
     statement = build_statement(settings, run, record, result, costs, stress.document, now)
-    files = write_statement(_bundle(settings, run, options.out), statement, options.signer)
+    files = write_statement(bundle, statement, options.signer)
     _keep_attempt(run, source.digest, result.verdict)
     is_whole = None not in (finished, golden, flips) and stress.is_whole
     if is_whole and (costs or not options.costs):  # else a later run goes on
@@ -197,18 +196,6 @@ def _data_record(settings: Settings, run: QualificationRun, stage: JudgedStage, 
     )
 
 
-def _bundle(settings: Settings, run: QualificationRun, out: Path | None) -> Path:
-    """The bundle: the given one, the configured one, or the one beside the compressed model."""
-    section = settings.models[run.evaluation.pair.name]
-    if out is not None:
-        return out
-    if section.qualification is not None and section.qualification.file is not None:
-        return section.qualification.file
-    artefact = section.compressed
-    assert isinstance(artefact, Path)  # noqa: S101 - `subjects` has refused an endpoint
-    return artefact.with_name(artefact.name + STATEMENT_SUFFIX)
-
-
 def _notes(run: QualificationRun, stage: JudgedStage) -> list[str]:
     """Lines about what was not judged."""
     notes = []
@@ -218,8 +205,15 @@ def _notes(run: QualificationRun, stage: JudgedStage) -> list[str]:
         )
     if not run.labelled and not run.plan.written:
         where = "file has" if run.drawn is None else "kept rows have"
-        notes.append(f"the {where} no labels: whether either model is right was not judged")
-    return notes
+        given = f"the {where} no labels"
+        if run.evaluation.table.labels is not None:
+            given = "a label is one class a row, which this decision is not"
+        notes.append(f"{given}: whether either model is right was not judged")
+    left_out: dict[str, list[str]] = {}
+    for name, reason in run.plan.left_out.items():
+        left_out.setdefault(reason, []).append(name)
+    notes += [f"not judged: {', '.join(names)}: {reason}" for reason, names in left_out.items()]
+    return [*notes, *digest_notes(run.settings, run.evaluation.pair)]
 
 
 def _run_digest(run: QualificationRun, data: str, training: str) -> str:

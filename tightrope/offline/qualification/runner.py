@@ -67,8 +67,8 @@ class QualificationRun:
 
     @property
     def labelled(self) -> bool:
-        """Whether the rows have labels."""
-        return self.evaluation.table.labels is not None
+        """Whether the rows have labels, and the decision has one class a row that they can confirm."""
+        return self.evaluation.table.labels is not None and self.evaluation.has_top
 
     def of_model(self) -> Self:
         """The run on the rows that were drawn for the whole model; on all rows where none was."""
@@ -119,7 +119,7 @@ class QualificationRun:
 
     def _with_labels(self, way: Comparisons) -> Comparisons:
         labels = self.evaluation.table.labels
-        if labels is None:
+        if labels is None or not self.labelled:
             return way
         right: dict[str, Any] = {
             f"correct_{role}": np.where(labels >= 0, getattr(way, f"top_{role}") == labels, np.nan)

@@ -6,6 +6,7 @@ How it works. The results so far are one JSON file, `STATE/qualify/DIGEST.partia
 they depend on. It is replaced as a whole after each stage, and removed at the end.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -39,9 +40,14 @@ class TimedProgress:
         self._shown, self._deadline, self._clock = shown, deadline, clock
 
     @property
+    def seconds_left(self) -> float:
+        """The seconds until the time is up, infinite without a deadline."""
+        return math.inf if self._deadline is None else self._deadline - self._clock()
+
+    @property
     def is_over(self) -> bool:
         """Whether the time is up."""
-        return self._deadline is not None and self._clock() >= self._deadline
+        return self.seconds_left <= 0
 
     def begin(self, step: str, total: int) -> None:
         """Begin a step.

@@ -16,10 +16,10 @@ from tightrope.offline.qualification.costs import Costs
 from tightrope.offline.qualification.criteria import subgroups_document
 from tightrope.offline.qualification.runner import QualificationRun
 from tightrope.offline.qualification.stages import replace_file
+from tightrope.offline.qualification.subjects.named_models import subjects
 from tightrope.offline.statements.opinion import PAYLOAD_NAME
 from tightrope.service.adapters.model_files import joined_digest
-from tightrope.service.config.loader import ConfigError, Settings
-from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.config.loader import Settings
 from tightrope.service.statements.bundle import encode_statement
 from tightrope.service.statements.envelope import PAYLOAD_TYPE, Envelope, EnvelopeSignature, encode_envelope
 from tightrope.service.statements.qualification import (
@@ -32,8 +32,6 @@ from tightrope.service.statements.qualification import (
     QualificationResult,
     QualificationStatement,
     RefusalRecord,
-    StatementSubject,
-    SubjectDigest,
 )
 
 CellOutcome: TypeAlias = Literal["pass", "breach", "insufficient", "error"]
@@ -41,21 +39,6 @@ CellOutcome: TypeAlias = Literal["pass", "breach", "insufficient", "error"]
 MANIFEST_SUFFIX = ".manifest.json"
 DIGITS = 12
 """Significant digits of the figures of a result."""
-
-
-def subjects(settings: Settings, pair: ModelPair) -> list[StatementSubject]:
-    """The files that the statement is about, the compressed model first.
-
-    Raises:
-        ConfigError: when a model is on another server.
-    """
-    found = []
-    for role in (Role.COMPRESSED, Role.BASELINE):
-        artefact = getattr(settings.models[pair.name], str(role))
-        if not isinstance(artefact, Path):
-            raise ConfigError([f"models.{pair.name}.{role}: is on another server; a qualification is about files"])
-        found.append(StatementSubject(name=artefact.name, digest=SubjectDigest(sha256=pair.models[role].digest)))
-    return found
 
 
 def cell_record(judged: JudgedCell) -> QualificationCell:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
+import urllib3
 
 from tests.support.serving.fake_oip_server import fake_server
 from tightrope.service.adapters.open_inference import http_client
@@ -131,3 +132,20 @@ def test_text_that_is_not_http_is_unreachable() -> None:
     """The listener is not an HTTP server."""
     with wire(b"220 mail\r\n\r\n", b"220 mail\r\n\r\n") as (address, _), pytest.raises(UnreachableError):
         HttpClient(address, 5.0).request("GET", "/")
+
+
+def test_relay_is_connected_to_and_the_server_named() -> None:
+    """The request names the server itself, as one of many names needs it."""
+    with fake_server() as server:
+        server.pages["GET /base/x"] = (200, b"ok")
+        client = HttpClient("http://models.example:8000/base", 5.0, relay=server.address.removeprefix("http://"))
+        assert client.request("GET", "/x").body == b"ok"
+        assert server.headers[-1]["host"] == "models.example:8000"
+
+
+def test_certificate_behind_a_relay_is_the_servers() -> None:
+    """Its name is checked, not that of the relay."""
+    pool = HttpClient("https://models.example/base", 5.0, relay="127.0.0.1:9")._pool
+    assert isinstance(pool, urllib3.HTTPSConnectionPool)
+    assert (pool.host, pool.port, pool.assert_hostname) == ("127.0.0.1", 9, "models.example")
+    assert pool.conn_kw["server_hostname"] == "models.example"

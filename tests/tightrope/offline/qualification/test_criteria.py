@@ -25,6 +25,19 @@ def test_defaults_are_those_that_the_pair_can_have(tmp_path: Path) -> None:
     assert {"refusal_rate", "refusal_persistence"} <= set(refusing)
 
 
+def test_default_criteria_that_do_not_apply_are_named(tmp_path: Path) -> None:
+    """With what the decision lacks; one about refusals only where there is one. The digest does not depend on it."""
+    assert plan_for(sided_settings(tmp_path)).left_out == {}
+    plan = plan_for(sided_settings(tmp_path, decision={"kind": "multilabel"}))
+    assert [each.name for each in plan.criteria] == ["disagreement", "class_miss", "confidence", "confident_wrong"]
+    assert plan.left_out == {
+        "clear_disagreement": "needs a margin, which the decision does not have",
+        "accuracy": "needs labels, which the decision does not have",
+        "brier": "needs labels, which the decision does not have",
+    }
+    assert "left_out" not in plan.resolved
+
+
 def test_written_criteria_replace_the_defaults(tmp_path: Path) -> None:
     """A limit alone must be proved."""
     found = criteria(tmp_path, qualification={"criteria": {"disagreement": {"model": 0.07, "subgroups": 0.1}}})

@@ -10,6 +10,7 @@ from tests.support.csv_tables import read_settings, write_table
 from tests.support.onnx_models import classifier, identity
 from tests.support.qualified_reports import judge
 from tightrope.monitors.qualification.cells import EXIT_CODES
+from tightrope.monitors.records import Outcome
 
 KINDS = {
     "classes": {"kind": "classes", "scale": "logits"},
@@ -63,6 +64,28 @@ def test_labels_can_be_qualified(tmp_path: Path) -> None:
     data = write_table(tmp_path / "rows.csv", np.random.default_rng(1).normal(size=(200, 2)))
     report = judge(read_settings(tmp_path, {"models": {"m": {**section, "qualification": ASKED}}}), data, tmp_path)
     assert EXIT_CODES[report.verdict] == 0
+
+
+def test_label_confirms_no_several_labels(tmp_path: Path) -> None:
+    """A confident answer of several labels is not taken for a wrong one: it counts where the other model differs."""
+    weights = np.array([[2, -1], [-1, 2]], np.float32)
+    inputs = np.random.default_rng(3).normal(size=(600, 2)) * 6
+    data = write_table(tmp_path / "rows.csv", inputs, (inputs[:, 0] > 0).astype(int))
+    models = {
+        "baseline": str(classifier(tmp_path / "b.onnx", 0.1 * weights, scores=True)),
+        "compressed": str(classifier(tmp_path / "c.onnx", weights, scores=True)),
+    }
+    section = {**models, "decision": KINDS["multilabel"]}
+    report = judge(read_settings(tmp_path, {"models": {"m": section}}), data, tmp_path, costs=False)
+    (cell,) = (each for each in report.cells if each.cell.criterion == "confident_wrong")
+    assert cell.outcome is Outcome.PASS
+    assert cell.cell.evidence is not None
+    assert cell.cell.evidence.hits == 0
+    assert not report.statement.predicate.data.labels
+    assert [each for each in report.notes if "label" in each][:1] == [
+        "a label is one class a row, which this decision is not: whether either model is right was not judged"
+    ]
+    assert "not judged: clear_disagreement: needs a margin, which the decision does not have" in report.notes
 
 
 def test_flips_are_judged_beside_the_other_cells(tmp_path: Path) -> None:

@@ -12,6 +12,14 @@ from tightrope.offline.qualification.stages import (
 )
 
 
+def test_time_that_is_left_is_known() -> None:
+    """Without a deadline there is no end of it."""
+    assert TimedProgress(NO_PROGRESS, None).seconds_left == float("inf")
+    timed = TimedProgress(NO_PROGRESS, 10.0, lambda: 7.5)
+    assert (timed.seconds_left, timed.is_over) == (2.5, False)
+    assert TimedProgress(NO_PROGRESS, 10.0, lambda: 10.0).is_over
+
+
 def test_a_finished_stage_is_kept_for_the_next_run(tmp_path: Path) -> None:
     """Under the digest of what it depends on; at the end it is removed."""
     assert StageStore.open(tmp_path, "d").run("cells", int, lambda: 7) == 7

@@ -8,11 +8,8 @@ import pytest
 from tests.support.qualified_pair import sided_rows, sided_settings
 from tests.support.qualified_reports import NOW, judge
 from tightrope.monitors.records import Role
-from tightrope.offline.pair_evaluation import load_pair
-from tightrope.offline.qualification.statement import data_digest, subjects
+from tightrope.offline.qualification.statement import data_digest
 from tightrope.offline.statements.opinion import PAYLOAD_NAME
-from tightrope.service.config.loader import ConfigError
-from tightrope.service.config.models import Endpoint
 from tightrope.service.statements.bundle import read_bundle
 from tightrope.service.statements.qualification import QualificationStatement
 
@@ -63,16 +60,6 @@ def test_a_key_signs_the_statement(tmp_path: Path) -> None:
     judge(sided_settings(tmp_path), sided_rows(tmp_path), tmp_path, signer=signer)
     (signed,) = read_bundle(tmp_path / "bundle.jsonl").qualifications
     assert signer.verifying_key("ana").has_signed(signed.envelope)
-
-
-def test_a_model_on_another_server_is_refused(tmp_path: Path) -> None:
-    """Its bytes cannot be named."""
-    settings = sided_settings(tmp_path)
-    pair = load_pair(settings, None)
-    remote = settings.models["m"].model_copy(update={"compressed": Endpoint(endpoint="http://127.0.0.1:1", model="m")})
-    changed = settings.model_copy(update={"models": {"m": remote}})
-    with pytest.raises(ConfigError, match=r"models\.m\.compressed: is on another server"):
-        subjects(changed, pair)
 
 
 def test_the_digest_of_a_folder_covers_names_and_contents(tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ import numpy as np
 from tightrope.monitors import observations
 from tightrope.monitors.compare import Reading
 from tightrope.monitors.kinds.seam import KindReading
+from tightrope.monitors.qualification.decision_margins import DecisionMargins, margins_of
 from tightrope.monitors.records import Comparisons, Role, Tensors
 from tightrope.offline.pair_evaluation import PairEvaluation
 from tightrope.offline.qualification.stress.columns import NotApplicableError
+from tightrope.service.inference.kinds.logged_kind import built_kind
 from tightrope.service.inference.row_files.row_file import RowFileError
 
 Change = Callable[[Sequence[Tensors]], Sequence[Tensors]]
@@ -74,6 +76,13 @@ class FlipMeasuring:
         """Both models compared on the unchanged rows."""
         before = self.before()
         return self.evaluation.compare_readings(before[Role.BASELINE], before[Role.COMPRESSED])
+
+    def margins(self) -> DecisionMargins | str:
+        """How near the baseline's answer to each row is to another one, or why none is nearer."""
+        kind, reading = self.evaluation.pair.kind, self.before()[Role.BASELINE]
+        if kind is None or not isinstance(reading, list):
+            return margins_of(None, self.compared())
+        return margins_of(built_kind(kind), self.compared(), reading)
 
 
 def _share(rows: Comparisons) -> float:

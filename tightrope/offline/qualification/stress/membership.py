@@ -9,6 +9,7 @@ import numpy as np
 
 from tightrope.monitors.compare import Reading, Scale
 from tightrope.monitors.definitions.definition import Hypothesis
+from tightrope.monitors.kinds.rows import column
 from tightrope.monitors.qualification.cells import MeasuredCell
 from tightrope.monitors.qualification.membership import (
     Advantage,
@@ -27,6 +28,9 @@ from tightrope.offline.qualification.stages import TIME
 from tightrope.service.inference.row_files.row_file import RowFile
 from tightrope.service.inference.row_files.row_reader import read_rows
 from tightrope.service.inference.row_files.row_schema import schema_of
+
+OF_CLASSES = {"classes": "values", "binary": "p"}
+"""The kinds with a probability of each class, and the column of their readings that holds it."""
 
 WITHOUT_MEMBERS = "no rows of the training were given: --members FILE"
 
@@ -91,7 +95,8 @@ def measure_membership(evaluation: PairEvaluation, members: RowFile, seed: int, 
 def _lacking(evaluation: PairEvaluation, members: RowFile) -> str | None:
     """Say what the measurement needs and this pair or these files do not have."""
     pair = evaluation.pair
-    if pair.kind is not None or Scale.REGRESSION in pair.decision.scales.values():
+    is_plain = pair.kind is None and Scale.REGRESSION not in pair.decision.scales.values()
+    if not is_plain and (pair.kind is None or pair.kind.name not in OF_CLASSES):
         return "the decision has no probabilities of classes"
     for table in (members, evaluation.table):
         if table.labels is None:
@@ -107,12 +112,21 @@ def _order(rows: Sequence[bytes], common: set[bytes], seed: int) -> list[int]:
 
 def _losses(evaluation: PairEvaluation, role: Role) -> Floats:
     """The loss of each row, (n,), by the probability of its label."""
-    reading: Reading = evaluation.answers(role)
-    labels = evaluation.table.labels
+    values, labels = _probabilities(evaluation, role), evaluation.table.labels
     assert labels is not None  # noqa: S101 - `_lacking` has looked
-    classes = reading.values.shape[1]
+    classes = values.shape[1]
     known = (labels >= 0) & (labels < classes)  # the model gives no probability to any other class
-    return loss_of(np.where(known, reading.values[np.arange(len(labels)), np.where(known, labels, 0)], 0.0))
+    return loss_of(np.where(known, values[np.arange(len(labels)), np.where(known, labels, 0)], 0.0))
+
+
+def _probabilities(evaluation: PairEvaluation, role: Role) -> Floats:
+    """The probability of each class, (n, classes)."""
+    reading = evaluation.readings(role, batched=True)
+    if isinstance(reading, Reading):
+        return reading.values
+    name = OF_CLASSES[evaluation.pair.kind.name if evaluation.pair.kind else ""]
+    values = np.concatenate([column(each, name) for each in reading])
+    return np.asarray(values if values.ndim > 1 else np.stack([1 - values, values], axis=1))
 
 
 def membership_cells(plan: CriteriaPlan, figures: MembershipFigures | None) -> Iterator[MeasuredCell]:

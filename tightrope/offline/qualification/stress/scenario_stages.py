@@ -16,6 +16,7 @@ from tightrope.offline.qualification.stress.columns import missing, quantised
 from tightrope.offline.qualification.stress.flips import Change, FlipFigures, FlipMeasuring
 from tightrope.offline.qualification.stress.groups import DisparityFigures, measure_disparity
 from tightrope.offline.qualification.stress.images import blur, contrast
+from tightrope.offline.qualification.stress.link import LinkFigures, measure_link
 from tightrope.offline.qualification.stress.membership import (
     WITHOUT_MEMBERS,
     MembershipFigures,
@@ -28,7 +29,6 @@ from tightrope.service.config.qualification import QualificationSection
 
 GROUPS = "groups"
 LINK = "link"
-LINK_REASON = "does not apply: both models are files on this host"
 SCENARIO_NOT_WRITTEN = "not asked for: scenarios.{} is not written"
 
 
@@ -80,10 +80,12 @@ def _changes_of_rows(run: QualificationRun, store: StageStore) -> Iterator[tuple
             yield name, {"reason": change}
         else:
             yield name, _document(store.run(f"stress {name}", FlipFigures, partial(measuring.measure, change)))
-    yield LINK, {"reason": LINK_REASON}
+    link = store.run(f"stress {LINK}", LinkFigures, lambda: measure_link(run.evaluation, run.progress))
+    yield LINK, _document(link)
 
     def groups() -> DisparityFigures:
-        return measure_disparity(measuring.compared(), list(run.evaluation.pair.plan.scopes[1:]), run.member)
+        scopes = list(run.evaluation.pair.plan.scopes[1:])
+        return measure_disparity(measuring.compared(), scopes, run.member, measuring.margins())
 
     yield GROUPS, _document(store.run(f"stress {GROUPS}", DisparityFigures, groups))
 

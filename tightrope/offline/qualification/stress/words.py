@@ -1,9 +1,11 @@
 """The figures of scenarios in words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tightrope.offline.qualification.criteria import GAP_PROBE, MEMBERSHIP
+
+ANSWERING = {"baseline": "the baseline", "compressed": "the compressed model"}
 
 
 def scenario_lines(scenarios: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -12,8 +14,8 @@ def scenario_lines(scenarios: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         yield f"{name}: {scenario_words(name, figures)}"
 
 
-def scenario_words(name: str, figures: Mapping[str, Any]) -> str:
-    """The figures of one scenario, or the reason without any.
+def scenario_words(name: str, figures: Mapping[str, Any], title: Callable[[str], str] = str) -> str:
+    """The figures of one scenario, or the reason without any; ``title`` names a scope.
 
     >>> scenario_words("blur", {"reason": "does not apply: no images"})
     'does not apply: no images'
@@ -24,14 +26,17 @@ def scenario_words(name: str, figures: Mapping[str, Any]) -> str:
         return _probe(figures)
     if name == MEMBERSHIP:
         return _membership(figures)
-    return _groups(figures) if "disparity" in figures else _flips(figures)
+    if "links" in figures:
+        return _links(figures["links"])
+    return _groups(figures, title) if "disparity" in figures else _flips(figures)
 
 
 def _probe(figures: Mapping[str, Any]) -> str:
     starts = f"from {figures['found']:,} of {figures['starts']:,} rows {figures['queries']} queries find a gap of"
+    gap = " ".join(part for part in (f"{figures['gap']:g}", figures.get("unit", "")) if part)
     if figures["found"]:
-        return f"{starts} {figures['gap']:g}; half of them after {figures['median_query']:g} queries"
-    return f"{starts} {figures['gap']:g}; the largest that was found is {figures['largest']:.3f}"
+        return f"{starts} {gap}; half of them after {figures['median_query']:g} queries"
+    return f"{starts} {gap}; the largest that was found is {figures['largest']:.3f}"
 
 
 def _membership(figures: Mapping[str, Any]) -> str:
@@ -44,6 +49,27 @@ def _membership(figures: Mapping[str, Any]) -> str:
     return "; ".join(shown)
 
 
+def _links(links: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """A part for each link to each role on another server."""
+    shown = ((role, link, figures) for role, found in links.items() for link, figures in found.items())
+    return "; ".join(f"{role}, {link}: {_link(figures)}" for role, link, figures in shown)
+
+
+def _link(figures: Mapping[str, Any]) -> str:
+    """Figures that are 0 or empty are left out of a statement."""
+    requests, answered = figures.get("requests", 0), figures.get("answered", {})
+    parts = [f"{ANSWERING.get(role, role)} answered {count} of {requests}" for role, count in answered.items()]
+    if parts:
+        parts[-1] += f", 99 of 100 within {1e3 * figures['p99']:,.0f} ms"
+    if failed := figures.get("failed"):
+        parts.append(f"{failed} of {requests} had an error, the last after {1e3 * figures['failed_after']:,.0f} ms")
+    if waiting := figures.get("waiting"):
+        since = f"since {figures['waiting_since']:.1f} s at most"
+        parts.append(f"{waiting} of {requests} were waiting {since} when {figures['seconds']:g} s were over")
+    reason = f" ({figures['error']})" if figures.get("error") else ""
+    return f"{' and '.join(parts)}{reason}"
+
+
 def _flips(figures: Mapping[str, Any]) -> str:
     """Figures that are 0 are left out of a statement."""
     ours, theirs, before, after = (
@@ -53,12 +79,15 @@ def _flips(figures: Mapping[str, Any]) -> str:
     return f"{ours} of answers change, of the baseline's {theirs}; the models differ on {after}, before on {before}"
 
 
-def _groups(figures: Mapping[str, Any]) -> str:
+def _groups(figures: Mapping[str, Any], title: Callable[[str], str]) -> str:
     parts = []
     if bins := figures["boundary"]:
         shown = 100 * bins[0]["differ"], 100 * bins[-1]["differ"]
-        parts.append(f"{shown[0]:.1f} % differ in the tenth of least margin, {shown[1]:.1f} % in that of most")
+        by = figures.get("by", "margin")
+        parts.append(f"{shown[0]:.1f} % differ in the tenth of least {by}, {shown[1]:.1f} % in that of most")
+    elif reason := figures.get("no_boundary"):
+        parts.append(f"by margin not measured: {reason}")
     if disparity := figures["disparity"]:
         worst = max(disparity, key=lambda scope: disparity[scope])
-        parts.append(f"{worst} differs {100 * disparity[worst]:+.1f} points from all others")
+        parts.append(f"{title(worst)} differs {100 * disparity[worst]:+.1f} points from all others")
     return "; ".join(parts) or "no groups and no margins"

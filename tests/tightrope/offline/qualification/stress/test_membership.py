@@ -1,12 +1,14 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper, numpy_helper
 
 from tests.support.csv_tables import pair_settings, read_settings, write_table
 from tests.support.onnx_models import classifier
 from tests.support.qualified_reports import judge
-from tightrope.monitors.records import Outcome
+from tightrope.monitors.records import Outcome, Role
 from tightrope.service.inference.row_files.row_file import RowFileError
 
 ASKED = {"criteria": {"membership": {"model": 0.05}}}
@@ -57,6 +59,36 @@ def test_model_that_learnt_rows_by_heart_is_accused(tmp_path: Path) -> None:
     )
     (good,) = judge(turned, rows, tmp_path, costs=False, members=members).cells
     assert good.outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("decision", [{"kind": "classes"}, {"kind": "binary", "output": "probabilities"}])
+def test_kinds_with_probabilities_of_classes_are_measured(tmp_path: Path, decision: dict[str, str]) -> None:
+    """As the decision without a kind; the probability of class 1 tells that of class 0."""
+    rows, members = files(tmp_path)
+    settings = pair_settings(tmp_path, [[1, 0], [4, 0]], qualification=ASKED)
+    plain = judge(settings, rows, tmp_path, costs=False, members=members)
+    section = {str(role): str(getattr(settings.models["m"], role)) for role in Role}
+    if decision["kind"] == "binary":
+        section = {role: str(yes_model(Path(path))) for role, path in section.items()}
+    kind = read_settings(tmp_path, {"models": {"m": {**section, "decision": decision, "qualification": ASKED}}})
+    found = judge(kind, rows, tmp_path, costs=False, members=members)
+    name = "membership"
+    ours, theirs = (each.statement.predicate.measured.scenarios[name] for each in (found, plain))
+    assert ours["advantage"] == theirs["advantage"]
+
+
+def yes_model(path: Path) -> Path:
+    """A model that gives the probability of class 1 alone, of one that gives both."""
+    model = onnx.load(str(path))
+    (output,) = model.graph.output
+    model.graph.node[-1].output[0] = "both"
+    one = [numpy_helper.from_array(np.array([number]), name) for name, number in (("from", 1), ("to", 2), ("on", 1))]
+    model.graph.initializer.extend(one)
+    model.graph.node.append(helper.make_node("Slice", ["both", "from", "to", "on"], [output.name]))
+    output.type.tensor_type.shape.dim[1].dim_value = 1
+    target = path.with_name(f"yes_{path.name}")
+    onnx.save(model, str(target))
+    return target
 
 
 def test_same_rows_give_the_same_bytes(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from tests.support.csv_tables import read_settings, write_table
 from tests.support.onnx_models import classifier
 from tests.support.qualified_pair import plan_for, sided_rows, sided_settings
 from tightrope.monitors.qualification.cells import judge
+from tightrope.monitors.qualification.gap_measures import NO_TOLERANCE
 from tightrope.monitors.records import Outcome
 from tightrope.offline.pair_evaluation import prepare
 from tightrope.offline.qualification.stress.probe import ProbeFigures, probe_cells, run_probe
@@ -25,12 +26,12 @@ def test_models_that_part_are_found_out(tmp_path: Path) -> None:
 
 
 def test_probe_says_what_it_does_not_apply_to(tmp_path: Path) -> None:
-    """A regression has no probabilities."""
+    """A number without a tolerance has no gap."""
     model = str(classifier(tmp_path / "m.onnx", np.ones((2, 1), np.float32), scores=True))
-    section = {"baseline": model, "compressed": model, "decision": {"kind": "regression", "tolerance": 0.5}}
+    section = {"baseline": model, "compressed": model, "decision": {"kind": "regression", "loss": "absolute"}}
     settings = read_settings(tmp_path, {"models": {"m": section}})
     figures = run_probe(prepare(settings, None, write_table(tmp_path / "rows.csv", np.ones((5, 2)))), 1)
-    assert figures == ProbeFigures(reason="does not apply: the decision has no probabilities of classes")
+    assert figures == ProbeFigures(reason=f"does not apply: {NO_TOLERANCE}")
 
 
 @pytest.mark.parametrize(
