@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC
 
 from tightrope.offline.card.blocks import NOT_TOLD, CardRow, CardSection, CardTable, Sentence
-from tightrope.offline.card.figures import CARD_ROLES, scaled, shown_day, shown_figure
+from tightrope.offline.card.figures import CARD_ROLES, group_title, scaled, shown_day, shown_figure
 from tightrope.offline.card.sources import CardSources
 from tightrope.offline.qualification.stress.words import scenario_words
 from tightrope.service.statements.opinions import HeldOpinion
@@ -99,10 +99,20 @@ def stress_section(sources: CardSources) -> CardSection:
     if not scenarios:
         return CardSection("Under stress", [Sentence("Not measured: `tightrope qualify --stress` measures scenarios.")])
     try:
-        lines = [(name, scenario_words(name, figures)) for name, figures in scenarios.items()]
+        lines = {name: scenario_words(name, figures, group_title) for name, figures in scenarios.items()}
+        unmeasured = [name for name, figures in scenarios.items() if figures.get("reason")]
     except (AttributeError, KeyError, TypeError, ValueError):
         return CardSection("Under stress", [Sentence("The figures of scenarios cannot be read.", (), "open")])
-    return CardSection("Under stress", [Sentence(f"{n}: {text}.", (f"q:measured.scenarios.{n}",)) for n, text in lines])
+    source = "q:measured.scenarios.{}".format
+    blocks: list[Sentence | CardTable] = [
+        Sentence(f"{name.capitalize()}: {text}.", (source(name),))
+        for name, text in lines.items()
+        if name not in unmeasured
+    ]
+    if unmeasured:
+        rows = [CardRow((name, lines[name]), (source(name),)) for name in unmeasured]
+        blocks.append(CardTable("Not measured", ("scenario", "reason"), rows))
+    return CardSection("Under stress", blocks)
 
 
 def hosts_section(sources: CardSources) -> CardSection:

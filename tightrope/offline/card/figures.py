@@ -8,6 +8,8 @@ from tightrope.service.api.overview.phrases import scope_title
 from tightrope.service.statements.qualification import LimitRecord, QualificationCell
 
 CARD_ROLES = (Role.COMPRESSED, Role.BASELINE)
+LEAST_WHOLE = 100
+"""The number from which three significant digits are a whole number, and people read no powers of ten."""
 
 
 def shown_figure(value: float | None) -> str:
@@ -45,10 +47,13 @@ def shown_limit(limit: float | LimitRecord | None) -> str:
 def scaled(value: object, factor: float, unit: str) -> str:
     """A measured number in a unit; what was not measured is not told.
 
-    >>> scaled(2.5e-05, 1e6, "us"), scaled(None, 1, "s")
-    ('25 us', 'not told')
+    >>> scaled(2.5e-05, 1e6, "us"), scaled(0.01283, 1e6, "us"), scaled(None, 1, "s")
+    ('25 us', '12,800 us', 'not told')
     """
-    return f"{value * factor:,.3g} {unit}" if isinstance(value, int | float) else NOT_TOLD
+    if not isinstance(value, int | float):
+        return NOT_TOLD
+    rounded = float(f"{value * factor:.3g}")
+    return f"{rounded:,.0f} {unit}" if abs(rounded) >= LEAST_WHOLE else f"{rounded:,.3g} {unit}"
 
 
 def cell_source(index: int) -> str:

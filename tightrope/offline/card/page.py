@@ -5,6 +5,7 @@ Sources: W3C Content Security Policy Level 3 (hashes of inline styles); WCAG 2.2
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -15,6 +16,9 @@ STYLE_FILE = Path(__file__).with_name("card.css")
 STAMP_NAME = "tightrope-card"
 TONE_SIGNS = {"good": "●", "bad": "▲", "open": "◆"}
 """A sign beside each colour: the tone is told by its shape, too."""
+
+_DIGEST = re.compile("[0-9a-f]{64}")
+"""A text that may be cut into lines anywhere."""
 
 
 def card_page(content: CardContent) -> str:
@@ -54,26 +58,34 @@ def _sentence(sentence: Sentence) -> str:
 
 
 def _table(table: CardTable) -> Iterator[str]:
+    """A table whose rows stand as blocks on a phone. The roles say that it is one, for there it is laid out as none."""
     sources = any(row.sources for row in table.rows)
     caption = _text(table.caption)
     yield f'<div class="table" role="region" aria-label="{caption}" tabindex="0">'
-    yield f"<table><caption>{caption}</caption>"
-    head = [f'<th scope="col"{_number(table, index)}>{_text(name)}</th>' for index, name in enumerate(table.head)]
-    if sources:
-        head.append('<th scope="col">source</th>')
-    yield f"<thead><tr>{''.join(head)}</tr></thead><tbody>"
+    yield f'<table role="table"><caption>{caption}</caption>'
+    columns = [*table.head, *(["source"] if sources else [])]
+    head = [
+        f'<th role="columnheader" scope="col"{_class(table, index)}>{_text(name)}</th>'
+        for index, name in enumerate(columns)
+    ]
+    yield f'<thead role="rowgroup"><tr role="row">{"".join(head)}</tr></thead><tbody role="rowgroup">'
     for row in table.rows:
         sign = f'<span class="sign" aria-hidden="true">{TONE_SIGNS[row.tone]}</span> ' if row.tone else ""
         first, *others = row.cells
-        cells = [f'<th scope="row">{sign}{_text(first)}</th>']
-        cells += [f"<td{_number(table, index)}>{_text(cell)}</td>" for index, cell in enumerate(others, 1)]
-        last = f"<td>{_tags(row.sources)}</td>" if sources else ""
+        cells = [f'<th role="rowheader" scope="row">{sign}{_text(first)}</th>']
+        cells += [
+            f'<td role="cell" data-name="{_text(table.head[index])}"{_class(table, index, cell)}>{_text(cell)}</td>'
+            for index, cell in enumerate(others, 1)
+        ]
+        last = f'<td role="cell">{_tags(row.sources)}</td>' if sources else ""
         tone = f' class="{row.tone}"' if row.tone else ""
-        yield f"<tr{tone}>{''.join(cells)}{last}</tr>"
+        yield f'<tr role="row"{tone}>{"".join(cells)}{last}</tr>'
     yield "</tbody></table></div>"
 
 
-def _number(table: CardTable, index: int) -> str:
+def _class(table: CardTable, index: int, cell: str = "") -> str:
+    if _DIGEST.fullmatch(cell):
+        return ' class="digest"'
     return ' class="number"' if index in table.numbers else ""
 
 

@@ -88,6 +88,10 @@ def test_scenarios_are_told_or_not_measured(card_sources: CardSources) -> None:
     assert texts(fact_sections.stress_section(card_sources))[0].startswith("Not measured: ")
     scenarios = card_sources.predicate.measured.scenarios
     scenarios["blur"] = {"reason": "not measured: time"}
-    assert texts(fact_sections.stress_section(card_sources)) == ["blur: not measured: time."]
+    scenarios["groups"] = {"boundary": [], "disparity": {"residence=group_quarters": 0.527}}
+    assert texts(fact_sections.stress_section(card_sources)) == [
+        "Groups: group quarters (residence) differs +52.7 points from all others.",
+        "blur | not measured: time",
+    ]
     scenarios["probe"] = 3
     assert texts(fact_sections.stress_section(card_sources)) == ["The figures of scenarios cannot be read."]

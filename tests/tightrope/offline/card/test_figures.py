@@ -12,6 +12,9 @@ def test_figures_have_three_significant_digits() -> None:
     assert [figures.shown_percent(share) for share in (0.999, 0.95, 0.77, 1.0)] == ["99.9 %", "95 %", "77 %", "100 %"]
     assert figures.scaled(27082.0, 1e-3, "kB") == "27.1 kB"
     assert figures.scaled(None, 1e-3, "kB") == "not told"
+    assert [figures.scaled(value, 1e6, "µs") for value in (1.2834e-3, 1.18e-2, 9.96e-4)] == [
+        "1,280 µs", "11,800 µs", "996 µs",
+    ]  # fmt: skip
 
 
 def test_limits_say_what_had_to_be_shown() -> None:

@@ -1,5 +1,6 @@
 """The page in a real Chromium, opened as a file."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,9 @@ from tightrope.offline.statements.opinion import new_opinion, write_opinion
 from tightrope.service.config.loader import load
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+PAPER_PIXELS = 718
+"""The width of A4 between margins of one centimetre, at 96 pixels an inch."""
+
 HOSTILE = "<script>alert(1)</script><img src=http://a/b onerror=alert(1)>"
 
 
@@ -48,12 +52,52 @@ def test_page_is_accessible_silent_and_fits_its_window(files: StatementFiles, br
             assert [each["id"] for each in found] == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert page.evaluate("getComputedStyle(document.querySelector('section')).borderRadius") == "8px"
+        cut = "[...document.querySelectorAll('.table')].filter(each => each.scrollWidth > each.clientWidth).length"
+        assert page.evaluate(cut) == 0
         page.emulate_media(media="print")
         assert page.evaluate("getComputedStyle(document.querySelector('h2')).color") == "rgb(0, 0, 0)"
         assert page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--card')") == "#fff"
         assert window.messages == []
         assert window.requests == [path.as_uri()]
         window.close()
+
+
+def test_figures_stand_beside_their_names_on_a_phone(files: StatementFiles, browser: Browser) -> None:
+    """No column is hidden at the right; to a screen reader it is a table all the same."""
+    path = write_card(load(files.config), None, NOW)[1]
+    window = Window(browser, "phone")
+    page = window.page
+    page.goto(path.as_uri())
+    row = page.get_by_role("table", name="Groups, those with harm first").get_by_role("row").nth(2)
+    assert row.get_by_role("rowheader").inner_text() == "▲ group quarters (residence)"
+    cells = row.get_by_role("cell")
+    names = [cells.nth(index).evaluate("each => getComputedStyle(each, '::before').content") for index in (3, 5)]
+    assert names == ['"seen "', '"limit "']
+    for index in range(cells.count()):
+        box = cells.nth(index).bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 360
+    window.close()
+
+
+def test_paper_shows_every_column(files: StatementFiles, browser: Browser) -> None:
+    """Printed on A4: no column is cut, and a table's head is on each of its pages."""
+    path = write_card(load(files.config), None, NOW)[1]
+    window = Window(browser)
+    page = window.page
+    page.set_viewport_size({"width": PAPER_PIXELS, "height": 1000})
+    page.emulate_media(media="print")
+    page.goto(path.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    wide = (
+        "[...document.querySelectorAll('table')].filter(each => each.getBoundingClientRect().right > innerWidth).length"
+    )
+    assert page.evaluate(wide) == 0
+    assert page.evaluate("getComputedStyle(document.querySelector('thead')).display") == "table-header-group"
+    printed = page.pdf(format="A4")
+    assert printed.startswith(b"%PDF-")
+    assert len(re.findall(rb"/Type /Page\b", printed)) >= 2
+    window.close()
 
 
 def test_policy_forbids_scripts_and_addresses(files: StatementFiles, browser: Browser, tmp_path: Path) -> None:
