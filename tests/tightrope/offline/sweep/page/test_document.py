@@ -89,3 +89,18 @@ def test_the_page_is_accessible_and_fits(tmp_path: Path, browser: Browser, width
     assert strict.evaluate("getComputedStyle(document.querySelector('section')).borderRadius") == "8px"
     assert (messages, requests) == ([], [path.as_uri()])
     strict.close()
+
+
+def test_paper_shows_every_column(tmp_path: Path, browser: Browser) -> None:
+    """On A4 between margins of one centimetre nothing is cut, and colours that tell something are printed."""
+    path = tmp_path / "page.html"
+    write_page(resized(small_sweep(tmp_path)), path)
+    page = browser.new_page(viewport={"width": 718, "height": 1000})
+    page.emulate_media(media="print")
+    page.goto(path.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    wide = "[...document.querySelectorAll('table')].filter(each => each.getBoundingClientRect().right > innerWidth)"
+    assert page.evaluate(f"{wide}.length") == 0
+    assert page.evaluate("getComputedStyle(document.querySelector('section')).printColorAdjust") == "exact"
+    assert page.pdf(format="A4").startswith(b"%PDF-")
+    page.close()
