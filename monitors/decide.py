@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tightrope.monitors import detector_bank, safemode
+from tightrope.monitors.boundaries.asked_classes import extent_note, narrowed_classes
 from tightrope.monitors.boundaries.crossings import breached_scopes, last_request, recovered_ticks
 from tightrope.monitors.boundaries.host_breaches import with_source
 from tightrope.monitors.detector_bank import Trajectory
@@ -28,9 +29,6 @@ from tightrope.monitors.records import Bools, Comparisons, Floats, Order, Stream
 from tightrope.monitors.safemode import NEVER, Input, Mode
 from tightrope.monitors.verdict import NOT_WORSE
 from tightrope.monitors.veto.wealth import LEFT
-
-LATCH_NOTE = "; latched: too many breaches soon after a return, the baseline answers until an operator releases it"
-"""The addition to the reason of a breach that latches its scope."""
 
 
 class UnknownScopeError(ValueError):
@@ -203,10 +201,11 @@ def apply_input(
 ) -> State:
     """Apply one input to one scope: record the transition, and reset the detectors that it ends."""
     before = state.modes[scope]
-    after = safemode.next_mode(before, trigger, cause.time, plan.policy)
+    asked = () if scope or trigger is not Input.BREACH else narrowed_classes(plan, state)
+    after = safemode.next_mode(before, trigger, cause.time, plan.policy, asked)
     this_scope = np.arange(len(plan.scopes)) == scope
     returned = this_scope & (before.apart and not after.apart)
-    left = scope > 0 and after.apart and not before.apart and not state.modes[0].safe
+    left = scope > 0 and after.apart and not before.apart and not state.modes[0].whole
     # A subgroup that leaves takes its rows along: the evidence of the model's cells says nothing about the rest.
     ended = returned | (left & (np.arange(len(plan.scopes)) == 0))
     cases: dict[str, Case] = {}
@@ -222,8 +221,7 @@ def apply_input(
         reset = detector_bank.reset_cells(cells, ended_cells[-1])
         changed.append(replace(detector_bank.start_trial(reset, over) if after.trial else reset, tripped=tripped))
     reason = cause.reason or _reason(trigger, [case.text for case in cases.values()])
-    if after.state is safemode.ModeState.LATCHED and before.state is not after.state:
-        reason += LATCH_NOTE
+    reason += extent_note(before, after)
     reason += one_host_note(state.hosts, scope) + advisory_note(plan, state) if trigger is Input.BREACH else ""
     reason += f"; {NOT_WORSE}" if trigger is Input.RECOVERED and state.veto.active[scope] else ""
     evidence = {"monitors": [case.detail for case in cases.values()], **_basis(plan, state, scope, cause.rows)}

@@ -165,7 +165,8 @@ class Trajectory:
             recovery=self.recovery[ticks - 1],
             pending=self.pending[ticks - 1].astype(np.int64),
             count=cells.count + count.sum(axis=0).astype(np.int64),
-            total=_added(cells.total, total),
+            # in a fixed order, so that the sum does not depend on how ticks were batched
+            total=np.asarray(np.cumsum(np.concatenate([cells.total[None], total]), axis=0)[-1]),
             path=np.concatenate([cells.path[:, :, len(added) :], np.moveaxis(added, 0, 2)], axis=2),
             window=self._window_after(cells, ticks),
         )
@@ -175,11 +176,6 @@ class Trajectory:
             return cells.window
         on_duty = np.broadcast_to(self.on_duty, cells.count.shape)[..., None, None]
         return np.where(on_duty, self.tally.windows.open_after(ticks), 0.0)
-
-
-def _added(start: Floats, parts: Floats) -> Floats:
-    """Sum in a fixed order, so that the result does not depend on how ticks were batched."""
-    return np.asarray(np.cumsum(np.concatenate([start[None], parts]), axis=0)[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +194,14 @@ class MonitorRun:
     on_trial: Bools
 
     @classmethod
-    def on_duty(cls, rule: Rule, cells: Cells, tally: Tally, normal: Bools, free: Bools, trial: Bools) -> "MonitorRun":
+    def on_duty(
+        cls, rule: Rule, cells: Cells, tally: Tally, normal: Bools, free: Bools, trial: Bools, *, whole: bool
+    ) -> "MonitorRun":
         """Put cells on duty by the modes of all scopes (S,): in normal mode, not apart, on trial.
 
-        While the model as a whole is safe, a subgroup in normal mode has no decision to make.
+        While the baseline answers the ``whole`` model, a subgroup in normal mode has no decision to make.
         """
-        alarming = np.where(rule.on_scopes(free), normal[0], ~cells.tripped)
+        alarming = np.where(rule.on_scopes(free), not whole, ~cells.tripped)
         return cls(rule, cells, tally, alarming, cells.tripped & ~rule.on_scopes(normal), rule.on_scopes(trial))
 
 
@@ -219,15 +217,13 @@ def run_detectors(runs: Sequence[MonitorRun]) -> list[Trajectory]:
             run.tally,
             run.alarming | run.recovering,
             log_mass,
-            next(done) if run.recovering.any() else np.broadcast_to(run.cells.recovery, _shape(run)),
+            next(done)
+            if run.recovering.any()
+            else np.broadcast_to(run.cells.recovery, (len(run.tally.seeds), *run.cells.recovery.shape)),
             pending,
         )
         for run, log_mass, (_, pending) in zip(runs, log_masses, seeds, strict=True)
     ]
-
-
-def _shape(run: MonitorRun) -> tuple[int, ...]:
-    return (len(run.tally.seeds), *run.cells.recovery.shape)
 
 
 DetectorBatch = tuple[Floats, Floats, Floats]

@@ -29,7 +29,7 @@ def search_after(
         return before.search, ticks
     search = before.search if before.search.key == plan.search.key else Search.fresh(plan.search)
     rule, searched = _searched_rule(plan), searched_ticks(view, ticks)
-    if before.modes[0].safe or rule is None or not searched.any():
+    if before.modes[0].whole or rule is None or not searched.any():
         return search, ticks
     is_window = plan.unit.is_window(warned=before.dependence.warned)
     search = search.in_unit(plan.unit.window_clusters if is_window else 0)

@@ -16,6 +16,7 @@ from tightrope.monitors.history.retained import (
 from tightrope.monitors.intervals.estimates import Estimates
 from tightrope.monitors.plan import Plan, State, fresh_curves, initial_state, judged_settings
 from tightrope.monitors.records import Bools, Stream
+from tightrope.monitors.safemode import Mode
 from tightrope.monitors.verdict import Onset
 
 
@@ -72,7 +73,7 @@ def migrate_state(plan: Plan, old: State) -> State:
     if (old.digest, old.scopes) == (plan.digest, plan.scopes):
         settings = judged_settings(plan, old)
         same = old.retained.settings == settings
-        old = with_estimates(plan, old)
+        old = replace(with_estimates(plan, old), modes=still_asked(plan, old.modes))
         return old if same else replace(old, epoch=old.epoch + 1, retained=replace(old.retained, settings=settings))
     fresh, records = initial_state(plan, old.dependence), _redefined_records(plan, scope_records(old))
     current = {scope: records.get(scope, ScopeRecord()) for scope in plan.scopes}
@@ -96,13 +97,20 @@ def migrate_state(plan: Plan, old: State) -> State:
         unanswered=old.unanswered,
         labels=old.labels,
         repeats=old.repeats,
-        modes=tuple(record.mode for record in current.values()),
+        modes=still_asked(plan, tuple(record.mode for record in current.values())),
         cells=tuple(
             _carry_tripped(cells, rule, old, current) for rule, cells in zip(plan.rules, fresh.cells, strict=True)
         ),
         retained=retained,
         estimates=replace(fresh.estimates, onsets=_kept_onsets(plan, old), several=old.estimates.several),
     )
+
+
+def still_asked(plan: Plan, modes: tuple[Mode, ...]) -> tuple[Mode, ...]:
+    """The modes under another plan: one that does not ask all these classes again widens the model."""
+    if {*modes[0].asked} <= {*plan.askable}:
+        return modes
+    return (replace(modes[0], asked=()), *modes[1:])
 
 
 def _kept_onsets(plan: Plan, old: State) -> dict[str, Mapping[str, Onset]]:

@@ -52,7 +52,8 @@ class Plan:
     types: a change of them is told. ``search`` is the search for undeclared groups; ``curves`` are the bins of
     reliability curves, None without labels or a confidence. Scopes in ``withholding`` begin in safe mode, once for each
     statement. The last scopes are those ``added`` while the model is served, for which ``specs`` give the rules;
-    ``base`` is the plan without them.
+    ``base`` is the plan without them. ``askable`` are the numbers of the classes of `class_gain` that are asked again
+    when the model says them too often, in the order of its variants; empty: the model falls back.
 
     >>> plan = Plan("m", "b", "c", ("model", "sex=f"), np.ones(2), rules=())
     >>> plan.covers(Comparisons.from_columns(1, baseline_digest="b", compressed_digest="c", scopes=("sex=f",)))
@@ -86,6 +87,7 @@ class Plan:
     specs: tuple[MonitorSpec, ...] = field(default=(), repr=False)
     added: tuple[AddedScope, ...] = ()
     base: "Plan | None" = field(default=None, repr=False)
+    askable: tuple[int, ...] = ()
 
     @property
     def declared(self) -> tuple[str, ...]:
@@ -142,8 +144,9 @@ class Transition:
 
     @property
     def moved(self) -> bool:
-        """Whether the state or the hold changed."""
-        return (self.before.state, self.before.held) != (self.after.state, self.after.held)
+        """Whether the state, the hold, or the classes to which a safe scope is narrowed changed."""
+        before, after = self.before, self.after
+        return (before.state, before.held, before.asked) != (after.state, after.held, after.asked)
 
 
 @dataclass(frozen=True, slots=True)

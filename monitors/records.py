@@ -231,9 +231,8 @@ class Comparisons:
         if other := next((part for part in more if part.group_key != self.group_key), None):
             wanted = "model, log, scopes and digests must be the same"
             raise ValueError(f"cannot join comparisons of {self.model} and {other.model}: {wanted}")
-        parts = (self, *more)
-        joined: dict[str, Any] = {name: stacked([getattr(part, name) for part in parts]) for name in ROW_ARRAYS}
-        return replace(self, request_id=tuple(chain.from_iterable(part.request_id for part in parts)), **joined)
+        joined: dict[str, Any] = {name: stacked([getattr(part, name) for part in (self, *more)]) for name in ROW_ARRAYS}
+        return replace(self, request_id=tuple(chain.from_iterable(part.request_id for part in (self, *more))), **joined)
 
 
 _PER_BATCH = ("model", "baseline_digest", "compressed_digest", "log")
@@ -347,7 +346,9 @@ class Routes:
     ``states`` gives every scope's state; ``order`` is the id of the operator's order behind the change, if any;
     ``plan`` is the coverage of the judge's plan (empty: a judge of an older release); of the scopes whose state
     is not normal, routed or not, those in ``ordered`` are so on an operator's word alone; ``added`` defines the scopes
-    that no configuration declares.
+    that no configuration declares. Where ``asked`` has classes, the model is safe for the answers of the compressed
+    model that say one of them, which are asked again of the baseline; a reader that does not know it has the baseline
+    answer all.
 
     >>> Routes("m", 3, ("sex=f",), {"model": "normal", "sex=f": "safe"}).safe
     ('sex=f',)
@@ -361,3 +362,4 @@ class Routes:
     plan: str = ""
     ordered: tuple[str, ...] = ()
     added: tuple[AddedScope, ...] = ()
+    asked: tuple[int, ...] = ()

@@ -12,6 +12,11 @@ scope that breached or was withheld while it was held in normal mode goes to saf
 on evidence, not on a timer, and not before its minimum dwell is over. A breach soon after a return by evidence is a
 flap: the evidence required for the next return grows tenfold, and after too many flaps the scope latches.
 
+A breach may be narrower than its scope: a class that the compressed model says too often is known as soon as it has
+answered. Where the configuration asks for it, a safe scope is then ``narrow``: only the answers that say one of the
+classes ``asked`` are asked again of the baseline. Every other cause, order or flap that latches widens it to the whole
+scope.
+
 A pair of state and input without a row raises and changes nothing.
 """
 
@@ -50,6 +55,9 @@ ORDERS = (Input.FORCE_SAFE, Input.FORCE_NORMAL, Input.RELEASE)
 
 AUTOMATIC_CAUSES = frozenset((Input.BREACH, Input.BLIND, Input.UNREADABLE, Input.KNOWN_HARM))
 """The inputs that are a reason for safe mode by themselves."""
+
+KEEPS_NARROW = frozenset((Input.DWELL_ELAPSED, Input.RELEASE))
+"""The inputs that leave a narrow scope as it is; a breach of further classes alone adds these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +161,8 @@ class Mode:
     safe on people's word alone, an operator's or that of a statement: no automatic input has given a reason since.
     ``returned`` is the time of the latest return by evidence: an order is no return, so a breach soon after it is no
     flap. ``withheld`` marks a scope that a statement does not prove: the baseline answers it under an advisory plan,
-    too, until evidence or an operator brings it back.
+    too, until evidence or an operator brings it back. ``asked`` are the numbers of the classes to which a safe scope is
+    narrowed; empty: the baseline answers all of it.
 
     >>> next_mode(Mode(), Input.BREACH, 60.0, Policy()).safe
     True
@@ -170,11 +179,24 @@ class Mode:
     unread: bool = False
     ordered: bool = False
     withheld: bool = False
+    asked: tuple[int, ...] = ()
 
     @property
     def safe(self) -> bool:
-        """Whether the baseline answers."""
+        """Whether the baseline answers, all requests or, of a narrow scope, those on which the compressed model says a
+        class that is asked again.
+        """
         return self.state is not ModeState.NORMAL
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the compressed model answers all but the classes that are asked again."""
+        return self.state is ModeState.SAFE and bool(self.asked)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the baseline answers every request."""
+        return self.safe and not self.narrow
 
     @property
     def is_unproven(self) -> bool:
@@ -194,8 +216,8 @@ class Mode:
         return self.safe or self.breached
 
 
-def next_mode(mode: Mode, trigger: Input, time: float, policy: Policy) -> Mode:
-    """Apply one input to a scope's mode.
+def next_mode(mode: Mode, trigger: Input, time: float, policy: Policy, asked: tuple[int, ...] = ()) -> Mode:
+    """Apply one input to a scope's mode. ``asked`` are the classes to which a breach is narrowed, if it is.
 
     Raises:
         IllegalTransitionError: when the table has no row for the state and the input.
@@ -204,12 +226,25 @@ def next_mode(mode: Mode, trigger: Input, time: float, policy: Policy) -> Mode:
     if row is None:
         raise IllegalTransitionError(f"a scope in state {mode.state} cannot take {trigger}")
     to = ModeState.SAFE if row.safe_if_objected and (mode.breached or mode.withheld) else row.to
+    before, asked = mode, asked if trigger is Input.BREACH else ()
     mode = _update_counters(mode, trigger, time, policy)
     stays = (row.unless_held and mode.held) or (row.after_dwell and mode.dwelling)
     to = mode.state if stays else to
     if to is ModeState.SAFE and row.or_latch and mode.flaps >= policy.max_flaps:
         to = ModeState.LATCHED
-    return _enter(mode, to, time, trigger)
+    after = _enter(mode, to, time, trigger)
+    return replace(after, asked=_asked(before, after, trigger, asked))
+
+
+def _asked(before: Mode, after: Mode, trigger: Input, asked: tuple[int, ...]) -> tuple[int, ...]:
+    """The classes to which the scope is narrowed after an input: those of a breach, with the ones before. Any other
+    cause widens it, and so does anything that has to be disproved besides.
+    """
+    if after.state is not ModeState.SAFE or after.held or after.trial or after.is_unproven:
+        return ()
+    if trigger in KEEPS_NARROW:
+        return before.asked
+    return tuple(sorted({*before.asked, *asked})) if asked and not before.whole else ()
 
 
 def _update_counters(mode: Mode, trigger: Input, time: float, policy: Policy) -> Mode:

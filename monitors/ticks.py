@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tightrope.monitors.boundaries.asked_classes import GAIN_MONITOR, asked_rows
 from tightrope.monitors.clear_rows.clear_margin import margins_of_ticks
 from tightrope.monitors.definitions.clear_monitor import learns_margin
 from tightrope.monitors.dependence.blocks import Block
@@ -13,7 +14,7 @@ from tightrope.monitors.dependence.units import request_starts, shared_rows
 from tightrope.monitors.dependence.warning import Dependence
 from tightrope.monitors.detector_bank import Cells, Rule, reset_cells, start_trial
 from tightrope.monitors.evidence import Tally
-from tightrope.monitors.intake.repeats import RepeatMemory, Repeats, repeated_inputs
+from tightrope.monitors.intake.repeats import RepeatMemory, Repeats, repeated_inputs, retried_rows
 from tightrope.monitors.observations import losses
 from tightrope.monitors.plan import Plan, State
 from tightrope.monitors.records import Bools, Comparisons, Floats, Ints, Stream
@@ -59,7 +60,7 @@ class BlockView:
     (T, n, S) has 1 for them, else 0.
 
     ``first`` is the number of rows of the stream before this block; ``shared`` are the rows that are no step of their
-    own, if there are any.
+    own, if there are any. ``asked`` (N,) are rows whose answers are asked again: only gains of the model count them.
 
     >>> from tightrope.monitors.plan import initial_state
     >>> plan = Plan("m", "b", "c", ("model",), np.ones(1), rules=())
@@ -78,6 +79,7 @@ class BlockView:
     first: int
     uncounted: UncountedRows
     shared: SharedSteps | None
+    asked: Bools
 
     @classmethod
     def build(
@@ -87,12 +89,16 @@ class BlockView:
         counted = counted_mask(plan, state.modes, with_model_scope(rows.member), rows.draw)
         uncounted = uncounted_rows(plan, state.repeats, rows, block)
         counted &= ~uncounted.either[:, None]
-        shared = _shared_steps(plan, state, rows, block, stream, requests, np.asarray(counted.any(axis=1)))
+        asked = asked_rows(state.modes[0], rows) & counted[:, 0]
+        counted &= ~asked[:, None]  # the model counts them, so they are in no subgroup that is apart
+        shared = _shared_steps(plan, state, rows, block, stream, requests, np.asarray(counted.any(axis=1)) | asked)
         member = block.shaped(counted.astype(np.float64))
-        return cls(rows, block, requests, counted, member, state.seen[stream], uncounted, shared)
+        return cls(rows, block, requests, counted, member, state.seen[stream], uncounted, shared, asked)
 
     def tally(self, rule: Rule, cells: Cells) -> Tally:
         """Count the rows for one monitor; with lanes, rows take turns by their position in the stream."""
+        if rule.monitor.name == GAIN_MONITOR and self.asked.any():
+            return self._with_asked().tally(rule, cells)
         variants = len(rule.variants)
         valid, y = rule.monitor.observe(self.rows, variants)
         seeds = np.repeat(np.array(self.block.sizes, dtype=np.float64)[:, None], variants, axis=1)
@@ -113,6 +119,13 @@ class BlockView:
         if not zeros.any():
             return tally
         return tally.with_zeros(self.block.shaped(zeros * self.counted).sum(axis=1)[:, : len(rule.limits)])
+
+    def _with_asked(self) -> "BlockView":
+        """The view in which the model counts the rows that are asked again."""
+        counted = self.counted.copy()
+        counted[:, 0] |= self.asked
+        member = self.block.shaped(counted.astype(np.float64))
+        return replace(self, counted=counted, member=member, asked=np.zeros_like(self.asked))
 
     def _counted(self, rule: Rule, observed: "Observations") -> Tally:
         """Count rows as if each were a step of its own."""
@@ -197,22 +210,10 @@ def uncounted_rows(plan: Plan, memory: RepeatMemory, rows: Comparisons, block: B
         repeated = none.copy()
         repeated[order[1:]] = (np.diff(rows.twin[order]) == 0) & (np.diff(tick[order]) == 0)
         return UncountedRows(none, np.asarray(repeated & (rows.twin != 0)))
-    retries = _retried(rows, tick)
+    retries = retried_rows(rows, tick)
     return UncountedRows(
         retries, repeated_inputs(memory, rows) & ~retries if plan.repeats is Repeats.DISTINCT else none
     )
-
-
-def _retried(rows: Comparisons, tick: Ints) -> Bools:
-    """Mask the rows whose request id and input came before at another time; rows of one request share their time."""
-    repeated = np.zeros(len(rows), dtype=bool)
-    if len(set(rows.request_id)) == len(rows):
-        return repeated
-    first: dict[tuple[int, str, int], float] = {}
-    columns = (tick.tolist(), rows.request_id, rows.twin.tolist(), rows.time.tolist())
-    for row, (index, name, twin, time) in enumerate(zip(*columns, strict=True)):
-        repeated[row] = first.setdefault((index, name, twin), time) != time
-    return repeated
 
 
 def _first_losses(view: BlockView) -> tuple[Floats, Ints]:

@@ -16,6 +16,7 @@ from dataclasses import replace
 import numpy as np
 
 from tightrope.monitors import latency
+from tightrope.monitors.boundaries.asked_classes import published_classes
 from tightrope.monitors.decide import Cause, decide, enter_blind, first_decision
 from tightrope.monitors.dependence.blocks import next_block
 from tightrope.monitors.dependence.units import request_numbers, request_starts
@@ -127,7 +128,7 @@ def note_traffic(plan: Plan, state: State, notice: Traffic) -> tuple[State, list
     before = state.unanswered
     stale = elapsed(before.stale_since, before.stale_until)
     if not notice.plan and stale >= plan.blind_seconds > 0 and notice.since <= before.stale_until:
-        if state.modes[0].safe:
+        if state.modes[0].whole:
             return state, []
         reason = f"a gateway of an older release sends rows of another plan for {stale:.0f} s"
         return enter_blind(plan, state, Cause(before.stale_until, reason=reason))
@@ -137,7 +138,7 @@ def note_traffic(plan: Plan, state: State, notice: Traffic) -> tuple[State, list
     since = before.since if before.kept else notice.since
     after = replace(before, kept=before.kept + notice.kept, since=since, until=max(before.until, notice.time))
     state = replace(state, unanswered=after)
-    if not is_blind(plan, state) or state.modes[0].safe:
+    if not is_blind(plan, state) or state.modes[0].whole:
         return state, []
     reason = f"{after.kept} requests kept in {after.until - after.since:.0f} s, none compared"
     return enter_blind(plan, state, Cause(after.until, reason=reason))
@@ -214,7 +215,7 @@ def _trajectories(plan: Plan, state: State, view: BlockView, stream: Stream) -> 
     free = np.array([not mode.apart for mode in state.modes])
     trial = np.array([mode.trial for mode in state.modes])
     runs = {
-        index: MonitorRun.on_duty(rule, cells, view.tally(rule, cells), normal, free, trial)
+        index: MonitorRun.on_duty(rule, cells, view.tally(rule, cells), normal, free, trial, whole=state.modes[0].whole)
         for index, (rule, cells) in enumerate(zip(plan.rules, state.cells, strict=True))
         if rule.monitor.stream is stream
     }
@@ -256,7 +257,8 @@ def build_routes(plan: Plan, state: State) -> Routes:
 
     Under an advisory plan evidence moves no scope; an operator who holds a scope in safe mode does, and so do a state
     that could not be read and a statement that withholds the scope. While the mode of a scope that the plan does not
-    have is not mapped, its rows cannot be told from others: the whole model is safe.
+    have is not mapped, its rows cannot be told from others: the whole model is safe. A narrow model is among the safe
+    scopes too: a gateway that cannot ask again has the baseline answer all of it.
     """
     modes, armed = list(zip(plan.scopes, state.modes, strict=True)), is_armed(plan, state)
     orphans = [(plan.scopes[0], record.mode) for record in state.retained.orphans.values()]
@@ -264,6 +266,6 @@ def build_routes(plan: Plan, state: State) -> Routes:
     safe = list(dict.fromkeys(moved))
     states = {scope: mode.state.value for scope, mode in modes}
     unordered = {scope for scope, mode in (*modes, *orphans) if mode.safe and not mode.by_order}
-    resting = dict.fromkeys(scope for scope, mode in (*modes, *orphans) if mode.safe)
-    ordered = tuple(scope for scope in resting if scope not in unordered)
-    return Routes(plan.model, state.epoch, (*safe,), states, plan=plan.coverage, ordered=ordered, added=plan.added)
+    ordered = tuple(dict.fromkeys(scope for scope, mode in (*modes, *orphans) if mode.safe and scope not in unordered))
+    routes = Routes(plan.model, state.epoch, (*safe,), states, plan=plan.coverage, ordered=ordered, added=plan.added)
+    return replace(routes, asked=published_classes(plan, state))

@@ -198,7 +198,8 @@ def _router(pairs: Mapping[str, ModelPair]) -> Router:
     scopes = {name: pair.subgroups.scopes for name, pair in pairs.items()}
     always_baseline = {name: pair.subgroups.always_baseline for name, pair in pairs.items()}
     hosts = {name: pair.host_classes.get(Role.COMPRESSED, "") for name, pair in pairs.items()}
-    return Router(scopes, cautious=True, always_baseline=always_baseline, hosts=hosts)
+    askable = [name for name, pair in pairs.items() if pair.plan.askable]
+    return Router(scopes, cautious=True, always_baseline=always_baseline, hosts=hosts, askable=askable)
 
 
 def _grpc_server(

@@ -157,6 +157,18 @@ def remember_rows(memory: RepeatMemory, rows: Comparisons, retries: int, inputs:
     )
 
 
+def retried_rows(rows: Comparisons, tick: Ints) -> Bools:
+    """Mask the rows whose request id and input came before at another time; rows of one request share their time."""
+    repeated = np.zeros(len(rows), dtype=bool)
+    if len(set(rows.request_id)) == len(rows):
+        return repeated
+    first: dict[tuple[int, str, int], float] = {}
+    columns = (tick.tolist(), rows.request_id, rows.twin.tolist(), rows.time.tolist())
+    for row, (index, name, twin, time) in enumerate(zip(*columns, strict=True)):
+        repeated[row] = first.setdefault((index, name, twin), time) != time
+    return repeated
+
+
 def _aligned(memory: RepeatMemory) -> Bools:
     """Whether the models differ on the remembered rows; a state of an earlier version does not tell it."""
     absent = len(memory.inputs) - len(memory.differ)

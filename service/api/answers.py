@@ -112,6 +112,13 @@ class ModelSummary(TypedDict):
     plan: Annotated[str, Meta(description="A digest of what is watched; the judges of a gateway have the same")]
     epoch: Annotated[int, Meta(description="The number of the latest modes; -1 until some were read")]
     safe: Annotated[list[str], Meta(description="Scopes that the baseline answers")]
+    asked: Annotated[
+        list[int],
+        Meta(
+            description="If not empty: the baseline answers only where the compressed model "
+            "says one of these classes, by number"
+        ),
+    ]
     following: Annotated[list[str], Meta(description="Values that are in safe mode because another value is")]
     always_baseline: Annotated[list[str], Meta(description="Scopes that the configuration gives to the baseline")]
     blind: Annotated[str | None, Meta(description="The reason for which the gateway itself sends all to the baseline")]

@@ -77,7 +77,8 @@ INFERENCE_SCHEMAS: dict[str, dict[str, Any]] = {
             "fallback": {"type": "string", "description": "The role that failed and was replaced by the other one"},
             "escalated": {
                 "type": "boolean",
-                "description": "Whether the baseline re-ran it because the compressed model was unsure",
+                "description": "Whether the baseline re-ran it because the compressed model was unsure, or said a "
+                "class that it says too often",
             },
             "refused": {"type": "boolean", "description": "Whether any row was too uncertain"},
             "refused_rows": {

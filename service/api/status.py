@@ -228,8 +228,7 @@ def model_summary(
     """
     routes = engine.router.routes(pair.name)
     unknown = UNKNOWN_STATE if routes.epoch < 0 else "normal"
-    unqualified = engine.router.unqualified(pair.name)
-    scopes = scopes_of(engine, pair)
+    unqualified, scopes = engine.router.unqualified(pair.name), scopes_of(engine, pair)
     states = dict.fromkeys(scopes, str(ModeState.SAFE)) if unqualified else routes.states
     return {
         "name": pair.name,
@@ -240,6 +239,7 @@ def model_summary(
         "plan": pair.plan.coverage,
         "epoch": routes.epoch,
         "safe": [MODEL_SCOPE] if unqualified else list(routes.safe),
+        "asked": sorted(engine.router.asked_classes(pair.name)),
         "following": list(engine.router.following(pair.name)),
         "always_baseline": list(pair.subgroups.always_baseline),
         "blind": engine.router.blindness(pair.name) or None,

@@ -211,6 +211,11 @@ class ModelSection(Section):
     scope of its own as well, up to five, which begins in safe mode. off: nothing is searched, and no input column is
     in a comparison.
     """
+    class_gain: Literal["fall_back", "ask_again"] = "fall_back"
+    """The consequence where the model as a whole says classes too often, and nothing else is over its limit.
+    fall_back: the baseline answers every request. ask_again: it answers the requests on which the compressed model says
+    one of these classes; needs one class a row, and no `state_tensors`.
+    """
     limits: dict[str, Limit | None] = Field(default_factory=dict)
     """A monitor's tolerated limit for the whole model; null switches the monitor off, for its subgroups too."""
     subgroup_limits: dict[str, Limit] = Field(default_factory=dict)
@@ -323,6 +328,11 @@ class ModelSection(Section):
             raise ValueError("compressed_runtime is for a file, but compressed is an endpoint")
         if self.state_tensors and self.payloads is not None:
             raise ValueError("state_tensors and payloads exclude each other: events do not tell who wrote a state")
+        if self.state_tensors and self.class_gain == "ask_again":
+            raise ValueError(
+                "class_gain: ask_again and state_tensors exclude each other: the role that wrote a state answers; "
+                "write class_gain: fall_back"
+            )
         if self.review is not None and self.labels is None:
             raise ValueError("review needs labels: what reviewers say becomes labels, so write labels: {}")
         for role, section in self.tensors.items():

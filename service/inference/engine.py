@@ -21,6 +21,7 @@ from tightrope.service.adapters.runs.watched_runs import has_stuck_run
 from tightrope.service.errors import CallerError, UnknownModelError
 from tightrope.service.inference.batch import BatchExecution, BatchItem, RequestBatch
 from tightrope.service.inference.costs.measured_run import run_measured
+from tightrope.service.inference.escalation.said_classes import requests_that_say, requests_to_escalate
 from tightrope.service.inference.failures import Failures, error_for_caller, unreadable_error
 from tightrope.service.inference.model_pair import ModelPair
 from tightrope.service.inference.rationing import FallbackRationing
@@ -163,19 +164,20 @@ class InferenceEngine:
         """Route the requests of a batch, and run the models that they are routed to."""
         batch = RequestBatch.from_items(pair, items)
         ids = [request.id or f"{self._prefix}-{next(self._counter):x}" for request in batch.requests]
-        execution = BatchExecution(pair, batch, ids, self.router.roles(pair.name, batch), avoids_stuck=avoid_stuck)
+        roles, asked = self.router.route(pair.name, batch)
+        execution = BatchExecution(pair, batch, ids, roles, avoids_stuck=avoid_stuck)
         owned = pair.states.route(execution, self.router.unqualified(pair.name)) if pair.states is not None else ()
         limited = self.rationing.limited(execution) if pair.fallback_seconds is not None else ()
         limited = [index for index in limited if index not in owned] if owned else limited
         if limited and self.rationing.is_short(pair):
-            roles = [Role.COMPRESSED if i in limited else role for i, role in enumerate(execution.routed)]
-            self._run_roles(execution, roles)
+            first = [Role.COMPRESSED if i in limited else role for i, role in enumerate(execution.routed)]
+            self._run_roles(execution, first)
             if admitted := self.rationing.admitted(execution, limited):
                 self._run_or_fall_back(execution, admitted, Role.BASELINE)
         else:
             self._run_roles(execution, execution.routed)
-        if pair.action == "escalate":
-            self._escalate(execution, [*limited, *owned])
+        if pair.action == "escalate" or asked:
+            self._escalate(execution, [*limited, *owned], asked)
         for index in limited:
             if (arrived := items[index].arrived) is not None:
                 self.rationing.observe(pair, time.perf_counter() - arrived)
@@ -237,18 +239,18 @@ class InferenceEngine:
             execution.slices.update({index: before[index] for index in remaining})
         return remaining
 
-    def _escalate(self, execution: BatchExecution, limited: Sequence[int]) -> None:
-        """Re-run refused requests on the baseline; if it fails, the compressed model's refused answer stays."""
-        refused = [
-            index
-            for index, rows in sorted(execution.slices.items())
-            if index not in limited and rows.run.role is Role.COMPRESSED and rows.is_refused
-        ]
-        if not refused:
+    def _escalate(self, execution: BatchExecution, limited: Sequence[int], asked: frozenset[int]) -> None:
+        """Re-run on the baseline the requests that are refused, or whose answer says one of the ``asked`` classes; if
+        it fails, the compressed model's answer stays.
+        """
+        saying = requests_that_say(execution, asked) if asked else frozenset[int]()
+        again = requests_to_escalate(execution, limited, saying)
+        if not again:
             return
-        for index in refused:
+        for index in again:
             execution.annotate(index, escalated=True)
-        self._replace(execution, refused, Role.BASELINE)
+        for index in saying.intersection(self._replace(execution, again, Role.BASELINE)):
+            execution.annotate(index, fallback=str(Role.BASELINE))
 
     def _run(self, execution: BatchExecution, indices: Sequence[int], role: Role) -> Sequence[int]:
         """Run a role's model on these requests and assign them its outputs; returns those whose answer cannot be read.

@@ -104,8 +104,8 @@ class ModelPair:
 
     @cached_property
     def reads_eagerly(self) -> bool:
-        """Whether the certainty of an answer is needed before it is sent."""
-        return self.decision.refusal is not None or self.fallback_seconds is not None
+        """Whether the certainty of an answer, or its class, is needed before it is sent."""
+        return self.decision.refusal is not None or self.fallback_seconds is not None or bool(self.plan.askable)
 
     @property
     def warnings(self) -> Sequence[str]:

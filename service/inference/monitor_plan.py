@@ -23,6 +23,7 @@ from tightrope.monitors.veto.drawing import LabelDraw
 from tightrope.service.adapters.ports import Model
 from tightrope.service.config import models as config
 from tightrope.service.config.loader import SafeModeSection, Settings
+from tightrope.service.inference.kinds.askable import askable_classes
 from tightrope.service.inference.kinds.calibration_cells import (
     CURVE_NEEDS,
     bins_document,
@@ -52,6 +53,7 @@ UNDIGESTED_SETTINGS = (
     "golden",
     "version",
     "mode",
+    "class_gain",
     "noise_share",
     "latency",
     "fallback_seconds",
@@ -65,7 +67,7 @@ UNDIGESTED_SETTINGS = (
     "qualification",
 )
 """Settings that evidence does not depend on; the artefacts and their tensors have digests of their own."""
-TOLD_SETTINGS = ("mode", "noise_share", "latency", "fallback_seconds")
+TOLD_SETTINGS = ("mode", "class_gain", "noise_share", "latency", "fallback_seconds")
 """Settings that evidence does not depend on and judgement does: a change of them is told, too."""
 GATEWAY_SAFE_MODE = ("silent_seconds", "when_silent")
 """Settings of safe mode that concern gateways alone."""
@@ -92,7 +94,6 @@ def build_plan(
     curves = curve_bins(golden, offered=section.labels is not None and offer.needs >= CURVE_NEEDS)
     specs = monitor_specs(section, len(subgroups.scopes), offer, golden, curves, known_margin(margin, golden))
     chosen = bins_document(curves) | margin_document(specs)
-    budget = Budget(alarms.samples_per_false_alarm)
     digests = {role: model.digest for role, model in models.items()}
     rules = build_rules(specs, safe_mode.recovery_ratio)
     return Plan(
@@ -102,7 +103,7 @@ def build_plan(
         scopes=scopes,
         rates=np.array([sampler.scope_rate(scope) for scope in scopes]),
         rules=rules,
-        budget=budget,
+        budget=Budget(alarms.samples_per_false_alarm),
         policy=_policy(safe_mode),
         armed=section.planned_mode == "armed",
         keeps_armed=section.mode is None,
@@ -118,6 +119,7 @@ def build_plan(
         search=_search_plan(section, offer, columns, scopes[1:]),
         curves=curves,
         specs=tuple(specs),
+        askable=askable_classes(name, section, offer),
     )
 
 

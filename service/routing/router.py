@@ -6,7 +6,7 @@ while too few requests are kept.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -48,7 +48,7 @@ class RoutableBatch(Protocol):
 @dataclass(frozen=True, slots=True)
 class _RouteTable:
     """One model's routes, prepared for look-up; immutable, replaced as a whole. Scopes in ``following`` follow a safe
-    one; ``added`` are the found groups that are safe.
+    one; ``added`` are the found groups that are safe; ``asked`` are the classes that are asked again.
     """
 
     routes: Routes
@@ -57,6 +57,7 @@ class _RouteTable:
     safe: Bools
     any_safe: bool
     added: tuple[AddedScope, ...]
+    asked: frozenset[int] = frozenset()
 
 
 class Router:
@@ -67,7 +68,8 @@ class Router:
     scopes of each model that the configuration gives to the baseline. While a declared value of an attribute is in safe
     mode, rows without one (``attribute=other``) follow it: a parameter left out must not lead to the compressed model.
     ``hosts`` are the classes of the hosts that run the compressed model of each: while that class is in safe mode, the
-    baseline answers here, and elsewhere it may not.
+    baseline answers here, and elsewhere it may not. ``askable`` are the models whose classes can be asked again here;
+    the baseline answers every request to others that are narrowed to classes.
     """
 
     def __init__(
@@ -77,8 +79,9 @@ class Router:
         cautious: bool = False,
         always_baseline: Mapping[str, Sequence[str]] | None = None,
         hosts: Mapping[str, str] | None = None,
+        askable: Collection[str] = (),
     ) -> None:
-        self._scopes = scopes
+        self._scopes, self._askable = scopes, frozenset(askable)
         self._always_baseline, self._hosts = always_baseline or {}, hosts or {}
         self._writing = threading.Condition()
         self._blindness = dict.fromkeys(scopes, "")
@@ -92,14 +95,21 @@ class Router:
         self._confirmed: deque[str] = deque(maxlen=MAX_CONFIRMED_ORDERS)
         self.on_forced: Callable[[Order], None] = lambda _: None
 
-    def roles(self, model: str, batch: RoutableBatch) -> list[Role]:
-        """The role for each request of a batch. One row in a safe scope sends the whole request to the baseline."""
+    def route(self, model: str, batch: RoutableBatch) -> tuple[list[Role], frozenset[int]]:
+        """The role for each request of a batch, and the classes that are asked again of the baseline when the
+        compressed model says them: both of the same modes, so that no answer slips through a change of them. One row in
+        a safe scope sends the whole request to the baseline.
+        """
         table, ends = self._tables[model], batch.ends
         if table.model_is_safe or not table.any_safe:
-            return [Role.BASELINE if table.model_is_safe else Role.COMPRESSED] * len(ends)
+            return [Role.BASELINE if table.model_is_safe else Role.COMPRESSED] * len(ends), table.asked
         safe: list[bool] = self._safe_rows(table, batch).tolist()
-        starts = (0, *ends[:-1])
-        return [Role.BASELINE if True in safe[a:b] else Role.COMPRESSED for a, b in zip(starts, ends, strict=True)]
+        spans = zip((0, *ends[:-1]), ends, strict=True)
+        return [Role.BASELINE if True in safe[a:b] else Role.COMPRESSED for a, b in spans], table.asked
+
+    def asked_classes(self, model: str) -> frozenset[int]:
+        """The classes of a model that are asked again of the baseline when the compressed model says them."""
+        return self._tables[model].asked
 
     def fall_back_with_model(self, model: str, batch: RoutableBatch) -> list[bool]:
         """Whether each request of a batch goes to the baseline only because the whole model is in safe mode: no row of
@@ -177,12 +187,13 @@ class Router:
         with self._writing:
             self._tables = {name: self._table(Routes(name, -1, (MODEL_SCOPE,), {})) for name in self._tables}
 
-    def keep_safe(self, model: str, scopes: Iterable[str]) -> None:
+    def keep_safe(self, model: str, scopes: Collection[str]) -> None:
         """Send these scopes of a model to the baseline, too, until the judge publishes newer routes."""
         with self._writing:
             current = self._tables[model].routes
             more = tuple(scope for scope in scopes if scope not in current.safe)
-            self._tables[model] = self._table(replace(current, safe=(*current.safe, *more)))
+            asked = () if MODEL_SCOPE in scopes else current.asked
+            self._tables[model] = self._table(replace(current, safe=(*current.safe, *more), asked=asked))
 
     def set_blind(self, model: str, reason: str) -> None:
         """Send every request of a model to the baseline, above its modes, until the reason is empty again."""
@@ -277,6 +288,7 @@ class Router:
         with self._writing:
             current = self._tables[order.model].routes
             others = tuple(scope for scope in current.safe if scope != order.scope)
+            current = replace(current, asked=()) if order.scope == MODEL_SCOPE else current
             if order.order == Input.FORCE_SAFE:
                 self._tables[order.model] = self._table(replace(current, safe=(*others, order.scope)))
             elif order.order == Input.FORCE_NORMAL:
@@ -289,11 +301,12 @@ class Router:
         following = following_scopes(self._scopes[routes.model], unsafe)
         safe = self._mask(routes.model, (*unsafe, *following, *self._always_baseline.get(routes.model, ())))
         above = self._distrust or self._unqualified[routes.model] or self.blindness(routes.model)
-        is_safe = MODEL_SCOPE in unsafe or bool(above)
+        asked = routes.asked if routes.model in self._askable and MODEL_SCOPE not in overlay else ()
+        is_safe = (MODEL_SCOPE in unsafe and not asked) or bool(above)
         is_safe |= scope_of_host(self._hosts.get(routes.model, ""), routes.added) in unsafe
         added = tuple(each for each in routes.added if each.scope in unsafe and not each.is_host)
         is_safe |= not {scope for each in added for scope in each.within} <= {*self._scopes[routes.model]}
-        return _RouteTable(routes, following, is_safe, safe, bool(safe.any()) or bool(added), added)
+        return _RouteTable(routes, following, is_safe, safe, bool(safe.any()) or bool(added), added, frozenset(asked))
 
     def _mask(self, model: str, safe: Iterable[str]) -> Bools:
         chosen = set(safe)

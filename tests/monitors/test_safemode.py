@@ -222,6 +222,7 @@ def test_new_mode_is_normal_and_free() -> None:
         "unread",
         "ordered",
         "withheld",
+        "asked",
     }
     assert (mode.state, mode.held, mode.dwelling, mode.flaps, mode.trial) == (NORMAL, False, False, 0, False)
 

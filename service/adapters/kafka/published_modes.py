@@ -53,6 +53,8 @@ class PublishedModes:
         if routes is None or routes.epoch <= state.epoch:
             return []
         safe = {scope for scope, mode in zip(state.scopes, state.modes, strict=True) if mode.safe}
+        if state.modes[0].narrow and not (routes.asked and {*routes.asked} <= {*state.modes[0].asked}):
+            safe.discard(MODEL_SCOPE)  # the published modes gave more of it to the baseline
         return [scope for scope in routes.safe if scope not in safe and not _is_of_orphans(scope, state)]
 
     def resets(

@@ -75,6 +75,7 @@ class MetricSet:
         self.verdict = self._add(Gauge, "verdict")
         self.safe_mode_active = self._add(Gauge, "safe_mode_active")
         self.scope_state = self._add(Gauge, "scope_state")
+        self.asked_classes = self._add(Gauge, "asked_classes")
         self.alerts_waiting = self._add(Gauge, "alerts_waiting")
         self.alert_posts = self._add(Counter, "alert_posts")
         self.drift = {name: self._add(Gauge, f"drift_{name}") for name in DRIFT_FIGURES}

@@ -278,6 +278,7 @@ class Metrics(ReliabilityMetrics, QualificationMetrics):
         """Show the scopes in safe mode, and which of all ``states`` each scope is in."""
         names = tuple(states)
         self.show_added(routes.model, [added.scope for added in routes.added])
+        self.asked_classes.labels(routes.model).set(len(routes.asked))
         for scope, state in routes.states.items():
             if not self.has_scope(routes.model, scope):
                 continue

@@ -1,4 +1,4 @@
-"""The metrics of refusals; `catalogue.py` contains them.
+"""The metrics of refusals, and of classes that are asked again; `catalogue.py` contains them.
 
 A gateway counts on the rows that it ran: exact, and the same sums as the answers' own parameters. A worker counts on
 the compared rows, which both models ran: a share of them is a rate of either model, also of the one that does not
@@ -33,7 +33,16 @@ REFUSAL_METRICS: Mapping[str, Metric] = {
         OF_ROLE,
     ),
     "escalations": _rows(
-        Component.GATEWAY, "Rows run again on the baseline, because the compressed model refused them.", OF_MODEL
+        Component.GATEWAY,
+        "Rows run again on the baseline: the compressed model refused them, or said a class that is asked again.",
+        OF_MODEL,
+    ),
+    "asked_classes": Metric(
+        MetricKind.GAUGE,
+        Component.GATEWAY,
+        "Classes to which the safe mode of the whole model is narrowed: answers that say one are asked again.",
+        "classes",
+        OF_MODEL,
     ),
     "compared_refusals": _rows(
         Component.WORKER, "Compared rows that a role refuses, answered by it or by the other.", OF_ROLE

@@ -47,7 +47,7 @@ from tightrope.service.adapters.wire.envelope import (
 from tightrope.service.adapters.wire.estimates_codec import estimates_fields, read_estimates
 from tightrope.service.adapters.wire.margin_codec import read_margin
 from tightrope.service.adapters.wire.repeats_codec import read_repeats
-from tightrope.service.adapters.wire.retained_codec import read_mode, read_retained, retained_fields
+from tightrope.service.adapters.wire.retained_codec import class_numbers, read_mode, read_retained, retained_fields
 from tightrope.service.adapters.wire.search_codec import read_added, read_search, search_fields
 from tightrope.service.adapters.wire.state_bounds import check_state
 from tightrope.service.adapters.wire.veto_codec import read_veto
@@ -161,7 +161,8 @@ def decode_routes(data: bytes) -> Routes:
     chosen = {"safe": body.get("safe"), "ordered": body.get("ordered", [])}
     listed = {key: names(value, f"routes.{key}") for key, value in chosen.items()}
     groups = read_added(body.get("added", []), "routes.added")
-    return build(Routes, "routes", {**body, **listed, "added": (*groups, *named_hosts(states, groups))})
+    asked = class_numbers(body.get("asked", []), "routes.asked")
+    return build(Routes, "routes", {**body, **listed, "added": (*groups, *named_hosts(states, groups)), "asked": asked})
 
 
 def encode_state(state: State) -> bytes:

@@ -5,7 +5,8 @@ from typing import Any
 
 from tightrope.monitors.history.retained import PairRecord, Retained, ScopeRecord
 from tightrope.monitors.safemode import Mode, ModeState
-from tightrope.service.adapters.wire.envelope import mapping, names, record_fields, text
+from tightrope.service.adapters.wire.bounds import INDICES
+from tightrope.service.adapters.wire.envelope import WireError, mapping, names, record_fields, text
 
 
 def retained_fields(retained: Retained) -> dict[str, object]:
@@ -40,9 +41,17 @@ def read_retained(body: object) -> Retained:
     )
 
 
+def class_numbers(value: object, where: str) -> tuple[int, ...]:
+    """A list of numbers of classes, or a `WireError`."""
+    if not isinstance(value, list) or not all(type(each) is int and INDICES.contains(each) for each in value):
+        raise WireError(f"{where}: must be a list of whole numbers {INDICES}")
+    return tuple(value)
+
+
 def read_mode(body: Mapping[str, Any]) -> Mode:
     """Return a scope's mode from its map; fields that it lacks have their defaults."""
-    return Mode(**{**body, "state": ModeState(body["state"])})
+    asked = class_numbers(body.get("asked", []), "modes.asked")
+    return Mode(**{**body, "state": ModeState(body["state"]), "asked": asked})
 
 
 def _read_pair(body: Mapping[str, Any]) -> PairRecord:

@@ -157,6 +157,8 @@ def _breach(event: Event, scope: str) -> str:
     stays = " It came back and failed too often, so it stays there until a person decides."
     if event.detail.get("armed") is False:
         return f"Harm for {scope}, and the fallback only advises: {found}."
+    if after.get("asked"):
+        return f"The full model is asked again where the small one says this: {found}."
     return f"The full model took over for {scope}: {found}.{stays if after.get('state') == 'latched' else ''}"
 
 

@@ -43,6 +43,7 @@ STATES: Sequence[StateDescription] = (
     states.latched_groups,
     states.unknown,
     states.whole_model,
+    states.narrowed_model,
     states.moved_groups,
     states.near,
     states.expiring,

@@ -100,6 +100,19 @@ def whole_model(model: ModelFacts) -> StateWords | None:
     )
 
 
+def narrowed_model(model: ModelFacts) -> StateWords | None:
+    """The full model is asked again where the small one says some classes."""
+    scope = model.everyone
+    if scope.state != "safe" or scope.answers == FULL or not model.armed:
+        return None
+    moved = f" It also answers {names(model.moved)}." if model.moved else ""
+    return (
+        NOTE,
+        f"The full model of {model.name} is asked again about some answers.",
+        f"{as_sentence(scope.why)} All other answers are the small model's.{moved} {_return([scope])}",
+    )
+
+
 def moved_groups(model: ModelFacts) -> StateWords | None:
     """The full model answers some groups."""
     moved = model.moved

@@ -52,7 +52,7 @@ class Watched:
 
     def roles(self, model: str = "m") -> list[Role]:
         """Return the roles for two requests."""
-        return self.router.roles(model, Batch(np.zeros((2, 0), dtype=bool), [1, 2]))
+        return self.router.route(model, Batch(np.zeros((2, 0), dtype=bool), [1, 2]))[0]
 
     def metric(self, name: str) -> float | None:
         """Return a gauge of the model, as a scrape shows it."""

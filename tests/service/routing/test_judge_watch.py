@@ -57,7 +57,7 @@ class Watched:
 
     def role(self, model: str = "m") -> Role:
         """The role that answers a request."""
-        return self.router.roles(model, Batch(np.zeros((1, 0), dtype=bool), [1]))[0]
+        return self.router.route(model, Batch(np.zeros((1, 0), dtype=bool), [1]))[0][0]
 
     @property
     def missing(self) -> list[str]:

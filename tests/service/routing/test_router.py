@@ -41,7 +41,7 @@ class Batch(NamedTuple):
 
 def role_for(router: Router, *rows: set[str]) -> Role:
     """The role for a request with rows in these subgroups."""
-    return router.roles("m", Batch(np.array([[scope in row for scope in SCOPES] for row in rows]), [len(rows)]))[0]
+    return router.route("m", Batch(np.array([[scope in row for scope in SCOPES] for row in rows]), [len(rows)]))[0][0]
 
 
 def test_compressed_model_answers_without_routes() -> None:
@@ -75,7 +75,7 @@ def test_requests_of_a_batch_are_routed_separately() -> None:
     router.apply(routes(1, "region=north"))
     rows = [{"region=south"}, {"region=north"}, set(), set(), {"band=low"}, {"region=north"}]
     member = np.array([[scope in row for scope in SCOPES] for row in rows])
-    roles = router.roles("m", Batch(member, [1, 3, 5, 6]))
+    roles = router.route("m", Batch(member, [1, 3, 5, 6]))[0]
     assert roles == [Role.COMPRESSED, Role.BASELINE, Role.COMPRESSED, Role.BASELINE]
 
 
@@ -84,7 +84,7 @@ def test_model_scope_covers_every_request() -> None:
     router = new_router()
     router.apply(routes(1, MODEL_SCOPE))
     assert role_for(router, set()) is Role.BASELINE
-    assert router.roles("other", Batch(np.zeros((1, 0), dtype=bool), [1])) == [Role.COMPRESSED]
+    assert router.route("other", Batch(np.zeros((1, 0), dtype=bool), [1]))[0] == [Role.COMPRESSED]
 
 
 @given(epochs=st.lists(st.integers(0, 9), min_size=1, max_size=20))
@@ -189,11 +189,11 @@ def test_cautious_router_sends_requests_to_the_baseline_until_it_has_routes() ->
     assert careful.apply(routes(0, "region=north"))
     assert role_for(careful, set()) is Role.COMPRESSED
     assert role_for(careful, {"region=north"}) is Role.BASELINE
-    assert careful.roles("other", Batch(np.zeros((1, 0), dtype=bool), [1])) == [Role.BASELINE]
+    assert careful.route("other", Batch(np.zeros((1, 0), dtype=bool), [1]))[0] == [Role.BASELINE]
     assert careful.explain("other").startswith("unknown: no judge has published the modes yet")
     assert careful.explain("m") == ""
     careful.force(Order("o1", 1.0, "other", MODEL_SCOPE, "force-normal", "me", "a person's word"))
-    assert careful.roles("other", Batch(np.zeros((1, 0), dtype=bool), [1])) == [Role.COMPRESSED]
+    assert careful.route("other", Batch(np.zeros((1, 0), dtype=bool), [1]))[0] == [Role.COMPRESSED]
     assert careful.explain("other") == ""
 
 
@@ -231,7 +231,7 @@ HOME = ("home=gq", "home=house", "home=other", "age=old", "age=other")
 
 def home_role(router: Router, scope: str) -> Role:
     """The role for a request of one row in this subgroup."""
-    return router.roles("m", Batch(np.array([[name == scope for name in HOME]]), [1]))[0]
+    return router.route("m", Batch(np.array([[name == scope for name in HOME]]), [1]))[0][0]
 
 
 def home_routes(epoch: int, *safe: str) -> Routes:

@@ -19,16 +19,16 @@ def test_found_group_is_routed_by_its_definition() -> None:
     member[:3, 2] = True
     batch = Batch(member, [1, 3, 4], {"x": np.array([[1, 17], [1, 16], [3, 17], [1, 17]], np.float16)})
     router.apply(published)
-    assert router.roles("m", batch) == [Role.COMPRESSED] * 3
+    assert router.route("m", batch)[0] == [Role.COMPRESSED] * 3
     router.apply(replace(published, epoch=2, safe=(added.scope,)))
-    assert router.roles("m", batch) == [Role.BASELINE, Role.COMPRESSED, Role.COMPRESSED]
+    assert router.route("m", batch)[0] == [Role.BASELINE, Role.COMPRESSED, Role.COMPRESSED]
     router.set_blind("m", "no row judged for 60 s")
     assert router.fall_back_with_model("m", batch) == [False, True, True]
     router.set_blind("m", "")
     router.force(order("force-normal", added.scope))
-    assert router.roles("m", batch) == [Role.COMPRESSED] * 3
+    assert router.route("m", batch)[0] == [Role.COMPRESSED] * 3
     router.force(order("force-safe", added.scope))
-    assert router.roles("m", batch) == [Role.BASELINE, Role.COMPRESSED, Role.COMPRESSED]
+    assert router.route("m", batch)[0] == [Role.BASELINE, Role.COMPRESSED, Role.COMPRESSED]
 
 
 def test_found_group_of_an_unknown_subgroup_makes_the_model_safe() -> None:

@@ -18,7 +18,7 @@ def answers(host: str, *safe: str, epoch: int = 1) -> tuple[Role, list[bool]]:
     router = Router({"m": ()}, hosts={"m": host})
     states = {each.scope: "safe" if each.scope in safe else "normal" for each in SCOPES}
     router.apply(Routes("m", epoch, safe, {"model": "normal", **states}, added=SCOPES))
-    (role,) = router.roles("m", ONE)
+    (role,) = router.route("m", ONE)[0]
     return role, router.fall_back_with_model("m", ONE)
 
 

@@ -11,7 +11,7 @@ ONE_ROW = Batch(np.zeros((1, 0), dtype=bool), [1])
 
 def role_of(router: Router) -> Role:
     """The role that answers the row."""
-    return router.roles("m", ONE_ROW)[0]
+    return router.route("m", ONE_ROW)[0][0]
 
 
 def test_model_that_is_not_qualified_goes_to_the_baseline_above_modes_and_orders() -> None:

@@ -58,7 +58,7 @@ class Watched:
 
     def roles(self) -> list[Role]:
         """The roles for one request of each subgroup."""
-        return self.router.roles("m", Batch(np.eye(3, dtype=bool), [1, 2, 3]))
+        return self.router.route("m", Batch(np.eye(3, dtype=bool), [1, 2, 3]))[0]
 
     def metric(self, scope: str) -> float | None:
         """The gauge of a subgroup, as a scrape shows it."""

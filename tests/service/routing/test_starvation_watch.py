@@ -48,7 +48,7 @@ class Watched:
 
     def roles(self) -> list[Role]:
         """The roles for one request of each subgroup."""
-        return self.router.roles("m", Batch(np.eye(3, dtype=bool), [1, 2, 3]))
+        return self.router.route("m", Batch(np.eye(3, dtype=bool), [1, 2, 3]))[0]
 
     def kinds(self) -> list[tuple[str, str]]:
         """The events so far."""

@@ -78,6 +78,7 @@ class GatewayHarness:
         self.router = Router(
             {name: pair.subgroups.scopes for name, pair in self.pairs.items()},
             always_baseline={name: pair.subgroups.always_baseline for name, pair in self.pairs.items()},
+            askable=[name for name, pair in self.pairs.items() if pair.plan.askable],
         )
         self.time = 1000.0
         self.recorder = AnswerRecorder(self.outbox, self.metrics, {}, DRAW_KEY)
@@ -100,10 +101,12 @@ class GatewayHarness:
         decoded = decode_request(json.dumps(request).encode(), None, pair.declared_inputs, pair.outputs)
         return self.engine.infer(pair, pair.rows_first(decoded))
 
-    def safe(self, model: str, *scopes: str) -> None:
-        """Put these scopes of a model into safe mode, and all others into normal mode."""
+    def safe(self, model: str, *scopes: str, asked: tuple[int, ...] = ()) -> None:
+        """Put these scopes of a model into safe mode, the model narrowed to the classes ``asked``, and all others into
+        normal mode.
+        """
         epoch = self.router.routes(model).epoch + 1
-        self.router.apply(Routes(model, epoch, scopes, {}))
+        self.router.apply(Routes(model, epoch, scopes, {}, asked=asked))
 
     def published(self) -> tuple[list[Sample], list[Event]]:
         """Stop the outbox; the samples and events that it has published."""

@@ -35,6 +35,12 @@ def known(epoch: int, *safe: str) -> State:
     return replace(initial_state(plan), epoch=epoch, modes=modes)
 
 
+def known_narrow(epoch: int, *asked: int) -> State:
+    """A state whose model is narrowed to these classes."""
+    state = known(epoch, MODEL_SCOPE)
+    return replace(state, modes=(replace(state.modes[0], asked=asked), *state.modes[1:]))
+
+
 def test_newest_epoch_of_each_model_is_known() -> None:
     """Routes that come late, as by a judge that was suspended, do not replace it."""
     modes = published(Routes("m", 3, (), {}), Routes("m", 5, (), {}), Routes("m", 4, (), {}), Routes("n", 1, (), {}))
@@ -50,6 +56,10 @@ def test_newest_epoch_of_each_model_is_known() -> None:
         (Routes("m", 6, ("group=a", MODEL_SCOPE), {}), known(5, "group=a"), [MODEL_SCOPE]),
         (Routes("m", 6, (), {}), known(5, "group=a"), []),
         (Routes("n", 6, ("group=a",), {}), known(5), []),
+        (Routes("m", 6, (MODEL_SCOPE,), {}, asked=(1,)), known(5, MODEL_SCOPE), []),
+        (Routes("m", 6, (MODEL_SCOPE,), {}, asked=(1,)), known_narrow(5, 1, 2), []),
+        (Routes("m", 6, (MODEL_SCOPE,), {}, asked=(1, 3)), known_narrow(5, 1, 2), [MODEL_SCOPE]),
+        (Routes("m", 6, (MODEL_SCOPE,), {}), known_narrow(5, 1), [MODEL_SCOPE]),
     ],
 )
 def test_scopes_that_an_older_state_would_return_are_named(routes: Routes, state: State, returned: list[str]) -> None:

@@ -23,7 +23,7 @@ UNITS = {
     "nats",
 }
 UNITS |= {"alerts", "groups", "connections", "events", "times", "probability", "the monitor's", "seconds since 1970"}
-UNITS |= {"unit of the output", "bytes", "incidents", "spans", "places"}
+UNITS |= {"unit of the output", "bytes", "incidents", "spans", "places", "classes"}
 
 INFOS = {"model_info", "qualification_info"}
 """Gauges that are 1 for one value of their labels."""

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from tests.support.judgement.comparisons import bit_exact, make_plan
 from tightrope.monitors.history.retained import PairRecord, Retained, ScopeRecord
-from tightrope.monitors.plan import initial_state
+from tightrope.monitors.plan import State, initial_state
+from tightrope.monitors.records import Routes
 from tightrope.monitors.safemode import Mode, ModeState
 from tightrope.service.adapters.wire import record_codec
 from tightrope.service.adapters.wire.envelope import WireError, pack, unpack
@@ -65,3 +67,33 @@ def test_empty_maps_are_nothing_known() -> None:
     """This holds also for the fields of nothing."""
     assert read_retained({}) == Retained()
     assert read_retained({**retained_fields(Retained()), "pairs": []}) == Retained()
+
+
+def narrow_state() -> State:
+    """A state whose model is narrowed to two classes."""
+    state = initial_state(make_plan("disagreement"))
+    return replace(state, modes=(Mode(ModeState.SAFE, asked=(3, 5)), *state.modes[1:]))
+
+
+def test_classes_that_are_asked_again_are_kept_and_published() -> None:
+    """A reader of an earlier release finds the model among the safe scopes, and no field that it does not know."""
+    state = narrow_state()
+    assert record_codec.decode_state(record_codec.encode_state(state)).modes[0].asked == (3, 5)
+    routes = Routes("m", 3, ("model",), {"model": "safe"}, asked=(3, 5))
+    record = record_codec.encode_routes(routes)
+    assert record_codec.decode_routes(record) == routes
+    old = msgspec.msgpack.decode(record)["body"]
+    assert (old["safe"], "asked" in old) == (["model"], False)
+
+
+@pytest.mark.parametrize("asked", [[-1], [True], ["3"], 3, [1.5]])
+def test_numbers_of_classes_are_checked(asked: object) -> None:
+    """In modes and in routes."""
+    body = unpack(record_codec.encode_state(narrow_state()), record_codec.STATE_SCHEMA)
+    assert isinstance(body, dict)
+    body["modes"][0]["asked"] = asked
+    with pytest.raises(WireError, match=r"modes.asked: must be a list of whole numbers"):
+        record_codec.decode_state(pack(record_codec.STATE_SCHEMA, body))
+    routes = {"model": "m", "epoch": 1, "safe": [], "states": {}, "order": "", "asked": asked}
+    with pytest.raises(WireError, match=r"routes.asked: must be a list of whole numbers"):
+        record_codec.decode_routes(pack(record_codec.ROUTES_SCHEMA, routes))

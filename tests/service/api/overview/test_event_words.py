@@ -50,6 +50,16 @@ def test_alarm_that_moves_nothing_is_further_evidence_or_advice() -> None:
     assert latched.endswith("so it stays there until a person decides.")
 
 
+def test_classes_that_are_asked_again_are_told_in_the_place_of_the_whole_model() -> None:
+    """Their return, and what widens them, read as any other."""
+    narrow = {**SAFE, "asked": [3]}
+    text = event_sentence(event("breach", scope="model", moved=True, armed=True, after=narrow, monitors=[CASE]))
+    assert text.startswith("The full model is asked again where the small one says this: 57 % (29 to 83 %) of answers")
+    widened = {**SAFE, "asked": []}
+    text = event_sentence(event("breach", scope="model", moved=True, armed=True, after=widened, monitors=[CASE]))
+    assert text.startswith("The full model took over for everybody: ")
+
+
 def test_events_of_earlier_releases_have_a_sentence() -> None:
     """Without an interval, and without a case."""
     old = {key: CASE[key] for key in ("monitor", "variant", "limit")} | {"recent_mean": 0.6, "recent_count": 28}

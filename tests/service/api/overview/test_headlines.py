@@ -46,6 +46,12 @@ CASES = {
         "Two groups are answered by the full model.",
         "they return by themselves once the small model has proved itself for them. Worth watching: old (age), with 80",
     ),
+    "some answers asked again": (
+        replace(MODEL, everyone=ScopeFacts("model", state="safe", returns=True, why="It says a class too often")),
+        "note",
+        "The full model of credit is asked again about some answers.",
+        "It says a class too often. All other answers are the small model's. Nothing to do: it returns by itself",
+    ),
     "stuck": (
         replace(MODEL, groups=(replace(QUARTERS, returns=False),)),
         "note",

@@ -1,0 +1,1 @@
+"""Answers of the compressed model that are asked again of the baseline."""

@@ -1,0 +1,80 @@
+"""A class that the compressed model says too often is asked again, over HTTP, and all other answers stay."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.support.configs import write_config
+from tests.support.harmful_pair import Rows, request
+from tests.support.onnx_models import classifier
+from tests.support.servers import Server, serving
+
+CLASSES, SAID, SHARE = 12, 3, 0.012
+ROWS, AT_ONCE = 4096, 16
+
+
+def config(folder: Path) -> dict[str, Any]:
+    """A pair of twelve classes with a feature each, and one more, which the compressed model takes for class 3."""
+    baseline = np.vstack([9 * np.eye(CLASSES), np.zeros(CLASSES)]).astype(np.float32)
+    compressed = baseline.copy()
+    compressed[CLASSES, SAID] = 30
+    pair = {
+        "baseline": str(classifier(folder / "baseline.onnx", baseline)),
+        "compressed": str(classifier(folder / "compressed.onnx", compressed)),
+        "mode": "armed",
+        "class_gain": "ask_again",
+        "repeats": "none",
+        "limits": {"clear_disagreement": None},
+    }
+    return {"models": {"m": pair}, "state": "state"}
+
+
+def rows(n: int) -> Rows:
+    """Rows of all classes; a few are of class 3, and as many others have the feature that is taken for it."""
+    rng = np.random.default_rng(7)
+    u, others = rng.random(n), np.delete(np.arange(CLASSES), SAID)
+    said = np.where(u < SHARE, SAID, rng.choice(others, n))
+    mistaken = (u > 1 - SHARE).astype(np.float32)
+    return np.column_stack([np.eye(CLASSES, dtype=np.float32)[said], mistaken]).astype(np.float32)
+
+
+def send(server: Server, sent: Rows) -> list[dict[str, Any]]:
+    """Send requests of one row each; their answers."""
+    answers = [server.client.post("/v2/models/m/infer", json=request(row[None])) for row in sent]
+    assert {answer.status_code for answer in answers} == {200}
+    return [answer.json() for answer in answers]
+
+
+def test_class_that_is_said_too_often_is_asked_again(tmp_path: Path) -> None:
+    """The model is narrowed: who gets the class gets the baseline's answer, and no other answer changes."""
+    with serving(write_config(tmp_path, config(tmp_path))) as server:
+        sent, deadline = rows(ROWS), time.monotonic() + 60
+        for first in range(0, ROWS, AT_ONCE):
+            answer = server.client.post("/v2/models/m/infer", json=request(sent[first : first + AT_ONCE]))
+            assert answer.status_code == 200
+        while not (status := server.client.get("/v1/models/m").json())["asked"]:
+            assert time.monotonic() < deadline, status
+            time.sleep(0.1)
+        mistaken, right = sent[sent[:, CLASSES] > 0][:5], sent[sent[:, SAID] > 0][:5]
+        others = sent[(sent[:, CLASSES] == 0) & (sent[:, SAID] == 0)][:5]
+        answers = {
+            name: send(server, some) for name, some in (("again", np.vstack([mistaken, right])), ("own", others))
+        }
+        events = server.client.get("/v1/events?model=m&after=0&limit=1000").json()["events"]
+        overview = server.client.get("/v1/overview").json()["models"][0]
+        metrics = server.client.get("/metrics").text
+    assert (status["asked"], status["safe"], status["scopes"]["model"]) == ([SAID], ["model"], "safe")
+    assert {(a["parameters"]["served_by"], a["parameters"].get("escalated")) for a in answers["again"]} == {
+        ("baseline", True)
+    }
+    assert {(a["parameters"]["served_by"], a["parameters"].get("escalated")) for a in answers["own"]} == {
+        ("compressed", None)
+    }
+    (breach,) = (event for event in events if event["kind"] == "breach")
+    assert "only answers that say one of these classes are asked again of the baseline: 3" in breach["reason"]
+    assert breach["text"].startswith("The full model is asked again where the small one says this: ")
+    assert overview["headline"] == "The full model of m is asked again about some answers."
+    assert (overview["everyone"]["state"], overview["everyone"]["answers"]) == ("safe", "small")
+    assert 'tightrope_asked_classes{model="m"} 1.0' in metrics
