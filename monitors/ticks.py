@@ -10,7 +10,7 @@ from tightrope.monitors.clear_rows.clear_margin import margins_of_ticks
 from tightrope.monitors.definitions.clear_monitor import learns_margin
 from tightrope.monitors.dependence.blocks import Block
 from tightrope.monitors.dependence.cluster_sums import ClusterSums, Windows, open_window
-from tightrope.monitors.dependence.units import request_starts, shared_rows
+from tightrope.monitors.dependence.units import EvidenceUnit, request_starts, shared_rows
 from tightrope.monitors.dependence.warning import Dependence
 from tightrope.monitors.detector_bank import Cells, Rule, reset_cells, start_trial
 from tightrope.monitors.evidence import Tally
@@ -216,20 +216,22 @@ def uncounted_rows(plan: Plan, memory: RepeatMemory, rows: Comparisons, block: B
     )
 
 
-def _first_losses(view: BlockView) -> tuple[Floats, Ints]:
-    """The losses of the first counted row of every request, and the tick of each: rows of one request, which are one
-    step in any case, do not warn.
+def _first_losses(view: BlockView, unit: EvidenceUnit) -> tuple[Floats, Ints]:
+    """The losses of the first counted row of every request, and the baseline's confidence where callers are unknown,
+    (n, 2); and the tick of each: rows of one request, which are one step in any case, do not warn.
     """
     counted = np.flatnonzero(view.counted[:, 0])
     first = counted[request_starts(view.requests[counted])]
-    return losses(view.rows)[first], view.block.tick_of_row[first]
+    alike = unit.widens and not unit.by_caller
+    confidence = view.rows.confidence_baseline[first] if alike else np.full(len(first), np.nan)
+    return np.column_stack([losses(view.rows)[first], confidence]), view.block.tick_of_row[first]
 
 
 def unit_change(plan: Plan, state: State, view: BlockView) -> tuple[int | None, Dependence]:
     """Return the first tick of a block of comparisons at whose end the warning of dependence is set, or ends, None
     without any; and the dependence at the end of that tick, or of the block, senders and windows not included.
     """
-    y, tick_of_row = _first_losses(view)
+    y, tick_of_row = _first_losses(view, plan.unit)
     return state.dependence.first_change(y, tick_of_row, plan.unit, view.block)
 
 
@@ -242,7 +244,7 @@ def dependence_after(
     before, (changed, after), unit = state.dependence, change, plan.unit
     if stream is Stream.COMPARISONS:
         if ticks != (view.block.ticks if changed is None else changed + 1):
-            after = before.after(*_first_losses(view), unit, view.block, ticks)
+            after = before.after(*_first_losses(view, unit), unit, view.block, ticks)
         if unit.has_callers:
             upto = slice(view.block.rows_of(ticks))
             rows = view.rows.take(upto)

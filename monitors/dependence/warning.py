@@ -4,6 +4,9 @@ How it works. The first counted row of every request enters the Allan sums, so t
 step in any case, do not warn. A look that shows dependence sets the warning; 65,536 rows without one end it, with the
 unit `auto` at the end of a window. What follows is judged in the new unit: the decision depends on the past alone, so
 the guarantee of the detectors holds.
+
+Losses are rare, and say so only after thousands of rows. Where callers are unknown, the first rows of a model warn as
+well if the baseline's confidence on them resembles that on earlier ones; 8,192 rows whose losses show nothing end that.
 """
 
 from collections.abc import Mapping
@@ -13,12 +16,16 @@ import numpy as np
 
 from tightrope.monitors.dependence.allan import BLOCK_ROWS, STRIDE_ROWS, AllanSums
 from tightrope.monitors.dependence.blocks import Block
+from tightrope.monitors.dependence.likeness import Likeness
 from tightrope.monitors.dependence.senders import Senders
 from tightrope.monitors.dependence.units import EvidenceUnit
 from tightrope.monitors.records import Floats, Ints, Stream
 
 QUIET_ROWS = 65_536
 """Rows without a sign of dependence after which the warning ends."""
+
+LIKENESS_ROWS = 8_192
+"""Rows without a sign of dependence after which a warning of likeness ends: by then losses have shown most bursts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,8 @@ class Dependence:
     ones.
 
     ``window_rows`` are the rows of the open window of each stream; ``senders`` the callers of the latest rows.
+    ``likeness`` is that of the first rows; ``alike`` the lag at which they resemble earlier ones, as long as that is
+    all that warns.
 
     >>> Dependence().add(np.zeros(3)).warned
     False
@@ -40,14 +49,20 @@ class Dependence:
     effect: float = 1.0
     window_rows: Mapping[Stream, int] = field(default_factory=dict)
     senders: Senders = field(default_factory=Senders)
+    likeness: Likeness = field(default_factory=Likeness)
+    alike: int = 0
 
     def add(self, y: Floats) -> "Dependence":
-        """Add the losses of rows (n,), with a look at every 1,024."""
-        after, start = self, 0
+        """Add the losses of rows (n,), or losses and the baseline's confidence (n, 2), with a look at every 1,024 rows,
+        and at every 64 of the first ones.
+        """
+        after, start, loss = self, 0, y if y.ndim == 1 else y[:, 0]
+        confidence = np.full(len(y), np.nan) if y.ndim == 1 else y[:, 1]
         while start < len(y):
-            part = y[start : start + after.sums.rows_to_look]
-            start += len(part)
-            after = replace(after, sums=after.sums.add(part))
+            part = slice(start, start + min(after.sums.rows_to_look, after.likeness.rows_to_look))
+            start = part.stop
+            after = replace(after, sums=after.sums.add(loss[part]), likeness=after.likeness.add(confidence[part]))
+            after = _seen_alike(after) if after.likeness.is_at_look else after
             after = after if len(after.sums.tail) else _looked(after)
         return after
 
@@ -92,7 +107,8 @@ class Dependence:
         return None, after
 
     def _looks(self, tick_of_row: Ints) -> set[int]:
-        return set(tick_of_row[self.sums.rows_to_look - 1 :: STRIDE_ROWS].tolist())
+        rows = tick_of_row[self.sums.rows_to_look - 1 :: STRIDE_ROWS].tolist()
+        return {*rows, *tick_of_row[self.likeness.next_looks(len(tick_of_row))].tolist()}
 
     def _settling_ticks(self, tick_of_row: Ints, unit: EvidenceUnit, block: Block) -> set[int]:
         """The ticks at whose end the warning may end: with windows at their end, so that each is settled."""
@@ -106,12 +122,21 @@ def _looked(dependence: Dependence) -> Dependence:
     if not block:
         return replace(dependence, quiet=dependence.quiet + STRIDE_ROWS)
     effect = float(dependence.sums.design_effects()[BLOCK_ROWS.index(block)])
-    return replace(dependence, warned=True, quiet=0, block=block, effect=effect)
+    return replace(dependence, warned=True, quiet=0, block=block, effect=effect, alike=0)
+
+
+def _seen_alike(dependence: Dependence) -> Dependence:
+    """Note what a look at the likeness of the first rows shows."""
+    lag, after = dependence.likeness.lag, replace(dependence, likeness=dependence.likeness.looked())
+    if not lag or dependence.warned:
+        return after
+    return replace(after, warned=True, quiet=QUIET_ROWS - LIKENESS_ROWS, alike=lag)
 
 
 def _settled(dependence: Dependence) -> Dependence:
     """End the warning if the rows have been quiet for long enough."""
-    return replace(dependence, warned=False) if dependence.warned and dependence.quiet >= QUIET_ROWS else dependence
+    ends = dependence.warned and dependence.quiet >= QUIET_ROWS
+    return replace(dependence, warned=False, alike=0) if ends else dependence
 
 
 def dependence_text(dependence: Dependence, unit: EvidenceUnit, model: str) -> str:
@@ -124,6 +149,11 @@ def dependence_text(dependence: Dependence, unit: EvidenceUnit, model: str) -> s
         f"rows depend on each other: blocks of {dependence.block} vary {dependence.effect:.1f} times as much as "
         "those of independent rows"
     )
+    if dependence.alike:
+        found = (
+            "rows may depend on each other: the baseline is as sure as on earlier rows, most of all on those "
+            f"{dependence.alike} before"
+        )
     advice = dependence.senders.differing
     if not unit.has_callers:
         advice = f"write models.{model}.caller, so that rows of one caller are one step and others are not held up"

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tightrope.monitors.dependence.allan import BLOCK_ROWS, LEFT_OUT, STRIDE_ROWS, AllanSums
+from tightrope.monitors.dependence.likeness import EARLY_ROWS, Likeness
 from tightrope.monitors.dependence.senders import SENDER_ROWS, Senders
 from tightrope.monitors.dependence.warning import Dependence
 from tightrope.monitors.intake.repeats import RepeatMemory, RepeatWarning
@@ -32,12 +33,13 @@ def read_dependence(body: object) -> Dependence:
             "sums": _read_sums(mapping(values["sums"], "dependence.sums")),
             "window_rows": window_rows,
             "senders": _read_senders(mapping(values["senders"], "dependence.senders")),
+            "likeness": _read_likeness(values.get("likeness")),
         }
     )
     check_fields(read, "state.dependence")
     check_fields(read.sums, "state.dependence.sums")
-    if not all(type(rows) is int and COUNTS.contains(rows) for rows in (read.quiet, *window_rows.values())):
-        raise WireError(f"state.dependence: quiet and window_rows must be whole numbers {COUNTS}")
+    if not all(type(rows) is int and COUNTS.contains(rows) for rows in (read.quiet, read.alike, *window_rows.values())):
+        raise WireError(f"state.dependence: quiet, alike and window_rows must be whole numbers {COUNTS}")
     return read
 
 
@@ -58,6 +60,18 @@ def _read_sums(body: Mapping[str, Any]) -> AllanSums:
         ):
             raise WireError(f"dependence.{name}: must be numbers for {len(BLOCK_ROWS)} sizes, at least 0")
     return AllanSums(**{**body, **arrays})
+
+
+def _read_likeness(body: object) -> Likeness:
+    """The likeness of the first rows; a state of an earlier version is past them."""
+    if body is None:
+        return Likeness(known=True)
+    values = mapping(body, "dependence.likeness")
+    likeness = Likeness(array(values["confidence"], "dependence.likeness", "<f8"), values["known"])
+    check_fields(likeness, "state.dependence.likeness")
+    if likeness.confidence.ndim != 1 or len(likeness.confidence) >= EARLY_ROWS or np.isnan(likeness.confidence).any():
+        raise WireError(f"dependence.likeness: must be fewer than {EARLY_ROWS} confidences")
+    return likeness
 
 
 def _read_senders(body: Mapping[str, Any]) -> Senders:

@@ -12,7 +12,7 @@ from tightrope.monitors.dependence.allan import STRIDE_ROWS
 from tightrope.monitors.dependence.blocks import Block
 from tightrope.monitors.dependence.senders import Senders
 from tightrope.monitors.dependence.units import EvidenceUnit, Independence
-from tightrope.monitors.dependence.warning import QUIET_ROWS, Dependence, dependence_text
+from tightrope.monitors.dependence.warning import LIKENESS_ROWS, QUIET_ROWS, Dependence, dependence_text
 from tightrope.monitors.records import Stream
 
 BURSTS = np.repeat(np.random.default_rng(1).random(64 * 8) < 0.1, 8).astype(float)
@@ -92,3 +92,53 @@ def test_end_of_the_warning_is_told() -> None:
     assert "the rows of a request are one step of evidence again" in dependence_text(Dependence(), EvidenceUnit(), "m")
     fixed = EvidenceUnit(Independence.CALLER, has_callers=True)
     assert dependence_text(Dependence(), fixed, "m").endswith("depend on each other")
+
+
+def alike(rows: int) -> np.ndarray:
+    """Losses, none, and the confidence of ten callers in turn who send the same again and again, (n, 2)."""
+    own = np.random.default_rng(4).random(10)
+    return np.column_stack([np.zeros(rows), own[np.arange(rows) % 10]])
+
+
+def test_likeness_of_the_first_rows_warns_before_a_loss() -> None:
+    """At a look after 64 rows each; in the text a person reads which rows resemble each other."""
+    found, after = Dependence().first_change(alike(4096), ROWS.tick_of_row, EvidenceUnit(), ROWS)
+    assert (found, after.alike, after.likeness.known, after.quiet) == (0, 10, True, QUIET_ROWS - LIKENESS_ROWS)
+    text = dependence_text(after, EvidenceUnit(), "m")
+    assert text.startswith(
+        "rows may depend on each other: the baseline is as sure as on earlier rows, most of all on those 10 before; "
+        "1,024 rows are one step of evidence"
+    )
+
+
+def test_warning_of_likeness_ends_after_fewer_rows() -> None:
+    """Unless the losses show dependence meanwhile: then it is theirs, and lasts as long as theirs."""
+    block = Block(0, (64,) * 192)
+    _, warned = Dependence().first_change(alike(64), ROWS.tick_of_row[:64], EvidenceUnit(), Block(0, (64,)))
+    found, after = warned.first_change(alike(12_288), block.tick_of_row, EvidenceUnit(), block)
+    assert found is not None
+    assert 64 * (found + 1) == LIKENESS_ROWS
+    assert (after.warned, after.alike) == (False, 0)
+    losses = np.column_stack([np.tile(BURSTS, 3), np.full(12_288, 0.5)])
+    lost = warned.after(losses, block.tick_of_row, EvidenceUnit(), block, block.ticks)
+    assert (lost.warned, lost.alike, lost.quiet) == (True, 0, 0)
+
+
+def test_first_rows_without_likeness_are_forgotten() -> None:
+    """And later rows are not looked at, even if they are alike."""
+    rng = np.random.default_rng(5)
+    first = np.column_stack([np.zeros(1024), rng.random(1024)])
+    quiet = Dependence().add(first)
+    assert (quiet.warned, quiet.likeness.known, len(quiet.likeness.confidence)) == (False, True, 0)
+    assert not quiet.add(alike(1024)).warned
+
+
+@given(st.lists(st.integers(1, 2_000), min_size=1, max_size=5), st.booleans())
+def test_cuts_of_the_first_rows_change_nothing(sizes: list[int], is_alike: bool) -> None:  # noqa: FBT001 - drawn
+    """Neither the warning nor what is kept of the rows."""
+    rows = sum(sizes)
+    y = alike(rows) if is_alike else np.random.default_rng(rows).random((rows, 2)).round()
+    parts, begin = Dependence(), 0
+    for size in sizes:
+        parts, begin = parts.add(y[begin : begin + size]), begin + size
+    assert bit_exact(parts) == bit_exact(Dependence().add(y))

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.judgement.comparisons import bit_exact, judge_rows, make_comparisons, make_plan
 from tightrope.monitors.dependence.allan import AllanSums
+from tightrope.monitors.dependence.likeness import EARLY_ROWS, Likeness
 from tightrope.monitors.dependence.senders import SENDER_ROWS, Senders
 from tightrope.monitors.dependence.units import EvidenceUnit
 from tightrope.monitors.dependence.warning import Dependence
@@ -45,6 +46,18 @@ def test_snapshot_of_an_earlier_version_has_none() -> None:
     assert state.cells[0].window.shape == (*state.cells[0].count.shape, 0, 2)
 
 
+def test_first_rows_come_back() -> None:
+    """A judge that starts again goes on with them; a state of a version without them is past them."""
+    state = judged_state()
+    dependence = replace(state.dependence, warned=True, alike=20, likeness=Likeness(np.array([0.5, 0.75])))
+    saved = encode_state(replace(state, dependence=dependence))
+    assert bit_exact(decode_state(saved).dependence) == bit_exact(dependence)
+    body: Any = unpack(saved, STATE_SCHEMA)
+    del body["dependence"]["likeness"], body["dependence"]["alike"]
+    read = decode_state(pack(STATE_SCHEMA, body)).dependence
+    assert (read.likeness.known, read.alike) == (True, 0)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -57,6 +70,11 @@ def test_snapshot_of_an_earlier_version_has_none() -> None:
         {"sums": AllanSums(last=np.zeros(3))},
         {"sums": AllanSums(distance=np.full(5, np.nan))},
         {"senders": Senders(callers=np.zeros(3, np.uint64))},
+        {"likeness": Likeness(np.zeros(EARLY_ROWS))},
+        {"likeness": Likeness(np.zeros((2, 2)))},
+        {"likeness": Likeness(np.array([np.nan]))},
+        {"likeness": Likeness(known=1)},
+        {"alike": -1},
         {"senders": Senders(*(np.zeros(SENDER_ROWS + 1, kind) for kind in (np.uint64, bool, bool)))},
     ],
     ids=str,
