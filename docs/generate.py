@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from docs import permissions, request_path, sample_path
-from docs.key_texts import key_texts
+from docs import key_texts, permissions, request_path, sample_path
 from tightrope.monitors.catalogue import CATALOGUE, SUBGROUP_SHARE
 from tightrope.monitors.definitions.definition import SUBGROUP_FACTOR, Hypothesis
 from tightrope.monitors.safemode import TABLE, Input, ModeState, TransitionRow
@@ -144,7 +143,6 @@ def configuration() -> str:
 
 
 def _keys(section: type[BaseModel], prefix: str) -> Iterator[str]:
-    texts = key_texts(section)
     for name, field in section.model_fields.items():
         inner, key = _section(field.annotation), f"{prefix}{name}"
         if get_origin(field.annotation) is dict:
@@ -152,7 +150,7 @@ def _keys(section: type[BaseModel], prefix: str) -> Iterator[str]:
         if inner is not None:
             yield from _keys(inner, f"{key}.")
         else:
-            meaning = " ".join(texts.get(name, "").split())
+            meaning = " ".join(key_texts.key_texts(section).get(name, "").split())
             yield f"| `{prefix}{name}` | {_type(field.annotation)} | {_default(field)} | {meaning} |"
             if "Endpoint" in str(field.annotation):
                 yield from _keys(Endpoint, f"{prefix}{name}.")

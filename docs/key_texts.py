@@ -7,11 +7,13 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 
 from pydantic import BaseModel
 
 
+@cache
 def key_texts(section: type[BaseModel]) -> dict[str, str]:
     """The text below each key of a section, also where the key is inherited."""
     bases = [base for base in reversed(section.__mro__) if issubclass(base, BaseModel) and base is not BaseModel]
