@@ -65,11 +65,11 @@ def search_ticks(search: Search, plan: SearchPlan, ticks: SearchedTicks, thresho
     after: Search | None
     done, are_plain = 0, ticks.is_plain and not search.window.shape[1]
     while done < len(ticks):
-        rest = ticks.take(slice(done, len(ticks)))
+        to_come = ticks.take(slice(done, len(ticks)))
         if not are_plain or search.findings:
-            after, number = _one_by_one(search, plan, rest, threshold)
+            after, number = _one_by_one(search, plan, to_come, threshold)
             return after, done + number
-        part = rest.take(slice(0, _until_choice(search, plan, rest)))
+        part = to_come.take(slice(0, _until_choice(search, plan, to_come)))
         after, number = _at_once(search, plan, part, threshold), len(part)
         if after is None:
             after, number = _one_by_one(search, plan, part, threshold)
@@ -102,7 +102,7 @@ def _until_choice(search: Search, plan: SearchPlan, ticks: SearchedTicks) -> int
 
 
 def _at_once(search: Search, plan: SearchPlan, ticks: SearchedTicks, threshold: float) -> Search | None:
-    """Search ticks of which only the last one may choose slices; None where one of them decides something."""
+    """Search ticks at once; slices are chosen after the last one alone. None where one of them decides something."""
     after: Search | None = replace(search, row=int(ticks.row[-1]), time=float(ticks.times[-1]))
     if search.lattice is not None:
         run = TickRun.count(

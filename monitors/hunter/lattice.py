@@ -142,8 +142,8 @@ class Lattice:
         """The rows of each slice by those of each predicate (P, n), as bits of words: (ceil(n / 64), S)."""
         words = packed(rows)
         known = np.ascontiguousarray(np.concatenate([words, np.full((1, words.shape[1]), ~np.uint64(0))]).T)
-        first, second, third = self.slices.T
-        return np.asarray(known.take(first, axis=1) & known.take(second, axis=1) & known.take(third, axis=1))
+        first, second, third = (known.take(own, axis=1) for own in self.slices.T)
+        return np.asarray(first & second & third)
 
 
 def common_slices(after: Lattice, before: Lattice) -> tuple[Ints, Ints]:
@@ -258,8 +258,8 @@ class _Builder:
         self._rows = max(len(vectors), 1)
         self._attribute = layout.attributes[columns[0].astype(np.int64)]
         self._declared = columns[0] >= layout.declared
-        self._common = np.array([_counted(self._words & each) for each in self._words])
-        self._common = self._common.reshape(len(predicates), len(predicates))
+        common = [_counted(self._words & each) for each in self._words]
+        self._common = np.array(common).reshape(len(predicates), len(predicates))
         self._count = np.diag(self._common)
 
     def slices(self, keep: set[Predicate]) -> Ints:
@@ -313,11 +313,9 @@ class _Builder:
         """Whether slices, by their rows in words (S, words), have almost those of a declared subgroup: only of one of
         about their size.
         """
-        count, declared = self._count[self._declared], self._words[self._declared]
-        near = (rows[:, None] > SAME_ROWS * count) & (count > SAME_ROWS * rows[:, None])
-        own, subgroup = np.nonzero(near)
-        shared = np.zeros(near.shape)
-        shared[own, subgroup] = _counted(words[own] & declared[subgroup])
+        count, shared = self._count[self._declared], np.zeros((len(rows), int(self._declared.sum())))
+        own, subgroup = np.nonzero((rows[:, None] > SAME_ROWS * count) & (count > SAME_ROWS * rows[:, None]))
+        shared[own, subgroup] = _counted(words[own] & self._words[self._declared][subgroup])
         return self._is_declared(shared, rows)
 
 
