@@ -82,15 +82,21 @@ def test_blocks_are_their_ticks(plan: str, sizes: list[int], harm: float, seed: 
     assert bit_exact(search) == bit_exact(expected)
 
 
-@pytest.mark.parametrize("plan", ["complete", "learning"])
-def test_slices_are_chosen_within_a_block(plan: str) -> None:
-    """After 256 rows and twice as many each time; the lattice after 700 that have a value."""
-    search, done = search_ticks(Search.fresh(PLANS[plan]), PLANS[plan], ticks_of([64] * 40, 0.01, 0), LOG_A)
+@pytest.mark.parametrize(
+    ("plan", "next_look"),
+    [("complete", 4_096), ("learning", 4_096), ("without a lattice", 2_048), ("without slots", 0)],
+)
+def test_slices_are_chosen_within_a_block(plan: str, next_look: int) -> None:
+    """Slots after 256 searched rows and twice as many each time; the lattice at the tick after which 700 have a value:
+    without one, none is searched before.
+    """
+    ticks = ticks_of([64] * 40, 0.01, 0)
+    search, done = search_ticks(Search.fresh(PLANS[plan]), PLANS[plan], ticks, LOG_A)
     assert done == 40
-    assert search.rows == 40 * 64
-    assert search.past.next_look == 4_096
     assert search.is_complete
     assert len(search.learned) == 0
+    assert search.past.next_look == next_look
+    assert bit_exact(search) == bit_exact(one_by_one(PLANS[plan], ticks)[0])
 
 
 def test_group_is_found_within_a_block() -> None:
