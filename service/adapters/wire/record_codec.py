@@ -156,8 +156,7 @@ def decode_routes(data: bytes) -> Routes:
     """The scopes that the baseline answers, and the state of each scope."""
     body = mapping(unpack(data, ROUTES_SCHEMA), "routes")
     states = mapping(body.get("states"), "routes.states")
-    names(list(states.values()), "routes.states")
-    names(list(states), "routes.states")
+    names([*states, *states.values()], "routes.states")
     chosen = {"safe": body.get("safe"), "ordered": body.get("ordered", [])}
     listed = {key: names(value, f"routes.{key}") for key, value in chosen.items()}
     groups = read_added(body.get("added", []), "routes.added")

@@ -17,7 +17,7 @@ from tightrope.wiring.embedded import DATABASE
 ERASED = "erased"
 """The kind of the event."""
 
-PUBLISH_SECONDS, CLOSE_SECONDS = 10.0, 1.0
+PUBLISH_SECONDS, PRODUCER_CLOSE_SECONDS = 10.0, 1.0
 """Seconds in which Kafka takes the events, and those for the end of the connection."""
 
 
@@ -60,5 +60,5 @@ def _publish(settings: Settings, events: list[Event]) -> str:
     except (TightropeError, TimeoutError) as error:
         return str(error)
     finally:
-        bus.close(CLOSE_SECONDS)
+        bus.close(PRODUCER_CLOSE_SECONDS)
     return ""
