@@ -3,9 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 KAFKA_JARS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tightrope/kafka-4.1.1
 export KAFKA_JARS
+# One more than cores, because many tests wait for a server. With more, the suite takes as long, and some tests lack time.
 WORKERS = $(shell cores=$$(nproc); echo $$((cores > 3 ? 4 : cores + 1)))
-# Tests that start processes wait most of their time, for servers and brokers; a worker has up to 2 GB of them.
-WAITING_WORKERS = $(shell awk -v cores=$$(nproc) '/^MemAvailable/ { n = 2 * cores + 1; m = int($$2 / 2097152); n = n < m ? n : m; print (n > 8 ? 8 : n > 1 ? n : 1) }' /proc/meminfo)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Compiled tests and libraries are kept, also where the environment forbids it: each worker and each process would compile anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -20,7 +19,7 @@ demo: .venv/run.stamp ## Models qualified or refused; real traffic, an alarm, on
 	$(BIN)/tightrope demo --third-act
 
 test: .venv/dev.stamp .venv-reports/run.stamp .venv-mlserver/run.stamp .wheels/run.stamp tools ## All tests
-	$(BIN)/python -m tests.support.suite -n $(WAITING_WORKERS) --dist loadfile --no-loadscope-reorder --durations=25 --durations-min=10
+	$(BIN)/python -m tests.support.suite -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=25 --durations-min=10
 
 test-fast: .venv/dev.stamp ## Tests that start no process: the inner loop, a minute and a half
 	$(BIN)/python -m pytest -n $(WORKERS) --fast -q

@@ -178,7 +178,8 @@ def _aligned(memory: RepeatMemory) -> Bools:
 def _with_warnings(memory: RepeatMemory, **changes: Any) -> RepeatMemory:  # noqa: ANN401 - any field
     """Apply the changes, and update the share of the most frequent id and the warnings."""
     latest = changes["ids"]
-    after = replace(memory, **changes, id_share=0.0 if len(latest) < ID_REQUESTS else _runs(latest).max() / ID_REQUESTS)
+    share = 0.0 if len(latest) < ID_REQUESTS else float(_runs(latest).max() / ID_REQUESTS)
+    after = replace(memory, **changes, id_share=share)
     shares = {
         RepeatWarning.REQUESTS: after.repeated_share / MAX_REPEATED_SHARE,
         RepeatWarning.ONE_ID: after.id_share / MAX_ID_SHARE,

@@ -34,6 +34,7 @@ Aggregation = Callable[[Iterable[float]], float]
 
 GAUGE_AGGREGATIONS: Mapping[str, Aggregation] = {
     "tightrope_safe_mode_active": max,
+    "tightrope_asked_classes": max,
     "tightrope_safe_mode_ordered": max,
     "tightrope_scope_state": max,
     "tightrope_control_age_seconds": max,

@@ -11,7 +11,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,8 +55,9 @@ class StateHolder:
 @contextmanager
 def held_state(folder: Path, command: str) -> Iterator[None]:
     """Use a state, after the end of an erasure. A folder that cannot be written, or gives no locks, is not held: there
-    an erasure is refused.
+    an erasure is refused. A folder that was made for this alone is removed where the start fails.
     """
+    is_new = not folder.exists()
     with ExitStack() as stack:
         own = StateHolder(os.getpid(), socket.gethostname(), command, time.time())
         try:
@@ -69,7 +70,12 @@ def held_state(folder: Path, command: str) -> Iterator[None]:
             file.flush()
         except OSError as error:
             log.debug("%s: cannot be held: %s", folder, error)
-        yield
+        try:
+            yield
+        except BaseException:
+            if is_new:
+                _remove_empty(folder)
+            raise
 
 
 @contextmanager
@@ -95,6 +101,14 @@ def unused_state(folder: Path) -> Iterator[None]:
         if not is_free:
             raise StoreError(f"{folder}: {_names(file)} runs on this state")
         yield
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a state folder in which nothing but the file of its holders is."""
+    with suppress(OSError):
+        if [each.name for each in folder.iterdir()] == [HOLDERS_FILE]:
+            (folder / HOLDERS_FILE).unlink()
+            folder.rmdir()
 
 
 def _opened(folder: Path) -> TextIO:

@@ -43,7 +43,7 @@ def labelled_pair(folder: Path) -> dict[str, Any]:
 def test_curves_say_whose_they_are_in_every_scope(tmp_path: Path) -> None:
     """Both models' curves over the bins of the golden rows, and two bins in a subgroup, from the labels that came."""
     with serving(write_config(tmp_path, labelled_pair(tmp_path))) as server:
-        for number in range(ROWS):
+        for number in np.random.default_rng(1).permutation(ROWS).tolist():
             sent = request(np.array([number / ROWS, 0], np.float32), f"r-{number}")
             sent["parameters"] = {"half": "left" if number % 2 else "right"}
             assert server.client.post("/v2/models/m/infer", json=sent).status_code == 200

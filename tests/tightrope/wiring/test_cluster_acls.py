@@ -47,6 +47,7 @@ from tightrope.service.adapters.topics import (
     topic,
 )
 from tightrope.service.adapters.wire.record_codec import encode_order
+from tightrope.service.api.overview import event_log
 from tightrope.service.routing import blindness, judge_watch
 from tightrope.wiring import topic_watch
 from tightrope.wiring.doctor import examination
@@ -153,7 +154,7 @@ def test_each_process_works_with_its_own_permissions(fleet: Fleet, caplog: pytes
     wait_until(lambda: all(get_page(part.app, READY).status_code == 200 for part in parts))
     assert "lacks" not in caplog.text
     errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert {record.name for record in errors} <= {blindness.__name__, judge_watch.__name__}
+    assert {record.name for record in errors} <= {blindness.__name__, judge_watch.__name__, event_log.__name__}
 
 
 @pytest.mark.parametrize(("process", "permission"), CASES)

@@ -55,7 +55,7 @@ class ChainWatch:
         self._walk = ChainWalk(chain.chain_portion, chain.audit_keys)
         self._rounds, self._is_told = 0, False
         self._check = PeriodicCheck("chain-watch", CHAIN_CHECK_SECONDS, self.check)
-        self._metrics.verified_timestamp.set(now())
+        self._metrics.audit_verified_timestamp_seconds.set(now())
 
     def start(self) -> None:
         """Start to compare."""
@@ -69,15 +69,15 @@ class ChainWatch:
         """Compare the next portion, and sign the head if its time is old."""
         head = self._walk.step().head
         if head is not None:
-            self._metrics.head_number.set(head.last)
-            self._metrics.head_timestamp.set(head.time)
+            self._metrics.audit_head_number.set(head.last)
+            self._metrics.audit_head_timestamp_seconds.set(head.time)
             if self._now() - head.time >= HEAD_SECONDS:
                 self._chain.sign_head()
         if self._walk.rounds > self._rounds:
             self._rounds = self._walk.rounds
-            self._metrics.verified_timestamp.set(self._now())
+            self._metrics.audit_verified_timestamp_seconds.set(self._now())
         problems = self._walk.problems
-        self._metrics.chain_problems.set(len(problems))
+        self._metrics.audit_problems.set(len(problems))
         if problems and not self._is_told:
             self._is_told = True
             self._report(str(problems[0]))

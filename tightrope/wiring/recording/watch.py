@@ -57,7 +57,7 @@ class RecordWatch:
         self._check = PeriodicCheck("record-watch", RECORD_CHECK_SECONDS, self.check)
         for model in models:
             self._metrics.incidents_open.labels(model)
-            self._metrics.stopped.labels(model).set(0)
+            self._metrics.record_stopped.labels(model).set(0)
         metrics.before_scrape(self.show)
 
     def start(self) -> None:
@@ -73,7 +73,7 @@ class RecordWatch:
         is_short = self._space.is_short()
         for model in self._models:
             self._check_model(model, self._progress(model), is_short=is_short)
-            self._metrics.stopped.labels(model).set(model in self._stopped)
+            self._metrics.record_stopped.labels(model).set(model in self._stopped)
 
     def _check_model(self, model: str, progress: RecordProgress, *, is_short: bool) -> None:
         seen, self._seen[model] = self._seen[model], progress
@@ -113,12 +113,12 @@ class RecordWatch:
     def show(self) -> None:
         """Set the metrics, before a scrape."""
         skipped = sum(self._progress(model).left_out for model in self._models)
-        self._metrics.skipped_inputs.inc(skipped - self._counted)
+        self._metrics.record_skipped_inputs.inc(skipped - self._counted)
         self._counted = skipped
-        self._metrics.bytes.set(
+        self._metrics.record_bytes.set(
             sum(_size(path) for name in self._models for path in segment_paths(self._folder / name))
         )
-        self._metrics.disk_short.set(self._space.is_short())
+        self._metrics.record_disk_short.set(self._space.is_short())
         is_open = [each.model for each in self._library.incidents() if each.closed is None]
         for model in self._models:
             self._metrics.incidents_open.labels(model).set(is_open.count(model))

@@ -18,14 +18,14 @@ class RecordMetrics:
     """The metrics in `RECORD_METRICS` and `AUDIT_METRICS`."""
 
     def __init__(self, add: AddMetric) -> None:
-        self.skipped_inputs = add(Counter, "record_skipped_inputs")
-        self.bytes = add(Gauge, "record_bytes")
-        self.disk_short = add(Gauge, "record_disk_short")
-        self.stopped = add(Gauge, "record_stopped")
+        self.record_skipped_inputs = add(Counter, "record_skipped_inputs")
+        self.record_bytes = add(Gauge, "record_bytes")
+        self.record_disk_short = add(Gauge, "record_disk_short")
+        self.record_stopped = add(Gauge, "record_stopped")
         self.incidents_open = add(Gauge, "incidents_open")
         self.incidents_unpublished = add(Gauge, "incidents_unpublished")
         self.incident_faults = add(Counter, "incident_faults")
-        self.head_number = add(Gauge, "audit_head_number")
-        self.head_timestamp = add(Gauge, "audit_head_timestamp_seconds")
-        self.verified_timestamp = add(Gauge, "audit_verified_timestamp_seconds")
-        self.chain_problems = add(Gauge, "audit_problems")
+        self.audit_head_number = add(Gauge, "audit_head_number")
+        self.audit_head_timestamp_seconds = add(Gauge, "audit_head_timestamp_seconds")
+        self.audit_verified_timestamp_seconds = add(Gauge, "audit_verified_timestamp_seconds")
+        self.audit_problems = add(Gauge, "audit_problems")

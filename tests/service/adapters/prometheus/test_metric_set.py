@@ -17,8 +17,8 @@ def metrics() -> MetricSet:
 
 
 def test_attributes_have_the_names_of_the_catalogue(metrics: MetricSet) -> None:
-    """The figures of a drift report are in a map."""
-    attributes = {name for name in METRICS if hasattr(metrics, name)}
+    """The figures of a drift report are in a map, the metrics of the record and of the trail in a group."""
+    attributes = {name for name in METRICS if hasattr(metrics, name) or hasattr(metrics.record, name)}
     assert attributes | {f"drift_{name}" for name in metrics.drift} == set(METRICS)
 
 

@@ -177,7 +177,7 @@ def test_gauges_of_models_of_other_judges_are_removed(metrics: Metrics) -> None:
     families = list(metrics.registry.collect())
     left = {family.name for family in families for sample in family.samples if sample.labels.get("model") == "m"}
     modes = {f"tightrope_safe_mode_{name}" for name in ("active", "ordered")}
-    assert left == {"tightrope_scope_state", "tightrope_transitions"} | modes
+    assert left == {"tightrope_scope_state", "tightrope_transitions", "tightrope_asked_classes"} | modes
     assert value(metrics, "tightrope_evidence", model="n", scope="a=b", monitor="disagreement") == -np.inf
 
 

@@ -87,7 +87,7 @@ def test_every_link_from_an_alert_to_the_card_and_back_is_followed(running: Serv
     assert json.loads(curl(running, links["statement"]))["card"] == links["card"]
     card = curl(running, links["card"])
     assert "under /v1/models/m/incidents/ and its last column" in card
-    assert str(event["time"]) in re.findall(r"<td>([\d.]+)", card)
+    assert str(event["time"]) in re.findall(r"<td[^>]*>([\d.]+)", card)
     assert incident["id"] in curl(running, statement["incidents"])
 
 

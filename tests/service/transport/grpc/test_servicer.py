@@ -128,7 +128,7 @@ def test_status_depends_on_the_error() -> None:
         ConflictError: Code.FAILED_PRECONDITION,
         TooLargeError: Code.RESOURCE_EXHAUSTED,
     }
-    assert {kind: status_of(kind("")) for kind in error_types(ServerError)} == {
+    assert {kind: status_of(kind("")) for kind in error_types(ServerError) if ".adapters." not in kind.__module__} == {
         ServerError: Code.INTERNAL,
         UnavailableError: Code.UNAVAILABLE,
         OverloadedError: Code.UNAVAILABLE,

@@ -29,7 +29,7 @@ def test_erasure_is_told(
     (tmp_path / "state" / "tightrope.db.unreadable-1").write_text("person-1")
     assert run("erase", path, "--id", "person-1", "--json") == 1
     document = json.loads(capsys.readouterr().out)
-    assert (document["ok"], len(document["left"]), len(document["topics"])) == (False, 1, 7)
+    assert (document["ok"], len(document["left"]), len(document["topics"])) == (False, 1, 8)
     assert run("erase", path, "--id", "person-1") == 1
     assert "still has the id, and cannot be rewritten; delete it" in " ".join(capsys.readouterr().err.split())
 

@@ -56,7 +56,7 @@ def test_event_is_published_in_a_cluster(cluster: Settings, monkeypatch: pytest.
 def test_broker_that_does_not_answer_is_told(cluster: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """The files are clean then, and the trail does not know."""
     monkeypatch.setattr(erasure_event, "PUBLISH_SECONDS", 0.1)
-    monkeypatch.setattr(erasure_event, "CLOSE_SECONDS", 0.1)
+    monkeypatch.setattr(erasure_event, "PRODUCER_CLOSE_SECONDS", 0.1)
     assert "not acknowledged" in record_erasure(cluster, DIGEST, {}, {}, "Ann", NOW)
 
 
