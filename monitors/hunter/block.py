@@ -63,7 +63,7 @@ def search_ticks(search: Search, plan: SearchPlan, ticks: SearchedTicks, thresho
     the number of ticks as well.
     """
     after: Search | None
-    done, are_plain = 0, ticks.is_plain and not search.window.shape[1]
+    done, found, are_plain = 0, search.found, ticks.is_plain and not search.window.shape[1]
     while done < len(ticks):
         to_come = ticks.take(slice(done, len(ticks)))
         if not are_plain or search.findings:
@@ -74,7 +74,7 @@ def search_ticks(search: Search, plan: SearchPlan, ticks: SearchedTicks, thresho
         if after is None:
             after, number = _one_by_one(search, plan, part, threshold)
         search, done = after, done + number
-        if number < len(part):
+        if plan.arms and search.found > found:
             break
     return search, done
 

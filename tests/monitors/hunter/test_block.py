@@ -125,3 +125,15 @@ def test_searched_arrays_are_not_overwritten() -> None:
     search_ticks(before, PLANS["complete"], ticks_of([64] * 9, 0.9, 4), LOG_A)
     search_ticks(before, PLANS["complete"], ticks_of([64] * 9, 0.9, 4, shared=True), LOG_A)
     assert bit_exact(before) == known
+
+
+def test_search_ends_where_a_group_is_found_just_before_slices_are_chosen() -> None:
+    """The last tick before a choice finds the group in some of these streams; the next ticks are in other modes."""
+    plan, found_at = PLANS["arms"], set[int]()
+    for seed in range(60):
+        ticks = ticks_of([64] * 24, 0.6, seed)
+        search, number = search_ticks(Search.fresh(plan), plan, ticks, LOG_A)
+        expected, expected_ticks = one_by_one(plan, ticks)
+        assert (search.found, number) == (expected.found, expected_ticks)
+        found_at.add(number)
+    assert len(found_at) > 1

@@ -21,6 +21,7 @@ from tests.support.configs import write_config
 from tests.support.harmful_pair import config, traffic
 from tests.support.in_process import infer_request, run_in_process
 from tests.support.judgement.review_rows import review_row
+from tests.support.serving.service_harness import eventually
 from tightrope.monitors.review.opinions import Opinion
 from tightrope.offline.audit import erasure
 from tightrope.offline.audit.erasure import erase
@@ -58,6 +59,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
         running.sent += ROWS
         running.send(traffic(5, harm=False))
         assert running.states()["group=minority"] == "safe"
+        eventually(lambda: all_incidents(load(path, {})))  # the recorder writes in its own time
         shutil.copytree(folder / "state", folder / "copy")
     shutil.rmtree(folder / "state")
     (folder / "copy").rename(folder / "state")
