@@ -65,7 +65,7 @@ def held_state(folder: Path, command: str) -> Iterator[None]:
             file = stack.enter_context(_opened(folder))
             if _is_free(file):
                 file.truncate(0)
-            fcntl.flock(file, fcntl.LOCK_SH)
+            _share(file, folder)
             file.write(json.dumps(asdict(own)) + "\n")
             file.flush()
         except OSError as error:
@@ -115,6 +115,17 @@ def _opened(folder: Path) -> TextIO:
     path = folder / HOLDERS_FILE
     path.touch(mode=0o600)
     return path.open("a+")
+
+
+def _share(file: TextIO, folder: Path) -> None:
+    """Hold the file beside other processes; a wait for an erasure is told, because one that is suspended has no end."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in LOCK_HELD_ERRORS:
+            raise
+        log.warning("%s: the start waits until `tightrope erase` on this state has ended", folder)
+        fcntl.flock(file, fcntl.LOCK_SH)
 
 
 def _is_free(file: TextIO) -> bool:

@@ -47,8 +47,8 @@ def test_processes_that_use_a_state_are_named(tmp_path: Path) -> None:
         pass
 
 
-def test_process_that_starts_waits_for_the_end_of_an_erasure(tmp_path: Path) -> None:
-    """It would read what is being rewritten."""
+def test_process_that_starts_waits_for_the_end_of_an_erasure(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It would read what is being rewritten; a warning says what it waits for, and comes only then."""
     began = threading.Event()
 
     def start() -> None:
@@ -57,10 +57,12 @@ def test_process_that_starts_waits_for_the_end_of_an_erasure(tmp_path: Path) -> 
 
     with held_state(tmp_path, "run"):
         pass
+    assert caplog.messages == []
     with unused_state(tmp_path):
         thread = threading.Thread(target=start)
         thread.start()
         assert not began.wait(0.2)
+        assert caplog.messages == [f"{tmp_path}: the start waits until `tightrope erase` on this state has ended"]
     assert began.wait(20)
     thread.join()
 
