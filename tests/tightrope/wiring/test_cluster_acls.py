@@ -154,6 +154,8 @@ def test_each_process_works_with_its_own_permissions(fleet: Fleet, caplog: pytes
     wait_until(lambda: all(get_page(part.app, READY).status_code == 200 for part in parts))
     assert "lacks" not in caplog.text
     errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    told = [record.fields["kind"] for record in errors if record.name == event_log.__name__]
+    assert {*told} <= {"blind-began"}, "the audit trail says it as the watches do"
     assert {record.name for record in errors} <= {blindness.__name__, judge_watch.__name__, event_log.__name__}
 
 
