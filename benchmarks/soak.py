@@ -28,6 +28,8 @@ from tightrope.demo_run.gateway_process import process_command, read_address, ru
 DEFAULT_MINUTES, DEFAULT_PER_SECOND = 120.0, 300.0
 PARTS = 12
 """Lines of the report, one for each equal part of the time."""
+FEWEST_REQUESTS = 2
+"""A part ends after its time, but not before this number of requests have ended: percentiles need them."""
 
 SENDERS = 4
 LABEL_HORIZON = 3600
@@ -73,6 +75,11 @@ class Load:
         latencies, self._latencies = self._latencies, []
         errors, self._errors = self._errors, 0
         return latencies, errors
+
+    @property
+    def ended(self) -> int:
+        """The requests that ended since the last `take`."""
+        return len(self._latencies) + self._errors
 
     def stop(self) -> None:
         """Stop sending."""
@@ -157,8 +164,8 @@ def soak(minutes: float, per_second: float, labelled: float) -> Iterator[str]:
             points = [usages[0]]
             for _ in range(PARTS):
                 ends = time.monotonic() + minutes * 60 / PARTS
-                while (left := ends - time.monotonic()) > 0:
-                    time.sleep(min(left, 5.0))
+                while (left := ends - time.monotonic()) > 0 or load.ended < FEWEST_REQUESTS:
+                    time.sleep(min(max(left, 0.05), 5.0))
                     points.append(measure(process.pid, state))
                 usages.append(points[-1])
                 yield _line(usages, *load.take())
