@@ -9,7 +9,7 @@ from tightrope.monitors.label_records import ADDED_MARK, Label, PendingRow, RowK
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Bools, Comparisons, Ints
 from tightrope.monitors.scopes import with_model_scope
-from tightrope.monitors.veto.drawing import agreed_before, awaits_label, request_row_counts, row_numbers
+from tightrope.monitors.veto.drawing import agreed_before, awaits_label, has_chances, request_row_counts, row_numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def count_agreed(plan: Plan, start: Ints, rows: Comparisons, new: Bools) -> tupl
         return agreed, start
     taken = rows.take(own)
     member = with_model_scope(taken.member) & (taken.draw[:, None] < plan.rates)
-    drawn = taken.disagree & plan.label_draw.drawn(taken.draw, taken.disagree)
+    drawn = taken.disagree & plan.label_draw.of_rows(taken).drawn
     agreed[own], trailing = agreed_before(start, member, drawn)
     return agreed, trailing
 
@@ -69,9 +69,10 @@ def rows_awaiting_labels(plan: Plan, rows: Comparisons, agreed: Ints | None = No
     """
     digest = _rows_digest(plan) if plan.covers(rows) else ""
     sound = awaits_label(rows)
-    drawn = rows.disagree & plan.label_draw.drawn(rows.draw, rows.disagree) & sound
+    drawn = rows.disagree & plan.label_draw.of_rows(rows).drawn & sound
     known = np.zeros(len(rows), dtype=bool) if agreed is None or not digest else drawn & (agreed[:, 0] >= 0)
     of_request = request_row_counts(rows, sound, with_model_scope(rows.member))
+    capped = np.zeros(len(rows), dtype=bool) | (has_chances(rows) & np.isfinite(rows.chances).all(axis=1))
     for index, (name, number) in enumerate(zip(rows.request_id, row_numbers(rows), strict=True)):
         if sound[index]:
             yield PendingRow(
@@ -90,6 +91,7 @@ def rows_awaiting_labels(plan: Plan, rows: Comparisons, agreed: Ints | None = No
                 loss=float(rows.loss[index]),
                 agreed=tuple(agreed[index].tolist()) if agreed is not None and known[index] else (),
                 request_rows=tuple(of_request[index].tolist()) if known[index] else (),
+                chances=tuple(rows.chances[index].tolist()) if capped[index] else (),
             )
 
 
@@ -113,14 +115,26 @@ def _fitted(plan: Plan, row: PendingRow) -> PendingRow:
 
 def is_usable(plan: Plan, row: PendingRow, label: Label) -> bool:
     """Tell whether a label says something about the rows without one: it names no probability, or the one with which
-    the plan draws its row.
+    its row was drawn.
     """
     if not label.probability:
         return True
-    disagree, draw = np.array([row.disagree]), np.array([row.draw])
-    wanted = float(plan.label_draw.probabilities(disagree)[0])
-    drawn = bool(plan.label_draw.drawn(draw, disagree)[0]) and (not row.disagree or bool(row.agreed))
-    return drawn and bool(np.isclose(label.probability, wanted))
+    draw = plan.label_draw.of_waiting([row])
+    drawn = bool(draw.drawn[0]) and (not row.disagree or bool(row.agreed))
+    return drawn and bool(np.isclose(label.probability, draw.probabilities[0]))
+
+
+def kept_labels(plan: Plan, rows: Sequence[tuple[PendingRow, Label]]) -> list[Label]:
+    """The labels that are kept beside their rows. Under a daily cap those of the random sample, with its probability of
+    the day: it is not the same on all days, and no other label says whether its row is in the sample.
+    """
+    kept = []
+    for row, label in rows:
+        if not row.chances or not label.probability:
+            kept.append(label)
+        elif plan.label_draw.of_waiting([row]).sampled[0]:
+            kept.append(replace(label, probability=row.chances[1]))
+    return kept
 
 
 def labelled_comparisons(plan: Plan, log: str, matches: Sequence[tuple[PendingRow, Label]]) -> Comparisons:
@@ -130,7 +144,7 @@ def labelled_comparisons(plan: Plan, log: str, matches: Sequence[tuple[PendingRo
     """
     rows = [_fitted(plan, row) for row, _ in matches]
     probability = np.array([label.probability for _, label in matches])
-    sampled = (probability == 0) | plan.label_draw.in_random_sample(np.array([row.draw for row in rows]))
+    sampled = (probability == 0) | plan.label_draw.of_waiting(rows).sampled
     none = (0,) * len(plan.scopes)
     classes = np.array([label.label for _, label in matches])
     top_b, top_c = np.array([row.top_baseline for row in rows]), np.array([row.top_compressed for row in rows])

@@ -38,7 +38,8 @@ class PendingRow:
     ``member`` (S - 1,) marks its subgroups, ``digest`` is that of the plan it was compared under, with the
     names of its added scopes, ``joined`` tells
     whether its label has arrived. A disagreement that was drawn for a label has ``agreed`` and ``request_rows``, both
-    of S entries: the rows since the one before it in each scope, and the rows of its request.
+    of S entries: the rows since the one before it in each scope, and the rows of its request. ``chances`` are the
+    probabilities of its draw, as a disagreement and as any row, where a daily cap holds; empty: those of the plan.
 
     >>> import numpy as np
     >>> PendingRow("r-1", 0, 0.0, "d", np.zeros(0, dtype=bool), 0.5, False, 0.9, 0.8, 1, 1).key
@@ -61,6 +62,7 @@ class PendingRow:
     loss: float = float("nan")
     agreed: tuple[int, ...] = ()
     request_rows: tuple[int, ...] = ()
+    chances: tuple[float, ...] = ()
 
     @property
     def plan_digest(self) -> str:

@@ -137,7 +137,9 @@ class Comparisons:
     ``apart`` is True where both models ran on the row's request alone, because the gateway keeps requests apart.
     ``features`` (n, columns) are the input columns that are searched for harmed groups, NaN where one is left out.
     Labelled rows alone have ``agreed`` and ``request_rows``, both (n, scopes): the rows since the drawn disagreement
-    before, which are neither labelled nor drawn, and the rows of the request. These columns may be left out.
+    before, which are neither labelled nor drawn, and the rows of the request. ``chances`` (n, 2) are the probabilities
+    with which a row is drawn for a label, as a disagreement and as any row, where a daily cap holds; without columns
+    those of the plan hold. These columns may be left out.
 
     >>> rows = Comparisons.from_columns(3, model="m", disagree=[False, True, False])
     >>> len(rows), rows.take(rows.disagree).disagree.tolist(), len(rows.join(rows))
@@ -188,6 +190,7 @@ class Comparisons:
     features: Features = _LEFT_OUT
     agreed: Floats = _LEFT_OUT
     request_rows: Floats = _LEFT_OUT
+    chances: Floats = _LEFT_OUT
 
     def __post_init__(self) -> None:
         """Fill the columns that were left out."""
@@ -244,7 +247,7 @@ _UNKNOWN: dict[object, Any] = {
     NDArray[np.int8]: np.int8(0),
     Texts: np.array("", dtype=object),
 }
-_DOUBLES = dict.fromkeys(("missed", "gained", "mix", "agreed", "request_rows"), np.float64)
+_DOUBLES = dict.fromkeys(("missed", "gained", "mix", "agreed", "request_rows", "chances"), np.float64)
 _NUMBER_MATRICES = {**_DOUBLES, "features": np.float32}
 MATRICES = ("member", *_NUMBER_MATRICES)
 """The fields of `Comparisons` that hold a row of entries per row."""
@@ -277,11 +280,9 @@ def stacked(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
     >>> stacked([np.ones((1, 2)), np.ones((1, 1))]).tolist()
     [[1.0, 1.0], [1.0, nan]]
     """
-    if parts[0].ndim == 1:
+    if len({part.shape[1:] for part in parts}) == 1:
         return np.concatenate(parts)
     width = max(part.shape[1] for part in parts)
-    if all(part.shape[1] == width for part in parts):
-        return np.concatenate(parts)
     return np.concatenate([np.pad(p, ((0, 0), (0, width - p.shape[1])), constant_values=np.nan) for p in parts])
 
 

@@ -82,7 +82,7 @@ def veto_after(
 def _drawn(plan: Plan, view: BlockView) -> Ints:
     """The disagreements of each tick that are drawn for a label, by scope, (T, S)."""
     rows = view.rows
-    drawn = rows.disagree & plan.label_draw.drawn(rows.draw, rows.disagree) & awaits_label(rows)
+    drawn = rows.disagree & plan.label_draw.of_rows(rows).drawn & awaits_label(rows)
     starts = np.cumsum((0, *view.block.sizes[:-1]))
     return np.add.reduceat((drawn[:, None] & _member(plan, rows)).astype(np.int64), starts, axis=0)
 

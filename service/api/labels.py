@@ -3,7 +3,6 @@
 import time
 from typing import Annotated
 
-import numpy as np
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from pydantic import BeforeValidator, Field
@@ -82,7 +81,7 @@ def create_router(engine: InferenceEngine, bus: Bus, tokens: AccessTokens, lists
             reason = NO_LISTS if lists is None else UNWANTED.format(pair.name)
             return json_response({"error": reason}, 404)
         found, draw = lists.rows_to_label(pair.name, pair.plan.label_draw, limit), pair.plan.label_draw
-        rows = [_to_label(row, float(draw.probabilities(np.array([row.disagree]))[0])) for row in found]
+        rows = [_to_label(*each) for each in zip(found, draw.of_waiting(found).probabilities.tolist(), strict=True)]
         document: LabelList = {"model": pair.name, "rows": rows}
         return json_response(document)
 

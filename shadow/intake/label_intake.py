@@ -12,6 +12,7 @@ from tightrope.monitors.folding.fold import count_labels, fold
 from tightrope.monitors.folding.inputs import FoldInput, FoldStep, LabelCounts, LabelledRows
 from tightrope.monitors.label_join import (
     is_usable,
+    kept_labels,
     labelled_comparisons,
     match_labels,
     rows_awaiting_labels,
@@ -96,7 +97,7 @@ class LabelIntake(ABC):
         """Judge labelled rows; rows of another plan are counted as stale."""
         changes = self.pending[plan.model]
         changes.joined |= {row.key for row, _ in rows}
-        self.labels += [label for _, label in rows]
+        self.labels += kept_labels(plan, rows)
         current = [(row, label) for row, label in rows if row.plan_digest == plan.digest]
         stale, joined = len(rows) - len(current), len(current)
         current = [(row, label) for row, label in current if is_usable(plan, row, label)]

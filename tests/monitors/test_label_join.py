@@ -6,10 +6,18 @@ import numpy as np
 import pytest
 
 from tests.support.judgement.comparisons import make_comparisons, make_plan
-from tightrope.monitors.label_join import labelled_comparisons, match_labels, rows_awaiting_labels
+from tightrope.monitors.label_join import (
+    count_agreed,
+    is_usable,
+    kept_labels,
+    labelled_comparisons,
+    match_labels,
+    rows_awaiting_labels,
+)
 from tightrope.monitors.label_records import Label, PendingRow
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Fault
+from tightrope.monitors.veto.drawing import LabelDraw
 
 PLAN = make_plan("accuracy", label_horizon=100.0)
 
@@ -117,3 +125,57 @@ def test_model_without_subgroups_has_labelled_rows() -> None:
     plan: Plan = make_plan("accuracy", scopes=())
     rows = labelled_comparisons(plan, "", [(replace(pending_row(), member=np.zeros(0, dtype=bool)), label())] * 3)
     assert rows.member.shape == (3, 0)
+
+
+CAPPED = replace(PLAN, label_draw=LabelDraw(0.5, 0.02, floor=0.05))
+
+
+def capped_row(number: float, **changes: object) -> PendingRow:
+    """Build a drawn disagreement with probabilities of its own and this number."""
+    own = replace(pending_row(), draw=number * 2.0**-27, agreed=(4,) * 4, request_rows=(1,) * 4, chances=(0.25, 0.125))
+    return replace(own, **changes)
+
+
+@pytest.mark.parametrize(
+    ("row", "probability", "usable"),
+    [
+        (capped_row(0.2), 0.25, True),
+        (capped_row(0.2), 0.5, False),
+        (capped_row(0.3), 0.25, False),
+        (capped_row(0.1, disagree=False), 0.125, True),
+        (capped_row(0.2, disagree=False), 0.125, False),
+        (capped_row(0.3, chances=()), 0.5, True),
+    ],
+)
+def test_label_has_to_name_the_probability_of_its_own_row(row: PendingRow, probability: float, *, usable: bool) -> None:
+    """That of the plan is another one where a daily cap holds."""
+    assert is_usable(CAPPED, row, replace(label(), probability=probability)) == usable
+
+
+def test_random_sample_is_that_of_the_rows_own_day() -> None:
+    """A label that was drawn because the models differ says nothing about confidence."""
+    labels = [(capped_row(number), replace(label(), probability=0.25)) for number in (0.1, 0.2)]
+    rows = labelled_comparisons(CAPPED, "", labels)
+    assert np.isnan(rows.confidence_baseline).tolist() == [False, True]
+    assert rows.inclusion.tolist() == [0.25, 0.25]
+
+
+def test_labels_beside_kept_rows_are_those_of_the_random_sample() -> None:
+    """With its probability of the day; without a cap all labels stay as they are."""
+    labels = [(capped_row(number), replace(label(), probability=0.25)) for number in (0.1, 0.2)]
+    assert [each.probability for each in kept_labels(CAPPED, labels)] == [0.125]
+    plain = [(pending_row(), replace(label(), probability=0.5)), (capped_row(0.2), label())]
+    assert kept_labels(CAPPED, plain) == [each for _, each in plain]
+
+
+def test_rows_wait_with_the_probabilities_that_they_bring() -> None:
+    """A disagreement that a lower one leaves out of the queue is a zero before the next."""
+    chances = [[0.25, 0.125], [0.75, 0.125], [np.nan, np.nan]]
+    rows = make_comparisons(
+        3, disagree=True, draw=np.full(3, 0.5 * 2.0**-27), chances=chances, top_baseline=1, member=[[True] * 3] * 3
+    )
+    agreed, rest = count_agreed(CAPPED, np.zeros(4, dtype=np.int64), rows, np.ones(3, dtype=bool))
+    waiting = list(rows_awaiting_labels(CAPPED, rows, agreed))
+    assert [row.chances for row in waiting] == [(0.25, 0.125), (0.75, 0.125), ()]
+    assert [row.agreed for row in waiting] == [(), (1,) * 4, ()]
+    assert rest.tolist() == [1] * 4

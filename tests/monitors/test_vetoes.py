@@ -9,11 +9,13 @@ from tests.support.judgement.comparisons import RowSource, make_plan, verdicts_b
 from tests.support.judgement.labelled_rows import drawn_plan, hold, label, traffic
 from tightrope.monitors.decide import Cause, deploy
 from tightrope.monitors.dependence.units import EvidenceUnit, Independence
+from tightrope.monitors.detector import BETS
 from tightrope.monitors.label_records import PendingRow
 from tightrope.monitors.plan import Plan, State, Transition, initial_state
 from tightrope.monitors.records import Outcome
 from tightrope.monitors.safemode import Input, Policy
 from tightrope.monitors.verdict import NOT_WORSE
+from tightrope.monitors.veto.drawing import LabelDraw
 from tightrope.monitors.veto.wealth import UNLABELLED
 from tightrope.service.adapters.wire.record_codec import decode_state, encode_state
 
@@ -229,3 +231,19 @@ def test_at_the_limit_a_veto_is_rare() -> None:
         erred += held_veto
     assert cohorts >= 60
     assert erred <= 1
+
+
+@pytest.mark.parametrize(("chance", "weight"), [(0.05, 1.0), (0.25, 0.2), (0.5, 0.1)])
+def test_labels_weigh_by_the_probability_of_their_own_row(chance: float, weight: float) -> None:
+    """Under a daily cap: a disagreement that is drawn ten times as often as the least one has a tenth of its weight."""
+    plan = drawn_plan(0.05, label_draw=LabelDraw(0.5, 0.01, floor=0.05))
+    rows = replace(
+        traffic(RowSource(time=0.0), np.random.default_rng(1), 64, 1.0),
+        draw=np.zeros(64),
+        chances=np.full((64, 2), [chance, 0.01]),
+    )
+    state, _, held = hold(plan, initial_state(plan), rows)
+    assert label(plan, state, held, compressed_is_right, 0.1)[2] == 0
+    state, _, count = label(plan, state, held, compressed_is_right, chance)
+    assert count == 64
+    assert np.allclose(state.veto.log_wealth[0], 64 * np.log1p(0.98 * weight * np.array(BETS)))

@@ -5,7 +5,6 @@ Labels are sent to a gateway, which signs them.
 
 from collections.abc import Callable, Mapping
 
-import numpy as np
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -43,7 +42,7 @@ def label_route(
             return _refused(404, reason)
         draw = plans[name].label_draw
         rows = lists().rows_to_label(name, draw, int(limit))
-        chances = draw.probabilities(np.array([row.disagree for row in rows], dtype=bool)).tolist()
+        chances = draw.of_waiting(rows).probabilities.tolist()
         listed = [
             {"id": row.request_id, "row": row.row, "time": row.time, "probability": chance}
             for row, chance in zip(rows, chances, strict=True)

@@ -85,8 +85,8 @@ class ReviewArchive:
 
     def _drawn(self, model: ReviewedModel, batch: ComparedBatch) -> Iterator[ReviewRow]:
         rows = batch.comparisons
-        drawn = model.draw.drawn(rows.draw, rows.disagree) & awaits_label(rows)
-        probabilities = model.draw.probabilities(rows.disagree)
+        draws = model.draw.of_rows(rows)
+        drawn, probabilities = draws.drawn & awaits_label(rows), draws.probabilities
         lengths = [len(next(iter(part.values()))) for part in batch.inputs]
         starts = [0, *accumulate(lengths)]
         numbers = row_numbers(rows)

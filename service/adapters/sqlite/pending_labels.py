@@ -46,6 +46,7 @@ STORED_FIELDS = (
     "loss",
     "agreed",
     "request_rows",
+    "chances",
 )
 """Fields of a row in the order of its ``body``, a msgpack list that begins with ``member`` as bytes; rows that
 were stored earlier lack the last ones.
@@ -132,5 +133,5 @@ def row_from_body(name: str, row: int, time: float, joined: int, body: bytes) ->
     """A stored row."""
     member, *fields = msgspec.msgpack.decode(body)
     values = dict(zip(STORED_FIELDS, fields, strict=False))
-    values |= {name: tuple(values[name]) for name in ("agreed", "request_rows") if name in values}
+    values |= {name: tuple(values[name]) for name in ("agreed", "request_rows", "chances") if name in values}
     return PendingRow(name, row, time, member=np.frombuffer(member, dtype=bool), joined=bool(joined), **values)

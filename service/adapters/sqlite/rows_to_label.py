@@ -4,8 +4,6 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 
-import numpy as np
-
 from tightrope.monitors.label_records import PendingRow
 from tightrope.monitors.veto.drawing import LabelDraw
 from tightrope.service.adapters.sqlite.input_journal import InputJournal
@@ -49,5 +47,4 @@ def _stored(db: sqlite3.Connection, model: str, draw: LabelDraw, limit: int) -> 
 
 def _is_drawn(row: PendingRow, draw: LabelDraw) -> bool:
     """Whether a label of this row counts with its probability: of a disagreement, the rows before it are known."""
-    drawn = draw.drawn(np.array([row.draw]), np.array([row.disagree]))
-    return bool(drawn[0]) and (bool(row.agreed) or not row.disagree)
+    return bool(draw.of_waiting([row]).drawn[0]) and (bool(row.agreed) or not row.disagree)

@@ -102,6 +102,7 @@ COLUMN_RANGES: Mapping[str, NumberRange] = {
         (
             *("confidence_baseline", "confidence_compressed", "margin_baseline", "margin_compressed"),
             *("inclusion", "self_disagree", "correct_baseline", "correct_compressed", "loss", "missed", "gained"),
+            "chances",
         ),
         KNOWN_SHARES,
     ),
@@ -110,8 +111,8 @@ COLUMN_RANGES: Mapping[str, NumberRange] = {
 }
 """Numbers in columns of samples and comparisons."""
 
-CLASS_COLUMNS = ("missed", "gained", "mix", "agreed", "request_rows")
-"""Columns with an entry for each class or scope."""
+CLASS_COLUMNS = ("missed", "gained", "mix", "agreed", "request_rows", "chances")
+"""Columns with an entry for each class or scope, or with several."""
 
 
 def position_violation(positions: Mapping[tuple[str, Any], Any]) -> str:

@@ -64,7 +64,7 @@ def save(store: SqliteStore, change: PendingChanges, model: str = "m", **more: o
 
 def test_rows_and_labels_come_back_after_a_restart(path: Path, store: SqliteStore) -> None:
     """They are bit-identical; only the requested keys and model are returned."""
-    kept = [held(), held(row=1, member=np.zeros(0, dtype=bool)), held("ü", 2**40, 1.5, draw=0.1)]
+    kept = [held(), held(row=1, member=np.zeros(0, dtype=bool)), held("ü", 2**40, 1.5, draw=0.1, chances=(0.25, 1e-3))]
     save(store, rows(*kept))
     save(store, labels(label("x", 3, 2.5, 2**31)))
     store.close()
