@@ -6,7 +6,8 @@ Offsets are committed once the broker has acknowledged the comparisons.
 import logging
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from tightrope.service.adapters.metrics_ports import WorkerMetrics
 from tightrope.service.adapters.ports import (
     Archive,
     Bus,
+    ComparedBatch,
     NoArchive,
     Record,
     RecordTooLargeError,
@@ -45,7 +47,9 @@ MAX_OUTPUT_DIMENSIONS = 2
 
 
 class Worker:
-    """One member of the workers' group; each call of `step` does one round."""
+    """One member of the workers' group; each call of `step` does one round. ``stamp`` gives compared rows the
+    probabilities with which they are drawn for a review, where these change from day to day.
+    """
 
     def __init__(
         self,
@@ -54,9 +58,11 @@ class Worker:
         metrics: WorkerMetrics,
         stopping: threading.Event,
         archive: Archive | None = None,
+        stamp: Callable[[Comparisons], Comparisons] | None = None,
     ) -> None:
         self._bus = bus
         self._archive = archive or NoArchive()
+        self._stamp = stamp
         self._watched = watched
         self._metrics = metrics
         self._stopping = stopping
@@ -92,7 +98,7 @@ class Worker:
         """
         log_name = self._bus.log
         try:
-            batches = list(compare_samples(self._watched[model], records, log_name))
+            batches = [self._stamped(batch) for batch in compare_samples(self._watched[model], records, log_name)]
             outgoing = [(batch, record_codec.encode_comparisons(batch.comparisons)) for batch in batches]
         except Exception as error:
             if not is_records_fault(error):
@@ -108,6 +114,10 @@ class Worker:
             self._count(batch.comparisons)
             self._archive.append(batch)
         self._metrics.record_counts({"shadow_cpu_seconds": take_cpu(self._watched[model], model)})
+
+    def _stamped(self, batch: ComparedBatch) -> ComparedBatch:
+        """A batch with the probabilities of its draw for a review."""
+        return batch if self._stamp is None else replace(batch, comparisons=self._stamp(batch.comparisons))
 
     def _halve(self, model: str, records: Sequence[SampleRecord], error: Exception) -> None:
         """Compare both halves of records that failed together; a single one is parked when it fails once more."""

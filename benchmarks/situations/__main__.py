@@ -1,7 +1,7 @@
 """`python -m benchmarks.situations [NAME …] [--quick]`: measure each situation, and write its part of docs/power.md.
 
-NAME is bursts, requests, intersections, labels, review, class-loss or class-gone; all of them if left out. ``--quick``
-measures few short streams and prints the tables without writing them.
+NAME is bursts, requests, intersections, labels, review, capped-review, class-loss or class-gone; all of them if left
+out. ``--quick`` measures few short streams and prints the tables without writing them.
 """
 
 import sys
@@ -12,7 +12,14 @@ from rich.console import Console
 
 from benchmarks import class_loss
 from benchmarks.power.methods import OTHERS
-from benchmarks.situations import class_gone, dependent_rows, intersections, label_budgets, reviewed_labels
+from benchmarks.situations import (
+    capped_reviews,
+    class_gone,
+    dependent_rows,
+    intersections,
+    label_budgets,
+    reviewed_labels,
+)
 from benchmarks.situations.dependent_rows import BURSTS, REQUESTS
 from benchmarks.written_parts import POWER_PAGE, with_part
 
@@ -39,6 +46,7 @@ TABLES: Mapping[str, Callable[[int], str]] = {
     "intersections": lambda size: intersections.table(OF_MEANS, intersections.SIZES[size]),
     "labels": lambda size: label_budgets.table(OF_MEANS, label_budgets.SIZES[size]),
     "review": lambda size: reviewed_labels.table(reviewed_labels.SIZES[size]),
+    "capped-review": lambda size: capped_reviews.table(capped_reviews.SIZES[size]),
     "class-loss": lambda size: class_loss.loss_table(OF_CLASSES, class_loss.SIZES[size]),
     "class-gone": lambda size: class_gone.gone_table(OF_CLASSES, class_gone.SIZES[size]),
 }

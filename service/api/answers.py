@@ -9,13 +9,13 @@ from msgspec import Meta, json
 
 from tightrope.monitors.records import Event
 from tightrope.monitors.reliability.curves import ScopeReliability
-from tightrope.monitors.review.opinions import Opinion
 from tightrope.monitors.safemode import ModeState
 from tightrope.monitors.status.groups import GroupStatus
 from tightrope.monitors.status.progress import JudgementProgress
 from tightrope.monitors.status.reliability import BinSource
 from tightrope.monitors.verdict import Verdict
 from tightrope.service.adapters.review.row_presenter import RowDocument
+from tightrope.service.adapters.review.status_documents import ReviewStatus
 from tightrope.service.api.cost.documents import CostDays, ModelCost
 from tightrope.service.api.incidents.documents import IncidentDocument, IncidentList, StatementAnswer
 from tightrope.service.api.overview.documents import Overview
@@ -286,16 +286,6 @@ class ReviewTaken(TypedDict):
 
     id: str
     label: Annotated[int | None, Meta(description="The true class that follows from the answer; null if none does")]
-
-
-class ReviewStatus(TypedDict):
-    """How many answers are final, and how far two people agree about one row."""
-
-    model: str
-    answers: dict[Opinion, int]
-    asked_twice: int
-    agreed: Annotated[float | None, Meta(description="Share of equal answers; null without any row asked twice")]
-    kappa: Annotated[float | None, Meta(description="Cohen's kappa; null where it is not defined")]
 
 
 ANSWERS: tuple[type, ...] = (

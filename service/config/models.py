@@ -335,6 +335,8 @@ class ModelSection(Section):
             )
         if self.review is not None and self.labels is None:
             raise ValueError("review needs labels: what reviewers say becomes labels, so write labels: {}")
+        if self.review is not None and self.labels is not None:
+            self.review.require_reachable(self.labels.disagreements, self.labels.random)
         for role, section in self.tensors.items():
             if section.graphs and isinstance(getattr(self, role), Endpoint):
                 raise ValueError(

@@ -21,6 +21,28 @@ class ReviewSection(Section):
     """Most rows that wait for an answer; beyond them rows are left out and counted. A lower probability in `labels`
     lowers the number without a loss.
     """
+    per_group_daily: Annotated[int, Field(ge=1)] | None = None
+    """Rows of a group that people are asked about in a day of UTC, about; the model as a whole is a group. A day that
+    has had them goes on; the next day's probabilities are lower. If left out, those of `labels` hold on every day.
+    """
+    least_probability: Annotated[float, Field(ge=0.05, le=1)] = 0.05
+    """With `per_group_daily`: the least probability of a disagreement. The cap lowers none below it, and the bets on
+    accuracy are made for it: a smaller one asks less of people and finds harm later.
+    """
+
+    def require_reachable(self, disagreements: float, random: float) -> None:
+        """Check that the cap can lower the probability of a disagreement, by those of `labels`.
+
+        Raises:
+            ValueError: when the least probability is not below it.
+        """
+        if self.per_group_daily is not None and self.least_probability >= max(disagreements, random):
+            raise ValueError(
+                f"review.per_group_daily is {self.per_group_daily}, but review.least_probability is "
+                f"{self.least_probability:g} and a disagreement is drawn with {max(disagreements, random):g}, so that "
+                "no probability can be lowered: write a smaller least_probability (0.05 is the least), a larger "
+                "labels.disagreements, or leave per_group_daily out"
+            )
 
     def resolved(self, folder: Path) -> Self:
         """The section with its paths relative to a folder."""

@@ -19,7 +19,6 @@ from tightrope.monitors.latency import LatencyObjective
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import MODEL_SCOPE, Comparisons, Role
 from tightrope.monitors.safemode import Policy
-from tightrope.monitors.veto.drawing import LabelDraw
 from tightrope.service.adapters.ports import Model
 from tightrope.service.config import models as config
 from tightrope.service.config.loader import SafeModeSection, Settings
@@ -34,7 +33,7 @@ from tightrope.service.inference.kinds.class_cells import (
     cells_document,
 )
 from tightrope.service.inference.kinds.kind_building import option_digests
-from tightrope.service.inference.kinds.monitor_specs import known_margin, margin_document, monitor_specs
+from tightrope.service.inference.kinds.monitor_specs import known_margin, label_draw, margin_document, monitor_specs
 from tightrope.service.inference.kinds.offers import (
     LOSS_MONITOR,
     Offer,
@@ -69,6 +68,8 @@ UNDIGESTED_SETTINGS = (
 """Settings that evidence does not depend on; the artefacts and their tensors have digests of their own."""
 TOLD_SETTINGS = ("mode", "class_gain", "noise_share", "latency", "fallback_seconds")
 """Settings that evidence does not depend on and judgement does: a change of them is told, too."""
+CAP_SETTINGS = ("per_group_daily", "least_probability")
+"""Settings of the review that change probabilities, which rows bring with them; the least one is digested apart."""
 GATEWAY_SAFE_MODE = ("silent_seconds", "when_silent")
 """Settings of safe mode that concern gateways alone."""
 
@@ -112,7 +113,7 @@ def build_plan(
         blind_seconds=safe_mode.blind_seconds,
         objective=LatencyObjective(section.latency.seconds, section.latency.limit) if section.latency else None,
         label_horizon=section.labels.horizon_seconds if section.labels else 0.0,
-        label_draw=LabelDraw(section.labels.disagreements, section.labels.random) if section.labels else LabelDraw(),
+        label_draw=label_draw(section),
         digest=_settings_digest(section, settings, digests, cells_document(specs, offer.chosen) | chosen),
         settings=_judged_settings(section, settings, rules) | chosen,
         always_baseline=subgroups.always_baseline,
@@ -196,6 +197,10 @@ def _digested_settings(section: config.ModelSection, settings: Settings) -> dict
     # Options of kinds that are not written would change the digest of every plain model.
     written = section.decision.model_dump(mode="json", exclude_none=True)
     digested["decision"] = {"output": None} | written | option_digests(section.decision)
+    if section.review is not None:
+        digested["review"] = {name: value for name, value in digested["review"].items() if name not in CAP_SETTINGS}
+    if floor := label_draw(section).floor:
+        digested["labels"] = {**digested["labels"], "least_probability": floor}
     for key, runtime in (("runtime", section.runtime), ("compressed_runtime", section.compressed_runtime)):
         digested[key] = runtime.answer_options if runtime else {}
     return digested

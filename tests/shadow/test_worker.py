@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from tests.support.samples import BASELINE, WorkerHarness, sample, watched
-from tightrope.monitors.records import Sample
+from tightrope.monitors.records import Comparisons, Sample
+from tightrope.service.adapters.ports import ComparedBatch, NoArchive
+from tightrope.shadow.worker import Worker
 
 
 @pytest.fixture
@@ -53,3 +55,27 @@ def test_step_without_samples_returns_zero_after_its_timeout(shop: WorkerHarness
     """Nothing is published."""
     assert shop.worker().step(0.01) == 0
     assert shop.comparisons() == []
+
+
+def test_comparisons_are_stamped_before_they_are_published(shop: WorkerHarness) -> None:
+    """The archive gets the same rows as the judge: with the probabilities of their draw."""
+
+    def stamp(rows: Comparisons) -> Comparisons:
+        return replace(rows, chances=np.full((len(rows), 2), 0.25))
+
+    archived: list[ComparedBatch] = []
+
+    class Kept(NoArchive):
+        append = staticmethod(archived.append)
+
+    shop.publish(sample(shop.watched["m"], np.ones((3, 2)), number=0))
+    Worker(shop.bus, shop.watched, shop.metrics, shop.stopping, Kept(), stamp).step(0)
+    (published,) = shop.comparisons()
+    assert published.chances.tolist() == archived[0].comparisons.chances.tolist() == [[0.25, 0.25]] * 3
+
+
+def test_comparisons_without_a_stamp_bring_no_probabilities(shop: WorkerHarness) -> None:
+    """Those of the plan hold."""
+    shop.publish(sample(shop.watched["m"], np.ones((3, 2)), number=0))
+    shop.worker().step(0)
+    assert shop.comparisons()[0].chances.shape == (3, 0)

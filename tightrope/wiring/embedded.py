@@ -145,7 +145,7 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
     deployer = HotSwapDeployer(settings, served, as_watched, record_event, shield)
     archive = _archive(settings, pairs, metrics)
     review = Review.build(settings, pairs, bus, archive, metrics)
-    desk, kept = (review.desk, review.archive) if review else (None, archive)
+    desk, kept, stamp = (review.desk, review.archive, review.daily.stamp) if review else (None, archive, None)
     parts = settings, pairs, served.profiles, bus, store, view, deployer, metrics
     shown: dict[str, Any] = {"review": desk, "incidents": incident_library(settings)}
     service = build_service(*parts, worker_costs=[WorkerCosts(pairs, metrics)], **shown)
@@ -159,7 +159,7 @@ def build_embedded(settings: Settings, config: Path | None = None) -> Embedded:
         service=service,
         view=view,
         store=store,
-        worker=Loop("worker", partial(Worker, bus, served.watched, metrics, archive=kept)),
+        worker=Loop("worker", partial(Worker, bus, served.watched, metrics, archive=kept, stamp=stamp)),
         judge=judge_loop(judging, metrics),
         archive=archive,
         reporter=ReportScheduler(settings, {name: pair.plan.scopes for name, pair in pairs.items()}, metrics, config),

@@ -1,12 +1,15 @@
 """The review by people: the tokens of reviewers, the archive of drawn rows, and the desk."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
 from tightrope.monitors.records import Role
+from tightrope.monitors.review.daily_cap import DailyCap
 from tightrope.service.adapters.ports import Archive, Bus
 from tightrope.service.adapters.prometheus.metrics import Metrics
+from tightrope.service.adapters.review.daily_chances import DailyChances
 from tightrope.service.adapters.review.review_archive import ReviewArchive, ReviewedModel
 from tightrope.service.adapters.review.row_presenter import RowPresenter
 from tightrope.service.adapters.sqlite.event_table import DAY_SECONDS
@@ -15,11 +18,24 @@ from tightrope.service.api.review.desk import ReviewDesk, ReviewedDecision
 from tightrope.service.config.loader import ConfigError, Settings, secret
 from tightrope.service.config.models import ModelSection
 from tightrope.service.config.review import ReviewSection
+from tightrope.service.errors import UnavailableError
 from tightrope.service.inference.input_columns import build_columns
 from tightrope.service.inference.model_pair import ModelPair
+from tightrope.service.routing.periodic_check import PeriodicCheck
+
+log = logging.getLogger(__name__)
 
 REVIEW_DATABASE = "review.db"
 """Name of the file in the state folder with the rows under review."""
+
+SAVE_SECONDS = 5.0
+"""Seconds between two times at which the rows of the day are saved."""
+
+NO_CLUSTER_CAP = (
+    "needs the embedded bus so far: the workers of a cluster do not count together; leave it out, and lower "
+    "labels.disagreements"
+)
+"""The reason for which a daily cap is refused in a cluster, and what would be right."""
 
 MOST_TITLED_CLASSES = 1_000
 """Classes that a page offers as the right one."""
@@ -32,6 +48,8 @@ class Review:
     table: ReviewTable
     archive: ReviewArchive
     desk: ReviewDesk
+    daily: DailyChances
+    saving: PeriodicCheck
 
     @classmethod
     def build(
@@ -57,17 +75,26 @@ class Review:
             )
             for name, section in sections.items()
         }
-        return cls(table, ReviewArchive(archive, table, models, metrics), ReviewDesk(table, bus, decisions, metrics))
+        daily = DailyChances(table, {name: cap for name in sections if (cap := _cap(settings, pairs, name))})
+        desk = ReviewDesk(table, bus, decisions, metrics, daily=daily)
+        saving = PeriodicCheck("review days", SAVE_SECONDS, daily.save)
+        return cls(table, ReviewArchive(archive, table, models, metrics), desk, daily, saving)
 
     def start(self) -> None:
         """Start to keep drawn rows, and to make answers final."""
         self.archive.start()
         self.desk.start()
+        self.saving.start()
 
     def stop(self, timeout: float) -> None:
         """Stop; answers that are not final are published after the next start."""
         self.archive.stop(timeout)
         self.desk.stop(timeout)
+        self.saving.stop(timeout)
+        try:
+            self.daily.save()
+        except UnavailableError as error:
+            log.warning("the rows reviewed today are not saved: %s", error)
         self.table.close()
 
 
@@ -84,6 +111,8 @@ def reviewer_tokens(settings: Settings) -> dict[str, dict[str, str]]:
             continue
         if settings.bus is not None:
             problems.append(f"models.{name}.review: needs the embedded bus so far: leave bus out, or leave review out")
+        if settings.bus is not None and (cap := model.review.per_group_daily) is not None:
+            problems.append(f"models.{name}.review.per_group_daily: is {cap}, and {NO_CLUSTER_CAP}")
         tokens[name] = {}
         for reviewer, file in model.review.reviewers.items():
             key = f"models.{name}.review.reviewers.{reviewer}"
@@ -100,6 +129,13 @@ def reviewer_tokens(settings: Settings) -> dict[str, dict[str, str]]:
     if problems:
         raise ConfigError(problems)
     return tokens
+
+
+def _cap(settings: Settings, pairs: Mapping[str, ModelPair], name: str) -> DailyCap | None:
+    """The daily cap of a model, None without one."""
+    review = settings.models[name].review
+    rows = review.per_group_daily if review else None
+    return None if rows is None else DailyCap(pairs[name].plan.label_draw, rows)
 
 
 def _reviewed(model: ModelSection, section: ReviewSection, pair: ModelPair) -> ReviewedModel:

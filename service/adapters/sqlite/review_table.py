@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS opinions (
     at REAL NOT NULL, final INTEGER NOT NULL, PRIMARY KEY (id, reviewer)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS opinions_of_rows ON opinions (id);
+CREATE TABLE IF NOT EXISTS days (model TEXT PRIMARY KEY, document BLOB NOT NULL) WITHOUT ROWID;
 """
 
 ROW_COLUMNS = "id, model, request_id, row, time, probability, disagree, a, b, a_is_baseline, wanted, document"
@@ -202,6 +203,17 @@ class ReviewTable:
             found = db.execute(query, (model,)).fetchall()
         own = len(fields(GivenOpinion))
         return [(_opinion(values[:own]), _row(values[own:])) for values in found]
+
+    def days(self, model: str) -> bytes | None:
+        """The stored counts of a model's days, None without any."""
+        with self._transaction() as db:
+            found = db.execute("SELECT document FROM days WHERE model = ?", (model,)).fetchone()
+        return found[0] if found else None
+
+    def store_days(self, model: str, document: bytes) -> None:
+        """Replace the counts of a model's days."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO days VALUES (?, ?)", (model, document))
 
     def close(self) -> None:
         """Close the file."""

@@ -12,6 +12,7 @@ from tightrope.monitors.label_records import Label
 from tightrope.monitors.review.opinions import Opinion, kappa, true_class
 from tightrope.service.adapters.metrics_ports import GatewayMetrics
 from tightrope.service.adapters.ports import Bus, BusFullError
+from tightrope.service.adapters.review.daily_chances import DailyChances
 from tightrope.service.adapters.sqlite.review_table import GivenOpinion, ReviewRow, ReviewTable
 from tightrope.service.adapters.topics import LABELS, topic
 from tightrope.service.adapters.wire.record_codec import encode_labels
@@ -56,7 +57,9 @@ class Agreement:
 
 
 class ReviewDesk:
-    """Hands out rows and takes answers. An answer becomes a label once it cannot be taken back any more."""
+    """Hands out rows and takes answers. An answer becomes a label once it cannot be taken back any more. ``daily`` has
+    the probabilities of the day, where there is a daily cap.
+    """
 
     def __init__(
         self,
@@ -65,12 +68,14 @@ class ReviewDesk:
         models: Mapping[str, ReviewedDecision],
         metrics: GatewayMetrics,
         clock: Callable[[], float] = time.time,
+        daily: DailyChances | None = None,
     ) -> None:
         self._table = table
         self._bus = bus
         self.models = models
         self._metrics = metrics
         self._clock = clock
+        self.daily = daily
         self._check = PeriodicCheck("reviews", SETTLE_SECONDS, self.settle)
 
     def start(self) -> None:

@@ -12,9 +12,11 @@ from fastapi.responses import Response
 from tightrope.monitors.review.opinions import Opinion
 from tightrope.service.adapters.journal.incident import Incident
 from tightrope.service.adapters.journal.incident_times import incident_at
-from tightrope.service.api.answers import ReviewStatus, json_response
+from tightrope.service.adapters.review.status_documents import ReviewStatus
+from tightrope.service.api.answers import json_response
 from tightrope.service.api.auth import require_operator
 from tightrope.service.api.openapi import answers, refusals
+from tightrope.service.api.review.daily import daily_review
 from tightrope.service.api.review.desk import ReviewDesk
 from tightrope.service.config.access import AccessTokens
 from tightrope.service.errors import UnknownModelError, quote
@@ -49,7 +51,7 @@ def create_router(
 
     @router.get("/models/{model}/reviews", **answers(ReviewStatus, 401, 403, 404))
     def status(model: str) -> Response:
-        """How many answers there are, and how far reviewers agree."""
+        """How many answers there are, how far reviewers agree, and with a daily cap the rows of today by group."""
         return json_response(_status(desk, engine.pair(model).name))
 
     content = {"text/csv": {"schema": {"type": "string"}}}
@@ -77,13 +79,16 @@ def create_router(
 def _status(desk: ReviewDesk, model: str) -> ReviewStatus:
     agreement = desk.agreement(model)
     counts = Counter(given.opinion for given, _ in desk.opinions(model))
-    return {
+    status: ReviewStatus = {
         "model": model,
         "answers": {opinion: counts[opinion] for opinion in Opinion},
         "asked_twice": agreement.rows,
         "agreed": agreement.share if isfinite(agreement.share) else None,
         "kappa": agreement.kappa if isfinite(agreement.kappa) else None,
     }
+    if desk.daily is not None and model in desk.daily.caps:
+        status["daily"] = daily_review(desk.daily, model)
+    return status
 
 
 def _csv(

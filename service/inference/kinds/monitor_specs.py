@@ -12,6 +12,7 @@ from tightrope.monitors.definitions.clear_monitor import clear_above
 from tightrope.monitors.definitions.definition import MonitorDefinition, Reach
 from tightrope.monitors.records import Comparisons, Stream
 from tightrope.monitors.reliability.curve_bins import CurveBins
+from tightrope.monitors.review.common_rate import at_common_rate
 from tightrope.monitors.veto.drawing import LabelDraw
 from tightrope.service.config import models as config
 from tightrope.service.inference.kinds.calibration_cells import with_curve_bins
@@ -65,6 +66,8 @@ def _monitor_specs(
     if inapplicable or limit is None or not variants:
         return
     observed, is_class = offer.adapted(monitor), monitor.name in CLASS_MONITORS
+    if (draw := label_draw(section)).floor:
+        observed = at_common_rate(observed, draw.floor)
     if is_class and monitor.name not in section.limits:
         limit = class_limit(section.limits.get(LOSS_MONITOR.name, offer.limits.get(LOSS_MONITOR.name)))
     default = min(monitor.subgroup_factor * limit, MAX_DEFAULT_SUBGROUP_LIMIT)
@@ -74,13 +77,22 @@ def _monitor_specs(
     fractional = monitor.name in offer.fractional and observed.class_of is None
     bound = 1.0
     if section.labels is not None and monitor.zeros is not None:
-        bound = 1 / LabelDraw(section.labels.disagreements, section.labels.random).least
+        bound = 1 / draw.least
     own = limits[:1] if observed.reach is Reach.MODEL else limits
     spec = MonitorSpec(observed, variants, own, lanes=section.lanes, fractional=fractional, critical=critical)
     spec = replace(spec, subgroup_limit=subgroup_limit)
     yield spec if bound == 1 else replace(spec, bound=bound)
     if is_class and (others := subgroup_cells(spec, offer.every_class, limits)) is not None:
         yield others
+
+
+def label_draw(section: config.ModelSection) -> LabelDraw:
+    """The probabilities with which rows are drawn for labels; with a daily cap of reviews, the least one, too."""
+    if section.labels is None:
+        return LabelDraw()
+    review = section.review
+    floor = review.least_probability if review is not None and review.per_group_daily is not None else 0.0
+    return LabelDraw(section.labels.disagreements, section.labels.random, floor)
 
 
 def known_margin(proven: float | None, golden: Comparisons | None) -> float | None:

@@ -8,7 +8,7 @@ import pytest
 from tests.support.configs import write_config
 from tests.support.harmful_pair import write_models
 from tightrope.service.config.loader import ConfigError, load
-from tightrope.wiring.review import reviewer_tokens
+from tightrope.wiring.review import NO_CLUSTER_CAP, reviewer_tokens
 
 
 def mistakes(folder: Path, review: dict[str, Any], **settings: object) -> list[str]:
@@ -50,6 +50,26 @@ def test_review_in_a_cluster_is_refused(folder: Path) -> None:
     assert mistakes(folder, {"reviewers": {"ana": "ana"}}, bus=bus) == [
         "models.m.review: needs the embedded bus so far: leave bus out, or leave review out"
     ]
+
+
+def test_daily_cap_in_a_cluster_is_refused(folder: Path) -> None:
+    """Several workers would each count their own rows."""
+    bus = {"kafka": {"servers": ["127.0.0.1:1"]}}
+    found = mistakes(folder, {"reviewers": {"ana": "ana"}, "per_group_daily": 20}, bus=bus)
+    assert f"models.m.review.per_group_daily: is 20, and {NO_CLUSTER_CAP}" in found
+
+
+def test_cap_that_can_lower_nothing_is_refused(folder: Path) -> None:
+    """With the keys, their values, and what would be right."""
+    review = {"reviewers": {"ana": "ana"}, "per_group_daily": 20, "least_probability": 0.5}
+    model = {**write_models(folder), "labels": {"disagreements": 0.2}, "review": review}
+    with pytest.raises(ConfigError) as caught:
+        load(write_config(folder, {"models": {"m": model}}))
+    (line,) = caught.value.problems
+    assert "models.m: " in line
+    assert "review.per_group_daily is 20, but review.least_probability is 0.5 and a disagreement is drawn with 0.2" in (
+        line
+    )
 
 
 def test_review_without_labels_is_refused(folder: Path) -> None:

@@ -12,12 +12,15 @@ from prometheus_client import CollectorRegistry
 from tests.support.judgement.review_rows import review_row
 from tests.support.serving.api_client import ApiClient
 from tests.support.serving.service_harness import AUTH
+from tightrope.monitors.review.daily_cap import DailyCap
 from tightrope.monitors.review.opinions import Opinion
+from tightrope.monitors.veto.drawing import LabelDraw
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.prometheus.metrics import Metrics
+from tightrope.service.adapters.review.daily_chances import DailyChances
 from tightrope.service.adapters.sqlite.review_table import GivenOpinion, ReviewTable
 from tightrope.service.api.review.desk import ReviewDesk, ReviewedDecision
-from tightrope.service.api.review.export import create_router
+from tightrope.service.api.review.export import _status, create_router
 from tightrope.service.config.access import AccessTokens
 
 TOKEN = AUTH["Authorization"].split()[1]
@@ -74,3 +77,13 @@ def test_agreement_is_that_of_rows_asked_twice(client: ApiClient) -> None:
         "agreed": 1.0,
         "kappa": None,
     }
+
+
+def test_daily_cap_is_shown_where_there_is_one(tmp_path: Path) -> None:
+    """Another model has none."""
+    table, cap = ReviewTable(tmp_path / "review.db"), DailyCap(LabelDraw(0.5, 0.02, floor=0.05), rows=20)
+    daily = DailyChances(table, {"m": cap}, lambda: 0.0)
+    decisions = dict.fromkeys(("m", "n"), ReviewedDecision({}, (), 1000.0, 5000.0))
+    desk = ReviewDesk(table, MemoryBus(), decisions, Metrics(CollectorRegistry()), daily=daily)
+    assert _status(desk, "m")["daily"]["day"] == "1970-01-01"
+    assert "daily" not in _status(desk, "n")
