@@ -169,7 +169,7 @@ def measured(way: FoldWay, seed: int, n: int) -> CappedResult:
     rows, state, alarms, shown = traffic.compared(), held(plan, initial_state(plan)), Counter[str](), []
     days = ReviewDays.begin(CAP, 0)
     for own in traffic.batches():
-        days, batch = days.at(CAP, int(traffic.day[own.start])).after(CAP, rows.take(own))
+        days, batch = days.on_day(CAP, int(traffic.day[own.start])).after(CAP, rows.take(own))
         state, transitions, added = review_rows(plan, state, batch, traffic.truth[own], way)
         for each in transitions:
             if each.trigger is Input.BREACH:

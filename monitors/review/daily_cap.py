@@ -11,8 +11,8 @@ row's probability so depends on rows before it and on its own groups, and on no 
   at most the probability without a cap.
 - The busiest of the last seven completed days counts, so that a quiet Sunday does not fill the Monday after it. A group
   without a disagreement in these days has the probability without a cap.
-- A row of several groups has the largest probability of its groups, of which the model as a whole is one: no group has
-  less than its share, and one that overlaps with smaller ones may have more than the cap.
+- A row of several groups has the largest probability of its groups, and the model as a whole is one of them: no group
+  has less than its share, and one that overlaps with smaller ones may have more than the cap.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ from tightrope.monitors.records import MODEL_SCOPE, Comparisons, Floats
 from tightrope.monitors.scopes import with_model_scope
 from tightrope.monitors.veto.drawing import LabelDraw, awaits_label
 
-KEPT_DAYS = 7
+BUSY_DAYS = 7
 """Completed days whose rows decide on the probabilities of the next one."""
 
 SECONDS_PER_DAY = 86_400
@@ -111,7 +111,7 @@ class ReviewDays:
     >>> cap = DailyCap(LabelDraw(disagreements=1.0, random=0.0, floor=0.05), rows=1)
     >>> rows = Comparisons.from_columns(4, disagree=True)
     >>> days, stamped = ReviewDays.begin(cap, day=10).after(cap, rows)
-    >>> days, tomorrow = days.at(cap, day=11).after(cap, rows)
+    >>> days, tomorrow = days.on_day(cap, day=11).after(cap, rows)
     >>> stamped.chances[0].tolist(), tomorrow.chances[0].tolist()
     ([1.0, 0.0], [0.25, 0.0])
     """
@@ -126,12 +126,12 @@ class ReviewDays:
         """The first day, without any known rows."""
         return cls(day, cap.chances(()))
 
-    def at(self, cap: DailyCap, day: int) -> Self:
+    def on_day(self, cap: DailyCap, day: int) -> Self:
         """The days at this one. A clock that goes back over midnight does not begin a day again."""
         if day in {self.day, self.day - 1}:
             return self
         known = {**self.completed, **({self.day: self.rows} if self.rows else {})}
-        completed = {number: rows for number, rows in known.items() if day - KEPT_DAYS <= number < day}
+        completed = {number: rows for number, rows in known.items() if day - BUSY_DAYS <= number < day}
         return replace(self, day=day, chances=cap.chances(completed.values()), rows={}, completed=completed)
 
     def after(self, cap: DailyCap, rows: Comparisons) -> tuple[Self, Comparisons]:
@@ -154,4 +154,4 @@ class ReviewDays:
 
     def tomorrow(self, cap: DailyCap) -> DayChances:
         """The probabilities of the next day if this one ended now."""
-        return self.at(cap, self.day + 1).chances
+        return self.on_day(cap, self.day + 1).chances

@@ -79,7 +79,7 @@ class DailyChances:
 
     def _today(self, model: str, cap: DailyCap) -> ReviewDays:
         before = self._days[model]
-        days = before.at(cap, self._day())
+        days = before.on_day(cap, self._day())
         if days is not before:
             self._days[model] = days
             _tell_excess(model, cap, days)

@@ -33,7 +33,7 @@ DAYS = st.lists(st.dictionaries(st.sampled_from((MODEL_SCOPE, *SCOPES)), GROUPS)
 
 
 def traffic(seed: int, n: int, few: float = 0.2, differing: float = 0.2) -> Comparisons:
-    """Return rows of two groups, some of which are disagreements."""
+    """Return rows of two groups, disagreements among them."""
     rng = np.random.default_rng(seed)
     of_few = rng.random(n) < few
     disagree = rng.random(n) < differing
@@ -79,8 +79,8 @@ def test_more_rows_on_a_day_never_raise_a_probability(cap: DailyCap, days: list,
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.integers(1, 400))
 def test_probabilities_are_fixed_before_the_rows_of_their_day(seed: int, other: int, n: int) -> None:
-    """Whatever comes on the day itself, and however often: tomorrow follows from it, and today does not."""
-    days = ReviewDays.begin(CAP, 0).after(CAP, traffic(0, 600))[0].at(CAP, 1)
+    """Tomorrow follows from the rows of the day itself, however many come, and today does not."""
+    days = ReviewDays.begin(CAP, 0).after(CAP, traffic(0, 600))[0].on_day(CAP, 1)
     row = traffic(7, 20)
     fixed = chances_of(days, CAP, row)
     for rows in (traffic(seed, n), traffic(other, 2 * n, few=0.9, differing=0.9)):
@@ -96,7 +96,7 @@ def test_probabilities_depend_on_no_draw(seed: int, n: int) -> None:
         rows = traffic(seed + day, n)
         draws = np.random.default_rng(seed).random(n)
         days = [
-            each.after(CAP, replace(rows, draw=own))[0].at(CAP, day)
+            each.after(CAP, replace(rows, draw=own))[0].on_day(CAP, day)
             for each, own in zip(days, (rows.draw, draws), strict=True)
         ]
     assert days[0].chances == days[1].chances
@@ -108,7 +108,7 @@ def test_labels_are_unbiased_in_every_group(seed: int, right: list[bool]) -> Non
     """Over all draws, the mean of accuracy's observation is who was right: a row of either group, on a third day."""
     days = ReviewDays.begin(CAP, 0)
     for day in (1, 2):
-        days = days.after(CAP, traffic(seed + day, 3_000, few=0.05))[0].at(CAP, day)
+        days = days.after(CAP, traffic(seed + day, 3_000, few=0.05))[0].on_day(CAP, day)
     numbers = (np.arange(NUMBERS) + 0.5) / NUMBERS
     plan = Plan("m", "b", "c", (MODEL_SCOPE, *SCOPES), np.ones(3), (), label_horizon=1.0, label_draw=CAP.draw)
     for group, truth in enumerate(right):
@@ -145,13 +145,13 @@ def test_cap_is_what_a_day_like_the_one_before_asks_for() -> None:
 
 def test_busiest_of_seven_completed_days_counts() -> None:
     """A quiet Sunday does not fill the Monday after it; eight days later it is forgotten."""
-    days = ReviewDays.begin(CAP, 0).after(CAP, traffic(0, 2_000))[0].at(CAP, 1)
+    days = ReviewDays.begin(CAP, 0).after(CAP, traffic(0, 2_000))[0].on_day(CAP, 1)
     busy = days.chances
     assert busy.groups[MODEL_SCOPE] < 0.1
-    days = days.after(CAP, traffic(1, 10))[0].at(CAP, 2)
+    days = days.after(CAP, traffic(1, 10))[0].on_day(CAP, 2)
     assert days.chances == busy
-    assert days.at(CAP, 7).chances == busy
-    assert days.at(CAP, 8).chances.groups.get(SCOPES[0], 0.5) == 0.5
+    assert days.on_day(CAP, 7).chances == busy
+    assert days.on_day(CAP, 8).chances.groups.get(SCOPES[0], 0.5) == 0.5
 
 
 def test_group_without_rows_before_has_the_probability_without_a_cap() -> None:
@@ -171,11 +171,11 @@ def test_row_of_several_groups_has_the_largest_probability() -> None:
 
 
 def test_clock_that_goes_back_over_midnight_begins_no_day_again() -> None:
-    """Of a whole day and more it does: the days that are later then are not completed ones."""
-    days = ReviewDays.begin(CAP, 5).after(CAP, traffic(0, 500))[0].at(CAP, 6)
+    """A whole day and more begins another one; the days that are later then are not completed ones."""
+    days = ReviewDays.begin(CAP, 5).after(CAP, traffic(0, 500))[0].on_day(CAP, 6)
     days = days.after(CAP, traffic(1, 500))[0]
-    assert days.at(CAP, 5) is days
-    back = days.at(CAP, 4)
+    assert days.on_day(CAP, 5) is days
+    back = days.on_day(CAP, 4)
     assert (back.day, dict(back.completed), back.chances) == (4, {}, CAP.chances(()))
 
 
@@ -187,6 +187,6 @@ def test_rows_without_a_class_are_not_counted() -> None:
 
 def test_another_cap_holds_from_the_same_completed_days_on() -> None:
     """Rows of today decide on nothing yet."""
-    days = ReviewDays.begin(CAP, 0).after(CAP, traffic(0, 500))[0].at(CAP, 1).after(CAP, traffic(1, 5_000))[0]
+    days = ReviewDays.begin(CAP, 0).after(CAP, traffic(0, 500))[0].on_day(CAP, 1).after(CAP, traffic(1, 5_000))[0]
     wider = replace(CAP, rows=40)
     assert days.fitted(wider).chances == wider.chances(days.completed.values()) != days.chances

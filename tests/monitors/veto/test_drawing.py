@@ -74,7 +74,7 @@ def test_rows_below_the_least_probability_are_not_drawn() -> None:
 
 
 def test_another_number_of_probabilities_is_none() -> None:
-    """Of a record that no worker of this release wrote."""
+    """No worker of this release writes such a record."""
     rows = Comparisons.from_columns(1, draw=0.0, disagree=True, chances=np.full((1, 3), 0.01))
     assert LabelDraw(0.5, 0.1).of_rows(rows).probabilities.tolist() == [0.5]
 

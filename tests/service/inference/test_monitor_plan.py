@@ -10,13 +10,10 @@ from tests.support.judgement.comparisons import CLASS_MONITORS
 from tests.support.onnx_models import classifier
 from tests.support.serving.model_pairs import REFUSAL, SUBGROUPS, sure_and_unsure
 from tests.support.serving.service_harness import pair_of, settings_of
-from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.definitions.definition import Reach
 from tightrope.monitors.intake.repeats import Repeats
 from tightrope.monitors.plan import Plan
 from tightrope.monitors.records import Stream
-from tightrope.monitors.review.common_rate import CommonRateExcess
-from tightrope.monitors.veto.drawing import LabelDraw
 from tightrope.service.config.loader import ConfigError
 from tightrope.service.inference.loading.pair_building import build
 from tightrope.service.inference.loading.pair_loading import load_model
@@ -210,32 +207,6 @@ STILL: list[dict[str, Any]] = [
 def test_digest_ignores_settings_that_evidence_does_not_depend_on(tmp_path: Path, change: dict[str, Any]) -> None:
     """Arming a plan, or giving it more threads, keeps its evidence."""
     assert plan_of(tmp_path, **change).digest == plan_of(tmp_path).digest
-
-
-def test_digest_depends_on_the_least_probability_of_a_daily_cap_and_not_on_the_cap(tmp_path: Path) -> None:
-    """The bets are made for the least one; the others come with each row. An unset cap leaves the digest as it was."""
-
-    def digest(**review: object) -> str:
-        return plan_of(tmp_path, labels={}, review={"reviewers": {"ana": "ana"}, **review}).digest
-
-    plain = digest()
-    assert digest(least_probability=0.2) == plain
-    capped = digest(per_group_daily=20)
-    assert digest(per_group_daily=90) == capped != plain
-    assert digest(per_group_daily=20, least_probability=0.2) not in {plain, capped}
-
-
-def test_daily_cap_reaches_the_draw_and_the_monitors_of_labels(tmp_path: Path) -> None:
-    """Accuracy is bounded by the least probability, and excess risk takes the rows that it alone would draw."""
-    labels, review = {"disagreements": 0.5, "random": 0.02}, {"reviewers": {"ana": "ana"}, "per_group_daily": 20}
-    plan = plan_of(tmp_path, labels=labels, review=review)
-    assert plan.label_draw == LabelDraw(0.5, 0.02, floor=0.05)
-    rules = {rule.monitor.name: rule for rule in plan.rules}
-    assert rules["accuracy"].bound == 20
-    assert rules["excess_risk"].monitor.observe == CommonRateExcess(0.05)
-    assert rules["brier"].monitor == CATALOGUE["brier"]
-    plain = {rule.monitor.name: rule for rule in plan_of(tmp_path, labels=labels).rules}
-    assert (plain["accuracy"].bound, plain["excess_risk"].monitor) == (2, CATALOGUE["excess_risk"])
 
 
 def test_digest_ignores_the_settings_of_gateways_alone(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The days of reviews survive a restart, whatever the disk does, and rows bring the probabilities of their day."""
+"""The days of reviews survive a restart and a failing disk, and rows bring the probabilities of their day."""
 
 import logging
 import threading
@@ -45,7 +45,7 @@ def days(tmp_path: Path) -> Days:
 
 
 def test_cap_lowers_the_probability_of_tomorrow_and_never_stops_today(days: Days) -> None:
-    """Two hundred disagreements, of which a half is drawn; the next day a tenth."""
+    """A half of two hundred disagreements is drawn; the next day a tenth."""
     assert [days.compare(100), days.compare(100)] == [[0.5], [0.5]]
     assert days.chances.today("m").rows == {MODEL_SCOPE: GroupRows(200, 200, 100)}
     assert days.at(20_000.99999).compare(1) == [0.5]
@@ -126,7 +126,7 @@ def test_unreadable_days_begin_anew_and_are_told(
 def test_groups_over_the_cap_at_the_least_probability_are_told_when_a_day_begins(
     days: Days, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Of 1,000 disagreements a twentieth is drawn, 50 instead of 20; once a day."""
+    """A twentieth of 1,000 disagreements is drawn, 50 instead of 20; the warning comes once a day."""
     days.compare(1_000)
     with caplog.at_level(logging.WARNING):
         days.at(20_001).compare(1)

@@ -22,7 +22,7 @@ def daily(tmp_path: Path) -> DailyChances:
 
 
 def test_day_without_rows_has_the_probabilities_without_a_cap(daily: DailyChances) -> None:
-    """Of the model alone, for no group is known yet."""
+    """It has the model alone, for no group is known yet."""
     assert daily_review(daily, "m") == {
         "day": "2026-11-30",
         "per_group_daily": 20,
