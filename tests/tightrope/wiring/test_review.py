@@ -4,11 +4,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from tests.support.configs import write_config
 from tests.support.harmful_pair import write_models
+from tightrope.monitors.records import Comparisons
+from tightrope.monitors.review.daily_cap import DailyCap
+from tightrope.monitors.veto.drawing import LabelDraw
+from tightrope.service.adapters.memory_bus import MemoryBus
+from tightrope.service.adapters.ports import NoArchive
+from tightrope.service.adapters.prometheus.metrics import Metrics
+from tightrope.service.app import load_pairs
 from tightrope.service.config.loader import ConfigError, load
-from tightrope.wiring.review import NO_CLUSTER_CAP, reviewer_tokens
+from tightrope.wiring.review import NO_CLUSTER_CAP, Review, reviewer_tokens
 
 
 def mistakes(folder: Path, review: dict[str, Any], **settings: object) -> list[str]:
@@ -50,6 +58,30 @@ def test_review_in_a_cluster_is_refused(folder: Path) -> None:
     assert mistakes(folder, {"reviewers": {"ana": "ana"}}, bus=bus) == [
         "models.m.review: needs the embedded bus so far: leave bus out, or leave review out"
     ]
+
+
+def test_rows_of_the_day_are_saved_when_the_review_stops(folder: Path) -> None:
+    """A model without a cap has no days; the next start goes on with those that are stored."""
+    capped = {"reviewers": {"ana": "ana"}, "per_group_daily": 20, "least_probability": 0.1}
+    model = {**write_models(folder), "labels": {"disagreements": 0.5}}
+    written = {"m": {**model, "review": capped}, "n": {**model, "review": {"reviewers": {"ana": "ana"}}}}
+    settings = load(write_config(folder, {"models": written, "state": "state"}))
+    pairs = load_pairs(settings)
+
+    def build() -> Review:
+        review = Review.build(settings, pairs, MemoryBus(), NoArchive(), Metrics(CollectorRegistry()))
+        assert review is not None
+        return review
+
+    first = build()
+    assert first.daily.caps == {"m": DailyCap(LabelDraw(0.5, 0.01, floor=0.1), rows=20)}
+    first.start()
+    first.daily.stamp(Comparisons.from_columns(9, model="m", disagree=True))
+    first.stop(10.0)
+    second = build()
+    days = second.daily.today("m")
+    assert [days.rows, *days.completed.values()][-1]["model"].disagreements == 9
+    second.table.close()
 
 
 def test_daily_cap_in_a_cluster_is_refused(folder: Path) -> None:

@@ -6,9 +6,11 @@ import pytest
 
 from tests.support.judgement.recorded import recorded_plan
 from tightrope.demo.replay import DEMO_FOLDER, DEMO_MODEL
-from tightrope.monitors.budget import MonitorSpec
+from tightrope.monitors.budget import MonitorSpec, build_rules
 from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.observations import baseline_class
+from tightrope.monitors.review.common_rate import CommonRateExcess, at_common_rate
+from tightrope.monitors.veto.drawing import LabelDraw
 from tightrope.service.adapters.journal.plan_codec import PlanFormatError, decode_plan, encode_plan, plan_key
 from tightrope.service.app import load_pairs
 from tightrope.service.config.loader import load
@@ -37,6 +39,17 @@ def test_chosen_classes_and_infinite_numbers_are_kept() -> None:
     read = again.specs[0].monitor.class_of
     assert isinstance(read, VariantOfClass)
     assert (read.index.tolist(), read.class_of, again.blind_seconds) == ([1, 0], baseline_class, float("inf"))
+
+
+def test_daily_cap_of_reviews_is_kept() -> None:
+    """The least probability of the draw, and excess risk at its rate: a replay folds the same rows."""
+    spec = MonitorSpec(at_common_rate(CATALOGUE["excess_risk"], 0.1), ("",), np.array([0.3]))
+    plan = recorded_plan()
+    rules = build_rules([*plan.specs, spec], plan.policy.recovery_ratio)
+    changed = replace(plan, specs=(*plan.specs, spec), rules=rules, label_draw=LabelDraw(0.5, 0.02, floor=0.1))
+    again = decode_plan(encode_plan(changed))
+    assert again.label_draw == LabelDraw(0.5, 0.02, floor=0.1)
+    assert again.rules[-1].monitor.observe == CommonRateExcess(0.1)
 
 
 def test_equal_plans_have_one_key() -> None:
