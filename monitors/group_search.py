@@ -3,6 +3,7 @@
 import numpy as np
 
 from tightrope.monitors.detector_bank import Rule
+from tightrope.monitors.evidence import as_slice
 from tightrope.monitors.hunter.block import SearchedTicks, search_ticks
 from tightrope.monitors.hunter.evidence import loss_units
 from tightrope.monitors.hunter.search import SEARCHED_MONITOR, Search, SearchPlan
@@ -52,7 +53,7 @@ def _searched_rows(plan: SearchPlan, rule: Rule, view: BlockView, searched: Bool
         if view.shared.ends is not None:
             settles = np.isin(np.arange(len(searched)), view.shared.ends)
     return SearchedTicks(
-        plan.layout.vectors(view.rows)[own],
+        plan.layout.vectors(view.rows)[as_slice(own)],
         loss_units(y[own, 0]),
         step[own],
         shared[own],

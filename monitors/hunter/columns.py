@@ -100,9 +100,12 @@ class Layout:
         features: NDArray[np.floating] = rows.features
         if features.shape[1] != len(self.columns):
             features = np.full((len(rows), len(self.columns)), np.nan)
-        declared = rows.member[:, : len(self.scopes)]  # others were added while the model is served
-        class_of = np.where(rows.top_compressed >= 0, rows.top_compressed, np.nan)
-        return np.column_stack([features, class_of, rows.confidence_compressed, declared]).astype(np.float64)
+        first, vectors = len(self.columns), np.empty((self.width, len(rows)))
+        vectors[:first] = features.T
+        vectors[first] = np.where(rows.top_compressed >= 0, rows.top_compressed, np.nan)
+        vectors[first + 1] = rows.confidence_compressed
+        vectors[self.declared :] = rows.member[:, : len(self.scopes)].T  # others were added while the model is served
+        return vectors.T  # column by column in memory, as predicates are compared
 
     def words(self, predicates: Sequence[Predicate]) -> str:
         """The words for the rows that satisfy all predicates; those of input columns and subgroups first."""

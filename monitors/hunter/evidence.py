@@ -10,13 +10,16 @@ units of 1/1024, rounded down: sums of them are exact in any order, and no step 
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tightrope.monitors.hunter.factor_tables import FRACTIONS, MOST_NATS, TABLE_ROWS, factor_tables
 from tightrope.monitors.hunter.lattice import Lattice, RowBits, packed
 from tightrope.monitors.records import Bools, Floats, Ints
+
+Entries = NDArray[np.int32]
 
 LOSS_UNITS = 1024
 """The units of a loss of 1."""
@@ -123,11 +126,8 @@ class SliceTest:
     def __init__(self, lattice: Lattice) -> None:
         limits, self._kind = np.unique(lattice.limits, return_inverse=True)
         self._tables = factor_tables(tuple(limits.tolist()))
-        bernoulli = self._tables.bernoulli
-        self._zeros = np.ascontiguousarray(bernoulli.down[self._kind].T)
-        self._ratios = np.ascontiguousarray((bernoulli.up - bernoulli.down)[self._kind].T) / LOSS_UNITS
-        self._weights = np.ascontiguousarray(np.exp(bernoulli.log_weight)[self._kind].T)
         self.width = self._tables.width
+        self._first_entry = (self._kind * TABLE_ROWS**2).astype(np.int32)
         self.seeds = lattice.shares
 
     def multiply(self, mass: Floats, counts: StepCounts) -> Floats:
@@ -143,25 +143,28 @@ class SliceTest:
             mass[number] *= table.take(entry)
         return self.onset_logs(entry)
 
-    def has_table(self, rows: Ints | Floats) -> bool:
+    def has_table(self, rows: NDArray[np.integer] | Floats) -> bool:
         """Whether the table has the e-values of ticks with these numbers of single rows in a slice, (…, S)."""
         return bool(self._tables.logs.size) and rows.max(initial=0) < TABLE_ROWS
 
-    def entries(self, rows: Ints, ones: Ints) -> Ints:
+    def entries(self, rows: NDArray[np.integer], ones: NDArray[np.integer]) -> Entries:
         """The entries of the table for single rows (…, S), and those of them with a loss (…, S)."""
-        return rows * TABLE_ROWS + ones + self._kind * TABLE_ROWS**2
+        entries: Entries = np.multiply(rows, TABLE_ROWS, dtype=np.int32)
+        entries += ones
+        entries += self._first_entry
+        return entries
 
-    def onset_logs(self, entries: Ints) -> Floats:
+    def onset_logs(self, entries: Entries) -> Floats:
         """The log e-values of the alternative of twice the limit, (…, S)."""
         return np.asarray(self._tables.logs[ONSET_BET].take(entries))
 
-    def mass_after(self, mass: Floats, seeds: Floats, entries: Ints, most: float) -> Floats | None:
-        """Masses (K, S) after T ticks of seeds (T, S) and entries of the table (T, S); None where one is ``most`` or
-        more after a tick.
+    def mass_after(self, mass: Floats, seeded: Ints, entries: Entries, most: float) -> Floats | None:
+        """Masses (K, S) after T ticks of ``seeded`` rows (T,) and entries of the table (T, S); None where one is
+        ``most`` or more after a tick.
         """
         after, highest = mass.copy(), 0.0
-        for seed, entry in zip(seeds, entries, strict=True):
-            after += seed
+        for rows, entry in zip(seeded.tolist(), entries, strict=True):
+            after += rows * self.seeds
             after *= self._tables.factors.take(entry, axis=1)
             highest = max(highest, float(after.max(initial=0.0)))
         return None if highest >= most else after
@@ -170,8 +173,9 @@ class SliceTest:
         """Log e-values of a tick, (K, S). Fractional losses of single rows count as the mean of the logarithms of a one
         and a zero, which is at most the logarithm of the mean.
         """
-        log_e = counts.lost * self._ratios
-        log_e += counts.rows * self._zeros
+        zeros, ratios = self._logs
+        log_e = counts.lost * ratios
+        log_e += counts.rows * zeros
         if len(counts.slices):
             log_e += self._of_clusters(counts)
         return log_e
@@ -180,7 +184,7 @@ class SliceTest:
         """Sum the log factors of the clusters of each slice, (K, S)."""
         slices, rows, lost = counts.slices, counts.cluster_rows, counts.cluster_lost
         if counts.is_whole and self.has_table(rows):
-            entry = (rows * TABLE_ROWS + lost / LOSS_UNITS).astype(np.int64) + self._kind[slices] * TABLE_ROWS**2
+            entry = (rows * TABLE_ROWS + lost / LOSS_UNITS).astype(np.int64) + self._first_entry[slices]
             factors = [each.take(entry) for each in self._tables.cluster_logs]
         else:
             factors = [*self._tables.of_clusters(self._kind[slices], rows, lost / LOSS_UNITS)]
@@ -190,6 +194,17 @@ class SliceTest:
         """The logarithm of the mass (K, S) of each slice, the mixture over alternatives, (S,)."""
         with np.errstate(divide="ignore"):
             return np.asarray(np.log((mass * self._weights).sum(axis=0)))
+
+    @cached_property
+    def _logs(self) -> tuple[Floats, Floats]:
+        """The log e-values of a row without a loss, and those that a unit of loss adds, (K, S)."""
+        down, up = self._tables.bernoulli.down, self._tables.bernoulli.up
+        return np.ascontiguousarray(down[self._kind].T), np.ascontiguousarray((up - down)[self._kind].T) / LOSS_UNITS
+
+    @cached_property
+    def _weights(self) -> Floats:
+        """The weights of the alternatives, (K, S)."""
+        return np.ascontiguousarray(np.exp(self._tables.bernoulli.log_weight)[self._kind].T)
 
 
 @lru_cache(maxsize=16)

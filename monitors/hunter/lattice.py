@@ -40,6 +40,12 @@ LARGEST_PART = 0.9
 SAME_ROWS = 0.8
 """A slice with a larger Jaccard index with a declared subgroup is that subgroup, which is watched already."""
 
+PART_SLICES = 512
+"""Slices whose rows are found together."""
+
+SEPARATE_ROWS = 512
+"""Rows from which predicates are compared one by one: the values of all predicates would not fit the caches."""
+
 MAX_LIMIT = 0.7
 CONFIDENCE_OF_LIMIT = 0.05
 LIMIT_STEP = 1.25
@@ -123,7 +129,10 @@ class Lattice:
 
     def holds(self, own: Sequence[int]) -> bool:
         """Whether a slice, by the indices of its predicates, is one of the fixed ones."""
-        return bool((self.slices[: self.fixed] == self.padded(own)).all(axis=1).any())
+        first, second, third = (
+            slices == each for slices, each in zip(self.slices[: self.fixed].T, self.padded(own), strict=True)
+        )
+        return bool((first & second & third).any())
 
     @property
     def slot_indices(self) -> list[tuple[int, ...]]:
@@ -136,14 +145,19 @@ class Lattice:
 
     def members(self, rows: Bools) -> RowBits:
         """The rows of each slice by those of each predicate (P, n), as bits of words: (S, ceil(n / 64))."""
-        return np.ascontiguousarray(self.members_by_word(rows).T)
+        return np.concatenate([*self.member_parts(packed(rows))])
 
-    def members_by_word(self, rows: Bools) -> RowBits:
-        """The rows of each slice by those of each predicate (P, n), as bits of words: (ceil(n / 64), S)."""
-        words = packed(rows)
-        known = np.ascontiguousarray(np.concatenate([words, np.full((1, words.shape[1]), ~np.uint64(0))]).T)
-        first, second, third = (known.take(own, axis=1) for own in self.slices.T)
-        return np.asarray(first & second & third)
+    def member_parts(self, words: RowBits) -> Iterator[RowBits]:
+        """The rows of each slice by those of each predicate (P, words), some slices at a time (…, words): those of many
+        rows and all slices would not fit the caches.
+        """
+        known = np.concatenate([words, np.full((1, words.shape[1]), ~np.uint64(0))])
+        for begin in range(0, max(len(self), 1), PART_SLICES):
+            first, *others = self.slices[begin : begin + PART_SLICES].T
+            member = known.take(first, axis=0)
+            for own in others:
+                member &= known.take(own, axis=0)
+            yield member
 
 
 def common_slices(after: Lattice, before: Lattice) -> tuple[Ints, Ints]:
@@ -154,6 +168,11 @@ def common_slices(after: Lattice, before: Lattice) -> tuple[Ints, Ints]:
     >>> [each.tolist() for each in common_slices(*lattices)]
     [[1], [0]]
     """
+    if after.column is before.column and after.fixed == before.fixed:  # they differ in slots alone
+        slots = {own: index for index, own in enumerate(after.slot_indices, after.fixed)}
+        stay = [(slots[own], index) for index, own in enumerate(before.slot_indices, before.fixed) if own in slots]
+        new, kept = np.array([*((index, index) for index in range(after.fixed)), *stay], np.int64).reshape(-1, 2).T
+        return new, kept
     number = after.predicate_numbers()
     known = np.array([*(number.get(each, -1) for each in before.all_predicates), len(after.column)])
     slices, base = known[before.slices], (len(after.column) + 1) ** np.arange(3)
@@ -165,8 +184,17 @@ def common_slices(after: Lattice, before: Lattice) -> tuple[Ints, Ints]:
 
 def satisfied(vectors: Floats, column: Ints, low: Floats, high: Floats) -> Bools:
     """The rows (n, width) that satisfy each of P predicates, (P, n)."""
-    values = np.ascontiguousarray(vectors.T)[column]
-    return np.asarray((values >= low[:, None]) & (values <= high[:, None]))
+    values = np.ascontiguousarray(vectors.T)
+    if len(vectors) < SEPARATE_ROWS:
+        values = values[column]
+        return np.asarray((values >= low[:, None]) & (values <= high[:, None]))
+    found = np.empty((len(column), len(vectors)), dtype=bool)
+    for own, index, lowest, highest in zip(found, column.tolist(), low.tolist(), high.tolist(), strict=True):
+        if lowest == highest:
+            np.equal(values[index], lowest, out=own)
+        else:
+            np.logical_and(values[index] >= lowest, values[index] <= highest, out=own)
+    return found
 
 
 def packed(masks: Bools) -> RowBits:
@@ -240,8 +268,8 @@ def _limits(layout: Layout, lattice: Lattice, vectors: Floats, loss: Floats, lim
     doubtful = np.append((lattice.column == confidence) & (lattice.high < DOUBTFUL), False)
     own = np.flatnonzero(doubtful[lattice.slices].any(axis=1))
     if len(own) and known.any():
-        members = unpacked(lattice.members(lattice.satisfied(vectors[known]))[own], int(known.sum())).astype(np.float64)
-        _, upper = rate_interval(members.sum(axis=1), members @ loss[known], proof_needed(CONFIDENCE_OF_LIMIT))
+        members = lattice.members(lattice.satisfied(vectors[known]))[own]
+        _, upper = rate_interval(_counted(members), _lost(members, loss[known]), proof_needed(CONFIDENCE_OF_LIMIT))
         steps = np.ceil(np.log(np.maximum(2 * upper / limit, 1.0)) / np.log(LIMIT_STEP))
         raised = np.where(upper > limit / 2, limit * LIMIT_STEP**steps, limit)
         limits[own] = np.minimum(raised, max(MAX_LIMIT, limit))
@@ -317,6 +345,13 @@ class _Builder:
         own, subgroup = np.nonzero((rows[:, None] > SAME_ROWS * count) & (count > SAME_ROWS * rows[:, None]))
         shared[own, subgroup] = _counted(words[own] & self._words[self._declared][subgroup])
         return self._is_declared(shared, rows)
+
+
+def _lost(words: RowBits, loss: Floats) -> Floats:
+    """The losses (n,) of the rows of each slice together, (S,), from its words (S, words)."""
+    if ((loss == 0) | (loss == 1)).all():
+        return _counted(words & packed(loss > 0))
+    return np.asarray(unpacked(words, len(loss)).astype(np.float64) @ loss)
 
 
 def _counted(words: RowBits) -> Floats:

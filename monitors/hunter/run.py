@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tightrope.monitors.hunter.evidence import slice_test
 from tightrope.monitors.hunter.fold import COHORT_ROWS, add_to_cohorts
 from tightrope.monitors.hunter.lattice import Lattice, RowBits, packed
 from tightrope.monitors.hunter.search import Search
 from tightrope.monitors.records import Bools, Floats, Ints
+
+Counts = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +29,8 @@ class TickRun:
     ([[1], [1]], [[0], [1]])
     """
 
-    rows: Ints
-    ones: Ints
+    rows: Counts
+    ones: Counts
     counted: Ints
     seeds: Ints
     row: Ints
@@ -48,15 +51,17 @@ class TickRun:
             lost = np.zeros(bits.shape[1], dtype=bool)
             positions = np.arange(len(units)) + np.repeat(64 * words * np.arange(len(counted)) - starts, counted)
             bits[:, positions], lost[positions] = satisfied, units > 0
-        member = lattice.members_by_word(bits)
-        rows, ones = (_counts_of_words(each, words) for each in (member, member & packed(lost)[:, None]))
+        lost_rows, parts = packed(lost), lattice.member_parts(packed(bits))
+        counts = [[_counts_of_words(each, words) for each in (member, member & lost_rows)] for member in parts]
+        rows, ones = (np.concatenate(each, axis=1) for each in zip(*counts, strict=True))
         return cls(rows, ones, counted, seeds, row, times, satisfied, units)
 
 
-def _counts_of_words(member: RowBits, words: int) -> Ints:
-    """Count the rows of each tick by membership (T words, S), each tick having the same number of ``words``: (T, S)."""
-    counts = np.bitwise_count(member).astype(np.int64)
-    return counts if words == 1 else counts.reshape(-1, words, member.shape[1]).sum(axis=1)
+def _counts_of_words(member: RowBits, words: int) -> Counts:
+    """Count the rows of each tick by membership (S, T words), each tick having the same number of ``words``: (T, S)."""
+    ones = np.bitwise_count(member)
+    counts = ones if words == 1 else ones.reshape(len(ones), -1, words).sum(axis=2, dtype=np.int32)
+    return np.ascontiguousarray(counts.T, np.int32)
 
 
 def search_run(search: Search, run: TickRun, threshold: float) -> Search | None:
@@ -70,7 +75,7 @@ def search_run(search: Search, run: TickRun, threshold: float) -> Search | None:
     entries = test.entries(run.rows, run.ones)
     waiting = np.zeros(len(run.seeds), np.int64)
     waiting[0] = search.waiting
-    mass = test.mass_after(search.mass, (run.seeds + waiting)[:, None] * test.seeds, entries, np.exp(threshold))
+    mass = test.mass_after(search.mass, run.seeds + waiting, entries, np.exp(threshold))
     if mass is None:
         return None
     own = run.counted > 0
@@ -108,17 +113,16 @@ def _until_full(seeds: Ints, rows: int) -> Iterator[slice]:
 
 def _excess_after(search: Search, run: TickRun, logs: Floats) -> tuple[Floats, Floats]:
     """Excess (S,) and its onset (2, S) after the ticks, from the log e-values (T, S) of the alternative by which the
-    onset is estimated.
+    onset is estimated; overwrites these with the excess after each tick.
     """
-    before = np.empty_like(logs)
     excess = search.excess
-    for tick, log_e in enumerate(logs):
-        before[tick] = excess
-        excess = np.maximum(excess + log_e, 0.0)
+    for log_e in logs:
+        excess = np.maximum(np.add(excess, log_e, out=log_e), 0.0, out=log_e)
+    numbers = np.arange(2, len(logs) + 1, dtype=np.int16)
+    latest = ((logs[:-1] == 0) * numbers[:, None]).max(axis=0, initial=0)  # the latest tick that began without excess
+    latest = np.where((latest == 0) & (search.excess == 0), 1, latest)
     begins = _begins(search, run)
-    none = before == 0
-    latest = len(none) - 1 - none[::-1].argmax(axis=0)
-    return excess, np.where(none.any(axis=0), begins[:, latest], search.onset)
+    return excess.copy(), np.where(latest > 0, begins[:, latest - 1], search.onset)
 
 
 def _begins(search: Search, run: TickRun) -> Floats:

@@ -14,9 +14,9 @@ import numpy as np
 from tightrope.monitors.catalogue import SLOTS
 from tightrope.monitors.detector import Bernoulli
 from tightrope.monitors.hunter.columns import Layout
-from tightrope.monitors.hunter.evidence import LOSS_UNITS, ONSET_BET
+from tightrope.monitors.hunter.evidence import LOSS_UNITS, ONSET_BET, row_counts
 from tightrope.monitors.hunter.findings import FoundGroup
-from tightrope.monitors.hunter.lattice import SAME_ROWS, Lattice
+from tightrope.monitors.hunter.lattice import SAME_ROWS, Lattice, RowBits, packed
 from tightrope.monitors.hunter.past_rows import IN_FOUND_GROUP, PastRows, look_after
 from tightrope.monitors.hunter.proposals import Proposer, rows_in
 from tightrope.monitors.hunter.search import Search, SearchPlan
@@ -48,24 +48,32 @@ def _chosen(
     attribute = layout.attributes[lattice.column[searched]]
     rows = satisfied[searched] if free.all() else satisfied[searched][:, free]
     proposed = Proposer(rows, past.units[free].astype(np.int64), attribute, plan.limit).proposals()
-    watched = _watched(lattice, satisfied, findings, layout)
+    words = packed(satisfied)
+    watched = _watched(lattice, words, findings, layout)
     found = (tuple(searched[list(each)].tolist()) for each in proposed)
     new = (own for own in found if not lattice.holds(own))
-    return [own for own in new if not _is_one_of(rows_in(satisfied, own), watched)][:SLOTS]
+    return [own for own in new if not _is_one_of(_common(words, own), watched)][:SLOTS]
 
 
-def _watched(lattice: Lattice, satisfied: Bools, findings: Sequence[FoundGroup], layout: Layout) -> Bools:
-    """The past rows of each declared subgroup and each found group whose predicates are known, (W, n)."""
+def _watched(lattice: Lattice, words: RowBits, findings: Sequence[FoundGroup], layout: Layout) -> RowBits:
+    """The past rows of each declared subgroup and each found group whose predicates are known, (W, words), from those
+    of each predicate (P, words).
+    """
     number = lattice.predicate_numbers()
     groups: list[tuple[int, ...]] = [(index,) for index in np.flatnonzero(lattice.column >= layout.declared).tolist()]
     known = [each.predicates for each in findings if all(one in number for one in each.predicates)]
     groups += [tuple(number[one] for one in predicates) for predicates in known]
-    return np.array([rows_in(satisfied, own) for own in groups], dtype=bool).reshape(-1, satisfied.shape[1])
+    return np.array([_common(words, own) for own in groups], np.uint64).reshape(-1, words.shape[1])
 
 
-def _is_one_of(own: Bools, watched: Bools) -> bool:
-    """Whether rows (n,) are almost those of a watched group (W, n)."""
-    shared, together = (watched & own).sum(axis=1), (watched | own).sum(axis=1)
+def _common(words: RowBits, own: Sequence[int]) -> RowBits:
+    """The rows that satisfy all of these predicates, (words,)."""
+    return np.asarray(np.bitwise_and.reduce(words[[*own]]))
+
+
+def _is_one_of(own: RowBits, watched: RowBits) -> bool:
+    """Whether rows (words,) are almost those of a watched group (W, words)."""
+    shared, together = row_counts(watched & own), row_counts(watched | own)
     return bool((shared > SAME_ROWS * together).any())
 
 
