@@ -126,8 +126,10 @@ class Bernoulli:
 
     def log_e(self, n: Ints | Floats, k: Ints | Floats) -> Floats:
         """Log e-values of k ones among n observations, S + (K,); counts of several batches may be summed first."""
-        ones, total = np.asarray(k, dtype=np.float64)[..., None], np.asarray(n, dtype=np.float64)[..., None]
-        return np.asarray(ones * self.up + (total - ones) * self.down)
+        ones, total = np.asarray(k, dtype=np.float64), np.asarray(n, dtype=np.float64)
+        width = self.up.shape[-1]
+        log_e, zeros = (np.repeat(each[..., None], width, axis=-1) for each in (ones, total - ones))
+        return np.asarray(log_e * self.up + zeros * self.down)
 
     def log_e_of_loss(self, y: Floats) -> Floats:
         """Log e-values of single losses in [0, 1], y's shape + (K,), of a detector with one limit: those of a mixture

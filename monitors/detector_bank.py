@@ -265,15 +265,16 @@ def _advanced(batches: Sequence[DetectorBatch]) -> list[Floats]:
         return []
     moving = [(batch, _moving_cells(batch)) for batch in batches]
     with np.errstate(divide="ignore"):
-        log_seeds = [
-            np.repeat(np.log(_of_cells(seeds, on)[..., 0]), start.shape[2], axis=1) for (start, seeds, _), on in moving
-        ]
+        log_seeds = [np.log(_of_cells(seeds, on)[..., 0]) for (_, seeds, _), on in moving]
+    starts = [start[on] for (start, _, _), on in moving]  # (C, K)
+    widths = np.concatenate([np.full(len(start), start.shape[1]) for start in starts])
     paths = _recurse(
-        np.concatenate([start[on].ravel() for (start, _, _), on in moving]),
+        np.concatenate([start.ravel() for start in starts]),
         np.concatenate(log_seeds, axis=1),
+        np.repeat(np.arange(len(widths)), widths),
         np.concatenate([_of_cells(log_e, on).reshape(len(log_e), -1) for (_, _, log_e), on in moving], axis=1),
     )
-    ends = np.cumsum([seeds.shape[1] for seeds in log_seeds])[:-1]
+    ends = np.cumsum([start.size for start in starts])[:-1]
     return [
         _scatter(path, on, start, log_e.shape)
         for path, ((start, _, log_e), on) in zip(np.split(paths, ends, axis=1), moving, strict=True)
@@ -294,10 +295,12 @@ def _of_cells(values: Floats, cells: Bools) -> Floats:
     return values.reshape(len(values), -1, values.shape[3]) if cells.all() else values[:, cells]
 
 
-def _recurse(log_mass: Floats, log_seeds: Floats, log_e: Floats) -> Floats:
-    """Advance the log masses (D,) through all ticks; overwrites ``log_e`` (T, D) with the masses after each tick."""
-    for tick in range(len(log_e)):
-        log_mass = np.add(np.logaddexp(log_mass, log_seeds[tick]), log_e[tick], out=log_e[tick])
+def _recurse(log_mass: Floats, log_seeds: Floats, cell: Ints, log_e: Floats) -> Floats:
+    """Advance the log masses (D,) through all ticks, with the seeds (T, C) of the ``cell`` of each (D,); overwrites
+    ``log_e`` (T, D) with the masses after each tick.
+    """
+    for seeds, after in zip(log_seeds, log_e, strict=True):
+        log_mass = np.add(np.logaddexp(log_mass, seeds.take(cell)), after, out=after)
     return log_e
 
 

@@ -293,8 +293,11 @@ def _log_e_of_counts(signed: Signed, tally: Tally) -> Floats:
     count, total = tally.single_count, tally.single_total
     moved = _summed(tally.y != 0, tally.member)
     up, down = (moved + total) / 2, (moved - total) / 2
-    low, none, high = signed.log_e(np.array([-1.0, 0.0, 1.0]))
-    return np.asarray(down[..., None] * low + (count - moved)[..., None] * none + up[..., None] * high)
+    low, none, high = (
+        np.repeat(rows[..., None], len(logs), axis=-1) * logs
+        for rows, logs in zip((down, count - moved, up), signed.log_e(np.array([-1.0, 0.0, 1.0])), strict=True)
+    )
+    return np.asarray(low + none + high)
 
 
 def _log_e_of_rows(signed: Signed, tally: Tally) -> Floats:

@@ -87,8 +87,9 @@ class AllanSums:
         largest, last = self.largest.copy(), self.last.copy()
         for index, size in enumerate(BLOCK_ROWS):
             means = tail.reshape(-1, size).mean(axis=1)
-            steps = np.diff(means, prepend=last[index])
-            known = steps[np.isfinite(steps)]
+            known = means[1:] - means[:-1]
+            if np.isfinite(last[index]):
+                known = np.append(means[0] - last[index], known)
             differences[index] += len(known)
             distance[index] += known @ known
             kept = LEFT_OUT[index]

@@ -64,9 +64,11 @@ class Likeness:
         """Whether the rows so far are looked at now."""
         return not self.known and len(self.confidence) > 0 and len(self.confidence) % LOOK_ROWS == 0
 
-    def looked(self) -> "Likeness":
-        """The likeness after a look: nothing more is looked at once it showed something, or after the first rows."""
-        return Likeness(known=True) if self.lag or len(self.confidence) >= EARLY_ROWS else self
+    def looked(self, lag: int) -> "Likeness":
+        """The likeness after a look that showed a ``lag``: nothing more is looked at once it showed something, or after
+        the first rows.
+        """
+        return Likeness(known=True) if lag or len(self.confidence) >= EARLY_ROWS else self
 
     @property
     def lag(self) -> int:
@@ -83,7 +85,9 @@ def lag_scores(values: Floats) -> Floats:
         return np.zeros(0)
     ranks = (np.cumsum(count) - (count + n) / 2)[index]  # the mean of equal values' ranks, centred
     lags = np.arange(1, min(MAX_LAG, n // 2) + 1)
-    products, square = np.array([ranks[lag:] @ ranks[:-lag] for lag in lags]), float(ranks @ ranks) / n
+    # halves of whole numbers: their sums are exact in any order
+    products = np.correlate(np.append(ranks, np.zeros(len(lags))), ranks, "valid")[1:]
+    square = float(ranks @ ranks) / n
     z = products / square / np.sqrt(n - lags)
     heaviest = float((ranks**2).max()) / square
     return np.asarray(z / np.sqrt(1 + heaviest * np.maximum(z, 0.0) / (3 * np.sqrt(n - lags))))

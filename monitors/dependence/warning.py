@@ -127,7 +127,8 @@ def _looked(dependence: Dependence) -> Dependence:
 
 def _seen_alike(dependence: Dependence) -> Dependence:
     """Note what a look at the likeness of the first rows shows."""
-    lag, after = dependence.likeness.lag, replace(dependence, likeness=dependence.likeness.looked())
+    lag = dependence.likeness.lag
+    after = replace(dependence, likeness=dependence.likeness.looked(lag))
     if not lag or dependence.warned:
         return after
     return replace(after, warned=True, quiet=QUIET_ROWS - LIKENESS_ROWS, alike=lag)

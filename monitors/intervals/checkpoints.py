@@ -123,11 +123,8 @@ def _thinned(checkpoints: Checkpoints) -> Checkpoints:
     count = len(checkpoints.rows)
     older = count // 4 * 2
     ends = np.append(np.arange(1, older, 2), np.arange(older, count))
-    begins = np.append(np.arange(0, older, 2), np.arange(older, count))
-    return replace(
-        checkpoints,
-        rows=checkpoints.rows[ends],
-        times=checkpoints.times[ends],
-        steps=np.add.reduceat(checkpoints.steps, begins, axis=0),
-        total=np.add.reduceat(checkpoints.total, begins, axis=0),
+    steps, total = (
+        np.concatenate([each[:older:2] + each[1:older:2], each[older:]])
+        for each in (checkpoints.steps, checkpoints.total)
     )
+    return replace(checkpoints, rows=checkpoints.rows[ends], times=checkpoints.times[ends], steps=steps, total=total)

@@ -104,30 +104,56 @@ class Cohorts:
 
 
 def _advanced(age: Floats, sums: Floats, steps: Steps, *, has_spread: bool) -> tuple[Floats, Floats]:
-    """Age (C,) and sums (C, rungs, 2, 3) of cells after the ticks, which are added in their order."""
+    """Age (C,) and sums (C, rungs, 2, 3) of cells after the ticks, which are added in their order.
+
+    A cohort that begins within them is added up in the place that it has after the last tick, from zero on.
+    """
     ages = np.cumsum(np.concatenate([age[None], steps.count]), axis=0)
     latest = np.ascontiguousarray(np.moveaxis(sums, (3, 1, 2), (0, 1, 2)))  # long loops over cells take the least time
     (held, total, spread), flat = latest, latest.reshape(len(SUMS), -1)
-    begun, ends = _beginnings(ages)
+    moved, begun, ends = _beginnings(ages)
+    flat[:, moved] = flat[:, moved + len(age)]
     for tick, (count, summed, squares) in enumerate(zip(steps.count, steps.total, steps.squares, strict=True)):
         if has_spread:
-            mean = (total + _PRIOR / 2) / (held + _PRIOR)
-            spread += squares - mean * (2 * summed - count * mean)
+            spread += _added_spread(held, total, count, 2 * summed, squares)
         held += count
         total += summed
-        older = begun[ends[tick] : ends[tick + 1]]
-        if len(older):
-            younger = older + len(age)
-            flat[:, older] = flat[:, younger]
-            flat[:, younger] = 0.0
+        own = begun[ends[tick] : ends[tick + 1]]
+        if len(own):
+            flat[:, own] = 0.0
     return ages[-1], np.moveaxis(latest, (0, 1, 2), (3, 1, 2))
 
 
-def _beginnings(ages: Floats) -> tuple[Ints, list[int]]:
-    """The older cohorts (E,) whose place the younger one takes, numbered by rung, age and cell, in the order of ticks,
-    from the ages (T + 1, C) of cells; and the number of those before each tick, and after the last one.
+def _added_spread(held: Floats, total: Floats, count: Floats, doubled: Floats, squares: Floats) -> Floats:
+    """The squared distances of the steps of a tick from the means before it: ``squares - mean (2 sum - count mean)``,
+    for sums (…, C) of cohorts, from the number of steps (C,), twice their sum, and their squares.
     """
-    halves = ages // _HALVES[0]  # the other rungs begin cohorts where the first one does
+    mean = total + _PRIOR / 2
+    mean /= held + _PRIOR
+    added = count * mean
+    np.subtract(doubled, added, out=added)
+    added *= mean
+    return np.asarray(np.subtract(squares, added, out=added))
+
+
+def _beginnings(ages: Floats) -> tuple[Ints, Ints, list[int]]:
+    """The cohorts that begin within T ticks, from the ages (T + 1, C) of cells; a place is numbered by rung, age and
+    cell.
+
+    Returns the older places to which a younger cohort moves that began before; the places, in the order of ticks, of
+    those that begin at the end of one; and the number of these before each tick, and after the last one.
+    """
+    halves = np.floor(ages / _HALVES[0])  # the other rungs begin cohorts where the first one does
     tick, cell = np.nonzero(halves[1:] > halves[:-1])
     event, rung = np.nonzero(ages[tick + 1, cell, None] // _HALVES > ages[tick, cell, None] // _HALVES)
-    return 2 * rung * ages.shape[1] + cell[event], np.searchsorted(tick[event], np.arange(len(ages))).tolist()
+    cells, tick = ages.shape[1], tick[event]
+    older = 2 * rung * cells + cell[event]
+    last, before = np.full((2, 2 * len(RUNGS) * cells), -1)
+    np.maximum.at(last, older, tick)
+    earlier = tick < last[older]
+    np.maximum.at(before, older[earlier], tick[earlier])
+    moved, again = np.flatnonzero((last >= 0) & (before < 0)), np.flatnonzero(before >= 0)
+    younger = np.flatnonzero(last >= 0)
+    places, begins = np.append(again, younger + cells), np.append(before[again], last[younger])
+    order = np.argsort(begins, kind="stable")
+    return moved, places[order], np.searchsorted(begins[order], np.arange(len(ages))).tolist()

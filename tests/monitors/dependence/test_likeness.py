@@ -25,7 +25,7 @@ def first_look(values: np.ndarray) -> int:
         likeness = likeness.add(values[begin : begin + LOOK_ROWS])
         if likeness.is_at_look and likeness.lag:
             return begin + LOOK_ROWS
-        likeness = likeness.looked() if likeness.is_at_look else likeness
+        likeness = likeness.looked(likeness.lag) if likeness.is_at_look else likeness
     return 0
 
 
@@ -101,13 +101,13 @@ def test_looks_come_after_the_same_rows_however_they_are_cut(sizes: list[int]) -
         likeness, rows = likeness.add(np.random.default_rng(rows).random(step)), rows + step
         if likeness.is_at_look:
             looks.append(rows)
-            likeness = likeness.looked()
+            likeness = likeness.looked(likeness.lag)
     assert looks == ahead[: len(looks)].tolist()
 
 
 def test_nothing_is_looked_at_after_the_first_rows() -> None:
     """The memory is given back."""
-    likeness = Likeness().add(np.random.default_rng(0).random(EARLY_ROWS)).looked()
+    likeness = Likeness().add(np.random.default_rng(0).random(EARLY_ROWS)).looked(0)
     assert (likeness.known, len(likeness.confidence)) == (True, 0)
     assert len(np.arange(5000)[likeness.next_looks(5000)]) == 0
     assert likeness.rows_to_look > 1e18
