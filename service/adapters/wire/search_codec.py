@@ -14,7 +14,8 @@ from tightrope.monitors.hunter.evidence import LOSS_UNITS
 from tightrope.monitors.hunter.findings import FoundGroup
 from tightrope.monitors.hunter.lattice import Lattice
 from tightrope.monitors.hunter.past_rows import IN_FOUND_GROUP, PastRows, look_after
-from tightrope.monitors.hunter.search import Search
+from tightrope.monitors.hunter.search import REFERENCE_ROWS, Search
+from tightrope.monitors.records import Features
 from tightrope.service.adapters.wire.bounds import COUNTS, TIMES
 from tightrope.service.adapters.wire.envelope import (
     WireError,
@@ -29,14 +30,57 @@ from tightrope.service.adapters.wire.envelope import (
 LATTICE_DTYPES = {"column": "<i8", "low": "<f8", "high": "<f8", "slices": "<i8", "limits": "<f8"}
 SEARCH_DTYPES = {"window": "<i4", "learned": "<f4"}
 PAST_DTYPES = {"held": "|u1", "units": "<i2", "ticks": "<f8"}
+COLUMN_DTYPES = {"kinds": "|u1", "flags": "|u1", "whole": "|u1", "others": "<f4"}
 PREDICATE_PARTS = 3
+
+OTHERS, WHOLE, FLAGS = range(3)
+"""Kinds of columns: any numbers, whole ones, and zeros and ones."""
+
+UNKNOWN = 255
+"""The byte of a value that is not known, in a column of whole numbers."""
 
 
 def search_fields(search: Search) -> dict[str, object]:
     """Return it as maps."""
     lattice = None if search.lattice is None else record_fields(search.lattice)
     findings = [record_fields(each) for each in search.findings]
-    return {**record_fields(search), "lattice": lattice, "findings": findings, "past": record_fields(search.past)}
+    fields = {**record_fields(search), "lattice": lattice, "findings": findings, "past": record_fields(search.past)}
+    if not len(search.learned):
+        return fields
+    # a reader of an earlier version finds no rows, and learns from the next ones
+    columns = _column_fields(search.learned)
+    return fields | {"learned": search.learned[:0, :0], "learned_rows": len(search.learned), "learned_columns": columns}
+
+
+def _column_fields(learned: Features) -> dict[str, object]:
+    """The learned rows (n, W) by column: ``kinds`` (W,) of the columns, ``flags`` (f, ceil(n / 8)) those of zeros and
+    ones as bits, ``whole`` (w, n) those of whole numbers below `UNKNOWN` as bytes, and ``others`` (W - f - w, n).
+    """
+    values = np.ascontiguousarray(learned.T)
+    with np.errstate(invalid="ignore"):  # a number that does not fit does not come back, which is compared
+        whole = np.where(np.isnan(values), UNKNOWN, values).astype(np.uint8)
+    is_whole = (_whole_values(whole).view(np.uint32) == values.view(np.uint32)).all(axis=1)
+    kinds = is_whole.astype(np.uint8) + (is_whole & (whole <= 1).all(axis=1))
+    flags = np.packbits(whole[kinds == FLAGS], axis=1)
+    return {"kinds": kinds, "flags": flags, "whole": whole[kinds == WHOLE], "others": values[kinds == OTHERS]}
+
+
+def _whole_values(whole: NDArray[np.uint8]) -> Features:
+    return np.where(whole == UNKNOWN, np.float32(np.nan), whole.astype(np.float32))
+
+
+def _read_columns(body: Mapping[str, Any], rows: int) -> Features:
+    """The learned rows (``rows``, W) from their columns."""
+    arrays = {name: array(body[name], f"search.learned_columns.{name}", dtype) for name, dtype in COLUMN_DTYPES.items()}
+    kinds, octets = arrays["kinds"], -(-rows // 8)
+    _check(kinds, "search.learned_columns.kinds", (None,))
+    learned = np.empty((rows, len(kinds)), np.float32)
+    for kind, name, entries in ((FLAGS, "flags", octets), (WHOLE, "whole", rows), (OTHERS, "others", rows)):
+        own, values = kinds == kind, arrays[name]
+        _check(values, f"search.learned_columns.{name}", (int(own.sum()), entries))
+        bytes_of = np.unpackbits(values, axis=1, count=rows) if kind == FLAGS else values
+        learned[:, own] = (bytes_of if kind == OTHERS else _whole_values(bytes_of)).T
+    return learned
 
 
 def read_added(body: object, where: str) -> tuple[AddedScope, ...]:
@@ -75,6 +119,8 @@ def read_search(body: object) -> Search:
         name: array(values[name], f"search.{name}", SEARCH_DTYPES.get(name, "<f8"))
         for name in ("mass", "window", "cohorts", "support", "excess", "onset", "learned")
     }
+    if "learned_columns" in values:
+        arrays["learned"] = _read_columns(mapping(values["learned_columns"], "search.learned_columns"), _rows(values))
     arrays["begun"] = array(values["begun"], "search.begun", "<f8") if "begun" in values else np.zeros(size)
     shapes: dict[str, tuple[int | None, ...]] = {
         "mass": (None, size),
@@ -95,12 +141,21 @@ def read_search(body: object) -> Search:
         raise WireError("search: masses and counts must be finite, and at least 0")
     findings = tuple(_read_finding(mapping(each, "search.findings")) for each in values["findings"])
     past = _read_past(mapping(values["past"], "search.past"), lattice) if "past" in values else PastRows()
-    search = build(Search, "search", {**values, **arrays, "lattice": lattice, "findings": findings, "past": past})
+    own = {name: value for name, value in values.items() if name not in {"learned_columns", "learned_rows"}}
+    search = build(Search, "search", {**own, **arrays, "lattice": lattice, "findings": findings, "past": past})
     for name in ("waiting", "cohort_rows", "row", "rows", "found"):
         if type(getattr(search, name)) is not int or not COUNTS.contains(getattr(search, name)):
             raise WireError(f"search.{name}: must be a whole number {COUNTS}")
     check_fields(search, "search")
     return search if "past" in values else replace(search, past=PastRows(next_look=look_after(search.rows)))
+
+
+def _rows(values: Mapping[str, Any]) -> int:
+    """The number of learned rows."""
+    rows = values["learned_rows"]
+    if type(rows) is not int or not 0 <= rows <= REFERENCE_ROWS:
+        raise WireError(f"search.learned_rows: must be a whole number from 0 to {REFERENCE_ROWS:,}")
+    return rows
 
 
 def _read_past(body: Mapping[str, Any], lattice: Lattice | None) -> PastRows:

@@ -12,6 +12,7 @@ from tests.monitors.test_group_slots import rows_of as slots_rows
 from tests.support.judgement.comparisons import bit_exact, judge_rows
 from tightrope.monitors.hunter.search import Search
 from tightrope.monitors.plan import State
+from tightrope.monitors.records import Features
 from tightrope.service.adapters.wire.envelope import WireError, pack, unpack
 from tightrope.service.adapters.wire.record_codec import STATE_SCHEMA, decode_state, encode_state
 
@@ -145,4 +146,66 @@ def test_number_of_slots_that_does_not_fit_is_refused(slots: object) -> None:
     body: Any = unpack(encode_state(slots_state()), STATE_SCHEMA)
     body["search"]["lattice"]["slots"] = slots
     with pytest.raises(WireError, match="slots: must be a whole number from 0 to 8"):
+        decode_state(pack(STATE_SCHEMA, body))
+
+
+def learning_state(learned: Features) -> State:
+    """A state whose search has learned these rows."""
+    state = judged_state()
+    return replace(state, search=replace(state.search, learned=learned))
+
+
+def test_learned_rows_come_back_whatever_their_columns_hold() -> None:
+    """Flags as bits, whole numbers and unknown ones as bytes; others, also a zero with a sign, as they are."""
+    flags, whole = ([0, 1, 1, 0], [1, 1, 1, 1]), [0, 254, np.nan, 17]
+    others = [1, 255, 2, 3], [0.5, np.nan, 1, 2], [-0.0, 1, 1, 1], [-1, 0, 1e9, np.inf]
+    learned = np.array([flags[0], whole, *others, flags[1]], np.float32).T.copy()
+    body: Any = unpack(encode_state(learning_state(learned)), STATE_SCHEMA)
+    columns = body["search"]["learned_columns"]
+    assert [columns[name]["shape"] for name in ("flags", "whole", "others")] == [[2, 1], [1, 4], [4, 4]]
+    assert bit_exact(decode_state(encode_state(learning_state(learned))).search.learned) == bit_exact(learned)
+
+
+def test_learned_rows_of_an_earlier_version_are_read() -> None:
+    """It wrote them as one array."""
+    learned = np.arange(6, dtype=np.float32).reshape(2, 3)
+    body: Any = unpack(encode_state(learning_state(learned)), STATE_SCHEMA)
+    del body["search"]["learned_columns"]
+    again = decode_state(pack(STATE_SCHEMA, body | {"search": {**body["search"], "learned": learned}}))
+    assert bit_exact(again.search.learned) == bit_exact(learned)
+
+
+def test_reader_of_an_earlier_version_finds_no_learned_rows() -> None:
+    """It reads ``learned`` alone, and learns from the next rows."""
+    body: Any = unpack(encode_state(learning_state(np.ones((2, 3), np.float32))), STATE_SCHEMA)
+    del body["search"]["learned_columns"]
+    assert len(decode_state(pack(STATE_SCHEMA, body)).search.learned) == 0
+
+
+@pytest.mark.parametrize("rows", [-1, 5_001, 2.0, None])
+def test_number_of_learned_rows_that_does_not_fit_is_refused(rows: object) -> None:
+    """There are never more than the lattice is built from."""
+    body: Any = unpack(encode_state(learning_state(np.ones((2, 3), np.float32))), STATE_SCHEMA)
+    body["search"]["learned_rows"] = rows
+    with pytest.raises(WireError, match="learned_rows: must be a whole number from 0 to 5,000"):
+        decode_state(pack(STATE_SCHEMA, body))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("kinds", np.full(4, 2, np.uint8)),
+        ("kinds", np.full(3, 1, np.uint8)),
+        ("flags", np.zeros((3, 2), np.uint8)),
+        ("whole", np.zeros((3, 2), np.uint8)),
+        ("whole", np.zeros(3, np.uint8)),
+        ("others", np.zeros((1, 2), np.float32)),
+        ("others", None),
+    ],
+)
+def test_learned_columns_that_do_not_fit_each_other_are_refused(name: str, value: object) -> None:
+    """No lattice is built from them."""
+    body: Any = unpack(encode_state(learning_state(np.ones((2, 3), np.float32))), STATE_SCHEMA)
+    body["search"]["learned_columns"] = {**body["search"]["learned_columns"], name: value}
+    with pytest.raises(WireError, match="learned_columns"):
         decode_state(pack(STATE_SCHEMA, body))
