@@ -7,8 +7,13 @@ ratio between machines, plan with the absolute figure.
 Run it with one thread: spinning helper threads of the linear algebra would count as the judge's CPU time.
 
     OPENBLAS_NUM_THREADS=1 python -m benchmarks.judge
+
+`--against REVISION` compares the judge with that of another revision, in turns, and prints the ratio with its range;
+`--rows-a-record 1,1024` and `--classes 50` choose the settings. Exit code 2: it cannot be measured.
 """
 
+import argparse
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -19,6 +24,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import judge_against
+from benchmarks.judge_turns import with_classes, with_classes_said
+from benchmarks.serving.revision import RevisionError
 from tightrope.demo.replay import DEMO_FOLDER, DEMO_MODEL
 from tightrope.demo.replay import traffic as demo_traffic
 from tightrope.monitors.catalogue import CATALOGUE
@@ -195,10 +203,41 @@ def speeds(plan: Plan, rows: Comparisons) -> Table:
     return table
 
 
-def main() -> None:
-    """Run the benchmark and print the table and the size of the state."""
+def arguments() -> argparse.Namespace:
+    """Parse the command line; exits with code 2 where it is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--against", metavar="REVISION", help="compare this tree with a revision")
+    parser.add_argument("--rows-a-record", type=_numbers, default=[1024], help="of each setting, with --against")
+    parser.add_argument("--classes", type=int, default=0, help="of the model, instead of the two of the demo")
+    parser.add_argument("--turns", type=int, default=judge_against.TURNS, help="of each setting, with --against")
+    return parser.parse_args()
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def main() -> int:
+    """Run the benchmark and print its table, and the size of the state; returns the exit code."""
+    options, console = arguments(), Console()
+    if not options.against:
+        measure(options.classes, console)
+        return 0
+    settings = [judge_against.Setting(rows, options.classes) for rows in options.rows_a_record]
+    try:
+        console.print(judge_against.against(options.against, settings, options.turns))
+    except RevisionError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def measure(classes: int, console: Console) -> None:
+    """Print the table of this tree's judge and the size of the state; 0 classes: the two of the demo."""
     plan = build_plan()
-    rows, console = traffic(plan), Console()
+    rows = traffic(plan)
+    if classes:
+        plan, rows = with_classes(plan, classes), with_classes_said(rows, classes)
     console.print(speeds(plan, rows))
     speed = rate(partial(reference, [rows] * SUMS), ROWS * SUMS)
     console.print(f"The reference sums every column once: {speed:,.0f} rows/s. All figures are of one core.")
@@ -209,4 +248,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

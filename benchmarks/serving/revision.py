@@ -16,6 +16,7 @@ from benchmarks.serving.models import CACHE, ModelKind
 from benchmarks.serving.servers import ROOT, Candidate
 
 LOCK = "requirements.lock"
+ENTRY_POINTS = ("tightrope.__main__", "benchmarks.serving.gateway")
 
 
 class RevisionError(Exception):
@@ -46,13 +47,13 @@ class Tree:
         """The start of a command: `env` replaces itself by the interpreter, so the process id stays."""
         return ["env", "-C", str(self.path), f"PYTHONPATH={self.path}", str(self.python)]
 
-    def verify(self) -> None:
-        """Check that both entry points are imported from this tree.
+    def verify(self, modules: Sequence[str] = ENTRY_POINTS) -> None:
+        """Check that modules are imported from this tree: the entry points of servers, or others.
 
         Raises:
-            RevisionError: an entry point is missing, or comes from another folder.
+            RevisionError: one is missing, or comes from another folder.
         """
-        for module in ("tightrope.__main__", "benchmarks.serving.gateway"):
+        for module in modules:
             code = f"import importlib.util as u; print(u.find_spec({module!r}).origin)"
             origin = _output([*self.prefix, "-P", "-c", code])
             if not Path(origin).is_relative_to(self.path):
