@@ -105,12 +105,12 @@ def unseen_scopes(scopes: Sequence[str], compared: Ints, sighted: Ints) -> Bools
 
 def rows_of_scopes(masks: Sequence[Bools], member: Bools) -> Ints:
     """Count the rows of each scope in each of k masks (n,), (k, S), by their membership (n, S): one product of matrices
-    costs less than a sum of each.
+    costs less than a sum of each, and numbers of fewer than 2**24 rows are exact in it.
 
     >>> rows_of_scopes([np.array([True, False])], np.array([[True, False], [True, True]])).tolist()
     [[1, 0]]
     """
-    counts = np.array(masks, np.float64) @ member.astype(np.float64)
+    counts = np.array(masks, np.float32) @ member.astype(np.float32)
     return np.asarray(counts.astype(np.int64))
 
 
@@ -120,8 +120,10 @@ def last_sighted(sighted: Ints, rows: int, member: Bools) -> Ints:
     >>> last_sighted(np.array([7, 3]), 7, np.array([[True, True], [True, False]])).tolist()
     [9, 8]
     """
-    last = rows + len(member) - member[::-1].argmax(axis=0)
-    return np.asarray(np.where(member.any(axis=0), last, sighted))
+    backwards = member[::-1]
+    after = backwards.argmax(axis=0)
+    found = np.take_along_axis(backwards, after[None], axis=0)[0]
+    return np.asarray(np.where(found, rows + len(member) - after, sighted))
 
 
 def latest_faulty(before: Bools, faulty: Bools, member: Bools, tick_of_row: Ints) -> Bools:
@@ -132,6 +134,8 @@ def latest_faulty(before: Bools, faulty: Bools, member: Bools, tick_of_row: Ints
     >>> latest_faulty(np.array([False, False]), np.array([True, False]), member, np.array([0, 1])).tolist()
     [False, False]
     """
+    if not (before.any() or faulty.any()):
+        return before
     if not faulty.any():
         return np.asarray(before & ~member.any(axis=0))
     latest = np.where(member, tick_of_row[:, None], -1).max(axis=0)

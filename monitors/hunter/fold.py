@@ -166,7 +166,9 @@ def _named(search: Search, tick: TickRows, threshold: float) -> Search:
 def _learned(search: Search, plan: SearchPlan, vectors: Floats, units: Ints) -> Search:
     """Keep rows until there are enough to build the lattice from."""
     known = known_rows(vectors, plan)
-    rows = np.column_stack([vectors, units / LOSS_UNITS])[known].astype(np.float32, copy=False)
+    rows = np.empty((len(vectors), vectors.shape[1] + 1), np.float32)
+    rows[:, :-1], rows[:, -1] = vectors, units / LOSS_UNITS
+    rows = rows if known.all() else rows[known]
     learned = np.concatenate([search.learned, rows]) if len(search.learned) else rows
     if len(learned) < plan.reference_rows:
         return replace(search, learned=learned)

@@ -11,7 +11,7 @@ import numpy as np
 
 from tightrope.monitors.catalogue import SEARCH_SHARE, SLOT_SHARE, SLOTS
 from tightrope.monitors.hunter.columns import Layout, Predicate
-from tightrope.monitors.intervals.sequences import proof_needed, rate_interval
+from tightrope.monitors.intervals.sequences import proof_needed, upper_rate
 from tightrope.monitors.records import Bools, Floats, Hashes, Ints
 
 RowBits = Hashes
@@ -171,7 +171,8 @@ def common_slices(after: Lattice, before: Lattice) -> tuple[Ints, Ints]:
     if after.column is before.column and after.fixed == before.fixed:  # they differ in slots alone
         slots = {own: index for index, own in enumerate(after.slot_indices, after.fixed)}
         stay = [(slots[own], index) for index, own in enumerate(before.slot_indices, before.fixed) if own in slots]
-        new, kept = np.array([*((index, index) for index in range(after.fixed)), *stay], np.int64).reshape(-1, 2).T
+        fixed = np.arange(after.fixed)
+        new, kept = (np.append(fixed, each) for each in np.array(stay, np.int64).reshape(-1, 2).T)
         return new, kept
     number = after.predicate_numbers()
     known = np.array([*(number.get(each, -1) for each in before.all_predicates), len(after.column)])
@@ -269,7 +270,7 @@ def _limits(layout: Layout, lattice: Lattice, vectors: Floats, loss: Floats, lim
     own = np.flatnonzero(doubtful[lattice.slices].any(axis=1))
     if len(own) and known.any():
         members = lattice.members(lattice.satisfied(vectors[known]))[own]
-        _, upper = rate_interval(_counted(members), _lost(members, loss[known]), proof_needed(CONFIDENCE_OF_LIMIT))
+        upper = upper_rate(_counted(members), _lost(members, loss[known]), proof_needed(CONFIDENCE_OF_LIMIT))
         steps = np.ceil(np.log(np.maximum(2 * upper / limit, 1.0)) / np.log(LIMIT_STEP))
         raised = np.where(upper > limit / 2, limit * LIMIT_STEP**steps, limit)
         limits[own] = np.minimum(raised, max(MAX_LIMIT, limit))

@@ -191,8 +191,9 @@ def _with_warnings(memory: RepeatMemory, **changes: Any) -> RepeatMemory:  # noq
 def first_rows(request_ids: Sequence[str], times: Floats) -> Bools:
     """Mask the first row of each request, (n,): the rows of one request follow each other and share their time."""
     first = np.ones(len(request_ids), dtype=bool)
-    names = np.array(request_ids, dtype=object)
-    first[1:] = (names[1:] != names[:-1]) | (times[1:] != times[:-1])
+    first[1:] = times[1:] != times[:-1]
+    at_once = np.flatnonzero(~first)  # mostly few: other rows need no look at their ids
+    first[at_once] = [request_ids[row] != request_ids[row - 1] for row in at_once.tolist()]
     return first
 
 

@@ -70,7 +70,16 @@ def rate_interval(steps: Floats, total: Floats, proof: float) -> tuple[Floats, F
     >>> low.round(3).tolist(), high.round(3).tolist()
     ([0.149], [0.35])
     """
-    return _rate_end(steps, total, RATE_BETS, proof), _rate_end(steps, total, -RATE_BETS, proof)
+    return _rate_end(steps, total, RATE_BETS, proof), upper_rate(steps, total, proof)
+
+
+def upper_rate(steps: Floats, total: Floats, proof: float) -> Floats:
+    """Upper end of a rate, as `rate_interval` has it.
+
+    >>> upper_rate(np.array([200.0]), np.array([48.0]), proof_needed(0.05)).round(3).tolist()
+    [0.35]
+    """
+    return _rate_end(steps, total, -RATE_BETS, proof)
 
 
 def _rate_end(steps: Floats, total: Floats, bets: Floats, proof: float) -> Floats:
