@@ -21,13 +21,13 @@ import numpy as np
 SEED, RECOVERY_RATIO = 20_261_130, 0.75
 
 
-def known_as(module: ModuleType, *names: str) -> Any:  # noqa: ANN401 - whatever the tree has
-    """What a module of a tree has under one of these names, the latest one first."""
+def known_as(module: ModuleType, *names: str) -> Any:  # noqa: ANN401 - any member
+    """The member of a module that has one of these names, the latest one first."""
     return next(getattr(module, name) for name in names if hasattr(module, name))
 
 
 def with_classes(plan: Any, classes: int) -> Any:  # noqa: ANN401 - the plan of any tree
-    """The plan with this number of classes, each of which the model as a whole watches."""
+    """The plan with this number of classes; the model as a whole watches each of them."""
     budget = import_module(f"{type(plan).__module__.rpartition('.')[0]}.budget")
     specification = known_as(budget, "MonitorSpec", "Ask")
     specs = []

@@ -274,11 +274,8 @@ def _advanced(batches: Sequence[DetectorBatch]) -> list[Floats]:
         np.repeat(np.arange(len(widths)), widths),
         np.concatenate([_of_cells(log_e, on).reshape(len(log_e), -1) for (_, _, log_e), on in moving], axis=1),
     )
-    ends = np.cumsum([start.size for start in starts])[:-1]
-    return [
-        _scatter(path, on, start, log_e.shape)
-        for path, ((start, _, log_e), on) in zip(np.split(paths, ends, axis=1), moving, strict=True)
-    ]
+    parts = np.split(paths, np.cumsum([start.size for start in starts])[:-1], axis=1)
+    return [_scatter(path, on, start, log_e.shape) for path, ((start, _, log_e), on) in zip(parts, moving, strict=True)]
 
 
 def _moving_cells(batch: DetectorBatch) -> Bools:

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tightrope.monitors.hunter.factor_tables import FRACTIONS, MOST_NATS, TABLE_ROWS, factor_tables
-from tightrope.monitors.hunter.lattice import Lattice, RowBits, packed
+from tightrope.monitors.hunter.lattice import Lattice
+from tightrope.monitors.hunter.row_bits import RowBits, packed, row_counts
 from tightrope.monitors.records import Bools, Floats, Ints
 
 Entries = NDArray[np.int32]
@@ -106,12 +107,6 @@ def common_losses(member: RowBits, in_step: Bools, units: Ints) -> Floats:
         if (lost := (units >> bit & 1).astype(bool)).any():
             total += 2.0**bit * common_rows(member, in_step & lost)
     return total
-
-
-def row_counts(member: RowBits) -> Floats:
-    """The number of rows of each slice, (S,), from its words (S, words)."""
-    ones = np.bitwise_count(member)
-    return np.asarray(ones[:, 0].astype(np.float64) if ones.shape[1] == 1 else ones.sum(axis=1, dtype=np.float64))
 
 
 class SliceTest:

@@ -16,12 +16,12 @@ from tightrope.monitors.hunter.evidence import (
     StepCounts,
     common_losses,
     common_rows,
-    row_counts,
     slice_test,
 )
 from tightrope.monitors.hunter.findings import FRESH_STEPS, FoundGroup, free_rows, name_slice
-from tightrope.monitors.hunter.lattice import RowBits, build_lattice, packed
+from tightrope.monitors.hunter.lattice import build_lattice
 from tightrope.monitors.hunter.past_rows import IN_FOUND_GROUP
+from tightrope.monitors.hunter.row_bits import RowBits, packed, row_counts
 from tightrope.monitors.hunter.search import Search, SearchPlan, WindowCounts, known_rows
 from tightrope.monitors.hunter.slots import with_chosen_slots, with_slots_of
 from tightrope.monitors.records import Bools, Floats, Ints

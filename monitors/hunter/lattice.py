@@ -11,11 +11,9 @@ import numpy as np
 
 from tightrope.monitors.catalogue import SEARCH_SHARE, SLOT_SHARE, SLOTS
 from tightrope.monitors.hunter.columns import Layout, Predicate
+from tightrope.monitors.hunter.row_bits import RowBits, losses_of, packed, row_counts, satisfied
 from tightrope.monitors.intervals.sequences import proof_needed, upper_rate
-from tightrope.monitors.records import Bools, Floats, Hashes, Ints
-
-RowBits = Hashes
-"""Rows as bits of words of 64."""
+from tightrope.monitors.records import Bools, Floats, Ints
 
 MAX_SLICES = 2048
 """The largest number of slices, those with the most rows: with more the judge would lose half of its speed."""
@@ -42,9 +40,6 @@ SAME_ROWS = 0.8
 
 PART_SLICES = 512
 """Slices whose rows are found together."""
-
-SEPARATE_ROWS = 512
-"""Rows from which predicates are compared one by one: the values of all predicates would not fit the caches."""
 
 MAX_LIMIT = 0.7
 CONFIDENCE_OF_LIMIT = 0.05
@@ -183,39 +178,6 @@ def common_slices(after: Lattice, before: Lattice) -> tuple[Ints, Ints]:
     return new, usable[kept]
 
 
-def satisfied(vectors: Floats, column: Ints, low: Floats, high: Floats) -> Bools:
-    """The rows (n, width) that satisfy each of P predicates, (P, n)."""
-    values = np.ascontiguousarray(vectors.T)
-    if len(vectors) < SEPARATE_ROWS:
-        values = values[column]
-        return np.asarray((values >= low[:, None]) & (values <= high[:, None]))
-    found = np.empty((len(column), len(vectors)), dtype=bool)
-    for own, index, lowest, highest in zip(found, column.tolist(), low.tolist(), high.tolist(), strict=True):
-        if lowest == highest:
-            np.equal(values[index], lowest, out=own)
-        else:
-            np.logical_and(values[index] >= lowest, values[index] <= highest, out=own)
-    return found
-
-
-def packed(masks: Bools) -> RowBits:
-    """Masks (…, n) as bits of words, (…, ceil(n / 64)).
-
-    >>> packed(np.array([[True, False, True]])).tolist()
-    [[5]]
-    """
-    words = -(-masks.shape[-1] // 64)
-    filled = np.zeros((*masks.shape[:-1], 8 * words), np.uint8)
-    octets = np.packbits(masks, axis=-1, bitorder="little")
-    filled[..., : octets.shape[-1]] = octets
-    return filled.view(np.uint64)
-
-
-def unpacked(words: RowBits, rows: int) -> Bools:
-    """The masks (…, n) of words, for n rows."""
-    return np.unpackbits(words.view(np.uint8), axis=-1, count=rows, bitorder="little").astype(bool)
-
-
 def build_lattice(layout: Layout, vectors: Floats, loss: Floats, limit: float, fixed: Lattice | None = None) -> Lattice:
     """Build the lattice from reference rows: vectors (n, width) and losses (n,), NaN where they are not known.
 
@@ -270,7 +232,7 @@ def _limits(layout: Layout, lattice: Lattice, vectors: Floats, loss: Floats, lim
     own = np.flatnonzero(doubtful[lattice.slices].any(axis=1))
     if len(own) and known.any():
         members = lattice.members(lattice.satisfied(vectors[known]))[own]
-        upper = upper_rate(_counted(members), _lost(members, loss[known]), proof_needed(CONFIDENCE_OF_LIMIT))
+        upper = upper_rate(row_counts(members), losses_of(members, loss[known]), proof_needed(CONFIDENCE_OF_LIMIT))
         steps = np.ceil(np.log(np.maximum(2 * upper / limit, 1.0)) / np.log(LIMIT_STEP))
         raised = np.where(upper > limit / 2, limit * LIMIT_STEP**steps, limit)
         limits[own] = np.minimum(raised, max(MAX_LIMIT, limit))
@@ -287,7 +249,7 @@ class _Builder:
         self._rows = max(len(vectors), 1)
         self._attribute = layout.attributes[columns[0].astype(np.int64)]
         self._declared = columns[0] >= layout.declared
-        common = [_counted(self._words & each) for each in self._words]
+        common = [row_counts(self._words & each) for each in self._words]
         self._common = np.array(common).reshape(len(predicates), len(predicates))
         self._count = np.diag(self._common)
 
@@ -326,7 +288,7 @@ class _Builder:
         usable = (self._attribute[first] != self._attribute[second]) & (self._common[first, second] >= least)
         first, second = first[usable], second[usable]
         both = self._words[first] & self._words[second]
-        rows = np.array([_counted(both & self._words[third]) for third in own]).reshape(len(own), len(first)).T
+        rows = np.array([row_counts(both & self._words[third]) for third in own]).reshape(len(own), len(first)).T
         enough = (own > second[:, None]) & (rows >= least) & (self._attribute[own] != self._attribute[second][:, None])
         found = enough.sum(axis=1)
         pair, third = np.nonzero(enough & (np.cumsum(found) - found < MAX_SLICES)[:, None])
@@ -344,17 +306,5 @@ class _Builder:
         """
         count, shared = self._count[self._declared], np.zeros((len(rows), int(self._declared.sum())))
         own, subgroup = np.nonzero((rows[:, None] > SAME_ROWS * count) & (count > SAME_ROWS * rows[:, None]))
-        shared[own, subgroup] = _counted(words[own] & self._words[self._declared][subgroup])
+        shared[own, subgroup] = row_counts(words[own] & self._words[self._declared][subgroup])
         return self._is_declared(shared, rows)
-
-
-def _lost(words: RowBits, loss: Floats) -> Floats:
-    """The losses (n,) of the rows of each slice together, (S,), from its words (S, words)."""
-    if ((loss == 0) | (loss == 1)).all():
-        return _counted(words & packed(loss > 0))
-    return np.asarray(unpacked(words, len(loss)).astype(np.float64) @ loss)
-
-
-def _counted(words: RowBits) -> Floats:
-    """The number of rows of each slice, (S,), from its words (S, words)."""
-    return np.asarray(np.bitwise_count(words).sum(axis=1, dtype=np.float64))

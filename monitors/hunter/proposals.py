@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from tightrope.monitors.catalogue import SLOTS
-from tightrope.monitors.hunter.evidence import LOSS_UNITS, row_counts
-from tightrope.monitors.hunter.lattice import RowBits, packed
+from tightrope.monitors.hunter.evidence import LOSS_UNITS
+from tightrope.monitors.hunter.row_bits import RowBits, packed, row_counts
 from tightrope.monitors.records import Bools, Floats, Ints
 
 MIN_PROPOSED_ROWS = 20

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from tightrope.monitors.hunter.evidence import slice_test
 from tightrope.monitors.hunter.fold import COHORT_ROWS, add_to_cohorts
-from tightrope.monitors.hunter.lattice import Lattice, RowBits, packed
+from tightrope.monitors.hunter.lattice import Lattice
+from tightrope.monitors.hunter.row_bits import RowBits, packed
 from tightrope.monitors.hunter.search import Search
 from tightrope.monitors.records import Bools, Floats, Ints
 
-Counts = NDArray[np.int32]
+TickCounts = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,8 @@ class TickRun:
     ([[1], [1]], [[0], [1]])
     """
 
-    rows: Counts
-    ones: Counts
+    rows: TickCounts
+    ones: TickCounts
     counted: Ints
     seeds: Ints
     row: Ints
@@ -57,7 +58,7 @@ class TickRun:
         return cls(rows, ones, counted, seeds, row, times, satisfied, units)
 
 
-def _counts_of_words(member: RowBits, words: int) -> Counts:
+def _counts_of_words(member: RowBits, words: int) -> TickCounts:
     """Count the rows of each tick by membership (S, T words), each tick having the same number of ``words``: (T, S)."""
     ones = np.bitwise_count(member)
     counts = ones if words == 1 else ones.reshape(len(ones), -1, words).sum(axis=2, dtype=np.int32)

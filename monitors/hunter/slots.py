@@ -14,11 +14,12 @@ import numpy as np
 from tightrope.monitors.catalogue import SLOTS
 from tightrope.monitors.detector import Bernoulli
 from tightrope.monitors.hunter.columns import Layout
-from tightrope.monitors.hunter.evidence import LOSS_UNITS, ONSET_BET, row_counts
+from tightrope.monitors.hunter.evidence import LOSS_UNITS, ONSET_BET
 from tightrope.monitors.hunter.findings import FoundGroup
-from tightrope.monitors.hunter.lattice import SAME_ROWS, Lattice, RowBits, packed
+from tightrope.monitors.hunter.lattice import SAME_ROWS, Lattice
 from tightrope.monitors.hunter.past_rows import IN_FOUND_GROUP, PastRows, look_after
 from tightrope.monitors.hunter.proposals import Proposer, rows_in
+from tightrope.monitors.hunter.row_bits import RowBits, packed, row_counts
 from tightrope.monitors.hunter.search import Search, SearchPlan
 from tightrope.monitors.records import Bools
 

@@ -154,6 +154,6 @@ def _beginnings(ages: Floats) -> tuple[Ints, Ints, list[int]]:
     np.maximum.at(before, older[earlier], tick[earlier])
     moved, again = np.flatnonzero((last >= 0) & (before < 0)), np.flatnonzero(before >= 0)
     younger = np.flatnonzero(last >= 0)
-    places, begins = np.append(again, younger + cells), np.append(before[again], last[younger])
+    begun, begins = np.append(again, younger + cells), np.append(before[again], last[younger])
     order = np.argsort(begins, kind="stable")
-    return moved, places[order], np.searchsorted(begins[order], np.arange(len(ages))).tolist()
+    return moved, begun[order], np.searchsorted(begins[order], np.arange(len(ages))).tolist()

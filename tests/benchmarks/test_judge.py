@@ -18,7 +18,7 @@ from tightrope.monitors.records import Comparisons
 from tightrope.service.adapters.wire.record_codec import encode_state
 
 MOST_STATE_BYTES = 1_000_000
-"""Of a model with every monitor, at least 22 subgroups, 50 classes, and a lattice of at least 1,341 slices."""
+"""The bound for a model with every monitor, at least 22 subgroups, 50 classes, and a lattice of at least 1,341 slices."""
 
 HERE = Tree("this tree", ROOT, Path(sys.executable))
 
@@ -79,6 +79,6 @@ def test_turns_run_the_judge_of_a_tree() -> None:
 
 
 def test_tree_whose_judge_does_not_run_is_an_error(tmp_path: Path) -> None:
-    """Of a revision without such a benchmark, for example."""
+    """A revision without such a benchmark, for example."""
     with pytest.raises(RevisionError, match="its judge ended"):
         judge_against.measure((Tree("empty", tmp_path, HERE.python), HERE), Setting(1024), turns=1)

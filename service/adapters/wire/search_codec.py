@@ -33,7 +33,7 @@ PAST_DTYPES = {"held": "|u1", "units": "<i2", "ticks": "<f8"}
 COLUMN_DTYPES = {"kinds": "|u1", "flags": "|u1", "whole": "|u1", "others": "<f4"}
 PREDICATE_PARTS = 3
 
-OTHERS, WHOLE, FLAGS = range(3)
+OTHER_COLUMN, WHOLE_COLUMN, FLAG_COLUMN = range(3)
 """Kinds of columns: any numbers, whole ones, and zeros and ones."""
 
 UNKNOWN = 255
@@ -61,8 +61,13 @@ def _column_fields(learned: Features) -> dict[str, object]:
         whole = np.where(np.isnan(values), UNKNOWN, values).astype(np.uint8)
     is_whole = (_whole_values(whole).view(np.uint32) == values.view(np.uint32)).all(axis=1)
     kinds = is_whole.astype(np.uint8) + (is_whole & (whole <= 1).all(axis=1))
-    flags = np.packbits(whole[kinds == FLAGS], axis=1)
-    return {"kinds": kinds, "flags": flags, "whole": whole[kinds == WHOLE], "others": values[kinds == OTHERS]}
+    flags = np.packbits(whole[kinds == FLAG_COLUMN], axis=1)
+    return {
+        "kinds": kinds,
+        "flags": flags,
+        "whole": whole[kinds == WHOLE_COLUMN],
+        "others": values[kinds == OTHER_COLUMN],
+    }
 
 
 def _whole_values(whole: NDArray[np.uint8]) -> Features:
@@ -74,12 +79,18 @@ def _read_columns(body: Mapping[str, Any], rows: int) -> Features:
     arrays = {name: array(body[name], f"search.learned_columns.{name}", dtype) for name, dtype in COLUMN_DTYPES.items()}
     kinds, octets = arrays["kinds"], -(-rows // 8)
     _check(kinds, "search.learned_columns.kinds", (None,))
+    if kinds.max(initial=0) > FLAG_COLUMN:
+        raise WireError(f"search.learned_columns.kinds: must be from {OTHER_COLUMN} to {FLAG_COLUMN}")
     learned = np.empty((rows, len(kinds)), np.float32)
-    for kind, name, entries in ((FLAGS, "flags", octets), (WHOLE, "whole", rows), (OTHERS, "others", rows)):
+    for kind, name, entries in (
+        (FLAG_COLUMN, "flags", octets),
+        (WHOLE_COLUMN, "whole", rows),
+        (OTHER_COLUMN, "others", rows),
+    ):
         own, values = kinds == kind, arrays[name]
         _check(values, f"search.learned_columns.{name}", (int(own.sum()), entries))
-        bytes_of = np.unpackbits(values, axis=1, count=rows) if kind == FLAGS else values
-        learned[:, own] = (bytes_of if kind == OTHERS else _whole_values(bytes_of)).T
+        bytes_of = np.unpackbits(values, axis=1, count=rows) if kind == FLAG_COLUMN else values
+        learned[:, own] = (bytes_of if kind == OTHER_COLUMN else _whole_values(bytes_of)).T
     return learned
 
 

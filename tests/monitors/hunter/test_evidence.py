@@ -16,7 +16,8 @@ from tightrope.monitors.hunter.evidence import (
     loss_units,
     slice_test,
 )
-from tightrope.monitors.hunter.lattice import Lattice, packed
+from tightrope.monitors.hunter.lattice import Lattice
+from tightrope.monitors.hunter.row_bits import packed
 
 ONE = Lattice.of([(0, 1.0, 1.0)], [(0,)], 0.02)
 

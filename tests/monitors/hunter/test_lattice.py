@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from tightrope.monitors.catalogue import SEARCH_SHARE
 from tightrope.monitors.hunter.columns import InputColumn, Layout
-from tightrope.monitors.hunter.lattice import MAX_SLICES, Lattice, build_lattice, packed, unpacked
+from tightrope.monitors.hunter.lattice import (
+    MAX_SLICES,
+    PART_SLICES,
+    Lattice,
+    build_lattice,
+    common_slices,
+)
+from tightrope.monitors.hunter.row_bits import packed, unpacked
 from tightrope.monitors.records import Floats
 
 ROWS = 4_000
@@ -120,3 +127,25 @@ def test_lattice_is_a_key_of_its_own() -> None:
     """Two lattices with equal arrays are two keys of the cache of tests."""
     lattice = Lattice.of([(0, 1.0, 1.0)], [(0,)], 0.1)
     assert len({lattice, replace(lattice)}) == 2
+
+
+def test_rows_of_many_slices_are_those_of_all_their_predicates() -> None:
+    """Some slices are counted at a time."""
+    rng = np.random.default_rng(3)
+    predicates = [(column, 1.0, 1.0) for column in range(20)]
+    slices = [
+        tuple(sorted(rng.choice(20, size, replace=False).tolist())) for size in rng.integers(1, 4, PART_SLICES + 9)
+    ]
+    lattice, vectors = Lattice.of(predicates, slices, 0.1), rng.integers(0, 2, (130, 20)).astype(np.float64)
+    satisfied = lattice.satisfied(vectors)
+    expected = [satisfied[list(own)].all(axis=0) for own in slices]
+    assert np.array_equal(unpacked(lattice.members(satisfied), 130), expected)
+
+
+def test_common_slices_of_lattices_that_differ_in_slots_alone() -> None:
+    """They are those that two lattices with arrays of their own have, as after a restart."""
+    before = Lattice.of([(column, 1.0, 1.0) for column in range(4)], [(0,), (1,), (0, 1)], 0.1)
+    before, after = before.with_slots([(0, 2), (1, 2), (2, 3)], 0.1), before.with_slots([(1, 3), (2, 3), (0, 2)], 0.1)
+    read = replace(after, column=after.column.copy())
+    pairs = [{*zip(*(each.tolist() for each in common_slices(own, before)), strict=True)} for own in (after, read)]
+    assert pairs[0] == pairs[1] == {(0, 0), (1, 1), (2, 2), (4, 5), (5, 3)}

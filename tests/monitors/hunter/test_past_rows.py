@@ -56,6 +56,7 @@ def test_predicates_come_back() -> None:
     satisfied = np.random.default_rng(0).random((10, 70)) < 0.5
     past = PastRows().after(satisfied, np.zeros(70, np.int64), [70], [(0, 0.0)])
     assert np.array_equal(past.satisfied(10), satisfied)
+    assert np.array_equal(past.held, np.packbits(satisfied, axis=0, bitorder="little").T)  # as it is stored
     before: list[Predicate] = [(number, 0.0, 1.0) for number in range(10)]
     other = past.by_predicates(before, [before[7], (99, 0.0, 1.0), before[2]])
     assert np.array_equal(other.satisfied(3), [satisfied[7], np.zeros(70, dtype=bool), satisfied[2]])

@@ -10,7 +10,8 @@ from tests.support.judgement.recorded import KEY, recorded_plan
 from tightrope.monitors.folding.fold import fold
 from tightrope.monitors.folding.inputs import ComparedRows
 from tightrope.monitors.hunter.columns import InputColumn
-from tightrope.monitors.hunter.lattice import Lattice, satisfied
+from tightrope.monitors.hunter.lattice import Lattice
+from tightrope.monitors.hunter.row_bits import satisfied
 from tightrope.monitors.hunter.search import Search, SearchPlan
 from tightrope.monitors.plan import Plan, initial_state
 from tightrope.service.adapters.journal.column_redaction import ColumnRedaction, ColumnWay, binned

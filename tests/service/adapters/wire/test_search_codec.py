@@ -196,6 +196,7 @@ def test_number_of_learned_rows_that_does_not_fit_is_refused(rows: object) -> No
     [
         ("kinds", np.full(4, 2, np.uint8)),
         ("kinds", np.full(3, 1, np.uint8)),
+        ("kinds", np.full(3, 3, np.uint8)),
         ("flags", np.zeros((3, 2), np.uint8)),
         ("whole", np.zeros((3, 2), np.uint8)),
         ("whole", np.zeros(3, np.uint8)),
