@@ -18,7 +18,7 @@ from tightrope.monitors.records import Comparisons
 from tightrope.service.adapters.wire.record_codec import encode_state
 
 MOST_STATE_BYTES = 1_000_000
-"""The bound for a model with every monitor, at least 22 subgroups, 50 classes, and a lattice of at least 1,341 slices."""
+"""The bound for a model with every monitor, 22 subgroups or more, 50 classes, and a lattice of 1,341 slices or more."""
 
 HERE = Tree("this tree", ROOT, Path(sys.executable))
 
