@@ -140,8 +140,8 @@ def _beginnings(ages: Floats) -> tuple[Ints, Ints, list[int]]:
     """The cohorts that begin within T ticks, from the ages (T + 1, C) of cells; a place is numbered by rung, age and
     cell.
 
-    Returns the older places to which a younger cohort moves that began before; the places, in the order of ticks, of
-    those that begin at the end of one; and the number of these before each tick, and after the last one.
+    Returns the older places to which the younger cohort of before moves; the places, in the order of ticks, of the
+    cohorts that begin at the end of one, and stay; and the number of these before each tick, and after the last one.
     """
     halves = np.floor(ages / _HALVES[0])  # the other rungs begin cohorts where the first one does
     tick, cell = np.nonzero(halves[1:] > halves[:-1])
@@ -152,8 +152,7 @@ def _beginnings(ages: Floats) -> tuple[Ints, Ints, list[int]]:
     np.maximum.at(last, older, tick)
     earlier = tick < last[older]
     np.maximum.at(before, older[earlier], tick[earlier])
-    moved, again = np.flatnonzero((last >= 0) & (before < 0)), np.flatnonzero(before >= 0)
-    younger = np.flatnonzero(last >= 0)
-    begun, begins = np.append(again, younger + cells), np.append(before[again], last[younger])
+    moved, again = np.flatnonzero(last >= 0), np.flatnonzero(before >= 0)
+    begun, begins = np.append(again, moved + cells), np.append(before[again], last[moved])
     order = np.argsort(begins, kind="stable")
     return moved, begun[order], np.searchsorted(begins[order], np.arange(len(ages))).tolist()
