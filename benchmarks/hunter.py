@@ -22,6 +22,7 @@ from tightrope.monitors.budget import Budget
 from tightrope.monitors.catalogue import SEARCH_SHARE
 from tightrope.monitors.hunter.findings import FoundGroup
 from tightrope.monitors.hunter.search import SEARCHED_MONITOR
+from tightrope.monitors.intake.repeats import Repeats
 from tightrope.monitors.intake.sample_batch import SampleBatch
 from tightrope.monitors.plan import Plan, initial_state
 from tightrope.monitors.records import Comparisons, Ints, Order, Role, Sample
@@ -76,11 +77,12 @@ def demo_rows(compressed: str) -> DemoRows:
 
 
 def undeclared(compressed: str) -> Settings:
-    """The demo's settings without subgroups, with titles and the golden rows."""
+    """The demo's settings without subgroups, with titles and the golden rows; equal inputs count once, as by default."""
     settings = load(CONFIGURATION)
     section = settings.models[DEMO_MODEL]
     changes = {
         "subgroups": {},
+        "repeats": Repeats.DISTINCT,
         "compressed": DEMO_FOLDER / "models" / f"{compressed}.onnx",
         "golden": DEMO_FOLDER / "data" / "golden.csv",
         "columns": TITLES,

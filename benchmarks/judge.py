@@ -33,6 +33,7 @@ from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.definitions.definition import Need
 from tightrope.monitors.hunter.search import SearchPlan
 from tightrope.monitors.latency import LatencyObjective
+from tightrope.monitors.intake.repeats import Repeats
 from tightrope.monitors.plan import Plan, State, initial_state
 from tightrope.monitors.records import ROW_ARRAYS, Bools, Comparisons, Stream
 from tightrope.service.adapters.ports import Record
@@ -171,7 +172,7 @@ def build_plan() -> Plan:
     settings = load(CONFIGURATION)
     section = settings.models[DEMO_MODEL].model_copy(update={"golden": DEMO_FOLDER / "data" / "golden.csv"})
     searched = settings.model_copy(update={"models": {DEMO_MODEL: section}})
-    plan = replace(load_pairs(searched)[DEMO_MODEL].plan, objective=OBJECTIVE)
+    plan = replace(load_pairs(searched)[DEMO_MODEL].plan, objective=OBJECTIVE, repeats=Repeats.DISTINCT)
     watching = [monitor for monitor in CATALOGUE.values() if monitor.stream is Stream.COMPARISONS]
     assert {*plan.monitors} == {monitor.name for monitor in watching if Need.VALUE not in monitor.needs}
     return plan

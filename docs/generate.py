@@ -110,7 +110,7 @@ MONITORS = """| monitor | question | statistic, per row | limit | watches | budg
 
 A subgroup's limit is {factor:g} times the model's, at most 0.7, unless `subgroup_limits` sets one. All subgroup cells
 of all monitors together share {share:g} of the alarm budget: equal parts for each monitor
-and subgroup, split among its variants.
+and declared subgroup, split among its variants; all `attribute=other` have the part of one subgroup together.
 """
 
 

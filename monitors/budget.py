@@ -12,7 +12,7 @@ from tightrope.monitors.detector_bank import Rule
 from tightrope.monitors.evidence import UNWATCHED, HypothesisTest, MeanTest, RateTest
 from tightrope.monitors.records import Bools, Floats
 
-EVIDENCE_VERSION = 2
+EVIDENCE_VERSION = 3
 """Part of every plan's digest: masses counted by detectors or shares of another version are not carried over."""
 
 LABEL_EVIDENCE_VERSION = 1
@@ -43,9 +43,10 @@ class MonitorSpec:
     stream go to that many detectors in turn, each seeded by its own rows: for rows that depend on their neighbours.
     ``fractional``: a rate's observations are losses between 0 and 1. The ``critical`` variants share half.
     The limits of a monitor that watches no subgroup may be the model's alone, (1,). ``variant_limits`` (V, S) replaces
-    them where variants of a rate differ; ``cells`` (V, S) masks the variants that a scope has, all if left out. The
-    last scopes are ``added`` ones, with the share of the alarm budget of each, which the monitors split;
-    ``subgroup_limit`` is their limit, and that of subgroups.
+    them where variants of a rate differ; ``cells`` (V, S) masks the variants that a scope has, all if left out;
+    ``others`` (S,) masks the scopes of rows without a declared value, none if left out. The last scopes are ``added``
+    ones, with the share of the alarm budget of each, which the monitors split; ``subgroup_limit`` is their limit, and
+    that of subgroups.
 
     >>> from tightrope.monitors.catalogue import CATALOGUE
     >>> spec = MonitorSpec(CATALOGUE["disagreement"], ("",), np.array([0.02, 0.04]))
@@ -64,6 +65,7 @@ class MonitorSpec:
     cells: Bools | None = None
     subgroup_limit: float = 0.0
     added: tuple[float, ...] = ()
+    others: Bools | None = None
 
     def with_added(self, shares: Sequence[float]) -> "MonitorSpec":
         """The monitor with more scopes, of these ``shares``, in which every variant has a cell."""
@@ -81,24 +83,29 @@ class MonitorSpec:
 def build_rules(specs: Sequence[MonitorSpec], recovery_ratio: float) -> tuple[Rule, ...]:
     """Build the rules of one model; recovery has to prove a scope below ``recovery_ratio`` times its limit."""
     reaching = [spec for spec in specs if _reaches_subgroups(spec)]
-    subgroups, monitors = SUBGROUP_SHARE / max(sum(map(_declared, reaching)), 1), max(len(reaching), 1)
-    return tuple(_rule(spec, _shares(spec, subgroups, monitors), recovery_ratio) for spec in specs)
+    parts, monitors = sum(float(_parts(spec).sum()) for spec in reaching), max(len(reaching), 1)
+    part = SUBGROUP_SHARE / max(parts, 1)
+    return tuple(_rule(spec, _shares(spec, part, monitors), recovery_ratio) for spec in specs)
 
 
 def _reaches_subgroups(spec: MonitorSpec) -> bool:
     return spec.monitor.reach is not Reach.MODEL
 
 
-def _declared(spec: MonitorSpec) -> int:
-    """The number of declared subgroups."""
-    return len(spec.limits) - 1 - len(spec.added)
-
-
-def _shares(spec: MonitorSpec, subgroup: float, monitors: int) -> Floats:
-    """Each variant's share of the budget, (S,). Monitors and subgroups have equal parts, which their variants split; so
-    have the ``monitors`` of an added scope.
+def _parts(spec: MonitorSpec) -> Floats:
+    """The parts of the budget of subgroups that those of the configuration have: one each, and those of rows without a
+    declared value one together, because hardly a row is in them where callers send what was declared.
     """
-    own = np.append(np.full(_declared(spec), subgroup), np.array(spec.added) / monitors)
+    declared = len(spec.limits) - 1 - len(spec.added)
+    others = np.zeros(declared, dtype=bool) if spec.others is None else spec.others[1 : 1 + declared]
+    return np.where(others, 1 / max(int(others.sum()), 1), 1.0)
+
+
+def _shares(spec: MonitorSpec, part: float, monitors: int) -> Floats:
+    """Each variant's share of the budget, (S,), from that of one part. Monitors have equal parts, which their variants
+    split; so have the ``monitors`` of an added scope.
+    """
+    own = np.append(part * _parts(spec), np.array(spec.added) / monitors)
     shares = np.append(spec.monitor.share, own if _reaches_subgroups(spec) else np.zeros(len(own)))
     if spec.cells is not None:
         shares = np.where(spec.cells.any(axis=0), shares, 0.0)

@@ -93,7 +93,7 @@ def build_plan(
     scopes = (MODEL_SCOPE, *subgroups.scopes)
     offer = offer_of(section, models[Role.BASELINE], output, kind).choosing(section.decision, golden)
     curves = curve_bins(golden, offered=section.labels is not None and offer.needs >= CURVE_NEEDS)
-    specs = monitor_specs(section, len(subgroups.scopes), offer, golden, curves, known_margin(margin, golden))
+    specs = monitor_specs(section, subgroups.scopes, offer, golden, curves, known_margin(margin, golden))
     chosen = bins_document(curves) | margin_document(specs)
     digests = {role: model.digest for role, model in models.items()}
     rules = build_rules(specs, safe_mode.recovery_ratio)

@@ -1,5 +1,7 @@
 """One budget for all cells: shares of every cell of every monitor."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -29,6 +31,19 @@ def test_shares_of_all_cells_sum_to_at_most_one(subgroups: int, classes: int) ->
     assert subgroup_shares.sum() == pytest.approx(SUBGROUP_SHARE if subgroups else 0)
     parts = [rule.shares[1] * len(rule.variants) for rule in rules if subgroups and rule.watched[1]]
     assert parts == pytest.approx([SUBGROUP_SHARE / max(subgroups * len(parts), 1)] * len(parts))
+
+
+def test_scopes_of_undeclared_values_have_the_part_of_one_subgroup_together() -> None:
+    """However many attributes there are; the sum is the same, and so are scopes that are added."""
+    scopes = ("a=1", "a=2", "a=other", "b=1", "b=other")
+    others = np.array([False, *(scope.endswith("other") for scope in scopes)])
+    plain = [spec.with_added([0.002]) for spec in monitor_specs(scopes=scopes)]
+    rules = build_rules([replace(spec, others=others) for spec in plain], 0.75)
+    for rule, even in zip(rules, build_rules(plain, 0.75), strict=True):
+        if rule.watched[1:].any():
+            assert rule.shares[1:6] == pytest.approx(even.shares[1] * 5 / 4 * np.array([1, 1, 0.5, 1, 0.5]))
+        assert rule.shares.sum() == pytest.approx(even.shares.sum())
+        assert rule.shares[[0, -1]].tolist() == even.shares[[0, -1]].tolist()
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 50])

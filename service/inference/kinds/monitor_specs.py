@@ -13,6 +13,7 @@ from tightrope.monitors.definitions.definition import MonitorDefinition, Reach
 from tightrope.monitors.records import Comparisons, Stream
 from tightrope.monitors.reliability.curve_bins import CurveBins
 from tightrope.monitors.review.common_rate import at_common_rate
+from tightrope.monitors.scopes import is_other
 from tightrope.monitors.veto.drawing import LabelDraw
 from tightrope.service.config import models as config
 from tightrope.service.inference.kinds.calibration_cells import with_curve_bins
@@ -35,14 +36,14 @@ LEAST_GOLDEN_ROWS = 100
 
 def monitor_specs(
     section: config.ModelSection,
-    subgroups: int,
+    subgroups: Sequence[str],
     offer: Offer,
     golden: Comparisons | None,
     curves: CurveBins | None,
     margin: float | None,
 ) -> list[MonitorSpec]:
-    """The specifications of all monitors, with the ``margin`` of clear rows and the cells and bins that golden rows
-    choose.
+    """The specifications of all monitors in the model and its ``subgroups``, with the ``margin`` of clear rows and the
+    cells and bins that golden rows choose.
     """
     found = [spec for monitor in CATALOGUE.values() for spec in _monitor_specs(section, monitor, subgroups, offer)]
     if margin is not None:
@@ -52,7 +53,7 @@ def monitor_specs(
 
 
 def _monitor_specs(
-    section: config.ModelSection, monitor: MonitorDefinition, subgroups: int, offer: Offer
+    section: config.ModelSection, monitor: MonitorDefinition, subgroups: Sequence[str], offer: Offer
 ) -> Iterator[MonitorSpec]:
     """Yield the specification of one monitor, and that of its cells in subgroups where these are others; nothing where
     it is switched off or does not apply.
@@ -72,7 +73,7 @@ def _monitor_specs(
         limit = class_limit(section.limits.get(LOSS_MONITOR.name, offer.limits.get(LOSS_MONITOR.name)))
     default = min(monitor.subgroup_factor * limit, MAX_DEFAULT_SUBGROUP_LIMIT)
     subgroup_limit = section.subgroup_limits.get(monitor.name, default)
-    limits = np.array([limit, *[subgroup_limit] * subgroups])
+    limits = np.array([limit, *[subgroup_limit] * len(subgroups)])
     critical = critical_classes(section.decision, offer.every_class or variants) if is_class else ()
     fractional = monitor.name in offer.fractional and observed.class_of is None
     bound = 1.0
@@ -80,7 +81,8 @@ def _monitor_specs(
         bound = 1 / draw.least
     own = limits[:1] if observed.reach is Reach.MODEL else limits
     spec = MonitorSpec(observed, variants, own, lanes=section.lanes, fractional=fractional, critical=critical)
-    spec = replace(spec, subgroup_limit=subgroup_limit)
+    unnamed = np.array([False, *map(is_other, subgroups)])
+    spec = replace(spec, subgroup_limit=subgroup_limit, others=unnamed)
     yield spec if bound == 1 else replace(spec, bound=bound)
     if is_class and (others := subgroup_cells(spec, offer.every_class, limits)) is not None:
         yield others

@@ -254,4 +254,6 @@ def test_undeclared_values_have_cells_and_share_the_budget(tmp_path: Path, other
             bool(rule.watched[3]),
         )
     assert sum(float(rule.shares.sum()) * len(rule.variants) for rule in plan.rules) <= 1
+    assert plan.specs[0].others is not None
+    assert plan.specs[0].others.tolist() == [False, False, False, True]
     assert plan.always_baseline == (("region=other",) if otherwise == "baseline" else ())

@@ -106,7 +106,7 @@ def test_harmed_subgroup_trips_and_the_model_does_not(result: Result) -> None:
     trip = trips[HARMED]
     assert (trip["monitor"], trip["limit"]) == ("disagreement", 0.1)
     assert trip["evidence"] >= trip["threshold"] == pytest.approx(8.498, abs=1e-3)
-    assert 20 < trip["at_request"] < 3000
+    assert 20 < trip["at_request"] <= 576 + REPLAY_CONNECTIONS  # the connections' requests overtake each other
 
 
 def test_harmed_subgroup_gets_the_baseline(result: Result) -> None:

@@ -48,6 +48,16 @@ def test_good_model_raises_no_alarm(tmp_path: Path) -> None:
     parts.store.close()
 
 
+def test_harmed_group_goes_to_safe_mode_by_request_576(tmp_path: Path) -> None:
+    """The model that was distilled on households alone harms it; nothing else moves by then."""
+    parts = trial(tmp_path, "bad_distilled_households_only")
+    play(parts, traffic()[:640])
+    moves = [event for _, event in parts.store.events() if event.kind != FRESH]
+    assert [(event.kind, event.scope) for event in moves] == [("breach", "residence=group_quarters")]
+    assert 0 < moves[0].detail["samples"] <= 576
+    parts.store.close()
+
+
 def test_model_that_harms_all_scopes_is_replaced(tmp_path: Path) -> None:
     """The model as a whole goes to safe mode early, and every gateway gets the new routes."""
     parts = trial(tmp_path, "bad_pruned98")
