@@ -77,7 +77,7 @@ def demo_rows(compressed: str) -> DemoRows:
 
 
 def undeclared(compressed: str) -> Settings:
-    """The demo's settings without subgroups, with titles and the golden rows; equal inputs count once, as by default."""
+    """The demo's settings without subgroups, with titles and the golden rows; equal inputs count once."""
     settings = load(CONFIGURATION)
     section = settings.models[DEMO_MODEL]
     changes = {

@@ -32,8 +32,8 @@ from tightrope.demo.replay import traffic as demo_traffic
 from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.definitions.definition import Need
 from tightrope.monitors.hunter.search import SearchPlan
-from tightrope.monitors.latency import LatencyObjective
 from tightrope.monitors.intake.repeats import Repeats
+from tightrope.monitors.latency import LatencyObjective
 from tightrope.monitors.plan import Plan, State, initial_state
 from tightrope.monitors.records import ROW_ARRAYS, Bools, Comparisons, Stream
 from tightrope.service.adapters.ports import Record
