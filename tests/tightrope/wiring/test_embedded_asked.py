@@ -4,40 +4,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tests.support.configs import write_config
 from tests.support.harmful_pair import Rows, request
-from tests.support.onnx_models import classifier
+from tests.support.narrowed_pair import AT_ONCE, SAID, by_answer, config, rows
 from tests.support.servers import Server, serving
 
-CLASSES, SAID, SHARE = 12, 3, 0.012
-ROWS, AT_ONCE = 4096, 16
-
-
-def config(folder: Path) -> dict[str, Any]:
-    """A pair of twelve classes with a feature each, and one more, which the compressed model takes for class 3."""
-    baseline = np.vstack([9 * np.eye(CLASSES), np.zeros(CLASSES)]).astype(np.float32)
-    compressed = baseline.copy()
-    compressed[CLASSES, SAID] = 30
-    pair = {
-        "baseline": str(classifier(folder / "baseline.onnx", baseline)),
-        "compressed": str(classifier(folder / "compressed.onnx", compressed)),
-        "mode": "armed",
-        "class_gain": "ask_again",
-        "repeats": "none",
-        "limits": {"clear_disagreement": None},
-    }
-    return {"models": {"m": pair}, "state": "state"}
-
-
-def rows(n: int) -> Rows:
-    """Rows of all classes; a few are of class 3, and as many others have the feature that is taken for it."""
-    rng = np.random.default_rng(7)
-    u, others = rng.random(n), np.delete(np.arange(CLASSES), SAID)
-    said = np.where(u < SHARE, SAID, rng.choice(others, n))
-    mistaken = (u > 1 - SHARE).astype(np.float32)
-    return np.column_stack([np.eye(CLASSES, dtype=np.float32)[said], mistaken]).astype(np.float32)
+ROWS = 4096
 
 
 def send(server: Server, sent: Rows) -> list[dict[str, Any]]:
@@ -57,11 +29,8 @@ def test_class_that_is_said_too_often_is_asked_again(tmp_path: Path) -> None:
         while not (status := server.client.get("/v1/models/m").json())["asked"]:
             assert time.monotonic() < deadline, status
             time.sleep(0.1)
-        mistaken, right = sent[sent[:, CLASSES] > 0][:5], sent[sent[:, SAID] > 0][:5]
-        others = sent[(sent[:, CLASSES] == 0) & (sent[:, SAID] == 0)][:5]
-        answers = {
-            name: send(server, some) for name, some in (("again", np.vstack([mistaken, right])), ("own", others))
-        }
+        said, others = by_answer(sent)
+        answers = {name: send(server, some) for name, some in (("again", said), ("own", others))}
         events = server.client.get("/v1/events?model=m&after=0&limit=1000").json()["events"]
         overview = server.client.get("/v1/overview").json()["models"][0]
         metrics = server.client.get("/metrics").text
